@@ -1,0 +1,93 @@
+# Copyright The Muster Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Nothing but Go, make, git and kubectl is assumed; what else is needed is pinned
+# in hack/tools and built into .cache/bin by the target that first needs it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X github.com/musterfleet/muster/pkg/registry/server.version=$(VERSION)
+
+export DATA_DIR PORT
+
+##@ Use it
+
+.PHONY: build
+build: ## Build bin/muster, the all-in-one.
+	@hack/progress.sh "building bin/muster (the first time, this compiles etcd and the API server: some minutes)" \
+		go build -ldflags '$(LDFLAGS)' -o bin/muster ./cmd/muster
+
+.PHONY: run
+run: build ## Start it, load artifacts/examples, label a Cluster and show what that does.
+	@go build -o .cache/bin/labeldemo ./hack/labeldemo
+	@hack/run.sh
+
+.PHONY: stop
+stop: ## End what make run started. The data stays in .muster.
+	@hack/stop.sh
+
+##@ Work on it
+
+.PHONY: test
+test: ## Run all tests.
+	@hack/test.sh
+
+.PHONY: bench
+bench: build ## Measure label edits end to end, and the index and derive alone; into results/.
+	@hack/bench.sh
+
+.PHONY: verify
+verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## Check all that needs no test run.
+	@echo "make verify: all is well"
+
+.PHONY: update
+update: update-tidy update-generated update-format update-lint ## Repair what verify can have repaired.
+
+.PHONY: verify-tidy update-tidy
+verify-tidy: ## go.mod and go.sum are what go mod tidy makes.
+	@echo "== tidy"
+	@go mod tidy -diff || { echo "go.mod or go.sum is not tidy; run: make update-tidy" >&2; exit 1; }
+	@cd hack/tools && go mod tidy -diff || { echo "hack/tools/go.mod or go.sum is not tidy; run: make update-tidy" >&2; exit 1; }
+update-tidy: ## Tidy go.mod and go.sum.
+	@go mod tidy
+	@cd hack/tools && go mod tidy
+
+.PHONY: verify-policy
+verify-policy: ## Import direction, licence headers, file sizes, no replace: policy_test.go and imports_test.go.
+	@echo "== policy"
+	@go test -count=1 .
+
+.PHONY: verify-generated update-generated
+verify-generated: ## Generated code is what its generators make.
+	@echo "== generated code"
+	@hack/verify-codegen.sh
+update-generated: ## Generate code.
+	@hack/update-codegen.sh
+
+.PHONY: verify-format update-format
+verify-format: ## Code is formatted: gofumpt, imports in three groups.
+	@echo "== format"
+	@tool=$$(hack/tool.sh golangci-lint); \
+	if ! difference=$$("$$tool" fmt --diff) || [[ -n $$difference ]]; then \
+		echo "$$difference"; echo "code is not formatted; run: make update-format" >&2; exit 1; \
+	fi
+update-format: ## Format code.
+	@tool=$$(hack/tool.sh golangci-lint); "$$tool" fmt
+
+.PHONY: verify-lint update-lint
+verify-lint: ## golangci-lint finds nothing.
+	@echo "== lint"
+	@tool=$$(hack/tool.sh golangci-lint); "$$tool" run ./... || { echo "some findings may be repaired by: make update-lint" >&2; exit 1; }
+update-lint: ## Let golangci-lint repair what it can.
+	@tool=$$(hack/tool.sh golangci-lint); "$$tool" run --fix ./...
+
+.PHONY: clean
+clean: ## Remove what was built. Not .muster: that is data.
+	@rm -rf bin .cache results
+
+.PHONY: help
+help: ## Show this.
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,201 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/apiserver/pkg/registry/rest"
+	restclient "k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/musterfleet/muster/pkg/registry/server"
+	"github.com/musterfleet/muster/pkg/registry/server/servertest"
+)
+
+// beMuster makes the test binary behave as muster itself, with a storage for
+// tests behind it, so that signals and exit codes can be tested on a process.
+const beMuster = "MUSTER_TEST_BE_MUSTER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(beMuster) != "" {
+		backend = countStarts
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// countStarts is an engine that writes one key per start to etcd, and is ready
+// only if it finds those of all starts before.
+func countStarts(ctx context.Context, etcd *clientv3.Client) (map[string]rest.Storage, func() error, func(), error) {
+	found, err := etcd.Get(ctx, "starts", clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	key := "starts/" + string(rune('a'+found.Count))
+	if _, err := etcd.Put(ctx, key, "acknowledged"); err != nil {
+		return nil, nil, nil, err
+	}
+	if _, err := os.Stdout.WriteString("start " + key + "\n"); err != nil {
+		return nil, nil, nil, err
+	}
+	return servertest.Storage(), func() error { return nil }, func() { _, _ = os.Stdout.WriteString("engine stopped\n") }, nil
+}
+
+// command is muster with the arguments, not started.
+func command(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	executable, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), executable, args...)
+	cmd.Env = append(os.Environ(), beMuster+"=1")
+	cmd.Dir = t.TempDir()
+	stderr := new(bytes.Buffer)
+	cmd.Stderr = stderr
+	return cmd, stderr
+}
+
+// process is a muster that has said that it is ready.
+type process struct {
+	*exec.Cmd
+	stdout *bufio.Reader
+	stderr *bytes.Buffer
+	// said is what it printed until it was ready.
+	said []string
+}
+
+func startProcess(t *testing.T, args ...string) *process {
+	t.Helper()
+	cmd, stderr := command(t, args...)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	p := &process{Cmd: cmd, stdout: bufio.NewReader(stdout), stderr: stderr}
+	for {
+		line, err := p.stdout.ReadString('\n')
+		if err != nil {
+			_ = cmd.Wait()
+			require.NoError(t, err, "it ended before it was ready: %s", stderr)
+		}
+		p.said = append(p.said, strings.TrimSpace(line))
+		if strings.HasPrefix(line, "muster is ready") {
+			return p
+		}
+	}
+}
+
+// end reads what is left of the output, and waits.
+func (p *process) end(t *testing.T) (string, error) {
+	t.Helper()
+	rest, err := io.ReadAll(p.stdout)
+	require.NoError(t, err)
+	return string(rest), p.Wait()
+}
+
+func TestAMistakeIsOneLineAndExitCodeOne(t *testing.T) {
+	t.Parallel()
+	busy, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = busy.Close() })
+	_, taken, err := net.SplitHostPort(busy.Addr().String())
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	used := t.TempDir()
+	holder := startProcess(t, "--data-dir", used, "--secure-port", "0")
+
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"a second start on the same directory": {[]string{"--data-dir", used, "--secure-port", "0"}, "is in use by another muster (pid "},
+		"a port that is taken":                 {[]string{"--secure-port", taken}, "127.0.0.1:" + taken + " is taken by another program: stop that, or give another port with --secure-port"},
+		"a directory that is a file":           {[]string{"--data-dir", file}, "cannot be used: not a directory (give one that you may write with --data-dir)"},
+		"a directory that cannot be made":      {[]string{"--data-dir", filepath.Join(file, "data")}, "cannot be used: not a directory"},
+		"a directory without a name":           {[]string{"--data-dir", ""}, "--data-dir is empty"},
+		"an address that is none":              {[]string{"--bind-address", "example.org"}, `--bind-address "example.org" is not an IP address`},
+		"an address of another machine":        {[]string{"--bind-address", "192.0.2.1"}, "192.0.2.1 is not an address of this machine"},
+		"a port that is none":                  {[]string{"--secure-port", "70000"}, "--secure-port 70000 is not a port"},
+		"a flag that nobody knows":             {[]string{"--no-such-flag"}, "unknown flag: --no-such-flag (muster --help lists the flags)"},
+		"an argument that is no flag":          {[]string{"start", "now"}, `unknown argument "start now" (muster --help lists the flags)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd, stderr := command(t, c.args...)
+			output, err := cmd.Output()
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit)
+			require.Equal(t, 1, exit.ExitCode())
+			require.Empty(t, string(output))
+			require.True(t, strings.HasPrefix(stderr.String(), "muster: "), stderr.String())
+			require.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
+			require.Contains(t, stderr.String(), c.says)
+		})
+	}
+	require.NoError(t, holder.Process.Signal(syscall.SIGTERM))
+	_, err = holder.end(t)
+	require.NoError(t, err)
+}
+
+func TestSigtermAndSigintStopItCleanly(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			p := startProcess(t, "--data-dir", t.TempDir(), "--secure-port", "0")
+			require.NoError(t, p.Process.Signal(signal))
+			output, err := p.end(t)
+			require.NoError(t, err, "the exit code must be 0")
+			require.Equal(t, "engine stopped\n", output)
+			require.Empty(t, p.stderr.String(), "a normal life is silent")
+		})
+	}
+}
+
+func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, start := range []string{"starts/a", "starts/b", "starts/c"} {
+		p := startProcess(t, "--data-dir", dir, "--secure-port", "0")
+		require.Contains(t, p.said, "start "+start)
+		require.NoError(t, p.Process.Kill())
+		_, err := p.end(t)
+		require.Error(t, err)
+	}
+}
+
+func TestTheReadyLineNamesACommandThatWorks(t *testing.T) {
+	t.Parallel()
+	p := startProcess(t, "--secure-port", "0")
+	t.Cleanup(func() { _ = p.Process.Kill(); _, _ = p.end(t) })
+	ready := p.said[len(p.said)-1]
+	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(p.Dir, ".muster", "kubeconfig"))
+	require.NoError(t, err)
+	require.Equal(t, "muster is ready on "+config.Host+" - try: kubectl --kubeconfig .muster/kubeconfig get clusters -A", ready)
+	config.NegotiatedSerializer = server.Codecs
+	client, err := restclient.UnversionedRESTClientFor(config)
+	require.NoError(t, err)
+	require.NoError(t, client.Get().AbsPath("/apis/fleet.cattle.io/v1alpha1/clusters").Do(t.Context()).Error())
+}
+
+func TestHelpAndVersionAnswerOnTheStandardOutput(t *testing.T) {
+	t.Parallel()
+	for flag, says := range map[string]string{"--help": "--data-dir", "-h": "--secure-port", "--version": "muster "} {
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), []string{flag}, &out))
+		require.Contains(t, out.String(), says)
+	}
+}

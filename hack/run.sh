@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Copyright The Muster Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# hack/run.sh
+#
+# Starts bin/muster unless it runs, loads artifacts/examples, and shows what a
+# label edit does. Run it as often as you like. DATA_DIR and PORT move it away
+# from .muster and 7443.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source hack/process.sh
+
+ready_within=60 # seconds
+
+fail() {
+	echo "run.sh: $1" >&2
+	if [[ -s $log_file ]]; then
+		echo "--- the end of $log_file" >&2
+		tail -n 20 "$log_file" >&2
+	fi
+	exit 1
+}
+
+command -v kubectl >/dev/null || fail "kubectl is not installed; it is what this shows Muster with"
+[[ -x bin/muster ]] || fail "bin/muster is not built; run: make build"
+
+if pid=$(running_pid); then
+	echo "muster already runs (process $pid); after a new build: make stop run"
+else
+	mkdir -p "$data_dir"
+	chmod 0700 "$data_dir"
+	nohup bin/muster --data-dir "$data_dir" --secure-port "$port" >"$log_file" 2>&1 </dev/null &
+	pid=$!
+	echo "$pid" >"$pid_file"
+	echo "started muster (process $pid, log $log_file)"
+fi
+
+k() { kubectl --kubeconfig "$kubeconfig" "$@"; }
+
+started=$SECONDS
+answer="no $kubeconfig yet"
+until [[ -s $kubeconfig ]] && answer=$(k get --raw '/readyz?verbose' --request-timeout=2s 2>&1); do
+	if ! kill -0 "$pid" 2>/dev/null; then
+		rm -f "$pid_file"
+		fail "muster ended before it was ready"
+	fi
+	if ((SECONDS - started >= ready_within)); then
+		echo "$answer" >&2
+		fail "muster is not ready after $ready_within s; it still runs as process $pid (make stop ends it)"
+	fi
+	sleep 0.2
+done
+
+if ! loaded=$(k apply --server-side -f artifacts/examples 2>&1); then
+	echo "$loaded" >&2
+	fail "the examples could not be loaded"
+fi
+echo "loaded $(wc -l <<<"$loaded" | tr -d ' ') objects from artifacts/examples: a GitRepo with its Bundles, and six Clusters"
+echo
+.cache/bin/labeldemo --kubeconfig "$kubeconfig"
+cat <<TEXT
+
+Try it yourself:
+
+  export KUBECONFIG=$(cd "$data_dir" && pwd)/kubeconfig
+  kubectl get clusters,clustergroups,bundles
+  kubectl get bundledeployments --all-namespaces
+  kubectl label cluster edge-rotterdam gpu=nvidia && kubectl get bundledeployments -A -l fleet.cattle.io/cluster=edge-rotterdam
+  kubectl get bundledeployments -A -l fleet.cattle.io/bundle-name=platform-storefront -o jsonpath='{range .items[*]}{.metadata.namespace}{"\t"}{.spec.options.helm.values.ingress.host}{"\n"}{end}'
+  kubectl explain bundle.spec.targets
+
+make stop ends it; what you stored stays in $data_dir.
+TEXT

@@ -1,0 +1,189 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package muster_test holds the rules that no compiler checks: which package may
+// import which, what every file has to carry, and what the module may depend on.
+// It reads the source once and costs about a second.
+package muster_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// upstream says for each package of the engine which packages of this module it
+// may import, in the pipeline's order (pkg/registry/doc.go). A package that is
+// not here may not exist: put it where it belongs in the order first.
+//
+// pkg/apis/... may be imported by all of them but index, which knows no kinds. A
+// package below one of these is a part of it and follows the same row; one whose
+// name ends in "test" helps tests, may import what it helps to test, and is
+// imported by tests only.
+var upstream = map[string][]string{
+	"manifest":  {},
+	"record":    {"manifest"},
+	"etcd":      {"manifest", "record"},
+	"index":     {},
+	"targeting": {"index"},
+	"derive":    {"manifest", "index", "targeting"},
+	"view":      {"manifest", "record", "index", "targeting", "derive"},
+	"engine":    {"manifest", "record", "etcd", "index", "targeting", "derive", "view"},
+	"kinds":     {},
+	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "view", "engine", "kinds"},
+	"endpoints": {"manifest", "record", "etcd", "view", "engine", "kinds", "storage"},
+	"server":    {"kinds"},
+}
+
+// stage is the row of upstream that a folder of the engine belongs to.
+func stage(dir string) (name string, inEngine bool) {
+	below, inEngine := strings.CutPrefix(dir, "pkg/registry/")
+	name, _, _ = strings.Cut(below, "/")
+	return name, inEngine
+}
+
+func TestPackagesImportOnlyWhatIsUpstreamOfThem(t *testing.T) {
+	t.Parallel()
+	for _, p := range modulePackages(t) {
+		own, inEngine := stage(p.dir)
+		if !inEngine {
+			continue
+		}
+		allowed, known := upstream[own]
+		if !assert.Truef(t, known, "%s has no place in the pipeline: add it to the table in imports_test.go and to pkg/registry/doc.go, or move the code to the package whose idea it belongs to", p.dir) {
+			continue
+		}
+		for _, path := range p.imports {
+			imported, ours := strings.CutPrefix(path, module+"/")
+			if !ours {
+				continue
+			}
+			name, isStage := stage(imported)
+			switch {
+			case isStage && name == own:
+				isPart := imported != "pkg/registry/"+own
+				assert.Truef(t, isPart || forTests(p.dir), "%s imports %s, which it is a part of: the whole imports its parts, never the reverse", p.dir, imported)
+			case isStage:
+				assert.Containsf(t, allowed, name, "%s imports %s, which is not upstream of it: pass the value in, or declare a small interface in %s", p.dir, imported, p.dir)
+			case within(imported, "pkg/apis"):
+				assert.NotEqualf(t, "index", own, "%s imports %s: it knows labels, not kinds; turn the kind into labels and an id in targeting", p.dir, imported)
+			case within(imported, "pkg/generated/openapi"):
+				assert.Equalf(t, "server", own, "%s imports %s: only server publishes schemas", p.dir, imported)
+			default:
+				assert.Failf(t, "the engine imports what is above it", "%s imports %s: pass the value in", p.dir, imported)
+			}
+		}
+	}
+}
+
+// forTests tells whether a package exists to help tests, as net/http/httptest.
+func forTests(dir string) bool { return strings.HasSuffix(dir, "test") && strings.Contains(dir, "/") }
+
+func TestOnlyTestsImportPackagesMadeForTests(t *testing.T) {
+	t.Parallel()
+	for _, p := range modulePackages(t) {
+		if forTests(p.dir) || within(p.dir, "test") {
+			continue
+		}
+		for _, path := range p.imports {
+			imported, ours := strings.CutPrefix(path, module+"/")
+			assert.Falsef(t, ours && forTests(imported), "%s imports %s, which is for tests: move what the product needs out of it", p.dir, imported)
+		}
+	}
+}
+
+// reaches lists rules of the form "only these packages may import that".
+var reaches = []struct {
+	prefix string   // of the import path
+	only   []string // directories, with what is below them
+	fix    string
+}{
+	{
+		prefix: "k8s.io/apiserver",
+		only:   []string{"pkg/registry/storage", "pkg/registry/kinds", "pkg/registry/endpoints", "pkg/registry/server", "pkg/allinone", "cmd", "test"},
+		fix:    "the engine must be usable without the API server: convert in pkg/registry/storage",
+	},
+	{
+		prefix: "go.etcd.io/etcd/server",
+		only:   []string{"pkg/allinone", "cmd/muster", "test"},
+		fix:    "only the all-in-one carries an etcd: take a *clientv3.Client",
+	},
+	{
+		prefix: "go.etcd.io/etcd/client",
+		only:   []string{"pkg/registry/etcd", "pkg/registry/engine", "pkg/registry/storage", "pkg/allinone", "cmd", "test"},
+		fix:    "go through pkg/registry/etcd, which knows the log's rules",
+	},
+	{
+		prefix: module + "/hack",
+		only:   []string{"hack"},
+		fix:    "hack holds programs for developers: move what the product needs to pkg",
+	},
+	{
+		prefix: module + "/test",
+		only:   []string{"test"},
+		fix:    "test holds nothing that the product may need: move it to pkg",
+	},
+	{
+		prefix: module + "/cmd",
+		only:   []string{"cmd"},
+		fix:    "a command is a main and nothing else: move what others need to pkg",
+	},
+}
+
+func TestOnlyTheNamedPackagesReachHeavyDependencies(t *testing.T) {
+	t.Parallel()
+	for _, p := range modulePackages(t) {
+		for _, rule := range reaches {
+			if slices.ContainsFunc(rule.only, func(dir string) bool { return within(p.dir, dir) }) {
+				continue
+			}
+			for _, path := range p.imports {
+				assert.Falsef(t, within(path, rule.prefix), "%s imports %s, which only %s may: %s", p.dir, path, strings.Join(rule.only, ", "), rule.fix)
+			}
+		}
+	}
+}
+
+// pure packages give the same answer for the same arguments, whenever and
+// wherever they run: without that, two replicas would not agree.
+var pure = []string{"manifest", "index", "targeting", "derive"}
+
+func TestPurePackagesHaveNoContextNoLogAndNoClock(t *testing.T) {
+	t.Parallel()
+	unwanted := []string{"context", "log", "k8s.io/klog", "github.com/go-logr", "math/rand", "crypto/rand", "os", "net"}
+	for _, p := range modulePackages(t) {
+		if name, inEngine := stage(p.dir); !inEngine || !slices.Contains(pure, name) {
+			continue
+		}
+		for _, path := range p.imports {
+			if path == "math/rand/v2" {
+				continue // a generator that is given its seed; the calls below find the one that is not
+			}
+			for _, u := range unwanted {
+				assert.Falsef(t, within(path, u), "%s imports %s but must stay pure: take the value as an argument, and report trouble in the result", p.dir, path)
+			}
+		}
+		for _, f := range p.files {
+			for _, call := range f.calls("time", "Now", "Since", "Until", "After", "Tick", "NewTimer", "NewTicker", "Sleep") {
+				assert.Failf(t, "a pure package reads the clock", "%s: take the time as an argument", call)
+			}
+			for _, call := range f.calls("math/rand/v2", "Int", "IntN", "Int64", "Int64N", "Uint32", "Uint64", "N", "Float64", "Perm", "Shuffle") {
+				assert.Failf(t, "a pure package draws at random", "%s: draw from a generator seeded by the facts", call)
+			}
+		}
+	}
+}
+
+func TestIndexNeverLearnsTheWordBundle(t *testing.T) {
+	t.Parallel()
+	for _, p := range modulePackages(t) {
+		if !within(p.dir, "pkg/registry/index") {
+			continue
+		}
+		for _, f := range append(slices.Clone(p.files), p.tests...) {
+			assert.NotContainsf(t, strings.ToLower(f.text), "bundle", "%s: index finds ids by labels; call them ids", f.path)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package allinone
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// history is a log that gets a revision per second, and remembers how it was
+// compacted.
+type history struct {
+	start time.Time
+	// fails says whether a call at a time since the start fails.
+	fails func(time.Duration) bool
+	// compactions maps the time since the start to the revision compacted to.
+	compactions map[time.Duration]int64
+}
+
+var errUnreachable = errors.New("unreachable")
+
+func (h *history) Current(context.Context) (int64, error) {
+	since := time.Since(h.start)
+	if h.fails(since) {
+		return 0, errUnreachable
+	}
+	return int64(since.Seconds()), nil
+}
+
+func (h *history) Compact(_ context.Context, revision int64) error {
+	h.compactions[time.Since(h.start)] = revision
+	return nil
+}
+
+func TestCompactionKeepsTenMinutesOfHistory(t *testing.T) {
+	t.Parallel()
+	never := func(time.Duration) bool { return false }
+	for name, c := range map[string]struct {
+		fails func(time.Duration) bool
+		want  map[time.Duration]int64
+	}{
+		"one revision per second": {never, map[time.Duration]int64{
+			15 * time.Minute: 5 * 60,
+			20 * time.Minute: 10 * 60,
+			25 * time.Minute: 15 * 60,
+			30 * time.Minute: 20 * 60,
+		}},
+		// An outage makes it keep more, never less.
+		"etcd does not answer for a while": {
+			func(since time.Duration) bool { return since > 7*time.Minute && since < 18*time.Minute },
+			map[time.Duration]int64{
+				25 * time.Minute: 5 * 60,
+				30 * time.Minute: 20 * 60,
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				log := &history{start: time.Now(), fails: c.fails, compactions: map[time.Duration]int64{}}
+				ctx, cancel := context.WithTimeout(t.Context(), 31*time.Minute)
+				defer cancel()
+				compact(ctx, log)
+				for at, revision := range log.compactions {
+					require.GreaterOrEqual(t, at-time.Duration(revision)*time.Second, compactAge, "too much is forgotten")
+				}
+				require.Equal(t, c.want, log.compactions)
+			})
+		})
+	}
+}

@@ -1,0 +1,120 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package allinone
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// dataDir is a data directory that this process has locked. Its methods name
+// what lies in it.
+type dataDir struct {
+	path string
+	lock *os.File
+}
+
+func (d *dataDir) etcd() string       { return filepath.Join(d.path, "etcd") }
+func (d *dataDir) etcdLog() string    { return filepath.Join(d.path, "etcd.log") }
+func (d *dataDir) pki() string        { return filepath.Join(d.path, "pki") }
+func (d *dataDir) kubeconfig() string { return filepath.Join(d.path, "kubeconfig") }
+
+// openDataDir makes the directory if it is missing and locks it for this
+// process. The lock is the kernel's: it is gone when the process is, however it
+// ends, so kill -9 leaves nothing that a person must clean up. The mode of a
+// directory that exists is left alone: what is secret in it has a mode of its
+// own, and it may be somebody's working directory.
+func openDataDir(path string) (*dataDir, error) {
+	if path == "" {
+		return nil, errors.New("--data-dir is empty: name a directory")
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, unusable(path, err)
+	}
+	file, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, unusable(path, err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		defer file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("data directory %s is in use by another muster (pid %s)", path, holder(file))
+		}
+		return nil, fmt.Errorf("cannot lock data directory %s: %w", path, err)
+	}
+	// The pid is only for the message above. What counts is the lock itself.
+	if err := writePID(file); err != nil {
+		file.Close()
+		return nil, unusable(path, err)
+	}
+	return &dataDir{path: path, lock: file}, nil
+}
+
+// Close gives the directory up. The lock file stays: removing it would let two
+// processes lock two files of the same name.
+func (d *dataDir) Close() error { return d.lock.Close() }
+
+func writePID(file *os.File) error {
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+func holder(file *os.File) string {
+	content := make([]byte, 32)
+	n, _ := file.ReadAt(content, 0)
+	if pid := strings.TrimSpace(string(content[:n])); pid != "" {
+		return pid
+	}
+	return "unknown"
+}
+
+// unusable says in one line what is wrong with the directory. The error of the
+// os package would repeat the path and name a system call.
+func unusable(path string, err error) error {
+	reason := err
+	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+		reason = pathErr.Err
+	}
+	return fmt.Errorf("data directory %s cannot be used: %w (give one that you may write with --data-dir)", path, reason)
+}
+
+// writeFileAtomic replaces path by content, whole or not at all, also if the
+// machine stops half-way. The mode is 0600: all that we write is secret.
+func writeFileAtomic(path string, content []byte) error {
+	dir := filepath.Dir(path)
+	temporary, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name())
+	if _, err := temporary.Write(content); err != nil {
+		temporary.Close()
+		return err
+	}
+	if err := temporary.Sync(); err != nil {
+		temporary.Close()
+		return err
+	}
+	if err := temporary.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary.Name(), path); err != nil {
+		return err
+	}
+	parent, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	return parent.Sync()
+}

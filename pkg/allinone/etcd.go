@@ -1,0 +1,121 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package allinone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+)
+
+const (
+	// maxTxnOps is larger than etcd's default of 128: one member has nobody to
+	// replicate a large transaction to, and some of our writes guard many records.
+	maxTxnOps = 1024
+	// quotaBytes is the most that etcd's authors support.
+	quotaBytes = 8 << 30
+	// snapshotCount and catchUpEntries bound the log that raft keeps in memory. It
+	// is there for followers, and there are none.
+	snapshotCount  = 1000
+	catchUpEntries = 100
+	// tickMs and electionMs only delay a start: a single member has nobody to lose
+	// an election to.
+	tickMs     = 20
+	electionMs = 100
+	// defragMegabytes is how much free space in the database makes a start give it
+	// back to the file system.
+	defragMegabytes = 512
+
+	etcdLogMegabytes = 10
+)
+
+// embeddedEtcd is an etcd in this process, with one client to it.
+type embeddedEtcd struct {
+	server *embed.Etcd
+	client *clientv3.Client
+	log    *lumberjack.Logger
+}
+
+// startEtcd starts an etcd on the directory and waits until it has elected
+// itself. It listens on no port and no socket: the client calls its functions.
+func startEtcd(ctx context.Context, dir, logFile string) (*embeddedEtcd, error) {
+	log := &lumberjack.Logger{Filename: logFile, MaxSize: etcdLogMegabytes, MaxBackups: 1}
+	server, err := embed.StartEtcd(etcdConfig(dir, log))
+	if err != nil {
+		log.Close()
+		return nil, fmt.Errorf("the embedded etcd in %s does not start: %w (its log is %s)", dir, err, logFile)
+	}
+	etcd := &embeddedEtcd{server: server, log: log}
+	select {
+	case <-server.Server.ReadyNotify():
+	case <-server.Server.StopNotify():
+		etcd.Close()
+		return nil, fmt.Errorf("the embedded etcd in %s stopped while it started: see its log %s", dir, logFile)
+	case <-ctx.Done():
+		etcd.Close()
+		return nil, context.Cause(ctx)
+	}
+	etcd.client = v3client.New(server.Server)
+	return etcd, nil
+}
+
+// etcdConfig leaves the request limit at its default of 1.5 MiB, so that what is
+// written here can be written in production too; and fsync on, always.
+func etcdConfig(dir string, log *lumberjack.Logger) *embed.Config {
+	config := embed.NewConfig()
+	config.Name = "muster"
+	config.Dir = dir
+	// A member advertises an address even if nobody is ever to call it.
+	config.AdvertisePeerUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2380"}}
+	config.InitialCluster = config.InitialClusterFromName(config.Name)
+	config.ListenPeerUrls = nil
+	config.ListenClientUrls = nil
+	config.AdvertiseClientUrls = nil
+	config.TickMs = tickMs
+	config.ElectionMs = electionMs
+	config.MaxTxnOps = maxTxnOps
+	config.QuotaBackendBytes = quotaBytes
+	config.SnapshotCount = snapshotCount
+	config.SnapshotCatchUpEntries = catchUpEntries
+	config.BootstrapDefragThresholdMegabytes = defragMegabytes
+	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(etcdLogger(log))
+	return config
+}
+
+// etcdLogger writes warnings to the file. What ends the process goes to the
+// standard error too, because then nobody else is left to report it.
+func etcdLogger(log *lumberjack.Logger) *zap.Logger {
+	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
+	return zap.New(zapcore.NewTee(
+		zapcore.NewCore(encoder, zapcore.AddSync(log), zapcore.WarnLevel),
+		zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), zapcore.DPanicLevel),
+	))
+}
+
+// Stopped is closed when etcd has stopped, on its own or by Close.
+func (e *embeddedEtcd) Stopped() <-chan struct{} { return e.server.Server.StopNotify() }
+
+// Close stops etcd and closes its files.
+func (e *embeddedEtcd) Close() error {
+	var err error
+	if e.client != nil {
+		err = e.client.Close()
+	}
+	if errors.Is(err, context.Canceled) {
+		// What the in-process client answers when it is closed as it should.
+		err = nil
+	}
+	e.server.Close()
+	return errors.Join(err, e.log.Close())
+}

@@ -1,0 +1,351 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package allinone
+
+import (
+	"bufio"
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/apiserver/pkg/authentication/user"
+	registryrest "k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/musterfleet/muster/pkg/registry/server/servertest"
+)
+
+// instance is a muster that runs in this process.
+type instance struct {
+	dataDir string
+	config  *rest.Config
+	etcd    *clientv3.Client
+	cancel  context.CancelFunc
+	done    chan error
+}
+
+// backend is an engine that is always ready and shows its etcd to the test.
+func backend(etcd *atomic.Pointer[clientv3.Client], stopped *atomic.Bool) Backend {
+	return func(_ context.Context, client *clientv3.Client) (map[string]registryrest.Storage, func() error, func(), error) {
+		etcd.Store(client)
+		return servertest.Storage(), func() error { return nil }, func() { stopped.Store(true) }, nil
+	}
+}
+
+func run(t *testing.T, dataDir string) *instance {
+	t.Helper()
+	var etcd atomic.Pointer[clientv3.Client]
+	var stopped atomic.Bool
+	out, in := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	i := &instance{dataDir: dataDir, cancel: cancel, done: make(chan error, 1)}
+	go func() {
+		err := Run(ctx, Options{DataDir: dataDir, BindAddress: DefaultBindAddress, Backend: backend(&etcd, &stopped), Out: in})
+		if err == nil && !stopped.Load() {
+			err = errors.New("the engine was left running")
+		}
+		in.CloseWithError(err)
+		i.done <- err
+	}()
+	t.Cleanup(func() { i.stop(t) })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(line, "muster is ready on https://127.0.0.1:"), line)
+	i.etcd = etcd.Load()
+	i.config, err = clientcmd.BuildConfigFromFlags("", filepath.Join(dataDir, "kubeconfig"))
+	require.NoError(t, err)
+	return i
+}
+
+// stop stops it as a signal would. It may be called again.
+func (i *instance) stop(t *testing.T) {
+	t.Helper()
+	i.cancel()
+	if i.done != nil {
+		require.NoError(t, <-i.done)
+		i.done = nil
+	}
+}
+
+// code asks for path with the configuration's credentials.
+func code(t *testing.T, config *rest.Config, path string) int {
+	t.Helper()
+	client, err := rest.HTTPClientFor(config)
+	require.NoError(t, err)
+	defer client.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, config.Host+path, nil)
+	require.NoError(t, err)
+	response, err := client.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	return response.StatusCode
+}
+
+// holding is config with another client certificate, or none.
+func holding(config *rest.Config, cert, key []byte) *rest.Config {
+	other := rest.AnonymousClientConfig(config)
+	other.CertData, other.KeyData = cert, key
+	return other
+}
+
+func TestOnlyMastersWithACertificateOfOursGetIn(t *testing.T) {
+	t.Parallel()
+	muster := run(t, t.TempDir())
+	issueTo := func(dir string, name pkix.Name, usage x509.ExtKeyUsage, now time.Time) *rest.Config {
+		authority, err := loadAuthority(dir, now)
+		require.NoError(t, err)
+		pair, err := issue(t.TempDir(), "user", &x509.Certificate{
+			Subject: name, NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
+		}, authority, now)
+		require.NoError(t, err)
+		return holding(muster.config, pair.certPEM, pair.keyPEM)
+	}
+	ours, now := filepath.Join(muster.dataDir, "pki"), time.Now()
+	master := pkix.Name{CommonName: "root", Organization: []string{user.SystemPrivilegedGroup}}
+	token := rest.AnonymousClientConfig(muster.config)
+	token.BearerToken = "guess"
+
+	paths := []string{
+		"/", "/livez", "/readyz", "/healthz", "/metrics", "/version", "/openapi/v2", "/openapi/v3", "/apis", "/apis/fleet.cattle.io/v1alpha1",
+		"/apis/fleet.cattle.io/v1alpha1/clusters", "/apis/fleet.cattle.io/v1alpha1/namespaces/default/clusters/x", "/debug/pprof/", "/nothing",
+	}
+	for name, c := range map[string]struct {
+		config *rest.Config
+		code   int
+	}{
+		"nobody in particular":                        {holding(muster.config, nil, nil), http.StatusUnauthorized},
+		"a token":                                     {token, http.StatusUnauthorized},
+		"a master of another authority":               {issueTo(t.TempDir(), master, x509.ExtKeyUsageClientAuth, now), http.StatusUnauthorized},
+		"a master whose certificate is a server's":    {issueTo(ours, master, x509.ExtKeyUsageServerAuth, now), http.StatusUnauthorized},
+		"a master whose certificate has ended":        {issueTo(ours, master, x509.ExtKeyUsageClientAuth, now.Add(-2*time.Hour)), http.StatusUnauthorized},
+		"somebody without a group":                    {issueTo(ours, pkix.Name{CommonName: "eve"}, x509.ExtKeyUsageClientAuth, now), http.StatusForbidden},
+		"somebody of another group":                   {issueTo(ours, pkix.Name{CommonName: "eve", Organization: []string{"system:master"}}, x509.ExtKeyUsageClientAuth, now), http.StatusForbidden},
+		"somebody who is called as the administrator": {issueTo(ours, pkix.Name{CommonName: "muster-admin"}, x509.ExtKeyUsageClientAuth, now), http.StatusForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, path := range paths {
+				require.Equal(t, c.code, code(t, c.config, path), path)
+			}
+		})
+	}
+	t.Run("another master of ours", func(t *testing.T) {
+		t.Parallel()
+		other := issueTo(ours, master, x509.ExtKeyUsageClientAuth, now)
+		for _, path := range paths[:11] {
+			require.Equal(t, http.StatusOK, code(t, other, path), path)
+		}
+	})
+	t.Run("nobody but the server itself has the server's certificate", func(t *testing.T) {
+		t.Parallel()
+		wrong := rest.CopyConfig(muster.config)
+		authority, err := loadAuthority(t.TempDir(), now)
+		require.NoError(t, err)
+		wrong.CAData = authority.certPEM
+		client, err := rest.HTTPClientFor(wrong)
+		require.NoError(t, err)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, wrong.Host+"/livez", nil)
+		require.NoError(t, err)
+		_, err = client.Do(req) //nolint:bodyclose // there is no answer
+		require.ErrorAs(t, err, new(x509.UnknownAuthorityError))
+	})
+}
+
+func TestTheKubeconfigAdministers(t *testing.T) {
+	t.Parallel()
+	muster := run(t, filepath.Join(t.TempDir(), "data"))
+	client, err := discovery.NewDiscoveryClientForConfig(muster.config)
+	require.NoError(t, err)
+	resources, err := client.ServerResourcesForGroupVersion("fleet.cattle.io/v1alpha1")
+	require.NoError(t, err)
+	require.Len(t, resources.APIResources, 1)
+	requireSecret(t, muster.dataDir)
+}
+
+func TestARestartKeepsDataAndCertificates(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := run(t, dir)
+	_, err := first.etcd.Put(t.Context(), "key", "value")
+	require.NoError(t, err)
+	before, _, err := readState(dir)
+	require.NoError(t, err)
+	first.stop(t)
+
+	second := run(t, dir)
+	got, err := second.etcd.Get(t.Context(), "key")
+	require.NoError(t, err)
+	require.Len(t, got.Kvs, 1)
+	after, _, err := readState(dir)
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after))
+	require.Equal(t, string(first.config.CertData), string(second.config.CertData))
+	// The old kubeconfig goes on to open it, wherever it now listens.
+	old := rest.CopyConfig(first.config)
+	old.Host = second.config.Host
+	require.Equal(t, http.StatusOK, code(t, old, "/readyz"))
+}
+
+func readState(dir string) (authority, admin []byte, err error) {
+	pair, err := readPair(filepath.Join(dir, "pki"), "ca")
+	if err != nil {
+		return nil, nil, err
+	}
+	leaf, err := readPair(filepath.Join(dir, "pki"), "admin")
+	if err != nil {
+		return nil, nil, err
+	}
+	return pair.certPEM, leaf.certPEM, nil
+}
+
+func TestASecondStartChangesNothing(t *testing.T) {
+	t.Parallel()
+	muster := run(t, t.TempDir())
+	err := Run(t.Context(), Options{DataDir: muster.dataDir, BindAddress: DefaultBindAddress, Out: io.Discard})
+	require.ErrorContains(t, err, "is in use by another muster")
+	require.Equal(t, http.StatusOK, code(t, muster.config, "/readyz"))
+
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(muster.config.Host, "https://"))
+	require.NoError(t, err)
+	number, err := net.LookupPort("tcp", port)
+	require.NoError(t, err)
+	fresh := t.TempDir()
+	err = Run(t.Context(), Options{DataDir: fresh, BindAddress: DefaultBindAddress, SecurePort: number, Out: io.Discard})
+	require.ErrorContains(t, err, "is taken by another program")
+	entries, err := filepath.Glob(filepath.Join(fresh, "*"))
+	require.NoError(t, err)
+	require.Equal(t, []string{filepath.Join(fresh, "lock")}, entries, "a port that is taken must be found before anything is written")
+}
+
+func TestAnEngineThatDoesNotStartIsReported(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no good")
+	err := Run(t.Context(), Options{
+		DataDir: t.TempDir(), BindAddress: DefaultBindAddress, Out: io.Discard,
+		Backend: func(context.Context, *clientv3.Client) (map[string]registryrest.Storage, func() error, func(), error) {
+			return nil, nil, nil, broken
+		},
+	})
+	require.ErrorIs(t, err, broken)
+	require.EqualError(t, err, "the engine does not start: no good")
+}
+
+func TestAStopWhileTheEngineStartsIsNoFailure(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]bool{"and the engine says so": true, "and the engine starts all the same": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			var stopped atomic.Bool
+			err := Run(ctx, Options{
+				DataDir: t.TempDir(), BindAddress: DefaultBindAddress, Out: io.Discard,
+				Backend: func(ctx context.Context, _ *clientv3.Client) (map[string]registryrest.Storage, func() error, func(), error) {
+					cancel()
+					<-ctx.Done()
+					if fails {
+						return nil, nil, nil, ctx.Err()
+					}
+					return servertest.Storage(), func() error { return nil }, func() { stopped.Store(true) }, nil
+				},
+			})
+			require.NoError(t, err)
+			require.Equal(t, !fails, stopped.Load())
+		})
+	}
+}
+
+func TestReadyIsSaidWhenTheEngineIsReady(t *testing.T) {
+	t.Parallel()
+	var loaded atomic.Bool
+	asked := make(chan struct{}, 1)
+	out, in := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- Run(ctx, Options{
+			DataDir: t.TempDir(), BindAddress: DefaultBindAddress, Out: in,
+			Backend: func(context.Context, *clientv3.Client) (map[string]registryrest.Storage, func() error, func(), error) {
+				return servertest.Storage(), func() error {
+					select {
+					case asked <- struct{}{}:
+					default:
+					}
+					if !loaded.Load() {
+						return errors.New("loading")
+					}
+					return nil
+				}, func() {}, nil
+			},
+		})
+	}()
+	said := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(out).ReadString('\n')
+		said <- line
+	}()
+	for range 3 {
+		<-asked
+	}
+	require.Empty(t, said)
+	loaded.Store(true)
+	require.Contains(t, <-said, "muster is ready")
+	cancel()
+	require.NoError(t, <-done)
+}
+
+func TestEtcdsEndIsOurs(t *testing.T) {
+	t.Parallel()
+	var etcd *embeddedEtcd
+	dir, err := openDataDir(t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, dir.Close()) })
+	certs, err := loadCertificates(dir.pki(), loopback, time.Now())
+	require.NoError(t, err)
+	listener, err := listen(t.Context(), loopback, 0)
+	require.NoError(t, err)
+	etcd, err = startEtcd(t.Context(), dir.etcd(), dir.etcdLog())
+	require.NoError(t, err)
+	out, in := io.Pipe()
+	done := make(chan error, 1)
+	var client atomic.Pointer[clientv3.Client]
+	var stopped atomic.Bool
+	go func() {
+		done <- serve(t.Context(), Options{Backend: backend(&client, &stopped), Out: in}, dir, listener, certs, etcd)
+	}()
+	_, err = bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	etcd.server.Server.HardStop()
+	require.ErrorIs(t, <-done, errEtcdStopped)
+	require.True(t, stopped.Load())
+	require.NoError(t, etcd.Close())
+}
+
+func TestTheEndpointIsOneThatThisMachineReaches(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"127.0.0.1:7443":   "https://127.0.0.1:7443",
+		"192.0.2.1:1":      "https://192.0.2.1:1",
+		"0.0.0.0:7443":     "https://127.0.0.1:7443",
+		"[::]:7443":        "https://127.0.0.1:7443",
+		"[::1]:7443":       "https://[::1]:7443",
+		"[2001:db8::1]:80": "https://[2001:db8::1]:80",
+	} {
+		tcp, err := net.ResolveTCPAddr("tcp", address)
+		require.NoError(t, err)
+		require.Equal(t, want, endpointOf(tcp), address)
+	}
+}

@@ -1,0 +1,265 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// +genclient
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// GitRepo is a git repository whose directories become Bundles. The repository is
+// read again whenever it changes.
+type GitRepo struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Standard object metadata: name, namespace, labels, annotations.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec says which repository, which part of it, and where it goes.
+	// +optional
+	Spec GitRepoSpec `json:"spec"`
+
+	// Status says how far it is deployed.
+	// +optional
+	Status GitRepoStatus `json:"status"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// GitRepoList is a list of GitRepo objects.
+type GitRepoList struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Standard list metadata: the resourceVersion of the list, and where it continues.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// Items are the objects of the list.
+	Items []GitRepo `json:"items"`
+}
+
+// GitRepoSpec says which repository is deployed, which part of it, and where.
+type GitRepoSpec struct {
+	// Repo is the URL of the repository. Example: https://git.example.com/apps.
+	// +required
+	// +k8s:validation:minLength=1
+	Repo string `json:"repo"`
+
+	// Branch that is followed. Default: master.
+	// +optional
+	Branch string `json:"branch,omitempty"`
+
+	// Revision is a tag or a commit that is deployed, in place of a branch. It is
+	// used if branch is empty.
+	// +optional
+	Revision string `json:"revision,omitempty"`
+
+	// TargetNamespace forces every object of every Bundle into this namespace.
+	// Objects that belong to no namespace then make the deployment fail.
+	// +optional
+	TargetNamespace string `json:"targetNamespace,omitempty"`
+
+	// ClientSecretName names the Secret of this namespace with the credentials of
+	// the repository: username and password, or an SSH key. Default: the Secret
+	// gitcredential, if there is one.
+	// +optional
+	ClientSecretName string `json:"clientSecretName,omitempty"`
+
+	// HelmSecretName names the Secret of this namespace with the credentials of
+	// Helm repositories that the Bundles use.
+	// +optional
+	HelmSecretName string `json:"helmSecretName,omitempty"`
+
+	// HelmSecretNameForPaths names a Secret that holds such credentials per
+	// directory. It wins over helmSecretName.
+	// +optional
+	HelmSecretNameForPaths string `json:"helmSecretNameForPaths,omitempty"`
+
+	// HelmRepoURLRegex is a regular expression. Credentials are sent only to Helm
+	// repositories whose URL matches it; without it, to none.
+	// +optional
+	HelmRepoURLRegex string `json:"helmRepoURLRegex,omitempty"`
+
+	// CABundle holds the certificate authorities, as PEM, that the repository's
+	// certificate is checked against.
+	// +optional
+	CABundle []byte `json:"caBundle,omitempty"`
+
+	// InsecureSkipTLSverify, written as "insecureSkipTLSVerify", accepts any
+	// certificate of the repository. Use it for tests only.
+	// +optional
+	InsecureSkipTLSverify bool `json:"insecureSkipTLSVerify,omitempty"`
+
+	// Paths are the directories that become Bundles. Patterns are possible. Default:
+	// the root of the repository. Example: ["apps/*", "monitoring"].
+	// +optional
+	// +listType=atomic
+	Paths []string `json:"paths,omitempty"`
+
+	// Paused stops the roll-out of new versions of all Bundles of the repository.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+
+	// ServiceAccount is the account in the downstream clusters that the agent
+	// impersonates when it deploys.
+	// +optional
+	ServiceAccount string `json:"serviceAccount,omitempty"`
+
+	// Targets select the Clusters that the Bundles go to. Default: the ClusterGroup
+	// "default".
+	// +optional
+	// +listType=atomic
+	Targets []GitTarget `json:"targets,omitempty"`
+
+	// PollingInterval is the time between two looks at the repository. Default:
+	// 15s. Example: 5m.
+	// +optional
+	PollingInterval *metav1.Duration `json:"pollingInterval,omitempty"`
+
+	// ForceSyncGeneration redeploys everything whenever it is given a higher number.
+	// +optional
+	ForceSyncGeneration int64 `json:"forceSyncGeneration,omitempty"`
+
+	// ImageSyncInterval, written as "imageScanInterval", is the time between two
+	// commits of new image tags that ImageScans have found. Example: 5m.
+	// +optional
+	ImageSyncInterval *metav1.Duration `json:"imageScanInterval,omitempty"`
+
+	// ImageScanCommit says how such commits look.
+	// +optional
+	ImageScanCommit *CommitSpec `json:"imageScanCommit,omitempty"`
+
+	// KeepResources leaves the deployed objects in the downstream clusters when the
+	// GitRepo is deleted.
+	// +optional
+	KeepResources bool `json:"keepResources,omitempty"`
+
+	// DeleteNamespace deletes the namespaces that were deployed to, with all that
+	// is in them, when the GitRepo is deleted.
+	// +optional
+	DeleteNamespace bool `json:"deleteNamespace,omitempty"`
+
+	// CorrectDrift has the agents undo changes that others make to deployed objects.
+	// +optional
+	CorrectDrift *CorrectDrift `json:"correctDrift,omitempty"`
+
+	// DisablePolling looks at the repository only when a webhook says that it has
+	// changed.
+	// +optional
+	DisablePolling bool `json:"disablePolling,omitempty"`
+
+	// OCIRegistrySecret names the Secret of this namespace with the OCI registry
+	// that the Bundles' resources are kept in. Default: the Secret ocistorage, if
+	// there is one; else they are kept in the cluster.
+	// +optional
+	OCIRegistrySecret string `json:"ociRegistrySecret,omitempty"`
+
+	// WebhookSecret names the Secret of this namespace that webhooks of this
+	// repository are checked with.
+	// +optional
+	WebhookSecret string `json:"webhookSecret,omitempty"`
+
+	// Bundles lists the directories that become Bundles one by one, with the file
+	// of options of each; paths is then not used.
+	// +optional
+	// +listType=atomic
+	Bundles []BundlePath `json:"bundles,omitempty"`
+}
+
+// GitTarget selects the Clusters that meet all the criteria that are set. With
+// none set it selects nothing.
+type GitTarget struct {
+	// Name of the target, for people.
+	// +optional
+	Name string `json:"name,omitempty"`
+
+	// ClusterName is the name of one Cluster, or its display name in Rancher.
+	// +optional
+	ClusterName string `json:"clusterName,omitempty"`
+
+	// ClusterSelector selects Clusters by their labels. {} selects all.
+	// Example: {"matchLabels": {"env": "prod"}}.
+	// +optional
+	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
+
+	// ClusterGroup is the name of a ClusterGroup; its Clusters are selected.
+	// +optional
+	ClusterGroup string `json:"clusterGroup,omitempty"`
+
+	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
+	// all of them are selected.
+	// +optional
+	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty"`
+}
+
+// BundlePath is one directory of a repository that becomes a Bundle.
+type BundlePath struct {
+	// Base is the directory, relative to the root of the repository.
+	// +optional
+	Base string `json:"base,omitempty"`
+
+	// Options is the file with the options of the Bundle, relative to base. Default:
+	// fleet.yaml.
+	// +optional
+	Options string `json:"options,omitempty"`
+}
+
+// CommitSpec says how a commit of new image tags looks.
+type CommitSpec struct {
+	// AuthorName is the name of the author.
+	// +optional
+	AuthorName string `json:"authorName,omitempty"`
+
+	// AuthorEmail is the e-mail address of the author.
+	// +optional
+	AuthorEmail string `json:"authorEmail,omitempty"`
+
+	// MessageTemplate is the template of the commit message.
+	// +optional
+	MessageTemplate string `json:"messageTemplate,omitempty"`
+}
+
+// GitRepoStatus says how far the repository is deployed.
+type GitRepoStatus struct {
+	StatusBase `json:",inline"`
+
+	// ObservedGeneration is the metadata.generation that this status is about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration"`
+
+	// UpdateGeneration is the forceSyncGeneration that was carried out.
+	// +optional
+	UpdateGeneration int64 `json:"updateGeneration,omitempty"`
+
+	// Commit that is deployed, or being deployed.
+	// +optional
+	Commit string `json:"commit,omitempty"`
+
+	// WebhookCommit is the commit that a webhook has announced.
+	// +optional
+	WebhookCommit string `json:"webhookCommit,omitempty"`
+
+	// LastWebhookTime is the time of the last webhook.
+	// +optional
+	LastWebhookTime metav1.Time `json:"lastWebhookTime,omitempty,omitzero"`
+
+	// PollingCommit is the newest commit at the last look at the repository.
+	// +optional
+	PollingCommit string `json:"pollingCommit,omitempty"`
+
+	// GitJobStatus is the state of the Job that makes the Bundles: Current if it is
+	// done, InProgress, Failed or Terminating.
+	// +optional
+	GitJobStatus string `json:"gitJobStatus,omitempty"`
+
+	// LastSyncedImageScanTime is the time of the last commit of new image tags.
+	// +optional
+	LastSyncedImageScanTime metav1.Time `json:"lastSyncedImageScanTime,omitempty,omitzero"`
+
+	// LastPollingTime, written as "lastPollingTriggered", is the time of the last
+	// look at the repository.
+	// +optional
+	LastPollingTime metav1.Time `json:"lastPollingTriggered,omitempty,omitzero"`
+}

@@ -1,0 +1,111 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// +genclient
+// +genclient:noStatus
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// Policy limits what Bundles, GitRepos and HelmOps of its namespace may do, and
+// fills in what they leave empty. An empty list permits everything. If there are
+// several, their lists are joined, a permission or demand of one holds for all,
+// and of several defaults the one of the first Policy by name is used.
+type Policy struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Standard object metadata: name, namespace, labels, annotations.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// RequireServiceAccount refuses Bundles that name no service account.
+	// +optional
+	RequireServiceAccount bool `json:"requireServiceAccount,omitempty"`
+
+	// AllowedServiceAccounts are the service accounts that may be named, also by
+	// the targets of a Bundle.
+	// +optional
+	// +listType=atomic
+	AllowedServiceAccounts []string `json:"allowedServiceAccounts,omitempty"`
+
+	// AllowNamespaceCreation lets Bundles create missing namespaces although
+	// requireServiceAccount is set. Namespaces are created with the rights of the
+	// agent and not of the service account, so by default they then are not.
+	// +optional
+	AllowNamespaceCreation bool `json:"allowNamespaceCreation,omitempty"`
+
+	// GitRepo holds the rules for GitRepos.
+	// +optional
+	GitRepo *GitRepoPolicy `json:"gitRepo,omitempty"`
+
+	// HelmOp holds the rules for HelmOps.
+	// +optional
+	HelmOp *HelmOpPolicy `json:"helmOp,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// PolicyList is a list of Policy objects.
+type PolicyList struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Standard list metadata: the resourceVersion of the list, and where it continues.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// Items are the objects of the list.
+	Items []Policy `json:"items"`
+}
+
+// GitRepoPolicy holds the rules for GitRepos.
+type GitRepoPolicy struct {
+	// DefaultServiceAccount is used by GitRepos that name no service account.
+	// +optional
+	DefaultServiceAccount string `json:"defaultServiceAccount,omitempty"`
+
+	// DefaultClientSecretName is used by GitRepos that name no Secret with
+	// credentials.
+	// +optional
+	DefaultClientSecretName string `json:"defaultClientSecretName,omitempty"`
+
+	// AllowedClientSecretNames are the Secrets with credentials that may be named.
+	// +optional
+	// +listType=atomic
+	AllowedClientSecretNames []string `json:"allowedClientSecretNames,omitempty"`
+
+	// AllowedRepoPatterns are the repositories that may be used: URLs, or regular
+	// expressions that match a whole URL.
+	// +optional
+	// +listType=atomic
+	AllowedRepoPatterns []string `json:"allowedRepoPatterns,omitempty"`
+}
+
+// HelmOpPolicy holds the rules for HelmOps.
+type HelmOpPolicy struct {
+	// DefaultServiceAccount is used by HelmOps that name no service account.
+	// +optional
+	DefaultServiceAccount string `json:"defaultServiceAccount,omitempty"`
+
+	// DefaultHelmSecretName is used by HelmOps that name no Secret with credentials.
+	// +optional
+	DefaultHelmSecretName string `json:"defaultHelmSecretName,omitempty"`
+
+	// AllowedHelmSecretNames are the Secrets with credentials that may be named.
+	// +optional
+	// +listType=atomic
+	AllowedHelmSecretNames []string `json:"allowedHelmSecretNames,omitempty"`
+
+	// AllowedHelmRepoPatterns are the chart repositories that may be used: URLs, or
+	// regular expressions that match a whole URL.
+	// +optional
+	// +listType=atomic
+	AllowedHelmRepoPatterns []string `json:"allowedHelmRepoPatterns,omitempty"`
+
+	// AllowedChartPatterns are the charts that may be used: names, or regular
+	// expressions that match a whole name.
+	// +optional
+	// +listType=atomic
+	AllowedChartPatterns []string `json:"allowedChartPatterns,omitempty"`
+}

@@ -1,0 +1,73 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet"
+)
+
+// GroupName is the API group of the types in this package.
+const GroupName = fleet.GroupName
+
+// SchemeGroupVersion is the group and version of the types in this package.
+var SchemeGroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1alpha1"}
+
+// internalGroupVersion is the version that the apiserver machinery decodes to
+// and stores from, its hub.
+var internalGroupVersion = schema.GroupVersion{Group: GroupName, Version: runtime.APIVersionInternal}
+
+var (
+	// SchemeBuilder collects the functions that AddToScheme runs.
+	SchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes, addDefaultingFuncs)
+
+	localSchemeBuilder = &SchemeBuilder
+
+	// AddToScheme registers the types, twice: under v1alpha1, and as the same Go
+	// types under the internal version, the hub that the apiserver machinery
+	// converts through. There is only one version, so an internal copy would be
+	// a thousand lines that say the same, and a conversion that does nothing.
+	//
+	// The trap in it: where a conversion would make a new object, an encoder sets
+	// apiVersion and kind in the object that it is given, and takes them out again
+	// after. Whoever hands an object that others read at the same time to the
+	// machinery must hand it a copy of the struct; a shallow one will do.
+	AddToScheme = localSchemeBuilder.AddToScheme
+)
+
+// Kind qualifies a kind with the group.
+func Kind(kind string) schema.GroupKind {
+	return SchemeGroupVersion.WithKind(kind).GroupKind()
+}
+
+// Resource qualifies a resource (plural, lower case) with the group.
+func Resource(resource string) schema.GroupResource {
+	return SchemeGroupVersion.WithResource(resource).GroupResource()
+}
+
+func addKnownTypes(scheme *runtime.Scheme) error {
+	for _, version := range []schema.GroupVersion{SchemeGroupVersion, internalGroupVersion} {
+		scheme.AddKnownTypes(version,
+			&Bundle{}, &BundleList{},
+			&BundleDeployment{}, &BundleDeploymentList{},
+			&BundleNamespaceMapping{}, &BundleNamespaceMappingList{},
+			&Cluster{}, &ClusterList{},
+			&ClusterGroup{}, &ClusterGroupList{},
+			&ClusterRegistration{}, &ClusterRegistrationList{},
+			&ClusterRegistrationToken{}, &ClusterRegistrationTokenList{},
+			&Content{}, &ContentList{},
+			&GitRepo{}, &GitRepoList{},
+			&GitRepoRestriction{}, &GitRepoRestrictionList{},
+			&HelmOp{}, &HelmOpList{},
+			&ImageScan{}, &ImageScanList{},
+			&Policy{}, &PolicyList{},
+			&Schedule{}, &ScheduleList{},
+		)
+	}
+	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
+	return nil
+}

@@ -1,0 +1,119 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// +genclient
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// Schedule opens windows of time in which its Clusters are deployed to. Outside
+// the window agents leave everything as it is; new versions wait for the window.
+type Schedule struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Standard object metadata: name, namespace, labels, annotations.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec says when the windows are, and for which Clusters.
+	// +optional
+	Spec ScheduleSpec `json:"spec"`
+
+	// Status says whether the window is open.
+	// +optional
+	Status ScheduleStatus `json:"status"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ScheduleList is a list of Schedule objects.
+type ScheduleList struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Standard list metadata: the resourceVersion of the list, and where it continues.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// Items are the objects of the list.
+	Items []Schedule `json:"items"`
+}
+
+// ScheduleSpec says when the windows are, and for which Clusters.
+type ScheduleSpec struct {
+	// Schedule says when a window opens: a cron expression of six fields, seconds
+	// first. Example: 0 0 22 * * SAT opens on Saturdays at ten in the evening.
+	// +optional
+	Schedule string `json:"schedule,omitempty"`
+
+	// Duration is the time for which a window stays open. It must be shorter than
+	// the time until the next window. Example: 2h30m.
+	// +optional
+	Duration *metav1.Duration `json:"duration,omitempty"`
+
+	// Location is the time zone of the schedule. Default: the controller's.
+	// Example: Europe/Berlin.
+	// +optional
+	Location string `json:"location,omitempty"`
+
+	// Targets says which Clusters the schedule governs.
+	// +optional
+	Targets ScheduleTargets `json:"targets"`
+}
+
+// ScheduleTargets says which Clusters a Schedule governs.
+type ScheduleTargets struct {
+	// Clusters are entries that each select Clusters of this namespace; one that
+	// selects a Cluster is enough.
+	// +optional
+	// +listType=atomic
+	Clusters []ScheduleTarget `json:"clusters,omitempty"`
+}
+
+// ScheduleTarget selects the Clusters that meet all the criteria that are set.
+// With none set it selects nothing.
+type ScheduleTarget struct {
+	// Name of the entry, for people.
+	// +optional
+	Name string `json:"name,omitempty"`
+
+	// ClusterName is the name of one Cluster, or its display name in Rancher.
+	// +optional
+	ClusterName string `json:"clusterName,omitempty"`
+
+	// ClusterSelector selects Clusters by their labels. {} selects all.
+	// +optional
+	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
+
+	// ClusterGroup is the name of a ClusterGroup; its Clusters are selected.
+	// +optional
+	ClusterGroup string `json:"clusterGroup,omitempty"`
+
+	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
+	// all of them are selected.
+	// +optional
+	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty"`
+}
+
+// ScheduleStatus says whether the window is open.
+type ScheduleStatus struct {
+	// Active says that the window is open.
+	// +optional
+	Active bool `json:"active,omitempty"`
+
+	// NextStartTime is when the next window opens.
+	// +optional
+	NextStartTime metav1.Time `json:"nextStartTime,omitempty,omitzero"`
+
+	// Conditions are statements about the schedule. Ready is False if something in
+	// it is wrong; its message says what.
+	// +optional
+	// +listType=atomic
+	Conditions []GenericCondition `json:"conditions,omitempty"`
+
+	// MatchingClusters names the Clusters that the schedule governs.
+	// +optional
+	// +listType=atomic
+	MatchingClusters []string `json:"matchingClusters,omitempty"`
+}

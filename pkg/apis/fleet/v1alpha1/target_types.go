@@ -1,0 +1,100 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// TargetCustomizationMode says which customizations of a Bundle apply to a Cluster.
+// +enum
+type TargetCustomizationMode string
+
+const (
+	// TargetCustomizationFirstMatch uses the first customization that matches the
+	// Cluster, in place of the options of the target.
+	TargetCustomizationFirstMatch TargetCustomizationMode = "FirstMatch"
+	// TargetCustomizationAllMatches merges every customization that matches the
+	// Cluster, in order, onto the options of the target.
+	TargetCustomizationAllMatches TargetCustomizationMode = "AllMatches"
+)
+
+// BundleTarget selects Clusters and says what is different for them. A Cluster is
+// selected if it meets all the criteria that are set (clusterName,
+// clusterSelector, clusterGroup, clusterGroupSelector); with none set the target
+// selects nothing. The first target that selects a Cluster decides. The options
+// are merged onto those of the Bundle.
+type BundleTarget struct {
+	BundleDeploymentOptions `json:",inline"`
+
+	// Name of the target. It is shown to people; and a target with Helm values
+	// whose values are kept in a Secret is found there by this name.
+	// +optional
+	Name string `json:"name,omitempty"`
+
+	// ClusterName is the name of one Cluster, or its display name in Rancher.
+	// +optional
+	ClusterName string `json:"clusterName,omitempty"`
+
+	// ClusterSelector selects Clusters by their labels. {} selects all.
+	// Example: {"matchLabels": {"env": "prod"}}.
+	// +optional
+	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
+
+	// ClusterGroup is the name of a ClusterGroup in the Cluster's namespace; its
+	// Clusters are selected.
+	// +optional
+	ClusterGroup string `json:"clusterGroup,omitempty"`
+
+	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
+	// all of them are selected. {} selects all Clusters, also those in no group.
+	// +optional
+	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty"`
+
+	// DoNotDeploy keeps the Bundle away from the Clusters that this target
+	// selects; later targets are not tried for them.
+	// +optional
+	DoNotDeploy bool `json:"doNotDeploy,omitempty"`
+}
+
+// BundleTargetRestriction is an entry of a Bundle's list of permitted Clusters.
+// If the list is not empty a target selects only Clusters that an entry selects
+// too, through the same ClusterGroup if groups are involved.
+type BundleTargetRestriction struct {
+	// Name of the entry, for people.
+	// +optional
+	Name string `json:"name,omitempty"`
+
+	// ClusterName is the name of one Cluster, or its display name in Rancher.
+	// +optional
+	ClusterName string `json:"clusterName,omitempty"`
+
+	// ClusterSelector selects Clusters by their labels. {} selects all.
+	// +optional
+	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
+
+	// ClusterGroup is the name of a ClusterGroup in the Cluster's namespace.
+	// +optional
+	ClusterGroup string `json:"clusterGroup,omitempty"`
+
+	// ClusterGroupSelector selects ClusterGroups by their labels.
+	// +optional
+	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty"`
+}
+
+// BundleRef names Bundles that must be deployed first: one by its name, or all
+// that a selector matches.
+type BundleRef struct {
+	// Name of the Bundle, in the same namespace.
+	// +optional
+	Name string `json:"name,omitempty"`
+
+	// Selector selects the Bundles by the labels of their BundleDeployments.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// AcceptedStates are the states in which a Bundle is good enough to go on.
+	// Default: only Ready. Example: ["Ready", "Modified"].
+	// +optional
+	// +listType=atomic
+	AcceptedStates []BundleState `json:"acceptedStates,omitempty"`
+}

@@ -1,0 +1,19 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package validation says which objects of fleet.cattle.io/v1alpha1 are refused,
+// and which are accepted but cannot work as written.
+//
+// For each kind that has rules there is a function Validate<Kind>, which returns
+// errors, and a function Warn<Kind>, which returns warnings. The line between
+// the two is Fleet's (S 1.2, S 2.7): a write fails only for what the schema of a
+// CRD refuses, because clients of Fleet rely on all else getting through. A
+// selector that cannot be read, or a target that can never match, shows up later
+// in a condition; the warning tells the person who wrote it at once.
+//
+// An update is checked with [Ratchet]: what was invalid before and is so still
+// does not block it.
+//
+// All functions are pure, do not change their arguments and take time linear in
+// the size of the object. Fields are named by their JSON path.
+package validation

@@ -1,0 +1,195 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// refusal is what a test expects of an error: where it is, of what kind, and a
+// part of its text.
+type refusal struct {
+	field string
+	kind  field.ErrorType
+	text  string
+}
+
+func requireRefusals(t *testing.T, want []refusal, got field.ErrorList) {
+	t.Helper()
+	require.Len(t, got, len(want), "%v", got)
+	for i := range want {
+		require.Equal(t, want[i].field, got[i].Field)
+		require.Equal(t, want[i].kind, got[i].Type)
+		require.Contains(t, got[i].Error(), want[i].text)
+	}
+}
+
+func duration(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
+
+func release(name string) v1alpha1.BundleDeploymentOptions {
+	return v1alpha1.BundleDeploymentOptions{Helm: &v1alpha1.HelmOptions{ReleaseName: name}}
+}
+
+func TestReleaseName(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		release string
+		valid   bool
+	}{
+		{"no name is left to Fleet to choose", "", true},
+		{"a plain name is accepted", "web", true},
+		{"a name with dots is accepted", "web.v1-2", true},
+		{"a name of 53 characters is accepted", strings.Repeat("a", 53), true},
+		{"a name of 54 characters is refused", strings.Repeat("a", 54), false},
+		{"an upper-case letter is refused", "Web", false},
+		{"an underscore is refused", "web_1", false},
+		{"a hyphen at the end is refused", "web-", false},
+		{"a dot at the start is refused", ".web", false},
+		{"two dots in a row are refused", "a..b", false},
+		{"a line break at the end is refused", "web\n", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			o := release(tc.release)
+			errs := validateOptions(field.NewPath("spec"), &o)
+			require.Equal(t, tc.valid, len(errs) == 0, "%v", errs)
+			for _, e := range errs {
+				require.Equal(t, "spec.helm.releaseName", e.Field)
+			}
+		})
+	}
+}
+
+func TestDuration(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name  string
+		d     *metav1.Duration
+		valid bool
+	}{
+		{"no duration is accepted", nil, true},
+		{"zero is accepted", duration(0), true},
+		{"a nanosecond is accepted", duration(1), true},
+		{"the largest number of hours is accepted", duration(2562047 * time.Hour), true},
+		{"a nanosecond more is refused", duration(2562047*time.Hour + 1), false},
+		{"a negative duration is refused", duration(-time.Second), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			errs := validateDuration(field.NewPath("spec", "ttl"), tc.d)
+			if tc.valid {
+				require.Empty(t, errs)
+				return
+			}
+			requireRefusals(t, []refusal{{"spec.ttl", field.ErrorTypeInvalid, "must be a valid Go duration"}}, errs)
+		})
+	}
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	badSelector := &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "x", Operator: "Foo"}}}
+	for _, tc := range []struct {
+		name string
+		errs field.ErrorList
+		want []refusal
+	}{{
+		name: "an empty Bundle is valid",
+		errs: ValidateBundle(&v1alpha1.Bundle{}),
+	}, {
+		name: "a Bundle with both modes' names spelled right is valid",
+		errs: append(ValidateBundle(&v1alpha1.Bundle{Spec: v1alpha1.BundleSpec{TargetCustomizationMode: "FirstMatch"}}),
+			ValidateBundle(&v1alpha1.Bundle{Spec: v1alpha1.BundleSpec{TargetCustomizationMode: "AllMatches"}})...),
+	}, {
+		name: "an unknown customization mode is refused with the known ones",
+		errs: ValidateBundle(&v1alpha1.Bundle{Spec: v1alpha1.BundleSpec{TargetCustomizationMode: "allmatches"}}),
+		want: []refusal{{"spec.targetCustomizationMode", field.ErrorTypeNotSupported, `supported values: "FirstMatch", "AllMatches"`}},
+	}, {
+		name: "a release name is checked in the spec and in each target",
+		errs: ValidateBundle(&v1alpha1.Bundle{Spec: v1alpha1.BundleSpec{
+			BundleDeploymentOptions: release("A"),
+			Targets:                 []v1alpha1.BundleTarget{{}, {BundleDeploymentOptions: release(strings.Repeat("b", 60))}},
+		}}),
+		want: []refusal{
+			{"spec.helm.releaseName", field.ErrorTypeInvalid, "lower case"},
+			{"spec.targets[1].helm.releaseName", field.ErrorTypeTooLong, "53"},
+		},
+	}, {
+		name: "a malformed selector is valid, because Fleet accepts it",
+		errs: ValidateBundle(&v1alpha1.Bundle{Spec: v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{{ClusterSelector: badSelector}}}}),
+	}, {
+		name: "a HelmOp is checked as a Bundle is, and its polling interval too",
+		errs: ValidateHelmOp(&v1alpha1.HelmOp{Spec: v1alpha1.HelmOpSpec{
+			BundleSpec: v1alpha1.BundleSpec{
+				BundleDeploymentOptions: release("A"),
+				TargetCustomizationMode: "x",
+				Targets:                 []v1alpha1.BundleTarget{{BundleDeploymentOptions: release("B")}},
+			},
+			PollingInterval: duration(-1),
+		}}),
+		want: []refusal{
+			{"spec.helm.releaseName", field.ErrorTypeInvalid, "lower case"},
+			{"spec.targetCustomizationMode", field.ErrorTypeNotSupported, "FirstMatch"},
+			{"spec.targets[0].helm.releaseName", field.ErrorTypeInvalid, "lower case"},
+			{"spec.pollingInterval", field.ErrorTypeInvalid, "must be a valid Go duration"},
+		},
+	}, {
+		name: "a GitRepo needs a repository",
+		errs: ValidateGitRepo(&v1alpha1.GitRepo{}),
+		want: []refusal{{"spec.repo", field.ErrorTypeRequired, "set the URL"}},
+	}, {
+		name: "a GitRepo's two intervals are durations",
+		errs: ValidateGitRepo(&v1alpha1.GitRepo{Spec: v1alpha1.GitRepoSpec{
+			Repo: "r", PollingInterval: duration(-1), ImageSyncInterval: duration(-2),
+		}}),
+		want: []refusal{
+			{"spec.pollingInterval", field.ErrorTypeInvalid, "must be a valid Go duration"},
+			{"spec.imageScanInterval", field.ErrorTypeInvalid, "must be a valid Go duration"},
+		},
+	}, {
+		name: "a GitRepo with a repository is valid",
+		errs: ValidateGitRepo(&v1alpha1.GitRepo{Spec: v1alpha1.GitRepoSpec{Repo: "r", PollingInterval: duration(time.Minute)}}),
+	}, {
+		name: "an ImageScan needs an image and an interval",
+		errs: ValidateImageScan(&v1alpha1.ImageScan{}),
+		want: []refusal{
+			{"spec.image", field.ErrorTypeRequired, "image repository"},
+			{"spec.interval", field.ErrorTypeRequired, "15m"},
+		},
+	}, {
+		name: "an ImageScan's interval is a duration",
+		errs: ValidateImageScan(&v1alpha1.ImageScan{Spec: v1alpha1.ImageScanSpec{Image: "i", Interval: duration(-1)}}),
+		want: []refusal{{"spec.interval", field.ErrorTypeInvalid, "must be a valid Go duration"}},
+	}, {
+		name: "an ImageScan with both is valid",
+		errs: ValidateImageScan(&v1alpha1.ImageScan{Spec: v1alpha1.ImageScanSpec{Image: "i", Interval: duration(time.Hour)}}),
+	}, {
+		name: "a token's lifetime is a duration",
+		errs: ValidateClusterRegistrationToken(&v1alpha1.ClusterRegistrationToken{Spec: v1alpha1.ClusterRegistrationTokenSpec{TTL: duration(-1)}}),
+		want: []refusal{{"spec.ttl", field.ErrorTypeInvalid, "must be a valid Go duration"}},
+	}, {
+		name: "a schedule's length is a duration",
+		errs: ValidateSchedule(&v1alpha1.Schedule{Spec: v1alpha1.ScheduleSpec{Duration: duration(-1)}}),
+		want: []refusal{{"spec.duration", field.ErrorTypeInvalid, "must be a valid Go duration"}},
+	}, {
+		name: "an environment variable of the agent needs a name",
+		errs: ValidateCluster(&v1alpha1.Cluster{Spec: v1alpha1.ClusterSpec{AgentEnvVars: []corev1.EnvVar{{Name: "A"}, {Value: "b"}}}}),
+		want: []refusal{{"spec.agentEnvVars[1].name", field.ErrorTypeRequired, "set the name"}},
+	}} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			requireRefusals(t, tc.want, tc.errs)
+		})
+	}
+}

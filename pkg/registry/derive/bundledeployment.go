@@ -1,0 +1,159 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package derive
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// Inputs are all that a BundleDeployment is made of.
+type Inputs struct {
+	// Bundle is the version in force; its resources are not needed.
+	Bundle  *v1alpha1.Bundle
+	Cluster *v1alpha1.Cluster
+	// ClusterNamespace is where the Cluster's BundleDeployments are.
+	ClusterNamespace string
+	// ManifestID is the effective one of the newest version.
+	ManifestID string
+	Content    *Content
+	// Report is what the agent wrote last; nil if it has not yet.
+	Report              *v1alpha1.BundleDeploymentStatus
+	ReportManagedFields []metav1.ManagedFieldsEntry
+	// Revision is the one at which the object last changed.
+	Revision int64
+}
+
+// BundleDeployment builds the object. It shares with the inputs whatever is
+// behind a pointer, so it must be copied before it is changed.
+func BundleDeployment(in Inputs) *v1alpha1.BundleDeployment {
+	bd := &v1alpha1.BundleDeployment{
+		TypeMeta: metav1.TypeMeta{
+			APIVersion: v1alpha1.SchemeGroupVersion.String(),
+			Kind:       "BundleDeployment",
+		},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:              in.Bundle.Name,
+			Namespace:         in.ClusterNamespace,
+			UID:               IdentityUID(in.Bundle.UID, in.Cluster.UID),
+			ResourceVersion:   strconv.FormatInt(in.Revision, 10),
+			CreationTimestamp: later(in.Bundle.CreationTimestamp, in.Cluster.CreationTimestamp),
+			Labels:            BundleDeploymentLabels(in.Bundle, in.Cluster, in.ManifestID),
+			ManagedFields:     in.ReportManagedFields,
+		},
+	}
+	fillSpec(&bd.Spec, in)
+	bd.Generation = generation(&bd.Spec, in.Content)
+	if in.Report != nil {
+		bd.Status = *in.Report
+	}
+	bd.Status.Display = Display(&bd.Spec, &bd.Status)
+	return bd
+}
+
+// BundleDeploymentLabels returns the labels of a Bundle's BundleDeployment on a
+// Cluster (S 5.1).
+func BundleDeploymentLabels(bundle *v1alpha1.Bundle, cluster *v1alpha1.Cluster, manifestID string) map[string]string {
+	labels := make(map[string]string, len(bundle.Labels)+6)
+	for key, value := range bundle.Labels {
+		if !isForeign(key) || strings.HasPrefix(key, "fleet.cattle.io/") {
+			labels[key] = value
+		}
+	}
+	labels[v1alpha1.LabelBundleName] = bundle.Name
+	labels[v1alpha1.LabelBundleNamespace] = bundle.Namespace
+	labels[v1alpha1.LabelManaged] = "true"
+	labels[v1alpha1.LabelCluster] = cluster.Name
+	labels[v1alpha1.LabelClusterNamespace] = cluster.Namespace
+	if _, hasContent := EffectiveManifestID(&bundle.Spec, manifestID); hasContent {
+		labels[v1alpha1.LabelContentName] = manifestID
+	}
+	return labels
+}
+
+// identities is the name space of IdentityUID.
+var identities = uuid.MustParse("6b4f7c53-9a0e-5d7b-8d53-0e6f1c2a9b41")
+
+// IdentityUID returns the UID of the BundleDeployment of a Bundle on a Cluster. It
+// is theirs alone and for ever: owner references to it stay good over restarts,
+// and die with either of the two.
+func IdentityUID(bundleUID, clusterUID types.UID) types.UID {
+	return types.UID(uuid.NewSHA1(identities, []byte(string(bundleUID)+"/"+string(clusterUID))).String())
+}
+
+func later(a, b metav1.Time) metav1.Time {
+	if a.Before(&b) {
+		return b
+	}
+	return a
+}
+
+// fillSpec fills in the spec (S 5.2). What is staged is promoted.
+func fillSpec(spec *v1alpha1.BundleDeploymentSpec, in Inputs) {
+	bundle, cluster := &in.Bundle.Spec, in.Cluster
+	spec.StagedOptions, spec.StagedDeploymentID = in.Content.Options, in.Content.DeploymentID
+	spec.StagedOptions.NamespaceLabels = withTargets(spec.StagedOptions.NamespaceLabels, bundle.Targets,
+		func(t *v1alpha1.BundleTarget) map[string]string { return t.NamespaceLabels })
+	spec.StagedOptions.NamespaceAnnotations = withTargets(spec.StagedOptions.NamespaceAnnotations, bundle.Targets,
+		func(t *v1alpha1.BundleTarget) map[string]string { return t.NamespaceAnnotations })
+	spec.Options, spec.DeploymentID = spec.StagedOptions, spec.StagedDeploymentID
+	spec.Paused = bundle.Paused || cluster.Spec.Paused
+	spec.OffSchedule = cluster.Status.Scheduled && !cluster.Status.ActiveSchedule
+	spec.DependsOn = bundle.DependsOn
+	spec.CorrectDrift = in.Content.Options.CorrectDrift
+	_, hasContent := EffectiveManifestID(bundle, in.ManifestID)
+	spec.OCIContents = !hasContent && bundle.HelmOpOptions == nil
+	spec.HelmChartOptions = bundle.HelmOpOptions
+}
+
+// withTargets adds what every target says, whether it matches or not (S 3.2). It
+// is not in the hash, so an agent does not redeploy for it.
+func withTargets(base map[string]string, targets []v1alpha1.BundleTarget, of func(*v1alpha1.BundleTarget) map[string]string) map[string]string {
+	var all map[string]string
+	for i := range targets {
+		more := of(&targets[i])
+		if len(more) == 0 {
+			continue
+		}
+		if all == nil {
+			all = make(map[string]string, len(base)+len(more))
+			maps.Copy(all, base)
+		}
+		maps.Copy(all, more)
+	}
+	if all == nil {
+		return base
+	}
+	return all
+}
+
+// generation returns a positive number of 52 bits, which JavaScript can hold,
+// that changes when and only when the spec does. A counter would have to be
+// stored, and written on every change of a label. The options are hashed once
+// for all that share a Content; the rest of the spec is small.
+func generation(spec *v1alpha1.BundleDeploymentSpec, content *Content) int64 {
+	rest := struct {
+		Spec        v1alpha1.BundleDeploymentSpec
+		Labels      map[string]string
+		Annotations map[string]string
+	}{*spec, spec.Options.NamespaceLabels, spec.Options.NamespaceAnnotations}
+	rest.Spec.Options, rest.Spec.StagedOptions = v1alpha1.BundleDeploymentOptions{}, v1alpha1.BundleDeploymentOptions{}
+	text, err := json.Marshal(&rest)
+	if err != nil {
+		panic(fmt.Sprintf("derive: no JSON of a BundleDeploymentSpec: %v", err))
+	}
+	sum := sha256.Sum256(append(text, content.optionsDigest()[:]...))
+	return max(1, int64(binary.BigEndian.Uint64(sum[:8])>>12))
+}

@@ -1,0 +1,91 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package derive
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// Content is what a Bundle version means on a Cluster. It is immutable, and
+// shared by all Clusters on which it is the same; so the options alias it and
+// must not be written to.
+type Content struct {
+	// Options are complete: merged, restricted and with templates evaluated. The
+	// namespace labels and annotations of S 3.2 are not in them.
+	Options v1alpha1.BundleDeploymentOptions
+	// DeploymentID names the manifest and the options (S 4.2).
+	DeploymentID string
+	// Failure says why there are no options. It begins with the Cluster that it
+	// was found on: `cluster C in namespace N: ...` (S 2.7).
+	Failure string
+
+	// digest is of all options, those that DeploymentID leaves out included. It
+	// is computed when it is first needed, more than once if that is at once.
+	digest atomic.Pointer[[sha256.Size]byte]
+}
+
+// newContent returns the content of complete options.
+func newContent(manifestID string, options v1alpha1.BundleDeploymentOptions) *Content {
+	return &Content{Options: options, DeploymentID: DeploymentID(manifestID, &options)}
+}
+
+// Pinned returns the content of options that were complete when they were
+// recorded. A record keeps what is an integer as one; options have none.
+func Pinned(manifestID string, options v1alpha1.BundleDeploymentOptions) *Content {
+	options.Helm = normalizeHelm(options.Helm)
+	return newContent(manifestID, options)
+}
+
+// Equal reports whether two contents give the same BundleDeployment. It costs the
+// comparison of two strings and of the few options that DeploymentID leaves out.
+func (c *Content) Equal(o *Content) bool {
+	if c == o {
+		return true
+	}
+	if c == nil || o == nil {
+		return false
+	}
+	return c.DeploymentID == o.DeploymentID && c.Failure == o.Failure &&
+		equality.Semantic.DeepEqual(c.Options.Diff, o.Options.Diff) &&
+		equality.Semantic.DeepEqual(c.Options.CorrectDrift, o.Options.CorrectDrift)
+}
+
+// DeploymentID returns the ID of options on a manifest. diff and correctDrift are
+// not part of it: they say how to look at a deployment, not what to deploy.
+func DeploymentID(manifestID string, options *v1alpha1.BundleDeploymentOptions) string {
+	hashed := *options
+	hashed.Diff, hashed.CorrectDrift = nil, nil
+	sum := digestJSON(&hashed)
+	return manifestID + ":" + hex.EncodeToString(sum[:])
+}
+
+// optionsDigest is DeploymentID's hash over all options.
+func (c *Content) optionsDigest() *[sha256.Size]byte {
+	if d := c.digest.Load(); d != nil {
+		return d
+	}
+	sum := digestJSON(&c.Options)
+	c.digest.Store(&sum)
+	return &sum
+}
+
+// digestJSON hashes what an Encoder writes: with HTML escapes, and with a newline
+// at the end (S 4.2).
+func digestJSON(v any) [sha256.Size]byte {
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(v); err != nil {
+		// All values come from JSON or YAML, and have been normalized.
+		panic(fmt.Sprintf("derive: no JSON of %T: %v", v, err))
+	}
+	return sha256.Sum256(buf.Bytes())
+}

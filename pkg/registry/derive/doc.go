@@ -1,0 +1,25 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package derive computes what Fleet's controllers would have written: the
+// options that a Bundle version means on a Cluster (S 3), their deployment ID
+// (S 4.2), and the BundleDeployment itself (S 5).
+//
+// Everything here is a pure function. There is no context, no clock, no log and
+// no error: bad input is a value in the output, a Failure, with Fleet's text.
+// Arguments are never written to. Results share what is immutable, above all
+// the values of a chart: a BundleDeployment aliases the Content that it was made
+// from, so nobody may write to either.
+//
+// # Cost
+//
+// A Version merges options once per targeting.Match, and evaluates what does not
+// depend on the Cluster once; such a Content is one pointer for all Clusters. One
+// that does depend on it costs the evaluation of its templates, which is bounded
+// (package sandbox). BundleDeployment costs one JSON encoding of the small part of
+// the spec, and the digest of a Content's options once for all Clusters.
+//
+// # Concurrency
+//
+// All functions and methods may be called from any goroutine at any time.
+package derive

@@ -1,0 +1,180 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package derive
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// merge puts the options of a target onto base (S 3.1). What a target cannot set
+// is base's. The result shares with both what it did not have to change.
+func merge(base, custom *v1alpha1.BundleDeploymentOptions) v1alpha1.BundleDeploymentOptions {
+	out := *base
+	out.DefaultNamespace = either(custom.DefaultNamespace, base.DefaultNamespace)
+	out.TargetNamespace = either(custom.TargetNamespace, base.TargetNamespace)
+	out.ServiceAccount = either(custom.ServiceAccount, base.ServiceAccount)
+	if custom.Helm != nil {
+		out.Helm = mergeHelm(base.Helm, custom.Helm)
+	}
+	if custom.Kustomize != nil {
+		out.Kustomize = &v1alpha1.KustomizeOptions{Dir: custom.Kustomize.Dir}
+		if base.Kustomize != nil {
+			out.Kustomize.Dir = either(custom.Kustomize.Dir, base.Kustomize.Dir)
+		}
+	}
+	if custom.Diff != nil {
+		var patches []v1alpha1.ComparePatch
+		if base.Diff != nil {
+			patches = base.Diff.ComparePatches
+		}
+		out.Diff = &v1alpha1.DiffOptions{ComparePatches: mergeKeyed(patches, custom.Diff.ComparePatches, patchKey)}
+	}
+	if custom.YAML != nil {
+		out.YAML = &v1alpha1.YAMLOptions{}
+		if base.YAML != nil {
+			out.YAML.Overlays = base.YAML.Overlays
+		}
+		out.YAML.Overlays = concat(out.YAML.Overlays, custom.YAML.Overlays)
+	}
+	if custom.ForceSyncGeneration > 0 {
+		out.ForceSyncGeneration = custom.ForceSyncGeneration
+	}
+	out.KeepResources = base.KeepResources || custom.KeepResources
+	if custom.CorrectDrift != nil {
+		out.CorrectDrift = custom.CorrectDrift
+	}
+	out.DownstreamResources = mergeKeyed(base.DownstreamResources, custom.DownstreamResources, downstreamKey)
+	return out
+}
+
+func mergeHelm(base, custom *v1alpha1.HelmOptions) *v1alpha1.HelmOptions {
+	out := &v1alpha1.HelmOptions{}
+	if base != nil {
+		*out = *base
+	}
+	out.Repo = either(custom.Repo, out.Repo)
+	out.Chart = either(custom.Chart, out.Chart)
+	out.Version = either(custom.Version, out.Version)
+	out.ReleaseName = either(custom.ReleaseName, out.ReleaseName)
+	switch {
+	case custom.TimeoutSeconds > 0:
+		out.TimeoutSeconds = custom.TimeoutSeconds
+	case custom.TimeoutSeconds < 0:
+		out.TimeoutSeconds = 0
+	}
+	switch {
+	case custom.Values == nil:
+	case out.Values == nil:
+		out.Values = custom.Values
+	default:
+		out.Values = &v1alpha1.GenericMap{Data: mergeMaps(out.Values.Data, custom.Values.Data)}
+	}
+	switch {
+	case custom.TemplateValues == nil:
+	case out.TemplateValues == nil:
+		out.TemplateValues = custom.TemplateValues
+	default:
+		merged := maps.Clone(out.TemplateValues)
+		maps.Copy(merged, custom.TemplateValues)
+		out.TemplateValues = merged
+	}
+	out.ValuesFrom = mergeKeyed(out.ValuesFrom, custom.ValuesFrom, valuesFromKey)
+	out.Force = out.Force || custom.Force
+	out.Atomic = out.Atomic || custom.Atomic
+	out.TakeOwnership = out.TakeOwnership || custom.TakeOwnership
+	out.DisablePreProcess = out.DisablePreProcess || custom.DisablePreProcess
+	out.WaitForJobs = out.WaitForJobs || custom.WaitForJobs
+	out.DisableDNS = out.DisableDNS || custom.DisableDNS
+	return out
+}
+
+// mergeMaps merges where both sides are maps; elsewhere custom replaces.
+func mergeMaps(base, custom map[string]any) map[string]any {
+	out := make(map[string]any, len(base)+len(custom))
+	maps.Copy(out, base)
+	for key, value := range custom {
+		under, ok := out[key].(map[string]any)
+		over, isMap := value.(map[string]any)
+		if ok && isMap {
+			value = mergeMaps(under, over)
+		}
+		out[key] = value
+	}
+	return out
+}
+
+// mergeKeyed replaces entries of base by those of custom with the same key, and
+// appends the others. Of two in custom with one key the first counts; entries
+// with an empty key are never the same.
+func mergeKeyed[T any](base, custom []T, key func(*T) string) []T {
+	if len(custom) == 0 {
+		return base
+	}
+	out := concat(base, nil)
+	at := make(map[string]int, len(base)+len(custom))
+	for i := range base {
+		if k := key(&base[i]); k != "" {
+			at[k] = i
+		}
+	}
+	done := make(map[string]bool, len(custom))
+	for i := range custom {
+		k := key(&custom[i])
+		if k == "" {
+			out = append(out, custom[i])
+			continue
+		}
+		if done[k] {
+			continue
+		}
+		done[k] = true
+		if j, ok := at[k]; ok {
+			out[j] = custom[i]
+			continue
+		}
+		out = append(out, custom[i])
+	}
+	return out
+}
+
+// keyOf joins what identifies an entry; "" if there is nothing.
+func keyOf(parts ...string) string {
+	if strings.Join(parts, "") == "" {
+		return ""
+	}
+	return strings.Join(parts, "\x00")
+}
+
+func patchKey(p *v1alpha1.ComparePatch) string {
+	return keyOf(p.APIVersion, p.Kind, p.Namespace, p.Name)
+}
+
+func downstreamKey(r *v1alpha1.DownstreamResource) string {
+	return keyOf(strings.ToLower(r.Kind), r.Name)
+}
+
+func valuesFromKey(v *v1alpha1.ValuesFrom) string {
+	switch {
+	case v.ConfigMapKeyRef != nil:
+		return keyOf("configmap", v.ConfigMapKeyRef.Namespace, v.ConfigMapKeyRef.Name, v.ConfigMapKeyRef.Key)
+	case v.SecretKeyRef != nil:
+		return keyOf("secret", v.SecretKeyRef.Namespace, v.SecretKeyRef.Name, v.SecretKeyRef.Key)
+	}
+	return ""
+}
+
+func either(custom, base string) string {
+	if custom != "" {
+		return custom
+	}
+	return base
+}
+
+// concat never writes behind the end of base, which others may share.
+func concat[T any](base, more []T) []T {
+	return append(append(make([]T, 0, len(base)+len(more)), base...), more...)
+}

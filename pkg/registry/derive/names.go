@@ -1,0 +1,93 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package derive
+
+import (
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+)
+
+// The names of S 4.8. Others compute them too, so they are what they are.
+
+// KeyHash returns 12 hex digits that tell long keys apart. Only the first 100
+// bytes count.
+func KeyHash(s string) string { return sha256Hex(s[:min(len(s), 100)])[:12] }
+
+// SafeConcat joins parts by dashes into a name of at most 63 characters. What is
+// longer is cut and ends in a hash of the whole.
+func SafeConcat(parts ...string) string {
+	const longest, kept = 63, 57
+	full := strings.Join(parts, "-")
+	if len(full) <= longest {
+		return full
+	}
+	hash := sha256Hex(full)
+	if c := full[kept-1]; c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+		return full[:kept] + "-" + hash[:5]
+	}
+	// A cut after a dash or a dot would give two of them in a row.
+	return full[:kept-1] + "-" + hash[:6]
+}
+
+// ClusterNamespace returns the namespace of a Cluster's BundleDeployments.
+func ClusterNamespace(namespace, name string) string {
+	return SafeConcat("cluster", namespace, name, KeyHash(namespace+"::"+name))
+}
+
+// RegistrationSecretName returns the name of the Secret through which an agent
+// that registers gets its credentials.
+func RegistrationSecretName(clientID, clientRandom string) string {
+	return ("c-" + sha256Hex(clientID+clientRandom))[:63]
+}
+
+// ClusterName returns the name of the Cluster that a registration makes if it
+// finds none with the client's ID.
+func ClusterName(clientID string) string { return SafeConcat("cluster", KeyHash(clientID)) }
+
+// JobName returns the name of the Job that turns a commit of a GitRepo into
+// Bundles.
+func JobName(gitRepo, repo, commit string) string {
+	return SafeConcat(gitRepo, md5Hex(repo + commit)[:5])
+}
+
+var (
+	notForReleases = regexp.MustCompile(`[^a-z0-9-]+`)
+	needsNoHash    = regexp.MustCompile(`^[a-z0-9-]*$`)
+	dashes         = regexp.MustCompile(`--+`)
+	releaseName    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+)
+
+// HelmReleaseName turns any text, such as the path of a directory, into a name
+// that Helm takes for a release. Texts that differ only in what Helm does not
+// take get different names.
+func HelmReleaseName(s string) string {
+	const longest, kept = 53, 47
+	name := strings.ReplaceAll(s, "/", "-")
+	if !needsNoHash.MatchString(name) {
+		name += "-" + md5Hex(name)[:8]
+	}
+	name = notForReleases.ReplaceAllString(strings.ToLower(name), "-")
+	name = strings.Trim(dashes.ReplaceAllString(name, "-"), "-")
+	if !releaseName.MatchString(name) {
+		return md5Hex(s)[:24]
+	}
+	if len(name) <= longest {
+		return name
+	}
+	return strings.TrimSuffix(name[:kept], "-") + "-" + md5Hex(name)[:5]
+}
+
+func sha256Hex(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+// md5Hex is for names, where it protects nothing.
+func md5Hex(s string) string {
+	sum := md5.Sum([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,125 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package derive
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// Injected is what GitRepoRestrictions and Policies put into options, over what
+// the Bundle says (S 2.6). Nil injects nothing.
+type Injected struct {
+	// AllowedTargetNamespaceSelector replaces the Bundle's, unless it is nil. It
+	// is for Bundles of a GitRepo only.
+	AllowedTargetNamespaceSelector *metav1.LabelSelector
+	// NoNamespaceCreation sets createNamespace to false.
+	NoNamespaceCreation bool
+}
+
+// into returns options with what is injected.
+func (i *Injected) into(options v1alpha1.BundleDeploymentOptions) v1alpha1.BundleDeploymentOptions {
+	if i == nil {
+		return options
+	}
+	if i.AllowedTargetNamespaceSelector != nil {
+		options.AllowedTargetNamespaceSelector = i.AllowedTargetNamespaceSelector
+	}
+	if i.NoNamespaceCreation {
+		no := false
+		options.CreateNamespace = &no
+	}
+	return options
+}
+
+// MergeRestrictions returns the selector of all restrictions of one namespace
+// together, nil if none has one. They are merged in the order of their names, so
+// that the result, which is part of deployment IDs, is always the same; later
+// labels win, and expressions add up.
+func MergeRestrictions(restrictions []*v1alpha1.GitRepoRestriction) *metav1.LabelSelector {
+	byName := slices.SortedFunc(slices.Values(restrictions), func(a, b *v1alpha1.GitRepoRestriction) int {
+		return cmp.Compare(a.Name, b.Name)
+	})
+	var merged *metav1.LabelSelector
+	for _, r := range byName {
+		s := r.AllowedTargetNamespaceSelector
+		if s == nil {
+			continue
+		}
+		if merged == nil {
+			merged = &metav1.LabelSelector{}
+		}
+		if len(s.MatchLabels) > 0 {
+			if merged.MatchLabels == nil {
+				merged.MatchLabels = map[string]string{}
+			}
+			maps.Copy(merged.MatchLabels, s.MatchLabels)
+		}
+		for _, e := range s.MatchExpressions {
+			if !slices.ContainsFunc(merged.MatchExpressions, func(o metav1.LabelSelectorRequirement) bool {
+				return o.Key == e.Key && o.Operator == e.Operator && slices.Equal(o.Values, e.Values)
+			}) {
+				merged.MatchExpressions = append(merged.MatchExpressions, e)
+			}
+		}
+	}
+	return merged
+}
+
+// PolicySet is what the Policies of one namespace say together. The zero value
+// is that of a namespace without any.
+type PolicySet struct {
+	requireServiceAccount  bool
+	allowNamespaceCreation bool
+	allowed                []string
+}
+
+// NewPolicySet puts the Policies of one namespace together: booleans are ORed,
+// lists are joined in the order of the Policies' names.
+func NewPolicySet(policies []*v1alpha1.Policy) PolicySet {
+	byName := slices.SortedFunc(slices.Values(policies), func(a, b *v1alpha1.Policy) int {
+		return cmp.Compare(a.Name, b.Name)
+	})
+	var set PolicySet
+	for _, p := range byName {
+		set.requireServiceAccount = set.requireServiceAccount || p.RequireServiceAccount
+		set.allowNamespaceCreation = set.allowNamespaceCreation || p.AllowNamespaceCreation
+		set.allowed = append(set.allowed, p.AllowedServiceAccounts...)
+	}
+	return set
+}
+
+// NoNamespaceCreation reports whether agents must not create namespaces: those
+// who have to name a service account could otherwise gain one in a new namespace.
+func (p PolicySet) NoNamespaceCreation() bool {
+	return p.requireServiceAccount && !p.allowNamespaceCreation
+}
+
+// Gate returns why the Policies do not let a Bundle through, or "". A target that
+// names no service account inherits the Bundle's.
+func (p PolicySet) Gate(spec *v1alpha1.BundleSpec) string {
+	if p.requireServiceAccount && spec.ServiceAccount == "" {
+		return "serviceAccount is required by Policy but is not set on the Bundle"
+	}
+	if account := spec.ServiceAccount; !p.allows(account) {
+		return fmt.Sprintf("disallowed serviceAccount %s: %s not in allowed set %v", account, account, p.allowed)
+	}
+	for i := range spec.Targets {
+		if account := spec.Targets[i].ServiceAccount; !p.allows(account) {
+			return fmt.Sprintf("disallowed serviceAccount %s in target %s: %s not in allowed set %v",
+				account, spec.Targets[i].Name, account, p.allowed)
+		}
+	}
+	return ""
+}
+
+func (p PolicySet) allows(account string) bool {
+	return account == "" || len(p.allowed) == 0 || slices.Contains(p.allowed, account)
+}

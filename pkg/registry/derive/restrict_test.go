@@ -1,0 +1,112 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package derive_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+)
+
+func TestMergeRestrictions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		in   map[string]string
+		want string
+	}{
+		{"none is none", nil, `null`},
+		{"nil selectors are ignored", map[string]string{"a": `null`, "b": `null`}, `null`},
+		{"one is taken as it is", map[string]string{"a": `{"matchLabels":{"x":"1"}}`, "b": `null`}, `{"matchLabels":{"x":"1"}}`},
+		{"an empty one is not nil", map[string]string{"a": `{}`}, `{}`},
+		{"later labels win, by name", map[string]string{"b": `{"matchLabels":{"x":"b"}}`, "a": `{"matchLabels":{"x":"a","y":"a"}}`}, `{"matchLabels":{"x":"b","y":"a"}}`},
+		{"equal expressions are kept once", map[string]string{
+			"a": `{"matchExpressions":[{"key":"k","operator":"In","values":["1","2"]}]}`,
+			"b": `{"matchExpressions":[{"key":"k","operator":"In","values":["1","2"]},{"key":"k","operator":"In","values":["2","1"]},{"key":"k","operator":"Exists"}]}`,
+		}, `{"matchExpressions":[{"key":"k","operator":"In","values":["1","2"]},{"key":"k","operator":"In","values":["2","1"]},{"key":"k","operator":"Exists"}]}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var in []*v1alpha1.GitRepoRestriction
+			for name, text := range c.in {
+				r := &v1alpha1.GitRepoRestriction{ObjectMeta: metav1.ObjectMeta{Name: name}}
+				require.NoError(t, json.Unmarshal([]byte(text), &r.AllowedTargetNamespaceSelector))
+				in = append(in, r)
+			}
+			for range 10 { // in the order of a map, so in any
+				before := shown(t, in)
+				require.JSONEq(t, c.want, shown(t, derive.MergeRestrictions(in)))
+				require.Equal(t, before, shown(t, in))
+				slices.Reverse(in)
+			}
+		})
+	}
+}
+
+func TestInjection(t *testing.T) {
+	t.Parallel()
+	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"from": "restriction"}}
+	const bundle = `{"createNamespace":true,"allowedTargetNamespaceSelector":{"matchLabels":{"from":"bundle"}}}`
+	for _, c := range []struct {
+		name string
+		inj  *derive.Injected
+		want string
+	}{
+		{"nothing injected changes nothing", nil, bundle},
+		{"an empty injection changes nothing", &derive.Injected{}, bundle},
+		{"a selector replaces the Bundle's", &derive.Injected{AllowedTargetNamespaceSelector: selector}, `{"createNamespace":true,"allowedTargetNamespaceSelector":{"matchLabels":{"from":"restriction"}}}`},
+		{"namespace creation is turned off", &derive.Injected{NoNamespaceCreation: true}, `{"createNamespace":false,"allowedTargetNamespaceSelector":{"matchLabels":{"from":"bundle"}}}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			v := versionOf(t, bundle)
+			content := v.Content(plain, c.inj, unlabelled())
+			require.JSONEq(t, c.want, shown(t, content.Options))
+			same := shown(t, content.Options) == shown(t, v.Content(plain, nil, unlabelled()).Options)
+			require.Equal(t, same, content.DeploymentID == v.Content(plain, nil, unlabelled()).DeploymentID, "what is injected is hashed")
+		})
+	}
+}
+
+func TestPolicies(t *testing.T) {
+	t.Parallel()
+	require0 := v1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: "r"}, RequireServiceAccount: true}
+	allowA := v1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: "a"}, AllowedServiceAccounts: []string{"a"}}
+	allowB := v1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: "b"}, AllowedServiceAccounts: []string{"b"}}
+	namespaces := v1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: "n"}, AllowNamespaceCreation: true}
+	for _, c := range []struct {
+		name       string
+		policies   []*v1alpha1.Policy
+		spec       string
+		want       string
+		noCreation bool
+	}{
+		{"no policy lets everything through", nil, `{}`, "", false},
+		{"a required account must be set", []*v1alpha1.Policy{&require0}, `{}`, "serviceAccount is required by Policy but is not set on the Bundle", true},
+		{"any account will do", []*v1alpha1.Policy{&require0}, `{"serviceAccount":"x"}`, "", true},
+		{"an account on a target is not enough", []*v1alpha1.Policy{&require0}, `{"targets":[{"serviceAccount":"x"}]}`, "serviceAccount is required by Policy but is not set on the Bundle", true},
+		{"an account must be allowed", []*v1alpha1.Policy{&allowB, &allowA}, `{"serviceAccount":"x"}`, "disallowed serviceAccount x: x not in allowed set [a b]", false},
+		{"allow-lists add up", []*v1alpha1.Policy{&allowB, &allowA}, `{"serviceAccount":"b"}`, "", false},
+		{"no account passes an allow-list", []*v1alpha1.Policy{&allowA}, `{}`, "", false},
+		{"a target's account must be allowed", []*v1alpha1.Policy{&allowA}, `{"serviceAccount":"a","targets":[{"serviceAccount":"a"},{"name":"t","serviceAccount":"x"}]}`, "disallowed serviceAccount x in target t: x not in allowed set [a]", false},
+		{"a target without account inherits", []*v1alpha1.Policy{&allowA, &require0}, `{"serviceAccount":"a","targets":[{"name":"t"}]}`, "", true},
+		{"namespace creation may be allowed by another policy", []*v1alpha1.Policy{&require0, &namespaces}, `{"serviceAccount":"x"}`, "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			set := derive.NewPolicySet(c.policies)
+			s := spec(t, c.spec)
+			require.Equal(t, c.want, set.Gate(&s))
+			require.Equal(t, c.noCreation, set.NoNamespaceCreation())
+		})
+	}
+	var zero derive.PolicySet
+	require.Empty(t, zero.Gate(&v1alpha1.BundleSpec{}))
+}

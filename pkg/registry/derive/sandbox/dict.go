@@ -1,0 +1,69 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/Masterminds/sprig/v3"
+)
+
+// dicts replace functions of sprig that list a map in its own order, which
+// differs from run to run, or that leave the result and an argument sharing maps,
+// through which a later write to one would reach the other.
+var dicts = map[string]any{
+	"keys": func(dicts ...map[string]any) []string {
+		keys := []string{}
+		for _, d := range dicts {
+			keys = append(keys, slices.Sorted(maps.Keys(d))...)
+		}
+		return keys
+	},
+	"values": func(d map[string]any) []any {
+		values := []any{}
+		for _, key := range slices.Sorted(maps.Keys(d)) {
+			values = append(values, d[key])
+		}
+		return values
+	},
+	"deepCopy":     copyValue,
+	"mustDeepCopy": func(v any) (any, error) { return copyValue(v), nil },
+
+	"merge":              mergeWith("merge"),
+	"mergeOverwrite":     mergeWith("mergeOverwrite"),
+	"mustMerge":          mustMergeWith("mustMerge"),
+	"mustMergeOverwrite": mustMergeWith("mustMergeOverwrite"),
+
+	// A time is not sprig's time here (clock.go); its type's name is the same.
+	"typeOf":     typeOf,
+	"typeIs":     func(target string, v any) bool { return target == typeOf(v) },
+	"typeIsLike": func(target string, v any) bool { return target == typeOf(v) || "*"+target == typeOf(v) },
+}
+
+func typeOf(v any) string {
+	if _, ok := v.(moment); ok {
+		return "time.Time"
+	}
+	return fmt.Sprintf("%T", v)
+}
+
+func mergeWith(name string) func(map[string]any, ...map[string]any) any {
+	merge := sprig.TxtFuncMap()[name].(func(map[string]any, ...map[string]any) any)
+	return func(dst map[string]any, srcs ...map[string]any) any { return merge(dst, copies(srcs)...) }
+}
+
+func mustMergeWith(name string) func(map[string]any, ...map[string]any) (any, error) {
+	merge := sprig.TxtFuncMap()[name].(func(map[string]any, ...map[string]any) (any, error))
+	return func(dst map[string]any, srcs ...map[string]any) (any, error) { return merge(dst, copies(srcs)...) }
+}
+
+func copies(srcs []map[string]any) []map[string]any {
+	out := make([]map[string]any, len(srcs))
+	for i, src := range srcs {
+		out[i] = copyMap(src)
+	}
+	return out
+}

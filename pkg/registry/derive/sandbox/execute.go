@@ -1,0 +1,160 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// Environment is what an evaluation takes in place of a clock and of chance.
+type Environment struct {
+	// Seed and Salt key the random functions. The seed is the secret part; the
+	// salt says what is evaluated, so that two evaluations differ.
+	Seed []byte
+	Salt string
+	// Time is what now returns. It is shown in UTC.
+	Time time.Time
+}
+
+// evaluation is one run of Execute. The functions of the template are its methods
+// or are wrapped by it; nothing of it outlives the run.
+type evaluation struct {
+	budget
+	env    Environment
+	chance *chance
+	out    strings.Builder
+}
+
+// Execute evaluates the template over data and returns the text. It does not
+// write to data. An error names the place in the template, or the limit that was
+// passed, and is at most about a kilobyte long.
+func (t *Template) Execute(env Environment, data map[string]any) (text string, err error) {
+	e := &evaluation{env: env}
+	funcs := template.FuncMap{
+		stepFunc:  func(n int) string { e.step(n); return "" },
+		enterFunc: e.enter,
+		leaveFunc: e.leave,
+		printFunc: e.print,
+	}
+	for _, name := range t.uses {
+		funcs[name] = e.bind(functions[name])
+	}
+	tmpl := template.New(t.name).Option("missingkey=error").Funcs(funcs)
+	for name, tree := range t.trees {
+		if _, err := tmpl.AddParseTree(name, tree); err != nil {
+			return "", shorten(err)
+		}
+	}
+	if t.mutates {
+		data = copyMap(data)
+	}
+	// text/template lets panics through that do not come from a function call.
+	// One template must not end the process that serves all others.
+	defer func() {
+		if r := recover(); r != nil {
+			text, err = "", shorten(fmt.Errorf("template cannot be evaluated: %v", r))
+		}
+	}()
+	err = tmpl.Execute(&output{e: e}, data)
+	switch {
+	case e.passed != nil:
+		return "", e.passed
+	case err != nil:
+		return "", shorten(err)
+	}
+	return e.out.String(), nil
+}
+
+// print lets a value through that is about to be written out.
+func (e *evaluation) print(v any) any {
+	s := scale{left: MaxValue}
+	if err := s.add(reflect.ValueOf(v), 0); err != nil {
+		e.stop("template prints what it cannot: %v", err)
+	}
+	e.take(MaxValue - s.left)
+	return v
+}
+
+// output keeps the rendered text within MaxOutput.
+type output struct{ e *evaluation }
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.e.out.Len()+len(p) > MaxOutput {
+		o.e.passed = limitError(fmt.Sprintf("template exceeds the limit of %d bytes for its output", MaxOutput))
+		return 0, o.e.passed
+	}
+	return o.e.out.Write(p)
+}
+
+// function describes what a template can call.
+type function struct {
+	// of returns the Go function for one evaluation.
+	of func(e *evaluation) any
+	// guard, if any, panics if the call must not take place.
+	guard func(e *evaluation, args []reflect.Value)
+	// shallow: the call is cheap whatever its arguments hold, as it hands them
+	// on without looking inside.
+	shallow bool
+	// mutates: the call may write to its arguments.
+	mutates bool
+}
+
+// bind wraps a function so that its calls are counted. The wrapper has the type
+// of the function, so that text/template converts arguments as ever.
+func (e *evaluation) bind(f function) any {
+	fn := reflect.ValueOf(f.of(e))
+	call := fn.Call
+	if fn.Type().IsVariadic() {
+		call = fn.CallSlice
+	}
+	return reflect.MakeFunc(fn.Type(), func(args []reflect.Value) []reflect.Value {
+		e.step(1)
+		if f.shallow {
+			e.glance(args...)
+		} else {
+			e.weigh(args...)
+		}
+		if f.guard != nil {
+			f.guard(e, args)
+		}
+		results := call(args)
+		if !f.shallow {
+			e.weigh(results[0])
+		}
+		return results
+	}).Interface()
+}
+
+// copyMap copies maps and lists, and shares the scalars in them.
+func copyMap(m map[string]any) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		out[k] = copyValue(v)
+	}
+	return out
+}
+
+func copyValue(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if v == nil {
+			return v
+		}
+		return copyMap(v)
+	case []any:
+		if v == nil {
+			return v
+		}
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = copyValue(v[i])
+		}
+		return out
+	}
+	return v
+}

@@ -1,0 +1,230 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+)
+
+// Costs, in steps, of functions that are slow by design, and bounds on what they
+// take. With MaxSteps they leave an evaluation well under a second.
+const (
+	passwordSteps = 20_000
+	keySteps      = 20_000
+	decimalSteps  = 10
+
+	maxDecimals = 64
+	maxVersion  = 256
+	maxKey      = 16 << 10
+	maxPattern  = 1024
+)
+
+// bound panics if n*size+more passes MaxValue.
+func (b *budget) bound(n, size, more int) {
+	if n > 0 && size > 0 && n > (MaxValue-min(more, MaxValue))/size || more > MaxValue {
+		panic(fmt.Errorf("result would be larger than %d bytes", MaxValue))
+	}
+}
+
+// guards check calls whose result, or whose time, is not bounded by the size of
+// the arguments. The arguments themselves have been weighed: each string here is
+// at most MaxValue long.
+var guards = map[string]func(*evaluation, []reflect.Value){
+	"repeat": func(e *evaluation, a []reflect.Value) { e.bound(intOf(a[0]), a[1].Len(), 0) },
+	"indent": guardIndent, "nindent": guardIndent,
+	"wrap":     func(e *evaluation, a []reflect.Value) { e.boundWrap(intOf(a[0]), 1, a[1].Len()) },
+	"wrapWith": func(e *evaluation, a []reflect.Value) { e.boundWrap(intOf(a[0]), a[1].Len(), a[2].Len()) },
+	"replace": func(e *evaluation, a []reflect.Value) {
+		src := a[2].String()
+		e.bound(strings.Count(src, a[0].String()), a[1].Len(), len(src))
+	},
+	"join": func(e *evaluation, a []reflect.Value) { e.bound(lenOf(a[1]), a[0].Len(), 0) },
+	// The size of an element of the result, which may be empty: of a map for
+	// split and splitn, of a list for splitList.
+	"split":     func(e *evaluation, a []reflect.Value) { e.boundSplit(a[0], a[1], 8*scalarSize) },
+	"splitn":    func(e *evaluation, a []reflect.Value) { e.boundSplit(a[0], a[2], 8*scalarSize) },
+	"splitList": func(e *evaluation, a []reflect.Value) { e.boundSplit(a[0], a[1], scalarSize) },
+	"printf":    guardFormat,
+
+	"chunk": guardChunk, "mustChunk": guardChunk,
+	// These compare each element with each.
+	"uniq": guardPairs, "mustUniq": guardPairs,
+	"without": guardPairs, "mustWithout": guardPairs,
+
+	"regexMatch": guardPattern, "mustRegexMatch": guardPattern,
+	"regexFind": guardPattern, "mustRegexFind": guardPattern,
+	"regexFindAll": guardPattern, "mustRegexFindAll": guardPattern,
+	"regexSplit": guardPattern, "mustRegexSplit": guardPattern,
+	"regexReplaceAll": guardExpansion, "mustRegexReplaceAll": guardExpansion,
+	"regexReplaceAllLiteral": guardExpansion, "mustRegexReplaceAllLiteral": guardExpansion,
+
+	// Decimals are exact: their digits grow with the number of operands.
+	"add1f": guardDecimals, "addf": guardDecimals, "subf": guardDecimals,
+	"divf": guardDecimals, "mulf": guardDecimals,
+
+	"semver":        func(_ *evaluation, a []reflect.Value) { atMost("version", a[0], maxVersion) },
+	"semverCompare": guardVersions,
+
+	"derivePassword":  func(e *evaluation, _ []reflect.Value) { e.step(passwordSteps) },
+	"buildCustomCert": guardKey,
+}
+
+func intOf(v reflect.Value) int { return int(v.Int()) }
+
+// lenOf returns the length of a list in an interface, or 1.
+func lenOf(v reflect.Value) int {
+	if v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.Slice, reflect.Array:
+		return v.Len()
+	}
+	return 1
+}
+
+func atMost(what string, v reflect.Value, limit int) {
+	if v.Len() > limit {
+		panic(fmt.Errorf("%s is longer than %d bytes", what, limit))
+	}
+}
+
+func guardIndent(e *evaluation, a []reflect.Value) {
+	if n := intOf(a[0]); n < 0 {
+		panic(fmt.Errorf("cannot indent by %d", n))
+	}
+	e.bound(strings.Count(a[1].String(), "\n")+2, intOf(a[0]), a[1].Len())
+}
+
+// boundWrap: a line ends at most twice per width, once at a blank and once in
+// the middle of a word that is too long.
+func (b *budget) boundWrap(width, separator, length int) {
+	b.bound(2*(length/max(width, 1))+2, max(separator, 1), length)
+}
+
+func (b *budget) boundSplit(separator, text reflect.Value, element int) {
+	b.bound(strings.Count(text.String(), separator.String())+1, element, text.Len())
+}
+
+// guardFormat bounds what printf can make of widths, precisions and arguments
+// that are named more than once. fmt itself allows widths up to a million.
+func guardFormat(e *evaluation, a []reflect.Value) {
+	const widest = 1_000_000
+	size, largest, sum := a[0].Len(), 0, 0
+	for i := range a[1].Len() {
+		s := scale{left: MaxValue}
+		if err := s.add(a[1].Index(i), 0); err != nil {
+			panic(err)
+		}
+		largest, sum = max(largest, MaxValue-s.left), sum+MaxValue-s.left
+	}
+	pad, verbs, indexed := 0, 0, false
+	format := a[0].String()
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			continue
+		}
+		verbs++
+	verb:
+		for i++; i < len(format); i++ {
+			switch c := format[i]; {
+			case c == '*':
+				pad += widest
+			case c == '[':
+				indexed = true
+			case c >= '0' && c <= '9':
+				n := 0
+				for ; i < len(format) && format[i] >= '0' && format[i] <= '9'; i++ {
+					n = min(10*n+int(format[i]-'0'), widest)
+				}
+				i--
+				pad += n
+			case c == '+' || c == '-' || c == '#' || c == ' ' || c == '.' || c == ']':
+			default:
+				break verb
+			}
+		}
+	}
+	if indexed {
+		sum = max(sum, min(verbs, MaxTotal)*largest)
+	}
+	// A verb may write a byte as up to four, as %q does; the result is weighed
+	// as it is, so this only has to keep what is built in between small.
+	const between = 8 * MaxValue
+	if size+pad+sum > between {
+		panic(fmt.Errorf("result would be larger than %d bytes", MaxValue))
+	}
+}
+
+func guardChunk(_ *evaluation, a []reflect.Value) {
+	if n := intOf(a[0]); n < 1 {
+		panic(fmt.Errorf("cannot make chunks of %d elements", n))
+	}
+}
+
+func guardPairs(e *evaluation, a []reflect.Value) {
+	n := lenOf(a[0])
+	m := n
+	if len(a) > 1 {
+		m = lenOf(a[1])
+	}
+	e.step(n * m / 64)
+}
+
+func guardDecimals(e *evaluation, a []reflect.Value) {
+	if n := lenOf(a[len(a)-1]); n > maxDecimals {
+		panic(fmt.Errorf("takes at most %d numbers", maxDecimals))
+	}
+	e.step(decimalSteps)
+}
+
+func guardVersions(_ *evaluation, a []reflect.Value) {
+	atMost("constraint", a[0], maxVersion)
+	atMost("version", a[1], maxVersion)
+}
+
+func guardKey(e *evaluation, a []reflect.Value) {
+	atMost("certificate", a[0], maxKey)
+	atMost("key", a[1], maxKey)
+	e.step(keySteps)
+}
+
+// guardPattern charges a regular expression for its size, which repetitions can
+// make large, and for its size times the length of the text, which is the time
+// that matching takes at worst.
+func guardPattern(e *evaluation, a []reflect.Value) {
+	atMost("regular expression", a[0], maxPattern)
+	parsed, err := syntax.Parse(a[0].String(), syntax.Perl)
+	if err != nil {
+		return // and let the function say so
+	}
+	prog, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return
+	}
+	size := len(prog.Inst)
+	e.step(size / 4)
+	e.step(size * (a[1].Len() + 1) / 256)
+}
+
+// guardExpansion bounds the result of a replacement: the text, the replacement
+// once per match, and the text once per reference in the replacement.
+func guardExpansion(e *evaluation, a []reflect.Value) {
+	guardPattern(e, a)
+	text, replacement := a[1].String(), a[2].String()
+	e.bound(strings.Count(replacement, "$")+1, len(text), 0)
+	if len(replacement) == 0 {
+		return
+	}
+	re, err := regexp.Compile(a[0].String())
+	if err != nil {
+		return
+	}
+	matches := len(re.FindAllStringIndex(text, MaxValue/len(replacement)+1))
+	e.bound(matches, len(replacement), len(text))
+}

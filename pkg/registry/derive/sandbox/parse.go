@@ -1,0 +1,112 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"text/template/parse"
+)
+
+// Delimiters of an action. Helm charts use {{ }} in their own texts, which must
+// get through values untouched.
+const (
+	Open  = "${"
+	Close = "}"
+)
+
+// builtins are the functions that text/template itself brings and that are not
+// replaced here, with their weight in steps. They do little and keep nothing,
+// but index hashes its keys, which may be long.
+var builtins = map[string]int{"and": 1, "or": 1, "not": 1, "len": 1, "slice": 1, "call": 1, "index": 10}
+
+// known is what the parser takes for a function.
+var known = func() map[string]any {
+	names := make(map[string]any, len(functions)+len(builtins))
+	for name := range functions {
+		names[name] = true
+	}
+	for name := range builtins {
+		names[name] = true
+	}
+	return names
+}()
+
+// Template is a parsed text, ready to be evaluated any number of times.
+type Template struct {
+	name  string
+	trees map[string]*parse.Tree
+	// uses are the functions that occur in the text. A typical text uses two or
+	// three of two hundred; binding only those makes Execute cheap.
+	uses []string
+	// mutates says that a function in the text may write to the data, so that
+	// each evaluation needs its own copy.
+	mutates bool
+}
+
+// Parse prepares text. The name appears in error texts as the file name does in
+// those of a compiler. The cost is linear in the length of text.
+func Parse(name, text string) (*Template, error) {
+	if len(text) > MaxSource {
+		return nil, fmt.Errorf("template is longer than %d bytes", MaxSource)
+	}
+	// The parser is recursive. This is what keeps its stack small; the exact
+	// nesting is checked on its result.
+	if controls(text) > maxControls {
+		return nil, fmt.Errorf("template has more than %d control structures", maxControls)
+	}
+	trees, err := parse.Parse(name, text, Open, Close, known)
+	if err != nil {
+		return nil, shorten(err)
+	}
+	t := &Template{name: name, trees: trees}
+	in := instrument{uses: map[string]bool{}}
+	for _, tree := range trees {
+		if err := in.tree(tree); err != nil {
+			return nil, err
+		}
+	}
+	for name := range in.uses {
+		f, ok := functions[name]
+		if !ok {
+			continue
+		}
+		t.uses = append(t.uses, name)
+		t.mutates = t.mutates || f.mutates
+	}
+	return t, nil
+}
+
+// controls counts, and never misses, what makes the parser recurse.
+func controls(text string) int {
+	n := 0
+	for {
+		_, rest, ok := strings.Cut(text, Open)
+		if !ok {
+			return n
+		}
+		text = rest
+		word := strings.TrimLeft(strings.TrimPrefix(rest, "-"), " \t\r\n")
+		for _, keyword := range []string{"if", "range", "with", "block", "define", "else"} {
+			if strings.HasPrefix(word, keyword) {
+				n++
+				break
+			}
+		}
+	}
+}
+
+// maxErrorText bounds an error text, in bytes.
+const maxErrorText = 1024
+
+// shorten keeps an error text fit for a condition: a template can put its
+// whole input, or what it was told to fail with, into its error.
+func shorten(err error) error {
+	text := err.Error()
+	if len(text) <= maxErrorText {
+		return err
+	}
+	return errors.New(strings.ToValidUTF8(text[:maxErrorText], "") + "...")
+}

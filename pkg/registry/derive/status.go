@@ -1,0 +1,99 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package derive
+
+import (
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// The conditions of a BundleDeployment that its display is made of, and the one
+// that sums an object up.
+const (
+	conditionDeployed  = "Deployed"
+	conditionMonitored = "Monitored"
+	conditionReady     = "Ready"
+)
+
+// reasonError is the reason of a condition whose message is an error.
+const reasonError = "Error"
+
+// Display returns what tables show of a BundleDeployment (S 7.1).
+func Display(spec *v1alpha1.BundleDeploymentSpec, status *v1alpha1.BundleDeploymentStatus) v1alpha1.BundleDeploymentDisplay {
+	return v1alpha1.BundleDeploymentDisplay{
+		Deployed:  displayed(status.Conditions, conditionDeployed),
+		Monitored: displayed(status.Conditions, conditionMonitored),
+		State:     string(State(spec, status)),
+	}
+}
+
+// State returns the state of a BundleDeployment: the first line of the table in
+// S 7.1 that is true.
+func State(spec *v1alpha1.BundleDeploymentSpec, status *v1alpha1.BundleDeploymentStatus) v1alpha1.BundleState {
+	switch {
+	case status.AppliedDeploymentID != spec.DeploymentID:
+		if c := find(status.Conditions, conditionDeployed); c != nil && c.Status == "False" {
+			return v1alpha1.ErrApplied
+		}
+		return v1alpha1.WaitApplied
+	case !status.Ready:
+		return v1alpha1.NotReady
+	case spec.DeploymentID != spec.StagedDeploymentID:
+		return v1alpha1.OutOfSync
+	case !status.NonModified:
+		return v1alpha1.Modified
+	}
+	return v1alpha1.Ready
+}
+
+func displayed(conditions []v1alpha1.GenericCondition, kind string) string {
+	c := find(conditions, kind)
+	switch {
+	case c == nil:
+		return ""
+	case c.Reason == reasonError:
+		return "Error: " + c.Message
+	}
+	return c.Status
+}
+
+func find(conditions []v1alpha1.GenericCondition, kind string) *v1alpha1.GenericCondition {
+	i := slices.IndexFunc(conditions, func(c v1alpha1.GenericCondition) bool { return c.Type == kind })
+	if i < 0 {
+		return nil
+	}
+	return &conditions[i]
+}
+
+// WithError returns conditions whose Ready condition is False with a message
+// (S 7.2). The times of the condition are left: they are when a stored condition
+// changed, and this one is not stored.
+func WithError(conditions []v1alpha1.GenericCondition, message string) []v1alpha1.GenericCondition {
+	out := slices.Clone(conditions)
+	c := find(out, conditionReady)
+	if c == nil {
+		out = append(out, v1alpha1.GenericCondition{Type: conditionReady})
+		c = &out[len(out)-1]
+	}
+	c.Status, c.Reason, c.Message = "False", reasonError, message
+	return out
+}
+
+// WithoutError undoes WithError in conditions that a client sends back: where
+// Ready is still what WithError made of stored, it becomes what is stored. What
+// the client changed stays.
+func WithoutError(conditions, stored []v1alpha1.GenericCondition, message string) []v1alpha1.GenericCondition {
+	derived := find(WithError(stored, message), conditionReady)
+	at := slices.IndexFunc(conditions, func(c v1alpha1.GenericCondition) bool { return c == *derived })
+	if at < 0 {
+		return conditions
+	}
+	out := slices.Clone(conditions)
+	if was := find(stored, conditionReady); was != nil {
+		out[at] = *was
+		return out
+	}
+	return slices.Delete(out, at, at+1)
+}

@@ -1,0 +1,267 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package derive
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive/sandbox"
+)
+
+// labelPrefix begins a value that stands for a label of the Cluster.
+const labelPrefix = "global.fleet.clusterLabels."
+
+// maxLabelDepth bounds how deep labels are looked for.
+const maxLabelDepth = 50
+
+// values are the Helm values of merged options, prepared for evaluation on any
+// number of Clusters (S 3.3). They are immutable.
+type values struct {
+	// data are the merged values, never nil.
+	data map[string]any
+	// absent: there is nothing to evaluate, neither values nor templates.
+	absent bool
+	// substitutes: some value stands for a label.
+	substitutes bool
+	// source is the template of data; nil if it is plain, or if it depends on
+	// the labels that are put in first.
+	source *sandbox.Template
+	// templated: data holds a template.
+	templated bool
+	// keyed are the templateValues, in the order of their keys.
+	keyed []keyedTemplate
+	// err is what fails on every Cluster with labels.
+	err error
+}
+
+type keyedTemplate struct {
+	key      string
+	template *sandbox.Template
+	// value is what a text without a template means.
+	value any
+}
+
+// newValues prepares the values of options, which have been normalized.
+func newValues(helm *v1alpha1.HelmOptions) *values {
+	v := &values{data: map[string]any{}}
+	if helm == nil {
+		v.absent = true
+		return v
+	}
+	if helm.Values != nil && helm.Values.Data != nil {
+		v.data = helm.Values.Data
+	}
+	v.absent = len(v.data) == 0 && helm.TemplateValues == nil
+	if v.absent {
+		return v
+	}
+	v.substitutes, v.err = findLabels(v.data, 0)
+	if v.err != nil || helm.DisablePreProcess {
+		return v
+	}
+	v.err = v.parse(helm.TemplateValues)
+	return v
+}
+
+// parse parses all templates. Text without the opening delimiter is no template.
+func (v *values) parse(texts map[string]string) error {
+	text, err := yaml.Marshal(v.data)
+	if err != nil {
+		return fmt.Errorf("failed to parse helm values template: %w", err)
+	}
+	v.templated = strings.Contains(string(text), sandbox.Open)
+	switch {
+	case v.templated && !v.substitutes:
+		if v.source, err = parseTemplate("values", string(text)); err != nil {
+			return err
+		}
+	case !v.templated && !v.substitutes:
+		// The way through YAML is not quite the identity.
+		if v.data, err = interpretMap(string(text)); err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		t := keyedTemplate{key: key}
+		if strings.Contains(texts[key], sandbox.Open) {
+			t.template, err = parseTemplate(key, texts[key])
+		} else {
+			t.value, err = interpret(texts[key])
+		}
+		if err != nil {
+			return err
+		}
+		v.keyed = append(v.keyed, t)
+	}
+	return nil
+}
+
+// perCluster reports whether the result differs from Cluster to Cluster.
+func (v *values) perCluster() bool {
+	return v.err == nil && (v.substitutes || v.templated ||
+		slices.ContainsFunc(v.keyed, func(t keyedTemplate) bool { return t.template != nil }))
+}
+
+// evaluate returns the values on a Cluster.
+func (v *values) evaluate(helm *v1alpha1.HelmOptions, on *subject) (map[string]any, error) {
+	if v.err != nil {
+		return nil, v.err
+	}
+	data, err := v.data, error(nil)
+	if v.substitutes {
+		data = substituteMap(data, on.labels)
+	}
+	if helm.DisablePreProcess {
+		return data, nil
+	}
+	if v.templated || v.substitutes {
+		if data, err = v.render(data, on); err != nil {
+			return nil, err
+		}
+	}
+	if len(v.keyed) == 0 {
+		return data, nil
+	}
+	out := make(map[string]any, len(data)+len(v.keyed))
+	maps.Copy(out, data)
+	for _, t := range v.keyed {
+		value := t.value
+		if t.template != nil {
+			text, err := on.execute(t.template, "templateValues", t.key)
+			if err != nil {
+				return nil, err
+			}
+			if value, err = interpret(text); err != nil {
+				return nil, err
+			}
+		}
+		out[t.key] = value
+	}
+	return out, nil
+}
+
+// render takes data through YAML, and through its templates if it has any.
+func (v *values) render(data map[string]any, on *subject) (map[string]any, error) {
+	source := v.source
+	if v.substitutes {
+		raw, err := yaml.Marshal(data)
+		if err != nil {
+			return nil, fmt.Errorf("failed to parse helm values template: %w", err)
+		}
+		text := string(raw)
+		if !v.templated {
+			return interpretMap(text)
+		}
+		if source, err = parseTemplate("values", text); err != nil {
+			return nil, err
+		}
+	}
+	text, err := on.execute(source, "values", "")
+	if err != nil {
+		return nil, err
+	}
+	return interpretMap(text)
+}
+
+// findLabels reports whether some value stands for a label. It looks where
+// substituteMap does; too deep a nesting is an error even without any.
+func findLabels(data map[string]any, depth int) (found bool, err error) {
+	if depth > maxLabelDepth {
+		return false, fmt.Errorf("maximum recursion depth of %d exceeded: spec.helm.values are nested too deeply", maxLabelDepth)
+	}
+	for _, value := range data {
+		switch value := value.(type) {
+		case string:
+			found = found || strings.HasPrefix(value, labelPrefix)
+		case map[string]any:
+			in, err := findLabels(value, depth+1)
+			if err != nil {
+				return false, err
+			}
+			found = found || in
+		case []any:
+			for _, element := range value {
+				m, ok := element.(map[string]any)
+				if !ok {
+					continue
+				}
+				in, err := findLabels(m, depth+1)
+				if err != nil {
+					return false, err
+				}
+				found = found || in
+			}
+		}
+	}
+	return found, nil
+}
+
+// substituteMap returns data with labels in place of what stands for them. It
+// looks into maps, and into maps that are elements of a list, but neither at
+// texts in a list nor into lists in lists (S 3.3, step 5). What it does not
+// change it shares.
+func substituteMap(data map[string]any, labels map[string]any) map[string]any {
+	out := make(map[string]any, len(data))
+	for key, value := range data {
+		switch v := value.(type) {
+		case string:
+			if name, ok := strings.CutPrefix(v, labelPrefix); ok {
+				label, _ := labels[name].(string)
+				value = label
+			}
+		case map[string]any:
+			value = substituteMap(v, labels)
+		case []any:
+			list := make([]any, len(v))
+			for i, element := range v {
+				if m, ok := element.(map[string]any); ok {
+					element = substituteMap(m, labels)
+				}
+				list[i] = element
+			}
+			value = list
+		}
+		out[key] = value
+	}
+	return out
+}
+
+func parseTemplate(name, text string) (*sandbox.Template, error) {
+	t, err := sandbox.Parse(name, text)
+	if err != nil {
+		return nil, fmt.Errorf("failed to parse helm values template: %w", err)
+	}
+	return t, nil
+}
+
+func interpret(text string) (any, error) {
+	value, err := parseYAML(text)
+	if err != nil {
+		return nil, fmt.Errorf("failed to interpret rendered template as helm values: %w", err)
+	}
+	return value, nil
+}
+
+func interpretMap(text string) (map[string]any, error) {
+	value, err := interpret(text)
+	if err != nil {
+		return nil, err
+	}
+	switch value := value.(type) {
+	case nil:
+		return map[string]any{}, nil
+	case map[string]any:
+		return value, nil
+	}
+	return nil, fmt.Errorf("failed to interpret rendered template as helm values: %w", errNoMap)
+}
+
+var errNoMap = errors.New("the text is no YAML map")

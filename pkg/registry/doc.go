@@ -1,0 +1,110 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package registry explains the engine that lives in the packages below it.
+// Read this page first: everything else refers to it.
+//
+// # The pipeline
+//
+// Facts are stored, everything else is derived. All facts live in one etcd
+// under one prefix; one ordered watch feeds one engine; whoever reads, reads an
+// immutable view. The only arrow back is a guarded etcd transaction.
+//
+//	              one ordered watch
+//	┌──────┐  whole revisions  ┌────────┐ candidates ┌───────┐
+//	│ etcd ├──────────────────►│ engine │◄──────────►│ index │
+//	└──▲───┘   record decodes  │ 1 gor. │            └───────┘
+//	   │                       │        │ match      ┌───────────┐
+//	   │                       │        │◄───────────┤ targeting │
+//	   │                       │        │ content    ├───────────┤
+//	   │                       │        │◄───────────┤  derive   │
+//	   │                       └───┬────┘            └───────────┘
+//	   │                           │ atomic swap, then wake
+//	   │                      ┌────▼────┐
+//	   │                      │  view   │  Rev, ordered tables, changes of
+//	   │                      └────┬────┘  the last revisions
+//	   │ guarded transaction  ┌────▼────┐
+//	   └──────────────────────┤ storage │  get, list, watch, write
+//	                          └────┬────┘
+//	                          ┌────▼────┐
+//	                          │ server  │  REST, admission, HTTP
+//	                          └─────────┘
+//
+// A package imports only what is upstream of it (imports_test.go):
+//
+//	record     what is in etcd: keys, encodings, content hashing
+//	etcd       the log: load at a revision, watch, guarded write, quorum revision
+//	index      which selectors can a label edit affect; which items match one
+//	targeting  one Bundle version against one Cluster: S 2.1 to 2.4, pure
+//	derive     options, templates, IDs, the BundleDeployment itself: pure
+//	view       the immutable state at a revision, and the changes that led to it
+//	engine     the one goroutine that turns records into views
+//	storage    storage.Interface over views: reads, watches, guarded writes
+//	kinds      what differs from kind to kind: strategy, validation, columns
+//	server     scheme, REST endpoints, API group installation, the HTTP server
+//
+// # Vocabulary
+//
+// A Revision is an etcd revision, the only notion of time. A Record is a stored
+// fact. The State is what the engine's goroutine mutates. A View is what it
+// publishes. A Change is a pair (previous item, next item) of one key at one
+// revision. A Match says that a Bundle version targets a Cluster, and how. A
+// Pair is one Bundle version in force on one Cluster: a BundleDeployment that
+// need not be rendered yet. To Render is to build the API object.
+//
+// # Revisions: the contract
+//
+//  1. A list, a bookmark and the end of initial events carry the view's
+//     revision: a true etcd revision, the state after all of it.
+//  2. An object carries the revision at which it last changed. After a start,
+//     an object not changed since the load carries the load revision.
+//  3. Same key and same resourceVersion mean same content, on every replica,
+//     for ever. On one replica nothing goes backwards.
+//  4. resourceVersion="" is linearizable: the read asks etcd for its revision by
+//     quorum and waits for the view to reach it.
+//  5. A write conflicts (409) if and only if the record that it would overwrite
+//     changed since the resourceVersion that it names. A report is not refused
+//     because a label changed, nor a spec edit because an agent reported.
+//  6. One transaction may change many BundleDeployments. Their changes share the
+//     revision, are delivered together and ordered by key. Resuming at that
+//     revision may repeat them; nothing is skipped.
+//
+// # Delivery: the contract
+//
+// A watcher is a cursor on the shared log of revisions; it pulls. A slow one
+// lags and at worst gets 410 Expired when the log has passed it; it never slows
+// another. A bookmark is sent only between revisions. There is no MODIFIED
+// without a change of content, and no change for what an edit does not affect.
+//
+// # Absence is a decision
+//
+// An agent that gets 404 or an empty list uninstalls. A server that is not sure
+// answers 429, 503 or 504. A broken Bundle, template, selector or record never
+// makes another object disappear.
+//
+// # Failure, and the facts that it leaves: pins
+//
+// The view is a pure function of the facts at its revision, so what must survive
+// a write and could not be derived after it is recorded by that write, in the
+// same transaction:
+//
+//   - A write of a Bundle's spec that fails for any Cluster in scope (a bad
+//     selector, a template that does not render, a Policy) records the last
+//     version that worked, or that there was none. While that pin stands and
+//     the newest version still fails, the pinned version is in force for all.
+//   - Any later write that makes the newest version work removes the pin; from
+//     then on the newest version is accepted for good.
+//   - A write that breaks an accepted version for one Cluster (new labels,
+//     annotations, template values, groups) records the last good options of
+//     that BundleDeployment; no other is touched. A pair that never worked has
+//     no options to keep and is not there.
+//
+// Both use Fleet's texts in the Bundle's Ready condition. The evaluation is
+// guarded: the transaction fails, and is planned anew, if a fact that it looked
+// at has changed.
+//
+// Template functions that are random or read the clock (randAlphaNum, now, ...)
+// take their randomness from a seed, and the time from a timestamp, that the
+// Bundle's record got with its spec. So they give the same answer on every
+// replica and after every restart, and a new one with the next spec.
+package registry

@@ -1,0 +1,70 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package endpoints
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+)
+
+var (
+	_ rest.Storage              = (*computed)(nil)
+	_ rest.Scoper               = (*computed)(nil)
+	_ rest.SingularNameProvider = (*computed)(nil)
+	_ rest.CategoriesProvider   = (*computed)(nil)
+	_ rest.Getter               = (*computed)(nil)
+	_ rest.Lister               = (*computed)(nil)
+	_ rest.Watcher              = (*computed)(nil)
+)
+
+// computed is the endpoint of a kind that is derived: get, list, watch. The
+// store is a field, so that its other verbs do not show.
+type computed struct {
+	store   *genericregistry.Store
+	objects *objects
+}
+
+// New implements rest.Storage.
+func (c *computed) New() runtime.Object { return c.store.New() }
+
+// Destroy implements rest.Storage.
+func (c *computed) Destroy() { c.store.Destroy() }
+
+// NamespaceScoped implements rest.Scoper.
+func (c *computed) NamespaceScoped() bool { return c.store.NamespaceScoped() }
+
+// GetSingularName implements rest.SingularNameProvider.
+func (c *computed) GetSingularName() string { return c.store.GetSingularName() }
+
+// Categories implements rest.CategoriesProvider.
+func (c *computed) Categories() []string { return c.objects.Categories() }
+
+// Get implements rest.Getter.
+func (c *computed) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+	return c.store.Get(ctx, name, options)
+}
+
+// NewList implements rest.Lister.
+func (c *computed) NewList() runtime.Object { return c.store.NewList() }
+
+// List implements rest.Lister.
+func (c *computed) List(ctx context.Context, options *internalversion.ListOptions) (runtime.Object, error) {
+	return c.store.List(ctx, options)
+}
+
+// ConvertToTable implements rest.Lister.
+func (c *computed) ConvertToTable(ctx context.Context, object, tableOptions runtime.Object) (*metav1.Table, error) {
+	return c.store.ConvertToTable(ctx, object, tableOptions)
+}
+
+// Watch implements rest.Watcher.
+func (c *computed) Watch(ctx context.Context, options *internalversion.ListOptions) (watch.Interface, error) {
+	return c.store.Watch(ctx, options)
+}

@@ -1,0 +1,141 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package endpoints
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+	apistorage "k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/kinds"
+	"github.com/musterfleet/muster/pkg/registry/manifest"
+)
+
+var (
+	_ rest.Storage              = (*contentsREST)(nil)
+	_ rest.Scoper               = (*contentsREST)(nil)
+	_ rest.SingularNameProvider = (*contentsREST)(nil)
+	_ rest.Getter               = (*contentsREST)(nil)
+	_ rest.Lister               = (*contentsREST)(nil)
+)
+
+// contentsREST serves Contents from their records. A Content never changes, so
+// it needs no view; it is written with the Bundle that it is the content of.
+type contentsREST struct {
+	kind *kinds.Kind
+	log  *etcd.Log
+}
+
+func newContents(kind *kinds.Kind, log *etcd.Log) *contentsREST { return &contentsREST{kind, log} }
+
+// New implements rest.Storage.
+func (c *contentsREST) New() runtime.Object { return c.kind.New() }
+
+// Destroy implements rest.Storage.
+func (c *contentsREST) Destroy() {}
+
+// NamespaceScoped implements rest.Scoper.
+func (c *contentsREST) NamespaceScoped() bool { return false }
+
+// GetSingularName implements rest.SingularNameProvider.
+func (c *contentsREST) GetSingularName() string { return c.kind.Singular }
+
+// NewList implements rest.Lister.
+func (c *contentsREST) NewList() runtime.Object { return c.kind.NewList() }
+
+// ConvertToTable implements rest.Lister.
+func (c *contentsREST) ConvertToTable(ctx context.Context, object, tableOptions runtime.Object) (*metav1.Table, error) {
+	return c.kind.TableConvertor().ConvertToTable(ctx, object, tableOptions)
+}
+
+// Get implements rest.Getter. The read is linearizable: an agent that was told
+// of a deployment ID finds its Content.
+func (c *contentsREST) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
+	found, _, _, err := c.log.ListContents(ctx, name, 1, 0)
+	if err != nil {
+		return nil, apierrors.NewServiceUnavailable(err.Error())
+	}
+	if len(found) == 0 || found[0].ID != name {
+		return nil, apierrors.NewNotFound(c.kind.GroupResource(), name)
+	}
+	return contentOf(&found[0])
+}
+
+const contentsPrefix = "/contents/"
+
+// maxContentsPage bounds a page: each Content may be over a megabyte.
+const maxContentsPage = 500
+
+// List implements rest.Lister.
+func (c *contentsREST) List(ctx context.Context, options *internalversion.ListOptions) (runtime.Object, error) {
+	if options == nil {
+		options = &internalversion.ListOptions{}
+	}
+	from, revision := "", int64(0)
+	if options.Continue != "" {
+		key, at, err := apistorage.DecodeContinue(options.Continue, contentsPrefix)
+		if err != nil {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("invalid continue token: %v", err))
+		}
+		from, revision = strings.TrimPrefix(key, contentsPrefix), max(at, 0)
+	}
+	limit := options.Limit
+	if limit <= 0 || limit > maxContentsPage {
+		limit = maxContentsPage
+	}
+	list := &v1alpha1.ContentList{Items: []v1alpha1.Content{}}
+	for {
+		found, at, remaining, err := c.log.ListContents(ctx, from, limit, revision)
+		if err != nil {
+			return nil, apierrors.NewResourceExpired(err.Error())
+		}
+		for i := range found {
+			content, err := contentOf(&found[i])
+			if err != nil {
+				return nil, err
+			}
+			if options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(content.Labels)) {
+				list.Items = append(list.Items, *content)
+			}
+		}
+		revision = at
+		list.ResourceVersion = strconv.FormatInt(at, 10)
+		if remaining == 0 || len(found) == 0 {
+			return list, nil
+		}
+		last := found[len(found)-1].ID
+		from = last + "\x00"
+		if options.Limit > 0 {
+			list.Continue, err = apistorage.EncodeContinue(contentsPrefix+from, contentsPrefix, at)
+			list.RemainingItemCount = &remaining
+			return list, err
+		}
+	}
+}
+
+// contentOf is a Content as S 4.4 describes it.
+func contentOf(stored *etcd.StoredContent) (*v1alpha1.Content, error) {
+	bytes, err := manifest.Decompress(stored.Data, maxManifest)
+	if err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("content %s: %w", stored.ID, err))
+	}
+	content := &v1alpha1.Content{Content: stored.Data, SHA256Sum: manifest.Digest(bytes)}
+	content.Name = stored.ID
+	content.ResourceVersion = strconv.FormatInt(stored.Revision, 10)
+	return content, nil
+}
+
+// maxManifest bounds what a record may decompress to.
+const maxManifest = 64 << 20

@@ -1,0 +1,105 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package endpoints
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apiserver/pkg/registry/generic"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	apistorage "k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/kinds"
+	"github.com/musterfleet/muster/pkg/registry/storage"
+)
+
+const contents = "contents"
+
+// Config is what endpoints are made of.
+type Config struct {
+	Engine *engine.Engine
+	Log    *etcd.Log
+	Scheme *runtime.Scheme
+	Codecs serializer.CodecFactory
+	// GarbageCollection honours propagation policies that only the cluster's
+	// garbage collector can carry out. Without one, a foreground deletion would
+	// never end.
+	GarbageCollection bool
+}
+
+// New returns the REST storages of the group, by resource.
+func New(c Config) (map[string]rest.Storage, error) {
+	out := map[string]rest.Storage{}
+	for _, kind := range kinds.All() {
+		if kind.Plural == contents {
+			out[contents] = newContents(kind, c.Log)
+			continue
+		}
+		objects, err := c.objects(kind)
+		if err != nil {
+			return nil, fmt.Errorf("endpoint %s: %w", kind.Plural, err)
+		}
+		if kind.Computed {
+			out[kind.Plural] = &computed{store: objects.Store, objects: objects}
+		} else {
+			out[kind.Plural] = objects
+		}
+		if kind.StatusEndpoint {
+			out[kind.Plural+"/status"] = c.status(kind, objects.Store)
+		}
+	}
+	return out, nil
+}
+
+func (c Config) objects(kind *kinds.Kind) (*objects, error) {
+	store := storage.NewObjects(kind.Plural, c.Engine, c.Log)
+	if kind.Computed {
+		store = storage.NewComputed(kind.Plural, c.Engine, c.Log)
+	}
+	strategy := kind.Strategy(c.Scheme)
+	registry := &genericregistry.Store{
+		NewFunc:                   kind.New,
+		NewListFunc:               kind.NewList,
+		DefaultQualifiedResource:  kind.GroupResource(),
+		SingularQualifiedResource: kind.SingularGroupResource(),
+		CreateStrategy:            strategy,
+		UpdateStrategy:            strategy,
+		DeleteStrategy:            strategy,
+		ResetFieldsStrategy:       strategy,
+		TableConvertor:            kind.TableConvertor(),
+		Storage:                   c.dryRunnable(store),
+		StorageVersioner:          v1alpha1.SchemeGroupVersion,
+		DestroyFunc:               func() {},
+	}
+	options := generic.RESTOptions{
+		ResourcePrefix:          kind.Plural,
+		EnableGarbageCollection: c.GarbageCollection,
+		DeleteCollectionWorkers: 1,
+	}
+	if err := registry.CompleteWithOptions(&generic.StoreOptions{RESTOptions: options, AttrFunc: kinds.GetAttrs}); err != nil {
+		return nil, err
+	}
+	return &objects{Store: registry, kind: kind}, nil
+}
+
+func (c Config) dryRunnable(store apistorage.Interface) genericregistry.DryRunnableStorage {
+	return genericregistry.DryRunnableStorage{Storage: store, Codec: c.Codecs.LegacyCodec(v1alpha1.SchemeGroupVersion)}
+}
+
+// status is the endpoint of a kind's status: the same objects, another record.
+func (c Config) status(kind *kinds.Kind, of *genericregistry.Store) *status {
+	registry := *of
+	strategy := kind.StatusStrategy(c.Scheme)
+	registry.CreateStrategy = nil
+	registry.UpdateStrategy = strategy
+	registry.ResetFieldsStrategy = strategy
+	registry.Storage = c.dryRunnable(storage.NewReports(kind.Plural, c.Engine, c.Log))
+	return &status{store: &registry, strategy: strategy}
+}

@@ -1,0 +1,232 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// work is what one revision has to do. It is gathered from the records first,
+// and then done in the order in which one thing depends on another.
+type work struct {
+	*state
+	at int64
+
+	// What the records changed, by name.
+	rules    map[string]struct{}      // namespaces whose mappings, restrictions or policies changed
+	groups   map[record.Name]struct{} // ClusterGroups
+	clusters map[record.Name]struct{} // Clusters, their reports or their pins
+	bundles  map[record.Name]struct{} // Bundles or their pins
+	reported map[record.Name]struct{} // BundleDeployments
+
+	// What follows from it.
+	before  map[*bundle]*version   // the version in force before the revision, of every bundle touched
+	rescope map[*bundle]struct{}   // bundles to match against all clusters again
+	settle  map[claim]struct{}     // pairs whose BundleDeployment may have changed
+	dropped map[*bundle][]*cluster // clusters that a version targeted which is gone
+	regroup map[*cluster]struct{}  // clusters that a group won, lost or changed for
+}
+
+// apply brings the state to a revision. All or nothing of it is in the next
+// view.
+func (s *state) apply(batch etcd.Batch) {
+	w := &work{
+		state: s, at: batch.Revision,
+		rules:    map[string]struct{}{},
+		groups:   map[record.Name]struct{}{},
+		clusters: map[record.Name]struct{}{},
+		bundles:  map[record.Name]struct{}{},
+		reported: map[record.Name]struct{}{},
+		before:   map[*bundle]*version{},
+		rescope:  map[*bundle]struct{}{},
+		settle:   map[claim]struct{}{},
+		dropped:  map[*bundle][]*cluster{},
+		regroup:  map[*cluster]struct{}{},
+	}
+	s.revision = batch.Revision
+	// An object comes before its report, whatever the transaction's order was.
+	records := slices.Clone(batch.Records)
+	slices.SortStableFunc(records, func(a, b etcd.Record) int { return cmp.Compare(a.Key.Type, b.Key.Type) })
+	for i := range records {
+		if err := w.take(&records[i]); err != nil {
+			// One bad record harms nothing but its own object, which stays what
+			// it was before.
+			klog.ErrorS(err, "Passed over a record that cannot be decoded", "key", records[i].Key.Path(), "revision", records[i].Revision)
+		}
+	}
+	w.applyRules()
+	w.applyGroups()
+	w.applyClusters()
+	w.applyBundles()
+	w.publish()
+}
+
+// take enters one record into the tables and notes what it concerns.
+func (w *work) take(r *etcd.Record) error {
+	if r.Err != nil {
+		return r.Err
+	}
+	name := r.Key.Name
+	switch r.Key.Type {
+	case record.TypeObject:
+		if err := w.takeObject(r); err != nil {
+			return err
+		}
+		w.concern(r.Key.Resource, name)
+	case record.TypeReport:
+		if r.Key.Resource == record.BundleDeployments {
+			return w.takeBundleDeploymentReport(r)
+		}
+		if err := w.takeReport(r); err != nil {
+			return err
+		}
+		if r.Key.Resource == record.Clusters {
+			w.clusters[name] = struct{}{}
+		}
+	case record.TypePin:
+		return w.takePin(r)
+	case record.TypeMirror:
+		return w.takeMirror(r)
+	case record.TypeGuard:
+		w.guard = r.Revision
+	}
+	return nil
+}
+
+// concern notes what an object's change has to be followed by.
+func (w *work) concern(resource string, name record.Name) {
+	switch resource {
+	case record.Bundles:
+		w.bundles[name] = struct{}{}
+	case record.Clusters:
+		w.clusters[name] = struct{}{}
+	case record.ClusterGroups:
+		w.groups[name] = struct{}{}
+	case record.Mappings, record.Restrictions, record.Policies:
+		w.rules[name.Namespace] = struct{}{}
+	}
+}
+
+// object returns a stored object as it now stands in the tables, or nil.
+func (s *state) object(resource string, name record.Name) *view.Object {
+	if item := s.builder.Get(resource, name); item != nil {
+		return item.(*view.Object)
+	}
+	return nil
+}
+
+func (w *work) takeObject(r *etcd.Record) error {
+	if r.Value == nil {
+		w.builder.Delete(r.Key.Resource, r.Key.Name)
+		return nil
+	}
+	decoded, err := record.DecodeObject(r.Key.Resource, r.Value)
+	if err != nil {
+		return err
+	}
+	next := &view.Object{ID: r.Key.Name, At: w.at, Record: decoded, RecordRevision: r.Revision}
+	if old := w.object(r.Key.Resource, r.Key.Name); old != nil && old.Record.Object.GetUID() == decoded.Object.GetUID() {
+		next.Report, next.ReportRevision, next.Derived = old.Report, old.ReportRevision, old.Derived
+	}
+	w.builder.Put(r.Key.Resource, next)
+	return nil
+}
+
+func (w *work) takeReport(r *etcd.Record) error {
+	old := w.object(r.Key.Resource, r.Key.Name)
+	if old == nil {
+		return nil // its object went in the same transaction
+	}
+	next := &view.Object{ID: old.ID, At: w.at, Record: old.Record, RecordRevision: old.RecordRevision, Derived: old.Derived}
+	if r.Value != nil {
+		decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
+		if err != nil {
+			return err
+		}
+		if decoded.UID != old.Record.Object.GetUID() {
+			return nil // on an earlier object of that name
+		}
+		next.Report, next.ReportRevision = decoded, r.Revision
+	}
+	w.builder.Put(r.Key.Resource, next)
+	return nil
+}
+
+func (w *work) takeBundleDeploymentReport(r *etcd.Record) error {
+	name := r.Key.Name
+	if r.Value == nil {
+		delete(w.reports, name)
+	} else {
+		decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
+		if err != nil {
+			return err
+		}
+		w.reports[name] = &view.Report{Report: decoded, Revision: r.Revision}
+	}
+	w.reported[name] = struct{}{}
+	return nil
+}
+
+func (w *work) takePin(r *etcd.Record) error {
+	switch r.Key.Resource {
+	case record.Bundles:
+		w.bundles[r.Key.Name] = struct{}{}
+		delete(w.bundlePins, r.Key.Name)
+		if r.Value != nil {
+			pin, err := record.Decode[record.BundlePin](r.Value)
+			if err != nil {
+				return err
+			}
+			w.bundlePins[r.Key.Name] = storedPin[record.BundlePin]{pin, r.Revision}
+		}
+	case record.Clusters:
+		w.clusters[r.Key.Name] = struct{}{}
+		delete(w.clusterPins, r.Key.Name)
+		if r.Value != nil {
+			pins, err := record.Decode[record.ClusterPins](r.Value)
+			if err != nil {
+				return err
+			}
+			w.clusterPins[r.Key.Name] = storedPin[record.ClusterPins]{pins, r.Revision}
+		}
+	}
+	return nil
+}
+
+func (w *work) takeMirror(r *etcd.Record) error {
+	ns := w.namespace(r.Key.Name.Name)
+	ns.labels = nil
+	if r.Value != nil {
+		mirror, err := record.Decode[record.Namespace](r.Value)
+		if err != nil {
+			return err
+		}
+		ns.labels = mirror.Labels
+		if ns.labels == nil {
+			ns.labels = map[string]string{}
+		}
+	}
+	// Mappings of any namespace may select this one.
+	for _, b := range w.state.bundles {
+		if len(b.mappings) > 0 {
+			w.rescope[b] = struct{}{}
+		}
+	}
+	return nil
+}
+
+// touch remembers which version of a bundle was in force before the revision.
+// It comes before any change to what that depends on.
+func (w *work) touch(b *bundle) {
+	if _, done := w.before[b]; !done {
+		w.before[b] = w.inForce(b)
+	}
+}

@@ -1,0 +1,205 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/registry/index"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/targeting"
+)
+
+// applyBundles takes over changed Bundles and pins, and matches every bundle
+// that needs it against the clusters.
+func (w *work) applyBundles() {
+	for name := range w.bundles {
+		b := w.state.bundles[name]
+		object := w.object(record.Bundles, name)
+		if b != nil && (object == nil || b.newest.bundle.UID != object.Record.Object.GetUID()) {
+			w.removeBundle(b)
+			b = nil
+		}
+		if object == nil {
+			continue
+		}
+		if b == nil {
+			b = &bundle{name: name, lost: map[record.Name]string{}}
+			w.before[b] = nil
+			w.state.bundles[name] = b
+			w.namespace(name.Namespace).bundles[b] = struct{}{}
+		}
+		w.touch(b)
+		if b.newest == nil || b.newest.record != object.Record {
+			w.replaceVersion(b, &b.newest, object.Record)
+		}
+		w.adoptPin(b)
+		b.mappings = w.namespace(name.Namespace).mappingsOf(b.newest.bundle.Labels)
+		w.rescope[b] = struct{}{}
+	}
+	for b := range w.rescope {
+		if w.state.bundles[b.name] == b {
+			w.retarget(b)
+		}
+	}
+}
+
+// adoptPin takes a bundle's pin over, if it is one of the newest version.
+func (w *work) adoptPin(b *bundle) {
+	b.pin = nil
+	var lastGood *record.Object
+	if stored, ok := w.bundlePins[b.name]; ok && stored.pin.UID == b.newest.bundle.UID && stored.pin.Generation == b.newest.bundle.Generation {
+		b.pin = stored.pin
+		if len(b.pin.LastGood) > 0 {
+			decoded, err := record.DecodeObject(record.Bundles, b.pin.LastGood)
+			if err != nil {
+				klog.ErrorS(err, "Passed over the last good version of a Bundle", "bundle", b.name)
+			}
+			lastGood = decoded
+		}
+	}
+	switch {
+	case lastGood == nil && b.fallback != nil:
+		w.dropVersion(b, b.fallback)
+		b.fallback = nil
+	case lastGood != nil && (b.fallback == nil || !sameBytes(b.fallback.record, lastGood)):
+		w.replaceVersion(b, &b.fallback, lastGood)
+	}
+}
+
+func sameBytes(a, b *record.Object) bool { return equality.Semantic.DeepEqual(a, b) }
+
+// replaceVersion compiles a version and files its selectors, in the place of
+// the one that was there.
+func (w *work) replaceVersion(b *bundle, place **version, r *record.Object) {
+	old := *place
+	next := compile(b, r)
+	if old != nil {
+		if equality.Semantic.DeepEqual(old.face, next.face) {
+			next.face = old.face
+		}
+		w.dropVersion(b, old)
+	}
+	*place = next
+	if next.targets == nil {
+		return
+	}
+	for filing := range next.targets.Filings() {
+		for i, selector := range filing.Labels {
+			w.index.entries.Add(entry{next, filing.Entry, i}, selector)
+		}
+		if filing.GroupLabels != nil {
+			w.index.groupEntries.Add(entry{next, filing.Entry, 0}, *filing.GroupLabels)
+		}
+	}
+}
+
+// dropVersion takes a version out of the index. Its pairs end with it; what
+// becomes of their BundleDeployments is seen when they are published.
+func (w *work) dropVersion(b *bundle, v *version) {
+	if v.targets != nil {
+		for filing := range v.targets.Filings() {
+			for i := range filing.Labels {
+				w.index.entries.Remove(entry{v, filing.Entry, i})
+			}
+			if filing.GroupLabels != nil {
+				w.index.groupEntries.Remove(entry{v, filing.Entry, 0})
+			}
+		}
+	}
+	w.dropped[b] = slices.AppendSeq(w.dropped[b], maps.Keys(v.pairs))
+}
+
+func (w *work) removeBundle(b *bundle) {
+	w.touch(b)
+	for _, v := range b.versions() {
+		w.dropVersion(b, v)
+		for c := range v.pairs {
+			delete(c.pairs, b)
+			delete(c.perCluster, b)
+			w.withdraw(claim{b, c})
+		}
+	}
+	delete(w.namespace(b.name.Namespace).bundles, b)
+	delete(w.state.bundles, b.name)
+}
+
+// retarget matches a bundle against all clusters in scope.
+func (w *work) retarget(b *bundle) {
+	w.touch(b)
+	candidates := map[*cluster]struct{}{}
+	for _, c := range w.dropped[b] {
+		if w.state.clusters[c.name] == c {
+			candidates[c] = struct{}{}
+		}
+	}
+	for _, v := range b.versions() {
+		for c := range v.pairs {
+			candidates[c] = struct{}{}
+		}
+		for c := range w.candidates(v) {
+			candidates[c] = struct{}{}
+		}
+	}
+	for c := range candidates {
+		w.evaluateOn(b, c)
+	}
+}
+
+// candidates iterates over the clusters that a version's entries select, in
+// the namespaces in scope. A cluster may come more than once.
+func (s *state) candidates(v *version) func(func(*cluster) bool) {
+	return func(yield func(*cluster) bool) {
+		if v.targets == nil {
+			return
+		}
+		for filing := range v.targets.Filings() {
+			for _, selector := range filing.Labels {
+				if len(v.of.mappings) == 0 {
+					selector = selector.And(index.In(targeting.NamespaceKey, v.of.name.Namespace))
+				}
+				for c := range s.index.clusters.Select(selector) {
+					if s.inScope(v.of, c.name.Namespace) && !yield(c) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// evaluateOn evaluates all versions of a bundle on a cluster.
+func (w *work) evaluateOn(b *bundle, c *cluster) {
+	w.touch(b)
+	targeted, perCluster := false, false
+	for _, v := range b.versions() {
+		p, failure := w.evaluate(v, c.subject())
+		v.set(c, p, failure)
+		if p != nil {
+			targeted = true
+			perCluster = perCluster || v.derived.PerCluster(p.match)
+		}
+	}
+	setMember(c.pairs, b, targeted)
+	setMember(c.perCluster, b, perCluster)
+	w.settle[claim{b, c}] = struct{}{}
+}
+
+func setMember[T comparable](set map[T]struct{}, member T, in bool) {
+	if in {
+		set[member] = struct{}{}
+	} else {
+		delete(set, member)
+	}
+}
+
+// storedPin is a pin and the revision of its record.
+type storedPin[T any] struct {
+	pin      *T
+	revision int64
+}

@@ -1,0 +1,225 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/targeting"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// applyClusters takes over changed Clusters, and evaluates what their edits
+// affect, and nothing else.
+func (w *work) applyClusters() {
+	for c := range w.regroup {
+		w.clusters[c.name] = struct{}{}
+	}
+	for name := range w.clusters {
+		old := w.state.clusters[name]
+		object := w.object(record.Clusters, name)
+		switch {
+		case object == nil && old == nil:
+		case object == nil:
+			w.removeCluster(old)
+		case old != nil && old.object.UID != object.Record.Object.GetUID():
+			w.removeCluster(old)
+			w.addCluster(name, object)
+		case old == nil:
+			w.addCluster(name, object)
+		default:
+			w.editCluster(old, object)
+		}
+	}
+}
+
+func (w *work) addCluster(name record.Name, object *view.Object) {
+	c := &cluster{name: name, pairs: map[*bundle]struct{}{}, perCluster: map[*bundle]struct{}{}}
+	w.state.clusters[name] = c
+	w.namespace(name.Namespace).clusters[c] = struct{}{}
+	w.adopt(c, object)
+	for v := range w.flipped(nil, c.appearance()) {
+		w.evaluateOn(v.of, c)
+	}
+}
+
+func (w *work) removeCluster(c *cluster) {
+	for b := range c.pairs {
+		w.touch(b)
+		for _, v := range b.versions() {
+			v.set(c, nil, "")
+		}
+		w.withdraw(claim{b, c})
+	}
+	w.index.clusters.Delete(c)
+	delete(w.namespace(c.name.Namespace).clusters, c)
+	delete(w.state.clusters, c.name)
+}
+
+func (w *work) editCluster(c *cluster, object *view.Object) {
+	before, face, was := c.appearance(), c.face, c.object
+	pins := c.pins
+	if next := clusterNamespace(object); next != face.Namespace {
+		// All its BundleDeployments move; withdraw them under the old name.
+		for b := range c.pairs {
+			w.touch(b)
+			w.withdraw(claim{b, c})
+		}
+	}
+	w.adopt(c, object)
+	affected := map[*bundle]struct{}{}
+	for v := range w.flipped(before, c.appearance()) {
+		affected[v.of] = struct{}{}
+	}
+	maps.Copy(affected, bundlesOf(c, was, c.object))
+	if !maps.EqualFunc(pins, c.pins, (*derive.Content).Equal) {
+		maps.Copy(affected, c.perCluster)
+	}
+	for b := range affected {
+		w.evaluateOn(b, c)
+	}
+	if c.face != face {
+		for b := range c.pairs {
+			w.touch(b)
+			w.settle[claim{b, c}] = struct{}{}
+		}
+	}
+}
+
+// bundlesOf are the bundles whose content on a cluster changes with what
+// templates can read of it. It costs what it finds.
+func bundlesOf(c *cluster, was, is *v1alpha1.Cluster) map[*bundle]struct{} {
+	if derive.HasTemplateLabels(was.Labels) != derive.HasTemplateLabels(is.Labels) {
+		return c.pairs // S 3.3 step 2
+	}
+	if maps.Equal(was.Labels, is.Labels) && maps.Equal(was.Annotations, is.Annotations) &&
+		equality.Semantic.DeepEqual(was.Spec.TemplateValues, is.Spec.TemplateValues) {
+		return nil
+	}
+	return c.perCluster
+}
+
+// adopt makes a cluster what its object says.
+func (w *work) adopt(c *cluster, object *view.Object) {
+	object = w.deriveCluster(object)
+	c.object = object.Render().(*v1alpha1.Cluster)
+	c.targeting = targeting.Cluster{
+		Name:      c.name.Name,
+		Namespace: c.name.Namespace,
+		Labels:    c.object.Labels,
+		Groups:    w.groupsOf(c.name.Namespace, c.object.Labels),
+	}
+	augmented := targeting.Augment(c.targeting)
+	if !maps.Equal(augmented, c.augmented) || c.augmented == nil {
+		w.index.clusters.Set(c, augmented)
+		c.augmented = augmented
+	}
+	face := faceOfCluster(c.object, clusterNamespace(object))
+	if c.face == nil || !equality.Semantic.DeepEqual(face, c.face) {
+		c.face = face
+	}
+	c.pins = nil
+	if stored, ok := w.clusterPins[c.name]; ok {
+		c.pins = make(map[pinKey]*derive.Content, len(stored.pin.Pins))
+		for i := range stored.pin.Pins {
+			pin := &stored.pin.Pins[i]
+			c.pins[pinKey{pin.BundleUID, pin.Generation}] = derive.Pinned(pin.ManifestID, pin.Options)
+		}
+	}
+}
+
+// deriveCluster puts the derived namespace into the table, if it is not there.
+func (w *work) deriveCluster(object *view.Object) *view.Object {
+	derived := view.Derived{Namespace: clusterNamespace(object)}
+	if object.Derived == derived {
+		return object
+	}
+	next := &view.Object{ID: object.ID, At: w.at, Record: object.Record, RecordRevision: object.RecordRevision, Report: object.Report, ReportRevision: object.ReportRevision, Derived: derived}
+	w.builder.Put(record.Clusters, next)
+	return next
+}
+
+// clusterNamespace is a Cluster's namespace for BundleDeployments (S 8.1): what
+// a client has set, else what was pinned, else derived from its name, unless
+// another system manages the Cluster.
+func clusterNamespace(object *view.Object) string {
+	if object.Report != nil {
+		if set := object.Report.Status.(*v1alpha1.Cluster).Status.Namespace; set != "" {
+			return set
+		}
+	}
+	if object.Record.Namespace != "" {
+		return object.Record.Namespace
+	}
+	if object.Record.Object.GetLabels()[v1alpha1.LabelClusterManagement] != "" {
+		return ""
+	}
+	return derive.ClusterNamespace(object.ID.Namespace, object.ID.Name)
+}
+
+// appearance is how a cluster shows to selectors.
+type appearance struct {
+	targeting targeting.Cluster
+	augmented map[string]string
+}
+
+func (c *cluster) appearance() *appearance { return &appearance{c.targeting, c.augmented} }
+
+// flipped iterates over the versions of which some entry may match one
+// appearance of a cluster and not the other; nil is a cluster that is not there.
+// A version may come more than once.
+func (s *state) flipped(before, after *appearance) func(func(*version) bool) {
+	return func(yield func(*version) bool) {
+		if before == nil || after == nil {
+			one := after
+			if one == nil {
+				one = before
+			}
+			for e := range s.index.entries.Matching(one.augmented) {
+				if !yield(e.version) {
+					return
+				}
+			}
+			return
+		}
+		for e := range s.index.entries.Affected(before.augmented, after.augmented) {
+			if !yield(e.version) {
+				return
+			}
+		}
+		for _, labels := range changedGroups(before.targeting.Groups, after.targeting.Groups) {
+			for e := range s.index.groupEntries.Matching(labels) {
+				if !yield(e.version) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// changedGroups are the label sets of the groups in which two sets differ; with
+// the nil set if one of the two is empty.
+func changedGroups(before, after []targeting.Group) []map[string]string {
+	var out []map[string]string
+	note := func(these, those []targeting.Group) {
+		for _, g := range these {
+			same := func(o targeting.Group) bool { return o.Name == g.Name && maps.Equal(o.Labels, g.Labels) }
+			if !slices.ContainsFunc(those, same) {
+				out = append(out, g.Labels)
+			}
+		}
+	}
+	note(before, after)
+	note(after, before)
+	if len(out) > 0 && (len(before) == 0 || len(after) == 0) {
+		out = append(out, nil)
+	}
+	return out
+}

@@ -1,0 +1,220 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// ErrNotReady means that no view can be relied on yet, or not any more.
+var ErrNotReady = errors.New("the engine has not caught up with the log")
+
+// Options of an engine.
+type Options struct {
+	// History bounds the changes that views remember, and so how far back a
+	// client may resume.
+	History view.Limits
+	// LoadBehind is how many revisions before the present a start loads at, to
+	// replay them: so history exists at once.
+	LoadBehind int64
+}
+
+// DefaultOptions hold a few minutes of a busy fleet.
+func DefaultOptions() Options {
+	return Options{History: view.Limits{Revisions: 16384, Changes: 500_000}, LoadBehind: 1000}
+}
+
+// Engine derives views from the log.
+type Engine struct {
+	log     *etcd.Log
+	options Options
+
+	// state is written by the goroutine of Run alone, under the lock; Plan reads
+	// it under the read lock.
+	state struct {
+		sync.RWMutex
+		*state
+	}
+	current atomic.Pointer[view.View]
+	ready   atomic.Bool
+	wakeups broadcast
+	quorum  quorum
+}
+
+// New returns an engine over a log. It does nothing until it runs.
+func New(log *etcd.Log, options Options) *Engine {
+	e := &Engine{log: log, options: options}
+	e.quorum.read = log.Revision
+	return e
+}
+
+// Ready returns nil when reads are right.
+func (e *Engine) Ready() error {
+	if !e.ready.Load() {
+		return ErrNotReady
+	}
+	return nil
+}
+
+// Current returns the present view. It fails with ErrNotReady before the first
+// one is complete.
+func (e *Engine) Current() (*view.View, error) {
+	if v := e.current.Load(); v != nil {
+		return v, nil
+	}
+	return nil, ErrNotReady
+}
+
+// Wait returns a channel that is closed when something in the scope changes.
+// Take it before looking at the view.
+func (e *Engine) Wait(scope Scope) <-chan struct{} { return e.wakeups.wait(scope) }
+
+// Retry intervals of Run and WaitFor.
+const (
+	restartDelay  = 200 * time.Millisecond
+	progressAfter = 2 * time.Millisecond
+	progressEvery = 50 * time.Millisecond
+)
+
+// Run loads the log and follows it until the context ends. A broken connection
+// is taken up again where it broke; if the log was compacted meanwhile, the
+// state is loaded anew.
+func (e *Engine) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := e.follow(ctx)
+		e.ready.Store(false)
+		if ctx.Err() != nil {
+			break
+		}
+		klog.ErrorS(err, "The engine lost the log and starts again")
+		select {
+		case <-ctx.Done():
+		case <-time.After(restartDelay):
+		}
+	}
+	return ctx.Err()
+}
+
+func (e *Engine) follow(ctx context.Context) error {
+	target, err := e.log.Revision(ctx)
+	if err != nil {
+		return err
+	}
+	if e.state.state == nil {
+		if err := e.load(ctx, target); err != nil {
+			return err
+		}
+	}
+	e.caughtUp(target) // and if it was loaded there, no watch will say so
+	// Nothing of ours may have been written since: ask until the watch says
+	// where it is.
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
+	go e.askUntilReady(asking)
+	err = e.log.Watch(ctx, e.state.revision, func(batch etcd.Batch) {
+		e.apply(batch)
+		e.caughtUp(target)
+	})
+	if errors.Is(err, etcd.ErrCompacted) {
+		e.state.Lock()
+		e.state.state = nil
+		e.state.Unlock()
+	}
+	return err
+}
+
+// caughtUp publishes the first view that holds what was there at the start.
+func (e *Engine) caughtUp(target int64) {
+	if e.state.revision >= target && !e.ready.Load() {
+		e.publish(e.state.builder.Reached(e.state.revision))
+		e.ready.Store(true)
+		e.wakeups.wakeAll()
+	}
+}
+
+// load reads the state some way back, so that the replay to the present makes
+// history.
+func (e *Engine) load(ctx context.Context, present int64) error {
+	at, err := e.furthestBack(ctx, present)
+	if err != nil {
+		return err
+	}
+	if v := e.current.Load(); v != nil {
+		// A view was published before: nothing may go backwards.
+		at = max(at, v.Revision)
+	}
+	loading := newState(e.options.History)
+	batch := etcd.Batch{Revision: at}
+	if err := e.log.Load(ctx, at, func(r etcd.Record) { batch.Records = append(batch.Records, r) }); err != nil {
+		return fmt.Errorf("load the log: %w", err)
+	}
+	loading.apply(batch)
+	loading.builder.Load(at)
+	e.state.Lock()
+	e.state.state = loading
+	e.state.Unlock()
+	klog.InfoS("Loaded the log", "revision", at, "present", present, "records", len(batch.Records))
+	return nil
+}
+
+// furthestBack is the revision to load at: as far back as is wanted, or else as
+// compaction lets be found in few steps.
+func (e *Engine) furthestBack(ctx context.Context, present int64) (int64, error) {
+	for behind := min(e.options.LoadBehind, present-1); behind > 0; behind /= 2 {
+		held, err := e.log.Holds(ctx, present-behind)
+		if err != nil || held {
+			return present - behind, err
+		}
+	}
+	return present, nil
+}
+
+func (e *Engine) askUntilReady(ctx context.Context) {
+	for ctx.Err() == nil && !e.ready.Load() {
+		_ = e.log.RequestProgress(ctx) // asked again below
+		select {
+		case <-ctx.Done():
+		case <-time.After(progressEvery):
+		}
+	}
+}
+
+func (e *Engine) apply(batch etcd.Batch) {
+	e.state.Lock()
+	if len(batch.Records) == 0 {
+		e.state.revision = max(e.state.revision, batch.Revision)
+		next := e.state.builder.Reached(e.state.revision)
+		e.state.Unlock()
+		if e.ready.Load() {
+			e.publish(next)
+			e.wakeups.wake(map[Scope]struct{}{{}: {}})
+		}
+		return
+	}
+	e.state.apply(batch)
+	scopes := map[Scope]struct{}{{}: {}}
+	e.state.builder.Changes(func(resource string, name record.Name) {
+		scopes[Scope{resource, ""}] = struct{}{}
+		scopes[Scope{resource, name.Namespace}] = struct{}{}
+	})
+	next := e.state.builder.Next(batch.Revision)
+	e.state.Unlock()
+	if e.ready.Load() {
+		e.publish(next)
+		e.wakeups.wake(scopes)
+	}
+}
+
+func (e *Engine) publish(v *view.View) { e.current.Store(v) }

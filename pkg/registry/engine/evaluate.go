@@ -1,0 +1,179 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/targeting"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// compile prepares a version of a bundle.
+func compile(b *bundle, r *record.Object) *version {
+	object := r.Object.(*v1alpha1.Bundle)
+	manifestID, _ := derive.EffectiveManifestID(&object.Spec, r.Content)
+	v := &version{
+		of:     b,
+		record: r,
+		bundle: object,
+		derived: derive.NewVersion(object, derive.Facts{
+			BundleUID:  object.UID,
+			Generation: object.Generation,
+			ManifestID: manifestID,
+			Seed:       r.Seed,
+			Time:       r.Time,
+		}),
+		face:     faceOfBundle(object, manifestID),
+		pairs:    map[*cluster]*pair{},
+		failures: map[*cluster]string{},
+	}
+	targets, err := targeting.Compile(&object.Spec)
+	switch {
+	case err != nil:
+		v.broken = targetingError + err.Error()
+	case v.derived.Failure() != "":
+		v.broken = v.derived.Failure()
+	default:
+		v.targets = targets
+	}
+	return v
+}
+
+// targetingError begins the message of a failure of targeting (S 2.7).
+const targetingError = "targeting error: "
+
+// subject is a cluster as a version is evaluated for it: as it is, or as a
+// planned write would make it.
+type subject struct {
+	targeting targeting.Cluster
+	object    *v1alpha1.Cluster
+	pins      map[pinKey]*derive.Content
+}
+
+func (c *cluster) subject() subject { return subject{c.targeting, c.object, c.pins} }
+
+// evaluate resolves a version on a cluster: nil if it does not target it. A
+// failure comes with the pinned content, if there is one.
+func (s *state) evaluate(v *version, c subject) (p *pair, failure string) {
+	if v.targets == nil || !s.inScope(v.of, c.targeting.Namespace) {
+		return nil, ""
+	}
+	match, ok := v.targets.Resolve(c.targeting)
+	if !ok {
+		return nil, ""
+	}
+	content := v.derived.Content(match, s.injectedInto(v), c.object)
+	if content.Failure == "" {
+		return &pair{match, content}, ""
+	}
+	return &pair{match, c.pins[v.pinKey()]}, content.Failure
+}
+
+func (v *version) pinKey() pinKey { return pinKey{v.bundle.UID, v.bundle.Generation} }
+
+// set records what a version is on a cluster.
+func (v *version) set(c *cluster, p *pair, failure string) {
+	if old, ok := v.pairs[c]; ok && old.content == nil {
+		v.unpinned--
+	}
+	delete(v.failures, c)
+	if p == nil {
+		delete(v.pairs, c)
+		return
+	}
+	v.pairs[c] = p
+	if failure != "" {
+		v.failures[c] = failure
+	}
+	if p.content == nil {
+		v.unpinned++
+	}
+}
+
+// gate is why Policies do not let a version pass; "" if they do.
+func (s *state) gate(v *version) string {
+	return s.peek(v.of.name.Namespace).policy.Gate(&v.bundle.Spec)
+}
+
+// works tells whether a version may come into force: it fails nowhere.
+func (s *state) works(v *version) bool {
+	return v.broken == "" && v.unpinned == 0 && s.gate(v) == ""
+}
+
+// inForce is the version that gives a bundle's BundleDeployments, nil if none
+// does (S 2.7 and the page in pkg/registry).
+func (s *state) inForce(b *bundle) *version {
+	if b.pending() && !s.works(b.newest) {
+		return b.fallback
+	}
+	return b.newest
+}
+
+// failureOf is the message of a bundle's Ready condition while its newest
+// version fails somewhere; "" if it fails nowhere. Of several failures it names
+// the one of the first cluster by name, then namespace (S 2.5).
+func (s *state) failureOf(b *bundle) string {
+	if message := s.gate(b.newest); message != "" {
+		return message
+	}
+	if b.newest.broken != "" {
+		return b.newest.broken
+	}
+	var first *cluster
+	for c := range b.newest.failures {
+		if first == nil || cmp.Or(cmp.Compare(c.name.Name, first.name.Name), cmp.Compare(c.name.Namespace, first.name.Namespace)) < 0 {
+			first = c
+		}
+	}
+	if first != nil {
+		return targetingError + b.newest.failures[first]
+	}
+	if len(b.lost) > 0 {
+		names := make([]record.Name, 0, len(b.lost))
+		for name := range b.lost {
+			names = append(names, name)
+		}
+		name := slices.MinFunc(names, record.Name.Compare)
+		return "BundleDeployment " + name.String() + " belongs to the older " + b.lost[name] + "; rename this Bundle"
+	}
+	return ""
+}
+
+// faceOfBundle keeps of a Bundle what shows in its BundleDeployments, so that
+// versions that show the same can be told to.
+func faceOfBundle(b *v1alpha1.Bundle, manifestID string) *view.BundleFace {
+	face := &v1alpha1.Bundle{}
+	face.Name, face.Namespace, face.UID = b.Name, b.Namespace, b.UID
+	face.CreationTimestamp, face.Labels = b.CreationTimestamp, b.Labels
+	face.Spec.Paused = b.Spec.Paused
+	face.Spec.DependsOn = b.Spec.DependsOn
+	face.Spec.ContentsID = b.Spec.ContentsID
+	face.Spec.HelmOpOptions = b.Spec.HelmOpOptions
+	for i := range b.Spec.Targets {
+		t := &b.Spec.Targets[i]
+		if len(t.NamespaceLabels) == 0 && len(t.NamespaceAnnotations) == 0 {
+			continue
+		}
+		// S 3.2: those of every entry show in every BundleDeployment.
+		kept := v1alpha1.BundleTarget{}
+		kept.NamespaceLabels, kept.NamespaceAnnotations = t.NamespaceLabels, t.NamespaceAnnotations
+		face.Spec.Targets = append(face.Spec.Targets, kept)
+	}
+	return &view.BundleFace{Bundle: face, ManifestID: manifestID}
+}
+
+// faceOfCluster keeps of a Cluster what shows in its BundleDeployments.
+func faceOfCluster(c *v1alpha1.Cluster, namespace string) *view.ClusterFace {
+	face := &v1alpha1.Cluster{}
+	face.Name, face.Namespace, face.UID = c.Name, c.Namespace, c.UID
+	face.CreationTimestamp = c.CreationTimestamp
+	face.Spec.Paused = c.Spec.Paused
+	face.Status.Scheduled, face.Status.ActiveSchedule = c.Status.Scheduled, c.Status.ActiveSchedule
+	return &view.ClusterFace{Cluster: face, Namespace: namespace}
+}

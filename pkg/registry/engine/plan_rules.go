@@ -1,0 +1,99 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/targeting"
+)
+
+// group plans a write of a ClusterGroup: every cluster that enters or leaves it
+// changes its appearance.
+func (t *trial) group(p Proposal) error {
+	t.widens()
+	var next *group
+	if p.Object != nil {
+		next = compileGroup(p.Name, p.Object.Object.(*v1alpha1.ClusterGroup))
+	}
+	members := map[*cluster]struct{}{}
+	for _, g := range []*group{t.groups[p.Name], next} {
+		if g != nil && g.filed {
+			for c := range t.index.clusters.Select(g.selector) {
+				members[c] = struct{}{}
+			}
+		}
+	}
+	for c := range members {
+		groups := slices.DeleteFunc(slices.Clone(c.targeting.Groups), func(g targeting.Group) bool { return g.Name == p.Name.Name })
+		if next != nil && next.filed && next.selector.Matches(c.augmented) {
+			groups = append(groups, targeting.Group{Name: p.Name.Name, Labels: next.labels})
+		}
+		if err := t.move(c.name, c, c.object, targetingOf(c.name, c.object, groups)); err != nil {
+			return err
+		}
+	}
+	if len(members) > 0 {
+		t.guardClusters(p.Name.Namespace)
+	}
+	if len(t.plan.Put) > maxPinned {
+		return tooManyBroken(p, len(t.plan.Put)-1)
+	}
+	t.accept()
+	return nil
+}
+
+// mapping plans a write of a BundleNamespaceMapping. Pairs that come new have
+// nothing to keep; but a pending version may lose the clusters on which it fails.
+func (t *trial) mapping(p Proposal) {
+	t.widens()
+	ns := &namespace{mappings: maps.Clone(t.peek(p.Name.Namespace).mappings)}
+	delete(ns.mappings, p.Name.Name)
+	if p.Object != nil {
+		if ns.mappings == nil {
+			ns.mappings = map[string]*mapping{}
+		}
+		ns.mappings[p.Name.Name] = compileMapping(p.Object.Object.(*v1alpha1.BundleNamespaceMapping))
+	}
+	for b := range t.peek(p.Name.Namespace).bundles {
+		if !b.pending() || b.newest.broken != "" || t.gate(b.newest) != "" {
+			continue
+		}
+		again := &bundle{name: b.name, mappings: ns.mappingsOf(b.newest.bundle.Labels)}
+		again.newest = compile(again, b.newest.record)
+		if !t.failsSomewhere(again.newest, map[*cluster]struct{}{}) {
+			t.acceptBundle(b)
+		}
+	}
+}
+
+// policy plans a write of a Policy, which may let a pending version pass.
+func (t *trial) policy(p Proposal) {
+	t.widens()
+	var policies []*v1alpha1.Policy
+	for policy := range objects[*v1alpha1.Policy](t.builder, record.Policies, p.Name.Namespace) {
+		if policy.Name != p.Name.Name {
+			policies = append(policies, policy)
+		}
+	}
+	if p.Object != nil {
+		policies = append(policies, p.Object.Object.(*v1alpha1.Policy))
+	}
+	set := derive.NewPolicySet(policies)
+	for b := range t.peek(p.Name.Namespace).bundles {
+		if b.pending() && b.newest.broken == "" && b.newest.unpinned == 0 && set.Gate(&b.newest.bundle.Spec) == "" {
+			t.acceptBundle(b)
+		}
+	}
+}
+
+// targetingOf is how a cluster would show to selectors.
+func targetingOf(name record.Name, object *v1alpha1.Cluster, groups []targeting.Group) *appearance {
+	c := targeting.Cluster{Name: name.Name, Namespace: name.Namespace, Labels: object.Labels, Groups: groups}
+	return &appearance{c, targeting.Augment(c)}
+}

@@ -1,0 +1,200 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"cmp"
+
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// publish brings the tables up to what the pairs say now.
+func (w *work) publish() {
+	for b, before := range w.before {
+		now := w.inForceOrGone(b)
+		if now == before {
+			continue
+		}
+		for _, v := range []*version{before, now} {
+			if v != nil {
+				for c := range v.pairs {
+					w.settle[claim{b, c}] = struct{}{}
+				}
+			}
+		}
+	}
+	for c := range w.settle {
+		if w.state.clusters[c.cluster.name] == c.cluster {
+			w.settleClaim(c)
+		}
+	}
+	for name := range w.reported {
+		w.publishReport(name)
+	}
+	for b := range w.before {
+		w.publishBundle(b)
+	}
+}
+
+// inForceOrGone is inForce for a bundle that may have been removed.
+func (s *state) inForceOrGone(b *bundle) *version {
+	if s.bundles[b.name] != b {
+		return nil
+	}
+	return s.inForce(b)
+}
+
+// wanted is the BundleDeployment that a bundle makes of a cluster, nil if none.
+func (w *work) wanted(c claim) *view.BundleDeployment {
+	v := w.inForceOrGone(c.bundle)
+	if v == nil || c.cluster.face.Namespace == "" || w.state.clusters[c.cluster.name] != c.cluster {
+		return nil
+	}
+	p := v.pairs[c.cluster]
+	if p == nil || p.content == nil {
+		return nil
+	}
+	next := &view.BundleDeployment{At: w.at, Bundle: v.face, Cluster: c.cluster.face, Content: p.content}
+	// A report on an earlier BundleDeployment of this name is dead.
+	if r, ok := w.reports[next.Name()]; ok && r.UID == derive.IdentityUID(v.bundle.UID, c.cluster.object.UID) {
+		next.Report = r
+	}
+	return next
+}
+
+// key is the BundleDeployment name that a claim is for.
+func (c claim) key() record.Name {
+	return record.Name{Namespace: c.cluster.face.Namespace, Name: c.bundle.name.Name}
+}
+
+// holds tells whether a BundleDeployment is the one of a claim.
+func (c claim) holds(have *view.BundleDeployment) bool {
+	b, cl := have.Bundle.Bundle, have.Cluster.Cluster
+	return b.Name == c.bundle.name.Name && b.Namespace == c.bundle.name.Namespace &&
+		cl.Name == c.cluster.name.Name && cl.Namespace == c.cluster.name.Namespace
+}
+
+func (s *state) deployment(key record.Name) *view.BundleDeployment {
+	if item := s.builder.Get(record.BundleDeployments, key); item != nil {
+		return item.(*view.BundleDeployment)
+	}
+	return nil
+}
+
+func (w *work) settleClaim(c claim) {
+	key := c.key()
+	want, have := w.wanted(c), w.deployment(key)
+	_, contested := w.contested[key]
+	switch {
+	case contested || (want != nil && have != nil && !c.holds(have)):
+		w.contest(key, c, want, have)
+	case want != nil && (have == nil || !have.Same(want)):
+		w.builder.Put(record.BundleDeployments, want)
+	case want == nil && have != nil && c.holds(have):
+		w.builder.Delete(record.BundleDeployments, key)
+	}
+}
+
+// withdraw gives up a claim, whatever the pairs say.
+func (w *work) withdraw(c claim) {
+	key := c.key()
+	delete(c.bundle.lost, key)
+	have := w.deployment(key)
+	if _, contested := w.contested[key]; contested {
+		w.contest(key, c, nil, have)
+	} else if have != nil && c.holds(have) {
+		w.builder.Delete(record.BundleDeployments, key)
+	}
+}
+
+// contest settles a name that several claim: the older Bundle wins, then the
+// older Cluster; the others' Bundles say so.
+func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployment) {
+	claims := w.contested[key]
+	if claims == nil {
+		claims = map[claim]struct{}{}
+		w.contested[key] = claims
+		b, cl := have.Bundle.Bundle, have.Cluster.Cluster
+		holder := claim{w.state.bundles[record.Name{Namespace: b.Namespace, Name: b.Name}], w.state.clusters[record.Name{Namespace: cl.Namespace, Name: cl.Name}]}
+		if holder.bundle != nil && holder.cluster != nil {
+			claims[holder] = struct{}{}
+		}
+	}
+	setMember(claims, c, want != nil)
+	var winner claim
+	for other := range claims {
+		if winner.bundle == nil || other.older(winner) {
+			winner = other
+		}
+	}
+	for other := range claims {
+		w.touch(other.bundle)
+		delete(other.bundle.lost, key)
+		if other != winner {
+			other.bundle.lost[key] = "Bundle " + winner.bundle.name.String()
+		}
+	}
+	if len(claims) <= 1 {
+		delete(w.contested, key)
+	}
+	switch next := w.wantedOrNil(winner); {
+	case next == nil && have != nil:
+		w.builder.Delete(record.BundleDeployments, key)
+	case next != nil && (have == nil || !have.Same(next)):
+		w.builder.Put(record.BundleDeployments, next)
+	}
+}
+
+func (w *work) wantedOrNil(c claim) *view.BundleDeployment {
+	if c.bundle == nil {
+		return nil
+	}
+	return w.wanted(c)
+}
+
+// older orders claims of one name.
+func (c claim) older(o claim) bool {
+	a, b := c.bundle.newest.bundle, o.bundle.newest.bundle
+	x, y := c.cluster.object, o.cluster.object
+	return cmp.Or(
+		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+		c.bundle.name.Compare(o.bundle.name),
+		x.CreationTimestamp.Compare(y.CreationTimestamp.Time),
+		c.cluster.name.Compare(o.cluster.name),
+	) < 0
+}
+
+// publishReport shows a report on the BundleDeployment that it is about.
+func (w *work) publishReport(name record.Name) {
+	have := w.deployment(name)
+	if have == nil {
+		return
+	}
+	next := *have
+	next.At, next.Report = w.at, nil
+	if r, ok := w.reports[name]; ok && r.UID == derive.IdentityUID(have.Bundle.Bundle.UID, have.Cluster.Cluster.UID) {
+		next.Report = r
+	}
+	if !have.Same(&next) {
+		w.builder.Put(record.BundleDeployments, &next)
+	}
+}
+
+// publishBundle shows on a Bundle why its newest version fails, if it does.
+func (w *work) publishBundle(b *bundle) {
+	if w.state.bundles[b.name] != b {
+		return
+	}
+	object := w.object(record.Bundles, b.name)
+	derived := view.Derived{Failure: w.failureOf(b)}
+	if object.Derived == derived {
+		return
+	}
+	w.builder.Put(record.Bundles, &view.Object{
+		ID: object.ID, At: w.at, Record: object.Record, RecordRevision: object.RecordRevision,
+		Report: object.Report, ReportRevision: object.ReportRevision, Derived: derived,
+	})
+}

@@ -1,0 +1,245 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/index"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/targeting"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// state is everything that the engine knows. The package comment draws it.
+type state struct {
+	// revision is the last one applied.
+	revision int64
+	// guard is the revision at which the targeting guard was last written.
+	guard   int64
+	builder *view.Builder
+
+	clusters map[record.Name]*cluster
+	groups   map[record.Name]*group
+	bundles  map[record.Name]*bundle
+	// byNamespace finds what an edit of a namespace's rules concerns.
+	byNamespace map[string]*namespace
+	// reports on BundleDeployments, alive or not, by the BundleDeployment's name.
+	reports map[record.Name]*view.Report
+	// pins by the name of the Bundle or Cluster that they are of.
+	bundlePins  map[record.Name]storedPin[record.BundlePin]
+	clusterPins map[record.Name]storedPin[record.ClusterPins]
+	// contested are the BundleDeployment names that more than one pair claims.
+	contested map[record.Name]map[claim]struct{}
+
+	index indexes
+}
+
+// indexes answer, for clusters and groups, what an edit can change.
+type indexes struct {
+	// clusters finds the clusters that an entry matches; over augmented labels.
+	clusters *index.Items[*cluster]
+	// entries finds the bundle entries that a cluster's edit flips.
+	entries *index.Selectors[entry]
+	// groupEntries finds the entries that select groups by labels.
+	groupEntries *index.Selectors[entry]
+	// groups finds the groups of a cluster, by its labels.
+	groups *index.Selectors[*group]
+}
+
+// entry is one selector of one entry of a bundle version.
+type entry struct {
+	version *version
+	number  int
+	// alternative tells the selectors of one entry apart.
+	alternative int
+}
+
+// namespace is what is known of one namespace.
+type namespace struct {
+	// labels is nil until a mirror says what they are.
+	labels   map[string]string
+	bundles  map[*bundle]struct{}
+	clusters map[*cluster]struct{}
+	mappings map[string]*mapping
+
+	// What follows from restrictions and policies, for Bundles that a GitRepo
+	// made and for others. The pointers change only when the values do.
+	policy     derive.PolicySet
+	ofGitRepo  *derive.Injected
+	ofAnything *derive.Injected
+}
+
+// mapping is a BundleNamespaceMapping, compiled. One with a selector missing or
+// malformed is inert (S 2.5).
+type mapping struct {
+	bundles, namespaces index.Selector
+	inert               bool
+}
+
+// cluster is a Cluster.
+type cluster struct {
+	name record.Name
+	// object is the Cluster with its reported status.
+	object    *v1alpha1.Cluster
+	targeting targeting.Cluster
+	augmented map[string]string
+	face      *view.ClusterFace
+	// pairs are the bundles of which some version targets the cluster.
+	pairs map[*bundle]struct{}
+	// perCluster are those of them whose content depends on the cluster.
+	perCluster map[*bundle]struct{}
+	pins       map[pinKey]*derive.Content
+}
+
+// pinKey names the bundle version that a cluster's pin is for.
+type pinKey struct {
+	bundle     types.UID
+	generation int64
+}
+
+// group is a ClusterGroup.
+type group struct {
+	name     record.Name
+	labels   map[string]string
+	selector index.Selector
+	// filed tells that the selector is valid and in the index.
+	filed bool
+}
+
+// bundle is a Bundle.
+type bundle struct {
+	name   record.Name
+	newest *version
+	pin    *record.BundlePin
+	// fallback is the last version that worked, while the pin is of the newest
+	// version; nil if there was none.
+	fallback *version
+	// mappings select further namespaces (S 2.5).
+	mappings []index.Selector
+	// lost are the names that older claims hold (DESIGN: identity).
+	lost map[record.Name]string
+}
+
+// pending tells whether the newest version failed when it was written.
+func (b *bundle) pending() bool { return b.pin != nil }
+
+// versions are the versions that have pairs.
+func (b *bundle) versions() []*version {
+	if b.fallback != nil {
+		return []*version{b.newest, b.fallback}
+	}
+	return []*version{b.newest}
+}
+
+// version is one version of a Bundle, compiled.
+type version struct {
+	of      *bundle
+	record  *record.Object
+	bundle  *v1alpha1.Bundle
+	derived *derive.Version
+	// targets is nil if they do not compile; broken says why, or why nothing
+	// can be derived from the version at all.
+	targets *targeting.Targets
+	broken  string
+	face    *view.BundleFace
+	pairs   map[*cluster]*pair
+	// failures are the pairs that fail, with the text of each.
+	failures map[*cluster]string
+	// unpinned counts the failures for which there is no pin.
+	unpinned int
+}
+
+// pair is a version on a cluster that it targets.
+type pair struct {
+	match targeting.Match
+	// content is nil if it fails and there is no pin.
+	content *derive.Content
+}
+
+// claim is a bundle's wish for a BundleDeployment on a cluster.
+type claim struct {
+	bundle  *bundle
+	cluster *cluster
+}
+
+func newState(history view.Limits) *state {
+	return &state{
+		builder:     view.NewBuilder(history),
+		clusters:    map[record.Name]*cluster{},
+		groups:      map[record.Name]*group{},
+		bundles:     map[record.Name]*bundle{},
+		byNamespace: map[string]*namespace{},
+		reports:     map[record.Name]*view.Report{},
+		bundlePins:  map[record.Name]storedPin[record.BundlePin]{},
+		clusterPins: map[record.Name]storedPin[record.ClusterPins]{},
+		contested:   map[record.Name]map[claim]struct{}{},
+		index: indexes{
+			clusters:     index.NewItems[*cluster](),
+			entries:      index.NewSelectors[entry](),
+			groupEntries: index.NewSelectors[entry](),
+			groups:       index.NewSelectors[*group](),
+		},
+	}
+}
+
+// namespace returns what is known of a namespace, making room for it if needed.
+func (s *state) namespace(name string) *namespace {
+	ns, ok := s.byNamespace[name]
+	if !ok {
+		ns = &namespace{
+			bundles:    map[*bundle]struct{}{},
+			clusters:   map[*cluster]struct{}{},
+			mappings:   map[string]*mapping{},
+			ofGitRepo:  &derive.Injected{},
+			ofAnything: &derive.Injected{},
+		}
+		s.byNamespace[name] = ns
+	}
+	return ns
+}
+
+// unknown is a namespace of which nothing is known.
+var unknown = &namespace{ofGitRepo: &derive.Injected{}, ofAnything: &derive.Injected{}}
+
+// peek is namespace for whoever only reads.
+func (s *state) peek(name string) *namespace {
+	if ns, ok := s.byNamespace[name]; ok {
+		return ns
+	}
+	return unknown
+}
+
+// labelsOf are a namespace's labels. One that no mirror tells of exists by being
+// used, and carries the label that every namespace has.
+func (s *state) labelsOf(name string) map[string]string {
+	if ns, ok := s.byNamespace[name]; ok && ns.labels != nil {
+		return ns.labels
+	}
+	return map[string]string{"kubernetes.io/metadata.name": name}
+}
+
+// inScope tells whether a bundle may target clusters of a namespace (S 2.5).
+func (s *state) inScope(b *bundle, namespace string) bool {
+	if namespace == b.name.Namespace {
+		return true
+	}
+	for _, selector := range b.mappings {
+		if selector.Matches(s.labelsOf(namespace)) {
+			return true
+		}
+	}
+	return false
+}
+
+// injectedInto is what GitRepoRestrictions and Policies add to a version (S 2.6).
+func (s *state) injectedInto(v *version) *derive.Injected {
+	ns := s.peek(v.of.name.Namespace)
+	if v.bundle.Labels[v1alpha1.LabelRepoName] != "" {
+		return ns.ofGitRepo
+	}
+	return ns.ofAnything
+}

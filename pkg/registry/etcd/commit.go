@@ -1,0 +1,95 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// ErrTooLarge means that etcd refused a transaction for its size.
+var ErrTooLarge = errors.New("the write is larger than etcd accepts")
+
+// Content is a content record: a compressed manifest and its ID.
+type Content struct {
+	ID   string
+	Data []byte
+}
+
+// Txn is a guarded transaction: if every guard holds, all of it is written, at
+// one revision.
+type Txn struct {
+	// Unchanged are records that must still be at the revision given; 0 means
+	// that there must be none.
+	Unchanged map[record.Key]int64
+	// UnchangedSince guards whole ranges: no record below one of these prefixes
+	// may have been written after the revision. A deletion is not seen.
+	UnchangedSince []RangeGuard
+	Put            map[record.Key][]byte
+	Delete         []record.Key
+	// Content is written if it is not there yet.
+	Content []Content
+}
+
+// RangeGuard guards the object records of one resource in one namespace.
+type RangeGuard struct {
+	Resource, Namespace string
+	Revision            int64
+}
+
+// Size is what the transaction weighs in a request, roughly.
+func (t *Txn) Size() int {
+	const overhead = 200
+	n := 0
+	for _, value := range t.Put {
+		n += len(value) + overhead
+	}
+	for _, content := range t.Content {
+		n += len(content.Data) + overhead
+	}
+	return n
+}
+
+// Commit writes the transaction if its guards hold. It returns the revision of
+// the write, or false if a guard did not hold. It fails with ErrTooLarge if
+// etcd refuses the size. After any other error it is unknown whether the
+// transaction was written.
+func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err error) {
+	var guards []clientv3.Cmp
+	var ops []clientv3.Op
+	for key, revision := range txn.Unchanged {
+		guards = append(guards, clientv3.Compare(clientv3.ModRevision(l.path(key)), "=", revision))
+	}
+	for _, guard := range txn.UnchangedSince {
+		prefix := l.logPrefix() + string(record.TypeObject) + "/" + guard.Resource + "/" + guard.Namespace + "/"
+		guards = append(guards, clientv3.Compare(clientv3.ModRevision(prefix), "<", guard.Revision+1).WithPrefix())
+	}
+	for key, value := range txn.Put {
+		ops = append(ops, clientv3.OpPut(l.path(key), string(value)))
+	}
+	for _, key := range txn.Delete {
+		ops = append(ops, clientv3.OpDelete(l.path(key)))
+	}
+	for _, content := range txn.Content {
+		// Content is addressed by what it holds: writing it twice would be
+		// harmless, but would carry megabytes through raft for nothing.
+		path := l.contentPath(content.ID)
+		absent := clientv3.Compare(clientv3.CreateRevision(path), "=", 0)
+		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{absent}, []clientv3.Op{clientv3.OpPut(path, string(content.Data))}, nil))
+	}
+	response, err := l.client.Txn(ctx).If(guards...).Then(ops...).Commit()
+	if errors.Is(err, rpctypes.ErrRequestTooLarge) || errors.Is(err, rpctypes.ErrTooManyOps) {
+		return 0, false, fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("commit: %w", err)
+	}
+	return response.Header.Revision, response.Succeeded, nil
+}

@@ -1,0 +1,66 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// contentBatch bounds how many content records one request reads: each may be
+// over a megabyte.
+const contentBatch = 32
+
+// Contents reads content records. IDs that are not there are absent from the
+// answer.
+func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, error) {
+	out := make(map[string][]byte, len(ids))
+	for len(ids) > 0 {
+		batch := ids[:min(len(ids), contentBatch)]
+		ids = ids[len(batch):]
+		ops := make([]clientv3.Op, len(batch))
+		for i, id := range batch {
+			ops[i] = clientv3.OpGet(l.contentPath(id))
+		}
+		response, err := l.client.Txn(ctx).Then(ops...).Commit()
+		if err != nil {
+			return nil, fmt.Errorf("read contents: %w", err)
+		}
+		for i, r := range response.Responses {
+			for _, kv := range r.GetResponseRange().Kvs {
+				out[batch[i]] = kv.Value
+			}
+		}
+	}
+	return out, nil
+}
+
+// StoredContent is a content record as it stands in etcd.
+type StoredContent struct {
+	Content
+	Revision int64
+}
+
+// ListContents reads up to limit content records (0: all) from the ID on, at a
+// revision (0: the present). It returns the revision of the answer, and how
+// many records follow.
+func (l *Log) ListContents(ctx context.Context, from string, limit, revision int64) (contents []StoredContent, at, remaining int64, err error) {
+	end := clientv3.GetPrefixRangeEnd(l.contentPath(""))
+	response, err := l.client.Get(ctx, l.contentPath(from), clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("list contents: %w", err)
+	}
+	for _, kv := range response.Kvs {
+		id := strings.TrimPrefix(string(kv.Key), l.contentPath(""))
+		contents = append(contents, StoredContent{Content{ID: id, Data: kv.Value}, kv.ModRevision})
+	}
+	at = revision
+	if at == 0 {
+		at = response.Header.Revision
+	}
+	return contents, at, response.Count - int64(len(response.Kvs)), nil
+}

@@ -1,0 +1,101 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// ErrCompacted means that the log no longer holds the revision asked for.
+var ErrCompacted = errors.New("revision has been compacted")
+
+// Log is the log of facts below one prefix of an etcd cluster.
+type Log struct {
+	client *clientv3.Client
+	prefix string
+}
+
+// New returns the log below prefix, which must be absolute, like "/muster".
+func New(client *clientv3.Client, prefix string) *Log {
+	return &Log{client: client, prefix: strings.TrimSuffix(prefix, "/")}
+}
+
+func (l *Log) logPrefix() string { return l.prefix + "/log/" }
+
+func (l *Log) path(key record.Key) string { return l.logPrefix() + key.Path() }
+
+func (l *Log) contentPath(id string) string { return l.prefix + "/content/" + id }
+
+func (l *Log) parse(path []byte) (record.Key, error) {
+	return record.ParseKey(strings.TrimPrefix(string(path), l.logPrefix()))
+}
+
+// Revision returns the present revision, by quorum: whatever was committed
+// before the call is at or below it.
+func (l *Log) Revision(ctx context.Context) (int64, error) {
+	// A key that is never written: the answer's header is all that counts.
+	response, err := l.client.Get(ctx, l.prefix+"/revision", clientv3.WithKeysOnly())
+	if err != nil {
+		return 0, fmt.Errorf("read the present revision: %w", err)
+	}
+	return response.Header.Revision, nil
+}
+
+// Holds tells whether the log still reaches back to a revision.
+func (l *Log) Holds(ctx context.Context, revision int64) (bool, error) {
+	_, err := l.client.Get(ctx, l.prefix+"/revision", clientv3.WithKeysOnly(), clientv3.WithRev(revision))
+	if errors.Is(err, rpctypes.ErrCompacted) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read revision %d: %w", revision, err)
+	}
+	return true, nil
+}
+
+// Record is one record as it stands in the log.
+type Record struct {
+	Key record.Key
+	// Value is nil if the record was deleted.
+	Value []byte
+	// Revision is when the record was last written, or deleted.
+	Revision int64
+	// Err tells that the key is not one of ours. The record is to be passed
+	// over, and reported.
+	Err error
+}
+
+// loadPage is how many records one request of a load reads.
+const loadPage = 5000
+
+// Load calls each for every record at the revision, in key order. It fails with
+// ErrCompacted if the log no longer reaches back that far.
+func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error {
+	from, end := l.logPrefix(), clientv3.GetPrefixRangeEnd(l.logPrefix())
+	for {
+		response, err := l.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithRev(revision), clientv3.WithLimit(loadPage))
+		if errors.Is(err, rpctypes.ErrCompacted) {
+			return ErrCompacted
+		}
+		if err != nil {
+			return fmt.Errorf("load records at revision %d: %w", revision, err)
+		}
+		for _, kv := range response.Kvs {
+			key, err := l.parse(kv.Key)
+			each(Record{Key: key, Value: kv.Value, Revision: kv.ModRevision, Err: err})
+		}
+		if !response.More {
+			return nil
+		}
+		from = string(response.Kvs[len(response.Kvs)-1].Key) + "\x00"
+	}
+}

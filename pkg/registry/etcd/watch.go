@@ -1,0 +1,89 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/metadata"
+)
+
+// Batch is one whole revision of the log, or, without records, the news that
+// the log has reached a revision.
+type Batch struct {
+	Revision int64
+	Records  []Record
+}
+
+// Watch calls apply for every revision after the given one, in order, until the
+// context ends or the stream breaks; apply must not block on readers. It fails
+// with ErrCompacted if the log no longer reaches back that far.
+func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
+	// Without a required leader, a partitioned member would serve silence.
+	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ownStream(ctx)))
+	defer cancel()
+	responses := l.client.Watch(ctx, l.logPrefix(), clientv3.WithPrefix(), clientv3.WithRev(after+1), clientv3.WithFragment())
+	for response := range responses {
+		if err := response.Err(); err != nil {
+			if response.CompactRevision > 0 || errors.Is(err, rpctypes.ErrCompacted) {
+				return ErrCompacted
+			}
+			return fmt.Errorf("watch records after revision %d: %w", after, err)
+		}
+		if response.IsProgressNotify() {
+			// Only here is the header's revision that of the watch itself; on
+			// catch-up answers it runs ahead of the events.
+			if response.Header.Revision > after {
+				after = response.Header.Revision
+				apply(Batch{Revision: after})
+			}
+			continue
+		}
+		for events := response.Events; len(events) > 0; {
+			batch, rest := l.cut(events)
+			apply(batch)
+			after, events = batch.Revision, rest
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	return errors.New("watch of the log ended")
+}
+
+// cut takes the events of the first revision. An answer to a watcher that
+// catches up may hold many revisions, always whole.
+func (l *Log) cut(events []*clientv3.Event) (Batch, []*clientv3.Event) {
+	batch := Batch{Revision: events[0].Kv.ModRevision}
+	n := 0
+	for n < len(events) && events[n].Kv.ModRevision == batch.Revision {
+		kv := events[n].Kv
+		key, err := l.parse(kv.Key)
+		r := Record{Key: key, Value: kv.Value, Revision: kv.ModRevision, Err: err}
+		if events[n].Type == mvccpb.Event_DELETE {
+			r.Value = nil
+		}
+		batch.Records = append(batch.Records, r)
+		n++
+	}
+	return batch, events[n:]
+}
+
+// RequestProgress asks that the running watch say how far it is. The answer may
+// be late or lost: whoever waits must ask again.
+func (l *Log) RequestProgress(ctx context.Context) error {
+	return l.client.RequestProgress(clientv3.WithRequireLeader(ownStream(ctx)))
+}
+
+// ownStream gives the log's watch a stream of its own (the client opens one for
+// each set of metadata): etcd holds progress notifications back while any
+// watcher on the same stream lags (etcd#20229).
+func ownStream(ctx context.Context) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "muster-stream", "log")
+}

@@ -1,0 +1,231 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package index
+
+import "iter"
+
+// Plan says how a query goes about its work, for metrics, benchmarks and people.
+type Plan struct {
+	// Strategy names the way: "filed" visits what is filed under the labels,
+	// "mentions" what mentions a label that the edit touches.
+	Strategy string
+	// Visits is the number of postings' entries that the whole sequence looks at.
+	Visits int
+}
+
+// The strategies of a Plan.
+const (
+	StrategyFiled    = "filed"
+	StrategyMentions = "mentions"
+)
+
+// Matching yields the ids whose selectors match labels.
+func (x *Selectors[ID]) Matching(labels map[string]string) iter.Seq[ID] {
+	return func(yield func(ID) bool) {
+		// A selector is filed under one requirement, and a label set meets that
+		// through one posting: nothing is visited twice.
+		for p := range x.reached(labels) {
+			for _, e := range p.filed() {
+				f := &x.filings[e.slot]
+				if f.selector.Matches(labels) && !f.yield(yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// ExplainMatching says what Matching would do.
+func (x *Selectors[ID]) ExplainMatching(labels map[string]string) Plan {
+	plan := Plan{Strategy: StrategyFiled}
+	for p := range x.reached(labels) {
+		plan.Visits += len(p.filed())
+	}
+	return plan
+}
+
+// reached yields the postings whose filed section can match labels.
+func (x *Selectors[ID]) reached(labels map[string]string) iter.Seq[*posting] {
+	return func(yield func(*posting) bool) {
+		for key, value := range labels {
+			k := x.postings[key]
+			if k == nil {
+				continue
+			}
+			if p := k.values[value]; p != nil && !yield(p) {
+				return
+			}
+			if k.present != nil && !yield(k.present) {
+				return
+			}
+		}
+		yield(&x.unfiled)
+	}
+}
+
+// Affected yields the ids whose selectors match one of the two label sets and not
+// the other.
+func (x *Selectors[ID]) Affected(before, after map[string]string) iter.Seq[ID] {
+	return func(yield func(ID) bool) {
+		e := edit{before: before, after: after, touched: x.touched(before, after)}
+		if x.plan(&e).Strategy == StrategyMentions {
+			x.affectedMentions(&e, yield)
+		} else {
+			x.affectedFiled(&e, yield)
+		}
+	}
+}
+
+// ExplainAffected says what Affected would do.
+func (x *Selectors[ID]) ExplainAffected(before, after map[string]string) Plan {
+	e := edit{before: before, after: after, touched: x.touched(before, after)}
+	return x.plan(&e)
+}
+
+// edit is a pair of label sets.
+type edit struct {
+	before, after map[string]string
+	// touched is all postings whose mentions change their truth. A selector that is
+	// in none of them cannot change its answer.
+	touched []*posting
+}
+
+func (x *Selectors[ID]) touched(before, after map[string]string) []*posting {
+	var out []*posting
+	add := func(p *posting) {
+		if p != nil {
+			out = append(out, p)
+		}
+	}
+	for key, a := range before {
+		b, kept := after[key]
+		if kept && a == b {
+			continue
+		}
+		if k := x.postings[key]; k != nil {
+			add(k.values[a])
+			if kept {
+				add(k.values[b])
+			} else {
+				add(k.present)
+			}
+		}
+	}
+	for key, b := range after {
+		if _, kept := before[key]; kept {
+			continue
+		}
+		if k := x.postings[key]; k != nil {
+			add(k.values[b])
+			add(k.present)
+		}
+	}
+	return out
+}
+
+// plan compares the two ways. What is filed under a touched label, or loose and
+// mentions it, is visited by both. The rest is either everything else that mentions
+// a touched label, or everything filed under an untouched one.
+func (x *Selectors[ID]) plan(e *edit) Plan {
+	common, mentions := 0, 0
+	for _, p := range e.touched {
+		common += int(p.ends[loose])
+		mentions += len(p.entries) - int(p.ends[loose])
+	}
+	untouched := 0
+	if mentions > 0 {
+		for p := range x.untouched(e) {
+			if untouched += len(p.filed()); untouched >= mentions {
+				break
+			}
+		}
+	}
+	if mentions <= untouched {
+		return Plan{Strategy: StrategyMentions, Visits: common + mentions}
+	}
+	return Plan{Strategy: StrategyFiled, Visits: common + untouched}
+}
+
+// untouched yields the postings that both label sets reach.
+func (x *Selectors[ID]) untouched(e *edit) iter.Seq[*posting] {
+	return func(yield func(*posting) bool) {
+		for key, a := range e.before {
+			b, kept := e.after[key]
+			k := x.postings[key]
+			if k == nil || !kept {
+				continue
+			}
+			if p := k.values[a]; p != nil && a == b && !yield(p) {
+				return
+			}
+			if k.present != nil && !yield(k.present) {
+				return
+			}
+		}
+	}
+}
+
+func (x *Selectors[ID]) affectedMentions(e *edit, yield func(ID) bool) {
+	for _, p := range e.touched {
+		if !x.visitFirst(e, p.all(), yield) {
+			return
+		}
+	}
+}
+
+func (x *Selectors[ID]) affectedFiled(e *edit, yield func(ID) bool) {
+	for _, p := range e.touched {
+		for _, en := range p.filed() {
+			f := &x.filings[en.slot]
+			if f.selector.differs(e.before, e.after) && !f.metBefore(p, e) && !f.yield(yield) {
+				return
+			}
+		}
+		// A loose selector is only found through its mentions, so all that are
+		// touched lead to it, and the first counts.
+		if !x.visitFirst(e, p.loose(), yield) {
+			return
+		}
+	}
+	for p := range x.untouched(e) {
+		for _, en := range p.filed() {
+			f := &x.filings[en.slot]
+			if f.selector.differs(e.before, e.after) && !f.yield(yield) {
+				return
+			}
+		}
+	}
+}
+
+// visitFirst yields what differs, at the first of its mentions that is touched.
+func (x *Selectors[ID]) visitFirst(e *edit, entries []entry, yield func(ID) bool) bool {
+	for _, en := range entries {
+		f := &x.filings[en.slot]
+		if f.selector.differs(e.before, e.after) &&
+			f.selector.firstTouched(e.before, e.after) == int(en.place) && !f.yield(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// metBefore says whether a filing met in the posting of a new value is also met in
+// that of the old one, because it is filed under both values of one In.
+func (f *filing[ID]) metBefore(p *posting, e *edit) bool {
+	if p.presence {
+		return false
+	}
+	r := &f.selector.requirements[f.under]
+	a, had := e.before[r.key]
+	return had && a != p.value && r.has(a)
+}
+
+func (f *filing[ID]) yield(yield func(ID) bool) bool {
+	for _, id := range f.ids {
+		if !yield(id) {
+			return false
+		}
+	}
+	return true
+}

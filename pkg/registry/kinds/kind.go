@@ -1,0 +1,148 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kinds
+
+import (
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// Kind is one row of the table: all that the registry has to know about a kind.
+// A Kind is immutable. Its functions panic on an object of another kind.
+type Kind struct {
+	// Plural is the resource's name in paths: "bundledeployments".
+	Plural string
+	// Singular is the lower-case kind: "bundledeployment".
+	Singular string
+	// Kind is the name in an object's kind field: "BundleDeployment".
+	Kind string
+	// Namespaced is false only for Content.
+	Namespaced bool
+	// Computed is true for a kind that cannot be created, changed or deleted
+	// through its main resource, because it is derived: BundleDeployment.
+	Computed bool
+	// StatusEndpoint tells if the kind has a /status endpoint. BundleNamespaceMapping
+	// and GitRepoRestriction have one although they have no status (S 1.1).
+	StatusEndpoint bool
+	// Categories are the names, beside the resource's own, that "kubectl get"
+	// accepts: "fleet".
+	Categories []string
+	// Columns follow the column NAME in table output. A kind without its own
+	// columns prints the age.
+	Columns []Column
+
+	// New returns an empty object, NewList an empty list.
+	New, NewList func() runtime.Object
+	// Status returns a pointer to the object's status. It is nil where the kind
+	// has none.
+	Status func(runtime.Object) any
+	// Validate reports what makes an object invalid (S 1.2). It does not look at
+	// metadata and never changes the object.
+	Validate func(runtime.Object) field.ErrorList
+	// Warnings reports what is accepted but cannot work as written.
+	Warnings func(runtime.Object) []string
+
+	// clearStatus empties the status.
+	clearStatus func(obj runtime.Object)
+	// keepStatus gives obj the status of old.
+	keepStatus func(obj, old runtime.Object)
+	// keepAllButStatus gives obj everything of old except its status.
+	keepAllButStatus func(obj, old runtime.Object)
+	// sameSpec tells if two objects differ at most in metadata and status.
+	sameSpec func(a, b runtime.Object) bool
+	// members are the JSON names of the object's top-level members other than
+	// apiVersion, kind, metadata and status.
+	members []string
+}
+
+// GroupResource is the kind's resource in the API group.
+func (k *Kind) GroupResource() schema.GroupResource {
+	return v1alpha1.Resource(k.Plural)
+}
+
+// SingularGroupResource is the kind's singular name in the API group.
+func (k *Kind) SingularGroupResource() schema.GroupResource {
+	return v1alpha1.Resource(k.Singular)
+}
+
+// GroupVersionKind is the kind with its group and its only version.
+func (k *Kind) GroupVersionKind() schema.GroupVersionKind {
+	return v1alpha1.SchemeGroupVersion.WithKind(k.Kind)
+}
+
+// object is a pointer to an API type.
+type object[T any] interface {
+	*T
+	runtime.Object
+	metav1.ObjectMetaAccessor
+}
+
+// none stands for the status type of a kind without a status.
+type none struct{}
+
+// hooks are the functions of a kind that need its Go type. All but list may be
+// nil.
+type hooks[P, S any] struct {
+	list     func() runtime.Object
+	status   func(P) *S
+	validate func(P) field.ErrorList
+	warnings func(P) []string
+}
+
+// define completes a row with the functions that are the same for every kind,
+// so that a status can neither be forgotten nor be copied in two ways.
+func define[T, S any, P object[T]](row Kind, h hooks[P, S]) *Kind {
+	row.New = func() runtime.Object { return P(new(T)) }
+	row.NewList = h.list
+	row.members = topLevelMembers[T]()
+	row.Validate = func(runtime.Object) field.ErrorList { return nil }
+	row.Warnings = func(runtime.Object) []string { return nil }
+	if h.validate != nil {
+		row.Validate = func(obj runtime.Object) field.ErrorList { return h.validate(obj.(P)) }
+	}
+	if h.warnings != nil {
+		row.Warnings = func(obj runtime.Object) []string { return h.warnings(obj.(P)) }
+	}
+
+	row.clearStatus = func(runtime.Object) {}
+	row.keepStatus = func(_, _ runtime.Object) {}
+	row.keepAllButStatus = func(obj, old runtime.Object) { *obj.(P) = *old.(P) }
+	if h.status != nil {
+		row.Status = func(obj runtime.Object) any { return h.status(obj.(P)) }
+		row.clearStatus = func(obj runtime.Object) { *h.status(obj.(P)) = *new(S) }
+		row.keepStatus = func(obj, old runtime.Object) { *h.status(obj.(P)) = *h.status(old.(P)) }
+		row.keepAllButStatus = func(obj, old runtime.Object) {
+			status := *h.status(obj.(P))
+			*obj.(P) = *old.(P)
+			*h.status(obj.(P)) = status
+		}
+	}
+	row.sameSpec = func(a, b runtime.Object) bool {
+		return equality.Semantic.DeepEqual(specOnly(a.(P), h.status), specOnly(b.(P), h.status))
+	}
+	return &row
+}
+
+// specOnly is a shallow copy of the object with empty metadata and status.
+func specOnly[T, S any, P object[T]](obj P, status func(P) *S) P {
+	c := P(new(T))
+	*c = *obj
+	*objectMeta(c) = metav1.ObjectMeta{}
+	c.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	if status != nil {
+		*status(c) = *new(S)
+	}
+	return c
+}
+
+// objectMeta is the object's metadata as a struct, so that it can be taken over
+// whole: a setter per field would miss the field that metav1 gets next.
+func objectMeta(obj runtime.Object) *metav1.ObjectMeta {
+	return obj.(metav1.ObjectMetaAccessor).GetObjectMeta().(*metav1.ObjectMeta)
+}

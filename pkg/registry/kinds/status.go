@@ -1,0 +1,87 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kinds
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+var (
+	_ rest.UpdateResetFieldsStrategy = StatusStrategy{}
+	_ rest.RESTDeleteStrategy        = StatusStrategy{}
+)
+
+// StatusStrategy says how an object is written through /status: only the status
+// changes, and managedFields, which record who wrote it.
+type StatusStrategy struct {
+	runtime.ObjectTyper
+	kind *Kind
+}
+
+// StatusStrategy returns the kind's strategy for its /status endpoint. The typer
+// is the server's scheme.
+func (k *Kind) StatusStrategy(typer runtime.ObjectTyper) StatusStrategy {
+	return StatusStrategy{ObjectTyper: typer, kind: k}
+}
+
+// NamespaceScoped tells if objects of the kind live in a namespace.
+func (s StatusStrategy) NamespaceScoped() bool { return s.kind.Namespaced }
+
+// AllowCreateOnUpdate is false: there is no status without an object.
+func (StatusStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
+
+// AllowUnconditionalUpdate is true, as on the main resource.
+func (StatusStrategy) AllowUnconditionalUpdate(context.Context) bool { return true }
+
+// Canonicalize changes nothing.
+func (StatusStrategy) Canonicalize(runtime.Object) {}
+
+// PrepareForUpdate takes everything but the status from the old object. Parts of
+// old are shared, not copied: a report must not cost a copy of the spec, and
+// nothing that follows writes into them. Two identities are left as they were
+// sent, so that the checks after this one still see them: resourceVersion, and
+// uid, so that a report for an object that has since been replaced by one of the
+// same name is refused.
+//
+// A kind without a status has nothing that could be written here (S 1.1), so
+// the whole object is the old one.
+func (s StatusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+	sent := *objectMeta(obj)
+	s.kind.keepAllButStatus(obj, old)
+	kept := objectMeta(obj)
+	kept.ResourceVersion = sent.ResourceVersion
+	if sent.UID != "" {
+		kept.UID = sent.UID
+	}
+	if s.kind.Status != nil {
+		kept.ManagedFields = sent.ManagedFields
+	}
+}
+
+// ValidateUpdate finds nothing: no status of this group has a rule that its Go
+// type does not already enforce.
+func (StatusStrategy) ValidateUpdate(context.Context, runtime.Object, runtime.Object) field.ErrorList {
+	return nil
+}
+
+// WarningsOnUpdate finds nothing: the writer of a status did not write the spec.
+func (StatusStrategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
+	return nil
+}
+
+// GetResetFields tells server-side apply that a write through /status owns
+// nothing but the status. That metadata is reset as a whole does not touch
+// managedFields: no manager ever owns that member.
+func (s StatusStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	reset := append([]string{"metadata"}, s.kind.members...)
+	if s.kind.Status == nil {
+		reset = append(reset, "status")
+	}
+	return resetFields(reset...)
+}

@@ -1,0 +1,111 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kinds
+
+import (
+	"context"
+
+	metav1validation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage/names"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/validation"
+)
+
+var (
+	_ rest.CreateUpdateResetFieldsStrategy = Strategy{}
+	_ rest.RESTDeleteStrategy              = Strategy{}
+)
+
+// Strategy says how an object is written through the kind's main resource.
+type Strategy struct {
+	runtime.ObjectTyper
+	names.NameGenerator
+	kind *Kind
+}
+
+// Strategy returns the kind's strategy for its main resource. The typer is the
+// server's scheme.
+func (k *Kind) Strategy(typer runtime.ObjectTyper) Strategy {
+	return Strategy{ObjectTyper: typer, NameGenerator: names.SimpleNameGenerator, kind: k}
+}
+
+// NamespaceScoped tells if objects of the kind live in a namespace.
+func (s Strategy) NamespaceScoped() bool { return s.kind.Namespaced }
+
+// AllowCreateOnUpdate is false: a PUT to a name that does not exist is a 404, as
+// with a CRD.
+func (Strategy) AllowCreateOnUpdate(context.Context) bool { return false }
+
+// AllowUnconditionalUpdate is true: an update without a resourceVersion replaces
+// whatever is there.
+func (Strategy) AllowUnconditionalUpdate(context.Context) bool { return true }
+
+// Canonicalize changes nothing: what was written is what is read.
+func (Strategy) Canonicalize(runtime.Object) {}
+
+// PrepareForCreate starts the generation at 1 and drops a status that the client
+// sent along (S 1.2).
+func (s Strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
+	s.kind.clearStatus(obj)
+	objectMeta(obj).Generation = 1
+}
+
+// PrepareForUpdate keeps the old status and counts the generation up if anything
+// outside metadata and status has changed (S 1.2).
+func (s Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+	s.kind.keepStatus(obj, old)
+	generation := objectMeta(old).Generation
+	if !s.kind.sameSpec(obj, old) {
+		generation++
+	}
+	objectMeta(obj).Generation = generation
+}
+
+// Validate checks a new object: its name, because the REST layer only sees to it
+// that a name can stand in a path, and what the kind itself demands.
+func (s Strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
+	errs := metav1validation.ValidateObjectMetaAccessor(objectMeta(obj), s.kind.Namespaced,
+		metav1validation.NameIsDNSSubdomain, field.NewPath("metadata"))
+	return append(errs, s.kind.Validate(obj)...)
+}
+
+// ValidateUpdate checks what has changed: a value that was invalid before does
+// not block the update, as with a CRD. The REST layer has checked the metadata
+// by now; among other things, finalizers may only be removed from an object
+// that is being deleted.
+func (s Strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
+	errs := s.kind.Validate(obj)
+	if len(errs) == 0 {
+		return nil
+	}
+	return validation.Ratchet(errs, s.kind.Validate(old))
+}
+
+// WarningsOnCreate names what is accepted but cannot work.
+func (s Strategy) WarningsOnCreate(_ context.Context, obj runtime.Object) []string {
+	return s.kind.Warnings(obj)
+}
+
+// WarningsOnUpdate names what is accepted but cannot work. A client that edits
+// only metadata, as a controller that puts a finalizer on does, is not told what
+// it did not write.
+func (s Strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) []string {
+	if objectMeta(obj).Generation == objectMeta(old).Generation {
+		return nil
+	}
+	return s.kind.Warnings(obj)
+}
+
+// GetResetFields tells server-side apply which members a write through the main
+// resource cannot own.
+func (s Strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	if !s.kind.StatusEndpoint {
+		return nil
+	}
+	return resetFields("status")
+}

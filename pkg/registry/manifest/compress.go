@@ -1,0 +1,50 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package manifest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ErrTooLarge says that compressed bytes hold more than the caller allows.
+var ErrTooLarge = errors.New("decompressed manifest is too large")
+
+// Compress returns the gzip form that a Content carries. Readers compare only the
+// uncompressed bytes (S 4.4), but the same input gives the same output here: the
+// header has no time and no name.
+func Compress(manifest []byte) []byte {
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	// A write to a bytes.Buffer cannot fail, and so neither can these.
+	if _, err := w.Write(manifest); err != nil {
+		panic(fmt.Sprintf("manifest: gzip of %d bytes: %v", len(manifest), err))
+	}
+	if err := w.Close(); err != nil {
+		panic(fmt.Sprintf("manifest: gzip of %d bytes: %v", len(manifest), err))
+	}
+	return buf.Bytes()
+}
+
+// Decompress is the inverse of Compress. It returns ErrTooLarge as soon as the
+// output passes limit bytes, having kept no more than that: a few kilobytes of
+// gzip can stand for gigabytes.
+func Decompress(compressed []byte, limit int64) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(compressed))
+	if err != nil {
+		return nil, fmt.Errorf("manifest is not gzip: %w", err)
+	}
+	var buf bytes.Buffer
+	n, err := io.Copy(&buf, io.LimitReader(r, limit+1))
+	if n > limit {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("manifest is damaged gzip: %w", err)
+	}
+	return buf.Bytes(), nil
+}

@@ -1,0 +1,22 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package record says what is in etcd: the keys, and the encoding of each kind
+// of record. Records are split by who writes them and how often, so that a
+// heartbeat never touches what targets:
+//
+//	PREFIX/log/object/RESOURCE/NAMESPACE/NAME   metadata and spec, by the main resource
+//	PREFIX/log/report/RESOURCE/NAMESPACE/NAME   what was written through /status
+//	PREFIX/log/pin/bundles/NAMESPACE/NAME       the newest version fails; the last that worked
+//	PREFIX/log/pin/clusters/NAMESPACE/NAME      last good options of a Cluster's BundleDeployments
+//	PREFIX/log/mirror/namespaces/-/NAME         labels of a Namespace, an outside fact
+//	PREFIX/log/guard/targeting/-/-              bumped by every write that can widen targeting
+//	PREFIX/content/ID                           gzip of a manifest, by its ID; not watched
+//
+// The engine watches PREFIX/log/ and nothing else. Values are JSON: a person
+// with etcdctl can read them, and an unknown member from a newer version is
+// ignored rather than refused.
+//
+// Everything here is pure and safe for concurrent use. A decoded record is
+// immutable by convention: it is shared by every view that holds it.
+package record

@@ -1,0 +1,238 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package record
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// APIObject is what an object record holds: any kind of the group.
+type APIObject interface {
+	runtime.Object
+	metav1.Object
+}
+
+// Object is the object record: a user's object without its status, and the
+// facts that were recorded together with it.
+type Object struct {
+	// Object has an empty status and no resourceVersion. A Bundle's carries no
+	// spec.resources: those are the manifest that Content names.
+	Object APIObject
+	// Content is the manifest ID of a Bundle's resources.
+	Content string
+	// Resources counts a Bundle's resources, so that an empty list and a list
+	// that a content record holds are told apart without reading it.
+	Resources int
+	// Seed is the randomness of a Bundle version's templates, drawn when its
+	// spec was written. It is secret: generated values follow from it.
+	Seed []byte
+	// Time is when a Bundle version's spec was written; its templates' clock.
+	Time time.Time
+	// Namespace pins the derived cluster namespace of a Cluster that got it
+	// before something was written that would take it away (S 8.1).
+	Namespace string
+}
+
+type objectJSON struct {
+	Object    json.RawMessage `json:"object"`
+	Content   string          `json:"content,omitempty"`
+	Resources int             `json:"resources,omitempty"`
+	Seed      []byte          `json:"seed,omitempty"`
+	Time      *time.Time      `json:"time,omitempty"`
+	Namespace string          `json:"namespace,omitempty"`
+}
+
+// Encode returns the record's bytes. Equal records have equal bytes.
+func (o *Object) Encode() ([]byte, error) {
+	object, err := encodeWithoutStatus(o.Object)
+	if err != nil {
+		return nil, err
+	}
+	out := objectJSON{Object: object, Content: o.Content, Resources: o.Resources, Seed: o.Seed, Namespace: o.Namespace}
+	if !o.Time.IsZero() {
+		out.Time = &o.Time
+	}
+	return json.Marshal(out)
+}
+
+// encodeWithoutStatus leaves the status out: another record has it, and many
+// kinds would print a tree of zeros.
+func encodeWithoutStatus(object APIObject) ([]byte, error) {
+	all, err := json.Marshal(object)
+	if err != nil {
+		return nil, fmt.Errorf("encode %T: %w", object, err)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(all, &members); err != nil {
+		return nil, fmt.Errorf("encode %T: %w", object, err)
+	}
+	delete(members, "status")
+	return json.Marshal(members)
+}
+
+// DecodeObject decodes the object record of a resource.
+func DecodeObject(resource string, data []byte) (*Object, error) {
+	newObject, ok := objects[resource]
+	if !ok {
+		return nil, fmt.Errorf("object record of unknown resource %q", resource)
+	}
+	var in objectJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
+	}
+	out := &Object{Object: newObject(), Content: in.Content, Resources: in.Resources, Seed: in.Seed, Namespace: in.Namespace}
+	if err := json.Unmarshal(in.Object, out.Object); err != nil {
+		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
+	}
+	if in.Time != nil {
+		out.Time = *in.Time
+	}
+	return out, nil
+}
+
+// Report is the report record: what was written through /status.
+type Report struct {
+	// Status is an object of the kind of which only the status is set, without
+	// derived fields.
+	Status APIObject
+	// ManagedFields are the entries of writers of the status subresource.
+	ManagedFields []metav1.ManagedFieldsEntry
+	// UID is the identity of the object that was reported on; a report on an
+	// earlier object of the same name is dead.
+	UID types.UID
+}
+
+type reportJSON struct {
+	Status        json.RawMessage             `json:"status,omitempty"`
+	ManagedFields []metav1.ManagedFieldsEntry `json:"managedFields,omitempty"`
+	UID           types.UID                   `json:"uid,omitempty"`
+}
+
+// Encode returns the record's bytes. Equal records have equal bytes.
+func (r *Report) Encode() ([]byte, error) {
+	out := reportJSON{ManagedFields: r.ManagedFields, UID: r.UID}
+	if r.Status != nil {
+		all, err := json.Marshal(r.Status)
+		if err != nil {
+			return nil, fmt.Errorf("encode status of %T: %w", r.Status, err)
+		}
+		// The decoder takes the one member that it knows.
+		var only struct {
+			Status json.RawMessage `json:"status"`
+		}
+		if err := json.Unmarshal(all, &only); err != nil {
+			return nil, fmt.Errorf("encode status of %T: %w", r.Status, err)
+		}
+		out.Status = only.Status
+	}
+	return json.Marshal(out)
+}
+
+// DecodeReport decodes the report record of a resource.
+func DecodeReport(resource string, data []byte) (*Report, error) {
+	newObject, ok := objects[resource]
+	if !ok {
+		return nil, fmt.Errorf("report record of unknown resource %q", resource)
+	}
+	var in reportJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
+	}
+	out := &Report{Status: newObject(), ManagedFields: in.ManagedFields, UID: in.UID}
+	if len(in.Status) > 0 {
+		only, err := json.Marshal(map[string]json.RawMessage{"status": in.Status})
+		if err != nil {
+			return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
+		}
+		if err := json.Unmarshal(only, out.Status); err != nil {
+			return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
+		}
+	}
+	return out, nil
+}
+
+// BundlePin says that the newest version of a Bundle did not work when it was
+// written, and which one did before.
+type BundlePin struct {
+	// UID and Generation name the version that failed. A pin that names another
+	// one than the newest is obsolete.
+	UID        types.UID `json:"uid"`
+	Generation int64     `json:"generation"`
+	// LastGood is the object record of the last version that worked; nil if
+	// none did.
+	LastGood json.RawMessage `json:"lastGood,omitempty"`
+}
+
+// ClusterPins are the last good options of those BundleDeployments of one
+// Cluster whose template fails with the Cluster's present labels.
+type ClusterPins struct {
+	Pins []ClusterPin `json:"pins"`
+}
+
+// ClusterPin is the last good options of one BundleDeployment.
+type ClusterPin struct {
+	// BundleUID and Generation name the version of the Bundle that the options
+	// were derived from. A pin of another version than the one in force is
+	// obsolete.
+	BundleUID  types.UID `json:"bundleUID"`
+	Generation int64     `json:"generation"`
+	// ManifestID is what the options are applied to.
+	ManifestID string `json:"manifestID,omitempty"`
+	// Options are complete: merged, injected and rendered.
+	Options v1alpha1.BundleDeploymentOptions `json:"options"`
+}
+
+// Compare orders pins by Bundle, then version.
+func (p ClusterPin) Compare(o ClusterPin) int {
+	return cmp.Or(cmp.Compare(p.BundleUID, o.BundleUID), cmp.Compare(p.Generation, o.Generation))
+}
+
+// Namespace is the mirror of a Namespace's labels.
+type Namespace struct {
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// Decode decodes a pin or a mirror.
+func Decode[T BundlePin | ClusterPins | Namespace](data []byte) (*T, error) {
+	out := new(T)
+	if err := json.Unmarshal(data, out); err != nil {
+		return nil, fmt.Errorf("decode %T: %w", out, err)
+	}
+	return out, nil
+}
+
+// objects makes an empty object of each resource that the log holds records of.
+// A BundleDeployment has no object record, only reports.
+var objects = map[string]func() APIObject{
+	"bundles":                   func() APIObject { return &v1alpha1.Bundle{} },
+	"bundledeployments":         func() APIObject { return &v1alpha1.BundleDeployment{} },
+	"bundlenamespacemappings":   func() APIObject { return &v1alpha1.BundleNamespaceMapping{} },
+	"clusters":                  func() APIObject { return &v1alpha1.Cluster{} },
+	"clustergroups":             func() APIObject { return &v1alpha1.ClusterGroup{} },
+	"clusterregistrations":      func() APIObject { return &v1alpha1.ClusterRegistration{} },
+	"clusterregistrationtokens": func() APIObject { return &v1alpha1.ClusterRegistrationToken{} },
+	"gitrepos":                  func() APIObject { return &v1alpha1.GitRepo{} },
+	"gitreporestrictions":       func() APIObject { return &v1alpha1.GitRepoRestriction{} },
+	"helmops":                   func() APIObject { return &v1alpha1.HelmOp{} },
+	"imagescans":                func() APIObject { return &v1alpha1.ImageScan{} },
+	"policies":                  func() APIObject { return &v1alpha1.Policy{} },
+	"schedules":                 func() APIObject { return &v1alpha1.Schedule{} },
+}
+
+// New returns an empty object of a resource.
+func New(resource string) (APIObject, error) {
+	if newObject, ok := objects[resource]; ok {
+		return newObject(), nil
+	}
+	return nil, fmt.Errorf("unknown resource %q", resource)
+}

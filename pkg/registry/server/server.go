@@ -1,0 +1,73 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"k8s.io/apiserver/pkg/registry/rest"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/healthz"
+	"k8s.io/client-go/informers"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// readyCheck is the name of the engine's check in /readyz.
+const readyCheck = "engine"
+
+// Config is what a server is made of.
+type Config struct {
+	// Generic comes from NewConfig, completed by the caller.
+	Generic *genericapiserver.Config
+	// Informers are for admission and delegated rights, and nil where there is no
+	// Kubernetes API to watch.
+	Informers informers.SharedInformerFactory
+	// Storage is what is served, by resource: "bundles", "bundles/status", ...
+	Storage map[string]rest.Storage
+	// Ready answers nil while reads are right, else what is missing. It is asked on
+	// each /readyz.
+	Ready func() error
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.Generic == nil:
+		return errors.New("Generic is nil: take it from NewConfig")
+	case c.Generic.Authentication.Authenticator == nil:
+		// A nil authenticator would let everybody in.
+		return errors.New("Generic.Authentication.Authenticator is nil: a server without authentication is not started")
+	case c.Generic.Authorization.Authorizer == nil:
+		// A nil authoriser would let everybody do everything.
+		return errors.New("Generic.Authorization.Authorizer is nil: a server without authorisation is not started")
+	case c.Generic.SecureServing == nil || c.Generic.SecureServing.Cert == nil:
+		return errors.New("Generic.SecureServing has no certificate: a server without TLS is not started")
+	case c.Ready == nil:
+		return errors.New("Ready is nil: without it /readyz would promise right answers that nobody vouches for")
+	case len(c.Storage) == 0:
+		return errors.New("Storage is empty: there is nothing to serve")
+	}
+	return nil
+}
+
+// New makes the API server. Prepare it and run it with
+// PrepareRun().RunWithContext(ctx).
+func New(config Config) (*genericapiserver.GenericAPIServer, error) {
+	if err := config.validate(); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	config.Generic.AddReadyzChecks(healthz.NamedCheck(readyCheck, func(*http.Request) error { return config.Ready() }))
+	server, err := config.Generic.Complete(config.Informers).New("muster", genericapiserver.NewEmptyDelegate())
+	if err != nil {
+		return nil, err
+	}
+	group := genericapiserver.NewDefaultAPIGroupInfo(v1alpha1.SchemeGroupVersion.Group, Scheme, ParameterCodec, Codecs)
+	group.VersionedResourcesStorageMap[v1alpha1.SchemeGroupVersion.Version] = config.Storage
+	if err := server.InstallAPIGroup(&group); err != nil {
+		return nil, err
+	}
+	return server, nil
+}

@@ -1,0 +1,20 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package storage serves k8s.io/apiserver's storage.Interface from views. One
+// generic Store reads and watches any resource, derived or stored; what it may
+// write is given to it as a Role.
+//
+// Reads follow the contract in pkg/registry. A list costs what it visits: a
+// namespace, a Bundle's BundleDeployments when the label selector names the
+// Bundle, a Cluster's when it names the Cluster, or else the whole resource. A
+// watcher costs a goroutine and a cursor; an event is rendered and serialised
+// once, however many watch.
+//
+// A write starts from a view that holds everything committed before it, guards
+// the records that it depends on, and answers when the view holds it. So a
+// conflict is never computed from stale data, and whoever wrote reads their
+// write.
+//
+// Stores are safe for concurrent use and hold no state of their own.
+package storage

@@ -1,0 +1,81 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// This file is the one place where errors become API errors. The rule behind
+// it: a server that is not sure never answers "not found".
+
+// errBlocked is the cause of a wait that took too long.
+var errBlocked = errors.New("the view did not catch up in time")
+
+const retryAfterSeconds = 1
+
+func (s *Store) apiError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, engine.ErrNotReady):
+		return apierrors.NewTooManyRequests("the server is still loading; try again", retryAfterSeconds)
+	case errors.Is(err, view.ErrCompacted), errors.Is(err, etcd.ErrCompacted):
+		return apierrors.NewResourceExpired("The provided resource version is too old: list again and watch from the new resourceVersion.")
+	case errors.Is(err, view.ErrFuture):
+		return s.tooLarge(0, err)
+	case errors.Is(err, errBlocked), errors.Is(err, context.DeadlineExceeded):
+		return apierrors.NewTimeoutError(fmt.Sprintf("%s: the store did not answer in time: %v", s.resource, err), retryAfterSeconds)
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	var status apierrors.APIStatus
+	var stored *storage.StorageError
+	var internal storage.InternalError
+	if errors.As(err, &status) || errors.As(err, &stored) || errors.As(err, &internal) {
+		return err
+	}
+	return apierrors.NewServiceUnavailable(fmt.Sprintf("%s: the store is not available: %v", s.resource, err))
+}
+
+// tooLarge says that a revision was asked for that this replica has not reached.
+func (s *Store) tooLarge(revision int64, err error) error {
+	if !errors.Is(err, errBlocked) && !errors.Is(err, view.ErrFuture) {
+		return s.apiError(err)
+	}
+	var current uint64
+	if v, err := s.engine.Current(); err == nil {
+		current = uint64(v.Revision)
+	}
+	return storage.NewTooLargeResourceVersionError(uint64(revision), current, retryAfterSeconds)
+}
+
+// expiredContinue says that the rest of a list can no longer be had as it was,
+// and gives a token with which to go on from the present state.
+func (s *Store) expiredContinue(startKey string) error {
+	err := apierrors.NewResourceExpired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, " +
+		"or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list: " +
+		"objects that were created, modified or deleted since the first page may show up or be missing.")
+	if token, encodeErr := storage.EncodeContinue(startKey, s.prefix(), -1); encodeErr == nil {
+		err.ErrStatus.Continue = token
+	}
+	return err
+}
+
+// tooLargeToStore says what to do about an object that does not fit.
+func (s *Store) tooLargeToStore(name string, size, limit int) error {
+	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
+		"%s %q takes %d bytes in the store, after compression, and one write may take %d: split it into several, "+
+			"or keep large files in an OCI registry (spec.contentsId) or a Helm repository (spec.helm.repo) instead of spec.resources",
+		s.resource.Resource, name, size, limit))
+}

@@ -1,0 +1,40 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Get implements storage.Interface.
+func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, out runtime.Object) error {
+	at, err := s.parse(key, false)
+	if err != nil {
+		return err
+	}
+	v, err := s.viewAt(ctx, opts.ResourceVersion, 0)
+	if err != nil {
+		return err
+	}
+	item := v.Get(s.resource.Resource, at.name)
+	if item == nil {
+		if opts.IgnoreNotFound {
+			return runtime.SetZeroValue(out)
+		}
+		return storage.NewKeyNotFoundError(key, 0)
+	}
+	objects, err := s.render(ctx, []view.Item{item})
+	if err != nil {
+		return err
+	}
+	// The registry's dry runs and deletions work on what they get here.
+	into(out, objects[0].DeepCopyObject().(record.APIObject))
+	return nil
+}

@@ -1,0 +1,213 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/conversion"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// GetList implements storage.Interface.
+func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOptions, list runtime.Object) error {
+	at, err := s.parse(key, opts.Recursive)
+	if err != nil {
+		return err
+	}
+	exact, startKey, err := storage.ValidateListOptions(s.prefix(), s.APIObjectVersioner, opts)
+	if err != nil {
+		return err
+	}
+	resourceVersion := opts.ResourceVersion
+	if opts.Predicate.Continue != "" {
+		resourceVersion = "" // the token says where to read, or else it is the present
+	}
+	v, err := s.viewAt(ctx, resourceVersion, exact)
+	if err != nil {
+		if startKey != "" && errors.Is(s.heldError(exact), view.ErrCompacted) {
+			return s.expiredContinue(startKey)
+		}
+		return err
+	}
+	page := s.page(v, at, startKey, &opts.Predicate)
+	objects, err := s.render(ctx, page.items)
+	if err != nil {
+		return err
+	}
+	if err := fill(list, objects); err != nil {
+		return err
+	}
+	token, remaining, err := s.continueToken(v, page, opts)
+	if err != nil {
+		return err
+	}
+	return s.UpdateList(list, uint64(v.Revision), token, remaining)
+}
+
+// heldError tells whether a revision is still held.
+func (s *Store) heldError(revision int64) error {
+	v, err := s.engine.Current()
+	if err != nil {
+		return err
+	}
+	_, err = v.At(revision)
+	return err
+}
+
+// page is the part of a list that is sent at once.
+type page struct {
+	items []view.Item
+	more  bool
+	// rest is how many follow, counted only if nothing is selected.
+	rest int64
+}
+
+func (s *Store) page(v *view.View, at scope, startKey string, predicate *storage.SelectionPredicate) page {
+	var out page
+	for item := range s.candidates(v, at, s.start(at, startKey), predicate) {
+		if !matches(predicate, item) {
+			continue
+		}
+		if predicate.Limit > 0 && int64(len(out.items)) == predicate.Limit {
+			out.more = true
+			out.rest++
+			if !predicate.Empty() {
+				break
+			}
+			continue
+		}
+		out.items = append(out.items, item)
+	}
+	return out
+}
+
+func (s *Store) continueToken(v *view.View, p page, opts storage.ListOptions) (string, *int64, error) {
+	if !p.more {
+		return "", nil, nil
+	}
+	last := p.items[len(p.items)-1].Name()
+	token, remaining, err := storage.PrepareContinueToken(s.key(last), s.prefix(), v.Revision, p.rest+opts.Predicate.Limit, true, opts)
+	if err != nil {
+		return "", nil, fmt.Errorf("continue after %s: %w", last, err)
+	}
+	return token, remaining, nil
+}
+
+// start is the name from which on a list goes.
+func (s *Store) start(at scope, startKey string) record.Name {
+	if startKey == "" {
+		return at.name
+	}
+	namespace, name, _ := strings.Cut(strings.TrimPrefix(startKey, s.prefix()), "/")
+	from := record.Name{Namespace: namespace, Name: name}
+	if from.Compare(at.name) < 0 {
+		return at.name // a token of another scope adds nothing to this one
+	}
+	return from
+}
+
+// candidates iterates over the items of a scope that may be selected, in order.
+// It takes the narrowest of the orders that the predicate allows.
+func (s *Store) candidates(v *view.View, at scope, from record.Name, predicate *storage.SelectionPredicate) iter.Seq[view.Item] {
+	if namespace, ok := predicate.MatchesSingleNamespace(); ok && at.name.Namespace == "" {
+		at.name.Namespace = namespace
+		if from.Compare(at.name) < 0 {
+			from = at.name
+		}
+	}
+	source := v.All(s.resource.Resource, from)
+	if s.resource.Resource == record.BundleDeployments && !at.single() {
+		if bundle, ok := selected(predicate, v1alpha1.LabelBundleNamespace, v1alpha1.LabelBundleName); ok {
+			source = v.OfBundle(bundle)
+		} else if cluster, ok := selected(predicate, v1alpha1.LabelClusterNamespace, v1alpha1.LabelCluster); ok {
+			at.name.Namespace, source = narrow(v, cluster, at, from, source)
+		}
+	}
+	return func(yield func(view.Item) bool) {
+		for item := range source {
+			name := item.Name()
+			switch {
+			case name.Compare(from) < 0:
+				continue
+			case at.single() && name != at.name, at.name.Namespace != "" && name.Namespace > at.name.Namespace:
+				return
+			case at.name.Namespace != "" && name.Namespace != at.name.Namespace:
+				continue
+			}
+			if !yield(item) {
+				return
+			}
+		}
+	}
+}
+
+// narrow restricts a list of BundleDeployments to the namespace of one Cluster.
+// There are none in another.
+func narrow(v *view.View, cluster record.Name, at scope, from record.Name, source iter.Seq[view.Item]) (string, iter.Seq[view.Item]) {
+	none := func(func(view.Item) bool) {}
+	item := v.Get(record.Clusters, cluster)
+	if item == nil {
+		return at.name.Namespace, none
+	}
+	namespace := item.Render().(*v1alpha1.Cluster).Status.Namespace
+	if namespace == "" || (at.name.Namespace != "" && at.name.Namespace != namespace) {
+		return at.name.Namespace, none
+	}
+	start := record.Name{Namespace: namespace}
+	if start.Compare(from) < 0 {
+		return namespace, source
+	}
+	return namespace, v.All(record.BundleDeployments, start)
+}
+
+// selected returns the name that a label selector requires by two labels.
+func selected(predicate *storage.SelectionPredicate, namespaceLabel, nameLabel string) (record.Name, bool) {
+	if predicate.Label == nil {
+		return record.Name{}, false
+	}
+	namespace, okNamespace := predicate.Label.RequiresExactMatch(namespaceLabel)
+	name, okName := predicate.Label.RequiresExactMatch(nameLabel)
+	return record.Name{Namespace: namespace, Name: name}, okNamespace && okName
+}
+
+// matches tells whether a predicate selects an item, without rendering it.
+func matches(predicate *storage.SelectionPredicate, item view.Item) bool {
+	if predicate.Empty() || (predicate.Label == nil && predicate.Field == nil) {
+		return true
+	}
+	name := item.Name()
+	return predicate.MatchesObjectAttributes(labels.Set(item.Labels()), fields.Set{"metadata.name": name.Name, "metadata.namespace": name.Namespace})
+}
+
+// fill sets the items of a list.
+func fill(list runtime.Object, objects []record.APIObject) error {
+	pointer, err := meta.GetItemsPtr(list)
+	if err != nil {
+		return err
+	}
+	slice, err := conversion.EnforcePtr(pointer)
+	if err != nil || slice.Kind() != reflect.Slice {
+		return fmt.Errorf("list %T has no slice of items: %w", list, err)
+	}
+	items := reflect.MakeSlice(slice.Type(), len(objects), len(objects))
+	for i, object := range objects {
+		items.Index(i).Set(reflect.ValueOf(object).Elem())
+	}
+	slice.Set(items)
+	return nil
+}

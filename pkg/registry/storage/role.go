@@ -1,0 +1,260 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"reflect"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/manifest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// role says which record a write through a store goes to.
+type role interface {
+	// revision is that of the record that a write would overwrite; 0 if there is
+	// none.
+	revision(item view.Item) int64
+	// write is the transaction that makes an object what next is; nil if that
+	// changes nothing. Item is nil for a new object.
+	write(item view.Item, name record.Name, next record.APIObject) (*write, error)
+}
+
+// write is a transaction, and the object record that it writes, for whoever
+// plans what else it has to write.
+type write struct {
+	etcd.Txn
+	object *record.Object
+}
+
+// objectRole writes object records.
+type objectRole struct{ resource string }
+
+func (r objectRole) revision(item view.Item) int64 {
+	if object, ok := item.(*view.Object); ok {
+		return object.RecordRevision
+	}
+	return 0
+}
+
+func (r objectRole) write(item view.Item, name record.Name, next record.APIObject) (*write, error) {
+	object := next.DeepCopyObject().(record.APIObject)
+	object.SetResourceVersion("")
+	object.SetManagedFields(entries(object.GetManagedFields(), ""))
+	out := &write{object: &record.Object{Object: object}}
+	var old *record.Object
+	if stored, ok := item.(*view.Object); ok {
+		old = stored.Record
+	}
+	switch object := object.(type) {
+	case *v1alpha1.Bundle:
+		if err := r.writeBundle(out, old, object); err != nil {
+			return nil, err
+		}
+	case *v1alpha1.Cluster:
+		keepNamespace(out.object, item, object)
+	}
+	data, err := out.object.Encode()
+	if err != nil {
+		return nil, err
+	}
+	key := record.ObjectKey(r.resource, name)
+	if old != nil {
+		was, err := old.Encode()
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(was, data) {
+			return nil, nil
+		}
+	}
+	out.Unchanged = map[record.Key]int64{key: r.revision(item)}
+	out.Put = map[record.Key][]byte{key: data}
+	return out, nil
+}
+
+// seedSize is enough that nobody guesses what templates make of it.
+const seedSize = 32
+
+// writeBundle moves a Bundle's resources to a content record, and gives a new
+// version its seed and its time.
+func (r objectRole) writeBundle(out *write, old *record.Object, b *v1alpha1.Bundle) error {
+	if len(b.Spec.Resources) > 0 {
+		encoded := manifest.Encode(b.Spec.Resources)
+		id := manifest.ID(manifest.Digest(encoded))
+		out.object.Content, out.object.Resources = id, len(b.Spec.Resources)
+		if old == nil || old.Content != id {
+			out.Content = []etcd.Content{{ID: id, Data: manifest.Compress(encoded)}}
+		}
+		b.Spec.Resources = nil
+	} else {
+		out.object.Content = manifest.ID(manifest.Digest(manifest.Encode(nil)))
+		if old == nil || old.Content != out.object.Content {
+			out.Content = []etcd.Content{{ID: out.object.Content, Data: manifest.Compress(manifest.Encode(nil))}}
+		}
+	}
+	if old != nil && old.Object.GetGeneration() == b.Generation && old.Object.GetUID() == b.UID {
+		out.object.Seed, out.object.Time = old.Seed, old.Time
+		return nil
+	}
+	out.object.Seed = make([]byte, seedSize)
+	if _, err := rand.Read(out.object.Seed); err != nil {
+		return fmt.Errorf("draw a seed: %w", err)
+	}
+	out.object.Time = time.Now().UTC().Truncate(time.Second)
+	return nil
+}
+
+// keepNamespace pins a Cluster's derived namespace before a label takes it away:
+// once set, it never changes (S 8.1).
+func keepNamespace(out *record.Object, item view.Item, next *v1alpha1.Cluster) {
+	old, ok := item.(*view.Object)
+	if !ok {
+		return
+	}
+	out.Namespace = old.Record.Namespace
+	if out.Namespace == "" && old.Derived.Namespace != "" && next.Labels[v1alpha1.LabelClusterManagement] != "" {
+		out.Namespace = old.Derived.Namespace
+	}
+}
+
+// reportRole writes report records.
+type reportRole struct{ resource string }
+
+func (r reportRole) revision(item view.Item) int64 {
+	switch item := item.(type) {
+	case *view.Object:
+		return item.ReportRevision
+	case *view.BundleDeployment:
+		if item.Report != nil {
+			return item.Report.Revision
+		}
+	}
+	return 0
+}
+
+func (r reportRole) write(item view.Item, name record.Name, next record.APIObject) (*write, error) {
+	report := &record.Report{
+		ManagedFields: entries(next.GetManagedFields(), "status"),
+		UID:           identity(item),
+	}
+	status, err := record.New(r.resource)
+	if err != nil {
+		return nil, err
+	}
+	if to := reflect.ValueOf(status).Elem().FieldByName("Status"); to.IsValid() {
+		to.Set(reflect.ValueOf(next.DeepCopyObject()).Elem().FieldByName("Status"))
+		report.Status = status
+	}
+	withoutDerived(status, item)
+	data, err := report.Encode()
+	if err != nil {
+		return nil, err
+	}
+	was, err := reported(item, report)
+	if err != nil || bytes.Equal(was, data) {
+		return nil, err
+	}
+	key := record.ReportKey(r.resource, name)
+	return &write{Txn: etcd.Txn{
+		Unchanged: map[record.Key]int64{key: r.stored(item)},
+		Put:       map[record.Key][]byte{key: data},
+	}}, nil
+}
+
+// stored is the revision that the record must still be at.
+func (r reportRole) stored(item view.Item) int64 { return r.revision(item) }
+
+// reported is the record that stands for what an item shows now. Without a
+// report that is an empty one: writing zeros where nothing is changes nothing.
+func reported(item view.Item, next *record.Report) ([]byte, error) {
+	var old *record.Report
+	switch item := item.(type) {
+	case *view.Object:
+		old = item.Report
+	case *view.BundleDeployment:
+		if item.Report != nil {
+			old = item.Report.Report
+		}
+	}
+	if old == nil {
+		old = &record.Report{UID: next.UID}
+		if next.Status != nil {
+			old.Status = reflect.New(reflect.TypeOf(next.Status).Elem()).Interface().(record.APIObject)
+		}
+	}
+	return old.Encode()
+}
+
+func identity(item view.Item) types.UID {
+	switch item := item.(type) {
+	case *view.Object:
+		return item.Record.Object.GetUID()
+	case *view.BundleDeployment:
+		return derive.IdentityUID(item.Bundle.Bundle.UID, item.Cluster.Cluster.UID)
+	}
+	return ""
+}
+
+// withoutDerived takes out of a written status what the server computed: a
+// client that sends back what it read changes nothing.
+func withoutDerived(status record.APIObject, item view.Item) {
+	switch status := status.(type) {
+	case *v1alpha1.BundleDeployment:
+		status.Status.Display = v1alpha1.BundleDeploymentDisplay{}
+	case *v1alpha1.Cluster:
+		object := item.(*view.Object)
+		if object.Report != nil && object.Report.Status.(*v1alpha1.Cluster).Status.Namespace != "" {
+			return // a client has set it, so it is a fact
+		}
+		if status.Status.Namespace == object.Derived.Namespace {
+			status.Status.Namespace = ""
+		}
+	case *v1alpha1.Bundle:
+		object := item.(*view.Object)
+		if object.Derived.Failure == "" {
+			return
+		}
+		var stored []v1alpha1.GenericCondition
+		if object.Report != nil {
+			stored = object.Report.Status.(*v1alpha1.Bundle).Status.Conditions
+		}
+		status.Status.Conditions = derive.WithoutError(status.Status.Conditions, stored, object.Derived.Failure)
+	}
+}
+
+// entries are the managed fields of one subresource: those of the status are
+// kept with the report.
+func entries(all []metav1.ManagedFieldsEntry, subresource string) []metav1.ManagedFieldsEntry {
+	var out []metav1.ManagedFieldsEntry
+	for _, entry := range all {
+		if entry.Subresource == subresource {
+			out = append(out, entry)
+		}
+	}
+	return out
+}
+
+// planned merges what the engine adds to a write.
+func (w *write) planned(plan *engine.Plan) {
+	for key, revision := range plan.Unchanged {
+		w.Unchanged[key] = revision
+	}
+	w.UnchangedSince = append(w.UnchangedSince, plan.UnchangedSince...)
+	for key, value := range plan.Put {
+		w.Put[key] = value
+	}
+	w.Delete = append(w.Delete, plan.Delete...)
+}

@@ -1,0 +1,308 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/storage"
+	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+var _ watch.Interface = (*watcher)(nil)
+
+// resultBuffer lets the HTTP layer flush a burst in few writes.
+const resultBuffer = 64
+
+// Watch implements storage.Interface.
+func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions) (watch.Interface, error) {
+	at, err := s.parse(key, opts.Recursive)
+	if err != nil {
+		return nil, err
+	}
+	resourceVersion, err := s.ParseResourceVersion(opts.ResourceVersion)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.apiError(s.engine.Ready()); err != nil && resourceVersion == 0 {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	w := &watcher{
+		store:     s,
+		scope:     at,
+		predicate: opts.Predicate,
+		results:   make(chan watch.Event, resultBuffer),
+		stop:      cancel,
+	}
+	go w.run(ctx, int64(resourceVersion), opts)
+	return w, nil
+}
+
+// watcher is a cursor on the log of revisions. It pulls: however slow its reader
+// is, nobody else waits for it.
+type watcher struct {
+	store     *Store
+	scope     scope
+	predicate storage.SelectionPredicate
+	results   chan watch.Event
+	stop      context.CancelFunc
+	// cursor is the revision up to which everything was sent.
+	cursor int64
+}
+
+// Stop implements watch.Interface.
+func (w *watcher) Stop() { w.stop() }
+
+// ResultChan implements watch.Interface.
+func (w *watcher) ResultChan() <-chan watch.Event { return w.results }
+
+func (w *watcher) run(ctx context.Context, from int64, opts storage.ListOptions) {
+	defer close(w.results)
+	defer w.stop()
+	err := w.begin(ctx, from, opts)
+	if err == nil {
+		utilflowcontrol.WatchInitialized(ctx)
+		err = w.follow(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		w.send(ctx, watch.Event{Type: watch.Error, Object: statusOf(err)})
+	}
+}
+
+// statusOf is an error as the object of an ERROR event.
+func statusOf(err error) runtime.Object {
+	if status, ok := err.(apierrors.APIStatus); ok {
+		s := status.Status()
+		return &s
+	}
+	s := apierrors.NewInternalError(err).Status()
+	return &s
+}
+
+// begin sets the cursor, and sends the initial events if any are asked for.
+func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOptions) error {
+	s := w.store
+	initial := opts.SendInitialEvents != nil && *opts.SendInitialEvents
+	switch {
+	case initial || (from == 0 && opts.SendInitialEvents == nil):
+		v, err := s.viewAt(ctx, opts.ResourceVersion, 0)
+		if err != nil {
+			return err
+		}
+		if err := w.sendState(ctx, v); err != nil {
+			return err
+		}
+		w.cursor = v.Revision
+		if initial && w.predicate.AllowWatchBookmarks {
+			return w.bookmark(ctx, v.Revision, true)
+		}
+		return nil
+	case from == 0:
+		v, err := s.barrier(ctx)
+		if err != nil {
+			return err
+		}
+		w.cursor = v.Revision
+		return nil
+	}
+	v, err := s.waitFor(ctx, from)
+	if err != nil {
+		return err
+	}
+	w.cursor = from
+	if from >= v.Oldest {
+		// A client may have got some of the changes of the revision that it names,
+		// but not all: they share the revision. Repeating them is harmless.
+		if r := v.Exactly(from); r != nil {
+			if changes := r.Changes(s.resource.Resource, w.scope.name.Namespace, w.scope.name.Name); len(changes) > 1 {
+				return w.sendChanges(ctx, r.At, changes)
+			}
+		}
+	}
+	return nil
+}
+
+// sendState sends what is there as if it had just been added.
+func (w *watcher) sendState(ctx context.Context, v *view.View) error {
+	const batch = 100
+	var items []view.Item
+	flush := func() error {
+		objects, err := w.store.render(ctx, items)
+		if err != nil {
+			return err
+		}
+		for _, object := range objects {
+			if !w.send(ctx, watch.Event{Type: watch.Added, Object: object}) {
+				return context.Cause(ctx)
+			}
+		}
+		items = items[:0]
+		return nil
+	}
+	for item := range w.store.candidates(v, w.scope, w.scope.name, &w.predicate) {
+		if !matches(&w.predicate, item) {
+			continue
+		}
+		if items = append(items, item); len(items) == batch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// Bookmarks come about once a minute, and shortly before the watch's deadline.
+const (
+	bookmarkEvery    = time.Minute
+	bookmarkDeadline = 2 * time.Second
+)
+
+// follow sends what happens after the cursor.
+func (w *watcher) follow(ctx context.Context) error {
+	var bookmarks <-chan time.Time
+	if w.predicate.AllowWatchBookmarks {
+		timer := time.NewTimer(nextBookmark(ctx))
+		defer timer.Stop()
+		bookmarks = timer.C
+		defer func() { bookmarks = nil }()
+		return w.pull(ctx, bookmarks, timer)
+	}
+	return w.pull(ctx, nil, nil)
+}
+
+func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *time.Timer) error {
+	s := w.store
+	scope := engine.Scope{Resource: s.resource.Resource, Namespace: w.scope.name.Namespace}
+	for {
+		woken := s.engine.Wait(scope)
+		v, err := s.engine.Current()
+		if err != nil {
+			return s.apiError(err)
+		}
+		if v.Revision > w.cursor {
+			revisions, err := v.Since(w.cursor)
+			if err != nil {
+				return s.apiError(err)
+			}
+			for _, r := range revisions {
+				if err := w.sendChanges(ctx, r.At, r.Changes(s.resource.Resource, w.scope.name.Namespace, w.scope.name.Name)); err != nil {
+					return err
+				}
+			}
+			w.cursor = v.Revision
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-woken:
+		case <-bookmarks:
+			if err := w.bookmark(ctx, w.cursor, false); err != nil {
+				return err
+			}
+			timer.Reset(nextBookmark(ctx))
+		}
+	}
+}
+
+// nextBookmark is when the next bookmark is due.
+func nextBookmark(ctx context.Context) time.Duration {
+	every := bookmarkEvery + rand.N(bookmarkEvery/4)
+	if deadline, ok := ctx.Deadline(); ok {
+		if left := time.Until(deadline) - bookmarkDeadline; left > 0 {
+			return min(every, left)
+		}
+	}
+	return every
+}
+
+// bookmark tells the client how far it is, between revisions only.
+func (w *watcher) bookmark(ctx context.Context, revision int64, endOfInitial bool) error {
+	object, err := record.New(w.store.resource.Resource)
+	if err != nil {
+		return err
+	}
+	object.SetResourceVersion(strconv.FormatInt(revision, 10))
+	if endOfInitial {
+		accessor, err := meta.Accessor(object)
+		if err != nil {
+			return err
+		}
+		accessor.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
+	}
+	if !w.send(ctx, watch.Event{Type: watch.Bookmark, Object: object}) {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// sendChanges sends what the changes of one revision are to this watcher.
+func (w *watcher) sendChanges(ctx context.Context, revision int64, changes []*view.Change) error {
+	for _, c := range changes {
+		was := c.Prev != nil && matches(&w.predicate, c.Prev)
+		is := c.Next != nil && matches(&w.predicate, c.Next)
+		var event watch.Event
+		var err error
+		switch {
+		case is && was:
+			event.Type = watch.Modified
+			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, revision)
+		case is:
+			event.Type = watch.Added
+			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, revision)
+		case was:
+			event.Type = watch.Deleted
+			event.Object, err = w.rendered(ctx, c, view.Gone, c.Prev, revision)
+		default:
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !w.send(ctx, event) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// rendered returns the object of a change. What left carries the revision at
+// which it left.
+func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, item view.Item, revision int64) (runtime.Object, error) {
+	return c.Rendered(form, func() (runtime.Object, error) {
+		objects, err := w.store.render(ctx, []view.Item{item})
+		if err != nil {
+			return nil, err
+		}
+		if form == view.Gone {
+			objects[0].SetResourceVersion(strconv.FormatInt(revision, 10))
+		}
+		return &eventObject{APIObject: objects[0]}, nil
+	})
+}
+
+func (w *watcher) send(ctx context.Context, event watch.Event) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	select {
+	case w.results <- event:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,265 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// WriteLimit is how many bytes one transaction may take: etcd's default for a
+// request, less what the request's frame needs.
+const WriteLimit = 1536<<10 - 16<<10
+
+// maxAttempts bounds how often a write is planned anew because a record that it
+// depends on changed meanwhile.
+const maxAttempts = 64
+
+// Create implements storage.Interface.
+func (s *Store) Create(ctx context.Context, key string, obj, out runtime.Object, _ uint64) error {
+	at, next, err := s.writable(key, obj)
+	if err != nil {
+		return err
+	}
+	if next.GetResourceVersion() != "" {
+		return storage.ErrResourceVersionSetOnCreate
+	}
+	for range maxAttempts {
+		v, err := s.barrier(ctx)
+		if err != nil {
+			return err
+		}
+		if v.Get(s.resource.Resource, at.name) != nil {
+			return storage.NewKeyExistsError(key, 0)
+		}
+		w, err := s.role.write(nil, at.name, next)
+		if err != nil {
+			return s.apiError(err)
+		}
+		revision, done, err := s.commit(ctx, at.name, w)
+		if err != nil {
+			return err
+		}
+		if done {
+			return s.answer(ctx, at.name, revision, out)
+		}
+	}
+	return s.contended(at.name)
+}
+
+// GuaranteedUpdate implements storage.Interface.
+func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Object, ignoreNotFound bool, preconditions *storage.Preconditions, tryUpdate storage.UpdateFunc, _ runtime.Object) error {
+	at, err := s.parse(key, false)
+	if err != nil {
+		return err
+	}
+	if s.role == nil {
+		return apierrors.NewMethodNotSupported(s.resource, "update")
+	}
+	for range maxAttempts {
+		v, err := s.barrier(ctx)
+		if err != nil {
+			return err
+		}
+		item := v.Get(s.resource.Resource, at.name)
+		if item == nil && !ignoreNotFound {
+			return storage.NewKeyNotFoundError(key, 0)
+		}
+		existing, err := s.existing(ctx, item)
+		if err != nil {
+			return err
+		}
+		overwrites := s.overwrites(item)
+		noteAttempt(ctx, overwrites)
+		if err := rebase(preconditions, overwrites).Check(key, existing); err != nil {
+			return err
+		}
+		updated, _, err := tryUpdate(existing, storage.ResponseMeta{ResourceVersion: uint64(revisionOf(item))})
+		if err != nil {
+			return err
+		}
+		w, err := s.role.write(item, at.name, updated.(record.APIObject))
+		if err != nil {
+			return s.apiError(err)
+		}
+		if w == nil {
+			return s.show(ctx, item, out)
+		}
+		revision, done, err := s.commit(ctx, at.name, w)
+		if err != nil {
+			return err
+		}
+		if done {
+			return s.answer(ctx, at.name, revision, out)
+		}
+	}
+	return s.contended(at.name)
+}
+
+// Delete implements storage.Interface.
+func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, preconditions *storage.Preconditions, validate storage.ValidateObjectFunc, _ runtime.Object, _ storage.DeleteOptions) error {
+	at, err := s.parse(key, false)
+	if err != nil {
+		return err
+	}
+	if _, ok := s.role.(objectRole); !ok {
+		return apierrors.NewMethodNotSupported(s.resource, "delete")
+	}
+	for range maxAttempts {
+		v, err := s.barrier(ctx)
+		if err != nil {
+			return err
+		}
+		item, ok := v.Get(s.resource.Resource, at.name).(*view.Object)
+		if !ok {
+			return storage.NewKeyNotFoundError(key, 0)
+		}
+		existing, err := s.existing(ctx, item)
+		if err != nil {
+			return err
+		}
+		if preconditions != nil {
+			if err := rebase(preconditions, max(item.RecordRevision, item.ReportRevision)).Check(key, existing); err != nil {
+				return err
+			}
+		}
+		if err := validate(ctx, existing); err != nil {
+			return err
+		}
+		w := &write{Txn: etcd.Txn{
+			Unchanged: map[record.Key]int64{record.ObjectKey(s.resource.Resource, at.name): item.RecordRevision},
+			Put:       map[record.Key][]byte{},
+			Delete:    []record.Key{record.ObjectKey(s.resource.Resource, at.name), record.ReportKey(s.resource.Resource, at.name)},
+		}}
+		revision, done, err := s.commit(ctx, at.name, w)
+		if err != nil {
+			return err
+		}
+		if !done {
+			continue
+		}
+		if _, err := s.waitFor(ctx, revision); err != nil {
+			return err
+		}
+		if err := s.show(ctx, item, out); err != nil {
+			return err
+		}
+		return s.UpdateObject(out, uint64(revision))
+	}
+	return s.contended(at.name)
+}
+
+func (s *Store) writable(key string, obj runtime.Object) (scope, record.APIObject, error) {
+	at, err := s.parse(key, false)
+	if err != nil {
+		return scope{}, nil, err
+	}
+	if _, ok := s.role.(objectRole); !ok {
+		return scope{}, nil, apierrors.NewMethodNotSupported(s.resource, "create")
+	}
+	return at, obj.(record.APIObject), nil
+}
+
+// commit completes a write with what the engine plans for it, and commits it.
+// It returns false if something changed that it depends on.
+func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, bool, error) {
+	if _, ok := s.role.(objectRole); ok {
+		plan, err := s.engine.Plan(engine.Proposal{Resource: s.resource.Resource, Name: name, Object: w.object})
+		if err != nil {
+			return 0, false, s.apiError(err)
+		}
+		w.planned(plan)
+	}
+	if size := w.Size(); size > WriteLimit {
+		return 0, false, s.tooLargeToStore(name.Name, size, WriteLimit)
+	}
+	revision, ok, err := s.log.Commit(ctx, w.Txn)
+	if errors.Is(err, etcd.ErrTooLarge) {
+		return 0, false, s.tooLargeToStore(name.Name, w.Size(), WriteLimit)
+	}
+	return revision, ok, s.apiError(err)
+}
+
+// answer gives the object as it was right after the write.
+func (s *Store) answer(ctx context.Context, name record.Name, revision int64, out runtime.Object) error {
+	v, err := s.waitFor(ctx, revision)
+	if err != nil {
+		return err
+	}
+	if then, err := v.At(revision); err == nil {
+		v = then
+	}
+	item := v.Get(s.resource.Resource, name)
+	if item == nil {
+		// Written, and gone again in a later revision while history is short.
+		return apierrors.NewNotFound(s.resource, name.Name)
+	}
+	return s.show(ctx, item, out)
+}
+
+func (s *Store) show(ctx context.Context, item view.Item, out runtime.Object) error {
+	if out == nil || item == nil {
+		return nil
+	}
+	objects, err := s.render(ctx, []view.Item{item})
+	if err != nil {
+		return err
+	}
+	into(out, objects[0])
+	return nil
+}
+
+// existing is a copy of an object that an update may modify; an empty one if
+// there is none.
+func (s *Store) existing(ctx context.Context, item view.Item) (record.APIObject, error) {
+	if item == nil || (item != nil && item.Name() == (record.Name{})) {
+		return record.New(s.resource.Resource)
+	}
+	objects, err := s.render(ctx, []view.Item{item})
+	if err != nil {
+		return nil, err
+	}
+	return objects[0].DeepCopyObject().(record.APIObject), nil
+}
+
+func (s *Store) overwrites(item view.Item) int64 {
+	if item == nil {
+		return 0
+	}
+	return s.role.revision(item)
+}
+
+func revisionOf(item view.Item) int64 {
+	if item == nil {
+		return 0
+	}
+	return item.Revision()
+}
+
+func (s *Store) contended(name record.Name) error {
+	return apierrors.NewConflict(s.resource, name.Name, fmt.Errorf("it was being changed by others all the time; try again"))
+}
+
+// rebase drops a precondition on the resource version if the record that would
+// be overwritten has not changed since.
+func rebase(p *storage.Preconditions, recordRevision int64) *storage.Preconditions {
+	if p == nil || p.ResourceVersion == nil {
+		return p
+	}
+	if named, err := strconv.ParseInt(*p.ResourceVersion, 10, 64); err == nil && named >= recordRevision {
+		return &storage.Preconditions{UID: p.UID}
+	}
+	return p
+}

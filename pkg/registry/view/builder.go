@@ -1,0 +1,204 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Limits bound how much history a view holds. What is older is forgotten first.
+type Limits struct {
+	// Revisions is how many revisions the log holds.
+	Revisions int
+	// Changes is how many changes the log holds, over all its revisions.
+	Changes int
+}
+
+// Builder makes the next view from the last one. Only the engine has one. It is
+// not safe for concurrent use; the views that it makes are.
+type Builder struct {
+	limits  Limits
+	tables  tables
+	frozen  tables
+	log     []*Revision
+	logged  int
+	oldest  int64
+	changes map[string]map[record.Name]*Change
+	// dirty are the tables written since they were last frozen.
+	dirty map[string]bool
+}
+
+// NewBuilder returns a builder of views without objects.
+func NewBuilder(limits Limits) *Builder {
+	return &Builder{limits: limits, tables: tables{}, changes: map[string]map[record.Name]*Change{}, dirty: map[string]bool{}}
+}
+
+// Get returns an object as it will be in the next view, or nil.
+func (b *Builder) Get(resource string, name record.Name) Item { return b.tables[resource].get(name) }
+
+// All iterates over a resource as it will be in the next view, in order, from a
+// name on. Nothing may be put or deleted meanwhile.
+func (b *Builder) All(resource string, from record.Name) iter.Seq[Item] {
+	return b.tables[resource].from(from)
+}
+
+// Put sets an object in the next view.
+func (b *Builder) Put(resource string, item Item) { b.set(resource, item.Name(), item) }
+
+// Delete removes an object from the next view.
+func (b *Builder) Delete(resource string, name record.Name) { b.set(resource, name, nil) }
+
+func (b *Builder) set(resource string, name record.Name, next Item) {
+	t := b.tables[resource]
+	if t == nil {
+		t = newTable(resource)
+		b.tables[resource] = t
+	}
+	b.dirty[resource] = true
+	var prev Item
+	if next != nil {
+		prev, _ = t.tree.ReplaceOrInsert(next)
+	} else {
+		prev, _ = t.tree.Delete(probe{name: name})
+	}
+	if resource == record.BundleDeployments {
+		b.reorder(prev, next)
+	}
+	b.note(resource, name, prev, next)
+}
+
+// reorder keeps the second order of BundleDeployments.
+func (b *Builder) reorder(prev, next Item) {
+	t := b.tables[byBundle]
+	if t == nil {
+		t = newTable(byBundle)
+		b.tables[byBundle] = t
+	}
+	b.dirty[byBundle] = true
+	if prev != nil {
+		t.tree.Delete(&bundleOrder{prev.(*BundleDeployment)})
+	}
+	if next != nil {
+		t.tree.ReplaceOrInsert(&bundleOrder{next.(*BundleDeployment)})
+	}
+}
+
+// note records a change; several of one object in one revision make one.
+func (b *Builder) note(resource string, name record.Name, prev, next Item) {
+	changes := b.changes[resource]
+	if changes == nil {
+		changes = map[record.Name]*Change{}
+		b.changes[resource] = changes
+	}
+	if c, ok := changes[name]; ok {
+		c.Next = next
+		if c.Prev == nil && next == nil {
+			delete(changes, name)
+		}
+		return
+	}
+	if prev != nil || next != nil {
+		changes[name] = &Change{Name: name, Prev: prev, Next: next}
+	}
+}
+
+// Load makes the first view: whatever was put so far is its state, and no
+// change.
+func (b *Builder) Load(revision int64) *View {
+	clear(b.changes)
+	// The state at the load has an entry of its own, so that lists at exactly
+	// that revision can be served after the next one.
+	b.log = []*Revision{{At: revision, tables: b.freeze()}}
+	b.logged, b.oldest = 0, revision
+	return b.view(revision)
+}
+
+// Next makes the view at a revision out of what was put and deleted since the
+// last one. A revision without changes leaves no entry in the log.
+func (b *Builder) Next(revision int64) *View {
+	if n := len(b.log); n > 0 && b.log[n-1].At >= revision {
+		panic(fmt.Sprintf("view: revision %d follows %d", revision, b.log[n-1].At))
+	}
+	r := &Revision{At: revision, changes: map[string][]*Change{}}
+	n := 0
+	for resource, changes := range b.changes {
+		if len(changes) == 0 {
+			continue
+		}
+		r.changes[resource] = slices.SortedFunc(maps.Values(changes), func(a, b *Change) int { return a.Name.Compare(b.Name) })
+		n += len(changes)
+	}
+	clear(b.changes)
+	if n > 0 {
+		r.tables = b.freeze()
+		b.log = append(b.log, r)
+		b.logged += n
+		b.forget()
+	}
+	return b.view(revision)
+}
+
+// Reached makes a view that differs from the last one in nothing but its
+// revision.
+func (b *Builder) Reached(revision int64) *View { return b.view(revision) }
+
+func (b *Builder) view(revision int64) *View {
+	return &View{Revision: revision, Oldest: b.oldest, tables: b.log[len(b.log)-1].tables, log: b.log[:len(b.log):len(b.log)]}
+}
+
+// forget drops what is over the limits, but never the newest entry. The entry
+// that becomes the first stays as a state to start from; its changes are beyond
+// the oldest revision.
+func (b *Builder) forget() {
+	first := 0
+	for first < len(b.log)-1 && (len(b.log)-first > b.limits.Revisions || b.logged > b.limits.Changes) {
+		first++
+		b.logged -= b.log[first].size()
+	}
+	if first > 0 {
+		b.log = b.log[first:]
+		b.oldest = b.log[0].At
+	}
+}
+
+func (r *Revision) size() int {
+	n := 0
+	for _, changes := range r.changes {
+		n += len(changes)
+	}
+	return n
+}
+
+// freeze returns tables that later writes leave alone. Those that did not change
+// since the last time are the same.
+func (b *Builder) freeze() tables {
+	frozen := maps.Clone(b.frozen)
+	if frozen == nil {
+		frozen = make(tables, len(b.tables))
+	}
+	for resource, t := range b.tables {
+		_, known := frozen[resource]
+		if b.dirty[resource] || !known {
+			frozen[resource] = t.clone()
+		}
+	}
+	clear(b.dirty)
+	b.frozen = frozen
+	return frozen
+}
+
+// Changes iterates over the scopes, resource and namespace, that changed since
+// the last view.
+func (b *Builder) Changes(each func(resource string, name record.Name)) {
+	for resource, changes := range b.changes {
+		for name := range changes {
+			each(resource, name)
+		}
+	}
+}

@@ -1,0 +1,15 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package view is what readers see: all objects of the group as they are at one
+// revision, and the log of the changes that led there.
+//
+// A View is immutable and holds whole revisions only. Whoever has one may read
+// it without a lock for as long as they like; views share what they have in
+// common, so keeping one costs the difference. Tables are ordered by namespace,
+// then name: Get is O(log n), an iteration starts in O(log n).
+//
+// Only the engine builds views (see Builder); everybody else takes the present
+// one from it. BundleDeployments are rendered when asked for and not kept: in a
+// view one costs about a hundred bytes.
+package view

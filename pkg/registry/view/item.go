@@ -1,0 +1,193 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"reflect"
+	"strconv"
+	"sync/atomic"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+var (
+	_ Item = (*Object)(nil)
+	_ Item = (*BundleDeployment)(nil)
+)
+
+// Item is one object in a view, rendered or not.
+type Item interface {
+	// Name is the object's key in its table.
+	Name() record.Name
+	// Revision is when the object last changed.
+	Revision() int64
+	// Labels are the object's labels; they must not be modified.
+	Labels() map[string]string
+	// Render returns the API object, without a Bundle's resources. The result
+	// is the caller's only on its first level: what it points to is shared and
+	// must not be modified.
+	Render() record.APIObject
+}
+
+// Object is a stored object: the join of its object record, its report and its
+// derived part.
+type Object struct {
+	ID record.Name
+	// At is the revision at which the join last changed.
+	At int64
+
+	Record         *record.Object
+	RecordRevision int64
+	// Report is nil if nothing was reported.
+	Report         *record.Report
+	ReportRevision int64
+	Derived        Derived
+
+	joined atomic.Pointer[record.APIObject]
+}
+
+// Derived is the part of a stored object that is computed.
+type Derived struct {
+	// Failure is why a Bundle's newest version does not work somewhere, as the
+	// message of its Ready condition; "" if it works.
+	Failure string
+	// Namespace is a Cluster's status.namespace, unless a client set one.
+	Namespace string
+}
+
+// Name implements Item.
+func (o *Object) Name() record.Name { return o.ID }
+
+// Revision implements Item.
+func (o *Object) Revision() int64 { return o.At }
+
+// Labels implements Item.
+func (o *Object) Labels() map[string]string { return o.Record.Object.GetLabels() }
+
+// Render implements Item. The join is made once and kept.
+func (o *Object) Render() record.APIObject {
+	if done := o.joined.Load(); done != nil {
+		return Copy(*done)
+	}
+	object := o.join()
+	o.joined.Store(&object)
+	return Copy(object)
+}
+
+func (o *Object) join() record.APIObject {
+	object := Copy(o.Record.Object)
+	object.SetResourceVersion(strconv.FormatInt(o.At, 10))
+	if o.Report != nil {
+		if status := statusOf(object); status.IsValid() {
+			status.Set(statusOf(o.Report.Status))
+		}
+		if len(o.Report.ManagedFields) > 0 {
+			object.SetManagedFields(append(append([]metav1.ManagedFieldsEntry(nil), object.GetManagedFields()...), o.Report.ManagedFields...))
+		}
+	}
+	o.Derived.apply(object)
+	return object
+}
+
+func (d Derived) apply(object record.APIObject) {
+	switch object := object.(type) {
+	case *v1alpha1.Cluster:
+		if object.Status.Namespace == "" {
+			object.Status.Namespace = d.Namespace
+		}
+	case *v1alpha1.Bundle:
+		if d.Failure != "" {
+			object.Status.Conditions = derive.WithError(object.Status.Conditions, d.Failure)
+		}
+	}
+}
+
+// statusOf returns the Status field of an API object, invalid if its kind has
+// none. Every kind of the group names it so.
+func statusOf(object record.APIObject) reflect.Value {
+	return reflect.ValueOf(object).Elem().FieldByName("Status")
+}
+
+// Copy returns a copy of the object's first level.
+func Copy(object record.APIObject) record.APIObject {
+	from := reflect.ValueOf(object).Elem()
+	to := reflect.New(from.Type())
+	to.Elem().Set(from)
+	return to.Interface().(record.APIObject)
+}
+
+// Into copies the first level of an object into another one of its type.
+func Into(to runtime.Object, from record.APIObject) {
+	reflect.ValueOf(to).Elem().Set(reflect.ValueOf(from).Elem())
+}
+
+// BundleDeployment is a pair: a Bundle version in force on a Cluster. Faces and
+// contents are shared between pairs.
+type BundleDeployment struct {
+	// At is the revision at which it last changed.
+	At      int64
+	Bundle  *BundleFace
+	Cluster *ClusterFace
+	Content *derive.Content
+	// Report is what an agent reported; nil if none did.
+	Report *Report
+}
+
+// BundleFace is what shows of a Bundle version in its BundleDeployments.
+type BundleFace struct {
+	Bundle     *v1alpha1.Bundle
+	ManifestID string
+}
+
+// ClusterFace is what shows of a Cluster in its BundleDeployments.
+type ClusterFace struct {
+	Cluster   *v1alpha1.Cluster
+	Namespace string
+}
+
+// Report is an agent's report on a BundleDeployment.
+type Report struct {
+	*record.Report
+	Revision int64
+}
+
+// Name implements Item.
+func (b *BundleDeployment) Name() record.Name {
+	return record.Name{Namespace: b.Cluster.Namespace, Name: b.Bundle.Bundle.Name}
+}
+
+// Revision implements Item.
+func (b *BundleDeployment) Revision() int64 { return b.At }
+
+// Labels implements Item.
+func (b *BundleDeployment) Labels() map[string]string {
+	return derive.BundleDeploymentLabels(b.Bundle.Bundle, b.Cluster.Cluster, b.Bundle.ManifestID)
+}
+
+// Render implements Item. It is not kept: a caller that needs it twice keeps it.
+func (b *BundleDeployment) Render() record.APIObject {
+	in := derive.Inputs{
+		Bundle:           b.Bundle.Bundle,
+		Cluster:          b.Cluster.Cluster,
+		ClusterNamespace: b.Cluster.Namespace,
+		ManifestID:       b.Bundle.ManifestID,
+		Content:          b.Content,
+		Revision:         b.At,
+	}
+	if b.Report != nil {
+		in.Report = &b.Report.Status.(*v1alpha1.BundleDeployment).Status
+		in.ReportManagedFields = b.Report.ManagedFields
+	}
+	return derive.BundleDeployment(in)
+}
+
+// Same tells whether two pairs show the same, their revisions apart.
+func (b *BundleDeployment) Same(o *BundleDeployment) bool {
+	return b.Bundle == o.Bundle && b.Cluster == o.Cluster && b.Report == o.Report && b.Content.Equal(o.Content)
+}

@@ -1,0 +1,175 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"cmp"
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+var (
+	// ErrCompacted means that the log of changes no longer reaches back to the
+	// revision asked for.
+	ErrCompacted = errors.New("revision is no longer held")
+	// ErrFuture means that the revision asked for has not been reached.
+	ErrFuture = errors.New("revision has not been reached")
+)
+
+// View is all objects at one revision, and the changes of the last revisions.
+type View struct {
+	// Revision is the state's: all of it is in, and nothing later.
+	Revision int64
+	// Oldest is the oldest revision that the log can tell about.
+	Oldest int64
+
+	tables tables
+	// log shares its backing array with earlier and later views; no element in
+	// reach of a published slice is ever written again.
+	log []*Revision
+}
+
+// Revision is the changes that one revision made, and the state after it.
+type Revision struct {
+	At      int64
+	changes map[string][]*Change
+	tables  tables
+}
+
+// Change is what one revision made of one object: a pair, not a verb. Prev is
+// nil for a new object, Next for one that is gone.
+type Change struct {
+	Name       record.Name
+	Prev, Next Item
+
+	rendered [2]struct {
+		sync.Mutex
+		object runtime.Object
+	}
+}
+
+// Form names the two objects that watchers may be told of by one change.
+type Form int
+
+// The forms of a change.
+const (
+	// Present is the object after the change.
+	Present Form = iota
+	// Gone is the object before the change, as one that left.
+	Gone
+)
+
+// Rendered returns the object in the form given, built once for all watchers by
+// the first that asks. A failure is not kept.
+func (c *Change) Rendered(form Form, build func() (runtime.Object, error)) (runtime.Object, error) {
+	slot := &c.rendered[form]
+	slot.Lock()
+	defer slot.Unlock()
+	if slot.object == nil {
+		object, err := build()
+		if err != nil {
+			return nil, err
+		}
+		slot.object = object
+	}
+	return slot.object, nil
+}
+
+// Get returns an object, or nil.
+func (v *View) Get(resource string, name record.Name) Item { return v.tables[resource].get(name) }
+
+// Len is how many objects a resource has.
+func (v *View) Len(resource string) int { return v.tables[resource].len() }
+
+// All iterates over a resource in order, from a name on.
+func (v *View) All(resource string, from record.Name) iter.Seq[Item] {
+	return v.tables[resource].from(from)
+}
+
+// OfBundle iterates over the BundleDeployments of one Bundle, in order.
+func (v *View) OfBundle(bundle record.Name) iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		for item := range v.tables[byBundle].from(bundle) {
+			pair := item.(*bundleOrder).BundleDeployment
+			if !sameBundle(pair, bundle) || !yield(pair) {
+				return
+			}
+		}
+	}
+}
+
+func sameBundle(pair *BundleDeployment, bundle record.Name) bool {
+	b := pair.Bundle.Bundle
+	return b.Name == bundle.Name && b.Namespace == bundle.Namespace
+}
+
+// At returns the state at an earlier revision. It fails with ErrCompacted or
+// ErrFuture.
+func (v *View) At(revision int64) (*View, error) {
+	switch {
+	case revision == v.Revision:
+		return v, nil
+	case revision > v.Revision:
+		return nil, ErrFuture
+	case revision < v.Oldest:
+		return nil, ErrCompacted
+	}
+	i := v.after(revision)
+	if i == len(v.log) {
+		return &View{Revision: revision, Oldest: v.Oldest, tables: v.tables, log: v.log}, nil
+	}
+	// The first entry of the log is at the oldest revision, so i is not 0.
+	return &View{Revision: revision, Oldest: v.Oldest, tables: v.log[i-1].tables, log: v.log[:i]}, nil
+}
+
+// Since returns the revisions after the given one. It fails with ErrCompacted
+// if the log does not reach back that far.
+func (v *View) Since(revision int64) ([]*Revision, error) {
+	if revision < v.Oldest {
+		return nil, ErrCompacted
+	}
+	return v.log[v.after(revision):], nil
+}
+
+// Exactly returns the changes of one revision, nil if it made none or is no
+// longer held.
+func (v *View) Exactly(revision int64) *Revision {
+	i := v.after(revision - 1)
+	if i < len(v.log) && v.log[i].At == revision {
+		return v.log[i]
+	}
+	return nil
+}
+
+// after is the index of the first revision in the log after the given one.
+func (v *View) after(revision int64) int {
+	i, _ := slices.BinarySearchFunc(v.log, revision+1, func(r *Revision, at int64) int { return cmp.Compare(r.At, at) })
+	return i
+}
+
+// Changes returns what the revision changed of a resource, in order; of one
+// namespace if it is not "", of one name if that is not "" too.
+func (r *Revision) Changes(resource, namespace, name string) []*Change {
+	all := r.changes[resource]
+	if namespace == "" {
+		return all
+	}
+	from, _ := slices.BinarySearchFunc(all, namespace, func(c *Change, ns string) int { return cmp.Compare(c.Name.Namespace, ns) })
+	to, _ := slices.BinarySearchFunc(all, namespace+"\x00", func(c *Change, ns string) int { return cmp.Compare(c.Name.Namespace, ns) })
+	if name == "" {
+		return all[from:to]
+	}
+	for _, c := range all[from:to] {
+		if c.Name.Name == name {
+			return []*Change{c}
+		}
+	}
+	return nil
+}
