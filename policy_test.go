@@ -109,7 +109,9 @@ var direct = []string{
 	"go.etcd.io/etcd/client/v3",
 	"go.etcd.io/etcd/server/v3", // the all-in-one's etcd
 	"go.uber.org/zap",           // embedded etcd takes its logger
+	"go.yaml.in/yaml/v2",        // bounds what a rendered template may parse to
 	"golang.org/x/sync",
+	"google.golang.org/grpc",           // the log's watch gets a stream of its own
 	"gopkg.in/natefinch/lumberjack.v2", // rotates the embedded etcd's log
 	"k8s.io/api",
 	"k8s.io/apimachinery",

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
@@ -188,8 +189,9 @@ func waitReady(ctx context.Context, loopback *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	// A stop takes a second longer for each connection that is left open.
-	defer connection.CloseIdleConnections()
+	// A connection that is left open makes the stop take a second longer. The
+	// client's own method does not see through the wrapper that adds the token.
+	defer utilnet.CloseIdleConnectionsFor(connection.Transport)
 	client, err := rest.UnversionedRESTClientForConfigAndClient(config, connection)
 	if err != nil {
 		return err

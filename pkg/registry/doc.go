@@ -27,12 +27,13 @@
 //	   └──────────────────────┤ storage │  get, list, watch, write
 //	                          └────┬────┘
 //	                          ┌────▼────┐
-//	                          │ server  │  REST, admission, HTTP
+//	                          │ server  │  REST endpoints, HTTP
 //	                          └─────────┘
 //
 // A package imports only what is upstream of it (imports_test.go):
 //
-//	record     what is in etcd: keys, encodings, content hashing
+//	manifest   a Bundle's resources as bytes, and the ID that they get
+//	record     what is in etcd: keys and encodings
 //	etcd       the log: load at a revision, watch, guarded write, quorum revision
 //	index      which selectors can a label edit affect; which items match one
 //	targeting  one Bundle version against one Cluster: S 2.1 to 2.4, pure
@@ -41,7 +42,8 @@
 //	engine     the one goroutine that turns records into views
 //	storage    storage.Interface over views: reads, watches, guarded writes
 //	kinds      what differs from kind to kind: strategy, validation, columns
-//	server     scheme, REST endpoints, API group installation, the HTTP server
+//	endpoints  kinds and storage joined to REST endpoints
+//	server     scheme, API group installation, the HTTP server
 //
 // # Vocabulary
 //

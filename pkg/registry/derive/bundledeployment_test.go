@@ -116,8 +116,10 @@ func TestSpec(t *testing.T) {
 		{"the chart of a HelmOp", `{"helmOpOptions":{"helmOpSecretName":"s"}}`, nil, `{"helmChartOptions":{"helmOpSecretName":"s"},"options":{"helm":{}},"stagedOptions":{"helm":{}},` + ids + `}`},
 		{"a values hash does not show, as values are inline", `{"valuesHash":"abc"}`, nil, `{"options":{"helm":{}},"stagedOptions":{"helm":{}},` + ids + `}`},
 		// S 3.2
-		{"namespace labels and annotations of every target, later ones winning", `{"namespaceLabels":{"a":"bundle","b":"bundle"},"targets":[{"namespaceLabels":{"b":"first","c":"first"}},{"namespaceLabels":{"c":"second"},"namespaceAnnotations":{"x":"y"}}]}`, nil,
-			`{"options":{"helm":{},"namespaceLabels":{"a":"bundle","b":"first","c":"second"},"namespaceAnnotations":{"x":"y"}},"stagedOptions":{"helm":{},"namespaceLabels":{"a":"bundle","b":"first","c":"second"},"namespaceAnnotations":{"x":"y"}},` + ids + `}`},
+		{
+			"namespace labels and annotations of every target, later ones winning", `{"namespaceLabels":{"a":"bundle","b":"bundle"},"targets":[{"namespaceLabels":{"b":"first","c":"first"}},{"namespaceLabels":{"c":"second"},"namespaceAnnotations":{"x":"y"}}]}`, nil,
+			`{"options":{"helm":{},"namespaceLabels":{"a":"bundle","b":"first","c":"second"},"namespaceAnnotations":{"x":"y"}},"stagedOptions":{"helm":{},"namespaceLabels":{"a":"bundle","b":"first","c":"second"},"namespaceAnnotations":{"x":"y"}},` + ids + `}`,
+		},
 		{"empty namespace labels do not show", `{"namespaceLabels":{},"targets":[{"namespaceLabels":{}}]}`, nil, `{"options":{"helm":{}},"stagedOptions":{"helm":{}},` + ids + `}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

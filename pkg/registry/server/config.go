@@ -40,8 +40,8 @@ func NewConfig() *genericapiserver.Config {
 	config.MinRequestTimeout = minRequestTimeout
 	config.ShutdownWatchTerminationGracePeriod = watchDrain
 	config.BuildHandlerChainFunc = func(apiHandler http.Handler, c *genericapiserver.Config) http.Handler {
-		// Innermost, so that who may not patch is told that first.
-		return genericapiserver.DefaultBuildHandlerChain(withPatchTypes(apiHandler, Codecs), c)
+		// Innermost, so that who may not write is told that first.
+		return genericapiserver.DefaultBuildHandlerChain(withComputed(withPatchTypes(apiHandler, Codecs), Codecs), c)
 	}
 	return config
 }
