@@ -51,7 +51,7 @@ func openDataDir(path string) (*dataDir, error) {
 	}
 	// The pid is only for the message above. What counts is the lock itself.
 	if err := writePID(file); err != nil {
-		file.Close()
+		_ = file.Close()
 		return nil, unusable(path, err)
 	}
 	return &dataDir{path: path, lock: file}, nil
@@ -96,13 +96,13 @@ func writeFileAtomic(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name())
+	defer func() { _ = os.Remove(temporary.Name()) }()
 	if _, err := temporary.Write(content); err != nil {
-		temporary.Close()
+		_ = temporary.Close()
 		return err
 	}
 	if err := temporary.Sync(); err != nil {
-		temporary.Close()
+		_ = temporary.Close()
 		return err
 	}
 	if err := temporary.Close(); err != nil {

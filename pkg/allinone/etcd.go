@@ -10,13 +10,12 @@ import (
 	"net/url"
 	"os"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-	"gopkg.in/natefinch/lumberjack.v2"
-
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"gopkg.in/natefinch/lumberjack.v2"
 )
 
 const (
@@ -53,17 +52,17 @@ func startEtcd(ctx context.Context, dir, logFile string) (*embeddedEtcd, error) 
 	log := &lumberjack.Logger{Filename: logFile, MaxSize: etcdLogMegabytes, MaxBackups: 1}
 	server, err := embed.StartEtcd(etcdConfig(dir, log))
 	if err != nil {
-		log.Close()
+		_ = log.Close()
 		return nil, fmt.Errorf("the embedded etcd in %s does not start: %w (its log is %s)", dir, err, logFile)
 	}
 	etcd := &embeddedEtcd{server: server, log: log}
 	select {
 	case <-server.Server.ReadyNotify():
 	case <-server.Server.StopNotify():
-		etcd.Close()
+		_ = etcd.Close()
 		return nil, fmt.Errorf("the embedded etcd in %s stopped while it started: see its log %s", dir, logFile)
 	case <-ctx.Done():
-		etcd.Close()
+		_ = etcd.Close()
 		return nil, context.Cause(ctx)
 	}
 	etcd.client = v3client.New(server.Server)

@@ -36,19 +36,19 @@ type Config struct {
 func (c *Config) validate() error {
 	switch {
 	case c.Generic == nil:
-		return errors.New("Generic is nil: take it from NewConfig")
+		return errors.New("field Generic is nil: take it from NewConfig")
 	case c.Generic.Authentication.Authenticator == nil:
 		// A nil authenticator would let everybody in.
-		return errors.New("Generic.Authentication.Authenticator is nil: a server without authentication is not started")
+		return errors.New("field Generic.Authentication.Authenticator is nil: a server without authentication is not started")
 	case c.Generic.Authorization.Authorizer == nil:
 		// A nil authoriser would let everybody do everything.
-		return errors.New("Generic.Authorization.Authorizer is nil: a server without authorisation is not started")
+		return errors.New("field Generic.Authorization.Authorizer is nil: a server without authorisation is not started")
 	case c.Generic.SecureServing == nil || c.Generic.SecureServing.Cert == nil:
-		return errors.New("Generic.SecureServing has no certificate: a server without TLS is not started")
+		return errors.New("field Generic.SecureServing has no certificate: a server without TLS is not started")
 	case c.Ready == nil:
-		return errors.New("Ready is nil: without it /readyz would promise right answers that nobody vouches for")
+		return errors.New("field Ready is nil: without it /readyz would promise right answers that nobody vouches for")
 	case len(c.Storage) == 0:
-		return errors.New("Storage is empty: there is nothing to serve")
+		return errors.New("field Storage is empty: there is nothing to serve")
 	}
 	return nil
 }

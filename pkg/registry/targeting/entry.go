@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/index"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Criteria are the four fields that every entry of a target list has: a target, a

@@ -11,9 +11,10 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
 // newRand returns a source that is different on every run. A failure prints the

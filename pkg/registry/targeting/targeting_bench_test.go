@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
 // benchmarkSpec has n customizations, and n targets with as many restrictions, of

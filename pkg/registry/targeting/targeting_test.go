@@ -9,9 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
 // selector parses kubectl's syntax; "" is the empty selector.
