@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -67,12 +68,11 @@ func (w *work) adoptPin(b *bundle) {
 	case lastGood == nil && b.fallback != nil:
 		w.dropVersion(b, b.fallback)
 		b.fallback = nil
-	case lastGood != nil && (b.fallback == nil || !sameBytes(b.fallback.record, lastGood)):
+	case lastGood != nil && (b.fallback == nil || !bytes.Equal(b.fallbackRecord, b.pin.LastGood)):
 		w.replaceVersion(b, &b.fallback, lastGood)
+		b.fallbackRecord = b.pin.LastGood
 	}
 }
-
-func sameBytes(a, b *record.Object) bool { return equality.Semantic.DeepEqual(a, b) }
 
 // replaceVersion compiles a version and files its selectors, in the place of
 // the one that was there.

@@ -118,6 +118,8 @@ type bundle struct {
 	// fallback is the last version that worked, while the pin is of the newest
 	// version; nil if there was none.
 	fallback *version
+	// fallbackRecord is what fallback was decoded from.
+	fallbackRecord []byte
 	// mappings select further namespaces (S 2.5).
 	mappings []index.Selector
 	// lost are the names that older claims hold (DESIGN: identity).
