@@ -100,11 +100,11 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 	if backend == nil {
 		backend = Engine
 	}
-	storage, ready, stop, err := backend(engineCtx, etcd.client)
+	served, err := backend(engineCtx, etcd.client)
 	if err != nil {
 		return stoppedBy(ctx, fmt.Errorf("the engine does not start: %w", err))
 	}
-	defer stop()
+	defer served.Stop()
 	if !started() {
 		return nil
 	}
@@ -113,7 +113,7 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 	if err != nil {
 		return err
 	}
-	api, err := server.New(server.Config{Generic: config, Storage: storage, Ready: ready})
+	api, err := server.New(server.Config{Generic: config, Storage: served.Storage, Core: served.Core, Ready: served.Ready})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,6 @@ import (
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/apiserver/pkg/authentication/user"
-	registryrest "k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -40,9 +39,9 @@ type instance struct {
 
 // backend is an engine that is always ready and shows its etcd to the test.
 func backend(etcd *atomic.Pointer[clientv3.Client], stopped *atomic.Bool) Backend {
-	return func(_ context.Context, client *clientv3.Client) (map[string]registryrest.Storage, func() error, func(), error) {
+	return func(_ context.Context, client *clientv3.Client) (*Served, error) {
 		etcd.Store(client)
-		return servertest.Storage(), func() error { return nil }, func() { stopped.Store(true) }, nil
+		return &Served{Storage: servertest.Storage(), Ready: func() error { return nil }, Stop: func() { stopped.Store(true) }}, nil
 	}
 }
 
@@ -236,8 +235,8 @@ func TestAnEngineThatDoesNotStartIsReported(t *testing.T) {
 	broken := errors.New("no good")
 	err := Run(t.Context(), Options{
 		DataDir: t.TempDir(), BindAddress: DefaultBindAddress, Out: io.Discard,
-		Backend: func(context.Context, *clientv3.Client) (map[string]registryrest.Storage, func() error, func(), error) {
-			return nil, nil, nil, broken
+		Backend: func(context.Context, *clientv3.Client) (*Served, error) {
+			return nil, broken
 		},
 	})
 	require.ErrorIs(t, err, broken)
@@ -253,13 +252,13 @@ func TestAStopWhileTheEngineStartsIsNoFailure(t *testing.T) {
 			var stopped atomic.Bool
 			err := Run(ctx, Options{
 				DataDir: t.TempDir(), BindAddress: DefaultBindAddress, Out: io.Discard,
-				Backend: func(ctx context.Context, _ *clientv3.Client) (map[string]registryrest.Storage, func() error, func(), error) {
+				Backend: func(ctx context.Context, _ *clientv3.Client) (*Served, error) {
 					cancel()
 					<-ctx.Done()
 					if fails {
-						return nil, nil, nil, ctx.Err()
+						return nil, ctx.Err()
 					}
-					return servertest.Storage(), func() error { return nil }, func() { stopped.Store(true) }, nil
+					return &Served{Storage: servertest.Storage(), Ready: func() error { return nil }, Stop: func() { stopped.Store(true) }}, nil
 				},
 			})
 			require.NoError(t, err)
@@ -278,8 +277,8 @@ func TestReadyIsSaidWhenTheEngineIsReady(t *testing.T) {
 	go func() {
 		done <- Run(ctx, Options{
 			DataDir: t.TempDir(), BindAddress: DefaultBindAddress, Out: in,
-			Backend: func(context.Context, *clientv3.Client) (map[string]registryrest.Storage, func() error, func(), error) {
-				return servertest.Storage(), func() error {
+			Backend: func(context.Context, *clientv3.Client) (*Served, error) {
+				return &Served{Storage: servertest.Storage(), Stop: func() {}, Ready: func() error {
 					select {
 					case asked <- struct{}{}:
 					default:
@@ -288,7 +287,7 @@ func TestReadyIsSaidWhenTheEngineIsReady(t *testing.T) {
 						return errors.New("loading")
 					}
 					return nil
-				}, func() {}, nil
+				}}, nil
 			},
 		})
 	}()

@@ -15,28 +15,37 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// Backend starts the engine on an etcd, and gives what the server serves:
-//
-//   - storage, the REST storages by resource ("bundles", "bundles/status", ...);
-//   - ready, which answers nil while reads are right, else what is missing. It is
-//     asked on each /readyz, so it must be cheap;
-//   - stop, which ends the engine and returns when it has let go of etcd. It is
-//     called after the last request has been answered.
-//
-// It may return before the engine is ready. ctx ends after stop has returned, or if
+// Backend starts the engine on an etcd. It may return before the engine is ready.
+// ctx outlives the requests in flight: it ends after Stop has returned, or when
 // the process is to stop before Backend has returned.
-type Backend func(ctx context.Context, etcd *clientv3.Client) (storage map[string]rest.Storage, ready func() error, stop func(), err error)
+type Backend func(ctx context.Context, etcd *clientv3.Client) (*Served, error)
+
+// Served is what a Backend gives the server.
+type Served struct {
+	// Storage are the REST storages of the group by resource: "bundles",
+	// "bundles/status", ...
+	Storage map[string]rest.Storage
+	// Core are those of the core API, which has only what kubectl cannot do
+	// without.
+	Core map[string]rest.Storage
+	// Ready answers nil while reads are right, else what is missing. It is asked
+	// on each /readyz, so it must be cheap.
+	Ready func() error
+	// Stop ends the engine and returns when it has let go of etcd. It is called
+	// after the last request has been answered.
+	Stop func()
+}
 
 // logPrefix is below which all facts are.
 const logPrefix = "/muster"
 
 // Engine is the Backend that Run uses unless its options name another.
-func Engine(_ context.Context, client *clientv3.Client) (map[string]rest.Storage, func() error, func(), error) {
+func Engine(_ context.Context, client *clientv3.Client) (*Served, error) {
 	log := etcd.New(client, logPrefix)
 	e := engine.New(log, engine.DefaultOptions())
 	storages, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	// Requests in flight need the engine to the last: it ends with stop, not with
 	// the context of the process.
@@ -50,5 +59,10 @@ func Engine(_ context.Context, client *clientv3.Client) (map[string]rest.Storage
 		cancel()
 		<-done
 	}
-	return storages, e.Ready, stop, nil
+	return &Served{
+		Storage: storages,
+		Core:    map[string]rest.Storage{"namespaces": newNamespaces(e.Barrier)},
+		Ready:   e.Ready,
+		Stop:    stop,
+	}, nil
 }

@@ -28,6 +28,9 @@ type Config struct {
 	Informers informers.SharedInformerFactory
 	// Storage is what is served, by resource: "bundles", "bundles/status", ...
 	Storage map[string]rest.Storage
+	// Core is what is served of the core API, where no kube-apiserver does; nil is
+	// none of it.
+	Core map[string]rest.Storage
 	// Ready answers nil while reads are right, else what is missing. It is asked on
 	// each /readyz.
 	Ready func() error
@@ -68,6 +71,11 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 	group.VersionedResourcesStorageMap[v1alpha1.SchemeGroupVersion.Version] = config.Storage
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return nil, err
+	}
+	if len(config.Core) > 0 {
+		if err := installCore(server, config.Core); err != nil {
+			return nil, err
+		}
 	}
 	return server, nil
 }

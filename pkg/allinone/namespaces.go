@@ -1,0 +1,125 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package allinone
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metatable "k8s.io/apimachinery/pkg/api/meta/table"
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+var (
+	_ rest.Storage              = (*namespaces)(nil)
+	_ rest.Scoper               = (*namespaces)(nil)
+	_ rest.SingularNameProvider = (*namespaces)(nil)
+	_ rest.ShortNamesProvider   = (*namespaces)(nil)
+	_ rest.Getter               = (*namespaces)(nil)
+	_ rest.Lister               = (*namespaces)(nil)
+)
+
+// namespaces serves the core API's Namespaces, to read. The all-in-one stores
+// none: one exists by being used. kubectl asks for a namespace before it says
+// that something in it is missing.
+type namespaces struct {
+	read func(context.Context) (*view.View, error)
+}
+
+func newNamespaces(read func(context.Context) (*view.View, error)) *namespaces {
+	return &namespaces{read}
+}
+
+// New implements rest.Storage.
+func (n *namespaces) New() runtime.Object { return &corev1.Namespace{} }
+
+// NewList implements rest.Lister.
+func (n *namespaces) NewList() runtime.Object { return &corev1.NamespaceList{} }
+
+// Destroy implements rest.Storage.
+func (n *namespaces) Destroy() {}
+
+// NamespaceScoped implements rest.Scoper.
+func (n *namespaces) NamespaceScoped() bool { return false }
+
+// GetSingularName implements rest.SingularNameProvider.
+func (n *namespaces) GetSingularName() string { return "namespace" }
+
+// ShortNames implements rest.ShortNamesProvider.
+func (n *namespaces) ShortNames() []string { return []string{"ns"} }
+
+// ConvertToTable implements rest.Lister. There is no age: nobody created them.
+func (n *namespaces) ConvertToTable(_ context.Context, object, _ runtime.Object) (*metav1.Table, error) {
+	out := &metav1.Table{ColumnDefinitions: []metav1.TableColumnDefinition{
+		{Name: "Name", Type: "string", Format: "name", Description: "The namespace, which exists because something is in it"},
+		{Name: "Status", Type: "string", Description: "Always Active"},
+	}}
+	if list, err := meta.ListAccessor(object); err == nil {
+		out.ResourceVersion = list.GetResourceVersion()
+	}
+	var err error
+	out.Rows, err = metatable.MetaToTableRow(object, func(o runtime.Object, _ metav1.Object, name, _ string) ([]any, error) {
+		return []any{name, string(o.(*corev1.Namespace).Status.Phase)}, nil
+	})
+	return out, err
+}
+
+// Get implements rest.Getter.
+func (n *namespaces) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
+	v, err := n.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !v.HasNamespace(name) {
+		return nil, apierrors.NewNotFound(corev1.Resource("namespaces"), name)
+	}
+	return namespaceOf(name, v.Revision), nil
+}
+
+// List implements rest.Lister.
+func (n *namespaces) List(ctx context.Context, options *internalversion.ListOptions) (runtime.Object, error) {
+	v, err := n.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := &corev1.NamespaceList{Items: []corev1.Namespace{}}
+	list.ResourceVersion = strconv.FormatInt(v.Revision, 10)
+	for _, name := range v.Namespaces() {
+		item := namespaceOf(name, v.Revision)
+		if options == nil || options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(item.Labels)) {
+			list.Items = append(list.Items, *item)
+		}
+	}
+	return list, nil
+}
+
+func (n *namespaces) view(ctx context.Context) (*view.View, error) {
+	v, err := n.read(ctx)
+	if err != nil {
+		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("namespaces are not known yet: %v", err))
+	}
+	return v, nil
+}
+
+func namespaceOf(name string, revision int64) *corev1.Namespace {
+	out := &corev1.Namespace{}
+	out.Name = name
+	out.UID = types.UID(uuid.NewSHA1(uuid.NameSpaceDNS, []byte("namespace/"+name)).String())
+	out.ResourceVersion = strconv.FormatInt(revision, 10)
+	out.Labels = map[string]string{corev1.LabelMetadataName: name}
+	out.Status.Phase = corev1.NamespaceActive
+	return out
+}

@@ -1,0 +1,74 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package allinone
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+)
+
+func TestANamespaceExistsByBeingUsed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	out, in := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- Run(ctx, Options{DataDir: dir, BindAddress: DefaultBindAddress, Out: in}) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	_, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(dir, "kubeconfig"))
+	require.NoError(t, err)
+	fleet, core := versioned.NewForConfigOrDie(config).FleetV1alpha1(), kubernetes.NewForConfigOrDie(config).CoreV1()
+
+	_, err = core.Namespaces().Get(t.Context(), "tenants", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
+	list, err := core.Namespaces().List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Empty(t, list.Items)
+
+	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "app"}}
+	bundle.Spec.Targets = []v1alpha1.BundleTarget{{Name: "all", ClusterSelector: &metav1.LabelSelector{}}}
+	_, err = fleet.Bundles("tenants").Create(t.Context(), bundle, metav1.CreateOptions{})
+	require.NoError(t, err)
+	cluster, err := fleet.Clusters("tenants").Create(t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "one"}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+
+	// That of the Bundle, and that of its BundleDeployment.
+	list, err = core.Namespaces().List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 2)
+	require.Equal(t, cluster.Status.Namespace, list.Items[0].Name)
+	namespace, err := core.Namespaces().Get(t.Context(), "tenants", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"kubernetes.io/metadata.name": "tenants"}, namespace.Labels)
+	require.Equal(t, corev1.NamespaceActive, namespace.Status.Phase)
+	list, err = core.Namespaces().List(t.Context(), metav1.ListOptions{LabelSelector: "kubernetes.io/metadata.name=tenants"})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 1)
+
+	_, err = core.Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "made"}}, metav1.CreateOptions{})
+	require.True(t, apierrors.IsMethodNotSupported(err), "%v", err)
+
+	require.NoError(t, fleet.Bundles("tenants").Delete(t.Context(), "app", metav1.DeleteOptions{}))
+	require.NoError(t, fleet.Clusters("tenants").Delete(t.Context(), "one", metav1.DeleteOptions{}))
+	_, err = core.Namespaces().Get(t.Context(), "tenants", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
+}

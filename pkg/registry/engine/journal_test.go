@@ -1,0 +1,157 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// journal is a log in memory with an engine on it: one map, one counter, and
+// guards as etcd checks them. A test that has one needs no etcd, no goroutine
+// and no clock.
+type journal struct {
+	records  map[record.Key]entryOf
+	revision int64
+	engine   *Engine
+	state    *state
+	view     *view.View
+}
+
+// entryOf is a record as it stands in the journal.
+type entryOf struct {
+	value    string
+	revision int64
+}
+
+var testLimits = view.Limits{Revisions: 64, Changes: 10_000}
+
+func newJournal() *journal {
+	j := &journal{records: map[record.Key]entryOf{}, revision: 1}
+	j.adopt(newState(testLimits))
+	j.state.apply(etcd.Batch{Revision: 1})
+	j.view = j.state.builder.Load(1)
+	return j
+}
+
+func (j *journal) adopt(s *state) {
+	j.state = s
+	j.engine = &Engine{}
+	j.engine.state.state = s
+}
+
+// holds tells whether the guards of a transaction hold.
+func (j *journal) holds(txn *etcd.Txn) bool {
+	for key, revision := range txn.Unchanged {
+		if j.records[key].revision != revision {
+			return false
+		}
+	}
+	for _, guard := range txn.UnchangedSince {
+		prefix := string(record.TypeObject) + "/" + guard.Resource + "/" + guard.Namespace + "/"
+		for key, e := range j.records {
+			if strings.HasPrefix(key.Path(), prefix) && e.revision > guard.Revision {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// commit writes a transaction and applies it, if its guards hold. The order of
+// the records of one revision is any.
+func (j *journal) commit(r *rand.Rand, txn *etcd.Txn) bool {
+	if !j.holds(txn) {
+		return false
+	}
+	j.revision++
+	batch := etcd.Batch{Revision: j.revision}
+	for _, key := range slices.SortedFunc(maps.Keys(txn.Put), compareKeys) {
+		j.records[key] = entryOf{string(txn.Put[key]), j.revision}
+		batch.Records = append(batch.Records, etcd.Record{Key: key, Value: txn.Put[key], Revision: j.revision})
+	}
+	for _, key := range txn.Delete {
+		if _, ok := j.records[key]; ok {
+			delete(j.records, key)
+			batch.Records = append(batch.Records, etcd.Record{Key: key, Revision: j.revision})
+		}
+	}
+	if len(batch.Records) == 0 {
+		j.revision--
+		return true
+	}
+	if r != nil {
+		r.Shuffle(len(batch.Records), func(a, b int) { batch.Records[a], batch.Records[b] = batch.Records[b], batch.Records[a] })
+	}
+	j.state.apply(batch)
+	j.view = j.state.builder.Next(j.revision)
+	return true
+}
+
+// loaded is a state made of the present records at once, as a restart makes it.
+func (j *journal) loaded(r *rand.Rand) (*state, *view.View) {
+	batch := etcd.Batch{Revision: j.revision}
+	for _, key := range slices.SortedFunc(maps.Keys(j.records), compareKeys) {
+		e := j.records[key]
+		batch.Records = append(batch.Records, etcd.Record{Key: key, Value: []byte(e.value), Revision: e.revision})
+	}
+	if r != nil {
+		r.Shuffle(len(batch.Records), func(a, b int) { batch.Records[a], batch.Records[b] = batch.Records[b], batch.Records[a] })
+	}
+	s := newState(testLimits)
+	s.apply(batch)
+	return s, s.builder.Load(j.revision)
+}
+
+func compareKeys(a, b record.Key) int { return strings.Compare(a.Path(), b.Path()) }
+
+// object is the present object record of a name; nil if there is none.
+func (j *journal) object(t testing.TB, resource string, name record.Name) *record.Object {
+	e, ok := j.records[record.ObjectKey(resource, name)]
+	if !ok {
+		return nil
+	}
+	out, err := record.DecodeObject(resource, []byte(e.value))
+	require.NoError(t, err)
+	return out
+}
+
+// write is the transaction of one object, as the store makes it: guarded by what
+// it overwrites, and completed by the engine's plan.
+func (j *journal) write(t testing.TB, p Proposal) *etcd.Txn {
+	txn := j.unplanned(t, p)
+	plan, err := j.engine.Plan(p)
+	require.NoError(t, err)
+	maps.Copy(txn.Unchanged, plan.Unchanged)
+	maps.Copy(txn.Put, plan.Put)
+	txn.UnchangedSince = plan.UnchangedSince
+	txn.Delete = append(txn.Delete, plan.Delete...)
+	for _, key := range txn.Delete {
+		require.NotContains(t, txn.Put, key, "a transaction that writes and deletes one key is refused by etcd")
+	}
+	return txn
+}
+
+// unplanned is the same without the engine's part.
+func (j *journal) unplanned(t testing.TB, p Proposal) *etcd.Txn {
+	key := record.ObjectKey(p.Resource, p.Name)
+	txn := &etcd.Txn{Unchanged: map[record.Key]int64{key: j.records[key].revision}, Put: map[record.Key][]byte{}}
+	if p.Object == nil {
+		txn.Delete = []record.Key{key, record.ReportKey(p.Resource, p.Name)}
+		return txn
+	}
+	data, err := p.Object.Encode()
+	require.NoError(t, err)
+	txn.Put[key] = data
+	return txn
+}

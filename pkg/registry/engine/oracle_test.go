@@ -1,0 +1,447 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/targeting"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// The naive twin of the engine: the page in pkg/registry and S 2, 5 and 8.1
+// written down once more, from the records alone, everything against everything.
+// It shares with the engine only what has oracles of its own: the content of a
+// match, and the rendering. It remembers answers, but only of pure functions
+// under all of their arguments.
+
+// answer is what the records of one revision mean.
+type answer struct {
+	deployments map[record.Name]shown
+	bundles     map[record.Name]*bundleAnswer
+	// namespaces are the Clusters' for BundleDeployments.
+	namespaces map[record.Name]string
+}
+
+// bundleAnswer is what the records mean for one Bundle.
+type bundleAnswer struct {
+	newest *naiveVersion
+	// pending: there is a pin of the newest version; then lastGood is what it
+	// names, nil if nothing.
+	pending  bool
+	lastGood *naiveVersion
+	// works: the newest version fails nowhere, or only where there are pins.
+	works   bool
+	inForce *naiveVersion
+	// pairs are those of the version in force, by Cluster.
+	pairs   map[record.Name]naivePair
+	failure string
+}
+
+type naivePair struct {
+	cluster *naiveCluster
+	// content is nil if it fails, and nothing is pinned.
+	content *derive.Content
+	failure string
+}
+
+// shown is all that one BundleDeployment is made of.
+type shown struct {
+	version   *naiveVersion
+	cluster   *naiveCluster
+	namespace string
+	content   *derive.Content
+	report    *record.Report
+}
+
+type naiveVersion struct {
+	record  *record.Object
+	bundle  *v1alpha1.Bundle
+	derived *derive.Version
+	broken  string
+}
+
+// naiveCluster is a Cluster with its status, decoded once for each value.
+type naiveCluster struct {
+	name   record.Name
+	record *record.Object
+	joined *v1alpha1.Cluster
+}
+
+// oracle remembers.
+type oracle struct {
+	t         testing.TB
+	objects   map[string]*record.Object
+	reports   map[string]*record.Report
+	versions  map[string]*naiveVersion
+	clusters  map[string]*naiveCluster
+	selectors map[*metav1.LabelSelector]labels.Selector
+	injected  map[string]*derive.Injected
+	contents  map[any]*derive.Content
+	rendered  map[shown]string
+}
+
+func newOracle(t testing.TB) *oracle {
+	return &oracle{
+		t: t, objects: map[string]*record.Object{}, reports: map[string]*record.Report{},
+		versions: map[string]*naiveVersion{}, clusters: map[string]*naiveCluster{},
+		selectors: map[*metav1.LabelSelector]labels.Selector{}, injected: map[string]*derive.Injected{},
+		contents: map[any]*derive.Content{}, rendered: map[shown]string{},
+	}
+}
+
+func remember[K comparable, V any](in map[K]V, key K, compute func() V) V {
+	if v, ok := in[key]; ok {
+		return v
+	}
+	v := compute()
+	in[key] = v
+	return v
+}
+
+func (o *oracle) object(resource, value string) *record.Object {
+	return remember(o.objects, resource+"\n"+value, func() *record.Object {
+		out, err := record.DecodeObject(resource, []byte(value))
+		require.NoError(o.t, err)
+		return out
+	})
+}
+
+func (o *oracle) report(resource, value string) *record.Report {
+	return remember(o.reports, resource+"\n"+value, func() *record.Report {
+		out, err := record.DecodeReport(resource, []byte(value))
+		require.NoError(o.t, err)
+		return out
+	})
+}
+
+// selects is one selector on one label set; nil and malformed select nothing.
+func (o *oracle) selects(s *metav1.LabelSelector, set map[string]string) bool {
+	selector := remember(o.selectors, s, func() labels.Selector {
+		out, err := metav1.LabelSelectorAsSelector(s)
+		if err != nil {
+			return labels.Nothing()
+		}
+		return out
+	})
+	return selector.Matches(labels.Set(set))
+}
+
+func (o *oracle) version(value string) *naiveVersion {
+	return remember(o.versions, value, func() *naiveVersion {
+		r := o.object(record.Bundles, value)
+		b := r.Object.(*v1alpha1.Bundle)
+		manifestID, _ := derive.EffectiveManifestID(&b.Spec, r.Content)
+		v := &naiveVersion{record: r, bundle: b, derived: derive.NewVersion(b, derive.Facts{
+			BundleUID: b.UID, Generation: b.Generation, ManifestID: manifestID, Seed: r.Seed, Time: r.Time,
+		})}
+		v.broken = v.derived.Failure()
+		if o.malformed(&b.Spec) {
+			_, err := targeting.Compile(&b.Spec) // for its text
+			require.Error(o.t, err)
+			v.broken = "targeting error: " + err.Error()
+		}
+		return v
+	})
+}
+
+func (o *oracle) malformed(spec *v1alpha1.BundleSpec) bool {
+	bad := func(s *metav1.LabelSelector) bool {
+		_, err := metav1.LabelSelectorAsSelector(s)
+		return err != nil
+	}
+	return slices.ContainsFunc(spec.Targets, func(e v1alpha1.BundleTarget) bool {
+		return bad(e.ClusterSelector) || bad(e.ClusterGroupSelector)
+	}) || slices.ContainsFunc(spec.TargetRestrictions, func(e v1alpha1.BundleTargetRestriction) bool {
+		return bad(e.ClusterSelector) || bad(e.ClusterGroupSelector)
+	})
+}
+
+// facts are the records of one revision, decoded.
+type facts struct {
+	*oracle
+	records map[record.Key]entryOf
+}
+
+// all iterates over the objects of one resource, sorted by name. A namespace of
+// "" is all.
+func all[T record.APIObject](f *facts, resource, namespace string) []T {
+	var keys []record.Key
+	for key := range f.records {
+		if key.Type == record.TypeObject && key.Resource == resource && (namespace == "" || key.Name.Namespace == namespace) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b record.Key) int { return a.Name.Compare(b.Name) })
+	out := make([]T, len(keys))
+	for i, key := range keys {
+		out[i] = f.object(resource, f.records[key].value).Object.(T)
+	}
+	return out
+}
+
+// labelsOfNamespace: one without a mirror has the label that all have.
+func (f *facts) labelsOfNamespace(name string) map[string]string {
+	e, ok := f.records[record.NamespaceKey(name)]
+	if !ok {
+		return map[string]string{"kubernetes.io/metadata.name": name}
+	}
+	var mirror record.Namespace
+	require.NoError(f.t, json.Unmarshal([]byte(e.value), &mirror))
+	return mirror.Labels
+}
+
+// scope is S 2.5. The labels of the newest version count, for every version.
+func (f *facts) scope(newest *v1alpha1.Bundle, namespace string) bool {
+	if namespace == newest.Namespace {
+		return true
+	}
+	for _, m := range all[*v1alpha1.BundleNamespaceMapping](f, record.Mappings, newest.Namespace) {
+		if m.BundleSelector != nil && m.NamespaceSelector != nil &&
+			f.selects(m.BundleSelector, newest.Labels) && f.selects(m.NamespaceSelector, f.labelsOfNamespace(namespace)) {
+			return true
+		}
+	}
+	return false
+}
+
+// injection is S 2.6.
+func (f *facts) injection(b *v1alpha1.Bundle) *derive.Injected {
+	var in derive.Injected
+	if b.Labels["fleet.cattle.io/repo-name"] != "" {
+		in.AllowedTargetNamespaceSelector = derive.MergeRestrictions(all[*v1alpha1.GitRepoRestriction](f, record.Restrictions, b.Namespace))
+	}
+	in.NoNamespaceCreation = derive.NewPolicySet(all[*v1alpha1.Policy](f, record.Policies, b.Namespace)).NoNamespaceCreation()
+	text, err := json.Marshal(in)
+	require.NoError(f.t, err)
+	return remember(f.injected, string(text), func() *derive.Injected { return &in })
+}
+
+func (f *facts) gate(b *v1alpha1.Bundle) string {
+	return derive.NewPolicySet(all[*v1alpha1.Policy](f, record.Policies, b.Namespace)).Gate(&b.Spec)
+}
+
+func (f *facts) cluster(name record.Name) *naiveCluster {
+	object := f.records[record.ObjectKey(record.Clusters, name)].value
+	report := f.records[record.ReportKey(record.Clusters, name)].value
+	return remember(f.clusters, object+"\n"+report, func() *naiveCluster {
+		c := &naiveCluster{name: name, record: f.object(record.Clusters, object)}
+		c.joined = c.record.Object.DeepCopyObject().(*v1alpha1.Cluster)
+		if report != "" {
+			if r := f.report(record.Clusters, report); r.UID == c.joined.UID {
+				c.joined.Status = r.Status.(*v1alpha1.Cluster).Status
+			}
+		}
+		return c
+	})
+}
+
+// namespaceOf is S 8.1.
+func (c *naiveCluster) namespaceOf() string {
+	switch {
+	case c.joined.Status.Namespace != "":
+		return c.joined.Status.Namespace
+	case c.record.Namespace != "":
+		return c.record.Namespace
+	case c.joined.Labels["fleet.cattle.io/cluster-management"] != "":
+		return ""
+	}
+	return derive.ClusterNamespace(c.name.Namespace, c.name.Name)
+}
+
+// groups is S 2.2.
+func (f *facts) groups(c *naiveCluster) []*v1alpha1.ClusterGroup {
+	return slices.DeleteFunc(all[*v1alpha1.ClusterGroup](f, record.ClusterGroups, c.name.Namespace), func(g *v1alpha1.ClusterGroup) bool {
+		return g.Spec.Selector == nil || !f.selects(g.Spec.Selector, c.joined.Labels)
+	})
+}
+
+// pinned is the content that a Cluster's pins hold for a version.
+func (f *facts) pinned(c *naiveCluster, v *naiveVersion) *derive.Content {
+	value := f.records[record.ClusterPinsKey(c.name)].value
+	if value == "" {
+		return nil
+	}
+	type key struct {
+		value   string
+		version *naiveVersion
+	}
+	return remember(f.contents, any(key{value, v}), func() *derive.Content {
+		var pins record.ClusterPins
+		require.NoError(f.t, json.Unmarshal([]byte(value), &pins))
+		for _, pin := range pins.Pins {
+			if pin.BundleUID == v.bundle.UID && pin.Generation == v.bundle.Generation {
+				return derive.Pinned(pin.ManifestID, pin.Options)
+			}
+		}
+		return nil
+	})
+}
+
+// pair is one version on one Cluster; false if it does not target it.
+func (f *facts) pair(v *naiveVersion, newest *v1alpha1.Bundle, c *naiveCluster) (naivePair, bool) {
+	if v.broken != "" || !f.scope(newest, c.name.Namespace) {
+		return naivePair{}, false
+	}
+	match, ok := f.resolve(&v.bundle.Spec, c)
+	if !ok {
+		return naivePair{}, false
+	}
+	in := f.injection(v.bundle)
+	type key struct {
+		version *naiveVersion
+		match   targeting.Key
+		in      *derive.Injected
+		cluster *naiveCluster
+	}
+	content := remember(f.contents, any(key{v, match.Key(), in, c}), func() *derive.Content {
+		return v.derived.Content(match, in, c.joined)
+	})
+	if content.Failure != "" {
+		return naivePair{c, f.pinned(c, v), content.Failure}, true
+	}
+	return naivePair{c, content, ""}, true
+}
+
+// names of a resource's objects, in order.
+func (f *facts) names(resource string) []record.Name {
+	var out []record.Name
+	for key := range f.records {
+		if key.Type == record.TypeObject && key.Resource == resource {
+			out = append(out, key.Name)
+		}
+	}
+	slices.SortFunc(out, record.Name.Compare)
+	return out
+}
+
+// answer computes what the records mean.
+func (o *oracle) answer(records map[record.Key]entryOf) *answer {
+	f := &facts{o, records}
+	a := &answer{map[record.Name]shown{}, map[record.Name]*bundleAnswer{}, map[record.Name]string{}}
+	var clusters []*naiveCluster
+	for _, name := range f.names(record.Clusters) {
+		c := f.cluster(name)
+		clusters = append(clusters, c)
+		a.namespaces[name] = c.namespaceOf()
+	}
+	// The first cluster by name, then namespace, is the one that an error names.
+	slices.SortFunc(clusters, func(a, b *naiveCluster) int {
+		return cmp.Or(cmp.Compare(a.name.Name, b.name.Name), cmp.Compare(a.name.Namespace, b.name.Namespace))
+	})
+	for _, name := range f.names(record.Bundles) {
+		a.bundles[name] = f.bundle(name, clusters)
+	}
+	f.settle(a)
+	return a
+}
+
+// bundle decides which version of a Bundle is in force, and why the newest fails.
+func (f *facts) bundle(name record.Name, clusters []*naiveCluster) *bundleAnswer {
+	b := &bundleAnswer{newest: f.version(f.records[record.ObjectKey(record.Bundles, name)].value), pairs: map[record.Name]naivePair{}}
+	if pin := f.records[record.BundlePinKey(name)].value; pin != "" {
+		var p record.BundlePin
+		require.NoError(f.t, json.Unmarshal([]byte(pin), &p))
+		if b.pending = p.UID == b.newest.bundle.UID && p.Generation == b.newest.bundle.Generation; b.pending && p.LastGood != nil {
+			b.lastGood = f.version(string(p.LastGood))
+		}
+	}
+	b.failure = cmp.Or(f.gate(b.newest.bundle), b.newest.broken)
+	b.works = b.failure == ""
+	for _, c := range clusters {
+		if p, ok := f.pair(b.newest, b.newest.bundle, c); ok && p.failure != "" {
+			b.works = b.works && p.content != nil
+			b.failure = cmp.Or(b.failure, "targeting error: "+p.failure)
+		}
+	}
+	b.inForce = b.newest
+	if b.pending && !b.works {
+		b.inForce = b.lastGood
+	}
+	if b.inForce == nil {
+		return b
+	}
+	for _, c := range clusters {
+		if p, ok := f.pair(b.inForce, b.newest.bundle, c); ok {
+			b.pairs[c.name] = p
+		}
+	}
+	return b
+}
+
+// settle gives each BundleDeployment name to the oldest that claims it.
+func (f *facts) settle(a *answer) {
+	type claimant struct {
+		bundle *bundleAnswer
+		pair   naivePair
+	}
+	claims := map[record.Name][]claimant{}
+	for _, name := range slices.SortedFunc(maps.Keys(a.bundles), record.Name.Compare) {
+		b := a.bundles[name]
+		for _, cluster := range slices.SortedFunc(maps.Keys(b.pairs), record.Name.Compare) {
+			if p := b.pairs[cluster]; p.content != nil && a.namespaces[cluster] != "" {
+				key := record.Name{Namespace: a.namespaces[cluster], Name: name.Name}
+				claims[key] = append(claims[key], claimant{b, p})
+			}
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(claims), record.Name.Compare) {
+		// Ties go to the first name: the sort is stable, and they come by name.
+		slices.SortStableFunc(claims[key], func(x, y claimant) int {
+			return cmp.Or(
+				x.bundle.newest.bundle.CreationTimestamp.Compare(y.bundle.newest.bundle.CreationTimestamp.Time),
+				cmp.Compare(x.bundle.newest.bundle.Namespace, y.bundle.newest.bundle.Namespace),
+				x.pair.cluster.joined.CreationTimestamp.Compare(y.pair.cluster.joined.CreationTimestamp.Time),
+			)
+		})
+		winner := claims[key][0]
+		for _, c := range claims[key][1:] {
+			if c.bundle != winner.bundle {
+				w := winner.bundle.newest.bundle
+				c.bundle.failure = cmp.Or(c.bundle.failure, fmt.Sprintf("BundleDeployment %s/%s belongs to the older Bundle %s/%s; rename this Bundle", key.Namespace, key.Name, w.Namespace, w.Name))
+			}
+		}
+		s := shown{version: winner.bundle.inForce, cluster: winner.pair.cluster, namespace: key.Namespace, content: winner.pair.content}
+		if e, ok := f.records[record.ReportKey(record.BundleDeployments, key)]; ok {
+			if r := f.report(record.BundleDeployments, e.value); r.UID == derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID) {
+				s.report = r
+			}
+		}
+		a.deployments[key] = s
+	}
+}
+
+// render is the BundleDeployment without its resourceVersion, as JSON.
+func (o *oracle) render(s shown) string {
+	return remember(o.rendered, s, func() string {
+		manifestID, _ := derive.EffectiveManifestID(&s.version.bundle.Spec, s.version.record.Content)
+		in := derive.Inputs{Bundle: s.version.bundle, Cluster: s.cluster.joined, ClusterNamespace: s.namespace, ManifestID: manifestID, Content: s.content}
+		if s.report != nil {
+			in.Report = &s.report.Status.(*v1alpha1.BundleDeployment).Status
+			in.ReportManagedFields = s.report.ManagedFields
+		}
+		return asJSON(o.t, derive.BundleDeployment(in))
+	})
+}
+
+// asJSON is an object without its resourceVersion.
+func asJSON(t testing.TB, object record.APIObject) string {
+	object = view.Copy(object)
+	object.SetResourceVersion("")
+	text, err := json.Marshal(object)
+	require.NoError(t, err)
+	return string(text)
+}

@@ -1,0 +1,52 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Namespaces are the namespaces that hold any object, in order. It costs a
+// search per table and namespace, not a scan.
+func (v *View) Namespaces() []string {
+	found := map[string]struct{}{}
+	for resource, t := range v.tables {
+		if resource == byBundle {
+			continue
+		}
+		for next := ""; ; {
+			namespace, ok := t.firstNamespace(next)
+			if !ok {
+				break
+			}
+			found[namespace] = struct{}{}
+			next = namespace + "\x00"
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// HasNamespace tells whether a namespace holds any object.
+func (v *View) HasNamespace(namespace string) bool {
+	for resource, t := range v.tables {
+		if resource == byBundle {
+			continue
+		}
+		if first, ok := t.firstNamespace(namespace); ok && first == namespace {
+			return true
+		}
+	}
+	return false
+}
+
+// firstNamespace is the first namespace in the table from the given one on.
+func (t *table) firstNamespace(from string) (namespace string, ok bool) {
+	for item := range t.from(record.Name{Namespace: from}) {
+		return item.Name().Namespace, true
+	}
+	return "", false
+}
