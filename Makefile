@@ -11,7 +11,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X github.com/musterfleet/muster/pkg/registry/server.version=$(VERSION)
 
-export DATA_DIR PORT
+export DATA_DIR PORT RESET
 
 ##@ Use it
 

@@ -6,7 +6,7 @@
 #
 # Starts bin/muster unless it runs, loads artifacts/examples, and shows what a
 # label edit does. Run it as often as you like. DATA_DIR and PORT move it away
-# from .muster and 7443.
+# from .muster and 7443; RESET=1 undoes edits of the examples.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source hack/process.sh
@@ -18,6 +18,9 @@ fail() {
 	if [[ -s $log_file ]]; then
 		echo "--- the end of $log_file" >&2
 		tail -n 20 "$log_file" >&2
+		if grep -q -- --secure-port "$log_file"; then
+			echo "(with make: make run PORT=...)" >&2
+		fi
 	fi
 	exit 1
 }
@@ -52,11 +55,17 @@ until [[ -s $kubeconfig ]] && answer=$(k get --raw '/readyz?verbose' --request-t
 	sleep 0.2
 done
 
-if ! loaded=$(k apply --server-side -f artifacts/examples 2>&1); then
-	echo "$loaded" >&2
-	fail "the examples could not be loaded"
+# What somebody has edited since the last run is theirs: server-side apply says
+# that it conflicts, and goes on with the other objects.
+kept=
+if ! loaded=$(k apply --server-side ${RESET:+--force-conflicts} -f artifacts/examples 2>&1); then
+	if ! grep -q 'Apply failed with' <<<"$loaded" || grep -E '^(error:|Error from server)' <<<"$loaded" | grep -qv 'Apply failed with'; then
+		echo "$loaded" >&2
+		fail "the examples could not be loaded"
+	fi
+	kept="; what you edited stays (make run RESET=1 takes it back)"
 fi
-echo "loaded $(wc -l <<<"$loaded" | tr -d ' ') objects from artifacts/examples: a GitRepo with its Bundles, and six Clusters"
+echo "loaded $(grep -c 'serverside-applied$' <<<"$loaded") objects from artifacts/examples: a GitRepo with its Bundles, and six Clusters$kept"
 echo
 .cache/bin/labeldemo --kubeconfig "$kubeconfig"
 cat <<TEXT
@@ -70,5 +79,7 @@ Try it yourself:
   kubectl get bundledeployments -A -l fleet.cattle.io/bundle-name=platform-storefront -o jsonpath='{range .items[*]}{.metadata.namespace}{"\t"}{.spec.options.helm.values.ingress.host}{"\n"}{end}'
   kubectl explain bundle.spec.targets
 
+Some columns are empty: DEPLOYED and MONITORED tell what an agent reports, and none runs here; counts such as
+BUNDLES-READY are not computed yet.
 make stop ends it; what you stored stays in $data_dir.
 TEXT

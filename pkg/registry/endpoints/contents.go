@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -21,6 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/musterfleet/muster/pkg/registry/manifest"
+	"github.com/musterfleet/muster/pkg/registry/storage"
 )
 
 var (
@@ -65,7 +67,7 @@ func (c *contentsREST) ConvertToTable(ctx context.Context, object, tableOptions 
 func (c *contentsREST) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
 	found, _, _, err := c.log.ListContents(ctx, name, 1, 0)
 	if err != nil {
-		return nil, apierrors.NewServiceUnavailable(err.Error())
+		return nil, storage.ContentsError(err, "")
 	}
 	if len(found) == 0 || found[0].ID != name {
 		return nil, apierrors.NewNotFound(c.kind.GroupResource(), name)
@@ -73,23 +75,18 @@ func (c *contentsREST) Get(ctx context.Context, name string, _ *metav1.GetOption
 	return contentOf(&found[0])
 }
 
-const contentsPrefix = "/contents/"
-
 // maxContentsPage bounds a page: each Content may be over a megabyte.
-const maxContentsPage = 500
+const maxContentsPage = 100
 
-// List implements rest.Lister.
+// List implements rest.Lister. A resourceVersion that is only a lower bound is
+// met by the present, which is read by quorum.
 func (c *contentsREST) List(ctx context.Context, options *internalversion.ListOptions) (runtime.Object, error) {
 	if options == nil {
 		options = &internalversion.ListOptions{}
 	}
-	from, revision := "", int64(0)
-	if options.Continue != "" {
-		key, at, err := apistorage.DecodeContinue(options.Continue, contentsPrefix)
-		if err != nil {
-			return nil, apierrors.NewBadRequest(fmt.Sprintf("invalid continue token: %v", err))
-		}
-		from, revision = strings.TrimPrefix(key, contentsPrefix), max(at, 0)
+	revision, from, err := c.startOf(ctx, options)
+	if err != nil {
+		return nil, err
 	}
 	limit := options.Limit
 	if limit <= 0 || limit > maxContentsPage {
@@ -99,14 +96,14 @@ func (c *contentsREST) List(ctx context.Context, options *internalversion.ListOp
 	for {
 		found, at, remaining, err := c.log.ListContents(ctx, from, limit, revision)
 		if err != nil {
-			return nil, apierrors.NewResourceExpired(err.Error())
+			return nil, storage.ContentsError(err, from)
 		}
 		for i := range found {
 			content, err := contentOf(&found[i])
 			if err != nil {
 				return nil, err
 			}
-			if options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(content.Labels)) {
+			if selects(options, content) {
 				list.Items = append(list.Items, *content)
 			}
 		}
@@ -118,11 +115,49 @@ func (c *contentsREST) List(ctx context.Context, options *internalversion.ListOp
 		last := found[len(found)-1].ID
 		from = last + "\x00"
 		if options.Limit > 0 {
-			list.Continue, err = apistorage.EncodeContinue(contentsPrefix+from, contentsPrefix, at)
-			list.RemainingItemCount = &remaining
+			list.Continue, err = apistorage.EncodeContinue(storage.ContentsPrefix+from, storage.ContentsPrefix, at)
+			if everything(options) {
+				list.RemainingItemCount = &remaining
+			}
 			return list, err
 		}
 	}
+}
+
+// startOf is the revision to list at, 0 for the present, and the ID to list from.
+func (c *contentsREST) startOf(ctx context.Context, options *internalversion.ListOptions) (revision int64, from string, err error) {
+	exact, key, err := apistorage.ValidateListOptions(storage.ContentsPrefix, apistorage.APIObjectVersioner{}, apistorage.ListOptions{
+		ResourceVersion:      options.ResourceVersion,
+		ResourceVersionMatch: options.ResourceVersionMatch,
+		Recursive:            true,
+		Predicate:            apistorage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything(), Limit: options.Limit, Continue: options.Continue},
+	})
+	if err != nil {
+		return 0, "", err
+	}
+	if options.Continue == "" && options.ResourceVersion != "" {
+		least, err := strconv.ParseInt(options.ResourceVersion, 10, 64)
+		if err != nil {
+			return 0, "", apierrors.NewBadRequest(fmt.Sprintf("resourceVersion %q is not a number", options.ResourceVersion))
+		}
+		present, err := c.log.Revision(ctx)
+		if err != nil {
+			return 0, "", storage.ContentsError(err, "")
+		}
+		if least > present {
+			return 0, "", apistorage.NewTooLargeResourceVersionError(uint64(least), uint64(present), 1)
+		}
+	}
+	return max(exact, 0), strings.TrimPrefix(key, storage.ContentsPrefix), nil
+}
+
+func everything(options *internalversion.ListOptions) bool {
+	return (options.LabelSelector == nil || options.LabelSelector.Empty()) && (options.FieldSelector == nil || options.FieldSelector.Empty())
+}
+
+func selects(options *internalversion.ListOptions, content *v1alpha1.Content) bool {
+	return (options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(content.Labels))) &&
+		(options.FieldSelector == nil || options.FieldSelector.Matches(fields.Set{"metadata.name": content.Name}))
 }
 
 // contentOf is a Content as S 4.4 describes it.
@@ -132,6 +167,7 @@ func contentOf(stored *etcd.StoredContent) (*v1alpha1.Content, error) {
 		return nil, apierrors.NewInternalError(fmt.Errorf("content %s: %w", stored.ID, err))
 	}
 	content := &v1alpha1.Content{Content: stored.Data, SHA256Sum: manifest.Digest(bytes)}
+	content.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("Content")) // list items say what they are, as a CRD's do
 	content.Name = stored.ID
 	content.ResourceVersion = strconv.FormatInt(stored.Revision, 10)
 	return content, nil

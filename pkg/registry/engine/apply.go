@@ -151,10 +151,13 @@ func (w *work) takeReport(r *etcd.Record) error {
 		if err != nil {
 			return err
 		}
-		if decoded.UID != old.Record.Object.GetUID() {
-			return nil // on an earlier object of that name
+		// One on an earlier object of that name is dead.
+		if decoded.UID == old.Record.Object.GetUID() {
+			next.Report, next.ReportRevision = decoded, r.Revision
 		}
-		next.Report, next.ReportRevision = decoded, r.Revision
+	}
+	if next.Report == nil && old.Report == nil {
+		return nil
 	}
 	w.builder.Put(r.Key.Resource, next)
 	return nil

@@ -77,12 +77,16 @@ func (w *work) adoptPin(b *bundle) {
 // replaceVersion compiles a version and files its selectors, in the place of
 // the one that was there.
 func (w *work) replaceVersion(b *bundle, place **version, r *record.Object) {
-	old := *place
 	next := compile(b, r)
-	if old != nil {
-		if equality.Semantic.DeepEqual(old.face, next.face) {
-			next.face = old.face
+	// Versions that show the same share a face, above all the one that was in
+	// force until now and becomes the fallback.
+	for _, other := range []*version{w.before[b], b.newest, b.fallback} {
+		if other != nil && equality.Semantic.DeepEqual(other.face, next.face) {
+			next.face = other.face
+			break
 		}
+	}
+	if old := *place; old != nil {
 		w.dropVersion(b, old)
 	}
 	*place = next
@@ -182,7 +186,8 @@ func (w *work) evaluateOn(b *bundle, c *cluster) {
 		v.set(c, p, failure)
 		if p != nil {
 			targeted = true
-			perCluster = perCluster || v.derived.PerCluster(p.match)
+			// One that fails may do so on clusters of some appearance only.
+			perCluster = perCluster || failure != "" || v.derived.PerCluster(p.match)
 		}
 	}
 	setMember(c.pairs, b, targeted)

@@ -33,7 +33,7 @@ type Options struct {
 
 // DefaultOptions hold a few minutes of a busy fleet.
 func DefaultOptions() Options {
-	return Options{History: view.Limits{Revisions: 16384, Changes: 500_000}, LoadBehind: 1000}
+	return Options{History: view.Limits{Revisions: 10_000, Changes: 200_000}, LoadBehind: 1000}
 }
 
 // Engine derives views from the log.

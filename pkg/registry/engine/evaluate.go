@@ -5,6 +5,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -73,6 +74,21 @@ func (s *state) evaluate(v *version, c subject) (p *pair, failure string) {
 		return &pair{match, content}, ""
 	}
 	return &pair{match, c.pins[v.pinKey()]}, content.Failure
+}
+
+// canFail tells whether the version's templates could fail on some cluster, be it
+// one that is not there yet. A version without templates works everywhere or
+// nowhere.
+func (v *version) canFail() bool {
+	spec := &v.bundle.Spec
+	return v.targets != nil && (templated(spec.Helm) ||
+		slices.ContainsFunc(spec.Targets, func(t v1alpha1.BundleTarget) bool { return templated(t.Helm) }))
+}
+
+// templated tells whether options have values that are evaluated. Even those
+// without a template may fail: by their depth, or as YAML.
+func templated(helm *v1alpha1.HelmOptions) bool {
+	return helm != nil && (helm.Values != nil || len(helm.TemplateValues) > 0)
 }
 
 func (v *version) pinKey() pinKey { return pinKey{v.bundle.UID, v.bundle.Generation} }
@@ -150,22 +166,40 @@ func (s *state) failureOf(b *bundle) string {
 func faceOfBundle(b *v1alpha1.Bundle, manifestID string) *view.BundleFace {
 	face := &v1alpha1.Bundle{}
 	face.Name, face.Namespace, face.UID = b.Name, b.Namespace, b.UID
-	face.CreationTimestamp, face.Labels = b.CreationTimestamp, b.Labels
+	face.CreationTimestamp, face.Labels = b.CreationTimestamp, shownLabels(b, manifestID)
 	face.Spec.Paused = b.Spec.Paused
 	face.Spec.DependsOn = b.Spec.DependsOn
 	face.Spec.ContentsID = b.Spec.ContentsID
 	face.Spec.HelmOpOptions = b.Spec.HelmOpOptions
+	// S 3.2: those of every entry show in every BundleDeployment, the last wins.
+	var all v1alpha1.BundleTarget
 	for i := range b.Spec.Targets {
-		t := &b.Spec.Targets[i]
-		if len(t.NamespaceLabels) == 0 && len(t.NamespaceAnnotations) == 0 {
-			continue
-		}
-		// S 3.2: those of every entry show in every BundleDeployment.
-		kept := v1alpha1.BundleTarget{}
-		kept.NamespaceLabels, kept.NamespaceAnnotations = t.NamespaceLabels, t.NamespaceAnnotations
-		face.Spec.Targets = append(face.Spec.Targets, kept)
+		all.NamespaceLabels = with(all.NamespaceLabels, b.Spec.Targets[i].NamespaceLabels)
+		all.NamespaceAnnotations = with(all.NamespaceAnnotations, b.Spec.Targets[i].NamespaceAnnotations)
+	}
+	if all.NamespaceLabels != nil || all.NamespaceAnnotations != nil {
+		face.Spec.Targets = []v1alpha1.BundleTarget{all}
 	}
 	return &view.BundleFace{Bundle: face, ManifestID: manifestID}
+}
+
+// with adds to labels; nil stays nil until there is something to add.
+func with(labels, more map[string]string) map[string]string {
+	if labels == nil && len(more) > 0 {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, more)
+	return labels
+}
+
+// shownLabels are the labels of a Bundle that its BundleDeployments have too.
+func shownLabels(b *v1alpha1.Bundle, manifestID string) map[string]string {
+	shown := derive.BundleDeploymentLabels(b, &v1alpha1.Cluster{}, manifestID)
+	maps.DeleteFunc(shown, func(key, value string) bool {
+		own, ok := b.Labels[key]
+		return !ok || own != value
+	})
+	return shown
 }
 
 // faceOfCluster keeps of a Cluster what shows in its BundleDeployments.
@@ -174,6 +208,7 @@ func faceOfCluster(c *v1alpha1.Cluster, namespace string) *view.ClusterFace {
 	face.Name, face.Namespace, face.UID = c.Name, c.Namespace, c.UID
 	face.CreationTimestamp = c.CreationTimestamp
 	face.Spec.Paused = c.Spec.Paused
-	face.Status.Scheduled, face.Status.ActiveSchedule = c.Status.Scheduled, c.Status.ActiveSchedule
+	// S 5.2: what shows is whether it is off its schedule.
+	face.Status.Scheduled = c.Status.Scheduled && !c.Status.ActiveSchedule
 	return &view.ClusterFace{Cluster: face, Namespace: namespace}
 }

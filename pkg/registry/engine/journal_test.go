@@ -58,7 +58,10 @@ func (j *journal) holds(txn *etcd.Txn) bool {
 		}
 	}
 	for _, guard := range txn.UnchangedSince {
-		prefix := string(record.TypeObject) + "/" + guard.Resource + "/" + guard.Namespace + "/"
+		prefix := string(record.TypeObject) + "/" + guard.Resource + "/"
+		if guard.Namespace != "" {
+			prefix += guard.Namespace + "/"
+		}
 		for key, e := range j.records {
 			if strings.HasPrefix(key.Path(), prefix) && e.revision > guard.Revision {
 				return false

@@ -174,11 +174,18 @@ func (o *oracle) malformed(spec *v1alpha1.BundleSpec) bool {
 type facts struct {
 	*oracle
 	records map[record.Key]entryOf
+	listed  map[listKey]any
 }
+
+type listKey struct{ resource, namespace string }
 
 // all iterates over the objects of one resource, sorted by name. A namespace of
 // "" is all.
 func all[T record.APIObject](f *facts, resource, namespace string) []T {
+	return remember(f.listed, listKey{resource, namespace}, func() any { return list[T](f, resource, namespace) }).([]T)
+}
+
+func list[T record.APIObject](f *facts, resource, namespace string) []T {
 	var keys []record.Key
 	for key := range f.records {
 		if key.Type == record.TypeObject && key.Resource == resource && (namespace == "" || key.Name.Namespace == namespace) {
@@ -264,7 +271,7 @@ func (c *naiveCluster) namespaceOf() string {
 
 // groups is S 2.2.
 func (f *facts) groups(c *naiveCluster) []*v1alpha1.ClusterGroup {
-	return slices.DeleteFunc(all[*v1alpha1.ClusterGroup](f, record.ClusterGroups, c.name.Namespace), func(g *v1alpha1.ClusterGroup) bool {
+	return slices.DeleteFunc(slices.Clone(all[*v1alpha1.ClusterGroup](f, record.ClusterGroups, c.name.Namespace)), func(g *v1alpha1.ClusterGroup) bool {
 		return g.Spec.Selector == nil || !f.selects(g.Spec.Selector, c.joined.Labels)
 	})
 }
@@ -330,7 +337,7 @@ func (f *facts) names(resource string) []record.Name {
 
 // answer computes what the records mean.
 func (o *oracle) answer(records map[record.Key]entryOf) *answer {
-	f := &facts{o, records}
+	f := &facts{o, records, map[listKey]any{}}
 	a := &answer{map[record.Name]shown{}, map[record.Name]*bundleAnswer{}, map[record.Name]string{}}
 	var clusters []*naiveCluster
 	for _, name := range f.names(record.Clusters) {

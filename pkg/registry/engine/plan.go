@@ -16,6 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -53,6 +54,8 @@ func (e *Engine) Plan(p Proposal) (*Plan, error) {
 		state:  e.state.state,
 		plan:   &Plan{Unchanged: map[record.Key]int64{}, Put: map[record.Key][]byte{}},
 		deltas: map[*version]int{},
+		moved:  map[*cluster]struct{}{},
+		ended:  map[claim]struct{}{},
 	}
 	var err error
 	switch p.Resource {
@@ -72,6 +75,7 @@ func (e *Engine) Plan(p Proposal) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.bury()
 	return t.plan, nil
 }
 
@@ -81,10 +85,10 @@ type trial struct {
 	plan *Plan
 	// deltas is by how much the unpinned failures of pending versions change.
 	deltas map[*version]int
-	// fallible tells that a version was evaluated that can fail.
-	fallible bool
-	// buried counts the reports that end.
-	buried int
+	// moved are the clusters that the write changes the appearance of.
+	moved map[*cluster]struct{}
+	// ended are the BundleDeployments that end with the write.
+	ended map[claim]struct{}
 }
 
 // guarded makes the plan hold only while nothing else widens targeting.
@@ -100,54 +104,56 @@ func (t *trial) widens() {
 // last one that worked.
 func (t *trial) bundle(p Proposal) error {
 	old := t.bundles[p.Name]
-	pinKey := record.BundlePinKey(p.Name)
-	pinned, hasPin := t.bundlePins[p.Name]
 	if p.Object == nil {
-		if hasPin {
-			t.plan.Delete = append(t.plan.Delete, pinKey)
+		if _, ok := t.bundlePins[p.Name]; ok {
+			t.plan.Delete = append(t.plan.Delete, record.BundlePinKey(p.Name))
 		}
 		if old != nil {
-			if f := t.inForce(old); f != nil {
-				for c := range f.pairs {
-					t.bury(claim{old, c})
-				}
-			}
+			t.endPairs(old, func(*cluster) bool { return true })
 		}
 		return nil
 	}
 	object := p.Object.Object.(*v1alpha1.Bundle)
-	if old != nil && old.newest.bundle.UID == object.UID && old.newest.bundle.Generation == object.Generation {
-		return nil // the same version
+	if old != nil && old.newest.bundle.UID != object.UID {
+		old = nil
 	}
-	b := &bundle{name: p.Name, mappings: t.peek(p.Name.Namespace).mappingsOf(object.Labels)}
-	v := compile(b, p.Object)
-	b.newest = v
-	t.guarded()
-	t.plan.Unchanged[pinKey] = pinned.revision
-	kept := map[*cluster]struct{}{}
-	failed := v.broken != "" || t.gate(v) != ""
-	if !failed {
-		failed = t.failsSomewhere(v, kept)
-	}
-	var before *version
-	if old != nil && old.newest.bundle.UID == object.UID {
-		before = t.inForce(old)
-	}
-	if !failed {
-		if hasPin {
-			t.plan.Delete = append(t.plan.Delete, pinKey)
-		}
-		if before != nil {
-			for c := range before.pairs {
-				if _, ok := kept[c]; !ok {
-					t.bury(claim{old, c})
-				}
-			}
-		}
+	mappings := t.peek(p.Name.Namespace).mappingsOf(object.Labels)
+	if old != nil && old.newest.bundle.Generation == object.Generation {
+		t.rescoped(old, mappings)
 		return nil
 	}
-	pin := record.BundlePin{UID: object.UID, Generation: object.Generation}
-	if before != nil {
+	return t.version(old, compile(&bundle{name: p.Name, mappings: mappings}, p.Object))
+}
+
+// version plans a new version of a bundle; old is nil if the bundle is new.
+func (t *trial) version(old *bundle, v *version) error {
+	t.guarded()
+	pinKey := record.BundlePinKey(v.of.name)
+	pinned, hasPin := t.bundlePins[v.of.name]
+	t.plan.Unchanged[pinKey] = pinned.revision
+	failed := v.broken != ""
+	if !failed && t.gate(v) != "" {
+		failed = true
+		t.widens() // a plan of a Policy that would let it pass has to know it
+	}
+	if !failed {
+		kept := map[*cluster]struct{}{}
+		failed = t.failsSomewhere(v, kept)
+		if !failed {
+			if hasPin {
+				t.plan.Delete = append(t.plan.Delete, pinKey)
+			}
+			if old != nil {
+				t.endPairs(old, func(c *cluster) bool { _, ok := kept[c]; return !ok })
+			}
+			return nil
+		}
+	}
+	pin := record.BundlePin{UID: v.bundle.UID, Generation: v.bundle.Generation}
+	if old == nil {
+		return t.put(pinKey, pin)
+	}
+	if before := t.inForce(old); before != nil {
 		lastGood, err := before.record.Encode()
 		if err != nil {
 			return err
@@ -157,34 +163,71 @@ func (t *trial) bundle(p Proposal) error {
 	return t.put(pinKey, pin)
 }
 
-// failsSomewhere tells whether a new version fails on any cluster in scope; kept
-// gets the clusters that it targets. What it looked at is guarded.
+// rescoped plans that a bundle's mappings become others, while its version stays.
+// Pairs that come new have nothing to keep; but a pending version may lose the
+// clusters on which it fails.
+func (t *trial) rescoped(b *bundle, mappings []index.Selector) {
+	again := &bundle{name: b.name, mappings: mappings}
+	t.endPairs(b, func(c *cluster) bool { return !t.inScope(again, c.name.Namespace) })
+	if !b.pending() || b.newest.broken != "" || t.gate(b.newest) != "" {
+		return
+	}
+	t.guarded()
+	again.newest = compile(again, b.newest.record)
+	if !t.failsSomewhere(again.newest, map[*cluster]struct{}{}) {
+		t.acceptBundle(b)
+	}
+}
+
+// failsSomewhere tells whether a version fails on any cluster in scope; if not,
+// kept gets the clusters that it targets. What it looked at is guarded: one
+// cluster is enough to see that a version fails, but it takes all of them to see
+// that it does not.
 func (t *trial) failsSomewhere(v *version, kept map[*cluster]struct{}) bool {
-	failed := false
-	namespaces := map[string]struct{}{v.of.name.Namespace: {}}
+	if v.canFail() {
+		// Plans of other writes know this version only once it is there.
+		t.widens()
+	}
 	for c := range t.candidates(v) {
 		if _, done := kept[c]; done {
 			continue
 		}
-		pair, failure := t.evaluate(v, c.subject())
+		pair, _ := t.evaluate(v, c.subject())
 		if pair == nil {
 			continue
 		}
+		if pair.content == nil {
+			t.witness(c)
+			return true
+		}
 		kept[c] = struct{}{}
-		namespaces[c.name.Namespace] = struct{}{}
-		t.fallible = t.fallible || v.derived.PerCluster(pair.match)
-		failed = failed || failure != ""
 	}
-	if t.fallible {
-		t.widens()
-		t.guardClusters(slices.Sorted(maps.Keys(namespaces))...)
+	if v.canFail() {
+		t.guardClusters(v.of)
 	}
-	return failed
+	return false
 }
 
-func (t *trial) guardClusters(namespaces ...string) {
-	for _, ns := range namespaces {
-		t.plan.UnchangedSince = append(t.plan.UnchangedSince, etcd.RangeGuard{Resource: record.Clusters, Namespace: ns, Revision: t.revision})
+// witness makes the plan hold only while a cluster stays what it is.
+func (t *trial) witness(c *cluster) {
+	t.plan.Unchanged[record.ObjectKey(record.Clusters, c.name)] = t.object(record.Clusters, c.name).RecordRevision
+}
+
+// guardClusters makes the plan hold only while the clusters stay what they are
+// that a bundle may target.
+func (t *trial) guardClusters(b *bundle) {
+	namespace := b.name.Namespace
+	if len(b.mappings) > 0 {
+		namespace = "" // a mapping can select a namespace that is not known yet
+	}
+	t.guardNamespace(namespace)
+}
+
+// guardNamespace guards the clusters of one namespace, or with "" of all.
+func (t *trial) guardNamespace(namespace string) {
+	guard := etcd.RangeGuard{Resource: record.Clusters, Namespace: namespace, Revision: t.revision}
+	if !slices.Contains(t.plan.UnchangedSince, guard) {
+		t.plan.UnchangedSince = append(t.plan.UnchangedSince, guard)
 	}
 }
 
@@ -197,9 +240,10 @@ func (t *trial) cluster(p Proposal) error {
 			t.plan.Delete = append(t.plan.Delete, record.ClusterPinsKey(p.Name))
 		}
 		if old != nil {
+			t.moved[old] = struct{}{}
 			for b := range old.pairs {
 				t.tally(b, old, nil, "")
-				t.bury(claim{b, old})
+				t.ended[claim{b, old}] = struct{}{}
 			}
 		}
 		t.accept()
@@ -220,6 +264,7 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 	affected := map[*bundle]struct{}{}
 	after := subject{targeting: next.targeting, object: object}
 	if old != nil && old.object.UID == object.UID {
+		t.moved[old] = struct{}{}
 		before, after.pins = old.appearance(), old.pins
 		maps.Copy(affected, bundlesOf(old, old.object, object))
 	} else {
@@ -231,7 +276,7 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 	pins := map[pinKey]*derive.Content{}
 	if old != nil {
 		// Pins of versions that are still there, and still fail, stay.
-		for b := range old.perCluster {
+		for b := range old.pairs {
 			for _, v := range b.versions() {
 				if content, ok := old.pins[v.pinKey()]; ok && v.failures[old] != "" {
 					pins[v.pinKey()] = content
@@ -247,16 +292,14 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 			if failure == "" {
 				continue
 			}
-			if pair.content != nil {
-				pins[v.pinKey()] = pair.content
-			} else if good := lastGood(v, old); good != nil && v == t.inForce(b) {
+			if good := lastGood(v, old); good != nil && (v == t.inForce(b) || pair.content != nil) {
 				pins[v.pinKey()] = good
 			}
 		}
 		if old != nil {
 			if f := t.inForce(b); f != nil && f.pairs[old] != nil {
 				if pair, _ := t.evaluate(f, after); pair == nil {
-					t.bury(claim{b, old})
+					t.ended[claim{b, old}] = struct{}{}
 				}
 			}
 		}
@@ -323,28 +366,79 @@ func (t *trial) tallyVersion(v *version, c *cluster, p *pair, failure string) {
 // accept removes the pins of pending versions that work after the write.
 func (t *trial) accept() {
 	for v, delta := range t.deltas {
-		if v.broken == "" && t.gate(v) == "" && v.unpinned+delta == 0 {
+		switch {
+		case v.broken != "" || t.gate(v) != "":
+		case v.unpinned+delta == 0:
 			t.acceptBundle(v.of)
+		case delta < 0:
+			t.stillFails(v)
 		}
 	}
 }
 
+// acceptBundle removes a bundle's pin. That holds only while all its clusters
+// stay what they are; and plans of writes that took the version for a pending one
+// do not hold any more.
 func (t *trial) acceptBundle(b *bundle) {
+	t.widens()
+	t.guardClusters(b)
 	key := record.BundlePinKey(b.name)
 	t.plan.Unchanged[key] = t.bundlePins[b.name].revision
 	t.plan.Delete = append(t.plan.Delete, key)
+	if b.fallback != nil {
+		for c := range b.fallback.pairs {
+			if b.newest.pairs[c] == nil {
+				t.ended[claim{b, c}] = struct{}{}
+			}
+		}
+	}
 }
 
-// bury deletes the report on a BundleDeployment that ends with the write: one
-// that comes later is a new one, and starts without.
-func (t *trial) bury(c claim) {
-	if c.cluster.face.Namespace == "" || t.buried >= maxPinned {
+// stillFails guards that a pending version fails on some cluster that the write
+// leaves alone: of two writes that mend one cluster each, the second has to
+// accept the version.
+func (t *trial) stillFails(v *version) {
+	for c, p := range v.pairs {
+		if _, moved := t.moved[c]; !moved && p.content == nil {
+			t.witness(c)
+			return
+		}
+	}
+}
+
+// endPairs notes those of a bundle's BundleDeployments that end.
+func (t *trial) endPairs(b *bundle, ends func(*cluster) bool) {
+	f := t.inForce(b)
+	if f == nil {
 		return
 	}
-	if _, ok := t.reports[c.key()]; ok {
-		t.plan.Delete = append(t.plan.Delete, record.ReportKey(record.BundleDeployments, c.key()))
-		t.buried++
+	for c := range f.pairs {
+		if ends(c) {
+			t.ended[claim{b, c}] = struct{}{}
+		}
 	}
+}
+
+// bury deletes the reports on the BundleDeployments that end with the write: one
+// that comes later is a new one, and starts without. A report may be under way
+// now, so those without one count too, as far as there is room.
+func (t *trial) bury() {
+	var reported, silent []record.Key
+	for c := range t.ended {
+		key := c.key()
+		if key.Namespace == "" {
+			continue
+		}
+		switch r, ok := t.reports[key]; {
+		case !ok:
+			silent = append(silent, record.ReportKey(record.BundleDeployments, key))
+		case r.UID == derive.IdentityUID(c.bundle.newest.bundle.UID, c.cluster.object.UID):
+			reported = append(reported, record.ReportKey(record.BundleDeployments, key))
+		}
+	}
+	room := max(0, maxPinned-len(t.plan.Put)-len(t.plan.Delete))
+	all := append(reported, silent...)
+	t.plan.Delete = append(t.plan.Delete, all[:min(len(all), room)]...)
 }
 
 func (t *trial) put(key record.Key, value any) error {

@@ -38,9 +38,7 @@ func (t *trial) group(p Proposal) error {
 			return err
 		}
 	}
-	if len(members) > 0 {
-		t.guardClusters(p.Name.Namespace)
-	}
+	t.guardNamespace(p.Name.Namespace) // also what is no member yet
 	if len(t.plan.Put) > maxPinned {
 		return tooManyBroken(p, len(t.plan.Put)-1)
 	}
@@ -48,8 +46,7 @@ func (t *trial) group(p Proposal) error {
 	return nil
 }
 
-// mapping plans a write of a BundleNamespaceMapping. Pairs that come new have
-// nothing to keep; but a pending version may lose the clusters on which it fails.
+// mapping plans a write of a BundleNamespaceMapping.
 func (t *trial) mapping(p Proposal) {
 	t.widens()
 	ns := &namespace{mappings: maps.Clone(t.peek(p.Name.Namespace).mappings)}
@@ -61,14 +58,7 @@ func (t *trial) mapping(p Proposal) {
 		ns.mappings[p.Name.Name] = compileMapping(p.Object.Object.(*v1alpha1.BundleNamespaceMapping))
 	}
 	for b := range t.peek(p.Name.Namespace).bundles {
-		if !b.pending() || b.newest.broken != "" || t.gate(b.newest) != "" {
-			continue
-		}
-		again := &bundle{name: b.name, mappings: ns.mappingsOf(b.newest.bundle.Labels)}
-		again.newest = compile(again, b.newest.record)
-		if !t.failsSomewhere(again.newest, map[*cluster]struct{}{}) {
-			t.acceptBundle(b)
-		}
+		t.rescoped(b, ns.mappingsOf(b.newest.bundle.Labels))
 	}
 }
 
@@ -86,8 +76,12 @@ func (t *trial) policy(p Proposal) {
 	}
 	set := derive.NewPolicySet(policies)
 	for b := range t.peek(p.Name.Namespace).bundles {
-		if b.pending() && b.newest.broken == "" && b.newest.unpinned == 0 && set.Gate(&b.newest.bundle.Spec) == "" {
+		switch {
+		case !b.pending() || b.newest.broken != "" || set.Gate(&b.newest.bundle.Spec) != "":
+		case b.newest.unpinned == 0:
 			t.acceptBundle(b)
+		default:
+			t.stillFails(b.newest)
 		}
 	}
 }

@@ -70,11 +70,10 @@ func (c claim) key() record.Name {
 	return record.Name{Namespace: c.cluster.face.Namespace, Name: c.bundle.name.Name}
 }
 
-// holds tells whether a BundleDeployment is the one of a claim.
+// holds tells whether a BundleDeployment is the one of a claim. Names do not: one
+// revision may replace an object by another of its name.
 func (c claim) holds(have *view.BundleDeployment) bool {
-	b, cl := have.Bundle.Bundle, have.Cluster.Cluster
-	return b.Name == c.bundle.name.Name && b.Namespace == c.bundle.name.Namespace &&
-		cl.Name == c.cluster.name.Name && cl.Namespace == c.cluster.name.Namespace
+	return have.Bundle.Bundle.UID == c.bundle.newest.bundle.UID && have.Cluster.Cluster.UID == c.cluster.object.UID
 }
 
 func (s *state) deployment(key record.Name) *view.BundleDeployment {
@@ -119,11 +118,13 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 		w.contested[key] = claims
 		b, cl := have.Bundle.Bundle, have.Cluster.Cluster
 		holder := claim{w.state.bundles[record.Name{Namespace: b.Namespace, Name: b.Name}], w.state.clusters[record.Name{Namespace: cl.Namespace, Name: cl.Name}]}
-		if holder.bundle != nil && holder.cluster != nil {
+		if holder.bundle != nil && holder.cluster != nil && holder.holds(have) {
 			claims[holder] = struct{}{}
 		}
 	}
 	setMember(claims, c, want != nil)
+	w.touch(c.bundle)
+	delete(c.bundle.lost, key)
 	var winner claim
 	for other := range claims {
 		if winner.bundle == nil || other.older(winner) {
@@ -133,7 +134,8 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	for other := range claims {
 		w.touch(other.bundle)
 		delete(other.bundle.lost, key)
-		if other != winner {
+		// Of two Clusters that share a namespace, a Bundle loses nothing to itself.
+		if other.bundle != winner.bundle {
 			other.bundle.lost[key] = "Bundle " + winner.bundle.name.String()
 		}
 	}

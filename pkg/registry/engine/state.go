@@ -90,7 +90,7 @@ type cluster struct {
 	face      *view.ClusterFace
 	// pairs are the bundles of which some version targets the cluster.
 	pairs map[*bundle]struct{}
-	// perCluster are those of them whose content depends on the cluster.
+	// perCluster are those of them whose content depends on the cluster, or fails.
 	perCluster map[*bundle]struct{}
 	pins       map[pinKey]*derive.Content
 }

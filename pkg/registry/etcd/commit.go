@@ -32,13 +32,17 @@ type Txn struct {
 	// UnchangedSince guards whole ranges: no record below one of these prefixes
 	// may have been written after the revision. A deletion is not seen.
 	UnchangedSince []RangeGuard
-	Put            map[record.Key][]byte
-	Delete         []record.Key
+	// NotAfter are records that must not have been written after the revision
+	// given. A deletion is not seen.
+	NotAfter map[record.Key]int64
+	Put      map[record.Key][]byte
+	Delete   []record.Key
 	// Content is written if it is not there yet.
 	Content []Content
 }
 
-// RangeGuard guards the object records of one resource in one namespace.
+// RangeGuard guards the object records of one resource in one namespace, or with
+// namespace "" in all.
 type RangeGuard struct {
 	Resource, Namespace string
 	Revision            int64
@@ -67,8 +71,14 @@ func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err
 	for key, revision := range txn.Unchanged {
 		guards = append(guards, clientv3.Compare(clientv3.ModRevision(l.path(key)), "=", revision))
 	}
+	for key, revision := range txn.NotAfter {
+		guards = append(guards, clientv3.Compare(clientv3.ModRevision(l.path(key)), "<", revision+1))
+	}
 	for _, guard := range txn.UnchangedSince {
-		prefix := l.logPrefix() + string(record.TypeObject) + "/" + guard.Resource + "/" + guard.Namespace + "/"
+		prefix := l.logPrefix() + string(record.TypeObject) + "/" + guard.Resource + "/"
+		if guard.Namespace != "" {
+			prefix += guard.Namespace + "/"
+		}
 		guards = append(guards, clientv3.Compare(clientv3.ModRevision(prefix), "<", guard.Revision+1).WithPrefix())
 	}
 	for key, value := range txn.Put {

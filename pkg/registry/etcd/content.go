@@ -5,9 +5,11 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -47,10 +49,14 @@ type StoredContent struct {
 
 // ListContents reads up to limit content records (0: all) from the ID on, at a
 // revision (0: the present). It returns the revision of the answer, and how
-// many records follow.
+// many records follow. It fails with ErrCompacted if the revision is no longer
+// held.
 func (l *Log) ListContents(ctx context.Context, from string, limit, revision int64) (contents []StoredContent, at, remaining int64, err error) {
 	end := clientv3.GetPrefixRangeEnd(l.contentPath(""))
 	response, err := l.client.Get(ctx, l.contentPath(from), clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
+	if errors.Is(err, rpctypes.ErrCompacted) {
+		return nil, 0, 0, ErrCompacted
+	}
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("list contents: %w", err)
 	}

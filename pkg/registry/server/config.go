@@ -41,7 +41,7 @@ func NewConfig() *genericapiserver.Config {
 	config.ShutdownWatchTerminationGracePeriod = watchDrain
 	config.BuildHandlerChainFunc = func(apiHandler http.Handler, c *genericapiserver.Config) http.Handler {
 		// Innermost, so that who may not write is told that first.
-		return genericapiserver.DefaultBuildHandlerChain(withComputed(withPatchTypes(apiHandler, Codecs), Codecs), c)
+		return genericapiserver.DefaultBuildHandlerChain(withComputed(withPatchTypes(withPatchErrors(apiHandler), Codecs), Codecs), c)
 	}
 	return config
 }

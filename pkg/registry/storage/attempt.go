@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage"
 )
 
 // An update conflicts if and only if the record that it would overwrite changed
@@ -22,19 +23,38 @@ import (
 type attemptKey struct{}
 
 // attempt is what an update under way is about to overwrite.
-type attempt struct{ recordRevision int64 }
+type attempt struct {
+	// record is the revision of the record, view that of the present state. A
+	// resourceVersion between the two names a state that the record has not
+	// changed since; one above both was never given out by this server.
+	record, view int64
+}
 
-func noteAttempt(ctx context.Context, recordRevision int64) {
+func (a attempt) covers(resourceVersion string) bool {
+	named, err := strconv.ParseInt(resourceVersion, 10, 64)
+	return err == nil && a.record <= named && named <= a.view
+}
+
+func noteAttempt(ctx context.Context, now attempt) {
 	if a, ok := ctx.Value(attemptKey{}).(*attempt); ok {
-		a.recordRevision = recordRevision
+		*a = now
 	}
+}
+
+// rebase drops a precondition on the resource version if the record that would
+// be overwritten has not changed since.
+func (a attempt) rebase(p *storage.Preconditions) *storage.Preconditions {
+	if p == nil || p.ResourceVersion == nil || !a.covers(*p.ResourceVersion) {
+		return p
+	}
+	return &storage.Preconditions{UID: p.UID}
 }
 
 // ConflictOnRecord wraps an update that goes to a Store, with the context that
 // it must be called with.
 func ConflictOnRecord(ctx context.Context, info rest.UpdatedObjectInfo) (context.Context, rest.UpdatedObjectInfo) {
 	// A dry run never comes to the store: there the registry's rule stands.
-	a := &attempt{recordRevision: math.MaxInt64}
+	a := &attempt{record: math.MaxInt64}
 	return context.WithValue(ctx, attemptKey{}, a), rest.WrapUpdatedObjectInfo(info, func(_ context.Context, updated, existing runtime.Object) (runtime.Object, error) {
 		to, err := meta.Accessor(updated)
 		if err != nil {
@@ -44,8 +64,7 @@ func ConflictOnRecord(ctx context.Context, info rest.UpdatedObjectInfo) (context
 		if err != nil {
 			return nil, err
 		}
-		named, err := strconv.ParseInt(to.GetResourceVersion(), 10, 64)
-		if err == nil && named >= a.recordRevision && from.GetResourceVersion() != "" {
+		if a.covers(to.GetResourceVersion()) && from.GetResourceVersion() != "" {
 			to.SetResourceVersion(from.GetResourceVersion())
 		}
 		return updated, nil

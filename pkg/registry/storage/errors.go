@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/storage"
 
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -38,6 +39,9 @@ func (s *Store) apiError(err error) error {
 		return apierrors.NewTimeoutError(fmt.Sprintf("%s: the store did not answer in time: %v", s.resource, err), retryAfterSeconds)
 	case errors.Is(err, context.Canceled):
 		return err
+	}
+	if storage.IsInvalidError(err) {
+		return apierrors.NewBadRequest(err.Error())
 	}
 	var status apierrors.APIStatus
 	var stored *storage.StorageError
@@ -70,6 +74,19 @@ func (s *Store) expiredContinue(startKey string) error {
 		err.ErrStatus.Continue = token
 	}
 	return err
+}
+
+// ContentsPrefix begins the keys in continue tokens of Contents.
+const ContentsPrefix = "/contents/"
+
+// ContentsError is the API error of a read of content records. from is where a
+// list would have gone on, "" if it is at its start.
+func ContentsError(err error, from string) error {
+	s := &Store{resource: v1alpha1.Resource("contents")}
+	if errors.Is(err, etcd.ErrCompacted) && from != "" {
+		return s.expiredContinue(ContentsPrefix + from)
+	}
+	return s.apiError(err)
 }
 
 // tooLargeToStore says what to do about an object that does not fit.

@@ -5,12 +5,12 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"reflect"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/fields"
@@ -39,7 +39,7 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 	}
 	v, err := s.viewAt(ctx, resourceVersion, exact)
 	if err != nil {
-		if startKey != "" && errors.Is(s.heldError(exact), view.ErrCompacted) {
+		if startKey != "" && apierrors.IsResourceExpired(err) {
 			return s.expiredContinue(startKey)
 		}
 		return err
@@ -57,16 +57,6 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 		return err
 	}
 	return s.UpdateList(list, uint64(v.Revision), token, remaining)
-}
-
-// heldError tells whether a revision is still held.
-func (s *Store) heldError(revision int64) error {
-	v, err := s.engine.Current()
-	if err != nil {
-		return err
-	}
-	_, err = v.At(revision)
-	return err
 }
 
 // page is the part of a list that is sent at once.

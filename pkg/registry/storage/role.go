@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -27,9 +28,9 @@ type role interface {
 	// revision is that of the record that a write would overwrite; 0 if there is
 	// none.
 	revision(item view.Item) int64
-	// write is the transaction that makes an object what next is; nil if that
-	// changes nothing. Item is nil for a new object.
-	write(item view.Item, name record.Name, next record.APIObject) (*write, error)
+	// write is the transaction that makes an object of a view what next is; nil if
+	// that changes nothing. Item is nil for a new object.
+	write(v *view.View, item view.Item, name record.Name, next record.APIObject) (*write, error)
 }
 
 // write is a transaction, and the object record that it writes, for whoever
@@ -49,7 +50,7 @@ func (r objectRole) revision(item view.Item) int64 {
 	return 0
 }
 
-func (r objectRole) write(item view.Item, name record.Name, next record.APIObject) (*write, error) {
+func (r objectRole) write(_ *view.View, item view.Item, name record.Name, next record.APIObject) (*write, error) {
 	object := next.DeepCopyObject().(record.APIObject)
 	object.SetResourceVersion("")
 	object.SetManagedFields(entries(object.GetManagedFields(), ""))
@@ -105,7 +106,8 @@ func (r objectRole) writeBundle(out *write, old *record.Object, b *v1alpha1.Bund
 			out.Content = []etcd.Content{{ID: out.object.Content, Data: manifest.Compress(manifest.Encode(nil))}}
 		}
 	}
-	if old != nil && old.Object.GetGeneration() == b.Generation && old.Object.GetUID() == b.UID {
+	// Not by the generation: a deletion that waits for finalizers raises that too.
+	if old != nil && out.object.Content == old.Content && sameVersion(old.Object.(*v1alpha1.Bundle), b) {
 		out.object.Seed, out.object.Time = old.Seed, old.Time
 		return nil
 	}
@@ -115,6 +117,10 @@ func (r objectRole) writeBundle(out *write, old *record.Object, b *v1alpha1.Bund
 	}
 	out.object.Time = time.Now().UTC().Truncate(time.Second)
 	return nil
+}
+
+func sameVersion(a, b *v1alpha1.Bundle) bool {
+	return a.UID == b.UID && equality.Semantic.DeepEqual(a.Spec, b.Spec)
 }
 
 // keepNamespace pins a Cluster's derived namespace before a label takes it away:
@@ -145,7 +151,7 @@ func (r reportRole) revision(item view.Item) int64 {
 	return 0
 }
 
-func (r reportRole) write(item view.Item, name record.Name, next record.APIObject) (*write, error) {
+func (r reportRole) write(v *view.View, item view.Item, name record.Name, next record.APIObject) (*write, error) {
 	report := &record.Report{
 		ManagedFields: entries(next.GetManagedFields(), "status"),
 		UID:           identity(item),
@@ -168,14 +174,37 @@ func (r reportRole) write(item view.Item, name record.Name, next record.APIObjec
 		return nil, err
 	}
 	key := record.ReportKey(r.resource, name)
-	return &write{Txn: etcd.Txn{
-		Unchanged: map[record.Key]int64{key: r.stored(item)},
-		Put:       map[record.Key][]byte{key: data},
-	}}, nil
+	out := &write{Txn: etcd.Txn{
+		Unchanged: r.grounds(v, item),
+		// Not by the revision that it is at: a dead report may be in its place.
+		NotAfter: map[record.Key]int64{key: v.Revision},
+		Put:      map[record.Key][]byte{key: data},
+	}}
+	if r.resource == record.BundleDeployments {
+		out.NotAfter[record.GuardKey()] = v.Revision
+	}
+	return out, nil
 }
 
-// stored is the revision that the record must still be at.
-func (r reportRole) stored(item view.Item) int64 { return r.revision(item) }
+// grounds are the records that make an object be there. A report must not
+// outlive it: what is committed after the end would be taken for a report on the
+// next object of that name.
+func (r reportRole) grounds(v *view.View, item view.Item) map[record.Key]int64 {
+	out := map[record.Key]int64{}
+	add := func(resource string, name record.Name) {
+		if object, ok := v.Get(resource, name).(*view.Object); ok {
+			out[record.ObjectKey(resource, name)] = object.RecordRevision
+		}
+	}
+	if pair, ok := item.(*view.BundleDeployment); ok {
+		b, c := pair.Bundle.Bundle, pair.Cluster.Cluster
+		add(record.Bundles, record.Name{Namespace: b.Namespace, Name: b.Name})
+		add(record.Clusters, record.Name{Namespace: c.Namespace, Name: c.Name})
+	} else {
+		add(r.resource, item.Name())
+	}
+	return out
+}
 
 // reported is the record that stands for what an item shows now. Without a
 // report that is an empty one: writing zeros where nothing is changes nothing.

@@ -169,7 +169,7 @@ func (s *Store) viewAt(ctx context.Context, resourceVersion string, exact int64)
 	minimum, err := s.ParseResourceVersion(resourceVersion)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, s.apiError(err)
 	case resourceVersion == "":
 		return s.barrier(ctx)
 	case minimum == 0:

@@ -174,13 +174,10 @@ const (
 
 // follow sends what happens after the cursor.
 func (w *watcher) follow(ctx context.Context) error {
-	var bookmarks <-chan time.Time
 	if w.predicate.AllowWatchBookmarks {
 		timer := time.NewTimer(nextBookmark(ctx))
 		defer timer.Stop()
-		bookmarks = timer.C
-		defer func() { bookmarks = nil }()
-		return w.pull(ctx, bookmarks, timer)
+		return w.pull(ctx, timer.C, timer)
 	}
 	return w.pull(ctx, nil, nil)
 }
@@ -188,6 +185,7 @@ func (w *watcher) follow(ctx context.Context) error {
 func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *time.Timer) error {
 	s := w.store
 	scope := engine.Scope{Resource: s.resource.Resource, Namespace: w.scope.name.Namespace}
+	due := false
 	for {
 		woken := s.engine.Wait(scope)
 		v, err := s.engine.Current()
@@ -206,15 +204,21 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 			}
 			w.cursor = v.Revision
 		}
+		if due {
+			// Only now: nothing has woken a watcher to whose scope nothing happens,
+			// and its bookmark is what keeps it from being left behind.
+			if err := w.bookmark(ctx, w.cursor, false); err != nil {
+				return err
+			}
+			due = false
+			timer.Reset(nextBookmark(ctx))
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-woken:
 		case <-bookmarks:
-			if err := w.bookmark(ctx, w.cursor, false); err != nil {
-				return err
-			}
-			timer.Reset(nextBookmark(ctx))
+			due = true
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -44,7 +43,7 @@ func (s *Store) Create(ctx context.Context, key string, obj, out runtime.Object,
 		if v.Get(s.resource.Resource, at.name) != nil {
 			return storage.NewKeyExistsError(key, 0)
 		}
-		w, err := s.role.write(nil, at.name, next)
+		w, err := s.role.write(v, nil, at.name, next)
 		if err != nil {
 			return s.apiError(err)
 		}
@@ -81,16 +80,16 @@ func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 		if err != nil {
 			return err
 		}
-		overwrites := s.overwrites(item)
-		noteAttempt(ctx, overwrites)
-		if err := rebase(preconditions, overwrites).Check(key, existing); err != nil {
+		now := attempt{record: s.overwrites(item), view: v.Revision}
+		noteAttempt(ctx, now)
+		if err := now.rebase(preconditions).Check(key, existing); err != nil {
 			return err
 		}
 		updated, _, err := tryUpdate(existing, storage.ResponseMeta{ResourceVersion: uint64(revisionOf(item))})
 		if err != nil {
 			return err
 		}
-		w, err := s.role.write(item, at.name, updated.(record.APIObject))
+		w, err := s.role.write(v, item, at.name, updated.(record.APIObject))
 		if err != nil {
 			return s.apiError(err)
 		}
@@ -130,16 +129,17 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 		if err != nil {
 			return err
 		}
-		if preconditions != nil {
-			if err := rebase(preconditions, max(item.RecordRevision, item.ReportRevision)).Check(key, existing); err != nil {
-				return err
-			}
+		// Both records go.
+		now := attempt{record: max(item.RecordRevision, item.ReportRevision), view: v.Revision}
+		if err := now.rebase(preconditions).Check(key, existing); err != nil {
+			return err
 		}
 		if err := validate(ctx, existing); err != nil {
 			return err
 		}
 		w := &write{Txn: etcd.Txn{
 			Unchanged: map[record.Key]int64{record.ObjectKey(s.resource.Resource, at.name): item.RecordRevision},
+			NotAfter:  map[record.Key]int64{record.ReportKey(s.resource.Resource, at.name): v.Revision},
 			Put:       map[record.Key][]byte{},
 			Delete:    []record.Key{record.ObjectKey(s.resource.Resource, at.name), record.ReportKey(s.resource.Resource, at.name)},
 		}}
@@ -250,16 +250,4 @@ func revisionOf(item view.Item) int64 {
 
 func (s *Store) contended(name record.Name) error {
 	return apierrors.NewConflict(s.resource, name.Name, fmt.Errorf("it was being changed by others all the time; try again"))
-}
-
-// rebase drops a precondition on the resource version if the record that would
-// be overwritten has not changed since.
-func rebase(p *storage.Preconditions, recordRevision int64) *storage.Preconditions {
-	if p == nil || p.ResourceVersion == nil {
-		return p
-	}
-	if named, err := strconv.ParseInt(*p.ResourceVersion, 10, 64); err == nil && named >= recordRevision {
-		return &storage.Preconditions{UID: p.UID}
-	}
-	return p
 }

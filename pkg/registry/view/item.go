@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -187,7 +188,33 @@ func (b *BundleDeployment) Render() record.APIObject {
 	return derive.BundleDeployment(in)
 }
 
-// Same tells whether two pairs show the same, their revisions apart.
+// Same tells whether two pairs of one name show the same, their revisions apart.
 func (b *BundleDeployment) Same(o *BundleDeployment) bool {
-	return b.Bundle == o.Bundle && b.Cluster == o.Cluster && b.Report == o.Report && b.Content.Equal(o.Content)
+	return b.Report == o.Report && b.paused() == o.paused() && b.Content.Equal(o.Content) &&
+		b.Cluster.same(o.Cluster) && b.Bundle.same(o.Bundle)
+}
+
+// paused: whichever of the two says so, it shows as one (S 5.2).
+func (b *BundleDeployment) paused() bool {
+	return b.Bundle.Bundle.Spec.Paused || b.Cluster.Cluster.Spec.Paused
+}
+
+// same compares faces, but for what paused says.
+func (f *BundleFace) same(o *BundleFace) bool {
+	if f == o {
+		return true
+	}
+	a, b := *f.Bundle, *o.Bundle
+	a.Spec.Paused, b.Spec.Paused = false, false
+	return f.ManifestID == o.ManifestID && equality.Semantic.DeepEqual(&a, &b)
+}
+
+// same compares faces, but for what paused says.
+func (f *ClusterFace) same(o *ClusterFace) bool {
+	if f == o {
+		return true
+	}
+	a, b := *f.Cluster, *o.Cluster
+	a.Spec.Paused, b.Spec.Paused = false, false
+	return f.Namespace == o.Namespace && equality.Semantic.DeepEqual(&a, &b)
 }

@@ -1,0 +1,221 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+const (
+	// histories are independent of each other, and run side by side.
+	histories = 8
+	// editsOfEach is how many revisions one history has.
+	editsOfEach = 6500
+	// restartsEach is after how many revisions, on average, a state is made anew.
+	restartsEach = 25
+)
+
+// history is a journal under random writes, checked after each.
+type history struct {
+	*edits
+	*checker
+}
+
+func newHistory(t *testing.T, r *rand.Rand) *history {
+	return &history{&edits{&universe{Rand: r}, t, newJournal()}, newChecker(t)}
+}
+
+// commit writes a transaction; false if a guard does not hold.
+func (h *history) commit(txn *etcd.Txn) bool {
+	if h.j.holds(txn) {
+		h.note(h.j, txn)
+	}
+	return h.j.commit(h.Rand, txn)
+}
+
+// check compares everything after a revision, and returns what the records mean.
+func (h *history) check() *answer {
+	want := h.answer(h.j.records)
+	h.state(h.j.state, h.j.view, h.j.records, want)
+	h.changes(h.j)
+	if h.oneIn(restartsEach) {
+		h.restart(want)
+	}
+	return want
+}
+
+// restart makes a state of the present records, and checks that nothing but
+// resourceVersions tells it from the one that lived through it all. Half of the
+// time the history goes on with it.
+func (h *history) restart(want *answer) {
+	s, v := h.j.loaded(h.Rand)
+	h.state(s, v, h.j.records, want)
+	folded := map[string]map[record.Name]view.Item{}
+	for _, resource := range allResources {
+		folded[resource] = map[record.Name]view.Item{}
+		h.must(v.Len(resource) == h.j.view.Len(resource), "after a restart there are %d %s instead of %d", v.Len(resource), resource, h.j.view.Len(resource))
+		for item := range v.All(resource, record.Name{}) {
+			folded[resource][item.Name()] = item
+			before := h.j.view.Get(resource, item.Name())
+			h.must(before != nil && h.text(before) == h.text(item), "a restart changed %s %s to\n%s", resource, item.Name(), h.text(item))
+			h.must(item.Revision() >= before.Revision(), "a restart took %s %s back to %d", resource, item.Name(), item.Revision())
+		}
+	}
+	for name, b := range s.bundles {
+		was, is := h.j.state.inForce(h.j.state.bundles[name]), s.inForce(b)
+		h.must((was == nil) == (is == nil), "after a restart another version of %s is in force", name)
+		h.must(was == nil || was.bundle.Generation == is.bundle.Generation, "after a restart another version of %s is in force", name)
+	}
+	if h.oneIn(2) {
+		h.j.adopt(s)
+		h.j.view, h.folded = v, folded
+	}
+}
+
+// end deletes everything, and checks that nothing is left.
+func (h *history) end() {
+	for len(h.j.records) > 0 {
+		txn := &etcd.Txn{}
+		for key := range h.j.records {
+			if len(txn.Delete) == 0 || !h.oneIn(3) {
+				txn.Delete = append(txn.Delete, key)
+			}
+		}
+		h.must(h.commit(txn), "a transaction without guards was refused")
+		h.check()
+	}
+	s := h.j.state
+	h.must(s.index.clusters.Empty() && s.index.entries.Empty() && s.index.groupEntries.Empty() && s.index.groups.Empty(), "an index is not empty at the end")
+	h.must(len(s.clusters)+len(s.groups)+len(s.bundles)+len(s.reports)+len(s.bundlePins)+len(s.clusterPins)+len(s.contested) == 0, "the state is not empty at the end")
+	for name, ns := range s.byNamespace {
+		h.must(len(ns.bundles)+len(ns.clusters)+len(ns.mappings) == 0, "the namespace %s is not empty at the end", name)
+	}
+}
+
+func inHistories(t *testing.T, run func(t *testing.T, h *history)) {
+	r := newRand(t)
+	for i := range histories {
+		seed := r.Uint64()
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			run(t, newHistory(t, rand.New(rand.NewPCG(seed, uint64(i)))))
+		})
+	}
+}
+
+// TestStateIsAFunctionOfTheRecords writes records without a plan: several at
+// once, in any order, objects that are replaced by others of their name, and
+// pins of anything.
+func TestStateIsAFunctionOfTheRecords(t *testing.T) {
+	t.Parallel()
+	inHistories(t, func(t *testing.T, h *history) {
+		seen := map[string]int{}
+		for range editsOfEach {
+			if !h.commit(h.raw()) {
+				require.Fail(t, "a transaction without guards was refused")
+			}
+			h.count(seen, h.check())
+		}
+		h.end()
+		for _, what := range []string{"deployments", "failures", "pending", "contested"} {
+			require.Greater(t, seen[what], editsOfEach/20, "the test no longer sees %s: %v", what, seen)
+		}
+	})
+}
+
+// count notes that a history meets what it is for.
+func (h *history) count(seen map[string]int, a *answer) {
+	seen["deployments"] += len(a.deployments)
+	seen["contested"] += len(h.j.state.contested)
+	for _, b := range a.bundles {
+		if b.failure != "" {
+			seen["failures"]++
+		}
+		if b.pending && !b.works && b.lastGood != nil {
+			seen["pending"]++
+		}
+		for _, p := range b.pairs {
+			if p.failure != "" && p.content != nil {
+				seen["pinned"]++
+			}
+		}
+	}
+}
+
+// TestPlansKeepWhatWorked writes as the store does, with the engine's plan, and
+// checks the page in pkg/registry on failure and pins at every step. Now and
+// then two writes are planned on the same state, and committed one after the
+// other.
+func TestPlansKeepWhatWorked(t *testing.T) {
+	t.Parallel()
+	inHistories(t, func(t *testing.T, h *history) {
+		seen := map[string]int{}
+		before := h.check()
+		for range editsOfEach {
+			if h.oneIn(3) {
+				txn := &etcd.Txn{Put: map[record.Key][]byte{}}
+				h.fact(txn)
+				h.withoutNothing(txn)
+				h.commit(txn)
+				before = h.check()
+				h.count(seen, before)
+				continue
+			}
+			p := h.proposal()
+			txn := h.planned(p)
+			if txn != nil && h.oneIn(4) {
+				first := h.proposal()
+				if other := h.planned(first); other != nil {
+					before = h.step(first, other, before)
+					seen["raced"]++
+				}
+			}
+			if txn == nil {
+				continue
+			}
+			if !h.j.holds(txn) {
+				seen["refused"]++
+				continue
+			}
+			before = h.step(p, txn, before)
+			h.count(seen, before)
+		}
+		h.end()
+		for _, what := range []string{"deployments", "failures", "pending", "pinned", "raced", "refused"} {
+			require.Greater(t, seen[what], editsOfEach/100, "the test no longer sees %s: %v", what, seen)
+		}
+	})
+}
+
+// planned is the transaction of a proposal; nil if it would change nothing.
+func (h *history) planned(p Proposal) *etcd.Txn {
+	have, ok := h.j.records[record.ObjectKey(p.Resource, p.Name)]
+	if p.Object == nil && !ok {
+		return nil
+	}
+	if p.Object != nil {
+		data, err := p.Object.Encode()
+		require.NoError(h.edits.t, err)
+		if ok && have.value == string(data) {
+			return nil
+		}
+	}
+	return h.j.write(h.edits.t, p)
+}
+
+// step commits a planned write, and checks what it had to keep.
+func (h *history) step(p Proposal, txn *etcd.Txn, before *answer) *answer {
+	h.must(h.commit(txn), "the guards of a fresh plan do not hold")
+	after := h.check()
+	h.kept(p, before, after)
+	return after
+}

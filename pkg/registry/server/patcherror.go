@@ -1,0 +1,132 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/endpoints/responsewriter"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/kinds"
+)
+
+// withPatchErrors shortens what the API machinery answers to a patch that makes
+// an object which cannot be read: it repeats the whole object, which for a Bundle
+// may be megabytes on a terminal, and leaves out which object it is. The likely
+// case is a typing error in a file for "kubectl apply".
+func withPatchErrors(next http.Handler) http.Handler {
+	gv := v1alpha1.SchemeGroupVersion
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		info, ok := request.RequestInfoFrom(req.Context())
+		if !ok || !info.IsResourceRequest || info.Verb != "patch" || info.APIGroup != gv.Group {
+			next.ServeHTTP(w, req)
+			return
+		}
+		held := &invalidHolder{ResponseWriter: w}
+		next.ServeHTTP(responsewriter.WrapForHTTP1Or2(held), req)
+		held.release(func(status *metav1.Status) bool { return namePatchedObject(status, info) })
+	})
+}
+
+// namePatchedObject puts the object's name in the place of its content. It
+// answers false if the status says something else.
+func namePatchedObject(status *metav1.Status, info *request.RequestInfo) bool {
+	if status.Reason != metav1.StatusReasonInvalid || status.Details == nil || len(status.Details.Causes) != 1 {
+		return false
+	}
+	cause := &status.Details.Causes[0]
+	content, isValue := strings.CutPrefix(cause.Message, "Invalid value: ")
+	if cause.Field != "patch" || !isValue {
+		return false
+	}
+	quoted, err := strconv.QuotedPrefix(content)
+	if err != nil {
+		return false
+	}
+	cause.Message = strings.TrimPrefix(content[len(quoted):], ": ")
+	status.Details.Group, status.Details.Name = info.APIGroup, info.Name
+	if kind := kinds.ByResource(info.Resource); kind != nil {
+		status.Details.Kind = kind.Kind
+	}
+	status.Message = status.Details.Kind + "." + info.APIGroup + " " + strconv.Quote(info.Name) + " is invalid: patch: " + cause.Message
+	return true
+}
+
+// invalidHolder passes everything on but an answer 422, which it holds.
+type invalidHolder struct {
+	http.ResponseWriter
+	holds bool
+	body  bytes.Buffer
+}
+
+var _ responsewriter.UserProvidedDecorator = (*invalidHolder)(nil)
+
+// Unwrap implements responsewriter.UserProvidedDecorator.
+func (h *invalidHolder) Unwrap() http.ResponseWriter { return h.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (h *invalidHolder) WriteHeader(code int) {
+	if code == http.StatusUnprocessableEntity {
+		h.holds = true
+		return
+	}
+	h.ResponseWriter.WriteHeader(code)
+}
+
+// Write implements http.ResponseWriter.
+func (h *invalidHolder) Write(data []byte) (int, error) {
+	if h.holds {
+		return h.body.Write(data)
+	}
+	return h.ResponseWriter.Write(data)
+}
+
+// release sends a held answer, with what edit makes of its status. An answer that
+// it cannot read goes out as it is.
+func (h *invalidHolder) release(edit func(*metav1.Status) bool) {
+	if !h.holds {
+		return
+	}
+	body, header := h.body.Bytes(), h.Header()
+	if status, err := readStatus(body, header); err == nil && edit(status) {
+		if edited, err := json.Marshal(status); err == nil {
+			body = edited
+			header.Del("Content-Encoding")
+			header.Del("Content-Length")
+		}
+	}
+	h.ResponseWriter.WriteHeader(http.StatusUnprocessableEntity)
+	// The client is gone if this fails; nobody is left to tell.
+	_, _ = h.ResponseWriter.Write(body)
+}
+
+var errNotJSON = errors.New("not JSON")
+
+// readStatus reads an answer of the API machinery, which compresses long ones.
+func readStatus(body []byte, header http.Header) (*metav1.Status, error) {
+	if mediaType, _, _ := strings.Cut(header.Get("Content-Type"), ";"); mediaType != "application/json" {
+		return nil, errNotJSON
+	}
+	if header.Get("Content-Encoding") == "gzip" {
+		reader, err := gzip.NewReader(bytes.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		if body, err = io.ReadAll(reader); err != nil {
+			return nil, err
+		}
+	}
+	status := new(metav1.Status)
+	return status, json.Unmarshal(body, status)
+}

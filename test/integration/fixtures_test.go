@@ -1,0 +1,108 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+)
+
+// cluster is a Cluster with labels given as key, value, key, value, ...
+func cluster(namespace, name string, labels ...string) *v1alpha1.Cluster {
+	return &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: pairs(labels)}}
+}
+
+func pairs(list []string) map[string]string {
+	out := map[string]string{}
+	for i := 0; i+1 < len(list); i += 2 {
+		out[list[i]] = list[i+1]
+	}
+	return out
+}
+
+// bundle is a Bundle for the Clusters with the labels; without labels, for all.
+func bundle(namespace, name string, labels ...string) *v1alpha1.Bundle {
+	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.yaml", Content: "kind: ConfigMap\nname: " + name}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: pairs(labels)}}}
+	return b
+}
+
+// templated is bundle with one Helm value that is a template.
+func templated(namespace, name, template string, labels ...string) *v1alpha1.Bundle {
+	b := bundle(namespace, name, labels...)
+	b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"value": template}}}
+	return b
+}
+
+// home is the namespace of a Cluster's BundleDeployments.
+func home(namespace, cluster string) string { return derive.ClusterNamespace(namespace, cluster) }
+
+func createCluster(t *testing.T, c versioned.Interface, object *v1alpha1.Cluster) *v1alpha1.Cluster {
+	t.Helper()
+	out, err := c.FleetV1alpha1().Clusters(object.Namespace).Create(t.Context(), object, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+func createBundle(t *testing.T, c versioned.Interface, object *v1alpha1.Bundle) *v1alpha1.Bundle {
+	t.Helper()
+	out, err := c.FleetV1alpha1().Bundles(object.Namespace).Create(t.Context(), object, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+// label sets a label of a Cluster, or removes it with value "null".
+func label(t *testing.T, c versioned.Interface, namespace, name, key, value string) *v1alpha1.Cluster {
+	t.Helper()
+	out, err := tryLabel(t, c, namespace, name, key, value)
+	require.NoError(t, err)
+	return out
+}
+
+func tryLabel(t *testing.T, c versioned.Interface, namespace, name, key, value string) (*v1alpha1.Cluster, error) {
+	t.Helper()
+	if value != "null" {
+		value = strconv.Quote(value)
+	}
+	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, key, value)
+	return c.FleetV1alpha1().Clusters(namespace).Patch(t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+}
+
+// random is a source that a failed test can be run again with.
+func random(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := rand.Uint64()
+	if s := os.Getenv("MUSTER_SEED"); s != "" {
+		var err error
+		seed, err = strconv.ParseUint(s, 10, 64)
+		require.NoError(t, err, "MUSTER_SEED")
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("replay with MUSTER_SEED=%d", seed)
+		}
+	})
+	return rand.New(rand.NewPCG(seed, seed))
+}
+
+func name(prefix string, i int) string { return fmt.Sprintf("%s-%03d", prefix, i) }
+
+func number(t *testing.T, resourceVersion string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(resourceVersion, 10, 64)
+	require.NoError(t, err)
+	return n
+}

@@ -1,0 +1,82 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+)
+
+// withoutWatchList makes a reflector list first and then watch, as clients did
+// before lists came as watches.
+type withoutWatchList struct{ cache.ListerWatcher }
+
+// IsWatchListSemanticsUnSupported is what reflectors ask for.
+func (withoutWatchList) IsWatchListSemanticsUnSupported() bool { return true }
+
+func deploymentsOf(c versioned.Interface) cache.ListerWatcher {
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return c.FleetV1alpha1().BundleDeployments("").List(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return c.FleetV1alpha1().BundleDeployments("").Watch(ctx, options)
+		},
+	}
+}
+
+func TestInformersConvergeToTheList(t *testing.T) {
+	t.Parallel()
+	s, r := own(t), random(t)
+	c := s.clientset(t)
+	for i := range 6 {
+		createBundle(t, c, bundle("ns", name("app", i), "env", []string{"prod", "test"}[i%2]))
+	}
+	for i := range 5 {
+		createCluster(t, c, cluster("ns", name("c", i), "env", "prod"))
+	}
+	informers := map[string]cache.SharedIndexInformer{
+		"a list as a watch":    cache.NewSharedIndexInformer(deploymentsOf(s.clientset(t)), &v1alpha1.BundleDeployment{}, 0, cache.Indexers{}),
+		"a list, then a watch": cache.NewSharedIndexInformer(withoutWatchList{deploymentsOf(s.clientset(t))}, &v1alpha1.BundleDeployment{}, 0, cache.Indexers{}),
+		"started before edits": cache.NewSharedIndexInformer(deploymentsOf(s.clientset(t)), &v1alpha1.BundleDeployment{}, 0, cache.Indexers{}),
+	}
+	for _, informer := range informers {
+		go informer.RunWithContext(t.Context())
+		require.True(t, cache.WaitForCacheSync(soon(t).Done(), informer.HasSynced), "the informer does not sync")
+	}
+	e := &editor{r: r, c: c, ns: "ns"}
+	for i := range 200 {
+		e.edit(t, i)
+	}
+	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	want := map[string]string{}
+	for _, item := range list.Items {
+		want[item.Namespace+"/"+item.Name] = item.ResourceVersion
+	}
+	for title, informer := range informers {
+		have := map[string]string{}
+		err := wait.PollUntilContextCancel(soon(t), time.Millisecond, true, func(context.Context) (bool, error) {
+			clear(have)
+			for _, item := range informer.GetStore().List() {
+				d := item.(*v1alpha1.BundleDeployment)
+				have[d.Namespace+"/"+d.Name] = d.ResourceVersion
+			}
+			return fmt.Sprint(have) == fmt.Sprint(want), nil
+		})
+		require.NoError(t, err, "%s: %v instead of %v", title, have, want)
+	}
+}

@@ -1,0 +1,223 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"net/url"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// history is what a resource went through: its lists after every step.
+type history struct {
+	client dynamic.ResourceInterface // cluster-wide
+	lists  []*unstructured.UnstructuredList
+}
+
+func (h *history) note(t *testing.T) {
+	t.Helper()
+	list, err := h.client.List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	h.lists = append(h.lists, list)
+}
+
+func (h *history) last() *unstructured.UnstructuredList { return h.lists[len(h.lists)-1] }
+
+// histories makes Clusters and BundleDeployments change, on a server that
+// nobody else changes.
+func histories(t *testing.T, s *server) map[string]*history {
+	t.Helper()
+	out := map[string]*history{}
+	for _, plural := range []string{"bundledeployments", "clusters"} {
+		out[plural] = &history{client: s.resource(t, plural, "")}
+	}
+	note := func() {
+		for _, h := range out {
+			h.note(t)
+		}
+	}
+	c := s.clientset(t)
+	createBundle(t, c, bundle("ns", "app", "env", "prod"))
+	createBundle(t, c, bundle("ns", "db", "env", "prod"))
+	for i := range 4 {
+		createCluster(t, c, cluster("ns", name("c", i), "env", "prod"))
+		note()
+	}
+	for i := range 4 {
+		label(t, c, "ns", name("c", i), "env", "test")
+		note()
+		label(t, c, "ns", name("c", i), "env", "prod")
+		note()
+	}
+	// At the end one object changes, not several at once: a watch that begins
+	// there repeats nothing.
+	label(t, c, "ns", "c-000", "colour", "red")
+	note()
+	return out
+}
+
+func requireTooLarge(t *testing.T, err error) {
+	t.Helper()
+	require.True(t, apierrors.IsTimeout(err), "%v", err)
+	require.True(t, apierrors.HasStatusCause(err, metav1.CauseTypeResourceVersionTooLarge), "%v", err)
+	after, ok := apierrors.SuggestsClientDelay(err)
+	require.True(t, ok)
+	require.Equal(t, 1, after)
+}
+
+func TestListsAnswerTheResourceVersionAskedFor(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	for plural, h := range histories(t, s) {
+		old, now := h.lists[5], h.last()
+		future := strconv.FormatInt(number(t, now.GetResourceVersion())+1000, 10)
+		for title, query := range map[string]url.Values{
+			"a future revision":                       {"resourceVersion": {future}},
+			"a future revision with a limit":          {"resourceVersion": {future}, "limit": {"1"}},
+			"a future revision, exactly,":             {"resourceVersion": {future}, "resourceVersionMatch": {"Exact"}},
+			"a list not older than a future revision": {"resourceVersion": {future}, "resourceVersionMatch": {"NotOlderThan"}},
+		} {
+			t.Run(plural+": "+title+" is too large", func(t *testing.T) {
+				t.Parallel()
+				requireTooLarge(t, s.once(t, "/apis/fleet.cattle.io/v1alpha1/"+plural, query))
+			})
+		}
+		require.NotEqual(t, old.Items, now.Items)
+		exact, notOlder := metav1.ResourceVersionMatchExact, metav1.ResourceVersionMatchNotOlderThan
+		for title, c := range map[string]struct {
+			revision string
+			match    metav1.ResourceVersionMatch
+			limit    int64
+			want     *unstructured.UnstructuredList // nil: an error
+			check    func(*testing.T, error)
+		}{
+			"unset is the present":                           {"", "", 0, now, nil},
+			"unset with a limit is the present":              {"", "", 100, now, nil},
+			"0 is any state":                                 {"0", "", 0, now, nil},
+			"0 with a limit is any state":                    {"0", "", 100, now, nil},
+			"not older than 0 is any state":                  {"0", notOlder, 0, now, nil},
+			"a past revision is a lower bound":               {old.GetResourceVersion(), "", 0, now, nil},
+			"a past revision and not older is a lower bound": {old.GetResourceVersion(), notOlder, 0, now, nil},
+			"not older with a limit is a lower bound":        {old.GetResourceVersion(), notOlder, 100, now, nil},
+			"exact is the past":                              {old.GetResourceVersion(), exact, 0, old, nil},
+			"exact with a limit is the past":                 {old.GetResourceVersion(), exact, 100, old, nil},
+			"a past revision with a limit is exact":          {old.GetResourceVersion(), "", 100, old, nil},
+			"the present revision, exactly":                  {now.GetResourceVersion(), exact, 0, now, nil},
+			"text is no revision": {"abc", "", 0, nil, func(t *testing.T, err error) {
+				t.Helper()
+				require.True(t, apierrors.IsBadRequest(err) || apierrors.IsInvalid(err), "%v", err)
+			}},
+			"exactly 0 makes no sense": {"0", exact, 0, nil, func(t *testing.T, err error) {
+				t.Helper()
+				require.True(t, apierrors.IsInvalid(err), "%v", err)
+			}},
+			"a match needs a revision": {"", exact, 0, nil, func(t *testing.T, err error) {
+				t.Helper()
+				require.True(t, apierrors.IsInvalid(err), "%v", err)
+			}},
+		} {
+			t.Run(plural+": "+title, func(t *testing.T) {
+				t.Parallel()
+				got, err := h.client.List(t.Context(), metav1.ListOptions{ResourceVersion: c.revision, ResourceVersionMatch: c.match, Limit: c.limit})
+				if c.want == nil {
+					require.Error(t, err)
+					c.check(t, err)
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, c.want.GetResourceVersion(), got.GetResourceVersion())
+				require.Equal(t, c.want.Items, got.Items)
+			})
+		}
+		t.Run(plural+": every past list can be had again", func(t *testing.T) {
+			t.Parallel()
+			for _, then := range h.lists {
+				got, err := h.client.List(t.Context(), metav1.ListOptions{ResourceVersion: then.GetResourceVersion(), ResourceVersionMatch: exact})
+				require.NoError(t, err)
+				require.Equal(t, then.GetResourceVersion(), got.GetResourceVersion())
+				require.Equal(t, then.Items, got.Items)
+			}
+		})
+	}
+}
+
+func TestGetsAnswerTheResourceVersionAskedFor(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	for plural, h := range histories(t, s) {
+		now := h.last().Items[0]
+		client := s.resource(t, plural, now.GetNamespace())
+		future := strconv.FormatInt(number(t, h.last().GetResourceVersion())+1000, 10)
+		for title, revision := range map[string]string{
+			"unset is the present":     "",
+			"0 is any state":           "0",
+			"the past is a bound":      h.lists[2].GetResourceVersion(),
+			"the present is a bound":   h.last().GetResourceVersion(),
+			"the first one is a bound": "1",
+		} {
+			t.Run(plural+": "+title, func(t *testing.T) {
+				t.Parallel()
+				got, err := client.Get(t.Context(), now.GetName(), metav1.GetOptions{ResourceVersion: revision})
+				require.NoError(t, err)
+				require.Equal(t, now, *got)
+				_, err = client.Get(t.Context(), "absent", metav1.GetOptions{ResourceVersion: revision})
+				require.True(t, apierrors.IsNotFound(err), "%v", err)
+			})
+		}
+		t.Run(plural+": the future is too large, even for what is not there", func(t *testing.T) {
+			t.Parallel()
+			for _, name := range []string{now.GetName(), "absent"} {
+				requireTooLarge(t, s.once(t, "/apis/fleet.cattle.io/v1alpha1/namespaces/"+now.GetNamespace()+"/"+plural+"/"+name, url.Values{"resourceVersion": {future}}))
+			}
+		})
+		t.Run(plural+": text is no revision", func(t *testing.T) {
+			t.Parallel()
+			_, err := client.Get(t.Context(), now.GetName(), metav1.GetOptions{ResourceVersion: "abc"})
+			require.True(t, apierrors.IsBadRequest(err) || apierrors.IsInvalid(err), "%v", err)
+		})
+	}
+}
+
+// short is a history of few revisions, so that the past goes quickly.
+func short(t *testing.T) *server {
+	t.Helper()
+	return start(t, t.TempDir(), &engine.Options{History: view.Limits{Revisions: 8, Changes: 1000}})
+}
+
+func TestWhatIsNoLongerHeldIsExpired(t *testing.T) {
+	t.Parallel()
+	s := short(t)
+	for plural, h := range histories(t, s) {
+		first := h.lists[0].GetResourceVersion()
+		_, err := h.client.List(t.Context(), metav1.ListOptions{ResourceVersion: first, ResourceVersionMatch: metav1.ResourceVersionMatchExact})
+		require.True(t, apierrors.IsResourceExpired(err), "%s: %v", plural, err)
+		_, err = h.client.List(t.Context(), metav1.ListOptions{ResourceVersion: first, Limit: 1})
+		require.True(t, apierrors.IsResourceExpired(err), "%s: %v", plural, err)
+		got, err := h.client.List(t.Context(), metav1.ListOptions{ResourceVersion: first})
+		require.NoError(t, err)
+		require.Equal(t, h.last().Items, got.Items)
+
+		status := watching(t, h.client, metav1.ListOptions{ResourceVersion: first}).status()
+		require.Equal(t, metav1.StatusReasonExpired, status.Reason)
+		require.EqualValues(t, 410, status.Code)
+	}
+}
+
+func TestAWatchFromTheFutureIsTooLarge(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	for _, options := range []metav1.ListOptions{{ResourceVersion: "999999999"}, initial("999999999")} {
+		status := watching(t, s.resource(t, "bundledeployments", ""), options).status()
+		requireTooLarge(t, apierrors.FromObject(status))
+	}
+}

@@ -1,0 +1,232 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+func TestWatchesBeginWhereTheyAreAskedTo(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	no := false
+	type begun struct {
+		title string
+		after string
+		*stream
+	}
+	var live []begun
+	for plural, h := range histories(t, s) {
+		now := h.last()
+		for title, options := range map[string]metav1.ListOptions{
+			"from nowhere":          {},
+			"from any state":        {ResourceVersion: "0"},
+			"with the initial ones": initial(""),
+			"with any initial ones": initial("0"),
+			"not older than now":    initial(now.GetResourceVersion()),
+			"not older than before": initial(h.lists[0].GetResourceVersion()),
+		} {
+			w := watching(t, h.client, options)
+			for i := range now.Items {
+				e, o := w.next()
+				require.Equal(t, watch.Added, e.Type)
+				require.Equal(t, now.Items[i], *o, "%s %s", plural, title)
+			}
+			live = append(live, begun{plural + " " + title, now.GetResourceVersion(), w})
+		}
+		// Of these nothing of what is there comes first.
+		for title, options := range map[string]metav1.ListOptions{
+			"from now":                              {ResourceVersion: now.GetResourceVersion()},
+			"without initial ones, from nowhere":    {SendInitialEvents: &no, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan},
+			"without initial ones, from any state":  {SendInitialEvents: &no, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan, ResourceVersion: "0"},
+			"without initial ones, from a revision": {SendInitialEvents: &no, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan, ResourceVersion: now.GetResourceVersion()},
+		} {
+			live = append(live, begun{plural + " " + title, now.GetResourceVersion(), watching(t, h.client, options)})
+		}
+		// From any state that there was, the events lead to the present one.
+		for _, then := range h.lists {
+			f := &fold{items: map[string]unstructured.Unstructured{}, revision: number(t, then.GetResourceVersion())}
+			for _, item := range then.Items {
+				f.items[item.GetNamespace()+"/"+item.GetName()] = item
+			}
+			w := watching(t, h.client, metav1.ListOptions{ResourceVersion: then.GetResourceVersion()})
+			live = append(live, begun{plural + " from the past", "", w})
+			want := map[string]unstructured.Unstructured{}
+			for _, item := range now.Items {
+				want[item.GetNamespace()+"/"+item.GetName()] = item
+			}
+			for !reflect.DeepEqual(want, f.items) {
+				require.NoError(t, f.take(w.raw()))
+			}
+		}
+	}
+	// What happens now is the next event of all.
+	c := s.clientset(t)
+	createBundle(t, c, bundle("other", "mark"))
+	createCluster(t, c, cluster("other", "mark"))
+	for _, w := range live {
+		if w.after == "" {
+			continue // it may have some events before this one to deliver yet
+		}
+		e, _ := w.next()
+		require.Equal(t, "mark", e.Name, w.title)
+		require.Greater(t, number(t, e.Revision), number(t, w.after), w.title)
+	}
+}
+
+func TestTheInitialEventsEndWithABookmarkOfTheGlobalRevision(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	c := s.clientset(t)
+	createBundle(t, c, bundle("ns", "app", "env", "prod"))
+	createCluster(t, c, cluster("ns", "c1", "env", "prod"))
+	// Something happens that is no business of the watch.
+	createCluster(t, c, cluster("ns", "c2"))
+	label(t, c, "ns", "c2", "colour", "red")
+	client := s.resource(t, "bundledeployments", home("ns", "c1"))
+	added, revision := watching(t, client, initial("")).untilBookmark()
+	require.Len(t, added, 1)
+	require.Equal(t, s.revision(t), number(t, revision))
+	require.Less(t, number(t, added[0].GetResourceVersion()), number(t, revision))
+	// Without allowWatchBookmarks there is none, but what happens comes.
+	options := initial("")
+	options.AllowWatchBookmarks = false
+	w := watching(t, client, options)
+	w.expect(watch.Added, "app")
+	createBundle(t, c, bundle("ns", "mark"))
+	require.Equal(t, watch.Added, w.raw().Type)
+}
+
+func TestBookmarksCarryThePresentRevisionThoughNothingHappensInScope(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	c := s.clientset(t)
+	createCluster(t, c, cluster("ns", "c1"))
+	seconds := int64(4) // a bookmark comes two seconds before the end
+	w := watching(t, s.resource(t, "bundledeployments", "quiet"), metav1.ListOptions{AllowWatchBookmarks: true, ResourceVersion: "1", TimeoutSeconds: &seconds})
+	label(t, c, "ns", "c1", "colour", "red")
+	want := s.revision(t)
+	e := w.raw()
+	require.Equal(t, watch.Bookmark, e.Type)
+	bookmark, ok := e.Object.(metav1.Object)
+	require.True(t, ok)
+	require.Equal(t, want, number(t, bookmark.GetResourceVersion()))
+	require.Empty(t, bookmark.GetAnnotations())
+}
+
+func TestEnteringASelectorIsAddedAndLeavingItIsDeleted(t *testing.T) {
+	t.Parallel()
+	s, ns := shared(t), fresh(t)
+	c := s.clientset(t)
+	createCluster(t, c, cluster(ns, "c1"))
+	b := bundle(ns, "app")
+	b.Labels = map[string]string{"team": "a"}
+	createBundle(t, c, b)
+	relabel := func(team string) string {
+		out, err := c.FleetV1alpha1().Bundles(ns).Patch(t.Context(), "app", types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"`+team+`"}}}`), metav1.PatchOptions{})
+		require.NoError(t, err)
+		return out.ResourceVersion
+	}
+	selected := map[string]metav1.ListOptions{"bundledeployments": {LabelSelector: "team=a"}, "bundles": {LabelSelector: "team=a"}}
+	for plural, where := range map[string]string{"bundledeployments": home(ns, "c1"), "bundles": ns} {
+		w := watching(t, s.resource(t, plural, where), selected[plural])
+		w.expect(watch.Added, "app")
+		left := relabel("b")
+		gone := w.expect(watch.Deleted, "app")
+		require.Equal(t, left, gone.GetResourceVersion(), "what leaves carries the revision at which it leaves")
+		require.Equal(t, "a", gone.GetLabels()["team"], "and what it was before")
+		relabel("c")
+		entered := relabel("a")
+		back := w.expect(watch.Added, "app")
+		require.Equal(t, entered, back.GetResourceVersion())
+	}
+}
+
+func TestADeletedEventCarriesTheLastContentAndTheRevisionOfTheEnd(t *testing.T) {
+	t.Parallel()
+	s, ns := shared(t), fresh(t)
+	c := s.clientset(t)
+	createBundle(t, c, bundle(ns, "app", "env", "prod"))
+	createCluster(t, c, cluster(ns, "c1", "env", "prod"))
+	where := home(ns, "c1")
+	last, err := s.resource(t, "bundledeployments", where).Get(t.Context(), "app", metav1.GetOptions{})
+	require.NoError(t, err)
+	// Everything, one namespace, one name: each sees the same.
+	deployments := []*stream{
+		watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{LabelSelector: v1alpha1.LabelBundleNamespace + "=" + ns}),
+		watching(t, s.resource(t, "bundledeployments", where), metav1.ListOptions{}),
+		watching(t, s.resource(t, "bundledeployments", where), metav1.ListOptions{FieldSelector: "metadata.name=app"}),
+	}
+	for _, w := range deployments {
+		w.expect(watch.Added, "app")
+	}
+	end := label(t, c, ns, "c1", "env", "test").ResourceVersion
+	last.SetResourceVersion(end)
+	for _, w := range deployments {
+		require.Equal(t, last, w.expect(watch.Deleted, "app"))
+	}
+
+	stored := watching(t, s.resource(t, "clusters", ns), metav1.ListOptions{})
+	stored.expect(watch.Added, "c1")
+	was, err := s.resource(t, "clusters", ns).Get(t.Context(), "c1", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.NoError(t, c.FleetV1alpha1().Clusters(ns).Delete(t.Context(), "c1", metav1.DeleteOptions{}))
+	gone := stored.expect(watch.Deleted, "c1")
+	require.Greater(t, number(t, gone.GetResourceVersion()), number(t, was.GetResourceVersion()))
+	gone.SetResourceVersion(was.GetResourceVersion())
+	require.Equal(t, was, gone)
+}
+
+func TestAWatchOfOneNameSeesNothingElse(t *testing.T) {
+	t.Parallel()
+	s, ns := shared(t), fresh(t)
+	c := s.clientset(t)
+	createCluster(t, c, cluster(ns, "c1"))
+	for _, b := range []string{"app", "app1", "ap"} {
+		createBundle(t, c, bundle(ns, b))
+	}
+	w := watching(t, s.resource(t, "bundledeployments", home(ns, "c1")), metav1.ListOptions{FieldSelector: "metadata.name=app"})
+	w.expect(watch.Added, "app")
+	for _, b := range []string{"app1", "ap", "app"} {
+		require.NoError(t, c.FleetV1alpha1().Bundles(ns).Delete(t.Context(), b, metav1.DeleteOptions{}))
+	}
+	w.expect(watch.Deleted, "app")
+}
+
+func TestAReaderThatNeverReadsHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	c := s.clientset(t)
+	createBundle(t, c, bundle("ns", "app"))
+	// Large objects, so that the sockets' buffers are full soon.
+	big := cluster("ns", "c1")
+	big.Annotations = map[string]string{"note": repeated(200 << 10)}
+	createCluster(t, c, big)
+	for range 20 {
+		watching(t, s.resource(t, "clusters", ""), metav1.ListOptions{}) // and nobody ever reads
+	}
+	w := watching(t, s.resource(t, "clusters", ""), metav1.ListOptions{})
+	w.expect(watch.Added, "c1")
+	for i := range 100 {
+		want := label(t, c, "ns", "c1", "i", name("v", i)).ResourceVersion
+		require.Equal(t, want, w.expect(watch.Modified, "c1").GetResourceVersion())
+	}
+}
+
+func repeated(n int) string {
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = 'a' + byte(i*7%26)
+	}
+	return string(out)
+}
