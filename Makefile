@@ -50,10 +50,13 @@ update: update-tidy update-generated update-format update-lint ## Repair what ve
 verify-tidy: ## go.mod and go.sum are what go mod tidy makes.
 	@echo "== tidy"
 	@go mod tidy -diff || { echo "go.mod or go.sum is not tidy; run: make update-tidy" >&2; exit 1; }
-	@cd hack/tools && go mod tidy -diff || { echo "hack/tools/go.mod or go.sum is not tidy; run: make update-tidy" >&2; exit 1; }
+	@for dir in hack/tools test/kubectl/program; do \
+		(cd $$dir && go mod tidy -diff) || { echo "$$dir/go.mod or go.sum is not tidy; run: make update-tidy" >&2; exit 1; }; \
+	done
 update-tidy: ## Tidy go.mod and go.sum.
 	@go mod tidy
 	@cd hack/tools && go mod tidy
+	@cd test/kubectl/program && go mod tidy
 
 .PHONY: verify-policy
 verify-policy: ## Import direction, licence headers, file sizes, no replace: policy_test.go and imports_test.go.

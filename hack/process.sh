@@ -21,11 +21,17 @@ command_of() {
 
 # running_pid prints the process id of the server that run.sh started on this
 # data directory, or fails. The number alone proves nothing: after a reboot it
-# may be anybody's, so the command line must be ours too.
+# may be anybody's, so the command line must be ours too. The server's own lock is
+# asked as well, because of two that start at once the one that fails is the last
+# to write the pid file.
 running_pid() {
-	local pid
-	pid=$(cat "$pid_file" 2>/dev/null) || return 1
-	[[ $pid =~ ^[0-9]+$ ]] || return 1
-	[[ $(command_of "$pid") == *"bin/muster --data-dir $data_dir "* ]] || return 1
-	echo "$pid"
+	local file pid
+	for file in "$pid_file" "$data_dir/lock"; do
+		pid=$(cat "$file" 2>/dev/null) || continue
+		[[ $pid =~ ^[0-9]+$ ]] || continue
+		[[ $(command_of "$pid") == *"bin/muster --data-dir $data_dir "* ]] || continue
+		echo "$pid"
+		return
+	done
+	return 1
 }

@@ -34,6 +34,9 @@ if [[ -n $raced ]]; then
 	# shellcheck disable=SC2086 # one word per package, and $race may be none
 	go test $race $raced || code=1
 fi
+# The sessions in test/kubectl are typed with this one. It is built here, because
+# go test would not show that it takes its time.
+hack/tool.sh kubectl >/dev/null || code=1
 if [[ -n $plain ]]; then
 	echo "== tests: $(wc -l <<<"$plain") packages (the first time, this compiles etcd and the API server: some minutes)"
 	# shellcheck disable=SC2086

@@ -10,6 +10,8 @@
 //	pki.go        the certificate authority, the server's and the administrator's
 //	              certificate
 //	kubeconfig.go the administrator's way in
+//	namespaces.go the namespaces that there are, to read
+//	reviews.go    answers to "kubectl auth"
 //	access.go     who may do what: certificates of our own authority only
 //	etcd.go       the embedded etcd: real fsync, no network port
 //	compact.go    forgetting old revisions, which no kube-apiserver does for us

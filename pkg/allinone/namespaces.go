@@ -6,6 +6,7 @@ package allinone
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -33,8 +34,8 @@ var (
 )
 
 // namespaces serves the core API's Namespaces, to read. The all-in-one stores
-// none: one exists by being used. kubectl asks for a namespace before it says
-// that something in it is missing.
+// none: one exists by being used, and the kubeconfig's always. kubectl asks for
+// a namespace before it says that something in it is missing.
 type namespaces struct {
 	read func(context.Context) (*view.View, error)
 }
@@ -83,7 +84,7 @@ func (n *namespaces) Get(ctx context.Context, name string, _ *metav1.GetOptions)
 	if err != nil {
 		return nil, err
 	}
-	if !v.HasNamespace(name) {
+	if name != defaultNamespace && !v.HasNamespace(name) {
 		return nil, apierrors.NewNotFound(corev1.Resource("namespaces"), name)
 	}
 	return namespaceOf(name, v.Revision), nil
@@ -97,7 +98,11 @@ func (n *namespaces) List(ctx context.Context, options *internalversion.ListOpti
 	}
 	list := &corev1.NamespaceList{Items: []corev1.Namespace{}}
 	list.ResourceVersion = strconv.FormatInt(v.Revision, 10)
-	for _, name := range v.Namespaces() {
+	names := v.Namespaces()
+	if at, found := slices.BinarySearch(names, defaultNamespace); !found {
+		names = slices.Insert(names, at, defaultNamespace)
+	}
+	for _, name := range names {
 		item := namespaceOf(name, v.Revision)
 		if options == nil || options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(item.Labels)) {
 			list.Items = append(list.Items, *item)

@@ -42,7 +42,10 @@ func TestANamespaceExistsByBeingUsed(t *testing.T) {
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 	list, err := core.Namespaces().List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
-	require.Empty(t, list.Items)
+	require.Len(t, list.Items, 1)
+	require.Equal(t, defaultNamespace, list.Items[0].Name, "the namespace of the kubeconfig is there before anything is in it")
+	_, err = core.Namespaces().Get(t.Context(), defaultNamespace, metav1.GetOptions{})
+	require.NoError(t, err)
 
 	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "app"}}
 	bundle.Spec.Targets = []v1alpha1.BundleTarget{{Name: "all", ClusterSelector: &metav1.LabelSelector{}}}
@@ -51,11 +54,12 @@ func TestANamespaceExistsByBeingUsed(t *testing.T) {
 	cluster, err := fleet.Clusters("tenants").Create(t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "one"}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 
-	// That of the Bundle, and that of its BundleDeployment.
+	// That of the Bundle, that of its BundleDeployment, and the kubeconfig's.
 	list, err = core.Namespaces().List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
-	require.Len(t, list.Items, 2)
+	require.Len(t, list.Items, 3)
 	require.Equal(t, cluster.Status.Namespace, list.Items[0].Name)
+	require.Equal(t, defaultNamespace, list.Items[1].Name)
 	namespace, err := core.Namespaces().Get(t.Context(), "tenants", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"kubernetes.io/metadata.name": "tenants"}, namespace.Labels)

@@ -117,6 +117,7 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 	if err != nil {
 		return err
 	}
+	installReviews(api.Handler.NonGoRestfulMux, config.Authorization.Authorizer)
 	api.ShutdownTimeout = drainTimeout
 	endpoint := endpointOf(listener.Addr())
 	if err := writeKubeconfig(dir.kubeconfig(), endpoint, certs); err != nil {

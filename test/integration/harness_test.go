@@ -79,11 +79,19 @@ func backend(etcdClient *atomic.Pointer[clientv3.Client], options *engine.Option
 // launch starts a muster on a directory and waits until it is ready.
 func launch(dataDir string, options *engine.Options) (*server, error) {
 	var client atomic.Pointer[clientv3.Client]
+	s, err := launchWith(dataDir, backend(&client, options))
+	if err == nil {
+		s.etcd = client.Load()
+	}
+	return s, err
+}
+
+func launchWith(dataDir string, backend allinone.Backend) (*server, error) {
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{dataDir: dataDir, cancel: cancel, done: make(chan error, 1)}
 	go func() {
-		err := allinone.Run(ctx, allinone.Options{DataDir: dataDir, BindAddress: allinone.DefaultBindAddress, Backend: backend(&client, options), Out: in})
+		err := allinone.Run(ctx, allinone.Options{DataDir: dataDir, BindAddress: allinone.DefaultBindAddress, Backend: backend, Out: in})
 		in.CloseWithError(err)
 		s.done <- err
 	}()
@@ -97,7 +105,6 @@ func launch(dataDir string, options *engine.Options) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	s.etcd = client.Load()
 	s.config.QPS = -1
 	return s, nil
 }
@@ -174,6 +181,9 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 		_ = os.RemoveAll(filepath.Dir(s.dataDir)) // it is in the temporary folder anyway
+	}
+	if binary.dir != "" {
+		_ = os.RemoveAll(binary.dir)
 	}
 	os.Exit(code)
 }

@@ -165,16 +165,16 @@ func (w *work) takeReport(r *etcd.Record) error {
 
 func (w *work) takeBundleDeploymentReport(r *etcd.Record) error {
 	name := r.Key.Name
-	if r.Value == nil {
-		delete(w.reports, name)
-	} else {
-		decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
-		if err != nil {
-			return err
-		}
-		w.reports[name] = &view.Report{Report: decoded, Revision: r.Revision}
-	}
 	w.reported[name] = struct{}{}
+	delete(w.reports, name)
+	if r.Value == nil {
+		return nil
+	}
+	decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
+	if err != nil {
+		return err
+	}
+	w.reports[name] = &view.Report{Report: decoded, Revision: r.Revision}
 	return nil
 }
 
@@ -182,39 +182,37 @@ func (w *work) takePin(r *etcd.Record) error {
 	switch r.Key.Resource {
 	case record.Bundles:
 		w.bundles[r.Key.Name] = struct{}{}
-		delete(w.bundlePins, r.Key.Name)
-		if r.Value != nil {
-			pin, err := record.Decode[record.BundlePin](r.Value)
-			if err != nil {
-				return err
-			}
-			w.bundlePins[r.Key.Name] = storedPin[record.BundlePin]{pin, r.Revision}
-		}
+		return keepPin(w.bundlePins, r)
 	case record.Clusters:
 		w.clusters[r.Key.Name] = struct{}{}
-		delete(w.clusterPins, r.Key.Name)
-		if r.Value != nil {
-			pins, err := record.Decode[record.ClusterPins](r.Value)
-			if err != nil {
-				return err
-			}
-			w.clusterPins[r.Key.Name] = storedPin[record.ClusterPins]{pins, r.Revision}
-		}
+		return keepPin(w.clusterPins, r)
 	}
 	return nil
+}
+
+// keepPin enters a pin. One that cannot be decoded is none; but it has a
+// revision, without which no write could ever replace it.
+func keepPin[T record.BundlePin | record.ClusterPins](pins map[record.Name]storedPin[T], r *etcd.Record) error {
+	delete(pins, r.Key.Name)
+	if r.Value == nil {
+		return nil
+	}
+	pin, err := record.Decode[T](r.Value)
+	if err != nil {
+		pin = new(T)
+	}
+	pins[r.Key.Name] = storedPin[T]{pin, r.Revision}
+	return err
 }
 
 func (w *work) takeMirror(r *etcd.Record) error {
 	ns := w.namespace(r.Key.Name.Name)
 	ns.labels = nil
+	var err error
 	if r.Value != nil {
-		mirror, err := record.Decode[record.Namespace](r.Value)
-		if err != nil {
-			return err
-		}
-		ns.labels = mirror.Labels
-		if ns.labels == nil {
-			ns.labels = map[string]string{}
+		var mirror *record.Namespace
+		if mirror, err = record.Decode[record.Namespace](r.Value); err == nil {
+			ns.labels = with(map[string]string{}, mirror.Labels)
 		}
 	}
 	// Mappings of any namespace may select this one.
@@ -223,7 +221,7 @@ func (w *work) takeMirror(r *etcd.Record) error {
 			w.rescope[b] = struct{}{}
 		}
 	}
-	return nil
+	return err
 }
 
 // touch remembers which version of a bundle was in force before the revision.

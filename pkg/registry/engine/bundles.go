@@ -179,6 +179,7 @@ func (s *state) candidates(v *version) func(func(*cluster) bool) {
 
 // evaluateOn evaluates all versions of a bundle on a cluster.
 func (w *work) evaluateOn(b *bundle, c *cluster) {
+	w.evaluated++
 	w.touch(b)
 	targeted, perCluster := false, false
 	for _, v := range b.versions() {

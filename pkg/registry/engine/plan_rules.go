@@ -79,7 +79,7 @@ func (t *trial) policy(p Proposal) {
 		switch {
 		case !b.pending() || b.newest.broken != "" || set.Gate(&b.newest.bundle.Spec) != "":
 		case b.newest.unpinned == 0:
-			t.acceptBundle(b)
+			t.acceptBundle(b, t.targets(b.newest))
 		default:
 			t.stillFails(b.newest)
 		}

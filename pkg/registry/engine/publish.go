@@ -5,6 +5,8 @@ package engine
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -26,7 +28,8 @@ func (w *work) publish() {
 			}
 		}
 	}
-	for c := range w.settle {
+	// In the order of the table: a load puts neighbours one after the other.
+	for _, c := range slices.SortedFunc(maps.Keys(w.settle), claim.compare) {
 		if w.state.clusters[c.cluster.name] == c.cluster {
 			w.settleClaim(c)
 		}
@@ -70,6 +73,20 @@ func (c claim) key() record.Name {
 	return record.Name{Namespace: c.cluster.face.Namespace, Name: c.bundle.name.Name}
 }
 
+// compare orders claims by key, then by cluster.
+func (c claim) compare(o claim) int {
+	if c.cluster != o.cluster {
+		if n := cmp.Compare(c.cluster.face.Namespace, o.cluster.face.Namespace); n != 0 {
+			return n
+		}
+	}
+	return cmp.Or(
+		cmp.Compare(c.bundle.name.Name, o.bundle.name.Name),
+		cmp.Compare(c.bundle.name.Namespace, o.bundle.name.Namespace),
+		c.cluster.name.Compare(o.cluster.name),
+	)
+}
+
 // holds tells whether a BundleDeployment is the one of a claim. Names do not: one
 // revision may replace an object by another of its name.
 func (c claim) holds(have *view.BundleDeployment) bool {
@@ -97,15 +114,22 @@ func (w *work) settleClaim(c claim) {
 	}
 }
 
-// withdraw gives up a claim, whatever the pairs say.
+// withdraw gives up a claim, whatever the pairs say. Who gets the name instead is
+// settled with everything else, when all pairs are what they will be.
 func (w *work) withdraw(c claim) {
 	key := c.key()
 	delete(c.bundle.lost, key)
-	have := w.deployment(key)
-	if _, contested := w.contested[key]; contested {
-		w.contest(key, c, nil, have)
-	} else if have != nil && c.holds(have) {
+	if have := w.deployment(key); have != nil && c.holds(have) {
 		w.builder.Delete(record.BundleDeployments, key)
+	}
+	claims := w.contested[key]
+	delete(claims, c)
+	for other := range claims {
+		w.touch(other.bundle)
+		w.settle[other] = struct{}{}
+	}
+	if len(claims) == 0 {
+		delete(w.contested, key)
 	}
 }
 

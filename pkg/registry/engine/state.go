@@ -36,6 +36,10 @@ type state struct {
 	contested map[record.Name]map[claim]struct{}
 
 	index indexes
+
+	// evaluated counts the bundles evaluated on a cluster so far: the measure of
+	// the work that edits make.
+	evaluated int
 }
 
 // indexes answer, for clusters and groups, what an edit can change.

@@ -74,6 +74,16 @@ type Record struct {
 	Err error
 }
 
+// present is the value of a record that is there. The wire makes no difference
+// between none and an empty one; a record that somebody emptied is a bad record,
+// and not a deleted one.
+func present(value []byte) []byte {
+	if value == nil {
+		return []byte{}
+	}
+	return value
+}
+
 // loadPage is how many records one request of a load reads.
 const loadPage = 5000
 
@@ -91,7 +101,7 @@ func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error
 		}
 		for _, kv := range response.Kvs {
 			key, err := l.parse(kv.Key)
-			each(Record{Key: key, Value: kv.Value, Revision: kv.ModRevision, Err: err})
+			each(Record{Key: key, Value: present(kv.Value), Revision: kv.ModRevision, Err: err})
 		}
 		if !response.More {
 			return nil

@@ -65,9 +65,9 @@ func (l *Log) cut(events []*clientv3.Event) (Batch, []*clientv3.Event) {
 	for n < len(events) && events[n].Kv.ModRevision == batch.Revision {
 		kv := events[n].Kv
 		key, err := l.parse(kv.Key)
-		r := Record{Key: key, Value: kv.Value, Revision: kv.ModRevision, Err: err}
-		if events[n].Type == mvccpb.Event_DELETE {
-			r.Value = nil
+		r := Record{Key: key, Revision: kv.ModRevision, Err: err}
+		if events[n].Type != mvccpb.Event_DELETE {
+			r.Value = present(kv.Value)
 		}
 		batch.Records = append(batch.Records, r)
 		n++

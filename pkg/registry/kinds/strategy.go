@@ -71,6 +71,7 @@ func (s Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 func (s Strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
 	errs := metav1validation.ValidateObjectMetaAccessor(objectMeta(obj), s.kind.Namespaced,
 		metav1validation.NameIsDNSSubdomain, field.NewPath("metadata"))
+	errs = append(errs, validateLastApplied(objectMeta(obj))...)
 	return append(errs, s.kind.Validate(obj)...)
 }
 
@@ -79,11 +80,12 @@ func (s Strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorLis
 // by now; among other things, finalizers may only be removed from an object
 // that is being deleted.
 func (s Strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
-	errs := s.kind.Validate(obj)
-	if len(errs) == 0 {
-		return nil
+	errs := validateLastApplied(objectMeta(obj))
+	invalid := s.kind.Validate(obj)
+	if len(invalid) == 0 {
+		return errs
 	}
-	return validation.Ratchet(errs, s.kind.Validate(old))
+	return append(errs, validation.Ratchet(invalid, s.kind.Validate(old))...)
 }
 
 // WarningsOnCreate names what is accepted but cannot work.

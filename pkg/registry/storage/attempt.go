@@ -53,7 +53,7 @@ func (a attempt) rebase(p *storage.Preconditions) *storage.Preconditions {
 // ConflictOnRecord wraps an update that goes to a Store, with the context that
 // it must be called with.
 func ConflictOnRecord(ctx context.Context, info rest.UpdatedObjectInfo) (context.Context, rest.UpdatedObjectInfo) {
-	// A dry run never comes to the store: there the registry's rule stands.
+	// Until the store has been asked, nothing is covered.
 	a := &attempt{record: math.MaxInt64}
 	return context.WithValue(ctx, attemptKey{}, a), rest.WrapUpdatedObjectInfo(info, func(_ context.Context, updated, existing runtime.Object) (runtime.Object, error) {
 		to, err := meta.Accessor(updated)

@@ -14,6 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -74,6 +75,13 @@ func (s *Store) expiredContinue(startKey string) error {
 		err.ErrStatus.Continue = token
 	}
 	return err
+}
+
+// contended says that a write was planned anew too often. A record that nobody
+// can read looks the same: it is not what the view shows.
+func (s *Store) contended(name record.Name) error {
+	return apierrors.NewConflict(s.resource, name.Name, fmt.Errorf("the records that it depends on were being changed by others all the time, or its own record (%s) cannot be read: "+
+		"try again, and if that does not help, look for that key in the server's log", record.ObjectKey(s.resource.Resource, name).Path()))
 }
 
 // ContentsPrefix begins the keys in continue tokens of Contents.

@@ -24,6 +24,10 @@ func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, ou
 		return err
 	}
 	item := v.Get(s.resource.Resource, at.name)
+	if s.role != nil {
+		// A dry run of an update reads here what a real one reads in the store.
+		noteAttempt(ctx, attempt{record: s.overwrites(item), view: v.Revision})
+	}
 	if item == nil {
 		if opts.IgnoreNotFound {
 			return runtime.SetZeroValue(out)

@@ -6,7 +6,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -246,8 +245,4 @@ func revisionOf(item view.Item) int64 {
 		return 0
 	}
 	return item.Revision()
-}
-
-func (s *Store) contended(name record.Name) error {
-	return apierrors.NewConflict(s.resource, name.Name, fmt.Errorf("it was being changed by others all the time; try again"))
 }

@@ -1,0 +1,108 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// sizes are the two fleets of the design: the original report's, and a million
+// pairs.
+var sizes = []struct{ bundles, clusters int }{{3000, 3}, {100, 10_000}}
+
+func onFleets(b *testing.B, run func(b *testing.B, batch etcd.Batch)) {
+	for _, size := range sizes {
+		b.Run(fmt.Sprintf("%dx%d", size.bundles+1, size.clusters), func(b *testing.B) {
+			run(b, fleet(b, size.bundles, size.clusters, true))
+		})
+	}
+}
+
+// BenchmarkLabelEdit flips a label that one bundle selects. A tenth of all
+// bundles is templated, and is evaluated on the one cluster.
+func BenchmarkLabelEdit(b *testing.B) {
+	onFleets(b, func(b *testing.B, batch etcd.Batch) {
+		s, _ := loadFleet(batch)
+		before, n := s.evaluated, 0
+		for b.Loop() {
+			labels := map[string]string{"env": "prod", "number": "1"}
+			if n++; n%2 == 1 {
+				labels["extra"] = "yes"
+			}
+			s.edit(b, clusterOf("cluster-00001", labels))
+		}
+		b.ReportMetric(float64(s.evaluated-before)/float64(n), "evaluated/op")
+	})
+}
+
+// BenchmarkBundleEdit writes a new version of a bundle that is on all clusters.
+func BenchmarkBundleEdit(b *testing.B) {
+	onFleets(b, func(b *testing.B, batch etcd.Batch) {
+		s, _ := loadFleet(batch)
+		before, n := s.evaluated, 0
+		for b.Loop() {
+			n++
+			o := bundleOf("bundle-00001", where("env", "prod"))
+			o.Generation, o.Spec.TargetNamespace = int64(n+1), fmt.Sprint("ns-", n%2)
+			s.edit(b, o)
+		}
+		evaluated := float64(s.evaluated-before) / float64(n)
+		b.ReportMetric(evaluated, "evaluated/op")
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n)/evaluated, "ns/pair")
+	})
+}
+
+// BenchmarkPlan plans the writes of the two benchmarks above.
+func BenchmarkPlan(b *testing.B) {
+	onFleets(b, func(b *testing.B, batch etcd.Batch) {
+		s, _ := loadFleet(batch)
+		e := &Engine{}
+		e.state.state = s
+		templated := bundleOf("bundle-00000", where("env", "prod"))
+		templated.Generation = 2
+		templated.Spec.Helm = &v1alpha1.HelmOptions{TemplateValues: map[string]string{"v": "${ .ClusterName }"}}
+		for name, object := range map[string]record.APIObject{
+			"label":  clusterOf("cluster-00001", map[string]string{"env": "prod", "extra": "yes"}),
+			"bundle": templated,
+		} {
+			b.Run(name, func(b *testing.B) {
+				for b.Loop() {
+					_, err := e.Plan(Proposal{Resource: resourceOf(object), Name: nameOf(object), Object: recordOf(object)})
+					require.NoError(b, err)
+				}
+			})
+		}
+	})
+}
+
+// BenchmarkLoad applies a whole log at once, as a start does, and weighs what it
+// makes.
+func BenchmarkLoad(b *testing.B) {
+	onFleets(b, func(b *testing.B, batch etcd.Batch) {
+		var before, after runtime.MemStats
+		var s *state
+		for b.Loop() {
+			s = nil
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			s, _ = loadFleet(batch)
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+		}
+		pairs := 0
+		for _, bundle := range s.bundles {
+			pairs += len(bundle.newest.pairs)
+		}
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(pairs), "B/pair")
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(pairs), "ns/pair")
+	})
+}

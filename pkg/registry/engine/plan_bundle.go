@@ -1,0 +1,119 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/index"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// bundle plans a write of a Bundle: a new version that fails is pinned to the
+// last one that worked.
+func (t *trial) bundle(p Proposal) error {
+	old := t.bundles[p.Name]
+	if p.Object == nil {
+		if _, ok := t.bundlePins[p.Name]; ok {
+			t.plan.Delete = append(t.plan.Delete, record.BundlePinKey(p.Name))
+		}
+		if old != nil {
+			t.endPairs(old, func(*cluster) bool { return true })
+		}
+		return nil
+	}
+	object := p.Object.Object.(*v1alpha1.Bundle)
+	if old != nil && old.newest.bundle.UID != object.UID {
+		old = nil
+	}
+	mappings := t.peek(p.Name.Namespace).mappingsOf(object.Labels)
+	if old != nil && old.newest.bundle.Generation == object.Generation {
+		t.rescoped(old, mappings)
+		return nil
+	}
+	return t.version(old, compile(&bundle{name: p.Name, mappings: mappings}, p.Object))
+}
+
+// version plans a new version of a bundle; old is nil if the bundle is new.
+func (t *trial) version(old *bundle, v *version) error {
+	t.guarded()
+	pinKey := record.BundlePinKey(v.of.name)
+	pinned, hasPin := t.bundlePins[v.of.name]
+	t.plan.Unchanged[pinKey] = pinned.revision
+	failed := v.broken != ""
+	if !failed && t.gate(v) != "" {
+		failed = true
+		t.widens() // a plan of a Policy that would let it pass has to know it
+	}
+	if !failed {
+		kept := map[*cluster]struct{}{}
+		failed = t.failsSomewhere(v, kept)
+		if !failed {
+			if hasPin {
+				t.plan.Delete = append(t.plan.Delete, pinKey)
+			}
+			if old != nil {
+				t.endPairs(old, func(c *cluster) bool { _, ok := kept[c]; return !ok })
+			}
+			return nil
+		}
+	}
+	pin := record.BundlePin{UID: v.bundle.UID, Generation: v.bundle.Generation}
+	if old == nil {
+		return t.put(pinKey, pin)
+	}
+	if before := t.inForce(old); before != nil {
+		lastGood, err := before.record.Encode()
+		if err != nil {
+			return err
+		}
+		pin.LastGood = lastGood
+	}
+	return t.put(pinKey, pin)
+}
+
+// rescoped plans that a bundle's mappings become others, while its version stays.
+// Pairs that come new have nothing to keep; but a pending version may lose the
+// clusters on which it fails.
+func (t *trial) rescoped(b *bundle, mappings []index.Selector) {
+	again := &bundle{name: b.name, mappings: mappings}
+	t.endPairs(b, func(c *cluster) bool { return !t.inScope(again, c.name.Namespace) })
+	if !b.pending() || b.newest.broken != "" || t.gate(b.newest) != "" {
+		return
+	}
+	t.guarded()
+	again.newest = compile(again, b.newest.record)
+	kept := map[*cluster]struct{}{}
+	if !t.failsSomewhere(again.newest, kept) {
+		t.acceptBundle(b, func(c *cluster) bool { _, ok := kept[c]; return ok })
+	}
+}
+
+// failsSomewhere tells whether a version fails on any cluster in scope; if not,
+// kept gets the clusters that it targets. What it looked at is guarded: one
+// cluster is enough to see that a version fails, but it takes all of them to see
+// that it does not.
+func (t *trial) failsSomewhere(v *version, kept map[*cluster]struct{}) bool {
+	if v.canFail() {
+		// Plans of other writes know this version only once it is there.
+		t.widens()
+	}
+	for c := range t.candidates(v) {
+		if _, done := kept[c]; done {
+			continue
+		}
+		pair, _ := t.evaluate(v, c.subject())
+		if pair == nil {
+			continue
+		}
+		if pair.content == nil {
+			t.witness(c)
+			return true
+		}
+		kept[c] = struct{}{}
+	}
+	if v.canFail() {
+		t.guardClusters(v.of)
+	}
+	return false
+}

@@ -1,0 +1,139 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// cluster plans a write of a Cluster: what it breaks keeps its last good options.
+func (t *trial) cluster(p Proposal) error {
+	t.guarded()
+	old := t.clusters[p.Name]
+	if p.Object == nil {
+		if _, ok := t.clusterPins[p.Name]; ok {
+			t.plan.Delete = append(t.plan.Delete, record.ClusterPinsKey(p.Name))
+		}
+		if old != nil {
+			t.moved[old] = struct{}{}
+			for b := range old.pairs {
+				t.tally(b, old, nil, "")
+				t.ended[claim{b, old}] = struct{}{}
+			}
+		}
+		t.accept()
+		return nil
+	}
+	object := p.Object.Object.(*v1alpha1.Cluster)
+	next := targetingOf(p.Name, object, t.groupsOf(p.Name.Namespace, object.Labels))
+	if err := t.move(p.Name, old, object, next); err != nil {
+		return err
+	}
+	t.accept()
+	return nil
+}
+
+// move plans what becomes of a cluster's pairs when it changes its appearance.
+func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, next *appearance) error {
+	var before *appearance
+	affected := map[*bundle]struct{}{}
+	after := subject{targeting: next.targeting, object: object}
+	if old != nil && old.object.UID == object.UID {
+		t.moved[old] = struct{}{}
+		before, after.pins = old.appearance(), old.pins
+		maps.Copy(affected, bundlesOf(old, old.object, object))
+	} else {
+		old = nil
+	}
+	for v := range t.flipped(before, next) {
+		affected[v.of] = struct{}{}
+	}
+	pins := map[pinKey]*derive.Content{}
+	if old != nil {
+		// Pins of versions that are still there, and still fail, stay.
+		for b := range old.pairs {
+			for _, v := range b.versions() {
+				if content, ok := old.pins[v.pinKey()]; ok && v.failures[old] != "" {
+					pins[v.pinKey()] = content
+				}
+			}
+		}
+	}
+	for b := range affected {
+		for _, v := range b.versions() {
+			pair, failure := t.evaluate(v, after)
+			t.tallyVersion(v, old, pair, failure)
+			if old != nil && v == b.newest {
+				t.targeted[claim{b, old}] = pair != nil
+			}
+			delete(pins, v.pinKey())
+			if failure == "" {
+				continue
+			}
+			if good := lastGood(v, old); good != nil && (v == t.inForce(b) || pair.content != nil) {
+				pins[v.pinKey()] = good
+			}
+		}
+		if old != nil {
+			if f := t.inForce(b); f != nil && f.pairs[old] != nil {
+				if pair, _ := t.evaluate(f, after); pair == nil {
+					t.ended[claim{b, old}] = struct{}{}
+				}
+			}
+		}
+	}
+	return t.pin(name, pins)
+}
+
+func lastGood(v *version, c *cluster) *derive.Content {
+	if c == nil || v.pairs[c] == nil {
+		return nil
+	}
+	return v.pairs[c].content
+}
+
+// pin writes a cluster's pins, if they differ from those that it has.
+func (t *trial) pin(name record.Name, pins map[pinKey]*derive.Content) error {
+	stored, has := t.clusterPins[name]
+	var have map[pinKey]*derive.Content
+	if c := t.clusters[name]; c != nil {
+		have = c.pins
+	}
+	if maps.EqualFunc(pins, have, (*derive.Content).Equal) {
+		return nil
+	}
+	key := record.ClusterPinsKey(name)
+	t.plan.Unchanged[key] = stored.revision
+	if len(pins) == 0 {
+		// One that is not needed does no harm: where there are too many for one
+		// write, the rest goes with the next.
+		if has && len(t.plan.Delete) < maxPinned {
+			t.plan.Delete = append(t.plan.Delete, key)
+		}
+		return nil
+	}
+	var out record.ClusterPins
+	for k, content := range pins {
+		manifestID, _, _ := strings.Cut(content.DeploymentID, ":")
+		out.Pins = append(out.Pins, record.ClusterPin{BundleUID: k.bundle, Generation: k.generation, ManifestID: manifestID, Options: content.Options})
+	}
+	slices.SortFunc(out.Pins, record.ClusterPin.Compare)
+	return t.put(key, out)
+}
+
+// tooManyBroken refuses a write whose pins would not fit into one transaction.
+func tooManyBroken(p Proposal, clusters int) error {
+	return apierrors.NewInvalid(v1alpha1.SchemeGroupVersion.WithKind("ClusterGroup").GroupKind(), p.Name.Name, field.ErrorList{field.Forbidden(field.NewPath("spec", "selector"),
+		fmt.Sprintf("this change would break the templates of Bundles on %d Clusters at once, and at most %d can keep their last good options in one write: change the group in smaller steps, or mend the templates first", clusters, maxPinned))})
+}

@@ -1,0 +1,280 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// deadline is how long a test waits for what should come at once.
+const deadline = 30 * time.Second
+
+func withDeadline(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// running starts an engine, which stops with the context.
+func running(ctx context.Context, t *testing.T, log *etcd.Log, loadBehind int64) *Engine {
+	e := New(log, Options{History: testLimits, LoadBehind: loadBehind})
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { _ = e.Run(ctx) })
+	t.Cleanup(done.Wait)
+	t.Cleanup(cancel)
+	return e
+}
+
+// save writes objects as the store does: planned, guarded, and again if a guard
+// does not hold.
+func save(ctx context.Context, t *testing.T, e *Engine, objects ...record.APIObject) int64 {
+	t.Helper()
+	var revision int64
+	for _, object := range objects {
+		for ok := false; !ok; {
+			v, err := e.Barrier(ctx)
+			require.NoError(t, err)
+			key := record.ObjectKey(resourceOf(object), nameOf(object))
+			r := recordOf(object)
+			plan, err := e.Plan(Proposal{Resource: key.Resource, Name: key.Name, Object: r})
+			require.NoError(t, err)
+			data, err := r.Encode()
+			require.NoError(t, err)
+			txn := etcd.Txn{Unchanged: plan.Unchanged, UnchangedSince: plan.UnchangedSince, Put: plan.Put, Delete: plan.Delete}
+			txn.Put[key], txn.Unchanged[key] = data, 0
+			if item := v.Get(key.Resource, key.Name); item != nil {
+				txn.Unchanged[key] = item.(*view.Object).RecordRevision
+			}
+			revision, ok, err = e.log.Commit(ctx, txn)
+			require.NoError(t, err)
+		}
+	}
+	return revision
+}
+
+// barrier is a view that holds everything committed before.
+func barrier(ctx context.Context, t *testing.T, e *Engine) *view.View {
+	t.Helper()
+	v, err := e.Barrier(ctx)
+	require.NoError(t, err)
+	return v
+}
+
+// told is all BundleDeployments of a view, with the version and the value of each.
+func told(v *view.View) map[string]string {
+	out := map[string]string{}
+	for item := range v.All(record.BundleDeployments, record.Name{}) {
+		bd := item.Render().(*v1alpha1.BundleDeployment)
+		out[item.Name().String()] = bd.Spec.Options.TargetNamespace + " " + valueOf(bd.Spec.Options.Helm)
+	}
+	return out
+}
+
+func TestAnEngineIsReadyOnAnEmptyEtcd(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	e := New(etcd.New(server.Client, "/muster"), DefaultOptions())
+	_, err := e.Current()
+	require.ErrorIs(t, err, ErrNotReady)
+	require.ErrorIs(t, e.Ready(), ErrNotReady)
+	_, err = e.Plan(Proposal{Resource: record.Bundles})
+	require.ErrorIs(t, err, ErrNotReady)
+
+	e = running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	require.EqualValues(t, 1, barrier(ctx, t, e).Revision, "etcd has not written anything")
+	require.NoError(t, e.Ready())
+}
+
+// TestABarrierIsReachedWhenNothingOfOursIsWritten: such a revision is told of only
+// to who asks.
+func TestABarrierIsReachedWhenNothingOfOursIsWritten(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	save(ctx, t, e, on("c1"))
+	for range 50 {
+		foreign, err := server.Client.Put(ctx, "/foreign", "x")
+		require.NoError(t, err)
+		v := barrier(ctx, t, e)
+		require.GreaterOrEqual(t, v.Revision, foreign.Header.Revision)
+		require.Equal(t, 1, v.Len(record.Clusters))
+	}
+}
+
+func TestWaitingForARevisionEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	barrier(ctx, t, e)
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	_, err := e.WaitFor(short, 1000)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "revision 1000")
+}
+
+// TestReadersAfterAWriteSeeIt: barriers are shared among those who ask at the same
+// time, and still nobody gets a view from before their own write.
+func TestReadersAfterAWriteSeeIt(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	log := etcd.New(server.Client, "/muster")
+	one, other := running(ctx, t, log, 1000), running(ctx, t, log, 0)
+	barrier(ctx, t, one)
+	barrier(ctx, t, other)
+	var writers sync.WaitGroup
+	for n := range 8 {
+		writers.Go(func() {
+			for i := range 25 {
+				c := clusterOf(fmt.Sprint("c", n), map[string]string{"i": fmt.Sprint(i)})
+				r := recordOf(c)
+				data, err := r.Encode()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				key := record.ObjectKey(record.Clusters, nameOf(c))
+				revision, _, err := log.Commit(ctx, etcd.Txn{Put: map[record.Key][]byte{key: data}})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, e := range []*Engine{one, other} {
+					v, err := e.Barrier(ctx)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					item := v.Get(record.Clusters, key.Name)
+					if item == nil || item.Revision() != revision || item.Labels()["i"] != fmt.Sprint(i) {
+						t.Errorf("the view at %d does not have the write at %d", v.Revision, revision)
+					}
+				}
+			}
+		})
+	}
+	writers.Wait()
+}
+
+func TestARestartReplaysHistory(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	log := etcd.New(server.Client, "/muster")
+	first := running(ctx, t, log, 1000)
+	save(ctx, t, first, onWith("c1", "x"), on("c2"), app("v1", false), app("v2", true))
+	var edits []int64
+	for i := range 20 {
+		edits = append(edits, save(ctx, t, first, onWith("c1", fmt.Sprint("x", i))))
+	}
+	before := barrier(ctx, t, first)
+	require.Len(t, told(before), 2)
+
+	again := running(ctx, t, log, 10)
+	after := barrier(ctx, t, again)
+	require.Equal(t, told(before), told(after))
+	require.Equal(t, before.Revision-10, after.Oldest)
+	replayed, err := after.Since(after.Oldest)
+	require.NoError(t, err)
+	want, err := before.Since(after.Oldest)
+	require.NoError(t, err)
+	require.Len(t, replayed, len(want))
+	for i, r := range want {
+		require.Equal(t, r.At, replayed[i].At)
+		for _, resource := range allResources {
+			was, is := r.Changes(resource, "", ""), replayed[i].Changes(resource, "", "")
+			require.Len(t, is, len(was))
+			for k, change := range was {
+				require.Equal(t, change.Name, is[k].Name)
+				require.Equal(t, asJSON(t, change.Next.Render()), asJSON(t, is[k].Next.Render()))
+				require.Equal(t, change.Next.Revision(), is[k].Next.Revision(), "same key and same content, same revision")
+			}
+		}
+	}
+	_, err = after.Since(after.Oldest - 1)
+	require.ErrorIs(t, err, view.ErrCompacted)
+	require.NotEmpty(t, edits)
+}
+
+// TestAStartFindsTheOldestRevisionThatIsHeld: compaction leaves less than was
+// wanted, and still something.
+func TestAStartFindsARevisionThatIsHeld(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	log := etcd.New(server.Client, "/muster")
+	first := running(ctx, t, log, 1000)
+	var last int64
+	for i := range 40 {
+		last = save(ctx, t, first, onWith("c1", fmt.Sprint("x", i)))
+	}
+	_, err := server.Client.Compact(ctx, last-20)
+	require.NoError(t, err)
+	v := barrier(ctx, t, running(ctx, t, log, 1000))
+	require.Equal(t, last, v.Revision)
+	require.GreaterOrEqual(t, v.Oldest, last-20)
+	require.Less(t, v.Oldest, last-5, "a good part of what is held is replayed")
+}
+
+// TestCompactionWhileDisconnectedLoadsAnew: the state is made of the present
+// records, and nothing goes backwards meanwhile.
+func TestCompactionWhileDisconnectedLoadsAnew(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	cable := server.Cable(t)
+	near := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	far := running(ctx, t, etcd.New(server.Dial(t, cable.Address), "/muster"), 1000)
+	save(ctx, t, near, onWith("c1", "x"), on("c2"), app("v1", false))
+	old := barrier(ctx, t, far)
+
+	cable.Cut()
+	revision := save(ctx, t, near, app("v2", true), onWith("c2", "b"), on("c1"))
+	for i := range 10 {
+		revision = save(ctx, t, near, onWith("c3", fmt.Sprint("x", i)))
+	}
+	_, err := server.Client.Compact(ctx, revision)
+	require.NoError(t, err)
+	v, err := far.Current()
+	require.NoError(t, err)
+	require.Equal(t, told(old), told(v), "a view stays as long as there is no later one")
+
+	cable.Mend()
+	v, err = far.WaitFor(ctx, revision)
+	require.NoError(t, err)
+	require.Equal(t, told(barrier(ctx, t, near)), told(v))
+	require.Len(t, told(v), 3)
+	_, err = v.Since(old.Revision)
+	require.ErrorIs(t, err, view.ErrCompacted, "what was missed cannot be told of")
+}
+
+// TestARecordThatCannotBeReadHarmsNothingElse writes garbage into the log.
+func TestARecordThatCannotBeReadHarmsNothingElse(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	log := etcd.New(server.Client, "/muster")
+	e := running(ctx, t, log, 1000)
+	save(ctx, t, e, onWith("c1", "x"), on("c2"), app("v1", false))
+	before := told(barrier(ctx, t, e))
+	for _, path := range []string{
+		"object/clusters/fleet/c1", "object/bundles/fleet/new", "report/clusters/fleet/c1", "pin/bundles/fleet/app", "pin/clusters/fleet/c1",
+		"mirror/namespaces/-/fleet", "report/bundledeployments/x/y", "object/unknown/a/b", "nonsense", "object/policies/fleet/p",
+	} {
+		_, err := server.Client.Put(ctx, "/muster/log/"+path, "{garbage")
+		require.NoError(t, err)
+	}
+	require.Equal(t, before, told(barrier(ctx, t, e)))
+	save(ctx, t, e, onWith("c2", "z"), app("v2", false))
+	require.Len(t, told(barrier(ctx, t, e)), 2)
+}

@@ -1,0 +1,270 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// deadline is how long a test waits for what should come at once.
+const deadline = 30 * time.Second
+
+func withDeadline(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// onBothClients runs a test over the network and in the process: errors come
+// another way.
+func onBothClients(t *testing.T, run func(t *testing.T, client *clientv3.Client)) {
+	t.Parallel()
+	t.Run("over the network", func(t *testing.T) {
+		t.Parallel()
+		run(t, etcdtest.Start(t).Client)
+	})
+	t.Run("in the process", func(t *testing.T) {
+		t.Parallel()
+		run(t, etcdtest.Start(t).Embedded)
+	})
+}
+
+func key(name string) record.Key {
+	return record.ObjectKey(record.Clusters, record.Name{Namespace: "ns", Name: name})
+}
+
+func put(names ...string) etcd.Txn {
+	txn := etcd.Txn{Put: map[record.Key][]byte{}}
+	for _, name := range names {
+		txn.Put[key(name)] = []byte("value of " + name)
+	}
+	return txn
+}
+
+func commit(ctx context.Context, t *testing.T, log *etcd.Log, txn etcd.Txn) int64 {
+	t.Helper()
+	revision, ok, err := log.Commit(ctx, txn)
+	require.NoError(t, err)
+	require.True(t, ok, "a guard does not hold")
+	return revision
+}
+
+// load collects a load, in order.
+func load(ctx context.Context, t *testing.T, log *etcd.Log, revision int64) []etcd.Record {
+	t.Helper()
+	var out []etcd.Record
+	require.NoError(t, log.Load(ctx, revision, func(r etcd.Record) { out = append(out, r) }))
+	return out
+}
+
+func TestLoadReadsAllRecordsAsTheyWereAtARevision(t *testing.T) {
+	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
+		ctx, log := withDeadline(t), etcd.New(client, "/muster/")
+		first := commit(ctx, t, log, put("a", "b"))
+		second := commit(ctx, t, log, etcd.Txn{Put: map[record.Key][]byte{key("c"): []byte("c")}, Delete: []record.Key{key("a")}})
+		_, err := client.Put(ctx, "/muster-of-another/log/object/clusters/ns/x", "foreign")
+		require.NoError(t, err)
+		garbage, err := client.Put(ctx, "/muster/log/garbage", "no record")
+		require.NoError(t, err)
+
+		require.Equal(t, []etcd.Record{
+			{Key: key("a"), Value: []byte("value of a"), Revision: first},
+			{Key: key("b"), Value: []byte("value of b"), Revision: first},
+		}, load(ctx, t, log, first))
+		require.Equal(t, []etcd.Record{
+			{Key: key("b"), Value: []byte("value of b"), Revision: first},
+			{Key: key("c"), Value: []byte("c"), Revision: second},
+		}, load(ctx, t, log, second))
+		last := load(ctx, t, log, garbage.Header.Revision)
+		require.Len(t, last, 3)
+		bad := slices.DeleteFunc(last, func(r etcd.Record) bool { return r.Err == nil })
+		require.Len(t, bad, 1, "a key that is not ours is told of")
+		require.ErrorContains(t, bad[0].Err, "garbage")
+	})
+}
+
+func TestLoadReadsMoreThanOnePage(t *testing.T) {
+	t.Parallel()
+	ctx, log := withDeadline(t), etcd.New(etcdtest.Start(t).Client, "/muster")
+	want := map[record.Key]bool{}
+	var revision int64
+	for batch := range 110 {
+		txn := etcd.Txn{Put: map[record.Key][]byte{}}
+		for i := range 100 {
+			k := key(fmt.Sprintf("%d-%d", batch, i))
+			txn.Put[k], want[k] = []byte("x"), true
+		}
+		revision = commit(ctx, t, log, txn)
+	}
+	for _, r := range load(ctx, t, log, revision) {
+		require.True(t, want[r.Key], "%s came twice, or was never written", r.Key.Path())
+		delete(want, r.Key)
+	}
+	require.Empty(t, want)
+}
+
+func TestWhatWasCompactedIsGone(t *testing.T) {
+	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
+		ctx, log := withDeadline(t), etcd.New(client, "/muster")
+		first := commit(ctx, t, log, put("a"))
+		second := commit(ctx, t, log, put("a"))
+		_, err := client.Compact(ctx, second)
+		require.NoError(t, err)
+
+		require.ErrorIs(t, log.Load(ctx, first, func(etcd.Record) {}), etcd.ErrCompacted)
+		require.ErrorIs(t, log.Watch(ctx, first-1, func(etcd.Batch) {}), etcd.ErrCompacted)
+		held, err := log.Holds(ctx, first)
+		require.NoError(t, err)
+		require.False(t, held)
+		held, err = log.Holds(ctx, second)
+		require.NoError(t, err)
+		require.True(t, held)
+		require.Len(t, load(ctx, t, log, second), 1)
+	})
+}
+
+func TestGuards(t *testing.T) {
+	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
+		ctx, log := withDeadline(t), etcd.New(client, "/muster")
+		first := commit(ctx, t, log, put("a"))
+		second := commit(ctx, t, log, put("b"))
+		elsewhere := record.ObjectKey(record.Clusters, record.Name{Namespace: "ns-other", Name: "c"})
+		third := commit(ctx, t, log, etcd.Txn{Put: map[record.Key][]byte{elsewhere: []byte("c")}})
+		since := func(namespace string, revision int64) etcd.Txn {
+			return etcd.Txn{UnchangedSince: []etcd.RangeGuard{{Resource: record.Clusters, Namespace: namespace, Revision: revision}}}
+		}
+		unchanged := func(name string, revision int64) etcd.Txn {
+			return etcd.Txn{Unchanged: map[record.Key]int64{key(name): revision}}
+		}
+		notAfter := func(name string, revision int64) etcd.Txn {
+			return etcd.Txn{NotAfter: map[record.Key]int64{key(name): revision}}
+		}
+		for name, c := range map[string]struct {
+			txn   etcd.Txn
+			holds bool
+		}{
+			"the record is from before the revision":       {notAfter("a", second), true},
+			"the record is from the revision":              {notAfter("b", second), true},
+			"the record is from after the revision":        {notAfter("b", first), false},
+			"there is no record, so none from after it":    {notAfter("none", first), true},
+			"the record is at its revision":                {unchanged("a", first), true},
+			"the record was written since":                 {unchanged("b", first), false},
+			"a revision from the future":                   {unchanged("a", second), false},
+			"there should be no record, and is none":       {unchanged("none", 0), true},
+			"there should be no record, and is one":        {unchanged("a", 0), false},
+			"there should be a record, and is none":        {unchanged("none", first), false},
+			"nothing in the namespace was written since":   {since("ns", second), true},
+			"something in the namespace was":               {since("ns", first), false},
+			"a namespace that begins alike does not count": {since("ns", second), true},
+			"nothing in any namespace was written since":   {since("", third), true},
+			"something in another namespace was":           {since("", second), false},
+			"an empty namespace":                           {since("nobody", 1), true},
+		} {
+			c.txn.Put = map[record.Key][]byte{record.NamespaceKey("written"): []byte(name)}
+			revision, ok, err := log.Commit(ctx, c.txn)
+			require.NoError(t, err, name)
+			require.Equal(t, c.holds, ok, name)
+			response, err := client.Get(ctx, "/muster/log/"+record.NamespaceKey("written").Path())
+			require.NoError(t, err, name)
+			written := len(response.Kvs) == 1 && string(response.Kvs[0].Value) == name
+			require.Equal(t, c.holds, written, name)
+			if c.holds {
+				require.Equal(t, revision, response.Kvs[0].ModRevision, name)
+			}
+		}
+	})
+}
+
+func TestContentIsWrittenOnce(t *testing.T) {
+	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
+		ctx, log := withDeadline(t), etcd.New(client, "/muster")
+		content := func(ids ...string) etcd.Txn {
+			txn := put("a")
+			for _, id := range ids {
+				txn.Content = append(txn.Content, etcd.Content{ID: id, Data: []byte("data of " + id)})
+			}
+			return txn
+		}
+		first := commit(ctx, t, log, content("s-1"))
+		second := commit(ctx, t, log, content("s-1", "s-2"))
+
+		got, err := log.Contents(ctx, []string{"s-1", "s-2", "s-3"})
+		require.NoError(t, err)
+		require.Equal(t, map[string][]byte{"s-1": []byte("data of s-1"), "s-2": []byte("data of s-2")}, got)
+		stored, at, remaining, err := log.ListContents(ctx, "", 1, 0)
+		require.NoError(t, err)
+		require.Equal(t, []etcd.StoredContent{{Content: etcd.Content{ID: "s-1", Data: []byte("data of s-1")}, Revision: first}}, stored)
+		require.Equal(t, second, at)
+		require.EqualValues(t, 1, remaining)
+		stored, _, remaining, err = log.ListContents(ctx, "s-1\x00", 0, second)
+		require.NoError(t, err)
+		require.Equal(t, []etcd.StoredContent{{Content: etcd.Content{ID: "s-2", Data: []byte("data of s-2")}, Revision: second}}, stored)
+		require.Zero(t, remaining)
+		require.Len(t, load(ctx, t, log, second), 1, "content is no part of the log")
+	})
+}
+
+func TestATransactionTooLargeForEtcdIsNamedSo(t *testing.T) {
+	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
+		ctx, log := withDeadline(t), etcd.New(client, "/muster")
+		large := etcd.Txn{Put: map[record.Key][]byte{key("a"): []byte(strings.Repeat("x", 1600<<10))}}
+		_, ok, err := log.Commit(ctx, large)
+		require.ErrorIs(t, err, etcd.ErrTooLarge)
+		require.False(t, ok)
+		many := etcd.Txn{Put: map[record.Key][]byte{}}
+		for i := range 200 {
+			many.Put[key(fmt.Sprint(i))] = []byte("x")
+		}
+		_, ok, err = log.Commit(ctx, many)
+		require.ErrorIs(t, err, etcd.ErrTooLarge)
+		require.False(t, ok)
+		require.Greater(t, many.Size(), 200)
+	})
+}
+
+func TestRevisionCountsWhatWasCommittedBefore(t *testing.T) {
+	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
+		ctx, log := withDeadline(t), etcd.New(client, "/muster")
+		revision, err := log.Revision(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, revision, "an empty etcd is at 1")
+		for range 100 {
+			committed := commit(ctx, t, log, put("a"))
+			revision, err := log.Revision(ctx)
+			require.NoError(t, err)
+			require.Equal(t, committed, revision)
+		}
+	})
+}
+
+// sorted is a batch whose records are in the order of their keys.
+func sorted(b etcd.Batch) etcd.Batch {
+	slices.SortFunc(b.Records, func(x, y etcd.Record) int { return strings.Compare(x.Key.Path(), y.Key.Path()) })
+	return b
+}
+
+// batchOf is what a watch should tell of a transaction.
+func batchOf(txn etcd.Txn, revision int64) etcd.Batch {
+	b := etcd.Batch{Revision: revision}
+	for k, value := range maps.All(txn.Put) {
+		b.Records = append(b.Records, etcd.Record{Key: k, Value: value, Revision: revision})
+	}
+	for _, k := range txn.Delete {
+		b.Records = append(b.Records, etcd.Record{Key: k, Revision: revision})
+	}
+	return sorted(b)
+}

@@ -1,0 +1,180 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// newRand returns a source that is different on every run. A failure prints the
+// seed; MUSTER_SEED=<seed> runs the same again.
+func newRand(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := rand.Uint64()
+	if s := os.Getenv("MUSTER_SEED"); s != "" {
+		parsed, err := strconv.ParseUint(s, 10, 64)
+		require.NoError(t, err, "MUSTER_SEED must be an unsigned number")
+		seed = parsed
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("to replay: MUSTER_SEED=%d go test -run '^%s$'", seed, t.Name())
+		}
+	})
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// randomTxn writes and deletes some of a few records. Now and then they are
+// large, so that answers to a watch that catches up come in pieces.
+func randomTxn(r *rand.Rand, have map[record.Key]bool) etcd.Txn {
+	txn := etcd.Txn{Put: map[record.Key][]byte{}}
+	for range 1 + r.IntN(6) {
+		k := key(fmt.Sprint(r.IntN(20)))
+		if _, twice := txn.Put[k]; !twice && have[k] && r.IntN(3) == 0 {
+			txn.Delete = append(txn.Delete, k)
+			delete(have, k)
+			continue
+		}
+		size := 10
+		if r.IntN(20) == 0 {
+			size = 200 << 10
+		}
+		if !have[k] {
+			for _, gone := range txn.Delete {
+				if gone == k {
+					size = 0
+				}
+			}
+		}
+		if size > 0 {
+			txn.Put[k] = bytes.Repeat([]byte{byte('a' + r.IntN(26))}, size)
+			have[k] = true
+		}
+	}
+	return txn
+}
+
+// TestAWatchHandsOverEveryRevisionOnceAndWhole begins watches anywhere in the
+// past: all see the same history, to its end and as it goes on.
+func TestAWatchHandsOverEveryRevisionOnceAndWhole(t *testing.T) {
+	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
+		ctx, log, r := withDeadline(t), etcd.New(client, "/muster"), newRand(t)
+		have := map[record.Key]bool{}
+		var want []etcd.Batch
+		write := func(n int) {
+			for range n {
+				txn := randomTxn(r, have)
+				if r.IntN(5) == 0 {
+					_, err := client.Put(ctx, "/foreign", "x") // a revision without anything of ours
+					require.NoError(t, err)
+				}
+				want = append(want, batchOf(txn, commit(ctx, t, log, txn)))
+			}
+		}
+		write(1500)
+		const past = 400
+		type watched struct {
+			from int
+			got  chan etcd.Batch
+			err  chan error
+		}
+		var watches []watched
+		stop, cancel := context.WithCancel(ctx)
+		defer cancel()
+		for range 8 {
+			w := watched{r.IntN(len(want)), make(chan etcd.Batch, 4096), make(chan error, 1)}
+			after := int64(0)
+			if w.from > 0 {
+				after = want[w.from-1].Revision
+			}
+			watches = append(watches, w)
+			go func() {
+				w.err <- log.Watch(stop, after, func(b etcd.Batch) { w.got <- b })
+			}()
+		}
+		write(past)
+		for _, w := range watches {
+			for _, b := range want[w.from:] {
+				select {
+				case got := <-w.got:
+					require.Equal(t, b, sorted(got))
+				case err := <-w.err:
+					require.Fail(t, "a watch ended", "%v", err)
+				}
+			}
+		}
+		cancel()
+		for _, w := range watches {
+			require.ErrorIs(t, <-w.err, context.Canceled)
+			require.Empty(t, w.got, "nothing comes that was not written")
+		}
+	})
+}
+
+// TestProgressIsToldOfRevisionsThatWroteNothingOfOurs asks until the answer comes:
+// etcd may lose a request.
+func TestProgressIsToldOfRevisionsThatWroteNothingOfOurs(t *testing.T) {
+	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
+		ctx, log := withDeadline(t), etcd.New(client, "/muster")
+		first := commit(ctx, t, log, put("a"))
+		foreign, err := client.Put(ctx, "/foreign", "x")
+		require.NoError(t, err)
+		watching, stop := context.WithCancelCause(ctx)
+		defer stop(nil)
+		reached := errors.New("reached")
+		go func() {
+			for watching.Err() == nil {
+				_ = log.RequestProgress(watching)
+			}
+		}()
+		var batches []etcd.Batch
+		err = log.Watch(watching, first-1, func(b etcd.Batch) {
+			batches = append(batches, b)
+			if b.Revision >= foreign.Header.Revision {
+				stop(reached)
+			}
+		})
+		require.ErrorIs(t, err, reached)
+		require.Equal(t, []etcd.Batch{batchOf(put("a"), first), {Revision: foreign.Header.Revision}}, batches[:2])
+	})
+}
+
+func TestAWatchGoesOnAfterTheConnectionBroke(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	cable := server.Cable(t)
+	log, far := etcd.New(server.Client, "/muster"), etcd.New(server.Dial(t, cable.Address), "/muster")
+	first := commit(ctx, t, log, put("a"))
+	got := make(chan etcd.Batch, 100)
+	go func() { _ = far.Watch(ctx, first-1, func(b etcd.Batch) { got <- b }) }()
+	next := func() etcd.Batch {
+		select {
+		case b := <-got:
+			return sorted(b)
+		case <-ctx.Done():
+			require.Fail(t, "the watch tells nothing")
+			return etcd.Batch{}
+		}
+	}
+	require.Equal(t, batchOf(put("a"), first), next())
+	cable.Cut()
+	second, third := commit(ctx, t, log, put("a", "b")), commit(ctx, t, log, put("c"))
+	cable.Mend()
+	require.Equal(t, batchOf(put("a", "b"), second), next())
+	require.Equal(t, batchOf(put("c"), third), next())
+}

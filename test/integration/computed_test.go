@@ -1,0 +1,306 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/pkg/registry/kinds"
+)
+
+func TestABundleDeploymentIsNotWrittenAndTheAnswerSaysWhatToEdit(t *testing.T) {
+	t.Parallel()
+	s, ns := shared(t), fresh(t)
+	createBundle(t, s.clientset(t), bundle(ns, "app"))
+	createCluster(t, s.clientset(t), cluster(ns, "c1"))
+	c := s.resource(t, "bundledeployments", home(ns, "c1"))
+	have := get(t, c, "app")
+	made := have.DeepCopy()
+	made.SetResourceVersion("")
+	made.SetName("other")
+	w := watching(t, c, metav1.ListOptions{})
+	w.expect(watch.Added, "app")
+	for verb, write := range map[string]func() error{
+		"create": func() error { _, err := c.Create(t.Context(), made, metav1.CreateOptions{}); return err },
+		"update": func() error { _, err := c.Update(t.Context(), have, metav1.UpdateOptions{}); return err },
+		"patch": func() error {
+			_, err := c.Patch(t.Context(), "app", types.MergePatchType, []byte(`{}`), metav1.PatchOptions{})
+			return err
+		},
+		"apply": func() error {
+			_, err := c.Patch(t.Context(), "app", types.ApplyPatchType, []byte(`{"apiVersion":"fleet.cattle.io/v1alpha1","kind":"BundleDeployment","metadata":{"name":"app"}}`), metav1.PatchOptions{FieldManager: "m"})
+			return err
+		},
+		"delete":           func() error { return c.Delete(t.Context(), "app", metav1.DeleteOptions{}) },
+		"deletecollection": func() error { return c.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}) },
+	} {
+		err := write()
+		require.True(t, apierrors.IsMethodNotSupported(err), "%s: %v", verb, err)
+		for _, word := range []string{"edit the Bundle", "Cluster's labels", "bundledeployments/status"} {
+			require.ErrorContains(t, err, word, verb)
+		}
+	}
+	require.Equal(t, have, get(t, c, "app"))
+	w.quietUntil(func() { createBundle(t, s.clientset(t), bundle(ns, "mark")) }, watch.Added, "mark")
+}
+
+func TestDiscoveryShowsTheVerbsThatThereAre(t *testing.T) {
+	t.Parallel()
+	d, err := discovery.NewDiscoveryClientForConfig(shared(t).connection())
+	require.NoError(t, err)
+	list, err := d.ServerResourcesForGroupVersion(group.String())
+	require.NoError(t, err)
+	verbs := map[string][]string{}
+	for _, r := range list.APIResources {
+		verbs[r.Name] = slices.Sorted(slices.Values(r.Verbs))
+		require.Equal(t, r.Name != "contents" && r.Name != "contents/status", r.Namespaced, r.Name)
+	}
+	require.Equal(t, []string{"get", "list", "watch"}, verbs["bundledeployments"])
+	require.Equal(t, []string{"get", "patch", "update"}, verbs["bundledeployments/status"])
+	for plural := range specimens {
+		require.Equal(t, []string{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}, verbs[plural], plural)
+		if kinds.ByResource(plural).StatusEndpoint {
+			require.Equal(t, []string{"get", "patch", "update"}, verbs[plural+"/status"], plural)
+		} else {
+			require.NotContains(t, verbs, plural+"/status")
+		}
+	}
+}
+
+// reporting is a server with one BundleDeployment that is reported on.
+func reporting(t *testing.T) (s *server, c versioned.Interface, ns string, deployments dynamic.ResourceInterface) {
+	t.Helper()
+	s, ns = shared(t), fresh(t)
+	c = s.clientset(t)
+	createBundle(t, c, bundle(ns, "app", "env", "prod"))
+	createCluster(t, c, cluster(ns, "c1", "env", "prod"))
+	return s, c, ns, s.resource(t, "bundledeployments", home(ns, "c1"))
+}
+
+func report(t *testing.T, c dynamic.ResourceInterface, patch string) *unstructured.Unstructured {
+	t.Helper()
+	out, err := c.Patch(t.Context(), "app", types.MergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
+	require.NoError(t, err)
+	return out
+}
+
+func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
+	t.Parallel()
+	_, c, ns, deployments := reporting(t)
+	before := get(t, deployments, "app")
+	w := watching(t, deployments, metav1.ListOptions{ResourceVersion: before.GetResourceVersion()})
+	const spec = `"spec":{"options":{"helm":{"values":{"a":1}}},"stagedOptions":{"helm":{"values":{"a":1}}}}`
+
+	// S 9.5: as agents send it, with what they have loaded into the spec.
+	after := report(t, deployments, `{`+spec+`,"status":{"release":"ns/app:1","ready":true,"nonModified":true,"display":{"state":"Forged"},"conditions":[{"type":"Ready","status":"True"}]}}`)
+	require.Equal(t, before.Object["spec"], after.Object["spec"])
+	require.Equal(t, before.GetGeneration(), after.GetGeneration())
+	require.Equal(t, before.GetLabels(), after.GetLabels())
+	text, _, _ := unstructured.NestedString(after.Object, "status", "release")
+	require.Equal(t, "ns/app:1", text)
+	state, _, _ := unstructured.NestedString(after.Object, "status", "display", "state")
+	require.NotEqual(t, "Forged", state, "a derived field was taken from a client")
+	require.Equal(t, after, w.expect(watch.Modified, "app"))
+	require.Equal(t, after, get(t, deployments, "app"))
+
+	for title, patch := range map[string]string{
+		"nothing":                `{}`,
+		"only the spec":          `{` + spec + `}`,
+		"what is there":          `{"status":{"release":"ns/app:1","ready":true}}`,
+		"what is derived":        `{"status":{"display":{"state":"Forged","deployed":"no"}}}`,
+		"what is not there":      `{"status":{"nonReadyStatus":null,"modifiedStatus":null}}`,
+		"metadata":               `{"metadata":{"labels":{"a":"b"},"annotations":{"a":"b"}}}`,
+		"the present report":     `{"metadata":{"resourceVersion":"` + after.GetResourceVersion() + `"},"status":{"ready":true}}`,
+		"fields that are unkown": `{"status":{"nonsense":1}}`,
+	} {
+		require.Equal(t, after, report(t, deployments, patch), title)
+	}
+	// None of them was an event.
+	gone := w.quietUntil(func() { label(t, c, ns, "c1", "env", "test") }, watch.Deleted, "app")
+	require.Equal(t, after.Object["status"], gone.Object["status"])
+}
+
+func TestAReportDiesWithItsBundleDeployment(t *testing.T) {
+	t.Parallel()
+	for title, breaks := range map[string]func(t *testing.T, s *server, c versioned.Interface, ns string){
+		"the Cluster was labelled otherwise, and back": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
+			t.Helper()
+			label(t, c, ns, "c1", "env", "test")
+			label(t, c, ns, "c1", "env", "prod")
+		},
+		"the Cluster was made again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
+			t.Helper()
+			require.NoError(t, c.FleetV1alpha1().Clusters(ns).Delete(t.Context(), "c1", metav1.DeleteOptions{}))
+			createCluster(t, c, cluster(ns, "c1", "env", "prod"))
+		},
+		"the Bundle was made again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
+			t.Helper()
+			require.NoError(t, c.FleetV1alpha1().Bundles(ns).Delete(t.Context(), "app", metav1.DeleteOptions{}))
+			createBundle(t, c, bundle(ns, "app", "env", "prod"))
+		},
+		"the Bundle was targeted elsewhere, and back": func(t *testing.T, s *server, _ versioned.Interface, ns string) {
+			t.Helper()
+			for _, env := range []string{"test", "prod"} {
+				_, err := s.resource(t, "bundles", ns).Patch(t.Context(), "app", types.MergePatchType, []byte(`{"spec":{"targets":[{"clusterSelector":{"matchLabels":{"env":"`+env+`"}}}]}}`), metav1.PatchOptions{})
+				require.NoError(t, err)
+			}
+		},
+		"a group lost the Cluster, and got it back": func(t *testing.T, s *server, c versioned.Interface, ns string) {
+			t.Helper()
+			for _, group := range []string{"none", "g"} {
+				_, err := s.resource(t, "clustergroups", ns).Patch(t.Context(), "g", types.MergePatchType, []byte(`{"spec":{"selector":{"matchLabels":{"group":"`+group+`"}}}}`), metav1.PatchOptions{})
+				require.NoError(t, err)
+			}
+		},
+		"a group went, and came back": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
+			t.Helper()
+			require.NoError(t, c.FleetV1alpha1().ClusterGroups(ns).Delete(t.Context(), "g", metav1.DeleteOptions{}))
+			createGroup(t, c, ns)
+		},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			s, c, ns, deployments := reporting(t)
+			if strings.HasPrefix(title, "a group") {
+				createGroup(t, c, ns)
+				label(t, c, ns, "c1", "group", "g")
+				_, err := s.resource(t, "bundles", ns).Patch(t.Context(), "app", types.MergePatchType, []byte(`{"spec":{"targets":[{"clusterGroup":"g"}]}}`), metav1.PatchOptions{})
+				require.NoError(t, err)
+			}
+			report(t, deployments, `{"status":{"release":"old"}}`)
+			require.Equal(t, "old", release(t, s, ns, "c1", "app"))
+			breaks(t, s, c, ns)
+			require.Empty(t, release(t, s, ns, "c1", "app"))
+			report(t, deployments, `{"status":{"release":"new"}}`)
+			require.Equal(t, "new", release(t, s, ns, "c1", "app"))
+		})
+	}
+}
+
+func TestAReportDiesWhenAMappingEndsItsBundleDeployment(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	c := s.clientset(t)
+	// The controller mirrors namespaces; here it is the test.
+	_, err := s.etcd.Put(t.Context(), logPrefix+"/log/mirror/namespaces/-/there", `{"labels":{"a":"b"}}`)
+	require.NoError(t, err)
+	b := bundle("here", "app", "env", "prod")
+	b.Labels = map[string]string{"mapped": "yes"}
+	createBundle(t, c, b)
+	createCluster(t, c, cluster("there", "c1", "env", "prod"))
+	mapping := &v1alpha1.BundleNamespaceMapping{
+		ObjectMeta:        metav1.ObjectMeta{Namespace: "here", Name: "m"},
+		BundleSelector:    &metav1.LabelSelector{MatchLabels: map[string]string{"mapped": "yes"}},
+		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}},
+	}
+	mappings := c.FleetV1alpha1().BundleNamespaceMappings("here")
+	_, err = mappings.Create(t.Context(), mapping, metav1.CreateOptions{})
+	require.NoError(t, err)
+	deployments := s.resource(t, "bundledeployments", home("there", "c1"))
+	report(t, deployments, `{"status":{"release":"old"}}`)
+	require.NoError(t, mappings.Delete(t.Context(), "m", metav1.DeleteOptions{}))
+	_, err = deployments.Get(t.Context(), "app", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
+	_, err = mappings.Create(t.Context(), mapping, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.Empty(t, release(t, s, "there", "c1", "app"))
+	report(t, deployments, `{"status":{"release":"new"}}`)
+	require.Equal(t, "new", release(t, s, "there", "c1", "app"))
+}
+
+func createGroup(t *testing.T, c versioned.Interface, ns string) {
+	t.Helper()
+	g := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "g"}}
+	g.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"group": "g"}}
+	_, err := c.FleetV1alpha1().ClusterGroups(ns).Create(t.Context(), g, metav1.CreateOptions{})
+	require.NoError(t, err)
+}
+
+func TestAReportThatComesTooLateIsNotKeptForTheNext(t *testing.T) {
+	t.Parallel()
+	s, c, ns, deployments := reporting(t)
+	agent := s.resource(t, "bundledeployments", home(ns, "c1"))
+	for i := range 100 {
+		// The report and the end of what it is on meet in the store.
+		done := make(chan error, 1)
+		go func() {
+			_, err := agent.Patch(t.Context(), "app", types.MergePatchType, fmt.Appendf(nil, `{"status":{"release":"r%d"}}`, i), metav1.PatchOptions{}, "status")
+			done <- err
+		}()
+		label(t, c, ns, "c1", "env", "test")
+		if err := <-done; err != nil {
+			require.True(t, apierrors.IsNotFound(err), "%v", err)
+		}
+		label(t, c, ns, "c1", "env", "prod")
+		text, _, _ := unstructured.NestedString(get(t, deployments, "app").Object, "status", "release")
+		require.Empty(t, text, "round %d", i)
+	}
+}
+
+func TestThereIsNoReportOnWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	_, c, ns, deployments := reporting(t)
+	label(t, c, ns, "c1", "env", "test")
+	_, err := deployments.Patch(t.Context(), "app", types.MergePatchType, []byte(`{"status":{"release":"late"}}`), metav1.PatchOptions{}, "status")
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
+	_, err = deployments.Patch(t.Context(), "app", types.ApplyPatchType, []byte(`{"apiVersion":"fleet.cattle.io/v1alpha1","kind":"BundleDeployment","metadata":{"name":"app"},"status":{"release":"late"}}`), metav1.PatchOptions{FieldManager: "m"}, "status")
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
+}
+
+func TestTheStatusOfABundleDeploymentIsAppliedWithItsManager(t *testing.T) {
+	t.Parallel()
+	_, _, _, deployments := reporting(t)
+	apply := func(manager, release string, force bool) (*unstructured.Unstructured, error) {
+		return deployments.Patch(t.Context(), "app", types.ApplyPatchType,
+			[]byte(`{"apiVersion":"fleet.cattle.io/v1alpha1","kind":"BundleDeployment","metadata":{"name":"app"},"status":{"release":"`+release+`"}}`),
+			metav1.PatchOptions{FieldManager: manager, Force: &force}, "status")
+	}
+	one, err := apply("agent", "a", false)
+	require.NoError(t, err)
+	require.Equal(t, "status", owners(one)["agent"])
+	same, err := apply("agent", "a", false)
+	require.NoError(t, err)
+	require.Equal(t, one, same)
+	require.Equal(t, one, get(t, deployments, "app"))
+	_, err = apply("other", "b", false)
+	require.True(t, apierrors.IsConflict(err), "%v", err)
+	two, err := apply("other", "b", true)
+	require.NoError(t, err)
+	require.Contains(t, owners(two), "other")
+}
+
+func TestAReportUnderAStaleResourceVersionConflictsWithReportsOnly(t *testing.T) {
+	t.Parallel()
+	_, c, ns, deployments := reporting(t)
+	one := get(t, deployments, "app")
+	set := func(o *unstructured.Unstructured, release string) error {
+		o = o.DeepCopy()
+		require.NoError(t, unstructured.SetNestedField(o.Object, release, "status", "release"))
+		_, err := deployments.UpdateStatus(t.Context(), o, metav1.UpdateOptions{})
+		return err
+	}
+	label(t, c, ns, "c1", "colour", "red")
+	b, err := c.FleetV1alpha1().Bundles(ns).Get(t.Context(), "app", metav1.GetOptions{})
+	require.NoError(t, err)
+	b.Spec.TargetNamespace = "elsewhere"
+	_, err = c.FleetV1alpha1().Bundles(ns).Update(t.Context(), b, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	require.NoError(t, set(one, "first"), "the BundleDeployment changed, but nobody has reported")
+	err = set(one, "second")
+	require.True(t, apierrors.IsConflict(err), "%v", err)
+}

@@ -1,0 +1,127 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/musterfleet/muster/pkg/registry/kinds"
+)
+
+// kind is a stored kind as a test uses it.
+type kind struct {
+	*kinds.Kind
+	// spec is a valid object without its metadata; other is another one. Both are
+	// JSON merge patches of each other.
+	spec, other map[string]any
+	// status is something that its status endpoint keeps; nil if it has no status.
+	status map[string]any
+}
+
+type members map[string]any
+
+func in(member string, f members) map[string]any { return map[string]any{member: map[string]any(f)} }
+
+// specimens have a valid object of every stored kind.
+var specimens = map[string]kind{
+	"bundles":                   {spec: in("spec", members{"namespace": "a"}), other: in("spec", members{"namespace": "b"}), status: members{"ociReference": "x"}},
+	"bundlenamespacemappings":   {spec: in("bundleSelector", members{"matchLabels": map[string]any{"a": "b"}}), other: in("bundleSelector", members{"matchLabels": map[string]any{"a": "c"}})},
+	"clusters":                  {spec: in("spec", members{"clientID": "a"}), other: in("spec", members{"clientID": "b"}), status: members{"agentPrivateRepoURL": "x"}},
+	"clustergroups":             {spec: in("spec", members{"selector": map[string]any{"matchLabels": map[string]any{"a": "b"}}}), other: in("spec", members{"selector": map[string]any{"matchLabels": map[string]any{"a": "c"}}}), status: members{"clusterCount": int64(3)}},
+	"clusterregistrations":      {spec: in("spec", members{"clientID": "a"}), other: in("spec", members{"clientID": "b"}), status: members{"clusterName": "x"}},
+	"clusterregistrationtokens": {spec: in("spec", members{"ttl": "1h0m0s"}), other: in("spec", members{"ttl": "2h0m0s"}), status: members{"secretName": "x"}},
+	"gitrepos":                  {spec: in("spec", members{"repo": "https://a"}), other: in("spec", members{"repo": "https://b"}), status: members{"commit": "x"}},
+	"gitreporestrictions":       {spec: map[string]any{"defaultServiceAccount": "a"}, other: map[string]any{"defaultServiceAccount": "b"}},
+	"helmops":                   {spec: in("spec", members{"namespace": "a"}), other: in("spec", members{"namespace": "b"}), status: members{"version": "x"}},
+	"imagescans":                {spec: in("spec", members{"image": "a", "interval": "1m0s"}), other: in("spec", members{"image": "b"}), status: members{"latestTag": "x"}},
+	"policies":                  {spec: in("gitRepo", members{"defaultServiceAccount": "a"}), other: in("gitRepo", members{"defaultServiceAccount": "b"})},
+	"schedules":                 {spec: in("spec", members{"schedule": "0 0 1 * * *", "duration": "1h0m0s"}), other: in("spec", members{"duration": "2h0m0s"}), status: members{"active": true}},
+}
+
+// forEachStoredKind runs a test for every kind that can be written.
+func forEachStoredKind(t *testing.T, test func(t *testing.T, k kind, c dynamic.ResourceInterface)) {
+	t.Helper()
+	s := shared(t)
+	for _, row := range kinds.All() {
+		if row.Computed || !row.Namespaced {
+			continue
+		}
+		t.Run(row.Plural, func(t *testing.T) {
+			t.Parallel()
+			k, ok := specimens[row.Plural]
+			if !ok {
+				t.Fatalf("no specimen of %s", row.Plural)
+			}
+			k.Kind = row
+			test(t, k, s.resource(t, row.Plural, fresh(t)))
+		})
+	}
+}
+
+// object is a new one of the kind.
+func (k kind) object(name string) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(k.spec)}
+	o.SetGroupVersionKind(k.GroupVersionKind())
+	o.SetName(name)
+	return o
+}
+
+// changed is an object with the other spec.
+func (k kind) changed(o *unstructured.Unstructured) *unstructured.Unstructured {
+	out := o.DeepCopy()
+	for member, value := range runtime.DeepCopyJSON(k.other) {
+		if to, ok := out.Object[member].(map[string]any); ok {
+			for field, value := range value.(map[string]any) {
+				to[field] = value
+			}
+			continue
+		}
+		out.Object[member] = value
+	}
+	return out
+}
+
+// reported is an object with the status.
+func (k kind) reported(o *unstructured.Unstructured) *unstructured.Unstructured {
+	out := o.DeepCopy()
+	status, _, _ := unstructured.NestedMap(out.Object, "status")
+	if status == nil {
+		status = map[string]any{}
+	}
+	for field, value := range k.status {
+		status[field] = value
+	}
+	out.Object["status"] = status
+	return out
+}
+
+// body is what a client sets: everything but metadata and status.
+func body(o *unstructured.Unstructured) map[string]any {
+	out := map[string]any{}
+	for member, value := range o.Object {
+		if member != "metadata" && member != "status" {
+			out[member] = value
+		}
+	}
+	return out
+}
+
+// requireHolds checks that an object has the members of another, at any depth.
+func requireHolds(t *testing.T, want, have map[string]any) {
+	t.Helper()
+	for member, value := range want {
+		if inner, ok := value.(map[string]any); ok {
+			there, ok := have[member].(map[string]any)
+			require.True(t, ok, "no member %s in %v", member, have)
+			requireHolds(t, inner, there)
+			continue
+		}
+		require.Equal(t, value, have[member], member)
+	}
+}

@@ -1,0 +1,179 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// binary is muster, built once.
+var binary struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func built(t *testing.T) string {
+	t.Helper()
+	binary.once.Do(func() {
+		if binary.dir, binary.err = os.MkdirTemp("", "muster-binary-"); binary.err != nil {
+			return
+		}
+		build := exec.Command("go", "build", "-o", filepath.Join(binary.dir, "muster"), "github.com/musterfleet/muster/cmd/muster")
+		if out, err := build.CombinedOutput(); err != nil {
+			binary.err = fmt.Errorf("%w: %s", err, out)
+		}
+	})
+	require.NoError(t, binary.err)
+	return filepath.Join(binary.dir, "muster")
+}
+
+// process runs muster as a process of its own, which can be killed.
+func process(t *testing.T, dataDir string) (s *server, kill func()) {
+	t.Helper()
+	command := exec.Command(built(t), "--data-dir", dataDir, "--secure-port", "0")
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	var once sync.Once
+	kill = func() {
+		once.Do(func() {
+			_ = command.Process.Kill() // SIGKILL; it may have ended
+			_ = command.Wait()         // says that it was killed
+		})
+	}
+	t.Cleanup(kill)
+	ready := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(out).ReadString('\n')
+		ready <- line
+	}()
+	select {
+	case line := <-ready:
+		require.True(t, strings.HasPrefix(line, "muster is ready on "), "the server said %q", line)
+	case <-time.After(within):
+		require.FailNow(t, "the server was not ready in time")
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(dataDir, "kubeconfig"))
+	require.NoError(t, err)
+	config.QPS = -1
+	return &server{dataDir: dataDir, config: config}, kill
+}
+
+// acknowledged is what a writer got an answer to, before the server was killed.
+type acknowledged struct {
+	last     int
+	revision int64
+}
+
+func TestAKilledServerKeepsAllThatItAcknowledged(t *testing.T) {
+	t.Parallel()
+	dataDir := filepath.Join(t.TempDir(), "data")
+	s, kill := process(t, dataDir)
+	c := s.clientset(t)
+	broken(t, s)
+	for i := range 4 {
+		createCluster(t, c, cluster("ns", name("w", i), "env", "test"))
+	}
+	createBundle(t, c, templated("ns", "counted", "v${ index .ClusterLabels \"count\" }", "counted", "yes"))
+	still := contents(t, s)
+	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+
+	// Writers count in labels and in reports until the server is gone.
+	const enough = 30
+	acked := make([]acknowledged, 4)
+	var all sync.WaitGroup
+	var busy sync.WaitGroup
+	busy.Add(len(acked))
+	for i := range acked {
+		own := s.clientset(t)
+		all.Go(func() {
+			done := sync.OnceFunc(busy.Done)
+			defer done()
+			for n := 1; n < 100_000; n++ {
+				patch := fmt.Sprintf(`{"metadata":{"labels":{"counted":"yes","count":"%d"}}}`, n)
+				out, err := own.FleetV1alpha1().Clusters("ns").Patch(t.Context(), name("w", i), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+				if err != nil {
+					return // killed
+				}
+				var revision int64
+				if _, err := fmt.Sscan(out.ResourceVersion, &revision); err != nil {
+					t.Error(err)
+					return
+				}
+				acked[i] = acknowledged{n, revision}
+				if n == enough {
+					done()
+				}
+			}
+		})
+	}
+	busy.Wait()
+	kill()
+	all.Wait()
+
+	again, _ := process(t, dataDir)
+	after := contents(t, again)
+	for key, was := range still {
+		require.Equal(t, was, after[key], key)
+	}
+	now, err := again.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	for i, a := range acked {
+		require.GreaterOrEqual(t, a.last, enough, "the writer was not at work when the server was killed")
+		require.GreaterOrEqual(t, number(t, now.GetResourceVersion()), a.revision, "the server went back in time")
+		cl, err := again.clientset(t).FleetV1alpha1().Clusters("ns").Get(t.Context(), name("w", i), metav1.GetOptions{})
+		require.NoError(t, err)
+		// The one write that nobody was told of may be there or not.
+		require.Contains(t, []string{fmt.Sprint(a.last), fmt.Sprint(a.last + 1)}, cl.Labels["count"])
+		d := get(t, again.resource(t, "bundledeployments", home("ns", name("w", i))), "counted")
+		require.Equal(t, "v"+cl.Labels["count"], value(t, d))
+	}
+	// A watch from before goes on, and its fold is the list.
+	f := &fold{revision: number(t, list.GetResourceVersion())}
+	f.items, _, err = listed(t.Context(), again.resource(t, "bundledeployments", ""), metav1.ListOptions{})
+	require.NoError(t, err)
+	want := f.items
+	f.items = map[string]unstructured.Unstructured{}
+	for _, item := range list.Items {
+		f.items[item.GetNamespace()+"/"+item.GetName()] = item
+	}
+	w := watching(t, again.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
+	for len(f.items) < len(want) || differ(want, f.items) {
+		require.NoError(t, f.take(w.raw()))
+	}
+}
+
+// differ compares but for what a restart may raise: the resource version.
+func differ(a, b map[string]unstructured.Unstructured) bool {
+	for key, item := range a {
+		one, two := item.DeepCopy(), b[key]
+		other := two.DeepCopy()
+		if other.Object == nil {
+			return true
+		}
+		one.SetResourceVersion("")
+		other.SetResourceVersion("")
+		if !equality.Semantic.DeepEqual(one, other) {
+			return true
+		}
+	}
+	return false
+}

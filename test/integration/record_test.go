@@ -1,0 +1,97 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// garbage is what nobody should write below our prefix, and somebody will.
+var garbage = map[string]string{
+	"object/clusters/ns/c2":               "not json",
+	"object/clusters/ns/c3":               "",
+	"object/clusters/ns/c4":               "null",
+	"object/clusters/ns/c5":               `{"object":{"metadata":7}}`,
+	"object/clusters/ns/new":              "\x00\xff",
+	"object/bundles/ns/db":                `[]`,
+	"object/bundles/ns/other":             `{"object":null}`,
+	"object/nonsense/ns/x":                `{}`,
+	"object/clusters/short":               `{}`,
+	"object/clusters/a/b/c/d":             `{}`,
+	"what/is/this/then":                   `{}`,
+	"":                                    `{}`,
+	"report/clusters/ns/c1":               `{"status":"x"}`,
+	"report/clusters/ns/absent":           `{"status":{}}`,
+	"report/bundledeployments/ns/x":       `nothing`,
+	"report/nonsense/ns/x":                `{}`,
+	"pin/bundles/ns/app":                  `{"uid":7}`,
+	"pin/clusters/ns/c1":                  `{"pins":{}}`,
+	"pin/nonsense/ns/c1":                  `{}`,
+	"mirror/namespaces/-/ns":              `[]`,
+	"mirror/nonsense/-/ns":                `[]`,
+	"guard/targeting/-/-":                 `!`,
+	"object/clustergroups/ns/g":           `{"object":{"spec":{"selector":7}}}`,
+	"object/bundlenamespacemappings/ns/m": `{"object":{"bundleSelector":7}}`,
+}
+
+func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	c := s.clientset(t)
+	for i := 1; i <= 5; i++ {
+		createCluster(t, c, cluster("ns", fmt.Sprint("c", i), "env", "prod"))
+	}
+	createBundle(t, c, bundle("ns", "app", "env", "prod"))
+	createBundle(t, c, bundle("ns", "db", "env", "prod"))
+	label(t, c, "ns", "c1", "colour", "red") // so that the watch begins where nothing is to be repeated
+	before := contents(t, s)
+	w := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: fmt.Sprint(s.revision(t))})
+	check := func(s *server) {
+		for _, plural := range []string{"clusters", "bundles", "bundledeployments", "clustergroups", "contents"} {
+			_, err := s.resource(t, plural, "").List(t.Context(), metav1.ListOptions{})
+			require.NoError(t, err, plural)
+		}
+		c := s.clientset(t)
+		label(t, c, "ns", "c1", "env", "test")
+		_, err := c.FleetV1alpha1().BundleDeployments(home("ns", "c1")).Get(t.Context(), "app", metav1.GetOptions{})
+		require.True(t, apierrors.IsNotFound(err), "%v", err)
+		label(t, c, "ns", "c1", "env", "prod")
+		get(t, s.resource(t, "bundledeployments", home("ns", "c1")), "app")
+	}
+	for key, value := range garbage {
+		_, err := s.etcd.Put(t.Context(), logPrefix+"/log/"+key, value)
+		require.NoError(t, err)
+		check(s)
+		for _, kind := range []watch.EventType{watch.Deleted, watch.Added} {
+			for _, name := range []string{"app", "db"} {
+				e, _ := w.next()
+				require.Equal(t, event{kind, home("ns", "c1"), name, e.Revision}, e, "after %s", key)
+			}
+		}
+		require.Equal(t, before, contents(t, s), "%s took a BundleDeployment away", key)
+	}
+
+	// What cannot be read can be replaced, or else the answer says why not.
+	_, err := c.FleetV1alpha1().Clusters("ns").Patch(t.Context(), "c2", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{})
+	if err != nil {
+		require.ErrorContains(t, err, "record")
+	}
+	_, err = c.FleetV1alpha1().Clusters("ns").Create(t.Context(), cluster("ns", "new"), metav1.CreateOptions{})
+	if err != nil {
+		require.ErrorContains(t, err, "record")
+	}
+	for _, plural := range []string{"clusters/c1"} {
+		_, err = c.FleetV1alpha1().Clusters("ns").Patch(t.Context(), "c1", types.MergePatchType, []byte(`{"status":{"agent":{"namespace":"x"}}}`), metav1.PatchOptions{}, "status")
+		require.NoError(t, err, "%s: a report over a bad one", plural)
+	}
+	// And the next start comes up with the rest.
+	check(s.restart(t))
+}

@@ -1,0 +1,153 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/allinone"
+)
+
+// replica is another server on the same etcd.
+func (s *server) replica(t *testing.T) *server {
+	t.Helper()
+	other, err := launchWith(t.TempDir(), func(ctx context.Context, _ *clientv3.Client) (*allinone.Served, error) {
+		return allinone.Engine(ctx, s.etcd)
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, other.close()) })
+	other.etcd = s.etcd
+	return other
+}
+
+func TestAnyReplicaKnowsWhatAnotherAcknowledged(t *testing.T) {
+	t.Parallel()
+	a := own(t)
+	b := a.replica(t)
+	writer, reader := a.clientset(t), b.clientset(t)
+	createBundle(t, writer, bundle("ns", "app", "env", "prod"))
+	createCluster(t, writer, cluster("ns", "c1"))
+	deployments := reader.FleetV1alpha1().BundleDeployments(home("ns", "c1"))
+	for range 100 {
+		want := label(t, writer, "ns", "c1", "env", "prod").ResourceVersion
+		got, err := deployments.Get(t.Context(), "app", metav1.GetOptions{})
+		require.NoError(t, err)
+		require.Equal(t, want, got.ResourceVersion)
+		label(t, writer, "ns", "c1", "env", "null")
+		_, err = deployments.Get(t.Context(), "app", metav1.GetOptions{})
+		require.True(t, apierrors.IsNotFound(err), "%v", err)
+	}
+}
+
+func TestReplicasAgreeOnWhatTheyShow(t *testing.T) {
+	t.Parallel()
+	a, r := own(t), random(t)
+	b := a.replica(t)
+	c := a.clientset(t)
+	for i := range 6 {
+		createBundle(t, c, templated("ns", name("app", i), "${ .ClusterLabels.env } ${ randAlphaNum 8 }", "env", []string{"prod", "test"}[i%2]))
+	}
+	for i := range 5 {
+		createCluster(t, c, cluster("ns", name("c", i), "env", "prod"))
+	}
+	editors := []*editor{{r: r, c: c, ns: "ns"}, {r: r, c: b.clientset(t), ns: "ns"}}
+	var from string
+	for i := range 200 {
+		editors[r.IntN(2)].edit(t, i)
+		if i == 100 {
+			from = listRevision(t, a)
+		}
+	}
+	for _, plural := range []string{"bundledeployments", "clusters", "bundles"} {
+		options := metav1.ListOptions{}
+		one, err := a.resource(t, plural, "").List(t.Context(), options)
+		require.NoError(t, err)
+		two, err := b.resource(t, plural, "").List(t.Context(), options)
+		require.NoError(t, err)
+		require.Equal(t, one, two, "both saw every revision, so they agree on everything")
+
+		// A third that starts now may show other resource versions, but never the
+		// same one for something else.
+		three, err := a.replica(t).resource(t, plural, "").List(t.Context(), options)
+		require.NoError(t, err)
+		require.Equal(t, keys(one.Items), keys(three.Items))
+		require.GreaterOrEqual(t, number(t, three.GetResourceVersion()), number(t, one.GetResourceVersion()))
+		for i := range one.Items {
+			item, other := one.Items[i].DeepCopy(), three.Items[i].DeepCopy()
+			if item.GetResourceVersion() != other.GetResourceVersion() {
+				item.SetResourceVersion("")
+				other.SetResourceVersion("")
+			}
+			require.Equal(t, item, other)
+		}
+
+		// Tokens and watches go on elsewhere.
+		if len(one.Items) > 1 {
+			page, err := a.resource(t, plural, "").List(t.Context(), metav1.ListOptions{Limit: 1})
+			require.NoError(t, err)
+			rest, err := b.resource(t, plural, "").List(t.Context(), metav1.ListOptions{Limit: 1000, Continue: page.GetContinue()})
+			require.NoError(t, err)
+			require.Equal(t, one.Items, append(page.Items, rest.Items...))
+		}
+	}
+	sameEvents(t, watching(t, a.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: from}),
+		watching(t, b.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: from}), func() {
+			createBundle(t, c, bundle("other", "zz-mark"))
+			createCluster(t, c, cluster("other", "zz-mark"))
+		})
+}
+
+// listRevision is the revision at which everything is listed.
+func listRevision(t *testing.T, s *server) string {
+	t.Helper()
+	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	return list.GetResourceVersion()
+}
+
+// sameEvents checks that two watches say the same, up to a mark.
+func sameEvents(t *testing.T, a, b *stream, mark func()) {
+	t.Helper()
+	mark()
+	for {
+		e, one := a.next()
+		f, two := b.next()
+		require.Equal(t, e, f)
+		require.Equal(t, one, two)
+		if e.Name == "zz-mark" {
+			return
+		}
+	}
+}
+
+func TestAServerThatCannotKnowNeverSaysThatSomethingIsNotThere(t *testing.T) {
+	t.Parallel()
+	a := own(t)
+	b := a.replica(t)
+	createBundle(t, a.clientset(t), bundle("ns", "app", "env", "prod"))
+	createCluster(t, a.clientset(t), cluster("ns", "c1", "env", "prod"))
+	label(t, b.clientset(t), "ns", "c1", "colour", "red")
+	a.stop(t) // and its etcd with it
+	const root = "/apis/fleet.cattle.io/v1alpha1/"
+	for _, path := range []string{
+		root + "bundledeployments", root + "clusters", root + "contents", root + "contents/s-absent",
+		root + "namespaces/" + home("ns", "c1") + "/bundledeployments/app",
+		root + "namespaces/" + home("ns", "c1") + "/bundledeployments/absent",
+		root + "namespaces/ns/clusters/absent",
+	} {
+		err := b.once(t, path, nil)
+		status, ok := err.(apierrors.APIStatus)
+		require.True(t, ok, "%s: %v", path, err)
+		require.Contains(t, []int32{429, 503, 504}, status.Status().Code, "%s: %v", path, err)
+	}
+	// Who is content with any state gets the last one that was known.
+	require.NoError(t, b.once(t, root+"namespaces/"+home("ns", "c1")+"/bundledeployments/app", url.Values{"resourceVersion": {"0"}}))
+}

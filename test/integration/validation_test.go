@@ -1,0 +1,120 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"encoding/json"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/pkg/registry/kinds"
+)
+
+// warnings collects what a server warns of.
+type warnings struct {
+	mu struct {
+		sync.Mutex
+		texts []string
+	}
+}
+
+// HandleWarningHeader implements rest.WarningHandler.
+func (w *warnings) HandleWarningHeader(_ int, _, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.texts = append(w.mu.texts, text)
+}
+
+func (w *warnings) take() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := w.mu.texts
+	w.mu.texts = nil
+	return out
+}
+
+var _ rest.WarningHandler = (*warnings)(nil)
+
+func TestAnUnknownFieldIsTreatedAsAskedFor(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	forEachStoredKind(t, func(t *testing.T, k kind, _ dynamic.ResourceInterface) {
+		told := &warnings{}
+		config := s.connection()
+		config.WarningHandler = told
+		all, err := dynamic.NewForConfig(config)
+		require.NoError(t, err)
+		c := all.Resource(group.WithResource(k.Plural)).Namespace(fresh(t))
+		odd := func(name string) map[string]any {
+			o := k.object(name)
+			o.Object["nonsense"] = "x"
+			return o.Object
+		}
+
+		strict := k.object("one")
+		strict.Object = odd("one")
+		_, err = c.Create(t.Context(), strict, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
+		require.True(t, apierrors.IsBadRequest(err), "%v", err)
+		require.ErrorContains(t, err, `unknown field "nonsense"`)
+
+		made, err := c.Create(t.Context(), strict, metav1.CreateOptions{FieldValidation: metav1.FieldValidationWarn})
+		require.NoError(t, err)
+		require.NotContains(t, made.Object, "nonsense", "an unknown field was not pruned")
+		require.Contains(t, told.take(), `unknown field "nonsense"`)
+
+		strict.SetName("two")
+		_, err = c.Create(t.Context(), strict, metav1.CreateOptions{FieldValidation: metav1.FieldValidationIgnore})
+		require.NoError(t, err)
+		require.NotContains(t, told.take(), `unknown field "nonsense"`)
+
+		patch := []byte(`{"nonsense":"x"}`)
+		_, err = c.Patch(t.Context(), "one", types.MergePatchType, patch, metav1.PatchOptions{FieldValidation: metav1.FieldValidationStrict})
+		require.True(t, apierrors.IsInvalid(err) || apierrors.IsBadRequest(err), "%v", err)
+		same, err := c.Patch(t.Context(), "one", types.MergePatchType, patch, metav1.PatchOptions{FieldValidation: metav1.FieldValidationIgnore})
+		require.NoError(t, err)
+		require.Equal(t, made, same)
+	})
+}
+
+func TestWhatIsInvalidIsRefusedAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	s, ns := shared(t), fresh(t)
+	for title, c := range map[string]struct{ plural, body, says string }{
+		"a GitRepo without a repo":            {"gitrepos", `{"spec":{}}`, "spec.repo"},
+		"a release name that is too long":     {"bundles", `{"spec":{"helm":{"releaseName":"` + repeated(54) + `"}}}`, "releaseName"},
+		"a mode that there is not":            {"bundles", `{"spec":{"targetCustomizationMode":"Some"}}`, "targetCustomizationMode"},
+		"a label that is none":                {"clusters", `{"metadata":{"labels":{"a b":"c"}}}`, "metadata.labels"},
+		"a label value that is too long":      {"clusters", `{"metadata":{"labels":{"a":"` + repeated(64) + `"}}}`, "metadata.labels"},
+		"a label value that is not a label's": {"clusters", `{"metadata":{"labels":{"a":"ä"}}}`, "metadata.labels"},
+		"a text where a list belongs":         {"bundles", `{"spec":{"targets":"all"}}`, "targets"},
+		"a list of values":                    {"bundles", `{"spec":{"helm":{"values":[1]}}}`, "free-form"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			client := s.resource(t, c.plural, ns)
+			var object map[string]any
+			require.NoError(t, json.Unmarshal([]byte(c.body), &object))
+			made := &unstructured.Unstructured{Object: object}
+			made.SetGroupVersionKind(kinds.ByResource(c.plural).GroupVersionKind())
+			made.SetName("x")
+			_, err := client.Create(t.Context(), made, metav1.CreateOptions{})
+			require.Error(t, err)
+			status, ok := err.(apierrors.APIStatus)
+			require.True(t, ok)
+			require.GreaterOrEqual(t, status.Status().Code, int32(400))
+			require.Less(t, status.Status().Code, int32(500), "%v", err)
+			require.ErrorContains(t, err, c.says)
+			_, err = client.Get(t.Context(), "x", metav1.GetOptions{})
+			require.True(t, apierrors.IsNotFound(err), "%v", err)
+		})
+	}
+}

@@ -1,0 +1,276 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+)
+
+func marshal(t *testing.T, v any) []byte {
+	t.Helper()
+	out, err := json.Marshal(v)
+	require.NoError(t, err)
+	return out
+}
+
+func create(t *testing.T, c dynamic.ResourceInterface, o *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	out, err := c.Create(t.Context(), o, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+func get(t *testing.T, c dynamic.ResourceInterface, name string) *unstructured.Unstructured {
+	t.Helper()
+	out, err := c.Get(t.Context(), name, metav1.GetOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+func TestEveryKindIsCreated(t *testing.T) {
+	t.Parallel()
+	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
+		made := create(t, c, k.object("one"))
+		require.NotEmpty(t, made.GetUID())
+		require.NotEmpty(t, made.GetResourceVersion())
+		require.EqualValues(t, 1, made.GetGeneration())
+		created := made.GetCreationTimestamp()
+		require.False(t, created.IsZero())
+		requireHolds(t, k.spec, body(made))
+		require.Equal(t, made, get(t, c, "one"))
+
+		_, err := c.Create(t.Context(), k.object("one"), metav1.CreateOptions{})
+		require.True(t, apierrors.IsAlreadyExists(err), "%v", err)
+
+		generated := k.object("")
+		generated.SetGenerateName("gen-")
+		first, second := create(t, c, generated), create(t, c, generated)
+		require.Regexp(t, `^gen-[a-z0-9]{5,}$`, first.GetName())
+		require.NotEqual(t, first.GetName(), second.GetName())
+
+		reported := k.reported(k.object("two"))
+		reported.SetResourceVersion("")
+		two := create(t, c, reported)
+		for field := range k.status {
+			value, _, _ := unstructured.NestedFieldNoCopy(two.Object, "status", field)
+			require.Empty(t, value, "the main endpoint took a status")
+		}
+
+		versioned := k.object("three")
+		versioned.SetResourceVersion("1")
+		_, err = c.Create(t.Context(), versioned, metav1.CreateOptions{})
+		require.Error(t, err, "a new object was accepted with a resourceVersion")
+		for _, bad := range []string{"Upper", "a_b", "-a", "a/b", ""} {
+			_, err = c.Create(t.Context(), k.object(bad), metav1.CreateOptions{})
+			require.True(t, apierrors.IsInvalid(err) || apierrors.IsBadRequest(err), "%q: %v", bad, err)
+		}
+	})
+}
+
+func TestEveryKindIsUpdated(t *testing.T) {
+	t.Parallel()
+	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
+		one := create(t, c, k.object("one"))
+		w := watching(t, c, metav1.ListOptions{ResourceVersion: one.GetResourceVersion()})
+
+		same, err := c.Update(t.Context(), one, metav1.UpdateOptions{})
+		require.NoError(t, err)
+		require.Equal(t, one, same, "an update that changes nothing changed something")
+
+		two, err := c.Update(t.Context(), k.changed(one), metav1.UpdateOptions{})
+		require.NoError(t, err)
+		require.EqualValues(t, 2, two.GetGeneration())
+		requireHolds(t, k.other, body(two))
+		require.Equal(t, two, w.expect(watch.Modified, "one"))
+
+		_, err = c.Update(t.Context(), one, metav1.UpdateOptions{})
+		require.True(t, apierrors.IsConflict(err), "%v", err)
+
+		one.SetResourceVersion("") // no precondition
+		three, err := c.Update(t.Context(), one, metav1.UpdateOptions{})
+		require.NoError(t, err)
+		require.EqualValues(t, 3, three.GetGeneration())
+		require.Equal(t, three, w.expect(watch.Modified, "one"))
+
+		// Metadata moves no generation.
+		three.SetLabels(map[string]string{"a": "b"})
+		four, err := c.Update(t.Context(), three, metav1.UpdateOptions{})
+		require.NoError(t, err)
+		require.EqualValues(t, 3, four.GetGeneration())
+		require.Equal(t, four, w.expect(watch.Modified, "one"))
+
+		// What the server owns stays as it is.
+		forged := four.DeepCopy()
+		forged.SetGeneration(99)
+		forged.SetCreationTimestamp(metav1.Unix(1, 0))
+		kept, err := c.Update(t.Context(), forged, metav1.UpdateOptions{})
+		require.NoError(t, err)
+		require.Equal(t, four, kept)
+		forged.SetUID("00000000-0000-0000-0000-000000000000")
+		_, err = c.Update(t.Context(), forged, metav1.UpdateOptions{})
+		require.True(t, apierrors.IsConflict(err), "%v", err)
+
+		future := four.DeepCopy()
+		future.SetResourceVersion("999999999")
+		_, err = c.Update(t.Context(), k.changed(future), metav1.UpdateOptions{})
+		require.True(t, apierrors.IsConflict(err), "a resourceVersion that never was: %v", err)
+
+		_, err = c.Update(t.Context(), k.object("absent"), metav1.UpdateOptions{})
+		require.True(t, apierrors.IsNotFound(err), "%v", err)
+	})
+}
+
+func TestEveryKindIsPatched(t *testing.T) {
+	t.Parallel()
+	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
+		one := create(t, c, k.object("one"))
+		w := watching(t, c, metav1.ListOptions{ResourceVersion: one.GetResourceVersion()})
+		patch := func(kind types.PatchType, body string) (*unstructured.Unstructured, error) {
+			return c.Patch(t.Context(), "one", kind, []byte(body), metav1.PatchOptions{})
+		}
+
+		two, err := patch(types.MergePatchType, string(marshal(t, k.other)))
+		require.NoError(t, err)
+		require.EqualValues(t, 2, two.GetGeneration())
+		require.Equal(t, two, w.expect(watch.Modified, "one"))
+		same, err := patch(types.MergePatchType, string(marshal(t, k.other)))
+		require.NoError(t, err)
+		require.Equal(t, two, same)
+
+		three, err := patch(types.JSONPatchType, `[{"op":"add","path":"/metadata/annotations","value":{"a":"b"}}]`)
+		require.NoError(t, err)
+		require.Equal(t, "b", three.GetAnnotations()["a"])
+		require.EqualValues(t, 2, three.GetGeneration())
+		require.Equal(t, three, w.expect(watch.Modified, "one"))
+		same, err = patch(types.JSONPatchType, `[{"op":"test","path":"/metadata/annotations/a","value":"b"},{"op":"replace","path":"/metadata/annotations/a","value":"b"}]`)
+		require.NoError(t, err)
+		require.Equal(t, three, same)
+		_, err = patch(types.JSONPatchType, `[{"op":"test","path":"/metadata/annotations/a","value":"c"}]`)
+		require.Error(t, err)
+
+		_, err = patch(types.MergePatchType, `{"metadata":{"resourceVersion":"`+one.GetResourceVersion()+`","labels":{"x":"y"}}}`)
+		require.True(t, apierrors.IsConflict(err), "%v", err)
+		_, err = patch(types.StrategicMergePatchType, `{}`)
+		require.True(t, apierrors.IsUnsupportedMediaType(err), "%v", err)
+		_, err = patch(types.MergePatchType, `{`)
+		require.True(t, apierrors.IsBadRequest(err), "%v", err)
+		_, err = c.Patch(t.Context(), "absent", types.MergePatchType, []byte(`{}`), metav1.PatchOptions{})
+		require.True(t, apierrors.IsNotFound(err), "%v", err)
+		w.quietUntil(func() { create(t, c, k.object("mark")) }, watch.Added, "mark")
+	})
+}
+
+func TestTheStatusOfEveryKindIsApart(t *testing.T) {
+	t.Parallel()
+	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
+		one := create(t, c, k.object("one"))
+		if k.status == nil {
+			// There may be an endpoint, but there is nothing that it could keep.
+			if k.StatusEndpoint {
+				same, err := c.UpdateStatus(t.Context(), k.changed(one), metav1.UpdateOptions{})
+				require.NoError(t, err)
+				require.Equal(t, one, same)
+				same, err = c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"status":{"a":"b"},"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{}, "status")
+				require.NoError(t, err)
+				require.Equal(t, one, same)
+			}
+			return
+		}
+		w := watching(t, c, metav1.ListOptions{ResourceVersion: one.GetResourceVersion()})
+
+		// Only the status is taken.
+		sent := k.reported(k.changed(one))
+		sent.SetLabels(map[string]string{"a": "b"})
+		two, err := c.UpdateStatus(t.Context(), sent, metav1.UpdateOptions{})
+		require.NoError(t, err)
+		require.Equal(t, body(one), body(two))
+		require.Empty(t, two.GetLabels())
+		require.EqualValues(t, 1, two.GetGeneration())
+		for field, value := range k.status {
+			got, _, _ := unstructured.NestedFieldNoCopy(two.Object, "status", field)
+			require.EqualValues(t, value, got)
+		}
+		require.Equal(t, two, w.expect(watch.Modified, "one"))
+		require.Equal(t, two, get(t, c, "one"))
+		viaStatus, err := c.Get(t.Context(), "one", metav1.GetOptions{}, "status")
+		require.NoError(t, err)
+		require.Equal(t, two, viaStatus)
+
+		// What changes nothing is nothing.
+		same, err := c.UpdateStatus(t.Context(), two, metav1.UpdateOptions{})
+		require.NoError(t, err)
+		require.Equal(t, two, same)
+		same, err = c.Patch(t.Context(), "one", types.MergePatchType, marshal(t, map[string]any{"status": k.status}), metav1.PatchOptions{}, "status")
+		require.NoError(t, err)
+		require.Equal(t, two, same)
+		same, err = c.Patch(t.Context(), "one", types.MergePatchType, marshal(t, k.other), metav1.PatchOptions{}, "status")
+		require.NoError(t, err)
+		require.Equal(t, two, same)
+		same, err = c.UpdateStatus(t.Context(), two, metav1.UpdateOptions{DryRun: []string{"All"}})
+		require.NoError(t, err)
+		require.Equal(t, two, same)
+
+		// And the main endpoint takes none of it.
+		bare := k.changed(two)
+		delete(bare.Object, "status")
+		three, err := c.Update(t.Context(), bare, metav1.UpdateOptions{})
+		require.NoError(t, err)
+		require.Equal(t, two.Object["status"], three.Object["status"])
+		require.Equal(t, three, w.expect(watch.Modified, "one"))
+
+		_, err = c.UpdateStatus(t.Context(), k.object("absent"), metav1.UpdateOptions{})
+		require.True(t, apierrors.IsNotFound(err), "%v", err)
+	})
+}
+
+func TestADryRunOfAnyWriteChangesNothing(t *testing.T) {
+	t.Parallel()
+	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
+		dry := []string{metav1.DryRunAll}
+		one := create(t, c, k.object("one"))
+		w := watching(t, c, metav1.ListOptions{ResourceVersion: one.GetResourceVersion()})
+
+		made, err := c.Create(t.Context(), k.object("two"), metav1.CreateOptions{DryRun: dry})
+		require.NoError(t, err)
+		require.NotEmpty(t, made.GetUID())
+		_, err = c.Create(t.Context(), k.object("one"), metav1.CreateOptions{DryRun: dry})
+		require.True(t, apierrors.IsAlreadyExists(err), "%v", err)
+		updated, err := c.Update(t.Context(), k.changed(one), metav1.UpdateOptions{DryRun: dry})
+		require.NoError(t, err)
+		require.EqualValues(t, 2, updated.GetGeneration())
+		for kind, patch := range map[types.PatchType][]byte{
+			types.MergePatchType: marshal(t, k.other),
+			types.JSONPatchType:  []byte(`[{"op":"add","path":"/metadata/labels","value":{"a":"b"}}]`),
+		} {
+			patched, err := c.Patch(t.Context(), "one", kind, patch, metav1.PatchOptions{DryRun: dry})
+			require.NoError(t, err)
+			require.NotEqual(t, one, patched)
+		}
+		applied, err := c.Apply(t.Context(), "three", k.object("three"), metav1.ApplyOptions{FieldManager: "m", DryRun: dry})
+		require.NoError(t, err)
+		require.Equal(t, "three", applied.GetName())
+		if k.status != nil {
+			reported, err := c.UpdateStatus(t.Context(), k.reported(one), metav1.UpdateOptions{DryRun: dry})
+			require.NoError(t, err)
+			require.NotEqual(t, one, reported)
+		}
+		require.NoError(t, c.Delete(t.Context(), "one", metav1.DeleteOptions{DryRun: dry}))
+		require.NoError(t, c.DeleteCollection(t.Context(), metav1.DeleteOptions{DryRun: dry}, metav1.ListOptions{}))
+
+		list, err := c.List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+		require.Len(t, list.Items, 1)
+		require.Equal(t, *one, list.Items[0])
+		w.quietUntil(func() { create(t, c, k.object("mark")) }, watch.Added, "mark")
+	})
+}
