@@ -107,8 +107,13 @@ var reaches = []struct {
 	},
 	{
 		prefix: "go.etcd.io/etcd/server",
-		only:   []string{"pkg/allinone", "cmd/muster", "test"},
+		only:   []string{"pkg/allinone", "cmd/muster", "test", "pkg/registry/etcd/etcdtest"},
 		fix:    "only the all-in-one carries an etcd: take a *clientv3.Client",
+	},
+	{
+		prefix: module + "/pkg/registry/etcd/etcdtest",
+		only:   []string{"test", "pkg/registry/etcd/etcdtest"},
+		fix:    "it starts an etcd for tests: import it from _test.go files only",
 	},
 	{
 		prefix: "go.etcd.io/etcd/client",

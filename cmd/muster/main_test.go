@@ -18,10 +18,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"k8s.io/apiserver/pkg/registry/rest"
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/musterfleet/muster/pkg/allinone"
 	"github.com/musterfleet/muster/pkg/registry/server"
 	"github.com/musterfleet/muster/pkg/registry/server/servertest"
 )
@@ -41,19 +41,23 @@ func TestMain(m *testing.M) {
 
 // countStarts is an engine that writes one key per start to etcd, and is ready
 // only if it finds those of all starts before.
-func countStarts(ctx context.Context, etcd *clientv3.Client) (map[string]rest.Storage, func() error, func(), error) {
+func countStarts(ctx context.Context, etcd *clientv3.Client) (*allinone.Served, error) {
 	found, err := etcd.Get(ctx, "starts", clientv3.WithPrefix(), clientv3.WithCountOnly())
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	key := "starts/" + string(rune('a'+found.Count))
 	if _, err := etcd.Put(ctx, key, "acknowledged"); err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	if _, err := os.Stdout.WriteString("start " + key + "\n"); err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	return servertest.Storage(), func() error { return nil }, func() { _, _ = os.Stdout.WriteString("engine stopped\n") }, nil
+	return &allinone.Served{
+		Storage: servertest.Storage(),
+		Ready:   func() error { return nil },
+		Stop:    func() { _, _ = os.Stdout.WriteString("engine stopped\n") },
+	}, nil
 }
 
 // command is muster with the arguments, not started.

@@ -101,7 +101,7 @@ func report(t *testing.T, c dynamic.ResourceInterface, patch string) *unstructur
 
 func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
 	t.Parallel()
-	_, c, ns, deployments := reporting(t)
+	s, c, ns, deployments := reporting(t)
 	before := get(t, deployments, "app")
 	w := watching(t, deployments, metav1.ListOptions{ResourceVersion: before.GetResourceVersion()})
 	const spec = `"spec":{"options":{"helm":{"values":{"a":1}}},"stagedOptions":{"helm":{"values":{"a":1}}}}`
@@ -130,6 +130,11 @@ func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
 	} {
 		require.Equal(t, after, report(t, deployments, patch), title)
 	}
+	stored, err := s.etcd.Get(t.Context(), logPrefix+"/log/report/bundledeployments/"+home(ns, "c1")+"/app")
+	require.NoError(t, err)
+	require.Len(t, stored.Kvs, 1)
+	require.Contains(t, string(stored.Kvs[0].Value), "ns/app:1")
+	require.NotContains(t, string(stored.Kvs[0].Value), `"state"`, "what is derived is stored")
 	// None of them was an event.
 	gone := w.quietUntil(func() { label(t, c, ns, "c1", "env", "test") }, watch.Deleted, "app")
 	require.Equal(t, after.Object["status"], gone.Object["status"])
@@ -221,6 +226,32 @@ func TestAReportDiesWhenAMappingEndsItsBundleDeployment(t *testing.T) {
 	require.Empty(t, release(t, s, "there", "c1", "app"))
 	report(t, deployments, `{"status":{"release":"new"}}`)
 	require.Equal(t, "new", release(t, s, "there", "c1", "app"))
+}
+
+func TestManyReportsDieAtOnce(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	c := s.clientset(t)
+	createBundle(t, c, bundle("ns", "app", "env", "prod"))
+	const many = 90 // one write buries at most 100: see maxPinned in the engine
+	for i := range many {
+		createCluster(t, c, cluster("ns", name("c", i), "env", "prod"))
+		report(t, s.resource(t, "bundledeployments", home("ns", name("c", i))), `{"status":{"release":"old"}}`)
+	}
+	for _, env := range []string{"test", "prod"} {
+		_, err := s.resource(t, "bundles", "ns").Patch(t.Context(), "app", types.MergePatchType, []byte(`{"spec":{"targets":[{"clusterSelector":{"matchLabels":{"env":"`+env+`"}}}]}}`), metav1.PatchOptions{})
+		require.NoError(t, err)
+	}
+	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, many)
+	revived := 0
+	for _, d := range list.Items {
+		if d.Status.Release != "" {
+			revived++
+		}
+	}
+	require.Zero(t, revived, "reports from before the break are served again")
 }
 
 func createGroup(t *testing.T, c versioned.Interface, ns string) {

@@ -138,10 +138,8 @@ func TestLargeAndLongThingsWork(t *testing.T) {
 	createCluster(t, c, many)
 	createBundle(t, c, templated(ns, "one-of-many", "v${ index .ClusterLabels \"label-9999\" }", "label-7777", "7777"))
 	require.Equal(t, "v9999", value(t, get(t, s.resource(t, "bundledeployments", home(ns, "many")), "one-of-many")))
-	began := time.Now()
 	for i := range 10 {
 		label(t, c, ns, "many", "label-9999", fmt.Sprint(i))
 		require.Equal(t, fmt.Sprint("v", i), value(t, get(t, s.resource(t, "bundledeployments", home(ns, "many")), "one-of-many")))
 	}
-	require.Less(t, time.Since(began), 10*time.Second)
 }

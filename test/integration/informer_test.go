@@ -6,6 +6,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,9 +28,11 @@ type withoutWatchList struct{ cache.ListerWatcher }
 // IsWatchListSemanticsUnSupported is what reflectors ask for.
 func (withoutWatchList) IsWatchListSemanticsUnSupported() bool { return true }
 
-func deploymentsOf(c versioned.Interface) cache.ListerWatcher {
+// deploymentsOf lists and watches, and counts the lists.
+func deploymentsOf(c versioned.Interface, lists *atomic.Int64) cache.ListerWatcher {
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			lists.Add(1)
 			return c.FleetV1alpha1().BundleDeployments("").List(ctx, options)
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
@@ -48,15 +51,17 @@ func TestInformersConvergeToTheList(t *testing.T) {
 	for i := range 5 {
 		createCluster(t, c, cluster("ns", name("c", i), "env", "prod"))
 	}
+	var asWatch, listFirst atomic.Int64
 	informers := map[string]cache.SharedIndexInformer{
-		"a list as a watch":    cache.NewSharedIndexInformer(deploymentsOf(s.clientset(t)), &v1alpha1.BundleDeployment{}, 0, cache.Indexers{}),
-		"a list, then a watch": cache.NewSharedIndexInformer(withoutWatchList{deploymentsOf(s.clientset(t))}, &v1alpha1.BundleDeployment{}, 0, cache.Indexers{}),
-		"started before edits": cache.NewSharedIndexInformer(deploymentsOf(s.clientset(t)), &v1alpha1.BundleDeployment{}, 0, cache.Indexers{}),
+		"a list as a watch":    cache.NewSharedIndexInformer(deploymentsOf(s.clientset(t), &asWatch), &v1alpha1.BundleDeployment{}, 0, cache.Indexers{}),
+		"a list, then a watch": cache.NewSharedIndexInformer(withoutWatchList{deploymentsOf(s.clientset(t), &listFirst)}, &v1alpha1.BundleDeployment{}, 0, cache.Indexers{}),
 	}
 	for _, informer := range informers {
 		go informer.RunWithContext(t.Context())
 		require.True(t, cache.WaitForCacheSync(soon(t).Done(), informer.HasSynced), "the informer does not sync")
 	}
+	require.Zero(t, asWatch.Load(), "the server's lists do not come as watches")
+	require.EqualValues(t, 1, listFirst.Load())
 	e := &editor{r: r, c: c, ns: "ns"}
 	for i := range 200 {
 		e.edit(t, i)

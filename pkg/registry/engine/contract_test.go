@@ -81,7 +81,13 @@ func (h *history) buried(p Proposal, before, after *answer) {
 		if !ok || h.report(record.BundleDeployments, e.value) != s.report {
 			continue
 		}
-		b := after.bundles[record.Name{Namespace: s.version.bundle.Namespace, Name: s.version.bundle.Name}]
+		name := record.Name{Namespace: s.version.bundle.Namespace, Name: s.version.bundle.Name}
+		if was := before.bundles[name]; was.pending && was.works {
+			// A mirror, which is written without a plan, made the version work and
+			// left its pin: whatever makes it fail again takes it out of force.
+			continue
+		}
+		b := after.bundles[name]
 		lives := b != nil && b.newest.bundle.UID == s.version.bundle.UID
 		if lives {
 			pair, ok := b.pairs[s.cluster.name]

@@ -25,4 +25,18 @@
 // A bundle has one version, or two while the newest fails (a pin says so). Each
 // version has a pair for every cluster that it targets. The version in force
 // gives the BundleDeployments.
+//
+// # Plans
+//
+// A plan is made from one state, and holds only if what it looked at is still so
+// at the commit. Four guards see to that:
+//
+//	targeting guard   compared by whoever evaluates; written by whoever changes what
+//	                  others evaluate: rules, groups, a version that can fail or
+//	                  is held back, the acceptance of a version
+//	clusters since    "it fails nowhere" takes all clusters that a bundle may target
+//	one witness       "it fails" takes one cluster on which it does
+//	the pin           two writes that know another pin do not both change it
+//
+// A label edit writes none of these, so label edits do not refuse each other.
 package engine

@@ -57,6 +57,11 @@ func (j *journal) holds(txn *etcd.Txn) bool {
 			return false
 		}
 	}
+	for key, revision := range txn.NotAfter {
+		if j.records[key].revision > revision {
+			return false
+		}
+	}
 	for _, guard := range txn.UnchangedSince {
 		prefix := string(record.TypeObject) + "/" + guard.Resource + "/"
 		if guard.Namespace != "" {

@@ -6,8 +6,6 @@ package engine
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"slices"
 	"testing"
 
@@ -387,48 +385,6 @@ func (f *facts) bundle(name record.Name, clusters []*naiveCluster) *bundleAnswer
 		}
 	}
 	return b
-}
-
-// settle gives each BundleDeployment name to the oldest that claims it.
-func (f *facts) settle(a *answer) {
-	type claimant struct {
-		bundle *bundleAnswer
-		pair   naivePair
-	}
-	claims := map[record.Name][]claimant{}
-	for _, name := range slices.SortedFunc(maps.Keys(a.bundles), record.Name.Compare) {
-		b := a.bundles[name]
-		for _, cluster := range slices.SortedFunc(maps.Keys(b.pairs), record.Name.Compare) {
-			if p := b.pairs[cluster]; p.content != nil && a.namespaces[cluster] != "" {
-				key := record.Name{Namespace: a.namespaces[cluster], Name: name.Name}
-				claims[key] = append(claims[key], claimant{b, p})
-			}
-		}
-	}
-	for _, key := range slices.SortedFunc(maps.Keys(claims), record.Name.Compare) {
-		// Ties go to the first name: the sort is stable, and they come by name.
-		slices.SortStableFunc(claims[key], func(x, y claimant) int {
-			return cmp.Or(
-				x.bundle.newest.bundle.CreationTimestamp.Compare(y.bundle.newest.bundle.CreationTimestamp.Time),
-				cmp.Compare(x.bundle.newest.bundle.Namespace, y.bundle.newest.bundle.Namespace),
-				x.pair.cluster.joined.CreationTimestamp.Compare(y.pair.cluster.joined.CreationTimestamp.Time),
-			)
-		})
-		winner := claims[key][0]
-		for _, c := range claims[key][1:] {
-			if c.bundle != winner.bundle {
-				w := winner.bundle.newest.bundle
-				c.bundle.failure = cmp.Or(c.bundle.failure, fmt.Sprintf("BundleDeployment %s/%s belongs to the older Bundle %s/%s; rename this Bundle", key.Namespace, key.Name, w.Namespace, w.Name))
-			}
-		}
-		s := shown{version: winner.bundle.inForce, cluster: winner.pair.cluster, namespace: key.Namespace, content: winner.pair.content}
-		if e, ok := f.records[record.ReportKey(record.BundleDeployments, key)]; ok {
-			if r := f.report(record.BundleDeployments, e.value); r.UID == derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID) {
-				s.report = r
-			}
-		}
-		a.deployments[key] = s
-	}
 }
 
 // render is the BundleDeployment without its resourceVersion, as JSON.

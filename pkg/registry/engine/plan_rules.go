@@ -38,9 +38,9 @@ func (t *trial) group(p Proposal) error {
 			return err
 		}
 	}
-	t.guardNamespace(p.Name.Namespace) // also what is no member yet
-	if len(t.plan.Put) > maxPinned {
-		return tooManyBroken(p, len(t.plan.Put)-1)
+	t.guardNamespace(p.Name.Namespace)                 // also what is no member yet
+	if pins := len(t.plan.Put) - 1; pins > maxPinned { // one is the guard
+		return tooManyBroken(p, pins)
 	}
 	t.accept()
 	return nil

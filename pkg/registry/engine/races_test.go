@@ -35,6 +35,10 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 	// Templated for clusters in a group, plain for others.
 	inGroup := v1alpha1.BundleTarget{ClusterGroup: "all"}
 	inGroup.Helm = two.Helm
+	zone := clusterOf("c1", map[string]string{"on": "yes", "zone": "b"})
+	elsewhere, moved := group.DeepCopy(), group.DeepCopy()
+	elsewhere.Spec.Selector = where("zone", "a").ClusterSelector
+	moved.Spec.Selector = where("zone", "b").ClusterSelector
 	// A version is templated only where the label stage says so.
 	staged := where("stage", "yes")
 	staged.Helm = two.Helm
@@ -75,6 +79,14 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 		"a cluster comes into a group, and the group's bundle gets a version": {
 			given: []record.APIObject{on("c1"), app("v1", false, where("on", "yes"))},
 			first: proposed(group, false), second: proposed(app("v2", false, inGroup, where("on", "yes")), false),
+		},
+		"a cluster gets a label, and a group comes to select it": {
+			given: []record.APIObject{on("c1"), elsewhere, app("v1", false, inGroup, where("on", "yes"))},
+			first: proposed(zone, false), second: proposed(moved, false),
+		},
+		"a group comes to select a label, and a cluster gets it": {
+			given: []record.APIObject{on("c1"), elsewhere, app("v1", false, inGroup, where("on", "yes"))},
+			first: proposed(moved, false), second: proposed(zone, false),
 		},
 		"a policy goes, and a version that it held back comes": {
 			given: []record.APIObject{on("c1"), app("v1", false), policy},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -94,7 +95,7 @@ func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err
 		absent := clientv3.Compare(clientv3.CreateRevision(path), "=", 0)
 		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{absent}, []clientv3.Op{clientv3.OpPut(path, string(content.Data))}, nil))
 	}
-	response, err := l.client.Txn(ctx).If(guards...).Then(ops...).Commit()
+	response, err := l.client.Txn(ctx).If(guards...).Then(nest(ops)...).Commit()
 	if errors.Is(err, rpctypes.ErrRequestTooLarge) || errors.Is(err, rpctypes.ErrTooManyOps) {
 		return 0, false, fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
@@ -103,3 +104,24 @@ func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err
 	}
 	return response.Header.Revision, response.Succeeded, nil
 }
+
+// groupSize is how many operations stand on one level of a transaction. etcd
+// takes 128 by default, and counts what is nested against what is left.
+const groupSize = 40
+
+// nest puts operations into nested transactions where they are too many for one:
+// all of it is still one transaction, at one revision. Two levels take 1,600.
+func nest(ops []clientv3.Op) []clientv3.Op {
+	for len(ops) > groupSize {
+		var groups []clientv3.Op
+		for group := range slices.Chunk(ops, groupSize) {
+			groups = append(groups, clientv3.OpTxn(nil, group, nil))
+		}
+		ops = groups
+	}
+	return ops
+}
+
+// MaxDeletes is how many records one transaction can delete beside what else it
+// does, with etcd's default limits on operations and on a request's size.
+const MaxDeletes = 1500
