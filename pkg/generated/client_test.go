@@ -96,3 +96,16 @@ func TestAnInformerFollowsTheClientAndFeedsItsLister(t *testing.T) {
 	cancel()
 	factory.Shutdown()
 }
+
+func TestADurationIsAppliedAsText(t *testing.T) {
+	t.Parallel()
+	gitRepos := fake.NewClientset().FleetV1alpha1().GitRepos("fleet-default")
+	repo, err := gitRepos.Apply(t.Context(),
+		fleetapply.GitRepo("web", "fleet-default").WithSpec(fleetapply.GitRepoSpec().WithRepo("r").WithPollingInterval("60s")),
+		metav1.ApplyOptions{FieldManager: "platform"})
+	require.NoError(t, err)
+	require.Equal(t, v1alpha1.Duration("60s"), *repo.Spec.PollingInterval)
+	extracted, err := fleetapply.ExtractGitRepo(repo, "platform")
+	require.NoError(t, err)
+	require.Equal(t, v1alpha1.Duration("60s"), *extracted.Spec.PollingInterval)
+}

@@ -161,3 +161,27 @@ func TestWhatIsRequiredIsWhatFleetRequires(t *testing.T) {
 		require.ElementsMatch(t, want[name], definition.Schema.Required, name)
 	}
 }
+
+func TestADurationIsATextOf1To32Characters(t *testing.T) {
+	t.Parallel()
+	defined := definitions()
+	for _, place := range [][2]string{
+		{"ClusterRegistrationTokenSpec", "ttl"},
+		{"GitRepoSpec", "pollingInterval"},
+		{"GitRepoSpec", "imageScanInterval"},
+		{"HelmOpSpec", "pollingInterval"},
+		{"ImageScanSpec", "interval"},
+		{"ScheduleSpec", "duration"},
+	} {
+		property := defined[modelPrefix+place[0]].Schema.Properties[place[1]]
+		require.Equal(t, spec.StringOrArray{"string"}, property.Type, place)
+		require.Empty(t, references(property), place)
+		require.NotNil(t, property.MinLength, place)
+		require.Equal(t, int64(1), *property.MinLength, place)
+		require.NotNil(t, property.MaxLength, place)
+		require.EqualValues(t, v1alpha1.MaxDurationLength, *property.MaxLength, place)
+	}
+	reported := defined[modelPrefix+"ClusterStatus"].Schema.Properties["garbageCollectionInterval"]
+	require.Equal(t, spec.StringOrArray{"string"}, reported.Type)
+	require.Nil(t, reported.MaxLength, "the specification has no rule for what a status reports")
+}

@@ -2946,14 +2946,15 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterRegistrationTokenSpec(ref common.Refe
 					"ttl": {
 						SchemaProps: spec.SchemaProps{
 							Description: "TTL is the lifetime of the token; after it the token is deleted. Empty or 0: it is valid until it is deleted. Example: 240h.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](32),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 				},
 			},
 		},
-		Dependencies: []string{
-			metav1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -3334,7 +3335,8 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterStatus(ref common.ReferenceCallback) 
 					"garbageCollectionInterval": {
 						SchemaProps: spec.SchemaProps{
 							Description: "GarbageCollectionInterval is the time between two clean-ups that the agent was deployed with. Example: 15m.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"scheduled": {
@@ -3355,7 +3357,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterStatus(ref common.ReferenceCallback) 
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.AgentStatus{}.OpenAPIModelName(), v1alpha1.BundleSummary{}.OpenAPIModelName(), v1alpha1.ClusterDisplay{}.OpenAPIModelName(), v1alpha1.GenericCondition{}.OpenAPIModelName(), v1alpha1.ResourceCounts{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.AgentStatus{}.OpenAPIModelName(), v1alpha1.BundleSummary{}.OpenAPIModelName(), v1alpha1.ClusterDisplay{}.OpenAPIModelName(), v1alpha1.GenericCondition{}.OpenAPIModelName(), v1alpha1.ResourceCounts{}.OpenAPIModelName()},
 	}
 }
 
@@ -4364,7 +4366,10 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 					"pollingInterval": {
 						SchemaProps: spec.SchemaProps{
 							Description: "PollingInterval is the time between two looks at the repository. Default: 15s. Example: 5m.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](32),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"forceSyncGeneration": {
@@ -4377,7 +4382,10 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 					"imageScanInterval": {
 						SchemaProps: spec.SchemaProps{
 							Description: "ImageSyncInterval, written as \"imageScanInterval\", is the time between two commits of new image tags that ImageScans have found. Example: 5m.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](32),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"imageScanCommit": {
@@ -4450,7 +4458,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.BundlePath{}.OpenAPIModelName(), v1alpha1.CommitSpec{}.OpenAPIModelName(), v1alpha1.CorrectDrift{}.OpenAPIModelName(), v1alpha1.GitTarget{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.BundlePath{}.OpenAPIModelName(), v1alpha1.CommitSpec{}.OpenAPIModelName(), v1alpha1.CorrectDrift{}.OpenAPIModelName(), v1alpha1.GitTarget{}.OpenAPIModelName()},
 	}
 }
 
@@ -5152,7 +5160,10 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 					"pollingInterval": {
 						SchemaProps: spec.SchemaProps{
 							Description: "PollingInterval is the time between two looks at the chart repository for a newer version that meets helm.version. Empty or 0: it is not looked at again. Example: 5m.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](32),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"helmSecretName": {
@@ -5173,7 +5184,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.BundleHelmOptions{}.OpenAPIModelName(), v1alpha1.BundleRef{}.OpenAPIModelName(), v1alpha1.BundleResource{}.OpenAPIModelName(), v1alpha1.BundleTarget{}.OpenAPIModelName(), v1alpha1.BundleTargetRestriction{}.OpenAPIModelName(), v1alpha1.CorrectDrift{}.OpenAPIModelName(), v1alpha1.DiffOptions{}.OpenAPIModelName(), v1alpha1.DownstreamResource{}.OpenAPIModelName(), v1alpha1.HelmOptions{}.OpenAPIModelName(), v1alpha1.IgnoreOptions{}.OpenAPIModelName(), v1alpha1.KustomizeOptions{}.OpenAPIModelName(), v1alpha1.OverwrittenResource{}.OpenAPIModelName(), v1alpha1.RolloutStrategy{}.OpenAPIModelName(), v1alpha1.YAMLOptions{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.LabelSelector{}.OpenAPIModelName()},
+			v1alpha1.BundleHelmOptions{}.OpenAPIModelName(), v1alpha1.BundleRef{}.OpenAPIModelName(), v1alpha1.BundleResource{}.OpenAPIModelName(), v1alpha1.BundleTarget{}.OpenAPIModelName(), v1alpha1.BundleTargetRestriction{}.OpenAPIModelName(), v1alpha1.CorrectDrift{}.OpenAPIModelName(), v1alpha1.DiffOptions{}.OpenAPIModelName(), v1alpha1.DownstreamResource{}.OpenAPIModelName(), v1alpha1.HelmOptions{}.OpenAPIModelName(), v1alpha1.IgnoreOptions{}.OpenAPIModelName(), v1alpha1.KustomizeOptions{}.OpenAPIModelName(), v1alpha1.OverwrittenResource{}.OpenAPIModelName(), v1alpha1.RolloutStrategy{}.OpenAPIModelName(), v1alpha1.YAMLOptions{}.OpenAPIModelName(), metav1.LabelSelector{}.OpenAPIModelName()},
 	}
 }
 
@@ -5663,7 +5674,10 @@ func schema_pkg_apis_fleet_v1alpha1_ImageScanSpec(ref common.ReferenceCallback) 
 					"interval": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Interval is the time between two scans. Default: 15m.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](32),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"secretRef": {
@@ -5691,7 +5705,7 @@ func schema_pkg_apis_fleet_v1alpha1_ImageScanSpec(ref common.ReferenceCallback) 
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ImagePolicyChoice{}.OpenAPIModelName(), v1.LocalObjectReference{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.ImagePolicyChoice{}.OpenAPIModelName(), v1.LocalObjectReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -6884,7 +6898,10 @@ func schema_pkg_apis_fleet_v1alpha1_ScheduleSpec(ref common.ReferenceCallback) c
 					"duration": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Duration is the time for which a window stays open. It must be shorter than the time until the next window. Example: 2h30m.",
-							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](32),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"location": {
@@ -6905,7 +6922,7 @@ func schema_pkg_apis_fleet_v1alpha1_ScheduleSpec(ref common.ReferenceCallback) c
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ScheduleTargets{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.ScheduleTargets{}.OpenAPIModelName()},
 	}
 }
 

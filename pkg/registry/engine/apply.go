@@ -96,7 +96,7 @@ func (w *work) take(r *etcd.Record) error {
 	case record.TypeMirror:
 		return w.takeMirror(r)
 	case record.TypeGuard:
-		w.guard = r.Revision
+		w.guards[r.Key] = r.Revision
 	}
 	return nil
 }

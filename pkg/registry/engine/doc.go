@@ -29,14 +29,17 @@
 // # Plans
 //
 // A plan is made from one state, and holds only if what it looked at is still so
-// at the commit. Four guards see to that:
+// at the commit. Five guards see to that:
 //
 //	targeting guard   compared by whoever evaluates; written by whoever changes what
-//	                  others evaluate: rules, groups, a version that can fail or
-//	                  is held back, the acceptance of a version
+//	                  others evaluate: rules, groups
+//	versions guard    compared by whoever evaluates Bundles that it does not write:
+//	                  edits of clusters, rules, groups; written by a version that
+//	                  can fail or is held back, and the acceptance of a version
 //	clusters since    "it fails nowhere" takes all clusters that a bundle may target
 //	one witness       "it fails" takes one cluster on which it does
 //	the pin           two writes that know another pin do not both change it
 //
-// A label edit writes none of these, so label edits do not refuse each other.
+// A label edit writes none of these, so label edits do not refuse each other; nor
+// do versions of different Bundles.
 package engine

@@ -30,8 +30,8 @@ type Plan struct {
 	Delete         []record.Key
 }
 
-// maxPinned bounds how many Clusters' pins, and how many dead reports, one write
-// may carry: etcd takes 128 operations in a transaction by default.
+// maxPinned bounds how many Clusters' pins one write may carry: each takes a
+// guard, and etcd takes 128 in a transaction by default.
 const maxPinned = 100
 
 // Plan says what a write has to record with it. It costs what the write affects
@@ -86,13 +86,32 @@ type trial struct {
 	ended map[claim]struct{}
 }
 
-// guarded makes the plan hold only while nothing else widens targeting.
-func (t *trial) guarded() { t.plan.Unchanged[record.GuardKey()] = t.guard }
+// guardTargeting makes the plan hold only while nothing else widens targeting.
+func (t *trial) guardTargeting() {
+	key := record.TargetingGuardKey()
+	t.plan.Unchanged[key] = t.guards[key]
+}
 
-// widens also makes the plans fail that were made before this write.
+// guardVersions makes the plan hold only while no Bundle gets a version that can
+// fail.
+func (t *trial) guardVersions() {
+	key := record.VersionsGuardKey()
+	t.plan.Unchanged[key] = t.guards[key]
+}
+
+// widens makes the plans fail that were made before this write, which can widen
+// targeting; and this one, if others did meanwhile.
 func (t *trial) widens() {
-	t.guarded()
-	t.plan.Put[record.GuardKey()] = []byte("{}")
+	t.guardTargeting()
+	t.guardVersions()
+	t.plan.Put[record.TargetingGuardKey()] = []byte("{}")
+}
+
+// newVersion makes the plans fail that were made before this write, which gives a
+// Bundle a version that can fail. Writes of other Bundles do not mind.
+func (t *trial) newVersion() {
+	t.guardTargeting()
+	t.plan.Put[record.VersionsGuardKey()] = []byte("{}")
 }
 
 // witness makes the plan hold only while a cluster stays what it is.

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -47,7 +48,7 @@ func (t *trial) accept() {
 // stay what they are; and plans of writes that took the version for a pending one
 // do not hold any more.
 func (t *trial) acceptBundle(b *bundle, targets func(*cluster) bool) {
-	t.widens()
+	t.newVersion()
 	t.guardClusters(b)
 	key := record.BundlePinKey(b.name)
 	t.plan.Unchanged[key] = t.bundlePins[b.name].revision
@@ -91,8 +92,9 @@ func (t *trial) endPairs(b *bundle, ends func(*cluster) bool) {
 }
 
 // bury deletes the reports on the BundleDeployments that end with the write: one
-// that comes later is a new one, and starts without. A report may be under way
-// now, so those without one count too, as far as there is room.
+// that comes later is a new one, and starts without. The first report on one may
+// be committed between this plan and its write, so those without one count too;
+// those known to have one come first, as far as there is room.
 func (t *trial) bury() {
 	var reported, silent []record.Key
 	for c := range t.ended {
@@ -107,7 +109,7 @@ func (t *trial) bury() {
 			reported = append(reported, record.ReportKey(record.BundleDeployments, key))
 		}
 	}
-	room := max(0, maxPinned-len(t.plan.Put)-len(t.plan.Delete))
+	room := max(0, etcd.MaxDeletes-len(t.plan.Delete))
 	all := append(reported, silent...)
 	t.plan.Delete = append(t.plan.Delete, all[:min(len(all), room)]...)
 }

@@ -36,14 +36,14 @@ func (t *trial) bundle(p Proposal) error {
 
 // version plans a new version of a bundle; old is nil if the bundle is new.
 func (t *trial) version(old *bundle, v *version) error {
-	t.guarded()
+	t.guardTargeting()
 	pinKey := record.BundlePinKey(v.of.name)
 	pinned, hasPin := t.bundlePins[v.of.name]
 	t.plan.Unchanged[pinKey] = pinned.revision
 	failed := v.broken != ""
 	if !failed && t.gate(v) != "" {
 		failed = true
-		t.widens() // a plan of a Policy that would let it pass has to know it
+		t.newVersion() // a plan of a Policy that would let it pass has to know it
 	}
 	if !failed {
 		kept := map[*cluster]struct{}{}
@@ -81,7 +81,7 @@ func (t *trial) rescoped(b *bundle, mappings []index.Selector) {
 	if !b.pending() || b.newest.broken != "" || t.gate(b.newest) != "" {
 		return
 	}
-	t.guarded()
+	t.guardTargeting()
 	again.newest = compile(again, b.newest.record)
 	kept := map[*cluster]struct{}{}
 	if !t.failsSomewhere(again.newest, kept) {
@@ -96,7 +96,7 @@ func (t *trial) rescoped(b *bundle, mappings []index.Selector) {
 func (t *trial) failsSomewhere(v *version, kept map[*cluster]struct{}) bool {
 	if v.canFail() {
 		// Plans of other writes know this version only once it is there.
-		t.widens()
+		t.newVersion()
 	}
 	for c := range t.candidates(v) {
 		if _, done := kept[c]; done {

@@ -19,7 +19,8 @@ import (
 
 // cluster plans a write of a Cluster: what it breaks keeps its last good options.
 func (t *trial) cluster(p Proposal) error {
-	t.guarded()
+	t.guardTargeting()
+	t.guardVersions()
 	old := t.clusters[p.Name]
 	if p.Object == nil {
 		if _, ok := t.clusterPins[p.Name]; ok {

@@ -18,8 +18,8 @@ import (
 type state struct {
 	// revision is the last one applied.
 	revision int64
-	// guard is the revision at which the targeting guard was last written.
-	guard   int64
+	// guards are the revisions at which the guards were last written.
+	guards  map[record.Key]int64
 	builder *view.Builder
 
 	clusters map[record.Name]*cluster
@@ -175,6 +175,7 @@ type claim struct {
 func newState(history view.Limits) *state {
 	return &state{
 		builder:     view.NewBuilder(history),
+		guards:      map[record.Key]int64{},
 		clusters:    map[record.Name]*cluster{},
 		groups:      map[record.Name]*group{},
 		bundles:     map[record.Name]*bundle{},

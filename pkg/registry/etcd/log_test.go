@@ -225,14 +225,37 @@ func TestATransactionTooLargeForEtcdIsNamedSo(t *testing.T) {
 		_, ok, err := log.Commit(ctx, large)
 		require.ErrorIs(t, err, etcd.ErrTooLarge)
 		require.False(t, ok)
-		many := etcd.Txn{Put: map[record.Key][]byte{}}
+		many := etcd.Txn{Unchanged: map[record.Key]int64{}, Put: map[record.Key][]byte{key("a"): []byte("x")}}
 		for i := range 200 {
-			many.Put[key(fmt.Sprint(i))] = []byte("x")
+			many.Unchanged[key(fmt.Sprint(i))] = 0
 		}
 		_, ok, err = log.Commit(ctx, many)
 		require.ErrorIs(t, err, etcd.ErrTooLarge)
 		require.False(t, ok)
 		require.Greater(t, many.Size(), 200)
+	})
+}
+
+func TestManyOperationsAreOneRevisionAllTheSame(t *testing.T) {
+	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
+		ctx, log := withDeadline(t), etcd.New(client, "/muster")
+		for first := 0; first < etcd.MaxDeletes; first += 500 {
+			some := etcd.Txn{Put: map[record.Key][]byte{}}
+			for i := range 500 {
+				some.Put[key(fmt.Sprint(first+i))] = []byte("x")
+			}
+			commit(ctx, t, log, some)
+		}
+		before, err := log.Revision(ctx)
+		require.NoError(t, err)
+		require.Len(t, load(ctx, t, log, before), etcd.MaxDeletes)
+		all := etcd.Txn{Put: map[record.Key][]byte{key("last"): []byte("x")}}
+		for i := range etcd.MaxDeletes {
+			all.Delete = append(all.Delete, key(fmt.Sprint(i)))
+		}
+		revision := commit(ctx, t, log, all)
+		require.Equal(t, before+1, revision)
+		require.Len(t, load(ctx, t, log, revision), 1)
 	})
 }
 

@@ -117,7 +117,7 @@ var scheduleColumns = []Column{
 			if o.Spec.Duration == nil {
 				return ""
 			}
-			return o.Spec.Duration.Duration.String()
+			return string(*o.Spec.Duration)
 		}),
 	column("Active", "Says true while a window is open.",
 		func(o *v1alpha1.Schedule) string {

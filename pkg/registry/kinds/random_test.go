@@ -125,8 +125,8 @@ func leaf(v reflect.Value, n int) bool {
 		*p = metav1.NewTime(time.Unix(int64(n), 5).In(time.FixedZone("", 3600)))
 	case *metav1.MicroTime:
 		*p = metav1.NewMicroTime(time.Unix(int64(n), 0))
-	case *metav1.Duration:
-		p.Duration = time.Duration(n) * time.Second
+	case *v1alpha1.Duration:
+		*p = v1alpha1.Duration(strconv.Itoa(n) + "s")
 	case *resource.Quantity:
 		*p = *resource.NewQuantity(int64(n), resource.DecimalSI)
 	case *intstr.IntOrString:

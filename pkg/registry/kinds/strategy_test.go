@@ -226,7 +226,7 @@ func TestNames(t *testing.T) {
 			case *v1alpha1.GitRepo:
 				o.Spec.Repo = "r"
 			case *v1alpha1.ImageScan:
-				o.Spec.Image, o.Spec.Interval = "i", &metav1.Duration{}
+				o.Spec.Image, o.Spec.Interval = "i", new(v1alpha1.Duration("15m"))
 			}
 			return rest.BeforeCreate(k.Strategy(scheme), ctx, obj)
 		}

@@ -10,7 +10,8 @@
 //	PREFIX/log/pin/bundles/NAMESPACE/NAME       the newest version fails; the last that worked
 //	PREFIX/log/pin/clusters/NAMESPACE/NAME      last good options of a Cluster's BundleDeployments
 //	PREFIX/log/mirror/namespaces/-/NAME         labels of a Namespace, an outside fact
-//	PREFIX/log/guard/targeting/-/-              bumped by every write that can widen targeting
+//	PREFIX/log/guard/targeting/-/-              bumped by writes that can widen targeting
+//	PREFIX/log/guard/versions/-/-               bumped by writes of versions that can fail
 //	PREFIX/content/ID                           gzip of a manifest, by its ID; not watched
 //
 // The engine watches PREFIX/log/ and nothing else. Values are JSON: a person

@@ -32,6 +32,7 @@ const (
 	Policies          = "policies"
 	Namespaces        = "namespaces"
 	guardTargeting    = "targeting"
+	guardVersions     = "versions"
 )
 
 // nobody stands for an absent namespace or name in a key's path.
@@ -76,8 +77,14 @@ func ClusterPinsKey(name Name) Key { return Key{TypePin, Clusters, name} }
 // NamespaceKey names the mirror of a Namespace.
 func NamespaceKey(name string) Key { return Key{TypeMirror, Namespaces, Name{Name: name}} }
 
-// GuardKey names the record that every write bumps that can widen targeting.
-func GuardKey() Key { return Key{TypeGuard, guardTargeting, Name{}} }
+// TargetingGuardKey names the record that every write bumps that can change what
+// Bundles target on Clusters that it does not write: of groups, mappings,
+// restrictions and policies.
+func TargetingGuardKey() Key { return Key{TypeGuard, guardTargeting, Name{}} }
+
+// VersionsGuardKey names the record that every write bumps that gives a Bundle
+// another version in force that can fail.
+func VersionsGuardKey() Key { return Key{TypeGuard, guardVersions, Name{}} }
 
 // Path is the key's place below the log's prefix.
 func (k Key) Path() string {

@@ -25,7 +25,8 @@ func TestAKeyIsReadBackFromItsPath(t *testing.T) {
 		"pin/bundles/ns/a.b-c":              record.BundlePinKey(name),
 		"pin/clusters/ns/a.b-c":             record.ClusterPinsKey(name),
 		"mirror/namespaces/-/ns":            record.NamespaceKey("ns"),
-		"guard/targeting/-/-":               record.GuardKey(),
+		"guard/targeting/-/-":               record.TargetingGuardKey(),
+		"guard/versions/-/-":                record.VersionsGuardKey(),
 	} {
 		require.Equal(t, path, key.Path())
 		back, err := record.ParseKey(path)

@@ -185,7 +185,8 @@ func (r reportRole) write(v *view.View, item view.Item, name record.Name, next r
 		Put:      map[record.Key][]byte{key: data},
 	}}
 	if r.resource == record.BundleDeployments {
-		out.NotAfter[record.GuardKey()] = v.Revision
+		out.NotAfter[record.TargetingGuardKey()] = v.Revision
+		out.NotAfter[record.VersionsGuardKey()] = v.Revision
 	}
 	return out, nil
 }

@@ -20,6 +20,9 @@ import (
 // maxDepth bounds how deep the objects in a free-form field nest.
 const maxDepth = 4
 
+// units are those of a duration.
+var units = []string{"ns", "us", "µs", "ms", "s", "m", "h"}
+
 // Funcs are the fill functions of the group, for
 // k8s.io/apimachinery/pkg/api/apitesting/fuzzer.FuzzerFor.
 func Funcs(serializer.CodecFactory) []any {
@@ -35,6 +38,10 @@ func Funcs(serializer.CodecFactory) []any {
 			if c.Bool() {
 				spec.TargetCustomizationMode = v1alpha1.TargetCustomizationAllMatches
 			}
+		},
+		func(d *v1alpha1.Duration, c randfill.Continue) {
+			// One text of many for the same span: it must come back as it was written.
+			*d = v1alpha1.Duration(strconv.Itoa(c.Intn(1000)) + ".50" + units[c.Intn(len(units))])
 		},
 		func(v *intstr.IntOrString, c randfill.Continue) {
 			if c.Bool() {

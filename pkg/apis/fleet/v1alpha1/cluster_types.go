@@ -278,7 +278,7 @@ type ClusterStatus struct {
 	// GarbageCollectionInterval is the time between two clean-ups that the agent
 	// was deployed with. Example: 15m.
 	// +optional
-	GarbageCollectionInterval *metav1.Duration `json:"garbageCollectionInterval,omitempty"`
+	GarbageCollectionInterval *Duration `json:"garbageCollectionInterval,omitempty"`
 
 	// Scheduled says that a Schedule governs the cluster.
 	// +optional

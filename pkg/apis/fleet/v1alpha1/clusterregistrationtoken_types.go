@@ -45,7 +45,9 @@ type ClusterRegistrationTokenSpec struct {
 	// TTL is the lifetime of the token; after it the token is deleted. Empty or 0:
 	// it is valid until it is deleted. Example: 240h.
 	// +optional
-	TTL *metav1.Duration `json:"ttl,omitempty"`
+	// +k8s:validation:minLength=1
+	// +k8s:validation:maxLength=32
+	TTL *Duration `json:"ttl,omitempty"`
 }
 
 // ClusterRegistrationTokenStatus says where the Secret is.

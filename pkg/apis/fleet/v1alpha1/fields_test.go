@@ -69,7 +69,7 @@ func (f field) document(kind string, value any) []byte {
 
 // leaves are the types whose members this package does not define.
 var leaves = map[reflect.Type]string{
-	reflect.TypeFor[metav1.Duration]():                  "string",
+	reflect.TypeFor[v1alpha1.Duration]():                "string",
 	reflect.TypeFor[metav1.Time]():                      "time",
 	reflect.TypeFor[metav1.LabelSelector]():             "object",
 	reflect.TypeFor[intstr.IntOrString]():               "intstr",

@@ -116,7 +116,9 @@ type GitRepoSpec struct {
 	// PollingInterval is the time between two looks at the repository. Default:
 	// 15s. Example: 5m.
 	// +optional
-	PollingInterval *metav1.Duration `json:"pollingInterval,omitempty"`
+	// +k8s:validation:minLength=1
+	// +k8s:validation:maxLength=32
+	PollingInterval *Duration `json:"pollingInterval,omitempty"`
 
 	// ForceSyncGeneration redeploys everything whenever it is given a higher number.
 	// +optional
@@ -125,7 +127,9 @@ type GitRepoSpec struct {
 	// ImageSyncInterval, written as "imageScanInterval", is the time between two
 	// commits of new image tags that ImageScans have found. Example: 5m.
 	// +optional
-	ImageSyncInterval *metav1.Duration `json:"imageScanInterval,omitempty"`
+	// +k8s:validation:minLength=1
+	// +k8s:validation:maxLength=32
+	ImageSyncInterval *Duration `json:"imageScanInterval,omitempty"`
 
 	// ImageScanCommit says how such commits look.
 	// +optional

@@ -53,7 +53,9 @@ type HelmOpSpec struct {
 	// newer version that meets helm.version. Empty or 0: it is not looked at again.
 	// Example: 5m.
 	// +optional
-	PollingInterval *metav1.Duration `json:"pollingInterval,omitempty"`
+	// +k8s:validation:minLength=1
+	// +k8s:validation:maxLength=32
+	PollingInterval *Duration `json:"pollingInterval,omitempty"`
 
 	// HelmSecretName names the Secret of this namespace with the credentials of the
 	// chart repository.

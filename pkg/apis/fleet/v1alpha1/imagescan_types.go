@@ -61,7 +61,9 @@ type ImageScanSpec struct {
 
 	// Interval is the time between two scans. Default: 15m.
 	// +required
-	Interval *metav1.Duration `json:"interval"`
+	// +k8s:validation:minLength=1
+	// +k8s:validation:maxLength=32
+	Interval *Duration `json:"interval"`
 
 	// SecretRef names the Secret of this namespace with the credentials of the
 	// image repository.

@@ -50,7 +50,9 @@ type ScheduleSpec struct {
 	// Duration is the time for which a window stays open. It must be shorter than
 	// the time until the next window. Example: 2h30m.
 	// +optional
-	Duration *metav1.Duration `json:"duration,omitempty"`
+	// +k8s:validation:minLength=1
+	// +k8s:validation:maxLength=32
+	Duration *Duration `json:"duration,omitempty"`
 
 	// Location is the time zone of the schedule. Default: the controller's.
 	// Example: Europe/Berlin.

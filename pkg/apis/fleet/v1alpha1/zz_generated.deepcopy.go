@@ -1089,7 +1089,7 @@ func (in *ClusterRegistrationTokenSpec) DeepCopyInto(out *ClusterRegistrationTok
 	*out = *in
 	if in.TTL != nil {
 		in, out := &in.TTL, &out.TTL
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	return
@@ -1203,7 +1203,7 @@ func (in *ClusterStatus) DeepCopyInto(out *ClusterStatus) {
 	in.Agent.DeepCopyInto(&out.Agent)
 	if in.GarbageCollectionInterval != nil {
 		in, out := &in.GarbageCollectionInterval, &out.GarbageCollectionInterval
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	return
@@ -1640,12 +1640,12 @@ func (in *GitRepoSpec) DeepCopyInto(out *GitRepoSpec) {
 	}
 	if in.PollingInterval != nil {
 		in, out := &in.PollingInterval, &out.PollingInterval
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	if in.ImageSyncInterval != nil {
 		in, out := &in.ImageSyncInterval, &out.ImageSyncInterval
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	if in.ImageScanCommit != nil {
@@ -1827,7 +1827,7 @@ func (in *HelmOpSpec) DeepCopyInto(out *HelmOpSpec) {
 	}
 	if in.PollingInterval != nil {
 		in, out := &in.PollingInterval, &out.PollingInterval
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	return
@@ -2021,7 +2021,7 @@ func (in *ImageScanSpec) DeepCopyInto(out *ImageScanSpec) {
 	*out = *in
 	if in.Interval != nil {
 		in, out := &in.Interval, &out.Interval
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	if in.SecretRef != nil {
@@ -2572,7 +2572,7 @@ func (in *ScheduleSpec) DeepCopyInto(out *ScheduleSpec) {
 	*out = *in
 	if in.Duration != nil {
 		in, out := &in.Duration, &out.Duration
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	in.Targets.DeepCopyInto(&out.Targets)

@@ -4,21 +4,28 @@
 package validation
 
 import (
-	"time"
+	"unicode/utf8"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// maxDuration is the largest number of whole hours that a duration can hold.
-const maxDuration = 2562047 * time.Hour
+// durationRule is the rule V-dur (S 1.3) in words.
+const durationRule = "must be a valid Go duration, like 15m or 1h30m (1 to 32 characters; ns, us, ms, s, m, h; no sign; at most 2562047h)"
 
-// validateDuration applies the rule V-dur (S 1.2). Text that is no duration at
-// all has not got this far: it cannot be decoded.
-func validateDuration(path *field.Path, d *metav1.Duration) field.ErrorList {
-	if d == nil || d.Duration >= 0 && d.Duration <= maxDuration {
+// validateDuration applies the rule V-dur (S 1.3). No duration is valid.
+func validateDuration(path *field.Path, d *v1alpha1.Duration) field.ErrorList {
+	if d == nil {
 		return nil
 	}
-	return field.ErrorList{field.Invalid(path, d.Duration.String(),
-		`must be a valid Go duration without a sign, at most 2562047h; for example "15s", "5m" or "1h30m"`)}
+	if _, err := d.Duration(); err == nil {
+		return nil
+	}
+	e := field.Invalid(path, string(*d), durationRule)
+	if utf8.RuneCountInString(string(*d)) > v1alpha1.MaxDurationLength {
+		// The text of this type of error leaves the value out, however long it is.
+		e.Type = field.ErrorTypeTooLong
+	}
+	return field.ErrorList{e}
 }

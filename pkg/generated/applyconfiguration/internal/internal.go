@@ -857,7 +857,7 @@ var schemaYAML = typed.YAMLObject(`types:
     fields:
     - name: ttl
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        scalar: string
 - name: io.cattle.fleet.v1alpha1.ClusterRegistrationTokenStatus
   map:
     fields:
@@ -999,7 +999,7 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
     - name: garbageCollectionInterval
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        scalar: string
     - name: namespace
       type:
         scalar: string
@@ -1338,7 +1338,7 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: io.cattle.fleet.v1alpha1.CommitSpec
     - name: imageScanInterval
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        scalar: string
     - name: insecureSkipTLSVerify
       type:
         scalar: boolean
@@ -1359,7 +1359,7 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: boolean
     - name: pollingInterval
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        scalar: string
     - name: repo
       type:
         scalar: string
@@ -1608,7 +1608,7 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: boolean
     - name: pollingInterval
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        scalar: string
     - name: resources
       type:
         list:
@@ -1807,7 +1807,7 @@ var schemaYAML = typed.YAMLObject(`types:
       default: ""
     - name: interval
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        scalar: string
     - name: policy
       type:
         namedType: io.cattle.fleet.v1alpha1.ImagePolicyChoice
@@ -2209,7 +2209,7 @@ var schemaYAML = typed.YAMLObject(`types:
     fields:
     - name: duration
       type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+        scalar: string
     - name: location
       type:
         scalar: string
@@ -2635,8 +2635,6 @@ var schemaYAML = typed.YAMLObject(`types:
       default: 0
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
-- name: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
-  scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1
   map:
     elementType:

@@ -6,7 +6,7 @@
 package v1alpha1
 
 import (
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	fleetv1alpha1 "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
 // ClusterRegistrationTokenSpecApplyConfiguration represents a declarative configuration of the ClusterRegistrationTokenSpec type for use
@@ -16,7 +16,7 @@ import (
 type ClusterRegistrationTokenSpecApplyConfiguration struct {
 	// TTL is the lifetime of the token; after it the token is deleted. Empty or 0:
 	// it is valid until it is deleted. Example: 240h.
-	TTL *v1.Duration `json:"ttl,omitempty"`
+	TTL *fleetv1alpha1.Duration `json:"ttl,omitempty"`
 }
 
 // ClusterRegistrationTokenSpecApplyConfiguration constructs a declarative configuration of the ClusterRegistrationTokenSpec type for use with
@@ -28,7 +28,7 @@ func ClusterRegistrationTokenSpec() *ClusterRegistrationTokenSpecApplyConfigurat
 // WithTTL sets the TTL field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the TTL field is set to the value of the last call.
-func (b *ClusterRegistrationTokenSpecApplyConfiguration) WithTTL(value v1.Duration) *ClusterRegistrationTokenSpecApplyConfiguration {
+func (b *ClusterRegistrationTokenSpecApplyConfiguration) WithTTL(value fleetv1alpha1.Duration) *ClusterRegistrationTokenSpecApplyConfiguration {
 	b.TTL = &value
 	return b
 }

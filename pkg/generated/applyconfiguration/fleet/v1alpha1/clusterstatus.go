@@ -6,7 +6,7 @@
 package v1alpha1
 
 import (
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	fleetv1alpha1 "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
 // ClusterStatusApplyConfiguration represents a declarative configuration of the ClusterStatus type for use
@@ -77,7 +77,7 @@ type ClusterStatusApplyConfiguration struct {
 	Agent *AgentStatusApplyConfiguration `json:"agent,omitempty"`
 	// GarbageCollectionInterval is the time between two clean-ups that the agent
 	// was deployed with. Example: 15m.
-	GarbageCollectionInterval *v1.Duration `json:"garbageCollectionInterval,omitempty"`
+	GarbageCollectionInterval *fleetv1alpha1.Duration `json:"garbageCollectionInterval,omitempty"`
 	// Scheduled says that a Schedule governs the cluster.
 	Scheduled *bool `json:"scheduled,omitempty"`
 	// ActiveSchedule says that the window of that Schedule is open.
@@ -298,7 +298,7 @@ func (b *ClusterStatusApplyConfiguration) WithAgent(value *AgentStatusApplyConfi
 // WithGarbageCollectionInterval sets the GarbageCollectionInterval field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the GarbageCollectionInterval field is set to the value of the last call.
-func (b *ClusterStatusApplyConfiguration) WithGarbageCollectionInterval(value v1.Duration) *ClusterStatusApplyConfiguration {
+func (b *ClusterStatusApplyConfiguration) WithGarbageCollectionInterval(value fleetv1alpha1.Duration) *ClusterStatusApplyConfiguration {
 	b.GarbageCollectionInterval = &value
 	return b
 }

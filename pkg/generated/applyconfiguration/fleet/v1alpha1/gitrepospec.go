@@ -6,7 +6,7 @@
 package v1alpha1
 
 import (
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	fleetv1alpha1 "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
 // GitRepoSpecApplyConfiguration represents a declarative configuration of the GitRepoSpec type for use
@@ -56,12 +56,12 @@ type GitRepoSpecApplyConfiguration struct {
 	Targets []GitTargetApplyConfiguration `json:"targets,omitempty"`
 	// PollingInterval is the time between two looks at the repository. Default:
 	// 15s. Example: 5m.
-	PollingInterval *v1.Duration `json:"pollingInterval,omitempty"`
+	PollingInterval *fleetv1alpha1.Duration `json:"pollingInterval,omitempty"`
 	// ForceSyncGeneration redeploys everything whenever it is given a higher number.
 	ForceSyncGeneration *int64 `json:"forceSyncGeneration,omitempty"`
 	// ImageSyncInterval, written as "imageScanInterval", is the time between two
 	// commits of new image tags that ImageScans have found. Example: 5m.
-	ImageSyncInterval *v1.Duration `json:"imageScanInterval,omitempty"`
+	ImageSyncInterval *fleetv1alpha1.Duration `json:"imageScanInterval,omitempty"`
 	// ImageScanCommit says how such commits look.
 	ImageScanCommit *CommitSpecApplyConfiguration `json:"imageScanCommit,omitempty"`
 	// KeepResources leaves the deployed objects in the downstream clusters when the
@@ -217,7 +217,7 @@ func (b *GitRepoSpecApplyConfiguration) WithTargets(values ...*GitTargetApplyCon
 // WithPollingInterval sets the PollingInterval field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the PollingInterval field is set to the value of the last call.
-func (b *GitRepoSpecApplyConfiguration) WithPollingInterval(value v1.Duration) *GitRepoSpecApplyConfiguration {
+func (b *GitRepoSpecApplyConfiguration) WithPollingInterval(value fleetv1alpha1.Duration) *GitRepoSpecApplyConfiguration {
 	b.PollingInterval = &value
 	return b
 }
@@ -233,7 +233,7 @@ func (b *GitRepoSpecApplyConfiguration) WithForceSyncGeneration(value int64) *Gi
 // WithImageSyncInterval sets the ImageSyncInterval field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ImageSyncInterval field is set to the value of the last call.
-func (b *GitRepoSpecApplyConfiguration) WithImageSyncInterval(value v1.Duration) *GitRepoSpecApplyConfiguration {
+func (b *GitRepoSpecApplyConfiguration) WithImageSyncInterval(value fleetv1alpha1.Duration) *GitRepoSpecApplyConfiguration {
 	b.ImageSyncInterval = &value
 	return b
 }

@@ -7,8 +7,7 @@ package v1alpha1
 
 import (
 	fleetv1alpha1 "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	metav1 "k8s.io/client-go/applyconfigurations/meta/v1"
+	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
 // HelmOpSpecApplyConfiguration represents a declarative configuration of the HelmOpSpec type for use
@@ -23,7 +22,7 @@ type HelmOpSpecApplyConfiguration struct {
 	// PollingInterval is the time between two looks at the chart repository for a
 	// newer version that meets helm.version. Empty or 0: it is not looked at again.
 	// Example: 5m.
-	PollingInterval *v1.Duration `json:"pollingInterval,omitempty"`
+	PollingInterval *fleetv1alpha1.Duration `json:"pollingInterval,omitempty"`
 	// HelmSecretName names the Secret of this namespace with the credentials of the
 	// chart repository.
 	HelmSecretName *string `json:"helmSecretName,omitempty"`
@@ -207,7 +206,7 @@ func (b *HelmOpSpecApplyConfiguration) WithOverwrites(values ...*OverwrittenReso
 // WithAllowedTargetNamespaceSelector sets the AllowedTargetNamespaceSelector field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the AllowedTargetNamespaceSelector field is set to the value of the last call.
-func (b *HelmOpSpecApplyConfiguration) WithAllowedTargetNamespaceSelector(value *metav1.LabelSelectorApplyConfiguration) *HelmOpSpecApplyConfiguration {
+func (b *HelmOpSpecApplyConfiguration) WithAllowedTargetNamespaceSelector(value *v1.LabelSelectorApplyConfiguration) *HelmOpSpecApplyConfiguration {
 	b.BundleDeploymentOptionsApplyConfiguration.AllowedTargetNamespaceSelector = value
 	return b
 }
@@ -329,7 +328,7 @@ func (b *HelmOpSpecApplyConfiguration) WithLabels(entries map[string]string) *He
 // WithPollingInterval sets the PollingInterval field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the PollingInterval field is set to the value of the last call.
-func (b *HelmOpSpecApplyConfiguration) WithPollingInterval(value v1.Duration) *HelmOpSpecApplyConfiguration {
+func (b *HelmOpSpecApplyConfiguration) WithPollingInterval(value fleetv1alpha1.Duration) *HelmOpSpecApplyConfiguration {
 	b.PollingInterval = &value
 	return b
 }

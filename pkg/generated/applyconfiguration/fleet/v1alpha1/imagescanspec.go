@@ -6,8 +6,8 @@
 package v1alpha1
 
 import (
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1 "k8s.io/client-go/applyconfigurations/core/v1"
+	fleetv1alpha1 "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	v1 "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
 // ImageScanSpecApplyConfiguration represents a declarative configuration of the ImageScanSpec type for use
@@ -24,10 +24,10 @@ type ImageScanSpecApplyConfiguration struct {
 	// Image is the image repository, without a tag. Example: ghcr.io/acme/web.
 	Image *string `json:"image,omitempty"`
 	// Interval is the time between two scans. Default: 15m.
-	Interval *v1.Duration `json:"interval,omitempty"`
+	Interval *fleetv1alpha1.Duration `json:"interval,omitempty"`
 	// SecretRef names the Secret of this namespace with the credentials of the
 	// image repository.
-	SecretRef *corev1.LocalObjectReferenceApplyConfiguration `json:"secretRef,omitempty"`
+	SecretRef *v1.LocalObjectReferenceApplyConfiguration `json:"secretRef,omitempty"`
 	// Suspend stops scanning.
 	Suspend *bool `json:"suspend,omitempty"`
 	// Policy says which tag is chosen.
@@ -67,7 +67,7 @@ func (b *ImageScanSpecApplyConfiguration) WithImage(value string) *ImageScanSpec
 // WithInterval sets the Interval field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Interval field is set to the value of the last call.
-func (b *ImageScanSpecApplyConfiguration) WithInterval(value v1.Duration) *ImageScanSpecApplyConfiguration {
+func (b *ImageScanSpecApplyConfiguration) WithInterval(value fleetv1alpha1.Duration) *ImageScanSpecApplyConfiguration {
 	b.Interval = &value
 	return b
 }
@@ -75,7 +75,7 @@ func (b *ImageScanSpecApplyConfiguration) WithInterval(value v1.Duration) *Image
 // WithSecretRef sets the SecretRef field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the SecretRef field is set to the value of the last call.
-func (b *ImageScanSpecApplyConfiguration) WithSecretRef(value *corev1.LocalObjectReferenceApplyConfiguration) *ImageScanSpecApplyConfiguration {
+func (b *ImageScanSpecApplyConfiguration) WithSecretRef(value *v1.LocalObjectReferenceApplyConfiguration) *ImageScanSpecApplyConfiguration {
 	b.SecretRef = value
 	return b
 }

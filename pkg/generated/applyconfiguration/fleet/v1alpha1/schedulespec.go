@@ -6,7 +6,7 @@
 package v1alpha1
 
 import (
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	fleetv1alpha1 "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
 // ScheduleSpecApplyConfiguration represents a declarative configuration of the ScheduleSpec type for use
@@ -19,7 +19,7 @@ type ScheduleSpecApplyConfiguration struct {
 	Schedule *string `json:"schedule,omitempty"`
 	// Duration is the time for which a window stays open. It must be shorter than
 	// the time until the next window. Example: 2h30m.
-	Duration *v1.Duration `json:"duration,omitempty"`
+	Duration *fleetv1alpha1.Duration `json:"duration,omitempty"`
 	// Location is the time zone of the schedule. Default: the controller's.
 	// Example: Europe/Berlin.
 	Location *string `json:"location,omitempty"`
@@ -44,7 +44,7 @@ func (b *ScheduleSpecApplyConfiguration) WithSchedule(value string) *ScheduleSpe
 // WithDuration sets the Duration field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Duration field is set to the value of the last call.
-func (b *ScheduleSpecApplyConfiguration) WithDuration(value v1.Duration) *ScheduleSpecApplyConfiguration {
+func (b *ScheduleSpecApplyConfiguration) WithDuration(value fleetv1alpha1.Duration) *ScheduleSpecApplyConfiguration {
 	b.Duration = &value
 	return b
 }
