@@ -77,7 +77,7 @@ func (c *checker) state(s *state, v *view.View, records map[record.Key]entryOf, 
 		w, ok := want.deployments[item.Name()]
 		c.must(ok, "the BundleDeployment %s should not be there", item.Name())
 		got := c.text(item)
-		c.must(got == c.render(w), "the BundleDeployment %s is\n%s\nand should be\n%s", item.Name(), got, c.oracle.rendered[w])
+		c.must(got == c.render(w), "the BundleDeployment %s is\n%s\nand should be\n%s", item.Name(), got, c.rendered[w])
 	}
 	if n != len(want.deployments) {
 		for name := range want.deployments {

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -62,13 +63,13 @@ func TestAGroupThatWouldBreakMoreIsRefusedWithTheWayOut(t *testing.T) {
 	require.ErrorContains(t, err, "mend the templates first")
 }
 
-// TestAWriteThatEndsManyReportsFitsIntoATransaction: the rest is for the sweeper.
-func TestAWriteThatEndsManyReportsFitsIntoATransaction(t *testing.T) {
+func TestAWriteThatEndsManyBundleDeploymentsBuriesTheReportsOnAll(t *testing.T) {
 	t.Parallel()
 	s, breaks := broken(t, 2*maxPinned)
 	breaks.Labels = nil
 	txn := s.j.write(t, proposed(breaks, false))
-	require.LessOrEqual(t, len(txn.Put)+len(txn.Delete), maxTxnOps)
+	require.GreaterOrEqual(t, len(txn.Delete), 2*maxPinned)
+	require.LessOrEqual(t, len(txn.Delete), etcd.MaxDeletes)
 	require.True(t, s.j.commit(nil, txn))
 	require.Empty(t, s.deployed())
 }
