@@ -61,8 +61,9 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		affected[v.of] = struct{}{}
 	}
 	pins := map[pinKey]*derive.Content{}
-	if old != nil {
-		// Pins of versions that are still there, and still fail, stay.
+	if old != nil && len(old.pins) > 0 {
+		// Pins of versions that are still there, and still fail, stay. Hardly any
+		// cluster has one, and all others shall not pay for all their Bundles.
 		for b := range old.pairs {
 			for _, v := range b.versions() {
 				if content, ok := old.pins[v.pinKey()]; ok && v.failures[old] != "" {
@@ -72,8 +73,10 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		}
 	}
 	for b := range affected {
+		force, targeted := t.inForce(b), false
 		for _, v := range b.versions() {
 			pair, failure := t.evaluate(v, after)
+			targeted = targeted || (v == force && pair != nil)
 			t.tallyVersion(v, old, pair, failure)
 			if old != nil && v == b.newest {
 				t.targeted[claim{b, old}] = pair != nil
@@ -82,16 +85,12 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 			if failure == "" {
 				continue
 			}
-			if good := lastGood(v, old); good != nil && (v == t.inForce(b) || pair.content != nil) {
+			if good := lastGood(v, old); good != nil && (v == force || pair.content != nil) {
 				pins[v.pinKey()] = good
 			}
 		}
-		if old != nil {
-			if f := t.inForce(b); f != nil && f.pairs[old] != nil {
-				if pair, _ := t.evaluate(f, after); pair == nil {
-					t.ended[claim{b, old}] = struct{}{}
-				}
-			}
+		if old != nil && force != nil && force.pairs[old] != nil && !targeted {
+			t.ended[claim{b, old}] = struct{}{}
 		}
 	}
 	return t.pin(name, pins)
