@@ -5,8 +5,6 @@ package integration
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"strconv"
 	"testing"
 
@@ -79,23 +77,6 @@ func tryLabel(t *testing.T, c versioned.Interface, namespace, name, key, value s
 	}
 	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, key, value)
 	return c.FleetV1alpha1().Clusters(namespace).Patch(t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-}
-
-// random is a source that a failed test can be run again with.
-func random(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("MUSTER_SEED"); s != "" {
-		var err error
-		seed, err = strconv.ParseUint(s, 10, 64)
-		require.NoError(t, err, "MUSTER_SEED")
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("replay with MUSTER_SEED=%d", seed)
-		}
-	})
-	return rand.New(rand.NewPCG(seed, seed))
 }
 
 func name(prefix string, i int) string { return fmt.Sprintf("%s-%03d", prefix, i) }

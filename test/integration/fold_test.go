@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // fold is what a client has that applies what a watch says.
@@ -134,7 +135,7 @@ func (e *editor) edit(t *testing.T, i int) {
 
 func TestAFoldOfAnyWatchIsTheListAtItsRevision(t *testing.T) {
 	t.Parallel()
-	s, r := own(t), random(t)
+	s, r := own(t), replay.Rand(t)
 	c := s.clientset(t)
 	for i := range 6 {
 		b := templated("ns", name("app", i), "${ .ClusterLabels.env }", "env", []string{"prod", "test"}[i%2])

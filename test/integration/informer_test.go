@@ -19,6 +19,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // withoutWatchList makes a reflector list first and then watch, as clients did
@@ -43,7 +44,7 @@ func deploymentsOf(c versioned.Interface, lists *atomic.Int64) cache.ListerWatch
 
 func TestInformersConvergeToTheList(t *testing.T) {
 	t.Parallel()
-	s, r := own(t), random(t)
+	s, r := own(t), replay.Rand(t)
 	c := s.clientset(t)
 	for i := range 6 {
 		createBundle(t, c, bundle("ns", name("app", i), "env", []string{"prod", "test"}[i%2]))

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/allinone"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // replica is another server on the same etcd.
@@ -49,7 +50,7 @@ func TestAnyReplicaKnowsWhatAnotherAcknowledged(t *testing.T) {
 
 func TestReplicasAgreeOnWhatTheyShow(t *testing.T) {
 	t.Parallel()
-	a, r := own(t), random(t)
+	a, r := own(t), replay.Rand(t)
 	b := a.replica(t)
 	c := a.clientset(t)
 	for i := range 6 {

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // filter is the oracle of selectors: every item is looked at.
@@ -127,7 +128,7 @@ func TestSelectorsEqualAFilterOfEverything(t *testing.T) {
 
 func TestRandomSelectorsEqualAFilterOfEverything(t *testing.T) {
 	t.Parallel()
-	s, r := own(t), random(t)
+	s, r := own(t), replay.Rand(t)
 	varied(t, s, "ns")
 	client := s.resource(t, "bundledeployments", "")
 	all, err := client.List(t.Context(), metav1.ListOptions{})

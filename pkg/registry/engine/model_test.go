@@ -13,6 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 const (
@@ -102,7 +103,7 @@ func (h *history) end() {
 }
 
 func inHistories(t *testing.T, run func(t *testing.T, h *history)) {
-	r := newRand(t)
+	r := replay.Rand(t)
 	for i := range histories {
 		seed := r.Uint64()
 		t.Run(fmt.Sprint(i), func(t *testing.T) {

@@ -6,36 +6,14 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
-	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
-
-// newRand returns a source that is different on every run. A failure prints the
-// seed; MUSTER_SEED=<seed> runs the same again.
-func newRand(t testing.TB) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("MUSTER_SEED"); s != "" {
-		parsed, err := strconv.ParseUint(s, 10, 64)
-		require.NoError(t, err, "MUSTER_SEED must be an unsigned number")
-		seed = parsed
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("to replay: MUSTER_SEED=%d go test -run '^%s$'", seed, t.Name())
-		}
-	})
-	return rand.New(rand.NewPCG(seed, 0))
-}
 
 // universe makes random objects. It is small, so that they meet: on names, on
 // labels, and on what fails.

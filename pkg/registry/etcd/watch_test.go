@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,25 +17,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/replay"
 )
-
-// newRand returns a source that is different on every run. A failure prints the
-// seed; MUSTER_SEED=<seed> runs the same again.
-func newRand(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("MUSTER_SEED"); s != "" {
-		parsed, err := strconv.ParseUint(s, 10, 64)
-		require.NoError(t, err, "MUSTER_SEED must be an unsigned number")
-		seed = parsed
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("to replay: MUSTER_SEED=%d go test -run '^%s$'", seed, t.Name())
-		}
-	})
-	return rand.New(rand.NewPCG(seed, 0))
-}
 
 // randomTxn writes and deletes some of a few records. Now and then they are
 // large, so that answers to a watch that catches up come in pieces.
@@ -73,7 +54,7 @@ func randomTxn(r *rand.Rand, have map[record.Key]bool) etcd.Txn {
 // past: all see the same history, to its end and as it goes on.
 func TestAWatchHandsOverEveryRevisionOnceAndWhole(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
-		ctx, log, r := withDeadline(t), etcd.New(client, "/muster"), newRand(t)
+		ctx, log, r := withDeadline(t), etcd.New(client, "/muster"), replay.Rand(t)
 		have := map[record.Key]bool{}
 		var want []etcd.Batch
 		write := func(n int) {

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // TestOracle keeps an index and a brute-force twin through 120,000 random steps
@@ -22,7 +24,7 @@ func TestOracle(t *testing.T) {
 		selectors = 60
 		items     = 20
 	)
-	r := newRand(t)
+	r := replay.Rand(t)
 	x, things := NewSelectors[int](), NewItems[int]()
 	brute := map[int]labels.Selector{}
 	sets := map[int]map[string]string{}
@@ -101,7 +103,7 @@ func TestOracle(t *testing.T) {
 // TestCompileOracle compares Compile with apimachinery, on good selectors and bad.
 func TestCompileOracle(t *testing.T) {
 	t.Parallel()
-	r := newRand(t)
+	r := replay.Rand(t)
 	bad := 0
 	for range 20_000 {
 		api := randomSelector(r)
@@ -140,7 +142,7 @@ func TestCompileOracle(t *testing.T) {
 // TestAndOracle: a conjunction matches if and only if its parts do.
 func TestAndOracle(t *testing.T) {
 	t.Parallel()
-	r := newRand(t)
+	r := replay.Rand(t)
 	for range 20_000 {
 		s := compile(t, randomSelector(r))
 		added := []Requirement{Exists(pick(r, universe.keys)), In(pick(r, universe.keys), pick(r, universe.values), pick(r, universe.values))}
@@ -156,7 +158,7 @@ func TestAndOracle(t *testing.T) {
 // TestOverlappingReads: queries keep no state, so one may run inside another.
 func TestOverlappingReads(t *testing.T) {
 	t.Parallel()
-	r := newRand(t)
+	r := replay.Rand(t)
 	x := NewSelectors[int]()
 	for id := range 200 {
 		x.Add(id, compile(t, randomSelector(r)))

@@ -7,32 +7,12 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
-
-// newRand returns a source that is different on every run. A failure prints the
-// seed; MUSTER_SEED=<seed> runs the same again.
-func newRand(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("MUSTER_SEED"); s != "" {
-		parsed, err := strconv.ParseUint(s, 10, 64)
-		require.NoError(t, err, "MUSTER_SEED must be an unsigned number")
-		seed = parsed
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("to replay: MUSTER_SEED=%d go test -run '^%s$'", seed, t.Name())
-		}
-	})
-	return rand.New(rand.NewPCG(seed, 0))
-}
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 

@@ -6,7 +6,6 @@ package kinds
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"reflect"
 	"strconv"
 	"testing"
@@ -20,24 +19,6 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
-
-// random returns a generator whose seed is printed if the test fails; set
-// MUSTER_TEST_SEED to it to replay.
-func random(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("MUSTER_TEST_SEED"); s != "" {
-		var err error
-		seed, err = strconv.ParseUint(s, 10, 64)
-		require.NoError(t, err, "MUSTER_TEST_SEED")
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("replay with MUSTER_TEST_SEED=%d", seed)
-		}
-	})
-	return rand.New(rand.NewPCG(seed, 0))
-}
 
 func typer(t *testing.T) *runtime.Scheme {
 	t.Helper()

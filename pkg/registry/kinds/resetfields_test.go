@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // reset returns the members that a set resets.
@@ -103,7 +104,7 @@ func TestResetFieldsCoverTheObject(t *testing.T) {
 		if !k.StatusEndpoint {
 			return
 		}
-		r := random(t)
+		r := replay.Rand(t)
 		main, status := reset(t, k.Strategy(scheme).GetResetFields()), reset(t, k.StatusStrategy(scheme).GetResetFields())
 		for range 20 {
 			raw, err := json.Marshal(filled(r, k))

@@ -19,6 +19,7 @@ import (
 	"k8s.io/apiserver/pkg/warning"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // recorder keeps the warnings of a request.
@@ -80,7 +81,7 @@ func TestGenerationIsNotTheClients(t *testing.T) {
 	t.Parallel()
 	scheme := typer(t)
 	eachKind(t, func(t *testing.T, k *Kind) {
-		obj := filled(random(t), k)
+		obj := filled(replay.Rand(t), k)
 		old := obj.DeepCopyObject()
 		objectMeta(obj).Generation = 99
 		objectMeta(old).Generation = 3
@@ -102,7 +103,7 @@ func TestCreateStartsWithoutStatus(t *testing.T) {
 	t.Parallel()
 	scheme := typer(t)
 	eachKind(t, func(t *testing.T, k *Kind) {
-		r := random(t)
+		r := replay.Rand(t)
 		for range 20 {
 			obj := filled(r, k)
 			want := obj.DeepCopyObject()
@@ -121,7 +122,7 @@ func TestUpdateKeepsTheOldStatus(t *testing.T) {
 	t.Parallel()
 	scheme := typer(t)
 	eachKind(t, func(t *testing.T, k *Kind) {
-		r := random(t)
+		r := replay.Rand(t)
 		for range 20 {
 			obj, old := filled(r, k), filled(r, k)
 			sent, kept := obj.DeepCopyObject(), old.DeepCopyObject()
@@ -141,7 +142,7 @@ func TestStatusUpdateChangesOnlyTheStatus(t *testing.T) {
 	t.Parallel()
 	scheme := typer(t)
 	eachKind(t, func(t *testing.T, k *Kind) {
-		r := random(t)
+		r := replay.Rand(t)
 		for range 20 {
 			obj, old := filled(r, k), filled(r, k)
 			sent, kept := obj.DeepCopyObject(), old.DeepCopyObject()
@@ -291,7 +292,7 @@ func TestWarnings(t *testing.T) {
 func TestHooksTakeTheirKind(t *testing.T) {
 	t.Parallel()
 	eachKind(t, func(t *testing.T, k *Kind) {
-		r := random(t)
+		r := replay.Rand(t)
 		for range 50 {
 			obj := filled(r, k)
 			before := obj.DeepCopyObject()

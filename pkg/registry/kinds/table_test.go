@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/util/jsonpath"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // crdCell prints the value at the path as the columns of a CRD of type string
@@ -51,7 +52,7 @@ func TestColumnsAgreeWithTheCRDs(t *testing.T) {
 	for _, w := range want {
 		t.Run(w.kind, func(t *testing.T) {
 			t.Parallel()
-			r := random(t)
+			r := replay.Rand(t)
 			k := ByResource(w.plural)
 			shown := make([]int, len(w.columns))
 			for range 300 {
@@ -79,7 +80,7 @@ func TestTable(t *testing.T) {
 	t.Parallel()
 	eachKind(t, func(t *testing.T, k *Kind) {
 		require := require.New(t)
-		r := random(t)
+		r := replay.Rand(t)
 		list := k.NewList()
 		items := []runtime.Object{filled(r, k), filled(r, k), filled(r, k)}
 		require.NoError(meta.SetList(list, items))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/index"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // The naive twin: S 2.1 to 2.4 written down once more, line by line, with
@@ -126,7 +127,7 @@ func naiveResolve(t *testing.T, spec *v1alpha1.BundleSpec, c Cluster) (Match, bo
 
 func TestResolveOracle(t *testing.T) {
 	t.Parallel()
-	r := newRand(t)
+	r := replay.Rand(t)
 	targeted, customized := 0, 0
 	for range 10_000 {
 		spec := randomSpec(r)
@@ -152,7 +153,7 @@ func TestResolveOracle(t *testing.T) {
 
 func TestEntryOracle(t *testing.T) {
 	t.Parallel()
-	r := newRand(t)
+	r := replay.Rand(t)
 	for range 20_000 {
 		criteria, c := randomCriteria(r), randomCluster(r)
 		e, err := CompileEntry("spec.targets.clusters[0]", criteria)
@@ -206,7 +207,7 @@ func noticed(t *testing.T, filings iter.Seq[Filing], before, after Cluster) bool
 // change of an answer.
 func TestFilingsAreSound(t *testing.T) {
 	t.Parallel()
-	r := newRand(t)
+	r := replay.Rand(t)
 	changed, quiet := 0, 0
 	for range 30_000 {
 		spec := randomSpec(r)
@@ -234,7 +235,7 @@ func TestFilingsAreSound(t *testing.T) {
 // Cluster" is complete too.
 func TestFilingsReachEveryMatch(t *testing.T) {
 	t.Parallel()
-	r := newRand(t)
+	r := replay.Rand(t)
 	for range 20_000 {
 		criteria, c := randomCriteria(r), randomCluster(r)
 		compiled, err := Compile(&v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{target(criteria, false)}})

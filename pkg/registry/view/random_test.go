@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,25 +16,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/replay"
 )
-
-// newRand returns a source that is different on every run. A failure prints the
-// seed; MUSTER_SEED=<seed> runs the same again.
-func newRand(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("MUSTER_SEED"); s != "" {
-		parsed, err := strconv.ParseUint(s, 10, 64)
-		require.NoError(t, err, "MUSTER_SEED must be an unsigned number")
-		seed = parsed
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("to replay: MUSTER_SEED=%d go test -run '^%s$'", seed, t.Name())
-		}
-	})
-	return rand.New(rand.NewPCG(seed, 0))
-}
 
 func someItem(r *rand.Rand, resource string, at int64) Item {
 	namespace, name := fmt.Sprint("n", r.IntN(3)), fmt.Sprint("x", r.IntN(5))
@@ -66,7 +47,7 @@ func (s snapshot) clone() snapshot {
 // every revision, and compares every view with it, old ones too, to the end.
 func TestViewsAreSnapshotsAndChangesLeadFromOneToTheNext(t *testing.T) {
 	t.Parallel()
-	r := newRand(t)
+	r := replay.Rand(t)
 	for range 8 {
 		limits := Limits{Revisions: 2 + r.IntN(20), Changes: 5 + r.IntN(60)}
 		b := NewBuilder(limits)

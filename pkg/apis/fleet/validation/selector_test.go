@@ -4,40 +4,21 @@
 package validation
 
 import (
-	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-)
 
-// random returns a generator whose seed is printed if the test fails; set
-// MUSTER_TEST_SEED to it to replay.
-func random(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("MUSTER_TEST_SEED"); s != "" {
-		var err error
-		seed, err = strconv.ParseUint(s, 10, 64)
-		require.NoError(t, err, "MUSTER_TEST_SEED")
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("replay with MUSTER_TEST_SEED=%d", seed)
-		}
-	})
-	return rand.New(rand.NewPCG(seed, 0))
-}
+	"github.com/musterfleet/muster/test/replay"
+)
 
 // The oracle is the very function that matching uses: a selector is warned of if
 // and only if it cannot be read.
 func TestWarnSelectorAgreesWithTheSelectorParser(t *testing.T) {
 	t.Parallel()
-	r := random(t)
+	r := replay.Rand(t)
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
 	keys := []string{"env", "fleet.cattle.io/cluster", "a/b/c", "", "-x", "UPPER.io/x", strings.Repeat("k", 64), "with space"}
 	values := []string{"prod", "", "-", "a b", strings.Repeat("v", 64), "v1.2", "é"}

@@ -1,0 +1,36 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package replay gives random tests a source that they can be run again with: it
+// differs from run to run, and a test that fails prints the seed.
+package replay
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+)
+
+// variable names the seed to run with.
+const variable = "MUSTER_SEED"
+
+// Rand returns a source for one test. If the test fails, it says what to set
+// MUSTER_SEED to for the same numbers. A source is not safe for concurrent use.
+func Rand(t testing.TB) *rand.Rand {
+	t.Helper()
+	seed := rand.Uint64()
+	if s := os.Getenv(variable); s != "" {
+		parsed, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatalf("%s must be an unsigned number: %v", variable, err)
+		}
+		seed = parsed
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("to replay: %s=%d go test -run '^%s$'", variable, seed, t.Name())
+		}
+	})
+	return rand.New(rand.NewPCG(seed, 0))
+}
