@@ -35,8 +35,10 @@
 //	                  others evaluate: rules, groups
 //	versions guard    compared by whoever evaluates Bundles that it does not write:
 //	                  edits of clusters, rules, groups; written by a version that
-//	                  can fail or is held back, and the acceptance of a version
-//	clusters since    "it fails nowhere" takes all clusters that a bundle may target
+//	                  can fail, is held back or replaces one, and by the
+//	                  acceptance of a version
+//	clusters since    "it fails nowhere" takes all clusters that a bundle may target,
+//	                  and so does "these BundleDeployments end with the old one"
 //	one witness       "it fails" takes one cluster on which it does
 //	the pin           two writes that know another pin do not both change it
 //

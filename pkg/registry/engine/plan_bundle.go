@@ -4,6 +4,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -28,6 +30,10 @@ func (t *trial) bundle(p Proposal) error {
 	}
 	mappings := t.peek(p.Name.Namespace).mappingsOf(object.Labels)
 	if old != nil && old.newest.bundle.Generation == object.Generation {
+		if slices.ContainsFunc(old.versions(), (*version).canFail) {
+			// Labels show in the content that a label edit would pin.
+			t.newVersion()
+		}
 		t.rescoped(old, mappings)
 		return nil
 	}
@@ -53,6 +59,10 @@ func (t *trial) version(old *bundle, v *version) error {
 				t.plan.Delete = append(t.plan.Delete, pinKey)
 			}
 			if old != nil {
+				// Which BundleDeployments end with the old version depends on the
+				// clusters; and which end with a label edit, on the version.
+				t.newVersion()
+				t.guardClusters(v.of)
 				t.endPairs(old, func(c *cluster) bool { _, ok := kept[c]; return !ok })
 			}
 			return nil

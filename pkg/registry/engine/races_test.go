@@ -101,10 +101,19 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 			first: proposed(onWith("c1", "x"), false), second: proposed(onWith("c2", "y"), false),
 			harmless: true,
 		},
-		"a version without templates, and a label": {
+		"a Bundle without templates, and a label": {
+			given: []record.APIObject{on("c1")},
+			first: proposed(onWith("c1", "x"), false), second: proposed(app("v1", false), false),
+			harmless: true,
+		},
+		// The label could end a BundleDeployment, and leave the report on it.
+		"another version without templates, and a label": {
 			given: []record.APIObject{on("c1"), app("v1", false)},
 			first: proposed(onWith("c1", "x"), false), second: proposed(app("v2", false), false),
-			harmless: true,
+		},
+		"a label, and another version without templates": {
+			given: []record.APIObject{on("c1"), app("v1", false)},
+			first: proposed(app("v2", false), false), second: proposed(onWith("c1", "x"), false),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
