@@ -16,9 +16,9 @@ export DATA_DIR PORT RESET
 ##@ Use it
 
 .PHONY: build
-build: ## Build bin/muster, the all-in-one.
-	@hack/progress.sh "building bin/muster (the first time, this compiles etcd and the API server: some minutes)" \
-		go build -ldflags '$(LDFLAGS)' -o bin/muster ./cmd/muster
+build: ## Build bin/muster, the all-in-one, and bin/muster-apiserver, for a cluster.
+	@hack/progress.sh "building bin/muster and bin/muster-apiserver (the first time, this compiles etcd and the API server: some minutes)" \
+		go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: run
 run: build ## Start it, load artifacts/examples, label a Cluster and show what that does.

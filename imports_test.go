@@ -35,6 +35,7 @@ var upstream = map[string][]string{
 	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "view", "engine", "kinds"},
 	"endpoints": {"manifest", "record", "etcd", "view", "engine", "kinds", "storage"},
 	"server":    {"kinds"},
+	"metrics":   {"record", "view", "engine", "kinds", "storage"},
 }
 
 // stage is the row of upstream that a folder of the engine belongs to.
@@ -102,7 +103,7 @@ var reaches = []struct {
 }{
 	{
 		prefix: "k8s.io/apiserver",
-		only:   []string{"pkg/registry/storage", "pkg/registry/kinds", "pkg/registry/endpoints", "pkg/registry/server", "pkg/allinone", "cmd", "test"},
+		only:   []string{"pkg/registry/storage", "pkg/registry/kinds", "pkg/registry/endpoints", "pkg/registry/server", "pkg/allinone", "pkg/aggregated", "cmd", "test"},
 		fix:    "the engine must be usable without the API server: convert in pkg/registry/storage",
 	},
 	{
@@ -117,7 +118,7 @@ var reaches = []struct {
 	},
 	{
 		prefix: "go.etcd.io/etcd/client",
-		only:   []string{"pkg/registry/etcd", "pkg/registry/engine", "pkg/registry/storage", "pkg/allinone", "cmd", "test"},
+		only:   []string{"pkg/registry/etcd", "pkg/registry/engine", "pkg/registry/storage", "pkg/allinone", "pkg/aggregated", "cmd", "test"},
 		fix:    "go through pkg/registry/etcd, which knows the log's rules",
 	},
 	{

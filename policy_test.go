@@ -103,9 +103,11 @@ var direct = []string{
 	"github.com/Masterminds/sprig/v3", // template functions, as Fleet's (S 3.3)
 	"github.com/google/btree",         // ordered tables of a view
 	"github.com/google/uuid",          // UUIDv5 identities
+	"github.com/spf13/cobra",          // subcommands, as the API server's
 	"github.com/spf13/pflag",          // double-dash flags, as the API server's
 	"github.com/stretchr/testify",     // tests
 	"go.etcd.io/etcd/api/v3",
+	"go.etcd.io/etcd/client/pkg/v3", // TLS to etcd, with certificates that are read again
 	"go.etcd.io/etcd/client/v3",
 	"go.etcd.io/etcd/server/v3", // the all-in-one's etcd
 	"go.uber.org/zap",           // embedded etcd takes its logger

@@ -4,23 +4,36 @@
 
 # hack/tool.sh NAME
 #
-# Prints the path of a program that hack/tools/go.mod pins, or for kubectl
-# test/kubectl/program/go.mod, and builds it first if this checkout has not built
-# that version with this Go. Only the path goes to standard output; what it is
-# doing goes to standard error.
+# Prints the path of a program that one of the nested modules pins, and builds it
+# first if this checkout has not built that version with this Go:
+#
+#   hack/tools              golangci-lint gofumpt benchstat
+#   test/e2e                kube-apiserver kube-controller-manager kubectl
+#   test/e2e/programs/etcd  etcd etcdctl etcdutl
+#   test/e2e/programs/helm  helm
+#   test/e2e/programs/kine  kine (needs a C compiler: it links SQLite)
+#
+# Only the path goes to standard output; what it is doing goes to standard error.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 pins=$root/hack/tools
 flags=
+patience=
 
 case "${1:-}" in
-golangci-lint) package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint module=github.com/golangci/golangci-lint/v2 ;;
+golangci-lint) package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint module=github.com/golangci/golangci-lint/v2 patience="some minutes on a small machine" ;;
 gofumpt)       package=mvdan.cc/gofumpt module=mvdan.cc/gofumpt ;;
 benchstat)     package=golang.org/x/perf/cmd/benchstat module=golang.org/x/perf ;;
-kubectl)       package=. module=k8s.io/kubectl pins=$root/test/kubectl/program ;;
+kube-apiserver | kube-controller-manager | kubectl)
+	package=k8s.io/kubernetes/cmd/$1 module=k8s.io/kubernetes pins=$root/test/e2e
+	;;
+etcd)            package=go.etcd.io/etcd/server/v3 module=$package pins=$root/test/e2e/programs/etcd patience="about a minute" ;;
+etcdctl|etcdutl) package=go.etcd.io/etcd/$1/v3 module=$package pins=$root/test/e2e/programs/etcd patience="about a minute" ;;
+helm)            package=helm.sh/helm/v4/cmd/helm module=helm.sh/helm/v4 pins=$root/test/e2e/programs/helm patience="some 3 minutes on a small machine" ;;
+kine)            package=github.com/k3s-io/kine module=$package pins=$root/test/e2e/programs/kine patience="some 3 minutes on a small machine: it compiles SQLite" ;;
 *)
-	echo "tool.sh: say which tool: golangci-lint, gofumpt, benchstat or kubectl" >&2
+	echo "tool.sh: say which tool: golangci-lint, gofumpt, benchstat, kube-apiserver, kube-controller-manager, kubectl, etcd, etcdctl, etcdutl, helm or kine" >&2
 	exit 2
 	;;
 esac
@@ -31,20 +44,31 @@ if [[ -z $version ]]; then
 	exit 1
 fi
 
+case "$1" in
+kube-apiserver)                    patience="some 7 minutes on a small machine with an empty build cache" ;;
+kube-controller-manager | kubectl) patience="some 3 minutes on a small machine" ;;
+esac
+# Programs of Kubernetes tell the version that they are linked with.
+[[ $module == k8s.io/kubernetes ]] && flags="-X k8s.io/component-base/version.gitVersion=$version"
+
 # The Go version is part of the key: a linter built with an older Go refuses
 # newer code.
 binary=$root/.cache/bin/$1-$version-$(go env GOVERSION)
 if [[ ! -x $binary ]]; then
 	mkdir -p "$root/.cache/bin"
+	# Packages that are tested at the same time ask for the same program: one of
+	# them builds it, the others wait. The system releases the lock of a builder
+	# that dies.
+	if [[ ${TOOL_LOCKED:-} != "$1" ]] && command -v flock >/dev/null; then
+		TOOL_LOCKED=$1 exec flock "$root/.cache/bin/.$1.lock" "${BASH_SOURCE[0]}" "$@"
+	fi
 	building=$(mktemp "$binary.XXXXXX")
 	trap 'rm -f "$building"' EXIT
 	note="building $1 $version, once for this checkout"
-	[[ $1 == golangci-lint ]] && note+=" (some minutes on a small machine)"
-	# kubectl tells its version from the Kubernetes release: v0.37.2 is 1.37.2.
-	[[ $1 == kubectl ]] && flags="-X k8s.io/component-base/version.gitVersion=v1${version#v0}"
+	[[ -n $patience ]] && note+=" ($patience)"
 	(cd "$pins" && "$root/hack/progress.sh" "$note" go build -ldflags "$flags" -o "$building" "$package") >&2
-	# mktemp made the file unreadable to others; two builders may race, and the
-	# rename makes the last of them win whole.
+	# mktemp made the file unreadable to others. Without flock two builders may
+	# race, and the rename makes the last of them win whole.
 	chmod 0755 "$building"
 	mv -f "$building" "$binary"
 fi

@@ -14,8 +14,7 @@
 //	reviews.go    answers to "kubectl auth"
 //	access.go     who may do what: certificates of our own authority only
 //	etcd.go       the embedded etcd: real fsync, no network port
-//	compact.go    forgetting old revisions, which no kube-apiserver does for us
-//	wire.go       the seam to the engine: etcd in, REST storages out
+//	wire.go       the seam to the engine: etcd in, REST storages out; compaction
 //	run.go        the order in which all of it starts and stops
 //
 // # What it promises

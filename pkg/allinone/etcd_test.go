@@ -90,13 +90,10 @@ func TestTheInProcessClientWatches(t *testing.T) {
 	require.Equal(t, clientv3.EventTypeDelete, (<-changes).Events[0].Type)
 
 	// What compaction does to a watch that has fallen behind.
-	require.NoError(t, etcdRevisions{etcd.client}.Compact(ctx, put.Header.Revision+1))
-	require.NoError(t, etcdRevisions{etcd.client}.Compact(ctx, put.Header.Revision+1), "another may have been faster")
+	_, err = etcd.client.Compact(ctx, put.Header.Revision+1)
+	require.NoError(t, err)
 	late := <-etcd.client.Watch(ctx, "a", clientv3.WithRev(put.Header.Revision))
 	require.ErrorIs(t, late.Err(), rpctypes.ErrCompacted)
-	current, err := etcdRevisions{etcd.client}.Current(ctx)
-	require.NoError(t, err)
-	require.Equal(t, put.Header.Revision+1, current)
 
 	cancel()
 	for range changes {

@@ -127,7 +127,7 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer cancel(nil)
-	tasks.Go(func() { compact(ctx, etcdRevisions{etcd.client}) })
+	tasks.Go(func() { compact(ctx, etcd.client) })
 	tasks.Go(func() {
 		select {
 		case <-etcd.Stopped():

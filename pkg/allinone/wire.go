@@ -5,6 +5,7 @@ package allinone
 
 import (
 	"context"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -38,6 +39,14 @@ type Served struct {
 
 // logPrefix is below which all facts are.
 const logPrefix = "/muster"
+
+// compactInterval is kube-apiserver's.
+const compactInterval = 5 * time.Minute
+
+// compact forgets old revisions, which no kube-apiserver does for us.
+func compact(ctx context.Context, client *clientv3.Client) {
+	etcd.Compact(ctx, client, compactInterval)
+}
 
 // Engine is the Backend that Run uses unless its options name another.
 func Engine(_ context.Context, client *clientv3.Client) (*Served, error) {

@@ -43,7 +43,8 @@
 //	storage    storage.Interface over views: reads, watches, guarded writes
 //	kinds      what differs from kind to kind: strategy, validation, columns
 //	endpoints  kinds and storage joined to REST endpoints
-//	server     scheme, API group installation, the HTTP server
+//	server     scheme, API group installation, the HTTP server, the readiness gate
+//	metrics    what engine and storage count, for Prometheus
 //
 // # Vocabulary
 //

@@ -32,6 +32,8 @@ type Config struct {
 	// garbage collector can carry out. Without one, a foreground deletion would
 	// never end.
 	GarbageCollection bool
+	// Activity, if there is one, counts what the endpoints' stores do.
+	Activity *storage.Activity
 }
 
 // New returns the REST storages of the group, by resource.
@@ -63,6 +65,7 @@ func (c Config) objects(kind *kinds.Kind) (*objects, error) {
 	if kind.Computed {
 		store = storage.NewComputed(kind.Plural, c.Engine, c.Log)
 	}
+	store.CountIn(c.Activity)
 	strategy := kind.Strategy(c.Scheme)
 	registry := &genericregistry.Store{
 		NewFunc:                   kind.New,
@@ -100,6 +103,6 @@ func (c Config) status(kind *kinds.Kind, of *genericregistry.Store) *status {
 	registry.CreateStrategy = nil
 	registry.UpdateStrategy = strategy
 	registry.ResetFieldsStrategy = strategy
-	registry.Storage = c.dryRunnable(storage.NewReports(kind.Plural, c.Engine, c.Log))
+	registry.Storage = c.dryRunnable(storage.NewReports(kind.Plural, c.Engine, c.Log).CountIn(c.Activity))
 	return &status{store: &registry, strategy: strategy}
 }

@@ -56,7 +56,9 @@ func (s *state) apply(batch etcd.Batch) {
 	records := slices.Clone(batch.Records)
 	slices.SortStableFunc(records, func(a, b etcd.Record) int { return cmp.Compare(a.Key.Type, b.Key.Type) })
 	for i := range records {
-		if err := w.take(&records[i]); err != nil {
+		err := w.take(&records[i])
+		w.undecodable.note(&records[i], err)
+		if err != nil {
 			// One bad record harms nothing but its own object, which stays what
 			// it was before.
 			klog.ErrorS(err, "Passed over a record that cannot be decoded", "key", records[i].Key.Path(), "revision", records[i].Revision)

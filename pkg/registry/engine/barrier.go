@@ -16,11 +16,17 @@ import (
 // call, on any replica. It costs one quorum read, shared with whoever asks at
 // the same time, and the wait for the log to arrive.
 func (e *Engine) Barrier(ctx context.Context) (*view.View, error) {
-	revision, err := e.quorum.revision(ctx)
+	read, err := e.quorum.join(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return e.WaitFor(ctx, revision)
+	e.pulse.saw(read.revision)
+	v, err := e.WaitFor(ctx, read.revision)
+	if err != nil {
+		return nil, err
+	}
+	e.pulse.confirm(read.begun)
+	return v, nil
 }
 
 // WaitFor returns a view at the revision or later. It waits until the context
@@ -64,11 +70,13 @@ type quorum struct {
 
 type quorumRead struct {
 	done     chan struct{}
+	begun    time.Time
 	revision int64
 	err      error
 }
 
-func (q *quorum) revision(ctx context.Context) (int64, error) {
+// join returns a read that began after the call.
+func (q *quorum) join(ctx context.Context) (*quorumRead, error) {
 	q.mu.Lock()
 	if q.mu.next == nil {
 		q.mu.next = &quorumRead{done: make(chan struct{})}
@@ -81,9 +89,9 @@ func (q *quorum) revision(ctx context.Context) (int64, error) {
 	q.mu.Unlock()
 	select {
 	case <-mine.done:
-		return mine.revision, mine.err
+		return mine, mine.err
 	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 }
 
@@ -99,6 +107,7 @@ func (q *quorum) run() {
 		}
 		q.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), quorumTimeout)
+		read.begun = time.Now()
 		read.revision, read.err = q.read(ctx)
 		cancel()
 		close(read.done)

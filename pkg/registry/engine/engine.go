@@ -19,7 +19,7 @@ import (
 )
 
 // ErrNotReady means that no view can be relied on yet, or not any more.
-var ErrNotReady = errors.New("the engine has not caught up with the log")
+var ErrNotReady = errors.New("not ready")
 
 // Options of an engine.
 type Options struct {
@@ -29,6 +29,8 @@ type Options struct {
 	// LoadBehind is how many revisions before the present a start loads at, to
 	// replay them: so history exists at once.
 	LoadBehind int64
+	// Observers are told what the engine measures.
+	Observers Observers
 }
 
 // DefaultOptions hold a few minutes of a busy fleet.
@@ -48,24 +50,22 @@ type Engine struct {
 		*state
 	}
 	current atomic.Pointer[view.View]
-	ready   atomic.Bool
-	wakeups broadcast
-	quorum  quorum
+	// following tells that the state has caught up since the log was last lost, so
+	// that it may be published.
+	following atomic.Bool
+	// progress is of a start: the revision reached, and the one to reach.
+	progress struct{ reached, target atomic.Int64 }
+	pulse    *pulse
+	wakeups  broadcast
+	quorum   quorum
+	totals   totals
 }
 
 // New returns an engine over a log. It does nothing until it runs.
 func New(log *etcd.Log, options Options) *Engine {
-	e := &Engine{log: log, options: options}
+	e := &Engine{log: log, options: options, pulse: newPulse()}
 	e.quorum.read = log.Revision
 	return e
-}
-
-// Ready returns nil when reads are right.
-func (e *Engine) Ready() error {
-	if !e.ready.Load() {
-		return ErrNotReady
-	}
-	return nil
 }
 
 // Current returns the present view. It fails with ErrNotReady before the first
@@ -92,9 +92,13 @@ const (
 // is taken up again where it broke; if the log was compacted meanwhile, the
 // state is loaded anew.
 func (e *Engine) Run(ctx context.Context) error {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { e.pulse.watch(ctx, e.tellReadiness) })
+	beside.Go(func() { e.pulse.keep(ctx, e.beat) })
 	for ctx.Err() == nil {
 		err := e.follow(ctx)
-		e.ready.Store(false)
+		e.following.Store(false)
 		if ctx.Err() != nil {
 			break
 		}
@@ -108,7 +112,8 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 func (e *Engine) follow(ctx context.Context) error {
-	target, err := e.log.Revision(ctx)
+	begun := time.Now()
+	target, err := e.present(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,15 +122,15 @@ func (e *Engine) follow(ctx context.Context) error {
 			return err
 		}
 	}
-	e.caughtUp(target) // and if it was loaded there, no watch will say so
+	e.caughtUp(target, begun) // and if it was loaded there, no watch will say so
 	// Nothing of ours may have been written since: ask until the watch says
 	// where it is.
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
-	go e.askUntilReady(asking)
+	go e.askUntilFollowing(asking)
 	err = e.log.Watch(ctx, e.state.revision, func(batch etcd.Batch) {
 		e.apply(batch)
-		e.caughtUp(target)
+		e.caughtUp(target, begun)
 	})
 	if errors.Is(err, etcd.ErrCompacted) {
 		e.state.Lock()
@@ -135,12 +140,27 @@ func (e *Engine) follow(ctx context.Context) error {
 	return err
 }
 
-// caughtUp publishes the first view that holds what was there at the start.
-func (e *Engine) caughtUp(target int64) {
-	if e.state.revision >= target && !e.ready.Load() {
+// present is the revision to catch up with. A connection that is silently dead
+// must not hold the start up for ever.
+func (e *Engine) present(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, quorumTimeout)
+	defer cancel()
+	revision, err := e.log.Revision(ctx)
+	if err == nil {
+		e.progress.target.Store(revision)
+		e.pulse.saw(revision)
+	}
+	return revision, err
+}
+
+// caughtUp publishes the first view that holds what was there at the start, which
+// is a barrier met.
+func (e *Engine) caughtUp(target int64, begun time.Time) {
+	if e.state.revision >= target && !e.following.Load() {
 		e.publish(e.state.builder.Reached(e.state.revision))
-		e.ready.Store(true)
+		e.following.Store(true)
 		e.wakeups.wakeAll()
+		e.pulse.confirm(begun)
 	}
 }
 
@@ -155,18 +175,34 @@ func (e *Engine) load(ctx context.Context, present int64) error {
 		// A view was published before: nothing may go backwards.
 		at = max(at, v.Revision)
 	}
-	loading := newState(e.options.History)
-	batch := etcd.Batch{Revision: at}
-	if err := e.log.Load(ctx, at, func(r etcd.Record) { batch.Records = append(batch.Records, r) }); err != nil {
+	batch, err := e.records(ctx, at)
+	if errors.Is(err, etcd.ErrSealed) && at < present {
+		// History may be sealed with a key that is not needed for the present any
+		// more, and has been taken away.
+		at = present
+		batch, err = e.records(ctx, at)
+	}
+	if err != nil {
 		return fmt.Errorf("load the log: %w", err)
 	}
+	loading := newState(e.options.History)
+	loading.undecodable.total = &e.totals.undecodable
 	loading.apply(batch)
 	loading.builder.Load(at)
 	e.state.Lock()
 	e.state.state = loading
 	e.state.Unlock()
+	e.progress.reached.Store(at)
+	e.totals.loads.Add(1)
 	klog.InfoS("Loaded the log", "revision", at, "present", present, "records", len(batch.Records))
 	return nil
+}
+
+// records are all of the log at a revision.
+func (e *Engine) records(ctx context.Context, at int64) (etcd.Batch, error) {
+	batch := etcd.Batch{Revision: at}
+	err := e.log.Load(ctx, at, func(r etcd.Record) { batch.Records = append(batch.Records, r) })
+	return batch, err
 }
 
 // furthestBack is the revision to load at: as far back as is wanted, or else as
@@ -181,8 +217,8 @@ func (e *Engine) furthestBack(ctx context.Context, present int64) (int64, error)
 	return present, nil
 }
 
-func (e *Engine) askUntilReady(ctx context.Context) {
-	for ctx.Err() == nil && !e.ready.Load() {
+func (e *Engine) askUntilFollowing(ctx context.Context) {
+	for ctx.Err() == nil && !e.following.Load() {
 		_ = e.log.RequestProgress(ctx) // asked again below
 		select {
 		case <-ctx.Done():
@@ -192,12 +228,14 @@ func (e *Engine) askUntilReady(ctx context.Context) {
 }
 
 func (e *Engine) apply(batch etcd.Batch) {
+	begun := time.Now()
+	e.progress.reached.Store(batch.Revision)
 	e.state.Lock()
 	if len(batch.Records) == 0 {
 		e.state.revision = max(e.state.revision, batch.Revision)
 		next := e.state.builder.Reached(e.state.revision)
 		e.state.Unlock()
-		if e.ready.Load() {
+		if e.following.Load() {
 			e.publish(next)
 			e.wakeups.wake(map[Scope]struct{}{{}: {}})
 		}
@@ -211,10 +249,12 @@ func (e *Engine) apply(batch etcd.Batch) {
 	})
 	next := e.state.builder.Next(batch.Revision)
 	e.state.Unlock()
-	if e.ready.Load() {
+	if e.following.Load() {
 		e.publish(next)
 		e.wakeups.wake(scopes)
 	}
+	e.totals.records.Add(int64(len(batch.Records)))
+	observe(e.options.Observers.Apply, begun)
 }
 
 func (e *Engine) publish(v *view.View) { e.current.Store(v) }

@@ -40,6 +40,8 @@ type state struct {
 	// evaluated counts the bundles evaluated on a cluster so far: the measure of
 	// the work that edits make.
 	evaluated int
+	// undecodable are the records that were passed over.
+	undecodable undecodable
 }
 
 // indexes answer, for clusters and groups, what an edit can change.

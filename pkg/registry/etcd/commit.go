@@ -5,18 +5,13 @@ package etcd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
-
-// ErrTooLarge means that etcd refused a transaction for its size.
-var ErrTooLarge = errors.New("the write is larger than etcd accepts")
 
 // Content is a content record: a compressed manifest and its ID.
 type Content struct {
@@ -63,12 +58,22 @@ func (t *Txn) Size() int {
 }
 
 // Commit writes the transaction if its guards hold. It returns the revision of
-// the write, or false if a guard did not hold. It fails with ErrTooLarge if
-// etcd refuses the size. After any other error it is unknown whether the
-// transaction was written.
+// the write, or false if a guard did not hold. After ErrTooLarge, ErrNoSpace and
+// ErrRefused nothing was written; after any other error that is unknown.
 func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err error) {
+	ops, puts, err := l.ops(ctx, &txn)
+	if err != nil {
+		return 0, false, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	response, err := l.client.Txn(ctx).If(l.guards(&txn)...).Then(nest(ops)...).Commit()
+	if err != nil {
+		return l.outcome(ctx, &txn, puts, err)
+	}
+	return response.Header.Revision, response.Succeeded, nil
+}
+
+func (l *Log) guards(txn *Txn) []clientv3.Cmp {
 	var guards []clientv3.Cmp
-	var ops []clientv3.Op
 	for key, revision := range txn.Unchanged {
 		guards = append(guards, clientv3.Compare(clientv3.ModRevision(l.path(key)), "=", revision))
 	}
@@ -82,27 +87,35 @@ func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err
 		}
 		guards = append(guards, clientv3.Compare(clientv3.ModRevision(prefix), "<", guard.Revision+1).WithPrefix())
 	}
+	return guards
+}
+
+// ops are what the transaction writes; puts are its records' values as they are
+// to stand in etcd.
+func (l *Log) ops(ctx context.Context, txn *Txn) (ops []clientv3.Op, puts map[record.Key][]byte, err error) {
+	puts = make(map[record.Key][]byte, len(txn.Put))
 	for key, value := range txn.Put {
-		ops = append(ops, clientv3.OpPut(l.path(key), string(value)))
+		path := l.path(key)
+		if puts[key], err = l.seal(ctx, follows(key), path, value); err != nil {
+			return nil, nil, err
+		}
+		ops = append(ops, clientv3.OpPut(path, string(puts[key])))
 	}
 	for _, key := range txn.Delete {
 		ops = append(ops, clientv3.OpDelete(l.path(key)))
 	}
 	for _, content := range txn.Content {
+		path := l.contentPath(content.ID)
+		sealed, err := l.seal(ctx, contentFollow, path, content.Data)
+		if err != nil {
+			return nil, nil, err
+		}
 		// Content is addressed by what it holds: writing it twice would be
 		// harmless, but would carry megabytes through raft for nothing.
-		path := l.contentPath(content.ID)
 		absent := clientv3.Compare(clientv3.CreateRevision(path), "=", 0)
-		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{absent}, []clientv3.Op{clientv3.OpPut(path, string(content.Data))}, nil))
+		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{absent}, []clientv3.Op{clientv3.OpPut(path, string(sealed))}, nil))
 	}
-	response, err := l.client.Txn(ctx).If(guards...).Then(nest(ops)...).Commit()
-	if errors.Is(err, rpctypes.ErrRequestTooLarge) || errors.Is(err, rpctypes.ErrTooManyOps) {
-		return 0, false, fmt.Errorf("%w: %w", ErrTooLarge, err)
-	}
-	if err != nil {
-		return 0, false, fmt.Errorf("commit: %w", err)
-	}
-	return response.Header.Revision, response.Succeeded, nil
+	return ops, puts, nil
 }
 
 // groupSize is how many operations stand on one level of a transaction. etcd

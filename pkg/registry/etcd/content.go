@@ -18,7 +18,7 @@ import (
 const contentBatch = 32
 
 // Contents reads content records. IDs that are not there are absent from the
-// answer.
+// answer. It fails with ErrSealed at a record that cannot be decrypted.
 func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, error) {
 	out := make(map[string][]byte, len(ids))
 	for len(ids) > 0 {
@@ -34,7 +34,11 @@ func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, er
 		}
 		for i, r := range response.Responses {
 			for _, kv := range r.GetResponseRange().Kvs {
-				out[batch[i]] = kv.Value
+				plain, _, err := l.open(ctx, contentFollow, string(kv.Key), kv.Value)
+				if err != nil {
+					return nil, fmt.Errorf("read contents: %w", err)
+				}
+				out[batch[i]] = plain
 			}
 		}
 	}
@@ -50,7 +54,7 @@ type StoredContent struct {
 // ListContents reads up to limit content records (0: all) from the ID on, at a
 // revision (0: the present). It returns the revision of the answer, and how
 // many records follow. It fails with ErrCompacted if the revision is no longer
-// held.
+// held, and with ErrSealed at a record that cannot be decrypted.
 func (l *Log) ListContents(ctx context.Context, from string, limit, revision int64) (contents []StoredContent, at, remaining int64, err error) {
 	end := clientv3.GetPrefixRangeEnd(l.contentPath(""))
 	response, err := l.client.Get(ctx, l.contentPath(from), clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
@@ -61,8 +65,12 @@ func (l *Log) ListContents(ctx context.Context, from string, limit, revision int
 		return nil, 0, 0, fmt.Errorf("list contents: %w", err)
 	}
 	for _, kv := range response.Kvs {
+		plain, _, err := l.open(ctx, contentFollow, string(kv.Key), kv.Value)
+		if err != nil {
+			return nil, 0, 0, fmt.Errorf("list contents: %w", err)
+		}
 		id := strings.TrimPrefix(string(kv.Key), l.contentPath(""))
-		contents = append(contents, StoredContent{Content{ID: id, Data: kv.Value}, kv.ModRevision})
+		contents = append(contents, StoredContent{Content{ID: id, Data: plain}, kv.ModRevision})
 	}
 	at = revision
 	if at == 0 {

@@ -20,13 +20,18 @@ var ErrCompacted = errors.New("revision has been compacted")
 
 // Log is the log of facts below one prefix of an etcd cluster.
 type Log struct {
-	client *clientv3.Client
-	prefix string
+	client   *clientv3.Client
+	prefix   string
+	sealedBy func(resource string) Sealer
 }
 
 // New returns the log below prefix, which must be absolute, like "/muster".
-func New(client *clientv3.Client, prefix string) *Log {
-	return &Log{client: client, prefix: strings.TrimSuffix(prefix, "/")}
+func New(client *clientv3.Client, prefix string, options ...Option) *Log {
+	l := &Log{client: client, prefix: strings.TrimSuffix(prefix, "/")}
+	for _, option := range options {
+		option(l)
+	}
+	return l
 }
 
 func (l *Log) logPrefix() string { return l.prefix + "/log/" }
@@ -88,7 +93,8 @@ func present(value []byte) []byte {
 const loadPage = 5000
 
 // Load calls each for every record at the revision, in key order. It fails with
-// ErrCompacted if the log no longer reaches back that far.
+// ErrCompacted if the log no longer reaches back that far, and with ErrSealed at
+// a record that cannot be decrypted.
 func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error {
 	from, end := l.logPrefix(), clientv3.GetPrefixRangeEnd(l.logPrefix())
 	for {
@@ -101,7 +107,11 @@ func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error
 		}
 		for _, kv := range response.Kvs {
 			key, err := l.parse(kv.Key)
-			each(Record{Key: key, Value: present(kv.Value), Revision: kv.ModRevision, Err: err})
+			r := Record{Key: key, Value: present(kv.Value), Revision: kv.ModRevision, Err: err}
+			if err := l.openRecord(ctx, &r); err != nil {
+				return fmt.Errorf("load records at revision %d: %w", revision, err)
+			}
+			each(r)
 		}
 		if !response.More {
 			return nil

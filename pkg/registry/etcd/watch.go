@@ -23,7 +23,8 @@ type Batch struct {
 
 // Watch calls apply for every revision after the given one, in order, until the
 // context ends or the stream breaks; apply must not block on readers. It fails
-// with ErrCompacted if the log no longer reaches back that far.
+// with ErrCompacted if the log no longer reaches back that far, and with ErrSealed
+// before the first revision that has a record which cannot be decrypted.
 func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
 	// Without a required leader, a partitioned member would serve silence.
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ownStream(ctx)))
@@ -46,7 +47,10 @@ func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
 			continue
 		}
 		for events := response.Events; len(events) > 0; {
-			batch, rest := l.cut(events)
+			batch, rest, err := l.cut(ctx, events)
+			if err != nil {
+				return fmt.Errorf("watch records after revision %d: %w", after, err)
+			}
 			apply(batch)
 			after, events = batch.Revision, rest
 		}
@@ -59,7 +63,7 @@ func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
 
 // cut takes the events of the first revision. An answer to a watcher that
 // catches up may hold many revisions, always whole.
-func (l *Log) cut(events []*clientv3.Event) (Batch, []*clientv3.Event) {
+func (l *Log) cut(ctx context.Context, events []*clientv3.Event) (Batch, []*clientv3.Event, error) {
 	batch := Batch{Revision: events[0].Kv.ModRevision}
 	n := 0
 	for n < len(events) && events[n].Kv.ModRevision == batch.Revision {
@@ -69,10 +73,13 @@ func (l *Log) cut(events []*clientv3.Event) (Batch, []*clientv3.Event) {
 		if events[n].Type != mvccpb.Event_DELETE {
 			r.Value = present(kv.Value)
 		}
+		if err := l.openRecord(ctx, &r); err != nil {
+			return Batch{}, nil, err
+		}
 		batch.Records = append(batch.Records, r)
 		n++
 	}
-	return batch, events[n:]
+	return batch, events[n:], nil
 }
 
 // RequestProgress asks that the running watch say how far it is. The answer may

@@ -55,6 +55,16 @@ func NewSelectors[ID comparable]() *Selectors[ID] {
 // Len is the number of ids.
 func (x *Selectors[ID]) Len() int { return len(x.ids) }
 
+// Distinct counts selectors, identical ones once: those filed under a positive
+// requirement, and the loose ones, which have none.
+type Distinct struct{ Filed, Loose int }
+
+// Distinct counts what is held, in O(1).
+func (x *Selectors[ID]) Distinct() Distinct {
+	loose := len(x.unfiled.entries)
+	return Distinct{Filed: len(x.filings) - len(x.free) - loose, Loose: loose}
+}
+
 // Empty says whether nothing at all is left in memory. After as many Remove as
 // Add it must be true: anything else is a leak.
 func (x *Selectors[ID]) Empty() bool {

@@ -32,8 +32,11 @@ type Config struct {
 	// none of it.
 	Core map[string]rest.Storage
 	// Ready answers nil while reads are right, else what is missing. It is asked on
-	// each /readyz.
+	// each /readyz and each request for the group, so it must be cheap.
 	Ready func() error
+	// Unready returns a channel that is closed as soon as Ready is not nil; it is
+	// taken before Ready is asked. Open watches end then. Nil is never.
+	Unready func() <-chan struct{}
 }
 
 func (c *Config) validate() error {
@@ -62,6 +65,7 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
+	closeWhile(config.Generic, gate{ready: config.Ready, unready: config.Unready})
 	config.Generic.AddReadyzChecks(healthz.NamedCheck(readyCheck, func(*http.Request) error { return config.Ready() }))
 	server, err := config.Generic.Complete(config.Informers).New("muster", genericapiserver.NewEmptyDelegate())
 	if err != nil {

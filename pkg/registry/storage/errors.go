@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -50,7 +51,41 @@ func (s *Store) apiError(err error) error {
 	if errors.As(err, &status) || errors.As(err, &stored) || errors.As(err, &internal) {
 		return err
 	}
-	return apierrors.NewServiceUnavailable(fmt.Sprintf("%s: the store is not available: %v", s.resource, err))
+	unavailable := apierrors.NewServiceUnavailable(fmt.Sprintf("%s: the store is not available: %v", s.resource, err))
+	if etcd.Passing(err) {
+		unavailable.ErrStatus.Details = &metav1.StatusDetails{Group: s.resource.Group, Kind: s.resource.Resource, RetryAfterSeconds: retryAfterSeconds}
+	}
+	return unavailable
+}
+
+// Clients retry by themselves whatever says when (client-go does so for any verb).
+// So a write says it only if nothing can have been written: who creates once more
+// what was created is told that it exists already.
+
+// commitError is the API error of a transaction that was not known to be written.
+func (s *Store) commitError(name record.Name, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, etcd.ErrNoSpace):
+		return apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: etcd is full: its database has reached its quota. Reads and deletions go on. To make room: compact etcd, defragment each member "+
+			"(etcdctl defrag) and disarm the alarm (etcdctl alarm disarm); or raise --quota-backend-bytes of etcd and disarm the alarm", s.resource.Resource, name.Name))
+	case errors.Is(err, etcd.ErrRefused):
+		refused := apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: %v", s.resource.Resource, name.Name, err))
+		refused.ErrStatus.Details = &metav1.StatusDetails{Name: name.Name, Group: s.resource.Group, Kind: s.resource.Resource, RetryAfterSeconds: retryAfterSeconds}
+		return refused
+	case errors.Is(err, context.Canceled):
+		return err // nobody is there to be told
+	}
+	return apierrors.NewTimeoutError(fmt.Sprintf("%s %q: it is unknown whether it was written, because the store did not answer (%v): read it before trying again", s.resource.Resource, name.Name, err), 0)
+}
+
+// writtenError is the API error of what failed after a write was done.
+func (s *Store) writtenError(name record.Name, revision int64, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return apierrors.NewTimeoutError(fmt.Sprintf("%s %q was written, at resourceVersion %d, but what it has become cannot be told yet (%v): read it instead of writing it again", s.resource.Resource, name.Name, revision, err), 0)
 }
 
 // tooLarge says that a revision was asked for that this replica has not reached.

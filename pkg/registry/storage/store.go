@@ -29,7 +29,8 @@ type Store struct {
 	engine   *engine.Engine
 	log      *etcd.Log
 	// role is what may be written; nil if nothing may.
-	role role
+	role     role
+	counters *Counters
 	storage.APIObjectVersioner
 }
 
@@ -50,7 +51,7 @@ func NewComputed(resource string, e *engine.Engine, log *etcd.Log) *Store {
 }
 
 func newStore(resource string, e *engine.Engine, log *etcd.Log, r role) *Store {
-	return &Store{resource: v1alpha1.Resource(resource), engine: e, log: log, role: r}
+	return &Store{resource: v1alpha1.Resource(resource), engine: e, log: log, role: r, counters: new(Counters)}
 }
 
 // Versioner implements storage.Interface.

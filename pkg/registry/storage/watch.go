@@ -48,6 +48,7 @@ func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions)
 		results:   make(chan watch.Event, resultBuffer),
 		stop:      cancel,
 	}
+	s.counters.Watches.Add(1)
 	go w.run(ctx, int64(resourceVersion), opts)
 	return w, nil
 }
@@ -62,6 +63,8 @@ type watcher struct {
 	stop      context.CancelFunc
 	// cursor is the revision up to which everything was sent.
 	cursor int64
+	// sent are events that are not in the counters yet, which all watchers share.
+	sent int64
 }
 
 // Stop implements watch.Interface.
@@ -75,9 +78,12 @@ func (w *watcher) run(ctx context.Context, from int64, opts storage.ListOptions)
 	defer w.stop()
 	err := w.begin(ctx, from, opts)
 	if err == nil {
+		w.count()
 		utilflowcontrol.WatchInitialized(ctx)
 		err = w.follow(ctx)
 	}
+	w.count()
+	w.store.counters.ended(ctx, apierrors.IsResourceExpired(err))
 	if err != nil && ctx.Err() == nil {
 		w.send(ctx, watch.Event{Type: watch.Error, Object: statusOf(err)})
 	}
@@ -203,6 +209,7 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 				}
 			}
 			w.cursor = v.Revision
+			w.count()
 		}
 		if due {
 			// Only now: nothing has woken a watcher to whose scope nothing happens,
@@ -220,6 +227,14 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 		case <-bookmarks:
 			due = true
 		}
+	}
+}
+
+// count enters what was sent into the counters, once for many events.
+func (w *watcher) count() {
+	if w.sent > 0 {
+		w.store.counters.Events.Add(w.sent)
+		w.sent = 0
 	}
 }
 
@@ -305,6 +320,9 @@ func (w *watcher) send(ctx context.Context, event watch.Event) bool {
 	}
 	select {
 	case w.results <- event:
+		if event.Type != watch.Bookmark && event.Type != watch.Error {
+			w.sent++
+		}
 		return true
 	case <-ctx.Done():
 		return false

@@ -150,10 +150,10 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 			continue
 		}
 		if _, err := s.waitFor(ctx, revision); err != nil {
-			return err
+			return s.writtenError(at.name, revision, err)
 		}
 		if err := s.show(ctx, item, out); err != nil {
-			return err
+			return s.writtenError(at.name, revision, err)
 		}
 		return s.UpdateObject(out, uint64(revision))
 	}
@@ -185,17 +185,18 @@ func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, 
 		return 0, false, s.tooLargeToStore(name.Name, size, WriteLimit)
 	}
 	revision, ok, err := s.log.Commit(ctx, w.Txn)
+	s.counters.wrote(ok, err)
 	if errors.Is(err, etcd.ErrTooLarge) {
 		return 0, false, s.tooLargeToStore(name.Name, w.Size(), WriteLimit)
 	}
-	return revision, ok, s.apiError(err)
+	return revision, ok, s.commitError(name, err)
 }
 
 // answer gives the object as it was right after the write.
 func (s *Store) answer(ctx context.Context, name record.Name, revision int64, out runtime.Object) error {
 	v, err := s.waitFor(ctx, revision)
 	if err != nil {
-		return err
+		return s.writtenError(name, revision, err)
 	}
 	if then, err := v.At(revision); err == nil {
 		v = then
@@ -205,7 +206,7 @@ func (s *Store) answer(ctx context.Context, name record.Name, revision int64, ou
 		// Written, and gone again in a later revision while history is short.
 		return apierrors.NewNotFound(s.resource, name.Name)
 	}
-	return s.show(ctx, item, out)
+	return s.writtenError(name, revision, s.show(ctx, item, out))
 }
 
 func (s *Store) show(ctx context.Context, item view.Item, out runtime.Object) error {

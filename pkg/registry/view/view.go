@@ -148,6 +148,14 @@ func (v *View) Exactly(revision int64) *Revision {
 	return nil
 }
 
+// History counts the revisions and the changes that the log holds, in O(revisions).
+func (v *View) History() (revisions, changes int) {
+	for _, r := range v.log {
+		changes += r.size()
+	}
+	return len(v.log), changes
+}
+
 // after is the index of the first revision in the log after the given one.
 func (v *View) after(revision int64) int {
 	i, _ := slices.BinarySearchFunc(v.log, revision+1, func(r *Revision, at int64) int { return cmp.Compare(r.At, at) })

@@ -7,10 +7,7 @@
 package etcdtest
 
 import (
-	"io"
-	"net"
 	"net/url"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,8 +27,8 @@ type Server struct {
 	address string
 }
 
-// Start starts an etcd.
-func Start(t testing.TB) *Server {
+// Start starts an etcd. adjust changes what is not to be as usual.
+func Start(t testing.TB, adjust ...func(*embed.Config)) *Server {
 	t.Helper()
 	config := embed.NewConfig()
 	config.Dir = t.TempDir()
@@ -40,6 +37,9 @@ func Start(t testing.TB) *Server {
 	config.TickMs, config.ElectionMs = 10, 100
 	config.UnsafeNoFsync = true
 	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	for _, change := range adjust {
+		change(config)
+	}
 	server, err := embed.StartEtcd(config)
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
@@ -62,85 +62,4 @@ func (s *Server) Dial(t testing.TB, address string) *clientv3.Client {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
 	return client
-}
-
-// Cable is a connection to a server that a test can cut.
-type Cable struct {
-	// Address is what to dial.
-	Address string
-
-	server string
-	mu     struct {
-		sync.Mutex
-		cut   bool
-		conns map[net.Conn]struct{}
-	}
-}
-
-// Cable returns a way to the server.
-func (s *Server) Cable(t testing.TB) *Cable {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	c := &Cable{Address: listener.Addr().String(), server: s.address}
-	c.mu.conns = map[net.Conn]struct{}{}
-	t.Cleanup(func() {
-		_ = listener.Close()
-		c.Cut()
-	})
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go c.carry(conn)
-		}
-	}()
-	return c
-}
-
-// Cut breaks all connections, and lets no new one through.
-func (c *Cable) Cut() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.mu.cut = true
-	for conn := range c.mu.conns {
-		_ = conn.Close()
-	}
-	clear(c.mu.conns)
-}
-
-// Mend lets connections through again.
-func (c *Cable) Mend() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.mu.cut = false
-}
-
-// add keeps a connection; false if the cable is cut.
-func (c *Cable) add(conn net.Conn) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.mu.cut {
-		c.mu.conns[conn] = struct{}{}
-	}
-	return !c.mu.cut
-}
-
-func (c *Cable) carry(from net.Conn) {
-	defer from.Close()
-	to, err := net.Dial("tcp", c.server)
-	if err != nil {
-		return
-	}
-	defer to.Close()
-	if !c.add(from) || !c.add(to) {
-		return
-	}
-	go func() {
-		_, _ = io.Copy(to, from)
-		_ = to.Close()
-	}()
-	_, _ = io.Copy(from, to)
 }

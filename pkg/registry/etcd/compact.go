@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package etcd
 
 import (
 	"context"
@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	compactInterval = 5 * time.Minute
-	compactAge      = 10 * time.Minute
+	// intervalsKept is how many intervals of history compaction leaves.
+	intervalsKept = 2
+	// compactTimeout bounds one call.
+	compactTimeout = 10 * time.Second
 )
 
 // revisions is what compaction needs of etcd.
@@ -26,12 +28,25 @@ type revisions interface {
 	Compact(ctx context.Context, revision int64) error
 }
 
-// compact forgets, every compactInterval, what was superseded compactAge ago or
-// earlier, until ctx ends. Etcd would do it by itself; but its own compaction
-// counts from its own start, and a history that is too short costs every client
-// a relist.
-func compact(ctx context.Context, log revisions) {
-	ticker := time.NewTicker(compactInterval)
+// Compact forgets, every interval, what was superseded two intervals ago or
+// earlier, until ctx ends. An interval of 0 leaves it to somebody else. etcd
+// could do it by itself; but its own compaction counts from its own start, and a
+// history that is too short costs every client a relist.
+//
+// It compacts all of the etcd, not one prefix. Any number of replicas may do so
+// at once, also with different intervals: each only forgets revisions that it saw
+// itself at least two of its intervals ago, so that nothing younger than the
+// shortest of those goes, whoever comes first; and forgetting what is forgotten
+// already does nothing. A replica that has just started, or that was cut off,
+// keeps more and never less.
+func Compact(ctx context.Context, client *clientv3.Client, interval time.Duration) {
+	if interval > 0 {
+		compact(ctx, etcdRevisions{client}, interval)
+	}
+}
+
+func compact(ctx context.Context, log revisions, interval time.Duration) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	// samples holds the revisions seen at the last ticks, the oldest first.
 	var samples []int64
@@ -47,7 +62,7 @@ func compact(ctx context.Context, log revisions) {
 			continue
 		}
 		samples = append(samples, current)
-		if len(samples) <= int(compactAge/compactInterval) {
+		if len(samples) <= intervalsKept {
 			continue
 		}
 		if err := log.Compact(ctx, samples[0]); err != nil {
@@ -63,6 +78,8 @@ type etcdRevisions struct{ client *clientv3.Client }
 var _ revisions = etcdRevisions{}
 
 func (r etcdRevisions) Current(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, compactTimeout)
+	defer cancel()
 	// Any key does: the revision is in the header.
 	response, err := r.client.Get(ctx, "compact_rev_key", clientv3.WithCountOnly())
 	if err != nil {
@@ -72,6 +89,8 @@ func (r etcdRevisions) Current(ctx context.Context) (int64, error) {
 }
 
 func (r etcdRevisions) Compact(ctx context.Context, revision int64) error {
+	ctx, cancel := context.WithTimeout(ctx, compactTimeout)
+	defer cancel()
 	_, err := r.client.Compact(ctx, revision)
 	if errors.Is(err, rpctypes.ErrCompacted) {
 		return nil

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package etcd
 
 import (
 	"context"
@@ -11,6 +11,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 )
 
 // history is a log that gets a revision per second, and remembers how it was
@@ -38,8 +42,9 @@ func (h *history) Compact(_ context.Context, revision int64) error {
 	return nil
 }
 
-func TestCompactionKeepsTenMinutesOfHistory(t *testing.T) {
+func TestCompactionKeepsTwoIntervalsOfHistory(t *testing.T) {
 	t.Parallel()
+	const interval = 5 * time.Minute
 	never := func(time.Duration) bool { return false }
 	for name, c := range map[string]struct {
 		fails func(time.Duration) bool
@@ -66,12 +71,32 @@ func TestCompactionKeepsTenMinutesOfHistory(t *testing.T) {
 				log := &history{start: time.Now(), fails: c.fails, compactions: map[time.Duration]int64{}}
 				ctx, cancel := context.WithTimeout(t.Context(), 31*time.Minute)
 				defer cancel()
-				compact(ctx, log)
+				compact(ctx, log, interval)
 				for at, revision := range log.compactions {
-					require.GreaterOrEqual(t, at-time.Duration(revision)*time.Second, compactAge, "too much is forgotten")
+					require.GreaterOrEqual(t, at-time.Duration(revision)*time.Second, intervalsKept*interval, "too much is forgotten")
 				}
 				require.Equal(t, c.want, log.compactions)
 			})
 		})
 	}
+}
+
+func TestCompactionThatAnotherHasDoneIsDone(t *testing.T) {
+	t.Parallel()
+	client := etcdtest.Start(t).Client
+	put, err := client.Put(t.Context(), "a", "1")
+	require.NoError(t, err)
+	log := etcdRevisions{client}
+	current, err := log.Current(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, put.Header.Revision, current)
+	require.NoError(t, log.Compact(t.Context(), current))
+	require.NoError(t, log.Compact(t.Context(), current), "another may have been faster")
+	_, err = client.Get(t.Context(), "a", clientv3.WithRev(current-1))
+	require.ErrorIs(t, err, rpctypes.ErrCompacted)
+}
+
+func TestCompactionIsOffWithoutAnInterval(t *testing.T) {
+	t.Parallel()
+	Compact(t.Context(), nil, 0) // it neither waits nor touches etcd
 }

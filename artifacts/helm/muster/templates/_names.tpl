@@ -1,0 +1,26 @@
+{{- /*
+Copyright The Muster Authors.
+SPDX-License-Identifier: Apache-2.0
+*/ -}}
+{{- define "muster.labels" -}}
+app.kubernetes.io/name: muster-apiserver
+{{ include "muster.release" . }}
+{{- end }}
+
+{{- define "muster.release" -}}
+app.kubernetes.io/part-of: muster
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "muster.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end }}

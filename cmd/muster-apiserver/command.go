@@ -1,0 +1,103 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+	cliflag "k8s.io/component-base/cli/flag"
+	"k8s.io/component-base/featuregate"
+	logsapi "k8s.io/component-base/logs/api/v1"
+
+	"github.com/musterfleet/muster/pkg/aggregated"
+	"github.com/musterfleet/muster/pkg/registry/server"
+)
+
+func newCommand(ctx context.Context, out io.Writer) *cobra.Command {
+	o := aggregated.NewOptions()
+	var version bool
+	command := &cobra.Command{
+		Use:   "muster-apiserver",
+		Short: "Serve Fleet's API, fleet.cattle.io/v1alpha1, behind kube-aggregator",
+		Long: "muster-apiserver serves Fleet's API, fleet.cattle.io/v1alpha1, behind kube-aggregator.\n" +
+			"It has no state of its own: run as many replicas as you like on one etcd.",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: false,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return server.Components().Set()
+		},
+		RunE: func(*cobra.Command, []string) error {
+			if version {
+				return printVersion(out)
+			}
+			if err := logsapi.ValidateAndApply(o.Logs, featureGate()); err != nil {
+				return err
+			}
+			return aggregated.Run(ctx, o)
+		},
+	}
+	sets := o.Flags()
+	sets.FlagSet("generic").BoolVar(&version, "version", false, "print the version and exit")
+	for _, set := range sets.FlagSets {
+		command.Flags().AddFlagSet(set)
+	}
+	command.Flags().SetNormalizeFunc(cliflag.WordSepNormalizeFunc)
+	cliflag.SetUsageAndHelpFunc(command, sets, 0)
+	command.AddCommand(newPreflight(ctx, out), newReencrypt(ctx, out))
+	return command
+}
+
+// featureGate decides on alpha options of logging.
+func featureGate() featuregate.FeatureGate {
+	return server.Components().FeatureGateFor(server.Component)
+}
+
+func printVersion(out io.Writer) error {
+	_, err := fmt.Fprintln(out, "muster-apiserver", server.Version())
+	return err
+}
+
+func newPreflight(ctx context.Context, out io.Writer) *cobra.Command {
+	var kubeconfig string
+	command := &cobra.Command{
+		Use:          "preflight",
+		Short:        "Say whether Muster can be installed in a cluster, and what stands in the way; changes nothing",
+		Args:         cobra.NoArgs,
+		SilenceUsage: true,
+		RunE: func(*cobra.Command, []string) error {
+			rules := clientcmd.NewDefaultClientConfigLoadingRules()
+			rules.ExplicitPath = kubeconfig
+			config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+			if err != nil {
+				return fmt.Errorf("--kubeconfig: %w", err)
+			}
+			return aggregated.Preflight(ctx, config, func(format string, args ...any) {
+				fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf(format, args...), " "))
+			})
+		},
+	}
+	command.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig `file` of an administrator; kubectl's own if empty")
+	return command
+}
+
+func newReencrypt(ctx context.Context, out io.Writer) *cobra.Command {
+	o := aggregated.NewReencryptOptions()
+	command := &cobra.Command{
+		Use:          "reencrypt",
+		Short:        "Rewrite what is stored with the first key of the encryption configuration; run it after a change of keys",
+		Args:         cobra.NoArgs,
+		SilenceUsage: true,
+		RunE: func(*cobra.Command, []string) error {
+			return aggregated.Reencrypt(ctx, o, out)
+		},
+	}
+	o.AddFlags(command.Flags())
+	return command
+}

@@ -1,0 +1,37 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package aggregated runs Muster behind kube-aggregator: the API server on an
+// external etcd, with authentication and authorization delegated to a
+// kube-apiserver. Any number of replicas may run; none has state of its own.
+//
+// # What it holds
+//
+//	options.go      the flags, and which of them are refused
+//	etcd.go         the store: a client that is fit, and its upkeep
+//	encryption.go   encryption at rest, by the API server's own configuration
+//	trust.go        whose word about users is taken
+//	preflight.go    what would break if Muster were installed here
+//	config.go       options made into a server
+//	run.go          the order in which all of it starts and stops
+//
+// # What it promises
+//
+//   - It does not start without authentication, authorization and a serving
+//     certificate; no flag or missing file can make it.
+//   - It does not take users from headers but from the cluster's front proxy: a
+//     certificate of the front proxy's authority, with one of its allowed names.
+//   - It does not start where Fleet's own CustomResourceDefinitions serve the
+//     group, and says what to do.
+//   - What stops it at the start is one clear line that names the flag.
+//
+// # What it costs
+//
+// A start costs one load of etcd. A request costs a SubjectAccessReview unless
+// one with the same question was answered within the last seconds (see
+// --authorization-webhook-cache-authorized-ttl).
+//
+// # Concurrency
+//
+// [Run] is called once in a process: feature gates and metrics are global.
+package aggregated

@@ -1,0 +1,165 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package aggregated
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apiserver/pkg/server/options"
+	cliflag "k8s.io/component-base/cli/flag"
+	"k8s.io/component-base/logs"
+	logsapi "k8s.io/component-base/logs/api/v1"
+
+	"github.com/musterfleet/muster/pkg/registry/server"
+)
+
+// DefaultSecurePort is where a server without options listens.
+const DefaultSecurePort = 8443
+
+// maxStreams is how many requests and watches one connection may carry. An
+// aggregator puts those of all clients on a few.
+const maxStreams = 1000
+
+// Options is what an operator may choose. Start from NewOptions.
+type Options struct {
+	Server         *options.ServerRunOptions
+	Serving        *options.SecureServingOptionsWithLoopback
+	Authentication *options.DelegatingAuthenticationOptions
+	Authorization  *options.DelegatingAuthorizationOptions
+	Admission      *options.AdmissionOptions
+	Audit          *options.AuditOptions
+	Features       *options.FeatureOptions
+	CoreAPI        *options.CoreAPIOptions
+	Tracing        *options.TracingOptions
+	Etcd           EtcdOptions
+	Encryption     EncryptionOptions
+	Logs           *logs.Options
+}
+
+// NewOptions returns the defaults. They are the API machinery's where it has
+// some; profiling is off unless asked for.
+func NewOptions() *Options {
+	serving := options.NewSecureServingOptions()
+	serving.BindPort = DefaultSecurePort
+	serving.Required = true
+	serving.HTTP2MaxStreamsPerConnection = maxStreams
+	o := &Options{
+		Server:         options.NewServerRunOptionsForComponent(server.Component, server.Components()),
+		Serving:        serving.WithLoopback(),
+		Authentication: options.NewDelegatingAuthenticationOptions(),
+		Authorization:  options.NewDelegatingAuthorizationOptions(),
+		Admission:      options.NewAdmissionOptions(),
+		Audit:          options.NewAuditOptions(),
+		Features:       options.NewFeatureOptions(),
+		CoreAPI:        options.NewCoreAPIOptions(),
+		Tracing:        options.NewTracingOptions(),
+		Etcd:           newEtcdOptions(),
+		Logs:           logs.NewOptions(),
+	}
+	o.Features.EnableProfiling = false
+	// What is the same wherever Muster runs is decided in one place.
+	defaults := server.NewConfig()
+	o.Server.RequestTimeout = defaults.RequestTimeout
+	o.Server.MinRequestTimeout = defaults.MinRequestTimeout
+	o.Server.MaxRequestBodyBytes = defaults.MaxRequestBodyBytes
+	o.Server.JSONPatchMaxCopyBytes = defaults.JSONPatchMaxCopyBytes
+	o.Server.ShutdownWatchTerminationGracePeriod = defaults.ShutdownWatchTerminationGracePeriod
+	o.Server.ShutdownSendRetryAfter = true
+	return o
+}
+
+// withheld are flags of the API machinery that are not offered.
+var withheld = []string{
+	// Would start a server to which everybody is anonymous.
+	"authentication-tolerate-lookup-failure",
+	// A certificate that nobody can verify is of no use to an aggregator.
+	"cert-dir", "tls-sni-cert-key",
+	// An unprotected socket.
+	"debug-socket-path",
+	// The address is of use to a kube-apiserver only, which lists itself.
+	"advertise-address",
+	// Nothing is initialised by the generic storage.
+	"storage-initialization-timeout",
+}
+
+// Flags returns the flags by theme.
+func (o *Options) Flags() cliflag.NamedFlagSets {
+	var sets cliflag.NamedFlagSets
+	add := func(name string, to func(*pflag.FlagSet)) {
+		all := pflag.NewFlagSet(name, pflag.ContinueOnError)
+		to(all)
+		all.VisitAll(func(f *pflag.Flag) {
+			if !slices.Contains(withheld, f.Name) {
+				sets.FlagSet(name).AddFlag(f)
+			}
+		})
+	}
+	add("etcd", o.Etcd.AddFlags)
+	add("encryption", o.Encryption.AddFlags)
+	add("secure serving", o.Serving.AddFlags)
+	// The API machinery would make itself a certificate; this server is given one.
+	sets.FlagSet("secure serving").Lookup("tls-cert-file").Usage = "file with the certificate to serve with, for the name of the Service, and what authorities stand between; read again when it changes"
+	sets.FlagSet("secure serving").Lookup("tls-private-key-file").Usage = "file with the key of --tls-cert-file"
+	add("kubernetes", o.CoreAPI.AddFlags)
+	add("authentication", o.Authentication.AddFlags)
+	add("authorization", o.Authorization.AddFlags)
+	add("admission", o.Admission.AddFlags)
+	add("audit", o.Audit.AddFlags)
+	add("tracing", o.Tracing.AddFlags)
+	add("features", o.Features.AddFlags)
+	add("generic", o.Server.AddUniversalFlags)
+	add("logs", func(flags *pflag.FlagSet) { logsapi.AddFlags(o.Logs, flags) })
+	return sets
+}
+
+// Validate returns everything that is wrong, each with the flag that mends it.
+func (o *Options) Validate() error {
+	all := slices.Concat(
+		o.Server.Validate(),
+		o.Serving.Validate(),
+		o.Authentication.Validate(),
+		o.Authorization.Validate(),
+		o.Admission.Validate(),
+		o.Audit.Validate(),
+		o.Features.Validate(),
+		o.Tracing.Validate(),
+	)
+	all = append(all, o.Etcd.validate()...)
+	all = append(all, o.Encryption.validate()...)
+	files := o.Serving.ServerCert.CertKey
+	if files.CertFile == "" || files.KeyFile == "" {
+		all = append(all, errors.New("--tls-cert-file and --tls-private-key-file are required: "+
+			"give a certificate for the name of the Service, which the APIService's caBundle verifies"))
+	}
+	header := o.Authentication.RequestHeader
+	switch {
+	case o.Authentication.SkipInClusterLookup && header.ClientCAFile == "":
+		all = append(all, errors.New("--authentication-skip-lookup needs --requestheader-client-ca-file: "+
+			"without it nobody who comes through the aggregator could be told from anybody else"))
+	case header.ClientCAFile != "" && len(header.AllowedNames) == 0:
+		all = append(all, errors.New("--requestheader-client-ca-file needs --requestheader-allowed-names: "+
+			"without it every certificate of that authority could speak for everybody"))
+	}
+	for _, path := range o.Authorization.AlwaysAllowPaths {
+		if !harmless(path) {
+			all = append(all, fmt.Errorf("--authorization-always-allow-paths: %q would let everybody in; list paths of health checks, or /metrics", path))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// harmless paths show the server's health, and no object.
+func harmless(path string) bool {
+	path = "/" + strings.Trim(path, "/")
+	for _, open := range []string{"/healthz", "/livez", "/readyz", "/metrics", "/version"} {
+		if path == open || path == open+"/*" || strings.HasPrefix(path, open+"/") {
+			return true
+		}
+	}
+	return false
+}

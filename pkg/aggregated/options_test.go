@@ -1,0 +1,82 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package aggregated
+
+import (
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+)
+
+// sound are the flags of a server that may start.
+var sound = []string{"--etcd-servers=https://127.0.0.1:2379", "--tls-cert-file=tls.crt", "--tls-private-key-file=tls.key"}
+
+func parse(t *testing.T, args ...string) *Options {
+	t.Helper()
+	o := NewOptions()
+	flags := pflag.NewFlagSet("muster-apiserver", pflag.ContinueOnError)
+	for _, set := range o.Flags().FlagSets {
+		flags.AddFlagSet(set)
+	}
+	require.NoError(t, flags.Parse(args))
+	return o
+}
+
+func TestASoundServerIsAccepted(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, parse(t, sound...).Validate())
+}
+
+func TestWhatIsMissingOrUnsafeIsRefusedByTheNameOfItsFlag(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"no etcd", sound[1:], "--etcd-servers"},
+		{"no certificate", sound[:1], "--tls-cert-file"},
+		{"a certificate without its key", sound[:2], "--tls-private-key-file"},
+		{"a prefix that is not a path", append(sound[:3:3], "--etcd-prefix=muster"), "--etcd-prefix"},
+		{"everything as the prefix", append(sound[:3:3], "--etcd-prefix=/"), "--etcd-prefix"},
+		{"kube-apiserver's prefix", append(sound[:3:3], "--etcd-prefix=/registry/"), "kube-apiserver"},
+		{"a negative interval", append(sound[:3:3], "--etcd-compaction-interval=-1s"), "--etcd-compaction-interval"},
+		{"reload of nothing", append(sound[:3:3], "--encryption-provider-config-automatic-reload"), "--encryption-provider-config"},
+		{"no front proxy", append(sound[:3:3], "--authentication-skip-lookup"), "--requestheader-client-ca-file"},
+		{"any name for the front proxy", append(sound[:3:3], "--requestheader-client-ca-file=ca.crt"), "--requestheader-allowed-names"},
+		{"all paths open", append(sound[:3:3], "--authorization-always-allow-paths=/*"), "would let everybody in"},
+		{"the group's paths open", append(sound[:3:3], "--authorization-always-allow-paths=/healthz,/apis/*"), "would let everybody in"},
+		{"no port", append(sound[:3:3], "--secure-port=0"), "--secure-port"},
+		{"an admission plugin that does not exist", append(sound[:3:3], "--enable-admission-plugins=Nothing"), "Nothing"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			require.ErrorContains(t, parse(t, c.args...).Validate(), c.want)
+		})
+	}
+}
+
+func TestHealthMayBeOpen(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, parse(t, append(sound[:3:3], "--authorization-always-allow-paths=/healthz,/readyz/*,/livez/ping,/metrics")...).Validate())
+}
+
+func TestFlagsThatWouldStartAnOpenServerAreNotOffered(t *testing.T) {
+	t.Parallel()
+	offered := map[string]*pflag.Flag{}
+	for _, set := range NewOptions().Flags().FlagSets {
+		set.VisitAll(func(f *pflag.Flag) { offered[f.Name] = f })
+	}
+	for _, name := range withheld {
+		require.NotContains(t, offered, name)
+	}
+	require.Equal(t, "false", offered["profiling"].DefValue, "profiling is off unless asked for")
+	require.Equal(t, "true", offered["enable-priority-and-fairness"].DefValue)
+	require.Equal(t, "true", offered["shutdown-send-retry-after"].DefValue)
+	for _, name := range []string{"audit-policy-file", "tracing-config-file", "feature-gates", "encryption-provider-config", "admission-control-config-file", "requestheader-allowed-names"} {
+		require.Contains(t, offered, name)
+	}
+}

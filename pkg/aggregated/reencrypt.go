@@ -1,0 +1,70 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package aggregated
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+)
+
+// ReencryptOptions say what to rewrite.
+type ReencryptOptions struct {
+	Etcd       EtcdOptions
+	Encryption EncryptionOptions
+}
+
+// NewReencryptOptions returns the defaults of a server.
+func NewReencryptOptions() *ReencryptOptions {
+	return &ReencryptOptions{Etcd: newEtcdOptions()}
+}
+
+// AddFlags adds the flags, named as the server's.
+func (o *ReencryptOptions) AddFlags(flags *pflag.FlagSet) {
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.Etcd.AddFlags(all)
+	o.Encryption.AddFlags(all)
+	all.VisitAll(func(f *pflag.Flag) {
+		if f.Name != "etcd-compaction-interval" && f.Name != "encryption-provider-config-automatic-reload" {
+			flags.AddFlag(f)
+		}
+	})
+}
+
+// Reencrypt rewrites every record that is not written with the first key of the
+// configuration. Servers may run meanwhile, if they know the new key too; it may
+// be stopped and run again at any time.
+func Reencrypt(ctx context.Context, o *ReencryptOptions, out io.Writer) error {
+	if o.Encryption.ConfigFile == "" {
+		return errors.New("--encryption-provider-config is required: it says with which key to write")
+	}
+	if err := errors.Join(o.Etcd.validate()...); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	secrets, err := o.Encryption.load(ctx, "reencrypt")
+	if err != nil {
+		return err
+	}
+	client, err := o.Etcd.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	log := etcd.New(client, o.Etcd.Prefix, secrets.seals())
+	done, err := log.Reencrypt(ctx, func(so etcd.Reencrypted) {
+		fmt.Fprintf(out, "looked at %d records, rewrote %d\n", so.Seen, so.Rewritten)
+	})
+	if err != nil {
+		return fmt.Errorf("after %d of %d records looked at were rewritten (run it again to go on): %w", done.Rewritten, done.Seen, err)
+	}
+	fmt.Fprintf(out, "done: looked at %d records, rewrote %d; none is left that needs an older key\n", done.Seen, done.Rewritten)
+	return nil
+}

@@ -1,0 +1,258 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/klog/v2"
+)
+
+// A pulse is a barrier that nobody asked for: it reads etcd's revision by quorum
+// and waits for the view to reach it. When it is met, the view is known to hold
+// all that was committed until the pulse began. Ready follows from how long ago
+// that was, so one number covers a partition, a dead connection that nobody has
+// noticed, a log that does not arrive and an engine that is stuck.
+const (
+	// lostAfter is how old the last met barrier may be while reads are still right.
+	lostAfter = 5 * time.Second
+	// pulseEvery is how old it may get before a pulse renews it.
+	pulseEvery = time.Second
+	// pulseTimeout bounds the read of a pulse: two that fail one after the other
+	// must fit into lostAfter, so that an election of etcd's goes unnoticed.
+	pulseTimeout = 2 * time.Second
+	// pulsePause is the wait after a pulse that failed.
+	pulsePause = 250 * time.Millisecond
+)
+
+// errBehind is the cause when a view does not reach what a pulse saw.
+var errBehind = errors.New("the view does not follow")
+
+// pulse knows when the last barrier was met, and tells of it. Asking costs two
+// atomic loads and the clock.
+type pulse struct {
+	epoch time.Time
+	// met is when the youngest barrier that was met began, after epoch; 0 if none
+	// was. It only grows.
+	met atomic.Int64
+	// alive is what was last told: it follows met, by way of watch.
+	alive atomic.Bool
+	// seen is the newest revision that was read by quorum.
+	seen atomic.Int64
+	// failure is the last pulse's, nil if it was met.
+	failure atomic.Pointer[error]
+	revived chan struct{}
+	mu      struct {
+		sync.Mutex
+		lost chan struct{} // open while alive
+	}
+}
+
+func newPulse() *pulse {
+	p := &pulse{epoch: time.Now().Add(-1), revived: make(chan struct{}, 1)}
+	p.mu.lost = make(chan struct{})
+	close(p.mu.lost)
+	return p
+}
+
+// age is how long ago the last met barrier began; false if there was none.
+func (p *pulse) age() (time.Duration, bool) {
+	met := p.met.Load()
+	return time.Since(p.epoch) - time.Duration(met), met > 0
+}
+
+// left is how long the last met barrier still vouches for the view.
+func (p *pulse) left() time.Duration {
+	age, ever := p.age()
+	if !ever {
+		return 0
+	}
+	return lostAfter - age
+}
+
+func (p *pulse) ready() bool { return p.alive.Load() && p.left() > 0 }
+
+// lost returns a channel that is closed as soon as the pulse is not ready.
+func (p *pulse) lost() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.lost
+}
+
+// confirm notes that a barrier was met which began at the time given.
+func (p *pulse) confirm(begun time.Time) {
+	at := int64(begun.Sub(p.epoch))
+	for {
+		met := p.met.Load()
+		if met >= at {
+			return
+		}
+		if p.met.CompareAndSwap(met, at) {
+			break
+		}
+	}
+	if p.alive.Load() || p.left() <= 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.alive.Load() {
+		return
+	}
+	p.mu.lost = make(chan struct{})
+	p.alive.Store(true)
+	select {
+	case p.revived <- struct{}{}:
+	default:
+	}
+}
+
+// lose tells that the pulse is not ready any more, unless it is again by now.
+func (p *pulse) lose() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// In this order: whoever confirms meanwhile sees either that it has to revive,
+	// or is seen here.
+	p.alive.Store(false)
+	if p.left() > 0 {
+		p.alive.Store(true)
+		return false
+	}
+	close(p.mu.lost)
+	return true
+}
+
+// watch tells when the pulse is lost, until the context ends; then it is lost for
+// good.
+func (p *pulse) watch(ctx context.Context, tell func(ready bool)) {
+	for {
+		select {
+		case <-p.revived:
+			tell(true)
+		case <-ctx.Done():
+			return
+		}
+		for {
+			if left := p.left(); left > 0 {
+				select {
+				case <-time.After(left):
+					continue
+				case <-ctx.Done():
+					p.met.Store(0)
+				}
+			}
+			if p.lose() {
+				tell(false)
+				break
+			}
+		}
+	}
+}
+
+// keep renews the pulse until the context ends. Barriers that others asked for
+// count as well.
+func (p *pulse) keep(ctx context.Context, beat func(context.Context) error) {
+	for ctx.Err() == nil {
+		wait := pulsePause
+		if age, ever := p.age(); ever && age < pulseEvery {
+			wait = pulseEvery - age
+		} else if err := beat(ctx); err != nil {
+			p.failure.Store(&err)
+		} else {
+			p.failure.Store(nil)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// saw notes a revision that was read by quorum.
+func (p *pulse) saw(revision int64) {
+	for {
+		seen := p.seen.Load()
+		if seen >= revision || p.seen.CompareAndSwap(seen, revision) {
+			return
+		}
+	}
+}
+
+// beat is one pulse.
+func (e *Engine) beat(ctx context.Context) error {
+	begun := time.Now()
+	reading, cancel := context.WithTimeoutCause(ctx, pulseTimeout, fmt.Errorf("no answer within %s", pulseTimeout))
+	defer cancel()
+	revision, err := e.quorum.read(reading)
+	if err != nil {
+		if cause := context.Cause(reading); cause != nil {
+			err = cause
+		}
+		return err
+	}
+	observe(e.options.Observers.Pulse, begun)
+	e.pulse.saw(revision)
+	waiting, cancel := context.WithDeadlineCause(ctx, begun.Add(lostAfter), errBehind)
+	defer cancel()
+	if _, err := e.WaitFor(waiting, revision); err != nil {
+		return err
+	}
+	e.pulse.confirm(begun)
+	return nil
+}
+
+// Ready returns nil while reads are right: the view held, a few seconds ago at
+// most, all that was committed. Otherwise the error wraps ErrNotReady and says
+// what is missing. It costs nothing while all is well.
+func (e *Engine) Ready() error {
+	if e.pulse.ready() {
+		return nil
+	}
+	return e.unready()
+}
+
+// Unready returns a channel that is closed as soon as Ready is not nil. Take it
+// before asking Ready.
+func (e *Engine) Unready() <-chan struct{} { return e.pulse.lost() }
+
+// unready says what is missing, as an operator would put it.
+func (e *Engine) unready() error {
+	v := e.current.Load()
+	seen, failed := e.pulse.seen.Load(), e.pulse.failure.Load()
+	age, ever := e.pulse.age()
+	switch {
+	case failed != nil && errors.Is(*failed, errBehind) && v != nil:
+		return fmt.Errorf("%w: behind: at revision %d, etcd at %d or later, last known to be up to date %s ago", ErrNotReady, v.Revision, seen, since(age))
+	case failed != nil && !errors.Is(*failed, errBehind) && ever:
+		return fmt.Errorf("%w: etcd lost: last up to date %s ago, last error: %w", ErrNotReady, since(age), *failed)
+	case failed != nil && !errors.Is(*failed, errBehind):
+		return fmt.Errorf("%w: etcd lost: it has not answered yet, last error: %w", ErrNotReady, *failed)
+	case v == nil && e.progress.target.Load() == 0:
+		return fmt.Errorf("%w: warming up: etcd has not answered yet", ErrNotReady)
+	case v == nil:
+		return fmt.Errorf("%w: warming up: at revision %d of %d", ErrNotReady, e.progress.reached.Load(), e.progress.target.Load())
+	case !ever:
+		return fmt.Errorf("%w: stopped", ErrNotReady)
+	default:
+		return fmt.Errorf("%w: last known to be up to date %s ago", ErrNotReady, since(age))
+	}
+}
+
+// since is a duration without digits that say nothing.
+func since(age time.Duration) time.Duration { return age.Round(100 * time.Millisecond) }
+
+// tellReadiness logs the changes: each is one that an operator asks about later.
+func (e *Engine) tellReadiness(ready bool) {
+	if ready {
+		klog.InfoS("Ready", "revision", e.pulse.seen.Load())
+		return
+	}
+	klog.ErrorS(e.unready(), "Not ready any more")
+}

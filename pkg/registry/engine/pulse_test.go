@@ -1,0 +1,259 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+)
+
+// beating runs a pulse in a synctest bubble: each beat takes what answer says, and
+// counts.
+func beating(t *testing.T, answer func(begun time.Time) (takes time.Duration, err error)) (p *pulse, beats *int) {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	p, beats = newPulse(), new(int)
+	go p.watch(ctx, func(bool) {})
+	go p.keep(ctx, func(ctx context.Context) error {
+		*beats++
+		begun := time.Now()
+		takes, err := answer(begun)
+		select {
+		case <-ctx.Done():
+		case <-time.After(takes):
+		}
+		if err == nil {
+			p.confirm(begun)
+		}
+		return err
+	})
+	return p, beats
+}
+
+func isClosed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}
+
+// pass lets a time go by in the bubble.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func TestAPulseIsLostWhenItsLastAnswerIsTooOldAndComesBackByItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var broken bool
+		p, beats := beating(t, func(time.Time) (time.Duration, error) {
+			if broken {
+				return pulseTimeout, errors.New("no answer")
+			}
+			return time.Millisecond, nil
+		})
+		require.False(t, p.ready(), "nothing was heard yet")
+		require.True(t, isClosed(p.lost()))
+		pass(time.Minute)
+		require.True(t, p.ready())
+		require.InDelta(t, 60, *beats, 2, "one a second")
+		lost := p.lost()
+
+		broken = true
+		at := time.Now()
+		<-lost
+		require.LessOrEqual(t, time.Since(at), lostAfter)
+		require.Greater(t, time.Since(at), lostAfter-2*pulseEvery)
+		require.False(t, p.ready())
+		pass(time.Minute)
+		require.False(t, p.ready())
+		require.NotNil(t, p.failure.Load())
+
+		broken = false
+		pass(pulseTimeout + pulsePause + 10*time.Millisecond)
+		require.True(t, p.ready())
+		require.False(t, isClosed(p.lost()))
+		require.Nil(t, p.failure.Load())
+	})
+}
+
+func TestAFailureThatIsShorterThanTheBoundGoesUnnoticed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var from, to time.Time
+		p, _ := beating(t, func(begun time.Time) (time.Duration, error) {
+			if begun.After(from) && begun.Before(to) {
+				return pulseTimeout, errors.New("no leader")
+			}
+			return time.Millisecond, nil
+		})
+		pass(10 * time.Second)
+		lost := p.lost()
+		from, to = time.Now(), time.Now().Add(1500*time.Millisecond)
+		pass(10 * time.Second)
+		require.False(t, isClosed(lost))
+		require.True(t, p.ready())
+	})
+}
+
+func TestBarriersOfOthersTakeThePlaceOfPulses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, beats := beating(t, func(time.Time) (time.Duration, error) { return time.Millisecond, nil })
+		pass(time.Second / 2)
+		before := *beats
+		for range 100 {
+			p.confirm(time.Now())
+			pass(time.Second / 2)
+		}
+		require.Equal(t, before, *beats)
+		require.True(t, p.ready())
+	})
+}
+
+func TestAnAnswerThatComesTooLateVouchesForNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPulse()
+		begun := time.Now()
+		pass(lostAfter)
+		p.confirm(begun)
+		require.False(t, p.ready(), "what it saw is %s old", lostAfter)
+		require.True(t, isClosed(p.lost()))
+	})
+}
+
+func TestAPulseEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := newPulse()
+		go p.watch(ctx, func(bool) {})
+		p.confirm(time.Now())
+		synctest.Wait()
+		lost := p.lost()
+		require.True(t, p.ready())
+		cancel()
+		synctest.Wait()
+		require.False(t, p.ready())
+		require.True(t, isClosed(lost))
+	})
+}
+
+// partitions are the ways in which etcd goes away.
+var partitions = map[string]func(*etcdtest.Cable){
+	"when the connection breaks":             (*etcdtest.Cable).Cut,
+	"when the connection is open and silent": (*etcdtest.Cable).Stall,
+}
+
+func TestAnEngineWithoutEtcdIsUnreadyInSecondsAndReadyAfterwards(t *testing.T) {
+	t.Parallel()
+	for name, takeAway := range partitions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, server := withDeadline(t), etcdtest.Start(t)
+			cable := server.Cable(t)
+			near := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+			far := running(ctx, t, etcd.New(server.Dial(t, cable.Address), "/muster"), 1000)
+			save(ctx, t, near, onWith("c1", "x"), on("c2"), app("v1", false))
+			old := barrier(ctx, t, far)
+			require.NoError(t, far.Ready())
+			lost := far.Unready()
+
+			takeAway(cable)
+			began := time.Now()
+			revision := save(ctx, t, near, app("v2", true))
+			select {
+			case <-lost:
+			case <-ctx.Done():
+				require.Fail(t, "it never noticed")
+			}
+			require.LessOrEqual(t, time.Since(began), lostAfter+2*time.Second)
+			err := far.Ready()
+			require.ErrorIs(t, err, ErrNotReady)
+			require.ErrorContains(t, err, "etcd lost")
+			require.ErrorContains(t, err, "last error")
+			v, err := far.Current()
+			require.NoError(t, err)
+			require.Equal(t, old.Revision, v.Revision)
+			require.NoError(t, near.Ready(), "the other is well")
+			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer cancel()
+			_, err = far.Barrier(short)
+			require.Error(t, err, "whoever asks for the present gets no old view")
+
+			cable.Mend()
+			require.Eventually(t, func() bool { return far.Ready() == nil }, deadline/2, 10*time.Millisecond)
+			v, err = far.Current()
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, v.Revision, revision, "ready means that what was missed is in")
+			require.Equal(t, told(barrier(ctx, t, near)), told(v))
+			require.False(t, isClosed(far.Unready()))
+		})
+	}
+}
+
+// TestAnEngineThatIsStuckIsUnready: etcd answers, but the view does not follow.
+func TestAnEngineThatIsStuckIsUnready(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	barrier(ctx, t, e)
+	require.NoError(t, e.Ready())
+	e.state.Lock()
+	_, err := server.Client.Put(ctx, "/muster/log/object/clusters/fleet/c1", "{}")
+	require.NoError(t, err)
+	<-e.Unready()
+	// The pulse that finds out may still be waiting when the last good one expires.
+	require.Eventually(t, func() bool {
+		err := e.Ready()
+		require.ErrorIs(t, err, ErrNotReady)
+		return e.pulse.failure.Load() != nil
+	}, deadline/2, 10*time.Millisecond)
+	require.ErrorContains(t, e.Ready(), "behind: at revision 1, etcd at 2")
+	e.state.Unlock()
+	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline/2, 10*time.Millisecond)
+}
+
+func TestAnIdleEngineStaysReadyWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	barrier(ctx, t, e)
+	lost := e.Unready()
+	ticks := time.NewTicker(20 * time.Millisecond)
+	defer ticks.Stop()
+	for until := time.Now().Add(lostAfter + time.Second); time.Now().Before(until); <-ticks.C {
+		_, err := server.Client.Put(ctx, "/foreign", "x")
+		require.NoError(t, err)
+		require.NoError(t, e.Ready())
+		require.False(t, isClosed(lost))
+	}
+}
+
+func TestAnEngineThatStartsWithoutEtcdSaysSo(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	cable := server.Cable(t)
+	cable.Stall()
+	e := New(etcd.New(server.Dial(t, cable.Address), "/muster"), DefaultOptions())
+	require.ErrorContains(t, e.Ready(), "warming up")
+	e = running(ctx, t, e.log, 1000)
+	require.Eventually(t, func() bool { return e.pulse.failure.Load() != nil }, deadline/2, 10*time.Millisecond)
+	require.ErrorContains(t, e.Ready(), "etcd lost: it has not answered yet")
+	cable.Mend()
+	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline/2, 10*time.Millisecond)
+	require.ErrorContains(t, (&Engine{pulse: newPulse()}).Ready(), "etcd has not answered yet")
+}

@@ -1,0 +1,153 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/transport"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+)
+
+// ClientConfig says how to reach etcd. Its fields are flags of the same meaning,
+// and errors name those.
+type ClientConfig struct {
+	// Servers are URLs of members, all http or all https (--etcd-servers).
+	Servers []string
+	// CAFile holds the authorities that may sign the members' certificates; the
+	// system's if empty (--etcd-cafile). It is read once.
+	CAFile string
+	// CertFile and KeyFile are what the client shows (--etcd-certfile,
+	// --etcd-keyfile). They are read anew for each connection, so that renewing
+	// them takes no restart.
+	CertFile, KeyFile string
+}
+
+const (
+	// keepAliveTime is the least that grpc-go lets a client have, and above the
+	// 5 s that etcd asks for (--grpc-keepalive-min-time).
+	keepAliveTime = 10 * time.Second
+	// keepAliveTimeout also bounds how long the kernel waits for an answer to what
+	// was sent (TCP_USER_TIMEOUT): a request on a dead connection fails after it,
+	// an idle watch after the sum of both.
+	keepAliveTimeout = 5 * time.Second
+	// maxRedialDelay replaces grpc's two minutes: a member that was away is used
+	// again soon after it is back.
+	maxRedialDelay = 3 * time.Second
+	// connectTimeout bounds one attempt to connect: grpc's is 20 s.
+	connectTimeout = 5 * time.Second
+)
+
+// Connect returns a client. It connects in the background, to all servers at
+// once, and sends requests to those that it is connected to: one that is down
+// delays nothing while another is up.
+func Connect(config ClientConfig) (*clientv3.Client, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	tlsConfig, err := config.tls()
+	if err != nil {
+		return nil, err
+	}
+	log, err := clientLog()
+	if err != nil {
+		return nil, fmt.Errorf("the etcd client's log: %w", err)
+	}
+	redial := backoff.DefaultConfig
+	redial.BaseDelay, redial.MaxDelay = 200*time.Millisecond, maxRedialDelay
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints:            config.Servers,
+		TLS:                  tlsConfig,
+		DialKeepAliveTime:    keepAliveTime,
+		DialKeepAliveTimeout: keepAliveTimeout,
+		Logger:               log,
+		DialOptions:          []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: redial, MinConnectTimeout: connectTimeout})},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect to --etcd-servers %s: %w", strings.Join(config.Servers, ","), err)
+	}
+	return client, nil
+}
+
+// clientLog keeps quiet about what the client retries by itself: what does not
+// succeed in the end is returned.
+func clientLog() (*zap.Logger, error) {
+	config := zap.NewProductionConfig()
+	config.Level = zap.NewAtomicLevelAt(zap.ErrorLevel)
+	return config.Build()
+}
+
+// tls is how to speak to the servers; nil is plainly.
+func (c ClientConfig) tls() (*tls.Config, error) {
+	if !strings.HasPrefix(c.Servers[0], "https://") {
+		return nil, nil
+	}
+	info := transport.TLSInfo{CertFile: c.CertFile, KeyFile: c.KeyFile, TrustedCAFile: c.CAFile}
+	config, err := info.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("TLS to etcd (--etcd-cafile %q, --etcd-certfile %q, --etcd-keyfile %q): %w", c.CAFile, c.CertFile, c.KeyFile, err)
+	}
+	config.MinVersion = tls.VersionTLS12
+	return config, nil
+}
+
+// Validate tells what is wrong with the configuration, by its flags.
+func (c ClientConfig) Validate() error {
+	if len(c.Servers) == 0 {
+		return errors.New("--etcd-servers is missing: give the URLs of etcd, such as https://etcd-0.example:2379,https://etcd-1.example:2379")
+	}
+	schemes := map[string]string{}
+	for _, server := range c.Servers {
+		parsed, err := url.Parse(server)
+		if err != nil {
+			return fmt.Errorf("--etcd-servers: %q is not a URL: %w", server, err)
+		}
+		if parsed.Scheme != "http" && parsed.Scheme != "https" {
+			return fmt.Errorf("--etcd-servers: %q must begin with https:// (or http://, without TLS)", server)
+		}
+		if parsed.Host == "" || parsed.Hostname() == "" || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.User != nil {
+			return fmt.Errorf("--etcd-servers: %q must be %s://HOST:PORT and nothing else", server, parsed.Scheme)
+		}
+		if parsed.Port() == "" {
+			return fmt.Errorf("--etcd-servers: %q has no port; etcd's is 2379 by default", server)
+		}
+		schemes[parsed.Scheme] = server
+	}
+	if len(schemes) > 1 {
+		return fmt.Errorf("--etcd-servers: %q and %q: use https for all of them, or for none", schemes["http"], schemes["https"])
+	}
+	return c.validateFiles(schemes["http"])
+}
+
+// validateFiles is told of a server without TLS, if there is one.
+func (c ClientConfig) validateFiles(plain string) error {
+	files := []struct{ flag, path string }{{"--etcd-cafile", c.CAFile}, {"--etcd-certfile", c.CertFile}, {"--etcd-keyfile", c.KeyFile}}
+	for _, file := range files {
+		if file.path == "" {
+			continue
+		}
+		if plain != "" {
+			return fmt.Errorf("%s is given, but %q of --etcd-servers does not use TLS: write https://, or leave the flag out", file.flag, plain)
+		}
+		if _, err := os.ReadFile(file.path); err != nil {
+			return fmt.Errorf("%s cannot be read: %w", file.flag, err)
+		}
+	}
+	switch {
+	case c.CertFile != "" && c.KeyFile == "":
+		return errors.New("--etcd-certfile is given without --etcd-keyfile: a client certificate needs its key")
+	case c.KeyFile != "" && c.CertFile == "":
+		return errors.New("--etcd-keyfile is given without --etcd-certfile: a key needs its client certificate")
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// What Commit fails with when nothing was written, for certain.
+var (
+	// ErrTooLarge means that etcd refused a transaction for its size.
+	ErrTooLarge = errors.New("the write is larger than etcd accepts")
+	// ErrNoSpace means that etcd is full: its database has reached its quota. Reads
+	// go on, and so do deletions.
+	ErrNoSpace = errors.New("etcd is full")
+	// ErrRefused means that the transaction was turned down before it could have
+	// been written.
+	ErrRefused = errors.New("the write was refused")
+)
+
+// outcome says what a failed transaction has come to. etcd proposes it to raft,
+// and once that has happened nobody can take it back: a member that loses its
+// leader, stops or tires of waiting (ErrLeaderChanged, ErrStopped, ErrTimeout...)
+// answers "unavailable", and the transaction may be written all the same, even
+// later. A connection that broke says as little. Definite are only the answers
+// that are given before the proposal, or by the rules that all members apply
+// alike:
+//
+//   - what is wrong with the request itself: InvalidArgument, which includes its
+//     size, and Unimplemented;
+//   - who asks: PermissionDenied, Unauthenticated;
+//   - too many requests in flight.
+//
+// No space is definite only mostly: see fullOrWritten.
+func (l *Log) outcome(ctx context.Context, txn *Txn, puts map[record.Key][]byte, err error) (int64, bool, error) {
+	switch {
+	case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps):
+		return 0, false, fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		return l.fullOrWritten(ctx, txn, puts, err)
+	case errors.Is(err, rpctypes.ErrTooManyRequests):
+		return 0, false, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	switch codeOf(err) {
+	case codes.InvalidArgument, codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:
+		return 0, false, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return 0, false, fmt.Errorf("commit: %w", err)
+}
+
+// lookTimeout bounds the look at what became of a write.
+const lookTimeout = 5 * time.Second
+
+// fullOrWritten finds out what "no space" means. A member checks the quota before
+// it proposes a transaction, and refuses; but one that passes the check while the
+// database fills up is written, and answered with the same error: all members
+// must apply alike, also those with another quota (quotaApplierV3 of etcd). So
+// look: a record whose revision is guarded tells.
+func (l *Log) fullOrWritten(ctx context.Context, txn *Txn, puts map[record.Key][]byte, full error) (int64, bool, error) {
+	witness, before, ok := guarded(txn)
+	if !ok {
+		return 0, false, fmt.Errorf("commit: %w", full)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	response, err := l.client.Get(ctx, l.path(witness))
+	if err != nil {
+		return 0, false, fmt.Errorf("commit: %w; then look whether it was written: %w", full, err)
+	}
+	var now int64
+	var stored []byte
+	for _, kv := range response.Kvs {
+		now, stored = kv.ModRevision, kv.Value
+	}
+	switch {
+	case now == before:
+		return 0, false, fmt.Errorf("%w: %w", ErrNoSpace, full)
+	case now > 0 && bytes.Equal(stored, puts[witness]):
+		return now, true, nil
+	default: // somebody else wrote it since: after us, or instead
+		return 0, false, fmt.Errorf("commit: %w", full)
+	}
+}
+
+// guarded is a record that the transaction puts if it is still at a revision.
+func guarded(txn *Txn) (key record.Key, at int64, ok bool) {
+	for key, at := range txn.Unchanged {
+		if _, isPut := txn.Put[key]; isPut {
+			return key, at, true
+		}
+	}
+	return record.Key{}, 0, false
+}
+
+// Passing tells whether an error of a read is likely to pass by itself, so that
+// it makes sense to try again soon.
+func Passing(err error) bool {
+	if errors.Is(err, ErrSealed) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, rpctypes.ErrTooManyRequests) {
+		return true
+	}
+	switch codeOf(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Aborted:
+		return true
+	}
+	return false
+}
+
+// codeOf is the gRPC code of an error: etcd's own have one, but not as gRPC's.
+func codeOf(err error) codes.Code {
+	var own rpctypes.EtcdError
+	if errors.As(err, &own) {
+		return own.Code()
+	}
+	if s, ok := status.FromError(err); ok {
+		return s.Code()
+	}
+	return codes.Unknown
+}

@@ -1,0 +1,140 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// Reencrypted counts what Reencrypt has done.
+type Reencrypted struct {
+	// Seen are the records and contents that were looked at, in all passes.
+	Seen int
+	// Rewritten are those that were stale and are not any more.
+	Rewritten int
+	// Contended were written by others meanwhile, and looked at again.
+	Contended int
+}
+
+const (
+	// reencryptPage is how many records one request reads, and one transaction
+	// writes at most: within groupSize, and small beside what a Bundle's may weigh.
+	reencryptPage = groupSize
+	// reencryptBytes is how much one transaction writes at most, but for a single
+	// record that is larger.
+	reencryptBytes = 512 << 10
+	// reencryptPasses bounds how often all is looked at again because something
+	// was written meanwhile.
+	reencryptPasses = 10
+)
+
+// Reencrypt rewrites every record and content that is stale, with what seals at
+// present; also what is plain and should be sealed, or the reverse. Each is
+// rewritten only if it still is what was read, so it is safe beside running
+// replicas, if all of them know the newest key already: it can be ended at any
+// time, and started again, by several at once. progress is told after each page.
+//
+// A rewritten record has a new revision, so watchers get a MODIFIED with the same
+// content; what is derived from it does not change, and is not sent. Old values,
+// under the old key, stay in etcd's history until it is compacted, and in backups:
+// the old key is needed until then.
+func (l *Log) Reencrypt(ctx context.Context, progress func(Reencrypted)) (Reencrypted, error) {
+	var done Reencrypted
+	for range reencryptPasses {
+		before := done.Contended
+		for _, prefix := range []string{l.logPrefix(), l.contentPath("")} {
+			if err := l.reencryptBelow(ctx, prefix, &done, progress); err != nil {
+				return done, err
+			}
+		}
+		if done.Contended == before {
+			return done, nil
+		}
+	}
+	return done, fmt.Errorf("records are written with an older key all the time (%d so far): give every replica the new --encryption-provider-config first, then try again", done.Contended)
+}
+
+func (l *Log) reencryptBelow(ctx context.Context, prefix string, done *Reencrypted, progress func(Reencrypted)) error {
+	from, end := prefix, clientv3.GetPrefixRangeEnd(prefix)
+	for {
+		response, err := l.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(reencryptPage))
+		if err != nil {
+			return fmt.Errorf("read records to encrypt: %w", err)
+		}
+		if err := l.rewritePage(ctx, response.Kvs, done); err != nil {
+			return err
+		}
+		progress(*done)
+		if !response.More {
+			return nil
+		}
+		from = string(response.Kvs[len(response.Kvs)-1].Key) + "\x00"
+	}
+}
+
+func (l *Log) rewritePage(ctx context.Context, kvs []*mvccpb.KeyValue, done *Reencrypted) error {
+	var ops []clientv3.Op
+	size := 0
+	for _, kv := range kvs {
+		done.Seen++
+		sealed, err := l.resealed(ctx, kv)
+		if err != nil {
+			return err
+		}
+		if sealed == nil {
+			continue
+		}
+		if len(ops) > 0 && size+len(sealed) > reencryptBytes {
+			if err := l.rewrite(ctx, ops, done); err != nil {
+				return err
+			}
+			ops, size = nil, 0
+		}
+		unchanged := clientv3.Compare(clientv3.ModRevision(string(kv.Key)), "=", kv.ModRevision)
+		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{unchanged}, []clientv3.Op{clientv3.OpPut(string(kv.Key), string(sealed))}, nil))
+		size += len(sealed)
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	return l.rewrite(ctx, ops, done)
+}
+
+// resealed is the value that should stand there, nil if it is the one that does.
+func (l *Log) resealed(ctx context.Context, kv *mvccpb.KeyValue) ([]byte, error) {
+	path, follow := string(kv.Key), contentFollow
+	if strings.HasPrefix(path, l.logPrefix()) {
+		key, err := l.parse(kv.Key)
+		if err != nil {
+			return nil, nil // not ours
+		}
+		follow = follows(key)
+	}
+	plain, stale, err := l.open(ctx, follow, path, kv.Value)
+	if err != nil || !stale {
+		return nil, err
+	}
+	return l.seal(ctx, follow, path, plain)
+}
+
+// rewrite runs transactions, each with a guard of its own, as one.
+func (l *Log) rewrite(ctx context.Context, ops []clientv3.Op, done *Reencrypted) error {
+	response, err := l.client.Txn(ctx).Then(ops...).Commit()
+	if err != nil {
+		return fmt.Errorf("rewrite %d records: %w", len(ops), err)
+	}
+	for _, each := range response.Responses {
+		if each.GetResponseTxn().GetSucceeded() {
+			done.Rewritten++
+		} else {
+			done.Contended++
+		}
+	}
+	return nil
+}

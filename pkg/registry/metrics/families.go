@@ -1,0 +1,170 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"maps"
+	"slices"
+
+	"k8s.io/component-base/metrics"
+
+	"github.com/musterfleet/muster/pkg/registry/storage"
+)
+
+// family is one metric: what it is called, and how it is read.
+type family struct {
+	name   string
+	kind   metrics.ValueType
+	help   string
+	labels []string
+	read   func(s *scrape, emit emit)
+}
+
+type emit func(value float64, labels ...string)
+
+// ofEngine reads one number of the engine.
+func ofEngine[T int | int64](number func(*scrape) T) func(*scrape, emit) {
+	return func(s *scrape, emit emit) { emit(float64(number(s))) }
+}
+
+// ofView reads one number of the view, if there is one.
+func ofView[T int | int64](number func(*figures) T) func(*scrape, emit) {
+	return func(s *scrape, emit emit) {
+		if s.figures != nil {
+			emit(float64(number(s.figures)))
+		}
+	}
+}
+
+// ofStores reads one number of each resource's stores.
+func ofStores(number func(*storage.Counters) int64) func(*scrape, emit) {
+	return func(s *scrape, emit emit) {
+		if s.activity == nil {
+			return
+		}
+		for resource, counters := range s.activity.All() {
+			emit(float64(number(counters)), resource)
+		}
+	}
+}
+
+var byResource = []string{"resource"}
+
+// families are all metrics but the histograms.
+var families = []family{
+	{
+		name: "muster_ready", kind: metrics.GaugeValue,
+		help: "1 while this replica's reads are right, 0 while it loads, is behind or has lost etcd.",
+		read: func(s *scrape, emit emit) {
+			if s.Ready {
+				emit(1)
+			} else {
+				emit(0)
+			}
+		},
+	}, {
+		name: "muster_view_revision", kind: metrics.GaugeValue,
+		help: "The etcd revision up to which this replica shows everything.",
+		read: ofEngine(func(s *scrape) int64 { return s.Revision }),
+	}, {
+		name: "muster_etcd_revision", kind: metrics.GaugeValue,
+		help: "The newest etcd revision that this replica has read by quorum.",
+		read: ofEngine(func(s *scrape) int64 { return s.Seen }),
+	}, {
+		name: "muster_view_lag_revisions", kind: metrics.GaugeValue,
+		help: "How many revisions the view is behind the newest one read by quorum.",
+		read: ofEngine(func(s *scrape) int64 { return max(0, s.Seen-s.Revision) }),
+	}, {
+		name: "muster_view_age_seconds", kind: metrics.GaugeValue,
+		help: "How long ago the view was last known to hold all that was committed; absent before the first time.",
+		read: func(s *scrape, emit emit) {
+			if s.Age >= 0 {
+				emit(s.Age.Seconds())
+			}
+		},
+	}, {
+		name: "muster_records_applied_total", kind: metrics.CounterValue,
+		help: "Records taken from etcd's log since the process started; the initial load is not in it.",
+		read: ofEngine(func(s *scrape) int64 { return s.Records }),
+	}, {
+		name: "muster_records_passed_over_total", kind: metrics.CounterValue,
+		help: "Records that could not be decoded and were passed over; the server's log names each key.",
+		read: ofEngine(func(s *scrape) int64 { return s.Undecodable }),
+	}, {
+		name: "muster_undecodable_records", kind: metrics.GaugeValue,
+		help: "Records in etcd that cannot be decoded now: their objects are shown as they last were, or not at all.",
+		read: ofEngine(func(s *scrape) int { return s.UndecodableNow }),
+	}, {
+		name: "muster_loads_total", kind: metrics.CounterValue,
+		help: "Full loads of the state: one at the start, and one each time that compaction overtook a replica without etcd.",
+		read: ofEngine(func(s *scrape) int64 { return s.Loads }),
+	}, {
+		name: "muster_evaluations_total", kind: metrics.CounterValue,
+		help: "Bundles evaluated on a Cluster since the last load: the work that edits make.",
+		read: ofEngine(func(s *scrape) int { return s.Evaluations }),
+	}, {
+		name: "muster_index_selectors", kind: metrics.GaugeValue, labels: []string{"filing"},
+		help: "Distinct selectors in the index: filed ones are found by a label, loose ones have no positive requirement and are visited by each full match.",
+		read: func(s *scrape, emit emit) {
+			emit(float64(s.Filed), "filed")
+			emit(float64(s.Loose), "loose")
+		},
+	}, {
+		name: "muster_objects", kind: metrics.GaugeValue, labels: byResource,
+		help: "Objects in the view.",
+		read: func(s *scrape, emit emit) {
+			if s.figures == nil {
+				return
+			}
+			for _, resource := range slices.Sorted(maps.Keys(s.objects)) {
+				emit(float64(s.objects[resource]), resource)
+			}
+		},
+	}, {
+		name: "muster_bundles_failing", kind: metrics.GaugeValue,
+		help: "Bundles whose newest version does not work somewhere; each says why in its Ready condition.",
+		read: ofView(func(f *figures) int { return f.failing }),
+	}, {
+		name: "muster_history_oldest_revision", kind: metrics.GaugeValue,
+		help: "The oldest revision at which a watch can resume or a list go on.",
+		read: ofView(func(f *figures) int64 { return f.view.Oldest }),
+	}, {
+		name: "muster_history_revisions", kind: metrics.GaugeValue,
+		help: "Revisions held for watches to resume.",
+		read: ofView(func(f *figures) int { return f.revisions }),
+	}, {
+		name: "muster_history_changes", kind: metrics.GaugeValue,
+		help: "Changes of objects in the revisions held.",
+		read: ofView(func(f *figures) int { return f.changes }),
+	}, {
+		name: "muster_watches", kind: metrics.GaugeValue, labels: byResource,
+		help: "Watches open now.",
+		read: ofStores(func(c *storage.Counters) int64 { return c.Watches.Load() }),
+	}, {
+		name: "muster_watch_events_total", kind: metrics.CounterValue, labels: byResource,
+		help: "Events sent to watches, bookmarks aside.",
+		read: ofStores(func(c *storage.Counters) int64 { return c.Events.Load() }),
+	}, {
+		name: "muster_watches_expired_total", kind: metrics.CounterValue, labels: byResource,
+		help: "Watches that were told to list again (410), since history no longer reached back to their revision.",
+		read: ofStores(func(c *storage.Counters) int64 { return c.Expired.Load() }),
+	}, {
+		name: "muster_watches_ended_unready_total", kind: metrics.CounterValue, labels: byResource,
+		help: "Watches that were ended since this replica was no longer ready; their clients resume on another.",
+		read: ofStores(func(c *storage.Counters) int64 { return c.Unready.Load() }),
+	}, {
+		name: "muster_writes_total", kind: metrics.CounterValue, labels: []string{"resource", "result"},
+		help: "Transactions to etcd: committed; replanned, refused since what they depended on had changed; failed, with an error.",
+		read: func(s *scrape, emit emit) {
+			if s.activity == nil {
+				return
+			}
+			for resource, counters := range s.activity.All() {
+				emit(float64(counters.Committed.Load()), resource, "committed")
+				emit(float64(counters.Replanned.Load()), resource, "replanned")
+				emit(float64(counters.Failed.Load()), resource, "failed")
+			}
+		},
+	},
+}

@@ -1,0 +1,118 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package metrics shows Prometheus what the engine and the stores count.
+//
+// Promises: a scrape is of one view, so its numbers fit together. All names begin
+// with muster_; artifacts/docs/metrics.md says what each means and when to worry.
+//
+// Costs: nothing where things happen, beside two histograms of one observation a
+// revision and one a second. A scrape reads atomics, waits at most for the
+// revision that is being applied, and visits each Bundle and each revision of the
+// history once, and not again while the view is the same.
+//
+// A Metrics is safe for concurrent use.
+package metrics
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/legacyregistry"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/storage"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Engine is what is shown of an engine.
+type Engine interface {
+	Stats() engine.Stats
+	Current() (*view.View, error)
+}
+
+var _ Engine = (*engine.Engine)(nil)
+
+// Registry is where metrics are registered.
+type Registry interface {
+	Register(metrics.Registerable) error
+	CustomRegister(metrics.StableCollector) error
+}
+
+var _ Registry = metrics.KubeRegistry(nil)
+
+// Metrics are those of one replica.
+type Metrics struct {
+	pulse, apply *metrics.Histogram
+	shown        atomic.Pointer[shown]
+}
+
+// shown is what a scrape looks at.
+type shown struct {
+	engine   Engine
+	activity *storage.Activity
+
+	mu struct {
+		sync.Mutex
+		last *figures
+	}
+}
+
+// New returns metrics that are registered nowhere and show nothing.
+func New() *Metrics {
+	return &Metrics{
+		pulse: metrics.NewHistogram(&metrics.HistogramOpts{
+			Name:           "muster_etcd_pulse_duration_seconds",
+			Help:           "How long etcd took to answer a quorum read of its revision, measured about once a second while nobody else reads.",
+			Buckets:        metrics.ExponentialBuckets(0.0005, 2, 13),
+			StabilityLevel: metrics.ALPHA,
+		}),
+		apply: metrics.NewHistogram(&metrics.HistogramOpts{
+			Name:           "muster_apply_duration_seconds",
+			Help:           "How long a revision that changed records took to become a view, from its arrival to the wake-up of watchers.",
+			Buckets:        metrics.ExponentialBuckets(0.0001, 2.5, 13),
+			StabilityLevel: metrics.ALPHA,
+		}),
+	}
+}
+
+// Process returns the metrics of this process, which its /metrics serves.
+var Process = sync.OnceValue(func() *Metrics {
+	m := New()
+	if err := m.Register(legacy{}); err != nil {
+		panic(err) // only if another package has taken a name of ours
+	}
+	return m
+})
+
+// legacy is the registry of the process.
+type legacy struct{}
+
+func (legacy) Register(r metrics.Registerable) error { return legacyregistry.Register(r) }
+func (legacy) CustomRegister(collector metrics.StableCollector) error {
+	return legacyregistry.CustomRegister(collector)
+}
+
+// Register registers all metrics. Observers see nothing before that.
+func (m *Metrics) Register(r Registry) error {
+	for _, histogram := range []*metrics.Histogram{m.pulse, m.apply} {
+		if err := r.Register(histogram); err != nil {
+			return err
+		}
+	}
+	return r.CustomRegister(newCollector(m))
+}
+
+// Observers are for the options of the engine that is to be shown.
+func (m *Metrics) Observers() engine.Observers {
+	return engine.Observers{Pulse: m.pulse, Apply: m.apply}
+}
+
+// Show shows an engine and its stores' activity, instead of what was shown before,
+// until hide is called.
+func (m *Metrics) Show(e Engine, activity *storage.Activity) (hide func()) {
+	s := &shown{engine: e, activity: activity}
+	m.shown.Store(s)
+	return func() { m.shown.CompareAndSwap(s, nil) }
+}

@@ -1,0 +1,103 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
+	"k8s.io/apiserver/pkg/endpoints/request"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// gate lets requests for the group through only while reads are right. A replica
+// that is cut off would otherwise go on to show an old state to whoever asks for
+// any state, and set a client back in time that has seen more elsewhere.
+//
+// It stands innermost, after authorization: who may not ask learns nothing from
+// it. What it closes is
+//
+//   - every request for a resource of the group, writes too, at any
+//     resourceVersion. 503 with Retry-After is what client-go tries again by
+//     itself; "Connection: close" (in HTTP/2, a GOAWAY) makes that try go over a
+//     new connection, which a Service sends to another replica;
+//   - watches that are open: their contexts end, and the client resumes elsewhere;
+//   - discovery of the group's version, which is what kube-aggregator probes to
+//     call the APIService available.
+//
+// The lists of groups, /apis and /apis/fleet.cattle.io, stay open. They say the
+// same on every replica at any time, and a group that seems to have gone makes
+// clients, the namespace and garbage collectors above all, act on its absence.
+type gate struct {
+	ready   func() error
+	unready func() <-chan struct{}
+}
+
+// retryAfter is in seconds. It is short: another replica is likely to be ready.
+const retryAfter = 1
+
+// versionPath is where a version of the group is discovered.
+var versionPath = genericapiserver.APIGroupPrefix + "/" + v1alpha1.SchemeGroupVersion.String()
+
+// closeWhile adds a gate to the chain of handlers.
+func closeWhile(config *genericapiserver.Config, g gate) {
+	build := config.BuildHandlerChainFunc
+	config.BuildHandlerChainFunc = func(apiHandler http.Handler, c *genericapiserver.Config) http.Handler {
+		return build(g.before(apiHandler), c)
+	}
+}
+
+func (g gate) before(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		info, ok := request.RequestInfoFrom(req.Context())
+		if !ok || !g.guards(info) {
+			next.ServeHTTP(w, req)
+			return
+		}
+		var unready <-chan struct{}
+		if g.unready != nil {
+			unready = g.unready()
+		}
+		if err := g.ready(); err != nil {
+			g.refuse(w, req, err)
+			return
+		}
+		if unready == nil || !info.IsResourceRequest || info.Verb != "watch" {
+			next.ServeHTTP(w, req)
+			return
+		}
+		ctx, cancel := context.WithCancelCause(req.Context())
+		defer cancel(nil)
+		go func() {
+			select {
+			case <-unready:
+				cancel(g.ready())
+			case <-ctx.Done():
+			}
+		}()
+		next.ServeHTTP(w, req.WithContext(ctx))
+	})
+}
+
+func (g gate) guards(info *request.RequestInfo) bool {
+	if info.IsResourceRequest {
+		return info.APIGroup == v1alpha1.SchemeGroupVersion.Group
+	}
+	return info.Path == versionPath || info.Path == versionPath+"/"
+}
+
+func (g gate) refuse(w http.ResponseWriter, req *http.Request, missing error) {
+	w.Header().Set("Connection", "close")
+	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	refusal := apierrors.NewServiceUnavailable("this replica of Muster cannot answer rightly now: " + missing.Error() +
+		"; try again, another replica may. If it stays so, look at /readyz of each replica")
+	refusal.ErrStatus.Details = &metav1.StatusDetails{RetryAfterSeconds: retryAfter}
+	responsewriters.ErrorNegotiated(refusal, Codecs, v1alpha1.SchemeGroupVersion, w, req)
+}

@@ -1,0 +1,261 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// ProbePeriod replaces the period of readiness probes, so that tests are not slow.
+const ProbePeriod = 250 * time.Millisecond
+
+// Probe asks a server, as a kubelet does, whether it is ready: any certificate will
+// do, and a status from 200 to 399.
+type Probe struct {
+	URL     string
+	Timeout time.Duration
+	// Failures is how often it has to fail in a row to be believed.
+	Failures int
+}
+
+// Balancer plays a Service: see the package.
+type Balancer struct {
+	// Address is what to dial.
+	Address string
+
+	listener net.Listener
+	mu       struct {
+		sync.Mutex
+		backends []*Backend
+		next     int
+		conns    map[net.Conn]struct{}
+	}
+}
+
+// Backend is a server that a Balancer offers connections to while it is ready.
+type Backend struct {
+	address string
+	probe   Probe
+	cancel  context.CancelFunc
+	done    chan struct{}
+
+	mu struct {
+		sync.Mutex
+		ready    bool
+		failures int
+		last     error
+		served   int
+	}
+}
+
+// NewBalancer starts a Balancer without backends.
+func NewBalancer(t T) *Balancer {
+	t.Helper()
+	b := &Balancer{listener: listen(t)}
+	b.Address = b.listener.Addr().String()
+	b.mu.conns = map[net.Conn]struct{}{}
+	t.Cleanup(b.close)
+	go b.serve()
+	return b
+}
+
+// Port is where the Balancer listens.
+func (b *Balancer) Port() int { return b.listener.Addr().(*net.TCPAddr).Port }
+
+// Add adds a server. It gets no connection before its probe succeeds.
+func (b *Balancer) Add(address string, probe Probe) *Backend {
+	ctx, cancel := context.WithCancel(context.Background())
+	backend := &Backend{address: address, probe: probe, cancel: cancel, done: make(chan struct{})}
+	go backend.watch(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.backends = append(b.mu.backends, backend)
+	return backend
+}
+
+// Remove ends the offering of a server; the connections that it has stay.
+func (b *Balancer) Remove(backend *Backend) {
+	b.mu.Lock()
+	b.mu.backends = slices.DeleteFunc(b.mu.backends, func(each *Backend) bool { return each == backend })
+	b.mu.Unlock()
+	backend.cancel()
+	<-backend.done
+}
+
+// Ready is how many backends are.
+func (b *Balancer) Ready() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for _, backend := range b.mu.backends {
+		if backend.Ready() {
+			n++
+		}
+	}
+	return n
+}
+
+// Ready tells if the probe succeeds.
+func (b *Backend) Ready() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.ready
+}
+
+// Served is how many connections the backend was given.
+func (b *Backend) Served() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.served
+}
+
+// Last is what the last probe said.
+func (b *Backend) Last() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.last
+}
+
+func (b *Backend) watch(ctx context.Context) {
+	defer close(b.done)
+	transport := &http.Transport{
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // as a kubelet does
+		DisableKeepAlives: true,
+	}
+	client := &http.Client{Transport: transport, Timeout: b.probe.Timeout}
+	ticker := time.NewTicker(ProbePeriod)
+	defer ticker.Stop()
+	for {
+		err := ask(ctx, client, b.probe.URL)
+		b.note(err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func ask(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("User-Agent", "kube-probe/1.37")
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(response.Body, 2<<10))
+	if response.StatusCode < 200 || response.StatusCode >= 400 {
+		return fmt.Errorf("%s: %s: %s", url, response.Status, body)
+	}
+	return nil
+}
+
+func (b *Backend) note(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.last = err
+	if err == nil {
+		b.mu.ready, b.mu.failures = true, 0
+		return
+	}
+	if b.mu.failures++; b.mu.failures >= b.probe.Failures {
+		b.mu.ready = false
+	}
+}
+
+func (b *Balancer) serve() {
+	for {
+		conn, err := b.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		go b.carry(conn)
+	}
+}
+
+// pick returns the next backend that is ready, or nil.
+func (b *Balancer) pick() *Backend {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for range b.mu.backends {
+		backend := b.mu.backends[b.mu.next%len(b.mu.backends)]
+		b.mu.next++
+		if backend.Ready() {
+			return backend
+		}
+	}
+	return nil
+}
+
+func (b *Balancer) carry(from net.Conn) {
+	defer b.forget(from)
+	backend := b.pick()
+	if backend == nil || !b.keep(from) {
+		reset(from)
+		return
+	}
+	// One that is gone but still counts as ready refuses: kube-proxy does not try
+	// another either.
+	to, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", backend.address)
+	if err != nil {
+		reset(from)
+		return
+	}
+	defer b.forget(to)
+	if !b.keep(to) {
+		return
+	}
+	backend.mu.Lock()
+	backend.mu.served++
+	backend.mu.Unlock()
+	relay(from, to, func() {})
+}
+
+// keep remembers a connection; false if the Balancer is closed.
+func (b *Balancer) keep(conn net.Conn) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.conns == nil {
+		return false
+	}
+	b.mu.conns[conn] = struct{}{}
+	return true
+}
+
+func (b *Balancer) forget(conn net.Conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.mu.conns, conn)
+	_ = conn.Close()
+}
+
+func (b *Balancer) close() {
+	_ = b.listener.Close()
+	b.mu.Lock()
+	backends, conns := b.mu.backends, b.mu.conns
+	b.mu.backends, b.mu.conns = nil, nil
+	b.mu.Unlock()
+	for conn := range conns {
+		reset(conn)
+	}
+	for _, backend := range backends {
+		backend.cancel()
+		<-backend.done
+	}
+}
+
+func isEOF(err error) bool { return errors.Is(err, io.EOF) }

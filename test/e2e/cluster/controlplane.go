@@ -1,0 +1,191 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+)
+
+// ControlPlane is kube-apiserver with an etcd of its own, and
+// kube-controller-manager.
+type ControlPlane struct {
+	// Etcd is kube-apiserver's, which Muster's data has no place in.
+	Etcd *Etcd
+	// CA signs the certificates of kube-apiserver and of users.
+	CA *CA
+	// FrontProxyCA signs those that the aggregation layer shows to Muster; what is
+	// signed by it must have the name FrontProxyName.
+	FrontProxyCA *CA
+	// ForeignCA is nobody's.
+	ForeignCA *CA
+	// Config is that of somebody who may do everything.
+	Config *rest.Config
+	// Client is a client of Config.
+	Client kubernetes.Interface
+	// APIServer and ControllerManager are the processes.
+	APIServer, ControllerManager *Process
+
+	dir     string
+	kubectl string
+	address string
+}
+
+// FrontProxyName is the only name that the aggregation layer goes by.
+const FrontProxyName = "front-proxy-client"
+
+const controlPlaneReady = 2 * time.Minute
+
+// Start starts a control plane and waits until it is ready.
+func Start(t T) *ControlPlane {
+	t.Helper()
+	c := &ControlPlane{
+		CA: NewCA("kubernetes"), FrontProxyCA: NewCA("front-proxy"), ForeignCA: NewCA("foreign"),
+		kubectl: Program(t, "kubectl"),
+	}
+	apiServer, controllerManager := Program(t, "kube-apiserver"), Program(t, "kube-controller-manager")
+	c.Etcd = StartEtcd(t, 1, EtcdOptions{})
+	c.dir = Folder(t, "control-plane")
+	clientCA := write(t, c.dir, "ca.crt", c.CA.PEM)
+	proxyCA := write(t, c.dir, "front-proxy-ca.crt", c.FrontProxyCA.PEM)
+	cert, key := c.CA.Serving("kubernetes", "kubernetes.default", "kubernetes.default.svc").Write(t, c.dir, "apiserver")
+	proxyCert, proxyKey := c.FrontProxyCA.Client(FrontProxyName).Write(t, c.dir, "front-proxy-client")
+	_, accountKey := c.CA.Client("service-accounts").Write(t, c.dir, "service-accounts")
+
+	t.Cleanup(func() {
+		if c.APIServer != nil {
+			c.APIServer.Kill() // it would wait for watches to end, and nobody will look at its data
+		}
+	})
+	require.NoError(t, attempts(func() error {
+		port := freePort()
+		c.address = loopback(port)
+		c.Config = c.As("admin", "system:masters")
+		var err error
+		if c.Client, err = kubernetes.NewForConfig(c.Config); err != nil {
+			return err
+		}
+		c.APIServer = &Process{Name: "kube-apiserver", path: apiServer, log: filepath.Join(c.dir, "kube-apiserver.log"), args: []string{
+			"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--advertise-address=127.0.0.1",
+			// There is no network where other servers would look for this one.
+			"--endpoint-reconciler-type=none",
+			"--tls-cert-file=" + cert, "--tls-private-key-file=" + key, "--client-ca-file=" + clientCA,
+			"--etcd-servers=" + c.Etcd.Endpoints()[0], "--etcd-cafile=" + c.Etcd.CAFile, "--etcd-certfile=" + c.Etcd.CertFile, "--etcd-keyfile=" + c.Etcd.KeyFile,
+			"--authorization-mode=Node,RBAC",
+			"--requestheader-client-ca-file=" + proxyCA, "--requestheader-allowed-names=" + FrontProxyName,
+			"--requestheader-username-headers=X-Remote-User", "--requestheader-uid-headers=X-Remote-Uid",
+			"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+			"--proxy-client-cert-file=" + proxyCert, "--proxy-client-key-file=" + proxyKey,
+			// Without it, a Service of type ExternalName resolves to its name and port.
+			"--enable-aggregator-routing=false",
+			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + accountKey, "--service-account-signing-key-file=" + accountKey,
+			"--service-cluster-ip-range=10.0.0.0/24", "--allow-privileged=true",
+			// A terminal that waits for its last watch keeps nobody waiting.
+			"--shutdown-delay-duration=0s",
+		}}
+		if err := c.APIServer.Start(); err != nil {
+			return err
+		}
+		err = c.APIServer.ready(t.Context(), controlPlaneReady, func(ctx context.Context) error {
+			_, err := c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+			return err
+		})
+		if err != nil {
+			c.APIServer.Kill()
+		}
+		return err
+	}))
+
+	manager := c.Kubeconfig(t, c.As("system:kube-controller-manager"))
+	c.ControllerManager = &Process{
+		Name: "kube-controller-manager", path: controllerManager, log: filepath.Join(c.dir, "kube-controller-manager.log"),
+		args: []string{
+			"--kubeconfig=" + manager, "--secure-port=0", "--leader-elect=false", "--use-service-account-credentials=true",
+			"--root-ca-file=" + clientCA, "--service-account-private-key-file=" + accountKey,
+			// Those that have something to do with objects of Muster's kinds or with its
+			// installation. None that makes Pods: nothing would run them.
+			"--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller,serviceaccount-token-controller," +
+				"resourcequota-controller,root-ca-certificate-publisher-controller,clusterrole-aggregation-controller,validatingadmissionpolicy-status-controller",
+			"--namespace-sync-period=10s", "--resource-quota-sync-period=10s", "--min-resync-period=1m", "--kube-api-qps=500", "--kube-api-burst=1000",
+		},
+	}
+	t.Cleanup(c.ControllerManager.Kill)
+	require.NoError(t, c.ControllerManager.Start())
+	require.NoError(t, c.ControllerManager.ready(t.Context(), controlPlaneReady, func(ctx context.Context) error {
+		_, err := c.Client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
+		return err
+	}))
+	return c
+}
+
+// As is the configuration of a user with a client certificate.
+func (c *ControlPlane) As(user string, groups ...string) *rest.Config {
+	return c.with(c.CA.Client(user, groups...))
+}
+
+func (c *ControlPlane) with(pair KeyPair) *rest.Config {
+	config := c.Anonymous()
+	config.CertData, config.KeyData = pair.Certificate, pair.Key
+	return config
+}
+
+// Anonymous is the configuration of somebody who shows nothing.
+func (c *ControlPlane) Anonymous() *rest.Config {
+	return &rest.Config{
+		Host: "https://" + c.address,
+		// No limit of the client's own: tests measure servers.
+		QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{
+			CAData: c.CA.PEM,
+		},
+	}
+}
+
+// Token returns a token of a ServiceAccount, as Pods get them.
+func (c *ControlPlane) Token(t T, namespace, account string) string {
+	t.Helper()
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](12 * 60 * 60)}}
+	token, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), account, request, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return token.Status.Token
+}
+
+// AsAccount is the configuration of a ServiceAccount.
+func (c *ControlPlane) AsAccount(t T, namespace, account string) *rest.Config {
+	t.Helper()
+	config := c.Anonymous()
+	config.BearerToken = c.Token(t, namespace, account)
+	return config
+}
+
+// Kubeconfig writes a configuration into a file.
+func (c *ControlPlane) Kubeconfig(t T, config *rest.Config) string {
+	t.Helper()
+	file, err := os.CreateTemp(c.dir, "kubeconfig-")
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	require.NoError(t, writeKubeconfig(file.Name(), config))
+	return file.Name()
+}
+
+// Terminal returns a terminal of somebody; of the administrator if config is nil.
+func (c *ControlPlane) Terminal(t T, config *rest.Config) Terminal {
+	t.Helper()
+	if config == nil {
+		config = c.Config
+	}
+	home, err := os.MkdirTemp(c.dir, "home-")
+	require.NoError(t, err)
+	return Terminal{Kubeconfig: c.Kubeconfig(t, config), path: c.kubectl, home: home, Dir: home}
+}

@@ -1,0 +1,29 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cluster runs Muster in a Kubernetes cluster on loopback, for tests.
+//
+// Real are: etcd with TLS both ways (StartEtcd), kube-apiserver and
+// kube-controller-manager (Start), kubectl (Terminal), the certificates, RBAC,
+// tokens of ServiceAccounts, the aggregation layer, and muster-apiserver with the
+// project's manifests (Install): each a process of its own, built by hack/tool.sh.
+//
+// Played are what needs machines and containers. There is no kubelet: a Replica is
+// a process with the arguments, volumes and rights that the Deployment gives its
+// container, except that its folders, its port and the way to the core API are this
+// machine's. Nothing restarts it when it ends or when its liveness probe fails.
+// There is no kube-proxy: a Balancer is the Service, and has the same habits: it
+// offers new connections, one after the other, to the replicas whose readiness
+// probe succeeds, refuses them if there is none, and leaves the connections that it
+// made alone. kube-apiserver finds it because the Service is of type ExternalName.
+// There is no network to break: Cables do that.
+//
+// Everything listens on 127.0.0.1 only and ends with the test or, if a TestMain
+// started it (Main), with the tests of the package. When the test binary is killed,
+// the kernel kills its processes (on Linux), and the next run removes its folders.
+// KEEP=1 in the environment keeps the folders of this run: logs and kubeconfigs.
+//
+// A control plane takes some 10 seconds to start and 500 MB, an etcd less than a
+// second, a replica some seconds. All methods may be called from any goroutine,
+// except those that take a T, which may end the test: these are for the test's own.
+package cluster

@@ -1,0 +1,59 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+)
+
+// ports are those that were handed out: a program that was stopped wants its own
+// again.
+var ports struct {
+	sync.Mutex
+	taken map[int]bool
+}
+
+// freePort returns a port of 127.0.0.1 that nobody listens on. Somebody may before
+// it is used: see attempts. It is below the range that systems take the near end of
+// connections from, so that a connection does not take it.
+func freePort() int {
+	ports.Lock()
+	defer ports.Unlock()
+	if ports.taken == nil {
+		ports.taken = map[int]bool{}
+	}
+	const first, last = 12_000, 32_000
+	for {
+		port := first + rand.IntN(last-first)
+		if ports.taken[port] {
+			continue
+		}
+		listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", loopback(port))
+		if err != nil {
+			continue
+		}
+		_ = listener.Close()
+		ports.taken[port] = true
+		return port
+	}
+}
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// attempts calls start, which chooses ports, until nobody took them.
+func attempts(start func() error) error {
+	var err error
+	for range 5 {
+		if err = start(); !errors.Is(err, errPortTaken) {
+			return err
+		}
+	}
+	return fmt.Errorf("five times in a row: %w", err)
+}

@@ -1,0 +1,241 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Process is a program that can be started, hurt and started again.
+type Process struct {
+	// Name is for messages.
+	Name string
+
+	path   string
+	args   []string
+	env    []string // nil: this process's
+	log    string   // file for both outputs, appended to
+	stdout string   // file for the standard output, if it is wanted alone
+
+	mu struct {
+		sync.Mutex
+		command *exec.Cmd
+		ended   chan struct{}
+		offset  int64 // of the log when it was last started
+	}
+}
+
+// starter starts all processes from one thread that lives as long as this process:
+// the kernel's signal "parent died" is sent when the thread dies that forked.
+var starter = sync.OnceValue(func() chan<- func() {
+	work := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for start := range work {
+			start()
+		}
+	}()
+	return work
+})
+
+// Start starts the program. It may have run before.
+func (p *Process) Start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.runningLocked() {
+		return fmt.Errorf("%s runs already", p.Name)
+	}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	info, err := log.Stat()
+	if err != nil {
+		return err
+	}
+	command := exec.Command(p.path, p.args...)
+	command.Env, command.Dir = p.env, filepath.Dir(p.log)
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = dieWithParent()
+	if p.stdout != "" {
+		out, err := os.OpenFile(p.stdout, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		command.Stdout = out
+	}
+	started := make(chan error, 1)
+	starter() <- func() { started <- command.Start() }
+	if err := <-started; err != nil {
+		return fmt.Errorf("start %s: %w", p.Name, err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = command.Wait() // how it ended is in command.ProcessState
+		close(ended)
+	}()
+	p.mu.command, p.mu.ended, p.mu.offset = command, ended, info.Size()
+	return nil
+}
+
+func (p *Process) runningLocked() bool {
+	if p.mu.command == nil {
+		return false
+	}
+	select {
+	case <-p.mu.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Running tells if the program runs, be it paused.
+func (p *Process) Running() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.runningLocked()
+}
+
+// PID is that of the program that was started last.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.command == nil {
+		return 0
+	}
+	return p.mu.command.Process.Pid
+}
+
+// Ended is closed when the program that was started last has ended.
+func (p *Process) Ended() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.ended == nil {
+		never := make(chan struct{})
+		close(never)
+		return never
+	}
+	return p.mu.ended
+}
+
+// ExitCode is how the program ended: -1 if a signal ended it or it still runs.
+func (p *Process) ExitCode() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.command == nil || p.runningLocked() {
+		return -1
+	}
+	return p.mu.command.ProcessState.ExitCode()
+}
+
+// Signal sends a signal. A program that has ended does not get it.
+func (p *Process) Signal(signal syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.runningLocked() {
+		_ = p.mu.command.Process.Signal(signal) // it may end just now
+	}
+}
+
+// Pause stops the program from running; its connections stay open.
+func (p *Process) Pause() { p.Signal(syscall.SIGSTOP) }
+
+// Resume undoes Pause.
+func (p *Process) Resume() { p.Signal(syscall.SIGCONT) }
+
+// Kill ends the program with SIGKILL and returns when it is gone.
+func (p *Process) Kill() {
+	p.Signal(syscall.SIGKILL)
+	<-p.Ended()
+}
+
+// Stop asks the program to end with SIGTERM, waits, and kills it if it takes longer
+// than grace, which is an error.
+func (p *Process) Stop(grace time.Duration) error {
+	p.Signal(syscall.SIGCONT)
+	p.Signal(syscall.SIGTERM)
+	select {
+	case <-p.Ended():
+		return nil
+	case <-time.After(grace):
+		p.Kill()
+		return fmt.Errorf("%s did not end within %v of SIGTERM; %s", p.Name, grace, p.Tail())
+	}
+}
+
+// Log is all that the program wrote, over all its starts.
+func (p *Process) Log() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// Output is what the program wrote to its standard output, if that was kept apart.
+func (p *Process) Output() string {
+	text, err := os.ReadFile(p.stdout)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// Tail is the end of the log, for messages.
+func (p *Process) Tail() string {
+	const most = 25
+	lines := strings.Split(strings.TrimSpace(p.Log()), "\n")
+	if len(lines) > most {
+		lines = lines[len(lines)-most:]
+	}
+	return fmt.Sprintf("the end of its log %s:\n\t%s", p.log, strings.Join(lines, "\n\t"))
+}
+
+// final marks an error that trying again does not help.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+func isFinal(err error) bool {
+	var f final
+	return errors.As(err, &f)
+}
+
+// errPortTaken says that somebody took a port between its choice and its use.
+var errPortTaken = errors.New("the port was taken")
+
+// ready waits until try succeeds; the error tells why the program does not get
+// there.
+func (p *Process) ready(ctx context.Context, limit time.Duration, try func(ctx context.Context) error) error {
+	err := until(ctx, limit, func(ctx context.Context) error {
+		err := try(ctx)
+		if err != nil && !p.Running() {
+			return final{fmt.Errorf("it ended: %w", err)}
+		}
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	p.mu.Lock()
+	offset := p.mu.offset
+	p.mu.Unlock()
+	if log := p.Log(); offset <= int64(len(log)) && strings.Contains(log[offset:], "address already in use") {
+		return fmt.Errorf("%s: %w", p.Name, errPortTaken)
+	}
+	return fmt.Errorf("%s is not ready: %w; %s", p.Name, err, p.Tail())
+}

@@ -1,0 +1,131 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/stretchr/testify/require"
+)
+
+var rootModule = regexp.MustCompile(`(?m)^module github\.com/musterfleet/muster$`)
+
+// checkout is the folder of the root module.
+var checkout = sync.OnceValues(func() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		text, err := os.ReadFile(filepath.Join(at, "go.mod"))
+		if err == nil && rootModule.Match(text) {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("%s is not in a checkout of Muster", dir)
+		}
+	}
+})
+
+// Checkout is the folder of this checkout.
+func Checkout(t T) string {
+	t.Helper()
+	dir, err := checkout()
+	require.NoError(t, err)
+	return dir
+}
+
+var programs sync.Map // name → func() (string, error)
+
+// Program is the path of a program that hack/tool.sh knows; it is built if it has
+// to be, which takes minutes the first time.
+func Program(t T, name string) string {
+	t.Helper()
+	once, _ := programs.LoadOrStore(name, sync.OnceValues(func() (string, error) { return buildTool(name) }))
+	path, err := once.(func() (string, error))()
+	require.NoError(t, err)
+	return path
+}
+
+func buildTool(name string) (string, error) {
+	dir, err := checkout()
+	if err != nil {
+		return "", err
+	}
+	return output(exec.Command(filepath.Join(dir, "hack", "tool.sh"), name))
+}
+
+// Binary is the path of bin/muster-apiserver, built from this checkout once per
+// run.
+func Binary(t T) string {
+	t.Helper()
+	path, err := binary()
+	require.NoError(t, err)
+	return path
+}
+
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := checkout()
+	if err != nil {
+		return "", err
+	}
+	// Several test binaries may want it at the same time. Go renames what it built,
+	// so that one who runs the old file is not disturbed.
+	cache := filepath.Join(dir, ".cache", "bin")
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.Create(filepath.Join(cache, ".muster-apiserver.lock"))
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", err
+	}
+	describe := exec.Command("git", "describe", "--tags", "--always", "--dirty")
+	describe.Dir = dir
+	version, err := output(describe)
+	if err != nil {
+		version = "unknown" // not a git checkout: the Makefile says so too
+	}
+	path := filepath.Join(dir, "bin", "muster-apiserver")
+	build := exec.Command(filepath.Join(dir, "hack", "progress.sh"), "building bin/muster-apiserver",
+		"go", "build", "-ldflags", "-X github.com/musterfleet/muster/pkg/registry/server.version="+version, "-o", path, "./cmd/muster-apiserver")
+	build.Dir = dir
+	_, err = output(build)
+	return path, err
+})
+
+// output runs a command whose progress goes to this process's standard error, and
+// returns its standard output.
+func output(command *exec.Cmd) (string, error) {
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &tee{&stderr}
+	if err := command.Run(); err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return "", fmt.Errorf("%s: %w: %s", strings.Join(command.Args, " "), err, stderr.String())
+		}
+		return "", err
+	}
+	return strings.TrimSpace(stdout.String()), nil
+}
+
+// tee writes to standard error and keeps it for a message.
+type tee struct{ kept *bytes.Buffer }
+
+func (w *tee) Write(p []byte) (int, error) {
+	w.kept.Write(p)
+	return os.Stderr.Write(p)
+}

@@ -1,0 +1,112 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"slices"
+	"testing"
+	"time"
+)
+
+// T is what parts of a cluster live with: a *testing.T, or what Main gives to
+// parts that the tests of a package share.
+type T interface {
+	Cleanup(func())
+	Context() context.Context
+	Errorf(format string, args ...any)
+	FailNow()
+	Failed() bool
+	Helper()
+	Logf(format string, args ...any)
+	Name() string
+}
+
+var (
+	_ T = (*testing.T)(nil)
+	_ T = (*shared)(nil)
+)
+
+// Main is the body of a TestMain whose tests share what setup starts. It does not
+// return.
+func Main(m *testing.M, setup func(t T)) {
+	os.Exit(run(m.Run, setup))
+}
+
+// shared is the T of Main.
+type shared struct {
+	ctx      context.Context
+	cleanups []func()
+	failed   bool
+}
+
+// given up is what FailNow panics with.
+type givenUp struct{}
+
+func run(tests func() int, setup func(t T)) (code int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	t := &shared{ctx: ctx}
+	defer func() {
+		if cause := recover(); cause != nil {
+			code = 1
+			if _, ok := cause.(givenUp); !ok {
+				fmt.Fprintf(os.Stderr, "panic: %v\n%s", cause, debug.Stack())
+			}
+		}
+		if t.failed {
+			code = 1
+		}
+		cancel()
+		for _, cleanup := range slices.Backward(t.cleanups) {
+			cleanup()
+		}
+	}()
+	setup(t)
+	if t.failed {
+		return 1
+	}
+	return tests()
+}
+
+func (t *shared) Cleanup(f func())         { t.cleanups = append(t.cleanups, f) }
+func (t *shared) Context() context.Context { return t.ctx }
+func (t *shared) Failed() bool             { return t.failed }
+func (t *shared) Helper()                  {}
+func (t *shared) Name() string             { return "TestMain" }
+
+func (t *shared) Errorf(format string, args ...any) {
+	t.failed = true
+	t.Logf(format, args...)
+}
+
+func (t *shared) FailNow() {
+	t.failed = true
+	panic(givenUp{})
+}
+
+func (t *shared) Logf(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, format+"\n", args...)
+}
+
+// until calls try until it returns nil, and gives up with its last error.
+func until(ctx context.Context, limit time.Duration, try func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := try(ctx)
+		if err == nil || isFinal(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not within %v: %w", limit, err)
+		case <-ticker.C:
+		}
+	}
+}

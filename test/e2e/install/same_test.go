@@ -1,0 +1,111 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// helmLabels say which release an object is of; kustomize has no releases.
+var helmLabels = []string{
+	"app.kubernetes.io/instance",
+	"app.kubernetes.io/managed-by",
+	"app.kubernetes.io/version",
+	"helm.sh/chart",
+}
+
+// onlyKustomize are objects that the chart does not make, with the reason.
+var onlyKustomize = map[string]string{
+	"Namespace muster-system": "helm makes the namespace of a release by itself (--create-namespace) or finds it",
+}
+
+func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name       string
+		resources  []string
+		components []string
+		values     string
+	}{
+		{
+			"the servers alone, with the defaults",
+			[]string{"server"},
+			[]string{"aggregate-roles"},
+			"apiService: {create: false}",
+		},
+		{
+			"no aggregated roles",
+			[]string{"server"},
+			nil,
+			"apiService: {create: false}\nrbac: {aggregate: false}",
+		},
+		{
+			"everything, with cert-manager",
+			[]string{"server", "apiservice"},
+			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "network-policy", "service-monitor"},
+			"tls: {certManager: {enabled: true}}\nnetworkPolicy: {enabled: true}\nserviceMonitor: {enabled: true}",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			want := parse(t, kustomize(t, kustomization(t, c.resources, c.components)))
+			got := parse(t, chart(t, c.values+"\netcd: {servers: ['"+strings.Join(placeholder, "', '")+"']}"))
+			requireSame(t, want, got)
+		})
+	}
+}
+
+func TestTheExampleMakesTheObjectsThatTheChartMakesOfTheSameWishes(t *testing.T) {
+	t.Parallel()
+	dir := cloned(t, "example")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "example", "apiservice", "ca.crt"), []byte(caFile), 0o600))
+	want := parse(t, kustomize(t, filepath.Join(dir, "example", "server")))
+	maps.Copy(want, parse(t, kustomize(t, filepath.Join(dir, "example", "apiservice"))))
+
+	values := "etcd: {servers: ['https://10.0.0.11:2379', 'https://10.0.0.12:2379', 'https://10.0.0.13:2379']}\n" +
+		"networkPolicy: {enabled: true}\nextraArgs: [--profiling=false]\n"
+	ca := filepath.Join(t.TempDir(), "ca.crt")
+	require.NoError(t, os.WriteFile(ca, []byte(caFile), 0o600))
+	requireSame(t, want, parse(t, chart(t, values, "--set-file", "tls.caBundle="+ca)))
+}
+
+// cloned copies artifacts/kustomize, as a person does who fills in an example.
+func cloned(t *testing.T, needs string) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	require.NoError(t, os.CopyFS(dir, os.DirFS(artifacts(t, "kustomize"))))
+	require.DirExists(t, filepath.Join(dir, needs))
+	return dir
+}
+
+func requireSame(t *testing.T, kustomized, charted manifests) {
+	t.Helper()
+	for name := range onlyKustomize {
+		assert.NotContains(t, charted, name, "the chart makes it after all")
+		delete(kustomized, name)
+	}
+	assert.Equal(t, slices.Sorted(maps.Keys(kustomized)), slices.Sorted(maps.Keys(charted)))
+	for name, want := range kustomized {
+		got, ok := charted[name]
+		if !ok {
+			continue // said above
+		}
+		labels := got.GetLabels()
+		for _, label := range helmLabels {
+			assert.NotEmptyf(t, labels[label], "%s of the chart has no label %s", name, label)
+			delete(labels, label)
+		}
+		got.SetLabels(labels)
+		assert.Equal(t, want.Object, got.Object, name)
+	}
+}

@@ -1,0 +1,68 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheChartRefusesWhatCannotBeMeantAndNamesTheField(t *testing.T) {
+	t.Parallel()
+	const etcd = "etcd: {servers: ['https://a:2379']}\n"
+	for _, c := range []struct {
+		name, values string
+		says         []string
+	}{
+		{"no values at all", "", []string{"etcd.servers is empty", "--set"}},
+		{"no certificate", etcd, []string{"tls.caBundle is empty", "tls.certManager.enabled=true"}},
+		{"a CA that is a path", etcd + "tls: {caBundle: ca.crt}", []string{"tls.caBundle is not PEM"}},
+		{"an issuer, but no cert-manager", etcd + "tls: {caBundle: BEGIN CERTIFICATE, certManager: {issuerRef: {name: x}}}", []string{"tls.certManager.issuerRef", "tls.certManager.enabled is false"}},
+		{"an issuer without a name", etcd + "tls: {certManager: {enabled: true, issuerRef: {kind: ClusterIssuer}}}", []string{"/tls/certManager/issuerRef", "name"}},
+		{"a client certificate for an etcd without TLS", "etcd: {servers: ['http://a:2379']}\ntls: {certManager: {enabled: true}}", []string{"http://a:2379", "etcd.secretName"}},
+		{"an etcd without a scheme", "etcd: {servers: ['a:2379']}", []string{"/etcd/servers/0"}},
+		{"an etcd with a path", "etcd: {servers: ['https://a:2379/x']}", []string{"/etcd/servers/0"}},
+		{"all members in one string", "etcd: {servers: ['https://a:2379,https://b:2379']}", []string{"/etcd/servers/0"}},
+		{"members that are not a list", "etcd: {servers: 'https://a:2379'}", []string{"/etcd/servers", "want array"}},
+		{"a prefix without its slash", "etcd: {prefix: muster}", []string{"/etcd/prefix"}},
+		{"a prefix that ends with a slash", "etcd: {prefix: /muster/}", []string{"/etcd/prefix"}},
+		{"an interval without a unit", "etcd: {compactionInterval: '5'}", []string{"/etcd/compactionInterval"}},
+		{"no replicas", "replicas: 0", []string{"/replicas", "minimum"}},
+		{"half a replica", "replicas: 1.5", []string{"/replicas", "integer"}},
+		{"a misspelled field", "replica: 3", []string{"replica", "not allowed"}},
+		{"a misspelled field further down", "image: {tagg: x}", []string{"/image", "tagg"}},
+		{"a tag with a colon", "image: {tag: 'a:b'}", []string{"/image/tag"}},
+		{"a digest that is none", "image: {digest: latest}", []string{"/image/digest"}},
+		{"a pull policy of somebody's own", "image: {pullPolicy: Sometimes}", []string{"/image/pullPolicy"}},
+		{"a pull secret as text", "image: {pullSecrets: [x]}", []string{"/image/pullSecrets/0"}},
+		{"a Secret that cannot exist", "tls: {secretName: Muster_TLS}", []string{"/tls/secretName"}},
+		{"no Secret for the serving certificate", "tls: {secretName: ''}", []string{"/tls/secretName"}},
+		{"a Secret that is an object", "encryption: {secretName: {name: x}}", []string{"/encryption/secretName"}},
+		{"a ConfigMap that cannot exist", "audit: {configMapName: '-x'}", []string{"/audit/configMapName"}},
+		{"an admission configuration inline", "admission: {configMapName: {a: b}}", []string{"/admission/configMapName"}},
+		{"a flag without dashes", "extraArgs: [v=4]", []string{"/extraArgs/0"}},
+		{"flags in one string", "extraArgs: --v=4", []string{"/extraArgs"}},
+		{"a quantity that is none", "resources: {requests: {memory: 512MB}}", []string{"/resources/requests/memory"}},
+		{"a budget that lets nothing go", "podDisruptionBudget: {maxUnavailable: 0}", []string{"/podDisruptionBudget/maxUnavailable"}},
+		{"a spread that does not exist", "topologySpread: {whenUnsatisfiable: Maybe}", []string{"/topologySpread/whenUnsatisfiable"}},
+		{"peers that are addresses", "networkPolicy: {from: [10.0.0.0/8]}", []string{"/networkPolicy/from/0"}},
+		{"a scrape interval without a unit", "serviceMonitor: {interval: '30'}", []string{"/serviceMonitor/interval"}},
+		{"a precedence out of range", "flowSchema: {matchingPrecedence: 10001}", []string{"/flowSchema/matchingPrecedence"}},
+		{"a right without verbs", "rbac: {extraRules: [{apiGroups: ['']}]}", []string{"/rbac/extraRules/0", "verbs"}},
+		{"an answer that is not a boolean", "apiService: {create: 'no'}", []string{"/apiService/create", "boolean"}},
+		{"a label that is a number", "podLabels: {a: 1}", []string{"/podLabels/a", "string"}},
+		{"a node selector that is a list", "nodeSelector: [a]", []string{"/nodeSelector", "object"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			stdout, stderr, err := tryChart(t, c.values)
+			require.Error(t, err, "%s", stdout)
+			require.Empty(t, stdout, "something is rendered all the same")
+			for _, s := range c.says {
+				require.Contains(t, stderr, s)
+			}
+		})
+	}
+}
