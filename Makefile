@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Nothing but Go, make, git and kubectl is assumed; what else is needed is pinned
-# in hack/tools and built into .cache/bin by the target that first needs it.
+# in hack/tools and test/e2e and built into .cache/bin by the target that first
+# needs it.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -46,17 +47,19 @@ verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## 
 .PHONY: update
 update: update-tidy update-generated update-format update-lint ## Repair what verify can have repaired.
 
+# The modules below the root: each keeps its dependencies out of the server's.
+NESTED := hack/tools test/e2e $(addprefix test/e2e/programs/,crds etcd helm kine)
+
 .PHONY: verify-tidy update-tidy
 verify-tidy: ## go.mod and go.sum are what go mod tidy makes.
 	@echo "== tidy"
 	@go mod tidy -diff || { echo "go.mod or go.sum is not tidy; run: make update-tidy" >&2; exit 1; }
-	@for dir in hack/tools test/kubectl/program; do \
+	@for dir in $(NESTED); do \
 		(cd $$dir && go mod tidy -diff) || { echo "$$dir/go.mod or go.sum is not tidy; run: make update-tidy" >&2; exit 1; }; \
 	done
 update-tidy: ## Tidy go.mod and go.sum.
 	@go mod tidy
-	@cd hack/tools && go mod tidy
-	@cd test/kubectl/program && go mod tidy
+	@for dir in $(NESTED); do (cd $$dir && go mod tidy); done
 
 .PHONY: verify-policy
 verify-policy: ## Import direction, licence headers, file sizes, no replace: policy_test.go and imports_test.go.

@@ -112,6 +112,32 @@ func allFiles(t *testing.T) []*file {
 	return files
 }
 
+// everyFile is allFiles, and those of the modules below this one, which go list
+// does not show.
+func everyFile(t *testing.T) []*file {
+	t.Helper()
+	files := allFiles(t)
+	known := map[string]bool{}
+	for _, f := range files {
+		known[f.path] = true
+	}
+	out, err := exec.Command("git", "ls-files", "-co", "--exclude-standard", "*.go").Output()
+	require.NoError(t, err, "git lists the files of this checkout")
+	for line := range strings.Lines(string(out)) {
+		name := strings.TrimSpace(line)
+		if known[name] || strings.Contains(name, "testdata/") {
+			continue
+		}
+		f, err := loadFile(name)
+		if os.IsNotExist(err) {
+			continue // removed in the working tree, not yet in the index
+		}
+		require.NoError(t, err)
+		files = append(files, f)
+	}
+	return files
+}
+
 func loadModule() ([]*pkg, error) {
 	root, err := os.Getwd() // go test runs in the package's folder: the module's root
 	if err != nil {

@@ -4,10 +4,12 @@
 
 # hack/test.sh
 #
-# Runs every test of the module, in two lots: the packages that only compute run
-# under the race detector, which costs them seconds; the rest link etcd and the
-# API server, which take minutes to compile a second time for the detector, and
-# run without it. Set RACE=all to run everything under it.
+# Runs every test, in three lots: the packages that only compute run under the race
+# detector, which costs them seconds; the rest of the module links etcd and the API
+# server, which take minutes to compile a second time for the detector, and runs
+# without it. Set RACE=all to run both under it. The third lot is test/e2e, a module
+# of its own: Muster in a real cluster, one package after the other because each has
+# a cluster to itself. LOTS=unit leaves it out, LOTS=e2e runs nothing else.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,11 +24,24 @@ if [[ $(go env CGO_ENABLED) != 1 ]]; then
 	race=
 fi
 
+lots=${LOTS:-all}
+case "$lots" in
+all | unit | e2e) ;;
+*)
+	echo "test.sh: LOTS is $lots: say all, unit or e2e" >&2
+	exit 2
+	;;
+esac
+
 echo "fetching modules (the first time only) ..." >&2
 go mod download || exit 1
 all=$(go list ./...) || exit 1
 raced=$(grep -E "$computing" <<<"$all")
 plain=$(grep -Ev "$computing" <<<"$all")
+
+if [[ $lots == e2e ]]; then
+	raced='' plain=''
+fi
 
 code=0
 if [[ -n $raced ]]; then
@@ -41,6 +56,26 @@ if [[ -n $plain ]]; then
 	echo "== tests: $(wc -l <<<"$plain") packages (the first time, this compiles etcd and the API server: some minutes)"
 	# shellcheck disable=SC2086
 	go test $plain || code=1
+fi
+# Built here for the same reason. The first time on a small machine this is a
+# quarter of an hour, most of it the API server of Kubernetes.
+if [[ $lots != unit ]]; then
+	built=1
+	for tool in etcd etcdctl etcdutl kube-apiserver kube-controller-manager kubectl helm kine; do
+		hack/tool.sh "$tool" >/dev/null || built=0
+	done
+	if ((built)); then
+		(
+			cd test/e2e || exit 1
+			packages=$(go list ./...) || exit 1
+			echo "== tests in a real cluster: $(wc -l <<<"$packages") packages"
+			# shellcheck disable=SC2086
+			go test -p 1 -timeout 45m $packages
+		) || code=1
+	else
+		echo "test.sh: a program was not built, so nothing was tested in a real cluster" >&2
+		code=1
+	fi
 fi
 if ((code != 0)); then
 	echo "test.sh: some tests failed: see FAIL above" >&2

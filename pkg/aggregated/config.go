@@ -42,7 +42,7 @@ func (o *Options) configure(ctx context.Context) (*setup, error) {
 	if err := o.Authentication.ApplyTo(&config.Authentication, config.SecureServing, config.OpenAPIConfig); err != nil {
 		return nil, fmt.Errorf("authentication (--authentication-kubeconfig, or the pod's service account): %w", err)
 	}
-	if err := checkTrust(ctx, &config.Config); err != nil {
+	if err := o.checkTrust(ctx, &config.Config); err != nil {
 		return nil, err
 	}
 	if err := o.Authorization.ApplyTo(&config.Authorization); err != nil {

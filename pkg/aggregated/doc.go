@@ -11,6 +11,7 @@
 //	etcd.go         the store: a client that is fit, and its upkeep
 //	encryption.go   encryption at rest, by the API server's own configuration
 //	trust.go        whose word about users is taken
+//	placement.go    who may say where a Cluster's BundleDeployments are
 //	preflight.go    what would break if Muster were installed here
 //	config.go       options made into a server
 //	run.go          the order in which all of it starts and stops

@@ -45,8 +45,8 @@ func (o *EtcdOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.KeyFile, "etcd-keyfile", o.KeyFile, "key file of --etcd-certfile")
 	flags.StringVar(&o.Prefix, "etcd-prefix", o.Prefix, "prefix of all keys in etcd")
 	flags.DurationVar(&o.CompactionInterval, "etcd-compaction-interval", o.CompactionInterval,
-		"how old a revision of etcd must be to be forgotten, and how often that is looked at; 0 leaves compaction to someone else. "+
-			"Clients that were away for longer have to list again.")
+		"how often old revisions of etcd are forgotten; those of the last two intervals are kept. Clients that were away for longer have to list again. "+
+			"0 leaves compaction to someone else.")
 }
 
 func (o *EtcdOptions) validate() []error {

@@ -61,6 +61,8 @@ func NewOptions() *Options {
 		Etcd:           newEtcdOptions(),
 		Logs:           logs.NewOptions(),
 	}
+	registerPlacement(o.Admission.Plugins)
+	o.Admission.RecommendedPluginOrder = append(o.Admission.RecommendedPluginOrder, placementPlugin)
 	o.Features.EnableProfiling = false
 	// What is the same wherever Muster runs is decided in one place.
 	defaults := server.NewConfig()

@@ -65,6 +65,6 @@ func Reencrypt(ctx context.Context, o *ReencryptOptions, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("after %d of %d records looked at were rewritten (run it again to go on): %w", done.Rewritten, done.Seen, err)
 	}
-	fmt.Fprintf(out, "done: looked at %d records, rewrote %d; none is left that needs an older key\n", done.Seen, done.Rewritten)
+	fmt.Fprintf(out, "done: looked at %d records, rewrote %d; none needs an older key now. Backups do, and etcd's history until it is compacted: keep the key for these\n", done.Seen, done.Rewritten)
 	return nil
 }

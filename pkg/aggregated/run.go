@@ -16,7 +16,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/endpoints"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/metrics"
 	"github.com/musterfleet/muster/pkg/registry/server"
+	"github.com/musterfleet/muster/pkg/registry/storage"
 )
 
 // askWithin bounds what a start asks kube-apiserver.
@@ -62,19 +64,24 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 	}
 	secrets.addTo(made.generic)
 	log := etcd.New(client, o.Etcd.Prefix, secrets.seals())
-	e := engine.New(log, engine.DefaultOptions())
+	shown, activity := metrics.Process(), new(storage.Activity)
+	options := engine.DefaultOptions()
+	options.Observers = shown.Observers()
+	e := engine.New(log, options)
 	storages, err := endpoints.New(endpoints.Config{
 		Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs,
 		// kube-controller-manager collects garbage in the cluster.
 		GarbageCollection: true,
+		Activity:          activity,
 	})
 	if err != nil {
 		return err
 	}
-	api, err := server.New(server.Config{Generic: made.generic, Informers: made.informers, Storage: storages, Ready: e.Ready})
+	api, err := server.New(server.Config{Generic: made.generic, Informers: made.informers, Storage: storages, Ready: e.Ready, Unready: e.Unready})
 	if err != nil {
 		return err
 	}
+	defer shown.Show(e, activity)()
 	tasks.Go(func() { _ = e.Run(background) }) // it ends only with its context
 	tasks.Go(func() { etcd.Compact(background, client, o.Etcd.CompactionInterval) })
 	if secrets != nil && secrets.watch != nil {

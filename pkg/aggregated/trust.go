@@ -7,34 +7,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/cert"
 	"k8s.io/klog/v2"
 )
 
-// checkTrust refuses a cluster in which a user's certificate could speak for
-// other users. Who comes with a certificate of the front proxy's authority names
-// the user in a header; if the list of allowed names is empty, any certificate
-// of that authority does, and where the same authority signs users'
-// certificates, that is any user.
-func checkTrust(ctx context.Context, config *genericapiserver.Config) error {
+// What kube-apiserver tells extension servers about whom to trust.
+const (
+	trustConfigMap  = "extension-apiserver-authentication"
+	trustUsers      = "client-ca-file"
+	trustFrontProxy = "requestheader-client-ca-file"
+)
+
+// checkTrust refuses a cluster without a front proxy, and one in which a user's
+// certificate could speak for other users. Who comes with a certificate of the front
+// proxy's authority names the user in a header; if the list of allowed names is
+// empty, any certificate of that authority does, and where the same authority signs
+// users' certificates, that is any user.
+//
+// It asks for itself: what the API machinery read by now are the names, not the
+// authorities, which it waits for in the background.
+func (o *Options) checkTrust(ctx context.Context, config *genericapiserver.Config) error {
+	if o.Authentication.RequestHeader.ClientCAFile != "" {
+		return nil // with names: see Validate
+	}
+	data, err := o.readTrust(ctx)
+	if err != nil {
+		return fmt.Errorf("read whom the cluster trusts (--authentication-kubeconfig, or the pod's service account): %w", err)
+	}
 	header := config.Authentication.RequestHeaderConfig
-	if header == nil {
+	if header == nil || data[trustFrontProxy] == "" {
 		return errors.New("the cluster does not say who its front proxy is: the ConfigMap extension-apiserver-authentication in kube-system " +
 			"has no requestheader-client-ca-file, so kube-apiserver runs without --requestheader-client-ca-file, and aggregation cannot work")
 	}
 	if len(header.AllowedClientNames.Value()) > 0 {
 		return nil
 	}
-	// The users' authorities were not read yet.
-	if users, ok := config.SecureServing.ClientCA.(dynamiccertificates.ControllerRunner); ok {
-		if err := users.RunOnce(ctx); err != nil {
-			return fmt.Errorf("read the authorities of client certificates: %w", err)
+	users := []byte(data[trustUsers])
+	if file := o.Authentication.ClientCert.ClientCA; file != "" {
+		if users, err = os.ReadFile(file); err != nil {
+			return fmt.Errorf("--client-ca-file: %w", err)
 		}
 	}
-	if repeated(config.SecureServing.ClientCA.CurrentCABundleContent()) {
+	if shared(users, []byte(data[trustFrontProxy])) {
 		return errors.New("the front proxy's authority also signs users' certificates, and any name is allowed for the front proxy: " +
 			"each user could speak for all others. Give kube-apiserver --requestheader-allowed-names, or an authority of its own for the front proxy")
 	}
@@ -42,19 +63,43 @@ func checkTrust(ctx context.Context, config *genericapiserver.Config) error {
 	return nil
 }
 
-// repeated tells whether a bundle, which joins those of users and of the front
-// proxy, holds an authority twice.
-func repeated(bundle []byte) bool {
-	authorities, err := cert.ParseCertsPEM(bundle)
-	if err != nil {
-		return false // then no certificate is verified either
+// readTrust reads the ConfigMap by the way that authentication goes.
+func (o *Options) readTrust(ctx context.Context) (map[string]string, error) {
+	config, err := rest.InClusterConfig()
+	if file := o.Authentication.RemoteKubeConfigFile; file != "" {
+		config, err = clientcmd.BuildConfigFromFlags("", file)
 	}
-	seen := map[string]bool{}
-	for _, authority := range authorities {
-		if seen[string(authority.Raw)] {
-			return true
+	if err != nil {
+		return nil, err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	found, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, trustConfigMap, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return found.Data, nil
+}
+
+// shared tells whether two bundles have an authority in common.
+func shared(a, b []byte) bool {
+	first, err := cert.ParseCertsPEM(a)
+	if err != nil {
+		return false // then no certificate is verified by it
+	}
+	second, err := cert.ParseCertsPEM(b)
+	if err != nil {
+		return false
+	}
+	for _, one := range first {
+		for _, other := range second {
+			// A renewed certificate is another, but of the same authority if of the same key.
+			if one.Equal(other) || (string(one.RawSubject) == string(other.RawSubject) && string(one.RawSubjectPublicKeyInfo) == string(other.RawSubjectPublicKeyInfo)) {
+				return true
+			}
 		}
-		seen[string(authority.Raw)] = true
 	}
 	return false
 }

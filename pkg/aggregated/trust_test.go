@@ -28,6 +28,9 @@ func authority(t *testing.T, name string) []byte {
 func TestAnAuthorityThatSignsForBothIsSeen(t *testing.T) {
 	t.Parallel()
 	users, proxy := authority(t, "users"), authority(t, "proxy")
-	require.False(t, repeated(slices.Concat(users, proxy)))
-	require.True(t, repeated(slices.Concat(users, proxy, users)))
+	require.False(t, shared(users, proxy))
+	require.False(t, shared(slices.Concat(users, users), proxy))
+	require.True(t, shared(users, slices.Concat(proxy, users)))
+	require.True(t, shared(users, users))
+	require.False(t, shared(nil, proxy), "without an authority for users no certificate is a user's")
 }

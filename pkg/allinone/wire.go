@@ -13,7 +13,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/endpoints"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/metrics"
 	"github.com/musterfleet/muster/pkg/registry/server"
+	"github.com/musterfleet/muster/pkg/registry/storage"
 )
 
 // Backend starts the engine on an etcd. It may return before the engine is ready.
@@ -32,6 +34,9 @@ type Served struct {
 	// Ready answers nil while reads are right, else what is missing. It is asked
 	// on each /readyz, so it must be cheap.
 	Ready func() error
+	// Unready returns a channel that is closed as soon as Ready is not nil; nil is
+	// never.
+	Unready func() <-chan struct{}
 	// Stop ends the engine and returns when it has let go of etcd. It is called
 	// after the last request has been answered.
 	Stop func()
@@ -51,11 +56,15 @@ func compact(ctx context.Context, client *clientv3.Client) {
 // Engine is the Backend that Run uses unless its options name another.
 func Engine(_ context.Context, client *clientv3.Client) (*Served, error) {
 	log := etcd.New(client, logPrefix)
-	e := engine.New(log, engine.DefaultOptions())
-	storages, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs})
+	shown, activity := metrics.Process(), new(storage.Activity)
+	options := engine.DefaultOptions()
+	options.Observers = shown.Observers()
+	e := engine.New(log, options)
+	storages, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs, Activity: activity})
 	if err != nil {
 		return nil, err
 	}
+	hide := shown.Show(e, activity)
 	// Requests in flight need the engine to the last: it ends with stop, not with
 	// the context of the process.
 	running, cancel := context.WithCancel(context.Background())
@@ -67,11 +76,13 @@ func Engine(_ context.Context, client *clientv3.Client) (*Served, error) {
 	stop := func() {
 		cancel()
 		<-done
+		hide()
 	}
 	return &Served{
 		Storage: storages,
 		Core:    map[string]rest.Storage{"namespaces": newNamespaces(e.Barrier)},
 		Ready:   e.Ready,
+		Unready: e.Unready,
 		Stop:    stop,
 	}, nil
 }

@@ -10,7 +10,7 @@
 // with each kubectl that it has, and compares:
 //
 //   - the kubectl of the Kubernetes release that Muster is built with, pinned in
-//     the folder program and built once by hack/tool.sh;
+//     test/e2e/go.mod and built once by hack/tool.sh;
 //   - the kubectl of the PATH, if there is one. Releases of Kubernetes change
 //     kubectl's words now and then: of a release that nobody has compared yet
 //     (sameWords) only the exit codes are.

@@ -30,13 +30,13 @@ func (e *Engine) Barrier(ctx context.Context) (*view.View, error) {
 }
 
 // WaitFor returns a view at the revision or later. It waits until the context
-// ends.
+// ends. A view of a history that etcd has left does not count.
 func (e *Engine) WaitFor(ctx context.Context, revision int64) (*view.View, error) {
 	ask := time.NewTimer(progressAfter)
 	defer ask.Stop()
 	for {
 		woken := e.wakeups.wait(Scope{})
-		if v := e.current.Load(); v != nil && v.Revision >= revision {
+		if v := e.current.Load(); v != nil && v.Revision >= revision && e.lineage.broken.Load() == nil {
 			return v, nil
 		}
 		select {

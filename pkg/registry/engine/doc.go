@@ -44,4 +44,24 @@
 //
 // A label edit writes none of these, so label edits do not refuse each other; nor
 // do versions of different Bundles.
+//
+// # When etcd is restored
+//
+// The etcd client dials the same addresses and resumes the watch where it was,
+// whoever answers. So an etcd that was restored from a snapshot is not noticed by
+// itself: it says nothing until it has passed the revision of the watch, and then
+// tells of what comes after; what differs before stays unknown for ever. Three
+// things break that off:
+//
+//	another cluster ID   in the answer to a quorum read or in the watch (etcd.ErrReplaced)
+//	a revision below     one that was known before the read began (ErrRewound)
+//	compaction           of the revision that the watch resumes at (etcd.ErrCompacted)
+//
+// After each the state is loaded anew, at the present, and no history before it is
+// kept: who resumes from the lost one gets 410 and lists again. While etcd's
+// revision is below what was seen, nothing is served: revisions would mean other
+// things than they did. What was published stays until then, and nothing goes
+// backwards. A cluster that is restored ahead, with the token of the lost one and
+// its history open, is not noticed; artifacts/docs/operations.md restores with a
+// new token, a bump and the mark.
 package engine

@@ -56,6 +56,7 @@ type Engine struct {
 	// progress is of a start: the revision reached, and the one to reach.
 	progress struct{ reached, target atomic.Int64 }
 	pulse    *pulse
+	lineage  lineage
 	wakeups  broadcast
 	quorum   quorum
 	totals   totals
@@ -64,7 +65,7 @@ type Engine struct {
 // New returns an engine over a log. It does nothing until it runs.
 func New(log *etcd.Log, options Options) *Engine {
 	e := &Engine{log: log, options: options, pulse: newPulse()}
-	e.quorum.read = log.Revision
+	e.quorum.read = e.position
 	return e
 }
 
@@ -84,13 +85,14 @@ func (e *Engine) Wait(scope Scope) <-chan struct{} { return e.wakeups.wait(scope
 // Retry intervals of Run and WaitFor.
 const (
 	restartDelay  = 200 * time.Millisecond
+	sealedDelay   = time.Second // each try may read all records
 	progressAfter = 2 * time.Millisecond
 	progressEvery = 50 * time.Millisecond
 )
 
 // Run loads the log and follows it until the context ends. A broken connection
-// is taken up again where it broke; if the log was compacted meanwhile, the
-// state is loaded anew.
+// is taken up again where it broke; if the log was compacted meanwhile, or goes
+// on with another history, the state is loaded anew.
 func (e *Engine) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
@@ -103,9 +105,16 @@ func (e *Engine) Run(ctx context.Context) error {
 			break
 		}
 		klog.ErrorS(err, "The engine lost the log and starts again")
+		delay := restartDelay
+		switch {
+		case errors.Is(err, ErrRewound):
+			delay = rewoundDelay
+		case errors.Is(err, etcd.ErrSealed):
+			delay = sealedDelay
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(restartDelay):
+		case <-time.After(delay):
 		}
 	}
 	return ctx.Err()
@@ -113,14 +122,28 @@ func (e *Engine) Run(ctx context.Context) error {
 
 func (e *Engine) follow(ctx context.Context) error {
 	begun := time.Now()
+	broken := e.lineage.broken.Load()
+	if broken != nil {
+		e.forget()
+		e.log.Adopt()
+	}
 	target, err := e.present(ctx)
 	if err != nil {
 		return err
 	}
 	if e.state.state == nil {
-		if err := e.load(ctx, target); err != nil {
+		behind := e.options.LoadBehind
+		if broken != nil {
+			behind = 0 // what is before is not what clients have seen
+		}
+		if err := e.load(ctx, target, behind); err != nil {
 			return err
 		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if !e.resume(broken, cancel) {
+		return *e.lineage.broken.Load()
 	}
 	e.caughtUp(target, begun) // and if it was loaded there, no watch will say so
 	// Nothing of ours may have been written since: ask until the watch says
@@ -132,12 +155,32 @@ func (e *Engine) follow(ctx context.Context) error {
 		e.apply(batch)
 		e.caughtUp(target, begun)
 	})
-	if errors.Is(err, etcd.ErrCompacted) {
-		e.state.Lock()
-		e.state.state = nil
-		e.state.Unlock()
+	switch {
+	case errors.Is(err, etcd.ErrCompacted):
+		e.forget()
+	case errors.Is(err, etcd.ErrReplaced):
+		e.breakOff(err)
+	case errors.Is(err, etcd.ErrSealed):
+		e.passSealedHistory(ctx)
 	}
 	return err
+}
+
+// passSealedHistory loads anew at the present, if that can be opened: what lies
+// between may be sealed with a key that nothing of the present needs, and that was
+// taken away. Else the state stays at the last whole revision, to go on from there
+// when the key is known.
+func (e *Engine) passSealedHistory(ctx context.Context) {
+	if present, err := e.present(ctx); err == nil {
+		_ = e.load(ctx, present, 0) // the watch's error says what is wrong
+	}
+}
+
+// forget drops the state; what was published stays.
+func (e *Engine) forget() {
+	e.state.Lock()
+	e.state.state = nil
+	e.state.Unlock()
 }
 
 // present is the revision to catch up with. A connection that is silently dead
@@ -145,7 +188,7 @@ func (e *Engine) follow(ctx context.Context) error {
 func (e *Engine) present(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, quorumTimeout)
 	defer cancel()
-	revision, err := e.log.Revision(ctx)
+	revision, err := e.position(ctx)
 	if err == nil {
 		e.progress.target.Store(revision)
 		e.pulse.saw(revision)
@@ -164,10 +207,10 @@ func (e *Engine) caughtUp(target int64, begun time.Time) {
 	}
 }
 
-// load reads the state some way back, so that the replay to the present makes
-// history.
-func (e *Engine) load(ctx context.Context, present int64) error {
-	at, err := e.furthestBack(ctx, present)
+// load reads the state some revisions behind the present, so that the replay to it
+// makes history.
+func (e *Engine) load(ctx context.Context, present, behind int64) error {
+	at, err := e.furthestBack(ctx, present, behind)
 	if err != nil {
 		return err
 	}
@@ -177,9 +220,7 @@ func (e *Engine) load(ctx context.Context, present int64) error {
 	}
 	batch, err := e.records(ctx, at)
 	if errors.Is(err, etcd.ErrSealed) && at < present {
-		// History may be sealed with a key that is not needed for the present any
-		// more, and has been taken away.
-		at = present
+		at = present // as passSealedHistory does
 		batch, err = e.records(ctx, at)
 	}
 	if err != nil {
@@ -207,8 +248,8 @@ func (e *Engine) records(ctx context.Context, at int64) (etcd.Batch, error) {
 
 // furthestBack is the revision to load at: as far back as is wanted, or else as
 // compaction lets be found in few steps.
-func (e *Engine) furthestBack(ctx context.Context, present int64) (int64, error) {
-	for behind := min(e.options.LoadBehind, present-1); behind > 0; behind /= 2 {
+func (e *Engine) furthestBack(ctx context.Context, present, behind int64) (int64, error) {
+	for behind := min(behind, present-1); behind > 0; behind /= 2 {
 		held, err := e.log.Holds(ctx, present-behind)
 		if err != nil || held {
 			return present - behind, err

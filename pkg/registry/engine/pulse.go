@@ -39,7 +39,7 @@ var errBehind = errors.New("the view does not follow")
 type pulse struct {
 	epoch time.Time
 	// met is when the youngest barrier that was met began, after epoch; 0 if none
-	// was. It only grows.
+	// was. It only grows, until it is revoked.
 	met atomic.Int64
 	// alive is what was last told: it follows met, by way of watch.
 	alive atomic.Bool
@@ -48,6 +48,8 @@ type pulse struct {
 	// failure is the last pulse's, nil if it was met.
 	failure atomic.Pointer[error]
 	revived chan struct{}
+	// revoked wakes who watches, for a look at met.
+	revoked chan struct{}
 	mu      struct {
 		sync.Mutex
 		lost chan struct{} // open while alive
@@ -55,7 +57,7 @@ type pulse struct {
 }
 
 func newPulse() *pulse {
-	p := &pulse{epoch: time.Now().Add(-1), revived: make(chan struct{}, 1)}
+	p := &pulse{epoch: time.Now().Add(-1), revived: make(chan struct{}, 1), revoked: make(chan struct{}, 1)}
 	p.mu.lost = make(chan struct{})
 	close(p.mu.lost)
 	return p
@@ -113,6 +115,15 @@ func (p *pulse) confirm(begun time.Time) {
 	}
 }
 
+// revoke undoes what was confirmed: the pulse is lost at once.
+func (p *pulse) revoke() {
+	p.met.Store(0)
+	select {
+	case p.revoked <- struct{}{}:
+	default:
+	}
+}
+
 // lose tells that the pulse is not ready any more, unless it is again by now.
 func (p *pulse) lose() bool {
 	p.mu.Lock()
@@ -142,6 +153,8 @@ func (p *pulse) watch(ctx context.Context, tell func(ready bool)) {
 			if left := p.left(); left > 0 {
 				select {
 				case <-time.After(left):
+					continue
+				case <-p.revoked:
 					continue
 				case <-ctx.Done():
 					p.met.Store(0)
@@ -212,7 +225,7 @@ func (e *Engine) beat(ctx context.Context) error {
 // most, all that was committed. Otherwise the error wraps ErrNotReady and says
 // what is missing. It costs nothing while all is well.
 func (e *Engine) Ready() error {
-	if e.pulse.ready() {
+	if e.pulse.ready() && e.lineage.broken.Load() == nil {
 		return nil
 	}
 	return e.unready()
@@ -227,7 +240,10 @@ func (e *Engine) unready() error {
 	v := e.current.Load()
 	seen, failed := e.pulse.seen.Load(), e.pulse.failure.Load()
 	age, ever := e.pulse.age()
+	broken := e.lineage.broken.Load()
 	switch {
+	case broken != nil:
+		return fmt.Errorf("%w: %w", ErrNotReady, *broken)
 	case failed != nil && errors.Is(*failed, errBehind) && v != nil:
 		return fmt.Errorf("%w: behind: at revision %d, etcd at %d or later, last known to be up to date %s ago", ErrNotReady, v.Revision, seen, since(age))
 	case failed != nil && !errors.Is(*failed, errBehind) && ever:

@@ -135,6 +135,17 @@ func TestAnAnswerThatComesTooLateVouchesForNothing(t *testing.T) {
 	})
 }
 
+func TestReadinessFollowsTheClockAndNotWhoTellsOfIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPulse()
+		p.confirm(time.Now())
+		require.True(t, p.ready())
+		pass(lostAfter)
+		require.False(t, p.ready(), "even if nobody watches: a process that was stopped must not answer before it knows")
+	})
+}
+
 func TestAPulseEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -5,6 +5,7 @@ package etcd
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
@@ -139,8 +140,12 @@ func (c ClientConfig) validateFiles(plain string) error {
 		if plain != "" {
 			return fmt.Errorf("%s is given, but %q of --etcd-servers does not use TLS: write https://, or leave the flag out", file.flag, plain)
 		}
-		if _, err := os.ReadFile(file.path); err != nil {
+		data, err := os.ReadFile(file.path)
+		if err != nil {
 			return fmt.Errorf("%s cannot be read: %w", file.flag, err)
+		}
+		if file.path == c.CAFile && !x509.NewCertPool().AppendCertsFromPEM(data) {
+			return fmt.Errorf("%s: %s holds no certificate: nothing would be trusted", file.flag, file.path)
 		}
 	}
 	switch {

@@ -3,11 +3,16 @@
 
 // Package etcd is the log: it loads all records at one revision, watches them
 // from there in order, commits guarded transactions, and asks for the present
-// revision by quorum. It knows keys and bytes, not what they mean.
+// revision by quorum. It knows keys and bytes, not what they mean. It also holds
+// what the log needs around it: a client, a check that the store is one that the
+// log can rely on, compaction, and encryption at rest.
 //
 // Promises: Watch hands over whole revisions, in order, each once, and never
 // skips one; it ends with ErrCompacted when the log no longer reaches back far
-// enough. Commit either writes everything or nothing. Revision is linearizable.
+// enough. Commit either writes everything or nothing, and its error tells which
+// if that is known. Revision is linearizable. A record that cannot be decrypted
+// is an error of whatever reads it, and never passed over.
 //
-// A Log is safe for concurrent use. Its costs are etcd's.
+// A Log is safe for concurrent use. Its costs are etcd's, and those of whoever
+// encrypts.
 package etcd

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
@@ -52,7 +53,9 @@ func Check(ctx context.Context, client *clientv3.Client, prefix string) error {
 	}
 	servers := strings.Join(client.Endpoints(), ",")
 	for _, probe := range probes {
-		err := within(ctx, func(ctx context.Context) error { return probe.run(ctx, client, strings.TrimSuffix(prefix, "/")+"/fitness") })
+		err := within(ctx, func(ctx context.Context) error {
+			return probe.run(ctx, client, strings.TrimSuffix(prefix, "/")+"/fitness")
+		})
 		switch {
 		case err == nil:
 		case unanswered(err):
@@ -93,7 +96,7 @@ func checkVersion(ctx context.Context, client *clientv3.Client, _ string) error 
 	for _, server := range servers {
 		go func() {
 			status := memberStatus{server: server}
-			response, err := client.Status(ctx, server)
+			response, err := statusOf(ctx, client, server)
 			if status.err = err; err == nil {
 				status.version, status.cluster = response.Version, response.Header.GetClusterId()
 			}
@@ -125,6 +128,22 @@ func checkVersion(ctx context.Context, client *clientv3.Client, _ string) error 
 		return errors.Join(failed...)
 	}
 	return nil
+}
+
+// statusOf asks one member, once: the client itself would try again until the
+// time is over, and then not say what is wrong with the connection.
+func statusOf(ctx context.Context, client *clientv3.Client, server string) (*pb.StatusResponse, error) {
+	if server == "" {
+		response, err := client.Status(ctx, server)
+		return (*pb.StatusResponse)(response), err
+	}
+	connection, err := client.Dial(server)
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	response, err := pb.NewMaintenanceClient(connection).Status(ctx, &pb.StatusRequest{})
+	return response, clientv3.ContextError(ctx, err)
 }
 
 // fits tells whether a version answers requests for progress as the log needs it
@@ -200,8 +219,9 @@ func checkProgress(ctx context.Context, client *clientv3.Client, key string) err
 		select {
 		case response, open := <-responses:
 			switch {
+			case ctx.Err() != nil:
 			case !open:
-				return fmt.Errorf("that the watch has ended: %w", context.Cause(ctx))
+				return errors.New("that the watch has ended")
 			case response.Err() != nil:
 				return response.Err()
 			case response.IsProgressNotify():
@@ -209,14 +229,17 @@ func checkProgress(ctx context.Context, client *clientv3.Client, key string) err
 			}
 			created = created || response.Created
 		case <-ask.C:
-			if err := client.RequestProgress(ctx); err != nil {
+			if err := client.RequestProgress(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
 		case <-ctx.Done():
-			if created && time.Since(begun) >= probeTimeout-progressProbe {
-				return fmt.Errorf("nothing for %s, although the watch runs", probeTimeout)
-			}
-			return context.Cause(ctx)
 		}
+		if ctx.Err() == nil {
+			continue
+		}
+		if created && time.Since(begun) >= probeTimeout-progressProbe {
+			return fmt.Errorf("nothing for %s, although the watch runs", probeTimeout)
+		}
+		return context.Cause(ctx)
 	}
 }

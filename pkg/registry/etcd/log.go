@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -23,6 +24,8 @@ type Log struct {
 	client   *clientv3.Client
 	prefix   string
 	sealedBy func(resource string) Sealer
+	// cluster is the ID of the one that answered first; 0 before.
+	cluster atomic.Uint64
 }
 
 // New returns the log below prefix, which must be absolute, like "/muster".
@@ -45,11 +48,15 @@ func (l *Log) parse(path []byte) (record.Key, error) {
 }
 
 // Revision returns the present revision, by quorum: whatever was committed
-// before the call is at or below it.
+// before the call is at or below it. It fails with ErrReplaced if another cluster
+// answers than did before.
 func (l *Log) Revision(ctx context.Context) (int64, error) {
 	// A key that is never written: the answer's header is all that counts.
 	response, err := l.client.Get(ctx, l.prefix+"/revision", clientv3.WithKeysOnly())
 	if err != nil {
+		return 0, fmt.Errorf("read the present revision: %w", err)
+	}
+	if err := l.sameCluster(response.Header); err != nil {
 		return 0, fmt.Errorf("read the present revision: %w", err)
 	}
 	return response.Header.Revision, nil

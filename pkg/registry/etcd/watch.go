@@ -24,7 +24,9 @@ type Batch struct {
 // Watch calls apply for every revision after the given one, in order, until the
 // context ends or the stream breaks; apply must not block on readers. It fails
 // with ErrCompacted if the log no longer reaches back that far, and with ErrSealed
-// before the first revision that has a record which cannot be decrypted.
+// before the first revision that has a record which cannot be decrypted, and with
+// ErrReplaced before the first that comes from another cluster: the client resumes
+// a watch by itself, whoever answers at the address.
 func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
 	// Without a required leader, a partitioned member would serve silence.
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ownStream(ctx)))
@@ -35,6 +37,9 @@ func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
 			if response.CompactRevision > 0 || errors.Is(err, rpctypes.ErrCompacted) {
 				return ErrCompacted
 			}
+			return fmt.Errorf("watch records after revision %d: %w", after, err)
+		}
+		if err := l.sameCluster(response.Header); err != nil {
 			return fmt.Errorf("watch records after revision %d: %w", after, err)
 		}
 		if response.IsProgressNotify() {

@@ -69,11 +69,11 @@ var families = []family{
 		read: ofEngine(func(s *scrape) int64 { return s.Revision }),
 	}, {
 		name: "muster_etcd_revision", kind: metrics.GaugeValue,
-		help: "The newest etcd revision that this replica has read by quorum.",
-		read: ofEngine(func(s *scrape) int64 { return s.Seen }),
+		help: "The newest etcd revision that this replica knows of, from quorum reads or the log.",
+		read: ofEngine(func(s *scrape) int64 { return max(s.Seen, s.Revision) }),
 	}, {
 		name: "muster_view_lag_revisions", kind: metrics.GaugeValue,
-		help: "How many revisions the view is behind the newest one read by quorum.",
+		help: "How many revisions the view is behind the newest one that a quorum read has told of.",
 		read: ofEngine(func(s *scrape) int64 { return max(0, s.Seen-s.Revision) }),
 	}, {
 		name: "muster_view_age_seconds", kind: metrics.GaugeValue,

@@ -6,7 +6,6 @@ package server
 import (
 	"context"
 	"net/http"
-	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -95,9 +94,9 @@ func (g gate) guards(info *request.RequestInfo) bool {
 
 func (g gate) refuse(w http.ResponseWriter, req *http.Request, missing error) {
 	w.Header().Set("Connection", "close")
-	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	refusal := apierrors.NewServiceUnavailable("this replica of Muster cannot answer rightly now: " + missing.Error() +
 		"; try again, another replica may. If it stays so, look at /readyz of each replica")
+	// The header Retry-After is made of this.
 	refusal.ErrStatus.Details = &metav1.StatusDetails{RetryAfterSeconds: retryAfter}
 	responsewriters.ErrorNegotiated(refusal, Codecs, v1alpha1.SchemeGroupVersion, w, req)
 }

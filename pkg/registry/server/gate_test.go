@@ -221,8 +221,7 @@ func TestAClientOfAServiceIsAnsweredByTheReplicaThatIsReady(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, both.conns.Load(), "on one connection, which is HTTP/2's way")
 	sick.lose(errLost)
-	event, open := <-watching.ResultChan()
-	require.False(t, open, "the watch ends, and not with an error: %v", event)
+	ends(t, watching)
 
 	begun := time.Now()
 	for _, options := range []metav1.GetOptions{{}, {ResourceVersion: "0"}} {
@@ -234,6 +233,17 @@ func TestAClientOfAServiceIsAnsweredByTheReplicaThatIsReady(t *testing.T) {
 	again, err := client.Watch(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err, "the other replica goes on with it")
 	again.Stop()
+}
+
+// ends waits for the end of a watch, which must not be an error.
+func ends(t *testing.T, w watch.Interface) {
+	t.Helper()
+	select {
+	case event, open := <-w.ResultChan():
+		require.False(t, open, "%v", event)
+	case <-time.After(waitLimit):
+		require.Fail(t, "the watch goes on")
+	}
 }
 
 func TestOnlyWatchesThatAreOpenWhenReadinessEndsAreEnded(t *testing.T) {
@@ -249,8 +259,7 @@ func TestOnlyWatchesThatAreOpenWhenReadinessEndsAreEnded(t *testing.T) {
 	}
 	h.lose(errLost)
 	for _, w := range watches {
-		_, open := <-w.ResultChan()
-		require.False(t, open)
+		ends(t, w)
 	}
 	h.recover()
 	w, err := client.Watch(t.Context(), metav1.ListOptions{})

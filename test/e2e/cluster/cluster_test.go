@@ -4,9 +4,16 @@
 package cluster_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
@@ -14,12 +21,71 @@ import (
 var control *cluster.ControlPlane
 
 func TestMain(m *testing.M) {
-	cluster.Main(m, func(t cluster.T) { control = cluster.Start(t) })
+	cluster.Main(m, func(t cluster.T) {
+		if how := os.Getenv(childVariable); how != "" {
+			child(t, how)
+			return
+		}
+		control = cluster.Start(t)
+	})
 }
 
 func TestTheControlPlaneAnswersKubectl(t *testing.T) {
 	t.Parallel()
-	out, _, err := control.Terminal(t, nil).Kubectl("get", "namespaces", "-o", "name")
+	out, _, err := control.Kubectl("get", "namespaces", "-o", "name")
 	require.NoError(t, err)
 	require.Contains(t, out, "namespace/kube-system\n")
+	out, _, err = control.Kubectl("version", "-o", "yaml")
+	require.NoError(t, err)
+	require.Contains(t, out, "gitVersion: v1.37.2")
+	_, stderr, err := control.Kubectl("get", "nonsense")
+	require.Error(t, err)
+	require.Contains(t, stderr, "nonsense")
+}
+
+func TestTheControlPlaneKnowsWhoAsks(t *testing.T) {
+	t.Parallel()
+	account := control.AsAccount(t, metav1.NamespaceDefault, "default")
+	cases := []struct {
+		name   string
+		config *rest.Config
+		want   string // the user's name, or why not
+	}{
+		{"a client certificate", control.As("ann", "people"), "ann"},
+		{"a token of a ServiceAccount", account, "system:serviceaccount:default:default"},
+		{"somebody who shows nothing", control.Anonymous(), "Forbidden"},
+		{"a certificate of a foreign CA", stranger(), "Unauthorized"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			client, err := kubernetes.NewForConfig(c.config)
+			require.NoError(t, err)
+			review, err := client.AuthenticationV1().SelfSubjectReviews().Create(t.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+			if err != nil {
+				require.Equal(t, c.want, string(apierrors.ReasonForError(err)), "%v", err)
+				return
+			}
+			require.Equal(t, c.want, review.Status.UserInfo.Username)
+		})
+	}
+}
+
+func TestKubectlThatGoesOnIsSeenWhileItDoes(t *testing.T) {
+	t.Parallel()
+	watch := control.Terminal(t, nil).StartKubectl(t, "get", "configmaps", "-n", "default", "-w", "-o", "name")
+	_, _, err := control.Kubectl("create", "configmap", "-n", "default", "seen")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(watch.Output(), "configmap/seen\n") }, within, poll)
+	require.True(t, watch.Running())
+	watch.Kill()
+	require.False(t, watch.Running())
+}
+
+// stranger shows a certificate that nobody trusts.
+func stranger() *rest.Config {
+	config := control.Anonymous()
+	pair := control.ForeignCA.Client("admin", "system:masters")
+	config.CertData, config.KeyData = pair.Certificate, pair.Key
+	return config
 }

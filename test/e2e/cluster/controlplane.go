@@ -30,6 +30,8 @@ type ControlPlane struct {
 	FrontProxyCA *CA
 	// ForeignCA is nobody's.
 	ForeignCA *CA
+	// Accounts has the key that signs the tokens of ServiceAccounts.
+	Accounts KeyPair
 	// Config is that of somebody who may do everything.
 	Config *rest.Config
 	// Client is a client of Config.
@@ -40,6 +42,7 @@ type ControlPlane struct {
 	dir     string
 	kubectl string
 	address string
+	admin   Terminal
 }
 
 // FrontProxyName is the only name that the aggregation layer goes by.
@@ -61,7 +64,8 @@ func Start(t T) *ControlPlane {
 	proxyCA := write(t, c.dir, "front-proxy-ca.crt", c.FrontProxyCA.PEM)
 	cert, key := c.CA.Serving("kubernetes", "kubernetes.default", "kubernetes.default.svc").Write(t, c.dir, "apiserver")
 	proxyCert, proxyKey := c.FrontProxyCA.Client(FrontProxyName).Write(t, c.dir, "front-proxy-client")
-	_, accountKey := c.CA.Client("service-accounts").Write(t, c.dir, "service-accounts")
+	c.Accounts = c.CA.Client("service-accounts")
+	_, accountKey := c.Accounts.Write(t, c.dir, "service-accounts")
 
 	t.Cleanup(func() {
 		if c.APIServer != nil {
@@ -97,16 +101,14 @@ func Start(t T) *ControlPlane {
 		if err := c.APIServer.Start(); err != nil {
 			return err
 		}
-		err = c.APIServer.ready(t.Context(), controlPlaneReady, func(ctx context.Context) error {
-			_, err := c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
-			return err
-		})
+		err = c.ready(t.Context())
 		if err != nil {
 			c.APIServer.Kill()
 		}
 		return err
 	}))
 
+	c.admin = c.Terminal(t, nil)
 	manager := c.Kubeconfig(t, c.As("system:kube-controller-manager"))
 	c.ControllerManager = &Process{
 		Name: "kube-controller-manager", path: controllerManager, log: filepath.Join(c.dir, "kube-controller-manager.log"),
@@ -127,6 +129,19 @@ func Start(t T) *ControlPlane {
 		return err
 	}))
 	return c
+}
+
+// WaitReady waits until kube-apiserver is ready, after its process was hurt.
+func (c *ControlPlane) WaitReady(t T) {
+	t.Helper()
+	require.NoError(t, c.ready(t.Context()))
+}
+
+func (c *ControlPlane) ready(ctx context.Context) error {
+	return c.APIServer.ready(ctx, controlPlaneReady, func(ctx context.Context) error {
+		_, err := c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+		return err
+	})
 }
 
 // As is the configuration of a user with a client certificate.
@@ -188,4 +203,9 @@ func (c *ControlPlane) Terminal(t T, config *rest.Config) Terminal {
 	home, err := os.MkdirTemp(c.dir, "home-")
 	require.NoError(t, err)
 	return Terminal{Kubeconfig: c.Kubeconfig(t, config), path: c.kubectl, home: home, Dir: home}
+}
+
+// Kubectl runs kubectl as the administrator.
+func (c *ControlPlane) Kubectl(args ...string) (stdout, stderr string, err error) {
+	return c.admin.Kubectl(args...)
 }

@@ -197,10 +197,15 @@ func (p *Process) Output() string {
 
 // Tail is the end of the log, for messages.
 func (p *Process) Tail() string {
-	const most = 25
+	const most, width = 25, 400
 	lines := strings.Split(strings.TrimSpace(p.Log()), "\n")
 	if len(lines) > most {
 		lines = lines[len(lines)-most:]
+	}
+	for i, line := range lines {
+		if len(line) > width {
+			lines[i] = line[:width] + " ..."
+		}
 	}
 	return fmt.Sprintf("the end of its log %s:\n\t%s", p.log, strings.Join(lines, "\n\t"))
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -37,14 +38,17 @@ func Main(m *testing.M, setup func(t T)) {
 	os.Exit(run(m.Run, setup))
 }
 
-// shared is the T of Main.
+// shared is the T of Main. Parts that it owns may grow while tests run.
 type shared struct {
-	ctx      context.Context
-	cleanups []func()
-	failed   bool
+	ctx context.Context
+	mu  struct {
+		sync.Mutex
+		cleanups []func()
+		failed   bool
+	}
 }
 
-// given up is what FailNow panics with.
+// givenUp is what FailNow panics with.
 type givenUp struct{}
 
 func run(tests func() int, setup func(t T)) (code int) {
@@ -57,34 +61,53 @@ func run(tests func() int, setup func(t T)) (code int) {
 				fmt.Fprintf(os.Stderr, "panic: %v\n%s", cause, debug.Stack())
 			}
 		}
-		if t.failed {
-			code = 1
-		}
 		cancel()
-		for _, cleanup := range slices.Backward(t.cleanups) {
+		t.mu.Lock()
+		cleanups := t.mu.cleanups
+		t.mu.Unlock()
+		for _, cleanup := range slices.Backward(cleanups) {
 			cleanup()
+		}
+		if t.Failed() {
+			code = 1
 		}
 	}()
 	setup(t)
-	if t.failed {
+	if t.Failed() {
 		return 1
 	}
 	return tests()
 }
 
-func (t *shared) Cleanup(f func())         { t.cleanups = append(t.cleanups, f) }
+func (t *shared) Cleanup(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mu.cleanups = append(t.mu.cleanups, f)
+}
+
+func (t *shared) Failed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.mu.failed
+}
+
+func (t *shared) fail() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mu.failed = true
+}
+
 func (t *shared) Context() context.Context { return t.ctx }
-func (t *shared) Failed() bool             { return t.failed }
 func (t *shared) Helper()                  {}
 func (t *shared) Name() string             { return "TestMain" }
 
 func (t *shared) Errorf(format string, args ...any) {
-	t.failed = true
+	t.fail()
 	t.Logf(format, args...)
 }
 
 func (t *shared) FailNow() {
-	t.failed = true
+	t.fail()
 	panic(givenUp{})
 }
 

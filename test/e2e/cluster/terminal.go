@@ -42,18 +42,18 @@ func (s Terminal) Kubectl(args ...string) (stdout, stderr string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	var out, errors bytes.Buffer
+	var out, complaints bytes.Buffer
 	command := exec.CommandContext(ctx, s.path, args...)
 	command.Env, command.Dir = s.environment(), s.Dir
-	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(s.Stdin), &out, &errors
+	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(s.Stdin), &out, &complaints
 	command.WaitDelay = time.Second
 	if err = command.Run(); err != nil {
-		err = fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, errors.String())
+		err = fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, complaints.String())
 		if ctx.Err() != nil {
 			err = fmt.Errorf("not within %v: %w", limit, err)
 		}
 	}
-	return out.String(), errors.String(), err
+	return out.String(), complaints.String(), err
 }
 
 // StartKubectl starts a kubectl that goes on, such as "get -w"; it ends with t.

@@ -5,6 +5,7 @@ package install
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,6 +41,14 @@ func artifacts(t *testing.T, path ...string) string {
 	return filepath.Join(append([]string{cluster.Checkout(t), "artifacts"}, path...)...)
 }
 
+// text is a file under artifacts.
+func text(t *testing.T, path ...string) string {
+	t.Helper()
+	b, err := os.ReadFile(artifacts(t, path...))
+	require.NoError(t, err)
+	return string(b)
+}
+
 // manifests are the objects of a rendering, by kind, namespace and name.
 type manifests map[string]*unstructured.Unstructured
 
@@ -50,7 +59,7 @@ func parse(t *testing.T, text string) manifests {
 	for {
 		object := &unstructured.Unstructured{}
 		err := decoder.Decode(object)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return objects
 		}
 		require.NoError(t, err, text)
@@ -65,20 +74,6 @@ func parse(t *testing.T, text string) manifests {
 
 func key(object *unstructured.Unstructured) string {
 	return strings.Trim(fmt.Sprintf("%s %s/%s", object.GetKind(), object.GetNamespace(), object.GetName()), "/")
-}
-
-// one returns the only object of a kind.
-func (m manifests) one(t *testing.T, kind string) *unstructured.Unstructured {
-	t.Helper()
-	var found *unstructured.Unstructured
-	for _, object := range m {
-		if object.GetKind() == kind {
-			require.Nil(t, found, "more than one %s", kind)
-			found = object
-		}
-	}
-	require.NotNil(t, found, "no %s", kind)
-	return found
 }
 
 // kustomization writes an overlay as a person has it, and returns its folder.
@@ -126,7 +121,9 @@ func tryChart(t *testing.T, values string, flags ...string) (stdout, stderr stri
 
 func valuesFile(t *testing.T, values string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "values.yaml")
+	// Not t.TempDir: helm takes a comma in a path, as from the name of a case, for
+	// the end of it.
+	path := filepath.Join(cluster.Folder(t, "values"), "values.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(values), 0o600))
 	return path
 }

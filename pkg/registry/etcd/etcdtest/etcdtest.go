@@ -54,6 +54,9 @@ func Start(t testing.TB, adjust ...func(*embed.Config)) *Server {
 	return s
 }
 
+// Address is where it listens, for clients that move.
+func (s *Server) Address() string { return s.address }
+
 // Dial returns one more client, by way of an address: the server's, or a
 // Cable's.
 func (s *Server) Dial(t testing.TB, address string) *clientv3.Client {

@@ -1,0 +1,93 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package aggregated
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/admission/initializer"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// placementPlugin is the name of the admission plugin, as flags take it.
+const placementPlugin = "ClusterPlacement"
+
+var (
+	_ admission.ValidationInterface            = (*placement)(nil)
+	_ admission.InitializationValidator        = (*placement)(nil)
+	_ initializer.WantsUnconditionalAuthorizer = (*placement)(nil)
+)
+
+// placement decides who may say where a Cluster's BundleDeployments are.
+//
+// An agent may write its Cluster's status, whose namespace says it. With no more
+// than that right it could send its BundleDeployments into the namespace of another
+// Cluster, where the other's agent would deploy them. So whoever sets the namespace
+// needs the right to create BundleDeployments there, a verb that serves nothing
+// else. Who takes the namespace away needs none: the Cluster gets back the one that
+// follows from its name, which is nobody else's.
+type placement struct {
+	*admission.Handler
+	authorizer authorizer.UnconditionalAuthorizer
+}
+
+func registerPlacement(plugins *admission.Plugins) {
+	plugins.Register(placementPlugin, func(io.Reader) (admission.Interface, error) {
+		return &placement{Handler: admission.NewHandler(admission.Create, admission.Update)}, nil
+	})
+}
+
+// SetUnconditionalAuthorizer implements initializer.WantsUnconditionalAuthorizer.
+func (p *placement) SetUnconditionalAuthorizer(a authorizer.UnconditionalAuthorizer) {
+	p.authorizer = a
+}
+
+// ValidateInitialization implements admission.InitializationValidator.
+func (p *placement) ValidateInitialization() error {
+	if p.authorizer == nil {
+		return errors.New(placementPlugin + " has no authorizer")
+	}
+	return nil
+}
+
+// Validate implements admission.ValidationInterface.
+func (p *placement) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+	if a.GetResource().GroupResource() != clusters {
+		return nil
+	}
+	written, ok := a.GetObject().(*v1alpha1.Cluster)
+	if !ok || written.Status.Namespace == "" {
+		return nil
+	}
+	if old, ok := a.GetOldObject().(*v1alpha1.Cluster); ok && old.Status.Namespace == written.Status.Namespace {
+		return nil
+	}
+	to := written.Status.Namespace
+	decision, reason, err := p.authorizer.Authorize(ctx, authorizer.AttributesRecord{
+		User: a.GetUserInfo(), Verb: "create", Namespace: to,
+		APIGroup: v1alpha1.SchemeGroupVersion.Group, APIVersion: v1alpha1.SchemeGroupVersion.Version, Resource: "bundledeployments",
+		ResourceRequest: true,
+	})
+	if err == nil && decision == authorizer.DecisionAllow {
+		return nil
+	}
+	if err == nil && reason != "" {
+		err = errors.New(reason)
+	}
+	const needs = "status.namespace: %s may not create bundledeployments in namespace %q, which whoever puts a Cluster's BundleDeployments there must"
+	text := fmt.Sprintf(needs, a.GetUserInfo().GetName(), to)
+	if err != nil {
+		return admission.NewForbidden(a, fmt.Errorf("%s: %w", text, err))
+	}
+	return admission.NewForbidden(a, errors.New(text))
+}
+
+var clusters = schema.GroupResource{Group: v1alpha1.SchemeGroupVersion.Group, Resource: "clusters"}

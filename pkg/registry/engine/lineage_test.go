@@ -1,0 +1,147 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+const pollEvery = 10 * time.Millisecond
+
+// lost is an engine whose etcd has been lost after a snapshot and some edits.
+type lost struct {
+	engine *Engine
+	// atSnapshot is what the snapshot holds; last is what was there in the end.
+	atSnapshot map[string]string
+	snapshot   *clientv3.GetResponse
+	last       *view.View
+	// restore lets another etcd answer instead.
+	restore func(*etcdtest.Server)
+}
+
+func loseEtcd(ctx context.Context, t *testing.T) *lost {
+	server := etcdtest.Start(t)
+	cable := server.Cable(t)
+	client := server.Dial(t, cable.Address)
+	e := running(ctx, t, etcd.New(client, "/muster"), 1000)
+	save(ctx, t, e, onWith("c1", "x"), on("c2"), app("v1", false))
+	l := &lost{engine: e, atSnapshot: told(barrier(ctx, t, e))}
+	var err error
+	l.snapshot, err = server.Client.Get(ctx, "/", clientv3.WithFromKey())
+	require.NoError(t, err)
+	save(ctx, t, e, app("v2", false), on("c3"), on("c4"))
+	l.last = barrier(ctx, t, e)
+	require.NotEqual(t, l.atSnapshot, told(l.last))
+	l.restore = func(other *etcdtest.Server) {
+		cable.Cut()
+		client.SetEndpoints(other.Address())
+	}
+	return l
+}
+
+// fill writes the snapshot into another etcd, and goes on to a revision.
+func (l *lost) fill(ctx context.Context, t *testing.T, into *etcdtest.Server, revision int64) {
+	for _, kv := range l.snapshot.Kvs {
+		_, err := into.Client.Put(ctx, string(kv.Key), string(kv.Value))
+		require.NoError(t, err)
+	}
+	advance(ctx, t, into, revision)
+}
+
+// advance brings an etcd to a revision.
+func advance(ctx context.Context, t *testing.T, server *etcdtest.Server, revision int64) {
+	for now := int64(0); now < revision; {
+		response, err := server.Client.Put(ctx, "/foreign", "x")
+		require.NoError(t, err)
+		now = response.Header.Revision
+	}
+}
+
+// restorations are the ways to restore an etcd ahead of what was lost: each has to
+// be enough.
+var restorations = map[string]struct {
+	token     string
+	compacted bool
+}{
+	"a new cluster token":                      {token: "restored"},
+	"the old cluster token, marked compacted":  {compacted: true},
+	"a new cluster token and marked compacted": {token: "restored", compacted: true},
+}
+
+func TestARestoredEtcdThatIsAheadIsLoadedAnewAndOldRevisionsAreGone(t *testing.T) {
+	t.Parallel()
+	for name, restoration := range restorations {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := withDeadline(t)
+			l := loseEtcd(ctx, t)
+			restored := etcdtest.Start(t, func(config *embed.Config) {
+				if restoration.token != "" {
+					config.InitialClusterToken = restoration.token
+				}
+			})
+			l.fill(ctx, t, restored, l.last.Revision+100)
+			if restoration.compacted {
+				_, err := restored.Client.Compact(ctx, l.last.Revision+100)
+				require.NoError(t, err)
+			}
+
+			l.restore(restored)
+			v, err := l.engine.WaitFor(ctx, l.last.Revision+1)
+			require.NoError(t, err)
+			require.Equal(t, l.atSnapshot, told(v))
+			require.Greater(t, v.Oldest, l.last.Revision, "nobody can go on from the lost history")
+			_, err = v.Since(l.last.Revision)
+			require.ErrorIs(t, err, view.ErrCompacted)
+			save(ctx, t, l.engine, on("c5"))
+			require.Len(t, told(barrier(ctx, t, l.engine)), len(l.atSnapshot)+1)
+			require.NoError(t, l.engine.Ready())
+		})
+	}
+}
+
+func TestARestoredEtcdThatIsBehindIsRefusedUntilItHasPassedWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	ctx := withDeadline(t)
+	l, restored := loseEtcd(ctx, t), etcdtest.Start(t)
+	unready := l.engine.Unready()
+	l.fill(ctx, t, restored, 1)
+
+	l.restore(restored)
+	select {
+	case <-unready:
+	case <-ctx.Done():
+		require.Fail(t, "it serves the lost state as if nothing had happened")
+	}
+	require.Eventually(t, func() bool {
+		err := l.engine.Ready()
+		require.ErrorIs(t, err, ErrNotReady)
+		return errors.Is(err, ErrRewound)
+	}, deadline, pollEvery)
+	require.ErrorContains(t, l.engine.Ready(), "--bump-revision")
+	require.True(t, isClosed(l.engine.Unready()))
+	_, err := l.engine.Barrier(ctx)
+	require.ErrorIs(t, err, ErrRewound)
+	v, err := l.engine.Current()
+	require.NoError(t, err)
+	require.Equal(t, l.last.Revision, v.Revision, "nothing goes backwards")
+
+	advance(ctx, t, restored, l.last.Revision+1)
+	require.Eventually(t, func() bool { return l.engine.Ready() == nil }, deadline, pollEvery)
+	v = barrier(ctx, t, l.engine)
+	require.Equal(t, l.atSnapshot, told(v))
+	_, err = v.Since(l.last.Revision)
+	require.ErrorIs(t, err, view.ErrCompacted)
+}

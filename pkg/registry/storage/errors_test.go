@@ -1,0 +1,185 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// deadline is how long a test waits for what should come at once.
+const deadline = 30 * time.Second
+
+func withDeadline(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// clusters is a store of Clusters whose engine reads by one client and which
+// writes by another, sealed by keys. It is ready.
+func clusters(ctx context.Context, t *testing.T, reads, writes *clientv3.Client, keys *etcdtest.Keys) *Store {
+	t.Helper()
+	sealed := etcd.SealedBy(func(string) etcd.Sealer { return keys })
+	e := engine.New(etcd.New(reads, "/muster", sealed), engine.DefaultOptions())
+	running, stop := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { _ = e.Run(running) })
+	t.Cleanup(done.Wait)
+	t.Cleanup(stop)
+	s := NewObjects(record.Clusters, e, etcd.New(writes, "/muster", sealed))
+	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline, 10*time.Millisecond)
+	return s
+}
+
+func create(ctx context.Context, s *Store, name string) error {
+	return s.Create(ctx, "/clusters/ns/"+name, clusterOf(name), &v1alpha1.Cluster{}, 0)
+}
+
+func clusterOf(name string) *v1alpha1.Cluster {
+	return &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "ns", Name: name, UID: types.UID("uid-of-" + name), Generation: 1,
+		Annotations: map[string]string{"padding": strings.Repeat("x", 20<<10)},
+	}}
+}
+
+func get(ctx context.Context, s *Store, name string) (*v1alpha1.Cluster, error) {
+	out := &v1alpha1.Cluster{}
+	return out, s.Get(ctx, "/clusters/ns/"+name, storage.GetOptions{}, out)
+}
+
+// status is an API error: what a client is told. after is when it is told to try
+// again, in seconds; 0 is not at all.
+func status(t *testing.T, err error) (code, after int32, message string) {
+	t.Helper()
+	var api apierrors.APIStatus
+	require.ErrorAs(t, err, &api)
+	if details := api.Status().Details; details != nil {
+		after = details.RetryAfterSeconds
+	}
+	return api.Status().Code, after, api.Status().Message
+}
+
+func TestAFullEtcdIsExplained(t *testing.T) {
+	t.Parallel()
+	ctx := withDeadline(t)
+	server := etcdtest.Start(t, func(config *embed.Config) { config.QuotaBackendBytes = 1 << 20 })
+	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	var err error
+	n := 0
+	for ; err == nil; n++ {
+		err = create(ctx, s, fmt.Sprint("c", n))
+	}
+	code, after, message := status(t, err)
+	require.EqualValues(t, 503, code)
+	require.Zero(t, after, "it does not pass by itself")
+	for _, says := range []string{fmt.Sprintf("clusters %q was not written", fmt.Sprint("c", n-1)), "etcd is full", "quota", "Reads", "compact", "defrag", "alarm disarm", "--quota-backend-bytes"} {
+		require.Contains(t, message, says)
+	}
+	_, err = get(ctx, s, fmt.Sprint("c", n-1))
+	require.True(t, storage.IsNotFound(err), "it was not written")
+	for i := range n - 1 {
+		_, err := get(ctx, s, fmt.Sprint("c", i))
+		require.NoError(t, err, "reads go on")
+	}
+	require.NoError(t, s.Delete(ctx, "/clusters/ns/c0", &v1alpha1.Cluster{}, nil, storage.ValidateAllObjectFunc, nil, storage.DeleteOptions{}))
+}
+
+func TestAReadThatFailsSaysWhenToTryAgain(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	cable := server.Cable(t)
+	far := server.Dial(t, cable.Address)
+	s := clusters(ctx, t, far, far, etcdtest.NewKeys(""))
+	require.NoError(t, create(ctx, s, "c"))
+	for name, away := range map[string]func(){"etcd is gone": cable.Cut, "etcd is silent": cable.Stall} {
+		away()
+		_, err := get(ctx, s, "c")
+		code, after, _ := status(t, err)
+		require.Contains(t, []int32{503, 504}, code, name)
+		require.EqualValues(t, 1, after, name)
+		// A write fails in its read, before anything can have been written.
+		code, after, _ = status(t, create(ctx, s, "d"))
+		require.Contains(t, []int32{503, 504}, code, name)
+		require.EqualValues(t, 1, after, name)
+		cable.Mend()
+		require.Eventually(t, func() bool {
+			_, err := get(ctx, s, "c")
+			return err == nil
+		}, deadline, 50*time.Millisecond, name)
+		_, err = get(ctx, s, "d")
+		require.True(t, storage.IsNotFound(err), name)
+	}
+}
+
+// TestAWriteSaysWhatBecameOfIt cuts off etcd, or the keys, when a write has been
+// planned and is about to be sent: client-go repeats what says when, so a write
+// that may have been written must not.
+func TestAWriteSaysWhatBecameOfIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before      func(reads, writes *etcdtest.Cable, keys *etcdtest.Keys)
+		code, after int32
+		says        string
+		written     bool
+	}{
+		"it was refused": {
+			before: func(_, _ *etcdtest.Cable, keys *etcdtest.Keys) { keys.Fail(true) },
+			code:   503, after: 1, says: "was not written",
+		},
+		"etcd has gone": {
+			before: func(_, writes *etcdtest.Cable, _ *etcdtest.Keys) { writes.Cut() },
+			code:   504, says: "it is unknown whether it was written",
+		},
+		"it was written, and the view does not get there": {
+			before: func(reads, _ *etcdtest.Cable, _ *etcdtest.Keys) { reads.Stall() },
+			code:   504, says: "was written, at resourceVersion", written: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, server := withDeadline(t), etcdtest.Start(t)
+			reads, writes := server.Cable(t), server.Cable(t)
+			keys := etcdtest.NewKeys("k1")
+			s := clusters(ctx, t, server.Dial(t, reads.Address), server.Dial(t, writes.Address), keys)
+			require.NoError(t, create(ctx, s, "a"))
+			var once sync.Once
+			keys.BeforeSeal(func(string) { once.Do(func() { c.before(reads, writes, keys) }) })
+			code, after, message := status(t, create(ctx, s, "b"))
+			require.Equal(t, c.code, code)
+			require.Equal(t, c.after, after)
+			require.Contains(t, message, `"b"`)
+			require.Contains(t, message, c.says)
+			require.Equal(t, c.after == 0, strings.Contains(message, "read it "), message)
+
+			reads.Mend()
+			writes.Mend()
+			keys.Fail(false)
+			var err error
+			require.Eventually(t, func() bool {
+				_, err = get(ctx, s, "b")
+				return err == nil || storage.IsNotFound(err)
+			}, deadline, 50*time.Millisecond)
+			require.Equal(t, c.written, err == nil)
+		})
+	}
+}

@@ -1,0 +1,149 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+const (
+	group    = "fleet.cattle.io"
+	api      = "/apis/" + group + "/v1alpha1"
+	patience = 30 * time.Second
+)
+
+// request is one request as it goes over the wire: a client library would not send
+// some of those that are tried here.
+type request struct {
+	method string // GET if empty
+	path   string
+	kind   string // Content-Type; JSON if empty
+	body   string
+	header http.Header
+}
+
+const (
+	mergePatch = "application/merge-patch+json"
+	jsonPatch  = "application/json-patch+json"
+	applyPatch = "application/apply-patch+yaml"
+)
+
+type answer struct {
+	code  int
+	proto string
+	body  string
+}
+
+// message is that of a Status.
+func (a answer) message() string {
+	var status struct{ Message string }
+	_ = json.Unmarshal([]byte(a.body), &status) // not all answers are a Status
+	return status.Message
+}
+
+// ask sends a request and returns the answer. Of a watch that is accepted it takes
+// the header only.
+func ask(t cluster.T, config *rest.Config, r request) answer {
+	t.Helper()
+	a, err := try(t.Context(), config, r)
+	require.NoError(t, err)
+	return a
+}
+
+func try(ctx context.Context, config *rest.Config, r request) (answer, error) {
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return answer{}, err
+	}
+	if config.WrapTransport != nil || config.Dial != nil {
+		defer client.CloseIdleConnections() // this client is nobody else's
+	}
+	return send(ctx, client, config.Host, r)
+}
+
+func send(ctx context.Context, client *http.Client, host string, r request) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	method := r.method
+	if method == "" {
+		method = http.MethodGet
+	}
+	sent, err := http.NewRequestWithContext(ctx, method, host+r.path, strings.NewReader(r.body))
+	if err != nil {
+		return answer{}, err
+	}
+	for name, values := range r.header {
+		sent.Header[name] = values
+	}
+	if r.body != "" {
+		sent.Header.Set("Content-Type", "application/json")
+		if r.kind != "" {
+			sent.Header.Set("Content-Type", r.kind)
+		}
+	}
+	response, err := client.Do(sent)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	a := answer{code: response.StatusCode, proto: response.Proto}
+	watch := strings.Contains(r.path, "watch=true") || strings.Contains(r.path, "/watch/")
+	if watch && a.code == http.StatusOK {
+		return a, nil
+	}
+	body, err := io.ReadAll(response.Body)
+	a.body = string(body)
+	return a, err
+}
+
+// way is how a request reaches Muster.
+type way struct {
+	name string
+	to   func(*rest.Config) *rest.Config
+}
+
+const (
+	aggregated = "through the aggregation layer"
+	straight   = "straight at a replica"
+)
+
+func ways() []way {
+	return []way{
+		{aggregated, rest.CopyConfig},
+		{straight, muster.Replicas()[0].Direct},
+	}
+}
+
+// object is what tests look at in an object.
+type object struct {
+	Metadata struct {
+		Name, Namespace, ResourceVersion, UID string
+		Generation                            int64
+		Labels, Annotations                   map[string]string
+		Continue                              string
+		OwnerReferences                       []any
+		Finalizers                            []string
+	}
+	Spec   map[string]any
+	Status map[string]any
+	Items  []object
+}
+
+func parse(t cluster.T, a answer) object {
+	t.Helper()
+	require.Equal(t, http.StatusOK, a.code, a.body)
+	var o object
+	require.NoError(t, json.Unmarshal([]byte(a.body), &o), a.body)
+	return o
+}

@@ -1,0 +1,97 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package access
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+func TestARightThatIsTakenAwayIsRefusedWithinTheCachesTime(t *testing.T) {
+	t.Parallel()
+	bind(t, "short-lived", north.namespace, "ClusterRole", "fleet-bundle-deployment", user("short-lived"))
+	config := muster.Replicas()[0].Direct(control.As("short-lived"))
+	eventually(t, func(ctx context.Context) error { return expect(ctx, config, north.list(), http.StatusOK) })
+
+	require.NoError(t, control.Client.RbacV1().RoleBindings(north.namespace).Delete(t.Context(), "short-lived", metav1.DeleteOptions{}))
+	eventually(t, func(ctx context.Context) error {
+		return expect(ctx, control.As("short-lived"), north.list(), http.StatusForbidden)
+	})
+	known := time.Now() // to kube-apiserver, which does not cache
+	eventually(t, func(ctx context.Context) error { return expect(ctx, config, north.list(), http.StatusForbidden) })
+	require.Less(t, time.Since(known), cacheTTL+time.Second)
+}
+
+// Not parallel: see the package.
+func TestWithoutKubeAPIServerNobodyIsLetIn(t *testing.T) { //nolint:paralleltest // a replica that cannot ask must not get other tests' requests
+	replica := muster.Add(t)
+	replica.WaitReady(t)
+	defer func() {
+		replica.Kill() // nobody waits for it to go in order
+		muster.Remove(t, replica)
+	}()
+	token, certificate := replica.Direct(north.config), replica.Direct(control.As("late"))
+	bind(t, "late", north.namespace, "ClusterRole", "fleet-bundle-deployment", user("late"))
+	eventually(t, func(ctx context.Context) error { return expect(ctx, token, north.list(), http.StatusOK) })
+	eventually(t, func(ctx context.Context) error { return expect(ctx, certificate, north.list(), http.StatusOK) })
+
+	replica.API.Cut()
+	cut := time.Now()
+	unseen := control.Anonymous()
+	unseen.BearerToken = control.Token(t, south.namespace, south.account)
+	var asked sync.WaitGroup
+	for _, c := range []struct {
+		name    string
+		config  *rest.Config
+		request request
+		code    int
+	}{
+		// Who cannot be told is nobody, and who cannot be asked about may not. What was
+		// answered a moment ago is taken as known, no longer than the cache has it.
+		{"a token that was known", token, north.list(), http.StatusUnauthorized},
+		{"a certificate whose rights were known", certificate, north.list(), http.StatusInternalServerError},
+		// Never asked before: nothing is known, and nothing is guessed.
+		{"a new token", replica.Direct(unseen), south.list(), http.StatusUnauthorized},
+		{"a new certificate", replica.Direct(control.As("never-seen")), north.list(), http.StatusInternalServerError},
+		{"nobody", replica.Direct(control.Anonymous()), north.list(), http.StatusInternalServerError},
+		{"the front proxy, for an agent", replica.Proxied(control.FrontProxyCA.Client(cluster.FrontProxyName), north.user(), nil, nil), request{path: north.deployments() + "/one"}, http.StatusInternalServerError},
+		// Its user may not be asked about, but to impersonate is a right too.
+		{"an impersonator", replica.Direct(control.As("never-seen")), request{path: north.deployments(), header: http.Header{"Impersonate-User": {"admin"}}}, http.StatusForbidden},
+		// These need nobody's word.
+		{"an administrator's certificate", replica.Direct(control.Config), north.list(), http.StatusOK},
+		{"a probe", replica.Direct(control.Anonymous()), request{path: "/livez"}, http.StatusOK},
+	} {
+		asked.Go(func() {
+			var a answer
+			for time.Since(cut) < patience {
+				var err error
+				if a, err = try(t.Context(), c.config, c.request); err != nil {
+					a.body = err.Error()
+				}
+				if a.code == c.code {
+					return
+				}
+			}
+			assert.Equal(t, c.code, a.code, "%s: %s", c.name, a.body)
+		})
+	}
+	asked.Wait()
+	t.Logf("all were refused %v after kube-apiserver went away", time.Since(cut).Round(time.Millisecond))
+
+	replica.API.Mend()
+	eventually(t, func(ctx context.Context) error {
+		return errors.Join(expect(ctx, token, north.list(), http.StatusOK), expect(ctx, certificate, north.list(), http.StatusOK))
+	})
+}

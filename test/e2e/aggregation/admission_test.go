@@ -1,0 +1,225 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package aggregation_test
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	admissionv1 "k8s.io/api/admission/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// All writes here go through kube-apiserver, which hands them on without admission:
+// what refuses them is Muster.
+
+func TestNothingIsCreatedInANamespaceThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	p := at(t, nil, "no-such-namespace")
+	require.Contains(t, p.typesAndIsRefused(t, manifest("Bundle", "a", ""), "create", "-f", "-"), `namespaces "no-such-namespace" not found`)
+}
+
+// policed is somebody in a namespace of their own that policies of a test are for.
+// The second result is the selector of that namespace.
+func policed(t *testing.T) (person, string) {
+	t.Helper()
+	p := administrator(t)
+	return p, fmt.Sprintf("{matchLabels: {kubernetes.io/metadata.name: %s}}", p.namespace)
+}
+
+// applies makes objects that belong to no namespace, and removes them in the end:
+// they would take part in what every other test writes.
+func (p person) applies(t *testing.T, objects string) {
+	t.Helper()
+	p.types(t, objects, "create", "-f", "-")
+	t.Cleanup(func() {
+		p.Stdin = objects
+		_, _, err := p.Kubectl("delete", "--wait=false", "-f", "-")
+		require.NoError(t, err)
+	})
+}
+
+func TestAValidatingAdmissionPolicyRefusesWithItsMessage(t *testing.T) {
+	t.Parallel()
+	p, namespace := policed(t)
+	name := p.namespace + ".example.com"
+	p.applies(t, fmt.Sprintf(`
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: %[1]s}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [fleet.cattle.io], apiVersions: [v1alpha1], operations: [CREATE, UPDATE], resources: [bundles, bundledeployments/status]}
+  validations:
+  - expression: "object.kind != 'Bundle' || !has(object.spec.defaultNamespace) || object.spec.defaultNamespace != 'kube-system'"
+    message: nobody deploys into kube-system
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: %[1]s}
+spec: {policyName: %[1]s, validationActions: [Deny], matchResources: {namespaceSelector: %[2]s}}
+`, name, namespace))
+	bad := manifest("Bundle", "bad", `"spec": {"defaultNamespace": "kube-system"}`)
+	// Muster learns of the policy from a watch.
+	var refusal string
+	waitFor(t, "the policy is in force on every replica", func() bool {
+		for range 5 {
+			p.Stdin = bad
+			_, stderr, err := p.Kubectl(p.in([]string{"create", "--dry-run=server", "-f", "-"})...)
+			if refusal = stderr; err == nil {
+				return false
+			}
+		}
+		return true
+	})
+	require.Contains(t, refusal, "nobody deploys into kube-system")
+	require.Contains(t, refusal, name)
+	p.types(t, manifest("Bundle", "good", `"spec": {"defaultNamespace": "web"}`), "create", "-f", "-")
+	require.Contains(t, p.isRefused(t, "patch", "bundle", "good", "--type=merge", "-p", `{"spec":{"defaultNamespace":"kube-system"}}`), "nobody deploys into kube-system")
+	require.Equal(t, "web", p.does(t, "get", "bundle", "good", "-o", "jsonpath={.spec.defaultNamespace}"))
+	other, agent := deployed(t)
+	other.types(t, bad, "create", "-f", "-")
+	agent.does(t, "patch", "bundledeployment", "app", "--subresource=status", "--type=merge", "-p", report(t, agent))
+}
+
+func TestAMutatingAdmissionPolicyChangesWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	p, namespace := policed(t)
+	name := p.namespace + ".example.com"
+	p.applies(t, fmt.Sprintf(`
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: %[1]s}
+spec:
+  failurePolicy: Fail
+  reinvocationPolicy: Never
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [fleet.cattle.io], apiVersions: [v1alpha1], operations: [CREATE], resources: [bundles]}
+  mutations:
+  - patchType: ApplyConfiguration
+    applyConfiguration:
+      expression: "Object{metadata: Object.metadata{labels: {'owner': 'nobody'}}, spec: Object.spec{defaultNamespace: 'given'}}"
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicyBinding
+metadata: {name: %[1]s}
+spec: {policyName: %[1]s, matchResources: {namespaceSelector: %[2]s}}
+`, name, namespace))
+	waitFor(t, "the policy changes a Bundle", func() bool {
+		p.Stdin = manifest("Bundle", "a", "")
+		out, _, err := p.Kubectl(p.in([]string{"create", "--dry-run=server", "-f", "-", "-o", "jsonpath={.spec.defaultNamespace} {.metadata.labels.owner}"})...)
+		return err == nil && out == "given nobody"
+	})
+}
+
+// hook is a webhook server that refuses what its test says, and keeps who asked.
+type hook struct {
+	*httptest.Server
+	ca *cluster.CA
+	mu struct {
+		sync.Mutex
+		seen []string
+	}
+}
+
+func newHook(t *testing.T, refuse func(*admissionv1.AdmissionRequest) string) *hook {
+	t.Helper()
+	h := &hook{ca: cluster.NewCA("webhook")}
+	h.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var review admissionv1.AdmissionReview
+		if err := json.NewDecoder(r.Body).Decode(&review); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		h.mu.Lock()
+		h.mu.seen = append(h.mu.seen, fmt.Sprintf("%s %s/%s by %s", review.Request.Operation, review.Request.Resource.Resource, review.Request.SubResource, review.Request.UserInfo.Username))
+		h.mu.Unlock()
+		message := refuse(review.Request)
+		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: message == "", Result: &metav1.Status{Message: message}}
+		_ = json.NewEncoder(w).Encode(review) // Muster may have hung up
+	}))
+	h.TLS = &tls.Config{Certificates: []tls.Certificate{h.ca.Serving("webhook").TLS()}, MinVersion: tls.VersionTLS12}
+	h.StartTLS()
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *hook) saw(what string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, each := range h.mu.seen {
+		if each == what {
+			return true
+		}
+	}
+	return false
+}
+
+func TestAValidatingWebhookIsAskedAboutObjectsAndReports(t *testing.T) {
+	t.Parallel()
+	p, agent := deployed(t)
+	h := newHook(t, func(r *admissionv1.AdmissionRequest) string {
+		switch {
+		case r.Resource.Resource == "bundles" && strings.HasPrefix(r.Name, "bad"):
+			return "no bad Bundles"
+		case r.SubResource == "status" && strings.Contains(string(r.Object.Raw), `"release":"forbidden"`):
+			return "no such release"
+		}
+		return ""
+	})
+	made, err := control.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Create(t.Context(), &admissionregistrationv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"},
+		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
+			Name:         "bundles.example.com",
+			ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: ptr.To(strings.Replace(h.URL, "127.0.0.1", "localhost", 1) + "/validate"), CABundle: h.ca.PEM},
+			Rules: []admissionregistrationv1.RuleWithOperations{{
+				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.OperationAll},
+				Rule:       admissionregistrationv1.Rule{APIGroups: []string{"fleet.cattle.io"}, APIVersions: []string{"v1alpha1"}, Resources: []string{"bundles", "bundledeployments/status"}},
+			}},
+			MatchConditions:         []admissionregistrationv1.MatchCondition{{Name: "mine", Expression: fmt.Sprintf("request.namespace in ['%s', '%s']", p.namespace, agent.namespace)}},
+			FailurePolicy:           ptr.To(admissionregistrationv1.Fail),
+			SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
+			AdmissionReviewVersions: []string{"v1"},
+		}},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, _, err := p.Kubectl("delete", "validatingwebhookconfiguration", made.Name)
+		require.NoError(t, err)
+	})
+	var refusal string
+	waitFor(t, "the webhook is in force on every replica", func() bool {
+		for range 5 {
+			p.Stdin = manifest("Bundle", "bad", "")
+			_, stderr, err := p.Kubectl(p.in([]string{"create", "--dry-run=server", "-f", "-"})...)
+			if refusal = stderr; err == nil {
+				return false
+			}
+		}
+		return true
+	})
+	require.Contains(t, refusal, `admission webhook "bundles.example.com" denied the request: no bad Bundles`)
+	require.True(t, h.saw("CREATE bundles/ by admin"))
+
+	p.types(t, manifest("Bundle", "good", ""), "create", "-f", "-")
+	require.Contains(t, agent.isRefused(t, "patch", "bundledeployment", "app", "--subresource=status", "--type=merge", "-p", `{"status":{"release":"forbidden"}}`), "no such release")
+	agent.does(t, "patch", "bundledeployment", "app", "--subresource=status", "--type=merge", "-p", report(t, agent))
+	require.True(t, h.saw("UPDATE bundledeployments/status by admin"))
+	p.does(t, "delete", "bundle", "good")
+	require.True(t, h.saw("DELETE bundles/ by admin"))
+}

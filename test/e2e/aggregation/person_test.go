@@ -1,0 +1,149 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package aggregation_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+const (
+	// soon is how long anything may take that is not slow by design, on a busy
+	// machine.
+	soon = 30 * time.Second
+	tick = 50 * time.Millisecond
+)
+
+// person is somebody at a terminal, in a namespace.
+type person struct {
+	cluster.Terminal
+	namespace string
+}
+
+func at(t *testing.T, config *rest.Config, namespace string) person {
+	t.Helper()
+	return person{Terminal: control.Terminal(t, config), namespace: namespace}
+}
+
+// administrator is somebody who may do everything, in a new namespace.
+func administrator(t *testing.T) person {
+	t.Helper()
+	return at(t, nil, newNamespace(t, nil))
+}
+
+// editor is somebody who has the role muster-edit in a namespace and nothing else.
+func editor(t *testing.T, namespace string) person {
+	t.Helper()
+	user := "editor-of-" + namespace
+	_, err := control.Client.RbacV1().RoleBindings(namespace).Create(t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: user},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "muster-edit"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return at(t, control.As(user), namespace)
+}
+
+// newNamespace makes one. It stays: the control plane ends with the package, and
+// waiting for deletions is the business of the tests that are about them.
+func newNamespace(t *testing.T, labels map[string]string) string {
+	t.Helper()
+	made, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "team-", Labels: labels},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return made.Name
+}
+
+// does runs kubectl, which has to succeed, and returns what it prints.
+func (p person) does(t *testing.T, args ...string) string {
+	t.Helper()
+	out, _, err := p.Kubectl(p.in(args)...)
+	require.NoError(t, err)
+	return out
+}
+
+// types is does with something typed into it.
+func (p person) types(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	p.Stdin = stdin
+	return p.does(t, args...)
+}
+
+// isRefused runs kubectl, which has to fail, and returns the message.
+func (p person) isRefused(t *testing.T, args ...string) string {
+	t.Helper()
+	out, stderr, err := p.Kubectl(p.in(args)...)
+	require.Error(t, err, "kubectl %s printed: %s", strings.Join(args, " "), out)
+	return stderr
+}
+
+// typesAndIsRefused is isRefused with something typed into it.
+func (p person) typesAndIsRefused(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	p.Stdin = stdin
+	return p.isRefused(t, args...)
+}
+
+func (p person) in(args []string) []string {
+	return append([]string{"--namespace=" + p.namespace}, args...)
+}
+
+func (p person) follows(t *testing.T, args ...string) *cluster.Process {
+	t.Helper()
+	return p.StartKubectl(t, p.in(args)...)
+}
+
+// resource is the API of one kind, by its plural.
+func resource(t *testing.T, config *rest.Config, plural string) dynamic.NamespaceableResourceInterface {
+	t.Helper()
+	client, err := dynamic.NewForConfig(config)
+	require.NoError(t, err)
+	return client.Resource(schema.GroupVersionResource{Group: "fleet.cattle.io", Version: "v1alpha1", Resource: plural})
+}
+
+// manifest is an object of the group as YAML; body is its JSON from the second
+// member on: `"spec": {}`.
+func manifest(kind, name, body string) string {
+	if body != "" {
+		body = ", " + body
+	}
+	return fmt.Sprintf("{apiVersion: fleet.cattle.io/v1alpha1, kind: %s, metadata: {name: %s}%s}\n---\n", kind, name, body)
+}
+
+// bundleFor is a Bundle that goes to the Clusters with a label.
+func bundleFor(name, label string) string {
+	key, value, _ := strings.Cut(label, "=")
+	return manifest("Bundle", name, fmt.Sprintf(`spec: {resources: [{name: a.yaml, content: "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}"}], `+
+		`targets: [{clusterSelector: {matchLabels: {%s: %s}}}]}`, key, value))
+}
+
+// words are the first words of each line.
+func words(text string, n int) []string {
+	out := []string{}
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		fields := strings.Fields(line)
+		out = append(out, strings.Join(fields[:min(n, len(fields))], " "))
+	}
+	return out
+}
+
+// waitFor polls; what is the sentence of the failure.
+func waitFor(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	require.Eventually(t, is, soon, tick, what)
+}

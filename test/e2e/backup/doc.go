@@ -1,0 +1,10 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package backup loses etcd and restores it from a snapshot, by the very commands of
+// artifacts/docs/operations.md: the page is what is tested.
+//
+// The oracle is what Muster itself listed before the loss, at exactly the revision of
+// the snapshot: all objects of all kinds, but for their resourceVersions. Agents are
+// played by informers that run through it all.
+package backup

@@ -1,0 +1,143 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package backup
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// TestAFleetIsRestoredFromASnapshot follows operations.md, with replicas and agents
+// that know nothing of it.
+func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
+	const members = 3
+	etcd := cluster.StartEtcd(t, members, cluster.EtcdOptions{})
+	muster := cluster.Install(t, control, etcd, cluster.Options{Replicas: 3, Args: []string{"--shutdown-delay-duration=1s"}})
+	f := newFleet(t, "restored", control.Config)
+	agents := startAgents(t, control.Config, f.homes)
+	o := newOperator(t, etcd, members)
+
+	t.Log("a snapshot is saved while the fleet is edited")
+	stop := f.editing(t, 2)
+	revision := o.save(t)
+	n := stop()
+	want := stateAt(t, control.Config, fmt.Sprint(revision))
+	require.GreaterOrEqual(t, len(want.deployments()), 3*clusters)
+
+	t.Log("much happens after it, of which the snapshot knows nothing")
+	for range 6 {
+		f.edits(t, n)
+		n++
+	}
+	api := f.client.FleetV1alpha1()
+	require.NoError(t, api.Bundles(f.namespace).Delete(t.Context(), "templated", metav1.DeleteOptions{}))
+	_, err := api.Bundles(f.namespace).Create(t.Context(), newBundle(f.namespace, "late", "plain", nil), metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = api.Bundles(f.namespace).Patch(t.Context(), "sometimes", "application/merge-patch+json", []byte(`{"spec":{"helm":{"values":{"edit":"late"}}}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	last, err := dynamicClient(t, control.Config).Resource(resource("bundledeployments")).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	lost := stateAt(t, control.Config, "")
+	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), lost.deployments()) }, within, every)
+	agents.forget()
+
+	t.Log("etcd is lost and restored")
+	o.lose(t)
+	o.restore(t, step(t, "restore"), "restore-1")
+
+	t.Log("replicas and agents find back by themselves")
+	for _, r := range muster.Replicas() {
+		r.WaitReady(t)
+		require.Eventually(t, func() bool {
+			got, err := tryState(t, r.Direct(control.Config), "")
+			return err == nil && len(got) == len(want)
+		}, within, every, "%s", r.Name)
+		require.Equal(t, want, stateAt(t, r.Direct(control.Config), ""), "%s", r.Name)
+	}
+	muster.WaitAvailable(t)
+	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), want.deployments()) }, within, every, "agents converge")
+
+	t.Log("what is there before and after was never seen to go, and nothing went backwards")
+	gone, backwards := agents.seen()
+	require.Empty(t, backwards)
+	for _, key := range gone {
+		require.NotContains(t, want, "bundledeployments "+key, "an agent saw it go, and would have uninstalled it")
+	}
+	require.NotEmpty(t, gone, "what only the lost state had is gone: the agents were asked")
+
+	t.Log("a watch from a lost revision is told so")
+	for _, r := range muster.Replicas() {
+		for _, old := range []string{fmt.Sprint(revision), last.GetResourceVersion()} {
+			require.Eventually(t, func() bool {
+				err := watchFrom(t, r.Direct(control.Config), old)
+				return apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+			}, within, every, "%s, from %s", r.Name, old)
+		}
+	}
+
+	t.Log("life goes on")
+	f.edits(t, n)
+	now := stateAt(t, control.Config, "")
+	require.NotEqual(t, want, now)
+	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), now.deployments()) }, within, every)
+}
+
+// TestAnEtcdThatWentBackInTimeIsRefused shows what the arguments of the restore are
+// for: without them replicas that ran through it stay unready and say what to do,
+// and recover when it is done.
+func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
+	const token = "the-token-of-both"
+	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{Args: []string{"--initial-cluster-token", token}})
+	muster := cluster.Install(t, control, etcd, cluster.Options{Replicas: 2, Args: []string{"--shutdown-delay-duration=1s"}})
+	f := newFleet(t, "rewound", control.Config)
+	agents := startAgents(t, control.Config, f.homes)
+	o := newOperator(t, etcd, 1)
+	revision := o.save(t)
+	want := stateAt(t, control.Config, fmt.Sprint(revision))
+	for n := range 4 {
+		f.edits(t, n+2)
+	}
+	lost := stateAt(t, control.Config, "")
+	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), lost.deployments()) }, within, every)
+	agents.forget()
+
+	t.Log("restored with the old token, and without the bump")
+	page := step(t, "restore")
+	careless := strings.Replace(page, "--bump-revision 1000000000 --mark-compacted", "", 1)
+	require.NotEqual(t, page, careless)
+	o.lose(t)
+	o.restore(t, careless, token)
+	for _, r := range muster.Replicas() {
+		require.Eventually(t, func() bool {
+			_, err := tryState(t, r.Direct(control.Config), "")
+			return err != nil && strings.Contains(err.Error(), "--bump-revision")
+		}, within, every, "%s serves the lost state as if nothing had happened", r.Name)
+		require.Eventually(t, func() bool { return !r.Ready() }, within, every)
+		require.Contains(t, r.Process.Log(), "etcd went back in time")
+	}
+	require.Equal(t, lost.deployments(), agents.know(), "agents are told nothing")
+
+	t.Log("restored again, as the page has it")
+	o.lose(t)
+	o.restore(t, page, "restore-2")
+	for _, r := range muster.Replicas() {
+		r.WaitReady(t)
+		require.Equal(t, want, stateAt(t, r.Direct(control.Config), ""), "%s", r.Name)
+	}
+	muster.WaitAvailable(t)
+	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), want.deployments()) }, within, every)
+	gone, backwards := agents.seen()
+	require.Empty(t, backwards)
+	for _, key := range gone {
+		require.NotContains(t, want, "bundledeployments "+key)
+	}
+}

@@ -1,0 +1,83 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster_test
+
+import (
+	"crypto/tls"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// answer is what a server says to somebody who asks for its version.
+func answer(t *testing.T, config *rest.Config) error {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(config)
+	require.NoError(t, err)
+	return client.Discovery().RESTClient().Get().AbsPath("/apis/fleet.cattle.io/v1alpha1/bundles").Do(t.Context()).Error()
+}
+
+// reached asks a replica directly, in each of the ways there are.
+func reached(t *testing.T, m *cluster.Muster) {
+	t.Helper()
+	r := m.Replicas()[0]
+	proxy := control.FrontProxyCA.Client(cluster.FrontProxyName)
+	admins := []string{"system:masters"}
+	foreign := control.ForeignCA.Client(cluster.FrontProxyName)
+
+	require.NoError(t, answer(t, r.Direct(control.Config)), "with a certificate of the cluster's CA")
+	require.NoError(t, answer(t, m.Direct(control.Config)), "by way of the Service")
+	require.NoError(t, answer(t, r.With(control.CA.Client("somebody", admins...))))
+	require.NoError(t, answer(t, r.Proxied(proxy, "somebody", admins, nil)), "as the aggregation layer")
+	nobody := control.AsAccount(t, metav1.NamespaceDefault, "default")
+	require.ErrorContains(t, answer(t, r.Direct(nobody)), "system:serviceaccount:default:default", "a token says who asks, and RBAC that it may not")
+	require.ErrorContains(t, answer(t, r.Claiming(nobody, "somebody", admins, nil)), "system:serviceaccount:default:default", "what it says of itself is not believed")
+	require.Error(t, answer(t, r.Proxied(foreign, "somebody", admins, nil)))
+
+	out, _, err := r.Exec("preflight", r.Flags("kubeconfig")[0])
+	require.NoError(t, err)
+	require.Contains(t, out, "fleet.cattle.io")
+	_, stderr, err := r.Exec("preflight", "--nonsense")
+	require.Error(t, err)
+	require.Contains(t, stderr, "nonsense")
+}
+
+// renewed changes the certificate in the Secret, and waits until it is served.
+func renewed(t *testing.T, m *cluster.Muster) {
+	t.Helper()
+	secrets := control.Client.CoreV1().Secrets(cluster.Namespace)
+	secret, err := secrets.Get(t.Context(), "muster-apiserver-tls", metav1.GetOptions{})
+	require.NoError(t, err)
+	fresh := m.ServingCertificate()
+	secret.Data["tls.crt"], secret.Data["tls.key"] = fresh.Certificate, fresh.Key
+	_, err = secrets.Update(t.Context(), secret, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	m.SyncVolumes(t)
+	want := fresh.TLS().Certificate[0]
+	address := m.Replicas()[0].URL[len("https://"):]
+	require.Eventually(t, func() bool {
+		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			return false
+		}
+		defer conn.Close()
+		return string(conn.ConnectionState().PeerCertificates[0].Raw) == string(want)
+	}, within, poll)
+}
+
+// whoami is who kube-apiserver takes a ServiceAccount's replica for.
+func whoami(t *testing.T, config *rest.Config) string {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(config)
+	require.NoError(t, err)
+	review, err := client.AuthenticationV1().SelfSubjectReviews().Create(t.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return review.Status.UserInfo.Username
+}

@@ -1,0 +1,316 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/yaml"
+)
+
+// Names that the manifests give.
+const (
+	Namespace      = "muster-system"
+	ServerName     = "muster-apiserver"
+	APIServiceName = "v1alpha1.fleet.cattle.io"
+	tlsSecret      = "muster-apiserver-tls"
+	etcdSecret     = "muster-etcd-client"
+)
+
+// MusterReady is how long replicas may take to be ready, and the APIService to be
+// available.
+const MusterReady = 90 * time.Second
+
+// Options is what a person may change about an installation.
+type Options struct {
+	// Replicas is their number; 0 is what the manifest says.
+	Replicas int
+	// Args are added to each replica's, or replace those of the same name.
+	Args []string
+	// Components are names of folders in artifacts/kustomize/components.
+	Components []string
+	// Patches are more patches of the server's kustomization, as it takes them.
+	Patches []map[string]any
+	// Secrets are made in Muster's namespace before the rest is applied.
+	Secrets map[string]map[string][]byte
+	// Binary is run instead of this checkout's.
+	Binary string
+	// Deploy installs the server in another way than with kustomize, for example with
+	// Helm. It makes the namespace and the Secrets (Muster.Secrets), and takes away
+	// with its own t.Cleanup what it made.
+	Deploy func(t T, m *Muster)
+	// ServerOnly ends the installation after the first of its two steps, without
+	// waiting for replicas to be ready: see WaitReady and Register.
+	ServerOnly bool
+}
+
+// Muster is an installation in a control plane. As an Endpoint it is its Service,
+// without the aggregation layer.
+type Muster struct {
+	Endpoint
+	// CA signs the certificate of the Service.
+	CA *CA
+	// Balancer plays the Service.
+	Balancer *Balancer
+
+	// owner is what the installation lives with; tests that share it come and go.
+	owner    T
+	control  *ControlPlane
+	etcd     *Etcd
+	options  Options
+	binary   string
+	dir      string
+	terminal Terminal
+	pod      *pod
+	mu       struct {
+		sync.Mutex
+		replicas []*Replica
+		named    int
+	}
+}
+
+// Install does what a person does who installs Muster with kustomize: the server
+// first, and when its replicas are ready the APIService. A control plane has one
+// installation at a time; it is removed with t.
+func Install(t T, c *ControlPlane, etcd *Etcd, options Options) *Muster {
+	t.Helper()
+	m := &Muster{owner: t, control: c, etcd: etcd, options: options, binary: options.Binary, CA: NewCA("muster"), dir: Folder(t, "muster"), terminal: c.Terminal(t, nil)}
+	if m.binary == "" {
+		m.binary = Binary(t)
+	}
+	m.Balancer = NewBalancer(t)
+	m.Endpoint = Endpoint{URL: "https://" + m.Balancer.Address, ca: m.CA.PEM}
+	t.Cleanup(func() { m.end(t) })
+
+	if options.Deploy == nil {
+		m.Apply(t, m.serverOverlay(t))
+	} else {
+		options.Deploy(t, m)
+	}
+	// The Service leads kube-apiserver to this machine, where the Balancer is.
+	_, _, err := m.terminal.Kubectl("patch", "service", "-n", Namespace, ServerName, "-p", `{"spec":{"type":"ExternalName","externalName":"localhost"}}`)
+	require.NoError(t, err)
+	m.pod, err = c.readPod(t.Context())
+	require.NoError(t, err)
+	for range m.pod.replicas {
+		m.Add(t)
+	}
+	if !options.ServerOnly {
+		m.WaitReady(t)
+		m.Register(t)
+		m.WaitAvailable(t)
+	}
+	return m
+}
+
+// Register is the second step of an installation: the APIService.
+func (m *Muster) Register(t T) {
+	t.Helper()
+	m.Apply(t, m.apiServiceOverlay(t))
+}
+
+// Unregister undoes Register.
+func (m *Muster) Unregister(t T) {
+	t.Helper()
+	_, _, err := m.terminal.Kubectl("delete", "--ignore-not-found", "apiservice", APIServiceName)
+	require.NoError(t, err)
+}
+
+// Apply applies a folder with a kustomization.
+func (m *Muster) Apply(t T, folder string) {
+	t.Helper()
+	_, _, err := m.terminal.Kubectl("apply", "-k", folder)
+	require.NoError(t, err)
+}
+
+// Secrets are those that the Deployment mounts, by name, with their content: the
+// certificate of the Service and that of etcd's client.
+func (m *Muster) Secrets(t T) map[string]map[string][]byte {
+	t.Helper()
+	serving := m.ServingCertificate()
+	secrets := map[string]map[string][]byte{
+		tlsSecret:  {"tls.crt": serving.Certificate, "tls.key": serving.Key, "ca.crt": m.CA.PEM},
+		etcdSecret: {"tls.crt": read(t, m.etcd.CertFile), "tls.key": read(t, m.etcd.KeyFile), "ca.crt": m.etcd.CA.PEM},
+	}
+	maps.Copy(secrets, m.options.Secrets)
+	return secrets
+}
+
+// ServingCertificate makes a new certificate of the Service.
+func (m *Muster) ServingCertificate() KeyPair {
+	return m.CA.Serving(ServerName, ServerName+"."+Namespace, ServerName+"."+Namespace+".svc")
+}
+
+// serverOverlay writes what a person writes to install the server.
+func (m *Muster) serverOverlay(t T) string {
+	t.Helper()
+	folder := filepath.Join(m.dir, "server")
+	generators := []any{}
+	for name, data := range m.Secrets(t) {
+		files := []string{}
+		for key, content := range data {
+			write(t, filepath.Join(folder, name), key, content)
+			files = append(files, filepath.Join(name, key))
+		}
+		slices.Sort(files)
+		generators = append(generators, map[string]any{"name": name, "namespace": Namespace, "files": files})
+	}
+	overlay := map[string]any{
+		"resources":        []string{relative(t, folder, "server")},
+		"secretGenerator":  generators,
+		"generatorOptions": map[string]any{"disableNameSuffixHash": true},
+	}
+	if len(m.options.Patches) > 0 {
+		overlay["patches"] = m.options.Patches
+	}
+	components := []string{}
+	for _, name := range m.options.Components {
+		components = append(components, relative(t, folder, filepath.Join("components", name)))
+	}
+	overlay["components"] = components
+	if m.options.Replicas > 0 {
+		overlay["replicas"] = []any{map[string]any{"name": ServerName, "count": m.options.Replicas}}
+	}
+	kustomization(t, folder, overlay)
+	return folder
+}
+
+func (m *Muster) apiServiceOverlay(t T) string {
+	t.Helper()
+	folder := filepath.Join(m.dir, "apiservice")
+	kustomization(t, folder, map[string]any{
+		"resources": []string{relative(t, folder, "apiservice")},
+		"patches": []map[string]any{patch("APIService", APIServiceName,
+			operation("add", "/spec/caBundle", base64.StdEncoding.EncodeToString(m.CA.PEM)),
+			operation("add", "/spec/service/port", m.Balancer.Port()))},
+	})
+	return folder
+}
+
+// WaitReady waits until all replicas are ready.
+func (m *Muster) WaitReady(t T) {
+	t.Helper()
+	for _, r := range m.Replicas() {
+		r.WaitReady(t)
+	}
+}
+
+// WaitAvailable waits until kube-apiserver calls the APIService available.
+func (m *Muster) WaitAvailable(t T) {
+	t.Helper()
+	err := until(t.Context(), MusterReady, func(ctx context.Context) error {
+		status, message, err := m.Available(ctx)
+		if err == nil && status != string(metav1.ConditionTrue) {
+			err = errors.New(message)
+		}
+		return err
+	})
+	require.NoError(t, err, "the APIService is not available; %s\nkube-apiserver: %s", m.tails(), m.control.APIServer.Tail())
+}
+
+// Available is the condition of the APIService: "True", "False" or "", and why.
+func (m *Muster) Available(ctx context.Context) (status, message string, err error) {
+	client, err := dynamic.NewForConfig(m.control.Config)
+	if err != nil {
+		return "", "", err
+	}
+	object, err := client.Resource(schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}).Get(ctx, APIServiceName, metav1.GetOptions{})
+	if err != nil {
+		return "", "", err
+	}
+	conditions, _, err := unstructured.NestedSlice(object.Object, "status", "conditions")
+	if err != nil {
+		return "", "", err
+	}
+	for _, each := range conditions {
+		if condition, ok := each.(map[string]any); ok && condition["type"] == "Available" {
+			return fmt.Sprint(condition["status"]), fmt.Sprintf("%v: %v", condition["reason"], condition["message"]), nil
+		}
+	}
+	return "", "nobody has looked at the APIService yet", nil
+}
+
+// end stops the replicas and takes the installation out of a control plane that
+// goes on.
+func (m *Muster) end(t T) {
+	replicas := m.Replicas()
+	for _, r := range replicas {
+		if t.Failed() {
+			t.Logf("%s: %s", r.Name, r.Process.Tail())
+		}
+		r.Process.Kill()
+	}
+	if _, ends := t.(*shared); ends {
+		return
+	}
+	m.terminal.Limit = 2 * time.Minute
+	for _, step := range []string{"apiservice", "server"} {
+		folder := filepath.Join(m.dir, step)
+		if _, err := os.Stat(folder); err != nil {
+			continue // not applied
+		}
+		if _, _, err := m.terminal.Kubectl("delete", "-k", folder, "--ignore-not-found", "--timeout=100s"); err != nil {
+			t.Errorf("Muster stays in the control plane: %v", err)
+		}
+	}
+}
+
+func (m *Muster) tails() string {
+	text := ""
+	for _, r := range m.Replicas() {
+		text += fmt.Sprintf("%s: %s\n", r.Name, r.Process.Tail())
+	}
+	return text
+}
+
+// relative is the way from a folder to one of artifacts/kustomize, which
+// kustomize wants.
+func relative(t T, from, to string) string {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(from, 0o700))
+	root, err := filepath.EvalSymlinks(Checkout(t))
+	require.NoError(t, err)
+	path, err := filepath.Rel(from, filepath.Join(root, "artifacts", "kustomize", to))
+	require.NoError(t, err)
+	return path
+}
+
+func kustomization(t T, folder string, content map[string]any) {
+	t.Helper()
+	content["apiVersion"], content["kind"] = "kustomize.config.k8s.io/v1beta1", "Kustomization"
+	text, err := yaml.Marshal(content)
+	require.NoError(t, err)
+	write(t, folder, "kustomization.yaml", text)
+}
+
+func patch(kind, name string, operations ...map[string]any) map[string]any {
+	text, err := yaml.Marshal(operations)
+	check(err)
+	return map[string]any{"target": map[string]any{"kind": kind, "name": name}, "patch": string(text)}
+}
+
+func operation(op, path string, value any) map[string]any {
+	return map[string]any{"op": op, "path": path, "value": value}
+}
+
+func read(t T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return text
+}

@@ -1,0 +1,273 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Replica is one muster-apiserver: a Pod of the Deployment.
+type Replica struct {
+	Endpoint
+	// Name is that of the Pod.
+	Name string
+	// Process is the server, for signals and its log. Stop, Kill and Start of the
+	// Replica also tell the Service, as Kubernetes does.
+	Process *Process
+	// Etcd are its ways to etcd's members, and API to kube-apiserver.
+	Etcd []*Cable
+	API  *Cable
+
+	muster  *Muster
+	dir     string
+	mounts  map[string]string
+	address string
+	mu      struct {
+		sync.Mutex
+		backend *Backend
+	}
+}
+
+// Replicas are those that were added and not removed, running or not.
+func (m *Muster) Replicas() []*Replica {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.mu.replicas)
+}
+
+// Add starts one more replica, as a rolling update does.
+func (m *Muster) Add(t T) *Replica {
+	t.Helper()
+	m.mu.Lock()
+	name := fmt.Sprintf("%s-%d", ServerName, m.mu.named)
+	m.mu.named++
+	m.mu.Unlock()
+	r := &Replica{Name: name, muster: m, dir: filepath.Join(m.dir, name)}
+	var endpoints []string
+	for _, address := range m.etcd.Addresses() {
+		cable := NewCable(m.owner, address)
+		r.Etcd = append(r.Etcd, cable)
+		endpoints = append(endpoints, "https://"+cable.Address)
+	}
+	r.API = NewCable(m.owner, m.control.address)
+
+	var err error
+	r.mounts, err = m.control.mount(t.Context(), m.pod, filepath.Join(r.dir, "volumes"))
+	require.NoError(t, err)
+	// What a Pod finds in its own folder: the token of its ServiceAccount.
+	account := m.control.Anonymous()
+	account.Host = "https://" + r.API.Address
+	account.BearerTokenFile = write(t, r.dir, "token", []byte(m.control.Token(t, Namespace, m.pod.account)))
+	kubeconfig := filepath.Join(r.dir, "kubeconfig")
+	require.NoError(t, writeKubeconfig(kubeconfig, account))
+	environment, err := m.pod.environment(name)
+	require.NoError(t, err)
+
+	args := m.pod.arguments(r.mounts, environment)
+	replaced := map[string]bool{}
+	for _, more := range m.options.Args {
+		flag, _, _ := strings.Cut(more, "=")
+		more = r.translate(more)
+		if replaced[flag] {
+			args = append(args, more) // a flag that is given more than once
+			continue
+		}
+		args, replaced[flag] = set(args, more), true
+	}
+	for _, mine := range []string{
+		"--etcd-servers=" + strings.Join(endpoints, ","), "--bind-address=127.0.0.1",
+		"--kubeconfig=" + kubeconfig, "--authentication-kubeconfig=" + kubeconfig, "--authorization-kubeconfig=" + kubeconfig,
+	} {
+		args = set(args, mine)
+	}
+	r.Process = &Process{Name: name, path: m.binary, log: filepath.Join(r.dir, name+".log"), env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir}}
+	for _, variable := range slices.Sorted(maps.Keys(environment)) {
+		r.Process.env = append(r.Process.env, variable+"="+environment[variable])
+	}
+	r.Process.args = args
+	r.bind()
+	m.mu.Lock()
+	m.mu.replicas = append(m.mu.replicas, r)
+	m.mu.Unlock()
+	r.Start(t)
+	return r
+}
+
+// bind chooses the port that the replica listens on.
+func (r *Replica) bind() {
+	port := freePort()
+	r.address = loopback(port)
+	r.Endpoint = Endpoint{URL: "https://" + r.address, ca: r.muster.CA.PEM}
+	r.Process.args = set(r.Process.args, fmt.Sprintf("--secure-port=%d", port))
+}
+
+func (r *Replica) translate(text string) string {
+	return translate(text, slices.SortedFunc(maps.Keys(r.mounts), func(a, b string) int { return len(b) - len(a) }), r.mounts)
+}
+
+// Start starts the replica, again if it ran before, and offers it to the Service. It
+// does not wait for it to be ready.
+func (r *Replica) Start(t T) {
+	t.Helper()
+	require.NoError(t, r.Process.Start())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mu.backend == nil {
+		p := r.muster.pod
+		r.mu.backend = r.muster.Balancer.Add(r.address, Probe{URL: r.URL + p.readiness.Path, Timeout: p.timeout, Failures: p.failures})
+	}
+}
+
+// Ready tells if the readiness probe succeeds.
+func (r *Replica) Ready() bool {
+	backend := r.backend()
+	return backend != nil && backend.Ready()
+}
+
+// Served is how many connections the Service has given to the replica since it was
+// last offered.
+func (r *Replica) Served() int {
+	if backend := r.backend(); backend != nil {
+		return backend.Served()
+	}
+	return 0
+}
+
+func (r *Replica) backend() *Backend {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mu.backend
+}
+
+// WaitReady waits until the readiness probe succeeds.
+func (r *Replica) WaitReady(t T) {
+	t.Helper()
+	require.NoError(t, attempts(func() error {
+		err := r.Process.ready(t.Context(), MusterReady, r.isReady)
+		if errors.Is(err, errPortTaken) {
+			r.withdraw()
+			r.Process.Kill()
+			r.bind()
+			r.Start(t)
+		}
+		return err
+	}))
+}
+
+func (r *Replica) isReady(context.Context) error {
+	backend := r.backend()
+	if backend == nil {
+		return errors.New("it is being stopped")
+	}
+	if !backend.Ready() {
+		return fmt.Errorf("its probe says: %w", backend.Last())
+	}
+	return nil
+}
+
+// Stop deletes the Pod: the process gets SIGTERM and its grace period, and the
+// Service learns of it a little later.
+func (r *Replica) Stop(t T) {
+	t.Helper()
+	withdraw := time.AfterFunc(ProbePeriod, r.withdraw)
+	err := r.Process.Stop(r.muster.pod.grace)
+	if withdraw.Stop() {
+		r.withdraw()
+	}
+	require.NoError(t, err)
+}
+
+// Kill ends the process with SIGKILL: the Service learns of it from the probe.
+func (r *Replica) Kill() { r.Process.Kill() }
+
+func (r *Replica) withdraw() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mu.backend != nil {
+		r.muster.Balancer.Remove(r.mu.backend)
+		r.mu.backend = nil
+	}
+}
+
+// Partition swallows all between the replica and etcd, both ways.
+func (r *Replica) Partition() {
+	for _, cable := range r.Etcd {
+		cable.BlackHole()
+	}
+}
+
+// Mend ends Partition, and the cutting of any of its cables to etcd.
+func (r *Replica) Mend() {
+	for _, cable := range r.Etcd {
+		cable.Mend()
+	}
+}
+
+// Remove stops a replica for good.
+func (m *Muster) Remove(t T, r *Replica) {
+	t.Helper()
+	r.Stop(t)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.replicas = slices.DeleteFunc(m.mu.replicas, func(each *Replica) bool { return each == r })
+}
+
+// Roll replaces all replicas as the Deployment's strategy has it: one at a time, and
+// none goes before its successor is ready.
+func (m *Muster) Roll(t T) {
+	t.Helper()
+	for _, old := range m.Replicas() {
+		m.Add(t).WaitReady(t)
+		m.Remove(t, old)
+	}
+}
+
+// SyncVolumes brings what has changed in Secrets and ConfigMaps into the replicas'
+// volumes, as kubelets do from time to time.
+func (m *Muster) SyncVolumes(t T) {
+	t.Helper()
+	for _, r := range m.Replicas() {
+		_, err := m.control.mount(t.Context(), m.pod, filepath.Join(r.dir, "volumes"))
+		require.NoError(t, err)
+	}
+}
+
+// Flags are those of the replica's arguments that have one of the names, for Exec.
+func (r *Replica) Flags(names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(r.Process.args), func(arg string) bool {
+		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		return !slices.Contains(names, name)
+	})
+}
+
+// Exec runs the server's program once more, for one of its subcommands, as "kubectl
+// exec" would: mount paths in args are the container's.
+func (r *Replica) Exec(args ...string) (stdout, stderr string, err error) {
+	translated := make([]string, len(args))
+	for i, arg := range args {
+		translated[i] = r.translate(arg)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var out, complaints bytes.Buffer
+	command := exec.CommandContext(ctx, r.muster.binary, translated...)
+	command.Env, command.Dir, command.Stdout, command.Stderr = r.Process.env, r.dir, &out, &complaints
+	if err = command.Run(); err != nil {
+		err = fmt.Errorf("muster-apiserver %s: %w: %s", strings.Join(args, " "), err, complaints.String())
+	}
+	return out.String(), complaints.String(), err
+}

@@ -1,0 +1,24 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"path/filepath"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Run starts a program that hack/tool.sh knows, in a folder of its own; it ends with
+// t.
+func Run(t T, name string, args ...string) *Process {
+	t.Helper()
+	p := &Process{Name: name, path: Program(t, name), args: args, log: filepath.Join(Folder(t, name), name+".log")}
+	t.Cleanup(p.Kill)
+	require.NoError(t, p.Start())
+	return p
+}
+
+// FreeAddress is an address of 127.0.0.1 that nobody listens on; somebody may before
+// it is used.
+func FreeAddress() string { return loopback(freePort()) }

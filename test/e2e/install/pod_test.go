@@ -1,0 +1,61 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+)
+
+func container(t *testing.T, rendered manifests) corev1.Container {
+	t.Helper()
+	containers := as[appsv1.Deployment](t, rendered, deployment).Spec.Template.Spec.Containers
+	require.Len(t, containers, 1)
+	return containers[0]
+}
+
+func TestThePodHasNoMoreThanItNeeds(t *testing.T) {
+	t.Parallel()
+	pod := as[appsv1.Deployment](t, parse(t, kustomize(t, artifacts(t, "kustomize", "server"))), deployment).Spec.Template.Spec
+	assert.Equal(t, ptr.To(true), pod.SecurityContext.RunAsNonRoot)
+	assert.Equal(t, ptr.To(int64(65532)), pod.SecurityContext.RunAsUser, "the USER of artifacts/Dockerfile")
+	assert.Equal(t, &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}, pod.SecurityContext.SeccompProfile)
+	context := pod.Containers[0].SecurityContext
+	assert.Equal(t, ptr.To(true), context.ReadOnlyRootFilesystem)
+	assert.Equal(t, ptr.To(false), context.AllowPrivilegeEscalation)
+	assert.Equal(t, &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}, context.Capabilities)
+	assert.False(t, pod.HostNetwork)
+	for _, volume := range pod.Volumes {
+		require.NotNil(t, volume.Secret, "%s: the base mounts Secrets only", volume.Name)
+		assert.Equal(t, ptr.To(int32(0o440)), volume.Secret.DefaultMode, "%s: keys are for the process's group, not for everybody", volume.Name)
+	}
+}
+
+func TestAReplicaThatGoesHasTheTimeToTellEverybody(t *testing.T) {
+	t.Parallel()
+	rendered := parse(t, kustomize(t, artifacts(t, "kustomize", "server")))
+	spec := as[appsv1.Deployment](t, rendered, deployment).Spec
+	assert.Equal(t, "0", spec.Strategy.RollingUpdate.MaxUnavailable.String())
+	var delay time.Duration
+	for _, arg := range spec.Template.Spec.Containers[0].Args {
+		const flag = "--shutdown-delay-duration="
+		if len(arg) > len(flag) && arg[:len(flag)] == flag {
+			var err error
+			delay, err = time.ParseDuration(arg[len(flag):])
+			require.NoError(t, err)
+		}
+	}
+	probe := container(t, rendered).ReadinessProbe
+	notice := time.Duration(probe.PeriodSeconds*probe.FailureThreshold) * time.Second
+	assert.Greater(t, delay, notice, "kubelet notices within %v that it is not ready any more", notice)
+	const requests = time.Minute // --request-timeout of the API server
+	grace := time.Duration(*spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
+	assert.Greater(t, grace, delay+requests, "requests that are being served may end")
+}

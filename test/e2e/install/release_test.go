@@ -1,0 +1,128 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/musterfleet/muster/pkg/registry/kinds"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+const patience = time.Minute
+
+// helm runs helm as the administrator of the control plane.
+func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	return run(t, cluster.Program(t, "helm"), append(args, "--kubeconfig", control.Kubeconfig(t, control.Config))...)
+}
+
+// These tests change the control plane for all, so they are not parallel: Go runs
+// the parallel ones after them.
+
+func TestTheChartStopsWhereFleetIsAndSaysWhatToDo(t *testing.T) {
+	kubectl := control.Terminal(t, nil)
+	kubectl.Stdin = fleetDefinitions(t)
+	t.Cleanup(func() {
+		_, _, err := kubectl.Kubectl("delete", "--wait", "-f", "-")
+		require.NoError(t, err)
+		waitForAPIService(t, "")
+	})
+	_, _, err := kubectl.Kubectl("apply", "-f", "-")
+	require.NoError(t, err)
+	waitForAPIService(t, "v1alpha1.fleet.cattle.io")
+
+	for name, how := range map[string][]string{"a dry run": {"--dry-run=server"}, "an install": nil} {
+		stdout, stderr, err := helm(t, append([]string{"install", "muster", artifacts(t, "helm", "muster"), "--namespace", system, "--values", valuesFile(t, minimal)}, how...)...)
+		require.Error(t, err, "%s: %s", name, stdout)
+		for _, s := range []string{"bundles.fleet.cattle.io", "clusters.fleet.cattle.io", "Nothing has been changed", "Coming from Fleet", "install.md", "apiService.create=false"} {
+			require.Contains(t, stderr, s, name)
+		}
+		require.NotContains(t, stderr, "contents.fleet.cattle.io", "that one is not there")
+	}
+	made, _, err := kubectl.Kubectl("get", "deployments,services,serviceaccounts,secrets", "-n", system, "-l", "app.kubernetes.io/part-of=muster", "-o", "name")
+	require.NoError(t, err)
+	require.Empty(t, made, "something is made all the same")
+
+	_, stderr, err := helm(t, "install", "muster", artifacts(t, "helm", "muster"), "--namespace", system,
+		"--values", valuesFile(t, minimal), "--set", "apiService.create=false", "--dry-run=server")
+	require.NoError(t, err, "the servers alone may stand beside Fleet: %s", stderr)
+}
+
+func TestAReleaseIsInstalledUpgradedAndRemoved(t *testing.T) {
+	kubectl := control.Terminal(t, nil)
+	path := artifacts(t, "helm", "muster")
+	values := valuesFile(t, minimal)
+	t.Cleanup(func() {
+		_, _, err := kubectl.Kubectl("delete", "--ignore-not-found", "apiservice", "v1alpha1.fleet.cattle.io")
+		require.NoError(t, err)
+	})
+
+	stdout, stderr, err := helm(t, "install", "muster", path, "--namespace", system, "--values", values)
+	require.NoError(t, err, stderr)
+	require.Contains(t, stdout, "kubectl wait apiservice v1alpha1.fleet.cattle.io")
+	waitForAPIService(t, "v1alpha1.fleet.cattle.io")
+
+	_, stderr, err = helm(t, "upgrade", "muster", path, "--namespace", system, "--values", values, "--dry-run=server")
+	require.NoError(t, err, "our own APIService is no reason to stop: %s", stderr)
+	_, stderr, err = helm(t, "upgrade", "muster", path, "--namespace", system, "--values", values, "--set", "replicas=5")
+	require.NoError(t, err, stderr)
+	replicas, _, err := kubectl.Kubectl("get", "deployment", "muster-apiserver", "-n", system, "-o", "jsonpath={.spec.replicas}")
+	require.NoError(t, err)
+	require.Equal(t, "5", replicas)
+
+	_, stderr, err = helm(t, "install", "another", path, "--namespace", "default", "--values", values, "--dry-run=server")
+	require.Error(t, err, "a second Muster would take the group from the first")
+	require.Contains(t, stderr, system+"/muster-apiserver")
+	require.Contains(t, stderr, "default/muster-apiserver")
+
+	_, stderr, err = helm(t, "uninstall", "muster", "--namespace", system)
+	require.NoError(t, err, stderr)
+	waitForAPIService(t, "")
+	left, _, err := kubectl.Kubectl("get", "clusterroles,clusterrolebindings,flowschemas", "-l", "app.kubernetes.io/part-of=muster", "-o", "name")
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func waitForAPIService(t *testing.T, name string) {
+	t.Helper()
+	kubectl := control.Terminal(t, nil)
+	require.Eventually(t, func() bool {
+		found, _, err := kubectl.Kubectl("get", "apiservice", "v1alpha1.fleet.cattle.io", "--ignore-not-found", "-o", "jsonpath={.metadata.name}")
+		return err == nil && found == name
+	}, patience, 200*time.Millisecond)
+}
+
+// fleetDefinitions are CustomResourceDefinitions of some of the group's kinds. They
+// have no schema to speak of: it is their presence that counts.
+func fleetDefinitions(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, plural := range []string{"bundles", "clusters", "gitrepos"} {
+		kind := kinds.ByResource(plural)
+		require.NotNil(t, kind)
+		definition, err := yaml.Marshal(map[string]any{
+			"apiVersion": "apiextensions.k8s.io/v1",
+			"kind":       "CustomResourceDefinition",
+			"metadata":   map[string]any{"name": plural + ".fleet.cattle.io"},
+			"spec": map[string]any{
+				"group": "fleet.cattle.io",
+				"scope": "Namespaced",
+				"names": map[string]any{"plural": plural, "singular": kind.Singular, "kind": kind.Kind},
+				"versions": []any{map[string]any{
+					"name": "v1alpha1", "served": true, "storage": true,
+					"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+				}},
+			},
+		})
+		require.NoError(t, err)
+		all.WriteString("---\n" + string(definition))
+	}
+	return all.String()
+}

@@ -1,0 +1,277 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package replicas
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// Markers are what must not be found in etcd. Each stands for one place where parts
+// of a Bundle are kept.
+var markers = map[string]string{
+	"the values of a Bundle":                 "marker-values-7c1f",
+	"the values of a target of a Bundle":     "marker-target-90ab",
+	"a resource of a Bundle (a Content)":     "marker-resource-44de",
+	"options kept for a Cluster that breaks": "marker-label-5510",
+	"a version kept since the next is bad":   "marker-version-e2f3",
+}
+
+type encryptionKey struct{ name, secret string }
+
+func newEncryptionKey(name string, fill byte) encryptionKey {
+	return encryptionKey{name, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{fill}, 32))}
+}
+
+// encryptionConfig writes with the first key, or plain if there is none, and reads
+// with all.
+func encryptionConfig(plain bool, keys ...encryptionKey) map[string][]byte {
+	var b strings.Builder
+	b.WriteString("apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [bundles.fleet.cattle.io]\n  providers:\n")
+	if len(keys) > 0 {
+		b.WriteString("  - aesgcm:\n      keys:\n")
+		for _, key := range keys {
+			fmt.Fprintf(&b, "      - {name: %s, secret: %s}\n", key.name, key.secret)
+		}
+	}
+	if plain {
+		b.WriteString("  - identity: {}\n")
+	}
+	return map[string][]byte{"config.yaml": []byte(b.String())}
+}
+
+const (
+	encryptionSecret = "muster-encryption"
+	encryptionFlag   = "--encryption-provider-config=/var/run/muster/encryption/config.yaml"
+)
+
+// mountEncryption is what an operator patches into the Deployment.
+func mountEncryption() map[string]any {
+	return map[string]any{
+		"target": map[string]any{"kind": "Deployment", "name": cluster.ServerName},
+		"patch": `[{"op": "add", "path": "/spec/template/spec/volumes/-", "value": {"name": "encryption", "secret": {"secretName": "` + encryptionSecret + `"}}},
+{"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/-", "value": {"name": "encryption", "mountPath": "/var/run/muster/encryption", "readOnly": true}},
+{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "` + encryptionFlag + `"}]`,
+	}
+}
+
+func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
+	one, two := newEncryptionKey("one", 1), newEncryptionKey("two", 2)
+	m, etcd := install(t, 1, cluster.EtcdOptions{}, cluster.Options{
+		Replicas: 2, Patches: []map[string]any{mountEncryption()}, Secrets: map[string]map[string][]byte{encryptionSecret: encryptionConfig(true)},
+	})
+	c := clientset(t, control.Config)
+	makeSecrets(t, c)
+	found := search(t, etcd)
+	t.Logf("in the clear without encryption: %v", found)
+	for what := range markers {
+		require.Contains(t, found, what, "the search would not find it")
+	}
+	before := snapshot(t, c)
+
+	configure := func(config map[string][]byte) {
+		setSecret(t, encryptionSecret, config)
+		m.Roll(t)
+		require.Equal(t, before, snapshot(t, c))
+	}
+	reencrypt := func() {
+		r := m.Replicas()[0]
+		args := append([]string{"reencrypt"}, r.Flags("etcd-servers", "etcd-cafile", "etcd-certfile", "etcd-keyfile", "etcd-prefix", "encryption-provider-config")...)
+		out, _, err := r.Exec(args...)
+		require.NoError(t, err)
+		require.Contains(t, out, "done: looked at")
+		t.Logf("reencrypt: %s", out)
+		require.Equal(t, before, snapshot(t, c))
+	}
+
+	// First every replica can read it, then it is written.
+	configure(encryptionConfig(true, one))
+	reencrypt()
+	require.Empty(t, search(t, etcd))
+	require.NotContains(t, sealedWith(t, etcd), "")
+	edited := patchBundle(t, c, "values", `{"metadata":{"labels":{"edited":"yes"}}}`)
+	require.Equal(t, "yes", edited.Labels["edited"])
+	require.Empty(t, search(t, etcd))
+	before = snapshot(t, c)
+
+	// A new key is for reading first, or replicas that do not have it yet would not
+	// understand those that do.
+	configure(encryptionConfig(true, one, two))
+	configure(encryptionConfig(true, two, one))
+	reencrypt()
+	require.Equal(t, []string{"two"}, sealedWith(t, etcd))
+	configure(encryptionConfig(false, two))
+
+	// A wrong key of the right name, and none at all.
+	for name, config := range map[string]map[string][]byte{"wrong": encryptionConfig(true, newEncryptionKey("two", 3)), "plain": encryptionConfig(true)} {
+		setSecret(t, encryptionSecret, config)
+		r := m.Add(t)
+		neverReady(t, r, name)
+		m.Remove(t, r)
+		require.Equal(t, before, snapshot(t, c))
+	}
+	setSecret(t, encryptionSecret, encryptionConfig(false, two))
+	m.Add(t).WaitReady(t)
+}
+
+// neverReady checks that a replica that cannot open what is stored says so, and shows
+// nothing.
+func neverReady(t *testing.T, r *cluster.Replica, name string) {
+	t.Helper()
+	var said string
+	require.Eventually(t, func() bool {
+		a, err := ask(t.Context(), r.Direct(control.Config), http.MethodGet, groupPath+"/bundles", "")
+		if err != nil {
+			return false // it does not listen yet
+		}
+		require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
+		said = a.body
+		return strings.Contains(said, "--encryption-provider-config")
+	}, within, pace, "%s key: it does not say what is wrong", name)
+	t.Logf("%s key: %s", name, said)
+	require.False(t, r.Ready())
+	for _, path := range []string{"/bundledeployments", "/bundles?resourceVersion=0", "/clusters", ""} {
+		a, err := ask(t.Context(), r.Direct(control.Config), http.MethodGet, groupPath+path, "")
+		require.NoError(t, err)
+		require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
+	}
+	require.True(t, r.Process.Running())
+}
+
+// makeSecrets puts every marker where it belongs.
+func makeSecrets(t *testing.T, c versioned.Interface) {
+	t.Helper()
+	const namespace = "encrypted"
+	makeNamespace(t, namespace)
+	object := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "c", Labels: map[string]string{"env": "prod"}}}
+	_, err := c.FleetV1alpha1().Clusters(namespace).Create(t.Context(), object, metav1.CreateOptions{})
+	require.NoError(t, err)
+	add := func(name string, change func(*v1alpha1.Bundle)) {
+		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.yaml", Content: "kind: ConfigMap"}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+		change(b)
+		_, err := c.FleetV1alpha1().Bundles(namespace).Create(t.Context(), b, metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	values := func(text string) *v1alpha1.HelmOptions {
+		return &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"secret": text}}}
+	}
+	add("values", func(b *v1alpha1.Bundle) { b.Spec.Helm = values(markers["the values of a Bundle"]) })
+	add("target", func(b *v1alpha1.Bundle) {
+		b.Spec.Targets[0].Helm = values(markers["the values of a target of a Bundle"])
+	})
+	add("resource", func(b *v1alpha1.Bundle) { b.Spec.Resources[0].Content = markers["a resource of a Bundle (a Content)"] })
+	// A label that goes away breaks this one on the Cluster: its last options are
+	// kept, where the value is as it was computed.
+	add("label", func(b *v1alpha1.Bundle) {
+		b.Spec.Helm = values(`${ if eq .ClusterLabels.env "prod" }marker-label-${ print "55" "10" }${ end }`)
+	})
+	// And this one gets a version that does not work anywhere.
+	add("version", func(b *v1alpha1.Bundle) { b.Spec.Helm = values(markers["a version kept since the next is bad"]) })
+	patchBundle(t, c, "version", `{"spec":{"helm":{"values":{"secret":"${ .Nope.at.all }"}}}}`)
+	_, err = c.FleetV1alpha1().Clusters(namespace).Patch(t.Context(), "c", types.MergePatchType, []byte(`{"metadata":{"labels":{"env":null}}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+}
+
+func patchBundle(t *testing.T, c versioned.Interface, name, patch string) *v1alpha1.Bundle {
+	t.Helper()
+	out, err := c.FleetV1alpha1().Bundles("encrypted").Patch(t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+// snapshot is what clients see, but for resourceVersions.
+func snapshot(t *testing.T, c versioned.Interface) []any {
+	t.Helper()
+	var out []any
+	bundles, err := c.FleetV1alpha1().Bundles("encrypted").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, bundles.Items, 5)
+	for _, item := range bundles.Items {
+		item.ResourceVersion = ""
+		out = append(out, item)
+	}
+	deployments, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.NotEmpty(t, deployments.Items)
+	for _, item := range deployments.Items {
+		item.ResourceVersion = ""
+		out = append(out, item)
+		if item.Spec.DeploymentID == "" {
+			continue
+		}
+		id, _, _ := strings.Cut(item.Spec.DeploymentID, ":")
+		content, err := c.FleetV1alpha1().Contents().Get(t.Context(), id, metav1.GetOptions{})
+		require.NoError(t, err)
+		out = append(out, content.Content)
+	}
+	return out
+}
+
+// search finds markers in the bytes of all that is stored, keys and values.
+func search(t *testing.T, etcd *cluster.Etcd) []string {
+	t.Helper()
+	var found []string
+	for _, kv := range stored(t, etcd) {
+		for what, marker := range markers {
+			if bytes.Contains(kv.value, []byte(marker)) || strings.Contains(kv.key, marker) {
+				found = append(found, what)
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// sealedWith are the names of the keys that Bundles, and what is made of them, are
+// encrypted with; "" is none.
+func sealedWith(t *testing.T, etcd *cluster.Etcd) []string {
+	t.Helper()
+	var names []string
+	for _, kv := range stored(t, etcd) {
+		if !strings.Contains(kv.key, "/bundles/") && !strings.Contains(kv.key, "/content") {
+			continue
+		}
+		name := ""
+		if rest, sealed := bytes.CutPrefix(kv.value, []byte("k8s:enc:aesgcm:v1:")); sealed {
+			text, _, _ := bytes.Cut(rest, []byte(":"))
+			name = string(text)
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+type pair struct {
+	key   string
+	value []byte
+}
+
+func stored(t *testing.T, etcd *cluster.Etcd) []pair {
+	t.Helper()
+	response, err := etcd.Client(t).Get(t.Context(), "\x00", clientv3.WithFromKey())
+	require.NoError(t, err)
+	require.NotEmpty(t, response.Kvs)
+	var out []pair
+	for _, kv := range response.Kvs {
+		out = append(out, pair{string(kv.Key), kv.Value})
+	}
+	return out
+}

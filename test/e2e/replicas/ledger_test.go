@@ -1,0 +1,118 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package replicas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// ledger is what the one writer of a counter knows about it.
+type ledger struct {
+	mu struct {
+		sync.Mutex
+		tried, acked int
+		revision     string // of the last acknowledged write
+		refused      map[int]bool
+		acks         map[int]bool
+		errors       map[string]int
+	}
+}
+
+func newLedger() *ledger {
+	l := &ledger{}
+	l.mu.refused, l.mu.acks, l.mu.errors = map[int]bool{}, map[int]bool{0: true}, map[string]int{}
+	return l
+}
+
+// write does the next write, which returns the resourceVersion that it got.
+func (l *ledger) write(ctx context.Context, do func(n int) (revision string, err error)) error {
+	l.mu.Lock()
+	l.mu.tried++
+	n := l.mu.tried
+	l.mu.Unlock()
+	revision, err := do(n)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		l.mu.acked, l.mu.acks[n], l.mu.revision = n, true, revision
+		return nil
+	}
+	if ctx.Err() != nil {
+		return err // the test ends, and nobody knows
+	}
+	if nothingWritten(err) {
+		l.mu.refused[n] = true
+	}
+	l.mu.errors[kindOf(err)]++
+	return err
+}
+
+// floor is what a read that begins now must show at least, and ceiling what one
+// that has ended can show at most.
+func (l *ledger) floor() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.acked
+}
+
+func (l *ledger) ceiling() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.tried
+}
+
+func (l *ledger) revision() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.revision
+}
+
+func (l *ledger) wasRefused(n int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.refused[n]
+}
+
+// missed are the acknowledged counts strictly between two.
+func (l *ledger) missed(from, to int) []int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []int
+	for n := from + 1; n < to; n++ {
+		if l.mu.acks[n] {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// nothingWritten tells whether an error says for certain that nothing was
+// written.
+func nothingWritten(err error) bool {
+	return apierrors.IsTooManyRequests(err) || apierrors.IsConflict(err) ||
+		strings.Contains(err.Error(), "was not written") || strings.Contains(err.Error(), "cannot answer rightly now")
+}
+
+// kindOf is an error as a summary counts it.
+func kindOf(err error) string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return "connection"
+	}
+	message := status.Status().Message
+	for _, known := range []string{
+		"error trying to reach service", "cannot answer rightly now", "unknown whether it was written", "was not written", "etcd is full", "the server is currently unable", "still loading", "apiserver is shutting down",
+	} {
+		if strings.Contains(message, known) {
+			return fmt.Sprintf("%d %s", status.Status().Code, known)
+		}
+	}
+	return fmt.Sprintf("%d %s", status.Status().Code, status.Status().Reason)
+}

@@ -1,0 +1,197 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package replicas
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// answer is what a server says to a request, once.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask sends one request, and does not try again.
+func ask(ctx context.Context, config *rest.Config, method, path, body string) (*answer, error) {
+	config = connection(config)
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	defer client.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(ctx, method, config.Host+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if method == http.MethodPatch {
+		request.Header.Set("Content-Type", "application/merge-patch+json")
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &answer{response.StatusCode, response.Header, string(text)}, nil
+}
+
+func metric(t *testing.T, config *rest.Config, name string) float64 {
+	t.Helper()
+	a, err := ask(t.Context(), config, http.MethodGet, "/metrics", "")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	for lines := bufio.NewScanner(bytes.NewBufferString(a.body)); lines.Scan(); {
+		if rest, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			value, err := strconv.ParseFloat(rest, 64)
+			require.NoError(t, err)
+			return value
+		}
+	}
+	require.Fail(t, "no metric "+name)
+	return 0
+}
+
+const groupPath = "/apis/fleet.cattle.io/v1alpha1"
+
+// refusesAll checks that a replica that is not ready answers nothing about objects.
+func refusesAll(t *testing.T, r *cluster.Replica, f fleet) {
+	t.Helper()
+	config := r.Direct(control.Config)
+	for _, each := range []struct{ method, path, body string }{
+		{"GET", groupPath + "/namespaces/" + f.home(0) + "/bundledeployments/" + everywhere, ""},
+		{"GET", groupPath + "/namespaces/" + f.home(0) + "/bundledeployments/" + everywhere + "?resourceVersion=0", ""},
+		{"GET", groupPath + "/namespaces/" + f.home(0) + "/bundledeployments/never-was", ""},
+		{"GET", groupPath + "/bundledeployments", ""},
+		{"GET", groupPath + "/bundledeployments?resourceVersion=0", ""},
+		{"GET", groupPath + "/namespaces/never-was/bundledeployments", ""},
+		{"GET", groupPath + "/bundledeployments?watch=true&resourceVersion=0&timeoutSeconds=5", ""},
+		{"GET", groupPath + "/bundledeployments?watch=true&timeoutSeconds=5", ""},
+		{"GET", groupPath + "/clusters", ""},
+		{"GET", groupPath + "/contents", ""},
+		{"GET", groupPath, ""},
+		{"PATCH", groupPath + "/namespaces/" + f.namespace + "/clusters/" + clusterName(0), `{"metadata":{"labels":{"colour":"red"}}}`},
+		{"DELETE", groupPath + "/namespaces/" + f.namespace + "/clusters/never-was", ""},
+	} {
+		a, err := ask(t.Context(), config, each.method, each.path, each.body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusServiceUnavailable, a.status, "%s %s: %s", each.method, each.path, a.body)
+		require.NotEmpty(t, a.header.Get("Retry-After"), "%s %s", each.method, each.path)
+		require.Contains(t, a.body, "etcd lost", "%s %s", each.method, each.path)
+	}
+}
+
+// noticedWithin is how soon a replica without etcd must be unready: the engine's
+// lostAfter, a probe or two, and what a busy machine takes.
+const noticedWithin = 10 * time.Second
+
+func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
+	l := startLoad(t, m, newFleet(t, "partition", control.Config))
+	for _, each := range []struct {
+		title string
+		cut   func(*cluster.Cable)
+	}{{"black hole", (*cluster.Cable).BlackHole}, {"connections cut", (*cluster.Cable).Cut}} {
+		victim := m.Replicas()[0]
+		ctx, cancel := background(t)
+		// The answers of the replica itself, all the time and without trying again.
+		answers := l.interrogate(t, ctx, victim)
+		open, err := dynamicClient(t, victim.Direct(control.Config)).Resource(resource("clusters")).Namespace("nobody").Watch(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+		defer open.Stop()
+		require.NoError(t, waitFor(t, answers))
+
+		t.Cleanup(victim.Mend)
+		begun := time.Now()
+		for _, cable := range victim.Etcd {
+			each.cut(cable)
+		}
+		require.Eventually(t, func() bool {
+			a, err := ask(t.Context(), victim.Direct(control.Config), http.MethodGet, "/readyz?verbose", "")
+			return err == nil && a.status == http.StatusInternalServerError && strings.Contains(a.body, "engine")
+		}, noticedWithin, pace, "it did not turn unready")
+		noticed := time.Since(begun)
+		select {
+		case _, more := <-open.ResultChan():
+			require.False(t, more, "a watch said something")
+		case <-time.After(within):
+			require.Fail(t, "a watch stayed open")
+		}
+		refusesAll(t, victim, l.fleet)
+		l.waitProgress(t, 3)
+		victim.Mend()
+		victim.WaitReady(t)
+		require.NoError(t, waitFor(t, answers))
+		cancel()
+		t.Logf("%s: unready %s after", each.title, noticed.Round(10*time.Millisecond))
+	}
+	l.finish(t, m, "replica partitioned from etcd")
+}
+
+// interrogate asks one replica without end; what it answers must be right. The
+// channel gets nil for each right answer that somebody waits for.
+func (l *load) interrogate(t *testing.T, ctx context.Context, r *cluster.Replica) <-chan error {
+	t.Helper()
+	right := make(chan error)
+	c := dynamicClient(t, r.Direct(control.Config))
+	straight := rest.CopyConfig(r.Direct(control.Config))
+	turn := 0
+	l.every(ctx, func() {
+		turn++
+		i := turn % clusters
+		asking, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		a, err := ask(asking, straight, http.MethodGet, groupPath+"/namespaces/"+l.fleet.home(i)+"/bundledeployments/"+everywhere+[]string{"", "?resourceVersion=0"}[turn/clusters%2], "")
+		if err == nil && a.status == http.StatusNotFound {
+			l.blame("%s: %s", r.Name, a.body)
+		}
+		low := l.floors()
+		list, err := c.Resource(resource("bundledeployments")).List(asking, metav1.ListOptions{})
+		if err != nil {
+			var status apierrors.APIStatus
+			if ctx.Err() == nil && asking.Err() == nil && errors.As(err, &status) && status.Status().Code < http.StatusInternalServerError && !apierrors.IsTooManyRequests(err) {
+				l.blame("%s LIST: %v", r.Name, err)
+			}
+			return
+		}
+		if err := l.checkList(list, low, l.ceilings()); err != nil {
+			l.blame("%s LIST: %v", r.Name, err)
+		}
+		select {
+		case right <- nil:
+		default:
+		}
+	})
+	return right
+}
+
+// waitFor waits for the next right answer.
+func waitFor(t *testing.T, answers <-chan error) error {
+	t.Helper()
+	select {
+	case err := <-answers:
+		return err
+	case <-time.After(within):
+		return errors.New("no right answer")
+	}
+}

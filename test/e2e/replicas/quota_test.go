@@ -1,0 +1,151 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package replicas
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+func TestAFullEtcdStopsWritesAndNothingElse(t *testing.T) {
+	const quota = 16 << 20
+	m, etcd := install(t, 1, cluster.EtcdOptions{QuotaBytes: quota}, cluster.Options{Replicas: 2})
+	f := newFleet(t, "quota", control.Config)
+	aggregated, straight := clientset(t, control.Config), clientset(t, m.Direct(control.Config))
+	_, err := f.label(t.Context(), aggregated, 0, 1)
+	require.NoError(t, err)
+	list, err := dynamicClient(t, m.Direct(control.Config)).Resource(resource("bundledeployments")).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	w, err := dynamicClient(t, control.Config).Resource(resource("bundledeployments")).Watch(t.Context(), metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
+	require.NoError(t, err)
+	defer w.Stop()
+
+	fill(t, etcd)
+	// etcd may still take a small write while the alarm goes round.
+	n := 1
+	require.Eventually(t, func() bool {
+		n++
+		_, err = f.label(t.Context(), aggregated, 1, n)
+		return err != nil
+	}, within, pace, "writes go on in a full etcd")
+	t.Logf("a write into a full etcd says: %v", err)
+	for name, write := range map[string]func() error{
+		"label":  func() error { _, err := f.label(t.Context(), straight, 2, 1); return err },
+		"edit":   func() error { _, err := f.edit(t.Context(), aggregated, everywhere, 1); return err },
+		"report": func() error { _, err := f.report(t.Context(), straight, 3, 1); return err },
+		"create": func() error {
+			_, err := aggregated.FleetV1alpha1().Bundles("quota").Create(t.Context(), newBundle("quota", "new"), metav1.CreateOptions{})
+			return err
+		},
+	} {
+		err := write()
+		require.Error(t, err, name)
+		for _, part := range []string{"was not written", "etcd is full", "--quota-backend-bytes", "alarm disarm"} {
+			require.Contains(t, err.Error(), part, name)
+		}
+	}
+
+	// Reads, lists and watches go on, for longer than a replica is ready without
+	// etcd.
+	deadline := time.Now().Add(8 * time.Second)
+	require.Eventually(t, func() bool {
+		for _, each := range m.Replicas() {
+			require.True(t, each.Ready(), each.Name)
+		}
+		got, err := aggregated.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(got.Items), clusters)
+		_, err = straight.FleetV1alpha1().BundleDeployments(f.home(0)).Get(t.Context(), everywhere, metav1.GetOptions{})
+		require.NoError(t, err)
+		return time.Now().After(deadline)
+	}, within, pace)
+	// A deletion makes room, and is shown.
+	require.NoError(t, aggregated.FleetV1alpha1().Bundles("quota").Delete(t.Context(), sometimesName(0), metav1.DeleteOptions{}))
+	deleted := until(t, w, func(e watch.Event, o *unstructured.Unstructured) bool {
+		return e.Type == watch.Deleted && o.GetName() == sometimesName(0)
+	})
+	require.NotEmpty(t, deleted.GetResourceVersion())
+
+	makeRoom(t, etcd)
+	require.Eventually(t, func() bool {
+		n++
+		_, err = f.label(t.Context(), aggregated, 1, n)
+		return err == nil
+	}, within, pace, "writes do not go on")
+	until(t, w, func(_ watch.Event, o *unstructured.Unstructured) bool {
+		if o.GetNamespace() != f.home(1) || o.GetName() != everywhere {
+			return false
+		}
+		s, err := readShown(o)
+		return err == nil && s.count == n
+	})
+	for _, each := range m.Replicas() {
+		require.True(t, each.Ready(), each.Name)
+	}
+}
+
+// until waits for an event.
+func until(t *testing.T, w watch.Interface, want func(watch.Event, *unstructured.Unstructured) bool) *unstructured.Unstructured {
+	t.Helper()
+	limit := time.After(within)
+	for {
+		select {
+		case e, open := <-w.ResultChan():
+			require.True(t, open, "the watch ended")
+			o, ok := e.Object.(*unstructured.Unstructured)
+			require.True(t, ok, "%v", e.Object)
+			if want(e, o) {
+				return o
+			}
+		case <-limit:
+			require.Fail(t, "an event did not come")
+		}
+	}
+}
+
+const filler = "/filler/"
+
+// fill writes what is not Muster's until there is no more room.
+func fill(t *testing.T, etcd *cluster.Etcd) {
+	t.Helper()
+	value := make([]byte, 256<<10)
+	for i := range 1000 {
+		_, _ = rand.Read(value) // never fails
+		_, err := etcd.Client(t).Put(t.Context(), fmt.Sprint(filler, i), string(value))
+		if errors.Is(err, rpctypes.ErrNoSpace) {
+			return
+		}
+		require.NoError(t, err)
+	}
+	require.Fail(t, "etcd has no quota")
+}
+
+// makeRoom does what the error of a write says.
+func makeRoom(t *testing.T, etcd *cluster.Etcd) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	response, err := etcd.Client(t).Delete(ctx, filler, clientv3.WithPrefix())
+	require.NoError(t, err)
+	_, err = etcd.Ctl("compact", "--physical", strconv.FormatInt(response.Header.Revision, 10))
+	require.NoError(t, err)
+	_, err = etcd.Ctl("defrag")
+	require.NoError(t, err)
+	_, err = etcd.Ctl("alarm", "disarm")
+	require.NoError(t, err)
+}

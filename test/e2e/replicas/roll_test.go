@@ -1,0 +1,159 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package replicas
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// quick lets replicas end soon after SIGTERM: the Service of the tests knows after
+// a quarter of a second.
+const quick = "--shutdown-delay-duration=2s"
+
+func install(t *testing.T, members int, options cluster.EtcdOptions, more cluster.Options) (*cluster.Muster, *cluster.Etcd) {
+	t.Helper()
+	etcd := cluster.StartEtcd(t, members, options)
+	more.Args = append([]string{quick}, more.Args...)
+	return cluster.Install(t, control, etcd, more), etcd
+}
+
+// A control plane has one installation at a time, so the tests of the usual one,
+// three replicas on three members of etcd, take turns.
+func TestThreeReplicasOnThreeMembersOfEtcd(t *testing.T) {
+	m, etcd := install(t, 3, cluster.EtcdOptions{}, cluster.Options{})
+	require.Len(t, m.Replicas(), 3)
+	for _, each := range []struct {
+		name string
+		test func(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd)
+	}{
+		{"every other replica shows what a label edit did", testReadYourWrites},
+		{"replicas that are replaced and restarted are not noticed", testRoll},
+		{"a replica that is killed costs no straight read", testKilledReplica},
+		{"a replica without etcd serves nothing wrong", testPartition},
+		{"a killed leader of etcd is not noticed by readers", testKilledLeader},
+		{"a member of etcd may be away for long", testLostMember},
+		{"without a quorum of etcd everything waits and nothing is wrong", testLostQuorum},
+		{"certificates are renewed without a restart", testCertificates},
+		{"kine is refused before anything listens", testKine},
+	} {
+		t.Run(each.name, func(t *testing.T) { each.test(t, m, etcd) })
+		m.WaitReady(t)
+		m.WaitAvailable(t)
+	}
+}
+
+func testRoll(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
+	l := startLoad(t, m, newFleet(t, "roll", control.Config))
+	for round := range *rounds {
+		if round%2 == 0 {
+			m.Roll(t)
+		} else {
+			for _, r := range m.Replicas() {
+				r.Stop(t)
+				r.Start(t)
+				r.WaitReady(t)
+			}
+		}
+		l.waitProgress(t, 3)
+	}
+	l.finish(t, m, "rolling restart")
+	for _, each := range l.followers {
+		require.Zero(t, each.counts().broken, "%s: a response broke off", each.name)
+	}
+}
+
+// What client-go does not try again by itself: kube-apiserver answers 503 without
+// Retry-After for a request that was on its way to a replica that is gone, or when it
+// was given a connection to one.
+const proxyFailed = "aggregated"
+
+func testKilledReplica(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
+	l := startLoad(t, m, newFleet(t, "kill", control.Config))
+	for round := range *rounds {
+		all := m.Replicas()
+		r := all[round%len(all)]
+		r.Kill()
+		l.waitProgress(t, 5)
+		r.Start(t)
+		r.WaitReady(t)
+		l.waitProgress(t, 3)
+	}
+	l.finish(t, m, "replica killed", proxyFailed)
+}
+
+// loads are the full loads that each replica has done.
+func loads(t *testing.T, m *cluster.Muster) map[string]float64 {
+	t.Helper()
+	out := map[string]float64{}
+	for _, r := range m.Replicas() {
+		out[r.Name] = metric(t, r.Direct(control.Config), "muster_loads_total")
+	}
+	return out
+}
+
+func testKilledLeader(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
+	before := loads(t, m)
+	l := startLoad(t, m, newFleet(t, "leader", control.Config))
+	for range *rounds {
+		leader := etcd.Leader(t)
+		etcd.Kill(leader)
+		l.waitProgress(t, 5)
+		etcd.Start(t, leader)
+		l.waitProgress(t, 3)
+	}
+	l.finish(t, m, "etcd leader killed")
+	require.Equal(t, before, loads(t, m), "an engine has loaded everything again")
+}
+
+func testLostMember(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
+	before := loads(t, m)
+	l := startLoad(t, m, newFleet(t, "member", control.Config))
+	lost := (etcd.Leader(t) + 1) % 3
+	etcd.Kill(lost)
+	l.waitProgress(t, 50)
+	for _, r := range m.Replicas() {
+		require.True(t, r.Ready(), r.Name)
+	}
+	etcd.Start(t, lost)
+	l.waitProgress(t, 3)
+	l.finish(t, m, "etcd member lost")
+	require.Equal(t, before, loads(t, m), "an engine has loaded everything again")
+}
+
+func testLostQuorum(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
+	l := startLoad(t, m, newFleet(t, "quorum", control.Config))
+	leader := etcd.Leader(t)
+	other := (leader + 1) % 3
+	etcd.Kill(leader)
+	etcd.Kill(other)
+	t.Cleanup(func() {
+		_ = etcd.Member(leader).Start() // it runs already, if all went well
+		_ = etcd.Member(other).Start()
+	})
+	for _, r := range m.Replicas() {
+		require.Eventually(t, func() bool { return !r.Ready() }, within, pace, "%s is ready without a quorum", r.Name)
+		refusesAll(t, r, l.fleet)
+	}
+	c := clientset(t, m.Replicas()[0].Direct(control.Config))
+	_, err := c.FleetV1alpha1().Clusters(l.fleet.namespace).Get(t.Context(), clusterName(0), metav1.GetOptions{})
+	require.Error(t, err)
+	t.Logf("a read without a quorum says: %v", err)
+	_, err = l.fleet.label(t.Context(), c, 0, 0)
+	require.Error(t, err)
+	t.Logf("a write without a quorum says: %v", err)
+
+	require.NoError(t, etcd.Member(leader).Start())
+	require.NoError(t, etcd.Member(other).Start())
+	require.NoError(t, etcd.WaitReady(t.Context(), leader))
+	require.NoError(t, etcd.WaitReady(t.Context(), other))
+	m.WaitReady(t)
+	m.WaitAvailable(t)
+	l.waitProgress(t, 3)
+	l.finish(t, m, "etcd quorum lost", "") // reads fail while nobody can know
+}
