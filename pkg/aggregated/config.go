@@ -40,7 +40,7 @@ func (o *Options) configure(ctx context.Context) (*setup, error) {
 		return nil, fmt.Errorf("secure serving: %w", err)
 	}
 	if err := o.Authentication.ApplyTo(&config.Authentication, config.SecureServing, config.OpenAPIConfig); err != nil {
-		return nil, fmt.Errorf("authentication (--authentication-kubeconfig, or the pod's service account): %w", err)
+		return nil, fmt.Errorf("authentication (--authentication-kubeconfig, or the pod's service account; --client-ca-file; --requestheader-client-ca-file): %w", err)
 	}
 	if err := o.checkTrust(ctx, &config.Config); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -57,6 +58,10 @@ func (t *Txn) Size() int {
 	return n
 }
 
+// commitTimeout bounds one transaction. A member itself gives up some 7 s after
+// its leader was lost; who waits longer waits for a connection.
+const commitTimeout = 10 * time.Second
+
 // Commit writes the transaction if its guards hold. It returns the revision of
 // the write, or false if a guard did not hold. After ErrTooLarge, ErrNoSpace and
 // ErrRefused nothing was written; after any other error that is unknown.
@@ -65,6 +70,9 @@ func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err
 	if err != nil {
 		return 0, false, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
+	// Without a member to send it to, the client would wait as long as its caller.
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
 	response, err := l.client.Txn(ctx).If(l.guards(&txn)...).Then(nest(ops)...).Commit()
 	if err != nil {
 		return l.outcome(ctx, &txn, puts, err)

@@ -68,7 +68,7 @@ const lookTimeout = 5 * time.Second
 // must apply alike, also those with another quota (quotaApplierV3 of etcd). So
 // look: a record whose revision is guarded tells.
 func (l *Log) fullOrWritten(ctx context.Context, txn *Txn, puts map[record.Key][]byte, full error) (int64, bool, error) {
-	witness, before, ok := guarded(txn)
+	witness, untouched, ok := guarded(txn)
 	if !ok {
 		return 0, false, fmt.Errorf("commit: %w", full)
 	}
@@ -84,7 +84,7 @@ func (l *Log) fullOrWritten(ctx context.Context, txn *Txn, puts map[record.Key][
 		now, stored = kv.ModRevision, kv.Value
 	}
 	switch {
-	case now == before:
+	case untouched(now):
 		return 0, false, fmt.Errorf("%w: %w", ErrNoSpace, full)
 	case now > 0 && bytes.Equal(stored, puts[witness]):
 		return now, true, nil
@@ -93,14 +93,21 @@ func (l *Log) fullOrWritten(ctx context.Context, txn *Txn, puts map[record.Key][
 	}
 }
 
-// guarded is a record that the transaction puts if it is still at a revision.
-func guarded(txn *Txn) (key record.Key, at int64, ok bool) {
+// guarded is a record that the transaction puts only if its revision is one that
+// untouched accepts. A record that was written, and is gone again by the time of
+// the look, passes for one that was not: it makes no difference.
+func guarded(txn *Txn) (key record.Key, untouched func(now int64) bool, ok bool) {
 	for key, at := range txn.Unchanged {
 		if _, isPut := txn.Put[key]; isPut {
-			return key, at, true
+			return key, func(now int64) bool { return now == at }, true
 		}
 	}
-	return record.Key{}, 0, false
+	for key, at := range txn.NotAfter {
+		if _, isPut := txn.Put[key]; isPut {
+			return key, func(now int64) bool { return now <= at }, true
+		}
+	}
+	return record.Key{}, nil, false
 }
 
 // Passing tells whether an error of a read is likely to pass by itself, so that

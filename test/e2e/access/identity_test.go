@@ -116,8 +116,11 @@ func TestNobodyPassesForAnother(t *testing.T) {
 		{"an agent that adds an extra to itself", replica.Direct(north.config), http.Header{"Impersonate-User": {north.user()}, "Impersonate-Extra-Scopes": {"all"}}, north.user()},
 		{"nobody who impersonates an administrator", replica.Direct(control.Anonymous()), http.Header{"Impersonate-User": {"admin"}, "Impersonate-Group": masters}, "system:anonymous"},
 		{"an administrator who impersonates an agent", with(control.CA.Client("admin", masters...)), http.Header{"Impersonate-User": {north.user()}}, north.user()},
-		{"the front proxy, for an agent that impersonates an administrator", with(control.FrontProxyCA.Client(cluster.FrontProxyName)),
-			http.Header{"X-Remote-User": {north.user()}, "Impersonate-User": {"admin"}, "Impersonate-Group": masters}, north.user()},
+		{
+			"the front proxy, for an agent that impersonates an administrator", with(control.FrontProxyCA.Client(cluster.FrontProxyName)),
+			http.Header{"X-Remote-User": {north.user()}, "Impersonate-User": {"admin"}, "Impersonate-Group": masters},
+			north.user(),
+		},
 	} {
 		for proto, next := range protocols() {
 			t.Run(c.name+" over "+proto, func(t *testing.T) {

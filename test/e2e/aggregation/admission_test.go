@@ -94,6 +94,19 @@ spec: {policyName: %[1]s, validationActions: [Deny], matchResources: {namespaceS
 	other, agent := deployed(t)
 	other.types(t, bad, "create", "-f", "-")
 	agent.does(t, "patch", "bundledeployment", "app", "--subresource=status", "--type=merge", "-p", report(t, agent))
+
+	// Who selects by namespace looks at the Namespace. An agent has one, where its
+	// ServiceAccount is; without, its reports are refused by such policies.
+	other.types(t, manifest("Cluster", "two", ""), "create", "-f", "-")
+	other.does(t, "label", "cluster", "two", "env=test")
+	agent.namespace = other.does(t, "get", "cluster", "two", "-o", "jsonpath={.status.namespace}")
+	patch := []string{"patch", "bundledeployment", "app", "--subresource=status", "--type=merge", "-p", report(t, agent)}
+	require.Contains(t, agent.isRefused(t, patch...), `namespaces "`+agent.namespace+`" not found`)
+	agent.does(t, "create", "namespace", agent.namespace)
+	waitFor(t, "Muster has seen the Namespace", func() bool {
+		_, _, err := agent.Kubectl(agent.in(patch)...)
+		return err == nil
+	})
 }
 
 func TestAMutatingAdmissionPolicyChangesWhatIsWritten(t *testing.T) {

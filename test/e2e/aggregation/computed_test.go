@@ -15,7 +15,8 @@ import (
 )
 
 // deployed is a namespace with one Bundle, "app", for Clusters with env=test, and
-// one such Cluster, "one". The second result looks at where its BundleDeployment is.
+// one such Cluster, "one". The second result looks at where its BundleDeployment is;
+// that namespace is made too, as when an agent registers.
 func deployed(t *testing.T) (p, agent person) {
 	t.Helper()
 	p = administrator(t)
@@ -24,6 +25,7 @@ func deployed(t *testing.T) (p, agent person) {
 	agent = p
 	agent.namespace = p.does(t, "get", "cluster", "one", "-o", "jsonpath={.status.namespace}")
 	require.NotEmpty(t, agent.namespace)
+	p.does(t, "create", "namespace", agent.namespace)
 	return p, agent
 }
 

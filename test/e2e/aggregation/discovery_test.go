@@ -200,7 +200,7 @@ func TestOpenAPIOfTheClusterDocumentsEveryKind(t *testing.T) {
 }
 
 type documented struct {
-	Description string            `json:"description"`
+	Description string                `json:"description"`
 	Properties  map[string]documented `json:"properties"`
 	GVK         []struct {
 		Group string `json:"group"`
@@ -226,7 +226,10 @@ func TestKubectlRefusesFieldsThatDoNotExist(t *testing.T) {
 	typo := manifest("Bundle", "typo", `"spec": {"tragets": []}`)
 	require.Contains(t, p.typesAndIsRefused(t, typo, "create", "--validate=strict", "-f", "-"), `unknown field "spec.tragets"`)
 	require.Contains(t, p.typesAndIsRefused(t, typo, "apply", "--server-side", "-f", "-"), "field not declared in schema")
-	_, warnings, err := func() (string, string, error) { p.Stdin = typo; return p.Kubectl(p.in([]string{"create", "--validate=warn", "-f", "-"})...) }()
+	_, warnings, err := func() (string, string, error) {
+		p.Stdin = typo
+		return p.Kubectl(p.in([]string{"create", "--validate=warn", "-f", "-"})...)
+	}()
 	require.NoError(t, err)
 	require.Contains(t, warnings, `Warning: unknown field "spec.tragets"`)
 }

@@ -5,48 +5,33 @@ package aggregation_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // quick is what a person calls at once, on a busy machine.
 const quick = 10 * time.Second
 
-// startMuster makes all well again after stopMuster. It is deferred rather than a
-// cleanup, because it needs the test's context.
-func startMuster(t *testing.T) {
-	t.Helper()
-	for _, r := range muster.Replicas() {
-		r.Mend()
-		if !r.Process.Running() {
-			r.Start(t)
-		}
-	}
-	muster.WaitReady(t)
-	muster.Register(t)
-	muster.WaitAvailable(t)
-	waitDiscovered(t)
-}
-
-// stopMuster ends all replicas.
-func stopMuster(t *testing.T) {
+// killMuster ends all replicas at once and waits until kube-apiserver knows.
+func killMuster(t *testing.T) {
 	t.Helper()
 	for _, r := range muster.Replicas() {
 		r.Kill()
 	}
-	waitFor(t, "kube-apiserver notices that Muster is gone", func() bool { return available(t) != "True" })
-}
-
-func available(t *testing.T) string {
-	t.Helper()
-	status, _, err := muster.Available(t.Context())
-	require.NoError(t, err)
-	return status
+	waitFor(t, "kube-apiserver notices that Muster is gone", func() bool {
+		status, _, err := muster.Available(t.Context())
+		return err == nil && status == "False"
+	})
+	waitFor(t, "what kube-apiserver knows of our kinds counts as old", func() bool {
+		return freshness(t) == apidiscoveryv2.DiscoveryFreshnessStale
+	})
 }
 
 // timed runs kubectl and requires an end within quick.
@@ -59,143 +44,143 @@ func (p person) timed(t *testing.T, args ...string) (stdout, stderr string, err 
 	return stdout, stderr, err
 }
 
-func TestKubectlGoesOnWhileMusterIsDown(t *testing.T) {
-	p := administrator(t)
-	p.types(t, manifest("Bundle", "kept", ""), "create", "-f", "-")
-	p.does(t, "create", "configmap", "other")
-	defer startMuster(t)
-	stopMuster(t)
-
-	for _, args := range [][]string{{"get", "bundles"}, {"get", "bundles.v1alpha1.fleet.cattle.io", "kept"}, {"delete", "bundle", "kept"}} {
-		_, stderr, err := p.timed(t, args...)
-		require.Error(t, err, args)
-		require.Contains(t, stderr, "the server is currently unable to handle the request", args)
-	}
-	t.Logf("discovery: %+v", freshness(t))
-	// What a person without a cache of discovery is told.
-	fresh := at(t, nil, p.namespace)
-	_, stderr, err := fresh.timed(t, "get", "bundles")
-	require.Error(t, err)
-	t.Logf("kubectl get bundles, first ever: %s", stderr)
-
-	for _, args := range [][]string{{"get", "configmap", "other"}, {"get", "all"}, {"get", "all", "-A"}, {"get", "namespaces"}} {
-		for _, who := range []person{p, at(t, nil, p.namespace)} {
-			_, stderr, err := who.timed(t, args...)
-			require.NoError(t, err, args)
-			t.Logf("%v: %s", args, stderr)
-		}
-	}
-	for _, who := range []person{p, at(t, nil, p.namespace)} {
-		out, stderr, err := who.timed(t, "api-resources")
-		t.Logf("api-resources: %v, stderr %s", err, stderr)
-		require.Contains(t, out, "configmaps")
-	}
-	p.does(t, "create", "configmap", "another")
-	p.does(t, "delete", "configmap", "another")
+// conditions are those of a namespace that say why it is still there.
+func (p person) conditions(t *testing.T) string {
+	t.Helper()
+	return p.does(t, "get", "namespace", p.namespace, "-o", `jsonpath={range .status.conditions[?(@.status=="True")]}{.type}: {.reason}: {.message}{"\n"}{end}`)
 }
 
-func TestANamespaceIsNotDeletedWhileMusterIsDown(t *testing.T) {
-	empty, full, deregistered := administrator(t), administrator(t), administrator(t)
-	full.types(t, manifest("Bundle", "kept", ""), "create", "-f", "-")
-	for _, p := range []person{empty, full, deregistered} {
-		p.does(t, "create", "configmap", "other")
+// TestOutages takes Muster away from everybody, so it is not parallel; its parts
+// are in order, each begins where the one before it ends.
+func TestOutages(t *testing.T) {
+	p, empty, full, unregistered := administrator(t), administrator(t), administrator(t), administrator(t)
+	for _, each := range []person{p, full} {
+		each.types(t, manifest("Bundle", "kept", ""), "create", "-f", "-")
 	}
-	defer startMuster(t)
-	stopMuster(t)
-	for _, p := range []person{empty, full} {
-		p.does(t, "delete", "namespace", p.namespace, "--wait=false")
+	for _, each := range []person{p, empty, full, unregistered} {
+		each.does(t, "create", "configmap", "other")
 	}
-	for _, p := range []person{empty, full} {
-		waitFor(t, "what others hold is deleted", func() bool {
-			_, stderr, err := p.Kubectl(p.in([]string{"get", "configmap", "other"})...)
-			return err != nil && strings.Contains(stderr, "NotFound")
-		})
-		waitFor(t, "the namespace names our group as the reason", func() bool {
-			text := p.does(t, "get", "namespace", p.namespace, "-o", `jsonpath={range .status.conditions[?(@.status=="True")]}{.type}: {.reason}: {.message}{"\n"}{end}`)
-			if strings.Contains(text, "fleet.cattle.io") {
-				t.Logf("a namespace that is being deleted says:\n%s", text)
-				return true
+	killMuster(t)
+
+	t.Run("kubectl goes on and says what is missing", func(t *testing.T) {
+		// Who has used kubectl here lately, and who never has: the first remembers our
+		// kinds, the other has to ask kube-apiserver for them.
+		newcomer := at(t, nil, p.namespace)
+		for _, args := range [][]string{{"get", "bundles"}, {"get", "bundles.v1alpha1.fleet.cattle.io", "kept"}, {"delete", "bundle", "kept"}} {
+			_, stderr, err := p.timed(t, args...)
+			require.Error(t, err, args)
+			require.Contains(t, stderr, "Error from server (ServiceUnavailable): the server is currently unable to handle the request", args)
+			_, stderr, err = newcomer.timed(t, args...)
+			require.Error(t, err, args)
+			require.Contains(t, stderr, "the server doesn't have a resource type", args)
+		}
+		for _, who := range []person{p, newcomer} {
+			for _, args := range [][]string{{"get", "configmap", "other"}, {"get", "all", "--all-namespaces"}, {"get", "namespaces"}, {"create", "configmap", "more"}, {"delete", "configmap", "more"}} {
+				_, _, err := who.timed(t, args...)
+				require.NoError(t, err, args)
 			}
-			return false
-		})
-	}
-	began := time.Now()
-	for _, r := range muster.Replicas() {
-		r.Start(t)
-	}
-	muster.WaitAvailable(t)
-	t.Logf("available again after %v", time.Since(began))
-	for _, p := range []person{empty, full} {
-		p.does(t, "wait", "namespace/"+p.namespace, "--for=delete", "--timeout=55s")
-		t.Logf("a namespace finished %v after Muster came back", time.Since(began))
-	}
-
-	for _, r := range muster.Replicas() {
-		r.Kill()
-	}
-	waitFor(t, "kube-apiserver notices that Muster is gone", func() bool { return available(t) != "True" })
-	deregistered.does(t, "delete", "namespace", deregistered.namespace, "--wait=false")
-	muster.Unregister(t)
-	began = time.Now()
-	deregistered.does(t, "wait", "namespace/"+deregistered.namespace, "--for=delete", "--timeout=55s")
-	t.Logf("the namespace finished %v after the APIService was deleted", time.Since(began))
-}
-
-func TestTheAPIServiceIsAvailableOnlyWhenReadsAreRight(t *testing.T) {
-	p := administrator(t)
-	p.types(t, manifest("Bundle", "kept", ""), "create", "-f", "-")
-	defer startMuster(t)
-	stopMuster(t)
-	muster.Unregister(t)
-	for _, r := range muster.Replicas() {
-		for _, cable := range r.Etcd {
-			cable.Cut()
+			out, _, err := who.timed(t, "api-resources")
+			require.NoError(t, err)
+			require.Contains(t, out, "configmaps")
 		}
-		r.Start(t)
-	}
-	muster.Register(t)
-	var message string
-	waitFor(t, "the APIService is not available", func() bool {
-		status, text, err := muster.Available(t.Context())
-		message = text
-		return err == nil && status == "False"
 	})
-	t.Logf("without etcd: %s", message)
-	_, stderr, err := p.timed(t, "get", "bundles")
-	require.Error(t, err)
-	t.Logf("kubectl get bundles: %s", stderr)
 
-	// From here on look all the time: whenever it says True, a read that begins
-	// after that is right.
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	wrong := make(chan string, 1)
-	trues := make(chan struct{}, 1)
-	go func() {
-		defer close(wrong)
-		for ctx.Err() == nil {
-			status, _, err := muster.Available(ctx)
-			if err != nil || status != "True" {
-				continue
-			}
-			bundles, err := resource(t, control.Config, "bundles").Namespace(p.namespace).List(ctx, metav1.ListOptions{})
-			if ctx.Err() == nil && (!assert.NoError(t, err) || !assert.Len(t, bundles.Items, 1)) {
-				return
-			}
-			select {
-			case trues <- struct{}{}:
-			default:
-			}
+	t.Run("a namespace waits for Muster, whether it holds Bundles or not", func(t *testing.T) {
+		for _, each := range []person{empty, full} {
+			each.does(t, "delete", "namespace", each.namespace, "--wait=false")
 		}
-	}()
-	for _, r := range muster.Replicas() {
-		require.False(t, r.Ready())
-		r.Mend()
+		for _, each := range []person{empty, full} {
+			waitFor(t, "what others hold is deleted", func() bool {
+				_, stderr, err := each.Kubectl(each.in([]string{"get", "configmap", "other"})...)
+				return err != nil && strings.Contains(stderr, "NotFound")
+			})
+			waitFor(t, "the namespace names our group as the reason", func() bool {
+				return strings.Contains(each.conditions(t), "NamespaceDeletionDiscoveryFailure: DiscoveryFailed: Discovery failed for some groups, 1 failing: "+
+					"unable to retrieve the complete list of server APIs: fleet.cattle.io/v1alpha1: stale GroupVersion discovery: fleet.cattle.io/v1alpha1")
+			})
+		}
+	})
+
+	t.Run("and ends by itself when Muster is back", func(t *testing.T) {
+		began := time.Now()
+		for _, r := range muster.Replicas() {
+			r.Start(t)
+		}
+		muster.WaitReady(t)
+		ready := time.Since(began)
+		muster.WaitAvailable(t)
+		available := time.Since(began)
+		for _, each := range []person{empty, full} {
+			each.Limit = 2 * time.Minute
+			each.does(t, "wait", "namespace/"+each.namespace, "--for=delete", "--timeout=110s")
+		}
+		t.Logf("after the start of the replicas: ready %v, available %v, both namespaces gone %v", ready, available, time.Since(began))
+		waitDiscovered(t)
+		full.types(t, fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", full.namespace), "create", "-f", "-")
+		require.Empty(t, full.does(t, "get", "bundles", "-o", "name"), "the Bundle went with its namespace")
+	})
+
+	t.Run("and at once when the operator deletes the APIService", func(t *testing.T) {
+		killMuster(t)
+		unregistered.does(t, "delete", "namespace", unregistered.namespace, "--wait=false")
+		waitFor(t, "the namespace waits", func() bool { return strings.Contains(unregistered.conditions(t), "fleet.cattle.io/v1alpha1") })
+		muster.Unregister(t)
+		began := time.Now()
+		unregistered.does(t, "wait", "namespace/"+unregistered.namespace, "--for=delete", "--timeout=55s")
+		t.Logf("the namespace was gone %v after the APIService", time.Since(began))
+	})
+
+	t.Run("the APIService is available only when reads are right", func(t *testing.T) {
+		for _, r := range muster.Replicas() {
+			for _, cable := range r.Etcd {
+				cable.Cut()
+			}
+			r.Start(t)
+		}
+		muster.Register(t)
+		waitFor(t, "the APIService is not available", func() bool {
+			status, message, err := muster.Available(t.Context())
+			return err == nil && status == "False" && strings.HasPrefix(message, "FailedDiscoveryCheck: failing or missing response from ")
+		})
+		_, stderr, err := p.timed(t, "get", "bundles")
+		require.Error(t, err)
+		require.Contains(t, stderr, "the server is currently unable to handle the request")
+
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		verdict := make(chan error, 1)
+		go func() { verdict <- lookClosely(ctx, t, p.namespace) }()
+		for _, r := range muster.Replicas() {
+			require.False(t, r.Ready())
+			r.Mend()
+		}
+		muster.WaitReady(t)
+		require.NoError(t, <-verdict)
+	})
+	waitDiscovered(t)
+}
+
+// lookClosely asks in a tight loop whether the APIService is available, and reads
+// when it is. It fails if that read does not find the one Bundle of the namespace,
+// and ends when twenty have.
+func lookClosely(ctx context.Context, t *testing.T, namespace string) error {
+	bundles := resource(t, control.Config, "bundles").Namespace(namespace)
+	for right := 0; right < 20; {
+		status, _, err := muster.Available(ctx)
+		if ctx.Err() != nil {
+			return errors.New("the APIService was not available in the time of the test")
+		}
+		if err != nil || status != "True" {
+			continue
+		}
+		found, err := bundles.List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return fmt.Errorf("the APIService is available, and a list fails: %w", err)
+		}
+		if n := len(found.Items); n != 1 {
+			return fmt.Errorf("the APIService is available, and a list has %d Bundles", n)
+		}
+		right++
 	}
-	muster.WaitAvailable(t)
-	for range 10 {
-		<-trues
-	}
-	cancel()
-	<-wrong
+	return nil
 }

@@ -10,18 +10,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
@@ -141,10 +140,4 @@ func watchFrom(t *testing.T, config *rest.Config, revision string) error {
 	case <-ctx.Done():
 		return nil // silence
 	}
-}
-
-// nested is a string in an object.
-func nested(o *unstructured.Unstructured, fields ...string) string {
-	text, _, _ := unstructured.NestedString(o.Object, fields...)
-	return text
 }

@@ -76,6 +76,10 @@ func TestKubectlThatGoesOnIsSeenWhileItDoes(t *testing.T) {
 	watch := control.Terminal(t, nil).StartKubectl(t, "get", "configmaps", "-n", "default", "-w", "-o", "name")
 	_, _, err := control.Kubectl("create", "configmap", "-n", "default", "seen")
 	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, _, err := control.Kubectl("delete", "configmap", "-n", "default", "seen")
+		require.NoError(t, err)
+	})
 	require.Eventually(t, func() bool { return strings.Contains(watch.Output(), "configmap/seen\n") }, within, poll)
 	require.True(t, watch.Running())
 	watch.Kill()

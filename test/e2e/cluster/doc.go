@@ -23,7 +23,9 @@
 // the kernel kills its processes (on Linux), and the next run removes its folders.
 // KEEP=1 in the environment keeps the folders of this run: logs and kubeconfigs.
 //
-// A control plane takes some 10 seconds to start and 500 MB, an etcd less than a
-// second, a replica some seconds. All methods may be called from any goroutine,
+// An etcd takes a second to start, be it one member or three, a control plane 5
+// seconds and some 500 MB, a replica 2 seconds; to take an installation out of a
+// control plane that goes on takes 6, most of it for the namespace. All methods may
+// be called from any goroutine,
 // except those that take a T, which may end the test: these are for the test's own.
 package cluster

@@ -5,8 +5,10 @@ package replicas
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -79,6 +81,9 @@ func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 	makeSecrets(t, c)
 	found := search(t, etcd)
 	t.Logf("in the clear without encryption: %v", found)
+	for _, kv := range stored(t, etcd) {
+		t.Logf("DBG %s %.700s", kv.key, kv.value)
+	}
 	for what := range markers {
 		require.Contains(t, found, what, "the search would not find it")
 	}
@@ -158,7 +163,7 @@ func makeSecrets(t *testing.T, c versioned.Interface) {
 	t.Helper()
 	const namespace = "encrypted"
 	makeNamespace(t, namespace)
-	object := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "c", Labels: map[string]string{"env": "prod"}}}
+	object := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "c", Labels: map[string]string{"region": "5510"}}}
 	_, err := c.FleetV1alpha1().Clusters(namespace).Create(t.Context(), object, metav1.CreateOptions{})
 	require.NoError(t, err)
 	add := func(name string, change func(*v1alpha1.Bundle)) {
@@ -180,12 +185,12 @@ func makeSecrets(t *testing.T, c versioned.Interface) {
 	// A label that goes away breaks this one on the Cluster: its last options are
 	// kept, where the value is as it was computed.
 	add("label", func(b *v1alpha1.Bundle) {
-		b.Spec.Helm = values(`${ if eq .ClusterLabels.env "prod" }marker-label-${ print "55" "10" }${ end }`)
+		b.Spec.Helm = values(`marker-label-${ .ClusterLabels.region }`)
 	})
 	// And this one gets a version that does not work anywhere.
 	add("version", func(b *v1alpha1.Bundle) { b.Spec.Helm = values(markers["a version kept since the next is bad"]) })
-	patchBundle(t, c, "version", `{"spec":{"helm":{"values":{"secret":"${ .Nope.at.all }"}}}}`)
-	_, err = c.FleetV1alpha1().Clusters(namespace).Patch(t.Context(), "c", types.MergePatchType, []byte(`{"metadata":{"labels":{"env":null}}}`), metav1.PatchOptions{})
+	patchBundle(t, c, "version", `{"spec":{"helm":{"values":{"secret":"${ .ClusterLabels.zone }"}}}}`)
+	_, err = c.FleetV1alpha1().Clusters(namespace).Patch(t.Context(), "c", types.MergePatchType, []byte(`{"metadata":{"labels":{"region":null}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
 }
 
@@ -230,13 +235,27 @@ func search(t *testing.T, etcd *cluster.Etcd) []string {
 	var found []string
 	for _, kv := range stored(t, etcd) {
 		for what, marker := range markers {
-			if bytes.Contains(kv.value, []byte(marker)) || strings.Contains(kv.key, marker) {
+			if bytes.Contains(kv.value, []byte(marker)) || bytes.Contains(unpacked(kv.value), []byte(marker)) || strings.Contains(kv.key, marker) {
 				found = append(found, what)
 			}
 		}
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
+}
+
+// unpacked is what gzip has made small within a value, as in a Content's.
+func unpacked(value []byte) []byte {
+	begin := bytes.Index(value, []byte{0x1f, 0x8b, 8})
+	if begin < 0 {
+		return nil
+	}
+	r, err := gzip.NewReader(bytes.NewReader(value[begin:]))
+	if err != nil {
+		return nil
+	}
+	text, _ := io.ReadAll(r) // as much as there is
+	return text
 }
 
 // sealedWith are the names of the keys that Bundles, and what is made of them, are

@@ -40,7 +40,7 @@ func TestThreeReplicasOnThreeMembersOfEtcd(t *testing.T) {
 		{"a member of etcd may be away for long", testLostMember},
 		{"without a quorum of etcd everything waits and nothing is wrong", testLostQuorum},
 		{"certificates are renewed without a restart", testCertificates},
-		{"kine is refused before anything listens", testKine},
+		{"kine is refused before anything is answered", testKine},
 	} {
 		t.Run(each.name, func(t *testing.T) { each.test(t, m, etcd) })
 		m.WaitReady(t)

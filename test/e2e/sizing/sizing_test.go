@@ -6,6 +6,7 @@ package sizing
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"strconv"
@@ -28,8 +29,8 @@ func TestMain(m *testing.M) {
 	cluster.Main(m, func(t cluster.T) { control = cluster.Start(t) })
 }
 
-// maxReports bounds the reports, each of which is a request.
-const maxReports = 10_000
+// reports bounds the reports, each of which is a request.
+var reports = flag.Int("reports", 10_000, "how many BundleDeployments get a report")
 
 // BenchmarkFleet tells, of each fleet: what a replica needs when it has loaded it,
 // when every agent watches, when agents have reported, and after a restart; and what
@@ -74,7 +75,7 @@ func measure(b *testing.B, f fleet) {
 	stop := watchAll(b, config, places)
 	note("watched-MB", resident(b, replica.Process.PID(), "VmRSS"))
 	cpu, begun = processorTime(b, replica.Process.PID()), time.Now()
-	n := min(f.bundles*f.clusters, maxReports)
+	n := min(f.bundles*f.clusters, *reports)
 	each(b, n, func(ctx context.Context, i int) error {
 		return report(ctx, c, places[i%f.clusters], i/f.clusters)
 	})
