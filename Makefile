@@ -14,6 +14,10 @@ LDFLAGS := -X github.com/musterfleet/muster/pkg/registry/server.version=$(VERSIO
 
 export DATA_DIR PORT RESET
 
+# Static, as in the image; and so that programs and tests share one build cache.
+# What cannot do without C, the race detector and SQLite, says so itself.
+export CGO_ENABLED := 0
+
 ##@ Use it
 
 .PHONY: build
@@ -33,7 +37,7 @@ stop: ## End what make run started. The data stays in .muster.
 ##@ Work on it
 
 .PHONY: test
-test: ## Run all tests.
+test: ## Run all tests; LOTS=unit leaves out those in a real cluster, LOTS=e2e runs only them.
 	@hack/test.sh
 
 .PHONY: bench
@@ -77,18 +81,22 @@ update-generated: ## Generate code.
 verify-format: ## Code is formatted: gofumpt, imports in three groups.
 	@echo "== format"
 	@tool=$$(hack/tool.sh golangci-lint); \
-	if ! difference=$$("$$tool" fmt --diff) || [[ -n $$difference ]]; then \
-		echo "$$difference"; echo "code is not formatted; run: make update-format" >&2; exit 1; \
-	fi
+	for dir in . test/e2e; do \
+		if ! difference=$$(cd $$dir && "$$tool" fmt --diff) || [[ -n $$difference ]]; then \
+			echo "$$difference"; echo "code is not formatted; run: make update-format" >&2; exit 1; \
+		fi; \
+	done
 update-format: ## Format code.
-	@tool=$$(hack/tool.sh golangci-lint); "$$tool" fmt
+	@tool=$$(hack/tool.sh golangci-lint); for dir in . test/e2e; do (cd $$dir && "$$tool" fmt); done
 
 .PHONY: verify-lint update-lint
 verify-lint: ## golangci-lint finds nothing.
 	@echo "== lint"
-	@tool=$$(hack/tool.sh golangci-lint); "$$tool" run ./... || { echo "some findings may be repaired by: make update-lint" >&2; exit 1; }
+	@tool=$$(hack/tool.sh golangci-lint); for dir in . test/e2e; do \
+		(cd $$dir && "$$tool" run ./...) || { echo "some findings may be repaired by: make update-lint" >&2; exit 1; }; \
+	done
 update-lint: ## Let golangci-lint repair what it can.
-	@tool=$$(hack/tool.sh golangci-lint); "$$tool" run --fix ./...
+	@tool=$$(hack/tool.sh golangci-lint); for dir in . test/e2e; do (cd $$dir && "$$tool" run --fix ./...); done
 
 .PHONY: clean
 clean: ## Remove what was built. Not .muster: that is data.

@@ -18,10 +18,12 @@ if [[ ${RACE:-} == all ]]; then
 	computing='.'
 fi
 
-race=-race
-if [[ $(go env CGO_ENABLED) != 1 ]]; then
+# Without C, all but the race detector share one build cache (see the Makefile).
+export CGO_ENABLED=0
+race=(env CGO_ENABLED=1 go test -race)
+if [[ $(env -u CGO_ENABLED go env CGO_ENABLED) != 1 ]]; then
 	echo "test.sh: no C compiler found, so the tests run without the race detector" >&2
-	race=
+	race=(go test)
 fi
 
 lots=${LOTS:-all}
@@ -46,8 +48,8 @@ fi
 code=0
 if [[ -n $raced ]]; then
 	echo "== tests under the race detector: $(wc -l <<<"$raced") packages"
-	# shellcheck disable=SC2086 # one word per package, and $race may be none
-	go test $race $raced || code=1
+	# shellcheck disable=SC2086 # one word per package
+	"${race[@]}" $raced || code=1
 fi
 # The sessions in test/kubectl are typed with this one. It is built here, because
 # go test would not show that it takes its time.

@@ -44,6 +44,11 @@ if [[ -z $version ]]; then
 	exit 1
 fi
 
+# As everything else is built (see the Makefile), so that what the programs share
+# is compiled once.
+export CGO_ENABLED=0
+[[ $1 == kine ]] && CGO_ENABLED=1
+
 case "$1" in
 kube-apiserver)                    patience="some 7 minutes on a small machine with an empty build cache" ;;
 kube-controller-manager | kubectl) patience="some 3 minutes on a small machine" ;;

@@ -102,7 +102,6 @@ func grant(t cluster.T, name string) *agent {
 	})
 	bind(t, a.account, a.namespace, "ClusterRole", "fleet-bundle-deployment", self)
 	bind(t, a.account+"-content", "", "ClusterRole", "fleet-content", self)
-	allow(t, a.account+"-mutant", "", self, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{"*"}, Verbs: []string{"list", "watch"}})
 	a.config = control.AsAccount(t, a.namespace, a.account)
 
 	list := parse(t, ask(t, control.Config, request{path: a.deployments()}))

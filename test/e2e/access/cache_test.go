@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -32,6 +33,18 @@ func TestARightThatIsTakenAwayIsRefusedWithinTheCachesTime(t *testing.T) {
 	known := time.Now() // to kube-apiserver, which does not cache
 	eventually(t, func(ctx context.Context) error { return expect(ctx, config, north.list(), http.StatusForbidden) })
 	require.Less(t, time.Since(known), cacheTTL+time.Second)
+}
+
+// These tests have shorter ones: see the package.
+func TestAnswersAreRememberedForTenSecondsUnlessTheOperatorSaysOtherwise(t *testing.T) {
+	t.Parallel()
+	help, err := exec.CommandContext(t.Context(), cluster.Binary(t), "--help").Output()
+	require.NoError(t, err)
+	for _, flag := range []string{
+		"authentication-token-webhook-cache-ttl", "authorization-webhook-cache-authorized-ttl", "authorization-webhook-cache-unauthorized-ttl",
+	} {
+		require.Regexp(t, `(?s)--`+flag+` duration[^-]*\(default 10s\)`, string(help))
+	}
 }
 
 // Not parallel: see the package.

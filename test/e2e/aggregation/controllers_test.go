@@ -8,9 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/musterfleet/muster/pkg/registry/kinds"
+	"github.com/stretchr/testify/require"
 )
 
 // owned is a Bundle that a GitRepo owns.
@@ -120,7 +119,8 @@ func TestAResourceQuotaCountsBundlesAndDoesNotLimitThem(t *testing.T) {
 	p := administrator(t)
 	p.does(t, "create", "quota", "few", "--hard=count/bundles.fleet.cattle.io=1")
 	p.types(t, manifest("Bundle", "a", "")+manifest("Bundle", "b", ""), "create", "-f", "-")
-	waitFor(t, "the quota shows both Bundles", func() bool {
+	// It looks for new resources every 30 seconds, and counts some time after that.
+	require.Eventually(t, func() bool {
 		return p.does(t, "get", "quota", "few", "-o", `jsonpath={.status.used.count/bundles\.fleet\.cattle\.io}`) == "2"
-	})
+	}, 3*soon, 10*tick, "the quota shows both Bundles")
 }

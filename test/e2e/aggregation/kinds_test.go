@@ -9,9 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/musterfleet/muster/pkg/registry/kinds"
+	"github.com/stretchr/testify/require"
 )
 
 // example is what a person writes of one kind.

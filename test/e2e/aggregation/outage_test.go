@@ -14,6 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
 // quick is what a person calls at once, on a busy machine.
@@ -25,6 +28,9 @@ func killMuster(t *testing.T) {
 	for _, r := range muster.Replicas() {
 		r.Kill()
 	}
+	// By itself kube-apiserver looks at an APIService that is well every 30 seconds.
+	_, _, err := control.Terminal(t, nil).Kubectl("annotate", "--overwrite", "apiservice", cluster.APIServiceName, "example.com/look-again="+time.Now().Format("150405.000"))
+	require.NoError(t, err)
 	waitFor(t, "kube-apiserver notices that Muster is gone", func() bool {
 		status, _, err := muster.Available(t.Context())
 		return err == nil && status == "False"
@@ -142,14 +148,15 @@ func TestOutages(t *testing.T) {
 			status, message, err := muster.Available(t.Context())
 			return err == nil && status == "False" && strings.HasPrefix(message, "FailedDiscoveryCheck: failing or missing response from ")
 		})
-		_, stderr, err := p.timed(t, "get", "bundles")
+		_, stderr, err := p.timed(t, "get", "--raw=/apis/fleet.cattle.io/v1alpha1/namespaces/"+p.namespace+"/bundles")
 		require.Error(t, err)
 		require.Contains(t, stderr, "the server is currently unable to handle the request")
 
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		verdict := make(chan error, 1)
-		go func() { verdict <- lookClosely(ctx, t, p.namespace) }()
+		bundles := resource(t, control.Config, "bundles").Namespace(p.namespace)
+		go func() { verdict <- lookClosely(ctx, bundles) }()
 		for _, r := range muster.Replicas() {
 			require.False(t, r.Ready())
 			r.Mend()
@@ -157,14 +164,16 @@ func TestOutages(t *testing.T) {
 		muster.WaitReady(t)
 		require.NoError(t, <-verdict)
 	})
+	for _, r := range muster.Replicas() {
+		r.Mend() // if it was not come to
+	}
 	waitDiscovered(t)
 }
 
 // lookClosely asks in a tight loop whether the APIService is available, and reads
-// when it is. It fails if that read does not find the one Bundle of the namespace,
-// and ends when twenty have.
-func lookClosely(ctx context.Context, t *testing.T, namespace string) error {
-	bundles := resource(t, control.Config, "bundles").Namespace(namespace)
+// when it is. It fails if that read does not find the one Bundle that is there, and
+// ends when twenty have.
+func lookClosely(ctx context.Context, bundles dynamic.ResourceInterface) error {
 	for right := 0; right < 20; {
 		status, _, err := muster.Available(ctx)
 		if ctx.Err() != nil {

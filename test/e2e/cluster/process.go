@@ -151,8 +151,31 @@ func (p *Process) Signal(signal syscall.Signal) {
 	}
 }
 
-// Pause stops the program from running; its connections stay open.
-func (p *Process) Pause() { p.Signal(syscall.SIGSTOP) }
+// Pause stops the program from running; its connections stay open. It returns when
+// the program has stopped, which on a busy machine is not at once.
+func (p *Process) Pause() {
+	p.Signal(syscall.SIGSTOP)
+	const patience = 10 * time.Second // a program that ends meanwhile is as good as stopped
+	_ = until(context.Background(), patience, func(context.Context) error { return stopped(p.PID()) })
+}
+
+// stopped returns an error while a thread of a process runs. Outside of Linux it
+// does not know.
+func stopped(pid int) error {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is right
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		if err != nil {
+			continue // it has ended
+		}
+		// The state follows the name, which may hold anything, in parentheses.
+		line := string(text)
+		if state := strings.TrimSpace(line[strings.LastIndexByte(line, ')')+1:]); !strings.HasPrefix(state, "T") {
+			return fmt.Errorf("a thread of process %d runs: %s", pid, line)
+		}
+	}
+	return nil
+}
 
 // Resume undoes Pause.
 func (p *Process) Resume() { p.Signal(syscall.SIGCONT) }

@@ -79,6 +79,19 @@ func TestAProcessThatDoesNotHeedSIGTERMIsKilledAndReported(t *testing.T) {
 	require.Error(t, (&Process{Name: "none", path: filepath.Join(t.TempDir(), "none"), log: os.DevNull}).Start())
 }
 
+func TestAPausedProcessDoesNothingUntilItIsResumed(t *testing.T) {
+	t.Parallel()
+	p := script(t, "while :; do echo on; done")
+	require.NoError(t, p.Start())
+	require.Eventually(t, func() bool { return p.Log() != "" }, time.Minute, time.Millisecond)
+	p.Pause()
+	was := len(p.Log())
+	require.Never(t, func() bool { return len(p.Log()) != was }, 100*time.Millisecond, 10*time.Millisecond)
+	require.True(t, p.Running())
+	p.Resume()
+	require.Eventually(t, func() bool { return len(p.Log()) != was }, time.Minute, time.Millisecond)
+}
+
 func TestWaitingEndsWithTheTime(t *testing.T) {
 	t.Parallel()
 	require.ErrorIs(t, until(t.Context(), time.Millisecond, never), errNever)

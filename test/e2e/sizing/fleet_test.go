@@ -9,12 +9,13 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -83,12 +84,21 @@ func connect(b *testing.B, config *rest.Config) versioned.Interface {
 // each does something many times, some of them at once.
 func each(b *testing.B, times int, do func(ctx context.Context, i int) error) {
 	b.Helper()
-	group, ctx := errgroup.WithContext(b.Context())
-	group.SetLimit(writers)
-	for i := range times {
-		group.Go(func() error { return do(ctx, i) })
+	ctx, cancel := context.WithCancelCause(b.Context())
+	defer cancel(nil)
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range writers {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < times && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				if err := do(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
 	}
-	require.NoError(b, group.Wait())
+	group.Wait()
+	require.NoError(b, context.Cause(ctx))
 }
 
 func (f fleet) load(b *testing.B, c versioned.Interface) {

@@ -23,12 +23,6 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-var control *cluster.ControlPlane
-
-func TestMain(m *testing.M) {
-	cluster.Main(m, func(t cluster.T) { control = cluster.Start(t) })
-}
-
 // reports bounds the reports, each of which is a request.
 var reports = flag.Int("reports", 10_000, "how many BundleDeployments get a report")
 
@@ -36,18 +30,19 @@ var reports = flag.Int("reports", 10_000, "how many BundleDeployments get a repo
 // when every agent watches, when agents have reported, and after a restart; and what
 // etcd stores.
 func BenchmarkFleet(b *testing.B) {
+	control := cluster.Start(b)
 	_, err := control.Client.CoreV1().Namespaces().Create(b.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	require.NoError(b, err)
 	for _, size := range []fleet{{0, 1}, {100, 10}, {200, 50}, {500, 200}, {100, 1000}} {
 		b.Run(fmt.Sprintf("%dbundles,%dclusters", size.bundles, size.clusters), func(b *testing.B) {
 			for b.Loop() {
-				measure(b, size)
+				measure(b, control, size)
 			}
 		})
 	}
 }
 
-func measure(b *testing.B, f fleet) {
+func measure(b *testing.B, control *cluster.ControlPlane, f fleet) {
 	etcd := cluster.StartEtcd(b, 1, cluster.EtcdOptions{})
 	muster := cluster.Install(b, control, etcd, cluster.Options{Replicas: 1, ServerOnly: true, Args: []string{"--shutdown-delay-duration=1s", "--v=0"}})
 	muster.WaitReady(b)
