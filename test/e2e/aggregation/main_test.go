@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		etcd = cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
 		policy := filepath.Join(cluster.Folder(t, "audit"), "policy.yaml")
 		require.NoError(t, os.WriteFile(policy, []byte(auditPolicy), 0o600))
-		muster = cluster.Install(t, control, etcd, cluster.Options{Binary: "/tmp/f1-broken/muster-apiserver", Args: []string{
+		muster = cluster.Install(t, control, etcd, cluster.Options{Args: []string{
 			"--audit-policy-file=" + policy, "--audit-log-path=-",
 			// Nothing behind this Service is slow to learn that a replica goes.
 			"--shutdown-delay-duration=1s",
