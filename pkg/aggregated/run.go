@@ -27,8 +27,8 @@ const askWithin = 30 * time.Second
 // Run runs one replica until ctx ends, and answers nil if it then stopped
 // cleanly.
 //
-// It asks the cluster before it listens, so that a replica that must not run here
-// never answers anybody.
+// It asks the cluster, and etcd, before it answers, so that a replica that must not
+// run here never answers anybody.
 func Run(ctx context.Context, o *Options) error {
 	if err := o.Validate(); err != nil {
 		return err

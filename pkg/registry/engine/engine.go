@@ -53,6 +53,8 @@ type Engine struct {
 	// following tells that the state has caught up since the log was last lost, so
 	// that it may be published.
 	following atomic.Bool
+	// stalled is why the log was last lost, until it is followed again.
+	stalled atomic.Pointer[error]
 	// progress is of a start: the revision reached, and the one to reach.
 	progress struct{ reached, target atomic.Int64 }
 	pulse    *pulse
@@ -104,6 +106,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		e.stalled.Store(&err)
 		klog.ErrorS(err, "The engine lost the log and starts again")
 		delay := restartDelay
 		switch {
@@ -202,6 +205,7 @@ func (e *Engine) caughtUp(target int64, begun time.Time) {
 	if e.state.revision >= target && !e.following.Load() {
 		e.publish(e.state.builder.Reached(e.state.revision))
 		e.following.Store(true)
+		e.stalled.Store(nil)
 		e.wakeups.wakeAll()
 		e.pulse.confirm(begun)
 	}

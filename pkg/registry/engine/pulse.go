@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
 // A pulse is a barrier that nobody asked for: it reads etcd's revision by quorum
@@ -241,11 +243,16 @@ func (e *Engine) unready() error {
 	seen, failed := e.pulse.seen.Load(), e.pulse.failure.Load()
 	age, ever := e.pulse.age()
 	broken := e.lineage.broken.Load()
+	reason := ""
+	if stalled := e.stalled.Load(); stalled != nil && errors.Is(*stalled, etcd.ErrSealed) {
+		// Which one is in the server's log: not everybody who asks may know its name.
+		reason = fmt.Sprintf(": %v: see --encryption-provider-config", etcd.ErrSealed)
+	}
 	switch {
 	case broken != nil:
 		return fmt.Errorf("%w: %w", ErrNotReady, *broken)
 	case failed != nil && errors.Is(*failed, errBehind) && v != nil:
-		return fmt.Errorf("%w: behind: at revision %d, etcd at %d or later, last known to be up to date %s ago", ErrNotReady, v.Revision, seen, since(age))
+		return fmt.Errorf("%w: behind: at revision %d, etcd at %d or later, last known to be up to date %s ago%s", ErrNotReady, v.Revision, seen, since(age), reason)
 	case failed != nil && !errors.Is(*failed, errBehind) && ever:
 		return fmt.Errorf("%w: etcd lost: last up to date %s ago, last error: %w", ErrNotReady, since(age), *failed)
 	case failed != nil && !errors.Is(*failed, errBehind):
@@ -253,7 +260,7 @@ func (e *Engine) unready() error {
 	case v == nil && e.progress.target.Load() == 0:
 		return fmt.Errorf("%w: warming up: etcd has not answered yet", ErrNotReady)
 	case v == nil:
-		return fmt.Errorf("%w: warming up: at revision %d of %d", ErrNotReady, e.progress.reached.Load(), e.progress.target.Load())
+		return fmt.Errorf("%w: warming up: at revision %d of %d%s", ErrNotReady, e.progress.reached.Load(), e.progress.target.Load(), reason)
 	case !ever:
 		return fmt.Errorf("%w: stopped", ErrNotReady)
 	default:

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -28,7 +29,7 @@ func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, er
 		for i, id := range batch {
 			ops[i] = clientv3.OpGet(l.contentPath(id))
 		}
-		response, err := l.client.Txn(ctx).Then(ops...).Commit()
+		response, err := l.patiently(ctx, ops)
 		if err != nil {
 			return nil, fmt.Errorf("read contents: %w", err)
 		}
@@ -43,6 +44,33 @@ func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, er
 		}
 	}
 	return out, nil
+}
+
+const (
+	// contentPatience is how long a read is tried again: longer than etcd takes to
+	// elect a leader, and no longer than a server is ready without etcd.
+	contentPatience = 5 * time.Second
+	contentPause    = 50 * time.Millisecond
+)
+
+// patiently reads, and tries again for a while if what failed is likely to pass.
+// The client does that with single reads, not with transactions. A watch whose
+// Bundle cannot be rendered ends with an error, after which clients list all again.
+func (l *Log) patiently(ctx context.Context, reads []clientv3.Op) (*clientv3.TxnResponse, error) {
+	limit := time.After(contentPatience)
+	for {
+		response, err := l.client.Txn(ctx).Then(reads...).Commit()
+		if err == nil || !Passing(err) {
+			return response, err
+		}
+		select {
+		case <-time.After(contentPause):
+		case <-limit:
+			return nil, err
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // StoredContent is a content record as it stands in etcd.

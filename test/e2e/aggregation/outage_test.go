@@ -13,7 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/musterfleet/muster/test/e2e/cluster"
@@ -28,9 +30,7 @@ func killMuster(t *testing.T) {
 	for _, r := range muster.Replicas() {
 		r.Kill()
 	}
-	// By itself kube-apiserver looks at an APIService that is well every 30 seconds.
-	_, _, err := control.Terminal(t, nil).Kubectl("annotate", "--overwrite", "apiservice", cluster.APIServiceName, "example.com/look-again="+time.Now().Format("150405.000"))
-	require.NoError(t, err)
+	lookAgain(t)
 	waitFor(t, "kube-apiserver notices that Muster is gone", func() bool {
 		status, _, err := muster.Available(t.Context())
 		return err == nil && status == "False"
@@ -38,6 +38,14 @@ func killMuster(t *testing.T) {
 	waitFor(t, "what kube-apiserver knows of our kinds counts as old", func() bool {
 		return freshness(t) == apidiscoveryv2.DiscoveryFreshnessStale
 	})
+}
+
+// lookAgain makes kube-apiserver look at the APIService at once. By itself it does so
+// every 30 seconds, and while it is not available ever more rarely.
+func lookAgain(t *testing.T) {
+	t.Helper()
+	_, _, err := control.Terminal(t, nil).Kubectl("annotate", "--overwrite", "apiservice", cluster.APIServiceName, "example.com/look-again="+time.Now().Format("150405.000"))
+	require.NoError(t, err)
 }
 
 // timed runs kubectl and requires an end within quick.
@@ -164,9 +172,32 @@ func TestOutages(t *testing.T) {
 		muster.WaitReady(t)
 		require.NoError(t, <-verdict)
 	})
+	t.Run("nor when etcd goes away later", func(t *testing.T) {
+		for _, r := range muster.Replicas() {
+			r.Etcd[0].Cut()
+		}
+		for _, r := range muster.Replicas() {
+			waitFor(t, r.Name+" is not ready", func() bool { return !r.Ready() })
+			client, err := discovery.NewDiscoveryClientForConfig(r.Direct(control.Config))
+			require.NoError(t, err)
+			for _, path := range []string{"", "/bundles?resourceVersion=0"} {
+				body, err := client.RESTClient().Get().RequestURI("/apis/fleet.cattle.io/v1alpha1" + path).MaxRetries(0).DoRaw(t.Context())
+				require.True(t, apierrors.IsServiceUnavailable(err), "%s: %v", path, err)
+				require.Contains(t, string(body), "this replica of Muster cannot answer rightly now")
+			}
+		}
+		lookAgain(t)
+		waitFor(t, "the APIService is not available", func() bool {
+			status, _, err := muster.Available(t.Context())
+			return err == nil && status == "False"
+		})
+	})
 	for _, r := range muster.Replicas() {
-		r.Mend() // if it was not come to
+		r.Mend()
 	}
+	muster.WaitReady(t)
+	lookAgain(t)
+	muster.WaitAvailable(t)
 	waitDiscovered(t)
 }
 

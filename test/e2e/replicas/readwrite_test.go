@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,7 +23,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
@@ -64,9 +64,9 @@ func testReadYourWrites(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	for edit := range labelEdits {
 		patch := map[string]any{}
 		for _, key := range []string{"x", "y"} {
-			switch n := r.IntN(4); {
-			case n == 3: // leave it
-			case n == 0:
+			switch n := r.IntN(4); n {
+			case 3: // leave it
+			case 0:
 				patch[key] = nil
 				delete(have, key)
 			default:

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
@@ -116,7 +115,7 @@ func testLostMember(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	l := startLoad(t, m, newFleet(t, "member", control.Config))
 	lost := (etcd.Leader(t) + 1) % 3
 	etcd.Kill(lost)
-	l.waitProgress(t, 50)
+	l.waitProgress(t, 30)
 	for _, r := range m.Replicas() {
 		require.True(t, r.Ready(), r.Name)
 	}
@@ -140,14 +139,6 @@ func testLostQuorum(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 		require.Eventually(t, func() bool { return !r.Ready() }, within, pace, "%s is ready without a quorum", r.Name)
 		refusesAll(t, r, l.fleet)
 	}
-	c := clientset(t, m.Replicas()[0].Direct(control.Config))
-	_, err := c.FleetV1alpha1().Clusters(l.fleet.namespace).Get(t.Context(), clusterName(0), metav1.GetOptions{})
-	require.Error(t, err)
-	t.Logf("a read without a quorum says: %v", err)
-	_, err = l.fleet.label(t.Context(), c, 0, 0)
-	require.Error(t, err)
-	t.Logf("a write without a quorum says: %v", err)
-
 	require.NoError(t, etcd.Member(leader).Start())
 	require.NoError(t, etcd.Member(other).Start())
 	require.NoError(t, etcd.WaitReady(t.Context(), leader))
