@@ -10,7 +10,6 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/registry/endpoints"
@@ -88,13 +87,8 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 		tasks.Go(func() { secrets.watch(background) })
 	}
 	klog.InfoS("Muster starts", "version", server.Version(), "etcd", o.Etcd.Servers, "prefix", o.Etcd.Prefix, "kubernetes", made.kubernetes.Host)
-	if err := run(ctx, api); err != nil {
+	if err := api.PrepareRun().RunWithContext(ctx); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
-}
-
-// run serves until ctx ends and the last request has been answered.
-func run(ctx context.Context, api *genericapiserver.GenericAPIServer) error {
-	return api.PrepareRun().RunWithContext(ctx)
 }
