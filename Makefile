@@ -81,13 +81,11 @@ update-generated: ## Generate code.
 verify-format: ## Code is formatted: gofumpt, imports in three groups.
 	@echo "== format"
 	@tool=$$(hack/tool.sh golangci-lint); \
-	for dir in . test/e2e; do \
-		if ! difference=$$(cd $$dir && "$$tool" fmt --diff) || [[ -n $$difference ]]; then \
-			echo "$$difference"; echo "code is not formatted; run: make update-format" >&2; exit 1; \
-		fi; \
-	done
+	if ! difference=$$("$$tool" fmt --diff) || [[ -n $$difference ]]; then \
+		echo "$$difference"; echo "code is not formatted; run: make update-format" >&2; exit 1; \
+	fi
 update-format: ## Format code.
-	@tool=$$(hack/tool.sh golangci-lint); for dir in . test/e2e; do (cd $$dir && "$$tool" fmt); done
+	@tool=$$(hack/tool.sh golangci-lint); "$$tool" fmt
 
 .PHONY: verify-lint update-lint
 verify-lint: ## golangci-lint finds nothing.

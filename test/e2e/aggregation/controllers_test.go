@@ -8,8 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
 // owned is a Bundle that a GitRepo owns.

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/stretchr/testify/require"
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
+	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 

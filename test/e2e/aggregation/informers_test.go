@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
-	fleetinformers "github.com/musterfleet/muster/pkg/generated/informers/externalversions"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +19,9 @@ import (
 	clientfeaturestesting "k8s.io/client-go/features/testing"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	fleetinformers "github.com/musterfleet/muster/pkg/generated/informers/externalversions"
 )
 
 // requests are the lists and watches that a client made.

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
 // example is what a person writes of one kind.

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
 // rights are why Muster may do what it may do. A right that is not here fails the
