@@ -21,6 +21,7 @@ func (e *Engine) Barrier(ctx context.Context) (*view.View, error) {
 		return nil, err
 	}
 	e.pulse.saw(read.revision)
+	e.pulse.heard(read.begun)
 	v, err := e.WaitFor(ctx, read.revision)
 	if err != nil {
 		return nil, err

@@ -18,12 +18,17 @@ import (
 
 // A pulse is a barrier that nobody asked for: it reads etcd's revision by quorum
 // and waits for the view to reach it. When it is met, the view is known to hold
-// all that was committed until the pulse began. Ready follows from how long ago
-// that was, so one number covers a partition, a dead connection that nobody has
-// noticed, a log that does not arrive and an engine that is stuck.
+// all that was committed until the pulse began. Ready follows from two ages: that
+// of the last answer covers a partition and a dead connection that nobody has
+// noticed; that of the last met barrier a log that does not arrive and an engine
+// that is stuck.
 const (
-	// lostAfter is how old the last met barrier may be while reads are still right.
+	// lostAfter is how old the last answer may be.
 	lostAfter = 5 * time.Second
+	// behindAfter is how old the last met barrier may be. It is longer, because one
+	// edit may move a hundred thousand BundleDeployments: that takes all replicas
+	// seconds, at the same time, and no other would do better.
+	behindAfter = 30 * time.Second
 	// pulseEvery is how old it may get before a pulse renews it.
 	pulseEvery = time.Second
 	// pulseTimeout bounds the read of a pulse: two that fail one after the other
@@ -40,17 +45,20 @@ var errBehind = errors.New("the view does not follow")
 // atomic loads and the clock.
 type pulse struct {
 	epoch time.Time
-	// met is when the youngest barrier that was met began, after epoch; 0 if none
-	// was. It only grows, until it is revoked.
-	met atomic.Int64
-	// alive is what was last told: it follows met, by way of watch.
+	// answered is when the youngest read began that etcd answered, met when the
+	// youngest barrier began that was met; after epoch, 0 if there was none. They
+	// only grow, until they are revoked.
+	answered, met atomic.Int64
+	// patience is behindAfter.
+	patience time.Duration
+	// alive is what was last told: it follows the two, by way of watch.
 	alive atomic.Bool
 	// seen is the newest revision that was read by quorum.
 	seen atomic.Int64
 	// failure is the last pulse's, nil if it was met.
 	failure atomic.Pointer[error]
 	revived chan struct{}
-	// revoked wakes who watches, for a look at met.
+	// revoked wakes who watches, for a look at the two.
 	revoked chan struct{}
 	mu      struct {
 		sync.Mutex
@@ -59,25 +67,31 @@ type pulse struct {
 }
 
 func newPulse() *pulse {
-	p := &pulse{epoch: time.Now().Add(-1), revived: make(chan struct{}, 1), revoked: make(chan struct{}, 1)}
+	p := &pulse{epoch: time.Now().Add(-1), patience: behindAfter, revived: make(chan struct{}, 1), revoked: make(chan struct{}, 1)}
 	p.mu.lost = make(chan struct{})
 	close(p.mu.lost)
 	return p
 }
 
 // age is how long ago the last met barrier began; false if there was none.
-func (p *pulse) age() (time.Duration, bool) {
-	met := p.met.Load()
-	return time.Since(p.epoch) - time.Duration(met), met > 0
+func (p *pulse) age() (time.Duration, bool) { return p.since(&p.met) }
+
+// silence is how long ago the last answer was asked for; false if there was none.
+func (p *pulse) silence() (time.Duration, bool) { return p.since(&p.answered) }
+
+func (p *pulse) since(mark *atomic.Int64) (time.Duration, bool) {
+	at := mark.Load()
+	return time.Since(p.epoch) - time.Duration(at), at > 0
 }
 
-// left is how long the last met barrier still vouches for the view.
+// left is how long the view is still vouched for.
 func (p *pulse) left() time.Duration {
-	age, ever := p.age()
-	if !ever {
+	age, met := p.age()
+	silence, answered := p.silence()
+	if !met || !answered {
 		return 0
 	}
-	return lostAfter - age
+	return min(p.patience-age, lostAfter-silence)
 }
 
 func (p *pulse) ready() bool { return p.alive.Load() && p.left() > 0 }
@@ -89,19 +103,46 @@ func (p *pulse) lost() <-chan struct{} {
 	return p.mu.lost
 }
 
+// heard notes that etcd answered a read that began at the time given.
+func (p *pulse) heard(begun time.Time) {
+	if p.advance(&p.answered, begun) {
+		p.revive()
+	}
+}
+
 // confirm notes that a barrier was met which began at the time given.
 func (p *pulse) confirm(begun time.Time) {
-	at := int64(begun.Sub(p.epoch))
+	answered := p.advance(&p.answered, begun)
+	if p.advance(&p.met, begun) || answered {
+		p.revive()
+	}
+}
+
+// advance moves a mark, never back.
+func (p *pulse) advance(mark *atomic.Int64, to time.Time) bool {
+	at := int64(to.Sub(p.epoch))
 	for {
-		met := p.met.Load()
-		if met >= at {
-			return
+		was := mark.Load()
+		if was >= at {
+			return false
 		}
-		if p.met.CompareAndSwap(met, at) {
-			break
+		if mark.CompareAndSwap(was, at) {
+			return true
 		}
 	}
-	if p.alive.Load() || p.left() <= 0 {
+}
+
+// fresh tells whether the view is as good as a replica's that just became ready: a
+// start or a return is not given the patience of one that was ready.
+func (p *pulse) fresh() bool {
+	age, met := p.age()
+	silence, answered := p.silence()
+	return met && answered && max(age, silence) < min(lostAfter, p.patience)
+}
+
+// revive tells that the pulse is ready, if it is and was not.
+func (p *pulse) revive() {
+	if p.alive.Load() || !p.fresh() {
 		return
 	}
 	p.mu.Lock()
@@ -214,7 +255,9 @@ func (e *Engine) beat(ctx context.Context) error {
 	}
 	observe(e.options.Observers.Pulse, begun)
 	e.pulse.saw(revision)
-	waiting, cancel := context.WithDeadlineCause(ctx, begun.Add(lostAfter), errBehind)
+	e.pulse.heard(begun)
+	// Not for long: the next read must not come too late.
+	waiting, cancel := context.WithDeadlineCause(ctx, begun.Add(pulseTimeout), errBehind)
 	defer cancel()
 	if _, err := e.WaitFor(waiting, revision); err != nil {
 		return err
@@ -242,6 +285,7 @@ func (e *Engine) unready() error {
 	v := e.current.Load()
 	seen, failed := e.pulse.seen.Load(), e.pulse.failure.Load()
 	age, ever := e.pulse.age()
+	silence, _ := e.pulse.silence()
 	broken := e.lineage.broken.Load()
 	reason := ""
 	if stalled := e.stalled.Load(); stalled != nil && errors.Is(*stalled, etcd.ErrSealed) {
@@ -254,7 +298,7 @@ func (e *Engine) unready() error {
 	case failed != nil && errors.Is(*failed, errBehind) && v != nil:
 		return fmt.Errorf("%w: behind: at revision %d, etcd at %d or later, last known to be up to date %s ago%s", ErrNotReady, v.Revision, seen, since(age), reason)
 	case failed != nil && !errors.Is(*failed, errBehind) && ever:
-		return fmt.Errorf("%w: etcd lost: last up to date %s ago, last error: %w", ErrNotReady, since(age), *failed)
+		return fmt.Errorf("%w: etcd lost: last heard of %s ago, last error: %w", ErrNotReady, since(silence), *failed)
 	case failed != nil && !errors.Is(*failed, errBehind):
 		return fmt.Errorf("%w: etcd lost: it has not answered yet, last error: %w", ErrNotReady, *failed)
 	case v == nil && e.progress.target.Load() == 0:

@@ -146,6 +146,36 @@ func TestReadinessFollowsTheClockAndNotWhoTellsOfIt(t *testing.T) {
 	})
 }
 
+func TestAnEtcdThatAnswersIsWaitedForLonger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPulse()
+		p.confirm(time.Now())
+		for range int((behindAfter - time.Second) / time.Second) {
+			pass(time.Second)
+			p.heard(time.Now())
+			require.True(t, p.ready(), "a long revision may be on its way")
+		}
+		pass(time.Second)
+		p.heard(time.Now())
+		require.False(t, p.ready(), "the view is stuck")
+		p.confirm(time.Now())
+		require.True(t, p.ready())
+		pass(lostAfter)
+		require.False(t, p.ready(), "etcd is silent")
+	})
+}
+
+func TestAnAnswerAloneVouchesForNoView(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPulse()
+		p.heard(time.Now())
+		require.False(t, p.ready())
+		require.True(t, isClosed(p.lost()))
+	})
+}
+
 func TestAPulseEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -220,7 +250,9 @@ func TestAnEngineWithoutEtcdIsUnreadyInSecondsAndReadyAfterwards(t *testing.T) {
 func TestAnEngineThatIsStuckIsUnready(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
-	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	e := New(etcd.New(server.Client, "/muster"), Options{History: testLimits, LoadBehind: 1000})
+	e.pulse.patience = 3 * time.Second
+	started(ctx, t, e)
 	barrier(ctx, t, e)
 	require.NoError(t, e.Ready())
 	e.state.Lock()

@@ -30,7 +30,12 @@ func withDeadline(t *testing.T) context.Context {
 
 // running starts an engine, which stops with the context.
 func running(ctx context.Context, t *testing.T, log *etcd.Log, loadBehind int64) *Engine {
-	e := New(log, Options{History: testLimits, LoadBehind: loadBehind})
+	t.Helper()
+	return started(ctx, t, New(log, Options{History: testLimits, LoadBehind: loadBehind}))
+}
+
+// started runs an engine until the test ends.
+func started(ctx context.Context, t *testing.T, e *Engine) *Engine {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() { _ = e.Run(ctx) })
