@@ -81,12 +81,18 @@ func (b *Builder) reorder(prev, next Item) {
 		b.tables[byBundle] = t
 	}
 	b.dirty[byBundle] = true
-	if prev != nil {
+	if prev != nil && (next == nil || !sameOrder(prev, next)) {
 		t.tree.Delete(&bundleOrder{prev.(*BundleDeployment)})
 	}
 	if next != nil {
 		t.tree.ReplaceOrInsert(&bundleOrder{next.(*BundleDeployment)})
 	}
+}
+
+// sameOrder tells whether two states of a BundleDeployment stand at one place.
+func sameOrder(a, b Item) bool {
+	one, other := &bundleOrder{a.(*BundleDeployment)}, &bundleOrder{b.(*BundleDeployment)}
+	return !lessByBundle(one, other) && !lessByBundle(other, one)
 }
 
 // note records a change; several of one object in one revision make one.
