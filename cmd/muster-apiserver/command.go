@@ -49,8 +49,20 @@ func newCommand(ctx context.Context, out io.Writer) *cobra.Command {
 		command.Flags().AddFlagSet(set)
 	}
 	command.Flags().SetNormalizeFunc(cliflag.WordSepNormalizeFunc)
+	// The server's help shows flags in sections and no commands; a command without
+	// a help of its own would inherit it, with all the server's flags.
+	help, usage := command.HelpFunc(), command.UsageFunc()
 	cliflag.SetUsageAndHelpFunc(command, sets, 0)
-	command.AddCommand(newPreflight(ctx, out), newReencrypt(ctx, out))
+	command.Long += "\n\nCommands for its operator:"
+	for _, each := range []*cobra.Command{newPreflight(ctx, out), newReencrypt(ctx, out)} {
+		each.SetHelpFunc(help)
+		each.SetUsageFunc(usage)
+		// Of its own, so that cli.Run prints an error as text: a person reads it, not a
+		// collector of logs.
+		each.PersistentPreRunE = command.PersistentPreRunE
+		command.Long += fmt.Sprintf("\n  %-10s %s", each.Name(), each.Short)
+		command.AddCommand(each)
+	}
 	return command
 }
 
@@ -66,9 +78,10 @@ func printVersion(out io.Writer) error {
 
 func newPreflight(ctx context.Context, out io.Writer) *cobra.Command {
 	var kubeconfig string
+	o := aggregated.NewPreflightOptions()
 	command := &cobra.Command{
 		Use:          "preflight",
-		Short:        "Say whether Muster can be installed in a cluster, and what stands in the way; changes nothing",
+		Short:        "Say whether Muster can be installed in a cluster, and on an etcd if one is named, and what stands in the way; changes nothing",
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE: func(*cobra.Command, []string) error {
@@ -78,12 +91,13 @@ func newPreflight(ctx context.Context, out io.Writer) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("--kubeconfig: %w", err)
 			}
-			return aggregated.Preflight(ctx, config, func(format string, args ...any) {
+			return aggregated.Preflight(ctx, config, o, func(format string, args ...any) {
 				fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf(format, args...), " "))
 			})
 		},
 	}
 	command.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig `file` of an administrator; kubectl's own if empty")
+	o.AddFlags(command.Flags())
 	return command
 }
 

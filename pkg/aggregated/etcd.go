@@ -39,14 +39,19 @@ func newEtcdOptions() EtcdOptions {
 
 // AddFlags adds the flags, named as kube-apiserver's.
 func (o *EtcdOptions) AddFlags(flags *pflag.FlagSet) {
+	o.addConnectionFlags(flags)
+	flags.DurationVar(&o.CompactionInterval, "etcd-compaction-interval", o.CompactionInterval,
+		"how often old revisions of etcd are forgotten; those of the last two intervals are kept. Clients that were away for longer have to list again. "+
+			"0 leaves compaction to someone else.")
+}
+
+// addConnectionFlags adds those that say where the records are.
+func (o *EtcdOptions) addConnectionFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.Servers, "etcd-servers", o.Servers, "etcd servers (scheme://host:port), comma separated. Give every member: a lost one is then passed over.")
 	flags.StringVar(&o.CAFile, "etcd-cafile", o.CAFile, "file with the authorities that may have signed etcd's certificates; the machine's own if empty")
 	flags.StringVar(&o.CertFile, "etcd-certfile", o.CertFile, "certificate file to show to etcd; read again for each connection")
 	flags.StringVar(&o.KeyFile, "etcd-keyfile", o.KeyFile, "key file of --etcd-certfile")
 	flags.StringVar(&o.Prefix, "etcd-prefix", o.Prefix, "prefix of all keys in etcd")
-	flags.DurationVar(&o.CompactionInterval, "etcd-compaction-interval", o.CompactionInterval,
-		"how often old revisions of etcd are forgotten; those of the last two intervals are kept. Clients that were away for longer have to list again. "+
-			"0 leaves compaction to someone else.")
 }
 
 func (o *EtcdOptions) validate() []error {
@@ -98,8 +103,11 @@ func (o *EtcdOptions) connect(ctx context.Context) (*clientv3.Client, error) {
 		return client, nil
 	}
 	_ = client.Close()
-	if errors.Is(err, etcd.ErrUnfit) || ctx.Err() != nil {
+	switch {
+	case errors.Is(err, etcd.ErrUnfit):
 		return nil, err
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("told to end while etcd at %s did not answer: %w", strings.Join(o.Servers, ","), last)
 	}
 	return nil, fmt.Errorf("etcd at %s did not answer within %s (--etcd-servers, --etcd-cafile, --etcd-certfile): %w", strings.Join(o.Servers, ","), etcdWithin, last)
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
 // ErrTaken means that something else serves the group in this cluster.
@@ -54,50 +56,143 @@ func checkGroup(ctx context.Context, client dynamic.Interface) error {
 		"\"muster-apiserver preflight\" lists them; artifacts/docs/install.md says how to move from Fleet to Muster", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
 }
 
+// PreflightOptions say what to look at beside the cluster.
+type PreflightOptions struct {
+	// Etcd is looked at if it names servers.
+	Etcd EtcdOptions
+}
+
+// NewPreflightOptions returns the defaults of a server.
+func NewPreflightOptions() *PreflightOptions {
+	return &PreflightOptions{Etcd: newEtcdOptions()}
+}
+
+// AddFlags adds the flags, named as the server's.
+func (o *PreflightOptions) AddFlags(flags *pflag.FlagSet) { o.Etcd.addConnectionFlags(flags) }
+
 // Preflight says, for a person who has more rights than the server, whether
 // Muster can be installed in a cluster, and what stands in the way.
-func Preflight(ctx context.Context, config *rest.Config, say func(format string, args ...any)) error {
+func Preflight(ctx context.Context, config *rest.Config, o *PreflightOptions, say func(format string, args ...any)) error {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return err
 	}
-	if err := checkGroup(ctx, client); err == nil {
-		say("ok: nothing else serves %s in this cluster", v1alpha1.SchemeGroupVersion.Group)
-		return nil
-	} else if !errors.Is(err, ErrTaken) {
-		return err
-	}
-	if err := describeDefinitions(ctx, client, say); err != nil {
-		return err
-	}
-	return fmt.Errorf("%w: CustomResourceDefinitions of %s", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
+	return errors.Join(preflight(ctx, client, say), o.Etcd.preflight(ctx, say))
 }
 
-// describeDefinitions lists the group's CustomResourceDefinitions, how many
-// objects each has, and what to do.
-func describeDefinitions(ctx context.Context, client dynamic.Interface, say func(format string, args ...any)) error {
+// preflight looks at etcd, once: whoever waits for it can ask again.
+func (o *EtcdOptions) preflight(ctx context.Context, say func(format string, args ...any)) error {
+	if len(o.Servers) == 0 {
+		say("etcd was not looked at: --etcd-servers is not given")
+		return nil
+	}
+	if err := errors.Join(o.validate()...); err != nil {
+		return err
+	}
+	client, err := etcd.Connect(o.ClientConfig)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := etcd.Check(ctx, client, o.Prefix); err != nil {
+		return err
+	}
+	say("ok: etcd at %s answers and is fit", strings.Join(o.Servers, ","))
+	return nil
+}
+
+func preflight(ctx context.Context, client dynamic.Interface, say func(format string, args ...any)) error {
+	taken := checkGroup(ctx, client)
+	if taken != nil && !errors.Is(taken, ErrTaken) {
+		return taken
+	}
+	if taken == nil {
+		if err := checkService(ctx, client, say); err != nil {
+			return err
+		}
+	}
+	names, err := listDefinitions(ctx, client)
+	switch {
+	case taken != nil && err != nil:
+		return err
+	case taken != nil:
+		describeDefinitions(ctx, client, names, say)
+		return fmt.Errorf("%w: CustomResourceDefinitions of %s", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
+	case err != nil:
+		// Whoever may not list them still gets the server's own answer.
+		say("ok: kube-apiserver itself does not serve %s (whether definitions are hidden by the APIService cannot be told: %v)", v1alpha1.SchemeGroupVersion.Group, err)
+		return nil
+	case len(names) > 0:
+		say("not ok: the APIService %s hides CustomResourceDefinitions that are in this cluster too:", apiServiceName())
+		for _, name := range names {
+			say("  %s", name)
+		}
+		say("Without the APIService, clients would see what is stored there instead, and agents would uninstall what that does not name.")
+		say("Nothing has been changed. Before the APIService is removed, remove the definitions if nothing that you need is stored in them, or stop all agents.")
+		return fmt.Errorf("CustomResourceDefinitions of %s are hidden by the APIService", v1alpha1.SchemeGroupVersion.Group)
+	}
+	say("ok: nothing else serves %s in this cluster", v1alpha1.SchemeGroupVersion.Group)
+	return nil
+}
+
+// service is the name of Muster's Service in every manifest.
+const service = "muster-apiserver"
+
+// checkService fails with ErrTaken if the APIService names another Service than
+// Muster's. The server itself leaves that to the operator; to a person who asks
+// beforehand it is news.
+func checkService(ctx context.Context, client dynamic.Interface, say func(format string, args ...any)) error {
+	found, err := client.Resource(apiServices).Get(ctx, apiServiceName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read APIService %s: %w", apiServiceName(), err)
+	}
+	name, _, _ := unstructured.NestedString(found.Object, "spec", "service", "name")
+	namespace, _, _ := unstructured.NestedString(found.Object, "spec", "service", "namespace")
+	if name == service {
+		return nil
+	}
+	say("not ok: the APIService %s sends clients to Service %s/%s, which is not Muster's; Muster's would take its place.", apiServiceName(), namespace, name)
+	say("Nothing has been changed. Remove first what it belongs to.")
+	return fmt.Errorf("%w: Service %s/%s", ErrTaken, namespace, name)
+}
+
+// listDefinitions returns the names of the group's CustomResourceDefinitions.
+func listDefinitions(ctx context.Context, client dynamic.Interface) ([]string, error) {
 	list, err := client.Resource(definitions).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return fmt.Errorf("list CustomResourceDefinitions: %w", err)
+		return nil, fmt.Errorf("list CustomResourceDefinitions: %w", err)
 	}
-	say("not ok: CustomResourceDefinitions serve %s here, and would be hidden by Muster's APIService:", v1alpha1.SchemeGroupVersion.Group)
 	var names []string
 	for _, item := range list.Items {
-		group, _, _ := unstructured.NestedString(item.Object, "spec", "group")
-		plural, _, _ := unstructured.NestedString(item.Object, "spec", "names", "plural")
-		if group != v1alpha1.SchemeGroupVersion.Group {
-			continue
+		if group, _, _ := unstructured.NestedString(item.Object, "spec", "group"); group == v1alpha1.SchemeGroupVersion.Group {
+			names = append(names, item.GetName())
 		}
-		names = append(names, item.GetName())
+	}
+	return names, nil
+}
+
+// describeDefinitions says of definitions how many objects each has, and what to
+// do. Their names are those of their resources.
+func describeDefinitions(ctx context.Context, client dynamic.Interface, names []string, say func(format string, args ...any)) {
+	say("not ok: CustomResourceDefinitions serve %s here, and would be hidden by Muster's APIService:", v1alpha1.SchemeGroupVersion.Group)
+	for _, name := range names {
+		plural, _, _ := strings.Cut(name, ".")
 		objects, err := client.Resource(v1alpha1.SchemeGroupVersion.WithResource(plural)).List(ctx, metav1.ListOptions{})
 		if err != nil {
-			say("  %-50s (its objects cannot be counted: %v)", item.GetName(), err)
+			say("  %-50s (its objects cannot be counted: %v)", name, err)
 			continue
 		}
-		say("  %-50s %d objects", item.GetName(), len(objects.Items))
+		say("  %-50s objects: %d", name, len(objects.Items))
 	}
-	say("Nothing has been changed. To move from Fleet to Muster: save the objects, stop Fleet's controllers and agents, then remove the definitions,")
+	if there, err := client.Resource(apiServices).Get(ctx, apiServiceName(), metav1.GetOptions{}); err == nil && there.GetLabels()["app.kubernetes.io/part-of"] == "muster" {
+		say("Muster's APIService was applied over kube-apiserver's own, which took its place again but lost the list of kinds: kubectl does not find them,")
+		say("and deletions of namespaces wait. This mends it, since kube-apiserver makes its own anew within seconds:")
+		say("  kubectl delete apiservice %s", apiServiceName())
+	}
+	say("Nothing has been changed. To move from Fleet to Muster: stop Fleet's agents and controllers, save the objects, then remove the definitions,")
 	say("  kubectl delete crd %s", strings.Join(names, " "))
 	say("and install Muster; artifacts/docs/install.md has the steps in their order. Agents that run meanwhile would uninstall what they deployed.")
-	return nil
 }

@@ -27,14 +27,10 @@ func NewReencryptOptions() *ReencryptOptions {
 
 // AddFlags adds the flags, named as the server's.
 func (o *ReencryptOptions) AddFlags(flags *pflag.FlagSet) {
+	o.Etcd.addConnectionFlags(flags)
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
-	o.Etcd.AddFlags(all)
 	o.Encryption.AddFlags(all)
-	all.VisitAll(func(f *pflag.Flag) {
-		if f.Name != "etcd-compaction-interval" && f.Name != "encryption-provider-config-automatic-reload" {
-			flags.AddFlag(f)
-		}
-	})
+	flags.AddFlag(all.Lookup("encryption-provider-config"))
 }
 
 // Reencrypt rewrites every record that is not written with the first key of the
@@ -64,6 +60,11 @@ func Reencrypt(ctx context.Context, o *ReencryptOptions, out io.Writer) error {
 	})
 	if err != nil {
 		return fmt.Errorf("after %d of %d records looked at were rewritten (run it again to go on): %w", done.Rewritten, done.Seen, err)
+	}
+	if done.Seen == 0 {
+		// Nothing to do is not what a person runs this for, and "done" after a wrong
+		// prefix would have them remove a key that is needed.
+		return fmt.Errorf("no record found below --etcd-prefix=%s: give --etcd-prefix and --etcd-servers as the servers have them", o.Etcd.Prefix)
 	}
 	fmt.Fprintf(out, "done: looked at %d records, rewrote %d; none needs an older key now. Backups do, and etcd's history until it is compacted: keep the key for these\n", done.Seen, done.Rewritten)
 	return nil

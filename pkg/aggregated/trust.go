@@ -28,8 +28,8 @@ const (
 // checkTrust refuses a cluster without a front proxy, and one in which a user's
 // certificate could speak for other users. Who comes with a certificate of the front
 // proxy's authority names the user in a header; if the list of allowed names is
-// empty, any certificate of that authority does, and where the same authority signs
-// users' certificates, that is any user.
+// empty, any certificate of that authority does, and where the same authority, or
+// one below it, signs users' certificates, that is any user.
 //
 // It asks for itself: what the API machinery read by now are the names, not the
 // authorities, which it waits for in the background.
@@ -55,8 +55,8 @@ func (o *Options) checkTrust(ctx context.Context, config *genericapiserver.Confi
 			return fmt.Errorf("--client-ca-file: %w", err)
 		}
 	}
-	if shared(users, []byte(data[trustFrontProxy])) {
-		return errors.New("the front proxy's authority also signs users' certificates, and any name is allowed for the front proxy: " +
+	if trusts([]byte(data[trustFrontProxy]), users) {
+		return errors.New("the front proxy's authority also stands for users' certificates, and any name is allowed for the front proxy: " +
 			"each user could speak for all others. Give kube-apiserver --requestheader-allowed-names, or an authority of its own for the front proxy")
 	}
 	klog.InfoS("Every certificate of the front proxy's authority may name users in a header, because kube-apiserver runs without --requestheader-allowed-names")
@@ -83,20 +83,23 @@ func (o *Options) readTrust(ctx context.Context) (map[string]string, error) {
 	return found.Data, nil
 }
 
-// shared tells whether two bundles have an authority in common.
-func shared(a, b []byte) bool {
-	first, err := cert.ParseCertsPEM(a)
+// trusts tells whether the front proxy's authorities also stand for users'
+// certificates: they have one in common, or one has signed another, which users then
+// show along with their own.
+func trusts(frontProxy, users []byte) bool {
+	trusted, err := cert.ParseCertsPEM(frontProxy)
 	if err != nil {
 		return false // then no certificate is verified by it
 	}
-	second, err := cert.ParseCertsPEM(b)
+	theirs, err := cert.ParseCertsPEM(users)
 	if err != nil {
 		return false
 	}
-	for _, one := range first {
-		for _, other := range second {
+	for _, one := range theirs {
+		for _, by := range trusted {
 			// A renewed certificate is another, but of the same authority if of the same key.
-			if one.Equal(other) || (string(one.RawSubject) == string(other.RawSubject) && string(one.RawSubjectPublicKeyInfo) == string(other.RawSubjectPublicKeyInfo)) {
+			same := string(one.RawSubject) == string(by.RawSubject) && string(one.RawSubjectPublicKeyInfo) == string(by.RawSubjectPublicKeyInfo)
+			if same || one.CheckSignatureFrom(by) == nil {
 				return true
 			}
 		}

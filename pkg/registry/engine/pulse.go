@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,8 +48,11 @@ type pulse struct {
 	epoch time.Time
 	// answered is when the youngest read began that etcd answered, met when the
 	// youngest barrier began that was met; after epoch, 0 if there was none. They
-	// only grow, until they are revoked.
+	// only grow.
 	answered, met atomic.Int64
+	// revokedAt is until when a barrier that began does not count: one that was met
+	// before may be confirmed after.
+	revokedAt atomic.Int64
 	// patience is behindAfter.
 	patience time.Duration
 	// alive is what was last told: it follows the two, by way of watch.
@@ -74,14 +78,15 @@ func newPulse() *pulse {
 }
 
 // age is how long ago the last met barrier began; false if there was none.
-func (p *pulse) age() (time.Duration, bool) { return p.since(&p.met) }
+func (p *pulse) age() (time.Duration, bool) { return p.since(&p.met, p.revokedAt.Load()) }
 
 // silence is how long ago the last answer was asked for; false if there was none.
-func (p *pulse) silence() (time.Duration, bool) { return p.since(&p.answered) }
+func (p *pulse) silence() (time.Duration, bool) { return p.since(&p.answered, 0) }
 
-func (p *pulse) since(mark *atomic.Int64) (time.Duration, bool) {
+// since is how old a mark is, if it is after the floor.
+func (p *pulse) since(mark *atomic.Int64, floor int64) (time.Duration, bool) {
 	at := mark.Load()
-	return time.Since(p.epoch) - time.Duration(at), at > 0
+	return time.Since(p.epoch) - time.Duration(at), at > floor
 }
 
 // left is how long the view is still vouched for.
@@ -158,9 +163,10 @@ func (p *pulse) revive() {
 	}
 }
 
-// revoke undoes what was confirmed: the pulse is lost at once.
+// revoke undoes what was confirmed, and what will be of barriers that have begun:
+// the pulse is lost at once.
 func (p *pulse) revoke() {
-	p.met.Store(0)
+	p.advance(&p.revokedAt, time.Now())
 	select {
 	case p.revoked <- struct{}{}:
 	default:
@@ -200,7 +206,7 @@ func (p *pulse) watch(ctx context.Context, tell func(ready bool)) {
 				case <-p.revoked:
 					continue
 				case <-ctx.Done():
-					p.met.Store(0)
+					p.revokedAt.Store(math.MaxInt64)
 				}
 			}
 			if p.lose() {

@@ -108,6 +108,47 @@ func TestAFailureThatIsShorterThanTheBoundGoesUnnoticed(t *testing.T) {
 	})
 }
 
+func TestABarrierThatBeganBeforeARevocationDoesNotCount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPulse()
+		go p.watch(t.Context(), func(bool) {})
+		p.confirm(time.Now())
+		pass(time.Second)
+		require.True(t, p.ready())
+		lost, begun := p.lost(), time.Now()
+		pass(time.Millisecond)
+		p.revoke()
+		p.confirm(begun)
+		require.False(t, p.ready())
+		synctest.Wait()
+		require.True(t, isClosed(lost), "watches are told")
+		require.False(t, p.ready())
+		pass(time.Millisecond)
+		p.confirm(time.Now())
+		require.True(t, p.ready())
+		require.False(t, isClosed(p.lost()))
+	})
+}
+
+func TestAPulseThatHasStoppedIsNotRevived(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPulse()
+		ctx, stop := context.WithCancel(t.Context())
+		go p.watch(ctx, func(bool) {})
+		p.confirm(time.Now())
+		synctest.Wait()
+		require.True(t, p.ready())
+		stop()
+		synctest.Wait()
+		pass(time.Millisecond)
+		p.confirm(time.Now())
+		require.False(t, p.ready())
+		require.True(t, isClosed(p.lost()))
+	})
+}
+
 func TestBarriersOfOthersTakeThePlaceOfPulses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -108,10 +108,12 @@ func (c ClientConfig) Validate() error {
 		return errors.New("--etcd-servers is missing: give the URLs of etcd, such as https://etcd-0.example:2379,https://etcd-1.example:2379")
 	}
 	schemes := map[string]string{}
-	for _, server := range c.Servers {
-		parsed, err := url.Parse(server)
+	for _, given := range c.Servers {
+		parsed, err := url.Parse(given)
+		server := withoutPassword(given)
 		if err != nil {
-			return fmt.Errorf("--etcd-servers: %q is not a URL: %w", server, err)
+			// Not the error, which has all of it.
+			return fmt.Errorf("--etcd-servers: %q is not a URL such as https://etcd-0.example:2379", server)
 		}
 		if parsed.Scheme != "http" && parsed.Scheme != "https" {
 			return fmt.Errorf("--etcd-servers: %q must begin with https:// (or http://, without TLS)", server)
@@ -128,6 +130,15 @@ func (c ClientConfig) Validate() error {
 		return fmt.Errorf("--etcd-servers: %q and %q: use https for all of them, or for none", schemes["http"], schemes["https"])
 	}
 	return c.validateFiles(schemes["http"])
+}
+
+// withoutPassword is an address for the log. Somebody may give that of kine's
+// database, with a password in it.
+func withoutPassword(server string) string {
+	if at := strings.LastIndex(server, "@"); at >= 0 {
+		return "..." + server[at:]
+	}
+	return server
 }
 
 // validateFiles is told of a server without TLS, if there is one.

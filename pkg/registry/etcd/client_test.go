@@ -44,7 +44,9 @@ func TestWhatIsWrongWithTheClientIsSaidByItsFlags(t *testing.T) {
 		"a server that is no URL":     {etcd.ClientConfig{Servers: []string{"https://a b:2379"}}, []string{"--etcd-servers", "is not a URL"}},
 		"another scheme":              {etcd.ClientConfig{Servers: []string{"unix:///run/etcd"}}, []string{"--etcd-servers", "must begin with https://"}},
 		"a server with a path":        {etcd.ClientConfig{Servers: []string{"https://a:2379/v3"}}, []string{"--etcd-servers", "https://HOST:PORT and nothing else"}},
-		"a server with a password":    {etcd.ClientConfig{Servers: []string{"https://u:p@a:2379"}}, []string{"--etcd-servers", "nothing else"}},
+		"a server with a password":    {etcd.ClientConfig{Servers: []string{"https://u:secret@a:2379"}}, []string{"--etcd-servers", "nothing else"}},
+		"a database's address":        {etcd.ClientConfig{Servers: []string{"mysql://root:secret@tcp(db:3306)/kine"}}, []string{"--etcd-servers", "is not a URL", "@tcp(db:3306)/kine"}},
+		"one without a scheme":        {etcd.ClientConfig{Servers: []string{"root:secret@tcp(db:3306)/kine"}}, []string{"--etcd-servers", "must begin with https://"}},
 		"a server without a port":     {etcd.ClientConfig{Servers: []string{"https://a"}}, []string{"--etcd-servers", "has no port", "2379"}},
 		"an empty server":             {etcd.ClientConfig{Servers: []string{"https://a:2379", ""}}, []string{"--etcd-servers", `""`}},
 		"some servers without TLS":    {etcd.ClientConfig{Servers: []string{"https://a:2379", "http://b:2379"}}, []string{"--etcd-servers", "http://b:2379", "for all of them, or for none"}},
@@ -62,6 +64,7 @@ func TestWhatIsWrongWithTheClientIsSaidByItsFlags(t *testing.T) {
 		for _, says := range c.says {
 			require.ErrorContains(t, err, says, name)
 		}
+		require.NotContains(t, err.Error(), "secret", "%s: a password is not told", name)
 	}
 }
 

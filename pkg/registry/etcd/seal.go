@@ -17,7 +17,9 @@ import (
 var ErrSealed = errors.New("a record cannot be decrypted")
 
 // Sealer encrypts what is written, and decrypts what is read. path is the key in
-// etcd: authenticated data, so that a value moved to another key does not open.
+// etcd. A Sealer that takes it for authenticated data does not open a value that was
+// moved to another key: Kubernetes' aesgcm and kms v2 do, its secretbox and aescbc take
+// no notice of it.
 type Sealer interface {
 	Seal(ctx context.Context, data, path []byte) ([]byte, error)
 	// Open also tells whether the value is stale: not written with what Seal uses

@@ -4,6 +4,8 @@
 package metrics
 
 import (
+	"weak"
+
 	"k8s.io/component-base/metrics"
 
 	"github.com/musterfleet/muster/pkg/registry/engine"
@@ -59,9 +61,9 @@ type scrape struct {
 	activity *storage.Activity
 }
 
-// figures are what has to be counted in a view.
+// figures are those of a view.
 type figures struct {
-	view               *view.View
+	revision, oldest   int64
 	objects            map[string]int
 	failing            int
 	revisions, changes int
@@ -74,7 +76,7 @@ func (s *shown) scrape() *scrape {
 	}
 	scrape.Stats = s.engine.Stats()
 	if scrape.figures != nil {
-		scrape.Revision = scrape.view.Revision
+		scrape.Revision = scrape.revision
 	}
 	return scrape
 }
@@ -83,10 +85,11 @@ func (s *shown) scrape() *scrape {
 func (s *shown) count(v *view.View) *figures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.last != nil && s.mu.last.view == v {
+	of := weak.Make(v)
+	if s.mu.last != nil && s.mu.of == of {
 		return s.mu.last
 	}
-	f := &figures{view: v, objects: map[string]int{}}
+	f := &figures{revision: v.Revision, oldest: v.Oldest, objects: map[string]int{}}
 	for _, kind := range kinds.All() {
 		if kind.Plural != "contents" { // which are in no view
 			f.objects[kind.Plural] = v.Len(kind.Plural)
@@ -98,6 +101,6 @@ func (s *shown) count(v *view.View) *figures {
 		}
 	}
 	f.revisions, f.changes = v.History()
-	s.mu.last = f
+	s.mu.last, s.mu.of = f, of
 	return f
 }

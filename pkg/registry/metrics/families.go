@@ -97,7 +97,7 @@ var families = []family{
 		read: ofEngine(func(s *scrape) int { return s.UndecodableNow }),
 	}, {
 		name: "muster_loads_total", kind: metrics.CounterValue,
-		help: "Full loads of the state: one at the start, and one each time that compaction overtook a replica without etcd.",
+		help: "Full loads of the state: one at the start; more after compaction has overtaken a replica without etcd, after a restore of etcd, and after a history that cannot be decrypted.",
 		read: ofEngine(func(s *scrape) int64 { return s.Loads }),
 	}, {
 		name: "muster_evaluations_total", kind: metrics.CounterValue,
@@ -128,7 +128,7 @@ var families = []family{
 	}, {
 		name: "muster_history_oldest_revision", kind: metrics.GaugeValue,
 		help: "The oldest revision at which a watch can resume or a list go on.",
-		read: ofView(func(f *figures) int64 { return f.view.Oldest }),
+		read: ofView(func(f *figures) int64 { return f.oldest }),
 	}, {
 		name: "muster_history_revisions", kind: metrics.GaugeValue,
 		help: "Revisions held for watches to resume.",

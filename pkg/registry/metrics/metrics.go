@@ -17,6 +17,7 @@ package metrics
 import (
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/legacyregistry"
@@ -56,6 +57,9 @@ type shown struct {
 	mu struct {
 		sync.Mutex
 		last *figures
+		// of is the view of last. The history that it holds is let go of, however
+		// long the next scrape is away.
+		of weak.Pointer[view.View]
 	}
 }
 

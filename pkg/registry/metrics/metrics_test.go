@@ -11,11 +11,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,6 +35,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/metrics"
 	"github.com/musterfleet/muster/pkg/registry/storage"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 const (
@@ -245,6 +248,23 @@ func TestAWatchFromBeforeHistoryIsCountedAsExpired(t *testing.T) {
 		require.Zero(t, counters.Watches.Load())
 		require.Zero(t, counters.Events.Load())
 	}
+}
+
+func TestAScrapeDoesNotHoldItsViewInMemory(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t)
+	r.cluster("a")
+	scraped := func() weak.Pointer[view.View] {
+		v, err := r.engine.Current()
+		require.NoError(t, err)
+		require.NotEmpty(t, r.value("muster_view_revision"))
+		return weak.Make(v)
+	}()
+	r.cluster("b")
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		return scraped.Value() == nil
+	}, waitLimit, tick)
 }
 
 func TestWhatHasNoViewYetShowsThatItIsNotReady(t *testing.T) {

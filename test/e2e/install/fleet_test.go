@@ -1,0 +1,109 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// preflight runs it as the administrator of the control plane.
+func preflight(t *testing.T) (stdout string, err error) {
+	t.Helper()
+	stdout, _, err = run(t, cluster.Binary(t), "preflight", "--kubeconfig", control.Kubeconfig(t, control.Config))
+	return stdout, err
+}
+
+// Not parallel: see release_test.go.
+
+// Fleet's kinds, as kubectl sees them, are the oracle.
+func TestTheSecondStepIsRefusedWhereFleetIs(t *testing.T) {
+	admin := control.Terminal(t, nil)
+	definitions := control.Terminal(t, nil)
+	definitions.Stdin = fleetDefinitions(t)
+	step := secondStep(t)
+	t.Cleanup(func() {
+		_, _, err := definitions.Kubectl("delete", "--ignore-not-found", "--wait", "-f", "-")
+		require.NoError(t, err)
+		_, _, err = admin.Kubectl("delete", "--ignore-not-found", "apiservice", "v1alpha1.fleet.cattle.io")
+		require.NoError(t, err)
+		waitForAPIService(t, "")
+	})
+	said, err := preflight(t)
+	require.NoError(t, err)
+	require.Contains(t, said, "ok: nothing else serves")
+
+	t.Log("what kubectl creates does not take the place of what is there")
+	_, _, err = definitions.Kubectl("apply", "-f", "-")
+	require.NoError(t, err)
+	waitForKinds(t, true)
+	_, stderr, err := admin.Kubectl("create", "--save-config", "-k", step)
+	require.Error(t, err)
+	require.Contains(t, stderr, "AlreadyExists")
+	waitForKinds(t, true)
+	said, err = preflight(t)
+	require.Error(t, err)
+	require.Contains(t, said, "bundles.fleet.cattle.io")
+	require.Contains(t, said, "kubectl delete crd bundles.fleet.cattle.io clusters.fleet.cattle.io gitrepos.fleet.cattle.io")
+	require.NotContains(t, said, "kubectl delete apiservice")
+
+	t.Log("what is applied does some harm, and preflight knows the cure")
+	_, _, err = admin.Kubectl("apply", "-k", step)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		service, _, err := admin.Kubectl("get", "apiservice", "v1alpha1.fleet.cattle.io", "-o", "jsonpath={.spec.service}")
+		return err == nil && service == ""
+	}, patience, 200*time.Millisecond, "kube-apiserver no longer takes its APIService back: read install.md again")
+	waitForKinds(t, false)
+	said, err = preflight(t)
+	require.Error(t, err)
+	require.Contains(t, said, "kubectl delete apiservice v1alpha1.fleet.cattle.io")
+	_, _, err = admin.Kubectl("delete", "apiservice", "v1alpha1.fleet.cattle.io")
+	require.NoError(t, err)
+	waitForKinds(t, true)
+
+	t.Log("definitions that come later lie hidden, and preflight finds them")
+	_, _, err = definitions.Kubectl("delete", "--wait", "-f", "-")
+	require.NoError(t, err)
+	waitForAPIService(t, "")
+	_, _, err = admin.Kubectl("create", "--save-config", "-k", step)
+	require.NoError(t, err)
+	_, _, err = definitions.Kubectl("apply", "-f", "-")
+	require.NoError(t, err)
+	said, err = preflight(t)
+	require.Error(t, err)
+	require.Contains(t, said, "hides CustomResourceDefinitions")
+	require.Contains(t, said, "clusters.fleet.cattle.io")
+}
+
+// secondStep is a copy of the example beside the original, as the page wants it,
+// with a CA.
+func secondStep(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, file := range []string{"example/apiservice/kustomization.yaml", "apiservice/kustomization.yaml", "apiservice/apiservice.yaml"} {
+		to := filepath.Join(dir, file)
+		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o700))
+		require.NoError(t, os.WriteFile(to, []byte(text(t, "kustomize", file)), 0o600))
+	}
+	step := filepath.Join(dir, "example", "apiservice")
+	require.NoError(t, os.WriteFile(filepath.Join(step, "ca.crt"), cluster.NewCA("muster").PEM, 0o600))
+	return step
+}
+
+// waitForKinds waits until kubectl, with nothing remembered, finds Fleet's kinds, or
+// does not.
+func waitForKinds(t *testing.T, there bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		found, _, err := control.Terminal(t, nil).Kubectl("api-resources", "--api-group=fleet.cattle.io", "-o", "name")
+		return err == nil && there == (found != "")
+	}, patience, 200*time.Millisecond)
+}
