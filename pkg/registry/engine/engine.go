@@ -114,6 +114,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			delay = rewoundDelay
 		case errors.Is(err, etcd.ErrSealed):
 			delay = sealedDelay
+			e.pulse.setStuck(true)
 		}
 		select {
 		case <-ctx.Done():
@@ -206,6 +207,7 @@ func (e *Engine) caughtUp(target int64, begun time.Time) {
 		e.publish(e.state.builder.Reached(e.state.revision))
 		e.following.Store(true)
 		e.stalled.Store(nil)
+		e.pulse.setStuck(false)
 		e.wakeups.wakeAll()
 		e.pulse.confirm(begun)
 	}

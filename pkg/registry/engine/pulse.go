@@ -55,6 +55,9 @@ type pulse struct {
 	revokedAt atomic.Int64
 	// patience is behindAfter.
 	patience time.Duration
+	// stuck tells that the view is not busy but cannot go on: it gets no more
+	// patience than a silent etcd.
+	stuck atomic.Bool
 	// alive is what was last told: it follows the two, by way of watch.
 	alive atomic.Bool
 	// seen is the newest revision that was read by quorum.
@@ -62,8 +65,8 @@ type pulse struct {
 	// failure is the last pulse's, nil if it was met.
 	failure atomic.Pointer[error]
 	revived chan struct{}
-	// revoked wakes who watches, for a look at the two.
-	revoked chan struct{}
+	// changed wakes who watches, for a look at what is left.
+	changed chan struct{}
 	mu      struct {
 		sync.Mutex
 		lost chan struct{} // open while alive
@@ -71,7 +74,7 @@ type pulse struct {
 }
 
 func newPulse() *pulse {
-	p := &pulse{epoch: time.Now().Add(-1), patience: behindAfter, revived: make(chan struct{}, 1), revoked: make(chan struct{}, 1)}
+	p := &pulse{epoch: time.Now().Add(-1), patience: behindAfter, revived: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	p.mu.lost = make(chan struct{})
 	close(p.mu.lost)
 	return p
@@ -96,7 +99,11 @@ func (p *pulse) left() time.Duration {
 	if !met || !answered {
 		return 0
 	}
-	return min(p.patience-age, lostAfter-silence)
+	patience := p.patience
+	if p.stuck.Load() {
+		patience = min(patience, lostAfter)
+	}
+	return min(patience-age, lostAfter-silence)
 }
 
 func (p *pulse) ready() bool { return p.alive.Load() && p.left() > 0 }
@@ -167,8 +174,19 @@ func (p *pulse) revive() {
 // the pulse is lost at once.
 func (p *pulse) revoke() {
 	p.advance(&p.revokedAt, time.Now())
+	p.wake()
+}
+
+// setStuck notes whether the view can go on.
+func (p *pulse) setStuck(stuck bool) {
+	p.stuck.Store(stuck)
+	p.wake()
+}
+
+// wake has who watches look again.
+func (p *pulse) wake() {
 	select {
-	case p.revoked <- struct{}{}:
+	case p.changed <- struct{}{}:
 	default:
 	}
 }
@@ -203,7 +221,7 @@ func (p *pulse) watch(ctx context.Context, tell func(ready bool)) {
 				select {
 				case <-time.After(left):
 					continue
-				case <-p.revoked:
+				case <-p.changed:
 					continue
 				case <-ctx.Done():
 					p.revokedAt.Store(math.MaxInt64)

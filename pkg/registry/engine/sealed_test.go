@@ -58,7 +58,7 @@ func TestARevisionThatCannotBeOpenedStopsTheView(t *testing.T) {
 	ahead := running(ctx, t, sealedLog(server, etcdtest.NewKeys("k2", "k1")), 1000)
 	barrier(ctx, t, ahead)
 	revision := save(ctx, t, ahead, on("c1"), app("v2", true))
-	require.Eventually(t, func() bool { return e.Ready() != nil }, deadline, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return e.Ready() != nil }, behindAfter/2, 10*time.Millisecond, "it is not taken for busy")
 	v, err := e.Current()
 	require.NoError(t, err)
 	require.Less(t, v.Revision, revision)
