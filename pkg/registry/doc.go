@@ -85,6 +85,14 @@
 // answers 429, 503 or 504. A broken Bundle, template, selector or record never
 // makes another object disappear.
 //
+// A replica knows whether it is sure: it is while etcd has answered a quorum read
+// within the last seconds, by the same history, and the view follows. Else it
+// closes the group as a whole, also to readers that would take any state: one that
+// has seen more on another replica must not be set back in time. It answers 503
+// with the wish to be asked over a new connection, which a Service sends to another
+// replica; it ends its watches, which resume there; and discovery of the version
+// fails, so that the APIService is available only while somebody is sure.
+//
 // # Failure, and the facts that it leaves: pins
 //
 // The view is a pure function of the facts at its revision, so what must survive
