@@ -71,8 +71,9 @@ if [[ $lots != unit ]]; then
 			cd test/e2e || exit 1
 			packages=$(go list ./...) || exit 1
 			echo "== tests in a real cluster: $(wc -l <<<"$packages") packages"
+			# Not from the cache, which does not know of the programs that they run.
 			# shellcheck disable=SC2086
-			go test -p 1 -timeout 45m $packages
+			go test -count=1 -p 1 -timeout 45m $packages
 		) || code=1
 	else
 		echo "test.sh: a program was not built, so nothing was tested in a real cluster" >&2
