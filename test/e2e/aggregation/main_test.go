@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 		require.NoError(t, os.WriteFile(policy, []byte(auditPolicy), 0o600))
 		muster = cluster.Install(t, control, etcd, cluster.Options{Args: []string{
 			"--audit-policy-file=" + policy, "--audit-log-path=-",
+			"--tracing-config-file=" + startTracing(t),
 			// Nothing behind this Service is slow to learn that a replica goes.
 			"--shutdown-delay-duration=1s",
 		}})
