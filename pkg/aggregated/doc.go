@@ -12,6 +12,7 @@
 //	encryption.go   encryption at rest, by the API server's own configuration
 //	trust.go        whose word about users is taken
 //	placement.go    who may say where a Cluster's BundleDeployments are
+//	reencrypt.go    what is stored, rewritten with a new key
 //	preflight.go    what would break if Muster were installed here
 //	config.go       options made into a server
 //	run.go          the order in which all of it starts and stops
@@ -21,7 +22,8 @@
 //   - It does not start without authentication, authorization and a serving
 //     certificate; no flag or missing file can make it.
 //   - It does not take users from headers but from the cluster's front proxy: a
-//     certificate of the front proxy's authority, with one of its allowed names.
+//     certificate of the front proxy's authority, with one of its allowed names if
+//     kube-apiserver lists some; without a list, not where users could get one.
 //   - It does not start where Fleet's own CustomResourceDefinitions serve the
 //     group, and says what to do.
 //   - What stops it at the start is one clear line that names the flag.

@@ -10,8 +10,13 @@
 //	scheme.go     the types that are served, and their codecs
 //	config.go     NewConfig: what is the same wherever Muster runs
 //	server.go     New: the API server out of a configuration and storages
-//	openapi.go    OpenAPI v2 and v3, without what we refuse
+//	gate.go       the group is closed while reads would not be right
+//	computed.go   writes of computed kinds are answered with what to edit instead
 //	patchtype.go  strategic merge patch is refused, as by a CRD (S 1.2)
+//	patcherror.go a patch that cannot be read is answered in one line
+//	mediatypes.go protobuf is not offered, which our types do not speak
+//	openapi.go    OpenAPI v2 and v3, without what we refuse
+//	core.go       the few core resources that the all-in-one serves
 //	version.go    which Muster this is, and which Kubernetes it behaves as
 //
 // # What it promises
