@@ -31,6 +31,9 @@ type request struct {
 	kind   string // Content-Type; JSON if empty
 	body   string
 	header http.Header
+	// as makes the object at this path the body, as it is when the request is sent: one
+	// that was read earlier may be refused as a conflict with what others write.
+	as string
 }
 
 const (
@@ -65,6 +68,13 @@ func try(ctx context.Context, config *rest.Config, r request) (answer, error) {
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return answer{}, err
+	}
+	if r.as != "" {
+		now, err := try(ctx, control.Config, request{path: r.as})
+		if err != nil {
+			return answer{}, err
+		}
+		r.body = now.body
 	}
 	if config.WrapTransport != nil || config.Dial != nil {
 		defer client.CloseIdleConnections() // this client is nobody else's

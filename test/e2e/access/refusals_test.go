@@ -109,7 +109,7 @@ func TestAnAgentSeesNoOtherClustersBundleDeployments(t *testing.T) {
 		{name: "watch all by the old path", request: request{path: api + "/watch/namespaces/" + south.namespace + "/bundledeployments"}, right: watch},
 		{name: "get the status of one", request: request{path: one + "/status"}, right: of("get", "bundledeployments/status", south.namespace)},
 		{name: "patch the status of one", request: request{method: http.MethodPatch, path: one + "/status", kind: mergePatch, body: `{"status":{"ready":false}}`}, right: of("patch", "bundledeployments/status", south.namespace)},
-		{name: "update the status of one", request: request{method: http.MethodPut, path: one + "/status", body: ask(t, control.Config, request{path: one}).body}, right: of("update", "bundledeployments/status", south.namespace)},
+		{name: "update the status of one", request: request{method: http.MethodPut, path: one + "/status", as: one}, right: of("update", "bundledeployments/status", south.namespace)},
 		{name: "list the next page", request: request{path: other + "?limit=1&continue=" + page.Metadata.Continue}, right: list},
 	}
 	cases = append(cases, selections("list", other, list, page)...)
