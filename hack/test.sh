@@ -45,11 +45,25 @@ if [[ $lots == e2e ]]; then
 	raced='' plain=''
 fi
 
+# The logs of servers can bury what a test has found, so that is said again at the end.
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+noted() {
+	"$@" 2>&1 | tee -a "$output"
+	return "${PIPESTATUS[0]}"
+}
+found() {
+	awk '/^ *--- FAIL|^FAIL|^panic:|WARNING: DATA RACE/ { print; next }
+		/Error Trace:/ { inside = 1 }
+		inside { print }
+		/^ *Test:/ { inside = 0 }' "$output" | cut -c1-400 | head -n 150
+}
+
 code=0
 if [[ -n $raced ]]; then
 	echo "== tests under the race detector: $(wc -l <<<"$raced") packages"
 	# shellcheck disable=SC2086 # one word per package
-	"${race[@]}" $raced || code=1
+	noted "${race[@]}" $raced || code=1
 fi
 # The sessions in test/kubectl are typed with this one. It is built here, because
 # go test would not show that it takes its time.
@@ -57,7 +71,7 @@ hack/tool.sh kubectl >/dev/null || code=1
 if [[ -n $plain ]]; then
 	echo "== tests: $(wc -l <<<"$plain") packages (the first time, this compiles etcd and the API server: some minutes)"
 	# shellcheck disable=SC2086
-	go test $plain || code=1
+	noted go test $plain || code=1
 fi
 # Built here for the same reason. The first time on a small machine this is a
 # quarter of an hour, most of it the API server of Kubernetes.
@@ -73,7 +87,7 @@ if [[ $lots != unit ]]; then
 			echo "== tests in a real cluster: $(wc -l <<<"$packages") packages"
 			# Not from the cache, which does not know of the programs that they run.
 			# shellcheck disable=SC2086
-			go test -count=1 -p 1 -timeout 45m $packages
+			noted go test -count=1 -p 1 -timeout 45m $packages
 		) || code=1
 	else
 		echo "test.sh: a program was not built, so nothing was tested in a real cluster" >&2
@@ -81,6 +95,8 @@ if [[ $lots != unit ]]; then
 	fi
 fi
 if ((code != 0)); then
-	echo "test.sh: some tests failed: see FAIL above" >&2
+	echo "== what failed, again:" >&2
+	found >&2
+	echo "test.sh: some tests failed: see above" >&2
 fi
 exit "$code"
