@@ -55,8 +55,8 @@ noted() {
 found() {
 	awk '/^ *--- FAIL|^FAIL|^panic:|WARNING: DATA RACE/ { print; next }
 		/Error Trace:/ { inside = 1 }
-		inside { print }
-		/^ *Test:/ { inside = 0 }' "$output" | cut -c1-400 | head -n 150
+		!/^ +\t/ { inside = 0 }
+		inside { print }' "$output" | cut -c1-400 | head -n 150
 }
 
 code=0
