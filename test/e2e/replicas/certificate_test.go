@@ -74,7 +74,7 @@ func testCertificates(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	}
 	reconnect()
 	for _, r := range m.Replicas() {
-		require.Eventually(t, func() bool { return !r.Ready() }, within, pace, "%s does not read --etcd-certfile again", r.Name)
+		waitLost(t, r, within)
 		a, err := ask(t.Context(), r.Direct(control.Config), http.MethodGet, groupPath, "")
 		require.NoError(t, err)
 		t.Logf("with a certificate that etcd does not accept: %s", a.body)

@@ -102,6 +102,20 @@ func refusesAll(t *testing.T, r *cluster.Replica, f fleet) {
 	}
 }
 
+// waitLost waits until a replica itself says that it has lost etcd: that a probe
+// fails may also be because the machine is busy.
+func waitLost(t *testing.T, r *cluster.Replica, limit time.Duration) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		ready, err := ask(t.Context(), r.Direct(control.Config), http.MethodGet, "/readyz?verbose", "")
+		if err != nil || ready.status != http.StatusInternalServerError || !strings.Contains(ready.body, "engine") {
+			return false
+		}
+		a, err := ask(t.Context(), r.Direct(control.Config), http.MethodGet, groupPath, "")
+		return err == nil && a.status == http.StatusServiceUnavailable && strings.Contains(a.body, "etcd lost")
+	}, limit, pace, "%s is ready without etcd", r.Name)
+}
+
 // noticedWithin is how soon a replica without etcd must be unready: the engine's
 // lostAfter, a probe or two, and what a busy machine takes.
 const noticedWithin = 10 * time.Second
@@ -126,10 +140,7 @@ func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 		for _, cable := range victim.Etcd {
 			each.cut(cable)
 		}
-		require.Eventually(t, func() bool {
-			a, err := ask(t.Context(), victim.Direct(control.Config), http.MethodGet, "/readyz?verbose", "")
-			return err == nil && a.status == http.StatusInternalServerError && strings.Contains(a.body, "engine")
-		}, noticedWithin, pace, "it did not turn unready")
+		waitLost(t, victim, noticedWithin)
 		noticed := time.Since(begun)
 		select {
 		case _, more := <-open.ResultChan():

@@ -136,7 +136,7 @@ func testLostQuorum(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 		_ = etcd.Member(other).Start()
 	})
 	for _, r := range m.Replicas() {
-		require.Eventually(t, func() bool { return !r.Ready() }, within, pace, "%s is ready without a quorum", r.Name)
+		waitLost(t, r, within)
 		refusesAll(t, r, l.fleet)
 	}
 	require.NoError(t, etcd.Member(leader).Start())
