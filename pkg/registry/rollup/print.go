@@ -1,0 +1,64 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollup
+
+import (
+	"strings"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// object prints which object a text is about. The group of a core object prints
+// as its version, because that is what comes before the first slash.
+func object(kind, apiVersion, namespace, name string) string {
+	out := strings.ToLower(kind)
+	if apiVersion != "" {
+		group, _, _ := strings.Cut(apiVersion, "/")
+		out += "." + group
+	}
+	out += " "
+	if namespace != "" {
+		out += namespace + "/"
+	}
+	return out + name
+}
+
+// modified prints how an object differs from what it should be.
+func modified(m v1alpha1.ModifiedStatus) string {
+	prefix := object(m.Kind, m.APIVersion, m.Namespace, m.Name)
+	switch {
+	case m.Create && m.Exist:
+		return prefix + " is not owned by us"
+	case m.Create:
+		return prefix + " missing"
+	case m.Delete:
+		return prefix + " extra"
+	}
+	return prefix + " modified " + m.Patch
+}
+
+// nonReady prints why an object is not healthy.
+func nonReady(r v1alpha1.NonReadyStatus) string {
+	return object(r.Kind, r.APIVersion, r.Namespace, r.Name) + " " + condensed(r.Summary)
+}
+
+// condensed prints the state of an object. That an error alone has no opening
+// bracket is how clients know it.
+func condensed(s v1alpha1.ObjectSummary) string {
+	var out string
+	switch {
+	case s.Transitioning && s.Error:
+		out = "[progressing,error]"
+	case s.Transitioning:
+		out = "[progressing]"
+	case s.Error:
+		out = "error]"
+	default:
+		return s.State
+	}
+	if len(s.Message) > 0 {
+		out += " " + strings.Join(s.Message, ", ")
+	}
+	return out
+}

@@ -1,0 +1,128 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollup
+
+import "iter"
+
+// Get returns the member that is equal to m, if there is one.
+func (r *Ranked[M]) Get(m M) (M, bool) {
+	n := r.root
+	for !n.leaf() {
+		n = n.children[r.child(n, m)]
+	}
+	if at, found := r.search(n, m); found {
+		return n.members[at], true
+	}
+	var none M
+	return none, false
+}
+
+// Rank is how many members come before m, and whether m is there itself.
+func (r *Ranked[M]) Rank(m M) (int, bool) {
+	n, before := r.root, 0
+	for !n.leaf() {
+		at := r.child(n, m)
+		for _, c := range n.children[:at] {
+			before += c.size
+		}
+		n = n.children[at]
+	}
+	at, found := r.search(n, m)
+	return before + at, found
+}
+
+// Sum is the sum of the weights of the members of rank from and up to, but not
+// including, rank to. Ranks that do not exist add nothing.
+func (r *Ranked[M]) Sum(from, to int) Weight {
+	var sum Weight
+	r.addRange(r.root, from, to, &sum)
+	return sum
+}
+
+func (r *Ranked[M]) addRange(n *node[M], from, to int, sum *Weight) {
+	switch {
+	case from >= to || from >= n.size || to <= 0:
+	case from <= 0 && to >= n.size:
+		sum.Add(n.sum)
+	case n.leaf():
+		for _, m := range n.members[max(from, 0):min(to, n.size)] {
+			sum.Add(r.weigh(m))
+		}
+	default:
+		for _, c := range n.children {
+			r.addRange(c, from, to, sum)
+			from, to = from-c.size, to-c.size
+		}
+	}
+}
+
+// Each yields the members of rank from and up to, but not including, rank to. The
+// collection must not change meanwhile.
+func (r *Ranked[M]) Each(from, to int) iter.Seq[M] {
+	return func(yield func(M) bool) { r.each(r.root, from, to, yield) }
+}
+
+func (r *Ranked[M]) each(n *node[M], from, to int, yield func(M) bool) bool {
+	if from >= to || from >= n.size || to <= 0 {
+		return true
+	}
+	if n.leaf() {
+		for _, m := range n.members[max(from, 0):min(to, n.size)] {
+			if !yield(m) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, c := range n.children {
+		if !r.each(c, from, to, yield) {
+			return false
+		}
+		from, to = from-c.size, to-c.size
+	}
+	return true
+}
+
+// Listed returns the first members of a range of ranks that are not ready, at most
+// limit.
+func (r *Ranked[M]) Listed(from, to, limit int) []M {
+	return r.First(from, to, limit, func(w Weight) bool { return w.Listed > 0 })
+}
+
+// First returns the first members of a range of ranks for whose weight has is
+// true, at most limit. It skips sums for which has is false: has must be true of a
+// sum if it is of one of its weights, as "some counter is above zero" is.
+func (r *Ranked[M]) First(from, to, limit int, has func(Weight) bool) []M {
+	var out []M
+	if limit > 0 {
+		r.collect(r.root, from, to, limit, has, &out)
+	}
+	return out
+}
+
+// collect adds what First looks for below n to out, and returns false when there
+// is enough.
+func (r *Ranked[M]) collect(n *node[M], from, to, limit int, has func(Weight) bool, out *[]M) bool {
+	if from >= to || from >= n.size || to <= 0 || !has(n.sum) {
+		return true
+	}
+	if n.leaf() {
+		for _, m := range n.members[max(from, 0):min(to, n.size)] {
+			if !has(r.weigh(m)) {
+				continue
+			}
+			if *out = append(*out, m); len(*out) == limit {
+				return false
+			}
+		}
+		return true
+	}
+	for _, c := range n.children {
+		if !r.collect(c, from, to, limit, has, out) {
+			return false
+		}
+		from, to = from-c.size, to-c.size
+	}
+	return true
+}

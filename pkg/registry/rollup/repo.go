@@ -1,0 +1,58 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollup
+
+import "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+
+const (
+	gitJobCurrent = "Current"
+	gitUpdating   = "GitUpdating"
+)
+
+// Repo is what the status of a GitRepo or HelmOp follows from, but for its
+// resources (see Resources and PerCluster).
+type Repo struct {
+	// Sum is over all BundleDeployments of the GitRepo or HelmOp.
+	Sum Weight
+	// First holds the first entries.
+	First []v1alpha1.NonReadyResource
+	// Worst is the message of the first BundleDeployment in the state Sum.Worst().
+	Worst string
+	// Clusters counts those that it deploys to, and those of them on which all its
+	// BundleDeployments are Ready.
+	Clusters Readiness
+}
+
+// GitRepoStatus fills in what follows from the BundleDeployments of a GitRepo:
+// all of the common part but the resources (S 7.6). failing is the Ready condition
+// of its first Bundle for which that is False, or nil: it replaces the GitRepo's.
+// The display reads status.gitJobStatus, which is reported: fill that in first.
+func GitRepoStatus(status *v1alpha1.GitRepoStatus, repo Repo, failing *v1alpha1.GenericCondition) {
+	repo.fill(&status.StatusBase)
+	if status.GitJobStatus != gitJobCurrent {
+		status.Display.State = gitUpdating
+	}
+	if failing != nil {
+		status.Conditions = WithCondition(status.Conditions, *failing)
+	}
+}
+
+// HelmOpStatus fills in what follows from the BundleDeployments of a HelmOp: all
+// of the common part but the resources (S 7.6).
+func HelmOpStatus(status *v1alpha1.HelmOpStatus, repo Repo) {
+	repo.fill(&status.StatusBase)
+}
+
+func (r *Repo) fill(base *v1alpha1.StatusBase) {
+	base.Summary = Summary(r.Sum, r.First)
+	base.ReadyClusters, base.DesiredReadyClusters = r.Clusters.Ready, r.Clusters.Desired
+	base.ResourceCounts = r.Sum.Resources
+	base.Display = v1alpha1.StatusDisplay{ReadyBundleDeployments: readiness(&base.Summary)}
+	if worst := r.Sum.Worst(); worst != v1alpha1.Ready {
+		base.Display.State = string(worst)
+		base.Display.Message = r.Worst
+		base.Display.Error = r.Worst != ""
+	}
+	base.Conditions = WithCondition(base.Conditions, ReadyCondition(base.Summary, OfBundles))
+}

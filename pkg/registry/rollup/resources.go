@@ -1,0 +1,251 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollup
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// idBytes is how many bytes of Cluster names all objects list together: etcd, and
+// whoever watches, must be able to carry the whole.
+const idBytes = 1 << 20
+
+// States of an object that no BundleDeployment is in.
+const (
+	objectOrphaned = "Orphaned"
+	objectMissing  = "Missing"
+	objectModified = "Modified"
+	objectUnknown  = "Unknown"
+	objectReady    = "Ready"
+)
+
+// Deployed is a BundleDeployment, seen from a GitRepo or HelmOp.
+type Deployed struct {
+	// Cluster is namespace/name of the Cluster.
+	Cluster string
+	State   v1alpha1.BundleState
+	// Status is the agent's report; nil if there is none.
+	Status *v1alpha1.BundleDeploymentStatus
+}
+
+func (d *Deployed) status() *v1alpha1.BundleDeploymentStatus {
+	if d.Status == nil {
+		return &unreported
+	}
+	return d.Status
+}
+
+// Resources lists the objects that a GitRepo or HelmOp has deployed, each once for
+// all Clusters, in the order of their types and IDs. BundleDeployments on the same
+// Cluster keep their order.
+func Resources(deployments iter.Seq[Deployed]) []v1alpha1.DeployedResource {
+	sorted := slices.SortedStableFunc(deployments, func(a, b Deployed) int { return cmp.Compare(a.Cluster, b.Cluster) })
+	j := joined{found: map[v1alpha1.ResourceKey]*deployedObject{}}
+	for i := range sorted {
+		j.add(i, &sorted[i])
+	}
+	if len(j.found) == 0 {
+		return nil
+	}
+	objects := make([]*deployedObject, 0, len(j.found))
+	for _, o := range j.found {
+		objects = append(objects, o)
+	}
+	slices.SortFunc(objects, (*deployedObject).compare)
+	return shown(objects)
+}
+
+// shown sums each object up, and lists its Clusters: those of the last object first,
+// as long as the names fit.
+func shown(objects []*deployedObject) []v1alpha1.DeployedResource {
+	out := make([]v1alpha1.DeployedResource, len(objects))
+	bytes := 0
+	for i, o := range slices.Backward(objects) {
+		for _, at := range o.at {
+			// The first state that is not Ready stands for all.
+			if o.State == objectReady {
+				o.State = at.state
+			}
+			o.IncompleteState = o.IncompleteState || at.incomplete
+			if bytes >= idBytes {
+				continue
+			}
+			if list := bucket(&o.PerClusterState, at.state); list != nil {
+				*list = append(*list, at.cluster)
+				bytes += len(at.cluster)
+			}
+		}
+		out[i] = o.DeployedResource
+	}
+	return out
+}
+
+// joined are the objects of many BundleDeployments.
+type joined struct {
+	found map[v1alpha1.ResourceKey]*deployedObject
+	// listed are those that the last BundleDeployment lists. The next one mostly lists
+	// the same, in the same order: looking there first saves the map.
+	listed []*deployedObject
+}
+
+// add adds the i-th BundleDeployment, and the state of each of its objects: what is
+// said of the whole, unless something else is said of the object.
+func (j *joined) add(i int, d *Deployed) {
+	status := d.status()
+	state := string(d.State)
+	// NotReady and Modified are said of the whole because of some of its objects: the
+	// others are Ready, or if not all of those are listed, unknown.
+	if d.State == v1alpha1.NotReady || d.State == v1alpha1.Modified {
+		state = objectReady
+		if status.IncompleteState {
+			state = objectUnknown
+		}
+	}
+	at := objectAt{deployment: i, cluster: d.Cluster, state: state, incomplete: status.IncompleteState}
+	for k := range status.Resources {
+		r := &status.Resources[k]
+		key := v1alpha1.ResourceKey{Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name}
+		if k == len(j.listed) {
+			j.listed = append(j.listed, j.object(key))
+		} else if !j.listed[k].is(key) {
+			j.listed[k] = j.object(key)
+		}
+		j.listed[k].set(at)
+	}
+	for k := range status.NonReadyStatus {
+		r := &status.NonReadyStatus[k]
+		at.state = r.Summary.State
+		j.object(v1alpha1.ResourceKey{Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name}).set(at)
+	}
+	for k := range status.ModifiedStatus {
+		r := &status.ModifiedStatus[k]
+		at.state = objectModified
+		switch {
+		case r.Delete:
+			at.state = objectOrphaned
+		case r.Create:
+			at.state = objectMissing
+		}
+		j.object(v1alpha1.ResourceKey{Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name}).set(at)
+	}
+}
+
+func (j *joined) object(key v1alpha1.ResourceKey) *deployedObject {
+	o := j.found[key]
+	if o == nil {
+		o = newDeployedObject(key)
+		j.found[key] = o
+	}
+	return o
+}
+
+// deployedObject is an object on its Clusters.
+type deployedObject struct {
+	v1alpha1.DeployedResource
+	at []objectAt
+}
+
+// objectAt is what one BundleDeployment says of an object.
+type objectAt struct {
+	deployment     int
+	cluster, state string
+	incomplete     bool
+}
+
+func (o *deployedObject) is(key v1alpha1.ResourceKey) bool {
+	return o.Name == key.Name && o.Kind == key.Kind && o.Namespace == key.Namespace && o.APIVersion == key.APIVersion
+}
+
+// set notes what a BundleDeployment says, in the place of what it has said before.
+func (o *deployedObject) set(at objectAt) {
+	if last := len(o.at) - 1; last >= 0 && o.at[last].deployment == at.deployment {
+		o.at[last] = at
+		return
+	}
+	o.at = append(o.at, at)
+}
+
+func newDeployedObject(key v1alpha1.ResourceKey) *deployedObject {
+	id := key.Name
+	if key.Namespace != "" {
+		id = key.Namespace + "/" + key.Name
+	}
+	return &deployedObject{DeployedResource: v1alpha1.DeployedResource{
+		APIVersion: key.APIVersion,
+		Kind:       key.Kind,
+		Type:       objectType(key.APIVersion, key.Kind),
+		ID:         id,
+		Namespace:  key.Namespace,
+		Name:       key.Name,
+		State:      objectReady,
+	}}
+}
+
+// objectType is the kind in lower case, after its group and a dot unless it is of
+// the core group.
+func objectType(apiVersion, kind string) string {
+	kind = strings.ToLower(kind)
+	group, _, _ := strings.Cut(apiVersion, "/")
+	if group == "" || group == "v1" {
+		return kind
+	}
+	return group + "." + kind
+}
+
+// compare orders by type and ID. Two versions of one type share these.
+func (o *deployedObject) compare(other *deployedObject) int {
+	return cmp.Or(
+		cmp.Compare(o.Type+"/"+o.ID, other.Type+"/"+other.ID),
+		cmp.Compare(o.APIVersion, other.APIVersion),
+		cmp.Compare(o.Kind, other.Kind),
+		cmp.Compare(o.Namespace, other.Namespace),
+	)
+}
+
+// bucket is the list of the Clusters on which an object is in a state; nil if such
+// Clusters are not listed.
+func bucket(states *v1alpha1.PerClusterState, state string) *[]string {
+	switch state {
+	case objectReady:
+		return &states.Ready
+	case string(v1alpha1.WaitApplied):
+		return &states.WaitApplied
+	case string(v1alpha1.Pending):
+		return &states.Pending
+	case objectModified:
+		return &states.Modified
+	case objectOrphaned:
+		return &states.Orphaned
+	case objectMissing:
+		return &states.Missing
+	case objectUnknown:
+		return &states.Unknown
+	case string(v1alpha1.NotReady), "updating", "error":
+		return &states.NotReady
+	}
+	return nil
+}
+
+// PerCluster sums the deployed objects of each Cluster up. The key is
+// namespace/name of the Cluster; one that has not reported has zeros.
+func PerCluster(deployments iter.Seq[Deployed]) map[string]*v1alpha1.ResourceCounts {
+	var out map[string]*v1alpha1.ResourceCounts
+	for d := range deployments {
+		if out == nil {
+			out = map[string]*v1alpha1.ResourceCounts{}
+		}
+		sum := out[d.Cluster]
+		if sum == nil {
+			sum = &v1alpha1.ResourceCounts{}
+			out[d.Cluster] = sum
+		}
+		AddResources(sum, d.status().ResourceCounts)
+	}
+	return out
+}
