@@ -29,10 +29,12 @@ var upstream = map[string][]string{
 	"index":     {},
 	"targeting": {"index"},
 	"derive":    {"manifest", "index", "targeting"},
+	"rollup":    {"derive"},
+	"rollout":   {"record", "targeting", "derive"},
 	"view":      {"manifest", "record", "index", "targeting", "derive"},
-	"engine":    {"manifest", "record", "etcd", "index", "targeting", "derive", "view"},
+	"engine":    {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "rollup", "view"},
 	"kinds":     {},
-	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "view", "engine", "kinds"},
+	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "view", "engine", "kinds"},
 	"endpoints": {"manifest", "record", "etcd", "view", "engine", "kinds", "storage"},
 	"server":    {"kinds"},
 	"metrics":   {"record", "view", "engine", "kinds", "storage"},
@@ -74,6 +76,32 @@ func TestPackagesImportOnlyWhatIsUpstreamOfThem(t *testing.T) {
 				assert.Equalf(t, "server", own, "%s imports %s: only server publishes schemas", p.dir, imported)
 			default:
 				assert.Failf(t, "the engine imports what is above it", "%s imports %s: pass the value in", p.dir, imported)
+			}
+		}
+	}
+}
+
+// controllersMayUse are the packages of the engine that controllers work with: they
+// read views and write records, and serve nothing.
+var controllersMayUse = []string{"record", "etcd", "derive", "targeting", "rollout", "view", "engine"}
+
+func TestControllersReadViewsAndWriteRecordsAndNothingElse(t *testing.T) {
+	t.Parallel()
+	for _, p := range modulePackages(t) {
+		if !within(p.dir, "pkg/controller") {
+			continue
+		}
+		for _, path := range p.imports {
+			imported, ours := strings.CutPrefix(path, module+"/")
+			if !ours {
+				continue
+			}
+			name, isStage := stage(imported)
+			switch {
+			case isStage:
+				assert.Containsf(t, controllersMayUse, name, "%s imports %s: work with views and records, or with the API as any client", p.dir, imported)
+			default:
+				assert.Truef(t, within(imported, "pkg/controller") || within(imported, "pkg/apis") || within(imported, "pkg/generated"), "%s imports %s: pass the value in", p.dir, imported)
 			}
 		}
 	}
@@ -154,7 +182,7 @@ func TestOnlyTheNamedPackagesReachHeavyDependencies(t *testing.T) {
 
 // pure packages give the same answer for the same arguments, whenever and
 // wherever they run: without that, two replicas would not agree.
-var pure = []string{"manifest", "index", "targeting", "derive"}
+var pure = []string{"manifest", "index", "targeting", "derive", "rollup", "rollout"}
 
 func TestPurePackagesHaveNoContextNoLogAndNoClock(t *testing.T) {
 	t.Parallel()

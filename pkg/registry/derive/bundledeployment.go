@@ -4,11 +4,13 @@
 package derive
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,10 +30,19 @@ type Inputs struct {
 	ClusterNamespace string
 	// ManifestID is the effective one of the newest version.
 	ManifestID string
-	Content    *Content
+	// Content is what is promoted.
+	Content *Content
+	// Staged is what is staged, nil if that is what is promoted too.
+	Staged *Content
+	// Computed is what the version in force means here, of which what cannot be held
+	// back is shown; nil if that is what is promoted too.
+	Computed *Content
 	// Report is what the agent wrote last; nil if it has not yet.
 	Report              *v1alpha1.BundleDeploymentStatus
 	ReportManagedFields []metav1.ManagedFieldsEntry
+	// Downstream counts the changes of copies of what the options name in
+	// downstreamResources (S 4.7).
+	Downstream int64
 	// Revision is the one at which the object last changed.
 	Revision int64
 }
@@ -55,7 +66,7 @@ func BundleDeployment(in Inputs) *v1alpha1.BundleDeployment {
 		},
 	}
 	fillSpec(&bd.Spec, in)
-	bd.Generation = generation(&bd.Spec, in.Content)
+	bd.Generation = generation(&bd.Spec, in.Content, in.staged())
 	if in.Report != nil {
 		bd.Status = *in.Report
 	}
@@ -100,22 +111,34 @@ func later(a, b metav1.Time) metav1.Time {
 	return a
 }
 
-// fillSpec fills in the spec (S 5.2). What is staged is promoted.
+func (in *Inputs) staged() *Content { return cmp.Or(in.Staged, in.Content) }
+
+// fillSpec fills in the spec (S 5.2).
 func fillSpec(spec *v1alpha1.BundleDeploymentSpec, in Inputs) {
 	bundle, cluster := &in.Bundle.Spec, in.Cluster
-	spec.StagedOptions, spec.StagedDeploymentID = in.Content.Options, in.Content.DeploymentID
-	spec.StagedOptions.NamespaceLabels = withTargets(spec.StagedOptions.NamespaceLabels, bundle.Targets,
-		func(t *v1alpha1.BundleTarget) map[string]string { return t.NamespaceLabels })
-	spec.StagedOptions.NamespaceAnnotations = withTargets(spec.StagedOptions.NamespaceAnnotations, bundle.Targets,
-		func(t *v1alpha1.BundleTarget) map[string]string { return t.NamespaceAnnotations })
-	spec.Options, spec.DeploymentID = spec.StagedOptions, spec.StagedDeploymentID
+	spec.Options, spec.DeploymentID = shownOptions(in.Content, bundle.Targets), in.Content.DeploymentID
+	spec.StagedOptions, spec.StagedDeploymentID = spec.Options, spec.DeploymentID
+	if staged := in.staged(); staged != in.Content {
+		spec.StagedOptions, spec.StagedDeploymentID = shownOptions(staged, bundle.Targets), staged.DeploymentID
+	}
 	spec.Paused = bundle.Paused || cluster.Spec.Paused
 	spec.OffSchedule = cluster.Status.Scheduled && !cluster.Status.ActiveSchedule
 	spec.DependsOn = bundle.DependsOn
-	spec.CorrectDrift = in.Content.Options.CorrectDrift
+	spec.CorrectDrift = cmp.Or(in.Computed, in.Content).Options.CorrectDrift
 	_, hasContent := EffectiveManifestID(bundle, in.ManifestID)
 	spec.OCIContents = !hasContent && bundle.HelmOpOptions == nil
 	spec.HelmChartOptions = bundle.HelmOpOptions
+	spec.DownstreamResourcesGeneration = in.Downstream
+}
+
+// shownOptions are a content's options with what is said beside them (S 3.2).
+func shownOptions(content *Content, targets []v1alpha1.BundleTarget) v1alpha1.BundleDeploymentOptions {
+	out := content.Options
+	out.NamespaceLabels = withTargets(out.NamespaceLabels, targets,
+		func(t *v1alpha1.BundleTarget) map[string]string { return t.NamespaceLabels })
+	out.NamespaceAnnotations = withTargets(out.NamespaceAnnotations, targets,
+		func(t *v1alpha1.BundleTarget) map[string]string { return t.NamespaceAnnotations })
+	return out
 }
 
 // withTargets adds what every target says, whether it matches or not (S 3.2). It
@@ -143,17 +166,27 @@ func withTargets(base map[string]string, targets []v1alpha1.BundleTarget, of fun
 // that changes when and only when the spec does. A counter would have to be
 // stored, and written on every change of a label. The options are hashed once
 // for all that share a Content; the rest of the spec is small.
-func generation(spec *v1alpha1.BundleDeploymentSpec, content *Content) int64 {
+//
+// A spec whose staged and promoted options are the same has one digest of them,
+// be they one Content or two.
+func generation(spec *v1alpha1.BundleDeploymentSpec, promoted, staged *Content) int64 {
 	rest := struct {
-		Spec        v1alpha1.BundleDeploymentSpec
-		Labels      map[string]string
-		Annotations map[string]string
-	}{*spec, spec.Options.NamespaceLabels, spec.Options.NamespaceAnnotations}
+		Spec              v1alpha1.BundleDeploymentSpec
+		Labels            map[string]string
+		Annotations       map[string]string
+		StagedLabels      map[string]string `json:",omitempty"`
+		StagedAnnotations map[string]string `json:",omitempty"`
+	}{Spec: *spec, Labels: spec.Options.NamespaceLabels, Annotations: spec.Options.NamespaceAnnotations}
+	digests := promoted.optionsDigest()[:]
+	if s := staged.optionsDigest(); *s != [sha256.Size]byte(digests) {
+		digests = append(slices.Clone(digests), s[:]...)
+		rest.StagedLabels, rest.StagedAnnotations = spec.StagedOptions.NamespaceLabels, spec.StagedOptions.NamespaceAnnotations
+	}
 	rest.Spec.Options, rest.Spec.StagedOptions = v1alpha1.BundleDeploymentOptions{}, v1alpha1.BundleDeploymentOptions{}
 	text, err := json.Marshal(&rest)
 	if err != nil {
 		panic(fmt.Sprintf("derive: no JSON of a BundleDeploymentSpec: %v", err))
 	}
-	sum := sha256.Sum256(append(text, content.optionsDigest()[:]...))
+	sum := sha256.Sum256(append(text, digests...))
 	return max(1, int64(binary.BigEndian.Uint64(sum[:8])>>12))
 }

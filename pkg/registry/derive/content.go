@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -44,6 +45,30 @@ func newContent(manifestID string, options v1alpha1.BundleDeploymentOptions) *Co
 func Pinned(manifestID string, options v1alpha1.BundleDeploymentOptions) *Content {
 	options.Helm = normalizeHelm(options.Helm)
 	return newContent(manifestID, options)
+}
+
+// Nothing is the promoted content of a BundleDeployment to which nothing has been
+// promoted yet (S 5.2).
+var Nothing = &Content{}
+
+// Empty tells whether there is nothing to deploy.
+func (c *Content) Empty() bool { return c == nil || c.DeploymentID == "" }
+
+// ManifestID is the part of the DeploymentID that names the manifest.
+func (c *Content) ManifestID() string {
+	id, _, _ := strings.Cut(c.DeploymentID, ":")
+	return id
+}
+
+// WithDiff returns the content with the diff of another one, which is no part of
+// what is deployed and so does not wait for a promotion (S 5.2).
+func (c *Content) WithDiff(of *Content) *Content {
+	if equality.Semantic.DeepEqual(c.Options.Diff, of.Options.Diff) {
+		return c
+	}
+	out := &Content{Options: c.Options, DeploymentID: c.DeploymentID, Failure: c.Failure}
+	out.Options.Diff = of.Options.Diff
+	return out
 }
 
 // Equal reports whether two contents give the same BundleDeployment. It costs the

@@ -32,15 +32,21 @@ func Display(spec *v1alpha1.BundleDeploymentSpec, status *v1alpha1.BundleDeploym
 // State returns the state of a BundleDeployment: the first line of the table in
 // S 7.1 that is true.
 func State(spec *v1alpha1.BundleDeploymentSpec, status *v1alpha1.BundleDeploymentStatus) v1alpha1.BundleState {
+	return StateOf(spec.DeploymentID, spec.StagedDeploymentID, status)
+}
+
+// StateOf is State for the deployment IDs that are wanted and staged. A Bundle
+// wants the newest, whatever is promoted.
+func StateOf(want, staged string, status *v1alpha1.BundleDeploymentStatus) v1alpha1.BundleState {
 	switch {
-	case status.AppliedDeploymentID != spec.DeploymentID:
+	case status.AppliedDeploymentID != want:
 		if c := find(status.Conditions, conditionDeployed); c != nil && c.Status == "False" {
 			return v1alpha1.ErrApplied
 		}
 		return v1alpha1.WaitApplied
 	case !status.Ready:
 		return v1alpha1.NotReady
-	case spec.DeploymentID != spec.StagedDeploymentID:
+	case want != staged:
 		return v1alpha1.OutOfSync
 	case !status.NonModified:
 		return v1alpha1.Modified
@@ -79,21 +85,4 @@ func WithError(conditions []v1alpha1.GenericCondition, message string) []v1alpha
 	}
 	c.Status, c.Reason, c.Message = "False", reasonError, message
 	return out
-}
-
-// WithoutError undoes WithError in conditions that a client sends back: where
-// Ready is still what WithError made of stored, it becomes what is stored. What
-// the client changed stays.
-func WithoutError(conditions, stored []v1alpha1.GenericCondition, message string) []v1alpha1.GenericCondition {
-	derived := find(WithError(stored, message), conditionReady)
-	at := slices.IndexFunc(conditions, func(c v1alpha1.GenericCondition) bool { return c == *derived })
-	if at < 0 {
-		return conditions
-	}
-	out := slices.Clone(conditions)
-	if was := find(stored, conditionReady); was != nil {
-		out[at] = *was
-		return out
-	}
-	return slices.Delete(out, at, at+1)
 }

@@ -5,7 +5,6 @@ package etcd
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -36,6 +35,8 @@ type Txn struct {
 	Delete   []record.Key
 	// Content is written if it is not there yet.
 	Content []Content
+	// DeleteContent are IDs of contents that nothing refers to.
+	DeleteContent []string
 }
 
 // RangeGuard guards the object records of one resource in one namespace, or with
@@ -66,16 +67,29 @@ const commitTimeout = 10 * time.Second
 // the write, or false if a guard did not hold. After ErrTooLarge, ErrNoSpace and
 // ErrRefused nothing was written; after any other error that is unknown.
 func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err error) {
-	ops, puts, err := l.ops(ctx, &txn)
+	p, err := l.prepare(ctx, &txn)
 	if err != nil {
-		return 0, false, fmt.Errorf("%w: %w", ErrRefused, err)
+		return 0, false, err
 	}
+	return l.send(ctx, p)
+}
+
+// send commits a transaction by itself.
+func (l *Log) send(ctx context.Context, p *prepared) (revision int64, ok bool, err error) {
 	// Without a member to send it to, the client would wait as long as its caller.
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	response, err := l.client.Txn(ctx).If(l.guards(&txn)...).Then(nest(ops)...).Commit()
+	if revision, ok, err = l.transact(ctx, p); err != nil {
+		return l.outcome(ctx, p.txn, p.puts, err)
+	}
+	return revision, ok, nil
+}
+
+// transact commits a transaction, and says what etcd says.
+func (l *Log) transact(ctx context.Context, p *prepared) (revision int64, ok bool, err error) {
+	response, err := l.client.Txn(ctx).If(p.guards...).Then(nest(p.ops)...).Commit()
 	if err != nil {
-		return l.outcome(ctx, &txn, puts, err)
+		return 0, false, err
 	}
 	return response.Header.Revision, response.Succeeded, nil
 }
@@ -112,6 +126,9 @@ func (l *Log) ops(ctx context.Context, txn *Txn) (ops []clientv3.Op, puts map[re
 	for _, key := range txn.Delete {
 		ops = append(ops, clientv3.OpDelete(l.path(key)))
 	}
+	for _, id := range txn.DeleteContent {
+		ops = append(ops, clientv3.OpDelete(l.contentPath(id)))
+	}
 	for _, content := range txn.Content {
 		path := l.contentPath(content.ID)
 		sealed, err := l.seal(ctx, contentFollow, path, content.Data)
@@ -146,3 +163,7 @@ func nest(ops []clientv3.Op) []clientv3.Op {
 // MaxDeletes is how many records one transaction can delete beside what else it
 // does, with etcd's default limits on operations and on a request's size.
 const MaxDeletes = 1500
+
+// MaxGuards is how many records one transaction can guard, whatever else it does:
+// etcd counts guards like operations, and what is nested against what they leave.
+const MaxGuards = 128 - groupSize

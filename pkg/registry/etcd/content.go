@@ -106,3 +106,23 @@ func (l *Log) ListContents(ctx context.Context, from string, limit, revision int
 	}
 	return contents, at, response.Count - int64(len(response.Kvs)), nil
 }
+
+// ContentIDs lists the IDs of all content records, without reading them.
+func (l *Log) ContentIDs(ctx context.Context) ([]string, error) {
+	prefix := l.contentPath("")
+	var ids []string
+	from, end := prefix, clientv3.GetPrefixRangeEnd(prefix)
+	for {
+		response, err := l.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(loadPage), clientv3.WithKeysOnly())
+		if err != nil {
+			return nil, fmt.Errorf("list contents: %w", err)
+		}
+		for _, kv := range response.Kvs {
+			ids = append(ids, strings.TrimPrefix(string(kv.Key), prefix))
+		}
+		if !response.More {
+			return ids, nil
+		}
+		from = string(response.Kvs[len(response.Kvs)-1].Key) + "\x00"
+	}
+}

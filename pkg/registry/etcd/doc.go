@@ -13,6 +13,10 @@
 // if that is known. Revision is linearizable. A record that cannot be decrypted
 // is an error of whatever reads it, and never passed over.
 //
+// CommitTogether is Commit for many small writes by many writers: those that come
+// while others are under way share one transaction with them, each with guards of
+// its own, and one is as durable when it is acknowledged as by Commit.
+//
 // A Log is safe for concurrent use. Its costs are etcd's, and those of whoever
 // encrypts.
 package etcd

@@ -26,6 +26,9 @@ type Log struct {
 	sealedBy func(resource string) Sealer
 	// cluster is the ID of the one that answered first; 0 before.
 	cluster atomic.Uint64
+	// stream is that of the latest watch; nil before.
+	stream   atomic.Pointer[string]
+	together together
 }
 
 // New returns the log below prefix, which must be absolute, like "/muster".

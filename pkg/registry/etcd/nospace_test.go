@@ -27,16 +27,21 @@ func tiny(config *embed.Config) { config.QuotaBackendBytes = 2 << 20 }
 // the limit, etcd answers "no space" to transactions that it has written.
 func TestAFullEtcdRefusesWritesAndServesReads(t *testing.T) {
 	t.Parallel()
-	for name, via := range map[string]func(*etcdtest.Server) *clientv3.Client{
-		"over the network": func(s *etcdtest.Server) *clientv3.Client { return s.Client },
-		"in the process":   func(s *etcdtest.Server) *clientv3.Client { return s.Embedded },
+	network := func(s *etcdtest.Server) *clientv3.Client { return s.Client }
+	for name, way := range map[string]struct {
+		via    func(*etcdtest.Server) *clientv3.Client
+		commit func(*etcd.Log, context.Context, etcd.Txn) (int64, bool, error)
+	}{
+		"over the network":           {network, (*etcd.Log).Commit},
+		"over the network, together": {network, (*etcd.Log).CommitTogether},
+		"in the process":             {func(s *etcdtest.Server) *clientv3.Client { return s.Embedded }, (*etcd.Log).Commit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, server := withDeadline(t), etcdtest.Start(t, tiny)
-			client := via(server)
+			client := way.via(server)
 			log := etcd.New(client, "/muster")
-			written, refused := fill(ctx, t, log)
+			written, refused := fill(ctx, t, func(ctx context.Context, txn etcd.Txn) (int64, bool, error) { return way.commit(log, ctx, txn) })
 			require.NotEmpty(t, written)
 
 			// What was said of each write is so.
@@ -72,7 +77,7 @@ func TestAFullEtcdRefusesWritesAndServesReads(t *testing.T) {
 
 // fill writes until etcd is full. It returns the revision of what was written,
 // and what was not.
-func fill(ctx context.Context, t *testing.T, log *etcd.Log) (map[record.Key]int64, []record.Key) {
+func fill(ctx context.Context, t *testing.T, commit func(context.Context, etcd.Txn) (int64, bool, error)) (map[record.Key]int64, []record.Key) {
 	var mu sync.Mutex
 	written, refused := map[record.Key]int64{}, []record.Key(nil)
 	var writers sync.WaitGroup
@@ -80,7 +85,7 @@ func fill(ctx context.Context, t *testing.T, log *etcd.Log) (map[record.Key]int6
 		writers.Go(func() {
 			for i := 0; ; i++ {
 				k := key(fmt.Sprintf("%d-%d", w, i))
-				revision, ok, err := log.Commit(ctx, etcd.Txn{
+				revision, ok, err := commit(ctx, etcd.Txn{
 					Unchanged: map[record.Key]int64{k: 0},
 					Put:       map[record.Key][]byte{k: bytes.Repeat([]byte{byte('a' + w)}, 20<<10)},
 				})

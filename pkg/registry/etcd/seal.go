@@ -35,8 +35,9 @@ type Option func(*Log)
 // returns nil for one that is stored plain. It is asked for each record, so it
 // may change its answer while the log is in use; it must be cheap.
 //
-// Objects and reports follow their own resource. Pins and content hold parts of
-// Bundles, and follow Bundles. Mirrors of Secrets follow Secrets. Other mirrors,
+// Objects and reports follow their own resource. Pins, promotions, rollout records and
+// content hold parts of Bundles, and follow Bundles. Mirrors of Secrets, and
+// what is known of copies of Secrets, follow Secrets. Other mirrors,
 // and guards, hold nothing to hide and are always plain. Keys in etcd, which hold
 // names, and Bundles' manifest IDs are never hidden.
 func SealedBy(by func(resource string) Sealer) Option {
@@ -55,10 +56,10 @@ func follows(key record.Key) string {
 	switch key.Type {
 	case record.TypeObject, record.TypeReport:
 		return key.Resource + apiGroup
-	case record.TypePin:
+	case record.TypePin, record.TypePromotion, record.TypeRollout:
 		return contentFollow
 	case record.TypeMirror:
-		if key.Resource == secrets {
+		if key.Resource == secrets || key.Resource == record.Downstreams {
 			return secrets
 		}
 	}

@@ -33,6 +33,7 @@ func oneOfEach() etcd.Txn {
 		record.ReportKey(record.BundleDeployments, name), record.ReportKey(record.Clusters, name),
 		record.BundlePinKey(name), record.ClusterPinsKey(name),
 		{Type: record.TypeMirror, Resource: "secrets", Name: name},
+		record.DownstreamKey(name),
 		record.NamespaceKey("ns"),
 		record.TargetingGuardKey(),
 	} {
@@ -95,7 +96,7 @@ func TestRecordsAreSealedAsTheirResourceIs(t *testing.T) {
 		"bundles.fleet.cattle.io":           {"object/bundles", "pin/bundles", "pin/clusters", "content"},
 		"clusters.fleet.cattle.io":          {"object/clusters", "report/clusters"},
 		"bundledeployments.fleet.cattle.io": {"report/bundledeployments"},
-		"secrets":                           {"mirror/secrets"},
+		"secrets":                           {"mirror/secrets", "mirror/downstream"},
 		"namespaces":                        nil,
 		"targeting.fleet.cattle.io":         nil,
 	} {
@@ -166,7 +167,7 @@ func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
 		err := blind.Load(ctx, from, func(etcd.Record) {})
 		require.ErrorIs(t, err, etcd.ErrSealed, name)
 		// The first in the order of keys.
-		first, follows := "/muster/log/mirror/secrets/ns/a", "under secrets,"
+		first, follows := "/muster/log/mirror/downstream/ns/a", "under secrets,"
 		if c.change != nil {
 			first, follows = path, "under clusters.fleet.cattle.io,"
 		}

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"sync/atomic"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -29,7 +31,9 @@ type Batch struct {
 // a watch by itself, whoever answers at the address.
 func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
 	// Without a required leader, a partitioned member would serve silence.
-	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ownStream(ctx)))
+	stream := strconv.FormatUint(streams.Add(1), 10)
+	l.stream.Store(&stream)
+	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ownStream(ctx, stream)))
 	defer cancel()
 	responses := l.client.Watch(ctx, l.logPrefix(), clientv3.WithPrefix(), clientv3.WithRev(after+1), clientv3.WithFragment())
 	for response := range responses {
@@ -87,15 +91,24 @@ func (l *Log) cut(ctx context.Context, events []*clientv3.Event) (Batch, []*clie
 	return batch, events[n:], nil
 }
 
-// RequestProgress asks that the running watch say how far it is. The answer may
-// be late or lost: whoever waits must ask again.
+// RequestProgress asks that the latest watch say how far it is. The answer may be
+// late or lost: whoever waits must ask again.
 func (l *Log) RequestProgress(ctx context.Context) error {
-	return l.client.RequestProgress(clientv3.WithRequireLeader(ownStream(ctx)))
+	stream := l.stream.Load()
+	if stream == nil {
+		return nil
+	}
+	return l.client.RequestProgress(clientv3.WithRequireLeader(ownStream(ctx, *stream)))
 }
 
-// ownStream gives the log's watch a stream of its own (the client opens one for
-// each set of metadata): etcd holds progress notifications back while any
-// watcher on the same stream lags (etcd#20229).
-func ownStream(ctx context.Context) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "muster-stream", "log")
+// streams counts the watches of all logs of this process.
+var streams atomic.Uint64
+
+// ownStream gives each watch a stream of its own (the client opens one for each set
+// of metadata): etcd holds progress notifications back while any watcher on the same
+// stream lags (etcd#20229); and the client hands one that was asked for to all watches
+// that it knows on the stream, also to one that was created since and lags, which
+// would take itself for being as far.
+func ownStream(ctx context.Context, stream string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "muster-stream", stream)
 }

@@ -10,13 +10,19 @@
 //	PREFIX/log/pin/bundles/NAMESPACE/NAME       the newest version fails; the last that worked
 //	PREFIX/log/pin/clusters/NAMESPACE/NAME      last good options of a Cluster's BundleDeployments
 //	PREFIX/log/mirror/namespaces/-/NAME         labels of a Namespace, an outside fact
+//	PREFIX/log/mirror/secrets/NAMESPACE/NAME.HASH  data of a Bundle's values Secret, by their hash
+//	PREFIX/log/mirror/downstream/NAMESPACE/NAME how often a BundleDeployment's copies changed
+//	PREFIX/log/promotion/bundledeployments/NAMESPACE/NAME  what a roll-out has let through to it
+//	PREFIX/log/rollout/bundles/NAMESPACE/NAME   the last fully promoted version, while newer ones are held back
+//	PREFIX/log/guard/rollout/NAMESPACE/NAME     bumped by what brings a Bundle's roll-out closer to its limits
 //	PREFIX/log/guard/targeting/-/-              bumped by writes that can widen targeting
 //	PREFIX/log/guard/versions/-/-               bumped by writes of versions that can fail
 //	PREFIX/content/ID                           gzip of a manifest, by its ID; not watched
 //
 // The engine watches PREFIX/log/ and nothing else. Values are JSON: a person
 // with etcdctl can read them, and an unknown member from a newer version is
-// ignored rather than refused.
+// ignored rather than refused. Reports, of which there are the most by far, are the
+// same JSON in a compact form: a tenth of what their object takes.
 //
 // Everything here is pure and safe for concurrent use. A decoded record is
 // immutable by convention: it is shared by every view that holds it.

@@ -19,6 +19,9 @@ const (
 	TypePin    Type = "pin"
 	TypeMirror Type = "mirror"
 	TypeGuard  Type = "guard"
+	// TypePromotion and TypeRollout are of roll-outs.
+	TypePromotion Type = "promotion"
+	TypeRollout   Type = "rollout"
 )
 
 // The resources that records name beside the API group's own.
@@ -30,9 +33,12 @@ const (
 	Mappings          = "bundlenamespacemappings"
 	Restrictions      = "gitreporestrictions"
 	Policies          = "policies"
+	GitRepos          = "gitrepos"
+	HelmOps           = "helmops"
 	Namespaces        = "namespaces"
 	guardTargeting    = "targeting"
 	guardVersions     = "versions"
+	guardRollout      = "rollout"
 )
 
 // nobody stands for an absent namespace or name in a key's path.
@@ -74,9 +80,6 @@ func BundlePinKey(name Name) Key { return Key{TypePin, Bundles, name} }
 // ClusterPinsKey names the pins of a Cluster's BundleDeployments.
 func ClusterPinsKey(name Name) Key { return Key{TypePin, Clusters, name} }
 
-// NamespaceKey names the mirror of a Namespace.
-func NamespaceKey(name string) Key { return Key{TypeMirror, Namespaces, Name{Name: name}} }
-
 // TargetingGuardKey names the record that every write bumps that can change what
 // Bundles target on Clusters that it does not write: of groups, mappings,
 // restrictions and policies.
@@ -85,6 +88,17 @@ func TargetingGuardKey() Key { return Key{TypeGuard, guardTargeting, Name{}} }
 // VersionsGuardKey names the record that every write bumps that gives a Bundle
 // another version in force that can fail.
 func VersionsGuardKey() Key { return Key{TypeGuard, guardVersions, Name{}} }
+
+// PromotionKey names the promotion record of a BundleDeployment.
+func PromotionKey(name Name) Key { return Key{TypePromotion, BundleDeployments, name} }
+
+// RolloutKey names the rollout record of a Bundle.
+func RolloutKey(name Name) Key { return Key{TypeRollout, Bundles, name} }
+
+// RolloutGuardKey names the record that every write bumps that can bring a Bundle's
+// roll-out closer to its limits, or over them: a promotion that would use what is
+// left of a limit holds only while it is unchanged.
+func RolloutGuardKey(name Name) Key { return Key{TypeGuard, guardRollout, name} }
 
 // Path is the key's place below the log's prefix.
 func (k Key) Path() string {
@@ -99,7 +113,7 @@ func ParseKey(path string) (Key, error) {
 		return Key{}, fmt.Errorf("record key %q: want TYPE/RESOURCE/NAMESPACE/NAME", path)
 	}
 	switch t := Type(parts[0]); t {
-	case TypeObject, TypeReport, TypePin, TypeMirror, TypeGuard:
+	case TypeObject, TypeReport, TypePin, TypeMirror, TypeGuard, TypePromotion, TypeRollout:
 		return Key{t, parts[1], Name{orEmpty(parts[2]), orEmpty(parts[3])}}, nil
 	default:
 		return Key{}, fmt.Errorf("record key %q: unknown type %q", path, parts[0])

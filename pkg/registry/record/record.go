@@ -30,6 +30,9 @@ type Object struct {
 	Object APIObject
 	// Content is the manifest ID of a Bundle's resources.
 	Content string
+	// Digest is the SHA-256 digest of that manifest, in hexadecimal: the ID has not
+	// all of it.
+	Digest string
 	// Resources counts a Bundle's resources, so that an empty list and a list
 	// that a content record holds are told apart without reading it.
 	Resources int
@@ -46,6 +49,7 @@ type Object struct {
 type objectJSON struct {
 	Object    json.RawMessage `json:"object"`
 	Content   string          `json:"content,omitempty"`
+	Digest    string          `json:"digest,omitempty"`
 	Resources int             `json:"resources,omitempty"`
 	Seed      []byte          `json:"seed,omitempty"`
 	Time      *time.Time      `json:"time,omitempty"`
@@ -58,7 +62,7 @@ func (o *Object) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := objectJSON{Object: object, Content: o.Content, Resources: o.Resources, Seed: o.Seed, Namespace: o.Namespace}
+	out := objectJSON{Object: object, Content: o.Content, Digest: o.Digest, Resources: o.Resources, Seed: o.Seed, Namespace: o.Namespace}
 	if !o.Time.IsZero() {
 		out.Time = &o.Time
 	}
@@ -90,73 +94,12 @@ func DecodeObject(resource string, data []byte) (*Object, error) {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
 	}
-	out := &Object{Object: newObject(), Content: in.Content, Resources: in.Resources, Seed: in.Seed, Namespace: in.Namespace}
+	out := &Object{Object: newObject(), Content: in.Content, Digest: in.Digest, Resources: in.Resources, Seed: in.Seed, Namespace: in.Namespace}
 	if err := json.Unmarshal(in.Object, out.Object); err != nil {
 		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
 	}
 	if in.Time != nil {
 		out.Time = *in.Time
-	}
-	return out, nil
-}
-
-// Report is the report record: what was written through /status.
-type Report struct {
-	// Status is an object of the kind of which only the status is set, without
-	// derived fields.
-	Status APIObject
-	// ManagedFields are the entries of writers of the status subresource.
-	ManagedFields []metav1.ManagedFieldsEntry
-	// UID is the identity of the object that was reported on; a report on an
-	// earlier object of the same name is dead.
-	UID types.UID
-}
-
-type reportJSON struct {
-	Status        json.RawMessage             `json:"status,omitempty"`
-	ManagedFields []metav1.ManagedFieldsEntry `json:"managedFields,omitempty"`
-	UID           types.UID                   `json:"uid,omitempty"`
-}
-
-// Encode returns the record's bytes. Equal records have equal bytes.
-func (r *Report) Encode() ([]byte, error) {
-	out := reportJSON{ManagedFields: r.ManagedFields, UID: r.UID}
-	if r.Status != nil {
-		all, err := json.Marshal(r.Status)
-		if err != nil {
-			return nil, fmt.Errorf("encode status of %T: %w", r.Status, err)
-		}
-		// The decoder takes the one member that it knows.
-		var only struct {
-			Status json.RawMessage `json:"status"`
-		}
-		if err := json.Unmarshal(all, &only); err != nil {
-			return nil, fmt.Errorf("encode status of %T: %w", r.Status, err)
-		}
-		out.Status = only.Status
-	}
-	return json.Marshal(out)
-}
-
-// DecodeReport decodes the report record of a resource.
-func DecodeReport(resource string, data []byte) (*Report, error) {
-	newObject, ok := objects[resource]
-	if !ok {
-		return nil, fmt.Errorf("report record of unknown resource %q", resource)
-	}
-	var in reportJSON
-	if err := json.Unmarshal(data, &in); err != nil {
-		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
-	}
-	out := &Report{Status: newObject(), ManagedFields: in.ManagedFields, UID: in.UID}
-	if len(in.Status) > 0 {
-		only, err := json.Marshal(map[string]json.RawMessage{"status": in.Status})
-		if err != nil {
-			return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
-		}
-		if err := json.Unmarshal(only, out.Status); err != nil {
-			return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
-		}
 	}
 	return out, nil
 }
@@ -197,13 +140,8 @@ func (p ClusterPin) Compare(o ClusterPin) int {
 	return cmp.Or(cmp.Compare(p.BundleUID, o.BundleUID), cmp.Compare(p.Generation, o.Generation))
 }
 
-// Namespace is the mirror of a Namespace's labels.
-type Namespace struct {
-	Labels map[string]string `json:"labels,omitempty"`
-}
-
-// Decode decodes a pin or a mirror.
-func Decode[T BundlePin | ClusterPins | Namespace](data []byte) (*T, error) {
+// Decode decodes a pin, a mirror or a rollout record.
+func Decode[T BundlePin | ClusterPins | Namespace | Values | Downstream | Rollout](data []byte) (*T, error) {
 	out := new(T)
 	if err := json.Unmarshal(data, out); err != nil {
 		return nil, fmt.Errorf("decode %T: %w", out, err)

@@ -25,6 +25,7 @@ func TestAKeyIsReadBackFromItsPath(t *testing.T) {
 		"pin/bundles/ns/a.b-c":              record.BundlePinKey(name),
 		"pin/clusters/ns/a.b-c":             record.ClusterPinsKey(name),
 		"mirror/namespaces/-/ns":            record.NamespaceKey("ns"),
+		"mirror/downstream/ns/a.b-c":        record.DownstreamKey(name),
 		"guard/targeting/-/-":               record.TargetingGuardKey(),
 		"guard/versions/-/-":                record.VersionsGuardKey(),
 	} {

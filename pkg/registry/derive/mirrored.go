@@ -1,0 +1,65 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package derive
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// bundleValues is the key of a Bundle's own values in its values Secret; all other
+// keys are names of targets.
+const bundleValues = "values.yaml"
+
+// WithValues returns a Bundle's spec with the data of its values Secret in place
+// (S 4.5): what it would be if the values were inline. A target gets those under
+// its name; so do all of that name. The spec given is left as it is.
+func WithValues(spec *v1alpha1.BundleSpec, data map[string][]byte) (*v1alpha1.BundleSpec, error) {
+	out := *spec
+	out.Targets = slices.Clone(spec.Targets)
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		values, err := parseValues(data[key])
+		if err != nil {
+			return nil, fmt.Errorf("the values under %q are no map: %w", key, err)
+		}
+		if values == nil {
+			continue
+		}
+		if key == bundleValues {
+			out.Helm = helmWith(out.Helm, values)
+			continue
+		}
+		for i := range out.Targets {
+			if out.Targets[i].Name == key {
+				out.Targets[i].Helm = helmWith(out.Targets[i].Helm, values)
+			}
+		}
+	}
+	return &out, nil
+}
+
+// parseValues reads one value of the Secret; nil is none.
+func parseValues(text []byte) (*v1alpha1.GenericMap, error) {
+	parsed, err := parseYAML(string(text)) // of which JSON is a part
+	if err != nil || parsed == nil {
+		return nil, err
+	}
+	data, ok := parsed.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("found %T", parsed)
+	}
+	return &v1alpha1.GenericMap{Data: data}, nil
+}
+
+func helmWith(helm *v1alpha1.HelmOptions, values *v1alpha1.GenericMap) *v1alpha1.HelmOptions {
+	out := &v1alpha1.HelmOptions{}
+	if helm != nil {
+		*out = *helm
+	}
+	out.Values = values
+	return out
+}

@@ -1,0 +1,11 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+// Waiting tells how many writes wait for the next group.
+func Waiting(l *Log) int {
+	l.together.mu.Lock()
+	defer l.together.mu.Unlock()
+	return len(l.together.mu.waiting)
+}

@@ -1,0 +1,304 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Many small writes at once are committed in groups: while one transaction is
+// under way, those that come wait, and then go as one. A group is a transaction
+// of transactions, each with its own guards:
+//
+//	then  if guards of A  then  put a
+//	then  if guards of B  then  put b, delete c
+//	...
+//
+// so the guards of one that do not hold are no matter to the others, and nothing
+// has to be tried again. etcd evaluates all guards before it writes anything, so
+// no two members may meet in a record that one of them writes (footprint).
+
+const (
+	// groupsUnderWay bounds how many groups are on their way to etcd. More than
+	// one, so that a group's members are gathered while the one before is on disk's
+	// time; not many, since then the groups would be small.
+	groupsUnderWay = 2
+	// groupMembers, groupGuards and groupBytes bound a group. etcd takes 128
+	// operations, or guards, on all levels of a transaction together.
+	groupMembers = 64
+	memberSize   = 128 - groupMembers - hoistedGuards
+	// hoistedGuards is how many guard records a group can bump.
+	hoistedGuards = 16
+	// groupBytes is far below what etcd takes: a large entry in its log holds up
+	// what comes after it.
+	groupBytes = 256 << 10
+)
+
+// Observer takes measured values.
+type Observer interface{ Observe(float64) }
+
+// GroupsObservedBy has an observer told how many writes each transaction of
+// CommitTogether carries.
+func GroupsObservedBy(o Observer) Option {
+	return func(l *Log) { l.together.observer = o }
+}
+
+// together gathers writes into groups.
+type together struct {
+	observer Observer
+	mu       struct {
+		sync.Mutex
+		waiting  []*member
+		underWay int
+	}
+}
+
+// member is one write in a group.
+type member struct {
+	*prepared
+	// ctx has the values of whoever writes; it is not asked for its end.
+	ctx  context.Context
+	done chan struct{}
+
+	// What came of it, after done: its revision, and whether its guards held; or
+	// err, which no outcome has been made of.
+	revision int64
+	ok       bool
+	err      error
+	// alone is set if it was the only one, so that err is about nothing else.
+	alone bool
+}
+
+// CommitTogether is Commit for one of many small writes by many writers: it may
+// put the write into one etcd transaction with others. It returns when that is
+// committed. Writes of one group share a revision, and nothing else: one whose
+// guards do not hold is no matter to the others. A write that finds nothing under
+// way is sent at once.
+//
+// Guard records are bumped more often than asked for: for two members that both
+// do so, also if neither of them is written in the end.
+func (l *Log) CommitTogether(ctx context.Context, txn Txn) (revision int64, ok bool, err error) {
+	p, err := l.prepare(ctx, &txn)
+	if err != nil {
+		return 0, false, err
+	}
+	if !p.groupable() {
+		return l.send(ctx, p)
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	m := &member{prepared: p, ctx: context.WithoutCancel(ctx), done: make(chan struct{})}
+	l.join(m)
+	select {
+	case <-m.done:
+	case <-ctx.Done():
+		if l.together.leave(m) {
+			return 0, false, fmt.Errorf("%w before it was sent: %w", ErrRefused, ctx.Err())
+		}
+		return 0, false, fmt.Errorf("commit: %w", ctx.Err())
+	}
+	switch {
+	case m.err == nil:
+		return m.revision, m.ok, nil
+	case !m.alone && ofRequest(m.err):
+		// etcd has refused the group for what it is; which member it is about
+		// shows when each goes alone.
+		return l.send(ctx, p)
+	default:
+		return l.outcome(ctx, p.txn, p.puts, m.err)
+	}
+}
+
+// ofRequest tells whether an error is about what was sent, so that nothing was
+// written.
+func ofRequest(err error) bool {
+	return codeOf(err) == codes.InvalidArgument
+}
+
+// join has a write wait for the next group, and sees that somebody sends it.
+func (l *Log) join(m *member) {
+	t := &l.together
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mu.waiting = append(t.mu.waiting, m)
+	if t.mu.underWay < groupsUnderWay {
+		t.mu.underWay++
+		go l.sendGroups()
+	}
+}
+
+// leave takes a write back that waits; false if it is under way already.
+func (t *together) leave(m *member) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, other := range t.mu.waiting {
+		if other == m {
+			t.mu.waiting = append(t.mu.waiting[:i:i], t.mu.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// sendGroups sends groups, one after the other, until nobody waits.
+func (l *Log) sendGroups() {
+	for {
+		members := l.together.next()
+		if members == nil {
+			return
+		}
+		if l.together.observer != nil {
+			l.together.observer.Observe(float64(len(members)))
+		}
+		l.sendGroup(members)
+	}
+}
+
+// next takes the next group; nil if nobody waits, and then the caller is no longer
+// under way.
+func (t *together) next() []*member {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.mu.waiting) == 0 {
+		t.mu.underWay--
+		return nil
+	}
+	f := newFootprint()
+	var members, rest []*member
+	for _, m := range t.mu.waiting {
+		if f.add(m.prepared) {
+			members = append(members, m)
+		} else {
+			rest = append(rest, m)
+		}
+	}
+	t.mu.waiting = rest
+	return members
+}
+
+func (l *Log) sendGroup(members []*member) {
+	defer func() {
+		for _, m := range members {
+			close(m.done)
+		}
+	}()
+	// A writer that gives up does not take the others with it.
+	ctx, cancel := context.WithTimeout(members[0].ctx, commitTimeout)
+	defer cancel()
+	if len(members) == 1 {
+		m := members[0]
+		m.alone = true
+		m.revision, m.ok, m.err = l.transact(ctx, m.prepared)
+		return
+	}
+	response, err := l.client.Txn(ctx).Then(groupOps(members)...).Commit()
+	for i, m := range members {
+		if m.err = err; err == nil {
+			m.ok = response.Responses[i].GetResponseTxn().Succeeded
+			m.revision = response.Header.Revision
+		}
+	}
+}
+
+// groupOps is one operation for each member, in their order, and then one for each
+// guard that several of them bump: etcd does not take a record that is put twice.
+func groupOps(members []*member) []clientv3.Op {
+	bumps := map[record.Key]int{}
+	for _, m := range members {
+		for key := range m.bumps {
+			bumps[key]++
+		}
+	}
+	ops := make([]clientv3.Op, 0, len(members)+len(bumps))
+	hoisted := map[record.Key]clientv3.Op{}
+	for _, m := range members {
+		own := m.ops
+		for key, op := range m.bumps {
+			if bumps[key] > 1 {
+				hoisted[key] = op
+				own = without(own, op)
+			}
+		}
+		ops = append(ops, clientv3.OpTxn(m.guards, own, nil))
+	}
+	for _, op := range hoisted {
+		ops = append(ops, op)
+	}
+	return ops
+}
+
+// without is ops without the one that puts what op puts.
+func without(ops []clientv3.Op, op clientv3.Op) []clientv3.Op {
+	out := make([]clientv3.Op, 0, len(ops))
+	for _, other := range ops {
+		if string(other.KeyBytes()) != string(op.KeyBytes()) {
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+// footprint is what the members of a group read and write.
+type footprint struct {
+	// bumps are writes that any number of members may share.
+	reads, writes, bumps map[record.Key]struct{}
+	members, bytes       int
+}
+
+func newFootprint() *footprint {
+	return &footprint{reads: map[record.Key]struct{}{}, writes: map[record.Key]struct{}{}, bumps: map[record.Key]struct{}{}}
+}
+
+// add adds a write, unless it must not be in one group with what is there: no
+// order of the two would be what etcd does, which is to look at all guards first.
+// A guard record that both bump and none looks at is no obstacle.
+func (f *footprint) add(p *prepared) bool {
+	if f.members > 0 && (f.members == groupMembers || f.bytes+p.size > groupBytes || f.meets(p)) {
+		return false
+	}
+	f.members++
+	f.bytes += p.size
+	for key := range p.reads() {
+		f.reads[key] = struct{}{}
+	}
+	for key := range p.writes() {
+		if _, bumped := p.bumps[key]; bumped {
+			f.bumps[key] = struct{}{}
+		} else {
+			f.writes[key] = struct{}{}
+		}
+	}
+	return true
+}
+
+func (f *footprint) meets(p *prepared) bool {
+	for key := range p.reads() {
+		if has(f.writes, key) || has(f.bumps, key) {
+			return true
+		}
+	}
+	more := 0
+	for key := range p.writes() {
+		_, bumped := p.bumps[key]
+		switch {
+		case has(f.writes, key), has(f.reads, key), has(f.bumps, key) && !bumped:
+			return true
+		case bumped && !has(f.bumps, key):
+			more++
+		}
+	}
+	return len(f.bumps)+more > hoistedGuards
+}
+
+func has(set map[record.Key]struct{}, key record.Key) bool {
+	_, ok := set[key]
+	return ok
+}

@@ -1,0 +1,70 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+var errEnough = errors.New("all has been seen")
+
+// TestAWatchThatLagsIsNotToldHowFarAnotherIs begins watches in the past, while one
+// by the same client is at the present and asks all the time how far it is.
+func TestAWatchThatLagsIsNotToldHowFarAnotherIs(t *testing.T) {
+	t.Parallel()
+	ctx, client := withDeadline(t), etcdtest.Start(t).Client
+	writer := etcd.New(client, "/muster")
+	const records = 300
+	for i := range records {
+		commit(ctx, t, writer, etcd.Txn{Put: map[record.Key][]byte{key(fmt.Sprint(i)): []byte("x")}})
+	}
+	end, err := writer.Revision(ctx)
+	require.NoError(t, err)
+	asking, stop := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer stop()
+	present := etcd.New(client, "/muster")
+	all.Go(func() { _ = present.Watch(asking, end, func(etcd.Batch) {}) })
+	all.Go(func() { // so that answers wait behind each other
+		large := bytes.Repeat([]byte("x"), 50<<10)
+		for asking.Err() == nil {
+			_, _, _ = writer.Commit(asking, etcd.Txn{Put: map[record.Key][]byte{key("busy"): large}})
+		}
+	})
+	all.Go(func() {
+		pause := time.NewTicker(time.Millisecond)
+		defer pause.Stop()
+		for asking.Err() == nil {
+			_ = present.RequestProgress(asking)
+			<-pause.C
+		}
+	})
+	for range 40 {
+		watching, enough := context.WithCancelCause(ctx)
+		seen := 0
+		err := etcd.New(client, "/muster").Watch(watching, end-records, func(batch etcd.Batch) {
+			if batch.Revision <= end {
+				seen += len(batch.Records)
+			}
+			if batch.Revision >= end {
+				enough(errEnough)
+			}
+		})
+		require.ErrorIs(t, err, errEnough)
+		require.Equal(t, records, seen, "it is said to be at the present with all that came before")
+	}
+}

@@ -1,0 +1,100 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Report is the report record: what was written through /status.
+type Report struct {
+	// Status is an object of the kind of which only the status is set, without
+	// derived fields.
+	Status APIObject
+	// ManagedFields are the entries of writers of the status subresource.
+	ManagedFields []metav1.ManagedFieldsEntry
+	// UID is the identity of the object that was reported on; a report on an
+	// earlier object of the same name is dead.
+	UID types.UID
+}
+
+// reportJSON is a report as text. Status is the status itself, or a pointer to
+// where it is to go.
+type reportJSON struct {
+	Status        any                         `json:"status,omitempty"`
+	ManagedFields []metav1.ManagedFieldsEntry `json:"managedFields,omitempty"`
+	UID           types.UID                   `json:"uid,omitempty"`
+}
+
+// Encode returns the record's bytes: compact, unless the report is too large for
+// any store. Equal records have equal bytes.
+func (r *Report) Encode() ([]byte, error) {
+	text, err := r.text()
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxText {
+		return text, nil
+	}
+	return compact(text), nil
+}
+
+// Equal tells whether two reports have the same bytes, without making them.
+func (r *Report) Equal(o *Report) (bool, error) {
+	a, err := r.text()
+	if err != nil {
+		return false, err
+	}
+	b, err := o.text()
+	return err == nil && bytes.Equal(a, b), err
+}
+
+// text is the report as JSON.
+func (r *Report) text() ([]byte, error) {
+	text, err := json.Marshal(reportJSON{Status: statusIn(r.Status), ManagedFields: r.ManagedFields, UID: r.UID})
+	if err != nil {
+		return nil, fmt.Errorf("encode report of %T: %w", r.Status, err)
+	}
+	return text, nil
+}
+
+// statusIn is a pointer to an object's status; nil if it has none.
+func statusIn(object APIObject) any {
+	if object == nil {
+		return nil
+	}
+	status := reflect.ValueOf(object).Elem().FieldByName("Status")
+	if !status.IsValid() {
+		return nil
+	}
+	return status.Addr().Interface()
+}
+
+// DecodeReport decodes the report record of a resource, as this version writes it
+// or as JSON, which earlier ones wrote.
+func DecodeReport(resource string, data []byte) (*Report, error) {
+	newObject, ok := objects[resource]
+	if !ok {
+		return nil, fmt.Errorf("report record of unknown resource %q", resource)
+	}
+	text, err := data, error(nil)
+	if isCompact(data) {
+		if text, err = loosen(data); err != nil {
+			return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
+		}
+	}
+	out := &Report{Status: newObject()}
+	in := reportJSON{Status: statusIn(out.Status)}
+	if err := json.Unmarshal(text, &in); err != nil {
+		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
+	}
+	out.ManagedFields, out.UID = in.ManagedFields, in.UID
+	return out, nil
+}
