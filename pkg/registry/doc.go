@@ -38,6 +38,8 @@
 //	index      which selectors can a label edit affect; which items match one
 //	targeting  one Bundle version against one Cluster: S 2.1 to 2.4, pure
 //	derive     options, templates, IDs, the BundleDeployment itself: pure
+//	rollout    which BundleDeployments get a new version next: S 6, pure
+//	rollup     statuses as sums over BundleDeployments: S 7, pure
 //	view       the immutable state at a revision, and the changes that led to it
 //	engine     the one goroutine that turns records into views
 //	storage    storage.Interface over views: reads, watches, guarded writes
@@ -109,10 +111,27 @@
 //     annotations, template values, groups) records the last good options of
 //     that BundleDeployment; no other is touched. A pair that never worked has
 //     no options to keep and is not there.
+//   - A version whose values Secret is not mirrored yet (S 4.5) cannot be derived,
+//     and is pinned like one that fails; the write of the mirror accepts it.
 //
 // Both use Fleet's texts in the Bundle's Ready condition. The evaluation is
 // guarded: the transaction fails, and is planned anew, if a fact that it looked
 // at has changed.
+//
+// # Roll-outs, and the facts that they leave: promotions
+//
+// Where a strategy cannot hold anything back and nothing is paused, what is staged
+// and promoted is derived, and nothing is written. Everywhere else:
+//
+//   - The write that brings a version which may be held back records the last one
+//     that was fully promoted: the base. Everything goes on showing what that means,
+//     at once and on every replica, until the controller lets more through.
+//   - The controller writes down what each BundleDeployment shows, drops the base,
+//     and then promotes by one small record each (S 6.4), under a guard that fails
+//     if a report has used up a limit meanwhile.
+//   - A write that would change what a held BundleDeployment shows, by new labels,
+//     rules, or a pause, records what was shown. Records that rule nothing any more go
+//     with the write that makes something be held again; else the controller sweeps.
 //
 // Template functions that are random or read the clock (randAlphaNum, now, ...)
 // take their randomness from a seed, and the time from a timestamp, that the

@@ -26,6 +26,7 @@ type work struct {
 	clusters map[record.Name]struct{} // Clusters, their reports or their pins
 	bundles  map[record.Name]struct{} // Bundles or their pins
 	reported map[record.Name]struct{} // BundleDeployments
+	promoted map[record.Name]struct{} // BundleDeployments
 
 	// What follows from it.
 	before  map[*bundle]*version   // the version in force before the revision, of every bundle touched
@@ -33,6 +34,7 @@ type work struct {
 	settle  map[claim]struct{}     // pairs whose BundleDeployment may have changed
 	dropped map[*bundle][]*cluster // clusters that a version targeted which is gone
 	regroup map[*cluster]struct{}  // clusters that a group won, lost or changed for
+	rolled  rolled                 // what to roll up
 }
 
 // apply brings the state to a revision. All or nothing of it is in the next
@@ -45,11 +47,13 @@ func (s *state) apply(batch etcd.Batch) {
 		clusters: map[record.Name]struct{}{},
 		bundles:  map[record.Name]struct{}{},
 		reported: map[record.Name]struct{}{},
+		promoted: map[record.Name]struct{}{},
 		before:   map[*bundle]*version{},
 		rescope:  map[*bundle]struct{}{},
 		settle:   map[claim]struct{}{},
 		dropped:  map[*bundle][]*cluster{},
 		regroup:  map[*cluster]struct{}{},
+		rolled:   newRolled(),
 	}
 	s.revision = batch.Revision
 	// An object comes before its report, whatever the transaction's order was.
@@ -87,18 +91,25 @@ func (w *work) take(r *etcd.Record) error {
 		if r.Key.Resource == record.BundleDeployments {
 			return w.takeBundleDeploymentReport(r)
 		}
+		was := w.object(r.Key.Resource, name)
 		if err := w.takeReport(r); err != nil {
 			return err
 		}
-		if r.Key.Resource == record.Clusters {
+		if r.Key.Resource == record.Clusters && !heartbeat(was, w.object(r.Key.Resource, name)) {
 			w.clusters[name] = struct{}{}
 		}
 	case record.TypePin:
 		return w.takePin(r)
 	case record.TypeMirror:
 		return w.takeMirror(r)
+	case record.TypePromotion:
+		return w.takePromotion(r)
+	case record.TypeRollout:
+		return w.takeRollout(r)
 	case record.TypeGuard:
-		w.guards[r.Key] = r.Revision
+		if w.guards[r.Key] = r.Revision; r.Value == nil {
+			delete(w.guards, r.Key)
+		}
 	}
 	return nil
 }
@@ -114,6 +125,8 @@ func (w *work) concern(resource string, name record.Name) {
 		w.groups[name] = struct{}{}
 	case record.Mappings, record.Restrictions, record.Policies:
 		w.rules[name.Namespace] = struct{}{}
+	case record.GitRepos, record.HelmOps:
+		w.rolled.objects[originKey{resource, name}] = struct{}{}
 	}
 }
 
@@ -204,25 +217,6 @@ func keepPin[T record.BundlePin | record.ClusterPins](pins map[record.Name]store
 		pin = new(T)
 	}
 	pins[r.Key.Name] = storedPin[T]{pin, r.Revision}
-	return err
-}
-
-func (w *work) takeMirror(r *etcd.Record) error {
-	ns := w.namespace(r.Key.Name.Name)
-	ns.labels = nil
-	var err error
-	if r.Value != nil {
-		var mirror *record.Namespace
-		if mirror, err = record.Decode[record.Namespace](r.Value); err == nil {
-			ns.labels = with(map[string]string{}, mirror.Labels)
-		}
-	}
-	// Mappings of any namespace may select this one.
-	for _, b := range w.state.bundles {
-		if len(b.mappings) > 0 {
-			w.rescope[b] = struct{}{}
-		}
-	}
 	return err
 }
 

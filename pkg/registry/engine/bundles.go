@@ -30,16 +30,18 @@ func (w *work) applyBundles() {
 			continue
 		}
 		if b == nil {
-			b = &bundle{name: name, lost: map[record.Name]string{}}
+			b = &bundle{name: name, lost: map[record.Name]string{}, roll: bundleRoll{members: newMembers()}}
 			w.before[b] = nil
 			w.state.bundles[name] = b
 			w.namespace(name.Namespace).bundles[b] = struct{}{}
+			w.holds.named[name.Name] = append(w.holds.named[name.Name], b)
 		}
 		w.touch(b)
-		if b.newest == nil || b.newest.record != object.Record {
+		if b.newest == nil || b.newest.record != object.Record || w.outdated(b.newest) {
 			w.replaceVersion(b, &b.newest, object.Record)
 		}
 		w.adoptPin(b)
+		w.adoptRollout(b)
 		b.mappings = w.namespace(name.Namespace).mappingsOf(b.newest.bundle.Labels)
 		w.rescope[b] = struct{}{}
 	}
@@ -68,7 +70,7 @@ func (w *work) adoptPin(b *bundle) {
 	case lastGood == nil && b.fallback != nil:
 		w.dropVersion(b, b.fallback)
 		b.fallback = nil
-	case lastGood != nil && (b.fallback == nil || !bytes.Equal(b.fallbackRecord, b.pin.LastGood)):
+	case lastGood != nil && (b.fallback == nil || !bytes.Equal(b.fallbackRecord, b.pin.LastGood) || w.outdated(b.fallback)):
 		w.replaceVersion(b, &b.fallback, lastGood)
 		b.fallbackRecord = b.pin.LastGood
 	}
@@ -77,10 +79,10 @@ func (w *work) adoptPin(b *bundle) {
 // replaceVersion compiles a version and files its selectors, in the place of
 // the one that was there.
 func (w *work) replaceVersion(b *bundle, place **version, r *record.Object) {
-	next := compile(b, r)
+	next := w.compile(b, r)
 	// Versions that show the same share a face, above all the one that was in
 	// force until now and becomes the fallback.
-	for _, other := range []*version{w.before[b], b.newest, b.fallback} {
+	for _, other := range []*version{w.before[b], b.newest, b.fallback, b.base} {
 		if other != nil && equality.Semantic.DeepEqual(other.face, next.face) {
 			next.face = other.face
 			break
@@ -130,6 +132,7 @@ func (w *work) removeBundle(b *bundle) {
 		}
 	}
 	delete(w.namespace(b.name.Namespace).bundles, b)
+	w.unname(b)
 	delete(w.state.bundles, b.name)
 }
 

@@ -20,6 +20,7 @@ import (
 // affect, and nothing else.
 func (w *work) applyClusters() {
 	for c := range w.regroup {
+		w.rolled.clusters[c] = struct{}{}
 		w.clusters[c.name] = struct{}{}
 	}
 	for name := range w.clusters {
@@ -41,7 +42,8 @@ func (w *work) applyClusters() {
 }
 
 func (w *work) addCluster(name record.Name, object *view.Object) {
-	c := &cluster{name: name, pairs: map[*bundle]struct{}{}, perCluster: map[*bundle]struct{}{}}
+	c := &cluster{name: name, pairs: map[*bundle]struct{}{}, perCluster: map[*bundle]struct{}{}, partitioned: map[*bundle]struct{}{}, clusterRoll: newClusterRoll()}
+	w.rolled.clusters[c] = struct{}{}
 	w.state.clusters[name] = c
 	w.namespace(name.Namespace).clusters[c] = struct{}{}
 	w.adopt(c, object)
@@ -53,6 +55,7 @@ func (w *work) addCluster(name record.Name, object *view.Object) {
 func (w *work) removeCluster(c *cluster) {
 	for b := range c.pairs {
 		w.touch(b)
+		w.rolled.pairs[claim{b, c}] = struct{}{}
 		for _, v := range b.versions() {
 			v.set(c, nil, "")
 		}
@@ -60,7 +63,10 @@ func (w *work) removeCluster(c *cluster) {
 	}
 	w.index.clusters.Delete(c)
 	delete(w.namespace(c.name.Namespace).clusters, c)
+	delete(w.holds.paused, c)
+	w.place(c, c.face.Namespace, "")
 	delete(w.state.clusters, c.name)
+	w.rolled.clusters[c] = struct{}{}
 }
 
 func (w *work) editCluster(c *cluster, object *view.Object) {
@@ -74,6 +80,10 @@ func (w *work) editCluster(c *cluster, object *view.Object) {
 		}
 	}
 	w.adopt(c, object)
+	w.repartition(c, before.targeting)
+	if c.face.Namespace != face.Namespace {
+		w.rolled.clusters[c] = struct{}{}
+	}
 	affected := map[*bundle]struct{}{}
 	for v := range w.flipped(before, c.appearance()) {
 		affected[v.of] = struct{}{}
@@ -122,7 +132,13 @@ func (w *work) adopt(c *cluster, object *view.Object) {
 		c.augmented = augmented
 	}
 	face := faceOfCluster(c.object, clusterNamespace(object))
+	setMember(w.holds.paused, c, c.object.Spec.Paused)
 	if c.face == nil || !equality.Semantic.DeepEqual(face, c.face) {
+		was := ""
+		if c.face != nil {
+			was = c.face.Namespace
+		}
+		w.place(c, was, face.Namespace)
 		c.face = face
 	}
 	c.pins = nil
@@ -137,12 +153,12 @@ func (w *work) adopt(c *cluster, object *view.Object) {
 
 // deriveCluster puts the derived namespace into the table, if it is not there.
 func (w *work) deriveCluster(object *view.Object) *view.Object {
-	derived := view.Derived{Namespace: clusterNamespace(object)}
-	if object.Derived == derived {
-		return object
+	derived := object.Derived
+	derived.Namespace = clusterNamespace(object)
+	next := object.With(derived, w.at)
+	if next != object {
+		w.builder.Put(record.Clusters, next)
 	}
-	next := &view.Object{ID: object.ID, At: w.at, Record: object.Record, RecordRevision: object.RecordRevision, Report: object.Report, ReportRevision: object.ReportRevision, Derived: derived}
-	w.builder.Put(record.Clusters, next)
 	return next
 }
 
@@ -222,4 +238,20 @@ func changedGroups(before, after []targeting.Group) []map[string]string {
 		out = append(out, nil)
 	}
 	return out
+}
+
+// heartbeat tells whether a report on a Cluster left alone all that anything else
+// follows from: where its BundleDeployments are, and whether they are off schedule.
+func heartbeat(was, is *view.Object) bool {
+	if was == nil || is == nil {
+		return false
+	}
+	status := func(o *view.Object) v1alpha1.ClusterStatus {
+		if o.Report == nil {
+			return v1alpha1.ClusterStatus{}
+		}
+		return o.Report.Status.(*v1alpha1.Cluster).Status
+	}
+	a, b := status(was), status(is)
+	return a.Namespace == b.Namespace && (a.Scheduled && !a.ActiveSchedule) == (b.Scheduled && !b.ActiveSchedule)
 }

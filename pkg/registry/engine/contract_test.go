@@ -11,6 +11,7 @@ import (
 // before one planned write to what they mean after it.
 func (h *history) kept(p Proposal, before, after *answer) {
 	h.buried(p, before, after)
+	h.outlives(p, before, after)
 	for name, now := range after.bundles {
 		was := before.bundles[name]
 		if was != nil && was.newest.bundle.UID != now.newest.bundle.UID {
@@ -82,11 +83,6 @@ func (h *history) buried(p Proposal, before, after *answer) {
 			continue
 		}
 		name := record.Name{Namespace: s.version.bundle.Namespace, Name: s.version.bundle.Name}
-		if was := before.bundles[name]; was.pending && was.works {
-			// A mirror, which is written without a plan, made the version work and
-			// left its pin: whatever makes it fail again takes it out of force.
-			continue
-		}
 		b := after.bundles[name]
 		lives := b != nil && b.newest.bundle.UID == s.version.bundle.UID
 		if lives {
@@ -94,5 +90,15 @@ func (h *history) buried(p Proposal, before, after *answer) {
 			lives = ok && pair.content != nil && pair.cluster.joined.UID == s.cluster.joined.UID
 		}
 		h.must(lives, "the report on %s outlives it after a write of %s %s", key, p.Resource, p.Name)
+	}
+}
+
+// outlives: a report stays as long as what it is on.
+func (h *history) outlives(p Proposal, before, after *answer) {
+	for key, s := range before.deployments {
+		now, ok := after.deployments[key]
+		if ok && s.report != nil && now.version.bundle.UID == s.version.bundle.UID && now.cluster.joined.UID == s.cluster.joined.UID {
+			h.must(now.report == s.report, "the report on %s is gone after a write of %s %s", key, p.Resource, p.Name)
+		}
 	}
 }

@@ -22,9 +22,18 @@
 //	   └────fallback─► version                  │
 //	cluster ◄───────────────────────────────────┘
 //
-// A bundle has one version, or two while the newest fails (a pin says so). Each
-// version has a pair for every cluster that it targets. The version in force
+// A bundle has one version, or two while the newest fails (a pin says so), and one
+// more while that is the base of a roll-out. Each version has a pair for every
+// cluster that it targets. The version in force
 // gives the BundleDeployments.
+//
+// # Roll-ups
+//
+// The statuses of Bundles, Clusters, ClusterGroups, GitRepos and HelmOps are derived
+// with each revision, last of all (rollup.go). Each of these knows what it rolls up in
+// order, with sums by rank, so a report costs O(log n) in what its Bundle, its Cluster
+// and their group and GitRepo have. What grows with them, a GitRepo's list of deployed
+// objects, is made when the object is read. A heartbeat of a Cluster derives nothing.
 //
 // # Plans
 //
@@ -44,6 +53,22 @@
 //
 // A label edit writes none of these, so label edits do not refuse each other; nor
 // do versions of different Bundles.
+//
+// # What is held back
+//
+// hold.go says what a held pair shows. Three records are behind it: the promotion
+// record of a BundleDeployment, the rollout record of a Bundle, and a guard:
+//
+//	rollout guard    of one Bundle; compared by promotions; written by what may bring
+//	                 the Bundle closer to a limit: reports, and edits of clusters
+//
+// A plan looks at every pair that is held after the write and was shown before, among
+// those that the write affects. Where it would show something else it gets its
+// promotion record in the same transaction; where a version comes into force, one
+// rollout record does for all pairs of the Bundle. What does not fit goes before the
+// write, in transactions that change nothing by themselves (Plan.First). A label edit
+// on a cluster that is not paused looks at no Bundle that it does not affect, but for
+// the Bundles with partitions of their own: no index knows what those select.
 //
 // # When etcd is restored
 //

@@ -40,8 +40,10 @@ func (e *edits) proposal() Proposal {
 		return e.mappingEdit()
 	case n < 93:
 		return e.policyEdit()
-	default:
+	case n < 96:
 		return e.restrictionEdit()
+	default:
+		return e.originEdit()
 	}
 }
 
@@ -83,9 +85,14 @@ func (e *edits) bundleEdit() Proposal {
 }
 
 func (e *edits) editSpec(spec *v1alpha1.BundleSpec) {
-	switch e.IntN(5) {
+	switch e.IntN(6) {
 	case 0:
 		*spec = e.bundleSpec()
+	case 5:
+		spec.RolloutStrategy = e.strategy()
+		if e.oneIn(2) {
+			spec.Helm = e.helm()
+		}
 	case 1:
 		spec.Paused = !spec.Paused
 	case 2:
@@ -123,6 +130,10 @@ func (e *edits) clusterEdit() Proposal {
 		c.Spec.TemplateValues = pick(e.universe, nil, &v1alpha1.GenericMap{Data: map[string]any{"v": pick(e.universe, "1", "2")}})
 	case 2:
 		c.Spec.Paused = !c.Spec.Paused
+		if e.oneIn(2) {
+			break
+		}
+		fallthrough // both in one write
 	default:
 		c.Labels = e.clusterLabels()
 		item, _ := e.j.view.Get(record.Clusters, name).(*view.Object)
@@ -213,19 +224,14 @@ func (e *edits) restrictionEdit() Proposal {
 	return p
 }
 
-// fact is a random write of what is no object: a report or a mirror. It adds to a
-// transaction.
+// fact is a random write of what is no object, and needs no plan: a report or a
+// count. It adds to a transaction.
 func (e *edits) fact(txn *etcd.Txn) {
-	switch e.IntN(6) {
+	switch e.IntN(7) {
 	case 0:
-		key := record.NamespaceKey(pick(e.universe, someNamespaces...))
-		if e.oneIn(3) {
-			txn.Delete = append(txn.Delete, key)
-			return
-		}
-		data, err := json.Marshal(record.Namespace{Labels: e.labels()})
-		require.NoError(e.t, err)
-		txn.Put[key] = data
+		e.anyCount(txn)
+	case 3:
+		e.originReport(txn)
 	case 1:
 		e.clusterReport(txn)
 	case 2:
@@ -262,7 +268,7 @@ func (e *edits) bundleReport(txn *etcd.Txn) {
 		return
 	}
 	status := &v1alpha1.Bundle{}
-	status.Status.ObservedGeneration = int64(1 + e.IntN(3))
+	status.Status.OCIReference = pick(e.universe, "oci://1", "oci://2", "oci://3")
 	e.put(txn, record.ReportKey(record.Bundles, name), &record.Report{Status: status, UID: r.Object.GetUID()})
 }
 
@@ -279,7 +285,7 @@ func (e *edits) deploymentReport(txn *etcd.Txn) {
 		}
 		bd := item.Render().(*v1alpha1.BundleDeployment)
 		status := &v1alpha1.BundleDeployment{}
-		status.Status.Ready, status.Status.AppliedDeploymentID = e.oneIn(2), bd.Spec.DeploymentID
+		status.Status = e.reportOn(bd)
 		e.put(txn, record.ReportKey(record.BundleDeployments, item.Name()), &record.Report{Status: status, UID: bd.UID})
 		return
 	}
@@ -291,11 +297,15 @@ func (e *edits) deploymentReport(txn *etcd.Txn) {
 func (e *edits) raw() *etcd.Txn {
 	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
 	for range 1 + e.IntN(4) {
-		switch e.IntN(5) {
+		switch e.IntN(7) {
+		case 6:
+			e.anyPromotion(txn)
 		case 0:
 			e.fact(txn)
 		case 1:
 			e.anyPin(txn)
+		case 2:
+			e.anyMirror(txn)
 		default:
 			p := e.proposal()
 			one := e.j.unplanned(e.t, p)

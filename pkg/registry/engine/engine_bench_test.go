@@ -61,6 +61,36 @@ func BenchmarkBundleEdit(b *testing.B) {
 	})
 }
 
+// BenchmarkReport applies the report of one agent on one BundleDeployment: by turns
+// it is ready and it is not, so all that counts it changes too.
+func BenchmarkReport(b *testing.B) {
+	onFleets(b, func(b *testing.B, batch etcd.Batch) {
+		s, _ := loadFleet(batch)
+		bd := s.builder.Get(record.BundleDeployments, s.clusters[record.Name{Namespace: "fleet", Name: "cluster-00001"}].deploymentOf("bundle-00001")).Render().(*v1alpha1.BundleDeployment)
+		var values [2][]byte
+		for i := range values {
+			status := &v1alpha1.BundleDeployment{}
+			status.Status.AppliedDeploymentID, status.Status.Ready, status.Status.NonModified = bd.Spec.DeploymentID, i == 0, true
+			data, err := (&record.Report{Status: status, UID: bd.UID}).Encode()
+			require.NoError(b, err)
+			values[i] = data
+		}
+		key := record.ReportKey(record.BundleDeployments, record.Name{Namespace: bd.Namespace, Name: bd.Name})
+		n := 0
+		for b.Loop() {
+			n++
+			revision := s.revision + 1
+			s.apply(etcd.Batch{Revision: revision, Records: []etcd.Record{{Key: key, Value: values[n%2], Revision: revision}}})
+			s.builder.Next(revision)
+		}
+	})
+}
+
+// deploymentOf names the BundleDeployment of a Bundle.
+func (c *cluster) deploymentOf(bundle string) record.Name {
+	return record.Name{Namespace: c.face.Namespace, Name: bundle}
+}
+
 // BenchmarkPlan plans the writes of the two benchmarks above.
 func BenchmarkPlan(b *testing.B) {
 	onFleets(b, func(b *testing.B, batch etcd.Batch) {

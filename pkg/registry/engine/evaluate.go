@@ -11,13 +11,20 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollout"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// compile prepares a version of a bundle.
-func compile(b *bundle, r *record.Object) *version {
-	object := r.Object.(*v1alpha1.Bundle)
+// compile prepares a version of a bundle, with the values that are mirrored.
+func (s *state) compile(b *bundle, r *record.Object) *version {
+	return compileWith(b, r, s.mirrors.values[b.name][r.Object.(*v1alpha1.Bundle).Spec.ValuesHash].data)
+}
+
+// compileWith prepares a version of a bundle. data is of its values Secret; nil if
+// it needs none, or that is not there.
+func compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
+	object, waits, broken := valued(r.Object.(*v1alpha1.Bundle), data)
 	manifestID, _ := derive.EffectiveManifestID(&object.Spec, r.Content)
 	v := &version{
 		of:     b,
@@ -30,6 +37,8 @@ func compile(b *bundle, r *record.Object) *version {
 			Seed:       r.Seed,
 			Time:       r.Time,
 		}),
+		waits:    waits,
+		limited:  rollout.Limited(object.Spec.RolloutStrategy),
 		face:     faceOfBundle(object, manifestID),
 		pairs:    map[*cluster]*pair{},
 		failures: map[*cluster]string{},
@@ -40,6 +49,8 @@ func compile(b *bundle, r *record.Object) *version {
 		v.broken = targetingError + err.Error()
 	case v.derived.Failure() != "":
 		v.broken = v.derived.Failure()
+	case broken != "":
+		v.broken = broken
 	default:
 		v.targets = targets
 	}
@@ -112,9 +123,10 @@ func (v *version) set(c *cluster, p *pair, failure string) {
 	}
 }
 
-// gate is why Policies do not let a version pass; "" if they do.
+// gate is why Policies do not let a version pass, or what it waits for; "" if it
+// may pass.
 func (s *state) gate(v *version) string {
-	return s.peek(v.of.name.Namespace).policy.Gate(&v.bundle.Spec)
+	return cmp.Or(s.peek(v.of.name.Namespace).policy.Gate(&v.bundle.Spec), v.waits)
 }
 
 // works tells whether a version may come into force: it fails nowhere.

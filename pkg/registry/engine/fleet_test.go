@@ -58,6 +58,8 @@ func resourceOf(object record.APIObject) string {
 		return record.Policies
 	case *v1alpha1.GitRepoRestriction:
 		return record.Restrictions
+	case *v1alpha1.GitRepo:
+		return record.GitRepos
 	}
 	panic(fmt.Sprintf("%T", object))
 }

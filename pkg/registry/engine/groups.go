@@ -18,6 +18,7 @@ import (
 // that makes a difference.
 func (w *work) applyGroups() {
 	for name := range w.groups {
+		w.rolled.groups[name] = struct{}{}
 		old := w.state.groups[name]
 		if old != nil {
 			w.noteMembers(old)
@@ -51,12 +52,13 @@ func (w *work) noteMembers(g *group) {
 // compileGroup compiles a ClusterGroup. One without a selector, or with a
 // malformed one, is no candidate for any cluster (S 2.2).
 func compileGroup(name record.Name, object *v1alpha1.ClusterGroup) *group {
-	g := &group{name: name, labels: object.Labels}
+	g := &group{name: name, labels: object.Labels, members: newGroupMembers()}
 	if object.Spec.Selector == nil {
 		return g
 	}
 	selector, err := index.Compile(object.Spec.Selector)
 	if err != nil {
+		g.failure = err.Error()
 		return g
 	}
 	// A group holds clusters of its own namespace only.

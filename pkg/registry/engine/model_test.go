@@ -20,7 +20,7 @@ const (
 	// histories are independent of each other, and run side by side.
 	histories = 8
 	// editsOfEach is how many revisions one history has.
-	editsOfEach = 6500
+	editsOfEach = 2000
 	// restartsEach is after how many revisions, on average, a state is made anew.
 	restartsEach = 25
 )
@@ -96,7 +96,7 @@ func (h *history) end() {
 	}
 	s := h.j.state
 	h.must(s.index.clusters.Empty() && s.index.entries.Empty() && s.index.groupEntries.Empty() && s.index.groups.Empty(), "an index is not empty at the end")
-	h.must(len(s.clusters)+len(s.groups)+len(s.bundles)+len(s.reports)+len(s.bundlePins)+len(s.clusterPins)+len(s.contested) == 0, "the state is not empty at the end")
+	h.must(len(s.clusters)+len(s.groups)+len(s.bundles)+len(s.reports)+len(s.bundlePins)+len(s.clusterPins)+len(s.contested)+len(s.origins)+len(s.mirrors.values)+len(s.mirrors.downstream)+len(s.holds.promotions)+len(s.holds.promoted)+len(s.holds.rollouts)+len(s.holds.paused)+len(s.holds.partitioned)+len(s.holds.named)+len(s.holds.placed) == 0, "the state is not empty at the end")
 	for name, ns := range s.byNamespace {
 		h.must(len(ns.bundles)+len(ns.clusters)+len(ns.mappings) == 0, "the namespace %s is not empty at the end", name)
 	}
@@ -127,7 +127,7 @@ func TestStateIsAFunctionOfTheRecords(t *testing.T) {
 			h.count(seen, h.check())
 		}
 		h.end()
-		for _, what := range []string{"deployments", "failures", "pending", "contested"} {
+		for _, what := range []string{"deployments", "failures", "pending", "contested", "waiting"} {
 			require.Greater(t, seen[what], editsOfEach/20, "the test no longer sees %s: %v", what, seen)
 		}
 	})
@@ -137,12 +137,24 @@ func TestStateIsAFunctionOfTheRecords(t *testing.T) {
 func (h *history) count(seen map[string]int, a *answer) {
 	seen["deployments"] += len(a.deployments)
 	seen["contested"] += len(h.j.state.contested)
+	seen["promoted"] += len(h.j.state.holds.promotions)
+	for _, s := range a.deployments {
+		if s.contents.promoted.DeploymentID != s.content.DeploymentID {
+			seen["held"]++
+		}
+	}
 	for _, b := range a.bundles {
 		if b.failure != "" {
 			seen["failures"]++
 		}
 		if b.pending && !b.works && b.lastGood != nil {
 			seen["pending"]++
+		}
+		if b.newest.waits != "" {
+			seen["waiting"]++
+		}
+		if b.newest.waits == "" && b.newest.bundle.Spec.ValuesHash != "" && len(b.pairs) > 0 {
+			seen["mirrored"]++
 		}
 		for _, p := range b.pairs {
 			if p.failure != "" && p.content != nil {
@@ -171,11 +183,15 @@ func TestPlansKeepWhatWorked(t *testing.T) {
 				h.count(seen, before)
 				continue
 			}
-			p := h.proposal()
-			txn := h.planned(p)
+			pass := h.promote()
+			if pass != nil && h.oneIn(2) {
+				h.must(h.commit(pass), "the guards of a fresh pass do not hold")
+				pass, before = nil, h.check()
+				seen["passed"]++
+			}
+			p, txn := h.some()
 			if txn != nil && h.oneIn(4) {
-				first := h.proposal()
-				if other := h.planned(first); other != nil {
+				if first, other := h.some(); other != nil {
 					before = h.step(first, other, before)
 					seen["raced"]++
 				}
@@ -189,12 +205,28 @@ func TestPlansKeepWhatWorked(t *testing.T) {
 			}
 			before = h.step(p, txn, before)
 			h.count(seen, before)
+			if pass != nil && h.commit(pass) {
+				before = h.check()
+				seen["passed late"]++
+			}
 		}
 		h.end()
-		for _, what := range []string{"deployments", "failures", "pending", "pinned", "raced", "refused"} {
-			require.Greater(t, seen[what], editsOfEach/100, "the test no longer sees %s: %v", what, seen)
+		for _, what := range []string{"deployments", "failures", "pending", "pinned", "raced", "refused", "waiting", "mirrored", "held", "promoted"} {
+			require.Greater(t, seen[what], editsOfEach/250, "the test no longer sees %s: %v", what, seen)
+		}
+		for _, what := range []string{"passed", "passed late"} {
+			require.Greater(t, seen[what], editsOfEach/400, "the test no longer sees %s: %v", what, seen)
 		}
 	})
+}
+
+// some is a random planned write; nil if it would change nothing.
+func (h *history) some() (Proposal, *etcd.Txn) {
+	if h.oneIn(5) {
+		return h.mirrored()
+	}
+	p := h.proposal()
+	return p, h.planned(p)
 }
 
 // planned is the transaction of a proposal; nil if it would change nothing.
@@ -218,5 +250,6 @@ func (h *history) step(p Proposal, txn *etcd.Txn, before *answer) *answer {
 	h.must(h.commit(txn), "the guards of a fresh plan do not hold")
 	after := h.check()
 	h.kept(p, before, after)
+	h.leak(p, before, after)
 	return after
 }

@@ -18,6 +18,7 @@ func (f *facts) settle(a *answer) {
 	type claimant struct {
 		bundle *bundleAnswer
 		pair   naivePair
+		shows  shownContents
 	}
 	claims := map[record.Name][]claimant{}
 	for _, name := range slices.SortedFunc(maps.Keys(a.bundles), record.Name.Compare) {
@@ -25,7 +26,9 @@ func (f *facts) settle(a *answer) {
 		for _, cluster := range slices.SortedFunc(maps.Keys(b.pairs), record.Name.Compare) {
 			if p := b.pairs[cluster]; p.content != nil && a.namespaces[cluster] != "" {
 				key := record.Name{Namespace: a.namespaces[cluster], Name: name.Name}
-				claims[key] = append(claims[key], claimant{b, p})
+				if shows, ok := f.showing(name, b, p, key); ok {
+					claims[key] = append(claims[key], claimant{b, p, shows})
+				}
 			}
 		}
 	}
@@ -45,12 +48,13 @@ func (f *facts) settle(a *answer) {
 				c.bundle.failure = cmp.Or(c.bundle.failure, fmt.Sprintf("BundleDeployment %s/%s belongs to the older Bundle %s/%s; rename this Bundle", key.Namespace, key.Name, w.Namespace, w.Name))
 			}
 		}
-		s := shown{version: winner.bundle.inForce, cluster: winner.pair.cluster, namespace: key.Namespace, content: winner.pair.content}
+		s := shown{version: winner.bundle.inForce, cluster: winner.pair.cluster, namespace: key.Namespace, content: winner.pair.content, contents: winner.shows}
 		if e, ok := f.records[record.ReportKey(record.BundleDeployments, key)]; ok {
 			if r := f.report(record.BundleDeployments, e.value); r.UID == derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID) {
 				s.report = r
 			}
 		}
+		s.downstream = f.downstream(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID))
 		a.deployments[key] = s
 	}
 }

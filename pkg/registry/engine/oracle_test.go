@@ -62,7 +62,10 @@ type shown struct {
 	cluster   *naiveCluster
 	namespace string
 	content   *derive.Content
+	contents  shownContents
 	report    *record.Report
+	// downstream counts changes of copies.
+	downstream int64
 }
 
 type naiveVersion struct {
@@ -70,6 +73,8 @@ type naiveVersion struct {
 	bundle  *v1alpha1.Bundle
 	derived *derive.Version
 	broken  string
+	// waits is the hash of values that it needs and that are not mirrored.
+	waits string
 }
 
 // naiveCluster is a Cluster with its status, decoded once for each value.
@@ -90,6 +95,8 @@ type oracle struct {
 	injected  map[string]*derive.Injected
 	contents  map[any]*derive.Content
 	rendered  map[shown]string
+	// promotions by their records.
+	promotions map[string]*naivePromotion
 }
 
 func newOracle(t testing.TB) *oracle {
@@ -98,6 +105,7 @@ func newOracle(t testing.TB) *oracle {
 		versions: map[string]*naiveVersion{}, clusters: map[string]*naiveCluster{},
 		selectors: map[*metav1.LabelSelector]labels.Selector{}, injected: map[string]*derive.Injected{},
 		contents: map[any]*derive.Content{}, rendered: map[shown]string{},
+		promotions: map[string]*naivePromotion{},
 	}
 }
 
@@ -138,15 +146,17 @@ func (o *oracle) selects(s *metav1.LabelSelector, set map[string]string) bool {
 	return selector.Matches(labels.Set(set))
 }
 
-func (o *oracle) version(value string) *naiveVersion {
-	return remember(o.versions, value, func() *naiveVersion {
-		r := o.object(record.Bundles, value)
-		b := r.Object.(*v1alpha1.Bundle)
+func (f *facts) version(value string) *naiveVersion {
+	o := f.oracle
+	r := o.object(record.Bundles, value)
+	mirror := f.valuesFor(r.Object.(*v1alpha1.Bundle))
+	return remember(o.versions, value+"\n"+mirror, func() *naiveVersion {
+		b, waits, bad := o.withValues(r.Object.(*v1alpha1.Bundle), mirror)
 		manifestID, _ := derive.EffectiveManifestID(&b.Spec, r.Content)
-		v := &naiveVersion{record: r, bundle: b, derived: derive.NewVersion(b, derive.Facts{
+		v := &naiveVersion{record: r, bundle: b, waits: waits, derived: derive.NewVersion(b, derive.Facts{
 			BundleUID: b.UID, Generation: b.Generation, ManifestID: manifestID, Seed: r.Seed, Time: r.Time,
 		})}
-		v.broken = v.derived.Failure()
+		v.broken = cmp.Or(v.derived.Failure(), bad)
 		if o.malformed(&b.Spec) {
 			_, err := targeting.Compile(&b.Spec) // for its text
 			require.Error(o.t, err)
@@ -235,8 +245,13 @@ func (f *facts) injection(b *v1alpha1.Bundle) *derive.Injected {
 	return remember(f.injected, string(text), func() *derive.Injected { return &in })
 }
 
-func (f *facts) gate(b *v1alpha1.Bundle) string {
-	return derive.NewPolicySet(all[*v1alpha1.Policy](f, record.Policies, b.Namespace)).Gate(&b.Spec)
+func (f *facts) gate(v *naiveVersion) string {
+	b := v.bundle
+	policies := derive.NewPolicySet(all[*v1alpha1.Policy](f, record.Policies, b.Namespace)).Gate(&b.Spec)
+	if policies == "" && v.waits != "" {
+		return "waiting for the Secret " + b.Namespace + "/" + b.Name + " of type fleet.cattle.io/bundle-values/v1alpha1, with values of the hash " + v.waits
+	}
+	return policies
 }
 
 func (f *facts) cluster(name record.Name) *naiveCluster {
@@ -364,7 +379,7 @@ func (f *facts) bundle(name record.Name, clusters []*naiveCluster) *bundleAnswer
 			b.lastGood = f.version(string(p.LastGood))
 		}
 	}
-	b.failure = cmp.Or(f.gate(b.newest.bundle), b.newest.broken)
+	b.failure = cmp.Or(f.gate(b.newest), b.newest.broken)
 	b.works = b.failure == ""
 	for _, c := range clusters {
 		if p, ok := f.pair(b.newest, b.newest.bundle, c); ok && p.failure != "" {
@@ -391,7 +406,7 @@ func (f *facts) bundle(name record.Name, clusters []*naiveCluster) *bundleAnswer
 func (o *oracle) render(s shown) string {
 	return remember(o.rendered, s, func() string {
 		manifestID, _ := derive.EffectiveManifestID(&s.version.bundle.Spec, s.version.record.Content)
-		in := derive.Inputs{Bundle: s.version.bundle, Cluster: s.cluster.joined, ClusterNamespace: s.namespace, ManifestID: manifestID, Content: s.content}
+		in := derive.Inputs{Bundle: s.version.bundle, Cluster: s.cluster.joined, ClusterNamespace: s.namespace, ManifestID: manifestID, Content: s.contents.promoted, Staged: s.contents.staged, Computed: s.content, Downstream: s.downstream}
 		if s.report != nil {
 			in.Report = &s.report.Status.(*v1alpha1.BundleDeployment).Status
 			in.ReportManagedFields = s.report.ManagedFields

@@ -28,6 +28,10 @@ type Plan struct {
 	UnchangedSince []etcd.RangeGuard
 	Put            map[record.Key][]byte
 	Delete         []record.Key
+	// First are transactions that have to be committed before, in this order, because
+	// what they record does not fit into one. They change nothing that shows. If there
+	// are any, the rest is no plan: the write is to be planned anew after them.
+	First []etcd.Txn
 }
 
 // maxPinned bounds how many Clusters' pins one write may carry: each takes a
@@ -37,6 +41,11 @@ const maxPinned = 100
 // Plan says what a write has to record with it. It costs what the write affects
 // among the Bundles that can fail. It waits while a revision is applied.
 func (e *Engine) Plan(p Proposal) (*Plan, error) {
+	return e.try(func(t *trial) error { return t.write(p) })
+}
+
+// try plans a write on the present state.
+func (e *Engine) try(write func(t *trial) error) (*Plan, error) {
 	e.state.RLock()
 	defer e.state.RUnlock()
 	if e.state.state == nil {
@@ -49,27 +58,35 @@ func (e *Engine) Plan(p Proposal) (*Plan, error) {
 		moved:    map[*cluster]struct{}{},
 		targeted: map[claim]bool{},
 		ended:    map[claim]struct{}{},
+		holding:  newHolding(),
 	}
-	var err error
+	if err := write(t); err != nil {
+		return nil, err
+	}
+	if err := t.hold(); err != nil {
+		return nil, err
+	}
+	t.bury()
+	return t.plan, nil
+}
+
+// write plans a write of an object.
+func (t *trial) write(p Proposal) error {
 	switch p.Resource {
 	case record.Bundles:
-		err = t.bundle(p)
+		return t.bundle(p)
 	case record.Clusters:
-		err = t.cluster(p)
+		return t.cluster(p)
 	case record.ClusterGroups:
-		err = t.group(p)
+		return t.group(p)
 	case record.Mappings:
 		t.mapping(p)
 	case record.Policies:
 		t.policy(p)
 	case record.Restrictions:
-		t.widens()
+		t.restriction(p)
 	}
-	if err != nil {
-		return nil, err
-	}
-	t.bury()
-	return t.plan, nil
+	return nil
 }
 
 // trial works out what a write would do, without doing it.
@@ -83,7 +100,8 @@ type trial struct {
 	moved    map[*cluster]struct{}
 	targeted map[claim]bool
 	// ended are the BundleDeployments that end with the write.
-	ended map[claim]struct{}
+	ended   map[claim]struct{}
+	holding holding
 }
 
 // guardTargeting makes the plan hold only while nothing else widens targeting.

@@ -4,6 +4,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -37,7 +39,7 @@ func (t *trial) accept() {
 		switch {
 		case v.broken != "" || t.gate(v) != "":
 		case v.unpinned+delta == 0:
-			t.acceptBundle(v.of, t.targets(v))
+			t.acceptBundle(v.of, v, t.targets(v))
 		case delta < 0:
 			t.stillFails(v)
 		}
@@ -47,7 +49,8 @@ func (t *trial) accept() {
 // acceptBundle removes a bundle's pin. That holds only while all its clusters
 // stay what they are; and plans of writes that took the version for a pending one
 // do not hold any more.
-func (t *trial) acceptBundle(b *bundle, targets func(*cluster) bool) {
+func (t *trial) acceptBundle(b *bundle, v *version, targets func(*cluster) bool) {
+	t.force(b, v, targets)
 	t.newVersion()
 	t.guardClusters(b)
 	key := record.BundlePinKey(b.name)
@@ -78,29 +81,31 @@ func (t *trial) stillFails(v *version) {
 	}
 }
 
-// endPairs notes those of a bundle's BundleDeployments that end.
+// endPairs notes which of a bundle's BundleDeployments end. What the version in force
+// loses goes on where the one that replaces it takes over.
 func (t *trial) endPairs(b *bundle, ends func(*cluster) bool) {
 	f := t.inForce(b)
 	if f == nil {
 		return
 	}
 	for c := range f.pairs {
-		if ends(c) {
-			t.ended[claim{b, c}] = struct{}{}
-		}
+		setMember(t.ended, claim{b, c}, ends(c))
 	}
 }
 
-// bury deletes the reports on the BundleDeployments that end with the write: one
-// that comes later is a new one, and starts without. The first report on one may
-// be committed between this plan and its write, so those without one count too;
-// those known to have one come first, as far as there is room.
+// bury deletes the promotions of and the reports on the BundleDeployments that end
+// with the write: one that comes later is a new one, and starts without. The first
+// report on one may be committed between this plan and its write, so those without
+// one count too; those known to have one come first, as far as there is room.
 func (t *trial) bury() {
-	var reported, silent []record.Key
+	var promoted, reported, silent []record.Key
 	for c := range t.ended {
 		key := c.key()
 		if key.Namespace == "" {
 			continue
+		}
+		if t.promotionOf(c) != nil {
+			promoted = append(promoted, record.PromotionKey(key))
 		}
 		switch r, ok := t.reports[key]; {
 		case !ok:
@@ -110,6 +115,6 @@ func (t *trial) bury() {
 		}
 	}
 	room := max(0, etcd.MaxDeletes-len(t.plan.Delete))
-	all := append(reported, silent...)
+	all := slices.Concat(promoted, reported, silent)
 	t.plan.Delete = append(t.plan.Delete, all[:min(len(all), room)]...)
 }

@@ -6,6 +6,8 @@ package engine
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -21,7 +23,10 @@ func (t *trial) bundle(p Proposal) error {
 		}
 		if old != nil {
 			t.endPairs(old, func(*cluster) bool { return true })
+			t.guardValues(old.newest)
 		}
+		t.dropValues(p.Name)
+		t.dropRollout(p.Name)
 		return nil
 	}
 	object := p.Object.Object.(*v1alpha1.Bundle)
@@ -35,14 +40,16 @@ func (t *trial) bundle(p Proposal) error {
 			t.newVersion()
 		}
 		t.rescoped(old, mappings)
+		t.relabelled(old, t.compile(&bundle{name: p.Name, mappings: mappings}, p.Object))
 		return nil
 	}
-	return t.version(old, compile(&bundle{name: p.Name, mappings: mappings}, p.Object))
+	return t.version(old, t.compile(&bundle{name: p.Name, mappings: mappings}, p.Object))
 }
 
 // version plans a new version of a bundle; old is nil if the bundle is new.
 func (t *trial) version(old *bundle, v *version) error {
 	t.guardTargeting()
+	t.guardValues(v)
 	pinKey := record.BundlePinKey(v.of.name)
 	pinned, hasPin := t.bundlePins[v.of.name]
 	t.plan.Unchanged[pinKey] = pinned.revision
@@ -58,13 +65,16 @@ func (t *trial) version(old *bundle, v *version) error {
 			if hasPin {
 				t.plan.Delete = append(t.plan.Delete, pinKey)
 			}
-			if old != nil {
-				// Which BundleDeployments end with the old version depends on the
-				// clusters; and which end with a label edit, on the version.
-				t.newVersion()
-				t.guardClusters(v.of)
-				t.endPairs(old, func(c *cluster) bool { _, ok := kept[c]; return !ok })
+			targets := func(c *cluster) bool { _, ok := kept[c]; return ok }
+			if old == nil {
+				return t.firstVersion(v, targets)
 			}
+			// Which BundleDeployments end with the old version depends on the
+			// clusters; and which end with a label edit, on the version.
+			t.newVersion()
+			t.guardClusters(v.of)
+			t.endPairs(old, func(c *cluster) bool { return !targets(c) })
+			t.force(old, v, targets)
 			return nil
 		}
 	}
@@ -86,16 +96,21 @@ func (t *trial) version(old *bundle, v *version) error {
 // Pairs that come new have nothing to keep; but a pending version may lose the
 // clusters on which it fails.
 func (t *trial) rescoped(b *bundle, mappings []index.Selector) {
-	again := &bundle{name: b.name, mappings: mappings}
+	t.rescopedAs(b, &bundle{name: b.name, mappings: mappings})
+}
+
+// rescopedAs plans that a bundle's scope becomes that of another one.
+func (t *trial) rescopedAs(b, again *bundle) {
 	t.endPairs(b, func(c *cluster) bool { return !t.inScope(again, c.name.Namespace) })
 	if !b.pending() || b.newest.broken != "" || t.gate(b.newest) != "" {
 		return
 	}
 	t.guardTargeting()
-	again.newest = compile(again, b.newest.record)
+	again.newest = t.compile(again, b.newest.record)
+	t.guardValues(again.newest)
 	kept := map[*cluster]struct{}{}
 	if !t.failsSomewhere(again.newest, kept) {
-		t.acceptBundle(b, func(c *cluster) bool { _, ok := kept[c]; return ok })
+		t.acceptBundle(b, again.newest, func(c *cluster) bool { _, ok := kept[c]; return ok })
 	}
 }
 
@@ -126,4 +141,26 @@ func (t *trial) failsSomewhere(v *version, kept map[*cluster]struct{}) bool {
 		t.guardClusters(v.of)
 	}
 	return false
+}
+
+// dropRollout plans that the records of a Bundle's roll-out go with it.
+func (t *trial) dropRollout(name record.Name) {
+	if _, ok := t.holds.rollouts[name]; ok {
+		t.plan.Delete = append(t.plan.Delete, record.RolloutKey(name))
+	}
+	if _, ok := t.guards[record.RolloutGuardKey(name)]; ok {
+		t.plan.Delete = append(t.plan.Delete, record.RolloutGuardKey(name))
+	}
+}
+
+// relabelled plans that the version in force gets other labels. They tell whether a
+// GitRepo made it, and so what restrictions do to it.
+func (t *trial) relabelled(b *bundle, v *version) {
+	if b.pending() || equality.Semantic.DeepEqual(t.injectedInto(b.newest), t.injectedInto(v)) {
+		return
+	}
+	t.guardTargeting()
+	t.newVersion()
+	t.guardClusters(v.of)
+	t.force(b, v, func(c *cluster) bool { return b.newest.pairs[c] != nil && t.inScope(v.of, c.name.Namespace) })
 }

@@ -31,6 +31,8 @@ func (t *trial) cluster(p Proposal) error {
 			for b := range old.pairs {
 				t.tally(b, old, nil, "")
 				t.ended[claim{b, old}] = struct{}{}
+				t.targeted[claim{b, old}] = false
+				t.bump(b)
 			}
 		}
 		t.accept()
@@ -54,6 +56,7 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		t.moved[old] = struct{}{}
 		before, after.pins = old.appearance(), old.pins
 		maps.Copy(affected, bundlesOf(old, old.object, object))
+		t.holding.subjects[old] = after
 	} else {
 		old = nil
 	}
@@ -75,6 +78,9 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 	for b := range affected {
 		force, targeted := t.inForce(b), false
 		for _, v := range b.versions() {
+			if v == b.base {
+				continue // what is lost of it gets promotion records
+			}
 			pair, failure := t.evaluate(v, after)
 			targeted = targeted || (v == force && pair != nil)
 			t.tallyVersion(v, old, pair, failure)
@@ -89,11 +95,33 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 				pins[v.pinKey()] = good
 			}
 		}
-		if old != nil && force != nil && force.pairs[old] != nil && !targeted {
+		was := old != nil && force != nil && force.pairs[old] != nil
+		if was && !targeted {
 			t.ended[claim{b, old}] = struct{}{}
 		}
+		if was != targeted {
+			t.bump(b)
+		}
+	}
+	if old != nil {
+		t.noteHeld(old, object, affected)
 	}
 	return t.pin(name, pins)
+}
+
+// noteHeld notes the bundles whose pairs on a moved cluster may show something else.
+// Partitions look at labels and groups, but no index knows them.
+func (t *trial) noteHeld(old *cluster, object *v1alpha1.Cluster, affected map[*bundle]struct{}) {
+	if old.object.Spec.Paused || object.Spec.Paused {
+		affected = maps.Clone(affected)
+		maps.Copy(affected, old.pairs)
+	}
+	t.holding.affected[old] = affected
+	for b := range t.holds.partitioned {
+		if _, ok := old.pairs[b]; ok {
+			t.bump(b)
+		}
+	}
 }
 
 func lastGood(v *version, c *cluster) *derive.Content {

@@ -76,13 +76,24 @@ func (t *trial) policy(p Proposal) {
 	}
 	set := derive.NewPolicySet(policies)
 	for b := range t.peek(p.Name.Namespace).bundles {
+		if set.NoNamespaceCreation() != t.peek(p.Name.Namespace).policy.NoNamespaceCreation() {
+			t.keepAll(b)
+		}
 		switch {
-		case !b.pending() || b.newest.broken != "" || set.Gate(&b.newest.bundle.Spec) != "":
+		case !b.pending() || b.newest.broken != "" || b.newest.waits != "" || set.Gate(&b.newest.bundle.Spec) != "":
 		case b.newest.unpinned == 0:
-			t.acceptBundle(b, t.targets(b.newest))
+			t.acceptBundle(b, b.newest, t.targets(b.newest))
 		default:
 			t.stillFails(b.newest)
 		}
+	}
+}
+
+// restriction plans a write of a GitRepoRestriction, which changes options.
+func (t *trial) restriction(p Proposal) {
+	t.widens()
+	for b := range t.peek(p.Name.Namespace).bundles {
+		t.keepAll(b)
 	}
 }
 

@@ -28,8 +28,10 @@ func (w *work) publish() {
 			}
 		}
 	}
+	w.settlePromoted()
 	// In the order of the table: a load puts neighbours one after the other.
-	for _, c := range slices.SortedFunc(maps.Keys(w.settle), claim.compare) {
+	settled := slices.SortedFunc(maps.Keys(w.settle), claim.compare)
+	for _, c := range settled {
 		if w.state.clusters[c.cluster.name] == c.cluster {
 			w.settleClaim(c)
 		}
@@ -37,9 +39,7 @@ func (w *work) publish() {
 	for name := range w.reported {
 		w.publishReport(name)
 	}
-	for b := range w.before {
-		w.publishBundle(b)
-	}
+	w.rollUp(settled)
 }
 
 // inForceOrGone is inForce for a bundle that may have been removed.
@@ -61,6 +61,10 @@ func (w *work) wanted(c claim) *view.BundleDeployment {
 		return nil
 	}
 	next := &view.BundleDeployment{At: w.at, Bundle: v.face, Cluster: c.cluster.face, Content: p.content}
+	if !w.hold(c, v, next) {
+		return nil
+	}
+	next.Downstream = w.downstreamOf(next)
 	// A report on an earlier BundleDeployment of this name is dead.
 	if r, ok := w.reports[next.Name()]; ok && r.UID == derive.IdentityUID(v.bundle.UID, c.cluster.object.UID) {
 		next.Report = r
@@ -108,9 +112,9 @@ func (w *work) settleClaim(c claim) {
 	case contested || (want != nil && have != nil && !c.holds(have)):
 		w.contest(key, c, want, have)
 	case want != nil && (have == nil || !have.Same(want)):
-		w.builder.Put(record.BundleDeployments, want)
+		w.put(want)
 	case want == nil && have != nil && c.holds(have):
-		w.builder.Delete(record.BundleDeployments, key)
+		w.remove(key)
 	}
 }
 
@@ -120,7 +124,7 @@ func (w *work) withdraw(c claim) {
 	key := c.key()
 	delete(c.bundle.lost, key)
 	if have := w.deployment(key); have != nil && c.holds(have) {
-		w.builder.Delete(record.BundleDeployments, key)
+		w.remove(key)
 	}
 	claims := w.contested[key]
 	delete(claims, c)
@@ -168,9 +172,9 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	}
 	switch next := w.wantedOrNil(winner); {
 	case next == nil && have != nil:
-		w.builder.Delete(record.BundleDeployments, key)
+		w.remove(key)
 	case next != nil && (have == nil || !have.Same(next)):
-		w.builder.Put(record.BundleDeployments, next)
+		w.put(next)
 	}
 }
 
@@ -200,27 +204,11 @@ func (w *work) publishReport(name record.Name) {
 		return
 	}
 	next := *have
-	next.At, next.Report = w.at, nil
+	next.At, next.Report, next.Downstream = w.at, nil, w.downstreamOf(have)
 	if r, ok := w.reports[name]; ok && r.UID == derive.IdentityUID(have.Bundle.Bundle.UID, have.Cluster.Cluster.UID) {
 		next.Report = r
 	}
 	if !have.Same(&next) {
-		w.builder.Put(record.BundleDeployments, &next)
+		w.put(&next)
 	}
-}
-
-// publishBundle shows on a Bundle why its newest version fails, if it does.
-func (w *work) publishBundle(b *bundle) {
-	if w.state.bundles[b.name] != b {
-		return
-	}
-	object := w.object(record.Bundles, b.name)
-	derived := view.Derived{Failure: w.failureOf(b)}
-	if object.Derived == derived {
-		return
-	}
-	w.builder.Put(record.Bundles, &view.Object{
-		ID: object.ID, At: w.at, Record: object.Record, RecordRevision: object.RecordRevision,
-		Report: object.Report, ReportRevision: object.ReportRevision, Derived: derived,
-	})
 }

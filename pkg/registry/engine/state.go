@@ -10,6 +10,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollup"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -32,10 +33,14 @@ type state struct {
 	// pins by the name of the Bundle or Cluster that they are of.
 	bundlePins  map[record.Name]storedPin[record.BundlePin]
 	clusterPins map[record.Name]storedPin[record.ClusterPins]
+	// origins are the GitRepos and HelmOps that Bundles come of.
+	origins map[originKey]*origin
 	// contested are the BundleDeployment names that more than one pair claims.
 	contested map[record.Name]map[claim]struct{}
 
-	index indexes
+	index   indexes
+	mirrors mirrors
+	holds   holds
 
 	// evaluated counts the bundles evaluated on a cluster so far: the measure of
 	// the work that edits make.
@@ -66,8 +71,10 @@ type entry struct {
 
 // namespace is what is known of one namespace.
 type namespace struct {
-	// labels is nil until a mirror says what they are.
+	// labels is nil until a mirror says what they are; mirrored is the revision of
+	// the mirror, 0 if there is none.
 	labels   map[string]string
+	mirrored int64
 	bundles  map[*bundle]struct{}
 	clusters map[*cluster]struct{}
 	mappings map[string]*mapping
@@ -99,6 +106,9 @@ type cluster struct {
 	// perCluster are those of them whose content depends on the cluster, or fails.
 	perCluster map[*bundle]struct{}
 	pins       map[pinKey]*derive.Content
+	// partitioned are those of pairs whose partitions go by what the cluster is.
+	partitioned map[*bundle]struct{}
+	clusterRoll
 }
 
 // pinKey names the bundle version that a cluster's pin is for.
@@ -114,6 +124,9 @@ type group struct {
 	selector index.Selector
 	// filed tells that the selector is valid and in the index.
 	filed bool
+	// failure says why it is malformed.
+	failure string
+	members *rollup.Ranked[*groupMember]
 }
 
 // bundle is a Bundle.
@@ -126,10 +139,18 @@ type bundle struct {
 	fallback *version
 	// fallbackRecord is what fallback was decoded from.
 	fallbackRecord []byte
+	// rollout is the rollout record, and base its base; nil if there is none.
+	rollout *record.Rollout
+	base    *version
+	// baseRecord is what base was decoded from.
+	baseRecord []byte
 	// mappings select further namespaces (S 2.5).
 	mappings []index.Selector
+	// relabelled is set while a write of a Namespace's labels is planned.
+	relabelled *relabelled
 	// lost are the names that older claims hold (DESIGN: identity).
 	lost map[record.Name]string
+	roll bundleRoll
 }
 
 // pending tells whether the newest version failed when it was written.
@@ -137,10 +158,14 @@ func (b *bundle) pending() bool { return b.pin != nil }
 
 // versions are the versions that have pairs.
 func (b *bundle) versions() []*version {
-	if b.fallback != nil {
-		return []*version{b.newest, b.fallback}
+	out := make([]*version, 1, 3)
+	out[0] = b.newest
+	for _, other := range []*version{b.fallback, b.base} {
+		if other != nil {
+			out = append(out, other)
+		}
 	}
-	return []*version{b.newest}
+	return out
 }
 
 // version is one version of a Bundle, compiled.
@@ -153,6 +178,10 @@ type version struct {
 	// can be derived from the version at all.
 	targets *targeting.Targets
 	broken  string
+	// waits says which values the version cannot do without, and that are not there.
+	waits string
+	// limited tells that the strategy can hold something back.
+	limited bool
 	face    *view.BundleFace
 	pairs   map[*cluster]*pair
 	// failures are the pairs that fail, with the text of each.
@@ -185,7 +214,10 @@ func newState(history view.Limits) *state {
 		reports:     map[record.Name]*view.Report{},
 		bundlePins:  map[record.Name]storedPin[record.BundlePin]{},
 		clusterPins: map[record.Name]storedPin[record.ClusterPins]{},
+		origins:     map[originKey]*origin{},
 		contested:   map[record.Name]map[claim]struct{}{},
+		mirrors:     newMirrors(),
+		holds:       newHolds(),
 		index: indexes{
 			clusters:     index.NewItems[*cluster](),
 			entries:      index.NewSelectors[entry](),
@@ -228,6 +260,11 @@ func (s *state) labelsOf(name string) map[string]string {
 	if ns, ok := s.byNamespace[name]; ok && ns.labels != nil {
 		return ns.labels
 	}
+	return ownLabels(name)
+}
+
+// ownLabels are those of a Namespace that nobody labelled.
+func ownLabels(name string) map[string]string {
 	return map[string]string{"kubernetes.io/metadata.name": name}
 }
 
@@ -236,12 +273,13 @@ func (s *state) inScope(b *bundle, namespace string) bool {
 	if namespace == b.name.Namespace {
 		return true
 	}
-	for _, selector := range b.mappings {
-		if selector.Matches(s.labelsOf(namespace)) {
-			return true
-		}
+	if len(b.mappings) == 0 {
+		return false
 	}
-	return false
+	if b.relabelled != nil && b.relabelled.namespace == namespace {
+		return b.selects(b.relabelled.labels)
+	}
+	return b.selects(s.labelsOf(namespace))
 }
 
 // injectedInto is what GitRepoRestrictions and Policies add to a version (S 2.6).

@@ -169,6 +169,8 @@ func (u *universe) bundleLabels() map[string]string {
 	}
 	if u.oneIn(3) {
 		out[v1alpha1.LabelRepoName] = "repo"
+	} else if u.oneIn(4) {
+		out[v1alpha1.LabelHelmOpName] = "op"
 	}
 	if u.oneIn(3) {
 		out["objectset.rio.cattle.io/hash"] = pick(u, "1", "2") // does not show
@@ -187,7 +189,7 @@ func (u *universe) bundleSpec() v1alpha1.BundleSpec {
 		target := v1alpha1.BundleTarget{
 			ClusterName: criteria.ClusterName, ClusterSelector: criteria.ClusterSelector,
 			ClusterGroup: criteria.ClusterGroup, ClusterGroupSelector: criteria.ClusterGroupSelector,
-			DoNotDeploy: u.oneIn(10),
+			DoNotDeploy: u.oneIn(10), Name: pick(u, "", "", "named", "other"),
 		}
 		if u.oneIn(2) {
 			target.BundleDeploymentOptions = u.options()
@@ -197,8 +199,14 @@ func (u *universe) bundleSpec() v1alpha1.BundleSpec {
 		}
 		spec.Targets = append(spec.Targets, target)
 	}
+	if u.oneIn(4) {
+		spec.ValuesHash = record.ValuesHash(u.valuesData())
+	}
 	for range pick(u, 0, 0, 0, 1, 2) {
 		spec.TargetRestrictions = append(spec.TargetRestrictions, u.criteria())
+	}
+	if u.oneIn(2) {
+		spec.RolloutStrategy = u.strategy()
 	}
 	if u.oneIn(20) {
 		spec.HelmOpOptions = &v1alpha1.BundleHelmOptions{}

@@ -6,10 +6,10 @@
 // Promises: a scrape is of one view, so its numbers fit together. All names begin
 // with muster_; artifacts/docs/metrics.md says what each means and when to worry.
 //
-// Costs: nothing where things happen, beside two histograms of one observation a
-// revision and one a second. A scrape reads atomics, waits at most for the
-// revision that is being applied, and visits each Bundle and each revision of the
-// history once, and not again while the view is the same.
+// Costs: nothing where things happen, beside three histograms of one observation a
+// revision, one a transaction of reports and one a second. A scrape reads atomics,
+// waits at most for the revision that is being applied, and visits each Bundle and
+// each revision of the history once, and not again while the view is the same.
 //
 // A Metrics is safe for concurrent use.
 package metrics
@@ -45,8 +45,8 @@ var _ Registry = metrics.KubeRegistry(nil)
 
 // Metrics are those of one replica.
 type Metrics struct {
-	pulse, apply *metrics.Histogram
-	shown        atomic.Pointer[shown]
+	pulse, apply, group *metrics.Histogram
+	shown               atomic.Pointer[shown]
 }
 
 // shown is what a scrape looks at.
@@ -78,6 +78,12 @@ func New() *Metrics {
 			Buckets:        metrics.ExponentialBuckets(0.0001, 2.5, 13),
 			StabilityLevel: metrics.ALPHA,
 		}),
+		group: metrics.NewHistogram(&metrics.HistogramOpts{
+			Name:           "muster_report_group_size",
+			Help:           "How many reports each transaction of reports to etcd carries: those that came while others were under way go as one.",
+			Buckets:        metrics.ExponentialBuckets(1, 2, 7),
+			StabilityLevel: metrics.ALPHA,
+		}),
 	}
 }
 
@@ -100,7 +106,7 @@ func (legacy) CustomRegister(collector metrics.StableCollector) error {
 
 // Register registers all metrics. Observers see nothing before that.
 func (m *Metrics) Register(r Registry) error {
-	for _, histogram := range []*metrics.Histogram{m.pulse, m.apply} {
+	for _, histogram := range []*metrics.Histogram{m.pulse, m.apply, m.group} {
 		if err := r.Register(histogram); err != nil {
 			return err
 		}
@@ -112,6 +118,9 @@ func (m *Metrics) Register(r Registry) error {
 func (m *Metrics) Observers() engine.Observers {
 	return engine.Observers{Pulse: m.pulse, Apply: m.apply}
 }
+
+// Groups is for the log of that engine: it is told how large groups of writes are.
+func (m *Metrics) Groups() engine.Observer { return m.group }
 
 // Show shows an engine and its stores' activity, instead of what was shown before,
 // until hide is called.

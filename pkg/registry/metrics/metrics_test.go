@@ -172,7 +172,7 @@ func TestTheNumbersAreThoseOfTheReplica(t *testing.T) {
 	r.bundle("app", &metav1.LabelSelector{MatchLabels: map[string]string{"env": "dev"}})
 	r.bundle("bad", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "env", Operator: "Never"}}})
 	r.bundle("loose", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "env", Operator: "DoesNotExist"}}})
-	for range 2 {
+	for range 4 { // two are new, and then each has a BundleDeployment
 		<-watching.ResultChan()
 	}
 
@@ -184,7 +184,7 @@ func TestTheNumbersAreThoseOfTheReplica(t *testing.T) {
 	r.comesTo(`muster_index_selectors{filing="loose"}`, "1")
 	r.comesTo(`muster_writes_total{resource="clusters",result="committed"}`, "2")
 	r.comesTo(`muster_writes_total{resource="bundles",result="failed"}`, "0")
-	r.comesTo(`muster_watch_events_total{resource="clusters"}`, "2")
+	r.comesTo(`muster_watch_events_total{resource="clusters"}`, "4")
 	r.comesTo("muster_ready", "1")
 	r.comesTo("muster_loads_total", "1")
 	r.comesTo("muster_view_lag_revisions", "0")

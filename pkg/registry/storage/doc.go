@@ -14,7 +14,10 @@
 // A write starts from a view that holds everything committed before it, guards
 // the records that it depends on, and answers when the view holds it. So a
 // conflict is never computed from stale data, and whoever wrote reads their
-// write.
+// write. A report starts from the present view, and the guards alone decide; what
+// would be refused or changes nothing is looked at again from a view of the first
+// kind. Reports that wait for each other are committed together.
 //
-// Stores are safe for concurrent use and hold no state of their own.
+// Stores are safe for concurrent use, and hold nothing but a cache of manifests,
+// which are addressed by what they hold.
 package storage

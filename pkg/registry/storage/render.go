@@ -18,33 +18,50 @@ import (
 // what it holds, so it is right at every revision.
 func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObject, error) {
 	out := make([]record.APIObject, len(items))
+	resources := map[string][]v1alpha1.BundleResource{}
 	var wanted []string
 	for i, item := range items {
 		out[i] = item.Render()
-		if id := contentOf(item); id != "" {
-			wanted = append(wanted, id)
-		}
-	}
-	if len(wanted) == 0 {
-		return out, nil
-	}
-	contents, err := s.log.Contents(ctx, wanted)
-	if err != nil {
-		return nil, s.apiError(err)
-	}
-	for i, item := range items {
 		id := contentOf(item)
 		if id == "" {
 			continue
 		}
+		cached, ok := s.contents.get(id)
+		if !ok {
+			wanted = append(wanted, id)
+		}
+		resources[id] = cached
+	}
+	if err := s.fetch(ctx, wanted, resources); err != nil {
+		return nil, err
+	}
+	for i, item := range items {
+		if id := contentOf(item); id != "" {
+			out[i].(*v1alpha1.Bundle).Spec.Resources = resources[id]
+		}
+	}
+	return out, nil
+}
+
+// fetch reads the resources of manifests, and keeps them for the next time.
+func (s *Store) fetch(ctx context.Context, ids []string, into map[string][]v1alpha1.BundleResource) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	contents, err := s.log.Contents(ctx, ids)
+	if err != nil {
+		return s.apiError(err)
+	}
+	for _, id := range ids {
 		resources, err := decodeContent(contents[id])
 		if err != nil {
 			// Without its contents a Bundle would look like an empty one.
-			return nil, s.apiError(fmt.Errorf("contents %s of Bundle %s: %w", id, item.Name(), err))
+			return s.apiError(fmt.Errorf("contents %s of a Bundle: %w", id, err))
 		}
-		out[i].(*v1alpha1.Bundle).Spec.Resources = resources
+		s.contents.put(id, resources)
+		into[id] = resources
 	}
-	return out, nil
+	return nil
 }
 
 // contentOf names the content record that an item needs to be rendered, "" if

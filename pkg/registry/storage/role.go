@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -96,20 +97,13 @@ const seedSize = 32
 // writeBundle moves a Bundle's resources to a content record, and gives a new
 // version its seed and its time.
 func (r objectRole) writeBundle(out *write, old *record.Object, b *v1alpha1.Bundle) error {
-	if len(b.Spec.Resources) > 0 {
-		encoded := manifest.Encode(b.Spec.Resources)
-		id := manifest.ID(manifest.Digest(encoded))
-		out.object.Content, out.object.Resources = id, len(b.Spec.Resources)
-		if old == nil || old.Content != id {
-			out.Content = []etcd.Content{{ID: id, Data: manifest.Compress(encoded)}}
-		}
-		b.Spec.Resources = nil
-	} else {
-		out.object.Content = manifest.ID(manifest.Digest(manifest.Encode(nil)))
-		if old == nil || old.Content != out.object.Content {
-			out.Content = []etcd.Content{{ID: out.object.Content, Data: manifest.Compress(manifest.Encode(nil))}}
-		}
+	encoded := manifest.Encode(b.Spec.Resources)
+	digest := manifest.Digest(encoded)
+	out.object.Content, out.object.Digest, out.object.Resources = manifest.ID(digest), digest, len(b.Spec.Resources)
+	if old == nil || old.Content != out.object.Content {
+		out.Content = []etcd.Content{{ID: out.object.Content, Data: manifest.Compress(encoded)}}
 	}
+	b.Spec.Resources = nil
 	// Not by the generation: a deletion that waits for finalizers raises that too.
 	if old != nil && out.object.Content == old.Content && sameVersion(old.Object.(*v1alpha1.Bundle), b) {
 		out.object.Seed, out.object.Time = old.Seed, old.Time
@@ -165,16 +159,18 @@ func (r reportRole) write(v *view.View, item view.Item, name record.Name, next r
 		return nil, err
 	}
 	if to := reflect.ValueOf(status).Elem().FieldByName("Status"); to.IsValid() {
-		to.Set(reflect.ValueOf(next.DeepCopyObject()).Elem().FieldByName("Status"))
+		to.Set(reflect.ValueOf(next).Elem().FieldByName("Status"))
+		status = status.DeepCopyObject().(record.APIObject)
 		report.Status = status
 	}
 	withoutDerived(status, item)
-	data, err := report.Encode()
-	if err != nil {
+	was := reported(item, report)
+	keepFields(report, was)
+	if same, err := report.Equal(was); err != nil || same {
 		return nil, err
 	}
-	was, err := reported(item, report)
-	if err != nil || bytes.Equal(was, data) {
+	data, err := report.Encode()
+	if err != nil {
 		return nil, err
 	}
 	key := record.ReportKey(r.resource, name)
@@ -187,6 +183,13 @@ func (r reportRole) write(v *view.View, item view.Item, name record.Name, next r
 	if r.resource == record.BundleDeployments {
 		out.NotAfter[record.TargetingGuardKey()] = v.Revision
 		out.NotAfter[record.VersionsGuardKey()] = v.Revision
+		switch guard, disturbed := disturbs(v, item, status); {
+		case disturbed:
+			out.Put[guard] = []byte("{}")
+		case guard != record.Key{}:
+			// It disturbs nothing by what the view says is promoted.
+			out.NotAfter[record.PromotionKey(name)] = v.Revision
+		}
 	}
 	return out, nil
 }
@@ -213,23 +216,22 @@ func (r reportRole) grounds(v *view.View, item view.Item) map[record.Key]int64 {
 
 // reported is the record that stands for what an item shows now. Without a
 // report that is an empty one: writing zeros where nothing is changes nothing.
-func reported(item view.Item, next *record.Report) ([]byte, error) {
-	var old *record.Report
+func reported(item view.Item, next *record.Report) *record.Report {
 	switch item := item.(type) {
 	case *view.Object:
-		old = item.Report
+		if item.Report != nil {
+			return item.Report
+		}
 	case *view.BundleDeployment:
 		if item.Report != nil {
-			old = item.Report.Report
+			return item.Report.Report
 		}
 	}
-	if old == nil {
-		old = &record.Report{UID: next.UID}
-		if next.Status != nil {
-			old.Status = reflect.New(reflect.TypeOf(next.Status).Elem()).Interface().(record.APIObject)
-		}
+	none := &record.Report{UID: next.UID}
+	if next.Status != nil {
+		none.Status = reflect.New(reflect.TypeOf(next.Status).Elem()).Interface().(record.APIObject)
 	}
-	return old.Encode()
+	return none
 }
 
 func identity(item view.Item) types.UID {
@@ -242,13 +244,11 @@ func identity(item view.Item) types.UID {
 	return ""
 }
 
-// withoutDerived takes out of a written status what the server computed: a
-// client that sends back what it read changes nothing.
+// withoutDerived takes out of a written status what the server computes: a client
+// that sends it, as it read it or not, changes nothing by that.
 func withoutDerived(status record.APIObject, item view.Item) {
-	switch status := status.(type) {
-	case *v1alpha1.BundleDeployment:
-		status.Status.Display = v1alpha1.BundleDeploymentDisplay{}
-	case *v1alpha1.Cluster:
+	view.Facts(status)
+	if status, ok := status.(*v1alpha1.Cluster); ok {
 		object := item.(*view.Object)
 		if object.Report != nil && object.Report.Status.(*v1alpha1.Cluster).Status.Namespace != "" {
 			return // a client has set it, so it is a fact
@@ -256,16 +256,20 @@ func withoutDerived(status record.APIObject, item view.Item) {
 		if status.Status.Namespace == object.Derived.Namespace {
 			status.Status.Namespace = ""
 		}
-	case *v1alpha1.Bundle:
-		object := item.(*view.Object)
-		if object.Derived.Failure == "" {
-			return
-		}
-		var stored []v1alpha1.GenericCondition
-		if object.Report != nil {
-			stored = object.Report.Status.(*v1alpha1.Bundle).Status.Conditions
-		}
-		status.Status.Conditions = derive.WithoutError(status.Status.Conditions, stored, object.Derived.Failure)
+	}
+}
+
+// keepFields leaves the managed fields as they are when a write brought nothing but
+// derived fields: who sent those owns nothing by it. Only one that applies says what
+// it owns, whatever that changes.
+func keepFields(next, was *record.Report) {
+	applied := func(r *record.Report) []metav1.ManagedFieldsEntry {
+		return slices.DeleteFunc(slices.Clone(r.ManagedFields), func(e metav1.ManagedFieldsEntry) bool {
+			return e.Operation != metav1.ManagedFieldsOperationApply
+		})
+	}
+	if next.Status != nil && equality.Semantic.DeepEqual(next.Status, was.Status) && equality.Semantic.DeepEqual(applied(next), applied(was)) {
+		next.ManagedFields = was.ManagedFields
 	}
 }
 

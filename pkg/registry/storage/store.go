@@ -30,6 +30,7 @@ type Store struct {
 	log      *etcd.Log
 	// role is what may be written; nil if nothing may.
 	role     role
+	contents *contentCache
 	counters *Counters
 	storage.APIObjectVersioner
 }
@@ -51,7 +52,7 @@ func NewComputed(resource string, e *engine.Engine, log *etcd.Log) *Store {
 }
 
 func newStore(resource string, e *engine.Engine, log *etcd.Log, r role) *Store {
-	return &Store{resource: v1alpha1.Resource(resource), engine: e, log: log, role: r, counters: new(Counters)}
+	return &Store{resource: v1alpha1.Resource(resource), engine: e, log: log, role: r, contents: newContentCache(maxCached), counters: new(Counters)}
 }
 
 // Versioner implements storage.Interface.

@@ -66,35 +66,36 @@ func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 	if s.role == nil {
 		return apierrors.NewMethodNotSupported(s.resource, "update")
 	}
+	// A report is planned from the view that is there, without a quorum read: its
+	// guards say at the commit whether that was the present. What ends without a
+	// commit has no guards, and is looked at again.
+	_, guess := s.role.(reportRole)
 	for range maxAttempts {
-		v, err := s.barrier(ctx)
+		v, err := s.base(ctx, guess)
 		if err != nil {
 			return err
 		}
 		item := v.Get(s.resource.Resource, at.name)
-		if item == nil && !ignoreNotFound {
-			return storage.NewKeyNotFoundError(key, 0)
+		w, err := s.propose(ctx, v, item, at.name, key, ignoreNotFound, preconditions, tryUpdate)
+		if w == nil && guess {
+			guess = false
+			now, unsure := s.barrier(ctx)
+			if unsure != nil {
+				return unsure
+			}
+			// The same item is the same state; but an error may be about a revision
+			// that this replica had not seen.
+			if now.Get(s.resource.Resource, at.name) != item || err != nil && item != nil {
+				continue
+			}
 		}
-		existing, err := s.existing(ctx, item)
 		if err != nil {
 			return err
-		}
-		now := attempt{record: s.overwrites(item), view: v.Revision}
-		noteAttempt(ctx, now)
-		if err := now.rebase(preconditions).Check(key, existing); err != nil {
-			return err
-		}
-		updated, _, err := tryUpdate(existing, storage.ResponseMeta{ResourceVersion: uint64(revisionOf(item))})
-		if err != nil {
-			return err
-		}
-		w, err := s.role.write(v, item, at.name, updated.(record.APIObject))
-		if err != nil {
-			return s.apiError(err)
 		}
 		if w == nil {
 			return s.show(ctx, item, out)
 		}
+		guess = false
 		revision, done, err := s.commit(ctx, at.name, w)
 		if err != nil {
 			return err
@@ -104,6 +105,39 @@ func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 		}
 	}
 	return s.contended(at.name)
+}
+
+// base is the view that an update is planned from: the present one, unless a guess
+// will do.
+func (s *Store) base(ctx context.Context, guess bool) (*view.View, error) {
+	if guess && s.engine.Ready() == nil {
+		v, err := s.engine.Current()
+		return v, s.apiError(err)
+	}
+	return s.barrier(ctx)
+}
+
+// propose is the write that makes an update of what a view shows; nil if it changes
+// nothing.
+func (s *Store) propose(ctx context.Context, v *view.View, item view.Item, name record.Name, key string, ignoreNotFound bool, preconditions *storage.Preconditions, tryUpdate storage.UpdateFunc) (*write, error) {
+	if item == nil && !ignoreNotFound {
+		return nil, storage.NewKeyNotFoundError(key, 0)
+	}
+	existing, err := s.existing(ctx, item)
+	if err != nil {
+		return nil, err
+	}
+	now := attempt{record: s.overwrites(item), view: v.Revision}
+	noteAttempt(ctx, now)
+	if err := now.rebase(preconditions).Check(key, existing); err != nil {
+		return nil, err
+	}
+	updated, _, err := tryUpdate(existing, storage.ResponseMeta{ResourceVersion: uint64(revisionOf(item))})
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.role.write(v, item, name, updated.(record.APIObject))
+	return w, s.apiError(err)
 }
 
 // Delete implements storage.Interface.
@@ -179,17 +213,37 @@ func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, 
 		if err != nil {
 			return 0, false, s.apiError(err)
 		}
+		if len(plan.First) > 0 {
+			return 0, false, s.commitFirst(ctx, name, plan)
+		}
 		w.planned(plan)
 	}
 	if size := w.Size(); size > WriteLimit {
 		return 0, false, s.tooLargeToStore(name.Name, size, WriteLimit)
 	}
-	revision, ok, err := s.log.Commit(ctx, w.Txn)
+	commit := s.log.Commit
+	if _, ok := s.role.(reportRole); ok {
+		commit = s.log.CommitTogether
+	}
+	revision, ok, err := commit(ctx, w.Txn)
 	s.counters.wrote(ok, err)
 	if errors.Is(err, etcd.ErrTooLarge) {
 		return 0, false, s.tooLargeToStore(name.Name, w.Size(), WriteLimit)
 	}
 	return revision, ok, s.commitError(name, err)
+}
+
+// commitFirst commits what has to be there before a write, which is to be planned anew
+// after it.
+func (s *Store) commitFirst(ctx context.Context, name record.Name, plan *engine.Plan) error {
+	for _, txn := range plan.First {
+		_, ok, err := s.log.Commit(ctx, txn)
+		s.counters.wrote(ok, err)
+		if err != nil || !ok {
+			return s.commitError(name, err)
+		}
+	}
+	return nil
 }
 
 // answer gives the object as it was right after the write.

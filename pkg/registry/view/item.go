@@ -4,6 +4,7 @@
 package view
 
 import (
+	"cmp"
 	"reflect"
 	"strconv"
 	"sync/atomic"
@@ -53,15 +54,6 @@ type Object struct {
 	joined atomic.Pointer[record.APIObject]
 }
 
-// Derived is the part of a stored object that is computed.
-type Derived struct {
-	// Failure is why a Bundle's newest version does not work somewhere, as the
-	// message of its Ready condition; "" if it works.
-	Failure string
-	// Namespace is a Cluster's status.namespace, unless a client set one.
-	Namespace string
-}
-
 // Name implements Item.
 func (o *Object) Name() record.Name { return o.ID }
 
@@ -71,13 +63,16 @@ func (o *Object) Revision() int64 { return o.At }
 // Labels implements Item.
 func (o *Object) Labels() map[string]string { return o.Record.Object.GetLabels() }
 
-// Render implements Item. The join is made once and kept.
+// Render implements Item. The join is made once and kept, unless it has details: it
+// would be held as long as the history, and grows with the fleet.
 func (o *Object) Render() record.APIObject {
 	if done := o.joined.Load(); done != nil {
 		return Copy(*done)
 	}
 	object := o.join()
-	o.joined.Store(&object)
+	if _, detailed := o.Derived.Status.(*OriginStatus); !detailed {
+		o.joined.Store(&object)
+	}
 	return Copy(object)
 }
 
@@ -94,19 +89,6 @@ func (o *Object) join() record.APIObject {
 	}
 	o.Derived.apply(object)
 	return object
-}
-
-func (d Derived) apply(object record.APIObject) {
-	switch object := object.(type) {
-	case *v1alpha1.Cluster:
-		if object.Status.Namespace == "" {
-			object.Status.Namespace = d.Namespace
-		}
-	case *v1alpha1.Bundle:
-		if d.Failure != "" {
-			object.Status.Conditions = derive.WithError(object.Status.Conditions, d.Failure)
-		}
-	}
 }
 
 // statusOf returns the Status field of an API object, invalid if its kind has
@@ -135,9 +117,17 @@ type BundleDeployment struct {
 	At      int64
 	Bundle  *BundleFace
 	Cluster *ClusterFace
+	// Content is what is promoted.
 	Content *derive.Content
+	// Staged is what is staged, nil if that is Content.
+	Staged *derive.Content
+	// Computed is what the version in force means on the Cluster, nil if that is
+	// Content. Where nothing is held back, all three are one.
+	Computed *derive.Content
 	// Report is what an agent reported; nil if none did.
 	Report *Report
+	// Downstream counts the changes of copies (S 4.7).
+	Downstream int64
 }
 
 // BundleFace is what shows of a Bundle version in its BundleDeployments.
@@ -179,6 +169,9 @@ func (b *BundleDeployment) Render() record.APIObject {
 		ClusterNamespace: b.Cluster.Namespace,
 		ManifestID:       b.Bundle.ManifestID,
 		Content:          b.Content,
+		Staged:           b.Staged,
+		Computed:         b.Computed,
+		Downstream:       b.Downstream,
 		Revision:         b.At,
 	}
 	if b.Report != nil {
@@ -190,8 +183,17 @@ func (b *BundleDeployment) Render() record.APIObject {
 
 // Same tells whether two pairs of one name show the same, their revisions apart.
 func (b *BundleDeployment) Same(o *BundleDeployment) bool {
-	return b.Report == o.Report && b.paused() == o.paused() && b.Content.Equal(o.Content) &&
+	return b.Report == o.Report && b.Downstream == o.Downstream && b.paused() == o.paused() &&
+		b.Content.Equal(o.Content) && b.staged().Equal(o.staged()) && b.sameDrift(o) &&
 		b.Cluster.same(o.Cluster) && b.Bundle.same(o.Bundle)
+}
+
+func (b *BundleDeployment) staged() *derive.Content { return cmp.Or(b.Staged, b.Content) }
+
+// sameDrift: of what the version in force means, this alone is not held back.
+func (b *BundleDeployment) sameDrift(o *BundleDeployment) bool {
+	x, y := cmp.Or(b.Computed, b.Content), cmp.Or(o.Computed, o.Content)
+	return x == y || equality.Semantic.DeepEqual(x.Options.CorrectDrift, y.Options.CorrectDrift)
 }
 
 // paused: whichever of the two says so, it shows as one (S 5.2).

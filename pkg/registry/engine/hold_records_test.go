@@ -1,0 +1,124 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// TestMoreThanOneWriteCanKeepIsWrittenBefore is about many paused clusters when a
+// second base comes.
+func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	const clusters = 3*maxKept + 5
+	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
+	for i := range clusters {
+		c := recordOf(on(fmt.Sprintf("c%03d", i)))
+		data, err := c.Encode()
+		require.NoError(t, err)
+		txn.Put[record.ObjectKey(record.Clusters, nameOf(c.Object))] = data
+	}
+	s.commit(txn)
+	s.write(app("v1", false))
+	pause := &etcd.Txn{Put: map[record.Key][]byte{}}
+	for i := range clusters - 1 {
+		c := recordOf(pausedCluster(on(fmt.Sprintf("c%03d", i))))
+		data, err := c.Encode()
+		require.NoError(t, err)
+		pause.Put[record.ObjectKey(record.Clusters, nameOf(c.Object))] = data
+	}
+	s.commit(pause)
+	s.write(app("v2", false))
+	before := s.promoted()
+	require.Equal(t, "v1>v2", before["c000"])
+
+	next := limited(app("v3", false))
+	p := Proposal{Resource: record.Bundles, Name: theApp, Object: recordOf(next)}
+	plan, err := s.j.engine.Plan(p)
+	require.NoError(t, err)
+	require.Len(t, plan.First, 4)
+	for _, txn := range plan.First {
+		require.LessOrEqual(t, len(txn.Unchanged), 120)
+		s.commit(&txn)
+		require.Equal(t, before, s.promoted(), "what goes before changes nothing")
+	}
+	s.propose(p)
+	require.Equal(t, before, s.promoted())
+}
+
+// TestALabelEditWritesNoMoreThanItsObject unless something is held.
+func TestALabelEditWritesNoMoreThanItsObject(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	s.write(onWith("c1", "x"), app("v1", true), bundleOf("other", where("on", "yes")))
+	for _, c := range []*v1alpha1.Cluster{onWith("c1", "z"), clusterOf("c1", nil), pausedCluster(onWith("c1", "x"))} {
+		plan, err := s.j.engine.Plan(Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
+		require.NoError(t, err)
+		require.Empty(t, plan.First)
+		require.Empty(t, plan.Put)
+	}
+	s.write(limited(app("v2", true)))
+	c := clusterOf("c1", nil)
+	plan, err := s.j.engine.Plan(Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
+	require.NoError(t, err)
+	require.Equal(t, []record.Key{record.RolloutGuardKey(theApp)}, slices.Collect(maps.Keys(plan.Put)), "who leaves makes a percentage smaller")
+}
+
+func TestContentIsInUseAsLongAsSomethingRefersToIt(t *testing.T) {
+	tell(t, func(s *story) {
+		content := func(b *v1alpha1.Bundle, id string) {
+			r := recordOf(b)
+			r.Content = id
+			s.propose(Proposal{Resource: record.Bundles, Name: nameOf(b), Object: r})
+		}
+		used := func() string {
+			ids, revision, err := s.j.engine.ContentsInUse()
+			require.NoError(t, err)
+			require.Equal(t, s.j.revision, revision)
+			return strings.Join(slices.Sorted(maps.Keys(ids)), " ")
+		}
+		s.write(on("c1"))
+		content(app("v1", false), "s-1")
+		content(limited(app("v2", false)), "s-2")
+		require.Equal(t, "s-1 s-2", used(), "the base")
+		s.step()
+		s.step()
+		require.Equal(t, "s-1 s-2", used(), "the promotion")
+		s.step()
+		require.Equal(t, onClusters{"c1": "v2"}, s.promoted())
+		require.Equal(t, "s-2", used())
+		content(app("v3", true), "s-3")
+		require.Equal(t, "s-2 s-3", used(), "the last that worked")
+	})
+}
+
+func TestABadRecordOfARollOutTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	s.write(on("c1"), app("v1", false), limited(app("v2", false)))
+	key := record.PromotionKey(record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "app"})
+	for name, txn := range map[string]map[record.Key][]byte{
+		"a promotion that cannot be read": {key: []byte("{")},
+		"a base that is no Bundle":        {record.RolloutKey(theApp): []byte(`{"uid":"uid-of-fleet-app","base":[]}`)},
+		"a rollout record without sense":  {record.RolloutKey(theApp): []byte(`[]`)},
+	} {
+		require.True(t, s.j.commit(nil, &etcd.Txn{Put: txn}), name)
+		require.Len(t, s.promoted(), 1, name)
+	}
+	var out map[string]any
+	require.Error(t, json.Unmarshal([]byte(s.j.records[key].value), &out))
+}

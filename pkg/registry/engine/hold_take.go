@@ -1,0 +1,191 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"bytes"
+	"slices"
+
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// holds is what is known of roll-outs.
+type holds struct {
+	// promotions by BundleDeployment, alive or not.
+	promotions map[record.Name]*promotion
+	// promoted counts promotions by the name of the BundleDeployment alone, which is
+	// the Bundle's.
+	promoted map[string]int
+	// rollouts by Bundle, alive or not.
+	rollouts map[record.Name]storedPin[record.Rollout]
+	// paused are the clusters that are.
+	paused map[*cluster]struct{}
+	// partitioned are the bundles of which a version has partitions of its own.
+	partitioned map[*bundle]struct{}
+	// named and placed find who may claim a BundleDeployment: bundles by name, and
+	// clusters by their namespace for BundleDeployments.
+	named  map[string][]*bundle
+	placed map[string][]*cluster
+}
+
+func newHolds() holds {
+	return holds{
+		promotions: map[record.Name]*promotion{},
+		promoted:   map[string]int{},
+		rollouts:   map[record.Name]storedPin[record.Rollout]{},
+		paused:     map[*cluster]struct{}{},
+
+		partitioned: map[*bundle]struct{}{},
+		named:       map[string][]*bundle{},
+		placed:      map[string][]*cluster{},
+	}
+}
+
+func (w *work) takePromotion(r *etcd.Record) error {
+	name := r.Key.Name
+	w.promoted[name] = struct{}{}
+	if w.holds.promotions[name] != nil {
+		delete(w.holds.promotions, name)
+		if w.holds.promoted[name.Name]--; w.holds.promoted[name.Name] == 0 {
+			delete(w.holds.promoted, name.Name)
+		}
+	}
+	if r.Value == nil {
+		return nil
+	}
+	decoded, err := record.DecodePromotion(r.Value)
+	if err != nil {
+		// One of nobody; but it has a revision, without which it could not be
+		// replaced.
+		decoded = &record.Promotion{}
+	}
+	w.holds.promotions[name] = newPromotion(decoded, r.Revision)
+	w.holds.promoted[name.Name]++
+	return err
+}
+
+func (w *work) takeRollout(r *etcd.Record) error {
+	name := r.Key.Name
+	w.bundles[name] = struct{}{}
+	delete(w.holds.rollouts, name)
+	if r.Value == nil {
+		return nil
+	}
+	decoded, err := record.Decode[record.Rollout](r.Value)
+	if err != nil {
+		decoded = &record.Rollout{}
+	}
+	w.holds.rollouts[name] = storedPin[record.Rollout]{decoded, r.Revision}
+	return err
+}
+
+// adoptRollout takes a bundle's rollout record over, if it is of this bundle. One
+// whose base cannot be decoded is none: without its base it would make
+// BundleDeployments disappear.
+func (w *work) adoptRollout(b *bundle) {
+	b.rollout = nil
+	var base *record.Object
+	if stored, ok := w.holds.rollouts[b.name]; ok && stored.pin.UID == b.newest.bundle.UID {
+		b.rollout = stored.pin
+		if len(stored.pin.Base) > 0 {
+			decoded, err := record.DecodeObject(record.Bundles, stored.pin.Base)
+			if err != nil {
+				klog.ErrorS(err, "Passed over the base of a roll-out", "bundle", b.name)
+				b.rollout = nil
+			}
+			base = decoded
+		}
+	}
+	switch {
+	case base == nil && b.base != nil:
+		w.dropVersion(b, b.base)
+		b.base, b.baseRecord = nil, nil
+	case base != nil && (b.base == nil || !bytes.Equal(b.baseRecord, b.rollout.Base) || w.outdated(b.base)):
+		w.replaceVersion(b, &b.base, base)
+		b.baseRecord = b.rollout.Base
+	}
+	setMember(w.holds.partitioned, b, slices.ContainsFunc(b.versions(), func(v *version) bool {
+		s := v.bundle.Spec.RolloutStrategy
+		return s != nil && len(s.Partitions) > 0
+	}))
+}
+
+// place keeps the clusters found by their namespace for BundleDeployments.
+func (s *state) place(c *cluster, from, to string) {
+	if from == to {
+		return
+	}
+	s.holds.placed[from] = slices.DeleteFunc(s.holds.placed[from], func(o *cluster) bool { return o == c })
+	if len(s.holds.placed[from]) == 0 {
+		delete(s.holds.placed, from)
+	}
+	if to != "" {
+		s.holds.placed[to] = append(s.holds.placed[to], c)
+	}
+}
+
+func (s *state) unname(b *bundle) {
+	delete(s.holds.partitioned, b)
+	name := b.name.Name
+	s.holds.named[name] = slices.DeleteFunc(s.holds.named[name], func(o *bundle) bool { return o == b })
+	if len(s.holds.named[name]) == 0 {
+		delete(s.holds.named, name)
+	}
+}
+
+// claimants iterates over those that may claim a BundleDeployment's name.
+func (s *state) claimants(name record.Name) func(func(claim) bool) {
+	return func(yield func(claim) bool) {
+		for _, b := range s.holds.named[name.Name] {
+			for _, c := range s.holds.placed[name.Namespace] {
+				if _, ok := c.pairs[b]; ok && !yield(claim{b, c}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// settlePromoted notes the pairs whose promotion records changed.
+func (w *work) settlePromoted() {
+	for name := range w.promoted {
+		for c := range w.claimants(name) {
+			w.settle[c] = struct{}{}
+		}
+	}
+}
+
+// hold makes a BundleDeployment show what its pair may; false if there is none.
+func (w *work) hold(c claim, v *version, bd *view.BundleDeployment) bool {
+	computed := bd.Content
+	in := w.situation(c, v, computed)
+	if !in.held() {
+		return true
+	}
+	if p := in.promotion; p != nil {
+		// Most records say what the version in force says: one content for all.
+		if p.staged.Equal(computed) {
+			p.staged = computed
+		}
+		if p.promoted.Equal(p.staged) {
+			p.promoted = p.staged
+		}
+	}
+	h, exists := in.outcome()
+	if !exists {
+		return false
+	}
+	bd.Content = h.promoted
+	if !h.staged.Equal(h.promoted) {
+		bd.Staged = h.staged
+	}
+	if !computed.Equal(h.promoted) {
+		bd.Computed = computed
+	}
+	return true
+}

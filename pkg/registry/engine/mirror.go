@@ -1,0 +1,248 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// mirrors are outside facts: what the core API said when somebody looked.
+type mirrors struct {
+	// values are those of Bundles, by the Bundle's name and their hash.
+	values map[record.Name]map[string]storedValues
+	// downstream counts changes of copies, by BundleDeployment.
+	downstream map[record.Name]storedDownstream
+}
+
+func newMirrors() mirrors {
+	return mirrors{values: map[record.Name]map[string]storedValues{}, downstream: map[record.Name]storedDownstream{}}
+}
+
+// storedValues are the values of a Bundle; data is nil if the record is no good.
+type storedValues struct {
+	data     map[string][]byte
+	revision int64
+}
+
+// storedDownstream is a count and the revision of its record; a record that is no
+// good counts for no BundleDeployment.
+type storedDownstream struct {
+	record.Downstream
+	revision int64
+}
+
+// takeMirror enters an outside fact.
+func (w *work) takeMirror(r *etcd.Record) error {
+	switch r.Key.Resource {
+	case record.Namespaces:
+		return w.takeNamespace(r)
+	case record.Secrets:
+		return w.takeValues(r)
+	case record.Downstreams:
+		return w.takeDownstream(r)
+	}
+	return nil
+}
+
+func (w *work) takeNamespace(r *etcd.Record) error {
+	name := r.Key.Name.Name
+	ns := w.namespace(name)
+	var next map[string]string
+	var err error
+	if r.Value != nil {
+		var mirror *record.Namespace
+		if mirror, err = record.Decode[record.Namespace](r.Value); err == nil {
+			next = with(map[string]string{}, mirror.Labels)
+		}
+	}
+	before := w.labelsOf(name)
+	ns.labels, ns.mirrored = next, 0
+	if r.Value != nil {
+		ns.mirrored = r.Revision
+	}
+	after := w.labelsOf(name)
+	// Mappings of any namespace may select this one. What else changes at this
+	// revision looks at the new labels by itself.
+	for _, b := range w.state.bundles {
+		if name != b.name.Namespace && b.selects(before) != b.selects(after) {
+			w.rescope[b] = struct{}{}
+		}
+	}
+	return err
+}
+
+// selects tells whether the bundle's mappings select a namespace with labels.
+func (b *bundle) selects(labels map[string]string) bool {
+	for _, selector := range b.mappings {
+		if selector.Matches(labels) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *work) takeValues(r *etcd.Record) error {
+	name, hash, err := record.ParseValuesKey(r.Key)
+	if err != nil {
+		return err
+	}
+	w.bundles[name] = struct{}{}
+	all := w.mirrors.values[name]
+	if r.Value == nil {
+		if delete(all, hash); len(all) == 0 {
+			delete(w.mirrors.values, name)
+		}
+		return nil
+	}
+	if all == nil {
+		all = map[string]storedValues{}
+		w.mirrors.values[name] = all
+	}
+	// What has a hash has one content: a bad record takes nothing away.
+	next := storedValues{all[hash].data, r.Revision}
+	decoded, err := record.Decode[record.Values](r.Value)
+	switch {
+	case err != nil:
+	case record.ValuesHash(decoded.Values) != hash:
+		err = fmt.Errorf("the values have the hash %s and not that of their name", record.ValuesHash(decoded.Values))
+	default:
+		next.data = decoded.Values
+		if next.data == nil {
+			next.data = map[string][]byte{} // nil is none
+		}
+	}
+	all[hash] = next
+	return err
+}
+
+func (w *work) takeDownstream(r *etcd.Record) error {
+	w.reported[r.Key.Name] = struct{}{}
+	delete(w.mirrors.downstream, r.Key.Name)
+	if r.Value == nil {
+		return nil
+	}
+	decoded, err := record.Decode[record.Downstream](r.Value)
+	if err != nil {
+		w.mirrors.downstream[r.Key.Name] = storedDownstream{revision: r.Revision}
+		return err
+	}
+	w.mirrors.downstream[r.Key.Name] = storedDownstream{*decoded, r.Revision}
+	return nil
+}
+
+// downstreamOf is spec.downstreamResourcesGeneration of a BundleDeployment.
+func (s *state) downstreamOf(bd *view.BundleDeployment) int64 {
+	if d, ok := s.mirrors.downstream[bd.Name()]; ok && d.UID == derive.IdentityUID(bd.Bundle.Bundle.UID, bd.Cluster.Cluster.UID) {
+		return d.Generation
+	}
+	return 0
+}
+
+// valued is a Bundle's version with its values in place, if they come from a
+// Secret, and else what it waits for, or what is wrong with them (S 4.5).
+func valued(object *v1alpha1.Bundle, data map[string][]byte) (out *v1alpha1.Bundle, waits, broken string) {
+	if object.Spec.ValuesHash == "" {
+		return object, "", ""
+	}
+	secret := object.Namespace + "/" + object.Name
+	if data == nil {
+		return object, fmt.Sprintf("waiting for the Secret %s of type %s, with values of the hash %s", secret, v1alpha1.SecretTypeBundleValues, object.Spec.ValuesHash), ""
+	}
+	spec, err := derive.WithValues(&object.Spec, data)
+	if err != nil {
+		return object, "", fmt.Sprintf("Secret %s: %v", secret, err)
+	}
+	valued := *object
+	valued.Spec = *spec
+	return &valued, "", ""
+}
+
+// outdated tells whether a version's values came or went since it was compiled.
+func (s *state) outdated(v *version) bool {
+	hash := v.bundle.Spec.ValuesHash
+	return hash != "" && (s.mirrors.values[v.of.name][hash].data == nil) != (v.waits != "")
+}
+
+// needsValues tells whether some version of a bundle is made with the values of a
+// hash.
+func (s *state) needsValues(b *bundle, hash string) bool {
+	for _, v := range b.versions() {
+		if v.bundle.Spec.ValuesHash == hash {
+			return true
+		}
+	}
+	return false
+}
+
+// MirroredNamespaces names the Namespaces that the log has a mirror of.
+func (e *Engine) MirroredNamespaces() ([]string, error) {
+	e.state.RLock()
+	defer e.state.RUnlock()
+	if e.state.state == nil {
+		return nil, ErrNotReady
+	}
+	var out []string
+	for name, ns := range e.state.byNamespace {
+		if ns.mirrored != 0 {
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}
+
+// BundlesWithValues are the Bundles of which the log has values.
+func (e *Engine) BundlesWithValues() ([]record.Name, error) {
+	e.state.RLock()
+	defer e.state.RUnlock()
+	if e.state.state == nil {
+		return nil, ErrNotReady
+	}
+	return slices.Collect(maps.Keys(e.state.mirrors.values)), nil
+}
+
+// ValuesOf tells of which hashes the log has values of a Bundle, and whether one of
+// its versions needs them.
+func (e *Engine) ValuesOf(bundle record.Name) (map[string]bool, error) {
+	e.state.RLock()
+	defer e.state.RUnlock()
+	if e.state.state == nil {
+		return nil, ErrNotReady
+	}
+	b := e.state.bundles[bundle]
+	out := map[string]bool{}
+	for hash := range e.state.mirrors.values[bundle] {
+		out[hash] = b != nil && e.state.needsValues(b, hash)
+	}
+	return out, nil
+}
+
+// CountOf is a BundleDeployment's record of changes of copies, and its revision;
+// zero if there is none.
+func (e *Engine) CountOf(deployment record.Name) (record.Downstream, int64, error) {
+	e.state.RLock()
+	defer e.state.RUnlock()
+	if e.state.state == nil {
+		return record.Downstream{}, 0, ErrNotReady
+	}
+	d := e.state.mirrors.downstream[deployment]
+	return d.Downstream, d.revision, nil
+}
+
+// Counted names the BundleDeployments that the log has a count of, alive or not.
+func (e *Engine) Counted() ([]record.Name, error) {
+	e.state.RLock()
+	defer e.state.RUnlock()
+	if e.state.state == nil {
+		return nil, ErrNotReady
+	}
+	return slices.Collect(maps.Keys(e.state.mirrors.downstream)), nil
+}

@@ -1,0 +1,182 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"cmp"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Roll-ups (S 7) follow from the BundleDeployments, and each from the ones below:
+//
+//	pair ──► Bundle ─────────────────┐ (a Ready condition that is False)
+//	  │                              ▼
+//	  └► BundleDeployment ──────► GitRepo, HelmOp
+//	                      └─────► Cluster ──► ClusterGroup
+//
+// Each object keeps what it rolls up in order, with sums by rank (rollup.Ranked), so
+// a change costs a path through one tree for each of the four, not a scan.
+
+// rolled is whose roll-ups a revision may change.
+type rolled struct {
+	// pairs are those whose BundleDeployment changed, beside those to settle.
+	pairs    map[claim]struct{}
+	bundles  map[*bundle]struct{}
+	clusters map[*cluster]struct{}
+	groups   map[record.Name]struct{}
+	origins  map[originKey]struct{}
+	// objects are the GitRepos and HelmOps that were written.
+	objects map[originKey]struct{}
+}
+
+func newRolled() rolled {
+	return rolled{
+		pairs:    map[claim]struct{}{},
+		bundles:  map[*bundle]struct{}{},
+		clusters: map[*cluster]struct{}{},
+		groups:   map[record.Name]struct{}{},
+		origins:  map[originKey]struct{}{},
+		objects:  map[originKey]struct{}{},
+	}
+}
+
+// put shows a BundleDeployment.
+func (w *work) put(next *view.BundleDeployment) {
+	w.moved(w.deployment(next.Name()), next)
+	w.builder.Put(record.BundleDeployments, next)
+}
+
+// remove takes a BundleDeployment away, if it is there.
+func (w *work) remove(key record.Name) {
+	if have := w.deployment(key); have != nil {
+		w.moved(have, nil)
+		w.builder.Delete(record.BundleDeployments, key)
+	}
+}
+
+// moved takes a BundleDeployment from the roll-ups that it was in to those that it
+// is in now. Of the two, one may be nil.
+func (w *work) moved(prev, next *view.BundleDeployment) {
+	was, is := w.clusterOf(prev), w.clusterOf(next)
+	if was != nil && was != is {
+		was.shown.Delete(prev)
+		w.rolled.clusters[was] = struct{}{}
+	}
+	if is != nil {
+		is.shown.Put(next)
+		w.rolled.clusters[is] = struct{}{}
+	}
+	w.movedOrigin(prev, next)
+	for _, d := range []*view.BundleDeployment{prev, next} {
+		if d == nil {
+			continue
+		}
+		c := claim{w.bundleOf(d), w.clusterOf(d)}
+		if _, settled := w.settle[c]; !settled && c.bundle != nil && c.cluster != nil {
+			w.rolled.pairs[c] = struct{}{}
+		}
+	}
+}
+
+// clusterOf is the cluster of a BundleDeployment; nil if it is gone.
+func (s *state) clusterOf(d *view.BundleDeployment) *cluster {
+	if d == nil {
+		return nil
+	}
+	face := d.Cluster.Cluster
+	c := s.clusters[record.Name{Namespace: face.Namespace, Name: face.Name}]
+	if c == nil || c.object.UID != face.UID {
+		return nil
+	}
+	return c
+}
+
+// bundleOf is the bundle of a BundleDeployment; nil if it is gone.
+func (s *state) bundleOf(d *view.BundleDeployment) *bundle {
+	face := d.Bundle.Bundle
+	b := s.bundles[record.Name{Namespace: face.Namespace, Name: face.Name}]
+	if b == nil || b.newest.bundle.UID != face.UID {
+		return nil
+	}
+	return b
+}
+
+// rollUp brings the derived statuses up to what is published: what is below first.
+func (w *work) rollUp(settled []claim) {
+	for _, c := range settled {
+		w.rollPair(c)
+	}
+	for c := range w.rolled.pairs {
+		w.rollPair(c)
+	}
+	for b := range w.before {
+		if w.state.bundles[b.name] != b {
+			w.leaveOrigin(b)
+		}
+	}
+	for b := range w.before {
+		w.rollBundle(b)
+	}
+	for b := range w.rolled.bundles {
+		if _, done := w.before[b]; !done {
+			w.rollBundle(b)
+		}
+	}
+	for key := range w.rolled.objects {
+		w.noteOrigin(key)
+	}
+	for c := range w.rolled.clusters {
+		if w.state.clusters[c.name] != c {
+			w.regroupRoll(c, nil, nil) // before another of its name takes its places
+		}
+	}
+	for c := range w.rolled.clusters {
+		w.rollCluster(c)
+	}
+	for name := range w.rolled.groups {
+		w.rollGroup(name)
+	}
+	for key := range w.rolled.origins {
+		w.rollOrigin(key)
+	}
+}
+
+// stored is what roll-ups read of a BundleDeployment as it stands: Clusters,
+// GitRepos and HelmOps go by what is promoted (S 7.1).
+func stored(d *view.BundleDeployment) rollup.Deployment {
+	return rollup.Deployment{
+		Name:     d.Bundle.Bundle.Name,
+		Want:     d.Content.DeploymentID,
+		Staged:   stagedOf(d).DeploymentID,
+		Promoted: d.Content.DeploymentID,
+		Status:   reportedOn(d),
+	}
+}
+
+func stagedOf(d *view.BundleDeployment) *derive.Content { return cmp.Or(d.Staged, d.Content) }
+
+// reportedOn is what an agent has reported on a BundleDeployment; nil if none did.
+func reportedOn(d *view.BundleDeployment) *v1alpha1.BundleDeploymentStatus {
+	if d.Report == nil {
+		return nil
+	}
+	return &d.Report.Status.(*v1alpha1.BundleDeployment).Status
+}
+
+func weighStored(d *view.BundleDeployment) rollup.Weight { return stored(d).Weight() }
+
+// entries explain the first members that are not ready.
+func entries[M any](r *rollup.Ranked[M], from, to int, of func(M) rollup.Deployment) []v1alpha1.NonReadyResource {
+	members := r.Listed(from, to, rollup.Entries)
+	out := make([]v1alpha1.NonReadyResource, len(members))
+	for i, m := range members {
+		out[i] = of(m).Entry()
+	}
+	return out
+}

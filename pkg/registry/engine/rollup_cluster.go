@@ -1,0 +1,97 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// clusterRoll is what a Cluster rolls up.
+type clusterRoll struct {
+	// shown are its BundleDeployments.
+	shown *rollup.Ranked[*view.BundleDeployment]
+	// gitRepos and helmOps count the objects that its BundleDeployments come of.
+	gitRepos, helmOps rollup.Readiness
+	// last is the Cluster as its groups know it, and groups are those.
+	last   *groupMember
+	groups []*group
+}
+
+func newClusterRoll() clusterRoll {
+	byName := func(a, b *view.BundleDeployment) int {
+		return cmp.Or(cmp.Compare(a.Bundle.Bundle.Name, b.Bundle.Bundle.Name), cmp.Compare(a.Cluster.Namespace, b.Cluster.Namespace))
+	}
+	return clusterRoll{shown: rollup.NewRanked(byName, weighStored)}
+}
+
+// rollCluster shows on a Cluster what follows from its BundleDeployments, and
+// tells its groups.
+func (w *work) rollCluster(c *cluster) {
+	if w.state.clusters[c.name] != c {
+		return
+	}
+	object := w.object(record.Clusters, c.name)
+	derived := object.Derived
+	sum := c.shown.All()
+	next := &groupMember{name: c.name.Name, weight: rollup.GroupMember(sum)}
+	derived.Status = nil
+	if c.face.Namespace != "" {
+		status := c.status(sum)
+		next.entries = status.Summary.NonReadyResources
+		derived.Status = status
+	}
+	if shown := object.With(derived, w.at); shown != object {
+		w.builder.Put(record.Clusters, shown)
+	}
+	var groups []*group
+	for _, g := range c.targeting.Groups {
+		groups = append(groups, w.state.groups[record.Name{Namespace: c.name.Namespace, Name: g.Name}])
+	}
+	w.regroupRoll(c, next, groups)
+}
+
+// seen stands for any time at which an agent was seen: the state of a Cluster
+// whose agent never was is put in when the status is joined.
+var seen = metav1.NewTime(time.Unix(1, 0))
+
+func (c *cluster) status(sum rollup.Weight) *view.ClusterStatus {
+	out := &view.ClusterStatus{}
+	out.Agent.LastSeen = seen
+	rollup.ClusterStatus(&out.ClusterStatus, sum, entries(c.shown, 0, everyone, stored), c.gitRepos, c.helmOps)
+	out.Agent.LastSeen = metav1.Time{}
+	// Whether a Cluster is processed is for others to say, too: what they report
+	// stands.
+	out.Conditions = slices.DeleteFunc(out.Conditions, func(c v1alpha1.GenericCondition) bool { return c.Type != "Ready" })
+	return out
+}
+
+// regroupRoll moves a Cluster from the groups that it was in to those that it is
+// in. Next is nil if it is in none, because it is gone.
+func (w *work) regroupRoll(c *cluster, next *groupMember, groups []*group) {
+	if next != nil && c.last != nil && next.same(c.last) {
+		next = c.last
+	}
+	for _, g := range c.groups {
+		if !slices.Contains(groups, g) {
+			g.members.Delete(c.last)
+			w.rolled.groups[g.name] = struct{}{}
+		}
+	}
+	for _, g := range groups {
+		if next != c.last || !slices.Contains(c.groups, g) {
+			g.members.Put(next)
+			w.rolled.groups[g.name] = struct{}{}
+		}
+	}
+	c.last, c.groups = next, groups
+}

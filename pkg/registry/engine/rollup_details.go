@@ -1,0 +1,188 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/google/btree"
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+var _ view.Details = (*details)(nil)
+
+// details are the parts of an origin's status that grow with its BundleDeployments,
+// as they are at one revision. The trees share what they have in common with those
+// of other revisions, and are read when somebody reads the object.
+type details struct {
+	clusters *btree.BTreeG[presence]
+	reported *btree.BTreeG[*view.BundleDeployment]
+}
+
+// few is how many BundleDeployments are compared to see that what changed below them
+// does not show.
+const few = 32
+
+// Same implements view.Details. An origin makes new ones only when one of its
+// BundleDeployments shows something else. That this does not show in the origin can
+// be seen in all of them only; where they are many it is taken for a change.
+func (d *details) Same(other view.Details) bool {
+	o, ok := other.(*details)
+	if !ok || d == o {
+		return ok
+	}
+	if max(d.reported.Len(), o.reported.Len(), d.clusters.Len(), o.clusters.Len()) > few {
+		return false
+	}
+	var a, b v1alpha1.StatusBase
+	d.Fill(&a)
+	o.Fill(&b)
+	return equality.Semantic.DeepEqual(a, b)
+}
+
+// Fill implements view.Details.
+func (d *details) Fill(status *v1alpha1.StatusBase) {
+	status.Resources = rollup.Resources(func(yield func(rollup.Deployed) bool) {
+		d.reported.Ascend(func(d *view.BundleDeployment) bool { return yield(deployed(d)) })
+	})
+	status.PerClusterResourceCounts = nil
+	if d.clusters.Len() > 0 {
+		status.PerClusterResourceCounts = make(map[string]*v1alpha1.ResourceCounts, d.clusters.Len())
+	}
+	d.clusters.Ascend(func(p presence) bool {
+		counts := p.resources
+		if counts == nil {
+			counts = &v1alpha1.ResourceCounts{}
+		}
+		status.PerClusterResourceCounts[p.cluster.Namespace+"/"+p.cluster.Name] = counts
+		return true
+	})
+}
+
+func deployed(d *view.BundleDeployment) rollup.Deployed {
+	return rollup.Deployed{
+		Cluster: d.Cluster.Cluster.Namespace + "/" + d.Cluster.Cluster.Name,
+		State:   stored(d).State(),
+		Status:  reportedOn(d),
+	}
+}
+
+// movedOrigin takes a BundleDeployment from the origin that it was of to the one
+// that it is of now. Of the two, one may be nil.
+func (w *work) movedOrigin(prev, next *view.BundleDeployment) {
+	was, is := originOfDeployment(prev), originOfDeployment(next)
+	if was == is && prev != nil && next != nil && sameCluster(prev, next) {
+		if was.resource != "" {
+			w.restored(is, prev, next)
+		}
+		return
+	}
+	if was.resource != "" {
+		w.restored(was, prev, nil)
+	}
+	if is.resource != "" {
+		w.restored(is, nil, next)
+	}
+}
+
+func sameCluster(a, b *view.BundleDeployment) bool {
+	return a.Cluster.Cluster.UID == b.Cluster.Cluster.UID && compareClusters(a.Cluster.Cluster, b.Cluster.Cluster) == 0 &&
+		compareBundles(a.Bundle.Bundle, b.Bundle.Bundle) == 0
+}
+
+// restored replaces a BundleDeployment of an origin by its next state. Of the two,
+// one may be nil.
+func (w *work) restored(key originKey, prev, next *view.BundleDeployment) {
+	o := w.origin(key)
+	w.rolled.origins[key] = struct{}{}
+	var change presence
+	var before, after rollup.Weight
+	if prev != nil {
+		before = weighStored(prev)
+		change = presence{cluster: prev.Cluster.Cluster, shown: -1, ready: -before.Ready}
+	}
+	if next != nil {
+		after = weighStored(next)
+		change = presence{cluster: next.Cluster.Cluster, shown: change.shown + 1, ready: change.ready + after.Ready}
+	}
+	if !sameDetails(prev, next) {
+		o.details = nil
+	}
+	if next == nil {
+		o.shown.Delete(prev)
+	} else {
+		o.shown.Put(next)
+	}
+	if next != nil && tells(next) {
+		o.reported.ReplaceOrInsert(next)
+	} else {
+		o.reported.Delete(cmp.Or(next, prev))
+	}
+	w.present(key, o, change, before.Resources, after.Resources)
+}
+
+// present changes what an origin is on one Cluster.
+func (w *work) present(key originKey, o *origin, change presence, before, after v1alpha1.ResourceCounts) {
+	was, _ := o.clusters.Get(change)
+	is := presence{cluster: change.cluster, shown: was.shown + change.shown, ready: was.ready + change.ready, resources: was.resources}
+	if before != after {
+		var sum rollup.Weight
+		if was.resources != nil {
+			sum.Resources = *was.resources
+		}
+		sum.Sub(rollup.Weight{Resources: before})
+		sum.Add(rollup.Weight{Resources: after})
+		is.resources = nil
+		if sum.Resources != (v1alpha1.ResourceCounts{}) {
+			is.resources = &sum.Resources
+		}
+		o.details = nil
+	}
+	if (was.shown > 0) != (is.shown > 0) {
+		o.details = nil
+	}
+	if was.whole() {
+		o.ready--
+	}
+	if is.whole() {
+		o.ready++
+	}
+	if is.shown == 0 {
+		o.clusters.Delete(is)
+	} else {
+		o.clusters.ReplaceOrInsert(is)
+	}
+	if o.exists {
+		w.count(key, presence{cluster: is.cluster, shown: was.shown, ready: was.ready}, -1)
+		w.count(key, is, 1)
+	}
+}
+
+// whole tells that all BundleDeployments on the Cluster are Ready.
+func (p presence) whole() bool { return p.shown > 0 && p.shown == p.ready }
+
+// tells whether a BundleDeployment adds to the deployed objects.
+func tells(d *view.BundleDeployment) bool {
+	status := reportedOn(d)
+	return status != nil && len(status.Resources)+len(status.NonReadyStatus)+len(status.ModifiedStatus) > 0
+}
+
+// sameDetails tells whether two states of a BundleDeployment add the same to the
+// deployed objects.
+func sameDetails(prev, next *view.BundleDeployment) bool {
+	told, tell := prev != nil && tells(prev), next != nil && tells(next)
+	if !told || !tell {
+		return told == tell
+	}
+	a, b := deployed(prev), deployed(next)
+	if a.State == b.State && a.Status == b.Status {
+		return true
+	}
+	return equality.Semantic.DeepEqual(rollup.Resources(slices.Values([]rollup.Deployed{a})), rollup.Resources(slices.Values([]rollup.Deployed{b})))
+}

@@ -1,0 +1,36 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollout"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// disturbs tells whether a report may make one more BundleDeployment of a limited
+// Bundle unavailable (S 6.3), and which guard a promotion looks at that counted
+// without it; no guard if nothing limits. One that was not ready was unavailable
+// before. That it says no holds only while what is promoted is as in the view. A
+// Bundle whose newest version fails counts as limited: the version that is in force in
+// its place may be.
+func disturbs(v *view.View, item view.Item, next record.APIObject) (record.Key, bool) {
+	pair, ok := item.(*view.BundleDeployment)
+	if !ok {
+		return record.Key{}, false
+	}
+	name := record.Name{Namespace: pair.Bundle.Bundle.Namespace, Name: pair.Bundle.Bundle.Name}
+	bundle, ok := v.Get(record.Bundles, name).(*view.Object)
+	if !ok || !rollout.Limited(bundle.Record.Object.(*v1alpha1.Bundle).Spec.RolloutStrategy) && bundle.Derived.Failure == "" {
+		return record.Key{}, false
+	}
+	was, is := v1alpha1.BundleDeploymentStatus{}, next.(*v1alpha1.BundleDeployment).Status
+	if pair.Report != nil {
+		was = pair.Report.Status.(*v1alpha1.BundleDeployment).Status
+	}
+	same := was.AppliedDeploymentID == is.AppliedDeploymentID && was.Ready == is.Ready
+	available := is.Ready && is.AppliedDeploymentID == pair.Content.DeploymentID
+	return record.RolloutGuardKey(name), was.Ready && !same && !available
+}

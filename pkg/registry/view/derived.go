@@ -1,0 +1,259 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Derived is the part of a stored object that is computed.
+type Derived struct {
+	// Failure is why a Bundle's newest version does not work somewhere, as the
+	// message of its Ready condition; "" if it works.
+	Failure string
+	// Namespace is a Cluster's status.namespace, unless a client set one.
+	Namespace string
+	// Status is the roll-up of what an object has below it; nil if there is none.
+	Status Status
+}
+
+// Status is a roll-up: the fields of a status that follow from BundleDeployments
+// (S 7). It is immutable.
+type Status interface {
+	// Over sets the derived fields of an object's status, and leaves the others.
+	Over(object record.APIObject)
+	// Same tells whether two roll-ups of one object show the same.
+	Same(other Status) bool
+}
+
+var (
+	_ Status = (*BundleStatus)(nil)
+	_ Status = (*ClusterStatus)(nil)
+	_ Status = (*GroupStatus)(nil)
+	_ Status = (*OriginStatus)(nil)
+)
+
+// Conditions that are derived. All others are facts, and stay what they were
+// reported to be.
+const (
+	conditionReady     = "Ready"
+	conditionProcessed = "Processed"
+)
+
+// same compares what two parts of a view show.
+func (d Derived) same(o Derived) bool {
+	if d.Failure != o.Failure || d.Namespace != o.Namespace {
+		return false
+	}
+	if d.Status == nil || o.Status == nil {
+		return d.Status == nil && o.Status == nil
+	}
+	return d.Status == o.Status || d.Status.Same(o.Status)
+}
+
+// With returns the object with another derived part, changed at a revision; the
+// object itself if that shows the same.
+func (o *Object) With(derived Derived, at int64) *Object {
+	if o.Derived.same(derived) {
+		return o
+	}
+	return &Object{
+		ID: o.ID, At: at, Record: o.Record, RecordRevision: o.RecordRevision,
+		Report: o.Report, ReportRevision: o.ReportRevision, Derived: derived,
+	}
+}
+
+func (d Derived) apply(object record.APIObject) {
+	if d.Status != nil {
+		d.Status.Over(object)
+	}
+	switch object := object.(type) {
+	case *v1alpha1.Cluster:
+		if object.Status.Namespace == "" {
+			object.Status.Namespace = d.Namespace
+		}
+	case *v1alpha1.Bundle:
+		if d.Failure != "" {
+			object.Status.Conditions = derive.WithError(object.Status.Conditions, d.Failure)
+		}
+	}
+}
+
+// BundleStatus is the roll-up of a Bundle (S 7.3). Its conditions are those that
+// are derived.
+type BundleStatus struct{ v1alpha1.BundleStatus }
+
+// Over implements Status.
+func (s *BundleStatus) Over(object record.APIObject) {
+	to := &object.(*v1alpha1.Bundle).Status
+	facts := *to
+	*to = s.BundleStatus
+	to.Conditions = withConditions(facts.Conditions, s.Conditions)
+	to.OCIReference = facts.OCIReference
+}
+
+// Same implements Status.
+func (s *BundleStatus) Same(other Status) bool {
+	o, ok := other.(*BundleStatus)
+	return ok && equality.Semantic.DeepEqual(s, o)
+}
+
+// ClusterStatus is the roll-up of a Cluster (S 7.4).
+type ClusterStatus struct{ v1alpha1.ClusterStatus }
+
+// waitCheckIn is the state of a Cluster whose agent has never been seen.
+const waitCheckIn = "WaitCheckIn"
+
+// Over implements Status.
+func (s *ClusterStatus) Over(object record.APIObject) {
+	to := &object.(*v1alpha1.Cluster).Status
+	to.Conditions = withConditions(to.Conditions, s.Conditions)
+	to.Summary, to.ResourceCounts, to.Display = s.Summary, s.ResourceCounts, s.Display
+	to.ReadyGitRepos, to.DesiredReadyGitRepos = s.ReadyGitRepos, s.DesiredReadyGitRepos
+	to.ReadyHelmOps, to.DesiredReadyHelmOps = s.ReadyHelmOps, s.DesiredReadyHelmOps
+	if to.Agent.LastSeen.IsZero() {
+		to.Display.State = waitCheckIn
+	}
+}
+
+// Same implements Status.
+func (s *ClusterStatus) Same(other Status) bool {
+	o, ok := other.(*ClusterStatus)
+	return ok && equality.Semantic.DeepEqual(s, o)
+}
+
+// GroupStatus is the roll-up of a ClusterGroup (S 7.5).
+type GroupStatus struct{ v1alpha1.ClusterGroupStatus }
+
+// Over implements Status.
+func (s *GroupStatus) Over(object record.APIObject) {
+	to := &object.(*v1alpha1.ClusterGroup).Status
+	conditions := withConditions(to.Conditions, s.Conditions)
+	*to = s.ClusterGroupStatus
+	to.Conditions = conditions
+}
+
+// Same implements Status.
+func (s *GroupStatus) Same(other Status) bool {
+	o, ok := other.(*GroupStatus)
+	return ok && equality.Semantic.DeepEqual(s, o)
+}
+
+// OriginStatus is the roll-up of a GitRepo or a HelmOp (S 7.6).
+type OriginStatus struct {
+	v1alpha1.StatusBase
+	// Details are the parts that grow with the BundleDeployments.
+	Details Details
+}
+
+// Details are parts of a status that are too long to be made at each report. They
+// are made when they are read.
+type Details interface {
+	// Fill sets resources and perClusterResourceCounts.
+	Fill(status *v1alpha1.StatusBase)
+	// Same tells whether two details show the same, at a cost that does not grow with them.
+	Same(other Details) bool
+}
+
+// gitUpdating is the state of a GitRepo that is not deployed as it is in git, and
+// gitCurrent the job status of one that is.
+const (
+	gitUpdating = "GitUpdating"
+	gitCurrent  = "Current"
+)
+
+// Over implements Status.
+func (s *OriginStatus) Over(object record.APIObject) {
+	switch object := object.(type) {
+	case *v1alpha1.GitRepo:
+		s.over(&object.Status.StatusBase)
+		if object.Status.GitJobStatus != gitCurrent {
+			object.Status.Display.State = gitUpdating
+		}
+	case *v1alpha1.HelmOp:
+		s.over(&object.Status.StatusBase)
+	}
+}
+
+func (s *OriginStatus) over(to *v1alpha1.StatusBase) {
+	conditions := withConditions(to.Conditions, s.Conditions)
+	*to = s.StatusBase
+	to.Conditions = conditions
+	if s.Details != nil {
+		s.Details.Fill(to)
+	}
+}
+
+// Same implements Status.
+func (s *OriginStatus) Same(other Status) bool {
+	o, ok := other.(*OriginStatus)
+	switch {
+	case !ok || (s.Details == nil) != (o.Details == nil) || !equality.Semantic.DeepEqual(&s.StatusBase, &o.StatusBase):
+		return false
+	case s.Details == nil:
+		return true
+	}
+	return s.Details.Same(o.Details)
+}
+
+// withConditions are the facts' conditions with the derived ones in their places,
+// or at the end.
+func withConditions(facts, derived []v1alpha1.GenericCondition) []v1alpha1.GenericCondition {
+	if len(derived) == 0 {
+		return facts
+	}
+	out := slices.Clone(facts)
+	for _, c := range derived {
+		at := slices.IndexFunc(out, func(have v1alpha1.GenericCondition) bool { return have.Type == c.Type })
+		if at < 0 {
+			out = append(out, c)
+		} else {
+			out[at] = c
+		}
+	}
+	return out
+}
+
+// Facts takes the derived fields out of a status that a client sends: what is
+// left is what it may report. The namespace of a Cluster is not among them: a
+// client may set it. It writes into the object, not into what that points to.
+func Facts(object record.APIObject) {
+	without := func(conditions []v1alpha1.GenericCondition, types ...string) []v1alpha1.GenericCondition {
+		derived := func(c v1alpha1.GenericCondition) bool { return slices.Contains(types, c.Type) }
+		if !slices.ContainsFunc(conditions, derived) {
+			return conditions
+		}
+		out := slices.DeleteFunc(slices.Clone(conditions), derived)
+		if len(out) == 0 {
+			return nil
+		}
+		return out
+	}
+	switch object := object.(type) {
+	case *v1alpha1.BundleDeployment:
+		object.Status.Display = v1alpha1.BundleDeploymentDisplay{}
+	case *v1alpha1.Bundle:
+		object.Status = v1alpha1.BundleStatus{
+			Conditions:   without(object.Status.Conditions, conditionReady),
+			OCIReference: object.Status.OCIReference,
+		}
+	case *v1alpha1.Cluster:
+		s := &object.Status
+		s.Conditions = without(s.Conditions, conditionReady)
+		s.Summary, s.ResourceCounts, s.Display = v1alpha1.BundleSummary{}, v1alpha1.ResourceCounts{}, v1alpha1.ClusterDisplay{}
+		s.ReadyGitRepos, s.DesiredReadyGitRepos, s.ReadyHelmOps, s.DesiredReadyHelmOps = 0, 0, 0, 0
+	case *v1alpha1.ClusterGroup:
+		object.Status = v1alpha1.ClusterGroupStatus{Conditions: without(object.Status.Conditions, conditionReady, conditionProcessed)}
+	case *v1alpha1.GitRepo:
+		object.Status.StatusBase = v1alpha1.StatusBase{Conditions: without(object.Status.Conditions, conditionReady)}
+	case *v1alpha1.HelmOp:
+		object.Status.StatusBase = v1alpha1.StatusBase{Conditions: without(object.Status.Conditions, conditionReady)}
+	}
+}

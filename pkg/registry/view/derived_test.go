@@ -1,0 +1,207 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/replay"
+)
+
+// fill sets v and what is below it at random.
+func fill(r *rand.Rand, v reflect.Value) {
+	if c, ok := v.Addr().Interface().(*v1alpha1.GenericCondition); ok {
+		*c = v1alpha1.GenericCondition{Type: []string{"Ready", "Processed", "Imported", "Stalled"}[r.IntN(4)], Status: "True", Message: fmt.Sprint(r.IntN(9))}
+		return
+	}
+	if t, ok := v.Addr().Interface().(*metav1.Time); ok {
+		*t = metav1.Unix(int64(1+r.IntN(1000)), 0)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(r, v.Field(i))
+		}
+	case reflect.Slice:
+		if n := r.IntN(3); n > 0 {
+			v.Set(reflect.MakeSlice(v.Type(), n, n))
+		}
+		for i := range v.Len() {
+			fill(r, v.Index(i))
+		}
+	case reflect.String:
+		v.SetString(fmt.Sprint(r.IntN(9)))
+	case reflect.Int, reflect.Int64:
+		v.SetInt(int64(1 + r.IntN(1000)))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Pointer, reflect.Map:
+		// Nothing that decides between derived fields and facts.
+	default:
+		panic("fill: " + v.Type().String())
+	}
+}
+
+// Two conditions of one type are no status that anybody means.
+func distinct(conditions *[]v1alpha1.GenericCondition) {
+	seen := map[string]bool{}
+	*conditions = slices.DeleteFunc(*conditions, func(c v1alpha1.GenericCondition) bool {
+		was := seen[c.Type]
+		seen[c.Type] = true
+		return was
+	})
+	if len(*conditions) == 0 {
+		*conditions = nil
+	}
+}
+
+// ready are the conditions that a roll-up derives.
+func ready(types ...string) []v1alpha1.GenericCondition {
+	var out []v1alpha1.GenericCondition
+	for _, kind := range types {
+		out = append(out, v1alpha1.GenericCondition{Type: kind, Status: "False", Message: "derived"})
+	}
+	return out
+}
+
+// rolledUp are all kinds of roll-ups, filled at random.
+func rolledUp(r *rand.Rand) map[string]struct {
+	object func() record.APIObject
+	status Status
+} {
+	bundle, cluster, group, origin := &BundleStatus{}, &ClusterStatus{}, &GroupStatus{}, &OriginStatus{}
+	fill(r, reflect.ValueOf(&bundle.BundleStatus).Elem())
+	fill(r, reflect.ValueOf(&cluster.ClusterStatus).Elem())
+	fill(r, reflect.ValueOf(&group.ClusterGroupStatus).Elem())
+	fill(r, reflect.ValueOf(&origin.StatusBase).Elem())
+	bundle.Conditions, cluster.Conditions, origin.Conditions = ready("Ready"), ready("Ready"), ready("Ready")
+	group.Conditions = ready("Processed", "Ready")
+	return map[string]struct {
+		object func() record.APIObject
+		status Status
+	}{
+		"Bundle":       {func() record.APIObject { return &v1alpha1.Bundle{} }, bundle},
+		"Cluster":      {func() record.APIObject { return &v1alpha1.Cluster{} }, cluster},
+		"ClusterGroup": {func() record.APIObject { return &v1alpha1.ClusterGroup{} }, group},
+		"GitRepo":      {func() record.APIObject { return &v1alpha1.GitRepo{} }, origin},
+		"HelmOp":       {func() record.APIObject { return &v1alpha1.HelmOp{} }, origin},
+	}
+}
+
+func random(r *rand.Rand, object record.APIObject) record.APIObject {
+	status := statusOf(object)
+	fill(r, status)
+	distinct(status.FieldByName("Conditions").Addr().Interface().(*[]v1alpha1.GenericCondition))
+	return object
+}
+
+func text(t *testing.T, object record.APIObject) string {
+	out, err := json.Marshal(object)
+	require.NoError(t, err)
+	return string(out)
+}
+
+// TestAFieldIsDerivedOrAFact: what a client may report shows whatever is derived,
+// and what is derived shows whatever is reported.
+func TestAFieldIsDerivedOrAFact(t *testing.T) {
+	t.Parallel()
+	r := replay.Rand(t)
+	for range 300 {
+		for kind, c := range rolledUp(r) {
+			reported := random(r, c.object())
+			facts := Copy(reported)
+			Facts(facts)
+			before := text(t, reported)
+
+			shown := Copy(facts)
+			c.status.Over(shown)
+			again := Copy(shown)
+			Facts(again)
+			require.Equal(t, text(t, facts), text(t, again), "%s: a client that sends back what it read reports something", kind)
+
+			over := Copy(reported)
+			c.status.Over(over)
+			factsOver := Copy(over)
+			Facts(factsOver)
+			require.Equal(t, text(t, facts), text(t, factsOver), "%s: a roll-up hides a fact", kind)
+			require.Equal(t, before, text(t, reported), "%s: a shared status was written to", kind)
+		}
+	}
+}
+
+// TestWhatIsReportedDoesNotShowWhereItIsDerived joins one roll-up with two reports
+// of the same facts.
+func TestWhatIsReportedDoesNotShowWhereItIsDerived(t *testing.T) {
+	t.Parallel()
+	r := replay.Rand(t)
+	for range 300 {
+		for kind, c := range rolledUp(r) {
+			one := random(r, c.object())
+			facts := Copy(one)
+			Facts(facts)
+			c.status.Over(one)
+			c.status.Over(facts)
+			sortConditions(one)
+			sortConditions(facts)
+			require.Equal(t, text(t, facts), text(t, one), kind)
+		}
+	}
+}
+
+func sortConditions(object record.APIObject) {
+	conditions := statusOf(object).FieldByName("Conditions").Addr().Interface().(*[]v1alpha1.GenericCondition)
+	*conditions = slices.SortedFunc(slices.Values(*conditions), func(a, b v1alpha1.GenericCondition) int {
+		return record.Name{Name: a.Type}.Compare(record.Name{Name: b.Type})
+	})
+}
+
+func TestStatesThatFollowFromFactsShowWithoutARollUp(t *testing.T) {
+	t.Parallel()
+	cluster := &v1alpha1.Cluster{}
+	rolled := &ClusterStatus{}
+	rolled.Display.State = "Modified"
+	rolled.Over(cluster)
+	require.Equal(t, "WaitCheckIn", cluster.Status.Display.State, "an agent that was never seen")
+	cluster.Status.Agent.LastSeen = metav1.Unix(1, 0)
+	rolled.Over(cluster)
+	require.Equal(t, "Modified", cluster.Status.Display.State)
+
+	repo := &v1alpha1.GitRepo{}
+	origin := &OriginStatus{}
+	origin.Display.State = "NotReady"
+	origin.Over(repo)
+	require.Equal(t, "GitUpdating", repo.Status.Display.State, "no job has said that it is done")
+	repo.Status.GitJobStatus = "Current"
+	origin.Over(repo)
+	require.Equal(t, "NotReady", repo.Status.Display.State)
+}
+
+func TestAnObjectWithTheSameDerivedPartIsTheSame(t *testing.T) {
+	t.Parallel()
+	r := replay.Rand(t)
+	for kind, c := range rolledUp(r) {
+		object := &Object{Record: &record.Object{Object: c.object()}, At: 1}
+		one := object.With(Derived{Status: c.status}, 2)
+		require.EqualValues(t, 2, one.At, kind)
+		equal := reflect.New(reflect.TypeOf(c.status).Elem())
+		equal.Elem().Set(reflect.ValueOf(c.status).Elem())
+		require.Same(t, one, one.With(Derived{Status: equal.Interface().(Status)}, 3), kind)
+		require.NotSame(t, one, one.With(Derived{Status: c.status, Failure: "f"}, 3), kind)
+		require.NotSame(t, one, one.With(Derived{}, 3), kind)
+		for other, d := range rolledUp(r) {
+			require.NotSame(t, one, one.With(Derived{Status: d.status}, 3), "%s and %s", kind, other)
+		}
+	}
+}
