@@ -21,13 +21,17 @@ export CGO_ENABLED := 0
 ##@ Use it
 
 .PHONY: build
-build: ## Build bin/muster, the all-in-one, and bin/muster-apiserver, for a cluster.
-	@hack/progress.sh "building bin/muster and bin/muster-apiserver (the first time, this compiles etcd and the API server: some minutes)" \
+build: ## Build bin/muster, the all-in-one, and for a cluster bin/muster-apiserver and bin/muster-controller.
+	@hack/progress.sh "building bin/muster, bin/muster-apiserver and bin/muster-controller (the first time, this compiles etcd and the API server: some minutes)" \
 		go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: agent
+agent: ## Build bin/muster-agent, to test with: it deploys with Helm, or plays many agents.
+	@hack/tool.sh muster-agent >/dev/null
 
 .PHONY: run
 run: build ## Start it, load artifacts/examples, label a Cluster and show what that does.
-	@go build -o .cache/bin/labeldemo ./hack/labeldemo
+	@go build -o .cache/bin/ ./hack/labeldemo ./hack/agents
 	@hack/run.sh
 
 .PHONY: stop
@@ -52,7 +56,7 @@ verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## 
 update: update-tidy update-generated update-format update-lint ## Repair what verify can have repaired.
 
 # The modules below the root: each keeps its dependencies out of the server's.
-NESTED := hack/tools test/e2e $(addprefix test/e2e/programs/,crds etcd helm kine)
+NESTED := hack/tools test/agent test/e2e $(addprefix test/e2e/programs/,crds etcd helm kine)
 
 .PHONY: verify-tidy update-tidy
 verify-tidy: ## go.mod and go.sum are what go mod tidy makes.
@@ -90,11 +94,11 @@ update-format: ## Format code.
 .PHONY: verify-lint update-lint
 verify-lint: ## golangci-lint finds nothing.
 	@echo "== lint"
-	@tool=$$(hack/tool.sh golangci-lint); for dir in . test/e2e; do \
+	@tool=$$(hack/tool.sh golangci-lint); for dir in . test/agent test/e2e; do \
 		(cd $$dir && "$$tool" run ./...) || { echo "some findings may be repaired by: make update-lint" >&2; exit 1; }; \
 	done
 update-lint: ## Let golangci-lint repair what it can.
-	@tool=$$(hack/tool.sh golangci-lint); for dir in . test/e2e; do (cd $$dir && "$$tool" run --fix ./...); done
+	@tool=$$(hack/tool.sh golangci-lint); for dir in . test/agent test/e2e; do (cd $$dir && "$$tool" run --fix ./...); done
 
 .PHONY: clean
 clean: ## Remove what was built. Not .muster: that is data.

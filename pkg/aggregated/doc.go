@@ -16,6 +16,8 @@
 //	preflight.go    what would break if Muster were installed here
 //	config.go       options made into a server
 //	run.go          the order in which all of it starts and stops
+//	controller.go   muster-controller: the loops, their election, health and metrics;
+//	                controller_options.go has its flags
 //
 // # What it promises
 //

@@ -62,8 +62,8 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 		return err
 	}
 	secrets.addTo(made.generic)
-	log := etcd.New(client, o.Etcd.Prefix, secrets.seals())
 	shown, activity := metrics.Process(), new(storage.Activity)
+	log := etcd.New(client, o.Etcd.Prefix, secrets.seals(), etcd.GroupsObservedBy(shown.Groups()))
 	options := engine.DefaultOptions()
 	options.Observers = shown.Observers()
 	e := engine.New(log, options)

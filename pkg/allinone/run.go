@@ -128,6 +128,13 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 	defer tasks.Wait()
 	defer cancel(nil)
 	tasks.Go(func() { compact(ctx, etcd.client) })
+	if served.Control != nil {
+		tasks.Go(func() {
+			if err := served.Control(ctx, api.LoopbackClientConfig); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%w: %w", errControllers, err))
+			}
+		})
+	}
 	tasks.Go(func() {
 		select {
 		case <-etcd.Stopped():
@@ -143,13 +150,19 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 	if err := api.PrepareRun().RunWithContext(ctx); err != nil {
 		return err
 	}
-	if errors.Is(context.Cause(ctx), errEtcdStopped) {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errEtcdStopped):
 		return fmt.Errorf("%w: see its log %s", errEtcdStopped, dir.etcdLog())
+	case errors.Is(cause, errControllers):
+		return cause
 	}
 	return nil
 }
 
-var errEtcdStopped = errors.New("the embedded etcd has stopped by itself")
+var (
+	errEtcdStopped = errors.New("the embedded etcd has stopped by itself")
+	errControllers = errors.New("the controllers do not start")
+)
 
 // serverConfig is the configuration of the API server for this machine: our own
 // authority's certificates, masters only. There is no admission to configure, no

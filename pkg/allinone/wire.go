@@ -5,11 +5,16 @@ package allinone
 
 import (
 	"context"
+	"net"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"k8s.io/apiserver/pkg/registry/rest"
+	apirest "k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/connrotation"
 
+	"github.com/musterfleet/muster/pkg/controller"
+	"github.com/musterfleet/muster/pkg/controller/loops"
 	"github.com/musterfleet/muster/pkg/registry/endpoints"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -27,16 +32,19 @@ type Backend func(ctx context.Context, etcd *clientv3.Client) (*Served, error)
 type Served struct {
 	// Storage are the REST storages of the group by resource: "bundles",
 	// "bundles/status", ...
-	Storage map[string]rest.Storage
+	Storage map[string]apirest.Storage
 	// Core are those of the core API, which has only what kubectl cannot do
 	// without.
-	Core map[string]rest.Storage
+	Core map[string]apirest.Storage
 	// Ready answers nil while reads are right, else what is missing. It is asked
 	// on each /readyz, so it must be cheap.
 	Ready func() error
 	// Unready returns a channel that is closed as soon as Ready is not nil; nil is
 	// never.
 	Unready func() <-chan struct{}
+	// Control runs the controllers until its context ends, which is before Stop is
+	// called; api is the way to the server itself. nil is none.
+	Control func(ctx context.Context, api *rest.Config) error
 	// Stop ends the engine and returns when it has let go of etcd. It is called
 	// after the last request has been answered.
 	Stop func()
@@ -55,8 +63,8 @@ func compact(ctx context.Context, client *clientv3.Client) {
 
 // Engine is the Backend that Run uses unless its options name another.
 func Engine(_ context.Context, client *clientv3.Client) (*Served, error) {
-	log := etcd.New(client, logPrefix)
 	shown, activity := metrics.Process(), new(storage.Activity)
+	log := etcd.New(client, logPrefix, etcd.GroupsObservedBy(shown.Groups()))
 	options := engine.DefaultOptions()
 	options.Observers = shown.Observers()
 	e := engine.New(log, options)
@@ -80,9 +88,25 @@ func Engine(_ context.Context, client *clientv3.Client) (*Served, error) {
 	}
 	return &Served{
 		Storage: storages,
-		Core:    map[string]rest.Storage{"namespaces": newNamespaces(e.Barrier)},
+		Core:    map[string]apirest.Storage{"namespaces": newNamespaces(e.Barrier)},
 		Ready:   e.Ready,
 		Unready: e.Unready,
+		Control: func(ctx context.Context, api *rest.Config) error { return control(ctx, e, log, api) },
 		Stop:    stop,
 	}, nil
+}
+
+// control runs the controllers that can do without a core API. One process needs no
+// election.
+func control(ctx context.Context, e *engine.Engine, log *etcd.Log, api *rest.Config) error {
+	// Connections that are left open would make the stop take a second longer.
+	connections := connrotation.NewDialer(new(net.Dialer).DialContext)
+	defer connections.CloseAll()
+	api = rest.CopyConfig(api)
+	api.Dial = connections.DialContext
+	m := controller.NewManager(controller.Options{})
+	if err := loops.Add(m, loops.Parts{Engine: e, Log: log, Fleet: api}); err != nil {
+		return err
+	}
+	return m.Run(ctx)
 }

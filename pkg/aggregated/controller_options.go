@@ -1,0 +1,146 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package aggregated
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/server/options"
+	cliflag "k8s.io/component-base/cli/flag"
+	componentconfig "k8s.io/component-base/config"
+	electionoptions "k8s.io/component-base/config/options"
+	"k8s.io/component-base/logs"
+	logsapi "k8s.io/component-base/logs/api/v1"
+
+	"github.com/musterfleet/muster/pkg/controller/agentaccess"
+)
+
+// DefaultControllerPort is where a controller without options tells how it does.
+const DefaultControllerPort = 8444
+
+// leaseName is what the Lease is called that elects a leader.
+const leaseName = "muster-controller"
+
+// ControllerOptions is what an operator may choose of muster-controller. Start from
+// NewControllerOptions.
+type ControllerOptions struct {
+	// Serving, Authentication and Authorization are for health checks, which are open
+	// to all, and metrics, which are not.
+	Serving        *options.SecureServingOptions
+	Authentication *options.DelegatingAuthenticationOptions
+	Authorization  *options.DelegatingAuthorizationOptions
+	CoreAPI        *options.CoreAPIOptions
+	Etcd           EtcdOptions
+	Encryption     EncryptionOptions
+	Election       componentconfig.LeaderElectionConfiguration
+	AgentAccess    agentaccess.Settings
+	// Schedules lets Schedules open and close windows.
+	Schedules bool
+	Logs      *logs.Options
+}
+
+// NewControllerOptions returns the defaults: the API machinery's where it has some.
+func NewControllerOptions() *ControllerOptions {
+	serving := options.NewSecureServingOptions()
+	serving.BindPort = DefaultControllerPort
+	// One for itself, in memory, if it is given none: kubelet does not verify it.
+	serving.ServerCert.CertDirectory, serving.ServerCert.PairName = "", "muster-controller"
+	o := &ControllerOptions{
+		Serving:        serving,
+		Authentication: options.NewDelegatingAuthenticationOptions(),
+		Authorization:  options.NewDelegatingAuthorizationOptions(),
+		CoreAPI:        options.NewCoreAPIOptions(),
+		Etcd:           newEtcdOptions(),
+		Election: componentconfig.LeaderElectionConfiguration{
+			LeaderElect:       true,
+			LeaseDuration:     metav1.Duration{Duration: 15 * time.Second},
+			RenewDeadline:     metav1.Duration{Duration: 10 * time.Second},
+			RetryPeriod:       metav1.Duration{Duration: 2 * time.Second},
+			ResourceLock:      "leases",
+			ResourceName:      leaseName,
+			ResourceNamespace: ownNamespace(),
+		},
+		AgentAccess: agentaccess.DefaultSettings(),
+		Logs:        logs.NewOptions(),
+	}
+	// Metrics can wait for kube-apiserver; a controller that cannot start does nothing.
+	o.Authentication.RemoteKubeConfigFileOptional, o.Authorization.RemoteKubeConfigFileOptional = true, true
+	o.Authorization.AlwaysAllowPaths = []string{"/healthz", "/livez", "/readyz"}
+	return o
+}
+
+// ownNamespace is the namespace of the pod, or else where the manifests put it.
+func ownNamespace() string {
+	data, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	if name := strings.TrimSpace(string(data)); err == nil && name != "" {
+		return name
+	}
+	return "muster-system"
+}
+
+// Flags returns the flags by theme.
+func (o *ControllerOptions) Flags() cliflag.NamedFlagSets {
+	var sets cliflag.NamedFlagSets
+	add := func(name string, to func(*pflag.FlagSet), withheld ...string) {
+		all := pflag.NewFlagSet(name, pflag.ContinueOnError)
+		to(all)
+		for _, flag := range withheld {
+			_ = all.MarkHidden(flag)
+		}
+		all.VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				sets.FlagSet(name).AddFlag(f)
+			}
+		})
+	}
+	add("etcd", o.Etcd.addConnectionFlags)
+	add("encryption", o.Encryption.AddFlags)
+	add("kubernetes", o.CoreAPI.AddFlags)
+	// There are no other locks any more.
+	add("leader election", func(flags *pflag.FlagSet) { electionoptions.BindLeaderElectionFlags(&o.Election, flags) }, "leader-elect-resource-lock")
+	add("agents", o.AgentAccess.AddFlags)
+	sets.FlagSet("schedules").BoolVar(&o.Schedules, "schedules", o.Schedules, "let Schedules open and close windows for their Clusters; without it they do nothing, as in Fleet")
+	add("secure serving", o.Serving.AddFlags, "cert-dir", "tls-sni-cert-key")
+	sets.FlagSet("secure serving").Lookup("secure-port").Usage = "port for /healthz, /livez, /readyz and /metrics; 0 serves none of them"
+	sets.FlagSet("secure serving").Lookup("tls-cert-file").Usage = "file with the certificate to serve with; one for this process alone if empty"
+	sets.FlagSet("secure serving").Lookup("tls-private-key-file").Usage = "file with the key of --tls-cert-file"
+	add("authentication", o.Authentication.AddFlags, "authentication-tolerate-lookup-failure")
+	add("authorization", o.Authorization.AddFlags)
+	add("logs", func(flags *pflag.FlagSet) { logsapi.AddFlags(o.Logs, flags) })
+	return sets
+}
+
+// Validate returns everything that is wrong, each with the flag that mends it.
+func (o *ControllerOptions) Validate() error {
+	all := o.Etcd.validate()
+	all = append(all, o.Encryption.validate()...)
+	all = append(all, o.Serving.Validate()...)
+	all = append(all, o.Authentication.Validate()...)
+	all = append(all, o.Authorization.Validate()...)
+	all = append(all, o.AgentAccess.Validate()...)
+	for _, path := range o.Authorization.AlwaysAllowPaths {
+		if !harmless(path) {
+			all = append(all, fmt.Errorf("--authorization-always-allow-paths: %q would let everybody in; list paths of health checks, or /metrics", path))
+		}
+	}
+	if e := o.Election; e.LeaderElect {
+		if e.LeaseDuration.Duration <= e.RenewDeadline.Duration || e.RenewDeadline.Duration <= e.RetryPeriod.Duration*6/5 || e.RetryPeriod.Duration <= 0 {
+			all = append(all, errors.New("--leader-elect-lease-duration must be more than --leader-elect-renew-deadline, and that more than 1.2 times --leader-elect-retry-period, as in 15s, 10s and 2s"))
+		}
+		if e.ResourceName == "" || e.ResourceNamespace == "" {
+			all = append(all, errors.New("--leader-elect-resource-namespace and --leader-elect-resource-name are required: they say where the Lease is"))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// loopback is what a certificate that is made for oneself is for.
+var loopback = []net.IP{net.IPv4(127, 0, 0, 1)}

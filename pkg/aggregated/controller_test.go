@@ -1,0 +1,153 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package aggregated
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+)
+
+func parsedController(t *testing.T, args ...string) *ControllerOptions {
+	t.Helper()
+	o := NewControllerOptions()
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	sets := o.Flags()
+	for _, set := range sets.FlagSets {
+		flags.AddFlagSet(set)
+	}
+	require.NoError(t, flags.Parse(args))
+	return o
+}
+
+func TestControllerFlagsThatMakeNoSenseAreRefused(t *testing.T) {
+	t.Parallel()
+	good := []string{"--etcd-servers=http://127.0.0.1:2379"}
+	require.NoError(t, parsedController(t, good...).Validate())
+	require.ErrorContains(t, parsedController(t).Validate(), "--etcd-servers is missing")
+	for _, c := range []struct {
+		name, flag, want string
+	}{
+		{"a lease that is over before it is renewed", "--leader-elect-lease-duration=5s", "--leader-elect-lease-duration must be more than --leader-elect-renew-deadline"},
+		{"a lease that is renewed too rarely", "--leader-elect-retry-period=9s", "1.2 times --leader-elect-retry-period"},
+		{"a lease that is nowhere", "--leader-elect-resource-name=", "--leader-elect-resource-name are required"},
+		{"metrics for everybody who asks for anything", "--authorization-always-allow-paths=*", "would let everybody in"},
+		{"a namespace that is none", "--agent-system-namespace=A", "--agent-system-namespace=A"},
+		{"reload of nothing", "--encryption-provider-config-automatic-reload", "needs --encryption-provider-config"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			require.ErrorContains(t, parsedController(t, append(good[:1:1], c.flag)...).Validate(), c.want)
+		})
+	}
+	off := parsedController(t, append(good[:1:1], "--leader-elect=false", "--leader-elect-resource-name=")...)
+	require.NoError(t, off.Validate())
+}
+
+func TestControllerFlagsThatAreOfNoUseAreNotOffered(t *testing.T) {
+	t.Parallel()
+	sets := NewControllerOptions().Flags()
+	offered := map[string]bool{}
+	for _, set := range sets.FlagSets {
+		set.VisitAll(func(f *pflag.Flag) { offered[f.Name] = true })
+	}
+	for _, name := range []string{"etcd-servers", "etcd-prefix", "encryption-provider-config", "kubeconfig", "leader-elect", "leader-elect-resource-namespace", "secure-port", "agent-api-server-url", "logging-format"} {
+		require.True(t, offered[name], name)
+	}
+	for _, name := range []string{"leader-elect-resource-lock", "authentication-tolerate-lookup-failure", "cert-dir", "etcd-compaction-interval"} {
+		require.False(t, offered[name], name)
+	}
+}
+
+// kubeAPI is a kube-apiserver that knows one token, who may read metrics, and
+// nothing else.
+func kubeAPI(t *testing.T) (kubeconfig string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/tokenreviews"):
+			known := strings.Contains(string(body), "good")
+			fmt.Fprintf(w, `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","status":{"authenticated":%v,"user":{"username":"prometheus"}}}`, known)
+		case strings.HasSuffix(r.URL.Path, "/subjectaccessreviews"):
+			fmt.Fprintf(w, `{"apiVersion":"authorization.k8s.io/v1","kind":"SubjectAccessReview","status":{"allowed":%v}}`, strings.Contains(string(body), "prometheus"))
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(s.Close)
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	text := fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":"x","contexts":[{"name":"x","context":{"cluster":"x","user":"x"}}],
+"clusters":[{"name":"x","cluster":{"server":%q}}],"users":[{"name":"x","user":{"token":"own"}}]}`, s.URL)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestTheControllerTellsEverybodyItsHealthAndMetricsToThoseWhoMay(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	o := parsedController(t, "--etcd-servers=http://"+etcdtest.Start(t).Address(), "--leader-elect=false", "--kubeconfig="+kubeAPI(t))
+	o.Serving.Listener = listener
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- RunController(ctx, o) }()
+
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // it made its certificate itself
+	client := &http.Client{Transport: transport}
+	ask := func(path, token string) (int, string) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+listener.Addr().String()+path, nil)
+		require.NoError(t, err)
+		if token != "" {
+			request.Header.Set("Authorization", "Bearer "+token)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return 0, err.Error()
+		}
+		defer response.Body.Close()
+		body, _ := io.ReadAll(response.Body)
+		return response.StatusCode, string(body)
+	}
+	require.Eventually(t, func() bool {
+		code, _ := ask("/readyz", "")
+		return code == http.StatusOK
+	}, time.Minute, 20*time.Millisecond)
+	for _, path := range []string{"/healthz", "/livez"} {
+		code, body := ask(path, "")
+		require.Equal(t, http.StatusOK, code, body)
+	}
+	code, _ := ask("/metrics", "")
+	require.Contains(t, []int{http.StatusUnauthorized, http.StatusForbidden}, code)
+	code, _ = ask("/metrics", "bad")
+	require.Equal(t, http.StatusUnauthorized, code)
+	code, body := ask("/metrics", "good")
+	require.Equal(t, http.StatusOK, code, body)
+	require.Contains(t, body, "muster_rollout_records_total")
+
+	transport.CloseIdleConnections()
+	cancel()
+	require.NoError(t, <-done)
+}
+
+func TestAControllerThatCannotReachKubernetesSaysWhichFlag(t *testing.T) {
+	t.Parallel()
+	o := parsedController(t, "--etcd-servers=http://127.0.0.1:1", "--kubeconfig="+filepath.Join(t.TempDir(), "none"))
+	require.ErrorContains(t, RunController(t.Context(), o), "--kubeconfig")
+}

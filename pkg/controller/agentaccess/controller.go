@@ -1,0 +1,165 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agentaccess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Fleet is where the fleet's objects are read: an *engine.Engine.
+type Fleet interface {
+	// Current is the present view of this process.
+	Current() (*view.View, error)
+	// Barrier is a view that holds all that was committed before the call.
+	Barrier(ctx context.Context) (*view.View, error)
+	// Wait is closed when something in the scope changes.
+	Wait(scope engine.Scope) <-chan struct{}
+}
+
+var _ Fleet = (*engine.Engine)(nil)
+
+// Options of a Controller. The clients speak to kube-apiserver; each registration
+// takes a dozen requests of them, so their own limits (QPS, Burst) should be far above
+// client-go's default.
+type Options struct {
+	Settings
+	Fleet Fleet
+	// Core makes objects of the core API, Metadata watches and removes them.
+	Core     kubernetes.Interface
+	Metadata metadata.Interface
+	// Client writes objects of the fleet's API group.
+	Client versioned.Interface
+	// Workers is how many keys are worked on at a time; 0 is 16.
+	Workers int
+}
+
+// Controller makes what the package promises true.
+type Controller struct {
+	Options
+	known    *known
+	clients  *clients
+	evidence *evidence
+	queue    workqueue.TypedRateLimitingInterface[owner]
+}
+
+// orphanGrace is how long a person has to put back the owner of what was made here, if
+// nobody saw it go.
+const orphanGrace = time.Hour
+
+// gatherCredentials is how long a token waits for more registrations before it is
+// written who may fetch what: all of a token's are in one Role. Agents look every two
+// seconds.
+const gatherCredentials = 200 * time.Millisecond
+
+// Delays of a key that failed.
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = time.Minute
+)
+
+// New returns a Controller. It does nothing until it runs.
+func New(options Options) *Controller {
+	if options.Workers == 0 {
+		options.Workers = 16
+	}
+	return &Controller{Options: options}
+}
+
+// Run works until the context ends, and returns its error; or why it cannot begin. It
+// may run again after it has returned.
+func (c *Controller) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the informers of a run that does not begin
+	if c.APIServerURL == "" {
+		klog.InfoS("The values that ClusterRegistrationTokens yield name no apiServerURL: set --agent-api-server-url, or give it to the agents' chart by hand")
+	}
+	c.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[owner](firstRetry, lastRetry))
+	defer c.queue.ShutDown()
+	c.clients, c.evidence = &clients{}, newEvidence(orphanGrace)
+	var err error
+	fetchable := func(token owner) { c.queue.AddAfter(token, gatherCredentials) }
+	if c.known, err = watchCore(ctx, c.Metadata, c.queue.Add, fetchable); err != nil {
+		return fmt.Errorf("agent access: %w", err)
+	}
+	var running sync.WaitGroup
+	for _, resource := range []string{record.Clusters, registrations, tokens} {
+		running.Go(func() { c.follow(ctx, resource) })
+	}
+	for range c.Workers {
+		running.Go(func() {
+			for c.work(ctx) {
+			}
+		})
+	}
+	<-ctx.Done()
+	c.queue.ShutDown()
+	running.Wait()
+	return context.Cause(ctx)
+}
+
+// work takes one key, and tells if there is more to come.
+func (c *Controller) work(ctx context.Context) bool {
+	key, ended := c.queue.Get()
+	if ended {
+		return false
+	}
+	defer c.queue.Done(key)
+	err := c.reconcile(ctx, key)
+	switch {
+	case err == nil:
+		c.queue.Forget(key)
+	case ctx.Err() != nil:
+	default:
+		c.queue.AddRateLimited(key)
+		if routine(err) {
+			klog.V(4).InfoS("Tries again", "owner", key, "reason", err)
+		} else {
+			klog.ErrorS(err, "An agent's access is not as it should be; tries again", "owner", key)
+		}
+	}
+	return true
+}
+
+// routine tells of errors that are part of working beside others: somebody was
+// faster, or a namespace is on its way out.
+func routine(err error) bool {
+	return errors.Is(err, errAgain) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) || terminating(err)
+}
+
+// errAgain says that what was looked at is not the latest.
+var errAgain = errors.New("it has changed meanwhile")
+
+// reconcile works on one key; a panic is the key's trouble, not the others'.
+func (c *Controller) reconcile(ctx context.Context, key owner) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	switch key.resource {
+	case record.Clusters:
+		return c.cluster(ctx, key)
+	case tokens:
+		return c.token(ctx, key)
+	case registrations:
+		return c.registration(ctx, key)
+	}
+	return nil // nobody makes such keys
+}

@@ -1,0 +1,70 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agentaccess
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+)
+
+// client-go's fake is enough here: what is tested is which requests are made.
+func TestOnlyWhatIsNotAsItShouldBeIsWritten(t *testing.T) {
+	t.Parallel()
+	want := aGrant().bundleDeployments()
+	with := func(change func(*rbacv1.RoleBinding)) []runtime.Object {
+		have := want.DeepCopy()
+		have.UID = "have"
+		change(have)
+		return []runtime.Object{have}
+	}
+	for _, c := range []struct {
+		name   string
+		likely bool
+		have   []runtime.Object
+		does   []string
+		says   string
+	}{
+		{"nothing is there", false, nil, []string{"create"}, ""},
+		{"nothing is there, though it seemed so", true, nil, []string{"get", "create"}, ""},
+		{"it is there, though it did not seem so", false, with(func(*rbacv1.RoleBinding) {}), []string{"create", "get"}, ""},
+		{"somebody else's is there, though it did not seem so", false, with(func(b *rbacv1.RoleBinding) { b.Labels = nil }), []string{"create", "get"}, "was made by somebody else"},
+		{"it is as it should be", true, with(func(*rbacv1.RoleBinding) {}), []string{"get"}, ""},
+		{"it has more labels and annotations", true, with(func(b *rbacv1.RoleBinding) { b.Labels["a"], b.Annotations["b"] = "c", "d" }), []string{"get"}, ""},
+		{"somebody added a subject", true, with(func(b *rbacv1.RoleBinding) { b.Subjects = append(b.Subjects, rbacv1.Subject{Name: "me"}) }), []string{"get", "update"}, ""},
+		{"somebody took an annotation away", true, with(func(b *rbacv1.RoleBinding) { delete(b.Annotations, "fleet.cattle.io/cluster") }), []string{"get", "update"}, ""},
+		{"it binds another role", true, with(func(b *rbacv1.RoleBinding) { b.RoleRef.Name = "cluster-admin" }), []string{"get", "delete", "create"}, ""},
+		{"somebody else made it", true, with(func(b *rbacv1.RoleBinding) { b.ObjectMeta = metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name} }), []string{"get"}, "was made by somebody else"},
+		{"it belongs to another registration", true, with(func(b *rbacv1.RoleBinding) {
+			b.Annotations[ownerAnnotation] = "clusterregistrations/other/request-abcde/1"
+		}), []string{"get"}, "belongs to clusterregistrations/other/request-abcde"},
+		{"it belongs to one of the same name", true, with(func(b *rbacv1.RoleBinding) {
+			b.Annotations[ownerAnnotation] = "clusterregistrations/fleet-default/request-abcde/old"
+		}), []string{"get"}, "belongs to"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			client := fake.NewClientset(c.have...)
+			got, err := ensure(t.Context(), client.RbacV1().RoleBindings(want.Namespace), roleBindingContent, want.DeepCopy(), c.likely)
+			var does []string
+			for _, action := range client.Actions() {
+				does = append(does, action.GetVerb())
+			}
+			require.True(t, slices.Equal(c.does, does), "%v", does)
+			if c.says != "" {
+				require.ErrorContains(t, err, c.says)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, want.Subjects, got.Subjects)
+			require.Equal(t, want.RoleRef, got.RoleRef)
+			require.True(t, contains(got.Annotations, want.Annotations))
+		})
+	}
+}

@@ -1,0 +1,114 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agentaccess
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// follow puts into the queue what changes of a resource, and all of it at first and
+// whenever the history does not reach back. It begins with the history that there is:
+// who went while nobody looked is told of in it.
+func (c *Controller) follow(ctx context.Context, resource string) {
+	seen := int64(-1)
+	for {
+		woken := c.Fleet.Wait(engine.Scope{Resource: resource})
+		if v, err := c.Fleet.Current(); err == nil {
+			c.enqueue(v, resource, seen)
+			seen = v.Revision
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-woken:
+		}
+	}
+}
+
+func (c *Controller) enqueue(v *view.View, resource string, seen int64) {
+	revisions, err := v.Since(seen)
+	if err != nil || seen > v.Revision {
+		for item := range v.All(resource, record.Name{}) {
+			c.queue.Add(owner{resource, item.Name()})
+		}
+		if revisions, err = v.Since(v.Oldest); err != nil {
+			return // a view reaches back to its oldest revision
+		}
+	}
+	for _, revision := range revisions {
+		for _, change := range revision.Changes(resource, "", "") {
+			if resource == record.Clusters && sameAccess(change.Prev, change.Next) {
+				continue
+			}
+			key := owner{resource, change.Name}
+			if change.Prev != nil && (change.Next == nil || uid(change.Prev) != uid(change.Next)) {
+				c.evidence.saw(key, uid(change.Prev), time.Now())
+			}
+			c.queue.Add(key)
+			if resource == record.Clusters {
+				c.enqueueWaiting(v, change.Name)
+			}
+		}
+	}
+}
+
+// uid is that of an object. It renders nothing.
+func uid(item view.Item) types.UID {
+	if object, ok := item.(*view.Object); ok {
+		return object.Record.Object.GetUID()
+	}
+	return ""
+}
+
+// sameAccess tells of a Cluster's change that it means nothing to agents' access.
+// Fleets change all the time, so it must be cheap: it renders nothing.
+func sameAccess(prev, next view.Item) bool {
+	before, ok := prev.(*view.Object)
+	if !ok {
+		return false
+	}
+	after, ok := next.(*view.Object)
+	if !ok {
+		return false
+	}
+	old, now := before.Record.Object, after.Record.Object
+	return before.Derived.Namespace == after.Derived.Namespace && old.GetUID() == now.GetUID() &&
+		old.GetLabels()[v1alpha1.LabelClusterManagement] == now.GetLabels()[v1alpha1.LabelClusterManagement] &&
+		old.GetDeletionTimestamp().Equal(now.GetDeletionTimestamp())
+}
+
+// enqueueWaiting finds the registrations that a Cluster may have kept waiting for its
+// namespace.
+func (c *Controller) enqueueWaiting(v *view.View, cluster record.Name) {
+	item := v.Get(record.Clusters, cluster)
+	if item == nil {
+		// Those that were granted for it go with it.
+		for r := range v.All(registrations, record.Name{Namespace: cluster.Namespace}) {
+			if r.Name().Namespace != cluster.Namespace {
+				return
+			}
+			if registration(r).Status.ClusterName == cluster.Name {
+				c.queue.Add(owner{registrations, r.Name()})
+			}
+		}
+		return
+	}
+	id := item.(*view.Object).Record.Object.(*v1alpha1.Cluster).Spec.ClientID
+	for _, name := range c.clients.of(v, registrations, cluster.Namespace, id) {
+		c.queue.Add(owner{registrations, name})
+	}
+}
+
+// registration is a registration as a view has it: to read.
+func registration(item view.Item) *v1alpha1.ClusterRegistration {
+	return item.Render().(*v1alpha1.ClusterRegistration)
+}

@@ -1,0 +1,108 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agentaccess
+
+import (
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// cluster brings about the namespace of one Cluster (S 8.1), or its end.
+func (c *Controller) cluster(ctx context.Context, key owner) error {
+	v, err := c.Fleet.Current()
+	if err != nil {
+		return err
+	}
+	if found := clusterIn(v, key.name); found != nil {
+		return c.ensureClusterNamespace(ctx, found)
+	}
+	left := c.known.of(key)
+	if len(left) == 0 {
+		return nil
+	}
+	if v, err = c.Fleet.Barrier(ctx); err != nil {
+		return err
+	}
+	if clusterIn(v, key.name) != nil {
+		return errAgain
+	}
+	left = slices.DeleteFunc(left, func(t thing) bool {
+		user := clusterWith(v, t.GetName())
+		if t.resource != namespaces || user == nil {
+			return false
+		}
+		klog.InfoS("A namespace stays without its Cluster: another Cluster was put into it", "namespace", t.GetName(), "was", key, "is", user.Name())
+		return true
+	})
+	return c.withdraw(ctx, key, left, "")
+}
+
+// ensureClusterNamespace makes the namespace that a Cluster has by what it is, if
+// nobody else looks after that. One that exists is left as it is.
+func (c *Controller) ensureClusterNamespace(ctx context.Context, cluster *v1alpha1.Cluster) error {
+	name := cluster.Status.Namespace
+	if name == "" || cluster.DeletionTimestamp != nil || cluster.Labels[v1alpha1.LabelClusterManagement] != "" {
+		return nil
+	}
+	return c.ensureNamespace(ctx, clusterNamespace(cluster))
+}
+
+func (c *Controller) ensureNamespace(ctx context.Context, want *corev1.Namespace) error {
+	if have := c.known.namespace(want.Name); have != nil {
+		// One that is on its way out makes room; its end is noticed.
+		return nil
+	}
+	_, err := c.Core.CoreV1().Namespaces().Create(ctx, want, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}
+
+// clusterNamespace is the namespace of a Cluster as it is made.
+func clusterNamespace(cluster *v1alpha1.Cluster) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name:   cluster.Status.Namespace,
+		Labels: map[string]string{v1alpha1.LabelManaged: "true"},
+		Annotations: map[string]string{
+			ownerAnnotation:                mark(record.Clusters, cluster),
+			v1alpha1.LabelClusterNamespace: cluster.Namespace,
+			v1alpha1.LabelCluster:          cluster.Name,
+		},
+	}}
+}
+
+// clusterIn is a Cluster as a view has it, nil if it is not there: to read.
+func clusterIn(v *view.View, name record.Name) *v1alpha1.Cluster {
+	item := v.Get(record.Clusters, name)
+	if item == nil {
+		return nil
+	}
+	return item.Render().(*v1alpha1.Cluster)
+}
+
+// clusterWith is a Cluster whose BundleDeployments are in a namespace. It looks at
+// all Clusters.
+func clusterWith(v *view.View, namespace string) view.Item {
+	for item := range v.All(record.Clusters, record.Name{}) {
+		if object, ok := item.(*view.Object); ok && object.Derived.Namespace == namespace {
+			return item
+		}
+	}
+	return nil
+}
+
+// terminating tells of an error that a namespace is on its way out.
+func terminating(err error) bool {
+	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}

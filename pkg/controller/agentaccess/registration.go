@@ -1,0 +1,264 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agentaccess
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// registration grants what a ClusterRegistration asks for, once (S 8.3), and takes
+// it back when the registration or its Cluster is gone.
+func (c *Controller) registration(ctx context.Context, key owner) error {
+	left := c.known.of(key)
+	v, err := c.Fleet.Barrier(ctx)
+	if err != nil {
+		return err
+	}
+	item := v.Get(registrations, key.name)
+	if item == nil || registration(item).DeletionTimestamp != nil {
+		return c.withdraw(ctx, key, left, "")
+	}
+	r := registration(item).DeepCopy()
+	if err := c.withdraw(ctx, key, left, r.UID); err != nil {
+		return err
+	}
+	if r.Status.Granted {
+		return c.afterGrant(ctx, v, key, r, left)
+	}
+	if r.Labels[v1alpha1.LabelClusterManagement] != "" {
+		return nil
+	}
+	if r.Spec.ClientID == "" {
+		klog.InfoS("Does not grant a registration without spec.clientID, which says for which cluster it is", "registration", key)
+		return nil
+	}
+	cluster, err := c.clusterFor(ctx, v, r)
+	if err != nil {
+		return err
+	}
+	if r, err = c.claim(ctx, r, cluster); err != nil {
+		return err
+	}
+	if cluster.Status.Namespace == "" {
+		return nil // the Cluster's change is noticed
+	}
+	if err := c.ensureClusterNamespace(ctx, cluster); err != nil {
+		return err
+	}
+	g := grant{r, cluster}
+	bearer, err := c.ensureAccount(ctx, g)
+	if err != nil {
+		return err
+	}
+	if err := c.replaceOlder(ctx, v, r); err != nil {
+		return err
+	}
+	if bearer == nil {
+		return nil // the Secret's change is noticed
+	}
+	if err := c.ensureRights(ctx, g); err != nil {
+		return err
+	}
+	if err := c.ensureCredentials(ctx, g, v, bearer); err != nil {
+		return err
+	}
+	r.Status.Granted = true
+	if _, err := c.Client.FleetV1alpha1().ClusterRegistrations(r.Namespace).UpdateStatus(ctx, r, metav1.UpdateOptions{}); err != nil {
+		return err
+	}
+	klog.InfoS("Granted a registration", "registration", key, "cluster", cluster.Name, "namespace", cluster.Status.Namespace)
+	return nil
+}
+
+// clusterFor finds the Cluster that a registration is for, or makes it.
+func (c *Controller) clusterFor(ctx context.Context, v *view.View, r *v1alpha1.ClusterRegistration) (*v1alpha1.Cluster, error) {
+	for _, name := range c.clients.of(v, record.Clusters, r.Namespace, r.Spec.ClientID) {
+		if found := clusterIn(v, name); found != nil && found.Spec.ClientID == r.Spec.ClientID {
+			return found, nil
+		}
+	}
+	want := requestedCluster(r, c.IgnoreRequestedLabels)
+	if other := clusterIn(v, record.Name{Namespace: want.Namespace, Name: want.Name}); other != nil {
+		return nil, fmt.Errorf("registration %s/%s: Cluster %s exists and is for another client (spec.clientID %q, not %q): delete it, or register with its ID",
+			r.Namespace, r.Name, want.Name, other.Spec.ClientID, want.Spec.ClientID)
+	}
+	return c.Client.FleetV1alpha1().Clusters(want.Namespace).Create(ctx, want, metav1.CreateOptions{})
+}
+
+// claim ties a registration to its Cluster: by its status, and so that it goes with
+// it.
+func (c *Controller) claim(ctx context.Context, r *v1alpha1.ClusterRegistration, cluster *v1alpha1.Cluster) (*v1alpha1.ClusterRegistration, error) {
+	client := c.Client.FleetV1alpha1().ClusterRegistrations(r.Namespace)
+	if r.Status.ClusterName != cluster.Name {
+		r.Status.ClusterName = cluster.Name
+		var err error
+		if r, err = client.UpdateStatus(ctx, r, metav1.UpdateOptions{}); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range r.OwnerReferences {
+		if o.UID == cluster.UID {
+			return r, nil
+		}
+	}
+	r.OwnerReferences = append(r.OwnerReferences, metav1.OwnerReference{
+		APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Cluster", Name: cluster.Name, UID: cluster.UID,
+	})
+	return client.Update(ctx, r, metav1.UpdateOptions{})
+}
+
+// ensureAccount makes the agent's account and returns its token; nil while
+// Kubernetes has not made it.
+func (c *Controller) ensureAccount(ctx context.Context, g grant) ([]byte, error) {
+	namespace, account, token := g.cluster.Status.Namespace, g.account(), g.accountToken()
+	// An account has no content, so its metadata tells all.
+	if have := c.known.get(serviceAccounts, account); have == nil || !contains(have.Annotations, account.Annotations) {
+		if _, err := ensure(ctx, c.Core.CoreV1().ServiceAccounts(namespace), accountContent, account, have != nil); err != nil {
+			return nil, err
+		}
+	}
+	secret, err := ensure(ctx, c.Core.CoreV1().Secrets(namespace), accountTokenContent, token, c.known.has(secrets, token))
+	if err != nil || len(secret.Data[corev1.ServiceAccountTokenKey]) == 0 {
+		return nil, err
+	}
+	return secret.Data[corev1.ServiceAccountTokenKey], nil
+}
+
+// ensureRights gives the agent what S 8.4 says, and nothing else.
+func (c *Controller) ensureRights(ctx context.Context, g grant) error {
+	rbac := c.Core.RbacV1()
+	role, binding := g.heartbeat()
+	if _, err := ensure(ctx, rbac.Roles(role.Namespace), roleContent, role, c.known.has(roles, role)); err != nil {
+		return err
+	}
+	if _, err := ensure(ctx, rbac.RoleBindings(binding.Namespace), roleBindingContent, binding, c.known.has(roleBindings, binding)); err != nil {
+		return err
+	}
+	deployments := g.bundleDeployments()
+	if _, err := ensure(ctx, rbac.RoleBindings(deployments.Namespace), roleBindingContent, deployments, c.known.has(roleBindings, deployments)); err != nil {
+		return err
+	}
+	_, err := ensure(ctx, rbac.ClusterRoleBindings(), clusterRoleBindingContent, g.contents(), c.known.has(clusterRoleBindings, g.contents()))
+	return err
+}
+
+// ensureCredentials puts the agent's credentials where it fetches them. Who may
+// fetch is the token's business, which is told of the Secret.
+func (c *Controller) ensureCredentials(ctx context.Context, g grant, v *view.View, bearer []byte) error {
+	namespace := c.registrationNamespace()
+	if err := c.ensureNamespace(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
+		return err
+	}
+	secret := g.credentials(&c.Settings, bearer)
+	if token := tokenFor(v, g.registration, g.cluster.Name, time.Now()); token != nil {
+		secret.Annotations[v1alpha1.LabelRegistrationToken] = token.Name
+	}
+	_, err := ensure(ctx, c.Core.CoreV1().Secrets(namespace), secretContent, secret, c.known.has(secrets, secret))
+	return err
+}
+
+// tokenFor is the token that a registration was made with: that of an import of its
+// Cluster, else what the registration says. A token that ended is none.
+func tokenFor(v *view.View, r *v1alpha1.ClusterRegistration, cluster string, now time.Time) *v1alpha1.ClusterRegistrationToken {
+	for _, name := range []string{"import-token-" + cluster, r.Labels[v1alpha1.LabelRegistrationToken]} {
+		token := tokenIn(v, record.Name{Namespace: r.Namespace, Name: name})
+		if token == nil || token.DeletionTimestamp != nil {
+			continue
+		}
+		if _, over, err := fate(token, false, now); err == nil && over == "" {
+			return token
+		}
+	}
+	return nil
+}
+
+// replaceOlder removes what a client asked for earlier.
+func (c *Controller) replaceOlder(ctx context.Context, v *view.View, r *v1alpha1.ClusterRegistration) error {
+	for _, name := range c.clients.of(v, registrations, r.Namespace, r.Spec.ClientID) {
+		item := v.Get(registrations, name)
+		if item == nil {
+			continue
+		}
+		other := registration(item)
+		if other.Spec.ClientID != r.Spec.ClientID || other.Spec.ClientRandom == r.Spec.ClientRandom || !other.CreationTimestamp.Before(&r.CreationTimestamp) {
+			continue
+		}
+		if err := c.deleteRegistration(ctx, other, "its client has registered anew"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// afterGrant ends what is only for a while, and a registration whose Cluster is gone.
+func (c *Controller) afterGrant(ctx context.Context, v *view.View, key owner, r *v1alpha1.ClusterRegistration, left []thing) error {
+	cluster := clusterIn(v, record.Name{Namespace: r.Namespace, Name: r.Status.ClusterName})
+	if outlived(r, cluster) {
+		return c.deleteRegistration(ctx, r, "its Cluster is gone")
+	}
+	for _, t := range left {
+		_, uid, _ := ownerOf(t)
+		if t.resource != secrets || t.GetNamespace() != c.registrationNamespace() || uid != r.UID {
+			continue
+		}
+		if rest := time.Until(t.GetCreationTimestamp().Add(c.CredentialLifetime)); rest > 0 {
+			c.queue.AddAfter(key, rest)
+		} else if err := c.remove(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outlived tells if the Cluster that a registration was granted for is gone; one that
+// has its name now is another. Without an owner reference nothing is known.
+func outlived(r *v1alpha1.ClusterRegistration, cluster *v1alpha1.Cluster) bool {
+	known := false
+	for _, o := range r.OwnerReferences {
+		if o.Kind != "Cluster" || o.Name != r.Status.ClusterName {
+			continue
+		}
+		if cluster != nil && o.UID == cluster.UID {
+			return false
+		}
+		known = true
+	}
+	return known
+}
+
+func (c *Controller) deleteRegistration(ctx context.Context, r *v1alpha1.ClusterRegistration, why string) error {
+	if r.DeletionTimestamp != nil {
+		return nil
+	}
+	err := c.Client.FleetV1alpha1().ClusterRegistrations(r.Namespace).Delete(ctx, r.Name, only(r.UID))
+	if err == nil {
+		klog.InfoS("Deleted a registration", "registration", klog.KObj(r), "why", why)
+	}
+	return ignoreGone(err)
+}
+
+// requestedCluster is the Cluster that a registration asks for.
+func requestedCluster(r *v1alpha1.ClusterRegistration, ignoreLabels bool) *v1alpha1.Cluster {
+	cluster := &v1alpha1.Cluster{
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: derive.ClusterName(r.Spec.ClientID)},
+		Spec:       v1alpha1.ClusterSpec{ClientID: r.Spec.ClientID},
+	}
+	cluster.Labels = map[string]string{}
+	if !ignoreLabels {
+		cluster.Labels = allowedLabels(r.Spec.ClusterLabels)
+	}
+	cluster.Labels[v1alpha1.LabelCluster] = cluster.Name
+	return cluster
+}

@@ -1,0 +1,173 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agentaccess
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// token brings about what a ClusterRegistrationToken yields (S 8.2), or its end.
+func (c *Controller) token(ctx context.Context, key owner) error {
+	left := c.known.of(key)
+	v, err := c.Fleet.Barrier(ctx)
+	if err != nil {
+		return err
+	}
+	token := tokenIn(v, key.name)
+	if token == nil || token.DeletionTimestamp != nil {
+		return c.withdraw(ctx, key, left, "")
+	}
+	if err := c.withdraw(ctx, key, left, token.UID); err != nil {
+		return err
+	}
+	expires, over, err := fate(token, c.TokenTTLRequired, time.Now())
+	if err != nil {
+		return err
+	}
+	if over != "" {
+		klog.InfoS("Deletes a token", "token", key, "why", over)
+		return c.deleteToken(ctx, token)
+	}
+	if expires != nil {
+		c.queue.AddAfter(key, time.Until(expires.Time))
+	}
+	secret, err := c.ensureToken(ctx, makings{token})
+	if err != nil {
+		return err
+	}
+	if err := c.ensureFetching(ctx, key, makings{token}); err != nil {
+		return err
+	}
+	return c.tellToken(ctx, token, expires, secret)
+}
+
+// ensureToken makes what is in the token's namespace. It returns the name of the
+// Secret with the values, "" while Kubernetes has not made the account's token.
+func (c *Controller) ensureToken(ctx context.Context, m makings) (string, error) {
+	core, rbac, namespace := c.Core.CoreV1(), c.Core.RbacV1(), m.token.Namespace
+	if _, err := ensure(ctx, core.ServiceAccounts(namespace), accountContent, m.account(), c.known.has(serviceAccounts, m.account())); err != nil {
+		return "", err
+	}
+	if _, err := ensure(ctx, rbac.Roles(namespace), roleContent, m.role(), c.known.has(roles, m.role())); err != nil {
+		return "", err
+	}
+	if _, err := ensure(ctx, rbac.RoleBindings(namespace), roleBindingContent, m.binding(), c.known.has(roleBindings, m.binding())); err != nil {
+		return "", err
+	}
+	bearer, err := ensure(ctx, core.Secrets(namespace), accountTokenContent, m.accountToken(), c.known.has(secrets, m.accountToken()))
+	if err != nil || len(bearer.Data[corev1.ServiceAccountTokenKey]) == 0 {
+		return "", err // the Secret's change is noticed
+	}
+	ca, err := c.apiServerCA()
+	if err != nil {
+		return "", err
+	}
+	values, err := m.values(&c.Settings, string(ca), string(bearer.Data[corev1.ServiceAccountTokenKey]))
+	if err != nil {
+		return "", err
+	}
+	_, err = ensure(ctx, core.Secrets(namespace), secretContent, values, c.known.has(secrets, values))
+	return values.Name, err
+}
+
+// ensureFetching lets the token's holder fetch the credentials of those who
+// registered with it, while they are there. All of them share one Role.
+func (c *Controller) ensureFetching(ctx context.Context, key owner, m makings) error {
+	var names []string
+	for _, secret := range c.known.credentials(key) {
+		if secret.GetNamespace() == c.registrationNamespace() && secret.GetDeletionTimestamp() == nil {
+			names = append(names, secret.GetName())
+		}
+	}
+	role, binding := m.fetching(c.registrationNamespace(), names)
+	if len(names) > 0 {
+		slices.Sort(role.Rules[0].ResourceNames)
+		if _, err := ensure(ctx, c.Core.RbacV1().Roles(role.Namespace), roleContent, role, c.known.has(roles, role)); err != nil {
+			return err
+		}
+		_, err := ensure(ctx, c.Core.RbacV1().RoleBindings(role.Namespace), roleBindingContent, binding, c.known.has(roleBindings, binding))
+		return err
+	}
+	for _, t := range c.known.of(key) {
+		if t.GetNamespace() == role.Namespace && t.GetName() == role.Name && (t.resource == roles || t.resource == roleBindings) {
+			if err := c.remove(ctx, t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tellToken writes the token's status, if it says something else.
+func (c *Controller) tellToken(ctx context.Context, token *v1alpha1.ClusterRegistrationToken, expires *metav1.Time, secret string) error {
+	if token.Status.Expires.Equal(expires) && token.Status.SecretName == secret {
+		return nil
+	}
+	token = token.DeepCopy()
+	token.Status.Expires, token.Status.SecretName = expires, secret
+	_, err := c.Client.FleetV1alpha1().ClusterRegistrationTokens(token.Namespace).UpdateStatus(ctx, token, metav1.UpdateOptions{})
+	return err
+}
+
+func (c *Controller) deleteToken(ctx context.Context, token *v1alpha1.ClusterRegistrationToken) error {
+	err := c.Client.FleetV1alpha1().ClusterRegistrationTokens(token.Namespace).Delete(ctx, token.Name, only(token.UID))
+	return ignoreGone(err)
+}
+
+// fate is when a token ends, nil if never, and why it has to go now.
+func fate(token *v1alpha1.ClusterRegistrationToken, required bool, now time.Time) (expires *metav1.Time, over string, err error) {
+	var ttl time.Duration
+	if token.Spec.TTL != nil {
+		if ttl, err = token.Spec.TTL.Duration(); err != nil {
+			return nil, "", fmt.Errorf("spec.ttl: %w", err)
+		}
+	}
+	if ttl <= 0 {
+		if required {
+			over = "it would be valid for ever: give it a spec.ttl, or run without --registration-token-ttl-required"
+		}
+		return nil, over, nil
+	}
+	// In whole seconds, as it will be read back.
+	at := metav1.NewTime(token.CreationTimestamp.Add(ttl + time.Second - 1).Truncate(time.Second))
+	if !now.Before(at.Time) {
+		over = "it has expired"
+	}
+	return &at, over, nil
+}
+
+// tokenIn is a token as a view has it, nil if it is not there: to read.
+func tokenIn(v *view.View, name record.Name) *v1alpha1.ClusterRegistrationToken {
+	item := v.Get(tokens, name)
+	if item == nil {
+		return nil
+	}
+	return item.Render().(*v1alpha1.ClusterRegistrationToken)
+}
+
+// only is the wish to delete one object, and no other of its name.
+func only(uid types.UID) metav1.DeleteOptions {
+	return metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}
+}
+
+// ignoreGone drops the error that somebody else was faster.
+func ignoreGone(err error) error {
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
+}

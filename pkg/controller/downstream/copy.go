@@ -1,0 +1,194 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package downstream
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// ensure makes one copy like its source, and returns what the copy holds; nil if
+// there is no copy. asType is the type of an access Secret, which is marked so.
+func (d *Downstream) ensure(ctx context.Context, r resource, n *need, bd *view.BundleDeployment, asType string) (*copied, error) {
+	from, to := r.in(n.from), r.in(bd.Name().Namespace)
+	src, err := d.sources.get(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	have, err := d.read(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	if src == nil {
+		missing := obstacle(fmt.Sprintf("%s %s is missing", r.kind, from.name))
+		if have.exists() && have.ours() {
+			return have.content(), missing
+		}
+		return nil, missing
+	}
+	want := copyOf(src, to, asType)
+	if have.exists() && !have.ours() {
+		return nil, obstacle(fmt.Sprintf("%s %s is in the way: no BundleDeployment owns it; remove or rename it, or the source %s", r.kind, to.name, from.name))
+	}
+	var owners []metav1.OwnerReference
+	if have.exists() {
+		owners = have.meta().OwnerReferences
+	}
+	want.meta().OwnerReferences = joined(owners, ownerOf(bd, n))
+	if err := d.write(ctx, have, want); err != nil {
+		if have.exists() {
+			return have.content(), err
+		}
+		return nil, err
+	}
+	return want.content(), nil
+}
+
+// object is a Secret or a ConfigMap; both nil if there is none.
+type object struct {
+	secret    *corev1.Secret
+	configMap *corev1.ConfigMap
+}
+
+func (o object) exists() bool { return o.secret != nil || o.configMap != nil }
+
+func (o object) meta() *metav1.ObjectMeta {
+	if o.secret != nil {
+		return &o.secret.ObjectMeta
+	}
+	return &o.configMap.ObjectMeta
+}
+
+// ours tells whether some BundleDeployment owns the object.
+func (o object) ours() bool {
+	return slices.ContainsFunc(o.meta().OwnerReferences, isDeployment)
+}
+
+func isDeployment(owner metav1.OwnerReference) bool {
+	return owner.Kind == "BundleDeployment" && owner.APIVersion == v1alpha1.SchemeGroupVersion.String()
+}
+
+func (o object) content() *copied {
+	if o.secret != nil {
+		return &copied{Type: string(o.secret.Type), Binary: o.secret.Data}
+	}
+	return &copied{Data: o.configMap.Data, Binary: o.configMap.BinaryData}
+}
+
+// copyOf is the copy of a source, without owners.
+func copyOf(src *source, to resource, asType string) object {
+	m := metav1.ObjectMeta{Namespace: to.name.Namespace, Name: to.name.Name}
+	if asType != "" {
+		m.Labels = map[string]string{v1alpha1.LabelInternalSecret: "true"}
+	}
+	if src.secret != nil {
+		kind := src.secret.Type
+		if asType != "" {
+			kind = corev1.SecretType(asType)
+		}
+		return object{secret: &corev1.Secret{ObjectMeta: m, Type: kind, Data: src.secret.Data}}
+	}
+	return object{configMap: &corev1.ConfigMap{ObjectMeta: m, Data: src.configMap.Data, BinaryData: src.configMap.BinaryData}}
+}
+
+// ownerOf is a BundleDeployment as an owner.
+func ownerOf(bd *view.BundleDeployment, n *need) metav1.OwnerReference {
+	return metav1.OwnerReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "BundleDeployment", Name: bd.Name().Name, UID: n.uid}
+}
+
+// joined adds an owner to those that there are. One of the same name and another
+// UID is an earlier BundleDeployment, and dead. One of them is what Kubernetes calls
+// the controller.
+func joined(have []metav1.OwnerReference, owner metav1.OwnerReference) []metav1.OwnerReference {
+	out := slices.DeleteFunc(slices.Clone(have), func(o metav1.OwnerReference) bool {
+		return isDeployment(o) && o.Name == owner.Name && o.UID != owner.UID
+	})
+	if !slices.ContainsFunc(out, func(o metav1.OwnerReference) bool { return o.UID == owner.UID }) {
+		out = append(out, owner)
+	}
+	if !slices.ContainsFunc(out, func(o metav1.OwnerReference) bool { return ptr.Deref(o.Controller, false) }) {
+		out[len(out)-1].Controller = ptr.To(true)
+	}
+	return out
+}
+
+func (d *Downstream) read(ctx context.Context, r resource) (object, error) {
+	var out object
+	var err error
+	if r.kind == secrets {
+		out.secret, err = d.Core.CoreV1().Secrets(r.name.Namespace).Get(ctx, r.name.Name, metav1.GetOptions{})
+	} else {
+		out.configMap, err = d.Core.CoreV1().ConfigMaps(r.name.Namespace).Get(ctx, r.name.Name, metav1.GetOptions{})
+	}
+	if apierrors.IsNotFound(err) {
+		return object{}, nil
+	}
+	if err != nil {
+		return object{}, fmt.Errorf("read %s %s: %w", r.kind, r.name, err)
+	}
+	return out, nil
+}
+
+// write makes the copy what it should be, if it is not.
+func (d *Downstream) write(ctx context.Context, have, want object) error {
+	err := d.writeOver(ctx, have, want)
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && have.exists() {
+		return errAgain
+	}
+	if err != nil {
+		return fmt.Errorf("copy %s/%s: %w", want.meta().Namespace, want.meta().Name, err)
+	}
+	return nil
+}
+
+func (d *Downstream) writeOver(ctx context.Context, have, want object) error {
+	if have.exists() && have.secret != nil && have.secret.Type != want.secret.Type {
+		// A Secret's type is for ever.
+		gone := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &have.secret.UID, ResourceVersion: &have.secret.ResourceVersion}}
+		if err := d.Core.CoreV1().Secrets(have.secret.Namespace).Delete(ctx, have.secret.Name, gone); err != nil {
+			return err
+		}
+		have = object{}
+	}
+	if !have.exists() {
+		if want.secret != nil {
+			_, err := d.Core.CoreV1().Secrets(want.secret.Namespace).Create(ctx, want.secret, metav1.CreateOptions{})
+			return err
+		}
+		_, err := d.Core.CoreV1().ConfigMaps(want.configMap.Namespace).Create(ctx, want.configMap, metav1.CreateOptions{})
+		return err
+	}
+	labelled := maps.Clone(have.meta().Labels)
+	if labelled == nil && len(want.meta().Labels) > 0 {
+		labelled = map[string]string{}
+	}
+	maps.Copy(labelled, want.meta().Labels)
+	if sameContent(have.content(), want.content()) && reflect.DeepEqual(have.meta().OwnerReferences, want.meta().OwnerReferences) && maps.Equal(labelled, have.meta().Labels) {
+		return nil
+	}
+	want.meta().Labels, want.meta().Annotations = labelled, have.meta().Annotations
+	want.meta().UID, want.meta().ResourceVersion = have.meta().UID, have.meta().ResourceVersion
+	if want.secret != nil {
+		_, err := d.Core.CoreV1().Secrets(want.secret.Namespace).Update(ctx, want.secret, metav1.UpdateOptions{})
+		return err
+	}
+	_, err := d.Core.CoreV1().ConfigMaps(want.configMap.Namespace).Update(ctx, want.configMap, metav1.UpdateOptions{})
+	return err
+}
+
+// sameContent takes none and empty for the same.
+func sameContent(a, b *copied) bool {
+	return a.Type == b.Type && maps.Equal(a.Data, b.Data) && maps.EqualFunc(a.Binary, b.Binary, slices.Equal[[]byte])
+}

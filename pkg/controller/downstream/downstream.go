@@ -1,0 +1,134 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package downstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Engine is where BundleDeployments and their counts are read.
+type Engine interface {
+	Current() (*view.View, error)
+	Barrier(ctx context.Context) (*view.View, error)
+	Wait(scope engine.Scope) <-chan struct{}
+	CountOf(deployment record.Name) (record.Downstream, int64, error)
+	Counted() ([]record.Name, error)
+}
+
+// Log is where counts are committed.
+type Log interface {
+	Commit(ctx context.Context, txn etcd.Txn) (revision int64, ok bool, err error)
+}
+
+var (
+	_ Engine = (*engine.Engine)(nil)
+	_ Log    = (*etcd.Log)(nil)
+)
+
+// Options of a Downstream.
+type Options struct {
+	// Engine runs beside; Log is its log.
+	Engine Engine
+	Log    Log
+	// Core reads sources and writes copies, Metadata tells when either changes.
+	Core     kubernetes.Interface
+	Metadata metadata.Interface
+	// Workers is how many BundleDeployments are worked on at a time; 0 is 4.
+	Workers int
+}
+
+// Downstream is the controller.
+type Downstream struct {
+	Options
+	needs     *needs
+	sources   *sources
+	obstacles *obstacles
+	queue     workqueue.TypedRateLimitingInterface[record.Name]
+}
+
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = time.Minute
+	// again is how often all is looked at although nothing is known to have changed.
+	again = 10 * time.Minute
+)
+
+// errAgain means that a write was overtaken.
+var errAgain = errors.New("something changed meanwhile")
+
+// New returns a Downstream. It does nothing until it runs.
+func New(options Options) *Downstream {
+	if options.Workers == 0 {
+		options.Workers = 4
+	}
+	return &Downstream{Options: options}
+}
+
+// Run copies until the context ends, and returns its error.
+func (d *Downstream) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	d.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[record.Name](firstRetry, lastRetry))
+	d.needs, d.obstacles = newNeeds(), newObstacles()
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	defer d.queue.ShutDown()
+	defer cancel()
+	var err error
+	if d.sources, err = watchSources(ctx, d.Core, d.Metadata, func(r resource) {
+		for _, name := range d.needs.of(r) {
+			d.queue.Add(name)
+		}
+	}); err != nil {
+		return err
+	}
+	defer d.sources.shutdown()
+	defer cancel()
+	if _, err := d.Engine.Barrier(ctx); err != nil {
+		return fmt.Errorf("wait for the log: %w", err)
+	}
+	tasks.Go(func() { d.follow(ctx) })
+	for range d.Workers {
+		tasks.Go(func() {
+			for d.next(ctx) {
+			}
+		})
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// next works on one BundleDeployment; false if the queue has ended.
+func (d *Downstream) next(ctx context.Context) bool {
+	name, ended := d.queue.Get()
+	if ended {
+		return false
+	}
+	defer d.queue.Done(name)
+	err := d.sync(ctx, name)
+	switch {
+	case err == nil:
+		d.queue.Forget(name)
+	case ctx.Err() != nil:
+	case errors.Is(err, errAgain):
+		d.queue.AddRateLimited(name)
+	default:
+		klog.ErrorS(err, "Could not copy what a BundleDeployment needs", "bundleDeployment", name)
+		d.queue.AddRateLimited(name)
+	}
+	return true
+}

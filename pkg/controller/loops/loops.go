@@ -1,0 +1,86 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package loops is the list of all controllers, with what each needs. A program
+// that has less leaves out those that need more: the all-in-one has no core API.
+package loops
+
+import (
+	"fmt"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/pkg/controller"
+	"github.com/musterfleet/muster/pkg/controller/agentaccess"
+	"github.com/musterfleet/muster/pkg/controller/downstream"
+	"github.com/musterfleet/muster/pkg/controller/mirror"
+	"github.com/musterfleet/muster/pkg/controller/rollout"
+	"github.com/musterfleet/muster/pkg/controller/schedule"
+	"github.com/musterfleet/muster/pkg/controller/sweep"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+)
+
+// Parts are what controllers are made of.
+type Parts struct {
+	// Engine is this process's own, and runs; Log is what it follows.
+	Engine *engine.Engine
+	Log    *etcd.Log
+	// Fleet is the way to the fleet's API; nil leaves out who writes to it.
+	Fleet *rest.Config
+	// Core is the way to the core API; nil leaves out who needs that.
+	Core *rest.Config
+	// AgentAccess is how agents get in.
+	AgentAccess agentaccess.Settings
+	// Schedules lets Schedules open and close windows; else they do nothing.
+	Schedules bool
+}
+
+// A registration takes a dozen requests, and ten thousand agents may be new at once:
+// kube-apiserver's own priority and fairness protects it better than a client can.
+const (
+	clientQPS   = 200
+	clientBurst = 400
+)
+
+// Add gives a manager the controllers that the parts are enough for.
+func Add(m *controller.Manager, p Parts) error {
+	m.Add("rollout", rollout.New(p.Engine, p.Log))
+	m.Add("sweep", sweep.New(p.Engine, p.Log))
+	if p.Fleet == nil {
+		return nil
+	}
+	fleet, err := versioned.NewForConfig(patient(p.Fleet))
+	if err != nil {
+		return fmt.Errorf("client of the fleet's API: %w", err)
+	}
+	if p.Schedules {
+		m.Add("schedule", schedule.New(schedule.Options{Engine: p.Engine, Client: fleet}))
+	}
+	if p.Core == nil {
+		return nil
+	}
+	core, err := kubernetes.NewForConfig(patient(p.Core))
+	if err != nil {
+		return fmt.Errorf("client of the core API: %w", err)
+	}
+	objects, err := metadata.NewForConfig(patient(p.Core))
+	if err != nil {
+		return fmt.Errorf("client of the core API: %w", err)
+	}
+	m.Add("mirror", mirror.New(mirror.Options{Engine: p.Engine, Log: p.Log, Core: core}))
+	m.Add("downstream", downstream.New(downstream.Options{Engine: p.Engine, Log: p.Log, Core: core, Metadata: objects}))
+	m.Add("agentaccess", agentaccess.New(agentaccess.Options{
+		Settings: p.AgentAccess, Fleet: p.Engine, Core: core, Metadata: objects, Client: fleet,
+	}))
+	return nil
+}
+
+func patient(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = clientQPS, clientBurst
+	return rest.AddUserAgent(config, "muster-controller")
+}

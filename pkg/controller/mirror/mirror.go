@@ -1,0 +1,171 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Engine is what the log says already, and what a write of a mirror takes.
+type Engine interface {
+	Current() (*view.View, error)
+	Barrier(ctx context.Context) (*view.View, error)
+	Wait(scope engine.Scope) <-chan struct{}
+	MirroredNamespaces() ([]string, error)
+	PlanNamespace(name string, labels map[string]string) (*engine.Plan, error)
+	BundlesWithValues() ([]record.Name, error)
+	ValuesOf(bundle record.Name) (map[string]bool, error)
+	PlanValues(bundle record.Name, data map[string][]byte) (*engine.Plan, error)
+	PlanDropValues(bundle record.Name, hash string) (*engine.Plan, error)
+}
+
+// Log is where records are committed.
+type Log interface {
+	Commit(ctx context.Context, txn etcd.Txn) (revision int64, ok bool, err error)
+}
+
+var (
+	_ Engine = (*engine.Engine)(nil)
+	_ Log    = (*etcd.Log)(nil)
+)
+
+// Options of a Mirror.
+type Options struct {
+	// Engine runs beside; Log is its log.
+	Engine Engine
+	Log    Log
+	// Core watches Namespaces and Secrets.
+	Core kubernetes.Interface
+}
+
+// Mirror is the controller.
+type Mirror struct {
+	Options
+	outside *outside
+	queue   workqueue.TypedRateLimitingInterface[key]
+}
+
+// key is what one mirror is of.
+type key struct {
+	resource string // record.Namespaces, or record.Secrets of a Bundle
+	name     record.Name
+}
+
+const (
+	firstRetry = 20 * time.Millisecond
+	lastRetry  = 30 * time.Second
+	// again is how often everything is looked at although nothing is known to have
+	// changed: values that are not needed any more are found then, if not before.
+	again = 10 * time.Minute
+)
+
+// errConflict means that a plan was overtaken.
+var errConflict = errors.New("something changed meanwhile")
+
+// New returns a Mirror. It does nothing until it runs.
+func New(options Options) *Mirror { return &Mirror{Options: options} }
+
+// Run mirrors until the context ends, and returns its error.
+func (m *Mirror) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](firstRetry, lastRetry))
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	defer m.queue.ShutDown()
+	defer cancel()
+	var err error
+	if m.outside, err = watchOutside(ctx, m.Core, m.queue); err != nil {
+		return err
+	}
+	defer m.outside.Shutdown()
+	defer cancel()
+	if _, err := m.Engine.Barrier(ctx); err != nil {
+		return fmt.Errorf("wait for the log: %w", err)
+	}
+	tasks.Go(func() { m.follow(ctx) })
+	tasks.Go(func() {
+		<-ctx.Done()
+		m.queue.ShutDown()
+	})
+	for m.next(ctx) {
+	}
+	return ctx.Err()
+}
+
+// next works on one key; false if the queue has ended.
+func (m *Mirror) next(ctx context.Context) bool {
+	k, ended := m.queue.Get()
+	if ended {
+		return false
+	}
+	defer m.queue.Done(k)
+	err := m.sync(ctx, k)
+	switch {
+	case err == nil:
+		m.queue.Forget(k)
+	case ctx.Err() != nil:
+	case errors.Is(err, errConflict):
+		m.queue.AddRateLimited(k)
+	default:
+		klog.ErrorS(err, "Could not mirror", "resource", k.resource, "name", k.name)
+		m.queue.AddRateLimited(k)
+	}
+	return true
+}
+
+func (m *Mirror) sync(ctx context.Context, k key) error {
+	if k.resource == record.Namespaces {
+		return m.namespace(ctx, k.name.Name)
+	}
+	return m.values(ctx, k.name)
+}
+
+// commit writes a plan, unless it is empty. A plan that was overtaken, or that says
+// what has to be written first, is made again from a state that knows why.
+func (m *Mirror) commit(ctx context.Context, plan *engine.Plan, err error) error {
+	if err != nil || plan.Empty() {
+		return err
+	}
+	steps := plan.First
+	if len(steps) == 0 {
+		steps = []etcd.Txn{plan.Txn()}
+	}
+	for _, step := range steps {
+		_, ok, err := m.Log.Commit(ctx, step)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return m.anew(ctx)
+		}
+	}
+	if len(plan.First) > 0 {
+		return m.anew(ctx)
+	}
+	// What comes next decides on what was written.
+	_, err = m.Engine.Barrier(ctx)
+	return err
+}
+
+// anew waits for what was written meanwhile.
+func (m *Mirror) anew(ctx context.Context) error {
+	if _, err := m.Engine.Barrier(ctx); err != nil {
+		return err
+	}
+	return errConflict
+}

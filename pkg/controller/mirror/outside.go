@@ -1,0 +1,115 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// outside is what the core API says, as its watches told last.
+type outside struct {
+	namespaces corelisters.NamespaceLister
+	secrets    corelisters.SecretLister
+	factories  []informers.SharedInformerFactory
+}
+
+// Shutdown waits until the watches have ended, after their context has.
+func (o *outside) Shutdown() {
+	for _, f := range o.factories {
+		f.Shutdown()
+	}
+}
+
+// watchOutside watches until the context ends, and returns when all that there is
+// has been told of.
+func watchOutside(ctx context.Context, core kubernetes.Interface, queue workqueue.TypedRateLimitingInterface[key]) (*outside, error) {
+	all := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithTransform(namesAndLabels))
+	typed := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithTweakListOptions(func(options *metav1.ListOptions) {
+		options.FieldSelector = fields.OneTermEqualSelector("type", v1alpha1.SecretTypeBundleValues).String()
+	}))
+	namespaces, secrets := all.Core().V1().Namespaces(), typed.Core().V1().Secrets()
+	for informer, keyOf := range map[cache.SharedIndexInformer]func(record.Name) key{
+		namespaces.Informer(): func(name record.Name) key { return key{record.Namespaces, name} },
+		secrets.Informer():    func(name record.Name) key { return key{record.Secrets, name} },
+	} {
+		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(object any) { queue.Add(keyOf(nameOf(object))) },
+			UpdateFunc: func(_, object any) { queue.Add(keyOf(nameOf(object))) },
+			DeleteFunc: func(object any) { queue.Add(keyOf(nameOf(object))) },
+		}); err != nil {
+			return nil, fmt.Errorf("watch the core API: %w", err)
+		}
+	}
+	all.Start(ctx.Done())
+	typed.Start(ctx.Done())
+	out := &outside{namespaces.Lister(), secrets.Lister(), []informers.SharedInformerFactory{all, typed}}
+	if !cache.WaitForCacheSync(ctx.Done(), namespaces.Informer().HasSynced, secrets.Informer().HasSynced) {
+		out.Shutdown()
+		return nil, fmt.Errorf("list Namespaces and Secrets: %w", ctx.Err())
+	}
+	return out, nil
+}
+
+// namesAndLabels drops what no mirror is of.
+func namesAndLabels(object any) (any, error) {
+	if ns, ok := object.(*corev1.Namespace); ok {
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns.Name, UID: ns.UID, ResourceVersion: ns.ResourceVersion, Labels: ns.Labels}}, nil
+	}
+	return object, nil
+}
+
+func nameOf(object any) record.Name {
+	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		object = gone.Obj
+	}
+	meta := object.(metav1.Object)
+	return record.Name{Namespace: meta.GetNamespace(), Name: meta.GetName()}
+}
+
+// labels are a Namespace's; nil if it is gone.
+func (o *outside) labels(name string) map[string]string {
+	ns, err := o.namespaces.Get(name)
+	if err != nil {
+		return nil
+	}
+	out := map[string]string{}
+	maps.Copy(out, ns.Labels)
+	return out
+}
+
+func (o *outside) namespaceNames() []string {
+	all, err := o.namespaces.List(labels.Everything())
+	if err != nil {
+		return nil
+	}
+	out := make([]string, len(all))
+	for i, ns := range all {
+		out[i] = ns.Name
+	}
+	return out
+}
+
+// values is the data of a Bundle's values Secret; false if there is none.
+func (o *outside) values(bundle record.Name) (map[string][]byte, bool) {
+	secret, err := o.secrets.Secrets(bundle.Namespace).Get(bundle.Name)
+	if err != nil || string(secret.Type) != v1alpha1.SecretTypeBundleValues {
+		return nil, false
+	}
+	return secret.Data, true
+}

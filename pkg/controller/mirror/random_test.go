@@ -1,0 +1,86 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mirror
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/replay"
+)
+
+// TestNoVersionIsSeenWithTheValuesOfAnother writes Bundle and Secret in any order,
+// kills the Mirror now and then, and looks at every revision that there was: each
+// version is deployed with its own values or not at all, and what was deployed once
+// never goes.
+func TestNoVersionIsSeenWithTheValuesOfAnother(t *testing.T) {
+	t.Parallel()
+	r := replay.Rand(t)
+	w := newWorld(t)
+	w.cluster("fleet", "c1")
+	values := []string{"a", "b", "c", "d"}
+	of := map[string]string{} // the value that each version has
+	secret, wanted := "", ""
+	version := int64(0)
+	write := func() {
+		version++
+		wanted = values[r.IntN(len(values))]
+		of[fmt.Sprint("v", version)] = wanted
+		b := &v1alpha1.Bundle{ObjectMeta: meta("fleet", "app", version)}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+		b.Spec.TargetNamespace = fmt.Sprint("v", version)
+		b.Spec.ValuesHash = record.ValuesHash(data(wanted))
+		w.save(record.Bundles, b)
+	}
+	give := func(value string) {
+		secret = value
+		w.secret(v1alpha1.SecretTypeBundleValues, data(value))
+	}
+	begun, err := w.engine.Barrier(w.ctx)
+	require.NoError(t, err)
+	for range 60 {
+		switch r.IntN(8) {
+		case 0, 1, 2:
+			write()
+		case 3:
+			if secret != "" {
+				require.NoError(t, w.core.CoreV1().Secrets("fleet").Delete(w.ctx, "app", metav1.DeleteOptions{}))
+				secret = ""
+			}
+		case 4:
+			w.running()
+			w.start()
+		case 5:
+			_, err := w.engine.Barrier(w.ctx) // lets the Mirror come to something
+			require.NoError(t, err)
+		default:
+			give(values[r.IntN(len(values))])
+		}
+	}
+	write()
+	give(wanted)
+	w.becomes(map[string]string{"c1": wanted})
+	w.mirrorsBecome(record.Secrets, 1)
+
+	last, err := w.engine.Barrier(w.ctx)
+	require.NoError(t, err)
+	revisions, err := last.Since(begun.Revision)
+	require.NoError(t, err)
+	seen := 0
+	for _, revision := range revisions {
+		for _, change := range revision.Changes(record.BundleDeployments, "", "") {
+			require.NotNil(t, change.Next, "what was deployed is gone at revision %d", revision.At)
+			seen++
+			options := change.Next.Render().(*v1alpha1.BundleDeployment).Spec.Options
+			require.NotNil(t, options.Helm, "%s has no values", options.TargetNamespace)
+			require.Equal(t, of[options.TargetNamespace], options.Helm.Values.Data["v"], "of %s", options.TargetNamespace)
+		}
+	}
+	require.Positive(t, seen)
+}

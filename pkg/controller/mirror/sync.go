@@ -1,0 +1,101 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mirror
+
+import (
+	"context"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// namespace makes the log say what a Namespace's labels are.
+func (m *Mirror) namespace(ctx context.Context, name string) error {
+	labels := m.outside.labels(name)
+	if labels[v1alpha1.LabelManaged] == "true" {
+		v, err := m.Engine.Current()
+		if err != nil {
+			return err
+		}
+		if !holdsClusters(v, name) {
+			labels = nil
+		}
+	}
+	plan, err := m.Engine.PlanNamespace(name, labels)
+	return m.commit(ctx, plan, err)
+}
+
+func holdsClusters(v *view.View, namespace string) bool {
+	for item := range v.All(record.Clusters, record.Name{Namespace: namespace}) {
+		return item.Name().Namespace == namespace
+	}
+	return false
+}
+
+// values makes the log hold what a Bundle's values Secret says, and nothing else
+// that no version of the Bundle needs.
+func (m *Mirror) values(ctx context.Context, name record.Name) error {
+	v, err := m.Engine.Current()
+	if err != nil {
+		return err
+	}
+	present := ""
+	if data, ok := m.outside.values(name); ok && wantsValues(v.Get(record.Bundles, name)) {
+		present = record.ValuesHash(data)
+		plan, err := m.Engine.PlanValues(name, data)
+		if err := m.commit(ctx, plan, err); err != nil {
+			return err
+		}
+	}
+	known, err := m.Engine.ValuesOf(name)
+	if err != nil {
+		return err
+	}
+	for hash, needed := range known {
+		if needed || hash == present {
+			continue
+		}
+		plan, err := m.Engine.PlanDropValues(name, hash)
+		if err := m.commit(ctx, plan, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wantsValues tells whether a Bundle's values are in a Secret.
+func wantsValues(item view.Item) bool {
+	object, ok := item.(*view.Object)
+	return ok && object.Record.Object.(*v1alpha1.Bundle).Spec.ValuesHash != ""
+}
+
+// sameVersions tells of a Bundle's change that its versions stayed: agents' reports
+// change what shows of it all the time. A failure that ends lets go of the version
+// that worked before.
+func sameVersions(change *view.Change) bool {
+	prev, ok := change.Prev.(*view.Object)
+	if !ok {
+		return false
+	}
+	next, ok := change.Next.(*view.Object)
+	return ok && prev.RecordRevision == next.RecordRevision && prev.Derived.Failure == next.Derived.Failure
+}
+
+// concerned are the keys that a change of a Bundle or a Cluster may mean something
+// to.
+func concerned(resource string, change *view.Change) (key, bool) {
+	switch resource {
+	case record.Bundles:
+		if !sameVersions(change) && slices.ContainsFunc([]view.Item{change.Prev, change.Next}, wantsValues) {
+			return key{record.Secrets, change.Name}, true
+		}
+	case record.Clusters:
+		if change.Prev == nil || change.Next == nil {
+			return key{record.Namespaces, record.Name{Name: change.Name.Namespace}}, true
+		}
+	}
+	return key{}, false
+}

@@ -1,0 +1,164 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollout"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Source is the engine, as far as roll-outs need it.
+type Source interface {
+	Current() (*view.View, error)
+	Wait(scope engine.Scope) <-chan struct{}
+	// Rollouts names the Bundles that something may have to be done for.
+	Rollouts() []record.Name
+	// Rollout returns the present state of one of them; false if it is none any more.
+	Rollout(name record.Name) (rollout.Input, bool, error)
+}
+
+// Log is where records are committed.
+type Log interface {
+	Commit(ctx context.Context, txn etcd.Txn) (revision int64, ok bool, err error)
+}
+
+var (
+	_ Source = (*engine.Engine)(nil)
+	_ Log    = (*etcd.Log)(nil)
+)
+
+const (
+	// pause is the least time between two steps of a Bundle that has nothing in
+	// hand, so that reports that come together are looked at together.
+	pause = 50 * time.Millisecond
+	// share is how much longer than a step took, the next one waits at least.
+	share = 9
+	// parallel is how many Bundles are stepped at once.
+	parallel = 4
+	// The delays after a step that failed.
+	firstDelay = 100 * time.Millisecond
+	lastDelay  = 10 * time.Second
+	// again is how often all Bundles are looked at although nothing is known to have
+	// changed.
+	again = time.Minute
+)
+
+// Rollout is the controller.
+type Rollout struct {
+	source Source
+	log    Log
+	// bundles are those that something may have to be done for.
+	bundles map[record.Name]*progress
+	// seen is the revision up to which changes have been noted; 0 is none.
+	seen int64
+}
+
+// progress is what the controller remembers of one Bundle; to forget it costs a
+// pass.
+type progress struct {
+	due bool
+	// notBefore is when the next step may be taken, and at which revision at least:
+	// that of the last one.
+	notBefore time.Time
+	revision  int64
+	// batch is how many records one transaction writes: fewer after a conflict.
+	batch int
+	delay time.Duration
+}
+
+// New returns the controller over a running engine and its log.
+func New(source Source, log Log) *Rollout {
+	return &Rollout{source: source, log: log, bundles: map[record.Name]*progress{}}
+}
+
+// Run carries all roll-outs on until the context ends.
+func (r *Rollout) Run(ctx context.Context) error {
+	r.seen = 0
+	all := time.NewTicker(again)
+	defer all.Stop()
+	for ctx.Err() == nil {
+		woken := r.source.Wait(engine.Scope{})
+		v, err := r.source.Current()
+		var wake <-chan time.Time
+		if err == nil { // else it is not loaded yet, and wakes when it is
+			r.note(v)
+			wake = r.round(ctx, v.Revision)
+		}
+		select {
+		case <-woken:
+		case <-wake:
+		case <-all.C:
+			r.seen = 0
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
+
+// round takes one step of every Bundle that is due, and returns when the next one
+// can be; nil if only a change can make one due.
+func (r *Rollout) round(ctx context.Context, revision int64) <-chan time.Time {
+	now := time.Now()
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for name, p := range r.bundles {
+		if p.due && p.revision <= revision && !now.Before(p.notBefore) {
+			group.Go(func() error {
+				r.take(ctx, name, p)
+				return nil
+			})
+		}
+	}
+	_ = group.Wait()
+	var next time.Time
+	for _, p := range r.bundles {
+		// One that waits for a revision is woken by that.
+		if p.due && p.revision <= revision && (next.IsZero() || p.notBefore.Before(next)) {
+			next = p.notBefore
+		}
+	}
+	if next.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(next))
+}
+
+// take takes one step and says when the next one is due.
+func (r *Rollout) take(ctx context.Context, name record.Name, p *progress) {
+	begun := time.Now()
+	p.due = false
+	did, err := r.step(ctx, name, p)
+	took := time.Since(begun)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		p.due = true
+		p.delay = min(max(2*p.delay, firstDelay), lastDelay)
+		p.batch = max(p.batch/2, 1) // it may have been too large
+		p.notBefore = time.Now().Add(p.delay)
+		klog.ErrorS(err, "A roll-out does not go on", "bundle", name, "retryAfter", p.delay)
+		return
+	case did == conflicted:
+		// What changed is on its way.
+		p.due = true
+		p.batch = max(p.batch/2, 1)
+		p.notBefore = time.Now().Add(max(took, time.Millisecond))
+	case did == committed:
+		p.due = true
+		p.batch = min(2*p.batch, maxBatch)
+		p.notBefore = time.Now()
+	default:
+		p.notBefore = time.Now().Add(max(pause, share*took))
+	}
+	p.delay = 0
+}

@@ -1,0 +1,161 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/targeting"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Engine is where Schedules and Clusters are read.
+type Engine interface {
+	Current() (*view.View, error)
+	Barrier(ctx context.Context) (*view.View, error)
+	Wait(scope engine.Scope) <-chan struct{}
+	ClustersIn(namespace string) ([]targeting.Cluster, error)
+}
+
+var _ Engine = (*engine.Engine)(nil)
+
+// Options of a Schedules.
+type Options struct {
+	// Engine runs beside.
+	Engine Engine
+	// Client writes statuses.
+	Client versioned.Interface
+	// Clock is the time; nil is the machine's.
+	Clock clock.Clock
+	// Local is the time zone of Schedules that name none; nil is the machine's.
+	Local *time.Location
+}
+
+// Schedules is the controller.
+type Schedules struct {
+	Options
+	// followed are the generations that the statuses are of. What is not here was
+	// followed by whoever led before.
+	followed map[types.UID]int64
+}
+
+// resource is that of Schedules.
+const resource = "schedules"
+
+const (
+	// retry is how soon a pass that failed is tried again.
+	retry = 5 * time.Second
+	// longest is how long the controller trusts that nothing has changed. The
+	// machine's clock may have been set.
+	longest = time.Minute
+)
+
+// New returns a Schedules. It does nothing until it runs.
+func New(options Options) *Schedules {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.Local == nil {
+		options.Local = time.Local
+	}
+	return &Schedules{Options: options}
+}
+
+// Run follows all Schedules until the context ends, and returns its error.
+func (s *Schedules) Run(ctx context.Context) error {
+	s.followed = map[types.UID]int64{}
+	seen := int64(-1)
+	var wake time.Time
+	for {
+		schedules, clusters := s.Engine.Wait(engine.Scope{Resource: resource}), s.Engine.Wait(engine.Scope{Resource: record.Clusters})
+		groups := s.Engine.Wait(engine.Scope{Resource: record.ClusterGroups})
+		v, err := s.Engine.Current()
+		switch {
+		case err != nil: // not loaded yet; it wakes when it is
+			wake = s.Clock.Now().Add(longest)
+		case concerns(v, seen) || !s.Clock.Now().Before(wake):
+			if wake, err = s.pass(ctx); err != nil && ctx.Err() == nil {
+				klog.ErrorS(err, "Schedules cannot be followed", "retryAfter", retry)
+				wake = s.Clock.Now().Add(retry)
+			}
+			seen = v.Revision
+		}
+		timer := s.Clock.NewTimer(max(0, wake.Sub(s.Clock.Now())))
+		select {
+		case <-schedules:
+		case <-clusters:
+		case <-groups:
+		case <-timer.C():
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// concerns tells whether something changed since a revision that a pass looks at.
+// Agents' reports, which come all the time, are none of it.
+func concerns(v *view.View, seen int64) bool {
+	revisions, err := v.Since(seen)
+	if seen < 0 || seen > v.Revision || err != nil {
+		return true
+	}
+	for _, revision := range revisions {
+		if len(revision.Changes(resource, "", "")) > 0 {
+			return true
+		}
+		for _, of := range []string{record.Clusters, record.ClusterGroups} {
+			for _, change := range revision.Changes(of, "", "") {
+				if !sameToSchedules(change) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func sameToSchedules(change *view.Change) bool {
+	prev, ok := change.Prev.(*view.Object)
+	if !ok {
+		return false
+	}
+	next, ok := change.Next.(*view.Object)
+	return ok && prev.RecordRevision == next.RecordRevision && flagsOf(prev) == flagsOf(next)
+}
+
+// pass brings everything to what it should be now, and returns when to look again.
+func (s *Schedules) pass(ctx context.Context) (time.Time, error) {
+	// What was written in the last pass decides in this one.
+	v, err := s.Engine.Barrier(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the present state: %w", err)
+	}
+	now := s.Clock.Now()
+	wake := now.Add(longest)
+	want := map[record.Name]flags{}
+	alive := map[types.UID]int64{}
+	var failures error
+	for item := range v.All(resource, record.Name{}) {
+		again, err := s.one(ctx, item, now, want, alive)
+		failures = errors.Join(failures, err)
+		if !again.IsZero() && again.Before(wake) {
+			wake = again
+		}
+	}
+	s.followed = alive
+	return wake, errors.Join(failures, s.writeFlags(ctx, v, want))
+}
