@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Sourced by run.sh and stop.sh: where the all-in-one of this checkout keeps its
-# things, and whether it runs. DATA_DIR and PORT may come from the caller.
+# things, and whether it and its simulated agents run. DATA_DIR and PORT may come from the caller.
 
 data_dir=${DATA_DIR:-.muster}
 port=${PORT:-7443}
 kubeconfig=$data_dir/kubeconfig
 pid_file=$data_dir/muster.pid
 log_file=$data_dir/muster.log
+agents_pid_file=$data_dir/agents.pid
+agents_log_file=$data_dir/agents.log
 
 # command_of PID prints the command line of a process, or nothing.
 command_of() {
@@ -34,4 +36,22 @@ running_pid() {
 		return
 	done
 	return 1
+}
+
+# agents_pid prints the process id of the simulated agents that run.sh started for
+# this data directory, or fails.
+agents_pid() {
+	local pid
+	pid=$(cat "$agents_pid_file" 2>/dev/null) || return 1
+	[[ $pid =~ ^[0-9]+$ && $(command_of "$pid") == *"bin/agents --kubeconfig $kubeconfig "* ]] || return 1
+	echo "$pid"
+}
+
+# stop_agents ends them; it does not wait, because nothing depends on their end.
+stop_agents() {
+	local pid
+	if pid=$(agents_pid); then
+		kill -TERM "$pid" 2>/dev/null || true
+	fi
+	rm -f "$agents_pid_file"
 }

@@ -4,8 +4,8 @@
 
 # hack/run.sh
 #
-# Starts bin/muster unless it runs, loads artifacts/examples, and shows what a
-# label edit does. Run it as often as you like. DATA_DIR and PORT move it away
+# Starts bin/muster unless it runs, loads artifacts/examples, starts simulated agents
+# that report on them, and shows what a label edit does. Run it as often as you like. DATA_DIR and PORT move it away
 # from .muster and 7443; RESET=1 undoes edits of the examples.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -66,8 +66,21 @@ if ! loaded=$(k apply --server-side ${RESET:+--force-conflicts} -f artifacts/exa
 	kept="; what you edited stays (make run RESET=1 takes it back)"
 fi
 echo "loaded $(grep -c 'serverside-applied$' <<<"$loaded") objects from artifacts/examples: a GitRepo with its Bundles, and six Clusters$kept"
+
+# Anew each time: they play the Clusters that there are when they start.
+stop_agents
+nohup .cache/bin/agents --kubeconfig "$kubeconfig" --cluster-wide-watch --delay 300ms --dependency-retry 1s --first-heartbeat 200ms \
+	>"$agents_log_file" 2>&1 </dev/null &
+echo "$!" >"$agents_pid_file"
+echo "started simulated agents (process $!, log $agents_log_file): for each Cluster one that deploys nothing, and reports that it has"
 echo
 .cache/bin/labeldemo --kubeconfig "$kubeconfig"
+echo
+echo "what the agents have reported, rolled up:"
+echo
+k wait -n fleet-default gitrepo/platform --for=jsonpath='{.status.summary.ready}'="$(k get bundledeployments -A -o name | wc -l)" --timeout=20s >/dev/null ||
+	echo "run.sh: not all is ready after 20 s; see $agents_log_file" >&2
+k get bundles,clusters,gitrepos -n fleet-default
 cat <<TEXT
 
 Try it yourself:
@@ -79,7 +92,5 @@ Try it yourself:
   kubectl get bundledeployments -A -l fleet.cattle.io/bundle-name=platform-storefront -o jsonpath='{range .items[*]}{.metadata.namespace}{"\t"}{.spec.options.helm.values.ingress.host}{"\n"}{end}'
   kubectl explain bundle.spec.targets
 
-Some columns are empty: DEPLOYED and MONITORED tell what an agent reports, and none runs here; counts such as
-BUNDLES-READY are not computed yet.
 make stop ends it; what you stored stays in $data_dir.
 TEXT

@@ -4,11 +4,13 @@
 
 # hack/stop.sh
 #
-# Ends the server that hack/run.sh started, and nothing else. Not running is
-# success.
+# Ends the server and the simulated agents that hack/run.sh started, and nothing else.
+# Not running is success.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source hack/process.sh
+
+stop_agents
 
 stop_within=30 # seconds; a second signal then ends it at once
 

@@ -13,6 +13,9 @@
 #   test/e2e/programs/helm  helm
 #   test/e2e/programs/kine  kine (needs a C compiler: it links SQLite)
 #
+# muster-agent is of this checkout, in test/agent: it is built each time, which costs
+# a second or two when nothing has changed.
+#
 # Only the path goes to standard output; what it is doing goes to standard error.
 set -euo pipefail
 
@@ -32,8 +35,15 @@ etcd)            package=go.etcd.io/etcd/server/v3 module=$package pins=$root/te
 etcdctl|etcdutl) package=go.etcd.io/etcd/$1/v3 module=$package pins=$root/test/e2e/programs/etcd patience="about a minute" ;;
 helm)            package=helm.sh/helm/v4/cmd/helm module=helm.sh/helm/v4 pins=$root/test/e2e/programs/helm patience="some 3 minutes on a small machine" ;;
 kine)            package=github.com/k3s-io/kine module=$package pins=$root/test/e2e/programs/kine patience="some 3 minutes on a small machine: it compiles SQLite" ;;
+muster-agent)
+	export CGO_ENABLED=0
+	(cd "$root/test/agent" && "$root/hack/progress.sh" "building bin/muster-agent (the first time, this compiles the Helm SDK: some 3 minutes on a small machine)" \
+		go build -o "$root/bin/muster-agent" .) >&2
+	echo "$root/bin/muster-agent"
+	exit
+	;;
 *)
-	echo "tool.sh: say which tool: golangci-lint, gofumpt, benchstat, kube-apiserver, kube-controller-manager, kubectl, etcd, etcdctl, etcdutl, helm or kine" >&2
+	echo "tool.sh: say which tool: golangci-lint, gofumpt, benchstat, kube-apiserver, kube-controller-manager, kubectl, etcd, etcdctl, etcdutl, helm, kine or muster-agent" >&2
 	exit 2
 	;;
 esac

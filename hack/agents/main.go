@@ -1,0 +1,41 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command agents plays the agents of all Clusters of an all-in-one, so that the
+// fleet of `make run` has something to report. It is muster-agent --simulate without
+// the part that deploys, and so without what Helm would add to its build.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/musterfleet/muster/pkg/agent/simulate"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "agents:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	var play simulate.Play
+	kubeconfig := pflag.String("kubeconfig", ".muster/kubeconfig", "the file that says where the server is and who asks")
+	play.AddFlags(pflag.CommandLine)
+	pflag.Parse()
+	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	if err != nil {
+		return err
+	}
+	return play.Run(ctx, config, os.Stdout, os.Stderr)
+}

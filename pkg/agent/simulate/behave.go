@@ -1,0 +1,172 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package simulate
+
+import (
+	"context"
+	"encoding/binary"
+	"hash/fnv"
+	"math/rand/v2"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// reportRetry is when a report that was not acknowledged is sent again.
+const reportRetry = time.Second
+
+// deployment is what an agent knows of a BundleDeployment and the server does not;
+// it is lost with the agent.
+type deployment struct {
+	uid     types.UID
+	id      string // the deployment ID that it is about
+	attempt int
+	outcome Outcome
+	stage   stage
+	due     time.Time // when the stage ends
+}
+
+// stage is how far a deployment has come.
+type stage int
+
+const (
+	deploying stage = iota // until due, then the outcome is reported
+	settling               // deployed; ready when due
+	failed                 // until due, then there is another attempt
+	done                   // nothing changes by itself
+)
+
+// reconcile is what an agent does about one BundleDeployment; it returns when to
+// look again, or 0.
+func (f *Fleet) reconcile(ctx context.Context, name types.NamespacedName) time.Duration {
+	from, bd := f.get(name)
+	if bd == nil {
+		f.forget(name)
+		return 0
+	}
+	if bd.Spec.Paused || bd.Spec.OffSchedule || bd.Spec.WaitingForValues || bd.Spec.DeploymentID == "" {
+		return 0
+	}
+	now := time.Now()
+	d := f.known(name)
+	if d == nil || d.uid != bd.UID || d.id != bd.Spec.DeploymentID {
+		d = &deployment{uid: bd.UID, id: bd.Spec.DeploymentID}
+		if reported(bd) {
+			d.stage = done
+		} else {
+			d.outcome = f.draw(bd, 0)
+			d.due = now.Add(f.roughly(bd, f.options.Delay))
+		}
+		f.remember(name, d)
+	}
+	if wait := d.due.Sub(now); wait > 0 {
+		return wait
+	}
+	if d.stage == failed {
+		d.attempt++
+		redeploy := d.outcome == Fail
+		d.outcome, d.stage = f.draw(bd, d.attempt), deploying
+		if redeploy {
+			d.due = now.Add(f.roughly(bd, f.options.Delay))
+			return d.due.Sub(now)
+		}
+	}
+	wanted := bd.DeepCopy()
+	if err := from.Dependencies(ctx, bd); err != nil {
+		wire.SetCondition(&wanted.Status, wire.Deployed, err, now)
+		if wait := f.report(ctx, from, bd, wanted); wait > 0 {
+			return wait
+		}
+		return f.options.DependencyRetry
+	}
+	said := d.outcome
+	if d.stage == deploying && said == Succeed && f.options.ReadyAfter > 0 {
+		said = Degrade
+	}
+	say(wanted, said, f.options.Resources, now)
+	if wait := f.report(ctx, from, bd, wanted); wait > 0 {
+		return wait
+	}
+	return f.advance(d, said, now)
+}
+
+// advance enters the stage that follows a report.
+func (f *Fleet) advance(d *deployment, said Outcome, now time.Time) time.Duration {
+	var lasts time.Duration
+	switch {
+	case d.stage == done || d.stage == settling:
+		d.stage = done
+	case said != d.outcome:
+		d.stage, lasts = settling, f.options.ReadyAfter
+	case said != Succeed && f.options.Recover > 0:
+		d.stage, lasts = failed, f.options.Recover
+	default:
+		d.stage = done
+	}
+	d.due = now.Add(lasts)
+	return lasts
+}
+
+// reported tells whether the server knows already that a version is deployed and
+// well: an agent that has just started does not do it again.
+func reported(bd *v1alpha1.BundleDeployment) bool {
+	s := &bd.Status
+	return s.AppliedDeploymentID == bd.Spec.DeploymentID && s.Ready && s.NonModified
+}
+
+// report sends a report, counts it, and returns when to send it again, or 0.
+func (f *Fleet) report(ctx context.Context, from *wire.Upstream, read, wanted *v1alpha1.BundleDeployment) time.Duration {
+	start := time.Now()
+	sent, err := from.Report(ctx, read, wanted)
+	switch {
+	case err == nil && sent == nil:
+		return 0
+	case err == nil:
+		f.counted.acknowledged(time.Since(start))
+		return 0
+	case ctx.Err() != nil:
+		return reportRetry // the agents end; nobody knows whether it has arrived
+	case apierrors.IsNotFound(err):
+		f.counted.add(func(s *Stats) { s.Gone++ })
+		return reportRetry // until the watch says that it is gone
+	case apierrors.IsConflict(err):
+		f.counted.add(func(s *Stats) { s.Conflicts++ })
+		return reportRetry
+	}
+	f.counted.add(func(s *Stats) { s.Errors++ })
+	f.complain(err)
+	return reportRetry
+}
+
+// draw decides how an attempt ends.
+func (f *Fleet) draw(bd *v1alpha1.BundleDeployment, attempt int) Outcome {
+	if f.options.Outcome != nil {
+		return f.options.Outcome(bd, attempt)
+	}
+	dice := f.dice(bd, attempt)
+	if attempt > 0 || dice.Float64() >= f.options.FailureRate {
+		return Succeed
+	}
+	return []Outcome{Fail, Degrade, Drift}[dice.IntN(3)]
+}
+
+// roughly is between half of a time and half as much again.
+func (f *Fleet) roughly(bd *v1alpha1.BundleDeployment, d time.Duration) time.Duration {
+	return time.Duration((0.5 + f.dice(bd, -1).Float64()) * float64(d))
+}
+
+// dice gives the same numbers for the same deployment at the same place.
+func (f *Fleet) dice(bd *v1alpha1.BundleDeployment, attempt int) *rand.Rand {
+	hash := fnv.New64a()
+	_ = binary.Write(hash, binary.LittleEndian, int64(attempt)) // a hash takes everything
+	for _, text := range []string{bd.Namespace, bd.Name, bd.Spec.DeploymentID} {
+		hash.Write([]byte(text))
+		hash.Write([]byte{0})
+	}
+	return rand.New(rand.NewPCG(f.options.Seed, hash.Sum64()))
+}

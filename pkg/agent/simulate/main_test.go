@@ -1,0 +1,185 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package simulate_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/musterfleet/muster/pkg/agent/simulate"
+	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/allinone"
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+)
+
+const (
+	// within bounds every wait for something that must happen soon.
+	within = 30 * time.Second
+	poll   = 20 * time.Millisecond
+)
+
+// shared is a server that all tests use, each with Clusters of its own.
+var shared struct {
+	config *rest.Config
+	client versioned.Interface
+}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "muster-agents-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	out, in := io.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		err := allinone.Run(ctx, allinone.Options{DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in})
+		in.CloseWithError(err)
+		ended <- err
+	}()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}()
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		panic(err)
+	}
+	shared.config, err = clientcmd.BuildConfigFromFlags("", filepath.Join(dir, "kubeconfig"))
+	if err != nil {
+		panic(err)
+	}
+	shared.config.QPS = -1
+	if shared.client, err = versioned.NewForConfig(shared.config); err != nil {
+		panic(err)
+	}
+	return m.Run()
+}
+
+var fleets atomic.Int32
+
+// fleet is some Clusters with their Bundles, apart from those of other tests.
+type fleet struct {
+	t    *testing.T
+	mark string
+}
+
+const workspace = "fleet-default"
+
+// newFleet makes Clusters and Bundles that target them all.
+func newFleet(t *testing.T, clusters, bundles int) *fleet {
+	t.Helper()
+	f := &fleet{t: t, mark: fmt.Sprintf("f%d", fleets.Add(1))}
+	for i := range clusters {
+		_, err := shared.client.FleetV1alpha1().Clusters(workspace).Create(t.Context(), &v1alpha1.Cluster{
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", f.mark, i), Labels: map[string]string{"test": f.mark}},
+		}, metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	for i := range bundles {
+		f.bundle(i, func(*v1alpha1.BundleSpec) {})
+	}
+	return f
+}
+
+func (f *fleet) bundle(i int, change func(*v1alpha1.BundleSpec)) {
+	f.t.Helper()
+	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: f.bundleName(i)}, Spec: v1alpha1.BundleSpec{
+		Resources: []v1alpha1.BundleResource{{Name: "a.yaml", Content: f.bundleName(i)}},
+		Targets:   []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"test": f.mark}}}},
+	}}
+	change(&b.Spec)
+	_, err := shared.client.FleetV1alpha1().Bundles(workspace).Create(f.t.Context(), b, metav1.CreateOptions{})
+	require.NoError(f.t, err)
+}
+
+func (f *fleet) bundleName(i int) string { return fmt.Sprintf("%s-bundle-%d", f.mark, i) }
+
+// states counts the BundleDeployments of the fleet by state.
+func (f *fleet) states() map[string]int {
+	f.t.Helper()
+	counts := map[string]int{}
+	list, err := shared.client.FleetV1alpha1().BundleDeployments("").List(f.t.Context(), metav1.ListOptions{})
+	require.NoError(f.t, err)
+	for i := range list.Items {
+		if bd := &list.Items[i]; bd.Labels[v1alpha1.LabelCluster][:len(f.mark)+1] == f.mark+"-" {
+			counts[bd.Status.Display.State]++
+		}
+	}
+	return counts
+}
+
+// playing are agents that run.
+type playing struct {
+	*simulate.Fleet
+	end func()
+	log *log
+}
+
+// play starts the agents of the fleet; they end with the test.
+func (f *fleet) play(options simulate.Options) *playing {
+	f.t.Helper()
+	agents, err := simulate.Select(f.t.Context(), shared.config, "test="+f.mark, "", 0)
+	require.NoError(f.t, err)
+	up, err := wire.New(shared.config)
+	require.NoError(f.t, err)
+	p := &playing{log: &log{}}
+	p.Fleet = simulate.New(up, agents, options, p.log)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		p.Run(ctx)
+	}()
+	p.end = sync.OnceFunc(func() {
+		cancel()
+		<-ended
+	})
+	f.t.Cleanup(p.end)
+	return p
+}
+
+// log is what the agents complain of.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// quick are options with which tests do not wait.
+func quick() simulate.Options {
+	o := simulate.DefaultOptions()
+	o.Delay, o.Recover, o.DependencyRetry, o.FirstHeartbeat = 10*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond, time.Millisecond
+	return o
+}

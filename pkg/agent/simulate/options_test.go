@@ -1,0 +1,83 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package simulate_test
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/agent/simulate"
+)
+
+func TestWhatAPersonTypesIsChecked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ args, want string }{
+		{"", ""},
+		{"--failure-rate=1 --restart-every=1s --heartbeat=0s", ""},
+		{"--failure-rate=1.5", "--failure-rate 1.5 is not a part of all"},
+		{"--failure-rate=-1", "--failure-rate -1 is not a part of all"},
+		{"--workers=0", "--workers 0 does nothing"},
+		{"--resources=-1", "--resources -1 is not a number of objects"},
+		{"--delay=-1s", "cannot be negative"},
+		{"--dependency-retry=0s", "--dependency-retry 0s would look without end"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			t.Parallel()
+			var play simulate.Play
+			flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+			play.AddFlags(flags)
+			require.NoError(t, flags.Parse(strings.Fields(c.args)))
+			err := play.Validate()
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestAgentsAreThoseOfTheClustersThatAreNamed(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 3, 0)
+	names := func(selector, list string, most int) (out []string, err error) {
+		agents, err := simulate.Select(t.Context(), shared.config, selector, list, most)
+		for _, a := range agents {
+			require.NotEmpty(t, a.Namespace)
+			out = append(out, a.Cluster.Name)
+		}
+		return out, err
+	}
+	own := "test=" + f.mark
+	got, err := names(own, "", 0)
+	require.NoError(t, err)
+	require.Equal(t, []string{f.mark + "-0", f.mark + "-1", f.mark + "-2"}, got)
+	got, err = names(own, "", 2)
+	require.NoError(t, err)
+	require.Equal(t, []string{f.mark + "-0", f.mark + "-1"}, got)
+	got, err = names("", workspace+"/"+f.mark+"-2, "+workspace+"/"+f.mark+"-1", 0)
+	require.NoError(t, err)
+	require.Equal(t, []string{f.mark + "-1", f.mark + "-2"}, got)
+	_, err = names("", workspace+"/"+f.mark+"-9", 0)
+	require.EqualError(t, err, "there is no cluster "+workspace+"/"+f.mark+"-9 with a namespace: give existing ones as NAMESPACE/NAME")
+}
+
+func TestASummarySaysWhatWasDone(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 2, 1)
+	var out bytes.Buffer
+	play := simulate.Play{Options: quick(), Selector: "test=" + f.mark, For: time.Second, Every: 400 * time.Millisecond}
+	require.NoError(t, play.Run(t.Context(), shared.config, &out, io.Discard))
+	require.Equal(t, 3, strings.Count(out.String(), "2 agents, 2 BundleDeployments, 2 of them Ready, after "), out.String())
+	require.Contains(t, out.String(), "reports: 2 acknowledged")
+
+	play.Selector = "test=nobody"
+	require.ErrorContains(t, play.Run(t.Context(), shared.config, &out, io.Discard), "no Cluster has a namespace and is selected")
+}

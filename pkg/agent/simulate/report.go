@@ -1,0 +1,123 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package simulate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// Outcome is how an attempt to deploy ends.
+type Outcome int
+
+const (
+	// Succeed deploys, and all is ready.
+	Succeed Outcome = iota
+	// Fail does not deploy: the state is ErrApplied.
+	Fail
+	// Degrade deploys what is not ready: the state is NotReady.
+	Degrade
+	// Drift deploys what somebody then changes: the state is Modified.
+	Drift
+)
+
+var errRefused = errors.New("simulated: the cluster refuses the objects")
+
+// say writes an outcome into a status as the agent of S 9.7 does.
+func say(bd *v1alpha1.BundleDeployment, outcome Outcome, resources int, now time.Time) {
+	status := &bd.Status
+	if outcome == Fail {
+		wire.SetCondition(status, wire.Deployed, errRefused, now)
+		return
+	}
+	if status.AppliedDeploymentID != bd.Spec.DeploymentID {
+		status.AppliedDeploymentID = bd.Spec.DeploymentID
+		status.Release = nextRelease(status.Release, bd)
+	}
+	wire.SetCondition(status, wire.Installed, nil, now)
+	wire.SetCondition(status, wire.Deployed, nil, now)
+	status.Resources = deployed(bd, resources)
+	status.ResourceCounts = v1alpha1.ResourceCounts{Ready: resources, DesiredReady: resources}
+	status.NonReadyStatus, status.ModifiedStatus = nil, nil
+	switch {
+	case resources == 0:
+	case outcome == Degrade:
+		r := status.Resources[0]
+		status.NonReadyStatus = []v1alpha1.NonReadyStatus{{
+			Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name,
+			Summary: v1alpha1.ObjectSummary{State: "in-progress", Transitioning: true, Message: []string{"simulated: starting"}},
+		}}
+		status.ResourceCounts.Ready--
+		status.ResourceCounts.NotReady++
+	case outcome == Drift:
+		r := status.Resources[0]
+		status.ModifiedStatus = []v1alpha1.ModifiedStatus{{
+			Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name, Patch: `{"data":{"simulated":"changed"}}`,
+		}}
+		status.ResourceCounts.Ready--
+		status.ResourceCounts.Modified++
+	}
+	status.Ready, status.NonModified = outcome != Degrade, outcome != Drift
+	status.IncompleteState = false
+	generation := bd.Spec.Options.ForceSyncGeneration
+	status.SyncGeneration = &generation
+	status.DownstreamResourcesGeneration = bd.Spec.DownstreamResourcesGeneration
+	switch outcome {
+	case Degrade:
+		wire.SetCondition(status, wire.Ready, errors.New("not ready"), now)
+	case Drift:
+		wire.SetCondition(status, wire.Ready, errors.New("out of sync"), now)
+	case Succeed, Fail:
+		wire.SetCondition(status, wire.Ready, nil, now)
+	}
+	wire.SetCondition(status, wire.Monitored, nil, now)
+}
+
+// deployed lists objects that a Bundle could have.
+func deployed(bd *v1alpha1.BundleDeployment, n int) []v1alpha1.BundleDeploymentResource {
+	namespace := bd.Spec.Options.DefaultNamespace
+	if bd.Spec.Options.TargetNamespace != "" {
+		namespace = bd.Spec.Options.TargetNamespace
+	}
+	if namespace == "" {
+		namespace = metav1.NamespaceDefault
+	}
+	kinds := []v1alpha1.BundleDeploymentResource{
+		{Kind: "ConfigMap", APIVersion: "v1"}, {Kind: "Deployment", APIVersion: "apps/v1"}, {Kind: "Service", APIVersion: "v1"},
+	}
+	var out []v1alpha1.BundleDeploymentResource
+	for i := range n {
+		r := kinds[i%len(kinds)]
+		r.Namespace, r.Name, r.CreatedAt = namespace, bd.Name, bd.CreationTimestamp
+		if i >= len(kinds) {
+			r.Name = fmt.Sprintf("%s-%d", bd.Name, i/len(kinds))
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// nextRelease counts the revisions of a release up.
+func nextRelease(last string, bd *v1alpha1.BundleDeployment) string {
+	revision := 0
+	for i := len(last) - 1; i >= 0; i-- {
+		if last[i] == ':' {
+			if _, err := fmt.Sscanf(last[i+1:], "%d", &revision); err != nil {
+				revision = 0
+			}
+			break
+		}
+	}
+	namespace := bd.Spec.Options.DefaultNamespace
+	if namespace == "" {
+		namespace = metav1.NamespaceDefault
+	}
+	return fmt.Sprintf("%s/%s:%d", namespace, bd.Name, revision+1)
+}

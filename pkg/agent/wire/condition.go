@@ -1,0 +1,65 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"slices"
+	"time"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// Conditions that an agent writes (S 9.7).
+const (
+	Deployed  = "Deployed"
+	Installed = "Installed"
+	Monitored = "Monitored"
+	Ready     = "Ready"
+)
+
+// SetCondition sets a condition from an error: True and nothing to say if it is
+// nil, else False with its text, and the reason "Error". The time is written only
+// if the status or the message changes. It does not write into the list that was
+// there.
+func SetCondition(status *v1alpha1.BundleDeploymentStatus, kind string, err error, now time.Time) {
+	if err != nil {
+		set(status, kind, "False", "Error", err.Error(), now)
+		return
+	}
+	set(status, kind, "True", "", "", now)
+}
+
+// SetMessage sets a condition to True or False, with a message and no reason.
+func SetMessage(status *v1alpha1.BundleDeploymentStatus, kind string, holds bool, message string, now time.Time) {
+	value := "False"
+	if holds {
+		value = "True"
+	}
+	set(status, kind, value, "", message, now)
+}
+
+func set(status *v1alpha1.BundleDeploymentStatus, kind, value, reason, message string, now time.Time) {
+	conditions := slices.Clone(status.Conditions)
+	at := slices.IndexFunc(conditions, func(c v1alpha1.GenericCondition) bool { return c.Type == kind })
+	if at < 0 {
+		at = len(conditions)
+		conditions = append(conditions, v1alpha1.GenericCondition{Type: kind})
+	}
+	c := &conditions[at]
+	if c.Status != value || c.Message != message {
+		c.LastUpdateTime = now.UTC().Format(time.RFC3339)
+	}
+	c.Status, c.Reason, c.Message = value, reason, message
+	status.Conditions = conditions
+}
+
+// Condition returns the status of a condition, empty if it is not there.
+func Condition(status *v1alpha1.BundleDeploymentStatus, kind string) string {
+	for i := range status.Conditions {
+		if status.Conditions[i].Type == kind {
+			return status.Conditions[i].Status
+		}
+	}
+	return ""
+}

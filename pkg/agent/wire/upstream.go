@@ -1,0 +1,166 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/manifest"
+)
+
+// mostContent bounds what a Content may unpack to: more than etcd takes as gzip
+// would hold, and less than would hurt.
+const mostContent = 256 << 20
+
+// Upstream is the way to the server.
+type Upstream struct {
+	fleet versioned.Interface
+	core  kubernetes.Interface
+}
+
+// New returns the way to a server. The configuration's QPS is obeyed: give -1 for
+// no limit.
+func New(config *rest.Config) (*Upstream, error) {
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	fleet, err := versioned.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, err
+	}
+	core, err := kubernetes.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, err
+	}
+	return &Upstream{fleet: fleet, core: core}, nil
+}
+
+// Manifest fetches the resources that a deployment ID names.
+func (u *Upstream) Manifest(ctx context.Context, deploymentID string) ([]v1alpha1.BundleResource, error) {
+	id, _, _ := strings.Cut(deploymentID, ":")
+	if id == "" {
+		return nil, fmt.Errorf("deployment ID %q names no content", deploymentID)
+	}
+	content, err := u.fleet.FleetV1alpha1().Contents().Get(ctx, id, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("getting content %s: %w", id, err)
+	}
+	text, err := manifest.Decompress(content.Content, mostContent)
+	if err != nil {
+		return nil, fmt.Errorf("content %s: %w", id, err)
+	}
+	if digest := manifest.Digest(text); content.SHA256Sum != "" && content.SHA256Sum != digest {
+		return nil, fmt.Errorf("content %s does not match its hash: it says %s and is %s", id, content.SHA256Sum, digest)
+	}
+	return manifest.Decode(text)
+}
+
+// Secret reads a Secret of the agent's namespace.
+func (u *Upstream) Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	return u.core.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+}
+
+// ConfigMap reads a ConfigMap of the agent's namespace.
+func (u *Upstream) ConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
+	return u.core.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+}
+
+// Report sends what differs between a BundleDeployment as it was read and as the
+// agent wants it. If nothing differs nothing is sent, and the answer is nil.
+func (u *Upstream) Report(ctx context.Context, read, wanted *v1alpha1.BundleDeployment) (*v1alpha1.BundleDeployment, error) {
+	patch, err := Diff(read, wanted)
+	if err != nil || patch == nil {
+		return nil, err
+	}
+	return u.fleet.FleetV1alpha1().BundleDeployments(read.Namespace).Patch(ctx, read.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+}
+
+// Heartbeat says that the agent of a Cluster is alive; from is the downstream
+// namespace that it runs in (S 9.4).
+func (u *Upstream) Heartbeat(ctx context.Context, cluster types.NamespacedName, from string, at time.Time) error {
+	patch, err := json.Marshal([]map[string]any{{
+		"op": "add", "path": "/status/agent",
+		"value": map[string]string{"lastSeen": at.UTC().Format(time.RFC3339), "namespace": from},
+	}})
+	if err != nil {
+		return err
+	}
+	_, err = u.fleet.FleetV1alpha1().Clusters(cluster.Namespace).Patch(ctx, cluster.Name, types.JSONPatchType, patch, metav1.PatchOptions{}, "status")
+	return err
+}
+
+// NotReady says that a BundleDeployment has to wait for others.
+type NotReady struct{ Names []string }
+
+func (e *NotReady) Error() string {
+	return fmt.Sprintf("dependent bundle(s) are not ready: %v", e.Names)
+}
+
+// Dependencies answers nil if all that a BundleDeployment depends on is deployed,
+// and a *NotReady if some of it is there and not ready (S 9.7).
+func (u *Upstream) Dependencies(ctx context.Context, bd *v1alpha1.BundleDeployment) error {
+	missing := &NotReady{}
+	for _, ref := range bd.Spec.DependsOn {
+		if ref.Name == "" && ref.Selector == nil {
+			continue
+		}
+		selector := ref.Selector.DeepCopy()
+		if selector == nil {
+			selector = &metav1.LabelSelector{}
+		}
+		if ref.Name != "" {
+			selector = metav1.AddLabelToSelector(selector, v1alpha1.LabelBundleName, ref.Name)
+			selector = metav1.AddLabelToSelector(selector, v1alpha1.LabelBundleNamespace, bd.Labels[v1alpha1.LabelBundleNamespace])
+		}
+		parsed, err := metav1.LabelSelectorAsSelector(selector)
+		if err != nil {
+			return err
+		}
+		names, err := u.unready(ctx, bd.Namespace, parsed, ref.AcceptedStates)
+		if err != nil {
+			return err
+		}
+		missing.Names = append(missing.Names, names...)
+	}
+	if len(missing.Names) > 0 {
+		return missing
+	}
+	return nil
+}
+
+func (u *Upstream) unready(ctx context.Context, namespace string, selector labels.Selector, accepted []v1alpha1.BundleState) (names []string, err error) {
+	list, err := u.fleet.FleetV1alpha1().BundleDeployments(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	if err != nil {
+		return nil, err
+	}
+	if len(list.Items) == 0 {
+		return nil, fmt.Errorf("list bundledeployments: no bundles matching labels %s in namespace %s", selector, namespace)
+	}
+	if len(accepted) == 0 {
+		accepted = []v1alpha1.BundleState{v1alpha1.Ready}
+	}
+	for i := range list.Items {
+		other := &list.Items[i]
+		if !slices.Contains(accepted, derive.State(&other.Spec, &other.Status)) {
+			names = append(names, other.Name)
+		}
+	}
+	return names, nil
+}

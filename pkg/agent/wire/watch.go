@@ -1,0 +1,120 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// Watch follows the BundleDeployments of a namespace.
+type Watch struct {
+	store      cache.Store
+	controller cache.Controller
+}
+
+// Watch returns a watch of a namespace, or of all if it is empty, which an agent
+// has no right to. It tells reconcile what to reconcile, and event, unless it is
+// nil, of each event; both are called one after the other, and must not block.
+func (u *Upstream) Watch(namespace string, reconcile func(types.NamespacedName), event func(watch.EventType)) *Watch {
+	client := u.fleet.FleetV1alpha1().BundleDeployments(namespace)
+	from := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return client.List(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return client.Watch(ctx, options)
+		},
+	}
+	if event == nil {
+		event = func(watch.EventType) {}
+	}
+	w := &Watch{}
+	w.store, w.controller = cache.NewInformerWithOptions(cache.InformerOptions{
+		ListerWatcher: cache.ToListWatcherWithWatchListSemantics(from, u.fleet),
+		ObjectType:    &v1alpha1.BundleDeployment{},
+		Handler: cache.ResourceEventHandlerFuncs{
+			AddFunc: func(object any) {
+				event(watch.Added)
+				reconcile(keyOf(object))
+			},
+			UpdateFunc: func(was, is any) {
+				event(watch.Modified)
+				old, wasOne := was.(*v1alpha1.BundleDeployment)
+				updated, isOne := is.(*v1alpha1.BundleDeployment)
+				if wasOne && isOne && Triggers(old, updated) {
+					reconcile(keyOf(is))
+				}
+			},
+			DeleteFunc: func(object any) {
+				event(watch.Deleted)
+				reconcile(keyOf(object))
+			},
+		},
+	})
+	return w
+}
+
+// Run watches until ctx ends.
+func (w *Watch) Run(ctx context.Context) { w.controller.RunWithContext(ctx) }
+
+// HasSynced tells whether all that was there at the start is known.
+func (w *Watch) HasSynced() bool { return w.controller.HasSynced() }
+
+// Get returns a BundleDeployment as it was last seen, or nil if there is none.
+// Before the watch has synced, nil means nothing.
+func (w *Watch) Get(name types.NamespacedName) *v1alpha1.BundleDeployment {
+	object, found, err := w.store.GetByKey(name.String())
+	if err != nil || !found {
+		return nil
+	}
+	bd, _ := object.(*v1alpha1.BundleDeployment)
+	return bd
+}
+
+// Names returns what there is.
+func (w *Watch) Names() []types.NamespacedName {
+	objects := w.store.List()
+	names := make([]types.NamespacedName, 0, len(objects))
+	for _, object := range objects {
+		names = append(names, keyOf(object))
+	}
+	return names
+}
+
+func keyOf(object any) types.NamespacedName {
+	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		name, err := cache.ParseObjectName(gone.Key)
+		if err != nil {
+			return types.NamespacedName{}
+		}
+		return types.NamespacedName{Namespace: name.Namespace, Name: name.Name}
+	}
+	bd, ok := object.(*v1alpha1.BundleDeployment)
+	if !ok {
+		return types.NamespacedName{}
+	}
+	return types.NamespacedName{Namespace: bd.Namespace, Name: bd.Name}
+}
+
+// Triggers tells whether an update makes the agent reconcile (S 9.6).
+func Triggers(old, updated *v1alpha1.BundleDeployment) bool {
+	return old.Generation != updated.Generation ||
+		!equality.Semantic.DeepEqual(old.Annotations, updated.Annotations) ||
+		!equality.Semantic.DeepEqual(old.Labels, updated.Labels) ||
+		old.Spec.DeploymentID != updated.Spec.DeploymentID ||
+		!equality.Semantic.DeepEqual(old.Spec.Options.Diff, updated.Spec.Options.Diff) ||
+		old.Spec.DownstreamResourcesGeneration != updated.Spec.DownstreamResourcesGeneration ||
+		// Fleet's agent compares the addresses, so that of two decoded objects with a
+		// number each is another, even if it is the same number.
+		old.Status.SyncGeneration != updated.Status.SyncGeneration
+}

@@ -1,0 +1,106 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package helm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	releasecommon "helm.sh/helm/v4/pkg/release/common"
+	release "helm.sh/helm/v4/pkg/release/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+)
+
+// Annotations of the chart in a release.
+const (
+	annotationBundle = "fleet.cattle.io/bundle-id"
+	annotationAgent  = "fleet.cattle.io/agent-namespace"
+	annotationKeep   = "fleet.cattle.io/keep-resources"
+)
+
+// Release is one that an agent has made: the newest revision of it.
+type Release struct {
+	// Bundle is the name of the BundleDeployment.
+	Bundle string
+	// Namespace and Name are those of the release.
+	Namespace, Name string
+	// Revision counts what was deployed under that name.
+	Revision int
+	// Deployed is false if the revision failed, or was cut short.
+	Deployed bool
+	// Keep says that its objects stay when it is uninstalled.
+	Keep bool
+	// Manifest is what was rendered.
+	Manifest string
+}
+
+// String is how a report names a release (S 9.7).
+func (r *Release) String() string { return fmt.Sprintf("%s/%s:%d", r.Namespace, r.Name, r.Revision) }
+
+// Key is where the release of a BundleDeployment belongs (S 9.7).
+func Key(name string, options *v1alpha1.BundleDeploymentOptions) (namespace, releaseName string) {
+	namespace = options.TargetNamespace
+	if namespace == "" {
+		namespace = options.DefaultNamespace
+	}
+	if namespace == "" {
+		namespace = "default"
+	}
+	if options.Helm != nil && options.Helm.ReleaseName != "" {
+		return namespace, options.Helm.ReleaseName
+	}
+	return namespace, derive.HelmReleaseName(name)
+}
+
+// Releases returns what this agent has made, of all namespaces.
+func (d *Deployer) Releases(context.Context) ([]*Release, error) {
+	config, err := d.configuration("")
+	if err != nil {
+		return nil, err
+	}
+	all, err := config.Releases.ListReleases()
+	if err != nil {
+		return nil, fmt.Errorf("listing releases: %w", err)
+	}
+	newest := map[string]*Release{}
+	for _, each := range all {
+		found, ok := each.(*release.Release)
+		if !ok {
+			continue
+		}
+		r := d.own(found)
+		if r == nil || found.Info.Status == releasecommon.StatusUninstalled {
+			continue
+		}
+		key := r.Namespace + "/" + r.Name
+		if was := newest[key]; was == nil || was.Revision < r.Revision {
+			newest[key] = r
+		}
+	}
+	out := make([]*Release, 0, len(newest))
+	for _, r := range newest {
+		out = append(out, r)
+	}
+	slices.SortFunc(out, func(a, b *Release) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+	return out, nil
+}
+
+// own reads a release if this agent has made it.
+func (d *Deployer) own(found *release.Release) *Release {
+	if found.Chart == nil || found.Chart.Metadata == nil || found.Info == nil {
+		return nil
+	}
+	notes := found.Chart.Metadata.Annotations
+	if notes[annotationAgent] != d.agent || notes[annotationBundle] == "" {
+		return nil
+	}
+	return &Release{
+		Bundle: notes[annotationBundle], Namespace: found.Namespace, Name: found.Name, Revision: found.Version,
+		Deployed: found.Info.Status == releasecommon.StatusDeployed, Keep: notes[annotationKeep] == "true", Manifest: found.Manifest,
+	}
+}
