@@ -21,6 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/kinds"
+	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 func TestABundleDeploymentIsNotWrittenAndTheAnswerSaysWhatToEdit(t *testing.T) {
@@ -133,8 +134,10 @@ func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
 	stored, err := s.etcd.Get(t.Context(), logPrefix+"/log/report/bundledeployments/"+home(ns, "c1")+"/app")
 	require.NoError(t, err)
 	require.Len(t, stored.Kvs, 1)
-	require.Contains(t, string(stored.Kvs[0].Value), "ns/app:1")
-	require.NotContains(t, string(stored.Kvs[0].Value), `"state"`, "what is derived is stored")
+	kept, err := record.DecodeReport("bundledeployments", stored.Kvs[0].Value)
+	require.NoError(t, err)
+	require.Equal(t, "ns/app:1", kept.Status.(*v1alpha1.BundleDeployment).Status.Release)
+	require.Empty(t, kept.Status.(*v1alpha1.BundleDeployment).Status.Display, "what is derived is stored")
 	// None of them was an event.
 	gone := w.quietUntil(func() { label(t, c, ns, "c1", "env", "test") }, watch.Deleted, "app")
 	require.Equal(t, after.Object["status"], gone.Object["status"])

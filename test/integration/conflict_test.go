@@ -30,7 +30,7 @@ func TestAWriteConflictsOnlyOnTheRecordThatItOverwrites(t *testing.T) {
 		require.NoError(t, err)
 		edited, err := c.Update(t.Context(), k.changed(one), metav1.UpdateOptions{})
 		require.NoError(t, err)
-		require.Equal(t, reported.Object["status"], edited.Object["status"])
+		require.Equal(t, facts(reported), facts(edited))
 		// Nor a report because of a label, or of a spec edit.
 		late := k.reported(reported)
 		status := late.Object["status"].(map[string]any)

@@ -21,7 +21,7 @@ func failure(t *testing.T, c versioned.Interface, ns, name string) string {
 	b, err := c.FleetV1alpha1().Bundles(ns).Get(t.Context(), name, metav1.GetOptions{})
 	require.NoError(t, err)
 	for _, condition := range b.Status.Conditions {
-		if condition.Type == "Ready" && condition.Status == "False" {
+		if condition.Type == "Ready" && condition.Reason == "Error" { // else it is a roll-up
 			return condition.Message
 		}
 	}

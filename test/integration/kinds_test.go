@@ -33,7 +33,7 @@ var specimens = map[string]kind{
 	"bundles":                   {spec: in("spec", members{"namespace": "a"}), other: in("spec", members{"namespace": "b"}), status: members{"ociReference": "x"}},
 	"bundlenamespacemappings":   {spec: in("bundleSelector", members{"matchLabels": map[string]any{"a": "b"}}), other: in("bundleSelector", members{"matchLabels": map[string]any{"a": "c"}})},
 	"clusters":                  {spec: in("spec", members{"clientID": "a"}), other: in("spec", members{"clientID": "b"}), status: members{"agentPrivateRepoURL": "x"}},
-	"clustergroups":             {spec: in("spec", members{"selector": map[string]any{"matchLabels": map[string]any{"a": "b"}}}), other: in("spec", members{"selector": map[string]any{"matchLabels": map[string]any{"a": "c"}}}), status: members{"clusterCount": int64(3)}},
+	"clustergroups":             {spec: in("spec", members{"selector": map[string]any{"matchLabels": map[string]any{"a": "b"}}}), other: in("spec", members{"selector": map[string]any{"matchLabels": map[string]any{"a": "c"}}}), status: members{"conditions": groupConditions}},
 	"clusterregistrations":      {spec: in("spec", members{"clientID": "a"}), other: in("spec", members{"clientID": "b"}), status: members{"clusterName": "x"}},
 	"clusterregistrationtokens": {spec: in("spec", members{"ttl": "1h0m0s"}), other: in("spec", members{"ttl": "2h0m0s"}), status: members{"secretName": "x"}},
 	"gitrepos":                  {spec: in("spec", members{"repo": "https://a"}), other: in("spec", members{"repo": "https://b"}), status: members{"commit": "x"}},
@@ -42,6 +42,21 @@ var specimens = map[string]kind{
 	"imagescans":                {spec: in("spec", members{"image": "a", "interval": "1m0s"}), other: in("spec", members{"image": "b"}), status: members{"latestTag": "x"}},
 	"policies":                  {spec: in("gitRepo", members{"defaultServiceAccount": "a"}), other: in("gitRepo", members{"defaultServiceAccount": "b"})},
 	"schedules":                 {spec: in("spec", members{"schedule": "0 0 1 * * *", "duration": "1h0m0s"}), other: in("spec", members{"duration": "2h0m0s"}), status: members{"active": true}},
+}
+
+// groupConditions are of an empty group about which somebody said something. All
+// else in its status is derived.
+var groupConditions = []any{
+	map[string]any{"type": "Audited", "status": "True"},
+	map[string]any{"type": "Processed", "status": "True"},
+	map[string]any{"type": "Ready", "status": "True"},
+}
+
+// facts are an object's status without what follows from its spec.
+func facts(o *unstructured.Unstructured) map[string]any {
+	status, _, _ := unstructured.NestedMap(o.Object, "status")
+	delete(status, "observedGeneration")
+	return status
 }
 
 // forEachStoredKind runs a test for every kind that can be written.

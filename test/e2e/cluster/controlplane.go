@@ -53,12 +53,18 @@ const controlPlaneReady = 2 * time.Minute
 // Start starts a control plane and waits until it is ready.
 func Start(t T) *ControlPlane {
 	t.Helper()
+	return StartOn(t, EtcdOptions{})
+}
+
+// StartOn is Start with an etcd that differs.
+func StartOn(t T, options EtcdOptions) *ControlPlane {
+	t.Helper()
 	c := &ControlPlane{
 		CA: NewCA("kubernetes"), FrontProxyCA: NewCA("front-proxy"), ForeignCA: NewCA("foreign"),
 		kubectl: Program(t, "kubectl"),
 	}
 	apiServer, controllerManager := Program(t, "kube-apiserver"), Program(t, "kube-controller-manager")
-	c.Etcd = StartEtcd(t, 1, EtcdOptions{})
+	c.Etcd = StartEtcd(t, 1, options)
 	c.dir = Folder(t, "control-plane")
 	clientCA := write(t, c.dir, "ca.crt", c.CA.PEM)
 	proxyCA := write(t, c.dir, "front-proxy-ca.crt", c.FrontProxyCA.PEM)

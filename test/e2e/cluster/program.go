@@ -69,12 +69,21 @@ func buildTool(name string) (string, error) {
 // run.
 func Binary(t T) string {
 	t.Helper()
-	path, err := binary()
+	return Built(t, ServerName)
+}
+
+var binaries sync.Map // name → func() (string, error)
+
+// Built is the path of a program in bin, built from this checkout's cmd once per run.
+func Built(t T, name string) string {
+	t.Helper()
+	once, _ := binaries.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name) }))
+	path, err := once.(func() (string, error))()
 	require.NoError(t, err)
 	return path
 }
 
-var binary = sync.OnceValues(func() (string, error) {
+func build(name string) (string, error) {
 	dir, err := checkout()
 	if err != nil {
 		return "", err
@@ -85,7 +94,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
 	}
-	lock, err := os.Create(filepath.Join(cache, ".muster-apiserver.lock"))
+	lock, err := os.Create(filepath.Join(cache, "."+name+".lock"))
 	if err != nil {
 		return "", err
 	}
@@ -99,13 +108,13 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		version = "unknown" // not a git checkout: the Makefile says so too
 	}
-	path := filepath.Join(dir, "bin", "muster-apiserver")
-	build := exec.Command(filepath.Join(dir, "hack", "progress.sh"), "building bin/muster-apiserver",
-		"go", "build", "-ldflags", "-X github.com/musterfleet/muster/pkg/registry/server.version="+version, "-o", path, "./cmd/muster-apiserver")
+	path := filepath.Join(dir, "bin", name)
+	build := exec.Command(filepath.Join(dir, "hack", "progress.sh"), "building bin/"+name,
+		"go", "build", "-ldflags", "-X github.com/musterfleet/muster/pkg/registry/server.version="+version, "-o", path, "./cmd/"+name)
 	build.Dir = dir
 	_, err = output(build)
 	return path, err
-})
+}
 
 // output runs a command whose progress goes to this process's standard error, and
 // returns its standard output.

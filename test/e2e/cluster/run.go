@@ -22,3 +22,12 @@ func Run(t T, name string, args ...string) *Process {
 // FreeAddress is an address of 127.0.0.1 that nobody listens on; somebody may before
 // it is used.
 func FreeAddress() string { return loopback(freePort()) }
+
+// Prepare is a program that is at a path, in a folder of its own, for t to start; it
+// ends with t. env is all of its environment.
+func Prepare(t T, name, path string, env []string, args ...string) *Process {
+	t.Helper()
+	p := &Process{Name: name, path: path, args: args, env: env, log: filepath.Join(Folder(t, name), name+".log")}
+	t.Cleanup(p.Kill)
+	return p
+}

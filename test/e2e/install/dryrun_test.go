@@ -26,7 +26,8 @@ func TestTheServerTakesEveryKustomization(t *testing.T) {
 		{"network-policy", []string{"server"}, []string{"network-policy"}},
 		{"service-monitor", []string{"server"}, []string{"service-monitor"}},
 		{"aggregate-roles", []string{"server"}, []string{"aggregate-roles"}},
-		{"all of it", []string{"server", "apiservice"}, []string{"aggregate-roles", "cert-manager", "cert-manager-ca", "network-policy", "service-monitor"}},
+		{"controller", []string{"server"}, []string{"controller"}},
+		{"all of it", []string{"server", "apiservice"}, []string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "service-monitor"}},
 		{"the example", []string{"example/server"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestTheServerTakesWhatTheChartMakes(t *testing.T) {
 		{"the least", minimal},
 		{"a certificate of ours", "etcd: {servers: ['https://a:1']}\ntls: {caBundle: \"" + strings.ReplaceAll(string(control.CA.PEM), "\n", "\\n") + "\"}"},
 		{"an issuer of ours, an etcd without TLS", "etcd: {servers: ['http://a:1'], secretName: ''}\ntls: {certManager: {enabled: true, issuerRef: {kind: ClusterIssuer, name: ours}}}"},
-		{"nothing that can be left out", "etcd: {servers: ['https://a:1']}\napiService: {create: false}\npodDisruptionBudget: {enabled: false}\ntopologySpread: {enabled: false}\nflowSchema: {enabled: false}\nrbac: {aggregate: false}\nresources: null\n"},
+		{"nothing that can be left out", "etcd: {servers: ['https://a:1']}\napiService: {create: false}\npodDisruptionBudget: {enabled: false}\ntopologySpread: {enabled: false}\nflowSchema: {enabled: false}\nrbac: {aggregate: false}\nresources: null\ncontroller: {enabled: false}\n"},
 		{"everything", everything + `
 networkPolicy: {enabled: true, from: [{ipBlock: {cidr: 10.0.0.0/8}}], extraEgress: [{to: [{namespaceSelector: {}}], ports: [{port: 9443}]}]}
 serviceMonitor: {enabled: true, interval: 15s, labels: {release: prometheus}}

@@ -43,7 +43,7 @@ func instruction(t *testing.T, start string) string {
 	return found[0]
 }
 
-func TestTheImageHoldsOneStaticBinaryThatRunsAsNobody(t *testing.T) {
+func TestTheImageHoldsNothingButTheProgramsAndRunsAsNobody(t *testing.T) {
 	t.Parallel()
 	all := instructions(t)
 	last := 0
@@ -58,7 +58,7 @@ func TestTheImageHoldsOneStaticBinaryThatRunsAsNobody(t *testing.T) {
 	for _, line := range final {
 		instructions = append(instructions, strings.Fields(line)[0])
 	}
-	assert.Equal(t, []string{"FROM", "ARG", "LABEL", "COPY", "USER", "EXPOSE", "ENTRYPOINT"}, instructions, "nothing is run in it, one file is added")
+	assert.Equal(t, []string{"FROM", "ARG", "LABEL", "COPY", "USER", "EXPOSE", "ENTRYPOINT"}, instructions, "nothing is run in it, one layer is added")
 	assert.Equal(t, "USER 65532:65532", instruction(t, "USER"), "the runAsUser of the Deployment, as a number")
 	assert.Equal(t, `ENTRYPOINT ["/muster-apiserver"]`, instruction(t, "ENTRYPOINT"), "the exec form: there is no shell")
 	assert.Contains(t, instruction(t, "FROM --platform"), "--platform=$BUILDPLATFORM golang:"+goVersion(t), "crosses from the builder's platform, with the Go of go.mod")
@@ -78,12 +78,12 @@ func goVersion(t *testing.T) string {
 
 // This runs what the Dockerfile runs. The first time, it compiles the API server
 // once more: without cgo nothing of what other tests compiled fits.
-func TestTheBuildLineOfTheDockerfileMakesAStaticBinaryThatKnowsItsVersion(t *testing.T) {
+func TestTheBuildLineOfTheDockerfileMakesStaticBinariesThatKnowTheirVersion(t *testing.T) {
 	t.Parallel()
 	line := strings.TrimPrefix(instruction(t, "RUN CGO_ENABLED=0"), "RUN ")
-	out := filepath.Join(cluster.Folder(t, "image"), "muster-apiserver")
-	require.Contains(t, line, "-o /out/muster-apiserver ")
-	line = strings.Replace(line, "/out/muster-apiserver", out, 1)
+	dir := cluster.Folder(t, "image")
+	require.Contains(t, line, "-o /out/ ")
+	line = strings.Replace(line, "/out/", dir+"/", 1)
 	build := exec.CommandContext(t.Context(), filepath.Join(cluster.Checkout(t), "hack", "progress.sh"),
 		"building what the image holds (some minutes the first time)", "sh", "-c", line)
 	build.Dir = cluster.Checkout(t)
@@ -91,22 +91,37 @@ func TestTheBuildLineOfTheDockerfileMakesAStaticBinaryThatKnowsItsVersion(t *tes
 	output, err := build.CombinedOutput()
 	require.NoError(t, err, "%s\n%s", line, output)
 
-	binary, err := elf.Open(out)
-	require.NoError(t, err)
-	defer binary.Close()
-	for _, program := range binary.Progs {
-		assert.NotEqual(t, elf.PT_INTERP, program.Type, "needs a dynamic linker, which the image does not have")
-	}
-	libraries, err := binary.ImportedLibraries()
-	require.NoError(t, err)
-	assert.Empty(t, libraries)
+	copied := instruction(t, "COPY --from=build")
+	for program := range programs {
+		assert.Contains(t, copied, " /out/"+program+" ")
+		out := filepath.Join(dir, program)
+		binary, err := elf.Open(out)
+		require.NoError(t, err)
+		defer binary.Close()
+		for _, segment := range binary.Progs {
+			assert.NotEqual(t, elf.PT_INTERP, segment.Type, "needs a dynamic linker, which the image does not have")
+		}
+		libraries, err := binary.ImportedLibraries()
+		require.NoError(t, err)
+		assert.Empty(t, libraries)
 
-	// As in the image: an environment with nothing in it.
-	command := exec.CommandContext(t.Context(), out, "--version")
-	command.Env, command.Dir = []string{}, filepath.Dir(out)
-	version, err := command.CombinedOutput()
-	require.NoError(t, err, string(version))
-	assert.Equal(t, "muster-apiserver v1.2.3-test\n", string(version))
+		// As in the image: an environment with nothing in it.
+		command := exec.CommandContext(t.Context(), out, "--version")
+		command.Env, command.Dir = []string{}, dir
+		version, err := command.CombinedOutput()
+		require.NoError(t, err, string(version))
+		assert.Equal(t, program+" v1.2.3-test\n", string(version))
+	}
+}
+
+func TestTheControllersPodRunsTheOtherProgramOfTheImage(t *testing.T) {
+	t.Parallel()
+	for name, objects := range installs(t) {
+		server, controller := container(t, objects, deployment), container(t, objects, controllerDeployment)
+		assert.Equal(t, server.Image, controller.Image, name)
+		assert.Empty(t, server.Command, name)
+		assert.Equal(t, []string{"/muster-controller"}, controller.Command, name)
+	}
 }
 
 func TestTheBuilderGetsWhatTheDockerfileCopiesAndNothingElse(t *testing.T) {

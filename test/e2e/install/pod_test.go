@@ -14,27 +14,31 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-func container(t *testing.T, rendered manifests) corev1.Container {
+func container(t *testing.T, rendered manifests, deployment string) corev1.Container {
 	t.Helper()
 	containers := as[appsv1.Deployment](t, rendered, deployment).Spec.Template.Spec.Containers
 	require.Len(t, containers, 1)
 	return containers[0]
 }
 
-func TestThePodHasNoMoreThanItNeeds(t *testing.T) {
+func TestThePodsHaveNoMoreThanTheyNeed(t *testing.T) {
 	t.Parallel()
-	pod := as[appsv1.Deployment](t, parse(t, kustomize(t, artifacts(t, "kustomize", "server"))), deployment).Spec.Template.Spec
-	assert.Equal(t, ptr.To(true), pod.SecurityContext.RunAsNonRoot)
-	assert.Equal(t, ptr.To(int64(65532)), pod.SecurityContext.RunAsUser, "the USER of artifacts/Dockerfile")
-	assert.Equal(t, &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}, pod.SecurityContext.SeccompProfile)
-	context := pod.Containers[0].SecurityContext
-	assert.Equal(t, ptr.To(true), context.ReadOnlyRootFilesystem)
-	assert.Equal(t, ptr.To(false), context.AllowPrivilegeEscalation)
-	assert.Equal(t, &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}, context.Capabilities)
-	assert.False(t, pod.HostNetwork)
-	for _, volume := range pod.Volumes {
-		require.NotNil(t, volume.Secret, "%s: the base mounts Secrets only", volume.Name)
-		assert.Equal(t, ptr.To(int32(0o440)), volume.Secret.DefaultMode, "%s: keys are for the process's group, not for everybody", volume.Name)
+	rendered := parse(t, kustomize(t, kustomization(t, []string{"server"}, []string{"controller"})))
+	for program, deployment := range programs {
+		pod := as[appsv1.Deployment](t, rendered, deployment).Spec.Template.Spec
+		assert.Equal(t, program, pod.ServiceAccountName)
+		assert.Equal(t, ptr.To(true), pod.SecurityContext.RunAsNonRoot)
+		assert.Equal(t, ptr.To(int64(65532)), pod.SecurityContext.RunAsUser, "the USER of artifacts/Dockerfile")
+		assert.Equal(t, &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}, pod.SecurityContext.SeccompProfile)
+		context := pod.Containers[0].SecurityContext
+		assert.Equal(t, ptr.To(true), context.ReadOnlyRootFilesystem)
+		assert.Equal(t, ptr.To(false), context.AllowPrivilegeEscalation)
+		assert.Equal(t, &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}, context.Capabilities)
+		assert.False(t, pod.HostNetwork)
+		for _, volume := range pod.Volumes {
+			require.NotNil(t, volume.Secret, "%s: the base mounts Secrets only", volume.Name)
+			assert.Equal(t, ptr.To(int32(0o440)), volume.Secret.DefaultMode, "%s: keys are for the process's group, not for everybody", volume.Name)
+		}
 	}
 }
 
@@ -52,7 +56,7 @@ func TestAReplicaThatGoesHasTheTimeToTellEverybody(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	probe := container(t, rendered).ReadinessProbe
+	probe := container(t, rendered, deployment).ReadinessProbe
 	notice := time.Duration(probe.PeriodSeconds*probe.FailureThreshold) * time.Second
 	assert.Greater(t, delay, notice, "kubelet notices within %v that it is not ready any more", notice)
 	const requests = time.Minute // --request-timeout of the API server

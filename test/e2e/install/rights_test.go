@@ -55,11 +55,83 @@ var rights = map[string]string{
 	"get apiservices.apiregistration.k8s.io named v1alpha1.fleet.cattle.io": "tells whether CustomResourceDefinitions serve the group; the only APIService that matters",
 }
 
+// controllers are why muster-controller may do what it may do, everywhere. To give a
+// right takes having it, or "bind" for a ClusterRole.
+var controllers = map[string]string{
+	"list namespaces":   "informer: which cluster namespaces are there; the mirror of labels",
+	"watch namespaces":  "the same informer",
+	"create namespaces": "a Cluster's namespace (S 8.1), and the one that credentials are fetched from",
+	"delete namespaces": "a Cluster's namespace goes with its Cluster",
+
+	"get serviceaccounts":    "compares before it writes",
+	"list serviceaccounts":   "informer of what is managed: finds what has no owner any more",
+	"watch serviceaccounts":  "the same informer",
+	"create serviceaccounts": "an account for each token and each agent (S 8.2, S 8.3)",
+	"update serviceaccounts": "marks that somebody took away",
+	"delete serviceaccounts": "an agent that is gone, or registered anew",
+
+	"get secrets":    "the token that Kubernetes made for an account; gives \"get\" to agents' tokens",
+	"list secrets":   "informers: what is managed, values of Bundles, downstream resources",
+	"watch secrets":  "the same informers",
+	"create secrets": "values of tokens, credentials of agents, copies of downstream resources",
+	"update secrets": "the same, when their sources change",
+	"delete secrets": "credentials that are over; what has no owner any more",
+
+	"get configmaps":    "sources of downstream resources (S 4.7)",
+	"list configmaps":   "informer of those",
+	"watch configmaps":  "the same informer",
+	"create configmaps": "copies of downstream resources",
+	"update configmaps": "the same, when their sources change",
+
+	"get roles.rbac.authorization.k8s.io":    "compares before it writes",
+	"list roles.rbac.authorization.k8s.io":   "informer of what is managed",
+	"watch roles.rbac.authorization.k8s.io":  "the same informer",
+	"create roles.rbac.authorization.k8s.io": "registering, fetching credentials, heartbeats (S 8.2, S 8.3)",
+	"update roles.rbac.authorization.k8s.io": "who may fetch which credentials changes",
+	"delete roles.rbac.authorization.k8s.io": "rights end with their owner",
+
+	"get rolebindings.rbac.authorization.k8s.io":    "as for roles",
+	"list rolebindings.rbac.authorization.k8s.io":   "as for roles",
+	"watch rolebindings.rbac.authorization.k8s.io":  "as for roles",
+	"create rolebindings.rbac.authorization.k8s.io": "as for roles",
+	"update rolebindings.rbac.authorization.k8s.io": "as for roles",
+	"delete rolebindings.rbac.authorization.k8s.io": "as for roles",
+
+	"get clusterrolebindings.rbac.authorization.k8s.io":    "as for roles",
+	"list clusterrolebindings.rbac.authorization.k8s.io":   "as for roles",
+	"watch clusterrolebindings.rbac.authorization.k8s.io":  "as for roles",
+	"create clusterrolebindings.rbac.authorization.k8s.io": "an agent's right to get Contents",
+	"update clusterrolebindings.rbac.authorization.k8s.io": "as for roles",
+	"delete clusterrolebindings.rbac.authorization.k8s.io": "as for roles",
+
+	"bind clusterroles.rbac.authorization.k8s.io named fleet-bundle-deployment, fleet-content": "the two roles of agents, and no other",
+
+	"create clusters.fleet.cattle.io":                         "a registration makes its Cluster",
+	"patch clusters/status.fleet.cattle.io":                   "given to agents for their own Cluster; Schedules' windows",
+	"patch schedules/status.fleet.cattle.io":                  "Schedules' windows (S 5.4)",
+	"create clusterregistrations.fleet.cattle.io":             "given to tokens",
+	"update clusterregistrations.fleet.cattle.io":             "the owner reference to the Cluster",
+	"delete clusterregistrations.fleet.cattle.io":             "older ones of a client, and those whose Cluster is gone",
+	"update clusterregistrations/status.fleet.cattle.io":      "granted, and for which Cluster",
+	"delete clusterregistrationtokens.fleet.cattle.io":        "tokens that have expired",
+	"update clusterregistrationtokens/status.fleet.cattle.io": "when a token ends, and its Secret",
+}
+
+// elections are why it may do more where it lives.
+var elections = map[string]string{
+	"create leases.coordination.k8s.io":                         "the Lease that says which replica works",
+	"get leases.coordination.k8s.io named muster-controller":    "the same",
+	"update leases.coordination.k8s.io named muster-controller": "the same",
+}
+
 // bound are the roles of Kubernetes that Muster is bound to.
 var bound = map[string]string{
 	"ClusterRoleBinding /muster-apiserver → ClusterRole muster-apiserver":                                                                 "the rights above",
 	"ClusterRoleBinding /muster-apiserver:auth-delegator → ClusterRole system:auth-delegator":                                             "creates TokenReviews and SubjectAccessReviews: who is it, and may they",
 	"RoleBinding kube-system/muster-apiserver:extension-apiserver-authentication-reader → Role extension-apiserver-authentication-reader": "reads the one ConfigMap that says which front proxy to believe",
+	"ClusterRoleBinding /muster-controller → ClusterRole muster-controller":                                                               "the rights above",
+	"ClusterRoleBinding /muster-controller:auth-delegator → ClusterRole system:auth-delegator":                                            "who may read its metrics",
+	"RoleBinding muster-system/muster-controller → Role muster-controller":                                                                "the Lease",
 }
 
 func TestMusterHasNoRightWithoutAReason(t *testing.T) {
@@ -67,9 +139,12 @@ func TestMusterHasNoRightWithoutAReason(t *testing.T) {
 	for name, objects := range installs(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			role := as[rbacv1.ClusterRole](t, objects, "ClusterRole /muster-apiserver")
-			require.Nil(t, role.AggregationRule, "others could add rules")
-			assert.ElementsMatch(t, slices.Collect(maps.Keys(rights)), flat(t, role.Rules))
+			for program, rights := range map[string]map[string]string{"muster-apiserver": rights, "muster-controller": controllers} {
+				role := as[rbacv1.ClusterRole](t, objects, "ClusterRole /"+program)
+				require.Nil(t, role.AggregationRule, "others could add rules")
+				assert.ElementsMatch(t, slices.Collect(maps.Keys(rights)), flat(t, role.Rules))
+			}
+			assert.ElementsMatch(t, slices.Collect(maps.Keys(elections)), flat(t, as[rbacv1.Role](t, objects, "Role "+system+"/muster-controller").Rules))
 
 			var bindings []string
 			for key, object := range objects {
@@ -78,7 +153,8 @@ func TestMusterHasNoRightWithoutAReason(t *testing.T) {
 				}
 				binding := as[rbacv1.ClusterRoleBinding](t, objects, key)
 				bindings = append(bindings, key+" → "+binding.RoleRef.Kind+" "+binding.RoleRef.Name)
-				require.Equal(t, []rbacv1.Subject{{Kind: "ServiceAccount", Name: "muster-apiserver", Namespace: system}}, binding.Subjects, "%s is for Muster alone", key)
+				program, _, _ := strings.Cut(binding.Name, ":")
+				require.Equal(t, []rbacv1.Subject{{Kind: "ServiceAccount", Name: program, Namespace: system}}, binding.Subjects, "%s is for Muster alone", key)
 			}
 			assert.ElementsMatch(t, slices.Collect(maps.Keys(bound)), bindings)
 		})
@@ -165,7 +241,7 @@ func TestPeopleGetTheRightsThatTheirRoleMeans(t *testing.T) {
 func installs(t *testing.T) map[string]manifests {
 	t.Helper()
 	return map[string]manifests{
-		"kustomize": parse(t, kustomize(t, kustomization(t, []string{"server", "apiservice"}, []string{"aggregate-roles"}))),
+		"kustomize": parse(t, kustomize(t, kustomization(t, []string{"server", "apiservice"}, []string{"aggregate-roles", "controller"}))),
 		"helm":      parse(t, chart(t, minimal)),
 	}
 }

@@ -40,19 +40,25 @@ func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 		{
 			"the servers alone, with the defaults",
 			[]string{"server"},
-			[]string{"aggregate-roles"},
+			[]string{"aggregate-roles", "controller"},
 			"apiService: {create: false}",
+		},
+		{
+			"no controller",
+			[]string{"server"},
+			[]string{"aggregate-roles"},
+			"apiService: {create: false}\ncontroller: {enabled: false}",
 		},
 		{
 			"no aggregated roles",
 			[]string{"server"},
-			nil,
+			[]string{"controller"},
 			"apiService: {create: false}\nrbac: {aggregate: false}",
 		},
 		{
 			"everything, with cert-manager",
 			[]string{"server", "apiservice"},
-			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "network-policy", "service-monitor"},
+			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "service-monitor"},
 			"tls: {certManager: {enabled: true}}\nnetworkPolicy: {enabled: true}\nserviceMonitor: {enabled: true}",
 		},
 	} {
@@ -73,7 +79,7 @@ func TestTheExampleMakesTheObjectsThatTheChartMakesOfTheSameWishes(t *testing.T)
 	maps.Copy(want, parse(t, kustomize(t, filepath.Join(dir, "example", "apiservice"))))
 
 	values := "etcd: {servers: ['https://10.0.0.11:2379', 'https://10.0.0.12:2379', 'https://10.0.0.13:2379']}\n" +
-		"networkPolicy: {enabled: true}\nextraArgs: [--profiling=false]\n"
+		"networkPolicy: {enabled: true}\nextraArgs: [--profiling=false]\nagents: {apiServerURL: 'https://kube.example.com:6443'}\n"
 	ca := filepath.Join(t.TempDir(), "ca.crt")
 	require.NoError(t, os.WriteFile(ca, []byte(caFile), 0o600))
 	requireSame(t, want, parse(t, chart(t, values, "--set-file", "tls.caBundle="+ca)))

@@ -90,6 +90,33 @@ func TestEachValueDoesWhatItSays(t *testing.T) {
 			{deployment, pod + "volumes.2", "{name: admission, configMap: {name: c}}"},
 		}},
 		{name: "more flags come last", values: "extraArgs: [--v=4]", changes: []change{{deployment, pod + "containers.0.args.11", "--v=4"}}},
+		{name: "more controllers", values: "controller: {replicas: 3, extraArgs: [--v=4], resources: {requests: {cpu: 2}}}", changes: []change{
+			{controllerDeployment, "spec.replicas", "3"},
+			{controllerDeployment, args, "--v=4"},
+			{controllerDeployment, pod + "containers.0.resources.requests", "{cpu: 2, memory: 512Mi}"},
+		}, not: []change{{deployment, args, "--v=4"}}},
+		{name: "no controller", values: "controller: {enabled: false}", without: []string{
+			controllerDeployment, "ServiceAccount " + system + "/muster-controller", "ClusterRole /muster-controller", "ClusterRoleBinding /muster-controller",
+			"ClusterRoleBinding /muster-controller:auth-delegator", "Role " + system + "/muster-controller", "RoleBinding " + system + "/muster-controller",
+			"PodDisruptionBudget " + system + "/muster-controller",
+		}, with: []string{deployment, "ClusterRole /fleet-content"}},
+		{name: "a network policy without a controller", values: "controller: {enabled: false}\nnetworkPolicy: {enabled: true}", with: []string{networkPolicy}, without: []string{"NetworkPolicy " + system + "/muster-controller"}},
+		{name: "the controller reads the same etcd", values: "etcd: {servers: ['https://a:1', 'https://b:2'], prefix: /p, secretName: s}\nencryption: {secretName: e}", changes: []change{
+			{controllerDeployment, args, "--etcd-servers=https://a:1,https://b:2"},
+			{controllerDeployment, args, "--etcd-prefix=/p"},
+			{controllerDeployment, pod + "volumes.0.secret.secretName", "s"},
+			{controllerDeployment, args, "--encryption-provider-config=/var/run/muster/encryption/config.yaml"},
+			{controllerDeployment, pod + "volumes.1", "{name: encryption, secret: {secretName: e, defaultMode: 288}}"},
+		}},
+		{name: "agents trust the cluster's CA", changes: []change{
+			{controllerDeployment, args, "--agent-api-server-ca-file=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"},
+		}},
+		{name: "agents reach kube-apiserver from outside", values: "agents: {apiServerURL: 'https://kube.example.com:6443', caConfigMapName: c, systemNamespace: fleet-system}", changes: []change{
+			{controllerDeployment, args, "--agent-api-server-url=https://kube.example.com:6443"},
+			{controllerDeployment, args, "--agent-api-server-ca-file=/var/run/muster/agents/ca.crt"},
+			{controllerDeployment, args, "--agent-system-namespace=fleet-system"},
+			{controllerDeployment, pod + "volumes.1", "{name: agents, configMap: {name: c}}"},
+		}},
 		{name: "resources", values: "resources: {requests: {cpu: 2}, limits: {memory: 8Gi}}", changes: []change{
 			{deployment, pod + "containers.0.resources", "{requests: {cpu: 2, memory: 512Mi}, limits: {memory: 8Gi}}"},
 		}},
@@ -128,11 +155,14 @@ func TestEachValueDoesWhatItSays(t *testing.T) {
 			{deployment, pod + "tolerations", "[{key: k, operator: Exists}]"},
 			{deployment, pod + "affinity", "{nodeAffinity: {}}"},
 			{deployment, pod + "priorityClassName", "system-cluster-critical"},
+			{controllerDeployment, pod + "priorityClassName", "system-cluster-critical"},
 		}},
 		{name: "what pods are called", values: "podLabels: {a: b}\npodAnnotations: {c: d}\nserviceAccount: {annotations: {e: f}}", changes: []change{
 			{deployment, "spec.template.metadata.labels", "{app.kubernetes.io/name: muster-apiserver, a: b}"},
 			{deployment, "spec.template.metadata.annotations", "{c: d}"},
 			{serviceAccount, "metadata.annotations", "{e: f}"},
+			{"ServiceAccount " + system + "/muster-controller", "metadata.annotations", "{e: f}"},
+			{controllerDeployment, "spec.template.metadata.labels", "{app.kubernetes.io/name: muster-controller, a: b}"},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -38,6 +38,7 @@ func TestThreeReplicasOnThreeMembersOfEtcd(t *testing.T) {
 		{"a killed leader of etcd is not noticed by readers", testKilledLeader},
 		{"a member of etcd may be away for long", testLostMember},
 		{"without a quorum of etcd everything waits and nothing is wrong", testLostQuorum},
+		{"acknowledged reports survive the kill of anything", testReportsSurvive},
 		{"certificates are renewed without a restart", testCertificates},
 		{"kine is refused before anything is answered", testKine},
 	} {

@@ -1,0 +1,231 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+const tick = 100 * time.Millisecond
+
+func makeCluster(t cluster.T, workspace, name string, labels map[string]string) *v1alpha1.Cluster {
+	t.Helper()
+	_, err := fleet.FleetV1alpha1().Clusters(workspace).Create(t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	made, err := fleet.FleetV1alpha1().Clusters(workspace).Get(t.Context(), name, metav1.GetOptions{})
+	require.NoError(t, err)
+	return made
+}
+
+func home(ctx context.Context, name string) (*corev1.Namespace, error) {
+	return control.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+}
+
+func waitForNamespace(t cluster.T, name string) *corev1.Namespace {
+	t.Helper()
+	var found *corev1.Namespace
+	eventually(t, func(ctx context.Context) (err error) {
+		if found, err = home(ctx, name); err == nil && found.DeletionTimestamp != nil {
+			err = errors.New("it is on its way out")
+		}
+		return err
+	})
+	return found
+}
+
+func waitUntilGone(t cluster.T, namespace string) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		if _, err := home(ctx, namespace); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("namespace %s is there: %w", namespace, err)
+		}
+		return nil
+	})
+}
+
+// S 4.3.
+func TestAClusterHasTheNamespaceOfTheKnownAnswers(t *testing.T) {
+	t.Parallel()
+	makeNamespace(t, "fleet-default")
+	for name, want := range map[string]string{
+		"prod-eu-1": "cluster-fleet-default-prod-eu-1-eb998a50c712",
+		"a-very-long-cluster-name-for-a-test-0123456789": "cluster-fleet-default-a-very-long-cluster-name-for-a-test-59462",
+	} {
+		made := makeCluster(t, "fleet-default", name, nil)
+		require.Equal(t, want, made.Status.Namespace)
+		waitForNamespace(t, want)
+	}
+}
+
+func TestANamespaceThatWasThereIsLeftAsItIs(t *testing.T) {
+	t.Parallel()
+	const workspace = "untouched"
+	makeNamespace(t, workspace)
+	// The name that a Cluster of this name will have.
+	probe := makeCluster(t, workspace, "probe", nil)
+	waitForNamespace(t, probe.Status.Namespace)
+	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), "probe", metav1.DeleteOptions{}))
+	waitUntilGone(t, probe.Status.Namespace)
+
+	makeNamespace(t, probe.Status.Namespace)
+	before, err := home(t.Context(), probe.Status.Namespace)
+	require.NoError(t, err)
+	makeCluster(t, workspace, "probe", nil)
+	// By when a later one has its namespace, the controller has seen this one.
+	later := makeCluster(t, workspace, "later", nil)
+	waitForNamespace(t, later.Status.Namespace)
+	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), "probe", metav1.DeleteOptions{}))
+	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), "later", metav1.DeleteOptions{}))
+	waitUntilGone(t, later.Status.Namespace)
+	after, err := home(t.Context(), probe.Status.Namespace)
+	require.NoError(t, err)
+	require.Equal(t, before.ObjectMeta, after.ObjectMeta, "nor is it deleted with a Cluster that it was not made for")
+}
+
+// Beside a Fleet that still works, or before objects are put back, Muster knows of
+// nobody: what Fleet made goes only with a Cluster that was seen to go.
+func TestWhatFleetMadeIsNotRemovedBecauseItsOwnerIsUnknown(t *testing.T) {
+	t.Parallel()
+	const workspace = "from-fleet"
+	makeNamespace(t, workspace)
+	made := func(cluster string) *corev1.Namespace {
+		t.Helper()
+		namespace, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			Name: "cluster-" + workspace + "-" + cluster, Labels: map[string]string{"fleet.cattle.io/managed": "true"},
+			Annotations: map[string]string{"fleet.cattle.io/cluster-namespace": workspace, "fleet.cattle.io/cluster": cluster},
+		}}, metav1.CreateOptions{})
+		require.NoError(t, err)
+		_, err = control.Client.CoreV1().ServiceAccounts(namespace.Name).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{
+			Name: "request", Labels: map[string]string{"fleet.cattle.io/managed": "true"},
+			Annotations: map[string]string{"fleet.cattle.io/cluster": cluster, "fleet.cattle.io/cluster-registration": "request-" + cluster, "fleet.cattle.io/cluster-registration-namespace": workspace},
+		}}, metav1.CreateOptions{})
+		require.NoError(t, err)
+		return namespace
+	}
+	stays, goes := made("stays"), made("goes")
+	makeCluster(t, workspace, "goes", nil)
+	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), "goes", metav1.DeleteOptions{}))
+	waitUntilGone(t, goes.Name)
+	after, err := home(t.Context(), stays.Name)
+	require.NoError(t, err)
+	require.Equal(t, stays.UID, after.UID)
+	require.Nil(t, after.DeletionTimestamp)
+	_, err = control.Client.CoreV1().ServiceAccounts(stays.Name).Get(t.Context(), "request", metav1.GetOptions{})
+	require.NoError(t, err)
+}
+
+func TestAClusterThatAnotherSystemManagesGetsNoNamespace(t *testing.T) {
+	t.Parallel()
+	const workspace = "foreign-managed"
+	makeNamespace(t, workspace)
+	managed := makeCluster(t, workspace, "theirs", map[string]string{"fleet.cattle.io/cluster-management": "other"})
+	require.Empty(t, managed.Status.Namespace)
+	waitForNamespace(t, makeCluster(t, workspace, "ours", nil).Status.Namespace)
+	all, err := control.Client.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{LabelSelector: "fleet.cattle.io/managed=true"})
+	require.NoError(t, err)
+	for _, namespace := range all.Items {
+		require.NotEqual(t, "theirs", namespace.Annotations["fleet.cattle.io/cluster"])
+	}
+	// Handed over, it gets one.
+	_, err = fleet.FleetV1alpha1().Clusters(workspace).Patch(t.Context(), "theirs", "application/merge-patch+json", []byte(`{"metadata":{"labels":{"fleet.cattle.io/cluster-management":null}}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	given, err := fleet.FleetV1alpha1().Clusters(workspace).Get(t.Context(), "theirs", metav1.GetOptions{})
+	require.NoError(t, err)
+	waitForNamespace(t, given.Status.Namespace)
+}
+
+func TestANamespaceThatSomebodyDeletesComesBack(t *testing.T) {
+	t.Parallel()
+	const workspace = "comes-back"
+	makeNamespace(t, workspace)
+	made := makeCluster(t, workspace, "c", nil)
+	first := waitForNamespace(t, made.Status.Namespace)
+	require.NoError(t, control.Client.CoreV1().Namespaces().Delete(t.Context(), first.Name, metav1.DeleteOptions{}))
+	eventually(t, func(ctx context.Context) error {
+		now, err := home(ctx, first.Name)
+		if err == nil && now.UID == first.UID {
+			err = errors.New("it is still the old one")
+		}
+		return err
+	})
+}
+
+func TestAClusterTakesItsNamespaceAndItsAgentsRightsWithIt(t *testing.T) {
+	t.Parallel()
+	const workspace = "goes"
+	makeNamespace(t, workspace)
+	v := makeToken(t, workspace, "join", "1h")
+	gone, stays := register(t, v, "goes", "1", nil), register(t, v, "stays", "2", nil)
+	r := granted(t, workspace, gone.registration)
+	granted(t, workspace, stays.registration)
+	before, err := managed(t.Context(), func(o metav1.Object) bool { return of(o, stays) })
+	require.NoError(t, err)
+	require.Len(t, before, 8)
+	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), gone.clusterName, metav1.DeleteOptions{}))
+	waitUntilGone(t, gone.deploymentNamespace)
+	eventually(t, func(ctx context.Context) error {
+		if _, err := fleet.FleetV1alpha1().ClusterRegistrations(workspace).Get(ctx, gone.registration, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the registration is there: %w", err)
+		}
+		left, err := managed(ctx, func(o metav1.Object) bool { return of(o, gone) })
+		if err == nil && len(left) > 0 {
+			err = fmt.Errorf("there is still %v", left)
+		}
+		return errors.Join(err, absent(ctx, r, gone))
+	})
+	after, err := managed(t.Context(), func(o metav1.Object) bool { return of(o, stays) })
+	require.NoError(t, err)
+	require.Equal(t, before, after, "nothing of another Cluster is touched")
+}
+
+// of tells if an object was made for a registration or its Cluster.
+func of(o metav1.Object, c credential) bool {
+	notes := o.GetAnnotations()
+	return notes["fleet.cattle.io/cluster-registration"] == c.registration && notes["fleet.cattle.io/cluster-registration-namespace"] == c.clusterNamespace ||
+		notes["fleet.cattle.io/cluster"] == c.clusterName && notes["fleet.cattle.io/cluster-namespace"] == c.clusterNamespace
+}
+
+// The name of a registration is its agent's choice.
+func TestARegistrationCannotTakeWhatSomebodyElseMade(t *testing.T) {
+	t.Parallel()
+	const workspace = "squatters"
+	makeNamespace(t, workspace)
+	v := makeToken(t, workspace, "join", "1h")
+	rules := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}}}
+	_, err := control.Client.RbacV1().Roles(workspace).Create(t.Context(), &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "admin"}, Rules: rules}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	var r *v1alpha1.ClusterRegistration
+	eventually(t, func(ctx context.Context) (err error) {
+		r, err = clientset(t, bearer(v.Token)).FleetV1alpha1().ClusterRegistrations(workspace).Create(ctx, &v1alpha1.ClusterRegistration{
+			ObjectMeta: metav1.ObjectMeta{Name: "admin"}, Spec: v1alpha1.ClusterRegistrationSpec{ClientID: "squatter", ClientRandom: "1"},
+		}, metav1.CreateOptions{})
+		return err
+	})
+	register(t, v, "squatters-honest", "2", nil)
+	require.Never(t, func() bool {
+		r, err = fleet.FleetV1alpha1().ClusterRegistrations(workspace).Get(context.Background(), r.Name, metav1.GetOptions{})
+		return err != nil || r.Status.Granted
+	}, 2*time.Second, tick)
+	role, err := control.Client.RbacV1().Roles(workspace).Get(t.Context(), "admin", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, rules, role.Rules)
+	_, err = control.Client.RbacV1().RoleBindings(workspace).Get(t.Context(), "admin", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err))
+	// When it is out of the way, the registration is granted.
+	require.NoError(t, control.Client.RbacV1().Roles(workspace).Delete(t.Context(), "admin", metav1.DeleteOptions{}))
+	granted(t, workspace, "admin")
+}

@@ -1,0 +1,210 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agents
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+func TestAnAgentRegistersByToken(t *testing.T) {
+	t.Parallel()
+	const workspace = "registers"
+	makeNamespace(t, workspace)
+	v := makeToken(t, workspace, "join", "1h")
+	require.Equal(t, apiServerURL, v.APIServerURL)
+	require.Equal(t, string(control.CA.PEM), v.APIServerCA)
+	require.Equal(t, workspace, v.ClusterNamespace)
+	require.Equal(t, "cattle-fleet-clusters-system", v.SystemRegistrationNamespace)
+	require.Equal(t, "join", v.TokenName)
+	token, err := fleet.FleetV1alpha1().ClusterRegistrationTokens(workspace).Get(t.Context(), "join", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "join", token.Status.SecretName)
+	require.Equal(t, token.CreationTimestamp.Add(time.Hour), token.Status.Expires.Time)
+
+	c := register(t, v, "client", "registers", map[string]string{
+		"env": "prod", "fleet.cattle.io/created-by-agent-pod": "pod", "fleet.cattle.io/shard-ref": "x", "management.cattle.io/cluster-display-name": "x",
+	})
+	r := granted(t, workspace, c.registration)
+	// KeyHash of the client's ID.
+	const name = "cluster-948fe603f61d"
+	require.Equal(t, name, r.Status.ClusterName)
+	require.Equal(t, credential{
+		deploymentNamespace: c.deploymentNamespace, clusterNamespace: workspace, clusterName: name, systemNamespace: "cattle-fleet-system",
+		registration: c.registration, secret: c.secret, config: c.config,
+	}, c)
+	made, err := fleet.FleetV1alpha1().Clusters(workspace).Get(t.Context(), name, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"env": "prod", "fleet.cattle.io/created-by-agent-pod": "pod", "fleet.cattle.io/cluster": name}, made.Labels)
+	require.Equal(t, "client", made.Spec.ClientID)
+	require.Equal(t, c.deploymentNamespace, made.Status.Namespace)
+	require.Equal(t, []metav1.OwnerReference{{APIVersion: "fleet.cattle.io/v1alpha1", Kind: "Cluster", Name: name, UID: made.UID}}, r.OwnerReferences)
+
+	home, err := control.Client.CoreV1().Namespaces().Get(t.Context(), c.deploymentNamespace, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{
+		"fleet.cattle.io/cluster-namespace": workspace, "fleet.cattle.io/cluster": name,
+		"muster.fleet.cattle.io/owner": "clusters/" + workspace + "/" + name + "/" + string(made.UID),
+	}, home.Annotations)
+	require.Equal(t, "true", home.Labels["fleet.cattle.io/managed"])
+	account, err := control.Client.CoreV1().ServiceAccounts(c.deploymentNamespace).Get(t.Context(), accountOf(r), metav1.GetOptions{})
+	require.NoError(t, err)
+	for key, value := range map[string]string{"cluster": name, "cluster-registration": r.Name, "cluster-registration-namespace": workspace} {
+		require.Equal(t, value, account.Annotations["fleet.cattle.io/"+key])
+	}
+	secret, err := control.Client.CoreV1().Secrets(v.SystemRegistrationNamespace).Get(t.Context(), c.secret, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"fleet.cattle.io/cluster": name, "fleet.cattle.io/managed": "true"}, secret.Labels)
+
+	subject := []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: c.deploymentNamespace, Name: accountOf(r)}}
+	rbac := control.Client.RbacV1()
+	role, err := rbac.Roles(workspace).Get(t.Context(), r.Name, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, []rbacv1.PolicyRule{{APIGroups: []string{"fleet.cattle.io"}, Resources: []string{"clusters/status"}, ResourceNames: []string{name}, Verbs: []string{"patch"}}}, role.Rules)
+	binding, err := rbac.RoleBindings(workspace).Get(t.Context(), r.Name, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, subject, binding.Subjects)
+	binding, err = rbac.RoleBindings(c.deploymentNamespace).Get(t.Context(), r.Name, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, subject, binding.Subjects)
+	require.Equal(t, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fleet-bundle-deployment"}, binding.RoleRef)
+	content, err := rbac.ClusterRoleBindings().Get(t.Context(), r.Name+"-content", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, subject, content.Subjects)
+	require.Equal(t, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fleet-content"}, content.RoleRef)
+}
+
+func TestAClientThatRegistersAgainLosesItsOldCredentials(t *testing.T) {
+	t.Parallel()
+	const workspace = "again"
+	makeNamespace(t, workspace)
+	v := makeToken(t, workspace, "join", "")
+	first := register(t, v, "client", "again-1", map[string]string{"env": "prod"})
+	old := granted(t, workspace, first.registration)
+	other := register(t, v, "neighbour", "again", nil)
+
+	// "Earlier" is a matter of seconds.
+	var second credential
+	eventually(t, func(context.Context) error {
+		if !time.Now().Truncate(time.Second).After(old.CreationTimestamp.Time) {
+			return fmt.Errorf("the second is not over")
+		}
+		return nil
+	})
+	second = register(t, v, "client", "again-2", map[string]string{"env": "test"})
+	require.Equal(t, first.clusterName, second.clusterName, "the Cluster is the same")
+	require.Equal(t, first.deploymentNamespace, second.deploymentNamespace)
+	made, err := fleet.FleetV1alpha1().Clusters(workspace).Get(t.Context(), second.clusterName, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "prod", made.Labels["env"], "labels are for new Clusters")
+
+	eventually(t, func(ctx context.Context) error {
+		_, err := fleet.FleetV1alpha1().ClusterRegistrations(workspace).Get(ctx, first.registration, metav1.GetOptions{})
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the old registration is there: %w", err)
+		}
+		_, err = clientset(t, first.config).FleetV1alpha1().BundleDeployments(first.deploymentNamespace).List(ctx, metav1.ListOptions{})
+		if !apierrors.IsUnauthorized(err) {
+			return fmt.Errorf("the old credentials are not refused: %w", err)
+		}
+		return absent(ctx, old, first)
+	})
+	for _, c := range []credential{second, other} {
+		_, err = clientset(t, c.config).FleetV1alpha1().BundleDeployments(c.deploymentNamespace).List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+	}
+}
+
+// absent is an error while something is left of a registration's rights.
+func absent(ctx context.Context, r *v1alpha1.ClusterRegistration, c credential) error {
+	core, rbac := control.Client.CoreV1(), control.Client.RbacV1()
+	for what, get := range map[string]func() error{
+		"ServiceAccount": func() error {
+			_, err := core.ServiceAccounts(c.deploymentNamespace).Get(ctx, accountOf(r), metav1.GetOptions{})
+			return err
+		},
+		"account's Secret": func() error {
+			_, err := core.Secrets(c.deploymentNamespace).Get(ctx, accountOf(r)+"-token", metav1.GetOptions{})
+			return err
+		},
+		"credentials": func() error {
+			_, err := core.Secrets("cattle-fleet-clusters-system").Get(ctx, c.secret, metav1.GetOptions{})
+			return err
+		},
+		"Role": func() error { _, err := rbac.Roles(r.Namespace).Get(ctx, r.Name, metav1.GetOptions{}); return err },
+		"RoleBinding": func() error {
+			_, err := rbac.RoleBindings(r.Namespace).Get(ctx, r.Name, metav1.GetOptions{})
+			return err
+		},
+		"agent's binding": func() error {
+			_, err := rbac.RoleBindings(c.deploymentNamespace).Get(ctx, r.Name, metav1.GetOptions{})
+			return err
+		},
+		"ClusterRoleBinding": func() error {
+			_, err := rbac.ClusterRoleBindings().Get(ctx, r.Name+"-content", metav1.GetOptions{})
+			return err
+		},
+	} {
+		if err := get(); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the %s of %s is still there: %w", what, r.Name, err)
+		}
+	}
+	return nil
+}
+
+func TestARegistrationFindsTheClusterThatHasItsID(t *testing.T) {
+	t.Parallel()
+	const workspace = "finds"
+	makeNamespace(t, workspace)
+	_, err := fleet.FleetV1alpha1().Clusters(workspace).Create(t.Context(), &v1alpha1.Cluster{
+		ObjectMeta: metav1.ObjectMeta{Name: "prepared", Labels: map[string]string{"env": "prod"}}, Spec: v1alpha1.ClusterSpec{ClientID: "client"},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	c := register(t, makeToken(t, workspace, "join", "1h"), "client", "finds", map[string]string{"env": "test"})
+	require.Equal(t, "prepared", c.clusterName)
+	list, err := fleet.FleetV1alpha1().Clusters(workspace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 1)
+	require.Equal(t, map[string]string{"env": "prod"}, list.Items[0].Labels)
+}
+
+func TestATokenEndsWithItsTime(t *testing.T) {
+	t.Parallel()
+	const workspace = "expires"
+	makeNamespace(t, workspace)
+	v := makeToken(t, workspace, "short", "6s")
+	bootstrap, err := kubernetes.NewForConfig(bearer(v.Token))
+	require.NoError(t, err)
+	_, err = bootstrap.Discovery().ServerVersion()
+	require.NoError(t, err)
+	eventually(t, func(ctx context.Context) error {
+		_, err := fleet.FleetV1alpha1().ClusterRegistrationTokens(workspace).Get(ctx, "short", metav1.GetOptions{})
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the token is there: %w", err)
+		}
+		if _, err := ask(ctx, t, v, "late", "random", nil); !apierrors.IsUnauthorized(err) {
+			return fmt.Errorf("the token still lets somebody in: %w", err)
+		}
+		return empty(ctx, workspace)
+	})
+}
+
+// empty is an error while a namespace has anything of the controller's.
+func empty(ctx context.Context, namespace string) error {
+	left, err := managed(ctx, func(o metav1.Object) bool { return o.GetNamespace() == namespace })
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("there is still %v", left)
+	}
+	return err
+}

@@ -1,0 +1,133 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agents
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// everybody is what each ServiceAccount may do in Kubernetes.
+var everybody = []string{
+	"get,list,watch clustertrustbundles.certificates.k8s.io",
+	"create selfsubjectaccessreviews.authorization.k8s.io",
+	"create selfsubjectreviews.authentication.k8s.io",
+	"create selfsubjectrulesreviews.authorization.k8s.io",
+}
+
+// requireRights compares what somebody may do in a namespace with a table; it waits
+// for kube-apiserver to learn of bindings.
+func requireRights(t *testing.T, config *rest.Config, namespace string, want ...string) {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(config)
+	require.NoError(t, err)
+	want = slices.Sorted(slices.Values(slices.Concat(everybody, want)))
+	eventually(t, func(ctx context.Context) error {
+		review, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx,
+			&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		var got []string
+		for _, rule := range review.Status.ResourceRules {
+			for _, group := range rule.APIGroups {
+				for _, resource := range rule.Resources {
+					line := strings.TrimSuffix(strings.Join(slices.Sorted(slices.Values(rule.Verbs)), ",")+" "+resource+"."+group, ".")
+					if len(rule.ResourceNames) > 0 {
+						line += " named " + strings.Join(rule.ResourceNames, ",")
+					}
+					got = append(got, line)
+				}
+			}
+		}
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(want, got) {
+			return fmt.Errorf("in %s: may %q, not %q", namespace, got, want)
+		}
+		return nil
+	})
+}
+
+func TestAnAgentMayDoWhatTheProtocolNeedsAndNothingElse(t *testing.T) {
+	t.Parallel()
+	const workspace = "rights"
+	makeNamespace(t, workspace)
+	v := makeToken(t, workspace, "join", "1h")
+	_, err := fleet.FleetV1alpha1().Bundles(workspace).Create(t.Context(), &v1alpha1.Bundle{
+		ObjectMeta: metav1.ObjectMeta{Name: "app"},
+		Spec: v1alpha1.BundleSpec{
+			Resources: []v1alpha1.BundleResource{{Name: "a.yaml", Content: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"}},
+			Targets:   []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}},
+		},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	mine, other := register(t, v, "rights-mine", "1", nil), register(t, v, "rights-other", "2", nil)
+
+	const content = "get contents.fleet.cattle.io"
+	requireRights(t, mine.config, mine.deploymentNamespace, content,
+		"get,list,watch bundledeployments.fleet.cattle.io", "patch,update bundledeployments/status.fleet.cattle.io", "get secrets", "get configmaps")
+	requireRights(t, mine.config, workspace, content, "patch clusters/status.fleet.cattle.io named "+mine.clusterName)
+	for _, namespace := range []string{other.deploymentNamespace, "default", "kube-system", "muster-system", v.SystemRegistrationNamespace} {
+		requireRights(t, mine.config, namespace, content)
+	}
+	bootstrap := bearer(v.Token)
+	requireRights(t, bootstrap, workspace, "create clusterregistrations.fleet.cattle.io")
+	names := []string{mine.secret, other.secret}
+	slices.Sort(names)
+	requireRights(t, bootstrap, v.SystemRegistrationNamespace, "get secrets named "+strings.Join(names, ","))
+	requireRights(t, bootstrap, mine.deploymentNamespace)
+
+	// The same by doing it.
+	const api = "/apis/fleet.cattle.io/v1alpha1/namespaces/"
+	deployments := func(c credential) string { return api + c.deploymentNamespace + "/bundledeployments" }
+	heartbeat := `[{"op":"add","path":"/status/agent","value":{"lastSeen":"2026-11-23T10:00:00Z","namespace":"cattle-fleet-system"}}]`
+	report := `{"status":{"ready":true}}`
+	for _, c := range []struct {
+		name, method, path, kind, body string
+		code                           int
+	}{
+		{"list its BundleDeployments", "GET", deployments(mine), "", "", http.StatusOK},
+		{"get one of them", "GET", deployments(mine) + "/app", "", "", http.StatusOK},
+		{"report on it", "PATCH", deployments(mine) + "/app/status", "application/merge-patch+json", report, http.StatusOK},
+		{"report that it lives", "PATCH", api + workspace + "/clusters/" + mine.clusterName + "/status", "application/json-patch+json", heartbeat, http.StatusOK},
+		{"read a Secret of its namespace", "GET", "/api/v1/namespaces/" + mine.deploymentNamespace + "/secrets/none", "", "", http.StatusNotFound},
+		{"read a ConfigMap of its namespace", "GET", "/api/v1/namespaces/" + mine.deploymentNamespace + "/configmaps/kube-root-ca.crt", "", "", http.StatusOK},
+		{"list another's BundleDeployments", "GET", deployments(other), "", "", http.StatusForbidden},
+		{"report on another's", "PATCH", deployments(other) + "/app/status", "application/merge-patch+json", report, http.StatusForbidden},
+		{"report that another lives", "PATCH", api + workspace + "/clusters/" + other.clusterName + "/status", "application/json-patch+json", heartbeat, http.StatusForbidden},
+		{"read its own Cluster", "GET", api + workspace + "/clusters/" + mine.clusterName, "", "", http.StatusForbidden},
+		{"list Contents", "GET", "/apis/fleet.cattle.io/v1alpha1/contents", "", "", http.StatusForbidden},
+		{"list the Secrets of its namespace", "GET", "/api/v1/namespaces/" + mine.deploymentNamespace + "/secrets", "", "", http.StatusForbidden},
+		{"register once more", "POST", api + workspace + "/clusterregistrations", "", `{}`, http.StatusForbidden},
+		{"fetch its credentials again", "GET", "/api/v1/namespaces/" + v.SystemRegistrationNamespace + "/secrets/" + mine.secret, "", "", http.StatusForbidden},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			client, err := rest.HTTPClientFor(mine.config)
+			require.NoError(t, err)
+			request, err := http.NewRequestWithContext(t.Context(), c.method, mine.config.Host+c.path, strings.NewReader(c.body))
+			require.NoError(t, err)
+			if c.kind == "" {
+				c.kind = "application/json"
+			}
+			request.Header.Set("Content-Type", c.kind)
+			response, err := client.Do(request)
+			require.NoError(t, err)
+			defer response.Body.Close()
+			require.Equal(t, c.code, response.StatusCode)
+		})
+	}
+}

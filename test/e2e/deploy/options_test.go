@@ -1,0 +1,178 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+func TestDriftIsUndoneWhereTheBundleSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, "corrected")
+	spec := v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}}
+	spec.CorrectDrift = &v1alpha1.CorrectDrift{Enabled: true}
+	w.bundle(t, "app-config", spec)
+	w.label(t, ptr.To("prod"))
+	w.waitState(t, "app-config", v1alpha1.Ready)
+	w.paint(t, "red")
+	w.waitData(t, "config", "colour", "blue")
+	eventually(t, func(ctx context.Context) error {
+		bd, err := fleet.FleetV1alpha1().BundleDeployments(w.at).Get(ctx, "app-config", metav1.GetOptions{})
+		if err == nil && (bd.Status.Release == "corrected/app-config:1" || bd.Status.Display.State != string(v1alpha1.Ready)) {
+			err = fmt.Errorf("the correction is not reported: %+v", bd.Status)
+		}
+		return err
+	})
+
+	// What is deleted comes back too.
+	require.NoError(t, control.Client.CoreV1().ConfigMaps(w.name).Delete(t.Context(), "config", metav1.DeleteOptions{}))
+	w.waitData(t, "config", "colour", "blue")
+	w.waitState(t, "app-config", v1alpha1.Ready)
+}
+
+func TestWhatIsMissingIsReportedAsMissing(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, "missing")
+	w.bundle(t, "app-config", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}})
+	w.label(t, ptr.To("prod"))
+	w.waitState(t, "app-config", v1alpha1.Ready)
+	require.NoError(t, control.Client.CoreV1().ConfigMaps(w.name).Delete(t.Context(), "config", metav1.DeleteOptions{}))
+	bd := w.waitState(t, "app-config", v1alpha1.Modified)
+	require.Equal(t, []v1alpha1.ModifiedStatus{{Kind: "ConfigMap", APIVersion: "v1", Namespace: "missing", Name: "config", Create: true}}, bd.Status.ModifiedStatus)
+	require.Equal(t, v1alpha1.ResourceCounts{DesiredReady: 1, Missing: 1}, bd.Status.ResourceCounts)
+}
+
+func TestResourcesStayWhereTheBundleSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, "kept")
+	spec := v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}}
+	spec.KeepResources = true
+	w.bundle(t, "app-config", spec)
+	w.label(t, ptr.To("prod"))
+	w.waitState(t, "app-config", v1alpha1.Ready)
+	w.label(t, nil)
+	eventually(t, func(ctx context.Context) error {
+		records, err := control.Client.CoreV1().Secrets(w.name).List(ctx, metav1.ListOptions{LabelSelector: "owner=helm"})
+		if err == nil && len(records.Items) > 0 {
+			err = fmt.Errorf("%d records of the release are there; %s", len(records.Items), w.agent.Tail())
+		}
+		return err
+	})
+	w.waitData(t, "config", "colour", "blue")
+}
+
+func TestWhatDependsOnAnotherBundleWaitsForIt(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, "dependent")
+	spec := v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("second", "a", "b")}}
+	spec.DependsOn = []v1alpha1.BundleRef{{Name: "first"}}
+	w.bundle(t, "second", spec)
+	w.label(t, ptr.To("prod"))
+	bd := w.waitState(t, "second", v1alpha1.ErrApplied)
+	require.Equal(t, "Error: list bundledeployments: no bundles matching labels fleet.cattle.io/bundle-name=first,fleet.cattle.io/bundle-namespace=dependent in namespace "+w.at,
+		bd.Status.Display.Deployed)
+	w.bundle(t, "first", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("first", "a", "b")}})
+	w.waitData(t, "second", "a", "b")
+	w.waitState(t, "second", v1alpha1.Ready)
+}
+
+func TestWhatAChartReadsDownstreamIsThereBeforeIt(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, "downstream")
+	// The copy in the Cluster's namespace is the controller's to make.
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "extra"}, Data: map[string][]byte{"values.yaml": []byte("greeting: from below")}}
+	for _, namespace := range []string{w.name, w.at} {
+		_, err := control.Client.CoreV1().Secrets(namespace).Create(t.Context(), secret.DeepCopy(), metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	spec := chart()
+	spec.DefaultNamespace, spec.NamespaceLabels = "downstream-target", map[string]string{"owner": "shop"}
+	spec.DownstreamResources = []v1alpha1.DownstreamResource{{Kind: "Secret", Name: "extra"}}
+	spec.Helm = &v1alpha1.HelmOptions{ValuesFrom: []v1alpha1.ValuesFrom{{SecretKeyRef: &v1alpha1.SecretKeySelector{
+		LocalObjectReference: v1alpha1.LocalObjectReference{Name: "extra"},
+	}}}}
+	w.bundle(t, "app-chart", spec)
+	w.label(t, ptr.To("prod"))
+	bd := w.waitState(t, "app-chart", v1alpha1.Ready)
+	require.Equal(t, bd.Spec.DownstreamResourcesGeneration, bd.Status.DownstreamResourcesGeneration)
+	copied, err := control.Client.CoreV1().Secrets("downstream-target").Get(t.Context(), "extra", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, secret.Data, copied.Data)
+	require.Equal(t, map[string]string{v1alpha1.LabelBundleDeployment: "app-chart"}, copied.Labels)
+	rendered, err := control.Client.CoreV1().ConfigMaps("downstream-target").Get(t.Context(), "app-chart", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"greeting": "from below"}, rendered.Data)
+	target, err := control.Client.CoreV1().Namespaces().Get(t.Context(), "downstream-target", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"owner": "shop", corev1.LabelMetadataName: "downstream-target"}, target.Labels)
+}
+
+func TestABrokenVersionIsReportedAndReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, "broken")
+	w.bundle(t, "app-config", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}})
+	w.label(t, ptr.To("prod"))
+	w.waitState(t, "app-config", v1alpha1.Ready)
+
+	// What is no manifest fails for good: the agent has applied it, and it is not ready.
+	w.change(t, "app-config", v1alpha1.BundleResource{Name: "config.yaml", Content: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndate: {}\n"})
+	bd := w.waitState(t, "app-config", v1alpha1.NotReady)
+	require.Equal(t, bd.Spec.DeploymentID, bd.Status.AppliedDeploymentID)
+	require.Empty(t, bd.Status.Release)
+	require.Equal(t, "True", bd.Status.Display.Deployed)
+	eventually(t, func(ctx context.Context) error {
+		b, err := fleet.FleetV1alpha1().Bundles(w.name).Get(ctx, "app-config", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for _, c := range b.Status.Conditions {
+			if c.Type == "Ready" && c.Status == "False" && strings.HasPrefix(c.Message, "NotReady(1) [Cluster broken/north: not installed: ") {
+				return nil
+			}
+		}
+		return fmt.Errorf("the bundle says %+v", b.Status.Conditions)
+	})
+	w.waitData(t, "config", "colour", "blue")
+
+	w.change(t, "app-config", configMap("config", "colour", "green"))
+	w.waitData(t, "config", "colour", "green")
+	w.waitState(t, "app-config", v1alpha1.Ready)
+}
+
+func TestAPausedClusterKeepsWhatItHas(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, "paused")
+	w.bundle(t, "app-config", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}})
+	w.label(t, ptr.To("prod"))
+	w.waitState(t, "app-config", v1alpha1.Ready)
+	w.pause(t, true)
+	w.change(t, "app-config", configMap("config", "colour", "green"))
+	w.waitState(t, "app-config", v1alpha1.OutOfSync)
+	// The agent has nothing to do; a second Bundle would show if it did something.
+	w.bundle(t, "later", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("later", "a", "b")}})
+	w.shows(t,
+		"paused | bundle.fleet.cattle.io/app-config | 0/1 | WaitApplied(1) [Cluster paused/north]",
+		"paused | bundle.fleet.cattle.io/later | 0/1 | WaitApplied(1) [Cluster paused/north]",
+		"paused | cluster.fleet.cattle.io/north | 0/2 | TIME | NotReady(1) [Bundle later]; OutOfSync(1) [Bundle app-config]",
+		"paused | gitrepo.fleet.cattle.io/app | https://git.example.com/app | "+commit+" | 0/2 | WaitApplied(1) [Cluster paused/north]",
+		"CLUSTER | bundledeployment.fleet.cattle.io/app-config | True | True",
+		"CLUSTER | bundledeployment.fleet.cattle.io/later",
+	)
+	w.waitData(t, "config", "colour", "blue")
+
+	w.pause(t, false)
+	w.waitData(t, "config", "colour", "green")
+	w.waitData(t, "later", "a", "b")
+	w.waitState(t, "app-config", v1alpha1.Ready)
+}

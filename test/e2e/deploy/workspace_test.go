@@ -1,0 +1,189 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// workspace is a namespace with a GitRepo, its Bundles and a Cluster, and the agent of
+// that.
+type workspace struct {
+	name  string // of the namespace, and of where the Bundles are deployed to
+	at    string // the namespace of the Cluster
+	agent *cluster.Process
+}
+
+const (
+	repo        = "app"
+	clusterName = "north"
+	commit      = "8f3c1d6b0e7a94c2d5f81b3e6a7092c4d8e1f5ab"
+)
+
+// newWorkspace makes a workspace, and starts its agent.
+func newWorkspace(t *testing.T, name string) *workspace {
+	t.Helper()
+	w := &workspace{name: name}
+	ctx := t.Context()
+	namespace(t, name)
+	_, err := fleet.FleetV1alpha1().GitRepos(name).Create(ctx, &v1alpha1.GitRepo{
+		ObjectMeta: metav1.ObjectMeta{Name: repo}, Spec: v1alpha1.GitRepoSpec{Repo: "https://git.example.com/app"},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = fleet.FleetV1alpha1().GitRepos(name).Patch(ctx, repo, types.MergePatchType,
+		fmt.Appendf(nil, `{"status":{"commit":%q,"gitJobStatus":"Current"}}`, commit), metav1.PatchOptions{}, "status")
+	require.NoError(t, err)
+	_, err = fleet.FleetV1alpha1().Clusters(name).Create(ctx, &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: clusterName}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	made, err := fleet.FleetV1alpha1().Clusters(name).Get(ctx, clusterName, metav1.GetOptions{})
+	require.NoError(t, err)
+	w.at = made.Status.Namespace
+	require.NotEmpty(t, w.at)
+	w.agent = w.enrol(t)
+	return w
+}
+
+// namespace is there afterwards, and gone after the test.
+func namespace(t *testing.T, name string) {
+	t.Helper()
+	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+	if !apierrors.IsAlreadyExists(err) {
+		require.NoError(t, err)
+	}
+}
+
+// enrol gives the Cluster's agent its rights (S 8.4), as a registration does, and
+// starts it with these rights and no others.
+func (w *workspace) enrol(t *testing.T) *cluster.Process {
+	t.Helper()
+	ctx, at := t.Context(), w.at
+	const account = "request"
+	namespace(t, at)
+	_, err := control.Client.CoreV1().ServiceAccounts(at).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	self := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: at, Name: account}}
+	_, err = control.Client.RbacV1().Roles(w.name).Create(ctx, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: account}, Rules: []rbacv1.PolicyRule{{
+		APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"clusters/status"}, ResourceNames: []string{clusterName}, Verbs: []string{"patch"},
+	}}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	for _, binding := range []struct{ namespace, kind, role string }{
+		{w.name, "Role", account}, {at, "ClusterRole", "fleet-bundle-deployment"},
+	} {
+		_, err := control.Client.RbacV1().RoleBindings(binding.namespace).Create(ctx, &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: account}, Subjects: self,
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: binding.kind, Name: binding.role},
+		}, metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	content := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: w.name + "-content"}, Subjects: self,
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fleet-content"},
+	}
+	_, err = control.Client.RbacV1().ClusterRoleBindings().Create(ctx, content, metav1.CreateOptions{})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = control.Client.RbacV1().ClusterRoleBindings().Delete(context.Background(), content.Name, metav1.DeleteOptions{})
+	})
+	return cluster.Run(t, "muster-agent",
+		"--upstream-kubeconfig", control.Kubeconfig(t, control.AsAccount(t, at, account)), "--namespace", at, "--cluster", w.name+"/"+clusterName,
+		"--kubeconfig", control.Kubeconfig(t, control.Config), "--agent-namespace", w.name,
+		"--monitor-every", monitorEvery.String(), "--first-heartbeat", "100ms")
+}
+
+// bundle makes a Bundle of the GitRepo, for Clusters with env=prod, which goes into
+// the namespace of the workspace unless it says where.
+func (w *workspace) bundle(t *testing.T, name string, spec v1alpha1.BundleSpec) {
+	t.Helper()
+	if spec.DefaultNamespace == "" {
+		spec.DefaultNamespace = w.name
+	}
+	spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}}}
+	_, err := fleet.FleetV1alpha1().Bundles(w.name).Create(t.Context(), &v1alpha1.Bundle{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.LabelRepoName: repo, v1alpha1.LabelCommit: commit}}, Spec: spec,
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+}
+
+// change replaces the resources of a Bundle.
+func (w *workspace) change(t *testing.T, name string, resources ...v1alpha1.BundleResource) {
+	t.Helper()
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"resources": resources}})
+	require.NoError(t, err)
+	_, err = fleet.FleetV1alpha1().Bundles(w.name).Patch(t.Context(), name, types.MergePatchType, patch, metav1.PatchOptions{})
+	require.NoError(t, err)
+}
+
+// label sets the label env of the Cluster; nil takes it off.
+func (w *workspace) label(t *testing.T, env *string) {
+	t.Helper()
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]any{"env": env}}})
+	require.NoError(t, err)
+	_, err = fleet.FleetV1alpha1().Clusters(w.name).Patch(t.Context(), clusterName, types.MergePatchType, patch, metav1.PatchOptions{})
+	require.NoError(t, err)
+}
+
+// pause pauses the Cluster, or goes on.
+func (w *workspace) pause(t *testing.T, paused bool) {
+	t.Helper()
+	_, err := fleet.FleetV1alpha1().Clusters(w.name).Patch(t.Context(), clusterName, types.MergePatchType,
+		fmt.Appendf(nil, `{"spec":{"paused":%v}}`, paused), metav1.PatchOptions{})
+	require.NoError(t, err)
+}
+
+// configMap is a manifest of one.
+func configMap(name, key, value string) v1alpha1.BundleResource {
+	return v1alpha1.BundleResource{Name: name + ".yaml", Content: fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\ndata:\n  %s: %q\n", name, key, value)}
+}
+
+// waitData waits until a ConfigMap holds some data, whatever else is in it.
+func (w *workspace) waitData(t *testing.T, name, key, value string) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		found, err := control.Client.CoreV1().ConfigMaps(w.name).Get(ctx, name, metav1.GetOptions{})
+		if err == nil && found.Data[key] != value {
+			err = fmt.Errorf("configmap %s holds %v instead of %s; %s", name, found.Data, value, w.agent.Tail())
+		}
+		return err
+	})
+}
+
+// waitGone waits until a ConfigMap is not there.
+func (w *workspace) waitGone(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		_, err := control.Client.CoreV1().ConfigMaps(w.name).Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return errors.Join(err, fmt.Errorf("configmap %s is there; %s", name, w.agent.Tail()))
+	})
+}
+
+// waitState waits until a BundleDeployment is in a state.
+func (w *workspace) waitState(t *testing.T, bundle string, state v1alpha1.BundleState) *v1alpha1.BundleDeployment {
+	t.Helper()
+	var bd *v1alpha1.BundleDeployment
+	eventually(t, func(ctx context.Context) (err error) {
+		bd, err = fleet.FleetV1alpha1().BundleDeployments(w.at).Get(ctx, bundle, metav1.GetOptions{})
+		if err == nil && bd.Status.Display.State != string(state) {
+			err = fmt.Errorf("%s is in state %s instead of %s: %+v; %s", bundle, bd.Status.Display.State, state, bd.Status, w.agent.Tail())
+		}
+		return err
+	})
+	return bd
+}

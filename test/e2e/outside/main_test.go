@@ -1,0 +1,117 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package outside
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// patience is how long anything may take that is waited for.
+const patience = time.Minute
+
+// Shared by all tests.
+var (
+	control *cluster.ControlPlane
+	// controller is muster-controller.
+	controller *cluster.Process
+	// fleet is a client of somebody who may do everything.
+	fleet *versioned.Clientset
+)
+
+func TestMain(m *testing.M) {
+	cluster.Main(m, func(t cluster.T) {
+		control = cluster.Start(t)
+		store := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
+		cluster.Install(t, control, store, cluster.Options{Replicas: 1, Components: []string{"controller"}})
+		var err error
+		fleet, err = versioned.NewForConfig(control.Config)
+		require.NoError(t, err)
+		controller = newController(t, store)
+		require.NoError(t, controller.Start())
+	})
+}
+
+// newController prepares a muster-controller with the rights of the manifests. It
+// works without asking who else does.
+func newController(t cluster.T, store *cluster.Etcd) *cluster.Process {
+	t.Helper()
+	const program = "muster-controller"
+	dir := cluster.Folder(t, "controller")
+	ca := filepath.Join(dir, "ca.crt")
+	require.NoError(t, os.WriteFile(ca, control.CA.PEM, 0o600))
+	return cluster.Prepare(t, "shared", cluster.Built(t, program), []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir},
+		"--kubeconfig="+control.Kubeconfig(t, control.AsAccount(t, cluster.Namespace, program)), "--leader-elect=false", "--secure-port=0", "--schedules",
+		"--etcd-servers="+strings.Join(store.Endpoints(), ","), "--etcd-cafile="+store.CAFile, "--etcd-certfile="+store.CertFile, "--etcd-keyfile="+store.KeyFile,
+		"--agent-api-server-url=https://kube.example.com:6443", "--agent-api-server-ca-file="+ca,
+	)
+}
+
+// eventually waits until try succeeds.
+func eventually(t *testing.T, try func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := try(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			require.NoError(t, err, "not within %v; %s", patience, controller.Tail())
+		case <-ticker.C:
+		}
+	}
+}
+
+func makeNamespace(t *testing.T, name string) {
+	t.Helper()
+	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+}
+
+// makeCluster makes a Cluster, and returns its namespace.
+func makeCluster(t *testing.T, namespace, name string) string {
+	t.Helper()
+	_, err := fleet.FleetV1alpha1().Clusters(namespace).Create(t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	var own string
+	eventually(t, func(ctx context.Context) error {
+		c, err := fleet.FleetV1alpha1().Clusters(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		own = c.Status.Namespace
+		_, err = control.Client.CoreV1().Namespaces().Get(ctx, own, metav1.GetOptions{})
+		return err
+	})
+	return own
+}
+
+// makeBundle makes a Bundle for all Clusters.
+func makeBundle(t *testing.T, namespace, name string, adjust func(*v1alpha1.BundleSpec)) {
+	t.Helper()
+	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	if adjust != nil {
+		adjust(&b.Spec)
+	}
+	_, err := fleet.FleetV1alpha1().Bundles(namespace).Create(t.Context(), b, metav1.CreateOptions{})
+	require.NoError(t, err)
+}

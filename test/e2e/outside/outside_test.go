@@ -1,0 +1,177 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package outside
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// knownHash is S 4.3's, of the data that it is given for.
+const knownHash = "17e05a97acde825d03ca37c2b8fc1aecf3f8f9fde28c21702492c56d4d4a68f1"
+
+var errPresent = errors.New("it is still there")
+
+func getDeployment(ctx context.Context, namespace, name string) (*v1alpha1.BundleDeployment, error) {
+	return fleet.FleetV1alpha1().BundleDeployments(namespace).Get(ctx, name, metav1.GetOptions{})
+}
+
+// gone makes of an answer that something is not there a success.
+func gone(err error) error {
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err == nil:
+		return errPresent
+	}
+	return err
+}
+
+func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
+	t.Parallel()
+	makeNamespace(t, "mapped-from")
+	makeNamespace(t, "mapped-to")
+	own := makeCluster(t, "mapped-to", "c1")
+	makeBundle(t, "mapped-from", "app", nil)
+	mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metav1.ObjectMeta{Namespace: "mapped-from", Name: "m"}}
+	mapping.BundleSelector = &metav1.LabelSelector{}
+	mapping.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"fleet": "yes"}}
+	_, err := fleet.FleetV1alpha1().BundleNamespaceMappings("mapped-from").Create(t.Context(), mapping, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.NoError(t, gone(func() error { _, err := getDeployment(t.Context(), own, "app"); return err }()))
+	label := func(value string) {
+		patch := fmt.Sprintf(`{"metadata":{"labels":{"fleet":%s}}}`, value)
+		_, err := control.Client.CoreV1().Namespaces().Patch(t.Context(), "mapped-to", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+		require.NoError(t, err)
+	}
+	label(`"yes"`)
+	eventually(t, func(ctx context.Context) error { _, err := getDeployment(ctx, own, "app"); return err })
+	label("null")
+	eventually(t, func(ctx context.Context) error { _, err := getDeployment(ctx, own, "app"); return gone(err) })
+}
+
+func TestABundleGetsItsValuesFromASecret(t *testing.T) {
+	t.Parallel()
+	makeNamespace(t, "values")
+	own := makeCluster(t, "values", "c1")
+	makeBundle(t, "values", "app", func(spec *v1alpha1.BundleSpec) {
+		spec.Targets[0].Name = "target"
+		spec.ValuesHash = knownHash
+	})
+	ready := func(ctx context.Context) (string, error) {
+		b, err := fleet.FleetV1alpha1().Bundles("values").Get(ctx, "app", metav1.GetOptions{})
+		if err != nil {
+			return "", err
+		}
+		for _, c := range b.Status.Conditions {
+			if c.Type == "Ready" {
+				return c.Message, nil
+			}
+		}
+		return "", nil
+	}
+	message, err := ready(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "waiting for the Secret values/app of type fleet.cattle.io/bundle-values/v1alpha1, with values of the hash "+knownHash, message)
+	require.NoError(t, gone(func() error { _, err := getDeployment(t.Context(), own, "app"); return err }()))
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "values", Name: "app"}, Type: v1alpha1.SecretTypeBundleValues, Data: map[string][]byte{
+		"values.yaml": []byte(`{"key":"value"}`), "target": []byte(`{"newkey":"value"}`),
+	}}
+	_, err = control.Client.CoreV1().Secrets("values").Create(t.Context(), secret, metav1.CreateOptions{})
+	require.NoError(t, err)
+	eventually(t, func(ctx context.Context) error {
+		bd, err := getDeployment(ctx, own, "app")
+		if err == nil {
+			require.Equal(t, map[string]any{"key": "value", "newkey": "value"}, bd.Spec.Options.Helm.Values.Data)
+			require.Empty(t, bd.Spec.ValuesHash)
+		}
+		return err
+	})
+}
+
+func TestADownstreamResourceGetsToTheClusterAndGoesWithItsBundle(t *testing.T) {
+	t.Parallel()
+	makeNamespace(t, "downstream")
+	own := makeCluster(t, "downstream", "c1")
+	source := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "downstream", Name: "s"}, Data: map[string][]byte{"k": []byte("one")}}
+	source, err := control.Client.CoreV1().Secrets("downstream").Create(t.Context(), source, metav1.CreateOptions{})
+	require.NoError(t, err)
+	makeBundle(t, "downstream", "app", func(spec *v1alpha1.BundleSpec) {
+		spec.DownstreamResources = []v1alpha1.DownstreamResource{{Kind: "Secret", Name: "s"}}
+	})
+	copied := func(value string, generation int64) {
+		t.Helper()
+		eventually(t, func(ctx context.Context) error {
+			have, err := control.Client.CoreV1().Secrets(own).Get(ctx, "s", metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			bd, err := getDeployment(ctx, own, "app")
+			if err != nil {
+				return err
+			}
+			if string(have.Data["k"]) != value || bd.Spec.DownstreamResourcesGeneration != generation {
+				return fmt.Errorf("the copy is %q, at generation %d", have.Data["k"], bd.Spec.DownstreamResourcesGeneration)
+			}
+			require.Len(t, have.OwnerReferences, 1)
+			require.Equal(t, bd.UID, have.OwnerReferences[0].UID)
+			return nil
+		})
+	}
+	copied("one", 1)
+	source.Data["k"] = []byte("two")
+	_, err = control.Client.CoreV1().Secrets("downstream").Update(t.Context(), source, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	copied("two", 2)
+	require.NoError(t, fleet.FleetV1alpha1().Bundles("downstream").Delete(t.Context(), "app", metav1.DeleteOptions{}))
+	// By Kubernetes' garbage collector, which asks us whether the owner is there.
+	eventually(t, func(ctx context.Context) error {
+		_, err := control.Client.CoreV1().Secrets(own).Get(ctx, "s", metav1.GetOptions{})
+		return gone(err)
+	})
+}
+
+func TestAWindowOpensAndCloses(t *testing.T) {
+	t.Parallel()
+	makeNamespace(t, "windows")
+	own := makeCluster(t, "windows", "c1")
+	makeBundle(t, "windows", "app", nil)
+	duration := v1alpha1.Duration("3s")
+	s := &v1alpha1.Schedule{ObjectMeta: metav1.ObjectMeta{Namespace: "windows", Name: "s"}}
+	s.Spec = v1alpha1.ScheduleSpec{Schedule: "*/6 * * * * *", Duration: &duration, Location: "Europe/Berlin"}
+	s.Spec.Targets.Clusters = []v1alpha1.ScheduleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	_, err := fleet.FleetV1alpha1().Schedules("windows").Create(t.Context(), s, metav1.CreateOptions{})
+	require.NoError(t, err)
+	becomes := func(off bool) {
+		t.Helper()
+		eventually(t, func(ctx context.Context) error {
+			bd, err := getDeployment(ctx, own, "app")
+			if err == nil && bd.Spec.OffSchedule != off {
+				err = fmt.Errorf("offSchedule is %t", bd.Spec.OffSchedule)
+			}
+			return err
+		})
+	}
+	becomes(true)
+	becomes(false)
+	becomes(true)
+	require.NoError(t, fleet.FleetV1alpha1().Schedules("windows").Delete(t.Context(), "s", metav1.DeleteOptions{}))
+	eventually(t, func(ctx context.Context) error {
+		c, err := fleet.FleetV1alpha1().Clusters("windows").Get(ctx, "c1", metav1.GetOptions{})
+		if err == nil && (c.Status.Scheduled || c.Status.ActiveSchedule) {
+			err = errors.New("the Cluster is still scheduled")
+		}
+		return err
+	})
+}

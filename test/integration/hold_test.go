@@ -1,0 +1,106 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+)
+
+// pausedClusters is more than one transaction can keep the promotions of.
+const pausedClusters = 120
+
+// TestASwitchToALimitedBundleIsSeenByNoAgent is about a server without a controller:
+// half of the fleet is paused, so that a second version that is held back makes the
+// server write down what they show before. All that time an agent of each cluster
+// looks on.
+func TestASwitchToALimitedBundleIsSeenByNoAgent(t *testing.T) {
+	t.Parallel()
+	options := engine.DefaultOptions()
+	c := start(t, t.TempDir(), &options).clientset(t)
+	const namespace = "fleet"
+	var work sync.WaitGroup
+	for i := range 2 * pausedClusters {
+		work.Go(func() { createCluster(t, c, cluster(namespace, name("c", i))) })
+	}
+	work.Wait()
+	createBundle(t, c, bundle(namespace, "app"))
+	first := promotedIDs(t, c)
+	require.Len(t, first, 2*pausedClusters)
+
+	for i := range pausedClusters {
+		work.Go(func() {
+			_, err := c.FleetV1alpha1().Clusters(namespace).Patch(t.Context(), name("c", i), types.MergePatchType, []byte(`{"spec":{"paused":true}}`), metav1.PatchOptions{})
+			require.NoError(t, err)
+		})
+	}
+	work.Wait()
+	edit := func(change func(spec *v1alpha1.BundleSpec)) {
+		b, err := c.FleetV1alpha1().Bundles(namespace).Get(t.Context(), "app", metav1.GetOptions{})
+		require.NoError(t, err)
+		change(&b.Spec)
+		_, err = c.FleetV1alpha1().Bundles(namespace).Update(t.Context(), b, metav1.UpdateOptions{})
+		require.NoError(t, err)
+	}
+	edit(func(spec *v1alpha1.BundleSpec) { spec.TargetNamespace = "second" })
+	second := promotedIDs(t, c)
+	moved := 0
+	for key, id := range second {
+		if id != first[key] {
+			moved++
+		}
+	}
+	require.Equal(t, pausedClusters, moved, "those that are not paused have the second version")
+
+	looking, err := c.FleetV1alpha1().BundleDeployments("").Watch(t.Context(), metav1.ListOptions{ResourceVersion: resourceVersion(t, c)})
+	require.NoError(t, err)
+	defer looking.Stop()
+	edit(func(spec *v1alpha1.BundleSpec) {
+		one := intstr.FromInt32(1)
+		spec.TargetNamespace, spec.RolloutStrategy = "third", &v1alpha1.RolloutStrategy{MaxUnavailable: &one}
+	})
+	require.Equal(t, second, promotedIDs(t, c))
+	edit(func(spec *v1alpha1.BundleSpec) { spec.TargetNamespace, spec.RolloutStrategy = "fourth", nil })
+	for seen := 0; seen < pausedClusters; {
+		event := <-looking.ResultChan()
+		require.Equal(t, watch.Modified, event.Type)
+		bd := event.Object.(*v1alpha1.BundleDeployment)
+		key := bd.Namespace
+		if bd.Spec.DeploymentID == second[key] {
+			require.NotEqual(t, "third", bd.Spec.Options.TargetNamespace)
+			continue
+		}
+		require.Equal(t, "fourth", bd.Spec.Options.TargetNamespace, "the third version was never to be seen")
+		seen++
+	}
+}
+
+// promotedIDs are by namespace.
+func promotedIDs(t *testing.T, c versioned.Interface) map[string]string {
+	t.Helper()
+	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	out := map[string]string{}
+	for i := range list.Items {
+		out[list.Items[i].Namespace] = list.Items[i].Spec.DeploymentID
+	}
+	return out
+}
+
+func resourceVersion(t *testing.T, c versioned.Interface) string {
+	t.Helper()
+	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{Limit: 1})
+	require.NoError(t, err)
+	return list.ResourceVersion
+}

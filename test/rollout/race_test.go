@@ -1,0 +1,112 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	controllerrollout "github.com/musterfleet/muster/pkg/controller/rollout"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// racing is a log on which something happens between the decision of the first
+// transaction that promotes and its commit.
+type racing struct {
+	*etcd.Log
+	meanwhile func(txn etcd.Txn)
+	committed chan bool // of that transaction
+	once      sync.Once
+}
+
+// Commit implements the controller's Log.
+func (l *racing) Commit(ctx context.Context, txn etcd.Txn) (revision int64, ok bool, err error) {
+	first := false
+	for key := range txn.Put {
+		if key.Type == record.TypePromotion {
+			l.once.Do(func() { first = true })
+		}
+	}
+	if first {
+		l.meanwhile(txn)
+	}
+	revision, ok, err = l.Log.Commit(ctx, txn)
+	if first {
+		l.committed <- ok
+	}
+	return revision, ok, err
+}
+
+func TestAReportBetweenADecisionAndItsCommitMakesItBeTakenAnew(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		// before is whether the Cluster that reports meanwhile was ready, and meanwhile
+		// what it says then.
+		before, meanwhile bool
+	}{
+		{"an available one turns unavailable, so there is less room than was counted", true, false},
+		{"an unavailable one turns available, so nothing would hold its promotion back", false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.start()
+			play := &agents{world: w}
+			play.well.Store(true)
+			playing, end := context.WithCancel(t.Context())
+			var all sync.WaitGroup
+			all.Go(func() { play.run(playing, 1) })
+			defer all.Wait()
+			defer end()
+			kill := w.control()
+			w.write(func(b *v1alpha1.Bundle) {
+				b.Spec.RolloutStrategy = strategy()
+				b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+				setVersion(b, 1)
+			})
+			w.arrives(play, 1)
+			kill()
+			end()
+			all.Wait()
+
+			s := w.up.Load()
+			v, err := s.engine.Barrier(t.Context())
+			require.NoError(t, err)
+			name, _ := deployment(v, 0)
+			id := derivedID(v, name)
+			play.report(t.Context(), s, name, id, c.before)
+			w.write(func(b *v1alpha1.Bundle) { setVersion(b, 2) })
+			_, err = s.engine.Barrier(t.Context())
+			require.NoError(t, err)
+
+			log := &racing{Log: etcd.New(w.etcd.Client, prefix), committed: make(chan bool, 1)}
+			log.meanwhile = func(txn etcd.Txn) {
+				if !c.before {
+					require.Contains(t, txn.Put, record.PromotionKey(name), "it is promoted for being unavailable")
+				}
+				play.report(t.Context(), s, name, id, c.meanwhile)
+			}
+			e := engine.New(log.Log, engine.DefaultOptions())
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			all.Go(func() { _ = e.Run(ctx) })
+			all.Go(func() { _ = controllerrollout.New(e, log).Run(ctx) })
+			require.False(t, <-log.committed)
+			require.Eventually(t, func() bool {
+				return w.count(func(_ int, _, _ string, _ bool, at int) bool { return at == 2 }) > 0
+			}, within, tick, "it is decided anew")
+			stop()
+			all.Wait()
+			w.read(t)
+		})
+	}
+}
