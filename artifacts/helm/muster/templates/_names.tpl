@@ -7,6 +7,11 @@ app.kubernetes.io/name: muster-apiserver
 {{ include "muster.release" . }}
 {{- end }}
 
+{{- define "muster.controllerLabels" -}}
+app.kubernetes.io/name: muster-controller
+{{ include "muster.release" . }}
+{{- end }}
+
 {{- define "muster.release" -}}
 app.kubernetes.io/part-of: muster
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
