@@ -5,6 +5,7 @@ package simulate_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"strings"
 	"testing"
@@ -69,15 +70,42 @@ func TestAgentsAreThoseOfTheClustersThatAreNamed(t *testing.T) {
 	require.EqualError(t, err, "there is no cluster "+workspace+"/"+f.mark+"-9 with a namespace: give existing ones as NAMESPACE/NAME")
 }
 
+// until ends what writes when it has written a text; it is not for concurrent use.
+type until struct {
+	bytes.Buffer
+	text string
+	end  func()
+}
+
+func (u *until) Write(p []byte) (int, error) {
+	n, err := u.Buffer.Write(p)
+	if strings.Contains(u.String(), u.text) {
+		u.end()
+	}
+	return n, err
+}
+
 func TestASummarySaysWhatWasDone(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 2, 1)
-	var out bytes.Buffer
-	play := simulate.Play{Options: quick(), Selector: "test=" + f.mark, For: time.Second, Every: 400 * time.Millisecond}
-	require.NoError(t, play.Run(t.Context(), shared.config, &out, io.Discard))
-	require.Equal(t, 3, strings.Count(out.String(), "2 agents, 2 BundleDeployments, 2 of them Ready, after "), out.String())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	const done = "2 agents, 2 BundleDeployments, 2 of them Ready, after "
+	out := &until{text: done, end: cancel}
+	play := simulate.Play{Options: quick(), Selector: "test=" + f.mark, Every: 100 * time.Millisecond}
+	require.NoError(t, play.Run(ctx, shared.config, out, io.Discard))
+	require.GreaterOrEqual(t, strings.Count(out.String(), done), 2, "one when it was so, and one at the end: %s", out)
 	require.Contains(t, out.String(), "reports: 2 acknowledged")
 
 	play.Selector = "test=nobody"
-	require.ErrorContains(t, play.Run(t.Context(), shared.config, &out, io.Discard), "no Cluster has a namespace and is selected")
+	require.ErrorContains(t, play.Run(t.Context(), shared.config, out, io.Discard), "no Cluster has a namespace and is selected")
+}
+
+func TestASimulationEndsWhenItsTimeIsUp(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 1, 0)
+	var out bytes.Buffer
+	play := simulate.Play{Options: quick(), Selector: "test=" + f.mark, For: 50 * time.Millisecond}
+	require.NoError(t, play.Run(t.Context(), shared.config, &out, io.Discard))
+	require.Contains(t, out.String(), "1 agents, 0 BundleDeployments")
 }
