@@ -4,12 +4,14 @@
 package engine
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -108,5 +110,27 @@ func TestADeletedClusterThatLetsTheNewVersionPassLeavesNothingBehind(t *testing.
 		require.False(s.t, s.reported("c1"))
 		require.True(s.t, s.reported("c2"))
 		require.Equal(s.t, 1, s.holdRecords()[record.TypePromotion])
+	})
+}
+
+func TestAPinThatWasNotNeededDoesNotStandInForTheBase(t *testing.T) {
+	tell(t, func(s *story) {
+		value := func(c *v1alpha1.Cluster, v string) *v1alpha1.Cluster {
+			if v != "" {
+				c.Spec.TemplateValues = &v1alpha1.GenericMap{Data: map[string]any{"v": v}}
+			}
+			return c
+		}
+		b := app("v1", true)
+		b.Spec.Helm.Values.Data["v"] = "${ .ClusterValues.v }"
+		s.write(value(on("c1"), "x"), b, limited(app("v2", false)))
+		require.Equal(s.t, onClusters{"c1": "v1 x"}, s.deployed())
+		key := record.ClusterPinsKey(record.Name{Namespace: "fleet", Name: "c1"})
+		data, err := json.Marshal(record.ClusterPins{Pins: []record.ClusterPin{{BundleUID: b.UID, Generation: 1, Options: v1alpha1.BundleDeploymentOptions{TargetNamespace: "old"}}}})
+		require.NoError(s.t, err)
+		s.commit(&etcd.Txn{Put: map[record.Key][]byte{key: data}}) // left over from another time
+		s.write(on("c1"))
+		require.Equal(s.t, onClusters{"c1": "v1 x"}, s.deployed())
+		require.Zero(s.t, s.pins())
 	})
 }

@@ -56,7 +56,6 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		t.moved[old] = struct{}{}
 		before, after.pins = old.appearance(), old.pins
 		maps.Copy(affected, bundlesOf(old, old.object, object))
-		t.holding.subjects[old] = after
 	} else {
 		old = nil
 	}
@@ -104,6 +103,8 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		}
 	}
 	if old != nil {
+		after.pins = pins // a base that fails has no other
+		t.holding.subjects[old] = after
 		t.noteHeld(old, object, affected)
 	}
 	return t.pin(name, pins)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -43,6 +44,13 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 	staged := where("stage", "yes")
 	staged.Helm = two.Helm
 	stage := clusterOf("c1", map[string]string{"on": "yes", "stage": "yes"})
+	restriction := &v1alpha1.GitRepoRestriction{ObjectMeta: metaOf("fleet", "r")}
+	// An older Bundle of the same name, in another namespace, has the name.
+	mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("other", "m"), BundleSelector: &metav1.LabelSelector{}, NamespaceSelector: &metav1.LabelSelector{}}
+	older := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
+		b.Namespace, b.UID, b.CreationTimestamp = "other", "uid-of-other-app", metav1.Unix(1_600_000_000, 0)
+		return b
+	}
 	for name, c := range map[string]struct {
 		given         []record.APIObject
 		first, second Proposal
@@ -114,6 +122,18 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 		"a label, and another version without templates": {
 			given: []record.APIObject{on("c1"), app("v1", false)},
 			first: proposed(app("v2", false), false), second: proposed(onWith("c1", "x"), false),
+		},
+		"a Bundle comes while one cluster is paused, and another comes to be": {
+			given: []record.APIObject{on("c1"), pausedCluster(on("c2"))},
+			first: proposed(app("v1", false), false), second: proposed(pausedCluster(on("c1")), false),
+		},
+		"a paused cluster comes, and a restriction": {
+			given: []record.APIObject{app("v1", false)},
+			first: proposed(pausedCluster(on("c1")), false), second: proposed(restriction, false),
+		},
+		"the Bundle that has a name gives it up, and the other gets a version": {
+			given: []record.APIObject{pausedCluster(on("c1")), mapping, older(app("v1", false)), app("v1", false)},
+			first: proposed(older(app("v2", false, where("on", "no"))), false), second: proposed(app("v2", false), false),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
