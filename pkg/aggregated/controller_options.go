@@ -71,6 +71,7 @@ func NewControllerOptions() *ControllerOptions {
 		AgentAccess: agentaccess.DefaultSettings(),
 		Logs:        logs.NewOptions(),
 	}
+	o.AgentAccess.OwnNamespace = o.Election.ResourceNamespace
 	// Metrics can wait for kube-apiserver; a controller that cannot start does nothing.
 	o.Authentication.RemoteKubeConfigFileOptional, o.Authorization.RemoteKubeConfigFileOptional = true, true
 	o.Authorization.AlwaysAllowPaths = []string{"/healthz", "/livez", "/readyz"}

@@ -4,6 +4,8 @@
 package rollout
 
 import (
+	"slices"
+
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -11,64 +13,103 @@ import (
 
 // note makes due what the revisions since the last time may have changed.
 func (r *Rollout) note(v *view.View) {
-	everything := r.seen == 0
-	touched := map[record.Name]struct{}{}
-	if !everything {
-		revisions, err := v.Since(r.seen)
-		everything = err != nil // the history does not reach back that far
-		for _, revision := range revisions {
-			everything = everything || reaching(revision)
-			for _, change := range revision.Changes(record.BundleDeployments, "", "") {
-				for _, item := range []view.Item{change.Prev, change.Next} {
-					if pair, ok := item.(*view.BundleDeployment); ok && pair != nil {
-						b := pair.Bundle.Bundle
-						touched[record.Name{Namespace: b.Namespace, Name: b.Name}] = struct{}{}
-					}
-				}
-			}
-		}
-	}
-	if everything {
+	if r.seen == 0 {
 		r.reset()
-	}
-	for name := range touched {
-		if p, ok := r.bundles[name]; ok {
-			p.due = true
-		}
+	} else if revisions, err := v.Since(r.seen); err != nil {
+		r.reset() // the history does not reach back that far
+	} else {
+		r.follow(revisions)
 	}
 	r.seen = v.Revision
 }
 
+// follow makes due what the changes of some revisions reach, and nothing else: where
+// Clusters are edited all the time, most of that concerns no roll-out.
+func (r *Rollout) follow(revisions []*view.Revision) {
+	touched := map[string]struct{}{}
+	changed, targets, paused := map[record.Name]struct{}{}, false, false
+	for _, revision := range revisions {
+		if everywhere(revision) {
+			r.reset()
+			return
+		}
+		for _, change := range revision.Changes(record.BundleDeployments, "", "") {
+			touched[change.Name.Name] = struct{}{}
+		}
+		for _, change := range revision.Changes(record.Bundles, "", "") {
+			if !onlyReported(change) {
+				changed[change.Name] = struct{}{}
+			}
+		}
+		for _, change := range revision.Changes(record.Clusters, "", "") {
+			targets = targets || !onlyReported(change)
+			paused = paused || onPaused(change)
+		}
+	}
+	if len(changed) > 0 || paused {
+		r.find()
+	}
+	for name, p := range r.bundles {
+		_, edited := changed[name]
+		// Who has a BundleDeployment's name may have it from another Bundle.
+		_, shown := touched[name.Name]
+		p.due = p.due || edited || shown
+		if targets && !p.due {
+			p.due = r.source.RolloutGuard(name) != p.guard
+		}
+	}
+}
+
 // reset finds out anew which Bundles there are, and makes all of them due.
 func (r *Rollout) reset() {
+	r.find()
+	for _, p := range r.bundles {
+		p.due = true
+	}
+}
+
+// find finds out anew which Bundles there are. New ones are due.
+func (r *Rollout) find() {
 	before := r.bundles
 	r.bundles = map[record.Name]*progress{}
 	for _, name := range r.source.Rollouts() {
 		p, ok := before[name]
 		if !ok {
-			p = &progress{batch: maxBatch}
+			p = &progress{batch: maxBatch, due: true}
 		}
-		p.due = true
 		r.bundles[name] = p
 	}
 }
 
-// reaching tells whether a revision can have changed which Bundles there are to look
-// at, or which Clusters they target: anything but reports can.
-func reaching(revision *view.Revision) bool {
-	for _, resource := range []string{record.Bundles, record.Clusters} {
-		for _, change := range revision.Changes(resource, "", "") {
-			if !onlyReported(change) {
-				return true
-			}
-		}
-	}
+// everywhere tells whether a revision may have changed for any Bundle which Clusters it
+// targets, or what is held on them. An edit of one Cluster does not: if it changes the
+// targets or the partitions of a Bundle that is held, it writes the guard of its
+// roll-out, and if what is shown, a BundleDeployment changes.
+func everywhere(revision *view.Revision) bool {
 	for _, resource := range []string{record.ClusterGroups, record.Mappings, record.Restrictions, record.Policies} {
 		if len(revision.Changes(resource, "", "")) > 0 {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(revision.Changes(record.Clusters, "", ""), moved)
+}
+
+// moved tells of a Cluster that is paused or not any more, or gets another namespace.
+func moved(change *view.Change) bool {
+	prev, wasThere := change.Prev.(*view.Object)
+	next, isThere := change.Next.(*view.Object)
+	return wasThere && isThere && (isPaused(prev) != isPaused(next) || namespaceOf(prev) != namespaceOf(next))
+}
+
+// onPaused tells of an edit of a paused Cluster. All its Bundles are looked at.
+func onPaused(change *view.Change) bool {
+	next, isThere := change.Next.(*view.Object)
+	return isThere && isPaused(next) && !onlyReported(change)
+}
+
+func isPaused(o *view.Object) bool {
+	c, ok := o.Record.Object.(*v1alpha1.Cluster)
+	return ok && c.Spec.Paused
 }
 
 // onlyReported tells whether an object's record stayed as it was. A namespace that

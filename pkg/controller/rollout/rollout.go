@@ -25,6 +25,9 @@ type Source interface {
 	Rollouts() []record.Name
 	// Rollout returns the present state of one of them; false if it is none any more.
 	Rollout(name record.Name) (rollout.Input, bool, error)
+	// RolloutGuard is the revision of what is written when a Cluster comes to be one of
+	// its targets, or ceases to be.
+	RolloutGuard(name record.Name) int64
 }
 
 // Log is where records are committed.
@@ -71,6 +74,8 @@ type progress struct {
 	// that of the last one.
 	notBefore time.Time
 	revision  int64
+	// guard is the roll-out's guard as the last step found it, or an older one.
+	guard int64
 	// batch is how many records one transaction writes: fewer after a conflict.
 	batch int
 	delay time.Duration
@@ -136,7 +141,7 @@ func (r *Rollout) round(ctx context.Context, revision int64) <-chan time.Time {
 // take takes one step and says when the next one is due.
 func (r *Rollout) take(ctx context.Context, name record.Name, p *progress) {
 	begun := time.Now()
-	p.due = false
+	p.due, p.guard = false, r.source.RolloutGuard(name)
 	did, err := r.step(ctx, name, p)
 	took := time.Since(begun)
 	switch {

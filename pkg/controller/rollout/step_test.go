@@ -152,7 +152,22 @@ func TestTheBaseIsRecordedBeforeItIsDropped(t *testing.T) {
 	require.NoError(t, err)
 	guarded(t, in, txn)
 	require.Equal(t, map[record.Key][]byte{record.RolloutKey(app): []byte(`{"uid":"uid"}`)}, txn.Put)
-	require.Equal(t, []etcd.RangeGuard{{Resource: record.Clusters, Revision: in.Revision}}, txn.UnchangedSince)
+	require.Empty(t, txn.UnchangedSince, "edits of Clusters that change no target are not in the way")
+
+	others := record.ObjectKey(record.Bundles, record.Name{Namespace: "other", Name: "app"})
+	in.Contested = map[record.Key]int64{others: 40}
+	txn, err = next(in, maxBatch)
+	require.NoError(t, err)
+	require.EqualValues(t, 40, txn.Unchanged[others], "who has a name keeps it")
+	require.Empty(t, txn.UnchangedSince)
+
+	for i := range etcd.MaxGuards {
+		in.Contested[record.ObjectKey(record.Clusters, record.Name{Namespace: "other", Name: fmt.Sprint(i)})] = 41
+	}
+	txn, err = next(in, maxBatch)
+	require.NoError(t, err)
+	guarded(t, in, txn)
+	require.Equal(t, []etcd.RangeGuard{{Resource: record.Clusters, Revision: in.Revision}, {Resource: record.Bundles, Revision: in.Revision}}, txn.UnchangedSince)
 }
 
 func TestWhatIsNotHeldAnyMoreIsSweptAndTheRolloutRecordLast(t *testing.T) {

@@ -6,6 +6,7 @@ package rollout
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -43,8 +44,11 @@ func put(txn *etcd.Txn, in rollout.Input, decisions []rollout.Decision, batch in
 }
 
 // dropBase replaces the rollout record by one without a base. What is targeted for
-// the first time meanwhile would follow from the base and lose its
-// BundleDeployment with it, so no Cluster may change meanwhile.
+// the first time meanwhile would follow from the base and lose its BundleDeployment
+// with it. An edit of a Cluster that does so writes the Bundle's guard (Input.Guards);
+// other edits of Clusters, of which there may be many all the time, are not in the way.
+// Of a name that another Bundle gives up no guard tells, so those must stay as they are;
+// where they are too many to say so, no Cluster and no Bundle may change at all.
 func dropBase(txn *etcd.Txn, in rollout.Input) error {
 	data, err := json.Marshal(record.Rollout{UID: in.UID})
 	if err != nil {
@@ -53,7 +57,13 @@ func dropBase(txn *etcd.Txn, in rollout.Input) error {
 	key := record.RolloutKey(in.Bundle)
 	txn.Put[key] = data
 	txn.Unchanged[key] = in.RecordRevision
-	txn.UnchangedSince = []etcd.RangeGuard{{Resource: record.Clusters, Revision: in.Revision}}
+	if len(txn.Unchanged)+len(in.Contested) <= etcd.MaxGuards {
+		maps.Copy(txn.Unchanged, in.Contested)
+		return nil
+	}
+	for _, resource := range []string{record.Clusters, record.Bundles} {
+		txn.UnchangedSince = append(txn.UnchangedSince, etcd.RangeGuard{Resource: resource, Revision: in.Revision})
+	}
 	return nil
 }
 

@@ -65,7 +65,7 @@ func (s *state) apply(batch etcd.Batch) {
 		if err != nil {
 			// One bad record harms nothing but its own object, which stays what
 			// it was before.
-			klog.ErrorS(err, "Passed over a record that cannot be decoded", "key", records[i].Key.Path(), "revision", records[i].Revision)
+			klog.ErrorS(err, "Passed over a record that cannot be decoded", "key", records[i].Path(), "revision", records[i].Revision)
 		}
 	}
 	w.applyRules()
@@ -78,6 +78,9 @@ func (s *state) apply(batch etcd.Batch) {
 // take enters one record into the tables and notes what it concerns.
 func (w *work) take(r *etcd.Record) error {
 	if r.Err != nil {
+		if r.Value == nil {
+			return nil // whatever it was, it is gone
+		}
 		return r.Err
 	}
 	name := r.Key.Name

@@ -53,6 +53,18 @@ func (e *Engine) Dead(each func(dead []DeadRecord, revision int64) bool) error {
 	return nil
 }
 
+// StillDead are those of some records that rule nothing at present.
+func (e *Engine) StillDead(keys []record.Key) (dead []DeadRecord, revision int64, err error) {
+	revision, err = e.look(func(s *state) {
+		for _, key := range keys {
+			if at, ok := s.dead(key); ok {
+				dead = append(dead, DeadRecord{key, at})
+			}
+		}
+	})
+	return dead, revision, err
+}
+
 // look calls read with the state, and returns its revision.
 func (e *Engine) look(read func(*state)) (revision int64, err error) {
 	e.state.RLock()
@@ -101,7 +113,7 @@ func (s *state) dead(key record.Key) (revision int64, dead bool) {
 		}
 	case record.PromotionKey(name):
 		if p := s.holds.promotions[name]; p != nil {
-			return p.revision, p.UID != "" && !s.claimedBy(name, func(c claim) bool { return c.uid() == p.UID })
+			return p.revision, !p.unread && p.UID != "" && !s.claimedBy(name, func(c claim) bool { return c.uid() == p.UID })
 		}
 	case record.RolloutKey(name):
 		if stored, ok := s.holds.rollouts[name]; ok {

@@ -44,8 +44,9 @@
 //	                  others evaluate: rules, groups
 //	versions guard    compared by whoever evaluates Bundles that it does not write:
 //	                  edits of clusters, rules, groups; written by a version that
-//	                  can fail, is held back or replaces one, and by the
-//	                  acceptance of a version
+//	                  can fail, is held back or replaces one, by the
+//	                  acceptance of a version, and by the deletion of a Bundle
+//	                  that shares its name with one in another namespace
 //	clusters since    "it fails nowhere" takes all clusters that a bundle may target,
 //	                  and so does "these BundleDeployments end with the old one"
 //	one witness       "it fails" takes one cluster on which it does
@@ -59,8 +60,9 @@
 // hold.go says what a held pair shows. Three records are behind it: the promotion
 // record of a BundleDeployment, the rollout record of a Bundle, and a guard:
 //
-//	rollout guard    of one Bundle; compared by promotions; written by what may bring
-//	                 the Bundle closer to a limit: reports, and edits of clusters
+//	rollout guard    of one Bundle; compared by promotions and by the end of a base;
+//	                 written by what may bring the Bundle closer to a limit, reports
+//	                 and edits of clusters, or make more follow from a base
 //
 // A plan looks at every pair that is held after the write and was shown before, among
 // those that the write affects. Where it would show something else it gets its

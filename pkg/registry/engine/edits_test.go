@@ -258,6 +258,9 @@ func (e *edits) clusterReport(txn *etcd.Txn) {
 	status.Status.Namespace = pick(e.universe, "", "", "", "shared", "own-"+name.Name)
 	status.Status.Agent.Namespace = "agent"
 	status.Status.Scheduled, status.Status.ActiveSchedule = e.oneIn(3), e.oneIn(3)
+	if status.Status.ActiveSchedule {
+		status.Status.Conditions = []v1alpha1.GenericCondition{{Type: "Processed", Status: "False", Message: "not yet"}, {Type: "Imported", Status: "True"}}
+	}
 	e.put(txn, record.ReportKey(record.Clusters, name), &record.Report{Status: status, UID: r.Object.GetUID()})
 }
 

@@ -86,10 +86,12 @@ type promotion struct {
 	// staged and promoted are never nil.
 	staged, promoted *derive.Content
 	revision         int64
+	// unread tells that the record cannot be decoded; what is here was in the one before.
+	unread bool
 }
 
 func newPromotion(r *record.Promotion, revision int64) *promotion {
-	p := &promotion{r, contentOf(r.Staged), contentOf(r.Promoted), revision}
+	p := &promotion{Promotion: r, staged: contentOf(r.Staged), promoted: contentOf(r.Promoted), revision: revision}
 	if r.Staged == r.Promoted || p.staged.Equal(p.promoted) {
 		p.promoted = p.staged
 	}

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
@@ -135,7 +136,7 @@ func (t *trial) comesIntoForce(b *bundle, n coming) error {
 	}
 	t.plan.Unchanged[record.RolloutKey(b.name)] = t.holds.rollouts[b.name].revision
 	before := t.inForce(b)
-	t.forgetDead(b, n, before)
+	t.forgetDead(b, n.targets, before)
 	base := before
 	if before == b.newest && b.pending() && (before.limited || before.bundle.Spec.Paused) {
 		base = b.fallback
@@ -157,14 +158,14 @@ func (t *trial) comesIntoForce(b *bundle, n coming) error {
 	return t.putRollout(n.version, base)
 }
 
-// forgetDead notes promotion records of clusters that come to be targeted: they are of
-// an earlier time.
-func (t *trial) forgetDead(b *bundle, n coming, before *version) {
+// forgetDead notes promotion records of clusters that come to be targeted, or may:
+// they are of an earlier time.
+func (t *trial) forgetDead(b *bundle, targets func(*cluster) bool, before *version) {
 	if t.holds.promoted[b.name.Name] == 0 {
 		return
 	}
 	for _, cluster := range t.clusters {
-		if before != nil && before.pairs[cluster] != nil || !n.targets(cluster) {
+		if before != nil && before.pairs[cluster] != nil || !targets(cluster) {
 			continue
 		}
 		if c := (claim{b, cluster}); t.promotionOf(c) != nil {
@@ -205,16 +206,21 @@ func (t *trial) lost(b *bundle, n coming, before, base *version) map[claim]promo
 
 // guardHolder makes the plan hold only while another claim keeps the name of this one:
 // if that gives it up, this one shows something, and there is something to keep.
-func (t *trial) guardHolder(c claim) {
-	have := t.deployment(c.key())
+func (t *trial) guardHolder(c claim) { maps.Copy(t.plan.Unchanged, t.holder(c)) }
+
+// holder are the records by which another claim has the name of this one, if one does.
+func (s *state) holder(c claim) map[record.Key]int64 {
+	have := s.deployment(c.key())
 	if have == nil || c.holds(have) {
-		return
+		return nil
 	}
 	b := record.Name{Namespace: have.Bundle.Bundle.Namespace, Name: have.Bundle.Bundle.Name}
-	holder := record.Name{Namespace: have.Cluster.Cluster.Namespace, Name: have.Cluster.Cluster.Name}
-	t.plan.Unchanged[record.ObjectKey(record.Bundles, b)] = t.object(record.Bundles, b).RecordRevision
-	t.plan.Unchanged[record.BundlePinKey(b)] = t.bundlePins[b].revision
-	t.plan.Unchanged[record.ObjectKey(record.Clusters, holder)] = t.object(record.Clusters, holder).RecordRevision
+	cluster := record.Name{Namespace: have.Cluster.Cluster.Namespace, Name: have.Cluster.Cluster.Name}
+	return map[record.Key]int64{
+		record.ObjectKey(record.Bundles, b):        s.object(record.Bundles, b).RecordRevision,
+		record.BundlePinKey(b):                     s.bundlePins[b].revision,
+		record.ObjectKey(record.Clusters, cluster): s.object(record.Clusters, cluster).RecordRevision,
+	}
 }
 
 // ruling is the promotion record that rules a claim now. One that is there and rules
@@ -320,11 +326,33 @@ func (t *trial) keepAll(b *bundle) {
 	t.guardClusters(b) // also those that come to be paused meanwhile
 }
 
-// bump makes promotions fail that were decided before the write, and that would
-// count against a limit.
+// bump makes fail what was decided about a roll-out before the write: promotions that
+// would count against a limit, and the end of a base that something new follows from.
 func (t *trial) bump(b *bundle) {
-	if v := t.inForce(b); v != nil && v.limited {
-		t.plan.Put[record.RolloutGuardKey(b.name)] = []byte("{}")
+	if v := t.inForce(b); v != nil && (v.limited || v.bundle.Spec.Paused) {
+		t.bumpAlways(b)
+	}
+}
+
+func (t *trial) bumpAlways(b *bundle) {
+	t.plan.Put[record.RolloutGuardKey(b.name)] = []byte("{}")
+}
+
+// bumpBases is for an edit of a cluster that is paused before or after it: what it
+// shows may come to follow from a base, also of a bundle that nothing else holds.
+func (t *trial) bumpBases(affected map[*bundle]struct{}, old *cluster) {
+	for b := range affected {
+		if b.base != nil {
+			t.bumpAlways(b)
+		}
+	}
+	if old == nil {
+		return
+	}
+	for b := range old.pairs {
+		if b.base != nil {
+			t.bumpAlways(b)
+		}
 	}
 }
 

@@ -122,3 +122,25 @@ func TestABadRecordOfARollOutTakesNothingAway(t *testing.T) {
 	var out map[string]any
 	require.Error(t, json.Unmarshal([]byte(s.j.records[key].value), &out))
 }
+
+func TestAPromotionThatCannotBeReadAnyMoreRulesOnAsItDid(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	s.write(on("c1"), limited(app("v1", false)))
+	require.Equal(t, 1, s.step())
+	require.Equal(t, onClusters{"c1": "v1"}, s.promoted())
+	key := record.PromotionKey(record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "app"})
+	for range 2 {
+		require.True(t, s.j.commit(nil, &etcd.Txn{Put: map[record.Key][]byte{key: []byte("{")}}))
+		require.Equal(t, onClusters{"c1": "v1"}, s.promoted(), "the agent uninstalls nothing")
+	}
+	_, dead := s.j.state.dead(key)
+	require.False(t, dead)
+	v2 := proposed(limited(app("v2", false)), false)
+	require.True(t, s.j.commit(nil, s.j.write(t, v2)))
+	require.Equal(t, onClusters{"c1": "v1"}, s.promoted())
+	for s.step() > 0 { // a pass replaces it
+	}
+	require.Equal(t, onClusters{"c1": "v2"}, s.promoted())
+	require.Empty(t, s.j.state.undecodable.paths)
+}

@@ -68,14 +68,27 @@ func (e *Engine) Rollout(name record.Name) (rollout.Input, bool, error) {
 		HasBase:        b.base != nil,
 		RecordRevision: stored.revision,
 		Guards:         s.rolloutGuards(b),
+		Contested:      map[record.Key]int64{},
 	}
 	clusters := slices.SortedFunc(maps.Keys(v.pairs), (*cluster).compare)
 	for _, c := range clusters {
 		if target, ok := s.target(claim{b, c}, v); ok {
 			out.Targets = append(out.Targets, target)
+		} else {
+			maps.Copy(out.Contested, s.holder(claim{b, c}))
 		}
 	}
 	return out, true, nil
+}
+
+// RolloutGuard is the revision of the guard of a Bundle's roll-out, 0 if there is none.
+func (e *Engine) RolloutGuard(name record.Name) int64 {
+	e.state.RLock()
+	defer e.state.RUnlock()
+	if e.state.state == nil {
+		return 0
+	}
+	return e.state.state.guards[record.RolloutGuardKey(name)]
 }
 
 // compare orders clusters by name, then by namespace (S 2.5).

@@ -49,7 +49,8 @@ func newHolds() holds {
 func (w *work) takePromotion(r *etcd.Record) error {
 	name := r.Key.Name
 	w.promoted[name] = struct{}{}
-	if w.holds.promotions[name] != nil {
+	last := w.holds.promotions[name]
+	if last != nil {
 		delete(w.holds.promotions, name)
 		if w.holds.promoted[name.Name]--; w.holds.promoted[name.Name] == 0 {
 			delete(w.holds.promoted, name.Name)
@@ -59,12 +60,17 @@ func (w *work) takePromotion(r *etcd.Record) error {
 		return nil
 	}
 	decoded, err := record.DecodePromotion(r.Value)
-	if err != nil {
-		// One of nobody; but it has a revision, without which it could not be
-		// replaced.
-		decoded = &record.Promotion{}
+	switch {
+	case err != nil && last != nil:
+		// It stays what it was: where limits hold, the BundleDeployment would be gone
+		// without it, and an agent would uninstall.
+		decoded = last.Promotion
+	case err != nil:
+		decoded = &record.Promotion{} // of nobody
 	}
-	w.holds.promotions[name] = newPromotion(decoded, r.Revision)
+	next := newPromotion(decoded, r.Revision) // without the revision it could not be replaced
+	next.unread = err != nil
+	w.holds.promotions[name] = next
 	w.holds.promoted[name.Name]++
 	return err
 }

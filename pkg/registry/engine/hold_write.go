@@ -49,7 +49,9 @@ func (t *trial) writePromotions() error {
 		}
 	}
 	for c := range t.ended {
-		delete(t.holding.stale, record.PromotionKey(c.key()))
+		if t.promotionOf(c) != nil {
+			delete(t.holding.stale, record.PromotionKey(c.key())) // it goes anyway
+		}
 	}
 	stale := slices.SortedFunc(maps.Keys(t.holding.stale), func(a, b record.Key) int { return a.Name.Compare(b.Name) })
 	if len(neutral) > maxKept || weight > keptBytes || len(stale) > maxStale {

@@ -6,8 +6,10 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -37,6 +39,9 @@ func newHistory(t *testing.T, r *rand.Rand) *history {
 
 // commit writes a transaction; false if a guard does not hold.
 func (h *history) commit(txn *etcd.Txn) bool {
+	for _, key := range txn.Delete {
+		h.must(txn.Put[key] == nil, "etcd refuses a transaction that writes and deletes one key: %s", key.Path())
+	}
 	if h.j.holds(txn) {
 		h.note(h.j, txn)
 	}
@@ -102,13 +107,36 @@ func (h *history) end() {
 	}
 }
 
-func inHistories(t *testing.T, run func(t *testing.T, h *history)) {
+// inHistories runs histories side by side. What they have seen at the end, all
+// together, has to be enough: one alone may miss what is rare. enough is for one of
+// them on average.
+func inHistories(t *testing.T, enough map[string]int, run func(h *history, seen map[string]int)) {
 	r := replay.Rand(t)
+	var all struct {
+		sync.Mutex
+		histories int
+		seen      map[string]int
+	}
+	all.seen = map[string]int{}
+	t.Cleanup(func() {
+		for what, n := range enough {
+			if !t.Failed() {
+				assert.Greater(t, all.seen[what], n*all.histories, "the test no longer sees %s: %v", what, all.seen)
+			}
+		}
+	})
 	for i := range histories {
 		seed := r.Uint64()
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			run(t, newHistory(t, rand.New(rand.NewPCG(seed, uint64(i)))))
+			seen := map[string]int{}
+			run(newHistory(t, rand.New(rand.NewPCG(seed, uint64(i)))), seen)
+			all.Lock()
+			defer all.Unlock()
+			all.histories++
+			for what, n := range seen {
+				all.seen[what] += n
+			}
 		})
 	}
 }
@@ -118,18 +146,16 @@ func inHistories(t *testing.T, run func(t *testing.T, h *history)) {
 // pins of anything.
 func TestStateIsAFunctionOfTheRecords(t *testing.T) {
 	t.Parallel()
-	inHistories(t, func(t *testing.T, h *history) {
-		seen := map[string]int{}
+	enough := map[string]int{}
+	for _, what := range []string{"deployments", "failures", "pending", "contested", "waiting"} {
+		enough[what] = editsOfEach / 20
+	}
+	inHistories(t, enough, func(h *history, seen map[string]int) {
 		for range editsOfEach {
-			if !h.commit(h.raw()) {
-				require.Fail(t, "a transaction without guards was refused")
-			}
+			h.must(h.commit(h.raw()), "a transaction without guards was refused")
 			h.count(seen, h.check())
 		}
 		h.end()
-		for _, what := range []string{"deployments", "failures", "pending", "contested", "waiting"} {
-			require.Greater(t, seen[what], editsOfEach/20, "the test no longer sees %s: %v", what, seen)
-		}
 	})
 }
 
@@ -170,8 +196,11 @@ func (h *history) count(seen map[string]int, a *answer) {
 // other.
 func TestPlansKeepWhatWorked(t *testing.T) {
 	t.Parallel()
-	inHistories(t, func(t *testing.T, h *history) {
-		seen := map[string]int{}
+	enough := map[string]int{"passed": editsOfEach / 400, "passed late": editsOfEach / 400}
+	for _, what := range []string{"deployments", "failures", "pending", "pinned", "raced", "refused", "waiting", "mirrored", "held", "promoted"} {
+		enough[what] = editsOfEach / 250
+	}
+	inHistories(t, enough, func(h *history, seen map[string]int) {
 		before := h.check()
 		for range editsOfEach {
 			if h.oneIn(3) {
@@ -211,12 +240,6 @@ func TestPlansKeepWhatWorked(t *testing.T) {
 			}
 		}
 		h.end()
-		for _, what := range []string{"deployments", "failures", "pending", "pinned", "raced", "refused", "waiting", "mirrored", "held", "promoted"} {
-			require.Greater(t, seen[what], editsOfEach/250, "the test no longer sees %s: %v", what, seen)
-		}
-		for _, what := range []string{"passed", "passed late"} {
-			require.Greater(t, seen[what], editsOfEach/400, "the test no longer sees %s: %v", what, seen)
-		}
 	})
 }
 

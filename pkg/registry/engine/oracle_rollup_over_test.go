@@ -124,9 +124,22 @@ func (r *rolls) gitRepoStatus(g *v1alpha1.GitRepo) v1alpha1.GitRepoStatus {
 		}
 	}
 	repo, deployed := r.origin(v1alpha1.LabelRepoName, g.Namespace, g.Name)
+	if len(deployed) == 0 && failing == nil && r.forbidden(g) {
+		return status
+	}
 	rollup.GitRepoStatus(&status, repo, failing)
 	status.Resources, status.PerClusterResourceCounts = rollup.Resources(slices.Values(deployed)), rollup.PerCluster(slices.Values(deployed))
 	return status
+}
+
+// forbidden is S 10.1, for the rules that there are here: they want a namespace or an
+// account, and a GitRepo has neither. derive has a table of the others.
+func (r *rolls) forbidden(g *v1alpha1.GitRepo) bool {
+	return slices.ContainsFunc(all[*v1alpha1.GitRepoRestriction](r.facts, record.Restrictions, g.Namespace), func(o *v1alpha1.GitRepoRestriction) bool {
+		return o.AllowedTargetNamespaceSelector != nil
+	}) || slices.ContainsFunc(all[*v1alpha1.Policy](r.facts, record.Policies, g.Namespace), func(o *v1alpha1.Policy) bool {
+		return o.RequireServiceAccount
+	})
 }
 
 func (r *rolls) helmOpStatus(h *v1alpha1.HelmOp) v1alpha1.HelmOpStatus {

@@ -307,9 +307,13 @@ func (r *rolls) clusterStatus(k *v1alpha1.Cluster) v1alpha1.ClusterStatus {
 		}
 	}
 	sum, first := sumUp(ordinaryOf(on))
-	conditions := status.Conditions
+	processed := slices.IndexFunc(status.Conditions, func(c v1alpha1.GenericCondition) bool { return c.Type == "Processed" })
+	if processed < 0 {
+		rollup.ClusterStatus(&status, sum, first, gitRepos, helmOps)
+		return status
+	}
+	reported := status.Conditions[processed]
 	rollup.ClusterStatus(&status, sum, first, gitRepos, helmOps)
-	// Processed is what others report.
-	status.Conditions = rollup.WithCondition(conditions, rollup.ReadyCondition(status.Summary, rollup.OfBundles))
+	status.Conditions[processed] = reported
 	return status
 }

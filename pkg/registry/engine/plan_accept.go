@@ -96,7 +96,9 @@ func (t *trial) endPairs(b *bundle, ends func(*cluster) bool) {
 // bury deletes the promotions of and the reports on the BundleDeployments that end
 // with the write: one that comes later is a new one, and starts without. The first
 // report on one may be committed between this plan and its write, so those without
-// one count too; those known to have one come first, as far as there is room.
+// one count too; those known to have one come first, as far as there is room. Where
+// another claim has the name, what is silent is not theirs, and a promotion that is
+// written for it takes the place of theirs.
 func (t *trial) bury() {
 	var promoted, reported, silent []record.Key
 	for c := range t.ended {
@@ -104,10 +106,12 @@ func (t *trial) bury() {
 		if key.Namespace == "" {
 			continue
 		}
-		if t.promotionOf(c) != nil {
+		if _, replaced := t.plan.Put[record.PromotionKey(key)]; !replaced && t.promotionOf(c) != nil {
 			promoted = append(promoted, record.PromotionKey(key))
 		}
+		have := t.deployment(key)
 		switch r, ok := t.reports[key]; {
+		case !ok && have != nil && !c.holds(have):
 		case !ok:
 			silent = append(silent, record.ReportKey(record.BundleDeployments, key))
 		case r.UID == derive.IdentityUID(c.bundle.newest.bundle.UID, c.cluster.object.UID):

@@ -24,6 +24,11 @@ func (t *trial) bundle(p Proposal) error {
 		if old != nil {
 			t.endPairs(old, func(*cluster) bool { return true })
 			t.guardValues(old.newest)
+			if len(t.holds.named[p.Name.Name]) > 1 {
+				// Another Bundle may get the names that this one gives up, and be
+				// promoted: no plan from before may put a promotion of this one there.
+				t.newVersion()
+			}
 		}
 		t.dropValues(p.Name)
 		t.dropRollout(p.Name)
@@ -102,6 +107,7 @@ func (t *trial) rescoped(b *bundle, mappings []index.Selector) {
 // rescopedAs plans that a bundle's scope becomes that of another one.
 func (t *trial) rescopedAs(b, again *bundle) {
 	t.endPairs(b, func(c *cluster) bool { return !t.inScope(again, c.name.Namespace) })
+	t.forgetDead(b, func(c *cluster) bool { return t.inScope(again, c.name.Namespace) }, t.inForce(b))
 	if !b.pending() || b.newest.broken != "" || t.gate(b.newest) != "" {
 		return
 	}

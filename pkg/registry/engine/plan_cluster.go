@@ -75,13 +75,18 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		}
 	}
 	for b := range affected {
-		force, targeted := t.inForce(b), false
+		force, targeted, shows := t.inForce(b), false, false
 		for _, v := range b.versions() {
-			if v == b.base {
-				continue // what is lost of it gets promotion records
-			}
 			pair, failure := t.evaluate(v, after)
+			if v == b.base {
+				// What is lost of it gets promotion records.
+				if pair != nil && pair.content != nil && v.contentOn(old) == nil {
+					t.bump(b)
+				}
+				continue
+			}
 			targeted = targeted || (v == force && pair != nil)
+			shows = shows || (v == force && pair != nil && pair.content != nil)
 			t.tallyVersion(v, old, pair, failure)
 			if old != nil && v == b.newest {
 				t.targeted[claim{b, old}] = pair != nil
@@ -98,9 +103,13 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		if was && !targeted {
 			t.ended[claim{b, old}] = struct{}{}
 		}
-		if was != targeted {
+		// One that failed and had nothing to show is new when it works.
+		if was != targeted || shows && force.contentOn(old) == nil {
 			t.bump(b)
 		}
+	}
+	if object.Spec.Paused || old != nil && old.object.Spec.Paused {
+		t.bumpBases(affected, old)
 	}
 	if old != nil {
 		after.pins = pins // a base that fails has no other

@@ -10,7 +10,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollup"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -69,9 +68,6 @@ func (c *cluster) status(sum rollup.Weight) *view.ClusterStatus {
 	out.Agent.LastSeen = seen
 	rollup.ClusterStatus(&out.ClusterStatus, sum, entries(c.shown, 0, everyone, stored), c.gitRepos, c.helmOps)
 	out.Agent.LastSeen = metav1.Time{}
-	// Whether a Cluster is processed is for others to say, too: what they report
-	// stands.
-	out.Conditions = slices.DeleteFunc(out.Conditions, func(c v1alpha1.GenericCondition) bool { return c.Type != "Ready" })
 	return out
 }
 

@@ -182,7 +182,7 @@ func (w *work) rollOrigin(key originKey) {
 		return
 	}
 	var status view.Status
-	if repo, ok := object.Record.Object.(*v1alpha1.GitRepo); !ok || repo.Spec.Repo != "" {
+	if repo, ok := object.Record.Object.(*v1alpha1.GitRepo); !ok || w.speaks(o, repo) {
 		status = o.status(key)
 	}
 	if next := object.With(view.Derived{Status: status}, w.at); next != object {
@@ -190,6 +190,17 @@ func (w *work) rollOrigin(key originKey) {
 	} else if shown, ok := object.Derived.Status.(*view.OriginStatus); ok {
 		o.details = shown.Details.(*details) // what is new about others does not show
 	}
+}
+
+// speaks tells whether a GitRepo has a roll-up. One that may not do what it says has
+// none before something comes of it (S 7.6): that it is ready, with 0/0, would be
+// said of nothing. Fleet leaves the last roll-up of one that comes to be forbidden
+// as it was; here it goes on, as what it has deployed does.
+func (s *state) speaks(o *origin, repo *v1alpha1.GitRepo) bool {
+	if repo.Spec.Repo == "" {
+		return false
+	}
+	return o.shown.Len() > 0 || o.unready.Len() > 0 || s.peek(repo.Namespace).repos.Allow(&repo.Spec)
 }
 
 func (o *origin) status(key originKey) *view.OriginStatus {

@@ -31,6 +31,10 @@ func (w *work) applyRules() {
 		restrictions := slices.Collect(objects[*v1alpha1.GitRepoRestriction](w.builder, record.Restrictions, name))
 		policies := slices.Collect(objects[*v1alpha1.Policy](w.builder, record.Policies, name))
 		ns.policy = derive.NewPolicySet(policies)
+		ns.repos = derive.NewRepoRules(restrictions, policies)
+		for repo := range objects[*v1alpha1.GitRepo](w.builder, record.GitRepos, name) {
+			w.rolled.origins[originKey{record.GitRepos, record.Name{Namespace: name, Name: repo.Name}}] = struct{}{}
+		}
 		ofAnything := &derive.Injected{NoNamespaceCreation: ns.policy.NoNamespaceCreation()}
 		ofGitRepo := &derive.Injected{
 			NoNamespaceCreation:            ofAnything.NoNamespaceCreation,

@@ -272,14 +272,24 @@ func TestARecordThatCannotBeReadHarmsNothingElse(t *testing.T) {
 	e := running(ctx, t, log, 1000)
 	save(ctx, t, e, onWith("c1", "x"), on("c2"), app("v1", false))
 	before := told(barrier(ctx, t, e))
-	for _, path := range []string{
+	paths := []string{
 		"object/clusters/fleet/c1", "object/bundles/fleet/new", "report/clusters/fleet/c1", "pin/bundles/fleet/app", "pin/clusters/fleet/c1",
-		"mirror/namespaces/-/fleet", "report/bundledeployments/x/y", "object/unknown/a/b", "nonsense", "object/policies/fleet/p",
-	} {
+		"mirror/namespaces/-/fleet", "report/bundledeployments/x/y", "object/unknown/a/b", "nonsense", "more/nonsense", "object/policies/fleet/p",
+	}
+	for _, path := range paths {
 		_, err := server.Client.Put(ctx, "/muster/log/"+path, "{garbage")
 		require.NoError(t, err)
 	}
 	require.Equal(t, before, told(barrier(ctx, t, e)))
+	require.Equal(t, len(paths), e.Stats().UndecodableNow)
 	save(ctx, t, e, onWith("c2", "z"), app("v2", false))
 	require.Len(t, told(barrier(ctx, t, e)), 2)
+
+	// Who is told to remove them need not restart anything for the sweeps to go on.
+	for _, path := range paths {
+		_, err := server.Client.Delete(ctx, "/muster/log/"+path)
+		require.NoError(t, err)
+	}
+	barrier(ctx, t, e)
+	require.Zero(t, e.Stats().UndecodableNow)
 }

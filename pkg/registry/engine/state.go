@@ -82,6 +82,7 @@ type namespace struct {
 	// What follows from restrictions and policies, for Bundles that a GitRepo
 	// made and for others. The pointers change only when the values do.
 	policy     derive.PolicySet
+	repos      derive.RepoRules
 	ofGitRepo  *derive.Injected
 	ofAnything *derive.Injected
 }

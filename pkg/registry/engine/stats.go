@@ -9,7 +9,6 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/index"
-	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // Stats are an engine's numbers at one moment. The totals count since the engine
@@ -36,27 +35,28 @@ type Stats struct {
 // totals are counted as they happen.
 type totals struct{ records, loads, undecodable atomic.Int64 }
 
-// undecodable knows the records that were passed over.
+// undecodable knows the records that were passed over, by their paths: some have no
+// key of ours.
 type undecodable struct {
 	total *atomic.Int64
-	keys  map[record.Key]struct{}
+	paths map[string]struct{}
 }
 
 // note enters what became of a record. While all is well it costs one comparison.
 func (u *undecodable) note(r *etcd.Record, err error) {
 	if err == nil {
-		if len(u.keys) > 0 {
-			delete(u.keys, r.Key)
+		if len(u.paths) > 0 {
+			delete(u.paths, r.Path())
 		}
 		return
 	}
 	if u.total != nil {
 		u.total.Add(1)
 	}
-	if u.keys == nil {
-		u.keys = map[record.Key]struct{}{}
+	if u.paths == nil {
+		u.paths = map[string]struct{}{}
 	}
-	u.keys[r.Key] = struct{}{}
+	u.paths[r.Path()] = struct{}{}
 }
 
 // Stats returns the present numbers. It costs O(1), and waits at most for the
@@ -82,7 +82,7 @@ func (e *Engine) Stats() Stats {
 		return s
 	}
 	s.Evaluations = e.state.evaluated
-	s.UndecodableNow = len(e.state.undecodable.keys)
+	s.UndecodableNow = len(e.state.undecodable.paths)
 	s.fill(e.state.index.entries)
 	s.fill(e.state.index.groupEntries)
 	s.fill(e.state.index.groups)

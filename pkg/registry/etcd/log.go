@@ -87,6 +87,25 @@ type Record struct {
 	// Err tells that the key is not one of ours. The record is to be passed
 	// over, and reported.
 	Err error
+	// foreign is the path of such a key.
+	foreign string
+}
+
+// Path tells records apart, whether their keys are ours or not.
+func (r *Record) Path() string {
+	if r.Err != nil {
+		return r.foreign
+	}
+	return r.Key.Path()
+}
+
+// named is a record of which only the key and the revision are known yet.
+func (l *Log) named(path []byte, revision int64) Record {
+	r := Record{Revision: revision}
+	if r.Key, r.Err = l.parse(path); r.Err != nil {
+		r.foreign = strings.TrimPrefix(string(path), l.logPrefix())
+	}
+	return r
 }
 
 // present is the value of a record that is there. The wire makes no difference
@@ -116,8 +135,8 @@ func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error
 			return fmt.Errorf("load records at revision %d: %w", revision, err)
 		}
 		for _, kv := range response.Kvs {
-			key, err := l.parse(kv.Key)
-			r := Record{Key: key, Value: present(kv.Value), Revision: kv.ModRevision, Err: err}
+			r := l.named(kv.Key, kv.ModRevision)
+			r.Value = present(kv.Value)
 			if err := l.openRecord(ctx, &r); err != nil {
 				return fmt.Errorf("load records at revision %d: %w", revision, err)
 			}

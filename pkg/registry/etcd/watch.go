@@ -77,8 +77,7 @@ func (l *Log) cut(ctx context.Context, events []*clientv3.Event) (Batch, []*clie
 	n := 0
 	for n < len(events) && events[n].Kv.ModRevision == batch.Revision {
 		kv := events[n].Kv
-		key, err := l.parse(kv.Key)
-		r := Record{Key: key, Revision: kv.ModRevision, Err: err}
+		r := l.named(kv.Key, kv.ModRevision)
 		if events[n].Type != mvccpb.Event_DELETE {
 			r.Value = present(kv.Value)
 		}

@@ -30,14 +30,18 @@ type Input struct {
 	Recorded, HasBase bool
 	RecordRevision    int64
 	// Targets are all targets of the version in force, ordered by the Cluster's name,
-	// then its namespace (S 2.5).
-	Targets []Target
+	// then its namespace (S 2.5), but for those whose BundleDeployment's name another
+	// Bundle or Cluster has: Contested are the records by which they have it.
+	Targets   []Target
+	Contested map[record.Key]int64
 	// Guards are what must be unchanged when something decided from this Input is
 	// committed: the Bundle's object record, its rollout record, the guards of
 	// targeting and versions, and guard/rollout of the Bundle. The last is written by
 	// whatever can make a cap smaller or a count larger behind the back of a pass: a
 	// report that turns an available BundleDeployment of a limited Bundle unavailable,
-	// and an edit that changes which Clusters are targets, or their partitions.
+	// and an edit that changes which Clusters are targets, or their partitions. It is
+	// also written by whatever may make something more follow from the base: an edit of
+	// a Cluster that is targeted or works for the first time, or is paused.
 	Guards map[record.Key]int64
 }
 

@@ -17,10 +17,10 @@ import (
 
 // version is stamped by the build:
 //
-//	-ldflags "-X github.com/musterfleet/muster/pkg/registry/server.version=v0.3.0"
+//	-ldflags "-X github.com/musterfleet/muster/pkg/registry/server.version=v0.4.0"
 //
 // It is here and not in k8s.io/component-base, where kube-apiserver has its own:
-// that one decides which Kubernetes is emulated, and a v0.3.0 there would switch
+// that one decides which Kubernetes is emulated, and a v0.4.0 there would switch
 // off every feature that is younger than Kubernetes 0.3.
 var version = "unknown"
 
@@ -57,7 +57,7 @@ var notInBuildMetadata = regexp.MustCompile(`[^0-9A-Za-z.-]+`)
 
 // Info is what /version answers. The major and minor number stay Kubernetes',
 // because clients compare them with their own; the git version is Kubernetes'
-// with Muster's as build metadata, as in "v1.37.0+muster-v0.3.0".
+// with Muster's as build metadata, as in "v1.37.0+muster-v0.4.0".
 func (v effectiveVersion) Info() *apimachineryversion.Info {
 	info := v.MutableEffectiveVersion.Info()
 	metadata := strings.Trim(notInBuildMetadata.ReplaceAllString(version, "-"), ".-")

@@ -112,11 +112,13 @@ func (s *Store) expiredContinue(startKey string) error {
 	return err
 }
 
-// contended says that a write was planned anew too often. A record that nobody
-// can read looks the same: it is not what the view shows.
+// contended says that a write was planned anew too often, and not written. That is no
+// conflict: what it would overwrite did not change, so there is nothing to be merged,
+// and clients try again by themselves. A record that nobody can read looks the same:
+// it is not what the view shows.
 func (s *Store) contended(name record.Name) error {
-	return apierrors.NewConflict(s.resource, name.Name, fmt.Errorf("the records that it depends on were being changed by others all the time, or its own record (%s) cannot be read: "+
-		"try again, and if that does not help, look for that key in the server's log", record.ObjectKey(s.resource.Resource, name).Path()))
+	return apierrors.NewTooManyRequests(fmt.Sprintf("%s %q was not written: the records that it depends on were being changed by others all the time, or its own record (%s) cannot be read: "+
+		"try again, and if that does not help, look for that key in the server's log", s.resource.Resource, name.Name, record.ObjectKey(s.resource.Resource, name).Path()), retryAfterSeconds)
 }
 
 // ContentsPrefix begins the keys in continue tokens of Contents.
@@ -132,8 +134,13 @@ func ContentsError(err error, from string) error {
 	return s.apiError(err)
 }
 
-// tooLargeToStore says what to do about an object that does not fit.
+// tooLargeToStore says what to do about an object, or a status, that does not fit.
 func (s *Store) tooLargeToStore(name string, size, limit int) error {
+	if _, ok := s.role.(reportRole); ok {
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
+			"the status of %s %q takes %d bytes in the store, and one write may take %d: shorten the messages and patches in it, or its longest list",
+			s.resource.Resource, name, size, limit))
+	}
 	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
 		"%s %q takes %d bytes in the store, after compression, and one write may take %d: split it into several, "+
 			"or keep large files in an OCI registry (spec.contentsId) or a Helm repository (spec.helm.repo) instead of spec.resources",

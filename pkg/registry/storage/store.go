@@ -138,6 +138,12 @@ func (s *Store) key(name record.Name) string { return s.prefix() + name.String()
 // watch cache does.
 const blockTimeout = 3 * time.Second
 
+// answerTimeout bounds how long the answer to a write that is done waits for its
+// revision, while the engine is ready: half of a request's time. To give up earlier
+// would tell a client that nothing is known of what it has just written, because the
+// revisions before it, say Bundles for 10,000 Clusters, take their time.
+const answerTimeout = 30 * time.Second
+
 // barrier returns a view that holds everything committed before the call.
 func (s *Store) barrier(ctx context.Context) (*view.View, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, errBlocked)
@@ -155,6 +161,16 @@ func (s *Store) waitFor(ctx context.Context, revision int64) (*view.View, error)
 		return v, nil
 	}
 	return nil, s.tooLarge(revision, err)
+}
+
+// waitForWritten is waitFor after a write at that revision.
+func (s *Store) waitForWritten(ctx context.Context, revision int64) (*view.View, error) {
+	for began := time.Now(); ; {
+		v, err := s.waitFor(ctx, revision)
+		if err == nil || !storage.IsTooLargeResourceVersion(err) || s.engine.Ready() != nil || time.Since(began) > answerTimeout {
+			return v, err
+		}
+	}
 }
 
 // viewAt returns the view that a read with a resource version is served from.

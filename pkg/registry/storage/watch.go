@@ -301,8 +301,8 @@ func (w *watcher) sendChanges(ctx context.Context, revision int64, changes []*vi
 
 // rendered returns the object of a change. What left carries the revision at
 // which it left.
-func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, item view.Item, revision int64) (runtime.Object, error) {
-	return c.Rendered(form, func() (runtime.Object, error) {
+func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, item view.Item, revision int64) (*eventObject, error) {
+	return view.Rendered(c, form, func() (*eventObject, error) {
 		objects, err := w.store.render(ctx, []view.Item{item})
 		if err != nil {
 			return nil, err

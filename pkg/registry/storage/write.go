@@ -183,7 +183,7 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 		if !done {
 			continue
 		}
-		if _, err := s.waitFor(ctx, revision); err != nil {
+		if _, err := s.waitForWritten(ctx, revision); err != nil {
 			return s.writtenError(at.name, revision, err)
 		}
 		if err := s.show(ctx, item, out); err != nil {
@@ -248,7 +248,7 @@ func (s *Store) commitFirst(ctx context.Context, name record.Name, plan *engine.
 
 // answer gives the object as it was right after the write.
 func (s *Store) answer(ctx context.Context, name record.Name, revision int64, out runtime.Object) error {
-	v, err := s.waitFor(ctx, revision)
+	v, err := s.waitForWritten(ctx, revision)
 	if err != nil {
 		return s.writtenError(name, revision, err)
 	}

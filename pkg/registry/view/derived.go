@@ -96,6 +96,7 @@ func (s *BundleStatus) Over(object record.APIObject) {
 	facts := *to
 	*to = s.BundleStatus
 	to.Conditions = withConditions(facts.Conditions, s.Conditions)
+	// The registry's address is in a Secret that is not mirrored.
 	to.OCIReference = facts.OCIReference
 }
 
@@ -105,7 +106,8 @@ func (s *BundleStatus) Same(other Status) bool {
 	return ok && equality.Semantic.DeepEqual(s, o)
 }
 
-// ClusterStatus is the roll-up of a Cluster (S 7.4).
+// ClusterStatus is the roll-up of a Cluster (S 7.4). That the Cluster is processed is
+// for others to say, too: what they report stands.
 type ClusterStatus struct{ v1alpha1.ClusterStatus }
 
 // waitCheckIn is the state of a Cluster whose agent has never been seen.
@@ -114,7 +116,11 @@ const waitCheckIn = "WaitCheckIn"
 // Over implements Status.
 func (s *ClusterStatus) Over(object record.APIObject) {
 	to := &object.(*v1alpha1.Cluster).Status
-	to.Conditions = withConditions(to.Conditions, s.Conditions)
+	derived := s.Conditions
+	if slices.ContainsFunc(to.Conditions, isProcessed) {
+		derived = slices.DeleteFunc(slices.Clone(derived), isProcessed)
+	}
+	to.Conditions = withConditions(to.Conditions, derived)
 	to.Summary, to.ResourceCounts, to.Display = s.Summary, s.ResourceCounts, s.Display
 	to.ReadyGitRepos, to.DesiredReadyGitRepos = s.ReadyGitRepos, s.DesiredReadyGitRepos
 	to.ReadyHelmOps, to.DesiredReadyHelmOps = s.ReadyHelmOps, s.DesiredReadyHelmOps
@@ -203,6 +209,11 @@ func (s *OriginStatus) Same(other Status) bool {
 	return s.Details.Same(o.Details)
 }
 
+func isProcessed(c v1alpha1.GenericCondition) bool { return c.Type == conditionProcessed }
+
+// processedWell is what is derived of a Cluster about which nobody says otherwise.
+var processedWell = v1alpha1.GenericCondition{Type: conditionProcessed, Status: "True"}
+
 // withConditions are the facts' conditions with the derived ones in their places,
 // or at the end.
 func withConditions(facts, derived []v1alpha1.GenericCondition) []v1alpha1.GenericCondition {
@@ -247,6 +258,10 @@ func Facts(object record.APIObject) {
 	case *v1alpha1.Cluster:
 		s := &object.Status
 		s.Conditions = without(s.Conditions, conditionReady)
+		if slices.Contains(s.Conditions, processedWell) {
+			// It says what is derived, so whoever sends back what was read says nothing new.
+			s.Conditions = without(s.Conditions, conditionProcessed)
+		}
 		s.Summary, s.ResourceCounts, s.Display = v1alpha1.BundleSummary{}, v1alpha1.ResourceCounts{}, v1alpha1.ClusterDisplay{}
 		s.ReadyGitRepos, s.DesiredReadyGitRepos, s.ReadyHelmOps, s.DesiredReadyHelmOps = 0, 0, 0, 0
 	case *v1alpha1.ClusterGroup:

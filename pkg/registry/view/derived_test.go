@@ -22,7 +22,7 @@ import (
 // fill sets v and what is below it at random.
 func fill(r *rand.Rand, v reflect.Value) {
 	if c, ok := v.Addr().Interface().(*v1alpha1.GenericCondition); ok {
-		*c = v1alpha1.GenericCondition{Type: []string{"Ready", "Processed", "Imported", "Stalled"}[r.IntN(4)], Status: "True", Message: fmt.Sprint(r.IntN(9))}
+		*c = v1alpha1.GenericCondition{Type: []string{"Ready", "Processed", "Imported", "Stalled"}[r.IntN(4)], Status: "True", Message: []string{"", "", "one", "two"}[r.IntN(4)]}
 		return
 	}
 	if t, ok := v.Addr().Interface().(*metav1.Time); ok {
@@ -86,7 +86,8 @@ func rolledUp(r *rand.Rand) map[string]struct {
 	fill(r, reflect.ValueOf(&cluster.ClusterStatus).Elem())
 	fill(r, reflect.ValueOf(&group.ClusterGroupStatus).Elem())
 	fill(r, reflect.ValueOf(&origin.StatusBase).Elem())
-	bundle.Conditions, cluster.Conditions, origin.Conditions = ready("Ready"), ready("Ready"), ready("Ready")
+	bundle.Conditions, origin.Conditions = ready("Ready"), ready("Ready")
+	cluster.Conditions = append([]v1alpha1.GenericCondition{processedWell}, ready("Ready")...)
 	group.Conditions = ready("Processed", "Ready")
 	return map[string]struct {
 		object func() record.APIObject
@@ -165,6 +166,35 @@ func sortConditions(object record.APIObject) {
 	*conditions = slices.SortedFunc(slices.Values(*conditions), func(a, b v1alpha1.GenericCondition) int {
 		return record.Name{Name: a.Type}.Compare(record.Name{Name: b.Type})
 	})
+}
+
+func TestThatAClusterIsProcessedShowsUnlessSomebodySaysOtherwise(t *testing.T) {
+	t.Parallel()
+	well := v1alpha1.GenericCondition{Type: "Processed", Status: "True"}
+	badly := v1alpha1.GenericCondition{Type: "Processed", Status: "False", Reason: "Error", Message: "no import"}
+	timed := v1alpha1.GenericCondition{Type: "Processed", Status: "True", LastUpdateTime: "2026-01-01T00:00:00Z"}
+	imported := v1alpha1.GenericCondition{Type: "Imported", Status: "True"}
+	isReady := v1alpha1.GenericCondition{Type: "Ready", Status: "True"}
+	for _, c := range []struct {
+		name                   string
+		reported, facts, shown []v1alpha1.GenericCondition
+	}{
+		{"nobody says anything", nil, nil, []v1alpha1.GenericCondition{well, isReady}},
+		{"others speak of other things", []v1alpha1.GenericCondition{imported}, []v1alpha1.GenericCondition{imported}, []v1alpha1.GenericCondition{imported, well, isReady}},
+		{"a failure stands", []v1alpha1.GenericCondition{badly, imported}, []v1alpha1.GenericCondition{badly, imported}, []v1alpha1.GenericCondition{badly, imported, isReady}},
+		{"a time stands", []v1alpha1.GenericCondition{timed}, []v1alpha1.GenericCondition{timed}, []v1alpha1.GenericCondition{timed, isReady}},
+		{"what was read and sent back is nothing new", []v1alpha1.GenericCondition{well, isReady}, nil, []v1alpha1.GenericCondition{well, isReady}},
+	} {
+		object := &v1alpha1.Cluster{}
+		object.Status.Conditions = c.reported
+		Facts(object)
+		require.Equal(t, c.facts, object.Status.Conditions, c.name)
+		rolled := &ClusterStatus{}
+		rolled.Conditions = []v1alpha1.GenericCondition{well, isReady}
+		rolled.Over(object)
+		require.Equal(t, c.shown, object.Status.Conditions, c.name)
+		require.Equal(t, []v1alpha1.GenericCondition{well, isReady}, rolled.Conditions, "%s: a roll-up is immutable", c.name)
+	}
 }
 
 func TestStatesThatFollowFromFactsShowWithoutARollUp(t *testing.T) {

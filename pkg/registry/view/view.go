@@ -9,8 +9,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
-
-	"k8s.io/apimachinery/pkg/runtime"
+	"weak"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
@@ -51,7 +50,7 @@ type Change struct {
 
 	rendered [2]struct {
 		sync.Mutex
-		object runtime.Object
+		object any // a weak.Pointer
 	}
 }
 
@@ -66,20 +65,26 @@ const (
 	Gone
 )
 
-// Rendered returns the object in the form given, built once for all watchers by
-// the first that asks. A failure is not kept.
-func (c *Change) Rendered(form Form, build func() (runtime.Object, error)) (runtime.Object, error) {
+// Rendered returns the object in the form given, built by the first that asks, for
+// all watchers that are sent it at about the same time. A failure is not kept.
+//
+// Nor is the object, once nobody has it any more: with what was encoded of it, that of
+// a GitRepo takes megabytes, and there is one for each report in the history.
+func Rendered[T any](c *Change, form Form, build func() (*T, error)) (*T, error) {
 	slot := &c.rendered[form]
 	slot.Lock()
 	defer slot.Unlock()
-	if slot.object == nil {
-		object, err := build()
-		if err != nil {
-			return nil, err
+	if kept, ok := slot.object.(weak.Pointer[T]); ok {
+		if object := kept.Value(); object != nil {
+			return object, nil
 		}
-		slot.object = object
 	}
-	return slot.object, nil
+	object, err := build()
+	if err != nil {
+		return nil, err
+	}
+	slot.object = weak.Make(object)
+	return object, nil
 }
 
 // Get returns an object, or nil.

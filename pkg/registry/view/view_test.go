@@ -5,12 +5,13 @@ package view
 
 import (
 	"errors"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
@@ -124,20 +125,45 @@ func equal(a, b record.APIObject) bool {
 	return assert.ObjectsAreEqual(a, b)
 }
 
-func TestAChangeIsRenderedOnceAndAFailureIsNotKept(t *testing.T) {
+func TestAChangeIsRenderedOnceWhileSomebodyHasItAndAFailureIsNotKept(t *testing.T) {
 	t.Parallel()
 	c := &Change{}
 	failed := errors.New("failed")
-	_, err := c.Rendered(Present, func() (runtime.Object, error) { return nil, failed })
+	one := func() (*v1alpha1.Cluster, error) { return &v1alpha1.Cluster{}, nil }
+	none := func() (*v1alpha1.Cluster, error) { return nil, failed }
+	_, err := Rendered(c, Present, none)
 	require.ErrorIs(t, err, failed)
-	first, err := c.Rendered(Present, func() (runtime.Object, error) { return &v1alpha1.Cluster{}, nil })
+	first, err := Rendered(c, Present, one)
 	require.NoError(t, err)
-	second, err := c.Rendered(Present, func() (runtime.Object, error) { return nil, failed })
+	runtime.GC()
+	second, err := Rendered(c, Present, none)
 	require.NoError(t, err)
 	require.Same(t, first, second)
-	gone, err := c.Rendered(Gone, func() (runtime.Object, error) { return &v1alpha1.Cluster{}, nil })
+	gone, err := Rendered(c, Gone, one)
 	require.NoError(t, err)
 	require.NotSame(t, first, gone)
+}
+
+func TestTheHistoryDoesNotHoldWhatWasRenderedOfIt(t *testing.T) {
+	t.Parallel()
+	const size, many = 1 << 20, 100
+	changes := make([]Change, many)
+	live := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := live()
+	for i := range changes {
+		for _, form := range []Form{Present, Gone} {
+			_, err := Rendered(&changes[i], form, func() (*[size]byte, error) { return new([size]byte), nil })
+			require.NoError(t, err)
+		}
+	}
+	// Other tests use memory too, but not as much.
+	require.Eventually(t, func() bool { return live() < before+many*size }, 10*time.Second, 10*time.Millisecond)
+	runtime.KeepAlive(changes)
 }
 
 func TestARevisionThatDoesNotFollowIsABug(t *testing.T) {

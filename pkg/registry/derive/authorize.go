@@ -1,0 +1,94 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package derive
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// RepoRules are what the GitRepoRestrictions and Policies of one namespace let its
+// GitRepos do (S 10.1). The zero value is that of a namespace without any.
+type RepoRules struct {
+	// Defaults stand in for what a GitRepo does not name.
+	serviceAccount, clientSecret string
+	// Of an empty list everything is allowed.
+	accounts, secrets, namespaces []string
+	needsNamespace, needsAccount  bool
+	// The patterns of restrictions match any part of a URL, those of Policies the
+	// whole. Where both sources have some, one of either is enough.
+	parts, wholes []pattern
+}
+
+// pattern is a URL, or an expression that matches some. One that does not compile
+// is only the URL.
+type pattern struct {
+	verbatim string
+	compiled *regexp.Regexp
+}
+
+// NewRepoRules puts the rules of one namespace together, in the order of their
+// names: of several defaults the first counts, and one of a restriction before any
+// of a Policy.
+func NewRepoRules(restrictions []*v1alpha1.GitRepoRestriction, policies []*v1alpha1.Policy) RepoRules {
+	var rules RepoRules
+	for _, r := range slices.SortedFunc(slices.Values(restrictions), func(a, b *v1alpha1.GitRepoRestriction) int { return cmp.Compare(a.Name, b.Name) }) {
+		rules.serviceAccount = cmp.Or(rules.serviceAccount, r.DefaultServiceAccount)
+		rules.clientSecret = cmp.Or(rules.clientSecret, r.DefaultClientSecretName)
+		rules.accounts = append(rules.accounts, r.AllowedServiceAccounts...)
+		rules.secrets = append(rules.secrets, r.AllowedClientSecretNames...)
+		rules.namespaces = append(rules.namespaces, r.AllowedTargetNamespaces...)
+		rules.parts = appendPatterns(rules.parts, r.AllowedRepoPatterns, "", "")
+		rules.needsNamespace = rules.needsNamespace || len(r.AllowedTargetNamespaces) > 0 || r.AllowedTargetNamespaceSelector != nil
+	}
+	for _, p := range slices.SortedFunc(slices.Values(policies), func(a, b *v1alpha1.Policy) int { return cmp.Compare(a.Name, b.Name) }) {
+		rules.needsAccount = rules.needsAccount || p.RequireServiceAccount
+		rules.accounts = append(rules.accounts, p.AllowedServiceAccounts...)
+		if p.GitRepo == nil {
+			continue
+		}
+		rules.serviceAccount = cmp.Or(rules.serviceAccount, p.GitRepo.DefaultServiceAccount)
+		rules.clientSecret = cmp.Or(rules.clientSecret, p.GitRepo.DefaultClientSecretName)
+		rules.secrets = append(rules.secrets, p.GitRepo.AllowedClientSecretNames...)
+		rules.wholes = appendPatterns(rules.wholes, p.GitRepo.AllowedRepoPatterns, "^(?:", ")$")
+	}
+	return rules
+}
+
+func appendPatterns(to []pattern, texts []string, before, after string) []pattern {
+	for _, text := range texts {
+		p := pattern{verbatim: text}
+		// Alone first: a parenthesis in it must not close the one around it.
+		if _, err := regexp.Compile(text); err == nil {
+			p.compiled, _ = regexp.Compile(before + text + after)
+		}
+		to = append(to, p)
+	}
+	return to
+}
+
+// Allow tells whether a GitRepo may do what it says. Fleet's gitjob controller makes
+// no Bundles of one that may not, and reports why in its condition Accepted.
+func (r *RepoRules) Allow(repo *v1alpha1.GitRepoSpec) bool {
+	account := cmp.Or(repo.ServiceAccount, r.serviceAccount)
+	return (repo.TargetNamespace != "" || !r.needsNamespace) &&
+		among(r.namespaces, repo.TargetNamespace) &&
+		among(r.accounts, account) &&
+		among(r.secrets, cmp.Or(repo.ClientSecretName, r.clientSecret)) &&
+		r.allowURL(repo.Repo) &&
+		(account != "" || !r.needsAccount)
+}
+
+func among(allowed []string, value string) bool {
+	return value == "" || len(allowed) == 0 || slices.Contains(allowed, value)
+}
+
+func (r *RepoRules) allowURL(url string) bool {
+	matches := func(p pattern) bool { return p.verbatim == url || p.compiled != nil && p.compiled.MatchString(url) }
+	return url == "" || len(r.parts)+len(r.wholes) == 0 ||
+		slices.ContainsFunc(r.parts, matches) || slices.ContainsFunc(r.wholes, matches)
+}
