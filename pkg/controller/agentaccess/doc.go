@@ -15,7 +15,8 @@
 //	registration.go  a ClusterRegistration, and registration_objects.go what it makes
 //	ensure.go        an object is there and says what it should
 //	withdraw.go      what belongs to nobody any more goes,
-//	evidence.go      if there is evidence that its owner went
+//	evidence.go      if there is evidence that its owner went,
+//	belongs.go       and if it is called as what its owner would have
 //	settings.go      what an operator may choose
 //
 // # What it promises
@@ -30,7 +31,9 @@
 // asks. Nothing is removed because a cache does not know its owner: what is to go is
 // looked up first, then a view that is confirmed by a quorum of etcd (Barrier) says
 // that the owner is gone, and the removal names the UID of what was looked up. Even so
-// an owner that is not there is not enough: see evidence.go.
+// an owner that is not there is not enough: see evidence.go. Nor is a mark, which
+// whoever writes an object's labels can put there: see belongs.go. What is marked and
+// does not fit is left alone, and said once.
 //
 // A Cluster's namespace is derived by the API server; nothing here writes it, nor
 // anything else that follows from facts.

@@ -25,6 +25,7 @@ type evidence struct {
 		sync.Mutex
 		went  map[went]time.Time
 		alone map[types.UID]time.Time // objects without an owner, since when
+		said  map[types.UID]struct{}  // objects of which a person was told
 		tidy  int                     // how many have gone when the old are forgotten
 	}
 }
@@ -38,6 +39,7 @@ type went struct {
 func newEvidence(grace time.Duration) *evidence {
 	e := &evidence{grace: grace}
 	e.mu.went, e.mu.alone = map[went]time.Time{}, map[types.UID]time.Time{}
+	e.mu.said = map[types.UID]struct{}{}
 	return e
 }
 
@@ -85,4 +87,23 @@ func (e *evidence) forget(object types.UID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.mu.alone, object)
+	delete(e.mu.said, object)
 }
+
+// sayOnce tells if nobody was told of an object yet. It forgets, and may say it again,
+// rather than remember without end.
+func (e *evidence) sayOnce(object types.UID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, found := e.mu.said[object]; found {
+		return false
+	}
+	if len(e.mu.said) >= mostSaid {
+		clear(e.mu.said)
+	}
+	e.mu.said[object] = struct{}{}
+	return true
+}
+
+// mostSaid is of how many objects it is remembered that a person was told.
+const mostSaid = 10_000

@@ -210,7 +210,8 @@ func (c *Controller) afterGrant(ctx context.Context, v *view.View, key owner, r 
 	}
 	for _, t := range left {
 		_, uid, _ := ownerOf(t)
-		if t.resource != secrets || t.GetNamespace() != c.registrationNamespace() || uid != r.UID {
+		if t.resource != secrets || t.GetNamespace() != c.registrationNamespace() || uid != r.UID ||
+			t.GetName() != derive.RegistrationSecretName(r.Spec.ClientID, r.Spec.ClientRandom) {
 			continue
 		}
 		if rest := time.Until(t.GetCreationTimestamp().Add(c.CredentialLifetime)); rest > 0 {

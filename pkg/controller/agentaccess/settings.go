@@ -21,6 +21,9 @@ type Settings struct {
 	// SystemNamespace is where agents run on their clusters. The namespace in which
 	// they find their credentials here follows from it.
 	SystemNamespace string
+	// OwnNamespace is where this process runs, "" if that is not known. It is never
+	// taken for a Cluster's.
+	OwnNamespace string
 	// APIServerURL and APIServerCAFile tell agents how to reach kube-apiserver. They go
 	// into the values that a token yields.
 	APIServerURL, APIServerCAFile string

@@ -27,6 +27,13 @@ func (c *Controller) withdraw(ctx context.Context, key owner, things []thing, al
 			c.evidence.forget(t.GetUID())
 			continue
 		}
+		if !c.belongs(t, key, uid) {
+			if c.evidence.sayOnce(t.GetUID()) {
+				klog.InfoS("Leaves what is marked as an owner's that is gone, but is not called as anything of that owner is: take the mark off, or delete it if it is not needed",
+					"resource", t.resource.Resource, "object", klog.KObj(t), "owner", key)
+			}
+			continue
+		}
 		rest, never := c.evidence.wait(t.GetUID(), key, uid, alive == "", time.Now())
 		switch {
 		case never:

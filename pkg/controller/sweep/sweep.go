@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -19,11 +20,16 @@ import (
 
 // Source is the engine, as far as a sweep needs it.
 type Source interface {
+	Current() (*view.View, error)
 	Barrier(ctx context.Context) (*view.View, error)
+	// Wait is closed when something in the scope changes.
+	Wait(scope engine.Scope) <-chan struct{}
 	// Stats tell whether all records can be decoded.
 	Stats() engine.Stats
 	// Dead finds records that rule nothing, a piece at a time.
 	Dead(each func(dead []engine.DeadRecord, revision int64) bool) error
+	// StillDead are those of some records that rule nothing at present.
+	StillDead(keys []record.Key) (dead []engine.DeadRecord, revision int64, err error)
 	// ContentsInUse are the manifests that something refers to at a revision.
 	ContentsInUse() (ids map[string]struct{}, revision int64, err error)
 }
@@ -52,8 +58,16 @@ func DefaultOptions() Options {
 	return Options{Every: 10 * time.Minute, Pause: 100 * time.Millisecond, Grace: 15 * time.Minute}
 }
 
-// batch is how many records one transaction removes; each is guarded.
-const batch = etcd.MaxGuards - 8
+const (
+	// batch is how many records one transaction removes; each is guarded.
+	batch = etcd.MaxGuards - 8
+	// contentBatch is how many contents one transaction removes: with the default pause,
+	// 500 in a second at most.
+	contentBatch = 50
+	// tries is how often a batch is looked at anew after a conflict. What is left is
+	// found again by the next sweep.
+	tries = 10
+)
 
 // Sweep is the controller.
 type Sweep struct {
@@ -63,6 +77,8 @@ type Sweep struct {
 	// unused is since when contents have been found of no use. A restart begins anew,
 	// which keeps them for longer.
 	unused map[string]time.Time
+	// seen is the revision up to which it was noted which contents were of use.
+	seen int64
 }
 
 // New returns the controller over a running engine and its log.
@@ -70,7 +86,7 @@ func New(source Source, log Log) *Sweep { return NewWithOptions(source, log, Def
 
 // NewWithOptions is New with other times.
 func NewWithOptions(source Source, log Log, options Options) *Sweep {
-	return &Sweep{source: source, log: log, options: options, unused: map[string]time.Time{}}
+	return &Sweep{source: source, log: log, options: options, unused: map[string]time.Time{}, seen: -1}
 }
 
 // Run sweeps until the context ends.
@@ -111,22 +127,35 @@ func (s *Sweep) Once(ctx context.Context) error {
 }
 
 func (s *Sweep) records(ctx context.Context) (removed int, err error) {
-	found := s.source.Dead(func(dead []engine.DeadRecord, revision int64) bool {
-		for len(dead) > 0 && err == nil {
-			n := min(len(dead), batch)
+	found := s.source.Dead(func(dead []engine.DeadRecord, _ int64) bool {
+		for some := range slices.Chunk(dead, batch) {
+			keys := make([]record.Key, 0, len(some))
+			for _, d := range some {
+				keys = append(keys, d.Key)
+			}
 			var did int
-			did, err = s.remove(ctx, dead[:n], revision)
+			did, err = s.remove(ctx, keys)
 			removed += did
-			dead = dead[n:]
+			if err != nil {
+				return false
+			}
 		}
-		return err == nil
+		return true
 	})
 	return removed, errors.Join(found, err)
 }
 
-// remove removes dead records, unless something changed that could bring one of
-// them to life. Those are found again by the next sweep.
-func (s *Sweep) remove(ctx context.Context, dead []engine.DeadRecord, revision int64) (int, error) {
+// remove removes records that are dead at present, unless something changes meanwhile
+// that could bring one of them to life: then they are looked at anew.
+func (s *Sweep) remove(ctx context.Context, keys []record.Key) (int, error) {
+	return s.persist(ctx, func() (etcd.Txn, int, error) {
+		dead, revision, err := s.source.StillDead(keys)
+		return removal(dead, revision), len(dead), err
+	}, "record")
+}
+
+// removal removes dead records, if what they were found dead by is still so.
+func removal(dead []engine.DeadRecord, revision int64) etcd.Txn {
 	txn := etcd.Txn{
 		Unchanged: map[record.Key]int64{},
 		NotAfter:  map[record.Key]int64{record.TargetingGuardKey(): revision, record.VersionsGuardKey(): revision},
@@ -139,51 +168,78 @@ func (s *Sweep) remove(ctx context.Context, dead []engine.DeadRecord, revision i
 		txn.Unchanged[d.Key] = d.Revision
 		txn.Delete = append(txn.Delete, d.Key)
 	}
-	_, ok, err := s.log.Commit(ctx, txn)
-	if err != nil {
-		return 0, err
+	return txn
+}
+
+// persist commits what look finds to be removed, and looks anew after a conflict: where
+// Clusters are edited all the time, what was seen a pause ago does not hold any more.
+func (s *Sweep) persist(ctx context.Context, look func() (etcd.Txn, int, error), what string) (int, error) {
+	for range tries {
+		v, err := s.source.Barrier(ctx)
+		if err != nil {
+			return 0, err
+		}
+		s.note(v)
+		txn, n, err := look()
+		if err != nil || n == 0 {
+			return 0, err
+		}
+		_, ok, err := s.log.Commit(ctx, txn)
+		if err != nil {
+			return 0, err
+		}
+		if err := s.wait(ctx, s.options.Pause); err != nil {
+			return 0, err
+		}
+		if ok {
+			swept.WithLabelValues(what).Add(float64(n))
+			return n, nil
+		}
 	}
-	if !ok {
-		return 0, s.wait(ctx, s.options.Pause)
-	}
-	swept.WithLabelValues("record").Add(float64(len(dead)))
-	return len(dead), s.wait(ctx, s.options.Pause)
+	return 0, nil
 }
 
 // contents removes the contents that have been of no use for long enough.
-func (s *Sweep) contents(ctx context.Context) (int, error) {
+func (s *Sweep) contents(ctx context.Context) (removed int, err error) {
 	// Which contents there are comes first: one that is new since is not listed, and
 	// one that is listed and was of use when it was written is in use by then.
 	stored, err := s.log.ContentIDs(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := s.source.Barrier(ctx); err != nil {
-		return 0, err
-	}
-	used, revision, err := s.source.ContentsInUse()
+	v, err := s.source.Barrier(ctx)
 	if err != nil {
 		return 0, err
 	}
-	due := s.due(stored, used, time.Now())
-	if len(due) > batch {
-		due = due[:batch] // the rest with the next sweep
-	}
-	if len(due) == 0 {
-		return 0, nil
-	}
-	_, ok, err := s.log.Commit(ctx, etcd.Txn{
-		UnchangedSince: []etcd.RangeGuard{{Resource: record.Bundles, Revision: revision}},
-		DeleteContent:  due,
-	})
-	if err != nil || !ok {
+	s.note(v)
+	used, _, err := s.source.ContentsInUse()
+	if err != nil {
 		return 0, err
 	}
-	for _, id := range due {
-		delete(s.unused, id)
+	for some := range slices.Chunk(s.due(stored, used, time.Now()), contentBatch) {
+		did, err := s.persist(ctx, func() (etcd.Txn, int, error) {
+			used, revision, err := s.source.ContentsInUse()
+			ids := s.stillDue(some, used)
+			return etcd.Txn{
+				UnchangedSince: []etcd.RangeGuard{{Resource: record.Bundles, Revision: revision}},
+				DeleteContent:  ids,
+			}, len(ids), err
+		}, "content")
+		if err != nil {
+			return removed, err
+		}
+		removed += did
 	}
-	swept.WithLabelValues("content").Add(float64(len(due)))
-	return len(due), nil
+	return removed, nil
+}
+
+// stillDue are those of contents that have not come to be of use meanwhile.
+func (s *Sweep) stillDue(ids []string, used map[string]struct{}) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		_, inUse := used[id]
+		_, unused := s.unused[id]
+		return inUse || !unused
+	})
 }
 
 // due are those of the contents that have been of no use for the time of grace, and
@@ -208,13 +264,41 @@ func (s *Sweep) due(stored []string, used map[string]struct{}, now time.Time) []
 	return due
 }
 
+// note gives what Bundles have referred to since the last time a whole grace again. A
+// content comes to be of use by a write of a Bundle only, so nothing else is to be
+// looked at; and no use is too short to be seen.
+func (s *Sweep) note(v *view.View) {
+	revisions, err := v.Since(s.seen)
+	if err != nil || s.seen > v.Revision {
+		clear(s.unused)
+	}
+	for _, revision := range revisions {
+		for _, change := range revision.Changes(record.Bundles, "", "") {
+			for _, item := range []view.Item{change.Prev, change.Next} {
+				if object, ok := item.(*view.Object); ok {
+					delete(s.unused, object.Record.Content)
+				}
+			}
+		}
+	}
+	s.seen = v.Revision
+}
+
+// wait waits, and notes meanwhile what comes to be of use.
 func (s *Sweep) wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	for {
+		woken := s.source.Wait(engine.Scope{Resource: record.Bundles})
+		if v, err := s.source.Current(); err == nil {
+			s.note(v)
+		}
+		select {
+		case <-timer.C:
+			return nil
+		case <-woken:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }

@@ -126,9 +126,19 @@ func TestWhatComesBackToLifeMeanwhileStays(t *testing.T) {
 	cluster, err := (&record.Object{Object: c}).Encode()
 	require.NoError(t, err)
 	w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ObjectKey(record.Clusters, record.Name{Namespace: "fleet", Name: "c"}): cluster}})
-	removed, err := w.sweep.remove(t.Context(), found, at)
+	_, ok, err := w.log.Commit(t.Context(), removal(found, at))
 	require.NoError(t, err)
-	require.Zero(t, removed)
+	require.False(t, ok)
+
+	// And a Bundle that wants it.
+	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "app", UID: "uid", Generation: 1}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	wants, err := (&record.Object{Object: b}).Encode()
+	require.NoError(t, err)
+	w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ObjectKey(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}): wants}})
+	removed, err := w.sweep.remove(t.Context(), []record.Key{key})
+	require.NoError(t, err)
+	require.Zero(t, removed, "looked at anew, it is not dead")
 	require.Contains(t, w.paths(), key.Path())
 }
 
@@ -209,4 +219,60 @@ func TestWhatIsUsedAgainGetsItsWholeGraceAnew(t *testing.T) {
 	due := s.due(stored, used(), at.Add(160*time.Minute))
 	slices.Sort(due)
 	require.Equal(t, stored, due)
+}
+
+// busy is a log on which Clusters are edited between a look and the commit that
+// follows, every time but the third.
+type busy struct {
+	*etcd.Log
+	edit    func(i int)
+	commits int
+}
+
+func (l *busy) Commit(ctx context.Context, txn etcd.Txn) (int64, bool, error) {
+	if l.commits++; l.commits%3 != 0 {
+		l.edit(l.commits)
+	}
+	return l.Log.Commit(ctx, txn)
+}
+
+func TestASweepGoesOnWhileClustersAreEditedAllTheTime(t *testing.T) {
+	t.Parallel()
+	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond, Grace: time.Hour})
+	const many = 2*batch + 1
+	for i := range many {
+		name := record.Name{Namespace: "gone", Name: "b-" + string(rune('a'+i/26)) + string(rune('a'+i%26))}
+		data, err := (&record.Report{UID: "uid", Status: &v1alpha1.BundleDeployment{}}).Encode()
+		require.NoError(t, err)
+		w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.BundleDeployments, name): data}})
+	}
+	w.sweep.log = &busy{Log: w.log, edit: func(i int) {
+		c := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "c", UID: "uid-of-c", Labels: map[string]string{"edit": string(rune('a' + i))}}}
+		data, err := (&record.Object{Object: c}).Encode()
+		require.NoError(t, err)
+		w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ObjectKey(record.Clusters, record.Name{Namespace: "fleet", Name: "c"}): data}})
+	}}
+	require.NoError(t, w.sweep.Once(t.Context()))
+	require.Equal(t, []string{"guard/targeting/-/-", "object/clusters/fleet/c"}, w.paths())
+}
+
+func TestASweepRemovesAllContentsThatAreDueAndNoOther(t *testing.T) {
+	t.Parallel()
+	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond, Grace: time.Hour})
+	w.commit(w.bundle("s-now"))
+	require.NoError(t, w.sweep.Once(t.Context()))
+	var contents []etcd.Content
+	for i := range 3*contentBatch + 1 {
+		id := "s-" + string(rune('a'+i/26)) + string(rune('a'+i%26))
+		contents = append(contents, etcd.Content{ID: id, Data: []byte("x")})
+		w.sweep.unused[id] = time.Now().Add(-2 * time.Hour)
+	}
+	w.commit(etcd.Txn{Put: map[record.Key][]byte{record.VersionsGuardKey(): []byte("{}")}, Content: contents})
+	// One has been used a moment ago, shorter than anybody looks.
+	w.commit(w.bundle("s-aa"))
+	w.commit(w.bundle("s-now"))
+	// A write comes between two looks.
+	w.sweep.source = slow{w.sweep.source, sync.OnceFunc(func() { w.commit(w.bundle("s-then")) })}
+	require.NoError(t, w.sweep.Once(t.Context()))
+	require.Equal(t, []string{"s-aa", "s-now", "s-then"}, w.contents())
 }

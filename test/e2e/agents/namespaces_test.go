@@ -5,8 +5,11 @@ package agents
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,7 +108,7 @@ func TestWhatFleetMadeIsNotRemovedBecauseItsOwnerIsUnknown(t *testing.T) {
 	made := func(cluster string) *corev1.Namespace {
 		t.Helper()
 		namespace, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-			Name: "cluster-" + workspace + "-" + cluster, Labels: map[string]string{"fleet.cattle.io/managed": "true"},
+			Name: homeOf(workspace, cluster), Labels: map[string]string{"fleet.cattle.io/managed": "true"},
 			Annotations: map[string]string{"fleet.cattle.io/cluster-namespace": workspace, "fleet.cattle.io/cluster": cluster},
 		}}, metav1.CreateOptions{})
 		require.NoError(t, err)
@@ -126,6 +129,47 @@ func TestWhatFleetMadeIsNotRemovedBecauseItsOwnerIsUnknown(t *testing.T) {
 	require.Nil(t, after.DeletionTimestamp)
 	_, err = control.Client.CoreV1().ServiceAccounts(stays.Name).Get(t.Context(), "request", metav1.GetOptions{})
 	require.NoError(t, err)
+}
+
+// homeOf is the namespace of a Cluster, by S 4.8.
+func homeOf(workspace, cluster string) string {
+	sum := sha256.Sum256([]byte(workspace + "::" + cluster))
+	return safeName("cluster", workspace, cluster, hex.EncodeToString(sum[:])[:12])
+}
+
+// Whoever may write a Namespace's labels, or a ServiceAccount's, need not have the
+// right to delete it.
+func TestAMarkOnWhatIsSomebodyElsesRemovesNothing(t *testing.T) {
+	t.Parallel()
+	const workspace, cluster, theirs = "marked", "gone", "somebody-elses"
+	makeNamespace(t, workspace)
+	makeNamespace(t, theirs)
+	own := waitForNamespace(t, makeCluster(t, workspace, cluster, nil).Status.Namespace)
+	require.Equal(t, homeOf(workspace, cluster), own.Name)
+	namespace, err := home(t.Context(), theirs)
+	require.NoError(t, err)
+	namespace.Labels["fleet.cattle.io/managed"] = "true"
+	namespace.Annotations = own.Annotations
+	_, err = control.Client.CoreV1().Namespaces().Update(t.Context(), namespace, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	account, err := control.Client.CoreV1().ServiceAccounts(theirs).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{
+		Name: "robot", Labels: namespace.Labels, Annotations: own.Annotations,
+	}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), cluster, metav1.DeleteOptions{}))
+	waitUntilGone(t, own.Name)
+	eventually(t, func(context.Context) error {
+		if !strings.Contains(access.Log(), "is not called as anything of that owner is") {
+			return errors.New("nothing is said")
+		}
+		return nil
+	})
+	after, err := home(t.Context(), theirs)
+	require.NoError(t, err)
+	require.Nil(t, after.DeletionTimestamp)
+	kept, err := control.Client.CoreV1().ServiceAccounts(theirs).Get(t.Context(), "robot", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, account.UID, kept.UID)
 }
 
 func TestAClusterThatAnotherSystemManagesGetsNoNamespace(t *testing.T) {

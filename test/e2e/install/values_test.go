@@ -26,15 +26,16 @@ type change struct{ object, path, is string }
 func TestEachValueDoesWhatItSays(t *testing.T) {
 	t.Parallel()
 	const (
-		args           = pod + "containers.0.args.*"
-		certManager    = "etcd: {servers: ['https://a:2379']}\ntls: {certManager: {enabled: true}}\n"
-		monitor        = "ServiceMonitor " + system + "/muster-apiserver"
-		certificate    = "Certificate " + system + "/muster-apiserver"
-		networkPolicy  = "NetworkPolicy " + system + "/muster-apiserver"
-		budget         = "PodDisruptionBudget " + system + "/muster-apiserver"
-		flowSchema     = "FlowSchema /muster-apiserver"
-		apiService     = "APIService /v1alpha1.fleet.cattle.io"
-		serviceAccount = "ServiceAccount " + system + "/muster-apiserver"
+		args              = pod + "containers.0.args.*"
+		certManager       = "etcd: {servers: ['https://a:2379']}\ntls: {certManager: {enabled: true}}\n"
+		monitor           = "ServiceMonitor " + system + "/muster-apiserver"
+		controllerMonitor = "ServiceMonitor " + system + "/muster-controller"
+		certificate       = "Certificate " + system + "/muster-apiserver"
+		networkPolicy     = "NetworkPolicy " + system + "/muster-apiserver"
+		budget            = "PodDisruptionBudget " + system + "/muster-apiserver"
+		flowSchema        = "FlowSchema /muster-apiserver"
+		apiService        = "APIService /v1alpha1.fleet.cattle.io"
+		serviceAccount    = "ServiceAccount " + system + "/muster-apiserver"
 	)
 	for _, c := range []struct {
 		name, values string
@@ -138,7 +139,12 @@ func TestEachValueDoesWhatItSays(t *testing.T) {
 			{monitor, "spec.endpoints.0.interval", "15s"},
 			{monitor, "metadata.labels.release", "p"},
 			{monitor, "spec.endpoints.0.tlsConfig.serverName", "muster-apiserver." + system + ".svc"},
-		}, with: []string{"ClusterRole /muster-metrics-reader"}},
+			{controllerMonitor, "spec.endpoints.0.interval", "15s"},
+			{controllerMonitor, "metadata.labels.release", "p"},
+		}, with: []string{"ClusterRole /muster-metrics-reader", "Service " + system + "/muster-controller"}},
+		{name: "no service monitor of a controller that is not there", values: "serviceMonitor: {enabled: true}\ncontroller: {enabled: false}", with: []string{monitor}, without: []string{controllerMonitor, "Service " + system + "/muster-controller"}},
+		{name: "schedules do nothing unless asked for", not: []change{{controllerDeployment, args, "--schedules"}}},
+		{name: "schedules", values: "controller: {schedules: true}", changes: []change{{controllerDeployment, args, "--schedules"}}},
 		{name: "another priority", values: "flowSchema: {priorityLevel: p, matchingPrecedence: 7}", changes: []change{
 			{flowSchema, "spec.priorityLevelConfiguration.name", "p"},
 			{flowSchema, "spec.matchingPrecedence", "7"},
