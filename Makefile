@@ -12,7 +12,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X github.com/musterfleet/muster/pkg/registry/server.version=$(VERSION)
 
-export DATA_DIR PORT RESET
+export DATA_DIR PORT RESET DOWNSTREAM
 
 # Static, as in the image; and so that programs and tests share one build cache.
 # What cannot do without C, the race detector and SQLite, says so itself.

@@ -1,7 +1,7 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Sourced by run.sh and stop.sh: where the all-in-one of this checkout keeps its
+# Sourced by run.sh, stop.sh and downstream.sh: where the all-in-one of this checkout keeps its
 # things, and whether it and its simulated agents run. DATA_DIR and PORT may come from the caller.
 
 data_dir=${DATA_DIR:-.muster}
@@ -38,20 +38,29 @@ running_pid() {
 	return 1
 }
 
-# agents_pid prints the process id of the simulated agents that run.sh started for
-# this data directory, or fails.
-agents_pid() {
+# pid_in FILE COMMAND prints the process id that a file holds, or fails if that is not
+# a process whose command line contains COMMAND.
+pid_in() {
 	local pid
-	pid=$(cat "$agents_pid_file" 2>/dev/null) || return 1
-	[[ $pid =~ ^[0-9]+$ && $(command_of "$pid") == *"bin/agents --kubeconfig $kubeconfig "* ]] || return 1
+	pid=$(cat "$1" 2>/dev/null) || return 1
+	[[ $pid =~ ^[0-9]+$ && $(command_of "$pid") == *"$2"* ]] || return 1
 	echo "$pid"
 }
 
-# stop_agents ends them; it does not wait, because nothing depends on their end.
-stop_agents() {
-	local pid
-	if pid=$(agents_pid); then
+# end_pid_in FILE COMMAND [SECONDS] asks that process to end. With SECONDS it waits so
+# long, and then ends it at once: for what has no data that anybody would miss.
+end_pid_in() {
+	local pid started=$SECONDS
+	if pid=$(pid_in "$1" "$2"); then
 		kill -TERM "$pid" 2>/dev/null || true
+		while [[ -n ${3:-} ]] && pid_in "$1" "$2" >/dev/null; do
+			((SECONDS - started < $3)) || kill -KILL "$pid" 2>/dev/null || true
+			sleep 0.1
+		done
 	fi
-	rm -f "$agents_pid_file"
+	rm -f "$1"
 }
+
+# stop_agents ends the simulated agents that run.sh started for this data directory; it
+# does not wait, because nothing depends on their end.
+stop_agents() { end_pid_in "$agents_pid_file" "bin/agents --kubeconfig $kubeconfig "; }

@@ -4,12 +4,15 @@
 
 # hack/run.sh
 #
-# Starts bin/muster unless it runs, loads artifacts/examples, starts simulated agents
-# that report on them, and shows what a label edit does. Run it as often as you like. DATA_DIR and PORT move it away
-# from .muster and 7443; RESET=1 undoes edits of the examples.
+# Starts bin/muster unless it runs, loads artifacts/examples, starts agents that report
+# on them, and shows what a label edit does. One of the agents deploys into a cluster
+# (downstream.sh) if kube-apiserver is built or DOWNSTREAM=1 asks for it; DOWNSTREAM=0
+# does not want it. Run it as often as you like. DATA_DIR and PORT move it away from
+# .muster and 7443; RESET=1 undoes edits of the examples.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source hack/process.sh
+source hack/downstream.sh
 
 ready_within=60 # seconds
 
@@ -55,32 +58,58 @@ until [[ -s $kubeconfig ]] && answer=$(k get --raw '/readyz?verbose' --request-t
 	sleep 0.2
 done
 
+deploys=
+fleet=(-f artifacts/examples)
+what="a GitRepo with its Bundles, and six Clusters"
+simulated=
+stop_agents
+if downstream_wanted; then
+	start_downstream
+	deploys=1
+	fleet+=(-f artifacts/examples/downstream)
+	what="a GitRepo with its Bundles, and seven Clusters"
+	simulated="--cluster-selector management.cattle.io/cluster-display-name!=$downstream_cluster"
+else
+	stop_downstream
+fi
+
 # What somebody has edited since the last run is theirs: server-side apply says
 # that it conflicts, and goes on with the other objects.
 kept=
-if ! loaded=$(k apply --server-side ${RESET:+--force-conflicts} -f artifacts/examples 2>&1); then
+if ! loaded=$(k apply --server-side ${RESET:+--force-conflicts} "${fleet[@]}" 2>&1); then
 	if ! grep -q 'Apply failed with' <<<"$loaded" || grep -E '^(error:|Error from server)' <<<"$loaded" | grep -qv 'Apply failed with'; then
 		echo "$loaded" >&2
 		fail "the examples could not be loaded"
 	fi
 	kept="; what you edited stays (make run RESET=1 takes it back)"
 fi
-echo "loaded $(grep -c 'serverside-applied$' <<<"$loaded") objects from artifacts/examples: a GitRepo with its Bundles, and six Clusters$kept"
+echo "loaded $(grep -c 'serverside-applied$' <<<"$loaded") objects from artifacts/examples: $what$kept"
 
 # Anew each time: they play the Clusters that there are when they start.
-stop_agents
-nohup .cache/bin/agents --kubeconfig "$kubeconfig" --cluster-wide-watch --delay 300ms --dependency-retry 1s --first-heartbeat 200ms \
+# shellcheck disable=SC2086 # words, or none
+nohup .cache/bin/agents --kubeconfig "$kubeconfig" --cluster-wide-watch $simulated --delay 300ms --dependency-retry 1s --first-heartbeat 200ms \
 	>"$agents_log_file" 2>&1 </dev/null &
 echo "$!" >"$agents_pid_file"
 echo "started simulated agents (process $!, log $agents_log_file): for each Cluster one that deploys nothing, and reports that it has"
+if [[ -n $deploys ]]; then
+	start_downstream_agent
+	echo "but for $downstream_cluster: that is a kube-apiserver of its own, with bin/muster-agent (logs in $downstream_dir)"
+fi
 echo
 .cache/bin/labeldemo --kubeconfig "$kubeconfig"
 echo
+[[ -z $deploys ]] || downstream_comes
 echo "what the agents have reported, rolled up:"
 echo
 k wait -n fleet-default gitrepo/platform --for=jsonpath='{.status.summary.ready}'="$(k get bundledeployments -A -o name | wc -l)" --timeout=20s >/dev/null ||
 	echo "run.sh: not all is ready after 20 s; see $agents_log_file" >&2
 k get bundles,clusters,gitrepos -n fleet-default
+echo
+if [[ -n $deploys ]]; then
+	downstream_goes
+elif [[ ${DOWNSTREAM:-} != 0 ]]; then
+	echo "nothing was deployed, because there is no cluster to deploy to: make run DOWNSTREAM=1 makes one (it builds kube-apiserver once, some 7 minutes on a small machine)"
+fi
 cat <<TEXT
 
 Try it yourself:

@@ -4,13 +4,16 @@
 
 # hack/stop.sh
 #
-# Ends the server and the simulated agents that hack/run.sh started, and nothing else.
+# Ends what hack/run.sh started, and nothing else: the server, the agents, and the
+# cluster that one of them deploys to.
 # Not running is success.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source hack/process.sh
+source hack/downstream.sh
 
 stop_agents
+stop_downstream
 
 stop_within=30 # seconds; a second signal then ends it at once
 

@@ -2,10 +2,11 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# hack/tool.sh NAME
+# hack/tool.sh [--built] NAME
 #
 # Prints the path of a program that one of the nested modules pins, and builds it
-# first if this checkout has not built that version with this Go:
+# first if this checkout has not built that version with this Go; with --built it
+# fails instead, and says nothing:
 #
 #   hack/tools              golangci-lint gofumpt benchstat
 #   test/e2e                kube-apiserver kube-controller-manager kubectl
@@ -23,6 +24,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 pins=$root/hack/tools
 flags=
 patience=
+built=
+if [[ ${1:-} == --built ]]; then
+	built=1
+	shift
+fi
 
 case "${1:-}" in
 golangci-lint) package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint module=github.com/golangci/golangci-lint/v2 patience="some minutes on a small machine" ;;
@@ -36,6 +42,11 @@ etcdctl|etcdutl) package=go.etcd.io/etcd/$1/v3 module=$package pins=$root/test/e
 helm)            package=helm.sh/helm/v4/cmd/helm module=helm.sh/helm/v4 pins=$root/test/e2e/programs/helm patience="some 3 minutes on a small machine" ;;
 kine)            package=github.com/k3s-io/kine module=$package pins=$root/test/e2e/programs/kine patience="some 3 minutes on a small machine: it compiles SQLite" ;;
 muster-agent)
+	if [[ -n $built ]]; then
+		[[ -x $root/bin/muster-agent ]] || exit 1
+		echo "$root/bin/muster-agent"
+		exit
+	fi
 	export CGO_ENABLED=0
 	(cd "$root/test/agent" && "$root/hack/progress.sh" "building bin/muster-agent (the first time, this compiles the Helm SDK: some 3 minutes on a small machine)" \
 		go build -o "$root/bin/muster-agent" .) >&2
@@ -70,6 +81,7 @@ esac
 # newer code.
 binary=$root/.cache/bin/$1-$version-$(go env GOVERSION)
 if [[ ! -x $binary ]]; then
+	[[ -z $built ]] || exit 1
 	mkdir -p "$root/.cache/bin"
 	# Packages that are tested at the same time ask for the same program: one of
 	# them builds it, the others wait. The system releases the lock of a builder

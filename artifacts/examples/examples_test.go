@@ -53,7 +53,7 @@ func TestTheExamplesAreAWholeFleetOfKnownFields(t *testing.T) {
 
 func TestEveryBundleHasTheShapeThatFleetApplyGivesIt(t *testing.T) {
 	t.Parallel()
-	f := read(t)
+	f := read(t, "*.yaml", "downstream/*.yaml")
 	for _, b := range f.bundles {
 		require.Equal(t, f.gitRepo.Name, b.Labels["fleet.cattle.io/repo-name"], b.Name)
 		require.NotEmpty(t, b.Labels["fleet.cattle.io/commit"], b.Name)
@@ -160,10 +160,39 @@ func (f fleet) target(t *testing.T, c *v1alpha1.Cluster) targeting.Cluster {
 	return target
 }
 
-func read(t *testing.T) fleet {
+func TestOneLabelMakesTheNoticeReachTheClusterThatIsDeployedTo(t *testing.T) {
+	t.Parallel()
+	f := read(t, "*.yaml", "downstream/*.yaml")
+	require.Len(t, f.clusters, 7)
+	require.Len(t, f.bundles, 13)
+	lab := f.clusters[slices.IndexFunc(f.clusters, func(c *v1alpha1.Cluster) bool { return c.Name == "lab-frankfurt" })]
+	gets := func() (names []string) {
+		for _, b := range f.bundles {
+			if slices.Contains(f.reached(t, b), lab.Name) {
+				names = append(names, b.Name)
+			}
+		}
+		return names
+	}
+	require.Empty(t, gets(), "it has no nodes: what wants to run is never ready there")
+	lab.Labels["maintenance"] = "tonight"
+	require.Equal(t, []string{"platform-notice"}, gets())
+	require.Equal(t, lab.Name, lab.Labels["management.cattle.io/cluster-display-name"], "by this label make run leaves it out of what it simulates")
+}
+
+// read reads the files that patterns name; those of the fleet that is always there if
+// there are none.
+func read(t *testing.T, patterns ...string) fleet {
 	t.Helper()
-	names, err := filepath.Glob("*.yaml")
-	require.NoError(t, err)
+	if len(patterns) == 0 {
+		patterns = []string{"*.yaml"}
+	}
+	var names []string
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		names = append(names, found...)
+	}
 	var f fleet
 	for _, name := range names {
 		text, err := os.ReadFile(name)

@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/musterfleet/muster/pkg/agent/simulate"
+	"github.com/musterfleet/muster/pkg/agent/wire"
 	"github.com/musterfleet/muster/test/agent/agent"
 )
 
@@ -37,12 +38,16 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	options := agent.Options{}
 	var play simulate.Play
-	var upstream, downstream, cluster string
+	var upstream, downstream, cluster, registration string
+	var applicant wire.Applicant
 	flags := pflag.NewFlagSet("muster-agent", pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.StringVar(&upstream, "upstream-kubeconfig", "", "kubeconfig of the server that BundleDeployments are read from and reported to")
 	flags.StringVar(&options.Namespace, "namespace", "", "the Cluster's namespace there; default: that of the kubeconfig's context")
 	flags.StringVar(&cluster, "cluster", "", "the Cluster that heartbeats are for, as NAMESPACE/NAME; without it there are none")
+	flags.StringVar(&registration, "registration", "", "in place of the three above: the values that a ClusterRegistrationToken yields, to register with; what that grants is kept in the cluster to deploy to")
+	flags.StringVar(&applicant.ID, "client-id", "", "what to register as; default: the UID of the cluster's namespace kube-system")
+	flags.StringToStringVar(&applicant.Labels, "labels", nil, "labels to register with, for a Cluster that is not there yet")
 	flags.StringVar(&downstream, "kubeconfig", "", "kubeconfig of the cluster to deploy to")
 	flags.StringVar(&options.Own, "agent-namespace", "cattle-fleet-system", "what the agent is known by in that cluster; agents that share one need one each")
 	flags.DurationVar(&options.Monitor, "monitor-every", agent.DefaultMonitor, "how often to look for drift")
@@ -52,34 +57,68 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	config, namespace, err := load("--upstream-kubeconfig", upstream)
-	if err != nil {
-		return err
-	}
-	if flags.Changed("simulate") {
-		return play.Run(ctx, config, os.Stdout, os.Stderr)
-	}
-	options.Upstream = config
-	if options.Namespace == "" {
-		options.Namespace = namespace
-	}
-	if options.Downstream, _, err = load("--kubeconfig", downstream); err != nil {
-		return err
-	}
-	if cluster != "" {
-		workspace, name, found := strings.Cut(cluster, "/")
-		if !found || workspace == "" || name == "" {
-			return fmt.Errorf("--cluster %q does not name a Cluster: give it as NAMESPACE/NAME", cluster)
+	options.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if registration != "" {
+		for _, other := range []string{"upstream-kubeconfig", "namespace", "cluster", "simulate"} {
+			if flags.Changed(other) {
+				return fmt.Errorf("--registration and --%s contradict each other: leave one of them out", other)
+			}
 		}
-		options.Cluster = types.NamespacedName{Namespace: workspace, Name: name}
+		if err := enrol(ctx, &options, registration, downstream, applicant); err != nil {
+			return err
+		}
+	} else {
+		var err error
+		var namespace string
+		if options.Upstream, namespace, err = load("--upstream-kubeconfig", upstream); err != nil {
+			return err
+		}
+		if flags.Changed("simulate") {
+			return play.Run(ctx, options.Upstream, os.Stdout, os.Stderr)
+		}
+		if options.Namespace == "" {
+			options.Namespace = namespace
+		}
+		if options.Downstream, _, err = load("--kubeconfig", downstream); err != nil {
+			return err
+		}
+		if cluster != "" {
+			workspace, name, found := strings.Cut(cluster, "/")
+			if !found || workspace == "" || name == "" {
+				return fmt.Errorf("--cluster %q does not name a Cluster: give it as NAMESPACE/NAME", cluster)
+			}
+			options.Cluster = types.NamespacedName{Namespace: workspace, Name: name}
+		}
 	}
 	options.Heartbeat, options.FirstHeartbeat, options.Workers = play.Heartbeat, play.FirstHeartbeat, min(play.Workers, maxWorkers)
-	options.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	a, err := agent.New(options)
 	if err != nil {
 		return err
 	}
 	return a.Run(ctx)
+}
+
+// enrol sets what a registration says: the way upstream, the namespace and the Cluster.
+func enrol(ctx context.Context, options *agent.Options, registration, downstream string, applicant wire.Applicant) error {
+	text, err := os.ReadFile(registration)
+	if err != nil {
+		return fmt.Errorf("--registration: %w", err)
+	}
+	invitation, err := wire.ReadInvitation(text)
+	if err != nil {
+		return fmt.Errorf("--registration %s: %w", registration, err)
+	}
+	if options.Downstream, _, err = load("--kubeconfig", downstream); err != nil {
+		return err
+	}
+	credential, err := agent.Enrol(ctx, agent.Enrolment{
+		Invitation: invitation, Downstream: options.Downstream, Own: options.Own, Applicant: applicant, Log: options.Log,
+	})
+	if err != nil {
+		return err
+	}
+	options.Upstream, options.Namespace, options.Cluster = credential.Config, credential.Namespace, credential.Cluster
+	return nil
 }
 
 // maxWorkers bounds what is deployed at the same time: each has a chart in memory.

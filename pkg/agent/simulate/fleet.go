@@ -43,7 +43,8 @@ type Fleet struct {
 // watching is a watch that can be ended.
 type watching struct {
 	*wire.Watch
-	end context.CancelFunc
+	end   context.CancelFunc
+	ended <-chan struct{}
 }
 
 // New returns agents that use one way to the server, unless they have their own.
@@ -75,9 +76,7 @@ func (f *Fleet) Run(ctx context.Context) {
 	if f.options.OneWatch {
 		f.watch(ctx, &tasks, "", f.up)
 	} else {
-		for _, a := range f.agents {
-			f.watch(ctx, &tasks, a.Namespace, a.Upstream)
-		}
+		tasks.Go(func() { f.start(ctx, &tasks) })
 	}
 	for range f.options.Workers {
 		tasks.Go(func() { work(f.queue, func(name types.NamespacedName) time.Duration { return f.process(ctx, name) }) })
@@ -132,9 +131,9 @@ func (f *Fleet) beat(ctx context.Context, i int) time.Duration {
 }
 
 // watch starts the watch of a namespace, in place of the one that it has.
-func (f *Fleet) watch(ctx context.Context, tasks *sync.WaitGroup, namespace string, from *wire.Upstream) {
+func (f *Fleet) watch(ctx context.Context, tasks *sync.WaitGroup, namespace string, from *wire.Upstream) *watching {
 	ctx, end := context.WithCancel(ctx)
-	w := &watching{end: end, Watch: from.Watch(namespace, f.queue.Add, func(watch.EventType) {
+	w := &watching{end: end, ended: ctx.Done(), Watch: from.Watch(namespace, f.queue.Add, func(watch.EventType) {
 		f.counted.add(func(s *Stats) { s.Events++ })
 	})}
 	f.mu.Lock()
@@ -144,6 +143,32 @@ func (f *Fleet) watch(ctx context.Context, tasks *sync.WaitGroup, namespace stri
 	f.mu.watches[namespace] = w
 	f.mu.Unlock()
 	tasks.Go(func() { w.Run(ctx) })
+	return w
+}
+
+// starting is how many agents are at their first list at once. In truth agents have
+// a machine each; all at once from this one they would be busy with the handshakes of
+// connections until those time out.
+const starting = 32
+
+// start starts the agents' watches, some at once.
+func (f *Fleet) start(ctx context.Context, tasks *sync.WaitGroup) {
+	places := make(chan struct{}, starting)
+	for _, a := range f.agents {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		w := f.watch(ctx, tasks, a.Namespace, a.Upstream)
+		tasks.Go(func() {
+			select {
+			case <-w.Synced():
+			case <-w.ended:
+			}
+			<-places
+		})
+	}
 }
 
 // restarts ends agents and starts them again until ctx ends.
@@ -230,7 +255,7 @@ func (f *Fleet) Synced() bool {
 			return false
 		}
 	}
-	return len(watches) > 0
+	return len(watches) > 0 && (f.options.OneWatch || len(watches) == len(f.own))
 }
 
 // Stats returns what the agents have done so far. It looks at every

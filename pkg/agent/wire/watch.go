@@ -70,6 +70,9 @@ func (w *Watch) Run(ctx context.Context) { w.controller.RunWithContext(ctx) }
 // HasSynced tells whether all that was there at the start is known.
 func (w *Watch) HasSynced() bool { return w.controller.HasSynced() }
 
+// Synced is closed when all that was there at the start is known.
+func (w *Watch) Synced() <-chan struct{} { return w.controller.HasSyncedChecker().Done() }
+
 // Get returns a BundleDeployment as it was last seen, or nil if there is none.
 // Before the watch has synced, nil means nothing.
 func (w *Watch) Get(name types.NamespacedName) *v1alpha1.BundleDeployment {

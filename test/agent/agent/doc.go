@@ -4,6 +4,7 @@
 // Package agent is an agent that deploys: it does for the BundleDeployments of one
 // namespace what Fleet's agent does (S 9.7), into one cluster.
 //
+//	enrol.go       how it gets its credentials
 //	run.go         the watch, the queue, the workers, heartbeats
 //	reconcile.go   one BundleDeployment, from what is wanted to what is reported
 //	values.go      where Helm values come from
@@ -18,7 +19,8 @@
 //
 // # What differs from Fleet's
 //
-// It looks for drift at intervals instead of watching all objects. It does not build
+// While the server does not answer, it waits instead of registering anew. It looks for
+// drift at intervals instead of watching all objects. It does not build
 // with kustomize, does not download charts, and does not impersonate accounts: what
 // asks for that is reported as an error, not deployed in another way.
 package agent

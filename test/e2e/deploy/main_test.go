@@ -25,8 +25,9 @@ const (
 
 // Shared by all tests, each of which has a workspace of its own.
 var (
-	control *cluster.ControlPlane
-	fleet   versioned.Interface
+	control    *cluster.ControlPlane
+	controller *cluster.Process
+	fleet      versioned.Interface
 )
 
 func TestMain(m *testing.M) {
@@ -34,10 +35,12 @@ func TestMain(m *testing.M) {
 		cluster.Program(t, "muster-agent")
 		control = cluster.Start(t)
 		store := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
-		cluster.Install(t, control, store, cluster.Options{Replicas: 1})
+		cluster.Install(t, control, store, cluster.Options{Replicas: 1, Components: []string{"controller"}})
 		var err error
 		fleet, err = versioned.NewForConfig(control.Config)
 		require.NoError(t, err)
+		controller = newController(t, store)
+		require.NoError(t, controller.Start())
 	})
 }
 

@@ -90,12 +90,9 @@ func TestWhatDependsOnAnotherBundleWaitsForIt(t *testing.T) {
 func TestWhatAChartReadsDownstreamIsThereBeforeIt(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "downstream")
-	// The copy in the Cluster's namespace is the controller's to make.
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "extra"}, Data: map[string][]byte{"values.yaml": []byte("greeting: from below")}}
-	for _, namespace := range []string{w.name, w.at} {
-		_, err := control.Client.CoreV1().Secrets(namespace).Create(t.Context(), secret.DeepCopy(), metav1.CreateOptions{})
-		require.NoError(t, err)
-	}
+	_, err := control.Client.CoreV1().Secrets(w.name).Create(t.Context(), secret, metav1.CreateOptions{})
+	require.NoError(t, err)
 	spec := chart()
 	spec.DefaultNamespace, spec.NamespaceLabels = "downstream-target", map[string]string{"owner": "shop"}
 	spec.DownstreamResources = []v1alpha1.DownstreamResource{{Kind: "Secret", Name: "extra"}}

@@ -103,6 +103,10 @@ func TestAnAgentThatIsKilledGoesOnWhereItWas(t *testing.T) {
 		w.waitData(t, "config", "colour", colour)
 		w.waitState(t, "app-config", v1alpha1.Ready)
 	}
+	list, err := fleet.FleetV1alpha1().ClusterRegistrations(w.name).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 1, "an agent that has credentials does not ask for others")
+	require.Equal(t, w.registration, list.Items[0].Name)
 
 	// What is taken off while nobody watches goes when somebody does.
 	w.agent.Kill()

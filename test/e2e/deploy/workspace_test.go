@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,9 +23,10 @@ import (
 // workspace is a namespace with a GitRepo, its Bundles and a Cluster, and the agent of
 // that.
 type workspace struct {
-	name  string // of the namespace, and of where the Bundles are deployed to
-	at    string // the namespace of the Cluster
-	agent *cluster.Process
+	name         string // of the namespace, and of where the Bundles are deployed to
+	at           string // the namespace of the Cluster
+	registration string // the ClusterRegistration of the agent
+	agent        *cluster.Process
 }
 
 const (
@@ -35,7 +35,7 @@ const (
 	commit      = "8f3c1d6b0e7a94c2d5f81b3e6a7092c4d8e1f5ab"
 )
 
-// newWorkspace makes a workspace, and starts its agent.
+// newWorkspace makes a workspace, and starts an agent that registers.
 func newWorkspace(t *testing.T, name string) *workspace {
 	t.Helper()
 	w := &workspace{name: name}
@@ -48,13 +48,12 @@ func newWorkspace(t *testing.T, name string) *workspace {
 	_, err = fleet.FleetV1alpha1().GitRepos(name).Patch(ctx, repo, types.MergePatchType,
 		fmt.Appendf(nil, `{"status":{"commit":%q,"gitJobStatus":"Current"}}`, commit), metav1.PatchOptions{}, "status")
 	require.NoError(t, err)
-	_, err = fleet.FleetV1alpha1().Clusters(name).Create(ctx, &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: clusterName}}, metav1.CreateOptions{})
+	_, err = fleet.FleetV1alpha1().Clusters(name).Create(ctx, &v1alpha1.Cluster{
+		ObjectMeta: metav1.ObjectMeta{Name: clusterName}, Spec: v1alpha1.ClusterSpec{ClientID: w.clientID()},
+	}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	made, err := fleet.FleetV1alpha1().Clusters(name).Get(ctx, clusterName, metav1.GetOptions{})
-	require.NoError(t, err)
-	w.at = made.Status.Namespace
-	require.NotEmpty(t, w.at)
-	w.agent = w.enrol(t)
+	w.invite(t)
+	w.registered(t, "")
 	return w
 }
 
@@ -65,44 +64,6 @@ func namespace(t *testing.T, name string) {
 	if !apierrors.IsAlreadyExists(err) {
 		require.NoError(t, err)
 	}
-}
-
-// enrol gives the Cluster's agent its rights (S 8.4), as a registration does, and
-// starts it with these rights and no others.
-func (w *workspace) enrol(t *testing.T) *cluster.Process {
-	t.Helper()
-	ctx, at := t.Context(), w.at
-	const account = "request"
-	namespace(t, at)
-	_, err := control.Client.CoreV1().ServiceAccounts(at).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account}}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	self := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: at, Name: account}}
-	_, err = control.Client.RbacV1().Roles(w.name).Create(ctx, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: account}, Rules: []rbacv1.PolicyRule{{
-		APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"clusters/status"}, ResourceNames: []string{clusterName}, Verbs: []string{"patch"},
-	}}}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	for _, binding := range []struct{ namespace, kind, role string }{
-		{w.name, "Role", account}, {at, "ClusterRole", "fleet-bundle-deployment"},
-	} {
-		_, err := control.Client.RbacV1().RoleBindings(binding.namespace).Create(ctx, &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: account}, Subjects: self,
-			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: binding.kind, Name: binding.role},
-		}, metav1.CreateOptions{})
-		require.NoError(t, err)
-	}
-	content := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: w.name + "-content"}, Subjects: self,
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fleet-content"},
-	}
-	_, err = control.Client.RbacV1().ClusterRoleBindings().Create(ctx, content, metav1.CreateOptions{})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = control.Client.RbacV1().ClusterRoleBindings().Delete(context.Background(), content.Name, metav1.DeleteOptions{})
-	})
-	return cluster.Run(t, "muster-agent",
-		"--upstream-kubeconfig", control.Kubeconfig(t, control.AsAccount(t, at, account)), "--namespace", at, "--cluster", w.name+"/"+clusterName,
-		"--kubeconfig", control.Kubeconfig(t, control.Config), "--agent-namespace", w.name,
-		"--monitor-every", monitorEvery.String(), "--first-heartbeat", "100ms")
 }
 
 // bundle makes a Bundle of the GitRepo, for Clusters with env=prod, which goes into

@@ -79,7 +79,7 @@ func BenchmarkReports(b *testing.B) {
 func toMuster(b *testing.B, control *cluster.ControlPlane, storage cluster.EtcdOptions, behind bool) (result, []string, []v1alpha1.BundleDeployment) {
 	b.Helper()
 	etcd := cluster.StartEtcd(b, 1, storage)
-	muster := cluster.Install(b, control, etcd, cluster.Options{Replicas: 1, Args: []string{"--shutdown-delay-duration=1s", "--v=0"}})
+	muster := cluster.Install(b, control, etcd, cluster.Options{Replicas: 1, Args: []string{"--shutdown-delay-duration=1s", "--v=0", "--profiling"}})
 	replica := muster.Replicas()[0]
 	config := replica.Direct(control.Config)
 	c := connect(b, config)

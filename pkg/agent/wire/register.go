@@ -1,0 +1,177 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+)
+
+// Invitation is what a ClusterRegistrationToken yields: where the server is, and the
+// right to ask it for a Cluster in one namespace (S 8.2).
+type Invitation struct {
+	// ClusterNamespace is where the token is, and the Cluster will be.
+	ClusterNamespace string `json:"clusterNamespace"`
+	// APIServerURL and APIServerCA lead to the server; without a CA it is one that
+	// this machine trusts.
+	APIServerURL string `json:"apiServerURL"`
+	APIServerCA  string `json:"apiServerCA"`
+	// Token is of the account that may ask.
+	Token string `json:"token"`
+	// SystemRegistrationNamespace is where the answer will be.
+	SystemRegistrationNamespace string `json:"systemRegistrationNamespace"`
+	// TokenName is the ClusterRegistrationToken.
+	TokenName string `json:"tokenName"`
+}
+
+// ReadInvitation reads the values that an agent's chart is installed with; more may
+// be in them than an Invitation needs.
+func ReadInvitation(text []byte) (*Invitation, error) {
+	i := &Invitation{}
+	if err := yaml.Unmarshal(text, i); err != nil {
+		return nil, err
+	}
+	for _, needed := range []struct{ key, value string }{
+		{"clusterNamespace", i.ClusterNamespace},
+		{"apiServerURL", i.APIServerURL},
+		{"token", i.Token},
+		{"systemRegistrationNamespace", i.SystemRegistrationNamespace},
+		{"tokenName", i.TokenName},
+	} {
+		if needed.value == "" {
+			return nil, fmt.Errorf("%s is missing: take the values from the Secret that the status of a ClusterRegistrationToken names", needed.key)
+		}
+	}
+	return i, nil
+}
+
+// config is the way to the server for who has some token.
+func (i *Invitation) config(token string) *rest.Config {
+	return &rest.Config{
+		Host: i.APIServerURL, BearerToken: token, QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{CAData: []byte(i.APIServerCA)},
+	}
+}
+
+// Credential is what a registration yields.
+type Credential struct {
+	// Config is the way to the server, with the rights of an agent.
+	Config *rest.Config
+	// Namespace holds the agent's BundleDeployments.
+	Namespace string
+	// Cluster is what the agent stands for.
+	Cluster types.NamespacedName
+}
+
+// Applicant is a cluster that wants to be registered.
+type Applicant struct {
+	// ID tells it from others, now and when it registers again.
+	ID string
+	// Labels are for the Cluster, if there is none with this ID yet.
+	Labels map[string]string
+}
+
+// Times of S 9.2.
+const (
+	fetchEvery  = 2 * time.Second
+	fetchWithin = 30 * time.Minute
+)
+
+// Register asks for credentials, waits for them, and tries them (S 9.2). Each call is
+// a registration of its own: what an earlier one of the same ID got becomes invalid.
+func (i *Invitation) Register(ctx context.Context, who Applicant) (*Credential, error) {
+	asking, err := New(i.config(i.Token))
+	if err != nil {
+		return nil, err
+	}
+	random := rand.Text()
+	request := &v1alpha1.ClusterRegistration{
+		ObjectMeta: metav1.ObjectMeta{
+			GenerateName: "request-", Namespace: i.ClusterNamespace, Labels: map[string]string{v1alpha1.LabelRegistrationToken: i.TokenName},
+		},
+		Spec: v1alpha1.ClusterRegistrationSpec{ClientID: who.ID, ClientRandom: random, ClusterLabels: clusterLabels(who.Labels)},
+	}
+	if _, err := asking.fleet.FleetV1alpha1().ClusterRegistrations(i.ClusterNamespace).Create(ctx, request, metav1.CreateOptions{}); err != nil {
+		return nil, fmt.Errorf("asking to be registered: %w", err)
+	}
+	var secret *corev1.Secret
+	err = patiently(ctx, func() (err error) {
+		secret, err = asking.Secret(ctx, i.SystemRegistrationNamespace, derive.RegistrationSecretName(who.ID, random))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("waiting for credentials: %w", err)
+	}
+	granted := &Credential{
+		Config: i.config(string(secret.Data["token"])), Namespace: string(secret.Data["deploymentNamespace"]),
+		Cluster: types.NamespacedName{Namespace: string(secret.Data["clusterNamespace"]), Name: string(secret.Data["clusterName"])},
+	}
+	if secret.Type != v1alpha1.SecretTypeAgentCredential || granted.Namespace == "" || granted.Config.BearerToken == "" {
+		return nil, fmt.Errorf("secret %s/%s does not hold an agent's credentials", secret.Namespace, secret.Name)
+	}
+	// Whoever authorizes hears of new rights a moment later.
+	if err := patiently(ctx, func() error { return granted.Try(ctx) }); err != nil {
+		return nil, err
+	}
+	return granted, nil
+}
+
+// clusterLabels adds to the labels that are asked for where the agent runs, if that
+// can be said in a label.
+func clusterLabels(asked map[string]string) map[string]string {
+	labels := map[string]string{}
+	maps.Copy(labels, asked)
+	if host, err := os.Hostname(); err == nil && len(validation.IsValidLabelValue(host)) == 0 {
+		labels[v1alpha1.LabelCreatedByAgentPod] = host
+	}
+	return labels
+}
+
+// Try tells whether credentials are good for what an agent does first.
+func (c *Credential) Try(ctx context.Context) error {
+	up, err := New(c.Config)
+	if err != nil {
+		return err
+	}
+	if _, err := up.fleet.FleetV1alpha1().BundleDeployments(c.Namespace).List(ctx, metav1.ListOptions{Limit: 1}); err != nil {
+		return fmt.Errorf("trying the credentials: %w", err)
+	}
+	return nil
+}
+
+// patiently tries until it succeeds, for the time that a registration may take. Only
+// a token that is invalid does not get better.
+func patiently(ctx context.Context, try func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
+	defer cancel()
+	ticker := time.NewTicker(fetchEvery)
+	defer ticker.Stop()
+	for {
+		err := try()
+		if err == nil || apierrors.IsUnauthorized(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-ticker.C:
+		}
+	}
+}

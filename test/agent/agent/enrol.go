@@ -1,0 +1,114 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/pkg/agent/wire"
+)
+
+// Enrolment is how an agent gets its credentials (S 9.1, 9.2).
+type Enrolment struct {
+	// Invitation is what a token yielded.
+	Invitation *wire.Invitation
+	// Downstream is the way to the cluster to register, where credentials are kept.
+	Downstream *rest.Config
+	// Own is the namespace that they are kept in; it is made if it is not there.
+	Own string
+	// Applicant is what to register; without an ID it is the UID of kube-system.
+	Applicant wire.Applicant
+	// Log gets what it does.
+	Log *slog.Logger
+}
+
+// enrolRetry is when an enrolment that failed is tried again.
+const enrolRetry = 5 * time.Second
+
+// Enrol returns the credentials that the cluster keeps, or registers it and keeps
+// what that yields. It tries until it succeeds or ctx ends.
+//
+// It registers anew only when the server does not know who has the credentials that
+// are kept, or lets them do nothing. A server that is away is waited for: each
+// registration makes the credentials of the one before invalid.
+func Enrol(ctx context.Context, e Enrolment) (*wire.Credential, error) {
+	down, err := kubernetes.NewForConfig(e.Downstream)
+	if err != nil {
+		return nil, fmt.Errorf("downstream: %w", err)
+	}
+	for {
+		credential, err := e.attempt(ctx, down)
+		if err == nil {
+			return credential, nil
+		}
+		e.Log.Error("is not enrolled, and will try again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(enrolRetry):
+		}
+	}
+}
+
+func (e *Enrolment) attempt(ctx context.Context, down kubernetes.Interface) (*wire.Credential, error) {
+	kept, err := down.CoreV1().Secrets(e.Own).Get(ctx, wire.CredentialSecretName, metav1.GetOptions{})
+	switch {
+	case err == nil:
+		credential, err := wire.ReadCredential(kept)
+		if err != nil {
+			return nil, fmt.Errorf("secret %s/%s: %w; delete it to register anew", e.Own, wire.CredentialSecretName, err)
+		}
+		err = credential.Try(ctx)
+		if !apierrors.IsUnauthorized(err) && !apierrors.IsForbidden(err) {
+			return credential, err
+		}
+		e.Log.Info("what was granted is refused now; registers anew", "error", err)
+	case !apierrors.IsNotFound(err):
+		return nil, err
+	}
+	who := e.Applicant
+	if who.ID == "" {
+		system, err := down.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		who.ID = string(system.UID)
+	}
+	credential, err := e.Invitation.Register(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.keep(ctx, down, credential); err != nil {
+		return nil, fmt.Errorf("keeping credentials: %w", err)
+	}
+	e.Log.Info("registered", "cluster", credential.Cluster.String(), "namespace", credential.Namespace)
+	return credential, nil
+}
+
+// keep puts credentials into the cluster, in place of older ones.
+func (e *Enrolment) keep(ctx context.Context, down kubernetes.Interface, credential *wire.Credential) error {
+	secret, err := credential.Secret(e.Own)
+	if err != nil {
+		return err
+	}
+	own := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Own}}
+	if _, err := down.CoreV1().Namespaces().Create(ctx, own, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	secrets := down.CoreV1().Secrets(e.Own)
+	_, err = secrets.Create(ctx, secret, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		_, err = secrets.Update(ctx, secret, metav1.UpdateOptions{})
+	}
+	return err
+}
