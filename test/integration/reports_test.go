@@ -294,6 +294,47 @@ func TestReportsThroughAnyReplicaAreOnWhatAnotherAcknowledged(t *testing.T) {
 	}
 }
 
+func TestAReportThatIsTooLargeIsRefusedAndTheOneBeforeItStays(t *testing.T) {
+	t.Parallel()
+	s, c := alone(t)
+	// Both lists at an agent's cap of ten.
+	long := func(bytes int) map[string]any {
+		text := strings.Repeat("0123456789 äöü <b> \"q\" ", bytes/25)
+		status := fullReport("ns/app:1", 1)
+		status["ready"], status["incompleteState"] = false, true
+		unready, modified := []any{}, []any{}
+		for i := range 10 {
+			unready = append(unready, map[string]any{"kind": "Deployment", "name": name("d", i), "summary": map[string]any{"state": "in-progress", "error": true, "message": []any{text}}})
+			modified = append(modified, map[string]any{"kind": "ConfigMap", "name": name("c", i), "patch": text})
+		}
+		status["nonReadyStatus"], status["modifiedStatus"] = unready, modified
+		return status
+	}
+	patch := func(status map[string]any) (*unstructured.Unstructured, error) {
+		return c.Patch(t.Context(), "app", types.MergePatchType, asJSON(t, map[string]any{"status": status}), metav1.PatchOptions{}, "status")
+	}
+	large := long(40_000)
+	after, err := patch(large)
+	require.NoError(t, err)
+	shown := after.Object["status"].(map[string]any)
+	require.Equal(t, large["nonReadyStatus"], shown["nonReadyStatus"])
+	require.Equal(t, large["modifiedStatus"], shown["modifiedStatus"])
+	bundle := get(t, s.resource(t, "bundles", "ns"), "app")
+	entries, _, err := unstructured.NestedSlice(bundle.Object, "status", "summary", "nonReadyResources")
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, large["modifiedStatus"], entries[0].(map[string]any)["modifiedStatus"])
+
+	before := s.written(t)
+	_, err = patch(long(90_000))
+	require.True(t, apierrors.IsRequestEntityTooLargeError(err), "%v", err)
+	require.ErrorContains(t, err, `the status of bundledeployments "app" takes`)
+	require.ErrorContains(t, err, "shorten the messages and patches")
+	require.NotContains(t, err.Error(), "spec.resources", "this is for who writes Bundles")
+	require.Equal(t, before, s.written(t))
+	require.Equal(t, after, get(t, c, "app"))
+}
+
 // TestAReportTakesATenthOfItsBundleDeployment prints the numbers.
 func TestAReportTakesATenthOfItsBundleDeployment(t *testing.T) {
 	t.Parallel()

@@ -5,9 +5,7 @@ package rollout
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,19 +16,18 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/test/rollout/history"
+	"github.com/musterfleet/muster/test/rollout/scene"
 )
 
 // agents play the agents of all Clusters.
 type agents struct {
+	scene.Mood
+	scene.Table
+	history.Diary
 	world *world
-	// well makes every agent do as it is told, without a failure of its own.
-	well atomic.Bool
-	// broken is a version that never gets ready; 0 is none.
-	broken atomic.Int64
 	// reported counts reports that were acknowledged.
 	reported atomic.Int64
-	// wrong is the first thing that no agent may ever see.
-	wrong atomic.Pointer[string]
 }
 
 // crews is how many goroutines play agents.
@@ -42,15 +39,14 @@ func (a *agents) run(ctx context.Context, seed uint64) {
 	for crew := range crews {
 		all.Go(func() {
 			r := rand.New(rand.NewPCG(seed, uint64(crew)))
-			seen := map[int]int{} // by Cluster: the version last promoted
 			pause := time.NewTicker(25 * time.Millisecond)
 			defer pause.Stop()
 			for ctx.Err() == nil {
 				s := a.world.up.Load()
 				if s != nil {
 					if v, err := s.engine.Current(); err == nil {
-						for number := crew; number < clusters; number += crews {
-							a.turn(ctx, s, v, r, number, seen)
+						for number := crew; number < scene.Clusters; number += crews {
+							a.turn(ctx, s, v, r, number)
 						}
 					}
 				}
@@ -65,48 +61,36 @@ func (a *agents) run(ctx context.Context, seed uint64) {
 }
 
 // turn is what one agent does after one look at its BundleDeployment.
-func (a *agents) turn(ctx context.Context, s *server, v *view.View, r *rand.Rand, number int, seen map[int]int) {
+func (a *agents) turn(ctx context.Context, s *server, v *view.View, r *rand.Rand, number int) {
 	name, ok := deployment(v, number)
 	if !ok {
 		return
 	}
+	told := look(v, name)
+	if before := a.Set(number, told); before != told {
+		a.Note(history.Seen{Revision: v.Revision, Number: number, There: told.There, ID: told.ID, By: "a server"})
+	}
+	if applied, ready, reports := a.Act(r, told); reports {
+		a.report(ctx, s, name, applied, ready)
+	}
+}
+
+// look is what a BundleDeployment tells its agent.
+func look(v *view.View, name record.Name) (told scene.Told) {
 	bd, ok := v.Get(record.BundleDeployments, name).(*view.BundleDeployment)
 	if !ok {
-		if at := seen[number]; at > 0 {
-			a.fail("revision %d: the agent of %s had version %d and finds no BundleDeployment", v.Revision, clusterName(number), at)
-		}
-		return
+		return told
 	}
-	promoted := bd.Content
-	if promoted.Empty() {
-		return
+	told.There, told.Paused = true, bd.Bundle.Bundle.Spec.Paused || bd.Cluster.Cluster.Spec.Paused
+	if !bd.Content.Empty() {
+		told.ID = bd.Content.DeploymentID
+		told.Version, _ = scene.Version(&bd.Content.Options) // the ID says all that is checked
 	}
-	version, err := strconv.Atoi(promoted.Options.DefaultNamespace)
-	if err != nil || version < seen[number] {
-		a.fail("revision %d (the BundleDeployment's is %d): the agent of %s had version %d and is told to deploy %q; the Bundle is at %q",
-			v.Revision, bd.At, clusterName(number), seen[number], promoted.Options.DefaultNamespace, bd.Bundle.Bundle.Spec.DefaultNamespace)
-	}
-	seen[number] = version
-	var applied string
-	var ready bool
 	if bd.Report != nil {
 		status := bd.Report.Status.(*v1alpha1.BundleDeployment).Status
-		applied, ready = status.AppliedDeploymentID, status.Ready
+		told.Applied, told.Ready = status.AppliedDeploymentID, status.Ready
 	}
-	well, chance := a.well.Load(), r.IntN(1000)
-	canBeReady := int64(version) != a.broken.Load()
-	switch {
-	case applied != promoted.DeploymentID: // deploys, unless it is busy or restarts
-		if well || chance < 600 {
-			a.report(ctx, s, name, promoted.DeploymentID, canBeReady && (well || chance < 500))
-		}
-	case !ready && canBeReady: // recovers
-		if well || chance < 500 {
-			a.report(ctx, s, name, applied, true)
-		}
-	case ready && !well && chance < 3: // fails
-		a.report(ctx, s, name, applied, false)
-	}
+	return told
 }
 
 func (a *agents) report(ctx context.Context, s *server, name record.Name, applied string, ready bool) {
@@ -123,9 +107,4 @@ func (a *agents) report(ctx context.Context, s *server, name record.Name, applie
 	if err == nil {
 		a.reported.Add(1)
 	}
-}
-
-func (a *agents) fail(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	a.wrong.CompareAndSwap(nil, &text)
 }

@@ -5,18 +5,16 @@ package rollout
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	apistorage "k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -29,86 +27,33 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/storage"
 	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/test/rollout/history"
+	"github.com/musterfleet/muster/test/rollout/scene"
 )
 
-const (
-	prefix    = "/muster"
-	namespace = "fleet"
-	// within bounds every wait for something that must happen.
-	within = 2 * time.Minute
-	tick   = 50 * time.Millisecond
-)
-
-// ring is a partition: so many Clusters, of which so many may be unavailable.
-type ring struct {
-	name       string
-	size, most int
-}
-
-// rings are what the strategy makes of 10 % of each.
-var rings = []ring{{"canary", 50, 5}, {"early", 150, 15}, {"late", 300, 30}}
-
-// clusters and most are those of all rings.
-const clusters, most = 500, 50
-
-var bundleName = record.Name{Namespace: namespace, Name: "app"}
-
-// ringOf is the place of a Cluster's ring, by its number.
-func ringOf(number int) int {
-	for i, r := range rings {
-		if number < r.size {
-			return i
-		}
-		number -= r.size
-	}
-	panic("no such Cluster")
-}
-
-func clusterName(number int) string { return fmt.Sprintf("c%03d", number) }
+const prefix = "/muster"
 
 // deployment is the name of a Cluster's BundleDeployment.
 func deployment(v *view.View, number int) (record.Name, bool) {
-	item, ok := v.Get(record.Clusters, record.Name{Namespace: namespace, Name: clusterName(number)}).(*view.Object)
+	item, ok := v.Get(record.Clusters, record.Name{Namespace: scene.Namespace, Name: scene.ClusterName(number)}).(*view.Object)
 	if !ok {
 		return record.Name{}, false
 	}
-	return record.Name{Namespace: item.Derived.Namespace, Name: bundleName.Name}, true
+	return record.Name{Namespace: item.Derived.Namespace, Name: scene.Bundle.Name}, true
 }
 
 func meta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
-		Namespace: namespace, Name: name, Generation: 1, UID: types.UID("uid-of-" + name),
+		Namespace: scene.Namespace, Name: name, Generation: 1, UID: types.UID("uid-of-" + name),
 		CreationTimestamp: metav1.NewTime(time.Unix(1_700_000_000, 0).UTC()),
 	}
-}
-
-// strategy is three rings one after the other, 10 % of each and of all.
-func strategy() *v1alpha1.RolloutStrategy {
-	tenth := intstr.FromString("10%")
-	out := &v1alpha1.RolloutStrategy{MaxUnavailable: &tenth}
-	for _, r := range rings {
-		out.Partitions = append(out.Partitions, v1alpha1.Partition{
-			Name: r.name, ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"ring": r.name}},
-		})
-	}
-	return out
-}
-
-// setVersion makes a Bundle one of a version: its default namespace says which. A
-// write that was committed without an answer is tried again and changes nothing.
-func setVersion(b *v1alpha1.Bundle, version int) {
-	if b.Spec.DefaultNamespace == strconv.Itoa(version) {
-		return
-	}
-	b.Generation++
-	b.Spec.DefaultNamespace = strconv.Itoa(version)
-	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "configmap.yaml", Content: "version: " + strconv.Itoa(version)}}
 }
 
 // server is a replica without its network: an engine, and stores over it.
 type server struct {
 	engine  *engine.Engine
 	bundles *storage.Store
+	edits   *storage.Store
 	reports *storage.Store
 	ctx     context.Context
 	end     func()
@@ -125,12 +70,12 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, etcd: etcdtest.Start(t)}
 	w.log = etcd.New(w.etcd.Client, prefix)
-	for i := range clusters {
-		c := &v1alpha1.Cluster{ObjectMeta: meta(clusterName(i))}
-		c.Labels = map[string]string{"ring": rings[ringOf(i)].name}
+	for i := range scene.Clusters {
+		c := &v1alpha1.Cluster{ObjectMeta: meta(scene.ClusterName(i))}
+		c.Labels = map[string]string{scene.RingLabel: scene.RingAt(i)}
 		data, err := (&record.Object{Object: c}).Encode()
 		require.NoError(t, err)
-		key := record.ObjectKey(record.Clusters, record.Name{Namespace: namespace, Name: c.Name})
+		key := record.ObjectKey(record.Clusters, record.Name{Namespace: scene.Namespace, Name: c.Name})
 		_, ok, err := w.log.Commit(t.Context(), etcd.Txn{Put: map[record.Key][]byte{key: data}})
 		require.NoError(t, err)
 		require.True(t, ok)
@@ -148,6 +93,7 @@ func (w *world) start() {
 	s := &server{
 		engine:  e,
 		bundles: storage.NewObjects(record.Bundles, e, log),
+		edits:   storage.NewObjects(record.Clusters, e, log),
 		reports: storage.NewReports(record.BundleDeployments, e, log),
 		ctx:     ctx,
 		end:     sync.OnceFunc(func() { cancel(); running.Wait() }),
@@ -191,23 +137,62 @@ func (w *world) write(change func(b *v1alpha1.Bundle)) {
 		ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
 		defer cancel()
 		var out v1alpha1.Bundle
-		err := s.bundles.GuaranteedUpdate(ctx, "/bundles/"+bundleName.String(), &out, true, nil,
+		err := s.bundles.GuaranteedUpdate(ctx, "/bundles/"+scene.Bundle.String(), &out, true, nil,
 			func(in runtime.Object, _ apistorage.ResponseMeta) (runtime.Object, *uint64, error) {
 				b := in.(*v1alpha1.Bundle).DeepCopy()
 				if b.UID == "" {
-					b.ObjectMeta = meta(bundleName.Name)
+					b.ObjectMeta = meta(scene.Bundle.Name)
 				}
+				before := b.DeepCopy()
 				change(b)
+				if !equality.Semantic.DeepEqual(before.Spec, b.Spec) {
+					b.Generation++
+				}
 				return b, nil, nil
 			}, nil)
 		if err != nil {
 			w.t.Logf("a write of the Bundle is tried again: %v", err)
 		}
 		return err == nil
-	}, within, 10*time.Millisecond)
+	}, scene.Within, 10*time.Millisecond)
+}
+
+// edit makes a Cluster what an edit says, through whichever server is there; false if
+// the context ended before that was acknowledged.
+func (w *world) edit(ctx context.Context, e scene.Edit) bool {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if s := w.up.Load(); s != nil {
+			trying, cancel := context.WithTimeout(s.ctx, 10*time.Second)
+			var out v1alpha1.Cluster
+			err := s.edits.GuaranteedUpdate(trying, "/clusters/"+scene.Namespace+"/"+scene.ClusterName(e.Number), &out, false, nil,
+				func(in runtime.Object, _ apistorage.ResponseMeta) (runtime.Object, *uint64, error) {
+					c := in.(*v1alpha1.Cluster).DeepCopy()
+					e.Put(c)
+					return c, nil, nil
+				}, nil)
+			cancel()
+			if err == nil {
+				return true
+			}
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // derivedID is what a BundleDeployment is told to deploy.
 func derivedID(v *view.View, name record.Name) string {
 	return v.Get(record.BundleDeployments, name).(*view.BundleDeployment).Content.DeploymentID
+}
+
+// read walks over all that happened.
+func (w *world) read(t *testing.T, diary *history.Diary) *history.End {
+	end, err := history.Check(t.Context(), w.log, diary)
+	require.NoError(t, err)
+	return end
 }

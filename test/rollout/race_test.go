@@ -9,13 +9,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	controllerrollout "github.com/musterfleet/muster/pkg/controller/rollout"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/rollout/scene"
 )
 
 // racing is a log on which something happens between the decision of the first
@@ -61,19 +61,14 @@ func TestAReportBetweenADecisionAndItsCommitMakesItBeTakenAnew(t *testing.T) {
 			w := newWorld(t)
 			w.start()
 			play := &agents{world: w}
-			play.well.Store(true)
+			play.Well.Store(true)
 			playing, end := context.WithCancel(t.Context())
 			var all sync.WaitGroup
 			all.Go(func() { play.run(playing, 1) })
 			defer all.Wait()
 			defer end()
 			kill := w.control()
-			w.write(func(b *v1alpha1.Bundle) {
-				b.Spec.RolloutStrategy = strategy()
-				b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
-				setVersion(b, 1)
-			})
-			w.arrives(play, 1)
+			(&scene.Play{T: t, Mood: &play.Mood, Table: &play.Table, People: scene.NewPeople(nil, w.edit), Write: w.write}).Begin()
 			kill()
 			end()
 			all.Wait()
@@ -84,7 +79,7 @@ func TestAReportBetweenADecisionAndItsCommitMakesItBeTakenAnew(t *testing.T) {
 			name, _ := deployment(v, 0)
 			id := derivedID(v, name)
 			play.report(t.Context(), s, name, id, c.before)
-			w.write(func(b *v1alpha1.Bundle) { setVersion(b, 2) })
+			w.write(func(b *v1alpha1.Bundle) { scene.SetVersion(b, 2) })
 			_, err = s.engine.Barrier(t.Context())
 			require.NoError(t, err)
 
@@ -102,11 +97,17 @@ func TestAReportBetweenADecisionAndItsCommitMakesItBeTakenAnew(t *testing.T) {
 			all.Go(func() { _ = controllerrollout.New(e, log).Run(ctx) })
 			require.False(t, <-log.committed)
 			require.Eventually(t, func() bool {
-				return w.count(func(_ int, _, _ string, _ bool, at int) bool { return at == 2 }) > 0
-			}, within, tick, "it is decided anew")
+				v, err := s.engine.Current()
+				for number := range scene.Clusters {
+					if name, ok := deployment(v, number); err == nil && ok && look(v, name).Version == 2 {
+						return true
+					}
+				}
+				return false
+			}, scene.Within, scene.Tick, "it is decided anew")
 			stop()
 			all.Wait()
-			w.read(t)
+			w.read(t, &play.Diary)
 		})
 	}
 }

@@ -1,0 +1,91 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// chaos kills processes and starts them again.
+type chaos struct {
+	t                          *testing.T
+	random                     *rand.Rand
+	well                       *atomic.Bool
+	servers, controllers, etcd []*cluster.Process
+	killed                     [3]int
+}
+
+// String is what was killed.
+func (c *chaos) String() string {
+	return fmt.Sprintf("killed with SIGKILL: servers %d times, controllers %d times, etcd %d times", c.killed[0], c.killed[1], c.killed[2])
+}
+
+// run goes on until the context ends; then everything runs. While all shall be well
+// it kills nobody, so that a busy machine gets there.
+func (c *chaos) run(ctx context.Context) {
+	kinds := [][]*cluster.Process{c.servers, c.controllers, c.etcd}
+	for {
+		select {
+		case <-ctx.Done():
+			c.start(1)
+			return
+		case <-time.After(time.Duration(300+c.random.IntN(1200)) * time.Millisecond):
+		}
+		if c.well.Load() {
+			c.start(1)
+			continue
+		}
+		switch what := c.random.IntN(10); {
+		case what < 4:
+			c.kill(kinds, 0)
+		case what < 8:
+			c.kill(kinds, 1)
+		case what < 9:
+			c.kill(kinds, 2)
+		default:
+			for kind := range kinds {
+				c.kill(kinds, kind)
+			}
+		}
+		c.start(0.6)
+	}
+}
+
+func (c *chaos) kill(kinds [][]*cluster.Process, kind int) {
+	victim := kinds[kind][c.random.IntN(len(kinds[kind]))]
+	if victim.Running() {
+		victim.Kill()
+		c.killed[kind]++
+	}
+}
+
+// start starts those that are down, each by chance; etcd always, as without it
+// nothing happens.
+func (c *chaos) start(chance float64) {
+	for _, p := range c.etcd {
+		c.begin(p)
+	}
+	for _, kind := range [][]*cluster.Process{c.servers, c.controllers} {
+		for _, p := range kind {
+			if c.random.Float64() < chance {
+				c.begin(p)
+			}
+		}
+	}
+}
+
+func (c *chaos) begin(p *cluster.Process) {
+	if !p.Running() {
+		assert.NoError(c.t, p.Start())
+	}
+}

@@ -1,0 +1,114 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scene
+
+import (
+	"maps"
+	"math/rand/v2"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// How much people have changed at most, so that a roll-out can go on: what is paused
+// or failing counts against the limit of its ring.
+const (
+	maxPausedOfRing = 2
+	maxAway         = 10
+	maxMoved        = 10
+)
+
+// Cluster is what people edit of one.
+type Cluster struct {
+	Labels map[string]string
+	Paused bool
+}
+
+// Edit is one Cluster as it is to be.
+type Edit struct {
+	Number int
+	Cluster
+}
+
+// Put makes a Cluster as the edit says.
+func (e Edit) Put(c *v1alpha1.Cluster) {
+	c.Labels, c.Spec.Paused = maps.Clone(e.Labels), e.Paused
+}
+
+// Editor makes up edits: of the form in which a Cluster gets the Bundle, of whether
+// it does, and when; and pauses. It knows what it has changed.
+type Editor struct {
+	random   *rand.Rand
+	clusters [Clusters]Cluster
+}
+
+// NewEditor returns an editor of Clusters as they are at first.
+func NewEditor(random *rand.Rand) *Editor {
+	e := &Editor{random: random}
+	for number := range e.clusters {
+		e.clusters[number].Labels = map[string]string{RingLabel: RingAt(number)}
+	}
+	return e
+}
+
+// At is a Cluster as it is after the last edit.
+func (e *Editor) At(number int) Cluster { return e.clusters[number] }
+
+// Reached tells whether a roll-out may come to a Cluster.
+func (c Cluster) Reached() bool { return !c.Paused && c.Labels[AppLabel] != "none" }
+
+// Next makes up an edit.
+func (e *Editor) Next() Edit {
+	number := e.random.IntN(Clusters)
+	c := &e.clusters[number]
+	c.Labels = maps.Clone(c.Labels)
+	switch e.random.IntN(5) {
+	case 0:
+		c.Paused = !c.Paused && e.count(func(_ int, o Cluster) bool { return o.Paused && o.Labels[RingLabel] == c.Labels[RingLabel] }) < maxPausedOfRing
+	case 1:
+		away := e.count(func(_ int, o Cluster) bool { return o.Labels[AppLabel] == "none" })
+		toggle(c.Labels, AppLabel, "none", away < maxAway)
+	case 2:
+		moved := e.count(func(at int, o Cluster) bool { return o.Labels[RingLabel] != RingAt(at) })
+		c.Labels[RingLabel] = RingAt(number)
+		if !c.Paused && moved < maxMoved {
+			c.Labels[RingLabel] = Rings[e.random.IntN(len(Rings))].Name
+		}
+	default:
+		toggle(c.Labels, TierLabel, "gold", true)
+	}
+	return Edit{number, *c}
+}
+
+// toggle takes a label away, or sets it if that is allowed.
+func toggle(labels map[string]string, key, value string, allowed bool) {
+	if _, has := labels[key]; has {
+		delete(labels, key)
+	} else if allowed {
+		labels[key] = value
+	}
+}
+
+func (e *Editor) count(ok func(number int, c Cluster) bool) (n int) {
+	for number, c := range e.clusters {
+		if ok(number, c) {
+			n++
+		}
+	}
+	return n
+}
+
+// Release is the edits that let roll-outs come to all Clusters.
+func (e *Editor) Release() []Edit {
+	var out []Edit
+	for number := range e.clusters {
+		c := &e.clusters[number]
+		if c.Reached() {
+			continue
+		}
+		c.Labels, c.Paused = maps.Clone(c.Labels), false
+		delete(c.Labels, AppLabel)
+		out = append(out, Edit{number, *c})
+	}
+	return out
+}

@@ -1,0 +1,101 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scene
+
+import (
+	"fmt"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Ring is a partition of the roll-out: so many Clusters have its label at first.
+type Ring struct {
+	Name string
+	Size int
+}
+
+// Rings are the partitions, in order.
+var Rings = []Ring{{"canary", 50}, {"early", 150}, {"late", 300}}
+
+const (
+	// Clusters is how many there are in all rings.
+	Clusters = 500
+	// Percent of each ring, and of all, may be unavailable.
+	Percent = 10
+	// Namespace is where all of them are.
+	Namespace = "fleet"
+)
+
+// Bundle is the one that is rolled out.
+var Bundle = record.Name{Namespace: Namespace, Name: "app"}
+
+// The labels that say what a Cluster gets.
+const (
+	// RingLabel says when: it names a ring.
+	RingLabel = "ring"
+	// TierLabel says in which form: "gold", or none.
+	TierLabel = "tier"
+	// AppLabel says if at all: "none" keeps the Bundle away.
+	AppLabel = "app"
+)
+
+// ClusterName names a Cluster by its number.
+func ClusterName(number int) string { return fmt.Sprintf("c%03d", number) }
+
+// RingAt is the ring that a Cluster has at first.
+func RingAt(number int) string {
+	for _, r := range Rings {
+		if number < r.Size {
+			return r.Name
+		}
+		number -= r.Size
+	}
+	panic(fmt.Sprintf("there is no Cluster %d after the last one", number))
+}
+
+// Strategy is the rings one after the other, and 10 % of each and of all.
+func Strategy() *v1alpha1.RolloutStrategy {
+	tenth := intstr.FromString(strconv.Itoa(Percent) + "%")
+	out := &v1alpha1.RolloutStrategy{MaxUnavailable: &tenth}
+	for _, r := range Rings {
+		out.Partitions = append(out.Partitions, v1alpha1.Partition{
+			Name: r.Name, ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{RingLabel: r.Name}},
+		})
+	}
+	return out
+}
+
+// Targets are all Clusters, but for those that labels keep out, and some in a form
+// of their own.
+func Targets() []v1alpha1.BundleTarget {
+	where := func(key, value string) *metav1.LabelSelector {
+		return &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
+	}
+	return []v1alpha1.BundleTarget{
+		{ClusterSelector: where(AppLabel, "none"), DoNotDeploy: true},
+		{ClusterSelector: where(TierLabel, "gold"), BundleDeploymentOptions: v1alpha1.BundleDeploymentOptions{ServiceAccount: "gold"}},
+		{ClusterSelector: &metav1.LabelSelector{}},
+	}
+}
+
+// SetVersion makes a Bundle one of a version: its default namespace says which. A
+// write that was committed without an answer is tried again and changes nothing.
+func SetVersion(b *v1alpha1.Bundle, version int) {
+	b.Spec.DefaultNamespace = strconv.Itoa(version)
+	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "configmap.yaml", Content: "version: " + strconv.Itoa(version)}}
+}
+
+// Version is the version that options are of.
+func Version(options *v1alpha1.BundleDeploymentOptions) (int, error) {
+	version, err := strconv.Atoi(options.DefaultNamespace)
+	if err != nil {
+		return 0, fmt.Errorf("options of no version: %w", err)
+	}
+	return version, nil
+}

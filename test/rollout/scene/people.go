@@ -1,0 +1,74 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scene
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// editPause is the time between two edits.
+const editPause = 20 * time.Millisecond
+
+// People edit Clusters, one edit after the other, while they are let.
+type People struct {
+	*Editor
+	// Made counts edits that were acknowledged.
+	Made atomic.Int64
+
+	do      func(context.Context, Edit) bool
+	end     context.CancelFunc
+	gone    sync.WaitGroup
+	editing bool
+}
+
+// NewPeople returns people who make an edit by calling do, which tries until the edit
+// is acknowledged, or returns false when the context has ended.
+func NewPeople(random *rand.Rand, do func(context.Context, Edit) bool) *People {
+	return &People{Editor: NewEditor(random), do: do, end: func() {}}
+}
+
+// Start lets them edit until Stop.
+func (p *People) Start(ctx context.Context) {
+	p.Stop()
+	editing, end := context.WithCancel(ctx)
+	p.end, p.editing = end, true
+	p.gone.Go(func() {
+		pause := time.NewTicker(editPause)
+		defer pause.Stop()
+		for {
+			select {
+			case <-pause.C:
+			case <-editing.Done():
+				return
+			}
+			// What has begun is brought to an end: else nobody knew what a Cluster is.
+			if p.do(ctx, p.Next()) {
+				p.Made.Add(1)
+			}
+		}
+	})
+}
+
+// Stop returns when the last edit is acknowledged. From then on the Editor may be
+// asked what Clusters are.
+func (p *People) Stop() {
+	p.end()
+	p.gone.Wait()
+	p.editing = false
+}
+
+// Free lets roll-outs come to all Clusters; false if the context ended before.
+func (p *People) Free(ctx context.Context) bool {
+	p.Stop()
+	for _, e := range p.Release() {
+		if !p.do(ctx, e) {
+			return false
+		}
+	}
+	return true
+}
