@@ -88,7 +88,7 @@ func (e *Engine) RolloutGuard(name record.Name) int64 {
 	if e.state.state == nil {
 		return 0
 	}
-	return e.state.state.guards[record.RolloutGuardKey(name)]
+	return e.state.guards[record.RolloutGuardKey(name)]
 }
 
 // compare orders clusters by name, then by namespace (S 2.5).
