@@ -199,12 +199,12 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 			return s.apiError(err)
 		}
 		if v.Revision > w.cursor {
-			revisions, err := v.Since(w.cursor)
+			since, err := v.ChangesSince(w.cursor, s.resource.Resource, w.scope.name.Namespace, w.scope.name.Name)
 			if err != nil {
 				return s.apiError(err)
 			}
-			for _, r := range revisions {
-				if err := w.sendChanges(ctx, r.At, r.Changes(s.resource.Resource, w.scope.name.Namespace, w.scope.name.Name)); err != nil {
+			for revision, changes := range since {
+				if err := w.sendChanges(ctx, revision, changes); err != nil {
 					return err
 				}
 			}

@@ -30,6 +30,8 @@ type Builder struct {
 	logged  int
 	oldest  int64
 	changes map[string]map[record.Name]*Change
+	// stride is what the revisions of the present stride have changed.
+	stride map[where]struct{}
 	// dirty are the tables written since they were last frozen.
 	dirty map[string]bool
 }
@@ -121,7 +123,7 @@ func (b *Builder) Load(revision int64) *View {
 	// The state at the load has an entry of its own, so that lists at exactly
 	// that revision can be served after the next one.
 	b.log = []*Revision{{At: revision, tables: b.freeze()}}
-	b.logged, b.oldest = 0, revision
+	b.logged, b.oldest, b.stride = 0, revision, map[where]struct{}{}
 	return b.view(revision)
 }
 
@@ -143,6 +145,7 @@ func (b *Builder) Next(revision int64) *View {
 	clear(b.changes)
 	if n > 0 {
 		r.tables = b.freeze()
+		b.count(r)
 		b.log = append(b.log, r)
 		b.logged += n
 		b.forget()

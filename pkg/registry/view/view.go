@@ -40,6 +40,10 @@ type Revision struct {
 	At      int64
 	changes map[string][]*Change
 	tables  tables
+	// number counts the revisions that a builder has logged.
+	number int64
+	// stride, in the last revision of each stride, is what changed in it.
+	stride map[where]struct{}
 }
 
 // Change is what one revision made of one object: a pair, not a verb. Prev is
