@@ -23,7 +23,9 @@ import (
 //	                   promoted. With limits there is no BundleDeployment until the
 //	                   controller creates it; without it is created, empty
 //	none               no version came since the pair is held: it shows what is
-//	                   computed
+//	                   computed. So does one that comes to be on a paused Cluster,
+//	                   which Fleet leaves empty; that would take a record for each,
+//	                   and the agent does nothing either way until the pause ends
 //
 // Limits hold back what is staged too, a pause only what is promoted (S 5.2).
 

@@ -55,9 +55,10 @@ var inventory = []*Kind{
 		Plural: "clusters", Singular: "cluster", Kind: "Cluster",
 		Namespaced: true, StatusEndpoint: true, Columns: clusterColumns,
 	}, hooks[*v1alpha1.Cluster, v1alpha1.ClusterStatus]{
-		list:     func() runtime.Object { return &v1alpha1.ClusterList{} },
-		status:   func(o *v1alpha1.Cluster) *v1alpha1.ClusterStatus { return &o.Status },
-		validate: validation.ValidateCluster,
+		list:           func() runtime.Object { return &v1alpha1.ClusterList{} },
+		status:         func(o *v1alpha1.Cluster) *v1alpha1.ClusterStatus { return &o.Status },
+		validate:       validation.ValidateCluster,
+		validateStatus: validation.ValidateClusterStatus,
 	}),
 	define(Kind{
 		Plural: "clustergroups", Singular: "clustergroup", Kind: "ClusterGroup",

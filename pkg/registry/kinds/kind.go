@@ -45,6 +45,8 @@ type Kind struct {
 	// Validate reports what makes an object invalid (S 1.2). It does not look at
 	// metadata and never changes the object.
 	Validate func(runtime.Object) field.ErrorList
+	// ValidateStatus reports what makes an object's status invalid.
+	ValidateStatus func(runtime.Object) field.ErrorList
 	// Warnings reports what is accepted but cannot work as written.
 	Warnings func(runtime.Object) []string
 
@@ -89,10 +91,11 @@ type none struct{}
 // hooks are the functions of a kind that need its Go type. All but list may be
 // nil.
 type hooks[P, S any] struct {
-	list     func() runtime.Object
-	status   func(P) *S
-	validate func(P) field.ErrorList
-	warnings func(P) []string
+	list           func() runtime.Object
+	status         func(P) *S
+	validate       func(P) field.ErrorList
+	validateStatus func(P) field.ErrorList
+	warnings       func(P) []string
 }
 
 // define completes a row with the functions that are the same for every kind,
@@ -102,9 +105,13 @@ func define[T, S any, P object[T]](row Kind, h hooks[P, S]) *Kind {
 	row.NewList = h.list
 	row.members = topLevelMembers[T]()
 	row.Validate = func(runtime.Object) field.ErrorList { return nil }
+	row.ValidateStatus = func(runtime.Object) field.ErrorList { return nil }
 	row.Warnings = func(runtime.Object) []string { return nil }
 	if h.validate != nil {
 		row.Validate = func(obj runtime.Object) field.ErrorList { return h.validate(obj.(P)) }
+	}
+	if h.validateStatus != nil {
+		row.ValidateStatus = func(obj runtime.Object) field.ErrorList { return h.validateStatus(obj.(P)) }
 	}
 	if h.warnings != nil {
 		row.Warnings = func(obj runtime.Object) []string { return h.warnings(obj.(P)) }

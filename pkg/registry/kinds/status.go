@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/validation"
 )
 
 var (
@@ -64,10 +66,13 @@ func (s StatusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Obj
 	}
 }
 
-// ValidateUpdate finds nothing: no status of this group has a rule that its Go
-// type does not already enforce.
-func (StatusStrategy) ValidateUpdate(context.Context, runtime.Object, runtime.Object) field.ErrorList {
-	return nil
+// ValidateUpdate checks what has changed, as on the main resource.
+func (s StatusStrategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
+	invalid := s.kind.ValidateStatus(obj)
+	if len(invalid) == 0 {
+		return nil
+	}
+	return validation.Ratchet(invalid, s.kind.ValidateStatus(old))
 }
 
 // WarningsOnUpdate finds nothing: the writer of a status did not write the spec.

@@ -303,6 +303,19 @@ func TestHooksTakeTheirKind(t *testing.T) {
 	})
 }
 
+func TestAStatusIsCheckedWhereItChanges(t *testing.T) {
+	t.Parallel()
+	s := ByResource("clusters").StatusStrategy(typer(t))
+	in := func(namespace string) *v1alpha1.Cluster {
+		return &v1alpha1.Cluster{Status: v1alpha1.ClusterStatus{Namespace: namespace}}
+	}
+	refused := s.ValidateUpdate(t.Context(), in("a/b"), in("a"))
+	require.Len(t, refused, 1)
+	require.Equal(t, "status.namespace", refused[0].Field)
+	require.Empty(t, s.ValidateUpdate(t.Context(), in("b"), in("a")))
+	require.Empty(t, s.ValidateUpdate(t.Context(), in("a/b"), in("a/b")), "what is there already blocks nobody's report")
+}
+
 func TestStrategyFlags(t *testing.T) {
 	t.Parallel()
 	scheme := typer(t)

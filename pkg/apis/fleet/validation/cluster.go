@@ -4,6 +4,7 @@
 package validation
 
 import (
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -15,6 +16,18 @@ func ValidateCluster(c *v1alpha1.Cluster) field.ErrorList {
 	for i, e := range c.Spec.AgentEnvVars {
 		if e.Name == "" {
 			errs = append(errs, field.Required(field.NewPath("spec", "agentEnvVars").Index(i).Child("name"), "set the name of the environment variable"))
+		}
+	}
+	return errs
+}
+
+// ValidateClusterStatus reports what makes the status of a Cluster invalid: its
+// namespace is where its BundleDeployments are, so it has to be the name of one.
+func ValidateClusterStatus(c *v1alpha1.Cluster) field.ErrorList {
+	var errs field.ErrorList
+	if ns := c.Status.Namespace; ns != "" {
+		for _, why := range validation.IsDNS1123Label(ns) {
+			errs = append(errs, field.Invalid(field.NewPath("status", "namespace"), ns, why))
 		}
 	}
 	return errs

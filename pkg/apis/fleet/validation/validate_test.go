@@ -159,6 +159,13 @@ func TestValidate(t *testing.T) {
 		name: "an environment variable of the agent needs a name",
 		errs: ValidateCluster(&v1alpha1.Cluster{Spec: v1alpha1.ClusterSpec{AgentEnvVars: []corev1.EnvVar{{Name: "A"}, {Value: "b"}}}}),
 		want: []refusal{{"spec.agentEnvVars[1].name", field.ErrorTypeRequired, "set the name"}},
+	}, {
+		name: "a Cluster's namespace is the name of one",
+		errs: ValidateClusterStatus(&v1alpha1.Cluster{Status: v1alpha1.ClusterStatus{Namespace: "a/b"}}),
+		want: []refusal{{"status.namespace", field.ErrorTypeInvalid, "must consist of lower case alphanumeric characters"}},
+	}, {
+		name: "a Cluster without a namespace gets one",
+		errs: ValidateClusterStatus(&v1alpha1.Cluster{}),
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
