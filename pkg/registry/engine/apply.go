@@ -150,7 +150,7 @@ func (w *work) takeObject(r *etcd.Record) error {
 	if err != nil {
 		return err
 	}
-	next := &view.Object{ID: r.Key.Name, At: w.at, Record: decoded, RecordRevision: r.Revision}
+	next := &view.Object{ID: r.Key.Name, At: w.changedAt(r), Record: decoded, RecordRevision: r.Revision}
 	if old := w.object(r.Key.Resource, r.Key.Name); old != nil && old.Record.Object.GetUID() == decoded.Object.GetUID() {
 		next.Report, next.ReportRevision, next.Derived = old.Report, old.ReportRevision, old.Derived
 	}
@@ -158,12 +158,22 @@ func (w *work) takeObject(r *etcd.Record) error {
 	return nil
 }
 
+// changedAt is the revision at which an object changed for which there is a record. If
+// nothing is derived of it, that is the record's also when the state is loaded.
+func (w *work) changedAt(r *etcd.Record) int64 {
+	switch r.Key.Resource {
+	case record.Bundles, record.Clusters, record.ClusterGroups, record.GitRepos, record.HelmOps:
+		return w.at
+	}
+	return r.Revision
+}
+
 func (w *work) takeReport(r *etcd.Record) error {
 	old := w.object(r.Key.Resource, r.Key.Name)
 	if old == nil {
 		return nil // its object went in the same transaction
 	}
-	next := &view.Object{ID: old.ID, At: w.at, Record: old.Record, RecordRevision: old.RecordRevision, Derived: old.Derived}
+	next := &view.Object{ID: old.ID, At: max(old.At, w.changedAt(r)), Record: old.Record, RecordRevision: old.RecordRevision, Derived: old.Derived}
 	if r.Value != nil {
 		decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
 		if err != nil {

@@ -253,15 +253,29 @@ func (e *Engine) records(ctx context.Context, at int64) (etcd.Batch, error) {
 }
 
 // furthestBack is the revision to load at: as far back as is wanted, or else as
-// compaction lets be found in few steps.
+// compaction lets.
 func (e *Engine) furthestBack(ctx context.Context, present, behind int64) (int64, error) {
-	for behind := min(behind, present-1); behind > 0; behind /= 2 {
-		held, err := e.log.Holds(ctx, present-behind)
-		if err != nil || held {
-			return present - behind, err
+	wanted := max(present-behind, 1)
+	if wanted >= present {
+		return present, nil
+	}
+	if held, err := e.log.Holds(ctx, wanted); err != nil || held {
+		return wanted, err
+	}
+	gone, held := wanted, present
+	for gone+1 < held {
+		middle := gone + (held-gone)/2
+		is, err := e.log.Holds(ctx, middle)
+		switch {
+		case err != nil:
+			return 0, err
+		case is:
+			held = middle
+		default:
+			gone = middle
 		}
 	}
-	return present, nil
+	return held, nil
 }
 
 func (e *Engine) askUntilFollowing(ctx context.Context) {

@@ -86,7 +86,7 @@ func encodeWithoutStatus(object APIObject) ([]byte, error) {
 
 // DecodeObject decodes the object record of a resource.
 func DecodeObject(resource string, data []byte) (*Object, error) {
-	newObject, ok := objects[resource]
+	stored, ok := resources[resource]
 	if !ok {
 		return nil, fmt.Errorf("object record of unknown resource %q", resource)
 	}
@@ -94,7 +94,7 @@ func DecodeObject(resource string, data []byte) (*Object, error) {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
 	}
-	out := &Object{Object: newObject(), Content: in.Content, Digest: in.Digest, Resources: in.Resources, Seed: in.Seed, Namespace: in.Namespace}
+	out := &Object{Object: stored.make(), Content: in.Content, Digest: in.Digest, Resources: in.Resources, Seed: in.Seed, Namespace: in.Namespace}
 	if err := json.Unmarshal(in.Object, out.Object); err != nil {
 		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
 	}
@@ -147,30 +147,4 @@ func Decode[T BundlePin | ClusterPins | Namespace | Values | Downstream | Rollou
 		return nil, fmt.Errorf("decode %T: %w", out, err)
 	}
 	return out, nil
-}
-
-// objects makes an empty object of each resource that the log holds records of.
-// A BundleDeployment has no object record, only reports.
-var objects = map[string]func() APIObject{
-	"bundles":                   func() APIObject { return &v1alpha1.Bundle{} },
-	"bundledeployments":         func() APIObject { return &v1alpha1.BundleDeployment{} },
-	"bundlenamespacemappings":   func() APIObject { return &v1alpha1.BundleNamespaceMapping{} },
-	"clusters":                  func() APIObject { return &v1alpha1.Cluster{} },
-	"clustergroups":             func() APIObject { return &v1alpha1.ClusterGroup{} },
-	"clusterregistrations":      func() APIObject { return &v1alpha1.ClusterRegistration{} },
-	"clusterregistrationtokens": func() APIObject { return &v1alpha1.ClusterRegistrationToken{} },
-	"gitrepos":                  func() APIObject { return &v1alpha1.GitRepo{} },
-	"gitreporestrictions":       func() APIObject { return &v1alpha1.GitRepoRestriction{} },
-	"helmops":                   func() APIObject { return &v1alpha1.HelmOp{} },
-	"imagescans":                func() APIObject { return &v1alpha1.ImageScan{} },
-	"policies":                  func() APIObject { return &v1alpha1.Policy{} },
-	"schedules":                 func() APIObject { return &v1alpha1.Schedule{} },
-}
-
-// New returns an empty object of a resource.
-func New(resource string) (APIObject, error) {
-	if newObject, ok := objects[resource]; ok {
-		return newObject(), nil
-	}
-	return nil, fmt.Errorf("unknown resource %q", resource)
 }

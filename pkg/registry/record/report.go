@@ -80,7 +80,7 @@ func statusIn(object APIObject) any {
 // DecodeReport decodes the report record of a resource, as this version writes it
 // or as JSON, which earlier ones wrote.
 func DecodeReport(resource string, data []byte) (*Report, error) {
-	newObject, ok := objects[resource]
+	stored, ok := resources[resource]
 	if !ok {
 		return nil, fmt.Errorf("report record of unknown resource %q", resource)
 	}
@@ -90,7 +90,7 @@ func DecodeReport(resource string, data []byte) (*Report, error) {
 			return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
 		}
 	}
-	out := &Report{Status: newObject()}
+	out := &Report{Status: stored.make()}
 	in := reportJSON{Status: statusIn(out.Status)}
 	if err := json.Unmarshal(text, &in); err != nil {
 		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)

@@ -65,7 +65,7 @@ func TestReportsAreReadBackAsTheyWere(t *testing.T) {
 
 func TestReportsOfAllKindsAreReadBack(t *testing.T) {
 	t.Parallel()
-	for resource := range objects {
+	for resource := range resources {
 		status, err := New(resource)
 		require.NoError(t, err)
 		in := &Report{Status: status, UID: "not a UUID"}

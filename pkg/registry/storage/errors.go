@@ -102,11 +102,11 @@ func (s *Store) tooLarge(revision int64, err error) error {
 
 // expiredContinue says that the rest of a list can no longer be had as it was,
 // and gives a token with which to go on from the present state.
-func (s *Store) expiredContinue(startKey string) error {
+func (s *Store) expiredContinue(at scope, startKey string) error {
 	err := apierrors.NewResourceExpired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, " +
 		"or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list: " +
 		"objects that were created, modified or deleted since the first page may show up or be missing.")
-	if token, encodeErr := storage.EncodeContinue(startKey, s.prefix(), -1); encodeErr == nil {
+	if token, encodeErr := storage.EncodeContinue(startKey, at.key, -1); encodeErr == nil {
 		err.ErrStatus.Continue = token
 	}
 	return err
@@ -129,7 +129,7 @@ const ContentsPrefix = "/contents/"
 func ContentsError(err error, from string) error {
 	s := &Store{resource: v1alpha1.Resource("contents")}
 	if errors.Is(err, etcd.ErrCompacted) && from != "" {
-		return s.expiredContinue(ContentsPrefix + from)
+		return s.expiredContinue(scope{key: ContentsPrefix}, ContentsPrefix+from)
 	}
 	return s.apiError(err)
 }

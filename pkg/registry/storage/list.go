@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,19 +30,25 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 	if err != nil {
 		return err
 	}
-	exact, startKey, err := storage.ValidateListOptions(s.prefix(), s.APIObjectVersioner, opts)
+	exact, startKey, err := storage.ValidateListOptions(at.key, s.APIObjectVersioner, opts)
 	if err != nil {
 		return err
+	}
+	if in := at.name.Namespace; in != "" && strings.HasPrefix(startKey, at.key+in+"/") {
+		// Earlier versions counted from the resource, whatever the scope.
+		return s.expiredContinue(at, at.key)
 	}
 	resourceVersion := opts.ResourceVersion
 	if opts.Predicate.Continue != "" {
 		resourceVersion = "" // the token says where to read, or else it is the present
 	}
 	v, err := s.viewAt(ctx, resourceVersion, exact)
-	if err != nil {
-		if startKey != "" && apierrors.IsResourceExpired(err) {
-			return s.expiredContinue(startKey)
-		}
+	switch {
+	case apierrors.IsResourceExpired(err) && startKey != "":
+		return s.expiredContinue(at, startKey)
+	case apierrors.IsResourceExpired(err):
+		return apierrors.NewResourceExpired("The resourceVersion for the provided list is too old.")
+	case err != nil:
 		return err
 	}
 	page := s.page(v, at, startKey, &opts.Predicate)
@@ -52,7 +59,7 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 	if err := fill(list, objects); err != nil {
 		return err
 	}
-	token, remaining, err := s.continueToken(v, page, opts)
+	token, remaining, err := s.continueToken(v, at, page, opts)
 	if err != nil {
 		return err
 	}
@@ -70,15 +77,17 @@ type page struct {
 func (s *Store) page(v *view.View, at scope, startKey string, predicate *storage.SelectionPredicate) page {
 	var out page
 	for item := range s.candidates(v, at, s.start(at, startKey), predicate) {
-		if !matches(predicate, item) {
-			continue
+		full := predicate.Limit > 0 && int64(len(out.items)) == predicate.Limit
+		if full && !predicate.Empty() {
+			out.more = true // or so it may be: the next page finds out
+			break
 		}
-		if predicate.Limit > 0 && int64(len(out.items)) == predicate.Limit {
+		if full {
 			out.more = true
 			out.rest++
-			if !predicate.Empty() {
-				break
-			}
+			continue
+		}
+		if !matches(predicate, item) {
 			continue
 		}
 		out.items = append(out.items, item)
@@ -86,12 +95,12 @@ func (s *Store) page(v *view.View, at scope, startKey string, predicate *storage
 	return out
 }
 
-func (s *Store) continueToken(v *view.View, p page, opts storage.ListOptions) (string, *int64, error) {
+func (s *Store) continueToken(v *view.View, at scope, p page, opts storage.ListOptions) (string, *int64, error) {
 	if !p.more {
 		return "", nil, nil
 	}
 	last := p.items[len(p.items)-1].Name()
-	token, remaining, err := storage.PrepareContinueToken(s.key(last), s.prefix(), v.Revision, p.rest+opts.Predicate.Limit, true, opts)
+	token, remaining, err := storage.PrepareContinueToken(s.key(last), at.key, v.Revision, p.rest+opts.Predicate.Limit, true, opts)
 	if err != nil {
 		return "", nil, fmt.Errorf("continue after %s: %w", last, err)
 	}
@@ -121,7 +130,7 @@ func (s *Store) candidates(v *view.View, at scope, from record.Name, predicate *
 		}
 	}
 	source := v.All(s.resource.Resource, from)
-	if s.resource.Resource == record.BundleDeployments && !at.single() {
+	if s.resource.Resource == record.BundleDeployments && !at.single {
 		if bundle, ok := selected(predicate, v1alpha1.LabelBundleNamespace, v1alpha1.LabelBundleName); ok {
 			source = v.OfBundle(bundle)
 		} else if cluster, ok := selected(predicate, v1alpha1.LabelClusterNamespace, v1alpha1.LabelCluster); ok {
@@ -134,7 +143,7 @@ func (s *Store) candidates(v *view.View, at scope, from record.Name, predicate *
 			switch {
 			case name.Compare(from) < 0:
 				continue
-			case at.single() && name != at.name, at.name.Namespace != "" && name.Namespace > at.name.Namespace:
+			case at.single && name != at.name, at.name.Namespace != "" && name.Namespace > at.name.Namespace:
 				return
 			case at.name.Namespace != "" && name.Namespace != at.name.Namespace:
 				continue
@@ -181,7 +190,21 @@ func matches(predicate *storage.SelectionPredicate, item view.Item) bool {
 		return true
 	}
 	name := item.Name()
-	return predicate.MatchesObjectAttributes(labels.Set(item.Labels()), fields.Set{"metadata.name": name.Name, "metadata.namespace": name.Namespace})
+	selectable := fields.Set{"metadata.name": name.Name, "metadata.namespace": name.Namespace}
+	if !onlyNames(predicate.Field) {
+		// No kind of the group has others; the registry refuses them.
+		if _, all, err := predicate.GetAttrs(item.Render()); err == nil {
+			selectable = all
+		}
+	}
+	return predicate.MatchesObjectAttributes(labels.Set(item.Labels()), selectable)
+}
+
+// onlyNames tells whether a selector looks at names and namespaces alone.
+func onlyNames(selector fields.Selector) bool {
+	return selector == nil || selector.Empty() || !slices.ContainsFunc(selector.Requirements(), func(r fields.Requirement) bool {
+		return r.Field != "metadata.name" && r.Field != "metadata.namespace"
+	})
 }
 
 // fill sets the items of a list.

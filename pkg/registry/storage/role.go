@@ -58,7 +58,7 @@ func (r objectRole) write(_ *view.View, item view.Item, name record.Name, next r
 	// Some ways to write leave the kind in and some take it out. Stored always, it
 	// is no difference between two records, and list items say what they are, as
 	// a CRD's do.
-	object.GetObjectKind().SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind(reflect.TypeOf(object).Elem().Name()))
+	object.GetObjectKind().SetGroupVersionKind(record.KindOf(r.resource))
 	out := &write{object: &record.Object{Object: object}}
 	var old *record.Object
 	if stored, ok := item.(*view.Object); ok {

@@ -92,44 +92,53 @@ func (s *Store) GetCurrentResourceVersion(ctx context.Context) (uint64, error) {
 // EnableResourceSizeEstimation implements storage.Interface.
 func (s *Store) EnableResourceSizeEstimation(storage.KeysFunc) error { return nil }
 
-// CompactRevision implements storage.Interface: what is below it cannot be read.
+// CompactRevision implements storage.Interface: what is before it cannot be read.
 func (s *Store) CompactRevision() int64 {
 	v, err := s.engine.Current()
 	if err != nil {
 		return 0
 	}
-	return v.Oldest - 1
+	if v.Oldest == 1 {
+		return 0 // that is all there ever was
+	}
+	return v.Oldest
 }
 
 // scope is what a key of storage.Interface names: everything, a namespace, or
 // one object.
 type scope struct {
 	name record.Name
+	// single is true of the key of an object, that there may be or not.
+	single bool
+	// key is as the store takes it; that of everything and of a namespace ends with a
+	// slash. Continue tokens count from it.
+	key string
 }
-
-func (s scope) single() bool { return s.name.Name != "" }
 
 // prefix is what all keys of the resource begin with.
 func (s *Store) prefix() string { return "/" + s.resource.Resource + "/" }
 
+// parse finds out what a key names. With recursive it is what is below the key.
 func (s *Store) parse(key string, recursive bool) (scope, error) {
-	prepared, err := storage.PrepareKey(s.prefix(), key, recursive)
+	key, err := storage.PrepareKey(s.prefix(), key, recursive)
 	if err != nil {
-		// The root of the resource, without its slash.
-		if key+"/" != s.prefix() {
-			return scope{}, err
-		}
-		prepared = s.prefix()
+		return scope{}, err
 	}
-	parts := strings.Split(strings.Trim(strings.TrimPrefix(prepared, s.prefix()), "/"), "/")
-	switch {
-	case len(parts) > 2:
-		return scope{}, fmt.Errorf("invalid key: %q", key)
+	at := scope{key: key, single: !recursive}
+	switch parts := strings.Split(strings.TrimPrefix(key, s.prefix()), "/"); {
+	case recursive && len(parts) <= 2:
+		at.name.Namespace = parts[0]
+	case len(parts) == 1:
+		at.name.Name = parts[0]
 	case len(parts) == 2:
-		return scope{record.Name{Namespace: parts[0], Name: parts[1]}}, nil
+		at.name = record.Name{Namespace: parts[0], Name: parts[1]}
+	case recursive:
+		// Nothing is below an object. No namespace has a slash in its name.
+		at.name.Namespace = strings.Join(parts[:len(parts)-1], "/")
 	default:
-		return scope{record.Name{Namespace: parts[0]}}, nil
+		return scope{}, fmt.Errorf("invalid key: %q", key)
 	}
+	return at, nil
 }
 
 func (s *Store) key(name record.Name) string { return s.prefix() + name.String() }

@@ -48,6 +48,16 @@ func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions)
 		results:   make(chan watch.Event, resultBuffer),
 		stop:      cancel,
 	}
+	if resourceVersion == 0 && opts.SendInitialEvents != nil && !*opts.SendInitialEvents {
+		// Before the client knows that it watches: it may change something then, and is
+		// to hear of it.
+		v, err := s.barrier(ctx)
+		if err != nil {
+			cancel()
+			return nil, err
+		}
+		w.cursor = v.Revision
+	}
 	s.counters.Watches.Add(1)
 	go w.run(ctx, int64(resourceVersion), opts)
 	return w, nil
@@ -118,12 +128,7 @@ func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOption
 		}
 		return nil
 	case from == 0:
-		v, err := s.barrier(ctx)
-		if err != nil {
-			return err
-		}
-		w.cursor = v.Revision
-		return nil
+		return nil // the cursor is set
 	}
 	v, err := s.waitFor(ctx, from)
 	if err != nil {

@@ -175,7 +175,7 @@ func (v *View) after(revision int64) int {
 // namespace if it is not "", of one name if that is not "" too.
 func (r *Revision) Changes(resource, namespace, name string) []*Change {
 	all := r.changes[resource]
-	if namespace == "" {
+	if namespace == "" && name == "" {
 		return all
 	}
 	// Ten thousand agents ask each revision, and one of them has something in it.

@@ -1,0 +1,145 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package conformance
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/apis/example"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	reader "github.com/musterfleet/muster/pkg/registry/storage"
+)
+
+const resource = "pods"
+
+func init() {
+	record.Add(resource, schema.GroupVersionKind{}, func() record.APIObject { return &example.Pod{} })
+}
+
+// pods is the store of upstream's example, read and written as any kind of the group
+// from which nothing is derived.
+type pods struct {
+	t      *testing.T
+	server *etcdtest.Server
+	log    *etcd.Log
+	mu     struct {
+		sync.RWMutex
+		*reader.Store
+		stop func()
+	}
+}
+
+var _ storage.Interface = (*pods)(nil)
+
+func newPods(t *testing.T) *pods {
+	t.Helper()
+	server := etcdtest.Start(t)
+	p := &pods{t: t, server: server, log: etcd.New(server.Client, "/muster")}
+	p.mu.stop = func() {}
+	p.restart()
+	t.Cleanup(func() { p.mu.stop() })
+	return p
+}
+
+// restart makes a new replica take the place of the one there is.
+func (p *pods) restart() {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.stop()
+	e := engine.New(p.log, engine.DefaultOptions())
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { _ = e.Run(ctx) })
+	p.mu.stop = func() {
+		cancel()
+		done.Wait()
+	}
+	p.mu.Store = reader.NewObjects(resource, e, p.log)
+	require.Eventually(p.t, func() bool { return e.Ready() == nil }, time.Minute, time.Millisecond)
+}
+
+// increase is upstream's IncreaseRVFunc.
+func (p *pods) increase(ctx context.Context, t *testing.T) int64 {
+	t.Helper()
+	put, err := p.server.Client.Put(ctx, "elsewhere", "x")
+	require.NoError(t, err)
+	return put.Header.Revision
+}
+
+// compact is upstream's Compaction. A replica that runs keeps its own history, so what
+// is compacted is gone for one that starts after it.
+func (p *pods) compact(ctx context.Context, t *testing.T, resourceVersion string) {
+	t.Helper()
+	revision, err := strconv.ParseInt(resourceVersion, 10, 64)
+	require.NoError(t, err)
+	_, err = p.server.Client.Put(ctx, "elsewhere", "y") // as kube-apiserver's own compaction does
+	require.NoError(t, err)
+	_, err = p.server.Client.Compact(ctx, revision)
+	require.NoError(t, err)
+	p.restart()
+}
+
+func (p *pods) store() *reader.Store {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.mu.Store
+}
+
+func (p *pods) Versioner() storage.Versioner { return p.store().Versioner() }
+
+func (p *pods) Create(ctx context.Context, key string, obj, out runtime.Object, ttl uint64) error {
+	return p.store().Create(ctx, key, obj, out, ttl)
+}
+
+func (p *pods) Delete(ctx context.Context, key string, out runtime.Object, preconditions *storage.Preconditions, validate storage.ValidateObjectFunc, cached runtime.Object, opts storage.DeleteOptions) error {
+	return p.store().Delete(ctx, key, out, preconditions, validate, cached, opts)
+}
+
+func (p *pods) Watch(ctx context.Context, key string, opts storage.ListOptions) (watch.Interface, error) {
+	return p.store().Watch(ctx, key, opts)
+}
+
+func (p *pods) Get(ctx context.Context, key string, opts storage.GetOptions, out runtime.Object) error {
+	return p.store().Get(ctx, key, opts, out)
+}
+
+func (p *pods) GetList(ctx context.Context, key string, opts storage.ListOptions, list runtime.Object) error {
+	return p.store().GetList(ctx, key, opts, list)
+}
+
+func (p *pods) GuaranteedUpdate(ctx context.Context, key string, out runtime.Object, ignoreNotFound bool, preconditions *storage.Preconditions, update storage.UpdateFunc, cached runtime.Object) error {
+	return p.store().GuaranteedUpdate(ctx, key, out, ignoreNotFound, preconditions, update, cached)
+}
+
+func (p *pods) Stats(ctx context.Context) (storage.Stats, error) { return p.store().Stats(ctx) }
+
+func (p *pods) ReadinessCheck() error { return p.store().ReadinessCheck() }
+
+func (p *pods) RequestWatchProgress(ctx context.Context) error {
+	return p.store().RequestWatchProgress(ctx)
+}
+
+func (p *pods) GetCurrentResourceVersion(ctx context.Context) (uint64, error) {
+	return p.store().GetCurrentResourceVersion(ctx)
+}
+
+func (p *pods) EnableResourceSizeEstimation(keys storage.KeysFunc) error {
+	return p.store().EnableResourceSizeEstimation(keys)
+}
+
+func (p *pods) CompactRevision() int64 { return p.store().CompactRevision() }
