@@ -5,9 +5,11 @@ package integration
 
 import (
 	"fmt"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -66,9 +68,13 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 		label(t, c, "ns", "c1", "env", "prod")
 		get(t, s.resource(t, "bundledeployments", home("ns", "c1")), "app")
 	}
+	good := map[string][]byte{}
 	for key, value := range garbage {
-		_, err := s.etcd.Put(t.Context(), logPrefix+"/log/"+key, value)
+		had, err := s.etcd.Put(t.Context(), logPrefix+"/log/"+key, value, clientv3.WithPrevKV())
 		require.NoError(t, err)
+		if had.PrevKv != nil {
+			good[key] = had.PrevKv.Value
+		}
 		check(s)
 		for _, kind := range []watch.EventType{watch.Deleted, watch.Added} {
 			for _, name := range []string{"app", "db"} {
@@ -92,6 +98,54 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 		_, err = c.FleetV1alpha1().Clusters("ns").Patch(t.Context(), "c1", types.MergePatchType, []byte(`{"status":{"agent":{"namespace":"x"}}}`), metav1.PatchOptions{}, "status")
 		require.NoError(t, err, "%s: a report over a bad one", plural)
 	}
-	// And the next start comes up with the rest.
-	check(s.restart(t))
+	// The next start comes up with the rest, as long as history tells what it was.
+	s = s.restart(t)
+	check(s)
+	require.Equal(t, before, contents(t, s))
+
+	// When that is compacted, it cannot be told which BundleDeployments there are. An
+	// agent would uninstall what seems to be gone.
+	for key, value := range garbage {
+		_, err := s.etcd.Put(t.Context(), logPrefix+"/log/"+key, value)
+		require.NoError(t, err)
+	}
+	_, err = s.etcd.Compact(t.Context(), s.revision(t))
+	require.NoError(t, err)
+	resume := fmt.Sprint(s.revision(t))
+	s = s.restart(t)
+	for _, plural := range []string{"clusters", "bundles", "clustergroups", "contents"} {
+		_, err := s.resource(t, plural, "").List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err, plural)
+	}
+	unsure := func(err error) {
+		t.Helper()
+		require.True(t, apierrors.IsServiceUnavailable(err), "%v", err)
+		require.ErrorContains(t, err, "could not be read")
+	}
+	deployments := s.resource(t, "bundledeployments", "")
+	const path = "/apis/fleet.cattle.io/v1alpha1/bundledeployments"
+	for _, version := range []string{"", "0", resume} {
+		unsure(s.once(t, path, url.Values{"resourceVersion": {version}}))
+		unsure(s.once(t, path, url.Values{"resourceVersion": {version}, "watch": {"true"}}))
+	}
+	app := "/apis/fleet.cattle.io/v1alpha1/namespaces/" + home("ns", "c1") + "/bundledeployments/app"
+	unsure(s.once(t, app, nil))
+	unsure(s.raw(t).Patch(types.MergePatchType).AbsPath(app, "status").MaxRetries(0).Body([]byte(`{"status":{"ready":true}}`)).Do(t.Context()).Error())
+	c = s.clientset(t)
+	label(t, c, "ns", "c1", "env", "prod")
+
+	// Whoever mends the records gets all of it back, and has to list once.
+	for key := range garbage {
+		if value, ok := good[key]; ok {
+			_, err = s.etcd.Put(t.Context(), logPrefix+"/log/"+key, string(value))
+		} else {
+			_, err = s.etcd.Delete(t.Context(), logPrefix+"/log/"+key)
+		}
+		require.NoError(t, err)
+	}
+	require.Equal(t, before, contents(t, s))
+	w = watching(t, deployments, metav1.ListOptions{ResourceVersion: resume})
+	ended := w.raw()
+	require.Equal(t, watch.Error, ended.Type)
+	require.True(t, apierrors.IsResourceExpired(apierrors.FromObject(ended.Object)), "%v", ended.Object)
 }

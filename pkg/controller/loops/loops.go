@@ -48,8 +48,9 @@ const (
 
 // Add gives a manager the controllers that the parts are enough for.
 func Add(m *controller.Manager, p Parts) error {
-	m.Add("rollout", rollout.New(p.Engine, p.Log))
-	m.Add("sweep", sweep.New(p.Engine, p.Log))
+	add := func(name string, loop controller.Loop) { m.Add(name, whole(p.Engine, loop)) }
+	add("rollout", rollout.New(p.Engine, p.Log))
+	add("sweep", sweep.New(p.Engine, p.Log))
 	if p.Fleet == nil {
 		return nil
 	}
@@ -58,7 +59,7 @@ func Add(m *controller.Manager, p Parts) error {
 		return fmt.Errorf("client of the fleet's API: %w", err)
 	}
 	if p.Schedules {
-		m.Add("schedule", schedule.New(schedule.Options{Engine: p.Engine, Client: fleet}))
+		add("schedule", schedule.New(schedule.Options{Engine: p.Engine, Client: fleet}))
 	}
 	if p.Core == nil {
 		return nil
@@ -71,9 +72,9 @@ func Add(m *controller.Manager, p Parts) error {
 	if err != nil {
 		return fmt.Errorf("client of the core API: %w", err)
 	}
-	m.Add("mirror", mirror.New(mirror.Options{Engine: p.Engine, Log: p.Log, Core: core}))
-	m.Add("downstream", downstream.New(downstream.Options{Engine: p.Engine, Log: p.Log, Core: core, Metadata: objects}))
-	m.Add("agentaccess", agentaccess.New(agentaccess.Options{
+	add("mirror", mirror.New(mirror.Options{Engine: p.Engine, Log: p.Log, Core: core}))
+	add("downstream", downstream.New(downstream.Options{Engine: p.Engine, Log: p.Log, Core: core, Metadata: objects}))
+	add("agentaccess", agentaccess.New(agentaccess.Options{
 		Settings: p.AgentAccess, Fleet: p.Engine, Core: core, Metadata: objects, Client: fleet,
 	}))
 	return nil

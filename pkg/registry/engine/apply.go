@@ -68,6 +68,7 @@ func (s *state) apply(batch etcd.Batch) {
 			klog.ErrorS(err, "Passed over a record that cannot be decoded", "key", records[i].Path(), "revision", records[i].Revision)
 		}
 	}
+	w.builder.SetWhole(len(w.undecodable.missing) == 0, batch.Revision)
 	w.applyRules()
 	w.applyGroups()
 	w.applyClusters()

@@ -233,8 +233,9 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 		return fmt.Errorf("load the log: %w", err)
 	}
 	loading := newState(e.options.History)
-	loading.undecodable.total = &e.totals.undecodable
+	loading.undecodable.total, loading.undecodable.loading = &e.totals.undecodable, true
 	loading.apply(batch)
+	loading.undecodable.loading = false
 	loading.builder.Load(at)
 	e.state.Lock()
 	e.state.state = loading

@@ -25,6 +25,11 @@ import (
 // errBlocked is the cause of a wait that took too long.
 var errBlocked = errors.New("the view did not catch up in time")
 
+// errUnsure tells of records without which nothing can be said about
+// BundleDeployments.
+var errUnsure = errors.New("records that decide which there are could not be read when this server was started: " +
+	"its log names each (\"cannot be decoded\"). Restore them, or delete what is not needed")
+
 const retryAfterSeconds = 1
 
 func (s *Store) apiError(err error) error {
@@ -52,7 +57,7 @@ func (s *Store) apiError(err error) error {
 		return err
 	}
 	unavailable := apierrors.NewServiceUnavailable(fmt.Sprintf("%s: the store is not available: %v", s.resource, err))
-	if etcd.Passing(err) {
+	if etcd.Passing(err) || errors.Is(err, errUnsure) {
 		unavailable.ErrStatus.Details = &metav1.StatusDetails{Group: s.resource.Group, Kind: s.resource.Resource, RetryAfterSeconds: retryAfterSeconds}
 	}
 	return unavailable

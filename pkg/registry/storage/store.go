@@ -182,9 +182,33 @@ func (s *Store) waitForWritten(ctx context.Context, revision int64) (*view.View,
 	}
 }
 
+// sure fails where it is not known which BundleDeployments there were at a revision: an
+// agent uninstalls what is missing.
+func (s *Store) sure(v *view.View, revision int64) error {
+	switch {
+	case s.resource.Resource != record.BundleDeployments || revision >= v.Whole:
+		return nil
+	case v.Whole == view.Never:
+		return errUnsure
+	default:
+		return view.ErrCompacted // what was told then may have been wrong
+	}
+}
+
 // viewAt returns the view that a read with a resource version is served from.
 // With exact, it is the state at just that revision.
 func (s *Store) viewAt(ctx context.Context, resourceVersion string, exact int64) (*view.View, error) {
+	v, err := s.viewOf(ctx, resourceVersion, exact)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.sure(v, v.Revision); err != nil {
+		return nil, s.apiError(err)
+	}
+	return v, nil
+}
+
+func (s *Store) viewOf(ctx context.Context, resourceVersion string, exact int64) (*view.View, error) {
 	if exact > 0 {
 		v, err := s.waitFor(ctx, exact)
 		if err != nil {

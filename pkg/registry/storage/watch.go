@@ -40,6 +40,11 @@ func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions)
 	if err := s.apiError(s.engine.Ready()); err != nil && resourceVersion == 0 {
 		return nil, err
 	}
+	if v, err := s.engine.Current(); err == nil && v.Whole == view.Never {
+		if err := s.sure(v, v.Revision); err != nil {
+			return nil, s.apiError(err)
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	w := &watcher{
 		store:     s,
@@ -201,6 +206,9 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 		woken := s.engine.Wait(scope)
 		v, err := s.engine.Current()
 		if err != nil {
+			return s.apiError(err)
+		}
+		if err := s.sure(v, w.cursor); err != nil {
 			return s.apiError(err)
 		}
 		if v.Revision > w.cursor {

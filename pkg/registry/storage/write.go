@@ -111,10 +111,9 @@ func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 // will do.
 func (s *Store) base(ctx context.Context, guess bool) (*view.View, error) {
 	if guess && s.engine.Ready() == nil {
-		v, err := s.engine.Current()
-		return v, s.apiError(err)
+		return s.viewAt(ctx, "0", 0)
 	}
-	return s.barrier(ctx)
+	return s.viewAt(ctx, "", 0)
 }
 
 // propose is the write that makes an update of what a view shows; nil if it changes

@@ -29,6 +29,7 @@ type Builder struct {
 	log     []*Revision
 	logged  int
 	oldest  int64
+	whole   int64
 	changes map[string]map[record.Name]*Change
 	// stride is what the revisions of the present stride have changed.
 	stride map[where]struct{}
@@ -153,12 +154,24 @@ func (b *Builder) Next(revision int64) *View {
 	return b.view(revision)
 }
 
+// SetWhole tells whether all is known, at a revision, that decides which
+// BundleDeployments there are. What readers were told before it became so is not to be
+// relied on.
+func (b *Builder) SetWhole(is bool, revision int64) {
+	switch {
+	case !is:
+		b.whole = Never
+	case b.whole == Never:
+		b.whole = revision
+	}
+}
+
 // Reached makes a view that differs from the last one in nothing but its
 // revision.
 func (b *Builder) Reached(revision int64) *View { return b.view(revision) }
 
 func (b *Builder) view(revision int64) *View {
-	return &View{Revision: revision, Oldest: b.oldest, tables: b.log[len(b.log)-1].tables, log: b.log[:len(b.log):len(b.log)]}
+	return &View{Revision: revision, Oldest: b.oldest, Whole: b.whole, tables: b.log[len(b.log)-1].tables, log: b.log[:len(b.log):len(b.log)]}
 }
 
 // forget drops what is over the limits, but never the newest entry. The entry

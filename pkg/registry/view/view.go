@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 	"weak"
@@ -22,12 +23,18 @@ var (
 	ErrFuture = errors.New("revision has not been reached")
 )
 
+// Never is later than all revisions.
+const Never = math.MaxInt64
+
 // View is all objects at one revision, and the changes of the last revisions.
 type View struct {
 	// Revision is the state's: all of it is in, and nothing later.
 	Revision int64
 	// Oldest is the oldest revision that the log can tell about.
 	Oldest int64
+	// Whole is the revision from which on all is known that decides which
+	// BundleDeployments there are, Never if something is missing (Builder.SetWhole).
+	Whole int64
 
 	tables tables
 	// log shares its backing array with earlier and later views; no element in
@@ -132,10 +139,10 @@ func (v *View) At(revision int64) (*View, error) {
 	}
 	i := v.after(revision)
 	if i == len(v.log) {
-		return &View{Revision: revision, Oldest: v.Oldest, tables: v.tables, log: v.log}, nil
+		return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, tables: v.tables, log: v.log}, nil
 	}
 	// The first entry of the log is at the oldest revision, so i is not 0.
-	return &View{Revision: revision, Oldest: v.Oldest, tables: v.log[i-1].tables, log: v.log[:i]}, nil
+	return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, tables: v.log[i-1].tables, log: v.log[:i]}, nil
 }
 
 // Since returns the revisions after the given one. It fails with ErrCompacted

@@ -1,0 +1,54 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package loops
+
+import (
+	"context"
+
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/controller"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// whole lets a controller run only while all is known that decides which
+// BundleDeployments there are: what seems to be of no use, or to have no Cluster, may
+// only seem so.
+func whole(source *engine.Engine, loop controller.Loop) controller.Loop {
+	return controller.LoopFunc(func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			await(ctx, source, true)
+			running, stop := context.WithCancel(ctx)
+			go func() {
+				defer stop()
+				await(running, source, false)
+			}()
+			err := loop.Run(running)
+			stopped := running.Err() != nil
+			stop()
+			if !stopped {
+				return err
+			}
+			if ctx.Err() == nil {
+				klog.InfoS("A controller waits until all records can be read", "unreadable", source.Stats().Missing)
+			}
+		}
+		return ctx.Err()
+	})
+}
+
+// await returns when the state is whole, or is not, or the context ends.
+func await(ctx context.Context, source *engine.Engine, is bool) {
+	for ctx.Err() == nil {
+		woken := source.Wait(engine.Scope{})
+		if v, err := source.Current(); err == nil && (v.Whole != view.Never) == is {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-woken:
+		}
+	}
+}
