@@ -41,7 +41,7 @@ func newEtcdOptions() EtcdOptions {
 func (o *EtcdOptions) AddFlags(flags *pflag.FlagSet) {
 	o.addConnectionFlags(flags)
 	flags.DurationVar(&o.CompactionInterval, "etcd-compaction-interval", o.CompactionInterval,
-		"how often old revisions of etcd are forgotten; those of the last two intervals are kept. Clients that were away for longer have to list again. "+
+		"how often revisions of etcd are forgotten that are older than --history-window. "+
 			"0 leaves compaction to someone else.")
 }
 

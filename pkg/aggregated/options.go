@@ -37,6 +37,7 @@ type Options struct {
 	CoreAPI        *options.CoreAPIOptions
 	Tracing        *options.TracingOptions
 	Etcd           EtcdOptions
+	History        HistoryOptions
 	Encryption     EncryptionOptions
 	Logs           *logs.Options
 }
@@ -59,6 +60,7 @@ func NewOptions() *Options {
 		CoreAPI:        options.NewCoreAPIOptions(),
 		Tracing:        options.NewTracingOptions(),
 		Etcd:           newEtcdOptions(),
+		History:        newHistoryOptions(),
 		Logs:           logs.NewOptions(),
 	}
 	registerPlacement(o.Admission.Plugins)
@@ -102,6 +104,7 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 		})
 	}
 	add("etcd", o.Etcd.AddFlags)
+	add("history", o.History.AddFlags)
 	add("encryption", o.Encryption.AddFlags)
 	add("secure serving", o.Serving.AddFlags)
 	// The API machinery would make itself a certificate; this server is given one.
@@ -132,6 +135,7 @@ func (o *Options) Validate() error {
 		o.Tracing.Validate(),
 	)
 	all = append(all, o.Etcd.validate()...)
+	all = append(all, o.History.validate()...)
 	all = append(all, o.Encryption.validate()...)
 	files := o.Serving.ServerCert.CertKey
 	if files.CertFile == "" || files.KeyFile == "" {

@@ -43,6 +43,8 @@ func TestWhatIsMissingOrUnsafeIsRefusedByTheNameOfItsFlag(t *testing.T) {
 		{"everything as the prefix", append(sound[:3:3], "--etcd-prefix=/"), "--etcd-prefix"},
 		{"kube-apiserver's prefix", append(sound[:3:3], "--etcd-prefix=/registry/"), "kube-apiserver"},
 		{"a negative interval", append(sound[:3:3], "--etcd-compaction-interval=-1s"), "--etcd-compaction-interval"},
+		{"a window that is too short", append(sound[:3:3], "--history-window=10s"), "--history-window"},
+		{"no memory for history", append(sound[:3:3], "--history-memory=10k"), "--history-memory"},
 		{"reload of nothing", append(sound[:3:3], "--encryption-provider-config-automatic-reload"), "--encryption-provider-config"},
 		{"no front proxy", append(sound[:3:3], "--authentication-skip-lookup"), "--requestheader-client-ca-file"},
 		{"any name for the front proxy", append(sound[:3:3], "--requestheader-client-ca-file=ca.crt"), "--requestheader-allowed-names"},

@@ -58,7 +58,7 @@ const compactInterval = 5 * time.Minute
 
 // compact forgets old revisions, which no kube-apiserver does for us.
 func compact(ctx context.Context, client *clientv3.Client) {
-	etcd.Compact(ctx, client, compactInterval)
+	etcd.Compact(ctx, client, compactInterval, engine.DefaultOptions().History.Window)
 }
 
 // Engine is the Backend that Run uses unless its options name another.

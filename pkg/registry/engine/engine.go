@@ -33,9 +33,13 @@ type Options struct {
 	Observers Observers
 }
 
-// DefaultOptions hold a few minutes of a busy fleet.
+// DefaultOptions hold ten minutes, or of a busy fleet what 256 MiB hold. A start
+// replays as many revisions as etcd has, but no more than take some seconds.
 func DefaultOptions() Options {
-	return Options{History: view.Limits{Revisions: 10_000, Changes: 200_000}, LoadBehind: 1000}
+	return Options{
+		History:    view.Limits{Revisions: 50_000, Changes: 500_000, Bytes: 256 << 20, Window: 10 * time.Minute},
+		LoadBehind: 10_000,
+	}
 }
 
 // Engine derives views from the log.

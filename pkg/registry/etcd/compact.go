@@ -13,12 +13,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-const (
-	// intervalsKept is how many intervals of history compaction leaves.
-	intervalsKept = 2
-	// compactTimeout bounds one call.
-	compactTimeout = 10 * time.Second
-)
+// compactTimeout bounds one call.
+const compactTimeout = 10 * time.Second
 
 // revisions is what compaction needs of etcd.
 type revisions interface {
@@ -28,24 +24,25 @@ type revisions interface {
 	Compact(ctx context.Context, revision int64) error
 }
 
-// Compact forgets, every interval, what was superseded two intervals ago or
-// earlier, until ctx ends. An interval of 0 leaves it to somebody else. etcd
+// Compact forgets, every interval, what was superseded longer ago than the window,
+// until ctx ends. An interval of 0 leaves it to somebody else. etcd
 // could do it by itself; but its own compaction counts from its own start, and a
 // history that is too short costs every client a relist.
 //
 // It compacts all of the etcd, not one prefix. Any number of replicas may do so
-// at once, also with different intervals: each only forgets revisions that it saw
-// itself at least two of its intervals ago, so that nothing younger than the
-// shortest of those goes, whoever comes first; and forgetting what is forgotten
-// already does nothing. A replica that has just started, or that was cut off,
+// at once, also with different windows: each only forgets revisions that it saw
+// itself at least its window ago, so that nothing younger than the shortest of
+// those goes, whoever comes first; and forgetting what is forgotten already does
+// nothing. A replica that has just started, or that was cut off,
 // keeps more and never less.
-func Compact(ctx context.Context, client *clientv3.Client, interval time.Duration) {
+func Compact(ctx context.Context, client *clientv3.Client, interval, window time.Duration) {
 	if interval > 0 {
-		compact(ctx, etcdRevisions{client}, interval)
+		compact(ctx, etcdRevisions{client}, interval, window)
 	}
 }
 
-func compact(ctx context.Context, log revisions, interval time.Duration) {
+func compact(ctx context.Context, log revisions, interval, window time.Duration) {
+	kept := max(1, int((window+interval-1)/interval))
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	// samples holds the revisions seen at the last ticks, the oldest first.
@@ -62,7 +59,7 @@ func compact(ctx context.Context, log revisions, interval time.Duration) {
 			continue
 		}
 		samples = append(samples, current)
-		if len(samples) <= intervalsKept {
+		if len(samples) <= kept {
 			continue
 		}
 		if err := log.Compact(ctx, samples[0]); err != nil {

@@ -63,10 +63,10 @@ type scrape struct {
 
 // figures are those of a view.
 type figures struct {
-	revision, oldest   int64
-	objects            map[string]int
-	failing            int
-	revisions, changes int
+	revision, oldest int64
+	objects          map[string]int
+	failing          int
+	history          view.History
 }
 
 func (s *shown) scrape() *scrape {
@@ -100,7 +100,7 @@ func (s *shown) count(v *view.View) *figures {
 			f.failing++
 		}
 	}
-	f.revisions, f.changes = v.History()
+	f.history = v.History()
 	s.mu.last, s.mu.of = f, of
 	return f
 }

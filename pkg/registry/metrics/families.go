@@ -132,11 +132,15 @@ var families = []family{
 	}, {
 		name: "muster_history_revisions", kind: metrics.GaugeValue,
 		help: "Revisions held for watches to resume.",
-		read: ofView(func(f *figures) int { return f.revisions }),
+		read: ofView(func(f *figures) int { return f.history.Revisions }),
 	}, {
 		name: "muster_history_changes", kind: metrics.GaugeValue,
 		help: "Changes of objects in the revisions held.",
-		read: ofView(func(f *figures) int { return f.changes }),
+		read: ofView(func(f *figures) int { return f.history.Changes }),
+	}, {
+		name: "muster_history_bytes", kind: metrics.GaugeValue,
+		help: "An estimate of the memory that the revisions held take beyond the present state.",
+		read: ofView(func(f *figures) int64 { return f.history.Bytes }),
 	}, {
 		name: "muster_watches", kind: metrics.GaugeValue, labels: byResource,
 		help: "Watches open now.",

@@ -44,6 +44,9 @@ type Object struct {
 	// Namespace pins the derived cluster namespace of a Cluster that got it
 	// before something was written that would take it away (S 8.1).
 	Namespace string
+
+	// Size is how many bytes the record had that this was decoded from; 0 if from none.
+	Size int
 }
 
 type objectJSON struct {
@@ -94,7 +97,7 @@ func DecodeObject(resource string, data []byte) (*Object, error) {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
 	}
-	out := &Object{Object: stored.make(), Content: in.Content, Digest: in.Digest, Resources: in.Resources, Seed: in.Seed, Namespace: in.Namespace}
+	out := &Object{Object: stored.make(), Content: in.Content, Digest: in.Digest, Resources: in.Resources, Seed: in.Seed, Namespace: in.Namespace, Size: len(data)}
 	if err := json.Unmarshal(in.Object, out.Object); err != nil {
 		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
 	}

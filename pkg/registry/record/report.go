@@ -23,6 +23,10 @@ type Report struct {
 	// UID is the identity of the object that was reported on; a report on an
 	// earlier object of the same name is dead.
 	UID types.UID
+
+	// Size is how many bytes of JSON the record had that this was decoded from; 0 if
+	// from none.
+	Size int
 }
 
 // reportJSON is a report as text. Status is the status itself, or a pointer to
@@ -90,7 +94,7 @@ func DecodeReport(resource string, data []byte) (*Report, error) {
 			return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
 		}
 	}
-	out := &Report{Status: stored.make()}
+	out := &Report{Status: stored.make(), Size: len(text)}
 	in := reportJSON{Status: statusIn(out.Status)}
 	if err := json.Unmarshal(text, &in); err != nil {
 		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)

@@ -52,6 +52,7 @@ func TestReportsAreReadBackAsTheyWere(t *testing.T) {
 		require.True(t, isCompact(data))
 		back, err := DecodeReport(resourceOf(r), data)
 		require.NoError(t, err)
+		back.Size = 0
 		want, err := json.Marshal(r)
 		require.NoError(t, err)
 		got, err := json.Marshal(back)
@@ -73,6 +74,7 @@ func TestReportsOfAllKindsAreReadBack(t *testing.T) {
 		require.NoError(t, err)
 		out, err := DecodeReport(resource, data)
 		require.NoError(t, err, resource)
+		out.Size = 0
 		require.Equal(t, in, out)
 	}
 }
@@ -142,6 +144,7 @@ func TestReportsThatEarlierVersionsWroteAreRead(t *testing.T) {
 	require.NoError(t, err)
 	want := &v1alpha1.BundleDeployment{}
 	want.Status.Release, want.Status.Ready = "ns/app:1", true
+	out.Size = 0
 	require.Equal(t, &Report{Status: want, UID: "u", ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m", Subresource: "status"}}}, out)
 	// And rewritten, they are compact.
 	data, err := out.Encode()

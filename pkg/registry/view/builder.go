@@ -8,27 +8,24 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Limits bound how much history a view holds. What is older is forgotten first.
-type Limits struct {
-	// Revisions is how many revisions the log holds.
-	Revisions int
-	// Changes is how many changes the log holds, over all its revisions.
-	Changes int
-}
-
 // Builder makes the next view from the last one. Only the engine has one. It is
 // not safe for concurrent use; the views that it makes are.
 type Builder struct {
-	limits  Limits
-	tables  tables
-	frozen  tables
-	log     []*Revision
-	logged  int
-	oldest  int64
+	limits Limits
+	tables tables
+	frozen tables
+	log    []*Revision
+	oldest int64
+	// held is what the log holds, beyond its first entry.
+	held History
+	// dropped is how many entries the log's array has before its first.
+	dropped int
+	now     func() time.Time
 	whole   int64
 	changes map[string]map[record.Name]*Change
 	// stride is what the revisions of the present stride have changed.
@@ -39,7 +36,7 @@ type Builder struct {
 
 // NewBuilder returns a builder of views without objects.
 func NewBuilder(limits Limits) *Builder {
-	return &Builder{limits: limits, tables: tables{}, changes: map[string]map[record.Name]*Change{}, dirty: map[string]bool{}}
+	return &Builder{limits: limits, tables: tables{}, changes: map[string]map[record.Name]*Change{}, dirty: map[string]bool{}, now: time.Now}
 }
 
 // Get returns an object as it will be in the next view, or nil.
@@ -124,7 +121,7 @@ func (b *Builder) Load(revision int64) *View {
 	// The state at the load has an entry of its own, so that lists at exactly
 	// that revision can be served after the next one.
 	b.log = []*Revision{{At: revision, tables: b.freeze()}}
-	b.logged, b.oldest, b.stride = 0, revision, map[where]struct{}{}
+	b.held, b.dropped, b.oldest, b.stride = History{}, 0, revision, map[where]struct{}{}
 	return b.view(revision)
 }
 
@@ -147,9 +144,7 @@ func (b *Builder) Next(revision int64) *View {
 	if n > 0 {
 		r.tables = b.freeze()
 		b.count(r)
-		b.log = append(b.log, r)
-		b.logged += n
-		b.forget()
+		b.remember(r)
 	}
 	return b.view(revision)
 }
@@ -171,30 +166,7 @@ func (b *Builder) SetWhole(is bool, revision int64) {
 func (b *Builder) Reached(revision int64) *View { return b.view(revision) }
 
 func (b *Builder) view(revision int64) *View {
-	return &View{Revision: revision, Oldest: b.oldest, Whole: b.whole, tables: b.log[len(b.log)-1].tables, log: b.log[:len(b.log):len(b.log)]}
-}
-
-// forget drops what is over the limits, but never the newest entry. The entry
-// that becomes the first stays as a state to start from; its changes are beyond
-// the oldest revision.
-func (b *Builder) forget() {
-	first := 0
-	for first < len(b.log)-1 && (len(b.log)-first > b.limits.Revisions || b.logged > b.limits.Changes) {
-		first++
-		b.logged -= b.log[first].size()
-	}
-	if first > 0 {
-		b.log = b.log[first:]
-		b.oldest = b.log[0].At
-	}
-}
-
-func (r *Revision) size() int {
-	n := 0
-	for _, changes := range r.changes {
-		n += len(changes)
-	}
-	return n
+	return &View{Revision: revision, Oldest: b.oldest, Whole: b.whole, held: b.held, tables: b.log[len(b.log)-1].tables, log: b.log[:len(b.log):len(b.log)]}
 }
 
 // freeze returns tables that later writes leave alone. Those that did not change

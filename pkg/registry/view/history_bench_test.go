@@ -46,6 +46,7 @@ func BenchmarkReport(b *testing.B) {
 			}
 			runtime.GC()
 			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(last.History().Bytes)/float64(revision-1), "estimated-B/revision")
 			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(revision-1), "held-B/revision")
 			runtime.KeepAlive(last)
 		})

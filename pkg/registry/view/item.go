@@ -35,6 +35,9 @@ type Item interface {
 	// is the caller's only on its first level: what it points to is shared and
 	// must not be modified.
 	Render() record.APIObject
+	// replaced is how many bytes of records the item refers to and the next state of
+	// its object, nil if that is gone, does not.
+	replaced(next Item) int
 }
 
 // Object is a stored object: the join of its object record, its report and its

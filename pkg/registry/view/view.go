@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 	"weak"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -37,6 +38,7 @@ type View struct {
 	Whole int64
 
 	tables tables
+	held   History
 	// log shares its backing array with earlier and later views; no element in
 	// reach of a published slice is ever written again.
 	log []*Revision
@@ -47,6 +49,9 @@ type Revision struct {
 	At      int64
 	changes map[string][]*Change
 	tables  tables
+	// weight is an estimate of what it keeps alive, in bytes; seen is when it came.
+	weight int64
+	seen   time.Time
 	// number counts the revisions that a builder has logged.
 	number int64
 	// stride, in the last revision of each stride, is what changed in it.
@@ -162,14 +167,6 @@ func (v *View) Exactly(revision int64) *Revision {
 		return v.log[i]
 	}
 	return nil
-}
-
-// History counts the revisions and the changes that the log holds, in O(revisions).
-func (v *View) History() (revisions, changes int) {
-	for _, r := range v.log {
-		changes += r.size()
-	}
-	return len(v.log), changes
 }
 
 // after is the index of the first revision in the log after the given one.

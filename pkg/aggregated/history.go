@@ -1,0 +1,56 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package aggregated
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+)
+
+// HistoryOptions say how far back clients may resume.
+type HistoryOptions struct {
+	// Window is for how long a revision is kept, in etcd at least and in memory at most.
+	Window time.Duration
+	// Memory bounds what history takes in memory.
+	Memory resource.QuantityValue
+}
+
+func newHistoryOptions() HistoryOptions {
+	defaults := engine.DefaultOptions().History
+	return HistoryOptions{
+		Window: defaults.Window,
+		Memory: resource.QuantityValue{Quantity: *resource.NewQuantity(defaults.Bytes, resource.BinarySI)},
+	}
+}
+
+// AddFlags adds the flags.
+func (o *HistoryOptions) AddFlags(flags *pflag.FlagSet) {
+	flags.DurationVar(&o.Window, "history-window", o.Window,
+		"for how long clients that were away, also while this replica was down, go on where they were. Compaction leaves as much in etcd. "+
+			"Those that were away for longer have to list again.")
+	flags.Var(&o.Memory, "history-memory",
+		"how much memory the history may take, by an estimate; what is oldest goes first, even inside of the window")
+}
+
+func (o *HistoryOptions) validate() []error {
+	var all []error
+	if o.Window < time.Minute {
+		all = append(all, fmt.Errorf("--history-window is %s: give 1m or more; a watch that breaks needs that long to come back", o.Window))
+	}
+	if o.Memory.Value() < 1<<20 {
+		all = append(all, errors.New("--history-memory is below 1Mi: give a quantity such as 256Mi"))
+	}
+	return all
+}
+
+// apply sets them in the engine's options.
+func (o *HistoryOptions) apply(to *engine.Options) {
+	to.History.Window, to.History.Bytes = o.Window, o.Memory.Value()
+}

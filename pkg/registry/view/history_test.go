@@ -1,0 +1,112 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// reported is a state of a GitRepo with a report of about so many bytes.
+func reported(t *testing.T, at int64, bytes int) *Object {
+	t.Helper()
+	conditions := make([]map[string]string, 0, bytes/100)
+	for i := range bytes / 100 {
+		conditions = append(conditions, map[string]string{"type": fmt.Sprintf("at-%d-%d", at, i), "message": strings.Repeat("x", 60)})
+	}
+	data, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
+	require.NoError(t, err)
+	report, err := record.DecodeReport(record.GitRepos, data)
+	require.NoError(t, err)
+	require.Equal(t, len(data), report.Size)
+	return &Object{ID: record.Name{Namespace: "n", Name: "big"}, At: at, Report: report}
+}
+
+// TestHistoryIsBoundedByItsBytes: large reports push what is before them out, and
+// what they take stays near the limit.
+func TestHistoryIsBoundedByItsBytes(t *testing.T) { //nolint:paralleltest // it reads the size of the heap
+	const limit, report = 32 << 20, 400 << 10
+	b := NewBuilder(Limits{Revisions: 10_000, Changes: 200_000, Bytes: limit})
+	b.Put(record.GitRepos, reported(t, 1, report))
+	v := b.Load(1)
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for at := int64(2); at < 200; at++ {
+		b.Put(record.GitRepos, reported(t, at, report))
+		v = b.Next(at)
+		require.LessOrEqual(t, v.History().Bytes, int64(limit))
+	}
+	held := heap() - before
+	require.Greater(t, v.Oldest, int64(100), "198 reports of 400 kB are far over the limit")
+	require.Less(t, v.Oldest, int64(190), "and some of them are not")
+	require.InEpsilon(t, v.History().Bytes, held, 1, "the estimate is near the heap")
+	_, err := v.Since(v.Oldest - 1)
+	require.ErrorIs(t, err, ErrCompacted)
+	runtime.KeepAlive(b)
+}
+
+// TestTheNewestRevisionIsAlwaysHeld, however large it is.
+func TestTheNewestRevisionIsAlwaysHeld(t *testing.T) {
+	t.Parallel()
+	b := NewBuilder(Limits{Revisions: 10, Changes: 10, Bytes: 1})
+	b.Put(record.GitRepos, reported(t, 1, 1000))
+	b.Load(1)
+	for at := int64(2); at < 9; at++ {
+		b.Put(record.GitRepos, reported(t, at, 1000))
+		v := b.Next(at)
+		require.NotNil(t, v.Exactly(at))
+		require.Equal(t, at-1, v.Oldest, "a watch from the one before gets it")
+	}
+}
+
+// TestWhatIsOlderThanTheWindowIsForgotten when something new comes, and not before: a
+// fleet at rest loses nothing.
+func TestWhatIsOlderThanTheWindowIsForgotten(t *testing.T) {
+	t.Parallel()
+	b := NewBuilder(Limits{Revisions: 1000, Changes: 1000, Window: time.Minute})
+	clock := time.Unix(1_700_000_000, 0)
+	b.now = func() time.Time { return clock }
+	b.Put(record.GitRepos, reported(t, 1, 100))
+	b.Load(1)
+	next := func(at int64) *View {
+		b.Put(record.GitRepos, reported(t, at, 100))
+		return b.Next(at)
+	}
+	for at := int64(2); at <= 10; at++ {
+		require.Equal(t, int64(1), next(at).Oldest)
+		clock = clock.Add(6 * time.Second)
+	}
+	clock = clock.Add(10 * time.Second) // revision 2 came 64 s ago, 3 came 58 s ago
+	require.Equal(t, int64(1), b.Reached(11).Oldest)
+	require.Equal(t, int64(2), next(12).Oldest)
+	clock = clock.Add(time.Hour)
+	require.Equal(t, int64(12), next(13).Oldest)
+}
+
+// TestTheArrayOfTheLogIsLetGo: what is forgotten must not hang on to its array.
+func TestTheArrayOfTheLogIsLetGo(t *testing.T) {
+	t.Parallel()
+	b := NewBuilder(Limits{Revisions: 64, Changes: 1000})
+	b.Put(record.GitRepos, reported(t, 1, 100))
+	b.Load(1)
+	for at := int64(2); at < 1000; at++ {
+		b.Put(record.GitRepos, reported(t, at, 100))
+		b.Next(at)
+		require.LessOrEqual(t, b.dropped, 8)
+		require.LessOrEqual(t, len(b.log), 64)
+	}
+}
