@@ -37,7 +37,7 @@ type Options struct {
 	CoreAPI        *options.CoreAPIOptions
 	Tracing        *options.TracingOptions
 	Etcd           EtcdOptions
-	History        HistoryOptions
+	Engine         EngineOptions
 	Encryption     EncryptionOptions
 	Logs           *logs.Options
 }
@@ -60,7 +60,7 @@ func NewOptions() *Options {
 		CoreAPI:        options.NewCoreAPIOptions(),
 		Tracing:        options.NewTracingOptions(),
 		Etcd:           newEtcdOptions(),
-		History:        newHistoryOptions(),
+		Engine:         newEngineOptions(),
 		Logs:           logs.NewOptions(),
 	}
 	registerPlacement(o.Admission.Plugins)
@@ -104,7 +104,7 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 		})
 	}
 	add("etcd", o.Etcd.AddFlags)
-	add("history", o.History.AddFlags)
+	add("engine", o.Engine.AddFlags)
 	add("encryption", o.Encryption.AddFlags)
 	add("secure serving", o.Serving.AddFlags)
 	// The API machinery would make itself a certificate; this server is given one.
@@ -135,7 +135,7 @@ func (o *Options) Validate() error {
 		o.Tracing.Validate(),
 	)
 	all = append(all, o.Etcd.validate()...)
-	all = append(all, o.History.validate()...)
+	all = append(all, o.Engine.validate()...)
 	all = append(all, o.Encryption.validate()...)
 	files := o.Serving.ServerCert.CertKey
 	if files.CertFile == "" || files.KeyFile == "" {

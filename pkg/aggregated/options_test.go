@@ -44,6 +44,7 @@ func TestWhatIsMissingOrUnsafeIsRefusedByTheNameOfItsFlag(t *testing.T) {
 		{"kube-apiserver's prefix", append(sound[:3:3], "--etcd-prefix=/registry/"), "kube-apiserver"},
 		{"a negative interval", append(sound[:3:3], "--etcd-compaction-interval=-1s"), "--etcd-compaction-interval"},
 		{"a window that is too short", append(sound[:3:3], "--history-window=10s"), "--history-window"},
+		{"a negative audit interval", append(sound[:3:3], "--self-audit-interval=-1s"), "--self-audit-interval"},
 		{"no memory for history", append(sound[:3:3], "--history-memory=10k"), "--history-memory"},
 		{"reload of nothing", append(sound[:3:3], "--encryption-provider-config-automatic-reload"), "--encryption-provider-config"},
 		{"no front proxy", append(sound[:3:3], "--authentication-skip-lookup"), "--requestheader-client-ca-file"},

@@ -66,7 +66,7 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 	log := etcd.New(client, o.Etcd.Prefix, secrets.seals(), etcd.GroupsObservedBy(shown.Groups()))
 	options := engine.DefaultOptions()
 	options.Observers = shown.Observers()
-	o.History.apply(&options)
+	o.Engine.apply(&options)
 	e := engine.New(log, options)
 	storages, err := endpoints.New(endpoints.Config{
 		Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs,
@@ -83,7 +83,7 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 	}
 	defer shown.Show(e, activity)()
 	tasks.Go(func() { _ = e.Run(background) }) // it ends only with its context
-	tasks.Go(func() { etcd.Compact(background, client, o.Etcd.CompactionInterval, o.History.Window) })
+	tasks.Go(func() { etcd.Compact(background, client, o.Etcd.CompactionInterval, o.Engine.Window) })
 	if secrets != nil && secrets.watch != nil {
 		tasks.Go(func() { secrets.watch(background) })
 	}

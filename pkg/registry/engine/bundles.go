@@ -165,6 +165,14 @@ func (s *state) candidates(v *version) func(func(*cluster) bool) {
 		if v.targets == nil {
 			return
 		}
+		if s.exhaustive {
+			for _, c := range s.clusters {
+				if s.inScope(v.of, c.name.Namespace) && !yield(c) {
+					return
+				}
+			}
+			return
+		}
 		for filing := range v.targets.Filings() {
 			for _, selector := range filing.Labels {
 				if len(v.of.mappings) == 0 {

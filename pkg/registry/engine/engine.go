@@ -29,6 +29,8 @@ type Options struct {
 	// LoadBehind is how many revisions before the present a start loads at, to
 	// replay them: so history exists at once.
 	LoadBehind int64
+	// AuditEvery is how often the state is compared with the records; 0 is never.
+	AuditEvery time.Duration
 	// Observers are told what the engine measures.
 	Observers Observers
 }
@@ -39,6 +41,7 @@ func DefaultOptions() Options {
 	return Options{
 		History:    view.Limits{Revisions: 50_000, Changes: 500_000, Bytes: 256 << 20, Window: 10 * time.Minute},
 		LoadBehind: 10_000,
+		AuditEvery: 10 * time.Minute,
 	}
 }
 
@@ -104,6 +107,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer beside.Wait()
 	beside.Go(func() { e.pulse.watch(ctx, e.tellReadiness) })
 	beside.Go(func() { e.pulse.keep(ctx, e.beat) })
+	beside.Go(func() { e.audit(ctx, e.options.AuditEvery) })
 	for ctx.Err() == nil {
 		err := e.follow(ctx)
 		e.following.Store(false)

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -74,9 +75,24 @@ func (s *state) groupsOf(namespace string, labels map[string]string) []targeting
 	}
 	with[targeting.NamespaceKey] = namespace
 	var out []targeting.Group
-	for g := range s.index.groups.Matching(with) {
+	candidates := s.index.groups.Matching(with)
+	if s.exhaustive {
+		candidates = s.selecting(with)
+	}
+	for g := range candidates {
 		out = append(out, targeting.Group{Name: g.name.Name, Labels: g.labels})
 	}
 	slices.SortFunc(out, func(a, b targeting.Group) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// selecting is what the index answers, without it.
+func (s *state) selecting(labels map[string]string) iter.Seq[*group] {
+	return func(yield func(*group) bool) {
+		for _, g := range s.groups {
+			if g.filed && g.selector.Matches(labels) && !yield(g) {
+				return
+			}
+		}
+	}
 }

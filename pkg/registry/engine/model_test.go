@@ -63,6 +63,7 @@ func (h *history) check() *answer {
 // resourceVersions tells it from the one that lived through it all. Half of the
 // time the history goes on with it.
 func (h *history) restart(want *answer) {
+	h.audited()
 	s, v := h.j.loaded(h.Rand)
 	h.state(s, v, h.j.records, want)
 	folded := map[string]map[record.Name]view.Item{}

@@ -45,6 +45,8 @@ type state struct {
 	// evaluated counts the bundles evaluated on a cluster so far: the measure of
 	// the work that edits make.
 	evaluated int
+	// exhaustive states ask no index: all Bundles are evaluated on all Clusters.
+	exhaustive bool
 	// undecodable are the records that were passed over.
 	undecodable undecodable
 }

@@ -30,6 +30,10 @@ type Stats struct {
 	// there are.
 	Missing int
 
+	// Audits are those made, Audited the objects that they compared, and Differences
+	// those that were wrong.
+	Audits, Audited, Differences int64
+
 	Evaluations int
 	// Filed and Loose are the distinct selectors in the index that an edit finds by
 	// a label, and those that each full match visits.
@@ -37,7 +41,9 @@ type Stats struct {
 }
 
 // totals are counted as they happen.
-type totals struct{ records, loads, undecodable atomic.Int64 }
+type totals struct {
+	records, loads, undecodable, audits, audited, differences atomic.Int64
+}
 
 // undecodable knows the records that were passed over, by their paths: some have no
 // key of ours.
@@ -103,6 +109,9 @@ func (e *Engine) Stats() Stats {
 		Records:     e.totals.records.Load(),
 		Loads:       e.totals.loads.Load(),
 		Undecodable: e.totals.undecodable.Load(),
+		Audits:      e.totals.audits.Load(),
+		Audited:     e.totals.audited.Load(),
+		Differences: e.totals.differences.Load(),
 	}
 	if age, ever := e.pulse.age(); ever {
 		s.Age = age

@@ -54,13 +54,22 @@ func (l *Log) parse(path []byte) (record.Key, error) {
 // before the call is at or below it. It fails with ErrReplaced if another cluster
 // answers than did before.
 func (l *Log) Revision(ctx context.Context) (int64, error) {
-	// A key that is never written: the answer's header is all that counts.
+	// Whatever the key says: the answer's header is all that counts.
 	response, err := l.client.Get(ctx, l.prefix+"/revision", clientv3.WithKeysOnly())
 	if err != nil {
 		return 0, fmt.Errorf("read the present revision: %w", err)
 	}
 	if err := l.sameCluster(response.Header); err != nil {
 		return 0, fmt.Errorf("read the present revision: %w", err)
+	}
+	return response.Header.Revision, nil
+}
+
+// Advance makes etcd's revision a new one, which it returns, and changes no record.
+func (l *Log) Advance(ctx context.Context) (int64, error) {
+	response, err := l.client.Put(ctx, l.prefix+"/revision", "")
+	if err != nil {
+		return 0, fmt.Errorf("advance the revision: %w", err)
 	}
 	return response.Header.Revision, nil
 }

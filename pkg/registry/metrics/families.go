@@ -100,6 +100,18 @@ var families = []family{
 		help: "Full loads of the state: one at the start; more after compaction has overtaken a replica without etcd, after a restore of etcd, and after a history that cannot be decrypted.",
 		read: ofEngine(func(s *scrape) int64 { return s.Loads }),
 	}, {
+		name: "muster_self_audits_total", kind: metrics.CounterValue,
+		help: "Self-audits made: comparisons of a share of the state with what the records in etcd mean.",
+		read: ofEngine(func(s *scrape) int64 { return s.Audits }),
+	}, {
+		name: "muster_self_audit_objects_total", kind: metrics.CounterValue,
+		help: "Objects that self-audits compared.",
+		read: ofEngine(func(s *scrape) int64 { return s.Audited }),
+	}, {
+		name: "muster_self_audit_differences_total", kind: metrics.CounterValue,
+		help: "Objects that self-audits found wrong. The replica was not ready until it had built its state anew.",
+		read: ofEngine(func(s *scrape) int64 { return s.Differences }),
+	}, {
 		name: "muster_evaluations_total", kind: metrics.CounterValue,
 		help: "Bundles evaluated on a Cluster since the last load: the work that edits make.",
 		read: ofEngine(func(s *scrape) int { return s.Evaluations }),

@@ -1,0 +1,156 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// workload is a Bundle of that name for all Clusters that it is on.
+func workload(name string) *v1alpha1.Bundle {
+	b := app("v1", false)
+	b.Name, b.UID = name, types.UID(name)
+	return b
+}
+
+func noRest(time.Duration) {}
+
+// audited makes an audit of a random share, which has to find nothing.
+func (h *history) audited() {
+	of := uint32(1 + h.IntN(3))
+	s := share{uint32(h.IntN(int(of))), of}
+	batch := etcd.Batch{Revision: h.j.revision}
+	for _, key := range slices.SortedFunc(maps.Keys(h.j.records), compareKeys) {
+		e := h.j.records[key]
+		if r := (etcd.Record{Key: key, Value: []byte(e.value), Revision: e.revision}); s.needs(&r) {
+			batch.Records = append(batch.Records, r)
+		}
+	}
+	found, _ := s.compare(h.j.view, recomputed(batch), noRest)
+	h.must(len(found) == 0, "an audit of share %s found %v", s, found)
+}
+
+// auditable is an engine on an etcd, with some Bundles on some Clusters.
+func auditable(ctx context.Context, t *testing.T) *Engine {
+	t.Helper()
+	e := running(ctx, t, etcd.New(etcdtest.Start(t).Client, "/muster"), 1000)
+	for i := range 4 {
+		save(ctx, t, e, on(fmt.Sprint("c", i)))
+	}
+	save(ctx, t, e, workload("a"), workload("b"), workload("c"))
+	return e
+}
+
+func TestAnAuditOfASoundStateFindsNothing(t *testing.T) {
+	t.Parallel()
+	ctx := withDeadline(t)
+	e := auditable(ctx, t)
+	revision := barrier(ctx, t, e).Revision
+	require.NoError(t, e.auditOnce(ctx, 7))
+	stats := e.Stats()
+	require.EqualValues(t, 1, stats.Audits)
+	require.EqualValues(t, 4*3+4+3, stats.Audited, "BundleDeployments, Clusters and Bundles")
+	require.Zero(t, stats.Differences)
+	require.Equal(t, revision, barrier(ctx, t, e).Revision, "it wrote nothing")
+	require.NoError(t, e.Ready())
+}
+
+// TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew: a BundleDeployment that vanished,
+// one that should not be there, one with a wrong label.
+func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	name := record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "b"}
+	for title, spoil := range map[string]func(b *view.Builder, at int64){
+		"missing": func(b *view.Builder, _ int64) { b.Delete(record.BundleDeployments, name) },
+		"there": func(b *view.Builder, at int64) {
+			other := *b.Get(record.BundleDeployments, name).(*view.BundleDeployment)
+			cluster := *other.Cluster
+			cluster.Namespace, other.At = "stray", at
+			other.Cluster = &cluster
+			b.Put(record.BundleDeployments, &other)
+		},
+		"wrong: ": func(b *view.Builder, at int64) {
+			other := *b.Get(record.BundleDeployments, name).(*view.BundleDeployment)
+			face := *other.Bundle
+			face.Bundle = face.Bundle.DeepCopy()
+			face.Bundle.Spec.Paused, other.At = true, at
+			other.Bundle = &face
+			b.Put(record.BundleDeployments, &other)
+		},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			ctx := withDeadline(t)
+			e := auditable(ctx, t)
+			before := told(barrier(ctx, t, e))
+			require.Contains(t, before, name.String())
+
+			// A revision that goes wrong.
+			e.state.Lock()
+			spoil(e.state.builder, e.state.revision+1)
+			e.state.Unlock()
+			save(ctx, t, e, on("c9"))
+			spoilt := barrier(ctx, t, e)
+			lost := e.pulse.lost()
+			require.NoError(t, e.auditOnce(ctx, 0))
+			<-lost // readers are told to wait
+			require.EqualValues(t, 1, e.Stats().Differences)
+
+			require.Eventually(t, func() bool { return e.Ready() == nil }, deadline, time.Millisecond)
+			v := barrier(ctx, t, e)
+			after := told(v)
+			maps.DeleteFunc(after, func(name, _ string) bool { _, had := before[name]; return !had })
+			require.Equal(t, before, after)
+			require.Greater(t, v.Oldest, spoilt.Revision, "whoever has seen what was wrong lists again")
+			require.Greater(t, v.Get(record.BundleDeployments, name).Revision(), spoilt.Revision, "another content, another revision")
+			require.NoError(t, e.auditOnce(ctx, 0))
+			require.EqualValues(t, 1, e.Stats().Differences)
+		})
+	}
+}
+
+// TestAnAuditIsNotMadeOfWhatCannotBeRead: the state shows what it last was, and the
+// records do not say.
+func TestAnAuditIsNotMadeOfWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	save(ctx, t, e, on("c1"), workload("a"))
+	_, err := server.Client.Put(ctx, "/muster/log/object/clusters/fleet/c1", "garbage")
+	require.NoError(t, err)
+	barrier(ctx, t, e)
+	require.ErrorContains(t, e.auditOnce(ctx, 0), "cannot be decoded")
+	require.Zero(t, e.Stats().Differences)
+	require.NoError(t, e.Ready())
+}
+
+func TestSharesTogetherAreAllBundles(t *testing.T) {
+	t.Parallel()
+	for of := uint32(1); of < 9; of++ {
+		for i := range 200 {
+			n := 0
+			for turn := range of {
+				if (share{turn, of}).has(fmt.Sprint("bundle-", i)) {
+					n++
+				}
+			}
+			require.Equal(t, 1, n)
+		}
+	}
+}
