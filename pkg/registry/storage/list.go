@@ -76,7 +76,7 @@ type page struct {
 
 func (s *Store) page(v *view.View, at scope, startKey string, predicate *storage.SelectionPredicate) page {
 	var out page
-	for item := range s.candidates(v, at, s.start(at, startKey), predicate) {
+	for item := range s.candidates(v, at, s.start(at, startKey, predicate), predicate) {
 		full := predicate.Limit > 0 && int64(len(out.items)) == predicate.Limit
 		if full && !predicate.Empty() {
 			out.more = true // or so it may be: the next page finds out
@@ -108,12 +108,20 @@ func (s *Store) continueToken(v *view.View, at scope, p page, opts storage.ListO
 }
 
 // start is the name from which on a list goes.
-func (s *Store) start(at scope, startKey string) record.Name {
+//
+// The registry narrows a list of everything that selects one namespace to that
+// namespace, but only its first page (storage.SelectionPredicate.MatchesSingleNamespace
+// takes no list that continues). So the token of that page counts from the namespace,
+// and comes back in a list of everything: it is the one without a namespace in it.
+func (s *Store) start(at scope, startKey string, predicate *storage.SelectionPredicate) record.Name {
 	if startKey == "" {
 		return at.name
 	}
-	namespace, name, _ := strings.Cut(strings.TrimPrefix(startKey, s.prefix()), "/")
+	namespace, name, namespaced := strings.Cut(strings.TrimPrefix(startKey, s.prefix()), "/")
 	from := record.Name{Namespace: namespace, Name: name}
+	if selected, ok := oneNamespace(predicate); ok && !namespaced {
+		from = record.Name{Namespace: selected, Name: namespace}
+	}
 	if from.Compare(at.name) < 0 {
 		return at.name // a token of another scope adds nothing to this one
 	}
@@ -123,7 +131,7 @@ func (s *Store) start(at scope, startKey string) record.Name {
 // candidates iterates over the items of a scope that may be selected, in order.
 // It takes the narrowest of the orders that the predicate allows.
 func (s *Store) candidates(v *view.View, at scope, from record.Name, predicate *storage.SelectionPredicate) iter.Seq[view.Item] {
-	if namespace, ok := predicate.MatchesSingleNamespace(); ok && at.name.Namespace == "" {
+	if namespace, ok := oneNamespace(predicate); ok && at.name.Namespace == "" {
 		at.name.Namespace = namespace
 		if from.Compare(at.name) < 0 {
 			from = at.name
@@ -153,6 +161,14 @@ func (s *Store) candidates(v *view.View, at scope, from record.Name, predicate *
 			}
 		}
 	}
+}
+
+// oneNamespace is the namespace that a field selector requires, on any page.
+func oneNamespace(predicate *storage.SelectionPredicate) (string, bool) {
+	if predicate.Field == nil {
+		return "", false
+	}
+	return predicate.Field.RequiresExactMatch("metadata.namespace")
 }
 
 // narrow restricts a list of BundleDeployments to the namespace of one Cluster.
