@@ -1,0 +1,248 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/test/replay"
+)
+
+// told is one thing that a reflector told its store.
+type told struct {
+	what, key string
+	revision  int64
+}
+
+// ledger is a store that remembers what it was told.
+type ledger struct {
+	cache.Store
+	mu struct {
+		sync.Mutex
+		told     []told
+		replaced int
+	}
+}
+
+var _ cache.ReflectorStore = (*ledger)(nil)
+
+func newLedger() *ledger { return &ledger{Store: cache.NewStore(cache.MetaNamespaceKeyFunc)} }
+
+func (l *ledger) enter(what string, object any) error {
+	o, err := meta.Accessor(object)
+	if err != nil {
+		return err
+	}
+	t := told{what: what, key: o.GetNamespace() + "/" + o.GetName()}
+	if _, err := fmt.Sscan(o.GetResourceVersion(), &t.revision); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.told = append(l.mu.told, t)
+	return nil
+}
+
+// Add implements cache.ReflectorStore, as do those below.
+func (l *ledger) Add(object any) error {
+	_ = l.Store.Add(object) // entering fails if this does
+	return l.enter("ADDED", object)
+}
+
+func (l *ledger) Update(object any) error {
+	_ = l.Store.Update(object) // as above
+	return l.enter("MODIFIED", object)
+}
+
+func (l *ledger) Delete(object any) error {
+	_ = l.Store.Delete(object) // as above
+	return l.enter("DELETED", object)
+}
+
+func (l *ledger) Replace(objects []any, revision string) error {
+	l.mu.Lock()
+	l.mu.replaced++
+	l.mu.Unlock()
+	return l.Store.Replace(objects, revision)
+}
+
+// take is what was told since the last time that it was asked.
+func (l *ledger) take() []told {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := l.mu.told
+	l.mu.told = nil
+	return out
+}
+
+// replaced is how often all was told anew.
+func (l *ledger) replaced() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.replaced
+}
+
+// contents are the resource versions of what the store has.
+func (l *ledger) contents() map[string]string {
+	out := map[string]string{}
+	for _, item := range l.List() {
+		o := item.(metav1.Object) // what a reflector puts there
+		out[o.GetNamespace()+"/"+o.GetName()] = o.GetResourceVersion()
+	}
+	return out
+}
+
+// impatient is how long reflectors of these tests wait before they try again.
+var impatient = &wait.Backoff{Duration: time.Millisecond, Factor: 1.2, Steps: 20, Cap: 50 * time.Millisecond}
+
+// reflectOver starts a reflector of all BundleDeployments over a wire.
+func reflectOver(t *testing.T, s *server, w *wire) *ledger {
+	t.Helper()
+	c, err := versioned.NewForConfig(w.config(s))
+	require.NoError(t, err)
+	l := newLedger()
+	lw := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return c.FleetV1alpha1().BundleDeployments("").List(ctx, options)
+		},
+		WatchFuncWithContext: c.FleetV1alpha1().BundleDeployments("").Watch,
+	}, c)
+	r := cache.NewReflectorWithOptions(lw, &v1alpha1.BundleDeployment{}, l, cache.ReflectorOptions{Backoff: impatient})
+	go r.RunWithContext(t.Context())
+	return l
+}
+
+// listedVersions are the resource versions of all BundleDeployments, and the list's.
+func listedVersions(t *testing.T, c versioned.Interface) (map[string]string, string) {
+	t.Helper()
+	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	out := map[string]string{}
+	for i := range list.Items {
+		out[list.Items[i].Namespace+"/"+list.Items[i].Name] = list.Items[i].ResourceVersion
+	}
+	return out, list.ResourceVersion
+}
+
+// comesTo waits until the store is what is wanted.
+func (l *ledger) comesTo(t *testing.T, want map[string]string, title string) {
+	t.Helper()
+	var have map[string]string
+	err := wait.PollUntilContextCancel(soon(t), 2*time.Millisecond, true, func(context.Context) (bool, error) {
+		have = l.contents()
+		return fmt.Sprint(have) == fmt.Sprint(want), nil
+	})
+	require.NoError(t, err, "%s: %v instead of %v", title, have, want)
+}
+
+// without is the events with each but the first of those left out that are told
+// again, which may be only within the revisions given.
+func without(t *testing.T, all []told, interrupted map[int64]bool) []told {
+	t.Helper()
+	type once struct {
+		key      string
+		revision int64
+	}
+	seen := map[once]bool{}
+	var out []told
+	for _, e := range all {
+		at := once{e.key, e.revision}
+		if seen[at] {
+			require.True(t, interrupted[e.revision], "%v came twice, and nothing was cut in its revision", e)
+			continue
+		}
+		seen[at] = true
+		out = append(out, e)
+	}
+	return out
+}
+
+func TestAWatchThatIsCutWithinARevisionMissesNothing(t *testing.T) {
+	t.Parallel()
+	s, r := own(t), replay.Rand(t)
+	c := s.clientset(t)
+	const clusters = 12
+	for i := range clusters {
+		createCluster(t, c, cluster("ns", name("c", i), "env", "prod"))
+	}
+	createBundle(t, c, bundle("ns", "app", "env", "prod"))
+	createBundle(t, c, bundle("ns", "still", "env", "prod"))
+	var whole, cutShort wire
+	control, l := reflectOver(t, s, &whole), reflectOver(t, s, &cutShort)
+	begun, _ := listedVersions(t, c)
+	control.comesTo(t, begun, "the control")
+	l.comesTo(t, begun, "the one that is cut")
+	control.take()
+	l.take()
+	whole.made()
+	cutShort.made()
+
+	edits := []struct{ title, patch string }{
+		{"modified", `{"spec":{"namespace":"one"}}`},
+		{"gone", `{"spec":{"targets":[{"clusterSelector":{"matchLabels":{"env":"none"}}}]}}`},
+		{"back", `{"spec":{"targets":[{"clusterSelector":{"matchLabels":{"env":"prod"}}}]}}`},
+		{"modified again", `{"spec":{"namespace":"two"}}`},
+	}
+	cuts := 0
+	var mine, whatWas []told
+	for _, edit := range edits {
+		// Undone by the next round's edits: each must move all of them.
+		for events := range clusters {
+			bytes := []int{0, 1, 40, 1 << 20}[r.IntN(4)]
+			prepare(t, c, edit.title)
+			settled, at := listedVersions(t, c)
+			l.comesTo(t, settled, edit.title)
+			cutShort.breaks(&cut{after: number(t, at), events: events, bytes: bytes})
+			_, err := c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), "app", types.MergePatchType, []byte(edit.patch), metav1.PatchOptions{})
+			require.NoError(t, err)
+			want, _ := listedVersions(t, c)
+			title := fmt.Sprintf("%s, cut after %d events and %d bytes", edit.title, events, bytes)
+			l.comesTo(t, want, title)
+			control.comesTo(t, want, "the control")
+			cuts++
+		}
+	}
+	// A last one marks the end, for both.
+	createBundle(t, c, bundle("ns", "mark", "env", "prod"))
+	want, _ := listedVersions(t, c)
+	l.comesTo(t, want, "the one that was cut")
+	control.comesTo(t, want, "the control")
+	mine, whatWas = l.take(), control.take()
+
+	require.Equal(t, whatWas, without(t, whatWas, nil), "nobody cut the control")
+	require.Equal(t, whatWas, without(t, mine, cutShort.interrupted()), "but for what was told again, both were told the same")
+	require.Greater(t, len(mine), len(whatWas), "something was told again, or this proves little")
+	require.Equal(t, requests{Watches: cuts}, cutShort.made(), "each cut took one watch, and no list")
+	require.Zero(t, whole.made())
+	require.Equal(t, 1, l.replaced())
+	require.True(t, slices.ContainsFunc(mine, func(e told) bool { return e.what == "DELETED" && strings.HasSuffix(e.key, "/app") }))
+}
+
+// prepare makes what an edit of that name changes be otherwise.
+func prepare(t *testing.T, c versioned.Interface, title string) {
+	t.Helper()
+	env, namespace := "prod", "other"
+	if title == "back" {
+		env = "none"
+	}
+	patch := fmt.Sprintf(`{"spec":{"namespace":%q,"targets":[{"clusterSelector":{"matchLabels":{"env":%q}}}]}}`, namespace, env)
+	_, err := c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), "app", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	require.NoError(t, err)
+}

@@ -1,0 +1,179 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// requests counts how a client reads.
+type requests struct{ Lists, WatchLists, Watches int }
+
+// wire is what lies between a client and the server: it counts, and it can break in
+// the middle of what a watch says.
+type wire struct {
+	mu struct {
+		sync.Mutex
+		made requests
+		// broken is how many requests did not arrive.
+		broken int
+		// cut is where the next break is to be, nil if none is planned.
+		cut *cut
+		// last is the revision of the last event that came through.
+		last int64
+		// interrupted are the revisions that the client can have been in at a break.
+		interrupted map[int64]bool
+	}
+}
+
+// cut breaks a response within the first revision after a given one: after so
+// many of its events, and so many bytes of the next.
+type cut struct {
+	after         int64
+	events, bytes int
+	at            int64
+}
+
+// config is the server's, by way of the wire.
+func (w *wire) config(s *server) *rest.Config {
+	config := s.connection()
+	config.Dial = (&net.Dialer{Timeout: time.Second}).DialContext
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return across{w, next} })
+	return config
+}
+
+// made is how the client has read since the last time that it was asked.
+func (w *wire) made() requests {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	made := w.mu.made
+	w.mu.made = requests{}
+	return made
+}
+
+// breaks plans a break.
+func (w *wire) breaks(c *cut) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.cut = c
+}
+
+// interrupted are the revisions that the client can have been in when the wire broke.
+// Who has got all of one, and nothing of the next, is in it too: he cannot know.
+func (w *wire) interrupted() map[int64]bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[int64]bool{}
+	for revision := range w.mu.interrupted {
+		out[revision] = true
+	}
+	return out
+}
+
+type across struct {
+	*wire
+	next http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a across) RoundTrip(request *http.Request) (*http.Response, error) {
+	query := request.URL.Query()
+	watches := query.Get("watch") != ""
+	response, err := a.next.RoundTrip(request)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case err != nil:
+		a.mu.broken++
+	case request.Method != http.MethodGet:
+	case !watches:
+		a.mu.made.Lists++
+	case query.Get("sendInitialEvents") == "true":
+		a.mu.made.WatchLists++
+	default:
+		a.mu.made.Watches++
+	}
+	if err == nil && watches && response.StatusCode == http.StatusOK {
+		response.Body = &events{ReadCloser: response.Body, lines: bufio.NewReader(response.Body), wire: a.wire}
+	}
+	return response, err
+}
+
+// events is the body of a watch, one event a line.
+type events struct {
+	io.ReadCloser
+	lines *bufio.Reader
+	wire  *wire
+	rest  []byte
+	err   error
+}
+
+// Read implements io.Reader.
+func (e *events) Read(into []byte) (int, error) {
+	for len(e.rest) == 0 && e.err == nil {
+		e.rest, e.err = e.lines.ReadBytes('\n')
+		if passes := e.wire.passes(e.rest); passes < len(e.rest) {
+			e.rest, e.err = e.rest[:passes], io.ErrUnexpectedEOF
+		}
+	}
+	n := copy(into, e.rest)
+	if e.rest = e.rest[n:]; n > 0 {
+		return n, nil
+	}
+	return 0, e.err
+}
+
+// passes is how much of an event comes through.
+func (w *wire) passes(line []byte) int {
+	var said struct {
+		Type   string
+		Object struct {
+			Metadata struct{ ResourceVersion string }
+		}
+	}
+	if json.Unmarshal(line, &said) != nil {
+		return len(line)
+	}
+	revision, err := strconv.ParseInt(said.Object.Metadata.ResourceVersion, 10, 64)
+	if err != nil {
+		return len(line)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.mu.cut
+	if c == nil || said.Type == "BOOKMARK" || revision <= c.after {
+		w.mu.last = revision
+		return len(line)
+	}
+	if c.at == 0 {
+		c.at = revision
+	}
+	if c.events > 0 && revision == c.at {
+		c.events--
+		w.mu.last = revision
+		return len(line)
+	}
+	w.mu.cut = nil
+	w.interruptedLocked(w.mu.last)
+	if c.bytes >= len(line)-1 {
+		w.interruptedLocked(revision) // all but the line's end is an event
+	}
+	return min(c.bytes, len(line)-1)
+}
+
+func (w *wire) interruptedLocked(revision int64) {
+	if w.mu.interrupted == nil {
+		w.mu.interrupted = map[int64]bool{}
+	}
+	w.mu.interrupted[revision] = true
+}
