@@ -87,11 +87,16 @@ func launch(dataDir string, options *engine.Options) (*server, error) {
 }
 
 func launchWith(dataDir string, backend allinone.Backend) (*server, error) {
+	return launchOn(dataDir, 0, backend)
+}
+
+// launchOn is launchWith on one port; 0 takes a free one.
+func launchOn(dataDir string, port int, backend allinone.Backend) (*server, error) {
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{dataDir: dataDir, cancel: cancel, done: make(chan error, 1)}
 	go func() {
-		err := allinone.Run(ctx, allinone.Options{DataDir: dataDir, BindAddress: allinone.DefaultBindAddress, Backend: backend, Out: in})
+		err := allinone.Run(ctx, allinone.Options{DataDir: dataDir, BindAddress: allinone.DefaultBindAddress, SecurePort: port, Backend: backend, Out: in})
 		in.CloseWithError(err)
 		s.done <- err
 	}()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +48,13 @@ func built(t *testing.T) string {
 // process runs muster as a process of its own, which can be killed.
 func process(t *testing.T, dataDir string) (s *server, kill func()) {
 	t.Helper()
-	command := exec.Command(built(t), "--data-dir", dataDir, "--secure-port", "0")
+	return processOn(t, dataDir, 0)
+}
+
+// processOn is process on one port; 0 takes a free one.
+func processOn(t *testing.T, dataDir string, port int) (s *server, kill func()) {
+	t.Helper()
+	command := exec.Command(built(t), "--data-dir", dataDir, "--secure-port", strconv.Itoa(port))
 	out, err := command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())

@@ -20,7 +20,13 @@ import (
 // replica is another server on the same etcd.
 func (s *server) replica(t *testing.T) *server {
 	t.Helper()
-	other, err := launchWith(t.TempDir(), func(ctx context.Context, _ *clientv3.Client) (*allinone.Served, error) {
+	return s.replicaOn(t, t.TempDir(), 0)
+}
+
+// replicaOn is replica with a directory and a port, so that it can be the same again.
+func (s *server) replicaOn(t *testing.T, dataDir string, port int) *server {
+	t.Helper()
+	other, err := launchOn(dataDir, port, func(ctx context.Context, _ *clientv3.Client) (*allinone.Served, error) {
 		return allinone.Engine(ctx, s.etcd)
 	})
 	require.NoError(t, err)

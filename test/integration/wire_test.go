@@ -121,8 +121,9 @@ type events struct {
 // Read implements io.Reader.
 func (e *events) Read(into []byte) (int, error) {
 	for len(e.rest) == 0 && e.err == nil {
-		e.rest, e.err = e.lines.ReadBytes('\n')
-		if passes := e.wire.passes(e.rest); passes < len(e.rest) {
+		if e.rest, e.err = e.lines.ReadBytes('\n'); e.err != nil {
+			e.wire.ended()
+		} else if passes := e.wire.passes(e.rest); passes < len(e.rest) {
 			e.rest, e.err = e.rest[:passes], io.ErrUnexpectedEOF
 		}
 	}
@@ -169,6 +170,13 @@ func (w *wire) passes(line []byte) int {
 		w.interruptedLocked(revision) // all but the line's end is an event
 	}
 	return min(c.bytes, len(line)-1)
+}
+
+// ended notes that a watch has ended, by no cut of the wire's own.
+func (w *wire) ended() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.interruptedLocked(w.mu.last)
 }
 
 func (w *wire) interruptedLocked(revision int64) {

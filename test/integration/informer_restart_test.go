@@ -1,0 +1,147 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+)
+
+// tenThousand makes 10,000 BundleDeployments: of 100 Bundles on 100 Clusters.
+func tenThousand(t *testing.T, s *server) {
+	t.Helper()
+	const each = 100
+	var all sync.WaitGroup
+	for part := range 4 {
+		c := s.clientset(t)
+		all.Go(func() {
+			for i := part; i < each; i += 4 {
+				_, err := c.FleetV1alpha1().Clusters("ns").Create(t.Context(), cluster("ns", name("c", i), "env", "prod"), metav1.CreateOptions{})
+				if err == nil {
+					_, err = c.FleetV1alpha1().Bundles("ns").Create(t.Context(), bundle("ns", name("app", i), "env", "prod"), metav1.CreateOptions{})
+				}
+				if err != nil {
+					t.Errorf("fleet %d: %v", i, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	require.False(t, t.Failed())
+}
+
+// port is where the server listens.
+func (s *server) port(t *testing.T) int {
+	t.Helper()
+	address, err := url.Parse(s.config.Host)
+	require.NoError(t, err)
+	port, err := strconv.Atoi(address.Port())
+	require.NoError(t, err)
+	return port
+}
+
+// move makes all BundleDeployments of a Bundle other than they were, at the revision
+// that it returns.
+func move(t *testing.T, c versioned.Interface, bundle, namespace string) int64 {
+	t.Helper()
+	out, err := c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), bundle, types.MergePatchType, []byte(`{"spec":{"namespace":"`+namespace+`"}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	return number(t, out.ResourceVersion)
+}
+
+// follower is a reflector that has all 10,000, and its wire.
+func follower(t *testing.T, s *server) (*ledger, *wire) {
+	t.Helper()
+	var w wire
+	l := reflectOver(t, s, &w)
+	want, _ := listedVersions(t, s.clientset(t))
+	require.Len(t, want, 10_000)
+	l.comesTo(t, want, "the first state")
+	require.Equal(t, requests{WatchLists: 1}, w.made())
+	// client-go lists anew, whatever the server, if a watch ends within its first second
+	// and before its first event.
+	move(t, s.clientset(t), name("app", 0), "first")
+	want, _ = listedVersions(t, s.clientset(t))
+	l.comesTo(t, want, "the first event")
+	l.take()
+	return l, &w
+}
+
+func TestAReflectorOfTenThousandSurvivesARestartWithoutARelist(t *testing.T) {
+	t.Parallel()
+	other := own(t)
+	tenThousand(t, other)
+	dataDir := t.TempDir()
+	s := other.replicaOn(t, dataDir, 0)
+	port := s.port(t)
+	l, w := follower(t, s)
+	c := other.clientset(t)
+	var revisions []int64
+	for round := range 3 {
+		// A revision may be on its way while the server stops.
+		revisions = append(revisions, move(t, c, name("app", round), fmt.Sprint("before-", round)))
+		s.stop(t)
+		revisions = append(revisions, move(t, c, name("app", round), fmt.Sprint("while-", round)),
+			number(t, label(t, c, "ns", name("c", round), "env", "gone").ResourceVersion),
+			number(t, createCluster(t, c, cluster("ns", name("new", round), "env", "prod")).ResourceVersion))
+		s = other.replicaOn(t, dataDir, port)
+		revisions = append(revisions, move(t, c, name("app", round), fmt.Sprint("after-", round)))
+		want, _ := listedVersions(t, c)
+		l.comesTo(t, want, "after a restart")
+	}
+	w.survived(t, l, revisions)
+}
+
+// survived checks that a reflector was told each revision of a hundred changes, and
+// none twice but where it was interrupted, and that it has gone on from where it was.
+func (w *wire) survived(t *testing.T, l *ledger, revisions []int64) {
+	t.Helper()
+	made := w.made()
+	require.Zero(t, made.Lists, "%+v", made)
+	require.Zero(t, made.WatchLists, "%+v", made)
+	require.NotZero(t, made.Watches, "the reflector did not notice")
+	interrupted := w.interrupted()
+	told := map[int64]int{}
+	for _, e := range without(t, l.take(), interrupted) {
+		told[e.revision]++
+	}
+	for _, revision := range revisions {
+		require.Equal(t, 100, told[revision], "revision %d, interrupted in %v", revision, interrupted)
+	}
+	require.NotEmpty(t, interrupted)
+	require.Equal(t, 1, l.replaced(), "its store was never filled anew")
+}
+
+func TestAReflectorOfTenThousandSurvivesAKilledServerWithoutARelist(t *testing.T) {
+	t.Parallel()
+	dataDir := t.TempDir()
+	s, kill := process(t, dataDir)
+	port := s.port(t)
+	tenThousand(t, s)
+	l, w := follower(t, s)
+	var revisions []int64
+	for round := range 2 {
+		// The last of these is being sent when the server is killed.
+		for i := range 3 {
+			revisions = append(revisions, move(t, s.clientset(t), name("app", i), fmt.Sprint("before-", round)))
+		}
+		kill()
+		s, kill = processOn(t, dataDir, port)
+		for i := range 3 {
+			revisions = append(revisions, move(t, s.clientset(t), name("app", i), fmt.Sprint("after-", round)))
+		}
+		want, _ := listedVersions(t, s.clientset(t))
+		l.comesTo(t, want, "after a kill")
+	}
+	w.survived(t, l, revisions)
+}
