@@ -27,7 +27,7 @@ type Options struct {
 	// client may resume.
 	History view.Limits
 	// LoadBehind is how many revisions before the present a start loads at, to
-	// replay them: so history exists at once.
+	// replay them: so history exists at once. It is one at least.
 	LoadBehind int64
 	// AuditEvery is how often the state is compared with the records; 0 is never.
 	AuditEvery time.Duration
@@ -144,7 +144,7 @@ func (e *Engine) follow(ctx context.Context) error {
 		return err
 	}
 	if e.state.state == nil {
-		behind := e.options.LoadBehind
+		behind := max(e.options.LoadBehind, 1) // so that the changes of the present one are known
 		if broken != nil {
 			behind = 0 // what is before is not what clients have seen
 		}

@@ -33,7 +33,9 @@ type revisions interface {
 // at once, also with different windows: each only forgets revisions that it saw
 // itself at least its window ago, so that nothing younger than the shortest of
 // those goes, whoever comes first; and forgetting what is forgotten already does
-// nothing. A replica that has just started, or that was cut off,
+// nothing. The youngest of them is kept, too: a start loads what was before it and
+// replays it, so that a client that got only a part of it gets the rest. A replica that
+// has just started, or that was cut off,
 // keeps more and never less.
 func Compact(ctx context.Context, client *clientv3.Client, interval, window time.Duration) {
 	if interval > 0 {
@@ -62,8 +64,10 @@ func compact(ctx context.Context, log revisions, interval, window time.Duration)
 		if len(samples) <= kept {
 			continue
 		}
-		if err := log.Compact(ctx, samples[0]); err != nil {
-			klog.ErrorS(err, "Cannot compact etcd; old revisions stay until the next try", "revision", samples[0])
+		if before := samples[0] - 1; before > 0 {
+			if err := log.Compact(ctx, before); err != nil {
+				klog.ErrorS(err, "Cannot compact etcd; old revisions stay until the next try", "revision", before)
+			}
 		}
 		samples = samples[1:]
 	}

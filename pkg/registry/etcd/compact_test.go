@@ -50,18 +50,19 @@ func TestCompactionKeepsTheWindow(t *testing.T) {
 		fails func(time.Duration) bool
 		want  map[time.Duration]int64
 	}{
+		// The one before what was the present at a tick: that one itself can be replayed.
 		"one revision per second": {never, map[time.Duration]int64{
-			15 * time.Minute: 5 * 60,
-			20 * time.Minute: 10 * 60,
-			25 * time.Minute: 15 * 60,
-			30 * time.Minute: 20 * 60,
+			15 * time.Minute: 5*60 - 1,
+			20 * time.Minute: 10*60 - 1,
+			25 * time.Minute: 15*60 - 1,
+			30 * time.Minute: 20*60 - 1,
 		}},
 		// An outage makes it keep more, never less.
 		"etcd does not answer for a while": {
 			func(since time.Duration) bool { return since > 7*time.Minute && since < 18*time.Minute },
 			map[time.Duration]int64{
-				25 * time.Minute: 5 * 60,
-				30 * time.Minute: 20 * 60,
+				25 * time.Minute: 5*60 - 1,
+				30 * time.Minute: 20*60 - 1,
 			},
 		},
 	} {

@@ -140,6 +140,12 @@ func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOption
 		return err
 	}
 	w.cursor = from
+	if from > 1 && v.Loaded(from) && from < v.Revision {
+		// The changes of the revision cannot be repeated, and the client may have got
+		// only some of them. Who lists at the very revision that was loaded, before there
+		// is another, has them all; he cannot be told from one who has not, and goes on.
+		return s.apiError(view.ErrCompacted)
+	}
 	if from >= v.Oldest {
 		// A client may have got some of the changes of the revision that it names,
 		// but not all: they share the revision. Repeating them is harmless.

@@ -169,6 +169,12 @@ func (v *View) Exactly(revision int64) *Revision {
 	return nil
 }
 
+// Loaded tells whether the log begins with the state that was loaded at the revision:
+// what the revision itself changed is not known.
+func (v *View) Loaded(revision int64) bool {
+	return v.log[0].At == revision && v.log[0].changes == nil
+}
+
 // after is the index of the first revision in the log after the given one.
 func (v *View) after(revision int64) int {
 	i, _ := slices.BinarySearchFunc(v.log, revision+1, func(r *Revision, at int64) int { return cmp.Compare(r.At, at) })

@@ -1,0 +1,61 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// Whatever etcd has kept, a client that got only some of a revision is not left with
+// that.
+func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T) {
+	t.Parallel()
+	const clusters = 5
+	for title, test := range map[string]struct {
+		// kept is how many revisions before the one in question etcd still has.
+		kept int64
+		told bool
+	}{
+		"the one before is there, from which it is replayed": {1, true},
+		"nothing before it is there":                         {0, false},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			s := own(t)
+			for i := range clusters {
+				createCluster(t, s.clientset(t), cluster("ns", name("c", i), "env", "prod"))
+			}
+			createBundle(t, s.clientset(t), bundle("ns", "app", "env", "prod"))
+			createBundle(t, s.clientset(t), bundle("ns", "nowhere", "env", "none")) // moves nothing, so nothing is repeated
+			before := s.revision(t)
+			w := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: strconv.FormatInt(before, 10)})
+			moved := move(t, s.clientset(t), "app", "one")
+			w.expect(watch.Modified, "app") // of five
+			w.Stop()
+			_, err := s.etcd.Compact(t.Context(), moved-test.kept)
+			require.NoError(t, err)
+			s = s.restart(t)
+			createCluster(t, s.clientset(t), cluster("ns", "later", "env", "prod"))
+
+			again := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: strconv.FormatInt(moved, 10)})
+			if !test.told {
+				status := again.status()
+				require.Equal(t, metav1.StatusReasonExpired, status.Reason, "%v", status)
+				require.True(t, apierrors.IsResourceExpired(apierrors.FromObject(status)))
+				return
+			}
+			for range clusters {
+				o := again.expect(watch.Modified, "app")
+				require.Equal(t, strconv.FormatInt(moved, 10), o.GetResourceVersion())
+			}
+			again.expect(watch.Added, "app")
+		})
+	}
+}
