@@ -226,7 +226,8 @@ func TestAWatchFromBeforeHistoryIsCountedAsExpired(t *testing.T) {
 	t.Parallel()
 	r := newReplica(t)
 	r.cluster("a")
-	// A fresh load knows nothing from before it.
+	r.cluster("b")
+	// A fresh load knows nothing from before it, and it is one revision behind.
 	log := etcd.New(r.etcd.Client, "/muster")
 	options := engine.DefaultOptions()
 	options.LoadBehind = 0
