@@ -15,6 +15,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -57,6 +61,12 @@ func TestInformersConvergeToTheList(t *testing.T) {
 		"a list as a watch":    cache.NewSharedIndexInformer(deploymentsOf(s.clientset(t), &asWatch), &v1alpha1.BundleDeployment{}, 0, cache.Indexers{}),
 		"a list, then a watch": cache.NewSharedIndexInformer(withoutWatchList{deploymentsOf(s.clientset(t), &listFirst)}, &v1alpha1.BundleDeployment{}, 0, cache.Indexers{}),
 	}
+	untyped, err := dynamic.NewForConfig(s.connection())
+	require.NoError(t, err)
+	informers["dynamic"] = dynamicinformer.NewFilteredDynamicInformer(untyped, group.WithResource("bundledeployments"), "", 0, cache.Indexers{}, nil).Informer()
+	partial, err := metadata.NewForConfig(s.connection())
+	require.NoError(t, err)
+	informers["metadata alone"] = metadatainformer.NewFilteredMetadataInformer(partial, group.WithResource("bundledeployments"), "", 0, cache.Indexers{}, nil).Informer()
 	for _, informer := range informers {
 		go informer.RunWithContext(t.Context())
 		require.True(t, cache.WaitForCacheSync(soon(t).Done(), informer.HasSynced), "the informer does not sync")
@@ -78,8 +88,8 @@ func TestInformersConvergeToTheList(t *testing.T) {
 		err := wait.PollUntilContextCancel(soon(t), time.Millisecond, true, func(context.Context) (bool, error) {
 			clear(have)
 			for _, item := range informer.GetStore().List() {
-				d := item.(*v1alpha1.BundleDeployment)
-				have[d.Namespace+"/"+d.Name] = d.ResourceVersion
+				d := item.(metav1.Object)
+				have[d.GetNamespace()+"/"+d.GetName()] = d.GetResourceVersion()
 			}
 			return fmt.Sprint(have) == fmt.Sprint(want), nil
 		})
