@@ -1,0 +1,274 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/kinds"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	reader "github.com/musterfleet/muster/pkg/registry/storage"
+)
+
+// everything is the key of all BundleDeployments.
+const everything = "/" + record.BundleDeployments
+
+// fleet is Bundles and Clusters on an etcd of their own, and the BundleDeployments
+// that follow from them: each Bundle's on the Clusters of its environment. It knows
+// by itself which there are to be at each revision.
+type fleet struct {
+	t      *testing.T
+	server *etcdtest.Server
+	log    *etcd.Log
+	stop   func()
+
+	bundles, clusters, deployments *reader.Store
+
+	now    state
+	states []state
+}
+
+// state is what there was from a revision on.
+type state struct {
+	revision int64
+	clusters map[string]string // to their environments
+	bundles  map[string]app
+}
+
+type app struct{ environment, team string }
+
+// newFleet is a fleet without anything in it.
+func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	server := etcdtest.Start(t)
+	f := &fleet{t: t, server: server, log: etcd.New(server.Client, "/muster"), stop: func() {}}
+	f.now = state{clusters: map[string]string{}, bundles: map[string]app{}}
+	f.restart(engine.DefaultOptions())
+	t.Cleanup(func() { f.stop() })
+	return f
+}
+
+// grownFleet has two Bundles, of the teams red and blue, on three Clusters.
+func grownFleet(t *testing.T) *fleet {
+	t.Helper()
+	f := newFleet(t)
+	for _, cluster := range []string{"c1", "c2", "c3"} {
+		f.setCluster(cluster, "prod")
+	}
+	f.setBundle("app", "prod", "red")
+	f.setBundle("web", "prod", "blue")
+	return f
+}
+
+// restart makes a new replica take the place of the one there is.
+func (f *fleet) restart(options engine.Options) {
+	f.t.Helper()
+	f.stop()
+	e := engine.New(f.log, options)
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { _ = e.Run(ctx) }) // it ends only with its context
+	f.stop = func() {
+		cancel()
+		done.Wait()
+	}
+	f.bundles = reader.NewObjects(record.Bundles, e, f.log)
+	f.clusters = reader.NewObjects(record.Clusters, e, f.log)
+	f.deployments = reader.NewReports(record.BundleDeployments, e, f.log)
+	require.Eventually(f.t, func() bool { return e.Ready() == nil }, time.Minute, time.Millisecond)
+}
+
+// compact makes history begin at a revision, for a replica that starts after it.
+func (f *fleet) compact(revision int64) {
+	f.t.Helper()
+	_, err := f.server.Client.Compact(f.t.Context(), revision)
+	require.NoError(f.t, err)
+	f.restart(engine.DefaultOptions())
+}
+
+// present is etcd's revision.
+func (f *fleet) present() int64 {
+	f.t.Helper()
+	got, err := f.server.Client.Get(f.t.Context(), "elsewhere")
+	require.NoError(f.t, err)
+	return got.Header.Revision
+}
+
+func metaOf(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: "fleet", Name: name, UID: types.UID("uid-of-" + name), Generation: 1}
+}
+
+// setCluster makes a Cluster, or moves it to another environment.
+func (f *fleet) setCluster(name, environment string) int64 {
+	f.t.Helper()
+	_, there := f.now.clusters[name]
+	f.now.clusters[name] = environment
+	return f.write(f.clusters, "/clusters/fleet/"+name, there, &v1alpha1.Cluster{ObjectMeta: metaOf(name)}, func(in runtime.Object) {
+		in.(*v1alpha1.Cluster).Labels = map[string]string{"env": environment}
+	})
+}
+
+// setBundle makes a Bundle for an environment, or changes it.
+func (f *fleet) setBundle(name, environment, team string) int64 {
+	f.t.Helper()
+	_, there := f.now.bundles[name]
+	f.now.bundles[name] = app{environment, team}
+	return f.write(f.bundles, "/bundles/fleet/"+name, there, &v1alpha1.Bundle{ObjectMeta: metaOf(name)}, func(in runtime.Object) {
+		b := in.(*v1alpha1.Bundle)
+		b.Labels = map[string]string{"team": team}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": environment}}}}
+	})
+}
+
+func (f *fleet) write(s *reader.Store, key string, there bool, object record.APIObject, change func(runtime.Object)) int64 {
+	f.t.Helper()
+	out := object.DeepCopyObject().(record.APIObject)
+	if !there {
+		change(object)
+		require.NoError(f.t, s.Create(f.t.Context(), key, object, out, 0))
+		return f.wrote(out)
+	}
+	require.NoError(f.t, s.GuaranteedUpdate(f.t.Context(), key, out, false, nil, storage.SimpleUpdate(func(in runtime.Object) (runtime.Object, error) {
+		change(in)
+		return in, nil
+	}), nil))
+	return f.wrote(out)
+}
+
+func (f *fleet) deleteCluster(name string) int64 {
+	f.t.Helper()
+	delete(f.now.clusters, name)
+	out := &v1alpha1.Cluster{}
+	require.NoError(f.t, f.clusters.Delete(f.t.Context(), "/clusters/fleet/"+name, out, nil, storage.ValidateAllObjectFunc, nil, storage.DeleteOptions{}))
+	return f.wrote(out)
+}
+
+// wrote remembers what there is from the revision of a write on.
+func (f *fleet) wrote(out record.APIObject) int64 {
+	f.t.Helper()
+	revision := f.number(out.GetResourceVersion())
+	f.states = append(f.states, state{revision, maps.Clone(f.now.clusters), maps.Clone(f.now.bundles)})
+	return revision
+}
+
+func (f *fleet) number(resourceVersion string) int64 {
+	f.t.Helper()
+	revision, err := strconv.ParseInt(resourceVersion, 10, 64)
+	require.NoError(f.t, err)
+	return revision
+}
+
+func text(revision int64) string { return strconv.FormatInt(revision, 10) }
+
+// home is the namespace of a Cluster's BundleDeployments.
+func home(cluster string) string { return derive.ClusterNamespace("fleet", cluster) }
+
+// keyOf is the key of a BundleDeployment.
+func keyOf(cluster, bundle string) string { return everything + "/" + home(cluster) + "/" + bundle }
+
+// at are the keys of the BundleDeployments that there are to be at a revision, in
+// order; of one namespace or one team, if those are not "".
+func (f *fleet) at(revision int64, namespace, team string) []string {
+	f.t.Helper()
+	var now state
+	for _, s := range f.states {
+		if s.revision <= revision {
+			now = s
+		}
+	}
+	out := []string{}
+	for cluster, environment := range now.clusters {
+		for bundle, a := range now.bundles {
+			if a.environment == environment && (namespace == "" || namespace == home(cluster)) && (team == "" || team == a.team) {
+				out = append(out, keyOf(cluster, bundle))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// selecting is a predicate by team and by field, if those are not "".
+func selecting(team, field string) storage.SelectionPredicate {
+	out := storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything(), GetAttrs: kinds.GetAttrs}
+	if team != "" {
+		out.Label = labels.SelectorFromSet(labels.Set{"team": team})
+	}
+	if field != "" {
+		out.Field = fields.ParseSelectorOrDie(field)
+	}
+	return out
+}
+
+func (f *fleet) list(key string, options storage.ListOptions) (*v1alpha1.BundleDeploymentList, error) {
+	options.Recursive = true
+	out := &v1alpha1.BundleDeploymentList{}
+	return out, f.deployments.GetList(f.t.Context(), key, options, out)
+}
+
+func (f *fleet) get(key string) *v1alpha1.BundleDeployment {
+	f.t.Helper()
+	out := &v1alpha1.BundleDeployment{}
+	require.NoError(f.t, f.deployments.Get(f.t.Context(), key, storage.GetOptions{}, out))
+	return out
+}
+
+func keysOf(list *v1alpha1.BundleDeploymentList) []string {
+	out := []string{}
+	for i := range list.Items {
+		out = append(out, keyOfObject(&list.Items[i]))
+	}
+	return out
+}
+
+func keyOfObject(o metav1.Object) string {
+	return fmt.Sprintf("%s/%s/%s", everything, o.GetNamespace(), o.GetName())
+}
+
+// requireTooLarge tells that a revision of the future was asked for.
+func requireTooLarge(t *testing.T, err error) {
+	t.Helper()
+	require.True(t, storage.IsTooLargeResourceVersion(err), "%v", err)
+	status := statusOf(t, err)
+	require.EqualValues(t, 504, status.Code)
+	require.Contains(t, status.Message, "Too large resource version")
+	require.EqualValues(t, 1, status.Details.RetryAfterSeconds)
+}
+
+func requireExpired(t *testing.T, err error) *metav1.Status {
+	t.Helper()
+	status := statusOf(t, err)
+	require.EqualValues(t, 410, status.Code)
+	require.Equal(t, metav1.StatusReasonExpired, status.Reason)
+	return status
+}
+
+func statusOf(t *testing.T, err error) *metav1.Status {
+	t.Helper()
+	var api apierrors.APIStatus
+	require.ErrorAs(t, err, &api)
+	status := api.Status()
+	return &status
+}
