@@ -25,6 +25,8 @@ type Server struct {
 	Embedded *clientv3.Client
 
 	address string
+	config  *embed.Config
+	running *embed.Etcd
 }
 
 // Start starts an etcd. adjust changes what is not to be as usual.
@@ -40,18 +42,33 @@ func Start(t testing.TB, adjust ...func(*embed.Config)) *Server {
 	for _, change := range adjust {
 		change(config)
 	}
-	server, err := embed.StartEtcd(config)
+	s := &Server{config: config}
+	s.start(t)
+	t.Cleanup(func() { s.running.Close() })
+	s.address = s.running.Clients[0].Addr().String()
+	s.Client, s.Embedded = s.Dial(t, s.address), v3client.New(s.running.Server)
+	t.Cleanup(func() { _ = s.Embedded.Close() })
+	return s
+}
+
+func (s *Server) start(t testing.TB) {
+	server, err := embed.StartEtcd(s.config)
 	require.NoError(t, err)
-	t.Cleanup(server.Close)
 	select {
 	case <-server.Server.ReadyNotify():
 	case <-server.Server.StopNotify():
 		require.Fail(t, "etcd stopped while it started")
 	}
-	s := &Server{address: server.Clients[0].Addr().String()}
-	s.Client, s.Embedded = s.Dial(t, s.address), v3client.New(server.Server)
-	t.Cleanup(func() { _ = s.Embedded.Close() })
-	return s
+	s.running = server
+}
+
+// Restart stops the etcd, and starts it again on its data and its address. Embedded
+// is of no use from then on.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.running.Close()
+	s.config.ListenClientUrls = []url.URL{{Scheme: "http", Host: s.address}}
+	s.start(t)
 }
 
 // Address is where it listens, for clients that move.
