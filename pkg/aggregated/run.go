@@ -77,7 +77,7 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 	if err != nil {
 		return err
 	}
-	api, err := server.New(server.Config{Generic: made.generic, Informers: made.informers, Storage: storages, Ready: e.Ready, Unready: e.Unready})
+	api, err := server.New(server.Config{Generic: made.generic, Informers: made.informers, Storage: storages, Ready: e.Ready, Reached: e.Reached, Unready: e.Unready})
 	if err != nil {
 		return err
 	}

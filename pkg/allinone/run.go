@@ -113,7 +113,7 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 	if err != nil {
 		return err
 	}
-	api, err := server.New(server.Config{Generic: config, Storage: served.Storage, Core: served.Core, Ready: served.Ready, Unready: served.Unready})
+	api, err := server.New(server.Config{Generic: config, Storage: served.Storage, Core: served.Core, Ready: served.Ready, Reached: served.Reached, Unready: served.Unready})
 	if err != nil {
 		return err
 	}

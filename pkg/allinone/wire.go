@@ -39,6 +39,8 @@ type Served struct {
 	// Ready answers nil while reads are right, else what is missing. It is asked
 	// on each /readyz, so it must be cheap.
 	Ready func() error
+	// Reached answers nil while etcd answers; nil is no check of that.
+	Reached func() error
 	// Unready returns a channel that is closed as soon as Ready is not nil; nil is
 	// never.
 	Unready func() <-chan struct{}
@@ -90,6 +92,7 @@ func Engine(_ context.Context, client *clientv3.Client) (*Served, error) {
 		Storage: storages,
 		Core:    map[string]apirest.Storage{"namespaces": newNamespaces(e.Barrier)},
 		Ready:   e.Ready,
+		Reached: e.Reached,
 		Unready: e.Unready,
 		Control: func(ctx context.Context, api *rest.Config) error { return control(ctx, e, log, api) },
 		Stop:    stop,

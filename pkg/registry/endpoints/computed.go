@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
+	apistorage "k8s.io/apiserver/pkg/storage"
 )
 
 var (
@@ -45,6 +46,11 @@ func (c *computed) GetSingularName() string { return c.store.GetSingularName() }
 
 // Categories implements rest.CategoriesProvider.
 func (c *computed) Categories() []string { return c.objects.Categories() }
+
+// Stats tells how many objects there are, and how large, for priority and fairness.
+func (c *computed) Stats(ctx context.Context) (apistorage.Stats, error) {
+	return c.objects.Stats(ctx)
+}
 
 // Get implements rest.Getter.
 func (c *computed) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {

@@ -75,6 +75,16 @@ func (c *contentsREST) Get(ctx context.Context, name string, _ *metav1.GetOption
 	return contentOf(&found[0])
 }
 
+// Stats tells how many Contents there are, for priority and fairness. The first stands
+// for the size of all.
+func (c *contentsREST) Stats(ctx context.Context) (apistorage.Stats, error) {
+	found, _, remaining, err := c.log.ListContents(ctx, "", 1, 0)
+	if err != nil || len(found) == 0 {
+		return apistorage.Stats{}, storage.ContentsError(err, "")
+	}
+	return apistorage.Stats{ObjectCount: 1 + remaining, EstimatedAverageObjectSizeBytes: int64(len(found[0].Data))}, nil
+}
+
 // maxContentsPage bounds a page: each Content may be over a megabyte.
 const maxContentsPage = 100
 

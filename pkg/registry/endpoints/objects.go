@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
+	apistorage "k8s.io/apiserver/pkg/storage"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/musterfleet/muster/pkg/registry/kinds"
@@ -33,6 +34,11 @@ type objects struct {
 
 // Categories implements rest.CategoriesProvider.
 func (o *objects) Categories() []string { return o.kind.Categories }
+
+// Stats tells how many objects there are, and how large, for priority and fairness.
+func (o *objects) Stats(ctx context.Context) (apistorage.Stats, error) {
+	return o.Storage.Storage.Stats(ctx)
+}
 
 // Update implements rest.Updater.
 func (o *objects) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, validate rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {

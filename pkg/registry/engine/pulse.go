@@ -300,6 +300,20 @@ func (e *Engine) Ready() error {
 	return e.unready()
 }
 
+// Reached returns nil while etcd answers: it has, to a quorum read of the last seconds.
+// A replica that is warming up is not ready and reaches etcd; one that has lost etcd does
+// not.
+func (e *Engine) Reached() error {
+	silence, answered := e.pulse.silence()
+	switch {
+	case !answered:
+		return errors.New("etcd has not answered yet")
+	case silence > lostAfter:
+		return fmt.Errorf("etcd last answered %s ago", since(silence))
+	}
+	return nil
+}
+
 // Unready returns a channel that is closed as soon as Ready is not nil. Take it
 // before asking Ready.
 func (e *Engine) Unready() <-chan struct{} { return e.pulse.lost() }

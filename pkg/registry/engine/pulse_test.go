@@ -267,6 +267,8 @@ func TestAnEngineWithoutEtcdIsUnreadyInSecondsAndReadyAfterwards(t *testing.T) {
 			require.ErrorIs(t, err, ErrNotReady)
 			require.ErrorContains(t, err, "etcd lost")
 			require.ErrorContains(t, err, "last error")
+			require.ErrorContains(t, far.Reached(), "etcd last answered")
+			require.NoError(t, near.Reached())
 			v, err := far.Current()
 			require.NoError(t, err)
 			require.Equal(t, old.Revision, v.Revision)
@@ -307,6 +309,7 @@ func TestAnEngineThatIsStuckIsUnready(t *testing.T) {
 		return e.pulse.failure.Load() != nil
 	}, deadline/2, 10*time.Millisecond)
 	require.ErrorContains(t, e.Ready(), "behind: at revision 1, etcd at 2")
+	require.NoError(t, e.Reached(), "etcd answers")
 	e.state.Unlock()
 	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline/2, 10*time.Millisecond)
 }
@@ -337,7 +340,9 @@ func TestAnEngineThatStartsWithoutEtcdSaysSo(t *testing.T) {
 	e = running(ctx, t, e.log, 1000)
 	require.Eventually(t, func() bool { return e.pulse.failure.Load() != nil }, deadline/2, 10*time.Millisecond)
 	require.ErrorContains(t, e.Ready(), "etcd lost: it has not answered yet")
+	require.ErrorContains(t, e.Reached(), "has not answered yet")
 	cable.Mend()
 	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline/2, 10*time.Millisecond)
+	require.NoError(t, e.Reached())
 	require.ErrorContains(t, (&Engine{pulse: newPulse()}).Ready(), "etcd has not answered yet")
 }

@@ -6,6 +6,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -24,9 +25,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// lists are what is read. Bundles have resources of their own to be fetched, and tables
-// of their own.
+// lists are what is read: every kind that something is derived from, or that is derived.
 var lists = map[string]func() runtime.Object{
+	record.Bundles:           func() runtime.Object { return &v1alpha1.BundleList{} },
 	record.BundleDeployments: func() runtime.Object { return &v1alpha1.BundleDeploymentList{} },
 	record.Clusters:          func() runtime.Object { return &v1alpha1.ClusterList{} },
 	record.ClusterGroups:     func() runtime.Object { return &v1alpha1.ClusterGroupList{} },
@@ -76,7 +77,7 @@ func (s selection) of(tables engine.Tables) map[record.Name]string {
 // selection is mostly of BundleDeployments.
 func (h *tortured) selection() selection {
 	resources := []string{
-		record.BundleDeployments, record.BundleDeployments, record.BundleDeployments, record.BundleDeployments, record.Clusters, record.Clusters, record.ClusterGroups,
+		record.BundleDeployments, record.BundleDeployments, record.BundleDeployments, record.BundleDeployments, record.Clusters, record.Clusters, record.Bundles, record.ClusterGroups,
 		record.Mappings, record.Restrictions, record.Policies, record.GitRepos, record.HelmOps,
 	}
 	s := selection{resource: resources[h.IntN(len(resources))]}
@@ -220,10 +221,13 @@ func (w *watcher) close() {
 	}
 }
 
-// interrupt loses what was not read, and goes on anywhere.
+// interrupt loses what was not read, and goes on anywhere. What was read may end within a
+// revision.
 func (w *watcher) interrupt() {
 	if w.h.oneIn(2) {
 		w.drain(0)
+	} else {
+		w.read(len(w.folded)%4, 0)
 	}
 	w.close()
 	w.resume()
@@ -251,8 +255,11 @@ func (w *watcher) resume() {
 }
 
 // drain reads what there is.
-func (w *watcher) drain(patience time.Duration) {
-	for w.w != nil {
+func (w *watcher) drain(patience time.Duration) { w.read(math.MaxInt, patience) }
+
+// read reads so many events at most.
+func (w *watcher) read(most int, patience time.Duration) {
+	for ; w.w != nil && most > 0; most-- {
 		timer := time.NewTimer(patience)
 		select {
 		case event, ok := <-w.w.ResultChan():

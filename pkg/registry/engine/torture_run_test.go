@@ -115,7 +115,9 @@ func (h *tortured) oneIn(n int) bool { return h.IntN(n) == 0 }
 // act does one step.
 func (h *tortured) act(seed uint64, i int) {
 	switch n := h.IntN(1000); {
-	case n < 550:
+	case i >= stepsOfEach+stepsToGrow:
+		h.watch()
+	case i >= stepsOfEach || n < 550:
 		h.write(seed, i)
 	case n < 690:
 		h.list()

@@ -31,8 +31,14 @@ import (
 // make torture runs it for long.
 const (
 	stepsOfEach = 60
-	// workersAtOnce have an etcd each, and wait for most of the time.
-	workersAtOnce = 4
+	// stepsToGrow come first, and only write: what happens to an empty fleet is soon told.
+	stepsToGrow = 20
+	// stepsToWatch begin watches then, which all the rest happens to.
+	stepsToWatch = 6
+	// workersAtOnce have an etcd each, and wait for most of the time; workersVariable says
+	// how many there are instead.
+	workersAtOnce   = 4
+	workersVariable = "MUSTER_TORTURE_WORKERS"
 	// historiesVariable and durationVariable say how many histories are run, and for how
 	// long; the first to be met ends the run. MUSTER_SEED is the seed of the first.
 	historiesVariable = "MUSTER_TORTURE_HISTORIES"
@@ -51,6 +57,9 @@ type story struct {
 
 func whole(seed uint64) story {
 	s := story{Seed: seed}
+	for i := range stepsToGrow + stepsToWatch {
+		s.Steps = append(s.Steps, stepsOfEach+i)
+	}
 	for i := range stepsOfEach {
 		s.Steps = append(s.Steps, i)
 	}
@@ -70,6 +79,12 @@ func TestTorture(t *testing.T) {
 		duration, err = time.ParseDuration(text)
 		require.NoError(t, err, durationVariable)
 	}
+	workersWanted := workersAtOnce
+	if text := os.Getenv(workersVariable); text != "" {
+		var err error
+		workersWanted, err = strconv.Atoi(text)
+		require.NoError(t, err, workersVariable)
+	}
 	first := uint64(rand.Uint32())
 	if text := os.Getenv("MUSTER_SEED"); text != "" {
 		var err error
@@ -80,7 +95,7 @@ func TestTorture(t *testing.T) {
 	var next atomic.Int64
 	var sum tally
 	var workers sync.WaitGroup
-	for range workersAtOnce {
+	for range workersWanted {
 		b := newBench(t)
 		workers.Go(func() {
 			for !t.Failed() && (duration == 0 || time.Since(start) < duration) {

@@ -16,8 +16,13 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// readyCheck is the name of the engine's check in /readyz.
-const readyCheck = "engine"
+// The names of checks in /readyz. What they complain of is not shown there, so the names
+// have to tell a replica that has lost etcd, where both fail, from one that is warming
+// up, where etcd answers.
+const (
+	readyCheck = "engine"
+	etcdCheck  = "etcd"
+)
 
 // Config is what a server is made of.
 type Config struct {
@@ -34,6 +39,8 @@ type Config struct {
 	// Ready answers nil while reads are right, else what is missing. It is asked on
 	// each /readyz and each request for the group, so it must be cheap.
 	Ready func() error
+	// Reached answers nil while etcd answers; nil is no check of that.
+	Reached func() error
 	// Unready returns a channel that is closed as soon as Ready is not nil; it is
 	// taken before Ready is asked. Open watches end then. Nil is never.
 	Unready func() <-chan struct{}
@@ -66,6 +73,9 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	closeWhile(config.Generic, gate{ready: config.Ready, unready: config.Unready})
+	if config.Reached != nil {
+		config.Generic.AddReadyzChecks(healthz.NamedCheck(etcdCheck, func(*http.Request) error { return config.Reached() }))
+	}
 	config.Generic.AddReadyzChecks(healthz.NamedCheck(readyCheck, func(*http.Request) error { return config.Ready() }))
 	server, err := config.Generic.Complete(config.Informers).New("muster", genericapiserver.NewEmptyDelegate())
 	if err != nil {
@@ -76,6 +86,11 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 	group.VersionedResourcesStorageMap[v1alpha1.SchemeGroupVersion.Version] = config.Storage
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return nil, err
+	}
+	if config.Generic.FlowControl != nil {
+		if err := countForFlowControl(server, config.Generic.StorageObjectCountTracker, config.Storage); err != nil {
+			return nil, err
+		}
 	}
 	if len(config.Core) > 0 {
 		if err := installCore(server, config.Core); err != nil {

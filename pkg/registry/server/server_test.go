@@ -174,12 +174,24 @@ func TestReadyzFollowsTheEngineAndLivezDoesNot(t *testing.T) {
 	}
 	loading := errors.New("still loading")
 	broken.Store(&loading)
+	var away atomic.Bool
+	config.Reached = func() error {
+		if away.Load() {
+			return errors.New("etcd does not answer")
+		}
+		return nil
+	}
 	s := start(t, config)
 
 	answer := s.do("GET", "/readyz?verbose", "", nil)
 	require.Equal(t, http.StatusInternalServerError, answer.code)
 	require.Contains(t, string(answer.body), "[-]engine failed")
+	require.Contains(t, string(answer.body), "[+]etcd ok", "it warms up")
 	require.Equal(t, http.StatusOK, s.do("GET", "/livez", "", nil).code, "a server that loads must not be killed for it")
+	away.Store(true)
+	require.Contains(t, string(s.do("GET", "/readyz?verbose", "", nil).body), "[-]etcd failed")
+	require.Equal(t, http.StatusOK, s.do("GET", "/livez", "", nil).code, "nor one that has lost etcd: it would not come back with it")
+	away.Store(false)
 
 	broken.Store(nil)
 	require.Eventually(t, func() bool { return s.do("GET", "/readyz", "", nil).code == http.StatusOK }, waitLimit, tick)

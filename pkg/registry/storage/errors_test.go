@@ -39,8 +39,13 @@ func withDeadline(t *testing.T) context.Context {
 // writes by another, sealed by keys. It is ready.
 func clusters(ctx context.Context, t *testing.T, reads, writes *clientv3.Client, keys *etcdtest.Keys) *Store {
 	t.Helper()
+	return clustersWith(ctx, t, reads, writes, keys, engine.DefaultOptions())
+}
+
+func clustersWith(ctx context.Context, t *testing.T, reads, writes *clientv3.Client, keys *etcdtest.Keys, options engine.Options) *Store {
+	t.Helper()
 	sealed := etcd.SealedBy(func(string) etcd.Sealer { return keys })
-	e := engine.New(etcd.New(reads, "/muster", sealed), engine.DefaultOptions())
+	e := engine.New(etcd.New(reads, "/muster", sealed), options)
 	running, stop := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() { _ = e.Run(running) })

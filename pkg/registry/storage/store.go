@@ -58,16 +58,6 @@ func newStore(resource string, e *engine.Engine, log *etcd.Log, r role) *Store {
 // Versioner implements storage.Interface.
 func (s *Store) Versioner() storage.Versioner { return s.APIObjectVersioner }
 
-// Stats implements storage.Interface. The size is a guess that priority and
-// fairness can live with.
-func (s *Store) Stats(context.Context) (storage.Stats, error) {
-	v, err := s.engine.Current()
-	if err != nil {
-		return storage.Stats{}, s.apiError(err)
-	}
-	return storage.Stats{ObjectCount: int64(v.Len(s.resource.Resource)), EstimatedAverageObjectSizeBytes: 2 << 10}, nil
-}
-
 // ReadinessCheck implements storage.Interface.
 func (s *Store) ReadinessCheck() error {
 	if s.engine.Ready() != nil {

@@ -6,19 +6,15 @@ package storage
 import (
 	"context"
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/storage"
 	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
 
 	"github.com/musterfleet/muster/pkg/registry/engine"
-	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -76,7 +72,8 @@ type watcher struct {
 	predicate storage.SelectionPredicate
 	results   chan watch.Event
 	stop      context.CancelFunc
-	// cursor is the revision up to which everything was sent.
+	// cursor is the revision up to which everything was sent, or is being sent as initial
+	// events. What the watcher keeps alive while it sends is of no earlier one.
 	cursor int64
 	// sent are events that are not in the counters yet, which all watchers share.
 	sent int64
@@ -100,7 +97,8 @@ func (w *watcher) run(ctx context.Context, from int64, opts storage.ListOptions)
 	w.count()
 	w.store.counters.ended(ctx, apierrors.IsResourceExpired(err))
 	if err != nil && ctx.Err() == nil {
-		w.send(ctx, watch.Event{Type: watch.Error, Object: statusOf(err)})
+		w.cursor = view.Never // it keeps nothing alive any more
+		_ = w.send(ctx, watch.Event{Type: watch.Error, Object: statusOf(err)})
 	}
 }
 
@@ -124,10 +122,10 @@ func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOption
 		if err != nil {
 			return err
 		}
+		w.cursor = v.Revision
 		if err := w.sendState(ctx, v); err != nil {
 			return err
 		}
-		w.cursor = v.Revision
 		if initial && w.predicate.AllowWatchBookmarks {
 			return w.bookmark(ctx, v.Revision, true)
 		}
@@ -168,8 +166,8 @@ func (w *watcher) sendState(ctx context.Context, v *view.View) error {
 			return err
 		}
 		for _, object := range objects {
-			if !w.send(ctx, watch.Event{Type: watch.Added, Object: object}) {
-				return context.Cause(ctx)
+			if err := w.send(ctx, watch.Event{Type: watch.Added, Object: object}); err != nil {
+				return err
 			}
 		}
 		items = items[:0]
@@ -210,25 +208,8 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 	due := false
 	for {
 		woken := s.engine.Wait(scope)
-		v, err := s.engine.Current()
-		if err != nil {
-			return s.apiError(err)
-		}
-		if err := s.sure(v, w.cursor); err != nil {
-			return s.apiError(err)
-		}
-		if v.Revision > w.cursor {
-			since, err := v.ChangesSince(w.cursor, s.resource.Resource, w.scope.name.Namespace, w.scope.name.Name)
-			if err != nil {
-				return s.apiError(err)
-			}
-			for revision, changes := range since {
-				if err := w.sendChanges(ctx, revision, changes); err != nil {
-					return err
-				}
-			}
-			w.cursor = v.Revision
-			w.count()
+		if err := w.catchUp(ctx); err != nil {
+			return err
 		}
 		if due {
 			// Only now: nothing has woken a watcher to whose scope nothing happens,
@@ -249,6 +230,49 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 	}
 }
 
+// catchUp sends what has happened after the cursor. It takes the present view for each
+// revision, so that while it waits for its reader it keeps no more than the changes of
+// that revision alive.
+func (w *watcher) catchUp(ctx context.Context) error {
+	defer w.count()
+	for {
+		revision, changes, err := w.next()
+		if err != nil {
+			return w.store.apiError(err)
+		}
+		if err := w.sendChanges(ctx, revision, changes); err != nil {
+			return err
+		}
+		w.cursor = max(w.cursor, revision)
+		if len(changes) == 0 {
+			return nil
+		}
+	}
+}
+
+// next returns the changes of the first revision after the cursor that has some in the
+// scope, or else none, with the present revision.
+func (w *watcher) next() (int64, []*view.Change, error) {
+	s := w.store
+	v, err := s.engine.Current()
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := s.sure(v, w.cursor); err != nil {
+		return 0, nil, err
+	}
+	if v.Revision > w.cursor {
+		since, err := v.ChangesSince(w.cursor, s.resource.Resource, w.scope.name.Namespace, w.scope.name.Name)
+		if err != nil {
+			return 0, nil, err
+		}
+		for revision, changes := range since {
+			return revision, changes, nil
+		}
+	}
+	return v.Revision, nil, nil
+}
+
 // count enters what was sent into the counters, once for many events.
 func (w *watcher) count() {
 	if w.sent > 0 {
@@ -266,84 +290,4 @@ func nextBookmark(ctx context.Context) time.Duration {
 		}
 	}
 	return every
-}
-
-// bookmark tells the client how far it is, between revisions only.
-func (w *watcher) bookmark(ctx context.Context, revision int64, endOfInitial bool) error {
-	object, err := record.New(w.store.resource.Resource)
-	if err != nil {
-		return err
-	}
-	object.SetResourceVersion(strconv.FormatInt(revision, 10))
-	if endOfInitial {
-		accessor, err := meta.Accessor(object)
-		if err != nil {
-			return err
-		}
-		accessor.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
-	}
-	if !w.send(ctx, watch.Event{Type: watch.Bookmark, Object: object}) {
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-// sendChanges sends what the changes of one revision are to this watcher.
-func (w *watcher) sendChanges(ctx context.Context, revision int64, changes []*view.Change) error {
-	for _, c := range changes {
-		was := c.Prev != nil && matches(&w.predicate, c.Prev)
-		is := c.Next != nil && matches(&w.predicate, c.Next)
-		var event watch.Event
-		var err error
-		switch {
-		case is && was:
-			event.Type = watch.Modified
-			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, revision)
-		case is:
-			event.Type = watch.Added
-			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, revision)
-		case was:
-			event.Type = watch.Deleted
-			event.Object, err = w.rendered(ctx, c, view.Gone, c.Prev, revision)
-		default:
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if !w.send(ctx, event) {
-			return context.Cause(ctx)
-		}
-	}
-	return nil
-}
-
-// rendered returns the object of a change. What left carries the revision at
-// which it left.
-func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, item view.Item, revision int64) (*eventObject, error) {
-	return view.Rendered(c, form, func() (*eventObject, error) {
-		objects, err := w.store.render(ctx, []view.Item{item})
-		if err != nil {
-			return nil, err
-		}
-		if form == view.Gone {
-			objects[0].SetResourceVersion(strconv.FormatInt(revision, 10))
-		}
-		return &eventObject{APIObject: objects[0]}, nil
-	})
-}
-
-func (w *watcher) send(ctx context.Context, event watch.Event) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	select {
-	case w.results <- event:
-		if event.Type != watch.Bookmark && event.Type != watch.Error {
-			w.sent++
-		}
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -14,6 +14,11 @@
 // The agents are those of pkg/agent/simulate. All of them know what to do before the
 // first report is sent; the load, the servers and both etcds share the machine.
 //
+// BenchmarkReads compares reads of the present with a plain quorum read of etcd, in turns,
+// on an idle server and on one that follows 1,000 writes a second:
+//
+//	go test -run '^$' -bench Reads -benchtime 1x -timeout 30m ./sizing
+//
 // In BenchmarkFleet memory is the process's resident set, which etcd is no part of; load goes straight
 // to the one replica, without the aggregation layer.
 package sizing

@@ -1,0 +1,105 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+	"weak"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// stuck is a watch of all Clusters that nobody reads.
+func stuck(ctx context.Context, t *testing.T, s *Store, resourceVersion string) watch.Interface {
+	t.Helper()
+	w, err := s.Watch(ctx, "/clusters", storage.ListOptions{
+		ResourceVersion: resourceVersion, Recursive: true,
+		Predicate: storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything()},
+	})
+	require.NoError(t, err)
+	t.Cleanup(w.Stop)
+	require.Eventually(t, func() bool { return len(w.ResultChan()) == resultBuffer }, deadline, time.Millisecond)
+	return w
+}
+
+// present is the revision of the view, and the view as long as somebody else has it.
+func present(t *testing.T, s *Store) (int64, weak.Pointer[view.View]) {
+	t.Helper()
+	v, err := s.engine.Current()
+	require.NoError(t, err)
+	return v.Revision, weak.Make(v)
+}
+
+// A reader that is stuck for longer than the history lasts could not go on where it is
+// anyway. Its watch ends then, before it reads on, and keeps nothing alive any more.
+func TestWhoIsStuckKeepsNothingAliveThatTheHistoryHasPassed(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	options := engine.DefaultOptions()
+	options.History.Revisions = 2 * resultBuffer
+	s := clustersWith(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""), options)
+	written := 0
+	write := func(n int) {
+		for range n {
+			written++
+			require.NoError(t, create(ctx, s, fmt.Sprintf("c%03d", written)))
+		}
+	}
+	write(resultBuffer + 1)
+	_, loaded := present(t, s)
+	initial := stuck(ctx, t, s, "0")
+	from, _ := present(t, s)
+	write(resultBuffer + 1)
+	later := stuck(ctx, t, s, fmt.Sprint(from))
+	runtime.GC()
+	require.NotNil(t, loaded.Value(), "initial events that are not read yet are of this view")
+
+	write(2*resultBuffer + 2)
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		return loaded.Value() == nil
+	}, deadline, 100*time.Millisecond, "a view is kept for a reader that is stuck")
+	require.Eventually(t, func() bool { return s.counters.Expired.Load() == 2 }, deadline, 10*time.Millisecond)
+	for name, w := range map[string]watch.Interface{"initial events": initial, "changes": later} {
+		for range resultBuffer {
+			require.Equal(t, watch.Added, (<-w.ResultChan()).Type, name)
+		}
+		last := <-w.ResultChan()
+		require.Equal(t, watch.Error, last.Type, "%s: the history goes on after %v", name, last.Object)
+		require.True(t, apierrors.IsResourceExpired(apierrors.FromObject(last.Object)), "%s: %v", name, last.Object)
+		_, more := <-w.ResultChan()
+		require.False(t, more, name)
+	}
+}
+
+// Who reads slowly, and keeps up with the history, is sent everything.
+func TestWhoReadsSlowlyIsSentAll(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	from, _ := present(t, s)
+	for i := range 2 * resultBuffer {
+		require.NoError(t, create(ctx, s, fmt.Sprintf("c%03d", i)))
+	}
+	w := stuck(ctx, t, s, fmt.Sprint(from))
+	time.Sleep(lookEvery + lookEvery/2) // what is tested is that it looked meanwhile
+	for i := range 2 * resultBuffer {
+		event := <-w.ResultChan()
+		require.Equal(t, watch.Added, event.Type)
+		require.Equal(t, fmt.Sprintf("c%03d", i), event.Object.(*eventObject).GetName())
+	}
+}

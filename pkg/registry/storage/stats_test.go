@@ -1,0 +1,32 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+)
+
+func TestStatsCountAllAndWeighSome(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	stats, err := s.Stats(ctx)
+	require.NoError(t, err)
+	require.Equal(t, storage.Stats{}, stats)
+	const n = statsSample + 5
+	for i := range n {
+		require.NoError(t, create(ctx, s, fmt.Sprintf("c%d", i)))
+	}
+	stats, err = s.Stats(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, n, stats.ObjectCount)
+	// Each carries 20 KiB, and little beside.
+	require.InDelta(t, 20<<10, stats.EstimatedAverageObjectSizeBytes, 1<<10)
+}

@@ -1,0 +1,120 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// bookmark tells the client how far it is, between revisions only.
+func (w *watcher) bookmark(ctx context.Context, revision int64, endOfInitial bool) error {
+	object, err := record.New(w.store.resource.Resource)
+	if err != nil {
+		return err
+	}
+	object.SetResourceVersion(strconv.FormatInt(revision, 10))
+	if endOfInitial {
+		accessor, err := meta.Accessor(object)
+		if err != nil {
+			return err
+		}
+		accessor.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
+	}
+	return w.send(ctx, watch.Event{Type: watch.Bookmark, Object: object})
+}
+
+// sendChanges sends what the changes of one revision are to this watcher.
+func (w *watcher) sendChanges(ctx context.Context, revision int64, changes []*view.Change) error {
+	for _, c := range changes {
+		was := c.Prev != nil && matches(&w.predicate, c.Prev)
+		is := c.Next != nil && matches(&w.predicate, c.Next)
+		var event watch.Event
+		var err error
+		switch {
+		case is && was:
+			event.Type = watch.Modified
+			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, revision)
+		case is:
+			event.Type = watch.Added
+			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, revision)
+		case was:
+			event.Type = watch.Deleted
+			event.Object, err = w.rendered(ctx, c, view.Gone, c.Prev, revision)
+		default:
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := w.send(ctx, event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rendered returns the object of a change. What left carries the revision at
+// which it left.
+func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, item view.Item, revision int64) (*eventObject, error) {
+	return view.Rendered(c, form, func() (*eventObject, error) {
+		objects, err := w.store.render(ctx, []view.Item{item})
+		if err != nil {
+			return nil, err
+		}
+		if form == view.Gone {
+			objects[0].SetResourceVersion(strconv.FormatInt(revision, 10))
+		}
+		return &eventObject{APIObject: objects[0]}, nil
+	})
+}
+
+// lookEvery is how often a watcher that waits for its reader looks whether the history
+// has passed it.
+const lookEvery = 2 * time.Second
+
+// send hands an event to the reader, and waits for him. What the watcher is going
+// through stays alive meanwhile, but no longer than the history keeps it: then it could
+// not be gone on from either. So all readers that are slow or stuck keep alive, together,
+// what the history does, and each its buffer.
+func (w *watcher) send(ctx context.Context, event watch.Event) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	select {
+	case w.results <- event:
+		w.delivered(event)
+		return nil
+	default:
+	}
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		select {
+		case w.results <- event:
+			w.delivered(event)
+			return nil
+		case <-look.C:
+			if v, err := w.store.engine.Current(); err == nil && w.cursor < v.Oldest {
+				return w.store.apiError(view.ErrCompacted)
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (w *watcher) delivered(event watch.Event) {
+	if event.Type != watch.Bookmark && event.Type != watch.Error {
+		w.sent++
+	}
+}
