@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,7 +25,7 @@ import (
 	fleetinformers "github.com/musterfleet/muster/pkg/generated/informers/externalversions"
 )
 
-// requests are the lists and watches that a client made.
+// requests are the lists and watches of BundleDeployments that a client made.
 type requests struct {
 	sync.Mutex
 	of []string
@@ -48,7 +49,7 @@ type recorder struct {
 }
 
 func (r recorder) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.Method == http.MethodGet {
+	if request.Method == http.MethodGet && strings.HasSuffix(request.URL.Path, "/bundledeployments") {
 		query, what := request.URL.Query(), "list"
 		if query.Get("watch") != "" {
 			what = "watch"

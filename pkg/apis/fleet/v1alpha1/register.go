@@ -27,17 +27,23 @@ var (
 
 	localSchemeBuilder = &SchemeBuilder
 
-	// AddToScheme registers the types, twice: under v1alpha1, and as the same Go
-	// types under the internal version, the hub that the apiserver machinery
-	// converts through. There is only one version, so an internal copy would be
-	// a thousand lines that say the same, and a conversion that does nothing.
-	//
-	// The trap in it: where a conversion would make a new object, an encoder sets
-	// apiVersion and kind in the object that it is given, and takes them out again
-	// after. Whoever hands an object that others read at the same time to the
-	// machinery must hand it a copy of the struct; a shallow one will do.
+	// AddToScheme registers the types and their defaults, for clients.
 	AddToScheme = localSchemeBuilder.AddToScheme
 )
+
+// AddHubToScheme registers the same Go types under the internal version too, the hub
+// that the apiserver machinery converts through: for servers. There is only one version,
+// so an internal copy would be a thousand lines that say the same, and a conversion that
+// does nothing. A client must not: controller-runtime refuses a type that has two kinds.
+//
+// The trap in it: where a conversion would make a new object, an encoder sets
+// apiVersion and kind in the object that it is given, and takes them out again
+// after. Whoever hands an object that others read at the same time to the
+// machinery must hand it a copy of the struct; a shallow one will do.
+func AddHubToScheme(scheme *runtime.Scheme) error {
+	scheme.AddKnownTypes(internalGroupVersion, allKinds()...)
+	return nil
+}
 
 // Kind qualifies a kind with the group.
 func Kind(kind string) schema.GroupKind {
@@ -50,24 +56,26 @@ func Resource(resource string) schema.GroupResource {
 }
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	for _, version := range []schema.GroupVersion{SchemeGroupVersion, internalGroupVersion} {
-		scheme.AddKnownTypes(version,
-			&Bundle{}, &BundleList{},
-			&BundleDeployment{}, &BundleDeploymentList{},
-			&BundleNamespaceMapping{}, &BundleNamespaceMappingList{},
-			&Cluster{}, &ClusterList{},
-			&ClusterGroup{}, &ClusterGroupList{},
-			&ClusterRegistration{}, &ClusterRegistrationList{},
-			&ClusterRegistrationToken{}, &ClusterRegistrationTokenList{},
-			&Content{}, &ContentList{},
-			&GitRepo{}, &GitRepoList{},
-			&GitRepoRestriction{}, &GitRepoRestrictionList{},
-			&HelmOp{}, &HelmOpList{},
-			&ImageScan{}, &ImageScanList{},
-			&Policy{}, &PolicyList{},
-			&Schedule{}, &ScheduleList{},
-		)
-	}
+	scheme.AddKnownTypes(SchemeGroupVersion, allKinds()...)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil
+}
+
+func allKinds() []runtime.Object {
+	return []runtime.Object{
+		&Bundle{}, &BundleList{},
+		&BundleDeployment{}, &BundleDeploymentList{},
+		&BundleNamespaceMapping{}, &BundleNamespaceMappingList{},
+		&Cluster{}, &ClusterList{},
+		&ClusterGroup{}, &ClusterGroupList{},
+		&ClusterRegistration{}, &ClusterRegistrationList{},
+		&ClusterRegistrationToken{}, &ClusterRegistrationTokenList{},
+		&Content{}, &ContentList{},
+		&GitRepo{}, &GitRepoList{},
+		&GitRepoRestriction{}, &GitRepoRestrictionList{},
+		&HelmOp{}, &HelmOpList{},
+		&ImageScan{}, &ImageScanList{},
+		&Policy{}, &PolicyList{},
+		&Schedule{}, &ScheduleList{},
+	}
 }
