@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -79,6 +80,12 @@ func (m *Model) Wrote(revision int64, txn *etcd.Txn) Tables {
 		}
 	}
 	return tables
+}
+
+// Audit has an engine audit itself, and returns how many objects it has found wrong.
+func Audit(ctx context.Context, e *Engine) (int64, error) {
+	err := e.auditOnce(ctx, 0)
+	return e.Stats().Differences, err
 }
 
 // Text is an object as a Row has it.

@@ -274,6 +274,10 @@ func (h *tortured) settle() {
 			h.same(page.rows, selection.of(h.at(page.revision)), "the list of %s at the end", resource)
 		}
 	}
+	for i, r := range h.replicas {
+		wrong, err := engine.Audit(h.ctx, r.engine)
+		h.must(err == nil && wrong == 0, "replica %d finds %d objects wrong in itself, and this error: %v", i, wrong, err)
+	}
 	for _, w := range h.watchers {
 		w.stuck = false
 		end := time.Now().Add(deadline)
