@@ -113,14 +113,28 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	require.NoError(t, err)
 	resume := fmt.Sprint(s.revision(t))
 	s = s.restart(t)
-	for _, plural := range []string{"clusters", "bundles", "clustergroups", "contents"} {
-		_, err := s.resource(t, plural, "").List(t.Context(), metav1.ListOptions{})
-		require.NoError(t, err, plural)
-	}
 	unsure := func(err error) {
 		t.Helper()
 		require.True(t, apierrors.IsServiceUnavailable(err), "%v", err)
 		require.ErrorContains(t, err, "could not be read")
+	}
+	// Nor which Clusters there are in the namespace: what can be read is found by its
+	// name, what cannot is not said to be absent, and others are not concerned.
+	const groupPath = "/apis/fleet.cattle.io/v1alpha1/"
+	for _, plural := range []string{"clusters", "bundles", "clustergroups"} {
+		unsure(s.once(t, groupPath+plural, nil))
+		unsure(s.once(t, groupPath+"namespaces/ns/"+plural, url.Values{"resourceVersion": {"0"}}))
+		unsure(s.once(t, groupPath+plural, url.Values{"watch": {"true"}}))
+		require.NoError(t, s.once(t, groupPath+"namespaces/other/"+plural, nil), plural)
+	}
+	unsure(s.once(t, groupPath+"namespaces/ns/clusters/c2", nil))
+	unsure(s.raw(t).Delete().AbsPath(groupPath+"namespaces/ns/clusters/c2").MaxRetries(0).Do(t.Context()).Error())
+	for _, readable := range []string{"clusters/c1", "bundles/app", "clusters?fieldSelector=metadata.name%3Dc1"} {
+		require.NoError(t, s.once(t, groupPath+"namespaces/ns/"+readable, nil), readable)
+	}
+	require.True(t, apierrors.IsNotFound(s.once(t, groupPath+"namespaces/ns/clusters/never-was", nil)))
+	for _, plural := range []string{"policies", "contents"} {
+		require.NoError(t, s.once(t, groupPath+plural, nil), plural)
 	}
 	deployments := s.resource(t, "bundledeployments", "")
 	const path = "/apis/fleet.cattle.io/v1alpha1/bundledeployments"

@@ -20,11 +20,13 @@ func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T
 	const clusters = 5
 	for title, test := range map[string]struct {
 		// kept is how many revisions before the one in question etcd still has.
-		kept int64
-		told bool
+		kept  int64
+		told  bool
+		later bool
 	}{
-		"the one before is there, from which it is replayed": {1, true},
-		"nothing before it is there":                         {0, false},
+		"the one before is there, from which it is replayed":            {1, true, true},
+		"nothing before it is there":                                    {0, false, true},
+		"nothing before it is there, and nothing has happened since it": {0, false, false},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
@@ -42,8 +44,9 @@ func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T
 			_, err := s.etcd.Compact(t.Context(), moved-test.kept)
 			require.NoError(t, err)
 			s = s.restart(t)
-			createCluster(t, s.clientset(t), cluster("ns", "later", "env", "prod"))
-
+			if test.later {
+				createCluster(t, s.clientset(t), cluster("ns", "later", "env", "prod"))
+			}
 			again := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: strconv.FormatInt(moved, 10)})
 			if !test.told {
 				status := again.status()

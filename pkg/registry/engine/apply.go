@@ -7,8 +7,6 @@ import (
 	"cmp"
 	"slices"
 
-	"k8s.io/klog/v2"
-
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -59,16 +57,13 @@ func (s *state) apply(batch etcd.Batch) {
 	// An object comes before its report, whatever the transaction's order was.
 	records := slices.Clone(batch.Records)
 	slices.SortStableFunc(records, func(a, b etcd.Record) int { return cmp.Compare(a.Key.Type, b.Key.Type) })
+	errs := make([]error, len(records))
 	for i := range records {
-		err := w.take(&records[i])
-		w.undecodable.note(&records[i], err)
-		if err != nil {
-			// One bad record harms nothing but its own object, which stays what
-			// it was before.
-			klog.ErrorS(err, "Passed over a record that cannot be decoded", "key", records[i].Path(), "revision", records[i].Revision)
-		}
+		errs[i] = w.take(&records[i])
 	}
+	w.undecodable.note(records, errs)
 	w.builder.SetWhole(len(w.undecodable.missing) == 0, batch.Revision)
+	w.builder.SetUnread(w.undecodable.unread)
 	w.applyRules()
 	w.applyGroups()
 	w.applyClusters()
@@ -147,12 +142,16 @@ func (w *work) takeObject(r *etcd.Record) error {
 		w.builder.Delete(r.Key.Resource, r.Key.Name)
 		return nil
 	}
+	old := w.object(r.Key.Resource, r.Key.Name)
 	decoded, err := record.DecodeObject(r.Key.Resource, r.Value)
-	if err != nil {
+	switch {
+	case err != nil && old != nil:
+		return keptError{err}
+	case err != nil:
 		return err
 	}
 	next := &view.Object{ID: r.Key.Name, At: w.changedAt(r), Record: decoded, RecordRevision: r.Revision}
-	if old := w.object(r.Key.Resource, r.Key.Name); old != nil && old.Record.Object.GetUID() == decoded.Object.GetUID() {
+	if old != nil && old.Record.Object.GetUID() == decoded.Object.GetUID() {
 		next.Report, next.ReportRevision, next.Derived = old.Report, old.ReportRevision, old.Derived
 	}
 	w.builder.Put(r.Key.Resource, next)
@@ -177,7 +176,10 @@ func (w *work) takeReport(r *etcd.Record) error {
 	next := &view.Object{ID: old.ID, At: max(old.At, w.changedAt(r)), Record: old.Record, RecordRevision: old.RecordRevision, Derived: old.Derived}
 	if r.Value != nil {
 		decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
-		if err != nil {
+		switch {
+		case err != nil && old.Report != nil:
+			return keptError{err}
+		case err != nil:
 			return err
 		}
 		// One on an earlier object of that name is dead.
@@ -195,13 +197,13 @@ func (w *work) takeReport(r *etcd.Record) error {
 func (w *work) takeBundleDeploymentReport(r *etcd.Record) error {
 	name := r.Key.Name
 	w.reported[name] = struct{}{}
-	delete(w.reports, name)
 	if r.Value == nil {
+		delete(w.reports, name)
 		return nil
 	}
 	decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
 	if err != nil {
-		return err
+		return err // what was reported last stays
 	}
 	w.reports[name] = &view.Report{Report: decoded, Revision: r.Revision}
 	return nil
@@ -219,15 +221,19 @@ func (w *work) takePin(r *etcd.Record) error {
 	return nil
 }
 
-// keepPin enters a pin. One that cannot be decoded is none; but it has a
-// revision, without which no write could ever replace it.
-func keepPin[T record.BundlePin | record.ClusterPins](pins map[record.Name]storedPin[T], r *etcd.Record) error {
-	delete(pins, r.Key.Name)
+// keepPin enters a pin, or a rollout record. One that cannot be decoded stays what it
+// was, or is none; but it has a revision, without which no write could ever replace it.
+func keepPin[T record.BundlePin | record.ClusterPins | record.Rollout](pins map[record.Name]storedPin[T], r *etcd.Record) error {
 	if r.Value == nil {
+		delete(pins, r.Key.Name)
 		return nil
 	}
+	last, had := pins[r.Key.Name]
 	pin, err := record.Decode[T](r.Value)
-	if err != nil {
+	switch {
+	case err != nil && had:
+		pin, err = last.pin, keptError{err}
+	case err != nil:
 		pin = new(T)
 	}
 	pins[r.Key.Name] = storedPin[T]{pin, r.Revision}

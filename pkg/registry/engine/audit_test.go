@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -123,6 +126,53 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 			require.EqualValues(t, 1, e.Stats().Differences)
 		})
 	}
+}
+
+// TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull: to be made anew the state takes a
+// revision, and that has to wait.
+func TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t, func(c *embed.Config) { c.QuotaBackendBytes = 4 << 20 })
+	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	save(ctx, t, e, on("c1"), workload("a"))
+	e.state.Lock()
+	e.state.builder.Delete(record.BundleDeployments, record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "a"})
+	e.state.Unlock()
+	save(ctx, t, e, on("c9"))
+	barrier(ctx, t, e)
+	require.Eventually(t, func() bool {
+		_, err := server.Client.Put(ctx, "/foreign", strings.Repeat("x", 1<<20))
+		return err != nil
+	}, deadline, time.Microsecond, "etcd is full")
+	lost := e.pulse.lost()
+	require.NoError(t, e.auditOnce(ctx, 0))
+	<-lost
+	require.ErrorIs(t, e.Ready(), ErrDiffers)
+
+	for _, alarm := range alarms(ctx, t, server.Client) {
+		present, err := server.Client.Get(ctx, "/foreign")
+		require.NoError(t, err)
+		_, err = server.Client.Compact(ctx, present.Header.Revision)
+		require.NoError(t, err)
+		_, err = server.Client.Defragment(ctx, server.Address())
+		require.NoError(t, err)
+		_, err = server.Client.AlarmDisarm(ctx, alarm)
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline, 10*time.Millisecond)
+	require.NotNil(t, barrier(ctx, t, e).Get(record.BundleDeployments, record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "a"}))
+}
+
+func alarms(ctx context.Context, t *testing.T, client *clientv3.Client) []*clientv3.AlarmMember {
+	t.Helper()
+	response, err := client.AlarmList(ctx)
+	require.NoError(t, err)
+	require.NotEmpty(t, response.Alarms)
+	var out []*clientv3.AlarmMember
+	for _, alarm := range response.Alarms {
+		out = append(out, (*clientv3.AlarmMember)(alarm))
+	}
+	return out
 }
 
 // TestAnAuditIsNotMadeOfWhatCannotBeRead: the state shows what it last was, and the

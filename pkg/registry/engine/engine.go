@@ -6,7 +6,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,6 +90,13 @@ func (e *Engine) Current() (*view.View, error) {
 // Take it before looking at the view.
 func (e *Engine) Wait(scope Scope) <-chan struct{} { return e.wakeups.wait(scope) }
 
+// Wakeup is Wait that says more.
+func (e *Engine) Wakeup(scope Scope) *Wakeup { return e.wakeups.take(scope) }
+
+// Announced is a revision up to which all that wait for something have been woken. Who
+// took a Wakeup before, and finds it not done after, has nothing in its scope up to there.
+func (e *Engine) Announced() int64 { return e.wakeups.announced.Load() }
+
 // Retry intervals of Run and WaitFor.
 const (
 	restartDelay  = 200 * time.Millisecond
@@ -154,7 +160,11 @@ func (e *Engine) follow(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if !e.resume(broken, cancel) {
+	e.lineage.stop.Store(&cancel) // first: who breaks it off from here on ends us
+	if broken != nil {
+		e.caughtUp(target, begun) // before anybody may read again what was published last
+	}
+	if !e.lineage.broken.CompareAndSwap(broken, nil) {
 		return *e.lineage.broken.Load()
 	}
 	e.caughtUp(target, begun) // and if it was loaded there, no watch will say so
@@ -176,16 +186,6 @@ func (e *Engine) follow(ctx context.Context) error {
 		e.passSealedHistory(ctx)
 	}
 	return err
-}
-
-// passSealedHistory loads anew at the present, if that can be opened: what lies
-// between may be sealed with a key that nothing of the present needs, and that was
-// taken away. Else the state stays at the last whole revision, to go on from there
-// when the key is known.
-func (e *Engine) passSealedHistory(ctx context.Context) {
-	if present, err := e.present(ctx); err == nil {
-		_ = e.load(ctx, present, 0) // the watch's error says what is wrong
-	}
 }
 
 // forget drops the state; what was published stays.
@@ -216,75 +216,9 @@ func (e *Engine) caughtUp(target int64, begun time.Time) {
 		e.following.Store(true)
 		e.stalled.Store(nil)
 		e.pulse.setStuck(false)
-		e.wakeups.wakeAll()
+		e.wakeups.wakeAll(e.state.revision)
 		e.pulse.confirm(begun)
 	}
-}
-
-// load reads the state some revisions behind the present, so that the replay to it
-// makes history.
-func (e *Engine) load(ctx context.Context, present, behind int64) error {
-	at, err := e.furthestBack(ctx, present, behind)
-	if err != nil {
-		return err
-	}
-	if v := e.current.Load(); v != nil {
-		// A view was published before: nothing may go backwards.
-		at = max(at, v.Revision)
-	}
-	batch, err := e.records(ctx, at)
-	if errors.Is(err, etcd.ErrSealed) && at < present {
-		at = present // as passSealedHistory does
-		batch, err = e.records(ctx, at)
-	}
-	if err != nil {
-		return fmt.Errorf("load the log: %w", err)
-	}
-	loading := newState(e.options.History)
-	loading.undecodable.total, loading.undecodable.loading = &e.totals.undecodable, true
-	loading.apply(batch)
-	loading.undecodable.loading = false
-	loading.builder.Load(at)
-	e.state.Lock()
-	e.state.state = loading
-	e.state.Unlock()
-	e.progress.reached.Store(at)
-	e.totals.loads.Add(1)
-	klog.InfoS("Loaded the log", "revision", at, "present", present, "records", len(batch.Records))
-	return nil
-}
-
-// records are all of the log at a revision.
-func (e *Engine) records(ctx context.Context, at int64) (etcd.Batch, error) {
-	batch := etcd.Batch{Revision: at}
-	err := e.log.Load(ctx, at, func(r etcd.Record) { batch.Records = append(batch.Records, r) })
-	return batch, err
-}
-
-// furthestBack is the revision to load at: as far back as is wanted, or else as
-// compaction lets.
-func (e *Engine) furthestBack(ctx context.Context, present, behind int64) (int64, error) {
-	wanted := max(present-behind, 1)
-	if wanted >= present {
-		return present, nil
-	}
-	if held, err := e.log.Holds(ctx, wanted); err != nil || held {
-		return wanted, err
-	}
-	gone, held := wanted, present
-	for gone+1 < held {
-		middle := gone + (held-gone)/2
-		is, err := e.log.Holds(ctx, middle)
-		switch {
-		case err != nil:
-			return 0, err
-		case is:
-			held = middle
-		default:
-			gone = middle
-		}
-	}
-	return held, nil
 }
 
 func (e *Engine) askUntilFollowing(ctx context.Context) {
@@ -307,7 +241,7 @@ func (e *Engine) apply(batch etcd.Batch) {
 		e.state.Unlock()
 		if e.following.Load() {
 			e.publish(next)
-			e.wakeups.wake(map[Scope]struct{}{{}: {}})
+			e.wakeups.wake(next.Revision, map[Scope]struct{}{{}: {}})
 		}
 		return
 	}
@@ -321,7 +255,7 @@ func (e *Engine) apply(batch etcd.Batch) {
 	e.state.Unlock()
 	if e.following.Load() {
 		e.publish(next)
-		e.wakeups.wake(scopes)
+		e.wakeups.wake(batch.Revision, scopes)
 	}
 	e.totals.records.Add(int64(len(batch.Records)))
 	observe(e.options.Observers.Apply, begun)

@@ -64,7 +64,7 @@ func (w *work) takePromotion(r *etcd.Record) error {
 	case err != nil && last != nil:
 		// It stays what it was: where limits hold, the BundleDeployment would be gone
 		// without it, and an agent would uninstall.
-		decoded = last.Promotion
+		decoded, err = last.Promotion, keptError{err}
 	case err != nil:
 		decoded = &record.Promotion{} // of nobody
 	}
@@ -76,18 +76,8 @@ func (w *work) takePromotion(r *etcd.Record) error {
 }
 
 func (w *work) takeRollout(r *etcd.Record) error {
-	name := r.Key.Name
-	w.bundles[name] = struct{}{}
-	delete(w.holds.rollouts, name)
-	if r.Value == nil {
-		return nil
-	}
-	decoded, err := record.Decode[record.Rollout](r.Value)
-	if err != nil {
-		decoded = &record.Rollout{}
-	}
-	w.holds.rollouts[name] = storedPin[record.Rollout]{decoded, r.Revision}
-	return err
+	w.bundles[r.Key.Name] = struct{}{}
+	return keepPin(w.holds.rollouts, r)
 }
 
 // adoptRollout takes a bundle's rollout record over, if it is of this bundle. One

@@ -55,10 +55,3 @@ func (e *Engine) breakOff(why error) {
 		(*stop)(why)
 	}
 }
-
-// resume tells that following goes on with a state that continues etcd's history,
-// as was known when it began: false if that broke meanwhile.
-func (e *Engine) resume(broken *error, stop context.CancelCauseFunc) bool {
-	e.lineage.stop.Store(&stop) // first: who breaks it off from here on ends us
-	return e.lineage.broken.CompareAndSwap(broken, nil)
-}

@@ -60,8 +60,12 @@ func (w *work) takeNamespace(r *etcd.Record) error {
 	var err error
 	if r.Value != nil {
 		var mirror *record.Namespace
-		if mirror, err = record.Decode[record.Namespace](r.Value); err == nil {
+		mirror, err = record.Decode[record.Namespace](r.Value)
+		switch {
+		case err == nil:
 			next = with(map[string]string{}, mirror.Labels)
+		case !w.undecodable.loading:
+			next, err = ns.labels, keptError{err}
 		}
 	}
 	before := w.labelsOf(name)
@@ -111,6 +115,8 @@ func (w *work) takeValues(r *etcd.Record) error {
 	next := storedValues{all[hash].data, r.Revision}
 	decoded, err := record.Decode[record.Values](r.Value)
 	switch {
+	case err != nil && next.data != nil:
+		err = keptError{err}
 	case err != nil:
 	case record.ValuesHash(decoded.Values) != hash:
 		err = fmt.Errorf("the values have the hash %s and not that of their name", record.ValuesHash(decoded.Values))
@@ -126,13 +132,17 @@ func (w *work) takeValues(r *etcd.Record) error {
 
 func (w *work) takeDownstream(r *etcd.Record) error {
 	w.reported[r.Key.Name] = struct{}{}
+	last, had := w.mirrors.downstream[r.Key.Name]
 	delete(w.mirrors.downstream, r.Key.Name)
 	if r.Value == nil {
 		return nil
 	}
 	decoded, err := record.Decode[record.Downstream](r.Value)
 	if err != nil {
-		w.mirrors.downstream[r.Key.Name] = storedDownstream{revision: r.Revision}
+		w.mirrors.downstream[r.Key.Name] = storedDownstream{last.Downstream, r.Revision}
+		if had {
+			return keptError{err}
+		}
 		return err
 	}
 	w.mirrors.downstream[r.Key.Name] = storedDownstream{*decoded, r.Revision}

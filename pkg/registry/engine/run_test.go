@@ -6,11 +6,14 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -292,4 +295,47 @@ func TestARecordThatCannotBeReadHarmsNothingElse(t *testing.T) {
 	}
 	barrier(ctx, t, e)
 	require.Zero(t, e.Stats().UndecodableNow)
+}
+
+// TestWhatCannotBeReadAnyMoreStaysWhatItWas overwrites each record that a
+// BundleDeployment rests on.
+func TestWhatCannotBeReadAnyMoreStaysWhatItWas(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	save(ctx, t, e, onWith("c1", "x"), onWith("c2", "b"), app("v2", true))
+	save(ctx, t, e, on("c2")) // what it had is pinned
+	before := told(barrier(ctx, t, e))
+	require.Len(t, before, 2)
+	records, err := server.Client.Get(ctx, "/muster/log/", clientv3.WithPrefix())
+	require.NoError(t, err)
+	pins := 0
+	for _, kv := range records.Kvs {
+		if path := string(kv.Key); strings.Contains(path, "/pin/") {
+			pins++
+		} else if strings.Contains(path, "/guard/") {
+			continue // its revision is all that it says
+		}
+		_, err := server.Client.Put(ctx, string(kv.Key), "{garbage")
+		require.NoError(t, err)
+		v := barrier(ctx, t, e)
+		require.Equal(t, before, told(v), "%s took a BundleDeployment away", kv.Key)
+		require.Zero(t, v.Whole, "what it was is known")
+	}
+	require.Positive(t, pins)
+
+	// Whoever writes a pin together with what it is for knows why. One that he alone can
+	// read means that nothing is known.
+	policy := &v1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "p", UID: "p"}}
+	_, err = server.Client.Txn(ctx).Then(
+		clientv3.OpPut("/muster/log/object/policies/fleet/p", string(encoded(t, policy, 0).Value)),
+		clientv3.OpPut("/muster/log/pin/bundles/fleet/unheard-of", "{garbage"),
+	).Commit()
+	require.NoError(t, err)
+	v := barrier(ctx, t, e)
+	require.EqualValues(t, view.Never, v.Whole)
+	_, err = server.Client.Delete(ctx, "/muster/log/pin/bundles/fleet/unheard-of")
+	require.NoError(t, err)
+	v = barrier(ctx, t, e)
+	require.Equal(t, v.Revision, v.Whole)
 }

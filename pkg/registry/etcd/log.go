@@ -25,9 +25,8 @@ type Log struct {
 	prefix   string
 	sealedBy func(resource string) Sealer
 	// cluster is the ID of the one that answered first; 0 before.
-	cluster atomic.Uint64
-	// stream is that of the latest watch; nil before.
-	stream   atomic.Pointer[string]
+	cluster  atomic.Uint64
+	progress progress
 	together together
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -32,9 +33,9 @@ type Batch struct {
 func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
 	// Without a required leader, a partitioned member would serve silence.
 	stream := strconv.FormatUint(streams.Add(1), 10)
-	l.stream.Store(&stream)
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ownStream(ctx, stream)))
 	defer cancel()
+	defer l.progress.begin(ctx, stream)()
 	responses := l.client.Watch(ctx, l.logPrefix(), clientv3.WithPrefix(), clientv3.WithRev(after+1), clientv3.WithFragment())
 	for response := range responses {
 		if err := response.Err(); err != nil {
@@ -90,14 +91,49 @@ func (l *Log) cut(ctx context.Context, events []*clientv3.Event) (Batch, []*clie
 	return batch, events[n:], nil
 }
 
+// progress is how the latest watch is asked how far it is.
+type progress struct {
+	sync.RWMutex
+	// stream is the watch's, and ends when nobody may ask any more.
+	stream string
+	ended  context.Context //nolint:containedctx // it is that of the watch
+}
+
+// begin names the watch that is asked from now on. What it returns ends that: nobody asks
+// after it has returned, for the client opens a stream for whoever asks on one that is
+// gone, and never closes it.
+func (p *progress) begin(ctx context.Context, stream string) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	p.Lock()
+	defer p.Unlock()
+	p.stream, p.ended = stream, ctx
+	return func() {
+		cancel()
+		p.Lock()
+		defer p.Unlock()
+		if p.stream == stream {
+			p.stream, p.ended = "", nil
+		}
+	}
+}
+
 // RequestProgress asks that the latest watch say how far it is. The answer may be
-// late or lost: whoever waits must ask again.
+// late or lost: whoever waits must ask again. Between watches nobody is asked.
 func (l *Log) RequestProgress(ctx context.Context) error {
-	stream := l.stream.Load()
-	if stream == nil {
+	p := &l.progress
+	p.RLock()
+	defer p.RUnlock()
+	if p.ended == nil {
 		return nil
 	}
-	return l.client.RequestProgress(clientv3.WithRequireLeader(ownStream(ctx, *stream)))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.ended, cancel)()
+	err := l.client.RequestProgress(clientv3.WithRequireLeader(ownStream(ctx, p.stream)))
+	if p.ended.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // streams counts the watches of all logs of this process.

@@ -25,9 +25,8 @@ import (
 // errBlocked is the cause of a wait that took too long.
 var errBlocked = errors.New("the view did not catch up in time")
 
-// errUnsure tells of records without which nothing can be said about
-// BundleDeployments.
-var errUnsure = errors.New("records that decide which there are could not be read when this server was started: " +
+// errUnsure tells of records without which it is not known what there is.
+var errUnsure = errors.New("records that decide what there is could not be read when this server was started: " +
 	"its log names each (\"cannot be decoded\"). Restore them, or delete what is not needed")
 
 const retryAfterSeconds = 1

@@ -29,10 +29,11 @@ func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, ou
 		noteAttempt(ctx, attempt{record: s.overwrites(item), view: v.Revision})
 	}
 	if item == nil {
-		if opts.IgnoreNotFound {
+		err := s.absent(v, at.name, key)
+		if opts.IgnoreNotFound && storage.IsNotFound(err) {
 			return runtime.SetZeroValue(out)
 		}
-		return storage.NewKeyNotFoundError(key, 0)
+		return err
 	}
 	objects, err := s.render(ctx, []view.Item{item})
 	if err != nil {

@@ -51,6 +51,9 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 	case err != nil:
 		return err
 	}
+	if err := s.complete(v, at); err != nil {
+		return err
+	}
 	page := s.page(v, at, startKey, &opts.Predicate)
 	objects, err := s.render(ctx, page.items)
 	if err != nil {

@@ -96,8 +96,10 @@ func TestWhoReadsSlowlyIsSentAll(t *testing.T) {
 		require.NoError(t, create(ctx, s, fmt.Sprintf("c%03d", i)))
 	}
 	w := stuck(ctx, t, s, fmt.Sprint(from))
-	time.Sleep(lookEvery + lookEvery/2) // what is tested is that it looked meanwhile
+	slowly := time.NewTicker(lookEvery / resultBuffer)
+	defer slowly.Stop()
 	for i := range 2 * resultBuffer {
+		<-slowly.C
 		event := <-w.ResultChan()
 		require.Equal(t, watch.Added, event.Type)
 		require.Equal(t, fmt.Sprintf("c%03d", i), event.Object.(*eventObject).GetName())

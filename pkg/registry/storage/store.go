@@ -185,6 +185,25 @@ func (s *Store) sure(v *view.View, revision int64) error {
 	}
 }
 
+// complete fails where an object of the scope may be there and is not in the view: it
+// could not be read when the state was loaded.
+func (s *Store) complete(v *view.View, at scope) error {
+	for name := range v.Unread[s.resource.Resource] {
+		if name == at.name || (!at.single && (at.name.Namespace == "" || at.name.Namespace == name.Namespace)) {
+			return s.apiError(errUnsure)
+		}
+	}
+	return nil
+}
+
+// absent is why there is no object of that name: it is not there, or nobody knows.
+func (s *Store) absent(v *view.View, name record.Name, key string) error {
+	if err := s.complete(v, scope{name: name, single: true}); err != nil {
+		return err
+	}
+	return storage.NewKeyNotFoundError(key, 0)
+}
+
 // viewAt returns the view that a read with a resource version is served from.
 // With exact, it is the state at just that revision.
 func (s *Store) viewAt(ctx context.Context, resourceVersion string, exact int64) (*view.View, error) {

@@ -122,6 +122,9 @@ func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOption
 		if err != nil {
 			return err
 		}
+		if err := s.complete(v, w.scope); err != nil {
+			return err
+		}
 		w.cursor = v.Revision
 		if err := w.sendState(ctx, v); err != nil {
 			return err
@@ -138,10 +141,9 @@ func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOption
 		return err
 	}
 	w.cursor = from
-	if from > 1 && v.Loaded(from) && from < v.Revision {
+	if from > 1 && v.Loaded(from) {
 		// The changes of the revision cannot be repeated, and the client may have got
-		// only some of them. Who lists at the very revision that was loaded, before there
-		// is another, has them all; he cannot be told from one who has not, and goes on.
+		// only some of them.
 		return s.apiError(view.ErrCompacted)
 	}
 	if from >= v.Oldest {
@@ -207,7 +209,7 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 	scope := engine.Scope{Resource: s.resource.Resource, Namespace: w.scope.name.Namespace}
 	due := false
 	for {
-		woken := s.engine.Wait(scope)
+		woken := s.engine.Wakeup(scope)
 		if err := w.catchUp(ctx); err != nil {
 			return err
 		}
@@ -223,9 +225,16 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-woken:
+		case <-woken.Done():
+			w.cursor = max(w.cursor, woken.Before())
 		case <-bookmarks:
 			due = true
+			announced := s.engine.Announced()
+			select {
+			case <-woken.Done():
+			default: // so nothing has happened in the scope
+				w.cursor = max(w.cursor, announced)
+			}
 		}
 	}
 }

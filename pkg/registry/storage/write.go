@@ -120,7 +120,7 @@ func (s *Store) base(ctx context.Context, guess bool) (*view.View, error) {
 // nothing.
 func (s *Store) propose(ctx context.Context, v *view.View, item view.Item, name record.Name, key string, ignoreNotFound bool, preconditions *storage.Preconditions, tryUpdate storage.UpdateFunc) (*write, error) {
 	if item == nil && !ignoreNotFound {
-		return nil, storage.NewKeyNotFoundError(key, 0)
+		return nil, s.absent(v, name, key)
 	}
 	existing, err := s.existing(ctx, item)
 	if err != nil {
@@ -155,7 +155,7 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 		}
 		item, ok := v.Get(s.resource.Resource, at.name).(*view.Object)
 		if !ok {
-			return storage.NewKeyNotFoundError(key, 0)
+			return s.absent(v, at.name, key)
 		}
 		existing, err := s.existing(ctx, item)
 		if err != nil {

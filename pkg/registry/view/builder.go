@@ -27,6 +27,7 @@ type Builder struct {
 	dropped int
 	now     func() time.Time
 	whole   int64
+	unread  map[string]map[record.Name]struct{}
 	changes map[string]map[record.Name]*Change
 	// stride is what the revisions of the present stride have changed.
 	stride map[where]struct{}
@@ -125,6 +126,13 @@ func (b *Builder) Load(revision int64) *View {
 	return b.view(revision)
 }
 
+// LoadUnchanged is Load at a revision that is known to have changed nothing.
+func (b *Builder) LoadUnchanged(revision int64) *View {
+	v := b.Load(revision)
+	b.log[0].changes = map[string][]*Change{}
+	return v
+}
+
 // Next makes the view at a revision out of what was put and deleted since the
 // last one. A revision without changes leaves no entry in the log.
 func (b *Builder) Next(revision int64) *View {
@@ -161,12 +169,16 @@ func (b *Builder) SetWhole(is bool, revision int64) {
 	}
 }
 
+// SetUnread tells of which objects, by resource, nothing is known. The maps must not be
+// written any more.
+func (b *Builder) SetUnread(objects map[string]map[record.Name]struct{}) { b.unread = objects }
+
 // Reached makes a view that differs from the last one in nothing but its
 // revision.
 func (b *Builder) Reached(revision int64) *View { return b.view(revision) }
 
 func (b *Builder) view(revision int64) *View {
-	return &View{Revision: revision, Oldest: b.oldest, Whole: b.whole, held: b.held, tables: b.log[len(b.log)-1].tables, log: b.log[:len(b.log):len(b.log)]}
+	return &View{Revision: revision, Oldest: b.oldest, Whole: b.whole, Unread: b.unread, held: b.held, tables: b.log[len(b.log)-1].tables, log: b.log[:len(b.log):len(b.log)]}
 }
 
 // freeze returns tables that later writes leave alone. Those that did not change

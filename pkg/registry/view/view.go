@@ -36,6 +36,9 @@ type View struct {
 	// Whole is the revision from which on all is known that decides which
 	// BundleDeployments there are, Never if something is missing (Builder.SetWhole).
 	Whole int64
+	// Unread are the objects of which nothing is known, by resource: they are not in the
+	// tables, and may be there (Builder.SetUnread).
+	Unread map[string]map[record.Name]struct{}
 
 	tables tables
 	held   History
@@ -144,10 +147,10 @@ func (v *View) At(revision int64) (*View, error) {
 	}
 	i := v.after(revision)
 	if i == len(v.log) {
-		return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, tables: v.tables, log: v.log}, nil
+		return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, Unread: v.Unread, tables: v.tables, log: v.log}, nil
 	}
 	// The first entry of the log is at the oldest revision, so i is not 0.
-	return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, tables: v.log[i-1].tables, log: v.log[:i]}, nil
+	return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, Unread: v.Unread, tables: v.log[i-1].tables, log: v.log[:i]}, nil
 }
 
 // Since returns the revisions after the given one. It fails with ErrCompacted

@@ -1,0 +1,116 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+)
+
+// load reads the state some revisions behind the present, so that the replay to it
+// makes history.
+func (e *Engine) load(ctx context.Context, present, behind int64) error {
+	at, err := e.furthestBack(ctx, present, behind)
+	if err != nil {
+		return err
+	}
+	if v := e.current.Load(); v != nil {
+		// A view was published before: nothing may go backwards.
+		at = max(at, v.Revision)
+	}
+	batch, err := e.records(ctx, at)
+	if errors.Is(err, etcd.ErrSealed) && at < present {
+		at = present // as passSealedHistory does
+		batch, err = e.records(ctx, at)
+	}
+	known := false
+	if err == nil && at >= present {
+		known = true
+		batch, err = e.unchanged(ctx, batch)
+	}
+	if err != nil {
+		return fmt.Errorf("load the log: %w", err)
+	}
+	at = batch.Revision
+	loading := newState(e.options.History)
+	loading.undecodable.total, loading.undecodable.loading = &e.totals.undecodable, true
+	loading.apply(batch)
+	loading.undecodable.loading = false
+	if known {
+		loading.builder.LoadUnchanged(at)
+	} else {
+		loading.builder.Load(at)
+	}
+	e.state.Lock()
+	e.state.state = loading
+	e.state.Unlock()
+	e.progress.reached.Store(at)
+	e.totals.loads.Add(1)
+	klog.InfoS("Loaded the log", "revision", at, "present", present, "records", len(batch.Records))
+	return nil
+}
+
+// unchanged is the state at a new revision, which changes nothing. What the revision that
+// is loaded has changed is not known: a client that got only some of it cannot be told
+// from one that has it all, and so cannot go on there. Usually revisions after it are
+// replayed, and nobody is served before. Where there are none, one is made.
+func (e *Engine) unchanged(ctx context.Context, batch etcd.Batch) (etcd.Batch, error) {
+	if batch.Revision <= 1 {
+		return batch, nil // nothing has ever been written
+	}
+	next, err := e.log.Advance(ctx)
+	if err == nil && next != batch.Revision+1 {
+		batch, err = e.records(ctx, next) // somebody wrote in between
+	}
+	batch.Revision = next
+	return batch, err
+}
+
+// records are all of the log at a revision.
+func (e *Engine) records(ctx context.Context, at int64) (etcd.Batch, error) {
+	batch := etcd.Batch{Revision: at}
+	err := e.log.Load(ctx, at, func(r etcd.Record) { batch.Records = append(batch.Records, r) })
+	return batch, err
+}
+
+// furthestBack is the revision to load at: as far back as is wanted, or else as
+// compaction lets.
+func (e *Engine) furthestBack(ctx context.Context, present, behind int64) (int64, error) {
+	wanted := max(present-behind, 1)
+	if wanted >= present {
+		return present, nil
+	}
+	if held, err := e.log.Holds(ctx, wanted); err != nil || held {
+		return wanted, err
+	}
+	gone, held := wanted, present
+	for gone+1 < held {
+		middle := gone + (held-gone)/2
+		is, err := e.log.Holds(ctx, middle)
+		switch {
+		case err != nil:
+			return 0, err
+		case is:
+			held = middle
+		default:
+			gone = middle
+		}
+	}
+	return held, nil
+}
+
+// passSealedHistory loads anew at the present, if that can be opened: what lies
+// between may be sealed with a key that nothing of the present needs, and that was
+// taken away. Else the state stays at the last whole revision, to go on from there
+// when the key is known.
+func (e *Engine) passSealedHistory(ctx context.Context) {
+	if present, err := e.present(ctx); err == nil {
+		_ = e.load(ctx, present, 0) // the watch's error says what is wrong
+	}
+}

@@ -1,0 +1,48 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+)
+
+// A reader that is prompt does not lose its place because others have been busy for
+// longer than the history lasts.
+func TestAWatchToWhichNothingHappensDoesNotExpire(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	options := engine.DefaultOptions()
+	options.History.Revisions = 20
+	s := clustersWith(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""), options)
+	require.NoError(t, create(ctx, s, "first"))
+	from, _ := present(t, s)
+	w, err := s.Watch(ctx, "/clusters/quiet/", storage.ListOptions{
+		ResourceVersion: fmt.Sprint(from), Recursive: true,
+		Predicate: storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything()},
+	})
+	require.NoError(t, err)
+	t.Cleanup(w.Stop)
+	for round := range 3 {
+		for i := range 30 {
+			require.NoError(t, create(ctx, s, fmt.Sprintf("c%d-%d", round, i)))
+		}
+		own := clusterOf(fmt.Sprint("own-", round))
+		own.Namespace = "quiet"
+		require.NoError(t, s.Create(ctx, "/clusters/quiet/"+own.Name, own, &v1alpha1.Cluster{}, 0))
+		event := <-w.ResultChan()
+		require.Equal(t, watch.Added, event.Type, "%v", event.Object)
+		require.Equal(t, own.Name, event.Object.(*eventObject).GetName())
+	}
+}
