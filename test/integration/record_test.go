@@ -124,7 +124,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	for _, plural := range []string{"clusters", "bundles", "clustergroups"} {
 		unsure(s.once(t, groupPath+plural, nil))
 		unsure(s.once(t, groupPath+"namespaces/ns/"+plural, url.Values{"resourceVersion": {"0"}}))
-		unsure(s.once(t, groupPath+plural, url.Values{"watch": {"true"}}))
+		unsure(apierrors.FromObject(watching(t, s.resource(t, plural, ""), metav1.ListOptions{}).status()))
 		require.NoError(t, s.once(t, groupPath+"namespaces/other/"+plural, nil), plural)
 	}
 	unsure(s.once(t, groupPath+"namespaces/ns/clusters/c2", nil))

@@ -127,10 +127,10 @@ func (l *Log) ops(ctx context.Context, txn *Txn) (ops []clientv3.Op, puts map[re
 		ops = append(ops, clientv3.OpDelete(l.path(key)))
 	}
 	for _, id := range txn.DeleteContent {
-		ops = append(ops, clientv3.OpDelete(l.contentPath(id)))
+		ops = append(ops, clientv3.OpDelete(l.ContentPath(id)))
 	}
 	for _, content := range txn.Content {
-		path := l.contentPath(content.ID)
+		path := l.ContentPath(content.ID)
 		sealed, err := l.seal(ctx, contentFollow, path, content.Data)
 		if err != nil {
 			return nil, nil, err

@@ -27,7 +27,7 @@ func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, er
 		ids = ids[len(batch):]
 		ops := make([]clientv3.Op, len(batch))
 		for i, id := range batch {
-			ops[i] = clientv3.OpGet(l.contentPath(id))
+			ops[i] = clientv3.OpGet(l.ContentPath(id))
 		}
 		response, err := l.patiently(ctx, ops)
 		if err != nil {
@@ -84,8 +84,8 @@ type StoredContent struct {
 // many records follow. It fails with ErrCompacted if the revision is no longer
 // held, and with ErrSealed at a record that cannot be decrypted.
 func (l *Log) ListContents(ctx context.Context, from string, limit, revision int64) (contents []StoredContent, at, remaining int64, err error) {
-	end := clientv3.GetPrefixRangeEnd(l.contentPath(""))
-	response, err := l.client.Get(ctx, l.contentPath(from), clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
+	end := clientv3.GetPrefixRangeEnd(l.ContentPath(""))
+	response, err := l.client.Get(ctx, l.ContentPath(from), clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
 	if errors.Is(err, rpctypes.ErrCompacted) {
 		return nil, 0, 0, ErrCompacted
 	}
@@ -97,7 +97,7 @@ func (l *Log) ListContents(ctx context.Context, from string, limit, revision int
 		if err != nil {
 			return nil, 0, 0, fmt.Errorf("list contents: %w", err)
 		}
-		id := strings.TrimPrefix(string(kv.Key), l.contentPath(""))
+		id := strings.TrimPrefix(string(kv.Key), l.ContentPath(""))
 		contents = append(contents, StoredContent{Content{ID: id, Data: plain}, kv.ModRevision})
 	}
 	at = revision
@@ -109,7 +109,7 @@ func (l *Log) ListContents(ctx context.Context, from string, limit, revision int
 
 // ContentIDs lists the IDs of all content records, without reading them.
 func (l *Log) ContentIDs(ctx context.Context) ([]string, error) {
-	prefix := l.contentPath("")
+	prefix := l.ContentPath("")
 	var ids []string
 	from, end := prefix, clientv3.GetPrefixRangeEnd(prefix)
 	for {

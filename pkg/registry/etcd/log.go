@@ -43,7 +43,8 @@ func (l *Log) logPrefix() string { return l.prefix + "/log/" }
 
 func (l *Log) path(key record.Key) string { return l.logPrefix() + key.Path() }
 
-func (l *Log) contentPath(id string) string { return l.prefix + "/content/" + id }
+// ContentPath is the key in etcd of a content record.
+func (l *Log) ContentPath(id string) string { return l.prefix + "/content/" + id }
 
 func (l *Log) parse(path []byte) (record.Key, error) {
 	return record.ParseKey(strings.TrimPrefix(string(path), l.logPrefix()))

@@ -48,7 +48,7 @@ func (l *Log) Reencrypt(ctx context.Context, progress func(Reencrypted)) (Reencr
 	var done Reencrypted
 	for range reencryptPasses {
 		before := done.Contended
-		for _, prefix := range []string{l.logPrefix(), l.contentPath("")} {
+		for _, prefix := range []string{l.logPrefix(), l.ContentPath("")} {
 			if err := l.reencryptBelow(ctx, prefix, &done, progress); err != nil {
 				return done, err
 			}

@@ -56,7 +56,10 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 	}
 	page := s.page(v, at, startKey, &opts.Predicate)
 	objects, err := s.render(ctx, page.items)
-	if err != nil {
+	switch {
+	case apierrors.IsResourceExpired(err) && startKey != "":
+		return s.expiredContinue(at, startKey)
+	case err != nil:
 		return err
 	}
 	if err := fill(list, objects); err != nil {

@@ -5,6 +5,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -26,6 +27,9 @@ func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObje
 		if id == "" {
 			continue
 		}
+		if _, known := resources[id]; known {
+			continue
+		}
 		cached, ok := s.contents.get(id)
 		if !ok {
 			wanted = append(wanted, id)
@@ -33,7 +37,7 @@ func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObje
 		resources[id] = cached
 	}
 	if err := s.fetch(ctx, wanted, resources); err != nil {
-		return nil, err
+		return nil, s.apiError(s.sweptError(items, err))
 	}
 	for i, item := range items {
 		if id := contentOf(item); id != "" {
@@ -43,6 +47,23 @@ func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObje
 	return out, nil
 }
 
+// sweptError is why contents cannot be had of items: contents that no Bundle has any more
+// are swept, at times before the history has forgotten who had them.
+func (s *Store) sweptError(items []view.Item, err error) error {
+	v, unready := s.engine.Current()
+	if !errors.Is(err, errNoContent) || unready != nil {
+		return err
+	}
+	for _, item := range items {
+		if id := contentOf(item); id != "" {
+			if now := v.Get(s.resource.Resource, item.Name()); now == nil || contentOf(now) != id {
+				return view.ErrCompacted
+			}
+		}
+	}
+	return err
+}
+
 // fetch reads the resources of manifests, and keeps them for the next time.
 func (s *Store) fetch(ctx context.Context, ids []string, into map[string][]v1alpha1.BundleResource) error {
 	if len(ids) == 0 {
@@ -50,13 +71,13 @@ func (s *Store) fetch(ctx context.Context, ids []string, into map[string][]v1alp
 	}
 	contents, err := s.log.Contents(ctx, ids)
 	if err != nil {
-		return s.apiError(err)
+		return err
 	}
 	for _, id := range ids {
 		resources, err := decodeContent(contents[id])
 		if err != nil {
 			// Without its contents a Bundle would look like an empty one.
-			return s.apiError(fmt.Errorf("contents %s of a Bundle: %w", id, err))
+			return fmt.Errorf("contents %s of a Bundle: %w", id, err)
 		}
 		s.contents.put(id, resources)
 		into[id] = resources
@@ -77,9 +98,11 @@ func contentOf(item view.Item) string {
 // could have brought.
 const maxManifest = 64 << 20
 
+var errNoContent = errors.New("the record is missing")
+
 func decodeContent(compressed []byte) ([]v1alpha1.BundleResource, error) {
 	if compressed == nil {
-		return nil, fmt.Errorf("the record is missing")
+		return nil, errNoContent
 	}
 	bytes, err := manifest.Decompress(compressed, maxManifest)
 	if err != nil {

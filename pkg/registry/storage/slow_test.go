@@ -86,6 +86,33 @@ func TestWhoIsStuckKeepsNothingAliveThatTheHistoryHasPassed(t *testing.T) {
 	}
 }
 
+// Who reads on, one event after the other, and slower than the history, holds it no more
+// than who is stuck.
+func TestWhoReadsSteadilyButTooSlowlyKeepsNothingAliveEither(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	options := engine.DefaultOptions()
+	options.History.Revisions = 2 * resultBuffer
+	s := clustersWith(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""), options)
+	for i := range 3 * resultBuffer {
+		require.NoError(t, create(ctx, s, fmt.Sprintf("c%03d", i)))
+	}
+	_, loaded := present(t, s)
+	initial := stuck(ctx, t, s, "0")
+	slowly := time.NewTicker(lookEvery / 20)
+	defer slowly.Stop()
+	for i := range 2*resultBuffer + 2 {
+		require.NoError(t, create(ctx, s, fmt.Sprintf("d%03d", i)))
+	}
+	for held := true; held; held = loaded.Value() != nil {
+		<-slowly.C
+		require.Equal(t, watch.Added, (<-initial.ResultChan()).Type)
+		runtime.GC()
+	}
+	require.Eventually(t, func() bool { return s.counters.Expired.Load() == 1 }, deadline, 10*time.Millisecond)
+	require.Len(t, initial.ResultChan(), resultBuffer, "it did not end because all was read")
+}
+
 // Who reads slowly, and keeps up with the history, is sent everything.
 func TestWhoReadsSlowlyIsSentAll(t *testing.T) {
 	t.Parallel()

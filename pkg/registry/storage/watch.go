@@ -15,13 +15,28 @@ import (
 	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
 
 	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 var _ watch.Interface = (*watcher)(nil)
 
-// resultBuffer lets the HTTP layer flush a burst in few writes.
+// resultBuffer lets the HTTP layer flush a burst in few writes. It is what each reader
+// that is stuck keeps rendered, beyond the history.
 const resultBuffer = 64
+
+// largeBuffer is that of kinds of which one object may take megabytes: with resources, or
+// with all that was deployed. It is no less than a client may expect to find when it has
+// stopped (storage/testing.RunTestDelayedWatchDelivery).
+const largeBuffer = 12
+
+func bufferOf(resource string) int {
+	switch resource {
+	case record.Bundles, record.GitRepos, record.HelmOps:
+		return largeBuffer
+	}
+	return resultBuffer
+}
 
 // Watch implements storage.Interface.
 func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions) (watch.Interface, error) {
@@ -46,7 +61,7 @@ func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions)
 		store:     s,
 		scope:     at,
 		predicate: opts.Predicate,
-		results:   make(chan watch.Event, resultBuffer),
+		results:   make(chan watch.Event, bufferOf(s.resource.Resource)),
 		stop:      cancel,
 	}
 	if resourceVersion == 0 && opts.SendInitialEvents != nil && !*opts.SendInitialEvents {
@@ -75,6 +90,8 @@ type watcher struct {
 	// cursor is the revision up to which everything was sent, or is being sent as initial
 	// events. What the watcher keeps alive while it sends is of no earlier one.
 	cursor int64
+	// look is when to look whether the history has passed what is being sent.
+	look time.Time
 	// sent are events that are not in the counters yet, which all watchers share.
 	sent int64
 }

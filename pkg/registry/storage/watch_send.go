@@ -78,8 +78,8 @@ func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, 
 	})
 }
 
-// lookEvery is how often a watcher that waits for its reader looks whether the history
-// has passed it.
+// lookEvery is how often at most a watcher that waits for its reader looks whether the
+// history has passed it.
 const lookEvery = 2 * time.Second
 
 // send hands an event to the reader, and waits for him. What the watcher is going
@@ -96,7 +96,8 @@ func (w *watcher) send(ctx context.Context, event watch.Event) error {
 		return nil
 	default:
 	}
-	look := time.NewTicker(lookEvery)
+	// Not counted anew for each event: a reader may be slow without ever being stuck.
+	look := time.NewTimer(time.Until(w.look))
 	defer look.Stop()
 	for {
 		select {
@@ -104,6 +105,8 @@ func (w *watcher) send(ctx context.Context, event watch.Event) error {
 			w.delivered(event)
 			return nil
 		case <-look.C:
+			w.look = time.Now().Add(lookEvery)
+			look.Reset(lookEvery)
 			if v, err := w.store.engine.Current(); err == nil && w.cursor < v.Oldest {
 				return w.store.apiError(view.ErrCompacted)
 			}
