@@ -25,7 +25,9 @@ import (
 //
 //   - every request for a resource of the group, writes too, at any
 //     resourceVersion. 503 with Retry-After is what client-go tries again by
-//     itself; "Connection: close" (in HTTP/2, a GOAWAY) makes that try go over a
+//     itself. To a watch it answers 429 instead: after ten of 503 an informer lists
+//     all again, while after 429 it waits and goes on where it was
+//     (client-go, isWatchErrorRetriable); "Connection: close" (in HTTP/2, a GOAWAY) makes that try go over a
 //     new connection, which a Service sends to another replica;
 //   - watches that are open: their contexts end, and the client resumes elsewhere;
 //   - discovery of the group's version, which is what kube-aggregator probes to
@@ -65,7 +67,7 @@ func (g gate) before(next http.Handler) http.Handler {
 			unready = g.unready()
 		}
 		if err := g.ready(); err != nil {
-			g.refuse(w, req, err)
+			g.refuse(w, req, info, err)
 			return
 		}
 		if unready == nil || !info.IsResourceRequest || info.Verb != "watch" {
@@ -92,10 +94,14 @@ func (g gate) guards(info *request.RequestInfo) bool {
 	return info.Path == versionPath || info.Path == versionPath+"/"
 }
 
-func (g gate) refuse(w http.ResponseWriter, req *http.Request, missing error) {
+func (g gate) refuse(w http.ResponseWriter, req *http.Request, info *request.RequestInfo, missing error) {
 	w.Header().Set("Connection", "close")
-	refusal := apierrors.NewServiceUnavailable("this replica of Muster cannot answer rightly now: " + missing.Error() +
-		"; try again, another replica may. If it stays so, look at /readyz of each replica")
+	message := "this replica of Muster cannot answer rightly now: " + missing.Error() +
+		"; try again, another replica may. If it stays so, look at /readyz of each replica"
+	refusal := apierrors.NewServiceUnavailable(message)
+	if info.IsResourceRequest && info.Verb == "watch" {
+		refusal = apierrors.NewTooManyRequests(message, retryAfter)
+	}
 	// The header Retry-After is made of this.
 	refusal.ErrStatus.Details = &metav1.StatusDetails{RetryAfterSeconds: retryAfter}
 	responsewriters.ErrorNegotiated(refusal, Codecs, v1alpha1.SchemeGroupVersion, w, req)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -102,10 +103,14 @@ func TestWhileUnreadyNothingOfTheGroupIsAnsweredButWhatNeverChanges(t *testing.T
 				body = cluster("b")
 			}
 			answer := s.do(c.method, c.path, c.contentType, body)
-			require.Equal(t, http.StatusServiceUnavailable, answer.code, "%s", answer.body)
+			code, reason := http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable
+			if strings.HasPrefix(name, "a watch") {
+				code, reason = http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests
+			}
+			require.Equal(t, code, answer.code, "%s", answer.body)
 			require.Equal(t, "1", answer.header.Get("Retry-After"))
 			status := answer.status(t)
-			require.Equal(t, metav1.StatusReasonServiceUnavailable, status.Reason)
+			require.Equal(t, reason, status.Reason)
 			require.EqualValues(t, 1, status.Details.RetryAfterSeconds)
 			require.Contains(t, status.Message, errLost.Error())
 
