@@ -53,7 +53,7 @@ const (
 func (b *Builder) weight(r *Revision) int64 {
 	total := int64(revisionWeight)
 	for resource, changes := range r.changes {
-		n := b.tables[resource].len() + len(changes)
+		n := b.tables.of(resource).len() + len(changes)
 		depth := 1
 		for rest := n / fanOut; rest > 0; rest /= fanOut {
 			depth++
