@@ -37,7 +37,16 @@ type Version struct {
 		sync.Mutex
 		plans    map[targeting.Key]*plan
 		contents map[contentKey]*Content
+		// rendered are contents that depend on the Cluster and are the same on many.
+		rendered map[renderedKey]*Content
 	}
+}
+
+// renderedKey identifies contents that came out the same.
+type renderedKey struct {
+	plan         *plan
+	injected     *Injected
+	deploymentID string
 }
 
 // contentKey identifies contents that are the same on all Clusters.
@@ -62,6 +71,7 @@ func NewVersion(bundle *v1alpha1.Bundle, facts Facts) *Version {
 	v := &Version{spec: &bundle.Spec, facts: facts, failure: versionGate(&bundle.Spec)}
 	v.mu.plans = map[targeting.Key]*plan{}
 	v.mu.contents = map[contentKey]*Content{}
+	v.mu.rendered = map[renderedKey]*Content{}
 	return v
 }
 
@@ -79,7 +89,7 @@ func (v *Version) Content(m targeting.Match, inj *Injected, c *v1alpha1.Cluster)
 	p := v.plan(m)
 	labelled := HasTemplateLabels(c.Labels)
 	if labelled && (p.values.err != nil || p.values.perCluster()) {
-		return v.content(p, inj, v.subject(p, c))
+		return v.share(p, inj, v.content(p, inj, v.subject(p, c)))
 	}
 	key := contentKey{m.Key(), inj, labelled}
 	v.mu.Lock()
@@ -106,6 +116,33 @@ func (v *Version) forget(inj *Injected) {
 			delete(v.mu.contents, key)
 		}
 	}
+}
+
+// maxRendered bounds how many contents are kept that depend on the Cluster.
+const maxRendered = 64
+
+// share returns the one of the contents like c that all Clusters share. Of most
+// templates few texts come: a region, a tier. Where each Cluster has its own, a few are
+// kept in vain.
+func (v *Version) share(p *plan, inj *Injected, c *Content) *Content {
+	if c.Failure != "" {
+		return c // it names the Cluster
+	}
+	// What the deployment ID leaves out is no template's work.
+	key := renderedKey{p, inj, c.DeploymentID}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if shared, ok := v.mu.rendered[key]; ok {
+		return shared
+	}
+	if len(v.mu.rendered) >= maxRendered {
+		for some := range v.mu.rendered {
+			delete(v.mu.rendered, some)
+			break
+		}
+	}
+	v.mu.rendered[key] = c
+	return c
 }
 
 // plan returns the plan of a match.

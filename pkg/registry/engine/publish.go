@@ -5,8 +5,6 @@ package engine
 
 import (
 	"cmp"
-	"maps"
-	"slices"
 
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -23,23 +21,24 @@ func (w *work) publish() {
 		for _, v := range []*version{before, now} {
 			if v != nil {
 				for c := range v.pairs {
-					w.settle[claim{b, c}] = struct{}{}
+					w.settle.add(claim{b, c})
 				}
 			}
 		}
 	}
 	w.settlePromoted()
-	// In the order of the table: a load puts neighbours one after the other.
-	settled := slices.SortedFunc(maps.Keys(w.settle), claim.compare)
-	for _, c := range settled {
+	w.settle.sort()
+	for c := range w.settle.claims {
 		if w.state.clusters[c.cluster.name] == c.cluster {
+			w.settling = c
 			w.settleClaim(c)
 		}
 	}
+	w.settling = claim{}
 	for name := range w.reported {
 		w.publishReport(name)
 	}
-	w.rollUp(settled)
+	w.rollUp()
 }
 
 // inForceOrGone is inForce for a bundle that may have been removed.
@@ -130,7 +129,7 @@ func (w *work) withdraw(c claim) {
 	delete(claims, c)
 	for other := range claims {
 		w.touch(other.bundle)
-		w.settle[other] = struct{}{}
+		w.settle.add(other)
 	}
 	if len(claims) == 0 {
 		delete(w.contested, key)

@@ -78,7 +78,7 @@ func (w *work) moved(prev, next *view.BundleDeployment) {
 			continue
 		}
 		c := claim{w.bundleOf(d), w.clusterOf(d)}
-		if _, settled := w.settle[c]; !settled && c.bundle != nil && c.cluster != nil {
+		if c != w.settling && c.bundle != nil && c.cluster != nil {
 			w.rolled.pairs[c] = struct{}{}
 		}
 	}
@@ -108,8 +108,8 @@ func (s *state) bundleOf(d *view.BundleDeployment) *bundle {
 }
 
 // rollUp brings the derived statuses up to what is published: what is below first.
-func (w *work) rollUp(settled []claim) {
-	for _, c := range settled {
+func (w *work) rollUp() {
+	for c := range w.settle.claims {
 		w.rollPair(c)
 	}
 	for c := range w.rolled.pairs {
