@@ -4,6 +4,7 @@
 package derive
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"time"
@@ -42,11 +43,11 @@ type Version struct {
 	}
 }
 
-// renderedKey identifies contents that came out the same.
+// renderedKey identifies contents whose templates came out the same.
 type renderedKey struct {
-	plan         *plan
-	injected     *Injected
-	deploymentID string
+	plan      *plan
+	injected  *Injected
+	rendering [sha256.Size]byte
 }
 
 // contentKey identifies contents that are the same on all Clusters.
@@ -89,7 +90,7 @@ func (v *Version) Content(m targeting.Match, inj *Injected, c *v1alpha1.Cluster)
 	p := v.plan(m)
 	labelled := HasTemplateLabels(c.Labels)
 	if labelled && (p.values.err != nil || p.values.perCluster()) {
-		return v.share(p, inj, v.content(p, inj, v.subject(p, c)))
+		return v.rendered(p, inj, v.subject(p, c))
 	}
 	key := contentKey{m.Key(), inj, labelled}
 	v.mu.Lock()
@@ -121,19 +122,30 @@ func (v *Version) forget(inj *Injected) {
 // maxRendered bounds how many contents are kept that depend on the Cluster.
 const maxRendered = 64
 
-// share returns the one of the contents like c that all Clusters share. Of most
-// templates few texts come: a region, a tier. Where each Cluster has its own, a few are
-// kept in vain.
-func (v *Version) share(p *plan, inj *Injected, c *Content) *Content {
-	if c.Failure != "" {
-		return c // it names the Cluster
+// rendered evaluates a plan whose templates there are: to one content for all Clusters
+// on which they come out the same. Of most templates few texts come, a region, a tier;
+// to read a text as YAML and to hash the options takes much longer than to render it.
+// Where each Cluster has its own, a few are kept in vain.
+func (v *Version) rendered(p *plan, inj *Injected, on *subject) *Content {
+	rendering, ok := p.values.rendering(on)
+	if !ok {
+		return v.content(p, inj, on)
 	}
-	// What the deployment ID leaves out is no template's work.
-	key := renderedKey{p, inj, c.DeploymentID}
+	key := renderedKey{p, inj, rendering}
+	v.mu.Lock()
+	have := v.mu.rendered[key]
+	v.mu.Unlock()
+	if have != nil {
+		return have
+	}
+	content := v.content(p, inj, on)
+	if content.Failure != "" {
+		return content // it names the Cluster
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if shared, ok := v.mu.rendered[key]; ok {
-		return shared
+	if have := v.mu.rendered[key]; have != nil {
+		return have
 	}
 	if len(v.mu.rendered) >= maxRendered {
 		for some := range v.mu.rendered {
@@ -141,8 +153,8 @@ func (v *Version) share(p *plan, inj *Injected, c *Content) *Content {
 			break
 		}
 	}
-	v.mu.rendered[key] = c
-	return c
+	v.mu.rendered[key] = content
+	return content
 }
 
 // plan returns the plan of a match.
