@@ -111,9 +111,9 @@ func (w *work) settleClaim(c claim) {
 	case contested || (want != nil && have != nil && !c.holds(have)):
 		w.contest(key, c, want, have)
 	case want != nil && (have == nil || !have.Same(want)):
-		w.put(want)
+		w.put(have, want)
 	case want == nil && have != nil && c.holds(have):
-		w.remove(key)
+		w.remove(have)
 	}
 }
 
@@ -123,7 +123,7 @@ func (w *work) withdraw(c claim) {
 	key := c.key()
 	delete(c.bundle.lost, key)
 	if have := w.deployment(key); have != nil && c.holds(have) {
-		w.remove(key)
+		w.remove(have)
 	}
 	claims := w.contested[key]
 	delete(claims, c)
@@ -171,9 +171,9 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	}
 	switch next := w.wantedOrNil(winner); {
 	case next == nil && have != nil:
-		w.remove(key)
+		w.remove(have)
 	case next != nil && (have == nil || !have.Same(next)):
-		w.put(next)
+		w.put(have, next)
 	}
 }
 
@@ -208,6 +208,6 @@ func (w *work) publishReport(name record.Name) {
 		next.Report = r
 	}
 	if !have.Same(&next) {
-		w.put(&next)
+		w.put(have, &next)
 	}
 }

@@ -46,18 +46,16 @@ func newRolled() rolled {
 	}
 }
 
-// put shows a BundleDeployment.
-func (w *work) put(next *view.BundleDeployment) {
-	w.moved(w.deployment(next.Name()), next)
+// put shows a BundleDeployment, in the place of the one that is there, or nil.
+func (w *work) put(have, next *view.BundleDeployment) {
+	w.moved(have, next)
 	w.builder.Put(record.BundleDeployments, next)
 }
 
-// remove takes a BundleDeployment away, if it is there.
-func (w *work) remove(key record.Name) {
-	if have := w.deployment(key); have != nil {
-		w.moved(have, nil)
-		w.builder.Delete(record.BundleDeployments, key)
-	}
+// remove takes a BundleDeployment away that is there.
+func (w *work) remove(have *view.BundleDeployment) {
+	w.moved(have, nil)
+	w.builder.Delete(record.BundleDeployments, have.Name())
 }
 
 // moved takes a BundleDeployment from the roll-ups that it was in to those that it

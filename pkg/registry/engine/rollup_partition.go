@@ -91,7 +91,9 @@ type section struct {
 
 // sections are the partitions of a Bundle, in order, with the numbers of S 6.4
 // step 2. An error reads as the Bundle's condition shows it.
-func (b *bundle) sections(v *version) ([]section, error) {
+//
+// first are the first entries of the Bundle: of most, one partition is all.
+func (b *bundle) sections(v *version, first []v1alpha1.NonReadyResource) ([]section, error) {
 	strategy, members := strategyOf(v), b.roll.members
 	if _, err := rollout.Entries(strategy); err != nil {
 		return nil, err
@@ -113,7 +115,11 @@ func (b *bundle) sections(v *version) ([]section, error) {
 			}
 		}
 		s.sum = of.Sum(from, to)
-		s.Summary = rollup.Summary(s.sum, entries(of, from, to, member.deployment))
+		listed := first
+		if of != members || from > 0 || to < members.Len() {
+			listed = entries(of, from, to, member.deployment)
+		}
+		s.Summary = rollup.Summary(s.sum, listed)
 		s.Unavailable = int(s.sum.Unavailable)
 		out[i] = s
 	}
@@ -129,7 +135,7 @@ func (b *bundle) rollOutStatus(v *version, status *v1alpha1.BundleStatus) {
 		if status.MaxUnavailable, err = rollout.Limit(b.roll.members.Len(), strategy.MaxUnavailable); err != nil {
 			return err
 		}
-		parts, err := b.sections(v)
+		parts, err := b.sections(v, status.Summary.NonReadyResources)
 		if err != nil {
 			return err
 		}
