@@ -152,9 +152,9 @@ func (w *work) rollBundle(b *bundle) {
 	w.rollOriginOf(b)
 }
 
-// bundleStatus makes a Bundle's roll-up. It shares with the last one the list of those
-// that are not ready: history holds a roll-up for each revision, and the list is most
-// of one, and rarely another than before.
+// bundleStatus makes a Bundle's roll-up. It shares with the last one the lists of those
+// that are not ready, of the Bundle and of its partitions: history holds a roll-up for
+// each revision, and these are most of one, and rarely others than before.
 func (w *work) bundleStatus(b *bundle, was *view.BundleStatus) *view.BundleStatus {
 	out := &view.BundleStatus{}
 	status := &out.BundleStatus
@@ -165,12 +165,18 @@ func (w *work) bundleStatus(b *bundle, was *view.BundleStatus) *view.BundleStatu
 	}
 	status.ObservedGeneration = v.bundle.Generation
 	members := b.roll.members
-	first := entries(members, 0, everyone, member.deployment)
-	if was != nil && rollup.SameEntries(was.Summary.NonReadyResources, first) {
-		first = was.Summary.NonReadyResources
+	rollup.BundleStatus(status, members.All(), entries(members, 0, everyone, member.deployment))
+	if was != nil {
+		shareEntries(&status.Summary, &was.Summary)
 	}
-	rollup.BundleStatus(status, members.All(), first)
 	b.cutPartitions(v)
-	b.rollOutStatus(v, status)
+	b.rollOutStatus(v, status, was)
 	return out
+}
+
+// shareEntries makes two lists one if they show the same.
+func shareEntries(is, was *v1alpha1.BundleSummary) {
+	if rollup.SameEntries(is.NonReadyResources, was.NonReadyResources) {
+		is.NonReadyResources = was.NonReadyResources
+	}
 }
