@@ -80,6 +80,7 @@ func (o *ControllerOptions) control(ctx context.Context, kube *rest.Config, clie
 	shown := metrics.Process()
 	options := engine.DefaultOptions()
 	options.Observers = shown.Observers()
+	engine.LimitGarbage()
 	e := engine.New(log, options)
 	defer shown.Show(e, new(storage.Activity))()
 

@@ -67,6 +67,7 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 	options := engine.DefaultOptions()
 	options.Observers = shown.Observers()
 	o.Engine.apply(&options)
+	engine.LimitGarbage()
 	e := engine.New(log, options)
 	storages, err := endpoints.New(endpoints.Config{
 		Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs,

@@ -69,6 +69,7 @@ func Engine(_ context.Context, client *clientv3.Client) (*Served, error) {
 	log := etcd.New(client, logPrefix, etcd.GroupsObservedBy(shown.Groups()))
 	options := engine.DefaultOptions()
 	options.Observers = shown.Observers()
+	engine.LimitGarbage()
 	e := engine.New(log, options)
 	storages, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs, Activity: activity})
 	if err != nil {

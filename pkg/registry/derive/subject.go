@@ -20,10 +20,15 @@ type subject struct {
 	// labels are the Cluster's, cleaned; context is made when first needed.
 	labels  map[string]any
 	context map[string]any
+	// texts are what templates have come out as; each is executed once.
+	texts map[*sandbox.Template]string
 }
 
 // execute evaluates a template, of part and key of the options, on the Cluster.
 func (s *subject) execute(t *sandbox.Template, part, key string) (string, error) {
+	if text, ok := s.texts[t]; ok {
+		return text, nil
+	}
 	if s.context == nil {
 		s.context = s.newContext()
 	}
@@ -37,6 +42,10 @@ func (s *subject) execute(t *sandbox.Template, part, key string) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("failed to render helm values template: %w", err)
 	}
+	if s.texts == nil {
+		s.texts = map[*sandbox.Template]string{}
+	}
+	s.texts[t] = text
 	return text, nil
 }
 

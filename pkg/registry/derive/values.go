@@ -4,6 +4,8 @@
 package derive
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -108,6 +110,38 @@ func (v *values) parse(texts map[string]string) error {
 func (v *values) perCluster() bool {
 	return v.err == nil && (v.substitutes || v.templated ||
 		slices.ContainsFunc(v.keyed, func(t keyedTemplate) bool { return t.template != nil }))
+}
+
+// rendering is a digest of what the templates come out as on a Cluster: alike, and the
+// values are. False if one fails, or if the values depend on more than their templates.
+func (v *values) rendering(on *subject) (sum [sha256.Size]byte, ok bool) {
+	if v.err != nil || v.substitutes {
+		return sum, false
+	}
+	// In the order of evaluate: a template may write into what the next one reads.
+	var texts []string
+	add := func(t *sandbox.Template, part, key string) bool {
+		text, err := on.execute(t, part, key)
+		texts = append(texts, text)
+		return err == nil
+	}
+	if v.templated && !add(v.source, "values", "") {
+		return sum, false
+	}
+	for _, t := range v.keyed {
+		if t.template != nil && !add(t.template, "templateValues", t.key) {
+			return sum, false
+		}
+	}
+	h := sha256.New()
+	var length [8]byte
+	for _, text := range texts {
+		binary.BigEndian.PutUint64(length[:], uint64(len(text)))
+		h.Write(length[:])
+		h.Write([]byte(text))
+	}
+	h.Sum(sum[:0])
+	return sum, true
 }
 
 // evaluate returns the values on a Cluster.

@@ -4,6 +4,7 @@
 package derive
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"time"
@@ -37,7 +38,16 @@ type Version struct {
 		sync.Mutex
 		plans    map[targeting.Key]*plan
 		contents map[contentKey]*Content
+		// rendered are contents that depend on the Cluster and are the same on many.
+		rendered map[renderedKey]*Content
 	}
+}
+
+// renderedKey identifies contents whose templates came out the same.
+type renderedKey struct {
+	plan      *plan
+	injected  *Injected
+	rendering [sha256.Size]byte
 }
 
 // contentKey identifies contents that are the same on all Clusters.
@@ -62,6 +72,7 @@ func NewVersion(bundle *v1alpha1.Bundle, facts Facts) *Version {
 	v := &Version{spec: &bundle.Spec, facts: facts, failure: versionGate(&bundle.Spec)}
 	v.mu.plans = map[targeting.Key]*plan{}
 	v.mu.contents = map[contentKey]*Content{}
+	v.mu.rendered = map[renderedKey]*Content{}
 	return v
 }
 
@@ -79,7 +90,7 @@ func (v *Version) Content(m targeting.Match, inj *Injected, c *v1alpha1.Cluster)
 	p := v.plan(m)
 	labelled := HasTemplateLabels(c.Labels)
 	if labelled && (p.values.err != nil || p.values.perCluster()) {
-		return v.content(p, inj, v.subject(p, c))
+		return v.rendered(p, inj, v.subject(p, c))
 	}
 	key := contentKey{m.Key(), inj, labelled}
 	v.mu.Lock()
@@ -106,6 +117,44 @@ func (v *Version) forget(inj *Injected) {
 			delete(v.mu.contents, key)
 		}
 	}
+}
+
+// maxRendered bounds how many contents are kept that depend on the Cluster.
+const maxRendered = 64
+
+// rendered evaluates a plan whose templates there are: to one content for all Clusters
+// on which they come out the same. Of most templates few texts come, a region, a tier;
+// to read a text as YAML and to hash the options takes much longer than to render it.
+// Where each Cluster has its own, a few are kept in vain.
+func (v *Version) rendered(p *plan, inj *Injected, on *subject) *Content {
+	rendering, ok := p.values.rendering(on)
+	if !ok {
+		return v.content(p, inj, on)
+	}
+	key := renderedKey{p, inj, rendering}
+	v.mu.Lock()
+	have := v.mu.rendered[key]
+	v.mu.Unlock()
+	if have != nil {
+		return have
+	}
+	content := v.content(p, inj, on)
+	if content.Failure != "" {
+		return content // it names the Cluster
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if have := v.mu.rendered[key]; have != nil {
+		return have
+	}
+	if len(v.mu.rendered) >= maxRendered {
+		for some := range v.mu.rendered {
+			delete(v.mu.rendered, some)
+			break
+		}
+	}
+	v.mu.rendered[key] = content
+	return content
 }
 
 // plan returns the plan of a match.

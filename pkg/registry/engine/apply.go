@@ -29,10 +29,13 @@ type work struct {
 	// What follows from it.
 	before  map[*bundle]*version   // the version in force before the revision, of every bundle touched
 	rescope map[*bundle]struct{}   // bundles to match against all clusters again
-	settle  map[claim]struct{}     // pairs whose BundleDeployment may have changed
+	settle  settlement             // pairs whose BundleDeployment may have changed
 	dropped map[*bundle][]*cluster // clusters that a version targeted which is gone
 	regroup map[*cluster]struct{}  // clusters that a group won, lost or changed for
 	rolled  rolled                 // what to roll up
+
+	settling claim                 // the one of settle that is looked at
+	scratch  map[*cluster]struct{} // for retarget
 }
 
 // apply brings the state to a revision. All or nothing of it is in the next
@@ -48,10 +51,11 @@ func (s *state) apply(batch etcd.Batch) {
 		promoted: map[record.Name]struct{}{},
 		before:   map[*bundle]*version{},
 		rescope:  map[*bundle]struct{}{},
-		settle:   map[claim]struct{}{},
+		settle:   settlement{},
 		dropped:  map[*bundle][]*cluster{},
 		regroup:  map[*cluster]struct{}{},
 		rolled:   newRolled(),
+		scratch:  map[*cluster]struct{}{},
 	}
 	s.revision = batch.Revision
 	// An object comes before its report, whatever the transaction's order was.

@@ -139,7 +139,8 @@ func (w *work) removeBundle(b *bundle) {
 // retarget matches a bundle against all clusters in scope.
 func (w *work) retarget(b *bundle) {
 	w.touch(b)
-	candidates := map[*cluster]struct{}{}
+	candidates := w.scratch
+	clear(candidates)
 	for _, c := range w.dropped[b] {
 		if w.state.clusters[c.name] == c {
 			candidates[c] = struct{}{}
@@ -193,18 +194,22 @@ func (w *work) evaluateOn(b *bundle, c *cluster) {
 	w.evaluated++
 	w.touch(b)
 	targeted, perCluster := false, false
-	for _, v := range b.versions() {
-		p, failure := w.evaluate(v, c.subject())
-		v.set(c, p, failure)
-		if p != nil {
-			targeted = true
-			// One that fails may do so on clusters of some appearance only.
-			perCluster = perCluster || failure != "" || v.derived.PerCluster(p.match)
+	for _, v := range [...]*version{b.newest, b.fallback, b.base} {
+		if v == nil {
+			continue
 		}
+		p, failure := w.evaluate(v, c.subject())
+		// One that fails may do so on clusters of some appearance only.
+		own := p != nil && (failure != "" || v.derived.PerCluster(p.match))
+		if p != nil && !own {
+			p = v.share(p)
+		}
+		v.set(c, p, failure)
+		targeted, perCluster = targeted || p != nil, perCluster || own
 	}
 	setMember(c.pairs, b, targeted)
 	setMember(c.perCluster, b, perCluster)
-	w.settle[claim{b, c}] = struct{}{}
+	w.settle.add(claim{b, c})
 }
 
 func setMember[T comparable](set map[T]struct{}, member T, in bool) {

@@ -98,7 +98,7 @@ func (w *work) editCluster(c *cluster, object *view.Object) {
 	if c.face != face {
 		for b := range c.pairs {
 			w.touch(b)
-			w.settle[claim{b, c}] = struct{}{}
+			w.settle.add(claim{b, c})
 		}
 	}
 }

@@ -6,6 +6,7 @@ package engine
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,8 +20,11 @@ import (
 // pairs.
 var sizes = []struct{ bundles, clusters int }{{3000, 3}, {100, 10_000}}
 
-func onFleets(b *testing.B, run func(b *testing.B, batch etcd.Batch)) {
-	for _, size := range sizes {
+// millions are a million pairs in other shapes: few of many, and many of few.
+var millions = []struct{ bundles, clusters int }{{1000, 1000}, {10, 100_000}}
+
+func onFleets(b *testing.B, run func(b *testing.B, batch etcd.Batch), more ...struct{ bundles, clusters int }) {
+	for _, size := range append(slices.Clone(sizes), more...) {
 		b.Run(fmt.Sprintf("%dx%d", size.bundles+1, size.clusters), func(b *testing.B) {
 			run(b, fleet(b, size.bundles, size.clusters, true))
 		})
@@ -123,7 +127,7 @@ func BenchmarkLoad(b *testing.B) {
 			perPair = weigh(batch)
 		}
 		b.ReportMetric(perPair, "B/pair")
-	})
+	}, millions...)
 }
 
 // weigh loads a log and returns the bytes that a pair takes. What it loaded is

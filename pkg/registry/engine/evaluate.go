@@ -41,6 +41,7 @@ func compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
 		limited:  rollout.Limited(object.Spec.RolloutStrategy),
 		face:     faceOfBundle(object, manifestID),
 		pairs:    map[*cluster]*pair{},
+		alike:    map[likeness]*pair{},
 		failures: map[*cluster]string{},
 	}
 	targets, err := targeting.Compile(&object.Spec)
@@ -121,6 +122,22 @@ func (v *version) set(c *cluster, p *pair, failure string) {
 	if p.content == nil {
 		v.unpinned++
 	}
+}
+
+// maxAlike bounds how many pairs are kept to be shared, when injections change.
+const maxAlike = 64
+
+// share returns the one of the pairs like p that all clusters share.
+func (v *version) share(p *pair) *pair {
+	like := likeness{p.match.Key(), p.content}
+	if shared, ok := v.alike[like]; ok {
+		return shared
+	}
+	if len(v.alike) >= maxAlike {
+		clear(v.alike)
+	}
+	v.alike[like] = p
+	return p
 }
 
 // gate is why Policies do not let a version pass, or what it waits for; "" if it

@@ -151,7 +151,7 @@ func (s *state) claimants(name record.Name) func(func(claim) bool) {
 func (w *work) settlePromoted() {
 	for name := range w.promoted {
 		for c := range w.claimants(name) {
-			w.settle[c] = struct{}{}
+			w.settle.add(c)
 		}
 	}
 }

@@ -5,8 +5,6 @@ package engine
 
 import (
 	"cmp"
-	"maps"
-	"slices"
 
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -23,23 +21,24 @@ func (w *work) publish() {
 		for _, v := range []*version{before, now} {
 			if v != nil {
 				for c := range v.pairs {
-					w.settle[claim{b, c}] = struct{}{}
+					w.settle.add(claim{b, c})
 				}
 			}
 		}
 	}
 	w.settlePromoted()
-	// In the order of the table: a load puts neighbours one after the other.
-	settled := slices.SortedFunc(maps.Keys(w.settle), claim.compare)
-	for _, c := range settled {
+	w.settle.sort()
+	for c := range w.settle.claims {
 		if w.state.clusters[c.cluster.name] == c.cluster {
+			w.settling = c
 			w.settleClaim(c)
 		}
 	}
+	w.settling = claim{}
 	for name := range w.reported {
 		w.publishReport(name)
 	}
-	w.rollUp(settled)
+	w.rollUp()
 }
 
 // inForceOrGone is inForce for a bundle that may have been removed.
@@ -112,9 +111,9 @@ func (w *work) settleClaim(c claim) {
 	case contested || (want != nil && have != nil && !c.holds(have)):
 		w.contest(key, c, want, have)
 	case want != nil && (have == nil || !have.Same(want)):
-		w.put(want)
+		w.put(have, want)
 	case want == nil && have != nil && c.holds(have):
-		w.remove(key)
+		w.remove(have)
 	}
 }
 
@@ -124,13 +123,13 @@ func (w *work) withdraw(c claim) {
 	key := c.key()
 	delete(c.bundle.lost, key)
 	if have := w.deployment(key); have != nil && c.holds(have) {
-		w.remove(key)
+		w.remove(have)
 	}
 	claims := w.contested[key]
 	delete(claims, c)
 	for other := range claims {
 		w.touch(other.bundle)
-		w.settle[other] = struct{}{}
+		w.settle.add(other)
 	}
 	if len(claims) == 0 {
 		delete(w.contested, key)
@@ -172,9 +171,9 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	}
 	switch next := w.wantedOrNil(winner); {
 	case next == nil && have != nil:
-		w.remove(key)
+		w.remove(have)
 	case next != nil && (have == nil || !have.Same(next)):
-		w.put(next)
+		w.put(have, next)
 	}
 }
 
@@ -209,6 +208,6 @@ func (w *work) publishReport(name record.Name) {
 		next.Report = r
 	}
 	if !have.Same(&next) {
-		w.put(&next)
+		w.put(have, &next)
 	}
 }

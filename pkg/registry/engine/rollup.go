@@ -46,18 +46,16 @@ func newRolled() rolled {
 	}
 }
 
-// put shows a BundleDeployment.
-func (w *work) put(next *view.BundleDeployment) {
-	w.moved(w.deployment(next.Name()), next)
+// put shows a BundleDeployment, in the place of the one that is there, or nil.
+func (w *work) put(have, next *view.BundleDeployment) {
+	w.moved(have, next)
 	w.builder.Put(record.BundleDeployments, next)
 }
 
-// remove takes a BundleDeployment away, if it is there.
-func (w *work) remove(key record.Name) {
-	if have := w.deployment(key); have != nil {
-		w.moved(have, nil)
-		w.builder.Delete(record.BundleDeployments, key)
-	}
+// remove takes a BundleDeployment away that is there.
+func (w *work) remove(have *view.BundleDeployment) {
+	w.moved(have, nil)
+	w.builder.Delete(record.BundleDeployments, have.Name())
 }
 
 // moved takes a BundleDeployment from the roll-ups that it was in to those that it
@@ -78,7 +76,7 @@ func (w *work) moved(prev, next *view.BundleDeployment) {
 			continue
 		}
 		c := claim{w.bundleOf(d), w.clusterOf(d)}
-		if _, settled := w.settle[c]; !settled && c.bundle != nil && c.cluster != nil {
+		if c != w.settling && c.bundle != nil && c.cluster != nil {
 			w.rolled.pairs[c] = struct{}{}
 		}
 	}
@@ -108,8 +106,8 @@ func (s *state) bundleOf(d *view.BundleDeployment) *bundle {
 }
 
 // rollUp brings the derived statuses up to what is published: what is below first.
-func (w *work) rollUp(settled []claim) {
-	for _, c := range settled {
+func (w *work) rollUp() {
+	for c := range w.settle.claims {
 		w.rollPair(c)
 	}
 	for c := range w.rolled.pairs {

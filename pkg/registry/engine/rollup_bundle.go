@@ -136,7 +136,8 @@ func (w *work) rollBundle(b *bundle) {
 	}
 	b.roll.basis = now
 	object, failure := w.object(record.Bundles, b.name), now.failure
-	status := w.bundleStatus(b)
+	was, _ := object.Derived.Status.(*view.BundleStatus)
+	status := w.bundleStatus(b, was)
 	if next := object.With(view.Derived{Failure: failure, Status: status}, w.at); next != object {
 		w.builder.Put(record.Bundles, next)
 	}
@@ -151,7 +152,10 @@ func (w *work) rollBundle(b *bundle) {
 	w.rollOriginOf(b)
 }
 
-func (w *work) bundleStatus(b *bundle) *view.BundleStatus {
+// bundleStatus makes a Bundle's roll-up. It shares with the last one the lists of those
+// that are not ready, of the Bundle and of its partitions: history holds a roll-up for
+// each revision, and these are most of one, and rarely others than before.
+func (w *work) bundleStatus(b *bundle, was *view.BundleStatus) *view.BundleStatus {
 	out := &view.BundleStatus{}
 	status := &out.BundleStatus
 	status.ResourcesSHA256Sum = b.newest.record.Digest
@@ -162,7 +166,17 @@ func (w *work) bundleStatus(b *bundle) *view.BundleStatus {
 	status.ObservedGeneration = v.bundle.Generation
 	members := b.roll.members
 	rollup.BundleStatus(status, members.All(), entries(members, 0, everyone, member.deployment))
+	if was != nil {
+		shareEntries(&status.Summary, &was.Summary)
+	}
 	b.cutPartitions(v)
-	b.rollOutStatus(v, status)
+	b.rollOutStatus(v, status, was)
 	return out
+}
+
+// shareEntries makes two lists one if they show the same.
+func shareEntries(is, was *v1alpha1.BundleSummary) {
+	if rollup.SameEntries(is.NonReadyResources, was.NonReadyResources) {
+		is.NonReadyResources = was.NonReadyResources
+	}
 }

@@ -6,8 +6,6 @@ package engine
 import (
 	"cmp"
 
-	"k8s.io/apimachinery/pkg/api/equality"
-
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollup"
@@ -22,7 +20,7 @@ type groupMember struct {
 }
 
 func (m *groupMember) same(o *groupMember) bool {
-	return m == o || m.weight == o.weight && equality.Semantic.DeepEqual(m.entries, o.entries)
+	return m == o || m.weight == o.weight && rollup.SameEntries(m.entries, o.entries)
 }
 
 func newGroupMembers() *rollup.Ranked[*groupMember] {

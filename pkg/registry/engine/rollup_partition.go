@@ -11,6 +11,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 	"github.com/musterfleet/muster/pkg/registry/rollup"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // partition is a manual partition of a Bundle's roll-out. Those that are automatic
@@ -91,7 +92,9 @@ type section struct {
 
 // sections are the partitions of a Bundle, in order, with the numbers of S 6.4
 // step 2. An error reads as the Bundle's condition shows it.
-func (b *bundle) sections(v *version) ([]section, error) {
+//
+// They share their lists with those that were shown before: see bundleStatus.
+func (b *bundle) sections(v *version, was *view.BundleStatus) ([]section, error) {
 	strategy, members := strategyOf(v), b.roll.members
 	if _, err := rollout.Entries(strategy); err != nil {
 		return nil, err
@@ -114,6 +117,9 @@ func (b *bundle) sections(v *version) ([]section, error) {
 		}
 		s.sum = of.Sum(from, to)
 		s.Summary = rollup.Summary(s.sum, entries(of, from, to, member.deployment))
+		if was != nil && i < len(was.PartitionStatus) {
+			shareEntries(&s.Summary, &was.PartitionStatus[i].Summary)
+		}
 		s.Unavailable = int(s.sum.Unavailable)
 		out[i] = s
 	}
@@ -123,13 +129,13 @@ func (b *bundle) sections(v *version) ([]section, error) {
 // rollOutStatus fills in the numbers of the roll-out, as a pass leaves them that
 // has nothing to do (S 6.4): where there was something to do, it is done already,
 // or the next revision does it.
-func (b *bundle) rollOutStatus(v *version, status *v1alpha1.BundleStatus) {
+func (b *bundle) rollOutStatus(v *version, status *v1alpha1.BundleStatus, was *view.BundleStatus) {
 	err := func() (err error) {
 		strategy := strategyOf(v)
 		if status.MaxUnavailable, err = rollout.Limit(b.roll.members.Len(), strategy.MaxUnavailable); err != nil {
 			return err
 		}
-		parts, err := b.sections(v)
+		parts, err := b.sections(v, was)
 		if err != nil {
 			return err
 		}

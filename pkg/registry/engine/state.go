@@ -187,16 +187,24 @@ type version struct {
 	limited bool
 	face    *view.BundleFace
 	pairs   map[*cluster]*pair
+	// alike are pairs that many clusters share: those whose content goes by the match.
+	alike map[likeness]*pair
 	// failures are the pairs that fail, with the text of each.
 	failures map[*cluster]string
 	// unpinned counts the failures for which there is no pin.
 	unpinned int
 }
 
-// pair is a version on a cluster that it targets.
+// pair is a version on a cluster that it targets. It is immutable.
 type pair struct {
 	match targeting.Match
 	// content is nil if it fails and there is no pin.
+	content *derive.Content
+}
+
+// likeness is what tells the pairs of one version apart.
+type likeness struct {
+	match   targeting.Key
 	content *derive.Content
 }
 

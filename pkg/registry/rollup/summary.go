@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -68,6 +70,23 @@ func cut[T any](list []T, n int) []T {
 	}
 	n = min(n, len(list))
 	return list[:n:n]
+}
+
+// SameEntries tells whether two lists of entries show the same. It is asked for each
+// Cluster of a Bundle that is edited, so it looks at texts before it reflects.
+func SameEntries(a, b []v1alpha1.NonReadyResource) bool {
+	return slices.EqualFunc(a, b, func(x, y v1alpha1.NonReadyResource) bool {
+		return x.Name == y.Name && x.State == y.State && x.Message == y.Message &&
+			sameList(x.ModifiedStatus, y.ModifiedStatus) && sameList(x.NonReadyStatus, y.NonReadyStatus)
+	})
+}
+
+// sameList compares what agents report; mostly nothing, or one list in two entries.
+func sameList[T any](a, b []T) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	return len(a) == 0 || &a[0] == &b[0] || equality.Semantic.DeepEqual(a, b)
 }
 
 // WorstState is the state of the highest rank among entries; empty without any.

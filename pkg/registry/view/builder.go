@@ -41,12 +41,12 @@ func NewBuilder(limits Limits) *Builder {
 }
 
 // Get returns an object as it will be in the next view, or nil.
-func (b *Builder) Get(resource string, name record.Name) Item { return b.tables[resource].get(name) }
+func (b *Builder) Get(resource string, name record.Name) Item { return b.tables.of(resource).get(name) }
 
 // All iterates over a resource as it will be in the next view, in order, from a
 // name on. Nothing may be put or deleted meanwhile.
 func (b *Builder) All(resource string, from record.Name) iter.Seq[Item] {
-	return b.tables[resource].from(from)
+	return b.tables.of(resource).from(from)
 }
 
 // Put sets an object in the next view.
@@ -64,40 +64,18 @@ func (b *Builder) set(resource string, name record.Name, next Item) {
 	b.dirty[resource] = true
 	var prev Item
 	if next != nil {
-		prev, _ = t.tree.ReplaceOrInsert(next)
+		prev = t.put(next)
 	} else {
-		prev, _ = t.tree.Delete(probe{name: name})
-	}
-	if resource == record.BundleDeployments {
-		b.reorder(prev, next)
+		prev = t.remove(name)
 	}
 	b.note(resource, name, prev, next)
 }
 
-// reorder keeps the second order of BundleDeployments.
-func (b *Builder) reorder(prev, next Item) {
-	t := b.tables[byBundle]
-	if t == nil {
-		t = newTable(byBundle)
-		b.tables[byBundle] = t
-	}
-	b.dirty[byBundle] = true
-	if prev != nil && (next == nil || !sameOrder(prev, next)) {
-		t.tree.Delete(&bundleOrder{prev.(*BundleDeployment)})
-	}
-	if next != nil {
-		t.tree.ReplaceOrInsert(&bundleOrder{next.(*BundleDeployment)})
-	}
-}
-
-// sameOrder tells whether two states of a BundleDeployment stand at one place.
-func sameOrder(a, b Item) bool {
-	one, other := &bundleOrder{a.(*BundleDeployment)}, &bundleOrder{b.(*BundleDeployment)}
-	return !lessByBundle(one, other) && !lessByBundle(other, one)
-}
-
 // note records a change; several of one object in one revision make one.
 func (b *Builder) note(resource string, name record.Name, prev, next Item) {
+	if len(b.log) == 0 {
+		return // before the load nothing is a change, and there may be a million of them
+	}
 	changes := b.changes[resource]
 	if changes == nil {
 		changes = map[record.Name]*Change{}
@@ -119,6 +97,9 @@ func (b *Builder) note(resource string, name record.Name, prev, next Item) {
 // change.
 func (b *Builder) Load(revision int64) *View {
 	clear(b.changes)
+	for _, t := range b.tables {
+		t.pack()
+	}
 	// The state at the load has an entry of its own, so that lists at exactly
 	// that revision can be served after the next one.
 	b.log = []*Revision{{At: revision, tables: b.freeze()}}

@@ -43,6 +43,10 @@ const (
 	changeWeight = 450
 	// revisionWeight is an entry of the log.
 	revisionWeight = 900
+	// statusWeight is a roll-up that was replaced, and the object that was joined with it.
+	// Of label edits that move one BundleDeployment on a Cluster of 100, a Bundle's and a
+	// Cluster's together were measured as 5.7 KB.
+	statusWeight = 2800
 	// expansion is how much more memory a decoded record takes than its encoding. Of a
 	// report of many resources it was measured as 3.
 	expansion = 3
@@ -53,7 +57,7 @@ const (
 func (b *Builder) weight(r *Revision) int64 {
 	total := int64(revisionWeight)
 	for resource, changes := range r.changes {
-		n := b.tables[resource].len() + len(changes)
+		n := b.tables.of(resource).len() + len(changes)
 		depth := 1
 		for rest := n / fanOut; rest > 0; rest /= fanOut {
 			depth++
@@ -66,6 +70,9 @@ func (b *Builder) weight(r *Revision) int64 {
 		for _, c := range changes {
 			if c.Prev != nil {
 				total += int64(expansion * c.Prev.replaced(c.Next))
+				if o, ok := c.Prev.(*Object); ok && o.Derived.Status != nil {
+					total += statusWeight
+				}
 			}
 		}
 	}

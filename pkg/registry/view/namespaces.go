@@ -14,12 +14,9 @@ import (
 // search per table and namespace, not a scan.
 func (v *View) Namespaces() []string {
 	found := map[string]struct{}{}
-	for resource, t := range v.tables {
-		if resource == byBundle {
-			continue
-		}
+	for _, t := range v.tables {
 		for next := ""; ; {
-			namespace, ok := t.firstNamespace(next)
+			namespace, ok := firstNamespace(t, next)
 			if !ok {
 				break
 			}
@@ -32,11 +29,8 @@ func (v *View) Namespaces() []string {
 
 // HasNamespace tells whether a namespace holds any object.
 func (v *View) HasNamespace(namespace string) bool {
-	for resource, t := range v.tables {
-		if resource == byBundle {
-			continue
-		}
-		if first, ok := t.firstNamespace(namespace); ok && first == namespace {
+	for _, t := range v.tables {
+		if first, ok := firstNamespace(t, namespace); ok && first == namespace {
 			return true
 		}
 	}
@@ -44,7 +38,7 @@ func (v *View) HasNamespace(namespace string) bool {
 }
 
 // firstNamespace is the first namespace in the table from the given one on.
-func (t *table) firstNamespace(from string) (namespace string, ok bool) {
+func firstNamespace(t table, from string) (namespace string, ok bool) {
 	for item := range t.from(record.Name{Namespace: from}) {
 		return item.Name().Namespace, true
 	}

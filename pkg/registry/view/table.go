@@ -4,7 +4,6 @@
 package view
 
 import (
-	"cmp"
 	"iter"
 
 	"github.com/google/btree"
@@ -12,16 +11,23 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// byBundle is the second order of BundleDeployments: by Bundle, then Cluster.
-const byBundle = "bundledeployments by bundle"
+// tables has a table for each resource of which there was an object.
+type tables map[string]table
 
-// tables is a table per resource.
-type tables map[string]*table
-
-// table is an ordered map from names to items: a B-tree that is copied where it
-// is written. The nil table is empty.
-type table struct {
-	tree *btree.BTreeG[Item]
+// table is an ordered map from names to items.
+type table interface {
+	get(name record.Name) Item
+	// put and remove return the item that was there before, or nil.
+	put(next Item) (prev Item)
+	remove(name record.Name) (prev Item)
+	len() int
+	// from iterates in order, from a name on.
+	from(name record.Name) iter.Seq[Item]
+	// clone returns a copy that later writes of either leave alone. It costs nothing:
+	// B-trees are copied where they are written.
+	clone() table
+	// pack makes the table as small as it can be.
+	pack()
 }
 
 // degree of the B-trees: wide nodes make scans fast, and copying a path on write
@@ -30,17 +36,27 @@ type table struct {
 // holds 1.6 times the bytes.
 const degree = 8
 
-func newTable(resource string) *table {
-	if resource == byBundle {
-		return &table{btree.NewG(degree, lessByBundle)}
+func newTable(resource string) table {
+	if resource == record.BundleDeployments {
+		return newPairs()
 	}
-	return &table{btree.NewG(degree, lessByName)}
+	return &objects{btree.NewG(degree, lessByName)}
 }
 
-func lessByName(a, b Item) bool { return a.Name().Compare(b.Name()) < 0 }
+// of returns the table of a resource, an empty one if there is none.
+func (t tables) of(resource string) table {
+	if have, ok := t[resource]; ok {
+		return have
+	}
+	return none
+}
 
-// bundleOrder is a BundleDeployment in the order of byBundle.
-type bundleOrder struct{ *BundleDeployment }
+var none table = &objects{btree.NewG(degree, lessByName)}
+
+// objects is the table of a resource that is stored.
+type objects struct{ tree *btree.BTreeG[Item] }
+
+func lessByName(a, b Item) bool { return a.Name().Compare(b.Name()) < 0 }
 
 // probe stands for a name in a search.
 type probe struct {
@@ -50,47 +66,27 @@ type probe struct {
 
 func (p probe) Name() record.Name { return p.name }
 
-func bundleKey(item Item) (bundle record.Name, cluster string) {
-	if pair, ok := item.(*bundleOrder); ok {
-		b := pair.Bundle.Bundle
-		return record.Name{Namespace: b.Namespace, Name: b.Name}, pair.Cluster.Namespace
-	}
-	return item.Name(), ""
-}
-
-func lessByBundle(a, b Item) bool {
-	bundleA, clusterA := bundleKey(a)
-	bundleB, clusterB := bundleKey(b)
-	if c := bundleA.Compare(bundleB); c != 0 {
-		return c < 0
-	}
-	return cmp.Less(clusterA, clusterB)
-}
-
-func (t *table) get(name record.Name) Item {
-	if t == nil {
-		return nil
-	}
-	item, ok := t.tree.Get(probe{name: name})
-	if !ok {
-		return nil
-	}
+func (t *objects) get(name record.Name) Item {
+	item, _ := t.tree.Get(probe{name: name})
 	return item
 }
 
-func (t *table) len() int {
-	if t == nil {
-		return 0
-	}
-	return t.tree.Len()
+func (t *objects) put(next Item) Item {
+	prev, _ := t.tree.ReplaceOrInsert(next)
+	return prev
 }
 
-func (t *table) from(name record.Name) iter.Seq[Item] {
-	return func(yield func(Item) bool) {
-		if t != nil {
-			t.tree.AscendGreaterOrEqual(probe{name: name}, yield)
-		}
-	}
+func (t *objects) remove(name record.Name) Item {
+	prev, _ := t.tree.Delete(probe{name: name})
+	return prev
 }
 
-func (t *table) clone() *table { return &table{t.tree.Clone()} }
+func (t *objects) len() int { return t.tree.Len() }
+
+func (t *objects) from(name record.Name) iter.Seq[Item] {
+	return func(yield func(Item) bool) { t.tree.AscendGreaterOrEqual(probe{name: name}, yield) }
+}
+
+func (t *objects) clone() table { return &objects{t.tree.Clone()} }
+
+func (t *objects) pack() {} // the objects themselves are what takes memory

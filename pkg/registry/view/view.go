@@ -107,31 +107,22 @@ func Rendered[T any](c *Change, form Form, build func() (*T, error)) (*T, error)
 }
 
 // Get returns an object, or nil.
-func (v *View) Get(resource string, name record.Name) Item { return v.tables[resource].get(name) }
+func (v *View) Get(resource string, name record.Name) Item { return v.tables.of(resource).get(name) }
 
 // Len is how many objects a resource has.
-func (v *View) Len(resource string) int { return v.tables[resource].len() }
+func (v *View) Len(resource string) int { return v.tables.of(resource).len() }
 
 // All iterates over a resource in order, from a name on.
 func (v *View) All(resource string, from record.Name) iter.Seq[Item] {
-	return v.tables[resource].from(from)
+	return v.tables.of(resource).from(from)
 }
 
 // OfBundle iterates over the BundleDeployments of one Bundle, in order.
 func (v *View) OfBundle(bundle record.Name) iter.Seq[Item] {
-	return func(yield func(Item) bool) {
-		for item := range v.tables[byBundle].from(bundle) {
-			pair := item.(*bundleOrder).BundleDeployment
-			if !sameBundle(pair, bundle) || !yield(pair) {
-				return
-			}
-		}
+	if t, ok := v.tables[record.BundleDeployments].(*pairs); ok {
+		return t.ofBundle(bundle)
 	}
-}
-
-func sameBundle(pair *BundleDeployment, bundle record.Name) bool {
-	b := pair.Bundle.Bundle
-	return b.Name == bundle.Name && b.Namespace == bundle.Namespace
+	return func(func(Item) bool) {}
 }
 
 // At returns the state at an earlier revision. It fails with ErrCompacted or

@@ -1,0 +1,158 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"cmp"
+	"iter"
+	"sync"
+
+	"github.com/google/btree"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// pairs is the table of BundleDeployments, in two orders. There are so many of them
+// that the trees hold pointers and not interfaces, which are twice as large.
+type pairs struct {
+	// byName orders by the Cluster's namespace, then the Bundle's name.
+	byName *pairTree
+	// byBundle orders by the Bundle, then the Cluster's namespace.
+	byBundle *pairTree
+}
+
+type pairTree = btree.BTreeG[*BundleDeployment]
+
+func newPairs() *pairs {
+	return &pairs{btree.NewG(degree, pairLessByName), btree.NewG(degree, pairLessByBundle)}
+}
+
+func pairLessByName(a, b *BundleDeployment) bool {
+	if a.Cluster != b.Cluster {
+		if c := cmp.Compare(a.Cluster.Namespace, b.Cluster.Namespace); c != 0 {
+			return c < 0
+		}
+	}
+	return a.Bundle != b.Bundle && a.Bundle.Bundle.Name < b.Bundle.Bundle.Name
+}
+
+func pairLessByBundle(a, b *BundleDeployment) bool {
+	if a.Bundle != b.Bundle {
+		x, y := a.Bundle.Bundle, b.Bundle.Bundle
+		if c := cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name)); c != 0 {
+			return c < 0
+		}
+	}
+	return a.Cluster != b.Cluster && a.Cluster.Namespace < b.Cluster.Namespace
+}
+
+// pairProbe stands for a place in a search. A Bundle is large, and every read makes a
+// search: so probes are used again.
+type pairProbe struct {
+	pair    BundleDeployment
+	face    BundleFace
+	cluster ClusterFace
+	bundle  v1alpha1.Bundle
+}
+
+var pairProbes = sync.Pool{New: func() any {
+	p := &pairProbe{}
+	p.face.Bundle = &p.bundle
+	p.pair.Bundle, p.pair.Cluster = &p.face, &p.cluster
+	return p
+}}
+
+// search calls do with a BundleDeployment that stands where one of these names does.
+func search(bundle record.Name, cluster string, do func(*BundleDeployment)) {
+	p := pairProbes.Get().(*pairProbe)
+	p.bundle.Namespace, p.bundle.Name, p.cluster.Namespace = bundle.Namespace, bundle.Name, cluster
+	do(&p.pair)
+	pairProbes.Put(p)
+}
+
+// searchName is search in the order of names.
+func searchName(name record.Name, do func(*BundleDeployment)) {
+	search(record.Name{Name: name.Name}, name.Namespace, do)
+}
+
+// orNil keeps a nil pointer from becoming an Item that is not nil.
+func orNil(pair *BundleDeployment) Item {
+	if pair == nil {
+		return nil
+	}
+	return pair
+}
+
+func (t *pairs) get(name record.Name) Item {
+	var found *BundleDeployment
+	searchName(name, func(at *BundleDeployment) { found, _ = t.byName.Get(at) })
+	return orNil(found)
+}
+
+func (t *pairs) put(item Item) Item {
+	next := item.(*BundleDeployment)
+	prev, _ := t.byName.ReplaceOrInsert(next)
+	// Bundles of one name in two namespaces may follow each other under one name.
+	if prev != nil && (pairLessByBundle(prev, next) || pairLessByBundle(next, prev)) {
+		t.byBundle.Delete(prev)
+	}
+	t.byBundle.ReplaceOrInsert(next)
+	return orNil(prev)
+}
+
+func (t *pairs) remove(name record.Name) Item {
+	var prev *BundleDeployment
+	searchName(name, func(at *BundleDeployment) { prev, _ = t.byName.Delete(at) })
+	if prev != nil {
+		t.byBundle.Delete(prev)
+	}
+	return orNil(prev)
+}
+
+func (t *pairs) len() int { return t.byName.Len() }
+
+func (t *pairs) from(name record.Name) iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		searchName(name, func(at *BundleDeployment) {
+			t.byName.AscendGreaterOrEqual(at, func(pair *BundleDeployment) bool { return yield(pair) })
+		})
+	}
+}
+
+// ofBundle iterates over the BundleDeployments of one Bundle, in order.
+func (t *pairs) ofBundle(bundle record.Name) iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		search(bundle, "", func(at *BundleDeployment) {
+			t.byBundle.AscendGreaterOrEqual(at, func(pair *BundleDeployment) bool {
+				return pair.Bundle.Bundle.Name == bundle.Name && pair.Bundle.Bundle.Namespace == bundle.Namespace && yield(pair)
+			})
+		})
+	}
+}
+
+func (t *pairs) clone() table { return &pairs{t.byName.Clone(), t.byBundle.Clone()} }
+
+func (t *pairs) pack() {
+	t.byName, t.byBundle = packed(t.byName, pairLessByName), packed(t.byBundle, pairLessByBundle)
+}
+
+// packed returns a tree of the same items with nodes that are full. Items that come in
+// order leave nodes half full: each splits when it is full, and its left half gets no
+// more. So every second item comes first, in order, and then those in between find
+// room without a split.
+func packed(t *pairTree, less btree.LessFunc[*BundleDeployment]) *pairTree {
+	out := btree.NewG(degree, less)
+	for pass := range 2 {
+		n := 0
+		t.Ascend(func(pair *BundleDeployment) bool {
+			if n%2 == pass {
+				out.ReplaceOrInsert(pair)
+			}
+			n++
+			return true
+		})
+	}
+	return out
+}
