@@ -7,9 +7,12 @@ import (
 	"math"
 
 	"github.com/musterfleet/muster/test/e2e/bench/custom"
+	"github.com/musterfleet/muster/test/e2e/bench/fanout"
 	"github.com/musterfleet/muster/test/e2e/bench/fleets"
 	"github.com/musterfleet/muster/test/e2e/bench/labelchange"
+	"github.com/musterfleet/muster/test/e2e/bench/listing"
 	"github.com/musterfleet/muster/test/e2e/bench/report"
+	"github.com/musterfleet/muster/test/e2e/bench/restart"
 	"github.com/musterfleet/muster/test/e2e/bench/scale"
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 )
@@ -28,6 +31,9 @@ type scenario struct {
 var scenarios = []*scenario{
 	{name: "label-change", steps: 4, run: runLabelChange},
 	{name: "scale", steps: 21, run: runScale},
+	{name: "fanout", steps: 4, run: runFanout},
+	{name: "restart", steps: 5, run: runRestart},
+	{name: "list", steps: 6, run: runList},
 }
 
 // shaped is a fleet of about so many BundleDeployments, with some Clusters to a Bundle.
@@ -65,4 +71,19 @@ func runScale(t *scope, s *site.Site, o *options, step func(string, ...any), out
 		options.Shapes = append(options.Shapes, shaped(o.deployments, clustersPerBundle))
 	}
 	return scale.Run(t.Context(), s, step, options, out)
+}
+
+func runList(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	// Not a million: kube-apiserver does not hold as many beside all else.
+	n := min(o.deployments, 100_000)
+	f := shaped(n, 10)
+	return listing.Run(t, s, step, f, f.Deployments >= 99_000, out)
+}
+
+func runFanout(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	return fanout.Run(t, s, step, fanout.Options{Bundles: o.bundles, Agents: o.agents, Watches: o.watches}, out)
+}
+
+func runRestart(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	return restart.Run(t.Context(), s, step, square(o.deployments), o.agents, o.deployments >= 1_000_000, out)
 }

@@ -37,6 +37,9 @@ type Fleet struct {
 	Name        string
 	Objects     iter.Seq[record.APIObject]
 	Deployments int
+	Clusters    int
+	// Templated is how many Bundles on each Cluster are.
+	Templated int
 }
 
 // ClusterName, BundleName and GroupName are those of the i-th.
@@ -50,7 +53,7 @@ func BundleName(i int) string { return fmt.Sprintf("bundle-%06d", i) }
 func Original(gitRepos, perRepo, clusters int) Fleet {
 	bundles := gitRepos * perRepo
 	return Fleet{
-		Name: shape(bundles+1, clusters), Deployments: bundles * clusters,
+		Name: shape(bundles+1, clusters), Deployments: bundles * clusters, Clusters: clusters,
 		Objects: func(yield func(record.APIObject) bool) {
 			for i := range gitRepos {
 				repo := &v1alpha1.GitRepo{ObjectMeta: meta("GitRepo", fmt.Sprintf("repo-%03d", i), nil)}
@@ -72,8 +75,13 @@ func Original(gitRepos, perRepo, clusters int) Fleet {
 // All is bundles on clusters, all on all by a label, and one that waits. Each
 // every-th Bundle is templated with a label of the Cluster; 0 for none.
 func All(bundles, clusters, every int) Fleet {
+	templated := 0
+	if every > 0 {
+		templated = (bundles + every - 1) / every
+	}
 	return Fleet{
-		Name: shape(bundles, clusters), Deployments: bundles * clusters,
+		Templated: templated,
+		Name:      shape(bundles, clusters), Deployments: bundles * clusters, Clusters: clusters,
 		Objects: func(yield func(record.APIObject) bool) {
 			send(yield, clusters, cluster, bundles, func(i int) *v1alpha1.Bundle {
 				b := bundle(i, where(metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}))
@@ -108,7 +116,7 @@ const Group = "everybody"
 // would match is all clusters.
 func Grouped(bundles, clusters int) Fleet {
 	return Fleet{
-		Name: shape(bundles, clusters),
+		Name: shape(bundles, clusters), Clusters: clusters,
 		Objects: func(yield func(record.APIObject) bool) {
 			g := &v1alpha1.ClusterGroup{ObjectMeta: meta("ClusterGroup", Group, nil)}
 			g.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"env": "nowhere"}}
@@ -126,7 +134,7 @@ func Grouped(bundles, clusters int) Fleet {
 // have. All clusters begin in a slot that nobody excludes.
 func Excluding(bundles, clusters int) Fleet {
 	return Fleet{
-		Name: shape(bundles, clusters), Deployments: bundles * clusters,
+		Name: shape(bundles, clusters), Deployments: bundles * clusters, Clusters: clusters,
 		Objects: func(yield func(record.APIObject) bool) {
 			send(yield, clusters, cluster, bundles, func(i int) *v1alpha1.Bundle {
 				return bundle(i, where(metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -25,13 +26,17 @@ type Event struct {
 	Revision        string // the object's resourceVersion
 	At              time.Time
 	InitialEnd      bool // the bookmark after initial events
+	Size            int  // in bytes, as it came
 }
 
 // Watch opens a watch and gives each event to note, from a goroutine, until ctx ends.
 // It returns when the server has answered. A watch that ends by itself is told to
 // ended.
 func Watch(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource, namespace, revision string, params map[string]string, note func(Event), ended func(error)) error {
-	request := c.Get().AbsPath(Path(resource, namespace)).Param("watch", "true").Param("resourceVersion", revision)
+	request := c.Get().AbsPath(Path(resource, namespace)).Param("watch", "true")
+	if revision != "" {
+		request = request.Param("resourceVersion", revision)
+	}
 	for name, value := range params {
 		request = request.Param(name, value)
 	}
@@ -72,8 +77,8 @@ func parse(line []byte) Event {
 	}
 	return Event{
 		Type: text(line, "type"), Namespace: text(meta, "namespace"), Name: text(meta, "name"),
-		Revision:   text(meta, "resourceVersion"),
-		InitialEnd: bytes.Contains(line, []byte(`"k8s.io/initial-events-end":"true"`)),
+		Revision: text(meta, "resourceVersion"),
+		Size:     len(line), InitialEnd: bytes.Contains(line, []byte(`"k8s.io/initial-events-end":"true"`)),
 	}
 }
 
@@ -90,7 +95,15 @@ func Revision(ctx context.Context, c *rest.RESTClient, resource schema.GroupVers
 	if err != nil {
 		return 0, err
 	}
-	revision, err := strconv.ParseInt(text(answer, "resourceVersion"), 10, 64)
+	var list struct {
+		Metadata struct {
+			ResourceVersion string `json:"resourceVersion"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(answer, &list); err != nil {
+		return 0, err
+	}
+	revision, err := strconv.ParseInt(list.Metadata.ResourceVersion, 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("the list's resourceVersion is no revision: %w", err)
 	}
