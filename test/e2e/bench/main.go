@@ -55,6 +55,7 @@ func run(ctx context.Context, args []string) error {
 		return update(o)
 	}
 	r := &report.Report{Machine: machine(), Commit: commit(), Command: strings.TrimSpace("make bench " + arguments(args)), Started: time.Now().UTC().Truncate(time.Second)}
+	o.folder = filepath.Join(o.out, "bench-"+r.Started.Format("20060102T150405Z"))
 	p := progress.New(os.Stderr, len(chosen)+1)
 	if err := measure(ctx, o, chosen, r, p); err != nil {
 		r.Scenarios = append(r.Scenarios, report.Scenario{Name: "site", Title: "what the scenarios share", Failed: err.Error()})
@@ -70,7 +71,7 @@ func run(ctx context.Context, args []string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	page, err := r.Save(filepath.Join(o.out, "bench-"+r.Started.Format("20060102T150405Z")), comparison)
+	page, err := r.Save(o.folder, comparison)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ type options struct {
 	scenarios   string
 	full        bool
 	out         string
+	folder      string // of this run, in out
 	committed   string
 	update      bool
 	clusters    int
@@ -37,7 +38,7 @@ func parse(args []string) (*options, []*scenario, error) {
 		names[i] = s.name
 	}
 	flags.StringVar(&o.scenarios, "scenarios", strings.Join(names, ","), "which to run")
-	flags.BoolVar(&o.full, "full", false, "a million BundleDeployments: over an hour, and 16 GiB of memory for all together")
+	flags.BoolVar(&o.full, "full", false, "a million BundleDeployments instead of --deployments")
 	flags.StringVar(&o.out, "out", "results", "the `folder` that gets a folder for the run")
 	flags.StringVar(&o.committed, "committed", "test/e2e/bench/committed", "the `folder` of the report to compare with")
 	flags.BoolVar(&o.update, "update", false, "run nothing: copy the newest report of --out over the committed one")
@@ -46,7 +47,7 @@ func parse(args []string) (*options, []*scenario, error) {
 	flags.IntVar(&o.clusters, "clusters", 3, "label-change: Clusters of the original fleet")
 	flags.IntVar(&o.edits, "edits", 100, "label-change: how often to label, and to unlabel")
 	flags.IntVar(&o.deployments, "deployments", 100_000, "label-change, scale, restart: BundleDeployments of the largest fleet; with --full 1,000,000. list: how many to list")
-	flags.IntVar(&o.agents, "agents", 200, "fanout, restart: watches, each of the namespace of one Cluster")
+	flags.IntVar(&o.agents, "agents", 200, "fanout, restart, reports: agents, each of the namespace of one Cluster; reports has 100 at most")
 	flags.IntVar(&o.watches, "watches", 20, "fanout: watches of all namespaces besides")
 	flags.IntVar(&o.bundles, "bundles", 20, "fanout, reports: Bundles on each Cluster")
 	flags.IntVar(&o.count, "count", 1, "index: how often each microbenchmark runs")

@@ -9,6 +9,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/custom"
 	"github.com/musterfleet/muster/test/e2e/bench/fanout"
 	"github.com/musterfleet/muster/test/e2e/bench/fleets"
+	"github.com/musterfleet/muster/test/e2e/bench/gotest"
 	"github.com/musterfleet/muster/test/e2e/bench/labelchange"
 	"github.com/musterfleet/muster/test/e2e/bench/listing"
 	"github.com/musterfleet/muster/test/e2e/bench/report"
@@ -34,6 +35,8 @@ var scenarios = []*scenario{
 	{name: "fanout", steps: 4, run: runFanout},
 	{name: "restart", steps: 5, run: runRestart},
 	{name: "list", steps: 6, run: runList},
+	{name: "reports", steps: 4, alone: true, run: runReports},
+	{name: "index", steps: 1, alone: true, run: runIndex},
 }
 
 // shaped is a fleet of about so many BundleDeployments, with some Clusters to a Bundle.
@@ -86,4 +89,12 @@ func runFanout(t *scope, s *site.Site, o *options, step func(string, ...any), ou
 
 func runRestart(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	return restart.Run(t.Context(), s, step, square(o.deployments), o.agents, o.deployments >= 1_000_000, out)
+}
+
+func runReports(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	return gotest.Reports(t.Context(), step, min(o.agents, 100), o.bundles, out)
+}
+
+func runIndex(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	return gotest.Index(t.Context(), o.folder, step, o.count, out)
 }

@@ -18,6 +18,9 @@ func (r *Report) Markdown(w io.Writer, comparison *Comparison) {
 	fmt.Fprintf(w, "Commit `%s`, %s, by\n\n```\n%s\n```\n\n", r.Commit, r.Started.UTC().Format("2006-01-02 15:04 UTC"), r.Command)
 	fmt.Fprintf(w, "in %s on %d × %s, %d MiB of memory, %s, %s. ", time.Duration(r.Seconds*float64(time.Second)).Round(time.Second), m.Processors, m.Processor, m.MemoryMiB, m.System, m.Go)
 	fmt.Fprintf(w, "Load averages were %s before and %s after; servers, etcds and the program that measures share the machine.\n\n", m.LoadBefore, m.LoadAfter)
+	if !r.quiet() {
+		fmt.Fprintf(w, "> The machine was busy with other things before the run began: absolute times are upper bounds.\n\n")
+	}
 	for _, failure := range r.Failures() {
 		fmt.Fprintf(w, "> **Broken**: %s\n\n", oneLine(failure))
 	}
@@ -29,6 +32,13 @@ func (r *Report) Markdown(w io.Writer, comparison *Comparison) {
 		r.Scenarios[i].markdown(w)
 	}
 	r.notMeasured(w)
+}
+
+// quiet tells if less than a processor was busy in the minute before the run.
+func (r *Report) quiet() bool {
+	var minute float64
+	_, err := fmt.Sscan(r.Machine.LoadBefore, &minute)
+	return err == nil && minute < 1
 }
 
 func (r *Report) goals(w io.Writer) {
@@ -70,7 +80,15 @@ func (t *Table) markdown(w io.Writer) {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(escaped, " | "))
 	}
 	row(t.Columns)
-	fmt.Fprintf(w, "|---|%s\n", strings.Repeat("---:|", len(t.Columns)-1))
+	lines := "|---|"
+	for _, column := range t.Columns[1:] {
+		if column == "" {
+			lines += "---|" // words, not numbers
+		} else {
+			lines += "---:|"
+		}
+	}
+	fmt.Fprintln(w, lines)
 	for _, cells := range t.Rows {
 		row(cells)
 	}
