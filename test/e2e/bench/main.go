@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string) error {
 	r.Seconds, r.Machine.LoadAfter = time.Since(r.Started).Seconds(), load()
 
 	var comparison *report.Comparison
-	old, err := report.Load(o.committed)
+	old, err := report.Load(o.baseline(o.full))
 	switch {
 	case err == nil:
 		comparison = report.Compare(old, r)
@@ -154,9 +154,10 @@ func update(o *options) error {
 	if failures := r.Failures(); len(failures) > 0 {
 		return fmt.Errorf("%s is broken and not for others to be compared with: %s", newest, strings.Join(failures, "; "))
 	}
-	if err := report.Replace(o.committed, r); err != nil {
+	baseline := o.baseline(strings.Contains(r.Command, "--full"))
+	if err := report.Replace(baseline, r); err != nil {
 		return err
 	}
-	fmt.Fprintln(os.Stderr, "committed report:", newest, "→", o.committed)
+	fmt.Fprintln(os.Stderr, "committed report:", newest, "→", baseline)
 	return nil
 }

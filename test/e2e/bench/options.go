@@ -6,6 +6,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -40,7 +41,7 @@ func parse(args []string) (*options, []*scenario, error) {
 	flags.StringVar(&o.scenarios, "scenarios", strings.Join(names, ","), "which to run")
 	flags.BoolVar(&o.full, "full", false, "a million BundleDeployments instead of --deployments")
 	flags.StringVar(&o.out, "out", "results", "the `folder` that gets a folder for the run")
-	flags.StringVar(&o.committed, "committed", "test/e2e/bench/committed", "the `folder` of the report to compare with")
+	flags.StringVar(&o.committed, "committed", "test/e2e/bench/committed", "the `folder` of the report to compare with; with --full, the folder full in it")
 	flags.BoolVar(&o.update, "update", false, "run nothing: copy the newest report of --out over the committed one")
 	flags.IntVar(&o.gitRepos, "gitrepos", 300, "label-change: GitRepos of the original fleet")
 	flags.IntVar(&o.perRepo, "bundles-per-repo", 10, "label-change: Bundles of each GitRepo")
@@ -72,6 +73,15 @@ func parse(args []string) (*options, []*scenario, error) {
 	}
 	chosen, err := choose(o.scenarios)
 	return o, chosen, err
+}
+
+// baseline is the folder of the committed report of a run's size: numbers at other
+// sizes are other numbers.
+func (o *options) baseline(full bool) string {
+	if full {
+		return filepath.Join(o.committed, "full")
+	}
+	return o.committed
 }
 
 func choose(list string) ([]*scenario, error) {

@@ -116,7 +116,7 @@ func show(values map[row]map[int][2][]float64, s *report.Scenario) {
 			figure.Series = append(figure.Series, line)
 		}
 	}
-	figure.Series = append(figure.Series, brute)
+	figure.Series = append([]plot.Series{brute}, figure.Series...)
 	s.Tables = append(s.Tables, table)
 	s.Figures = append(s.Figures, figure)
 	// 3,000 selectors are fewer than 10,000, which take longer.

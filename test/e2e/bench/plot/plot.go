@@ -91,10 +91,14 @@ func (s *Series) draw(out *strings.Builder, n int, x, y axis) {
 			marker(out, n, x.at(p.X), y.at(p.Y), colour)
 		}
 	}
-	fmt.Fprintf(out, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(path, " "), colour)
+	stroke := `stroke="` + colour + `" stroke-width="2"`
+	if n >= len(colours) {
+		stroke += ` stroke-dasharray="5 4"` // the colours come again
+	}
+	fmt.Fprintf(out, `<polyline points="%s" fill="none" %s/>`+"\n", strings.Join(path, " "), stroke)
 	const step = 20
 	at := top + 10 + float64(n)*step
-	line(out, width-right+14, at, width-right+36, at, `stroke="`+colour+`" stroke-width="2"`)
+	line(out, width-right+14, at, width-right+36, at, stroke)
 	marker(out, n, width-right+25, at, colour)
 	text(out, width-right+42, at+4, "start", 12, s.Name)
 }

@@ -10,12 +10,14 @@ package restart
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -39,7 +41,7 @@ const (
 func Run(ctx context.Context, s *site.Site, step func(string, ...any), f fleets.Fleet, agents int, million bool, out *report.Scenario) error {
 	out.Title = "a restart"
 	agents = min(agents, f.Clusters-1)
-	out.Text = []string{fmt.Sprintf("%s: %d BundleDeployments; %d reflectors of client-go watch the namespaces of as many Clusters. The replica is ended with SIGTERM, %d Clusters get a label that one Bundle waits for, by transactions straight into etcd, and the replica is started again; %d times. *Ready* is from the process's start until its readiness probe succeeds, *told* from the start until each reflector has been told what happened meanwhile. The yardstick is the time to read all of Muster's records from etcd, in pages.", f.Name, f.Deployments, agents, agents, rounds)}
+	out.Text = []string{fmt.Sprintf("%s: %d BundleDeployments; two times %d reflectors of client-go watch the namespaces of as many Clusters: by way of Muster's Service, which refuses connections until the replica is ready, and straight. The replica is then ended with SIGTERM, %d Clusters get a label that one Bundle waits for, by transactions straight into etcd, and the replica is started again; %d times. *Ready* is from the process's start until its readiness probe succeeds, *told* from the start until each reflector has been told what happened meanwhile. The yardstick is the time to read all of Muster's records from etcd, in pages.", f.Name, f.Deployments, agents, agents, rounds)}
 	step("%s: writing the fleet and starting", f.Name)
 	if _, err := s.Fill(ctx, f); err != nil {
 		return err
@@ -51,40 +53,33 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), f fleets.
 	}
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w := &watchers{}
-	step("starting %d reflectors", agents)
-	for i := range agents {
-		home, err := s.Home(ctx, fleets.ClusterName(i))
-		if err != nil {
-			return err
-		}
-		if err := w.start(watching, s.Config, home); err != nil {
+	step("starting 2 × %d reflectors", agents)
+	both := []*watchers{{name: "by way of the Service", config: s.Service}, {name: "straight to the replica", config: s.Config}}
+	for _, w := range both {
+		if err := w.begin(watching, s, agents); err != nil {
 			return err
 		}
 	}
-	if err := w.wait(ctx, "reflectors that have listed", &w.synced, int64(agents)); err != nil {
-		return err
-	}
-	var ready, told, read []time.Duration
-	before := w.relists.Load()
-	expected := w.told.Load()
+	var ready, read []time.Duration
 	for round := range rounds {
 		step("restart %d of %d", round+1, rounds)
 		s.Stop()
 		if err := label(ctx, s.Log(), 0, agents, round%2 == 0); err != nil {
 			return err
 		}
-		expected += int64(agents)
 		begun := time.Now()
 		took, err := s.Begin()
 		if err != nil {
 			return err
 		}
 		ready = append(ready, took)
-		if err := w.wait(ctx, "reflectors told", &w.told, expected); err != nil {
+		var waiting errgroup.Group
+		for _, w := range both {
+			waiting.Go(func() error { return w.wait(ctx, begun, int64(agents)) })
+		}
+		if err := waiting.Wait(); err != nil {
 			return err
 		}
-		told = append(told, time.Since(begun))
 		begun = time.Now()
 		if _, _, err := s.Stored(ctx, ""); err != nil {
 			return err
@@ -95,33 +90,42 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), f fleets.
 	if err != nil {
 		return err
 	}
-	relists, surplus := w.relists.Load()-before, w.told.Load()-expected
-	out.Tables = append(out.Tables, report.Table{Columns: []string{"", "median"}, Rows: [][]string{
+	table := report.Table{Columns: []string{"", "median"}, Rows: [][]string{
 		{"ready, s", fmt.Sprintf("%.2f", stats.Median(ready).Seconds())},
-		{"all reflectors told, s", fmt.Sprintf("%.2f", stats.Median(told).Seconds())},
 		{"yardstick: reading all records from etcd, s", fmt.Sprintf("%.2f", stats.Median(read).Seconds())},
-		{"ready: times the yardstick", stats.Times(stats.Ratio(stats.Median(ready), stats.Median(read)))},
 		{"resident memory after the last, MiB", fmt.Sprintf("%.0f", site.MiB(memory.Resident))},
-		{fmt.Sprintf("lists after %d restarts, of %d reflectors", rounds, agents), fmt.Sprint(relists)},
-		{"events more than there should be", fmt.Sprint(surplus)},
-	}})
-	if relists > 0 {
-		out.Text = append(out.Text, fmt.Sprintf("Reflectors that listed again had this answer, or error, right before (and how many): %v.", w.reasons(before)))
-	}
+	}}
 	name, at := fmt.Sprintf("%d BundleDeployments", f.Deployments), f.Name
 	if million {
 		at = ""
 	}
-	out.Add(
-		report.Number{Name: name + ": ready", Value: stats.Median(ready).Seconds(), Unit: "s", Kind: report.Absolute, Goal: "restart-million", At: at},
-		report.Number{Name: name + ": all reflectors told", Value: stats.Median(told).Seconds(), Unit: "s", Kind: report.Absolute},
-		report.Number{Name: name + ": lists after restarts", Value: float64(relists), Kind: report.Count, Goal: "relists"},
-	)
-	out.NotMeasured = append(out.NotMeasured, "a restart of kube-apiserver with as many custom resources")
-	if surplus > 0 {
-		return fmt.Errorf("reflectors were told %d events more than there should be", surplus)
+	out.Add(report.Number{Name: name + ": ready", Value: stats.Median(ready).Seconds(), Unit: "s", Kind: report.Absolute, Goal: "restart-million", At: at})
+	var wrong []error
+	for i, w := range both {
+		relists, surplus := w.relists.Load()-w.before, w.told.Load()-w.expected
+		table.Rows = append(table.Rows, [][]string{
+			{w.name + ": all reflectors told, s", fmt.Sprintf("%.2f", stats.Median(w.took).Seconds())},
+			{w.name + ": lists", fmt.Sprintf("%d (%d reflectors, %d restarts)", relists, agents, rounds)},
+			{w.name + ": events more than there should be", fmt.Sprint(surplus)},
+		}...)
+		if relists > 0 {
+			out.Text = append(out.Text, fmt.Sprintf("Reflectors that listed again, %s, had this answer or error right before (and how many): %v.", w.name, w.reasons()))
+		}
+		goal := ""
+		if i == 0 {
+			goal = "relists"
+		}
+		out.Add(
+			report.Number{Name: name + ", " + w.name + ": all reflectors told", Value: stats.Median(w.took).Seconds(), Unit: "s", Kind: report.Absolute},
+			report.Number{Name: name + ", " + w.name + ": lists after restarts", Value: float64(relists), Kind: report.Count, Goal: goal},
+		)
+		if surplus > 0 {
+			wrong = append(wrong, fmt.Errorf("%s: reflectors were told %d events more than there should be", w.name, surplus))
+		}
 	}
-	return nil
+	out.Tables = append(out.Tables, table)
+	out.NotMeasured = append(out.NotMeasured, "a restart of kube-apiserver with as many custom resources")
+	return errors.Join(wrong...)
 }
 
 // label puts the label on Clusters or takes it off, as another replica would.
@@ -142,30 +146,44 @@ func label(ctx context.Context, log *etcd.Log, first, clusters int, on bool) err
 	return nil
 }
 
-// watchers are reflectors, and what all of them saw: told counts events, and lists
-// after the first, which tell all that happened, too.
+// watchers are reflectors that go one way, and what all of them saw: told counts
+// events, and lists after the first, which tell all that happened, too.
 type watchers struct {
+	name                  string
+	config                *rest.Config
 	synced, told, relists atomic.Int64
+	before, expected      int64 // relists and told before the restarts, and what is expected by now
+	took                  []time.Duration
 	mu                    struct {
 		sync.Mutex
 		why []string // what came before each list
 	}
 }
 
-// reasons counts what came before the lists after the first so many.
-func (w *watchers) reasons(first int64) map[string]int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := map[string]int{}
-	for _, why := range w.mu.why[min(int(first), len(w.mu.why)):] {
-		out[why]++
+// begin starts the reflectors, and returns when each has listed.
+func (w *watchers) begin(ctx context.Context, s *site.Site, agents int) error {
+	for i := range agents {
+		home, err := s.Home(ctx, fleets.ClusterName(i))
+		if err != nil {
+			return err
+		}
+		if err := w.start(ctx, home); err != nil {
+			return err
+		}
 	}
-	return out
+	err := site.Until(ctx, within, func(context.Context) error {
+		if got := w.synced.Load(); got < int64(agents) {
+			return fmt.Errorf("%d reflectors of %d have listed", got, agents)
+		}
+		return nil
+	})
+	w.before, w.expected = w.relists.Load(), w.told.Load()
+	return err
 }
 
 // start starts a reflector with a connection of its own.
-func (w *watchers) start(ctx context.Context, config *rest.Config, namespace string) error {
-	own := rest.CopyConfig(config)
+func (w *watchers) start(ctx context.Context, namespace string) error {
+	own := rest.CopyConfig(w.config)
 	own.QPS = -1
 	own.Wrap(func(next http.RoundTripper) http.RoundTripper { return &counter{next: next, w: w} })
 	client, err := versioned.NewForConfig(own)
@@ -178,13 +196,28 @@ func (w *watchers) start(ctx context.Context, config *rest.Config, namespace str
 	return nil
 }
 
-func (w *watchers) wait(ctx context.Context, what string, n *atomic.Int64, want int64) error {
-	return site.Until(ctx, within, func(context.Context) error {
-		if got := n.Load(); got < want {
-			return fmt.Errorf("%d %s of %d", got, what, want)
+// wait waits until each reflector has been told of one more change.
+func (w *watchers) wait(ctx context.Context, begun time.Time, agents int64) error {
+	w.expected += agents
+	err := site.Until(ctx, within, func(context.Context) error {
+		if got := w.told.Load(); got < w.expected {
+			return fmt.Errorf("%s: %d reflectors have not been told", w.name, w.expected-got)
 		}
 		return nil
 	})
+	w.took = append(w.took, time.Since(begun))
+	return err
+}
+
+// reasons counts what came before the lists after the first ones.
+func (w *watchers) reasons() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[string]int{}
+	for _, why := range w.mu.why[min(int(w.before), len(w.mu.why)):] {
+		out[why]++
+	}
+	return out
 }
 
 // counter counts a reflector's requests that transfer a whole list, and notes what

@@ -36,6 +36,9 @@ type Site struct {
 	// Config is for requests straight to the replica, and Client one connection.
 	Config *rest.Config
 	Client *rest.RESTClient
+	// Service is for requests by way of Muster's Service, which refuses connections
+	// while the replica is not ready.
+	Service *rest.Config
 
 	owner cluster.T
 }
@@ -50,7 +53,7 @@ func Start(t cluster.T) (*Site, error) {
 		Args: []string{"--shutdown-delay-duration=1s", "--v=0", "--profiling"},
 	})
 	muster.WaitReady(t)
-	s.Replica = muster.Replicas()[0]
+	s.Replica, s.Service = muster.Replicas()[0], muster.Direct(s.Control.Config)
 	s.Control.ControllerManager.Pause()
 	t.Cleanup(s.Control.ControllerManager.Resume) // it has to take the installation away
 	return s, s.connect()
