@@ -5,6 +5,7 @@ package plot
 
 import (
 	"encoding/xml"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -53,7 +54,7 @@ func TestEveryDrawingIsXMLWithFiniteNumbers(t *testing.T) {
 			decoder := xml.NewDecoder(strings.NewReader(drawn))
 			for {
 				_, err := decoder.Token()
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					break
 				}
 				require.NoError(t, err)

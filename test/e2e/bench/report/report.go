@@ -125,6 +125,9 @@ func (r *Report) Failures() []string {
 
 func (n Number) text() string {
 	text := plot.Short(n.Value)
+	if n.Value >= 1000 && n.Value < 10_000 {
+		text = fmt.Sprintf("%.0f", n.Value)
+	}
 	if n.Kind == Ratio {
 		text = fmt.Sprintf("%.2f", n.Value)
 	}

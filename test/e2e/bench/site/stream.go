@@ -46,13 +46,14 @@ func Watch(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersion
 	}
 	go func() {
 		defer stream.Close()
-		if err := read(stream, note); err != nil && ctx.Err() == nil {
+		if err := read(stream, note); ctx.Err() == nil {
 			ended(fmt.Errorf("the watch of %s: %w", resource.Resource, err))
 		}
 	}()
 	return nil
 }
 
+// read returns why the stream ended.
 func read(stream io.Reader, note func(Event)) error {
 	lines := bufio.NewReaderSize(stream, 1<<16)
 	for {
