@@ -14,6 +14,9 @@ import (
 const (
 	ratioNoise    = 1.25
 	absoluteNoise = 1.4
+	// busyNoise is how many times more an absolute number may be off if the machine had
+	// other work before one of the two runs.
+	busyNoise = 2
 )
 
 // Difference is a number in two runs.
@@ -26,6 +29,7 @@ type Difference struct {
 type Comparison struct {
 	Old          *Report
 	SameMachine  bool
+	Busy         bool // one of the two runs shared the machine
 	Worse        []Difference
 	Better       []Difference
 	Same         int
@@ -37,7 +41,7 @@ type Comparison struct {
 
 // Compare compares a run with an older one.
 func Compare(old, current *Report) *Comparison {
-	c := &Comparison{Old: old, SameMachine: old.Machine.same(current.Machine)}
+	c := &Comparison{Old: old, SameMachine: old.Machine.same(current.Machine), Busy: !old.quiet() || !current.quiet()}
 	for i := range current.Scenarios {
 		s := &current.Scenarios[i]
 		before := old.Scenario(s.Name)
@@ -74,7 +78,7 @@ func (c *Comparison) scenario(old, current *Scenario) {
 			c.NotCompared++
 		default:
 			d := Difference{Scenario: current.Name, Old: was, New: n}
-			switch worse, better := d.judge(); {
+			switch worse, better := d.judge(c.Busy); {
 			case worse:
 				c.Worse = append(c.Worse, d)
 			case better:
@@ -91,8 +95,12 @@ func (c *Comparison) scenario(old, current *Scenario) {
 	}
 }
 
-func (d *Difference) judge() (worse, better bool) {
+func (d *Difference) judge(busy bool) (worse, better bool) {
 	noise := map[Kind]float64{Ratio: ratioNoise, Count: 1, Absolute: absoluteNoise}[d.New.Kind]
+	noise = max(noise, d.New.Noise)
+	if d.New.Kind == Absolute && busy {
+		noise *= busyNoise
+	}
 	old, current := d.Old.Value, d.New.Value
 	if d.New.MoreIsBetter {
 		old, current = current, old

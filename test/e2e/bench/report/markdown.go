@@ -97,7 +97,7 @@ func (t *Table) markdown(w io.Writer) {
 
 func (c *Comparison) markdown(w io.Writer) {
 	fmt.Fprintf(w, "## Against the committed report\n\n")
-	fmt.Fprintf(w, "That is of commit `%s`, %s, on %d × %s. %d numbers got worse, %d better, %d are the same within noise (a ratio may change by a factor of %g, a time by %g, a count not at all).\n\n",
+	fmt.Fprintf(w, "That is of commit `%s`, %s, on %d × %s. %d numbers got worse, %d better, %d are the same within noise (a ratio may change by a factor of %g, a time by %g, twice that if the machine had other work before one of the two, a count not at all; microbenchmarks of microseconds more).\n\n",
 		c.Old.Commit, c.Old.Started.UTC().Format("2006-01-02"), c.Old.Machine.Processors, c.Old.Machine.Processor, len(c.Worse), len(c.Better), c.Same, ratioNoise, absoluteNoise)
 	var rows [][]string
 	for _, part := range []struct {

@@ -87,6 +87,8 @@ type Number struct {
 	Kind  Kind    `json:"kind"`
 	// MoreIsBetter is for rates.
 	MoreIsBetter bool `json:"moreIsBetter,omitempty"`
+	// Noise is by which factor it may get worse before that is shown; 0 is its kind's.
+	Noise float64 `json:"noise,omitempty"`
 	// Goal is the ID of the row of the design that this number is for, if it is; At
 	// is the size that it was measured at if that is not the row's.
 	Goal string `json:"goal,omitempty"`
@@ -130,6 +132,9 @@ func (n Number) text() string {
 	}
 	if n.Kind == Ratio {
 		text = fmt.Sprintf("%.2f", n.Value)
+		if n.Value < 0.1 {
+			text = plot.Short(n.Value)
+		}
 	}
 	if n.Kind == Count && n.Value == math.Trunc(n.Value) {
 		text = fmt.Sprintf("%.0f", n.Value)

@@ -111,7 +111,7 @@ func TestARegressionIsWhatExceedsNoiseAndMayBeCompared(t *testing.T) {
 			of := func(v float64) *Report {
 				n := c.number
 				n.Value = v
-				return &Report{Scenarios: []Scenario{{Name: "s", Numbers: []Number{n}}}}
+				return &Report{Machine: Machine{LoadBefore: "0.10"}, Scenarios: []Scenario{{Name: "s", Numbers: []Number{n}}}}
 			}
 			old := of(c.number.Value)
 			if c.other {
