@@ -49,9 +49,11 @@ torture: ## Run random histories with faults against the oracle: DURATION=30m HI
 	MUSTER_TORTURE_DURATION=$(or $(DURATION),30m) MUSTER_TORTURE_HISTORIES=$(or $(HISTORIES),1000000) MUSTER_TORTURE_WORKERS=$(or $(WORKERS),16) $(if $(SEED),MUSTER_SEED=$(SEED)) \
 		go test -count=1 -timeout 0 -v -run '^TestTorture$$' ./pkg/registry/engine
 
-.PHONY: bench
-bench: build ## Measure label edits end to end, and the index and derive alone; into results/.
-	@hack/bench.sh
+.PHONY: bench update-bench
+bench: ## Measure the design's numbers beside plain etcd and custom resources; a report in results/. ARGS="--help" lists sizes.
+	@hack/bench.sh $(ARGS)
+update-bench: ## Let the newest report in results/ be the one that is committed.
+	@hack/bench.sh --update
 
 .PHONY: verify
 verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## Check all that needs no test run.

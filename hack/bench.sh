@@ -2,34 +2,20 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# hack/bench.sh
+# hack/bench.sh [FLAG...]
 #
-# Runs the benchmarks and keeps what they print in results/, which git ignores.
-# ARGS goes to the headline benchmark, for example ARGS="--edits 20"; COUNT is how
-# often each microbenchmark runs (benchstat wants 6 or more).
+# Builds what test/e2e/bench measures with, and runs it: it says the rest. The report
+# goes to results/, which git ignores.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-mkdir -p results .cache/bin
-stamp=$(date -u +%Y%m%dT%H%M%SZ)
-
-echo "== label edits through the API"
-go build -o .cache/bin/labelchange ./test/bench/labelchange
-# shellcheck disable=SC2086 # ARGS is a list of words
-.cache/bin/labelchange --server bin/muster ${ARGS:-} | tee "results/labelchange-$stamp.md"
-
-echo
-echo "== the index and derive alone"
-previous=$(find results -name 'micro-*.txt' | sort | tail -n 1)
-current=results/micro-$stamp.txt
-if ! go test -run='^$' -bench=. -benchmem -count="${COUNT:-1}" -timeout=60m ./pkg/registry/index ./pkg/registry/derive | tee "$current.part"; then
-	rm -f "$current.part"
-	exit 1
+export CGO_ENABLED=0
+mkdir -p .cache/bin
+(cd test/e2e && ../../hack/progress.sh "building the benchmarks" go build -o ../../.cache/bin/bench ./bench)
+if [[ " $* " != *" --update "* ]]; then
+	# Here, because the programs would be built while a bar moves.
+	for tool in etcd etcdctl etcdutl kube-apiserver kube-controller-manager kubectl; do
+		hack/tool.sh "$tool" >/dev/null
+	done
 fi
-mv "$current.part" "$current"
-if [[ -n $previous ]]; then
-	echo
-	echo "== compared with $previous"
-	benchstat=$(hack/tool.sh benchstat)
-	"$benchstat" "$previous" "$current"
-fi
+exec .cache/bin/bench "$@"

@@ -54,6 +54,9 @@ type Options struct {
 	// Helm. It makes the namespace and the Secrets (Muster.Secrets), and takes away
 	// with its own t.Cleanup what it made.
 	Deploy func(t T, m *Muster)
+	// Straight leads replicas to etcd without Cables, which then cannot be cut: for
+	// measurements, since a cable is one more hop.
+	Straight bool
 	// ServerOnly ends the installation after the first of its two steps, without
 	// waiting for replicas to be ready: see WaitReady and Register.
 	ServerOnly bool

@@ -28,7 +28,8 @@ type Replica struct {
 	// Process is the server, for signals and its log. Stop, Kill and Start of the
 	// Replica also tell the Service, as Kubernetes does.
 	Process *Process
-	// Etcd are its ways to etcd's members, and API to kube-apiserver.
+	// Etcd are its ways to etcd's members, unless these are straight, and API to
+	// kube-apiserver.
 	Etcd []*Cable
 	API  *Cable
 
@@ -59,6 +60,10 @@ func (m *Muster) Add(t T) *Replica {
 	r := &Replica{Name: name, muster: m, dir: filepath.Join(m.dir, name)}
 	var endpoints []string
 	for _, address := range m.etcd.Addresses() {
+		if m.options.Straight {
+			endpoints = append(endpoints, "https://"+address)
+			continue
+		}
 		cable := NewCable(m.owner, address)
 		r.Etcd = append(r.Etcd, cable)
 		endpoints = append(endpoints, "https://"+cable.Address)

@@ -209,7 +209,7 @@ func (s stringer) String() string { return s() }
 func processorTimes(b *testing.B, all []*cluster.Process) (seconds float64) {
 	b.Helper()
 	for _, p := range all {
-		seconds += processorTime(b, p.PID())
+		seconds += processorTime(b, p)
 	}
 	return seconds
 }

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,12 +53,12 @@ func measure(b *testing.B, control *cluster.ControlPlane, f fleet) {
 		fmt.Fprintf(os.Stderr, "%d Bundles on %d Clusters: %s = %.1f\n", f.bundles, f.clusters, name, value)
 	}
 
-	cpu := processorTime(b, replica.Process.PID())
+	cpu := processorTime(b, replica.Process)
 	begun := time.Now()
 	f.load(b, c)
 	note("load-s", time.Since(begun).Seconds())
-	note("load-cpu-s", processorTime(b, replica.Process.PID())-cpu)
-	note("loaded-MB", resident(b, replica.Process.PID(), "VmRSS"))
+	note("load-cpu-s", processorTime(b, replica.Process)-cpu)
+	note("loaded-MB", resident(b, replica.Process.Resident))
 	places := homes(b, c)
 	if f.bundles > 0 {
 		list, err := c.FleetV1alpha1().BundleDeployments(places[0]).List(b.Context(), metav1.ListOptions{})
@@ -68,18 +67,18 @@ func measure(b *testing.B, control *cluster.ControlPlane, f fleet) {
 	}
 
 	stop := watchAll(b, config, places)
-	note("watched-MB", resident(b, replica.Process.PID(), "VmRSS"))
-	cpu, begun = processorTime(b, replica.Process.PID()), time.Now()
+	note("watched-MB", resident(b, replica.Process.Resident))
+	cpu, begun = processorTime(b, replica.Process), time.Now()
 	n := min(f.bundles*f.clusters, *reports)
 	each(b, n, func(ctx context.Context, i int) error {
 		return report(ctx, c, places[i%f.clusters], i/f.clusters)
 	})
 	if n > 0 {
 		note("reports/s", float64(n)/time.Since(begun).Seconds())
-		note("cpu-ms/report", (processorTime(b, replica.Process.PID())-cpu)*1000/float64(n))
+		note("cpu-ms/report", (processorTime(b, replica.Process)-cpu)*1000/float64(n))
 	}
-	note("reported-MB", resident(b, replica.Process.PID(), "VmRSS"))
-	note("peak-MB", resident(b, replica.Process.PID(), "VmHWM"))
+	note("reported-MB", resident(b, replica.Process.Resident))
+	note("peak-MB", resident(b, replica.Process.Peak))
 	stop()
 
 	stored(b, etcd, note)
@@ -88,7 +87,7 @@ func measure(b *testing.B, control *cluster.ControlPlane, f fleet) {
 	replica.Start(b)
 	replica.WaitReady(b)
 	note("restart-s", time.Since(begun).Seconds())
-	note("restarted-MB", resident(b, replica.Process.PID(), "VmRSS"))
+	note("restarted-MB", resident(b, replica.Process.Resident))
 }
 
 // watchAll lets one client for each Cluster watch its BundleDeployments, as an agent
@@ -140,32 +139,18 @@ func stored(b *testing.B, etcd *cluster.Etcd, note func(string, float64)) {
 	note("etcd-MB", float64(status[0].Status.DBSize)/1e6)
 }
 
-// resident is a line of /proc/PID/status, in MB.
-func resident(b *testing.B, pid int, field string) float64 {
+// resident is how much memory a process has, or had at most, in MB.
+func resident(b *testing.B, of func() (int64, error)) float64 {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	bytes, err := of()
 	require.NoError(b, err)
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, field+":"); ok {
-			kilobytes, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			require.NoError(b, err)
-			return kilobytes * 1024 / 1e6
-		}
-	}
-	b.Fatalf("no %s in /proc/%d/status", field, pid)
-	return 0
+	return float64(bytes) / 1e6
 }
 
 // processorTime is what a process has used, in seconds.
-func processorTime(b *testing.B, pid int) float64 {
+func processorTime(b *testing.B, p *cluster.Process) float64 {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	used, err := p.ProcessorTime()
 	require.NoError(b, err)
-	const ticks = 100 // a second, on every Linux
-	fields := strings.Fields(string(text)[strings.LastIndexByte(string(text), ')')+1:])
-	user, err := strconv.ParseFloat(fields[11], 64)
-	require.NoError(b, err)
-	system, err := strconv.ParseFloat(fields[12], 64)
-	require.NoError(b, err)
-	return (user + system) / ticks
+	return used.Seconds()
 }

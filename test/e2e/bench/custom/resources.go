@@ -1,0 +1,124 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package custom
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
+	apischema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/test/e2e/bench/site"
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// Group is that of the custom resources. Muster does not start where its own group is
+// one of custom resources.
+const Group = "custom.example.com"
+
+// Deployments is the resource.
+var (
+	Deployments = apischema.GroupVersionResource{Group: Group, Version: "v1alpha1", Resource: "bundledeployments"}
+	prefix      = "/registry/" + Group + "/bundledeployments/"
+)
+
+// Define makes kube-apiserver serve the custom resources, and returns when it does.
+func Define(t cluster.T, control *cluster.ControlPlane) error {
+	text, err := json.Marshal(Definition(Group))
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(cluster.Folder(t, "definition"), "definition.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return err
+	}
+	if _, _, err := control.Kubectl("apply", "-f", file); err != nil {
+		return err
+	}
+	client, err := site.Connect(control.Config)
+	if err != nil {
+		return err
+	}
+	return site.Until(t.Context(), time.Minute, func(ctx context.Context) error {
+		return client.Get().AbsPath(site.Path(Deployments, "")).Param("limit", "1").Do(ctx).Error()
+	})
+}
+
+// Put replaces all custom resources by those of some objects: their JSON as a server
+// shows it. They get the group, and a name and a namespace of their own.
+func Put(ctx context.Context, client *clientv3.Client, n int, object func(i int) (map[string]any, error)) error {
+	if _, err := client.Delete(ctx, prefix, clientv3.WithPrefix()); err != nil {
+		return err
+	}
+	const batch, writers = 50, 8
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(writers)
+	for first := 0; first < n && ctx.Err() == nil; first += batch {
+		group.Go(func() error {
+			var puts []clientv3.Op
+			for i := first; i < min(first+batch, n); i++ {
+				o, err := object(i)
+				if err != nil {
+					return err
+				}
+				key, value, err := stored(o)
+				if err != nil {
+					return err
+				}
+				puts = append(puts, clientv3.OpPut(key, value))
+			}
+			_, err := client.Txn(ctx).Then(puts...).Commit()
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// stored is an object as kube-apiserver stores it.
+func stored(o map[string]any) (key, value string, err error) {
+	o["apiVersion"], o["kind"] = Group+"/v1alpha1", "BundleDeployment"
+	meta, ok := o["metadata"].(map[string]any)
+	if !ok {
+		return "", "", errors.New("an object without metadata")
+	}
+	delete(meta, "resourceVersion")
+	meta["generation"] = 1
+	text, err := json.Marshal(o)
+	return fmt.Sprintf("%s%v/%v", prefix, meta["namespace"], meta["name"]), string(text), err
+}
+
+// Clear removes all custom resources.
+func Clear(ctx context.Context, client *clientv3.Client) error {
+	_, err := client.Delete(ctx, prefix, clientv3.WithPrefix())
+	return err
+}
+
+// Count waits until kube-apiserver shows so many custom resources.
+func Count(ctx context.Context, client *rest.RESTClient, n int) error {
+	const limit = 2 * time.Minute
+	return site.Until(ctx, limit, func(ctx context.Context) error {
+		var list struct {
+			Metadata struct {
+				RemainingItemCount int `json:"remainingItemCount"`
+			} `json:"metadata"`
+			Items []json.RawMessage `json:"items"`
+		}
+		text, err := client.Get().AbsPath(site.Path(Deployments, "")).Param("limit", "1").Do(ctx).Raw()
+		if err == nil {
+			err = json.Unmarshal(text, &list)
+		}
+		if got := len(list.Items) + list.Metadata.RemainingItemCount; err == nil && got != n {
+			err = fmt.Errorf("kube-apiserver shows %d custom resources of %d", got, n)
+		}
+		return err
+	})
+}

@@ -1,0 +1,95 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package gotest runs benchmarks of go test as scenarios: what they print is theirs,
+// and is read here.
+package gotest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Result is one line that a benchmark printed.
+type Result struct {
+	Name   string             // without Benchmark, and without the number of processors
+	Values map[string]float64 // by unit: ns/op, B/op and what it reports itself
+}
+
+// Part is what a sub-benchmark's name says after a key: in Affected/regime=x/n=10 the
+// part n is 10.
+func (r Result) Part(key string) string {
+	for part := range strings.SplitSeq(r.Name, "/") {
+		if name, value, found := strings.Cut(part, "="); found && name == key {
+			return value
+		}
+	}
+	return ""
+}
+
+// Run runs go test in a folder. Each line of a result is given to each as it comes; all
+// that was printed to both outputs is returned.
+func Run(ctx context.Context, folder string, each func(Result), args ...string) (string, error) {
+	command := exec.CommandContext(ctx, "go", append([]string{"test", "-run", "^$"}, args...)...)
+	command.Dir = folder
+	reader, writer := io.Pipe()
+	command.Stdout, command.Stderr = writer, writer
+	var all bytes.Buffer
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for lines := bufio.NewScanner(reader); lines.Scan(); {
+			all.WriteString(lines.Text() + "\n")
+			if r, ok := parse(lines.Text()); ok {
+				each(r)
+			}
+		}
+		_, _ = io.Copy(io.Discard, reader) // a line that is too long must not stop the writer
+	})
+	err := command.Run()
+	_ = writer.Close() // a pipe's Close has no error
+	reading.Wait()
+	if err != nil {
+		return all.String(), fmt.Errorf("go test %s: %w: %s", strings.Join(args, " "), err, tail(all.String()))
+	}
+	return all.String(), nil
+}
+
+func tail(text string) string {
+	const most = 1500
+	return text[max(0, len(text)-most):]
+}
+
+// parse reads a line like "BenchmarkX/n=1-2  100  12.5 ns/op  3 B/op".
+func parse(line string) (Result, bool) {
+	fields := strings.Fields(line)
+	name, found := strings.CutPrefix(line, "Benchmark")
+	if !found || len(fields) < 4 {
+		return Result{}, false
+	}
+	if _, err := strconv.Atoi(fields[1]); err != nil {
+		return Result{}, false
+	}
+	name, _, _ = strings.Cut(name, "\t")
+	name = strings.TrimSpace(strings.Fields(name)[0])
+	if i := strings.LastIndexByte(name, '-'); i > 0 {
+		if _, err := strconv.Atoi(name[i+1:]); err == nil {
+			name = name[:i]
+		}
+	}
+	r := Result{Name: name, Values: map[string]float64{}}
+	for i := 2; i+1 < len(fields); i += 2 {
+		v, err := strconv.ParseFloat(fields[i], 64)
+		if err != nil {
+			return Result{}, false
+		}
+		r.Values[fields[i+1]] = v
+	}
+	return r, true
+}

@@ -1,0 +1,35 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package gotest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestLinesOfBenchmarksAreReadAndOthersAreNot(t *testing.T) {
+	t.Parallel()
+	r, ok := parse("BenchmarkAffected/regime=one-hot-label/n=100/impl=index-2  \t  100\t        12.50 ns/op\t       3 visited/op\t 0 B/op")
+	require.True(t, ok)
+	require.Equal(t, "Affected/regime=one-hot-label/n=100/impl=index", r.Name)
+	require.Equal(t, map[string]float64{"ns/op": 12.5, "visited/op": 3, "B/op": 0}, r.Values)
+	require.Equal(t, "one-hot-label", r.Part("regime"))
+	require.Equal(t, "100", r.Part("n"))
+	require.Empty(t, r.Part("none"))
+	for _, line := range []string{"", "ok  \tpkg\t1.0s", "BenchmarkX", "Benchmark says something of its own", "goos: linux", "--- BENCH: BenchmarkX-2"} {
+		_, ok := parse(line)
+		require.False(t, ok, line)
+	}
+}
+
+func TestTheFirstTableOfATextIsFound(t *testing.T) {
+	t.Parallel()
+	table, found := tableIn("said before\n| | Muster |\n|---|---:|\n| a | 1 |\n| b | – |\n\nafter\n| another |\n")
+	require.True(t, found)
+	require.Equal(t, []string{"", "Muster"}, table.Columns)
+	require.Equal(t, [][]string{{"a", "1"}, {"b", "–"}}, table.Rows)
+	_, found = tableIn("nothing")
+	require.False(t, found)
+}

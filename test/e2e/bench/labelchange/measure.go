@@ -1,0 +1,211 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package labelchange
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/test/e2e/bench/fleets"
+	"github.com/musterfleet/muster/test/e2e/bench/site"
+)
+
+const (
+	// eventWithin is how long an edit's events are waited for.
+	eventWithin = 30 * time.Second
+	// straysWithin is how long the watches stay open after the last edit, for
+	// events that should not come. After every other edit the next one waits for
+	// its own events and meets them.
+	straysWithin = 2 * time.Second
+	// straysBetween is the same between two sets of watches.
+	straysBetween = 100 * time.Millisecond
+	// reopenEvery is how many pairs of edits one set of watches serves. Then they
+	// are opened anew, in the opposite order, so that neither kind always comes
+	// first.
+	reopenEvery = 10
+)
+
+type event struct {
+	site.Event
+	resource schema.GroupVersionResource
+}
+
+func (e event) key() string { return e.Namespace + "/" + e.Name }
+
+type measurement struct {
+	site    *site.Site
+	beside  *yardsticks
+	watches map[schema.GroupVersionResource]*rest.RESTClient
+	cluster string // the one that is edited
+	where   string // its namespace for BundleDeployments
+	opened  string // the revision that the watches were opened at
+	events  chan event
+	broken  chan error
+	results results
+}
+
+func measure(ctx context.Context, s *site.Site, beside *yardsticks, edits int) (*results, error) {
+	m := &measurement{site: s, beside: beside, cluster: fleets.ClusterName(0), watches: map[schema.GroupVersionResource]*rest.RESTClient{}}
+	m.results.strays = map[string]int{}
+	var err error
+	if m.where, err = s.Home(ctx, m.cluster); err != nil {
+		return nil, err
+	}
+	order := []schema.GroupVersionResource{site.Clusters, site.Deployments, site.Bundles}
+	for _, resource := range order {
+		if m.watches[resource], err = site.Connect(s.Config); err != nil {
+			return nil, err
+		}
+	}
+	for done := 0; done < edits; {
+		pairs := min(reopenEvery, edits-done)
+		if err := m.round(ctx, order, pairs, done+pairs == edits); err != nil {
+			return nil, err
+		}
+		done += pairs
+		order[0], order[1] = order[1], order[0]
+	}
+	return &m.results, nil
+}
+
+// round opens watches in that order, edits, and closes them.
+func (m *measurement) round(ctx context.Context, order []schema.GroupVersionResource, pairs int, last bool) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m.events, m.broken = make(chan event, 1024), make(chan error, len(order))
+	revision, err := site.Revision(ctx, m.site.Client, site.Clusters)
+	if err != nil {
+		return err
+	}
+	m.opened = strconv.FormatInt(revision, 10)
+	events := m.events
+	for _, resource := range order {
+		err := site.Watch(ctx, m.watches[resource], resource, "", m.opened, nil, func(e site.Event) {
+			select {
+			case events <- event{e, resource}:
+			case <-ctx.Done():
+			}
+		}, func(err error) { m.broken <- err })
+		if err != nil {
+			return err
+		}
+	}
+	for range pairs {
+		for _, add := range []bool{true, false} {
+			if err := m.edit(ctx, add); err != nil {
+				return err
+			}
+		}
+	}
+	if last {
+		m.drain(straysWithin)
+	} else {
+		m.drain(straysBetween)
+	}
+	return nil
+}
+
+// labelPatch puts the label on or takes it off.
+func labelPatch(add bool) []byte {
+	value := "null"
+	if add {
+		value = strconv.Quote(fleets.Value)
+	}
+	return fmt.Appendf(nil, `{"metadata":{"labels":{%q:%s}}}`, fleets.Key, value)
+}
+
+// edit puts the label on or takes it off, asks for the BundleDeployment once, waits
+// for the two events, and does the same with the yardsticks.
+func (m *measurement) edit(ctx context.Context, add bool) error {
+	before, err := site.Revision(ctx, m.site.Client, site.Clusters)
+	if err != nil {
+		return err
+	}
+	wantKind := "DELETED"
+	if add {
+		wantKind = "ADDED"
+	}
+	e := edit{added: add}
+	patch := m.site.Client.Patch(types.MergePatchType).AbsPath(site.Path(site.Clusters, fleets.Namespace, m.cluster)).Body(labelPatch(add))
+	get := m.site.Client.Get().AbsPath(site.Path(site.Deployments, m.where, fleets.Waiting))
+	sent := time.Now()
+	answer, err := patch.Do(ctx).Raw()
+	if err != nil {
+		return fmt.Errorf("labelling: %w: %s", err, answer)
+	}
+	e.answered = time.Since(sent)
+	err = get.Do(ctx).Error()
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("getting the BundleDeployment: %w", err)
+	}
+	e.firstGetRight = (err == nil) == add
+
+	timeout := time.NewTimer(eventWithin)
+	defer timeout.Stop()
+	for e.cluster == 0 || e.deployment == 0 {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case err := <-m.broken:
+			return err
+		case <-timeout.C:
+			return fmt.Errorf("edit %d: after %s the Cluster's event had come: %t, the BundleDeployment's: %t", len(m.results.edits), eventWithin, e.cluster != 0, e.deployment != 0)
+		case got := <-m.events:
+			switch {
+			case e.cluster == 0 && got.resource == site.Clusters && got.key() == fleets.Namespace+"/"+m.cluster && got.Type == "MODIFIED":
+				e.cluster = got.At.Sub(sent)
+			case e.deployment == 0 && got.resource == site.Deployments && got.key() == m.where+"/"+fleets.Waiting && got.Type == wantKind:
+				e.deployment = got.At.Sub(sent)
+			default:
+				m.stray(got)
+			}
+		}
+	}
+	after, err := site.Revision(ctx, m.site.Client, site.Clusters)
+	if err != nil {
+		return err
+	}
+	e.writes = after - before
+	if e.etcd, err = m.beside.put(ctx, len(answer)); err != nil {
+		return err
+	}
+	if e.custom, err = m.beside.label(ctx, add); err != nil {
+		return err
+	}
+	m.results.edits = append(m.results.edits, e)
+	return nil
+}
+
+// stray counts an event that no edit was waiting for. The one Bundle that is
+// deployed or withdrawn says so in its own status: that is its due.
+func (m *measurement) stray(e event) {
+	if e.resource == site.Bundles && e.key() == fleets.Namespace+"/"+fleets.Waiting && e.Type == "MODIFIED" {
+		return
+	}
+	if e.Revision == m.opened {
+		m.results.repeats++
+		return
+	}
+	m.results.strays[fmt.Sprintf("%s %s %s", e.Type, e.resource.Resource, e.key())]++
+}
+
+func (m *measurement) drain(within time.Duration) {
+	over := time.NewTimer(within)
+	defer over.Stop()
+	for {
+		select {
+		case <-over.C:
+			return
+		case e := <-m.events:
+			m.stray(e)
+		}
+	}
+}

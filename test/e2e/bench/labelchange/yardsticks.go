@@ -1,0 +1,111 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package labelchange
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/test/e2e/bench/custom"
+	"github.com/musterfleet/muster/test/e2e/bench/site"
+)
+
+// yardstickKey is in Muster's etcd, outside of what Muster watches.
+const yardstickKey = "/yardstick"
+
+// yardsticks are: a custom resource with its watch, and a key with its own.
+type yardsticks struct {
+	requests *rest.RESTClient
+	events   chan site.Event
+	broken   chan error
+	etcd     *clientv3.Client
+	puts     clientv3.WatchChan
+}
+
+const customName = "yardstick"
+
+func newYardsticks(ctx context.Context, s *site.Site) (*yardsticks, error) {
+	c := &yardsticks{events: make(chan site.Event, 16), broken: make(chan error, 1)}
+	var err error
+	if c.requests, err = site.Connect(s.Control.Config); err != nil {
+		return nil, err
+	}
+	etcd := s.Control.Etcd
+	client, err := etcd.Dial(etcd.Endpoints()...)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	err = custom.Put(ctx, client, 1, func(int) (map[string]any, error) {
+		return map[string]any{"metadata": map[string]any{"namespace": "default", "name": customName, "uid": "00000000-0000-4000-8000-000000000000", "creationTimestamp": "2026-01-01T00:00:00Z"}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := custom.Count(ctx, c.requests, 1); err != nil {
+		return nil, err
+	}
+	watching, err := site.Connect(s.Control.Config)
+	if err != nil {
+		return nil, err
+	}
+	revision, err := site.Revision(ctx, c.requests, custom.Deployments)
+	if err != nil {
+		return nil, err
+	}
+	err = site.Watch(ctx, watching, custom.Deployments, "", strconv.FormatInt(revision, 10), nil, func(e site.Event) { c.events <- e }, func(err error) { c.broken <- err })
+	if err != nil {
+		return nil, err
+	}
+	if c.etcd, err = s.Etcd.Dial(s.Etcd.Endpoints()...); err != nil {
+		return nil, err
+	}
+	c.puts = c.etcd.Watch(ctx, yardstickKey)
+	context.AfterFunc(ctx, func() { _ = c.etcd.Close() })
+	return c, nil
+}
+
+// label puts a label on the custom resource or takes it off, and returns how long its
+// event takes.
+func (c *yardsticks) label(ctx context.Context, add bool) (time.Duration, error) {
+	patch := c.requests.Patch(types.MergePatchType).AbsPath(site.Path(custom.Deployments, "default", customName)).Body(labelPatch(add))
+	sent := time.Now()
+	if answer, err := patch.Do(ctx).Raw(); err != nil {
+		return 0, fmt.Errorf("labelling a custom resource: %w: %s", err, answer)
+	}
+	select {
+	case e := <-c.events:
+		return e.At.Sub(sent), nil
+	case err := <-c.broken:
+		return 0, err
+	case <-time.After(eventWithin):
+		return 0, errors.New("the custom resource's event does not come")
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// put writes so many bytes straight into etcd, and returns how long its event takes.
+func (c *yardsticks) put(ctx context.Context, size int) (time.Duration, error) {
+	sent := time.Now()
+	if _, err := c.etcd.Put(ctx, yardstickKey, string(bytes.Repeat([]byte("x"), size))); err != nil {
+		return 0, err
+	}
+	select {
+	case response := <-c.puts:
+		return time.Since(sent), response.Err()
+	case <-time.After(eventWithin):
+		return 0, errors.New("the put's event does not come")
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}

@@ -1,0 +1,65 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/test/e2e/bench/report"
+)
+
+func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"an unknown scenario":    {"--scenarios", "scale,nonsense"},
+		"no agents":              {"--agents", "0"},
+		"few BundleDeployments":  {"--deployments", "10"},
+		"something behind flags": {"scale"},
+	} {
+		_, _, err := parse(args)
+		require.Error(t, err, name)
+	}
+	o, chosen, err := parse([]string{"--scenarios", "index, scale", "--full"})
+	require.NoError(t, err)
+	require.Len(t, chosen, 2)
+	require.Equal(t, 1_000_000, o.deployments)
+	o, _, err = parse([]string{"--full", "--deployments", "2000"})
+	require.NoError(t, err)
+	require.Equal(t, 2000, o.deployments, "a size that is given counts")
+}
+
+func TestFleetsHaveAboutTheirSizeAndTheMillionExactly(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1000, 10_000, 100_000, 1_000_000} {
+		for _, perBundle := range []int{1, 10, 100, 10_000} {
+			require.InEpsilon(t, n, shaped(n, perBundle).Deployments, 0.01)
+		}
+	}
+	million := square(1_000_000)
+	require.Equal(t, 10_000, million.Clusters)
+	require.Equal(t, 1_000_000, million.Deployments)
+}
+
+func TestTheNewestReportIsCommittedUnlessItIsBroken(t *testing.T) {
+	t.Parallel()
+	o := &options{out: t.TempDir(), committed: filepath.Join(t.TempDir(), "committed")}
+	require.ErrorContains(t, update(o), "run make bench first")
+	save := func(name, failed string) {
+		r := &report.Report{Commit: name, Started: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Scenarios: []report.Scenario{{Name: "list", Failed: failed}}}
+		_, err := r.Save(filepath.Join(o.out, "bench-"+name), nil)
+		require.NoError(t, err)
+	}
+	save("1", "")
+	save("2", "")
+	require.NoError(t, update(o))
+	got, err := report.Load(o.committed)
+	require.NoError(t, err)
+	require.Equal(t, "2", got.Commit)
+	save("3", "it broke")
+	require.ErrorContains(t, update(o), "it broke")
+}

@@ -1,0 +1,97 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// options are sizes and where things go. What is 0 is chosen by the scenario: a size
+// that ends in minutes, or with full the design's.
+type options struct {
+	scenarios   string
+	full        bool
+	out         string
+	folder      string // of this run, in out
+	committed   string
+	update      bool
+	clusters    int
+	bundles     int
+	gitRepos    int
+	perRepo     int
+	edits       int
+	agents      int
+	watches     int
+	deployments int
+	count       int
+}
+
+func parse(args []string) (*options, []*scenario, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	names := make([]string, len(scenarios))
+	for i, s := range scenarios {
+		names[i] = s.name
+	}
+	flags.StringVar(&o.scenarios, "scenarios", strings.Join(names, ","), "which to run")
+	flags.BoolVar(&o.full, "full", false, "a million BundleDeployments instead of --deployments")
+	flags.StringVar(&o.out, "out", "results", "the `folder` that gets a folder for the run")
+	flags.StringVar(&o.committed, "committed", "test/e2e/bench/committed", "the `folder` of the report to compare with; with --full, the folder full in it")
+	flags.BoolVar(&o.update, "update", false, "run nothing: copy the newest report of --out over the committed one")
+	flags.IntVar(&o.gitRepos, "gitrepos", 300, "label-change: GitRepos of the original fleet")
+	flags.IntVar(&o.perRepo, "bundles-per-repo", 10, "label-change: Bundles of each GitRepo")
+	flags.IntVar(&o.clusters, "clusters", 3, "label-change: Clusters of the original fleet")
+	flags.IntVar(&o.edits, "edits", 100, "label-change: how often to label, and to unlabel")
+	flags.IntVar(&o.deployments, "deployments", 100_000, "label-change, scale, restart: BundleDeployments of the largest fleet; with --full 1,000,000. list: how many to list")
+	flags.IntVar(&o.agents, "agents", 200, "fanout, restart, reports: agents, each of the namespace of one Cluster; reports has 100 at most")
+	flags.IntVar(&o.watches, "watches", 20, "fanout: watches of all namespaces besides")
+	flags.IntVar(&o.bundles, "bundles", 20, "fanout, reports: Bundles on each Cluster")
+	flags.IntVar(&o.count, "count", 1, "index: how often each microbenchmark runs")
+	if err := flags.Parse(args); err != nil {
+		return nil, nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, nil, fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if o.full && !given["deployments"] {
+		o.deployments = 1_000_000
+	}
+	for name, n := range map[string]int{"gitrepos": o.gitRepos, "bundles-per-repo": o.perRepo, "clusters": o.clusters, "edits": o.edits, "agents": o.agents, "watches": o.watches, "bundles": o.bundles, "count": o.count} {
+		if n < 1 {
+			return nil, nil, fmt.Errorf("--%s must be at least 1", name)
+		}
+	}
+	if o.deployments < 1000 {
+		return nil, nil, fmt.Errorf("--deployments must be at least 1000")
+	}
+	chosen, err := choose(o.scenarios)
+	return o, chosen, err
+}
+
+// baseline is the folder of the committed report of a run's size: numbers at other
+// sizes are other numbers.
+func (o *options) baseline(full bool) string {
+	if full {
+		return filepath.Join(o.committed, "full")
+	}
+	return o.committed
+}
+
+func choose(list string) ([]*scenario, error) {
+	var chosen []*scenario
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(scenarios, func(s *scenario) bool { return s.name == strings.TrimSpace(name) })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no scenario %q", name)
+		}
+		chosen = append(chosen, scenarios[i])
+	}
+	return chosen, nil
+}

@@ -1,0 +1,251 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scale
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/test/e2e/bench/fleets"
+	"github.com/musterfleet/muster/test/e2e/bench/site"
+	"github.com/musterfleet/muster/test/e2e/bench/stats"
+)
+
+// edit is a kind of edit, done some times: the i-th sends the patch of i.
+type edit struct {
+	what     string
+	resource schema.GroupVersionResource
+	name     string
+	patch    func(i int) string
+	// moves is how many BundleDeployments each edit changes: so many events are waited
+	// for.
+	moves int
+	times int
+}
+
+// cost is what one edit of a kind costs.
+type cost struct {
+	moves int
+	// own is until the edited object's own event, first and last until events of
+	// BundleDeployments; medians. yardstick is a plain etcd put until its event.
+	answered, own, first, last, yardstick time.Duration
+	// Of the server, for each edit: with HTTP, the write, events to two watches.
+	cpu                      time.Duration
+	allocations, bytes       float64
+	evaluations, events      float64
+	writes                   int64
+	deploymentEventsTooMany  int
+	residentAfter, peakAfter int64
+}
+
+// per divides by what an edit moves, or by nothing if it moves nothing.
+func (c *cost) per(v float64) float64 { return v / float64(max(1, c.moves)) }
+
+func labelled(key string, on, off string) func(i int) string {
+	return func(i int) string {
+		value := on
+		if i%2 == 1 {
+			value = off
+		}
+		return fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, key, value)
+	}
+}
+
+func oneLabel(moves, times int) edit {
+	return edit{
+		what: fmt.Sprintf("label edit that moves %d", moves), resource: site.Clusters, name: fleets.ClusterName(0),
+		patch: labelled(fleets.Key, strconv.Quote(fleets.Value), "null"), moves: moves, times: times,
+	}
+}
+
+func oneBundle(moves, times int) edit {
+	return edit{
+		what: fmt.Sprintf("Bundle edit that moves %d", moves), resource: site.Bundles, name: fleets.BundleName(1), moves: moves, times: times,
+		patch: func(i int) string { return fmt.Sprintf(`{"spec":{"helm":{"values":{"value0":"edit-%d"}}}}`, i) },
+	}
+}
+
+const within = 5 * time.Minute
+
+// do makes the edits with two watches open, on the edited kind and on all
+// BundleDeployments.
+func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	revision, err := site.Revision(ctx, s.Client, e.resource)
+	if err != nil {
+		return nil, err
+	}
+	at := strconv.FormatInt(revision, 10)
+	broken := make(chan error, 2)
+	watch := func(resource schema.GroupVersionResource) (<-chan site.Event, error) {
+		c, err := site.Connect(s.Config)
+		if err != nil {
+			return nil, err
+		}
+		events := make(chan site.Event, 1<<18)
+		return events, site.Watch(ctx, c, resource, "", at, nil, func(e site.Event) {
+			select {
+			case events <- e:
+			case <-ctx.Done():
+			}
+		}, func(err error) { broken <- err })
+	}
+	owns, err := watch(e.resource)
+	if err != nil {
+		return nil, err
+	}
+	moved, err := watch(site.Deployments)
+	if err != nil {
+		return nil, err
+	}
+	etcd := s.Etcd
+	plain, err := etcd.Dial(etcd.Endpoints()...)
+	if err != nil {
+		return nil, err
+	}
+	defer plain.Close()
+	const key = "/yardstick"
+	puts := plain.Watch(ctx, key)
+
+	var answered, own, first, last, yardstick []time.Duration
+	m, err := begin(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	next := func(events <-chan site.Event) (site.Event, error) {
+		timeout := time.NewTimer(within)
+		defer timeout.Stop()
+		select {
+		case got := <-events:
+			return got, nil
+		case err := <-broken:
+			return site.Event{}, err
+		case <-timeout.C:
+			return site.Event{}, fmt.Errorf("%s: an event did not come within %v", e.what, within)
+		case <-ctx.Done():
+			return site.Event{}, ctx.Err()
+		}
+	}
+	for i := range e.times {
+		request := s.Client.Patch(types.MergePatchType).AbsPath(site.Path(e.resource, fleets.Namespace, e.name)).Body([]byte(e.patch(i)))
+		sent := time.Now()
+		if answer, err := request.Do(ctx).Raw(); err != nil {
+			return nil, fmt.Errorf("%s: %w: %s", e.what, err, answer)
+		}
+		answered = append(answered, time.Since(sent))
+		for n := range e.moves {
+			got, err := next(moved)
+			if err != nil {
+				return nil, fmt.Errorf("event %d: %w", n, err)
+			}
+			if n == 0 {
+				first = append(first, got.At.Sub(sent))
+			}
+			if n == e.moves-1 {
+				last = append(last, got.At.Sub(sent))
+			}
+		}
+		for {
+			got, err := next(owns)
+			if err != nil {
+				return nil, err
+			}
+			if got.Name == e.name {
+				own = append(own, got.At.Sub(sent))
+				break
+			}
+		}
+	}
+	c, err := m.end(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	// After the server's cost was taken: the yardstick is not part of it.
+	for range e.times {
+		sent := time.Now()
+		if _, err := plain.Put(ctx, key, at); err != nil {
+			return nil, err
+		}
+		select {
+		case <-puts:
+			yardstick = append(yardstick, time.Since(sent))
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	c.answered, c.own, c.first, c.last, c.yardstick = stats.Median(answered), stats.Median(own), stats.Median(first), stats.Median(last), stats.Median(yardstick)
+	c.deploymentEventsTooMany = len(moved)
+	return c, nil
+}
+
+// meter takes what the server has used before and after the edits, less what taking
+// it uses.
+type meter struct {
+	site          *site.Site
+	before        site.Metrics
+	scraping      site.Metrics // what one more look at the metrics changes in them
+	cpu           time.Duration
+	metrics       *rest.RESTClient
+	firstRevision int64
+}
+
+func begin(ctx context.Context, s *site.Site) (*meter, error) {
+	m := &meter{site: s, metrics: s.Client}
+	if _, err := site.Scrape(ctx, m.metrics); err != nil { // the first one is dearer than others
+		return nil, err
+	}
+	var err error
+	if m.firstRevision, err = site.Revision(ctx, s.Client, site.Clusters); err != nil {
+		return nil, err
+	}
+	idle, err := site.Scrape(ctx, m.metrics)
+	if err != nil {
+		return nil, err
+	}
+	if m.before, err = site.Scrape(ctx, m.metrics); err != nil {
+		return nil, err
+	}
+	if m.cpu, err = site.CPU(s.Replica.Process); err != nil {
+		return nil, err
+	}
+	m.scraping = site.Metrics{}
+	for name, v := range m.before {
+		m.scraping[name] = v - idle[name]
+	}
+	return m, nil
+}
+
+func (m *meter) end(ctx context.Context, e edit) (*cost, error) {
+	cpu, err := site.CPU(m.site.Replica.Process)
+	if err != nil {
+		return nil, err
+	}
+	after, err := site.Scrape(ctx, m.metrics)
+	if err != nil {
+		return nil, err
+	}
+	revision, err := site.Revision(ctx, m.site.Client, site.Clusters)
+	if err != nil {
+		return nil, err
+	}
+	per := func(name string) float64 {
+		return max(0, after[name]-m.before[name]-m.scraping[name]) / float64(e.times)
+	}
+	c := &cost{
+		moves: e.moves, cpu: (cpu - m.cpu) / time.Duration(e.times), allocations: per("go_memstats_mallocs_total"), bytes: per("go_memstats_alloc_bytes_total"),
+		evaluations: per("muster_evaluations_total"), events: per("muster_watch_events_total"), writes: (revision - m.firstRevision) / int64(e.times),
+	}
+	if c.residentAfter, err = m.site.Replica.Process.Resident(); err != nil {
+		return nil, err
+	}
+	c.peakAfter, err = m.site.Replica.Process.Peak()
+	return c, err
+}

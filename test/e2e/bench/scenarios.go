@@ -1,0 +1,100 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"math"
+
+	"github.com/musterfleet/muster/test/e2e/bench/custom"
+	"github.com/musterfleet/muster/test/e2e/bench/fanout"
+	"github.com/musterfleet/muster/test/e2e/bench/fleets"
+	"github.com/musterfleet/muster/test/e2e/bench/gotest"
+	"github.com/musterfleet/muster/test/e2e/bench/labelchange"
+	"github.com/musterfleet/muster/test/e2e/bench/listing"
+	"github.com/musterfleet/muster/test/e2e/bench/report"
+	"github.com/musterfleet/muster/test/e2e/bench/restart"
+	"github.com/musterfleet/muster/test/e2e/bench/scale"
+	"github.com/musterfleet/muster/test/e2e/bench/site"
+)
+
+// scenario is one part of a run.
+type scenario struct {
+	name string
+	// steps is about how many times it says where it is.
+	steps int
+	// alone scenarios need no site: they start what they need themselves.
+	alone bool
+	run   func(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error
+}
+
+// scenarios are all, in the order in which they run.
+var scenarios = []*scenario{
+	{name: "label-change", steps: 4, run: runLabelChange},
+	{name: "scale", steps: 21, run: runScale},
+	{name: "fanout", steps: 4, run: runFanout},
+	{name: "restart", steps: 5, run: runRestart},
+	{name: "list", steps: 6, run: runList},
+	{name: "reports", steps: 4, alone: true, run: runReports},
+	{name: "index", steps: 1, alone: true, run: runIndex},
+}
+
+// shaped is a fleet of about so many BundleDeployments, with some Clusters to a Bundle.
+func shaped(deployments, clustersPerBundle int) fleets.Fleet {
+	bundles := max(2, int(math.Round(math.Sqrt(float64(deployments)/float64(clustersPerBundle)))))
+	return fleets.All(bundles, deployments/bundles, 10)
+}
+
+// square has a hundred Clusters to a Bundle: the shape of the design's million.
+func square(deployments int) fleets.Fleet { return shaped(deployments, 100) }
+
+func runLabelChange(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	if err := custom.Define(t, s.Control); err != nil {
+		return err
+	}
+	return labelchange.Run(t.Context(), s, step, []labelchange.Size{
+		{
+			Fleet: fleets.Original(o.gitRepos, o.perRepo, o.clusters), Edits: o.edits, Goal: "label-change",
+			AtSize: o.gitRepos*o.perRepo == 3000 && o.clusters == 3,
+		},
+		{Fleet: square(o.deployments), Edits: o.edits, Goal: "label-change-million", AtSize: o.deployments >= 1_000_000},
+	}, out)
+}
+
+func runScale(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	options := scale.Options{
+		Labels: min(3000, o.deployments/10), Bundles: min(10_000, o.deployments/10), Group: min(100_000, o.deployments),
+		Million: o.deployments >= 1_000_000,
+	}
+	for n := 1000; n < o.deployments; n *= 10 {
+		options.Growth = append(options.Growth, square(n))
+	}
+	options.Growth = append(options.Growth, square(o.deployments))
+	for _, clustersPerBundle := range []int{1, 10_000} {
+		options.Shapes = append(options.Shapes, shaped(o.deployments, clustersPerBundle))
+	}
+	return scale.Run(t.Context(), s, step, options, out)
+}
+
+func runList(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	// Not a million: kube-apiserver does not hold as many beside all else.
+	n := min(o.deployments, 100_000)
+	f := shaped(n, 10)
+	return listing.Run(t, s, step, f, f.Deployments >= 99_000, out)
+}
+
+func runFanout(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	return fanout.Run(t, s, step, fanout.Options{Bundles: o.bundles, Agents: o.agents, Watches: o.watches}, out)
+}
+
+func runRestart(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	return restart.Run(t.Context(), s, step, square(o.deployments), o.agents, o.deployments >= 1_000_000, out)
+}
+
+func runReports(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	return gotest.Reports(t.Context(), step, min(o.agents, 100), o.bundles, out)
+}
+
+func runIndex(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	return gotest.Index(t.Context(), o.folder, step, o.count, out)
+}

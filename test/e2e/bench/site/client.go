@@ -1,0 +1,67 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/e2e/bench/fleets"
+)
+
+// Resources of Muster.
+var (
+	Clusters      = v1alpha1.SchemeGroupVersion.WithResource("clusters")
+	ClusterGroups = v1alpha1.SchemeGroupVersion.WithResource("clustergroups")
+	Bundles       = v1alpha1.SchemeGroupVersion.WithResource("bundles")
+	Deployments   = v1alpha1.SchemeGroupVersion.WithResource("bundledeployments")
+)
+
+// Path is that of a resource's list; of all namespaces if namespace is empty.
+func Path(resource schema.GroupVersionResource, namespace string, name ...string) string {
+	path := "/apis/" + resource.Group + "/" + resource.Version
+	if namespace != "" {
+		path += "/namespaces/" + namespace
+	}
+	path += "/" + resource.Resource
+	for _, n := range name {
+		path += "/" + n
+	}
+	return path
+}
+
+// Connect returns a client with a connection of its own. It decodes nothing, so that
+// the time that this program takes is not what is measured.
+func Connect(config *rest.Config) (*rest.RESTClient, error) {
+	own := rest.CopyConfig(config)
+	own.QPS, own.Dial = -1, (&net.Dialer{}).DialContext // client-go shares connections between configs with the same Dial
+	own.GroupVersion = &metav1.SchemeGroupVersion
+	own.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	own.ContentType, own.AcceptContentTypes = "application/json", "application/json"
+	return rest.RESTClientFor(own)
+}
+
+// Home is the namespace of a Cluster's BundleDeployments.
+func (s *Site) Home(ctx context.Context, cluster string) (string, error) {
+	text, err := s.Client.Get().AbsPath(Path(Clusters, fleets.Namespace, cluster)).Do(ctx).Raw()
+	if err != nil {
+		return "", err
+	}
+	var object v1alpha1.Cluster
+	if err := json.Unmarshal(text, &object); err != nil {
+		return "", err
+	}
+	if object.Status.Namespace == "" {
+		return "", fmt.Errorf("cluster %s has no status.namespace", cluster)
+	}
+	return object.Status.Namespace, nil
+}

@@ -1,0 +1,112 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package site
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+)
+
+// Event is what a watch delivered, with the time at which its last byte was here.
+// Of the object a stream reads the name and
+// the revision only.
+type Event struct {
+	Type            string // ADDED, MODIFIED, DELETED, BOOKMARK
+	Namespace, Name string
+	Revision        string // the object's resourceVersion
+	At              time.Time
+	InitialEnd      bool // the bookmark after initial events
+	Size            int  // in bytes, as it came
+}
+
+// Watch opens a watch and gives each event to note, from a goroutine, until ctx ends.
+// It returns when the server has answered. A watch that ends by itself is told to
+// ended.
+func Watch(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource, namespace, revision string, params map[string]string, note func(Event), ended func(error)) error {
+	request := c.Get().AbsPath(Path(resource, namespace)).Param("watch", "true")
+	if revision != "" {
+		request = request.Param("resourceVersion", revision)
+	}
+	for name, value := range params {
+		request = request.Param(name, value)
+	}
+	stream, err := request.Stream(ctx)
+	if err != nil {
+		return fmt.Errorf("watching %s: %w", resource.Resource, err)
+	}
+	go func() {
+		defer stream.Close()
+		if err := read(stream, note); ctx.Err() == nil {
+			ended(fmt.Errorf("the watch of %s: %w", resource.Resource, err))
+		}
+	}()
+	return nil
+}
+
+// read returns why the stream ended.
+func read(stream io.Reader, note func(Event)) error {
+	lines := bufio.NewReaderSize(stream, 1<<16)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			return err
+		}
+		e := parse(line)
+		if e.Type == "ERROR" {
+			return fmt.Errorf("it says %s", line)
+		}
+		e.At = time.Now()
+		note(e)
+	}
+}
+
+// parse finds the event's type and the object's name without decoding the object.
+func parse(line []byte) Event {
+	meta := line
+	if _, after, found := bytes.Cut(line, []byte(`"metadata":{`)); found {
+		meta = after
+	}
+	return Event{
+		Type: text(line, "type"), Namespace: text(meta, "namespace"), Name: text(meta, "name"),
+		Revision: text(meta, "resourceVersion"),
+		Size:     len(line), InitialEnd: bytes.Contains(line, []byte(`"k8s.io/initial-events-end":"true"`)),
+	}
+}
+
+// text is the first member of a name that is a text.
+func text(object []byte, member string) string {
+	_, rest, _ := bytes.Cut(object, []byte(`"`+member+`":"`))
+	value, _, _ := bytes.Cut(rest, []byte(`"`))
+	return string(value)
+}
+
+// Revision is the revision that a linearizable list carries.
+func Revision(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource) (int64, error) {
+	answer, err := c.Get().AbsPath(Path(resource, "")).Param("limit", "1").Do(ctx).Raw()
+	if err != nil {
+		return 0, err
+	}
+	var list struct {
+		Metadata struct {
+			ResourceVersion string `json:"resourceVersion"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(answer, &list); err != nil {
+		return 0, err
+	}
+	revision, err := strconv.ParseInt(list.Metadata.ResourceVersion, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("the list's resourceVersion is no revision: %w", err)
+	}
+	return revision, nil
+}
