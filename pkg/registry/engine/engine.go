@@ -26,7 +26,8 @@ type Options struct {
 	// client may resume.
 	History view.Limits
 	// LoadBehind is how many revisions before the present a start loads at, to
-	// replay them: so history exists at once. It is one at least.
+	// replay them: so history exists at once. It is one at least. Fewer are replayed if
+	// etcd has not got them any more, or if it would take too long (replayWithin).
 	LoadBehind int64
 	// AuditEvery is how often the state is compared with the records; 0 is never.
 	AuditEvery time.Duration
@@ -34,12 +35,13 @@ type Options struct {
 	Observers Observers
 }
 
-// DefaultOptions hold ten minutes, or of a busy fleet what 256 MiB hold. A start
-// replays as many revisions as etcd has, but no more than take some seconds.
+// DefaultOptions hold ten minutes, or of a busy fleet what 256 MiB hold. At 1,000
+// revisions a second that is longer than it is from one bookmark to the next, so that
+// whoever is told only by these can resume. A start replays as many.
 func DefaultOptions() Options {
 	return Options{
-		History:    view.Limits{Revisions: 50_000, Changes: 500_000, Bytes: 256 << 20, Window: 10 * time.Minute},
-		LoadBehind: 10_000,
+		History:    view.Limits{Revisions: 100_000, Changes: 500_000, Bytes: 256 << 20, Window: 10 * time.Minute},
+		LoadBehind: 100_000,
 		AuditEvery: 10 * time.Minute,
 	}
 }
@@ -63,6 +65,7 @@ type Engine struct {
 	stalled atomic.Pointer[error]
 	// progress is of a start: the revision reached, and the one to reach.
 	progress struct{ reached, target atomic.Int64 }
+	replay   replaying
 	pulse    *pulse
 	lineage  lineage
 	wakeups  broadcast
@@ -72,7 +75,7 @@ type Engine struct {
 
 // New returns an engine over a log. It does nothing until it runs.
 func New(log *etcd.Log, options Options) *Engine {
-	e := &Engine{log: log, options: options, pulse: newPulse()}
+	e := &Engine{log: log, options: options, replay: replaying{behind: max(options.LoadBehind, 1), within: replayWithin}, pulse: newPulse()}
 	e.quorum.read = e.position
 	return e
 }
@@ -150,7 +153,7 @@ func (e *Engine) follow(ctx context.Context) error {
 		return err
 	}
 	if e.state.state == nil {
-		behind := max(e.options.LoadBehind, 1) // so that the changes of the present one are known
+		behind := e.replay.behind // one at least, so that the changes of the present one are known
 		if broken != nil {
 			behind = 0 // what is before is not what clients have seen
 		}
@@ -173,12 +176,15 @@ func (e *Engine) follow(ctx context.Context) error {
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
 	go e.askUntilFollowing(asking)
+	defer e.replay.bound(e, cancel)()
 	err = e.log.Watch(ctx, e.state.revision, func(batch etcd.Batch) {
 		e.apply(batch)
 		e.caughtUp(target, begun)
 	})
 	switch {
 	case errors.Is(err, etcd.ErrCompacted):
+		e.forget()
+	case errors.Is(err, errReplay):
 		e.forget()
 	case errors.Is(err, etcd.ErrReplaced):
 		e.breakOff(err)

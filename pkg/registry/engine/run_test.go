@@ -339,3 +339,22 @@ func TestWhatCannotBeReadAnyMoreStaysWhatItWas(t *testing.T) {
 	v = barrier(ctx, t, e)
 	require.Equal(t, v.Revision, v.Whole)
 }
+
+// TestAReplayThatTakesTooLongIsCutShort: no replay is done within no time, but the last.
+func TestAReplayThatTakesTooLongIsCutShort(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	log := etcd.New(server.Client, "/muster")
+	e := running(ctx, t, log, 1000)
+	for i := range 200 {
+		save(ctx, t, e, onWith("c1", fmt.Sprint(i)))
+	}
+	hurried := New(log, Options{History: testLimits, LoadBehind: 1000})
+	hurried.replay.within = 0
+	started(ctx, t, hurried)
+	v := barrier(ctx, t, hurried)
+	require.Equal(t, told(barrier(ctx, t, e)), told(v))
+	require.Greater(t, v.Oldest, v.Revision-100)
+	require.Less(t, v.Oldest, v.Revision, "the present one is replayed")
+	require.Greater(t, hurried.Stats().Loads, int64(1))
+}
