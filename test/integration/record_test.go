@@ -128,7 +128,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 		require.NoError(t, s.once(t, groupPath+"namespaces/other/"+plural, nil), plural)
 	}
 	unsure(s.once(t, groupPath+"namespaces/ns/clusters/c2", nil))
-	unsure(s.raw(t).Delete().AbsPath(groupPath+"namespaces/ns/clusters/c2").MaxRetries(0).Do(t.Context()).Error())
+	unsure(s.raw(t).Delete().AbsPath(groupPath + "namespaces/ns/clusters/c2").MaxRetries(0).Do(t.Context()).Error())
 	for _, readable := range []string{"clusters/c1", "bundles/app"} {
 		require.NoError(t, s.once(t, groupPath+"namespaces/ns/"+readable, nil), readable)
 	}
