@@ -137,7 +137,6 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	for _, plural := range []string{"policies", "contents"} {
 		require.NoError(t, s.once(t, groupPath+plural, nil), plural)
 	}
-	deployments := s.resource(t, "bundledeployments", "")
 	const path = "/apis/fleet.cattle.io/v1alpha1/bundledeployments"
 	for _, version := range []string{"", "0", resume} {
 		unsure(s.once(t, path, url.Values{"resourceVersion": {version}}))
@@ -159,8 +158,12 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, before, contents(t, s))
-	w = watching(t, deployments, metav1.ListOptions{ResourceVersion: resume})
-	ended := w.raw()
-	require.Equal(t, watch.Error, ended.Type)
-	require.True(t, apierrors.IsResourceExpired(apierrors.FromObject(ended.Object)), "%v", ended.Object)
+	for _, plural := range []string{"bundledeployments", "clusters", "bundles"} {
+		w = watching(t, s.resource(t, plural, ""), metav1.ListOptions{ResourceVersion: resume})
+		ended := w.raw()
+		require.Equal(t, watch.Error, ended.Type, plural)
+		require.True(t, apierrors.IsResourceExpired(apierrors.FromObject(ended.Object)), "%s: %v", plural, ended.Object)
+		err := s.once(t, groupPath+plural, url.Values{"resourceVersion": {resume}, "resourceVersionMatch": {"Exact"}})
+		require.True(t, apierrors.IsResourceExpired(err), "%s: %v", plural, err)
+	}
 }

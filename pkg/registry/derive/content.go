@@ -33,11 +33,18 @@ type Content struct {
 	// digest is of all options, those that DeploymentID leaves out included. It
 	// is computed when it is first needed, more than once if that is at once.
 	digest atomic.Pointer[[sha256.Size]byte]
+	// size is that of the options' JSON.
+	size int
 }
+
+// Size is how many bytes the options take as JSON, 0 where that is not known. In memory
+// it is a multiple.
+func (c *Content) Size() int { return c.size }
 
 // newContent returns the content of complete options.
 func newContent(manifestID string, options v1alpha1.BundleDeploymentOptions) *Content {
-	return &Content{Options: options, DeploymentID: DeploymentID(manifestID, &options)}
+	id, size := identify(manifestID, &options)
+	return &Content{Options: options, DeploymentID: id, size: size}
 }
 
 // Pinned returns the content of options that were complete when they were
@@ -66,7 +73,7 @@ func (c *Content) WithDiff(of *Content) *Content {
 	if equality.Semantic.DeepEqual(c.Options.Diff, of.Options.Diff) {
 		return c
 	}
-	out := &Content{Options: c.Options, DeploymentID: c.DeploymentID, Failure: c.Failure}
+	out := &Content{Options: c.Options, DeploymentID: c.DeploymentID, Failure: c.Failure, size: c.size}
 	out.Options.Diff = of.Options.Diff
 	return out
 }
@@ -88,10 +95,16 @@ func (c *Content) Equal(o *Content) bool {
 // DeploymentID returns the ID of options on a manifest. diff and correctDrift are
 // not part of it: they say how to look at a deployment, not what to deploy.
 func DeploymentID(manifestID string, options *v1alpha1.BundleDeploymentOptions) string {
+	id, _ := identify(manifestID, options)
+	return id
+}
+
+// identify is DeploymentID, with the size of what it is a hash of.
+func identify(manifestID string, options *v1alpha1.BundleDeploymentOptions) (string, int) {
 	hashed := *options
 	hashed.Diff, hashed.CorrectDrift = nil, nil
-	sum := digestJSON(&hashed)
-	return manifestID + ":" + hex.EncodeToString(sum[:])
+	sum, size := digestJSON(&hashed)
+	return manifestID + ":" + hex.EncodeToString(sum[:]), size
 }
 
 // optionsDigest is DeploymentID's hash over all options.
@@ -99,18 +112,18 @@ func (c *Content) optionsDigest() *[sha256.Size]byte {
 	if d := c.digest.Load(); d != nil {
 		return d
 	}
-	sum := digestJSON(&c.Options)
+	sum, _ := digestJSON(&c.Options)
 	c.digest.Store(&sum)
 	return &sum
 }
 
 // digestJSON hashes what an Encoder writes: with HTML escapes, and with a newline
 // at the end (S 4.2).
-func digestJSON(v any) [sha256.Size]byte {
+func digestJSON(v any) ([sha256.Size]byte, int) {
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(v); err != nil {
 		// All values come from JSON or YAML, and have been normalized.
 		panic(fmt.Sprintf("derive: no JSON of %T: %v", v, err))
 	}
-	return sha256.Sum256(buf.Bytes())
+	return sha256.Sum256(buf.Bytes()), buf.Len()
 }

@@ -6,8 +6,10 @@ package derive
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
+	"weak"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -39,7 +41,9 @@ type Version struct {
 		plans    map[targeting.Key]*plan
 		contents map[contentKey]*Content
 		// rendered are contents that depend on the Cluster and are the same on many.
-		rendered map[renderedKey]*Content
+		rendered map[renderedKey]weak.Pointer[Content]
+		// room is how many of them there are before a look for those that are gone.
+		room int
 	}
 }
 
@@ -72,7 +76,7 @@ func NewVersion(bundle *v1alpha1.Bundle, facts Facts) *Version {
 	v := &Version{spec: &bundle.Spec, facts: facts, failure: versionGate(&bundle.Spec)}
 	v.mu.plans = map[targeting.Key]*plan{}
 	v.mu.contents = map[contentKey]*Content{}
-	v.mu.rendered = map[renderedKey]*Content{}
+	v.mu.rendered, v.mu.room = map[renderedKey]weak.Pointer[Content]{}, maxRendered
 	return v
 }
 
@@ -119,13 +123,14 @@ func (v *Version) forget(inj *Injected) {
 	}
 }
 
-// maxRendered bounds how many contents are kept that depend on the Cluster.
+// maxRendered is from how many contents on that depend on the Cluster those are looked
+// for that nobody has any more.
 const maxRendered = 64
 
 // rendered evaluates a plan whose templates there are: to one content for all Clusters
 // on which they come out the same. Of most templates few texts come, a region, a tier;
 // to read a text as YAML and to hash the options takes much longer than to render it.
-// Where each Cluster has its own, a few are kept in vain.
+// What is known are contents that somebody has: none is kept for its own sake.
 func (v *Version) rendered(p *plan, inj *Injected, on *subject) *Content {
 	rendering, ok := p.values.rendering(on)
 	if !ok {
@@ -133,7 +138,7 @@ func (v *Version) rendered(p *plan, inj *Injected, on *subject) *Content {
 	}
 	key := renderedKey{p, inj, rendering}
 	v.mu.Lock()
-	have := v.mu.rendered[key]
+	have := v.mu.rendered[key].Value()
 	v.mu.Unlock()
 	if have != nil {
 		return have
@@ -144,16 +149,14 @@ func (v *Version) rendered(p *plan, inj *Injected, on *subject) *Content {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if have := v.mu.rendered[key]; have != nil {
+	if have := v.mu.rendered[key].Value(); have != nil {
 		return have
 	}
-	if len(v.mu.rendered) >= maxRendered {
-		for some := range v.mu.rendered {
-			delete(v.mu.rendered, some)
-			break
-		}
+	if len(v.mu.rendered) >= v.mu.room {
+		maps.DeleteFunc(v.mu.rendered, func(_ renderedKey, c weak.Pointer[Content]) bool { return c.Value() == nil })
+		v.mu.room = max(maxRendered, 2*len(v.mu.rendered))
 	}
-	v.mu.rendered[key] = content
+	v.mu.rendered[key] = weak.Make(content)
 	return content
 }
 

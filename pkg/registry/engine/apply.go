@@ -36,6 +36,7 @@ type work struct {
 
 	settling claim                 // the one of settle that is looked at
 	scratch  map[*cluster]struct{} // for retarget
+	largest  int                   // that scratch has been
 }
 
 // apply brings the state to a revision. All or nothing of it is in the next
@@ -67,7 +68,7 @@ func (s *state) apply(batch etcd.Batch) {
 	}
 	w.undecodable.note(records, errs)
 	w.builder.SetWhole(len(w.undecodable.missing) == 0, batch.Revision)
-	w.builder.SetUnread(w.undecodable.unread)
+	w.builder.SetUnread(w.undecodable.unread, w.undecodable.readSince)
 	w.applyRules()
 	w.applyGroups()
 	w.applyClusters()
@@ -158,6 +159,12 @@ func (w *work) takeObject(r *etcd.Record) error {
 	if old != nil && old.Record.Object.GetUID() == decoded.Object.GetUID() {
 		next.Report, next.ReportRevision, next.Derived = old.Report, old.ReportRevision, old.Derived
 	}
+	key := originKey{r.Key.Resource, r.Key.Name}
+	if orphan := w.orphans[key]; orphan != nil && orphan.UID == decoded.Object.GetUID() {
+		next.Report, next.ReportRevision = orphan.Report, orphan.Revision
+		next.At = max(next.At, w.changedAt(&etcd.Record{Key: r.Key, Revision: orphan.Revision}))
+	}
+	delete(w.orphans, key)
 	w.builder.Put(r.Key.Resource, next)
 	return nil
 }
@@ -175,7 +182,7 @@ func (w *work) changedAt(r *etcd.Record) int64 {
 func (w *work) takeReport(r *etcd.Record) error {
 	old := w.object(r.Key.Resource, r.Key.Name)
 	if old == nil {
-		return nil // its object went in the same transaction
+		return w.takeOrphan(r)
 	}
 	next := &view.Object{ID: old.ID, At: max(old.At, w.changedAt(r)), Record: old.Record, RecordRevision: old.RecordRevision, Derived: old.Derived}
 	if r.Value != nil {
@@ -195,6 +202,23 @@ func (w *work) takeReport(r *etcd.Record) error {
 		return nil
 	}
 	w.builder.Put(r.Key.Resource, next)
+	return nil
+}
+
+// takeOrphan keeps a report whose object is not there. Mostly that went in the same
+// transaction, and the report with it; but it may be one that could not be read when the
+// state was loaded, and comes back.
+func (w *work) takeOrphan(r *etcd.Record) error {
+	key := originKey{r.Key.Resource, r.Key.Name}
+	if r.Value == nil {
+		delete(w.orphans, key)
+		return nil
+	}
+	decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
+	if err != nil {
+		return err
+	}
+	w.orphans[key] = &view.Report{Report: decoded, Revision: r.Revision}
 	return nil
 }
 

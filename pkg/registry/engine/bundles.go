@@ -157,6 +157,12 @@ func (w *work) retarget(b *bundle) {
 	for c := range candidates {
 		w.evaluateOn(b, c)
 	}
+	// To clear a map costs what it once held.
+	if n := len(candidates); n < w.largest/8 {
+		w.scratch, w.largest = map[*cluster]struct{}{}, 0
+	} else {
+		w.largest = max(w.largest, n)
+	}
 }
 
 // candidates iterates over the clusters that a version's entries select, in

@@ -176,7 +176,7 @@ func (e *Engine) follow(ctx context.Context) error {
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
 	go e.askUntilFollowing(asking)
-	defer e.replay.bound(e, cancel)()
+	defer e.replay.bind(e, cancel)()
 	err = e.log.Watch(ctx, e.state.revision, func(batch etcd.Batch) {
 		e.apply(batch)
 		e.caughtUp(target, begun)
@@ -217,7 +217,7 @@ func (e *Engine) present(ctx context.Context) (int64, error) {
 // caughtUp publishes the first view that holds what was there at the start, which
 // is a barrier met.
 func (e *Engine) caughtUp(target int64, begun time.Time) {
-	if e.state.revision >= target && !e.following.Load() {
+	if e.state.revision >= target && !e.following.Load() && e.replay.follow() {
 		e.publish(e.state.builder.Reached(e.state.revision))
 		e.following.Store(true)
 		e.stalled.Store(nil)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,30 +22,52 @@ const replayWithin = 10 * time.Second
 // errReplay ends a replay that takes too long.
 var errReplay = errors.New("the replay takes too long")
 
-// replaying is used by the engine's goroutine alone.
+// replaying is used by the engine's goroutine, but for phase, which the timer changes too.
 type replaying struct {
 	// behind is how many revisions before the present the next load is.
 	behind int64
 	within time.Duration
+	phase  atomic.Int32
 }
 
-// bound ends the following of the log when a start has replayed for too long, and makes
+// The phases of following the log: only one that is bound can be cut, and once it is
+// followed it is not.
+const (
+	unbound int32 = iota
+	bound
+	followed
+	cut
+)
+
+// bind ends the following of the log when a start has replayed for too long, and makes
 // the next load half as far behind as what was replayed in that time. What it returns
 // ends the watch over it.
-func (r *replaying) bound(e *Engine, end context.CancelCauseFunc) (stop func()) {
+func (r *replaying) bind(e *Engine, end context.CancelCauseFunc) (stop func()) {
 	if r.behind <= 1 || e.current.Load() != nil {
-		return func() {} // it has to be done, however long it takes
+		r.phase.Store(unbound) // it has to be done, however long it takes
+		return func() {}
 	}
 	from := e.state.revision
+	r.phase.Store(bound)
 	timer := time.AfterFunc(r.within, func() {
-		if e.following.Load() {
-			return
+		if r.phase.CompareAndSwap(bound, cut) {
+			end(fmt.Errorf("%w: %d of %d revisions in %s", errReplay, e.progress.reached.Load()-from, e.progress.target.Load()-from, r.within))
 		}
-		end(fmt.Errorf("%w: %d of %d revisions in %s", errReplay, e.progress.reached.Load()-from, e.progress.target.Load()-from, r.within))
 	})
 	return func() {
-		if !timer.Stop() && !e.following.Load() {
-			r.behind = max(1, min(e.progress.reached.Load()-from, r.behind)/2)
+		timer.Stop()
+		if r.phase.Swap(unbound) != cut {
+			return
 		}
+		done := e.progress.reached.Load() - from
+		if done == 0 {
+			done = r.behind // nothing has come at all: it may be etcd that is slow
+		}
+		r.behind = max(1, min(done, r.behind)/2)
 	}
+}
+
+// follow tells that the state has caught up: false if that was too late.
+func (r *replaying) follow() bool {
+	return r.phase.CompareAndSwap(bound, followed) || r.phase.Load() != cut
 }

@@ -358,3 +358,47 @@ func TestAReplayThatTakesTooLongIsCutShort(t *testing.T) {
 	require.Less(t, v.Oldest, v.Revision, "the present one is replayed")
 	require.Greater(t, hurried.Stats().Loads, int64(1))
 }
+
+// TestAnObjectThatCanBeReadAgainHasItsReport: the state was loaded without the object,
+// and with the report on it.
+func TestAnObjectThatCanBeReadAgainHasItsReport(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	log := etcd.New(server.Client, "/muster")
+	e := running(ctx, t, log, 1000)
+	c := on("c1")
+	save(ctx, t, e, c, app("v1", false))
+	status := &v1alpha1.Cluster{}
+	status.Status.Namespace = "set-by-client"
+	data, err := (&record.Report{UID: c.UID, Status: status}).Encode()
+	require.NoError(t, err)
+	key := record.ReportKey(record.Clusters, record.Name{Namespace: c.Namespace, Name: c.Name})
+	_, ok, err := log.Commit(ctx, etcd.Txn{Put: map[record.Key][]byte{key: data}})
+	require.NoError(t, err)
+	require.True(t, ok)
+	want := told(barrier(ctx, t, e))
+	require.Len(t, want, 1)
+	for name := range want {
+		require.Contains(t, name, "set-by-client")
+	}
+
+	const path = "/muster/log/object/clusters/fleet/c1"
+	good, err := server.Client.Get(ctx, path)
+	require.NoError(t, err)
+	require.Len(t, good.Kvs, 1)
+	bad, err := server.Client.Put(ctx, path, "{garbage")
+	require.NoError(t, err)
+	_, err = server.Client.Compact(ctx, bad.Header.Revision)
+	require.NoError(t, err)
+	again := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
+	v := barrier(ctx, t, again)
+	require.EqualValues(t, view.Never, v.Whole)
+	require.Len(t, v.Unread[record.Clusters], 1)
+	mended, err := server.Client.Put(ctx, path, string(good.Kvs[0].Value))
+	require.NoError(t, err)
+	v = barrier(ctx, t, again)
+	require.Equal(t, want, told(v))
+	require.Empty(t, v.Unread)
+	require.Equal(t, mended.Header.Revision, v.ReadSince[record.Clusters])
+	require.Empty(t, again.state.orphans)
+}

@@ -30,6 +30,8 @@ type state struct {
 	byNamespace map[string]*namespace
 	// reports on BundleDeployments, alive or not, by the BundleDeployment's name.
 	reports map[record.Name]*view.Report
+	// orphans are reports on objects that are not there.
+	orphans map[originKey]*view.Report
 	// pins by the name of the Bundle or Cluster that they are of.
 	bundlePins  map[record.Name]storedPin[record.BundlePin]
 	clusterPins map[record.Name]storedPin[record.ClusterPins]
@@ -223,6 +225,7 @@ func newState(history view.Limits) *state {
 		bundles:     map[record.Name]*bundle{},
 		byNamespace: map[string]*namespace{},
 		reports:     map[record.Name]*view.Report{},
+		orphans:     map[originKey]*view.Report{},
 		bundlePins:  map[record.Name]storedPin[record.BundlePin]{},
 		clusterPins: map[record.Name]storedPin[record.ClusterPins]{},
 		origins:     map[originKey]*origin{},

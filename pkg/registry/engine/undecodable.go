@@ -28,8 +28,11 @@ type undecodable struct {
 	missing map[string]struct{}
 	// unread are the objects of which nothing is known, by resource. It is shared with
 	// views, and replaced with every change.
-	unread  map[string]map[record.Name]struct{}
-	loading bool
+	unread map[string]map[record.Name]struct{}
+	// readSince is, by resource, the revision at which the last of them came back or went.
+	// It is shared as unread is.
+	readSince map[string]int64
+	loading   bool
 }
 
 // keptError is why a record cannot be decoded, where what it said before goes on.
@@ -88,6 +91,12 @@ func (u *undecodable) decoded(r *etcd.Record) {
 		left := maps.Clone(u.unread[r.Key.Resource])
 		delete(left, r.Key.Name)
 		u.setUnread(r.Key.Resource, left)
+		since := maps.Clone(u.readSince)
+		if since == nil {
+			since = map[string]int64{}
+		}
+		since[r.Key.Resource] = r.Revision
+		u.readSince = since
 	}
 }
 

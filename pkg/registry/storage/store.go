@@ -172,17 +172,16 @@ func (s *Store) waitForWritten(ctx context.Context, revision int64) (*view.View,
 	}
 }
 
-// sure fails where it is not known which BundleDeployments there were at a revision: an
-// agent uninstalls what is missing.
+// sure fails where it is not known which objects there were at a revision: an agent
+// uninstalls what is missing.
 func (s *Store) sure(v *view.View, revision int64) error {
 	switch {
-	case s.resource.Resource != record.BundleDeployments || revision >= v.Whole:
-		return nil
-	case v.Whole == view.Never:
+	case s.resource.Resource == record.BundleDeployments && v.Whole == view.Never:
 		return errUnsure
-	default:
+	case s.resource.Resource == record.BundleDeployments && revision < v.Whole, revision < v.ReadSince[s.resource.Resource]:
 		return view.ErrCompacted // what was told then may have been wrong
 	}
+	return nil
 }
 
 // complete fails where an object of the scope may be there and is not in the view: it

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -28,7 +29,11 @@ type Builder struct {
 	now     func() time.Time
 	whole   int64
 	unread  map[string]map[record.Name]struct{}
-	changes map[string]map[record.Name]*Change
+	// readSince goes with unread.
+	readSince map[string]int64
+	changes   map[string]map[record.Name]*Change
+	// uses are how many BundleDeployments have a content, three times at most each.
+	uses map[*derive.Content]int
 	// stride is what the revisions of the present stride have changed.
 	stride map[where]struct{}
 	// dirty are the tables written since they were last frozen.
@@ -37,7 +42,7 @@ type Builder struct {
 
 // NewBuilder returns a builder of views without objects.
 func NewBuilder(limits Limits) *Builder {
-	return &Builder{limits: limits, tables: tables{}, changes: map[string]map[record.Name]*Change{}, dirty: map[string]bool{}, now: time.Now}
+	return &Builder{limits: limits, tables: tables{}, changes: map[string]map[record.Name]*Change{}, dirty: map[string]bool{}, uses: map[*derive.Content]int{}, now: time.Now}
 }
 
 // Get returns an object as it will be in the next view, or nil.
@@ -68,7 +73,26 @@ func (b *Builder) set(resource string, name record.Name, next Item) {
 	} else {
 		prev = t.remove(name)
 	}
+	b.use(prev, -1)
+	b.use(next, 1)
 	b.note(resource, name, prev, next)
+}
+
+// use counts the BundleDeployments that have a content: history alone keeps one alive
+// that none has any more.
+func (b *Builder) use(item Item, n int) {
+	pair, ok := item.(*BundleDeployment)
+	if !ok {
+		return
+	}
+	for _, content := range pair.contents() {
+		if content == nil {
+			continue
+		}
+		if b.uses[content] += n; b.uses[content] == 0 {
+			delete(b.uses, content)
+		}
+	}
 }
 
 // note records a change; several of one object in one revision make one.
@@ -150,16 +174,18 @@ func (b *Builder) SetWhole(is bool, revision int64) {
 	}
 }
 
-// SetUnread tells of which objects, by resource, nothing is known. The maps must not be
-// written any more.
-func (b *Builder) SetUnread(objects map[string]map[record.Name]struct{}) { b.unread = objects }
+// SetUnread tells of which objects, by resource, nothing is known, and at which revision
+// it last became known of one. The maps must not be written any more.
+func (b *Builder) SetUnread(objects map[string]map[record.Name]struct{}, readSince map[string]int64) {
+	b.unread, b.readSince = objects, readSince
+}
 
 // Reached makes a view that differs from the last one in nothing but its
 // revision.
 func (b *Builder) Reached(revision int64) *View { return b.view(revision) }
 
 func (b *Builder) view(revision int64) *View {
-	return &View{Revision: revision, Oldest: b.oldest, Whole: b.whole, Unread: b.unread, held: b.held, tables: b.log[len(b.log)-1].tables, log: b.log[:len(b.log):len(b.log)]}
+	return &View{Revision: revision, Oldest: b.oldest, Whole: b.whole, Unread: b.unread, ReadSince: b.readSince, held: b.held, tables: b.log[len(b.log)-1].tables, log: b.log[:len(b.log):len(b.log)]}
 }
 
 // freeze returns tables that later writes leave alone. Those that did not change

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -31,8 +32,7 @@ type History struct {
 	Bytes int64
 }
 
-// What the estimate goes by, in bytes. BenchmarkReport and TestHistoryWeighs compare
-// it with the heap.
+// What the estimate goes by, in bytes, as measured.
 const (
 	// nodeWeight is a node of a B-tree of this degree, items and children half full.
 	nodeWeight = 400
@@ -56,6 +56,7 @@ const (
 // nodes of the trees that were copied, and what items referred to before it.
 func (b *Builder) weight(r *Revision) int64 {
 	total := int64(revisionWeight)
+	var gone map[*derive.Content]struct{} // contents that no BundleDeployment has any more
 	for resource, changes := range r.changes {
 		n := b.tables.of(resource).len() + len(changes)
 		depth := 1
@@ -70,8 +71,25 @@ func (b *Builder) weight(r *Revision) int64 {
 		for _, c := range changes {
 			if c.Prev != nil {
 				total += int64(expansion * c.Prev.replaced(c.Next))
-				if o, ok := c.Prev.(*Object); ok && o.Derived.Status != nil {
-					total += statusWeight
+				switch prev := c.Prev.(type) {
+				case *Object:
+					if next, ok := c.Next.(*Object); prev.Derived.Status != nil && (!ok || next.Derived.Status != prev.Derived.Status) {
+						total += statusWeight
+					}
+				case *BundleDeployment:
+					for _, content := range prev.contents() {
+						if content == nil || b.uses[content] > 0 {
+							continue
+						}
+						if _, counted := gone[content]; counted {
+							continue
+						}
+						if gone == nil {
+							gone = map[*derive.Content]struct{}{}
+						}
+						gone[content] = struct{}{}
+						total += int64(expansion * content.Size())
+					}
 				}
 			}
 		}

@@ -12,7 +12,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -109,4 +112,26 @@ func TestTheArrayOfTheLogIsLetGo(t *testing.T) {
 		require.LessOrEqual(t, b.dropped, 8)
 		require.LessOrEqual(t, len(b.log), 64)
 	}
+}
+
+// TestHistoryWeighsContentsThatItAloneHolds: templates can give a BundleDeployment another
+// content with every label edit.
+func TestHistoryWeighsContentsThatItAloneHolds(t *testing.T) {
+	t.Parallel()
+	options := v1alpha1.BundleDeploymentOptions{DefaultNamespace: strings.Repeat("x", 10_000)}
+	content := func(at int64) *derive.Content { return derive.Pinned(fmt.Sprint("s-", at), options) }
+	face, cluster := &BundleFace{Bundle: &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "b"}}}, &ClusterFace{Cluster: &v1alpha1.Cluster{}, Namespace: "c"}
+	other := &ClusterFace{Cluster: &v1alpha1.Cluster{}, Namespace: "other"}
+	weigh := func(shared bool) int64 {
+		b := NewBuilder(Limits{Revisions: 100, Changes: 100})
+		first := content(1)
+		b.Put(record.BundleDeployments, &BundleDeployment{At: 1, Bundle: face, Cluster: cluster, Content: first})
+		if shared {
+			b.Put(record.BundleDeployments, &BundleDeployment{At: 1, Bundle: face, Cluster: other, Content: first})
+		}
+		b.Load(1)
+		b.Put(record.BundleDeployments, &BundleDeployment{At: 2, Bundle: face, Cluster: cluster, Content: content(2)})
+		return b.Next(2).History().Bytes
+	}
+	require.Greater(t, weigh(false)-weigh(true), int64(expansion*len(options.DefaultNamespace)), "what another has, too, is not history's")
 }

@@ -133,6 +133,11 @@ type BundleDeployment struct {
 	Downstream int64
 }
 
+// contents are what it shows; those that are another one's are nil.
+func (b *BundleDeployment) contents() [3]*derive.Content {
+	return [3]*derive.Content{b.Content, b.Staged, b.Computed}
+}
+
 // BundleFace is what shows of a Bundle version in its BundleDeployments.
 type BundleFace struct {
 	Bundle     *v1alpha1.Bundle

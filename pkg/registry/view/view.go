@@ -39,6 +39,9 @@ type View struct {
 	// Unread are the objects of which nothing is known, by resource: they are not in the
 	// tables, and may be there (Builder.SetUnread).
 	Unread map[string]map[record.Name]struct{}
+	// ReadSince is, by resource, the revision from which on it is known of all objects
+	// whether they are there, where it was not. No change tells how that came to be.
+	ReadSince map[string]int64
 
 	tables tables
 	held   History
@@ -138,10 +141,10 @@ func (v *View) At(revision int64) (*View, error) {
 	}
 	i := v.after(revision)
 	if i == len(v.log) {
-		return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, Unread: v.Unread, tables: v.tables, log: v.log}, nil
+		return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, Unread: v.Unread, ReadSince: v.ReadSince, tables: v.tables, log: v.log}, nil
 	}
 	// The first entry of the log is at the oldest revision, so i is not 0.
-	return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, Unread: v.Unread, tables: v.log[i-1].tables, log: v.log[:i]}, nil
+	return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, Unread: v.Unread, ReadSince: v.ReadSince, tables: v.log[i-1].tables, log: v.log[:i]}, nil
 }
 
 // Since returns the revisions after the given one. It fails with ErrCompacted
