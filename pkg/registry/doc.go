@@ -62,7 +62,9 @@
 //  1. A list, a bookmark and the end of initial events carry the view's
 //     revision: a true etcd revision, the state after all of it.
 //  2. An object carries the revision at which it last changed. After a start,
-//     an object not changed since the load carries the load revision.
+//     an object not changed since the load carries the load revision. What a
+//     revision changed is known of every revision that is published: a start
+//     replays, and where there is nothing to replay it makes a new revision.
 //  3. Same key and same resourceVersion mean same content, on every replica,
 //     for ever. On one replica nothing goes backwards.
 //  4. resourceVersion="" is linearizable: the read asks etcd for its revision by
@@ -78,14 +80,16 @@
 //
 // A watcher is a cursor on the shared log of revisions; it pulls. A slow one
 // lags and at worst gets 410 Expired when the log has passed it; it never slows
-// another. A bookmark is sent only between revisions. There is no MODIFIED
+// another, and keeps no more alive than the log does. One to which nothing happens
+// keeps its place. A bookmark is sent only between revisions. There is no MODIFIED
 // without a change of content, and no change for what an edit does not affect.
 //
 // # Absence is a decision
 //
 // An agent that gets 404 or an empty list uninstalls. A server that is not sure
 // answers 429, 503 or 504. A broken Bundle, template, selector or record never
-// makes another object disappear.
+// makes another object disappear. A record that can no longer be decoded goes on
+// saying what it said; where nobody knows what that was, what rests on it is 503.
 //
 // A replica knows whether it is sure: it is while etcd has answered a quorum read
 // within the last seconds, by the same history, and the view follows. Else it
