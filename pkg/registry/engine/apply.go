@@ -33,6 +33,7 @@ type work struct {
 	dropped map[*bundle][]*cluster // clusters that a version targeted which is gone
 	regroup map[*cluster]struct{}  // clusters that a group won, lost or changed for
 	rolled  rolled                 // what to roll up
+	first   *first                 // what is there at once, if the state begins
 
 	settling claim                 // the one of settle that is looked at
 	scratch  map[*cluster]struct{} // for retarget

@@ -19,6 +19,7 @@ import (
 // applyBundles takes over changed Bundles and pins, and matches every bundle
 // that needs it against the clusters.
 func (w *work) applyBundles() {
+	begins := w.begins()
 	for name := range w.bundles {
 		b := w.state.bundles[name]
 		object := w.object(record.Bundles, name)
@@ -44,6 +45,10 @@ func (w *work) applyBundles() {
 		w.adoptRollout(b)
 		b.mappings = w.namespace(name.Namespace).mappingsOf(b.newest.bundle.Labels)
 		w.rescope[b] = struct{}{}
+	}
+	if begins {
+		w.first = w.match()
+		return
 	}
 	for b := range w.rescope {
 		if w.state.bundles[b.name] == b {
@@ -199,23 +204,30 @@ func (s *state) candidates(v *version) func(func(*cluster) bool) {
 func (w *work) evaluateOn(b *bundle, c *cluster) {
 	w.evaluated++
 	w.touch(b)
-	targeted, perCluster := false, false
+	targeted, own := w.meet(b, c)
+	setMember(c.pairs, b, targeted)
+	setMember(c.perCluster, b, own)
+	w.settle.add(claim{b, c})
+}
+
+// meet is evaluateOn as far as the bundle alone is written. It tells whether a version
+// targets the cluster, and whether what one means there is the cluster's own: it depends
+// on the cluster beyond the match, or fails.
+func (s *state) meet(b *bundle, c *cluster) (targeted, own bool) {
 	for _, v := range [...]*version{b.newest, b.fallback, b.base} {
 		if v == nil {
 			continue
 		}
-		p, failure := w.evaluate(v, c.subject())
+		p, failure := s.evaluate(v, c.subject())
 		// One that fails may do so on clusters of some appearance only.
-		own := p != nil && (failure != "" || v.derived.PerCluster(p.match))
-		if p != nil && !own {
+		apart := p != nil && (failure != "" || v.derived.PerCluster(p.match))
+		if p != nil && !apart {
 			p = v.share(p)
 		}
 		v.set(c, p, failure)
-		targeted, perCluster = targeted || p != nil, perCluster || own
+		targeted, own = targeted || p != nil, own || apart
 	}
-	setMember(c.pairs, b, targeted)
-	setMember(c.perCluster, b, perCluster)
-	w.settle.add(claim{b, c})
+	return targeted, own
 }
 
 func setMember[T comparable](set map[T]struct{}, member T, in bool) {

@@ -13,6 +13,30 @@ import (
 
 // publish brings the tables up to what the pairs say now.
 func (w *work) publish() {
+	if w.first != nil {
+		w.first.publish()
+	} else {
+		w.settleChanged()
+	}
+	w.settle.sort()
+	for c := range w.settle.claims {
+		if w.state.clusters[c.cluster.name] == c.cluster {
+			w.settling = c
+			w.settleClaim(c)
+		}
+	}
+	w.settling = claim{}
+	if w.first == nil {
+		for name := range w.reported {
+			w.publishReport(name)
+		}
+	}
+	w.rollUp()
+}
+
+// settleChanged notes the pairs of versions that came into force or went out of it, and
+// those whose promotion records changed.
+func (w *work) settleChanged() {
 	for b, before := range w.before {
 		now := w.inForceOrGone(b)
 		if now == before {
@@ -27,18 +51,6 @@ func (w *work) publish() {
 		}
 	}
 	w.settlePromoted()
-	w.settle.sort()
-	for c := range w.settle.claims {
-		if w.state.clusters[c.cluster.name] == c.cluster {
-			w.settling = c
-			w.settleClaim(c)
-		}
-	}
-	w.settling = claim{}
-	for name := range w.reported {
-		w.publishReport(name)
-	}
-	w.rollUp()
 }
 
 // inForceOrGone is inForce for a bundle that may have been removed.

@@ -60,6 +60,23 @@ func (b *Builder) Put(resource string, item Item) { b.set(resource, item.Name(),
 // Delete removes an object from the next view.
 func (b *Builder) Delete(resource string, name record.Name) { b.set(resource, name, nil) }
 
+// Unloaded tells that nothing was loaded yet: what is put is no change.
+func (b *Builder) Unloaded() bool { return len(b.log) == 0 }
+
+// Fill puts BundleDeployments into a table that has none, before the load. They come in
+// the two orders of the table, by the Cluster's namespace and the Bundle's name, and by
+// the Bundle and the Cluster's namespace.
+func (b *Builder) Fill(byName, byBundle []*BundleDeployment) {
+	const resource = record.BundleDeployments
+	if !b.Unloaded() || b.tables.of(resource).len() > 0 {
+		panic("view: only a builder without BundleDeployments can be filled")
+	}
+	b.tables[resource], b.dirty[resource] = fullPairs(byName, byBundle), true
+	for _, pair := range byBundle {
+		b.use(pair, 1)
+	}
+}
+
 func (b *Builder) set(resource string, name record.Name, next Item) {
 	t := b.tables[resource]
 	if t == nil {

@@ -21,12 +21,24 @@ type pairs struct {
 	byName *pairTree
 	// byBundle orders by the Bundle, then the Cluster's namespace.
 	byBundle *pairTree
+	// loose counts what was written since the nodes were full.
+	loose int
 }
 
 type pairTree = btree.BTreeG[*BundleDeployment]
 
 func newPairs() *pairs {
-	return &pairs{btree.NewG(degree, pairLessByName), btree.NewG(degree, pairLessByBundle)}
+	return &pairs{byName: btree.NewG(degree, pairLessByName), byBundle: btree.NewG(degree, pairLessByBundle)}
+}
+
+// fullPairs returns a table of BundleDeployments that are in its two orders.
+func fullPairs(byName, byBundle []*BundleDeployment) *pairs {
+	t := &pairs{}
+	var both sync.WaitGroup
+	both.Go(func() { t.byName = fullTree(byName, pairLessByName) })
+	both.Go(func() { t.byBundle = fullTree(byBundle, pairLessByBundle) })
+	both.Wait()
+	return t
 }
 
 func pairLessByName(a, b *BundleDeployment) bool {
@@ -93,6 +105,7 @@ func (t *pairs) get(name record.Name) Item {
 
 func (t *pairs) put(item Item) Item {
 	next := item.(*BundleDeployment)
+	t.loose++
 	prev, _ := t.byName.ReplaceOrInsert(next)
 	// Bundles of one name in two namespaces may follow each other under one name.
 	if prev != nil && (pairLessByBundle(prev, next) || pairLessByBundle(next, prev)) {
@@ -104,6 +117,7 @@ func (t *pairs) put(item Item) Item {
 
 func (t *pairs) remove(name record.Name) Item {
 	var prev *BundleDeployment
+	t.loose++
 	searchName(name, func(at *BundleDeployment) { prev, _ = t.byName.Delete(at) })
 	if prev != nil {
 		t.byBundle.Delete(prev)
@@ -132,27 +146,35 @@ func (t *pairs) ofBundle(bundle record.Name) iter.Seq[Item] {
 	}
 }
 
-func (t *pairs) clone() table { return &pairs{t.byName.Clone(), t.byBundle.Clone()} }
+func (t *pairs) clone() table { return &pairs{t.byName.Clone(), t.byBundle.Clone(), t.loose} }
 
+// pack is worth its time when the nodes have lost what takes more memory than a
+// sixteenth of the table.
 func (t *pairs) pack() {
-	t.byName, t.byBundle = packed(t.byName, pairLessByName), packed(t.byBundle, pairLessByBundle)
+	if t.loose > t.len()/16 {
+		*t = *fullPairs(inOrder(t.byName), inOrder(t.byBundle))
+	}
 }
 
-// packed returns a tree of the same items with nodes that are full. Items that come in
-// order leave nodes half full: each splits when it is full, and its left half gets no
-// more. So every second item comes first, in order, and then those in between find
-// room without a split.
-func packed(t *pairTree, less btree.LessFunc[*BundleDeployment]) *pairTree {
+func inOrder(t *pairTree) []*BundleDeployment {
+	out := make([]*BundleDeployment, 0, t.Len())
+	t.Ascend(func(pair *BundleDeployment) bool {
+		out = append(out, pair)
+		return true
+	})
+	return out
+}
+
+// fullTree returns a tree with nodes that are full, of items in order. Items that come
+// in order leave nodes half full: each splits when it is full, and its left half gets no
+// more. So every second item comes first, in order, and then those in between find room
+// without a split.
+func fullTree(pairs []*BundleDeployment, less btree.LessFunc[*BundleDeployment]) *pairTree {
 	out := btree.NewG(degree, less)
 	for pass := range 2 {
-		n := 0
-		t.Ascend(func(pair *BundleDeployment) bool {
-			if n%2 == pass {
-				out.ReplaceOrInsert(pair)
-			}
-			n++
-			return true
-		})
+		for i := pass; i < len(pairs); i += 2 {
+			out.ReplaceOrInsert(pairs[i])
+		}
 	}
 	return out
 }
