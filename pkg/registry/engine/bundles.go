@@ -218,14 +218,20 @@ func (s *state) meet(b *bundle, c *cluster) (targeted, own bool) {
 		if v == nil {
 			continue
 		}
-		p, failure := s.evaluate(v, c.subject())
-		// One that fails may do so on clusters of some appearance only.
-		apart := p != nil && (failure != "" || v.derived.PerCluster(p.match))
-		if p != nil && !apart {
-			p = v.share(p)
+		found, ok, failure := s.resolve(v, c.subject())
+		if !ok {
+			v.set(c, nil, "")
+			continue
 		}
-		v.set(c, p, failure)
-		targeted, own = targeted || p != nil, own || apart
+		// One that fails may do so on clusters of some appearance only.
+		if failure != "" || v.derived.PerCluster(found.match) {
+			apart := found
+			v.set(c, &apart, failure)
+			own = true
+		} else {
+			v.set(c, v.share(found), "")
+		}
+		targeted = true
 	}
 	return targeted, own
 }

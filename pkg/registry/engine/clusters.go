@@ -119,7 +119,7 @@ func bundlesOf(c *cluster, was, is *v1alpha1.Cluster) map[*bundle]struct{} {
 // adopt makes a cluster what its object says.
 func (w *work) adopt(c *cluster, object *view.Object) {
 	object = w.deriveCluster(object)
-	c.object = object.Render().(*v1alpha1.Cluster)
+	c.object = object.Record.Object.(*v1alpha1.Cluster)
 	c.targeting = targeting.Cluster{
 		Name:      c.name.Name,
 		Namespace: c.name.Namespace,
@@ -131,7 +131,7 @@ func (w *work) adopt(c *cluster, object *view.Object) {
 		w.index.clusters.Set(c, augmented)
 		c.augmented = augmented
 	}
-	face := faceOfCluster(c.object, clusterNamespace(object))
+	face := faceOfCluster(c.object, reportOn(object), clusterNamespace(object))
 	setMember(w.holds.paused, c, c.object.Spec.Paused)
 	if c.face == nil || !equality.Semantic.DeepEqual(face, c.face) {
 		was := ""
@@ -166,10 +166,8 @@ func (w *work) deriveCluster(object *view.Object) *view.Object {
 // a client has set, else what was pinned, else derived from its name, unless
 // another system manages the Cluster.
 func clusterNamespace(object *view.Object) string {
-	if object.Report != nil {
-		if set := object.Report.Status.(*v1alpha1.Cluster).Status.Namespace; set != "" {
-			return set
-		}
+	if set := reportOn(object).Namespace; set != "" {
+		return set
 	}
 	if object.Record.Namespace != "" {
 		return object.Record.Namespace
@@ -246,12 +244,17 @@ func heartbeat(was, is *view.Object) bool {
 	if was == nil || is == nil {
 		return false
 	}
-	status := func(o *view.Object) v1alpha1.ClusterStatus {
-		if o.Report == nil {
-			return v1alpha1.ClusterStatus{}
-		}
-		return o.Report.Status.(*v1alpha1.Cluster).Status
-	}
-	a, b := status(was), status(is)
-	return a.Namespace == b.Namespace && (a.Scheduled && !a.ActiveSchedule) == (b.Scheduled && !b.ActiveSchedule)
+	a, b := reportOn(was), reportOn(is)
+	return a.Namespace == b.Namespace && offSchedule(a) == offSchedule(b)
 }
+
+// reportOn is what was reported on a Cluster.
+func reportOn(o *view.Object) *v1alpha1.ClusterStatus {
+	if o.Report == nil {
+		return &v1alpha1.ClusterStatus{}
+	}
+	return &o.Report.Status.(*v1alpha1.Cluster).Status
+}
+
+// offSchedule tells whether a Cluster has a schedule that is not active (S 5.2).
+func offSchedule(s *v1alpha1.ClusterStatus) bool { return s.Scheduled && !s.ActiveSchedule }

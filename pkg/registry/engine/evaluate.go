@@ -74,18 +74,26 @@ func (c *cluster) subject() subject { return subject{c.targeting, c.object, c.pi
 // evaluate resolves a version on a cluster: nil if it does not target it. A
 // failure comes with the pinned content, if there is one.
 func (s *state) evaluate(v *version, c subject) (p *pair, failure string) {
+	if found, ok, failure := s.resolve(v, c); ok {
+		return &found, failure
+	}
+	return nil, ""
+}
+
+// resolve is evaluate without a place in memory for what may be there already.
+func (s *state) resolve(v *version, c subject) (p pair, ok bool, failure string) {
 	if v.targets == nil || !s.inScope(v.of, c.targeting.Namespace) {
-		return nil, ""
+		return pair{}, false, ""
 	}
 	match, ok := v.targets.Resolve(c.targeting)
 	if !ok {
-		return nil, ""
+		return pair{}, false, ""
 	}
 	content := v.derived.Content(match, s.injectedInto(v), c.object)
 	if content.Failure == "" {
-		return &pair{match, content}, ""
+		return pair{match, content}, true, ""
 	}
-	return &pair{match, c.pins[v.pinKey()]}, content.Failure
+	return pair{match, c.pins[v.pinKey()]}, true, content.Failure
 }
 
 // canFail tells whether the version's templates could fail on some cluster, be it
@@ -128,7 +136,7 @@ func (v *version) set(c *cluster, p *pair, failure string) {
 const maxAlike = 64
 
 // share returns the one of the pairs like p that all clusters share.
-func (v *version) share(p *pair) *pair {
+func (v *version) share(p pair) *pair {
 	like := likeness{p.match.Key(), p.content}
 	if shared, ok := v.alike[like]; ok {
 		return shared
@@ -136,8 +144,9 @@ func (v *version) share(p *pair) *pair {
 	if len(v.alike) >= maxAlike {
 		clear(v.alike)
 	}
-	v.alike[like] = p
-	return p
+	shared := &p
+	v.alike[like] = shared
+	return shared
 }
 
 // gate is why Policies do not let a version pass, or what it waits for; "" if it
@@ -231,13 +240,13 @@ func shownLabels(b *v1alpha1.Bundle, manifestID string) map[string]string {
 	return shown
 }
 
-// faceOfCluster keeps of a Cluster what shows in its BundleDeployments.
-func faceOfCluster(c *v1alpha1.Cluster, namespace string) *view.ClusterFace {
+// faceOfCluster keeps of a Cluster, and of what was reported on it, what shows in its
+// BundleDeployments.
+func faceOfCluster(c *v1alpha1.Cluster, reported *v1alpha1.ClusterStatus, namespace string) *view.ClusterFace {
 	face := &v1alpha1.Cluster{}
 	face.Name, face.Namespace, face.UID = c.Name, c.Namespace, c.UID
 	face.CreationTimestamp = c.CreationTimestamp
 	face.Spec.Paused = c.Spec.Paused
-	// S 5.2: what shows is whether it is off its schedule.
-	face.Status.Scheduled = c.Status.Scheduled && !c.Status.ActiveSchedule
+	face.Status.Scheduled = offSchedule(reported)
 	return &view.ClusterFace{Cluster: face, Namespace: namespace}
 }

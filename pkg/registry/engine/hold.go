@@ -51,6 +51,11 @@ type held struct {
 
 func (s *situation) held() bool { return s.limited || s.paused }
 
+// holdsOn tells whether a version's pair on a cluster is held, as situation does.
+func (v *version) holdsOn(c *cluster) bool {
+	return v.limited || v.bundle.Spec.Paused || c.object.Spec.Paused
+}
+
 // outcome is what a pair shows; false if there is no BundleDeployment.
 func (s *situation) outcome() (held, bool) {
 	h := held{staged: s.computed, promoted: s.computed}
@@ -122,7 +127,7 @@ func (s *state) situation(c claim, v *version, computed *derive.Content) *situat
 		paused:   v.bundle.Spec.Paused || c.cluster.object.Spec.Paused,
 		computed: computed,
 	}
-	if !out.held() {
+	if !v.holdsOn(c.cluster) {
 		return out
 	}
 	out.promotion = s.promotionOf(c)

@@ -158,11 +158,11 @@ func (w *work) settlePromoted() {
 
 // hold makes a BundleDeployment show what its pair may; false if there is none.
 func (w *work) hold(c claim, v *version, bd *view.BundleDeployment) bool {
-	computed := bd.Content
-	in := w.situation(c, v, computed)
-	if !in.held() {
+	if !v.holdsOn(c.cluster) {
 		return true
 	}
+	computed := bd.Content
+	in := w.situation(c, v, computed)
 	if p := in.promotion; p != nil {
 		// Most records say what the version in force says: one content for all.
 		if p.staged.Equal(computed) {

@@ -39,8 +39,8 @@ func (w *work) publish() {
 func (w *work) settleChanged() {
 	for b, before := range w.before {
 		now := w.inForceOrGone(b)
-		if now == before {
-			continue
+		if _, met := w.rescope[b]; now == before || met && now != nil {
+			continue // retarget has been to all of them
 		}
 		for _, v := range []*version{before, now} {
 			if v != nil {

@@ -101,7 +101,7 @@ type mapping struct {
 // cluster is a Cluster.
 type cluster struct {
 	name record.Name
-	// object is the Cluster with its reported status.
+	// object is the Cluster without its status: that of its record.
 	object    *v1alpha1.Cluster
 	targeting targeting.Cluster
 	augmented map[string]string

@@ -132,7 +132,7 @@ func (x *Items[ID]) Select(selector Selector) iter.Seq[ID] {
 func (x *Items[ID]) Plan(selector Selector) ScanStrategy {
 	var best ScanStrategy = fullScan[ID]{x}
 	for i := range selector.requirements {
-		if s := x.postings.scan(&selector.requirements[i]); s != nil && s.EstimatedItems() < best.EstimatedItems() {
+		if s := x.postings.scan(&selector.requirements[i]); s != nil && s.EstimatedItems() <= best.EstimatedItems() {
 			best = s
 		}
 	}

@@ -5,8 +5,7 @@ package rollup
 
 import "slices"
 
-// Put adds a member, or replaces the one that is equal to it, and makes the sums
-// right for its weight of now.
+// Put adds a member, or replaces the one that is equal to it.
 func (r *Ranked[M]) Put(m M) {
 	right := r.put(r.root, m, true)
 	if right == nil {
@@ -49,8 +48,10 @@ func (r *Ranked[M]) putLeaf(n *node[M], m M, last bool) (right *node[M]) {
 	at, found := r.search(n, m)
 	switch {
 	case found:
+		n.sum.Sub(r.weigh(n.members[at]))
+		n.sum.Add(r.weigh(m))
 		n.members[at] = m
-		r.recount(n)
+		r.refresh(n)
 		return nil
 	case len(n.members) < width:
 		n.members = slices.Insert(n.members, at, m)

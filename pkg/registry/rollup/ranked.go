@@ -19,9 +19,10 @@ const sparse = width * 3 / 4
 //	┌ 64 members, sum ┐ ┌ 50, sum ┐ ┌ 16, sum ┐
 //	 a b c d e f g ...   n o p ...   x y z ...
 //
-// Of a member only itself is stored; its weight is asked for when a sum changes. A
-// member whose weight has changed has to be put again: until then sums that
-// include it may hold its old weight or its new one.
+// Of a member only itself is stored; its weight is asked for when a sum changes, so it
+// must not change while the member is in. What weighs something else is another member,
+// which is put in the place of the one that it is equal to: that costs two weighings, of
+// what was there and of what comes, however many are beside it.
 type Ranked[M any] struct {
 	compare func(a, b M) int
 	weigh   func(M) Weight
@@ -40,8 +41,8 @@ type node[M any] struct {
 }
 
 // NewRanked returns an empty collection. compare is a total order of what tells
-// members apart, and must not change for a member that is in the collection; weigh
-// returns what a member weighs now.
+// members apart, and weigh says what one weighs; neither may change its answer for a
+// member that is in the collection.
 func NewRanked[M any](compare func(a, b M) int, weigh func(M) Weight) *Ranked[M] {
 	return &Ranked[M]{compare: compare, weigh: weigh, root: &node[M]{}}
 }

@@ -20,8 +20,10 @@ func (r *Ranked[M]) remove(n *node[M], m M) bool {
 	if n.leaf() {
 		at, found := r.search(n, m)
 		if found {
+			n.sum.Sub(r.weigh(n.members[at]))
+			n.size--
 			n.members = slices.Delete(n.members, at, at+1)
-			r.recount(n)
+			r.refresh(n)
 		}
 		return found
 	}
