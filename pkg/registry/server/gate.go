@@ -21,7 +21,7 @@ import (
 // any state, and set a client back in time that has seen more elsewhere.
 //
 // It stands innermost, after authorization: who may not ask learns nothing from
-// it. What it closes is
+// it (priming is about the time before anybody can be authorized). What it closes is
 //
 //   - every request for a resource of the group, writes too, at any
 //     resourceVersion. 503 with Retry-After is what client-go tries again by
@@ -47,11 +47,12 @@ const retryAfter = 1
 // versionPath is where a version of the group is discovered.
 var versionPath = genericapiserver.APIGroupPrefix + "/" + v1alpha1.SchemeGroupVersion.String()
 
-// closeWhile adds a gate to the chain of handlers.
-func closeWhile(config *genericapiserver.Config, g gate) {
+// closeWhile adds a gate to the chain of handlers, and before all of it what the start
+// needs.
+func closeWhile(config *genericapiserver.Config, g gate, p *priming) {
 	build := config.BuildHandlerChainFunc
 	config.BuildHandlerChainFunc = func(apiHandler http.Handler, c *genericapiserver.Config) http.Handler {
-		return build(g.before(apiHandler), c)
+		return p.before(build(g.before(apiHandler), c), c.RequestInfoResolver)
 	}
 }
 

@@ -20,8 +20,9 @@ import (
 // have to tell a replica that has lost etcd, where both fail, from one that is warming
 // up, where etcd answers.
 const (
-	readyCheck = "engine"
-	etcdCheck  = "etcd"
+	readyCheck   = "engine"
+	etcdCheck    = "etcd"
+	primingCheck = "authentication"
 )
 
 // Config is what a server is made of.
@@ -72,7 +73,9 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	closeWhile(config.Generic, gate{ready: config.Ready, unready: config.Unready})
+	priming := primingOf(config.Generic)
+	closeWhile(config.Generic, gate{ready: config.Ready, unready: config.Unready}, priming)
+	config.Generic.AddReadyzChecks(healthz.NamedCheck(primingCheck, func(*http.Request) error { return priming.ready() }))
 	if config.Reached != nil {
 		config.Generic.AddReadyzChecks(healthz.NamedCheck(etcdCheck, func(*http.Request) error { return config.Reached() }))
 	}

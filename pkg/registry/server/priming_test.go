@@ -1,0 +1,79 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+)
+
+// trust is a ConfigMap's certificates, as they are read.
+type trust struct{ content string }
+
+func (t *trust) Name() string                                      { return "trust" }
+func (t *trust) CurrentCABundleContent() []byte                    { return []byte(t.content) }
+func (t *trust) VerifyOptions() (x509.VerifyOptions, bool)         { return x509.VerifyOptions{}, false }
+func (t *trust) AddListener(listener dynamiccertificates.Listener) {}
+
+func trusting(all, header dynamiccertificates.CAContentProvider) *genericapiserver.Config {
+	config := NewConfig()
+	config.SecureServing = &genericapiserver.SecureServingInfo{ClientCA: all}
+	if header != nil {
+		config.Authentication.RequestHeaderConfig = &authenticatorfactory.RequestHeaderConfig{CAContentProvider: header}
+	}
+	return config
+}
+
+func TestNobodyIsAskedWhoTheyAreBeforeThatCanBeTold(t *testing.T) {
+	t.Parallel()
+	const path = "/apis/fleet.cattle.io/v1alpha1/clusters"
+	all, header := &trust{}, &trust{}
+	config := trusting(all, header)
+	p := primingOf(config)
+	config.RequestInfoResolver = genericapiserver.NewRequestInfoResolver(config)
+	handler := p.before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }), config.RequestInfoResolver)
+	ask := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		return w
+	}
+	for what, read := range map[string][2]string{
+		"nothing is read":                   {"", ""},
+		"one of two providers has not read": {"aggregator\n", "aggregator\n"},
+		"the other one has not":             {"users\n", ""},
+	} {
+		all.content, header.content = read[0], read[1]
+		require.Equal(t, http.StatusServiceUnavailable, ask(path).Code, what)
+		refused := ask(path + "?watch=true")
+		require.Equal(t, http.StatusTooManyRequests, refused.Code, "%s: after 403 an informer lists again", what)
+		require.Equal(t, "close", refused.Header().Get("Connection"), "%s: the next connection is asked for a certificate", what)
+		require.NotEmpty(t, refused.Header().Get("Retry-After"), what)
+		require.Contains(t, refused.Body.String(), errPriming.Error(), what)
+		require.Equal(t, http.StatusForbidden, ask("/healthz").Code, "%s: what is not of the group is not held", what)
+		require.Error(t, p.ready(), what)
+	}
+	all.content, header.content = "users\n\naggregator\n", "aggregator\n"
+	require.Equal(t, http.StatusForbidden, ask(path+"?watch=true").Code, "all certificates are there: authentication decides")
+	all.content = ""
+	require.NoError(t, p.ready(), "what was read once stays")
+}
+
+func TestPrimingEnds(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, primingOf(trusting(nil, nil)).ready(), "nobody has certificates")
+	require.NoError(t, primingOf(trusting(&trust{"users"}, nil)).ready(), "there is no aggregator")
+	alone := &trust{"aggregator"}
+	p := primingOf(trusting(alone, alone))
+	require.ErrorIs(t, p.ready(), errPriming)
+	p.until = time.Now()
+	require.NoError(t, p.ready(), "a cluster may have no certificates for users")
+}
