@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -132,18 +133,19 @@ const loadPage = 5000
 
 // Load calls each for every record at the revision, in key order. It fails with
 // ErrCompacted if the log no longer reaches back that far, and with ErrSealed at
-// a record that cannot be decrypted.
+// a record that cannot be decrypted. While each is called for one page of records, the
+// next one is read.
 func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error {
-	from, end := l.logPrefix(), clientv3.GetPrefixRangeEnd(l.logPrefix())
-	for {
-		response, err := l.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithRev(revision), clientv3.WithLimit(loadPage))
-		if errors.Is(err, rpctypes.ErrCompacted) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for p := range l.pages(ctx, revision) {
+		if errors.Is(p.err, rpctypes.ErrCompacted) {
 			return ErrCompacted
 		}
-		if err != nil {
-			return fmt.Errorf("load records at revision %d: %w", revision, err)
+		if p.err != nil {
+			return fmt.Errorf("load records at revision %d: %w", revision, p.err)
 		}
-		for _, kv := range response.Kvs {
+		for _, kv := range p.kvs {
 			r := l.named(kv.Key, kv.ModRevision)
 			r.Value = present(kv.Value)
 			if err := l.openRecord(ctx, &r); err != nil {
@@ -151,9 +153,42 @@ func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error
 			}
 			each(r)
 		}
-		if !response.More {
+		if p.last {
 			return nil
 		}
-		from = string(response.Kvs[len(response.Kvs)-1].Key) + "\x00"
 	}
+	return fmt.Errorf("load records at revision %d: %w", revision, context.Cause(ctx))
+}
+
+// page is some of the keys at a revision.
+type page struct {
+	kvs  []*mvccpb.KeyValue
+	last bool
+	err  error
+}
+
+// pages reads all keys of the log at a revision, in order, and ahead by one page. It ends
+// with the last page, with an error, or with the context.
+func (l *Log) pages(ctx context.Context, revision int64) <-chan page {
+	out := make(chan page)
+	go func() {
+		defer close(out)
+		from, end := l.logPrefix(), clientv3.GetPrefixRangeEnd(l.logPrefix())
+		for more := true; more; {
+			response, err := l.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithRev(revision), clientv3.WithLimit(loadPage))
+			p := page{err: err}
+			if err == nil {
+				p.kvs, p.last = response.Kvs, !response.More
+			}
+			if more = err == nil && !p.last; more {
+				from = string(p.kvs[len(p.kvs)-1].Key) + "\x00"
+			}
+			select {
+			case out <- p:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
 }

@@ -115,6 +115,17 @@ func TestLoadReadsMoreThanOnePage(t *testing.T) {
 		delete(want, r.Key)
 	}
 	require.Empty(t, want)
+
+	for _, enough := range []int{1, 4999, 5000, 5001, 10_001} {
+		short, cancel := context.WithCancel(ctx)
+		n := 0
+		err := log.Load(short, revision, func(etcd.Record) {
+			if n++; n == enough {
+				cancel()
+			}
+		})
+		require.True(t, err != nil || n == 11_000, "a load that was cut short at %d of 11000 records ended as if whole", n)
+	}
 }
 
 func TestWhatWasCompactedIsGone(t *testing.T) {
