@@ -27,6 +27,14 @@
 // cluster that it targets. The version in force
 // gives the BundleDeployments.
 //
+// # A start
+//
+// The first revision of a state meets all Bundles with all Clusters (first.go), on all
+// processors: where nothing was, nothing is looked up, and trees are filled in order
+// instead of grown. It costs some microseconds for each pair, a third of what an edit
+// costs. A restart must not show in anything but resourceVersions; the random histories
+// of the tests compare both ways.
+//
 // # Roll-ups
 //
 // The statuses of Bundles, Clusters, ClusterGroups, GitRepos and HelmOps are derived
