@@ -16,8 +16,9 @@
 // A Version merges options once per targeting.Match, and evaluates what does not
 // depend on the Cluster once; such a Content is one pointer for all Clusters. One
 // that does depend on it costs the evaluation of its templates, which is bounded
-// (package sandbox). BundleDeployment costs one JSON encoding of the small part of
-// the spec, and the digest of a Content's options once for all Clusters.
+// (package sandbox); which edits of a Cluster call for that is known from the text of
+// the templates (Version.Reads, Edited). BundleDeployment costs one JSON encoding of the
+// small part of the spec, and the digest of a Content's options once for all Clusters.
 //
 // # Concurrency
 //

@@ -52,16 +52,12 @@ func (s *subject) execute(t *sandbox.Template, part, key string) (string, error)
 // newContext returns what templates can refer to (S 3.3, step 7).
 func (s *subject) newContext() map[string]any {
 	c := s.cluster
-	data := map[string]any{}
-	if c.Spec.TemplateValues != nil && c.Spec.TemplateValues.Data != nil {
-		data = normalizeMap(c.Spec.TemplateValues.Data)
-	}
 	return map[string]any{
-		"ClusterNamespace":   c.Namespace,
-		"ClusterName":        c.Name,
-		"ClusterLabels":      s.labels,
-		"ClusterAnnotations": cleanAnnotations(c.Annotations),
-		"ClusterValues":      data,
+		"ClusterNamespace":  c.Namespace,
+		"ClusterName":       c.Name,
+		string(Labels):      s.labels,
+		string(Annotations): cleanAnnotations(c.Annotations),
+		string(Values):      normalizeMap(templateValues(c)),
 	}
 }
 

@@ -65,7 +65,7 @@ func newValues(helm *v1alpha1.HelmOptions) *values {
 	if v.absent {
 		return v
 	}
-	v.substitutes, v.err = findLabels(v.data, 0)
+	v.err = eachLabel(v.data, 0, func(string) { v.substitutes = true })
 	if v.err != nil || helm.DisablePreProcess {
 		return v
 	}
@@ -205,37 +205,35 @@ func (v *values) render(data map[string]any, on *subject) (map[string]any, error
 	return interpretMap(text)
 }
 
-// findLabels reports whether some value stands for a label. It looks where
-// substituteMap does; too deep a nesting is an error even without any.
-func findLabels(data map[string]any, depth int) (found bool, err error) {
+// eachLabel names the labels that values stand for; a label may come more than once. It
+// looks where substituteMap does; too deep a nesting is an error even without any.
+func eachLabel(data map[string]any, depth int, note func(label string)) error {
 	if depth > maxLabelDepth {
-		return false, fmt.Errorf("maximum recursion depth of %d exceeded: spec.helm.values are nested too deeply", maxLabelDepth)
+		return fmt.Errorf("maximum recursion depth of %d exceeded: spec.helm.values are nested too deeply", maxLabelDepth)
 	}
 	for _, value := range data {
 		switch value := value.(type) {
 		case string:
-			found = found || strings.HasPrefix(value, labelPrefix)
-		case map[string]any:
-			in, err := findLabels(value, depth+1)
-			if err != nil {
-				return false, err
+			if label, ok := strings.CutPrefix(value, labelPrefix); ok {
+				note(label)
 			}
-			found = found || in
+		case map[string]any:
+			if err := eachLabel(value, depth+1, note); err != nil {
+				return err
+			}
 		case []any:
 			for _, element := range value {
 				m, ok := element.(map[string]any)
 				if !ok {
 					continue
 				}
-				in, err := findLabels(m, depth+1)
-				if err != nil {
-					return false, err
+				if err := eachLabel(m, depth+1, note); err != nil {
+					return err
 				}
-				found = found || in
 			}
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // substituteMap returns data with labels in place of what stands for them. It

@@ -44,6 +44,8 @@ type Version struct {
 		rendered map[renderedKey]weak.Pointer[Content]
 		// room is how many of them there are before a look for those that are gone.
 		room int
+		// reads are those of all plans.
+		reads []Read
 	}
 }
 
@@ -170,7 +172,10 @@ func (v *Version) plan(m targeting.Match) *plan {
 		v.mu.plans[key] = p
 	}
 	v.mu.Unlock()
-	p.once.Do(func() { p.prepare(v.spec, m) })
+	p.once.Do(func() {
+		p.prepare(v.spec, m)
+		v.note(p)
+	})
 	return p
 }
 

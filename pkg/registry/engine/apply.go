@@ -74,6 +74,7 @@ func (s *state) apply(batch etcd.Batch) {
 	w.applyGroups()
 	w.applyClusters()
 	w.applyBundles()
+	w.fileReads()
 	w.publish()
 }
 

@@ -123,6 +123,7 @@ func (w *work) dropVersion(b *bundle, v *version) {
 			}
 		}
 	}
+	w.index.readers.drop(v)
 	w.dropped[b] = slices.AppendSeq(w.dropped[b], maps.Keys(v.pairs))
 }
 

@@ -88,7 +88,9 @@ func (w *work) editCluster(c *cluster, object *view.Object) {
 	for v := range w.flipped(before, c.appearance()) {
 		affected[v.of] = struct{}{}
 	}
-	maps.Copy(affected, bundlesOf(c, was, c.object))
+	for b := range w.rereading(c, was, c.object) {
+		affected[b] = struct{}{}
+	}
 	if !maps.EqualFunc(pins, c.pins, (*derive.Content).Equal) {
 		maps.Copy(affected, c.perCluster)
 	}
@@ -101,19 +103,6 @@ func (w *work) editCluster(c *cluster, object *view.Object) {
 			w.settle.add(claim{b, c})
 		}
 	}
-}
-
-// bundlesOf are the bundles whose content on a cluster changes with what
-// templates can read of it. It costs what it finds.
-func bundlesOf(c *cluster, was, is *v1alpha1.Cluster) map[*bundle]struct{} {
-	if derive.HasTemplateLabels(was.Labels) != derive.HasTemplateLabels(is.Labels) {
-		return c.pairs // S 3.3 step 2
-	}
-	if maps.Equal(was.Labels, is.Labels) && maps.Equal(was.Annotations, is.Annotations) &&
-		equality.Semantic.DeepEqual(was.Spec.TemplateValues, is.Spec.TemplateValues) {
-		return nil
-	}
-	return c.perCluster
 }
 
 // adopt makes a cluster what its object says.

@@ -10,9 +10,9 @@
 // reported and harms nothing but its own object.
 //
 // Costs: a change costs what it affects. An edit of a Cluster's labels visits
-// the selectors that it flips, the templated BundleDeployments of that Cluster
-// and the groups that it enters or leaves; a Bundle's edit visits the Clusters
-// that it targets.
+// the selectors that it flips, the BundleDeployments of that Cluster whose
+// templates read what it changes (readers.go) and the groups that it enters or
+// leaves; a Bundle's edit visits the Clusters that it targets.
 //
 // Current, WaitFor, Barrier and Plan are safe for concurrent use.
 //

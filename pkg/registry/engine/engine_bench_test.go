@@ -32,7 +32,7 @@ func onFleets(b *testing.B, run func(b *testing.B, batch etcd.Batch), more ...st
 }
 
 // BenchmarkLabelEdit flips a label that one bundle selects. A tenth of all
-// bundles is templated, and is evaluated on the one cluster.
+// bundles is templated, with a label that stays.
 func BenchmarkLabelEdit(b *testing.B) {
 	onFleets(b, func(b *testing.B, batch etcd.Batch) {
 		s, _ := loadFleet(batch)

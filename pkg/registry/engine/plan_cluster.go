@@ -55,7 +55,9 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 	if old != nil && old.object.UID == object.UID {
 		t.moved[old] = struct{}{}
 		before, after.pins = old.appearance(), old.pins
-		maps.Copy(affected, bundlesOf(old, old.object, object))
+		for b := range t.rereading(old, old.object, object) {
+			affected[b] = struct{}{}
+		}
 	} else {
 		old = nil
 	}

@@ -63,6 +63,8 @@ type indexes struct {
 	groupEntries *index.Selectors[entry]
 	// groups finds the groups of a cluster, by its labels.
 	groups *index.Selectors[*group]
+	// readers finds the versions whose templates a cluster's edit concerns.
+	readers readers
 }
 
 // entry is one selector of one entry of a bundle version.
@@ -179,6 +181,8 @@ type version struct {
 	record  *record.Object
 	bundle  *v1alpha1.Bundle
 	derived *derive.Version
+	// filed is how many of its reads are in the index.
+	filed int
 	// targets is nil if they do not compile; broken says why, or why nothing
 	// can be derived from the version at all.
 	targets *targeting.Targets
@@ -237,6 +241,7 @@ func newState(history view.Limits) *state {
 			entries:      index.NewSelectors[entry](),
 			groupEntries: index.NewSelectors[entry](),
 			groups:       index.NewSelectors[*group](),
+			readers:      readers{},
 		},
 	}
 }

@@ -115,7 +115,7 @@ func (u *universe) helm() *v1alpha1.HelmOptions {
 	template := func(text string) *v1alpha1.HelmOptions {
 		return &v1alpha1.HelmOptions{TemplateValues: map[string]string{"t": text}}
 	}
-	switch u.IntN(13) {
+	switch u.IntN(16) {
 	case 0:
 		return values(pick(u, "one", "two"))
 	case 1:
@@ -144,8 +144,36 @@ func (u *universe) helm() *v1alpha1.HelmOptions {
 		helm := values("${ raw }")
 		helm.DisablePreProcess = true
 		return helm
+	case 11, 12, 13:
+		if u.oneIn(3) {
+			return values(u.reading())
+		}
+		return template(u.reading())
 	}
 	return nil
+}
+
+// reading is a template that looks something up, in one of the ways that there are to.
+func (u *universe) reading() string {
+	part := pick(u, "ClusterLabels", "ClusterLabels", "ClusterAnnotations", "ClusterValues")
+	key := map[string]string{"ClusterLabels": pick(u, someKeys...), "ClusterAnnotations": pick(u, "note", "other"), "ClusterValues": "v"}[part]
+	switch u.IntN(10) {
+	case 0:
+		return "${ toJson ." + part + " | quote }"
+	case 1:
+		return "x${ range $k, $v := ." + part + " }${ $k }-${ $v }${ end }"
+	case 2:
+		return "x${ define \"t\" }${ get ." + part + " \"" + key + "\" }${ end }${ template \"t\" . }"
+	case 3:
+		return "${ $all := $." + part + " }${ $all." + key + " | quote }"
+	case 4: // fails with what it reads
+		return "x${ if hasKey ." + part + " \"" + key + "\" }${ fail (get ." + part + " \"" + key + "\") }${ end }"
+	case 5:
+		return "${ ." + part + " | dig \"" + key + "\" \"none\" | quote }"
+	case 6:
+		return "${ $_ := set ." + part + " \"" + key + "\" .ClusterName }${ ." + part + "." + key + " }"
+	}
+	return "${ index ." + part + " \"" + key + "\" | quote }"
 }
 
 func (u *universe) options() v1alpha1.BundleDeploymentOptions {

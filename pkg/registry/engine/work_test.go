@@ -144,13 +144,77 @@ func TestAReportIsTold(t *testing.T) {
 	}
 }
 
-// TestTemplatesAreEvaluatedOnOneClusterOnly: an edit of labels evaluates what is
-// templated, on that cluster.
-func TestTemplatesAreEvaluatedOnOneClusterOnly(t *testing.T) {
+// TestTemplatesAreEvaluatedWhereTheyReadWhatChanged, on the one cluster that changed.
+func TestTemplatesAreEvaluatedWhereTheyReadWhatChanged(t *testing.T) {
 	t.Parallel()
-	s, _ := loadFleet(fleet(t, 100, 50, true))
-	before := s.evaluated
-	c := clusterOf("cluster-00007", map[string]string{"env": "prod", "number": "8"})
-	require.Equal(t, map[string]int{record.Clusters: 1}, changed(s.edit(t, c)), "the templates say the same as before")
-	require.Equal(t, 10, s.evaluated-before)
+	batch := fleet(t, 100, 50, true) // ten of them read the label env
+	for name, text := range map[string]string{
+		"tier":       "${ index .ClusterLabels `tier` }",
+		"stands-for": "global.fleet.clusterLabels.tier",
+		"all-labels": "${ toJson .ClusterLabels }",
+		"note":       "${ get .ClusterAnnotations `note` }",
+		"value":      "${ dig `a` `b` `none` .ClusterValues }",
+		"everything": "${ len . }",
+		"name":       "${ .ClusterName }",
+		"failing":    "${ fail .ClusterLabels.number }",
+	} {
+		batch.Records = append(batch.Records, encoded(t, templatedBy(bundleOf(name, where("env", "prod")), text), 1))
+	}
+	s, v := loadFleet(batch)
+	require.Equal(t, 107*50, v.Len(record.BundleDeployments), "one fails everywhere")
+	c := clusterOf("cluster-00007", map[string]string{"env": "prod", "number": "7"})
+	// Each step follows the one before.
+	for _, step := range []struct {
+		name      string
+		edit      func()
+		evaluated int
+		changed   int
+	}{
+		{"nothing", func() {}, 0, 0},
+		{"a label that few read", func() { c.Labels["number"] = "8" }, 3, 1},
+		{"a label that others read", func() { c.Labels["tier"] = "gold" }, 4, 3},
+		{"a label that is hidden", func() { c.Labels["objectset.rio.cattle.io/hash"] = "1" }, 0, 0},
+		{"a label that many read and select", func() { c.Labels["env"] = "test" }, 108, 107},
+		{"it is as before", func() { c.Labels["env"] = "prod" }, 108, 107},
+		{"an annotation that is read", func() { c.Annotations = map[string]string{"note": "n"} }, 2, 1},
+		{"an annotation that is not", func() { c.Annotations["other"] = "o" }, 1, 0},
+		{"an annotation that is hidden", func() { c.Annotations["fleet.cattle.io/x"] = "y" }, 0, 0},
+		{"a value that is read", func() {
+			c.Spec.TemplateValues = &v1alpha1.GenericMap{Data: map[string]any{"a": map[string]any{"b": "c"}}}
+		}, 2, 1},
+		{"a value that is not", func() { c.Spec.TemplateValues.Data["d"] = "e" }, 1, 0},
+		{"no label that shows is left", func() { c.Labels = map[string]string{"objectset.rio.cattle.io/hash": "1"} }, 108, 107},
+	} {
+		step.edit()
+		before := s.evaluated
+		v := s.edit(t, c.DeepCopy())
+		require.Equal(t, step.changed, changed(v)[record.BundleDeployments], step.name)
+		require.Equal(t, step.evaluated, s.evaluated-before, step.name)
+	}
+}
+
+// TestAVersionsTemplatesAreForgottenWithIt: also those of matches that came later.
+func TestAVersionsTemplatesAreForgottenWithIt(t *testing.T) {
+	t.Parallel()
+	b := templatedBy(bundleOf("app", where("env", "prod"), where("env", "test")), "${ .ClusterLabels.number }")
+	b.Spec.Targets[1].Helm = &v1alpha1.HelmOptions{TemplateValues: map[string]string{"t": "${ .ClusterLabels.tier }"}}
+	batch := fleet(t, 0, 2, false)
+	batch.Records = append(batch.Records, encoded(t, b, 1))
+	s, _ := loadFleet(batch)
+	evaluated := func(object record.APIObject) int {
+		before := s.evaluated
+		s.edit(t, object)
+		return s.evaluated - before
+	}
+	require.Len(t, s.index.readers, 1, "no cluster is in test yet")
+	require.Equal(t, 1, evaluated(clusterOf("cluster-00001", map[string]string{"env": "test", "number": "1", "tier": "a"})))
+	require.Len(t, s.index.readers, 2)
+	require.Equal(t, 1, evaluated(clusterOf("cluster-00001", map[string]string{"env": "test", "number": "1", "tier": "b"})))
+	require.Equal(t, 1, evaluated(clusterOf("cluster-00000", map[string]string{"env": "prod", "number": "0", "tier": "b"})), "the version reads it, on another cluster")
+
+	plain := bundleOf("app", where("env", "prod"))
+	plain.Generation = 2
+	evaluated(plain)
+	require.Empty(t, s.index.readers)
+	require.Zero(t, evaluated(clusterOf("cluster-00000", map[string]string{"env": "prod", "number": "3"})))
 }

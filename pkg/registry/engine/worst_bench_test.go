@@ -96,6 +96,35 @@ var regimes = []regime{
 			return nextVersion(templatedBy(named(1, where("env", "prod")), "${ .ClusterName }"), turn)
 		},
 	},
+	{
+		name: "template-unread-label", clusters: 3, bundles: 3000,
+		bundle: func(i int) *v1alpha1.Bundle {
+			return templatedBy(named(i, where("env", "prod")), "${ .ClusterLabels.number }")
+		},
+		edit: noTemplateReads,
+	},
+	{
+		name: "template-read-label", clusters: 3, bundles: 3000,
+		bundle: func(i int) *v1alpha1.Bundle {
+			return templatedBy(named(i, where("env", "prod")), "${ .ClusterLabels.other }")
+		},
+		edit: noTemplateReads,
+	},
+	{
+		name: "template-one-reads-label", clusters: 3, bundles: 3000,
+		bundle: func(i int) *v1alpha1.Bundle {
+			if i == 7 {
+				return templatedBy(named(i, where("env", "prod")), "${ .ClusterLabels.other }")
+			}
+			return templatedBy(named(i, where("env", "prod")), "${ .ClusterLabels.number }")
+		},
+		edit: noTemplateReads,
+	},
+}
+
+// noTemplateReads relabels one Cluster with what no template asks for.
+func noTemplateReads(turn int) record.APIObject {
+	return clusterOf("cluster-00001", map[string]string{"env": "prod", "number": "1", "other": fmt.Sprint(turn)})
 }
 
 func (r *regime) batch(b *testing.B) etcd.Batch {
@@ -115,7 +144,7 @@ func BenchmarkWorst(b *testing.B) {
 		b.Run(r.name, func(b *testing.B) {
 			s, _ := loadFleet(r.batch(b))
 			var before, after runtime.MemStats
-			affected, n := 0, 0
+			affected, n, evaluated := 0, 0, s.evaluated
 			runtime.ReadMemStats(&before)
 			for b.Loop() {
 				n++
@@ -126,6 +155,7 @@ func BenchmarkWorst(b *testing.B) {
 			}
 			runtime.ReadMemStats(&after)
 			b.ReportMetric(float64(affected)/float64(n), "affected/op")
+			b.ReportMetric(float64(s.evaluated-evaluated)/float64(n), "evaluated/op")
 			if affected > 0 {
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(affected), "ns/affected")
 				b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(affected), "B/affected")
