@@ -22,7 +22,7 @@ type Metrics map[string]float64
 
 // Scrape reads a server's metrics.
 func Scrape(ctx context.Context, c *rest.RESTClient) (Metrics, error) {
-	text, err := c.Get().AbsPath("/metrics").SetHeader("Accept", "text/plain").Do(ctx).Raw()
+	text, err := answer(ctx, c.Get().AbsPath("/metrics").SetHeader("Accept", "text/plain"))
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +74,8 @@ func Weigh(ctx context.Context, c *rest.RESTClient, p *cluster.Process) (m Memor
 	if m.Peak, err = p.Peak(); err != nil {
 		return m, err
 	}
-	if m.Profile, err = c.Get().AbsPath("/debug/pprof/heap").Param("gc", "1").SetHeader("Accept", "*/*").Do(ctx).Raw(); err != nil {
-		return m, fmt.Errorf("asking %s to collect garbage: %w: %.500s", p.Name, err, m.Profile)
+	if m.Profile, err = answer(ctx, c.Get().AbsPath("/debug/pprof/heap").Param("gc", "1").SetHeader("Accept", "*/*")); err != nil {
+		return m, fmt.Errorf("asking %s to collect garbage: %w", p.Name, err)
 	}
 	metrics, err := Scrape(ctx, c)
 	m.Heap, m.Stacks = int64(metrics["go_memstats_heap_alloc_bytes"]), int64(metrics["go_memstats_stack_inuse_bytes"])
