@@ -30,7 +30,7 @@ func TestEveryReportIsARecordThatTheServerDecodes(t *testing.T) {
 		status := got.Status.(*v1alpha1.BundleDeployment).Status
 		require.Contains(t, status.AppliedDeploymentID, "id-")
 		require.Equal(t, status.Ready, len(status.NonReadyStatus) == 0)
-		require.Equal(t, 3, len(status.Resources))
+		require.Len(t, status.Resources, 3)
 	}
 	require.Len(t, uids, 20, "each is on a BundleDeployment of its own")
 }

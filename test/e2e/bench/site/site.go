@@ -140,7 +140,17 @@ func (s *Site) Record(ctx context.Context, key record.Key) ([]byte, error) {
 	return response.Kvs[0].Value, nil
 }
 
-// Stored is the number of keys below a prefix of Muster's log, and their bytes.
+// Count is the number of keys below a prefix of Muster's log.
+func (s *Site) Count(ctx context.Context, below string) (int, error) {
+	response, err := s.Etcd.Client(s.owner).Get(ctx, prefix+"/log/"+below, clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil {
+		return 0, err
+	}
+	return int(response.Count), nil
+}
+
+// Stored is the number of keys below a prefix of Muster's log, and their bytes. For each
+// page etcd counts all that is left, so it is not for a million.
 func (s *Site) Stored(ctx context.Context, below string) (keys, bytes int, err error) {
 	client := s.Etcd.Client(s.owner)
 	from := prefix + "/log/" + below
