@@ -5,8 +5,8 @@
 // into etcd, as the records that the API server would write: a million
 // BundleDeployments are 10,100 objects and take a second or two.
 //
-// What they lack is what only requests leave: managedFields. Every Bundle has one
-// small manifest of its own.
+// What they lack is what only requests leave: managedFields. Reports have those of one
+// that a request made. Every Bundle has one small manifest of its own.
 package fleets
 
 import (
