@@ -110,7 +110,7 @@ func runRestart(t *scope, s *site.Site, o *options, step func(string, ...any), o
 }
 
 func runReports(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
-	return gotest.Reports(t.Context(), step, o.size(o.agents, 100, 1000), o.size(o.bundles, 20, 20), out)
+	return gotest.Reports(t.Context(), step, o.size(o.agents, 100, 500), o.size(o.bundles, 20, 20), out)
 }
 
 func runIndex(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
