@@ -162,6 +162,10 @@ var families = []family{
 		help: "Events sent to watches, bookmarks aside.",
 		read: ofStores(func(c *storage.Counters) int64 { return c.Events.Load() }),
 	}, {
+		name: "muster_objects_rendered_total", kind: metrics.CounterValue, labels: byResource,
+		help: "Objects built for answers and for events; watches that are sent an event at about the same time share its object.",
+		read: ofStores(func(c *storage.Counters) int64 { return c.Rendered.Load() }),
+	}, {
 		name: "muster_watches_expired_total", kind: metrics.CounterValue, labels: byResource,
 		help: "Watches that were told to list again (410), since history no longer reached back to their revision.",
 		read: ofStores(func(c *storage.Counters) int64 { return c.Expired.Load() }),

@@ -185,6 +185,9 @@ func TestTheNumbersAreThoseOfTheReplica(t *testing.T) {
 	r.comesTo(`muster_writes_total{resource="clusters",result="committed"}`, "2")
 	r.comesTo(`muster_writes_total{resource="bundles",result="failed"}`, "0")
 	r.comesTo(`muster_watch_events_total{resource="clusters"}`, "4")
+	// Each event's object, and each answer's to who created a Cluster. Nobody saw a
+	// BundleDeployment.
+	r.comesTo(`muster_objects_rendered_total{resource="clusters"}`, "6")
 	r.comesTo("muster_ready", "1")
 	r.comesTo("muster_loads_total", "1")
 	r.comesTo("muster_view_lag_revisions", "0")

@@ -30,6 +30,9 @@ type Counters struct {
 	Watches atomic.Int64
 	// Events were sent to watchers, bookmarks aside.
 	Events atomic.Int64
+	// Rendered objects were built for an answer or an event. All watches that are sent
+	// an event at about the same time share its object.
+	Rendered atomic.Int64
 	// Expired watches were told to list again.
 	Expired atomic.Int64
 	// Unready watches were ended because reads were no longer right.

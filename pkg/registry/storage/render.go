@@ -14,10 +14,16 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// render builds the API objects of items. A Bundle gets its resources back from
+// render builds the API objects of items, for an answer or an event.
+func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObject, error) {
+	s.counters.Rendered.Add(int64(len(items)))
+	return s.build(ctx, items)
+}
+
+// build builds the API objects of items. A Bundle gets its resources back from
 // its content record, which is not part of any view: content is addressed by
 // what it holds, so it is right at every revision.
-func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObject, error) {
+func (s *Store) build(ctx context.Context, items []view.Item) ([]record.APIObject, error) {
 	out := make([]record.APIObject, len(items))
 	resources := map[string][]v1alpha1.BundleResource{}
 	var wanted []string

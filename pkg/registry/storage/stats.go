@@ -35,7 +35,7 @@ func (s *Store) Stats(ctx context.Context) (storage.Stats, error) {
 	if len(sample) == 0 {
 		return out, nil
 	}
-	objects, err := s.render(ctx, sample)
+	objects, err := s.build(ctx, sample)
 	if err != nil {
 		return storage.Stats{}, err
 	}

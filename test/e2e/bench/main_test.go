@@ -18,6 +18,7 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	for name, args := range map[string][]string{
 		"an unknown scenario":    {"--scenarios", "scale,nonsense"},
 		"no agents":              {"--agents", "0"},
+		"fewer than no agents":   {"--agents", "-1"},
 		"few BundleDeployments":  {"--deployments", "10"},
 		"something behind flags": {"scale"},
 	} {
@@ -28,9 +29,14 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, chosen, 2)
 	require.Equal(t, 1_000_000, o.deployments)
+	require.Equal(t, 3, o.size(0, 2, 3))
+	require.Equal(t, 1, o.size(1, 2, 3), "a size that is given counts")
 	o, _, err = parse([]string{"--full", "--deployments", "2000"})
 	require.NoError(t, err)
 	require.Equal(t, 2000, o.deployments, "a size that is given counts")
+	o, _, err = parse(nil)
+	require.NoError(t, err)
+	require.Equal(t, 2, o.size(o.agents, 2, 3))
 }
 
 func TestFleetsHaveAboutTheirSizeAndTheMillionExactly(t *testing.T) {

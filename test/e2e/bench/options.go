@@ -39,7 +39,7 @@ func parse(args []string) (*options, []*scenario, error) {
 		names[i] = s.name
 	}
 	flags.StringVar(&o.scenarios, "scenarios", strings.Join(names, ","), "which to run")
-	flags.BoolVar(&o.full, "full", false, "a million BundleDeployments instead of --deployments")
+	flags.BoolVar(&o.full, "full", false, "the sizes of the design: a million BundleDeployments, 10,000 agents; about 25 minutes")
 	flags.StringVar(&o.out, "out", "results", "the `folder` that gets a folder for the run")
 	flags.StringVar(&o.committed, "committed", "test/e2e/bench/committed", "the `folder` of the report to compare with; with --full, the folder full in it")
 	flags.BoolVar(&o.update, "update", false, "run nothing: copy the newest report of --out over the committed one")
@@ -47,10 +47,10 @@ func parse(args []string) (*options, []*scenario, error) {
 	flags.IntVar(&o.perRepo, "bundles-per-repo", 10, "label-change: Bundles of each GitRepo")
 	flags.IntVar(&o.clusters, "clusters", 3, "label-change: Clusters of the original fleet")
 	flags.IntVar(&o.edits, "edits", 100, "label-change: how often to label, and to unlabel")
-	flags.IntVar(&o.deployments, "deployments", 100_000, "label-change, scale, restart: BundleDeployments of the largest fleet; with --full 1,000,000. list: how many to list")
-	flags.IntVar(&o.agents, "agents", 200, "fanout, restart, reports: agents, each of the namespace of one Cluster; reports has 100 at most")
-	flags.IntVar(&o.watches, "watches", 20, "fanout: watches of all namespaces besides")
-	flags.IntVar(&o.bundles, "bundles", 20, "fanout, reports: Bundles on each Cluster")
+	flags.IntVar(&o.deployments, "deployments", 100_000, "label-change, scale, memory, restart, list: BundleDeployments of the largest fleet; with --full 1,000,000")
+	flags.IntVar(&o.agents, "agents", 0, "fanout, restart, reports: agents, each of the namespace of one Cluster (default 200, 200 and 100; with --full 10,000, 200 and 500)")
+	flags.IntVar(&o.watches, "watches", 0, "fanout: watches of all namespaces besides (default 20; with --full 100)")
+	flags.IntVar(&o.bundles, "bundles", 0, "fanout, reports: Bundles on each Cluster (default 20; fanout with --full 2)")
 	flags.IntVar(&o.count, "count", 1, "index: how often each microbenchmark runs")
 	if err := flags.Parse(args); err != nil {
 		return nil, nil, err
@@ -64,7 +64,7 @@ func parse(args []string) (*options, []*scenario, error) {
 		o.deployments = 1_000_000
 	}
 	for name, n := range map[string]int{"gitrepos": o.gitRepos, "bundles-per-repo": o.perRepo, "clusters": o.clusters, "edits": o.edits, "agents": o.agents, "watches": o.watches, "bundles": o.bundles, "count": o.count} {
-		if n < 1 {
+		if n < 1 && (n < 0 || given[name]) {
 			return nil, nil, fmt.Errorf("--%s must be at least 1", name)
 		}
 	}
@@ -73,6 +73,17 @@ func parse(args []string) (*options, []*scenario, error) {
 	}
 	chosen, err := choose(o.scenarios)
 	return o, chosen, err
+}
+
+// size is what was asked for, or else one of two sizes.
+func (o *options) size(asked, small, full int) int {
+	switch {
+	case asked > 0:
+		return asked
+	case o.full:
+		return full
+	}
+	return small
 }
 
 // baseline is the folder of the committed report of a run's size: numbers at other

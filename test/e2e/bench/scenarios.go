@@ -12,6 +12,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/gotest"
 	"github.com/musterfleet/muster/test/e2e/bench/labelchange"
 	"github.com/musterfleet/muster/test/e2e/bench/listing"
+	"github.com/musterfleet/muster/test/e2e/bench/memory"
 	"github.com/musterfleet/muster/test/e2e/bench/report"
 	"github.com/musterfleet/muster/test/e2e/bench/restart"
 	"github.com/musterfleet/muster/test/e2e/bench/scale"
@@ -32,6 +33,7 @@ type scenario struct {
 var scenarios = []*scenario{
 	{name: "label-change", steps: 4, run: runLabelChange},
 	{name: "scale", steps: 21, run: runScale},
+	{name: "memory", steps: 10, run: runMemory},
 	{name: "fanout", steps: 4, run: runFanout},
 	{name: "restart", steps: 5, run: runRestart},
 	{name: "list", steps: 6, run: runList},
@@ -43,6 +45,14 @@ var scenarios = []*scenario{
 func shaped(deployments, clustersPerBundle int) fleets.Fleet {
 	bundles := max(2, int(math.Round(math.Sqrt(float64(deployments)/float64(clustersPerBundle)))))
 	return fleets.All(bundles, deployments/bundles, 10)
+}
+
+// growth are fleets of powers of ten, the largest last.
+func growth(o *options) (all []fleets.Fleet) {
+	for n := 1000; n < o.deployments; n *= 10 {
+		all = append(all, square(n))
+	}
+	return append(all, square(o.deployments))
 }
 
 // square has a hundred Clusters to a Bundle: the shape of the design's million.
@@ -64,35 +74,43 @@ func runLabelChange(t *scope, s *site.Site, o *options, step func(string, ...any
 func runScale(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	options := scale.Options{
 		Labels: min(3000, o.deployments/10), Bundles: min(10_000, o.deployments/10), Group: min(100_000, o.deployments),
-		Million: o.deployments >= 1_000_000,
+		Million: o.deployments >= 1_000_000, Growth: growth(o),
 	}
-	for n := 1000; n < o.deployments; n *= 10 {
-		options.Growth = append(options.Growth, square(n))
-	}
-	options.Growth = append(options.Growth, square(o.deployments))
 	for _, clustersPerBundle := range []int{1, 10_000} {
 		options.Shapes = append(options.Shapes, shaped(o.deployments, clustersPerBundle))
 	}
 	return scale.Run(t.Context(), s, step, options, out)
 }
 
+func runMemory(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	options := memory.Options{Fleet: square(o.deployments), Million: o.deployments >= 1_000_000, Folder: o.folder}
+	options.Reported = append(options.Reported, shaped(min(o.deployments, 100_000), 10))
+	if o.deployments > 100_000 {
+		options.Reported = append(options.Reported, square(o.deployments))
+	}
+	return memory.Run(t.Context(), s, step, options, out)
+}
+
 func runList(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
-	// Not a million: kube-apiserver does not hold as many beside all else.
-	n := min(o.deployments, 100_000)
-	f := shaped(n, 10)
-	return listing.Run(t, s, step, f, f.Deployments >= 99_000, out)
+	// Beside kube-apiserver not a million: it does not hold as many beside all else.
+	f := shaped(min(o.deployments, 100_000), 10)
+	return listing.Run(t, s, step, listing.Options{Beside: f, Alone: growth(o), AtSize: f.Deployments >= 99_000}, out)
 }
 
 func runFanout(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
-	return fanout.Run(t, s, step, fanout.Options{Bundles: o.bundles, Agents: o.agents, Watches: o.watches}, out)
+	const edits = 5
+	return fanout.Run(t, s, step, fanout.Options{
+		Bundles: o.size(o.bundles, 20, 2), Agents: o.size(o.agents, 200, 10_000), Watches: o.size(o.watches, 20, 100),
+		Edits: edits, WholeEdits: o.size(0, edits, 1), // of a million events
+	}, out)
 }
 
 func runRestart(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
-	return restart.Run(t.Context(), s, step, square(o.deployments), o.agents, o.deployments >= 1_000_000, out)
+	return restart.Run(t.Context(), s, step, growth(o), o.size(o.agents, 200, 200), o.deployments >= 1_000_000, out)
 }
 
 func runReports(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
-	return gotest.Reports(t.Context(), step, min(o.agents, 100), o.bundles, out)
+	return gotest.Reports(t.Context(), step, o.size(o.agents, 100, 500), o.size(o.bundles, 20, 20), out)
 }
 
 func runIndex(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {

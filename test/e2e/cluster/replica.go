@@ -161,8 +161,14 @@ func (r *Replica) backend() *Backend {
 // WaitReady waits until the readiness probe succeeds.
 func (r *Replica) WaitReady(t T) {
 	t.Helper()
+	r.WaitReadyWithin(t, MusterReady)
+}
+
+// WaitReadyWithin is WaitReady with another limit than MusterReady.
+func (r *Replica) WaitReadyWithin(t T, limit time.Duration) {
+	t.Helper()
 	require.NoError(t, attempts(func() error {
-		err := r.Process.ready(t.Context(), MusterReady, r.isReady)
+		err := r.Process.ready(t.Context(), limit, r.isReady)
 		if errors.Is(err, errPortTaken) {
 			r.withdraw()
 			r.Process.Kill()

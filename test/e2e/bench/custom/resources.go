@@ -5,11 +5,13 @@ package custom
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -96,9 +98,44 @@ func stored(o map[string]any) (key, value string, err error) {
 	return fmt.Sprintf("%s%v/%v", prefix, meta["namespace"], meta["name"]), string(text), err
 }
 
-// Clear removes all custom resources.
+// namespaces is where kube-apiserver stores those of Clusters.
+const namespaces = "/registry/namespaces/cluster-"
+
+// Place stores the namespaces of Clusters, since a write to one that does not exist is
+// refused. They are not made through the API: controllers would have something to do in
+// each.
+func Place(ctx context.Context, client *clientv3.Client, names []string) error {
+	const batch = 100
+	for some := range slices.Chunk(names, batch) {
+		var puts []clientv3.Op
+		for _, name := range some {
+			sum := sha256.Sum256([]byte(name))
+			text, err := json.Marshal(map[string]any{
+				"apiVersion": "v1", "kind": "Namespace",
+				"metadata": map[string]any{
+					"name": name, "uid": fmt.Sprintf("%x-%x-4000-8000-%x", sum[:4], sum[4:6], sum[6:12]), "creationTimestamp": "2026-01-01T00:00:00Z",
+					"labels": map[string]any{"kubernetes.io/metadata.name": name},
+				},
+				"spec": map[string]any{"finalizers": []string{"kubernetes"}}, "status": map[string]any{"phase": "Active"},
+			})
+			if err != nil {
+				return err
+			}
+			puts = append(puts, clientv3.OpPut("/registry/namespaces/"+name, string(text)))
+		}
+		if _, err := client.Txn(ctx).Then(puts...).Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Clear removes all custom resources, and the namespaces that were made for them.
 func Clear(ctx context.Context, client *clientv3.Client) error {
 	_, err := client.Delete(ctx, prefix, clientv3.WithPrefix())
+	if err == nil {
+		_, err = client.Delete(ctx, namespaces, clientv3.WithPrefix())
+	}
 	return err
 }
 

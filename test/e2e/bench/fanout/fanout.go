@@ -3,9 +3,9 @@
 
 // Package fanout measures how events reach many: agents that each watch their own
 // namespace, and programs that watch all BundleDeployments. In Muster one edit of a
-// Bundle moves a BundleDeployment on each Cluster; beside it the same custom resources
-// in kube-apiserver are patched one by one, as a controller has to, and reach as many
-// watches. Each watch has a connection of its own.
+// Bundle moves a BundleDeployment on each Cluster that it is on; beside it the same
+// custom resources in kube-apiserver are patched one by one, as a controller has to, and
+// reach as many watches.
 package fanout
 
 import (
@@ -13,14 +13,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -29,26 +25,43 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/fleets"
 	"github.com/musterfleet/muster/test/e2e/bench/report"
 	"github.com/musterfleet/muster/test/e2e/bench/site"
-	"github.com/musterfleet/muster/test/e2e/bench/stats"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
 // Options are the sizes.
 type Options struct {
-	// Bundles are on each Cluster; an edit is of one of them. Agents watch the namespace
-	// of one Cluster each, Watches watch all.
+	// Bundles are on each Cluster. Agents watch the namespace of one Cluster each, Watches
+	// watch all.
 	Bundles, Agents, Watches int
+	// Edits are how often the Bundle on a tenth of the Clusters is edited, and how often
+	// one that is on all.
+	Edits, WholeEdits int
 }
 
 const (
-	edits = 5
 	// writers is how many requests a controller has under way at once.
 	writers = 16
-	within  = 5 * time.Minute
+	within  = 10 * time.Minute
 )
 
-// events is how many one edit leads to.
-func (o Options) events() int64 { return int64(o.Agents) * int64(1+o.Watches) }
+// kind is a kind of edit: of a Bundle that is on some of the Clusters.
+type kind struct {
+	what, bundle string
+	every        int // it is on each every-th Cluster
+	times        int
+}
+
+func (o Options) kinds() []kind {
+	return []kind{
+		{"a Bundle on a tenth of the Clusters", fleets.InRing, fleets.Rings, o.Edits},
+		{"a Bundle on all Clusters", fleets.BundleName(0), 1, o.WholeEdits},
+	}
+}
+
+// moved is how many BundleDeployments an edit changes, and events how many events one
+// leads to.
+func (o Options) moved(k kind) int64  { return int64((o.Agents + k.every - 1) / k.every) }
+func (o Options) events(k kind) int64 { return o.moved(k) * int64(1+o.Watches) }
 
 // side is Muster or kube-apiserver.
 type side struct {
@@ -56,31 +69,26 @@ type side struct {
 	client    *rest.RESTClient
 	resource  schema.GroupVersionResource
 	processes []*cluster.Process // the server first
-	// edit changes one object in each agent's namespace.
-	edit func(ctx context.Context, i int) error
-}
-
-// result is what one side took.
-type result struct {
-	answered, last []time.Duration
-	cpu            time.Duration // of all edits
-	watching       int64         // bytes in use for all watches
-	resident       int64
-	surplus        int64 // events more than there should be
+	// edit changes what an edit changes.
+	edit func(ctx context.Context, k kind, i int) error
 }
 
 // Run measures both sides.
 func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *report.Scenario) error {
 	ctx := t.Context()
 	out.Title = "events to many watches"
+	f := fleets.Ringed(o.Bundles, o.Agents)
+	shared, why, err := o.shared()
+	if err != nil {
+		return err
+	}
 	out.Text = []string{
-		fmt.Sprintf("%d Bundles on %d Clusters. %d agents watch their own namespace, %d watches are of all namespaces, each over a connection of its own. One edit changes one BundleDeployment of each Cluster, which is %d events; %d edits, medians.", o.Bundles, o.Agents, o.Agents, o.Watches, o.events(), edits),
-		fmt.Sprintf("In Muster an edit is one PATCH of a Bundle. As custom resources it is %d PATCHes, %d at once: that is the work of a controller, without the time that it needs to find out what to write. CPU is of the server and its etcd, with these writes.", o.Agents, writers),
+		fmt.Sprintf("%d Bundles on each of %d Clusters, and one on each tenth. %d agents watch their own namespace, %d watches are of all namespaces, %s. Two kinds of edits, medians: %d times of the Bundle that is on a tenth of the Clusters, which is %d events each, and %d times of one that is on all, which is %d.", o.Bundles, o.Agents, o.Agents, o.Watches, why, o.Edits, o.events(o.kinds()[0]), o.WholeEdits, o.events(o.kinds()[1])),
+		fmt.Sprintf("In Muster an edit is one PATCH of a Bundle. As custom resources it is a PATCH of each, %d at once: that is the work of a controller, without the time that it needs to find out what to write. CPU is of the server and its etcd, with these writes. The program that watches takes its share of the same processors.", writers),
 	}
 	if err := custom.Define(t, s.Control); err != nil {
 		return err
 	}
-	f := fleets.All(o.Bundles, o.Agents, 0)
 	step("%s: writing the fleet and starting", f.Name)
 	if _, err := s.Fill(ctx, f); err != nil {
 		return err
@@ -89,16 +97,19 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 	if err != nil {
 		return err
 	}
-	homes := namespaces(deployments)
-	if len(homes) != o.Agents || len(deployments) != f.Deployments {
-		return fmt.Errorf("%d BundleDeployments in %d namespaces, and should be %d in %d", len(deployments), len(homes), f.Deployments, o.Agents)
+	if len(deployments) != f.Deployments {
+		return fmt.Errorf("there are %d BundleDeployments and should be %d", len(deployments), f.Deployments)
+	}
+	homes := make([]string, o.Agents)
+	for i := range homes {
+		homes[i] = fleets.Home(i)
 	}
 	muster := &side{config: s.Config, client: s.Client, resource: site.Deployments, processes: []*cluster.Process{s.Replica.Process, s.Etcd.Member(0)}}
-	muster.edit = func(ctx context.Context, i int) error {
-		return patch(ctx, s.Client, site.Path(site.Bundles, fleets.Namespace, fleets.BundleName(0)), fmt.Sprintf(`{"spec":{"helm":{"values":{"value0":"edit-%d"}}}}`, i))
+	muster.edit = func(ctx context.Context, k kind, i int) error {
+		return patch(ctx, s.Client, site.Path(site.Bundles, fleets.Namespace, k.bundle), fmt.Sprintf(`{"spec":{"helm":{"values":{"value0":"edit-%d"}}}}`, i))
 	}
 	step("Muster: opening %d watches and editing", o.Agents+o.Watches)
-	ours, err := muster.measure(ctx, homes, o)
+	ours, err := muster.measure(ctx, homes, o, shared)
 	if err != nil {
 		return fmt.Errorf("muster: %w", err)
 	}
@@ -110,7 +121,7 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 	}
 	defer done()
 	step("custom resources: opening %d watches and editing", o.Agents+o.Watches)
-	theirs, err := kube.measure(ctx, homes, o)
+	theirs, err := kube.measure(ctx, homes, o, shared)
 	if err != nil {
 		return fmt.Errorf("custom resources: %w", err)
 	}
@@ -120,116 +131,6 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 		return fmt.Errorf("muster sent %d events more than there should be", ours.surplus)
 	}
 	return nil
-}
-
-func show(ours, theirs *result, o Options, out *report.Scenario) {
-	sent := float64(edits) * float64(o.events())
-	watches := float64(o.Agents + o.Watches)
-	table := report.Table{Columns: []string{"", "Muster", "custom resources", "Muster / custom"}}
-	name := fmt.Sprintf("%d agents, %d watches of all", o.Agents, o.Watches)
-	for _, row := range []struct {
-		what, unit string
-		of         func(*result) float64
-	}{
-		{"first write sent to last write answered", "ms", func(r *result) float64 { return stats.Milliseconds(stats.Median(r.answered)) }},
-		{"first write sent to last event", "ms", func(r *result) float64 { return stats.Milliseconds(stats.Median(r.last)) }},
-		{"CPU of server and etcd for an event", "µs", func(r *result) float64 { return float64(r.cpu.Microseconds()) / sent }},
-		{"memory in use for a watch", "KiB", func(r *result) float64 { return float64(r.watching) / 1024 / watches }},
-		{"resident memory of the server after it", "MiB", func(r *result) float64 { return site.MiB(r.resident) }},
-	} {
-		a, b := row.of(ours), row.of(theirs)
-		ratio := stats.Ratio(a, b)
-		table.Rows = append(table.Rows, []string{row.what + ", " + row.unit, fmt.Sprintf("%.1f", a), fmt.Sprintf("%.1f", b), stats.Times(ratio)})
-		out.Add(
-			report.Number{Name: name + ": " + row.what + ", against custom resources", Value: ratio, Kind: report.Ratio},
-			report.Number{Name: name + ": " + row.what, Value: a, Unit: row.unit, Kind: report.Absolute},
-		)
-	}
-	table.Rows = append(table.Rows, []string{"events more than there should be", fmt.Sprint(ours.surplus), fmt.Sprint(theirs.surplus), ""})
-	out.Tables = append(out.Tables, table)
-}
-
-// measure opens the watches, edits, and waits for all events of each edit.
-func (s *side) measure(ctx context.Context, homes []string, o Options) (*result, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r := &result{}
-	revision, err := site.Revision(ctx, s.client, s.resource)
-	if err != nil {
-		return nil, err
-	}
-	before, err := site.Weigh(ctx, s.client, s.processes[0])
-	if err != nil {
-		return nil, err
-	}
-	var events atomic.Int64
-	arrived := make(chan struct{}, 1)
-	broken := make(chan error, len(homes)+o.Watches)
-	note := func(e site.Event) {
-		if e.Type == "BOOKMARK" {
-			return
-		}
-		if events.Add(1)%o.events() == 0 {
-			select {
-			case arrived <- struct{}{}:
-			default:
-			}
-		}
-	}
-	open, opening := errgroup.WithContext(ctx)
-	open.SetLimit(writers)
-	for i := range len(homes) + o.Watches {
-		namespace := ""
-		if i < len(homes) {
-			namespace = homes[i]
-		}
-		open.Go(func() error {
-			if opening.Err() != nil {
-				return opening.Err()
-			}
-			c, err := site.Connect(s.config)
-			if err != nil {
-				return err
-			}
-			return site.Watch(ctx, c, s.resource, namespace, strconv.FormatInt(revision, 10), nil, note, func(err error) { broken <- err })
-		})
-	}
-	if err := open.Wait(); err != nil {
-		return nil, err
-	}
-	watching, err := site.Weigh(ctx, s.client, s.processes[0])
-	if err != nil {
-		return nil, err
-	}
-	r.watching = watching.Used - before.Used
-	cpu, err := site.CPU(s.processes...)
-	if err != nil {
-		return nil, err
-	}
-	for i := range edits {
-		begun := time.Now()
-		if err := s.edit(ctx, i); err != nil {
-			return nil, err
-		}
-		r.answered = append(r.answered, time.Since(begun))
-		select {
-		case <-arrived:
-			r.last = append(r.last, time.Since(begun))
-		case err := <-broken:
-			return nil, err
-		case <-time.After(within):
-			return nil, fmt.Errorf("edit %d: %d events of %d within %v", i, events.Load()-int64(i)*o.events(), o.events(), within)
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	after, err := site.CPU(s.processes...)
-	if err != nil {
-		return nil, err
-	}
-	r.cpu, r.surplus = after-cpu, events.Load()-edits*o.events()
-	r.resident, err = s.processes[0].Resident()
-	return r, err
 }
 
 // beside is kube-apiserver with the same objects.
@@ -246,20 +147,13 @@ func beside(ctx context.Context, s *site.Site, deployments []json.RawMessage, ho
 		var o map[string]any
 		return o, json.Unmarshal(deployments[i], &o)
 	})
-	// A write to a namespace that does not exist is refused.
-	for _, home := range homes {
-		if err != nil {
-			break
-		}
-		if _, err = s.Control.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home}}, metav1.CreateOptions{}); apierrors.IsAlreadyExists(err) {
-			err = nil
-		}
+	if err == nil {
+		err = custom.Place(ctx, etcd, homes)
 	}
-	if err != nil {
-		done()
-		return nil, nil, err
+	var client *rest.RESTClient
+	if err == nil {
+		client, err = site.Connect(s.Control.Config)
 	}
-	client, err := site.Connect(s.Control.Config)
 	if err == nil {
 		err = custom.Count(ctx, client, len(deployments))
 	}
@@ -268,12 +162,12 @@ func beside(ctx context.Context, s *site.Site, deployments []json.RawMessage, ho
 		return nil, nil, err
 	}
 	k := &side{config: s.Control.Config, client: client, resource: custom.Deployments, processes: []*cluster.Process{s.Control.APIServer, s.Control.Etcd.Member(0)}}
-	k.edit = func(ctx context.Context, i int) error {
+	k.edit = func(ctx context.Context, k kind, i int) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(writers)
-		for _, home := range homes {
+		for home := range slices.Chunk(homes, k.every) {
 			group.Go(func() error {
-				return patch(ctx, client, site.Path(custom.Deployments, home, fleets.BundleName(0)), fmt.Sprintf(`{"spec":{"stagedDeploymentID":"edit-%d","deploymentID":"edit-%d"}}`, i, i))
+				return patch(ctx, client, site.Path(custom.Deployments, home[0], k.bundle), fmt.Sprintf(`{"spec":{"stagedDeploymentID":"edit-%d","deploymentID":"edit-%d"}}`, i, i))
 			})
 		}
 		return group.Wait()
@@ -300,15 +194,4 @@ func shown(ctx context.Context, c *rest.RESTClient) ([]json.RawMessage, error) {
 	}
 	err = json.Unmarshal(body, &list)
 	return list.Items, err
-}
-
-// namespaces are those of objects that are ordered by them.
-func namespaces(objects []json.RawMessage) (all []string) {
-	for _, text := range objects {
-		var object metav1.PartialObjectMetadata
-		if json.Unmarshal(text, &object) == nil && (len(all) == 0 || all[len(all)-1] != object.Namespace) {
-			all = append(all, object.Namespace)
-		}
-	}
-	return all
 }

@@ -5,8 +5,8 @@
 // into etcd, as the records that the API server would write: a million
 // BundleDeployments are 10,100 objects and take a second or two.
 //
-// What they lack is what only requests leave: managedFields. Every Bundle has one
-// small manifest of its own.
+// What they lack is what only requests leave: managedFields. Reports have those of one
+// that a request made. Every Bundle has one small manifest of its own.
 package fleets
 
 import (
@@ -37,7 +37,8 @@ type Fleet struct {
 	Name        string
 	Objects     iter.Seq[record.APIObject]
 	Deployments int
-	Clusters    int
+	// Bundles are those on all Clusters.
+	Bundles, Clusters int
 	// Templated is how many Bundles on each Cluster are.
 	Templated int
 }
@@ -81,7 +82,7 @@ func All(bundles, clusters, every int) Fleet {
 	}
 	return Fleet{
 		Templated: templated,
-		Name:      shape(bundles, clusters), Deployments: bundles * clusters, Clusters: clusters,
+		Name:      shape(bundles, clusters), Deployments: bundles * clusters, Bundles: bundles, Clusters: clusters,
 		Objects: func(yield func(record.APIObject) bool) {
 			send(yield, clusters, cluster, bundles, func(i int) *v1alpha1.Bundle {
 				b := bundle(i, where(metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}))
@@ -92,6 +93,32 @@ func All(bundles, clusters, every int) Fleet {
 			})
 		},
 	}
+}
+
+// InRing is the Bundle of a fleet of Ringed that is on one Cluster of Rings.
+const (
+	InRing = "in-one-ring"
+	Rings  = 10
+)
+
+// Ringed is All without templates, and the Bundle InRing on every Rings-th Cluster, from
+// the first on.
+func Ringed(bundles, clusters int) Fleet {
+	all := All(bundles, clusters, 0)
+	all.Deployments += (clusters + Rings - 1) / Rings
+	all.Objects = func(yield func(record.APIObject) bool) {
+		ring := bundle(bundles, where(metav1.LabelSelector{MatchLabels: map[string]string{"ring": "0"}}))
+		ring.Name, ring.UID = InRing, uid("Bundle", InRing)
+		if !yield(ring) {
+			return
+		}
+		send(yield, clusters, func(i int) *v1alpha1.Cluster {
+			return Cluster(i, map[string]string{"ring": fmt.Sprint(i % Rings)})
+		}, bundles, func(i int) *v1alpha1.Bundle {
+			return bundle(i, where(metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}))
+		})
+	}
+	return all
 }
 
 // Many is All, and besides as many Bundles that wait for the same label.
@@ -161,9 +188,13 @@ func send(yield func(record.APIObject) bool, clusters int, cluster func(int) *v1
 	yield(waiting)
 }
 
+// Regions is how many values the label has that templates use: that of the i-th Cluster
+// is the remainder of i.
+const Regions = 7
+
 func cluster(i int) *v1alpha1.Cluster {
 	return &v1alpha1.Cluster{ObjectMeta: meta("Cluster", ClusterName(i), map[string]string{
-		"env": "prod", "region": fmt.Sprintf("region-%d", i%7), "slot": "none", "tier": fmt.Sprint(i % 3), "provider": "k3s",
+		"env": "prod", "region": fmt.Sprintf("region-%d", i%Regions), "slot": "none", "tier": fmt.Sprint(i % 3), "provider": "k3s",
 	})}
 }
 

@@ -59,8 +59,11 @@ type results struct {
 	// Where one revision changes many BundleDeployments, the contract of
 	// pkg/registry allows them: a client may have seen only some of them.
 	repeats int
-	start   time.Duration
-	memory  int64
+	// rendered is how many BundleDeployments the server built, and seen how many came
+	// here: in an answer, or in an event.
+	rendered, seen int
+	start          time.Duration
+	memory         int64
 }
 
 // Run measures all sizes.
@@ -70,7 +73,6 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), sizes []S
 		"One Cluster gets the label `foo=bar`, which one Bundle waits for, and loses it again. Times are in milliseconds from sending the PATCH until the last byte of what is waited for is here. The yardsticks alternate with the edits: a put of as many bytes into Muster's etcd and its watch event, and the same label PATCH of a custom resource in kube-apiserver and its watch event.",
 		"Muster is one `muster-apiserver`, asked straight, without the aggregation layer.",
 	}
-	out.NotMeasured = append(out.NotMeasured, "renders: the server does not count them; that the unaffected get no event is measured")
 	beside, err := newYardsticks(ctx, s)
 	if err != nil {
 		return err
@@ -186,6 +188,7 @@ func (r *results) show(size Size, out *report.Scenario) {
 		{"the first GET after the answer is right", fmt.Sprintf("%d of %d", r.rightFirstGets(), len(r.edits))},
 		{"etcd writes for one edit, at most", fmt.Sprint(r.mostWrites())},
 		{"events for what no edit affects, or twice", fmt.Sprint(r.strayEvents())},
+		{"BundleDeployments that were rendered, of which came here in an answer or an event", fmt.Sprintf("%d, %d", r.rendered, r.seen)},
 		{"events repeated at the revision that a watch was opened at (allowed)", fmt.Sprint(r.repeats)},
 	}}
 	for i, what := range slices.Sorted(maps.Keys(r.strays)) {
@@ -200,6 +203,7 @@ func (r *results) show(size Size, out *report.Scenario) {
 		report.Number{Name: name + ": first GETs that are right", Value: 100 * stats.Ratio(float64(r.rightFirstGets()), float64(len(r.edits))), Unit: "%", Kind: report.Count, MoreIsBetter: true, Goal: "first-get"},
 		report.Number{Name: name + ": etcd writes for an edit", Value: float64(r.mostWrites()), Kind: report.Count, Goal: "writes"},
 		report.Number{Name: name + ": events for what is not affected", Value: float64(r.strayEvents()), Kind: report.Count, Goal: "unaffected-events"},
+		report.Number{Name: name + ": BundleDeployments rendered that nobody was sent", Value: float64(r.rendered - r.seen), Kind: report.Count, Goal: "unaffected-renders"},
 		report.Number{Name: name + ": label to event, median", Value: stats.Milliseconds(stats.Median(column(r.only(true), deployment))), Unit: "ms", Kind: report.Absolute},
 		report.Number{Name: name + ": label to event, p99", Value: stats.Milliseconds(stats.Percentile(column(r.only(true), deployment), 99)), Unit: "ms", Kind: report.Absolute},
 	)

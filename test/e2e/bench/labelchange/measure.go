@@ -59,6 +59,10 @@ func measure(ctx context.Context, s *site.Site, beside *yardsticks, edits int) (
 	if m.where, err = s.Home(ctx, m.cluster); err != nil {
 		return nil, err
 	}
+	before, err := site.Scrape(ctx, s.Client)
+	if err != nil {
+		return nil, err
+	}
 	order := []schema.GroupVersionResource{site.Clusters, site.Deployments, site.Bundles}
 	for _, resource := range order {
 		if m.watches[resource], err = site.Connect(s.Config); err != nil {
@@ -73,7 +77,9 @@ func measure(ctx context.Context, s *site.Site, beside *yardsticks, edits int) (
 		done += pairs
 		order[0], order[1] = order[1], order[0]
 	}
-	return &m.results, nil
+	after, err := site.Scrape(ctx, s.Client)
+	m.results.rendered = int(after[site.RenderedDeployments] - before[site.RenderedDeployments])
+	return &m.results, err
 }
 
 // round opens watches in that order, edits, and closes them.
@@ -147,6 +153,9 @@ func (m *measurement) edit(ctx context.Context, add bool) error {
 		return fmt.Errorf("getting the BundleDeployment: %w", err)
 	}
 	e.firstGetRight = (err == nil) == add
+	if err == nil {
+		m.results.seen++
+	}
 
 	timeout := time.NewTimer(eventWithin)
 	defer timeout.Stop()
@@ -159,6 +168,7 @@ func (m *measurement) edit(ctx context.Context, add bool) error {
 		case <-timeout.C:
 			return fmt.Errorf("edit %d: after %s the Cluster's event had come: %t, the BundleDeployment's: %t", len(m.results.edits), eventWithin, e.cluster != 0, e.deployment != 0)
 		case got := <-m.events:
+			m.see(got)
 			switch {
 			case e.cluster == 0 && got.resource == site.Clusters && got.key() == fleets.Namespace+"/"+m.cluster && got.Type == "MODIFIED":
 				e.cluster = got.At.Sub(sent)
@@ -205,7 +215,15 @@ func (m *measurement) drain(within time.Duration) {
 		case <-over.C:
 			return
 		case e := <-m.events:
+			m.see(e)
 			m.stray(e)
 		}
+	}
+}
+
+// see counts the BundleDeployments that came here.
+func (m *measurement) see(e event) {
+	if e.resource == site.Deployments && e.Type != "BOOKMARK" {
+		m.results.seen++
 	}
 }

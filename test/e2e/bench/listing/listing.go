@@ -36,22 +36,22 @@ const (
 // way is one way to list all of a resource. It returns how many objects and bytes
 // came.
 type way struct {
-	name string
-	list func(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource) (objects, bytes int, err error)
+	name, short string
+	list        func(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource) (objects, bytes int, err error)
 }
 
 var ways = []way{
-	{"in pages of 500", pages("")},
-	{"in pages of 500, resourceVersion=0", pages("0")},
-	{"as a streaming watch-list", stream},
+	{"in pages of 500", "in pages", pages("")},
+	{"in pages of 500, resourceVersion=0", "in pages, any", pages("0")},
+	{"as a streaming watch-list", "as a stream", stream},
 }
 
 // taken is what listing once took.
 type taken struct {
 	took, cpu      time.Duration
 	objects, bytes int
-	// more is how much the peak of resident memory was above what was resident before.
-	more int64
+	// before is what was resident before, and more how much the peak was above that.
+	before, more int64
 }
 
 // server is one side.
@@ -62,10 +62,29 @@ type server struct {
 	processes []*cluster.Process // the server first
 }
 
-// Run measures it with a fleet of so many BundleDeployments.
-func Run(t cluster.T, s *site.Site, step func(string, ...any), f fleets.Fleet, atSize bool, out *report.Scenario) error {
-	ctx := t.Context()
+// Options are the sizes.
+type Options struct {
+	// Beside is listed from both, and Alone, from small to large, from Muster.
+	Beside fleets.Fleet
+	Alone  []fleets.Fleet
+	// AtSize says that Beside has the size that the goal is about.
+	AtSize bool
+}
+
+// Run measures both.
+func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *report.Scenario) error {
 	out.Title = "a full list"
+	wrong := both(t, s, step, o.Beside, o.AtSize, out)
+	out.NotMeasured = append(out.NotMeasured, "lists as protobuf (custom resources have none), of several clients at once, and with managedFields")
+	if t.Context().Err() != nil {
+		return t.Context().Err()
+	}
+	return errors.Join(wrong, alone(t.Context(), s, step, o.Alone, out))
+}
+
+// both lists a fleet from both.
+func both(t cluster.T, s *site.Site, step func(string, ...any), f fleets.Fleet, atSize bool, out *report.Scenario) error {
+	ctx := t.Context()
 	out.Text = []string{fmt.Sprintf("%s: %d BundleDeployments, listed %d times each way, by turns from Muster and from kube-apiserver, which has the same objects as custom resources (the JSON that Muster shows, without managedFields, written straight into its etcd). Medians. CPU is of the server and its etcd; memory is how far the peak of the server's resident memory was above what it had before, the largest of the %d.", f.Name, f.Deployments, rounds, rounds)}
 	if err := custom.Define(t, s.Control); err != nil {
 		return err
@@ -121,7 +140,6 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), f fleets.Fleet, a
 		show(w, f, of[0], of[1], atSize, &table, out)
 	}
 	out.Tables = append(out.Tables, table)
-	out.NotMeasured = append(out.NotMeasured, "lists as protobuf (custom resources have none), of several clients at once, and with managedFields")
 	return errors.Join(wrong...)
 }
 
@@ -197,7 +215,7 @@ func (s *server) list(ctx context.Context, w way) (taken, error) {
 		return taken{}, err
 	}
 	peak, err := s.processes[0].Peak()
-	t.cpu, t.more = after-used, max(0, peak-before)
+	t.cpu, t.before, t.more = after-used, before, max(0, peak-before)
 	return t, err
 }
 

@@ -37,11 +37,17 @@ const (
 	within = 5 * time.Minute
 )
 
-// Run measures it with a fleet, and so many watchers.
-func Run(ctx context.Context, s *site.Site, step func(string, ...any), f fleets.Fleet, agents int, million bool, out *report.Scenario) error {
+// Run measures it with the last of some fleets, and so many watchers; with the others
+// only how long until it is ready.
+func Run(ctx context.Context, s *site.Site, step func(string, ...any), growing []fleets.Fleet, agents int, million bool, out *report.Scenario) error {
 	out.Title = "a restart"
+	f := growing[len(growing)-1]
 	agents = min(agents, f.Clusters-1)
 	out.Text = []string{fmt.Sprintf("%s: %d BundleDeployments; two times %d reflectors of client-go watch the namespaces of as many Clusters: by way of Muster's Service, which refuses connections until the replica is ready, and straight. The replica is then ended with SIGTERM, %d Clusters get a label that one Bundle waits for, by transactions straight into etcd, and the replica is started again; %d times. *Ready* is from the process's start until its readiness probe succeeds, *told* from the start until each reflector has been told what happened meanwhile. The yardstick is the time to read all of Muster's records from etcd, in pages.", f.Name, f.Deployments, agents, agents, rounds)}
+	grown, err := grow(ctx, s, step, growing[:len(growing)-1])
+	if err != nil {
+		return err
+	}
 	step("%s: writing the fleet and starting", f.Name)
 	if _, err := s.Fill(ctx, f); err != nil {
 		return err
@@ -124,6 +130,7 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), f fleets.
 		}
 	}
 	out.Tables = append(out.Tables, table)
+	show(append(grown, point{f, stats.Median(ready), stats.Median(read)}), out)
 	out.NotMeasured = append(out.NotMeasured, "a restart of kube-apiserver with as many custom resources")
 	return errors.Join(wrong...)
 }

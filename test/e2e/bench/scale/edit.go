@@ -40,6 +40,7 @@ type cost struct {
 	cpu                      time.Duration
 	allocations, bytes       float64
 	evaluations, events      float64
+	rendered                 float64 // BundleDeployments
 	writes                   int64
 	deploymentEventsTooMany  int
 	residentAfter, peakAfter int64
@@ -241,7 +242,7 @@ func (m *meter) end(ctx context.Context, e edit) (*cost, error) {
 	}
 	c := &cost{
 		moves: e.moves, cpu: (cpu - m.cpu) / time.Duration(e.times), allocations: per("go_memstats_mallocs_total"), bytes: per("go_memstats_alloc_bytes_total"),
-		evaluations: per("muster_evaluations_total"), events: per("muster_watch_events_total"), writes: (revision - m.firstRevision) / int64(e.times),
+		evaluations: per("muster_evaluations_total"), events: per("muster_watch_events_total"), rendered: per(site.RenderedDeployments), writes: (revision - m.firstRevision) / int64(e.times),
 	}
 	if c.residentAfter, err = m.site.Replica.Process.Resident(); err != nil {
 		return nil, err

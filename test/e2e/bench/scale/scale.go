@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/musterfleet/muster/test/e2e/bench/fleets"
@@ -124,7 +125,7 @@ func (p *point) wrong() error {
 // curves shows the growth as tables, figures and numbers.
 func curves(points []*point, million bool, out *report.Scenario) {
 	memory := report.Table{Title: "**Starting with a fleet**", Columns: []string{"fleet", "BundleDeployments", "ready, s", "resident, MiB", "peak, MiB", "in use, MiB", "bytes in use each", "etcd, MiB", "of that for BundleDeployments"}}
-	labels := report.Table{Title: "**A label edit that moves one BundleDeployment**, and one that moves none", Columns: []string{"BundleDeployments", "ms until its event", "times the Cluster's own event", "times a plain etcd put's", "allocations", "KiB", "evaluated", "evaluated where it moves none", "templated on the Cluster"}}
+	labels := report.Table{Title: "**A label edit that moves one BundleDeployment**, and one that moves none", Columns: []string{"BundleDeployments", "ms until its event", "times the Cluster's own event", "times a plain etcd put's", "allocations", "KiB", "evaluated", "evaluated where it moves none", "templated on the Cluster", "BundleDeployments rendered", "rendered where it moves none"}}
 	bundles := report.Table{Title: "**An edit of a Bundle** that is on all Clusters", Columns: []string{"BundleDeployments", "moves", "ms until the own event", "until the first event", "until the last", "µs of CPU each", "allocations each", "KiB each"}}
 	x := func(p *point) float64 { return float64(p.fleet.Deployments) }
 	figure := func(name, title, y string, series map[string]func(*point) float64, order ...string) {
@@ -148,6 +149,7 @@ func curves(points []*point, million bool, out *report.Scenario) {
 		labels.Rows = append(labels.Rows, []string{
 			fmt.Sprint(p.fleet.Deployments), stats.MS(p.one.last), stats.Times(stats.Ratio(p.one.last, p.one.own)), stats.Times(stats.Ratio(p.one.last, p.one.yardstick)),
 			whole(p.one.allocations), whole(p.one.bytes / 1024), whole(p.one.evaluations), whole(p.nothing.evaluations), fmt.Sprint(p.fleet.Templated),
+			tenths(p.one.rendered), tenths(p.nothing.rendered),
 		})
 		bundles.Rows = append(bundles.Rows, []string{
 			fmt.Sprint(p.fleet.Deployments), fmt.Sprint(p.bundle.moves), stats.MS(p.bundle.own), stats.MS(p.bundle.first), stats.MS(p.bundle.last),
@@ -169,6 +171,9 @@ func curves(points []*point, million bool, out *report.Scenario) {
 			report.Number{Name: name + ": label edit against the Cluster's own event", Value: stats.Ratio(p.one.last, p.one.own), Kind: report.Ratio},
 			report.Number{Name: name + ": allocations of a label edit", Value: p.one.allocations, Kind: report.Absolute},
 			report.Number{Name: name + ": evaluated for a label that moves none", Value: p.nothing.evaluations, Kind: report.Count, Goal: "unaffected-evaluations"},
+			report.Number{Name: name + ": rendered for a label that moves none", Value: p.nothing.rendered, Kind: report.Count, Goal: "unaffected-renders"},
+			report.Number{Name: name + ": rendered for a label that moves one, beside the one", Value: p.one.rendered - 1, Kind: report.Count, Goal: "unaffected-renders"},
+			report.Number{Name: name + ": rendered for a Bundle edit, beside what it moves", Value: p.bundle.rendered - float64(p.bundle.moves), Kind: report.Count, Goal: "unaffected-renders"},
 			report.Number{Name: name + ": Bundle edit, allocations each", Value: p.bundle.per(p.bundle.allocations), Kind: report.Absolute},
 			report.Number{Name: name + ": Bundle edit, CPU each", Value: p.bundle.per(float64(p.bundle.cpu.Microseconds())), Unit: "µs", Kind: report.Absolute},
 			report.Number{Name: name + ": etcd writes for an edit", Value: float64(max(p.one.writes, p.bundle.writes)), Kind: report.Count, Goal: "writes"},
@@ -199,6 +204,9 @@ func curves(points []*point, million bool, out *report.Scenario) {
 }
 
 func mib(bytes int64) string { return whole(site.MiB(bytes)) }
+
+// tenths is a number that should be whole.
+func tenths(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // whole is a number as a table shows it, without digits that mean nothing.
 func whole(v float64) string {

@@ -50,9 +50,22 @@ func Connect(config *rest.Config) (*rest.RESTClient, error) {
 	return rest.RESTClientFor(own)
 }
 
+// answer is what a server says to a request; an error holds what it says, too.
+func answer(ctx context.Context, request *rest.Request) ([]byte, error) {
+	const most = 500
+	result := request.Do(ctx)
+	text, err := result.Raw()
+	if err != nil {
+		var status int
+		result.StatusCode(&status)
+		return nil, fmt.Errorf("%s: %w: %d %.*s", request.URL().Path, err, status, most, text)
+	}
+	return text, nil
+}
+
 // Home is the namespace of a Cluster's BundleDeployments.
 func (s *Site) Home(ctx context.Context, cluster string) (string, error) {
-	text, err := s.Client.Get().AbsPath(Path(Clusters, fleets.Namespace, cluster)).Do(ctx).Raw()
+	text, err := answer(ctx, s.Client.Get().AbsPath(Path(Clusters, fleets.Namespace, cluster)))
 	if err != nil {
 		return "", err
 	}

@@ -17,38 +17,53 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// Metrics are a server's, by name; those with labels are summed over them.
+// Metrics are a server's, by name with labels; and by name alone, summed over them.
 type Metrics map[string]float64
 
 // Scrape reads a server's metrics.
 func Scrape(ctx context.Context, c *rest.RESTClient) (Metrics, error) {
-	text, err := c.Get().AbsPath("/metrics").SetHeader("Accept", "text/plain").Do(ctx).Raw()
+	text, err := answer(ctx, c.Get().AbsPath("/metrics").SetHeader("Accept", "text/plain"))
 	if err != nil {
 		return nil, err
 	}
+	return metrics(text), nil
+}
+
+// metrics reads lines of a name, labels if there are any, a blank and a value.
+func metrics(text []byte) Metrics {
 	out := Metrics{}
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		name, value, found := strings.Cut(lines.Text(), " ")
-		if !found || strings.HasPrefix(name, "#") {
+		line := lines.Text()
+		at := strings.LastIndexByte(line, ' ') // labels may hold blanks
+		if at < 0 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		name, _, _ = strings.Cut(name, "{")
-		// The value is after the last blank, if labels hold some.
-		value = value[strings.LastIndexByte(value, ' ')+1:]
-		if v, err := strconv.ParseFloat(value, 64); err == nil {
-			out[name] += v
+		v, err := strconv.ParseFloat(line[at+1:], 64)
+		if err != nil {
+			continue
 		}
+		name, _, labelled := strings.Cut(line[:at], "{")
+		if labelled {
+			out[line[:at]] = v
+		}
+		out[name] += v
 	}
-	return out, nil
+	return out
 }
+
+// RenderedDeployments is how many BundleDeployments a server has built, for answers and
+// for events.
+const RenderedDeployments = `muster_objects_rendered_total{resource="bundledeployments"}`
 
 // Memory is what a server takes, in bytes.
 type Memory struct {
 	// Resident is what the system says, with what Go has not given back yet; Peak is
 	// the most of that since the start or the last reset.
 	Resident, Peak int64
-	// Used is heap and stacks after a collection.
-	Used int64
+	// Used is heap and stacks after a collection; Heap and Stacks are its parts.
+	Used, Heap, Stacks int64
+	// Profile is of the heap after that collection.
+	Profile []byte
 }
 
 // Weigh collects a server's garbage and weighs what is left.
@@ -59,11 +74,12 @@ func Weigh(ctx context.Context, c *rest.RESTClient, p *cluster.Process) (m Memor
 	if m.Peak, err = p.Peak(); err != nil {
 		return m, err
 	}
-	if _, err := c.Get().AbsPath("/debug/pprof/heap").Param("gc", "1").SetHeader("Accept", "*/*").Do(ctx).Raw(); err != nil {
+	if m.Profile, err = answer(ctx, c.Get().AbsPath("/debug/pprof/heap").Param("gc", "1").SetHeader("Accept", "*/*")); err != nil {
 		return m, fmt.Errorf("asking %s to collect garbage: %w", p.Name, err)
 	}
 	metrics, err := Scrape(ctx, c)
-	m.Used = int64(metrics["go_memstats_heap_alloc_bytes"] + metrics["go_memstats_stack_inuse_bytes"])
+	m.Heap, m.Stacks = int64(metrics["go_memstats_heap_alloc_bytes"]), int64(metrics["go_memstats_stack_inuse_bytes"])
+	m.Used = m.Heap + m.Stacks
 	return m, err
 }
 

@@ -21,12 +21,17 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/test/e2e/bench/fleets"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
 // prefix is what is Muster's in its etcd, by default.
 const prefix = "/muster"
+
+// readyWithin is how long a start may take: a million reports take more than any fleet
+// without.
+const readyWithin = 10 * time.Minute
 
 // Site is the control plane and Muster.
 type Site struct {
@@ -59,10 +64,18 @@ func Start(t cluster.T) (*Site, error) {
 	return s, s.connect()
 }
 
-func (s *Site) connect() (err error) {
+// connect connects anew. A replica may be ready a moment before it has been told whose
+// certificates it is to know, and to a connection from before that its client stays
+// nobody.
+func (s *Site) connect() error {
+	const limit = 10 * time.Second
 	s.Config = s.Replica.Direct(s.Control.Config)
-	s.Client, err = Connect(s.Config)
-	return err
+	return Until(s.owner.Context(), limit, func(ctx context.Context) (err error) {
+		if s.Client, err = Connect(s.Config); err == nil {
+			_, err = answer(ctx, s.Client.Get().AbsPath("/apis/"+Bundles.Group+"/"+Bundles.Version))
+		}
+		return err
+	})
 }
 
 // Fill replaces what Muster holds. The replica is down meanwhile; the fleet's records
@@ -80,14 +93,22 @@ func (s *Site) Fill(ctx context.Context, f fleets.Fleet) (time.Duration, error) 
 	if err := fleets.Store(ctx, etcd.New(client, prefix), f); err != nil {
 		return 0, fmt.Errorf("writing the fleet into etcd: %w", err)
 	}
-	response, err := client.Get(ctx, prefix, clientv3.WithCountOnly())
-	if err != nil {
-		return 0, err
-	}
-	if _, err := client.Compact(ctx, response.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+	if err := s.Compact(ctx); err != nil {
 		return 0, err
 	}
 	return s.Begin()
+}
+
+// Compact makes etcd forget how its present state came to be, so that a start does not
+// replay it.
+func (s *Site) Compact(ctx context.Context) error {
+	client := s.Etcd.Client(s.owner)
+	response, err := client.Get(ctx, prefix, clientv3.WithCountOnly())
+	if err != nil {
+		return err
+	}
+	_, err = client.Compact(ctx, response.Header.Revision, clientv3.WithCompactPhysical())
+	return err
 }
 
 // Stop ends the replica as a rolling update does, and Begin starts it again; Begin
@@ -98,7 +119,7 @@ func (s *Site) Stop() { s.Replica.Stop(s.owner) }
 func (s *Site) Begin() (time.Duration, error) {
 	begun := time.Now()
 	s.Replica.Start(s.owner)
-	s.Replica.WaitReady(s.owner)
+	s.Replica.WaitReadyWithin(s.owner, readyWithin)
 	took := time.Since(begun)
 	return took, s.connect()
 }
@@ -106,7 +127,30 @@ func (s *Site) Begin() (time.Duration, error) {
 // Log is Muster's log, for facts that come from another replica.
 func (s *Site) Log() *etcd.Log { return etcd.New(s.Etcd.Client(s.owner), prefix) }
 
-// Stored is the number of keys below a prefix of Muster's log, and their bytes.
+// Record is the value of one record of Muster's log.
+func (s *Site) Record(ctx context.Context, key record.Key) ([]byte, error) {
+	path := prefix + "/log/" + key.Path()
+	response, err := s.Etcd.Client(s.owner).Get(ctx, path)
+	if err == nil && len(response.Kvs) == 0 {
+		err = fmt.Errorf("%s is not in etcd", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return response.Kvs[0].Value, nil
+}
+
+// Count is the number of keys below a prefix of Muster's log.
+func (s *Site) Count(ctx context.Context, below string) (int, error) {
+	response, err := s.Etcd.Client(s.owner).Get(ctx, prefix+"/log/"+below, clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil {
+		return 0, err
+	}
+	return int(response.Count), nil
+}
+
+// Stored is the number of keys below a prefix of Muster's log, and their bytes. For each
+// page etcd counts all that is left, so it is not for a million.
 func (s *Site) Stored(ctx context.Context, below string) (keys, bytes int, err error) {
 	client := s.Etcd.Client(s.owner)
 	from := prefix + "/log/" + below

@@ -55,7 +55,7 @@ func Watch(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersion
 
 // read returns why the stream ended.
 func read(stream io.Reader, note func(Event)) error {
-	lines := bufio.NewReaderSize(stream, 1<<16)
+	lines := bufio.NewReaderSize(stream, 1<<13)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
@@ -92,7 +92,7 @@ func text(object []byte, member string) string {
 
 // Revision is the revision that a linearizable list carries.
 func Revision(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource) (int64, error) {
-	answer, err := c.Get().AbsPath(Path(resource, "")).Param("limit", "1").Do(ctx).Raw()
+	text, err := answer(ctx, c.Get().AbsPath(Path(resource, "")).Param("limit", "1"))
 	if err != nil {
 		return 0, err
 	}
@@ -101,7 +101,7 @@ func Revision(ctx context.Context, c *rest.RESTClient, resource schema.GroupVers
 			ResourceVersion string `json:"resourceVersion"`
 		} `json:"metadata"`
 	}
-	if err := json.Unmarshal(answer, &list); err != nil {
+	if err := json.Unmarshal(text, &list); err != nil {
 		return 0, err
 	}
 	revision, err := strconv.ParseInt(list.Metadata.ResourceVersion, 10, 64)

@@ -1,0 +1,152 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/e2e/bench/fleets"
+	"github.com/musterfleet/muster/test/e2e/bench/report"
+	"github.com/musterfleet/muster/test/e2e/bench/site"
+)
+
+// history is what a server holds of it.
+type history struct {
+	revisions, changes, oldest, bytes int64
+}
+
+func held(ctx context.Context, s *site.Site) (history, error) {
+	metrics, err := site.Scrape(ctx, s.Client)
+	of := func(name string) int64 { return int64(metrics["muster_history_"+name]) }
+	return history{of("revisions"), of("changes"), of("oldest_revision"), of("bytes")}, err
+}
+
+const (
+	// patience is how long one way of filling may take. What is not full by then is
+	// weighed as it is, and said not to be.
+	patience = 3 * time.Minute
+	// writers is how many edits are under way at once.
+	writers = 16
+)
+
+// way is one way to fill the history: batch makes the edits from the first-th on and
+// returns how many.
+type way struct {
+	name  string
+	batch func(ctx context.Context, first int) (int, error)
+}
+
+// ways change BundleDeployments: of a whole Bundle at once, or one each. In the end the
+// fleet is as large as it was.
+func ways(s *site.Site, f fleets.Fleet, reporter *fleets.Reporter) []way {
+	const many = 1000
+	log := s.Log()
+	patch := func(ctx context.Context, resource schema.GroupVersionResource, name, body string) error {
+		answer, err := s.Client.Patch(types.MergePatchType).AbsPath(site.Path(resource, fleets.Namespace, name)).Body([]byte(body)).Do(ctx).Raw()
+		if err != nil {
+			return fmt.Errorf("editing %s: %w: %s", name, err, answer)
+		}
+		return nil
+	}
+	each := func(ctx context.Context, do func(ctx context.Context, i int) error) (int, error) {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(writers)
+		for i := range many {
+			group.Go(func() error { return do(ctx, i) })
+		}
+		return many, group.Wait()
+	}
+	return []way{
+		{"edits of Bundles", func(ctx context.Context, first int) (int, error) {
+			return 1, patch(ctx, site.Bundles, fleets.BundleName(first%f.Bundles), fmt.Sprintf(`{"spec":{"helm":{"values":{"value0":"edit-%d"}}}}`, first))
+		}},
+		{"edits of labels", func(ctx context.Context, first int) (int, error) {
+			return each(ctx, func(ctx context.Context, i int) error {
+				value := fmt.Sprintf("%q", fleets.Value)
+				if (first+i)/f.Clusters%2 == 1 {
+					value = "null"
+				}
+				return patch(ctx, site.Clusters, fleets.ClusterName((first+i)%f.Clusters), fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, fleets.Key, value))
+			})
+		}},
+		{"reports", func(ctx context.Context, first int) (int, error) {
+			// Of the same BundleDeployments again and again, by turns ready and not: what
+			// agents have reported is not what is weighed here.
+			return each(ctx, func(ctx context.Context, i int) error {
+				txn := etcd.Txn{Put: map[record.Key][]byte{}}
+				if err := reporter.Put(&txn, fleets.Pair{Bundle: i % f.Bundles, Cluster: i / f.Bundles % f.Clusters}, first/many%2 == 1); err != nil {
+					return err
+				}
+				_, _, err := log.Commit(ctx, txn)
+				return err
+			})
+		}},
+	}
+}
+
+// fillAll fills the history in each way.
+func fillAll(ctx context.Context, s *site.Site, step func(string, ...any), o Options, out *report.Scenario) ([]*weighing, error) {
+	reporter, err := newReporter(ctx, s, o.Fleet)
+	if err != nil {
+		return nil, err
+	}
+	out.Text = append(out.Text, "History is filled in three ways, each until the first of its own edits is forgotten: *edits of Bundles*, each on all Clusters, one after the other through the API; *edits of labels*, each of which adds or takes away one BundleDeployment, 16 at once through the API; and *reports*, each on one of 1,000 BundleDeployments, by turns ready and not, straight into etcd as from other replicas. Each changes BundleDeployments, and the roll-ups of what they are of.")
+	var all []*weighing
+	for _, way := range ways(s, o.Fleet, reporter) {
+		step("filling the history with %s", way.name)
+		w := &weighing{name: "history full of " + way.name}
+		full, err := w.fill(ctx, s, way)
+		if err != nil {
+			return nil, err
+		}
+		if !full {
+			out.NotMeasured = append(out.NotMeasured, fmt.Sprintf("a history full of %s: after %v it had not forgotten the first of them", way.name, patience))
+		}
+		if err := w.weigh(ctx, s, o.Folder); err != nil {
+			return nil, err
+		}
+		all = append(all, w)
+	}
+	return all, nil
+}
+
+// fill makes edits until the history holds no revision from before them, and cannot hold
+// more.
+func (w *weighing) fill(ctx context.Context, s *site.Site, way way) (full bool, err error) {
+	begun := time.Now()
+	defer func() { w.took = time.Since(begun) }()
+	if err := s.Replica.Process.ResetPeak(); err != nil {
+		return false, err
+	}
+	before, err := site.Revision(ctx, s.Client, site.Clusters)
+	if err != nil {
+		return false, err
+	}
+	for time.Since(begun) < patience {
+		n, err := way.batch(ctx, w.edits)
+		if err != nil {
+			return false, err
+		}
+		w.edits += n
+		if _, err := site.Revision(ctx, s.Client, site.Clusters); err != nil { // so it has followed
+			return false, err
+		}
+		h, err := held(ctx, s)
+		if err != nil {
+			return false, err
+		}
+		if h.oldest > before {
+			return true, nil
+		}
+	}
+	return false, nil
+}

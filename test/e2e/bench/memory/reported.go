@@ -1,0 +1,164 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/e2e/bench/fleets"
+	"github.com/musterfleet/muster/test/e2e/bench/report"
+	"github.com/musterfleet/muster/test/e2e/bench/site"
+	"github.com/musterfleet/muster/test/e2e/bench/stats"
+)
+
+// newReporter learns from a server what agents have to report, and from one report
+// through the API what a request leaves in a record.
+func newReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Reporter, error) {
+	// What a templated Bundle means on a Cluster goes by its region.
+	regions := min(fleets.Regions, f.Clusters)
+	ids := map[fleets.Pair]string{}
+	for cluster := range regions {
+		text, err := s.Client.Get().AbsPath(site.Path(site.Deployments, fleets.Home(cluster))).Do(ctx).Raw()
+		if err != nil {
+			return nil, err
+		}
+		var list v1alpha1.BundleDeploymentList
+		if err := json.Unmarshal(text, &list); err != nil {
+			return nil, err
+		}
+		of := map[string]string{}
+		for i := range list.Items {
+			of[list.Items[i].Name] = list.Items[i].Spec.DeploymentID
+		}
+		for bundle := range f.Bundles {
+			ids[fleets.Pair{Bundle: bundle, Cluster: cluster}] = of[fleets.BundleName(bundle)]
+		}
+	}
+	r := &fleets.Reporter{DeploymentID: func(p fleets.Pair) string {
+		return ids[fleets.Pair{Bundle: p.Bundle, Cluster: p.Cluster % regions}]
+	}}
+	first := fleets.Pair{}
+	patch, err := json.Marshal(map[string]any{"status": r.Status(first, true)})
+	if err != nil {
+		return nil, err
+	}
+	name := first.Name()
+	if answer, err := s.Client.Patch(types.MergePatchType).AbsPath(site.Path(site.Deployments, name.Namespace, name.Name, "status")).Body(patch).Do(ctx).Raw(); err != nil {
+		return nil, fmt.Errorf("reporting: %w: %s", err, answer)
+	}
+	value, err := s.Record(ctx, record.ReportKey(record.BundleDeployments, name))
+	if err != nil {
+		return nil, err
+	}
+	left, err := record.DecodeReport(record.BundleDeployments, value)
+	if err != nil {
+		return nil, err
+	}
+	r.ManagedFields = left.ManagedFields
+	return r, nil
+}
+
+// reported measures fleets whose agents have reported.
+func reported(ctx context.Context, s *site.Site, step func(string, ...any), o Options, out *report.Scenario) error {
+	table := report.Table{
+		Title:   "**With a report on every BundleDeployment**, three objects each, all ready; written straight into etcd, then the replica is started",
+		Columns: []string{"fleet", "BundleDeployments", "bytes a report in etcd, without its key", "written in, s", "ready, s", "ready without, s", "resident, MiB", "peak, MiB", "in use, MiB", "in use without, MiB", "bytes in use a report"},
+	}
+	var last *weighing
+	for _, f := range o.Reported {
+		w, row, err := reportedOne(ctx, s, step, f, o, out)
+		if err != nil {
+			return fmt.Errorf("%s, reported: %w", f.Name, err)
+		}
+		table.Rows, last = append(table.Rows, row), w
+	}
+	out.Tables = append(out.Tables, table)
+	if last == nil {
+		return nil
+	}
+	largest := o.Reported[len(o.Reported)-1]
+	return showHeap(fmt.Sprintf("**What holds the heap of the reported fleet** of %s", largest.Name), []*weighing{last}, largest.Deployments, out)
+}
+
+func reportedOne(ctx context.Context, s *site.Site, step func(string, ...any), f fleets.Fleet, o Options, out *report.Scenario) (*weighing, []string, error) {
+	step("%s: writing the fleet and starting", f.Name)
+	plain, err := s.Fill(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	without, err := site.Weigh(ctx, s.Client, s.Replica.Process)
+	if err != nil {
+		return nil, nil, err
+	}
+	reporter, err := newReporter(ctx, s, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	step("%s: writing %d reports", f.Name, f.Deployments)
+	s.Stop()
+	begun := time.Now()
+	bytes, err := reporter.StoreAll(ctx, s.Log(), f.Bundles, f.Clusters)
+	if err != nil {
+		return nil, nil, err
+	}
+	written := time.Since(begun)
+	if err := s.Compact(ctx); err != nil {
+		return nil, nil, err
+	}
+	keys, err := s.Count(ctx, "report/"+record.BundleDeployments+"/")
+	if err != nil {
+		return nil, nil, err
+	}
+	if keys != f.Deployments {
+		return nil, nil, fmt.Errorf("%d reports are in etcd and should be %d", keys, f.Deployments)
+	}
+	step("%s: starting with %d reports", f.Name, keys)
+	ready, err := s.Begin()
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &weighing{name: fmt.Sprintf("%d reports", keys), took: ready}
+	if err := w.weigh(ctx, s, o.Folder); err != nil {
+		return nil, nil, err
+	}
+	if err := allReady(ctx, s, f); err != nil {
+		return nil, nil, err
+	}
+	each := stats.Ratio(float64(w.memory.Used-without.Used), float64(keys))
+	name := fmt.Sprintf("%d BundleDeployments, all reported", f.Deployments)
+	out.Add(
+		report.Number{Name: name + ": ready", Value: ready.Seconds(), Unit: "s", Kind: report.Absolute},
+		report.Number{Name: name + ": resident", Value: site.MiB(w.memory.Resident), Unit: "MiB", Kind: report.Absolute},
+		report.Number{Name: name + ": in use", Value: site.MiB(w.memory.Used), Unit: "MiB", Kind: report.Absolute},
+		report.Number{Name: name + ": in use for a report", Value: each, Unit: "B", Kind: report.Absolute},
+		report.Number{Name: name + ": bytes in etcd for a report", Value: stats.Ratio(float64(bytes), float64(keys)), Unit: "B", Kind: report.Absolute},
+	)
+	return w, []string{
+		f.Name, fmt.Sprint(keys), fmt.Sprint(bytes / int64(max(1, keys))), fmt.Sprintf("%.0f", written.Seconds()), fmt.Sprintf("%.1f", ready.Seconds()), fmt.Sprintf("%.1f", plain.Seconds()),
+		whole(w.memory.Resident), whole(w.memory.Peak), whole(w.memory.Used), whole(without.Used), fmt.Sprintf("%.0f", each),
+	}, nil
+}
+
+// allReady checks that the reports are what the server goes by.
+func allReady(ctx context.Context, s *site.Site, f fleets.Fleet) error {
+	text, err := s.Client.Get().AbsPath(site.Path(site.Bundles, fleets.Namespace, fleets.BundleName(0))).Do(ctx).Raw()
+	if err != nil {
+		return err
+	}
+	var bundle v1alpha1.Bundle
+	if err := json.Unmarshal(text, &bundle); err != nil {
+		return err
+	}
+	if got := bundle.Status.Summary.Ready; got != f.Clusters {
+		return fmt.Errorf("%d of %d BundleDeployments of a Bundle are ready: %+v", got, f.Clusters, bundle.Status.Summary)
+	}
+	return nil
+}
