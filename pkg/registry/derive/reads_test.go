@@ -116,8 +116,10 @@ func TestEdited(t *testing.T) {
 	is.Spec.TemplateValues = &v1alpha1.GenericMap{Data: map[string]any{"port": int64(8080), "list": []any{"a"}}}
 	label, value := func(key string) derive.Read { return derive.Read{Part: derive.Labels, Key: key} }, func(key string) derive.Read { return derive.Read{Part: derive.Values, Key: key} }
 	want := []derive.Read{
-		label("env"), label("fleet.cattle.io/new"), label("management.cattle.io/cluster-display-name"), {Part: derive.Labels, Whole: true},
-		value("domain"), value("list"), {Part: derive.Values, Whole: true},
+		label("env"), label("fleet.cattle.io/new"), label("management.cattle.io/cluster-display-name"),
+		{Part: derive.Labels, Whole: true},
+		value("domain"), value("list"),
+		{Part: derive.Values, Whole: true},
 	}
 	require.ElementsMatch(t, want, derive.Edited(was, is))
 	require.ElementsMatch(t, want, derive.Edited(is, was))
