@@ -6,6 +6,7 @@ package record
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -79,15 +80,21 @@ func pack(text []byte) (packed, values []byte) {
 // errPacked means that marks and values do not fit together.
 var errPacked = errors.New("its text and its values do not fit together")
 
-// unpack is the inverse of pack. The text may take at most limit bytes.
-func unpack(packed, values []byte, limit int) ([]byte, error) {
-	text := make([]byte, 0, len(packed)+4*len(values))
+// unpack is the inverse of pack: it appends the text, which may take at most limit
+// bytes, to one that is empty.
+func unpack(text, packed, values []byte, limit int) ([]byte, error) {
+	text = slices.Grow(text, len(packed)+4*len(values))
 	last := epoch
 	for i := 0; i < len(packed); i++ {
 		digits := 0
 		switch packed[i] {
 		default:
-			text = append(text, packed[i])
+			end := i + 1
+			for end < len(packed) && packed[end] > markTime {
+				end++
+			}
+			text = append(text, packed[i:end]...)
+			i = end - 1
 		case markUUID:
 			if len(values) < 16 {
 				return nil, errPacked
