@@ -160,9 +160,9 @@ func (w *work) takeObject(r *etcd.Record) error {
 		next.Report, next.ReportRevision, next.Derived = old.Report, old.ReportRevision, old.Derived
 	}
 	key := originKey{r.Key.Resource, r.Key.Name}
-	if orphan := w.orphans[key]; orphan != nil && orphan.UID == decoded.Object.GetUID() {
-		next.Report, next.ReportRevision = orphan.Report, orphan.Revision
-		next.At = max(next.At, w.changedAt(&etcd.Record{Key: r.Key, Revision: orphan.Revision}))
+	if orphan, ok := w.orphans[key]; ok && orphan.UID == decoded.Object.GetUID() {
+		next.Report, next.ReportRevision = orphan.Report, orphan.revision
+		next.At = max(next.At, w.changedAt(&etcd.Record{Key: r.Key, Revision: orphan.revision}))
 	}
 	delete(w.orphans, key)
 	w.builder.Put(r.Key.Resource, next)
@@ -205,6 +205,12 @@ func (w *work) takeReport(r *etcd.Record) error {
 	return nil
 }
 
+// orphan is a report on an object that is not there.
+type orphan struct {
+	*record.Report
+	revision int64
+}
+
 // takeOrphan keeps a report whose object is not there. Mostly that went in the same
 // transaction, and the report with it; but it may be one that could not be read when the
 // state was loaded, and comes back.
@@ -218,22 +224,7 @@ func (w *work) takeOrphan(r *etcd.Record) error {
 	if err != nil {
 		return err
 	}
-	w.orphans[key] = &view.Report{Report: decoded, Revision: r.Revision}
-	return nil
-}
-
-func (w *work) takeBundleDeploymentReport(r *etcd.Record) error {
-	name := r.Key.Name
-	w.reported[name] = struct{}{}
-	if r.Value == nil {
-		delete(w.reports, name)
-		return nil
-	}
-	decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
-	if err != nil {
-		return err // what was reported last stays
-	}
-	w.reports[name] = &view.Report{Report: decoded, Revision: r.Revision}
+	w.orphans[key] = orphan{decoded, r.Revision}
 	return nil
 }
 

@@ -93,12 +93,12 @@ func DecodeReport(resource string, data []byte) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
 	}
-	return decodeCompact(resource, values, frame)
-}
-
-func decodeCompact(resource string, values, frame []byte) (*Report, error) {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
+	return s.decode(resource, values, frame)
+}
+
+func (s *scratch) decode(resource string, values, frame []byte) (*Report, error) {
 	text, err := codec().text(s, values, frame)
 	if err != nil {
 		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
