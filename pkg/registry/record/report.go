@@ -123,5 +123,6 @@ func decodeText(resource string, text []byte) (*Report, error) {
 		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
 	}
 	out.ManagedFields, out.UID = in.ManagedFields, in.UID
+	shareFields(out.ManagedFields)
 	return out, nil
 }

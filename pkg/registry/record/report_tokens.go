@@ -154,8 +154,20 @@ func (r *reader) object() string {
 	return ""
 }
 
+// shareFields gives the entries of a decoded object the field sets that others have too.
+func shareFields(entries []metav1.ManagedFieldsEntry) {
+	for i := range entries {
+		if own := entries[i].FieldsV1; own != nil {
+			if shared := fieldSets.of(own.GetRawString()); shared != nil {
+				entries[i].FieldsV1 = shared
+			}
+		}
+	}
+}
+
 // fieldTable has the field sets of managed fields, of which there are a few that all
-// reports share. They must not be modified.
+// reports share. They must not be modified. A set of one's own would be as large as a
+// report, and decoded plainly it keeps the whole text alive that it is a part of.
 type fieldTable struct {
 	sync.RWMutex
 	known map[string]*metav1.FieldsV1
