@@ -85,6 +85,7 @@ var errPacked = errors.New("its text and its values do not fit together")
 func unpack(text, packed, values []byte, limit int) ([]byte, error) {
 	text = slices.Grow(text, len(packed)+4*len(values))
 	last := epoch
+	var written struct{ from, to int } // where the last time is in the text
 	for i := 0; i < len(packed); i++ {
 		digits := 0
 		switch packed[i] {
@@ -121,9 +122,15 @@ func unpack(text, packed, values []byte, limit int) ([]byte, error) {
 			if n <= 0 {
 				return nil, errPacked
 			}
-			last += since
 			values = values[n:]
+			if since == 0 && written.to > 0 { // objects are made together
+				text = append(text, text[written.from:written.to]...)
+				break
+			}
+			last += since
+			written.from = len(text)
 			text = time.Unix(last, 0).UTC().AppendFormat(text, time.RFC3339)
+			written.to = len(text)
 		}
 		if len(text) > limit {
 			return nil, errTooLong
@@ -197,12 +204,11 @@ func appendDigits(values, text []byte) []byte {
 }
 
 func writeDigits(text, values []byte, n int) []byte {
-	for i := range n {
-		b := values[i/2]
-		if i%2 == 0 {
-			b >>= 4
-		}
-		text = append(text, hexDigits[b&15])
+	for _, b := range values[:n/2] {
+		text = append(text, hexDigits[b>>4], hexDigits[b&15])
+	}
+	if n%2 > 0 {
+		text = append(text, hexDigits[values[n/2]>>4])
 	}
 	return text
 }

@@ -26,6 +26,11 @@ type reader struct {
 	at   int
 	// comma tells that the next member of the object is not its first.
 	comma bool
+	// lastTime is the last one that was read, and its text.
+	lastTime struct {
+		text string
+		is   metav1.Time
+	}
 	// odd tells that the text is not as Encode writes it; what was read is worth nothing.
 	odd bool
 }
@@ -219,7 +224,12 @@ func (r *reader) setBool(key string, to *bool) {
 
 // time reads a time as metav1.Time does.
 func (r *reader) time() metav1.Time {
-	t, err := time.Parse(time.RFC3339, r.string())
+	text := r.string()
+	if text == r.lastTime.text && text != "" {
+		return r.lastTime.is // objects are made together
+	}
+	t, err := time.Parse(time.RFC3339, text)
 	r.odd = r.odd || err != nil
-	return metav1.Time{Time: t.Local()}
+	r.lastTime.text, r.lastTime.is = text, metav1.Time{Time: t.Local()}
+	return r.lastTime.is
 }

@@ -73,6 +73,10 @@ func (r *reader) string() string {
 		return ""
 	}
 	from, plain := r.at, true
+	if n := strings.IndexByte(r.text[from:], '"'); n >= 0 && isPlain(r.text[from:from+n]) {
+		r.at += n + 1
+		return r.text[from : from+n]
+	}
 	for ; r.at < len(r.text); r.at++ {
 		switch c := r.text[r.at]; {
 		case c == '"':
@@ -95,6 +99,16 @@ func (r *reader) string() string {
 	}
 	r.odd, r.at = true, len(r.text)
 	return ""
+}
+
+// isPlain tells that a string is written as it is.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= 0x80 || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // mostDigits are those of a number that fits without a look.
