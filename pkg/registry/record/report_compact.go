@@ -4,7 +4,6 @@
 package record
 
 import (
-	"bytes"
 	_ "embed" // the dictionary
 	"encoding/binary"
 	"errors"
@@ -79,9 +78,6 @@ func newReportCodec(dictionary []byte, id uint32) (*reportCodec, error) {
 // compact is a JSON text of at most maxText bytes, as a record.
 func compact(text []byte) []byte { return codec().compact(text) }
 
-// loosen is the inverse of compact.
-func loosen(data []byte) ([]byte, error) { return codec().loosen(data) }
-
 func (c *reportCodec) compact(text []byte) []byte {
 	packed, values := pack(text)
 	out := make([]byte, 0, 64+len(values)+len(packed)/4)
@@ -93,19 +89,8 @@ func (c *reportCodec) compact(text []byte) []byte {
 	return append(out[:at], out[at+len(frameMagic):]...)
 }
 
-// loosen returns a text of its own.
-func (c *reportCodec) loosen(data []byte) ([]byte, error) {
-	values, frame, err := split(data)
-	if err != nil {
-		return nil, err
-	}
-	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
-	text, err := c.text(s, values, frame)
-	return bytes.Clone(text), err
-}
-
-// split takes a compact record apart. The frame is without its first four bytes.
+// split takes a compact record apart: into its values, and its frame without the first
+// four bytes. With reportCodec.text it is the inverse of compact.
 func split(data []byte) (values, frame []byte, err error) {
 	rest := data[1:]
 	n, used := binary.Uvarint(rest)
