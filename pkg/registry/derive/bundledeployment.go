@@ -101,7 +101,12 @@ var identities = uuid.MustParse("6b4f7c53-9a0e-5d7b-8d53-0e6f1c2a9b41")
 // is theirs alone and for ever: owner references to it stay good over restarts,
 // and die with either of the two.
 func IdentityUID(bundleUID, clusterUID types.UID) types.UID {
-	return types.UID(uuid.NewSHA1(identities, []byte(string(bundleUID)+"/"+string(clusterUID))).String())
+	return types.UID(Identity(bundleUID, clusterUID).String())
+}
+
+// Identity is IdentityUID in the form that takes the least time and room.
+func Identity(bundleUID, clusterUID types.UID) uuid.UUID {
+	return uuid.NewSHA1(identities, []byte(string(bundleUID)+"/"+string(clusterUID)))
 }
 
 func later(a, b metav1.Time) metav1.Time {

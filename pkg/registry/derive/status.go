@@ -9,10 +9,11 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// The conditions of a BundleDeployment that its display is made of, and the one
-// that sums an object up.
+// The conditions of a BundleDeployment that its display and its messages are made of,
+// and the one that sums an object up.
 const (
 	conditionDeployed  = "Deployed"
+	conditionInstalled = "Installed"
 	conditionMonitored = "Monitored"
 	conditionReady     = "Ready"
 )
@@ -38,20 +39,8 @@ func State(spec *v1alpha1.BundleDeploymentSpec, status *v1alpha1.BundleDeploymen
 // StateOf is State for the deployment IDs that are wanted and staged. A Bundle
 // wants the newest, whatever is promoted.
 func StateOf(want, staged string, status *v1alpha1.BundleDeploymentStatus) v1alpha1.BundleState {
-	switch {
-	case status.AppliedDeploymentID != want:
-		if c := find(status.Conditions, conditionDeployed); c != nil && c.Status == "False" {
-			return v1alpha1.ErrApplied
-		}
-		return v1alpha1.WaitApplied
-	case !status.Ready:
-		return v1alpha1.NotReady
-	case want != staged:
-		return v1alpha1.OutOfSync
-	case !status.NonModified:
-		return v1alpha1.Modified
-	}
-	return v1alpha1.Ready
+	g := stateGist(status)
+	return g.State(want, staged)
 }
 
 func displayed(conditions []v1alpha1.GenericCondition, kind string) string {

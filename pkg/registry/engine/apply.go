@@ -25,6 +25,7 @@ type work struct {
 	bundles  map[record.Name]struct{} // Bundles or their pins
 	reported map[record.Name]struct{} // BundleDeployments
 	promoted map[record.Name]struct{} // BundleDeployments
+	ahead    []aheadReport            // reports on BundleDeployments that are to come
 
 	// What follows from it.
 	before  map[*bundle]*version   // the version in force before the revision, of every bundle touched
@@ -63,6 +64,7 @@ func (s *state) apply(batch etcd.Batch) {
 	// An object comes before its report, whatever the transaction's order was.
 	records := slices.Clone(batch.Records)
 	slices.SortStableFunc(records, func(a, b etcd.Record) int { return cmp.Compare(a.Key.Type, b.Key.Type) })
+	w.ahead = decodeAhead(records)
 	errs := make([]error, len(records))
 	for i := range records {
 		errs[i] = w.take(&records[i])
@@ -162,9 +164,9 @@ func (w *work) takeObject(r *etcd.Record) error {
 		next.Report, next.ReportRevision, next.Derived = old.Report, old.ReportRevision, old.Derived
 	}
 	key := originKey{r.Key.Resource, r.Key.Name}
-	if orphan := w.orphans[key]; orphan != nil && orphan.UID == decoded.Object.GetUID() {
-		next.Report, next.ReportRevision = orphan.Report, orphan.Revision
-		next.At = max(next.At, w.changedAt(&etcd.Record{Key: r.Key, Revision: orphan.Revision}))
+	if orphan, ok := w.orphans[key]; ok && orphan.UID == decoded.Object.GetUID() {
+		next.Report, next.ReportRevision = orphan.Report, orphan.revision
+		next.At = max(next.At, w.changedAt(&etcd.Record{Key: r.Key, Revision: orphan.revision}))
 	}
 	delete(w.orphans, key)
 	w.builder.Put(r.Key.Resource, next)
@@ -207,6 +209,12 @@ func (w *work) takeReport(r *etcd.Record) error {
 	return nil
 }
 
+// orphan is a report on an object that is not there.
+type orphan struct {
+	*record.Report
+	revision int64
+}
+
 // takeOrphan keeps a report whose object is not there. Mostly that went in the same
 // transaction, and the report with it; but it may be one that could not be read when the
 // state was loaded, and comes back.
@@ -220,22 +228,7 @@ func (w *work) takeOrphan(r *etcd.Record) error {
 	if err != nil {
 		return err
 	}
-	w.orphans[key] = &view.Report{Report: decoded, Revision: r.Revision}
-	return nil
-}
-
-func (w *work) takeBundleDeploymentReport(r *etcd.Record) error {
-	name := r.Key.Name
-	w.reported[name] = struct{}{}
-	if r.Value == nil {
-		delete(w.reports, name)
-		return nil
-	}
-	decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
-	if err != nil {
-		return err // what was reported last stays
-	}
-	w.reports[name] = &view.Report{Report: decoded, Revision: r.Revision}
+	w.orphans[key] = orphan{decoded, r.Revision}
 	return nil
 }
 

@@ -78,8 +78,8 @@ func (e *Engine) look(read func(*state)) (revision int64, err error) {
 
 // mortal are the records that may be dead.
 func (s *state) mortal() []record.Key {
-	keys := make([]record.Key, 0, len(s.reports)+len(s.holds.promotions)+len(s.holds.rollouts)+len(s.bundlePins)+len(s.clusterPins))
-	for name := range s.reports {
+	keys := make([]record.Key, 0, len(s.hidden.byName)+len(s.holds.promotions)+len(s.holds.rollouts)+len(s.bundlePins)+len(s.clusterPins))
+	for name := range s.hidden.byName {
 		keys = append(keys, record.ReportKey(record.BundleDeployments, name))
 	}
 	for name := range s.holds.promotions {
@@ -108,8 +108,8 @@ func (s *state) dead(key record.Key) (revision int64, dead bool) {
 	b := s.bundles[name]
 	switch key {
 	case record.ReportKey(record.BundleDeployments, name):
-		if r := s.reports[name]; r != nil {
-			return r.Revision, !s.claimedBy(name, func(c claim) bool { return c.uid() == r.UID })
+		if r := s.hidden.byName[name]; r != nil { // what is shown is alive
+			return r.Revision, !s.claimedBy(name, func(c claim) bool { return r.On(c.identity()) })
 		}
 	case record.PromotionKey(name):
 		if p := s.holds.promotions[name]; p != nil {

@@ -43,6 +43,13 @@
 // and their group and GitRepo have. What grows with them, a GitRepo's list of deployed
 // objects, is made when the object is read. A heartbeat of a Cluster derives nothing.
 //
+// Reports are kept as their records, a twentieth of what they decode to (view.Report).
+// Sums go by the gist of a report, which is at hand; what explains the first members that
+// are not ready is decoded when they come to be listed, and kept while they are
+// (listing); and deployed objects are decoded once for all reports that tell the same of
+// them (objectLists). A report that is shown is in no table but with its
+// BundleDeployment.
+//
 // # Plans
 //
 // A plan is made from one state, and holds only if what it looked at is still so

@@ -189,7 +189,7 @@ func (f *first) show() {
 		shown := make([]*view.BundleDeployment, 0, len(f.pairs[i]))
 		for j := range f.pairs[i] {
 			p := &f.pairs[i][j]
-			if p.shown = f.wanted(claim{f.bundles[p.bundle], c}); p.shown != nil {
+			if p.shown = f.wanted(claim{f.bundles[p.bundle], c}, nil); p.shown != nil {
 				shown = append(shown, p.shown)
 			}
 		}
@@ -241,6 +241,7 @@ func (f *first) fill() {
 		for _, p := range pairs {
 			if p.shown != nil {
 				byName = append(byName, p.shown)
+				f.hidden.moved(nil, p.shown)
 			}
 		}
 	}

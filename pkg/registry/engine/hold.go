@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/registry/derive"
@@ -168,8 +169,11 @@ func (s *state) promotionOf(c claim) *promotion {
 }
 
 // uid is the BundleDeployment's.
-func (c claim) uid() types.UID {
-	return derive.IdentityUID(c.bundle.newest.bundle.UID, c.cluster.object.UID)
+func (c claim) uid() types.UID { return types.UID(c.identity().String()) }
+
+// identity is the UID in the form that reports are compared with.
+func (c claim) identity() uuid.UUID {
+	return derive.Identity(c.bundle.newest.bundle.UID, c.cluster.object.UID)
 }
 
 // shown is what a claim shows at present; false if it has no BundleDeployment, or

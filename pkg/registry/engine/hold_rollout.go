@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
@@ -141,8 +140,8 @@ func (s *state) target(c claim, v *version) (rollout.Target, bool) {
 		out.Exists, out.Staged, out.Promoted = true, h.staged, h.promoted
 	}
 	if have != nil && have.Report != nil {
-		status := &have.Report.Status.(*v1alpha1.BundleDeployment).Status
-		out.Applied, out.Ready = status.AppliedDeploymentID, status.Ready
+		gist := have.Report.Gist()
+		out.Applied, out.Ready = gist.Applied, gist.Ready
 	}
 	return out, true
 }

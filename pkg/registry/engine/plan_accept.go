@@ -6,7 +6,6 @@ package engine
 import (
 	"slices"
 
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
@@ -110,11 +109,11 @@ func (t *trial) bury() {
 			promoted = append(promoted, record.PromotionKey(key))
 		}
 		have := t.deployment(key)
-		switch r, ok := t.reports[key]; {
-		case !ok && have != nil && !c.holds(have):
-		case !ok:
+		switch r := t.reportOf(key, have); {
+		case r == nil && have != nil && !c.holds(have):
+		case r == nil:
 			silent = append(silent, record.ReportKey(record.BundleDeployments, key))
-		case r.UID == derive.IdentityUID(c.bundle.newest.bundle.UID, c.cluster.object.UID):
+		case r.On(c.identity()):
 			reported = append(reported, record.ReportKey(record.BundleDeployments, key))
 		}
 	}

@@ -6,7 +6,6 @@ package engine
 import (
 	"cmp"
 
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -31,6 +30,7 @@ func (w *work) publish() {
 			w.publishReport(name)
 		}
 	}
+	w.hidden.settled(w.reported)
 	w.rollUp()
 }
 
@@ -61,8 +61,9 @@ func (s *state) inForceOrGone(b *bundle) *version {
 	return s.inForce(b)
 }
 
-// wanted is the BundleDeployment that a bundle makes of a cluster, nil if none.
-func (w *work) wanted(c claim) *view.BundleDeployment {
+// wanted is the BundleDeployment that a bundle makes of a cluster, nil if none. The one
+// of its name that is there, or nil, knows what was reported.
+func (w *work) wanted(c claim, have *view.BundleDeployment) *view.BundleDeployment {
 	v := w.inForceOrGone(c.bundle)
 	if v == nil || c.cluster.face.Namespace == "" || w.state.clusters[c.cluster.name] != c.cluster {
 		return nil
@@ -76,10 +77,7 @@ func (w *work) wanted(c claim) *view.BundleDeployment {
 		return nil
 	}
 	next.Downstream = w.downstreamOf(next)
-	// A report on an earlier BundleDeployment of this name is dead.
-	if r, ok := w.reports[next.Name()]; ok && r.UID == derive.IdentityUID(v.bundle.UID, c.cluster.object.UID) {
-		next.Report = r
-	}
+	next.Report = w.alive(c, next.Name(), have)
 	return next
 }
 
@@ -117,7 +115,8 @@ func (s *state) deployment(key record.Name) *view.BundleDeployment {
 
 func (w *work) settleClaim(c claim) {
 	key := c.key()
-	want, have := w.wanted(c), w.deployment(key)
+	have := w.deployment(key)
+	want := w.wanted(c, have)
 	_, contested := w.contested[key]
 	switch {
 	case contested || (want != nil && have != nil && !c.holds(have)):
@@ -181,7 +180,7 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	if len(claims) <= 1 {
 		delete(w.contested, key)
 	}
-	switch next := w.wantedOrNil(winner); {
+	switch next := w.wantedOrNil(winner, have); {
 	case next == nil && have != nil:
 		w.remove(have)
 	case next != nil && (have == nil || !have.Same(next)):
@@ -189,11 +188,11 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	}
 }
 
-func (w *work) wantedOrNil(c claim) *view.BundleDeployment {
+func (w *work) wantedOrNil(c claim, have *view.BundleDeployment) *view.BundleDeployment {
 	if c.bundle == nil {
 		return nil
 	}
-	return w.wanted(c)
+	return w.wanted(c, have)
 }
 
 // older orders claims of one name.
@@ -206,20 +205,4 @@ func (c claim) older(o claim) bool {
 		x.CreationTimestamp.Compare(y.CreationTimestamp.Time),
 		c.cluster.name.Compare(o.cluster.name),
 	) < 0
-}
-
-// publishReport shows a report on the BundleDeployment that it is about.
-func (w *work) publishReport(name record.Name) {
-	have := w.deployment(name)
-	if have == nil {
-		return
-	}
-	next := *have
-	next.At, next.Report, next.Downstream = w.at, nil, w.downstreamOf(have)
-	if r, ok := w.reports[name]; ok && r.UID == derive.IdentityUID(have.Bundle.Bundle.UID, have.Cluster.Cluster.UID) {
-		next.Report = r
-	}
-	if !have.Same(&next) {
-		w.put(have, &next)
-	}
 }

@@ -6,7 +6,6 @@ package engine
 import (
 	"cmp"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollup"
@@ -49,12 +48,14 @@ func newRolled() rolled {
 // put shows a BundleDeployment, in the place of the one that is there, or nil.
 func (w *work) put(have, next *view.BundleDeployment) {
 	w.moved(have, next)
+	w.hidden.moved(have, next)
 	w.builder.Put(record.BundleDeployments, next)
 }
 
 // remove takes a BundleDeployment away that is there.
 func (w *work) remove(have *view.BundleDeployment) {
 	w.moved(have, nil)
+	w.hidden.moved(have, nil)
 	w.builder.Delete(record.BundleDeployments, have.Name())
 }
 
@@ -148,33 +149,18 @@ func (w *work) rollUp() {
 // stored is what roll-ups read of a BundleDeployment as it stands: Clusters,
 // GitRepos and HelmOps go by what is promoted (S 7.1).
 func stored(d *view.BundleDeployment) rollup.Deployment {
-	return rollup.Deployment{
+	out := rollup.Deployment{
 		Name:     d.Bundle.Bundle.Name,
 		Want:     d.Content.DeploymentID,
 		Staged:   stagedOf(d).DeploymentID,
 		Promoted: d.Content.DeploymentID,
-		Status:   reportedOn(d),
 	}
+	if d.Report != nil {
+		out.Report = d.Report
+	}
+	return out
 }
 
 func stagedOf(d *view.BundleDeployment) *derive.Content { return cmp.Or(d.Staged, d.Content) }
 
-// reportedOn is what an agent has reported on a BundleDeployment; nil if none did.
-func reportedOn(d *view.BundleDeployment) *v1alpha1.BundleDeploymentStatus {
-	if d.Report == nil {
-		return nil
-	}
-	return &d.Report.Status.(*v1alpha1.BundleDeployment).Status
-}
-
 func weighStored(d *view.BundleDeployment) rollup.Weight { return stored(d).Weight() }
-
-// entries explain the first members that are not ready.
-func entries[M any](r *rollup.Ranked[M], from, to int, of func(M) rollup.Deployment) []v1alpha1.NonReadyResource {
-	members := r.Listed(from, to, rollup.Entries)
-	out := make([]v1alpha1.NonReadyResource, len(members))
-	for i, m := range members {
-		out[i] = of(m).Entry()
-	}
-	return out
-}

@@ -67,7 +67,10 @@ func (m member) weight() rollup.Weight {
 // bundleRoll is what a Bundle rolls up.
 type bundleRoll struct {
 	members    *rollup.Ranked[member]
+	listed     listing
 	partitions []*partition
+	// sections are the listings of the partitions, manual or not.
+	sections []listing
 	// cut is the version that the partitions are of.
 	cut *version
 	// ready is the Ready condition. While it is False, the Bundle is known to origin
@@ -165,7 +168,7 @@ func (w *work) bundleStatus(b *bundle, was *view.BundleStatus) *view.BundleStatu
 	}
 	status.ObservedGeneration = v.bundle.Generation
 	members := b.roll.members
-	rollup.BundleStatus(status, members.All(), entries(members, 0, everyone, member.deployment))
+	rollup.BundleStatus(status, members.All(), entries(&b.roll.listed, members, 0, everyone, member.deployment))
 	if was != nil {
 		shareEntries(&status.Summary, &was.Summary)
 	}

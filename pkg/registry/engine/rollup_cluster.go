@@ -22,6 +22,7 @@ type clusterRoll struct {
 	shown *rollup.Ranked[*view.BundleDeployment]
 	// gitRepos and helmOps count the objects that its BundleDeployments come of.
 	gitRepos, helmOps rollup.Readiness
+	listed            listing
 	// last is the Cluster as its groups know it, and groups are those.
 	last   *groupMember
 	groups []*group
@@ -60,7 +61,7 @@ func (w *work) rollCluster(c *cluster) {
 	next := &groupMember{name: c.name.Name, weight: rollup.GroupMember(sum)}
 	derived.Status = nil
 	if c.face.Namespace != "" {
-		now := clusterBasis{sum, entries(c.shown, 0, everyone, stored), c.gitRepos, c.helmOps}
+		now := clusterBasis{sum, entries(&c.listed, c.shown, 0, everyone, stored), c.gitRepos, c.helmOps}
 		// An edit of a Bundle on 10,000 Clusters changes what few of them roll up, and to
 		// make a status only to see that it shows the same is most of the edit.
 		status := c.status

@@ -23,6 +23,7 @@ var _ view.Details = (*details)(nil)
 type details struct {
 	clusters *btree.BTreeG[presence]
 	reported *btree.BTreeG[*view.BundleDeployment]
+	objects  *objectLists
 }
 
 // few is how many BundleDeployments are compared to see that what changed below them
@@ -49,7 +50,7 @@ func (d *details) Same(other view.Details) bool {
 // Fill implements view.Details.
 func (d *details) Fill(status *v1alpha1.StatusBase) {
 	status.Resources = rollup.Resources(func(yield func(rollup.Deployed) bool) {
-		d.reported.Ascend(func(d *view.BundleDeployment) bool { return yield(deployed(d)) })
+		d.reported.Ascend(func(bd *view.BundleDeployment) bool { return yield(d.objects.deployed(bd)) })
 	})
 	status.PerClusterResourceCounts = nil
 	if d.clusters.Len() > 0 {
@@ -65,11 +66,11 @@ func (d *details) Fill(status *v1alpha1.StatusBase) {
 	})
 }
 
-func deployed(d *view.BundleDeployment) rollup.Deployed {
+func (l *objectLists) deployed(d *view.BundleDeployment) rollup.Deployed {
 	return rollup.Deployed{
 		Cluster: d.Cluster.Cluster.Namespace + "/" + d.Cluster.Cluster.Name,
 		State:   stored(d).State(),
-		Status:  reportedOn(d),
+		Status:  l.of(d.Report),
 	}
 }
 
@@ -111,7 +112,7 @@ func (w *work) restored(key originKey, prev, next *view.BundleDeployment) {
 		after = weighStored(next)
 		change = presence{cluster: next.Cluster.Cluster, shown: change.shown + 1, ready: change.ready + after.Ready}
 	}
-	if !sameDetails(prev, next) {
+	if !o.objects.same(prev, next) {
 		o.details = nil
 	}
 	if next == nil {
@@ -169,20 +170,23 @@ func (p presence) whole() bool { return p.shown > 0 && p.shown == p.ready }
 
 // tells whether a BundleDeployment adds to the deployed objects.
 func tells(d *view.BundleDeployment) bool {
-	status := reportedOn(d)
-	return status != nil && len(status.Resources)+len(status.NonReadyStatus)+len(status.ModifiedStatus) > 0
+	if d.Report == nil {
+		return false
+	}
+	gist := d.Report.Gist()
+	return gist.TellsOfObjects()
 }
 
-// sameDetails tells whether two states of a BundleDeployment add the same to the
-// deployed objects.
-func sameDetails(prev, next *view.BundleDeployment) bool {
+// same tells whether two states of a BundleDeployment add the same to the deployed
+// objects.
+func (l *objectLists) same(prev, next *view.BundleDeployment) bool {
 	told, tell := prev != nil && tells(prev), next != nil && tells(next)
 	if !told || !tell {
 		return told == tell
 	}
-	a, b := deployed(prev), deployed(next)
-	if a.State == b.State && a.Status == b.Status {
+	if stored(prev).State() == stored(next).State() && prev.Report.Gist().Objects == next.Report.Gist().Objects {
 		return true
 	}
+	a, b := l.deployed(prev), l.deployed(next)
 	return equality.Semantic.DeepEqual(rollup.Resources(slices.Values([]rollup.Deployed{a})), rollup.Resources(slices.Values([]rollup.Deployed{b})))
 }

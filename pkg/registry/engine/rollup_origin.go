@@ -47,6 +47,9 @@ type origin struct {
 	exists bool
 	// shown are its BundleDeployments, by Bundle, then Cluster.
 	shown *rollup.Ranked[*view.BundleDeployment]
+	// listed are those of them that are not ready, and worst is the first of those in
+	// the worst state.
+	listed, worst listing
 	// clusters are those that it deploys to, by name; ready are those of them on
 	// which all its BundleDeployments are Ready.
 	clusters *btree.BTreeG[presence]
@@ -58,6 +61,8 @@ type origin struct {
 	unready *btree.BTreeG[*bundle]
 	// details are what reported and clusters show; nil if that has changed since.
 	details *details
+	// objects are what is told of deployed objects.
+	objects *objectLists
 }
 
 // presence is an origin on a Cluster.
@@ -80,7 +85,7 @@ func compareBundles(a, b *v1alpha1.Bundle) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
-func newOrigin() *origin {
+func newOrigin(objects *objectLists) *origin {
 	byBundle := func(a, b *view.BundleDeployment) int {
 		return cmp.Or(
 			compareBundles(a.Bundle.Bundle, b.Bundle.Bundle),
@@ -92,6 +97,7 @@ func newOrigin() *origin {
 		return cmp.Or(compareClusters(a.Cluster.Cluster, b.Cluster.Cluster), compareBundles(a.Bundle.Bundle, b.Bundle.Bundle)) < 0
 	}
 	return &origin{
+		objects:  objects,
 		shown:    rollup.NewRanked(byBundle, weighStored),
 		clusters: btree.NewG(originDegree, func(a, b presence) bool { return compareClusters(a.cluster, b.cluster) < 0 }),
 		reported: btree.NewG(originDegree, byCluster),
@@ -103,7 +109,7 @@ func newOrigin() *origin {
 func (s *state) origin(key originKey) *origin {
 	o := s.origins[key]
 	if o == nil {
-		o = newOrigin()
+		o = newOrigin(s.objects)
 		s.origins[key] = o
 	}
 	return o
@@ -207,15 +213,18 @@ func (o *origin) status(key originKey) *view.OriginStatus {
 	sum := o.shown.All()
 	repo := rollup.Repo{
 		Sum:      sum,
-		First:    entries(o.shown, 0, everyone, stored),
+		First:    entries(&o.listed, o.shown, 0, everyone, stored),
 		Clusters: rollup.Readiness{Ready: o.ready, Desired: o.clusters.Len()},
 	}
 	worst := sum.Worst()
 	for _, d := range o.shown.First(0, everyone, 1, func(w rollup.Weight) bool { return w.In(worst) > 0 }) {
-		repo.Worst = stored(d).Message()
+		worst := stored(d)
+		var now listing
+		o.worst.explain(&worst, &now)
+		o.worst, repo.Worst = now, worst.Message()
 	}
 	if o.details == nil {
-		o.details = &details{o.clusters.Clone(), o.reported.Clone()}
+		o.details = &details{o.clusters.Clone(), o.reported.Clone(), o.objects}
 	}
 	out := &view.OriginStatus{Details: o.details}
 	if key.resource == record.HelmOps {

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
@@ -105,6 +106,7 @@ func (b *bundle) sections(v *version, was *view.BundleStatus) ([]section, error)
 		return nil, err
 	}
 	out := make([]section, len(partitions))
+	b.roll.sections = slices.Grow(b.roll.sections, len(out))[:len(out)]
 	for i, p := range partitions {
 		s := section{PartitionStatus: v1alpha1.PartitionStatus{Name: p.Name, MaxUnavailable: p.MaxUnavailable, Count: p.Count()}}
 		of, from, to := members, p.From, p.To
@@ -116,7 +118,7 @@ func (b *bundle) sections(v *version, was *view.BundleStatus) ([]section, error)
 			}
 		}
 		s.sum = of.Sum(from, to)
-		s.Summary = rollup.Summary(s.sum, entries(of, from, to, member.deployment))
+		s.Summary = rollup.Summary(s.sum, entries(&b.roll.sections[i], of, from, to, member.deployment))
 		if was != nil && i < len(was.PartitionStatus) {
 			shareEntries(&s.Summary, &was.PartitionStatus[i].Summary)
 		}

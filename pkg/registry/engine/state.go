@@ -28,15 +28,17 @@ type state struct {
 	bundles  map[record.Name]*bundle
 	// byNamespace finds what an edit of a namespace's rules concerns.
 	byNamespace map[string]*namespace
-	// reports on BundleDeployments, alive or not, by the BundleDeployment's name.
-	reports map[record.Name]*view.Report
+	// hidden are the reports on BundleDeployments that none shows.
+	hidden hiddenReports
 	// orphans are reports on objects that are not there.
-	orphans map[originKey]*view.Report
+	orphans map[originKey]orphan
 	// pins by the name of the Bundle or Cluster that they are of.
 	bundlePins  map[record.Name]storedPin[record.BundlePin]
 	clusterPins map[record.Name]storedPin[record.ClusterPins]
 	// origins are the GitRepos and HelmOps that Bundles come of.
 	origins map[originKey]*origin
+	// objects are what is told of deployed objects, for origins.
+	objects *objectLists
 	// contested are the BundleDeployment names that more than one pair claims.
 	contested map[record.Name]map[claim]struct{}
 
@@ -228,11 +230,12 @@ func newState(history view.Limits) *state {
 		groups:      map[record.Name]*group{},
 		bundles:     map[record.Name]*bundle{},
 		byNamespace: map[string]*namespace{},
-		reports:     map[record.Name]*view.Report{},
-		orphans:     map[originKey]*view.Report{},
+		hidden:      newHiddenReports(),
+		orphans:     map[originKey]orphan{},
 		bundlePins:  map[record.Name]storedPin[record.BundlePin]{},
 		clusterPins: map[record.Name]storedPin[record.ClusterPins]{},
 		origins:     map[originKey]*origin{},
+		objects:     newObjectLists(),
 		contested:   map[record.Name]map[claim]struct{}{},
 		mirrors:     newMirrors(),
 		holds:       newHolds(),

@@ -104,6 +104,7 @@ func DecodeObject(resource string, data []byte) (*Object, error) {
 	if in.Time != nil {
 		out.Time = *in.Time
 	}
+	shareFields(out.Object.GetManagedFields())
 	return out, nil
 }
 

@@ -11,6 +11,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
 // Report is the report record: what was written through /status.
@@ -84,21 +86,43 @@ func statusIn(object APIObject) any {
 // DecodeReport decodes the report record of a resource, as this version writes it
 // or as JSON, which earlier ones wrote.
 func DecodeReport(resource string, data []byte) (*Report, error) {
+	if !isCompact(data) {
+		return decodeText(resource, data)
+	}
+	values, frame, err := split(data)
+	if err != nil {
+		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
+	}
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	return s.decode(resource, values, frame)
+}
+
+func (s *scratch) decode(resource string, values, frame []byte) (*Report, error) {
+	text, err := codec().text(s, values, frame)
+	if err != nil {
+		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
+	}
+	return decodeText(resource, text)
+}
+
+// decodeText decodes a report's JSON, which it does not keep.
+func decodeText(resource string, text []byte) (*Report, error) {
 	stored, ok := resources[resource]
 	if !ok {
 		return nil, fmt.Errorf("report record of unknown resource %q", resource)
 	}
-	text, err := data, error(nil)
-	if isCompact(data) {
-		if text, err = loosen(data); err != nil {
-			return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
-		}
-	}
 	out := &Report{Status: stored.make(), Size: len(text)}
+	if bd, ok := out.Status.(*v1alpha1.BundleDeployment); ok && readReport(string(text), &bd.Status, out) {
+		return out, nil
+	}
+	out = &Report{Status: stored.make(), Size: len(text)}
 	in := reportJSON{Status: statusIn(out.Status)}
-	if err := json.Unmarshal(text, &in); err != nil {
+	// What it decodes to may hold on to the bytes.
+	if err := json.Unmarshal(bytes.Clone(text), &in); err != nil {
 		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
 	}
 	out.ManagedFields, out.UID = in.ManagedFields, in.UID
+	shareFields(out.ManagedFields)
 	return out, nil
 }

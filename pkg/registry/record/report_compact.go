@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -77,9 +78,6 @@ func newReportCodec(dictionary []byte, id uint32) (*reportCodec, error) {
 // compact is a JSON text of at most maxText bytes, as a record.
 func compact(text []byte) []byte { return codec().compact(text) }
 
-// loosen is the inverse of compact.
-func loosen(data []byte) ([]byte, error) { return codec().loosen(data) }
-
 func (c *reportCodec) compact(text []byte) []byte {
 	packed, values := pack(text)
 	out := make([]byte, 0, 64+len(values)+len(packed)/4)
@@ -91,16 +89,27 @@ func (c *reportCodec) compact(text []byte) []byte {
 	return append(out[:at], out[at+len(frameMagic):]...)
 }
 
-func (c *reportCodec) loosen(data []byte) ([]byte, error) {
+// split takes a compact record apart: into its values, and its frame without the first
+// four bytes. With reportCodec.text it is the inverse of compact.
+func split(data []byte) (values, frame []byte, err error) {
 	rest := data[1:]
 	n, used := binary.Uvarint(rest)
 	if used <= 0 || n > uint64(len(rest)-used) {
-		return nil, errPacked
+		return nil, nil, errPacked
 	}
-	values, frame := rest[used:used+int(n)], rest[used+int(n):]
-	frame = append([]byte(frameMagic), frame...)
+	return rest[used : used+int(n)], rest[used+int(n):], nil
+}
+
+// scratch is room to decode in.
+type scratch struct{ values, frame, packed, text []byte }
+
+var scratches = sync.Pool{New: func() any { return &scratch{} }}
+
+// text is the JSON that values and a frame stand for, in scratch.
+func (c *reportCodec) text(s *scratch, values, frame []byte) ([]byte, error) {
+	s.frame = append(append(s.frame[:0], frameMagic...), frame...)
 	var header zstd.Header
-	if err := header.Decode(frame); err != nil {
+	if err := header.Decode(s.frame); err != nil {
 		return nil, fmt.Errorf("its frame is damaged: %w", err)
 	}
 	switch {
@@ -109,12 +118,18 @@ func (c *reportCodec) loosen(data []byte) ([]byte, error) {
 	case header.FrameContentSize > maxText:
 		return nil, errTooLong
 	}
-	packed, err := c.decoder.DecodeAll(frame, make([]byte, 0, header.FrameContentSize))
+	s.packed = slices.Grow(s.packed[:0], int(header.FrameContentSize))
+	packed, err := c.decoder.DecodeAll(s.frame, s.packed)
 	switch {
 	case errors.Is(err, zstd.ErrUnknownDictionary):
 		return nil, fmt.Errorf("it was written with dictionary %d, which this version does not have: run a version that is not older than the one that wrote it", header.DictionaryID)
 	case err != nil:
 		return nil, fmt.Errorf("its frame is damaged: %w", err)
 	}
-	return unpack(packed, values, maxText)
+	s.packed = packed
+	text, err := unpack(s.text[:0], packed, values, maxText)
+	if err == nil {
+		s.text = text
+	}
+	return text, err
 }

@@ -6,6 +6,7 @@ package record
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -79,15 +80,22 @@ func pack(text []byte) (packed, values []byte) {
 // errPacked means that marks and values do not fit together.
 var errPacked = errors.New("its text and its values do not fit together")
 
-// unpack is the inverse of pack. The text may take at most limit bytes.
-func unpack(packed, values []byte, limit int) ([]byte, error) {
-	text := make([]byte, 0, len(packed)+4*len(values))
+// unpack is the inverse of pack: it appends the text, which may take at most limit
+// bytes, to one that is empty.
+func unpack(text, packed, values []byte, limit int) ([]byte, error) {
+	text = slices.Grow(text, len(packed)+4*len(values))
 	last := epoch
+	var written struct{ from, to int } // where the last time is in the text
 	for i := 0; i < len(packed); i++ {
 		digits := 0
 		switch packed[i] {
 		default:
-			text = append(text, packed[i])
+			end := i + 1
+			for end < len(packed) && packed[end] > markTime {
+				end++
+			}
+			text = append(text, packed[i:end]...)
+			i = end - 1
 		case markUUID:
 			if len(values) < 16 {
 				return nil, errPacked
@@ -114,9 +122,15 @@ func unpack(packed, values []byte, limit int) ([]byte, error) {
 			if n <= 0 {
 				return nil, errPacked
 			}
-			last += since
 			values = values[n:]
+			if since == 0 && written.to > 0 { // objects are made together
+				text = append(text, text[written.from:written.to]...)
+				break
+			}
+			last += since
+			written.from = len(text)
 			text = time.Unix(last, 0).UTC().AppendFormat(text, time.RFC3339)
+			written.to = len(text)
 		}
 		if len(text) > limit {
 			return nil, errTooLong
@@ -190,12 +204,11 @@ func appendDigits(values, text []byte) []byte {
 }
 
 func writeDigits(text, values []byte, n int) []byte {
-	for i := range n {
-		b := values[i/2]
-		if i%2 == 0 {
-			b >>= 4
-		}
-		text = append(text, hexDigits[b&15])
+	for _, b := range values[:n/2] {
+		text = append(text, hexDigits[b>>4], hexDigits[b&15])
+	}
+	if n%2 > 0 {
+		text = append(text, hexDigits[values[n/2]>>4])
 	}
 	return text
 }

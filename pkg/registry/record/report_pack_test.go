@@ -21,7 +21,7 @@ func TestPackedTextIsReadBack(t *testing.T) {
 		strings.Repeat("0", 15), strings.Repeat("a", 16), strings.Repeat("f", 61), strings.Repeat("1", 255), strings.Repeat("e", 256), strings.Repeat("9", 600),
 	} {
 		packed, values := pack([]byte(text))
-		back, err := unpack(packed, values, maxText)
+		back, err := unpack(nil, packed, values, maxText)
 		require.NoError(t, err, text)
 		require.Equal(t, text, string(back))
 	}
@@ -46,7 +46,7 @@ func TestPackedTextOfAnySortIsReadBack(t *testing.T) {
 			text.WriteString(pick(s, parts...)())
 		}
 		packed, values := pack([]byte(text.String()))
-		back, err := unpack(packed, values, maxText)
+		back, err := unpack(nil, packed, values, maxText)
 		require.NoError(t, err)
 		require.Equal(t, text.String(), string(back))
 	}
@@ -64,9 +64,9 @@ func TestWhatDoesNotFitTogetherIsNotUnpacked(t *testing.T) {
 		"a second value where one is":    {"\x03\x03", "\x02"},
 		"a value that belongs elsewhere": {"\x03", "\x02\x02"},
 	} {
-		_, err := unpack([]byte(c.packed), []byte(c.values), maxText)
+		_, err := unpack(nil, []byte(c.packed), []byte(c.values), maxText)
 		require.ErrorIs(t, err, errPacked, title)
 	}
-	_, err := unpack([]byte("\x02\x10\x02\x10"), make([]byte, 16), 31)
+	_, err := unpack(nil, []byte("\x02\x10\x02\x10"), make([]byte, 16), 31)
 	require.ErrorIs(t, err, errTooLong)
 }

@@ -4,6 +4,7 @@
 package rollup
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -29,86 +30,151 @@ type Deployment struct {
 	Want string
 	// Staged and Promoted are spec.stagedDeploymentID and spec.deploymentID.
 	Staged, Promoted string
-	// Status is the agent's report; nil if there is none.
+	// Status is the agent's report; nil if there is none, or Report has it.
 	Status *v1alpha1.BundleDeploymentStatus
+	// Report is the agent's report where that is not decoded; nil if there is none.
+	Report Report
+	// Explanation is what the report says that explains the state; nil if that is to be
+	// read from it.
+	Explanation *Explanation
 	// Missing says that there is no BundleDeployment yet, although the Cluster is
 	// targeted. Everything else but Name is then ignored.
 	Missing bool
 }
 
-// unreported is the status of a BundleDeployment whose agent has not reported.
-var unreported v1alpha1.BundleDeploymentStatus
+// Report is an agent's report. Its gist is at hand, and its status is decoded anew
+// for each who asks.
+type Report interface {
+	Gist() derive.Gist
+	Status() *v1alpha1.BundleDeploymentStatus
+}
 
-func (d Deployment) status() *v1alpha1.BundleDeploymentStatus {
-	if d.Status == nil || d.Missing {
-		return &unreported
+// Explanation is what of a report explains the state of its BundleDeployment.
+type Explanation struct {
+	// Messages of the conditions of these types.
+	Deployed, Installed, Monitored string
+
+	ModifiedStatus []v1alpha1.ModifiedStatus
+	NonReadyStatus []v1alpha1.NonReadyStatus
+}
+
+// Explain takes out of a report what explains it.
+func Explain(status *v1alpha1.BundleDeploymentStatus) *Explanation {
+	return &Explanation{
+		Deployed:       message(status, conditionDeployed),
+		Installed:      message(status, conditionInstalled),
+		Monitored:      message(status, conditionMonitored),
+		ModifiedStatus: status.ModifiedStatus,
+		NonReadyStatus: status.NonReadyStatus,
 	}
-	return d.Status
+}
+
+// gist is that of the report; that of an empty one if there is none.
+func (d *Deployment) gist() derive.Gist {
+	switch {
+	case d.Missing:
+		return derive.Gist{}
+	case d.Report != nil:
+		return d.Report.Gist()
+	case d.Status != nil:
+		return derive.GistOf(d.Status)
+	}
+	return derive.Gist{}
+}
+
+// nothing explains a BundleDeployment whose agent has said nothing about it.
+var nothing Explanation
+
+func (d *Deployment) explanation(gist *derive.Gist) *Explanation {
+	switch {
+	case !gist.Explains:
+		return &nothing
+	case d.Explanation != nil:
+		return d.Explanation
+	case d.Report != nil:
+		return Explain(d.Report.Status())
+	}
+	return Explain(d.Status)
 }
 
 // State is the first line of the table in S 7.1 that is true.
 func (d Deployment) State() v1alpha1.BundleState {
+	gist := d.gist()
+	return d.state(&gist)
+}
+
+func (d *Deployment) state(gist *derive.Gist) v1alpha1.BundleState {
 	if d.Missing {
 		return v1alpha1.Pending
 	}
-	return derive.StateOf(d.Want, d.Staged, d.status())
+	return gist.State(d.Want, d.Staged)
 }
 
 // Message is what the agent says about it: of its condition Deployed, else
 // Installed if that is about the wanted deployment, else Monitored.
 func (d Deployment) Message() string {
-	status := d.status()
-	if m := message(status, conditionDeployed); m != "" || d.Missing {
-		return m
+	gist := d.gist()
+	return d.message(&gist, d.explanation(&gist))
+}
+
+func (d *Deployment) message(gist *derive.Gist, said *Explanation) string {
+	if said.Deployed == "" && gist.Applied == d.Want {
+		return cmp.Or(said.Installed, said.Monitored)
 	}
-	if status.AppliedDeploymentID == d.Want {
-		if m := message(status, conditionInstalled); m != "" {
-			return m
-		}
-	}
-	return message(status, conditionMonitored)
+	return cmp.Or(said.Deployed, said.Monitored)
 }
 
 // Unavailable tells whether it is there and unavailable: S 6.3.
 func (d Deployment) Unavailable() bool {
-	status := d.status()
-	return !d.Missing && (status.AppliedDeploymentID != d.Promoted || !status.Ready)
+	gist := d.gist()
+	return d.unavailable(&gist)
+}
+
+func (d *Deployment) unavailable(gist *derive.Gist) bool {
+	return !d.Missing && (gist.Applied != d.Promoted || !gist.Ready)
 }
 
 // UpToDate tells whether it is there and staged, promoted and applied are all at
 // the wanted deployment ID: S 6.3.
 func (d Deployment) UpToDate() bool {
-	return !d.Missing && d.Staged == d.Want && d.Promoted == d.Want && d.status().AppliedDeploymentID == d.Want
+	gist := d.gist()
+	return d.upToDate(&gist)
+}
+
+func (d *Deployment) upToDate(gist *derive.Gist) bool {
+	return !d.Missing && d.Staged == d.Want && d.Promoted == d.Want && gist.Applied == d.Want
 }
 
 // Weight is what it adds to a roll-up.
 func (d Deployment) Weight() Weight {
 	var w Weight
-	state := d.State()
+	gist := d.gist()
+	state := d.state(&gist)
 	*w.counter(state) = 1
 	if state != v1alpha1.Ready {
 		w.Listed = 1
 	}
-	unavailable := d.Unavailable()
+	unavailable := d.unavailable(&gist)
 	if unavailable {
 		w.Unavailable = 1
 	}
-	if unavailable || !d.UpToDate() {
+	if unavailable || !d.upToDate(&gist) {
 		w.Outdated = 1
 	}
-	w.Resources = d.status().ResourceCounts
+	w.Resources = gist.Counts
 	return w
 }
 
 // Entry is what the summary lists of it if it is not Ready.
 func (d Deployment) Entry() v1alpha1.NonReadyResource {
-	status := d.status()
+	gist := d.gist()
+	said := d.explanation(&gist)
 	return v1alpha1.NonReadyResource{
 		Name:           d.Name,
-		State:          d.State(),
-		Message:        d.Message(),
-		ModifiedStatus: status.ModifiedStatus,
-		NonReadyStatus: status.NonReadyStatus,
+		State:          d.state(&gist),
+		Message:        d.message(&gist, said),
+		ModifiedStatus: said.ModifiedStatus,
+		NonReadyStatus: said.NonReadyStatus,
 	}
 }
 

@@ -30,9 +30,13 @@ type Deployed struct {
 	// Cluster is namespace/name of the Cluster.
 	Cluster string
 	State   v1alpha1.BundleState
-	// Status is the agent's report; nil if there is none.
+	// Status is the agent's report; nil if there is none. Of one with the same
+	// derive.Gist.Objects, what is said of objects is the same.
 	Status *v1alpha1.BundleDeploymentStatus
 }
+
+// unreported is the status of a BundleDeployment whose agent has not reported.
+var unreported v1alpha1.BundleDeploymentStatus
 
 func (d *Deployed) status() *v1alpha1.BundleDeploymentStatus {
 	if d.Status == nil {

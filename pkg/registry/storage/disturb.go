@@ -5,6 +5,7 @@ package storage
 
 import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -26,11 +27,12 @@ func disturbs(v *view.View, item view.Item, next record.APIObject) (record.Key, 
 	if !ok || !rollout.Limited(bundle.Record.Object.(*v1alpha1.Bundle).Spec.RolloutStrategy) && bundle.Derived.Failure == "" {
 		return record.Key{}, false
 	}
-	was, is := v1alpha1.BundleDeploymentStatus{}, next.(*v1alpha1.BundleDeployment).Status
+	var was derive.Gist
 	if pair.Report != nil {
-		was = pair.Report.Status.(*v1alpha1.BundleDeployment).Status
+		was = pair.Report.Gist()
 	}
-	same := was.AppliedDeploymentID == is.AppliedDeploymentID && was.Ready == is.Ready
+	is := next.(*v1alpha1.BundleDeployment).Status
+	same := was.Applied == is.AppliedDeploymentID && was.Ready == is.Ready
 	available := is.Ready && is.AppliedDeploymentID == pair.Content.DeploymentID
 	return record.RolloutGuardKey(name), was.Ready && !same && !available
 }

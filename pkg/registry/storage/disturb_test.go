@@ -52,7 +52,10 @@ func TestAReportBumpsTheGuardOfARollOutIfItMayTakeWhatIsLeftOfALimit(t *testing.
 			Content: &derive.Content{DeploymentID: "s-1:a"},
 		}
 		if c.was != nil {
-			pair.Report = &view.Report{Report: &record.Report{Status: &v1alpha1.BundleDeployment{Status: *c.was}}}
+			data, err := (&record.Report{Status: &v1alpha1.BundleDeployment{Status: *c.was}}).Encode()
+			require.NoError(t, err)
+			pair.Report, err = view.NewReport(data, 1)
+			require.NoError(t, err)
 		}
 		guard, disturbs := disturbs(builder.Load(1), pair, &v1alpha1.BundleDeployment{Status: *c.is})
 		require.Equal(t, c.disturbs, disturbs, c.name)

@@ -224,7 +224,7 @@ func reported(item view.Item, next *record.Report) *record.Report {
 		}
 	case *view.BundleDeployment:
 		if item.Report != nil {
-			return item.Report.Report
+			return item.Report.Read()
 		}
 	}
 	none := &record.Report{UID: next.UID}

@@ -11,5 +11,6 @@
 //
 // Only the engine builds views (see Builder); everybody else takes the present
 // one from it. BundleDeployments are rendered when asked for and not kept: in a
-// view one costs about a hundred bytes.
+// view one costs about a hundred bytes, and the report on it, which is decoded when
+// asked for and not kept either, half as much again and what it says that others do not.
 package view

@@ -70,7 +70,7 @@ func (b *Builder) weight(r *Revision) int64 {
 		total += int64(nodes)*nodeWeight + int64(len(changes))*changeWeight
 		for _, c := range changes {
 			if c.Prev != nil {
-				total += int64(expansion * c.Prev.replaced(c.Next))
+				total += int64(c.Prev.replaced(c.Next))
 				switch prev := c.Prev.(type) {
 				case *Object:
 					if next, ok := c.Next.(*Object); prev.Derived.Status != nil && (!ok || next.Derived.Status != prev.Derived.Status) {
@@ -97,7 +97,8 @@ func (b *Builder) weight(r *Revision) int64 {
 	return total
 }
 
-// replaced is how many bytes of records an item refers to and the next one does not.
+// replaced is how much memory the decoded records take that an object refers to and the
+// next one does not.
 func (o *Object) replaced(next Item) int {
 	is, _ := next.(*Object)
 	size := 0
@@ -107,17 +108,17 @@ func (o *Object) replaced(next Item) int {
 	if o.Report != nil && (is == nil || is.Report != o.Report) {
 		size += o.Report.Size
 	}
-	return size
+	return expansion * size
 }
 
-// replaced is how many bytes of records an item refers to and the next one does not. A
-// Bundle's and a Cluster's own are counted with their change.
+// replaced is how much memory the report takes, if the next one has another. A Bundle's
+// and a Cluster's own records are counted with their change.
 func (b *BundleDeployment) replaced(next Item) int {
 	is, _ := next.(*BundleDeployment)
 	if b.Report == nil || (is != nil && is.Report == b.Report) {
 		return 0
 	}
-	return b.Report.Size
+	return b.Report.size()
 }
 
 // remember adds a revision to the log, and forgets what is over the limits.

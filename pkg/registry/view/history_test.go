@@ -6,6 +6,7 @@ package view
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -134,4 +135,41 @@ func TestHistoryWeighsContentsThatItAloneHolds(t *testing.T) {
 		return b.Next(2).History().Bytes
 	}
 	require.Greater(t, weigh(false)-weigh(true), int64(expansion*len(options.DefaultNamespace)), "what another has, too, is not history's")
+}
+
+// TestHistoryWeighsReportsAsTheyAreKept: what an agent's reports take that only history
+// holds, small ones and large.
+func TestHistoryWeighsReportsAsTheyAreKept(t *testing.T) { //nolint:paralleltest // it reads the size of the heap
+	dice := rand.New(rand.NewPCG(1, 0))
+	face, cluster := &BundleFace{Bundle: &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "b"}}}, &ClusterFace{Cluster: &v1alpha1.Cluster{}, Namespace: "c"}
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for range 4 * runtime.GOMAXPROCS(0) {
+		reportOf(t, &record.Report{Status: &v1alpha1.BundleDeployment{}}) // each encoder keeps some room
+	}
+	for _, objects := range []int{1, 1000} {
+		b := NewBuilder(Limits{Revisions: 10_000, Changes: 10_000})
+		put := func(at int64) {
+			bd := &v1alpha1.BundleDeployment{}
+			for range objects {
+				bd.Status.Resources = append(bd.Status.Resources, v1alpha1.BundleDeploymentResource{Kind: "ConfigMap", Name: fmt.Sprint("at-", dice.Uint64())})
+			}
+			b.Put(record.BundleDeployments, &BundleDeployment{At: at, Bundle: face, Cluster: cluster, Content: derive.Nothing, Report: reportOf(t, &record.Report{Status: bd})})
+		}
+		put(1)
+		v := b.Load(1)
+		before := heap()
+		for at := int64(2); at < 1000; at++ {
+			put(at)
+			v = b.Next(at)
+		}
+		held := heap() - before
+		t.Logf("SUMMARY a revision with a report on %d objects: %d bytes estimated, %d held", objects, v.History().Bytes/998, held/998)
+		require.InEpsilon(t, v.History().Bytes, held, 1, "the estimate is near the heap")
+		runtime.KeepAlive(b)
+	}
 }

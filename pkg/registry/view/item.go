@@ -35,7 +35,7 @@ type Item interface {
 	// is the caller's only on its first level: what it points to is shared and
 	// must not be modified.
 	Render() record.APIObject
-	// replaced is how many bytes of records the item refers to and the next state of
+	// replaced is how much memory the item refers to in records that the next state of
 	// its object, nil if that is gone, does not.
 	replaced(next Item) int
 }
@@ -150,12 +150,6 @@ type ClusterFace struct {
 	Namespace string
 }
 
-// Report is an agent's report on a BundleDeployment.
-type Report struct {
-	*record.Report
-	Revision int64
-}
-
 // Name implements Item.
 func (b *BundleDeployment) Name() record.Name {
 	return record.Name{Namespace: b.Cluster.Namespace, Name: b.Bundle.Bundle.Name}
@@ -183,8 +177,8 @@ func (b *BundleDeployment) Render() record.APIObject {
 		Revision:         b.At,
 	}
 	if b.Report != nil {
-		in.Report = &b.Report.Status.(*v1alpha1.BundleDeployment).Status
-		in.ReportManagedFields = b.Report.ManagedFields
+		report := b.Report.Read()
+		in.Report, in.ReportManagedFields = statusOn(report), report.ManagedFields
 	}
 	return derive.BundleDeployment(in)
 }

@@ -66,6 +66,16 @@ func TestAFailureShowsInTheReadyCondition(t *testing.T) {
 	require.Equal(t, "True", string(status.Status.Conditions[0].Status), "the report is left alone")
 }
 
+// reportOf is a report as it comes.
+func reportOf(t *testing.T, r *record.Report) *Report {
+	t.Helper()
+	data, err := r.Encode()
+	require.NoError(t, err)
+	out, err := NewReport(data, 1)
+	require.NoError(t, err)
+	return out
+}
+
 // pair is a BundleDeployment that a test changes in one place.
 func pair(change func(*BundleDeployment)) *BundleDeployment {
 	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "b", Namespace: "ns", UID: "b"}}
@@ -105,7 +115,7 @@ func TestPairsAreTheSameIfTheyRenderTheSame(t *testing.T) {
 		"a report": {func(*BundleDeployment) {}, func(p *BundleDeployment) {
 			status := &v1alpha1.BundleDeployment{}
 			status.Status.Ready = true
-			p.Report = &Report{Report: &record.Report{Status: status}}
+			p.Report = reportOf(t, &record.Report{Status: status})
 		}, false},
 	} {
 		a, b := pair(c.a), pair(c.b)

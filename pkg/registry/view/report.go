@@ -1,0 +1,69 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"fmt"
+	"unique"
+
+	"github.com/google/uuid"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Report is an agent's report on a BundleDeployment. There may be a million, so it
+// holds the record and not what that decodes to, a twentieth of the size. What changes
+// of other objects depend on is at hand; all else is decoded for who asks, in some
+// microseconds, and not kept. It is immutable.
+type Report struct {
+	// Revision is that of the record.
+	Revision int64
+
+	kept record.Kept
+	// gist is shared by all reports that have an equal one.
+	gist unique.Handle[derive.Gist]
+}
+
+// NewReport decodes a record once, so that it can be decoded ever after, and returns
+// what to keep of it.
+func NewReport(data []byte, revision int64) (*Report, error) {
+	kept, r, err := record.Keep(data, func(r *record.Report) string { return statusOn(r).AppliedDeploymentID })
+	if err != nil {
+		return nil, err
+	}
+	return &Report{Revision: revision, kept: kept, gist: unique.Make(derive.GistOf(statusOn(r)))}, nil
+}
+
+func statusOn(r *record.Report) *v1alpha1.BundleDeploymentStatus {
+	return &r.Status.(*v1alpha1.BundleDeployment).Status
+}
+
+// Gist is what of the report decides and is counted.
+func (r *Report) Gist() derive.Gist { return r.gist.Value() }
+
+// Read decodes the report anew: it is the caller's own, but for the field sets of its
+// managed fields.
+func (r *Report) Read() *record.Report {
+	out, err := r.kept.Report(r.gist.Value().Applied)
+	if err != nil {
+		panic(fmt.Sprintf("view: a report that was decoded before cannot be: %v", err))
+	}
+	return out
+}
+
+// Status decodes what the agent says.
+func (r *Report) Status() *v1alpha1.BundleDeploymentStatus { return statusOn(r.Read()) }
+
+// On tells whether the report is on the BundleDeployment of an identity, and not on an
+// earlier one of its name.
+func (r *Report) On(identity uuid.UUID) bool { return r.kept.UID() == identity }
+
+// reportWeight is a report in memory without its record, and its gist where it has that
+// alone.
+const reportWeight = 64
+
+// size is how much memory the report takes.
+func (r *Report) size() int { return reportWeight + len(r.kept) }
