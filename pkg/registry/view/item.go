@@ -171,6 +171,13 @@ func (b *BundleDeployment) Labels() map[string]string {
 
 // Render implements Item. It is not kept: a caller that needs it twice keeps it.
 func (b *BundleDeployment) Render() record.APIObject {
+	object := &v1alpha1.BundleDeployment{}
+	b.RenderInto(object)
+	return object
+}
+
+// RenderInto is Render in the place of an empty object, such as one of a list's.
+func (b *BundleDeployment) RenderInto(object *v1alpha1.BundleDeployment) {
 	in := derive.Inputs{
 		Bundle:           b.Bundle.Bundle,
 		Cluster:          b.Cluster.Cluster,
@@ -186,7 +193,7 @@ func (b *BundleDeployment) Render() record.APIObject {
 		in.Report = &b.Report.Status.(*v1alpha1.BundleDeployment).Status
 		in.ReportManagedFields = b.Report.ManagedFields
 	}
-	return derive.BundleDeployment(in)
+	derive.FillBundleDeployment(object, in)
 }
 
 // Same tells whether two pairs of one name show the same, their revisions apart.
