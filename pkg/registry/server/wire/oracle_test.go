@@ -95,7 +95,9 @@ func newFiller(r *rand.Rand) *randfill.Filler {
 				*at = metav1.NewTime(time.Unix(r.Int64N(4e9), r.Int64N(1e9)).In(time.FixedZone("", r.IntN(3)*3600)))
 			}
 		},
-		func(f *metav1.FieldsV1, _ randfill.Continue) { *f = metav1.FieldsV1{Raw: []byte(`{"f:a": {"." : {}, "f:<b>":{}}}`)} },
+		func(f *metav1.FieldsV1, _ randfill.Continue) {
+			*f = metav1.FieldsV1{Raw: []byte(`{"f:a": {"." : {}, "f:<b>":{}}}`)}
+		},
 	)
 }
 
