@@ -50,11 +50,13 @@ func BundleDeployment(in Inputs) *v1alpha1.BundleDeployment {
 	return bd
 }
 
+var apiVersion = v1alpha1.SchemeGroupVersion.String()
+
 // FillBundleDeployment builds the object in the place of an empty one.
 func FillBundleDeployment(bd *v1alpha1.BundleDeployment, in Inputs) {
 	*bd = v1alpha1.BundleDeployment{
 		TypeMeta: metav1.TypeMeta{
-			APIVersion: v1alpha1.SchemeGroupVersion.String(),
+			APIVersion: apiVersion,
 			Kind:       "BundleDeployment",
 		},
 		ObjectMeta: metav1.ObjectMeta{

@@ -18,6 +18,7 @@ import (
 var (
 	_ runtime.NegotiatedSerializer = negotiated{}
 	_ runtime.Serializer           = serializer{}
+	_ runtime.EncoderWithAllocator = serializer{}
 )
 
 // Faster is a negotiated serializer that writes JSON, where it is not meant for people,
@@ -62,6 +63,12 @@ func (s serializer) Encode(object runtime.Object, w io.Writer) error {
 		}
 	}
 	return s.Serializer.Encode(object, w)
+}
+
+// EncodeWithAllocator implements runtime.EncoderWithAllocator: the serializer has its own
+// buffers. One that has no such method is complained about for each object.
+func (s serializer) EncodeWithAllocator(object runtime.Object, w io.Writer, _ runtime.MemoryAllocator) error {
+	return s.Encode(object, w)
 }
 
 // encoder is what one call of Encode uses, and the next may use again.
