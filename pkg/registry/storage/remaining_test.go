@@ -47,9 +47,10 @@ func TestAPageSaysHowManyFollow(t *testing.T) {
 	for range 60 {
 		b.Put(record.BundleDeployments, somePair(r, 1))
 	}
-	now := b.Load(1)
+	b.Load(1)
 	var lists []*lister
 	for at := int64(2); at < 400; at++ {
+		var now *view.View
 		switch r.IntN(3) {
 		case 0:
 			b.Put(record.BundleDeployments, somePair(r, at))

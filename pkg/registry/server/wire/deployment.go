@@ -30,7 +30,7 @@ func (t *text) meta(m *metav1.ObjectMeta) {
 	t.unlessEmpty(`"name":`, m.Name)
 	t.unlessEmpty(`"generateName":`, m.GenerateName)
 	t.unlessEmpty(`"namespace":`, m.Namespace)
-	t.unlessEmpty(`"selfLink":`, m.SelfLink)
+	t.unlessEmpty(`"selfLink":`, m.GetSelfLink())
 	t.unlessEmpty(`"uid":`, string(m.UID))
 	t.unlessEmpty(`"resourceVersion":`, m.ResourceVersion)
 	t.unlessZero(`"generation":`, m.Generation)

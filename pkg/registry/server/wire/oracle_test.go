@@ -96,7 +96,7 @@ func newFiller(r *rand.Rand) *randfill.Filler {
 			}
 		},
 		func(f *metav1.FieldsV1, _ randfill.Continue) {
-			*f = metav1.FieldsV1{Raw: []byte(`{"f:a": {"." : {}, "f:<b>":{}}}`)}
+			f.SetRawString(`{"f:a": {"." : {}, "f:<b>":{}}}`)
 		},
 	)
 }

@@ -98,7 +98,7 @@ func (e *encoder) release() {
 func (s serializer) deployment(d *v1alpha1.BundleDeployment, w io.Writer) error {
 	e := acquire()
 	defer e.release()
-	e.text.deployment(d, &e.known)
+	e.deployment(d, &e.known)
 	if e.err != nil {
 		return e.err
 	}
@@ -128,7 +128,7 @@ func (s serializer) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error
 	for i := range list.Items {
 		e.b = append(e.b, separator)
 		separator = ','
-		e.text.deployment(&list.Items[i], &e.known)
+		e.deployment(&list.Items[i], &e.known)
 		if e.err != nil {
 			return e.err
 		}
