@@ -23,13 +23,8 @@ var (
 
 // Faster is a negotiated serializer that writes JSON, where it is not meant for people,
 // as this package does. It writes the same bytes, so encoders keep their identities.
-func Faster(s runtime.NegotiatedSerializer) runtime.NegotiatedSerializer { return negotiated{s} }
-
-type negotiated struct{ runtime.NegotiatedSerializer }
-
-// SupportedMediaTypes implements runtime.NegotiatedSerializer.
-func (n negotiated) SupportedMediaTypes() []runtime.SerializerInfo {
-	all := slices.Clone(n.NegotiatedSerializer.SupportedMediaTypes())
+func Faster(s runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
+	all := slices.Clone(s.SupportedMediaTypes())
 	for i := range all {
 		info := &all[i]
 		if info.MediaType != runtime.ContentTypeJSON {
@@ -42,8 +37,16 @@ func (n negotiated) SupportedMediaTypes() []runtime.SerializerInfo {
 			info.StreamSerializer = &stream
 		}
 	}
-	return all
+	return negotiated{s, all}
 }
+
+type negotiated struct {
+	runtime.NegotiatedSerializer
+	mediaTypes []runtime.SerializerInfo
+}
+
+// SupportedMediaTypes implements runtime.NegotiatedSerializer. Each request asks.
+func (n negotiated) SupportedMediaTypes() []runtime.SerializerInfo { return n.mediaTypes }
 
 // serializer writes what it knows, and leaves the rest to another one.
 type serializer struct{ runtime.Serializer }
