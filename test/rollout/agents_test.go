@@ -87,7 +87,7 @@ func look(v *view.View, name record.Name) (told scene.Told) {
 		told.Version, _ = scene.Version(&bd.Content.Options) // the ID says all that is checked
 	}
 	if bd.Report != nil {
-		status := bd.Report.Status.(*v1alpha1.BundleDeployment).Status
+		status := bd.Report.Status()
 		told.Applied, told.Ready = status.AppliedDeploymentID, status.Ready
 	}
 	return told

@@ -5,12 +5,7 @@ package derive
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
-	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -50,9 +45,18 @@ type Inputs struct {
 // BundleDeployment builds the object. It shares with the inputs whatever is
 // behind a pointer, so it must be copied before it is changed.
 func BundleDeployment(in Inputs) *v1alpha1.BundleDeployment {
-	bd := &v1alpha1.BundleDeployment{
+	bd := &v1alpha1.BundleDeployment{}
+	FillBundleDeployment(bd, in)
+	return bd
+}
+
+var apiVersion = v1alpha1.SchemeGroupVersion.String()
+
+// FillBundleDeployment builds the object in the place of an empty one.
+func FillBundleDeployment(bd *v1alpha1.BundleDeployment, in Inputs) {
+	*bd = v1alpha1.BundleDeployment{
 		TypeMeta: metav1.TypeMeta{
-			APIVersion: v1alpha1.SchemeGroupVersion.String(),
+			APIVersion: apiVersion,
 			Kind:       "BundleDeployment",
 		},
 		ObjectMeta: metav1.ObjectMeta{
@@ -71,7 +75,6 @@ func BundleDeployment(in Inputs) *v1alpha1.BundleDeployment {
 		bd.Status = *in.Report
 	}
 	bd.Status.Display = Display(&bd.Spec, &bd.Status)
-	return bd
 }
 
 // BundleDeploymentLabels returns the labels of a Bundle's BundleDeployment on a
@@ -106,7 +109,7 @@ func IdentityUID(bundleUID, clusterUID types.UID) types.UID {
 
 // Identity is IdentityUID in the form that takes the least time and room.
 func Identity(bundleUID, clusterUID types.UID) uuid.UUID {
-	return uuid.NewSHA1(identities, []byte(string(bundleUID)+"/"+string(clusterUID)))
+	return uuidOf(identities, string(bundleUID)+"/"+string(clusterUID))
 }
 
 func later(a, b metav1.Time) metav1.Time {
@@ -165,33 +168,4 @@ func withTargets(base map[string]string, targets []v1alpha1.BundleTarget, of fun
 		return base
 	}
 	return all
-}
-
-// generation returns a positive number of 52 bits, which JavaScript can hold,
-// that changes when and only when the spec does. A counter would have to be
-// stored, and written on every change of a label. The options are hashed once
-// for all that share a Content; the rest of the spec is small.
-//
-// A spec whose staged and promoted options are the same has one digest of them,
-// be they one Content or two.
-func generation(spec *v1alpha1.BundleDeploymentSpec, promoted, staged *Content) int64 {
-	rest := struct {
-		Spec              v1alpha1.BundleDeploymentSpec
-		Labels            map[string]string
-		Annotations       map[string]string
-		StagedLabels      map[string]string `json:",omitempty"`
-		StagedAnnotations map[string]string `json:",omitempty"`
-	}{Spec: *spec, Labels: spec.Options.NamespaceLabels, Annotations: spec.Options.NamespaceAnnotations}
-	digests := promoted.optionsDigest()[:]
-	if s := staged.optionsDigest(); *s != [sha256.Size]byte(digests) {
-		digests = append(slices.Clone(digests), s[:]...)
-		rest.StagedLabels, rest.StagedAnnotations = spec.StagedOptions.NamespaceLabels, spec.StagedOptions.NamespaceAnnotations
-	}
-	rest.Spec.Options, rest.Spec.StagedOptions = v1alpha1.BundleDeploymentOptions{}, v1alpha1.BundleDeploymentOptions{}
-	text, err := json.Marshal(&rest)
-	if err != nil {
-		panic(fmt.Sprintf("derive: no JSON of a BundleDeploymentSpec: %v", err))
-	}
-	sum := sha256.Sum256(append(text, digests...))
-	return max(1, int64(binary.BigEndian.Uint64(sum[:8])>>12))
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/informers"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/server/wire"
 )
 
 // The names of checks in /readyz. What they complain of is not shown there, so the names
@@ -85,7 +86,7 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 		return nil, err
 	}
 	group := genericapiserver.NewDefaultAPIGroupInfo(v1alpha1.SchemeGroupVersion.Group, Scheme, ParameterCodec, Codecs)
-	group.NegotiatedSerializer = withoutProtobuf{Codecs}
+	group.NegotiatedSerializer = wire.Faster(withoutProtobuf{Codecs})
 	group.VersionedResourcesStorageMap[v1alpha1.SchemeGroupVersion.Version] = config.Storage
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return nil, err

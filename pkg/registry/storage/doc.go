@@ -19,5 +19,6 @@
 // kind. Reports that wait for each other are committed together.
 //
 // Stores are safe for concurrent use, and hold nothing but a cache of manifests,
-// which are addressed by what they hold.
+// which are addressed by what they hold, and how many objects follow the pages that
+// were sent last, so that a list does not count them for each page.
 package storage

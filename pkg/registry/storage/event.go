@@ -4,7 +4,6 @@
 package storage
 
 import (
-	"bytes"
 	"io"
 	"sync"
 
@@ -27,14 +26,38 @@ type eventObject struct {
 
 	mu struct {
 		sync.Mutex
-		encoded map[runtime.Identifier]*encoding
+		// encoded is the first of a list: of most objects there is one encoding.
+		encoded *encoding
 	}
 }
 
+// encoding is what an object is in one encoding.
 type encoding struct {
+	id   runtime.Identifier
+	next *encoding
+
 	once sync.Once
 	data []byte
 	err  error
+}
+
+// Write implements io.Writer.
+func (e *encoding) Write(data []byte) (int, error) {
+	e.data = append(e.data, data...)
+	return len(data), nil
+}
+
+// in returns the object's encoding of that name, which may not have been made yet.
+func (e *eventObject) in(id runtime.Identifier) *encoding {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for have := e.mu.encoded; have != nil; have = have.next {
+		if have.id == id {
+			return have
+		}
+	}
+	e.mu.encoded = &encoding{id: id, next: e.mu.encoded}
+	return e.mu.encoded
 }
 
 // GetObject implements runtime.CacheableObject. The first level of the result
@@ -43,21 +66,10 @@ func (e *eventObject) GetObject() runtime.Object { return view.Copy(e.APIObject)
 
 // CacheEncode implements runtime.CacheableObject.
 func (e *eventObject) CacheEncode(id runtime.Identifier, encode func(runtime.Object, io.Writer) error, w io.Writer) error {
-	e.mu.Lock()
-	if e.mu.encoded == nil {
-		e.mu.encoded = map[runtime.Identifier]*encoding{}
-	}
-	done, ok := e.mu.encoded[id]
-	if !ok {
-		done = &encoding{}
-		e.mu.encoded[id] = done
-	}
-	e.mu.Unlock()
+	done := e.in(id)
 	done.once.Do(func() {
-		var buffer bytes.Buffer
 		// The encoder sets the kind on what it is given.
-		done.err = encode(e.GetObject(), &buffer)
-		done.data = buffer.Bytes()
+		done.err = encode(e.GetObject(), done)
 	})
 	if done.err != nil {
 		return done.err

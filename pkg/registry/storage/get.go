@@ -39,7 +39,11 @@ func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, ou
 	if err != nil {
 		return err
 	}
-	// The registry's dry runs and deletions work on what they get here.
-	into(out, objects[0].DeepCopyObject().(record.APIObject))
+	object := objects[0]
+	if s.role != nil {
+		// The registry's dry runs and deletions work on what they get here.
+		object = object.DeepCopyObject().(record.APIObject)
+	}
+	into(out, object)
 	return nil
 }

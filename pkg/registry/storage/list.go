@@ -7,13 +7,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"reflect"
 	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -55,14 +52,11 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 		return err
 	}
 	page := s.page(v, at, startKey, &opts.Predicate)
-	objects, err := s.render(ctx, page.items)
+	err = s.renderList(ctx, page.items, list)
 	switch {
 	case apierrors.IsResourceExpired(err) && startKey != "":
 		return s.expiredContinue(at, startKey)
 	case err != nil:
-		return err
-	}
-	if err := fill(list, objects); err != nil {
 		return err
 	}
 	token, remaining, err := s.continueToken(v, at, page, opts)
@@ -82,10 +76,16 @@ type page struct {
 
 func (s *Store) page(v *view.View, at scope, startKey string, predicate *storage.SelectionPredicate) page {
 	var out page
-	for item := range s.candidates(v, at, s.start(at, startKey, predicate), predicate) {
+	start := s.start(at, startKey, predicate)
+	here := place{v.State(s.resource.Resource), at.name.Namespace, start}
+	all, counted := s.remaining.get(here)
+	if here.namespace == "" && start == (record.Name{}) {
+		all, counted = int64(v.Len(s.resource.Resource)), true
+	}
+	for item := range s.candidates(v, at, start, predicate) {
 		full := predicate.Limit > 0 && int64(len(out.items)) == predicate.Limit
-		if full && !predicate.Empty() {
-			out.more = true // or so it may be: the next page finds out
+		if full && (!predicate.Empty() || counted) {
+			out.more = true // or so it may be where something is selected: the next page finds out
 			break
 		}
 		if full {
@@ -97,6 +97,14 @@ func (s *Store) page(v *view.View, at scope, startKey string, predicate *storage
 			continue
 		}
 		out.items = append(out.items, item)
+	}
+	if out.more && predicate.Empty() {
+		if counted {
+			out.rest = all - int64(len(out.items))
+		}
+		next := out.items[len(out.items)-1].Name()
+		next.Name += "\x00" // where the continue token says to go on
+		s.remaining.put(place{here.state, here.namespace, next}, out.rest)
 	}
 	return out
 }
@@ -227,22 +235,4 @@ func onlyNames(selector fields.Selector) bool {
 	return selector == nil || selector.Empty() || !slices.ContainsFunc(selector.Requirements(), func(r fields.Requirement) bool {
 		return r.Field != "metadata.name" && r.Field != "metadata.namespace"
 	})
-}
-
-// fill sets the items of a list.
-func fill(list runtime.Object, objects []record.APIObject) error {
-	pointer, err := meta.GetItemsPtr(list)
-	if err != nil {
-		return err
-	}
-	slice, err := conversion.EnforcePtr(pointer)
-	if err != nil || slice.Kind() != reflect.Slice {
-		return fmt.Errorf("list %T has no slice of items: %w", list, err)
-	}
-	items := reflect.MakeSlice(slice.Type(), len(objects), len(objects))
-	for i, object := range objects {
-		items.Index(i).Set(reflect.ValueOf(object).Elem())
-	}
-	slice.Set(items)
-	return nil
 }

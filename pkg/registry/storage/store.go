@@ -32,6 +32,8 @@ type Store struct {
 	role     role
 	contents *contentCache
 	counters *Counters
+	// remaining is what lists between two of their pages know.
+	remaining remaining
 	storage.APIObjectVersioner
 }
 

@@ -165,6 +165,13 @@ func (b *BundleDeployment) Labels() map[string]string {
 
 // Render implements Item. It is not kept: a caller that needs it twice keeps it.
 func (b *BundleDeployment) Render() record.APIObject {
+	object := &v1alpha1.BundleDeployment{}
+	b.RenderInto(object)
+	return object
+}
+
+// RenderInto is Render in the place of an empty object, such as one of a list's.
+func (b *BundleDeployment) RenderInto(object *v1alpha1.BundleDeployment) {
 	in := derive.Inputs{
 		Bundle:           b.Bundle.Bundle,
 		Cluster:          b.Cluster.Cluster,
@@ -180,7 +187,7 @@ func (b *BundleDeployment) Render() record.APIObject {
 		report := b.Report.Read()
 		in.Report, in.ReportManagedFields = statusOn(report), report.ManagedFields
 	}
-	return derive.BundleDeployment(in)
+	derive.FillBundleDeployment(object, in)
 }
 
 // Same tells whether two pairs of one name show the same, their revisions apart.

@@ -1,0 +1,169 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+var (
+	_ runtime.NegotiatedSerializer = negotiated{}
+	_ runtime.Serializer           = serializer{}
+	_ runtime.EncoderWithAllocator = serializer{}
+)
+
+// Faster is a negotiated serializer that writes JSON, where it is not meant for people,
+// as this package does. It writes the same bytes, so encoders keep their identities.
+func Faster(s runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
+	all := slices.Clone(s.SupportedMediaTypes())
+	for i := range all {
+		info := &all[i]
+		if info.MediaType != runtime.ContentTypeJSON {
+			continue
+		}
+		info.Serializer = serializer{info.Serializer}
+		if info.StreamSerializer != nil {
+			stream := *info.StreamSerializer
+			stream.Serializer = serializer{stream.Serializer}
+			info.StreamSerializer = &stream
+		}
+	}
+	return negotiated{s, all}
+}
+
+type negotiated struct {
+	runtime.NegotiatedSerializer
+	mediaTypes []runtime.SerializerInfo
+}
+
+// SupportedMediaTypes implements runtime.NegotiatedSerializer. Each request asks.
+func (n negotiated) SupportedMediaTypes() []runtime.SerializerInfo { return n.mediaTypes }
+
+// serializer writes what it knows, and leaves the rest to another one.
+type serializer struct{ runtime.Serializer }
+
+// Encode implements runtime.Encoder.
+func (s serializer) Encode(object runtime.Object, w io.Writer) error {
+	switch o := object.(type) {
+	case *v1alpha1.BundleDeployment:
+		return s.deployment(o, w)
+	case *v1alpha1.BundleDeploymentList:
+		if len(o.Items) > 0 {
+			return s.list(o, w)
+		}
+	case *metav1.WatchEvent:
+		if written(o.Object.Raw) {
+			return event(o, w)
+		}
+	}
+	return s.Serializer.Encode(object, w)
+}
+
+// EncodeWithAllocator implements runtime.EncoderWithAllocator: the serializer has its own
+// buffers. One that has no such method is complained about for each object.
+func (s serializer) EncodeWithAllocator(object runtime.Object, w io.Writer, _ runtime.MemoryAllocator) error {
+	return s.Encode(object, w)
+}
+
+// encoder is what one call of Encode uses, and the next may use again.
+type encoder struct {
+	text
+	known known
+}
+
+var encoders = sync.Pool{New: func() any { return &encoder{} }}
+
+// keptBuffer bounds the buffer that is used again.
+const keptBuffer = 256 << 10
+
+func acquire() *encoder { return encoders.Get().(*encoder) }
+
+func (e *encoder) release() {
+	if e.err != nil {
+		return // it may have stopped anywhere
+	}
+	e.b = e.b[:0]
+	if cap(e.b) > keptBuffer {
+		e.b = nil
+	}
+	encoders.Put(e)
+}
+
+func (s serializer) deployment(d *v1alpha1.BundleDeployment, w io.Writer) error {
+	e := acquire()
+	defer e.release()
+	e.deployment(d, &e.known)
+	if e.err != nil {
+		return e.err
+	}
+	e.b = append(e.b, '\n')
+	_, err := w.Write(e.b)
+	return err
+}
+
+// chunk is how much of a list is written at once.
+const chunk = 32 << 10
+
+func (s serializer) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error {
+	// Whoever compresses responses takes a first write of a few bytes for a sign that
+	// more will follow (responsewriters.deferredResponseWriter).
+	if _, err := w.Write([]byte{'{'}); err != nil {
+		return err
+	}
+	e := acquire()
+	defer e.release()
+	e.b = append(e.b, '{')
+	e.unlessEmpty(`"kind":`, list.Kind)
+	e.unlessEmpty(`"apiVersion":`, list.APIVersion)
+	e.other(`"metadata":`, list.ListMeta)
+	e.name(`"items":`)
+	e.b = append(e.b[:0], e.b[1:]...)
+	separator := byte('[')
+	for i := range list.Items {
+		e.b = append(e.b, separator)
+		separator = ','
+		e.deployment(&list.Items[i], &e.known)
+		if e.err != nil {
+			return e.err
+		}
+		if len(e.b) >= chunk {
+			if _, err := w.Write(e.b); err != nil {
+				return err
+			}
+			e.b = e.b[:0]
+		}
+	}
+	e.b = append(e.b, "]}\n"...)
+	_, err := w.Write(e.b)
+	return err
+}
+
+// written tells of the object in an event whether it is as this server's encoders leave
+// it: in one line, without anything to take out. Others are indented.
+func written(raw []byte) bool {
+	return len(raw) > 2 && raw[0] == '{' && bytes.IndexByte(raw, '\n') == len(raw)-1 && raw[len(raw)-2] == '}'
+}
+
+// event writes a watch event around what was written of its object. encoding/json would
+// read all of that once more, for no change.
+func event(o *metav1.WatchEvent, w io.Writer) error {
+	e := acquire()
+	defer e.release()
+	e.b = append(e.b, '{')
+	e.name(`"type":`)
+	e.string(o.Type)
+	e.name(`"object":`)
+	e.b = append(e.b, o.Object.Raw[:len(o.Object.Raw)-1]...)
+	e.b = append(e.b, "}\n"...)
+	_, err := w.Write(e.b)
+	return err
+}

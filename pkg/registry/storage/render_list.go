@@ -1,0 +1,54 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/conversion"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// renderList sets the items of a list. BundleDeployments, of which lists are long, are
+// built where they belong; others are built and copied.
+func (s *Store) renderList(ctx context.Context, items []view.Item, list runtime.Object) error {
+	if deployments, ok := list.(*v1alpha1.BundleDeploymentList); ok {
+		deployments.Items = make([]v1alpha1.BundleDeployment, len(items))
+		for i, item := range items {
+			item.(*view.BundleDeployment).RenderInto(&deployments.Items[i])
+		}
+		s.counters.Rendered.Add(int64(len(items)))
+		return nil
+	}
+	objects, err := s.render(ctx, items)
+	if err != nil {
+		return err
+	}
+	return fill(list, objects)
+}
+
+// fill sets the items of a list.
+func fill(list runtime.Object, objects []record.APIObject) error {
+	pointer, err := meta.GetItemsPtr(list)
+	if err != nil {
+		return err
+	}
+	slice, err := conversion.EnforcePtr(pointer)
+	if err != nil || slice.Kind() != reflect.Slice {
+		return fmt.Errorf("list %T has no slice of items: %w", list, err)
+	}
+	items := reflect.MakeSlice(slice.Type(), len(objects), len(objects))
+	for i, object := range objects {
+		items.Index(i).Set(reflect.ValueOf(object).Elem())
+	}
+	slice.Set(items)
+	return nil
+}

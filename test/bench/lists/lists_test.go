@@ -1,0 +1,241 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package lists
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	goruntime "runtime"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/derive"
+)
+
+const path = "/apis/fleet.cattle.io/v1alpha1/"
+
+// sink takes a response. It counts objects, and keeps the first bytes.
+type sink struct {
+	header http.Header
+	code   int
+	head   []byte
+	size   int
+
+	mu      sync.Mutex
+	objects int
+	// reached is signalled when there are wanted objects.
+	wanted  int
+	reached chan struct{}
+}
+
+var mark = []byte(`"creationTimestamp":"`)
+
+func newSink() *sink {
+	return &sink{header: http.Header{}, reached: make(chan struct{}, 1)}
+}
+
+func (s *sink) Header() http.Header  { return s.header }
+func (s *sink) WriteHeader(code int) { s.code = code }
+func (s *sink) Flush()               {}
+
+// CloseNotify makes it a writer that the server's wrappers can flush.
+func (s *sink) CloseNotify() <-chan bool { return nil }
+
+// Write counts objects; none is cut in two by writes of lists or events that are not
+// compressed.
+func (s *sink) Write(data []byte) (int, error) {
+	if room := 2048 - len(s.head); room > 0 {
+		s.head = append(s.head, data[:min(room, len(data))]...)
+	}
+	s.size += len(data)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.objects += bytes.Count(data, mark)
+	if s.wanted > 0 && s.objects >= s.wanted {
+		s.wanted = 0
+		s.reached <- struct{}{}
+	}
+	return len(data), nil
+}
+
+// expect has reached signalled after so many more objects.
+func (s *sink) expect(more int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanted = s.objects + more
+}
+
+// wait waits for what is expected of a response that does not end.
+func (s *sink) wait(b *testing.B, done <-chan struct{}) {
+	b.Helper()
+	select {
+	case <-s.reached:
+	case <-done:
+		b.Fatalf("%d %s", s.code, s.head)
+	}
+}
+
+func (f *fleet) get(ctx context.Context, url string, header http.Header) *sink {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+url, nil)
+	if err != nil {
+		panic(err)
+	}
+	request.Header = header
+	to := newSink()
+	f.handler.ServeHTTP(to, request)
+	return to
+}
+
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var use syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &use))
+	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
+}
+
+// perObject measures what do takes of each of the objects of which it says how many
+// there were.
+func perObject(b *testing.B, do func() int) {
+	b.Helper()
+	var before, after goruntime.MemStats
+	objects := 0
+	do()
+	goruntime.ReadMemStats(&before)
+	used := cpu(b)
+	for b.Loop() {
+		objects += do()
+	}
+	used = cpu(b) - used
+	goruntime.ReadMemStats(&after)
+	each := 1 / float64(max(1, objects))
+	b.ReportMetric(float64(used.Nanoseconds())/1e3*each, "CPU-µs/object")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)*each, "allocs/object")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)*each, "B/object")
+	b.ReportMetric(float64(objects)/b.Elapsed().Seconds(), "objects/s")
+}
+
+var plain = http.Header{"Accept": {"application/json"}}
+
+func compressed() http.Header {
+	h := plain.Clone()
+	h.Set("Accept-Encoding", "gzip")
+	return h
+}
+
+func BenchmarkLists(b *testing.B) {
+	for _, reported := range []bool{false, true} {
+		f := start(b, 100, 100, reported)
+		home := derive.ClusterNamespace(namespace, "cluster-00042")
+		name := "reported=" + fmt.Sprint(reported) + "/"
+		b.Run(name+"page of 500", func(b *testing.B) {
+			perObject(b, func() int {
+				got := f.get(b.Context(), path+"bundledeployments?limit=500&resourceVersion=0", plain)
+				require.Equal(b, 500, got.objects, "%s", got.head)
+				return got.objects
+			})
+		})
+		b.Run(name+"page of 500, compressed", func(b *testing.B) {
+			perObject(b, func() int {
+				got := f.get(b.Context(), path+"bundledeployments?limit=500&resourceVersion=0", compressed())
+				require.Equal(b, "gzip", got.header.Get("Content-Encoding"))
+				return 500
+			})
+		})
+		b.Run(name+"agent's 20", func(b *testing.B) {
+			perObject(b, func() int {
+				got := f.get(b.Context(), path+"namespaces/"+home+"/bundledeployments?limit=20&resourceVersion=0", plain)
+				require.Equal(b, 20, got.objects, "%s", got.head)
+				return got.objects
+			})
+		})
+		b.Run(name+"one", func(b *testing.B) {
+			perObject(b, func() int {
+				got := f.get(b.Context(), path+"namespaces/"+home+"/bundledeployments/"+bundleName(7)+"?resourceVersion=0", plain)
+				require.Equal(b, 1, got.objects, "%s", got.head)
+				return 1
+			})
+		})
+		b.Run(name+"stream", func(b *testing.B) {
+			all := f.bundles * f.clusters
+			perObject(b, func() int {
+				ctx, cancel := context.WithCancel(b.Context())
+				defer cancel()
+				to, done := f.watch(ctx, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan", all)
+				to.wait(b, done)
+				cancel()
+				<-done
+				return all
+			})
+		})
+	}
+}
+
+// watch watches everything, and expects so many objects.
+func (f *fleet) watch(ctx context.Context, more string, objects int) (*sink, <-chan struct{}) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path+"bundledeployments?watch=1&allowWatchBookmarks=true"+more, nil)
+	if err != nil {
+		panic(err)
+	}
+	request.Header = plain
+	to, done := newSink(), make(chan struct{})
+	to.expect(objects)
+	go func() {
+		defer close(done)
+		f.handler.ServeHTTP(to, request)
+	}()
+	return to, done
+}
+
+// BenchmarkEvents edits Bundles, each of which is on 1,000 Clusters.
+func BenchmarkEvents(b *testing.B) {
+	f := start(b, 4, 1000, false)
+	for _, watchers := range []int{0, 1} {
+		b.Run(fmt.Sprintf("watchers=%d", watchers), func(b *testing.B) {
+			ctx, cancel := context.WithCancel(b.Context())
+			defer cancel()
+			var sinks []*sink
+			var ended []<-chan struct{}
+			for range watchers {
+				revision := f.revision(b)
+				to, done := f.watch(ctx, "&resourceVersion="+revision, 0)
+				sinks, ended = append(sinks, to), append(ended, done)
+			}
+			perObject(b, func() int {
+				for _, to := range sinks {
+					to.expect(f.clusters)
+				}
+				f.edit(b)
+				for i, to := range sinks {
+					to.wait(b, ended[i])
+				}
+				return f.clusters
+			})
+			cancel()
+			for _, done := range ended {
+				<-done
+			}
+		})
+	}
+}
+
+// revision is that of a list of the present.
+func (f *fleet) revision(b *testing.B) string {
+	b.Helper()
+	got := f.get(b.Context(), path+"clusters?limit=1", plain)
+	var list struct {
+		Metadata struct {
+			ResourceVersion string `json:"resourceVersion"`
+		} `json:"metadata"`
+	}
+	head, _, _ := bytes.Cut(got.head, []byte(`,"items"`))
+	require.NoError(b, json.Unmarshal(append(head, '}'), &list))
+	return list.Metadata.ResourceVersion
+}
