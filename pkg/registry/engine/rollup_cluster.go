@@ -26,20 +26,43 @@ type clusterRoll struct {
 	// last is the Cluster as its groups know it, and groups are those.
 	last   *groupMember
 	groups []*group
-	// basis is what status was made of, which the Cluster shows.
-	basis  clusterBasis
-	status *view.ClusterStatus
+	// status is what the Cluster shows; nil if it shows none.
+	status *clusterStatus
 }
 
-// clusterBasis is all that the roll-up of a Cluster follows from.
-type clusterBasis struct {
+// clusterStatus is the roll-up of a Cluster, as what it follows from: the status is made
+// of that when the Cluster is read. History holds one for each edit, and a status with
+// its conditions is five times as large. It is immutable.
+type clusterStatus struct {
+	// sum has nothing that does not show in a Cluster.
 	sum               rollup.Weight
 	first             []v1alpha1.NonReadyResource
 	gitRepos, helmOps rollup.Readiness
 }
 
-func (b *clusterBasis) same(o *clusterBasis) bool {
-	return b.sum == o.sum && b.gitRepos == o.gitRepos && b.helmOps == o.helmOps && rollup.SameEntries(b.first, o.first)
+var _ view.Status = (*clusterStatus)(nil)
+
+// Over implements view.Status.
+func (s *clusterStatus) Over(object record.APIObject) {
+	out := &view.ClusterStatus{}
+	out.Agent.LastSeen = seen
+	rollup.ClusterStatus(&out.ClusterStatus, s.sum, s.first, s.gitRepos, s.helmOps)
+	out.Agent.LastSeen = metav1.Time{}
+	out.Over(object)
+}
+
+// seen stands for any time at which an agent was seen: the state of a Cluster
+// whose agent never was is put in when the status is joined.
+var seen = metav1.NewTime(time.Unix(1, 0))
+
+// Same implements view.Status.
+func (s *clusterStatus) Same(other view.Status) bool {
+	o, ok := other.(*clusterStatus)
+	return ok && s.same(o)
+}
+
+func (s *clusterStatus) same(o *clusterStatus) bool {
+	return s == o || s.sum == o.sum && s.gitRepos == o.gitRepos && s.helmOps == o.helmOps && rollup.SameEntries(s.first, o.first)
 }
 
 func newClusterRoll() clusterRoll {
@@ -61,40 +84,23 @@ func (w *work) rollCluster(c *cluster) {
 	next := &groupMember{name: c.name.Name, weight: rollup.GroupMember(sum)}
 	derived.Status = nil
 	if c.face.Namespace != "" {
-		now := clusterBasis{sum, entries(&c.listed, c.shown, 0, everyone, stored), c.gitRepos, c.helmOps}
-		// An edit of a Bundle on 10,000 Clusters changes what few of them roll up, and to
-		// make a status only to see that it shows the same is most of the edit.
-		status := c.status
-		if status == nil || !now.same(&c.basis) {
-			status = now.status()
+		now := &clusterStatus{sum.Shown(), entries(&c.listed, c.shown, 0, everyone, stored), c.gitRepos, c.helmOps}
+		if c.status != nil && rollup.SameEntries(now.first, c.status.first) {
+			now.first = c.status.first
 		}
-		c.basis = now
-		c.basis.first = status.Summary.NonReadyResources // of which there is one, then
-		next.entries = status.Summary.NonReadyResources
-		derived.Status = status
+		next.entries = now.first
+		derived.Status = now
 	}
 	shown := object.With(derived, w.at)
 	if shown != object {
 		w.builder.Put(record.Clusters, shown)
 	}
-	c.status, _ = shown.Derived.Status.(*view.ClusterStatus)
+	c.status, _ = shown.Derived.Status.(*clusterStatus)
 	var groups []*group
 	for _, g := range c.targeting.Groups {
 		groups = append(groups, w.state.groups[record.Name{Namespace: c.name.Namespace, Name: g.Name}])
 	}
 	w.regroupRoll(c, next, groups)
-}
-
-// seen stands for any time at which an agent was seen: the state of a Cluster
-// whose agent never was is put in when the status is joined.
-var seen = metav1.NewTime(time.Unix(1, 0))
-
-func (b *clusterBasis) status() *view.ClusterStatus {
-	out := &view.ClusterStatus{}
-	out.Agent.LastSeen = seen
-	rollup.ClusterStatus(&out.ClusterStatus, b.sum, b.first, b.gitRepos, b.helmOps)
-	out.Agent.LastSeen = metav1.Time{}
-	return out
 }
 
 // regroupRoll moves a Cluster from the groups that it was in to those that it is

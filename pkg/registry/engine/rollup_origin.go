@@ -50,6 +50,8 @@ type origin struct {
 	// listed are those of them that are not ready, and worst is the first of those in
 	// the worst state.
 	listed, worst listing
+	// first are the entries of listed, as they were shown last.
+	first []v1alpha1.NonReadyResource
 	// clusters are those that it deploys to, by name; ready are those of them on
 	// which all its BundleDeployments are Ready.
 	clusters *btree.BTreeG[presence]
@@ -216,6 +218,10 @@ func (o *origin) status(key originKey) *view.OriginStatus {
 		First:    entries(&o.listed, o.shown, 0, everyone, stored),
 		Clusters: rollup.Readiness{Ready: o.ready, Desired: o.clusters.Len()},
 	}
+	if rollup.SameEntries(repo.First, o.first) {
+		repo.First = o.first
+	}
+	o.first = repo.First
 	worst := sum.Worst()
 	for _, d := range o.shown.First(0, everyone, 1, func(w rollup.Weight) bool { return w.In(worst) > 0 }) {
 		worst := stored(d)

@@ -113,7 +113,7 @@ func (l *Log) ContentIDs(ctx context.Context) ([]string, error) {
 	var ids []string
 	from, end := prefix, clientv3.GetPrefixRangeEnd(prefix)
 	for {
-		response, err := l.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(loadPage), clientv3.WithKeysOnly())
+		response, err := l.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(firstPage), clientv3.WithKeysOnly())
 		if err != nil {
 			return nil, fmt.Errorf("list contents: %w", err)
 		}

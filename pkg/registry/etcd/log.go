@@ -128,8 +128,19 @@ func present(value []byte) []byte {
 	return value
 }
 
-// loadPage is how many records one request of a load reads.
-const loadPage = 5000
+// How many records one request of a load reads. etcd counts, for each page, all keys
+// that follow, so a million small records are read in few pages; large ones are not, for
+// the sake of memory.
+const (
+	firstPage = 5000
+	maxPage   = 100_000
+	pageBytes = 16 << 20
+)
+
+// nextPage is how many records to read after some that took so many bytes.
+func nextPage(records, bytes int) int64 {
+	return int64(min(max(pageBytes/max(bytes/max(records, 1), 1), 1), maxPage))
+}
 
 // Load calls each for every record at the revision, in key order. It fails with
 // ErrCompacted if the log no longer reaches back that far, and with ErrSealed at
@@ -174,14 +185,16 @@ func (l *Log) pages(ctx context.Context, revision int64) <-chan page {
 	go func() {
 		defer close(out)
 		from, end := l.logPrefix(), clientv3.GetPrefixRangeEnd(l.logPrefix())
+		size := int64(firstPage)
 		for more := true; more; {
-			response, err := l.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithRev(revision), clientv3.WithLimit(loadPage))
+			response, err := l.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithRev(revision), clientv3.WithLimit(size))
 			p := page{err: err}
 			if err == nil {
 				p.kvs, p.last = response.Kvs, !response.More
 			}
 			if more = err == nil && !p.last; more {
 				from = string(p.kvs[len(p.kvs)-1].Key) + "\x00"
+				size = nextPage(len(p.kvs), bytesOf(p.kvs))
 			}
 			select {
 			case out <- p:
@@ -191,4 +204,12 @@ func (l *Log) pages(ctx context.Context, revision int64) <-chan page {
 		}
 	}()
 	return out
+}
+
+func bytesOf(kvs []*mvccpb.KeyValue) int {
+	n := 0
+	for _, kv := range kvs {
+		n += len(kv.Key) + len(kv.Value)
+	}
+	return n
 }

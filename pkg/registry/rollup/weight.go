@@ -62,6 +62,13 @@ func (w *Weight) Sub(o Weight) {
 	w.Resources.NotReady -= o.Resources.NotReady
 }
 
+// Shown is what of a weight shows in a Cluster: how its BundleDeployments, and what they
+// deployed, are.
+func (w Weight) Shown() Weight {
+	w.Unavailable, w.Outdated, w.Listed = 0, 0, 0
+	return w
+}
+
 // Total is the number of BundleDeployments, those that are pending included.
 func (w Weight) Total() int {
 	return int(w.Ready) + w.NonReady()

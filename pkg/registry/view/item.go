@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"reflect"
 	"strconv"
-	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,8 +52,6 @@ type Object struct {
 	Report         *record.Report
 	ReportRevision int64
 	Derived        Derived
-
-	joined atomic.Pointer[record.APIObject]
 }
 
 // Name implements Item.
@@ -66,20 +63,8 @@ func (o *Object) Revision() int64 { return o.At }
 // Labels implements Item.
 func (o *Object) Labels() map[string]string { return o.Record.Object.GetLabels() }
 
-// Render implements Item. The join is made once and kept, unless it has details: it
-// would be held as long as the history, and grows with the fleet.
+// Render implements Item. The join is not kept: history would hold one for each revision.
 func (o *Object) Render() record.APIObject {
-	if done := o.joined.Load(); done != nil {
-		return Copy(*done)
-	}
-	object := o.join()
-	if _, detailed := o.Derived.Status.(*OriginStatus); !detailed {
-		o.joined.Store(&object)
-	}
-	return Copy(object)
-}
-
-func (o *Object) join() record.APIObject {
 	object := Copy(o.Record.Object)
 	object.SetResourceVersion(strconv.FormatInt(o.At, 10))
 	if o.Report != nil {
