@@ -4,22 +4,54 @@
 package engine
 
 import (
+	"math"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
+	"time"
 )
 
-// garbagePercent is how much garbage a server lets pile up, of what is in use. What is
-// in use is large and lives long, and what an edit leaves behind is little beside it:
-// with Go's 100 half of the memory of a replica of a million BundleDeployments would be
-// garbage, and with 50 it is a third, for a collection more often. It is a share and not
-// a limit, so it is right for all fleets; where memory has a limit, GOMEMLIMIT makes Go
+// How much garbage a server lets pile up before a collection: a third of what is in use,
+// but always so much that a small server does not collect all the time. What is in use
+// is large and lives long, and what an edit leaves behind is little beside it: with Go's
+// 100 percent half of the memory of a replica of a million BundleDeployments would be
+// garbage, and it would still collect only once in many seconds. It is a share and not a
+// limit, so it is right for all fleets; where memory has a limit, GOMEMLIMIT makes Go
 // collect more often close to it.
-const garbagePercent = 50
+const (
+	garbageShare = 33
+	leastGarbage = 64 << 20
+	// garbageLook is how often the share is set anew.
+	garbageLook = time.Second
+)
 
-// LimitGarbage sets how much garbage the process lets pile up, unless its operator has
-// set GOGC. Programs that run an engine call it once, before.
+// LimitGarbage sets how much garbage the process lets pile up, for as long as it runs,
+// unless its operator has set GOGC. Programs that run an engine call it once, before.
 func LimitGarbage() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
+	if os.Getenv("GOGC") != "" {
+		return
 	}
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	set := 0
+	look := func() {
+		metrics.Read(live)
+		// To set it stops the world for a moment.
+		if next := garbagePercent(live[0].Value.Uint64()); math.Abs(float64(next-set)) > float64(set)/8 {
+			debug.SetGCPercent(next)
+			set = next
+		}
+	}
+	look()
+	go func() {
+		for range time.Tick(garbageLook) {
+			look()
+		}
+	}()
+}
+
+// garbagePercent is the share for a heap of which so many bytes were in use at the last
+// collection.
+func garbagePercent(live uint64) int {
+	const most = 400 // of next to nothing
+	return int(min(max(leastGarbage*100/max(live, 1), garbageShare), most))
 }

@@ -94,8 +94,9 @@ type section struct {
 // sections are the partitions of a Bundle, in order, with the numbers of S 6.4
 // step 2. An error reads as the Bundle's condition shows it.
 //
-// They share their lists with those that were shown before: see bundleStatus.
-func (b *bundle) sections(v *version, was *view.BundleStatus) ([]section, error) {
+// They share their lists with the Bundle's, all, and with those that were shown before:
+// see bundleStatus.
+func (b *bundle) sections(v *version, all *v1alpha1.BundleSummary, was *view.BundleStatus) ([]section, error) {
 	strategy, members := strategyOf(v), b.roll.members
 	if _, err := rollout.Entries(strategy); err != nil {
 		return nil, err
@@ -119,6 +120,7 @@ func (b *bundle) sections(v *version, was *view.BundleStatus) ([]section, error)
 		}
 		s.sum = of.Sum(from, to)
 		s.Summary = rollup.Summary(s.sum, entries(&b.roll.sections[i], of, from, to, member.deployment))
+		shareEntries(&s.Summary, all) // mostly there is one partition, of all
 		if was != nil && i < len(was.PartitionStatus) {
 			shareEntries(&s.Summary, &was.PartitionStatus[i].Summary)
 		}
@@ -137,7 +139,7 @@ func (b *bundle) rollOutStatus(v *version, status *v1alpha1.BundleStatus, was *v
 		if status.MaxUnavailable, err = rollout.Limit(b.roll.members.Len(), strategy.MaxUnavailable); err != nil {
 			return err
 		}
-		parts, err := b.sections(v, was)
+		parts, err := b.sections(v, &status.Summary, was)
 		if err != nil {
 			return err
 		}

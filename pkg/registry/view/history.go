@@ -43,10 +43,10 @@ const (
 	changeWeight = 450
 	// revisionWeight is an entry of the log.
 	revisionWeight = 900
-	// statusWeight is a roll-up that was replaced, and the object that was joined with it.
-	// Of label edits that move one BundleDeployment on a Cluster of 100, a Bundle's and a
-	// Cluster's together were measured as 5.7 KB.
-	statusWeight = 2800
+	// statusWeight is a roll-up that was replaced. Of label edits that move one
+	// BundleDeployment on a Cluster of 100, a Bundle's and a Cluster's together were
+	// measured as 4 KB (BenchmarkHistory of the engine).
+	statusWeight = 2000
 	// expansion is how much more memory a decoded record takes than its encoding. Of a
 	// report of many resources it was measured as 3.
 	expansion = 3
@@ -59,13 +59,9 @@ func (b *Builder) weight(r *Revision) int64 {
 	var gone map[*derive.Content]struct{} // contents that no BundleDeployment has any more
 	for resource, changes := range r.changes {
 		n := b.tables.of(resource).len() + len(changes)
-		depth := 1
-		for rest := n / fanOut; rest > 0; rest /= fanOut {
-			depth++
-		}
-		nodes := min(len(changes)*depth, n/fanOut+depth)
+		nodes := copied(len(changes), runs(changes), n)
 		if resource == record.BundleDeployments {
-			nodes *= 2 // they have two orders
+			nodes += copied(len(changes), bundles(changes), n) // their other order
 		}
 		total += int64(nodes)*nodeWeight + int64(len(changes))*changeWeight
 		for _, c := range changes {
@@ -95,6 +91,43 @@ func (b *Builder) weight(r *Revision) int64 {
 		}
 	}
 	return total
+}
+
+// copied is how many nodes of a tree of n items some changes copy, of which there are so
+// many runs of neighbours.
+func copied(changes, runs, n int) int {
+	nodes := 0
+	for {
+		n, changes = n/fanOut, changes/fanOut
+		nodes += min(runs+changes, n+1)
+		if n == 0 {
+			return nodes
+		}
+	}
+}
+
+// runs counts the namespaces in changes, which are in the order of names.
+func runs(changes []*Change) int {
+	n := 0
+	for i, c := range changes {
+		if i == 0 || changes[i-1].Name.Namespace != c.Name.Namespace {
+			n++
+		}
+	}
+	return n
+}
+
+// bundles counts the Bundles that changes of BundleDeployments are of.
+func bundles(changes []*Change) int {
+	of := map[record.Name]struct{}{}
+	for _, c := range changes {
+		for _, item := range []Item{c.Prev, c.Next} {
+			if pair, ok := item.(*BundleDeployment); ok {
+				of[record.Name{Namespace: pair.Bundle.Bundle.Namespace, Name: pair.Bundle.Bundle.Name}] = struct{}{}
+			}
+		}
+	}
+	return len(of)
 }
 
 // replaced is how much memory the decoded records take that an object refers to and the

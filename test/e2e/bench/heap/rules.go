@@ -9,18 +9,19 @@ package heap
 // Functions that come to these packages fall to the last rules of their package: a group
 // then is larger than it says, and none is lost.
 var rules = []rule{
-	{"BundleDeployments: their trees, in two orders", []string{"view.(*pairs).*", "view.packed*", "view.newPairs"}},
+	{"BundleDeployments: their trees, in two orders", []string{"view.(*pairs).*", "view.fullPairs*", "view.fullTree*", "view.inOrder*", "view.newPairs"}},
 	{"BundleDeployments: the pairs themselves", []string{"engine.(*work).wanted", "engine.(*work).publishReport"}},
-	{"reports, decoded", []string{"record.DecodeReport", "engine.(*work).takeBundleDeploymentReport", "record.(*Report).*"}},
+	{"reports on BundleDeployments, as they are kept", []string{"record.Keep", "view.NewReport", "engine.(*work).takeBundleDeploymentReport", "engine.(*hiddenReports).*"}},
+	{"other reports, decoded", []string{"record.DecodeReport", "record.(*Report).*"}},
 	{"versions of Bundles, and which Clusters have them", []string{
-		"engine.(*version).*", "engine.(*work).evaluateOn", "engine.setMember*", "engine.(*state).evaluate", "engine.(*bundle).cutPartitions", "engine.compile*", "engine.faceOfBundle", "engine.shownLabels", "derive.*", "targeting.*",
+		"engine.(*version).*", "engine.(*work).evaluateOn", "engine.setMember*", "engine.(*state).evaluate", "engine.(*state).resolve", "engine.(*state).meet", "engine.(*work).match*", "engine.(*first).match*", "engine.(*bundle).cutPartitions", "engine.compile*", "engine.faceOfBundle", "engine.shownLabels", "derive.*", "targeting.*",
 	}},
 	{"Clusters, as the engine knows them", []string{
 		"engine.(*work).addCluster", "engine.(*work).adopt", "engine.(*work).editCluster", "engine.(*state).place", "engine.faceOfCluster", "engine.newClusterRoll", "engine.with",
 	}},
-	{"roll-ups: their trees", []string{"rollup.(*Ranked*", "rollup.NewRanked*", "rollup.(*node*", "engine.newMembers", "engine.newGroupMembers", "engine.(*work).rollPair", "engine.(*bundle).enterPartitions"}},
+	{"roll-ups: their trees", []string{"rollup.(*Ranked*", "rollup.NewRanked*", "rollup.(*node*", "engine.newMembers", "engine.newGroupMembers", "engine.(*work).rollPair", "engine.(*first).enroll*", "engine.(*first).gather*", "engine.(*bundle).enterPartitions"}},
 	{"roll-ups: the statuses made of them", []string{
-		"rollup.*", "engine.entries*", "engine.(*bundle).*", "engine.(*clusterBasis).*", "engine.(*work).roll*", "engine.member.*", "engine.stored", "engine.(*work).bundleStatus", "engine.(*origin).*", "engine.shareEntries", "view.withConditions",
+		"rollup.*", "engine.entries*", "engine.(*bundle).*", "engine.(*clusterStatus).*", "engine.(*listing).*", "engine.(*work).roll*", "engine.member.*", "engine.stored", "engine.(*work).bundleStatus", "engine.(*origin).*", "engine.shareEntries", "view.withConditions",
 	}},
 	{"the selector index", []string{"index.*"}},
 	{"codecs' buffers", []string{"record.newReportCodec", "record.(*reportCodec).*", "github.com/klauspost/compress/*", "compress/*"}},
