@@ -21,8 +21,9 @@ import (
 const (
 	garbageShare = 33
 	leastGarbage = 64 << 20
-	// garbageLook is how often the share is set anew.
-	garbageLook = time.Second
+	// garbageLook is how often the share is set anew: while a state is loaded, the heap
+	// grows by its size in a few seconds.
+	garbageLook = 250 * time.Millisecond
 )
 
 // LimitGarbage sets how much garbage the process lets pile up, for as long as it runs,
@@ -52,6 +53,6 @@ func LimitGarbage() {
 // garbagePercent is the share for a heap of which so many bytes were in use at the last
 // collection.
 func garbagePercent(live uint64) int {
-	const most = 400 // of next to nothing
+	const most = 100 // Go's own
 	return int(min(max(leastGarbage*100/max(live, 1), garbageShare), most))
 }
