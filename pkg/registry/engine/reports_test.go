@@ -19,6 +19,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollup"
 	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // anyStatus is a status of which any two have much in common.
@@ -46,9 +47,7 @@ func anyStatus(r *rand.Rand) *v1alpha1.BundleDeploymentStatus {
 // shown and of what is counted.
 func TestAKeptReportSaysWhatItsRecordDoes(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := replay.Rand(t)
 	listed := map[[16]byte]*v1alpha1.BundleDeploymentStatus{}
 	for range 3000 {
 		uid := derive.IdentityUID(types.UID(fmt.Sprint(r.IntN(3))), "c")

@@ -5,7 +5,6 @@ package record
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -14,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 func appliedIn(r *Report) string {
@@ -43,9 +43,7 @@ func requireKept(t *testing.T, data []byte) Kept {
 
 func TestWhatIsKeptOfAReportIsReadAsItsRecord(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	s := newSampler(seed, unseen)
+	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	for range 2000 {
 		r := s.anything()
 		if s.IntN(5) == 0 { // the ID, or half of it, in other places too
@@ -78,9 +76,7 @@ func TestReportsThatEarlierVersionsWroteAreKept(t *testing.T) {
 
 func TestWhatCannotBeDecodedIsNotKept(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	s := newSampler(seed, unseen)
+	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	failed := 0
 	for range 2000 {
 		data, err := s.anything().Encode()

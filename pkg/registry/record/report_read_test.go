@@ -5,7 +5,6 @@ package record
 
 import (
 	"encoding/json"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // readPlainly reads a report with encoding/json: the oracle of reader.
@@ -85,9 +85,7 @@ func (s sampler) anything() *Report {
 
 func TestAReaderReadsWhatEncodingJSONDoes(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	s := newSampler(seed, unseen)
+	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	accepted := 0
 	for range 3000 {
 		text, err := s.anything().text()
@@ -110,9 +108,7 @@ func TestAReaderReadsWhatEncodingJSONDoes(t *testing.T) {
 // TestAReaderIsSureOfWhatItAccepts: texts that are nearly as Encode writes them.
 func TestAReaderIsSureOfWhatItAccepts(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	s := newSampler(seed, unseen)
+	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	pieces := []string{
 		`"`, `\`, `{`, `}`, `[`, `]`, `,`, `:`, ` `, "\n", "null", "0", "1.5", "1e3", "-", "00", "true", "99999999999999999999", `"x"`, `"status":{}`,
 		`"ready":true`, `"READY":true`, `"later":{"a":[1]}`, `"conditions":[]`, `"conditions":null`, `"uid":"u"`, `\u0041`, `\ud800`, "\x00", "\x01", "\xff", "{}", `{"display":{}}`,
