@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/musterfleet/muster/pkg/agent/wire"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -19,6 +20,9 @@ import (
 
 // reportRetry is when a report that was not acknowledged is sent again.
 const reportRetry = time.Second
+
+// catchUp is when to look whether the watch shows a report that was acknowledged.
+const catchUp = 10 * time.Millisecond
 
 // deployment is what an agent knows of a BundleDeployment and the server does not;
 // it is lost with the agent.
@@ -29,6 +33,10 @@ type deployment struct {
 	outcome Outcome
 	stage   stage
 	due     time.Time // when the stage ends
+	// acked is the resource version of the last report that was acknowledged, of this
+	// version or of the one before; empty if there is none. What the watch shows is
+	// no base for another until it has come to it.
+	acked string
 }
 
 // stage is how far a deployment has come.
@@ -55,7 +63,11 @@ func (f *Fleet) reconcile(ctx context.Context, name types.NamespacedName) time.D
 	now := time.Now()
 	d := f.known(name)
 	if d == nil || d.uid != bd.UID || d.id != bd.Spec.DeploymentID {
-		d = &deployment{uid: bd.UID, id: bd.Spec.DeploymentID}
+		acked := ""
+		if d != nil && d.uid == bd.UID {
+			acked = d.acked
+		}
+		d = &deployment{uid: bd.UID, id: bd.Spec.DeploymentID, acked: acked}
 		if reported(bd) {
 			d.stage = done
 		} else {
@@ -66,6 +78,9 @@ func (f *Fleet) reconcile(ctx context.Context, name types.NamespacedName) time.D
 	}
 	if wait := d.due.Sub(now); wait > 0 {
 		return wait
+	}
+	if older(bd.ResourceVersion, d.acked) {
+		return catchUp
 	}
 	if d.stage == failed {
 		d.attempt++
@@ -79,7 +94,7 @@ func (f *Fleet) reconcile(ctx context.Context, name types.NamespacedName) time.D
 	wanted := bd.DeepCopy()
 	if err := from.Dependencies(ctx, bd); err != nil {
 		wire.SetCondition(&wanted.Status, wire.Deployed, err, now)
-		if wait := f.report(ctx, from, bd, wanted); wait > 0 {
+		if wait := f.report(ctx, from, d, bd, wanted); wait > 0 {
 			return wait
 		}
 		return f.options.DependencyRetry
@@ -89,7 +104,7 @@ func (f *Fleet) reconcile(ctx context.Context, name types.NamespacedName) time.D
 		said = Degrade
 	}
 	say(wanted, said, f.options.Resources, now)
-	if wait := f.report(ctx, from, bd, wanted); wait > 0 {
+	if wait := f.report(ctx, from, d, bd, wanted); wait > 0 {
 		return wait
 	}
 	return f.advance(d, said, now)
@@ -119,14 +134,25 @@ func reported(bd *v1alpha1.BundleDeployment) bool {
 	return s.AppliedDeploymentID == bd.Spec.DeploymentID && s.Ready && s.NonModified
 }
 
+// older tells whether a resource version comes before another. One that cannot be
+// compared does not: nobody waits for it.
+func older(version, than string) bool {
+	if than == "" {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(version, than)
+	return err == nil && order < 0
+}
+
 // report sends a report, counts it, and returns when to send it again, or 0.
-func (f *Fleet) report(ctx context.Context, from *wire.Upstream, read, wanted *v1alpha1.BundleDeployment) time.Duration {
+func (f *Fleet) report(ctx context.Context, from *wire.Upstream, d *deployment, read, wanted *v1alpha1.BundleDeployment) time.Duration {
 	start := time.Now()
 	sent, err := from.Report(ctx, read, wanted)
 	switch {
 	case err == nil && sent == nil:
 		return 0
 	case err == nil:
+		d.acked = sent.ResourceVersion
 		f.counted.acknowledged(time.Since(start))
 		return 0
 	case ctx.Err() != nil:

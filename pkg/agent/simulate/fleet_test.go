@@ -24,6 +24,13 @@ func (f *fleet) waitStates(p *playing, wanted map[string]int) {
 		"%v instead of %v\n%s", state{f}, wanted, p.log)
 }
 
+// waitReports waits until the agents know that so many reports have arrived: the
+// server shows what one says before its sender hears that it did.
+func (p *playing) waitReports(n int) {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool { return p.Stats().Reports >= n }, within, poll, "%d reports\n%s", n, p.log)
+}
+
 // state prints the states as they are when it is printed.
 type state struct{ *fleet }
 
@@ -40,6 +47,7 @@ func TestAllIsReadyAfterOneReportEach(t *testing.T) {
 			p := f.play(options)
 			f.waitStates(p, map[string]int{"Ready": 30})
 			require.Eventually(t, func() bool { return p.Stats().Ready == 30 && p.Stats().Heartbeats == 10 }, within, poll)
+			p.waitReports(30)
 			p.end()
 			s := p.Stats()
 			require.Equal(t, []int{10, 30, 30, 0, 0, 0}, []int{s.Agents, s.Deployments, s.Reports, s.Conflicts, s.Errors, s.Gone}, "%s\n%s", s, p.log)
@@ -109,6 +117,7 @@ func TestAnAgentDoesNothingWhileItIsPaused(t *testing.T) {
 	p := f.play(quick())
 	// What came while it was paused has not been released to it at all.
 	f.waitStates(p, map[string]int{"Ready": 2, "WaitApplied": 1, "NotReady": 1})
+	p.waitReports(2)
 	require.Equal(t, 2, p.Stats().Reports)
 
 	_, err = shared.client.FleetV1alpha1().Clusters(workspace).Patch(t.Context(), f.mark+"-0", types.MergePatchType, []byte(`{"spec":{"paused":false}}`), metav1.PatchOptions{})
@@ -145,6 +154,7 @@ func TestANewVersionIsReportedWhenItIsDeployed(t *testing.T) {
 		}
 		return len(list.Items) == 3
 	}, within, poll)
+	p.waitReports(12)
 	p.end()
 	require.Equal(t, 12, p.Stats().Reports, "deployed, then ready, of two versions on three clusters")
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -122,7 +123,7 @@ func (f *fleet) states() map[string]int {
 	list, err := shared.client.FleetV1alpha1().BundleDeployments("").List(f.t.Context(), metav1.ListOptions{})
 	require.NoError(f.t, err)
 	for i := range list.Items {
-		if bd := &list.Items[i]; bd.Labels[v1alpha1.LabelCluster][:len(f.mark)+1] == f.mark+"-" {
+		if bd := &list.Items[i]; strings.HasPrefix(bd.Labels[v1alpha1.LabelCluster], f.mark+"-") {
 			counts[bd.Status.Display.State]++
 		}
 	}
@@ -132,6 +133,7 @@ func (f *fleet) states() map[string]int {
 // playing are agents that run.
 type playing struct {
 	*simulate.Fleet
+	t   *testing.T
 	end func()
 	log *log
 }
@@ -143,7 +145,7 @@ func (f *fleet) play(options simulate.Options) *playing {
 	require.NoError(f.t, err)
 	up, err := wire.New(shared.config)
 	require.NoError(f.t, err)
-	p := &playing{log: &log{}}
+	p := &playing{t: f.t, log: &log{}}
 	p.Fleet = simulate.New(up, agents, options, p.log)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

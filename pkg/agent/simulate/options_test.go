@@ -70,18 +70,21 @@ func TestAgentsAreThoseOfTheClustersThatAreNamed(t *testing.T) {
 	require.EqualError(t, err, "there is no cluster "+workspace+"/"+f.mark+"-9 with a namespace: give existing ones as NAMESPACE/NAME")
 }
 
-// until ends what writes when it has written a text; it is not for concurrent use.
+// until ends what writes when it has written some texts; it is not for concurrent use.
 type until struct {
 	bytes.Buffer
-	text string
-	end  func()
+	texts []string
+	end   func()
 }
 
 func (u *until) Write(p []byte) (int, error) {
 	n, err := u.Buffer.Write(p)
-	if strings.Contains(u.String(), u.text) {
-		u.end()
+	for _, text := range u.texts {
+		if !strings.Contains(u.String(), text) {
+			return n, err
+		}
 	}
+	u.end()
 	return n, err
 }
 
@@ -91,11 +94,12 @@ func TestASummarySaysWhatWasDone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	const done = "2 agents, 2 BundleDeployments, 2 of them Ready, after "
-	out := &until{text: done, end: cancel}
+	const acknowledged = "reports: 2 acknowledged" // which may be heard after the watch shows it
+	out := &until{texts: []string{done, acknowledged}, end: cancel}
 	play := simulate.Play{Options: quick(), Selector: "test=" + f.mark, Every: 100 * time.Millisecond}
 	require.NoError(t, play.Run(ctx, shared.config, out, io.Discard))
 	require.GreaterOrEqual(t, strings.Count(out.String(), done), 2, "one when it was so, and one at the end: %s", out)
-	require.Contains(t, out.String(), "reports: 2 acknowledged")
+	require.Contains(t, out.String(), acknowledged)
 
 	play.Selector = "test=nobody"
 	require.ErrorContains(t, play.Run(t.Context(), shared.config, out, io.Discard), "no Cluster has a namespace and is selected")
