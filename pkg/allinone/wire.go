@@ -41,9 +41,9 @@ type Served struct {
 	Ready func() error
 	// Reached answers nil while etcd answers; nil is no check of that.
 	Reached func() error
-	// Unready returns a channel that is closed as soon as Ready is not nil; nil is
+	// Unready returns a context that ends as soon as Ready is not nil; nil is
 	// never.
-	Unready func() <-chan struct{}
+	Unready func() context.Context
 	// Control runs the controllers until its context ends, which is before Stop is
 	// called; api is the way to the server itself. nil is none.
 	Control func(ctx context.Context, api *rest.Config) error

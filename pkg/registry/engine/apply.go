@@ -25,7 +25,6 @@ type work struct {
 	bundles  map[record.Name]struct{} // Bundles or their pins
 	reported map[record.Name]struct{} // BundleDeployments
 	promoted map[record.Name]struct{} // BundleDeployments
-	ahead    []aheadReport            // reports on BundleDeployments that are to come
 
 	// What follows from it.
 	before  map[*bundle]*version   // the version in force before the revision, of every bundle touched
@@ -64,7 +63,6 @@ func (s *state) apply(batch etcd.Batch) {
 	// An object comes before its report, whatever the transaction's order was.
 	records := slices.Clone(batch.Records)
 	slices.SortStableFunc(records, func(a, b etcd.Record) int { return cmp.Compare(a.Key.Type, b.Key.Type) })
-	w.ahead = decodeAhead(records)
 	errs := make([]error, len(records))
 	for i := range records {
 		errs[i] = w.take(&records[i])

@@ -81,16 +81,11 @@ func (e *Engine) auditOnce(ctx context.Context, turn uint32) error {
 		return fmt.Errorf("%d records cannot be decoded: what they say is not known", s.UndecodableNow-s.Foreign)
 	}
 	s := shareOf(v, turn)
-	batch := etcd.Batch{Revision: v.Revision}
-	err = e.log.Load(ctx, v.Revision, func(r etcd.Record) {
-		if s.needs(&r) {
-			batch.Records = append(batch.Records, r)
-		}
-	})
+	all, err := e.records(ctx, v.Revision, s.needs)
 	if err != nil {
 		return fmt.Errorf("read the records at revision %d: %w", v.Revision, err)
 	}
-	found, compared := s.compare(v, recomputed(batch), time.Sleep)
+	found, compared := s.compare(v, recomputed(all), time.Sleep)
 	e.totals.audits.Add(1)
 	e.totals.audited.Add(int64(compared))
 	e.totals.differences.Add(int64(len(found)))
@@ -109,11 +104,11 @@ func (e *Engine) auditOnce(ctx context.Context, turn uint32) error {
 
 // recomputed is what records mean, without the help of anything that is kept from
 // edit to edit.
-func recomputed(batch etcd.Batch) *view.View {
+func recomputed(all *loaded) *view.View {
 	s := newState(view.Limits{})
 	s.exhaustive = true
-	s.apply(batch)
-	return s.builder.Load(batch.Revision)
+	s.begin(all)
+	return s.builder.Load(all.Revision)
 }
 
 // share is some of the Bundles.

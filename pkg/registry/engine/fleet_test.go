@@ -104,8 +104,13 @@ func fleet(t testing.TB, bundles, clusters int, templated bool) etcd.Batch {
 }
 
 func loadFleet(batch etcd.Batch) (*state, *view.View) {
+	all := newLoaded(batch.Revision)
+	for _, r := range batch.Records {
+		all.add(r)
+	}
+	all.decode()
 	s := newState(testLimits)
-	s.apply(batch)
+	s.begin(all)
 	return s, s.builder.Load(batch.Revision)
 }
 

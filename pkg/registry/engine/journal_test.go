@@ -116,9 +116,7 @@ func (j *journal) loaded(r *rand.Rand) (*state, *view.View) {
 	if r != nil {
 		r.Shuffle(len(batch.Records), func(a, b int) { batch.Records[a], batch.Records[b] = batch.Records[b], batch.Records[a] })
 	}
-	s := newState(testLimits)
-	s.apply(batch)
-	return s, s.builder.Load(j.revision)
+	return loadFleet(batch)
 }
 
 func compareKeys(a, b record.Key) int { return strings.Compare(a.Path(), b.Path()) }

@@ -121,7 +121,7 @@ func TestARestoredEtcdThatIsBehindIsRefusedUntilItHasPassedWhatWasSeen(t *testin
 
 	l.restore(restored)
 	select {
-	case <-unready:
+	case <-unready.Done():
 	case <-ctx.Done():
 		require.Fail(t, "it serves the lost state as if nothing had happened")
 	}
@@ -131,7 +131,7 @@ func TestARestoredEtcdThatIsBehindIsRefusedUntilItHasPassedWhatWasSeen(t *testin
 		return errors.Is(err, ErrRewound)
 	}, deadline, pollEvery)
 	require.ErrorContains(t, l.engine.Ready(), "--bump-revision")
-	require.True(t, isClosed(l.engine.Unready()))
+	require.True(t, ended(l.engine.Unready()))
 	_, err := l.engine.Barrier(ctx)
 	require.ErrorIs(t, err, ErrRewound)
 	v, err := l.engine.Current()

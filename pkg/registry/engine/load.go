@@ -24,23 +24,23 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 		// A view was published before: nothing may go backwards.
 		at = max(at, v.Revision)
 	}
-	batch, err := e.records(ctx, at)
+	all, err := e.records(ctx, at, nil)
 	if errors.Is(err, etcd.ErrSealed) && at < present {
 		at = present // as passSealedHistory does
-		batch, err = e.records(ctx, at)
+		all, err = e.records(ctx, at, nil)
 	}
 	known := false
 	if err == nil && at >= present {
 		known = true
-		batch, err = e.unchanged(ctx, batch)
+		all, err = e.unchanged(ctx, all)
 	}
 	if err != nil {
 		return fmt.Errorf("load the log: %w", err)
 	}
-	at = batch.Revision
+	at = all.Revision
 	loading := newState(e.options.History)
 	loading.undecodable.total, loading.undecodable.loading = &e.totals.undecodable, true
-	loading.apply(batch)
+	loading.begin(all)
 	loading.undecodable.loading = false
 	if known {
 		loading.builder.LoadUnchanged(at)
@@ -52,7 +52,7 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 	e.state.Unlock()
 	e.progress.reached.Store(at)
 	e.totals.loads.Add(1)
-	klog.InfoS("Loaded the log", "revision", at, "present", present, "records", len(batch.Records))
+	klog.InfoS("Loaded the log", "revision", at, "present", present, "records", all.read)
 	return nil
 }
 
@@ -60,23 +60,16 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 // is loaded has changed is not known: a client that got only some of it cannot be told
 // from one that has it all, and so cannot go on there. Usually revisions after it are
 // replayed, and nobody is served before. Where there are none, one is made.
-func (e *Engine) unchanged(ctx context.Context, batch etcd.Batch) (etcd.Batch, error) {
-	if batch.Revision <= 1 {
-		return batch, nil // nothing has ever been written
+func (e *Engine) unchanged(ctx context.Context, all *loaded) (*loaded, error) {
+	if all.Revision <= 1 {
+		return all, nil // nothing has ever been written
 	}
 	next, err := e.log.Advance(ctx)
-	if err == nil && next != batch.Revision+1 {
-		batch, err = e.records(ctx, next) // somebody wrote in between
+	if err == nil && next != all.Revision+1 {
+		return e.records(ctx, next, nil) // somebody wrote in between
 	}
-	batch.Revision = next
-	return batch, err
-}
-
-// records are all of the log at a revision.
-func (e *Engine) records(ctx context.Context, at int64) (etcd.Batch, error) {
-	batch := etcd.Batch{Revision: at}
-	err := e.log.Load(ctx, at, func(r etcd.Record) { batch.Records = append(batch.Records, r) })
-	return batch, err
+	all.Revision = next
+	return all, err
 }
 
 // furthestBack is the revision to load at: as far back as is wanted, or else as

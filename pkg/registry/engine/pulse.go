@@ -69,14 +69,15 @@ type pulse struct {
 	changed chan struct{}
 	mu      struct {
 		sync.Mutex
-		lost chan struct{} // open while alive
+		lost context.Context // lasts while alive
+		lose context.CancelFunc
 	}
 }
 
 func newPulse() *pulse {
 	p := &pulse{epoch: time.Now().Add(-1), patience: behindAfter, revived: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
-	p.mu.lost = make(chan struct{})
-	close(p.mu.lost)
+	p.mu.lost, p.mu.lose = context.WithCancel(context.Background())
+	p.mu.lose()
 	return p
 }
 
@@ -108,8 +109,8 @@ func (p *pulse) left() time.Duration {
 
 func (p *pulse) ready() bool { return p.alive.Load() && p.left() > 0 }
 
-// lost returns a channel that is closed as soon as the pulse is not ready.
-func (p *pulse) lost() <-chan struct{} {
+// lost returns a context that ends as soon as the pulse is not ready.
+func (p *pulse) lost() context.Context {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.mu.lost
@@ -162,7 +163,7 @@ func (p *pulse) revive() {
 	if p.alive.Load() {
 		return
 	}
-	p.mu.lost = make(chan struct{})
+	p.mu.lost, p.mu.lose = context.WithCancel(context.Background())
 	p.alive.Store(true)
 	select {
 	case p.revived <- struct{}{}:
@@ -202,7 +203,7 @@ func (p *pulse) lose() bool {
 		p.alive.Store(true)
 		return false
 	}
-	close(p.mu.lost)
+	p.mu.lose()
 	return true
 }
 
@@ -314,9 +315,9 @@ func (e *Engine) Reached() error {
 	return nil
 }
 
-// Unready returns a channel that is closed as soon as Ready is not nil. Take it
-// before asking Ready.
-func (e *Engine) Unready() <-chan struct{} { return e.pulse.lost() }
+// Unready returns a context that ends as soon as Ready is not nil. Take it before
+// asking Ready.
+func (e *Engine) Unready() context.Context { return e.pulse.lost() }
 
 // unready says what is missing, as an operator would put it.
 func (e *Engine) unready() error {

@@ -39,14 +39,7 @@ func beating(t *testing.T, answer func(begun time.Time) (takes time.Duration, er
 	return p, beats
 }
 
-func isClosed(ch <-chan struct{}) bool {
-	select {
-	case <-ch:
-		return true
-	default:
-		return false
-	}
-}
+func ended(ctx context.Context) bool { return ctx.Err() != nil }
 
 // pass lets a time go by in the bubble.
 func pass(d time.Duration) {
@@ -65,7 +58,7 @@ func TestAPulseIsLostWhenItsLastAnswerIsTooOldAndComesBackByItself(t *testing.T)
 			return time.Millisecond, nil
 		})
 		require.False(t, p.ready(), "nothing was heard yet")
-		require.True(t, isClosed(p.lost()))
+		require.True(t, ended(p.lost()))
 		pass(time.Minute)
 		require.True(t, p.ready())
 		require.InDelta(t, 60, *beats, 2, "one a second")
@@ -73,7 +66,7 @@ func TestAPulseIsLostWhenItsLastAnswerIsTooOldAndComesBackByItself(t *testing.T)
 
 		broken = true
 		at := time.Now()
-		<-lost
+		<-lost.Done()
 		require.LessOrEqual(t, time.Since(at), lostAfter)
 		require.Greater(t, time.Since(at), lostAfter-2*pulseEvery)
 		require.False(t, p.ready())
@@ -84,7 +77,7 @@ func TestAPulseIsLostWhenItsLastAnswerIsTooOldAndComesBackByItself(t *testing.T)
 		broken = false
 		pass(pulseTimeout + pulsePause + 10*time.Millisecond)
 		require.True(t, p.ready())
-		require.False(t, isClosed(p.lost()))
+		require.False(t, ended(p.lost()))
 		require.Nil(t, p.failure.Load())
 	})
 }
@@ -103,7 +96,7 @@ func TestAFailureThatIsShorterThanTheBoundGoesUnnoticed(t *testing.T) {
 		lost := p.lost()
 		from, to = time.Now(), time.Now().Add(1500*time.Millisecond)
 		pass(10 * time.Second)
-		require.False(t, isClosed(lost))
+		require.False(t, ended(lost))
 		require.True(t, p.ready())
 	})
 }
@@ -122,12 +115,12 @@ func TestABarrierThatBeganBeforeARevocationDoesNotCount(t *testing.T) {
 		p.confirm(begun)
 		require.False(t, p.ready())
 		synctest.Wait()
-		require.True(t, isClosed(lost), "watches are told")
+		require.True(t, ended(lost), "watches are told")
 		require.False(t, p.ready())
 		pass(time.Millisecond)
 		p.confirm(time.Now())
 		require.True(t, p.ready())
-		require.False(t, isClosed(p.lost()))
+		require.False(t, ended(p.lost()))
 	})
 }
 
@@ -145,7 +138,7 @@ func TestAPulseThatHasStoppedIsNotRevived(t *testing.T) {
 		pass(time.Millisecond)
 		p.confirm(time.Now())
 		require.False(t, p.ready())
-		require.True(t, isClosed(p.lost()))
+		require.True(t, ended(p.lost()))
 	})
 }
 
@@ -172,7 +165,7 @@ func TestAnAnswerThatComesTooLateVouchesForNothing(t *testing.T) {
 		pass(lostAfter)
 		p.confirm(begun)
 		require.False(t, p.ready(), "what it saw is %s old", lostAfter)
-		require.True(t, isClosed(p.lost()))
+		require.True(t, ended(p.lost()))
 	})
 }
 
@@ -213,7 +206,7 @@ func TestAnAnswerAloneVouchesForNoView(t *testing.T) {
 		p := newPulse()
 		p.heard(time.Now())
 		require.False(t, p.ready())
-		require.True(t, isClosed(p.lost()))
+		require.True(t, ended(p.lost()))
 	})
 }
 
@@ -230,7 +223,7 @@ func TestAPulseEndsWithItsContext(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		require.False(t, p.ready())
-		require.True(t, isClosed(lost))
+		require.True(t, ended(lost))
 	})
 }
 
@@ -258,7 +251,7 @@ func TestAnEngineWithoutEtcdIsUnreadyInSecondsAndReadyAfterwards(t *testing.T) {
 			began := time.Now()
 			revision := save(ctx, t, near, app("v2", true))
 			select {
-			case <-lost:
+			case <-lost.Done():
 			case <-ctx.Done():
 				require.Fail(t, "it never noticed")
 			}
@@ -284,7 +277,7 @@ func TestAnEngineWithoutEtcdIsUnreadyInSecondsAndReadyAfterwards(t *testing.T) {
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, v.Revision, revision, "ready means that what was missed is in")
 			require.Equal(t, told(barrier(ctx, t, near)), told(v))
-			require.False(t, isClosed(far.Unready()))
+			require.False(t, ended(far.Unready()))
 		})
 	}
 }
@@ -301,7 +294,7 @@ func TestAnEngineThatIsStuckIsUnready(t *testing.T) {
 	e.state.Lock()
 	_, err := server.Client.Put(ctx, "/muster/log/object/clusters/fleet/c1", "{}")
 	require.NoError(t, err)
-	<-e.Unready()
+	<-e.Unready().Done()
 	// The pulse that finds out may still be waiting when the last good one expires.
 	require.Eventually(t, func() bool {
 		err := e.Ready()
@@ -326,7 +319,7 @@ func TestAnIdleEngineStaysReadyWhileOthersWrite(t *testing.T) {
 		_, err := server.Client.Put(ctx, "/foreign", "x")
 		require.NoError(t, err)
 		require.NoError(t, e.Ready())
-		require.False(t, isClosed(lost))
+		require.False(t, ended(lost))
 	}
 }
 

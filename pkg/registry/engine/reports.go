@@ -101,7 +101,7 @@ func (w *work) takeBundleDeploymentReport(r *etcd.Record) error {
 		w.hidden.put(name, nil)
 		return nil
 	}
-	report, err := w.decodeReport(r)
+	report, err := view.NewReport(r.Value, r.Revision)
 	if err != nil {
 		return err // what was reported last stays
 	}

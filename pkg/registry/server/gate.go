@@ -38,7 +38,7 @@ import (
 // clients, the namespace and garbage collectors above all, act on its absence.
 type gate struct {
 	ready   func() error
-	unready func() <-chan struct{}
+	unready func() context.Context
 }
 
 // retryAfter is in seconds. It is short: another replica is likely to be ready.
@@ -63,7 +63,7 @@ func (g gate) before(next http.Handler) http.Handler {
 			next.ServeHTTP(w, req)
 			return
 		}
-		var unready <-chan struct{}
+		var unready context.Context
 		if g.unready != nil {
 			unready = g.unready()
 		}
@@ -77,13 +77,9 @@ func (g gate) before(next http.Handler) http.Handler {
 		}
 		ctx, cancel := context.WithCancelCause(req.Context())
 		defer cancel(nil)
-		go func() {
-			select {
-			case <-unready:
-				cancel(g.ready())
-			case <-ctx.Done():
-			}
-		}()
+		// No goroutine that waits: there may be ten thousand watches.
+		forget := context.AfterFunc(unready, func() { cancel(g.ready()) })
+		defer forget()
 		next.ServeHTTP(w, req.WithContext(ctx))
 	})
 }

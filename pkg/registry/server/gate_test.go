@@ -30,13 +30,14 @@ type health struct {
 	mu struct {
 		sync.Mutex
 		err  error
-		lost chan struct{}
+		lost context.Context
+		lose context.CancelFunc
 	}
 }
 
 func newHealth() *health {
 	h := &health{}
-	h.mu.lost = make(chan struct{})
+	h.mu.lost, h.mu.lose = context.WithCancel(context.Background())
 	return h
 }
 
@@ -46,7 +47,7 @@ func (h *health) ready() error {
 	return h.mu.err
 }
 
-func (h *health) unready() <-chan struct{} {
+func (h *health) unready() context.Context {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.mu.lost
@@ -56,13 +57,14 @@ func (h *health) lose(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.mu.err = err
-	close(h.mu.lost)
+	h.mu.lose()
 }
 
 func (h *health) recover() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.mu.err, h.mu.lost = nil, make(chan struct{})
+	h.mu.err = nil
+	h.mu.lost, h.mu.lose = context.WithCancel(context.Background())
 }
 
 var errLost = errors.New("etcd lost: last up to date 7s ago")

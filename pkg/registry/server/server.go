@@ -4,6 +4,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -43,9 +44,9 @@ type Config struct {
 	Ready func() error
 	// Reached answers nil while etcd answers; nil is no check of that.
 	Reached func() error
-	// Unready returns a channel that is closed as soon as Ready is not nil; it is
-	// taken before Ready is asked. Open watches end then. Nil is never.
-	Unready func() <-chan struct{}
+	// Unready returns a context that ends as soon as Ready is not nil; it is taken
+	// before Ready is asked. Open watches end then. Nil is never.
+	Unready func() context.Context
 }
 
 func (c *Config) validate() error {

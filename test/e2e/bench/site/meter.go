@@ -66,7 +66,11 @@ type Memory struct {
 	Profile []byte
 }
 
-// Weigh collects a server's garbage and weighs what is left.
+// collections is how often Weigh collects at most.
+const collections = 6
+
+// Weigh collects a server's garbage and weighs what is left. It collects until that
+// changes no more: pools, and what has a finalizer, outlive a collection.
 func Weigh(ctx context.Context, c *rest.RESTClient, p *cluster.Process) (m Memory, err error) {
 	if m.Resident, err = p.Resident(); err != nil {
 		return m, err
@@ -74,13 +78,22 @@ func Weigh(ctx context.Context, c *rest.RESTClient, p *cluster.Process) (m Memor
 	if m.Peak, err = p.Peak(); err != nil {
 		return m, err
 	}
-	if m.Profile, err = answer(ctx, c.Get().AbsPath("/debug/pprof/heap").Param("gc", "1").SetHeader("Accept", "*/*")); err != nil {
-		return m, fmt.Errorf("asking %s to collect garbage: %w", p.Name, err)
+	for range collections {
+		last := m.Used
+		if m.Profile, err = answer(ctx, c.Get().AbsPath("/debug/pprof/heap").Param("gc", "1").SetHeader("Accept", "*/*")); err != nil {
+			return m, fmt.Errorf("asking %s to collect garbage: %w", p.Name, err)
+		}
+		metrics, err := Scrape(ctx, c)
+		if err != nil {
+			return m, err
+		}
+		m.Heap, m.Stacks = int64(metrics["go_memstats_heap_alloc_bytes"]), int64(metrics["go_memstats_stack_inuse_bytes"])
+		m.Used = m.Heap + m.Stacks
+		if last > 0 && last-m.Used < last/100 {
+			break
+		}
 	}
-	metrics, err := Scrape(ctx, c)
-	m.Heap, m.Stacks = int64(metrics["go_memstats_heap_alloc_bytes"]), int64(metrics["go_memstats_stack_inuse_bytes"])
-	m.Used = m.Heap + m.Stacks
-	return m, err
+	return m, nil
 }
 
 // CPU is what some processes have used together.
