@@ -101,8 +101,15 @@ func TestWhatAChartReadsDownstreamIsThereBeforeIt(t *testing.T) {
 	}}}}
 	w.bundle(t, "app-chart", spec)
 	w.label(t, ptr.To("prod"))
-	bd := w.waitState(t, "app-chart", v1alpha1.Ready)
-	require.Equal(t, bd.Spec.DownstreamResourcesGeneration, bd.Status.DownstreamResourcesGeneration)
+	w.waitState(t, "app-chart", v1alpha1.Ready)
+	// What is copied is counted after it, so the agent may have to deploy once more.
+	eventually(t, func(ctx context.Context) error {
+		bd, err := fleet.FleetV1alpha1().BundleDeployments(w.at).Get(ctx, "app-chart", metav1.GetOptions{})
+		if wanted := bd.Spec.DownstreamResourcesGeneration; err == nil && (wanted == 0 || bd.Status.DownstreamResourcesGeneration != wanted) {
+			err = fmt.Errorf("deployed at %d of what is downstream instead of %d", bd.Status.DownstreamResourcesGeneration, wanted)
+		}
+		return err
+	})
 	copied, err := control.Client.CoreV1().Secrets("downstream-target").Get(t.Context(), "extra", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, secret.Data, copied.Data)
