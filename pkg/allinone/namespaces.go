@@ -16,6 +16,7 @@ import (
 	metatable "k8s.io/apimachinery/pkg/api/meta/table"
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -104,11 +105,19 @@ func (n *namespaces) List(ctx context.Context, options *internalversion.ListOpti
 	}
 	for _, name := range names {
 		item := namespaceOf(name, v.Revision)
-		if options == nil || options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(item.Labels)) {
+		if selects(options, item) {
 			list.Items = append(list.Items, *item)
 		}
 	}
 	return list, nil
+}
+
+// selects tells whether a list is to have a namespace in it. Of fields, the scheme lets
+// through none but the name and the namespace, which a namespace has not.
+func selects(options *internalversion.ListOptions, namespace *corev1.Namespace) bool {
+	return options == nil ||
+		(options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(namespace.Labels))) &&
+			(options.FieldSelector == nil || options.FieldSelector.Matches(fields.Set{"metadata.name": namespace.Name}))
 }
 
 func (n *namespaces) view(ctx context.Context) (*view.View, error) {

@@ -67,6 +67,13 @@ func TestANamespaceExistsByBeingUsed(t *testing.T) {
 	list, err = core.Namespaces().List(t.Context(), metav1.ListOptions{LabelSelector: "kubernetes.io/metadata.name=tenants"})
 	require.NoError(t, err)
 	require.Len(t, list.Items, 1)
+	list, err = core.Namespaces().List(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=tenants"})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 1)
+	require.Equal(t, "tenants", list.Items[0].Name)
+	list, err = core.Namespaces().List(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name!=tenants"})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 2)
 
 	_, err = core.Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "made"}}, metav1.CreateOptions{})
 	require.True(t, apierrors.IsMethodNotSupported(err), "%v", err)

@@ -20,7 +20,7 @@ import (
 // Until then everybody is anonymous, and is told 403, after which informers list again
 // (client-go, isWatchErrorRetriable); and a connection that is made in that time stays
 // anonymous for as long as it lives, because its client was asked for no certificate. So
-// requests for the group are refused as by a gate, before authentication, and their
+// requests for the group are refused as by a gate, before authentication, and all
 // connections are closed.
 type priming struct {
 	// all are the certificates of everyone who may be trusted, those of the aggregator
@@ -65,11 +65,14 @@ func (p *priming) read() bool {
 	return len(header) > 0 && len(all) > len(header)
 }
 
-// before refuses requests for the group ahead of the whole chain of handlers.
+// before refuses requests for the group ahead of the whole chain of handlers, and closes
+// the connections of all.
 func (p *priming) before(chain http.Handler, resolver request.RequestInfoResolver) http.Handler {
 	g := gate{ready: p.ready}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if err := p.ready(); err != nil {
+			// Whatever the connection is for now, it may be for the group later.
+			w.Header().Set("Connection", "close")
 			if info, broken := resolver.NewRequestInfo(req); broken == nil && g.guards(info) {
 				g.refuse(w, req, info, err)
 				return

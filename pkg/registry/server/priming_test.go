@@ -4,6 +4,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
@@ -65,6 +66,43 @@ func TestNobodyIsAskedWhoTheyAreBeforeThatCanBeTold(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, ask(path+"?watch=true").Code, "all certificates are there: authentication decides")
 	all.content = ""
 	require.NoError(t, p.ready(), "what was read once stays")
+}
+
+// TestAConnectionThatWasAskedForNoCertificateIsNotUsedLater reads something that is not of
+// the group before certificates are read, and the group after it, as discovery does.
+func TestAConnectionThatWasAskedForNoCertificateIsNotUsedLater(t *testing.T) {
+	t.Parallel()
+	config := trusting(&trust{"aggregator"}, &trust{"aggregator"})
+	p := primingOf(config)
+	certain := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if len(req.TLS.PeerCertificates) == 0 {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	})
+	server := httptest.NewUnstartedServer(p.before(certain, genericapiserver.NewRequestInfoResolver(config)))
+	asking := &tls.Config{ClientAuth: tls.RequestClientCert}
+	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		if p.over.Load() {
+			return asking, nil
+		}
+		return nil, nil //nolint:nilnil // that is the server's own
+	}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	asking.Certificates = server.TLS.Certificates
+	client := server.Client()
+	client.Transport.(*http.Transport).TLSClientConfig.Certificates = server.TLS.Certificates
+	ask := func(path string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+		require.NoError(t, err)
+		answer, err := client.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		return answer.StatusCode
+	}
+	require.Equal(t, http.StatusForbidden, ask("/apis"))
+	p.over.Store(true)
+	require.Equal(t, http.StatusOK, ask("/apis/fleet.cattle.io/v1alpha1/clusters"))
 }
 
 func TestPrimingEnds(t *testing.T) {

@@ -174,6 +174,21 @@ func (s *Store) waitForWritten(ctx context.Context, revision int64) (*view.View,
 	}
 }
 
+// waitToResume is waitFor for a watch. Another replica may have told its client of the
+// revision: that this one is some seconds behind is no reason to have the client list
+// again. One that etcd does not have either is too large.
+func (s *Store) waitToResume(ctx context.Context, revision int64) (*view.View, error) {
+	for began := time.Now(); ; {
+		v, err := s.waitFor(ctx, revision)
+		if err == nil || !storage.IsTooLargeResourceVersion(err) || s.engine.Ready() != nil || time.Since(began) > answerTimeout {
+			return v, err
+		}
+		if present, behind := s.barrier(ctx); behind == nil && present.Revision < revision {
+			return nil, err
+		}
+	}
+}
+
 // sure fails where it is not known which objects there were at a revision: an agent
 // uninstalls what is missing.
 func (s *Store) sure(v *view.View, revision int64) error {

@@ -153,7 +153,9 @@ func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOption
 	case from == 0:
 		return nil // the cursor is set
 	}
-	v, err := s.waitFor(ctx, from)
+	// To wait takes no share of what priority and fairness gives out.
+	utilflowcontrol.WatchInitialized(ctx)
+	v, err := s.waitToResume(ctx, from)
 	if err != nil {
 		return err
 	}

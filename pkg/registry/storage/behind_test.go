@@ -1,0 +1,103 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+)
+
+// held is a stream of which nothing comes through while until is not closed.
+type held struct {
+	grpc.ClientStream
+	until *atomic.Pointer[chan struct{}]
+}
+
+// RecvMsg implements grpc.ClientStream.
+func (h held) RecvMsg(m any) error {
+	err := h.ClientStream.RecvMsg(m)
+	if until := h.until.Load(); until != nil {
+		<-*until
+	}
+	return err
+}
+
+// late is a client whose watches can be held, while its other requests are answered.
+func late(t *testing.T, server *etcdtest.Server) (*clientv3.Client, *atomic.Pointer[chan struct{}]) {
+	t.Helper()
+	until := &atomic.Pointer[chan struct{}]{}
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints: []string{server.Address()}, Logger: zap.NewNop(),
+		DialOptions: []grpc.DialOption{grpc.WithChainStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, streamer grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+			stream, err := streamer(ctx, desc, conn, method, options...)
+			return held{stream, until}, err
+		})},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	return client, until
+}
+
+func watchFrom(ctx context.Context, t *testing.T, s *Store, resourceVersion string) <-chan watch.Event {
+	t.Helper()
+	w, err := s.Watch(ctx, "/clusters", storage.ListOptions{
+		ResourceVersion: resourceVersion, Recursive: true,
+		Predicate: storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything()},
+	})
+	require.NoError(t, err)
+	t.Cleanup(w.Stop)
+	return w.ResultChan()
+}
+
+// Who was told of a revision by one replica, and goes on at another that is behind, is not
+// made to list again.
+func TestAWatchWaitsForAReplicaThatIsBehind(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	reads, until := late(t, server)
+	behind, ahead := clusters(ctx, t, reads, server.Client, etcdtest.NewKeys("")), clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	pass := make(chan struct{})
+	until.Store(&pass)
+	told := &v1alpha1.Cluster{}
+	require.NoError(t, ahead.Create(ctx, "/clusters/ns/told", clusterOf("told"), told, 0))
+	events := watchFrom(ctx, t, behind, told.ResourceVersion)
+	select {
+	case event := <-events:
+		require.Failf(t, "an event", "%v", event)
+	case <-time.After(blockTimeout + 2*time.Second):
+	}
+	until.Store(nil)
+	close(pass)
+	require.NoError(t, create(ctx, ahead, "next"))
+	event := <-events
+	require.Equal(t, watch.Added, event.Type)
+	require.Equal(t, "next", event.Object.(metav1.Object).GetName())
+}
+
+func TestAWatchFromARevisionThatNobodyHasEnds(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	now, _ := present(t, s)
+	event := <-watchFrom(ctx, t, s, fmt.Sprint(now+1))
+	require.Equal(t, watch.Error, event.Type)
+	require.True(t, apierrors.HasStatusCause(apierrors.FromObject(event.Object), metav1.CauseTypeResourceVersionTooLarge), "%v", event.Object)
+}
