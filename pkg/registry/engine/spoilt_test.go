@@ -144,3 +144,59 @@ func (h *history) refold() {
 		}
 	}
 }
+
+// TestAWriteOfWhichAPartCannotBeDecodedTakesNoBundleDeploymentAway: so does one of a
+// newer version. What was there and should be there is there, or the view says that it is
+// not whole; and when all can be decoded, nothing is left of it.
+func TestAWriteOfWhichAPartCannotBeDecodedTakesNoBundleDeploymentAway(t *testing.T) {
+	t.Parallel()
+	inHistories(t, map[string]int{"whole": 5, "not whole": 0}, func(h *history, seen map[string]int) {
+		for range editsOfEach / 10 {
+			_, txn := h.some()
+			if txn == nil || !h.j.holds(txn) {
+				continue
+			}
+			before, last := h.specs(), maps.Clone(h.j.records)
+			batch := map[record.Key][]byte{}
+			for _, key := range txn.Delete {
+				if _, ok := last[key]; ok {
+					batch[key] = nil
+					delete(h.j.records, key)
+				}
+			}
+			good := map[record.Key][]byte{}
+			for _, key := range slices.SortedFunc(maps.Keys(txn.Put), compareKeys) {
+				batch[key] = txn.Put[key]
+				h.j.records[key] = entryOf{string(txn.Put[key]), h.j.revision + 1}
+				if key.Type != record.TypeGuard && h.oneIn(2) {
+					batch[key], good[key] = []byte("#"), txn.Put[key]
+				}
+			}
+			if len(batch) == 0 {
+				continue
+			}
+			h.write(batch)
+			after, want := h.specs(), h.answer(h.j.records)
+			if len(good) > 0 {
+				if h.j.view.Whole == view.Never {
+					seen["not whole"]++
+				} else {
+					seen["whole"]++
+					for name := range before {
+						if _, ok := want.deployments[name]; ok {
+							h.must(after[name] != "", "%s is gone: of %q could not be decoded %q", name, batch, good)
+						}
+					}
+				}
+				for key := range good {
+					h.j.records[key] = entryOf{h.j.records[key].value, h.j.revision + 1}
+				}
+				h.write(good)
+				want = h.answer(h.j.records)
+			}
+			h.must(len(h.j.state.undecodable.paths) == 0 && h.j.view.Whole != view.Never, "something is passed over that can be decoded")
+			h.state(h.j.state, h.j.view, h.j.records, want)
+			h.refold()
+		}
+	})
+}
