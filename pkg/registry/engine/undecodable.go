@@ -126,21 +126,17 @@ func (u *undecodable) passedOver(r *etcd.Record, err error, ours, torn bool) {
 		u.foreign++
 	}
 	u.paths[r.Path()] = mine
-	var kept keptError
-	known := errors.As(err, &kept)
-	if known && torn && decides(r.Key) {
-		u.missing[r.Path()] = struct{}{}
-	}
-	if !mine || known {
+	if !mine {
 		return
 	}
-	object := r.Key.Type == record.TypeObject
+	var kept keptError
+	known, object := errors.As(err, &kept), r.Key.Type == record.TypeObject
 	// While the engine runs, an object that was not there is new to everybody; and what
 	// else comes alone, where nothing was, was written by somebody who does not know how.
-	if decides(r.Key) && (u.loading || (ours && !object)) {
+	if decides(r.Key) && (torn || !known && (u.loading || ours && !object)) {
 		u.missing[r.Path()] = struct{}{}
 	}
-	if object && u.loading {
+	if object && u.loading && !known {
 		all := maps.Clone(u.unread[r.Key.Resource])
 		if all == nil {
 			all = map[record.Name]struct{}{}
