@@ -85,7 +85,12 @@ func (e *Engine) auditOnce(ctx context.Context, turn uint32) error {
 	if err != nil {
 		return fmt.Errorf("read the records at revision %d: %w", v.Revision, err)
 	}
-	found, compared := s.compare(v, recomputed(all), time.Sleep)
+	should, unread := recomputed(all)
+	if unread > 0 {
+		// It was so at that revision, and is not any more.
+		return fmt.Errorf("%d records could not be decoded at revision %d", unread, v.Revision)
+	}
+	found, compared := s.compare(v, should, time.Sleep)
 	e.totals.audits.Add(1)
 	e.totals.audited.Add(int64(compared))
 	e.totals.differences.Add(int64(len(found)))
@@ -103,12 +108,12 @@ func (e *Engine) auditOnce(ctx context.Context, turn uint32) error {
 }
 
 // recomputed is what records mean, without the help of anything that is kept from
-// edit to edit.
-func recomputed(all *loaded) *view.View {
+// edit to edit, and how many of them mean nothing.
+func recomputed(all *loaded) (v *view.View, unread int) {
 	s := newState(view.Limits{})
 	s.exhaustive = true
 	s.begin(all)
-	return s.builder.Load(all.Revision)
+	return s.builder.Load(all.Revision), len(s.undecodable.paths)
 }
 
 // share is some of the Bundles.

@@ -46,8 +46,9 @@ func (h *history) audited() {
 		}
 	}
 	all.decode()
-	found, _ := s.compare(h.j.view, recomputed(all), noRest)
-	h.must(len(found) == 0, "an audit of share %s found %v", s, found)
+	should, unread := recomputed(all)
+	found, _ := s.compare(h.j.view, should, noRest)
+	h.must(len(found) == 0 && unread == 0, "an audit of share %s found %v", s, found)
 }
 
 // auditable is an engine on an etcd, with some Bundles on some Clusters.
@@ -184,10 +185,23 @@ func TestAnAuditIsNotMadeOfWhatCannotBeRead(t *testing.T) {
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
 	save(ctx, t, e, on("c1"), workload("a"))
-	_, err := server.Client.Put(ctx, "/muster/log/object/clusters/fleet/c1", "garbage")
-	require.NoError(t, err)
 	barrier(ctx, t, e)
+	const path = "/muster/log/object/clusters/fleet/c1"
+	good, err := server.Client.Get(ctx, path)
+	require.NoError(t, err)
+	_, err = server.Client.Put(ctx, path, "garbage")
+	require.NoError(t, err)
+	then := barrier(ctx, t, e)
 	require.ErrorContains(t, e.auditOnce(ctx, 0), "cannot be decoded")
+
+	// It is mended between the look at the view and the one at the state.
+	_, err = server.Client.Put(ctx, path, string(good.Kvs[0].Value))
+	require.NoError(t, err)
+	now := barrier(ctx, t, e)
+	require.Zero(t, e.Stats().UndecodableNow)
+	e.publish(then)
+	require.ErrorContains(t, e.auditOnce(ctx, 0), "could not be decoded")
+	e.publish(now)
 	require.Zero(t, e.Stats().Differences)
 	require.NoError(t, e.Ready())
 }

@@ -5,11 +5,12 @@ package engine
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -63,13 +64,7 @@ func (w *work) adoptPin(b *bundle) {
 	var lastGood *record.Object
 	if stored, ok := w.bundlePins[b.name]; ok && stored.pin.UID == b.newest.bundle.UID && stored.pin.Generation == b.newest.bundle.Generation {
 		b.pin = stored.pin
-		if len(b.pin.LastGood) > 0 {
-			decoded, err := record.DecodeObject(record.Bundles, b.pin.LastGood)
-			if err != nil {
-				klog.ErrorS(err, "Passed over the last good version of a Bundle", "bundle", b.name)
-			}
-			lastGood = decoded
-		}
+		lastGood = bundleIn(b.pin.LastGood)
 	}
 	switch {
 	case lastGood == nil && b.fallback != nil:
@@ -79,6 +74,19 @@ func (w *work) adoptPin(b *bundle) {
 		w.replaceVersion(b, &b.fallback, lastGood)
 		b.fallbackRecord = b.pin.LastGood
 	}
+}
+
+// bundleIn is the object record of a Bundle that a pin or a rollout record holds; nil if
+// it holds none.
+func bundleIn(data json.RawMessage) *record.Object {
+	if len(data) == 0 {
+		return nil
+	}
+	out, err := record.DecodeObject(record.Bundles, data)
+	if err != nil {
+		panic(fmt.Sprintf("engine: a record was decoded that holds what cannot be: %v", err)) // see record.Decode
+	}
+	return out
 }
 
 // replaceVersion compiles a version and files its selectors, in the place of
@@ -136,6 +144,9 @@ func (w *work) removeBundle(b *bundle) {
 			delete(c.perCluster, b)
 			w.withdraw(claim{b, c})
 		}
+	}
+	for m := range b.roll.members.Each(0, everyone) {
+		delete(m.cluster.partitioned, b)
 	}
 	delete(w.namespace(b.name.Namespace).bundles, b)
 	w.unname(b)

@@ -7,8 +7,6 @@ import (
 	"bytes"
 	"slices"
 
-	"k8s.io/klog/v2"
-
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -80,22 +78,13 @@ func (w *work) takeRollout(r *etcd.Record) error {
 	return keepPin(w.holds.rollouts, r)
 }
 
-// adoptRollout takes a bundle's rollout record over, if it is of this bundle. One
-// whose base cannot be decoded is none: without its base it would make
-// BundleDeployments disappear.
+// adoptRollout takes a bundle's rollout record over, if it is of this bundle.
 func (w *work) adoptRollout(b *bundle) {
 	b.rollout = nil
 	var base *record.Object
 	if stored, ok := w.holds.rollouts[b.name]; ok && stored.pin.UID == b.newest.bundle.UID {
 		b.rollout = stored.pin
-		if len(stored.pin.Base) > 0 {
-			decoded, err := record.DecodeObject(record.Bundles, stored.pin.Base)
-			if err != nil {
-				klog.ErrorS(err, "Passed over the base of a roll-out", "bundle", b.name)
-				b.rollout = nil
-			}
-			base = decoded
-		}
+		base = bundleIn(b.rollout.Base)
 	}
 	switch {
 	case base == nil && b.base != nil:

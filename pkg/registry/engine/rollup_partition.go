@@ -37,15 +37,11 @@ func (b *bundle) cutPartitions(v *version) {
 		return
 	}
 	b.roll.cut, b.roll.partitions = v, nil
-	if v == nil {
-		return
-	}
-	parts, err := rollout.Entries(v.bundle.Spec.RolloutStrategy)
-	if err != nil {
-		return // its text comes with the numbers
-	}
-	for _, e := range parts {
-		b.roll.partitions = append(b.roll.partitions, &partition{e, newMembers()})
+	if v != nil {
+		parts, _ := rollout.Entries(v.bundle.Spec.RolloutStrategy) // why not, comes with the numbers
+		for _, e := range parts {
+			b.roll.partitions = append(b.roll.partitions, &partition{e, newMembers()})
+		}
 	}
 	for m := range b.roll.members.Each(0, everyone) {
 		b.enterPartitions(m)

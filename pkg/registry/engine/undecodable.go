@@ -23,8 +23,8 @@ type undecodable struct {
 	// paths are all of them, with whether the key is ours.
 	paths   map[string]bool
 	foreign int
-	// missing are those of which nothing is known, and that may decide which
-	// BundleDeployments there are.
+	// missing are those of which nothing is known, or nothing that still holds, and that
+	// may decide which BundleDeployments there are.
 	missing map[string]struct{}
 	// unread are the objects of which nothing is known, by resource. It is shared with
 	// views, and replaced with every change.
@@ -58,12 +58,23 @@ func decides(key record.Key) bool {
 	return false
 }
 
+// keeps tells whether a record is written for the sake of others that are written with
+// it, so that what they would take away stays.
+func keeps(key record.Key) bool {
+	return key.Type == record.TypePin || key.Type == record.TypePromotion || key.Type == record.TypeRollout
+}
+
 // note enters what became of the records of one revision, with an error for each. While
 // all is well it costs a comparison each.
 func (u *undecodable) note(records []etcd.Record, errs []error) {
 	ours := false // somebody wrote it who can write our records
+	facts, pins := false, false
 	for i := range records {
-		ours = ours || errs[i] == nil && records[i].Err == nil
+		if errs[i] == nil && records[i].Err == nil {
+			ours = true
+			facts = facts || decides(records[i].Key) && !keeps(records[i].Key)
+			pins = pins || records[i].Key.Type == record.TypePin
+		}
 	}
 	for i := range records {
 		if errs[i] == nil {
@@ -72,7 +83,10 @@ func (u *undecodable) note(records []etcd.Record, errs []error) {
 		}
 		// One bad record harms nothing but its own object.
 		klog.ErrorS(errs[i], "Passed over a record that cannot be decoded", "key", records[i].Path(), "revision", records[i].Revision)
-		u.passedOver(&records[i], errs[i], ours)
+		// Where only a fact can be decoded or only what is kept for its sake, what the
+		// other one said before does not go with it.
+		torn := pins || facts && keeps(records[i].Key)
+		u.passedOver(&records[i], errs[i], ours, torn)
 	}
 }
 
@@ -100,7 +114,7 @@ func (u *undecodable) decoded(r *etcd.Record) {
 	}
 }
 
-func (u *undecodable) passedOver(r *etcd.Record, err error, ours bool) {
+func (u *undecodable) passedOver(r *etcd.Record, err error, ours, torn bool) {
 	if u.total != nil {
 		u.total.Add(1)
 	}
@@ -112,17 +126,17 @@ func (u *undecodable) passedOver(r *etcd.Record, err error, ours bool) {
 		u.foreign++
 	}
 	u.paths[r.Path()] = mine
-	var kept keptError
-	if !mine || errors.As(err, &kept) {
+	if !mine {
 		return
 	}
-	object := r.Key.Type == record.TypeObject
+	var kept keptError
+	known, object := errors.As(err, &kept), r.Key.Type == record.TypeObject
 	// While the engine runs, an object that was not there is new to everybody; and what
 	// else comes alone, where nothing was, was written by somebody who does not know how.
-	if decides(r.Key) && (u.loading || (ours && !object)) {
+	if decides(r.Key) && (torn || !known && (u.loading || ours && !object)) {
 		u.missing[r.Path()] = struct{}{}
 	}
-	if object && u.loading {
+	if object && u.loading && !known {
 		all := maps.Clone(u.unread[r.Key.Resource])
 		if all == nil {
 			all = map[record.Name]struct{}{}

@@ -116,7 +116,7 @@ type BundlePin struct {
 	UID        types.UID `json:"uid"`
 	Generation int64     `json:"generation"`
 	// LastGood is the object record of the last version that worked; nil if
-	// none did.
+	// none did. Of a pin that was decoded it can be decoded.
 	LastGood json.RawMessage `json:"lastGood,omitempty"`
 }
 
@@ -144,11 +144,30 @@ func (p ClusterPin) Compare(o ClusterPin) int {
 	return cmp.Or(cmp.Compare(p.BundleUID, o.BundleUID), cmp.Compare(p.Generation, o.Generation))
 }
 
-// Decode decodes a pin, a mirror or a rollout record.
+// Decode decodes a pin, a mirror or a rollout record. One that holds the object record of
+// a Bundle which cannot be decoded cannot be either: it does not say what it is there for.
 func Decode[T BundlePin | ClusterPins | Namespace | Values | Downstream | Rollout](data []byte) (*T, error) {
 	out := new(T)
-	if err := json.Unmarshal(data, out); err != nil {
+	err := json.Unmarshal(data, out)
+	if err == nil {
+		switch out := any(out).(type) {
+		case *BundlePin:
+			err = holdsBundle(out.LastGood)
+		case *Rollout:
+			err = holdsBundle(out.Base)
+		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("decode %T: %w", out, err)
 	}
 	return out, nil
+}
+
+// holdsBundle tells whether the object record of a Bundle, if there is one, can be decoded.
+func holdsBundle(data json.RawMessage) error {
+	if len(data) == 0 {
+		return nil
+	}
+	_, err := DecodeObject(Bundles, data)
+	return err
 }
