@@ -18,6 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	utilruntime.Must(logsapi.AddFeatureGates(utilfeature.DefaultMutableFeatureGate)) // as main
+	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged                 // so that tests can be repeated in one process
 	os.Exit(m.Run())
 }
 

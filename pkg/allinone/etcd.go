@@ -47,10 +47,15 @@ type embeddedEtcd struct {
 }
 
 // startEtcd starts an etcd on the directory and waits until it has elected
-// itself. It listens on no port and no socket: the client calls its functions.
-func startEtcd(ctx context.Context, dir, logFile string) (*embeddedEtcd, error) {
+// itself. It listens on no port and no socket: the client calls its functions. adjust
+// changes what is not to be as usual.
+func startEtcd(ctx context.Context, dir, logFile string, adjust ...func(*embed.Config)) (*embeddedEtcd, error) {
 	log := &lumberjack.Logger{Filename: logFile, MaxSize: etcdLogMegabytes, MaxBackups: 1}
-	server, err := embed.StartEtcd(etcdConfig(dir, log))
+	config := etcdConfig(dir, log)
+	for _, change := range adjust {
+		change(config)
+	}
+	server, err := embed.StartEtcd(config)
 	if err != nil {
 		_ = log.Close()
 		return nil, fmt.Errorf("the embedded etcd in %s does not start: %w (its log is %s)", dir, err, logFile)

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"go.etcd.io/etcd/server/v3/embed"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -53,7 +54,14 @@ type Options struct {
 	Backend Backend
 	// Out gets the one line that says that Muster is ready.
 	Out io.Writer
+	// AdjustEtcd changes how the embedded etcd is set up, for tests alone.
+	AdjustEtcd []func(*embed.Config)
 }
+
+// WithoutSync has etcd not wait for the disk, and lose what was acknowledged if the
+// machine goes down. It is for tests: where many run, the disk can take longer than etcd
+// waits, and a write then fails that should not.
+func WithoutSync(config *embed.Config) { config.UnsafeNoFsync = true }
 
 // Run runs Muster until ctx ends, and answers nil if it then stopped cleanly.
 // Errors of the start are one line each, fit for a person.
@@ -79,7 +87,7 @@ func Run(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
-	etcd, err := startEtcd(ctx, dir.etcd(), dir.etcdLog())
+	etcd, err := startEtcd(ctx, dir.etcd(), dir.etcdLog(), options.AdjustEtcd...)
 	if err != nil {
 		return stoppedBy(ctx, err)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -96,7 +97,10 @@ func launchOn(dataDir string, port int, backend allinone.Backend) (*server, erro
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{dataDir: dataDir, cancel: cancel, done: make(chan error, 1)}
 	go func() {
-		err := allinone.Run(ctx, allinone.Options{DataDir: dataDir, BindAddress: allinone.DefaultBindAddress, SecurePort: port, Backend: backend, Out: in})
+		err := allinone.Run(ctx, allinone.Options{
+			DataDir: dataDir, BindAddress: allinone.DefaultBindAddress, SecurePort: port, Backend: backend, Out: in,
+			AdjustEtcd: []func(*embed.Config){allinone.WithoutSync},
+		})
 		in.CloseWithError(err)
 		s.done <- err
 	}()

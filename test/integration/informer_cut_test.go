@@ -5,6 +5,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,20 +61,18 @@ func (l *ledger) enter(what string, object any) error {
 	return nil
 }
 
-// Add implements cache.ReflectorStore, as do those below.
+// Add implements cache.ReflectorStore, as do those below. What the store has, has been
+// entered.
 func (l *ledger) Add(object any) error {
-	_ = l.Store.Add(object) // entering fails if this does
-	return l.enter("ADDED", object)
+	return errors.Join(l.enter("ADDED", object), l.Store.Add(object))
 }
 
 func (l *ledger) Update(object any) error {
-	_ = l.Store.Update(object) // as above
-	return l.enter("MODIFIED", object)
+	return errors.Join(l.enter("MODIFIED", object), l.Store.Update(object))
 }
 
 func (l *ledger) Delete(object any) error {
-	_ = l.Store.Delete(object) // as above
-	return l.enter("DELETED", object)
+	return errors.Join(l.enter("DELETED", object), l.Store.Delete(object))
 }
 
 func (l *ledger) Replace(objects []any, revision string) error {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/server/v3/embed"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -53,7 +54,10 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		err := allinone.Run(ctx, allinone.Options{DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in})
+		err := allinone.Run(ctx, allinone.Options{
+			DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in,
+			AdjustEtcd: []func(*embed.Config){allinone.WithoutSync},
+		})
 		in.CloseWithError(err)
 		ended <- err
 	}()

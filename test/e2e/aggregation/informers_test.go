@@ -106,7 +106,9 @@ func TestInformersFollowBundleDeploymentsThroughTheAggregationLayer(t *testing.T
 					return err == nil && got.Status.Release == fmt.Sprintf("a/b:%d", i)
 				})
 			}
-			require.Equal(t, []string{"add", "delete", "add", "update", "delete", "add", "update", "delete", "add", "update"}, events.seen())
+			want := []string{"add", "delete", "add", "update", "delete", "add", "update", "delete", "add", "update"}
+			waitFor(t, "the informer has told all", func() bool { return len(events.seen()) >= len(want) }) // after its store has it
+			require.Equal(t, want, events.seen())
 			require.Equal(t, test.want, made.seen(), "no second list, no second watch")
 		})
 	}

@@ -19,44 +19,56 @@ import (
 )
 
 // agents are informers of the BundleDeployments of each Cluster, which run through
-// everything.
+// everything. What they know is what they were told, not what is in their stores, which
+// comes before.
 type agents struct {
 	mu struct {
 		sync.Mutex
+		// known are the objects by namespace and name.
+		known map[string]*unstructured.Unstructured
 		// gone counts, by namespace and name, how often one was seen to go.
 		gone map[string]int
 		// backwards are objects that were shown with a lower revision than before.
 		backwards []string
 	}
-	informers map[string]cache.SharedIndexInformer
 }
 
 func startAgents(t *testing.T, config *rest.Config, homes []string) *agents {
 	t.Helper()
-	a := &agents{informers: map[string]cache.SharedIndexInformer{}}
-	a.mu.gone = map[string]int{}
+	a := &agents{}
+	a.mu.known, a.mu.gone = map[string]*unstructured.Unstructured{}, map[string]int{}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var running sync.WaitGroup
 	t.Cleanup(func() { cancel(); running.Wait() })
 	for _, home := range homes {
 		factory := dynamicinformer.NewFilteredDynamicSharedInformerFactory(dynamicClient(t, config), 0, home, nil)
 		informer := factory.ForResource(resource("bundledeployments")).Informer()
-		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: a.updated, DeleteFunc: a.deleted})
+		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: a.added, UpdateFunc: a.updated, DeleteFunc: a.deleted})
 		require.NoError(t, err)
 		running.Go(func() { informer.RunWithContext(ctx) })
-		a.informers[home] = informer
 		require.True(t, cache.WaitForCacheSync(ctx.Done(), informer.HasSynced))
 	}
 	return a
+}
+
+func (a *agents) added(object any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.knowLocked(object.(*unstructured.Unstructured))
+}
+
+func (a *agents) knowLocked(object *unstructured.Unstructured) {
+	a.mu.known[object.GetNamespace()+"/"+object.GetName()] = object
 }
 
 func (a *agents) updated(old, now any) {
 	before, after := old.(*unstructured.Unstructured), now.(*unstructured.Unstructured)
 	was, _ := strconv.ParseInt(before.GetResourceVersion(), 10, 64)
 	is, _ := strconv.ParseInt(after.GetResourceVersion(), 10, 64)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.knowLocked(after)
 	if is < was {
-		a.mu.Lock()
-		defer a.mu.Unlock()
 		a.mu.backwards = append(a.mu.backwards, after.GetNamespace()+"/"+after.GetName())
 	}
 }
@@ -68,6 +80,7 @@ func (a *agents) deleted(object any) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	delete(a.mu.known, key)
 	a.mu.gone[key]++
 }
 
@@ -87,13 +100,13 @@ func (a *agents) seen() (gone, backwards []string) {
 
 // know are all BundleDeployments that the agents know of, as in a state.
 func (a *agents) know() state {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	out := state{}
-	for _, informer := range a.informers {
-		for _, each := range informer.GetStore().List() {
-			d := each.(*unstructured.Unstructured).DeepCopy()
-			d.SetResourceVersion("")
-			out["bundledeployments "+d.GetNamespace()+"/"+d.GetName()] = d.Object
-		}
+	for key, each := range a.mu.known {
+		d := each.DeepCopy()
+		d.SetResourceVersion("")
+		out["bundledeployments "+key] = d.Object
 	}
 	return out
 }

@@ -337,14 +337,23 @@ func (f *follower) checkEnd(t *testing.T, c dynamic.Interface) {
 		defer f.mu.Unlock()
 		assert.Equal(t, want, f.mu.fold)
 	}, within, 50*time.Millisecond, f.name)
-	stored := map[string]uint64{}
+	require.EventuallyWithT(t, func(t *assert.CollectT) {
+		assert.Equal(t, want, f.stored())
+	}, within, 50*time.Millisecond, "the store of %s", f.name)
+}
+
+// stored is what the informer's store has, which is behind the fold.
+func (f *follower) stored() map[string]uint64 {
+	out := map[string]uint64{}
 	for _, each := range f.informer.GetStore().List() {
 		o := each.(*unstructured.Unstructured)
-		if stored[key(o)], err = f.load.contents.note(o); err != nil {
+		digest, err := f.load.contents.note(o)
+		if err != nil {
 			f.load.blame("%v", err)
 		}
+		out[key(o)] = digest
 	}
-	require.Equal(t, want, stored, "the store of %s", f.name)
+	return out
 }
 
 func key(o *unstructured.Unstructured) string { return o.GetNamespace() + "/" + o.GetName() }

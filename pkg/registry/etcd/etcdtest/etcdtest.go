@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 )
 
 // Server is an etcd that runs until the test ends.
@@ -76,9 +77,9 @@ func (s *Server) Address() string { return s.address }
 
 // Dial returns one more client, by way of an address: the server's, or a
 // Cable's.
-func (s *Server) Dial(t testing.TB, address string) *clientv3.Client {
+func (s *Server) Dial(t testing.TB, address string, options ...grpc.DialOption) *clientv3.Client {
 	t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{address}, Logger: zap.NewNop()})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{address}, Logger: zap.NewNop(), DialOptions: options})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
 	return client
