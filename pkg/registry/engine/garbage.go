@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,10 +22,17 @@ import (
 const (
 	garbageShare = 33
 	leastGarbage = 64 << 20
+	// readingGarbage takes the place of leastGarbage while the log is read for a load. To
+	// decode a million reports makes gigabytes of garbage beside what is kept of them, and
+	// collections were most of the time that it took.
+	readingGarbage = 256 << 20
 	// garbageLook is how often the share is set anew: while a state is loaded, the heap
 	// grows by its size in a few seconds.
 	garbageLook = 250 * time.Millisecond
 )
+
+// reading is how many engines read the log for a load.
+var reading atomic.Int32
 
 // LimitGarbage sets how much garbage the process lets pile up, for as long as it runs,
 // unless its operator has set GOGC. Programs that run an engine call it once, before.
@@ -36,8 +44,12 @@ func LimitGarbage() {
 	set := 0
 	look := func() {
 		metrics.Read(live)
+		least := uint64(leastGarbage)
+		if reading.Load() > 0 {
+			least = readingGarbage
+		}
 		// To set it stops the world for a moment.
-		if next := garbagePercent(live[0].Value.Uint64()); math.Abs(float64(next-set)) > float64(set)/8 {
+		if next := garbagePercent(live[0].Value.Uint64(), least); math.Abs(float64(next-set)) > float64(set)/8 {
 			debug.SetGCPercent(next)
 			set = next
 		}
@@ -51,8 +63,8 @@ func LimitGarbage() {
 }
 
 // garbagePercent is the share for a heap of which so many bytes were in use at the last
-// collection.
-func garbagePercent(live uint64) int {
+// collection, and that may have so many of garbage.
+func garbagePercent(live, least uint64) int {
 	const most = 100 // Go's own
-	return int(min(max(leastGarbage*100/max(live, 1), garbageShare), most))
+	return int(min(max(least*100/max(live, 1), garbageShare), most))
 }

@@ -13,6 +13,9 @@ func TestGarbageIsAShareOfALargeHeapAndEnoughForASmallOne(t *testing.T) {
 	t.Parallel()
 	const mebibyte = 1 << 20
 	for live, percent := range map[uint64]int{0: 100, 4 * mebibyte: 100, 64 * mebibyte: 100, 128 * mebibyte: 50, 256 * mebibyte: 33, 4096 * mebibyte: 33} {
-		require.Equal(t, percent, garbagePercent(live), "%d MiB in use", live/mebibyte)
+		require.Equal(t, percent, garbagePercent(live, leastGarbage), "%d MiB in use", live/mebibyte)
+	}
+	for live, percent := range map[uint64]int{100 * mebibyte: 100, 256 * mebibyte: 100, 512 * mebibyte: 50, 1024 * mebibyte: 33} {
+		require.Equal(t, percent, garbagePercent(live, readingGarbage), "%d MiB in use, and reading", live/mebibyte)
 	}
 }

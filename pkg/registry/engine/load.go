@@ -24,7 +24,9 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 		// A view was published before: nothing may go backwards.
 		at = max(at, v.Revision)
 	}
+	reading.Add(1)
 	all, err := e.records(ctx, at, nil)
+	reading.Add(-1)
 	if errors.Is(err, etcd.ErrSealed) && at < present {
 		at = present // as passSealedHistory does
 		all, err = e.records(ctx, at, nil)
