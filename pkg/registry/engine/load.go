@@ -24,12 +24,10 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 		// A view was published before: nothing may go backwards.
 		at = max(at, v.Revision)
 	}
-	reading.Add(1)
-	all, err := e.records(ctx, at, nil)
-	reading.Add(-1)
+	all, err := e.everything(ctx, at)
 	if errors.Is(err, etcd.ErrSealed) && at < present {
 		at = present // as passSealedHistory does
-		all, err = e.records(ctx, at, nil)
+		all, err = e.everything(ctx, at)
 	}
 	known := false
 	if err == nil && at >= present {
@@ -68,10 +66,17 @@ func (e *Engine) unchanged(ctx context.Context, all *loaded) (*loaded, error) {
 	}
 	next, err := e.log.Advance(ctx)
 	if err == nil && next != all.Revision+1 {
-		return e.records(ctx, next, nil) // somebody wrote in between
+		return e.everything(ctx, next) // somebody wrote in between
 	}
 	all.Revision = next
 	return all, err
+}
+
+// everything reads all of the log at a revision.
+func (e *Engine) everything(ctx context.Context, at int64) (*loaded, error) {
+	reading.Add(1)
+	defer reading.Add(-1)
+	return e.records(ctx, at, nil)
 }
 
 // furthestBack is the revision to load at: as far back as is wanted, or else as

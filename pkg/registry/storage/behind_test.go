@@ -16,10 +16,7 @@ import (
 	"google.golang.org/grpc"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
@@ -56,17 +53,6 @@ func late(t *testing.T, server *etcdtest.Server) (*clientv3.Client, *atomic.Poin
 	return client, until
 }
 
-func watchFrom(ctx context.Context, t *testing.T, s *Store, resourceVersion string) <-chan watch.Event {
-	t.Helper()
-	w, err := s.Watch(ctx, "/clusters", storage.ListOptions{
-		ResourceVersion: resourceVersion, Recursive: true,
-		Predicate: storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything()},
-	})
-	require.NoError(t, err)
-	t.Cleanup(w.Stop)
-	return w.ResultChan()
-}
-
 // Who was told of a revision by one replica, and goes on at another that is behind, is not
 // made to list again.
 func TestAWatchWaitsForAReplicaThatIsBehind(t *testing.T) {
@@ -78,7 +64,7 @@ func TestAWatchWaitsForAReplicaThatIsBehind(t *testing.T) {
 	until.Store(&pass)
 	told := &v1alpha1.Cluster{}
 	require.NoError(t, ahead.Create(ctx, "/clusters/ns/told", clusterOf("told"), told, 0))
-	events := watchFrom(ctx, t, behind, told.ResourceVersion)
+	events := watchFrom(ctx, t, behind, told.ResourceVersion).ResultChan()
 	select {
 	case event := <-events:
 		require.Failf(t, "an event", "%v", event)
@@ -97,7 +83,7 @@ func TestAWatchFromARevisionThatNobodyHasEnds(t *testing.T) {
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
 	now, _ := present(t, s)
-	event := <-watchFrom(ctx, t, s, fmt.Sprint(now+1))
+	event := <-watchFrom(ctx, t, s, fmt.Sprint(now+1)).ResultChan()
 	require.Equal(t, watch.Error, event.Type)
 	require.True(t, apierrors.HasStatusCause(apierrors.FromObject(event.Object), metav1.CauseTypeResourceVersionTooLarge), "%v", event.Object)
 }

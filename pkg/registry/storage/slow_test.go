@@ -23,8 +23,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// stuck is a watch of all Clusters that nobody reads.
-func stuck(ctx context.Context, t *testing.T, s *Store, resourceVersion string) watch.Interface {
+// watchFrom is a watch of all Clusters.
+func watchFrom(ctx context.Context, t *testing.T, s *Store, resourceVersion string) watch.Interface {
 	t.Helper()
 	w, err := s.Watch(ctx, "/clusters", storage.ListOptions{
 		ResourceVersion: resourceVersion, Recursive: true,
@@ -32,6 +32,13 @@ func stuck(ctx context.Context, t *testing.T, s *Store, resourceVersion string) 
 	})
 	require.NoError(t, err)
 	t.Cleanup(w.Stop)
+	return w
+}
+
+// stuck is one that nobody reads.
+func stuck(ctx context.Context, t *testing.T, s *Store, resourceVersion string) watch.Interface {
+	t.Helper()
+	w := watchFrom(ctx, t, s, resourceVersion)
 	require.Eventually(t, func() bool { return len(w.ResultChan()) == resultBuffer }, deadline, time.Millisecond)
 	return w
 }
