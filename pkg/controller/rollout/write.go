@@ -55,7 +55,7 @@ func dropBase(txn *etcd.Txn, in rollout.Input) error {
 		return fmt.Errorf("rollout record of %s: %w", in.Bundle, err)
 	}
 	key := record.RolloutKey(in.Bundle)
-	txn.Put[key] = data
+	txn.Put[key] = record.Pack(data)
 	txn.Unchanged[key] = in.RecordRevision
 	if len(txn.Unchanged)+len(in.Contested) <= etcd.MaxGuards {
 		maps.Copy(txn.Unchanged, in.Contested)

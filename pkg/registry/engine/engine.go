@@ -124,6 +124,11 @@ func (e *Engine) Run(ctx context.Context) error {
 			break
 		}
 		e.stalled.Store(&err)
+		if errors.Is(err, record.ErrNewer) {
+			klog.ErrorS(err, "The engine closes this replica: restart it as the version that wrote the record, or as a later one")
+			e.close(ctx)
+			break
+		}
 		klog.ErrorS(err, "The engine lost the log and starts again")
 		delay := restartDelay
 		switch {
@@ -190,6 +195,8 @@ func (e *Engine) follow(ctx context.Context) error {
 		e.breakOff(err)
 	case errors.Is(err, etcd.ErrSealed):
 		e.passSealedHistory(ctx)
+	case errors.Is(err, record.ErrNewer):
+		err = e.passNewerHistory(ctx, err)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // load reads the state some revisions behind the present, so that the replay to it
@@ -25,7 +26,7 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 		at = max(at, v.Revision)
 	}
 	all, err := e.everything(ctx, at)
-	if errors.Is(err, etcd.ErrSealed) && at < present {
+	if (errors.Is(err, etcd.ErrSealed) || errors.Is(err, record.ErrNewer)) && at < present {
 		at = present // as passSealedHistory does
 		all, err = e.everything(ctx, at)
 	}

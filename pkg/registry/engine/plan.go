@@ -48,7 +48,7 @@ func (e *Engine) Plan(p Proposal) (*Plan, error) {
 func (e *Engine) try(write func(t *trial) error) (*Plan, error) {
 	e.state.RLock()
 	defer e.state.RUnlock()
-	if e.state.state == nil {
+	if e.state.state == nil || e.newer() != nil {
 		return nil, ErrNotReady
 	}
 	t := &trial{
@@ -160,6 +160,6 @@ func (t *trial) put(key record.Key, value any) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", key.Path(), err)
 	}
-	t.plan.Put[key] = data
+	t.plan.Put[key] = record.Pack(data)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // A pulse is a barrier that nobody asked for: it reads etcd's revision by quorum
@@ -330,6 +331,9 @@ func (e *Engine) unready() error {
 	if stalled := e.stalled.Load(); stalled != nil && errors.Is(*stalled, etcd.ErrSealed) {
 		// Which one is in the server's log: not everybody who asks may know its name.
 		reason = fmt.Sprintf(": %v: see --encryption-provider-config", etcd.ErrSealed)
+	}
+	if newer := e.newer(); newer != nil {
+		return fmt.Errorf("%w: %w (a record has %s): restart this replica as that version or a later one", ErrNotReady, record.ErrNewer, newer.What)
 	}
 	switch {
 	case broken != nil:

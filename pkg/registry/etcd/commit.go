@@ -118,7 +118,7 @@ func (l *Log) ops(ctx context.Context, txn *Txn) (ops []clientv3.Op, puts map[re
 	puts = make(map[record.Key][]byte, len(txn.Put))
 	for key, value := range txn.Put {
 		path := l.path(key)
-		if puts[key], err = l.seal(ctx, follows(key), path, value); err != nil {
+		if puts[key], err = l.seal(ctx, follows(key), path, record.Stamp(value)); err != nil {
 			return nil, nil, err
 		}
 		ops = append(ops, clientv3.OpPut(path, string(puts[key])))

@@ -12,6 +12,8 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // contentBatch bounds how many content records one request reads: each may be
@@ -19,7 +21,8 @@ import (
 const contentBatch = 32
 
 // Contents reads content records. IDs that are not there are absent from the
-// answer. It fails with ErrSealed at a record that cannot be decrypted.
+// answer. It fails with ErrSealed at a record that cannot be decrypted, and with
+// record.ErrNewer at one that a newer version wrote.
 func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, error) {
 	out := make(map[string][]byte, len(ids))
 	for len(ids) > 0 {
@@ -37,6 +40,9 @@ func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, er
 			for _, kv := range r.GetResponseRange().Kvs {
 				plain, _, err := l.open(ctx, contentFollow, string(kv.Key), kv.Value)
 				if err != nil {
+					return nil, fmt.Errorf("read contents: %w", err)
+				}
+				if err := record.CheckFormat("content/"+batch[i], plain); err != nil {
 					return nil, fmt.Errorf("read contents: %w", err)
 				}
 				out[batch[i]] = plain
@@ -98,6 +104,9 @@ func (l *Log) ListContents(ctx context.Context, from string, limit, revision int
 			return nil, 0, 0, fmt.Errorf("list contents: %w", err)
 		}
 		id := strings.TrimPrefix(string(kv.Key), l.ContentPath(""))
+		if err := record.CheckFormat("content/"+id, plain); err != nil {
+			return nil, 0, 0, fmt.Errorf("list contents: %w", err)
+		}
 		contents = append(contents, StoredContent{Content{ID: id, Data: plain}, kv.ModRevision})
 	}
 	at = revision

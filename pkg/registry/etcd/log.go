@@ -144,7 +144,8 @@ func nextPage(records, bytes int) int64 {
 
 // Load calls each for every record at the revision, in key order. It fails with
 // ErrCompacted if the log no longer reaches back that far, and with ErrSealed at
-// a record that cannot be decrypted. While each is called for one page of records, the
+// a record that cannot be decrypted, and with record.ErrNewer at one that a newer version
+// wrote. While each is called for one page of records, the
 // next one is read.
 func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error {
 	ctx, cancel := context.WithCancel(ctx)

@@ -98,7 +98,8 @@ func (l *Log) open(ctx context.Context, follows, path string, data []byte) (plai
 	return plain, stale, nil
 }
 
-// openRecord replaces a record's value as it stands in etcd by what it holds.
+// openRecord replaces a record's value as it stands in etcd by what it holds. It fails
+// with ErrSealed, and with record.ErrNewer.
 func (l *Log) openRecord(ctx context.Context, r *Record) error {
 	if r.Err != nil || r.Value == nil {
 		return nil // not ours, or gone
@@ -108,5 +109,5 @@ func (l *Log) openRecord(ctx context.Context, r *Record) error {
 		return err
 	}
 	r.Value = present(plain)
-	return nil
+	return record.CheckFormat(r.Key.Path(), r.Value)
 }

@@ -27,7 +27,8 @@ type Batch struct {
 // Watch calls apply for every revision after the given one, in order, until the
 // context ends or the stream breaks; apply must not block on readers. It fails
 // with ErrCompacted if the log no longer reaches back that far, and with ErrSealed
-// before the first revision that has a record which cannot be decrypted, and with
+// before the first revision that has a record which cannot be decrypted, with
+// record.ErrNewer before the first that has one which a newer version wrote, and with
 // ErrReplaced before the first that comes from another cluster: the client resumes
 // a watch by itself, whoever answers at the address.
 func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {

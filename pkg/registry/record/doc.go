@@ -20,8 +20,11 @@
 //	PREFIX/content/ID                           gzip of a manifest, by its ID; not watched
 //
 // The engine watches PREFIX/log/ and nothing else. Values are JSON: a person
-// with etcdctl can read them, and an unknown member from a newer version is
-// ignored rather than refused. Reports, of which there are the most by far, are the
+// with etcdctl can read them. The first member, "v", is the format that a reader has
+// to know; a record of a newer one is never passed over (ErrNewer). A member that a
+// reader does not have to know keeps the format, and an older version ignores it.
+// Pins, promotions, rollout records and mirrors are packed where they are long: the same
+// JSON, in compression. Reports, of which there are the most by far, are the
 // same JSON in a compact form: a tenth of what their object takes. Memory holds those on
 // BundleDeployments in that form too, less what they share (Kept).
 //

@@ -53,7 +53,8 @@ func (p *Promotion) Encode() ([]byte, error) {
 	if out.Staged != nil && string(out.Staged) == string(out.Promoted) {
 		out.Both, out.Staged, out.Promoted = out.Staged, nil, nil
 	}
-	return json.Marshal(out)
+	text, err := json.Marshal(out)
+	return Pack(text), err
 }
 
 func (d *Deployment) encode() (json.RawMessage, error) {
@@ -71,7 +72,11 @@ func (d *Deployment) encode() (json.RawMessage, error) {
 // same, they are one pointer.
 func DecodePromotion(data []byte) (*Promotion, error) {
 	var in promotionJSON
-	if err := json.Unmarshal(data, &in); err != nil {
+	text, err := unpackText(data)
+	if err == nil {
+		err = json.Unmarshal(text, &in)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("decode promotion record: %w", err)
 	}
 	out := &Promotion{UID: in.UID}

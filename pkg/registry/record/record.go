@@ -148,7 +148,10 @@ func (p ClusterPin) Compare(o ClusterPin) int {
 // a Bundle which cannot be decoded cannot be either: it does not say what it is there for.
 func Decode[T BundlePin | ClusterPins | Namespace | Values | Downstream | Rollout](data []byte) (*T, error) {
 	out := new(T)
-	err := json.Unmarshal(data, out)
+	text, err := unpackText(data)
+	if err == nil {
+		err = json.Unmarshal(text, out)
+	}
 	if err == nil {
 		switch out := any(out).(type) {
 		case *BundlePin:

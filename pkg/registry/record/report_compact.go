@@ -18,8 +18,7 @@ import (
 // A compact report is a form byte, the length of its values and the values (see
 // pack), and its packed text as a zstd frame without the four bytes that all
 // frames begin with. The frame's header names the dictionary, and how long the
-// text is.
-const formCompact = 0x01
+// text is. Its form is formCompact.
 
 // isCompact tells a compact record from JSON, which begins with a brace.
 func isCompact(data []byte) bool { return len(data) > 0 && data[0] == formCompact }

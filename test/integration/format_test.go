@@ -1,0 +1,150 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/allinone"
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// storedFleet is all that an etcd held, and what was served from it.
+type storedFleet struct {
+	// Records are by their keys below the prefix.
+	Records           map[string][]byte  `json:"records"`
+	BundleDeployments []storedDeployment `json:"bundleDeployments"`
+}
+
+type storedDeployment struct {
+	Namespace string                        `json:"namespace"`
+	Name      string                        `json:"name"`
+	UID       types.UID                     `json:"uid"`
+	Spec      v1alpha1.BundleDeploymentSpec `json:"spec"`
+	Applied   string                        `json:"applied"`
+}
+
+// withoutFormats is a fleet as it was stored before records had formats, with records of
+// every type: pins, promotions, bases of roll-outs, mirrors, compact reports.
+func withoutFormats(t *testing.T) storedFleet {
+	t.Helper()
+	data, err := os.ReadFile("testdata/fleet_without_formats.json")
+	require.NoError(t, err)
+	var fleet storedFleet
+	require.NoError(t, json.Unmarshal(data, &fleet))
+	return fleet
+}
+
+// startOn runs a server over an etcd that holds records already.
+func startOn(t *testing.T, records map[string][]byte) *server {
+	t.Helper()
+	var client atomic.Pointer[clientv3.Client]
+	options := engine.DefaultOptions() // without controllers, which would change more
+	s, err := launchWith(t.TempDir(), func(ctx context.Context, c *clientv3.Client) (*allinone.Served, error) {
+		for key, value := range records {
+			if _, err := c.Put(ctx, path.Join(logPrefix, key), string(value)); err != nil {
+				return nil, err
+			}
+		}
+		return backend(&client, &options)(ctx, c)
+	})
+	require.NoError(t, err)
+	s.etcd = client.Load()
+	t.Cleanup(func() { require.NoError(t, s.close()) })
+	return s
+}
+
+func TestAFleetThatWasStoredBeforeThereWereFormatsIsServedAsItWas(t *testing.T) {
+	t.Parallel()
+	fleet := withoutFormats(t)
+	kinds := map[string]bool{}
+	for key := range fleet.Records {
+		kind, _, _ := strings.Cut(strings.TrimPrefix(key, "log/"), "/")
+		kinds[kind] = true
+	}
+	for _, kind := range []record.Type{record.TypeObject, record.TypeReport, record.TypePin, record.TypeMirror, record.TypeGuard, record.TypePromotion, record.TypeRollout, "content"} {
+		require.Contains(t, kinds, string(kind))
+	}
+	s := startOn(t, fleet.Records)
+	c := s.clientset(t)
+	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	var got []storedDeployment
+	for i := range list.Items {
+		bd := &list.Items[i]
+		got = append(got, storedDeployment{bd.Namespace, bd.Name, bd.UID, bd.Spec, bd.Status.AppliedDeploymentID})
+	}
+	want, err := json.Marshal(fleet.BundleDeployments)
+	require.NoError(t, err)
+	is, err := json.Marshal(got)
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(is))
+
+	// What is written from now on has a format.
+	label(t, c, "fleet-default", "one", "zone", "other")
+	_, err = c.FleetV1alpha1().Bundles("fleet-default").Patch(t.Context(), "plain", types.MergePatchType, []byte(`{"spec":{"paused":true}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	stored, err := s.etcd.Get(t.Context(), logPrefix+"/log/", clientv3.WithPrefix())
+	require.NoError(t, err)
+	written := 0
+	for _, kv := range stored.Kvs {
+		key := strings.TrimPrefix(string(kv.Key), logPrefix+"/")
+		if string(fleet.Records[key]) == string(kv.Value) {
+			continue
+		}
+		written++
+		require.Truef(t, strings.HasPrefix(string(kv.Value), `{"v":1`) || kv.Value[0] < ' ', "%s: %.40s", key, kv.Value)
+	}
+	require.GreaterOrEqual(t, written, 3)
+}
+
+// TestARecordOfANewerVersionClosesTheReplica: what it says is not known, so nothing is
+// "not found", and nothing is written.
+func TestARecordOfANewerVersionClosesTheReplica(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	c := s.clientset(t)
+	createCluster(t, c, cluster("ns", "c1"))
+	createBundle(t, c, bundle("ns", "app"))
+	_, err := s.etcd.Put(t.Context(), logPrefix+"/log/pin/bundles/ns/app", `{"v":2,"uid":"u","generation":1}`)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := c.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(t.Context())
+		return apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)
+	}, within, 10*time.Millisecond)
+	for name, call := range map[string]func() error{
+		"get": func() error {
+			_, err := c.FleetV1alpha1().Bundles("ns").Get(t.Context(), "app", metav1.GetOptions{})
+			return err
+		},
+		"list": func() error {
+			_, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{ResourceVersion: "0"})
+			return err
+		},
+		"create": func() error {
+			_, err := c.FleetV1alpha1().Clusters("ns").Create(t.Context(), cluster("ns", "c2"), metav1.CreateOptions{})
+			return err
+		},
+		"delete": func() error {
+			return c.FleetV1alpha1().Bundles("ns").Delete(t.Context(), "app", metav1.DeleteOptions{})
+		},
+	} {
+		require.Truef(t, apierrors.IsServiceUnavailable(call()), "%s: %v", name, call())
+	}
+}
