@@ -62,7 +62,12 @@ func facts(o *unstructured.Unstructured) map[string]any {
 // forEachStoredKind runs a test for every kind that can be written.
 func forEachStoredKind(t *testing.T, test func(t *testing.T, k kind, c dynamic.ResourceInterface)) {
 	t.Helper()
-	s := shared(t)
+	forEachStoredKindOf(t, shared(t), test)
+}
+
+// forEachStoredKindOf is forEachStoredKind on a server of the test's own.
+func forEachStoredKindOf(t *testing.T, s *server, test func(t *testing.T, k kind, c dynamic.ResourceInterface)) {
+	t.Helper()
 	for _, row := range kinds.All() {
 		if row.Computed || !row.Namespaced {
 			continue

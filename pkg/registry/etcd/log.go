@@ -128,6 +128,23 @@ func present(value []byte) []byte {
 	return value
 }
 
+// Get reads one record as it stands now, by quorum. Its Value is nil if there is none.
+// It fails with ErrSealed if the record cannot be decrypted.
+func (l *Log) Get(ctx context.Context, key record.Key) (Record, error) {
+	r := Record{Key: key}
+	response, err := l.client.Get(ctx, l.path(key))
+	if err != nil {
+		return r, fmt.Errorf("read record %s: %w", key.Path(), err)
+	}
+	for _, kv := range response.Kvs {
+		r.Value, r.Revision = present(kv.Value), kv.ModRevision
+	}
+	if err := l.openRecord(ctx, &r); err != nil {
+		return r, fmt.Errorf("read record %s: %w", key.Path(), err)
+	}
+	return r, nil
+}
+
 // How many records one request of a load reads. etcd counts, for each page, all keys
 // that follow, so a million small records are read in few pages; large ones are not, for
 // the sake of memory.

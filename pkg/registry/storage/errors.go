@@ -122,7 +122,7 @@ func (s *Store) expiredContinue(at scope, startKey string) error {
 // it is not what the view shows.
 func (s *Store) contended(name record.Name) error {
 	return apierrors.NewTooManyRequests(fmt.Sprintf("%s %q was not written: the records that it depends on were being changed by others all the time, or its own record (%s) cannot be read: "+
-		"try again, and if that does not help, look for that key in the server's log", s.resource.Resource, name.Name, record.ObjectKey(s.resource.Resource, name).Path()), retryAfterSeconds)
+		"try again, and if that does not help, look for that key in the server's log; a record that cannot be restored goes with a deletion that sets ignoreStoreReadErrorWithClusterBreakingPotential", s.resource.Resource, name.Name, record.ObjectKey(s.resource.Resource, name).Path()), retryAfterSeconds)
 }
 
 // ContentsPrefix begins the keys in continue tokens of Contents.

@@ -31,7 +31,7 @@ func (s *Store) Create(ctx context.Context, key string, obj, out runtime.Object,
 	if err != nil {
 		return err
 	}
-	if next.GetResourceVersion() != "" {
+	if named, err := s.ObjectResourceVersion(next); err == nil && named != 0 {
 		return storage.ErrResourceVersionSetOnCreate
 	}
 	for range maxAttempts {
@@ -140,13 +140,16 @@ func (s *Store) propose(ctx context.Context, v *view.View, item view.Item, name 
 }
 
 // Delete implements storage.Interface.
-func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, preconditions *storage.Preconditions, validate storage.ValidateObjectFunc, _ runtime.Object, _ storage.DeleteOptions) error {
+func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, preconditions *storage.Preconditions, validate storage.ValidateObjectFunc, _ runtime.Object, options storage.DeleteOptions) error {
 	at, err := s.parse(key, false)
 	if err != nil {
 		return err
 	}
 	if _, ok := s.role.(objectRole); !ok {
 		return apierrors.NewMethodNotSupported(s.resource, "delete")
+	}
+	if options.ExpectTransformOrDecodeError {
+		return s.deleteUnreadable(ctx, at.name, key, validate)
 	}
 	for range maxAttempts {
 		v, err := s.barrier(ctx)

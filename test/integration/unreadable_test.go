@@ -1,0 +1,262 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/utils/ptr"
+
+	"github.com/musterfleet/muster/pkg/allinone"
+	"github.com/musterfleet/muster/pkg/registry/endpoints"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	musterserver "github.com/musterfleet/muster/pkg/registry/server"
+)
+
+// collected runs a server that leaves propagation to a garbage collector, as in a cluster.
+func collected(t *testing.T) *server {
+	t.Helper()
+	var client atomic.Pointer[clientv3.Client]
+	s, err := launchWith(t.TempDir(), func(_ context.Context, c *clientv3.Client) (*allinone.Served, error) {
+		client.Store(c)
+		log := etcd.New(c, logPrefix)
+		e := engine.New(log, engine.DefaultOptions())
+		storages, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: musterserver.Scheme, Codecs: musterserver.Codecs, GarbageCollection: true})
+		if err != nil {
+			return nil, err
+		}
+		running, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = e.Run(running) // it ends only with its context
+		}()
+		return &allinone.Served{Storage: storages, Ready: e.Ready, Stop: func() { cancel(); <-done }}, nil
+	})
+	require.NoError(t, err)
+	s.etcd = client.Load()
+	t.Cleanup(func() { require.NoError(t, s.close()) })
+	return s
+}
+
+// removal is a deletion of an object that can be read, and what is left of the object.
+type removal struct {
+	finalizers []string
+	options    func(*metav1.DeleteOptions, *unstructured.Unstructured)
+	// left are the finalizers that hold what is left; nil if nothing is.
+	left []string
+	// conflict is set if the deletion is refused.
+	conflict bool
+}
+
+func propagate(policy metav1.DeletionPropagation) func(*metav1.DeleteOptions, *unstructured.Unstructured) {
+	return func(o *metav1.DeleteOptions, _ *unstructured.Unstructured) { o.PropagationPolicy = &policy }
+}
+
+func preconditions(of func(*unstructured.Unstructured) metav1.Preconditions) func(*metav1.DeleteOptions, *unstructured.Unstructured) {
+	return func(o *metav1.DeleteOptions, now *unstructured.Unstructured) { o.Preconditions = ptr.To(of(now)) }
+}
+
+var removals = map[string]removal{
+	"a plain deletion":                {},
+	"a background deletion":           {options: propagate(metav1.DeletePropagationBackground)},
+	"a foreground deletion":           {options: propagate(metav1.DeletePropagationForeground), left: []string{metav1.FinalizerDeleteDependents}},
+	"an orphaning deletion":           {options: propagate(metav1.DeletePropagationOrphan), left: []string{metav1.FinalizerOrphanDependents}},
+	"a deletion without grace":        {options: func(o *metav1.DeleteOptions, _ *unstructured.Unstructured) { o.GracePeriodSeconds = ptr.To[int64](0) }},
+	"a held deletion":                 {finalizers: []string{"example.com/a"}, left: []string{"example.com/a"}},
+	"a held deletion without grace":   {finalizers: []string{"example.com/a"}, left: []string{"example.com/a"}, options: func(o *metav1.DeleteOptions, _ *unstructured.Unstructured) { o.GracePeriodSeconds = ptr.To[int64](0) }},
+	"a held foreground deletion":      {finalizers: []string{"example.com/a"}, options: propagate(metav1.DeletePropagationForeground), left: []string{"example.com/a", metav1.FinalizerDeleteDependents}},
+	"a deletion of another UID":       {conflict: true, options: preconditions(func(*unstructured.Unstructured) metav1.Preconditions { return metav1.Preconditions{UID: ptr.To(types.UID("other"))} })},
+	"a deletion of an older state":    {conflict: true, options: preconditions(func(*unstructured.Unstructured) metav1.Preconditions { return metav1.Preconditions{ResourceVersion: ptr.To("1")} })},
+	"a deletion of that UID":          {options: preconditions(func(o *unstructured.Unstructured) metav1.Preconditions { return metav1.Preconditions{UID: ptr.To(o.GetUID())} })},
+	"a deletion of the present state": {options: preconditions(func(o *unstructured.Unstructured) metav1.Preconditions { return metav1.Preconditions{ResourceVersion: ptr.To(o.GetResourceVersion())} })},
+}
+
+// TestWhatCanBeReadIsDeletedByTheRules: the option to ignore read errors deletes nothing
+// of it, a dry run deletes nothing, and finalizers, propagation and preconditions hold.
+func TestWhatCanBeReadIsDeletedByTheRules(t *testing.T) {
+	t.Parallel()
+	s := collected(t)
+	forEachStoredKindOf(t, s, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
+		i := 0
+		for title, r := range removals {
+			i++
+			object := k.object(name("o", i))
+			object.SetFinalizers(r.finalizers)
+			made := create(t, c, object)
+			options := func(dry, ignore bool) metav1.DeleteOptions {
+				var out metav1.DeleteOptions
+				if r.options != nil {
+					r.options(&out, made)
+				}
+				if dry {
+					out.DryRun = []string{metav1.DryRunAll}
+				}
+				if ignore {
+					out.IgnoreStoreReadErrorWithClusterBreakingPotential = ptr.To(true)
+				}
+				return out
+			}
+			for _, dry := range []bool{true, false} {
+				err := c.Delete(t.Context(), made.GetName(), options(dry, true))
+				if r.options == nil {
+					require.True(t, apierrors.IsConflict(err), "%s that ignores read errors: %v", title, err)
+					require.ErrorContains(t, err, "the object is decodable", title)
+				} else {
+					require.True(t, apierrors.IsInvalid(err), "%s that ignores read errors: %v", title, err)
+				}
+				require.Equal(t, made, get(t, c, made.GetName()), "%s that ignores read errors", title)
+			}
+			err := c.Delete(t.Context(), made.GetName(), options(true, false))
+			require.Equal(t, r.conflict, apierrors.IsConflict(err), "%s, dry: %v", title, err)
+			require.Equal(t, made, get(t, c, made.GetName()), "%s, dry", title)
+
+			err = c.Delete(t.Context(), made.GetName(), options(false, false))
+			now, gone := c.Get(t.Context(), made.GetName(), metav1.GetOptions{})
+			switch {
+			case r.conflict:
+				require.True(t, apierrors.IsConflict(err), "%s: %v", title, err)
+				require.Equal(t, made, now, title)
+			case r.left == nil:
+				require.NoError(t, err, title)
+				require.True(t, apierrors.IsNotFound(gone), "%s: %v", title, gone)
+			default:
+				require.NoError(t, err, title)
+				require.NoError(t, gone, title)
+				require.NotNil(t, now.GetDeletionTimestamp(), title)
+				require.ElementsMatch(t, r.left, now.GetFinalizers(), title)
+				// The option does not finish what a finalizer holds.
+				err = c.Delete(t.Context(), made.GetName(), metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ptr.To(true)})
+				require.True(t, apierrors.IsConflict(err), "%s: %v", title, err)
+				require.Equal(t, now, get(t, c, made.GetName()), title)
+			}
+		}
+	})
+	// What is computed, and Contents, are never deleted.
+	for _, plural := range []string{"bundledeployments", "contents"} {
+		namespace := map[string]string{"bundledeployments": "ns"}[plural]
+		for _, ignore := range []*bool{nil, ptr.To(true)} {
+			err := s.resource(t, plural, namespace).Delete(t.Context(), "x", metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ignore})
+			require.True(t, apierrors.IsMethodNotSupported(err), "%s: %v", plural, err)
+		}
+	}
+}
+
+// TestWhatCannotBeReadGoesOnlyByIgnoringReadErrors spoils the record of an object that a
+// finalizer holds and that was reported on.
+func TestWhatCannotBeReadGoesOnlyByIgnoringReadErrors(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	ignoring := func(dry ...string) metav1.DeleteOptions {
+		return metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ptr.To(true), DryRun: dry}
+	}
+	forEachStoredKindOf(t, s, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
+		held := k.object("one")
+		held.SetFinalizers([]string{"example.com/a"})
+		made := create(t, c, held)
+		if k.status != nil {
+			_, err := c.UpdateStatus(t.Context(), k.reported(made), metav1.UpdateOptions{})
+			require.NoError(t, err)
+		}
+		before := get(t, c, "one")
+		at := k.Plural + "/" + before.GetNamespace() + "/one"
+		records := func() (out []string) {
+			for _, path := range []string{"object/", "report/", "pin/"} {
+				response, err := s.etcd.Get(t.Context(), logPrefix+"/log/"+path+at)
+				require.NoError(t, err)
+				for _, kv := range response.Kvs {
+					out = append(out, path+string(kv.Value))
+				}
+			}
+			return out
+		}
+		w := watching(t, c, metav1.ListOptions{ResourceVersion: fmt.Sprint(s.revision(t))})
+		require.True(t, apierrors.IsNotFound(c.Delete(t.Context(), "absent", ignoring())))
+
+		_, err := s.etcd.Put(t.Context(), logPrefix+"/log/object/"+at, "#")
+		require.NoError(t, err)
+		// So that all of it has been seen.
+		create(t, c, k.object("two"))
+		require.Equal(t, before, get(t, c, "one"), "it is shown as it was")
+		spoilt := records()
+		err = s.raw(t).Delete().AbsPath("/apis/fleet.cattle.io/v1alpha1/namespaces/" + before.GetNamespace() + "/" + k.Plural + "/one").MaxRetries(0).Do(t.Context()).Error()
+		require.Error(t, err, "a plain deletion")
+		require.ErrorContains(t, err, "ignoreStoreReadErrorWithClusterBreakingPotential")
+		for title, change := range map[string]func(*metav1.DeleteOptions){
+			"a precondition":    func(o *metav1.DeleteOptions) { o.Preconditions = &metav1.Preconditions{UID: ptr.To(before.GetUID())} },
+			"a grace period":    func(o *metav1.DeleteOptions) { o.GracePeriodSeconds = ptr.To[int64](1) },
+			"a propagation":     func(o *metav1.DeleteOptions) { o.PropagationPolicy = ptr.To(metav1.DeletePropagationForeground) },
+			"an older spelling": func(o *metav1.DeleteOptions) { o.OrphanDependents = ptr.To(true) }, //nolint:staticcheck // clients may send it
+		} {
+			options := ignoring()
+			change(&options)
+			require.True(t, apierrors.IsInvalid(c.Delete(t.Context(), "one", options)), title)
+		}
+		require.True(t, apierrors.IsInvalid(c.DeleteCollection(t.Context(), ignoring(), metav1.ListOptions{})), "a collection")
+		require.NoError(t, c.Delete(t.Context(), "one", ignoring(metav1.DryRunAll)))
+		require.Equal(t, spoilt, records(), "a refusal or a dry run changed a record")
+		require.Equal(t, before, get(t, c, "one"))
+
+		require.NoError(t, c.Delete(t.Context(), "one", ignoring()))
+		require.Empty(t, records())
+		_, err = c.Get(t.Context(), "one", metav1.GetOptions{})
+		require.True(t, apierrors.IsNotFound(err), "%v", err)
+		w.expect(watch.Added, "two")
+		w.expect(watch.Deleted, "one")
+		again := create(t, c, k.object("one"))
+		require.NotEqual(t, made.GetUID(), again.GetUID())
+		require.Empty(t, again.GetFinalizers())
+	})
+}
+
+// TestABundleWithoutItsContentCannotBeRead: only the option deletes it, and what nobody
+// could read since the start does not keep the others back any longer.
+func TestABundleWithoutItsContentCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	c := s.clientset(t)
+	createCluster(t, c, cluster("ns", "c1", "env", "prod"))
+	for _, name := range []string{"app", "bare", "torn"} {
+		b := bundle("ns", name, "env", "prod")
+		b.Finalizers = []string{"example.com/a"}
+		b.Spec.Resources[0].Content = "name: " + name
+		createBundle(t, c, b)
+	}
+	bare := get(t, s.resource(t, "bundledeployments", home("ns", "c1")), "bare").GetLabels()["fleet.cattle.io/content-name"]
+	_, err := s.etcd.Delete(t.Context(), logPrefix+"/content/"+bare)
+	require.NoError(t, err)
+	_, err = s.etcd.Put(t.Context(), logPrefix+"/log/object/bundles/ns/torn", "#")
+	require.NoError(t, err)
+	_, err = s.etcd.Put(t.Context(), logPrefix+"/log/pin/bundles/ns/torn", "#")
+	require.NoError(t, err)
+	_, err = s.etcd.Compact(t.Context(), s.revision(t))
+	require.NoError(t, err)
+	s = s.restart(t)
+
+	const path = "/apis/fleet.cattle.io/v1alpha1/"
+	require.True(t, apierrors.IsServiceUnavailable(s.once(t, path+"bundledeployments", nil)))
+	bundles := s.resource(t, "bundles", "ns")
+	ignoring := metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ptr.To(true)}
+	require.True(t, apierrors.IsConflict(bundles.Delete(t.Context(), "app", ignoring)))
+	for _, name := range []string{"bare", "torn"} {
+		require.Error(t, s.once(t, path+"namespaces/ns/bundles/"+name, nil), name)
+		require.NoError(t, bundles.Delete(t.Context(), name, ignoring), name)
+		require.True(t, apierrors.IsNotFound(s.once(t, path+"namespaces/ns/bundles/"+name, nil)), name)
+	}
+	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Equal(t, []string{home("ns", "c1") + "/app"}, keys(list.Items))
+}
