@@ -31,29 +31,49 @@ func (d *Downstream) ensure(ctx context.Context, r resource, n *need, bd *view.B
 	if err != nil {
 		return nil, err
 	}
+	mine, blocked := n.origin(r), d.blocked(have, to, n.origin(r))
+	if blocked != "" {
+		return nil, blocked
+	}
+	held := have.exists() && d.needs.originOf(have, to) == mine
 	if src == nil {
-		missing := obstacle(fmt.Sprintf("%s %s is missing", r.kind, from.name))
-		if have.exists() && have.ours() {
+		missing := obstacle(fmt.Sprintf("the %s %s, which is to be copied, does not exist", singular(r.kind), from.name))
+		if held {
 			return have.content(), missing
 		}
 		return nil, missing
 	}
 	want := copyOf(src, to, asType)
-	if have.exists() && !have.ours() {
-		return nil, obstacle(fmt.Sprintf("%s %s is in the way: no BundleDeployment owns it; remove or rename it, or the source %s", r.kind, to.name, from.name))
-	}
+	want.meta().Annotations = map[string]string{sourceAnnotation: string(mine)}
 	var owners []metav1.OwnerReference
-	if have.exists() {
-		owners = have.meta().OwnerReferences
+	if held {
+		owners = d.needs.keep(have.meta().OwnerReferences, to, mine)
 	}
 	want.meta().OwnerReferences = joined(owners, ownerOf(bd, n))
-	if err := d.write(ctx, have, want); err != nil {
-		if have.exists() {
+	if err := d.write(ctx, have, want, held); err != nil {
+		if held {
 			return have.content(), err
 		}
 		return nil, err
 	}
 	return want.content(), nil
+}
+
+// blocked is why an object may not become the copy of an origin; "" if it may. It may if
+// it is one, or if no BundleDeployment needs it as the copy that it is.
+func (d *Downstream) blocked(have object, to resource, mine origin) obstacle {
+	if !have.exists() {
+		return ""
+	}
+	if !have.ours() {
+		return obstacle(fmt.Sprintf("the %s %s is in the way of the copy of %s: no BundleDeployment owns it; rename it, or the source",
+			singular(to.kind), to.name, mine))
+	}
+	if is := d.needs.originOf(have, to); is != mine && is != "" && d.needs.held(to, is) {
+		return obstacle(fmt.Sprintf("the %s %s is in the way of the copy of %s: it is the copy of %s, which another Bundle needs on this Cluster; rename one of the two sources",
+			singular(to.kind), to.name, mine, is))
+	}
+	return ""
 }
 
 // object is a Secret or a ConfigMap; both nil if there is none.
@@ -71,7 +91,7 @@ func (o object) meta() *metav1.ObjectMeta {
 	return &o.configMap.ObjectMeta
 }
 
-// ours tells whether some BundleDeployment owns the object.
+// ours reports whether some BundleDeployment owns the object.
 func (o object) ours() bool {
 	return slices.ContainsFunc(o.meta().OwnerReferences, isDeployment)
 }
@@ -141,9 +161,10 @@ func (d *Downstream) read(ctx context.Context, r resource) (object, error) {
 	return out, nil
 }
 
-// write makes the copy what it should be, if it is not.
-func (d *Downstream) write(ctx context.Context, have, want object) error {
-	err := d.writeOver(ctx, have, want)
+// write makes the copy what it should be, if it is not. held is whether it is a copy of
+// the same source now: then it keeps its other labels and annotations.
+func (d *Downstream) write(ctx context.Context, have, want object, held bool) error {
+	err := d.writeOver(ctx, have, want, held)
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && have.exists() {
 		return errAgain
 	}
@@ -153,7 +174,7 @@ func (d *Downstream) write(ctx context.Context, have, want object) error {
 	return nil
 }
 
-func (d *Downstream) writeOver(ctx context.Context, have, want object) error {
+func (d *Downstream) writeOver(ctx context.Context, have, want object, held bool) error {
 	if have.exists() && have.secret != nil && have.secret.Type != want.secret.Type {
 		// A Secret's type is for ever.
 		gone := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &have.secret.UID, ResourceVersion: &have.secret.ResourceVersion}}
@@ -170,15 +191,14 @@ func (d *Downstream) writeOver(ctx context.Context, have, want object) error {
 		_, err := d.Core.CoreV1().ConfigMaps(want.configMap.Namespace).Create(ctx, want.configMap, metav1.CreateOptions{})
 		return err
 	}
-	labelled := maps.Clone(have.meta().Labels)
-	if labelled == nil && len(want.meta().Labels) > 0 {
-		labelled = map[string]string{}
+	if held {
+		want.meta().Labels = with(have.meta().Labels, want.meta().Labels)
+		want.meta().Annotations = with(have.meta().Annotations, want.meta().Annotations)
 	}
-	maps.Copy(labelled, want.meta().Labels)
-	if sameContent(have.content(), want.content()) && reflect.DeepEqual(have.meta().OwnerReferences, want.meta().OwnerReferences) && maps.Equal(labelled, have.meta().Labels) {
+	if sameContent(have.content(), want.content()) && reflect.DeepEqual(have.meta().OwnerReferences, want.meta().OwnerReferences) &&
+		maps.Equal(have.meta().Labels, want.meta().Labels) && maps.Equal(have.meta().Annotations, want.meta().Annotations) {
 		return nil
 	}
-	want.meta().Labels, want.meta().Annotations = labelled, have.meta().Annotations
 	want.meta().UID, want.meta().ResourceVersion = have.meta().UID, have.meta().ResourceVersion
 	if want.secret != nil {
 		_, err := d.Core.CoreV1().Secrets(want.secret.Namespace).Update(ctx, want.secret, metav1.UpdateOptions{})
@@ -186,6 +206,16 @@ func (d *Downstream) writeOver(ctx context.Context, have, want object) error {
 	}
 	_, err := d.Core.CoreV1().ConfigMaps(want.configMap.Namespace).Update(ctx, want.configMap, metav1.UpdateOptions{})
 	return err
+}
+
+// with are the entries of one map, and over them those of another.
+func with(under, over map[string]string) map[string]string {
+	out := maps.Clone(under)
+	if out == nil && len(over) > 0 {
+		out = map[string]string{}
+	}
+	maps.Copy(out, over)
+	return out
 }
 
 // sameContent takes none and empty for the same.

@@ -16,10 +16,26 @@
 //
 // A copy has its source's name, type and data, and nothing else of it. It is owned
 // by all BundleDeployments that name it, so that Kubernetes' garbage collector takes
-// it when the last of them is gone; Fleet makes the first its only owner. What is in
-// the way and is owned by no BundleDeployment is left alone, and said so in the log:
-// an agent's own Secrets are in that namespace too. A source that is missing leaves
-// the copy as it is. A copy that is no longer named stays until its owners are gone.
+// it when the last of them is gone; Fleet makes the first its only owner. A source that
+// is missing leaves the copy as it is. A copy that is no longer named stays until its
+// owners are gone, or until another source needs its name.
+//
+// A copy knows its source: its annotation says KIND/NAMESPACE/NAME/TYPE of it. Bundles of
+// several namespaces may reach one Cluster, and a Bundle may need a Secret as it is while
+// another needs it as a registry's. What is a copy of one source never becomes a copy of
+// another while a BundleDeployment needs it: it is in the way of the other. The first
+// holds it, and nothing is written for the second. A copy without the annotation, of an
+// earlier version or of Fleet, is the copy of what its controller names, if that
+// BundleDeployment still needs it; else of the first to need it. An object that is owned by
+// no BundleDeployment is in the way, too: an agent's own Secrets are in that namespace.
+//
+// What is in the way, and what is missing, unsupported or without a name, is a fact in
+// the record of the BundleDeployment's copies. The Bundle's Ready condition tells it. It
+// is not tried again until something changes.
+//
+// An agent looks copies up by name alone. The agent of a BundleDeployment whose copy is
+// held by another source therefore reads the other's, as with Fleet: keep the names of
+// sources apart where tenants share a Cluster.
 //
 // When a copy of a downstream resource comes or changes, the BundleDeployment's
 // downstreamResourcesGeneration grows, after the copy is there, so that the agent
@@ -31,7 +47,9 @@
 //
 // Two watches of metadata, of all Secrets and ConfigMaps; the data of the sources in
 // memory. A change of a source costs, for each BundleDeployment that names it, a
-// read, a write and a transaction; a start costs a read for each.
+// read, a write and a transaction; a start costs a read for each. BundleDeployments of
+// Bundles of several namespaces take turns, and one that never comes to rest slows down
+// (package queue).
 //
 // Run may be called again when it has returned, and beside another process that does
 // the same.

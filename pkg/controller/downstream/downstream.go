@@ -12,9 +12,9 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/controller/queue"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -58,7 +58,7 @@ type Downstream struct {
 	needs     *needs
 	sources   *sources
 	obstacles *obstacles
-	queue     workqueue.TypedRateLimitingInterface[record.Name]
+	queue     *queue.Queue[record.Name]
 }
 
 const (
@@ -82,8 +82,8 @@ func New(options Options) *Downstream {
 // Run copies until the context ends, and returns its error.
 func (d *Downstream) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	d.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[record.Name](firstRetry, lastRetry))
 	d.needs, d.obstacles = newNeeds(), newObstacles()
+	d.queue = queue.New(queue.Options[record.Name]{Tenant: d.needs.tenant, FirstRetry: firstRetry, LastRetry: lastRetry, Slowest: lastRetry})
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer d.queue.ShutDown()
@@ -98,10 +98,13 @@ func (d *Downstream) Run(ctx context.Context) error {
 	}
 	defer d.sources.shutdown()
 	defer cancel()
-	if _, err := d.Engine.Barrier(ctx); err != nil {
+	v, err := d.Engine.Barrier(ctx)
+	if err != nil {
 		return fmt.Errorf("wait for the log: %w", err)
 	}
-	tasks.Go(func() { d.follow(ctx) })
+	// Whose copy a copy is can be said only when all needs are known.
+	d.noteAll(v)
+	tasks.Go(func() { d.follow(ctx, v.Revision) })
 	for range d.Workers {
 		tasks.Go(func() {
 			for d.next(ctx) {

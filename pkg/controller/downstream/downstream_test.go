@@ -45,6 +45,7 @@ type world struct {
 	metadata *metadatafake.FakeMetadataClient
 	writes   atomic.Int64
 	dying    atomic.Bool
+	running  *Downstream
 	stop     func()
 }
 
@@ -111,7 +112,9 @@ func (w *world) Commit(ctx context.Context, txn etcd.Txn) (int64, bool, error) {
 func (w *world) start() {
 	ctx, cancel := context.WithCancel(w.ctx)
 	var done sync.WaitGroup
-	done.Go(func() { _ = New(Options{Engine: w.engine, Log: w, Core: w.core, Metadata: w.metadata}).Run(ctx) })
+	d := New(Options{Engine: w.engine, Log: w, Core: w.core, Metadata: w.metadata})
+	w.running = d
+	done.Go(func() { _ = d.Run(ctx) })
 	w.stop = sync.OnceFunc(func() { cancel(); done.Wait() })
 	w.t.Cleanup(w.stop)
 }

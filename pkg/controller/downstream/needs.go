@@ -4,11 +4,14 @@
 package downstream
 
 import (
+	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
@@ -35,19 +38,23 @@ type need struct {
 	// named are the options' resources, access the Secrets for registries. Both are
 	// sorted, without doubles, and have no namespace.
 	named, access []resource
-	// unsupported are kinds that cannot be copied.
-	unsupported []string
+	// accessType is the type of Secret that a copy of an access Secret has, whatever the
+	// source's is (S 4.7).
+	accessType string
+	// impossible are why entries of the options cannot be copied, whatever exists.
+	impossible []string
 }
 
 // all is what is to be copied.
 func (n *need) all() []resource { return append(slices.Clone(n.named), n.access...) }
 
-// equal tells whether two needs are the same; nil is none.
+// equal reports whether two needs are the same; nil is none.
 func (n *need) equal(o *need) bool {
 	if n == nil || o == nil {
 		return n == o
 	}
-	return n.uid == o.uid && n.from == o.from && slices.Equal(n.named, o.named) && slices.Equal(n.access, o.access) && slices.Equal(n.unsupported, o.unsupported)
+	return n.uid == o.uid && n.from == o.from && slices.Equal(n.named, o.named) && slices.Equal(n.access, o.access) &&
+		n.accessType == o.accessType && slices.Equal(n.impossible, o.impossible)
 }
 
 // needOf is what a BundleDeployment needs; nil if nothing. It is asked of every
@@ -63,25 +70,44 @@ func needOf(item view.Item) *need {
 	}
 	out := &need{uid: derive.IdentityUID(bd.Bundle.Bundle.UID, bd.Cluster.Cluster.UID), from: bd.Bundle.Bundle.Namespace}
 	for _, r := range named {
-		switch strings.ToLower(r.Kind) {
-		case "secret":
-			out.named = append(out.named, resource{secrets, record.Name{Name: r.Name}})
-		case "configmap":
-			out.named = append(out.named, resource{configMaps, record.Name{Name: r.Name}})
-		default:
-			out.unsupported = append(out.unsupported, r.Kind)
-		}
+		out.name(&out.named, r.Kind, r.Name, "downstreamResources")
 	}
 	switch {
 	case helmOp != nil && helmOp.SecretName != "":
-		out.access = append(out.access, resource{secrets, record.Name{Name: helmOp.SecretName}})
+		out.accessType = v1alpha1.SecretTypeHelmOpAccess
+		out.name(&out.access, "secret", helmOp.SecretName, "helmOpSecretName")
 	case helmOp == nil && contents != "":
-		out.access = append(out.access, resource{secrets, record.Name{Name: contents}})
+		out.accessType = v1alpha1.SecretTypeOCIStorage
+		out.name(&out.access, "secret", contents, "contentsId")
 	}
+	slices.Sort(out.impossible)
+	out.impossible = slices.Compact(out.impossible)
 	slices.SortFunc(out.named, resource.compare)
 	out.named = slices.Compact(out.named)
 	out.access = slices.DeleteFunc(out.access, func(r resource) bool { return slices.Contains(out.named, r) })
 	return out
+}
+
+// name adds what a field names, or why nothing can be called so.
+func (n *need) name(to *[]resource, kind, name, field string) {
+	r := resource{name: record.Name{Name: name}}
+	switch strings.ToLower(kind) {
+	case "secret":
+		r.kind = secrets
+	case "configmap":
+		r.kind = configMaps
+	default:
+		n.impossible = append(n.impossible, fmt.Sprintf("unsupported kind for object to copy to downstream: %q", kind))
+		return
+	}
+	switch wrong := validation.IsDNS1123Subdomain(name); {
+	case name == "":
+		n.impossible = append(n.impossible, fmt.Sprintf("%s has a %s without a name: set its name, or remove the entry", field, singular(r.kind)))
+	case len(wrong) > 0:
+		n.impossible = append(n.impossible, fmt.Sprintf("%s names the %s %q, which cannot exist: %s", field, singular(r.kind), name, wrong[0]))
+	default:
+		*to = append(*to, r)
+	}
 }
 
 func (r resource) compare(o resource) int {
@@ -94,15 +120,6 @@ func (r resource) compare(o resource) int {
 // in is the resource of a namespace.
 func (r resource) in(namespace string) resource {
 	return resource{r.kind, record.Name{Namespace: namespace, Name: r.name.Name}}
-}
-
-// accessType is the type of Secret that an access Secret's copy has, whatever the
-// source's is (S 4.7).
-func accessType(bd *view.BundleDeployment) string {
-	if bd.Bundle.Bundle.Spec.HelmOpOptions != nil {
-		return v1alpha1.SecretTypeHelmOpAccess
-	}
-	return v1alpha1.SecretTypeOCIStorage
 }
 
 // needs are those of all BundleDeployments, found by what they name.
@@ -121,13 +138,23 @@ func newNeeds() *needs {
 	return n
 }
 
-// set notes what a BundleDeployment needs, nil for nothing; false if that was known.
-func (n *needs) set(name record.Name, next *need) bool {
+// set notes what a BundleDeployment needs, nil for nothing. It returns false if that was
+// known, and else which others need a copy that it needs now or needed before.
+func (n *needs) set(name record.Name, next *need) (changed bool, beside []record.Name) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	old := n.mu.by[name]
 	if old.equal(next) {
-		return false
+		return false, nil
+	}
+	for _, need := range []*need{old, next} {
+		for r := range need.copies(name) {
+			for other := range n.mu.users[r] {
+				if other != name {
+					beside = append(beside, other)
+				}
+			}
+		}
 	}
 	if old != nil {
 		for _, r := range old.touches(name) {
@@ -146,7 +173,31 @@ func (n *needs) set(name record.Name, next *need) bool {
 			n.mu.users[r][name] = struct{}{}
 		}
 	}
-	return true
+	return true, beside
+}
+
+// copies are those of a need, which may be nil.
+func (n *need) copies(name record.Name) iter.Seq[resource] {
+	return func(yield func(resource) bool) {
+		if n == nil {
+			return
+		}
+		for _, r := range n.all() {
+			if !yield(r.in(name.Namespace)) {
+				return
+			}
+		}
+	}
+}
+
+// tenant is the namespace of the Bundle of a BundleDeployment; "" if it needs nothing.
+func (n *needs) tenant(name record.Name) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if need := n.mu.by[name]; need != nil {
+		return need.from
+	}
+	return ""
 }
 
 // touches are the sources and the copies of a need.

@@ -4,6 +4,8 @@
 package downstream
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 
 	"k8s.io/klog/v2"
@@ -12,12 +14,33 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// obstacle is why something cannot be copied until somebody changes something. To
-// try again is of no use before; and the change will be told of.
+// obstacle is why something cannot be copied until something else changes. To try again
+// is of no use before, and the change puts the BundleDeployment into the queue.
 type obstacle string
 
 // Error implements error.
 func (o obstacle) Error() string { return string(o) }
+
+// most is how many obstacles of one BundleDeployment are told, and longest how many bytes
+// of them.
+const (
+	most    = 3
+	longest = 2048
+)
+
+// summary joins what is in the way of one BundleDeployment, and says what it leaves out:
+// each BundleDeployment has a record of it.
+func summary(obstacles []string) string {
+	told := obstacles[:min(len(obstacles), most)]
+	text := strings.Join(told, "; ")
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "..."
+	}
+	if left := len(obstacles) - len(told); left > 0 {
+		text += fmt.Sprintf("; and %d more", left)
+	}
+	return text
+}
 
 // obstacles tells the log of each obstacle once: a source may be missing for
 // thousands of BundleDeployments.

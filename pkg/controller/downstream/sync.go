@@ -8,14 +8,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// sync gives one BundleDeployment what it needs, and counts what changed.
+// sync gives one BundleDeployment what it needs, counts what changed, and says what is in
+// the way.
 func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 	v, err := d.Engine.Current()
 	if err != nil {
@@ -28,11 +29,11 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 	}
 	n := needOf(bd)
 	if n == nil {
-		return nil
+		return d.forgetObstacle(ctx, name)
 	}
 	// What cannot be copied takes nothing else with it.
 	var failures error
-	var obstacles []string
+	obstacles := slices.Clone(n.impossible)
 	note := func(err error) {
 		var o obstacle
 		if errors.As(err, &o) {
@@ -41,9 +42,6 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 		}
 		failures = errors.Join(failures, err)
 	}
-	for _, kind := range n.unsupported {
-		note(obstacle(fmt.Sprintf("unsupported kind for object to copy to downstream: %q", kind)))
-	}
 	digest := newDigest()
 	for _, r := range n.named {
 		data, err := d.ensure(ctx, r, n, bd, "")
@@ -51,33 +49,58 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 		digest.add(r, data)
 	}
 	for _, r := range n.access {
-		_, err := d.ensure(ctx, r, n, bd, accessType(bd))
+		_, err := d.ensure(ctx, r, n, bd, n.accessType)
 		note(err)
 	}
-	if len(n.named) > 0 {
-		note(d.count(ctx, name, n, digest))
-	}
-	d.obstacles.tell(name, strings.Join(obstacles, "; "))
+	text := summary(obstacles)
+	note(d.record(ctx, name, n, digest, text, failures == nil))
+	d.obstacles.tell(name, text)
 	return failures
 }
 
-// count makes the count grow if copies are others than when it last grew. That
-// comes last: an agent that sees the count finds the copies.
-func (d *Downstream) count(ctx context.Context, name record.Name, n *need, digest *digest) error {
+// record makes the record of a BundleDeployment's copies say what is in the way of them,
+// and lets the count grow if copies are others than when it last grew. That comes last:
+// an agent that sees the count finds the copies. Of a turn that failed, in which not all
+// is known, only what is new is noted.
+func (d *Downstream) record(ctx context.Context, name record.Name, n *need, digest *digest, obstacle string, sure bool) error {
 	have, revision, err := d.Engine.CountOf(name)
 	if err != nil {
 		return err
 	}
+	next := record.Downstream{UID: n.uid, Generation: have.Generation, Obstacle: obstacle}
+	if have.UID == n.uid {
+		next.Digest = have.Digest
+		if obstacle == "" && !sure {
+			next.Obstacle = have.Obstacle
+		}
+	}
 	sum, any := digest.sum()
-	if have.UID == n.uid && have.Digest == sum || have.UID != n.uid && !any {
+	if len(n.named) > 0 && next.Digest != sum && (next.Digest != "" || any) {
+		// A count of an earlier BundleDeployment is dead, but goes on: no agent may see a
+		// number twice.
+		next.Generation, next.Digest = have.Generation+1, sum
+	}
+	if next == have || have.UID != n.uid && next.Digest == "" && next.Obstacle == "" {
 		return nil
 	}
-	// One of an earlier BundleDeployment is dead, but goes on: no agent may see a
-	// number twice.
-	next := record.Downstream{UID: n.uid, Generation: have.Generation + 1, Digest: sum}
+	return d.put(ctx, name, next, revision)
+}
+
+// forgetObstacle takes back what was said of a BundleDeployment that needs nothing now.
+func (d *Downstream) forgetObstacle(ctx context.Context, name record.Name) error {
+	d.obstacles.tell(name, "")
+	have, revision, err := d.Engine.CountOf(name)
+	if err != nil || have.Obstacle == "" {
+		return err
+	}
+	have.Obstacle = ""
+	return d.put(ctx, name, have, revision)
+}
+
+func (d *Downstream) put(ctx context.Context, name record.Name, next record.Downstream, revision int64) error {
 	data, err := json.Marshal(next)
 	if err != nil {
-		return fmt.Errorf("encode the count of %s: %w", name, err)
+		return fmt.Errorf("encode the record of copies of %s: %w", name, err)
 	}
 	key := record.DownstreamKey(name)
 	return d.commit(ctx, etcd.Txn{Unchanged: map[record.Key]int64{key: revision}, Put: map[record.Key][]byte{key: data}})

@@ -196,7 +196,7 @@ func (s *state) failureOf(b *bundle) string {
 		name := slices.MinFunc(names, record.Name.Compare)
 		return "BundleDeployment " + name.String() + " belongs to the older " + b.lost[name] + "; rename this Bundle"
 	}
-	return ""
+	return b.obstacle()
 }
 
 // faceOfBundle keeps of a Bundle what shows in its BundleDeployments, so that

@@ -21,10 +21,16 @@ type mirrors struct {
 	values map[record.Name]map[string]storedValues
 	// downstream counts changes of copies, by BundleDeployment.
 	downstream map[record.Name]storedDownstream
+	// obstructed are the Bundles that tell of an obstacle, by BundleDeployment.
+	obstructed map[record.Name]*bundle
 }
 
 func newMirrors() mirrors {
-	return mirrors{values: map[record.Name]map[string]storedValues{}, downstream: map[record.Name]storedDownstream{}}
+	return mirrors{
+		values:     map[record.Name]map[string]storedValues{},
+		downstream: map[record.Name]storedDownstream{},
+		obstructed: map[record.Name]*bundle{},
+	}
 }
 
 // storedValues are the values of a Bundle; data is nil if the record is no good.

@@ -78,6 +78,18 @@ func (f *facts) downstream(key record.Name, uid types.UID) int64 {
 	return count.Generation
 }
 
+// obstacle is what the record of a BundleDeployment's copies says of it.
+func (f *facts) obstacle(key record.Name, uid types.UID) string {
+	var d record.Downstream
+	if value := f.records[record.DownstreamKey(key)].value; value != "" {
+		require.NoError(f.t, json.Unmarshal([]byte(value), &d))
+	}
+	if d.UID != uid {
+		return ""
+	}
+	return d.Obstacle
+}
+
 // valuesData are few, so that Secrets and Bundles meet.
 func (u *universe) valuesData() map[string][]byte {
 	return pick(u,
@@ -165,7 +177,7 @@ func (e *edits) anyCount(txn *etcd.Txn) {
 		if e.oneIn(4) {
 			uid = "another"
 		}
-		e.putJSON(txn, key, record.Downstream{UID: uid, Generation: int64(1 + e.IntN(5))})
+		e.putJSON(txn, key, record.Downstream{UID: uid, Generation: int64(1 + e.IntN(5)), Obstacle: pick(e.universe, "", "", "this is in the way", "that is missing")})
 		return
 	}
 }

@@ -102,7 +102,7 @@ func (h *history) end() {
 	}
 	s := h.j.state
 	h.must(s.index.clusters.Empty() && s.index.entries.Empty() && s.index.groupEntries.Empty() && s.index.groups.Empty() && len(s.index.readers) == 0, "an index is not empty at the end")
-	h.must(len(s.clusters)+len(s.groups)+len(s.bundles)+len(s.hidden.byName)+len(s.bundlePins)+len(s.clusterPins)+len(s.contested)+len(s.origins)+len(s.mirrors.values)+len(s.mirrors.downstream)+len(s.holds.promotions)+len(s.holds.promoted)+len(s.holds.rollouts)+len(s.holds.paused)+len(s.holds.partitioned)+len(s.holds.named)+len(s.holds.placed) == 0, "the state is not empty at the end")
+	h.must(len(s.clusters)+len(s.groups)+len(s.bundles)+len(s.hidden.byName)+len(s.bundlePins)+len(s.clusterPins)+len(s.contested)+len(s.origins)+len(s.mirrors.values)+len(s.mirrors.downstream)+len(s.mirrors.obstructed)+len(s.holds.promotions)+len(s.holds.promoted)+len(s.holds.rollouts)+len(s.holds.paused)+len(s.holds.partitioned)+len(s.holds.named)+len(s.holds.placed) == 0, "the state is not empty at the end")
 	for name, ns := range s.byNamespace {
 		h.must(len(ns.bundles)+len(ns.clusters)+len(ns.mappings) == 0, "the namespace %s is not empty at the end", name)
 	}

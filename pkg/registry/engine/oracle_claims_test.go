@@ -32,6 +32,11 @@ func (f *facts) settle(a *answer) {
 			}
 		}
 	}
+	defer func() {
+		for _, b := range a.bundles {
+			b.failure = cmp.Or(b.failure, b.obstacle)
+		}
+	}()
 	for _, key := range slices.SortedFunc(maps.Keys(claims), record.Name.Compare) {
 		// Ties go to the first name: the sort is stable, and they come by name.
 		slices.SortStableFunc(claims[key], func(x, y claimant) int {
@@ -55,6 +60,9 @@ func (f *facts) settle(a *answer) {
 			}
 		}
 		s.downstream = f.downstream(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID))
+		if text := f.obstacle(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID)); text != "" && winner.bundle.obstacle == "" {
+			winner.bundle.obstacle = "BundleDeployment " + key.String() + ": " + text // keys come in order
+		}
 		a.deployments[key] = s
 	}
 }

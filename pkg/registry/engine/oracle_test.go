@@ -47,6 +47,8 @@ type bundleAnswer struct {
 	// pairs are those of the version in force, by Cluster.
 	pairs   map[record.Name]naivePair
 	failure string
+	// obstacle is what the first BundleDeployment lacks of its copies.
+	obstacle string
 }
 
 type naivePair struct {

@@ -29,6 +29,11 @@ func (w *work) publish() {
 		for name := range w.reported {
 			w.publishReport(name)
 		}
+		for name := range w.reported {
+			w.obstruct(name)
+		}
+	} else {
+		w.obstructAll()
 	}
 	w.hidden.settled(w.reported)
 	w.rollUp()

@@ -80,6 +80,9 @@ func (w *work) moved(prev, next *view.BundleDeployment) {
 		if c != w.settling && c.bundle != nil && c.cluster != nil {
 			w.rolled.pairs[c] = struct{}{}
 		}
+		if name := d.Name(); w.mirrors.obstructed[name] != nil || w.mirrors.downstream[name].Obstacle != "" {
+			w.reported[name] = struct{}{}
+		}
 	}
 }
 

@@ -159,7 +159,9 @@ type bundle struct {
 	relabelled *relabelled
 	// lost are the names that older claims hold (DESIGN: identity).
 	lost map[record.Name]string
-	roll bundleRoll
+	// obstacles are why copies of its BundleDeployments are incomplete; nil if none is.
+	obstacles map[record.Name]string
+	roll      bundleRoll
 }
 
 // pending tells whether the newest version failed when it was written.

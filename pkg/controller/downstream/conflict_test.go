@@ -1,0 +1,251 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package downstream
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// tells waits until the Ready condition of a Bundle contains a text; "" is no failure.
+func (w *world) tells(namespace, bundle, text string) {
+	w.t.Helper()
+	var have string
+	require.Eventually(w.t, func() bool {
+		v, err := w.engine.Barrier(w.ctx)
+		require.NoError(w.t, err)
+		item, _ := v.Get(record.Bundles, record.Name{Namespace: namespace, Name: bundle}).(*view.Object)
+		if item == nil {
+			return false
+		}
+		have = item.Derived.Failure
+		return text == "" && have == "" || text != "" && strings.Contains(have, text)
+	}, deadline/2, 2*time.Millisecond, "Bundle %s/%s does not tell %q", namespace, bundle, text)
+}
+
+// held notes all that a Secret is ever written to hold, and as which type.
+func (w *world) held(namespace, name string) func() map[string]bool {
+	var mu sync.Mutex
+	out := map[string]bool{}
+	w.core.PrependReactor("*", "secrets", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		var object runtime.Object
+		switch action := action.(type) {
+		case clienttesting.CreateActionImpl:
+			object = action.GetObject()
+		case clienttesting.UpdateActionImpl:
+			object = action.GetObject()
+		}
+		if s, ok := object.(*corev1.Secret); ok && s.Namespace == namespace && s.Name == name {
+			mu.Lock()
+			defer mu.Unlock()
+			out[string(s.Data["k"])+" as "+string(s.Type)] = true
+		}
+		return false, nil, nil
+	})
+	return func() map[string]bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return out
+	}
+}
+
+// rival makes a Bundle of another tenant, whose namespace is mapped to fleet's Clusters
+// and comes before it by name. It needs a Secret of its own of the same name.
+func (w *world) rival(secret, value string) {
+	w.t.Helper()
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "evil", Name: secret}, Type: "example.com/type", Data: map[string][]byte{"k": []byte(value)}}
+	_, err := w.core.CoreV1().Secrets("evil").Create(w.ctx, s, metav1.CreateOptions{})
+	require.NoError(w.t, err)
+	m := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metav1.ObjectMeta{Namespace: "evil", Name: "m", UID: types.UID("uid-m"), Generation: 1}}
+	m.BundleSelector = &metav1.LabelSelector{}
+	m.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "fleet"}}
+	w.save(record.Mappings, m)
+	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: "evil", Name: "other", UID: "uid-other", Generation: 1}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.DownstreamResources = []v1alpha1.DownstreamResource{{Kind: "Secret", Name: secret}}
+	w.save(record.Bundles, b)
+}
+
+// chart makes a Bundle that needs a Secret to get at a chart repository.
+func (w *world) chart(name, secret string) {
+	w.t.Helper()
+	b := &v1alpha1.Bundle{ObjectMeta: metaOf(name, 1)}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.HelmOpOptions = &v1alpha1.BundleHelmOptions{SecretName: secret}
+	w.save(record.Bundles, b)
+}
+
+func TestACopyNeverHoldsAnotherTenantsContent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ns := w.cluster("c1")
+	held := w.held(ns, "db")
+	w.secret("db", "fleet's own")
+	w.bundle("app", 1, "Secret/db")
+	w.countIs(ns, "app", 1)
+	w.rival("db", "evil's")
+	const says = "db is in the way of the copy of Secret evil/db: it is the copy of Secret fleet/db, which another Bundle needs on this Cluster"
+	w.tells("evil", "other", says)
+	w.tells("fleet", "app", "")
+	before := w.writes.Load()
+	w.quiet(ns, "marker")
+	require.EqualValues(t, 2, w.writes.Load()-before, "the marker and its copy: the two do not fight")
+	w.stop()
+	w.start() // which remembers nothing
+	w.quiet(ns, "another")
+	w.tells("evil", "other", says)
+	w.secret("db", "new")
+	w.copyIs(ns, "db", "new")
+	w.countIs(ns, "app", 2)
+	w.countIs(ns, "other", 0)
+	require.Equal(t, map[string]bool{"fleet's own as example.com/type": true, "new as example.com/type": true}, held())
+}
+
+func TestACopyOfOneTypeIsNotReplacedByOneOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ns := w.cluster("c1")
+	held := w.held(ns, "registry")
+	w.secret("registry", "one")
+	w.bundle("app", 1, "Secret/registry")
+	w.countIs(ns, "app", 1)
+	w.chart("chart", "registry")
+	w.tells("fleet", "chart", "registry is in the way of the copy of Secret fleet/registry as a Secret of type "+v1alpha1.SecretTypeHelmOpAccess)
+	before := w.writes.Load()
+	w.quiet(ns, "marker")
+	require.EqualValues(t, 2, w.writes.Load()-before, "the marker and its copy: the two do not fight")
+	require.Equal(t, map[string]bool{"one as example.com/type": true}, held())
+	w.tells("fleet", "app", "")
+	w.countIs(ns, "app", 1)
+	// Whose Secret changes its type is no other than before.
+	require.NoError(t, w.core.CoreV1().Secrets("fleet").Delete(w.ctx, "registry", metav1.DeleteOptions{}))
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "registry"}, Type: "example.com/new", Data: map[string][]byte{"k": []byte("two")}}
+	_, err := w.core.CoreV1().Secrets("fleet").Create(w.ctx, s, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.EqualValues(t, "example.com/new", w.copyIs(ns, "registry", "two").Type)
+}
+
+func TestACopyThatIsNotNeededAnyMoreMakesRoom(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		end  func(w *world)
+	}{
+		{"its Bundle names another", func(w *world) { w.bundle("app", 2, "Secret/second") }},
+		{"its Bundle names nothing", func(w *world) { w.bundle("app", 2) }},
+		{"its Bundle is gone", func(w *world) { w.write(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}, nil) }},
+		{"its Bundle went while nothing ran", func(w *world) {
+			w.stop()
+			w.write(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}, nil)
+			w.start()
+		}},
+		{"the copy is lost with its Bundle", func(w *world) {
+			w.write(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}, nil)
+			_ = w.core.CoreV1().Secrets(w.cluster("c1")).Delete(w.ctx, "db", metav1.DeleteOptions{})
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			ns := w.cluster("c1")
+			w.secret("db", "fleet's own")
+			w.secret("second", "two")
+			w.bundle("app", 1, "Secret/db")
+			w.countIs(ns, "app", 1)
+			w.rival("db", "evil's")
+			w.tells("evil", "other", "is in the way")
+			c.end(w)
+			have := w.copyIs(ns, "db", "evil's")
+			require.Len(t, have.OwnerReferences, 1)
+			require.Equal(t, "other", have.OwnerReferences[0].Name)
+			require.NotNil(t, have.OwnerReferences[0].Controller)
+			w.countIs(ns, "other", 1)
+			w.tells("evil", "other", "")
+		})
+	}
+}
+
+// TestACopyThatDoesNotSayWhatItIsOf: earlier versions and Fleet noted no source, and
+// earlier versions let both own what they fought for.
+func TestACopyThatDoesNotSayWhatItIsOfIsAdopted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ns := w.cluster("c1")
+	w.secret("db", "fleet's own")
+	w.bundle("app", 1, "Secret/db")
+	w.countIs(ns, "app", 1)
+	w.rival("db", "evil's")
+	w.tells("evil", "other", "is in the way")
+	w.stop()
+	have := w.copyIs(ns, "db", "fleet's own")
+	have.Annotations = nil
+	have.Data = map[string][]byte{"k": []byte("evil's")}
+	other := w.deployment(ns, "other")
+	have.OwnerReferences = append([]metav1.OwnerReference{{APIVersion: "fleet.cattle.io/v1alpha1", Kind: "BundleDeployment", Name: "other", UID: other.UID}}, have.OwnerReferences...)
+	_, err := w.core.CoreV1().Secrets(ns).Update(w.ctx, have, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	w.start()
+	have = w.copyIs(ns, "db", "fleet's own")
+	require.Equal(t, map[string]string{"muster.fleet.cattle.io/source": "secrets/fleet/db/"}, have.Annotations)
+	require.Len(t, have.OwnerReferences, 1, "the rival owns it no more")
+	w.tells("evil", "other", "is in the way")
+	// One that was made for a BundleDeployment that is not known goes to who needs it.
+	w.stop()
+	have.Annotations = nil
+	have.OwnerReferences[0].UID = "fleet's own BundleDeployment had another"
+	_, err = w.core.CoreV1().Secrets(ns).Update(w.ctx, have, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	w.write(record.Bundles, record.Name{Namespace: "evil", Name: "other"}, nil)
+	w.start()
+	require.Eventually(t, func() bool {
+		have = w.copyIs(ns, "db", "fleet's own")
+		return len(have.OwnerReferences) == 1 && have.OwnerReferences[0].UID == w.deployment(ns, "app").UID
+	}, deadline/2, 2*time.Millisecond)
+	require.Equal(t, "secrets/fleet/db/", have.Annotations["muster.fleet.cattle.io/source"])
+}
+
+func TestWhatCannotBeCopiedIsToldByTheBundleAndNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		named []string
+		says  string
+	}{
+		{"a source that does not exist", []string{"ConfigMap/m"}, "the ConfigMap fleet/m, which is to be copied, does not exist"},
+		{"a kind that is not copied", []string{"Pod/p"}, `unsupported kind for object to copy to downstream: "Pod"`},
+		{"no kind", []string{"/p"}, `unsupported kind for object to copy to downstream: ""`},
+		{"no name", []string{"Secret/"}, "downstreamResources has a Secret without a name: set its name, or remove the entry"},
+		{"a name that nothing can have", []string{"Secret/a/b"}, `downstreamResources names the Secret "a/b", which cannot exist`},
+		{"the agent's own Secret", []string{"Secret/agents"}, "agents is in the way of the copy of Secret fleet/agents: no BundleDeployment owns it; rename it, or the source"},
+		{"five of them", []string{"Secret/a", "Secret/b", "Secret/c", "Secret/d", "Secret/e"}, "the Secret fleet/c, which is to be copied, does not exist; and 2 more"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			ns := w.cluster("c1")
+			_, err := w.core.CoreV1().Secrets(ns).Create(w.ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "agents"}}, metav1.CreateOptions{})
+			require.NoError(t, err)
+			w.secret("agents", "x")
+			w.bundle("app", 1, c.named...)
+			w.tells("fleet", "app", c.says)
+			w.quiet(ns, "marker")
+			require.Zero(t, w.running.queue.NumRequeues(record.Name{Namespace: ns, Name: "app"}))
+			w.bundle("app", 2)
+			w.tells("fleet", "app", "")
+		})
+	}
+}
