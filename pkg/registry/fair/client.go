@@ -89,23 +89,16 @@ func (c *Client) List(ctx context.Context, size int64) error {
 }
 
 // Outside calls f, which waits for the network, while the request does not compute.
-func (c *Client) Outside(ctx context.Context, f func() (int, error)) (int, error) {
-	if c == nil || c.list == nil || !c.list.held {
+func (c *Client) Outside(ctx context.Context, f func() error) error {
+	if c == nil {
 		return f()
 	}
-	c.list.End()
-	n, err := f()
-	if begun := c.list.Begin(ctx); err == nil {
-		err = begun
-	}
-	return n, err
+	return c.list.Outside(ctx, f)
 }
 
 // Close gives back what the request has taken.
 func (c *Client) Close() {
-	if c.list != nil {
-		c.list.End()
-	}
+	c.list.End()
 	if c.bytes > 0 {
 		c.limits.Bytes.Give(c.user, c.bytes)
 		c.bytes = 0
@@ -128,6 +121,19 @@ type Turn struct {
 	held   bool
 	since  time.Time
 	lease  *time.Timer
+}
+
+// Outside calls f, which waits for something, without the turn, and takes the turn again
+// if it was held.
+func (t *Turn) Outside(ctx context.Context, f func() error) error {
+	if t == nil || !t.held {
+		return f()
+	}
+	t.End()
+	if err := f(); err != nil {
+		return err
+	}
+	return t.Begin(ctx)
 }
 
 // turnLasts is for how long a turn is kept while others wait for one.
