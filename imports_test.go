@@ -34,9 +34,10 @@ var upstream = map[string][]string{
 	"view":      {"manifest", "record", "index", "targeting", "derive"},
 	"engine":    {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "rollup", "view"},
 	"kinds":     {},
-	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "view", "engine", "kinds"},
+	"fair":      {},
+	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "view", "engine", "kinds", "fair"},
 	"endpoints": {"manifest", "record", "etcd", "view", "engine", "kinds", "storage"},
-	"server":    {"kinds"},
+	"server":    {"kinds", "fair"},
 	"metrics":   {"record", "view", "engine", "kinds", "storage"},
 }
 

@@ -42,6 +42,7 @@
 //	rollup     statuses as sums over BundleDeployments: S 7, pure
 //	view       the immutable state at a revision, and the changes that led to it
 //	engine     the one goroutine that turns records into views
+//	fair       turns to compute, and memory for lists, given out between users
 //	storage    storage.Interface over views: reads, watches, guarded writes
 //	kinds      what differs from kind to kind: strategy, validation, columns
 //	endpoints  kinds and storage joined to REST endpoints
@@ -83,6 +84,10 @@
 // another, and keeps no more alive than the log does. One to which nothing happens
 // keeps its place. A bookmark is sent only between revisions. There is no MODIFIED
 // without a change of content, and no change for what an edit does not affect.
+//
+// Events and large lists are built and sent in turns (package fair): few goroutines
+// compute at a time, however many watches an edit wakes, and users take turns. The pulse,
+// the engine, writes and small reads wait for no turn.
 //
 // # Absence is a decision
 //

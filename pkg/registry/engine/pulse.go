@@ -33,11 +33,15 @@ const (
 	behindAfter = 30 * time.Second
 	// pulseEvery is how old it may get before a pulse renews it.
 	pulseEvery = time.Second
-	// pulseTimeout bounds the read of a pulse: two that fail one after the other
-	// must fit into lostAfter, so that an election of etcd's goes unnoticed.
-	pulseTimeout = 2 * time.Second
+	// pulseTimeout bounds the read of a pulse. A pulse does not wait for the one before
+	// it, so a read that hangs delays none, and an election of etcd's goes unnoticed. It
+	// is short enough for the first that fails to say why before the pulse is lost.
+	pulseTimeout = 3 * time.Second
 	// pulsePause is the wait after a pulse that failed.
 	pulsePause = 250 * time.Millisecond
+	// pulsesUnderWay bounds how many pulses run at once. One begins each pulseEvery and
+	// ends within pulseTimeout, so a process that gets its turns never reaches it.
+	pulsesUnderWay = 8
 )
 
 // errBehind is the cause when a view does not reach what a pulse saw.
@@ -63,8 +67,10 @@ type pulse struct {
 	alive atomic.Bool
 	// seen is the newest revision that was read by quorum.
 	seen atomic.Int64
-	// failure is the last pulse's, nil if it was met.
+	// failure is that of the youngest pulse that has ended, nil if it was met.
 	failure atomic.Pointer[error]
+	// answers are those that the view has not reached yet.
+	answers answers
 	revived chan struct{}
 	// changed wakes who watches, for a look at what is left.
 	changed chan struct{}
@@ -237,26 +243,6 @@ func (p *pulse) watch(ctx context.Context, tell func(ready bool)) {
 	}
 }
 
-// keep renews the pulse until the context ends. Barriers that others asked for
-// count as well.
-func (p *pulse) keep(ctx context.Context, beat func(context.Context) error) {
-	for ctx.Err() == nil {
-		wait := pulsePause
-		if age, ever := p.age(); ever && age < pulseEvery {
-			wait = pulseEvery - age
-		} else if err := beat(ctx); err != nil {
-			p.failure.Store(&err)
-		} else {
-			p.failure.Store(nil)
-			continue
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-	}
-}
-
 // saw notes a revision that was read by quorum.
 func (p *pulse) saw(revision int64) {
 	for {
@@ -265,31 +251,6 @@ func (p *pulse) saw(revision int64) {
 			return
 		}
 	}
-}
-
-// beat is one pulse.
-func (e *Engine) beat(ctx context.Context) error {
-	begun := time.Now()
-	reading, cancel := context.WithTimeoutCause(ctx, pulseTimeout, fmt.Errorf("no answer within %s", pulseTimeout))
-	defer cancel()
-	revision, err := e.quorum.read(reading)
-	if err != nil {
-		if cause := context.Cause(reading); cause != nil {
-			err = cause
-		}
-		return err
-	}
-	observe(e.options.Observers.Pulse, begun)
-	e.pulse.saw(revision)
-	e.pulse.heard(begun)
-	// Not for long: the next read must not come too late.
-	waiting, cancel := context.WithDeadlineCause(ctx, begun.Add(pulseTimeout), errBehind)
-	defer cancel()
-	if _, err := e.WaitFor(waiting, revision); err != nil {
-		return err
-	}
-	e.pulse.confirm(begun)
-	return nil
 }
 
 // Ready returns nil while reads are right: the view held, a few seconds ago at

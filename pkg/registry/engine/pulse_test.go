@@ -14,6 +14,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // beating runs a pulse in a synctest bubble: each beat takes what answer says, and
@@ -98,6 +99,83 @@ func TestAFailureThatIsShorterThanTheBoundGoesUnnoticed(t *testing.T) {
 		pass(10 * time.Second)
 		require.False(t, ended(lost))
 		require.True(t, p.ready())
+	})
+}
+
+// TestABusyProcessIsReadyWhileEachAnswerTakesLong: the next pulse does not wait for the
+// answer to the one before it.
+func TestABusyProcessIsReadyWhileEachAnswerTakesLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, beats := beating(t, func(time.Time) (time.Duration, error) { return pulseTimeout - 100*time.Millisecond, nil })
+		pass(10 * time.Second)
+		require.True(t, p.ready())
+		lost, before := p.lost(), *beats
+		for range 60 {
+			pass(time.Second)
+			require.True(t, p.ready())
+		}
+		require.False(t, ended(lost))
+		require.InDelta(t, 60, *beats-before, 2, "one a second")
+	})
+}
+
+// TestAFailureThatIsOlderThanASuccessIsNotTold: pulses may end in another order than they
+// began.
+func TestAFailureThatIsOlderThanASuccessIsNotTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first := true
+		p, _ := beating(t, func(time.Time) (time.Duration, error) {
+			if first {
+				first = false
+				return pulseTimeout, errors.New("no answer")
+			}
+			return time.Millisecond, nil
+		})
+		pass(pulseTimeout + time.Second/2)
+		require.True(t, p.ready())
+		require.Nil(t, p.failure.Load())
+	})
+}
+
+func TestPulsesThatHangAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, beats := beating(t, func(time.Time) (time.Duration, error) { return time.Hour, errors.New("it ignores its deadline") })
+		pass(time.Minute)
+		require.Equal(t, pulsesUnderWay, *beats)
+	})
+}
+
+// TestAnAnswerThatTheViewReachesLateStillCounts: it vouches for the view at the time of
+// asking, whenever the pulse that asked has ended.
+func TestAnAnswerThatTheViewReachesLateStillCounts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := &Engine{pulse: newPulse()}
+		asked := time.Now()
+		for i := range int64(3) {
+			e.pulse.answers.keep(time.Now(), 10+i)
+			pass(time.Second)
+		}
+		e.publish(&view.View{Revision: 9})
+		e.settle()
+		require.False(t, e.pulse.ready())
+		e.publish(&view.View{Revision: 11})
+		e.settle()
+		require.True(t, e.pulse.ready())
+		age, met := e.pulse.age()
+		require.True(t, met)
+		require.Equal(t, time.Since(asked)-time.Second, age, "of the second answer, not of now")
+		pass(time.Second)
+		e.settle()
+		again, _ := e.pulse.age()
+		require.Equal(t, age+time.Second, again, "the third is not reached")
+		for range 2 * keptAnswers {
+			e.pulse.answers.keep(time.Now(), 100)
+		}
+		require.Len(t, e.pulse.answers.open, keptAnswers)
 	})
 }
 

@@ -47,12 +47,12 @@ const retryAfter = 1
 // versionPath is where a version of the group is discovered.
 var versionPath = genericapiserver.APIGroupPrefix + "/" + v1alpha1.SchemeGroupVersion.String()
 
-// closeWhile adds a gate to the chain of handlers, and before all of it what the start
-// needs.
-func closeWhile(config *genericapiserver.Config, g gate, p *priming) {
+// closeWhile adds a gate to the chain of handlers, within it what users share, and before
+// all of it what the start needs.
+func closeWhile(config *genericapiserver.Config, g gate, s sharing, p *priming) {
 	build := config.BuildHandlerChainFunc
 	config.BuildHandlerChainFunc = func(apiHandler http.Handler, c *genericapiserver.Config) http.Handler {
-		return p.before(build(g.before(apiHandler), c), c.RequestInfoResolver)
+		return p.before(build(g.before(s.before(apiHandler)), c), c.RequestInfoResolver)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/informers"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/server/wire"
 )
 
@@ -76,7 +77,7 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	priming := primingOf(config.Generic)
-	closeWhile(config.Generic, gate{ready: config.Ready, unready: config.Unready}, priming)
+	closeWhile(config.Generic, gate{ready: config.Ready, unready: config.Unready}, sharing{fair.NewLimits()}, priming)
 	config.Generic.AddReadyzChecks(healthz.NamedCheck(primingCheck, func(*http.Request) error { return priming.ready() }))
 	if config.Reached != nil {
 		config.Generic.AddReadyzChecks(healthz.NamedCheck(etcdCheck, func(*http.Request) error { return config.Reached() }))

@@ -18,9 +18,13 @@ import (
 )
 
 // renderList sets the items of a list. BundleDeployments, of which lists are long, are
-// built where they belong; others are built and copied.
+// built where they belong; others are built and copied. A large list waits for its turn
+// and its memory.
 func (s *Store) renderList(ctx context.Context, items []view.Item, list runtime.Object) error {
 	if deployments, ok := list.(*v1alpha1.BundleDeploymentList); ok {
+		if err := s.admitList(ctx, len(items), func(i int) runtime.Object { return items[i].Render() }); err != nil {
+			return err
+		}
 		deployments.Items = make([]v1alpha1.BundleDeployment, len(items))
 		for i, item := range items {
 			item.(*view.BundleDeployment).RenderInto(&deployments.Items[i])
@@ -30,6 +34,9 @@ func (s *Store) renderList(ctx context.Context, items []view.Item, list runtime.
 	}
 	objects, err := s.render(ctx, items)
 	if err != nil {
+		return err
+	}
+	if err := s.admitList(ctx, len(objects), objectsOf(objects)); err != nil {
 		return err
 	}
 	return fill(list, objects)

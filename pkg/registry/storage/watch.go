@@ -15,6 +15,7 @@ import (
 	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
 
 	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -63,6 +64,7 @@ func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions)
 		predicate: opts.Predicate,
 		results:   make(chan watch.Event, bufferOf(s.resource.Resource)),
 		stop:      cancel,
+		turn:      fair.Of(ctx).Events(),
 	}
 	if resourceVersion == 0 && opts.SendInitialEvents != nil && !*opts.SendInitialEvents {
 		// Before the client knows that it watches: it may change something then, and is
@@ -92,6 +94,8 @@ type watcher struct {
 	cursor int64
 	// look is when to look whether the history has passed what is being sent.
 	look time.Time
+	// turn is held while events are built, and not while the reader is waited for.
+	turn *fair.Turn
 	// sent are events that are not in the counters yet, which all watchers share.
 	sent int64
 }
@@ -177,10 +181,17 @@ func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOption
 	return nil
 }
 
+// initialBatch is how many initial events are built at once. They are not shared, so a
+// reader that is stuck keeps them, beside its buffer.
+const initialBatch = largeBuffer
+
 // sendState sends what is there as if it had just been added.
 func (w *watcher) sendState(ctx context.Context, v *view.View) error {
-	const batch = 100
 	var items []view.Item
+	if err := w.turn.Begin(ctx); err != nil {
+		return err
+	}
+	defer w.turn.End()
 	flush := func() error {
 		objects, err := w.store.render(ctx, items)
 		if err != nil {
@@ -198,7 +209,7 @@ func (w *watcher) sendState(ctx context.Context, v *view.View) error {
 		if !matches(&w.predicate, item) {
 			continue
 		}
-		if items = append(items, item); len(items) == batch {
+		if items = append(items, item); len(items) == initialBatch {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -263,6 +274,10 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 // that revision alive.
 func (w *watcher) catchUp(ctx context.Context) error {
 	defer w.count()
+	if err := w.turn.Begin(ctx); err != nil {
+		return err
+	}
+	defer w.turn.End()
 	for {
 		revision, changes, err := w.next()
 		if err != nil {

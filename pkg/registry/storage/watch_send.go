@@ -93,9 +93,14 @@ func (w *watcher) send(ctx context.Context, event watch.Event) error {
 	select {
 	case w.results <- event:
 		w.delivered(event)
-		return nil
+		return w.turn.Share(ctx)
 	default:
 	}
+	return w.turn.Outside(ctx, func() error { return w.wait(ctx, event) })
+}
+
+// wait hands an event to a reader who has to be waited for.
+func (w *watcher) wait(ctx context.Context, event watch.Event) error {
 	// Not counted anew for each event: a reader may be slow without ever being stuck.
 	look := time.NewTimer(time.Until(w.look))
 	defer look.Stop()

@@ -21,8 +21,8 @@ var (
 	_ runtime.EncoderWithAllocator = serializer{}
 )
 
-// Faster is a negotiated serializer that writes JSON, where it is not meant for people,
-// as this package does. It writes the same bytes, so encoders keep their identities.
+// Faster is a negotiated serializer that writes JSON as this package does. It writes the
+// same bytes, so encoders keep their identities.
 func Faster(s runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
 	all := slices.Clone(s.SupportedMediaTypes())
 	for i := range all {
@@ -31,6 +31,9 @@ func Faster(s runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
 			continue
 		}
 		info.Serializer = serializer{info.Serializer}
+		if info.PrettySerializer != nil {
+			info.PrettySerializer = pretty{info.PrettySerializer}
+		}
 		if info.StreamSerializer != nil {
 			stream := *info.StreamSerializer
 			stream.Serializer = serializer{stream.Serializer}

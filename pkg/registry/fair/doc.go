@@ -1,0 +1,20 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package fair gives out what is scarce, so that one client cannot take it from others.
+// Two things are scarce that priority and fairness does not count: the processors while
+// events and lists are built and encoded, and the memory of large lists.
+//
+// A flow is a user. Flows are served in turns, and each has a share that is less than
+// all, so what a client waits for behind others depends on how many others there are and
+// not on how much they ask for.
+//
+//   - A turn is the right to compute. Only a few goroutines have one at a time, so few
+//     are runnable, and a goroutine that needs no turn runs soon: the pulse, the engine,
+//     reads by quorum, small requests and probes need none. Turns are not held while a
+//     client is waited for.
+//   - Bytes are held by a large list from before it is built until its answer is sent.
+//
+// A Client is what a request has of both. Without one in its context, a request is not
+// limited: it is the server's own.
+package fair

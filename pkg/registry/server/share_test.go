@@ -1,0 +1,147 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/endpoints/request"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/fair"
+)
+
+// asked is a request as it comes to the innermost handler.
+func asked(verb, group, who string) *http.Request {
+	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	ctx := request.WithRequestInfo(req.Context(), &request.RequestInfo{IsResourceRequest: true, Verb: verb, APIGroup: group})
+	return req.WithContext(request.WithUser(ctx, &user.DefaultInfo{Name: who}))
+}
+
+// connection is what an HTTP server gives a handler, and counts flushes.
+type connection struct {
+	*httptest.ResponseRecorder
+	flushes int
+	sending func()
+}
+
+func (c *connection) CloseNotify() <-chan bool { return nil }
+func (c *connection) Flush()                   { c.flushes++ }
+func (c *connection) Write(data []byte) (int, error) {
+	if c.sending != nil {
+		c.sending()
+	}
+	return c.ResponseRecorder.Write(data)
+}
+
+func TestListsAndWatchesOfTheGroupShareAndNothingElseDoes(t *testing.T) {
+	t.Parallel()
+	group := v1alpha1.SchemeGroupVersion.Group
+	for name, tc := range map[string]struct {
+		verb, group string
+		limited     bool
+	}{
+		"a list":                  {"list", group, true},
+		"a watch":                 {"watch", group, true},
+		"a read of one object":    {"get", group, false},
+		"a write":                 {"patch", group, false},
+		"a list of another group": {"list", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			called := false
+			handler := sharing{fair.NewLimits()}.before(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				called = true
+				assert.Equal(t, tc.limited, fair.Of(req.Context()) != nil)
+				_, err := w.Write([]byte("x"))
+				assert.NoError(t, err)
+				w.(http.Flusher).Flush()
+			}))
+			w := &connection{ResponseRecorder: httptest.NewRecorder()}
+			handler.ServeHTTP(w, asked(tc.verb, tc.group, "a"))
+			require.True(t, called)
+			require.Equal(t, "x", w.Body.String())
+			require.Equal(t, 1, w.flushes)
+		})
+	}
+}
+
+// TestALargeListHoldsItsMemoryUntilItIsSentAndNoTurnWhileItIs: a client that does not read
+// takes from others only what it has of the memory.
+func TestALargeListHoldsItsMemoryUntilItIsSentAndNoTurnWhileItIs(t *testing.T) {
+	t.Parallel()
+	limits := &fair.Limits{Events: fair.NewBudget(1, 1), Lists: fair.NewBudget(1, 1), Bytes: fair.NewBudget(100<<20, 60<<20)}
+	free := func(b *fair.Budget, units int64) bool {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if b.Take(ctx, "another", units) != nil {
+			return false
+		}
+		b.Give("another", units)
+		return true
+	}
+	sends := 0
+	handler := sharing{limits}.before(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		assert.NoError(t, fair.Of(req.Context()).List(req.Context(), 30<<20))
+		assert.False(t, free(limits.Lists, 1))
+		_, err := w.Write([]byte("x"))
+		assert.NoError(t, err)
+		assert.False(t, free(limits.Lists, 1))
+	}))
+	handler.ServeHTTP(&connection{ResponseRecorder: httptest.NewRecorder(), sending: func() {
+		sends++
+		require.True(t, free(limits.Lists, 1))
+		require.False(t, free(limits.Bytes, 50<<20))
+	}}, asked("list", v1alpha1.SchemeGroupVersion.Group, "a"))
+	require.Equal(t, 1, sends)
+	require.True(t, free(limits.Bytes, 50<<20))
+	require.True(t, free(limits.Lists, 1))
+}
+
+func TestAWatchThatCannotSendEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	limits := &fair.Limits{Events: fair.NewBudget(1, 1)}
+	require.NoError(t, limits.Events.Take(t.Context(), "another", 1))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	req := asked("watch", v1alpha1.SchemeGroupVersion.Group, "a")
+	handler := sharing{limits}.before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := w.Write([]byte("x"))
+		assert.ErrorIs(t, err, context.Canceled)
+	}))
+	handler.ServeHTTP(&connection{ResponseRecorder: httptest.NewRecorder()}, req.WithContext(mergeInfo(ctx, req)))
+}
+
+// mergeInfo gives a context what the request of another knows.
+func mergeInfo(ctx context.Context, req *http.Request) context.Context {
+	info, _ := request.RequestInfoFrom(req.Context())
+	return request.WithRequestInfo(ctx, info)
+}
+
+func TestWhatAListTakesDependsOnItsForm(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		accept, query string
+		factor        int64
+	}{
+		"JSON":          {"application/json", "", 2},
+		"pretty JSON":   {"application/json", "pretty=true", 4},
+		"YAML":          {"application/yaml", "", 16},
+		"a table":       {"application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "", 4},
+		"anything else": {"*/*", "", 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			req := httptest.NewRequest(http.MethodGet, "/?"+tc.query, nil)
+			req.Header.Set("Accept", tc.accept)
+			require.Equal(t, tc.factor, factorOf(req))
+		})
+	}
+}

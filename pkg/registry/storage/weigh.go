@@ -1,0 +1,84 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/fair"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+const (
+	// weighSample is how many objects of a list stand for all when it is weighed.
+	weighSample = 16
+	// listWithin bounds how long a list waits for the memory that it takes.
+	listWithin = 15 * time.Second
+	// listAgain is when a client may ask again whose list has waited for so long.
+	listAgain = 5
+)
+
+var errListsFull = errors.New("other large lists of the same user, or of all users, are still being sent")
+
+// admitList waits until a list of n objects may be built. The objects may be rendered
+// already: they share most of their memory with the state, and what is encoded of them
+// does not.
+func (s *Store) admitList(ctx context.Context, n int, at func(i int) runtime.Object) error {
+	client := fair.Of(ctx)
+	if client == nil || n == 0 {
+		return nil
+	}
+	size, err := weigh(n, at)
+	if err != nil {
+		return fmt.Errorf("the size of a list of %s: %w", s.resource, err)
+	}
+	within, cancel := context.WithTimeoutCause(ctx, listWithin, errListsFull)
+	defer cancel()
+	err = client.List(within, size)
+	if errors.Is(err, errListsFull) {
+		return apierrors.NewTooManyRequests(fmt.Sprintf("%s: this list takes about %d MiB, and %v: ask for pages (limit=500), or again later", s.resource.Resource, size>>20, err), listAgain)
+	}
+	return err
+}
+
+// weigh estimates the JSON of n objects by that of some, evenly spread. A Bundle's
+// resources, which differ most, are counted.
+func weigh(n int, at func(i int) runtime.Object) (int64, error) {
+	samples := min(n, weighSample)
+	var sampled, resources int64
+	for k := range samples {
+		object := at(k * n / samples)
+		if bundle, ok := object.(*v1alpha1.Bundle); ok {
+			without := *bundle
+			without.Spec.Resources = nil
+			object = &without
+		}
+		text, err := json.Marshal(object)
+		if err != nil {
+			return 0, err
+		}
+		sampled += int64(len(text))
+	}
+	if _, ok := at(0).(*v1alpha1.Bundle); ok {
+		for i := range n {
+			for _, r := range at(i).(*v1alpha1.Bundle).Spec.Resources {
+				resources += int64(len(r.Name) + len(r.Content))
+			}
+		}
+	}
+	return sampled*int64(n)/int64(samples) + resources, nil
+}
+
+// objectsOf is at for objects that are rendered.
+func objectsOf(objects []record.APIObject) func(i int) runtime.Object {
+	return func(i int) runtime.Object { return objects[i] }
+}

@@ -1,0 +1,211 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package neighbours
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// crowd is the worst neighbours.
+type crowd struct {
+	options Options
+	mu      sync.Mutex
+	done    map[string]map[int]int
+	broken  error
+	// began is closed when each member has been answered once.
+	began   chan struct{}
+	members int
+}
+
+// member is one loop of the crowd: its i-th request.
+type member struct {
+	what, user string
+	request    func(c *rest.RESTClient, i int) *rest.Request
+}
+
+// start has all members ask for one thing after the other until the context ends.
+func (c *crowd) start(ctx context.Context, all *sync.WaitGroup) {
+	members := c.loops()
+	c.members = len(members)
+	for _, m := range members {
+		all.Go(func() {
+			client, err := c.options.connect(m.user)
+			if err != nil {
+				c.breakOff(err)
+				return
+			}
+			for i := 0; ctx.Err() == nil; i++ {
+				code := ask(ctx, m.request(client, i))
+				if ctx.Err() == nil {
+					c.count(m.what, code)
+				}
+				if code == http.StatusTooManyRequests || code == 0 {
+					// A client that is refused may ask again at once; a server that is
+					// away is not what is measured.
+					select {
+					case <-ctx.Done():
+					case <-time.After(20 * time.Millisecond):
+					}
+				}
+			}
+		})
+	}
+}
+
+// ask sends a request and reads all of the answer, and returns its code; 0 is none.
+func ask(ctx context.Context, request *rest.Request) int {
+	stream, err := request.MaxRetries(0).Stream(ctx)
+	if err != nil {
+		var status interface{ Status() metav1.Status }
+		if errors.As(err, &status) {
+			return int(status.Status().Code)
+		}
+		return 0
+	}
+	defer stream.Close()
+	if _, err := io.Copy(io.Discard, stream); err != nil {
+		return 0
+	}
+	return http.StatusOK
+}
+
+func (c *crowd) count(what string, code int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done[what] == nil {
+		c.done[what] = map[int]int{}
+		if len(c.done) == c.members {
+			close(c.began)
+		}
+	}
+	c.done[what][code]++
+}
+
+func (c *crowd) breakOff(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.broken = errors.Join(c.broken, err)
+}
+
+// crowdWithin is how long the first answers may take.
+const crowdWithin = 2 * time.Minute
+
+// wait returns when each member has been answered once.
+func (c *crowd) wait(ctx context.Context) error {
+	select {
+	case <-c.began:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(crowdWithin):
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return errors.Join(fmt.Errorf("only these of the crowd were answered within %v: %v", crowdWithin, c.done), c.broken)
+}
+
+func (c *crowd) loops() []member {
+	long, short := c.report(c.options.Resources), c.report(3)
+	list := func(what, resource, accept string, params map[string]string) member {
+		return member{what: "list " + resource + " " + what, user: "reader", request: func(client *rest.RESTClient, _ int) *rest.Request {
+			request := client.Get().AbsPath(path("", resource)).SetHeader("Accept", accept)
+			for name, value := range params {
+				request = request.Param(name, value)
+			}
+			return request
+		}}
+	}
+	pretty := map[string]string{"pretty": "true"}
+	return []member{
+		{"report many resources", "agent", func(client *rest.RESTClient, i int) *rest.Request {
+			return c.patchStatus(client, i%c.options.Bundles, long, i)
+		}},
+		{"report few resources", "agent", func(client *rest.RESTClient, i int) *rest.Request { return c.patchStatus(client, 0, short, i) }},
+		{"write a costly Bundle", loudly, c.costly},
+		{"write a Bundle of many targets", loudly, c.manyTargets},
+		{"label a Cluster of many templates", loudly, func(client *rest.RESTClient, i int) *rest.Request {
+			return client.Patch(types.MergePatchType).AbsPath(path(loudly, "clusters", clusterName(i%c.options.Clusters))).
+				Body(fmt.Appendf(nil, `{"metadata":{"labels":{"region":"r%d"}}}`, i))
+		}},
+		{"register", "registrar", func(client *rest.RESTClient, i int) *rest.Request {
+			r := &v1alpha1.ClusterRegistration{ObjectMeta: metav1.ObjectMeta{Namespace: loudly, GenerateName: "request-"}}
+			r.Spec = v1alpha1.ClusterRegistrationSpec{ClientID: "one", ClientRandom: fmt.Sprint(i)}
+			return client.Post().AbsPath(path(loudly, "clusterregistrations")).Body(text(r))
+		}},
+		list("pretty", "bundledeployments", "application/json", pretty),
+		list("pretty", "bundles", "application/json", pretty),
+		list("as YAML", "bundledeployments", "application/yaml", nil),
+		list("as a table", "bundledeployments", "application/json;as=Table;v=v1;g=meta.k8s.io", nil),
+		list("plainly", "bundledeployments", "application/json", nil),
+	}
+}
+
+func text(object any) []byte {
+	out, err := json.Marshal(object)
+	if err != nil {
+		panic(err) // of our own types
+	}
+	return out
+}
+
+// report is a status that lists so many resources; it ends where the release goes.
+func (c *crowd) report(resources int) string {
+	var status v1alpha1.BundleDeploymentStatus
+	for i := range resources {
+		status.Resources = append(status.Resources, v1alpha1.BundleDeploymentResource{Kind: "ConfigMap", APIVersion: "v1", Namespace: "default", Name: fmt.Sprintf("a-config-map-of-some-length-%06d", i)})
+	}
+	return `{"status":{"resources":` + string(text(status.Resources)) + `,"release":`
+}
+
+func (c *crowd) patchStatus(client *rest.RESTClient, bundle int, report string, i int) *rest.Request {
+	return client.Patch(types.MergePatchType).AbsPath(path(c.options.homeOf(0), "bundledeployments", bundleName(bundle), "status")).
+		Body(fmt.Appendf(nil, `%s"r/%d"}}`, report, i))
+}
+
+// costly makes a Bundle whose templates compute, on all Clusters, and changes it.
+func (c *crowd) costly(client *rest.RESTClient, i int) *rest.Request {
+	b := newBundle(loudly, "costly", nil)
+	b.Spec.Helm = &v1alpha1.HelmOptions{TemplateValues: map[string]string{}}
+	for k := range 20 {
+		b.Spec.Helm.TemplateValues[fmt.Sprint("k", k)] = fmt.Sprintf(`${ range until 100 }${ printf "%%d-%d-%%s" . $.ClusterLabels.region | sha256sum | trunc 4 }${ end }`, i)
+	}
+	if i == 0 {
+		return client.Post().AbsPath(path(loudly, "bundles")).Body(text(b))
+	}
+	return client.Patch(types.MergePatchType).AbsPath(path(loudly, "bundles", "costly")).Body(text(map[string]any{"spec": b.Spec}))
+}
+
+// manyTargets makes a Bundle with many selectors that nothing narrows, and changes it.
+func (c *crowd) manyTargets(client *rest.RESTClient, i int) *rest.Request {
+	b := newBundle(loudly, "many-targets", nil)
+	b.Spec.Targets = nil
+	values := strings.Fields(strings.Repeat("x ", 50))
+	for k := range values {
+		values[k] = fmt.Sprintf("v%d-%d", i, k)
+	}
+	for k := range 200 {
+		b.Spec.Targets = append(b.Spec.Targets, v1alpha1.BundleTarget{ClusterSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+			{Key: fmt.Sprint("absent", k), Operator: metav1.LabelSelectorOpNotIn, Values: values},
+			{Key: "region", Operator: metav1.LabelSelectorOpIn, Values: values},
+		}}})
+	}
+	if i == 0 {
+		return client.Post().AbsPath(path(loudly, "bundles")).Body(text(b))
+	}
+	return client.Patch(types.MergePatchType).AbsPath(path(loudly, "bundles", "many-targets")).Body(text(map[string]any{"spec": b.Spec}))
+}
