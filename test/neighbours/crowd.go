@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,27 +44,32 @@ func (c *crowd) start(ctx context.Context, all *sync.WaitGroup) {
 	members := c.loops()
 	c.members = len(members)
 	for _, m := range members {
-		all.Go(func() {
-			client, err := c.options.connect(m.user)
-			if err != nil {
-				c.breakOff(err)
-				return
+		next := new(atomic.Int64)
+		for range max(1, c.options.Loops) {
+			all.Go(func() { c.loop(ctx, m, next) })
+		}
+	}
+}
+
+// loop is one of those that send what a member sends.
+func (c *crowd) loop(ctx context.Context, m member, next *atomic.Int64) {
+	client, err := c.options.connect(m.user)
+	if err != nil {
+		c.breakOff(err)
+		return
+	}
+	for ctx.Err() == nil {
+		code := ask(ctx, m.request(client, int(next.Add(1)-1)))
+		if ctx.Err() == nil {
+			c.count(m.what, code)
+		}
+		if code == http.StatusTooManyRequests || code == 0 {
+			// Nearly at once: nobody makes a client wait for longer.
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
 			}
-			for i := 0; ctx.Err() == nil; i++ {
-				code := ask(ctx, m.request(client, i))
-				if ctx.Err() == nil {
-					c.count(m.what, code)
-				}
-				if code == http.StatusTooManyRequests || code == 0 {
-					// A client that is refused may ask again at once; a server that is
-					// away is not what is measured.
-					select {
-					case <-ctx.Done():
-					case <-time.After(20 * time.Millisecond):
-					}
-				}
-			}
-		})
+		}
 	}
 }
 

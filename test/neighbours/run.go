@@ -27,6 +27,8 @@ type Options struct {
 	Resources int
 	// Stuck watches are never read.
 	Stuck int
+	// Loops is how many requests of each kind the crowd has under way; at least one.
+	Loops int
 	// Edits are how often the quiet tenant labels, and unlabels, alone and in the crowd.
 	Edits int
 	// Step is told what is being done.

@@ -5,6 +5,7 @@ package fair
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 func small() *Limits {
-	return &Limits{Events: NewBudget(2, 1), Lists: NewBudget(1, 1), Bytes: NewBudget(20<<20, 10<<20)}
+	return &Limits{Events: NewBudget(2, 1), Heavy: NewBudget(1, 1), Bytes: NewBudget(20<<20, 10<<20)}
 }
 
 func TestARequestWithoutAClientIsNotLimited(t *testing.T) {
@@ -26,7 +27,7 @@ func TestARequestWithoutAClientIsNotLimited(t *testing.T) {
 	require.NoError(t, turn.Begin(t.Context()))
 	require.NoError(t, turn.Share(t.Context()))
 	called := 0
-	require.NoError(t, turn.Lease(t.Context(), func() { called++ }))
+	require.NoError(t, turn.During(t.Context(), func() { called++ }))
 	require.NoError(t, c.Outside(t.Context(), func() error { called++; return nil }))
 	require.NoError(t, turn.Outside(t.Context(), func() error { called++; return nil }))
 	require.Equal(t, 3, called)
@@ -42,7 +43,7 @@ func TestASmallListWaitsForNoLargeOne(t *testing.T) {
 	other.Close()
 	large.Close()
 	require.Zero(t, l.Bytes.used)
-	require.Zero(t, l.Lists.used)
+	require.Zero(t, l.Heavy.used)
 }
 
 func TestWhatAUserListsAtOnceIsBoundedAndAnotherUserIsServed(t *testing.T) {
@@ -53,7 +54,7 @@ func TestWhatAUserListsAtOnceIsBoundedAndAnotherUserIsServed(t *testing.T) {
 		require.NoError(t, first.List(t.Context(), 1<<20))
 		// It waits for its client: the bytes stay held, the turn does not.
 		require.NoError(t, first.Outside(t.Context(), func() error {
-			require.Zero(t, l.Lists.used)
+			require.Zero(t, l.Heavy.used)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			second := l.NewClient("a", 6)
@@ -64,14 +65,58 @@ func TestWhatAUserListsAtOnceIsBoundedAndAnotherUserIsServed(t *testing.T) {
 			other.Close()
 			return nil
 		}))
-		require.EqualValues(t, 1, l.Lists.used)
+		require.EqualValues(t, 1, l.Heavy.used)
 		first.Close()
 		require.Zero(t, l.Bytes.used)
-		require.Zero(t, l.Lists.used)
+		require.Zero(t, l.Heavy.used)
 	})
 }
 
-func TestALeaseEndsWithWhatItIsForOrAfterItsTime(t *testing.T) {
+func TestALargeBodyTakesATurnAndASmallOneDoesNot(t *testing.T) {
+	t.Parallel()
+	l := small()
+	c := l.NewClient("a", 1)
+	require.NoError(t, c.Body(t.Context(), largeBody-1))
+	require.Zero(t, l.Heavy.used)
+	require.NoError(t, c.Body(t.Context(), largeBody))
+	require.EqualValues(t, 1, l.Heavy.used)
+	require.NoError(t, c.Outside(t.Context(), func() error {
+		require.Zero(t, l.Heavy.used, "while it is committed, others compute")
+		return nil
+	}))
+	require.EqualValues(t, 1, l.Heavy.used)
+	c.Rest()
+	require.Zero(t, l.Heavy.used)
+	require.NoError(t, c.Body(t.Context(), largeBody))
+	require.EqualValues(t, 1, l.Heavy.used)
+	c.Close()
+	require.Zero(t, l.Heavy.used)
+}
+
+// TestWhatIsTakenAfterTheRequestIsGivenUpEnds: the API server answers a request that takes
+// too long, while its handler runs on.
+func TestWhatIsTakenAfterTheRequestIsGivenUpEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := small()
+		other, c := l.NewClient("b", 1), l.NewClient("a", 1)
+		require.NoError(t, other.Body(t.Context(), largeBody))
+		begun := make(chan struct{})
+		go func() {
+			defer close(begun)
+			assert.NoError(t, c.Body(t.Context(), largeBody))
+		}()
+		synctest.Wait()
+		c.Close()
+		other.Close()
+		<-begun
+		require.Zero(t, l.Heavy.used)
+		require.NoError(t, c.Body(t.Context(), largeBody))
+		require.Zero(t, l.Heavy.used)
+	})
+}
+
+func TestATurnEndsWithWhatItIsForOrAfterItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := small()
@@ -80,20 +125,20 @@ func TestALeaseEndsWithWhatItIsForOrAfterItsTime(t *testing.T) {
 		go func() {
 			defer close(over)
 			for range 3 {
-				assert.NoError(t, stuck.Lease(t.Context(), func() { <-release }))
+				assert.NoError(t, stuck.During(t.Context(), func() { <-release }))
 			}
 		}()
 		synctest.Wait()
 		begun := time.Now()
 		require.NoError(t, other.Begin(t.Context()))
-		require.Equal(t, leaseLasts, time.Since(begun), "it waits for the lease and no longer")
+		require.Equal(t, eventsLast, time.Since(begun), "it waits for the lease and no longer")
 		other.End()
 		close(release)
 		<-over
 		<-time.After(time.Second)
 		synctest.Wait()
 		require.Zero(t, l.Events.used)
-		require.Panics(t, func() { _ = other.Lease(t.Context(), func() { panic("the connection is gone") }) })
+		require.Panics(t, func() { _ = other.During(t.Context(), func() { panic("the connection is gone") }) })
 		require.Zero(t, l.Events.used)
 	})
 }
@@ -120,5 +165,43 @@ func TestALongTurnIsSharedWithOneThatWaits(t *testing.T) {
 		require.True(t, long.held)
 		long.End()
 		require.Zero(t, l.Events.used)
+	})
+}
+
+// TestOfTenThousandWatchesAFewComputeAndAnotherUserIsNext has all watches of one user
+// woken at once, and one of another user a little later.
+func TestOfTenThousandWatchesAFewComputeAndAnotherUserIsNext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const watches, takes = 10_000, time.Millisecond
+		l := NewLimits()
+		var mu sync.Mutex
+		var computing, most, served int64
+		one := func(user string) {
+			assert.NoError(t, l.NewClient(user, 1).Events().During(t.Context(), func() {
+				mu.Lock()
+				computing++
+				most = max(most, computing)
+				served++
+				mu.Unlock()
+				<-time.After(takes)
+				mu.Lock()
+				computing--
+				mu.Unlock()
+			}))
+		}
+		var all sync.WaitGroup
+		for range watches {
+			all.Go(func() { one("many") })
+		}
+		<-time.After(10*takes + takes/2)
+		begun := time.Now()
+		one("another")
+		require.Equal(t, takes, time.Since(begun), "it waits for none of the others")
+		all.Wait()
+		require.LessOrEqual(t, most, l.Events.total)
+		require.EqualValues(t, watches+1, served)
+		require.Zero(t, l.Events.used)
+		require.Empty(t, l.Events.flows)
 	})
 }

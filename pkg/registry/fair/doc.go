@@ -12,7 +12,7 @@
 //   - A turn is the right to compute. Only a few goroutines have one at a time, so few
 //     are runnable, and a goroutine that needs no turn runs soon: the pulse, the engine,
 //     reads by quorum, small requests and probes need none. Turns are not held while a
-//     client is waited for.
+//     client or a commit is waited for, and end by themselves.
 //   - Bytes are held by a large list from before it is built until its answer is sent.
 //
 // A Client is what a request has of both. Without one in its context, a request is not

@@ -5,6 +5,8 @@ package server
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 
@@ -15,8 +17,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/fair"
 )
 
-// sharing gives lists and watches of the group what they need of the processors and of
-// memory, so that users share both. It stands innermost: what waits here has passed
+// sharing gives requests for the group what they need of the processors and of memory,
+// where that is much, so that users share both. It stands innermost: what waits here has passed
 // priority and fairness, and the gate.
 type sharing struct{ limits *fair.Limits }
 
@@ -35,17 +37,18 @@ func (s sharing) before(next http.Handler) http.Handler {
 		client := s.limits.NewClient(name, factorOf(req))
 		defer client.Close()
 		ctx = client.In(ctx)
+		req = req.WithContext(ctx)
 		switch {
-		case info.Verb == "list":
-			w = responsewriter.WrapForHTTP1Or2(&listWriter{ResponseWriter: w, ctx: ctx, client: client})
-		case info.Verb == "watch" && req.Header.Get("Upgrade") == "":
+		case info.Verb != "watch":
+			w = responsewriter.WrapForHTTP1Or2(&answerWriter{ResponseWriter: w, ctx: ctx, client: client})
+			if req.Body != nil {
+				req.Body = &bodyReader{ReadCloser: req.Body, ctx: ctx, client: client}
+			}
+		case req.Header.Get("Upgrade") == "":
 			// A WebSocket takes the connection over, and writes to it by itself.
 			w = responsewriter.WrapForHTTP1Or2(&eventWriter{ResponseWriter: w, ctx: ctx, turn: client.Events()})
-		case info.Verb != "watch":
-			next.ServeHTTP(w, req)
-			return
 		}
-		next.ServeHTTP(w, req.WithContext(ctx))
+		next.ServeHTTP(w, req)
 	})
 }
 
@@ -65,18 +68,37 @@ func factorOf(req *http.Request) int64 {
 	return 2
 }
 
-// listWriter sends a list. Its request does not compute while the client reads.
-type listWriter struct {
+// bodyReader reads the body of a request, which takes a turn once it is read.
+type bodyReader struct {
+	io.ReadCloser
+	ctx    context.Context
+	client *fair.Client
+	size   int64
+}
+
+// Read implements io.Reader.
+func (r *bodyReader) Read(into []byte) (n int, err error) {
+	n, err = r.ReadCloser.Read(into)
+	if r.size += int64(n); errors.Is(err, io.EOF) {
+		if waited := r.client.Body(r.ctx, r.size); waited != nil {
+			return n, waited
+		}
+	}
+	return n, err
+}
+
+// answerWriter sends an answer. Its request does not compute while the client reads.
+type answerWriter struct {
 	http.ResponseWriter
 	ctx    context.Context
 	client *fair.Client
 }
 
 // Unwrap implements responsewriter.UserProvidedDecorator.
-func (w *listWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // Write implements io.Writer.
-func (w *listWriter) Write(data []byte) (n int, err error) {
+func (w *answerWriter) Write(data []byte) (n int, err error) {
 	err = w.client.Outside(w.ctx, func() error {
 		n, err = w.ResponseWriter.Write(data)
 		return err
@@ -97,7 +119,7 @@ func (w *eventWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // Write implements io.Writer.
 func (w *eventWriter) Write(data []byte) (n int, err error) {
-	if ended := w.turn.Lease(w.ctx, func() { n, err = w.ResponseWriter.Write(data) }); ended != nil {
+	if ended := w.turn.During(w.ctx, func() { n, err = w.ResponseWriter.Write(data) }); ended != nil {
 		return n, ended
 	}
 	return n, err
@@ -106,5 +128,5 @@ func (w *eventWriter) Write(data []byte) (n int, err error) {
 // Flush implements http.Flusher.
 func (w *eventWriter) Flush() {
 	// Where the context has ended, the next write says so.
-	_ = w.turn.Lease(w.ctx, func() { w.ResponseWriter.(http.Flusher).Flush() })
+	_ = w.turn.During(w.ctx, func() { w.ResponseWriter.(http.Flusher).Flush() })
 }

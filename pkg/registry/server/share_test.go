@@ -5,9 +5,15 @@ package server
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -41,7 +47,7 @@ func (c *connection) Write(data []byte) (int, error) {
 	return c.ResponseRecorder.Write(data)
 }
 
-func TestListsAndWatchesOfTheGroupShareAndNothingElseDoes(t *testing.T) {
+func TestRequestsForTheGroupShareAndNothingElseDoes(t *testing.T) {
 	t.Parallel()
 	group := v1alpha1.SchemeGroupVersion.Group
 	for name, tc := range map[string]struct {
@@ -50,8 +56,8 @@ func TestListsAndWatchesOfTheGroupShareAndNothingElseDoes(t *testing.T) {
 	}{
 		"a list":                  {"list", group, true},
 		"a watch":                 {"watch", group, true},
-		"a read of one object":    {"get", group, false},
-		"a write":                 {"patch", group, false},
+		"a read of one object":    {"get", group, true},
+		"a write":                 {"patch", group, true},
 		"a list of another group": {"list", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +83,7 @@ func TestListsAndWatchesOfTheGroupShareAndNothingElseDoes(t *testing.T) {
 // takes from others only what it has of the memory.
 func TestALargeListHoldsItsMemoryUntilItIsSentAndNoTurnWhileItIs(t *testing.T) {
 	t.Parallel()
-	limits := &fair.Limits{Events: fair.NewBudget(1, 1), Lists: fair.NewBudget(1, 1), Bytes: fair.NewBudget(100<<20, 60<<20)}
+	limits := &fair.Limits{Events: fair.NewBudget(1, 1), Heavy: fair.NewBudget(1, 1), Bytes: fair.NewBudget(100<<20, 60<<20)}
 	free := func(b *fair.Budget, units int64) bool {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -90,19 +96,58 @@ func TestALargeListHoldsItsMemoryUntilItIsSentAndNoTurnWhileItIs(t *testing.T) {
 	sends := 0
 	handler := sharing{limits}.before(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		assert.NoError(t, fair.Of(req.Context()).List(req.Context(), 30<<20))
-		assert.False(t, free(limits.Lists, 1))
+		assert.False(t, free(limits.Heavy, 1))
 		_, err := w.Write([]byte("x"))
 		assert.NoError(t, err)
-		assert.False(t, free(limits.Lists, 1))
+		assert.False(t, free(limits.Heavy, 1))
 	}))
 	handler.ServeHTTP(&connection{ResponseRecorder: httptest.NewRecorder(), sending: func() {
 		sends++
-		require.True(t, free(limits.Lists, 1))
+		require.True(t, free(limits.Heavy, 1))
 		require.False(t, free(limits.Bytes, 50<<20))
 	}}, asked("list", v1alpha1.SchemeGroupVersion.Group, "a"))
 	require.Equal(t, 1, sends)
 	require.True(t, free(limits.Bytes, 50<<20))
-	require.True(t, free(limits.Lists, 1))
+	require.True(t, free(limits.Heavy, 1))
+}
+
+// TestAWriteTakesItsTurnWhenItsBodyIsReadAndNotBefore: a client that sends slowly holds
+// nothing.
+func TestAWriteTakesItsTurnWhenItsBodyIsReadAndNotBefore(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		size  int
+		takes bool
+	}{
+		"a small body": {1 << 10, false},
+		"a large body": {1 << 20, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			limits := &fair.Limits{Heavy: fair.NewBudget(1, 1)}
+			free := func() bool {
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				if limits.Heavy.Take(ctx, "another", 1) != nil {
+					return false
+				}
+				limits.Heavy.Give("another", 1)
+				return true
+			}
+			req := asked("update", v1alpha1.SchemeGroupVersion.Group, "a")
+			req.Body = io.NopCloser(strings.NewReader(strings.Repeat("x", tc.size)))
+			sharing{limits}.before(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+				_, err := io.CopyN(io.Discard, req.Body, int64(tc.size))
+				assert.NoError(t, err)
+				assert.True(t, free(), "more may come")
+				rest, err := io.ReadAll(req.Body)
+				assert.NoError(t, err)
+				assert.Empty(t, rest)
+				assert.Equal(t, !tc.takes, free())
+			})).ServeHTTP(&connection{ResponseRecorder: httptest.NewRecorder()}, req)
+			require.True(t, free())
+		})
+	}
 }
 
 func TestAWatchThatCannotSendEndsWithItsContext(t *testing.T) {
@@ -117,6 +162,38 @@ func TestAWatchThatCannotSendEndsWithItsContext(t *testing.T) {
 		assert.ErrorIs(t, err, context.Canceled)
 	}))
 	handler.ServeHTTP(&connection{ResponseRecorder: httptest.NewRecorder()}, req.WithContext(mergeInfo(ctx, req)))
+}
+
+// TestOfManyWatchesThatHaveSomethingToSendAFewSend has each send two events, and flush.
+func TestOfManyWatchesThatHaveSomethingToSendAFewSend(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const watches, turns = 200, 3
+		handler := sharing{&fair.Limits{Events: fair.NewBudget(turns, turns)}}.before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for range 2 {
+				_, err := w.Write([]byte("x"))
+				assert.NoError(t, err)
+			}
+			w.(http.Flusher).Flush()
+		}))
+		var sending, most, sent atomic.Int64
+		var all sync.WaitGroup
+		for range watches {
+			all.Go(func() {
+				c := &connection{ResponseRecorder: httptest.NewRecorder(), sending: func() {
+					most.Store(max(most.Load(), sending.Add(1)))
+					<-time.After(time.Millisecond)
+					sending.Add(-1)
+					sent.Add(1)
+				}}
+				handler.ServeHTTP(c, asked("watch", v1alpha1.SchemeGroupVersion.Group, "a"))
+				assert.Equal(t, 1, c.flushes)
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, turns, most.Load())
+		require.EqualValues(t, 2*watches, sent.Load())
+	})
 }
 
 // mergeInfo gives a context what the request of another knows.

@@ -16,6 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -149,7 +150,11 @@ const answerTimeout = 30 * time.Second
 func (s *Store) barrier(ctx context.Context) (*view.View, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, errBlocked)
 	defer cancel()
-	v, err := s.engine.Barrier(ctx)
+	var v *view.View
+	err := fair.Of(ctx).Outside(ctx, func() (err error) {
+		v, err = s.engine.Barrier(ctx)
+		return err
+	})
 	return v, s.apiError(err)
 }
 

@@ -274,14 +274,17 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 // that revision alive.
 func (w *watcher) catchUp(ctx context.Context) error {
 	defer w.count()
-	if err := w.turn.Begin(ctx); err != nil {
-		return err
-	}
 	defer w.turn.End()
 	for {
 		revision, changes, err := w.next()
 		if err != nil {
 			return w.store.apiError(err)
+		}
+		if len(changes) > 0 {
+			// With the changes in hand: to find out that there are none takes no turn.
+			if err := w.turn.Begin(ctx); err != nil {
+				return err
+			}
 		}
 		if err := w.sendChanges(ctx, revision, changes); err != nil {
 			return err

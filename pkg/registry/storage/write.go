@@ -13,6 +13,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -223,6 +224,7 @@ func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, 
 	if size := w.Size(); size > WriteLimit {
 		return 0, false, s.tooLargeToStore(name.Name, size, WriteLimit)
 	}
+	fair.Of(ctx).Rest()
 	commit := s.log.Commit
 	if _, ok := s.role.(reportRole); ok {
 		commit = s.log.CommitTogether

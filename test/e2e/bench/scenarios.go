@@ -13,6 +13,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/labelchange"
 	"github.com/musterfleet/muster/test/e2e/bench/listing"
 	"github.com/musterfleet/muster/test/e2e/bench/memory"
+	"github.com/musterfleet/muster/test/e2e/bench/neighbours"
 	"github.com/musterfleet/muster/test/e2e/bench/report"
 	"github.com/musterfleet/muster/test/e2e/bench/restart"
 	"github.com/musterfleet/muster/test/e2e/bench/scale"
@@ -37,6 +38,7 @@ var scenarios = []*scenario{
 	{name: "fanout", steps: 4, run: runFanout},
 	{name: "restart", steps: 5, run: runRestart},
 	{name: "list", steps: 6, run: runList},
+	{name: "neighbours", steps: 5, run: runNeighbours},
 	{name: "reports", steps: 4, alone: true, run: runReports},
 	{name: "index", steps: 1, alone: true, run: runIndex},
 }
@@ -102,6 +104,13 @@ func runFanout(t *scope, s *site.Site, o *options, step func(string, ...any), ou
 	return fanout.Run(t, s, step, fanout.Options{
 		Bundles: o.size(o.bundles, 20, 2), Agents: o.size(o.agents, 200, 10_000), Watches: o.size(o.watches, 20, 100),
 		Edits: edits, WholeEdits: o.size(0, edits, 1), // of a million events
+	}, out)
+}
+
+func runNeighbours(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	return neighbours.Run(t.Context(), s, step, neighbours.Options{
+		Beside: square(min(o.deployments, o.size(0, 10_000, 100_000))), Bundles: o.size(o.bundles, 20, 50), Clusters: o.size(o.agents, 20, 100),
+		Resources: 5000, Stuck: o.size(o.watches, 300, 5000), Loops: o.size(0, 2, 4), Edits: o.edits,
 	}, out)
 }
 

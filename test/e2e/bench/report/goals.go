@@ -29,6 +29,8 @@ var Goals = []Goal{
 	{ID: "unaffected-events", What: "events for unaffected BundleDeployments", Limit: 0, How: "--scenarios label-change"},
 	{ID: "unaffected-renders", What: "BundleDeployments rendered for an edit beside those that it moves", Limit: 0, How: "--scenarios label-change,scale"},
 	{ID: "unaffected-evaluations", What: "Bundles evaluated for a label edit that affects none", Limit: 0, How: "--scenarios scale"},
+	{ID: "neighbours", What: "label PATCH → BundleDeployment event while others do the worst within their rights: times the same alone", Limit: 3, How: "--scenarios neighbours"},
+	{ID: "neighbours-ready", What: "probes of /readyz that fail meanwhile", Limit: 0, How: "--scenarios neighbours"},
 	{ID: "index-3k", What: "index: match one Cluster's new labels against 3,000 selectors, selective requirements", Limit: 50, Unit: "µs", How: "--scenarios index"},
 	{ID: "index-100k", What: "the same against 100,000 selectors", Limit: 500, Unit: "µs", How: "--scenarios index"},
 	{ID: "memory-million", What: "resident memory at 1,000,000 BundleDeployments, after a start and with history full", Limit: 1024, Unit: "MiB", How: "--scenarios scale,memory --full"},

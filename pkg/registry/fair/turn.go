@@ -1,0 +1,123 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fair
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// eventsLast and heavyLasts are for how long at most a turn keeps others waiting.
+	// What takes longer waits for something else, such as a client that does not read
+	// or a webhook; or it is a list that is encoded as a whole.
+	eventsLast = 20 * time.Millisecond
+	heavyLasts = 500 * time.Millisecond
+	// turnLasts is for how long a turn for many events is kept while others wait.
+	turnLasts = 2 * time.Millisecond
+)
+
+// Turn is the right of one goroutine to compute, which ends by itself after a while. Its
+// methods are for that goroutine alone, but for close, and do nothing on nil.
+type Turn struct {
+	budget *Budget
+	user   string
+	lasts  time.Duration
+
+	mu     sync.Mutex
+	held   bool
+	closed bool
+	since  time.Time
+	// lease gives the turn back unless it is stopped before.
+	lease *time.Timer
+}
+
+// Begin waits for the turn, unless it is held.
+func (t *Turn) Begin(ctx context.Context) error {
+	if t == nil || t.idle() {
+		return nil
+	}
+	if err := t.budget.Take(ctx, t.user, 1); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		t.budget.Give(t.user, 1)
+		return nil
+	}
+	t.held, t.since = true, time.Now()
+	if t.lease == nil {
+		t.lease = time.AfterFunc(t.lasts, func() { t.budget.Give(t.user, 1) })
+	} else {
+		t.lease.Reset(t.lasts)
+	}
+	return nil
+}
+
+// idle reports whether Begin has nothing to do.
+func (t *Turn) idle() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.held || t.closed
+}
+
+// End gives the turn back, if it is held.
+func (t *Turn) End() { t.end() }
+
+// end reports whether the turn was held.
+func (t *Turn) end() bool {
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.held {
+		return false
+	}
+	t.held = false
+	if t.lease.Stop() {
+		t.budget.Give(t.user, 1)
+	}
+	return true
+}
+
+// close ends the turn for good.
+func (t *Turn) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.end()
+}
+
+// Outside calls f, which waits for something, without the turn, and takes the turn again
+// if it was held.
+func (t *Turn) Outside(ctx context.Context, f func() error) error {
+	if !t.end() {
+		return f()
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	return t.Begin(ctx)
+}
+
+// Share lets another have the turn if it was long and others wait.
+func (t *Turn) Share(ctx context.Context) error {
+	if t == nil || time.Since(t.since) < turnLasts || !t.budget.contended() || !t.end() {
+		return nil
+	}
+	return t.Begin(ctx)
+}
+
+// During calls f with the turn.
+func (t *Turn) During(ctx context.Context, f func()) error {
+	if err := t.Begin(ctx); err != nil {
+		return err
+	}
+	defer t.End() // also if f panics, as HTTP handlers do to end a connection
+	f()
+	return nil
+}

@@ -1,0 +1,86 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/fair"
+)
+
+// TestNoPulseIsMissedWhileThousandsOfWatchesEncode keeps all processors busy with events
+// that each watch encodes for itself, with etcd in the same process.
+func TestNoPulseIsMissedWhileThousandsOfWatchesEncode(t *testing.T) {
+	t.Parallel()
+	const watches, users, edits, encodings = 1000, 10, 10, 5
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	s := clustersWith(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""), engine.DefaultOptions())
+	require.NoError(t, create(ctx, s, "first"))
+	from, _ := present(t, s)
+	lost := s.engine.Unready()
+	require.NoError(t, s.engine.Ready())
+
+	limits := fair.NewLimits()
+	var all sync.WaitGroup
+	for i := range watches {
+		client := limits.NewClient(fmt.Sprint("user", i%users), 1)
+		w, err := s.Watch(client.In(ctx), "/clusters", storage.ListOptions{
+			ResourceVersion: fmt.Sprint(from), Recursive: true,
+			Predicate: storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything()},
+		})
+		require.NoError(t, err)
+		turn := client.Events()
+		all.Go(func() {
+			defer client.Close()
+			defer w.Stop()
+			for range edits {
+				select {
+				case e, open := <-w.ResultChan():
+					if !assert.True(t, open, "the watch ended") || !assert.Equal(t, watch.Added, e.Type) {
+						return
+					}
+					assert.NoError(t, turn.During(ctx, func() {
+						for range encodings {
+							_, err := json.Marshal(e.Object.(runtime.CacheableObject).GetObject())
+							assert.NoError(t, err)
+						}
+					}))
+				case <-ctx.Done():
+					assert.Fail(t, "an event did not come")
+					return
+				}
+			}
+		})
+	}
+	for n := range edits {
+		require.NoError(t, create(ctx, s, fmt.Sprint("c", n)))
+	}
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	ticks := time.NewTicker(10 * time.Millisecond)
+	defer ticks.Stop()
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		case <-ticks.C:
+		}
+		require.NoError(t, s.engine.Ready())
+	}
+	require.NoError(t, lost.Err(), "watches would have ended")
+}
