@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,10 +34,58 @@ const beMuster = "MUSTER_TEST_BE_MUSTER"
 func TestMain(m *testing.M) {
 	if os.Getenv(beMuster) != "" {
 		backend = countStarts
+		if limit, err := strconv.ParseUint(os.Getenv(fileLimit), 10, 64); err == nil {
+			backend = fill
+			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+				panic(err)
+			}
+		}
 		main()
 		return
 	}
 	os.Exit(m.Run())
+}
+
+// fileLimit makes the process unable to make files larger than that, and write until it
+// notices: a full disk for those who may not mount one.
+const fileLimit = "MUSTER_TEST_FILE_LIMIT"
+
+// fill is an engine that writes until etcd ends.
+func fill(ctx context.Context, etcd *clientv3.Client) (*allinone.Served, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ctx.Err() == nil; i++ {
+			_, _ = etcd.Put(ctx, "key-"+strconv.Itoa(i), strings.Repeat("x", 1<<20))
+		}
+	}()
+	return &allinone.Served{Storage: servertest.Storage(), Ready: func() error { return nil }, Stop: func() { cancel(); <-done }}, nil
+}
+
+// TestADiskThatIsFullIsOneLineAndExitCodeOne: at a start, and while it runs.
+func TestADiskThatIsFullIsOneLineAndExitCodeOne(t *testing.T) {
+	t.Parallel()
+	for title, limit := range map[string]int{
+		"at the start":     32 << 20, // less than etcd's log takes at once
+		"while it is used": 65 << 20,
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			cmd, stderr := command(t, "--data-dir", dir, "--secure-port", "0")
+			cmd.Env = append(cmd.Env, fileLimit+"="+strconv.Itoa(limit))
+			_, err := cmd.Output()
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit)
+			require.Equal(t, 1, exit.ExitCode(), stderr.String())
+			require.True(t, strings.HasPrefix(stderr.String(), "muster: "), stderr.String())
+			require.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
+			for _, says := range []string{dir, "cannot be written to", "(ulimit -f)", "MiB", "are free", "--data-dir", "what was acknowledged is kept"} {
+				require.Contains(t, stderr.String(), says)
+			}
+		})
+	}
 }
 
 // countStarts is an engine that writes one key per start to etcd, and is ready

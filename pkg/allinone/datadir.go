@@ -81,6 +81,9 @@ func holder(file *os.File) string {
 // unusable says in one line what is wrong with the directory. The error of the
 // os package would repeat the path and name a system call.
 func unusable(path string, err error) error {
+	if at := diskError(path, err); at != nil {
+		return at
+	}
 	reason := err
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		reason = pathErr.Err

@@ -13,6 +13,8 @@
 //	namespaces.go the namespaces that there are, to read
 //	reviews.go    answers to "kubectl auth"
 //	access.go     who may do what: certificates of our own authority only
+//	disk.go       a disk that cannot be written, a database that is damaged
+//	fate.go       what etcd says when it cannot go on, in one sentence
 //	etcd.go       the embedded etcd: real fsync, no network port
 //	wire.go       the seam to the engine: etcd in, REST storages out; compaction
 //	run.go        the order in which all of it starts and stops

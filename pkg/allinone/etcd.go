@@ -4,11 +4,13 @@
 package allinone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
-	"os"
+	"path/filepath"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
@@ -44,24 +46,35 @@ type embeddedEtcd struct {
 	server *embed.Etcd
 	client *clientv3.Client
 	log    *lumberjack.Logger
+	fate   *fate
 }
 
 // startEtcd starts an etcd on the directory and waits until it has elected
 // itself. It listens on no port and no socket: the client calls its functions. adjust
 // changes what is not to be as usual.
 func startEtcd(ctx context.Context, dir, logFile string, adjust ...func(*embed.Config)) (*embeddedEtcd, error) {
+	if err := checkDatabase(filepath.Join(dir, "member", "snap", "db")); err != nil {
+		return nil, err
+	}
 	log := &lumberjack.Logger{Filename: logFile, MaxSize: etcdLogMegabytes, MaxBackups: 1}
-	config := etcdConfig(dir, log)
+	fate := newFate(dir, logFile)
+	config := etcdConfig(dir, log, fate)
 	for _, change := range adjust {
 		change(config)
 	}
-	server, err := embed.StartEtcd(config)
+	server, err := embedEtcd(config, fate)
 	if err != nil {
 		_ = log.Close()
+		if at := cmp.Or(fate.Err(), diskError(dir, err)); at != nil {
+			return nil, at
+		}
 		return nil, fmt.Errorf("the embedded etcd in %s does not start: %w (its log is %s)", dir, err, logFile)
 	}
-	etcd := &embeddedEtcd{server: server, log: log}
+	etcd := &embeddedEtcd{server: server, log: log, fate: fate}
 	select {
+	case <-fate.Sealed():
+		_ = etcd.Close()
+		return nil, fate.Err()
 	case <-server.Server.ReadyNotify():
 	case <-server.Server.StopNotify():
 		_ = etcd.Close()
@@ -74,9 +87,34 @@ func startEtcd(ctx context.Context, dir, logFile string, adjust ...func(*embed.C
 	return etcd, nil
 }
 
+// embedEtcd starts an etcd, unless it ends that before.
+func embedEtcd(config *embed.Config, fate *fate) (*embed.Etcd, error) {
+	type outcome struct {
+		server *embed.Etcd
+		err    error
+	}
+	started := make(chan outcome, 1)
+	go func() {
+		defer func() {
+			// etcd takes some damaged files for what they are not.
+			if damage := recover(); damage != nil {
+				fate.seal(fmt.Errorf("%v", damage))
+			}
+		}()
+		server, err := embed.StartEtcd(config)
+		started <- outcome{server, err}
+	}()
+	select {
+	case o := <-started:
+		return o.server, o.err
+	case <-fate.Sealed():
+		return nil, fate.Err()
+	}
+}
+
 // etcdConfig leaves the request limit at its default of 1.5 MiB, so that what is
 // written here can be written in production too; and fsync on, always.
-func etcdConfig(dir string, log *lumberjack.Logger) *embed.Config {
+func etcdConfig(dir string, log *lumberjack.Logger, fate *fate) *embed.Config {
 	config := embed.NewConfig()
 	config.Name = "muster"
 	config.Dir = dir
@@ -93,18 +131,15 @@ func etcdConfig(dir string, log *lumberjack.Logger) *embed.Config {
 	config.SnapshotCount = snapshotCount
 	config.SnapshotCatchUpEntries = catchUpEntries
 	config.BootstrapDefragThresholdMegabytes = defragMegabytes
-	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(etcdLogger(log))
+	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(etcdLogger(log, fate))
 	return config
 }
 
-// etcdLogger writes warnings to the file. What ends the process goes to the
-// standard error too, because then nobody else is left to report it.
-func etcdLogger(log *lumberjack.Logger) *zap.Logger {
-	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
-	return zap.New(zapcore.NewTee(
-		zapcore.NewCore(encoder, zapcore.AddSync(log), zapcore.WarnLevel),
-		zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), zapcore.DPanicLevel),
-	))
+// etcdLogger writes warnings to the file. What would end the process seals etcd's fate.
+func etcdLogger(log *lumberjack.Logger, fate *fate) *zap.Logger {
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(log), zapcore.WarnLevel)
+	// That the log itself cannot be written, on a full disk, goes nowhere.
+	return zap.New(core, zap.WithFatalHook(fate), zap.WithPanicHook(fate), zap.ErrorOutput(zapcore.AddSync(io.Discard)))
 }
 
 // Stopped is closed when etcd has stopped, on its own or by Close.
@@ -119,6 +154,10 @@ func (e *embeddedEtcd) Close() error {
 	if errors.Is(err, context.Canceled) {
 		// What the in-process client answers when it is closed as it should.
 		err = nil
+	}
+	if e.fate.Err() != nil {
+		// It would wait for the goroutine that has ended.
+		return e.log.Close()
 	}
 	e.server.Close()
 	return errors.Join(err, e.log.Close())

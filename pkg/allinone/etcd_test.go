@@ -25,7 +25,7 @@ func newEtcd(t *testing.T, dir string) *embeddedEtcd {
 
 func TestEtcdIsAsDurableAndAsLimitedAsInProduction(t *testing.T) {
 	t.Parallel()
-	config := etcdConfig(t.TempDir(), &lumberjack.Logger{})
+	config := etcdConfig(t.TempDir(), &lumberjack.Logger{}, newFate("", ""))
 	require.False(t, config.UnsafeNoFsync)
 	require.EqualValues(t, 1.5*1024*1024, config.MaxRequestBytes)
 	require.EqualValues(t, 8<<30, config.QuotaBackendBytes)

@@ -104,17 +104,32 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 	engineCtx, endEngine := context.WithCancel(context.WithoutCancel(ctx))
 	defer endEngine()
 	started := context.AfterFunc(ctx, endEngine)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel(nil)
+	watching.Go(func() {
+		select {
+		case <-etcd.fate.Sealed():
+			cancel(errEtcdEnded)
+		case <-etcd.Stopped():
+			cancel(errEtcdStopped)
+		case <-ctx.Done():
+		}
+	})
 	backend := options.Backend
 	if backend == nil {
 		backend = Engine
 	}
 	served, err := backend(engineCtx, etcd.client)
+	if at := etcd.fate.Err(); err != nil && at != nil {
+		return at
+	}
 	if err != nil {
 		return stoppedBy(ctx, fmt.Errorf("the engine does not start: %w", err))
 	}
 	defer served.Stop()
 	if !started() {
-		return nil
+		return etcd.fate.Err()
 	}
 
 	config, err := serverConfig(listener, certs)
@@ -144,13 +159,6 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 		})
 	}
 	tasks.Go(func() {
-		select {
-		case <-etcd.Stopped():
-			cancel(errEtcdStopped)
-		case <-ctx.Done():
-		}
-	})
-	tasks.Go(func() {
 		if waitReady(ctx, api.LoopbackClientConfig) == nil {
 			fmt.Fprintf(options.Out, "muster is ready on %s - try: kubectl --kubeconfig %s get clusters -A\n", endpoint, dir.kubeconfig())
 		}
@@ -159,6 +167,8 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 		return err
 	}
 	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errEtcdEnded):
+		return etcd.fate.Err()
 	case errors.Is(cause, errEtcdStopped):
 		return fmt.Errorf("%w: see its log %s", errEtcdStopped, dir.etcdLog())
 	case errors.Is(cause, errControllers):
@@ -168,6 +178,7 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 }
 
 var (
+	errEtcdEnded   = errors.New("the embedded etcd cannot go on")
 	errEtcdStopped = errors.New("the embedded etcd has stopped by itself")
 	errControllers = errors.New("the controllers do not start")
 )

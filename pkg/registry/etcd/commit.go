@@ -64,8 +64,9 @@ func (t *Txn) Size() int {
 const commitTimeout = 10 * time.Second
 
 // Commit writes the transaction if its guards hold. It returns the revision of
-// the write, or false if a guard did not hold. After ErrTooLarge, ErrNoSpace and
-// ErrRefused nothing was written; after any other error that is unknown.
+// the write, or false if a guard did not hold. After ErrTooLarge, ErrTooManyOps,
+// ErrNoSpace, ErrDenied and ErrRefused nothing was written; after any other error that
+// is unknown.
 func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err error) {
 	p, err := l.prepare(ctx, &txn)
 	if err != nil {

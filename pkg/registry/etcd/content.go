@@ -88,12 +88,15 @@ type StoredContent struct {
 // ListContents reads up to limit content records (0: all) from the ID on, at a
 // revision (0: the present). It returns the revision of the answer, and how
 // many records follow. It fails with ErrCompacted if the revision is no longer
-// held, and with ErrSealed at a record that cannot be decrypted.
+// held, with ErrFuture if it has not been reached, and with ErrSealed at a record that cannot be decrypted.
 func (l *Log) ListContents(ctx context.Context, from string, limit, revision int64) (contents []StoredContent, at, remaining int64, err error) {
 	end := clientv3.GetPrefixRangeEnd(l.ContentPath(""))
 	response, err := l.client.Get(ctx, l.ContentPath(from), clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
 	if errors.Is(err, rpctypes.ErrCompacted) {
 		return nil, 0, 0, ErrCompacted
+	}
+	if errors.Is(err, rpctypes.ErrFutureRev) {
+		return nil, 0, 0, ErrFuture
 	}
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("list contents: %w", err)

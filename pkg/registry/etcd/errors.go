@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -21,6 +22,11 @@ import (
 var (
 	// ErrTooLarge means that etcd refused a transaction for its size.
 	ErrTooLarge = errors.New("the write is larger than etcd accepts")
+	// ErrTooManyOps means that etcd refused a transaction for how many records it reads
+	// and writes.
+	ErrTooManyOps = errors.New("the write concerns more records than etcd accepts in one transaction")
+	// ErrDenied means that etcd does not let this client write.
+	ErrDenied = errors.New("etcd does not let Muster write")
 	// ErrNoSpace means that etcd is full: its database has reached its quota. Reads
 	// go on, and so do deletions.
 	ErrNoSpace = errors.New("etcd is full")
@@ -38,25 +44,49 @@ var (
 // alike:
 //
 //   - what is wrong with the request itself: InvalidArgument, which includes its
-//     size, and Unimplemented;
-//   - who asks: PermissionDenied, Unauthenticated;
+//     size, and Unimplemented; also that it is too long to be sent;
+//   - who asks: PermissionDenied, Unauthenticated, and what etcd says of users;
+//   - the state that etcd is in: FailedPrecondition, NotFound, and DataLoss, which is
+//     the alarm of a corrupt member;
 //   - too many requests in flight.
 //
 // No space is definite only mostly: see fullOrWritten.
 func (l *Log) outcome(ctx context.Context, txn *Txn, puts map[record.Key][]byte, err error) (int64, bool, error) {
-	switch {
-	case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps):
-		return 0, false, fmt.Errorf("%w: %w", ErrTooLarge, err)
-	case errors.Is(err, rpctypes.ErrNoSpace):
+	if errors.Is(err, rpctypes.ErrNoSpace) {
 		return l.fullOrWritten(ctx, txn, puts, err)
-	case errors.Is(err, rpctypes.ErrTooManyRequests):
-		return 0, false, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	switch codeOf(err) {
-	case codes.InvalidArgument, codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:
-		return 0, false, fmt.Errorf("%w: %w", ErrRefused, err)
+	if definite := refusal(err); definite != nil {
+		return 0, false, fmt.Errorf("%w: %w", definite, err)
 	}
 	return 0, false, fmt.Errorf("commit: %w", err)
+}
+
+// refusal is which of the errors above an answer of etcd to a transaction stands for, nil
+// if it leaves open whether the transaction was written.
+func refusal(err error) error {
+	switch {
+	case errors.Is(err, rpctypes.ErrRequestTooLarge), tooLongToSend(err):
+		return ErrTooLarge
+	case errors.Is(err, rpctypes.ErrTooManyOps):
+		return ErrTooManyOps
+	case errors.Is(err, rpctypes.ErrUserEmpty), errors.Is(err, rpctypes.ErrUserNotFound), errors.Is(err, rpctypes.ErrAuthFailed), errors.Is(err, rpctypes.ErrPermissionNotGranted):
+		return ErrDenied
+	case errors.Is(err, rpctypes.ErrTooManyRequests):
+		return ErrRefused
+	}
+	switch codeOf(err) {
+	case codes.PermissionDenied, codes.Unauthenticated:
+		return ErrDenied
+	case codes.InvalidArgument, codes.Unimplemented, codes.FailedPrecondition, codes.NotFound, codes.DataLoss:
+		return ErrRefused
+	}
+	return nil
+}
+
+// tooLongToSend reports whether an error is the client's, about a request that it has not
+// sent. gRPC has no other mark for it: an answer that is too long has the same code.
+func tooLongToSend(err error) bool {
+	return codeOf(err) == codes.ResourceExhausted && strings.Contains(err.Error(), "trying to send message larger than max")
 }
 
 // lookTimeout bounds the look at what became of a write.
@@ -86,15 +116,15 @@ func (l *Log) fullOrWritten(ctx context.Context, txn *Txn, puts map[record.Key][
 	switch {
 	case untouched(now):
 		return 0, false, fmt.Errorf("%w: %w", ErrNoSpace, full)
-	case now > 0 && bytes.Equal(stored, puts[witness]):
+	case now > 0 && puts[witness] != nil && bytes.Equal(stored, puts[witness]):
 		return now, true, nil
 	default: // somebody else wrote it since: after us, or instead
 		return 0, false, fmt.Errorf("commit: %w", full)
 	}
 }
 
-// guarded is a record that the transaction puts only if its revision is one that
-// untouched accepts. A record that was written, and is gone again by the time of
+// guarded is a record that the transaction puts, or deletes, only if its revision is one
+// that untouched accepts. A record that was written, and is gone again by the time of
 // the look, passes for one that was not: it makes no difference.
 func guarded(txn *Txn) (key record.Key, untouched func(now int64) bool, ok bool) {
 	for key, at := range txn.Unchanged {
@@ -105,6 +135,11 @@ func guarded(txn *Txn) (key record.Key, untouched func(now int64) bool, ok bool)
 	for key, at := range txn.NotAfter {
 		if _, isPut := txn.Put[key]; isPut {
 			return key, func(now int64) bool { return now <= at }, true
+		}
+	}
+	for _, key := range txn.Delete {
+		if at := txn.Unchanged[key]; at > 0 {
+			return key, func(now int64) bool { return now == at }, true
 		}
 	}
 	return record.Key{}, nil, false

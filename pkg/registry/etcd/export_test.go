@@ -9,3 +9,6 @@ func Waiting(l *Log) int {
 	defer l.together.mu.Unlock()
 	return len(l.together.mu.waiting)
 }
+
+// Refusal is refusal.
+func Refusal(err error) error { return refusal(err) }

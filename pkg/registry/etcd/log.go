@@ -20,6 +20,9 @@ import (
 // ErrCompacted means that the log no longer holds the revision asked for.
 var ErrCompacted = errors.New("revision has been compacted")
 
+// ErrFuture means that etcd has not reached the revision asked for.
+var ErrFuture = errors.New("revision has not been reached")
+
 // Log is the log of facts below one prefix of an etcd cluster.
 type Log struct {
 	client   *clientv3.Client

@@ -65,6 +65,13 @@ func TestAFullEtcdRefusesWritesAndServesReads(t *testing.T) {
 				}
 			})
 			require.ErrorIs(t, err, context.Canceled)
+			for k, at := range written {
+				// A deletion that writes something, as a guard, takes room.
+				_, ok, err := way.commit(log, ctx, etcd.Txn{Unchanged: map[record.Key]int64{k: at}, Delete: []record.Key{k}, Put: map[record.Key][]byte{record.TargetingGuardKey(): []byte("{}")}})
+				require.False(t, ok)
+				require.ErrorIs(t, err, etcd.ErrNoSpace)
+				break
+			}
 			for k := range written {
 				commit(ctx, t, log, etcd.Txn{Unchanged: map[record.Key]int64{k: written[k]}, Delete: []record.Key{k}})
 			}

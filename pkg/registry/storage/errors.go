@@ -66,13 +66,25 @@ func (s *Store) apiError(err error) error {
 // So a write says it only if nothing can have been written: who creates once more
 // what was created is told that it exists already.
 
-// commitError is the API error of a transaction that was not known to be written.
-func (s *Store) commitError(name record.Name, err error) error {
+// commitError is the API error of a transaction of so many bytes that is not known to be
+// written. That this is unknown it says only if it is.
+func (s *Store) commitError(name record.Name, size int, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, etcd.ErrTooLarge) && size > WriteLimit:
+		return s.tooLargeToStore(name.Name, size, WriteLimit)
+	case errors.Is(err, etcd.ErrTooLarge):
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: it takes a request of about %d bytes, and etcd takes less: "+
+			"set --max-request-bytes of etcd to no less than its default, 1.5 MiB", s.resource.Resource, name.Name, size))
+	case errors.Is(err, etcd.ErrTooManyOps):
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: it concerns more Bundles or Clusters than etcd takes in one transaction: "+
+			"change fewer of them at once, or raise --max-txn-ops of etcd (its default is 128)", s.resource.Resource, name.Name))
+	case errors.Is(err, etcd.ErrDenied):
+		return apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: %v: see that --etcd-certfile names a user of etcd, and that etcd grants that user to read and write below --etcd-prefix",
+			s.resource.Resource, name.Name, err))
 	case errors.Is(err, etcd.ErrNoSpace):
-		return apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: etcd is full: its database has reached its quota. Reads and deletions go on. To make room: compact etcd, defragment each member "+
+		return apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: etcd is full: its database has reached its quota. Reads go on, and deletions that write nothing. To make room: compact etcd, defragment each member "+
 			"(etcdctl defrag) and disarm the alarm (etcdctl alarm disarm); or raise --quota-backend-bytes of etcd and disarm the alarm", s.resource.Resource, name.Name))
 	case errors.Is(err, etcd.ErrRefused):
 		refused := apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: %v", s.resource.Resource, name.Name, err))
@@ -134,6 +146,9 @@ func ContentsError(err error, from string) error {
 	s := &Store{resource: v1alpha1.Resource("contents")}
 	if errors.Is(err, etcd.ErrCompacted) && from != "" {
 		return s.expiredContinue(scope{key: ContentsPrefix}, ContentsPrefix+from)
+	}
+	if errors.Is(err, etcd.ErrFuture) {
+		return apierrors.NewBadRequest("the continue parameter names a revision that has not been reached: list again without it")
 	}
 	return s.apiError(err)
 }

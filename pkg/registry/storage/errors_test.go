@@ -6,6 +6,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -187,4 +188,38 @@ func TestAWriteSaysWhatBecameOfIt(t *testing.T) {
 			require.Equal(t, c.written, err == nil)
 		})
 	}
+}
+
+// TestOnlyAWriteThatMayBeWrittenIsSaidToBeUnknown: of each answer of etcd, the client is
+// told what it was, and to try again by itself only where that may help.
+func TestOnlyAWriteThatMayBeWrittenIsSaidToBeUnknown(t *testing.T) {
+	t.Parallel()
+	for title, c := range map[string]struct {
+		err         error
+		size        int
+		code, after int32
+		says        string
+	}{
+		"it is too large":                    {err: etcd.ErrTooLarge, size: 2 << 20, code: 413, says: "split it into several"},
+		"etcd takes less than Muster thinks": {err: etcd.ErrTooLarge, size: 1000, code: 413, says: "--max-request-bytes"},
+		"it has too many operations":         {err: etcd.ErrTooManyOps, code: 413, says: "--max-txn-ops"},
+		"etcd is full":                       {err: etcd.ErrNoSpace, code: 503, says: "quota"},
+		"etcd does not let Muster write":     {err: etcd.ErrDenied, code: 503, says: "--etcd-certfile"},
+		"etcd refuses it":                    {err: etcd.ErrRefused, code: 503, after: 1, says: "was not written"},
+		"the time is up before it was sent":  {err: fmt.Errorf("%w before it was sent: %w", etcd.ErrRefused, context.DeadlineExceeded), code: 503, after: 1, says: "was not written"},
+		"the time is up":                     {err: fmt.Errorf("commit: %w", context.DeadlineExceeded), code: 504, says: "it is unknown whether it was written"},
+		"etcd has gone":                      {err: fmt.Errorf("commit: %w", io.ErrUnexpectedEOF), code: 504, says: "it is unknown whether it was written"},
+	} {
+		for _, s := range []*Store{NewObjects(record.Clusters, nil, nil), NewReports(record.Clusters, nil, nil)} {
+			code, after, message := status(t, s.commitError(record.Name{Namespace: "ns", Name: "c"}, c.size, fmt.Errorf("%w: etcdserver: so it is", c.err)))
+			require.Equal(t, c.code, code, title)
+			require.Equal(t, c.after, after, title)
+			require.Contains(t, message, `clusters "c"`, title)
+			require.Equal(t, c.code == 504, strings.Contains(message, "unknown"), "%s: %s", title, message)
+			if _, ok := s.role.(objectRole); ok {
+				require.Contains(t, message, c.says, title)
+			}
+		}
+	}
+	require.NoError(t, new(Store).commitError(record.Name{}, 0, nil))
 }

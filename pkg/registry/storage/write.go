@@ -5,7 +5,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -231,10 +230,7 @@ func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, 
 	}
 	revision, ok, err := commit(ctx, w.Txn)
 	s.counters.wrote(ok, err)
-	if errors.Is(err, etcd.ErrTooLarge) {
-		return 0, false, s.tooLargeToStore(name.Name, w.Size(), WriteLimit)
-	}
-	return revision, ok, s.commitError(name, err)
+	return revision, ok, s.commitError(name, w.Size(), err)
 }
 
 // commitFirst commits what has to be there before a write, which is to be planned anew
@@ -244,7 +240,7 @@ func (s *Store) commitFirst(ctx context.Context, name record.Name, plan *engine.
 		_, ok, err := s.log.Commit(ctx, txn)
 		s.counters.wrote(ok, err)
 		if err != nil || !ok {
-			return s.commitError(name, err)
+			return s.commitError(name, txn.Size(), err)
 		}
 	}
 	return nil

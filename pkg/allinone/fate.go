@@ -1,0 +1,64 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package allinone
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// fate takes the place of the end of the process, or of a panic, where etcd's log says
+// that etcd cannot go on: it ends that goroutine alone, so that there is time to say in
+// one sentence what has happened. Nothing is acknowledged from then on.
+type fate struct {
+	dir, logFile string
+
+	once   sync.Once
+	sealed chan struct{}
+	err    error
+}
+
+func newFate(dir, logFile string) *fate {
+	return &fate{dir: dir, logFile: logFile, sealed: make(chan struct{})}
+}
+
+// OnWrite implements zapcore.CheckWriteHook.
+func (f *fate) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+	cause := errors.New(entry.Message)
+	for _, field := range fields {
+		if err, ok := field.Interface.(error); ok && field.Type == zapcore.ErrorType {
+			cause = fmt.Errorf("%s: %w", entry.Message, err)
+		}
+	}
+	f.seal(cause)
+	runtime.Goexit()
+}
+
+func (f *fate) seal(cause error) {
+	f.once.Do(func() {
+		if f.err = diskError(f.dir, cause); f.err == nil {
+			f.err = fmt.Errorf("the embedded etcd in %s cannot go on: %s: put back a copy of the data directory that works, or move it away to begin with an empty one (etcd's log is %s)",
+				f.dir, strings.ReplaceAll(cause.Error(), "\n", " "), f.logFile)
+		}
+		close(f.sealed)
+	})
+}
+
+// Sealed is closed when etcd cannot go on; then Err says why.
+func (f *fate) Sealed() <-chan struct{} { return f.sealed }
+
+// Err says why etcd cannot go on, nil if it can.
+func (f *fate) Err() error {
+	select {
+	case <-f.sealed:
+		return f.err
+	default:
+		return nil
+	}
+}

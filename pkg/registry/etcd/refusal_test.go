@@ -1,0 +1,144 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+func TestAnAnswerOfEtcdIsARefusalOrLeavesOpenWhatCameOfIt(t *testing.T) {
+	t.Parallel()
+	for title, c := range map[string]struct {
+		answer error
+		means  error // nil: it may be written
+	}{
+		"the request is too large":              {rpctypes.ErrRequestTooLarge, etcd.ErrTooLarge},
+		"it is too long to be sent":             {status.Error(codes.ResourceExhausted, "trying to send message larger than max (3000000 vs. 2097152)"), etcd.ErrTooLarge},
+		"too many operations":                   {rpctypes.ErrTooManyOps, etcd.ErrTooManyOps},
+		"too many requests":                     {rpctypes.ErrTooManyRequests, etcd.ErrRefused},
+		"a record is put twice":                 {rpctypes.ErrDuplicateKey, etcd.ErrRefused},
+		"another cluster":                       {rpctypes.ErrClusterIDMismatch, etcd.ErrRefused},
+		"a learner":                             {status.Error(codes.FailedPrecondition, "etcdserver: rpc not supported for learner"), etcd.ErrRefused},
+		"a member that is corrupt":              {rpctypes.ErrCorrupt, etcd.ErrRefused},
+		"a method that does not exist":          {status.Error(codes.Unimplemented, "unknown method Txn"), etcd.ErrRefused},
+		"no user":                               {rpctypes.ErrUserEmpty, etcd.ErrDenied},
+		"a wrong password":                      {rpctypes.ErrAuthFailed, etcd.ErrDenied},
+		"no permission":                         {rpctypes.ErrPermissionDenied, etcd.ErrDenied},
+		"a token that is none":                  {rpctypes.ErrInvalidAuthToken, etcd.ErrDenied},
+		"a proxy that wants a certificate":      {status.Error(codes.Unauthenticated, "certificate required"), etcd.ErrDenied},
+		"the answer is too long to be received": {status.Error(codes.ResourceExhausted, "grpc: received message larger than max (3000000 vs. 2097152)"), nil},
+		"no leader":                             {rpctypes.ErrNoLeader, nil},
+		"the leader has changed":                {rpctypes.ErrLeaderChanged, nil},
+		"the member stops":                      {rpctypes.ErrStopped, nil},
+		"the member does not wait any longer":   {rpctypes.ErrTimeout, nil},
+		"the member lost its leader":            {rpctypes.ErrTimeoutDueToLeaderFail, nil},
+		"the member lost a connection":          {rpctypes.ErrTimeoutDueToConnectionLost, nil},
+		"the connection broke":                  {status.Error(codes.Unavailable, "error reading from server: EOF"), nil},
+		"the time is up":                        {context.DeadlineExceeded, nil},
+		"the time is up, as gRPC says it":       {status.Error(codes.DeadlineExceeded, "context deadline exceeded"), nil},
+		"the caller has gone":                   {context.Canceled, nil},
+		"an error of no kind":                   {errors.New("x"), nil},
+	} {
+		for _, wrapped := range []error{c.answer, fmt.Errorf("commit: %w", c.answer)} {
+			require.Equal(t, c.means, etcd.Refusal(wrapped), title)
+		}
+	}
+}
+
+// TestARefusalOfEtcdIsKnownAsOne: by a real one, at its default limits, and nothing was
+// written.
+func TestARefusalOfEtcdIsKnownAsOne(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	key := func(i int) record.Key {
+		return record.ObjectKey(record.Clusters, record.Name{Namespace: "ns", Name: fmt.Sprint("c", i)})
+	}
+	guards := etcd.Txn{Unchanged: map[record.Key]int64{}, Put: map[record.Key][]byte{key(0): []byte("{}")}}
+	for i := range 200 {
+		guards.Unchanged[key(i)] = 0
+	}
+	large := etcd.Txn{Put: map[record.Key][]byte{key(0): []byte(strings.Repeat("x", 1700<<10))}}
+	longer := etcd.Txn{Put: map[record.Key][]byte{key(0): []byte(strings.Repeat("x", 3<<20))}}
+	small := etcd.Txn{Put: map[record.Key][]byte{key(0): []byte("{}")}}
+
+	root := server.Client
+	as := func(user string) *clientv3.Client {
+		client, err := clientv3.New(clientv3.Config{Endpoints: []string{server.Address()}, Logger: zap.NewNop(), Username: user, Password: user})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = client.Close() })
+		return client
+	}
+	type try struct {
+		client *clientv3.Client
+		txn    etcd.Txn
+		means  error
+	}
+	requireRefused := func(title string, c try) {
+		t.Helper()
+		for way, commit := range map[string]func(*etcd.Log, context.Context, etcd.Txn) (int64, bool, error){"alone": (*etcd.Log).Commit, "together": (*etcd.Log).CommitTogether} {
+			_, ok, err := commit(etcd.New(c.client, "/muster"), ctx, c.txn)
+			require.False(t, ok, "%s, %s", title, way)
+			require.ErrorIs(t, err, c.means, "%s, %s", title, way)
+		}
+	}
+	for title, c := range map[string]try{
+		"too many operations":                   {root, guards, etcd.ErrTooManyOps},
+		"too many operations, in the process":   {server.Embedded, guards, etcd.ErrTooManyOps},
+		"a request that is too large":           {root, large, etcd.ErrTooLarge},
+		"one that is too large, in the process": {server.Embedded, large, etcd.ErrTooLarge},
+		"a request that is too long to be sent": {root, longer, etcd.ErrTooLarge},
+	} {
+		requireRefused(title, c)
+	}
+	for _, err := range []error{
+		second(root.UserAdd(ctx, "root", "root")), second(root.RoleAdd(ctx, "root")), second(root.UserGrantRole(ctx, "root", "root")),
+		second(root.UserAdd(ctx, "reader", "reader")), second(root.RoleAdd(ctx, "reader")), second(root.UserGrantRole(ctx, "reader", "reader")),
+		second(root.RoleGrantPermission(ctx, "reader", "/", "0", clientv3.PermissionType(clientv3.PermRead))),
+		second(root.AuthEnable(ctx)),
+	} {
+		require.NoError(t, err)
+	}
+	requireRefused("no user", try{root, small, etcd.ErrDenied})
+	requireRefused("a user that may only read", try{as("reader"), small, etcd.ErrDenied})
+	got, err := as("root").Get(ctx, "/muster", clientv3.WithPrefix())
+	require.NoError(t, err)
+	require.Empty(t, got.Kvs)
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestARecordIsReadAsItStands(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	keys := etcdtest.NewKeys("k1")
+	log := etcd.New(server.Client, "/muster", etcd.SealedBy(func(string) etcd.Sealer { return keys }))
+	key := record.ObjectKey(record.Clusters, record.Name{Namespace: "ns", Name: "a"})
+	none, err := log.Get(ctx, key)
+	require.NoError(t, err)
+	require.Nil(t, none.Value)
+	at := commit(ctx, t, log, etcd.Txn{Put: map[record.Key][]byte{key: []byte("x")}})
+	got, err := log.Get(ctx, key)
+	require.NoError(t, err)
+	require.Equal(t, etcd.Record{Key: key, Value: []byte("x"), Revision: at}, got)
+	_, err = server.Client.Put(ctx, "/muster/log/"+key.Path(), "")
+	require.NoError(t, err)
+	keys.Fail(true)
+	_, err = log.Get(ctx, key)
+	require.ErrorIs(t, err, etcd.ErrSealed)
+}
