@@ -5,6 +5,7 @@ package agentaccess
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"sync"
 
@@ -19,8 +20,77 @@ type clients struct {
 	mu struct {
 		sync.Mutex
 		at    int64
-		names map[client]map[record.Name]struct{}
+		names map[client]*named
 	}
+}
+
+// named are the objects of one client.
+type named struct {
+	// made is when each was created, in seconds; never for a registration that is not to
+	// be granted.
+	made map[record.Name]int64
+	// latest is the last of these times.
+	latest int64
+}
+
+// never is before all times.
+const never = math.MinInt64
+
+// add enters an object, or enters it anew.
+func (n *named) add(name record.Name, made int64) {
+	n.remove(name)
+	n.made[name] = made
+	n.latest = max(n.latest, made)
+}
+
+func (n *named) remove(name record.Name) {
+	made, found := n.made[name]
+	if delete(n.made, name); !found || made == never || made < n.latest {
+		return
+	}
+	n.latest = never
+	for _, made := range n.made {
+		n.latest = max(n.latest, made)
+	}
+}
+
+// superseded reports whether a client has asked again since it asked for a registration.
+// Of several in one second none is known to be the last.
+func (c *clients) superseded(v *view.View, r *v1alpha1.ClusterRegistration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.catchUpLocked(v)
+	n := c.mu.names[client{registrations, r.Namespace, r.Spec.ClientID}]
+	return n != nil && n.latest > r.CreationTimestamp.Unix()
+}
+
+// latest returns the last registrations of a client: several if they are of one second.
+func (c *clients) latest(v *view.View, namespace, id string) []record.Name {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.catchUpLocked(v)
+	n := c.mu.names[client{registrations, namespace, id}]
+	if n == nil || n.latest == never {
+		return nil
+	}
+	var names []record.Name
+	for name, made := range n.made {
+		if made == n.latest {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// eligible reports whether a registration is one that is to be granted. It renders
+// nothing.
+func eligible(item view.Item) bool {
+	object, ok := item.(*view.Object)
+	if !ok {
+		return false
+	}
+	r, ok := object.Record.Object.(*v1alpha1.ClusterRegistration)
+	return ok && r.DeletionTimestamp == nil && r.Labels[v1alpha1.LabelClusterManagement] == ""
 }
 
 // client is an ID in one namespace, as Clusters or as registrations have it.
@@ -35,7 +105,10 @@ func (c *clients) of(v *view.View, resource, namespace, id string) []record.Name
 	wanted := client{resource, namespace, id}
 	c.mu.Lock()
 	c.catchUpLocked(v)
-	names := slices.Collect(maps.Keys(c.mu.names[wanted]))
+	var names []record.Name
+	if n := c.mu.names[wanted]; n != nil {
+		names = slices.Collect(maps.Keys(n.made))
+	}
 	c.mu.Unlock()
 	slices.SortFunc(names, record.Name.Compare)
 	return names
@@ -45,7 +118,7 @@ func (c *clients) catchUpLocked(v *view.View) {
 	resources := []string{record.Clusters, registrations}
 	revisions, err := v.Since(c.mu.at)
 	if c.mu.names == nil || err != nil || c.mu.at > v.Revision {
-		c.mu.names = map[client]map[record.Name]struct{}{}
+		c.mu.names = map[client]*named{}
 		for _, resource := range resources {
 			for item := range v.All(resource, record.Name{}) {
 				c.addLocked(resource, item)
@@ -74,18 +147,26 @@ func (c *clients) addLocked(resource string, item view.Item) {
 	if key.id == "" {
 		return
 	}
-	names := c.mu.names[key]
-	if names == nil {
-		names = map[record.Name]struct{}{}
-		c.mu.names[key] = names
+	n := c.mu.names[key]
+	if n == nil {
+		n = &named{made: map[record.Name]int64{}, latest: never}
+		c.mu.names[key] = n
 	}
-	names[item.Name()] = struct{}{}
+	made := int64(never)
+	if eligible(item) {
+		created := asked(item).CreationTimestamp
+		made = created.Unix()
+	}
+	n.add(item.Name(), made)
 }
 
 func (c *clients) removeLocked(resource string, item view.Item) {
 	key := client{resource, item.Name().Namespace, clientID(item)}
-	delete(c.mu.names[key], item.Name())
-	if len(c.mu.names[key]) == 0 {
+	n := c.mu.names[key]
+	if n == nil {
+		return
+	}
+	if n.remove(item.Name()); len(n.made) == 0 {
 		delete(c.mu.names, key)
 	}
 }

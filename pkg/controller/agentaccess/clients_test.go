@@ -28,7 +28,13 @@ func TestClientsAreFoundAsByLookingAtAll(t *testing.T) {
 		for at := int64(2); at < 60; at++ {
 			for range r.IntN(4) {
 				name := record.Name{Namespace: fmt.Sprint("n", r.IntN(2)), Name: fmt.Sprint("x", r.IntN(4))}
-				meta := metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}
+				meta := metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, CreationTimestamp: metav1.Unix(int64(r.IntN(4)), 0)}
+				if r.IntN(5) == 0 {
+					meta.DeletionTimestamp = &meta.CreationTimestamp
+				}
+				if r.IntN(5) == 0 {
+					meta.Labels = map[string]string{v1alpha1.LabelClusterManagement: "other"}
+				}
 				id := []string{"", "a", "b"}[r.IntN(3)]
 				resource := []string{record.Clusters, registrations}[r.IntN(2)]
 				var object record.APIObject = &v1alpha1.Cluster{ObjectMeta: meta, Spec: v1alpha1.ClusterSpec{ClientID: id}}
@@ -57,9 +63,35 @@ func TestClientsAreFoundAsByLookingAtAll(t *testing.T) {
 						}
 						got := c.of(v, resource, namespace, id)
 						require.True(t, slices.Equal(want, got), "%s of %q in %s: %v, not %v", resource, id, namespace, got, want)
+						if resource == registrations {
+							requireLatest(t, c, v, want, namespace, id)
+						}
 					}
 				}
 			}
 		}
+	}
+}
+
+// requireLatest compares what is said of the last registrations of a client with a look
+// at all of them.
+func requireLatest(t *testing.T, c *clients, v *view.View, all []record.Name, namespace, id string) {
+	t.Helper()
+	last := int64(-1)
+	var want []record.Name
+	for _, name := range all {
+		r := asked(v.Get(registrations, name))
+		switch made := r.CreationTimestamp.Unix(); {
+		case r.DeletionTimestamp != nil || len(r.Labels) > 0:
+		case made > last:
+			last, want = made, []record.Name{name}
+		case made == last:
+			want = append(want, name)
+		}
+	}
+	require.ElementsMatch(t, want, c.latest(v, namespace, id))
+	for _, name := range all {
+		r := asked(v.Get(registrations, name))
+		require.Equal(t, last > r.CreationTimestamp.Unix(), c.superseded(v, r), "%s", name)
 	}
 }

@@ -14,9 +14,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/controller/queue"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -56,7 +56,8 @@ type Controller struct {
 	known    *known
 	clients  *clients
 	evidence *evidence
-	queue    workqueue.TypedRateLimitingInterface[owner]
+	troubles *troubles
+	queue    *queue.Queue[owner]
 }
 
 // orphanGrace is how long a person has to put back the owner of what was made here, if
@@ -68,10 +69,13 @@ const orphanGrace = time.Hour
 // seconds.
 const gatherCredentials = 200 * time.Millisecond
 
-// Delays of a key that failed.
+// Delays of a key that failed, and the longest delay of one that never comes to rest. A
+// token comes to none while agents register with it, and agents look for their
+// credentials every two seconds.
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = time.Minute
+	slowest    = 2 * time.Second
 )
 
 // New returns a Controller. It does nothing until it runs.
@@ -90,9 +94,11 @@ func (c *Controller) Run(ctx context.Context) error {
 	if c.APIServerURL == "" {
 		klog.InfoS("The values that ClusterRegistrationTokens yield name no apiServerURL: set --agent-api-server-url, or give it to the agents' chart by hand")
 	}
-	c.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[owner](firstRetry, lastRetry))
+	c.queue = queue.New(queue.Options[owner]{
+		Tenant: func(o owner) string { return o.name.Namespace }, FirstRetry: firstRetry, LastRetry: lastRetry, Slowest: slowest,
+	})
 	defer c.queue.ShutDown()
-	c.clients, c.evidence = &clients{}, newEvidence(orphanGrace)
+	c.clients, c.evidence, c.troubles = &clients{}, newEvidence(orphanGrace), newTroubles()
 	var err error
 	fetchable := func(token owner) { c.queue.AddAfter(token, gatherCredentials) }
 	if c.known, err = watchCore(ctx, c.Metadata, c.queue.Add, fetchable); err != nil {
@@ -114,7 +120,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// work takes one key, and tells if there is more to come.
+// work takes one key, and reports whether there may be more to come.
 func (c *Controller) work(ctx context.Context) bool {
 	key, ended := c.queue.Get()
 	if ended {
@@ -125,10 +131,16 @@ func (c *Controller) work(ctx context.Context) bool {
 	switch {
 	case err == nil:
 		c.queue.Forget(key)
+		c.troubles.forget(key)
 	case ctx.Err() != nil:
+	case errors.As(err, new(impossible)):
+		c.queue.Forget(key)
+		if c.troubles.isNew(key, err) {
+			klog.InfoS("An agent's access cannot be as it should be until something is changed", "owner", key, "why", err)
+		}
 	default:
 		c.queue.AddRateLimited(key)
-		if routine(err) {
+		if routine(err) || !c.troubles.isNew(key, err) {
 			klog.V(4).InfoS("Tries again", "owner", key, "reason", err)
 		} else {
 			klog.ErrorS(err, "An agent's access is not as it should be; tries again", "owner", key)
@@ -137,7 +149,7 @@ func (c *Controller) work(ctx context.Context) bool {
 	return true
 }
 
-// routine tells of errors that are part of working beside others: somebody was
+// routine reports whether an error is part of working beside others: another writer was
 // faster, or a namespace is on its way out.
 func routine(err error) bool {
 	return errors.Is(err, errAgain) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) || terminating(err)

@@ -9,7 +9,7 @@
 //	controller.go    the queue: one key for each Cluster, token and registration
 //	follow.go        what changed in the fleet, from the views of the engine
 //	known.go         what there is in the core API, as metadata
-//	clients.go       who has which client ID
+//	clients.go       the objects of each client, and the last of them
 //	namespace.go     the namespace of a Cluster's BundleDeployments
 //	token.go         a ClusterRegistrationToken, and token_objects.go what it makes
 //	registration.go  a ClusterRegistration, and registration_objects.go what it makes
@@ -17,13 +17,22 @@
 //	withdraw.go      what belongs to nobody any more goes,
 //	evidence.go      if there is evidence that its owner went,
 //	belongs.go       and if it is called as what its owner would have
+//	troubles.go      what the log has told of keys
 //	settings.go      what an operator may choose
 //
 // # What it promises
 //
 // It is driven by what is, not by what happened: whatever instruction it is killed
 // at, the next run ends with the same objects. A registration is granted only after
-// all that it grants is there.
+// all that it grants is there: rights, then credentials, then the grant. What its client
+// asked for earlier is removed after that, so at each moment one of the two accounts has
+// all of its rights.
+//
+// Of the registrations of one client only the last is worked on. Earlier ones that were
+// not granted wait for its grant, which deletes them, and make no objects. Creation times
+// have a resolution of one second: of several in one second each is granted. Namespaces
+// take turns (package queue), so a flood of registrations in one delays the first in
+// another by one key for each worker.
 //
 // Each object that it makes names its owner and the owner's UID (see owner.go). An
 // object of that name which is somebody else's is neither changed nor removed, and

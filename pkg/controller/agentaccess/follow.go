@@ -54,8 +54,11 @@ func (c *Controller) enqueue(v *view.View, resource string, seen int64) {
 				c.evidence.saw(key, uid(change.Prev), time.Now())
 			}
 			c.queue.Add(key)
-			if resource == record.Clusters {
+			switch resource {
+			case record.Clusters:
 				c.enqueueWaiting(v, change.Name)
+			case registrations:
+				c.enqueueSuperseded(v, change)
 			}
 		}
 	}
@@ -106,6 +109,23 @@ func (c *Controller) enqueueWaiting(v *view.View, cluster record.Name) {
 	for _, name := range c.clients.of(v, registrations, cluster.Namespace, id) {
 		c.queue.Add(owner{registrations, name})
 	}
+}
+
+// enqueueSuperseded finds the registrations that waited for the grant of one that is gone,
+// or that is on its way out.
+func (c *Controller) enqueueSuperseded(v *view.View, change *view.Change) {
+	if change.Prev == nil || eligible(change.Prev) == eligible(change.Next) && clientID(change.Prev) == clientID(change.Next) {
+		return
+	}
+	for _, name := range c.clients.latest(v, change.Name.Namespace, clientID(change.Prev)) {
+		c.queue.Add(owner{registrations, name})
+	}
+}
+
+// asked is a registration as it was written, without its status: to read. It renders
+// nothing.
+func asked(item view.Item) *v1alpha1.ClusterRegistration {
+	return item.(*view.Object).Record.Object.(*v1alpha1.ClusterRegistration)
 }
 
 // registration is a registration as a view has it: to read.

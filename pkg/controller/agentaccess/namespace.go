@@ -5,11 +5,13 @@ package agentaccess
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -58,6 +60,9 @@ func (c *Controller) ensureClusterNamespace(ctx context.Context, cluster *v1alph
 }
 
 func (c *Controller) ensureNamespace(ctx context.Context, want *corev1.Namespace) error {
+	if wrong := validation.IsDNS1123Label(want.Name); len(wrong) > 0 {
+		return impossible(fmt.Sprintf("no Namespace can be called %q: %s; register the cluster by another name", want.Name, wrong[0]))
+	}
 	if have := c.known.namespace(want.Name); have != nil {
 		// One that is on its way out makes room; its end is noticed.
 		return nil
@@ -102,7 +107,7 @@ func clusterWith(v *view.View, namespace string) view.Item {
 	return nil
 }
 
-// terminating tells of an error that a namespace is on its way out.
+// terminating reports whether an error says that a namespace is on its way out.
 func terminating(err error) bool {
 	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }

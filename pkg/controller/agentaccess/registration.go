@@ -44,6 +44,11 @@ func (c *Controller) registration(ctx context.Context, key owner) error {
 		klog.InfoS("Does not grant a registration without spec.clientID, which says for which cluster it is", "registration", key)
 		return nil
 	}
+	if c.clients.superseded(v, r) {
+		// Its client has registered anew. That one's grant deletes this one, and its end is
+		// noticed.
+		return nil
+	}
 	cluster, err := c.clusterFor(ctx, v, r)
 	if err != nil {
 		return err
@@ -62,9 +67,6 @@ func (c *Controller) registration(ctx context.Context, key owner) error {
 	if err != nil {
 		return err
 	}
-	if err := c.replaceOlder(ctx, v, r); err != nil {
-		return err
-	}
 	if bearer == nil {
 		return nil // the Secret's change is noticed
 	}
@@ -79,7 +81,7 @@ func (c *Controller) registration(ctx context.Context, key owner) error {
 		return err
 	}
 	klog.InfoS("Granted a registration", "registration", key, "cluster", cluster.Name, "namespace", cluster.Status.Namespace)
-	return nil
+	return c.replaceOlder(ctx, v, r)
 }
 
 // clusterFor finds the Cluster that a registration is for, or makes it.
@@ -184,16 +186,20 @@ func tokenFor(v *view.View, r *v1alpha1.ClusterRegistration, cluster string, now
 	return nil
 }
 
-// replaceOlder removes what a client asked for earlier.
+// replaceOlder removes what a client asked for earlier. It comes last: until this one is
+// granted, with all its rights, the earlier one works.
 func (c *Controller) replaceOlder(ctx context.Context, v *view.View, r *v1alpha1.ClusterRegistration) error {
 	for _, name := range c.clients.of(v, registrations, r.Namespace, r.Spec.ClientID) {
 		item := v.Get(registrations, name)
 		if item == nil {
 			continue
 		}
-		other := registration(item)
-		if other.Spec.ClientID != r.Spec.ClientID || other.Spec.ClientRandom == r.Spec.ClientRandom || !other.CreationTimestamp.Before(&r.CreationTimestamp) {
+		other := asked(item)
+		if other.Spec.ClientID != r.Spec.ClientID || !other.CreationTimestamp.Before(&r.CreationTimestamp) {
 			continue
+		}
+		if other.Spec.ClientRandom == r.Spec.ClientRandom && registration(item).Status.Granted {
+			continue // both have the same credentials
 		}
 		if err := c.deleteRegistration(ctx, other, "its client has registered anew"); err != nil {
 			return err
@@ -202,11 +208,15 @@ func (c *Controller) replaceOlder(ctx context.Context, v *view.View, r *v1alpha1
 	return nil
 }
 
-// afterGrant ends what is only for a while, and a registration whose Cluster is gone.
+// afterGrant ends a registration whose Cluster is gone, what its client asked for earlier,
+// and what is only for a while.
 func (c *Controller) afterGrant(ctx context.Context, v *view.View, key owner, r *v1alpha1.ClusterRegistration, left []thing) error {
 	cluster := clusterIn(v, record.Name{Namespace: r.Namespace, Name: r.Status.ClusterName})
 	if outlived(r, cluster) {
 		return c.deleteRegistration(ctx, r, "its Cluster is gone")
+	}
+	if err := c.replaceOlder(ctx, v, r); err != nil {
+		return err
 	}
 	for _, t := range left {
 		_, uid, _ := ownerOf(t)
@@ -223,7 +233,7 @@ func (c *Controller) afterGrant(ctx context.Context, v *view.View, key owner, r 
 	return nil
 }
 
-// outlived tells if the Cluster that a registration was granted for is gone; one that
+// outlived reports whether the Cluster that a registration was granted for is gone; one that
 // has its name now is another. Without an owner reference nothing is known.
 func outlived(r *v1alpha1.ClusterRegistration, cluster *v1alpha1.Cluster) bool {
 	known := false

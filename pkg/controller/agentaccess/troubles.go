@@ -1,0 +1,50 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agentaccess
+
+import "sync"
+
+// impossible is an error that no further try mends. Its key rests until something that
+// it depends on is changed, which puts it into the queue.
+type impossible string
+
+// Error implements error.
+func (i impossible) Error() string { return string(i) }
+
+// troubles are the errors that the log has told of keys, so that it tells each once.
+type troubles struct {
+	mu struct {
+		sync.Mutex
+		told map[owner]string
+	}
+}
+
+// mostTroubles is of how many keys the last error is remembered. More are told again.
+const mostTroubles = 10_000
+
+func newTroubles() *troubles {
+	t := &troubles{}
+	t.mu.told = map[owner]string{}
+	return t
+}
+
+// isNew reports whether an error is another one than the last of its key, and remembers it.
+func (t *troubles) isNew(key owner, err error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.mu.told[key] == err.Error() {
+		return false
+	}
+	if len(t.mu.told) >= mostTroubles {
+		clear(t.mu.told)
+	}
+	t.mu.told[key] = err.Error()
+	return true
+}
+
+func (t *troubles) forget(key owner) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.mu.told, key)
+}

@@ -1,0 +1,287 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agentaccess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utiluuid "k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/kubernetes/fake"
+	metadatafake "k8s.io/client-go/metadata/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	fleetfake "github.com/musterfleet/muster/pkg/generated/clientset/versioned/fake"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+const deadline = 30 * time.Second
+
+// world is a log, an engine and clients, whose requests are counted and can be made to
+// fail. The fleet's API is as much of it as a registration needs, over the real log; the
+// core API is client-go's fake.
+type world struct {
+	t        *testing.T
+	ctx      context.Context
+	log      *etcd.Log
+	engine   *engine.Engine
+	core     *fake.Clientset
+	metadata *metadatafake.FakeMetadataClient
+	fleet    *fleetfake.Clientset
+	mu       struct {
+		sync.Mutex
+		left int // writes until the process dies
+		died chan struct{}
+		made map[string]int // how often objects of a resource were created
+	}
+}
+
+func newWorld(t *testing.T) *world { return worldOn(t, etcd.New(etcdtest.Start(t).Client, "/muster")) }
+
+func worldOn(t *testing.T, log *etcd.Log) *world {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*deadline)
+	scheme := metadatafake.NewTestScheme()
+	require.NoError(t, metav1.AddMetaToScheme(scheme))
+	w := &world{
+		t: t, ctx: ctx, log: log, engine: engine.New(log, engine.DefaultOptions()),
+		core: fake.NewClientset(), metadata: metadatafake.NewSimpleMetadataClient(scheme), fleet: fleetfake.NewClientset(),
+	}
+	w.mu.made = map[string]int{}
+	w.live()
+	w.core.PrependReactor("*", "*", w.onCore)
+	w.metadata.PrependReactor("delete", "*", w.onMetadata)
+	w.fleet.PrependReactor("*", "*", w.onFleet)
+	for _, of := range []*clienttesting.Fake{&w.core.Fake, &w.metadata.Fake, &w.fleet.Fake} {
+		of.PrependReactor("*", "*", w.dies)
+	}
+	var tasks sync.WaitGroup
+	t.Cleanup(tasks.Wait)
+	t.Cleanup(cancel)
+	tasks.Go(func() { _ = w.engine.Run(ctx) })
+	return w
+}
+
+// live lets all requests through.
+func (w *world) live() { w.dieAfter(1 << 30) }
+
+// dieAfter makes all requests fail after some writes. The channel is closed at the first
+// that fails.
+func (w *world) dieAfter(writes int) <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.left, w.mu.died = writes, make(chan struct{})
+	return w.mu.died
+}
+
+func (w *world) dies(action clienttesting.Action) (bool, runtime.Object, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	writes := false
+	switch action.GetVerb() {
+	case "create", "update", "patch", "delete":
+		writes = true
+	}
+	switch {
+	case w.mu.left > 0 && writes:
+		w.mu.left--
+		if action.GetVerb() == "create" {
+			w.mu.made[action.GetResource().Resource]++
+		}
+	case w.mu.left < 0, w.mu.left == 0 && writes:
+		if w.mu.left == 0 {
+			close(w.mu.died)
+		}
+		w.mu.left = -1
+		return true, nil, errors.New("the process has died")
+	}
+	return false, nil, nil
+}
+
+// onCore does what kube-apiserver and its controllers do: UIDs, tokens of accounts, and
+// news for those that watch metadata.
+func (w *world) onCore(action clienttesting.Action) (bool, runtime.Object, error) {
+	create, ok := action.(clienttesting.CreateActionImpl)
+	if !ok {
+		return false, nil, nil
+	}
+	m, err := meta.Accessor(create.GetObject())
+	require.NoError(w.t, err)
+	m.SetUID(utiluuid.NewUUID())
+	m.SetCreationTimestamp(metav1.Now())
+	if s, ok := create.GetObject().(*corev1.Secret); ok && s.Type == corev1.SecretTypeServiceAccountToken {
+		s.Data = map[string][]byte{corev1.ServiceAccountTokenKey: []byte("bearer of " + s.Name)}
+	}
+	partial := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Thing"}, ObjectMeta: metav1.ObjectMeta{
+		Namespace: m.GetNamespace(), Name: m.GetName(), UID: m.GetUID(), Labels: m.GetLabels(), Annotations: m.GetAnnotations(), CreationTimestamp: m.GetCreationTimestamp(),
+	}}
+	_ = w.metadata.Tracker().Create(action.GetResource(), partial, m.GetNamespace()) // if it exists, so does the object
+	return false, nil, nil
+}
+
+func (w *world) onMetadata(action clienttesting.Action) (bool, runtime.Object, error) {
+	d := action.(clienttesting.DeleteActionImpl)
+	_ = w.core.Tracker().Delete(d.GetResource(), d.GetNamespace(), d.GetName())
+	return false, nil, nil
+}
+
+// onFleet is the fleet's API.
+func (w *world) onFleet(action clienttesting.Action) (bool, runtime.Object, error) {
+	resource := action.GetResource().Resource
+	switch action := action.(type) {
+	case clienttesting.CreateActionImpl:
+		object := action.GetObject().(record.APIObject)
+		object.SetUID(utiluuid.NewUUID())
+		object.SetCreationTimestamp(metav1.Now())
+		return w.answer(resource, nameOf(object), w.commit(saving(resource, object)))
+	case clienttesting.UpdateActionImpl:
+		object := action.GetObject().(record.APIObject)
+		if have := w.stored(resource, nameOf(object)); have == nil || have.GetResourceVersion() != object.GetResourceVersion() {
+			return true, nil, apierrors.NewConflict(action.GetResource().GroupResource(), object.GetName(), errors.New("it was overtaken"))
+		}
+		if action.GetSubresource() != "status" {
+			return w.answer(resource, nameOf(object), w.commit(saving(resource, object)))
+		}
+		data, err := (&record.Report{Status: object, UID: object.GetUID()}).Encode()
+		require.NoError(w.t, err)
+		return w.answer(resource, nameOf(object), w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(resource, nameOf(object)): data}}))
+	case clienttesting.DeleteActionImpl:
+		return true, nil, w.commit(deletion(resource, record.Name{Namespace: action.GetNamespace(), Name: action.GetName()}))
+	}
+	return false, nil, nil
+}
+
+// answer is that to a write.
+func (w *world) answer(resource string, name record.Name, err error) (bool, runtime.Object, error) {
+	if err != nil {
+		return true, nil, err
+	}
+	return true, w.stored(resource, name), nil
+}
+
+func nameOf(object metav1.Object) record.Name {
+	return record.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
+}
+
+func (w *world) save(resource string, object record.APIObject) {
+	require.NoError(w.t, w.commit(saving(resource, object)))
+}
+
+func (w *world) delete(resource string, name record.Name) {
+	require.NoError(w.t, w.commit(deletion(resource, name)))
+}
+
+func saving(resource string, object record.APIObject) etcd.Txn {
+	kept := object.DeepCopyObject().(record.APIObject)
+	if r, ok := kept.(*v1alpha1.ClusterRegistration); ok {
+		r.Status = v1alpha1.ClusterRegistrationStatus{}
+	}
+	kept.SetResourceVersion("")
+	data, err := (&record.Object{Object: kept}).Encode()
+	if err != nil {
+		panic(err)
+	}
+	return etcd.Txn{Put: map[record.Key][]byte{record.ObjectKey(resource, nameOf(object)): data}}
+}
+
+func deletion(resource string, name record.Name) etcd.Txn {
+	return etcd.Txn{Delete: []record.Key{record.ObjectKey(resource, name), record.ReportKey(resource, name)}}
+}
+
+func (w *world) commit(txn etcd.Txn) error {
+	_, ok, err := w.log.Commit(w.ctx, txn)
+	if err == nil && !ok {
+		err = errors.New("a transaction without a guard is refused")
+	}
+	return err
+}
+
+// stored is an object as the API shows it; nil if it does not exist.
+func (w *world) stored(resource string, name record.Name) record.APIObject {
+	v, err := w.engine.Barrier(w.ctx)
+	if err != nil {
+		return nil // the test has ended
+	}
+	if item := v.Get(resource, name); item != nil {
+		return item.Render()
+	}
+	return nil
+}
+
+// run runs a controller until the function that it returns is called.
+func (w *world) run() (stop func()) {
+	ctx, cancel := context.WithCancel(w.ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		_ = New(Options{Settings: DefaultSettings(), Fleet: w.engine, Core: w.core, Metadata: w.metadata, Client: w.fleet, Workers: 2}).Run(ctx)
+	})
+	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// register makes a registration of a client, at a second.
+func (w *world) register(namespace, name, client string, second int64) *v1alpha1.ClusterRegistration {
+	r := &v1alpha1.ClusterRegistration{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: utiluuid.NewUUID(), CreationTimestamp: metav1.Unix(second, 0)},
+		Spec:       v1alpha1.ClusterRegistrationSpec{ClientID: client, ClientRandom: "random of " + name},
+	}
+	w.save(registrations, r)
+	return r
+}
+
+// lacks is what a registration does not have of all that makes its agent work; "" if it
+// has all.
+func (w *world) lacks(r *v1alpha1.ClusterRegistration) string {
+	stored, _ := w.stored(registrations, nameOf(r)).(*v1alpha1.ClusterRegistration)
+	if stored == nil {
+		return "the registration"
+	}
+	if !stored.Status.Granted {
+		return "the grant"
+	}
+	cluster, _ := w.stored(record.Clusters, record.Name{Namespace: r.Namespace, Name: stored.Status.ClusterName}).(*v1alpha1.Cluster)
+	if cluster == nil {
+		return "the Cluster"
+	}
+	g := grant{stored, cluster}
+	role, binding := g.heartbeat()
+	for resource, objects := range map[string][]metav1.Object{
+		"serviceaccounts":     {g.account()},
+		"secrets":             {g.accountToken()},
+		"roles":               {role},
+		"rolebindings":        {binding, g.bundleDeployments()},
+		"clusterrolebindings": {g.contents()},
+	} {
+		for _, object := range objects {
+			gvr := serviceAccounts.GroupVersion().WithResource(resource)
+			if resource != "serviceaccounts" && resource != "secrets" {
+				gvr = roles.GroupVersion().WithResource(resource)
+			}
+			if _, err := w.core.Tracker().Get(gvr, object.GetNamespace(), object.GetName()); err != nil {
+				return fmt.Sprintf("%s %s/%s", resource, object.GetNamespace(), object.GetName())
+			}
+		}
+	}
+	return ""
+}
+
+// becomes waits until a condition holds.
+func (w *world) becomes(holds func() bool, what string, args ...any) {
+	w.t.Helper()
+	require.Eventually(w.t, holds, deadline, 10*time.Millisecond, append([]any{what}, args...)...)
+}
