@@ -38,6 +38,7 @@ type Options struct {
 	Tracing        *options.TracingOptions
 	Etcd           EtcdOptions
 	Engine         EngineOptions
+	Reports        ReportOptions
 	Encryption     EncryptionOptions
 	Logs           *logs.Options
 }
@@ -61,6 +62,7 @@ func NewOptions() *Options {
 		Tracing:        options.NewTracingOptions(),
 		Etcd:           newEtcdOptions(),
 		Engine:         newEngineOptions(),
+		Reports:        newReportOptions(),
 		Logs:           logs.NewOptions(),
 	}
 	registerPlacement(o.Admission.Plugins)
@@ -105,6 +107,7 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 	}
 	add("etcd", o.Etcd.AddFlags)
 	add("engine", o.Engine.AddFlags)
+	add("reports", o.Reports.AddFlags)
 	add("encryption", o.Encryption.AddFlags)
 	add("secure serving", o.Serving.AddFlags)
 	// The API machinery would make itself a certificate; this server is given one.
@@ -136,6 +139,7 @@ func (o *Options) Validate() error {
 	)
 	all = append(all, o.Etcd.validate()...)
 	all = append(all, o.Engine.validate()...)
+	all = append(all, o.Reports.validate()...)
 	all = append(all, o.Encryption.validate()...)
 	files := o.Serving.ServerCert.CertKey
 	if files.CertFile == "" || files.KeyFile == "" {

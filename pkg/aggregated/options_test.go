@@ -46,6 +46,8 @@ func TestWhatIsMissingOrUnsafeIsRefusedByTheNameOfItsFlag(t *testing.T) {
 		{"a window that is too short", append(sound[:3:3], "--history-window=10s"), "--history-window"},
 		{"a negative audit interval", append(sound[:3:3], "--self-audit-interval=-1s"), "--self-audit-interval"},
 		{"no memory for history", append(sound[:3:3], "--history-memory=10k"), "--history-memory"},
+		{"a burst of less than a report", append(sound[:3:3], "--report-burst=1Mi"), "--report-burst"},
+		{"a negative rate of reports", append(sound[:3:3], "--report-rate=-1"), "--report-rate"},
 		{"reload of nothing", append(sound[:3:3], "--encryption-provider-config-automatic-reload"), "--encryption-provider-config"},
 		{"no front proxy", append(sound[:3:3], "--authentication-skip-lookup"), "--requestheader-client-ca-file"},
 		{"any name for the front proxy", append(sound[:3:3], "--requestheader-client-ca-file=ca.crt"), "--requestheader-allowed-names"},
@@ -82,4 +84,12 @@ func TestFlagsThatWouldStartAnOpenServerAreNotOffered(t *testing.T) {
 	for _, name := range []string{"audit-policy-file", "tracing-config-file", "feature-gates", "encryption-provider-config", "admission-control-config-file", "requestheader-allowed-names"} {
 		require.Contains(t, offered, name)
 	}
+}
+
+func TestTheRateOfReportsHasADefaultAndCanBeTakenAway(t *testing.T) {
+	t.Parallel()
+	require.NotNil(t, parse(t, sound...).Reports.allowance())
+	without := parse(t, append(sound[:3:3], "--report-rate=0")...)
+	require.NoError(t, without.Validate())
+	require.Nil(t, without.Reports.allowance())
 }

@@ -74,6 +74,7 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 		// kube-controller-manager collects garbage in the cluster.
 		GarbageCollection: true,
 		Activity:          activity,
+		Reports:           o.Reports.allowance(),
 	})
 	if err != nil {
 		return err

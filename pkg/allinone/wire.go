@@ -71,7 +71,10 @@ func Engine(_ context.Context, client *clientv3.Client) (*Served, error) {
 	options.Observers = shown.Observers()
 	engine.LimitGarbage()
 	e := engine.New(log, options)
-	storages, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs, Activity: activity})
+	storages, err := endpoints.New(endpoints.Config{
+		Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs, Activity: activity,
+		Reports: storage.NewAllowance(storage.DefaultReportRate, storage.DefaultReportBurst),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,15 @@ type Gist struct {
 	Objects [16]byte
 	// Counts are those of the deployed objects.
 	Counts v1alpha1.ResourceCounts
+	// Unlisted counts the resources, and Unnamed the objects that are modified or not
+	// ready, beyond what roll-ups read of one report.
+	Unlisted, Unnamed int
+	// Work is a measure of what reading the report's objects takes: as many objects.
+	Work int
 }
+
+// bytesEach is how many bytes of a report are as much work as one object.
+const bytesEach = 256
 
 // GistOf takes the gist out of a report.
 func GistOf(status *v1alpha1.BundleDeploymentStatus) Gist {
@@ -37,9 +45,32 @@ func GistOf(status *v1alpha1.BundleDeploymentStatus) Gist {
 		c := find(status.Conditions, kind)
 		g.Explains = g.Explains || c != nil && c.Message != ""
 	}
-	g.Objects = objectsDigest(status)
+	said := &Explanation{}
+	if g.Explains {
+		said = Explain(status)
+	}
+	resources, bytes := listed(status)
+	g.Unlisted = len(status.Resources) - len(resources)
+	g.Unnamed = said.leaves(status)
+	g.Work = 1 + len(resources) + bytes/bytesEach + said.size()/bytesEach
+	incomplete := status.IncompleteState || g.Unlisted+g.Unnamed > 0
+	g.Objects = objectsDigest(resources, said, incomplete, g.Unlisted)
 	g.Counts = status.ResourceCounts
 	return g
+}
+
+// size is how long all texts are.
+func (e *Explanation) size() int {
+	n := len(e.Deployed) + len(e.Installed) + len(e.Monitored)
+	for i := range e.ModifiedStatus {
+		n += len(e.ModifiedStatus[i].Patch)
+	}
+	for i := range e.NonReadyStatus {
+		for _, text := range e.NonReadyStatus[i].Summary.Message {
+			n += len(text)
+		}
+	}
+	return n
 }
 
 // stateGist is that on which the state depends.
@@ -70,13 +101,13 @@ func (g *Gist) State(want, staged string) v1alpha1.BundleState {
 	return v1alpha1.Ready
 }
 
-// TellsOfObjects tells whether a report adds to the deployed objects of a GitRepo.
+// TellsOfObjects reports whether a report adds to the deployed objects of a GitRepo.
 func (g *Gist) TellsOfObjects() bool { return g.Objects != [16]byte{} }
 
 // objectsDigest is of the objects' names and of what is said of each that its GitRepo
 // shows: not when it was made, or why it is not ready.
-func objectsDigest(status *v1alpha1.BundleDeploymentStatus) [16]byte {
-	if len(status.Resources)+len(status.NonReadyStatus)+len(status.ModifiedStatus) == 0 {
+func objectsDigest(resources []v1alpha1.BundleDeploymentResource, said *Explanation, incomplete bool, unlisted int) [16]byte {
+	if len(resources)+len(said.NonReadyStatus)+len(said.ModifiedStatus)+unlisted == 0 {
 		return [16]byte{}
 	}
 	text := make([]byte, 0, 1024)
@@ -87,16 +118,16 @@ func objectsDigest(status *v1alpha1.BundleDeploymentStatus) [16]byte {
 			text = append(binary.AppendUvarint(text, uint64(len(w))), w...)
 		}
 	}
-	for i := range status.Resources {
-		r := &status.Resources[i]
+	for i := range resources {
+		r := &resources[i]
 		add('r', r.Kind, r.APIVersion, r.Namespace, r.Name)
 	}
-	for i := range status.NonReadyStatus {
-		r := &status.NonReadyStatus[i]
+	for i := range said.NonReadyStatus {
+		r := &said.NonReadyStatus[i]
 		add('n', r.Kind, r.APIVersion, r.Namespace, r.Name, r.Summary.State)
 	}
-	for i := range status.ModifiedStatus {
-		r := &status.ModifiedStatus[i]
+	for i := range said.ModifiedStatus {
+		r := &said.ModifiedStatus[i]
 		what := byte('m')
 		switch {
 		case r.Delete:
@@ -106,8 +137,11 @@ func objectsDigest(status *v1alpha1.BundleDeploymentStatus) [16]byte {
 		}
 		add(what, r.Kind, r.APIVersion, r.Namespace, r.Name)
 	}
-	if status.IncompleteState {
+	if incomplete {
 		add('i')
+	}
+	if unlisted > 0 {
+		text = binary.AppendUvarint(append(text, 'u'), uint64(unlisted))
 	}
 	sum := sha256.Sum256(text)
 	return [16]byte(sum[:16])

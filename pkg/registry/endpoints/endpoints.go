@@ -34,6 +34,8 @@ type Config struct {
 	GarbageCollection bool
 	// Activity, if there is one, counts what the endpoints' stores do.
 	Activity *storage.Activity
+	// Reports, if not nil, bounds what each agent may report.
+	Reports *storage.Allowance
 }
 
 // New returns the REST storages of the group, by resource.
@@ -103,6 +105,6 @@ func (c Config) status(kind *kinds.Kind, of *genericregistry.Store) *status {
 	registry.CreateStrategy = nil
 	registry.UpdateStrategy = strategy
 	registry.ResetFieldsStrategy = strategy
-	registry.Storage = c.dryRunnable(storage.NewReports(kind.Plural, c.Engine, c.Log).CountIn(c.Activity))
+	registry.Storage = c.dryRunnable(storage.NewReports(kind.Plural, c.Engine, c.Log).CountIn(c.Activity).Allow(c.Reports))
 	return &status{store: &registry, strategy: strategy}
 }

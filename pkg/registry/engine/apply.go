@@ -16,7 +16,8 @@ import (
 // and then done in the order in which one thing depends on another.
 type work struct {
 	*state
-	at int64
+	at   int64
+	made map[record.Name]madeReport // reports that are decoded already
 
 	// What the records changed, by name.
 	rules    map[string]struct{}      // namespaces whose mappings, restrictions or policies changed
@@ -40,11 +41,14 @@ type work struct {
 	largest  int                   // that scratch has been
 }
 
-// apply brings the state to a revision. All or nothing of it is in the next
-// view.
-func (s *state) apply(batch etcd.Batch) {
+// apply brings the state to a revision.
+func (s *state) apply(batch etcd.Batch) { s.advance(batch, nil) }
+
+// advance brings the state to a revision, of which some reports may be decoded already. All
+// or nothing of it is in the next view.
+func (s *state) advance(batch etcd.Batch, made map[record.Name]madeReport) {
 	w := &work{
-		state: s, at: batch.Revision,
+		state: s, at: batch.Revision, made: made,
 		rules:    map[string]struct{}{},
 		groups:   map[record.Name]struct{}{},
 		clusters: map[record.Name]struct{}{},

@@ -182,8 +182,8 @@ func (e *Engine) follow(ctx context.Context) error {
 	defer stop()
 	go e.askUntilFollowing(asking)
 	defer e.replay.bind(e, cancel)()
-	err = e.log.Watch(ctx, e.state.revision, func(batch etcd.Batch) {
-		e.apply(batch)
+	err = e.watch(ctx, e.state.revision, func(a *arrival) {
+		e.apply(a)
 		e.caughtUp(target, begun)
 	})
 	switch {
@@ -244,7 +244,7 @@ func (e *Engine) askUntilFollowing(ctx context.Context) {
 	}
 }
 
-func (e *Engine) apply(batch etcd.Batch) {
+func (e *Engine) apply(batch *arrival) {
 	begun := time.Now()
 	e.progress.reached.Store(batch.Revision)
 	e.state.Lock()
@@ -258,7 +258,7 @@ func (e *Engine) apply(batch etcd.Batch) {
 		}
 		return
 	}
-	e.state.apply(batch)
+	e.state.advance(batch.Batch, batch.made)
 	scopes := map[Scope]struct{}{{}: {}}
 	e.state.builder.Changes(func(resource string, name record.Name) {
 		scopes[Scope{resource, ""}] = struct{}{}

@@ -6,6 +6,7 @@ package engine
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -128,7 +129,7 @@ func (r *rolls) gitRepoStatus(g *v1alpha1.GitRepo) v1alpha1.GitRepoStatus {
 		return status
 	}
 	rollup.GitRepoStatus(&status, repo, failing)
-	status.Resources, status.PerClusterResourceCounts = rollup.Resources(slices.Values(deployed)), rollup.PerCluster(slices.Values(deployed))
+	listObjects(&status.StatusBase, deployed)
 	return status
 }
 
@@ -149,6 +150,33 @@ func (r *rolls) helmOpStatus(h *v1alpha1.HelmOp) v1alpha1.HelmOpStatus {
 	}
 	repo, deployed := r.origin(v1alpha1.LabelHelmOpName, h.Namespace, h.Name)
 	rollup.HelmOpStatus(&status, repo)
-	status.Resources, status.PerClusterResourceCounts = rollup.Resources(slices.Values(deployed)), rollup.PerCluster(slices.Values(deployed))
+	listObjects(&status.StatusBase, deployed)
 	return status
+}
+
+// listObjects lists what grows with the BundleDeployments, as far as there is room.
+func listObjects(status *v1alpha1.StatusBase, deployed []rollup.Deployed) {
+	status.Resources, status.PerClusterResourceCounts = nil, nil
+	sums := map[string]*v1alpha1.ResourceCounts{}
+	for _, d := range deployed {
+		if sums[d.Cluster] == nil {
+			sums[d.Cluster] = &v1alpha1.ResourceCounts{}
+		}
+		rollup.AddResources(sums[d.Cluster], d.Status.ResourceCounts)
+	}
+	byName := func(a, b string) int {
+		x, y := strings.SplitN(a, "/", 2), strings.SplitN(b, "/", 2)
+		return slices.Compare(x, y)
+	}
+	counts, room, clusters := rollup.PerCluster(func(yield func(string, *v1alpha1.ResourceCounts) bool) {
+		for _, name := range slices.SortedFunc(maps.Keys(sums), byName) {
+			if !yield(name, sums[name]) {
+				return
+			}
+		}
+	}, rollup.Room(status))
+	objects, left := rollup.Resources(slices.Values(deployed), room)
+	left.Clusters = clusters
+	status.Resources, status.PerClusterResourceCounts = objects, counts
+	left.Over(status)
 }

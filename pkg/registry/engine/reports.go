@@ -101,11 +101,14 @@ func (w *work) takeBundleDeploymentReport(r *etcd.Record) error {
 		w.hidden.put(name, nil)
 		return nil
 	}
-	report, err := view.NewReport(r.Value, r.Revision)
-	if err != nil {
-		return err // what was reported last stays
+	made, ok := w.made[name]
+	if !ok {
+		made.report, made.err = view.NewReport(r.Value, r.Revision)
 	}
-	w.hidden.put(name, report)
+	if made.err != nil {
+		return made.err // what was reported last stays
+	}
+	w.hidden.put(name, made.report)
 	return nil
 }
 

@@ -85,7 +85,9 @@ func TestAKeptReportSaysWhatItsRecordDoes(t *testing.T) {
 		if other, ok := listed[digest]; ok {
 			for _, state := range []v1alpha1.BundleState{v1alpha1.Ready, v1alpha1.NotReady, v1alpha1.Modified, v1alpha1.ErrApplied} {
 				of := func(s *v1alpha1.BundleDeploymentStatus) []v1alpha1.DeployedResource {
-					return rollup.Resources(slices.Values([]rollup.Deployed{{Cluster: "c", State: state, Status: s}}))
+					out, left := rollup.Resources(slices.Values([]rollup.Deployed{{Cluster: "c", State: state, Status: s}}), rollup.StatusBytes)
+					require.Zero(t, left)
+					return out
 				}
 				require.Equal(t, of(other), of(status))
 			}

@@ -5,7 +5,6 @@ package engine
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/google/btree"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -26,19 +25,32 @@ type details struct {
 	objects  *objectLists
 }
 
-// few is how many BundleDeployments are compared to see that what changed below them
-// does not show.
-const few = 32
+// few is how much work (derive.Gist) a look at all deployed objects may take, and how
+// many Clusters there may be, to see that what changed below them does not show.
+const few = 512
+
+// small reports whether a look at all deployed objects takes little.
+func (d *details) small() bool {
+	if d.clusters.Len() > few {
+		return false
+	}
+	work := 0
+	d.reported.Ascend(func(bd *view.BundleDeployment) bool {
+		work += bd.Report.Gist().Work
+		return work <= few
+	})
+	return work <= few
+}
 
 // Same implements view.Details. An origin makes new ones only when one of its
 // BundleDeployments shows something else. That this does not show in the origin can
-// be seen in all of them only; where they are many it is taken for a change.
+// be seen in all of them only; where that is much it is taken for a change.
 func (d *details) Same(other view.Details) bool {
 	o, ok := other.(*details)
 	if !ok || d == o {
 		return ok
 	}
-	if max(d.reported.Len(), o.reported.Len(), d.clusters.Len(), o.clusters.Len()) > few {
+	if !d.small() || !o.small() {
 		return false
 	}
 	var a, b v1alpha1.StatusBase
@@ -49,29 +61,35 @@ func (d *details) Same(other view.Details) bool {
 
 // Fill implements view.Details.
 func (d *details) Fill(status *v1alpha1.StatusBase) {
-	status.Resources = rollup.Resources(func(yield func(rollup.Deployed) bool) {
+	status.Resources, status.PerClusterResourceCounts = nil, nil
+	room := rollup.Room(status)
+	counts, room, clusters := rollup.PerCluster(func(yield func(string, *v1alpha1.ResourceCounts) bool) {
+		d.clusters.Ascend(func(p presence) bool { return yield(p.cluster.Namespace+"/"+p.cluster.Name, p.resources) })
+	}, room)
+	objects, left := rollup.Resources(func(yield func(rollup.Deployed) bool) {
 		d.reported.Ascend(func(bd *view.BundleDeployment) bool { return yield(d.objects.deployed(bd)) })
-	})
-	status.PerClusterResourceCounts = nil
-	if d.clusters.Len() > 0 {
-		status.PerClusterResourceCounts = make(map[string]*v1alpha1.ResourceCounts, d.clusters.Len())
-	}
-	d.clusters.Ascend(func(p presence) bool {
-		counts := p.resources
-		if counts == nil {
-			counts = &v1alpha1.ResourceCounts{}
-		}
-		status.PerClusterResourceCounts[p.cluster.Namespace+"/"+p.cluster.Name] = counts
-		return true
-	})
+	}, room)
+	status.Resources, status.PerClusterResourceCounts = objects, counts
+	left.Clusters = clusters
+	left.Over(status)
 }
 
 func (l *objectLists) deployed(d *view.BundleDeployment) rollup.Deployed {
+	l.looked.Add(1)
 	return rollup.Deployed{
 		Cluster: d.Cluster.Cluster.Namespace + "/" + d.Cluster.Cluster.Name,
 		State:   stored(d).State(),
 		Status:  l.of(d.Report),
+
+		Unlisted: unlisted(d.Report),
 	}
+}
+
+func unlisted(r *view.Report) int {
+	if r == nil {
+		return 0
+	}
+	return r.Gist().Unlisted
 }
 
 // movedOrigin takes a BundleDeployment from the origin that it was of to the one
@@ -112,7 +130,7 @@ func (w *work) restored(key originKey, prev, next *view.BundleDeployment) {
 		after = weighStored(next)
 		change = presence{cluster: next.Cluster.Cluster, shown: change.shown + 1, ready: change.ready + after.Ready}
 	}
-	if !o.objects.same(prev, next) {
+	if !sameObjects(prev, next) {
 		o.details = nil
 	}
 	if next == nil {
@@ -168,7 +186,7 @@ func (w *work) present(key originKey, o *origin, change presence, before, after 
 // whole tells that all BundleDeployments on the Cluster are Ready.
 func (p presence) whole() bool { return p.shown > 0 && p.shown == p.ready }
 
-// tells whether a BundleDeployment adds to the deployed objects.
+// tells reports whether a BundleDeployment adds to the deployed objects.
 func tells(d *view.BundleDeployment) bool {
 	if d.Report == nil {
 		return false
@@ -177,16 +195,12 @@ func tells(d *view.BundleDeployment) bool {
 	return gist.TellsOfObjects()
 }
 
-// same tells whether two states of a BundleDeployment add the same to the deployed
-// objects.
-func (l *objectLists) same(prev, next *view.BundleDeployment) bool {
+// sameObjects reports whether two states of a BundleDeployment are known to add the same
+// to the deployed objects.
+func sameObjects(prev, next *view.BundleDeployment) bool {
 	told, tell := prev != nil && tells(prev), next != nil && tells(next)
 	if !told || !tell {
 		return told == tell
 	}
-	if stored(prev).State() == stored(next).State() && prev.Report.Gist().Objects == next.Report.Gist().Objects {
-		return true
-	}
-	a, b := l.deployed(prev), l.deployed(next)
-	return equality.Semantic.DeepEqual(rollup.Resources(slices.Values([]rollup.Deployed{a})), rollup.Resources(slices.Values([]rollup.Deployed{b})))
+	return stored(prev).State() == stored(next).State() && prev.Report.Gist().Objects == next.Report.Gist().Objects
 }

@@ -202,8 +202,8 @@ func TestRollUpsOfManyClusters(t *testing.T) {
 	}
 }
 
-// vague tells whether an item is a GitRepo or HelmOp of more BundleDeployments than
-// are compared to see whether a change below them shows.
+// vague reports whether an item is a GitRepo or HelmOp of which too much is deployed to
+// see whether a change below it shows.
 func vague(item view.Item) bool {
 	object, ok := item.(*view.Object)
 	if !ok {
@@ -214,7 +214,7 @@ func vague(item view.Item) bool {
 		return false
 	}
 	d, ok := status.Details.(*details)
-	return ok && max(d.reported.Len(), d.clusters.Len()) >= few
+	return ok && !d.small()
 }
 
 // see counts that a history meets what it is for.

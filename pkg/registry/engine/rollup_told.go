@@ -5,8 +5,10 @@ package engine
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/rollup"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -17,7 +19,7 @@ type listing []explained
 
 type explained struct {
 	report *view.Report
-	said   *rollup.Explanation
+	said   *derive.Explanation
 }
 
 // entries explain the first members that are not ready, and list them.
@@ -46,7 +48,7 @@ func (l *listing) explain(d *rollup.Deployment, next *listing) {
 		}
 	}
 	if d.Explanation == nil {
-		d.Explanation = rollup.Explain(report.Status())
+		d.Explanation = derive.Explain(report.Brief())
 	}
 	*next = append(*next, explained{report, d.Explanation})
 }
@@ -59,6 +61,8 @@ type objectLists struct {
 	known map[[16]byte]*v1alpha1.BundleDeploymentStatus
 	// objects is how many are listed in all.
 	objects int
+	// looked counts the BundleDeployments of which objects were listed for a status.
+	looked atomic.Int64
 }
 
 // mostObjects is how many objects lists may have that are kept: some megabytes.
@@ -81,7 +85,7 @@ func (l *objectLists) of(r *view.Report) *v1alpha1.BundleDeploymentStatus {
 	if status != nil {
 		return status
 	}
-	status = objectsIn(r.Status())
+	status = objectsIn(r.Brief())
 	objects := len(status.Resources) + len(status.NonReadyStatus) + len(status.ModifiedStatus)
 	l.Lock()
 	defer l.Unlock()
@@ -93,9 +97,10 @@ func (l *objectLists) of(r *view.Report) *v1alpha1.BundleDeploymentStatus {
 	return status
 }
 
-// objectsIn is a status with nothing but its objects.
+// objectsIn is a status with nothing but its objects, as far as roll-ups list them.
 func objectsIn(s *v1alpha1.BundleDeploymentStatus) *v1alpha1.BundleDeploymentStatus {
+	said := derive.Explain(s)
 	return &v1alpha1.BundleDeploymentStatus{
-		Resources: s.Resources, NonReadyStatus: s.NonReadyStatus, ModifiedStatus: s.ModifiedStatus, IncompleteState: s.IncompleteState,
+		Resources: derive.Listed(s), NonReadyStatus: said.NonReadyStatus, ModifiedStatus: said.ModifiedStatus, IncompleteState: derive.Incomplete(s),
 	}
 }

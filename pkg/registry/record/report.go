@@ -42,14 +42,20 @@ type reportJSON struct {
 // Encode returns the record's bytes: compact, unless the report is too large for
 // any store. Equal records have equal bytes.
 func (r *Report) Encode() ([]byte, error) {
+	data, _, err := r.EncodeSized()
+	return data, err
+}
+
+// EncodeSized is Encode that says also how many bytes of JSON the record stands for.
+func (r *Report) EncodeSized() (data []byte, size int, err error) {
 	text, err := r.text()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if len(text) > maxText {
-		return text, nil
+		return text, len(text), nil
 	}
-	return compact(text), nil
+	return compact(text), len(text), nil
 }
 
 // Equal tells whether two reports have the same bytes, without making them.

@@ -15,6 +15,7 @@ import (
 //
 //	flags  1 byte
 //	UID    16 bytes
+//	brief  its length as a uvarint, and a part of the report that is kept too, if there is
 //	place  uvarint, if an ID is left out
 //	rest   the record as it is in etcd, after its form byte
 //
@@ -29,14 +30,16 @@ const (
 	keptText    = 1 << iota // the record is JSON: too long to be compact
 	keptUID                 // the UID is left out of the values
 	keptApplied             // and so is the ID
+	keptBrief               // there is a brief
 )
 
 // fewestKept is how many bytes of an ID are worth a place.
 const fewestKept = 8
 
 // Keep decodes the record of a report on a BundleDeployment, and returns it in the form
-// to keep. What is kept can be read.
-func Keep(data []byte, applied func(*Report) string) (Kept, *Report, error) {
+// to keep. What is kept can be read. Brief is the part of a report that can be read alone,
+// or nil if it is as well to read the whole.
+func Keep(data []byte, applied func(*Report) string, brief func(*Report) *Report) (Kept, *Report, error) {
 	r, err := DecodeReport(BundleDeployments, data)
 	if err != nil {
 		return "", nil, err
@@ -44,9 +47,18 @@ func Keep(data []byte, applied func(*Report) string) (Kept, *Report, error) {
 	out := make([]byte, 1, 32+len(data))
 	id := [16]byte(canonical(string(r.UID)))
 	out = append(out, id[:]...)
+	if part := brief(r); part != nil {
+		text, err := part.text()
+		if err != nil {
+			return "", nil, err
+		}
+		record := compact(text)
+		out[0] |= keptBrief
+		out = append(binary.AppendUvarint(out, uint64(len(record))), record...)
+	}
 	if !isCompact(data) {
 		if len(data) > maxText {
-			out[0] = keptText
+			out[0] |= keptText
 			return Kept(append(out, data...)), r, nil
 		}
 		data = compact(data)
@@ -99,11 +111,13 @@ func (k Kept) UID() uuid.UUID { return uuid.UUID([]byte(k[1:17])) }
 
 // Report decodes what was kept, with the ID that was known when it was.
 func (k Kept) Report(applied string) (*Report, error) {
-	flags, rest := k[0], []byte(k[17:])
+	flags := k[0]
+	_, at := k.rest()
+	rest := []byte(k[at:])
 	if flags&keptText != 0 {
 		return decodeText(BundleDeployments, rest)
 	}
-	at := 0
+	at = 0
 	if flags&keptApplied != 0 {
 		place, used := binary.Uvarint(rest)
 		at, rest = int(place), rest[used:]
@@ -123,4 +137,23 @@ func (k Kept) Report(applied string) (*Report, error) {
 		s.values = append(s.values, id[:]...)
 	}
 	return s.decode(BundleDeployments, s.values, frame)
+}
+
+// rest is where what follows the brief begins, and from where the brief goes to there.
+func (k Kept) rest() (brief, rest int) {
+	const at = 1 + 16
+	if k[0]&keptBrief == 0 {
+		return at, at
+	}
+	n, used := binary.Uvarint([]byte(k[at:min(len(k), at+binary.MaxVarintLen64)]))
+	return at + used, at + used + int(n)
+}
+
+// Brief decodes the brief, or the whole if there is none.
+func (k Kept) Brief(applied string) (*Report, error) {
+	from, to := k.rest()
+	if from == to {
+		return k.Report(applied)
+	}
+	return DecodeReport(BundleDeployments, []byte(k[from:to]))
 }

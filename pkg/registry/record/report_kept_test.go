@@ -20,12 +20,14 @@ func appliedIn(r *Report) string {
 	return r.Status.(*v1alpha1.BundleDeployment).Status.AppliedDeploymentID
 }
 
+func noBrief(*Report) *Report { return nil }
+
 // requireKept requires that a record is read from what is kept of it as from itself.
 func requireKept(t *testing.T, data []byte) Kept {
 	t.Helper()
 	want, err := DecodeReport(BundleDeployments, data)
 	require.NoError(t, err)
-	kept, r, err := Keep(data, appliedIn)
+	kept, r, err := Keep(data, appliedIn, noBrief)
 	require.NoError(t, err)
 	require.Equal(t, want, r)
 	for range 2 { // not once only
@@ -91,7 +93,7 @@ func TestWhatCannotBeDecodedIsNotKept(t *testing.T) {
 			continue
 		}
 		failed++
-		_, _, err = Keep(bad, appliedIn)
+		_, _, err = Keep(bad, appliedIn, noBrief)
 		require.EqualError(t, err, want.Error())
 	}
 	require.Greater(t, failed, 100)

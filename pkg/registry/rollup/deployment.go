@@ -5,17 +5,12 @@ package rollup
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
-)
-
-// Conditions that the message of a BundleDeployment is taken from.
-const (
-	conditionDeployed  = "Deployed"
-	conditionInstalled = "Installed"
-	conditionMonitored = "Monitored"
 )
 
 // Deployment is what roll-ups read of a BundleDeployment.
@@ -36,37 +31,18 @@ type Deployment struct {
 	Report Report
 	// Explanation is what the report says that explains the state; nil if that is to be
 	// read from it.
-	Explanation *Explanation
+	Explanation *derive.Explanation
 	// Missing says that there is no BundleDeployment yet, although the Cluster is
 	// targeted. Everything else but Name is then ignored.
 	Missing bool
 }
 
-// Report is an agent's report. Its gist is at hand, and its status is decoded anew
-// for each who asks.
+// Report is an agent's report. Its gist is at hand. What roll-ups read beside that is
+// decoded anew for each caller.
 type Report interface {
 	Gist() derive.Gist
-	Status() *v1alpha1.BundleDeploymentStatus
-}
-
-// Explanation is what of a report explains the state of its BundleDeployment.
-type Explanation struct {
-	// Messages of the conditions of these types.
-	Deployed, Installed, Monitored string
-
-	ModifiedStatus []v1alpha1.ModifiedStatus
-	NonReadyStatus []v1alpha1.NonReadyStatus
-}
-
-// Explain takes out of a report what explains it.
-func Explain(status *v1alpha1.BundleDeploymentStatus) *Explanation {
-	return &Explanation{
-		Deployed:       message(status, conditionDeployed),
-		Installed:      message(status, conditionInstalled),
-		Monitored:      message(status, conditionMonitored),
-		ModifiedStatus: status.ModifiedStatus,
-		NonReadyStatus: status.NonReadyStatus,
-	}
+	// Brief has what roll-ups read (derive.Brief), and may have more.
+	Brief() *v1alpha1.BundleDeploymentStatus
 }
 
 // gist is that of the report; that of an empty one if there is none.
@@ -83,18 +59,18 @@ func (d *Deployment) gist() derive.Gist {
 }
 
 // nothing explains a BundleDeployment whose agent has said nothing about it.
-var nothing Explanation
+var nothing derive.Explanation
 
-func (d *Deployment) explanation(gist *derive.Gist) *Explanation {
+func (d *Deployment) explanation(gist *derive.Gist) *derive.Explanation {
 	switch {
 	case !gist.Explains:
 		return &nothing
 	case d.Explanation != nil:
 		return d.Explanation
 	case d.Report != nil:
-		return Explain(d.Report.Status())
+		return derive.Explain(d.Report.Brief())
 	}
-	return Explain(d.Status)
+	return derive.Explain(d.Status)
 }
 
 // State is the first line of the table in S 7.1 that is true.
@@ -117,14 +93,14 @@ func (d Deployment) Message() string {
 	return d.message(&gist, d.explanation(&gist))
 }
 
-func (d *Deployment) message(gist *derive.Gist, said *Explanation) string {
+func (d *Deployment) message(gist *derive.Gist, said *derive.Explanation) string {
 	if said.Deployed == "" && gist.Applied == d.Want {
 		return cmp.Or(said.Installed, said.Monitored)
 	}
 	return cmp.Or(said.Deployed, said.Monitored)
 }
 
-// Unavailable tells whether it is there and unavailable: S 6.3.
+// Unavailable reports whether it is there and unavailable: S 6.3.
 func (d Deployment) Unavailable() bool {
 	gist := d.gist()
 	return d.unavailable(&gist)
@@ -134,7 +110,7 @@ func (d *Deployment) unavailable(gist *derive.Gist) bool {
 	return !d.Missing && (gist.Applied != d.Promoted || !gist.Ready)
 }
 
-// UpToDate tells whether it is there and staged, promoted and applied are all at
+// UpToDate reports whether it is there and staged, promoted and applied are all at
 // the wanted deployment ID: S 6.3.
 func (d Deployment) UpToDate() bool {
 	gist := d.gist()
@@ -165,24 +141,22 @@ func (d Deployment) Weight() Weight {
 	return w
 }
 
-// Entry is what the summary lists of it if it is not Ready.
+// Entry is what the summary lists of it if it is not Ready. Its message says how many
+// objects the report names beyond those that are listed.
 func (d Deployment) Entry() v1alpha1.NonReadyResource {
 	gist := d.gist()
 	said := d.explanation(&gist)
+	text := d.message(&gist, said)
+	if gist.Unnamed > 0 {
+		text = strings.TrimSpace(fmt.Sprintf("%s (%d more objects are not listed here)", text, gist.Unnamed))
+	}
 	return v1alpha1.NonReadyResource{
 		Name:           d.Name,
 		State:          d.state(&gist),
-		Message:        d.message(&gist, said),
+		Message:        text,
 		ModifiedStatus: said.ModifiedStatus,
 		NonReadyStatus: said.NonReadyStatus,
 	}
-}
-
-func message(status *v1alpha1.BundleDeploymentStatus, kind string) string {
-	if c := condition(status.Conditions, kind); c != nil {
-		return c.Message
-	}
-	return ""
 }
 
 func condition(conditions []v1alpha1.GenericCondition, kind string) *v1alpha1.GenericCondition {

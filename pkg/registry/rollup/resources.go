@@ -10,11 +10,8 @@ import (
 	"strings"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
 )
-
-// idBytes is how many bytes of Cluster names all objects list together: etcd, and
-// whoever watches, must be able to carry the whole.
-const idBytes = 1 << 20
 
 // States of an object that no BundleDeployment is in.
 const (
@@ -30,9 +27,11 @@ type Deployed struct {
 	// Cluster is namespace/name of the Cluster.
 	Cluster string
 	State   v1alpha1.BundleState
-	// Status is the agent's report; nil if there is none. Of one with the same
-	// derive.Gist.Objects, what is said of objects is the same.
+	// Status is the agent's report, or the Brief of one; nil if there is none. Of one
+	// with the same derive.Gist.Objects, what is said of objects is the same.
 	Status *v1alpha1.BundleDeploymentStatus
+	// Unlisted is the gist's, where Status is brief.
+	Unlisted int
 }
 
 // unreported is the status of a BundleDeployment whose agent has not reported.
@@ -46,28 +45,30 @@ func (d *Deployed) status() *v1alpha1.BundleDeploymentStatus {
 }
 
 // Resources lists the objects that a GitRepo or HelmOp has deployed, each once for
-// all Clusters, in the order of their types and IDs. BundleDeployments on the same
-// Cluster keep their order.
-func Resources(deployments iter.Seq[Deployed]) []v1alpha1.DeployedResource {
+// all Clusters, in the order of their types and IDs, in so many bytes of JSON.
+// BundleDeployments on the same Cluster keep their order.
+func Resources(deployments iter.Seq[Deployed], room int) ([]v1alpha1.DeployedResource, LeftOut) {
 	sorted := slices.SortedStableFunc(deployments, func(a, b Deployed) int { return cmp.Compare(a.Cluster, b.Cluster) })
 	j := joined{found: map[v1alpha1.ResourceKey]*deployedObject{}}
 	for i := range sorted {
 		j.add(i, &sorted[i])
 	}
 	if len(j.found) == 0 {
-		return nil
+		return nil, j.left
 	}
 	objects := make([]*deployedObject, 0, len(j.found))
 	for _, o := range j.found {
 		objects = append(objects, o)
 	}
 	slices.SortFunc(objects, (*deployedObject).compare)
-	return shown(objects)
+	fit, room := fitting(objects, room)
+	j.left.Objects = len(objects) - len(fit)
+	return j.shown(fit, room), j.left
 }
 
 // shown sums each object up, and lists its Clusters: those of the last object first,
 // as long as the names fit.
-func shown(objects []*deployedObject) []v1alpha1.DeployedResource {
+func (j *joined) shown(objects []*deployedObject, room int) []v1alpha1.DeployedResource {
 	out := make([]v1alpha1.DeployedResource, len(objects))
 	bytes := 0
 	for i, o := range slices.Backward(objects) {
@@ -77,13 +78,22 @@ func shown(objects []*deployedObject) []v1alpha1.DeployedResource {
 				o.State = at.state
 			}
 			o.IncompleteState = o.IncompleteState || at.incomplete
-			if bytes >= idBytes {
+			list := bucket(&o.PerClusterState, at.state)
+			if list == nil {
 				continue
 			}
-			if list := bucket(&o.PerClusterState, at.state); list != nil {
-				*list = append(*list, at.cluster)
-				bytes += len(at.cluster)
+			size := len(at.cluster) + nameSize
+			if len(*list) == 0 {
+				size += listSize
 			}
+			if bytes >= nameBytes || room < size {
+				room = 0 // no later one is listed
+				j.left.Names++
+				continue
+			}
+			*list = append(*list, at.cluster)
+			bytes += len(at.cluster)
+			room -= size
 		}
 		out[i] = o.DeployedResource
 	}
@@ -96,39 +106,52 @@ type joined struct {
 	// listed are those that the last BundleDeployment lists. The next one mostly lists
 	// the same, in the same order: looking there first saves the map.
 	listed []*deployedObject
+	// said counts what BundleDeployments say of objects.
+	said int
+	left LeftOut
 }
 
 // add adds the i-th BundleDeployment, and the state of each of its objects: what is
 // said of the whole, unless something else is said of the object.
 func (j *joined) add(i int, d *Deployed) {
 	status := d.status()
+	resources, said := derive.Listed(status), derive.Explain(status)
+	j.left.Unlisted += d.Unlisted
+	if d.Unlisted == 0 {
+		j.left.Unlisted += len(status.Resources) - len(resources)
+	}
+	if j.said += len(resources); j.said > mostSaid {
+		j.left.Unlisted += len(resources)
+		return
+	}
+	incomplete := derive.Incomplete(status)
 	state := string(d.State)
 	// NotReady and Modified are said of the whole because of some of its objects: the
 	// others are Ready, or if not all of those are listed, unknown.
 	if d.State == v1alpha1.NotReady || d.State == v1alpha1.Modified {
 		state = objectReady
-		if status.IncompleteState {
+		if incomplete {
 			state = objectUnknown
 		}
 	}
-	at := objectAt{deployment: i, cluster: d.Cluster, state: state, incomplete: status.IncompleteState}
-	for k := range status.Resources {
-		r := &status.Resources[k]
+	at := objectAt{deployment: i, cluster: d.Cluster, state: state, incomplete: incomplete}
+	for k := range resources {
+		r := &resources[k]
 		key := v1alpha1.ResourceKey{Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name}
 		if k == len(j.listed) {
 			j.listed = append(j.listed, j.object(key))
-		} else if !j.listed[k].is(key) {
+		} else if j.listed[k] == nil || !j.listed[k].is(key) {
 			j.listed[k] = j.object(key)
 		}
-		j.listed[k].set(at)
+		j.set(j.listed[k], at)
 	}
-	for k := range status.NonReadyStatus {
-		r := &status.NonReadyStatus[k]
+	for k := range said.NonReadyStatus {
+		r := &said.NonReadyStatus[k]
 		at.state = r.Summary.State
-		j.object(v1alpha1.ResourceKey{Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name}).set(at)
+		j.set(j.object(v1alpha1.ResourceKey{Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name}), at)
 	}
-	for k := range status.ModifiedStatus {
-		r := &status.ModifiedStatus[k]
+	for k := range said.ModifiedStatus {
+		r := &said.ModifiedStatus[k]
 		at.state = objectModified
 		switch {
 		case r.Delete:
@@ -136,17 +159,26 @@ func (j *joined) add(i int, d *Deployed) {
 		case r.Create:
 			at.state = objectMissing
 		}
-		j.object(v1alpha1.ResourceKey{Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name}).set(at)
+		j.set(j.object(v1alpha1.ResourceKey{Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name}), at)
 	}
 }
 
+// object is the one of a key; nil if there are too many others.
 func (j *joined) object(key v1alpha1.ResourceKey) *deployedObject {
 	o := j.found[key]
-	if o == nil {
+	if o == nil && len(j.found) < mostFound {
 		o = newDeployedObject(key)
 		j.found[key] = o
 	}
 	return o
+}
+
+func (j *joined) set(o *deployedObject, at objectAt) {
+	if o == nil {
+		j.left.Unlisted++
+		return
+	}
+	o.set(at)
 }
 
 // deployedObject is an object on its Clusters.
@@ -234,22 +266,4 @@ func bucket(states *v1alpha1.PerClusterState, state string) *[]string {
 		return &states.NotReady
 	}
 	return nil
-}
-
-// PerCluster sums the deployed objects of each Cluster up. The key is
-// namespace/name of the Cluster; one that has not reported has zeros.
-func PerCluster(deployments iter.Seq[Deployed]) map[string]*v1alpha1.ResourceCounts {
-	var out map[string]*v1alpha1.ResourceCounts
-	for d := range deployments {
-		if out == nil {
-			out = map[string]*v1alpha1.ResourceCounts{}
-		}
-		sum := out[d.Cluster]
-		if sum == nil {
-			sum = &v1alpha1.ResourceCounts{}
-			out[d.Cluster] = sum
-		}
-		AddResources(sum, d.status().ResourceCounts)
-	}
-	return out
 }

@@ -5,6 +5,8 @@ package rollup
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -20,6 +22,34 @@ func deployedObjects(names ...string) []v1alpha1.BundleDeploymentResource {
 	var out []v1alpha1.BundleDeploymentResource
 	for _, name := range names {
 		out = append(out, v1alpha1.BundleDeploymentResource{Kind: "ConfigMap", APIVersion: "v1", Namespace: "ns", Name: name})
+	}
+	return out
+}
+
+// plenty is room for any test's objects.
+const plenty = 1 << 30
+
+// all are the objects of which none is left out.
+func all(deployments iter.Seq[Deployed]) []v1alpha1.DeployedResource {
+	out, left := Resources(deployments, plenty)
+	if left != (LeftOut{Names: left.Names}) {
+		panic(left)
+	}
+	return out
+}
+
+// perCluster sums what is reported on each Cluster.
+func perCluster(deployments iter.Seq[Deployed]) map[string]*v1alpha1.ResourceCounts {
+	sums := map[string]*v1alpha1.ResourceCounts{}
+	for d := range deployments {
+		if sums[d.Cluster] == nil {
+			sums[d.Cluster] = &v1alpha1.ResourceCounts{}
+		}
+		AddResources(sums[d.Cluster], d.status().ResourceCounts)
+	}
+	out, _, left := PerCluster(maps.All(sums), plenty)
+	if left > 0 {
+		panic(left)
 	}
 	return out
 }
@@ -54,7 +84,7 @@ func TestAnObjectIsInTheStateOfItsBundleDeploymentUnlessItIsNamed(t *testing.T) 
 	} {
 		want := configMap("x", c.want, c.per)
 		want.IncompleteState = c.incomplete
-		require.Equal(t, []v1alpha1.DeployedResource{want}, Resources(slices.Values([]Deployed{{
+		require.Equal(t, []v1alpha1.DeployedResource{want}, all(slices.Values([]Deployed{{
 			Cluster: "ns/c", State: c.state,
 			Status: &v1alpha1.BundleDeploymentStatus{Resources: deployedObjects("x"), IncompleteState: c.incomplete},
 		}})), c.name)
@@ -91,7 +121,7 @@ func TestAnObjectThatIsNamedIsInItsOwnState(t *testing.T) {
 		want := []v1alpha1.DeployedResource{configMap("x", c.want, c.per)}
 		for _, listed := range [][]v1alpha1.BundleDeploymentResource{nil, deployedObjects("x"), deployedObjects("x", "x")} {
 			c.status.Resources = listed
-			require.Equal(t, want, Resources(slices.Values([]Deployed{{Cluster: "ns/c", State: v1alpha1.WaitApplied, Status: &c.status}})), c.name)
+			require.Equal(t, want, all(slices.Values([]Deployed{{Cluster: "ns/c", State: v1alpha1.WaitApplied, Status: &c.status}})), c.name)
 		}
 	}
 }
@@ -112,9 +142,9 @@ func TestObjectsAreJoinedOverClustersInTheirOrder(t *testing.T) {
 	require.Equal(t, []v1alpha1.DeployedResource{
 		configMap("x", "WaitApplied", v1alpha1.PerClusterState{Ready: []string{"ns/a", "ns/b"}, WaitApplied: []string{"ns/c"}}),
 		configMap("y", "Pending", v1alpha1.PerClusterState{Ready: []string{"ns/a"}, Pending: []string{"ns/a"}}),
-	}, Resources(slices.Values(deployments)), "the first Cluster on which an object is not Ready gives the state")
-	require.Nil(t, Resources(slices.Values([]Deployed(nil))))
-	require.Nil(t, Resources(slices.Values(deployments[5:])))
+	}, all(slices.Values(deployments)), "the first Cluster on which an object is not Ready gives the state")
+	require.Nil(t, all(slices.Values([]Deployed(nil))))
+	require.Nil(t, all(slices.Values(deployments[5:])))
 }
 
 func TestTypesAndIDsOfObjects(t *testing.T) {
@@ -128,7 +158,7 @@ func TestTypesAndIDsOfObjects(t *testing.T) {
 		{Kind: "HorizontalPodAutoscaler", APIVersion: "autoscaling/v1", Name: "h"},
 	}}
 	var got []string
-	for _, r := range Resources(slices.Values([]Deployed{{Cluster: "ns/c", State: v1alpha1.Ready, Status: &status}})) {
+	for _, r := range all(slices.Values([]Deployed{{Cluster: "ns/c", State: v1alpha1.Ready, Status: &status}})) {
 		got = append(got, r.Type+"/"+r.ID+" "+r.APIVersion)
 	}
 	require.Equal(t, []string{
@@ -151,7 +181,7 @@ func TestNamesOfClustersAreDroppedAfterAMebibyteFromTheLastObjectOn(t *testing.T
 		deployments = append(deployments, Deployed{Cluster: name(i), State: v1alpha1.Ready, Status: &status})
 	}
 	deployments[3].State = v1alpha1.WaitApplied
-	got := Resources(slices.Values(deployments))
+	got := all(slices.Values(deployments))
 	require.Len(t, got, 5)
 	require.Equal(t, configMap("a", "WaitApplied", v1alpha1.PerClusterState{}), got[0], "the state is that of all Clusters, listed or not")
 	for _, r := range got[1:] {
@@ -161,7 +191,7 @@ func TestNamesOfClustersAreDroppedAfterAMebibyteFromTheLastObjectOn(t *testing.T
 
 	// One byte less: there is room for one more name.
 	deployments[1023].Cluster = strings.TrimSuffix(name(1023), "3")
-	got = Resources(slices.Values(deployments))
+	got = all(slices.Values(deployments))
 	require.Equal(t, []string{name(0)}, got[0].PerClusterState.Ready)
 	require.Empty(t, got[0].PerClusterState.WaitApplied)
 	require.Equal(t, "WaitApplied", got[0].State)
@@ -175,10 +205,10 @@ func TestTheOrderOfDeploymentsOfDifferentClustersDoesNotMatter(t *testing.T) {
 		for i := range 30 {
 			deployments = append(deployments, Deployed{Cluster: fmt.Sprintf("ns/%02d", i), State: ranking[random.IntN(len(ranking))], Status: someReport(random)})
 		}
-		want, counts := Resources(slices.Values(deployments)), PerCluster(slices.Values(deployments))
+		want, counts := all(slices.Values(deployments)), perCluster(slices.Values(deployments))
 		random.Shuffle(len(deployments), func(i, j int) { deployments[i], deployments[j] = deployments[j], deployments[i] })
-		require.Equal(t, want, Resources(slices.Values(deployments)))
-		require.Equal(t, counts, PerCluster(slices.Values(deployments)))
+		require.Equal(t, want, all(slices.Values(deployments)))
+		require.Equal(t, counts, perCluster(slices.Values(deployments)))
 		require.True(t, slices.IsSortedFunc(want, func(a, b v1alpha1.DeployedResource) int { return strings.Compare(a.Type+"/"+a.ID, b.Type+"/"+b.ID) }))
 	}
 }
@@ -210,10 +240,10 @@ func TestCountsOfEachCluster(t *testing.T) {
 		"ns/a": {Ready: 11, DesiredReady: 22, WaitApplied: 33, Modified: 44, Orphaned: 55, Missing: 66, Unknown: 77, NotReady: 88},
 		"ns/b": {Ready: 5, DesiredReady: 10, WaitApplied: 15, Modified: 20, Orphaned: 25, Missing: 30, Unknown: 35, NotReady: 40},
 		"ns/c": {},
-	}, PerCluster(slices.Values([]Deployed{
+	}, perCluster(slices.Values([]Deployed{
 		{Cluster: "ns/a", Status: report(1)}, {Cluster: "ns/b", Status: report(5)}, {Cluster: "ns/c"}, {Cluster: "ns/a", Status: report(10)},
 	})))
-	require.Nil(t, PerCluster(slices.Values([]Deployed(nil))))
+	require.Nil(t, perCluster(slices.Values([]Deployed(nil))))
 }
 
 // BenchmarkResources is what one reader of a GitRepo pays: ten objects on each of
@@ -228,7 +258,7 @@ func BenchmarkResources(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if len(Resources(slices.Values(deployments))) != 10 {
+				if len(all(slices.Values(deployments))) != 10 {
 					b.Fatal("objects are missing")
 				}
 			}

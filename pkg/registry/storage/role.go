@@ -39,6 +39,8 @@ type role interface {
 type write struct {
 	etcd.Txn
 	object *record.Object
+	// text is how many bytes of JSON a report has.
+	text int
 }
 
 // objectRole writes object records.
@@ -169,12 +171,12 @@ func (r reportRole) write(v *view.View, item view.Item, name record.Name, next r
 	if same, err := report.Equal(was); err != nil || same {
 		return nil, err
 	}
-	data, err := report.Encode()
+	data, size, err := report.EncodeSized()
 	if err != nil {
 		return nil, err
 	}
 	key := record.ReportKey(r.resource, name)
-	out := &write{Txn: etcd.Txn{
+	out := &write{text: size, Txn: etcd.Txn{
 		Unchanged: r.grounds(v, item),
 		// Not by the revision that it is at: a dead report may be in its place.
 		NotAfter: map[record.Key]int64{key: v.Revision},

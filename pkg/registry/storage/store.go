@@ -35,6 +35,8 @@ type Store struct {
 	counters *Counters
 	// remaining is what lists between two of their pages know.
 	remaining remaining
+	// allowance bounds what may be reported; nil is no bound.
+	allowance *Allowance
 	storage.APIObjectVersioner
 }
 

@@ -70,6 +70,9 @@ func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 	// guards say at the commit whether that was the present. What ends without a
 	// commit has no guards, and is looked at again.
 	_, guess := s.role.(reportRole)
+	if err := s.allowed(at.name); err != nil {
+		return err
+	}
 	for range maxAttempts {
 		v, err := s.base(ctx, guess)
 		if err != nil {
@@ -226,6 +229,7 @@ func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, 
 	fair.Of(ctx).Rest()
 	commit := s.log.Commit
 	if _, ok := s.role.(reportRole); ok {
+		s.charged(name, w)
 		commit = s.log.CommitTogether
 	}
 	revision, ok, err := commit(ctx, w.Txn)

@@ -45,6 +45,7 @@ var (
 const (
 	conditionReady     = "Ready"
 	conditionProcessed = "Processed"
+	conditionTruncated = "Truncated"
 )
 
 // same compares what two parts of a view show.
@@ -162,7 +163,8 @@ type OriginStatus struct {
 // Details are parts of a status that are too long to be made at each report. They
 // are made when they are read.
 type Details interface {
-	// Fill sets resources and perClusterResourceCounts.
+	// Fill sets resources and perClusterResourceCounts, as far as there is room, and adds a
+	// condition that says what is left out. All else in the status is set already.
 	Fill(status *v1alpha1.StatusBase)
 	// Same tells whether two details show the same, at a cost that does not grow with them.
 	Same(other Details) bool
@@ -252,7 +254,7 @@ func Facts(object record.APIObject) {
 		object.Status.Display = v1alpha1.BundleDeploymentDisplay{}
 	case *v1alpha1.Bundle:
 		object.Status = v1alpha1.BundleStatus{
-			Conditions:   without(object.Status.Conditions, conditionReady),
+			Conditions:   without(object.Status.Conditions, conditionReady, conditionTruncated),
 			OCIReference: object.Status.OCIReference,
 		}
 	case *v1alpha1.Cluster:
@@ -267,8 +269,8 @@ func Facts(object record.APIObject) {
 	case *v1alpha1.ClusterGroup:
 		object.Status = v1alpha1.ClusterGroupStatus{Conditions: without(object.Status.Conditions, conditionReady, conditionProcessed)}
 	case *v1alpha1.GitRepo:
-		object.Status.StatusBase = v1alpha1.StatusBase{Conditions: without(object.Status.Conditions, conditionReady)}
+		object.Status.StatusBase = v1alpha1.StatusBase{Conditions: without(object.Status.Conditions, conditionReady, conditionTruncated)}
 	case *v1alpha1.HelmOp:
-		object.Status.StatusBase = v1alpha1.StatusBase{Conditions: without(object.Status.Conditions, conditionReady)}
+		object.Status.StatusBase = v1alpha1.StatusBase{Conditions: without(object.Status.Conditions, conditionReady, conditionTruncated)}
 	}
 }

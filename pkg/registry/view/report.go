@@ -30,11 +30,22 @@ type Report struct {
 // NewReport decodes a record once, so that it can be decoded ever after, and returns
 // what to keep of it.
 func NewReport(data []byte, revision int64) (*Report, error) {
-	kept, r, err := record.Keep(data, func(r *record.Report) string { return statusOn(r).AppliedDeploymentID })
+	kept, r, err := record.Keep(data, func(r *record.Report) string { return statusOn(r).AppliedDeploymentID }, briefOf)
 	if err != nil {
 		return nil, err
 	}
 	return &Report{Revision: revision, kept: kept, gist: unique.Make(derive.GistOf(statusOn(r)))}, nil
+}
+
+// briefFrom is from how many bytes of JSON on what roll-ups read of a report is kept
+// beside it, so that they do not decode it all.
+const briefFrom = 64 << 10
+
+func briefOf(r *record.Report) *record.Report {
+	if r.Size < briefFrom {
+		return nil
+	}
+	return &record.Report{Status: &v1alpha1.BundleDeployment{Status: *derive.Brief(statusOn(r))}}
 }
 
 func statusOn(r *record.Report) *v1alpha1.BundleDeploymentStatus {
@@ -54,10 +65,17 @@ func (r *Report) Read() *record.Report {
 	return out
 }
 
-// Status decodes what the agent says.
-func (r *Report) Status() *v1alpha1.BundleDeploymentStatus { return statusOn(r.Read()) }
+// Brief decodes what roll-ups read of what the agent says, at a bounded cost. It may be all
+// of it.
+func (r *Report) Brief() *v1alpha1.BundleDeploymentStatus {
+	out, err := r.kept.Brief(r.gist.Value().Applied)
+	if err != nil {
+		panic(fmt.Sprintf("view: a part of a report that was made before cannot be decoded: %v", err))
+	}
+	return statusOn(out)
+}
 
-// On tells whether the report is on the BundleDeployment of an identity, and not on an
+// On reports whether the report is on the BundleDeployment of an identity, and not on an
 // earlier one of its name.
 func (r *Report) On(identity uuid.UUID) bool { return r.kept.UID() == identity }
 

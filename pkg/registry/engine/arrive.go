@@ -1,0 +1,107 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"runtime"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// A report of 1.5 MiB takes tens of milliseconds to decode, so reports are decoded before
+// the engine's goroutine takes their revision: several at once, while revisions before
+// theirs are applied. Revisions are taken in order, each when its reports are decoded.
+
+const (
+	// ahead is how many revisions may be read before the one that is applied.
+	ahead = 64
+	// smallRevision is how many bytes of reports are decoded as they are read: to have
+	// another goroutine do it would take longer.
+	smallRevision = 8 << 10
+)
+
+// arrival is a revision, with its reports on BundleDeployments decoded once done is
+// closed.
+type arrival struct {
+	etcd.Batch
+	made map[record.Name]madeReport
+	done chan struct{}
+}
+
+// madeReport is what a record was decoded to.
+type madeReport struct {
+	report *view.Report
+	err    error
+}
+
+// decoders are how many revisions are decoded at once.
+type decoders chan struct{}
+
+func newDecoders() decoders { return make(decoders, runtime.GOMAXPROCS(0)) }
+
+// arrive begins to decode a revision.
+func (d decoders) arrive(batch etcd.Batch) *arrival {
+	a := &arrival{Batch: batch, done: make(chan struct{})}
+	size := 0
+	for i := range batch.Records {
+		if r := &batch.Records[i]; isReport(r) {
+			size += len(r.Value)
+		}
+	}
+	if size <= smallRevision {
+		a.decode()
+		return a
+	}
+	d <- struct{}{}
+	go func() {
+		defer func() { <-d }()
+		a.decode()
+	}()
+	return a
+}
+
+func (a *arrival) decode() {
+	defer close(a.done)
+	for i := range a.Records {
+		r := &a.Records[i]
+		if !isReport(r) {
+			continue
+		}
+		if a.made == nil {
+			a.made = map[record.Name]madeReport{}
+		}
+		report, err := view.NewReport(r.Value, r.Revision)
+		a.made[r.Key.Name] = madeReport{report, err}
+	}
+}
+
+// watch calls apply for every revision after the given one, in order, until the context
+// ends or the stream breaks, as etcd.Log.Watch does. What was read when the context ends
+// is dropped: the history that it is of may be the lost one.
+func (e *Engine) watch(ctx context.Context, after int64, apply func(*arrival)) error {
+	queue, decoders := make(chan *arrival, ahead), newDecoders()
+	var err error
+	go func() {
+		defer close(queue)
+		err = e.log.Watch(ctx, after, func(batch etcd.Batch) {
+			if ctx.Err() != nil {
+				return
+			}
+			select {
+			case queue <- decoders.arrive(batch):
+			case <-ctx.Done():
+			}
+		})
+	}()
+	for a := range queue {
+		<-a.done
+		if ctx.Err() == nil {
+			apply(a)
+		}
+	}
+	return err
+}

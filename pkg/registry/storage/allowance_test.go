@@ -1,0 +1,127 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// clock is a time that goes on when it is told to.
+type clock struct{ time.Time }
+
+func (c *clock) now() time.Time { return c.Time }
+
+// slowed is an allowance with a clock that stands still.
+func slowed(rate, burst int64) (*Allowance, *clock) {
+	c := &clock{time.Unix(1_700_000_000, 0)}
+	a := NewAllowance(rate, burst)
+	a.now = c.now
+	return a, c
+}
+
+// An agent that rewrites large statuses would fill etcd's quota, and nobody could write.
+func TestAnAgentThatReportsTooMuchIsToldWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	edits := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	require.NoError(t, create(ctx, edits, "c"))
+	require.NoError(t, create(ctx, edits, "other"))
+	const rate, burst, size = 1000, 100_000, 30_000
+	allowance, now := slowed(rate, burst)
+	store := NewReports(record.Clusters, edits.engine, edits.log).Allow(allowance)
+	asked := 0
+	report := func(name string) error {
+		random := make([]byte, size)
+		_, err := rand.Read(random)
+		require.NoError(t, err)
+		return store.GuaranteedUpdate(ctx, "/clusters/ns/"+name, &v1alpha1.Cluster{}, false, nil, func(in runtime.Object, _ storage.ResponseMeta) (runtime.Object, *uint64, error) {
+			asked++
+			out := in.(*v1alpha1.Cluster)
+			out.Status.Agent.Namespace = hex.EncodeToString(random)
+			return out, nil, nil
+		}, nil)
+	}
+	written := 0
+	err := report("c")
+	for ; err == nil; written++ {
+		require.Less(t, written, burst/size+1, "more than the burst and one report more was taken")
+		err = report("c")
+	}
+	require.GreaterOrEqual(t, written, burst/size, "the burst was not taken")
+	before := asked
+	err = report("c")
+	require.Equal(t, before, asked, "what is refused costs nothing")
+	code, after, message := status(t, err)
+	require.EqualValues(t, 429, code)
+	require.Positive(t, after)
+	require.LessOrEqual(t, after, int32((size+burst)/rate))
+	require.Contains(t, message, "Cluster ns/c may take 1000 bytes a second after the first 100000")
+	require.Contains(t, message, "--report-rate")
+	require.NoError(t, report("other"), "another agent does not notice")
+	now.Time = now.Add(time.Duration(after) * time.Second)
+	require.NoError(t, report("c"), "what it was told to wait is enough")
+	require.Error(t, report("c"))
+	require.NoError(t, create(ctx, edits, "third"), "edits are not reports")
+}
+
+// encodedReport is what an agent reports that has deployed as many objects.
+func encodedReport(t *testing.T, objects int) (stored, text int) {
+	t.Helper()
+	bd := &v1alpha1.BundleDeployment{}
+	bd.Status.AppliedDeploymentID, bd.Status.Ready = "s-0123456789abcdef0123456789abcdef:0123456789abcdef", true
+	for i := range objects {
+		bd.Status.Resources = append(bd.Status.Resources, v1alpha1.BundleDeploymentResource{Kind: "ConfigMap", APIVersion: "v1", Namespace: "apps", Name: fmt.Sprintf("cm-%05d", i)})
+	}
+	data, text, err := (&record.Report{Status: bd}).EncodeSized()
+	require.NoError(t, err)
+	return len(data), text
+}
+
+// TestHonestAgentsAreNotSlowed: nor at the first roll-out of 200 Bundles to a Cluster, of
+// which each is reported on ten times within one second; nor if each of them lists as many
+// objects as etcd takes.
+func TestHonestAgentsAreNotSlowed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name                        string
+		deployments, times, objects int
+	}{
+		{"charts", 200, 10, 50},
+		{"large charts", 200, 10, 1000},
+		{"as many objects as fit", 200, 1, 20_000},
+	} {
+		allowance, _ := slowed(DefaultReportRate, DefaultReportBurst)
+		stored, text := encodedReport(t, c.objects)
+		for range c.deployments * c.times {
+			require.Zero(t, allowance.wait("agent"), c.name)
+			allowance.charge("agent", stored, text)
+		}
+	}
+}
+
+func TestAnAllowanceForgetsAgentsThatHaveNothingToMakeUpFor(t *testing.T) {
+	t.Parallel()
+	allowance, now := slowed(10, 100)
+	for i := range 10 * fewAgents {
+		allowance.charge(fmt.Sprint("agent-", i), 20, 0)
+		now.Time = now.Add(time.Second)
+	}
+	require.LessOrEqual(t, len(allowance.mu.agents), fewAgents+2)
+	allowance.charge("dense", 1, 16*150)
+	require.Equal(t, 5100*time.Millisecond, allowance.wait("dense").Round(time.Millisecond), "what is compressed well counts by its JSON")
+	now.Time = now.Add(6 * time.Second)
+	require.Zero(t, allowance.wait("dense"))
+}
