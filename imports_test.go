@@ -33,7 +33,7 @@ var upstream = map[string][]string{
 	"rollout":   {"record", "targeting", "derive"},
 	"view":      {"manifest", "record", "index", "targeting", "derive"},
 	"engine":    {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "rollup", "view"},
-	"kinds":     {},
+	"kinds":     {"derive"},
 	"fair":      {},
 	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "view", "engine", "kinds", "fair"},
 	"endpoints": {"manifest", "record", "etcd", "view", "engine", "kinds", "storage"},

@@ -123,7 +123,11 @@
 //   - A version whose values Secret is not mirrored yet (S 4.5) cannot be derived,
 //     and is pinned like one that fails; the write of the mirror accepts it.
 //
-// Both use Fleet's texts in the Bundle's Ready condition. The evaluation is
+// Nothing is kept of a Bundle or a Cluster that is being deleted: its
+// BundleDeployments end with the write that sets metadata.deletionTimestamp, with
+// their pins, promotions and reports, so that a finalizer can wait for the uninstall.
+//
+// Pins use Fleet's texts in the Bundle's Ready condition. The evaluation is
 // guarded: the transaction fails, and is planned anew, if a fact that it looked
 // at has changed.
 //

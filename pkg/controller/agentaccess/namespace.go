@@ -15,6 +15,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -50,13 +51,20 @@ func (c *Controller) cluster(ctx context.Context, key owner) error {
 }
 
 // ensureClusterNamespace makes the namespace that a Cluster has by what it is, if
-// nobody else looks after that. One that exists is left as it is.
+// nobody else looks after that. One that exists is left as it is, and one that cannot
+// exist is not tried: the Cluster's Ready condition says what is wrong.
 func (c *Controller) ensureClusterNamespace(ctx context.Context, cluster *v1alpha1.Cluster) error {
-	name := cluster.Status.Namespace
-	if name == "" || cluster.DeletionTimestamp != nil || cluster.Labels[v1alpha1.LabelClusterManagement] != "" {
+	if !hasPlace(cluster) || cluster.DeletionTimestamp != nil || cluster.Labels[v1alpha1.LabelClusterManagement] != "" {
 		return nil
 	}
 	return c.ensureNamespace(ctx, clusterNamespace(cluster))
+}
+
+// hasPlace reports whether a Cluster has a namespace for its BundleDeployments, and can
+// have any there.
+func hasPlace(cluster *v1alpha1.Cluster) bool {
+	namespace := cluster.Status.Namespace
+	return namespace != "" && derive.BarredCluster(cluster.Name, namespace) == ""
 }
 
 func (c *Controller) ensureNamespace(ctx context.Context, want *corev1.Namespace) error {

@@ -305,3 +305,22 @@ func TestSettingsThatCannotBeMeantAreRefusedByTheirFlags(t *testing.T) {
 		})
 	}
 }
+
+func TestAClusterThatCanHaveNoBundleDeploymentsHasNoPlace(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cluster, namespace string
+		want               bool
+	}{
+		"an ordinary one":                    {"c", "cluster-ns-c-1", true},
+		"one without a namespace yet":        {"c", "", false},
+		"one whose namespace has a dot":      {"edge-1.22", "cluster-ns-edge-1.22-1", false},
+		"one whose name is no label's value": {strings.Repeat("x", 64), "cluster-ns-x-1", false},
+	} {
+		cluster := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: c.cluster}, Status: v1alpha1.ClusterStatus{Namespace: c.namespace}}
+		require.Equal(t, c.want, hasPlace(cluster), name)
+		if !c.want {
+			require.NoError(t, new(Controller).ensureClusterNamespace(t.Context(), cluster), "%s: nothing is tried", name)
+		}
+	}
+}

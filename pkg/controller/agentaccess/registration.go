@@ -56,7 +56,7 @@ func (c *Controller) registration(ctx context.Context, key owner) error {
 	if r, err = c.claim(ctx, r, cluster); err != nil {
 		return err
 	}
-	if cluster.Status.Namespace == "" {
+	if !hasPlace(cluster) {
 		return nil // the Cluster's change is noticed
 	}
 	if err := c.ensureClusterNamespace(ctx, cluster); err != nil {

@@ -62,7 +62,7 @@ func (w *work) applyBundles() {
 func (w *work) adoptPin(b *bundle) {
 	b.pin = nil
 	var lastGood *record.Object
-	if stored, ok := w.bundlePins[b.name]; ok && stored.pin.UID == b.newest.bundle.UID && stored.pin.Generation == b.newest.bundle.Generation {
+	if stored, ok := w.bundlePins[b.name]; ok && stored.pin.UID == b.newest.bundle.UID && stored.pin.Generation == b.newest.bundle.Generation && !ending(b.newest.bundle) {
 		b.pin = stored.pin
 		lastGood = bundleIn(b.pin.LastGood)
 	}
@@ -145,6 +145,9 @@ func (w *work) removeBundle(b *bundle) {
 			w.withdraw(claim{b, c})
 		}
 	}
+	for c := range b.barred {
+		delete(c.pairs, b)
+	}
 	for m := range b.roll.members.Each(0, everyone) {
 		delete(m.cluster.partitioned, b)
 	}
@@ -163,6 +166,7 @@ func (w *work) retarget(b *bundle) {
 			candidates[c] = struct{}{}
 		}
 	}
+	maps.Copy(candidates, b.barred)
 	for _, v := range b.versions() {
 		for c := range v.pairs {
 			candidates[c] = struct{}{}
@@ -244,6 +248,9 @@ func (s *state) meet(b *bundle, c *cluster) (targeted, own bool) {
 			v.set(c, v.share(found), "")
 		}
 		targeted = true
+	}
+	if c.barred != "" || len(b.barred) > 0 {
+		targeted = s.noteBarred(b, c) || targeted
 	}
 	return targeted, own
 }

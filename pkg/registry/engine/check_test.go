@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/validation"
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -79,6 +80,7 @@ func (c *checker) state(s *state, v *view.View, records map[record.Key]entryOf, 
 		w, ok := want.deployments[item.Name()]
 		c.must(ok, "the BundleDeployment %s should not be there", item.Name())
 		got := c.text(item)
+		c.must(len(validation.ValidateObjectMetaAccessor(c.served(item), true, validation.NameIsDNSSubdomain, nil)) == 0, "no report on the BundleDeployment %s could be taken: its metadata is not valid", item.Name())
 		c.must(got == c.render(w), "the BundleDeployment %s is\n%s\nand should be\n%s", item.Name(), got, c.rendered[w])
 	}
 	if n != len(want.deployments) {
@@ -110,6 +112,9 @@ func (c *checker) pairs(s *state, want *answer) {
 		}
 		c.must(got.bundle.Generation == b.inForce.bundle.Generation, "version %d of %s is in force and should be %d", got.bundle.Generation, name, b.inForce.bundle.Generation)
 		c.must(len(got.pairs) == len(b.pairs), "%s has %d pairs and should have %d", name, len(got.pairs), len(b.pairs))
+		for cluster := range s.bundles[name].barred {
+			c.must(s.clusters[cluster.name] == cluster, "%s knows the barred Cluster %s that is gone", name, cluster.name)
+		}
 		for cluster, p := range b.pairs {
 			have := got.pairs[s.clusters[cluster]]
 			c.must(have != nil, "%s does not target %s and should", name, cluster)
@@ -184,7 +189,8 @@ func (c *checker) inside(s *state, v *view.View) {
 	}
 	for _, cluster := range s.clusters {
 		for b := range cluster.pairs {
-			c.must(slices.ContainsFunc(b.versions(), func(v *version) bool { return v.pairs[cluster] != nil }), "the Cluster %s knows a pair of %s that is gone", cluster.name, b.name)
+			_, barred := b.barred[cluster]
+			c.must(barred || slices.ContainsFunc(b.versions(), func(v *version) bool { return v.pairs[cluster] != nil }), "the Cluster %s knows a pair of %s that is gone", cluster.name, b.name)
 		}
 		for b := range cluster.partitioned {
 			c.must(s.bundles[b.name] == b && len(b.roll.partitions) > 0, "the Cluster %s knows partitions of %s that are gone", cluster.name, b.name)

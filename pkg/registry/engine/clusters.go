@@ -59,6 +59,7 @@ func (w *work) removeCluster(c *cluster) {
 		for _, v := range b.versions() {
 			v.set(c, nil, "")
 		}
+		delete(b.barred, c)
 		w.withdraw(claim{b, c})
 	}
 	w.index.clusters.Delete(c)
@@ -70,7 +71,7 @@ func (w *work) removeCluster(c *cluster) {
 }
 
 func (w *work) editCluster(c *cluster, object *view.Object) {
-	before, face, was := c.appearance(), c.face, c.object
+	before, face, was, barred := c.appearance(), c.face, c.object, c.barred
 	pins := c.pins
 	if next := clusterNamespace(object); next != face.Namespace {
 		// All its BundleDeployments move; withdraw them under the old name.
@@ -81,10 +82,16 @@ func (w *work) editCluster(c *cluster, object *view.Object) {
 	}
 	w.adopt(c, object)
 	w.repartition(c, before.targeting)
-	if c.face.Namespace != face.Namespace {
+	if c.face.Namespace != face.Namespace || c.barred != barred {
 		w.rolled.clusters[c] = struct{}{}
 	}
 	affected := map[*bundle]struct{}{}
+	if ending(c.object) != ending(was) || c.barred != barred {
+		maps.Copy(affected, c.pairs)
+		for v := range w.flipped(nil, c.appearance()) {
+			affected[v.of] = struct{}{}
+		}
+	}
 	for v := range w.flipped(before, c.appearance()) {
 		affected[v.of] = struct{}{}
 	}
@@ -120,7 +127,9 @@ func (w *work) adopt(c *cluster, object *view.Object) {
 		w.index.clusters.Set(c, augmented)
 		c.augmented = augmented
 	}
-	face := faceOfCluster(c.object, reportOn(object), clusterNamespace(object))
+	namespace, barred := placementOf(object)
+	c.barred = barred
+	face := faceOfCluster(c.object, reportOn(object), namespace)
 	setMember(w.holds.paused, c, c.object.Spec.Paused)
 	if c.face == nil || !equality.Semantic.DeepEqual(face, c.face) {
 		was := ""
@@ -149,22 +158,6 @@ func (w *work) deriveCluster(object *view.Object) *view.Object {
 		w.builder.Put(record.Clusters, next)
 	}
 	return next
-}
-
-// clusterNamespace is a Cluster's namespace for BundleDeployments (S 8.1): what
-// a client has set, else what was pinned, else derived from its name, unless
-// another system manages the Cluster.
-func clusterNamespace(object *view.Object) string {
-	if set := reportOn(object).Namespace; set != "" {
-		return set
-	}
-	if object.Record.Namespace != "" {
-		return object.Record.Namespace
-	}
-	if object.Record.Object.GetLabels()[v1alpha1.LabelClusterManagement] != "" {
-		return ""
-	}
-	return derive.ClusterNamespace(object.ID.Namespace, object.ID.Name)
 }
 
 // appearance is how a cluster shows to selectors.

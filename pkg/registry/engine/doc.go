@@ -25,7 +25,8 @@
 // A bundle has one version, or two while the newest fails (a pin says so), and one
 // more while that is the base of a roll-out. Each version has a pair for every
 // cluster that it targets. The version in force
-// gives the BundleDeployments.
+// gives the BundleDeployments. What is being deleted has no pairs, and neither has
+// what no BundleDeployment can be named after (barred.go).
 //
 // # A start
 //

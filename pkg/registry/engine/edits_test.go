@@ -63,8 +63,10 @@ func (e *edits) bundleEdit() Proposal {
 	p := Proposal{Resource: record.Bundles, Name: name}
 	r, b := present[*v1alpha1.Bundle](e, record.Bundles, name)
 	switch {
-	case r != nil && e.oneIn(8):
+	case r != nil && (e.oneIn(8) || ending(b) && e.oneIn(2)):
 		return p
+	case r != nil && !ending(b) && e.oneIn(12):
+		e.end(b)
 	case r == nil:
 		b = &v1alpha1.Bundle{ObjectMeta: e.meta(name)}
 		b.Labels, b.Spec = e.bundleLabels(), e.bundleSpec()
@@ -116,8 +118,10 @@ func (e *edits) clusterEdit() Proposal {
 	p := Proposal{Resource: record.Clusters, Name: name}
 	r, c := present[*v1alpha1.Cluster](e, record.Clusters, name)
 	switch {
-	case r != nil && e.oneIn(10):
+	case r != nil && (e.oneIn(10) || ending(c) && e.oneIn(2)):
 		return p
+	case r != nil && !ending(c) && e.oneIn(12):
+		e.end(c)
 	case r == nil:
 		c = &v1alpha1.Cluster{ObjectMeta: e.meta(name)}
 		c.Labels = e.clusterLabels()

@@ -52,6 +52,8 @@ func compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
 		v.broken = v.derived.Failure()
 	case broken != "":
 		v.broken = broken
+	case barsAll(object):
+		// It targets nothing.
 	default:
 		v.targets = targets
 	}
@@ -67,9 +69,11 @@ type subject struct {
 	targeting targeting.Cluster
 	object    *v1alpha1.Cluster
 	pins      map[pinKey]*derive.Content
+	// barred says why the cluster can have no BundleDeployments.
+	barred string
 }
 
-func (c *cluster) subject() subject { return subject{c.targeting, c.object, c.pins} }
+func (c *cluster) subject() subject { return subject{c.targeting, c.object, c.pins, c.barred} }
 
 // evaluate resolves a version on a cluster: nil if it does not target it. A
 // failure comes with the pinned content, if there is one.
@@ -82,7 +86,7 @@ func (s *state) evaluate(v *version, c subject) (p *pair, failure string) {
 
 // resolve is evaluate without a place in memory for what may be there already.
 func (s *state) resolve(v *version, c subject) (p pair, ok bool, failure string) {
-	if v.targets == nil || !s.inScope(v.of, c.targeting.Namespace) {
+	if v.targets == nil || c.absent() || !s.inScope(v.of, c.targeting.Namespace) {
 		return pair{}, false, ""
 	}
 	match, ok := v.targets.Resolve(c.targeting)
@@ -187,6 +191,9 @@ func (s *state) failureOf(b *bundle) string {
 	}
 	if first != nil {
 		return targetingError + b.newest.failures[first]
+	}
+	if why := b.barredFailure(); why != "" {
+		return why
 	}
 	if len(b.lost) > 0 {
 		names := make([]record.Name, 0, len(b.lost))

@@ -83,7 +83,7 @@ func (f *facts) withheld(name record.Name, b *bundleAnswer, p naivePair, key rec
 	if value := f.records[record.RolloutKey(name)].value; value != "" {
 		var r record.Rollout
 		require.NoError(f.t, json.Unmarshal([]byte(value), &r))
-		if came = r.UID == b.newest.bundle.UID; came && r.Base != nil {
+		if came = r.UID == b.newest.bundle.UID && b.newest.bundle.DeletionTimestamp == nil; came && r.Base != nil {
 			base = f.version(string(r.Base))
 		}
 	}

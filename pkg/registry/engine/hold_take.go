@@ -82,7 +82,7 @@ func (w *work) takeRollout(r *etcd.Record) error {
 func (w *work) adoptRollout(b *bundle) {
 	b.rollout = nil
 	var base *record.Object
-	if stored, ok := w.holds.rollouts[b.name]; ok && stored.pin.UID == b.newest.bundle.UID {
+	if stored, ok := w.holds.rollouts[b.name]; ok && stored.pin.UID == b.newest.bundle.UID && !ending(b.newest.bundle) {
 		b.rollout = stored.pin
 		base = bundleIn(b.rollout.Base)
 	}

@@ -148,7 +148,7 @@ func inHistories(t *testing.T, enough map[string]int, run func(h *history, seen 
 func TestStateIsAFunctionOfTheRecords(t *testing.T) {
 	t.Parallel()
 	enough := map[string]int{}
-	for _, what := range []string{"deployments", "failures", "pending", "contested", "waiting"} {
+	for _, what := range []string{"deployments", "failures", "pending", "contested", "waiting", "ending", "barred"} {
 		enough[what] = editsOfEach / 20
 	}
 	inHistories(t, enough, func(h *history, seen map[string]int) {
@@ -170,7 +170,18 @@ func (h *history) count(seen map[string]int, a *answer) {
 			seen["held"]++
 		}
 	}
+	for _, c := range h.j.state.clusters {
+		if ending(c.object) {
+			seen["ending"]++
+		}
+		if c.barred != "" && len(c.pairs) > 0 {
+			seen["barred"]++
+		}
+	}
 	for _, b := range a.bundles {
+		if ending(b.newest.bundle) {
+			seen["ending"]++
+		}
 		if b.failure != "" {
 			seen["failures"]++
 		}
@@ -198,7 +209,7 @@ func (h *history) count(seen map[string]int, a *answer) {
 func TestPlansKeepWhatWorked(t *testing.T) {
 	t.Parallel()
 	enough := map[string]int{"passed": editsOfEach / 400, "passed late": editsOfEach / 400}
-	for _, what := range []string{"deployments", "failures", "pending", "pinned", "raced", "refused", "waiting", "mirrored", "held", "promoted"} {
+	for _, what := range []string{"deployments", "failures", "pending", "pinned", "raced", "refused", "waiting", "mirrored", "held", "promoted", "ending", "barred"} {
 		enough[what] = editsOfEach / 250
 	}
 	inHistories(t, enough, func(h *history, seen map[string]int) {

@@ -281,10 +281,13 @@ func (r *rolls) clusterStatus(k *v1alpha1.Cluster) v1alpha1.ClusterStatus {
 	if reported, ok := r.factsOf(record.Clusters, k).(*v1alpha1.Cluster); ok {
 		status = reported.Status
 	}
-	status.Namespace = r.want.namespaces[name]
-	if status.Namespace == "" {
+	if r.want.namespaces[name] == "" {
+		if why := r.cluster(name).barred(); why != "" {
+			status.Conditions = derive.WithError(status.Conditions, why)
+		}
 		return status
 	}
+	status.Namespace = r.want.namespaces[name]
 	on := r.of(func(bd *v1alpha1.BundleDeployment) bool { return clusterOfDeployment(bd) == name })
 	slices.SortStableFunc(on, func(a, b *v1alpha1.BundleDeployment) int { return cmp.Compare(a.Name, b.Name) })
 	var gitRepos, helmOps rollup.Readiness

@@ -271,8 +271,17 @@ func (f *facts) cluster(name record.Name) *naiveCluster {
 	})
 }
 
-// namespaceOf is S 8.1.
+// namespaceOf is S 8.1. One that can have no BundleDeployments has no namespace.
 func (c *naiveCluster) namespaceOf() string {
+	if c.barred() != "" {
+		return ""
+	}
+	return c.place()
+}
+
+func (c *naiveCluster) barred() string { return derive.BarredCluster(c.name.Name, c.place()) }
+
+func (c *naiveCluster) place() string {
 	switch {
 	case c.joined.Status.Namespace != "":
 		return c.joined.Status.Namespace
@@ -315,7 +324,7 @@ func (f *facts) pinned(c *naiveCluster, v *naiveVersion) *derive.Content {
 
 // pair is one version on one Cluster; false if it does not target it.
 func (f *facts) pair(v *naiveVersion, newest *v1alpha1.Bundle, c *naiveCluster) (naivePair, bool) {
-	if v.broken != "" || !f.scope(newest, c.name.Namespace) {
+	if c.barred() != "" || c.joined.DeletionTimestamp != nil || !f.targets(v, newest, c) {
 		return naivePair{}, false
 	}
 	match, ok := f.resolve(&v.bundle.Spec, c)
@@ -336,6 +345,15 @@ func (f *facts) pair(v *naiveVersion, newest *v1alpha1.Bundle, c *naiveCluster) 
 		return naivePair{c, f.pinned(c, v), content.Failure}, true
 	}
 	return naivePair{c, content, ""}, true
+}
+
+// targets reports whether a version targets a Cluster, be that barred or not.
+func (f *facts) targets(v *naiveVersion, newest *v1alpha1.Bundle, c *naiveCluster) bool {
+	if v.broken != "" || newest.DeletionTimestamp != nil || len(newest.Name) > 63 || !f.scope(newest, c.name.Namespace) {
+		return false
+	}
+	_, ok := f.resolve(&v.bundle.Spec, c)
+	return ok
 }
 
 // names of a resource's objects, in order.
@@ -377,16 +395,23 @@ func (f *facts) bundle(name record.Name, clusters []*naiveCluster) *bundleAnswer
 	if pin := f.records[record.BundlePinKey(name)].value; pin != "" {
 		var p record.BundlePin
 		require.NoError(f.t, json.Unmarshal([]byte(pin), &p))
-		if b.pending = p.UID == b.newest.bundle.UID && p.Generation == b.newest.bundle.Generation; b.pending && p.LastGood != nil {
+		b.pending = p.UID == b.newest.bundle.UID && p.Generation == b.newest.bundle.Generation && b.newest.bundle.DeletionTimestamp == nil
+		if b.pending && p.LastGood != nil {
 			b.lastGood = f.version(string(p.LastGood))
 		}
 	}
 	b.failure = cmp.Or(f.gate(b.newest), b.newest.broken)
-	b.works = b.failure == ""
+	b.works = b.failure == "" || b.newest.bundle.DeletionTimestamp != nil
 	for _, c := range clusters {
 		if p, ok := f.pair(b.newest, b.newest.bundle, c); ok && p.failure != "" {
 			b.works = b.works && p.content != nil
 			b.failure = cmp.Or(b.failure, "targeting error: "+p.failure)
+		}
+	}
+	b.failure = cmp.Or(b.failure, derive.BarredBundle(name.Name))
+	for _, c := range clusters {
+		if c.barred() != "" && c.joined.DeletionTimestamp == nil && f.targets(b.newest, b.newest.bundle, c) {
+			b.failure = cmp.Or(b.failure, "Cluster "+c.name.String()+": "+c.barred())
 		}
 	}
 	b.inForce = b.newest

@@ -17,7 +17,7 @@ import (
 // last one that worked.
 func (t *trial) bundle(p Proposal) error {
 	old := t.bundles[p.Name]
-	if p.Object == nil {
+	if p.Object == nil || ending(p.Object.Object) {
 		if _, ok := t.bundlePins[p.Name]; ok {
 			t.plan.Delete = append(t.plan.Delete, record.BundlePinKey(p.Name))
 		}
@@ -30,7 +30,9 @@ func (t *trial) bundle(p Proposal) error {
 				t.newVersion()
 			}
 		}
-		t.dropValues(p.Name)
+		if p.Object == nil {
+			t.dropValues(p.Name)
+		}
 		t.dropRollout(p.Name)
 		return nil
 	}

@@ -22,7 +22,7 @@ func (t *trial) cluster(p Proposal) error {
 	t.guardTargeting()
 	t.guardVersions()
 	old := t.clusters[p.Name]
-	if p.Object == nil {
+	if p.Object == nil || ending(p.Object.Object) {
 		if _, ok := t.clusterPins[p.Name]; ok {
 			t.plan.Delete = append(t.plan.Delete, record.ClusterPinsKey(p.Name))
 		}
@@ -51,7 +51,7 @@ func (t *trial) cluster(p Proposal) error {
 func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, next *appearance) error {
 	var before *appearance
 	affected := map[*bundle]struct{}{}
-	after := subject{targeting: next.targeting, object: object}
+	after := subject{targeting: next.targeting, object: object, barred: t.barredAs(name, object)}
 	if old != nil && old.object.UID == object.UID {
 		t.moved[old] = struct{}{}
 		before, after.pins = old.appearance(), old.pins
@@ -60,6 +60,10 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		}
 	} else {
 		old = nil
+	}
+	if old != nil && old.barred != after.barred {
+		maps.Copy(affected, old.pairs)
+		before = nil
 	}
 	for v := range t.flipped(before, next) {
 		affected[v.of] = struct{}{}

@@ -82,7 +82,7 @@ func (w *work) rollCluster(c *cluster) {
 	derived := object.Derived
 	sum := c.shown.All()
 	next := &groupMember{name: c.name.Name, weight: rollup.GroupMember(sum)}
-	derived.Status = nil
+	derived.Status, derived.Failure = nil, c.barred
 	if c.face.Namespace != "" {
 		now := &clusterStatus{sum.Shown(), entries(&c.listed, c.shown, 0, everyone, stored), c.gitRepos, c.helmOps}
 		if c.status != nil && rollup.SameEntries(now.first, c.status.first) {

@@ -110,11 +110,14 @@ type cluster struct {
 	targeting targeting.Cluster
 	augmented map[string]string
 	face      *view.ClusterFace
-	// pairs are the bundles of which some version targets the cluster.
+	// pairs are the bundles of which some version targets the cluster, or would if
+	// it were not barred.
 	pairs map[*bundle]struct{}
 	// perCluster are those of them whose content depends on the cluster, or fails.
 	perCluster map[*bundle]struct{}
 	pins       map[pinKey]*derive.Content
+	// barred says why the cluster can have no BundleDeployments; "" if it can.
+	barred string
 	// partitioned are those of pairs whose partitions go by what the cluster is.
 	partitioned map[*bundle]struct{}
 	clusterRoll
@@ -157,6 +160,9 @@ type bundle struct {
 	mappings []index.Selector
 	// relabelled is set while a write of a Namespace's labels is planned.
 	relabelled *relabelled
+	// barred are the clusters that the newest version targets and that can have no
+	// BundleDeployments.
+	barred map[*cluster]struct{}
 	// lost are the names that older claims hold (DESIGN: identity).
 	lost map[record.Name]string
 	// obstacles are why copies of its BundleDeployments are incomplete; nil if none is.

@@ -6,6 +6,7 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,8 +25,8 @@ type universe struct {
 
 var (
 	someNamespaces = []string{"n1", "n2"}
-	someBundles    = []string{"a", "b", "c"}
-	someClusters   = []string{"c1", "c2", "c3"}
+	someBundles    = []string{"a", "a", "b", "b", "c", strings.Repeat("d", 64)}
+	someClusters   = []string{"c1", "c1", "c2", "c2", "c3", "c3", "c.4", strings.Repeat("e", 64)}
 	someGroups     = []string{"g1", "g2"}
 	someKeys       = []string{"env", "tier"}
 	someValues     = []string{"", "x", "y"}
@@ -37,6 +38,14 @@ func (u *universe) oneIn(n int) bool { return u.IntN(n) == 0 }
 
 func (u *universe) name(names []string) record.Name {
 	return record.Name{Namespace: pick(u, someNamespaces...), Name: pick(u, names...)}
+}
+
+// end has an object wait for its finalizers, as a deletion does.
+func (u *universe) end(object metav1.Object) {
+	now := metav1.NewTime(time.Unix(1_800_000_000, 0).UTC())
+	object.SetDeletionTimestamp(&now)
+	object.SetFinalizers([]string{"example.org/wait"})
+	object.SetGeneration(object.GetGeneration() + 1)
 }
 
 // meta is the metadata of a new object. Several are born in one second.

@@ -90,7 +90,7 @@ func (s Strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) fie
 
 // WarningsOnCreate names what is accepted but cannot work.
 func (s Strategy) WarningsOnCreate(_ context.Context, obj runtime.Object) []string {
-	return s.kind.Warnings(obj)
+	return append(warnName(obj), s.kind.Warnings(obj)...)
 }
 
 // WarningsOnUpdate names what is accepted but cannot work. A client that edits

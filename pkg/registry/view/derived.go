@@ -15,8 +15,9 @@ import (
 
 // Derived is the part of a stored object that is computed.
 type Derived struct {
-	// Failure is why a Bundle's newest version does not work somewhere, as the
-	// message of its Ready condition; "" if it works.
+	// Failure is the message of the Ready condition: why a Bundle's newest version
+	// does not work somewhere, or why a Cluster can have no BundleDeployments; "" if
+	// nothing is wrong.
 	Failure string
 	// Namespace is a Cluster's status.namespace, unless a client set one.
 	Namespace string
@@ -79,6 +80,9 @@ func (d Derived) apply(object record.APIObject) {
 	case *v1alpha1.Cluster:
 		if object.Status.Namespace == "" {
 			object.Status.Namespace = d.Namespace
+		}
+		if d.Failure != "" {
+			object.Status.Conditions = derive.WithError(object.Status.Conditions, d.Failure)
 		}
 	case *v1alpha1.Bundle:
 		if d.Failure != "" {
