@@ -15,8 +15,11 @@
 //
 // A Version merges options once per targeting.Match, and evaluates what does not
 // depend on the Cluster once; such a Content is one pointer for all Clusters. One
-// that does depend on it costs the evaluation of its templates, which is bounded
-// (package sandbox); which edits of a Cluster call for that is known from the text of
+// that does depend on it costs the evaluation of its templates. All templates and values
+// of a version have one budget on a Cluster, counted in units of work and never by a
+// clock (package sandbox, work.go); to prepare a match has a bound of twice as much. What
+// exceeds them fails, with the field and the fix, and a version that can work on no
+// Cluster says so before it is written (Version.Excess). Which edits of a Cluster call for that is known from the text of
 // the templates (Version.Reads, Edited). BundleDeployment costs one JSON encoding of the
 // small part of the spec, and the digest of a Content's options once for all Clusters.
 //

@@ -31,7 +31,7 @@ func merge(base, custom *v1alpha1.BundleDeploymentOptions) v1alpha1.BundleDeploy
 		if base.Diff != nil {
 			patches = base.Diff.ComparePatches
 		}
-		out.Diff = &v1alpha1.DiffOptions{ComparePatches: mergeKeyed(patches, custom.Diff.ComparePatches, patchKey)}
+		out.Diff = &v1alpha1.DiffOptions{ComparePatches: mergeKeyed(patches, custom.Diff.ComparePatches, patchIdentity)}
 	}
 	if custom.YAML != nil {
 		out.YAML = &v1alpha1.YAMLOptions{}
@@ -47,7 +47,7 @@ func merge(base, custom *v1alpha1.BundleDeploymentOptions) v1alpha1.BundleDeploy
 	if custom.CorrectDrift != nil {
 		out.CorrectDrift = custom.CorrectDrift
 	}
-	out.DownstreamResources = mergeKeyed(base.DownstreamResources, custom.DownstreamResources, downstreamKey)
+	out.DownstreamResources = mergeKeyed(base.DownstreamResources, custom.DownstreamResources, downstreamIdentity)
 	return out
 }
 
@@ -82,7 +82,7 @@ func mergeHelm(base, custom *v1alpha1.HelmOptions) *v1alpha1.HelmOptions {
 		maps.Copy(merged, custom.TemplateValues)
 		out.TemplateValues = merged
 	}
-	out.ValuesFrom = mergeKeyed(out.ValuesFrom, custom.ValuesFrom, valuesFromKey)
+	out.ValuesFrom = mergeKeyed(out.ValuesFrom, custom.ValuesFrom, valuesFromIdentity)
 	out.Force = out.Force || custom.Force
 	out.Atomic = out.Atomic || custom.Atomic
 	out.TakeOwnership = out.TakeOwnership || custom.TakeOwnership
@@ -107,32 +107,33 @@ func mergeMaps(base, custom map[string]any) map[string]any {
 	return out
 }
 
-// mergeKeyed replaces entries of base by those of custom with the same key, and
-// appends the others. Of two in custom with one key the first counts; entries
-// with an empty key are never the same.
-func mergeKeyed[T any](base, custom []T, key func(*T) string) []T {
+// mergeKeyed replaces entries of base by those of custom with the same identity, and
+// appends the others. Of two in custom with one identity the first counts; of two in
+// base, custom replaces the last. An entry for which identify reports false has no
+// identity, and is appended.
+func mergeKeyed[T any](base, custom []T, identify func(*T) (string, bool)) []T {
 	if len(custom) == 0 {
 		return base
 	}
 	out := concat(base, nil)
 	at := make(map[string]int, len(base)+len(custom))
 	for i := range base {
-		if k := key(&base[i]); k != "" {
-			at[k] = i
+		if identity, ok := identify(&base[i]); ok {
+			at[identity] = i
 		}
 	}
 	done := make(map[string]bool, len(custom))
 	for i := range custom {
-		k := key(&custom[i])
-		if k == "" {
+		identity, ok := identify(&custom[i])
+		if !ok {
 			out = append(out, custom[i])
 			continue
 		}
-		if done[k] {
+		if done[identity] {
 			continue
 		}
-		done[k] = true
-		if j, ok := at[k]; ok {
+		done[identity] = true
+		if j, ok := at[identity]; ok {
 			out[j] = custom[i]
 			continue
 		}
@@ -141,30 +142,27 @@ func mergeKeyed[T any](base, custom []T, key func(*T) string) []T {
 	return out
 }
 
-// keyOf joins what identifies an entry; "" if there is nothing.
-func keyOf(parts ...string) string {
-	if strings.Join(parts, "") == "" {
-		return ""
-	}
-	return strings.Join(parts, "\x00")
+// identityOf joins what identifies an entry, as Fleet joins it: two entries of which
+// nothing is set are the same entry.
+func identityOf(parts ...string) (string, bool) { return strings.Join(parts, "|"), true }
+
+func patchIdentity(p *v1alpha1.ComparePatch) (string, bool) {
+	return identityOf(p.APIVersion, p.Kind, p.Namespace, p.Name)
 }
 
-func patchKey(p *v1alpha1.ComparePatch) string {
-	return keyOf(p.APIVersion, p.Kind, p.Namespace, p.Name)
+func downstreamIdentity(r *v1alpha1.DownstreamResource) (string, bool) {
+	return identityOf(strings.ToLower(r.Kind), r.Name)
 }
 
-func downstreamKey(r *v1alpha1.DownstreamResource) string {
-	return keyOf(strings.ToLower(r.Kind), r.Name)
-}
-
-func valuesFromKey(v *v1alpha1.ValuesFrom) string {
+// valuesFromIdentity has none for an entry that names no source.
+func valuesFromIdentity(v *v1alpha1.ValuesFrom) (string, bool) {
 	switch {
 	case v.ConfigMapKeyRef != nil:
-		return keyOf("configmap", v.ConfigMapKeyRef.Namespace, v.ConfigMapKeyRef.Name, v.ConfigMapKeyRef.Key)
+		return identityOf("configmap", v.ConfigMapKeyRef.Namespace, v.ConfigMapKeyRef.Name, v.ConfigMapKeyRef.Key)
 	case v.SecretKeyRef != nil:
-		return keyOf("secret", v.SecretKeyRef.Namespace, v.SecretKeyRef.Name, v.SecretKeyRef.Key)
+		return identityOf("secret", v.SecretKeyRef.Namespace, v.SecretKeyRef.Name, v.SecretKeyRef.Key)
 	}
-	return ""
+	return "", false
 }
 
 func either(custom, base string) string {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -81,9 +82,9 @@ func naive(options v1alpha1.BundleDeploymentOptions, c *v1alpha1.Cluster) (v1alp
 	if rendered == nil {
 		rendered = map[string]any{}
 	}
-	for key, text := range helm.TemplateValues {
+	for _, key := range slices.Sorted(maps.Keys(helm.TemplateValues)) {
 		var value any
-		if err := naiveRender(text, context, &value); err != nil {
+		if err := naiveRender(helm.TemplateValues[key], context, &value); err != nil {
 			return options, err
 		}
 		rendered[key] = value

@@ -4,7 +4,9 @@
 package derive
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -20,16 +22,43 @@ type subject struct {
 	// labels are the Cluster's, cleaned; context is made when first needed.
 	labels  map[string]any
 	context map[string]any
-	// texts are what templates have come out as; each is executed once.
-	texts map[*sandbox.Template]string
+	// seesValues: a template looks at the Cluster's values. They may be large, and most
+	// do not.
+	seesValues bool
+	// budget is for all that is evaluated. What it is asked for depends on what was
+	// prepared and on texts that came out, and not on what others have evaluated.
+	budget sandbox.Budget
+	// outcomes are what templates have come out as; each is executed once, as it may
+	// write into the context.
+	outcomes map[*sandbox.Template]outcome
 }
 
-// execute evaluates a template, of part and key of the options, on the Cluster.
+// outcome is the text of a template, or why there is none.
+type outcome struct {
+	text string
+	err  error
+}
+
+// execute evaluates a template, of part and key of the options, on the Cluster. All
+// templates of the options share one context: what one sets, the next ones see.
 func (s *subject) execute(t *sandbox.Template, part, key string) (string, error) {
-	if text, ok := s.texts[t]; ok {
-		return text, nil
+	if o, ok := s.outcomes[t]; ok {
+		return o.text, o.err
 	}
+	var o outcome
+	o.text, o.err = s.executeOnce(t, part, key)
+	if s.outcomes == nil {
+		s.outcomes = map[*sandbox.Template]outcome{}
+	}
+	s.outcomes[t] = o
+	return o.text, o.err
+}
+
+func (s *subject) executeOnce(t *sandbox.Template, part, key string) (string, error) {
 	if s.context == nil {
+		if err := s.use(part, key, s.seeing()); err != nil {
+			return "", err
+		}
 		s.context = s.newContext()
 	}
 	c := s.cluster
@@ -38,26 +67,58 @@ func (s *subject) execute(t *sandbox.Template, part, key string) (string, error)
 	salt := fmt.Sprintf("%q", []string{
 		string(s.facts.BundleUID), string(c.UID), c.Namespace, c.Name, s.match, part, key,
 	})
-	text, err := t.Execute(sandbox.Environment{Seed: s.facts.Seed, Salt: salt, Time: s.facts.Time}, s.context)
-	if err != nil {
+	text, err := t.Execute(sandbox.Environment{Seed: s.facts.Seed, Salt: salt, Time: s.facts.Time}, s.context, &s.budget)
+	switch {
+	case errors.Is(err, sandbox.ErrBudget):
+		return "", tooCostly(part, key, err)
+	case err != nil:
 		return "", fmt.Errorf("failed to render helm values template: %w", err)
 	}
-	if s.texts == nil {
-		s.texts = map[*sandbox.Template]string{}
-	}
-	s.texts[t] = text
-	return text, nil
+	// To read the text is charged here, so that it is charged also where the content is
+	// known from another Cluster.
+	return text, s.use(part, key, reading(text))
 }
 
-// newContext returns what templates can refer to (S 3.3, step 7).
+// use takes units of the budget for a part and key of the options.
+func (s *subject) use(part, key string, units int) error {
+	if err := s.budget.Use(units); err != nil {
+		return tooCostly(part, key, err)
+	}
+	return nil
+}
+
+// tooCostly says which field was evaluated when the budget was used up.
+func tooCostly(part, key string, err error) error {
+	field := "helm." + part
+	if key != "" {
+		field += "[" + key + "]"
+	}
+	return fmt.Errorf("failed to render helm values template: at %s, %w", field, err)
+}
+
+// seeing is the work of making the context.
+func (s *subject) seeing() int {
+	units := 20 * (len(s.cluster.Labels) + len(s.cluster.Annotations))
+	if s.seesValues {
+		units += extentOf(templateValues(s.cluster)).copying()
+	}
+	return units
+}
+
+// newContext returns what templates can refer to (S 3.3, step 7). Nothing else refers to
+// it, because templates can write into it.
 func (s *subject) newContext() map[string]any {
 	c := s.cluster
+	var values map[string]any
+	if s.seesValues {
+		values = templateValues(c)
+	}
 	return map[string]any{
 		"ClusterNamespace":  c.Namespace,
 		"ClusterName":       c.Name,
-		string(Labels):      s.labels,
+		string(Labels):      maps.Clone(s.labels),
 		string(Annotations): cleanAnnotations(c.Annotations),
-		string(Values):      normalizeMap(templateValues(c)),
+		string(Values):      normalizeMap(values),
 	}
 }
 

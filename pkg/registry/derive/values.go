@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive/sandbox"
 )
@@ -29,6 +27,8 @@ const maxLabelDepth = 50
 type values struct {
 	// data are the merged values, never nil.
 	data map[string]any
+	// extent is that of data, as they were merged.
+	extent extent
 	// absent: there is nothing to evaluate, neither values nor templates.
 	absent bool
 	// substitutes: some value stands for a label.
@@ -40,6 +40,8 @@ type values struct {
 	templated bool
 	// keyed are the templateValues, in the order of their keys.
 	keyed []keyedTemplate
+	// seesValues: a template can look at the values of the Cluster.
+	seesValues bool
 	// err is what fails on every Cluster with labels.
 	err error
 }
@@ -51,7 +53,8 @@ type keyedTemplate struct {
 	value any
 }
 
-// newValues prepares the values of options, which have been normalized.
+// newValues prepares the values of options, which have been normalized. It costs
+// maxPreparation at most, and O(size) for values that no template or label is in.
 func newValues(helm *v1alpha1.HelmOptions) *values {
 	v := &values{data: map[string]any{}}
 	if helm == nil {
@@ -66,33 +69,52 @@ func newValues(helm *v1alpha1.HelmOptions) *values {
 		return v
 	}
 	v.err = eachLabel(v.data, 0, func(string) { v.substitutes = true })
-	if v.err != nil || helm.DisablePreProcess {
+	if v.err != nil {
+		return v
+	}
+	v.extent = extentOf(v.data)
+	if v.extent.deep {
+		v.err = errValuesTooDeep
+		return v
+	}
+	if helm.DisablePreProcess {
 		return v
 	}
 	v.err = v.parse(helm.TemplateValues)
+	v.reads(func(r Read) { v.seesValues = v.seesValues || r.Part == Values })
 	return v
 }
 
 // parse parses all templates. Text without the opening delimiter is no template.
 func (v *values) parse(texts map[string]string) error {
-	text, err := yaml.Marshal(v.data)
-	if err != nil {
-		return fmt.Errorf("failed to parse helm values template: %w", err)
+	v.templated = holdsText(v.data, sandbox.Open)
+	work := 0
+	if v.templated || !v.substitutes && !staysItself(v.data) {
+		work = v.extent.writing()
 	}
-	v.templated = strings.Contains(string(text), sandbox.Open)
+	for _, text := range texts {
+		work += parsing(text)
+	}
+	if work > maxPreparation {
+		return errPreparation
+	}
 	switch {
 	case v.templated && !v.substitutes:
-		if v.source, err = parseTemplate("values", string(text)); err != nil {
+		text, err := yamlOf(v.data)
+		if err != nil {
+			return fmt.Errorf("failed to parse helm values template: %w", err)
+		}
+		if v.source, err = parseTemplate("values", text); err != nil {
 			return err
 		}
 	case !v.templated && !v.substitutes:
-		// The way through YAML is not quite the identity.
-		if v.data, err = interpretMap(string(text)); err != nil {
+		var err error
+		if v.data, err = throughYAML(v.data); err != nil {
 			return err
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(texts)) {
-		t := keyedTemplate{key: key}
+		t, err := keyedTemplate{key: key}, error(nil)
 		if strings.Contains(texts[key], sandbox.Open) {
 			t.template, err = parseTemplate(key, texts[key])
 		} else {
@@ -151,6 +173,9 @@ func (v *values) evaluate(helm *v1alpha1.HelmOptions, on *subject) (map[string]a
 	}
 	data, err := v.data, error(nil)
 	if v.substitutes {
+		if err := on.use("values", "", v.extent.walking()); err != nil {
+			return nil, err
+		}
 		data = substituteMap(data, on.labels)
 	}
 	if helm.DisablePreProcess {
@@ -186,13 +211,21 @@ func (v *values) evaluate(helm *v1alpha1.HelmOptions, on *subject) (map[string]a
 func (v *values) render(data map[string]any, on *subject) (map[string]any, error) {
 	source := v.source
 	if v.substitutes {
-		raw, err := yaml.Marshal(data)
+		if !v.templated && staysItself(data) {
+			return data, nil
+		}
+		if err := on.use("values", "", extentOf(data).writing()); err != nil {
+			return nil, err
+		}
+		text, err := yamlOf(data)
 		if err != nil {
 			return nil, fmt.Errorf("failed to parse helm values template: %w", err)
 		}
-		text := string(raw)
 		if !v.templated {
 			return interpretMap(text)
+		}
+		if err := on.use("values", "", parsing(text)); err != nil {
+			return nil, err
 		}
 		if source, err = parseTemplate("values", text); err != nil {
 			return nil, err

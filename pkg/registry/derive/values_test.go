@@ -114,13 +114,13 @@ func TestValuesThatFail(t *testing.T) {
 		{"values of 52 levels", nested(52, `1`), "maximum recursion depth of 50 exceeded"},
 		{"the same without pre-processing", `{"helm":{"disablePreProcess":true,` + nested(52, `1`)[len(`{"helm":{`):], "maximum recursion depth of 50 exceeded"},
 		{"an explosion of aliases", `{"helm":{"templateValues":{"k":"` + bomb + `"}}}`, "failed to interpret rendered template as helm values: "},
-		{"aliases of a long text", `{"helm":{"templateValues":{"k":"${ print \"a: &a \" (repeat 100000 \"x\") \"\\nb: [\" (repeat 1000 \"*a,\") \"]\" }"}}}`, "values are larger than 4194304 bytes when their aliases are written out"},
+		{"aliases of a long text", `{"helm":{"templateValues":{"k":"${ print \"a: &a \" (repeat 200000 \"x\") \"\\nb: [\" (repeat 23 \"*a,\") \"]\" }"}}}`, "values are larger than 4194304 bytes when their aliases are written out"},
 		{"YAML that nests too deep", `{"helm":{"templateValues":{"k":"${ repeat 200 \"[\" }${ repeat 200 \"]\" }"}}}`, "values are nested more than 100 levels deep"},
-		{"YAML that nests far too deep", `{"helm":{"templateValues":{"k":"${ repeat 100000 \"[\" }"}}}`, "failed to interpret rendered template as helm values: "},
+		{"YAML that nests far too deep", `{"helm":{"templateValues":{"k":"${ repeat 30000 \"[\" }"}}}`, "failed to interpret rendered template as helm values: "},
 		{"keys that are one in JSON", `{"helm":{"templateValues":{"k":"1: a\n'1': b"}}}`, `two keys of one map are both written "1" in JSON`},
 		{"a null key", `{"helm":{"templateValues":{"k":"null: a"}}}`, "a key of a map is no string, number or bool"},
 		{"infinity", `{"helm":{"templateValues":{"k":".inf"}}}`, "+Inf is no JSON number"},
-		{"a loop", `{"helm":{"values":{"v":"${ range 1000000000 }${ end }"}}}`, "failed to render helm values template: template exceeds the limit of 100000 steps"},
+		{"a loop", `{"helm":{"values":{"v":"${ range 1000000000 }${ end }"}}}`, "failed to render helm values template: at helm.values, the templates and values of a Bundle exceed the work that they may take on one Cluster: render less text"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

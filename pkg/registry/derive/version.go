@@ -201,7 +201,7 @@ func (v *Version) subject(p *plan, c *v1alpha1.Cluster) *subject {
 	if len(labels) == 0 {
 		return nil
 	}
-	return &subject{cluster: c, facts: &v.facts, match: p.match, labels: labels}
+	return &subject{cluster: c, facts: &v.facts, match: p.match, labels: labels, seesValues: p.values.seesValues}
 }
 
 // content evaluates a plan (S 3.3). Without a subject it is as merged.

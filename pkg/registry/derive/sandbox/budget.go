@@ -4,23 +4,22 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 )
 
-// The limits of one evaluation. They are far above what values need (a chart
-// with 10,000 lines of values, with a template in each, takes less than half of
-// the steps) and far below what hurts the goroutine that evaluates.
+// The limits. They are above what values need: 5,000 lines of values with a comparison, a
+// default and a quote in each fit into MaxWork, and so do 10,000 with one function in each.
 const (
+	// MaxWork bounds the work of a Budget, in units. A unit is about 0.1 µs of one
+	// core: what everything costs in units is in prices.go, and BenchmarkPrices
+	// compares that with the time that it takes.
+	MaxWork = 800_000
 	// MaxSource bounds the text of a template.
 	MaxSource = 4 << 20
-	// MaxSteps bounds how many nodes of the template are evaluated, and how
-	// many functions are called. A slow function counts as many.
-	MaxSteps = 100_000
 	// MaxValue bounds every value that a function takes or returns, in bytes.
 	MaxValue = 1 << 20
-	// MaxTotal bounds the sum of those values.
-	MaxTotal = 64 << 20
 	// MaxOutput bounds the rendered text.
 	MaxOutput = 2 << 20
 	// MaxDepth bounds how deep values nest.
@@ -31,7 +30,34 @@ const (
 
 	maxNesting  = 200
 	maxControls = 10_000
+	maxActions  = 50_000
 )
+
+// Budget is the work that all templates of one version may do on one Cluster
+// together. It counts units and never looks at a clock, so it ends an evaluation
+// at the same place on every replica and after every restart. The zero value has
+// MaxWork left. A Budget is not safe for concurrent use.
+type Budget struct{ used int }
+
+// ErrBudget means that a Budget is used up.
+var ErrBudget = errors.New("the templates and values of a Bundle exceed the work that they may take on one Cluster: " +
+	"render less text, use fewer and smaller templates, or put the value in a Secret and use valuesFrom")
+
+// Use takes n units. It fails with ErrBudget when there are not as many left, and
+// from then on always.
+func (b *Budget) Use(n int) error {
+	if n < 0 || n > MaxWork-b.used {
+		b.used = MaxWork
+		if n != 0 {
+			return ErrBudget
+		}
+	}
+	b.used += n
+	return nil
+}
+
+// Used returns how many units have been taken, MaxWork at the most.
+func (b *Budget) Used() int { return b.used }
 
 // limitError is the text for a limit of the evaluation as a whole, which has no
 // place in the template that could be named.
@@ -39,75 +65,77 @@ type limitError string
 
 func (e limitError) Error() string { return string(e) }
 
-// budget is what an evaluation has used so far. Its methods panic with an error
+// meter is what an evaluation has used so far. Its methods panic with an error
 // when a limit is passed: they are called by functions of the template, and
 // text/template turns the panic of a function into the error of Execute.
-type budget struct {
-	steps int
-	total int
-	calls int
+type meter struct {
+	budget *Budget
+	calls  int
 	// passed is the first limit that was passed. It is kept because
 	// text/template wraps the error with the place of a node that instrument
-	// added, which tells the reader nothing.
+	// added, which says nothing to the reader.
 	passed error
 }
 
-func (b *budget) stop(format string, args ...any) {
-	err := limitError(fmt.Sprintf(format, args...))
-	if b.passed == nil {
-		b.passed = err
+func (m *meter) stop(err error) {
+	if m.passed == nil {
+		m.passed = err
 	}
 	panic(err)
 }
 
-// step counts n steps.
-func (b *budget) step(n int) {
-	if n < 0 || n > MaxSteps-b.steps {
-		b.stop("template exceeds the limit of %d steps", MaxSteps)
+// use takes n units.
+func (m *meter) use(n int) {
+	if err := m.budget.Use(n); err != nil {
+		m.stop(err)
 	}
-	b.steps += n
 }
 
-func (b *budget) enter(weight int) string {
-	b.calls++
-	if b.calls > MaxCalls {
-		b.stop("template calls are nested more than %d levels deep", MaxCalls)
+// step takes the units of a list of n nodes.
+func (m *meter) step(n int) {
+	if n > MaxWork {
+		m.stop(ErrBudget)
 	}
-	b.step(weight)
+	m.use(stepUnits + n*nodeUnits)
+}
+
+func (m *meter) enter(weight int) string {
+	m.calls++
+	if m.calls > MaxCalls {
+		m.stop(limitError(fmt.Sprintf("template calls are nested more than %d levels deep", MaxCalls)))
+	}
+	m.use(callUnits)
+	m.step(weight)
 	return ""
 }
 
-func (b *budget) leave() string {
-	b.calls--
+func (m *meter) leave() string {
+	m.calls--
 	return ""
 }
 
-// take adds size to the total.
-func (b *budget) take(size int) {
-	b.total += size
-	if b.total > MaxTotal {
-		b.stop("template exceeds the limit of %d bytes for all its values together", MaxTotal)
-	}
-}
-
-// weigh adds the sizes of values to the total. Each must be within MaxValue.
-func (b *budget) weigh(values ...reflect.Value) {
+// weigh takes the units of values of a function, and returns their sizes together.
+// Each must be within MaxValue.
+func (m *meter) weigh(values ...reflect.Value) int {
+	size := 0
 	for _, v := range values {
 		s := scale{left: MaxValue}
 		if err := s.add(v, 0); err != nil {
 			panic(err)
 		}
-		b.take(MaxValue - s.left)
+		size += MaxValue - s.left
 	}
+	m.use(size / bytesPerUnit)
+	return size
 }
 
 // glance is weigh for functions that do not look into their arguments.
-func (b *budget) glance(values ...reflect.Value) {
+func (m *meter) glance(values ...reflect.Value) {
 	size := 0
 	for _, v := range values {
 		size += glanceSize(v, true)
 	}
-	b.take(size)
+	m.use(size / bytesPerUnit)
 }
 
 func glanceSize(v reflect.Value, top bool) int {
@@ -130,10 +158,9 @@ func glanceSize(v reflect.Value, top bool) int {
 // scalarSize is what a value takes at least: an interface, or a slice element.
 const scalarSize = 16
 
-var (
-	errTooLarge = fmt.Errorf("value is larger than %d bytes", MaxValue)
-	errTooDeep  = fmt.Errorf("value is nested more than %d levels deep", MaxDepth)
-)
+// errTooLarge is one error for both bounds: of a map that passes both, which one is
+// found first depends on the order of the map.
+var errTooLarge = fmt.Errorf("value is larger than %d bytes, or nested more than %d levels deep", MaxValue, MaxDepth)
 
 // scale measures a value as if it were printed: what occurs twice counts twice.
 // It so finds values that are small in memory and huge when written out, and,
@@ -150,7 +177,7 @@ func (s *scale) use(n int) error {
 
 func (s *scale) add(v reflect.Value, depth int) error {
 	if depth > MaxDepth {
-		return errTooDeep
+		return errTooLarge
 	}
 	if v.Kind() == reflect.Interface {
 		v = v.Elem()

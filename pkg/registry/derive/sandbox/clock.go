@@ -41,7 +41,7 @@ func (m moment) Sub(o moment) time.Duration      { return m.instant.Sub(o.instan
 
 // Format is weighed here, as methods have no wrapper that does it.
 func (m moment) Format(layout string) string {
-	m.e.take(3 * len(layout))
+	m.e.use(10 + len(layout))
 	return m.instant.Format(layout)
 }
 
@@ -104,16 +104,13 @@ func (e *evaluation) timeOf(v any) time.Time {
 func (e *evaluation) date(layout string, v any, zone string) string {
 	location := time.UTC
 	if zone != "" && zone != "Local" && zone != "UTC" {
-		e.step(zoneSteps)
+		e.use(zoneUnits)
 		if l, err := time.LoadLocation(zone); err == nil {
 			location = l
 		}
 	}
 	return e.timeOf(v).In(location).Format(layout)
 }
-
-// zoneSteps is the cost of looking up a time zone, which is not kept.
-const zoneSteps = 100
 
 func modify(by string, t moment) moment {
 	if d, err := time.ParseDuration(by); err == nil {

@@ -24,17 +24,22 @@ type Environment struct {
 // evaluation is one run of Execute. The functions of the template are its methods
 // or are wrapped by it; nothing of it outlives the run.
 type evaluation struct {
-	budget
+	meter
 	env    Environment
 	chance *chance
 	out    strings.Builder
 }
 
-// Execute evaluates the template over data and returns the text. It does not
-// write to data. An error names the place in the template, or the limit that was
-// passed, and is at most about a kilobyte long.
-func (t *Template) Execute(env Environment, data map[string]any) (text string, err error) {
-	e := &evaluation{env: env}
+// Execute evaluates the template over data and returns the text. Functions such as
+// set write to data, and the templates that are evaluated over
+// it later see that.
+// The work is taken from budget. An error names the place in the template, or the limit
+// that was passed, and is at most about a kilobyte long.
+func (t *Template) Execute(env Environment, data map[string]any, budget *Budget) (text string, err error) {
+	if err := budget.Use(executeUnits + functionUnits*len(t.uses)); err != nil {
+		return "", err
+	}
+	e := &evaluation{env: env, meter: meter{budget: budget}}
 	funcs := template.FuncMap{
 		stepFunc:  func(n int) string { e.step(n); return "" },
 		enterFunc: e.enter,
@@ -49,9 +54,6 @@ func (t *Template) Execute(env Environment, data map[string]any) (text string, e
 		if _, err := tmpl.AddParseTree(name, tree); err != nil {
 			return "", shorten(err)
 		}
-	}
-	if t.mutates {
-		data = copyMap(data)
 	}
 	// text/template lets panics through that do not come from a function call.
 	// One template must not end the process that serves all others.
@@ -74,9 +76,14 @@ func (t *Template) Execute(env Environment, data map[string]any) (text string, e
 func (e *evaluation) print(v any) any {
 	s := scale{left: MaxValue}
 	if err := s.add(reflect.ValueOf(v), 0); err != nil {
-		e.stop("template prints what it cannot: %v", err)
+		e.stop(limitError(fmt.Sprintf("template prints what it cannot: %v", err)))
 	}
-	e.take(MaxValue - s.left)
+	// A text is copied; of anything else the text has to be made.
+	if size := MaxValue - s.left; reflect.ValueOf(v).Kind() == reflect.String {
+		e.use(size / bytesPerUnit)
+	} else {
+		e.use(size * encodeUnits / 1024)
+	}
 	return v
 }
 
@@ -100,8 +107,8 @@ type function struct {
 	// shallow: the call is cheap whatever its arguments hold, as it hands them
 	// on without looking inside.
 	shallow bool
-	// mutates: the call may write to its arguments.
-	mutates bool
+	// price is what a call costs.
+	price price
 }
 
 // bind wraps a function so that its calls are counted. The wrapper has the type
@@ -113,18 +120,18 @@ func (e *evaluation) bind(f function) any {
 		call = fn.CallSlice
 	}
 	return reflect.MakeFunc(fn.Type(), func(args []reflect.Value) []reflect.Value {
-		e.step(1)
+		e.use(f.price.call)
 		if f.shallow {
 			e.glance(args...)
 		} else {
-			e.weigh(args...)
+			e.use(e.weigh(args...) * f.price.kilobyte / 1024)
 		}
 		if f.guard != nil {
 			f.guard(e, args)
 		}
 		results := call(args)
 		if !f.shallow {
-			e.weigh(results[0])
+			e.use(e.weigh(results[0]) * f.price.kilobyte / 1024)
 		}
 		return results
 	}).Interface()

@@ -50,14 +50,19 @@ func table() map[string]function {
 		change(&f)
 		all[name] = f
 	}
+	for name := range all {
+		edit(name, func(f *function) { f.price = defaultPrice })
+	}
+	for name, p := range prices {
+		if _, ok := all[name]; ok {
+			edit(name, func(f *function) { f.price = p })
+		}
+	}
 	for name, guard := range guards {
 		edit(name, func(f *function) { f.guard = guard })
 	}
 	for _, name := range shallow {
 		edit(name, func(f *function) { f.shallow = true })
-	}
-	for _, name := range mutating {
-		edit(name, func(f *function) { f.mutates = true })
 	}
 	return all
 }
@@ -68,11 +73,6 @@ var shallow = []string{
 	"first", "mustFirst", "last", "mustLast",
 	"default", "coalesce", "ternary", "empty", "all", "any",
 	"kindOf", "kindIs", "typeOf", "typeIs", "typeIsLike",
-}
-
-// mutating are functions that write to an argument.
-var mutating = []string{
-	"set", "unset", "merge", "mergeOverwrite", "mustMerge", "mustMergeOverwrite", "sortAlpha",
 }
 
 // prints are builtins of text/template that copy their arguments. They are here
@@ -134,9 +134,10 @@ func (e *evaluation) numbers(start, stop, step int) []int {
 		distance, stride = uint64(start)-uint64(stop), -uint64(step)
 	}
 	count := (distance-1)/stride + 1
-	if count > MaxSteps {
-		e.stop("template exceeds the limit of %d steps", MaxSteps)
+	if count > MaxWork {
+		e.stop(ErrBudget)
 	}
+	e.use(int(count))
 	list = make([]int, count)
 	for i := range list {
 		list[i] = start + i*step

@@ -11,13 +11,8 @@ import (
 	"strings"
 )
 
-// Costs, in steps, of functions that are slow by design, and bounds on what they
-// take. With MaxSteps they leave an evaluation well under a second.
+// Bounds on what functions take whose time is not bounded by their price.
 const (
-	passwordSteps = 20_000
-	keySteps      = 20_000
-	decimalSteps  = 10
-
 	maxDecimals = 64
 	maxVersion  = 256
 	maxKey      = 16 << 10
@@ -25,7 +20,7 @@ const (
 )
 
 // bound panics if n*size+more passes MaxValue.
-func (b *budget) bound(n, size, more int) {
+func (m *meter) bound(n, size, more int) {
 	if n > 0 && size > 0 && n > (MaxValue-min(more, MaxValue))/size || more > MaxValue {
 		panic(fmt.Errorf("result would be larger than %d bytes", MaxValue))
 	}
@@ -58,8 +53,8 @@ var guards = map[string]func(*evaluation, []reflect.Value){
 
 	"regexMatch": guardPattern, "mustRegexMatch": guardPattern,
 	"regexFind": guardPattern, "mustRegexFind": guardPattern,
-	"regexFindAll": guardPattern, "mustRegexFindAll": guardPattern,
-	"regexSplit": guardPattern, "mustRegexSplit": guardPattern,
+	"regexFindAll": guardMatches, "mustRegexFindAll": guardMatches,
+	"regexSplit": guardMatches, "mustRegexSplit": guardMatches,
 	"regexReplaceAll": guardExpansion, "mustRegexReplaceAll": guardExpansion,
 	"regexReplaceAllLiteral": guardExpansion, "mustRegexReplaceAllLiteral": guardExpansion,
 
@@ -70,7 +65,6 @@ var guards = map[string]func(*evaluation, []reflect.Value){
 	"semver":        func(_ *evaluation, a []reflect.Value) { atMost("version", a[0], maxVersion) },
 	"semverCompare": guardVersions,
 
-	"derivePassword":  func(e *evaluation, _ []reflect.Value) { e.step(passwordSteps) },
 	"buildCustomCert": guardKey,
 }
 
@@ -103,12 +97,12 @@ func guardIndent(e *evaluation, a []reflect.Value) {
 
 // boundWrap: a line ends at most twice per width, once at a blank and once in
 // the middle of a word that is too long.
-func (b *budget) boundWrap(width, separator, length int) {
-	b.bound(2*(length/max(width, 1))+2, max(separator, 1), length)
+func (m *meter) boundWrap(width, separator, length int) {
+	m.bound(2*(length/max(width, 1))+2, max(separator, 1), length)
 }
 
-func (b *budget) boundSplit(separator, text reflect.Value, element int) {
-	b.bound(strings.Count(text.String(), separator.String())+1, element, text.Len())
+func (m *meter) boundSplit(separator, text reflect.Value, element int) {
+	m.bound(strings.Count(text.String(), separator.String())+1, element, text.Len())
 }
 
 // guardFormat bounds what printf can make of widths, precisions and arguments
@@ -151,7 +145,7 @@ func guardFormat(e *evaluation, a []reflect.Value) {
 		}
 	}
 	if indexed {
-		sum = max(sum, min(verbs, MaxTotal)*largest)
+		sum = max(sum, min(verbs, MaxValue)*largest)
 	}
 	// A verb may write a byte as up to four, as %q does; the result is weighed
 	// as it is, so this only has to keep what is built in between small.
@@ -173,14 +167,15 @@ func guardPairs(e *evaluation, a []reflect.Value) {
 	if len(a) > 1 {
 		m = lenOf(a[1])
 	}
-	e.step(n * m / 64)
+	e.use(pairs(n, m))
 }
 
 func guardDecimals(e *evaluation, a []reflect.Value) {
-	if n := lenOf(a[len(a)-1]); n > maxDecimals {
+	n := lenOf(a[len(a)-1])
+	if n > maxDecimals {
 		panic(fmt.Errorf("takes at most %d numbers", maxDecimals))
 	}
-	e.step(decimalSteps)
+	e.use(decimals(n))
 }
 
 func guardVersions(_ *evaluation, a []reflect.Value) {
@@ -188,10 +183,9 @@ func guardVersions(_ *evaluation, a []reflect.Value) {
 	atMost("version", a[1], maxVersion)
 }
 
-func guardKey(e *evaluation, a []reflect.Value) {
+func guardKey(_ *evaluation, a []reflect.Value) {
 	atMost("certificate", a[0], maxKey)
 	atMost("key", a[1], maxKey)
-	e.step(keySteps)
 }
 
 // guardPattern charges a regular expression for its size, which repetitions can
@@ -203,19 +197,40 @@ func guardPattern(e *evaluation, a []reflect.Value) {
 	if err != nil {
 		return // and let the function say so
 	}
-	prog, err := syntax.Compile(parsed.Simplify())
-	if err != nil {
-		return
+	size := programSize(parsed)
+	e.use(expressionUnits + size*instructionUnits)
+	e.use(size * (a[1].Len() + 1) * 10 / matchesPerTenUnits)
+}
+
+// programSize is about how many instructions a regular expression is compiled to, and
+// never much less. It does not compile it, because that is what costs.
+func programSize(re *syntax.Regexp) int {
+	size := 2
+	for _, sub := range re.Sub {
+		size += programSize(sub)
 	}
-	size := len(prog.Inst)
-	e.step(size / 4)
-	e.step(size * (a[1].Len() + 1) / 256)
+	switch re.Op {
+	case syntax.OpLiteral:
+		return 1 + len(re.Rune)
+	case syntax.OpCharClass:
+		return 1 + len(re.Rune)/2
+	case syntax.OpRepeat:
+		return size * max(re.Max, re.Min+1, 1)
+	}
+	return size
+}
+
+// guardMatches charges for all matches that there can be in a text.
+func guardMatches(e *evaluation, a []reflect.Value) {
+	guardPattern(e, a)
+	e.use(a[1].Len())
 }
 
 // guardExpansion bounds the result of a replacement: the text, the replacement
 // once per match, and the text once per reference in the replacement.
 func guardExpansion(e *evaluation, a []reflect.Value) {
 	guardPattern(e, a)
+	e.use(2 * a[1].Len()) // matches are looked for twice
 	text, replacement := a[1].String(), a[2].String()
 	e.bound(strings.Count(replacement, "$")+1, len(text), 0)
 	if len(replacement) == 0 {

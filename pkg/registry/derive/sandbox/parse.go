@@ -6,6 +6,8 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/template/parse"
 )
@@ -41,9 +43,8 @@ type Template struct {
 	// uses are the functions that occur in the text. A typical text uses two or
 	// three of two hundred; binding only those makes Execute cheap.
 	uses []string
-	// mutates says that a function in the text may write to the data, so that
-	// each evaluation needs its own copy.
-	mutates bool
+	// atLeast is what an evaluation takes of its Budget, whatever the data are.
+	atLeast int
 }
 
 // Parse prepares text. The name appears in error texts as the file name does in
@@ -57,24 +58,28 @@ func Parse(name, text string) (*Template, error) {
 	if controls(text) > maxControls {
 		return nil, fmt.Errorf("template has more than %d control structures", maxControls)
 	}
+	// Each action becomes some nodes of a few hundred bytes.
+	if n := strings.Count(text, Open); n > maxActions {
+		return nil, fmt.Errorf("template has %d actions, more than %d", n, maxActions)
+	}
 	trees, err := parse.Parse(name, text, Open, Close, known)
 	if err != nil {
 		return nil, shorten(err)
 	}
 	t := &Template{name: name, trees: trees}
+	if tree := trees[name]; tree != nil {
+		t.atLeast = executeUnits + unconditional(tree.Root)
+	}
 	in := instrument{uses: map[string]bool{}}
-	for _, tree := range trees {
-		if err := in.tree(tree); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(trees)) { // of two errors it is always the same one
+		if err := in.tree(trees[name]); err != nil {
 			return nil, err
 		}
 	}
 	for name := range in.uses {
-		f, ok := functions[name]
-		if !ok {
-			continue
+		if _, ok := functions[name]; ok {
+			t.uses = append(t.uses, name)
 		}
-		t.uses = append(t.uses, name)
-		t.mutates = t.mutates || f.mutates
 	}
 	return t, nil
 }

@@ -3,12 +3,16 @@
 
 package sandbox
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
-// refused are functions that make keys, certificates and salted hashes. Their
-// results cannot be repeated from a seed: the libraries behind them take
-// randomness of their own and, on purpose, an unknown amount of it. Two replicas
-// would give a Cluster two different deployments, in turns.
+// refused are functions that no template can use. Most make keys, certificates and
+// salted hashes. Their results cannot be repeated from a seed: the libraries behind them
+// take randomness of their own and, on purpose, an unknown amount of it. Two replicas
+// would give a Cluster two different deployments, in turns. derivePassword takes longer
+// than a Budget allows, by design.
 var refused = func() map[string]any {
 	all := map[string]any{}
 	for _, name := range []string{
@@ -21,6 +25,10 @@ var refused = func() map[string]any {
 			return "", fmt.Errorf("template function %s is not supported: its result would differ from replica to replica; "+
 				"put the value in a Secret and use valuesFrom", name)
 		}
+	}
+	all[tooDear] = func(...any) (string, error) {
+		return "", errors.New("template function " + tooDear + " is not supported: one call takes longer than all templates of a Bundle may; " +
+			"put the value in a Secret and use valuesFrom")
 	}
 	return all
 }()
