@@ -93,3 +93,16 @@ func TestTheRateOfReportsHasADefaultAndCanBeTakenAway(t *testing.T) {
 	require.NoError(t, without.Validate())
 	require.Nil(t, without.Reports.allowance())
 }
+
+// TestNoClientCanHoldAServerByDefault: what bounds one client is the API machinery's, and
+// on unless it is turned off.
+func TestNoClientCanHoldAServerByDefault(t *testing.T) {
+	t.Parallel()
+	o := parse(t, sound...)
+	require.True(t, o.Features.EnablePriorityAndFairness, "users are told apart, and queue by themselves")
+	require.Positive(t, o.Server.MaxRequestsInFlight)
+	require.Positive(t, o.Server.MaxMutatingRequestsInFlight)
+	require.Positive(t, o.Server.RequestTimeout)
+	require.Positive(t, o.Server.MaxRequestBodyBytes)
+	require.Positive(t, o.Serving.HTTP2MaxStreamsPerConnection)
+}

@@ -46,6 +46,9 @@ func (o Options) homeOf(i int) string { return derive.ClusterNamespace(loudly, c
 func clusterName(i int) string        { return fmt.Sprintf("c%04d", i) }
 func bundleName(i int) string         { return fmt.Sprintf("b%04d", i) }
 
+// Namespaces are those that have to exist where somebody checks that.
+func (o Options) Namespaces() []string { return []string{quietly, loudly, o.homeOf(0)} }
+
 func newCluster(namespace, name string) *v1alpha1.Cluster {
 	return &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{"region": "north"}}}
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/storage"
+	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
 
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
@@ -90,6 +91,26 @@ func TestWhoIsStuckKeepsNothingAliveThatTheHistoryHasPassed(t *testing.T) {
 		require.True(t, apierrors.IsResourceExpired(apierrors.FromObject(last.Object)), "%s: %v", name, last.Object)
 		_, more := <-w.ResultChan()
 		require.False(t, more, name)
+	}
+}
+
+// A reader that is stuck in its initial events holds nothing that priority and fairness
+// gives out: hundreds of them would hold all of their level.
+func TestAWatchThatWaitsForItsReaderHoldsNoSeat(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	for i := range 2 * resultBuffer {
+		require.NoError(t, create(ctx, s, fmt.Sprintf("c%03d", i)))
+	}
+	seat := utilflowcontrol.NewInitializationSignal()
+	stuck(utilflowcontrol.WithInitializationSignal(ctx, seat), t, s, "0")
+	given := make(chan struct{})
+	go func() { seat.Wait(); close(given) }()
+	select {
+	case <-given:
+	case <-ctx.Done():
+		require.Fail(t, "the seat is held for as long as nobody reads")
 	}
 }
 

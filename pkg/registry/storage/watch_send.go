@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -99,8 +100,11 @@ func (w *watcher) send(ctx context.Context, event watch.Event) error {
 	return w.turn.Outside(ctx, func() error { return w.wait(ctx, event) })
 }
 
-// wait hands an event to a reader who has to be waited for.
+// wait hands an event to a reader who has to be waited for. From then on the watch takes
+// no share of what priority and fairness gives out, even if not all initial events are
+// sent: readers that are stuck would hold all of it, and others of their level wait.
 func (w *watcher) wait(ctx context.Context, event watch.Event) error {
+	utilflowcontrol.WatchInitialized(ctx)
 	// Not counted anew for each event: a reader may be slow without ever being stuck.
 	look := time.NewTimer(time.Until(w.look))
 	defer look.Stop()

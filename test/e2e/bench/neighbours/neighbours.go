@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -42,7 +43,11 @@ const group = "bench-neighbours"
 func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options, out *report.Scenario) error {
 	out.Title = "beside the worst neighbours"
 	out.Text = []string{fmt.Sprintf("One tenant labels a Cluster, which one Bundle waits for, and unlabels it, %d times each: first alone, then while others do the worst within their rights, with %d requests of each kind under way: an agent reports, with %d and with 3 resources; a tenant with %d Bundles on %d Clusters writes costly Bundles and labels its Clusters; a reader lists everything as indented JSON, YAML and a table, beside %s, and holds %d watches that it never reads; a client registers. Each is a user of its own. All of them run in this process, on the same processors as the servers.", o.Edits, o.Loops, o.Resources, o.Bundles, o.Clusters, o.Beside.Name, o.Stuck)}
-	if err := allow(ctx, s); err != nil {
+	crowd := neighbours.Options{
+		Groups: []string{group, "system:authenticated"}, Bundles: o.Bundles, Clusters: o.Clusters,
+		Resources: o.Resources, Stuck: o.Stuck, Loops: o.Loops, Edits: o.Edits, Step: step,
+	}
+	if err := allow(ctx, s, crowd.Namespaces()); err != nil {
 		return err
 	}
 	step("%s: writing the fleet and starting", o.Beside.Name)
@@ -53,10 +58,8 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 	if err != nil {
 		return err
 	}
-	r, err := neighbours.Run(ctx, neighbours.Options{
-		Config: s.Config, Groups: []string{group, "system:authenticated"},
-		Bundles: o.Bundles, Clusters: o.Clusters, Resources: o.Resources, Stuck: o.Stuck, Loops: o.Loops, Edits: o.Edits, Step: step,
-	})
+	crowd.Config = s.Config
+	r, err := neighbours.Run(ctx, crowd)
 	if err != nil {
 		return err
 	}
@@ -68,8 +71,13 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 	return wrong(r)
 }
 
-// allow gives the users of the scenario their rights.
-func allow(ctx context.Context, s *site.Site) error {
+// allow gives the users of the scenario their rights, and makes their namespaces.
+func allow(ctx context.Context, s *site.Site, namespaces []string) error {
+	for _, name := range namespaces {
+		if _, err := s.Control.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
 	bindings := s.Control.Client.RbacV1().ClusterRoleBindings()
 	_, err := bindings.Create(ctx, &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: group},
