@@ -71,18 +71,26 @@ func preconditions(of func(*unstructured.Unstructured) metav1.Preconditions) fun
 }
 
 var removals = map[string]removal{
-	"a plain deletion":                {},
-	"a background deletion":           {options: propagate(metav1.DeletePropagationBackground)},
-	"a foreground deletion":           {options: propagate(metav1.DeletePropagationForeground), left: []string{metav1.FinalizerDeleteDependents}},
-	"an orphaning deletion":           {options: propagate(metav1.DeletePropagationOrphan), left: []string{metav1.FinalizerOrphanDependents}},
-	"a deletion without grace":        {options: func(o *metav1.DeleteOptions, _ *unstructured.Unstructured) { o.GracePeriodSeconds = ptr.To[int64](0) }},
-	"a held deletion":                 {finalizers: []string{"example.com/a"}, left: []string{"example.com/a"}},
-	"a held deletion without grace":   {finalizers: []string{"example.com/a"}, left: []string{"example.com/a"}, options: func(o *metav1.DeleteOptions, _ *unstructured.Unstructured) { o.GracePeriodSeconds = ptr.To[int64](0) }},
-	"a held foreground deletion":      {finalizers: []string{"example.com/a"}, options: propagate(metav1.DeletePropagationForeground), left: []string{"example.com/a", metav1.FinalizerDeleteDependents}},
-	"a deletion of another UID":       {conflict: true, options: preconditions(func(*unstructured.Unstructured) metav1.Preconditions { return metav1.Preconditions{UID: ptr.To(types.UID("other"))} })},
-	"a deletion of an older state":    {conflict: true, options: preconditions(func(*unstructured.Unstructured) metav1.Preconditions { return metav1.Preconditions{ResourceVersion: ptr.To("1")} })},
-	"a deletion of that UID":          {options: preconditions(func(o *unstructured.Unstructured) metav1.Preconditions { return metav1.Preconditions{UID: ptr.To(o.GetUID())} })},
-	"a deletion of the present state": {options: preconditions(func(o *unstructured.Unstructured) metav1.Preconditions { return metav1.Preconditions{ResourceVersion: ptr.To(o.GetResourceVersion())} })},
+	"a plain deletion":              {},
+	"a background deletion":         {options: propagate(metav1.DeletePropagationBackground)},
+	"a foreground deletion":         {options: propagate(metav1.DeletePropagationForeground), left: []string{metav1.FinalizerDeleteDependents}},
+	"an orphaning deletion":         {options: propagate(metav1.DeletePropagationOrphan), left: []string{metav1.FinalizerOrphanDependents}},
+	"a deletion without grace":      {options: func(o *metav1.DeleteOptions, _ *unstructured.Unstructured) { o.GracePeriodSeconds = ptr.To[int64](0) }},
+	"a held deletion":               {finalizers: []string{"example.com/a"}, left: []string{"example.com/a"}},
+	"a held deletion without grace": {finalizers: []string{"example.com/a"}, left: []string{"example.com/a"}, options: func(o *metav1.DeleteOptions, _ *unstructured.Unstructured) { o.GracePeriodSeconds = ptr.To[int64](0) }},
+	"a held foreground deletion":    {finalizers: []string{"example.com/a"}, options: propagate(metav1.DeletePropagationForeground), left: []string{"example.com/a", metav1.FinalizerDeleteDependents}},
+	"a deletion of another UID": {conflict: true, options: preconditions(func(*unstructured.Unstructured) metav1.Preconditions {
+		return metav1.Preconditions{UID: ptr.To(types.UID("other"))}
+	})},
+	"a deletion of an older state": {conflict: true, options: preconditions(func(*unstructured.Unstructured) metav1.Preconditions {
+		return metav1.Preconditions{ResourceVersion: ptr.To("1")}
+	})},
+	"a deletion of that UID": {options: preconditions(func(o *unstructured.Unstructured) metav1.Preconditions {
+		return metav1.Preconditions{UID: ptr.To(o.GetUID())}
+	})},
+	"a deletion of the present state": {options: preconditions(func(o *unstructured.Unstructured) metav1.Preconditions {
+		return metav1.Preconditions{ResourceVersion: ptr.To(o.GetResourceVersion())}
+	})},
 }
 
 // TestWhatCanBeReadIsDeletedByTheRules: the option to ignore read errors deletes nothing

@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/google/uuid"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/registry/rest"
 	apistorage "k8s.io/apiserver/pkg/storage"
 
@@ -35,6 +38,10 @@ var (
 
 // contentsREST serves Contents from their records. A Content never changes, so
 // it needs no view; it is written with the Bundle that it is the content of.
+//
+// It does not watch, and discovery does not announce it: content records are outside of
+// the range that the engine watches, so that a replica need not take each manifest of the
+// fleet through its memory. An agent gets the Content that a deployment ID names.
 type contentsREST struct {
 	kind *kinds.Kind
 	log  *etcd.Log
@@ -176,11 +183,29 @@ func contentOf(stored *etcd.StoredContent) (*v1alpha1.Content, error) {
 	if err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("content %s: %w", stored.ID, err))
 	}
-	content := &v1alpha1.Content{Content: stored.Data, SHA256Sum: manifest.Digest(bytes)}
+	compressed, made := manifest.Unstamp(stored.Data)
+	content := &v1alpha1.Content{Content: compressed, SHA256Sum: manifest.Digest(bytes)}
 	content.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("Content")) // list items say what they are, as a CRD's do
 	content.Name = stored.ID
 	content.ResourceVersion = strconv.FormatInt(stored.Revision, 10)
+	content.UID = contentUID(stored.ID, made)
+	if !made.IsZero() { // older records do not say
+		content.CreationTimestamp = metav1.NewTime(made)
+	}
 	return content, nil
+}
+
+// contentUIDs is the space of the UIDs of Contents.
+var contentUIDs = uuid.MustParse("f2a1b7d4-5f0c-5e68-9a43-3f7c0d1e8b52")
+
+// contentUID is a function of what is stored, so it is the same on each replica and after
+// each start. A Content that was swept and is written again is another one.
+func contentUID(id string, made time.Time) types.UID {
+	name := id
+	if !made.IsZero() {
+		name += "/" + strconv.FormatInt(made.Unix(), 10)
+	}
+	return types.UID(uuid.NewSHA1(contentUIDs, []byte(name)).String())
 }
 
 // maxManifest bounds what a record may decompress to.

@@ -6,6 +6,7 @@ package endpoints
 import (
 	"context"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
@@ -38,6 +39,15 @@ func (o *objects) Categories() []string { return o.kind.Categories }
 // Stats tells how many objects there are, and how large, for priority and fairness.
 func (o *objects) Stats(ctx context.Context) (apistorage.Stats, error) {
 	return o.Storage.Storage.Stats(ctx)
+}
+
+// Create implements rest.Creater. A resourceVersion is refused as with a CRD, which means
+// that "0", and what is no number, pass; but as a mistake of the client's.
+func (o *objects) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+	if named, err := o.Storage.Versioner().ObjectResourceVersion(object); err == nil && named != 0 {
+		return nil, apierrors.NewBadRequest(apistorage.ErrResourceVersionSetOnCreate.Error() + ": leave metadata.resourceVersion out")
+	}
+	return o.Store.Create(ctx, object, validate, options)
 }
 
 // Update implements rest.Updater.

@@ -6,9 +6,11 @@ package manifest
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // ErrTooLarge says that compressed bytes hold more than the caller allows.
@@ -30,7 +32,38 @@ func Compress(manifest []byte) []byte {
 	return buf.Bytes()
 }
 
-// Decompress is the inverse of Compress. It returns ErrTooLarge as soon as the
+// Where a gzip header has its time: seconds since 1970, little-endian, 0 for none.
+const (
+	timeAt  = 4
+	timeEnd = 8
+	header  = 10
+)
+
+// Stamp returns what Compress returned with a time in its header. A reader that
+// decompresses it gets the same bytes.
+func Stamp(compressed []byte, at time.Time) []byte {
+	stamped := bytes.Clone(compressed)
+	if len(stamped) >= header {
+		binary.LittleEndian.PutUint32(stamped[timeAt:timeEnd], uint32(max(at.Unix(), 0)))
+	}
+	return stamped
+}
+
+// Unstamp is the inverse of Stamp. The time is zero if there was none.
+func Unstamp(stamped []byte) (compressed []byte, at time.Time) {
+	if len(stamped) < header {
+		return stamped, time.Time{}
+	}
+	seconds := binary.LittleEndian.Uint32(stamped[timeAt:timeEnd])
+	if seconds == 0 {
+		return stamped, time.Time{}
+	}
+	compressed = bytes.Clone(stamped)
+	clear(compressed[timeAt:timeEnd])
+	return compressed, time.Unix(int64(seconds), 0).UTC()
+}
+
+// Decompress is the inverse of Compress, with a time or without. It returns ErrTooLarge as soon as the
 // output passes limit bytes, having kept no more than that: a few kilobytes of
 // gzip can stand for gigabytes.
 func Decompress(compressed []byte, limit int64) ([]byte, error) {

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -164,5 +165,30 @@ func TestDecodeRefusesWhatIsNoManifest(t *testing.T) {
 	for _, in := range []string{"", "[]", `{"resources":1}`, `{"resources":[]}x`} {
 		_, err := manifest.Decode([]byte(in))
 		require.ErrorContains(t, err, "manifest is not the JSON that Encode writes", in)
+	}
+}
+
+func TestAStampIsATimeAndChangesNothingElse(t *testing.T) {
+	t.Parallel()
+	text := manifest.Encode([]v1alpha1.BundleResource{{Name: "a", Content: "b"}})
+	compressed := manifest.Compress(text)
+	same, none := manifest.Unstamp(compressed)
+	require.Equal(t, compressed, same, "what older versions wrote has no time")
+	require.True(t, none.IsZero())
+	for _, at := range []time.Time{time.Unix(1, 0), time.Unix(1_800_000_000, 999), time.Unix(1<<32-1, 0)} {
+		stamped := manifest.Stamp(compressed, at)
+		back, when := manifest.Unstamp(stamped)
+		require.Equal(t, compressed, back)
+		require.Equal(t, at.Unix(), when.Unix())
+		got, err := manifest.Decompress(stamped, 1000)
+		require.NoError(t, err)
+		require.Equal(t, text, got, "older versions read it")
+	}
+	require.Equal(t, manifest.Compress(text), compressed, "what is stamped is a copy")
+	for _, short := range [][]byte{nil, {}, []byte("x")} {
+		require.Equal(t, short, manifest.Stamp(short, time.Unix(1, 0)))
+		back, when := manifest.Unstamp(short)
+		require.Equal(t, short, back)
+		require.True(t, when.IsZero())
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,7 +36,7 @@ func withPatchErrors(next http.Handler) http.Handler {
 		}
 		held := &invalidHolder{ResponseWriter: w}
 		next.ServeHTTP(responsewriter.WrapForHTTP1Or2(held), req)
-		held.release(func(status *metav1.Status) bool { return namePatchedObject(status, info) })
+		held.release(func(status *metav1.Status) bool { return namePatchedObject(status, info) || blamePatch(status, info) })
 	})
 }
 
@@ -63,11 +64,33 @@ func namePatchedObject(status *metav1.Status, info *request.RequestInfo) bool {
 	return true
 }
 
-// invalidHolder passes everything on but an answer 422, which it holds.
+// notOfItsSchema begins what the API machinery says of an apply whose object is not what
+// the schema says.
+var notOfItsSchema = []string{"failed to create typed patch object", "failed to convert new object"}
+
+// blamePatch makes an invalid object of what the API machinery takes for a failure of the
+// server: an apply of an object that is not what the schema says. It reports whether the
+// status is about that.
+func blamePatch(status *metav1.Status, info *request.RequestInfo) bool {
+	if status.Code != http.StatusInternalServerError || !slices.ContainsFunc(notOfItsSchema, func(begins string) bool { return strings.HasPrefix(status.Message, begins) }) {
+		return false
+	}
+	status.Code, status.Reason = http.StatusUnprocessableEntity, metav1.StatusReasonInvalid
+	status.Details = &metav1.StatusDetails{Group: info.APIGroup, Name: info.Name, Causes: []metav1.StatusCause{{
+		Type: metav1.CauseTypeFieldValueInvalid, Field: "patch", Message: status.Message,
+	}}}
+	if kind := kinds.ByResource(info.Resource); kind != nil {
+		status.Details.Kind = kind.Kind
+	}
+	return true
+}
+
+// invalidHolder passes everything on but an answer 422 or 500, which it holds.
 type invalidHolder struct {
 	http.ResponseWriter
-	holds bool
-	body  bytes.Buffer
+	// code is that of the answer that it holds, 0 if it holds none.
+	code int
+	body bytes.Buffer
 }
 
 var _ responsewriter.UserProvidedDecorator = (*invalidHolder)(nil)
@@ -77,8 +100,8 @@ func (h *invalidHolder) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (h *invalidHolder) WriteHeader(code int) {
-	if code == http.StatusUnprocessableEntity {
-		h.holds = true
+	if code == http.StatusUnprocessableEntity || code == http.StatusInternalServerError {
+		h.code = code
 		return
 	}
 	h.ResponseWriter.WriteHeader(code)
@@ -86,7 +109,7 @@ func (h *invalidHolder) WriteHeader(code int) {
 
 // Write implements http.ResponseWriter.
 func (h *invalidHolder) Write(data []byte) (int, error) {
-	if h.holds {
+	if h.code != 0 {
 		return h.body.Write(data)
 	}
 	return h.ResponseWriter.Write(data)
@@ -95,18 +118,18 @@ func (h *invalidHolder) Write(data []byte) (int, error) {
 // release sends a held answer, with what edit makes of its status. An answer that
 // it cannot read goes out as it is.
 func (h *invalidHolder) release(edit func(*metav1.Status) bool) {
-	if !h.holds {
+	if h.code == 0 {
 		return
 	}
 	body, header := h.body.Bytes(), h.Header()
 	if status, err := readStatus(body, header); err == nil && edit(status) {
 		if edited, err := json.Marshal(status); err == nil {
-			body = edited
+			body, h.code = edited, int(status.Code)
 			header.Del("Content-Encoding")
 			header.Del("Content-Length")
 		}
 	}
-	h.ResponseWriter.WriteHeader(http.StatusUnprocessableEntity)
+	h.ResponseWriter.WriteHeader(h.code)
 	// The client is gone if this fails; nobody is left to tell.
 	_, _ = h.ResponseWriter.Write(body)
 }

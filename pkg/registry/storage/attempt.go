@@ -5,9 +5,11 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -59,6 +61,11 @@ func ConflictOnRecord(ctx context.Context, info rest.UpdatedObjectInfo) (context
 		to, err := meta.Accessor(updated)
 		if err != nil {
 			return nil, err
+		}
+		if named := to.GetResourceVersion(); named != "" {
+			if _, err := strconv.ParseUint(named, 10, 64); err != nil {
+				return nil, apierrors.NewBadRequest(fmt.Sprintf("metadata.resourceVersion %q is none that this server gave out: read the object again, or leave it out", named))
+			}
 		}
 		from, err := meta.Accessor(existing)
 		if err != nil {

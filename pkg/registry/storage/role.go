@@ -103,7 +103,8 @@ func (r objectRole) writeBundle(out *write, old *record.Object, b *v1alpha1.Bund
 	digest := manifest.Digest(encoded)
 	out.object.Content, out.object.Digest, out.object.Resources = manifest.ID(digest), digest, len(b.Spec.Resources)
 	if old == nil || old.Content != out.object.Content {
-		out.Content = []etcd.Content{{ID: out.object.Content, Data: manifest.Compress(encoded)}}
+		// The Content's creationTimestamp, if this write is the first of it.
+		out.Content = []etcd.Content{{ID: out.object.Content, Data: manifest.Stamp(manifest.Compress(encoded), time.Now())}}
 	}
 	b.Spec.Resources = nil
 	// Not by the generation: a deletion that waits for finalizers raises that too.

@@ -47,7 +47,7 @@ func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions)
 	}
 	resourceVersion, err := s.ParseResourceVersion(opts.ResourceVersion)
 	if err != nil {
-		return nil, err
+		return nil, s.apiError(err)
 	}
 	if err := s.apiError(s.engine.Ready()); err != nil && resourceVersion == 0 {
 		return nil, err

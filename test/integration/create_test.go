@@ -1,0 +1,177 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/manifest"
+)
+
+// TestWhatACreateSaysOfItsOwnVersion: as with a CRD, zero and what is no number are none,
+// and a revision is a mistake, however the object is named and also if nothing is written.
+func TestWhatACreateSaysOfItsOwnVersion(t *testing.T) {
+	t.Parallel()
+	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
+		object := func(named, revision string) *unstructured.Unstructured {
+			o := k.object(named)
+			if named == "" {
+				o.SetGenerateName("made-")
+			}
+			o.SetResourceVersion(revision)
+			o.SetUID("mine")
+			o.SetGeneration(7)
+			return o
+		}
+		for i, revision := range []string{"", "0", "x"} {
+			for _, named := range []string{name("o", i), ""} {
+				for _, dry := range [][]string{{metav1.DryRunAll}, nil} {
+					made, err := c.Create(t.Context(), object(named, revision), metav1.CreateOptions{DryRun: dry})
+					require.NoError(t, err, "resourceVersion %q", revision)
+					require.NotEqual(t, types.UID("mine"), made.GetUID())
+					require.EqualValues(t, 1, made.GetGeneration())
+					if dry == nil {
+						require.Greater(t, number(t, made.GetResourceVersion()), int64(1))
+						require.Equal(t, made, get(t, c, made.GetName()))
+					}
+				}
+			}
+		}
+		for _, revision := range []string{"1", "999999999"} {
+			for _, named := range []string{"never", ""} {
+				for _, dry := range [][]string{{metav1.DryRunAll}, nil} {
+					_, err := c.Create(t.Context(), object(named, revision), metav1.CreateOptions{DryRun: dry})
+					require.True(t, apierrors.IsBadRequest(err), "%v", err)
+					require.ErrorContains(t, err, "resourceVersion should not be set on objects to be created")
+				}
+			}
+		}
+		for _, revision := range []string{"", "0", "1"} {
+			_, err := c.Update(t.Context(), object("never", revision), metav1.UpdateOptions{})
+			require.True(t, apierrors.IsNotFound(err), "a PUT creates nothing: %v", err)
+			_, err = c.Patch(t.Context(), "never", types.MergePatchType, []byte(`{"metadata":{"resourceVersion":"`+revision+`"}}`), metav1.PatchOptions{})
+			require.True(t, apierrors.IsNotFound(err), "a merge patch creates nothing: %v", err)
+		}
+		applied := k.object("applied")
+		applied.SetResourceVersion("0")
+		_, err := c.Apply(t.Context(), "applied", applied, metav1.ApplyOptions{FieldManager: "m"})
+		require.NoError(t, err, "an apply creates")
+		_, err = c.Get(t.Context(), "never", metav1.GetOptions{})
+		require.True(t, apierrors.IsNotFound(err), "%v", err)
+	})
+}
+
+// TestAnUpdateWithAVersionThatIsNoneIsTheClientsMistake by any verb, of either record.
+func TestAnUpdateWithAVersionThatIsNoneIsTheClientsMistake(t *testing.T) {
+	t.Parallel()
+	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
+		made := create(t, c, k.object("one"))
+		subresources := [][]string{nil}
+		if k.status != nil {
+			subresources = append(subresources, []string{"status"})
+		}
+		for _, revision := range []string{"x", "-1", "99999999999999999999"} {
+			for _, of := range subresources {
+				stale := made.DeepCopy()
+				stale.SetResourceVersion(revision)
+				_, err := c.Update(t.Context(), stale, metav1.UpdateOptions{}, of...)
+				require.True(t, apierrors.IsBadRequest(err), "%s %v: %v", revision, of, err)
+				require.ErrorContains(t, err, "metadata.resourceVersion")
+				_, err = c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"metadata":{"resourceVersion":"`+revision+`"}}`), metav1.PatchOptions{}, of...)
+				require.True(t, apierrors.IsBadRequest(err), "%s %v: %v", revision, of, err)
+			}
+		}
+		require.Equal(t, made, get(t, c, "one"))
+	})
+}
+
+// TestAContentHasAUIDAndACreationThatStay: they are those of the record, so a start does
+// not change them; and a record that an older version wrote, without a time, is served.
+func TestAContentHasAUIDAndACreationThatStay(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	c := s.clientset(t)
+	began := time.Now().Truncate(time.Second)
+	createBundle(t, c, bundle("ns", "app"))
+	list, err := c.FleetV1alpha1().Contents().List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 1)
+	first := list.Items[0]
+	require.False(t, first.CreationTimestamp.Time.Before(began))
+	require.False(t, first.CreationTimestamp.After(time.Now()))
+	require.Len(t, string(first.UID), 36)
+	made, err := c.FleetV1alpha1().Bundles("ns").Get(t.Context(), "app", metav1.GetOptions{})
+	require.NoError(t, err)
+	text := manifest.Encode(made.Spec.Resources)
+	require.Equal(t, manifest.Compress(text), first.Content, "an agent gets what it got before")
+
+	// The same manifest again changes nothing.
+	createBundle(t, c, bundle("other", "app"))
+	same, err := c.FleetV1alpha1().Contents().Get(t.Context(), first.Name, metav1.GetOptions{})
+	require.NoError(t, err)
+	first.TypeMeta, same.TypeMeta = metav1.TypeMeta{}, metav1.TypeMeta{}
+	require.Equal(t, &first, same)
+
+	older := bundle("ns", "older")
+	older.Spec.Resources = []v1alpha1.BundleResource{{Name: "a", Content: "older"}}
+	text = manifest.Encode(older.Spec.Resources)
+	id := manifest.ID(manifest.Digest(text))
+	_, err = s.etcd.Put(t.Context(), logPrefix+"/content/"+id, string(manifest.Compress(text)))
+	require.NoError(t, err)
+	createBundle(t, c, older)
+	before := get(t, s.resource(t, "contents", ""), id)
+	require.Len(t, string(before.GetUID()), 36)
+	require.NotEqual(t, first.UID, before.GetUID())
+	require.Nil(t, before.Object["metadata"].(map[string]any)["creationTimestamp"], "no version has ever known it")
+
+	s = s.restart(t)
+	require.Equal(t, before, get(t, s.resource(t, "contents", ""), id))
+	again, err := s.clientset(t).FleetV1alpha1().Contents().Get(t.Context(), first.Name, metav1.GetOptions{})
+	require.NoError(t, err)
+	again.TypeMeta = metav1.TypeMeta{}
+	require.Equal(t, &first, again)
+	read, err := s.clientset(t).FleetV1alpha1().Bundles("ns").Get(t.Context(), "older", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, older.Spec.Resources, read.Spec.Resources)
+
+	// Swept, and made again at another time: another object.
+	stored, err := s.etcd.Get(t.Context(), logPrefix+"/content/"+first.Name)
+	require.NoError(t, err)
+	require.Len(t, stored.Kvs, 1)
+	_, err = s.etcd.Put(t.Context(), logPrefix+"/content/"+first.Name, string(manifest.Stamp(stored.Kvs[0].Value, first.CreationTimestamp.Add(-time.Hour))), clientv3.WithPrevKV())
+	require.NoError(t, err)
+	another, err := s.clientset(t).FleetV1alpha1().Contents().Get(t.Context(), first.Name, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.NotEqual(t, first.UID, another.UID)
+	require.Equal(t, first.CreationTimestamp.Add(-time.Hour).Unix(), another.CreationTimestamp.Unix())
+	require.Equal(t, first.Content, another.Content)
+}
+
+// TestContentsAreNotWatchedAndDiscoverySaysSo: what discovery does not announce, clients
+// do not try.
+func TestContentsAreNotWatchedAndDiscoverySaysSo(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	var verbs metav1.Verbs
+	resources, err := s.clientset(t).Discovery().ServerResourcesForGroupVersion(group.String())
+	require.NoError(t, err)
+	for _, resource := range resources.APIResources {
+		if resource.Name == "contents" {
+			verbs = resource.Verbs
+		}
+	}
+	require.Equal(t, metav1.Verbs{"get", "list"}, verbs)
+	_, err = s.resource(t, "contents", "").Watch(t.Context(), metav1.ListOptions{})
+	require.True(t, apierrors.IsMethodNotSupported(err), "%v", err)
+}
