@@ -29,7 +29,8 @@
 // # Costs
 //
 // One watch of Namespaces and one of Secrets of one type; memory for the labels and
-// the values. A change costs one transaction.
+// the values. A change costs one transaction. Namespaces take turns, and one whose labels
+// or Secret change again and again is mirrored more rarely, as it was last (package queue).
 //
 // Run may be called again when it has returned, and beside another process that
 // does the same.

@@ -4,6 +4,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +12,9 @@ import (
 	"time"
 
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/controller/queue"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -56,7 +57,7 @@ type Options struct {
 type Mirror struct {
 	Options
 	outside *outside
-	queue   workqueue.TypedRateLimitingInterface[key]
+	queue   *queue.Queue[key]
 }
 
 // key is what one mirror is of.
@@ -65,9 +66,14 @@ type key struct {
 	name     record.Name
 }
 
+// tenant is the namespace that decides what a mirror says.
+func (k key) tenant() string { return cmp.Or(k.name.Namespace, k.name.Name) }
+
 const (
 	firstRetry = 20 * time.Millisecond
 	lastRetry  = 30 * time.Second
+	// workers is how many mirrors are written at once: to plan one may take long.
+	workers = 4
 	// again is how often everything is looked at although nothing is known to have
 	// changed: values that are not needed any more are found then, if not before.
 	again = 10 * time.Minute
@@ -83,7 +89,7 @@ func New(options Options) *Mirror { return &Mirror{Options: options} }
 func (m *Mirror) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	m.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](firstRetry, lastRetry))
+	m.queue = queue.New(queue.Options[key]{Tenant: key.tenant, FirstRetry: firstRetry, LastRetry: lastRetry, Slowest: lastRetry})
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer m.queue.ShutDown()
@@ -102,8 +108,13 @@ func (m *Mirror) Run(ctx context.Context) error {
 		<-ctx.Done()
 		m.queue.ShutDown()
 	})
-	for m.next(ctx) {
+	for range workers {
+		tasks.Go(func() {
+			for m.next(ctx) {
+			}
+		})
 	}
+	<-ctx.Done()
 	return ctx.Err()
 }
 

@@ -16,9 +16,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/util/workqueue"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/queue"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -38,7 +38,7 @@ func (o *outside) Shutdown() {
 
 // watchOutside watches until the context ends, and returns when all that there is
 // has been told of.
-func watchOutside(ctx context.Context, core kubernetes.Interface, queue workqueue.TypedRateLimitingInterface[key]) (*outside, error) {
+func watchOutside(ctx context.Context, core kubernetes.Interface, queue *queue.Queue[key]) (*outside, error) {
 	all := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithTransform(namesAndLabels))
 	typed := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithTweakListOptions(func(options *metav1.ListOptions) {
 		options.FieldSelector = fields.OneTermEqualSelector("type", v1alpha1.SecretTypeBundleValues).String()

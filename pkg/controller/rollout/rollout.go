@@ -46,6 +46,10 @@ const (
 	pause = 50 * time.Millisecond
 	// share is how much longer than a step took, the next one waits at least.
 	share = 9
+	// patience is after how many conflicts in succession a step waits longer each time, up
+	// to lastPause.
+	patience  = 8
+	lastPause = 500 * time.Millisecond
 	// parallel is how many Bundles are stepped at once.
 	parallel = 4
 	// The delays after a step that failed.
@@ -79,6 +83,8 @@ type progress struct {
 	// batch is how many records one transaction writes: fewer after a conflict.
 	batch int
 	delay time.Duration
+	// conflicts is how often in succession it was overtaken.
+	conflicts int
 }
 
 // New returns the controller over a running engine and its log.
@@ -157,7 +163,10 @@ func (r *Rollout) take(ctx context.Context, name record.Name, p *progress) {
 		// What changed is on its way.
 		p.due = true
 		p.batch = max(p.batch/2, 1)
-		p.notBefore = time.Now().Add(max(took, time.Millisecond))
+		p.conflicts++
+		p.notBefore = time.Now().Add(afterConflicts(p.conflicts, took))
+		p.delay = 0
+		return
 	case did == committed:
 		p.due = true
 		p.batch = min(2*p.batch, maxBatch)
@@ -165,5 +174,15 @@ func (r *Rollout) take(ctx context.Context, name record.Name, p *progress) {
 	default:
 		p.notBefore = time.Now().Add(max(pause, share*took))
 	}
-	p.delay = 0
+	p.delay, p.conflicts = 0, 0
+}
+
+// afterConflicts is how long a step that took so long waits after it was overtaken several
+// times in succession. The first times it is likely that the next one is not.
+func afterConflicts(conflicts int, took time.Duration) time.Duration {
+	wait := max(took, time.Millisecond)
+	for range conflicts - patience {
+		wait = min(2*wait, max(lastPause, took))
+	}
+	return wait
 }

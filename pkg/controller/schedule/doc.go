@@ -39,7 +39,10 @@
 //
 // A pass over all Schedules and Clusters of their namespaces whenever one of these,
 // or a ClusterGroup, changes otherwise than by reports, and when a window opens or
-// closes. It writes what differs: one patch for each Schedule and each Cluster.
+// closes. It writes what differs: one patch for each Schedule and each Cluster. The next
+// pass comes after nine times as long as the last one took, five seconds at most. A
+// Schedule whose write fails delays no other; it is tried again after five seconds, then
+// more rarely, up to once a minute.
 //
 // Run may be called again when it has returned, and beside another process that does
 // the same.

@@ -54,8 +54,13 @@ type Schedules struct {
 const resource = "schedules"
 
 const (
-	// retry is how soon a pass that failed is tried again.
+	// retry is how soon a pass that failed is tried again at first. Each time that it fails
+	// again it is twice as long, up to longest.
 	retry = 5 * time.Second
+	// share is how much longer than a pass took, the next one waits at least, up to
+	// longestPause.
+	share        = 9
+	longestPause = 5 * time.Second
 	// longest is how long the controller trusts that nothing has changed. The
 	// machine's clock may have been set.
 	longest = time.Minute
@@ -77,6 +82,7 @@ func (s *Schedules) Run(ctx context.Context) error {
 	s.followed = map[types.UID]int64{}
 	seen := int64(-1)
 	var wake time.Time
+	var delay time.Duration
 	for {
 		schedules, clusters := s.Engine.Wait(engine.Scope{Resource: resource}), s.Engine.Wait(engine.Scope{Resource: record.Clusters})
 		groups := s.Engine.Wait(engine.Scope{Resource: record.ClusterGroups})
@@ -85,28 +91,67 @@ func (s *Schedules) Run(ctx context.Context) error {
 		case err != nil: // not loaded yet; it wakes when it is
 			wake = s.Clock.Now().Add(longest)
 		case concerns(v, seen) || !s.Clock.Now().Before(wake):
-			if wake, err = s.pass(ctx); err != nil && ctx.Err() == nil {
-				klog.ErrorS(err, "Schedules cannot be followed", "retryAfter", retry)
-				wake = s.Clock.Now().Add(retry)
+			begun := time.Now()
+			wake, err = s.pass(ctx)
+			delay = delayAfter(err, delay)
+			if err != nil && ctx.Err() == nil {
+				klog.ErrorS(err, "Some Schedules cannot be followed", "retryAfter", delay)
+				wake = earlier(wake, s.Clock.Now().Add(delay)) // windows of other Schedules open on time
 			}
 			seen = v.Revision
+			select {
+			case <-time.After(min(share*time.Since(begun), longestPause)):
+			case <-ctx.Done():
+			}
 		}
-		timer := s.Clock.NewTimer(max(0, wake.Sub(s.Clock.Now())))
 		select {
 		case <-schedules:
 		case <-clusters:
 		case <-groups:
-		case <-timer.C():
-		case <-ctx.Done():
+		default:
+			s.sleep(ctx, wake, schedules, clusters, groups)
 		}
-		timer.Stop()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 }
 
-// concerns tells whether something changed since a revision that a pass looks at.
+// sleep returns when it is time, when a channel is closed, or when the context ends.
+func (s *Schedules) sleep(ctx context.Context, until time.Time, schedules, clusters, groups <-chan struct{}) {
+	rest := until.Sub(s.Clock.Now())
+	if rest <= 0 {
+		return
+	}
+	timer := s.Clock.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-schedules:
+	case <-clusters:
+	case <-groups:
+	case <-timer.C():
+	case <-ctx.Done():
+	}
+}
+
+// earlier is the earlier of two times, of which one may be zero.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// delayAfter is how soon to try again after a pass, if the last delay was as it says; 0 if
+// it did not fail.
+func delayAfter(err error, last time.Duration) time.Duration {
+	if err == nil {
+		return 0
+	}
+	return min(max(2*last, retry), longest)
+}
+
+// concerns reports whether something changed since a revision that a pass looks at.
 // Agents' reports, which come all the time, are none of it.
 func concerns(v *view.View, seen int64) bool {
 	revisions, err := v.Since(seen)
@@ -148,14 +193,40 @@ func (s *Schedules) pass(ctx context.Context) (time.Time, error) {
 	wake := now.Add(longest)
 	want := map[record.Name]flags{}
 	alive := map[types.UID]int64{}
-	var failures error
+	var failures failures
 	for item := range v.All(resource, record.Name{}) {
 		again, err := s.one(ctx, item, now, want, alive)
-		failures = errors.Join(failures, err)
+		failures.add(err)
 		if !again.IsZero() && again.Before(wake) {
 			wake = again
 		}
 	}
 	s.followed = alive
-	return wake, errors.Join(failures, s.writeFlags(ctx, v, want))
+	failures.add(s.writeFlags(ctx, v, want))
+	return wake, failures.err()
+}
+
+// failures are those of a pass. Of many the first are told.
+type failures struct {
+	first []error
+	more  int
+}
+
+const mostFailures = 5
+
+func (f *failures) add(err error) {
+	switch {
+	case err == nil:
+	case len(f.first) < mostFailures:
+		f.first = append(f.first, err)
+	default:
+		f.more++
+	}
+}
+
+func (f *failures) err() error {
+	if f.more > 0 {
+		return errors.Join(append(f.first, fmt.Errorf("%d more failures", f.more))...)
+	}
+	return errors.Join(f.first...)
 }

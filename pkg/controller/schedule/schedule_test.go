@@ -6,6 +6,7 @@ package schedule
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,7 +40,10 @@ type world struct {
 	engine *engine.Engine
 	clock  *clocktesting.FakeClock
 	writes atomic.Int64
-	stop   func()
+	// refused is the name of an object whose writes fail.
+	refused  atomic.Value
+	refusals atomic.Int64
+	stop     func()
 }
 
 func newWorld(t *testing.T, now string) *world {
@@ -70,6 +74,10 @@ func (w *world) start() {
 func (w *world) patch(action clienttesting.Action) (bool, runtime.Object, error) {
 	patch := action.(clienttesting.PatchAction)
 	require.Equal(w.t, "status", patch.GetSubresource())
+	if patch.GetName() == w.refused.Load() {
+		w.refusals.Add(1)
+		return true, nil, apierrors.NewForbidden(v1alpha1.Resource("schedules"), patch.GetName(), errors.New("a webhook says so"))
+	}
 	kind, name := patch.GetResource().Resource, record.Name{Namespace: patch.GetNamespace(), Name: patch.GetName()}
 	for {
 		v, err := w.engine.Barrier(w.ctx)
@@ -81,6 +89,9 @@ func (w *world) patch(action clienttesting.Action) (bool, runtime.Object, error)
 			return true, nil, apierrors.NewNotFound(v1alpha1.Resource(kind), name.Name)
 		}
 		object := item.Render().DeepCopyObject().(record.APIObject)
+		if s, ok := object.(*v1alpha1.Schedule); ok {
+			s.Status.Conditions, s.Status.MatchingClusters = nil, nil // a merge patch replaces lists
+		}
 		if err := json.Unmarshal(patch.GetPatch(), object); err != nil {
 			return true, nil, err
 		}
