@@ -150,26 +150,31 @@ func (e *Explanation) leaves(status *v1alpha1.BundleDeploymentStatus) int {
 	return len(status.ModifiedStatus) - len(e.ModifiedStatus) + len(status.NonReadyStatus) - len(e.NonReadyStatus)
 }
 
-// TextSize is how long texts are in JSON, at most.
+// TextSize is how many bytes texts take in JSON, at most.
 func TextSize(texts ...string) int {
 	n := 0
 	for _, text := range texts {
 		for i := range len(text) {
-			n += jsonSize(text[i])
+			n += int(jsonSizes[text[i]])
 		}
 	}
 	return n
 }
 
-func jsonSize(c byte) int {
-	switch {
-	case c < ' ', c == '<', c == '>', c == '&':
-		return 6
-	case c == '"', c == '\\', c >= utf8.RuneSelf:
-		return 2
+// jsonSizes are what bytes take in JSON, at most.
+var jsonSizes = func() (sizes [256]uint8) {
+	for i := range sizes {
+		switch c := byte(i); {
+		case c < ' ', c == '<', c == '>', c == '&':
+			sizes[i] = 6
+		case c == '"', c == '\\', c >= utf8.RuneSelf:
+			sizes[i] = 2
+		default:
+			sizes[i] = 1
+		}
 	}
-	return 1
-}
+	return sizes
+}()
 
 // moreText is room to say how much of a text was cut.
 const moreText = 40

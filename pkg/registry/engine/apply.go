@@ -17,7 +17,7 @@ import (
 type work struct {
 	*state
 	at   int64
-	made map[record.Name]madeReport // reports that are decoded already
+	made map[record.Key]made // what is decoded already
 
 	// What the records changed, by name.
 	rules    map[string]struct{}      // namespaces whose mappings, restrictions or policies changed
@@ -44,9 +44,9 @@ type work struct {
 // apply brings the state to a revision.
 func (s *state) apply(batch etcd.Batch) { s.advance(batch, nil) }
 
-// advance brings the state to a revision, of which some reports may be decoded already. All
+// advance brings the state to a revision, of which some records may be decoded already. All
 // or nothing of it is in the next view.
-func (s *state) advance(batch etcd.Batch, made map[record.Name]madeReport) {
+func (s *state) advance(batch etcd.Batch, made map[record.Key]made) {
 	w := &work{
 		state: s, at: batch.Revision, made: made,
 		rules:    map[string]struct{}{},
@@ -154,7 +154,8 @@ func (w *work) takeObject(r *etcd.Record) error {
 		return nil
 	}
 	old := w.object(r.Key.Resource, r.Key.Name)
-	decoded, err := record.DecodeObject(r.Key.Resource, r.Value)
+	made := w.decoded(r)
+	decoded, err := made.object, made.err
 	switch {
 	case err != nil && old != nil:
 		return keptError{err}
@@ -192,7 +193,8 @@ func (w *work) takeReport(r *etcd.Record) error {
 	}
 	next := &view.Object{ID: old.ID, At: max(old.At, w.changedAt(r)), Record: old.Record, RecordRevision: old.RecordRevision, Derived: old.Derived}
 	if r.Value != nil {
-		decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
+		made := w.decoded(r)
+		decoded, err := made.report, made.err
 		switch {
 		case err != nil && old.Report != nil:
 			return keptError{err}
@@ -226,11 +228,11 @@ func (w *work) takeOrphan(r *etcd.Record) error {
 		delete(w.orphans, key)
 		return nil
 	}
-	decoded, err := record.DecodeReport(r.Key.Resource, r.Value)
-	if err != nil {
-		return err
+	made := w.decoded(r)
+	if made.err != nil {
+		return made.err
 	}
-	w.orphans[key] = orphan{decoded, r.Revision}
+	w.orphans[key] = orphan{made.report, r.Revision}
 	return nil
 }
 

@@ -12,30 +12,60 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// A report of 1.5 MiB takes tens of milliseconds to decode, so reports are decoded before
-// the engine's goroutine takes their revision: several at once, while revisions before
-// theirs are applied. Revisions are taken in order, each when its reports are decoded.
+// A record of 1.5 MiB takes tens of milliseconds to decode, so objects and reports are
+// decoded before the engine's goroutine takes their revision: those of several revisions
+// at once, while revisions before theirs are applied. Revisions are taken in order, each
+// when its records are decoded.
 
 const (
 	// ahead is how many revisions may be read before the one that is applied.
 	ahead = 64
-	// smallRevision is how many bytes of reports are decoded as they are read: to have
+	// smallRevision is how many bytes of records are decoded as they are read: to have
 	// another goroutine do it would take longer.
 	smallRevision = 8 << 10
 )
 
-// arrival is a revision, with its reports on BundleDeployments decoded once done is
-// closed.
+// arrival is a revision, with its objects and reports decoded once done is closed.
 type arrival struct {
 	etcd.Batch
-	made map[record.Name]madeReport
+	made map[record.Key]made
 	done chan struct{}
 }
 
-// madeReport is what a record was decoded to.
-type madeReport struct {
-	report *view.Report
-	err    error
+// made is what a record was decoded to: one of the three, or an error.
+type made struct {
+	object *record.Object
+	report *record.Report
+	// deployment is a report on a BundleDeployment.
+	deployment *view.Report
+	err        error
+}
+
+// decode decodes a record; false if it is of another type.
+func decode(r *etcd.Record) (out made, ok bool) {
+	switch {
+	case r.Err != nil || r.Value == nil:
+		return made{}, false
+	case isReport(r):
+		out.deployment, out.err = view.NewReport(r.Value, r.Revision)
+	case r.Key.Type == record.TypeReport:
+		out.report, out.err = record.DecodeReport(r.Key.Resource, r.Value)
+	case r.Key.Type == record.TypeObject:
+		out.object, out.err = record.DecodeObject(r.Key.Resource, r.Value)
+	default:
+		return made{}, false
+	}
+	return out, true
+}
+
+// decoded is what a record is decoded to, which mostly is done already. It must be one
+// that decode takes.
+func (w *work) decoded(r *etcd.Record) made {
+	out, ok := w.made[r.Key]
+	if !ok {
+		out, _ = decode(r)
+	}
+	return out
 }
 
 // decoders are how many revisions are decoded at once.
@@ -48,9 +78,7 @@ func (d decoders) arrive(batch etcd.Batch) *arrival {
 	a := &arrival{Batch: batch, done: make(chan struct{})}
 	size := 0
 	for i := range batch.Records {
-		if r := &batch.Records[i]; isReport(r) {
-			size += len(r.Value)
-		}
+		size += len(batch.Records[i].Value)
 	}
 	if size <= smallRevision {
 		a.decode()
@@ -67,15 +95,12 @@ func (d decoders) arrive(batch etcd.Batch) *arrival {
 func (a *arrival) decode() {
 	defer close(a.done)
 	for i := range a.Records {
-		r := &a.Records[i]
-		if !isReport(r) {
-			continue
+		if m, ok := decode(&a.Records[i]); ok {
+			if a.made == nil {
+				a.made = make(map[record.Key]made, len(a.Records))
+			}
+			a.made[a.Records[i].Key] = m
 		}
-		if a.made == nil {
-			a.made = map[record.Name]madeReport{}
-		}
-		report, err := view.NewReport(r.Value, r.Revision)
-		a.made[r.Key.Name] = madeReport{report, err}
 	}
 }
 

@@ -51,6 +51,13 @@
 // them (objectLists). A report that is shown is in no table but with its
 // BundleDeployment.
 //
+// What roll-ups read of one report is bounded (derive.Brief), and of a large report it is
+// kept apart, so that nothing decodes the whole but who shows the BundleDeployment.
+// Whether a GitRepo lists the same objects as before is looked up only where few are
+// deployed (details.Same); elsewhere a digest of what each report lists decides. So a
+// report costs the same whatever it and its neighbours list, but for its decoding, which
+// other goroutines do (arrive.go).
+//
 // # Plans
 //
 // A plan is made from one state, and holds only if what it looked at is still so

@@ -258,6 +258,7 @@ func (r *rolls) rollOut(strategy *v1alpha1.RolloutStrategy, targets []target, st
 		}
 		status.PartitionStatus = append(status.PartitionStatus, shows)
 	}
+	rollup.FitPartitions(status)
 	return nil
 }
 

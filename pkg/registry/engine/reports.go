@@ -101,14 +101,11 @@ func (w *work) takeBundleDeploymentReport(r *etcd.Record) error {
 		w.hidden.put(name, nil)
 		return nil
 	}
-	made, ok := w.made[name]
-	if !ok {
-		made.report, made.err = view.NewReport(r.Value, r.Revision)
-	}
+	made := w.decoded(r)
 	if made.err != nil {
 		return made.err // what was reported last stays
 	}
-	w.hidden.put(name, made.report)
+	w.hidden.put(name, made.deployment)
 	return nil
 }
 

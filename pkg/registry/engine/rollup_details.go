@@ -59,8 +59,13 @@ func (d *details) Same(other view.Details) bool {
 	return equality.Semantic.DeepEqual(a, b)
 }
 
-// Fill implements view.Details.
+// Fill implements view.Details. A list that is much work is made by few readers at once,
+// for the memory that it takes.
 func (d *details) Fill(status *v1alpha1.StatusBase) {
+	if d.reported.Len() > few {
+		d.objects.large <- struct{}{}
+		defer func() { <-d.objects.large }()
+	}
 	status.Resources, status.PerClusterResourceCounts = nil, nil
 	room := rollup.Room(status)
 	counts, room, clusters := rollup.PerCluster(func(yield func(string, *v1alpha1.ResourceCounts) bool) {

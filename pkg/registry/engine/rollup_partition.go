@@ -153,6 +153,7 @@ func (b *bundle) rollOutStatus(v *version, status *v1alpha1.BundleStatus, was *v
 			}
 			status.PartitionStatus = append(status.PartitionStatus, s.PartitionStatus)
 		}
+		rollup.FitPartitions(status)
 		return nil
 	}()
 	if err != nil {

@@ -63,13 +63,18 @@ type objectLists struct {
 	objects int
 	// looked counts the BundleDeployments of which objects were listed for a status.
 	looked atomic.Int64
+	// large holds one for each reader that lists the objects of many BundleDeployments.
+	large chan struct{}
 }
 
 // mostObjects is how many objects lists may have that are kept: some megabytes.
 const mostObjects = 1 << 15
 
+// largeLists is how many long lists of objects are made at once. One may take 100 MB.
+const largeLists = 2
+
 func newObjectLists() *objectLists {
-	return &objectLists{known: map[[16]byte]*v1alpha1.BundleDeploymentStatus{}}
+	return &objectLists{known: map[[16]byte]*v1alpha1.BundleDeploymentStatus{}, large: make(chan struct{}, largeLists)}
 }
 
 // of is what a report says of objects, nil if there is none. Of anything else it may be

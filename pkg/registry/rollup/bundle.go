@@ -3,7 +3,12 @@
 
 package rollup
 
-import "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+import (
+	"fmt"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+)
 
 // BundleStatus fills in what follows from the sums over all Clusters that a Bundle
 // targets, and the first entries: summary, unavailable, display and the Ready
@@ -18,4 +23,75 @@ func BundleStatus(status *v1alpha1.BundleStatus, sum Weight, first []v1alpha1.No
 	}
 	status.ResourceKey = nil
 	status.Conditions = WithCondition(status.Conditions, ReadyCondition(status.Summary, OfClusters))
+}
+
+const (
+	// partitionBytes is how many bytes of JSON all partitions of a Bundle take.
+	partitionBytes = 768 << 10
+	// partitionSize and entrySize are what one takes beside its texts.
+	partitionSize, entrySize, objectSize = 400, 128, 160
+	// fewPartitions fit in any case.
+	fewPartitions = 2
+)
+
+// FitPartitions cuts the partitions of a Bundle's status to what there is room for, and
+// says so in a condition: first the lists of those that are not ready go, from the first
+// on that does not fit, then whole partitions.
+func FitPartitions(status *v1alpha1.BundleStatus) {
+	if len(status.PartitionStatus) <= fewPartitions {
+		return
+	}
+	room, listed := partitionBytes, 0
+	for listed < len(status.PartitionStatus) {
+		size := partitionSize + derive.TextSize(status.PartitionStatus[listed].Name)
+		if size > room {
+			break
+		}
+		room -= size
+		listed++
+	}
+	var texts []string
+	if n := len(status.PartitionStatus) - listed; n > 0 {
+		texts = append(texts, fmt.Sprintf("status.partitions leaves out %d partitions", n))
+		status.PartitionStatus = status.PartitionStatus[:listed:listed]
+	}
+	empty := 0
+	for i := range status.PartitionStatus {
+		entries := &status.PartitionStatus[i].Summary.NonReadyResources
+		if len(*entries) == 0 {
+			continue
+		}
+		if room -= entriesSize(*entries); room < 0 {
+			room = 0
+			*entries = nil
+			empty++
+		}
+	}
+	if empty > 0 {
+		texts = append(texts, fmt.Sprintf("status.partitions[].summary.nonReadyResources of %d partitions is left out", empty))
+	}
+	if len(texts) > 0 {
+		status.Conditions = WithCondition(status.Conditions, truncated(texts...))
+	}
+}
+
+// entriesSize is how many bytes of JSON entries take, at most.
+func entriesSize(entries []v1alpha1.NonReadyResource) int {
+	n := 0
+	for i := range entries {
+		e := &entries[i]
+		n += entrySize + derive.TextSize(e.Name, string(e.State), e.Message)
+		for k := range e.ModifiedStatus {
+			m := &e.ModifiedStatus[k]
+			n += objectSize + derive.TextSize(m.Kind, m.APIVersion, m.Namespace, m.Name, m.Patch)
+		}
+		for k := range e.NonReadyStatus {
+			r := &e.NonReadyStatus[k]
+			n += objectSize + derive.TextSize(string(r.UID), r.Kind, r.APIVersion, r.Namespace, r.Name, r.Summary.State)
+			for _, text := range r.Summary.Message {
+				n += derive.TextSize(text) + nameSize
+			}
+		}
+	}
+	return n
 }

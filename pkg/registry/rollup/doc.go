@@ -14,6 +14,7 @@
 //	print.go       objects that are modified or not ready, as texts in messages
 //	bundle.go, cluster.go, group.go, repo.go   the derived fields of each kind
 //	resources.go   the objects that a GitRepo or HelmOp has deployed
+//	room.go        how much of them, and of the counts of Clusters, there is room for
 //
 // What a status function does not name is not derived, and stays what was
 // reported. A status function replaces slices and maps and never writes into
@@ -24,9 +25,13 @@
 // order is arbitrary the caller has to give a total one, so that every replica
 // shows the same text.
 //
+// A status is bounded as one that is stored is by etcd. What is left out is counted: in a
+// condition Truncated, or in the message of the entry that was cut. An object has that
+// condition only then.
+//
 // Costs: Ranked is O(log n) for each change and query, plus the weighing of up to
 // 64 members; the status functions are O(entries), which are 10, or 19 in a
-// group; Resources is O(n log n) in what was reported.
+// group; Resources is O(n log n) in what is read of the reports.
 //
 // The functions are safe for concurrent use, a Ranked is not.
 package rollup
