@@ -131,6 +131,14 @@
 // guarded: the transaction fails, and is planned anew, if a fact that it looked
 // at has changed.
 //
+// # Names that several claim, and the facts that they leave: holders
+//
+// Two Bundles of one name, in two namespaces, may claim one BundleDeployment. The one
+// that has it keeps it: the write that lets an older one claim it too records the
+// holder, since creation times come from clocks and have whole seconds. Where nothing
+// is recorded, the older has it, then the first by name. The other's Ready condition
+// says so.
+//
 // # Roll-outs, and the facts that they leave: promotions
 //
 // Where a strategy cannot hold anything back and nothing is paused, what is staged

@@ -25,7 +25,7 @@ type work struct {
 	clusters map[record.Name]struct{} // Clusters, their reports or their pins
 	bundles  map[record.Name]struct{} // Bundles or their pins
 	reported map[record.Name]struct{} // BundleDeployments
-	promoted map[record.Name]struct{} // BundleDeployments
+	promoted map[record.Name]struct{} // BundleDeployments: their promotion or holder records
 
 	// What follows from it.
 	before  map[*bundle]*version   // the version in force before the revision, of every bundle touched
@@ -116,6 +116,8 @@ func (w *work) take(r *etcd.Record) error {
 		return w.takePromotion(r)
 	case record.TypeRollout:
 		return w.takeRollout(r)
+	case record.TypeHolder:
+		return w.takeHolder(r)
 	case record.TypeGuard:
 		if w.guards[r.Key] = r.Revision; r.Value == nil {
 			delete(w.guards, r.Key)
@@ -248,9 +250,9 @@ func (w *work) takePin(r *etcd.Record) error {
 	return nil
 }
 
-// keepPin enters a pin, or a rollout record. One that cannot be decoded stays what it
+// keepPin enters a pin, a rollout record or a holder record. One that cannot be decoded stays what it
 // was, or is none; but it has a revision, without which no write could ever replace it.
-func keepPin[T record.BundlePin | record.ClusterPins | record.Rollout](pins map[record.Name]storedPin[T], r *etcd.Record) error {
+func keepPin[T record.BundlePin | record.ClusterPins | record.Rollout | record.Holder](pins map[record.Name]storedPin[T], r *etcd.Record) error {
 	if r.Value == nil {
 		delete(pins, r.Key.Name)
 		return nil

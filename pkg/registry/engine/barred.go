@@ -63,15 +63,13 @@ func clusterNamespace(object *view.Object) string {
 	return namespace
 }
 
-// barredAs says why a Cluster could have no BundleDeployments as a planned write would
-// make it.
-func (s *state) barredAs(name record.Name, object *v1alpha1.Cluster) string {
+// placementAs is the placement of a Cluster as a planned write would make it.
+func (s *state) placementAs(name record.Name, object *v1alpha1.Cluster) (namespace, barred string) {
 	var reported, pinned string
 	if now := s.object(record.Clusters, name); now != nil && now.Record.Object.GetUID() == object.UID {
 		reported, pinned = reportOn(now).Namespace, now.Record.Namespace
 	}
-	_, barred := placement(reported, pinned, object)
-	return barred
+	return placement(reported, pinned, object)
 }
 
 // noteBarred notes whether a cluster is barred that a bundle's newest version targets.

@@ -4,6 +4,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -12,6 +14,7 @@ import (
 func (h *history) kept(p Proposal, before, after *answer) {
 	h.buried(p, before, after)
 	h.outlives(p, before, after)
+	h.holdersKeep(p, before, after)
 	for name, now := range after.bundles {
 		was := before.bundles[name]
 		if was != nil && was.newest.bundle.UID != now.newest.bundle.UID {
@@ -90,6 +93,16 @@ func (h *history) buried(p Proposal, before, after *answer) {
 			lives = ok && pair.content != nil && pair.cluster.joined.UID == s.cluster.joined.UID
 		}
 		h.must(lives, "the report on %s outlives it after a write of %s %s", key, p.Resource, p.Name)
+	}
+}
+
+// holdersKeep: the claim that has a name keeps it as long as it wants it.
+func (h *history) holdersKeep(p Proposal, before, after *answer) {
+	for key, claims := range before.claims {
+		now := after.claims[key]
+		if slices.Contains(now, claims[0]) {
+			h.must(now[0] == claims[0], "another claim took %s after a write of %s %s", key, p.Resource, p.Name)
+		}
 	}
 }
 

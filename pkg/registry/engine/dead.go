@@ -23,7 +23,7 @@ const deadPiece = 1000
 // costs O(records), and holds revisions up for a piece at a time.
 //
 // Dead are reports and promotions of BundleDeployments that no Bundle version wants
-// any more, and pins, rollout records and guards of roll-outs of Bundles and Clusters
+// any more, holder records of names that are not contested any more, and pins, rollout records and guards of roll-outs of Bundles and Clusters
 // that are not there, or not as when they were recorded. A label edit can bring a
 // promotion back to life, so they are to be removed only if nothing was written since
 // that revision that changes what is targeted. What cannot be decoded is left for a
@@ -88,6 +88,9 @@ func (s *state) mortal() []record.Key {
 	for name := range s.holds.rollouts {
 		keys = append(keys, record.RolloutKey(name))
 	}
+	for name := range s.holders {
+		keys = append(keys, record.HolderKey(name))
+	}
 	for name := range s.bundlePins {
 		keys = append(keys, record.BundlePinKey(name))
 	}
@@ -95,7 +98,7 @@ func (s *state) mortal() []record.Key {
 		keys = append(keys, record.ClusterPinsKey(name))
 	}
 	for key := range s.guards {
-		if key == record.RolloutGuardKey(key.Name) {
+		if key == record.RolloutGuardKey(key.Name) || key == record.NamesGuardKey(key.Name.Name) {
 			keys = append(keys, key)
 		}
 	}
@@ -117,8 +120,14 @@ func (s *state) dead(key record.Key) (revision int64, dead bool) {
 		}
 	case record.RolloutKey(name):
 		if stored, ok := s.holds.rollouts[name]; ok {
-			return stored.revision, stored.pin.UID != "" && (b == nil || b.newest.bundle.UID != stored.pin.UID)
+			return stored.revision, stored.pin.UID != "" && (b == nil || b.rollout == nil)
 		}
+	case record.HolderKey(name):
+		if stored, ok := s.holders[name]; ok {
+			return stored.revision, stored.pin.UID != "" && s.deadHolder(name, stored.pin.UID)
+		}
+	case record.NamesGuardKey(name.Name):
+		return s.guards[key], s.guards[key] != 0 && len(s.holds.named[name.Name]) == 0
 	case record.BundlePinKey(name):
 		if stored, ok := s.bundlePins[name]; ok {
 			return stored.revision, stored.pin.UID != "" && (b == nil || b.pin == nil)

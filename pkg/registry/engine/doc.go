@@ -61,7 +61,7 @@
 // # Plans
 //
 // A plan is made from one state, and holds only if what it looked at is still so
-// at the commit. Five guards see to that:
+// at the commit. Six guards see to that:
 //
 //	targeting guard   compared by whoever evaluates; written by whoever changes what
 //	                  others evaluate: rules, groups
@@ -74,9 +74,19 @@
 //	                  and so does "these BundleDeployments end with the old one"
 //	one witness       "it fails" takes one cluster on which it does
 //	the pin           two writes that know another pin do not both change it
+//	names guard       of one Bundle name; compared and written by what lets a Bundle
+//	                  claim more, where Bundles of several namespaces can meet
 //
 // A label edit writes none of these, so label edits do not refuse each other; nor
 // do versions of different Bundles.
+//
+// # Names that several claim
+//
+// A BundleDeployment's name is made of the Bundle's name and the Cluster's namespace for
+// BundleDeployments, so Bundles of several namespaces may claim one, and Clusters that
+// share a namespace. The claim that has a name keeps it (holder.go): the write that
+// brings a claim which would take the name by the rule for names that nothing is
+// recorded of, the older Bundle, records who has it (plan_contest.go).
 //
 // # What is held back
 //

@@ -6,6 +6,8 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -304,7 +306,9 @@ func (e *edits) deploymentReport(txn *etcd.Txn) {
 func (e *edits) raw() *etcd.Txn {
 	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
 	for range 1 + e.IntN(4) {
-		switch e.IntN(7) {
+		switch e.IntN(8) {
+		case 7:
+			e.anyHolder(txn)
 		case 6:
 			e.anyPromotion(txn)
 		case 0:
@@ -345,6 +349,28 @@ func (e *edits) reborn(txn *etcd.Txn, p Proposal) {
 	data, err := p.Object.Encode()
 	require.NoError(e.t, err)
 	txn.Put[record.ObjectKey(p.Resource, p.Name)] = data
+}
+
+// anyHolder writes or deletes the holder record of some name, mostly one that is there.
+func (e *edits) anyHolder(txn *etcd.Txn) {
+	names := slices.SortedFunc(maps.Keys(e.j.state.contested), record.Name.Compare)
+	if len(names) == 0 || e.oneIn(8) {
+		names = []record.Name{{Namespace: "shared", Name: pick(e.universe, someBundles...)}}
+	}
+	name := pick(e.universe, names...)
+	b, c := e.j.object(e.t, record.Bundles, record.Name{Namespace: pick(e.universe, someNamespaces...), Name: name.Name}), e.j.object(e.t, record.Clusters, e.name(someClusters))
+	for _, claim := range slices.SortedFunc(maps.Keys(e.j.state.contested[name]), claim.compare) {
+		if e.oneIn(2) {
+			b, c = &record.Object{Object: claim.bundle.newest.bundle}, &record.Object{Object: claim.cluster.object}
+		}
+	}
+	if b == nil || c == nil || e.oneIn(5) {
+		txn.Delete = append(txn.Delete, record.HolderKey(name))
+		return
+	}
+	data, err := json.Marshal(record.Holder{UID: derive.IdentityUID(b.Object.GetUID(), c.Object.GetUID())})
+	require.NoError(e.t, err)
+	txn.Put[record.HolderKey(name)] = data
 }
 
 // anyPin writes or deletes some pin, of a version that may be any.

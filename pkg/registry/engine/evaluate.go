@@ -201,7 +201,7 @@ func (s *state) failureOf(b *bundle) string {
 			names = append(names, name)
 		}
 		name := slices.MinFunc(names, record.Name.Compare)
-		return "BundleDeployment " + name.String() + " belongs to the older " + b.lost[name] + "; rename this Bundle"
+		return "BundleDeployment " + name.String() + " belongs to the " + b.lost[name] + ", which has it already; rename this Bundle"
 	}
 	return b.obstacle()
 }

@@ -52,6 +52,8 @@ func (s *story) contested() {
 	require.Equal(s.t, 1, s.step())
 	require.Equal(s.t, "fleet v1 -", s.holder())
 	s.write(ofOther(app("v2", true)))
+	// Where nothing is recorded, as by an earlier version, the older one has it.
+	s.commit(&etcd.Txn{Delete: []record.Key{record.HolderKey(appOnC1)}})
 	require.Equal(s.t, "other v2 x", s.holder())
 }
 

@@ -29,6 +29,8 @@ type holds struct {
 	// clusters by their namespace for BundleDeployments.
 	named  map[string][]*bundle
 	placed map[string][]*cluster
+	// crowded counts the namespaces that several clusters share.
+	crowded int
 }
 
 func newHolds() holds {
@@ -105,12 +107,18 @@ func (s *state) place(c *cluster, from, to string) {
 	if from == to {
 		return
 	}
+	if len(s.holds.placed[from]) == 2 {
+		s.holds.crowded--
+	}
 	s.holds.placed[from] = slices.DeleteFunc(s.holds.placed[from], func(o *cluster) bool { return o == c })
 	if len(s.holds.placed[from]) == 0 {
 		delete(s.holds.placed, from)
 	}
 	if to != "" {
 		s.holds.placed[to] = append(s.holds.placed[to], c)
+		if len(s.holds.placed[to]) == 2 {
+			s.holds.crowded++
+		}
 	}
 }
 

@@ -102,7 +102,7 @@ func (h *history) end() {
 	}
 	s := h.j.state
 	h.must(s.index.clusters.Empty() && s.index.entries.Empty() && s.index.groupEntries.Empty() && s.index.groups.Empty() && len(s.index.readers) == 0, "an index is not empty at the end")
-	h.must(len(s.clusters)+len(s.groups)+len(s.bundles)+len(s.hidden.byName)+len(s.bundlePins)+len(s.clusterPins)+len(s.contested)+len(s.origins)+len(s.mirrors.values)+len(s.mirrors.downstream)+len(s.mirrors.obstructed)+len(s.holds.promotions)+len(s.holds.promoted)+len(s.holds.rollouts)+len(s.holds.paused)+len(s.holds.partitioned)+len(s.holds.named)+len(s.holds.placed) == 0, "the state is not empty at the end")
+	h.must(len(s.clusters)+len(s.groups)+len(s.bundles)+len(s.hidden.byName)+len(s.bundlePins)+len(s.clusterPins)+len(s.contested)+len(s.holders)+s.holds.crowded+len(s.origins)+len(s.mirrors.values)+len(s.mirrors.downstream)+len(s.mirrors.obstructed)+len(s.holds.promotions)+len(s.holds.promoted)+len(s.holds.rollouts)+len(s.holds.paused)+len(s.holds.partitioned)+len(s.holds.named)+len(s.holds.placed) == 0, "the state is not empty at the end")
 	for name, ns := range s.byNamespace {
 		h.must(len(ns.bundles)+len(ns.clusters)+len(ns.mappings) == 0, "the namespace %s is not empty at the end", name)
 	}
@@ -148,7 +148,7 @@ func inHistories(t *testing.T, enough map[string]int, run func(h *history, seen 
 func TestStateIsAFunctionOfTheRecords(t *testing.T) {
 	t.Parallel()
 	enough := map[string]int{}
-	for _, what := range []string{"deployments", "failures", "pending", "contested", "waiting", "ending", "barred"} {
+	for _, what := range []string{"deployments", "failures", "pending", "contested", "waiting", "ending", "barred", "recorded"} {
 		enough[what] = editsOfEach / 20
 	}
 	inHistories(t, enough, func(h *history, seen map[string]int) {
@@ -164,6 +164,11 @@ func TestStateIsAFunctionOfTheRecords(t *testing.T) {
 func (h *history) count(seen map[string]int, a *answer) {
 	seen["deployments"] += len(a.deployments)
 	seen["contested"] += len(h.j.state.contested)
+	for key := range h.j.state.contested {
+		if h.j.state.recordedHolder(key) != "" {
+			seen["recorded"]++
+		}
+	}
 	seen["promoted"] += len(h.j.state.holds.promotions)
 	for _, s := range a.deployments {
 		if s.contents.promoted.DeploymentID != s.content.DeploymentID {
@@ -209,7 +214,7 @@ func (h *history) count(seen map[string]int, a *answer) {
 func TestPlansKeepWhatWorked(t *testing.T) {
 	t.Parallel()
 	enough := map[string]int{"passed": editsOfEach / 400, "passed late": editsOfEach / 400}
-	for _, what := range []string{"deployments", "failures", "pending", "pinned", "raced", "refused", "waiting", "mirrored", "held", "promoted", "ending", "barred"} {
+	for _, what := range []string{"deployments", "failures", "pending", "pinned", "raced", "refused", "waiting", "mirrored", "held", "promoted", "ending", "barred", "contested", "recorded"} {
 		enough[what] = editsOfEach / 250
 	}
 	inHistories(t, enough, func(h *history, seen map[string]int) {

@@ -5,15 +5,19 @@ package engine
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// settle gives each BundleDeployment name to the oldest that claims it.
+// settle gives each BundleDeployment name to the claim that its holder record names, or
+// else to the oldest.
 func (f *facts) settle(a *answer) {
 	type claimant struct {
 		bundle *bundleAnswer
@@ -46,11 +50,30 @@ func (f *facts) settle(a *answer) {
 				x.pair.cluster.joined.CreationTimestamp.Compare(y.pair.cluster.joined.CreationTimestamp.Time),
 			)
 		})
+		if e, ok := f.records[record.HolderKey(key)]; ok {
+			var holder record.Holder
+			require.NoError(f.t, json.Unmarshal([]byte(e.value), &holder))
+			holds := func(c claimant) bool {
+				return derive.IdentityUID(c.bundle.newest.bundle.UID, c.pair.cluster.joined.UID) == holder.UID
+			}
+			slices.SortStableFunc(claims[key], func(x, y claimant) int {
+				switch {
+				case holds(x) == holds(y):
+					return 0
+				case holds(x):
+					return -1
+				}
+				return 1
+			})
+		}
 		winner := claims[key][0]
+		for _, c := range claims[key] {
+			a.claims[key] = append(a.claims[key], derive.IdentityUID(c.bundle.newest.bundle.UID, c.pair.cluster.joined.UID))
+		}
 		for _, c := range claims[key][1:] {
 			if c.bundle != winner.bundle {
 				w := winner.bundle.newest.bundle
-				c.bundle.failure = cmp.Or(c.bundle.failure, fmt.Sprintf("BundleDeployment %s/%s belongs to the older Bundle %s/%s; rename this Bundle", key.Namespace, key.Name, w.Namespace, w.Name))
+				c.bundle.failure = cmp.Or(c.bundle.failure, fmt.Sprintf("BundleDeployment %s/%s belongs to the Bundle %s/%s, which has it already; rename this Bundle", key.Namespace, key.Name, w.Namespace, w.Name))
 			}
 		}
 		s := shown{version: winner.bundle.inForce, cluster: winner.pair.cluster, namespace: key.Namespace, content: winner.pair.content, contents: winner.shows}

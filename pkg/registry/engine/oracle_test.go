@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
@@ -32,6 +33,8 @@ type answer struct {
 	bundles     map[record.Name]*bundleAnswer
 	// namespaces are the Clusters' for BundleDeployments.
 	namespaces map[record.Name]string
+	// claims are the UIDs of those that want a name; the first has it.
+	claims map[record.Name][]types.UID
 }
 
 // bundleAnswer is what the records mean for one Bundle.
@@ -371,7 +374,7 @@ func (f *facts) names(resource string) []record.Name {
 // answer computes what the records mean.
 func (o *oracle) answer(records map[record.Key]entryOf) *answer {
 	f := &facts{o, records, map[listKey]any{}}
-	a := &answer{map[record.Name]shown{}, map[record.Name]*bundleAnswer{}, map[record.Name]string{}}
+	a := &answer{map[record.Name]shown{}, map[record.Name]*bundleAnswer{}, map[record.Name]string{}, map[record.Name][]types.UID{}}
 	var clusters []*naiveCluster
 	for _, name := range f.names(record.Clusters) {
 		c := f.cluster(name)

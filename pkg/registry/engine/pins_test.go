@@ -308,7 +308,7 @@ func TestAPolicyHoldsBackNewVersionsOnly(t *testing.T) {
 	})
 }
 
-func TestTheOlderBundleKeepsAContestedName(t *testing.T) {
+func TestTheOlderBundleHasAContestedNameWhereNothingIsRecorded(t *testing.T) {
 	tell(t, func(s *story) {
 		mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("other", "m")}
 		mapping.BundleSelector, mapping.NamespaceSelector = &metav1.LabelSelector{}, &metav1.LabelSelector{}
@@ -319,8 +319,10 @@ func TestTheOlderBundleKeepsAContestedName(t *testing.T) {
 		s.write(on("c1"), app("v2", false), mapping)
 		s.shows("", onClusters{"c1": "v2 -"})
 		s.write(older)
+		require.Equal(s.t, 1, s.recorded())
+		s.commit(&etcd.Txn{Delete: []record.Key{record.HolderKey(appOnC1)}})
 		name := s.j.view.Get(record.Clusters, record.Name{Namespace: "fleet", Name: "c1"}).(*view.Object).Derived.Namespace + "/app"
-		s.shows("BundleDeployment "+name+" belongs to the older Bundle other/app; rename this Bundle", onClusters{})
+		s.shows("BundleDeployment "+name+" belongs to the Bundle other/app, which has it already; rename this Bundle", onClusters{})
 		s.delete(older)
 		s.shows("", onClusters{"c1": "v2 -"})
 	})

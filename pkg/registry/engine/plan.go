@@ -59,11 +59,15 @@ func (e *Engine) try(write func(t *trial) error) (*Plan, error) {
 		targeted: map[claim]bool{},
 		ended:    map[claim]struct{}{},
 		holding:  newHolding(),
+		contests: map[record.Name][]claimant{},
 	}
 	if err := write(t); err != nil {
 		return nil, err
 	}
 	if err := t.hold(); err != nil {
+		return nil, err
+	}
+	if err := t.recordHolders(); err != nil {
 		return nil, err
 	}
 	t.bury()
@@ -102,6 +106,8 @@ type trial struct {
 	// ended are the BundleDeployments that end with the write.
 	ended   map[claim]struct{}
 	holding holding
+	// contests are the claims that the write may bring on names that others have.
+	contests map[record.Name][]claimant
 }
 
 // guardTargeting makes the plan hold only while nothing else widens targeting.

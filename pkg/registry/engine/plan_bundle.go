@@ -46,6 +46,9 @@ func (t *trial) bundle(p Proposal) error {
 			// Labels show in the content that a label edit would pin.
 			t.newVersion()
 		}
+		if len(mappings)+len(old.mappings) > 0 {
+			t.guardName(p.Name.Name)
+		}
 		t.rescoped(old, mappings)
 		t.relabelled(old, t.compile(&bundle{name: p.Name, mappings: mappings}, p.Object))
 		return nil
@@ -56,6 +59,7 @@ func (t *trial) bundle(p Proposal) error {
 // version plans a new version of a bundle; old is nil if the bundle is new.
 func (t *trial) version(old *bundle, v *version) error {
 	t.guardTargeting()
+	t.guardName(v.of.name.Name)
 	t.guardValues(v)
 	pinKey := record.BundlePinKey(v.of.name)
 	pinned, hasPin := t.bundlePins[v.of.name]
@@ -74,6 +78,7 @@ func (t *trial) version(old *bundle, v *version) error {
 			}
 			targets := func(c *cluster) bool { _, ok := kept[c]; return ok }
 			if old == nil {
+				t.claimsOf(v, targets)
 				return t.firstVersion(v, targets)
 			}
 			// Which BundleDeployments end with the old version depends on the
@@ -108,6 +113,7 @@ func (t *trial) rescoped(b *bundle, mappings []index.Selector) {
 
 // rescopedAs plans that a bundle's scope becomes that of another one.
 func (t *trial) rescopedAs(b, again *bundle) {
+	t.claimsIn(b, again)
 	t.endPairs(b, func(c *cluster) bool { return !t.inScope(again, c.name.Namespace) })
 	t.forgetDead(b, func(c *cluster) bool { return t.inScope(again, c.name.Namespace) }, t.inForce(b))
 	if !b.pending() || b.newest.broken != "" || t.gate(b.newest) != "" {

@@ -51,7 +51,8 @@ func (t *trial) cluster(p Proposal) error {
 func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, next *appearance) error {
 	var before *appearance
 	affected := map[*bundle]struct{}{}
-	after := subject{targeting: next.targeting, object: object, barred: t.barredAs(name, object)}
+	namespace, barred := t.placementAs(name, object)
+	after := subject{targeting: next.targeting, object: object, barred: barred}
 	if old != nil && old.object.UID == object.UID {
 		t.moved[old] = struct{}{}
 		before, after.pins = old.appearance(), old.pins
@@ -105,6 +106,9 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 				pins[v.pinKey()] = good
 			}
 		}
+		if shows && t.shares(b.name) {
+			t.claims(b.newest.bundle, object, namespace)
+		}
 		was := old != nil && force != nil && force.pairs[old] != nil
 		if was && !targeted {
 			t.ended[claim{b, old}] = struct{}{}
@@ -114,6 +118,7 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 			t.bump(b)
 		}
 	}
+	t.arrives(old, object, namespace)
 	if object.Spec.Paused || old != nil && old.object.Spec.Paused {
 		t.bumpBases(affected, old)
 	}

@@ -152,8 +152,8 @@ func (w *work) withdraw(c claim) {
 	}
 }
 
-// contest settles a name that several claim: the older Bundle wins, then the
-// older Cluster; the others' Bundles say so.
+// contest settles a name that several claim (holder.go). The Bundles of those that do
+// not get it say so.
 func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployment) {
 	claims := w.contested[key]
 	if claims == nil {
@@ -168,12 +168,7 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	setMember(claims, c, want != nil)
 	w.touch(c.bundle)
 	delete(c.bundle.lost, key)
-	var winner claim
-	for other := range claims {
-		if winner.bundle == nil || other.older(winner) {
-			winner = other
-		}
-	}
+	winner := w.winner(key, claims)
 	for other := range claims {
 		w.touch(other.bundle)
 		delete(other.bundle.lost, key)
@@ -198,16 +193,4 @@ func (w *work) wantedOrNil(c claim, have *view.BundleDeployment) *view.BundleDep
 		return nil
 	}
 	return w.wanted(c, have)
-}
-
-// older orders claims of one name.
-func (c claim) older(o claim) bool {
-	a, b := c.bundle.newest.bundle, o.bundle.newest.bundle
-	x, y := c.cluster.object, o.cluster.object
-	return cmp.Or(
-		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
-		c.bundle.name.Compare(o.bundle.name),
-		x.CreationTimestamp.Compare(y.CreationTimestamp.Time),
-		c.cluster.name.Compare(o.cluster.name),
-	) < 0
 }

@@ -39,8 +39,10 @@ type state struct {
 	origins map[originKey]*origin
 	// objects are what is told of deployed objects, for origins.
 	objects *objectLists
-	// contested are the BundleDeployment names that more than one pair claims.
+	// contested are the BundleDeployment names that more than one pair claims, and
+	// holders the holder records of any names.
 	contested map[record.Name]map[claim]struct{}
+	holders   map[record.Name]storedPin[record.Holder]
 
 	index   indexes
 	mirrors mirrors
@@ -163,7 +165,7 @@ type bundle struct {
 	// barred are the clusters that the newest version targets and that can have no
 	// BundleDeployments.
 	barred map[*cluster]struct{}
-	// lost are the names that older claims hold (DESIGN: identity).
+	// lost are the names that other claims hold (DESIGN: identity).
 	lost map[record.Name]string
 	// obstacles are why copies of its BundleDeployments are incomplete; nil if none is.
 	obstacles map[record.Name]string
@@ -245,6 +247,7 @@ func newState(history view.Limits) *state {
 		origins:     map[originKey]*origin{},
 		objects:     newObjectLists(),
 		contested:   map[record.Name]map[claim]struct{}{},
+		holders:     map[record.Name]storedPin[record.Holder]{},
 		mirrors:     newMirrors(),
 		holds:       newHolds(),
 		index: indexes{

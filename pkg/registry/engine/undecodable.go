@@ -45,7 +45,7 @@ func (k keptError) Unwrap() error { return k.error }
 // and with what.
 func decides(key record.Key) bool {
 	switch key.Type {
-	case record.TypePin, record.TypeMirror, record.TypePromotion, record.TypeRollout:
+	case record.TypePin, record.TypeMirror, record.TypePromotion, record.TypeRollout, record.TypeHolder:
 		return true
 	case record.TypeReport:
 		return key.Resource == record.Clusters // it may say where they are
@@ -61,7 +61,7 @@ func decides(key record.Key) bool {
 // keeps tells whether a record is written for the sake of others that are written with
 // it, so that what they would take away stays.
 func keeps(key record.Key) bool {
-	return key.Type == record.TypePin || key.Type == record.TypePromotion || key.Type == record.TypeRollout
+	return key.Type == record.TypePin || key.Type == record.TypePromotion || key.Type == record.TypeRollout || key.Type == record.TypeHolder
 }
 
 // note enters what became of the records of one revision, with an error for each. While

@@ -26,7 +26,7 @@ type universe struct {
 var (
 	someNamespaces = []string{"n1", "n2"}
 	someBundles    = []string{"a", "a", "b", "b", "c", strings.Repeat("d", 64)}
-	someClusters   = []string{"c1", "c1", "c2", "c2", "c3", "c3", "c.4", strings.Repeat("e", 64)}
+	someClusters   = []string{"c1", "c1", "c2", "c2", "c3", "c3", "c.4"}
 	someGroups     = []string{"g1", "g2"}
 	someKeys       = []string{"env", "tier"}
 	someValues     = []string{"", "x", "y"}

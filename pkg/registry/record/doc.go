@@ -15,6 +15,8 @@
 //	PREFIX/log/promotion/bundledeployments/NAMESPACE/NAME  what a roll-out has let through to it
 //	PREFIX/log/rollout/bundles/NAMESPACE/NAME   the last fully promoted version, while newer ones are held back
 //	PREFIX/log/guard/rollout/NAMESPACE/NAME     bumped by what brings a Bundle's roll-out closer to its limits
+//	PREFIX/log/holder/bundledeployments/NAMESPACE/NAME  which of several claims has a name
+//	PREFIX/log/guard/names/-/NAME               bumped by what lets Bundles of a name claim more
 //	PREFIX/log/guard/targeting/-/-              bumped by writes that can widen targeting
 //	PREFIX/log/guard/versions/-/-               bumped by writes of versions that can fail
 //	PREFIX/content/ID                           gzip of a manifest, by its ID; not watched

@@ -22,6 +22,8 @@ const (
 	// TypePromotion and TypeRollout are of roll-outs.
 	TypePromotion Type = "promotion"
 	TypeRollout   Type = "rollout"
+	// TypeHolder is of names that several claim.
+	TypeHolder Type = "holder"
 )
 
 // The resources that records name beside the API group's own.
@@ -39,6 +41,7 @@ const (
 	guardTargeting    = "targeting"
 	guardVersions     = "versions"
 	guardRollout      = "rollout"
+	guardNames        = "names"
 )
 
 // nobody stands for an absent namespace or name in a key's path.
@@ -113,7 +116,7 @@ func ParseKey(path string) (Key, error) {
 		return Key{}, fmt.Errorf("record key %q: want TYPE/RESOURCE/NAMESPACE/NAME", path)
 	}
 	switch t := Type(parts[0]); t {
-	case TypeObject, TypeReport, TypePin, TypeMirror, TypeGuard, TypePromotion, TypeRollout:
+	case TypeObject, TypeReport, TypePin, TypeMirror, TypeGuard, TypePromotion, TypeRollout, TypeHolder:
 		return Key{t, parts[1], Name{orEmpty(parts[2]), orEmpty(parts[3])}}, nil
 	default:
 		return Key{}, fmt.Errorf("record key %q: unknown type %q", path, parts[0])

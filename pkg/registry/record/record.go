@@ -144,9 +144,9 @@ func (p ClusterPin) Compare(o ClusterPin) int {
 	return cmp.Or(cmp.Compare(p.BundleUID, o.BundleUID), cmp.Compare(p.Generation, o.Generation))
 }
 
-// Decode decodes a pin, a mirror or a rollout record. One that holds the object record of
+// Decode decodes a pin, a mirror, a holder or a rollout record. One that holds the object record of
 // a Bundle which cannot be decoded cannot be either: it does not say what it is there for.
-func Decode[T BundlePin | ClusterPins | Namespace | Values | Downstream | Rollout](data []byte) (*T, error) {
+func Decode[T BundlePin | ClusterPins | Namespace | Values | Downstream | Rollout | Holder](data []byte) (*T, error) {
 	out := new(T)
 	text, err := unpackText(data)
 	if err == nil {
