@@ -98,7 +98,7 @@ func (w *world) write(resource string, name record.Name, r *record.Object, data 
 	for ok := false; !ok; {
 		v, err := w.engine.Barrier(w.ctx)
 		require.NoError(w.t, err)
-		plan, err := w.engine.Plan(engine.Proposal{Resource: resource, Name: name, Object: r})
+		plan, err := w.engine.Plan(context.Background(), engine.Proposal{Resource: resource, Name: name, Object: r})
 		require.NoError(w.t, err)
 		txn := plan.Txn()
 		txn.Unchanged[key] = 0

@@ -73,7 +73,7 @@ func (w *world) save(object record.APIObject, gone bool) {
 		if gone {
 			p.Object = nil
 		}
-		plan, err := w.engine.Plan(p)
+		plan, err := w.engine.Plan(context.Background(), p)
 		require.NoError(w.t, err)
 		require.Empty(w.t, plan.First)
 		txn := etcd.Txn{Unchanged: plan.Unchanged, UnchangedSince: plan.UnchangedSince, Put: plan.Put, Delete: plan.Delete}

@@ -124,7 +124,7 @@ func (w *world) write(kind string, name record.Name, r *record.Object) {
 	for ok := false; !ok; {
 		v, err := w.engine.Barrier(w.ctx)
 		require.NoError(w.t, err)
-		plan, err := w.engine.Plan(engine.Proposal{Resource: kind, Name: name, Object: r})
+		plan, err := w.engine.Plan(context.Background(), engine.Proposal{Resource: kind, Name: name, Object: r})
 		require.NoError(w.t, err)
 		txn := plan.Txn()
 		txn.Unchanged[key] = 0

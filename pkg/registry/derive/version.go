@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 	"weak"
 
@@ -26,6 +27,8 @@ type Facts struct {
 	// Seed and Time stand in for chance and the clock in templates.
 	Seed []byte
 	Time time.Time
+	// Memo keeps what takes long to evaluate; nil keeps nothing. It shows in no result.
+	Memo *Memo
 }
 
 // Version is one version of a Bundle: its spec, prepared to be applied to
@@ -35,6 +38,11 @@ type Version struct {
 	spec    *v1alpha1.BundleSpec
 	facts   Facts
 	failure string
+	// costly: a content took long to evaluate.
+	costly atomic.Bool
+	// weighed guards isHeavy.
+	weighed sync.Once
+	isHeavy bool
 
 	mu struct {
 		sync.Mutex
@@ -66,7 +74,10 @@ type contentKey struct {
 // plan is what a match of the Version means on any Cluster.
 type plan struct {
 	// once is for the plan's own sake: two matches do not wait for each other.
-	once    sync.Once
+	once sync.Once
+	// prepared: once is done.
+	prepared atomic.Bool
+
 	options v1alpha1.BundleDeploymentOptions
 	values  *values
 	match   string
@@ -82,6 +93,9 @@ func NewVersion(bundle *v1alpha1.Bundle, facts Facts) *Version {
 	return v
 }
 
+// Facts returns what the version depends on besides its spec.
+func (v *Version) Facts() Facts { return v.facts }
+
 // Failure returns why the version can be deployed nowhere, or "".
 func (v *Version) Failure() string { return v.failure }
 
@@ -96,7 +110,7 @@ func (v *Version) Content(m targeting.Match, inj *Injected, c *v1alpha1.Cluster)
 	p := v.plan(m)
 	labelled := HasTemplateLabels(c.Labels)
 	if labelled && (p.values.err != nil || p.values.perCluster()) {
-		return v.rendered(p, inj, v.subject(p, c))
+		return v.memoized(p, inj, v.subject(p, c))
 	}
 	key := contentKey{m.Key(), inj, labelled}
 	v.mu.Lock()
@@ -128,6 +142,28 @@ func (v *Version) forget(inj *Injected) {
 // maxRendered is from how many contents on that depend on the Cluster those are looked
 // for that nobody has any more.
 const maxRendered = 64
+
+// memoized is rendered for a version of which some contents took long: it looks for one
+// that is kept, and keeps what took long. A version that is cheap pays nothing for it.
+func (v *Version) memoized(p *plan, inj *Injected, on *subject) *Content {
+	var key memoKey
+	costly := v.costly.Load()
+	if costly {
+		key = v.memoKey(p, inj, on)
+		if content := v.facts.Memo.get(key); content != nil {
+			return content
+		}
+	}
+	content := v.rendered(p, inj, on)
+	if on.budget.Used() >= costlyUnits {
+		if !costly {
+			key = v.memoKey(p, inj, on)
+			v.costly.Store(true)
+		}
+		v.facts.Memo.put(key, content)
+	}
+	return content
+}
 
 // rendered evaluates a plan whose templates there are: to one content for all Clusters
 // on which they come out the same. Of most templates few texts come, a region, a tier;
@@ -175,6 +211,7 @@ func (v *Version) plan(m targeting.Match) *plan {
 	p.once.Do(func() {
 		p.prepare(v.spec, m)
 		v.note(p)
+		p.prepared.Store(true)
 	})
 	return p
 }

@@ -66,16 +66,22 @@ type Engine struct {
 	// progress is of a start: the revision reached, and the one to reach.
 	progress struct{ reached, target atomic.Int64 }
 	replay   replaying
-	pulse    *pulse
-	lineage  lineage
-	wakeups  broadcast
-	quorum   quorum
-	totals   totals
+	// heldFor is about how long a plan evaluates templates under the state's lock.
+	heldFor time.Duration
+	// evaluating lets plans evaluate in turns.
+	evaluating turns
+	// planned are the versions that plans have evaluated.
+	planned plannedVersions
+	pulse   *pulse
+	lineage lineage
+	wakeups broadcast
+	quorum  quorum
+	totals  totals
 }
 
 // New returns an engine over a log. It does nothing until it runs.
 func New(log *etcd.Log, options Options) *Engine {
-	e := &Engine{log: log, options: options, replay: replaying{behind: max(options.LoadBehind, 1), within: replayWithin}, pulse: newPulse()}
+	e := &Engine{log: log, options: options, replay: replaying{behind: max(options.LoadBehind, 1), within: replayWithin}, pulse: newPulse(), heldFor: heldFor}
 	e.quorum.read = e.position
 	return e
 }

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -110,7 +111,7 @@ func BenchmarkPlan(b *testing.B) {
 		} {
 			b.Run(name, func(b *testing.B) {
 				for b.Loop() {
-					_, err := e.Plan(Proposal{Resource: resourceOf(object), Name: nameOf(object), Object: recordOf(object)})
+					_, err := e.Plan(context.Background(), Proposal{Resource: resourceOf(object), Name: nameOf(object), Object: recordOf(object)})
 					require.NoError(b, err)
 				}
 			})

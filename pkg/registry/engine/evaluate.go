@@ -18,24 +18,31 @@ import (
 
 // compile prepares a version of a bundle, with the values that are mirrored.
 func (s *state) compile(b *bundle, r *record.Object) *version {
-	return compileWith(b, r, s.mirrors.values[b.name][r.Object.(*v1alpha1.Bundle).Spec.ValuesHash].data)
+	return s.compileWith(b, r, s.valuesOf(b, r))
+}
+
+// valuesOf is the data of the values Secret of a bundle's version; nil if it needs none,
+// or if that is not there.
+func (s *state) valuesOf(b *bundle, r *record.Object) map[string][]byte {
+	return s.mirrors.values[b.name][r.Object.(*v1alpha1.Bundle).Spec.ValuesHash].data
 }
 
 // compileWith prepares a version of a bundle. data is of its values Secret; nil if
 // it needs none, or that is not there.
-func compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
+func (s *state) compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
 	object, waits, broken := valued(r.Object.(*v1alpha1.Bundle), data)
 	manifestID, _ := derive.EffectiveManifestID(&object.Spec, r.Content)
 	v := &version{
 		of:     b,
 		record: r,
 		bundle: object,
-		derived: derive.NewVersion(object, derive.Facts{
+		derived: s.planned.version(object, derive.Facts{
 			BundleUID:  object.UID,
 			Generation: object.Generation,
 			ManifestID: manifestID,
 			Seed:       r.Seed,
 			Time:       r.Time,
+			Memo:       s.memo,
 		}),
 		waits:    waits,
 		limited:  rollout.Limited(object.Spec.RolloutStrategy),
@@ -75,21 +82,18 @@ type subject struct {
 
 func (c *cluster) subject() subject { return subject{c.targeting, c.object, c.pins, c.barred} }
 
-// evaluate resolves a version on a cluster: nil if it does not target it. A
-// failure comes with the pinned content, if there is one.
-func (s *state) evaluate(v *version, c subject) (p *pair, failure string) {
-	if found, ok, failure := s.resolve(v, c); ok {
-		return &found, failure
+// matchOf is through what a version targets a cluster.
+func (s *state) matchOf(v *version, c subject) (targeting.Match, bool) {
+	if v.targets == nil || c.absent() || !s.inScope(v.of, c.targeting.Namespace) {
+		return targeting.Match{}, false
 	}
-	return nil, ""
+	return v.targets.Resolve(c.targeting)
 }
 
-// resolve is evaluate without a place in memory for what may be there already.
+// resolve resolves a version on a cluster; not ok if it does not target it. A failure
+// comes with the pinned content, if there is one.
 func (s *state) resolve(v *version, c subject) (p pair, ok bool, failure string) {
-	if v.targets == nil || c.absent() || !s.inScope(v.of, c.targeting.Namespace) {
-		return pair{}, false, ""
-	}
-	match, ok := v.targets.Resolve(c.targeting)
+	match, ok := s.matchOf(v, c)
 	if !ok {
 		return pair{}, false, ""
 	}

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -48,7 +49,7 @@ func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
 
 	next := limited(app("v3", false))
 	p := Proposal{Resource: record.Bundles, Name: theApp, Object: recordOf(next)}
-	plan, err := s.j.engine.Plan(p)
+	plan, err := s.j.engine.Plan(context.Background(), p)
 	require.NoError(t, err)
 	require.Len(t, plan.First, 4)
 	for _, txn := range plan.First {
@@ -66,14 +67,14 @@ func TestALabelEditWritesNoMoreThanItsObject(t *testing.T) {
 	s := &story{t, false, newChecker(t), newJournal()}
 	s.write(onWith("c1", "x"), app("v1", true), bundleOf("other", where("on", "yes")))
 	for _, c := range []*v1alpha1.Cluster{onWith("c1", "z"), clusterOf("c1", nil), pausedCluster(onWith("c1", "x"))} {
-		plan, err := s.j.engine.Plan(Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
+		plan, err := s.j.engine.Plan(context.Background(), Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
 		require.NoError(t, err)
 		require.Empty(t, plan.First)
 		require.Empty(t, plan.Put)
 	}
 	s.write(limited(app("v2", true)))
 	c := clusterOf("c1", nil)
-	plan, err := s.j.engine.Plan(Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
+	plan, err := s.j.engine.Plan(context.Background(), Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
 	require.NoError(t, err)
 	require.Equal(t, []record.Key{record.RolloutGuardKey(theApp)}, slices.Collect(maps.Keys(plan.Put)), "who leaves makes a percentage smaller")
 }

@@ -201,7 +201,7 @@ func TestManyHoldersAreRecordedBeforeTheWrite(t *testing.T) {
 	}
 	require.True(t, s.j.commit(nil, txn))
 	p := proposed(mappingOfOther(), false)
-	plan, err := s.j.engine.Plan(p)
+	plan, err := s.j.engine.Plan(t.Context(), p)
 	require.NoError(t, err)
 	require.Len(t, plan.First, 2)
 	before := s.j.view

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"context"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -46,7 +47,9 @@ func newJournal() *journal {
 
 func (j *journal) adopt(s *state) {
 	j.state = s
-	j.engine = &Engine{}
+	// Its plans put off all templates that they can, so they take several passes.
+	j.engine = &Engine{heldFor: -1}
+	s.planned = &j.engine.planned
 	j.engine.state.state = s
 }
 
@@ -136,7 +139,7 @@ func (j *journal) object(t testing.TB, resource string, name record.Name) *recor
 // it overwrites, and completed by the engine's plan.
 func (j *journal) write(t testing.TB, p Proposal) *etcd.Txn {
 	txn := j.unplanned(t, p)
-	plan, err := j.engine.Plan(p)
+	plan, err := j.engine.Plan(context.Background(), p)
 	require.NoError(t, err)
 	maps.Copy(txn.Unchanged, plan.Unchanged)
 	maps.Copy(txn.Put, plan.Put)

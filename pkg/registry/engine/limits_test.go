@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -57,7 +58,7 @@ func TestAGroupMayBreakAsManyClustersAsOneWriteCanPin(t *testing.T) {
 func TestAGroupThatWouldBreakMoreIsRefusedWithTheWayOut(t *testing.T) {
 	t.Parallel()
 	s, breaks := broken(t, maxPinned+1)
-	_, err := s.j.engine.Plan(proposed(breaks, false))
+	_, err := s.j.engine.Plan(context.Background(), proposed(breaks, false))
 	require.ErrorContains(t, err, "on 101 Clusters at once")
 	require.ErrorContains(t, err, "at most 100")
 	require.ErrorContains(t, err, "mend the templates first")

@@ -40,6 +40,7 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 	}
 	at = all.Revision
 	loading := newState(e.options.History)
+	loading.planned = &e.planned
 	loading.undecodable.total, loading.undecodable.loading = &e.totals.undecodable, true
 	loading.begin(all)
 	loading.undecodable.loading = false

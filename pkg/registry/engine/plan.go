@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -39,13 +40,23 @@ type Plan struct {
 const maxPinned = 100
 
 // Plan says what a write has to record with it. It costs what the write affects
-// among the Bundles that can fail. It waits while a revision is applied.
-func (e *Engine) Plan(p Proposal) (*Plan, error) {
-	return e.try(func(t *trial) error { return t.write(p) })
+// among the Bundles that can fail. It waits while a revision is applied. It ends with the
+// context: templates are evaluated one by one, without the state's lock where they may
+// take long (plan_warm.go).
+func (e *Engine) Plan(ctx context.Context, p Proposal) (*Plan, error) {
+	w := e.newWarmth(ctx)
+	if err := e.refuseCostly(p); err != nil {
+		return nil, err
+	}
+	plan, err := e.try(w, func(t *trial) error { return t.write(p) })
+	if err == nil {
+		e.planned.note(p, w)
+	}
+	return plan, err
 }
 
-// try plans a write on the present state.
-func (e *Engine) try(write func(t *trial) error) (*Plan, error) {
+// tryOnce plans a write on the present state, but for what it puts off.
+func (e *Engine) tryOnce(w *warmth, write func(t *trial) error) (*Plan, error) {
 	e.state.RLock()
 	defer e.state.RUnlock()
 	if e.state.state == nil || e.newer() != nil {
@@ -60,6 +71,7 @@ func (e *Engine) try(write func(t *trial) error) (*Plan, error) {
 		ended:    map[claim]struct{}{},
 		holding:  newHolding(),
 		contests: map[record.Name][]claimant{},
+		warmth:   w,
 	}
 	if err := write(t); err != nil {
 		return nil, err
@@ -108,6 +120,7 @@ type trial struct {
 	holding holding
 	// contests are the claims that the write may bring on names that others have.
 	contests map[record.Name][]claimant
+	warmth   *warmth
 }
 
 // guardTargeting makes the plan hold only while nothing else widens targeting.

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,7 +40,7 @@ func (c crowd) clusterName() record.Name {
 // planned is a write as the store makes it; nil if it has to wait for a roll-out.
 func (c crowd) planned(p Proposal) *etcd.Txn {
 	txn := c.j.unplanned(c.edits.t, p)
-	plan, err := c.j.engine.Plan(p)
+	plan, err := c.j.engine.Plan(context.Background(), p)
 	if err != nil {
 		return nil
 	}

@@ -58,7 +58,7 @@ func save(ctx context.Context, t *testing.T, e *Engine, objects ...record.APIObj
 			require.NoError(t, err)
 			key := record.ObjectKey(resourceOf(object), nameOf(object))
 			r := recordOf(object)
-			plan, err := e.Plan(Proposal{Resource: key.Resource, Name: key.Name, Object: r})
+			plan, err := e.Plan(context.Background(), Proposal{Resource: key.Resource, Name: key.Name, Object: r})
 			require.NoError(t, err)
 			data, err := r.Encode()
 			require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestAnEngineIsReadyOnAnEmptyEtcd(t *testing.T) {
 	_, err := e.Current()
 	require.ErrorIs(t, err, ErrNotReady)
 	require.ErrorIs(t, e.Ready(), ErrNotReady)
-	_, err = e.Plan(Proposal{Resource: record.Bundles})
+	_, err = e.Plan(context.Background(), Proposal{Resource: record.Bundles})
 	require.ErrorIs(t, err, ErrNotReady)
 
 	e = running(ctx, t, etcd.New(server.Client, "/muster"), 1000)

@@ -48,6 +48,11 @@ type state struct {
 	mirrors mirrors
 	holds   holds
 
+	// memo keeps contents that took long to evaluate, and planned the versions that
+	// plans have evaluated and that may come to be applied.
+	memo    *derive.Memo
+	planned *plannedVersions
+
 	// evaluated counts the bundles evaluated on a cluster so far: the measure of
 	// the work that edits make.
 	evaluated int
@@ -234,6 +239,8 @@ type claim struct {
 
 func newState(history view.Limits) *state {
 	return &state{
+		memo:        derive.NewMemo(),
+		planned:     &plannedVersions{},
 		builder:     view.NewBuilder(history),
 		guards:      map[record.Key]int64{},
 		clusters:    map[record.Name]*cluster{},

@@ -214,7 +214,7 @@ func (s *Store) writable(key string, obj runtime.Object) (scope, record.APIObjec
 // It returns false if something changed that it depends on.
 func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, bool, error) {
 	if _, ok := s.role.(objectRole); ok {
-		plan, err := s.engine.Plan(engine.Proposal{Resource: s.resource.Resource, Name: name, Object: w.object})
+		plan, err := s.engine.Plan(ctx, engine.Proposal{Resource: s.resource.Resource, Name: name, Object: w.object})
 		if err != nil {
 			return 0, false, s.apiError(err)
 		}
