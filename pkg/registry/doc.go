@@ -139,6 +139,14 @@
 // is recorded, the older has it, then the first by name. The other's Ready condition
 // says so.
 //
+// # Copies, and the facts that say whose they are
+//
+// An agent looks up Secrets and ConfigMaps by name, in a namespace where the copies of
+// several tenants meet (S 4.7). So spec.waitingForValues of a BundleDeployment tells the
+// agent to wait until the record of its copies says that each is one of this Bundle's
+// source. What is in the way is in that record, too; the Ready condition of the Bundle
+// tells it.
+//
 // # Roll-outs, and the facts that they leave: promotions
 //
 // Where a strategy cannot hold anything back and nothing is paused, what is staged

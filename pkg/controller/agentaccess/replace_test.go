@@ -148,6 +148,17 @@ func TestANamespaceThatCannotExistIsNotTriedAgain(t *testing.T) {
 	require.Empty(t, w.core.Actions())
 }
 
+func TestOfTooManyCredentialsTheLastCanBeFetched(t *testing.T) {
+	t.Parallel()
+	var things []thing
+	for i, second := range []int64{3, 9, 1, 9, 5} {
+		things = append(things, thing{secrets, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("c", i), CreationTimestamp: metav1.Unix(second, 0)}}})
+	}
+	require.Equal(t, []string{"c1", "c3", "c4"}, newest(things, 3))
+	require.Len(t, newest(things, 9), 5)
+	require.Empty(t, newest(nil, 9))
+}
+
 func TestEachTroubleIsToldOnce(t *testing.T) {
 	t.Parallel()
 	troubles := newTroubles()

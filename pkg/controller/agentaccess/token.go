@@ -4,6 +4,7 @@
 package agentaccess
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -84,15 +85,29 @@ func (c *Controller) ensureToken(ctx context.Context, m makings) (string, error)
 	return values.Name, err
 }
 
+// mostFetchable is how many credentials the holder of one token may fetch at a time: a Role
+// that names more than twice as many is too large for etcd, and then no agent could fetch.
+const mostFetchable = 10_000
+
+// newest returns the names of the last things to be made.
+func newest(things []thing, most int) []string {
+	slices.SortFunc(things, func(a, b thing) int {
+		x, y := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+		return cmp.Or(y.Compare(x.Time), cmp.Compare(a.GetName(), b.GetName()))
+	})
+	var names []string
+	for _, t := range things[:min(len(things), most)] {
+		names = append(names, t.GetName())
+	}
+	return names
+}
+
 // ensureFetching lets the token's holder fetch the credentials of those who
 // registered with it, while they are there. All of them share one Role.
 func (c *Controller) ensureFetching(ctx context.Context, key owner, m makings) error {
-	var names []string
-	for _, secret := range c.known.credentials(key) {
-		if secret.GetNamespace() == c.registrationNamespace() && secret.GetDeletionTimestamp() == nil {
-			names = append(names, secret.GetName())
-		}
-	}
+	names := newest(slices.DeleteFunc(c.known.credentials(key), func(secret thing) bool {
+		return secret.GetNamespace() != c.registrationNamespace() || secret.GetDeletionTimestamp() != nil
+	}), mostFetchable)
 	role, binding := m.fetching(c.registrationNamespace(), names)
 	if len(names) > 0 {
 		slices.Sort(role.Rules[0].ResourceNames)

@@ -112,6 +112,8 @@ func TestACopyNeverHoldsAnotherTenantsContent(t *testing.T) {
 	w.copyIs(ns, "db", "new")
 	w.countIs(ns, "app", 2)
 	w.countIs(ns, "other", 0)
+	require.True(t, w.deployment(ns, "other").Spec.WaitingForValues, "its agent would read the other's")
+	require.False(t, w.deployment(ns, "app").Spec.WaitingForValues)
 	require.Equal(t, map[string]bool{"fleet's own as example.com/type": true, "new as example.com/type": true}, held())
 }
 
@@ -131,6 +133,8 @@ func TestACopyOfOneTypeIsNotReplacedByOneOfAnother(t *testing.T) {
 	require.Equal(t, map[string]bool{"one as example.com/type": true}, held())
 	w.tells("fleet", "app", "")
 	w.countIs(ns, "app", 1)
+	require.True(t, w.deployment(ns, "chart").Spec.WaitingForValues, "its agent would send the other's to a chart repository")
+	require.False(t, w.deployment(ns, "app").Spec.WaitingForValues)
 	// Whose Secret changes its type is no other than before.
 	require.NoError(t, w.core.CoreV1().Secrets("fleet").Delete(w.ctx, "registry", metav1.DeleteOptions{}))
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "registry"}, Type: "example.com/new", Data: map[string][]byte{"k": []byte("two")}}
@@ -175,6 +179,7 @@ func TestACopyThatIsNotNeededAnyMoreMakesRoom(t *testing.T) {
 			require.NotNil(t, have.OwnerReferences[0].Controller)
 			w.countIs(ns, "other", 1)
 			w.tells("evil", "other", "")
+			require.False(t, w.deployment(ns, "other").Spec.WaitingForValues)
 		})
 	}
 }
@@ -243,9 +248,11 @@ func TestWhatCannotBeCopiedIsToldByTheBundleAndNotTriedAgain(t *testing.T) {
 			w.bundle("app", 1, c.named...)
 			w.tells("fleet", "app", c.says)
 			w.quiet(ns, "marker")
+			require.True(t, w.deployment(ns, "app").Spec.WaitingForValues)
 			require.Zero(t, w.running.queue.NumRequeues(record.Name{Namespace: ns, Name: "app"}))
 			w.bundle("app", 2)
 			w.tells("fleet", "app", "")
+			require.False(t, w.deployment(ns, "app").Spec.WaitingForValues)
 		})
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -43,6 +45,9 @@ func (d *Downstream) ensure(ctx context.Context, r resource, n *need, bd *view.B
 		}
 		return nil, missing
 	}
+	if err := d.released(have, to, mine); err != nil {
+		return nil, err
+	}
 	want := copyOf(src, to, asType)
 	want.meta().Annotations = map[string]string{sourceAnnotation: string(mine)}
 	var owners []metav1.OwnerReference
@@ -57,6 +62,30 @@ func (d *Downstream) ensure(ctx context.Context, r resource, n *need, bd *view.B
 		return nil, err
 	}
 	return want.content(), nil
+}
+
+// released returns an error while the record of another BundleDeployment says that it holds
+// the copy of another source: its agent would read the new one. That BundleDeployment does
+// not need the copy any more, so its turn takes that back.
+func (d *Downstream) released(have object, to resource, mine origin) error {
+	if !have.exists() {
+		return nil
+	}
+	if is := d.needs.originOf(have, to); is == mine || is == "" {
+		return nil
+	}
+	for _, owner := range have.meta().OwnerReferences {
+		name := record.Name{Namespace: to.name.Namespace, Name: owner.Name}
+		other, _, err := d.Engine.CountOf(name)
+		if err != nil {
+			return err
+		}
+		if isDeployment(owner) && other.UID == owner.UID && slices.Contains(other.Held, string(derive.CopyOf(to.kind, to.name.Name))) {
+			d.queue.Add(name)
+			return errAgain
+		}
+	}
+	return nil
 }
 
 // blocked is why an object may not become the copy of an origin; "" if it may. It may if

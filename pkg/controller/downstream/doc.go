@@ -33,12 +33,14 @@
 // the record of the BundleDeployment's copies. The Bundle's Ready condition tells it. It
 // is not tried again until something changes.
 //
-// An agent looks copies up by name alone. The agent of a BundleDeployment whose copy is
-// held by another source therefore reads the other's, as with Fleet: keep the names of
-// sources apart where tenants share a Cluster.
+// An agent looks copies up by name alone, so it would read what is held by another source,
+// or an agent's own Secret of the name. Therefore the record also says which copies are
+// held for the BundleDeployment. Until all are that it needs, its spec.waitingForValues
+// tells the agent to leave everything as it is; that holds also while no controller runs.
+// Fleet's agent tries and fails until the copies exist, and then reads what it finds.
 //
 // When a copy of a downstream resource comes or changes, the BundleDeployment's
-// downstreamResourcesGeneration grows, after the copy is there, so that the agent
+// downstreamResourcesGeneration grows, after the copy exists, so that the agent
 // deploys it anew. The count is a record of the log, with a digest of what was
 // copied: it also grows if this process died between the copy and the count. Copies
 // of the two access Secrets are not counted, as in Fleet.

@@ -273,6 +273,7 @@ func TestACopyThatIsLostOrEditedComesBack(t *testing.T) {
 	w.quiet(ns, "marker")
 	w.copyIs(ns, "s", "one")
 	w.countIs(ns, "app", 1)
+	require.False(t, w.deployment(ns, "app").Spec.WaitingForValues)
 }
 
 func TestACopyThatTwoNeedIsOwnedByBoth(t *testing.T) {
@@ -371,6 +372,8 @@ func TestAccessSecretsGetTheirTypeAndAreNotCounted(t *testing.T) {
 	have = w.copyIs(ns, "s-oci", "o")
 	require.EqualValues(t, "fleet.cattle.io/bundle-oci-storage/v1alpha1", have.Type)
 	w.quiet(ns, "marker")
+	require.False(t, w.deployment(ns, "chart").Spec.WaitingForValues)
+	require.False(t, w.deployment(ns, "oci").Spec.WaitingForValues)
 	w.countIs(ns, "chart", 0)
 	w.countIs(ns, "oci", 0)
 }

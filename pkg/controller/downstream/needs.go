@@ -21,8 +21,8 @@ import (
 
 // Kinds of the core API that are copied.
 const (
-	secrets    = "secrets"
-	configMaps = "configmaps"
+	secrets    = derive.CopiedSecrets
+	configMaps = derive.CopiedConfigMaps
 )
 
 // resource names a Secret or a ConfigMap.
@@ -48,6 +48,11 @@ type need struct {
 // all is what is to be copied.
 func (n *need) all() []resource { return append(slices.Clone(n.named), n.access...) }
 
+// lacks reports whether a need names no such copy.
+func (n *need) lacks(held string) bool {
+	return !slices.ContainsFunc(n.all(), func(r resource) bool { return string(derive.CopyOf(r.kind, r.name.Name)) == held })
+}
+
 // equal reports whether two needs are the same; nil is none.
 func (n *need) equal(o *need) bool {
 	if n == nil || o == nil {
@@ -64,8 +69,8 @@ func needOf(item view.Item) *need {
 	if !ok || bd == nil {
 		return nil
 	}
-	named, helmOp, contents := bd.Content.Options.DownstreamResources, bd.Bundle.Bundle.Spec.HelmOpOptions, bd.Bundle.Bundle.Spec.ContentsID
-	if len(named) == 0 && (helmOp == nil || helmOp.SecretName == "") && contents == "" {
+	named, access := bd.Content.Options.DownstreamResources, derive.AccessSecret(&bd.Bundle.Bundle.Spec)
+	if len(named) == 0 && access == "" {
 		return nil
 	}
 	out := &need{uid: derive.IdentityUID(bd.Bundle.Bundle.UID, bd.Cluster.Cluster.UID), from: bd.Bundle.Bundle.Namespace}
@@ -73,12 +78,13 @@ func needOf(item view.Item) *need {
 		out.name(&out.named, r.Kind, r.Name, "downstreamResources")
 	}
 	switch {
-	case helmOp != nil && helmOp.SecretName != "":
+	case access == "":
+	case bd.Bundle.Bundle.Spec.HelmOpOptions != nil:
 		out.accessType = v1alpha1.SecretTypeHelmOpAccess
-		out.name(&out.access, "secret", helmOp.SecretName, "helmOpSecretName")
-	case helmOp == nil && contents != "":
+		out.name(&out.access, "secret", access, "helmOpSecretName")
+	default:
 		out.accessType = v1alpha1.SecretTypeOCIStorage
-		out.name(&out.access, "secret", contents, "contentsId")
+		out.name(&out.access, "secret", access, "contentsId")
 	}
 	slices.Sort(out.impossible)
 	out.impossible = slices.Compact(out.impossible)
@@ -91,12 +97,7 @@ func needOf(item view.Item) *need {
 // name adds what a field names, or why nothing can be called so.
 func (n *need) name(to *[]resource, kind, name, field string) {
 	r := resource{name: record.Name{Name: name}}
-	switch strings.ToLower(kind) {
-	case "secret":
-		r.kind = secrets
-	case "configmap":
-		r.kind = configMaps
-	default:
+	if r.kind = derive.CopiedKind(kind); r.kind == "" {
 		n.impossible = append(n.impossible, fmt.Sprintf("unsupported kind for object to copy to downstream: %q", kind))
 		return
 	}

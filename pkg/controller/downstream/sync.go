@@ -4,12 +4,15 @@
 package downstream
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
+	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -29,7 +32,7 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 	}
 	n := needOf(bd)
 	if n == nil {
-		return d.forgetObstacle(ctx, name)
+		return d.forgetHeld(ctx, name)
 	}
 	// What cannot be copied takes nothing else with it.
 	var failures error
@@ -43,57 +46,66 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 		failures = errors.Join(failures, err)
 	}
 	digest := newDigest()
-	for _, r := range n.named {
-		data, err := d.ensure(ctx, r, n, bd, "")
+	var held []string
+	ensure := func(r resource, asType string) *copied {
+		data, err := d.ensure(ctx, r, n, bd, asType)
 		note(err)
-		digest.add(r, data)
+		if data != nil {
+			held = append(held, string(derive.CopyOf(r.kind, r.name.Name)))
+		}
+		return data
+	}
+	for _, r := range n.named {
+		digest.add(r, ensure(r, ""))
 	}
 	for _, r := range n.access {
-		_, err := d.ensure(ctx, r, n, bd, n.accessType)
-		note(err)
+		ensure(r, n.accessType)
 	}
 	text := summary(obstacles)
-	note(d.record(ctx, name, n, digest, text, failures == nil))
+	note(d.record(ctx, name, n, digest, record.Downstream{UID: n.uid, Held: held, Obstacle: text}, failures == nil))
 	d.obstacles.tell(name, text)
 	return failures
 }
 
-// record makes the record of a BundleDeployment's copies say what is in the way of them,
-// and lets the count grow if copies are others than when it last grew. That comes last:
-// an agent that sees the count finds the copies. Of a turn that failed, in which not all
-// is known, only what is new is noted.
-func (d *Downstream) record(ctx context.Context, name record.Name, n *need, digest *digest, obstacle string, sure bool) error {
+// record makes the record of a BundleDeployment's copies say what is held and what is in
+// the way, and lets the count grow if copies are others than when it last grew. That comes
+// last: an agent that sees the record finds the copies. After a turn that failed not all is
+// known, and what was held and is needed still counts as held.
+func (d *Downstream) record(ctx context.Context, name record.Name, n *need, digest *digest, next record.Downstream, sure bool) error {
 	have, revision, err := d.Engine.CountOf(name)
 	if err != nil {
 		return err
 	}
-	next := record.Downstream{UID: n.uid, Generation: have.Generation, Obstacle: obstacle}
+	// A count of an earlier BundleDeployment is dead, but goes on: no agent may see a
+	// number twice.
+	next.Generation = have.Generation
 	if have.UID == n.uid {
 		next.Digest = have.Digest
-		if obstacle == "" && !sure {
-			next.Obstacle = have.Obstacle
+		if !sure {
+			next.Obstacle = cmp.Or(next.Obstacle, have.Obstacle)
+			next.Held = append(next.Held, slices.DeleteFunc(slices.Clone(have.Held), n.lacks)...)
 		}
 	}
+	slices.Sort(next.Held)
+	next.Held = slices.Compact(next.Held)
 	sum, any := digest.sum()
 	if len(n.named) > 0 && next.Digest != sum && (next.Digest != "" || any) {
-		// A count of an earlier BundleDeployment is dead, but goes on: no agent may see a
-		// number twice.
 		next.Generation, next.Digest = have.Generation+1, sum
 	}
-	if next == have || have.UID != n.uid && next.Digest == "" && next.Obstacle == "" {
+	if reflect.DeepEqual(next, have) || have.UID != n.uid && next.Digest == "" && next.Obstacle == "" && len(next.Held) == 0 {
 		return nil
 	}
 	return d.put(ctx, name, next, revision)
 }
 
-// forgetObstacle takes back what was said of a BundleDeployment that needs nothing now.
-func (d *Downstream) forgetObstacle(ctx context.Context, name record.Name) error {
+// forgetHeld takes back what was said of a BundleDeployment that needs nothing now.
+func (d *Downstream) forgetHeld(ctx context.Context, name record.Name) error {
 	d.obstacles.tell(name, "")
 	have, revision, err := d.Engine.CountOf(name)
-	if err != nil || have.Obstacle == "" {
+	if err != nil || have.Obstacle == "" && len(have.Held) == 0 {
 		return err
 	}
-	have.Obstacle = ""
+	have.Obstacle, have.Held = "", nil
 	return d.put(ctx, name, have, revision)
 }
 

@@ -38,6 +38,8 @@ type Inputs struct {
 	// Downstream counts the changes of copies of what the options name in
 	// downstreamResources (S 4.7).
 	Downstream int64
+	// Waiting is whether the agent has to wait for the copies that are meant for it.
+	Waiting bool
 	// Revision is the one at which the object last changed.
 	Revision int64
 }
@@ -136,7 +138,7 @@ func fillSpec(spec *v1alpha1.BundleDeploymentSpec, in Inputs) {
 	_, hasContent := EffectiveManifestID(bundle, in.ManifestID)
 	spec.OCIContents = !hasContent && bundle.HelmOpOptions == nil
 	spec.HelmChartOptions = bundle.HelmOpOptions
-	spec.DownstreamResourcesGeneration = in.Downstream
+	spec.DownstreamResourcesGeneration, spec.WaitingForValues = in.Downstream, in.Waiting
 }
 
 // shownOptions are a content's options with what is said beside them (S 3.2).

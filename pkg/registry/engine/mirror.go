@@ -155,12 +155,16 @@ func (w *work) takeDownstream(r *etcd.Record) error {
 	return nil
 }
 
-// downstreamOf is spec.downstreamResourcesGeneration of a BundleDeployment.
-func (s *state) downstreamOf(bd *view.BundleDeployment) int64 {
+// downstreamOf is what the record of a BundleDeployment's copies says to its agent. It
+// waits while one of the copies that it would look up is not held by this
+// BundleDeployment: it would read what is meant for another.
+func (s *state) downstreamOf(bd *view.BundleDeployment) view.Copies {
+	var count int64
+	var held []string
 	if d, ok := s.mirrors.downstream[bd.Name()]; ok && d.UID == derive.IdentityUID(bd.Bundle.Bundle.UID, bd.Cluster.Cluster.UID) {
-		return d.Generation
+		count, held = d.Generation, d.Held
 	}
-	return 0
+	return view.CopiesOf(count, derive.AwaitsCopies(&bd.Content.Options, &bd.Bundle.Bundle.Spec, held))
 }
 
 // valued is a Bundle's version with its values in place, if they come from a

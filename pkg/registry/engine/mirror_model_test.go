@@ -78,6 +78,24 @@ func (f *facts) downstream(key record.Name, uid types.UID) int64 {
 	return count.Generation
 }
 
+// waits reports whether the record of a BundleDeployment's copies lacks one that its
+// agent would look up.
+func (f *facts) waits(key record.Name, s shown) bool {
+	var d record.Downstream
+	if value := f.records[record.DownstreamKey(key)].value; value != "" {
+		require.NoError(f.t, json.Unmarshal([]byte(value), &d))
+	}
+	if d.UID != derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID) {
+		d.Held = nil
+	}
+	for _, c := range derive.Copies(&s.contents.promoted.Options, &s.version.bundle.Spec) {
+		if !slices.Contains(d.Held, string(c)) {
+			return true
+		}
+	}
+	return false
+}
+
 // obstacle is what the record of a BundleDeployment's copies says of it.
 func (f *facts) obstacle(key record.Name, uid types.UID) string {
 	var d record.Downstream
@@ -177,7 +195,12 @@ func (e *edits) anyCount(txn *etcd.Txn) {
 		if e.oneIn(4) {
 			uid = "another"
 		}
-		e.putJSON(txn, key, record.Downstream{UID: uid, Generation: int64(1 + e.IntN(5)), Obstacle: pick(e.universe, "", "", "this is in the way", "that is missing")})
+		d := record.Downstream{UID: uid, Generation: int64(1 + e.IntN(5))}
+		d.Obstacle = []string{"", "this is in the way", "that is missing"}[d.Generation%3]
+		if d.Generation > 2 {
+			d.Held = []string{"secrets/a"}
+		}
+		e.putJSON(txn, key, d)
 		return
 	}
 }

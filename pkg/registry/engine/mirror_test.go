@@ -13,7 +13,6 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 var appName = record.Name{Namespace: "fleet", Name: "app"}
@@ -380,24 +379,4 @@ func TestOfTwoWritesPlannedAtOnceOneIsAMirror(t *testing.T) {
 			})
 		}
 	}
-}
-
-func TestABundleTellsWhyCopiesAreIncompleteWhileItsBundleDeploymentIsShown(t *testing.T) {
-	tell(t, func(s *story) {
-		s.write(on("c1"), app("v1", false))
-		name := record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "app"}
-		uid := s.j.view.Get(record.BundleDeployments, name).Render().GetUID()
-		tells := func(d record.Downstream, want string) {
-			t.Helper()
-			txn := &etcd.Txn{Put: map[record.Key][]byte{}}
-			(&edits{t: t}).putJSON(txn, record.DownstreamKey(name), d)
-			s.commit(txn)
-			require.Equal(t, want, s.j.view.Get(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}).(*view.Object).Derived.Failure)
-		}
-		const text = "the Secret db is missing"
-		tells(record.Downstream{UID: "of an earlier one", Obstacle: text}, "")
-		tells(record.Downstream{UID: uid, Obstacle: text}, "BundleDeployment "+name.String()+": "+text)
-		tells(record.Downstream{UID: uid, Generation: 1}, "")
-		tells(record.Downstream{UID: uid, Generation: 1, Obstacle: text}, "BundleDeployment "+name.String()+": "+text)
-	})
 }

@@ -82,6 +82,7 @@ func (f *facts) settle(a *answer) {
 				s.report = r
 			}
 		}
+		s.waits = f.waits(key, s)
 		s.downstream = f.downstream(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID))
 		if text := f.obstacle(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID)); text != "" && winner.bundle.obstacle == "" {
 			winner.bundle.obstacle = "BundleDeployment " + key.String() + ": " + text // keys come in order

@@ -71,6 +71,8 @@ type shown struct {
 	report    *record.Report
 	// downstream counts changes of copies.
 	downstream int64
+	// waits: some copy that the agent would look up is not held.
+	waits bool
 }
 
 type naiveVersion struct {
@@ -436,7 +438,7 @@ func (f *facts) bundle(name record.Name, clusters []*naiveCluster) *bundleAnswer
 func (o *oracle) render(s shown) string {
 	return remember(o.rendered, s, func() string {
 		manifestID, _ := derive.EffectiveManifestID(&s.version.bundle.Spec, s.version.record.Content)
-		in := derive.Inputs{Bundle: s.version.bundle, Cluster: s.cluster.joined, ClusterNamespace: s.namespace, ManifestID: manifestID, Content: s.contents.promoted, Staged: s.contents.staged, Computed: s.content, Downstream: s.downstream}
+		in := derive.Inputs{Bundle: s.version.bundle, Cluster: s.cluster.joined, ClusterNamespace: s.namespace, ManifestID: manifestID, Content: s.contents.promoted, Staged: s.contents.staged, Computed: s.content, Downstream: s.downstream, Waiting: s.waits}
 		if s.report != nil {
 			in.Report = &s.report.Status.(*v1alpha1.BundleDeployment).Status
 			in.ReportManagedFields = s.report.ManagedFields

@@ -11,7 +11,7 @@
 //	PREFIX/log/pin/clusters/NAMESPACE/NAME      last good options of a Cluster's BundleDeployments
 //	PREFIX/log/mirror/namespaces/-/NAME         labels of a Namespace, an outside fact
 //	PREFIX/log/mirror/secrets/NAMESPACE/NAME.HASH  data of a Bundle's values Secret, by their hash
-//	PREFIX/log/mirror/downstream/NAMESPACE/NAME a BundleDeployment's copies: how often they changed, what is in their way
+//	PREFIX/log/mirror/downstream/NAMESPACE/NAME a BundleDeployment's copies: which are held, how often they changed
 //	PREFIX/log/promotion/bundledeployments/NAMESPACE/NAME  what a roll-out has let through to it
 //	PREFIX/log/rollout/bundles/NAMESPACE/NAME   the last fully promoted version, while newer ones are held back
 //	PREFIX/log/guard/rollout/NAMESPACE/NAME     bumped by what brings a Bundle's roll-out closer to its limits

@@ -80,6 +80,9 @@ type Downstream struct {
 	// Digest is of what was copied: a copy that was made before a crash is counted
 	// after it.
 	Digest string `json:"digest,omitempty"`
+	// Held are the copies that are of the sources that this BundleDeployment needs, as
+	// KIND/NAME (derive.Copy), in order.
+	Held []string `json:"held,omitempty"`
 	// Obstacle is why a copy is missing or not what it should be, until something else
 	// changes; "" if all copies are right. The Bundle's Ready condition tells it.
 	Obstacle string `json:"obstacle,omitempty"`

@@ -114,9 +114,27 @@ type BundleDeployment struct {
 	Computed *derive.Content
 	// Report is what an agent reported; nil if none did.
 	Report *Report
-	// Downstream counts the changes of copies (S 4.7).
-	Downstream int64
+	// Downstream is what is known of copies (S 4.7).
+	Downstream Copies
 }
+
+// Copies tells of a BundleDeployment how often its copies changed, and whether its agent
+// has to wait for them. It is as large as the count: there are many BundleDeployments.
+type Copies int64
+
+// CopiesOf joins the two.
+func CopiesOf(count int64, await bool) Copies {
+	if await {
+		return Copies(count<<1 | 1)
+	}
+	return Copies(count << 1)
+}
+
+// Count is how often the copies changed.
+func (c Copies) Count() int64 { return int64(c >> 1) }
+
+// Await reports whether the agent has to wait.
+func (c Copies) Await() bool { return c&1 != 0 }
 
 // contents are what it shows; those that are another one's are nil.
 func (b *BundleDeployment) contents() [3]*derive.Content {
@@ -165,7 +183,8 @@ func (b *BundleDeployment) RenderInto(object *v1alpha1.BundleDeployment) {
 		Content:          b.Content,
 		Staged:           b.Staged,
 		Computed:         b.Computed,
-		Downstream:       b.Downstream,
+		Downstream:       b.Downstream.Count(),
+		Waiting:          b.Downstream.Await(),
 		Revision:         b.At,
 	}
 	if b.Report != nil {
