@@ -17,7 +17,7 @@
 //	PREFIX/log/guard/rollout/NAMESPACE/NAME     bumped by what brings a Bundle's roll-out closer to its limits
 //	PREFIX/log/guard/targeting/-/-              bumped by writes that can widen targeting
 //	PREFIX/log/guard/versions/-/-               bumped by writes of versions that can fail
-//	PREFIX/content/ID                           gzip of a manifest, by its ID; not watched
+//	PREFIX/content/ID                           gzip of a manifest, by its ID, with the time in its header; not watched
 //
 // The engine watches PREFIX/log/ and nothing else. Values are JSON: a person
 // with etcdctl can read them, and an unknown member from a newer version is
