@@ -95,6 +95,8 @@
 // answers 429, 503 or 504. A broken Bundle, template, selector or record never
 // makes another object disappear. A record that can no longer be decoded goes on
 // saying what it said; where nobody knows what that was, what rests on it is 503.
+// Only a client that asks for it, with a right of its own, deletes an object whose
+// record cannot be decoded, or whose content cannot be read; never one that can be.
 //
 // A replica knows whether it is sure: it is while etcd has answered a quorum read
 // within the last seconds, by the same history, and the view follows. Else it

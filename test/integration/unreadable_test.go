@@ -6,8 +6,12 @@ package integration
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -16,7 +20,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/pkg/allinone"
@@ -267,4 +276,68 @@ func TestABundleWithoutItsContentCannotBeRead(t *testing.T) {
 	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.Equal(t, []string{home("ns", "c1") + "/app"}, keys(list.Items))
+}
+
+// guarded serves the records of a server by another API server, in which the user "root"
+// may do everything, and all others what is not the verb.
+func guarded(t *testing.T, s *server, verb string) *rest.Config {
+	t.Helper()
+	log := etcd.New(s.etcd, logPrefix)
+	e := engine.New(log, engine.DefaultOptions())
+	storages, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: musterserver.Scheme, Codecs: musterserver.Codecs})
+	require.NoError(t, err)
+	config := musterserver.NewConfig()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	secure := &options.SecureServingOptions{Listener: listener, BindAddress: net.IPv4(127, 0, 0, 1)}
+	require.NoError(t, secure.MaybeDefaultWithSelfSignedCerts("localhost", nil, nil))
+	require.NoError(t, secure.WithLoopback().ApplyTo(&config.SecureServing, &config.LoopbackClientConfig))
+	config.Authentication.Authenticator = authenticator.RequestFunc(func(r *http.Request) (*authenticator.Response, bool, error) {
+		name, _, ok := r.BasicAuth()
+		return &authenticator.Response{User: &user.DefaultInfo{Name: name}}, ok, nil
+	})
+	config.Authorization.Authorizer = authorizer.AuthorizerFunc(func(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
+		if a.GetUser().GetName() != "root" && a.GetVerb() == verb {
+			return authorizer.DecisionDeny, "", nil
+		}
+		return authorizer.DecisionAllow, "", nil
+	})
+	api, err := musterserver.New(musterserver.Config{Generic: config, Storage: storages, Ready: e.Ready})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = e.Run(ctx) })
+	running.Go(func() { _ = api.PrepareRun().RunWithContext(ctx) })
+	t.Cleanup(running.Wait)
+	t.Cleanup(cancel)
+	require.Eventually(t, func() bool { return e.Ready() == nil }, within, 10*time.Millisecond)
+	out := rest.AnonymousClientConfig(api.LoopbackClientConfig)
+	out.TLSClientConfig = api.LoopbackClientConfig.TLSClientConfig
+	out.Dial = (&net.Dialer{}).DialContext
+	return out
+}
+
+// TestIgnoringReadErrorsTakesAVerbOfItsOwn: the right to delete is not enough.
+func TestIgnoringReadErrorsTakesAVerbOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := own(t)
+	createCluster(t, s.clientset(t), cluster("ns", "readable"))
+	_, err := s.etcd.Put(t.Context(), logPrefix+"/log/object/clusters/ns/spoilt", "#")
+	require.NoError(t, err)
+	config := guarded(t, s, "unsafe-delete-ignore-read-errors")
+	as := func(name string) dynamic.ResourceInterface {
+		own := rest.CopyConfig(config)
+		own.Username, own.Password = name, name
+		c, err := dynamic.NewForConfig(own)
+		require.NoError(t, err)
+		return c.Resource(group.WithResource("clusters")).Namespace("ns")
+	}
+	ignoring := metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ptr.To(true)}
+	for _, name := range []string{"readable", "spoilt"} {
+		err := as("editor").Delete(t.Context(), name, ignoring)
+		require.True(t, apierrors.IsForbidden(err), "%s: %v", name, err)
+	}
+	require.True(t, apierrors.IsConflict(as("root").Delete(t.Context(), "readable", ignoring)))
+	require.NoError(t, as("root").Delete(t.Context(), "spoilt", ignoring))
+	require.NoError(t, as("editor").Delete(t.Context(), "readable", metav1.DeleteOptions{}), "it may delete")
 }

@@ -23,8 +23,8 @@ var (
 	// ErrTooLarge means that etcd refused a transaction for its size.
 	ErrTooLarge = errors.New("the write is larger than etcd accepts")
 	// ErrTooManyOps means that etcd refused a transaction for how many records it reads
-	// and writes.
-	ErrTooManyOps = errors.New("the write concerns more records than etcd accepts in one transaction")
+	// and writes. It is a kind of ErrTooLarge.
+	ErrTooManyOps = fmt.Errorf("%w: too many records for one transaction", ErrTooLarge)
 	// ErrDenied means that etcd does not let this client write.
 	ErrDenied = errors.New("etcd does not let Muster write")
 	// ErrNoSpace means that etcd is full: its database has reached its quota. Reads

@@ -19,7 +19,7 @@
 //	PREFIX/log/guard/names/-/NAME               bumped by what lets Bundles of a name claim more
 //	PREFIX/log/guard/targeting/-/-              bumped by writes that can widen targeting
 //	PREFIX/log/guard/versions/-/-               bumped by writes of versions that can fail
-//	PREFIX/content/ID                           gzip of a manifest, by its ID; not watched
+//	PREFIX/content/ID                           gzip of a manifest, by its ID, with the time in its header; not watched
 //
 // The engine watches PREFIX/log/ and nothing else. Values are JSON: a person
 // with etcdctl can read them. The first member, "v", is the format that a reader has

@@ -72,14 +72,14 @@ func (s *Store) commitError(name record.Name, size int, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, etcd.ErrTooManyOps):
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: it concerns more Bundles or Clusters than etcd takes in one transaction: "+
+			"change fewer of them at once, or raise --max-txn-ops of etcd (its default is 128)", s.resource.Resource, name.Name))
 	case errors.Is(err, etcd.ErrTooLarge) && size > WriteLimit:
 		return s.tooLargeToStore(name.Name, size, WriteLimit)
 	case errors.Is(err, etcd.ErrTooLarge):
 		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: it takes a request of about %d bytes, and etcd takes less: "+
 			"set --max-request-bytes of etcd to no less than its default, 1.5 MiB", s.resource.Resource, name.Name, size))
-	case errors.Is(err, etcd.ErrTooManyOps):
-		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: it concerns more Bundles or Clusters than etcd takes in one transaction: "+
-			"change fewer of them at once, or raise --max-txn-ops of etcd (its default is 128)", s.resource.Resource, name.Name))
 	case errors.Is(err, etcd.ErrDenied):
 		return apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: %v: see that --etcd-certfile names a user of etcd, and that etcd grants that user to read and write below --etcd-prefix",
 			s.resource.Resource, name.Name, err))
