@@ -210,7 +210,7 @@ func TestWhatAListTakesDependsOnItsForm(t *testing.T) {
 	}{
 		"JSON":          {"application/json", "", 2},
 		"pretty JSON":   {"application/json", "pretty=true", 4},
-		"YAML":          {"application/yaml", "", 16},
+		"YAML":          {"application/yaml", "", 64},
 		"a table":       {"application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "", 4},
 		"anything else": {"*/*", "", 4},
 	} {
