@@ -64,7 +64,7 @@ func (c *crowd) loop(ctx context.Context, m member, next *atomic.Int64) {
 			c.count(m.what, code)
 		}
 		if code == http.StatusTooManyRequests || code == 0 {
-			// Nearly at once: nobody makes a client wait for longer.
+			// Nearly at once: the crowd is not polite.
 			select {
 			case <-ctx.Done():
 			case <-time.After(20 * time.Millisecond):

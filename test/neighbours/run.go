@@ -18,7 +18,7 @@ import (
 
 // Options say where the server is, and how large the crowd.
 type Options struct {
-	// Config is for an administrator, who may act as any user of Groups.
+	// Config is for an administrator, with the right to act as any user of Groups.
 	Config *rest.Config
 	Groups []string
 	// Bundles and Clusters are those of the loud tenant: all are on all.

@@ -45,7 +45,7 @@ func (o Options) homeOf(i int) string { return derive.ClusterNamespace(loudly, c
 func clusterName(i int) string        { return fmt.Sprintf("c%04d", i) }
 func bundleName(i int) string         { return fmt.Sprintf("b%04d", i) }
 
-// Namespaces are those that have to exist where somebody checks that.
+// Namespaces are those that must exist where admission checks namespaces.
 func (o Options) Namespaces() []string { return []string{quietly, loudly, o.homeOf(0)} }
 
 func newCluster(namespace, name string) *v1alpha1.Cluster {

@@ -25,10 +25,10 @@ import (
 )
 
 // asked is a request as it comes to the innermost handler.
-func asked(verb, group, who string) *http.Request {
+func asked(verb, group, name string) *http.Request {
 	req := httptest.NewRequest(http.MethodGet, "/", nil)
 	ctx := request.WithRequestInfo(req.Context(), &request.RequestInfo{IsResourceRequest: true, Verb: verb, APIGroup: group})
-	return req.WithContext(request.WithUser(ctx, &user.DefaultInfo{Name: who}))
+	return req.WithContext(request.WithUser(ctx, &user.DefaultInfo{Name: name}))
 }
 
 // connection is what an HTTP server gives a handler, and counts flushes.

@@ -34,8 +34,8 @@ type Options struct {
 	Bundles, Clusters, Resources, Templates, Stuck, Loops, Edits int
 }
 
-// group has all users of the scenario: they may do everything, and are limited like
-// anybody, which system:masters is not.
+// group has all users of the scenario. They may do everything, and are limited as others
+// are; system:masters is not.
 const group = "bench-neighbours"
 
 // Run measures.
