@@ -64,7 +64,7 @@ func (c *crowd) loop(ctx context.Context, m member, next *atomic.Int64) {
 			c.count(m.what, code)
 		}
 		if code == http.StatusTooManyRequests || code == 0 {
-			// Nearly at once: nobody makes a client wait for longer.
+			// Nearly at once: the crowd is not polite.
 			select {
 			case <-ctx.Done():
 			case <-time.After(20 * time.Millisecond):
@@ -187,7 +187,7 @@ func (c *crowd) patchStatus(client *rest.RESTClient, bundle int, report string, 
 func (c *crowd) costly(client *rest.RESTClient, i int) *rest.Request {
 	b := newBundle(loudly, "costly", nil)
 	b.Spec.Helm = &v1alpha1.HelmOptions{TemplateValues: map[string]string{}}
-	for k := range 20 {
+	for k := range c.options.Templates {
 		b.Spec.Helm.TemplateValues[fmt.Sprint("k", k)] = fmt.Sprintf(`${ range until 100 }${ printf "%%d-%d-%%s" . $.ClusterLabels.region | sha256sum | trunc 4 }${ end }`, i)
 	}
 	if i == 0 {

@@ -18,13 +18,13 @@ import (
 
 // Options say where the server is, and how large the crowd.
 type Options struct {
-	// Config is for an administrator, who may act as any user of Groups.
+	// Config is for an administrator, with the right to act as any user of Groups.
 	Config *rest.Config
 	Groups []string
 	// Bundles and Clusters are those of the loud tenant: all are on all.
 	Bundles, Clusters int
-	// Resources are in each long report.
-	Resources int
+	// Resources are in each long report, and Templates in the costly Bundle.
+	Resources, Templates int
 	// Stuck watches are never read.
 	Stuck int
 	// Loops is how many requests of each kind the crowd has under way; at least one.
@@ -51,8 +51,6 @@ type Result struct {
 	// Why what the first of them was answered.
 	Probes, Unready int
 	Why             string
-	// Ended are watches of the quiet tenant that the server ended.
-	Ended int
 	// Crowd is what the crowd asked for, and how often which code was answered.
 	Crowd map[string]map[int]int
 }
@@ -85,7 +83,8 @@ func Right(edits []Edit) (n int) {
 	return n
 }
 
-// Run measures. An error is one of the quiet tenant, or of the preparations.
+// Run measures. An error is one of the preparations, or of the quiet tenant: that it was
+// refused something, or that its watch ended.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -133,7 +132,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	cancel()
 	all.Wait()
 	r.Probes, r.Unready, r.Why = p.made, p.failed, p.why
-	r.Ended, r.Crowd = quiet.ended, c.done
+	r.Crowd = c.done
 	return r, nil
 }
 

@@ -22,7 +22,7 @@ const smallBuffer = 4 << 10
 // openers is how many are being opened at once.
 const openers = 8
 
-// stick opens watches that nobody reads, each over a connection of its own with small
+// stick opens watches that are never read, each over a connection of its own with small
 // buffers, so that the server soon waits for each. They are closed when the context ends.
 func (c *crowd) stick(ctx context.Context, all *sync.WaitGroup) error {
 	config, err := rest.TLSConfigFor(c.options.Config)

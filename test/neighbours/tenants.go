@@ -7,7 +7,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -46,7 +45,7 @@ func (o Options) homeOf(i int) string { return derive.ClusterNamespace(loudly, c
 func clusterName(i int) string        { return fmt.Sprintf("c%04d", i) }
 func bundleName(i int) string         { return fmt.Sprintf("b%04d", i) }
 
-// Namespaces are those that have to exist where somebody checks that.
+// Namespaces are those that must exist where admission checks namespaces.
 func (o Options) Namespaces() []string { return []string{quietly, loudly, o.homeOf(0)} }
 
 func newCluster(namespace, name string) *v1alpha1.Cluster {
@@ -99,12 +98,13 @@ type tenant struct {
 	home   string
 	open   func() error
 	events chan event
-	ended  int
 }
 
+// event is of a watch; without a kind, why it ended.
 type event struct {
 	kind string
 	at   time.Time
+	why  error
 }
 
 // editWithin is how long an edit's event is waited for.
@@ -132,7 +132,7 @@ func (o Options) quiet(ctx context.Context) (*tenant, error) {
 	return t, t.open()
 }
 
-// read passes events on, and says "" when the watch has ended.
+// read passes events on, and at last why the watch has ended.
 func (t *tenant) read(ctx context.Context, stream io.ReadCloser) {
 	defer stream.Close()
 	lines := bufio.NewReader(stream)
@@ -144,11 +144,14 @@ func (t *tenant) read(ctx context.Context, stream io.ReadCloser) {
 		if err == nil {
 			err = json.Unmarshal(line, &e)
 		}
-		if err != nil || e.Type == "ERROR" {
+		if err == nil && e.Type == "ERROR" {
+			err = fmt.Errorf("it says %s", line)
+		}
+		if err != nil {
 			e.Type = ""
 		}
 		select {
-		case t.events <- event{e.Type, time.Now()}:
+		case t.events <- event{e.Type, time.Now(), err}:
 		case <-ctx.Done():
 			return
 		}
@@ -157,8 +160,6 @@ func (t *tenant) read(ctx context.Context, stream io.ReadCloser) {
 		}
 	}
 }
-
-var errEnded = errors.New("the server ended the tenant's watch")
 
 // edit labels and unlabels.
 func (t *tenant) edit(ctx context.Context, times int) (edits []Edit, err error) {
@@ -199,8 +200,7 @@ func (t *tenant) once(ctx context.Context, add bool) (e Edit, err error) {
 			case want:
 				e.Event = got.at.Sub(sent)
 			case "":
-				t.ended++
-				return e, errEnded
+				return e, fmt.Errorf("the server ended the tenant's watch: %w", got.why)
 			}
 		case <-ctx.Done():
 			return e, fmt.Errorf("no event of the BundleDeployment: %w", context.Cause(ctx))

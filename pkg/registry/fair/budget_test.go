@@ -18,7 +18,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// taker takes units of a budget in goroutines, and notes who got them, in order.
+// taker takes units of a budget in goroutines, and notes the flows that got them, in order.
 type taker struct {
 	t      *testing.T
 	budget *Budget
@@ -106,7 +106,7 @@ func TestARequestBeyondTheShareIsServedAlone(t *testing.T) {
 	})
 }
 
-func TestOneThatWaitsNoMoreHoldsUpNobody(t *testing.T) {
+func TestAWaiterThatGivesUpDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k := &taker{t: t, budget: NewBudget(4, 4)}

@@ -26,14 +26,14 @@ const (
 )
 
 // NewLimits returns the limits of a server, by the processors that it has. One user may
-// have half of the turns for events, so that the next event of another never waits for
-// them to end; and what is heavy leaves half of the processors to all else.
+// have half of the turns, so that another never waits for one user's to end; and from four
+// processors on, what is heavy leaves half of them to all else.
 func NewLimits() *Limits {
 	processors := int64(runtime.GOMAXPROCS(0))
-	heavy := max(1, processors/2)
+	heavy := max(2, processors/2)
 	return &Limits{
 		Events: NewBudget(2*processors, processors),
-		Heavy:  NewBudget(heavy, max(1, heavy/2)),
+		Heavy:  NewBudget(heavy, heavy/2),
 		Bytes:  NewBudget(ListBytes, UserListBytes),
 	}
 }
@@ -73,6 +73,16 @@ func Of(ctx context.Context) *Client {
 // largeList is the JSON from which on a list counts as large, times its factor. Smaller
 // ones are bounded by priority and fairness.
 const largeList = 1 << 20
+
+// streamed is the factor of lists that are written object by object, and so never built as
+// a whole.
+const streamed = 2
+
+// Fits reports whether a list of about so many bytes of JSON can be answered in the form
+// that is asked for. One that is written object by object always can.
+func (c *Client) Fits(size int64) bool {
+	return c == nil || c.factor <= streamed || size*c.factor <= c.limits.Bytes.share
+}
 
 // List waits until a list of about so many bytes of JSON may be built. What it takes, the
 // request holds until Close.

@@ -72,6 +72,15 @@ func TestWhatAUserListsAtOnceIsBoundedAndAnotherUserIsServed(t *testing.T) {
 	})
 }
 
+func TestAListThatIsBuiltAsAWholeHasToFit(t *testing.T) {
+	t.Parallel()
+	l := small()
+	require.True(t, l.NewClient("a", streamed).Fits(1<<40))
+	require.True(t, l.NewClient("a", 4).Fits(2<<20))
+	require.False(t, l.NewClient("a", 4).Fits(3<<20))
+	require.True(t, Of(t.Context()).Fits(1<<40))
+}
+
 func TestALargeBodyTakesATurnAndASmallOneDoesNot(t *testing.T) {
 	t.Parallel()
 	l := small()

@@ -12,9 +12,10 @@ import (
 const (
 	// eventsLast and heavyLasts are for how long at most a turn keeps others waiting.
 	// What takes longer waits for something else, such as a client that does not read
-	// or a webhook; or it is a list that is encoded as a whole.
+	// or a webhook. A list that is encoded as a whole must not reach it: those that
+	// have computed for longer would all compute at once.
 	eventsLast = 20 * time.Millisecond
-	heavyLasts = 500 * time.Millisecond
+	heavyLasts = 5 * time.Second
 	// turnLasts is for how long a turn for many events is kept while others wait.
 	turnLasts = 2 * time.Millisecond
 )

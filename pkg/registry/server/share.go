@@ -59,7 +59,7 @@ func factorOf(req *http.Request) int64 {
 	accept := req.Header.Get("Accept")
 	switch {
 	case strings.Contains(accept, "yaml"):
-		return 16
+		return 64 // by way of JSON and maps: seconds for each ten MiB
 	case strings.Contains(accept, "as="): // Table, PartialObjectMetadataList
 		return 4
 	case req.URL.Query().Has("pretty"), !strings.Contains(accept, "json"):

@@ -25,10 +25,10 @@ import (
 )
 
 // asked is a request as it comes to the innermost handler.
-func asked(verb, group, who string) *http.Request {
+func asked(verb, group, name string) *http.Request {
 	req := httptest.NewRequest(http.MethodGet, "/", nil)
 	ctx := request.WithRequestInfo(req.Context(), &request.RequestInfo{IsResourceRequest: true, Verb: verb, APIGroup: group})
-	return req.WithContext(request.WithUser(ctx, &user.DefaultInfo{Name: who}))
+	return req.WithContext(request.WithUser(ctx, &user.DefaultInfo{Name: name}))
 }
 
 // connection is what an HTTP server gives a handler, and counts flushes.
@@ -210,7 +210,7 @@ func TestWhatAListTakesDependsOnItsForm(t *testing.T) {
 	}{
 		"JSON":          {"application/json", "", 2},
 		"pretty JSON":   {"application/json", "pretty=true", 4},
-		"YAML":          {"application/yaml", "", 16},
+		"YAML":          {"application/yaml", "", 64},
 		"a table":       {"application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "", 4},
 		"anything else": {"*/*", "", 4},
 	} {

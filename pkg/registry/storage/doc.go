@@ -9,7 +9,9 @@
 // namespace, a Bundle's BundleDeployments when the label selector names the
 // Bundle, a Cluster's when it names the Cluster, or else the whole resource. A
 // watcher costs a goroutine and a cursor; an event is rendered and serialised
-// once, however many watch.
+// once, however many watch. Events and large lists are built in turns (package fair). A
+// large list waits for the memory that it takes; it is answered 429 if that takes too
+// long, and 413 if it can never fit in the form that is asked for.
 //
 // A write starts from a view that holds everything committed before it, guards
 // the records that it depends on, and answers when the view holds it. So a

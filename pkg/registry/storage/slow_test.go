@@ -110,7 +110,7 @@ func TestAWatchThatWaitsForItsReaderHoldsNoSeat(t *testing.T) {
 	select {
 	case <-given:
 	case <-ctx.Done():
-		require.Fail(t, "the seat is held for as long as nobody reads")
+		require.Fail(t, "the seat is held for as long as the reader is stuck")
 	}
 }
 

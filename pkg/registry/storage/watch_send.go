@@ -100,7 +100,7 @@ func (w *watcher) send(ctx context.Context, event watch.Event) error {
 	return w.turn.Outside(ctx, func() error { return w.wait(ctx, event) })
 }
 
-// wait hands an event to a reader who has to be waited for. From then on the watch takes
+// wait hands an event to a reader that has to be waited for. From then on the watch takes
 // no share of what priority and fairness gives out, even if not all initial events are
 // sent: readers that are stuck would hold all of it, and others of their level wait.
 func (w *watcher) wait(ctx context.Context, event watch.Event) error {

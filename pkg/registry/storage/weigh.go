@@ -41,6 +41,10 @@ func (s *Store) admitList(ctx context.Context, n int, at func(i int) runtime.Obj
 	if err != nil {
 		return fmt.Errorf("the size of a list of %s: %w", s.resource, err)
 	}
+	if !client.Fits(size) {
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s: a list of %d objects (about %d MiB) is too large to be answered at once in this form: ask for pages (limit=500), or for plain JSON",
+			s.resource.Resource, n, size>>20))
+	}
 	within, cancel := context.WithTimeoutCause(ctx, listWithin, errListsFull)
 	defer cancel()
 	err = client.List(within, size)

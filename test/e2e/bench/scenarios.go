@@ -110,7 +110,7 @@ func runFanout(t *scope, s *site.Site, o *options, step func(string, ...any), ou
 func runNeighbours(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	return neighbours.Run(t.Context(), s, step, neighbours.Options{
 		Beside: square(min(o.deployments, o.size(0, 10_000, 100_000))), Bundles: o.size(o.bundles, 20, 50), Clusters: o.size(o.agents, 20, 100),
-		Resources: 5000, Stuck: o.size(o.watches, 300, 5000), Loops: o.size(0, 2, 4), Edits: o.edits,
+		Resources: 5000, Templates: 20, Stuck: o.size(o.watches, 300, 5000), Loops: o.size(0, 2, 4), Edits: o.edits,
 	}, out)
 }
 
