@@ -19,7 +19,7 @@ import (
 )
 
 // floodObjects is about as many objects as fit into a report.
-const floodObjects = 27_000
+const floodObjects = 17_000
 
 // flooded is a GitRepo of as many BundleDeployments, each of which lists as many objects.
 // All are ready but for what say makes of their reports.

@@ -1,0 +1,123 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// commitEach writes each record in a revision of its own.
+func commitEach(ctx context.Context, t testing.TB, log *etcd.Log, records ...etcd.Record) {
+	t.Helper()
+	for _, r := range records {
+		_, ok, err := log.Commit(ctx, etcd.Txn{Put: map[record.Key][]byte{r.Key: r.Value}})
+		require.NoError(t, err)
+		require.True(t, ok)
+	}
+}
+
+// patched is a report with a small change, by number.
+func patched(t testing.TB, bd *v1alpha1.BundleDeployment, n int) etcd.Record {
+	bd.Status.Resources[n].Name = fmt.Sprint("renamed-", n)
+	bd.Status.ResourceCounts.Ready = n
+	return onReport(t, bd, 0)
+}
+
+// shownBy is everything that a view shows, but for resourceVersions.
+func shownBy(t *testing.T, v *view.View) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, resource := range allResources {
+		for item := range v.All(resource, record.Name{}) {
+			object := item.Render()
+			object.SetResourceVersion("")
+			text, err := json.Marshal(object)
+			require.NoError(t, err)
+			out[resource+"/"+item.Name().String()] = string(text)
+		}
+	}
+	return out
+}
+
+// TestAReplayOfLargeReportsShowsWhatWasShown: their records are decoded out of turn, and
+// taken in it. Each revision that changes something is in the history of both.
+func TestAReplayOfLargeReportsShowsWhatWasShown(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	log := etcd.New(server.Client, "/muster")
+	batch, all := flooded(t, 3, 4000, func(*v1alpha1.BundleDeploymentStatus) {})
+	commitEach(ctx, t, log, batch.Records...)
+	live := running(ctx, t, log, 1000)
+	from := barrier(ctx, t, live).Revision
+	var writers sync.WaitGroup
+	for i, bd := range all {
+		writers.Go(func() {
+			for n := range 10 {
+				commitEach(ctx, t, log, patched(t, bd, n))
+				small := clusterOf(fmt.Sprintf("other-%d-%d", i, n), nil)
+				commitEach(ctx, t, log, encoded(t, small, 0)) // it overtakes nothing
+			}
+		})
+	}
+	writers.Wait()
+	v := barrier(ctx, t, live)
+	again := barrier(ctx, t, running(ctx, t, log, 1000))
+	require.Equal(t, v.Revision, again.Revision)
+	want, got := shownBy(t, v), shownBy(t, again)
+	require.Len(t, got, len(want))
+	for name, text := range want {
+		require.True(t, text == got[name], "%s is shown differently", name)
+	}
+	for at := from + 1; at <= v.Revision; at++ {
+		a, b := v.Exactly(at), again.Exactly(at)
+		require.NotNil(t, a)
+		require.NotNil(t, b)
+		for _, resource := range allResources {
+			x, y := a.Changes(resource, "", ""), b.Changes(resource, "", "")
+			require.Len(t, y, len(x), "%s at %d", resource, at)
+			for i := range x {
+				require.Equal(t, x[i].Name, y[i].Name)
+			}
+		}
+	}
+}
+
+// BenchmarkRestartAfterFlood starts on 30 reports that list as many objects as fit, with a
+// history of small changes of one of them.
+func BenchmarkRestartAfterFlood(b *testing.B) {
+	ctx, server := b.Context(), etcdtest.Start(b)
+	log := etcd.New(server.Client, "/muster")
+	batch, all := flooded(b, 30, floodObjects, func(*v1alpha1.BundleDeploymentStatus) {})
+	commitEach(ctx, b, log, batch.Records...)
+	for n := range 200 {
+		commitEach(ctx, b, log, patched(b, all[0], n))
+	}
+	bytes := 0
+	for _, r := range batch.Records {
+		bytes += len(r.Value)
+	}
+	for b.Loop() {
+		ctx, cancel := context.WithCancel(ctx)
+		e := New(log, Options{History: DefaultOptions().History, LoadBehind: 100_000})
+		var done sync.WaitGroup
+		done.Go(func() { _ = e.Run(ctx) })
+		_, err := e.Barrier(ctx)
+		require.NoError(b, err)
+		cancel()
+		done.Wait()
+	}
+	b.ReportMetric(float64(bytes), "record-B")
+}
