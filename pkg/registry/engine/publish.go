@@ -168,7 +168,7 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	setMember(claims, c, want != nil)
 	w.touch(c.bundle)
 	delete(c.bundle.lost, key)
-	winner := w.winner(key, claims)
+	winner, next := w.settled(key, claims, have)
 	for other := range claims {
 		w.touch(other.bundle)
 		delete(other.bundle.lost, key)
@@ -180,7 +180,7 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	if len(claims) <= 1 {
 		delete(w.contested, key)
 	}
-	switch next := w.wantedOrNil(winner, have); {
+	switch {
 	case next == nil && have != nil:
 		w.remove(have)
 	case next != nil && (have == nil || !have.Same(next)):
@@ -188,9 +188,18 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	}
 }
 
-func (w *work) wantedOrNil(c claim, have *view.BundleDeployment) *view.BundleDeployment {
-	if c.bundle == nil {
-		return nil
+// settled is the one of some claims that gets a name, and its BundleDeployment; nil if
+// none wants it. One that does not want it any more leaves, even if it is settled
+// later: the name does not go to it and back in one revision.
+func (w *work) settled(key record.Name, claims map[claim]struct{}, have *view.BundleDeployment) (claim, *view.BundleDeployment) {
+	for len(claims) > 0 {
+		winner := w.winner(key, claims)
+		if next := w.wanted(winner, have); next != nil {
+			return winner, next
+		}
+		delete(claims, winner)
+		w.touch(winner.bundle)
+		delete(winner.bundle.lost, key)
 	}
-	return w.wanted(c, have)
+	return claim{}, nil
 }
