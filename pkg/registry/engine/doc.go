@@ -67,6 +67,11 @@
 //	one witness       "it fails" takes one cluster on which it does
 //	the pin           two writes that know another pin do not both change it
 //
+// A plan reads the state under its lock, but evaluates templates that take long without
+// it, in turns with other plans, and then starts over (plan_warm.go). It ends with its
+// context. What took long is kept for the apply of the same write on this replica; a
+// Bundle whose templates no Cluster can take is refused before (plan_costly.go).
+//
 // A label edit writes none of these, so label edits do not refuse each other; nor
 // do versions of different Bundles.
 //
