@@ -93,6 +93,19 @@ func TestAClusterWithLargeValuesFailsAlone(t *testing.T) {
 	require.Empty(t, reads.Content(plain, nil, large).Failure, "a template that does not look at them does not pay for them")
 }
 
+func TestAFailureIsShort(t *testing.T) {
+	t.Parallel()
+	key := strings.Repeat("k", 100_000)
+	for _, options := range []string{
+		keysOf(1, "1"+key+": a\n'1"+key+"': b${ .ClusterName }"), keysOf(1, "{"+key+": ${ .ClusterName }"), keysOf(1, `${ fail "`+key+`" }`),
+		`{"helm":{"templateValues":{"` + key + `":"${ fail \"x\" }"}}}`, `{"helm":{"templateValues":{"` + key + `":"${ range 10000000 }${ end }"}}}`,
+	} {
+		content := versionOf(t, options).Content(plain, nil, labelled())
+		require.NotEmpty(t, content.Failure)
+		require.Less(t, len(content.Failure), 2200)
+	}
+}
+
 func TestATargetThatIsTooCostlyIsNamed(t *testing.T) {
 	t.Parallel()
 	costly := `"helm":{"templateValues":{"k":"${ derivePassword 1 \"long\" \"p\" \"u\" \"s\" }"}}`

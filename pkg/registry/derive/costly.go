@@ -5,6 +5,7 @@ package derive
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive/sandbox"
@@ -29,6 +30,9 @@ const maxAnalysed = 8
 // because its templates need more work than a Cluster gives; nil if that is not known. It
 // costs the preparation of a few matches, which is kept.
 func (v *Version) Excess() *Excess {
+	if !v.hasHelm() {
+		return nil
+	}
 	analysed, bare := 0, false
 	customizations := max(0, len(v.spec.Targets)-len(v.spec.TargetRestrictions))
 	if len(v.spec.TargetRestrictions) == 0 {
@@ -58,6 +62,11 @@ func (v *Version) Excess() *Excess {
 		}
 	}
 	return nil
+}
+
+// hasHelm reports whether any options of the version are Helm's.
+func (v *Version) hasHelm() bool {
+	return v.spec.Helm != nil || slices.ContainsFunc(v.spec.Targets, func(t v1alpha1.BundleTarget) bool { return t.Helm != nil })
 }
 
 // excess is the field, and why, of values that work nowhere.

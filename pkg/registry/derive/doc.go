@@ -14,14 +14,17 @@
 // # Cost
 //
 // A Version merges options once per targeting.Match, and evaluates what does not
-// depend on the Cluster once; such a Content is one pointer for all Clusters. One
-// that does depend on it costs the evaluation of its templates. All templates and values
-// of a version have one budget on a Cluster, counted in units of work and never by a
-// clock (package sandbox, work.go); to prepare a match has a bound of twice as much. What
-// exceeds them fails, with the field and the fix, and a version that can work on no
-// Cluster says so before it is written (Version.Excess). Which edits of a Cluster call for that is known from the text of
-// the templates (Version.Reads, Edited). BundleDeployment costs one JSON encoding of the
-// small part of the spec, and the digest of a Content's options once for all Clusters.
+// depend on the Cluster once; such a Content is one pointer for all Clusters. One that
+// does depend on it costs the evaluation of its templates. All templates and values of a
+// version have one budget on a Cluster, counted in units of work and never by a clock
+// (package sandbox, work.go). The preparation of a match has a bound of twice as much.
+// What exceeds a bound fails, with the field and the fix. A version that can work on no
+// Cluster says so before it is written (Version.Excess). Contents that took long are kept
+// for a while (Memo).
+//
+// Which edits of a Cluster call for an evaluation is known from the text of the templates
+// (Version.Reads, Edited). BundleDeployment costs one JSON encoding of the small part of
+// the spec, and the digest of a Content's options once for all Clusters.
 //
 // # Concurrency
 //

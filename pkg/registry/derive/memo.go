@@ -162,3 +162,6 @@ func (v *Version) Known(m targeting.Match, inj *Injected, c *v1alpha1.Cluster) b
 // Heavy reports whether the version has turned out to take long, on some Cluster or to
 // prepare.
 func (v *Version) Heavy() bool { return v.costly.Load() || v.heavy() }
+
+// Costly reports whether some content of the version has taken long.
+func (v *Version) Costly() bool { return v.costly.Load() }

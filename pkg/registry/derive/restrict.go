@@ -48,6 +48,7 @@ func MergeRestrictions(restrictions []*v1alpha1.GitRepoRestriction) *metav1.Labe
 		return cmp.Compare(a.Name, b.Name)
 	})
 	var merged *metav1.LabelSelector
+	has := map[string]struct{}{}
 	for _, r := range byName {
 		s := r.AllowedTargetNamespaceSelector
 		if s == nil {
@@ -63,9 +64,9 @@ func MergeRestrictions(restrictions []*v1alpha1.GitRepoRestriction) *metav1.Labe
 			maps.Copy(merged.MatchLabels, s.MatchLabels)
 		}
 		for _, e := range s.MatchExpressions {
-			if !slices.ContainsFunc(merged.MatchExpressions, func(o metav1.LabelSelectorRequirement) bool {
-				return o.Key == e.Key && o.Operator == e.Operator && slices.Equal(o.Values, e.Values)
-			}) {
+			one := fmt.Sprintf("%q %q %q", e.Key, e.Operator, e.Values)
+			if _, again := has[one]; !again {
+				has[one] = struct{}{}
 				merged.MatchExpressions = append(merged.MatchExpressions, e)
 			}
 		}
@@ -79,6 +80,8 @@ type PolicySet struct {
 	requireServiceAccount  bool
 	allowNamespaceCreation bool
 	allowed                []string
+	// isAllowed has the same names: a Bundle may name thousands.
+	isAllowed map[string]struct{}
 }
 
 // NewPolicySet puts the Policies of one namespace together: booleans are ORed,
@@ -92,6 +95,10 @@ func NewPolicySet(policies []*v1alpha1.Policy) PolicySet {
 		set.requireServiceAccount = set.requireServiceAccount || p.RequireServiceAccount
 		set.allowNamespaceCreation = set.allowNamespaceCreation || p.AllowNamespaceCreation
 		set.allowed = append(set.allowed, p.AllowedServiceAccounts...)
+	}
+	set.isAllowed = make(map[string]struct{}, len(set.allowed))
+	for _, account := range set.allowed {
+		set.isAllowed[account] = struct{}{}
 	}
 	return set
 }
@@ -109,17 +116,30 @@ func (p PolicySet) Gate(spec *v1alpha1.BundleSpec) string {
 		return "serviceAccount is required by Policy but is not set on the Bundle"
 	}
 	if account := spec.ServiceAccount; !p.allows(account) {
-		return fmt.Sprintf("disallowed serviceAccount %s: %s not in allowed set %v", account, account, p.allowed)
+		return fmt.Sprintf("disallowed serviceAccount %.253s: %.253s not in allowed set %v", account, account, p.shown())
 	}
 	for i := range spec.Targets {
 		if account := spec.Targets[i].ServiceAccount; !p.allows(account) {
-			return fmt.Sprintf("disallowed serviceAccount %s in target %s: %s not in allowed set %v",
-				account, spec.Targets[i].Name, account, p.allowed)
+			return fmt.Sprintf("disallowed serviceAccount %.253s in target %.253s: %.253s not in allowed set %v",
+				account, spec.Targets[i].Name, account, p.shown())
 		}
 	}
 	return ""
 }
 
 func (p PolicySet) allows(account string) bool {
-	return account == "" || len(p.allowed) == 0 || slices.Contains(p.allowed, account)
+	_, ok := p.isAllowed[account]
+	return ok || account == "" || len(p.allowed) == 0
+}
+
+// maxShown bounds how many allowed accounts a message names.
+const maxShown = 20
+
+// shown are the allowed accounts for a message, which each Bundle of the namespace may
+// have in its status.
+func (p PolicySet) shown() []string {
+	if len(p.allowed) <= maxShown {
+		return p.allowed
+	}
+	return append(slices.Clip(p.allowed[:maxShown]), fmt.Sprintf("and %d more", len(p.allowed)-maxShown))
 }

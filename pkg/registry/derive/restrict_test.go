@@ -5,7 +5,9 @@ package derive_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -109,4 +111,28 @@ func TestPolicies(t *testing.T) {
 	}
 	var zero derive.PolicySet
 	require.Empty(t, zero.Gate(&v1alpha1.BundleSpec{}))
+}
+
+func TestManyAccountsAndExpressionsAreSaidInShort(t *testing.T) {
+	t.Parallel()
+	allowed := make([]string, 5000)
+	for i := range allowed {
+		allowed[i] = fmt.Sprint("account-", i)
+	}
+	set := derive.NewPolicySet([]*v1alpha1.Policy{{AllowedServiceAccounts: allowed}})
+	s := v1alpha1.BundleSpec{Targets: make([]v1alpha1.BundleTarget, 5000)}
+	for i := range s.Targets {
+		s.Targets[i].ServiceAccount = allowed[len(allowed)-1-i]
+	}
+	require.Empty(t, set.Gate(&s))
+	s.Targets[4999].ServiceAccount = strings.Repeat("x", 10_000)
+	require.Contains(t, set.Gate(&s), "account-19 and 4980 more]")
+	require.Less(t, len(set.Gate(&s)), 2000)
+
+	r := &v1alpha1.GitRepoRestriction{AllowedTargetNamespaceSelector: &metav1.LabelSelector{}}
+	for i := range 10_000 {
+		r.AllowedTargetNamespaceSelector.MatchExpressions = append(r.AllowedTargetNamespaceSelector.MatchExpressions,
+			metav1.LabelSelectorRequirement{Key: fmt.Sprint(i % 5000), Operator: metav1.LabelSelectorOpExists})
+	}
+	require.Len(t, derive.MergeRestrictions([]*v1alpha1.GitRepoRestriction{r, r}).MatchExpressions, 5000)
 }

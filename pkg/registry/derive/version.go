@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -253,10 +254,23 @@ func (v *Version) content(p *plan, inj *Injected, on *subject) *Content {
 		helm = *options.Helm
 		data, err := p.values.evaluate(&helm, on)
 		if err != nil {
-			return &Content{Failure: fmt.Sprintf("cluster %s in namespace %s: %v", on.cluster.Name, on.cluster.Namespace, err)}
+			return &Content{Failure: fmt.Sprintf("cluster %s in namespace %s: %s", on.cluster.Name, on.cluster.Namespace, shortened(err))}
 		}
 		helm.Values = &v1alpha1.GenericMap{Data: data}
 	}
 	options.Helm = &helm
 	return newContent(v.facts.ManifestID, options)
+}
+
+// maxFailure bounds the text of a failure, in bytes: it may quote what a template said,
+// and each Cluster has one of its own.
+const maxFailure = 2048
+
+// shortened is the text of an error, fit for a condition.
+func shortened(err error) string {
+	text := err.Error()
+	if len(text) <= maxFailure {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxFailure], "") + "..."
 }

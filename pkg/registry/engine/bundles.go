@@ -175,9 +175,7 @@ func (w *work) retarget(b *bundle) {
 			candidates[c] = struct{}{}
 		}
 	}
-	for c := range candidates {
-		w.evaluateOn(b, c)
-	}
+	w.evaluateAll(b, candidates)
 	// To clear a map costs what it once held.
 	if n := len(candidates); n < w.largest/8 {
 		w.scratch, w.largest = map[*cluster]struct{}{}, 0

@@ -77,6 +77,11 @@
 //	names guard       of one Bundle name; compared and written by what lets a Bundle
 //	                  claim more, where Bundles of several namespaces can meet
 //
+// A plan reads the state under its lock, but evaluates templates that take long without
+// it, in turns with other plans, and then starts over (plan_warm.go). It ends with its
+// context. What took long is kept for the apply of the same write on this replica; a
+// Bundle whose templates no Cluster can take is refused before (plan_costly.go).
+//
 // A label edit writes none of these, so label edits do not refuse each other; nor
 // do versions of different Bundles.
 //

@@ -45,7 +45,7 @@ const maxPinned = 100
 // take long (plan_warm.go).
 func (e *Engine) Plan(ctx context.Context, p Proposal) (*Plan, error) {
 	w := e.newWarmth(ctx)
-	if err := e.refuseCostly(p); err != nil {
+	if err := e.refuseCostly(ctx, p); err != nil {
 		return nil, err
 	}
 	plan, err := e.try(w, func(t *trial) error { return t.write(p) })

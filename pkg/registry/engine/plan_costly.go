@@ -5,6 +5,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"sync"
 
@@ -19,8 +20,9 @@ import (
 
 // refuseCostly refuses a Bundle whose templates take more work than any Cluster gives,
 // where that can be known without a Cluster. A Bundle that was stored so already may be
-// written again: it fails with a condition. It takes no lock while it looks.
-func (e *Engine) refuseCostly(p Proposal) error {
+// written again: it fails with a condition. It takes no lock while it looks, and a turn
+// where that may take long.
+func (e *Engine) refuseCostly(ctx context.Context, p Proposal) error {
 	if p.Resource != record.Bundles || p.Object == nil {
 		return nil
 	}
@@ -29,7 +31,15 @@ func (e *Engine) refuseCostly(p Proposal) error {
 	if stored != nil && stored.UID == next.UID && stored.Generation == next.Generation {
 		return nil
 	}
-	excess := derive.NewVersion(next, derive.Facts{}).Excess()
+	version := derive.NewVersion(next, derive.Facts{})
+	if version.Heavy() {
+		leave, err := e.evaluating.take(ctx)
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
+	excess := version.Excess()
 	if excess == nil || stored != nil && derive.NewVersion(stored, derive.Facts{}).Excess() != nil {
 		return nil
 	}

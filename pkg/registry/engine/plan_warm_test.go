@@ -145,3 +145,19 @@ func TestABundleThatNoClusterCanTakeIsRefusedAtItsWrite(t *testing.T) {
 	s.write(app("v3", false, where("nobody", "yet")))
 	require.Len(t, s.deployed(), 1)
 }
+
+// Another replica applies what it has not planned; with what the plan knows, or without,
+// the checker finds what the oracle says.
+func TestACostlyBundleIsTheSameWhereItWasNotPlanned(t *testing.T) {
+	t.Parallel()
+	s := fleetOf(t, 2*firstEvaluated)
+	s.write(costly("v1"))
+	planned := s.deployed()
+	require.Len(t, planned, 2*firstEvaluated)
+	s.j.engine.planned.mu.versions = nil
+	require.True(t, s.j.commit(nil, s.j.unplanned(t, proposed(costly("v2"), false))))
+	require.True(t, s.j.state.bundles[theApp].newest.derived.Costly())
+	for cluster, shown := range s.deployed() {
+		require.Equal(t, strings.Replace(planned[cluster], "v1", "v2", 1), shown)
+	}
+}
