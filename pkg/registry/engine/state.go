@@ -53,6 +53,8 @@ type state struct {
 	exhaustive bool
 	// undecodable are the records that were passed over.
 	undecodable undecodable
+	// exactGuards is how many guards a plan may have before it guards ranges.
+	exactGuards int
 }
 
 // indexes answer, for clusters and groups, what an edit can change.
@@ -239,6 +241,7 @@ func newState(history view.Limits) *state {
 		contested:   map[record.Name]map[claim]struct{}{},
 		mirrors:     newMirrors(),
 		holds:       newHolds(),
+		exactGuards: exactGuards,
 		index: indexes{
 			clusters:     index.NewItems[*cluster](),
 			entries:      index.NewSelectors[entry](),
