@@ -19,9 +19,6 @@ import (
 )
 
 const (
-	// maxTxnOps is larger than etcd's default of 128: one member has nobody to
-	// replicate a large transaction to, and some of our writes guard many records.
-	maxTxnOps = 1024
 	// quotaBytes is the most that etcd's authors support.
 	quotaBytes = 8 << 30
 	// snapshotCount and catchUpEntries bound the log that raft keeps in memory. It
@@ -74,8 +71,9 @@ func startEtcd(ctx context.Context, dir, logFile string, adjust ...func(*embed.C
 	return etcd, nil
 }
 
-// etcdConfig leaves the request limit at its default of 1.5 MiB, so that what is
-// written here can be written in production too; and fsync on, always.
+// etcdConfig leaves the limits on requests at their defaults of 1.5 MiB and 128
+// operations, so that what is written here can be written in production too; and fsync
+// on, always.
 func etcdConfig(dir string, log *lumberjack.Logger) *embed.Config {
 	config := embed.NewConfig()
 	config.Name = "muster"
@@ -88,7 +86,6 @@ func etcdConfig(dir string, log *lumberjack.Logger) *embed.Config {
 	config.AdvertiseClientUrls = nil
 	config.TickMs = tickMs
 	config.ElectionMs = electionMs
-	config.MaxTxnOps = maxTxnOps
 	config.QuotaBackendBytes = quotaBytes
 	config.SnapshotCount = snapshotCount
 	config.SnapshotCatchUpEntries = catchUpEntries
