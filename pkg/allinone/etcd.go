@@ -21,9 +21,6 @@ import (
 )
 
 const (
-	// maxTxnOps is larger than etcd's default of 128: one member has nobody to
-	// replicate a large transaction to, and some of our writes guard many records.
-	maxTxnOps = 1024
 	// quotaBytes is the most that etcd's authors support.
 	quotaBytes = 8 << 30
 	// snapshotCount and catchUpEntries bound the log that raft keeps in memory. It
@@ -112,8 +109,9 @@ func embedEtcd(config *embed.Config, fate *fate) (*embed.Etcd, error) {
 	}
 }
 
-// etcdConfig leaves the request limit at its default of 1.5 MiB, so that what is
-// written here can be written in production too; and fsync on, always.
+// etcdConfig leaves the limits on requests at their defaults of 1.5 MiB and 128
+// operations, so that what is written here can be written in production too; and fsync
+// on, always.
 func etcdConfig(dir string, log *lumberjack.Logger, fate *fate) *embed.Config {
 	config := embed.NewConfig()
 	config.Name = "muster"
@@ -126,7 +124,6 @@ func etcdConfig(dir string, log *lumberjack.Logger, fate *fate) *embed.Config {
 	config.AdvertiseClientUrls = nil
 	config.TickMs = tickMs
 	config.ElectionMs = electionMs
-	config.MaxTxnOps = maxTxnOps
 	config.QuotaBackendBytes = quotaBytes
 	config.SnapshotCount = snapshotCount
 	config.SnapshotCatchUpEntries = catchUpEntries

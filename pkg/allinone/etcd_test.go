@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
 	"gopkg.in/natefinch/lumberjack.v2"
 )
 
@@ -28,6 +29,7 @@ func TestEtcdIsAsDurableAndAsLimitedAsInProduction(t *testing.T) {
 	config := etcdConfig(t.TempDir(), &lumberjack.Logger{}, newFate("", ""))
 	require.False(t, config.UnsafeNoFsync)
 	require.EqualValues(t, 1.5*1024*1024, config.MaxRequestBytes)
+	require.EqualValues(t, embed.DefaultMaxTxnOps, config.MaxTxnOps)
 	require.EqualValues(t, 8<<30, config.QuotaBackendBytes)
 	require.Empty(t, config.ListenClientUrls)
 	require.Empty(t, config.ListenClientHttpUrls)
@@ -69,8 +71,8 @@ func TestEtcdTakesLargeTransactionsAndRefusesLargerOnes(t *testing.T) {
 		_, err := etcd.client.Txn(t.Context()).Then(puts...).Commit()
 		return err
 	}
-	require.NoError(t, commit(maxTxnOps))
-	require.ErrorIs(t, commit(maxTxnOps+1), rpctypes.ErrTooManyOps)
+	require.NoError(t, commit(128))
+	require.ErrorIs(t, commit(129), rpctypes.ErrTooManyOps)
 	_, err := etcd.client.Put(t.Context(), "key", strings.Repeat("x", 2<<20))
 	require.ErrorIs(t, err, rpctypes.ErrRequestTooLarge)
 }

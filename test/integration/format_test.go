@@ -18,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/allinone"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -128,23 +129,14 @@ func TestARecordOfANewerVersionClosesTheReplica(t *testing.T) {
 		_, err := c.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(t.Context())
 		return apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)
 	}, within, 10*time.Millisecond)
-	for name, call := range map[string]func() error{
-		"get": func() error {
-			_, err := c.FleetV1alpha1().Bundles("ns").Get(t.Context(), "app", metav1.GetOptions{})
-			return err
-		},
-		"list": func() error {
-			_, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{ResourceVersion: "0"})
-			return err
-		},
-		"create": func() error {
-			_, err := c.FleetV1alpha1().Clusters("ns").Create(t.Context(), cluster("ns", "c2"), metav1.CreateOptions{})
-			return err
-		},
-		"delete": func() error {
-			return c.FleetV1alpha1().Bundles("ns").Delete(t.Context(), "app", metav1.DeleteOptions{})
-		},
+	client := c.FleetV1alpha1().RESTClient()
+	for name, request := range map[string]*rest.Request{
+		"get":    client.Get().Namespace("ns").Resource("bundles").Name("app"),
+		"list":   client.Get().Resource("bundledeployments").Param("resourceVersion", "0"),
+		"create": client.Post().Namespace("ns").Resource("clusters").Body(cluster("ns", "c2")),
+		"delete": client.Delete().Namespace("ns").Resource("bundles").Name("app"),
 	} {
-		require.Truef(t, apierrors.IsServiceUnavailable(call()), "%s: %v", name, call())
+		err := request.MaxRetries(0).Do(t.Context()).Error()
+		require.Truef(t, apierrors.IsServiceUnavailable(err), "%s: %v", name, err)
 	}
 }

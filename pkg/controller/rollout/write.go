@@ -62,7 +62,7 @@ func dropBase(txn *etcd.Txn, in rollout.Input) error {
 		return nil
 	}
 	for _, resource := range []string{record.Clusters, record.Bundles} {
-		txn.UnchangedSince = append(txn.UnchangedSince, etcd.RangeGuard{Resource: resource, Revision: in.Revision})
+		txn.UnchangedSince = append(txn.UnchangedSince, etcd.RangeGuard{Resource: resource, Revision: in.Revision, Deletions: true})
 	}
 	return nil
 }

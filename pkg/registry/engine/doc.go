@@ -105,10 +105,33 @@
 // A plan looks at every pair that is held after the write and was shown before, among
 // those that the write affects. Where it would show something else it gets its
 // promotion record in the same transaction; where a version comes into force, one
-// rollout record does for all pairs of the Bundle. What does not fit goes before the
-// write, in transactions that change nothing by themselves (Plan.First). A label edit
-// on a cluster that is not paused looks at no Bundle that it does not affect, but for
-// the Bundles with partitions of their own: no index knows what those select.
+// rollout record does for all pairs of the Bundle. A label edit on a cluster that is not
+// paused looks at no Bundle that it does not affect, but for the Bundles with partitions
+// of their own: no index knows what those select.
+//
+// # What one transaction takes
+//
+// etcd takes 128 operations by default, guards included, and 1.5 MiB. Puts and deletes
+// of any number fit, because they nest. Guards do not nest: a plan that has many of them
+// guards whole ranges of keys instead, by revision, and the removal guard of their type,
+// because etcd does not see a deletion in a range (plan_fit.go, etcd/guard.go). Such a
+// plan is refused more often, by any write in the range, and is planned anew. It never
+// holds where guards of the records would not.
+//
+// Pins, promotions and bases are packed. What is larger than 1.5 MiB all the same goes
+// before the write, a step at a time (Plan.First), and the write is planned anew after
+// each. A step changes nothing by itself, and a crash after one leaves:
+//
+//	promotions of held pairs   that say what is shown already. They rule as what they
+//	                           repeat did, until a roll-out or the controller's sweep
+//	                           replaces them.
+//	pins of a Cluster          beside those that it needs. Pins of a version that works
+//	                           are not looked at, and the next edit of the Cluster that
+//	                           writes its pins takes them away.
+//	a content                  that no Bundle refers to (storage). The sweep removes it.
+//
+// A single record that is larger than 1.5 MiB cannot be written, and the write is
+// refused for its size.
 //
 // # When etcd is restored
 //

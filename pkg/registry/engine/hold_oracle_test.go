@@ -36,7 +36,7 @@ func (f *facts) promotion(key record.Name) *naivePromotion {
 			UID                    types.UID
 			Both, Staged, Promoted *record.Deployment
 		}
-		require.NoError(f.t, json.Unmarshal([]byte(value), &p))
+		require.NoError(f.t, json.Unmarshal(textOf(value), &p))
 		content := func(of ...*record.Deployment) *derive.Content {
 			for _, d := range of {
 				if d != nil {
@@ -82,7 +82,7 @@ func (f *facts) withheld(name record.Name, b *bundleAnswer, p naivePair, key rec
 	came := false
 	if value := f.records[record.RolloutKey(name)].value; value != "" {
 		var r record.Rollout
-		require.NoError(f.t, json.Unmarshal([]byte(value), &r))
+		require.NoError(f.t, json.Unmarshal(textOf(value), &r))
 		if came = r.UID == b.newest.bundle.UID && b.newest.bundle.DeletionTimestamp == nil; came && r.Base != nil {
 			base = f.version(string(r.Base))
 		}

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"math/rand/v2"
@@ -27,6 +28,10 @@ type journal struct {
 	engine   *Engine
 	state    *state
 	view     *view.View
+	// exactGuards is how many guards a plan may have before it guards ranges; 0 is as
+	// usual. exact are the guards that plans had before.
+	exactGuards int
+	exact       map[*etcd.Txn]*etcd.Txn
 }
 
 // entryOf is a record as it stands in the journal.
@@ -38,7 +43,7 @@ type entryOf struct {
 var testLimits = view.Limits{Revisions: 64, Changes: 10_000}
 
 func newJournal() *journal {
-	j := &journal{records: map[record.Key]entryOf{}, revision: 1}
+	j := &journal{records: map[record.Key]entryOf{}, revision: 1, exact: map[*etcd.Txn]*etcd.Txn{}}
 	j.adopt(newState(testLimits))
 	j.state.apply(etcd.Batch{Revision: 1})
 	j.view = j.state.builder.Load(1)
@@ -47,6 +52,9 @@ func newJournal() *journal {
 
 func (j *journal) adopt(s *state) {
 	j.state = s
+	if j.exactGuards > 0 {
+		s.exactGuards = j.exactGuards
+	}
 	// Its plans put off all templates that they can, so they take several passes.
 	j.engine = &Engine{heldFor: -1}
 	s.planned = &j.engine.planned
@@ -66,14 +74,13 @@ func (j *journal) holds(txn *etcd.Txn) bool {
 		}
 	}
 	for _, guard := range txn.UnchangedSince {
-		prefix := string(record.TypeObject) + "/" + guard.Resource + "/"
-		if guard.Namespace != "" {
-			prefix += guard.Namespace + "/"
-		}
 		for key, e := range j.records {
-			if strings.HasPrefix(key.Path(), prefix) && e.revision > guard.Revision {
+			if strings.HasPrefix(key.Path(), guard.Prefix()) && e.revision > guard.Revision {
 				return false
 			}
+		}
+		if guard.Deletions && j.records[record.RemovalGuardKey(cmp.Or(guard.Type, record.TypeObject), guard.Resource)].revision > guard.Revision {
+			return false
 		}
 	}
 	return true
@@ -82,11 +89,17 @@ func (j *journal) holds(txn *etcd.Txn) bool {
 // commit writes a transaction and applies it, if its guards hold. The order of
 // the records of one revision is any.
 func (j *journal) commit(r *rand.Rand, txn *etcd.Txn) bool {
+	exact := j.exact[txn]
+	delete(j.exact, txn)
 	if !j.holds(txn) {
 		return false
 	}
+	if exact != nil && !j.holds(exact) {
+		panic("guards of ranges hold where those of the records do not")
+	}
 	j.revision++
 	batch := etcd.Batch{Revision: j.revision}
+	txn = withRemovals(txn)
 	for _, key := range slices.SortedFunc(maps.Keys(txn.Put), compareKeys) {
 		j.records[key] = entryOf{string(txn.Put[key]), j.revision}
 		batch.Records = append(batch.Records, etcd.Record{Key: key, Value: txn.Put[key], Revision: j.revision})
@@ -107,6 +120,19 @@ func (j *journal) commit(r *rand.Rand, txn *etcd.Txn) bool {
 	j.state.apply(batch)
 	j.view = j.state.builder.Next(j.revision)
 	return true
+}
+
+// withRemovals is a transaction with what the log adds to it.
+func withRemovals(txn *etcd.Txn) *etcd.Txn {
+	out := *txn
+	out.Put = maps.Clone(txn.Put)
+	for _, key := range txn.Removals() {
+		if out.Put == nil {
+			out.Put = map[record.Key][]byte{}
+		}
+		out.Put[key] = []byte("{}")
+	}
+	return &out
 }
 
 // loaded is a state made of the present records at once, as a restart makes it.
@@ -141,6 +167,9 @@ func (j *journal) write(t testing.TB, p Proposal) *etcd.Txn {
 	txn := j.unplanned(t, p)
 	plan, err := j.engine.Plan(context.Background(), p)
 	require.NoError(t, err)
+	exact := &etcd.Txn{Unchanged: maps.Clone(txn.Unchanged), UnchangedSince: plan.exact.since}
+	maps.Copy(exact.Unchanged, plan.exact.unchanged)
+	j.exact[txn] = exact
 	maps.Copy(txn.Unchanged, plan.Unchanged)
 	maps.Copy(txn.Put, plan.Put)
 	txn.UnchangedSince = plan.UnchangedSince
@@ -148,7 +177,17 @@ func (j *journal) write(t testing.TB, p Proposal) *etcd.Txn {
 	for _, key := range txn.Delete {
 		require.NotContains(t, txn.Put, key, "a transaction that writes and deletes one key is refused by etcd")
 	}
+	requireFits(t, txn)
 	return txn
+}
+
+// requireFits checks that an etcd with its defaults takes a transaction.
+func requireFits(t testing.TB, txn *etcd.Txn) {
+	t.Helper()
+	n, err := etcd.New(nil, "/muster").Operations(t.Context(), *txn)
+	require.NoError(t, err)
+	require.LessOrEqual(t, n, etcd.MaxOperations)
+	require.LessOrEqual(t, txn.Size(), etcd.MaxSize)
 }
 
 // unplanned is the same without the engine's part.

@@ -37,7 +37,7 @@ func (o *oracle) withValues(b *v1alpha1.Bundle, mirror string) (out *v1alpha1.Bu
 		return b, b.Spec.ValuesHash, ""
 	}
 	var values record.Values
-	require.NoError(o.t, json.Unmarshal([]byte(mirror), &values))
+	require.NoError(o.t, json.Unmarshal(textOf(mirror), &values))
 	out = b.DeepCopy()
 	for key, text := range values.Values {
 		var data map[string]any
@@ -71,7 +71,7 @@ func (f *facts) downstream(key record.Name, uid types.UID) int64 {
 		return 0
 	}
 	var count record.Downstream
-	require.NoError(f.t, json.Unmarshal([]byte(value), &count))
+	require.NoError(f.t, json.Unmarshal(textOf(value), &count))
 	if count.UID != uid {
 		return 0
 	}

@@ -34,7 +34,12 @@ type history struct {
 }
 
 func newHistory(t *testing.T, r *rand.Rand) *history {
-	return &history{&edits{&universe{Rand: r}, t, newJournal()}, newChecker(t)}
+	j := newJournal()
+	if r.IntN(2) == 0 {
+		j.exactGuards = 1 + r.IntN(3) // most plans guard ranges
+		j.adopt(j.state)
+	}
+	return &history{&edits{&universe{Rand: r}, t, j}, newChecker(t)}
 }
 
 // commit writes a transaction; false if a guard does not hold.

@@ -222,7 +222,7 @@ func (f *facts) labelsOfNamespace(name string) map[string]string {
 		return map[string]string{"kubernetes.io/metadata.name": name}
 	}
 	var mirror record.Namespace
-	require.NoError(f.t, json.Unmarshal([]byte(e.value), &mirror))
+	require.NoError(f.t, json.Unmarshal(textOf(e.value), &mirror))
 	return mirror.Labels
 }
 
@@ -317,7 +317,7 @@ func (f *facts) pinned(c *naiveCluster, v *naiveVersion) *derive.Content {
 	}
 	return remember(f.contents, any(key{value, v}), func() *derive.Content {
 		var pins record.ClusterPins
-		require.NoError(f.t, json.Unmarshal([]byte(value), &pins))
+		require.NoError(f.t, json.Unmarshal(textOf(value), &pins))
 		for _, pin := range pins.Pins {
 			if pin.BundleUID == v.bundle.UID && pin.Generation == v.bundle.Generation {
 				return derive.Pinned(pin.ManifestID, pin.Options)
@@ -399,7 +399,7 @@ func (f *facts) bundle(name record.Name, clusters []*naiveCluster) *bundleAnswer
 	b := &bundleAnswer{newest: f.version(f.records[record.ObjectKey(record.Bundles, name)].value), pairs: map[record.Name]naivePair{}}
 	if pin := f.records[record.BundlePinKey(name)].value; pin != "" {
 		var p record.BundlePin
-		require.NoError(f.t, json.Unmarshal([]byte(pin), &p))
+		require.NoError(f.t, json.Unmarshal(textOf(pin), &p))
 		b.pending = p.UID == b.newest.bundle.UID && p.Generation == b.newest.bundle.Generation && b.newest.bundle.DeletionTimestamp == nil
 		if b.pending && p.LastGood != nil {
 			b.lastGood = f.version(string(p.LastGood))
@@ -454,4 +454,13 @@ func asJSON(t testing.TB, object record.APIObject) string {
 	text, err := json.Marshal(object)
 	require.NoError(t, err)
 	return string(text)
+}
+
+// textOf is the JSON of a record that can be read.
+func textOf(value string) []byte {
+	text, err := record.Text([]byte(value))
+	if err != nil {
+		panic(err)
+	}
+	return text
 }

@@ -19,6 +19,8 @@ type Proposal struct {
 	Name     record.Name
 	// Object is nil if the object is to be deleted.
 	Object *record.Object
+	// Size is what the write weighs without its plan (etcd.Txn.Size).
+	Size int
 }
 
 // Plan is what a write has to record beside its object, because it could not be
@@ -30,14 +32,16 @@ type Plan struct {
 	Put            map[record.Key][]byte
 	Delete         []record.Key
 	// First are transactions that have to be committed before, in this order, because
-	// what they record does not fit into one. They change nothing that shows. If there
+	// what they record does not fit into one. They change nothing that shows, and a crash
+	// after one leaves what the next write of its kind takes over or takes away. If there
 	// are any, the rest is no plan: the write is to be planned anew after them.
 	First []etcd.Txn
+	// exact are the guards as they were before there were too many of them.
+	exact guarded
 }
 
-// maxPinned bounds how many Clusters' pins one write may carry: each takes a
-// guard, and etcd takes 128 in a transaction by default.
-const maxPinned = 100
+// Size is what a plan weighs in a request, roughly.
+func (p *Plan) Size() int { return (&etcd.Txn{Put: p.Put, Delete: p.Delete}).Size() }
 
 // Plan says what a write has to record with it. It costs what the write affects
 // among the Bundles that can fail. It waits while a revision is applied. It ends with the
@@ -48,15 +52,23 @@ func (e *Engine) Plan(ctx context.Context, p Proposal) (*Plan, error) {
 	if err := e.refuseCostly(ctx, p); err != nil {
 		return nil, err
 	}
-	plan, err := e.try(w, func(t *trial) error { return t.write(p) })
+	plan, err := e.try(w, p.Size, func(t *trial) (map[record.Key]int64, error) {
+		own := map[record.Key]int64{record.ObjectKey(p.Resource, p.Name): 0}
+		if object := t.object(p.Resource, p.Name); object != nil {
+			own[record.ObjectKey(p.Resource, p.Name)] = object.RecordRevision
+		}
+		return own, t.write(p)
+	})
 	if err == nil {
 		e.planned.note(p, w)
 	}
 	return plan, err
 }
 
-// tryOnce plans a write on the present state, but for what it puts off.
-func (e *Engine) tryOnce(w *warmth, write func(t *trial) error) (*Plan, error) {
+// tryOnce plans a write on the present state, but for what it puts off. The write weighs
+// so much without its plan. write returns the guards of the write that are not part of
+// the plan.
+func (e *Engine) tryOnce(w *warmth, size int, write func(t *trial) (own map[record.Key]int64, err error)) (*Plan, error) {
 	e.state.RLock()
 	defer e.state.RUnlock()
 	if e.state.state == nil || e.newer() != nil {
@@ -72,8 +84,10 @@ func (e *Engine) tryOnce(w *warmth, write func(t *trial) error) (*Plan, error) {
 		holding:  newHolding(),
 		contests: map[record.Name][]claimant{},
 		warmth:   w,
+		early:    early{map[record.Key]claim{}, map[record.Key]earlyPins{}},
 	}
-	if err := write(t); err != nil {
+	own, err := write(t)
+	if err != nil {
 		return nil, err
 	}
 	if err := t.hold(); err != nil {
@@ -82,7 +96,10 @@ func (e *Engine) tryOnce(w *warmth, write func(t *trial) error) (*Plan, error) {
 	if err := t.recordHolders(); err != nil {
 		return nil, err
 	}
-	t.bury()
+	t.bury(etcd.MaxSize - size)
+	if err := t.fit(size, own); err != nil {
+		return nil, err
+	}
 	return t.plan, nil
 }
 
@@ -121,6 +138,7 @@ type trial struct {
 	// contests are the claims that the write may bring on names that others have.
 	contests map[record.Name][]claimant
 	warmth   *warmth
+	early    early
 }
 
 // guardTargeting makes the plan hold only while nothing else widens targeting.

@@ -95,10 +95,11 @@ func (t *trial) endPairs(b *bundle, ends func(*cluster) bool) {
 // bury deletes the promotions of and the reports on the BundleDeployments that end
 // with the write: one that comes later is a new one, and starts without. The first
 // report on one may be committed between this plan and its write, so those without
-// one count too; those known to have one come first, as far as there is room. Where
+// one count too; those known to have one come first, as far as there is room, which is for
+// some 7,000 records. The sweep removes the rest. Where
 // another claim has the name, what is silent is not theirs, and a promotion that is
 // written for it takes the place of theirs.
-func (t *trial) bury() {
+func (t *trial) bury(room int) {
 	var promoted, reported, silent []record.Key
 	for c := range t.ended {
 		key := c.key()
@@ -117,7 +118,7 @@ func (t *trial) bury() {
 			reported = append(reported, record.ReportKey(record.BundleDeployments, key))
 		}
 	}
-	room := max(0, etcd.MaxDeletes-len(t.plan.Delete))
+	fits := max(0, room-t.size()) / etcd.KeySize
 	all := slices.Concat(promoted, reported, silent)
-	t.plan.Delete = append(t.plan.Delete, all[:min(len(all), room)]...)
+	t.plan.Delete = append(t.plan.Delete, all[:min(len(all), fits)]...)
 }

@@ -4,13 +4,11 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
@@ -165,24 +163,48 @@ func (t *trial) pin(name record.Name, pins map[pinKey]*derive.Content) error {
 	key := record.ClusterPinsKey(name)
 	t.plan.Unchanged[key] = stored.revision
 	if len(pins) == 0 {
-		// One that is not needed does no harm: where there are too many for one
-		// write, the rest goes with the next.
-		if has && len(t.plan.Delete) < maxPinned {
+		if has {
 			t.plan.Delete = append(t.plan.Delete, key)
 		}
 		return nil
 	}
+	data, err := encodePins(pins)
+	if err != nil {
+		return err
+	}
+	t.plan.Put[key] = data
+	if c := t.clusters[name]; c != nil && t.holding.subjects[c].object != nil {
+		t.early.pins[key] = pinsBefore(c, pins)
+	}
+	return nil
+}
+
+// pinsBefore are the pins that a cluster may have before the write that needs some.
+func pinsBefore(c *cluster, needed map[pinKey]*derive.Content) earlyPins {
+	out := earlyPins{c, maps.Clone(needed), true}
+	for k, content := range needed {
+		have, ok := c.pins[k]
+		out.spare = out.spare && ok && have.Equal(content)
+	}
+	for k, content := range c.pins {
+		if _, ok := needed[k]; !ok {
+			out.all[k] = content
+		}
+	}
+	return out
+}
+
+// encodePins is the record of a cluster's pins.
+func encodePins(pins map[pinKey]*derive.Content) ([]byte, error) {
 	var out record.ClusterPins
 	for k, content := range pins {
 		manifestID, _, _ := strings.Cut(content.DeploymentID, ":")
 		out.Pins = append(out.Pins, record.ClusterPin{BundleUID: k.bundle, Generation: k.generation, ManifestID: manifestID, Options: content.Options})
 	}
 	slices.SortFunc(out.Pins, record.ClusterPin.Compare)
-	return t.put(key, out)
-}
-
-// tooManyBroken refuses a write whose pins would not fit into one transaction.
-func tooManyBroken(p Proposal, clusters int) error {
-	return apierrors.NewInvalid(v1alpha1.SchemeGroupVersion.WithKind("ClusterGroup").GroupKind(), p.Name.Name, field.ErrorList{field.Forbidden(field.NewPath("spec", "selector"),
-		fmt.Sprintf("this change would break the templates of Bundles on %d Clusters at once, and at most %d can keep their last good options in one write: change the group in smaller steps, or mend the templates first", clusters, maxPinned))})
+	data, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("encode pins: %w", err)
+	}
+	return record.Pack(data), nil
 }

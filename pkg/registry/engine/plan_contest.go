@@ -30,7 +30,7 @@ import (
 
 // maxHolders is how many holder records one write carries. More go before it: they
 // name those that hold the names anyway.
-const maxHolders = 400
+const maxHolders = 2000
 
 // contestable reports whether two pairs could claim one name.
 func (t *trial) contestable() bool {
@@ -143,7 +143,7 @@ func (t *trial) recordHolders() error {
 	}
 	for c := range t.ended {
 		key := record.HolderKey(c.key())
-		if _, replaced := holders[key]; replaced || len(t.plan.Delete) >= etcd.MaxDeletes {
+		if _, replaced := holders[key]; replaced {
 			continue
 		}
 		if recorded := t.recordedHolder(key.Name); recorded != "" && recorded == c.uid() {

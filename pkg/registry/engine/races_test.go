@@ -141,8 +141,13 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 			s := &story{t, false, newChecker(t), newJournal()}
 			s.write(c.given...)
 			first, second := s.j.write(t, c.first), s.j.write(t, c.second)
+			s.j.state.exactGuards = 0
+			coarse := s.j.write(t, c.second)
+			s.j.state.exactGuards = exactGuards
+			require.True(t, s.j.holds(coarse))
 			require.True(t, s.j.commit(nil, first))
 			require.Equal(t, c.harmless, s.j.holds(second))
+			require.True(t, c.harmless || !s.j.holds(coarse), "guards of ranges refuse what those of records do")
 			before := s.answer(s.j.records)
 			require.True(t, s.j.commit(nil, s.j.write(t, c.second)), "planned anew, it holds")
 			h := &history{&edits{t: t, j: s.j}, s.checker}

@@ -77,7 +77,7 @@ func (h *history) spoilt() map[record.Key][]byte {
 // holds; nil if it holds none.
 func spoiltWithin(t testing.TB, value string) []byte {
 	var members map[string]json.RawMessage
-	if json.Unmarshal([]byte(value), &members) != nil {
+	if text, err := record.Text([]byte(value)); err != nil || json.Unmarshal(text, &members) != nil {
 		return nil
 	}
 	for _, member := range []string{"lastGood", "base"} {

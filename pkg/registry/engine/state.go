@@ -60,6 +60,8 @@ type state struct {
 	exhaustive bool
 	// undecodable are the records that were passed over.
 	undecodable undecodable
+	// exactGuards is how many guards a plan may have before it guards ranges.
+	exactGuards int
 }
 
 // indexes answer, for clusters and groups, what an edit can change.
@@ -257,6 +259,7 @@ func newState(history view.Limits) *state {
 		holders:     map[record.Name]storedPin[record.Holder]{},
 		mirrors:     newMirrors(),
 		holds:       newHolds(),
+		exactGuards: exactGuards,
 		index: indexes{
 			clusters:     index.NewItems[*cluster](),
 			entries:      index.NewSelectors[entry](),

@@ -26,38 +26,40 @@ type Txn struct {
 	// that there must be none.
 	Unchanged map[record.Key]int64
 	// UnchangedSince guards whole ranges: no record below one of these prefixes
-	// may have been written after the revision. A deletion is not seen.
+	// may have been written after the revision.
 	UnchangedSince []RangeGuard
 	// NotAfter are records that must not have been written after the revision
 	// given. A deletion is not seen.
 	NotAfter map[record.Key]int64
-	Put      map[record.Key][]byte
-	Delete   []record.Key
+	// HasContent are IDs of contents that must be there.
+	HasContent []string
+	Put        map[record.Key][]byte
+	Delete     []record.Key
 	// Content is written if it is not there yet.
 	Content []Content
 	// DeleteContent are IDs of contents that nothing refers to.
 	DeleteContent []string
 }
 
-// RangeGuard guards the object records of one resource in one namespace, or with
-// namespace "" in all.
-type RangeGuard struct {
-	Resource, Namespace string
-	Revision            int64
-}
-
 // Size is what the transaction weighs in a request, roughly.
 func (t *Txn) Size() int {
-	const overhead = 200
-	n := 0
+	n := len(t.Delete) * KeySize
 	for _, value := range t.Put {
-		n += len(value) + overhead
+		n += len(value) + KeySize
 	}
 	for _, content := range t.Content {
-		n += len(content.Data) + overhead
+		n += len(content.Data) + KeySize
 	}
 	return n
 }
+
+const (
+	// MaxSize is how many bytes one transaction may weigh: etcd's default for a request,
+	// less what its guards and its frame need.
+	MaxSize = 1536<<10 - 16<<10
+	// KeySize is what a key weighs, with what stands around it. Few are longer.
+	KeySize = 200
+)
 
 // commitTimeout bounds one transaction. A member itself gives up some 7 s after
 // its leader was lost; who waits longer waits for a connection.
@@ -103,12 +105,14 @@ func (l *Log) guards(txn *Txn) []clientv3.Cmp {
 	for key, revision := range txn.NotAfter {
 		guards = append(guards, clientv3.Compare(clientv3.ModRevision(l.path(key)), "<", revision+1))
 	}
+	for _, id := range txn.HasContent {
+		guards = append(guards, clientv3.Compare(clientv3.CreateRevision(l.ContentPath(id)), ">", 0))
+	}
 	for _, guard := range txn.UnchangedSince {
-		prefix := l.logPrefix() + string(record.TypeObject) + "/" + guard.Resource + "/"
-		if guard.Namespace != "" {
-			prefix += guard.Namespace + "/"
-		}
-		guards = append(guards, clientv3.Compare(clientv3.ModRevision(prefix), "<", guard.Revision+1).WithPrefix())
+		guards = append(guards, clientv3.Compare(clientv3.ModRevision(l.logPrefix()+guard.Prefix()), "<", guard.Revision+1).WithPrefix())
+	}
+	for key, revision := range removalGuards(txn.UnchangedSince) {
+		guards = append(guards, clientv3.Compare(clientv3.ModRevision(l.path(key)), "<", revision+1))
 	}
 	return guards
 }
@@ -149,7 +153,8 @@ func (l *Log) ops(ctx context.Context, txn *Txn) (ops []clientv3.Op, puts map[re
 const groupSize = 40
 
 // nest puts operations into nested transactions where they are too many for one:
-// all of it is still one transaction, at one revision. Two levels take 1,600.
+// all of it is still one transaction, at one revision. Two levels take 1,600, and
+// three 64,000, which is more than a request has room for.
 func nest(ops []clientv3.Op) []clientv3.Op {
 	for len(ops) > groupSize {
 		var groups []clientv3.Op
@@ -161,10 +166,11 @@ func nest(ops []clientv3.Op) []clientv3.Op {
 	return ops
 }
 
-// MaxDeletes is how many records one transaction can delete beside what else it
-// does, with etcd's default limits on operations and on a request's size.
-const MaxDeletes = 1500
-
-// MaxGuards is how many records one transaction can guard, whatever else it does:
-// etcd counts guards like operations, and what is nested against what they leave.
-const MaxGuards = 128 - groupSize
+const (
+	// MaxGuards is how many guards a transaction of up to 1,600 operations can have:
+	// etcd counts guards like operations, and what is nested against what they leave.
+	MaxGuards = 128 - groupSize
+	// FewGuards is how many guards a transaction can have whatever else it does. One
+	// with more of them guards ranges instead.
+	FewGuards = MaxGuards - groupSize
+)

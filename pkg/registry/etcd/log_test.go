@@ -44,7 +44,7 @@ func onBothClients(t *testing.T, run func(t *testing.T, client *clientv3.Client)
 }
 
 func key(name string) record.Key {
-	return record.ObjectKey(record.Clusters, record.Name{Namespace: "ns", Name: name})
+	return record.ObjectKey(record.ClusterGroups, record.Name{Namespace: "ns", Name: name})
 }
 
 func put(names ...string) etcd.Txn {
@@ -153,10 +153,10 @@ func TestGuards(t *testing.T) {
 		ctx, log := withDeadline(t), etcd.New(client, "/muster")
 		first := commit(ctx, t, log, put("a"))
 		second := commit(ctx, t, log, put("b"))
-		elsewhere := record.ObjectKey(record.Clusters, record.Name{Namespace: "ns-other", Name: "c"})
+		elsewhere := record.ObjectKey(record.ClusterGroups, record.Name{Namespace: "ns-other", Name: "c"})
 		third := commit(ctx, t, log, etcd.Txn{Put: map[record.Key][]byte{elsewhere: []byte("c")}})
 		since := func(namespace string, revision int64) etcd.Txn {
-			return etcd.Txn{UnchangedSince: []etcd.RangeGuard{{Resource: record.Clusters, Namespace: namespace, Revision: revision}}}
+			return etcd.Txn{UnchangedSince: []etcd.RangeGuard{{Resource: record.ClusterGroups, Namespace: namespace, Revision: revision}}}
 		}
 		unchanged := func(name string, revision int64) etcd.Txn {
 			return etcd.Txn{Unchanged: map[record.Key]int64{key(name): revision}}
@@ -250,7 +250,8 @@ func TestATransactionTooLargeForEtcdIsNamedSo(t *testing.T) {
 func TestManyOperationsAreOneRevisionAllTheSame(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
 		ctx, log := withDeadline(t), etcd.New(client, "/muster")
-		for first := 0; first < etcd.MaxDeletes; first += 500 {
+		const many = 2000 // three levels
+		for first := 0; first < many; first += 500 {
 			some := etcd.Txn{Put: map[record.Key][]byte{}}
 			for i := range 500 {
 				some.Put[key(fmt.Sprint(first+i))] = []byte("x")
@@ -259,9 +260,9 @@ func TestManyOperationsAreOneRevisionAllTheSame(t *testing.T) {
 		}
 		before, err := log.Revision(ctx)
 		require.NoError(t, err)
-		require.Len(t, load(ctx, t, log, before), etcd.MaxDeletes)
+		require.Len(t, load(ctx, t, log, before), many)
 		all := etcd.Txn{Put: map[record.Key][]byte{key("last"): []byte("x")}}
-		for i := range etcd.MaxDeletes {
+		for i := range many {
 			all.Delete = append(all.Delete, key(fmt.Sprint(i)))
 		}
 		revision := commit(ctx, t, log, all)
@@ -299,6 +300,9 @@ func batchOf(txn etcd.Txn, revision int64) etcd.Batch {
 	}
 	for _, k := range txn.Delete {
 		b.Records = append(b.Records, etcd.Record{Key: k, Revision: revision})
+	}
+	for _, k := range txn.Removals() {
+		b.Records = append(b.Records, etcd.Record{Key: k, Value: record.Stamp([]byte("{}")), Revision: revision})
 	}
 	return sorted(b)
 }

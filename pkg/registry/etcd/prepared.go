@@ -28,6 +28,7 @@ type prepared struct {
 
 // prepare fails with ErrRefused if a record cannot be encrypted.
 func (l *Log) prepare(ctx context.Context, txn *Txn) (*prepared, error) {
+	txn = withRemovals(txn)
 	ops, puts, err := l.ops(ctx, txn)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
@@ -50,7 +51,7 @@ func (l *Log) prepare(ctx context.Context, txn *Txn) (*prepared, error) {
 // on records and not on ranges, so that it is known what it meets.
 func (p *prepared) groupable() bool {
 	return len(p.guards) <= memberSize && len(p.ops) <= min(memberSize, groupSize) && len(p.ops) > 0 &&
-		len(p.txn.UnchangedSince) == 0 && len(p.txn.Content) == 0 && p.size <= groupBytes
+		len(p.txn.UnchangedSince) == 0 && len(p.txn.Content)+len(p.txn.HasContent) == 0 && p.size <= groupBytes
 }
 
 // reads are the records that a transaction looks at.

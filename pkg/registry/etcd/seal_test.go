@@ -83,8 +83,9 @@ func TestWhatIsSealedIsNotInEtcdAndIsReadAsItWasWritten(t *testing.T) {
 		require.Equal(t, secret+" content", string(stored[0].Data))
 
 		// A deletion has nothing to open.
-		gone := commit(ctx, t, log, etcd.Txn{Delete: []record.Key{record.ObjectKey(record.Bundles, record.Name{Namespace: "ns", Name: "a"})}})
-		require.Equal(t, etcd.Batch{Revision: gone, Records: []etcd.Record{{Key: record.ObjectKey(record.Bundles, record.Name{Namespace: "ns", Name: "a"}), Revision: gone}}}, <-got)
+		end := etcd.Txn{Delete: []record.Key{record.ObjectKey(record.Bundles, record.Name{Namespace: "ns", Name: "a"})}}
+		gone := commit(ctx, t, log, end)
+		require.Equal(t, batchOf(end, gone), sorted(<-got))
 	})
 }
 
@@ -169,7 +170,7 @@ func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
 		// The first in the order of keys.
 		first, follows := "/muster/log/mirror/downstream/ns/a", "under secrets,"
 		if c.change != nil {
-			first, follows = path, "under clusters.fleet.cattle.io,"
+			first, follows = path, "under clustergroups.fleet.cattle.io,"
 		}
 		require.ErrorContains(t, err, first, name)
 		require.ErrorContains(t, err, "--encryption-provider-config", name)

@@ -19,14 +19,15 @@
 //	PREFIX/log/guard/names/-/NAME               bumped by what lets Bundles of a name claim more
 //	PREFIX/log/guard/targeting/-/-              bumped by writes that can widen targeting
 //	PREFIX/log/guard/versions/-/-               bumped by writes of versions that can fail
+//	PREFIX/log/guard/removal/-/TYPE.RESOURCE    bumped by deletions of such records, which no guard of a range sees
 //	PREFIX/content/ID                           gzip of a manifest, by its ID, with the time in its header; not watched
 //
 // The engine watches PREFIX/log/ and nothing else. Values are JSON: a person
 // with etcdctl can read them. The first member, "v", is the format that a reader has
 // to know; a record of a newer one is never passed over (ErrNewer). A member that a
 // reader does not have to know keeps the format, and an older version ignores it.
-// Pins, promotions, rollout records and mirrors are packed where they are long: the same
-// JSON, in compression. Reports, of which there are the most by far, are the
+// Pins, promotions, rollout records and mirrors are packed where they are long, and
+// objects where they are very long: the same JSON, in compression. Reports, of which there are the most by far, are the
 // same JSON in a compact form: a tenth of what their object takes. Memory holds those on
 // BundleDeployments in that form too, less what they share (Kept).
 //

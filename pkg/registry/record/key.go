@@ -42,6 +42,7 @@ const (
 	guardVersions     = "versions"
 	guardRollout      = "rollout"
 	guardNames        = "names"
+	guardRemoval      = "removal"
 )
 
 // nobody stands for an absent namespace or name in a key's path.
@@ -102,6 +103,12 @@ func RolloutKey(name Name) Key { return Key{TypeRollout, Bundles, name} }
 // roll-out closer to its limits, or over them: a promotion that would use what is
 // left of a limit holds only while it is unchanged.
 func RolloutGuardKey(name Name) Key { return Key{TypeGuard, guardRollout, name} }
+
+// RemovalGuardKey names the record that every transaction writes that deletes a record of
+// a type and resource. A guard of a whole range of keys does not see deletions by itself.
+func RemovalGuardKey(t Type, resource string) Key {
+	return Key{TypeGuard, guardRemoval, Name{Name: string(t) + "." + resource}}
+}
 
 // Path is the key's place below the log's prefix.
 func (k Key) Path() string {

@@ -72,7 +72,7 @@ func (d *Deployment) encode() (json.RawMessage, error) {
 // same, they are one pointer.
 func DecodePromotion(data []byte) (*Promotion, error) {
 	var in promotionJSON
-	text, err := unpackText(data)
+	text, err := Text(data)
 	if err == nil {
 		err = json.Unmarshal(text, &in)
 	}

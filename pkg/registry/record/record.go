@@ -45,7 +45,8 @@ type Object struct {
 	// before something was written that would take it away (S 8.1).
 	Namespace string
 
-	// Size is how many bytes the record had that this was decoded from; 0 if from none.
+	// Size is how many bytes of JSON the record had that this was decoded from; 0 if from
+	// none.
 	Size int
 }
 
@@ -94,10 +95,14 @@ func DecodeObject(resource string, data []byte) (*Object, error) {
 		return nil, fmt.Errorf("object record of unknown resource %q", resource)
 	}
 	var in objectJSON
-	if err := json.Unmarshal(data, &in); err != nil {
+	text, err := Text(data)
+	if err == nil {
+		err = json.Unmarshal(text, &in)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
 	}
-	out := &Object{Object: stored.make(), Content: in.Content, Digest: in.Digest, Resources: in.Resources, Seed: in.Seed, Namespace: in.Namespace, Size: len(data)}
+	out := &Object{Object: stored.make(), Content: in.Content, Digest: in.Digest, Resources: in.Resources, Seed: in.Seed, Namespace: in.Namespace, Size: len(text)}
 	if err := json.Unmarshal(in.Object, out.Object); err != nil {
 		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
 	}
@@ -148,7 +153,7 @@ func (p ClusterPin) Compare(o ClusterPin) int {
 // a Bundle which cannot be decoded cannot be either: it does not say what it is there for.
 func Decode[T BundlePin | ClusterPins | Namespace | Values | Downstream | Rollout | Holder](data []byte) (*T, error) {
 	out := new(T)
-	text, err := unpackText(data)
+	text, err := Text(data)
 	if err == nil {
 		err = json.Unmarshal(text, out)
 	}

@@ -89,7 +89,7 @@ func (r objectRole) write(_ *view.View, item view.Item, name record.Name, next r
 		}
 	}
 	out.Unchanged = map[record.Key]int64{key: r.revision(item)}
-	out.Put = map[record.Key][]byte{key: data}
+	out.Put = map[record.Key][]byte{key: record.PackObject(data)}
 	return out, nil
 }
 

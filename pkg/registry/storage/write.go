@@ -19,7 +19,7 @@ import (
 
 // WriteLimit is how many bytes one transaction may take: etcd's default for a
 // request, less what the request's frame needs.
-const WriteLimit = 1536<<10 - 16<<10
+const WriteLimit = etcd.MaxSize
 
 // maxAttempts bounds how often a write is planned anew because a record that it
 // depends on changed meanwhile.
@@ -214,7 +214,7 @@ func (s *Store) writable(key string, obj runtime.Object) (scope, record.APIObjec
 // It returns false if something changed that it depends on.
 func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, bool, error) {
 	if _, ok := s.role.(objectRole); ok {
-		plan, err := s.engine.Plan(ctx, engine.Proposal{Resource: s.resource.Resource, Name: name, Object: w.object})
+		plan, err := s.engine.Plan(ctx, engine.Proposal{Resource: s.resource.Resource, Name: name, Object: w.object, Size: w.Size() - w.contentSize()})
 		if err != nil {
 			return 0, false, s.apiError(err)
 		}
@@ -224,7 +224,12 @@ func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, 
 		w.planned(plan)
 	}
 	if size := w.Size(); size > WriteLimit {
-		return 0, false, s.tooLargeToStore(name.Name, size, WriteLimit)
+		if !w.fitsWithoutContent() {
+			return 0, false, s.tooLargeToStore(name.Name, size, WriteLimit)
+		}
+		if err := s.commitContent(ctx, name, w); err != nil {
+			return 0, false, err
+		}
 	}
 	fair.Of(ctx).Rest()
 	commit := s.log.Commit
@@ -247,6 +252,32 @@ func (s *Store) commitFirst(ctx context.Context, name record.Name, plan *engine.
 			return s.commitError(name, txn.Size(), err)
 		}
 	}
+	return nil
+}
+
+// contentSize is what a write's contents weigh.
+func (w *write) contentSize() int { return (&etcd.Txn{Content: w.Content}).Size() }
+
+// fitsWithoutContent reports whether a write fits into two transactions, one of them for
+// its contents.
+func (w *write) fitsWithoutContent() bool {
+	content := w.contentSize()
+	return content > 0 && content <= WriteLimit && w.Size()-content <= WriteLimit
+}
+
+// commitContent commits the contents of a write before the rest of it. Nothing refers to
+// them while that is not there, and the sweep removes what stays so. The rest holds only
+// if it still finds them.
+func (s *Store) commitContent(ctx context.Context, name record.Name, w *write) error {
+	_, ok, err := s.log.Commit(ctx, etcd.Txn{Content: w.Content})
+	s.counters.wrote(ok, err)
+	if err != nil {
+		return s.commitError(name, w.contentSize(), err)
+	}
+	for _, content := range w.Content {
+		w.HasContent = append(w.HasContent, content.ID)
+	}
+	w.Content = nil
 	return nil
 }
 
