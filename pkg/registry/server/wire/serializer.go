@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	fleetschema "github.com/musterfleet/muster/pkg/apis/fleet/schema"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -21,12 +22,17 @@ var (
 	_ runtime.EncoderWithAllocator = serializer{}
 )
 
-// Faster is a negotiated serializer that writes JSON, where it is not meant for people,
-// as this package does. It writes the same bytes, so encoders keep their identities.
+// Faster returns a negotiated serializer that writes JSON, where it is not meant for
+// people, as this package does. It writes the same bytes, so encoders keep their
+// identities. Where it reads strictly, it names the unknown members of objects that read
+// their JSON themselves.
 func Faster(s runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
 	all := slices.Clone(s.SupportedMediaTypes())
 	for i := range all {
 		info := &all[i]
+		if info.StrictSerializer != nil {
+			info.StrictSerializer = strict{info.StrictSerializer, info.MediaType == runtime.ContentTypeYAML}
+		}
 		if info.MediaType != runtime.ContentTypeJSON {
 			continue
 		}
@@ -60,8 +66,10 @@ func (s serializer) Encode(object runtime.Object, w io.Writer) error {
 		if len(o.Items) > 0 {
 			return s.list(o, w)
 		}
+	case v1alpha1.Written:
+		return written(o, w)
 	case *metav1.WatchEvent:
-		if written(o.Object.Raw) {
+		if inOneLine(o.Object.Raw) {
 			return event(o, w)
 		}
 	}
@@ -147,9 +155,20 @@ func (s serializer) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error
 	return err
 }
 
-// written tells of the object in an event whether it is as this server's encoders leave
-// it: in one line, without anything to take out. Others are indented.
-func written(raw []byte) bool {
+// written writes an object that has a form of its own. encoding/json would read all of
+// it once more, for no change.
+func written(object v1alpha1.Written, w io.Writer) error {
+	text, err := fleetschema.Marshal(object.Plain(), *object.Form())
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}
+
+// inOneLine reports of the object in an event whether it is as this server's encoders
+// leave it: in one line, without anything to take out. Others are indented.
+func inOneLine(raw []byte) bool {
 	return len(raw) > 2 && raw[0] == '{' && bytes.IndexByte(raw, '\n') == len(raw)-1 && raw[len(raw)-2] == '}'
 }
 
