@@ -84,6 +84,15 @@
 // keeps its place. A bookmark is sent only between revisions. There is no MODIFIED
 // without a change of content, and no change for what an edit does not affect.
 //
+// # What was written is what is read
+//
+// The JSON of an object's Go type leaves out what a client may have written: false, 0, "",
+// an empty list, null. Whatever is derived depends on that, deployment IDs above all. So
+// an object carries how it was written beside its fields (pkg/apis/fleet/schema). The
+// record keeps it, every answer, event, patch and apply shows it, and no stage of the
+// pipeline between etcd and view looks at it. A write that changes only that is a change
+// like any other; it makes no new version of a Bundle. Statuses and metadata have none.
+//
 // # Absence is a decision
 //
 // An agent that gets 404 or an empty list uninstalls. A server that is not sure

@@ -21,7 +21,8 @@
 //
 // The engine watches PREFIX/log/ and nothing else. Values are JSON: a person
 // with etcdctl can read them, and an unknown member from a newer version is
-// ignored rather than refused. Reports, of which there are the most by far, are the
+// ignored rather than refused. How an object was written, where its fields do not say it
+// (pkg/apis/fleet/schema), is a member of its record and no part of the object. Reports, of which there are the most by far, are the
 // same JSON in a compact form: a tenth of what their object takes. Memory holds those on
 // BundleDeployments in that form too, less what they share (Kept).
 //

@@ -177,6 +177,8 @@ func (e *edit) apply(v any) (any, error) {
 // on returns what the edit makes of a value, and whether it remains.
 func (e *edit) on(v any, have bool) (any, bool, error) {
 	switch {
+	case e.Refusal != "":
+		return v, have, nil // the object is about to be refused
 	case e.Absent && e.From == nil:
 		return v, have && !empty(v), nil
 	case e.From != nil:
