@@ -364,6 +364,9 @@ func (r *reader) own(v any, t reflect.Type) (any, bool, *edit) {
 	}
 	typed := reflect.New(t)
 	if err := typed.Interface().(json.Unmarshaler).UnmarshalJSON(text); err != nil {
+		if _, integer := v.(int64); integer && t.Name() == "IntOrString" {
+			return refuse(v, refusedRange+"an integer of 32 bits, or a string")
+		}
 		return refuse(v, refusedType+nameOf(t))
 	}
 	if free {

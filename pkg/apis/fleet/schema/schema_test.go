@@ -108,6 +108,7 @@ func TestRefusalsNameTheField(t *testing.T) {
 		`{"spec":{"helm":{"valuesFiles":["a",1]}}}`:                                      `spec.helm.valuesFiles[1]: Invalid value: "integer": must be a string`,
 		`{"spec":{"helm":{"maxHistory":2.5}}}`:                                           `spec.helm.maxHistory: Invalid value: "number": must be an integer`,
 		`{"spec":{"helm":{"maxHistory":1e30}}}`:                                          `spec.helm.maxHistory: Invalid value: 1e+30: must be an integer of 64 bits`,
+		`{"spec":{"rolloutStrategy":{"maxUnavailable":2147483648}}}`:                     `spec.rolloutStrategy.maxUnavailable: Invalid value: 2147483648: must be an integer of 32 bits, or a string`,
 		`{"spec":{"helm":{"releaseName":""}}}`:                                           `spec.helm.releaseName: Invalid value: "": must not be empty; leave it out instead`,
 		`{"spec":{"helm":{"values":[1]}}}`:                                               `spec.helm.values: Invalid value: "array": must be an object`,
 		`{"spec":{"rolloutStrategy":{"maxNew":"many"}}}`:                                 `spec.rolloutStrategy.maxNew: Invalid value: "string": must be an integer`,
