@@ -54,6 +54,9 @@ func schemas(t cluster.T) map[string]node {
 			at = below(at, step)
 		}
 		last := steps[len(steps)-1]
+		if strings.HasSuffix(path, "ignore.conditions") {
+			typ = "[]map[string]string" // as its meaning says
+		}
 		leaf := core.leaf(last, typ)
 		if columns[3] == "N" {
 			leaf["nullable"] = true
@@ -191,6 +194,8 @@ func (d definitions) leaf(name, typ string) node {
 		return node{"type": "array", "items": text}
 	case "map[string]string":
 		return node{"type": "object", "additionalProperties": text}
+	case "[]map[string]string":
+		return node{"type": "array", "items": node{"type": "object", "additionalProperties": text}}
 	case "map[string]obj":
 		return node{"type": "object", "additionalProperties": object()}
 	case "core Affinity":
@@ -205,7 +210,7 @@ func (d definitions) leaf(name, typ string) node {
 	of := object()
 	switch {
 	case name == "conditions" && typ == "[]obj":
-		of = node{"type": "object"} // its members follow, or it is a map of texts
+		of = node{"type": "object"} // its members follow
 	case kind != "":
 		of = d.of(kind)
 	}
