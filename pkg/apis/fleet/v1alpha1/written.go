@@ -32,220 +32,232 @@ var (
 	_ Written = (*Schedule)(nil)
 )
 
-type plainBundle Bundle
-
 // Form implements Written.
 func (o *Bundle) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *Bundle) Plain() any { return (*plainBundle)(o) }
+func (o *Bundle) Plain() any {
+	type plain Bundle
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
-func (o Bundle) MarshalJSON() ([]byte, error) { return schema.Marshal((*plainBundle)(&o), o.Written) }
+func (o Bundle) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *Bundle) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainBundle)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainBundleNamespaceMapping BundleNamespaceMapping
 
 // Form implements Written.
 func (o *BundleNamespaceMapping) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *BundleNamespaceMapping) Plain() any { return (*plainBundleNamespaceMapping)(o) }
+func (o *BundleNamespaceMapping) Plain() any {
+	type plain BundleNamespaceMapping
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
 func (o BundleNamespaceMapping) MarshalJSON() ([]byte, error) {
-	return schema.Marshal((*plainBundleNamespaceMapping)(&o), o.Written)
+	return schema.Marshal(o.Plain(), o.Written)
 }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *BundleNamespaceMapping) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainBundleNamespaceMapping)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainCluster Cluster
 
 // Form implements Written.
 func (o *Cluster) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *Cluster) Plain() any { return (*plainCluster)(o) }
+func (o *Cluster) Plain() any {
+	type plain Cluster
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
-func (o Cluster) MarshalJSON() ([]byte, error) { return schema.Marshal((*plainCluster)(&o), o.Written) }
+func (o Cluster) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *Cluster) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainCluster)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainClusterGroup ClusterGroup
 
 // Form implements Written.
 func (o *ClusterGroup) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *ClusterGroup) Plain() any { return (*plainClusterGroup)(o) }
+func (o *ClusterGroup) Plain() any {
+	type plain ClusterGroup
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
 func (o ClusterGroup) MarshalJSON() ([]byte, error) {
-	return schema.Marshal((*plainClusterGroup)(&o), o.Written)
+	return schema.Marshal(o.Plain(), o.Written)
 }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *ClusterGroup) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainClusterGroup)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainClusterRegistration ClusterRegistration
 
 // Form implements Written.
 func (o *ClusterRegistration) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *ClusterRegistration) Plain() any { return (*plainClusterRegistration)(o) }
+func (o *ClusterRegistration) Plain() any {
+	type plain ClusterRegistration
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
 func (o ClusterRegistration) MarshalJSON() ([]byte, error) {
-	return schema.Marshal((*plainClusterRegistration)(&o), o.Written)
+	return schema.Marshal(o.Plain(), o.Written)
 }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *ClusterRegistration) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainClusterRegistration)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainClusterRegistrationToken ClusterRegistrationToken
 
 // Form implements Written.
 func (o *ClusterRegistrationToken) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *ClusterRegistrationToken) Plain() any { return (*plainClusterRegistrationToken)(o) }
+func (o *ClusterRegistrationToken) Plain() any {
+	type plain ClusterRegistrationToken
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
 func (o ClusterRegistrationToken) MarshalJSON() ([]byte, error) {
-	return schema.Marshal((*plainClusterRegistrationToken)(&o), o.Written)
+	return schema.Marshal(o.Plain(), o.Written)
 }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *ClusterRegistrationToken) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainClusterRegistrationToken)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainGitRepo GitRepo
 
 // Form implements Written.
 func (o *GitRepo) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *GitRepo) Plain() any { return (*plainGitRepo)(o) }
+func (o *GitRepo) Plain() any {
+	type plain GitRepo
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
-func (o GitRepo) MarshalJSON() ([]byte, error) { return schema.Marshal((*plainGitRepo)(&o), o.Written) }
+func (o GitRepo) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *GitRepo) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainGitRepo)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainGitRepoRestriction GitRepoRestriction
 
 // Form implements Written.
 func (o *GitRepoRestriction) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *GitRepoRestriction) Plain() any { return (*plainGitRepoRestriction)(o) }
+func (o *GitRepoRestriction) Plain() any {
+	type plain GitRepoRestriction
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
 func (o GitRepoRestriction) MarshalJSON() ([]byte, error) {
-	return schema.Marshal((*plainGitRepoRestriction)(&o), o.Written)
+	return schema.Marshal(o.Plain(), o.Written)
 }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *GitRepoRestriction) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainGitRepoRestriction)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainHelmOp HelmOp
 
 // Form implements Written.
 func (o *HelmOp) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *HelmOp) Plain() any { return (*plainHelmOp)(o) }
+func (o *HelmOp) Plain() any {
+	type plain HelmOp
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
-func (o HelmOp) MarshalJSON() ([]byte, error) { return schema.Marshal((*plainHelmOp)(&o), o.Written) }
+func (o HelmOp) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *HelmOp) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainHelmOp)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainImageScan ImageScan
 
 // Form implements Written.
 func (o *ImageScan) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *ImageScan) Plain() any { return (*plainImageScan)(o) }
+func (o *ImageScan) Plain() any {
+	type plain ImageScan
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
 func (o ImageScan) MarshalJSON() ([]byte, error) {
-	return schema.Marshal((*plainImageScan)(&o), o.Written)
+	return schema.Marshal(o.Plain(), o.Written)
 }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *ImageScan) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainImageScan)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainPolicy Policy
 
 // Form implements Written.
 func (o *Policy) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *Policy) Plain() any { return (*plainPolicy)(o) }
+func (o *Policy) Plain() any {
+	type plain Policy
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
-func (o Policy) MarshalJSON() ([]byte, error) { return schema.Marshal((*plainPolicy)(&o), o.Written) }
+func (o Policy) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *Policy) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainPolicy)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
-
-type plainSchedule Schedule
 
 // Form implements Written.
 func (o *Schedule) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *Schedule) Plain() any { return (*plainSchedule)(o) }
+func (o *Schedule) Plain() any {
+	type plain Schedule
+	return (*plain)(o)
+}
 
 // MarshalJSON writes what was written.
 func (o Schedule) MarshalJSON() ([]byte, error) {
-	return schema.Marshal((*plainSchedule)(&o), o.Written)
+	return schema.Marshal(o.Plain(), o.Written)
 }
 
 // UnmarshalJSON reads the object, and how it is written.
 func (o *Schedule) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, (*plainSchedule)(o))
+	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
 }
