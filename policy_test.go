@@ -127,7 +127,7 @@ var direct = []string{
 	"k8s.io/klog/v2",
 	"k8s.io/kube-openapi",
 	"k8s.io/utils",
-	"sigs.k8s.io/randfill", // fuzzers of the API types
+	"sigs.k8s.io/json", "sigs.k8s.io/randfill", // fuzzers of the API types
 	"sigs.k8s.io/structured-merge-diff/v6",
 	"sigs.k8s.io/yaml",
 }

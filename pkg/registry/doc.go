@@ -89,6 +89,15 @@
 // compute at a time, however many watches an edit wakes, and users take turns. The pulse,
 // the engine, writes and small reads wait for no turn.
 //
+// # What was written is what is read
+//
+// The JSON of an object's Go type leaves out what a client may have written: false, 0, "",
+// an empty list, null. Whatever is derived depends on that, deployment IDs above all. So
+// an object carries how it was written beside its fields (pkg/apis/fleet/schema). The
+// record keeps it, every answer, event, patch and apply shows it, and no stage of the
+// pipeline between etcd and view looks at it. A write that changes only that is a change
+// like any other; it makes no new version of a Bundle. Statuses and metadata have none.
+//
 // # Absence is a decision
 //
 // An agent that gets 404 or an empty list uninstalls. A server that is not sure

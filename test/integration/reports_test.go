@@ -89,10 +89,9 @@ func ways(t *testing.T, c dynamic.ResourceInterface) map[string]func(status map[
 			require.NoError(t, unstructured.SetNestedField(o.Object, "other", "spec", "options", "helm", "chart"))
 			return c.UpdateStatus(t.Context(), o, metav1.UpdateOptions{})
 		},
-		"update without a revision": func(status map[string]any) (*unstructured.Unstructured, error) {
+		"update of the present revision": func(status map[string]any) (*unstructured.Unstructured, error) {
 			o := get(t, c, "app")
 			o.Object["status"] = status
-			o.SetResourceVersion("")
 			return c.UpdateStatus(t.Context(), o, metav1.UpdateOptions{})
 		},
 		"apply": func(status map[string]any) (*unstructured.Unstructured, error) {

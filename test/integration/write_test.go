@@ -96,7 +96,10 @@ func TestEveryKindIsUpdated(t *testing.T) {
 		_, err = c.Update(t.Context(), one, metav1.UpdateOptions{})
 		require.True(t, apierrors.IsConflict(err), "%v", err)
 
-		one.SetResourceVersion("") // no precondition
+		one.SetResourceVersion("")
+		_, err = c.Update(t.Context(), one, metav1.UpdateOptions{})
+		require.True(t, apierrors.IsInvalid(err), "%v", err)
+		one.SetResourceVersion(two.GetResourceVersion())
 		three, err := c.Update(t.Context(), one, metav1.UpdateOptions{})
 		require.NoError(t, err)
 		require.EqualValues(t, 3, three.GetGeneration())

@@ -53,6 +53,9 @@ func filled(r *rand.Rand, k *Kind) runtime.Object {
 		Finalizers:      []string{fmt.Sprintf("example.com/f%d", r.IntN(1000))},
 		ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: fmt.Sprintf("m%d", r.IntN(1000))}},
 	}
+	if form := formOf(obj); form != nil {
+		*form = "" // the JSON of the fields is what is written
+	}
 	if k.Namespaced {
 		meta.Namespace = "ns"
 	}

@@ -38,8 +38,8 @@ func (s StatusStrategy) NamespaceScoped() bool { return s.kind.Namespaced }
 // AllowCreateOnUpdate is false: there is no status without an object.
 func (StatusStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
 
-// AllowUnconditionalUpdate is true, as on the main resource.
-func (StatusStrategy) AllowUnconditionalUpdate(context.Context) bool { return true }
+// AllowUnconditionalUpdate is false, as on the main resource.
+func (StatusStrategy) AllowUnconditionalUpdate(context.Context) bool { return false }
 
 // Canonicalize changes nothing.
 func (StatusStrategy) Canonicalize(runtime.Object) {}
@@ -54,8 +54,11 @@ func (StatusStrategy) Canonicalize(runtime.Object) {}
 // A kind without a status has nothing that could be written here (S 1.1), so
 // the whole object is the old one.
 func (s StatusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
-	sent := *objectMeta(obj)
+	sent, refused := *objectMeta(obj), statusRefusals(obj)
 	s.kind.keepAllButStatus(obj, old)
+	if refused != "" {
+		*formOf(obj) = refused
+	}
 	kept := objectMeta(obj)
 	kept.ResourceVersion = sent.ResourceVersion
 	if sent.UID != "" {
@@ -69,10 +72,10 @@ func (s StatusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Obj
 // ValidateUpdate checks what has changed, as on the main resource.
 func (s StatusStrategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
 	invalid := s.kind.ValidateStatus(obj)
-	if len(invalid) == 0 {
-		return nil
+	if len(invalid) > 0 {
+		invalid = validation.Ratchet(invalid, s.kind.ValidateStatus(old))
 	}
-	return validation.Ratchet(invalid, s.kind.ValidateStatus(old))
+	return withRefusals(invalid, obj)
 }
 
 // WarningsOnUpdate finds nothing: the writer of a status did not write the spec.

@@ -41,9 +41,9 @@ func (s Strategy) NamespaceScoped() bool { return s.kind.Namespaced }
 // with a CRD.
 func (Strategy) AllowCreateOnUpdate(context.Context) bool { return false }
 
-// AllowUnconditionalUpdate is true: an update without a resourceVersion replaces
-// whatever is there.
-func (Strategy) AllowUnconditionalUpdate(context.Context) bool { return true }
+// AllowUnconditionalUpdate is false: a PUT without a resourceVersion is refused with
+// 422, as with a CRD.
+func (Strategy) AllowUnconditionalUpdate(context.Context) bool { return false }
 
 // Canonicalize changes nothing: what was written is what is read.
 func (Strategy) Canonicalize(runtime.Object) {}
@@ -52,13 +52,15 @@ func (Strategy) Canonicalize(runtime.Object) {}
 // sent along (S 1.2).
 func (s Strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
 	s.kind.clearStatus(obj)
+	forgetStatus(obj)
 	objectMeta(obj).Generation = 1
 }
 
 // PrepareForUpdate keeps the old status and counts the generation up if anything
-// outside metadata and status has changed (S 1.2).
+// outside metadata and status has changed (S 1.2), how it is written included.
 func (s Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 	s.kind.keepStatus(obj, old)
+	forgetStatus(obj)
 	generation := objectMeta(old).Generation
 	if !s.kind.sameSpec(obj, old) {
 		generation++
@@ -67,12 +69,13 @@ func (s Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 }
 
 // Validate checks a new object: its name, because the REST layer only sees to it
-// that a name can stand in a path, and what the kind itself demands.
+// that a name can stand in a path, what the schema demands, and what the kind itself
+// does.
 func (s Strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
 	errs := metav1validation.ValidateObjectMetaAccessor(objectMeta(obj), s.kind.Namespaced,
 		metav1validation.NameIsDNSSubdomain, field.NewPath("metadata"))
 	errs = append(errs, validateLastApplied(objectMeta(obj))...)
-	return append(errs, s.kind.Validate(obj)...)
+	return append(errs, withRefusals(s.kind.Validate(obj), obj)...)
 }
 
 // ValidateUpdate checks what has changed: a value that was invalid before does
@@ -82,10 +85,10 @@ func (s Strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorLis
 func (s Strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
 	errs := validateLastApplied(objectMeta(obj))
 	invalid := s.kind.Validate(obj)
-	if len(invalid) == 0 {
-		return errs
+	if len(invalid) > 0 {
+		invalid = validation.Ratchet(invalid, s.kind.Validate(old))
 	}
-	return append(errs, validation.Ratchet(invalid, s.kind.Validate(old))...)
+	return append(errs, withRefusals(invalid, obj)...)
 }
 
 // WarningsOnCreate names what is accepted but cannot work.

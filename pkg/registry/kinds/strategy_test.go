@@ -323,7 +323,7 @@ func TestStrategyFlags(t *testing.T) {
 		for _, s := range []rest.RESTUpdateStrategy{k.Strategy(scheme), k.StatusStrategy(scheme)} {
 			require.Equal(t, k.Namespaced, s.NamespaceScoped())
 			require.False(t, s.AllowCreateOnUpdate(t.Context()))
-			require.True(t, s.AllowUnconditionalUpdate(t.Context()))
+			require.False(t, s.AllowUnconditionalUpdate(t.Context()), "as with a CRD")
 			_, graceful := s.(rest.RESTGracefulDeleteStrategy)
 			require.False(t, graceful)
 		}

@@ -26,8 +26,10 @@
 // with etcdctl can read them. The first member, "v", is the format that a reader has
 // to know; a record of a newer one is never passed over (ErrNewer). A member that a
 // reader does not have to know keeps the format, and an older version ignores it.
-// Pins, promotions, rollout records and mirrors are packed where they are long, and
-// objects where they are very long: the same JSON, in compression. Reports, of which there are the most by far, are the
+// How an object was written, where its fields do not say it (pkg/apis/fleet/schema), is a
+// member of its record and no part of the object. Pins, promotions, rollout records and
+// mirrors are packed where they are long, and objects where they are very long: the same
+// JSON, in compression. Reports, of which there are the most by far, are the
 // same JSON in a compact form: a tenth of what their object takes. Memory holds those on
 // BundleDeployments in that form too, less what they share (Kept).
 //

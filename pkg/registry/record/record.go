@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -26,7 +27,8 @@ type APIObject interface {
 // facts that were recorded together with it.
 type Object struct {
 	// Object has an empty status and no resourceVersion. A Bundle's carries no
-	// spec.resources: those are the manifest that Content names.
+	// spec.resources: those are the manifest that Content names. How it was written
+	// (schema.Form) is a member of the record, beside the object.
 	Object APIObject
 	// Content is the manifest ID of a Bundle's resources.
 	Content string
@@ -58,6 +60,7 @@ type objectJSON struct {
 	Seed      []byte          `json:"seed,omitempty"`
 	Time      *time.Time      `json:"time,omitempty"`
 	Namespace string          `json:"namespace,omitempty"`
+	Written   json.RawMessage `json:"written,omitempty"`
 }
 
 // Encode returns the record's bytes. Equal records have equal bytes.
@@ -70,13 +73,16 @@ func (o *Object) Encode() ([]byte, error) {
 	if !o.Time.IsZero() {
 		out.Time = &o.Time
 	}
+	if written, ok := o.Object.(v1alpha1.Written); ok {
+		out.Written = json.RawMessage(*written.Form())
+	}
 	return json.Marshal(out)
 }
 
 // encodeWithoutStatus leaves the status out: another record has it, and many
 // kinds would print a tree of zeros.
 func encodeWithoutStatus(object APIObject) ([]byte, error) {
-	all, err := json.Marshal(object)
+	all, err := json.Marshal(plain(object))
 	if err != nil {
 		return nil, fmt.Errorf("encode %T: %w", object, err)
 	}
@@ -86,6 +92,15 @@ func encodeWithoutStatus(object APIObject) ([]byte, error) {
 	}
 	delete(members, "status")
 	return json.Marshal(members)
+}
+
+// plain is what the JSON of an object's fields is made of and read into, whichever form
+// it was written in.
+func plain(object APIObject) any {
+	if written, ok := object.(v1alpha1.Written); ok {
+		return written.Plain()
+	}
+	return object
 }
 
 // DecodeObject decodes the object record of a resource.
@@ -103,8 +118,11 @@ func DecodeObject(resource string, data []byte) (*Object, error) {
 		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
 	}
 	out := &Object{Object: stored.make(), Content: in.Content, Digest: in.Digest, Resources: in.Resources, Seed: in.Seed, Namespace: in.Namespace, Size: len(text)}
-	if err := json.Unmarshal(in.Object, out.Object); err != nil {
+	if err := json.Unmarshal(in.Object, plain(out.Object)); err != nil {
 		return nil, fmt.Errorf("decode object record of %s: %w", resource, err)
+	}
+	if written, ok := out.Object.(v1alpha1.Written); ok {
+		*written.Form() = schema.Form(in.Written)
 	}
 	if in.Time != nil {
 		out.Time = *in.Time

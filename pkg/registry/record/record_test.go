@@ -77,6 +77,31 @@ func TestAnObjectIsReadBackWithoutItsStatus(t *testing.T) {
 	require.Equal(t, string(data), string(again), "equal records have equal bytes")
 }
 
+func TestARecordKeepsHowItsObjectWasWrittenBesideIt(t *testing.T) {
+	t.Parallel()
+	b := bundle()
+	bare, err := (&record.Object{Object: b}).Encode()
+	require.NoError(t, err)
+	require.NotContains(t, string(bare), "written")
+	older, err := record.DecodeObject(record.Bundles, bare)
+	require.NoError(t, err)
+	require.Empty(t, older.Object.(*v1alpha1.Bundle).Written, "a record without the member")
+
+	require.NoError(t, json.Unmarshal([]byte(`{"spec":{"paused":false,"helm":{"force":false}}}`), b))
+	require.NotEmpty(t, b.Written)
+	data, err := (&record.Object{Object: b}).Encode()
+	require.NoError(t, err)
+	var members map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(data, &members))
+	require.NotContains(t, string(members["object"]), "paused", "what derives reads the object alone")
+	back, err := record.DecodeObject(record.Bundles, data)
+	require.NoError(t, err)
+	require.Equal(t, b.Written, back.Object.(*v1alpha1.Bundle).Written)
+	again, err := back.Encode()
+	require.NoError(t, err)
+	require.Equal(t, data, again)
+}
+
 func TestAClusterRecordKeepsItsNamespaceAndNothingThatIsNotSet(t *testing.T) {
 	t.Parallel()
 	c := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "c"}}

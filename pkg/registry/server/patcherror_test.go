@@ -25,8 +25,8 @@ func TestAPatchThatCannotBeReadIsAnsweredInOneLine(t *testing.T) {
 		path, contentType, body, want string
 	}{
 		"a field that is not there": {path, merge, `{"spec":{"pasued":true}}`, `strict decoding error: unknown field "spec.pasued"`},
-		"a value of another type":   {path, merge, `{"spec":{"paused":"yes"}}`, "cannot unmarshal string"},
-		"a JSON patch":              {path, "application/json-patch+json", `[{"op":"add","path":"/spec/pasued","value":true}]`, `unknown field "spec.pasued"`},
+		"a label of another type":   {path, merge, `{"metadata":{"labels":{"a":1}}}`, "cannot unmarshal number"},
+		"a JSON patch":              {path, "application/json-patch+json", `[{"op":"add","path":"/spec","value":{"pasued":true}}]`, `unknown field "spec.pasued"`},
 		"a long object":             {path, merge, `{"spec":{"pasued":true,"clientID":"` + long + `"}}`, `unknown field "spec.pasued"`},
 		"quotes in the object":      {path, merge, `{"spec":{"pasued":true,"clientID":"\"\\: \""}}`, `unknown field "spec.pasued"`},
 	} {

@@ -14,6 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// updateStatus is what an agent may do and gets an answer to that is no success.
+const updateStatus = "update the status of a BundleDeployment without a resourceVersion"
+
 func TestAnAgentMayDoWhatItsGrantSays(t *testing.T) {
 	t.Parallel()
 	for _, w := range ways() {
@@ -38,16 +41,19 @@ func TestAnAgentMayDoWhatItsGrantSays(t *testing.T) {
 				{"watch as an informer does", request{path: north.deployments() + "?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"}},
 				{"patch the status of a BundleDeployment", request{method: http.MethodPatch, path: status, kind: mergePatch, body: `{"status":{"ready":true}}`}},
 				{"apply the status of a BundleDeployment", request{method: http.MethodPatch, path: status + "?fieldManager=agent&force=true", kind: applyPatch, body: `{"apiVersion":"fleet.cattle.io/v1alpha1","kind":"BundleDeployment","metadata":{"name":"one"},"status":{"nonModified":true}}`}},
-				// Without a resourceVersion: the other way's report is on its way.
-				{"update the status of a BundleDeployment", request{method: http.MethodPut, path: status, body: `{"apiVersion":"fleet.cattle.io/v1alpha1","kind":"BundleDeployment","metadata":{"name":"one"},"status":{"ready":true}}`}},
+				{updateStatus, request{method: http.MethodPut, path: status, body: `{"apiVersion":"fleet.cattle.io/v1alpha1","kind":"BundleDeployment","metadata":{"name":"one"},"status":{"ready":true}}`}},
 				{"report a heartbeat", north.heartbeat()},
 				{"get a Content by its name", request{path: api + "/contents/" + north.content}},
 				{"read the API's discovery", request{path: "/apis/" + group}},
 				{"read the API's schema", request{path: "/openapi/v3"}},
 			} {
 				t.Run(c.name, func(t *testing.T) {
-					a := ask(t, config, c.request)
-					require.Equal(t, http.StatusOK, a.code, a.body)
+					a, want := ask(t, config, c.request), http.StatusOK
+					if c.name == updateStatus {
+						// As with a CRD: it names no resourceVersion. Who may not is told that first.
+						want = http.StatusUnprocessableEntity
+					}
+					require.Equal(t, want, a.code, a.body)
 				})
 			}
 		})

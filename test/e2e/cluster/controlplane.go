@@ -59,11 +59,19 @@ func Start(t T) *ControlPlane {
 // StartOn is Start with an etcd that differs.
 func StartOn(t T, options EtcdOptions) *ControlPlane {
 	t.Helper()
-	c := &ControlPlane{
-		CA: NewCA("kubernetes"), FrontProxyCA: NewCA("front-proxy"), ForeignCA: NewCA("foreign"),
-		kubectl: Program(t, "kubectl"),
-	}
-	apiServer, controllerManager := Program(t, "kube-apiserver"), Program(t, "kube-controller-manager")
+	kubectl, controllerManager := Program(t, "kubectl"), Program(t, "kube-controller-manager")
+	c := StartAPIServer(t, options)
+	c.kubectl = kubectl
+	c.startControllers(t, controllerManager)
+	return c
+}
+
+// StartAPIServer starts kube-apiserver and its etcd alone, and waits until it is ready.
+// Such a control plane has no controllers, no terminals and no Namespace but default.
+func StartAPIServer(t T, options EtcdOptions) *ControlPlane {
+	t.Helper()
+	c := &ControlPlane{CA: NewCA("kubernetes"), FrontProxyCA: NewCA("front-proxy"), ForeignCA: NewCA("foreign")}
+	apiServer := Program(t, "kube-apiserver")
 	c.Etcd = StartEtcd(t, 1, options)
 	c.dir = Folder(t, "control-plane")
 	clientCA := write(t, c.dir, "ca.crt", c.CA.PEM)
@@ -113,14 +121,19 @@ func StartOn(t T, options EtcdOptions) *ControlPlane {
 		}
 		return err
 	}))
+	return c
+}
 
+// startControllers starts kube-controller-manager, and waits until it works.
+func (c *ControlPlane) startControllers(t T, controllerManager string) {
+	t.Helper()
 	c.admin = c.Terminal(t, nil)
 	manager := c.Kubeconfig(t, c.As("system:kube-controller-manager"))
 	c.ControllerManager = &Process{
 		Name: "kube-controller-manager", path: controllerManager, log: filepath.Join(c.dir, "kube-controller-manager.log"),
 		args: []string{
 			"--kubeconfig=" + manager, "--secure-port=0", "--leader-elect=false", "--use-service-account-credentials=true",
-			"--root-ca-file=" + clientCA, "--service-account-private-key-file=" + accountKey,
+			"--root-ca-file=" + filepath.Join(c.dir, "ca.crt"), "--service-account-private-key-file=" + filepath.Join(c.dir, "service-accounts.key"),
 			// Those that have something to do with objects of Muster's kinds or with its
 			// installation. None that makes Pods: nothing would run them.
 			"--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller,serviceaccount-token-controller," +
@@ -134,7 +147,6 @@ func StartOn(t T, options EtcdOptions) *ControlPlane {
 		_, err := c.Client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
 		return err
 	}))
-	return c
 }
 
 // WaitReady waits until kube-apiserver is ready, after its process was hurt.

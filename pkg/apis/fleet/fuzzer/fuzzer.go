@@ -10,10 +10,12 @@ package fuzzer
 import (
 	"strconv"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/randfill"
 
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -37,6 +39,31 @@ func Funcs(serializer.CodecFactory) []any {
 			spec.TargetCustomizationMode = v1alpha1.TargetCustomizationFirstMatch
 			if c.Bool() {
 				spec.TargetCustomizationMode = v1alpha1.TargetCustomizationAllMatches
+			}
+		},
+		func(f *schema.Form, _ randfill.Continue) {
+			*f = "" // the JSON of the fields is what is written
+		},
+		func(o *v1alpha1.IgnoreOptions, c randfill.Continue) {
+			c.FillNoCustom(o)
+			for i := range o.Conditions {
+				if o.Conditions[i] == nil {
+					o.Conditions[i] = map[string]string{} // null is refused
+				}
+			}
+		},
+		func(s *v1alpha1.StatusBase, c randfill.Continue) {
+			c.FillNoCustom(s)
+			for cluster, counts := range s.PerClusterResourceCounts {
+				if counts == nil {
+					delete(s.PerClusterResourceCounts, cluster) // null vanishes
+				}
+			}
+		},
+		func(s *corev1.NodeSelector, c randfill.Continue) {
+			c.FillNoCustom(s)
+			if s.NodeSelectorTerms == nil {
+				s.NodeSelectorTerms = []corev1.NodeSelectorTerm{} // null is refused
 			}
 		},
 		func(d *v1alpha1.Duration, c randfill.Continue) {

@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
+)
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -14,6 +18,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // are made from a GitRepo or a HelmOp; a hand-made one works the same.
 type Bundle struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
@@ -55,20 +62,20 @@ type BundleSpec struct {
 	// RolloutStrategy limits how fast a new version reaches the Clusters. Default:
 	// all at once.
 	// +optional
-	RolloutStrategy *RolloutStrategy `json:"rolloutStrategy,omitempty"`
+	RolloutStrategy *RolloutStrategy `json:"rolloutStrategy,omitempty" schema:"nullable"`
 
 	// Resources are the files of the Bundle: manifests, charts, kustomizations. Their
 	// order is part of the Bundle's identity.
 	// +optional
 	// +listType=atomic
-	Resources []BundleResource `json:"resources,omitempty"`
+	Resources []BundleResource `json:"resources,omitempty" schema:"nullable"`
 
 	// TargetCustomizationMode says which customizations apply to a Cluster that
 	// several of them match: FirstMatch uses the first, in place of the target's
 	// options; AllMatches merges all of them, in order. Default: FirstMatch.
 	// +optional
 	// +default="FirstMatch"
-	TargetCustomizationMode TargetCustomizationMode `json:"targetCustomizationMode,omitempty"`
+	TargetCustomizationMode TargetCustomizationMode `json:"targetCustomizationMode,omitempty" schema:"nonempty"`
 
 	// Targets select the Clusters; the first one that matches a Cluster decides.
 	// If there are targetRestrictions, as many targets at the end of the list as
@@ -88,17 +95,17 @@ type BundleSpec struct {
 	// is deployed there.
 	// +optional
 	// +listType=atomic
-	DependsOn []BundleRef `json:"dependsOn,omitempty"`
+	DependsOn []BundleRef `json:"dependsOn,omitempty" schema:"nullable"`
 
 	// ContentsID, written as "contentsId", identifies the resources if they are
 	// kept in an OCI registry and not in the Bundle.
 	// +optional
-	ContentsID string `json:"contentsId,omitempty"`
+	ContentsID string `json:"contentsId,omitempty" schema:"nullable"`
 
 	// HelmOpOptions marks a Bundle that comes from a HelmOp: the agent downloads
 	// the chart itself.
 	// +optional
-	HelmOpOptions *BundleHelmOptions `json:"helmOpOptions,omitempty"`
+	HelmOpOptions *BundleHelmOptions `json:"helmOpOptions,omitempty" schema:"nullable"`
 
 	// ValuesHash is the hash of the Secret that holds the Helm values, which has
 	// the name of the Bundle. Empty: the values are in the Bundle itself.
@@ -110,15 +117,15 @@ type BundleSpec struct {
 type BundleResource struct {
 	// Name is the path of the file, relative to the root of the Bundle.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// Content of the file, in the encoding that is given.
 	// +optional
-	Content string `json:"content,omitempty"`
+	Content string `json:"content,omitempty" schema:"nullable"`
 
 	// Encoding is empty for plain text, and base64+gz for compressed content.
 	// +optional
-	Encoding string `json:"encoding,omitempty"`
+	Encoding string `json:"encoding,omitempty" schema:"nullable"`
 }
 
 // BundleStatus says how far the deployment of a Bundle has come.
@@ -168,7 +175,7 @@ type BundleStatus struct {
 	// ResourceKey is no longer used and always empty.
 	// +optional
 	// +listType=atomic
-	ResourceKey []ResourceKey `json:"resourceKey,omitempty"`
+	ResourceKey []ResourceKey `json:"resourceKey,omitempty" schema:"nullable"`
 
 	// OCIReference is the address of the resources in an OCI registry, if they are
 	// kept there. It is for people.
@@ -189,18 +196,18 @@ type BundleDisplay struct {
 	// ReadyClusters is the number of Clusters that are ready, of how many.
 	// Example: 3/4.
 	// +optional
-	ReadyClusters string `json:"readyClusters,omitempty"`
+	ReadyClusters string `json:"readyClusters,omitempty" schema:"nullable"`
 
 	// State is the worst state on any Cluster; empty if all are ready.
 	// +optional
-	State string `json:"state,omitempty"`
+	State string `json:"state,omitempty" schema:"nullable"`
 }
 
 // PartitionStatus tells the progress of one partition of a roll-out.
 type PartitionStatus struct {
 	// Name of the partition.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// Count is the number of Clusters in it.
 	// +optional
@@ -224,17 +231,17 @@ type PartitionStatus struct {
 type ResourceKey struct {
 	// Kind of the object.
 	// +optional
-	Kind string `json:"kind,omitempty"`
+	Kind string `json:"kind,omitempty" schema:"nullable"`
 
 	// APIVersion of the object.
 	// +optional
-	APIVersion string `json:"apiVersion,omitempty"`
+	APIVersion string `json:"apiVersion,omitempty" schema:"nullable"`
 
 	// Namespace of the object; empty if it has none.
 	// +optional
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 
 	// Name of the object.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 }

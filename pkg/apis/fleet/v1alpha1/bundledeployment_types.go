@@ -59,7 +59,7 @@ type BundleDeploymentSpec struct {
 
 	// StagedDeploymentID identifies the newest version.
 	// +optional
-	StagedDeploymentID string `json:"stagedDeploymentID,omitempty"`
+	StagedDeploymentID string `json:"stagedDeploymentID,omitempty" schema:"nullable"`
 
 	// Options are the options of the released version.
 	// +optional
@@ -69,12 +69,12 @@ type BundleDeploymentSpec struct {
 	// colon, and a hash of its options. If it differs from the one that the agent
 	// has applied, the agent deploys.
 	// +optional
-	DeploymentID string `json:"deploymentID,omitempty"`
+	DeploymentID string `json:"deploymentID,omitempty" schema:"nullable"`
 
 	// DependsOn names Bundles that must be deployed on the Cluster first.
 	// +optional
 	// +listType=atomic
-	DependsOn []BundleRef `json:"dependsOn,omitempty"`
+	DependsOn []BundleRef `json:"dependsOn,omitempty" schema:"nullable"`
 
 	// CorrectDrift has the agent undo what others change.
 	// +optional
@@ -91,7 +91,7 @@ type BundleDeploymentSpec struct {
 	// ValuesHash is the hash of the Secret that holds the Helm values. Empty: the
 	// values are in the options.
 	// +optional
-	ValuesHash string `json:"valuesHash,omitempty"`
+	ValuesHash string `json:"valuesHash,omitempty" schema:"nullable"`
 
 	// DownstreamResourcesGeneration grows whenever one of the options'
 	// downstreamResources changes, so that the agent copies them again.
@@ -115,15 +115,15 @@ type BundleDeploymentStatus struct {
 	// Ready.
 	// +optional
 	// +listType=atomic
-	Conditions []GenericCondition `json:"conditions,omitempty"`
+	Conditions []GenericCondition `json:"conditions,omitempty" schema:"nullable"`
 
 	// AppliedDeploymentID identifies the version that the agent applied last.
 	// +optional
-	AppliedDeploymentID string `json:"appliedDeploymentID,omitempty"`
+	AppliedDeploymentID string `json:"appliedDeploymentID,omitempty" schema:"nullable"`
 
 	// Release names the Helm release as namespace/name:revision.
 	// +optional
-	Release string `json:"release,omitempty"`
+	Release string `json:"release,omitempty" schema:"nullable"`
 
 	// Ready says that all deployed objects are healthy.
 	// +optional
@@ -136,13 +136,13 @@ type BundleDeploymentStatus struct {
 	// NonReadyStatus lists objects that are not healthy: the first ten.
 	// +optional
 	// +listType=atomic
-	NonReadyStatus []NonReadyStatus `json:"nonReadyStatus,omitempty"`
+	NonReadyStatus []NonReadyStatus `json:"nonReadyStatus,omitempty" schema:"nullable"`
 
 	// ModifiedStatus lists objects that differ from what they should be: the first
 	// ten.
 	// +optional
 	// +listType=atomic
-	ModifiedStatus []ModifiedStatus `json:"modifiedStatus,omitempty"`
+	ModifiedStatus []ModifiedStatus `json:"modifiedStatus,omitempty" schema:"nullable"`
 
 	// IncompleteState says that one of these two lists was cut.
 	// +optional
@@ -150,16 +150,16 @@ type BundleDeploymentStatus struct {
 
 	// Display holds what "kubectl get" shows. It is computed.
 	// +optional
-	Display BundleDeploymentDisplay `json:"display"`
+	Display BundleDeploymentDisplay `json:"display" schema:"nullable"`
 
 	// SyncGeneration is the forceSyncGeneration that the agent has carried out.
 	// +optional
-	SyncGeneration *int64 `json:"syncGeneration,omitempty"`
+	SyncGeneration *int64 `json:"syncGeneration,omitempty" schema:"nullable"`
 
 	// Resources lists the deployed objects.
 	// +optional
 	// +listType=atomic
-	Resources []BundleDeploymentResource `json:"resources,omitempty"`
+	Resources []BundleDeploymentResource `json:"resources,omitempty" schema:"nullable"`
 
 	// ResourceCounts counts the deployed objects by state.
 	// +optional
@@ -176,37 +176,37 @@ type BundleDeploymentDisplay struct {
 	// Deployed is the status of the condition Deployed, or "Error: " and its
 	// message.
 	// +optional
-	Deployed string `json:"deployed,omitempty"`
+	Deployed string `json:"deployed,omitempty" schema:"nullable"`
 
 	// Monitored is the status of the condition Monitored, or "Error: " and its
 	// message.
 	// +optional
-	Monitored string `json:"monitored,omitempty"`
+	Monitored string `json:"monitored,omitempty" schema:"nullable"`
 
 	// State of the BundleDeployment. Example: WaitApplied.
 	// +optional
-	State string `json:"state,omitempty"`
+	State string `json:"state,omitempty" schema:"nullable"`
 }
 
 // BundleDeploymentResource names one deployed object.
 type BundleDeploymentResource struct {
 	// Kind of the object.
 	// +optional
-	Kind string `json:"kind,omitempty"`
+	Kind string `json:"kind,omitempty" schema:"nullable"`
 
 	// APIVersion of the object.
 	// +optional
-	APIVersion string `json:"apiVersion,omitempty"`
+	APIVersion string `json:"apiVersion,omitempty" schema:"nullable"`
 
 	// Namespace of the object; empty if it has none.
 	// +optional
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 
 	// Name of the object.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// CreatedAt is when the object was created in the downstream cluster.
 	// +optional
-	CreatedAt metav1.Time `json:"createdAt,omitempty,omitzero"`
+	CreatedAt metav1.Time `json:"createdAt,omitempty,omitzero" schema:"nullable"`
 }

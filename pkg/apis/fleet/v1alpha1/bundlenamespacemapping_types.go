@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
+)
 
 // +genclient
 // +genclient:noStatus
@@ -15,6 +19,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type BundleNamespaceMapping struct {
 	metav1.TypeMeta `json:",inline"`
 
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
+
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -22,12 +29,12 @@ type BundleNamespaceMapping struct {
 	// BundleSelector selects, by their labels, the Bundles of this namespace that
 	// the mapping is for. {} selects all.
 	// +optional
-	BundleSelector *metav1.LabelSelector `json:"bundleSelector,omitempty"`
+	BundleSelector *metav1.LabelSelector `json:"bundleSelector,omitempty" schema:"nullable"`
 
 	// NamespaceSelector selects, by their labels, the namespaces whose Clusters
 	// these Bundles may reach. {} selects all.
 	// +optional
-	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty" schema:"nullable"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -6,6 +6,8 @@ package v1alpha1
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
 )
 
 // +genclient
@@ -16,6 +18,9 @@ import (
 // decide which: an edit of the labels takes effect with the edit itself.
 type Cluster struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
@@ -55,17 +60,17 @@ type ClusterSpec struct {
 	// ClientID identifies the cluster when its agent registers; the agent must
 	// present the same one.
 	// +optional
-	ClientID string `json:"clientID,omitempty"`
+	ClientID string `json:"clientID,omitempty" schema:"nullable"`
 
 	// KubeConfigSecret names the Secret with a kubeconfig of the cluster, if the
 	// manager installs the agent there. Empty: the agent registers by itself.
 	// +optional
-	KubeConfigSecret string `json:"kubeConfigSecret,omitempty"`
+	KubeConfigSecret string `json:"kubeConfigSecret,omitempty" schema:"nullable"`
 
 	// KubeConfigSecretNamespace is the namespace of that Secret. Default: the
 	// namespace of the Cluster.
 	// +optional
-	KubeConfigSecretNamespace string `json:"kubeConfigSecretNamespace,omitempty"`
+	KubeConfigSecretNamespace string `json:"kubeConfigSecretNamespace,omitempty" schema:"nullable"`
 
 	// RedeployAgentGeneration redeploys the agent whenever it is given another
 	// number.
@@ -75,52 +80,52 @@ type ClusterSpec struct {
 	// AgentEnvVars are added to the environment of the agent. Example: HTTPS_PROXY.
 	// +optional
 	// +listType=atomic
-	AgentEnvVars []corev1.EnvVar `json:"agentEnvVars,omitempty"`
+	AgentEnvVars []corev1.EnvVar `json:"agentEnvVars,omitempty" schema:"nullable"`
 
 	// AgentNamespace is the namespace in the cluster that the agent runs in.
 	// Default: the one that is configured for all clusters.
 	// +optional
-	AgentNamespace string `json:"agentNamespace,omitempty"`
+	AgentNamespace string `json:"agentNamespace,omitempty" schema:"nullable"`
 
 	// PrivateRepoURL is put before the name of the agent's image, to take it from a
 	// private registry.
 	// +optional
-	PrivateRepoURL string `json:"privateRepoURL,omitempty"`
+	PrivateRepoURL string `json:"privateRepoURL,omitempty" schema:"nullable"`
 
 	// TemplateValues is data of any form that templates in Helm values can use, as
 	// .ClusterValues. Example: {"zone": {"name": "a"}} is used as
 	// ${ .ClusterValues.zone.name }.
 	// +optional
-	TemplateValues *GenericMap `json:"templateValues,omitempty"`
+	TemplateValues *GenericMap `json:"templateValues,omitempty" schema:"nullable"`
 
 	// AgentTolerations are added to the tolerations of the agent.
 	// +optional
 	// +listType=atomic
-	AgentTolerations []corev1.Toleration `json:"agentTolerations,omitempty"`
+	AgentTolerations []corev1.Toleration `json:"agentTolerations,omitempty" schema:"nullable"`
 
 	// AgentAffinity replaces the affinity of the agent, which by default prefers
 	// certain nodes.
 	// +optional
-	AgentAffinity *corev1.Affinity `json:"agentAffinity,omitempty"`
+	AgentAffinity *corev1.Affinity `json:"agentAffinity,omitempty" schema:"nullable"`
 
 	// AgentResources are the resource requests and limits of the agent.
 	// +optional
-	AgentResources *corev1.ResourceRequirements `json:"agentResources,omitempty"`
+	AgentResources *corev1.ResourceRequirements `json:"agentResources,omitempty" schema:"nullable"`
 
 	// HostNetwork runs the agent in the network of its node.
 	// +optional
-	HostNetwork *bool `json:"hostNetwork,omitempty"`
+	HostNetwork *bool `json:"hostNetwork,omitempty" schema:"nullable"`
 
 	// AgentSchedulingCustomization gives the agent a priority and protects it from
 	// disruption.
 	// +optional
-	AgentSchedulingCustomization *AgentSchedulingCustomization `json:"agentSchedulingCustomization,omitempty"`
+	AgentSchedulingCustomization *AgentSchedulingCustomization `json:"agentSchedulingCustomization,omitempty" schema:"nullable"`
 
 	// AgentPullSecrets names the Secrets with which the agent's image is pulled,
 	// in place of those that are configured for all clusters.
 	// +optional
 	// +listType=atomic
-	AgentPullSecrets []corev1.LocalObjectReference `json:"agentPullSecrets,omitempty"`
+	AgentPullSecrets []corev1.LocalObjectReference `json:"agentPullSecrets,omitempty" schema:"nullable"`
 }
 
 // AgentSchedulingCustomization gives the agent a priority and protects it from
@@ -201,19 +206,19 @@ type ClusterStatus struct {
 	// AgentEnvVarsHash is the hash of the environment that the agent was deployed
 	// with.
 	// +optional
-	AgentEnvVarsHash string `json:"agentEnvVarsHash,omitempty"`
+	AgentEnvVarsHash string `json:"agentEnvVarsHash,omitempty" schema:"nullable"`
 
 	// AgentPrivateRepoURL is the private registry that the agent was deployed from.
 	// +optional
-	AgentPrivateRepoURL string `json:"agentPrivateRepoURL,omitempty"`
+	AgentPrivateRepoURL string `json:"agentPrivateRepoURL,omitempty" schema:"nullable"`
 
 	// AgentHostNetwork says whether the agent was deployed into its node's network.
 	// +optional
-	AgentHostNetwork bool `json:"agentHostNetwork,omitempty"`
+	AgentHostNetwork bool `json:"agentHostNetwork,omitempty" schema:"nullable"`
 
 	// AgentDeployedGeneration is the redeployAgentGeneration that was carried out.
 	// +optional
-	AgentDeployedGeneration *int64 `json:"agentDeployedGeneration,omitempty"`
+	AgentDeployedGeneration *int64 `json:"agentDeployedGeneration,omitempty" schema:"nullable"`
 
 	// AgentMigrated says that the move to today's kind of agent is done.
 	// +optional
@@ -236,12 +241,12 @@ type ClusterStatus struct {
 	// AgentResourcesHash is the hash of the resource requests and limits that the
 	// agent was deployed with.
 	// +optional
-	AgentResourcesHash string `json:"agentResourcesHash,omitempty"`
+	AgentResourcesHash string `json:"agentResourcesHash,omitempty" schema:"nullable"`
 
 	// AgentTolerationsHash is the hash of the tolerations that the agent was
 	// deployed with.
 	// +optional
-	AgentTolerationsHash string `json:"agentTolerationsHash,omitempty"`
+	AgentTolerationsHash string `json:"agentTolerationsHash,omitempty" schema:"nullable"`
 
 	// AgentSchedulingCustomizationHash is the hash of the priority and the
 	// disruption budget that the agent was deployed with.
@@ -255,17 +260,17 @@ type ClusterStatus struct {
 
 	// APIServerURL is the address of the manager that the agent was deployed with.
 	// +optional
-	APIServerURL string `json:"apiServerURL,omitempty"`
+	APIServerURL string `json:"apiServerURL,omitempty" schema:"nullable"`
 
 	// APIServerCAHash is the hash of the manager's certificate authority that the
 	// agent was deployed with.
 	// +optional
-	APIServerCAHash string `json:"apiServerCAHash,omitempty"`
+	APIServerCAHash string `json:"apiServerCAHash,omitempty" schema:"nullable"`
 
 	// AgentTLSMode says which authorities the agent was told to trust: strict for
 	// the manager's only, system-store for those of its system too.
 	// +optional
-	AgentTLSMode string `json:"agentTLSMode,omitempty"`
+	AgentTLSMode string `json:"agentTLSMode,omitempty" schema:"nullable"`
 
 	// Display holds what "kubectl get" shows.
 	// +optional
@@ -299,7 +304,7 @@ type ClusterDisplay struct {
 	// State is the worst state of any Bundle on the cluster; empty if all are
 	// ready; WaitCheckIn before the agent's first sign of life.
 	// +optional
-	State string `json:"state,omitempty"`
+	State string `json:"state,omitempty" schema:"nullable"`
 }
 
 // AgentStatus is what the agent says of itself.
@@ -307,9 +312,9 @@ type AgentStatus struct {
 	// LastSeen is the time of the agent's last sign of life. It sends one every 15
 	// minutes, if it is not told otherwise.
 	// +optional
-	LastSeen metav1.Time `json:"lastSeen,omitempty,omitzero"`
+	LastSeen metav1.Time `json:"lastSeen,omitempty,omitzero" schema:"nullable"`
 
 	// Namespace is the namespace in the cluster that the agent runs in.
 	// +optional
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 }

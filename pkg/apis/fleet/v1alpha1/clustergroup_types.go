@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
+)
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -12,6 +16,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // labels, so that targets can refer to them. Membership follows the labels at once.
 type ClusterGroup struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
@@ -45,7 +52,7 @@ type ClusterGroupSpec struct {
 	// Selector selects the Clusters of this namespace by their labels. {} selects
 	// all; without a selector the group is empty.
 	// +optional
-	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+	Selector *metav1.LabelSelector `json:"selector,omitempty" schema:"nullable"`
 }
 
 // ClusterGroupStatus says how the Clusters of the group are doing.
@@ -62,7 +69,7 @@ type ClusterGroupStatus struct {
 	// NonReadyClusters names these Clusters: the first ten.
 	// +optional
 	// +listType=atomic
-	NonReadyClusters []string `json:"nonReadyClusters,omitempty"`
+	NonReadyClusters []string `json:"nonReadyClusters,omitempty" schema:"nullable"`
 
 	// Conditions are statements about the group. Ready is True if all Bundles are
 	// ready on all its Clusters; Processed is False if the selector is wrong.
@@ -89,13 +96,13 @@ type ClusterGroupDisplay struct {
 	// ReadyClusters is the number of Clusters that are ready, of how many, with the
 	// names of those that are not. Example: 1/2 (edge-7).
 	// +optional
-	ReadyClusters string `json:"readyClusters,omitempty"`
+	ReadyClusters string `json:"readyClusters,omitempty" schema:"nullable"`
 
 	// ReadyBundles is the number of BundleDeployments that are ready, of how many.
 	// +optional
-	ReadyBundles string `json:"readyBundles,omitempty"`
+	ReadyBundles string `json:"readyBundles,omitempty" schema:"nullable"`
 
 	// State is the worst state of any of them; empty if all are ready.
 	// +optional
-	State string `json:"state,omitempty"`
+	State string `json:"state,omitempty" schema:"nullable"`
 }

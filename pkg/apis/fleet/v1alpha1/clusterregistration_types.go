@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
+)
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -13,6 +17,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // rights.
 type ClusterRegistration struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
@@ -46,23 +53,23 @@ type ClusterRegistrationSpec struct {
 	// ClientID identifies the downstream cluster: as configured, else the UID of its
 	// namespace kube-system.
 	// +optional
-	ClientID string `json:"clientID,omitempty"`
+	ClientID string `json:"clientID,omitempty" schema:"nullable"`
 
 	// ClientRandom is a random text, new with every attempt, that only the agent
 	// that asks knows.
 	// +optional
-	ClientRandom string `json:"clientRandom,omitempty"`
+	ClientRandom string `json:"clientRandom,omitempty" schema:"nullable"`
 
 	// ClusterLabels are the labels that a new Cluster gets.
 	// +optional
-	ClusterLabels map[string]string `json:"clusterLabels,omitempty"`
+	ClusterLabels map[string]string `json:"clusterLabels,omitempty" schema:"nullable"`
 }
 
 // ClusterRegistrationStatus says what came of a request.
 type ClusterRegistrationStatus struct {
 	// ClusterName is the name of the Cluster that was made or found.
 	// +optional
-	ClusterName string `json:"clusterName,omitempty"`
+	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
 
 	// Granted says that the agent has its rights. The request is then never looked
 	// at again.

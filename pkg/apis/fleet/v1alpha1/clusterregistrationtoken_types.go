@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
+)
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -12,6 +16,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // yields a Secret with the values that the agent's chart is installed with.
 type ClusterRegistrationToken struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
@@ -47,7 +54,7 @@ type ClusterRegistrationTokenSpec struct {
 	// +optional
 	// +k8s:validation:minLength=1
 	// +k8s:validation:maxLength=32
-	TTL *Duration `json:"ttl,omitempty"`
+	TTL *Duration `json:"ttl,omitempty" schema:"nullable"`
 }
 
 // ClusterRegistrationTokenStatus says where the Secret is.
@@ -59,5 +66,5 @@ type ClusterRegistrationTokenStatus struct {
 	// SecretName names the Secret, in the token's namespace. Its key "values" holds
 	// the values for the agent's chart.
 	// +optional
-	SecretName string `json:"secretName,omitempty"`
+	SecretName string `json:"secretName,omitempty" schema:"nullable"`
 }

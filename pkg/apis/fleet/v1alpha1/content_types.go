@@ -21,7 +21,7 @@ type Content struct {
 
 	// Content is the manifest of the resources, as JSON, compressed with gzip.
 	// +optional
-	Content []byte `json:"content,omitempty"`
+	Content []byte `json:"content,omitempty" schema:"nullable,nonempty"`
 
 	// SHA256Sum, written as "sha256sum", is the SHA-256 digest of the manifest
 	// before compression, in hexadecimal. Agents check it.

@@ -22,13 +22,14 @@ const (
 var (
 	errDurationLength = errors.New("a duration has 1 to 32 characters; for example 15m")
 	errDurationSign   = errors.New("a duration has no sign; for example 15m")
+	errDurationPoint  = errors.New("a decimal point in a duration stands between digits; for example 0.5h")
 	errDurationMax    = errors.New("a duration is at most 2562047h")
 )
 
 // Duration is a span of time in Go's notation: "0", or decimal numbers with
-// units (ns, us, µs, ms, s, m, h) one after the other. It has 1 to 32
-// characters, no sign, and is at most 2562047h (V-dur in S 1.3). Examples: 15m,
-// 1h30m, 1.5h.
+// units (ns, us, µs, ms, s, m, h) one after the other. A decimal point stands
+// between digits. The text has 1 to 32 characters and no sign; the span is at most
+// 2562047h (V-dur in S 1.3). Examples: 15m, 1h30m, 1.5h.
 //
 // It is the text as it was written, so that it is read back unchanged, and so
 // that malformed text reaches validation, which can name the field; a decoder
@@ -48,8 +49,16 @@ func (d Duration) Duration() (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	for i := range len(text) {
+		// What was parsed ends with a unit.
+		if text[i] == '.' && (i == 0 || !digit(text[i-1]) || !digit(text[i+1])) {
+			return 0, errDurationPoint
+		}
+	}
 	if span > MaxDuration {
 		return 0, errDurationMax
 	}
 	return span, nil
 }
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/install"
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -89,7 +91,7 @@ func fieldsOf(t reflect.Type, steps []step) []field {
 	var fields []field
 	for member := range t.Fields() {
 		name, _, _ := strings.Cut(member.Tag.Get("json"), ",")
-		if member.Type == reflect.TypeFor[metav1.TypeMeta]() || member.Type == reflect.TypeFor[metav1.ObjectMeta]() {
+		if name == "-" || member.Type == reflect.TypeFor[metav1.TypeMeta]() || member.Type == reflect.TypeFor[metav1.ObjectMeta]() {
 			continue
 		}
 		if name == "" {
@@ -147,16 +149,24 @@ func fieldsOfKind(t *testing.T, scheme *runtime.Scheme, kind string) []field {
 	return fieldsOf(reflect.TypeOf(object).Elem(), nil)
 }
 
-func TestTheTypesHaveExactlyTheFieldsOfTheSpecification(t *testing.T) {
-	t.Parallel()
+// specification returns the rows of the table of fields: kind, path, type, N if null is
+// a value of its own.
+func specification(t *testing.T) [][]string {
 	text, err := os.ReadFile("testdata/fields.txt")
 	require.NoError(t, err)
-	want := map[string][]string{}
+	var rows [][]string
 	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, "#") {
-			continue
+		if !strings.HasPrefix(line, "#") {
+			rows = append(rows, strings.Split(strings.TrimSpace(line), "\t"))
 		}
-		columns := strings.Split(strings.TrimSpace(line), "\t")
+	}
+	return rows
+}
+
+func TestTheTypesHaveExactlyTheFieldsOfTheSpecification(t *testing.T) {
+	t.Parallel()
+	want := map[string][]string{}
+	for _, columns := range specification(t) {
 		want[columns[0]] = append(want[columns[0]], columns[1]+" "+columns[2])
 	}
 	require.Len(t, want, len(kinds), "kinds in testdata/fields.txt")
@@ -189,8 +199,12 @@ func without(items, taken []string) []string {
 	return left
 }
 
-func TestEveryFieldAcceptsNullAndReadsItAsAbsent(t *testing.T) {
+func TestEveryFieldAcceptsNullAndKeepsItWhereTheSchemaDoes(t *testing.T) {
 	t.Parallel()
+	nullable := map[string]bool{}
+	for _, columns := range specification(t) {
+		nullable[columns[0]+" "+columns[1]] = columns[3] == "N"
+	}
 	scheme := newScheme()
 	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
 	for _, kind := range kinds {
@@ -205,11 +219,22 @@ func TestEveryFieldAcceptsNullAndReadsItAsAbsent(t *testing.T) {
 			absent = strings.NewReplacer("{,", "{", ",}", "}", ",,", ",").Replace(absent)
 			want, _, err := decoder.Decode([]byte(absent), nil, nil)
 			require.NoError(t, err, "%s %s: %s", kind, f.path(), absent)
+			if o, ok := got.(v1alpha1.Written); ok {
+				null := nullable[kind+" "+f.path()] && f.steps[0].name != "status"
+				require.Equal(t, null, strings.Contains(encode(t, got), fmt.Sprintf("%q:null", f.steps[len(f.steps)-1].name)), "%s %s: %s", kind, f.path(), encode(t, got))
+				*o.Form(), *want.(v1alpha1.Written).Form() = "", ""
+			}
 			require.Equal(t, want, got, "%s %s: null must be as if it were absent", kind, f.path())
 			count++
 		}
 		require.NotZero(t, count, kind)
 	}
+}
+
+func encode(t *testing.T, object any) string {
+	text, err := json.Marshal(object)
+	require.NoError(t, err)
+	return string(text)
 }
 
 func TestStrictDecodingReportsAnUnknownFieldAtAnyDepth(t *testing.T) {
@@ -230,11 +255,21 @@ func TestStrictDecodingReportsAnUnknownFieldAtAnyDepth(t *testing.T) {
 				value = map[string]any{"key": value}
 			}
 			text := f.document(kind, value)
-			_, _, err := codecs.UniversalDeserializer().Decode(text, nil, nil)
+			_, _, err := lenient.Decode(text, nil, nil)
+			require.NoError(t, err, "%s %s: pruned when not strict", kind, f.path())
+			object, err := scheme.New(v1alpha1.SchemeGroupVersion.WithKind(kind))
+			require.NoError(t, err)
+			if _, reads := object.(v1alpha1.Written); reads {
+				var tree map[string]any
+				require.NoError(t, json.Unmarshal(text, &tree))
+				unknown := schema.Unknown(tree, reflect.TypeOf(object).Elem())
+				require.Len(t, unknown, 1, "%s %s", kind, f.path())
+				require.Regexp(t, "^"+regexp.QuoteMeta(strings.Split(f.path(), "[")[0])+`.*\.noSuchField$`, unknown[0])
+				continue
+			}
+			_, _, err = codecs.UniversalDeserializer().Decode(text, nil, nil)
 			require.ErrorContains(t, err, `unknown field "`+strings.Split(f.path(), "[")[0], "%s %s", kind, f.path())
 			require.True(t, runtime.IsStrictDecodingError(err), "%s %s: %v", kind, f.path(), err)
-			_, _, err = lenient.Decode(text, nil, nil)
-			require.NoError(t, err, "%s %s: pruned when not strict", kind, f.path())
 		}
 	}
 }

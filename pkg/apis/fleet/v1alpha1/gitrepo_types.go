@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
+)
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -12,6 +16,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // read again whenever it changes.
 type GitRepo struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
@@ -45,47 +52,47 @@ type GitRepoSpec struct {
 	// Repo is the URL of the repository. Example: https://git.example.com/apps.
 	// +required
 	// +k8s:validation:minLength=1
-	Repo string `json:"repo"`
+	Repo string `json:"repo" schema:"required"`
 
 	// Branch that is followed. Default: master.
 	// +optional
-	Branch string `json:"branch,omitempty"`
+	Branch string `json:"branch,omitempty" schema:"nullable"`
 
 	// Revision is a tag or a commit that is deployed, in place of a branch. It is
 	// used if branch is empty.
 	// +optional
-	Revision string `json:"revision,omitempty"`
+	Revision string `json:"revision,omitempty" schema:"nullable"`
 
 	// TargetNamespace forces every object of every Bundle into this namespace.
 	// Objects that belong to no namespace then make the deployment fail.
 	// +optional
-	TargetNamespace string `json:"targetNamespace,omitempty"`
+	TargetNamespace string `json:"targetNamespace,omitempty" schema:"nullable"`
 
 	// ClientSecretName names the Secret of this namespace with the credentials of
 	// the repository: username and password, or an SSH key. Default: the Secret
 	// gitcredential, if there is one.
 	// +optional
-	ClientSecretName string `json:"clientSecretName,omitempty"`
+	ClientSecretName string `json:"clientSecretName,omitempty" schema:"nullable"`
 
 	// HelmSecretName names the Secret of this namespace with the credentials of
 	// Helm repositories that the Bundles use.
 	// +optional
-	HelmSecretName string `json:"helmSecretName,omitempty"`
+	HelmSecretName string `json:"helmSecretName,omitempty" schema:"nullable"`
 
 	// HelmSecretNameForPaths names a Secret that holds such credentials per
 	// directory. It wins over helmSecretName.
 	// +optional
-	HelmSecretNameForPaths string `json:"helmSecretNameForPaths,omitempty"`
+	HelmSecretNameForPaths string `json:"helmSecretNameForPaths,omitempty" schema:"nullable"`
 
 	// HelmRepoURLRegex is a regular expression. Credentials are sent only to Helm
 	// repositories whose URL matches it; without it, to none.
 	// +optional
-	HelmRepoURLRegex string `json:"helmRepoURLRegex,omitempty"`
+	HelmRepoURLRegex string `json:"helmRepoURLRegex,omitempty" schema:"nullable"`
 
 	// CABundle holds the certificate authorities, as PEM, that the repository's
 	// certificate is checked against.
 	// +optional
-	CABundle []byte `json:"caBundle,omitempty"`
+	CABundle []byte `json:"caBundle,omitempty" schema:"nullable,nonempty"`
 
 	// InsecureSkipTLSverify, written as "insecureSkipTLSVerify", accepts any
 	// certificate of the repository. Use it for tests only.
@@ -96,7 +103,7 @@ type GitRepoSpec struct {
 	// the root of the repository. Example: ["apps/*", "monitoring"].
 	// +optional
 	// +listType=atomic
-	Paths []string `json:"paths,omitempty"`
+	Paths []string `json:"paths,omitempty" schema:"nullable"`
 
 	// Paused stops the roll-out of new versions of all Bundles of the repository.
 	// +optional
@@ -105,7 +112,7 @@ type GitRepoSpec struct {
 	// ServiceAccount is the account in the downstream clusters that the agent
 	// impersonates when it deploys.
 	// +optional
-	ServiceAccount string `json:"serviceAccount,omitempty"`
+	ServiceAccount string `json:"serviceAccount,omitempty" schema:"nullable"`
 
 	// Targets select the Clusters that the Bundles go to. Default: the ClusterGroup
 	// "default".
@@ -118,7 +125,7 @@ type GitRepoSpec struct {
 	// +optional
 	// +k8s:validation:minLength=1
 	// +k8s:validation:maxLength=32
-	PollingInterval *Duration `json:"pollingInterval,omitempty"`
+	PollingInterval *Duration `json:"pollingInterval,omitempty" schema:"nullable"`
 
 	// ForceSyncGeneration redeploys everything whenever it is given a higher number.
 	// +optional
@@ -177,25 +184,25 @@ type GitRepoSpec struct {
 type GitTarget struct {
 	// Name of the target, for people.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	// +optional
-	ClusterName string `json:"clusterName,omitempty"`
+	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
 
 	// ClusterSelector selects Clusters by their labels. {} selects all.
 	// Example: {"matchLabels": {"env": "prod"}}.
 	// +optional
-	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
+	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty" schema:"nullable"`
 
 	// ClusterGroup is the name of a ClusterGroup; its Clusters are selected.
 	// +optional
-	ClusterGroup string `json:"clusterGroup,omitempty"`
+	ClusterGroup string `json:"clusterGroup,omitempty" schema:"nullable"`
 
 	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
 	// all of them are selected.
 	// +optional
-	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty"`
+	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
 }
 
 // BundlePath is one directory of a repository that becomes a Bundle.
@@ -207,7 +214,7 @@ type BundlePath struct {
 	// Options is the file with the options of the Bundle, relative to base. Default:
 	// fleet.yaml.
 	// +optional
-	Options string `json:"options,omitempty"`
+	Options string `json:"options,omitempty" schema:"nullable"`
 }
 
 // CommitSpec says how a commit of new image tags looks.

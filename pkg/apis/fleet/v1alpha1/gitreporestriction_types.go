@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
+)
 
 // +genclient
 // +genclient:noStatus
@@ -15,46 +19,49 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type GitRepoRestriction struct {
 	metav1.TypeMeta `json:",inline"`
 
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
+
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// DefaultServiceAccount is used by GitRepos that name no service account.
 	// +optional
-	DefaultServiceAccount string `json:"defaultServiceAccount,omitempty"`
+	DefaultServiceAccount string `json:"defaultServiceAccount,omitempty" schema:"nullable"`
 
 	// AllowedServiceAccounts are the service accounts that GitRepos may name.
 	// +optional
 	// +listType=atomic
-	AllowedServiceAccounts []string `json:"allowedServiceAccounts,omitempty"`
+	AllowedServiceAccounts []string `json:"allowedServiceAccounts,omitempty" schema:"nullable"`
 
 	// AllowedRepoPatterns are the repositories that GitRepos may use: URLs, or
 	// regular expressions that match any part of one.
 	// +optional
 	// +listType=atomic
-	AllowedRepoPatterns []string `json:"allowedRepoPatterns,omitempty"`
+	AllowedRepoPatterns []string `json:"allowedRepoPatterns,omitempty" schema:"nullable"`
 
 	// DefaultClientSecretName is used by GitRepos that name no Secret with
 	// credentials.
 	// +optional
-	DefaultClientSecretName string `json:"defaultClientSecretName,omitempty"`
+	DefaultClientSecretName string `json:"defaultClientSecretName,omitempty" schema:"nullable"`
 
 	// AllowedClientSecretNames are the Secrets with credentials that GitRepos may
 	// name.
 	// +optional
 	// +listType=atomic
-	AllowedClientSecretNames []string `json:"allowedClientSecretNames,omitempty"`
+	AllowedClientSecretNames []string `json:"allowedClientSecretNames,omitempty" schema:"nullable"`
 
 	// AllowedTargetNamespaces are the namespaces that GitRepos may deploy to. If it
 	// is not empty, GitRepos must set targetNamespace.
 	// +optional
 	// +listType=atomic
-	AllowedTargetNamespaces []string `json:"allowedTargetNamespaces,omitempty"`
+	AllowedTargetNamespaces []string `json:"allowedTargetNamespaces,omitempty" schema:"nullable"`
 
 	// AllowedTargetNamespaceSelector selects, by their labels in the downstream
 	// cluster, the namespaces that GitRepos may deploy to. Agents enforce it.
 	// +optional
-	AllowedTargetNamespaceSelector *metav1.LabelSelector `json:"allowedTargetNamespaceSelector,omitempty"`
+	AllowedTargetNamespaceSelector *metav1.LabelSelector `json:"allowedTargetNamespaceSelector,omitempty" schema:"nullable"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

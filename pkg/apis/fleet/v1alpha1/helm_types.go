@@ -13,27 +13,27 @@ type HelmOptions struct {
 	// ones winning, when the Bundle is made by "fleet apply".
 	// +optional
 	// +listType=atomic
-	ValuesFiles []string `json:"valuesFiles,omitempty"`
+	ValuesFiles []string `json:"valuesFiles,omitempty" schema:"nullable"`
 
 	// Chart is the name of a chart in repo, a directory of the Bundle that holds a
 	// chart, or the URL of a packaged chart.
 	// +optional
-	Chart string `json:"chart,omitempty"`
+	Chart string `json:"chart,omitempty" schema:"nullable"`
 
 	// Repo is the chart repository, as https:// or oci:// URL. Empty: the chart is
 	// part of the Bundle.
 	// +optional
-	Repo string `json:"repo,omitempty"`
+	Repo string `json:"repo,omitempty" schema:"nullable"`
 
 	// ReleaseName is the name of the Helm release, at most 53 characters. Default:
 	// a name made from the Bundle's.
 	// +optional
 	// +k8s:validation:maxLength=53
-	ReleaseName string `json:"releaseName,omitempty"`
+	ReleaseName string `json:"releaseName,omitempty" schema:"nullable,nonempty"`
 
 	// Version of the chart, exact or as a constraint. Examples: 1.2.3, ~1.2.
 	// +optional
-	Version string `json:"version,omitempty"`
+	Version string `json:"version,omitempty" schema:"nullable"`
 
 	// TimeoutSeconds has Helm wait for so many seconds until the objects are ready.
 	// 0 does not wait. In a target, a negative number resets it to 0.
@@ -45,19 +45,19 @@ type HelmOptions struct {
 	// ClusterAnnotations and ClusterValues.
 	// Example: {"region": "${ .ClusterLabels.region }"}.
 	// +optional
-	Values *GenericMap `json:"values,omitempty"`
+	Values *GenericMap `json:"values,omitempty" schema:"nullable"`
 
 	// TemplateValues are templates, one per top-level key of the values. The
 	// result of each is read as YAML and replaces the key, so a template can yield
 	// a list, a number or a map.
 	// +optional
-	TemplateValues map[string]string `json:"templateValues,omitempty"`
+	TemplateValues map[string]string `json:"templateValues,omitempty" schema:"nullable"`
 
 	// ValuesFrom reads further values from Secrets and ConfigMaps of the downstream
 	// cluster when the chart is installed, later ones winning.
 	// +optional
 	// +listType=atomic
-	ValuesFrom []ValuesFrom `json:"valuesFrom,omitempty"`
+	ValuesFrom []ValuesFrom `json:"valuesFrom,omitempty" schema:"nullable"`
 
 	// Force replaces objects that Helm cannot update, such as one with a changed
 	// field that is immutable. That may interrupt their service.
@@ -105,11 +105,11 @@ type HelmOptions struct {
 type ValuesFrom struct {
 	// ConfigMapKeyRef names a key of a ConfigMap.
 	// +optional
-	ConfigMapKeyRef *ConfigMapKeySelector `json:"configMapKeyRef,omitempty"`
+	ConfigMapKeyRef *ConfigMapKeySelector `json:"configMapKeyRef,omitempty" schema:"nullable"`
 
 	// SecretKeyRef names a key of a Secret.
 	// +optional
-	SecretKeyRef *SecretKeySelector `json:"secretKeyRef,omitempty"`
+	SecretKeyRef *SecretKeySelector `json:"secretKeyRef,omitempty" schema:"nullable"`
 }
 
 // ConfigMapKeySelector names a key of a ConfigMap in the downstream cluster.
@@ -118,11 +118,11 @@ type ConfigMapKeySelector struct {
 
 	// Namespace of the ConfigMap. Default: the namespace that is deployed to.
 	// +optional
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 
 	// Key whose value is YAML text with Helm values. Default: values.yaml.
 	// +optional
-	Key string `json:"key,omitempty"`
+	Key string `json:"key,omitempty" schema:"nullable"`
 }
 
 // SecretKeySelector names a key of a Secret in the downstream cluster.
@@ -131,18 +131,18 @@ type SecretKeySelector struct {
 
 	// Namespace of the Secret. Default: the namespace that is deployed to.
 	// +optional
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 
 	// Key whose value is YAML text with Helm values. Default: values.yaml.
 	// +optional
-	Key string `json:"key,omitempty"`
+	Key string `json:"key,omitempty" schema:"nullable"`
 }
 
 // LocalObjectReference names an object whose kind is known from the context.
 type LocalObjectReference struct {
 	// Name of the object.
 	// +optional
-	Name string `json:"name"`
+	Name string `json:"name" schema:"nullable"`
 }
 
 // BundleHelmOptions says how the agent gets at a chart that it downloads itself,
@@ -162,5 +162,5 @@ type BundleHelmOptions struct {
 	// as PEM, that the chart repository's certificate is checked against. It is
 	// filled in by the controller from Rancher's settings.
 	// +optional
-	CABundle []byte `json:"helmOpCABundle,omitempty"`
+	CABundle []byte `json:"helmOpCABundle,omitempty" schema:"nullable,nonempty"`
 }

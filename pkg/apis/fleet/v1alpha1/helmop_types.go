@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
+)
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -12,6 +16,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // one Bundle, and the agents download the chart.
 type HelmOp struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
@@ -55,12 +62,12 @@ type HelmOpSpec struct {
 	// +optional
 	// +k8s:validation:minLength=1
 	// +k8s:validation:maxLength=32
-	PollingInterval *Duration `json:"pollingInterval,omitempty"`
+	PollingInterval *Duration `json:"pollingInterval,omitempty" schema:"nullable"`
 
 	// HelmSecretName names the Secret of this namespace with the credentials of the
 	// chart repository.
 	// +optional
-	HelmSecretName string `json:"helmSecretName,omitempty"`
+	HelmSecretName string `json:"helmSecretName,omitempty" schema:"nullable"`
 
 	// InsecureSkipTLSverify, written as "insecureSkipTLSVerify", accepts any
 	// certificate of the chart repository. Use it for tests only.

@@ -6,6 +6,8 @@ package v1alpha1
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
 )
 
 // +genclient
@@ -15,6 +17,9 @@ import (
 // policy chooses into the files of a GitRepo.
 type ImageScan struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
@@ -48,27 +53,27 @@ type ImageScanSpec struct {
 	// TagName is the name by which files of the repository refer to this scan: a
 	// comment with it marks the lines that are changed.
 	// +optional
-	TagName string `json:"tagName,omitempty"`
+	TagName string `json:"tagName,omitempty" schema:"nullable"`
 
 	// GitRepoName, written as "gitrepoName", names the GitRepo of this namespace
 	// whose files are changed.
 	// +optional
-	GitRepoName string `json:"gitrepoName,omitempty"`
+	GitRepoName string `json:"gitrepoName,omitempty" schema:"nullable"`
 
 	// Image is the image repository, without a tag. Example: ghcr.io/acme/web.
 	// +required
-	Image string `json:"image"`
+	Image string `json:"image" schema:"nullable,required"`
 
 	// Interval is the time between two scans. Default: 15m.
 	// +required
 	// +k8s:validation:minLength=1
 	// +k8s:validation:maxLength=32
-	Interval *Duration `json:"interval"`
+	Interval *Duration `json:"interval" schema:"nullable,required"`
 
 	// SecretRef names the Secret of this namespace with the credentials of the
 	// image repository.
 	// +optional
-	SecretRef *corev1.LocalObjectReference `json:"secretRef,omitempty"`
+	SecretRef *corev1.LocalObjectReference `json:"secretRef,omitempty" schema:"nullable"`
 
 	// Suspend stops scanning.
 	// +optional
@@ -84,25 +89,25 @@ type ImageScanSpec struct {
 type ImagePolicyChoice struct {
 	// SemVer, written as "semver", chooses the highest version in a range.
 	// +optional
-	SemVer *SemVerPolicy `json:"semver,omitempty"`
+	SemVer *SemVerPolicy `json:"semver,omitempty" schema:"nullable"`
 
 	// Alphabetical chooses the first or last tag in alphabetical order.
 	// +optional
-	Alphabetical *AlphabeticalPolicy `json:"alphabetical,omitempty"`
+	Alphabetical *AlphabeticalPolicy `json:"alphabetical,omitempty" schema:"nullable"`
 }
 
 // SemVerPolicy chooses the highest version in a range.
 type SemVerPolicy struct {
 	// Range of versions. Tags that are not versions are left out. Example: >=1.2 <2.
 	// +optional
-	Range string `json:"range,omitempty"`
+	Range string `json:"range,omitempty" schema:"nullable"`
 }
 
 // AlphabeticalPolicy chooses the first or last tag in alphabetical order.
 type AlphabeticalPolicy struct {
 	// Order of the tags: asc chooses the last, desc the first. Default: asc.
 	// +optional
-	Order string `json:"order,omitempty"`
+	Order string `json:"order,omitempty" schema:"nullable"`
 }
 
 // ImageScanStatus says which tag was chosen last.

@@ -14,23 +14,23 @@ type BundleDeploymentOptions struct {
 
 	// YAML holds the options for plain manifests.
 	// +optional
-	YAML *YAMLOptions `json:"yaml,omitempty"`
+	YAML *YAMLOptions `json:"yaml,omitempty" schema:"nullable"`
 
 	// Kustomize has the resources built by kustomize before they are deployed.
 	// +optional
-	Kustomize *KustomizeOptions `json:"kustomize,omitempty"`
+	Kustomize *KustomizeOptions `json:"kustomize,omitempty" schema:"nullable"`
 
 	// DefaultNamespace is the namespace for objects that name none. Objects that
 	// name one, and objects that belong to no namespace, are left as they are.
 	// Without it such objects go to the namespace "default".
 	// +optional
-	DefaultNamespace string `json:"defaultNamespace,omitempty"`
+	DefaultNamespace string `json:"defaultNamespace,omitempty" schema:"nullable"`
 
 	// TargetNamespace, written as "namespace", forces every object into this
 	// namespace, whatever it says itself. A Bundle that contains an object without
 	// a namespace of its own kind, such as a ClusterRole, then fails to deploy.
 	// +optional
-	TargetNamespace string `json:"namespace,omitempty"`
+	TargetNamespace string `json:"namespace,omitempty" schema:"nullable"`
 
 	// Helm holds the chart to deploy and its values. Resources without a chart are
 	// deployed as a chart too, so that releaseName, atomic and the like work for
@@ -41,12 +41,12 @@ type BundleDeploymentOptions struct {
 	// ServiceAccount is the account in the downstream cluster that the agent
 	// impersonates when it deploys. Without it the agent uses its own rights.
 	// +optional
-	ServiceAccount string `json:"serviceAccount,omitempty"`
+	ServiceAccount string `json:"serviceAccount,omitempty" schema:"nullable"`
 
 	// CreateNamespace says whether a missing namespace is created. Not set means
 	// that it is; with false the deployment fails if the namespace is missing.
 	// +optional
-	CreateNamespace *bool `json:"createNamespace,omitempty"`
+	CreateNamespace *bool `json:"createNamespace,omitempty" schema:"nullable"`
 
 	// ForceSyncGeneration redeploys everything, though nothing else has changed,
 	// whenever it is given a higher number.
@@ -56,7 +56,7 @@ type BundleDeploymentOptions struct {
 	// Diff lists differences between what is deployed and what the Bundle says
 	// that do not count as drift, such as a field that a controller fills in.
 	// +optional
-	Diff *DiffOptions `json:"diff,omitempty"`
+	Diff *DiffOptions `json:"diff,omitempty" schema:"nullable"`
 
 	// KeepResources leaves the deployed objects in the downstream cluster when
 	// the Bundle no longer targets it or is deleted. Default: they are removed.
@@ -71,7 +71,7 @@ type BundleDeploymentOptions struct {
 	// IgnoreOptions, written as "ignore", lists conditions of deployed objects
 	// that do not make the deployment not ready.
 	// +optional
-	IgnoreOptions *IgnoreOptions `json:"ignore,omitempty"`
+	IgnoreOptions *IgnoreOptions `json:"ignore,omitempty" schema:"nullable"`
 
 	// CorrectDrift has the agent undo changes that others make to the deployed
 	// objects. Default: such changes are reported and left alone.
@@ -81,12 +81,12 @@ type BundleDeploymentOptions struct {
 	// NamespaceLabels are put on the namespace that is deployed to. Other labels of
 	// the namespace are removed, except those that Kubernetes sets itself.
 	// +optional
-	NamespaceLabels map[string]string `json:"namespaceLabels,omitempty"`
+	NamespaceLabels map[string]string `json:"namespaceLabels,omitempty" schema:"nullable"`
 
 	// NamespaceAnnotations are put on the namespace that is deployed to. Other
 	// annotations of the namespace are removed.
 	// +optional
-	NamespaceAnnotations map[string]string `json:"namespaceAnnotations,omitempty"`
+	NamespaceAnnotations map[string]string `json:"namespaceAnnotations,omitempty" schema:"nullable"`
 
 	// DeleteCRDResources removes the CustomResourceDefinitions of the Bundle too
 	// when it is uninstalled, and with them all objects of these kinds. Default:
@@ -110,7 +110,7 @@ type BundleDeploymentOptions struct {
 	// cluster that may be deployed to, by their labels. It comes from the
 	// GitRepoRestrictions of the Bundle's namespace, which win over what is set here.
 	// +optional
-	AllowedTargetNamespaceSelector *metav1.LabelSelector `json:"allowedTargetNamespaceSelector,omitempty"`
+	AllowedTargetNamespaceSelector *metav1.LabelSelector `json:"allowedTargetNamespaceSelector,omitempty" schema:"nullable"`
 }
 
 // YAMLOptions holds the options for plain manifests.
@@ -120,7 +120,7 @@ type YAMLOptions struct {
 	// come after those of the Bundle.
 	// +optional
 	// +listType=atomic
-	Overlays []string `json:"overlays,omitempty"`
+	Overlays []string `json:"overlays,omitempty" schema:"nullable"`
 }
 
 // KustomizeOptions has the resources of a Bundle built by kustomize.
@@ -128,7 +128,7 @@ type KustomizeOptions struct {
 	// Dir is the directory, relative to the root of the Bundle, that holds the
 	// kustomization.yaml. Example: overlays/production.
 	// +optional
-	Dir string `json:"dir,omitempty"`
+	Dir string `json:"dir,omitempty" schema:"nullable"`
 }
 
 // DiffOptions lists what does not count as drift.
@@ -136,7 +136,7 @@ type DiffOptions struct {
 	// ComparePatches are the rules, each for one object.
 	// +optional
 	// +listType=atomic
-	ComparePatches []ComparePatch `json:"comparePatches,omitempty"`
+	ComparePatches []ComparePatch `json:"comparePatches,omitempty" schema:"nullable"`
 }
 
 // ComparePatch takes parts of one deployed object out of the comparison between
@@ -144,29 +144,29 @@ type DiffOptions struct {
 type ComparePatch struct {
 	// Kind of the object. Example: Deployment.
 	// +optional
-	Kind string `json:"kind,omitempty"`
+	Kind string `json:"kind,omitempty" schema:"nullable"`
 
 	// APIVersion of the object. Example: apps/v1.
 	// +optional
-	APIVersion string `json:"apiVersion,omitempty"`
+	APIVersion string `json:"apiVersion,omitempty" schema:"nullable"`
 
 	// Namespace of the object; empty for an object without one.
 	// +optional
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 
 	// Name of the object.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// Operations are edits that are made on both sides before they are compared.
 	// +optional
 	// +listType=atomic
-	Operations []Operation `json:"operations,omitempty"`
+	Operations []Operation `json:"operations,omitempty" schema:"nullable"`
 
 	// JsonPointers are paths that are not compared. Example: /spec/replicas.
 	// +optional
 	// +listType=atomic
-	JsonPointers []string `json:"jsonPointers,omitempty"`
+	JsonPointers []string `json:"jsonPointers,omitempty" schema:"nullable"`
 }
 
 // Operation is one edit of a ComparePatch.
@@ -174,15 +174,15 @@ type Operation struct {
 	// Op is what is done: "remove" takes the path out of the comparison, "ignore"
 	// the whole object.
 	// +optional
-	Op string `json:"op,omitempty"`
+	Op string `json:"op,omitempty" schema:"nullable"`
 
 	// Path is the JSON pointer that the edit is made at. Example: /metadata/labels.
 	// +optional
-	Path string `json:"path,omitempty"`
+	Path string `json:"path,omitempty" schema:"nullable"`
 
 	// Value is the operand of an edit that takes one, as JSON text.
 	// +optional
-	Value string `json:"value,omitempty"`
+	Value string `json:"value,omitempty" schema:"nullable"`
 }
 
 // IgnoreOptions takes conditions out of the judgement whether an object is ready.
@@ -192,7 +192,7 @@ type IgnoreOptions struct {
 	// Example: {"type": "Active", "status": "False"}.
 	// +optional
 	// +listType=atomic
-	Conditions []map[string]string `json:"conditions,omitempty"`
+	Conditions []map[string]string `json:"conditions,omitempty" schema:"nullable"`
 }
 
 // CorrectDrift says whether and how changes that others make are undone.

@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
+)
 
 // +genclient
 // +genclient:noStatus
@@ -15,6 +19,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // and of several defaults the one of the first Policy by name is used.
 type Policy struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
@@ -28,7 +35,7 @@ type Policy struct {
 	// the targets of a Bundle.
 	// +optional
 	// +listType=atomic
-	AllowedServiceAccounts []string `json:"allowedServiceAccounts,omitempty"`
+	AllowedServiceAccounts []string `json:"allowedServiceAccounts,omitempty" schema:"nullable"`
 
 	// AllowNamespaceCreation lets Bundles create missing namespaces although
 	// requireServiceAccount is set. Namespaces are created with the rights of the
@@ -73,13 +80,13 @@ type GitRepoPolicy struct {
 	// AllowedClientSecretNames are the Secrets with credentials that may be named.
 	// +optional
 	// +listType=atomic
-	AllowedClientSecretNames []string `json:"allowedClientSecretNames,omitempty"`
+	AllowedClientSecretNames []string `json:"allowedClientSecretNames,omitempty" schema:"nullable"`
 
 	// AllowedRepoPatterns are the repositories that may be used: URLs, or regular
 	// expressions that match a whole URL.
 	// +optional
 	// +listType=atomic
-	AllowedRepoPatterns []string `json:"allowedRepoPatterns,omitempty"`
+	AllowedRepoPatterns []string `json:"allowedRepoPatterns,omitempty" schema:"nullable"`
 }
 
 // HelmOpPolicy holds the rules for HelmOps.
@@ -95,17 +102,17 @@ type HelmOpPolicy struct {
 	// AllowedHelmSecretNames are the Secrets with credentials that may be named.
 	// +optional
 	// +listType=atomic
-	AllowedHelmSecretNames []string `json:"allowedHelmSecretNames,omitempty"`
+	AllowedHelmSecretNames []string `json:"allowedHelmSecretNames,omitempty" schema:"nullable"`
 
 	// AllowedHelmRepoPatterns are the chart repositories that may be used: URLs, or
 	// regular expressions that match a whole URL.
 	// +optional
 	// +listType=atomic
-	AllowedHelmRepoPatterns []string `json:"allowedHelmRepoPatterns,omitempty"`
+	AllowedHelmRepoPatterns []string `json:"allowedHelmRepoPatterns,omitempty" schema:"nullable"`
 
 	// AllowedChartPatterns are the charts that may be used: names, or regular
 	// expressions that match a whole name.
 	// +optional
 	// +listType=atomic
-	AllowedChartPatterns []string `json:"allowedChartPatterns,omitempty"`
+	AllowedChartPatterns []string `json:"allowedChartPatterns,omitempty" schema:"nullable"`
 }

@@ -17,36 +17,36 @@ type RolloutStrategy struct {
 	// unavailable during the roll-out. A Cluster is unavailable if it is not ready
 	// or has not yet applied what it should. Default: 100%. Examples: 5, "10%".
 	// +optional
-	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty" schema:"nullable"`
 
 	// MaxUnavailablePartitions is the number or percentage of partitions that may
 	// be over their own limit before the roll-out stops. Default: 0.
 	// +optional
-	MaxUnavailablePartitions *intstr.IntOrString `json:"maxUnavailablePartitions,omitempty"`
+	MaxUnavailablePartitions *intstr.IntOrString `json:"maxUnavailablePartitions,omitempty" schema:"nullable"`
 
 	// AutoPartitionSize is the number or percentage of Clusters in a partition
 	// when no partitions are given. Default: 25%. It takes effect only from
 	// autoPartitionThreshold Clusters on; with a number of 0 or less all Clusters
 	// are one partition.
 	// +optional
-	AutoPartitionSize *intstr.IntOrString `json:"autoPartitionSize,omitempty"`
+	AutoPartitionSize *intstr.IntOrString `json:"autoPartitionSize,omitempty" schema:"nullable"`
 
 	// AutoPartitionThreshold is the number of Clusters from which on they are
 	// partitioned without being told to. Default: 200. With 0 or less they never are.
 	// +optional
-	AutoPartitionThreshold *int `json:"autoPartitionThreshold,omitempty"`
+	AutoPartitionThreshold *int `json:"autoPartitionThreshold,omitempty" schema:"nullable"`
 
 	// MaxNew is the number of Clusters that get the Bundle for the first time in
 	// one pass; the rest follows in the next passes. Default: 50. With 0 or less no
 	// Cluster ever gets it.
 	// +optional
-	MaxNew *int `json:"maxNew,omitempty"`
+	MaxNew *int `json:"maxNew,omitempty" schema:"nullable"`
 
 	// Partitions are the stages of the roll-out, in order. A Cluster that is in
 	// none of them gets nothing.
 	// +optional
 	// +listType=atomic
-	Partitions []Partition `json:"partitions,omitempty"`
+	Partitions []Partition `json:"partitions,omitempty" schema:"nullable"`
 }
 
 // Partition is one stage of a roll-out: the Clusters that meet all the criteria
@@ -54,7 +54,7 @@ type RolloutStrategy struct {
 type Partition struct {
 	// Name of the partition, shown in the status of the Bundle.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// MaxUnavailable is the number or percentage of the partition's Clusters that
 	// may be unavailable. Default: maxUnavailable of the strategy, else 100%.
@@ -63,18 +63,18 @@ type Partition struct {
 
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	// +optional
-	ClusterName string `json:"clusterName,omitempty"`
+	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
 
 	// ClusterSelector selects Clusters by their labels. {} selects all.
 	// +optional
-	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
+	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty" schema:"nullable"`
 
 	// ClusterGroup is the name of a ClusterGroup; its Clusters are selected.
 	// +optional
-	ClusterGroup string `json:"clusterGroup,omitempty"`
+	ClusterGroup string `json:"clusterGroup,omitempty" schema:"nullable"`
 
 	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
 	// all of them are selected.
 	// +optional
-	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty"`
+	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
 }

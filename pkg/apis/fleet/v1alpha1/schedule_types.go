@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/schema"
+)
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -12,6 +16,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // the window agents leave everything as it is; new versions wait for the window.
 type Schedule struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// Written is how the object was written, where its JSON does not say it.
+	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
@@ -78,24 +85,24 @@ type ScheduleTargets struct {
 type ScheduleTarget struct {
 	// Name of the entry, for people.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	// +optional
-	ClusterName string `json:"clusterName,omitempty"`
+	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
 
 	// ClusterSelector selects Clusters by their labels. {} selects all.
 	// +optional
-	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
+	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty" schema:"nullable"`
 
 	// ClusterGroup is the name of a ClusterGroup; its Clusters are selected.
 	// +optional
-	ClusterGroup string `json:"clusterGroup,omitempty"`
+	ClusterGroup string `json:"clusterGroup,omitempty" schema:"nullable"`
 
 	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
 	// all of them are selected.
 	// +optional
-	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty"`
+	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
 }
 
 // ScheduleStatus says whether the window is open.

@@ -68,11 +68,11 @@ type StatusDisplay struct {
 type DeployedResource struct {
 	// APIVersion of the object.
 	// +optional
-	APIVersion string `json:"apiVersion,omitempty"`
+	APIVersion string `json:"apiVersion,omitempty" schema:"nullable"`
 
 	// Kind of the object.
 	// +optional
-	Kind string `json:"kind,omitempty"`
+	Kind string `json:"kind,omitempty" schema:"nullable"`
 
 	// Type is group and kind in lower case. Examples: apps.deployment, configmap.
 	// +optional
@@ -80,15 +80,15 @@ type DeployedResource struct {
 
 	// ID is namespace/name of the object, or its name if it has no namespace.
 	// +optional
-	ID string `json:"id,omitempty"`
+	ID string `json:"id,omitempty" schema:"nullable"`
 
 	// Namespace of the object; empty if it has none.
 	// +optional
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 
 	// Name of the object.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// IncompleteState says that some agent has cut its list of objects, so that a
 	// state may be missing here.
@@ -109,10 +109,10 @@ type DeployedResource struct {
 
 	// Message is not used.
 	// +optional
-	Message string `json:"message,omitempty"`
+	Message string `json:"message,omitempty" schema:"nullable"`
 
 	// PerClusterState lists the Clusters by the state of the object on them.
-	PerClusterState PerClusterState `json:"perClusterState"`
+	PerClusterState PerClusterState `json:"perClusterState" schema:"nullable"`
 }
 
 // PerClusterState lists Clusters, as namespace/name, by the state of one object on

@@ -94,51 +94,51 @@ type BundleSummary struct {
 	// or up to 19 in a ClusterGroup.
 	// +optional
 	// +listType=atomic
-	NonReadyResources []NonReadyResource `json:"nonReadyResources,omitempty"`
+	NonReadyResources []NonReadyResource `json:"nonReadyResources,omitempty" schema:"nullable"`
 }
 
 // NonReadyResource explains why one BundleDeployment or Cluster is not ready.
 type NonReadyResource struct {
 	// Name of the BundleDeployment; in a Bundle, the Cluster as namespace/name.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// State that it is in, written as "bundleState".
 	// +optional
-	State BundleState `json:"bundleState,omitempty"`
+	State BundleState `json:"bundleState,omitempty" schema:"nullable"`
 
 	// Message of the agent about it.
 	// +optional
-	Message string `json:"message,omitempty"`
+	Message string `json:"message,omitempty" schema:"nullable"`
 
 	// ModifiedStatus lists the objects that differ from what they should be.
 	// +optional
 	// +listType=atomic
-	ModifiedStatus []ModifiedStatus `json:"modifiedStatus,omitempty"`
+	ModifiedStatus []ModifiedStatus `json:"modifiedStatus,omitempty" schema:"nullable"`
 
 	// NonReadyStatus lists the objects that are not healthy.
 	// +optional
 	// +listType=atomic
-	NonReadyStatus []NonReadyStatus `json:"nonReadyStatus,omitempty"`
+	NonReadyStatus []NonReadyStatus `json:"nonReadyStatus,omitempty" schema:"nullable"`
 }
 
 // ModifiedStatus describes one object that differs from what it should be.
 type ModifiedStatus struct {
 	// Kind of the object.
 	// +optional
-	Kind string `json:"kind,omitempty"`
+	Kind string `json:"kind,omitempty" schema:"nullable"`
 
 	// APIVersion of the object.
 	// +optional
-	APIVersion string `json:"apiVersion,omitempty"`
+	APIVersion string `json:"apiVersion,omitempty" schema:"nullable"`
 
 	// Namespace of the object; empty if it has none.
 	// +optional
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 
 	// Name of the object.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// Create, written as "missing", says that the object is absent, or there but
 	// not this deployment's.
@@ -155,30 +155,30 @@ type ModifiedStatus struct {
 
 	// Patch is the difference: a JSON patch as text.
 	// +optional
-	Patch string `json:"patch,omitempty"`
+	Patch string `json:"patch,omitempty" schema:"nullable"`
 }
 
 // NonReadyStatus describes one object that is not healthy.
 type NonReadyStatus struct {
 	// UID of the object.
 	// +optional
-	UID types.UID `json:"uid,omitempty"`
+	UID types.UID `json:"uid,omitempty" schema:"nullable"`
 
 	// Kind of the object.
 	// +optional
-	Kind string `json:"kind,omitempty"`
+	Kind string `json:"kind,omitempty" schema:"nullable"`
 
 	// APIVersion of the object.
 	// +optional
-	APIVersion string `json:"apiVersion,omitempty"`
+	APIVersion string `json:"apiVersion,omitempty" schema:"nullable"`
 
 	// Namespace of the object; empty if it has none.
 	// +optional
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 
 	// Name of the object.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// Summary says what is wrong with it.
 	// +optional

@@ -29,26 +29,26 @@ type BundleTarget struct {
 	// Name of the target. It is shown to people; and a target with Helm values
 	// whose values are kept in a Secret is found there by this name.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	// +optional
-	ClusterName string `json:"clusterName,omitempty"`
+	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
 
 	// ClusterSelector selects Clusters by their labels. {} selects all.
 	// Example: {"matchLabels": {"env": "prod"}}.
 	// +optional
-	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
+	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty" schema:"nullable"`
 
 	// ClusterGroup is the name of a ClusterGroup in the Cluster's namespace; its
 	// Clusters are selected.
 	// +optional
-	ClusterGroup string `json:"clusterGroup,omitempty"`
+	ClusterGroup string `json:"clusterGroup,omitempty" schema:"nullable"`
 
 	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
 	// all of them are selected. {} selects all Clusters, also those in no group.
 	// +optional
-	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty"`
+	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
 
 	// DoNotDeploy keeps the Bundle away from the Clusters that this target
 	// selects; later targets are not tried for them.
@@ -62,23 +62,23 @@ type BundleTarget struct {
 type BundleTargetRestriction struct {
 	// Name of the entry, for people.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	// +optional
-	ClusterName string `json:"clusterName,omitempty"`
+	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
 
 	// ClusterSelector selects Clusters by their labels. {} selects all.
 	// +optional
-	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty"`
+	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty" schema:"nullable"`
 
 	// ClusterGroup is the name of a ClusterGroup in the Cluster's namespace.
 	// +optional
-	ClusterGroup string `json:"clusterGroup,omitempty"`
+	ClusterGroup string `json:"clusterGroup,omitempty" schema:"nullable"`
 
 	// ClusterGroupSelector selects ClusterGroups by their labels.
 	// +optional
-	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty"`
+	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
 }
 
 // BundleRef names Bundles that must be deployed first: one by its name, or all
@@ -86,15 +86,15 @@ type BundleTargetRestriction struct {
 type BundleRef struct {
 	// Name of the Bundle, in the same namespace.
 	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty" schema:"nullable"`
 
 	// Selector selects the Bundles by the labels of their BundleDeployments.
 	// +optional
-	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+	Selector *metav1.LabelSelector `json:"selector,omitempty" schema:"nullable"`
 
 	// AcceptedStates are the states in which a Bundle is good enough to go on.
 	// Default: only Ready. Example: ["Ready", "Modified"].
 	// +optional
 	// +listType=atomic
-	AcceptedStates []BundleState `json:"acceptedStates,omitempty"`
+	AcceptedStates []BundleState `json:"acceptedStates,omitempty" schema:"nullable"`
 }

@@ -12,7 +12,7 @@ import (
 
 // ValidateCluster reports what makes a Cluster invalid.
 func ValidateCluster(c *v1alpha1.Cluster) field.ErrorList {
-	var errs field.ErrorList
+	errs := validateNesting(field.NewPath("spec", "templateValues"), c.Spec.TemplateValues)
 	for i, e := range c.Spec.AgentEnvVars {
 		if e.Name == "" {
 			errs = append(errs, field.Required(field.NewPath("spec", "agentEnvVars").Index(i).Child("name"), "set the name of the environment variable"))

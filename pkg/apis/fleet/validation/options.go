@@ -21,7 +21,8 @@ func validateOptions(path *field.Path, o *v1alpha1.BundleDeploymentOptions) fiel
 	if o.Helm == nil {
 		return nil
 	}
-	return validateReleaseName(path.Child("helm", "releaseName"), o.Helm.ReleaseName)
+	return append(validateReleaseName(path.Child("helm", "releaseName"), o.Helm.ReleaseName),
+		validateNesting(path.Child("helm", "values"), o.Helm.Values)...)
 }
 
 func validateReleaseName(path *field.Path, name string) field.ErrorList {

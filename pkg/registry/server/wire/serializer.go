@@ -6,12 +6,14 @@ package wire
 import (
 	"bytes"
 	"io"
+	"reflect"
 	"slices"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	fleetschema "github.com/musterfleet/muster/pkg/apis/fleet/schema"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -21,12 +23,17 @@ var (
 	_ runtime.EncoderWithAllocator = serializer{}
 )
 
-// Faster is a negotiated serializer that writes JSON as this package does. It writes the
-// same bytes, so encoders keep their identities.
+// Faster returns a negotiated serializer that writes JSON, where it is not meant for
+// people, as this package does. It writes the same bytes, so encoders keep their
+// identities. Where it reads strictly, it names the unknown members of objects that read
+// their JSON themselves.
 func Faster(s runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
 	all := slices.Clone(s.SupportedMediaTypes())
 	for i := range all {
 		info := &all[i]
+		if info.StrictSerializer != nil {
+			info.StrictSerializer = strict{info.StrictSerializer, info.MediaType == runtime.ContentTypeYAML}
+		}
 		if info.MediaType != runtime.ContentTypeJSON {
 			continue
 		}
@@ -63,8 +70,16 @@ func (s serializer) Encode(object runtime.Object, w io.Writer) error {
 		if len(o.Items) > 0 {
 			return s.list(o, w)
 		}
+	case v1alpha1.Written:
+		return written(o, w)
+	case *v1alpha1.BundleList, *v1alpha1.BundleNamespaceMappingList, *v1alpha1.ClusterList, *v1alpha1.ClusterGroupList,
+		*v1alpha1.ClusterRegistrationList, *v1alpha1.ClusterRegistrationTokenList, *v1alpha1.GitRepoList, *v1alpha1.GitRepoRestrictionList,
+		*v1alpha1.HelmOpList, *v1alpha1.ImageScanList, *v1alpha1.PolicyList, *v1alpha1.ScheduleList:
+		if items := reflect.ValueOf(object).Elem().FieldByName("Items"); items.Len() > 0 {
+			return s.writtenList(object, items, w)
+		}
 	case *metav1.WatchEvent:
-		if written(o.Object.Raw) {
+		if inOneLine(o.Object.Raw) {
 			return event(o, w)
 		}
 	}
@@ -117,26 +132,34 @@ func (s serializer) deployment(d *v1alpha1.BundleDeployment, w io.Writer) error 
 const chunk = 32 << 10
 
 func (s serializer) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error {
-	// Whoever compresses responses takes a first write of a few bytes for a sign that
-	// more will follow (responsewriters.deferredResponseWriter).
+	return inChunks(list, list.ListMeta, len(list.Items), w, func(e *encoder, i int) error {
+		e.deployment(&list.Items[i], &e.known)
+		return e.err
+	})
+}
+
+// inChunks writes a list, its items one after the other.
+func inChunks(list runtime.Object, meta any, items int, w io.Writer, item func(e *encoder, i int) error) error {
+	// A first write of a few bytes is a sign to what compresses responses that more will
+	// follow (responsewriters.deferredResponseWriter).
 	if _, err := w.Write([]byte{'{'}); err != nil {
 		return err
 	}
 	e := acquire()
 	defer e.release()
 	e.b = append(e.b, '{')
-	e.unlessEmpty(`"kind":`, list.Kind)
-	e.unlessEmpty(`"apiVersion":`, list.APIVersion)
-	e.other(`"metadata":`, list.ListMeta)
+	apiVersion, kind := list.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
+	e.unlessEmpty(`"kind":`, kind)
+	e.unlessEmpty(`"apiVersion":`, apiVersion)
+	e.other(`"metadata":`, meta)
 	e.name(`"items":`)
 	e.b = append(e.b[:0], e.b[1:]...)
 	separator := byte('[')
-	for i := range list.Items {
+	for i := range items {
 		e.b = append(e.b, separator)
 		separator = ','
-		e.deployment(&list.Items[i], &e.known)
-		if e.err != nil {
-			return e.err
+		if err := item(e, i); err != nil {
+			return err
 		}
 		if len(e.b) >= chunk {
 			if _, err := w.Write(e.b); err != nil {
@@ -150,9 +173,30 @@ func (s serializer) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error
 	return err
 }
 
-// written tells of the object in an event whether it is as this server's encoders leave
-// it: in one line, without anything to take out. Others are indented.
-func written(raw []byte) bool {
+// written writes an object that has a form of its own. encoding/json would read all of
+// it once more, for no change.
+func written(object v1alpha1.Written, w io.Writer) error {
+	text, err := fleetschema.Marshal(object.Plain(), *object.Form())
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}
+
+// writtenList writes a list of such objects.
+func (s serializer) writtenList(list runtime.Object, items reflect.Value, w io.Writer) error {
+	return inChunks(list, reflect.ValueOf(list).Elem().FieldByName("ListMeta").Interface(), items.Len(), w, func(e *encoder, i int) error {
+		item := items.Index(i).Addr().Interface().(v1alpha1.Written)
+		text, err := fleetschema.Marshal(item.Plain(), *item.Form())
+		e.b = append(e.b, text...)
+		return err
+	})
+}
+
+// inOneLine reports of the object in an event whether it is as this server's encoders
+// leave it: in one line, without anything to take out. Others are indented.
+func inOneLine(raw []byte) bool {
 	return len(raw) > 2 && raw[0] == '{' && bytes.IndexByte(raw, '\n') == len(raw)-1 && raw[len(raw)-2] == '}'
 }
 

@@ -1,0 +1,263 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import "github.com/musterfleet/muster/pkg/apis/fleet/schema"
+
+// Written is an object of a kind that people write. Its JSON is what was written: the
+// fields of the object, and what the form beside them says.
+//
+// +k8s:deepcopy-gen=false
+type Written interface {
+	// Form points to how the object was written.
+	Form() *schema.Form
+	// Plain returns the same object as a pointer to a type whose JSON is that of the
+	// fields alone.
+	Plain() any
+}
+
+var (
+	_ Written = (*Bundle)(nil)
+	_ Written = (*BundleNamespaceMapping)(nil)
+	_ Written = (*Cluster)(nil)
+	_ Written = (*ClusterGroup)(nil)
+	_ Written = (*ClusterRegistration)(nil)
+	_ Written = (*ClusterRegistrationToken)(nil)
+	_ Written = (*GitRepo)(nil)
+	_ Written = (*GitRepoRestriction)(nil)
+	_ Written = (*HelmOp)(nil)
+	_ Written = (*ImageScan)(nil)
+	_ Written = (*Policy)(nil)
+	_ Written = (*Schedule)(nil)
+)
+
+// Form implements Written.
+func (o *Bundle) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *Bundle) Plain() any {
+	type plain Bundle
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o Bundle) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *Bundle) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *BundleNamespaceMapping) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *BundleNamespaceMapping) Plain() any {
+	type plain BundleNamespaceMapping
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o BundleNamespaceMapping) MarshalJSON() ([]byte, error) {
+	return schema.Marshal(o.Plain(), o.Written)
+}
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *BundleNamespaceMapping) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *Cluster) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *Cluster) Plain() any {
+	type plain Cluster
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o Cluster) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *Cluster) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *ClusterGroup) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *ClusterGroup) Plain() any {
+	type plain ClusterGroup
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o ClusterGroup) MarshalJSON() ([]byte, error) {
+	return schema.Marshal(o.Plain(), o.Written)
+}
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *ClusterGroup) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *ClusterRegistration) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *ClusterRegistration) Plain() any {
+	type plain ClusterRegistration
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o ClusterRegistration) MarshalJSON() ([]byte, error) {
+	return schema.Marshal(o.Plain(), o.Written)
+}
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *ClusterRegistration) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *ClusterRegistrationToken) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *ClusterRegistrationToken) Plain() any {
+	type plain ClusterRegistrationToken
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o ClusterRegistrationToken) MarshalJSON() ([]byte, error) {
+	return schema.Marshal(o.Plain(), o.Written)
+}
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *ClusterRegistrationToken) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *GitRepo) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *GitRepo) Plain() any {
+	type plain GitRepo
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o GitRepo) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *GitRepo) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *GitRepoRestriction) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *GitRepoRestriction) Plain() any {
+	type plain GitRepoRestriction
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o GitRepoRestriction) MarshalJSON() ([]byte, error) {
+	return schema.Marshal(o.Plain(), o.Written)
+}
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *GitRepoRestriction) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *HelmOp) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *HelmOp) Plain() any {
+	type plain HelmOp
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o HelmOp) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *HelmOp) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *ImageScan) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *ImageScan) Plain() any {
+	type plain ImageScan
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o ImageScan) MarshalJSON() ([]byte, error) {
+	return schema.Marshal(o.Plain(), o.Written)
+}
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *ImageScan) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *Policy) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *Policy) Plain() any {
+	type plain Policy
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o Policy) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *Policy) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
+
+// Form implements Written.
+func (o *Schedule) Form() *schema.Form { return &o.Written }
+
+// Plain implements Written.
+func (o *Schedule) Plain() any {
+	type plain Schedule
+	return (*plain)(o)
+}
+
+// MarshalJSON writes what was written.
+func (o Schedule) MarshalJSON() ([]byte, error) {
+	return schema.Marshal(o.Plain(), o.Written)
+}
+
+// UnmarshalJSON reads the object, and how it is written.
+func (o *Schedule) UnmarshalJSON(text []byte) (err error) {
+	o.Written, err = schema.Unmarshal(text, o.Plain())
+	return err
+}
