@@ -11,8 +11,9 @@
 //	config.go     NewConfig: what is the same wherever Muster runs
 //	server.go     New: the API server out of a configuration and storages
 //	gate.go       the group is closed while reads would not be right
-//	share.go      users take turns with large lists, large bodies and events
 //	priming.go    and while a start does not know its clients yet
+//	share.go      users take turns with large lists, large bodies and events
+//	admit.go      and hold none while a webhook is asked
 //	computed.go   writes of computed kinds are answered with what to edit instead
 //	patchtype.go  strategic merge patch is refused, as by a CRD (S 1.2)
 //	patcherror.go a patch that cannot be read is answered in one line

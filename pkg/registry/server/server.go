@@ -83,6 +83,9 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 		config.Generic.AddReadyzChecks(healthz.NamedCheck(etcdCheck, func(*http.Request) error { return config.Reached() }))
 	}
 	config.Generic.AddReadyzChecks(healthz.NamedCheck(readyCheck, func(*http.Request) error { return config.Ready() }))
+	if config.Generic.AdmissionControl != nil {
+		config.Generic.AdmissionControl = admittedOutside{config.Generic.AdmissionControl}
+	}
 	server, err := config.Generic.Complete(config.Informers).New("muster", genericapiserver.NewEmptyDelegate())
 	if err != nil {
 		return nil, err
