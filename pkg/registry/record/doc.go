@@ -23,7 +23,8 @@
 // with etcdctl can read them, and an unknown member from a newer version is
 // ignored rather than refused. Reports, of which there are the most by far, are the
 // same JSON in a compact form: a tenth of what their object takes. Memory holds those on
-// BundleDeployments in that form too, less what they share (Kept).
+// BundleDeployments in that form too, less what they share, and beside a large one the part
+// of it that roll-ups read (Kept).
 //
 // Everything here is pure and safe for concurrent use. A decoded record is
 // immutable by convention: it is shared by every view that holds it.
