@@ -25,21 +25,26 @@ type details struct {
 	objects  *objectLists
 }
 
-// few is how much work (derive.Gist) a look at all deployed objects may take, and how
-// many Clusters there may be, to see that what changed below them does not show.
-const few = 512
+const (
+	// few is how many BundleDeployments and Clusters there may be, and fewObjects how much
+	// work (derive.Gist) a look at all deployed objects may take, to see that what changed
+	// below them does not show.
+	few, fewObjects = 32, 512
+	// many BundleDeployments make a list that takes much memory.
+	many = 1000
+)
 
 // small reports whether a look at all deployed objects takes little.
 func (d *details) small() bool {
-	if d.clusters.Len() > few {
+	if max(d.reported.Len(), d.clusters.Len()) > few {
 		return false
 	}
 	work := 0
 	d.reported.Ascend(func(bd *view.BundleDeployment) bool {
 		work += bd.Report.Gist().Work
-		return work <= few
+		return true
 	})
-	return work <= few
+	return work <= fewObjects
 }
 
 // Same implements view.Details. An origin makes new ones only when one of its
@@ -62,7 +67,7 @@ func (d *details) Same(other view.Details) bool {
 // Fill implements view.Details. A list that is much work is made by few readers at once,
 // for the memory that it takes.
 func (d *details) Fill(status *v1alpha1.StatusBase) {
-	if d.reported.Len() > few {
+	if d.reported.Len() > many {
 		d.objects.large <- struct{}{}
 		defer func() { <-d.objects.large }()
 	}

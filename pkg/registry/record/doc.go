@@ -31,7 +31,8 @@
 // mirrors are packed where they are long, and objects where they are very long: the same
 // JSON, in compression. Reports, of which there are the most by far, are the
 // same JSON in a compact form: a tenth of what their object takes. Memory holds those on
-// BundleDeployments in that form too, less what they share (Kept).
+// BundleDeployments in that form too, less what they share, and beside a large one the part
+// of it that roll-ups read (Kept).
 //
 // Everything here is pure and safe for concurrent use. A decoded record is
 // immutable by convention: it is shared by every view that holds it.

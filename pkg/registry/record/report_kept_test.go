@@ -112,3 +112,38 @@ func TestKeptReportsAreSmall(t *testing.T) {
 	t.Logf("SUMMARY a report on 5 objects, with its writer noted: %d bytes kept of %d in etcd", kept/each, stored/each)
 	require.LessOrEqual(t, kept/each, 150)
 }
+
+// TestABriefIsReadWithoutTheWhole, and the whole as if there were none.
+func TestABriefIsReadWithoutTheWhole(t *testing.T) {
+	t.Parallel()
+	whole := &v1alpha1.BundleDeployment{}
+	whole.Status.AppliedDeploymentID, whole.Status.Release = "s-0123456789abcdef:0123456789abcdef0123456789abcdef", "apps/x:1"
+	for i := range 3000 {
+		whole.Status.Resources = append(whole.Status.Resources, v1alpha1.BundleDeploymentResource{Kind: "Secret", Name: strings.Repeat("x", i%200)})
+	}
+	report := &Report{Status: whole, UID: "d2719cf4-5cbe-5f3e-9a52-1f0f5a4c1b2d"}
+	data, size, err := report.EncodeSized()
+	require.NoError(t, err)
+	part := &v1alpha1.BundleDeployment{}
+	part.Status.Resources = whole.Status.Resources[:3]
+	kept, r, err := Keep(data, appliedIn, func(r *Report) *Report {
+		require.Equal(t, size, r.Size)
+		return &Report{Status: part}
+	})
+	require.NoError(t, err)
+	plain, _, err := Keep(data, appliedIn, noBrief)
+	require.NoError(t, err)
+	require.Less(t, len(kept)-len(plain), 200, "it takes what a small report does")
+	require.Equal(t, plain.UID(), kept.UID())
+	for _, k := range []Kept{kept, plain} {
+		got, err := k.Report(appliedIn(r))
+		require.NoError(t, err)
+		require.Equal(t, r, got)
+	}
+	brief, err := kept.Brief(appliedIn(r))
+	require.NoError(t, err)
+	require.Equal(t, part, brief.Status)
+	all, err := plain.Brief(appliedIn(r))
+	require.NoError(t, err)
+	require.Equal(t, r, all, "without one it is the whole")
+}
