@@ -100,9 +100,9 @@ func (t *trial) claimsIn(b, again *bundle) {
 // arrives notes what a cluster that comes into a namespace, or moves there, brings, and
 // makes the plan hold only while the others in it stay what they are.
 func (t *trial) arrives(old *cluster, object *v1alpha1.Cluster, namespace string) {
-	const few = 8
+	const witnesses = 8
 	others := slices.DeleteFunc(slices.Clone(t.holds.placed[namespace]), func(c *cluster) bool { return c == old })
-	if len(others) > few {
+	if len(others) > witnesses {
 		t.guardNamespace("")
 		others = nil
 	}
