@@ -205,6 +205,21 @@ func TestALargeBundleCanBePausedAndEdited(t *testing.T) {
 	require.Len(t, f.deployed(), 3)
 }
 
+// TestAContentThatDoesNotFitBesideItsBundleGoesFirst: each of the two is less than one
+// write may take.
+func TestAContentThatDoesNotFitBesideItsBundleGoesFirst(t *testing.T) {
+	f := newFleet(t)
+	f.clusters(1)
+	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: name("b", 0)}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.txt", Content: noise(1150)}}
+	b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"v": noise(1000)}}}
+	created, err := f.c.FleetV1alpha1().Bundles(f.ns).Create(t.Context(), b, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.Equal(t, b.Spec.Resources, created.Spec.Resources)
+	require.Len(t, f.deployed(), 1)
+}
+
 func TestALabelMayBreakManyLargeBundlesOfACluster(t *testing.T) {
 	for what, c := range map[string]struct {
 		n   int

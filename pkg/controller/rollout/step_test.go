@@ -5,6 +5,7 @@ package rollout
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -167,7 +168,7 @@ func TestTheBaseIsRecordedBeforeItIsDropped(t *testing.T) {
 	txn, err = next(in, maxBatch)
 	require.NoError(t, err)
 	guarded(t, in, txn)
-	require.Equal(t, []etcd.RangeGuard{{Resource: record.Clusters, Revision: in.Revision}, {Resource: record.Bundles, Revision: in.Revision}}, txn.UnchangedSince)
+	require.Equal(t, []etcd.RangeGuard{{Resource: record.Clusters, Revision: in.Revision, Deletions: true}, {Resource: record.Bundles, Revision: in.Revision, Deletions: true}}, txn.UnchangedSince)
 }
 
 func TestWhatIsNotHeldAnyMoreIsSweptAndTheRolloutRecordLast(t *testing.T) {
@@ -229,7 +230,12 @@ func TestTheRolloutRecordStaysWhileAnythingIsHeld(t *testing.T) {
 func TestLargeRecordsMakeSmallBatches(t *testing.T) {
 	t.Parallel()
 	in := input(20)
-	long := v1alpha1.BundleDeploymentOptions{DefaultNamespace: strings.Repeat("x", 100<<10)}
+	r := rand.New(rand.NewPCG(1, 1)) // nothing that could be packed
+	text := make([]byte, 100<<10)
+	for i := range text {
+		text[i] = byte(' ' + r.IntN(90))
+	}
+	long := v1alpha1.BundleDeploymentOptions{DefaultNamespace: string(text)}
 	for i := range in.Targets {
 		in.Targets[i].Computed = derive.Pinned("s-long", long)
 	}

