@@ -96,7 +96,7 @@ func TestWhatIsInvalidIsRefusedAndLeavesNothingBehind(t *testing.T) {
 		"a label value that is too long":      {"clusters", `{"metadata":{"labels":{"a":"` + repeated(64) + `"}}}`, "metadata.labels"},
 		"a label value that is not a label's": {"clusters", `{"metadata":{"labels":{"a":"ä"}}}`, "metadata.labels"},
 		"a text where a list belongs":         {"bundles", `{"spec":{"targets":"all"}}`, "targets"},
-		"a list of values":                    {"bundles", `{"spec":{"helm":{"values":[1]}}}`, "free-form"},
+		"a list of values":                    {"bundles", `{"spec":{"helm":{"values":[1]}}}`, "spec.helm.values"},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()

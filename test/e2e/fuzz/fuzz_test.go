@@ -28,7 +28,7 @@ import (
 
 const (
 	// share is how many objects are sent where MUSTER_FUZZ does not say.
-	share = 1500
+	share = 1200
 	// stored is one in how many objects is written, replaced and deleted; the others
 	// are dry runs.
 	stored = 6

@@ -7,7 +7,9 @@
 // For each kind that has rules there is a function Validate<Kind>, which returns
 // errors, and a function Warn<Kind>, which returns warnings. The line between
 // the two is Fleet's (S 1.2, S 2.7): a write fails only for what the schema of a
-// CRD refuses, because clients of Fleet rely on all else getting through. A
+// CRD refuses, because clients of Fleet rely on all else getting through. (What
+// no Go type can hold is refused by the package schema; free-form values that
+// nest too deeply for Fleet are refused here, which a CRD takes.) A
 // selector that cannot be read, or a target that can never match, shows up later
 // in a condition; the warning tells the person who wrote it at once.
 //

@@ -13,4 +13,8 @@
 // The options of a deployment are most of its text, and one value is shared by all
 // Clusters on which they are the same. So the text of those last written is kept and
 // copied: some hundred KiB for each request that is being encoded, and nothing for long.
+//
+// Kinds that people write read and write their own JSON (pkg/apis/fleet/schema). For
+// them the strict readers of this package name unknown and repeated members, which the
+// serializers of the API machinery do not see.
 package wire
