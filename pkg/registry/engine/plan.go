@@ -45,18 +45,11 @@ func (p *Plan) Size() int { return (&etcd.Txn{Put: p.Put, Delete: p.Delete}).Siz
 // Plan says what a write has to record with it. It costs what the write affects
 // among the Bundles that can fail. It waits while a revision is applied.
 func (e *Engine) Plan(p Proposal) (*Plan, error) {
-	return e.try(p.Size, func(t *trial) (map[record.Key]int64, error) {
-		own := map[record.Key]int64{record.ObjectKey(p.Resource, p.Name): 0}
-		if object := t.object(p.Resource, p.Name); object != nil {
-			own[record.ObjectKey(p.Resource, p.Name)] = object.RecordRevision
-		}
-		return own, t.write(p)
-	})
+	return e.try(p, func(t *trial) error { return t.write(p) })
 }
 
-// try plans a write on the present state, which weighs so much without its plan. write
-// returns the guards of the write that are not part of the plan.
-func (e *Engine) try(size int, write func(t *trial) (own map[record.Key]int64, err error)) (*Plan, error) {
+// try plans a write on the present state; of an object, if p names one.
+func (e *Engine) try(p Proposal, write func(t *trial) error) (*Plan, error) {
 	e.state.RLock()
 	defer e.state.RUnlock()
 	if e.state.state == nil || e.newer() != nil {
@@ -70,17 +63,15 @@ func (e *Engine) try(size int, write func(t *trial) (own map[record.Key]int64, e
 		targeted: map[claim]bool{},
 		ended:    map[claim]struct{}{},
 		holding:  newHolding(),
-		early:    early{map[record.Key]claim{}, map[record.Key]earlyPins{}},
 	}
-	own, err := write(t)
-	if err != nil {
+	if err := write(t); err != nil {
 		return nil, err
 	}
 	if err := t.hold(); err != nil {
 		return nil, err
 	}
-	t.bury(etcd.MaxSize - size)
-	if err := t.fit(size, own); err != nil {
+	t.bury(etcd.MaxSize - p.Size)
+	if err := t.fit(p); err != nil {
 		return nil, err
 	}
 	return t.plan, nil
