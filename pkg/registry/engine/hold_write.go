@@ -27,7 +27,7 @@ func (t *trial) writePromotions() error {
 		t.plan.Put[key] = encoded
 		if p.neutral {
 			t.plan.Unchanged[key] = t.revisionOfPromotion(c)
-			t.early.promotions[key] = c
+			t.early.promotion(key, c)
 		}
 	}
 	for c := range t.ended {

@@ -52,23 +52,16 @@ func (e *Engine) Plan(ctx context.Context, p Proposal) (*Plan, error) {
 	if err := e.refuseCostly(ctx, p); err != nil {
 		return nil, err
 	}
-	plan, err := e.try(w, p.Size, func(t *trial) (map[record.Key]int64, error) {
-		own := map[record.Key]int64{record.ObjectKey(p.Resource, p.Name): 0}
-		if object := t.object(p.Resource, p.Name); object != nil {
-			own[record.ObjectKey(p.Resource, p.Name)] = object.RecordRevision
-		}
-		return own, t.write(p)
-	})
+	plan, err := e.try(w, p, func(t *trial) error { return t.write(p) })
 	if err == nil {
 		e.planned.note(p, w)
 	}
 	return plan, err
 }
 
-// tryOnce plans a write on the present state, but for what it puts off. The write weighs
-// so much without its plan. write returns the guards of the write that are not part of
-// the plan.
-func (e *Engine) tryOnce(w *warmth, size int, write func(t *trial) (own map[record.Key]int64, err error)) (*Plan, error) {
+// tryOnce plans a write on the present state, but for what it puts off; of an object, if p
+// names one.
+func (e *Engine) tryOnce(w *warmth, p Proposal, write func(t *trial) error) (*Plan, error) {
 	e.state.RLock()
 	defer e.state.RUnlock()
 	if e.state.state == nil || e.newer() != nil {
@@ -84,10 +77,8 @@ func (e *Engine) tryOnce(w *warmth, size int, write func(t *trial) (own map[reco
 		holding:  newHolding(),
 		contests: map[record.Name][]claimant{},
 		warmth:   w,
-		early:    early{map[record.Key]claim{}, map[record.Key]earlyPins{}},
 	}
-	own, err := write(t)
-	if err != nil {
+	if err := write(t); err != nil {
 		return nil, err
 	}
 	if err := t.hold(); err != nil {
@@ -96,8 +87,8 @@ func (e *Engine) tryOnce(w *warmth, size int, write func(t *trial) (own map[reco
 	if err := t.recordHolders(); err != nil {
 		return nil, err
 	}
-	t.bury(etcd.MaxSize - size)
-	if err := t.fit(size, own); err != nil {
+	t.bury(etcd.MaxSize - p.Size)
+	if err := t.fit(p); err != nil {
 		return nil, err
 	}
 	return t.plan, nil

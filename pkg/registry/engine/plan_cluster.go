@@ -174,7 +174,7 @@ func (t *trial) pin(name record.Name, pins map[pinKey]*derive.Content) error {
 	}
 	t.plan.Put[key] = data
 	if c := t.clusters[name]; c != nil && t.holding.subjects[c].object != nil {
-		t.early.pins[key] = pinsBefore(c, pins)
+		t.early.pin(key, pinsBefore(c, pins))
 	}
 	return nil
 }

@@ -103,11 +103,24 @@ type earlyPins struct {
 	spare bool
 }
 
-// fit makes a plan one that one transaction takes, of which the write itself weighs so
-// much; own are the guards of that. Where it is too large, some of it becomes a step
-// before it, and the rest is no plan.
-func (t *trial) fit(weight int, own map[record.Key]int64) error {
-	if t.size()+weight > etcd.MaxSize {
+func (e *early) promotion(key record.Key, c claim) {
+	if e.promotions == nil {
+		e.promotions = map[record.Key]claim{}
+	}
+	e.promotions[key] = c
+}
+
+func (e *early) pin(key record.Key, pins earlyPins) {
+	if e.pins == nil {
+		e.pins = map[record.Key]earlyPins{}
+	}
+	e.pins[key] = pins
+}
+
+// fit makes a plan one that one transaction takes beside the write that it is for. Where
+// it is too large, some of it becomes a step before it, and the rest is no plan.
+func (t *trial) fit(p Proposal) error {
+	if t.size()+p.Size > etcd.MaxSize {
 		for key, pins := range t.early.pins {
 			if pins.spare {
 				delete(t.plan.Put, key)
@@ -115,8 +128,8 @@ func (t *trial) fit(weight int, own map[record.Key]int64) error {
 			}
 		}
 	}
-	if t.size()+weight > etcd.MaxSize {
-		step, err := t.step(t.size()+weight-etcd.MaxSize, own)
+	if t.size()+p.Size > etcd.MaxSize {
+		step, err := t.step(p, t.size()+p.Size-etcd.MaxSize)
 		if err != nil || step == nil {
 			return err // nothing helps: it is refused for its size
 		}
@@ -133,7 +146,7 @@ func (t *trial) size() int { return t.plan.Size() }
 
 // step is what goes first of a plan that is too large; nil if the rest would be too large
 // all the same. It holds while what it was planned by does.
-func (t *trial) step(excess int, own map[record.Key]int64) (*etcd.Txn, error) {
+func (t *trial) step(p Proposal, excess int) (*etcd.Txn, error) {
 	movable := 0
 	for key := range t.early.promotions {
 		movable += len(t.plan.Put[key]) + etcd.KeySize
@@ -158,7 +171,9 @@ func (t *trial) step(excess int, own map[record.Key]int64) (*etcd.Txn, error) {
 	}
 	if len(step.Put) == 0 {
 		g = guarded{maps.Clone(t.plan.Unchanged), t.plan.UnchangedSince}
-		maps.Copy(g.unchanged, own)
+		if object := t.object(p.Resource, p.Name); object != nil {
+			g.unchanged[record.ObjectKey(p.Resource, p.Name)] = object.RecordRevision
+		}
 		for _, key := range slices.SortedFunc(maps.Keys(t.early.pins), compareNames) {
 			if step.Size() >= stepBytes {
 				break

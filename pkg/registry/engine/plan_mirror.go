@@ -30,25 +30,20 @@ func (p *Plan) Txn() etcd.Txn {
 // if it is gone. It is empty if the log says so already. Where the labels say no
 // more than the Namespace's name, no mirror is needed.
 func (e *Engine) PlanNamespace(name string, labels map[string]string) (*Plan, error) {
-	return e.tryAll(func(t *trial) error { return t.namespaceLabels(name, labels) })
+	return e.try(e.newWarmth(context.Background()), Proposal{}, func(t *trial) error { return t.namespaceLabels(name, labels) })
 }
 
 // PlanValues plans that the log holds the data of a Bundle's values Secret (S 4.5).
 // It is empty if it does already. A version that waited for them comes into force
 // with the write, if it fails nowhere.
 func (e *Engine) PlanValues(bundle record.Name, data map[string][]byte) (*Plan, error) {
-	return e.tryAll(func(t *trial) error { return t.mirrorValues(bundle, data) })
+	return e.try(e.newWarmth(context.Background()), Proposal{}, func(t *trial) error { return t.mirrorValues(bundle, data) })
 }
 
 // PlanDropValues plans that the log forgets values. It is empty if some version of
 // the Bundle needs them, or if they are not there.
 func (e *Engine) PlanDropValues(bundle record.Name, hash string) (*Plan, error) {
-	return e.tryAll(func(t *trial) error { t.forgetValues(bundle, hash); return nil })
-}
-
-// tryAll plans what is the whole write.
-func (e *Engine) tryAll(write func(t *trial) error) (*Plan, error) {
-	return e.try(e.newWarmth(context.Background()), 0, func(t *trial) (map[record.Key]int64, error) { return nil, write(t) })
+	return e.try(e.newWarmth(context.Background()), Proposal{}, func(t *trial) error { t.forgetValues(bundle, hash); return nil })
 }
 
 // relabelled is what a Namespace's labels would be.

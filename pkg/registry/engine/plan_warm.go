@@ -119,10 +119,10 @@ func (t *trial) compileWith(b *bundle, r *record.Object, data map[string][]byte)
 }
 
 // try plans a write on the present state, in as many passes as it takes.
-func (e *Engine) try(w *warmth, size int, write func(t *trial) (own map[record.Key]int64, err error)) (*Plan, error) {
+func (e *Engine) try(w *warmth, p Proposal, write func(t *trial) error) (*Plan, error) {
 	for pass := 1; ; pass++ {
 		w.putOff, w.spent, w.last = map[evaluation]targeting.Match{}, 0, pass >= maxPasses
-		plan, err := e.tryOnce(w, size, write)
+		plan, err := e.tryOnce(w, p, write)
 		if ended := w.ctx.Err(); ended != nil {
 			return nil, ended
 		}
