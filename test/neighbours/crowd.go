@@ -26,7 +26,7 @@ import (
 type crowd struct {
 	options Options
 	mu      sync.Mutex
-	done    map[string]map[int]int
+	done    answers
 	broken  error
 	// began is closed when each member has been answered once.
 	began   chan struct{}

@@ -19,7 +19,7 @@ import (
 // Options say where the server is, and how large the crowd.
 type Options struct {
 	// Config is for an administrator, with the right to act as any user of Groups.
-	Config *rest.Config
+	Config *rest.Config `json:"-"`
 	Groups []string
 	// Bundles and Clusters are those of the loud tenant: all are on all.
 	Bundles, Clusters int
@@ -31,8 +31,12 @@ type Options struct {
 	Loops int
 	// Edits are how often the quiet tenant labels, and unlabels, alone and in the crowd.
 	Edits int
+	// Command starts the crowd in a process of its own, which calls Serve, so that what
+	// clients compute is not taken for what the server does. Without one the crowd is in
+	// this process.
+	Command []string `json:"-"`
 	// Step is told what is being done.
-	Step func(format string, args ...any)
+	Step func(format string, args ...any) `json:"-"`
 }
 
 // Edit is one label edit of the quiet tenant. Times count from sending.
@@ -106,15 +110,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 
 	o.Step("opening %d watches that are never read, and letting the crowd in", o.Stuck)
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer cancel()
-	c := &crowd{options: o, done: map[string]map[int]int{}, began: make(chan struct{})}
-	if err := c.stick(ctx, &all); err != nil {
-		return nil, err
-	}
-	c.start(ctx, &all)
-	if err := c.wait(ctx); err != nil {
+	crowded, leave := context.WithCancel(ctx)
+	defer leave()
+	came, end := o.crowd(crowded)
+	defer func() { leave(); _, _ = end() }()
+	if err := came(); err != nil {
 		return nil, err
 	}
 	o.Step("labelling in the crowd, %d times", 2*o.Edits)
@@ -129,11 +129,10 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	stop()
 	probes.Wait()
-	cancel()
-	all.Wait()
+	leave()
 	r.Probes, r.Unready, r.Why = p.made, p.failed, p.why
-	r.Crowd = c.done
-	return r, nil
+	r.Crowd, err = end()
+	return r, err
 }
 
 // connect returns a client with a connection of its own, which acts as a user.

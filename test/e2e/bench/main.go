@@ -27,16 +27,23 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/test/e2e/bench/neighbours"
 	"github.com/musterfleet/muster/test/e2e/bench/progress"
 	"github.com/musterfleet/muster/test/e2e/bench/report"
 	"github.com/musterfleet/muster/test/e2e/bench/site"
+	crowd "github.com/musterfleet/muster/test/neighbours"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	klog.SetLogger(klog.Logger{}) // a watch that ends is what some scenarios are about
-	err := run(ctx, os.Args[1:])
+	var err error
+	if args := os.Args[1:]; len(args) == 1 && args[0] == neighbours.Crowd {
+		err = crowd.Serve(ctx, os.Stdin, os.Stdout)
+	} else {
+		err = run(ctx, args)
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -41,7 +42,7 @@ const group = "bench-neighbours"
 // Run measures.
 func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options, out *report.Scenario) error {
 	out.Title = "beside the worst neighbours"
-	out.Text = []string{fmt.Sprintf("One tenant labels a Cluster, which one Bundle waits for, and unlabels it, %d times each: first alone, then while others do the worst within their rights, with %d requests of each kind under way: an agent reports, with %d and with 3 resources; a tenant with %d Bundles on %d Clusters writes costly Bundles (%d templates that compute, and 200 selectors that nothing narrows) and labels its Clusters; a reader lists everything as indented JSON, YAML and a table, beside %s, and holds %d watches that it never reads; a client registers. Each is a user of its own. All of them run in this process, on the same processors as the servers.", o.Edits, o.Loops, o.Resources, o.Bundles, o.Clusters, o.Templates, o.Beside.Name, o.Stuck)}
+	out.Text = []string{fmt.Sprintf("One tenant labels a Cluster, which one Bundle waits for, and unlabels it, %d times each: first alone, then while others do the worst within their rights, with %d requests of each kind under way: an agent reports, with %d and with 3 resources; a tenant with %d Bundles on %d Clusters writes costly Bundles (%d templates that compute, and 200 selectors that nothing narrows) and labels its Clusters; a reader lists everything as indented JSON, YAML and a table, beside %s, and holds %d watches that it never reads; a client registers. Each is a user of its own. The crowd is a process of its own with the lowest priority, on the same processors as the servers.", o.Edits, o.Loops, o.Resources, o.Bundles, o.Clusters, o.Templates, o.Beside.Name, o.Stuck)}
 	crowd := neighbours.Options{
 		Groups: []string{group, "system:authenticated"}, Bundles: o.Bundles, Clusters: o.Clusters,
 		Resources: o.Resources, Templates: o.Templates, Stuck: o.Stuck, Loops: o.Loops, Edits: o.Edits, Step: step,
@@ -58,6 +59,9 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 		return err
 	}
 	crowd.Config = s.Config
+	if crowd.Command, err = command(); err != nil {
+		return err
+	}
 	r, err := neighbours.Run(ctx, crowd)
 	if err != nil {
 		return err
@@ -68,6 +72,18 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 	}
 	show(r, before, peak, out)
 	return wrong(r)
+}
+
+// Crowd is the argument with which the benchmark's program is the crowd.
+const Crowd = "crowd"
+
+// command starts this program as the crowd, so that it computes when the servers do not.
+func command() ([]string, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return []string{"nice", "-n", "19", program, Crowd}, nil
 }
 
 // allow gives the users of the scenario their rights, and makes their namespaces.

@@ -1,0 +1,131 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package neighbours
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"sync"
+
+	"k8s.io/client-go/rest"
+)
+
+// answers count what was asked for, and how often which code was answered.
+type answers map[string]map[int]int
+
+// crowd brings the crowd. came returns when each member has been answered once. end waits
+// for the crowd to leave, once the context has ended, and returns what it was answered.
+func (o Options) crowd(ctx context.Context) (came func() error, end func() (answers, error)) {
+	if len(o.Command) > 0 {
+		return o.crowdApart(ctx)
+	}
+	c := &crowd{options: o, done: answers{}, began: make(chan struct{})}
+	all := new(sync.WaitGroup)
+	came = func() error {
+		if err := c.stick(ctx, all); err != nil {
+			return err
+		}
+		c.start(ctx, all)
+		return c.wait(ctx)
+	}
+	return came, func() (answers, error) {
+		all.Wait()
+		return c.done, nil
+	}
+}
+
+// orders are what a crowd in a process of its own is told.
+type orders struct {
+	Options
+
+	Host, BearerToken string
+	TLS               rest.TLSClientConfig
+}
+
+// started is what it says once each member has been answered.
+const started = "started"
+
+// Serve is the crowd in a process of its own, for Options.Command: it does what it reads
+// from in, says when each member has been answered once, goes on until in ends, and then
+// writes what it was answered.
+func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	lines := bufio.NewReader(in)
+	line, err := lines.ReadBytes('\n')
+	if err != nil {
+		return err
+	}
+	var told orders
+	if err := json.Unmarshal(line, &told); err != nil {
+		return err
+	}
+	o := told.Options
+	o.Config = &rest.Config{Host: told.Host, BearerToken: told.BearerToken, TLSClientConfig: told.TLS}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	came, end := o.crowd(ctx)
+	go func() {
+		_, _ = io.Copy(io.Discard, lines)
+		cancel()
+	}()
+	if err := came(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, started)
+	<-ctx.Done()
+	counted, err := end()
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(counted)
+}
+
+// crowdApart brings the crowd in a process of its own.
+func (o Options) crowdApart(ctx context.Context) (came func() error, end func() (answers, error)) {
+	process := exec.Command(o.Command[0], o.Command[1:]...) //nolint:gosec // the benchmark itself
+	var said bytes.Buffer
+	process.Stderr = &said
+	var in io.WriteCloser
+	var out *bufio.Reader
+	running := false
+	came = func() error {
+		told, err := json.Marshal(orders{o, o.Config.Host, o.Config.BearerToken, o.Config.TLSClientConfig})
+		if err != nil {
+			return err
+		}
+		if in, err = process.StdinPipe(); err != nil {
+			return err
+		}
+		pipe, err := process.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		out = bufio.NewReader(pipe)
+		if err := process.Start(); err != nil {
+			return err
+		}
+		running = true
+		context.AfterFunc(ctx, func() { _ = in.Close() })
+		if _, err := in.Write(append(told, '\n')); err != nil {
+			return err
+		}
+		if line, err := out.ReadString('\n'); err != nil || line != started+"\n" {
+			return errors.Join(fmt.Errorf("the crowd did not come: %w", err), process.Wait(), errors.New(said.String()))
+		}
+		return nil
+	}
+	return came, sync.OnceValues(func() (answers, error) {
+		if !running {
+			return nil, nil
+		}
+		counted := answers{}
+		err := json.NewDecoder(out).Decode(&counted)
+		return counted, errors.Join(err, process.Wait())
+	})
+}
