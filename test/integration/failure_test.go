@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -100,7 +101,7 @@ func TestWhatFailsKeepsWhatWorked(t *testing.T) {
 	require.Equal(t, "new eu", value(t, get(t, s.resource(t, "bundledeployments", home("ns", "c1")), "updated")))
 }
 
-func TestADeletionThatWaitsDoesNotRollTheDice(t *testing.T) {
+func TestALabelOfABundleDoesNotRollTheDiceAndADeletionThatWaitsEndsIt(t *testing.T) {
 	t.Parallel()
 	s, ns := shared(t), fresh(t)
 	c := s.clientset(t)
@@ -111,11 +112,12 @@ func TestADeletionThatWaitsDoesNotRollTheDice(t *testing.T) {
 	deployments := s.resource(t, "bundledeployments", home(ns, "c1"))
 	before := value(t, get(t, deployments, "random"))
 	require.Len(t, before, 20)
-	require.NoError(t, c.FleetV1alpha1().Bundles(ns).Delete(t.Context(), "random", metav1.DeleteOptions{}))
-	require.Equal(t, before, value(t, get(t, deployments, "random")))
 	_, err := c.FleetV1alpha1().Bundles(ns).Patch(t.Context(), "random", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
 	require.Equal(t, before, value(t, get(t, deployments, "random")))
+	require.NoError(t, c.FleetV1alpha1().Bundles(ns).Delete(t.Context(), "random", metav1.DeleteOptions{}))
+	_, err = deployments.Get(t.Context(), "random", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
 }
 
 func TestARestartChangesNothing(t *testing.T) {

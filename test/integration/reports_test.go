@@ -309,6 +309,7 @@ func TestAReportThatIsTooLargeIsRefusedAndTheOneBeforeItStays(t *testing.T) {
 		status["nonReadyStatus"], status["modifiedStatus"] = unready, modified
 		return status
 	}
+	modified := func(status map[string]any) []any { return status["modifiedStatus"].([]any) }
 	patch := func(status map[string]any) (*unstructured.Unstructured, error) {
 		return c.Patch(t.Context(), "app", types.MergePatchType, asJSON(t, map[string]any{"status": status}), metav1.PatchOptions{}, "status")
 	}
@@ -322,7 +323,16 @@ func TestAReportThatIsTooLargeIsRefusedAndTheOneBeforeItStays(t *testing.T) {
 	entries, _, err := unstructured.NestedSlice(bundle.Object, "status", "summary", "nonReadyResources")
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
-	require.Equal(t, large["modifiedStatus"], entries[0].(map[string]any)["modifiedStatus"])
+	// A roll-up shows the first of them, each cut, and says so.
+	entry := entries[0].(map[string]any)
+	cut := entry["modifiedStatus"].([]any)
+	require.Less(t, len(cut), len(modified(large)))
+	for i, m := range cut {
+		whole := modified(large)[i].(map[string]any)
+		require.Equal(t, whole["name"], m.(map[string]any)["name"])
+		require.LessOrEqual(t, len(m.(map[string]any)["patch"].(string)), 4<<10)
+	}
+	require.Contains(t, entry["message"], "more objects are not listed here")
 
 	before := s.written(t)
 	_, err = patch(long(90_000))

@@ -116,12 +116,17 @@ func (t *trial) rescopedAs(b, again *bundle) {
 	t.claimsIn(b, again)
 	t.endPairs(b, func(c *cluster) bool { return !t.inScope(again, c.name.Namespace) })
 	t.forgetDead(b, func(c *cluster) bool { return t.inScope(again, c.name.Namespace) }, t.inForce(b))
-	if !b.pending() || b.newest.broken != "" || t.gate(b.newest) != "" {
+	if !b.pending() || b.newest.broken != "" {
 		return
 	}
+	// Also where a Policy or missing values decide: a write that changes those, and was
+	// planned before this one, has seen the clusters that this one takes away.
 	t.guardTargeting()
+	t.guardValues(b.newest)
+	if t.gate(b.newest) != "" {
+		return
+	}
 	again.newest = t.compile(again, b.newest.record)
-	t.guardValues(again.newest)
 	kept := map[*cluster]struct{}{}
 	if !t.failsSomewhere(again.newest, kept) {
 		t.acceptBundle(b, again.newest, func(c *cluster) bool { _, ok := kept[c]; return ok })
