@@ -108,7 +108,7 @@ var direct = []string{
 	"github.com/spf13/cobra",          // subcommands, as the API server's
 	"github.com/spf13/pflag",          // double-dash flags, as the API server's
 	"github.com/stretchr/testify",     // tests
-	"go.etcd.io/bbolt", // the all-in-one looks at etcd's database before etcd does
+	"go.etcd.io/bbolt",                // the all-in-one looks at etcd's database before etcd does
 	"go.etcd.io/etcd/api/v3",
 	"go.etcd.io/etcd/client/pkg/v3", // TLS to etcd, with certificates that are read again
 	"go.etcd.io/etcd/client/v3",

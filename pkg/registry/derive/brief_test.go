@@ -69,7 +69,7 @@ func TestABriefReportReadsAsTheWhole(t *testing.T) {
 		require.Equal(t, whole.Explains, again.Explains)
 		require.Equal(t, whole.Work, again.Work)
 		require.LessOrEqual(t, whole.Work, 1+MostObjects+(objectBytes+explanationBytes)/bytesEach)
-		require.Equal(t, len(s.Resources)-whole.Unlisted, len(brief.Resources))
+		require.Len(t, brief.Resources, len(s.Resources)-whole.Unlisted)
 		require.Equal(t, len(s.ModifiedStatus)+len(s.NonReadyStatus)-whole.Unnamed, len(brief.ModifiedStatus)+len(brief.NonReadyStatus))
 		require.Equal(t, whole.Unlisted == 0, whole.Objects == again.Objects, "the digest tells how many are not listed, and of all others the same")
 		require.LessOrEqual(t, len(brief.Resources), MostObjects)

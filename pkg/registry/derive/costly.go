@@ -4,6 +4,7 @@
 package derive
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -71,7 +72,7 @@ func (v *Version) hasHelm() bool {
 
 // excess is the field, and why, of values that work nowhere.
 func (v *values) excess(helm *v1alpha1.HelmOptions) (field, text string) {
-	if v.err == errPreparation || v.err == errValuesTooDeep {
+	if errors.Is(v.err, errPreparation) || errors.Is(v.err, errValuesTooDeep) {
 		return "helm.values", v.err.Error()
 	}
 	if v.err != nil || helm == nil || helm.DisablePreProcess {

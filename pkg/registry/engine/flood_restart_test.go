@@ -79,7 +79,7 @@ func TestAReplayOfLargeReportsShowsWhatWasShown(t *testing.T) {
 	want, got := shownBy(t, v), shownBy(t, again)
 	require.Len(t, got, len(want))
 	for name, text := range want {
-		require.True(t, text == got[name], "%s is shown differently", name)
+		require.Equal(t, text, got[name], "%s is shown differently", name)
 	}
 	for at := from + 1; at <= v.Revision; at++ {
 		a, b := v.Exactly(at), again.Exactly(at)
