@@ -110,7 +110,11 @@ func (f *facts) takeRollout(data []byte) error {
 		return nil
 	}
 	var decoded record.Rollout
-	if err := json.Unmarshal(data, &decoded); err != nil {
+	text, err := record.Text(data)
+	if err == nil {
+		err = json.Unmarshal(text, &decoded)
+	}
+	if err != nil {
 		return err
 	}
 	if len(decoded.Base) == 0 {

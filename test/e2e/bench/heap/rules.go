@@ -14,7 +14,7 @@ var rules = []rule{
 	{"reports on BundleDeployments, as they are kept", []string{"record.Keep", "view.NewReport", "engine.(*work).takeBundleDeploymentReport", "engine.(*hiddenReports).*"}},
 	{"other reports, decoded", []string{"record.DecodeReport", "record.(*Report).*"}},
 	{"versions of Bundles, and which Clusters have them", []string{
-		"engine.(*version).*", "engine.(*work).evaluateOn", "engine.setMember*", "engine.(*state).evaluate", "engine.(*state).resolve", "engine.(*state).meet", "engine.(*work).match*", "engine.(*first).match*", "engine.(*bundle).cutPartitions", "engine.compile*", "engine.faceOfBundle", "engine.shownLabels", "derive.*", "targeting.*",
+		"engine.(*version).*", "engine.(*work).evaluateOn", "engine.setMember*", "engine.(*state).resolve", "engine.(*state).meet", "engine.(*work).match*", "engine.(*first).match*", "engine.(*bundle).cutPartitions", "engine.compile*", "engine.faceOfBundle", "engine.shownLabels", "derive.*", "targeting.*",
 	}},
 	{"Clusters, as the engine knows them", []string{
 		"engine.(*work).addCluster", "engine.(*work).adopt", "engine.(*work).editCluster", "engine.(*state).place", "engine.faceOfCluster", "engine.newClusterRoll", "engine.with",
