@@ -32,7 +32,7 @@ var upstream = map[string][]string{
 	"rollup":    {"derive"},
 	"rollout":   {"record", "targeting", "derive"},
 	"view":      {"manifest", "record", "index", "targeting", "derive"},
-	"engine":    {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "rollup", "view"},
+	"engine":    {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "rollup", "view", "fair"},
 	"kinds":     {"derive"},
 	"fair":      {},
 	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "view", "engine", "kinds", "fair"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
@@ -148,7 +149,8 @@ func (e *Engine) evaluate(w *warmth) error {
 	return nil
 }
 
-// turns are taken by plans that evaluate. They leave a processor to the engine's
+// turns are taken by plans that evaluate. Those of requests take turns with all else that
+// is heavy (package fair); those of controllers leave a processor to the engine's
 // goroutine, if there are two.
 type turns struct {
 	once sync.Once
@@ -157,6 +159,9 @@ type turns struct {
 
 // take waits for a turn; leave ends it.
 func (t *turns) take(ctx context.Context) (leave func(), err error) {
+	if client := fair.Of(ctx); client != nil {
+		return client.Evaluate(ctx)
+	}
 	t.once.Do(func() { t.room = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)) })
 	select {
 	case t.room <- struct{}{}:

@@ -10,8 +10,8 @@ import (
 
 // Limits are what all requests to a server share.
 type Limits struct {
-	// Events are turns for the events of watches, and Heavy for large lists and large
-	// bodies. They are apart, because a list computes for as long as a thousand events.
+	// Events are turns for the events of watches, and Heavy for large lists, large bodies
+	// and templates that take long. They are apart, because a list computes for as long as a thousand events.
 	Events, Heavy *Budget
 	// Bytes is the memory of large lists.
 	Bytes *Budget
@@ -25,15 +25,16 @@ const (
 	UserListBytes = ListBytes / 2
 )
 
-// NewLimits returns the limits of a server, by the processors that it has. One user may
-// have half of the turns, so that another never waits for one user's to end; and from four
-// processors on, what is heavy leaves half of them to all else.
+// NewLimits returns the limits of a server, by the processors that it has. What is heavy
+// leaves half of them to all else: with two of them it takes one, so that what is small,
+// and etcd beside it, does not wait until something heavy is preempted. From four
+// processors on, one user may have half of the turns.
 func NewLimits() *Limits {
 	processors := int64(runtime.GOMAXPROCS(0))
-	heavy := max(2, processors/2)
+	heavy := max(1, processors/2)
 	return &Limits{
 		Events: NewBudget(2*processors, processors),
-		Heavy:  NewBudget(heavy, heavy/2),
+		Heavy:  NewBudget(heavy, max(1, heavy/2)),
 		Bytes:  NewBudget(ListBytes, UserListBytes),
 	}
 }
@@ -108,6 +109,15 @@ func (c *Client) Body(ctx context.Context, size int64) error {
 		return nil
 	}
 	return c.heavy.Begin(ctx)
+}
+
+// Evaluate waits for a turn to evaluate a template, which may take tens of milliseconds.
+// leave gives it back.
+func (c *Client) Evaluate(ctx context.Context) (leave func(), err error) {
+	if err := c.heavy.Begin(ctx); err != nil {
+		return nil, err
+	}
+	return c.heavy.End, nil
 }
 
 // Rest gives the turn back before a commit. It is not taken again: what follows is small,
