@@ -50,7 +50,7 @@ func (o *ReportOptions) validate() []error {
 	return all
 }
 
-// allowance is what the options mean; nil if there is no bound.
+// allowance returns the bound that the options set, or nil if they set none.
 func (o *ReportOptions) allowance() *storage.Allowance {
 	if o.Rate.IsZero() {
 		return nil

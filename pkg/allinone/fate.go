@@ -14,8 +14,8 @@ import (
 )
 
 // fate takes the place of the end of the process, or of a panic, where etcd's log says
-// that etcd cannot go on: it ends that goroutine alone, so that there is time to say in
-// one sentence what has happened. Nothing is acknowledged from then on.
+// that etcd cannot go on: it ends that goroutine alone, and the process
+// can still say in one sentence what has happened. Nothing is acknowledged from then on.
 type fate struct {
 	dir, logFile string
 

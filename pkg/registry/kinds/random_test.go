@@ -54,7 +54,7 @@ func filled(r *rand.Rand, k *Kind) runtime.Object {
 		ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: fmt.Sprintf("m%d", r.IntN(1000))}},
 	}
 	if form := formOf(obj); form != nil {
-		*form = "" // the JSON of the fields is what is written
+		*form = "" // the fields alone say how it was written
 	}
 	if k.Namespaced {
 		meta.Namespace = "ns"

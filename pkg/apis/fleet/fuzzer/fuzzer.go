@@ -42,7 +42,7 @@ func Funcs(serializer.CodecFactory) []any {
 			}
 		},
 		func(f *schema.Form, _ randfill.Continue) {
-			*f = "" // the JSON of the fields is what is written
+			*f = "" // the fields alone say how it was written
 		},
 		func(o *v1alpha1.IgnoreOptions, c randfill.Continue) {
 			c.FillNoCustom(o)

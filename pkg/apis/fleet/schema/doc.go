@@ -14,9 +14,8 @@
 // The same comparison is the schema's check. Where a value is of another type than the
 // field, is null in a list, or is missing though required, the field becomes empty, the
 // form holds a refusal, and [Form.Refusals] names the field for the answer 422. A null in
-// a field that has no null vanishes. All of this is what the schema of Fleet's
-// CustomResourceDefinitions does. What they say of a field beyond its Go type is in its
-// tag:
+// a field that has no null vanishes. The schemas of Fleet's CustomResourceDefinitions do
+// the same. A tag holds what they say of a field beyond its Go type:
 //
 //	schema:"nullable"  null is a value of its own
 //	schema:"required"  the field must be there

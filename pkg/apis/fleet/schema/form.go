@@ -25,9 +25,9 @@ type edit struct {
 	// Members are the edits below an object, Items those below a list.
 	Members map[string]*edit `json:"m,omitempty"`
 	Items   map[int]*edit    `json:"i,omitempty"`
-	// Value is what was written.
+	// Value holds the JSON that the client wrote.
 	Value json.RawMessage `json:"v,omitempty"`
-	// From is what the Go type makes of it, if that is not empty.
+	// From holds the JSON that the Go type makes of it, if that is not empty.
 	From json.RawMessage `json:"f,omitempty"`
 	// Absent means that nothing was written, though the Go type has it.
 	Absent bool `json:"d,omitempty"`
