@@ -73,8 +73,8 @@ func (s *Store) commitError(name record.Name, size int, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, etcd.ErrTooManyOps):
-		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: it concerns more Bundles or Clusters than etcd takes in one transaction: "+
-			"change fewer of them at once, or raise --max-txn-ops of etcd (its default is 128)", s.resource.Resource, name.Name))
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: etcd takes fewer operations in one transaction than it does by default: "+
+			"set --max-txn-ops of etcd to no less than its default, 128", s.resource.Resource, name.Name))
 	case errors.Is(err, etcd.ErrTooLarge) && size > WriteLimit:
 		return s.tooLargeToStore(name.Name, size, WriteLimit)
 	case errors.Is(err, etcd.ErrTooLarge):
