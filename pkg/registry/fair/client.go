@@ -6,6 +6,7 @@ package fair
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
 )
 
 // Limits are what all requests to a server share.
@@ -15,6 +16,8 @@ type Limits struct {
 	Events, Heavy *Budget
 	// Bytes is the memory of large lists.
 	Bytes *Budget
+	// pace is that of Heavy; nil never rests.
+	pace *pace
 }
 
 const (
@@ -36,6 +39,7 @@ func NewLimits() *Limits {
 		Events: NewBudget(2*processors, processors),
 		Heavy:  NewBudget(heavy, max(1, heavy/2)),
 		Bytes:  NewBudget(ListBytes, UserListBytes),
+		pace:   newPace(heavy),
 	}
 }
 
@@ -51,11 +55,43 @@ type Client struct {
 	bytes  int64
 	// heavy is the turn for a large list or body.
 	heavy *Turn
+	// small: the request counts as small.
+	small atomic.Bool
 }
 
 // NewClient returns a client for one request, which is closed at its end.
 func (l *Limits) NewClient(user string, factor int64) *Client {
-	return &Client{limits: l, user: user, factor: factor, heavy: &Turn{budget: l.Heavy, user: user, lasts: heavyLasts}}
+	return &Client{limits: l, user: user, factor: factor, heavy: &Turn{budget: l.Heavy, pace: l.pace, user: user, lasts: heavyLasts}}
+}
+
+// Small says that the request is small, until it is found to be heavy: what is heavy
+// stands back while it is under way.
+func (c *Client) Small() {
+	if c != nil && c.limits.pace != nil && c.small.CompareAndSwap(false, true) {
+		c.limits.pace.begin(c.user)
+	}
+}
+
+// large ends Small.
+func (c *Client) large() {
+	if c.small.CompareAndSwap(true, false) {
+		c.limits.pace.end(c.user)
+	}
+}
+
+// begin takes the turn of what is heavy.
+func (c *Client) begin(ctx context.Context) error {
+	c.large()
+	return c.heavy.Begin(ctx)
+}
+
+// Pause rests if the request is heavy and others want the processors. What computes for
+// long calls it every few tenths of a millisecond.
+func (c *Client) Pause(ctx context.Context) error {
+	if c == nil {
+		return nil
+	}
+	return c.heavy.Pause(ctx)
 }
 
 type clientKey struct{}
@@ -71,9 +107,9 @@ func Of(ctx context.Context) *Client {
 	return c
 }
 
-// largeList is the JSON from which on a list counts as large, times its factor. Smaller
-// ones are bounded by priority and fairness.
-const largeList = 1 << 20
+// largeList is the JSON from which on a list counts as large, times its factor: some 50
+// BundleDeployments, which take a quarter of a millisecond.
+const largeList = 256 << 10
 
 // streamed is the factor of lists that are written object by object, and so never built as
 // a whole.
@@ -96,25 +132,36 @@ func (c *Client) List(ctx context.Context, size int64) error {
 		return err
 	}
 	c.bytes = bytes
-	return c.heavy.Begin(ctx)
+	return c.begin(ctx)
 }
 
-// largeBody is the body from which on a request takes a turn: it takes milliseconds to
-// decode, to validate and to compare.
-const largeBody = 32 << 10
-
-// Body waits for a turn if a body of so many bytes is to be worked on.
-func (c *Client) Body(ctx context.Context, size int64) error {
-	if c == nil || size < largeBody {
+// Walk waits for a turn if so many objects are to be looked at.
+func (c *Client) Walk(ctx context.Context, objects int) error {
+	if c == nil || objects < longWalk {
 		return nil
 	}
-	return c.heavy.Begin(ctx)
+	return c.begin(ctx)
+}
+
+// longWalk is how many objects are looked at in some tenths of a millisecond.
+const longWalk = 5000
+
+// largeObject is the size in JSON from which on a request on an object takes a turn: it
+// takes milliseconds to decode, to validate and to compare.
+const largeObject = 32 << 10
+
+// Object waits for a turn if a body or an object of so many bytes is to be worked on.
+func (c *Client) Object(ctx context.Context, size int64) error {
+	if c == nil || size < largeObject {
+		return nil
+	}
+	return c.begin(ctx)
 }
 
 // Evaluate waits for a turn to evaluate a template, which may take tens of milliseconds.
 // leave gives it back.
 func (c *Client) Evaluate(ctx context.Context) (leave func(), err error) {
-	if err := c.heavy.Begin(ctx); err != nil {
+	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
 	return c.heavy.End, nil
@@ -138,6 +185,7 @@ func (c *Client) Outside(ctx context.Context, f func() error) error {
 
 // Close gives back what the request has taken.
 func (c *Client) Close() {
+	c.large()
 	c.heavy.close()
 	if c.bytes > 0 {
 		c.limits.Bytes.Give(c.user, c.bytes)

@@ -28,6 +28,9 @@ func TestARequestWithoutAClientIsNotLimited(t *testing.T) {
 	require.NoError(t, turn.Share(t.Context()))
 	called := 0
 	require.NoError(t, turn.During(t.Context(), func() { called++ }))
+	require.NoError(t, c.Pause(t.Context()))
+	require.NoError(t, c.Walk(t.Context(), 1<<30))
+	c.Small()
 	require.NoError(t, c.Outside(t.Context(), func() error { called++; return nil }))
 	require.NoError(t, turn.Outside(t.Context(), func() error { called++; return nil }))
 	require.Equal(t, 3, called)
@@ -85,9 +88,9 @@ func TestALargeBodyTakesATurnAndASmallOneDoesNot(t *testing.T) {
 	t.Parallel()
 	l := small()
 	c := l.NewClient("a", 1)
-	require.NoError(t, c.Body(t.Context(), largeBody-1))
+	require.NoError(t, c.Object(t.Context(), largeObject-1))
 	require.Zero(t, l.Heavy.used)
-	require.NoError(t, c.Body(t.Context(), largeBody))
+	require.NoError(t, c.Object(t.Context(), largeObject))
 	require.EqualValues(t, 1, l.Heavy.used)
 	require.NoError(t, c.Outside(t.Context(), func() error {
 		require.Zero(t, l.Heavy.used, "while it is committed, others compute")
@@ -96,7 +99,7 @@ func TestALargeBodyTakesATurnAndASmallOneDoesNot(t *testing.T) {
 	require.EqualValues(t, 1, l.Heavy.used)
 	c.Rest()
 	require.Zero(t, l.Heavy.used)
-	require.NoError(t, c.Body(t.Context(), largeBody))
+	require.NoError(t, c.Object(t.Context(), largeObject))
 	require.EqualValues(t, 1, l.Heavy.used)
 	c.Close()
 	require.Zero(t, l.Heavy.used)
@@ -109,18 +112,18 @@ func TestWhatIsTakenAfterTheRequestIsGivenUpEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := small()
 		other, c := l.NewClient("b", 1), l.NewClient("a", 1)
-		require.NoError(t, other.Body(t.Context(), largeBody))
+		require.NoError(t, other.Object(t.Context(), largeObject))
 		begun := make(chan struct{})
 		go func() {
 			defer close(begun)
-			assert.NoError(t, c.Body(t.Context(), largeBody))
+			assert.NoError(t, c.Object(t.Context(), largeObject))
 		}()
 		synctest.Wait()
 		c.Close()
 		other.Close()
 		<-begun
 		require.Zero(t, l.Heavy.used)
-		require.NoError(t, c.Body(t.Context(), largeBody))
+		require.NoError(t, c.Object(t.Context(), largeObject))
 		require.Zero(t, l.Heavy.used)
 	})
 }

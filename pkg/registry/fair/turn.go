@@ -24,6 +24,7 @@ const (
 // methods are for that goroutine alone, but for close, and do nothing on nil.
 type Turn struct {
 	budget *Budget
+	pace   *pace
 	user   string
 	lasts  time.Duration
 
@@ -41,6 +42,11 @@ func (t *Turn) Begin(ctx context.Context) error {
 		return nil
 	}
 	if err := t.budget.Take(ctx, t.user, 1); err != nil {
+		return err
+	}
+	// What rests keeps its turn: no other would work instead.
+	if err := t.pace.rest(ctx, t.user); err != nil {
+		t.budget.Give(t.user, 1)
 		return err
 	}
 	t.mu.Lock()
@@ -79,6 +85,7 @@ func (t *Turn) end() bool {
 		return false
 	}
 	t.held = false
+	t.pace.worked(time.Since(t.since))
 	if t.lease.Stop() {
 		t.budget.Give(t.user, 1)
 	}
@@ -111,6 +118,29 @@ func (t *Turn) Share(ctx context.Context) error {
 		return nil
 	}
 	return t.Begin(ctx)
+}
+
+// Pause rests, with the turn, if others want the processors.
+func (t *Turn) Pause(ctx context.Context) error {
+	if t == nil || t.pace == nil {
+		return nil
+	}
+	t.mu.Lock()
+	worked := time.Since(t.since)
+	held := t.held
+	t.mu.Unlock()
+	if !held || worked < stretch {
+		return nil
+	}
+	t.pace.worked(worked)
+	err := t.pace.rest(ctx, t.user)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.since = time.Now()
+	if t.held && t.lease.Stop() {
+		t.lease.Reset(t.lasts)
+	}
+	return err
 }
 
 // During calls f with the turn.

@@ -47,7 +47,7 @@ func TestNoTurnIsHeldWhileAWebhookIsAsked(t *testing.T) {
 		heavy.Give("another", 1)
 		return true
 	}
-	require.NoError(t, client.Body(ctx, 1<<20))
+	require.NoError(t, client.Object(ctx, 1<<20))
 	require.False(t, free())
 	asked := 0
 	chain := admittedOutside{webhook{admission.NewHandler(admission.Create), func() {

@@ -40,6 +40,7 @@ func (s sharing) before(next http.Handler) http.Handler {
 		req = req.WithContext(ctx)
 		switch {
 		case info.Verb != "watch":
+			client.Small()
 			w = responsewriter.WrapForHTTP1Or2(&answerWriter{ResponseWriter: w, ctx: ctx, client: client})
 			if req.Body != nil {
 				req.Body = &bodyReader{ReadCloser: req.Body, ctx: ctx, client: client}
@@ -80,7 +81,7 @@ type bodyReader struct {
 func (r *bodyReader) Read(into []byte) (n int, err error) {
 	n, err = r.ReadCloser.Read(into)
 	if r.size += int64(n); errors.Is(err, io.EOF) {
-		if waited := r.client.Body(r.ctx, r.size); waited != nil {
+		if waited := r.client.Object(r.ctx, r.size); waited != nil {
 			return n, waited
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // Get implements storage.Interface.
@@ -35,11 +34,10 @@ func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, ou
 		}
 		return err
 	}
-	objects, err := s.render(ctx, []view.Item{item})
+	object, err := s.one(ctx, item)
 	if err != nil {
 		return err
 	}
-	object := objects[0]
 	if s.role != nil {
 		// The registry's dry runs and deletions work on what they get here.
 		object = object.DeepCopyObject().(record.APIObject)

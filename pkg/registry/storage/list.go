@@ -17,6 +17,7 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -50,6 +51,11 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 	}
 	if err := s.complete(v, at); err != nil {
 		return err
+	}
+	if at.name.Namespace == "" {
+		if err := fair.Of(ctx).Walk(ctx, v.Len(s.resource.Resource)); err != nil {
+			return err
+		}
 	}
 	page := s.page(v, at, startKey, &opts.Predicate)
 	err = s.renderList(ctx, page.items, list)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/manifest"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -18,6 +19,26 @@ import (
 func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObject, error) {
 	s.counters.Rendered.Add(int64(len(items)))
 	return s.build(ctx, items)
+}
+
+// one builds the API object of an item, for a request that goes on to work on it: of a
+// large one the request takes a turn.
+func (s *Store) one(ctx context.Context, item view.Item) (record.APIObject, error) {
+	if deployment, ok := item.(*view.BundleDeployment); ok && deployment.Report != nil {
+		if err := fair.Of(ctx).Object(ctx, deployment.Report.Size()); err != nil {
+			return nil, err
+		}
+	}
+	objects, err := s.render(ctx, []view.Item{item})
+	if err != nil {
+		return nil, err
+	}
+	if bundle, ok := objects[0].(*v1alpha1.Bundle); ok {
+		if err := fair.Of(ctx).Object(ctx, sizeOf(bundle.Spec.Resources)); err != nil {
+			return nil, err
+		}
+	}
+	return objects[0], nil
 }
 
 // build builds the API objects of items. A Bundle gets its resources back from

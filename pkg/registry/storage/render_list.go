@@ -13,9 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
+
+// renderedAtOnce is how many BundleDeployments are built before it is looked whether the
+// list should pause.
+const renderedAtOnce = 32
 
 // renderList sets the items of a list. BundleDeployments, of which lists are long, are
 // built where they belong; others are built and copied. A large list waits for its turn
@@ -28,6 +33,11 @@ func (s *Store) renderList(ctx context.Context, items []view.Item, list runtime.
 		deployments.Items = make([]v1alpha1.BundleDeployment, len(items))
 		for i, item := range items {
 			item.(*view.BundleDeployment).RenderInto(&deployments.Items[i])
+			if i%renderedAtOnce == 0 {
+				if err := fair.Of(ctx).Pause(ctx); err != nil {
+					return err
+				}
+			}
 		}
 		s.counters.Rendered.Add(int64(len(items)))
 		return nil

@@ -74,12 +74,18 @@ func weigh(n int, at func(i int) runtime.Object) (int64, error) {
 	}
 	if _, ok := at(0).(*v1alpha1.Bundle); ok {
 		for i := range n {
-			for _, r := range at(i).(*v1alpha1.Bundle).Spec.Resources {
-				resources += int64(len(r.Name) + len(r.Content))
-			}
+			resources += sizeOf(at(i).(*v1alpha1.Bundle).Spec.Resources)
 		}
 	}
 	return sampled*int64(n)/int64(samples) + resources, nil
+}
+
+// sizeOf is about how many bytes of JSON a Bundle's resources have.
+func sizeOf(resources []v1alpha1.BundleResource) (size int64) {
+	for _, r := range resources {
+		size += int64(len(r.Name) + len(r.Content))
+	}
+	return size
 }
 
 // objectsOf is at for objects that are rendered.

@@ -316,11 +316,11 @@ func (s *Store) existing(ctx context.Context, item view.Item) (record.APIObject,
 	if item == nil || (item != nil && item.Name() == (record.Name{})) {
 		return record.New(s.resource.Resource)
 	}
-	objects, err := s.render(ctx, []view.Item{item})
+	object, err := s.one(ctx, item)
 	if err != nil {
 		return nil, err
 	}
-	return objects[0].DeepCopyObject().(record.APIObject), nil
+	return object.DeepCopyObject().(record.APIObject), nil
 }
 
 func (s *Store) overwrites(item view.Item) int64 {

@@ -27,6 +27,9 @@ type Report struct {
 	gist unique.Handle[derive.Gist]
 }
 
+// Size is about how many bytes of JSON the report has, if it is long.
+func (r *Report) Size() int64 { return int64(len(r.kept)) }
+
 // NewReport decodes a record once, so that it can be decoded ever after, and returns
 // what to keep of it.
 func NewReport(data []byte, revision int64) (*Report, error) {
