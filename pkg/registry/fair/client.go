@@ -186,7 +186,7 @@ func (c *Client) Outside(ctx context.Context, f func() error) error {
 // Close gives back what the request has taken.
 func (c *Client) Close() {
 	c.large()
-	c.heavy.close()
+	c.heavy.Close()
 	if c.bytes > 0 {
 		c.limits.Bytes.Give(c.user, c.bytes)
 		c.bytes = 0

@@ -21,7 +21,7 @@ const (
 )
 
 // Turn is the right of one goroutine to compute, which ends by itself after a while. Its
-// methods are for that goroutine alone, but for close, and do nothing on nil.
+// methods are for that goroutine alone, but for Close, and do nothing on nil.
 type Turn struct {
 	budget *Budget
 	pace   *pace
@@ -92,8 +92,11 @@ func (t *Turn) end() bool {
 	return true
 }
 
-// close ends the turn for good.
-func (t *Turn) close() {
+// Close ends the turn for good.
+func (t *Turn) Close() {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	t.closed = true
 	t.mu.Unlock()

@@ -47,7 +47,9 @@ func (s sharing) before(next http.Handler) http.Handler {
 			}
 		case req.Header.Get("Upgrade") == "":
 			// A WebSocket takes the connection over, and writes to it by itself.
-			w = responsewriter.WrapForHTTP1Or2(&eventWriter{ResponseWriter: w, ctx: ctx, turn: client.Events()})
+			turn := client.Events()
+			defer turn.Close()
+			w = responsewriter.WrapForHTTP1Or2(&eventWriter{ResponseWriter: w, ctx: ctx, turn: turn})
 		}
 		next.ServeHTTP(w, req)
 	})
@@ -108,7 +110,7 @@ func (w *answerWriter) Write(data []byte) (n int, err error) {
 }
 
 // eventWriter sends the events of a watch. Of thousands of watches that have something to
-// send at once, a few send.
+// send at once, a few send. What is written is flushed in the same turn.
 type eventWriter struct {
 	http.ResponseWriter
 	ctx  context.Context
@@ -118,10 +120,14 @@ type eventWriter struct {
 // Unwrap implements responsewriter.UserProvidedDecorator.
 func (w *eventWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Write implements io.Writer.
+// Write implements io.Writer. More follows: another event, or Flush.
 func (w *eventWriter) Write(data []byte) (n int, err error) {
-	if ended := w.turn.During(w.ctx, func() { n, err = w.ResponseWriter.Write(data) }); ended != nil {
-		return n, ended
+	if ended := w.turn.Begin(w.ctx); ended != nil {
+		return 0, ended
+	}
+	n, err = w.ResponseWriter.Write(data)
+	if ended := w.turn.Share(w.ctx); ended != nil && err == nil {
+		err = ended
 	}
 	return n, err
 }

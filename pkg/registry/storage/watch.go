@@ -269,19 +269,22 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 	}
 }
 
+// fewChanges take no turn. Watches share what is built of a change, so to hand over a few
+// takes less than to take turns would.
+const fewChanges = 8
+
 // catchUp sends what has happened after the cursor. It takes the present view for each
 // revision, so that while it waits for its reader it keeps no more than the changes of
 // that revision alive.
 func (w *watcher) catchUp(ctx context.Context) error {
 	defer w.count()
 	defer w.turn.End()
-	for {
+	for sent := 0; ; {
 		revision, changes, err := w.next()
 		if err != nil {
 			return w.store.apiError(err)
 		}
-		if len(changes) > 0 {
-			// With the changes in hand: to find out that there are none takes no turn.
+		if sent += len(changes); sent > fewChanges {
 			if err := w.turn.Begin(ctx); err != nil {
 				return err
 			}
