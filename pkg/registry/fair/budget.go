@@ -5,26 +5,36 @@ package fair
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 )
 
-// Budget gives out a number of units to flows. Flows that wait are served in turns, and
-// the waiters of one flow in the order in which they came. No flow holds more than its
-// share, so that one flow cannot hold all.
+// Budget gives out a number of units to flows. Of the flows that wait, the one is next
+// that was charged least; equal ones are served in turns, and the waiters of one flow in
+// the order in which they came. No flow holds more than its share, so that one flow cannot
+// hold all.
 type Budget struct {
 	total, share int64
 
 	mu    sync.Mutex
 	used  int64
 	flows map[string]*flow
-	// turns are the flows that wait, the next one first.
+	// turns are the flows that wait, in the order of their last turns.
 	turns []*flow
+	// clock is what the flow that was served last had been charged. Who comes anew begins
+	// there: to have asked for nothing earns nothing.
+	clock time.Duration
+	// kept is how many flows there were after those that hold nothing were last dropped.
+	kept int
 }
 
-// flow is a flow that holds something or waits.
+// flow is a flow that holds something, waits, or was charged more than the clock says.
 type flow struct {
 	used    int64
 	waiting []*waiter
+	charged time.Duration
 }
 
 type waiter struct {
@@ -52,9 +62,9 @@ func (b *Budget) Take(ctx context.Context, name string, units int64) error {
 		f = &flow{}
 		b.flows[name] = f
 	}
+	f.charged = max(f.charged, b.clock)
 	if len(b.turns) == 0 && b.used+units <= b.total && f.used+units <= b.share {
-		b.used += units
-		f.used += units
+		b.grant(f, units)
 		b.mu.Unlock()
 		return nil
 	}
@@ -81,6 +91,14 @@ func (b *Budget) Take(ctx context.Context, name string, units int64) error {
 	return context.Cause(ctx)
 }
 
+// Charge says for how long a flow has used a unit, before it is given back. It is served
+// the later for it.
+func (b *Budget) Charge(name string, d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.flows[name].charged += d
+}
+
 // Give returns units that a flow has taken.
 func (b *Budget) Give(name string, units int64) {
 	b.mu.Lock()
@@ -92,6 +110,9 @@ func (b *Budget) give(name string, units int64) {
 	f := b.flows[name]
 	b.used -= units
 	f.used -= units
+	if b.used == 0 && len(b.turns) == 0 {
+		b.clock = max(b.clock, f.charged) // nobody waited for what it has used
+	}
 	b.forget(name, f)
 	b.serve()
 }
@@ -106,39 +127,72 @@ func (b *Budget) leave(name string, f *flow, w *waiter) {
 	b.serve() // it may have been what others waited behind
 }
 
-// forget drops a flow that holds nothing and waits for nothing.
+// grant lets a flow hold the units.
+func (b *Budget) grant(f *flow, units int64) {
+	b.used += units
+	f.used += units
+	b.clock = max(b.clock, f.charged)
+}
+
+// fewFlows are no reason to look for some to drop.
+const fewFlows = 64
+
+// forget drops a flow that holds nothing, waits for nothing, and would begin anew where it
+// is. Others that have come to that are dropped once there are many.
 func (b *Budget) forget(name string, f *flow) {
-	if f.used == 0 && len(f.waiting) == 0 {
+	idle := func(f *flow) bool { return f.used == 0 && len(f.waiting) == 0 && f.charged <= b.clock }
+	if idle(f) {
 		delete(b.flows, name)
 	}
+	if len(b.flows) < 2*max(b.kept, fewFlows) {
+		return
+	}
+	maps.DeleteFunc(b.flows, func(_ string, f *flow) bool { return idle(f) })
+	b.kept = len(b.flows)
 }
 
 // serve grants what can be granted. A flow that has its share is passed over. One that
 // only has to wait until enough is given back is not: a large request would never be
 // served while small ones come.
 func (b *Budget) serve() {
-	for passed := 0; passed < len(b.turns); {
-		f := b.turns[0]
-		w := f.waiting[0]
-		if f.used+w.units > b.share {
-			b.turns = append(b.turns[1:], f)
-			passed++
-			continue
+	for {
+		next := b.next()
+		if next < 0 {
+			return
 		}
+		f := b.turns[next]
+		w := f.waiting[0]
 		if b.used+w.units > b.total {
 			return
 		}
-		b.used += w.units
-		f.used += w.units
+		b.grant(f, w.units)
 		close(w.granted)
 		f.waiting[0] = nil
 		f.waiting = f.waiting[1:]
-		b.turns = b.turns[1:]
+		if next == 0 {
+			b.turns = b.turns[1:] // of thousands that wait, mostly
+		} else {
+			b.turns = slices.Delete(b.turns, next, next+1)
+		}
 		if len(f.waiting) > 0 {
 			b.turns = append(b.turns, f)
 		}
-		passed = 0
 	}
+}
+
+// next is the place of the flow that is next, -1 if none may hold more.
+func (b *Budget) next() int {
+	next := -1
+	for i, f := range b.turns {
+		switch {
+		case f.used+f.waiting[0].units > b.share:
+		case f.charged <= b.clock:
+			return i
+		case next < 0 || f.charged < b.turns[next].charged:
+			next = i
+		}
+	}
+	return next
 }
 
 // contended reports whether a flow waits that others could let in.

@@ -62,6 +62,67 @@ func TestFlowsThatWaitAreServedInTurns(t *testing.T) {
 	})
 }
 
+func TestTheFlowThatWasChargedLeastIsNext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := &taker{t: t, budget: NewBudget(1, 1)}
+		k.take("long", 1)
+		for range 9 {
+			k.take("long", 1)
+			k.take("short", 1)
+		}
+		for range 15 {
+			last := k.got[len(k.got)-1]
+			if k.budget.Charge(last, time.Millisecond); last == "long" {
+				k.budget.Charge(last, 4*time.Millisecond)
+			}
+			k.give(last, 1)
+		}
+		long := 0
+		for _, flow := range k.got[:12] {
+			if flow == "long" {
+				long++
+			}
+		}
+		require.InDelta(t, 2, long, 1, "each has half of the time: %v", k.got)
+	})
+}
+
+func TestAFlowThatAskedForNothingHasEarnedNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := &taker{t: t, budget: NewBudget(1, 1)}
+		for range 10 {
+			k.take("early", 1)
+			k.budget.Charge("early", time.Second)
+			k.give("early", 1)
+		}
+		k.take("early", 1)
+		for range 3 {
+			k.take("late", 1)
+			k.take("early", 1)
+		}
+		for range 5 {
+			last := k.got[len(k.got)-1]
+			k.budget.Charge(last, time.Second)
+			k.give(last, 1)
+		}
+		require.Equal(t, []string{"early", "late", "early", "late", "early", "late"}, k.got[len(k.got)-6:])
+	})
+}
+
+func TestFlowsThatAreOverAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := NewBudget(1, 1)
+	for i := range 10_000 {
+		flow := fmt.Sprint(i)
+		require.NoError(t, b.Take(t.Context(), flow, 1))
+		b.Charge(flow, time.Duration(i%7)*time.Millisecond)
+		b.Give(flow, 1)
+	}
+	require.Less(t, len(b.flows), 4*fewFlows)
+}
+
 func TestNoFlowHoldsMoreThanItsShareAndOthersPassIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -85,8 +85,12 @@ func (t *Turn) end() bool {
 		return false
 	}
 	t.held = false
-	t.pace.worked(time.Since(t.since))
+	worked := time.Since(t.since)
+	t.pace.worked(worked)
 	if t.lease.Stop() {
+		if t.pace != nil {
+			t.budget.Charge(t.user, worked)
+		}
 		t.budget.Give(t.user, 1)
 	}
 	return true
@@ -141,6 +145,7 @@ func (t *Turn) Pause(ctx context.Context) error {
 	defer t.mu.Unlock()
 	t.since = time.Now()
 	if t.held && t.lease.Stop() {
+		t.budget.Charge(t.user, worked)
 		t.lease.Reset(t.lasts)
 	}
 	return err
