@@ -20,7 +20,7 @@ import (
 
 const (
 	// weighSample is how many objects of a list stand for all when it is weighed.
-	weighSample = 16
+	weighSample = 8
 	// listWithin bounds how long a list waits for the memory that it takes.
 	listWithin = 15 * time.Second
 	// listAgain is when a client may ask again whose list has waited for so long.
