@@ -14,7 +14,7 @@
 //     reads by quorum, small requests and probes need none. Turns are not held while a
 //     client or a commit is waited for, and end by themselves.
 //   - Heavy work also stands back while small requests of others are under way: it rests
-//     for as long as it has worked. So a small request takes about as long beside it as
+//     for twice as long as it has worked. So a small request takes about as long beside it as
 //     alone, and nothing heavy is slower where nothing small is asked for.
 //   - Bytes are held by a large list from before it is built until its answer is sent.
 //

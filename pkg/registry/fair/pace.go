@@ -10,6 +10,8 @@ import (
 )
 
 const (
+	// restFactor is how many times as long as it has worked heavy work rests.
+	restFactor = 2
 	// longestRest bounds a rest, also after work that has waited for something else.
 	longestRest = 500 * time.Millisecond
 	// stretch is how long heavy work goes on before it looks whether it should rest.
@@ -23,8 +25,8 @@ const (
 
 // pace lets heavy work stand back. The processors run a small request of a user within
 // a moment if nothing heavy runs beside it; so heavy work rests while a small request of
-// another user is under way, but not for longer than it has worked, and not at all while
-// there is none. A nil pace never rests. It is safe for
+// another user is under way, but not for longer than restFactor times what it has worked,
+// and not at all while there is none. A nil pace never rests. It is safe for
 // concurrent use.
 type pace struct {
 	// turns is how many heavy turns there are.
@@ -74,7 +76,7 @@ func (p *pace) worked(d time.Duration) {
 	if p.due.Before(now) {
 		p.due = now
 	}
-	p.due = p.due.Add(min(d, longestRest) / p.turns)
+	p.due = p.due.Add(restFactor * min(d, longestRest) / p.turns)
 	if latest := now.Add(longestRest); p.due.After(latest) {
 		p.due = latest
 	}

@@ -76,6 +76,9 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
+	if listener := config.Generic.SecureServing.Listener; listener != nil {
+		config.Generic.SecureServing.Listener = bounded{listener}
+	}
 	priming := primingOf(config.Generic)
 	closeWhile(config.Generic, gate{ready: config.Ready, unready: config.Unready}, sharing{fair.NewLimits()}, priming)
 	config.Generic.AddReadyzChecks(healthz.NamedCheck(primingCheck, func(*http.Request) error { return priming.ready() }))

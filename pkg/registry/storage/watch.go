@@ -24,7 +24,7 @@ var _ watch.Interface = (*watcher)(nil)
 
 // resultBuffer lets the HTTP layer flush a burst in few writes. It is what each reader
 // that is stuck keeps rendered, beyond the history.
-const resultBuffer = 64
+const resultBuffer = 16
 
 // largeBuffer is that of kinds of which one object may take megabytes: with resources, or
 // with all that was deployed. It is no less than a client may expect to find when it has
