@@ -26,8 +26,8 @@ const (
 // pace lets heavy work stand back. The processors run a small request of a user within
 // a moment if nothing heavy runs beside it; so heavy work rests while a small request of
 // another user is under way, but not for longer than restFactor times what it has worked,
-// and not at all while there is none. A nil pace never rests. It is safe for
-// concurrent use.
+// and not at all while there is none. A nil pace never rests. It is safe for concurrent
+// use.
 type pace struct {
 	// turns is how many heavy turns there are.
 	turns time.Duration

@@ -4,8 +4,11 @@
 package storage
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,9 +21,11 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/storage"
 
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/fair"
+	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // TestNoPulseIsMissedWhileThousandsOfWatchesEncode keeps all processors busy with events
@@ -84,3 +89,44 @@ func TestNoPulseIsMissedWhileThousandsOfWatchesEncode(t *testing.T) {
 	}
 	require.NoError(t, lost.Err(), "watches would have ended")
 }
+
+// TestASmallRequestOnALargeObjectTakesATurn: it is decoded, patched and compared as a whole.
+func TestASmallRequestOnALargeObjectTakesATurn(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	reports := NewReports(record.Clusters, s.engine, s.log)
+	require.NoError(t, create(ctx, s, "small"))
+	require.NoError(t, create(ctx, s, "large"))
+	report := func(ctx context.Context, name, value string) error {
+		return reports.GuaranteedUpdate(ctx, "/clusters/ns/"+name, &v1alpha1.Cluster{}, false, nil, func(in runtime.Object, _ storage.ResponseMeta) (runtime.Object, *uint64, error) {
+			out := in.(*v1alpha1.Cluster)
+			out.Status.Agent.Namespace = value
+			return out, nil, nil
+		}, nil)
+	}
+	require.NoError(t, report(ctx, "large", strings.Repeat("x", 1<<20)))
+
+	limits := fair.NewLimits()
+	limits.Heavy = fair.NewBudget(1, 1)
+	require.NoError(t, limits.Heavy.Take(ctx, "another", 1))
+	for name, waits := range map[string]bool{"small": false, "large": true} {
+		for what, request := range map[string]func(ctx context.Context) error{
+			"a report": func(ctx context.Context) error { return report(ctx, name, "y") },
+			"a read":   func(ctx context.Context) error { _, err := get(ctx, s, name); return err },
+		} {
+			client := limits.NewClient("a", 1)
+			within, cancel := context.WithTimeoutCause(client.In(ctx), time.Second, errTurn)
+			err := request(within)
+			cancel()
+			client.Close()
+			if waits {
+				require.ErrorContains(t, err, errTurn.Error(), "%s of %s", what, name)
+			} else {
+				require.NoError(t, err, "%s of %s", what, name)
+			}
+		}
+	}
+}
+
+var errTurn = errors.New("no turn came")

@@ -24,10 +24,8 @@ func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObje
 // one builds the API object of an item, for a request that goes on to work on it: of a
 // large one the request takes a turn.
 func (s *Store) one(ctx context.Context, item view.Item) (record.APIObject, error) {
-	if deployment, ok := item.(*view.BundleDeployment); ok && deployment.Report != nil {
-		if err := fair.Of(ctx).Object(ctx, deployment.Report.Size()); err != nil {
-			return nil, err
-		}
+	if err := fair.Of(ctx).Object(ctx, storedSize(item)); err != nil {
+		return nil, err
 	}
 	objects, err := s.render(ctx, []view.Item{item})
 	if err != nil {

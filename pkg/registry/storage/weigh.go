@@ -16,6 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 const (
@@ -84,6 +85,22 @@ func weigh(n int, at func(i int) runtime.Object) (int64, error) {
 func sizeOf(resources []v1alpha1.BundleResource) (size int64) {
 	for _, r := range resources {
 		size += int64(len(r.Name) + len(r.Content))
+	}
+	return size
+}
+
+// storedSize is about how many bytes of JSON the records of an item have, without a
+// Bundle's resources. What is derived has a bound of its own.
+func storedSize(item view.Item) (size int64) {
+	switch item := item.(type) {
+	case *view.BundleDeployment:
+		if item.Report != nil {
+			size = item.Report.Size()
+		}
+	case *view.Object:
+		if size = int64(item.Record.Size); item.Report != nil {
+			size += int64(item.Report.Size)
+		}
 	}
 	return size
 }
