@@ -23,14 +23,14 @@ type Budget struct {
 	flows map[string]*flow
 	// turns are the flows that wait, in the order of their last turns.
 	turns []*flow
-	// clock is what the flow that was served last had been charged. Who comes anew begins
-	// there: to have asked for nothing earns nothing.
+	// clock is what the flow that was served last had been charged. A flow that begins to
+	// wait starts there, so it earns nothing by asking for nothing.
 	clock time.Duration
-	// kept is how many flows there were after those that hold nothing were last dropped.
+	// kept is how many flows were left when idle ones were last dropped.
 	kept int
 }
 
-// flow is a flow that holds something, waits, or was charged more than the clock says.
+// flow holds units, waits for some, or has been charged more than the clock shows.
 type flow struct {
 	used    int64
 	waiting []*waiter
@@ -91,8 +91,8 @@ func (b *Budget) Take(ctx context.Context, name string, units int64) error {
 	return context.Cause(ctx)
 }
 
-// Charge says for how long a flow has used a unit, before it is given back. It is served
-// the later for it.
+// Charge adds the time for which a flow has used a unit. Call it before Give. A flow that
+// has been charged more is served later.
 func (b *Budget) Charge(name string, d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,7 +111,7 @@ func (b *Budget) give(name string, units int64) {
 	b.used -= units
 	f.used -= units
 	if b.used == 0 && len(b.turns) == 0 {
-		b.clock = max(b.clock, f.charged) // nobody waited for what it has used
+		b.clock = max(b.clock, f.charged) // no other flow waited for what it has used
 	}
 	b.forget(name, f)
 	b.serve()
@@ -134,11 +134,11 @@ func (b *Budget) grant(f *flow, units int64) {
 	b.clock = max(b.clock, f.charged)
 }
 
-// fewFlows are no reason to look for some to drop.
+// fewFlows is how many flows may be kept before idle ones are dropped.
 const fewFlows = 64
 
-// forget drops a flow that holds nothing, waits for nothing, and would begin anew where it
-// is. Others that have come to that are dropped once there are many.
+// forget drops a flow that is idle: it holds and waits for nothing, and a new flow would
+// start with the same charge. Other idle flows are dropped once there are many.
 func (b *Budget) forget(name string, f *flow) {
 	idle := func(f *flow) bool { return f.used == 0 && len(f.waiting) == 0 && f.charged <= b.clock }
 	if idle(f) {

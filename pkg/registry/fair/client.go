@@ -128,6 +128,8 @@ func (c *Client) List(ctx context.Context, size int64) error {
 		return nil
 	}
 	bytes := size * c.factor
+	// Lists that hold memory need the turn to be sent, and so to give the memory back.
+	c.heavy.End()
 	if err := c.limits.Bytes.Take(ctx, c.user, bytes); err != nil {
 		return err
 	}

@@ -75,6 +75,29 @@ func TestWhatAUserListsAtOnceIsBoundedAndAnotherUserIsServed(t *testing.T) {
 	})
 }
 
+// TestAListThatWaitsForMemoryHoldsNoTurn: a list that has the memory needs a turn to be sent.
+func TestAListThatWaitsForMemoryHoldsNoTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := small()
+		first, second := l.NewClient("a", 5), l.NewClient("a", 6)
+		require.NoError(t, first.List(t.Context(), 2<<20))
+		require.NoError(t, first.Outside(t.Context(), func() error {
+			require.NoError(t, second.Walk(t.Context(), longWalk))
+			go func() { assert.NoError(t, second.List(t.Context(), 1<<20)) }()
+			synctest.Wait()
+			require.Zero(t, l.Heavy.used)
+			return nil
+		}))
+		first.Close()
+		synctest.Wait()
+		require.NotZero(t, l.Bytes.used)
+		second.Close()
+		require.Zero(t, l.Bytes.used)
+		require.Zero(t, l.Heavy.used)
+	})
+}
+
 func TestAListThatIsBuiltAsAWholeHasToFit(t *testing.T) {
 	t.Parallel()
 	l := small()
