@@ -64,8 +64,8 @@ func (l *Limits) NewClient(user string, factor int64) *Client {
 	return &Client{limits: l, user: user, factor: factor, heavy: &Turn{budget: l.Heavy, pace: l.pace, user: user, lasts: heavyLasts}}
 }
 
-// Small says that the request is small, until it is found to be heavy: what is heavy
-// stands back while it is under way.
+// Small counts the request as small until it takes a heavy turn. Heavy work of other users
+// rests while it is under way.
 func (c *Client) Small() {
 	if c != nil && c.limits.pace != nil && c.small.CompareAndSwap(false, true) {
 		c.limits.pace.begin(c.user)
@@ -79,14 +79,14 @@ func (c *Client) large() {
 	}
 }
 
-// begin takes the turn of what is heavy.
+// begin takes a heavy turn.
 func (c *Client) begin(ctx context.Context) error {
 	c.large()
 	return c.heavy.Begin(ctx)
 }
 
-// Pause rests if the request is heavy and others want the processors. What computes for
-// long calls it every few tenths of a millisecond.
+// Pause rests if the request holds a heavy turn and small requests of others are under way.
+// Call it every few tenths of a millisecond in a long computation.
 func (c *Client) Pause(ctx context.Context) error {
 	if c == nil {
 		return nil

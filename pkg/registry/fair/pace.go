@@ -16,18 +16,17 @@ const (
 	longestRest = 500 * time.Millisecond
 	// stretch is how long heavy work goes on before it looks whether it should rest.
 	stretch = 500 * time.Microsecond
-	// lingers is how long a small request counts after its answer: a client that edits
-	// mostly reads next.
+	// lingers is for how long a small request counts after its answer, because clients
+	// often read what they have just edited.
 	lingers = 2 * time.Millisecond
 	// lookAgain is how often heavy work that rests looks whether it may go on.
 	lookAgain = time.Millisecond
 )
 
-// pace lets heavy work stand back. The processors run a small request of a user within
-// a moment if nothing heavy runs beside it; so heavy work rests while a small request of
-// another user is under way, but not for longer than restFactor times what it has worked,
-// and not at all while there is none. A nil pace never rests. It is safe for concurrent
-// use.
+// pace lets heavy work rest while a small request of another user is under way. Where all
+// processors have work, Go looks for what the network brings every 10 ms only, and a small
+// request waits for the network a dozen times. A rest takes no longer than restFactor times
+// the work before it. A nil pace never rests. It is safe for concurrent use.
 type pace struct {
 	// turns is how many heavy turns there are.
 	turns time.Duration
@@ -39,7 +38,7 @@ type pace struct {
 	// last is the user whose small request has ended last, and ended when.
 	last  string
 	ended time.Time
-	// due is when what has worked has rested for long enough.
+	// due is when the work so far has been rested from.
 	due time.Time
 }
 
@@ -47,7 +46,7 @@ func newPace(turns int64) *pace {
 	return &pace{turns: time.Duration(turns), small: map[string]int{}}
 }
 
-// begin counts a small request of a user, and end no more.
+// begin counts a small request of a user until end.
 func (p *pace) begin(user string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +64,7 @@ func (p *pace) end(user string) {
 	p.last, p.ended = user, time.Now()
 }
 
-// worked says how long a turn was worked.
+// worked adds a rest for work that took so long.
 func (p *pace) worked(d time.Duration) {
 	if p == nil {
 		return

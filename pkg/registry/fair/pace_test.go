@@ -20,6 +20,19 @@ func paced() *Limits {
 	return l
 }
 
+// beside runs a test with a small request of another user under way, and a client for heavy
+// work.
+func beside(t *testing.T, test func(t *testing.T, l *Limits, other, heavy *Client)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := paced()
+		other := l.NewClient("other", 1)
+		other.Small()
+		test(t, l, other, l.NewClient("heavy", 1))
+	})
+}
+
 // work takes the turn, works for so long, and returns how long that took with the rest
 // before it.
 func work(t *testing.T, c *Client, d time.Duration) time.Duration {
@@ -49,12 +62,7 @@ func TestHeavyWorkDoesNotRestWhileNothingSmallOfAnotherUserIsUnderWay(t *testing
 }
 
 func TestHeavyWorkHasAThirdOfItsTurnsWhileSomethingSmallIsUnderWay(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := paced()
-		other := l.NewClient("other", 1)
-		other.Small()
-		heavy := l.NewClient("heavy", 1)
+	beside(t, func(t *testing.T, l *Limits, _, heavy *Client) {
 		require.Equal(t, 10*time.Millisecond, work(t, heavy, 10*time.Millisecond), "what has not worked yet need not rest")
 		for range 5 {
 			require.Equal(t, 30*time.Millisecond, work(t, heavy, 10*time.Millisecond))
@@ -65,11 +73,7 @@ func TestHeavyWorkHasAThirdOfItsTurnsWhileSomethingSmallIsUnderWay(t *testing.T)
 }
 
 func TestHeavyWorkGoesOnSoonAfterTheSmallRequestHasEnded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := paced()
-		other, heavy := l.NewClient("other", 1), l.NewClient("heavy", 1)
-		other.Small()
+	beside(t, func(t *testing.T, l *Limits, other, heavy *Client) {
 		work(t, heavy, time.Second)
 		begun := time.Now()
 		time.AfterFunc(5*time.Millisecond, other.Close)
@@ -97,12 +101,8 @@ func TestARequestThatIsFoundToBeHeavyIsNotSmallAnyMore(t *testing.T) {
 }
 
 func TestLongWorkPauses(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := paced()
-		other, heavy := l.NewClient("other", 1), l.NewClient("heavy", 1)
+	beside(t, func(t *testing.T, l *Limits, _, heavy *Client) {
 		require.NoError(t, heavy.Pause(t.Context()), "it has no turn")
-		other.Small()
 		require.NoError(t, heavy.Object(t.Context(), largeObject))
 		begun := time.Now()
 		require.NoError(t, heavy.Pause(t.Context()), "it has just begun")
@@ -118,11 +118,7 @@ func TestLongWorkPauses(t *testing.T) {
 }
 
 func TestNoRestIsLongerThanItsBound(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := paced()
-		other, heavy := l.NewClient("other", 1), l.NewClient("heavy", 1)
-		other.Small()
+	beside(t, func(t *testing.T, _ *Limits, _, heavy *Client) {
 		for range 3 {
 			work(t, heavy, time.Minute)
 		}
@@ -131,11 +127,7 @@ func TestNoRestIsLongerThanItsBound(t *testing.T) {
 }
 
 func TestARequestThatEndsWhileItRestsGivesItsTurnBack(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := paced()
-		other, heavy := l.NewClient("other", 1), l.NewClient("heavy", 1)
-		other.Small()
+	beside(t, func(t *testing.T, l *Limits, _, heavy *Client) {
 		work(t, heavy, time.Minute)
 		ctx, cancel := context.WithTimeout(t.Context(), longestRest/2)
 		defer cancel()

@@ -44,7 +44,7 @@ func (t *Turn) Begin(ctx context.Context) error {
 	if err := t.budget.Take(ctx, t.user, 1); err != nil {
 		return err
 	}
-	// What rests keeps its turn: no other would work instead.
+	// The turn is kept while it rests, so that no other works instead.
 	if err := t.pace.rest(ctx, t.user); err != nil {
 		t.budget.Give(t.user, 1)
 		return err

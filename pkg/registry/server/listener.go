@@ -5,14 +5,13 @@ package server
 
 import "net"
 
-// sendBuffer is how much of what a client does not read the system keeps for it, in bytes;
-// Linux keeps twice as much, with what it needs itself. Left alone, Linux gives a
-// connection up to 4 MiB, and some thousands of watches that nobody reads take all
-// that it has for TCP: then every connection of the machine loses segments, and waits for
-// them again and again, those to etcd too.
+// sendBuffer bounds the bytes that the system holds for a client that does not read. Linux
+// doubles it, to count its own overhead. Without a bound Linux holds up to 4 MiB for each
+// connection, and a few thousand unread watches use up its memory for TCP. Then all
+// connections of the machine lose segments, those to etcd included.
 const sendBuffer = 64 << 10
 
-// bounded is a listener whose connections keep little that is not read.
+// bounded is a listener that sets sendBuffer on its connections.
 type bounded struct{ net.Listener }
 
 // Accept implements net.Listener.

@@ -21,8 +21,8 @@ func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObje
 	return s.build(ctx, items)
 }
 
-// one builds the API object of an item, for a request that goes on to work on it: of a
-// large one the request takes a turn.
+// one builds the API object of an item for a request that works on it. The request takes a
+// heavy turn if the object is large.
 func (s *Store) one(ctx context.Context, item view.Item) (record.APIObject, error) {
 	if err := fair.Of(ctx).Object(ctx, storedSize(item)); err != nil {
 		return nil, err

@@ -18,8 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// renderedAtOnce is how many BundleDeployments are built before it is looked whether the
-// list should pause.
+// renderedAtOnce is how many BundleDeployments a list builds between two pauses.
 const renderedAtOnce = 32
 
 // renderList sets the items of a list. BundleDeployments, of which lists are long, are

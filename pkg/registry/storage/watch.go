@@ -269,8 +269,8 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 	}
 }
 
-// fewChanges take no turn. Watches share what is built of a change, so to hand over a few
-// takes less than to take turns would.
+// fewChanges is how many changes a watch hands over without a turn. Watches share the
+// object of a change, so a few of them cost less than a turn.
 const fewChanges = 8
 
 // catchUp sends what has happened after the cursor. It takes the present view for each
