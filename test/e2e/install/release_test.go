@@ -30,9 +30,7 @@ func TestTheChartStopsWhereFleetIsAndSaysWhatToDo(t *testing.T) {
 	kubectl := control.Terminal(t, nil)
 	kubectl.Stdin = fleetDefinitions(t)
 	t.Cleanup(func() {
-		_, _, err := kubectl.Kubectl("delete", "--wait", "-f", "-")
-		require.NoError(t, err)
-		waitForAPIService(t, "")
+		deleteDefinitions(t, kubectl)
 	})
 	_, _, err := kubectl.Kubectl("apply", "-f", "-")
 	require.NoError(t, err)
@@ -97,6 +95,23 @@ func waitForAPIService(t *testing.T, name string) {
 		found, _, err := kubectl.Kubectl("get", "apiservice", "v1alpha1.fleet.cattle.io", "--ignore-not-found", "-o", "jsonpath={.metadata.name}")
 		return err == nil && found == name
 	}, patience, 200*time.Millisecond)
+}
+
+// deleteDefinitions deletes fleetDefinitions, the standard input of the terminal, and
+// waits until their APIService is gone. No other APIService may hide them.
+//
+// It lists them first: kube-apiserver starts the storage of a kind with the first
+// request for it. If that is the deletion itself, then kube-apiserver fails to list
+// the objects, and sometimes forgets to try again for five minutes.
+func deleteDefinitions(t *testing.T, definitions cluster.Terminal) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		_, _, err := control.Terminal(t, nil).Kubectl("get", "bundles,clusters,gitrepos", "-A")
+		return err == nil
+	}, patience, 200*time.Millisecond)
+	_, _, err := definitions.Kubectl("delete", "--wait", "-f", "-")
+	require.NoError(t, err)
+	waitForAPIService(t, "")
 }
 
 // fleetDefinitions are CustomResourceDefinitions of some of the group's kinds. They
