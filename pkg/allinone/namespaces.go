@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
@@ -98,7 +97,7 @@ func (n *namespaces) List(ctx context.Context, options *internalversion.ListOpti
 		return nil, err
 	}
 	list := &corev1.NamespaceList{Items: []corev1.Namespace{}}
-	list.ResourceVersion = strconv.FormatInt(v.Revision, 10)
+	list.ResourceVersion = view.VersionAt(v.Revision).String()
 	names := v.Namespaces()
 	if at, found := slices.BinarySearch(names, defaultNamespace); !found {
 		names = slices.Insert(names, at, defaultNamespace)
@@ -132,7 +131,7 @@ func namespaceOf(name string, revision int64) *corev1.Namespace {
 	out := &corev1.Namespace{}
 	out.Name = name
 	out.UID = types.UID(uuid.NewSHA1(uuid.NameSpaceDNS, []byte("namespace/"+name)).String())
-	out.ResourceVersion = strconv.FormatInt(revision, 10)
+	out.ResourceVersion = view.VersionAt(revision).String()
 	out.Labels = map[string]string{corev1.LabelMetadataName: name}
 	out.Status.Phase = corev1.NamespaceActive
 	return out

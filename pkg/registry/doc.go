@@ -58,14 +58,22 @@
 // Pair is one Bundle version in force on one Cluster: a BundleDeployment that
 // need not be rendered yet. To Render is to build the API object.
 //
-// # Revisions: the contract
+// # Resource versions: the contract
 //
-//  1. A list, a bookmark and the end of initial events carry the view's
-//     revision: a true etcd revision, the state after all of it.
-//  2. An object carries the revision at which it last changed. After a start,
-//     an object not changed since the load carries the load revision. What a
-//     revision changed is known of every revision that is published: a start
-//     replays, and where there is nothing to replay it makes a new revision.
+//  1. A resourceVersion names a place in the log: a revision of etcd, and a place among
+//     its changes of one resource, in the order of delivery. It is one number,
+//     revision << 20 | place (view.Version). Places count from the end: the last change
+//     of a revision has the last place, 2^20 - 1. So a list, a bookmark and the end of
+//     initial events, which mean the state after all of a revision, carry the last place,
+//     and an object that a revision changed alone carries the same number as the list.
+//  2. A watch from a resourceVersion is told what comes after that place: nothing twice
+//     and nothing skipped, also within a revision, on every replica. Where a revision
+//     changes more than 2^20 objects of a resource, the first ones share place 0, and only
+//     these may be repeated. An event carries the same resourceVersion on every replica.
+//     An object that was not changed since the state was loaded carries the last place of
+//     the revision that was loaded. What a revision changed is known of every revision that
+//     is published: a start replays, and where there is nothing to replay it makes a new
+//     revision. A watch from within one that is gone is told to list again.
 //  3. Same key and same resourceVersion mean same content, on every replica,
 //     for ever. On one replica nothing goes backwards.
 //  4. resourceVersion="" is linearizable: the read asks etcd for its revision by
@@ -74,8 +82,10 @@
 //     changed since the resourceVersion that it names. A report is not refused
 //     because a label changed, nor a spec edit because an agent reported.
 //  6. One transaction may change many BundleDeployments. Their changes share the
-//     revision, are delivered together and ordered by key. Resuming at that
-//     revision may repeat them; nothing is skipped.
+//     revision, are delivered together and ordered by key. The state within a revision is
+//     kept nowhere: a list at exactly such a place is 410.
+//  7. Numbers stay below 2^53, exact in clients that take them for floating-point
+//     numbers, up to revision 2^33. At revisions of 2^43 and more no server gets ready.
 //
 // # Delivery: the contract
 //

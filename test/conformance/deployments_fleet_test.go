@@ -30,6 +30,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	reader "github.com/musterfleet/muster/pkg/registry/storage"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // everything is the key of all BundleDeployments.
@@ -175,12 +176,12 @@ func (f *fleet) wrote(out record.APIObject) int64 {
 
 func (f *fleet) number(resourceVersion string) int64 {
 	f.t.Helper()
-	revision, err := strconv.ParseInt(resourceVersion, 10, 64)
+	version, err := strconv.ParseInt(resourceVersion, 10, 64)
 	require.NoError(f.t, err)
-	return revision
+	return view.Version(version).Revision()
 }
 
-func text(revision int64) string { return strconv.FormatInt(revision, 10) }
+func text(revision int64) string { return view.VersionAt(revision).String() }
 
 // home is the namespace of a Cluster's BundleDeployments.
 func home(cluster string) string { return derive.ClusterNamespace("fleet", cluster) }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // within bounds every wait for something that must happen soon.
@@ -287,6 +288,6 @@ func TestWhatIsDeletedIsShownAsItWasLast(t *testing.T) {
 	end := f.deleteCluster("c1")
 	e := w.next()
 	require.Equal(t, watch.Deleted, e.Type)
-	was.ResourceVersion = text(end)
+	was.ResourceVersion = (view.VersionAt(end) - 1).String() // one other of its BundleDeployments is deleted after it
 	require.Equal(t, was, e.Object.DeepCopyObject())
 }

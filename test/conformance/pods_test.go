@@ -69,7 +69,7 @@ func (p *pods) restart() {
 		cancel()
 		done.Wait()
 	}
-	p.mu.Store = reader.NewObjects(resource, e, p.log)
+	p.mu.Store = reader.NewObjects(resource, e, p.log).WithPlaces(0) // upstream adds one to versions
 	require.Eventually(p.t, func() bool { return e.Ready() == nil }, time.Minute, time.Millisecond)
 }
 

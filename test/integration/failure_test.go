@@ -141,7 +141,7 @@ func TestARestartChangesNothing(t *testing.T) {
 	}
 	now, err := again.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, number(t, now.GetResourceVersion()), revision)
+	require.GreaterOrEqual(t, revisionOf(t, now.GetResourceVersion()), revision)
 	// The same key at the same revision is the same content (DESIGN section 5.3).
 	for i := range old.Items {
 		if old.Items[i].GetResourceVersion() == now.Items[i].GetResourceVersion() {

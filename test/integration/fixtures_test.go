@@ -15,6 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // cluster is a Cluster with labels given as key, value, key, value, ...
@@ -80,6 +81,19 @@ func tryLabel(t *testing.T, c versioned.Interface, namespace, name, key, value s
 }
 
 func name(prefix string, i int) string { return fmt.Sprintf("%s-%03d", prefix, i) }
+
+// whole is the resourceVersion of the state after a revision, and place that of a change that
+// so many others of the revision follow.
+func whole(revision int64) string { return place(revision, 0) }
+func place(revision int64, follow int) string {
+	return (view.VersionAt(revision) - view.Version(follow)).String()
+}
+
+// revisionOf is the revision that a resourceVersion is of.
+func revisionOf(t *testing.T, resourceVersion string) int64 {
+	t.Helper()
+	return view.Version(number(t, resourceVersion)).Revision()
+}
 
 func number(t *testing.T, resourceVersion string) int64 {
 	t.Helper()

@@ -88,8 +88,8 @@ func (f *fold) take(e watch.Event) error {
 	if err != nil {
 		return err
 	}
-	if revision < f.revision {
-		return fmt.Errorf("an event went back from revision %d to %d", f.revision, revision)
+	if revision <= f.revision {
+		return fmt.Errorf("after an event at %d one came at %d", f.revision, revision)
 	}
 	f.revision = revision
 	key := o.GetNamespace() + "/" + o.GetName()

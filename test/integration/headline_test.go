@@ -77,16 +77,16 @@ func TestOneLabelEditIsOneRevisionAndNoEventForOthers(t *testing.T) {
 	for i := range bundles {
 		e, o := deployments.next()
 		require.Equal(t, event{watch.Added, home("ns", "c-001"), name("prod", i), list.GetResourceVersion()}, event{e.Type, e.Namespace, e.Name, from.ResourceVersion})
-		require.Equal(t, before+1, number(t, o.GetResourceVersion()))
+		require.Equal(t, place(before+1, bundles-1-i), o.GetResourceVersion())
 		// The Bundle counts one Cluster more, in the same revision.
-		require.Equal(t, before+1, number(t, bundleEvents.expect(watch.Modified, name("prod", i)).GetResourceVersion()))
+		require.Equal(t, place(before+1, bundles-1-i), bundleEvents.expect(watch.Modified, name("prod", i)).GetResourceVersion())
 	}
 	label(t, c, "ns", "c-001", "env", "null")
 	require.Equal(t, before+2, s.revision(t))
 	for i := range bundles {
 		o := deployments.expect(watch.Deleted, name("prod", i))
-		require.Equal(t, before+2, number(t, o.GetResourceVersion()))
-		require.Equal(t, before+2, number(t, bundleEvents.expect(watch.Modified, name("prod", i)).GetResourceVersion()))
+		require.Equal(t, place(before+2, bundles-1-i), o.GetResourceVersion())
+		require.Equal(t, place(before+2, bundles-1-i), bundleEvents.expect(watch.Modified, name("prod", i)).GetResourceVersion())
 	}
 	// A label that no selector names is one revision and no event at all: the
 	// next one is of a Bundle made afterwards.

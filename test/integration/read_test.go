@@ -80,7 +80,7 @@ func TestListsAnswerTheResourceVersionAskedFor(t *testing.T) {
 	s := own(t)
 	for plural, h := range histories(t, s) {
 		old, now := h.lists[5], h.last()
-		future := strconv.FormatInt(number(t, now.GetResourceVersion())+1000, 10)
+		future := strconv.FormatInt(number(t, now.GetResourceVersion())+1000<<view.PlaceBits, 10)
 		for title, query := range map[string]url.Values{
 			"a future revision":                       {"resourceVersion": {future}},
 			"a future revision with a limit":          {"resourceVersion": {future}, "limit": {"1"}},
@@ -157,7 +157,7 @@ func TestGetsAnswerTheResourceVersionAskedFor(t *testing.T) {
 	for plural, h := range histories(t, s) {
 		now := h.last().Items[0]
 		client := s.resource(t, plural, now.GetNamespace())
-		future := strconv.FormatInt(number(t, h.last().GetResourceVersion())+1000, 10)
+		future := strconv.FormatInt(number(t, h.last().GetResourceVersion())+1000<<view.PlaceBits, 10)
 		for title, revision := range map[string]string{
 			"unset is the present":     "",
 			"0 is any state":           "0",

@@ -55,7 +55,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	createBundle(t, c, bundle("ns", "db", "env", "prod"))
 	label(t, c, "ns", "c1", "colour", "red") // so that the watch begins where nothing is to be repeated
 	before := contents(t, s)
-	w := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: fmt.Sprint(s.revision(t))})
+	w := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: whole(s.revision(t))})
 	check := func(s *server) {
 		for _, plural := range []string{"clusters", "bundles", "bundledeployments", "clustergroups", "contents"} {
 			_, err := s.resource(t, plural, "").List(t.Context(), metav1.ListOptions{})
@@ -111,7 +111,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	}
 	_, err = s.etcd.Compact(t.Context(), s.revision(t))
 	require.NoError(t, err)
-	resume := fmt.Sprint(s.revision(t))
+	resume := whole(s.revision(t))
 	s = s.restart(t)
 	unsure := func(err error) {
 		t.Helper()

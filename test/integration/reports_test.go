@@ -200,7 +200,7 @@ func TestTheFirstHeartbeatNeedsNoStatusAndTouchesNothingElse(t *testing.T) {
 		seen := fmt.Sprintf("2026-11-23T10:0%d:00Z", i)
 		after, err := beat(seen)
 		require.NoError(t, err)
-		require.Equal(t, after.GetResourceVersion(), fmt.Sprint(s.written(t)))
+		require.Equal(t, after.GetResourceVersion(), whole(s.written(t)))
 		agent, _, _ := unstructured.NestedStringMap(after.Object, "status", "agent")
 		require.Equal(t, map[string]string{"lastSeen": seen, "namespace": "cattle-fleet-system"}, agent)
 		require.Equal(t, before.Object["spec"], after.Object["spec"])
@@ -208,7 +208,7 @@ func TestTheFirstHeartbeatNeedsNoStatusAndTouchesNothingElse(t *testing.T) {
 		again, err := beat(seen)
 		require.NoError(t, err)
 		require.Equal(t, after, again)
-		require.Equal(t, after.GetResourceVersion(), fmt.Sprint(s.written(t)), "the same heartbeat is no write")
+		require.Equal(t, after.GetResourceVersion(), whole(s.written(t)), "the same heartbeat is no write")
 	}
 	require.Equal(t, deployment, get(t, c, "app"), "a heartbeat showed in a BundleDeployment")
 	label(t, s.clientset(t), "ns", "c1", "env", "test")

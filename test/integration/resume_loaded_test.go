@@ -4,7 +4,6 @@
 package integration
 
 import (
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,10 +22,12 @@ func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T
 		kept  int64
 		told  bool
 		later bool
+		// rest is how many changes of the revision the client has yet to get.
+		rest int
 	}{
-		"the one before is there, from which it is replayed":            {1, true, true},
-		"nothing before it is there":                                    {0, false, true},
-		"nothing before it is there, and nothing has happened since it": {0, false, false},
+		"the one before is there, from which it is replayed":            {1, true, true, 3},
+		"nothing before it is there":                                    {0, false, true, 3},
+		"nothing before it is there, and nothing has happened since it": {0, false, false, 3},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
@@ -37,7 +38,7 @@ func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T
 			createBundle(t, s.clientset(t), bundle("ns", "app", "env", "prod"))
 			createBundle(t, s.clientset(t), bundle("ns", "nowhere", "env", "none")) // moves nothing, so nothing is repeated
 			before := s.revision(t)
-			w := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: strconv.FormatInt(before, 10)})
+			w := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: whole(before)})
 			moved := move(t, s.clientset(t), "app", "one")
 			w.expect(watch.Modified, "app") // of five
 			w.Stop()
@@ -47,16 +48,16 @@ func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T
 			if test.later {
 				createCluster(t, s.clientset(t), cluster("ns", "later", "env", "prod"))
 			}
-			again := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: strconv.FormatInt(moved, 10)})
+			again := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: place(moved, test.rest)})
 			if !test.told {
 				status := again.status()
 				require.Equal(t, metav1.StatusReasonExpired, status.Reason, "%v", status)
 				require.True(t, apierrors.IsResourceExpired(apierrors.FromObject(status)))
 				return
 			}
-			for range clusters {
+			for follow := test.rest - 1; follow >= 0; follow-- {
 				o := again.expect(watch.Modified, "app")
-				require.Equal(t, strconv.FormatInt(moved, 10), o.GetResourceVersion())
+				require.Equal(t, place(moved, follow), o.GetResourceVersion())
 			}
 			again.expect(watch.Added, "app")
 		})

@@ -4,19 +4,17 @@
 package integration
 
 import (
-	"fmt"
-	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-func TestTheEventsOfOneRevisionAreContiguousOrderedAndRepeatedOnResume(t *testing.T) {
+func TestTheEventsOfOneRevisionAreContiguousOrderedAndGoneOnFromWithin(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	c := s.clientset(t)
@@ -38,7 +36,7 @@ func TestTheEventsOfOneRevisionAreContiguousOrderedAndRepeatedOnResume(t *testin
 
 	before := s.revision(t)
 	client := s.resource(t, "bundledeployments", "")
-	w := watching(t, client, metav1.ListOptions{ResourceVersion: strconv.FormatInt(before, 10)})
+	w := watching(t, client, metav1.ListOptions{ResourceVersion: whole(before)})
 	label(t, c, "ns", "mm", "env", "prod")
 	group.Spec.Selector = &metav1.LabelSelector{}
 	_, err = c.FleetV1alpha1().ClusterGroups("ns").Update(t.Context(), group, metav1.UpdateOptions{})
@@ -54,25 +52,29 @@ func TestTheEventsOfOneRevisionAreContiguousOrderedAndRepeatedOnResume(t *testin
 	for i, e := range all {
 		switch {
 		case i < bundles:
-			require.Equal(t, event{watch.Added, home("ns", "mm"), name("app", i), fmt.Sprint(before + 1)}, e)
+			require.Equal(t, event{watch.Added, home("ns", "mm"), name("app", i), place(before+1, bundles-1-i)}, e)
 		case i < bundles+3:
-			require.Equal(t, event{watch.Added, home("ns", []string{"aa", "mm", "zz"}[i-bundles]), "grouped", fmt.Sprint(before + 2)}, e)
+			require.Equal(t, event{watch.Added, home("ns", []string{"aa", "mm", "zz"}[i-bundles]), "grouped", place(before+2, bundles+3-1-i)}, e)
 		default:
-			require.Equal(t, event{watch.Deleted, home("ns", "mm"), name("app", i-bundles-3), fmt.Sprint(before + 3)}, e)
+			require.Equal(t, event{watch.Deleted, home("ns", "mm"), name("app", i-bundles-3), place(before+3, len(all)-1-i)}, e)
 		}
 	}
-	// A client that got only some of a revision gets all of it again.
+	// A client that got only some of a revision gets the rest of it.
 	for _, got := range []int{1, 7, bundles, bundles + 1, bundles + 3, bundles + 5, len(all)} {
-		at := all[got-1].Revision
-		from := slices.IndexFunc(all, func(e event) bool { return e.Revision == at })
-		again := watching(t, client, metav1.ListOptions{ResourceVersion: at})
-		for _, want := range all[from:] {
+		again := watching(t, client, metav1.ListOptions{ResourceVersion: all[got-1].Revision})
+		for _, want := range all[got:] {
 			e, _ := again.next()
 			require.Equal(t, want, e)
 		}
 		again.Stop()
+		// The state within a revision is kept nowhere.
+		_, err := client.List(t.Context(), metav1.ListOptions{ResourceVersion: all[got-1].Revision, ResourceVersionMatch: metav1.ResourceVersionMatchExact})
+		if all[got-1].Revision == whole(revisionOf(t, all[got-1].Revision)) {
+			require.NoError(t, err)
+		} else {
+			require.True(t, apierrors.IsResourceExpired(err), "%v", err)
+		}
 	}
-	// Where one thing happened, there is nothing to repeat.
-	narrow := watching(t, s.resource(t, "bundledeployments", home("ns", "zz")), metav1.ListOptions{ResourceVersion: fmt.Sprint(before + 2)})
+	narrow := watching(t, s.resource(t, "bundledeployments", home("ns", "zz")), metav1.ListOptions{ResourceVersion: whole(before + 2)})
 	narrow.quietUntil(func() { label(t, c, "ns", "zz", "env", "prod") }, watch.Added, "app-000")
 }

@@ -5,7 +5,6 @@ package integration
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -200,7 +199,7 @@ func TestWhatCannotBeReadGoesOnlyByIgnoringReadErrors(t *testing.T) {
 			}
 			return out
 		}
-		w := watching(t, c, metav1.ListOptions{ResourceVersion: fmt.Sprint(s.revision(t))})
+		w := watching(t, c, metav1.ListOptions{ResourceVersion: whole(s.revision(t))})
 		require.True(t, apierrors.IsNotFound(c.Delete(t.Context(), "absent", ignoring())))
 
 		_, err := s.etcd.Put(t.Context(), logPrefix+"/log/object/"+at, "#")

@@ -96,7 +96,7 @@ func TestTheInitialEventsEndWithABookmarkOfTheGlobalRevision(t *testing.T) {
 	client := s.resource(t, "bundledeployments", home("ns", "c1"))
 	added, revision := watching(t, client, initial("")).untilBookmark()
 	require.Len(t, added, 1)
-	require.Equal(t, s.revision(t), number(t, revision))
+	require.Equal(t, whole(s.revision(t)), revision)
 	require.Less(t, number(t, added[0].GetResourceVersion()), number(t, revision))
 	// Without allowWatchBookmarks there is none, but what happens comes.
 	options := initial("")
@@ -113,14 +113,14 @@ func TestBookmarksCarryThePresentRevisionThoughNothingHappensInScope(t *testing.
 	c := s.clientset(t)
 	createCluster(t, c, cluster("ns", "c1"))
 	seconds := int64(4) // a bookmark comes two seconds before the end
-	w := watching(t, s.resource(t, "bundledeployments", "quiet"), metav1.ListOptions{AllowWatchBookmarks: true, ResourceVersion: "1", TimeoutSeconds: &seconds})
+	w := watching(t, s.resource(t, "bundledeployments", "quiet"), metav1.ListOptions{AllowWatchBookmarks: true, ResourceVersion: whole(1), TimeoutSeconds: &seconds})
 	label(t, c, "ns", "c1", "colour", "red")
 	want := s.revision(t)
 	e := w.raw()
 	require.Equal(t, watch.Bookmark, e.Type)
 	bookmark, ok := e.Object.(metav1.Object)
 	require.True(t, ok)
-	require.Equal(t, want, number(t, bookmark.GetResourceVersion()))
+	require.Equal(t, whole(want), bookmark.GetResourceVersion())
 	require.Empty(t, bookmark.GetAnnotations())
 }
 

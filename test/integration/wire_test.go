@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // requests counts how a client reads.
@@ -29,10 +31,6 @@ type wire struct {
 		broken int
 		// cut is where the next break is to be, nil if none is planned.
 		cut *cut
-		// last is the revision of the last event that came through.
-		last int64
-		// interrupted are the revisions that the client can have been in at a break.
-		interrupted map[int64]bool
 	}
 }
 
@@ -66,18 +64,6 @@ func (w *wire) breaks(c *cut) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.mu.cut = c
-}
-
-// interrupted are the revisions that the client can have been in when the wire broke.
-// Who has got all of one, and nothing of the next, is in it too: he cannot know.
-func (w *wire) interrupted() map[int64]bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := map[int64]bool{}
-	for revision := range w.mu.interrupted {
-		out[revision] = true
-	}
-	return out
 }
 
 type across struct {
@@ -122,8 +108,9 @@ type events struct {
 func (e *events) Read(into []byte) (int, error) {
 	for len(e.rest) == 0 && e.err == nil {
 		if e.rest, e.err = e.lines.ReadBytes('\n'); e.err != nil {
-			e.wire.ended()
-		} else if passes := e.wire.passes(e.rest); passes < len(e.rest) {
+			break
+		}
+		if passes := e.wire.passes(e.rest); passes < len(e.rest) {
 			e.rest, e.err = e.rest[:passes], io.ErrUnexpectedEOF
 		}
 	}
@@ -145,15 +132,15 @@ func (w *wire) passes(line []byte) int {
 	if json.Unmarshal(line, &said) != nil {
 		return len(line)
 	}
-	revision, err := strconv.ParseInt(said.Object.Metadata.ResourceVersion, 10, 64)
+	number, err := strconv.ParseInt(said.Object.Metadata.ResourceVersion, 10, 64)
 	if err != nil {
 		return len(line)
 	}
+	revision := view.Version(number).Revision()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.mu.cut
 	if c == nil || said.Type == "BOOKMARK" || revision <= c.after {
-		w.mu.last = revision
 		return len(line)
 	}
 	if c.at == 0 {
@@ -161,27 +148,8 @@ func (w *wire) passes(line []byte) int {
 	}
 	if c.events > 0 && revision == c.at {
 		c.events--
-		w.mu.last = revision
 		return len(line)
 	}
 	w.mu.cut = nil
-	w.interruptedLocked(w.mu.last)
-	if c.bytes >= len(line)-1 {
-		w.interruptedLocked(revision) // all but the line's end is an event
-	}
 	return min(c.bytes, len(line)-1)
-}
-
-// ended notes that a watch has ended, by no cut of the wire's own.
-func (w *wire) ended() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.interruptedLocked(w.mu.last)
-}
-
-func (w *wire) interruptedLocked(revision int64) {
-	if w.mu.interrupted == nil {
-		w.mu.interrupted = map[int64]bool{}
-	}
-	w.mu.interrupted[revision] = true
 }

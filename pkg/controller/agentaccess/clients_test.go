@@ -44,7 +44,7 @@ func TestClientsAreFoundAsByLookingAtAll(t *testing.T) {
 				if r.IntN(3) == 0 {
 					builder.Delete(resource, name)
 				} else {
-					builder.Put(resource, &view.Object{ID: name, At: at, Record: &record.Object{Object: object}})
+					builder.Put(resource, &view.Object{ID: name, At: view.VersionAt(at), Record: &record.Object{Object: object}})
 				}
 			}
 			views = append(views, builder.Next(at))

@@ -40,8 +40,8 @@ type Inputs struct {
 	Downstream int64
 	// Waiting is whether the agent has to wait for the copies that are meant for it.
 	Waiting bool
-	// Revision is the one at which the object last changed.
-	Revision int64
+	// Version is when the object last changed, as its resourceVersion.
+	Version int64
 }
 
 // BundleDeployment builds the object. It shares with the inputs whatever is
@@ -65,7 +65,7 @@ func FillBundleDeployment(bd *v1alpha1.BundleDeployment, in Inputs) {
 			Name:              in.Bundle.Name,
 			Namespace:         in.ClusterNamespace,
 			UID:               IdentityUID(in.Bundle.UID, in.Cluster.UID),
-			ResourceVersion:   strconv.FormatInt(in.Revision, 10),
+			ResourceVersion:   strconv.FormatInt(in.Version, 10),
 			CreationTimestamp: later(in.Bundle.CreationTimestamp, in.Cluster.CreationTimestamp),
 			Labels:            BundleDeploymentLabels(in.Bundle, in.Cluster, in.ManifestID),
 			ManagedFields:     in.ReportManagedFields,

@@ -22,7 +22,7 @@ func inputs(t testing.TB, options string) derive.Inputs {
 	b, c := bundleOf(spec(t, options)), labelled()
 	return derive.Inputs{
 		Bundle: b, Cluster: c, ClusterNamespace: "cluster-ns", ManifestID: "s-m",
-		Content: derive.NewVersion(b, facts()).Content(plain, nil, c), Revision: 42,
+		Content: derive.NewVersion(b, facts()).Content(plain, nil, c), Version: 42,
 	}
 }
 
@@ -185,7 +185,7 @@ func TestGenerationChangesWithTheSpecAndOnlyThen(t *testing.T) {
 		}
 		in := inputs(t, `{`+options+`}`)
 		see(in)
-		in.Revision, in.Report = 99, &v1alpha1.BundleDeploymentStatus{Ready: true}
+		in.Version, in.Report = 99, &v1alpha1.BundleDeploymentStatus{Ready: true}
 		in.Bundle.Labels = map[string]string{"x": "y"}
 		see(in)
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/musterfleet/muster/pkg/registry/manifest"
 	"github.com/musterfleet/muster/pkg/registry/storage"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 var (
@@ -125,14 +126,14 @@ func (c *contentsREST) List(ctx context.Context, options *internalversion.ListOp
 			}
 		}
 		revision = at
-		list.ResourceVersion = strconv.FormatInt(at, 10)
+		list.ResourceVersion = view.VersionAt(at).String()
 		if remaining == 0 || len(found) == 0 {
 			return list, nil
 		}
 		last := found[len(found)-1].ID
 		from = last + "\x00"
 		if options.Limit > 0 {
-			list.Continue, err = apistorage.EncodeContinue(storage.ContentsPrefix+from, storage.ContentsPrefix, at)
+			list.Continue, err = apistorage.EncodeContinue(storage.ContentsPrefix+from, storage.ContentsPrefix, int64(view.VersionAt(at)))
 			if everything(options) {
 				list.RemainingItemCount = &remaining
 			}
@@ -161,11 +162,14 @@ func (c *contentsREST) startOf(ctx context.Context, options *internalversion.Lis
 		if err != nil {
 			return 0, "", storage.ContentsError(err, "")
 		}
-		if least > present {
-			return 0, "", apistorage.NewTooLargeResourceVersionError(uint64(least), uint64(present), 1)
+		if view.Version(least) > view.VersionAt(present) {
+			return 0, "", apistorage.NewTooLargeResourceVersionError(uint64(least), uint64(view.VersionAt(present)), 1)
 		}
 	}
-	return max(exact, 0), strings.TrimPrefix(key, storage.ContentsPrefix), nil
+	if version := view.Version(exact); exact > 0 && !version.Whole() {
+		return 0, "", storage.ContentsError(view.ErrCompacted, "")
+	}
+	return view.Version(max(exact, 0)).Revision(), strings.TrimPrefix(key, storage.ContentsPrefix), nil
 }
 
 func everything(options *internalversion.ListOptions) bool {
@@ -187,7 +191,7 @@ func contentOf(stored *etcd.StoredContent) (*v1alpha1.Content, error) {
 	content := &v1alpha1.Content{Content: compressed, SHA256Sum: manifest.Digest(bytes)}
 	content.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("Content")) // list items say what they are, as a CRD's do
 	content.Name = stored.ID
-	content.ResourceVersion = strconv.FormatInt(stored.Revision, 10)
+	content.ResourceVersion = view.VersionAt(stored.Revision).String()
 	content.UID = contentUID(stored.ID, made)
 	if !made.IsZero() { // older records do not say
 		content.CreationTimestamp = metav1.NewTime(made)

@@ -178,14 +178,15 @@ func (w *work) takeObject(r *etcd.Record) error {
 	return nil
 }
 
-// changedAt is the revision at which an object changed for which there is a record. If
-// nothing is derived of it, that is the record's also when the state is loaded.
-func (w *work) changedAt(r *etcd.Record) int64 {
+// changedAt is when an object changed for which there is a record. If nothing is derived
+// of it, that is by the record also when the state is loaded. Where a revision changes
+// several, the view gives each its place.
+func (w *work) changedAt(r *etcd.Record) view.Version {
 	switch r.Key.Resource {
 	case record.Bundles, record.Clusters, record.ClusterGroups, record.GitRepos, record.HelmOps:
-		return w.at
+		return view.VersionAt(w.at)
 	}
-	return r.Revision
+	return view.VersionAt(r.Revision)
 }
 
 func (w *work) takeReport(r *etcd.Record) error {

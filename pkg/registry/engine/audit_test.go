@@ -86,7 +86,7 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 		"there": func(b *view.Builder, at int64) {
 			other := *b.Get(record.BundleDeployments, name).(*view.BundleDeployment)
 			cluster := *other.Cluster
-			cluster.Namespace, other.At = "stray", at
+			cluster.Namespace, other.At = "stray", view.VersionAt(at)
 			other.Cluster = &cluster
 			b.Put(record.BundleDeployments, &other)
 		},
@@ -94,7 +94,7 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 			other := *b.Get(record.BundleDeployments, name).(*view.BundleDeployment)
 			face := *other.Bundle
 			face.Bundle = face.Bundle.DeepCopy()
-			face.Bundle.Spec.Paused, other.At = true, at
+			face.Bundle.Spec.Paused, other.At = true, view.VersionAt(at)
 			other.Bundle = &face
 			b.Put(record.BundleDeployments, &other)
 		},
@@ -123,7 +123,7 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 			maps.DeleteFunc(after, func(name, _ string) bool { _, had := before[name]; return !had })
 			require.Equal(t, before, after)
 			require.Greater(t, v.Oldest, spoilt.Revision, "whoever has seen what was wrong lists again")
-			require.Greater(t, v.Get(record.BundleDeployments, name).Revision(), spoilt.Revision, "another content, another revision")
+			require.Greater(t, v.Get(record.BundleDeployments, name).Version().Revision(), spoilt.Revision, "another content, another version")
 			require.NoError(t, e.auditOnce(ctx, 0))
 			require.EqualValues(t, 1, e.Stats().Differences)
 		})

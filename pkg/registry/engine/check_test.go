@@ -141,7 +141,7 @@ func (c *checker) stored(v *view.View, records map[record.Key]entryOf) {
 			want = r.revision
 		}
 		c.must(object.ReportRevision == want, "%s is at report revision %d and should be at %d", key.Path(), object.ReportRevision, want)
-		c.must(object.At >= max(e.revision, want), "%s is at %d, before its records", key.Path(), object.At)
+		c.must(object.At.Revision() >= max(e.revision, want), "%s is at %s, before its records", key.Path(), object.At)
 	}
 	for _, resource := range allResources {
 		if resource != record.BundleDeployments {
@@ -225,19 +225,20 @@ func (c *checker) changes(j *journal) {
 			table = map[record.Name]view.Item{}
 			c.folded[resource] = table
 		}
-		var changes []*view.Change
+		var told view.Told
 		if r != nil {
-			changes = r.Changes(resource, "", "")
+			told = r.Told(resource, "", "")
 		}
-		for i, change := range changes {
-			c.must(i == 0 || changes[i-1].Name.Compare(change.Name) < 0, "changes are out of order at %s", change.Name)
+		for i, change := range told.Changes {
+			c.must(i == 0 || told.Changes[i-1].Name.Compare(change.Name) < 0, "changes are out of order at %s", change.Name)
 			c.must(change.Prev == table[change.Name] || change.Prev == nil && table[change.Name] == nil, "the change of %s %s does not follow what was there", resource, change.Name)
 			c.must(change.Prev != nil || change.Next != nil, "the change of %s %s is none", resource, change.Name)
 			if change.Next == nil {
 				delete(table, change.Name)
 				continue
 			}
-			c.must(change.Next.Revision() == j.revision, "%s %s changed at %d and says %d", resource, change.Name, j.revision, change.Next.Revision())
+			want := view.VersionAt(j.revision) - view.Version(len(told.Changes)-1-i)
+			c.must(told.Version(i) == want && change.Next.Version() == want, "%s %s changed at %s and says %s", resource, change.Name, want, change.Next.Version())
 			if change.Prev != nil {
 				c.must(vague(change.Prev) || vague(change.Next) || c.text(change.Prev) != c.text(change.Next), "%s %s changed without a change of content:\n%s", resource, change.Name, c.text(change.Next))
 			}

@@ -153,7 +153,7 @@ func (w *work) adopt(c *cluster, object *view.Object) {
 func (w *work) deriveCluster(object *view.Object) *view.Object {
 	derived := object.Derived
 	derived.Namespace = clusterNamespace(object)
-	next := object.With(derived, w.at)
+	next := object.With(derived, view.VersionAt(w.at))
 	if next != object {
 		w.builder.Put(record.Clusters, next)
 	}

@@ -90,6 +90,9 @@ func TestAReplayOfLargeReportsShowsWhatWasShown(t *testing.T) {
 			require.Len(t, y, len(x), "%s at %d", resource, at)
 			for i := range x {
 				require.Equal(t, x[i].Name, y[i].Name)
+				if x[i].Next != nil {
+					require.Equal(t, x[i].Next.Version(), y[i].Next.Version())
+				}
 			}
 		}
 	}

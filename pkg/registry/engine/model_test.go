@@ -79,7 +79,7 @@ func (h *history) restart(want *answer) {
 			folded[resource][item.Name()] = item
 			before := h.j.view.Get(resource, item.Name())
 			h.must(before != nil && h.text(before) == h.text(item), "a restart changed %s %s to\n%s", resource, item.Name(), h.text(item))
-			h.must(item.Revision() >= before.Revision(), "a restart took %s %s back to %d", resource, item.Name(), item.Revision())
+			h.must(item.Version() >= before.Version(), "a restart took %s %s back to %s", resource, item.Name(), item.Version())
 		}
 	}
 	for name, b := range s.bundles {

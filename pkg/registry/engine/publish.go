@@ -77,7 +77,7 @@ func (w *work) wanted(c claim, have *view.BundleDeployment) *view.BundleDeployme
 	if p == nil || p.content == nil {
 		return nil
 	}
-	next := &view.BundleDeployment{At: w.at, Bundle: v.face, Cluster: c.cluster.face, Content: p.content}
+	next := &view.BundleDeployment{At: view.VersionAt(w.at), Bundle: v.face, Cluster: c.cluster.face, Content: p.content}
 	if !w.hold(c, v, next) {
 		return nil
 	}

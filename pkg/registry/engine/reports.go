@@ -116,7 +116,7 @@ func (w *work) publishReport(name record.Name) {
 		return
 	}
 	next := *have
-	next.At, next.Report, next.Downstream = w.at, nil, w.downstreamOf(have)
+	next.At, next.Report, next.Downstream = view.VersionAt(w.at), nil, w.downstreamOf(have)
 	if r := w.reportOf(name, have); r != nil && r.On(derive.Identity(have.Bundle.Bundle.UID, have.Cluster.Cluster.UID)) {
 		next.Report = r
 	}

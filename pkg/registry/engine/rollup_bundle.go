@@ -141,7 +141,7 @@ func (w *work) rollBundle(b *bundle) {
 	object, failure := w.object(record.Bundles, b.name), now.failure
 	was, _ := object.Derived.Status.(*view.BundleStatus)
 	status := w.bundleStatus(b, was)
-	if next := object.With(view.Derived{Failure: failure, Status: status}, w.at); next != object {
+	if next := object.With(view.Derived{Failure: failure, Status: status}, view.VersionAt(w.at)); next != object {
 		w.builder.Put(record.Bundles, next)
 	}
 	conditions := status.Conditions

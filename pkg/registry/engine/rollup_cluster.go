@@ -91,7 +91,7 @@ func (w *work) rollCluster(c *cluster) {
 		next.entries = now.first
 		derived.Status = now
 	}
-	shown := object.With(derived, w.at)
+	shown := object.With(derived, view.VersionAt(w.at))
 	if shown != object {
 		w.builder.Put(record.Clusters, shown)
 	}

@@ -42,7 +42,7 @@ func (w *work) rollGroup(name record.Name) {
 	}
 	status := &view.GroupStatus{}
 	rollup.GroupStatus(&status.ClusterGroupStatus, g.members.Len(), g.members.All(), first, g.failure)
-	if next := object.With(view.Derived{Status: status}, w.at); next != object {
+	if next := object.With(view.Derived{Status: status}, view.VersionAt(w.at)); next != object {
 		w.builder.Put(record.ClusterGroups, next)
 	}
 }

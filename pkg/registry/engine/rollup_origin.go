@@ -193,7 +193,7 @@ func (w *work) rollOrigin(key originKey) {
 	if repo, ok := object.Record.Object.(*v1alpha1.GitRepo); !ok || w.speaks(o, repo) {
 		status = o.status(key)
 	}
-	if next := object.With(view.Derived{Status: status}, w.at); next != object {
+	if next := object.With(view.Derived{Status: status}, view.VersionAt(w.at)); next != object {
 		w.builder.Put(key.resource, next)
 	} else if shown, ok := object.Derived.Status.(*view.OriginStatus); ok {
 		o.details = shown.Details.(*details) // what is new about others does not show

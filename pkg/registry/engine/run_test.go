@@ -168,7 +168,7 @@ func TestReadersAfterAWriteSeeIt(t *testing.T) {
 						return
 					}
 					item := v.Get(record.Clusters, key.Name)
-					if item == nil || item.Revision() != revision || item.Labels()["i"] != fmt.Sprint(i) {
+					if item == nil || item.Version() != view.VersionAt(revision) || item.Labels()["i"] != fmt.Sprint(i) {
 						t.Errorf("the view at %d does not have the write at %d", v.Revision, revision)
 					}
 				}
@@ -203,12 +203,13 @@ func TestARestartReplaysHistory(t *testing.T) {
 	for i, r := range want {
 		require.Equal(t, r.At, replayed[i].At)
 		for _, resource := range allResources {
-			was, is := r.Changes(resource, "", ""), replayed[i].Changes(resource, "", "")
-			require.Len(t, is, len(was))
-			for k, change := range was {
-				require.Equal(t, change.Name, is[k].Name)
-				require.Equal(t, asJSON(t, change.Next.Render()), asJSON(t, is[k].Next.Render()))
-				require.Equal(t, change.Next.Revision(), is[k].Next.Revision(), "same key and same content, same revision")
+			was, is := r.Told(resource, "", ""), replayed[i].Told(resource, "", "")
+			require.Len(t, is.Changes, len(was.Changes))
+			for k, change := range was.Changes {
+				require.Equal(t, was.Version(k), is.Version(k))
+				require.Equal(t, change.Name, is.Changes[k].Name)
+				require.Equal(t, asJSON(t, change.Next.Render()), asJSON(t, is.Changes[k].Next.Render()))
+				require.Equal(t, change.Next.Version(), is.Changes[k].Next.Version(), "same key and same content, same version")
 			}
 		}
 	}

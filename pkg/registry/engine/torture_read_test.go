@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,6 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // lists are what is read: every kind that something is derived from, or that is derived.
@@ -116,11 +116,13 @@ func (h *tortured) page(r *replica, s selection, resourceVersion string, match m
 	}
 	accessor, err := meta.ListAccessor(list)
 	h.must(err == nil, "%v", err)
-	out := page{map[record.Name]string{}, number(accessor.GetResourceVersion()), accessor.GetContinue()}
+	at := version(accessor.GetResourceVersion())
+	h.must(at.Whole(), "a list of %s is at %s, within a revision", s.resource, at)
+	out := page{map[record.Name]string{}, at.Revision(), accessor.GetContinue()}
 	err = meta.EachListItem(list, func(object runtime.Object) error {
 		item := object.(record.APIObject)
 		name := record.Name{Namespace: item.GetNamespace(), Name: item.GetName()}
-		h.must(number(item.GetResourceVersion()) <= out.revision, "%s %s is at %s, in a list at %d", s.resource, name, item.GetResourceVersion(), out.revision)
+		h.must(version(item.GetResourceVersion()) <= at, "%s %s is at %s, in a list at %s", s.resource, name, item.GetResourceVersion(), at)
 		out.rows[name] = h.model.Text(item)
 		return nil
 	})
@@ -132,29 +134,30 @@ func (h *tortured) page(r *replica, s selection, resourceVersion string, match m
 func (h *tortured) list() {
 	r, s := h.replicas[h.IntN(len(h.replicas))], h.selection()
 	limit := int64([]int{0, 0, 1, 2, 3}[h.IntN(5)])
-	least, most, version, match := int64(0), int64(1<<62), "", metav1.ResourceVersionMatch("")
-	some := func() string {
-		if len(h.revisions) == 0 {
-			return "1"
+	least, most, at, match := int64(0), int64(1<<62), "", metav1.ResourceVersionMatch("")
+	some := func() (int64, string) {
+		revision := int64(1)
+		if len(h.revisions) > 0 {
+			revision = h.revisions[h.IntN(len(h.revisions))]
 		}
-		return strconv.FormatInt(h.revisions[h.IntN(len(h.revisions))], 10)
+		return revision, view.VersionAt(revision).String()
 	}
 	switch h.IntN(4) {
 	case 0:
 		least = h.last()
 	case 1:
-		version = "0"
+		at = "0"
 	case 2:
-		version, match = some(), metav1.ResourceVersionMatchExact
-		least, most = number(version), number(version)
+		least, at = some()
+		most, match = least, metav1.ResourceVersionMatchExact
 	case 3:
-		version, match = some(), metav1.ResourceVersionMatchNotOlderThan
-		least = number(version)
+		least, at = some()
+		match = metav1.ResourceVersionMatchNotOlderThan
 	}
 	h.lists.Add(1)
 	rows := map[record.Name]string{}
-	for next := ""; ; version, match = "", "" {
-		p, err := h.page(r, s, version, match, limit, next)
+	for next := ""; ; at, match = "", "" {
+		p, err := h.page(r, s, at, match, limit, next)
 		if err != nil {
 			h.refused.Add(1)
 			h.excused(r, most, err)
@@ -194,13 +197,11 @@ type watcher struct {
 	h  *tortured
 	on *replica
 	w  watch.Interface
-	// folded is what the events add up to, and revision how far they go.
-	folded   map[record.Name]string
-	revision int64
+	// folded is what the events add up to, and at how far they go.
+	folded map[record.Name]string
+	at     view.Version
 	// synced: the initial events are complete.
 	synced bool
-	// resumed is the revision that it went on from: its events may come again.
-	resumed int64
 	// stuck: nobody reads it.
 	stuck bool
 }
@@ -240,15 +241,18 @@ func (w *watcher) resume() {
 	options.Predicate.AllowWatchBookmarks = true
 	if w.synced {
 		w.h.resumed.Add(1)
-		options.ResourceVersion, w.resumed = strconv.FormatInt(w.revision, 10), w.revision
+		options.ResourceVersion = w.at.String()
+		if !w.at.Whole() {
+			w.h.within.Add(1)
+		}
 	} else {
 		initial := true
 		options.SendInitialEvents, options.ResourceVersionMatch = &initial, metav1.ResourceVersionMatchNotOlderThan
-		w.folded, w.revision, w.resumed = map[record.Name]string{}, 0, 0
+		w.folded, w.at = map[record.Name]string{}, 0
 	}
 	started, err := w.on.stores[w.resource].Watch(w.h.ctx, w.key(), options)
 	if err != nil {
-		w.h.excused(w.on, w.revision, err)
+		w.h.excused(w.on, w.at.Revision(), err)
 		return
 	}
 	w.w = started
@@ -294,7 +298,7 @@ func (w *watcher) take(event watch.Event) {
 	h := w.h
 	if event.Type == watch.Error {
 		err := apierrors.FromObject(event.Object)
-		h.excused(w.on, w.revision, err)
+		h.excused(w.on, w.at.Revision(), err)
 		if apierrors.IsResourceExpired(err) {
 			h.expired.Add(1)
 			w.synced = false
@@ -307,11 +311,12 @@ func (w *watcher) take(event watch.Event) {
 		object = cached.GetObject()
 	}
 	item := object.(record.APIObject)
-	name, revision := record.Name{Namespace: item.GetNamespace(), Name: item.GetName()}, number(item.GetResourceVersion())
+	name, at := record.Name{Namespace: item.GetNamespace(), Name: item.GetName()}, version(item.GetResourceVersion())
 	switch {
 	case event.Type == watch.Bookmark:
-		w.revision, w.synced = revision, true
-		h.same(w.folded, w.of(h.at(revision)), "the watch of %s at its bookmark at %d", w.selection, revision)
+		h.must(at.Whole() && at >= w.at, "a bookmark is at %s, after %s", at, w.at)
+		w.at, w.synced = at, true
+		h.same(w.folded, w.of(h.at(at.Revision())), "the watch of %s at its bookmark at %s", w.selection, at)
 		return
 	case !w.synced:
 		h.must(event.Type == watch.Added, "an initial event is %s", event.Type)
@@ -319,31 +324,44 @@ func (w *watcher) take(event watch.Event) {
 		return
 	}
 	h.events.Add(1)
-	w.change(event.Type, name, revision, h.model.Text(item))
+	w.change(event.Type, name, at, h.model.Text(item))
 }
 
-// change folds an event. Before the first of a revision, all before it must be there.
-func (w *watcher) change(event watch.EventType, name record.Name, revision int64, text string) {
-	h := w.h
-	h.must(revision >= w.revision, "the watch of %s goes back from %d to %d", w.selection, w.revision, revision)
-	if revision > w.revision {
+// change folds an event, which is told once. Before the first of a revision, all before it
+// must be there.
+func (w *watcher) change(event watch.EventType, name record.Name, at view.Version, text string) {
+	h, revision := w.h, at.Revision()
+	h.must(at > w.at, "the watch of %s is told of %s after %s", w.selection, at, w.at)
+	if revision > w.at.Revision() {
 		h.same(w.folded, w.of(h.at(revision-1)), "the watch of %s before %d", w.selection, revision)
-		w.revision = revision
 	}
-	again := revision == w.resumed
+	w.at = at
+	h.versioned(w.resource, name, at)
 	was, had := w.folded[name]
 	is, shows := w.of(h.at(revision))[name]
 	switch event {
 	case watch.Added, watch.Modified:
 		h.must(shows && is == text, "%s of %s at %d has\n%s\nand should have\n%s", event, name, revision, text, is)
-		h.must(again || had == (event == watch.Modified), "%s of %s at %d, which was there: %v", event, name, revision, had)
+		h.must(had == (event == watch.Modified), "%s of %s at %d, which was there: %v", event, name, revision, had)
 		w.folded[name] = text
 	case watch.Deleted:
 		h.must(!shows, "%s is said to be gone at %d, and is not", name, revision)
-		h.must(again || had && was == text, "%s left at %d with\n%s\nand was\n%s", name, revision, text, was)
+		h.must(had && was == text, "%s left at %d with\n%s\nand was\n%s", name, revision, text, was)
 		delete(w.folded, name)
 	}
-	if again {
-		h.repeated.Add(1)
-	}
+}
+
+// changed is what a revision changed.
+type changed struct {
+	resource string
+	name     record.Name
+	revision int64
+}
+
+// versioned checks that all watches are told of a change with one version.
+func (h *tortured) versioned(resource string, name record.Name, at view.Version) {
+	key := changed{resource, name, at.Revision()}
+	was, told := h.versions[key]
+	h.must(!told || was == at, "%s %s changed at %s, and at %s", resource, name, was, at)
+	h.versions[key] = at
 }

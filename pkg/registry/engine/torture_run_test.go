@@ -65,6 +65,8 @@ type tortured struct {
 	tables    map[int64]engine.Tables
 	replicas  [2]*replica
 	watchers  []*watcher
+	// versions are those of the changes that watches were told of.
+	versions map[changed]view.Version
 }
 
 // replica is an engine with its stores.
@@ -82,7 +84,7 @@ func (b *bench) run(r *recorder, s story, sum *tally) {
 	ctx, cancel := context.WithCancel(r.Context())
 	h := &tortured{
 		recorder: r, tally: sum, bench: b, ctx: ctx, prefix: fmt.Sprint("/torture-", prefixes.Add(1)),
-		model: engine.NewModel(r), tables: map[int64]engine.Tables{},
+		model: engine.NewModel(r), tables: map[int64]engine.Tables{}, versions: map[changed]view.Version{},
 	}
 	h.log = etcd.New(b.server.Client, h.prefix)
 	defer func() {
@@ -290,7 +292,7 @@ func (h *tortured) settle() {
 		end := time.Now().Add(deadline)
 		for w.drain(time.Millisecond); !w.has(h.last()); w.drain(5 * time.Millisecond) {
 			if time.Now().After(end) {
-				h.same(w.folded, w.of(h.at(h.last())), "the watch of %s at the end, which is at %d", w.selection, w.revision)
+				h.same(w.folded, w.of(h.at(h.last())), "the watch of %s at the end, which is at %s", w.selection, w.at)
 				h.must(false, "a watch of %s does not come to an end", w.selection)
 			}
 			if w.closed() {
@@ -331,7 +333,7 @@ func clientCompacted(err error) bool {
 	return errors.Is(err, etcd.ErrCompacted) || err.Error() == "etcdserver: mvcc: required revision has been compacted"
 }
 
-func number(resourceVersion string) int64 {
+func version(resourceVersion string) view.Version {
 	n, _ := strconv.ParseInt(resourceVersion, 10, 64)
-	return n
+	return view.Version(n)
 }

@@ -212,12 +212,12 @@ func (r *recorder) must(ok bool, format string, args ...any) {
 
 // tally counts what histories were made of.
 type tally struct {
-	writes, lists, pages, refused, watches, events, resumed, repeated, expired, kills, cuts, stalls, restarts, compactions atomic.Int64
+	writes, lists, pages, refused, watches, events, resumed, within, expired, kills, cuts, stalls, restarts, compactions atomic.Int64
 }
 
 func (s *tally) String() string {
-	return fmt.Sprintf("%d writes, %d lists in %d pages (%d refused), %d watches with %d events, resumed %d times, %d events repeated, %d expired; %d kills, %d cuts, %d stalls, %d restarts of etcd, %d compactions",
-		s.writes.Load(), s.lists.Load(), s.pages.Load(), s.refused.Load(), s.watches.Load(), s.events.Load(), s.resumed.Load(), s.repeated.Load(), s.expired.Load(),
+	return fmt.Sprintf("%d writes, %d lists in %d pages (%d refused), %d watches with %d events, resumed %d times, %d of them within a revision, %d expired; %d kills, %d cuts, %d stalls, %d restarts of etcd, %d compactions",
+		s.writes.Load(), s.lists.Load(), s.pages.Load(), s.refused.Load(), s.watches.Load(), s.events.Load(), s.resumed.Load(), s.within.Load(), s.expired.Load(),
 		s.kills.Load(), s.cuts.Load(), s.stalls.Load(), s.restarts.Load(), s.compactions.Load())
 }
 
@@ -225,7 +225,7 @@ func (s *tally) String() string {
 func (s *tally) enough(t *testing.T) {
 	for what, n := range map[string]int64{
 		"writes": s.writes.Load() / fewHistories, "lists": s.lists.Load(), "events": s.events.Load() / fewHistories, "resumed watches": s.resumed.Load(),
-		"repeated events": s.repeated.Load(), "expired watches": s.expired.Load(), "kills": s.kills.Load(), "cuts": s.cuts.Load(), "stalls": s.stalls.Load(), "compactions": s.compactions.Load(),
+		"resumed within a revision": s.within.Load(), "expired watches": s.expired.Load(), "kills": s.kills.Load(), "cuts": s.cuts.Load(), "stalls": s.stalls.Load(), "compactions": s.compactions.Load(),
 	} {
 		require.Positive(t, n, "the histories no longer have %s: %s", what, s)
 	}

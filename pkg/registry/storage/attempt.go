@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // An update conflicts if and only if the record that it would overwrite changed
@@ -26,14 +28,23 @@ type attemptKey struct{}
 
 // attempt is what an update under way is about to overwrite.
 type attempt struct {
-	// record is the revision of the record, view that of the present state. A
+	// record is the version of the record, view that of the present state, as numbers. A
 	// resourceVersion between the two names a state that the record has not
 	// changed since; one above both was never given out by this server.
-	record, view int64
+	record, view uint64
+}
+
+// attempt is what an update of an item overwrites whose record is of the revision.
+func (s *Store) attempt(item view.Item, revision int64, v *view.View) attempt {
+	changed := view.FirstOf(revision)
+	if at := versionOf(item); at.Revision() == revision {
+		changed = at // nothing has changed it since
+	}
+	return attempt{record: s.number(changed), view: s.numberAt(v.Revision)}
 }
 
 func (a attempt) covers(resourceVersion string) bool {
-	named, err := strconv.ParseInt(resourceVersion, 10, 64)
+	named, err := strconv.ParseUint(resourceVersion, 10, 64)
 	return err == nil && a.record <= named && named <= a.view
 }
 
@@ -56,7 +67,7 @@ func (a attempt) rebase(p *storage.Preconditions) *storage.Preconditions {
 // it must be called with.
 func ConflictOnRecord(ctx context.Context, info rest.UpdatedObjectInfo) (context.Context, rest.UpdatedObjectInfo) {
 	// Until the store has been asked, nothing is covered.
-	a := &attempt{record: math.MaxInt64}
+	a := &attempt{record: math.MaxUint64}
 	return context.WithValue(ctx, attemptKey{}, a), rest.WrapUpdatedObjectInfo(info, func(_ context.Context, updated, existing runtime.Object) (runtime.Object, error) {
 		to, err := meta.Accessor(updated)
 		if err != nil {

@@ -5,7 +5,6 @@ package storage
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // held is a stream of which nothing comes through while until is not closed.
@@ -83,7 +83,7 @@ func TestAWatchFromARevisionThatNobodyHasEnds(t *testing.T) {
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
 	now, _ := present(t, s)
-	event := <-watchFrom(ctx, t, s, fmt.Sprint(now+1)).ResultChan()
+	event := <-watchFrom(ctx, t, s, view.VersionAt(now+1).String()).ResultChan()
 	require.Equal(t, watch.Error, event.Type)
 	require.True(t, apierrors.HasStatusCause(apierrors.FromObject(event.Object), metav1.CauseTypeResourceVersionTooLarge), "%v", event.Object)
 }

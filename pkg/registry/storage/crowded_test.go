@@ -26,6 +26,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // TestNoPulseIsMissedWhileThousandsOfWatchesEncode keeps all processors busy with events
@@ -45,7 +46,7 @@ func TestNoPulseIsMissedWhileThousandsOfWatchesEncode(t *testing.T) {
 	for i := range watches {
 		client := limits.NewClient(fmt.Sprint("user", i%users), 1)
 		w, err := s.Watch(client.In(ctx), "/clusters", storage.ListOptions{
-			ResourceVersion: fmt.Sprint(from), Recursive: true,
+			ResourceVersion: view.VersionAt(from).String(), Recursive: true,
 			Predicate: storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything()},
 		})
 		require.NoError(t, err)

@@ -101,7 +101,7 @@ func (s *Store) writtenError(name record.Name, revision int64, err error) error 
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return apierrors.NewTimeoutError(fmt.Sprintf("%s %q was written, at resourceVersion %d, but what it has become cannot be told yet (%v): read it instead of writing it again", s.resource.Resource, name.Name, revision, err), 0)
+	return apierrors.NewTimeoutError(fmt.Sprintf("%s %q was written, at resourceVersion %d, but what it has become cannot be told yet (%v): read it instead of writing it again", s.resource.Resource, name.Name, s.numberAt(revision), err), 0)
 }
 
 // tooLarge says that a revision was asked for that this replica has not reached.
@@ -111,9 +111,9 @@ func (s *Store) tooLarge(revision int64, err error) error {
 	}
 	var current uint64
 	if v, err := s.engine.Current(); err == nil {
-		current = uint64(v.Revision)
+		current = s.numberAt(v.Revision)
 	}
-	return storage.NewTooLargeResourceVersionError(uint64(revision), current, retryAfterSeconds)
+	return storage.NewTooLargeResourceVersionError(s.numberAt(revision), current, retryAfterSeconds)
 }
 
 // expiredContinue says that the rest of a list can no longer be had as it was,

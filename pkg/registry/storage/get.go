@@ -25,7 +25,7 @@ func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, ou
 	item := v.Get(s.resource.Resource, at.name)
 	if s.role != nil {
 		// A dry run of an update reads here what a real one reads in the store.
-		noteAttempt(ctx, attempt{record: s.overwrites(item), view: v.Revision})
+		noteAttempt(ctx, s.attempt(item, s.overwrites(item), v))
 	}
 	if item == nil {
 		err := s.absent(v, at.name, key)

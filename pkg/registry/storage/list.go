@@ -69,7 +69,7 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 	if err != nil {
 		return err
 	}
-	return s.UpdateList(list, uint64(v.Revision), token, remaining)
+	return s.UpdateList(list, s.numberAt(v.Revision), token, remaining)
 }
 
 // page is the part of a list that is sent at once.
@@ -120,7 +120,7 @@ func (s *Store) continueToken(v *view.View, at scope, p page, opts storage.ListO
 		return "", nil, nil
 	}
 	last := p.items[len(p.items)-1].Name()
-	token, remaining, err := storage.PrepareContinueToken(s.key(last), at.key, v.Revision, p.rest+opts.Predicate.Limit, true, opts)
+	token, remaining, err := storage.PrepareContinueToken(s.key(last), at.key, int64(s.numberAt(v.Revision)), p.rest+opts.Predicate.Limit, true, opts)
 	if err != nil {
 		return "", nil, fmt.Errorf("continue after %s: %w", last, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // A reader that is prompt does not lose its place because others have been busy for
@@ -29,7 +30,7 @@ func TestAWatchToWhichNothingHappensDoesNotExpire(t *testing.T) {
 	require.NoError(t, create(ctx, s, "first"))
 	from, _ := present(t, s)
 	w, err := s.Watch(ctx, "/clusters/quiet/", storage.ListOptions{
-		ResourceVersion: fmt.Sprint(from), Recursive: true,
+		ResourceVersion: view.VersionAt(from).String(), Recursive: true,
 		Predicate: storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything()},
 	})
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ import (
 func somePair(r *rand.Rand, at int64) *view.BundleDeployment {
 	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: "b", Name: fmt.Sprintf("x%02d", r.IntN(40))}}
 	return &view.BundleDeployment{
-		At: at, Bundle: &view.BundleFace{Bundle: bundle},
+		At: view.VersionAt(at), Bundle: &view.BundleFace{Bundle: bundle},
 		Cluster: &view.ClusterFace{Cluster: &v1alpha1.Cluster{}, Namespace: fmt.Sprint("n", r.IntN(4))}, Content: &derive.Content{},
 	}
 }

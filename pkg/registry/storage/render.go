@@ -18,7 +18,13 @@ import (
 // render builds the API objects of items, for an answer or an event.
 func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObject, error) {
 	s.counters.Rendered.Add(int64(len(items)))
-	return s.build(ctx, items)
+	objects, err := s.build(ctx, items)
+	if err == nil && s.places != view.PlaceBits {
+		for i, item := range items {
+			objects[i].SetResourceVersion(s.text(item.Version()))
+		}
+	}
+	return objects, err
 }
 
 // one builds the API object of an item for a request that works on it. The request takes a

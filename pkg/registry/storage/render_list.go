@@ -32,6 +32,9 @@ func (s *Store) renderList(ctx context.Context, items []view.Item, list runtime.
 		deployments.Items = make([]v1alpha1.BundleDeployment, len(items))
 		for i, item := range items {
 			item.(*view.BundleDeployment).RenderInto(&deployments.Items[i])
+			if s.places != view.PlaceBits {
+				deployments.Items[i].ResourceVersion = s.text(item.Version())
+			}
 			if i%renderedAtOnce == 0 {
 				if err := fair.Of(ctx).Pause(ctx); err != nil {
 					return err

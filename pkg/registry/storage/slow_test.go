@@ -72,7 +72,7 @@ func TestWhoIsStuckKeepsNothingAliveThatTheHistoryHasPassed(t *testing.T) {
 	initial := stuck(ctx, t, s, "0")
 	from, _ := present(t, s)
 	write(resultBuffer + 1)
-	later := stuck(ctx, t, s, fmt.Sprint(from))
+	later := stuck(ctx, t, s, view.VersionAt(from).String())
 	runtime.GC()
 	require.NotNil(t, loaded.Value(), "initial events that are not read yet are of this view")
 
@@ -150,7 +150,7 @@ func TestWhoReadsSlowlyIsSentAll(t *testing.T) {
 	for i := range 2 * resultBuffer {
 		require.NoError(t, create(ctx, s, fmt.Sprintf("c%03d", i)))
 	}
-	w := stuck(ctx, t, s, fmt.Sprint(from))
+	w := stuck(ctx, t, s, view.VersionAt(from).String())
 	slowly := time.NewTicker(lookEvery / resultBuffer)
 	defer slowly.Stop()
 	for i := range 2 * resultBuffer {

@@ -6,6 +6,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +38,8 @@ type Store struct {
 	remaining remaining
 	// allowance bounds what may be reported; nil is no bound.
 	allowance *Allowance
+	// places are those of its resourceVersions.
+	places view.Places
 	storage.APIObjectVersioner
 }
 
@@ -56,8 +59,15 @@ func NewComputed(resource string, e *engine.Engine, log *etcd.Log) *Store {
 	return newStore(resource, e, log, nil)
 }
 
+// WithPlaces returns the store with another number of places in its resourceVersions. With
+// none, one is a revision, and the objects that a revision changes share it.
+func (s *Store) WithPlaces(p view.Places) *Store {
+	s.places = p
+	return s
+}
+
 func newStore(resource string, e *engine.Engine, log *etcd.Log, r role) *Store {
-	return &Store{resource: v1alpha1.Resource(resource), engine: e, log: log, role: r, contents: newContentCache(maxCached), counters: new(Counters)}
+	return &Store{resource: v1alpha1.Resource(resource), engine: e, log: log, role: r, contents: newContentCache(maxCached), counters: new(Counters), places: view.PlaceBits}
 }
 
 // Versioner implements storage.Interface.
@@ -81,8 +91,14 @@ func (s *Store) GetCurrentResourceVersion(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return uint64(v.Revision), nil
+	return s.numberAt(v.Revision), nil
 }
+
+// number is a version as the number of a resourceVersion, text as it is written, and
+// numberAt the number of the state after a revision.
+func (s *Store) text(v view.Version) string     { return strconv.FormatUint(s.number(v), 10) }
+func (s *Store) number(v view.Version) uint64   { return s.places.Number(v) }
+func (s *Store) numberAt(revision int64) uint64 { return s.number(view.VersionAt(revision)) }
 
 // EnableResourceSizeEstimation implements storage.Interface.
 func (s *Store) EnableResourceSizeEstimation(storage.KeysFunc) error { return nil }
@@ -96,7 +112,7 @@ func (s *Store) CompactRevision() int64 {
 	if v.Oldest == 1 {
 		return 0 // that is all there ever was
 	}
-	return v.Oldest
+	return int64(s.numberAt(v.Oldest))
 }
 
 // scope is what a key of storage.Interface names: everything, a namespace, or
@@ -242,11 +258,15 @@ func (s *Store) viewAt(ctx context.Context, resourceVersion string, exact int64)
 
 func (s *Store) viewOf(ctx context.Context, resourceVersion string, exact int64) (*view.View, error) {
 	if exact > 0 {
-		v, err := s.waitFor(ctx, exact)
+		version := s.places.Version(uint64(exact))
+		v, err := s.waitFor(ctx, version.Revision())
 		if err != nil {
 			return nil, err
 		}
-		at, err := v.At(exact)
+		if !version.Whole() {
+			return nil, s.apiError(view.ErrCompacted) // the state within a revision is kept nowhere
+		}
+		at, err := v.At(version.Revision())
 		return at, s.apiError(err)
 	}
 	minimum, err := s.ParseResourceVersion(resourceVersion)
@@ -259,7 +279,7 @@ func (s *Store) viewOf(ctx context.Context, resourceVersion string, exact int64)
 		v, err := s.engine.Current()
 		return v, s.apiError(err)
 	default:
-		return s.waitFor(ctx, int64(minimum))
+		return s.waitFor(ctx, s.places.Version(minimum).Revision())
 	}
 }
 

@@ -4,7 +4,6 @@
 package storage
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,6 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // Contents that no Bundle has any more are swept, maybe before the history has forgotten
@@ -47,7 +47,7 @@ func TestAVersionWhoseContentsAreSweptHasExpired(t *testing.T) {
 
 	cold := NewObjects(record.Bundles, s.engine, s.log)
 	at := func(revision int64, match metav1.ResourceVersionMatch) storage.ListOptions {
-		return storage.ListOptions{Recursive: true, Predicate: storage.Everything, ResourceVersion: fmt.Sprint(revision), ResourceVersionMatch: match}
+		return storage.ListOptions{Recursive: true, Predicate: storage.Everything, ResourceVersion: view.VersionAt(revision).String(), ResourceVersionMatch: match}
 	}
 	err = cold.GetList(ctx, "/bundles", at(v.Revision, metav1.ResourceVersionMatchExact), &v1alpha1.BundleList{})
 	require.True(t, apierrors.IsResourceExpired(err), "%v", err)

@@ -5,6 +5,7 @@ package storage
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -74,10 +75,10 @@ func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions)
 			cancel()
 			return nil, err
 		}
-		w.cursor = v.Revision
+		w.cursor = view.VersionAt(v.Revision)
 	}
 	s.counters.Watches.Add(1)
-	go w.run(ctx, int64(resourceVersion), opts)
+	go w.run(ctx, s.places.Version(resourceVersion), opts)
 	return w, nil
 }
 
@@ -89,9 +90,9 @@ type watcher struct {
 	predicate storage.SelectionPredicate
 	results   chan watch.Event
 	stop      context.CancelFunc
-	// cursor is the revision up to which everything was sent, or is being sent as initial
+	// cursor is the version up to which everything was sent, or is being sent as initial
 	// events. What the watcher keeps alive while it sends is of no earlier one.
-	cursor int64
+	cursor view.Version
 	// look is when to look whether the history has passed what is being sent.
 	look time.Time
 	// turn is held while events are built, and not while the reader is waited for.
@@ -106,7 +107,7 @@ func (w *watcher) Stop() { w.stop() }
 // ResultChan implements watch.Interface.
 func (w *watcher) ResultChan() <-chan watch.Event { return w.results }
 
-func (w *watcher) run(ctx context.Context, from int64, opts storage.ListOptions) {
+func (w *watcher) run(ctx context.Context, from view.Version, opts storage.ListOptions) {
 	defer close(w.results)
 	defer w.stop()
 	err := w.begin(ctx, from, opts)
@@ -118,7 +119,7 @@ func (w *watcher) run(ctx context.Context, from int64, opts storage.ListOptions)
 	w.count()
 	w.store.counters.ended(ctx, apierrors.IsResourceExpired(err))
 	if err != nil && ctx.Err() == nil {
-		w.cursor = view.Never // it keeps nothing alive any more
+		w.cursor = math.MaxInt64 // it keeps nothing alive any more
 		_ = w.send(ctx, watch.Event{Type: watch.Error, Object: statusOf(err)})
 	}
 }
@@ -134,7 +135,7 @@ func statusOf(err error) runtime.Object {
 }
 
 // begin sets the cursor, and sends the initial events if any are asked for.
-func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOptions) error {
+func (w *watcher) begin(ctx context.Context, from view.Version, opts storage.ListOptions) error {
 	s := w.store
 	initial := opts.SendInitialEvents != nil && *opts.SendInitialEvents
 	switch {
@@ -146,7 +147,7 @@ func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOption
 		if err := s.complete(v, w.scope); err != nil {
 			return err
 		}
-		w.cursor = v.Revision
+		w.cursor = view.VersionAt(v.Revision)
 		if err := w.sendState(ctx, v); err != nil {
 			return err
 		}
@@ -159,25 +160,10 @@ func (w *watcher) begin(ctx context.Context, from int64, opts storage.ListOption
 	}
 	// To wait takes no share of what priority and fairness gives out.
 	utilflowcontrol.WatchInitialized(ctx)
-	v, err := s.waitToResume(ctx, from)
-	if err != nil {
+	if _, err := s.waitToResume(ctx, from.Revision()); err != nil {
 		return err
 	}
 	w.cursor = from
-	if from > 1 && v.Loaded(from) {
-		// The changes of the revision cannot be repeated, and the client may have got
-		// only some of them.
-		return s.apiError(view.ErrCompacted)
-	}
-	if from >= v.Oldest {
-		// A client may have got some of the changes of the revision that it names,
-		// but not all: they share the revision. Repeating them is harmless.
-		if r := v.Exactly(from); r != nil {
-			if changes := r.Changes(s.resource.Resource, w.scope.name.Namespace, w.scope.name.Name); len(changes) > 1 {
-				return w.sendChanges(ctx, r.At, changes)
-			}
-		}
-	}
 	return nil
 }
 
@@ -246,7 +232,7 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 		if due {
 			// Only now: nothing has woken a watcher to whose scope nothing happens,
 			// and its bookmark is what keeps it from being left behind.
-			if err := w.bookmark(ctx, w.cursor, false); err != nil {
+			if err := w.bookmark(ctx, w.cursor.Revision(), false); err != nil {
 				return err
 			}
 			due = false
@@ -256,14 +242,14 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-woken.Done():
-			w.cursor = max(w.cursor, woken.Before())
+			w.cursor = max(w.cursor, view.VersionAt(woken.Before()))
 		case <-bookmarks:
 			due = true
 			announced := s.engine.Announced()
 			select {
 			case <-woken.Done():
 			default: // so nothing has happened in the scope
-				w.cursor = max(w.cursor, announced)
+				w.cursor = max(w.cursor, view.VersionAt(announced))
 			}
 		}
 	}
@@ -280,46 +266,46 @@ func (w *watcher) catchUp(ctx context.Context) error {
 	defer w.count()
 	defer w.turn.End()
 	for sent := 0; ; {
-		revision, changes, err := w.next()
+		told, revision, err := w.next()
 		if err != nil {
 			return w.store.apiError(err)
 		}
-		if sent += len(changes); sent > fewChanges {
+		if sent += len(told.Changes); sent > fewChanges {
 			if err := w.turn.Begin(ctx); err != nil {
 				return err
 			}
 		}
-		if err := w.sendChanges(ctx, revision, changes); err != nil {
+		if err := w.sendChanges(ctx, told); err != nil {
 			return err
 		}
-		w.cursor = max(w.cursor, revision)
-		if len(changes) == 0 {
+		w.cursor = max(w.cursor, view.VersionAt(revision))
+		if len(told.Changes) == 0 {
 			return nil
 		}
 	}
 }
 
-// next returns the changes of the first revision after the cursor that has some in the
-// scope, or else none, with the present revision.
-func (w *watcher) next() (int64, []*view.Change, error) {
+// next returns the first changes after the cursor that are in the scope, with their
+// revision, or else none, with the present revision.
+func (w *watcher) next() (view.Told, int64, error) {
 	s := w.store
 	v, err := s.engine.Current()
 	if err != nil {
-		return 0, nil, err
+		return view.Told{}, 0, err
 	}
-	if err := s.sure(v, w.cursor); err != nil {
-		return 0, nil, err
+	if err := s.sure(v, w.cursor.Revision()); err != nil {
+		return view.Told{}, 0, err
 	}
-	if v.Revision > w.cursor {
+	if view.VersionAt(v.Revision) > w.cursor {
 		since, err := v.ChangesSince(w.cursor, s.resource.Resource, w.scope.name.Namespace, w.scope.name.Name)
 		if err != nil {
-			return 0, nil, err
+			return view.Told{}, 0, err
 		}
-		for revision, changes := range since {
-			return revision, changes, nil
+		for told := range since {
+			return told, told.Revision, nil
 		}
 	}
-	return v.Revision, nil, nil
+	return view.Told{}, v.Revision, nil
 }
 
 // count enters what was sent into the counters, once for many events.

@@ -5,7 +5,6 @@ package storage
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -23,7 +22,7 @@ func (w *watcher) bookmark(ctx context.Context, revision int64, endOfInitial boo
 	if err != nil {
 		return err
 	}
-	object.SetResourceVersion(strconv.FormatInt(revision, 10))
+	object.SetResourceVersion(w.store.text(view.VersionAt(revision)))
 	if endOfInitial {
 		accessor, err := meta.Accessor(object)
 		if err != nil {
@@ -35,8 +34,8 @@ func (w *watcher) bookmark(ctx context.Context, revision int64, endOfInitial boo
 }
 
 // sendChanges sends what the changes of one revision are to this watcher.
-func (w *watcher) sendChanges(ctx context.Context, revision int64, changes []*view.Change) error {
-	for _, c := range changes {
+func (w *watcher) sendChanges(ctx context.Context, told view.Told) error {
+	for i, c := range told.Changes {
 		was := c.Prev != nil && matches(&w.predicate, c.Prev)
 		is := c.Next != nil && matches(&w.predicate, c.Next)
 		var event watch.Event
@@ -44,13 +43,13 @@ func (w *watcher) sendChanges(ctx context.Context, revision int64, changes []*vi
 		switch {
 		case is && was:
 			event.Type = watch.Modified
-			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, revision)
+			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, 0)
 		case is:
 			event.Type = watch.Added
-			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, revision)
+			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, 0)
 		case was:
 			event.Type = watch.Deleted
-			event.Object, err = w.rendered(ctx, c, view.Gone, c.Prev, revision)
+			event.Object, err = w.rendered(ctx, c, view.Gone, c.Prev, told.Version(i))
 		default:
 			continue
 		}
@@ -64,16 +63,16 @@ func (w *watcher) sendChanges(ctx context.Context, revision int64, changes []*vi
 	return nil
 }
 
-// rendered returns the object of a change. What left carries the revision at
+// rendered returns the object of a change. What left carries the version at
 // which it left.
-func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, item view.Item, revision int64) (*eventObject, error) {
+func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, item view.Item, left view.Version) (*eventObject, error) {
 	return view.Rendered(c, form, func() (*eventObject, error) {
 		objects, err := w.store.render(ctx, []view.Item{item})
 		if err != nil {
 			return nil, err
 		}
 		if form == view.Gone {
-			objects[0].SetResourceVersion(strconv.FormatInt(revision, 10))
+			objects[0].SetResourceVersion(w.store.text(left))
 		}
 		return &eventObject{APIObject: objects[0]}, nil
 	})
@@ -116,7 +115,7 @@ func (w *watcher) wait(ctx context.Context, event watch.Event) error {
 		case <-look.C:
 			w.look = time.Now().Add(lookEvery)
 			look.Reset(lookEvery)
-			if v, err := w.store.engine.Current(); err == nil && w.cursor < v.Oldest {
+			if v, err := w.store.engine.Current(); err == nil && w.cursor.Revision() < v.Oldest {
 				return w.store.apiError(view.ErrCompacted)
 			}
 		case <-ctx.Done():

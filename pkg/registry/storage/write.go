@@ -129,12 +129,12 @@ func (s *Store) propose(ctx context.Context, v *view.View, item view.Item, name 
 	if err != nil {
 		return nil, err
 	}
-	now := attempt{record: s.overwrites(item), view: v.Revision}
+	now := s.attempt(item, s.overwrites(item), v)
 	noteAttempt(ctx, now)
 	if err := now.rebase(preconditions).Check(key, existing); err != nil {
 		return nil, err
 	}
-	updated, _, err := tryUpdate(existing, storage.ResponseMeta{ResourceVersion: uint64(revisionOf(item))})
+	updated, _, err := tryUpdate(existing, storage.ResponseMeta{ResourceVersion: s.number(versionOf(item))})
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 			return err
 		}
 		// Both records go.
-		now := attempt{record: max(item.RecordRevision, item.ReportRevision), view: v.Revision}
+		now := s.attempt(item, max(item.RecordRevision, item.ReportRevision), v)
 		if err := now.rebase(preconditions).Check(key, existing); err != nil {
 			return err
 		}
@@ -188,13 +188,14 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 		if !done {
 			continue
 		}
-		if _, err := s.waitForWritten(ctx, revision); err != nil {
+		after, err := s.waitForWritten(ctx, revision)
+		if err != nil {
 			return s.writtenError(at.name, revision, err)
 		}
 		if err := s.show(ctx, item, out); err != nil {
 			return s.writtenError(at.name, revision, err)
 		}
-		return s.UpdateObject(out, uint64(revision))
+		return s.UpdateObject(out, s.number(s.left(after, at.name, revision)))
 	}
 	return s.contended(at.name)
 }
@@ -330,9 +331,19 @@ func (s *Store) overwrites(item view.Item) int64 {
 	return s.role.revision(item)
 }
 
-func revisionOf(item view.Item) int64 {
+func versionOf(item view.Item) view.Version {
 	if item == nil {
 		return 0
 	}
-	return item.Revision()
+	return item.Version()
+}
+
+// left is the version at which an object was deleted by a revision.
+func (s *Store) left(v *view.View, name record.Name, revision int64) view.Version {
+	if r := v.Exactly(revision); r != nil {
+		if told := r.Told(s.resource.Resource, name.Namespace, name.Name); len(told.Changes) > 0 {
+			return told.Version(0)
+		}
+	}
+	return view.VersionAt(revision)
 }

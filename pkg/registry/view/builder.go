@@ -169,6 +169,7 @@ func (b *Builder) Next(revision int64) *View {
 		}
 		r.changes[resource] = slices.SortedFunc(maps.Values(changes), func(a, b *Change) int { return a.Name.Compare(b.Name) })
 		n += len(changes)
+		b.place(r, resource)
 	}
 	clear(b.changes)
 	if n > 0 {
@@ -177,6 +178,16 @@ func (b *Builder) Next(revision int64) *View {
 		b.remember(r)
 	}
 	return b.view(revision)
+}
+
+// place gives what a revision changed its versions. Nobody has seen these objects yet.
+func (b *Builder) place(r *Revision, resource string) {
+	told := r.Told(resource, "", "")
+	for i, c := range told.Changes {
+		if c.Next != nil {
+			c.Next.place(told.Version(i))
+		}
+	}
 }
 
 // SetWhole tells whether all is known, at a revision, that decides which

@@ -60,9 +60,9 @@ func (d Derived) same(o Derived) bool {
 	return d.Status == o.Status || d.Status.Same(o.Status)
 }
 
-// With returns the object with another derived part, changed at a revision; the
+// With returns the object with another derived part, changed at a version; the
 // object itself if that shows the same.
-func (o *Object) With(derived Derived, at int64) *Object {
+func (o *Object) With(derived Derived, at Version) *Object {
 	if o.Derived.same(derived) {
 		return o
 	}

@@ -40,7 +40,7 @@ func BenchmarkReport(b *testing.B) {
 			for b.Loop() {
 				revision++
 				next := *items[int(revision*7919)%pairs]
-				next.At = revision
+				next.At = VersionAt(revision)
 				builder.Put(record.BundleDeployments, &next)
 				last = builder.Next(revision)
 			}

@@ -32,7 +32,7 @@ func reported(t *testing.T, at int64, bytes int) *Object {
 	report, err := record.DecodeReport(record.GitRepos, data)
 	require.NoError(t, err)
 	require.Equal(t, len(data), report.Size)
-	return &Object{ID: record.Name{Namespace: "n", Name: "big"}, At: at, Report: report}
+	return &Object{ID: record.Name{Namespace: "n", Name: "big"}, At: VersionAt(at), Report: report}
 }
 
 // TestHistoryIsBoundedByItsBytes: large reports push what is before them out, and
@@ -158,7 +158,7 @@ func TestHistoryWeighsReportsAsTheyAreKept(t *testing.T) { //nolint:paralleltest
 			for range objects {
 				bd.Status.Resources = append(bd.Status.Resources, v1alpha1.BundleDeploymentResource{Kind: "ConfigMap", Name: fmt.Sprint("at-", dice.Uint64())})
 			}
-			b.Put(record.BundleDeployments, &BundleDeployment{At: at, Bundle: face, Cluster: cluster, Content: derive.Nothing, Report: reportOf(t, &record.Report{Status: bd})})
+			b.Put(record.BundleDeployments, &BundleDeployment{At: VersionAt(at), Bundle: face, Cluster: cluster, Content: derive.Nothing, Report: reportOf(t, &record.Report{Status: bd})})
 		}
 		put(1)
 		v := b.Load(1)

@@ -6,7 +6,6 @@ package view
 import (
 	"cmp"
 	"reflect"
-	"strconv"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,8 +25,10 @@ var (
 type Item interface {
 	// Name is the object's key in its table.
 	Name() record.Name
-	// Revision is when the object last changed.
-	Revision() int64
+	// Version is when the object last changed.
+	Version() Version
+	// place sets the version of an object that is in no view yet.
+	place(Version)
 	// Labels are the object's labels; they must not be modified.
 	Labels() map[string]string
 	// Render returns the API object, without a Bundle's resources. The result
@@ -43,8 +44,8 @@ type Item interface {
 // derived part.
 type Object struct {
 	ID record.Name
-	// At is the revision at which the join last changed.
-	At int64
+	// At is when the join last changed.
+	At Version
 
 	Record         *record.Object
 	RecordRevision int64
@@ -57,8 +58,10 @@ type Object struct {
 // Name implements Item.
 func (o *Object) Name() record.Name { return o.ID }
 
-// Revision implements Item.
-func (o *Object) Revision() int64 { return o.At }
+// Version implements Item.
+func (o *Object) Version() Version { return o.At }
+
+func (o *Object) place(at Version) { o.At = at }
 
 // Labels implements Item.
 func (o *Object) Labels() map[string]string { return o.Record.Object.GetLabels() }
@@ -66,7 +69,7 @@ func (o *Object) Labels() map[string]string { return o.Record.Object.GetLabels()
 // Render implements Item. The join is not kept: history would hold one for each revision.
 func (o *Object) Render() record.APIObject {
 	object := Copy(o.Record.Object)
-	object.SetResourceVersion(strconv.FormatInt(o.At, 10))
+	object.SetResourceVersion(o.At.String())
 	if o.Report != nil {
 		if status := statusOf(object); status.IsValid() {
 			status.Set(statusOf(o.Report.Status))
@@ -101,8 +104,8 @@ func Into(to runtime.Object, from record.APIObject) {
 // BundleDeployment is a pair: a Bundle version in force on a Cluster. Faces and
 // contents are shared between pairs.
 type BundleDeployment struct {
-	// At is the revision at which it last changed.
-	At      int64
+	// At is when it last changed.
+	At      Version
 	Bundle  *BundleFace
 	Cluster *ClusterFace
 	// Content is what is promoted.
@@ -158,8 +161,10 @@ func (b *BundleDeployment) Name() record.Name {
 	return record.Name{Namespace: b.Cluster.Namespace, Name: b.Bundle.Bundle.Name}
 }
 
-// Revision implements Item.
-func (b *BundleDeployment) Revision() int64 { return b.At }
+// Version implements Item.
+func (b *BundleDeployment) Version() Version { return b.At }
+
+func (b *BundleDeployment) place(at Version) { b.At = at }
 
 // Labels implements Item.
 func (b *BundleDeployment) Labels() map[string]string {
@@ -185,7 +190,7 @@ func (b *BundleDeployment) RenderInto(object *v1alpha1.BundleDeployment) {
 		Computed:         b.Computed,
 		Downstream:       b.Downstream.Count(),
 		Waiting:          b.Downstream.Await(),
-		Revision:         b.At,
+		Version:          int64(b.At),
 	}
 	if b.Report != nil {
 		report := b.Report.Read()

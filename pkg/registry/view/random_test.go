@@ -24,11 +24,11 @@ func someItem(r *rand.Rand, resource string, at int64) Item {
 	if resource == record.BundleDeployments {
 		bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprint("b", r.IntN(2)), Name: name}}
 		return &BundleDeployment{
-			At: at, Bundle: &BundleFace{Bundle: bundle},
+			At: VersionAt(at), Bundle: &BundleFace{Bundle: bundle},
 			Cluster: &ClusterFace{Cluster: &v1alpha1.Cluster{}, Namespace: namespace}, Content: &derive.Content{},
 		}
 	}
-	return &Object{ID: record.Name{Namespace: namespace, Name: name}, At: at}
+	return &Object{ID: record.Name{Namespace: namespace, Name: name}, At: VersionAt(at)}
 }
 
 var twoResources = []string{record.Clusters, record.BundleDeployments}

@@ -30,16 +30,28 @@ func (b *Builder) count(r *Revision) {
 	}
 }
 
-// ChangesSince iterates over the revisions after the given one that changed a
-// resource, in order, with their changes (see Revision.Changes). It fails with
-// ErrCompacted if the log does not reach back that far.
-func (v *View) ChangesSince(revision int64, resource, namespace, name string) (iter.Seq2[int64, []*Change], error) {
-	revisions, err := v.Since(revision)
+// ChangesSince iterates over what changed of a resource after a version, in order, one
+// revision at a time; of one namespace if it is not "", of one name if that is not "" too.
+// It fails with ErrCompacted if the log does not reach back that far.
+func (v *View) ChangesSince(from Version, resource, namespace, name string) (iter.Seq[Told], error) {
+	revisions, err := v.Since(from.Revision())
 	if err != nil {
 		return nil, err
 	}
+	var rest Told
+	if !from.Whole() {
+		if v.loaded(from.Revision()) {
+			return nil, ErrCompacted
+		}
+		if r := v.Exactly(from.Revision()); r != nil {
+			rest = r.Told(resource, namespace, name).after(from)
+		}
+	}
 	at := where{resource, namespace}
-	return func(yield func(int64, []*Change) bool) {
+	return func(yield func(Told) bool) {
+		if len(rest.Changes) > 0 && !yield(rest) {
+			return
+		}
 		for i := 0; i < len(revisions); {
 			r := revisions[i]
 			last := i + int(strideLength-1-r.number%strideLength)
@@ -49,7 +61,7 @@ func (v *View) ChangesSince(revision int64, resource, namespace, name string) (i
 					continue
 				}
 			}
-			if changes := r.Changes(resource, namespace, name); len(changes) > 0 && !yield(r.At, changes) {
+			if told := r.Told(resource, namespace, name); len(told.Changes) > 0 && !yield(told) {
 				return
 			}
 			i++

@@ -5,6 +5,7 @@ package view
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 
@@ -29,7 +30,7 @@ func TestAWatchOfOneNamespaceMissesNothingThatItStepsOver(t *testing.T) {
 				if r.IntN(4) == 0 {
 					b.Delete(record.Clusters, name)
 				} else {
-					b.Put(record.Clusters, &Object{ID: name, At: at})
+					b.Put(record.Clusters, &Object{ID: name, At: VersionAt(at)})
 				}
 			}
 			v = b.Next(at)
@@ -49,16 +50,46 @@ func TestAWatchOfOneNamespaceMissesNothingThatItStepsOver(t *testing.T) {
 						want, wantAt = append(want, changes...), append(wantAt, r.At)
 					}
 				}
-				since, err := v.ChangesSince(from, record.Clusters, in.Namespace, in.Name)
+				since, err := v.ChangesSince(VersionAt(from), record.Clusters, in.Namespace, in.Name)
 				require.NoError(t, err)
-				for revision, changes := range since {
-					got, gotAt = append(got, changes...), append(gotAt, revision)
+				for told := range since {
+					got, gotAt = append(got, told.Changes...), append(gotAt, told.Revision)
 				}
 				require.Equal(t, wantAt, gotAt)
 				require.True(t, slices.Equal(want, got), "the same changes, not equal ones")
+				within := before(from, r.IntN(4))
+				rest, err := v.ChangesSince(within, record.Clusters, in.Namespace, in.Name)
+				require.NoError(t, err)
+				require.Equal(t, after(v, within, in), versions(rest), "from %s", within)
 			}
 		}
-		_, err := v.ChangesSince(v.Oldest-1, record.Clusters, "n3", "")
+		_, err := v.ChangesSince(VersionAt(v.Oldest-1), record.Clusters, "n3", "")
 		require.ErrorIs(t, err, ErrCompacted)
 	}
+}
+
+// after is, by looking at all, the versions of what comes after one.
+func after(v *View, from Version, in record.Name) (out []Version) {
+	for _, r := range v.log {
+		all := r.changes[record.Clusters]
+		for i, c := range all {
+			at := VersionAt(r.At) - Version(len(all)-1-i)
+			if at > from && (in.Namespace == "" || c.Name.Namespace == in.Namespace) && (in.Name == "" || c.Name.Name == in.Name) {
+				out = append(out, at)
+			}
+		}
+	}
+	return out
+}
+
+func versions(changes iter.Seq[Told]) (out []Version) {
+	for told := range changes {
+		for i, c := range told.Changes {
+			out = append(out, told.Version(i))
+			if c.Next != nil && c.Next.Version() != told.Version(i) {
+				return nil
+			}
+		}
+	}
+	return out
 }

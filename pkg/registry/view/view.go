@@ -166,9 +166,9 @@ func (v *View) Exactly(revision int64) *Revision {
 	return nil
 }
 
-// Loaded tells whether the log begins with the state that was loaded at the revision:
+// loaded reports whether the log begins with the state that was loaded at the revision:
 // what the revision itself changed is not known.
-func (v *View) Loaded(revision int64) bool {
+func (v *View) loaded(revision int64) bool {
 	return v.log[0].At == revision && v.log[0].changes == nil
 }
 
@@ -178,26 +178,56 @@ func (v *View) after(revision int64) int {
 	return i
 }
 
+// Told is what one revision changed of a resource in a scope, in order.
+type Told struct {
+	Changes []*Change
+	// Revision is the one.
+	Revision int64
+	// all is how many objects of the resource the revision changed, and follow how many of
+	// these come after the last of Changes.
+	all, follow int
+}
+
+// Version is that of the i-th of the changes.
+func (t Told) Version(i int) Version {
+	return before(t.Revision, t.follow+len(t.Changes)-1-i)
+}
+
+// after is what comes after a version of the same revision.
+func (t Told) after(v Version) Told {
+	keep := v.follow(t.all) - t.follow
+	t.Changes = t.Changes[max(0, len(t.Changes)-max(0, keep)):]
+	return t
+}
+
 // Changes returns what the revision changed of a resource, in order; of one
 // namespace if it is not "", of one name if that is not "" too.
 func (r *Revision) Changes(resource, namespace, name string) []*Change {
+	return r.Told(resource, namespace, name).Changes
+}
+
+// Told is Changes with their versions.
+func (r *Revision) Told(resource, namespace, name string) Told {
 	all := r.changes[resource]
+	told := func(from, to int) Told {
+		return Told{Changes: all[from:to], Revision: r.At, all: len(all), follow: len(all) - to}
+	}
 	if namespace == "" && name == "" {
-		return all
+		return told(0, len(all))
 	}
 	// Ten thousand agents ask each revision, and one of them has something in it.
 	if len(all) == 0 || all[len(all)-1].Name.Namespace < namespace || namespace < all[0].Name.Namespace {
-		return nil
+		return Told{}
 	}
 	from, _ := slices.BinarySearchFunc(all, namespace, func(c *Change, ns string) int { return cmp.Compare(c.Name.Namespace, ns) })
 	to, _ := slices.BinarySearchFunc(all, namespace+"\x00", func(c *Change, ns string) int { return cmp.Compare(c.Name.Namespace, ns) })
 	if name == "" {
-		return all[from:to]
+		return told(from, to)
 	}
-	for _, c := range all[from:to] {
+	for i, c := range all[from:to] {
 		if c.Name.Name == name {
-			return []*Change{c}
+			return told(from+i, from+i+1)
 		}
 	}
-	return nil
+	return Told{}
 }

@@ -30,13 +30,13 @@ func TestAnObjectIsTheJoinOfItsRecords(t *testing.T) {
 	status := &v1alpha1.Cluster{}
 	status.Status.Agent.Namespace = "agent"
 	o := &Object{
-		ID: record.Name{Namespace: "ns", Name: "c"}, At: 7, Record: &record.Object{Object: cluster()},
+		ID: record.Name{Namespace: "ns", Name: "c"}, At: VersionAt(7), Record: &record.Object{Object: cluster()},
 		Report:  &record.Report{Status: status, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "agent", Subresource: "status"}}},
 		Derived: Derived{Namespace: "derived"},
 	}
 	got := o.Render().(*v1alpha1.Cluster)
 	want := cluster()
-	want.ResourceVersion = "7"
+	want.ResourceVersion = VersionAt(7).String()
 	want.Status = status.Status
 	want.Status.Namespace = "derived"
 	want.ManagedFields = append(want.ManagedFields, o.Report.ManagedFields...)
@@ -80,7 +80,7 @@ func reportOf(t *testing.T, r *record.Report) *Report {
 func pair(change func(*BundleDeployment)) *BundleDeployment {
 	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "b", Namespace: "ns", UID: "b"}}
 	out := &BundleDeployment{
-		At: 5, Bundle: &BundleFace{Bundle: bundle, ManifestID: "s-1"},
+		At: VersionAt(5), Bundle: &BundleFace{Bundle: bundle, ManifestID: "s-1"},
 		Cluster: &ClusterFace{Cluster: cluster(), Namespace: "cluster-ns"},
 		Content: &derive.Content{DeploymentID: "s-1:x"},
 	}
@@ -128,7 +128,7 @@ func TestPairsAreTheSameIfTheyRenderTheSame(t *testing.T) {
 	}
 	require.Equal(t, record.Name{Namespace: "cluster-ns", Name: "b"}, plain.Name())
 	require.Equal(t, plain.Render().GetLabels(), plain.Labels())
-	require.Equal(t, "5", plain.Render().GetResourceVersion())
+	require.Equal(t, VersionAt(5).String(), plain.Render().GetResourceVersion())
 }
 
 func equal(a, b record.APIObject) bool {

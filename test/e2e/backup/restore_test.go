@@ -4,7 +4,6 @@
 package backup
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/musterfleet/muster/pkg/registry/view"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
@@ -30,7 +30,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	stop := f.editing(t, 2)
 	revision := o.save(t)
 	n := stop()
-	want := stateAt(t, control.Config, fmt.Sprint(revision))
+	want := stateAt(t, control.Config, view.VersionAt(revision).String())
 	require.GreaterOrEqual(t, len(want.deployments()), 3*clusters)
 
 	t.Log("much happens after it, of which the snapshot knows nothing")
@@ -76,7 +76,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 
 	t.Log("a watch from a lost revision is told so")
 	for _, r := range muster.Replicas() {
-		for _, old := range []string{fmt.Sprint(revision), last.GetResourceVersion()} {
+		for _, old := range []string{view.VersionAt(revision).String(), last.GetResourceVersion()} {
 			require.Eventually(t, func() bool {
 				err := watchFrom(t, r.Direct(control.Config), old)
 				return apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
@@ -102,7 +102,7 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	agents := startAgents(t, control.Config, f.homes)
 	o := newOperator(t, etcd, 1)
 	revision := o.save(t)
-	want := stateAt(t, control.Config, fmt.Sprint(revision))
+	want := stateAt(t, control.Config, view.VersionAt(revision).String())
 	for n := range 4 {
 		f.edits(t, n+2)
 	}
@@ -112,7 +112,7 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 
 	t.Log("restored with the old token, and without the bump")
 	page := step(t, "restore")
-	careless := strings.Replace(page, "--bump-revision 1000000000 --mark-compacted", "", 1)
+	careless := strings.Replace(page, "--bump-revision 10000000 --mark-compacted", "", 1)
 	require.NotEqual(t, page, careless)
 	o.lose(t)
 	o.restore(t, careless, token)

@@ -44,7 +44,7 @@ type follower struct {
 }
 
 // followed are the counts of a summary.
-type followed struct{ events, streams, relists, expired, broken, repeated, refused int }
+type followed struct{ events, streams, relists, expired, broken, refused int }
 
 // brokenOff is what client-go makes of a response that breaks off: kube-apiserver's
 // proxy breaks off a client's when the one behind it does. An informer lists again.
@@ -207,7 +207,7 @@ func (f *follower) takeLocked(s *stream, e watch.Event) {
 		s.initial[key(o)] = o
 		return
 	}
-	if revision < s.at {
+	if revision <= s.at {
 		f.load.blame("%s: events went from revision %d to %d", f.name, s.at, revision)
 	}
 	s.at = revision
@@ -218,14 +218,11 @@ func (f *follower) applyLocked(s *stream, kind watch.EventType, o *unstructured.
 	k := key(o)
 	f.mu.events++
 	last, seen := f.mu.revision[k]
-	repeated := revision == s.resumed
 	switch {
 	case seen && revision < last:
 		f.load.blame("%s: %s went back from revision %d to %d", f.name, k, last, revision)
-	case seen && revision == last && !repeated:
-		f.load.blame("%s: %s came twice at revision %d, and the watch began at %d", f.name, k, revision, s.resumed)
 	case seen && revision == last:
-		f.mu.repeated++
+		f.load.blame("%s: %s came twice at %d, and the watch began at %d", f.name, k, revision, s.resumed)
 	}
 	f.mu.revision[k] = revision
 	digest, err := f.load.contents.note(o)
@@ -235,17 +232,17 @@ func (f *follower) applyLocked(s *stream, kind watch.EventType, o *unstructured.
 	before, had := f.mu.fold[k]
 	switch {
 	case kind == watch.Deleted:
-		if !had && !repeated {
+		if !had {
 			f.load.blame("%s: %s was deleted twice, at last at %d", f.name, k, revision)
 		}
 		delete(f.mu.fold, k)
 		delete(f.mu.last, k)
 		return
-	case kind == watch.Added && had && !repeated:
+	case kind == watch.Added && had:
 		f.load.blame("%s: %s was added twice, at last at %d", f.name, k, revision)
-	case kind == watch.Modified && !had && !repeated:
+	case kind == watch.Modified && !had:
 		f.load.blame("%s: %s was modified at %d before it was added", f.name, k, revision)
-	case had && before == digest && !repeated:
+	case had && before == digest:
 		f.load.blame("%s: %s was modified at %d without a change", f.name, k, revision)
 	}
 	f.mu.fold[k] = digest

@@ -240,11 +240,11 @@ func (l *load) finish(t *testing.T, m *cluster.Muster, title string, tolerated .
 }
 
 func (l *load) summaryLocked(failed int) string {
-	var events, streams, relists, expired, broken, same, refusals int
+	var events, streams, relists, expired, broken, refusals int
 	for _, each := range l.followers {
 		c := each.counts()
 		events, streams, relists, expired = events+c.events, streams+c.streams, relists+c.relists, expired+c.expired
-		broken, same, refusals = broken+c.broken, same+c.repeated, refusals+c.refused
+		broken, refusals = broken+c.broken, refusals+c.refused
 	}
 	acked, lost := 0, map[string]int{}
 	for _, each := range l.ledgers() {
@@ -255,9 +255,9 @@ func (l *load) summaryLocked(failed int) string {
 		}
 		each.mu.Unlock()
 	}
-	return fmt.Sprintf("%d informers, %d events, %d watches opened (%d refused at first), %d lists and states (%d after 410, %d after a broken response), %d events repeated at the revision of a resumption; "+
+	return fmt.Sprintf("%d informers, %d events, %d watches opened (%d refused at first), %d lists and states (%d after 410, %d after a broken response); "+
 		"%d reads, %d failed; %d writes acknowledged of %d, errors of writes %v, failed reads %v; %d answers or events wrong, missing or out of order",
-		len(l.followers), events, streams, refusals, relists, expired, broken, same, l.reads.Load(), failed, acked, l.edited.Load(), lost, l.mu.failed, len(l.mu.wrong))
+		len(l.followers), events, streams, refusals, relists, expired, broken, l.reads.Load(), failed, acked, l.edited.Load(), lost, l.mu.failed, len(l.mu.wrong))
 }
 
 func (l *ledger) floorCount() int {

@@ -21,6 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/view"
 	"github.com/musterfleet/muster/test/rollout/history"
 	"github.com/musterfleet/muster/test/rollout/scene"
 )
@@ -155,9 +156,9 @@ func (a *agent) see(bd *v1alpha1.BundleDeployment, there bool, by string) {
 		a.told.Version, _ = scene.Version(&bd.Spec.Options) // the ID says all that is checked
 	}
 	a.Set(a.number, a.told)
-	revision, err := strconv.ParseInt(bd.ResourceVersion, 10, 64)
-	if err != nil {
-		revision = -1 // of which nothing is told
+	revision := int64(-1) // of which nothing is told
+	if version, err := strconv.ParseInt(bd.ResourceVersion, 10, 64); err == nil {
+		revision = view.Version(version).Revision()
 	}
 	a.Note(history.Seen{Revision: revision, Number: a.number, There: there, ID: a.told.ID, By: by})
 }

@@ -106,7 +106,7 @@ func (s *side) measure(ctx context.Context, homes []string, o Options, shared in
 // open opens all watches. What it returns closes their connections, when they have
 // ended: a connection that nobody uses stays open for a while.
 func (s *side) open(ctx context.Context, homes []string, o Options, shared int, counter *counter, broken chan<- error) (closing func(), err error) {
-	revision, err := site.Revision(ctx, s.client, s.resource)
+	revision, err := site.Version(ctx, s.client, s.resource)
 	if err != nil {
 		return func() {}, err
 	}

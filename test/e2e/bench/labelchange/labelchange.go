@@ -55,10 +55,6 @@ type edit struct {
 type results struct {
 	edits  []edit
 	strays map[string]int
-	// repeats counts the events of the very revision that a watch was opened at.
-	// Where one revision changes many BundleDeployments, the contract of
-	// pkg/registry allows them: a client may have seen only some of them.
-	repeats int
 	// rendered is how many BundleDeployments the server built, and seen how many came
 	// here: in an answer, or in an event.
 	rendered, seen int
@@ -189,7 +185,6 @@ func (r *results) show(size Size, out *report.Scenario) {
 		{"etcd writes for one edit, at most", fmt.Sprint(r.mostWrites())},
 		{"events for what no edit affects, or twice", fmt.Sprint(r.strayEvents())},
 		{"BundleDeployments that were rendered, of which came here in an answer or an event", fmt.Sprintf("%d, %d", r.rendered, r.seen)},
-		{"events repeated at the revision that a watch was opened at (allowed)", fmt.Sprint(r.repeats)},
 	}}
 	for i, what := range slices.Sorted(maps.Keys(r.strays)) {
 		if i == 10 {

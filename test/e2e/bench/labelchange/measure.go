@@ -46,7 +46,6 @@ type measurement struct {
 	watches map[schema.GroupVersionResource]*rest.RESTClient
 	cluster string // the one that is edited
 	where   string // its namespace for BundleDeployments
-	opened  string // the revision that the watches were opened at
 	events  chan event
 	broken  chan error
 	results results
@@ -87,14 +86,14 @@ func (m *measurement) round(ctx context.Context, order []schema.GroupVersionReso
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m.events, m.broken = make(chan event, 1024), make(chan error, len(order))
-	revision, err := site.Revision(ctx, m.site.Client, site.Clusters)
+	version, err := site.Version(ctx, m.site.Client, site.Clusters)
 	if err != nil {
 		return err
 	}
-	m.opened = strconv.FormatInt(revision, 10)
+	from := strconv.FormatInt(version, 10)
 	events := m.events
 	for _, resource := range order {
-		err := site.Watch(ctx, m.watches[resource], resource, "", m.opened, nil, func(e site.Event) {
+		err := site.Watch(ctx, m.watches[resource], resource, "", from, nil, func(e site.Event) {
 			select {
 			case events <- event{e, resource}:
 			case <-ctx.Done():
@@ -131,7 +130,7 @@ func labelPatch(add bool) []byte {
 // edit puts the label on or takes it off, asks for the BundleDeployment once, waits
 // for the two events, and does the same with the yardsticks.
 func (m *measurement) edit(ctx context.Context, add bool) error {
-	before, err := site.Revision(ctx, m.site.Client, site.Clusters)
+	before, err := site.Present(ctx, m.site.Client)
 	if err != nil {
 		return err
 	}
@@ -179,7 +178,7 @@ func (m *measurement) edit(ctx context.Context, add bool) error {
 			}
 		}
 	}
-	after, err := site.Revision(ctx, m.site.Client, site.Clusters)
+	after, err := site.Present(ctx, m.site.Client)
 	if err != nil {
 		return err
 	}
@@ -198,10 +197,6 @@ func (m *measurement) edit(ctx context.Context, add bool) error {
 // deployed or withdrawn says so in its own status: that is its due.
 func (m *measurement) stray(e event) {
 	if e.resource == site.Bundles && e.key() == fleets.Namespace+"/"+fleets.Waiting && e.Type == "MODIFIED" {
-		return
-	}
-	if e.Revision == m.opened {
-		m.results.repeats++
 		return
 	}
 	m.results.strays[fmt.Sprintf("%s %s %s", e.Type, e.resource.Resource, e.key())]++

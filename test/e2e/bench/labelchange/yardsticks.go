@@ -58,7 +58,7 @@ func newYardsticks(ctx context.Context, s *site.Site) (*yardsticks, error) {
 	if err != nil {
 		return nil, err
 	}
-	revision, err := site.Revision(ctx, c.requests, custom.Deployments)
+	revision, err := site.Version(ctx, c.requests, custom.Deployments)
 	if err != nil {
 		return nil, err
 	}

@@ -127,7 +127,7 @@ func (w *weighing) fill(ctx context.Context, s *site.Site, way way) (full bool, 
 	if err := s.Replica.Process.ResetPeak(); err != nil {
 		return false, err
 	}
-	before, err := site.Revision(ctx, s.Client, site.Clusters)
+	before, err := site.Present(ctx, s.Client)
 	if err != nil {
 		return false, err
 	}
@@ -137,7 +137,7 @@ func (w *weighing) fill(ctx context.Context, s *site.Site, way way) (full bool, 
 			return false, err
 		}
 		w.edits += n
-		if _, err := site.Revision(ctx, s.Client, site.Clusters); err != nil { // so it has followed
+		if _, err := site.Present(ctx, s.Client); err != nil { // so it has followed
 			return false, err
 		}
 		h, err := held(ctx, s)

@@ -76,7 +76,7 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 // weigh weighs, and keeps the profile for who wants to look closer.
 func (w *weighing) weigh(ctx context.Context, s *site.Site, folder string) (err error) {
 	// All that was written is in the view that is weighed.
-	if _, err := site.Revision(ctx, s.Client, site.Clusters); err != nil {
+	if _, err := site.Present(ctx, s.Client); err != nil {
 		return err
 	}
 	if w.memory, err = site.Weigh(ctx, s.Client, s.Replica.Process); err != nil {

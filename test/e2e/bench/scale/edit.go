@@ -80,7 +80,7 @@ const within = 5 * time.Minute
 func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	revision, err := site.Revision(ctx, s.Client, e.resource)
+	revision, err := site.Version(ctx, s.Client, e.resource)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func begin(ctx context.Context, s *site.Site) (*meter, error) {
 		return nil, err
 	}
 	var err error
-	if m.firstRevision, err = site.Revision(ctx, s.Client, site.Clusters); err != nil {
+	if m.firstRevision, err = site.Present(ctx, s.Client); err != nil {
 		return nil, err
 	}
 	idle, err := site.Scrape(ctx, m.metrics)
@@ -233,7 +233,7 @@ func (m *meter) end(ctx context.Context, e edit) (*cost, error) {
 	if err != nil {
 		return nil, err
 	}
-	revision, err := site.Revision(ctx, m.site.Client, site.Clusters)
+	revision, err := site.Present(ctx, m.site.Client)
 	if err != nil {
 		return nil, err
 	}

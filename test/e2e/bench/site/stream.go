@@ -15,6 +15,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // Event is what a watch delivered, with the time at which its last byte was here.
@@ -90,8 +92,14 @@ func text(object []byte, member string) string {
 	return string(value)
 }
 
-// Revision is the revision that a linearizable list carries.
-func Revision(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource) (int64, error) {
+// Present is the revision of etcd that Muster shows.
+func Present(ctx context.Context, c *rest.RESTClient) (int64, error) {
+	version, err := Version(ctx, c, Clusters)
+	return view.Version(version).Revision(), err
+}
+
+// Version is the resourceVersion that a linearizable list carries, as a number.
+func Version(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource) (int64, error) {
 	text, err := answer(ctx, c.Get().AbsPath(Path(resource, "")).Param("limit", "1"))
 	if err != nil {
 		return 0, err
@@ -106,7 +114,7 @@ func Revision(ctx context.Context, c *rest.RESTClient, resource schema.GroupVers
 	}
 	revision, err := strconv.ParseInt(list.Metadata.ResourceVersion, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("the list's resourceVersion is no revision: %w", err)
+		return 0, fmt.Errorf("the list's resourceVersion is no number: %w", err)
 	}
 	return revision, nil
 }
