@@ -63,7 +63,10 @@ verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## 
 update: update-tidy update-generated update-format update-lint ## Repair what verify can have repaired.
 
 # The modules below the root: each keeps its dependencies out of the server's.
-NESTED := hack/tools test/agent test/e2e $(addprefix test/e2e/programs/,crds etcd helm kine)
+NESTED := hack/tools test/agent test/e2e $(addprefix test/e2e/programs/,argo crds etcd helm kine steve)
+
+# Those with code of ours.
+LINTED := . test/agent test/e2e $(addprefix test/e2e/programs/,argo steve)
 
 .PHONY: verify-tidy update-tidy
 verify-tidy: ## go.mod and go.sum are what go mod tidy makes.
@@ -101,11 +104,11 @@ update-format: ## Format code.
 .PHONY: verify-lint update-lint
 verify-lint: ## golangci-lint finds nothing.
 	@echo "== lint"
-	@tool=$$(hack/tool.sh golangci-lint); for dir in . test/agent test/e2e; do \
+	@tool=$$(hack/tool.sh golangci-lint); for dir in $(LINTED); do \
 		(cd $$dir && "$$tool" run ./...) || { echo "some findings may be repaired by: make update-lint" >&2; exit 1; }; \
 	done
 update-lint: ## Let golangci-lint repair what it can.
-	@tool=$$(hack/tool.sh golangci-lint); for dir in . test/agent test/e2e; do (cd $$dir && "$$tool" run --fix ./...); done
+	@tool=$$(hack/tool.sh golangci-lint); for dir in $(LINTED); do (cd $$dir && "$$tool" run --fix ./...); done
 
 .PHONY: clean
 clean: ## Remove what was built. Not .muster: that is data.

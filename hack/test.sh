@@ -78,7 +78,7 @@ fi
 # quarter of an hour, most of it the API server of Kubernetes.
 if [[ $lots != unit ]]; then
 	built=1
-	for tool in etcd etcdctl etcdutl kube-apiserver kube-controller-manager kubectl helm kine muster-agent; do
+	for tool in etcd etcdctl etcdutl kube-apiserver kube-controller-manager kubectl helm kine muster-agent steve argo; do
 		hack/tool.sh "$tool" >/dev/null || built=0
 	done
 	if ((built)); then

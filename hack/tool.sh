@@ -14,8 +14,9 @@
 #   test/e2e/programs/helm  helm
 #   test/e2e/programs/kine  kine (needs a C compiler: it links SQLite)
 #
-# muster-agent is of this checkout, in test/agent: it is built each time, which costs
-# a second or two when nothing has changed.
+# Three are of this checkout: muster-agent, in test/agent; and steve and argo, in
+# test/e2e/programs, which link what follows an API server in Rancher and in Argo CD.
+# They are built each time, which costs a second or two when nothing has changed.
 #
 # Only the path goes to standard output; what it is doing goes to standard error.
 set -euo pipefail
@@ -41,20 +42,25 @@ etcd)            package=go.etcd.io/etcd/server/v3 module=$package pins=$root/te
 etcdctl|etcdutl) package=go.etcd.io/etcd/$1/v3 module=$package pins=$root/test/e2e/programs/etcd patience="about a minute" ;;
 helm)            package=helm.sh/helm/v4/cmd/helm module=helm.sh/helm/v4 pins=$root/test/e2e/programs/helm patience="some 3 minutes on a small machine" ;;
 kine)            package=github.com/k3s-io/kine module=$package pins=$root/test/e2e/programs/kine patience="some 3 minutes on a small machine: it compiles SQLite" ;;
-muster-agent)
+muster-agent | steve | argo)
+	case "$1" in
+	muster-agent) source=$root/test/agent patience="this compiles the Helm SDK: some 3 minutes on a small machine" ;;
+	steve)        source=$root/test/e2e/programs/steve patience="this compiles SQLite: some 2 minutes on a small machine" ;;
+	argo)         source=$root/test/e2e/programs/argo patience="some 2 minutes on a small machine" ;;
+	esac
 	if [[ -n $built ]]; then
-		[[ -x $root/bin/muster-agent ]] || exit 1
-		echo "$root/bin/muster-agent"
+		[[ -x $root/bin/$1 ]] || exit 1
+		echo "$root/bin/$1"
 		exit
 	fi
 	export CGO_ENABLED=0
-	(cd "$root/test/agent" && "$root/hack/progress.sh" "building bin/muster-agent (the first time, this compiles the Helm SDK: some 3 minutes on a small machine)" \
-		go build -o "$root/bin/muster-agent" .) >&2
-	echo "$root/bin/muster-agent"
+	(cd "$source" && "$root/hack/progress.sh" "building bin/$1 (the first time, $patience)" \
+		go build -o "$root/bin/$1" .) >&2
+	echo "$root/bin/$1"
 	exit
 	;;
 *)
-	echo "tool.sh: say which tool: golangci-lint, gofumpt, benchstat, kube-apiserver, kube-controller-manager, kubectl, etcd, etcdctl, etcdutl, helm, kine or muster-agent" >&2
+	echo "tool.sh: say which tool: golangci-lint, gofumpt, benchstat, kube-apiserver, kube-controller-manager, kubectl, etcd, etcdctl, etcdutl, helm, kine, muster-agent, steve or argo" >&2
 	exit 2
 	;;
 esac

@@ -1,0 +1,172 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package clients
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// event is a line of the programs.
+type event struct {
+	From, Type, Namespace, Name, ResourceVersion string
+}
+
+func (e event) key() string { return e.Namespace + "/" + e.Name }
+
+func (e event) version(t *testing.T) view.Version {
+	t.Helper()
+	n, err := strconv.ParseInt(e.ResourceVersion, 10, 64)
+	require.NoError(t, err)
+	return view.Version(n)
+}
+
+// follower is one who is told.
+type follower struct {
+	name string
+	// told is all that it was told so far.
+	told func() []event
+	// from is where the part begins that until has not returned.
+	from int
+	// about is what a failure shows beside the events.
+	about func() string
+}
+
+// until waits until the follower was told of the mark at a version, and returns what
+// it was told before, since the last call.
+func (f *follower) until(t *testing.T, version string) []event {
+	t.Helper()
+	var out []event
+	require.Eventually(t, func() bool {
+		told := f.told()[f.from:]
+		at := slices.IndexFunc(told, func(e event) bool { return e.Name == mark && e.ResourceVersion == version })
+		if at < 0 {
+			return false
+		}
+		out = told[:at]
+		f.from += at + 1
+		return true
+	}, patience, tick, "%s is not told of the mark at %s; %s", f.name, version, f.about())
+	return out
+}
+
+// printed are the events among the lines that a program has written to the end.
+func printed(text string) []event {
+	var out []event
+	for line := range strings.Lines(text) {
+		var e event
+		if strings.HasPrefix(line, `{"`) && strings.HasSuffix(line, "\n") && json.Unmarshal([]byte(line), &e) == nil {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// follow starts a program and waits until its cache has the state.
+func follow(t *testing.T, name string, args ...string) *cluster.Process {
+	t.Helper()
+	p := cluster.Run(t, name, append([]string{"--kubeconfig=" + control.Kubeconfig(t, control.Config)}, args...)...)
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(printed(p.Log()), func(e event) bool { return e.Type == "synced" })
+	}, patience, tick, "%s does not get the state; %s", name, p.Tail())
+	return p
+}
+
+// of is the follower that a program tells on its standard output; from is which of the
+// things that it tells.
+func of(p *cluster.Process, from string) *follower {
+	return &follower{name: strings.TrimSpace(p.Name + " " + from), about: p.Tail, told: func() []event {
+		return slices.DeleteFunc(printed(p.Log()), func(e event) bool { return e.Type == "synced" || e.From != from })
+	}}
+}
+
+// resume is a follower that Steve tells what came after a version.
+func resume(t *testing.T, steve *cluster.Process, address, version string) *follower {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/?resourceVersion="+url.QueryEscape(version), nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = response.Body.Close() })
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	var mu sync.Mutex
+	var told []event
+	go func() {
+		lines := bufio.NewScanner(response.Body)
+		for lines.Scan() {
+			mu.Lock()
+			told = append(told, printed(lines.Text()+"\n")...)
+			mu.Unlock()
+		}
+	}()
+	return &follower{name: "who resumes at " + version, about: steve.Tail, told: func() []event {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(told)
+	}}
+}
+
+// counted is how often each change was told, but for those of the mark.
+func counted(events []event) map[string]int {
+	out := map[string]int{}
+	for _, e := range events {
+		if e.Name != mark {
+			out[e.Type+" "+e.key()]++
+		}
+	}
+	return out
+}
+
+// waitListed waits until one who tells of its lists has told what a list showed that
+// began after this. It tells of a list before it looks at what the list shows, and looks
+// at one after the other: so the second to come from now has begun then, and the third
+// is told of after that.
+func waitListed(t *testing.T, f *follower) {
+	t.Helper()
+	answered := func() int {
+		return len(slices.DeleteFunc(f.told(), func(e event) bool { return e.Type != "answered with 200" }))
+	}
+	before := answered()
+	require.Eventually(t, func() bool { return answered() >= before+3 }, patience, tick, "%s does not list; %s", f.name, f.about())
+}
+
+// requireEach checks that events tell of each of the Bundles once in a namespace.
+func requireEach(t *testing.T, events []event, kind, namespace string) {
+	t.Helper()
+	seen := map[string]int{}
+	for _, e := range events {
+		require.Equal(t, kind, e.Type, "%+v", e)
+		require.Equal(t, namespace, e.Namespace, "%+v", e)
+		seen[e.Name]++
+		require.Equal(t, 1, seen[e.Name], "%+v is told again", e)
+	}
+	require.Len(t, events, bundles)
+}
+
+// requirePlaces checks that events are of one revision, each later than the one before.
+func requirePlaces(t *testing.T, events []event) {
+	t.Helper()
+	var last view.Version
+	for _, e := range events {
+		v := e.version(t)
+		require.Greater(t, v, last, "%+v", e)
+		if last != 0 {
+			require.Equal(t, last.Revision(), v.Revision(), "%+v is of another revision", e)
+		}
+		last = v
+	}
+	require.True(t, last.Whole(), "the last change has the last place")
+}

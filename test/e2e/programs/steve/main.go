@@ -1,0 +1,156 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Steve follows one kind of an API server with the SQL cache of Rancher's Steve, which
+// is what Rancher's UI reads, and tells what a subscriber to that cache is told:
+//
+//	steve --kubeconfig=FILE --resource=bundledeployments --kind=BundleDeployment [--listen=ADDRESS]
+//
+// It writes one line of JSON for each event to standard output. The first line says that
+// the cache has the state, and its resourceVersion. On the address it serves further
+// subscribers: one that names a resourceVersion is told first what came after it.
+//
+//	curl http://ADDRESS/?resourceVersion=VERSION
+//
+// The cache keeps its database in the working folder, and removes there what a former
+// one has left.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rancher/steve/pkg/sqlcache/informer"
+	"github.com/rancher/steve/pkg/sqlcache/informer/factory"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// line is what is written of one event.
+type line struct {
+	Type            string `json:"type"`
+	Namespace       string `json:"namespace,omitempty"`
+	Name            string `json:"name,omitempty"`
+	ResourceVersion string `json:"resourceVersion"`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil && ctx.Err() == nil {
+		fmt.Fprintln(os.Stderr, "steve:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	kubeconfig := flag.String("kubeconfig", "", "file that leads to the API server")
+	listen := flag.String("listen", "", "address on which further subscribers are served; none by default")
+	group := flag.String("group", "fleet.cattle.io", "API group")
+	version := flag.String("version", "v1alpha1", "version of the API group")
+	resource := flag.String("resource", "bundledeployments", "resource to follow")
+	kind := flag.String("kind", "BundleDeployment", "kind of the resource")
+	flag.Parse()
+
+	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	if err != nil {
+		return err
+	}
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	gv := schema.GroupVersion{Group: *group, Version: *version}
+	// Rancher lets these be what they are by default.
+	caches, err := factory.NewCacheFactoryWithContext(ctx, factory.CacheFactoryOptions{GCInterval: 15 * time.Minute, GCKeepCount: 1000})
+	if err != nil {
+		return err
+	}
+	cache, err := caches.CacheFor(ctx, nil, nil, nil, nil, client.Resource(gv.WithResource(*resource)), gv.WithKind(*kind), nil, true, true)
+	if err != nil {
+		return err
+	}
+	defer caches.DoneWithCache(cache)
+
+	failed := make(chan error, 1)
+	if *listen != "" {
+		server := &http.Server{Addr: *listen, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			serve(w, r, cache)
+		})}
+		defer server.Close()
+		go func() { failed <- server.ListenAndServe() }()
+	}
+	go func() { failed <- subscribe(ctx, cache, "", os.Stdout) }()
+	return <-failed
+}
+
+// serve tells a subscriber over HTTP.
+func serve(w http.ResponseWriter, r *http.Request, cache informer.ByOptionsLister) {
+	err := subscribe(r.Context(), cache, r.URL.Query().Get("resourceVersion"), flushed{w})
+	if errors.Is(err, informer.ErrTooOld) {
+		http.Error(w, err.Error(), http.StatusGone)
+		return
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+// flushed sends each write at once.
+type flushed struct{ http.ResponseWriter }
+
+func (f flushed) Write(p []byte) (int, error) {
+	n, err := f.ResponseWriter.Write(p)
+	if err == nil {
+		err = http.NewResponseController(f.ResponseWriter).Flush()
+	}
+	return n, err
+}
+
+// subscribe writes what a subscriber is told that has seen all up to a version; without
+// a version, all up to now. It ends with ctx, or where the cache ends it.
+func subscribe(ctx context.Context, cache informer.ByOptionsLister, after string, to io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := json.NewEncoder(to)
+	if after == "" {
+		after = strings.Join(cache.GetLatestResourceVersion(), "")
+		if err := out.Encode(line{Type: "synced", ResourceVersion: after}); err != nil {
+			return err
+		}
+	}
+	events, ended := make(chan watch.Event), make(chan error, 1)
+	go func() { ended <- cache.Watch(ctx, informer.WatchOptions{ResourceVersion: after}, events) }()
+	// The cache waits for whoever does not listen: so events are read until it has ended.
+	var failure error
+	for {
+		select {
+		case err := <-ended:
+			return errors.Join(failure, err)
+		case event := <-events:
+			object, ok := event.Object.(*unstructured.Unstructured)
+			if !ok || failure != nil {
+				continue
+			}
+			failure = out.Encode(line{
+				Type: strings.ToLower(string(event.Type)), Namespace: object.GetNamespace(), Name: object.GetName(), ResourceVersion: object.GetResourceVersion(),
+			})
+			if failure != nil {
+				cancel()
+			}
+		}
+	}
+}
