@@ -4,6 +4,7 @@
 package backup
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -123,6 +124,19 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 		}, within, every, "%s serves the lost state as if nothing had happened", r.Name)
 		require.Eventually(t, func() bool { return !r.Ready() }, within, every)
 		require.Contains(t, r.Process.Log(), "etcd went back in time")
+	}
+	require.Equal(t, lost.deployments(), agents.know(), "agents are told nothing")
+
+	t.Log("restored with a bump that leaves no room for resourceVersions")
+	tooFar := strings.Replace(page, "--bump-revision 10000000", fmt.Sprintf("--bump-revision %d", view.MaxRevision), 1)
+	require.NotEqual(t, page, tooFar)
+	o.lose(t)
+	o.restore(t, tooFar, "restore-too-far")
+	for _, r := range muster.Replicas() {
+		require.Eventually(t, func() bool {
+			return strings.Contains(r.Process.Log(), "with a smaller --bump-revision")
+		}, within, every, "%s does not say why it cannot serve", r.Name)
+		require.False(t, r.Ready())
 	}
 	require.Equal(t, lost.deployments(), agents.know(), "agents are told nothing")
 

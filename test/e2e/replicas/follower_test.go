@@ -6,6 +6,7 @@ package replicas
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -319,24 +320,34 @@ func (f *follower) counts() followed {
 }
 
 // checkEnd waits until the fold is what a list shows, and the informer's store too.
+// It lists again each time: a write that its client gave up may still be done.
 func (f *follower) checkEnd(t *testing.T, c dynamic.Interface) {
 	t.Helper()
-	list, err := c.Resource(resource(f.plural)).Namespace(f.namespace).List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
-	want := map[string]uint64{}
-	for i := range list.Items {
-		if want[key(&list.Items[i])], err = f.load.contents.note(&list.Items[i]); err != nil {
-			f.load.blame("%v", err)
-		}
+	for _, held := range []struct {
+		name string
+		get  func() map[string]uint64
+	}{{f.name, f.folded}, {"the store of " + f.name, f.stored}} {
+		require.EventuallyWithT(t, func(t *assert.CollectT) {
+			list, err := c.Resource(resource(f.plural)).Namespace(f.namespace).List(context.Background(), metav1.ListOptions{})
+			if !assert.NoError(t, err) {
+				return
+			}
+			want := map[string]uint64{}
+			for i := range list.Items {
+				if want[key(&list.Items[i])], err = f.load.contents.note(&list.Items[i]); err != nil {
+					f.load.blame("%v", err)
+				}
+			}
+			assert.Equal(t, want, held.get())
+		}, within, 100*time.Millisecond, held.name)
 	}
-	require.EventuallyWithT(t, func(t *assert.CollectT) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		assert.Equal(t, want, f.mu.fold)
-	}, within, 50*time.Millisecond, f.name)
-	require.EventuallyWithT(t, func(t *assert.CollectT) {
-		assert.Equal(t, want, f.stored())
-	}, within, 50*time.Millisecond, "the store of %s", f.name)
+}
+
+// folded is a copy of the fold.
+func (f *follower) folded() map[string]uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.mu.fold)
 }
 
 // stored is what the informer's store has, which is behind the fold.
