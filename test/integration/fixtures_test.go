@@ -85,6 +85,7 @@ func name(prefix string, i int) string { return fmt.Sprintf("%s-%03d", prefix, i
 // whole is the resourceVersion of the state after a revision, and place that of a change that
 // so many others of the revision follow.
 func whole(revision int64) string { return place(revision, 0) }
+
 func place(revision int64, follow int) string {
 	return (view.VersionAt(revision) - view.Version(follow)).String()
 }
