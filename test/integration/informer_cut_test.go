@@ -199,10 +199,13 @@ func TestAWatchThatIsCutWithinARevisionMissesNothing(t *testing.T) {
 		for events := range clusters {
 			bytes := []int{0, 1, 40, 1 << 20}[r.IntN(4)]
 			prepare(t, c, edit.title)
+			// client-go lists again after a watch of less than a second without an event.
+			_, err := c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), "still", types.MergePatchType, fmt.Appendf(nil, `{"spec":{"namespace":"still-%d"}}`, cuts), metav1.PatchOptions{})
+			require.NoError(t, err)
 			settled, at := listedVersions(t, c)
 			l.comesTo(t, settled, edit.title)
 			cutShort.breaks(&cut{after: revisionOf(t, at), events: events, bytes: bytes})
-			_, err := c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), "app", types.MergePatchType, []byte(edit.patch), metav1.PatchOptions{})
+			_, err = c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), "app", types.MergePatchType, []byte(edit.patch), metav1.PatchOptions{})
 			require.NoError(t, err)
 			want, _ := listedVersions(t, c)
 			title := fmt.Sprintf("%s, cut after %d events and %d bytes", edit.title, events, bytes)
