@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package muster_test holds the rules that no compiler checks: which package may
-// import which, what every file has to carry, and what the module may depend on.
+// import which, what every file has to carry, what the module may depend on, and
+// that what the pages and comments name exists.
 // It reads the source once and costs about a second.
 package muster_test
 

@@ -53,7 +53,7 @@ func checkGroup(ctx context.Context, client dynamic.Interface) error {
 	}
 	return fmt.Errorf("%w: CustomResourceDefinitions of %s exist in this cluster, as Fleet installs them. "+
 		"Muster in their place would hide every object that is stored there, and agents would uninstall what they deployed. "+
-		"\"muster-apiserver preflight\" lists them; artifacts/docs/install.md says how to move from Fleet to Muster", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
+		"\"muster-apiserver preflight\" lists them; docs/install.md says how to move from Fleet to Muster", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
 }
 
 // PreflightOptions say what to look at beside the cluster.
@@ -194,5 +194,5 @@ func describeDefinitions(ctx context.Context, client dynamic.Interface, names []
 	}
 	say("Nothing has been changed. To move from Fleet to Muster: stop Fleet's agents and controllers, save the objects, then remove the definitions,")
 	say("  kubectl delete crd %s", strings.Join(names, " "))
-	say("and install Muster; artifacts/docs/install.md has the steps in their order. Agents that run meanwhile would uninstall what they deployed.")
+	say("and install Muster; docs/install.md has the steps in their order. Agents that run meanwhile would uninstall what they deployed.")
 }

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package registry explains the engine that lives in the packages below it.
-// Read this page first: everything else refers to it.
+// Read this page first: everything else refers to it. docs/design.md is the contract
+// behind it, and docs/spec.md says what Fleet computes: S 2.1 is its section 2.1.
 //
 // # The pipeline
 //

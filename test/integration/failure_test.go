@@ -142,7 +142,7 @@ func TestARestartChangesNothing(t *testing.T) {
 	now, err := again.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, revisionOf(t, now.GetResourceVersion()), revision)
-	// The same key at the same revision is the same content (DESIGN section 5.3).
+	// The same key at the same revision is the same content (design.md §5).
 	for i := range old.Items {
 		if old.Items[i].GetResourceVersion() == now.Items[i].GetResourceVersion() {
 			require.Equal(t, old.Items[i], now.Items[i])

@@ -150,6 +150,6 @@
 // revision is below what was seen, nothing is served: revisions would mean other
 // things than they did. What was published stays until then, and nothing goes
 // backwards. A cluster that is restored ahead, with the token of the lost one and
-// its history open, is not noticed; artifacts/docs/operations.md restores with a
+// its history open, is not noticed; docs/operations.md restores with a
 // new token, a bump and the mark.
 package engine

@@ -172,7 +172,7 @@ type bundle struct {
 	// barred are the clusters that the newest version targets and that can have no
 	// BundleDeployments.
 	barred map[*cluster]struct{}
-	// lost are the names that other claims hold (DESIGN: identity).
+	// lost are the names that other claims hold (design.md §8).
 	lost map[record.Name]string
 	// obstacles are why copies of its BundleDeployments are incomplete; nil if none is.
 	obstacles map[record.Name]string

@@ -4,7 +4,7 @@
 // Package metrics shows Prometheus what the engine and the stores count.
 //
 // Promises: a scrape is of one view, so its numbers fit together. All names begin
-// with muster_; artifacts/docs/metrics.md says what each means and when to worry.
+// with muster_; docs/metrics.md says what each means and when to worry.
 //
 // Costs: nothing where things happen, beside three histograms of one observation a
 // revision, one a transaction of reports and one a second. A scrape reads atomics,

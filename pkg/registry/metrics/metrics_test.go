@@ -139,7 +139,7 @@ func TestEachMetricIsThereAndInTheTableAndPassesPrometheusLinter(t *testing.T) {
 	r.cluster("a")
 	body := r.scrape()
 
-	table, err := os.ReadFile("../../../artifacts/docs/metrics.md")
+	table, err := os.ReadFile("../../../docs/metrics.md")
 	require.NoError(t, err)
 	served, documented := map[string]string{}, map[string]string{}
 	for _, m := range inScrape.FindAllStringSubmatch(string(body), -1) {
@@ -148,7 +148,7 @@ func TestEachMetricIsThereAndInTheTableAndPassesPrometheusLinter(t *testing.T) {
 	for _, m := range inTable.FindAllStringSubmatch(string(table), -1) {
 		documented[m[1]] = m[2]
 	}
-	require.Equal(t, served, documented, "artifacts/docs/metrics.md and /metrics must say the same")
+	require.Equal(t, served, documented, "docs/metrics.md and /metrics must say the same")
 	require.Greater(t, len(served), 20)
 	problems, err := testutil.NewPromLinter(bytes.NewReader(body)).Lint()
 	require.NoError(t, err)

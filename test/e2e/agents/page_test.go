@@ -20,7 +20,7 @@ import (
 func TestThePageLeadsToTheValuesOfAnAgentsChart(t *testing.T) {
 	t.Parallel()
 	const workspace = "by-the-page"
-	text, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "artifacts", "docs", "agents.md"))
+	text, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", "agents.md"))
 	require.NoError(t, err)
 	_, after, found := strings.Cut(string(text), "<!-- step: token -->\n```bash\n")
 	require.True(t, found, "agents.md has no step token")

@@ -22,7 +22,7 @@ import (
 // page is the text of operations.md.
 func page(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "artifacts", "docs", "operations.md"))
+	text, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", "operations.md"))
 	require.NoError(t, err)
 	return string(text)
 }

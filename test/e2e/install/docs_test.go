@@ -28,14 +28,15 @@ func TestThePagesNameFilesAndValuesThatExist(t *testing.T) {
 	var values map[string]any
 	require.NoError(t, yaml.Unmarshal([]byte(text(t, "helm", "muster", "values.yaml")), &values))
 	for _, page := range []string{"install.md", "upgrade.md"} {
-		content := text(t, "docs", page)
-		paths, fields := namedPath.FindAllString(content, -1), 0
+		content, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", page))
+		require.NoError(t, err)
+		paths, fields := namedPath.FindAllString(string(content), -1), 0
 		require.NotEmpty(t, paths)
 		for _, path := range paths {
 			_, err := os.Stat(filepath.Join(cluster.Checkout(t), strings.TrimRight(path, ".")))
 			assert.NoError(t, err, page)
 		}
-		for _, found := range namedValue.FindAllStringSubmatch(content, -1) {
+		for _, found := range namedValue.FindAllStringSubmatch(string(content), -1) {
 			path := strings.Split(found[1]+found[2], ".")
 			var at any = values
 			if _, ours := values[path[0]]; !ours && found[1] == "" {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package sizing measures what muster-apiserver and etcd need for fleets of some
-// sizes, for artifacts/docs/sizing.md. It has benchmarks only, each of one round:
+// sizes, for docs/sizing.md. It has benchmarks only, each of one round:
 //
 //	go test -run '^$' -bench Fleet -benchtime 1x -timeout 60m ./sizing
 //

@@ -18,7 +18,7 @@ import (
 // resources.
 func Reports(ctx context.Context, step func(string, ...any), agents, bundles int, s *report.Scenario) error {
 	s.Title = "agents' reports"
-	s.Text = []string{fmt.Sprintf("By `test/e2e/sizing`: %d simulated agents, as many as there are Clusters, report on all of their %d BundleDeployments each at once, 32 reports under way; artifacts/docs/sizing.md says what the rows mean. It starts a control plane of its own.", agents, bundles)}
+	s.Text = []string{fmt.Sprintf("By `test/e2e/sizing`: %d simulated agents, as many as there are Clusters, report on all of their %d BundleDeployments each at once, 32 reports under way; docs/sizing.md says what the rows mean. It starts a control plane of its own.", agents, bundles)}
 	name := fmt.Sprintf("%d agents × %d", agents, bundles)
 	step("%s BundleDeployments: go test -bench Reports", name)
 	of := map[string]Result{}
