@@ -30,10 +30,10 @@ var upstream = map[string][]string{
 	"index":     {},
 	"targeting": {"index"},
 	"derive":    {"manifest", "index", "targeting"},
-	"rollup":    {"derive"},
+	"summary":   {"derive"},
 	"rollout":   {"record", "targeting", "derive"},
 	"view":      {"manifest", "record", "index", "targeting", "derive"},
-	"engine":    {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "rollup", "view", "fair"},
+	"engine":    {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "summary", "view", "fair"},
 	"kinds":     {"derive"},
 	"fair":      {},
 	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "view", "engine", "kinds", "fair"},
@@ -184,7 +184,7 @@ func TestOnlyTheNamedPackagesReachHeavyDependencies(t *testing.T) {
 
 // pure packages give the same answer for the same arguments, whenever and
 // wherever they run: without that, two replicas would not agree.
-var pure = []string{"manifest", "index", "targeting", "derive", "rollup", "rollout"}
+var pure = []string{"manifest", "index", "targeting", "derive", "summary", "rollout"}
 
 func TestPurePackagesHaveNoContextNoLogAndNoClock(t *testing.T) {
 	t.Parallel()

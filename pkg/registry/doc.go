@@ -40,7 +40,7 @@
 //	targeting  one Bundle version against one Cluster: S 2.1 to 2.4, pure
 //	derive     options, templates, IDs, the BundleDeployment itself: pure
 //	rollout    which BundleDeployments get a new version next: S 6, pure
-//	rollup     statuses as sums over BundleDeployments: S 7, pure
+//	summary    statuses as sums over BundleDeployments: S 7, pure
 //	view       the immutable state at a revision, and the changes that led to it
 //	engine     the one goroutine that turns records into views
 //	fair       turns to compute, and memory for lists, given out between users

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -37,7 +37,7 @@ func (f *first) gather() {
 func (f *first) gatherInto(o *origin, bundles []int) {
 	var shown []*view.BundleDeployment
 	on := map[int32]*presence{}
-	sums := map[int32]rollup.Weight{}
+	sums := map[int32]summary.Weight{}
 	for _, i := range bundles {
 		for _, at := range f.onto[i] {
 			if at.shown == nil {
@@ -54,7 +54,7 @@ func (f *first) gatherInto(o *origin, bundles []int) {
 			p.ready += weight.Ready
 			if weight.Resources != (v1alpha1.ResourceCounts{}) {
 				sum := sums[at.cluster]
-				sum.Add(rollup.Weight{Resources: weight.Resources})
+				sum.Add(summary.Weight{Resources: weight.Resources})
 				sums[at.cluster] = sum
 			}
 			if tells(at.shown) {

@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -141,7 +141,7 @@ func TestAReportWithoutEndIsBoundedInEveryRollUp(t *testing.T) {
 			object := item.Render()
 			text, err := json.Marshal(object)
 			require.NoError(t, err)
-			require.Less(t, len(text), rollup.StatusBytes, "%s %s", resource, item.Name())
+			require.Less(t, len(text), summary.StatusBytes, "%s %s", resource, item.Name())
 			require.Contains(t, string(text), "more bytes)", "%s %s says that texts were cut", resource, item.Name())
 			require.Contains(t, string(text), "more objects are not listed here", "%s %s says that entries were left out", resource, item.Name())
 			if repo, ok := object.(*v1alpha1.GitRepo); ok {

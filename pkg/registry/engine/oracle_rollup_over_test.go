@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 )
 
 // The roll-ups over others: of the Clusters of a group, and of the Bundles and
@@ -34,7 +34,7 @@ func (r *rolls) groupStatus(g *v1alpha1.ClusterGroup, clusters map[record.Name]*
 	if reported, ok := r.factsOf(record.ClusterGroups, g).(*v1alpha1.ClusterGroup); ok {
 		status.Conditions = reported.Status.Conditions
 	}
-	status.Conditions = rollup.WithCondition(status.Conditions, v1alpha1.GenericCondition{Type: "Processed", Status: "True"})
+	status.Conditions = summary.WithCondition(status.Conditions, v1alpha1.GenericCondition{Type: "Processed", Status: "True"})
 	for _, name := range slices.SortedFunc(maps.Keys(clusters), record.Name.Compare) {
 		k := clusters[name]
 		if name.Namespace != g.Namespace || g.Spec.Selector == nil || !r.selects(g.Spec.Selector, k.Labels) {
@@ -42,7 +42,7 @@ func (r *rolls) groupStatus(g *v1alpha1.ClusterGroup, clusters map[record.Name]*
 		}
 		status.ClusterCount++
 		from := k.Status.Summary
-		rollup.AddResources(&status.ResourceCounts, k.Status.ResourceCounts)
+		summary.AddResources(&status.ResourceCounts, k.Status.ResourceCounts)
 		to := &status.Summary
 		to.Ready, to.DesiredReady = to.Ready+from.Ready, to.DesiredReady+from.DesiredReady
 		to.NotReady, to.WaitApplied, to.ErrApplied = to.NotReady+from.NotReady, to.WaitApplied+from.WaitApplied, to.ErrApplied+from.ErrApplied
@@ -57,7 +57,7 @@ func (r *rolls) groupStatus(g *v1alpha1.ClusterGroup, clusters map[record.Name]*
 			}
 		}
 	}
-	shown := rollup.Readiness{Ready: status.ClusterCount - status.NonReadyClusterCount, Desired: status.ClusterCount}
+	shown := summary.Readiness{Ready: status.ClusterCount - status.NonReadyClusterCount, Desired: status.ClusterCount}
 	status.Display.ReadyClusters = shown.String()
 	for i, name := range status.NonReadyClusters {
 		status.Display.ReadyClusters += []string{" (", ","}[min(i, 1)] + name
@@ -65,33 +65,33 @@ func (r *rolls) groupStatus(g *v1alpha1.ClusterGroup, clusters map[record.Name]*
 	if len(status.NonReadyClusters) > 0 {
 		status.Display.ReadyClusters += ")"
 	}
-	status.Display.ReadyBundles = rollup.Readiness{Ready: status.Summary.Ready, Desired: status.Summary.DesiredReady}.String()
-	status.Display.State = string(rollup.WorstState(status.Summary.NonReadyResources))
-	status.Conditions = rollup.WithCondition(status.Conditions, rollup.ReadyCondition(status.Summary, rollup.OfBundles))
+	status.Display.ReadyBundles = summary.Readiness{Ready: status.Summary.Ready, Desired: status.Summary.DesiredReady}.String()
+	status.Display.State = string(summary.WorstState(status.Summary.NonReadyResources))
+	status.Conditions = summary.WithCondition(status.Conditions, summary.ReadyCondition(status.Summary, summary.OfBundles))
 	if g.Spec.Selector != nil {
 		if failure := selectorFailure(g.Spec.Selector); failure != "" {
-			status.Conditions = rollup.WithCondition(status.Conditions, v1alpha1.GenericCondition{Type: "Processed", Status: "False", Reason: "Error", Message: failure})
+			status.Conditions = summary.WithCondition(status.Conditions, v1alpha1.GenericCondition{Type: "Processed", Status: "False", Reason: "Error", Message: failure})
 		}
 	}
 	return status
 }
 
 // origin is what GitRepos and HelmOps have in common: S 7.6.
-func (r *rolls) origin(label, namespace, name string) (rollup.Repo, []rollup.Deployed) {
+func (r *rolls) origin(label, namespace, name string) (summary.Repo, []summary.Deployed) {
 	deployments := r.of(func(bd *v1alpha1.BundleDeployment) bool {
 		return bd.Labels[label] == name && bd.Labels[v1alpha1.LabelBundleNamespace] == namespace
 	})
-	var repo rollup.Repo
+	var repo summary.Repo
 	repo.Sum, repo.First = sumUp(ordinaryOf(deployments))
 	whole := map[record.Name]bool{}
-	var deployed []rollup.Deployed
+	var deployed []summary.Deployed
 	worst := -1
 	order := []v1alpha1.BundleState{"Ready", "NotReady", "Pending", "OutOfSync", "Modified", "WaitApplied", "ErrApplied"}
 	for _, bd := range deployments {
 		d, on := ordinary(bd), clusterOfDeployment(bd)
 		was, known := whole[on]
 		whole[on] = (was || !known) && d.State() == v1alpha1.Ready
-		deployed = append(deployed, rollup.Deployed{Cluster: on.String(), State: d.State(), Status: &bd.Status})
+		deployed = append(deployed, summary.Deployed{Cluster: on.String(), State: d.State(), Status: &bd.Status})
 		if rank := slices.Index(order, d.State()); rank > worst {
 			worst, repo.Worst = rank, d.Message()
 		}
@@ -128,7 +128,7 @@ func (r *rolls) gitRepoStatus(g *v1alpha1.GitRepo) v1alpha1.GitRepoStatus {
 	if len(deployed) == 0 && failing == nil && r.forbidden(g) {
 		return status
 	}
-	rollup.GitRepoStatus(&status, repo, failing)
+	summary.GitRepoStatus(&status, repo, failing)
 	listObjects(&status.StatusBase, deployed)
 	return status
 }
@@ -149,33 +149,33 @@ func (r *rolls) helmOpStatus(h *v1alpha1.HelmOp) v1alpha1.HelmOpStatus {
 		status = reported.Status
 	}
 	repo, deployed := r.origin(v1alpha1.LabelHelmOpName, h.Namespace, h.Name)
-	rollup.HelmOpStatus(&status, repo)
+	summary.HelmOpStatus(&status, repo)
 	listObjects(&status.StatusBase, deployed)
 	return status
 }
 
 // listObjects lists what grows with the BundleDeployments, as far as there is room.
-func listObjects(status *v1alpha1.StatusBase, deployed []rollup.Deployed) {
+func listObjects(status *v1alpha1.StatusBase, deployed []summary.Deployed) {
 	status.Resources, status.PerClusterResourceCounts = nil, nil
 	sums := map[string]*v1alpha1.ResourceCounts{}
 	for _, d := range deployed {
 		if sums[d.Cluster] == nil {
 			sums[d.Cluster] = &v1alpha1.ResourceCounts{}
 		}
-		rollup.AddResources(sums[d.Cluster], d.Status.ResourceCounts)
+		summary.AddResources(sums[d.Cluster], d.Status.ResourceCounts)
 	}
 	byName := func(a, b string) int {
 		x, y := strings.SplitN(a, "/", 2), strings.SplitN(b, "/", 2)
 		return slices.Compare(x, y)
 	}
-	counts, room, clusters := rollup.PerCluster(func(yield func(string, *v1alpha1.ResourceCounts) bool) {
+	counts, room, clusters := summary.PerCluster(func(yield func(string, *v1alpha1.ResourceCounts) bool) {
 		for _, name := range slices.SortedFunc(maps.Keys(sums), byName) {
 			if !yield(name, sums[name]) {
 				return
 			}
 		}
-	}, rollup.Room(status))
-	objects, left := rollup.Resources(slices.Values(deployed), room)
+	}, summary.Room(status))
+	objects, left := summary.Resources(slices.Values(deployed), room)
 	left.Clusters = clusters
 	status.Resources, status.PerClusterResourceCounts = objects, counts
 	left.Over(status)

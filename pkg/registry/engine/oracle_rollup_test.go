@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -118,14 +118,14 @@ func (r *rolls) factsOf(resource string, object record.APIObject) record.APIObje
 }
 
 // ordinary reads a BundleDeployment as Clusters, GitRepos and HelmOps do.
-func ordinary(bd *v1alpha1.BundleDeployment) rollup.Deployment {
-	return rollup.Deployment{
+func ordinary(bd *v1alpha1.BundleDeployment) summary.Deployment {
+	return summary.Deployment{
 		Name: bd.Name, Want: bd.Spec.DeploymentID, Staged: bd.Spec.StagedDeploymentID, Promoted: bd.Spec.DeploymentID, Status: &bd.Status,
 	}
 }
 
 // sumUp adds everything up, and lists the first ten that are not ready.
-func sumUp(deployments []rollup.Deployment) (sum rollup.Weight, first []v1alpha1.NonReadyResource) {
+func sumUp(deployments []summary.Deployment) (sum summary.Weight, first []v1alpha1.NonReadyResource) {
 	for _, d := range deployments {
 		sum.Add(d.Weight())
 		if d.State() != v1alpha1.Ready && len(first) < 10 {
@@ -146,14 +146,14 @@ func bundleOfDeployment(bd *v1alpha1.BundleDeployment) record.Name {
 // target is a pair in the roll-up of its Bundle.
 type target struct {
 	cluster    *naiveCluster
-	deployment rollup.Deployment
+	deployment summary.Deployment
 }
 
 // targets are those of the version in force, as S 2.5 orders them.
 func (r *rolls) targets(name record.Name, b *bundleAnswer) []target {
 	var out []target
 	for cluster, p := range b.pairs {
-		d := rollup.Deployment{Missing: true}
+		d := summary.Deployment{Missing: true}
 		at := slices.IndexFunc(r.deployments, func(bd *v1alpha1.BundleDeployment) bool {
 			return bundleOfDeployment(bd) == name && clusterOfDeployment(bd) == cluster
 		})
@@ -172,8 +172,8 @@ func (r *rolls) targets(name record.Name, b *bundleAnswer) []target {
 	return out
 }
 
-func deploymentsOf(targets []target) []rollup.Deployment {
-	out := make([]rollup.Deployment, len(targets))
+func deploymentsOf(targets []target) []summary.Deployment {
+	out := make([]summary.Deployment, len(targets))
 	for i := range targets {
 		out[i] = targets[i].deployment
 	}
@@ -191,7 +191,7 @@ func (r *rolls) bundleStatus(name record.Name) v1alpha1.BundleStatus {
 	if b.inForce != nil {
 		targets := r.targets(name, b)
 		sum, first := sumUp(deploymentsOf(targets))
-		rollup.BundleStatus(&status, sum, first)
+		summary.BundleStatus(&status, sum, first)
 		status.ObservedGeneration = b.inForce.bundle.Generation
 		if err := r.rollOut(b.inForce.bundle.Spec.RolloutStrategy, targets, &status); err != nil {
 			status.Conditions = derive.WithError(status.Conditions, err.Error())
@@ -233,7 +233,7 @@ func (r *rolls) rollOut(strategy *v1alpha1.RolloutStrategy, targets []target, st
 		return err
 	}
 	for _, p := range partitions {
-		var members []rollup.Deployment
+		var members []summary.Deployment
 		for rank := range p.Members() {
 			members = append(members, targets[rank].deployment)
 		}
@@ -248,7 +248,7 @@ func (r *rolls) rollOut(strategy *v1alpha1.RolloutStrategy, targets []target, st
 		}
 		sum, first := sumUp(members)
 		shows := v1alpha1.PartitionStatus{
-			Name: p.Name, Count: len(members), MaxUnavailable: p.MaxUnavailable, Unavailable: unavailable, Summary: rollup.Summary(sum, first),
+			Name: p.Name, Count: len(members), MaxUnavailable: p.MaxUnavailable, Unavailable: unavailable, Summary: summary.Summary(sum, first),
 		}
 		if status.UnavailablePartitions <= status.MaxUnavailablePartitions { // it is reached
 			shows.Unavailable = behind
@@ -258,7 +258,7 @@ func (r *rolls) rollOut(strategy *v1alpha1.RolloutStrategy, targets []target, st
 		}
 		status.PartitionStatus = append(status.PartitionStatus, shows)
 	}
-	rollup.FitPartitions(status)
+	summary.FitPartitions(status)
 	return nil
 }
 
@@ -267,8 +267,8 @@ func (r *rolls) of(holds func(*v1alpha1.BundleDeployment) bool) []*v1alpha1.Bund
 	return slices.DeleteFunc(slices.Clone(r.deployments), func(bd *v1alpha1.BundleDeployment) bool { return !holds(bd) })
 }
 
-func ordinaryOf(deployments []*v1alpha1.BundleDeployment) []rollup.Deployment {
-	out := make([]rollup.Deployment, len(deployments))
+func ordinaryOf(deployments []*v1alpha1.BundleDeployment) []summary.Deployment {
+	out := make([]summary.Deployment, len(deployments))
 	for i, bd := range deployments {
 		out[i] = ordinary(bd)
 	}
@@ -291,8 +291,8 @@ func (r *rolls) clusterStatus(k *v1alpha1.Cluster) v1alpha1.ClusterStatus {
 	status.Namespace = r.want.namespaces[name]
 	on := r.of(func(bd *v1alpha1.BundleDeployment) bool { return clusterOfDeployment(bd) == name })
 	slices.SortStableFunc(on, func(a, b *v1alpha1.BundleDeployment) int { return cmp.Compare(a.Name, b.Name) })
-	var gitRepos, helmOps rollup.Readiness
-	counts := map[string]*rollup.Readiness{record.GitRepos: &gitRepos, record.HelmOps: &helmOps}
+	var gitRepos, helmOps summary.Readiness
+	counts := map[string]*summary.Readiness{record.GitRepos: &gitRepos, record.HelmOps: &helmOps}
 	ready := map[record.Key]bool{}
 	for _, bd := range on {
 		resource, origin := record.GitRepos, bd.Labels[v1alpha1.LabelRepoName]
@@ -313,11 +313,11 @@ func (r *rolls) clusterStatus(k *v1alpha1.Cluster) v1alpha1.ClusterStatus {
 	sum, first := sumUp(ordinaryOf(on))
 	processed := slices.IndexFunc(status.Conditions, func(c v1alpha1.GenericCondition) bool { return c.Type == "Processed" })
 	if processed < 0 {
-		rollup.ClusterStatus(&status, sum, first, gitRepos, helmOps)
+		summary.ClusterStatus(&status, sum, first, gitRepos, helmOps)
 		return status
 	}
 	reported := status.Conditions[processed]
-	rollup.ClusterStatus(&status, sum, first, gitRepos, helmOps)
+	summary.ClusterStatus(&status, sum, first, gitRepos, helmOps)
 	status.Conditions[processed] = reported
 	return status
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 	"github.com/musterfleet/muster/test/replay"
 )
@@ -64,11 +64,11 @@ func TestAKeptReportSaysWhatItsRecordDoes(t *testing.T) {
 			require.Equal(t, types.UID(identity.String()) == uid, report.On(identity))
 		}
 		ids := []string{"", "a", "b", status.AppliedDeploymentID}
-		d := rollup.Deployment{Name: "n", Want: ids[r.IntN(4)], Staged: ids[r.IntN(4)], Promoted: ids[r.IntN(4)], Missing: r.IntN(9) == 0}
+		d := summary.Deployment{Name: "n", Want: ids[r.IntN(4)], Staged: ids[r.IntN(4)], Promoted: ids[r.IntN(4)], Missing: r.IntN(9) == 0}
 		plain, kept := d, d
 		plain.Status, kept.Report = status, report
 		require.Equal(t, plain.Weight(), kept.Weight())
-		require.Equal(t, derive.StateOf(d.Want, d.Staged, status), rollup.Deployment{Want: d.Want, Staged: d.Staged, Report: report}.State())
+		require.Equal(t, derive.StateOf(d.Want, d.Staged, status), summary.Deployment{Want: d.Want, Staged: d.Staged, Report: report}.State())
 		require.Equal(t, plain.Message(), kept.Message())
 		require.Equal(t, plain.Entry(), kept.Entry())
 		var l, next listing
@@ -85,7 +85,7 @@ func TestAKeptReportSaysWhatItsRecordDoes(t *testing.T) {
 		if other, ok := listed[digest]; ok {
 			for _, state := range []v1alpha1.BundleState{v1alpha1.Ready, v1alpha1.NotReady, v1alpha1.Modified, v1alpha1.ErrApplied} {
 				of := func(s *v1alpha1.BundleDeploymentStatus) []v1alpha1.DeployedResource {
-					out, left := rollup.Resources(slices.Values([]rollup.Deployed{{Cluster: "c", State: state, Status: s}}), rollup.StatusBytes)
+					out, left := summary.Resources(slices.Values([]summary.Deployed{{Cluster: "c", State: state, Status: s}}), summary.StatusBytes)
 					require.Zero(t, left)
 					return out
 				}

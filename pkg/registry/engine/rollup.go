@@ -8,7 +8,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -19,7 +19,7 @@ import (
 //	  └► BundleDeployment ──────► GitRepo, HelmOp
 //	                      └─────► Cluster ──► ClusterGroup
 //
-// Each object keeps what it rolls up in order, with sums by rank (rollup.Ranked), so
+// Each object keeps what it rolls up in order, with sums by rank (summary.Ranked), so
 // a change costs a path through one tree for each of the four, not a scan.
 
 // rolled is whose roll-ups a revision may change.
@@ -151,8 +151,8 @@ func (w *work) rollUp() {
 
 // stored is what roll-ups read of a BundleDeployment as it stands: Clusters,
 // GitRepos and HelmOps go by what is promoted (S 7.1).
-func stored(d *view.BundleDeployment) rollup.Deployment {
-	out := rollup.Deployment{
+func stored(d *view.BundleDeployment) summary.Deployment {
+	out := summary.Deployment{
 		Name:     d.Bundle.Bundle.Name,
 		Want:     d.Content.DeploymentID,
 		Staged:   stagedOf(d).DeploymentID,
@@ -166,4 +166,4 @@ func stored(d *view.BundleDeployment) rollup.Deployment {
 
 func stagedOf(d *view.BundleDeployment) *derive.Content { return cmp.Or(d.Staged, d.Content) }
 
-func weighStored(d *view.BundleDeployment) rollup.Weight { return stored(d).Weight() }
+func weighStored(d *view.BundleDeployment) summary.Weight { return stored(d).Weight() }

@@ -10,7 +10,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -40,10 +40,10 @@ func (m member) same(o member) bool {
 
 // deployment is what a Bundle's roll-up reads: it wants what is computed, whatever
 // is promoted (S 7.1).
-func (m member) deployment() rollup.Deployment {
+func (m member) deployment() summary.Deployment {
 	name := m.cluster.name.String()
 	if m.shown == nil {
-		return rollup.Deployment{Name: name, Missing: true}
+		return summary.Deployment{Name: name, Missing: true}
 	}
 	d := stored(m.shown)
 	d.Name = name
@@ -53,9 +53,9 @@ func (m member) deployment() rollup.Deployment {
 	return d
 }
 
-func (m member) weight() rollup.Weight {
+func (m member) weight() summary.Weight {
 	if m.shown == nil {
-		return rollup.Deployment{Missing: true}.Weight()
+		return summary.Deployment{Missing: true}.Weight()
 	}
 	d := stored(m.shown)
 	if m.pair.content != nil {
@@ -66,7 +66,7 @@ func (m member) weight() rollup.Weight {
 
 // bundleRoll is what a Bundle rolls up.
 type bundleRoll struct {
-	members    *rollup.Ranked[member]
+	members    *summary.Ranked[member]
 	listed     listing
 	partitions []*partition
 	// sections are the listings of the partitions, manual or not.
@@ -89,8 +89,8 @@ type basis struct {
 	failure string
 }
 
-func newMembers() *rollup.Ranked[member] {
-	return rollup.NewRanked(member.compare, member.weight)
+func newMembers() *summary.Ranked[member] {
+	return summary.NewRanked(member.compare, member.weight)
 }
 
 // rollPair enters a pair into its Bundle's roll-up, or takes it out.
@@ -168,7 +168,7 @@ func (w *work) bundleStatus(b *bundle, was *view.BundleStatus) *view.BundleStatu
 	}
 	status.ObservedGeneration = v.bundle.Generation
 	members := b.roll.members
-	rollup.BundleStatus(status, members.All(), entries(&b.roll.listed, members, 0, everyone, member.deployment))
+	summary.BundleStatus(status, members.All(), entries(&b.roll.listed, members, 0, everyone, member.deployment))
 	if was != nil {
 		shareEntries(&status.Summary, &was.Summary)
 	}
@@ -179,7 +179,7 @@ func (w *work) bundleStatus(b *bundle, was *view.BundleStatus) *view.BundleStatu
 
 // shareEntries makes two lists one if they show the same.
 func shareEntries(is, was *v1alpha1.BundleSummary) {
-	if rollup.SameEntries(is.NonReadyResources, was.NonReadyResources) {
+	if summary.SameEntries(is.NonReadyResources, was.NonReadyResources) {
 		is.NonReadyResources = was.NonReadyResources
 	}
 }

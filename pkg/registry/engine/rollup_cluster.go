@@ -12,16 +12,16 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // clusterRoll is what a Cluster rolls up.
 type clusterRoll struct {
 	// shown are its BundleDeployments.
-	shown *rollup.Ranked[*view.BundleDeployment]
+	shown *summary.Ranked[*view.BundleDeployment]
 	// gitRepos and helmOps count the objects that its BundleDeployments come of.
-	gitRepos, helmOps rollup.Readiness
+	gitRepos, helmOps summary.Readiness
 	listed            listing
 	// last is the Cluster as its groups know it, and groups are those.
 	last   *groupMember
@@ -35,9 +35,9 @@ type clusterRoll struct {
 // its conditions is five times as large. It is immutable.
 type clusterStatus struct {
 	// sum has nothing that does not show in a Cluster.
-	sum               rollup.Weight
+	sum               summary.Weight
 	first             []v1alpha1.NonReadyResource
-	gitRepos, helmOps rollup.Readiness
+	gitRepos, helmOps summary.Readiness
 }
 
 var _ view.Status = (*clusterStatus)(nil)
@@ -46,7 +46,7 @@ var _ view.Status = (*clusterStatus)(nil)
 func (s *clusterStatus) Over(object record.APIObject) {
 	out := &view.ClusterStatus{}
 	out.Agent.LastSeen = seen
-	rollup.ClusterStatus(&out.ClusterStatus, s.sum, s.first, s.gitRepos, s.helmOps)
+	summary.ClusterStatus(&out.ClusterStatus, s.sum, s.first, s.gitRepos, s.helmOps)
 	out.Agent.LastSeen = metav1.Time{}
 	out.Over(object)
 }
@@ -62,14 +62,14 @@ func (s *clusterStatus) Same(other view.Status) bool {
 }
 
 func (s *clusterStatus) same(o *clusterStatus) bool {
-	return s == o || s.sum == o.sum && s.gitRepos == o.gitRepos && s.helmOps == o.helmOps && rollup.SameEntries(s.first, o.first)
+	return s == o || s.sum == o.sum && s.gitRepos == o.gitRepos && s.helmOps == o.helmOps && summary.SameEntries(s.first, o.first)
 }
 
 func newClusterRoll() clusterRoll {
 	byName := func(a, b *view.BundleDeployment) int {
 		return cmp.Or(cmp.Compare(a.Bundle.Bundle.Name, b.Bundle.Bundle.Name), cmp.Compare(a.Cluster.Namespace, b.Cluster.Namespace))
 	}
-	return clusterRoll{shown: rollup.NewRanked(byName, weighStored)}
+	return clusterRoll{shown: summary.NewRanked(byName, weighStored)}
 }
 
 // rollCluster shows on a Cluster what follows from its BundleDeployments, and
@@ -81,11 +81,11 @@ func (w *work) rollCluster(c *cluster) {
 	object := w.object(record.Clusters, c.name)
 	derived := object.Derived
 	sum := c.shown.All()
-	next := &groupMember{name: c.name.Name, weight: rollup.GroupMember(sum)}
+	next := &groupMember{name: c.name.Name, weight: summary.GroupMember(sum)}
 	derived.Status, derived.Failure = nil, c.barred
 	if c.face.Namespace != "" {
 		now := &clusterStatus{sum.Shown(), entries(&c.listed, c.shown, 0, everyone, stored), c.gitRepos, c.helmOps}
-		if c.status != nil && rollup.SameEntries(now.first, c.status.first) {
+		if c.status != nil && summary.SameEntries(now.first, c.status.first) {
 			now.first = c.status.first
 		}
 		next.entries = now.first

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -72,11 +72,11 @@ func (d *details) Fill(status *v1alpha1.StatusBase) {
 		defer func() { <-d.objects.large }()
 	}
 	status.Resources, status.PerClusterResourceCounts = nil, nil
-	room := rollup.Room(status)
-	counts, room, clusters := rollup.PerCluster(func(yield func(string, *v1alpha1.ResourceCounts) bool) {
+	room := summary.Room(status)
+	counts, room, clusters := summary.PerCluster(func(yield func(string, *v1alpha1.ResourceCounts) bool) {
 		d.clusters.Ascend(func(p presence) bool { return yield(p.cluster.Namespace+"/"+p.cluster.Name, p.resources) })
 	}, room)
-	objects, left := rollup.Resources(func(yield func(rollup.Deployed) bool) {
+	objects, left := summary.Resources(func(yield func(summary.Deployed) bool) {
 		d.reported.Ascend(func(bd *view.BundleDeployment) bool { return yield(d.objects.deployed(bd)) })
 	}, room)
 	status.Resources, status.PerClusterResourceCounts = objects, counts
@@ -84,9 +84,9 @@ func (d *details) Fill(status *v1alpha1.StatusBase) {
 	left.Over(status)
 }
 
-func (l *objectLists) deployed(d *view.BundleDeployment) rollup.Deployed {
+func (l *objectLists) deployed(d *view.BundleDeployment) summary.Deployed {
 	l.looked.Add(1)
-	return rollup.Deployed{
+	return summary.Deployed{
 		Cluster: d.Cluster.Cluster.Namespace + "/" + d.Cluster.Cluster.Name,
 		State:   stored(d).State(),
 		Status:  l.of(d.Report),
@@ -131,7 +131,7 @@ func (w *work) restored(key originKey, prev, next *view.BundleDeployment) {
 	o := w.origin(key)
 	w.rolled.origins[key] = struct{}{}
 	var change presence
-	var before, after rollup.Weight
+	var before, after summary.Weight
 	if prev != nil {
 		before = weighStored(prev)
 		change = presence{cluster: prev.Cluster.Cluster, shown: -1, ready: -before.Ready}
@@ -161,12 +161,12 @@ func (w *work) present(key originKey, o *origin, change presence, before, after 
 	was, _ := o.clusters.Get(change)
 	is := presence{cluster: change.cluster, shown: was.shown + change.shown, ready: was.ready + change.ready, resources: was.resources}
 	if before != after {
-		var sum rollup.Weight
+		var sum summary.Weight
 		if was.resources != nil {
 			sum.Resources = *was.resources
 		}
-		sum.Sub(rollup.Weight{Resources: before})
-		sum.Add(rollup.Weight{Resources: after})
+		sum.Sub(summary.Weight{Resources: before})
+		sum.Add(summary.Weight{Resources: after})
 		is.resources = nil
 		if sum.Resources != (v1alpha1.ResourceCounts{}) {
 			is.resources = &sum.Resources

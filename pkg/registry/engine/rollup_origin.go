@@ -10,7 +10,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -46,7 +46,7 @@ type origin struct {
 	// exists tells that there is an object.
 	exists bool
 	// shown are its BundleDeployments, by Bundle, then Cluster.
-	shown *rollup.Ranked[*view.BundleDeployment]
+	shown *summary.Ranked[*view.BundleDeployment]
 	// listed are those of them that are not ready, and worst is the first of those in
 	// the worst state.
 	listed, worst listing
@@ -100,7 +100,7 @@ func newOrigin(objects *objectLists) *origin {
 	}
 	return &origin{
 		objects:  objects,
-		shown:    rollup.NewRanked(byBundle, weighStored),
+		shown:    summary.NewRanked(byBundle, weighStored),
 		clusters: btree.NewG(originDegree, func(a, b presence) bool { return compareClusters(a.cluster, b.cluster) < 0 }),
 		reported: btree.NewG(originDegree, byCluster),
 		unready:  btree.NewG(originDegree, func(a, b *bundle) bool { return a.name.Compare(b.name) < 0 }),
@@ -213,17 +213,17 @@ func (s *state) speaks(o *origin, repo *v1alpha1.GitRepo) bool {
 
 func (o *origin) status(key originKey) *view.OriginStatus {
 	sum := o.shown.All()
-	repo := rollup.Repo{
+	repo := summary.Repo{
 		Sum:      sum,
 		First:    entries(&o.listed, o.shown, 0, everyone, stored),
-		Clusters: rollup.Readiness{Ready: o.ready, Desired: o.clusters.Len()},
+		Clusters: summary.Readiness{Ready: o.ready, Desired: o.clusters.Len()},
 	}
-	if rollup.SameEntries(repo.First, o.first) {
+	if summary.SameEntries(repo.First, o.first) {
 		repo.First = o.first
 	}
 	o.first = repo.First
 	worst := sum.Worst()
-	for _, d := range o.shown.First(0, everyone, 1, func(w rollup.Weight) bool { return w.In(worst) > 0 }) {
+	for _, d := range o.shown.First(0, everyone, 1, func(w summary.Weight) bool { return w.In(worst) > 0 }) {
 		worst := stored(d)
 		var now listing
 		o.worst.explain(&worst, &now)
@@ -235,7 +235,7 @@ func (o *origin) status(key originKey) *view.OriginStatus {
 	out := &view.OriginStatus{Details: o.details}
 	if key.resource == record.HelmOps {
 		var status v1alpha1.HelmOpStatus
-		rollup.HelmOpStatus(&status, repo)
+		summary.HelmOpStatus(&status, repo)
 		out.StatusBase = status.StatusBase
 		return out
 	}
@@ -244,7 +244,7 @@ func (o *origin) status(key originKey) *view.OriginStatus {
 	if b, ok := o.unready.Min(); ok {
 		failing = &b.roll.ready
 	}
-	rollup.GitRepoStatus(&status, repo, failing)
+	summary.GitRepoStatus(&status, repo, failing)
 	out.StatusBase = status.StatusBase
 	return out
 }

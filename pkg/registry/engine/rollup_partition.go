@@ -10,7 +10,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -19,7 +19,7 @@ import (
 // are ranges of ranks, and need no members of their own.
 type partition struct {
 	entry   targeting.Entry
-	members *rollup.Ranked[member]
+	members *summary.Ranked[member]
 }
 
 // strategyOf is a version's roll-out strategy; never nil.
@@ -84,7 +84,7 @@ func (w *work) repartition(c *cluster, was targeting.Cluster) {
 // section is a partition with its sums.
 type section struct {
 	v1alpha1.PartitionStatus
-	sum rollup.Weight
+	sum summary.Weight
 }
 
 // sections are the partitions of a Bundle, in order, with the numbers of S 6.4
@@ -115,7 +115,7 @@ func (b *bundle) sections(v *version, all *v1alpha1.BundleSummary, was *view.Bun
 			}
 		}
 		s.sum = of.Sum(from, to)
-		s.Summary = rollup.Summary(s.sum, entries(&b.roll.sections[i], of, from, to, member.deployment))
+		s.Summary = summary.Summary(s.sum, entries(&b.roll.sections[i], of, from, to, member.deployment))
 		shareEntries(&s.Summary, all) // mostly there is one partition, of all
 		if was != nil && i < len(was.PartitionStatus) {
 			shareEntries(&s.Summary, &was.PartitionStatus[i].Summary)
@@ -153,7 +153,7 @@ func (b *bundle) rollOutStatus(v *version, status *v1alpha1.BundleStatus, was *v
 			}
 			status.PartitionStatus = append(status.PartitionStatus, s.PartitionStatus)
 		}
-		rollup.FitPartitions(status)
+		summary.FitPartitions(status)
 		return nil
 	}()
 	if err != nil {

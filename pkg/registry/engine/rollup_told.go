@@ -9,7 +9,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -23,8 +23,8 @@ type explained struct {
 }
 
 // entries explain the first members that are not ready, and list them.
-func entries[M any](l *listing, r *rollup.Ranked[M], from, to int, of func(M) rollup.Deployment) []v1alpha1.NonReadyResource {
-	members := r.Listed(from, to, rollup.Entries)
+func entries[M any](l *listing, r *summary.Ranked[M], from, to int, of func(M) summary.Deployment) []v1alpha1.NonReadyResource {
+	members := r.Listed(from, to, summary.Entries)
 	out := make([]v1alpha1.NonReadyResource, len(members))
 	var next listing
 	for i, m := range members {
@@ -37,7 +37,7 @@ func entries[M any](l *listing, r *rollup.Ranked[M], from, to int, of func(M) ro
 }
 
 // explain adds to a BundleDeployment what its report says, and to the next listing.
-func (l *listing) explain(d *rollup.Deployment, next *listing) {
+func (l *listing) explain(d *summary.Deployment, next *listing) {
 	report, ok := d.Report.(*view.Report)
 	if !ok || !report.Gist().Explains {
 		return

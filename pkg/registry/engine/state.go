@@ -10,7 +10,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/rollup"
+	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -147,7 +147,7 @@ type group struct {
 	filed bool
 	// failure says why it is malformed.
 	failure string
-	members *rollup.Ranked[*groupMember]
+	members *summary.Ranked[*groupMember]
 }
 
 // bundle is a Bundle.

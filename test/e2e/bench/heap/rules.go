@@ -19,9 +19,9 @@ var rules = []rule{
 	{"Clusters, as the engine knows them", []string{
 		"engine.(*work).addCluster", "engine.(*work).adopt", "engine.(*work).editCluster", "engine.(*state).place", "engine.faceOfCluster", "engine.newClusterRoll", "engine.with",
 	}},
-	{"roll-ups: their trees", []string{"rollup.(*Ranked*", "rollup.NewRanked*", "rollup.(*node*", "engine.newMembers", "engine.newGroupMembers", "engine.(*work).rollPair", "engine.(*first).enroll*", "engine.(*first).gather*", "engine.(*bundle).enterPartitions"}},
+	{"roll-ups: their trees", []string{"summary.(*Ranked*", "summary.NewRanked*", "summary.(*node*", "engine.newMembers", "engine.newGroupMembers", "engine.(*work).rollPair", "engine.(*first).enroll*", "engine.(*first).gather*", "engine.(*bundle).enterPartitions"}},
 	{"roll-ups: the statuses made of them", []string{
-		"rollup.*", "engine.entries*", "engine.(*bundle).*", "engine.(*clusterStatus).*", "engine.(*listing).*", "engine.(*work).roll*", "engine.member.*", "engine.stored", "engine.(*work).bundleStatus", "engine.(*origin).*", "engine.shareEntries", "view.withConditions",
+		"summary.*", "engine.entries*", "engine.(*bundle).*", "engine.(*clusterStatus).*", "engine.(*listing).*", "engine.(*work).roll*", "engine.member.*", "engine.stored", "engine.(*work).bundleStatus", "engine.(*origin).*", "engine.shareEntries", "view.withConditions",
 	}},
 	{"the selector index", []string{"index.*"}},
 	{"codecs' buffers", []string{"record.newReportCodec", "record.(*reportCodec).*", "github.com/klauspost/compress/*", "compress/*"}},

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package rollup
+package summary
 
 import "slices"
 
@@ -10,7 +10,7 @@ import "slices"
 // nodes, as members leave that are put in order.
 func (r *Ranked[M]) Fill(members []M) {
 	if r.root.size != 0 {
-		panic("rollup: a collection that is filled must be empty")
+		panic("summary: a collection that is filled must be empty")
 	}
 	if len(members) == 0 {
 		return

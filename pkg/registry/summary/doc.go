@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rollup sums BundleDeployments up into the statuses of Bundles, Clusters,
+// Package summary sums BundleDeployments up into the statuses of Bundles, Clusters,
 // ClusterGroups, GitRepos and HelmOps: S 7.
 //
 // It holds pure functions, and one collection that makes them cheap:
@@ -34,4 +34,4 @@
 // group; Resources is O(n log n) in what is read of the reports.
 //
 // The functions are safe for concurrent use, a Ranked is not.
-package rollup
+package summary

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package rollup
+package summary
 
 // width is how many members a leaf holds at most, and how many children a node.
 const width = 64
