@@ -29,12 +29,14 @@ var upstream = map[string][]string{
 	"etcd":      {"manifest", "record"},
 	"index":     {},
 	"targeting": {"index"},
-	"derive":    {"manifest", "index", "targeting"},
+	"names":     {},
+	"rules":     {},
+	"derive":    {"manifest", "index", "targeting", "rules"},
 	"summary":   {"derive"},
 	"rollout":   {"record", "targeting", "derive"},
 	"view":      {"manifest", "record", "index", "targeting", "derive"},
-	"engine":    {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "summary", "view", "fair"},
-	"kinds":     {"derive"},
+	"engine":    {"manifest", "record", "etcd", "index", "targeting", "names", "rules", "derive", "rollout", "summary", "view", "fair"},
+	"kinds":     {"names", "derive"},
 	"fair":      {},
 	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "view", "engine", "kinds", "fair"},
 	"endpoints": {"manifest", "record", "etcd", "view", "engine", "kinds", "storage"},
@@ -85,7 +87,7 @@ func TestPackagesImportOnlyWhatIsUpstreamOfThem(t *testing.T) {
 
 // controllersMayUse are the packages of the engine that controllers work with: they
 // read views and write records, and serve nothing.
-var controllersMayUse = []string{"record", "etcd", "derive", "targeting", "rollout", "view", "engine"}
+var controllersMayUse = []string{"record", "etcd", "names", "derive", "targeting", "rollout", "view", "engine"}
 
 func TestControllersReadViewsAndWriteRecordsAndNothingElse(t *testing.T) {
 	t.Parallel()
@@ -184,7 +186,7 @@ func TestOnlyTheNamedPackagesReachHeavyDependencies(t *testing.T) {
 
 // pure packages give the same answer for the same arguments, whenever and
 // wherever they run: without that, two replicas would not agree.
-var pure = []string{"manifest", "index", "targeting", "derive", "summary", "rollout"}
+var pure = []string{"manifest", "index", "targeting", "names", "rules", "derive", "summary", "rollout"}
 
 func TestPurePackagesHaveNoContextNoLogAndNoClock(t *testing.T) {
 	t.Parallel()

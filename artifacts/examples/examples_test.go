@@ -24,6 +24,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
@@ -115,7 +116,7 @@ func TestEveryTemplateResolvesForEveryClusterThatGetsIt(t *testing.T) {
 			if !ok {
 				continue
 			}
-			content := version.Content(match, &derive.Injected{}, c)
+			content := version.Content(match, &rules.Injected{}, c)
 			require.Emptyf(t, content.Failure, "%s on %s", b.Name, c.Name)
 			if content.Options.Helm == nil || content.Options.Helm.Values == nil {
 				continue

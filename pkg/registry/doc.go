@@ -38,6 +38,8 @@
 //	etcd       the log: load at a revision, watch, guarded write, quorum revision
 //	index      which selectors can a label edit affect; which items match one
 //	targeting  one Bundle version against one Cluster: S 2.1 to 2.4, pure
+//	names      the names that Fleet gives to objects: S 4.8, pure
+//	rules      what restrictions and Policies of a namespace allow: S 2.6, pure
 //	derive     options, templates, IDs, the BundleDeployment itself: pure
 //	rollout    which BundleDeployments get a new version next: S 6, pure
 //	summary    statuses as sums over BundleDeployments: S 7, pure

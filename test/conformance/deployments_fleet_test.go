@@ -23,11 +23,11 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/kinds"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	reader "github.com/musterfleet/muster/pkg/registry/storage"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -184,7 +184,7 @@ func (f *fleet) number(resourceVersion string) int64 {
 func text(revision int64) string { return view.VersionAt(revision).String() }
 
 // home is the namespace of a Cluster's BundleDeployments.
-func home(cluster string) string { return derive.ClusterNamespace("fleet", cluster) }
+func home(cluster string) string { return names.ClusterNamespace("fleet", cluster) }
 
 // keyOf is the key of a BundleDeployment.
 func keyOf(cluster, bundle string) string { return everything + "/" + home(cluster) + "/" + bundle }

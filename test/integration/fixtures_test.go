@@ -14,7 +14,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -47,7 +47,7 @@ func templated(namespace, name, template string, labels ...string) *v1alpha1.Bun
 }
 
 // home is the namespace of a Cluster's BundleDeployments.
-func home(namespace, cluster string) string { return derive.ClusterNamespace(namespace, cluster) }
+func home(namespace, cluster string) string { return names.ClusterNamespace(namespace, cluster) }
 
 func createCluster(t *testing.T, c versioned.Interface, object *v1alpha1.Cluster) *v1alpha1.Cluster {
 	t.Helper()

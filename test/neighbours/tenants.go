@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
 const (
@@ -41,7 +41,7 @@ func path(namespace, resource string, rest ...string) string {
 	return p
 }
 
-func (o Options) homeOf(i int) string { return derive.ClusterNamespace(loudly, clusterName(i)) }
+func (o Options) homeOf(i int) string { return names.ClusterNamespace(loudly, clusterName(i)) }
 func clusterName(i int) string        { return fmt.Sprintf("c%04d", i) }
 func bundleName(i int) string         { return fmt.Sprintf("b%04d", i) }
 
@@ -120,7 +120,7 @@ func (o Options) quiet(ctx context.Context) (*tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tenant{client: client, home: derive.ClusterNamespace(quietly, one), events: make(chan event, 16)}
+	t := &tenant{client: client, home: names.ClusterNamespace(quietly, one), events: make(chan event, 16)}
 	t.open = func() error {
 		stream, err := watcher.Get().AbsPath(path(t.home, "bundledeployments")).Param("watch", "true").Param("resourceVersion", "0").Stream(ctx)
 		if err != nil {

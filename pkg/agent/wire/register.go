@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
 // Invitation is what a ClusterRegistrationToken yields: where the server is, and the
@@ -113,7 +113,7 @@ func (i *Invitation) Register(ctx context.Context, who Applicant) (*Credential, 
 	}
 	var secret *corev1.Secret
 	err = patiently(ctx, func() (err error) {
-		secret, err = asking.Secret(ctx, i.SystemRegistrationNamespace, derive.RegistrationSecretName(who.ID, random))
+		secret, err = asking.Secret(ctx, i.SystemRegistrationNamespace, names.RegistrationSecretName(who.ID, random))
 		return err
 	})
 	if err != nil {

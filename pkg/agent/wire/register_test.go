@@ -19,7 +19,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/agent/wire"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
 func TestAnInvitationIsReadFromTheValuesOfAChart(t *testing.T) {
@@ -131,7 +131,7 @@ func TestARegistrationAsksFetchesAndTries(t *testing.T) {
 	require.Equal(t, "shop-42", request.Spec.ClientID)
 	require.GreaterOrEqual(t, len(request.Spec.ClientRandom), 26, "nobody guesses it")
 	require.Equal(t, "prod", request.Spec.ClusterLabels["env"])
-	secret := "join GET /api/v1/namespaces/answers/secrets/" + derive.RegistrationSecretName("shop-42", request.Spec.ClientRandom)
+	secret := "join GET /api/v1/namespaces/answers/secrets/" + names.RegistrationSecretName("shop-42", request.Spec.ClientRandom)
 	require.Equal(t, []string{
 		"join POST /apis/fleet.cattle.io/v1alpha1/namespaces/ws/clusterregistrations",
 		secret, secret,

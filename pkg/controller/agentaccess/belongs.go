@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -31,7 +31,7 @@ var (
 // UID that is not known.
 func (s *Settings) belongs(t thing, o owner, uid types.UID) bool {
 	if t.resource == namespaces {
-		return o.resource == record.Clusters && t.GetName() == derive.ClusterNamespace(o.name.Namespace, o.name.Name) && !s.isSystem(t.GetName())
+		return o.resource == record.Clusters && t.GetName() == names.ClusterNamespace(o.name.Namespace, o.name.Name) && !s.isSystem(t.GetName())
 	}
 	if strings.HasPrefix(t.GetNamespace(), "kube-") || uid != "" && !uuid.MatchString(string(uid)) {
 		return false
@@ -57,7 +57,7 @@ func (s *Settings) isSystem(namespace string) bool {
 
 // ofToken tells of the objects of a token: those of token_objects.go.
 func (s *Settings) ofToken(t thing, o owner, uid types.UID) bool {
-	account := derive.SafeConcat(o.name.Name, string(uid))
+	account := names.SafeConcat(o.name.Name, string(uid))
 	name, here := t.GetName(), t.GetNamespace() == o.name.Namespace
 	switch t.resource {
 	case serviceAccounts:
@@ -65,15 +65,15 @@ func (s *Settings) ofToken(t thing, o owner, uid types.UID) bool {
 	case secrets:
 		return here && (name == account+"-token" || name == o.name.Name)
 	case roles:
-		return here && name == derive.SafeConcat(account, "role") || s.fetches(t, account)
+		return here && name == names.SafeConcat(account, "role") || s.fetches(t, account)
 	case roleBindings:
-		return here && name == derive.SafeConcat(account, "to", "role") || s.fetches(t, account)
+		return here && name == names.SafeConcat(account, "to", "role") || s.fetches(t, account)
 	}
 	return false
 }
 
 func (s *Settings) fetches(t thing, account string) bool {
-	return t.GetNamespace() == s.registrationNamespace() && t.GetName() == derive.SafeConcat(account, "creds")
+	return t.GetNamespace() == s.registrationNamespace() && t.GetName() == names.SafeConcat(account, "creds")
 }
 
 // ofRegistration tells of the objects of a registration: those of
@@ -83,7 +83,7 @@ func (s *Settings) fetches(t thing, account string) bool {
 func (s *Settings) ofRegistration(t thing, o owner, uid types.UID) bool {
 	name, inside := t.GetName(), false
 	if cluster := t.GetAnnotations()[v1alpha1.LabelCluster]; cluster != "" {
-		inside = t.GetNamespace() == derive.ClusterNamespace(o.name.Namespace, cluster)
+		inside = t.GetNamespace() == names.ClusterNamespace(o.name.Namespace, cluster)
 	}
 	switch t.resource {
 	case serviceAccounts:
@@ -99,7 +99,7 @@ func (s *Settings) ofRegistration(t thing, o owner, uid types.UID) bool {
 	case roleBindings:
 		return (inside || t.GetNamespace() == o.name.Namespace) && name == o.name.Name
 	case clusterRoleBindings:
-		return name == derive.SafeConcat(o.name.Name, "content")
+		return name == names.SafeConcat(o.name.Name, "content")
 	}
 	return false
 }
@@ -107,7 +107,7 @@ func (s *Settings) ofRegistration(t thing, o owner, uid types.UID) bool {
 // ofAccount tells of the name of a registration's account.
 func ofAccount(account string, o owner, uid types.UID, inside bool) bool {
 	if uid != "" {
-		return account == derive.SafeConcat(o.name.Name, string(uid))
+		return account == names.SafeConcat(o.name.Name, string(uid))
 	}
 	rest, named := strings.CutPrefix(account, o.name.Name+"-")
 	if len(account) == longestName { // it is cut, and ends in a hash

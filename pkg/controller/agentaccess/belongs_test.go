@@ -16,7 +16,7 @@ import (
 	metadatafake "k8s.io/client-go/metadata/fake"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -34,7 +34,7 @@ func made(t *testing.T, settings *Settings, length int) []thing {
 	m, g := makings{aToken()}, aGrant()
 	m.token.Name += strings.Repeat("x", length)
 	g.registration.Name += strings.Repeat("x", length)
-	g.cluster.Status.Namespace = derive.ClusterNamespace(g.cluster.Namespace, g.cluster.Name)
+	g.cluster.Status.Namespace = names.ClusterNamespace(g.cluster.Namespace, g.cluster.Name)
 	values, err := m.values(settings, "", "")
 	require.NoError(t, err)
 	fetch, fetcher := m.fetching(settings.registrationNamespace(), nil)
@@ -108,7 +108,7 @@ func TestANamespaceIsNoClustersUnlessItsNameFollowsFromTheClusters(t *testing.T)
 	t.Parallel()
 	settings := DefaultSettings()
 	o := owner{record.Clusters, record.Name{Namespace: "fleet-default", Name: "prod-eu-1"}}
-	own := derive.ClusterNamespace("fleet-default", "prod-eu-1")
+	own := names.ClusterNamespace("fleet-default", "prod-eu-1")
 	namespace := func(name string) thing { return aThing(namespaces, &metav1.ObjectMeta{Name: name}) }
 	for _, name := range []string{"kube-system", "default", "fleet-default", "cattle-fleet-system", "cattle-fleet-clusters-system", "muster-system", "production", own + "x", "cluster-fleet-default-prod-eu-1"} {
 		require.False(t, settings.belongs(namespace(name), o, "1"), name)
@@ -123,7 +123,7 @@ func TestANamespaceIsNoClustersUnlessItsNameFollowsFromTheClusters(t *testing.T)
 func TestAForeignObjectThatSomebodyMarkedIsNotRemoved(t *testing.T) {
 	t.Parallel()
 	o := owner{record.Clusters, record.Name{Namespace: "fleet-default", Name: "gone"}}
-	mine, theirs := derive.ClusterNamespace("fleet-default", "gone"), "production"
+	mine, theirs := names.ClusterNamespace("fleet-default", "gone"), "production"
 	namespace := func(name string) *metav1.PartialObjectMetadata {
 		return &metav1.PartialObjectMetadata{
 			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},

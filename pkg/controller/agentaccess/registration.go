@@ -13,7 +13,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -221,7 +221,7 @@ func (c *Controller) afterGrant(ctx context.Context, v *view.View, key owner, r 
 	for _, t := range left {
 		_, uid, _ := ownerOf(t)
 		if t.resource != secrets || t.GetNamespace() != c.registrationNamespace() || uid != r.UID ||
-			t.GetName() != derive.RegistrationSecretName(r.Spec.ClientID, r.Spec.ClientRandom) {
+			t.GetName() != names.RegistrationSecretName(r.Spec.ClientID, r.Spec.ClientRandom) {
 			continue
 		}
 		if rest := time.Until(t.GetCreationTimestamp().Add(c.CredentialLifetime)); rest > 0 {
@@ -263,7 +263,7 @@ func (c *Controller) deleteRegistration(ctx context.Context, r *v1alpha1.Cluster
 // requestedCluster is the Cluster that a registration asks for.
 func requestedCluster(r *v1alpha1.ClusterRegistration, ignoreLabels bool) *v1alpha1.Cluster {
 	cluster := &v1alpha1.Cluster{
-		ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: derive.ClusterName(r.Spec.ClientID)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: names.ClusterName(r.Spec.ClientID)},
 		Spec:       v1alpha1.ClusterSpec{ClientID: r.Spec.ClientID},
 	}
 	cluster.Labels = map[string]string{}

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
 // ClusterRoles that an agent is bound to. They come with Muster's installation.
@@ -28,7 +28,7 @@ type grant struct {
 }
 
 func (g grant) accountName() string {
-	return derive.SafeConcat(g.registration.Name, string(g.registration.UID))
+	return names.SafeConcat(g.registration.Name, string(g.registration.UID))
 }
 
 func (g grant) meta(namespace, name string) metav1.ObjectMeta {
@@ -74,7 +74,7 @@ func (g grant) bundleDeployments() *rbacv1.RoleBinding {
 // contents lets the agent get what it deploys, by its hash.
 func (g grant) contents() *rbacv1.ClusterRoleBinding {
 	return &rbacv1.ClusterRoleBinding{
-		ObjectMeta: g.meta("", derive.SafeConcat(g.registration.Name, "content")),
+		ObjectMeta: g.meta("", names.SafeConcat(g.registration.Name, "content")),
 		RoleRef:    roleRef("ClusterRole", contentRole),
 		Subjects:   g.subjects(),
 	}
@@ -82,7 +82,7 @@ func (g grant) contents() *rbacv1.ClusterRoleBinding {
 
 // credentials is the Secret in which the agent finds who it is.
 func (g grant) credentials(s *Settings, bearer []byte) *corev1.Secret {
-	meta := g.meta(s.registrationNamespace(), derive.RegistrationSecretName(g.registration.Spec.ClientID, g.registration.Spec.ClientRandom))
+	meta := g.meta(s.registrationNamespace(), names.RegistrationSecretName(g.registration.Spec.ClientID, g.registration.Spec.ClientRandom))
 	if len(validation.IsValidLabelValue(g.cluster.Name)) == 0 { // a name may be longer
 		meta.Labels[v1alpha1.LabelCluster] = g.cluster.Name
 	}

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
 // makings are the objects of one token.
@@ -19,7 +19,7 @@ type makings struct {
 }
 
 func (m makings) accountName() string {
-	return derive.SafeConcat(m.token.Name, string(m.token.UID))
+	return names.SafeConcat(m.token.Name, string(m.token.UID))
 }
 
 func (m makings) meta(namespace, name string) metav1.ObjectMeta {
@@ -51,7 +51,7 @@ func accountToken(meta metav1.ObjectMeta, account string) *corev1.Secret {
 
 func (m makings) role() *rbacv1.Role {
 	return &rbacv1.Role{
-		ObjectMeta: m.meta(m.token.Namespace, derive.SafeConcat(m.accountName(), "role")),
+		ObjectMeta: m.meta(m.token.Namespace, names.SafeConcat(m.accountName(), "role")),
 		Rules: []rbacv1.PolicyRule{{
 			APIGroups: []string{v1alpha1.SchemeGroupVersion.Group}, Resources: []string{registrations}, Verbs: []string{"create"},
 		}},
@@ -60,17 +60,17 @@ func (m makings) role() *rbacv1.Role {
 
 func (m makings) binding() *rbacv1.RoleBinding {
 	return &rbacv1.RoleBinding{
-		ObjectMeta: m.meta(m.token.Namespace, derive.SafeConcat(m.accountName(), "to", "role")),
+		ObjectMeta: m.meta(m.token.Namespace, names.SafeConcat(m.accountName(), "to", "role")),
 		RoleRef:    roleRef("Role", m.role().Name),
 		Subjects:   subjects(m.token.Namespace, m.accountName()),
 	}
 }
 
-// fetching lets the token's account get credentials by their names.
-func (m makings) fetching(namespace string, names []string) (*rbacv1.Role, *rbacv1.RoleBinding) {
-	meta := m.meta(namespace, derive.SafeConcat(m.accountName(), "creds"))
+// fetching lets the token's account get credentials that have these names.
+func (m makings) fetching(namespace string, secrets []string) (*rbacv1.Role, *rbacv1.RoleBinding) {
+	meta := m.meta(namespace, names.SafeConcat(m.accountName(), "creds"))
 	role := &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
-		APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: names, Verbs: []string{"get"},
+		APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: secrets, Verbs: []string{"get"},
 	}}}
 	binding := &rbacv1.RoleBinding{ObjectMeta: *meta.DeepCopy(), RoleRef: roleRef("Role", meta.Name), Subjects: subjects(m.token.Namespace, m.accountName())}
 	return role, binding

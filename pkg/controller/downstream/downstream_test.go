@@ -25,10 +25,10 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -157,7 +157,7 @@ func metaOf(name string, generation int64) metav1.ObjectMeta {
 func (w *world) cluster(name string) string {
 	w.t.Helper()
 	w.save(record.Clusters, &v1alpha1.Cluster{ObjectMeta: metaOf(name, 1)})
-	return derive.ClusterNamespace("fleet", name)
+	return names.ClusterNamespace("fleet", name)
 }
 
 // bundle writes a version of a Bundle for all Clusters. What it names is

@@ -22,6 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -177,7 +178,7 @@ func TestAChangeMakesDueTheRolloutsThatItReaches(t *testing.T) {
 		{"a Cluster goes", func() { w.save(clusterWith("c6", "a"), true) }, []string{"a"}},
 		{"a Cluster comes into another partition", func() { w.save(clusterWith("c3", "p", "first"), false) }, []string{"parts"}},
 		{"a report on a BundleDeployment", func() {
-			key := record.Name{Namespace: derive.ClusterNamespace("fleet", "c2"), Name: "b"}
+			key := record.Name{Namespace: names.ClusterNamespace("fleet", "c2"), Name: "b"}
 			status := &v1alpha1.BundleDeployment{}
 			status.Status.Ready = true
 			w.report(record.ReportKey(record.BundleDeployments, key), &record.Report{UID: derive.IdentityUID("uid-of-b", "uid-of-c2"), Status: status})

@@ -19,6 +19,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -105,7 +106,7 @@ func TestASweepRemovesMoreThanOneTransactionHolds(t *testing.T) {
 func TestWhatComesBackToLifeMeanwhileStays(t *testing.T) {
 	t.Parallel()
 	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond, Grace: time.Hour})
-	name := record.Name{Namespace: derive.ClusterNamespace("fleet", "c"), Name: "app"}
+	name := record.Name{Namespace: names.ClusterNamespace("fleet", "c"), Name: "app"}
 	owner := derive.IdentityUID("uid", "uid-of-c")
 	data, err := (&record.Promotion{UID: owner}).Encode()
 	require.NoError(t, err)

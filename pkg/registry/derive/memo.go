@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
@@ -41,7 +42,7 @@ const (
 type memoKey struct {
 	version  *Version
 	plan     *plan
-	injected *Injected
+	injected *rules.Injected
 	seen     [sha256.Size]byte
 }
 
@@ -85,7 +86,7 @@ func (m *Memo) put(key memoKey, c *Content) {
 func (c *Content) weight() int { return 1024 + 4*c.size + len(c.Failure) }
 
 // memoKey returns the key of a subject's content.
-func (v *Version) memoKey(p *plan, inj *Injected, on *subject) memoKey {
+func (v *Version) memoKey(p *plan, inj *rules.Injected, on *subject) memoKey {
 	c := on.cluster
 	seen := struct {
 		Namespace, Name string
@@ -139,7 +140,7 @@ func (v *Version) heavy() bool {
 
 // Known reports whether Content of a match takes no more than some milliseconds, because
 // it is known or because the version is cheap. Where it cannot know, it says true.
-func (v *Version) Known(m targeting.Match, inj *Injected, c *v1alpha1.Cluster) bool {
+func (v *Version) Known(m targeting.Match, inj *rules.Injected, c *v1alpha1.Cluster) bool {
 	v.mu.Lock()
 	p, ok := v.mu.plans[m.Key()]
 	v.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
@@ -61,14 +62,14 @@ type Version struct {
 // renderedKey identifies contents whose templates came out the same.
 type renderedKey struct {
 	plan      *plan
-	injected  *Injected
+	injected  *rules.Injected
 	rendering [sha256.Size]byte
 }
 
 // contentKey identifies contents that are the same on all Clusters.
 type contentKey struct {
 	match    targeting.Key
-	injected *Injected
+	injected *rules.Injected
 	labelled bool
 }
 
@@ -107,7 +108,7 @@ func (v *Version) PerCluster(m targeting.Match) bool { return v.plan(m).values.p
 // Content returns what the version means on a Cluster that it matches through m.
 // Contents that do not depend on the Cluster are one pointer for all Clusters
 // with the same match, the same pointer inj, and any label or none.
-func (v *Version) Content(m targeting.Match, inj *Injected, c *v1alpha1.Cluster) *Content {
+func (v *Version) Content(m targeting.Match, inj *rules.Injected, c *v1alpha1.Cluster) *Content {
 	p := v.plan(m)
 	labelled := HasTemplateLabels(c.Labels)
 	if labelled && (p.values.err != nil || p.values.perCluster()) {
@@ -129,7 +130,7 @@ func (v *Version) Content(m targeting.Match, inj *Injected, c *v1alpha1.Cluster)
 const maxContents = 64
 
 // forget drops contents with other injections than inj once there are many.
-func (v *Version) forget(inj *Injected) {
+func (v *Version) forget(inj *rules.Injected) {
 	if len(v.mu.contents) < maxContents {
 		return
 	}
@@ -146,7 +147,7 @@ const maxRendered = 64
 
 // memoized is rendered for a version of which some contents took long: it looks for one
 // that is kept, and keeps what took long. A version that is cheap pays nothing for it.
-func (v *Version) memoized(p *plan, inj *Injected, on *subject) *Content {
+func (v *Version) memoized(p *plan, inj *rules.Injected, on *subject) *Content {
 	var key memoKey
 	costly := v.costly.Load()
 	if costly {
@@ -170,7 +171,7 @@ func (v *Version) memoized(p *plan, inj *Injected, on *subject) *Content {
 // on which they come out the same. Of most templates few texts come, a region, a tier;
 // to read a text as YAML and to hash the options takes much longer than to render it.
 // What is known are contents that somebody has: none is kept for its own sake.
-func (v *Version) rendered(p *plan, inj *Injected, on *subject) *Content {
+func (v *Version) rendered(p *plan, inj *rules.Injected, on *subject) *Content {
 	rendering, ok := p.values.rendering(on)
 	if !ok {
 		return v.content(p, inj, on)
@@ -243,8 +244,8 @@ func (v *Version) subject(p *plan, c *v1alpha1.Cluster) *subject {
 }
 
 // content evaluates a plan (S 3.3). Without a subject it is as merged.
-func (v *Version) content(p *plan, inj *Injected, on *subject) *Content {
-	options := inj.into(p.options)
+func (v *Version) content(p *plan, inj *rules.Injected, on *subject) *Content {
+	options := inj.Into(p.options)
 	if on == nil {
 		return newContent(v.facts.ManifestID, options)
 	}

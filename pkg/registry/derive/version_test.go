@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
@@ -46,7 +47,7 @@ func TestContentsThatDoNotDependOnTheClusterAreShared(t *testing.T) {
 	v := versionOf(t, `{"helm":{"values":{"a":1}},"targets":[{},{"namespace":"x"}]}`)
 	one, two := labelled(), cluster(map[string]string{"other": "labels"})
 	two.Name, two.UID = "c2", "other"
-	inj := &derive.Injected{NoNamespaceCreation: true}
+	inj := &rules.Injected{NoNamespaceCreation: true}
 	content := v.Content(plain, inj, one)
 	require.Same(t, content, v.Content(plain, inj, two))
 	require.Same(t, content, v.Content(targeting.Match{Target: 0, Customizations: []int{}}, inj, two))
@@ -54,12 +55,12 @@ func TestContentsThatDoNotDependOnTheClusterAreShared(t *testing.T) {
 		"another match":            v.Content(match(1), inj, one),
 		"a customized match":       v.Content(match(0, 1), inj, one),
 		"no injection":             v.Content(plain, nil, one),
-		"an equal injection":       v.Content(plain, &derive.Injected{NoNamespaceCreation: true}, one),
+		"an equal injection":       v.Content(plain, &rules.Injected{NoNamespaceCreation: true}, one),
 		"a Cluster without labels": v.Content(plain, inj, unlabelled()),
 	} {
 		require.NotSame(t, content, other, name)
 	}
-	require.True(t, content.Equal(v.Content(plain, &derive.Injected{NoNamespaceCreation: true}, one)))
+	require.True(t, content.Equal(v.Content(plain, &rules.Injected{NoNamespaceCreation: true}, one)))
 }
 
 func TestContentsThatDependOnTheClusterAreItsOwn(t *testing.T) {
@@ -98,7 +99,7 @@ func TestManyInjectionsAreForgotten(t *testing.T) {
 	t.Parallel()
 	v := versionOf(t, `{}`)
 	for range 1000 {
-		inj := &derive.Injected{NoNamespaceCreation: true}
+		inj := &rules.Injected{NoNamespaceCreation: true}
 		content := v.Content(plain, inj, labelled())
 		require.Same(t, content, v.Content(plain, inj, labelled()))
 	}

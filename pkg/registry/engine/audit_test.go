@@ -18,9 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -80,7 +80,7 @@ func TestAnAuditOfASoundStateFindsNothing(t *testing.T) {
 // one that should not be there, one with a wrong label.
 func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 	t.Parallel()
-	name := record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "b"}
+	name := record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "b"}
 	for title, spoil := range map[string]func(b *view.Builder, at int64){
 		"missing": func(b *view.Builder, _ int64) { b.Delete(record.BundleDeployments, name) },
 		"there": func(b *view.Builder, at int64) {
@@ -139,7 +139,7 @@ func TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull(t *testing.T) {
 	save(ctx, t, e, on("c1"), workload("a"))
 	barrier(ctx, t, e) // there is something to spoil
 	e.state.Lock()
-	e.state.builder.Delete(record.BundleDeployments, record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "a"})
+	e.state.builder.Delete(record.BundleDeployments, record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "a"})
 	e.state.Unlock()
 	save(ctx, t, e, on("c9"))
 	barrier(ctx, t, e)
@@ -163,7 +163,7 @@ func TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline, 10*time.Millisecond)
-	require.NotNil(t, barrier(ctx, t, e).Get(record.BundleDeployments, record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "a"}))
+	require.NotNil(t, barrier(ctx, t, e).Get(record.BundleDeployments, record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "a"}))
 }
 
 func alarms(ctx context.Context, t *testing.T, client *clientv3.Client) []*clientv3.AlarmMember {

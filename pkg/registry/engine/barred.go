@@ -11,6 +11,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -45,7 +46,7 @@ func placement(reported, pinned string, object metav1.Object) (namespace, barred
 	case pinned != "":
 		namespace = pinned
 	case object.GetLabels()[v1alpha1.LabelClusterManagement] == "":
-		namespace = derive.ClusterNamespace(object.GetNamespace(), object.GetName())
+		namespace = names.ClusterNamespace(object.GetNamespace(), object.GetName())
 	}
 	if barred = derive.BarredCluster(object.GetName(), namespace); barred != "" {
 		namespace = ""

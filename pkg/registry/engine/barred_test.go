@@ -12,6 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -104,6 +105,6 @@ func TestAClusterWithDotsWorksInANamespaceThatItWasGiven(t *testing.T) {
 		require.Empty(s.t, s.failure(), "another system gives it a namespace")
 		require.Empty(s.t, s.deployed())
 		s.write(c)
-		require.Contains(s.t, s.failure(), derive.BarredCluster("edge-1.22", derive.ClusterNamespace("fleet", "edge-1.22")))
+		require.Contains(s.t, s.failure(), derive.BarredCluster("edge-1.22", names.ClusterNamespace("fleet", "edge-1.22")))
 	})
 }

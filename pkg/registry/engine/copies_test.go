@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -19,7 +19,7 @@ import (
 func TestABundleTellsWhyCopiesAreIncompleteWhileItsBundleDeploymentIsShown(t *testing.T) {
 	tell(t, func(s *story) {
 		s.write(on("c1"), app("v1", false))
-		name := record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "app"}
+		name := record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"}
 		uid := s.j.view.Get(record.BundleDeployments, name).Render().GetUID()
 		tells := func(d record.Downstream, want string) {
 			t.Helper()
@@ -41,7 +41,7 @@ func TestAnAgentWaitsWhileItWouldReadWhatIsMeantForAnother(t *testing.T) {
 		b := app("v1", false)
 		b.Spec.DownstreamResources = []v1alpha1.DownstreamResource{{Kind: "Secret", Name: "a"}, {Kind: "ConfigMap", Name: "b"}}
 		s.write(on("c1"), b)
-		name := record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "app"}
+		name := record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"}
 		shown := func() *v1alpha1.BundleDeployment {
 			return s.j.view.Get(record.BundleDeployments, name).Render().(*v1alpha1.BundleDeployment)
 		}

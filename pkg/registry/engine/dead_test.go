@@ -13,6 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -22,7 +23,7 @@ func TestDeadIsWhatRulesNothing(t *testing.T) {
 	b := bundleOf("app", where("env", "prod"))
 	targeted, untargeted := clusterOf("targeted", map[string]string{"env": "prod"}), clusterOf("untargeted", nil)
 	at := func(c *v1alpha1.Cluster) record.Name {
-		return record.Name{Namespace: derive.ClusterNamespace(c.Namespace, c.Name), Name: "app"}
+		return record.Name{Namespace: names.ClusterNamespace(c.Namespace, c.Name), Name: "app"}
 	}
 	batch := etcd.Batch{Revision: 7}
 	put := func(key record.Key, value any) {

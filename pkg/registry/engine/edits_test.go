@@ -18,6 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -143,7 +144,7 @@ func (e *edits) clusterEdit() Proposal {
 	default:
 		c.Labels = e.clusterLabels()
 		item, _ := e.j.view.Get(record.Clusters, name).(*view.Object)
-		if derived := derive.ClusterNamespace(name.Namespace, name.Name); item != nil && item.Derived.Namespace == derived && c.Labels[v1alpha1.LabelClusterManagement] != "" {
+		if derived := names.ClusterNamespace(name.Namespace, name.Name); item != nil && item.Derived.Namespace == derived && c.Labels[v1alpha1.LabelClusterManagement] != "" {
 			r.Namespace = derived // as the store does
 		}
 	}

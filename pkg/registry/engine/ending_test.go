@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -128,7 +128,7 @@ func TestAClusterThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 
 		c2 := s.j.view.Get(record.Clusters, record.Name{Namespace: "fleet", Name: "c2"}).Render().(*v1alpha1.Cluster)
 		require.Equal(s.t, "0/0", c2.Status.Display.ReadyBundles)
-		require.Equal(s.t, derive.ClusterNamespace("fleet", "c2"), c2.Status.Namespace, "its agent looks there, and sees that nothing is left")
+		require.Equal(s.t, names.ClusterNamespace("fleet", "c2"), c2.Status.Namespace, "its agent looks there, and sees that nothing is left")
 		g := s.j.view.Get(record.ClusterGroups, record.Name{Namespace: "fleet", Name: "g"}).Render().(*v1alpha1.ClusterGroup)
 		require.Equal(s.t, 2, g.Status.ClusterCount, "a group counts what its selector finds, as Fleet does")
 	})

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -30,7 +30,7 @@ func ofTier(env string) *v1alpha1.Cluster {
 
 // reported tells whether there is a report on the app on a cluster.
 func (s *story) reported(cluster string) bool {
-	_, ok := s.j.records[record.ReportKey(record.BundleDeployments, record.Name{Namespace: derive.ClusterNamespace("fleet", cluster), Name: "app"})]
+	_, ok := s.j.records[record.ReportKey(record.BundleDeployments, record.Name{Namespace: names.ClusterNamespace("fleet", cluster), Name: "app"})]
 	return ok
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -19,7 +20,7 @@ import (
 // each type for both.
 
 // appOnC1 is the contested name.
-var appOnC1 = record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "app"}
+var appOnC1 = record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"}
 
 // mappingOfOther lets Bundles of the namespace "other" select all Clusters.
 func mappingOfOther() *v1alpha1.BundleNamespaceMapping {

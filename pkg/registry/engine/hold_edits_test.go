@@ -12,6 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
@@ -44,7 +45,7 @@ func (e *edits) anyPromotion(txn *etcd.Txn) {
 	if b == nil || c == nil {
 		return
 	}
-	key := record.PromotionKey(record.Name{Namespace: derive.ClusterNamespace(cluster.Namespace, cluster.Name), Name: name.Name})
+	key := record.PromotionKey(record.Name{Namespace: names.ClusterNamespace(cluster.Namespace, cluster.Name), Name: name.Name})
 	if e.oneIn(3) {
 		key = record.RolloutKey(name)
 	}

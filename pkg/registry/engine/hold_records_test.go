@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -123,7 +123,7 @@ func TestABadRecordOfARollOutTakesNothingAway(t *testing.T) {
 	t.Parallel()
 	s := &story{t, false, newChecker(t), newJournal()}
 	s.write(on("c1"), app("v1", false), limited(app("v2", false)))
-	key := record.PromotionKey(record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "app"})
+	key := record.PromotionKey(record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"})
 	for name, txn := range map[string]map[record.Key][]byte{
 		"a promotion that cannot be read": {key: []byte("{")},
 		"a base that is no Bundle":        {record.RolloutKey(theApp): []byte(`{"uid":"uid-of-fleet-app","base":[]}`)},
@@ -142,7 +142,7 @@ func TestAPromotionThatCannotBeReadAnyMoreRulesOnAsItDid(t *testing.T) {
 	s.write(on("c1"), limited(app("v1", false)))
 	require.Equal(t, 1, s.step())
 	require.Equal(t, onClusters{"c1": "v1"}, s.promoted())
-	key := record.PromotionKey(record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "app"})
+	key := record.PromotionKey(record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"})
 	for range 2 {
 		require.True(t, s.j.commit(nil, &etcd.Txn{Put: map[record.Key][]byte{key: []byte("{")}}))
 		require.Equal(t, onClusters{"c1": "v1"}, s.promoted(), "the agent uninstalls nothing")

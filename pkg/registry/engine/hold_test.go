@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
@@ -93,7 +93,7 @@ func (s *story) step() int {
 // report says that the agent of a cluster has deployed what is promoted, and whether
 // that is ready.
 func (s *story) report(cluster string, ready bool) {
-	key := record.Name{Namespace: derive.ClusterNamespace("fleet", cluster), Name: "app"}
+	key := record.Name{Namespace: names.ClusterNamespace("fleet", cluster), Name: "app"}
 	bd := s.j.view.Get(record.BundleDeployments, key).Render().(*v1alpha1.BundleDeployment)
 	status := &v1alpha1.BundleDeployment{}
 	status.Status.AppliedDeploymentID, status.Status.Ready = bd.Spec.DeploymentID, ready

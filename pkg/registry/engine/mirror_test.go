@@ -10,8 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -248,7 +248,7 @@ func TestAReportGoesWithTheScopeThatANamespaceLoses(t *testing.T) {
 		far.Namespace = "other"
 		s.write(far, mapping, app("v1", false))
 		s.mirror(s.j.engine.PlanNamespace("other", map[string]string{"far": "yes"}))
-		name := record.Name{Namespace: derive.ClusterNamespace("other", "far"), Name: "app"}
+		name := record.Name{Namespace: names.ClusterNamespace("other", "far"), Name: "app"}
 		uid := s.j.view.Get(record.BundleDeployments, name).Render().GetUID()
 		status := &v1alpha1.BundleDeployment{}
 		status.Status.Ready = true
@@ -264,7 +264,7 @@ func TestAReportGoesWithTheScopeThatANamespaceLoses(t *testing.T) {
 func TestACountOfCopiesShowsOnItsBundleDeploymentOnly(t *testing.T) {
 	tell(t, func(s *story) {
 		s.write(on("c1"), app("v1", false))
-		name := record.Name{Namespace: derive.ClusterNamespace("fleet", "c1"), Name: "app"}
+		name := record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"}
 		shown := func() *v1alpha1.BundleDeployment {
 			return s.j.view.Get(record.BundleDeployments, name).Render().(*v1alpha1.BundleDeployment)
 		}

@@ -16,7 +16,9 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -99,7 +101,7 @@ type oracle struct {
 	versions  map[string]*naiveVersion
 	clusters  map[string]*naiveCluster
 	selectors map[*metav1.LabelSelector]labels.Selector
-	injected  map[string]*derive.Injected
+	injected  map[string]*rules.Injected
 	contents  map[any]*derive.Content
 	rendered  map[shown]string
 	// promotions by their records.
@@ -110,7 +112,7 @@ func newOracle(t testing.TB) *oracle {
 	return &oracle{
 		t: t, objects: map[string]*record.Object{}, reports: map[string]*record.Report{},
 		versions: map[string]*naiveVersion{}, clusters: map[string]*naiveCluster{},
-		selectors: map[*metav1.LabelSelector]labels.Selector{}, injected: map[string]*derive.Injected{},
+		selectors: map[*metav1.LabelSelector]labels.Selector{}, injected: map[string]*rules.Injected{},
 		contents: map[any]*derive.Content{}, rendered: map[shown]string{},
 		promotions: map[string]*naivePromotion{},
 	}
@@ -241,20 +243,20 @@ func (f *facts) scope(newest *v1alpha1.Bundle, namespace string) bool {
 }
 
 // injection is S 2.6.
-func (f *facts) injection(b *v1alpha1.Bundle) *derive.Injected {
-	var in derive.Injected
+func (f *facts) injection(b *v1alpha1.Bundle) *rules.Injected {
+	var in rules.Injected
 	if b.Labels["fleet.cattle.io/repo-name"] != "" {
-		in.AllowedTargetNamespaceSelector = derive.MergeRestrictions(all[*v1alpha1.GitRepoRestriction](f, record.Restrictions, b.Namespace))
+		in.AllowedTargetNamespaceSelector = rules.MergeRestrictions(all[*v1alpha1.GitRepoRestriction](f, record.Restrictions, b.Namespace))
 	}
-	in.NoNamespaceCreation = derive.NewPolicySet(all[*v1alpha1.Policy](f, record.Policies, b.Namespace)).NoNamespaceCreation()
+	in.NoNamespaceCreation = rules.NewPolicySet(all[*v1alpha1.Policy](f, record.Policies, b.Namespace)).NoNamespaceCreation()
 	text, err := json.Marshal(in)
 	require.NoError(f.t, err)
-	return remember(f.injected, string(text), func() *derive.Injected { return &in })
+	return remember(f.injected, string(text), func() *rules.Injected { return &in })
 }
 
 func (f *facts) gate(v *naiveVersion) string {
 	b := v.bundle
-	policies := derive.NewPolicySet(all[*v1alpha1.Policy](f, record.Policies, b.Namespace)).Gate(&b.Spec)
+	policies := rules.NewPolicySet(all[*v1alpha1.Policy](f, record.Policies, b.Namespace)).Gate(&b.Spec)
 	if policies == "" && v.waits != "" {
 		return "waiting for the Secret " + b.Namespace + "/" + b.Name + " of type fleet.cattle.io/bundle-values/v1alpha1, with values of the hash " + v.waits
 	}
@@ -295,7 +297,7 @@ func (c *naiveCluster) place() string {
 	case c.joined.Labels["fleet.cattle.io/cluster-management"] != "":
 		return ""
 	}
-	return derive.ClusterNamespace(c.name.Namespace, c.name.Name)
+	return names.ClusterNamespace(c.name.Namespace, c.name.Name)
 }
 
 // groups is S 2.2.
@@ -340,7 +342,7 @@ func (f *facts) pair(v *naiveVersion, newest *v1alpha1.Bundle, c *naiveCluster) 
 	type key struct {
 		version *naiveVersion
 		match   targeting.Key
-		in      *derive.Injected
+		in      *rules.Injected
 		cluster *naiveCluster
 	}
 	content := remember(f.contents, any(key{v, match.Key(), in, c}), func() *derive.Content {

@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
@@ -71,7 +71,7 @@ func (t *trial) policy(p Proposal) {
 	if p.Object != nil {
 		policies = append(policies, p.Object.Object.(*v1alpha1.Policy))
 	}
-	set := derive.NewPolicySet(policies)
+	set := rules.NewPolicySet(policies)
 	for b := range t.peek(p.Name.Namespace).bundles {
 		if set.NoNamespaceCreation() != t.peek(p.Name.Namespace).policy.NoNamespaceCreation() {
 			t.keepAll(b)

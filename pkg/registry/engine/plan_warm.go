@@ -13,6 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
@@ -50,7 +51,7 @@ type warmth struct {
 type evaluation struct {
 	version  *derive.Version
 	match    targeting.Key
-	injected *derive.Injected
+	injected *rules.Injected
 	cluster  *v1alpha1.Cluster
 }
 

@@ -10,9 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -30,15 +30,15 @@ func (w *work) applyRules() {
 		}
 		restrictions := slices.Collect(objects[*v1alpha1.GitRepoRestriction](w.builder, record.Restrictions, name))
 		policies := slices.Collect(objects[*v1alpha1.Policy](w.builder, record.Policies, name))
-		ns.policy = derive.NewPolicySet(policies)
-		ns.repos = derive.NewRepoRules(restrictions, policies)
+		ns.policy = rules.NewPolicySet(policies)
+		ns.repos = rules.NewRepoRules(restrictions, policies)
 		for repo := range objects[*v1alpha1.GitRepo](w.builder, record.GitRepos, name) {
 			w.rolled.origins[originKey{record.GitRepos, record.Name{Namespace: name, Name: repo.Name}}] = struct{}{}
 		}
-		ofAnything := &derive.Injected{NoNamespaceCreation: ns.policy.NoNamespaceCreation()}
-		ofGitRepo := &derive.Injected{
+		ofAnything := &rules.Injected{NoNamespaceCreation: ns.policy.NoNamespaceCreation()}
+		ofGitRepo := &rules.Injected{
 			NoNamespaceCreation:            ofAnything.NoNamespaceCreation,
-			AllowedTargetNamespaceSelector: derive.MergeRestrictions(restrictions),
+			AllowedTargetNamespaceSelector: rules.MergeRestrictions(restrictions),
 		}
 		ns.ofAnything = keep(ns.ofAnything, ofAnything)
 		ns.ofGitRepo = keep(ns.ofGitRepo, ofGitRepo)
@@ -62,7 +62,7 @@ func objects[T record.APIObject](b *view.Builder, resource, namespace string) fu
 
 // keep returns the old value if the new one says the same: contents are
 // memoised by its address.
-func keep(old, next *derive.Injected) *derive.Injected {
+func keep(old, next *rules.Injected) *rules.Injected {
 	if equality.Semantic.DeepEqual(old, next) {
 		return old
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -98,10 +99,10 @@ type namespace struct {
 
 	// What follows from restrictions and policies, for Bundles that a GitRepo
 	// made and for others. The pointers change only when the values do.
-	policy     derive.PolicySet
-	repos      derive.RepoRules
-	ofGitRepo  *derive.Injected
-	ofAnything *derive.Injected
+	policy     rules.PolicySet
+	repos      rules.RepoRules
+	ofGitRepo  *rules.Injected
+	ofAnything *rules.Injected
 }
 
 // mapping is a BundleNamespaceMapping, compiled. One with a selector missing or
@@ -278,8 +279,8 @@ func (s *state) namespace(name string) *namespace {
 			bundles:    map[*bundle]struct{}{},
 			clusters:   map[*cluster]struct{}{},
 			mappings:   map[string]*mapping{},
-			ofGitRepo:  &derive.Injected{},
-			ofAnything: &derive.Injected{},
+			ofGitRepo:  &rules.Injected{},
+			ofAnything: &rules.Injected{},
 		}
 		s.byNamespace[name] = ns
 	}
@@ -287,7 +288,7 @@ func (s *state) namespace(name string) *namespace {
 }
 
 // unknown is a namespace of which nothing is known.
-var unknown = &namespace{ofGitRepo: &derive.Injected{}, ofAnything: &derive.Injected{}}
+var unknown = &namespace{ofGitRepo: &rules.Injected{}, ofAnything: &rules.Injected{}}
 
 // peek is namespace for whoever only reads.
 func (s *state) peek(name string) *namespace {
@@ -326,7 +327,7 @@ func (s *state) inScope(b *bundle, namespace string) bool {
 }
 
 // injectedInto is what GitRepoRestrictions and Policies add to a version (S 2.6).
-func (s *state) injectedInto(v *version) *derive.Injected {
+func (s *state) injectedInto(v *version) *rules.Injected {
 	ns := s.peek(v.of.name.Namespace)
 	if v.bundle.Labels[v1alpha1.LabelRepoName] != "" {
 		return ns.ofGitRepo

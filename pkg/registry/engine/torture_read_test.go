@@ -19,8 +19,8 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -84,7 +84,7 @@ func (h *tortured) selection() selection {
 	if h.oneIn(3) {
 		s.namespace = []string{"n1", "n2"}[h.IntN(2)]
 		if s.resource == record.BundleDeployments {
-			s.namespace = derive.ClusterNamespace(s.namespace, []string{"c1", "c2", "c3"}[h.IntN(3)])
+			s.namespace = names.ClusterNamespace(s.namespace, []string{"c1", "c2", "c3"}[h.IntN(3)])
 		}
 	}
 	if h.oneIn(3) {

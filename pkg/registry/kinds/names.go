@@ -11,6 +11,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
 // warnName reports that nothing can be deployed under the name of a new object: a
@@ -22,7 +23,7 @@ func warnName(obj runtime.Object) []string {
 	case *v1alpha1.Bundle:
 		why = derive.BarredBundle(obj.Name)
 	case *v1alpha1.Cluster:
-		namespace := derive.ClusterNamespace(obj.Namespace, obj.Name)
+		namespace := names.ClusterNamespace(obj.Namespace, obj.Name)
 		if obj.Labels[v1alpha1.LabelClusterManagement] != "" {
 			namespace = "" // another system gives it one
 		}

@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
 const config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\ndata:\n  text: \"{{ .Release.Name }}\"\n"
@@ -132,7 +132,7 @@ func TestCompressedResourcesAreUnpacked(t *testing.T) {
 
 func TestAReleaseIsWhereTheOptionsPutIt(t *testing.T) {
 	t.Parallel()
-	own := derive.HelmReleaseName("my.app")
+	own := names.HelmReleaseName("my.app")
 	for _, c := range []struct {
 		options         v1alpha1.BundleDeploymentOptions
 		namespace, name string

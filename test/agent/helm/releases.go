@@ -13,7 +13,7 @@ import (
 	release "helm.sh/helm/v4/pkg/release/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
 // Annotations of the chart in a release.
@@ -54,7 +54,7 @@ func Key(name string, options *v1alpha1.BundleDeploymentOptions) (namespace, rel
 	if options.Helm != nil && options.Helm.ReleaseName != "" {
 		return namespace, options.Helm.ReleaseName
 	}
-	return namespace, derive.HelmReleaseName(name)
+	return namespace, names.HelmReleaseName(name)
 }
 
 // Releases returns what this agent has made, of all namespaces.

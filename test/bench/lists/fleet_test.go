@@ -29,6 +29,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/server"
 	"github.com/musterfleet/muster/pkg/registry/storage"
@@ -151,7 +152,7 @@ func (f *fleet) report(b *testing.B, txn *etcd.Txn, bundle, cluster string) {
 	for _, kind := range []string{"Deployment", "Service", "ConfigMap"} {
 		report.Status.Resources = append(report.Status.Resources, v1alpha1.BundleDeploymentResource{Kind: kind, APIVersion: "v1", Namespace: bundle, Name: bundle, CreatedAt: made})
 	}
-	home := derive.ClusterNamespace(namespace, cluster)
+	home := names.ClusterNamespace(namespace, cluster)
 	uid := derive.IdentityUID(meta(bundle).UID, meta(cluster).UID)
 	value, err := (&record.Report{UID: uid, Status: report}).Encode()
 	require.NoError(b, err)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
 const path = "/apis/fleet.cattle.io/v1alpha1/"
@@ -133,7 +133,7 @@ func compressed() http.Header {
 func BenchmarkLists(b *testing.B) {
 	for _, reported := range []bool{false, true} {
 		f := start(b, 100, 100, reported)
-		home := derive.ClusterNamespace(namespace, "cluster-00042")
+		home := names.ClusterNamespace(namespace, "cluster-00042")
 		name := "reported=" + fmt.Sprint(reported) + "/"
 		b.Run(name+"page of 500", func(b *testing.B) {
 			perObject(b, func() int {

@@ -20,7 +20,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/view"
 	"github.com/musterfleet/muster/test/rollout/history"
 	"github.com/musterfleet/muster/test/rollout/scene"
@@ -44,7 +44,7 @@ func (a *agents) run(ctx context.Context, seed uint64) {
 	for number := range scene.Clusters {
 		one := &agent{
 			agents: a, number: number, random: rand.New(rand.NewPCG(seed, uint64(number))),
-			namespace: derive.ClusterNamespace(scene.Namespace, scene.ClusterName(number)),
+			namespace: names.ClusterNamespace(scene.Namespace, scene.ClusterName(number)),
 		}
 		all.Go(func() { one.run(ctx) })
 	}

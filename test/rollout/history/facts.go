@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/test/rollout/scene"
 )
@@ -42,7 +42,7 @@ func newPlace() place {
 	for number := range scene.Clusters {
 		name := scene.ClusterName(number)
 		p.byName[name] = number
-		p.byNamespace[derive.ClusterNamespace(scene.Namespace, name)] = number
+		p.byNamespace[names.ClusterNamespace(scene.Namespace, name)] = number
 	}
 	return p
 }

@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/test/rollout/scene"
 )
@@ -126,7 +126,7 @@ func (l *log) id(version int, tier string) string {
 }
 
 func (l *log) name(number int) record.Name {
-	return record.Name{Namespace: derive.ClusterNamespace(scene.Namespace, scene.ClusterName(number)), Name: scene.Bundle.Name}
+	return record.Name{Namespace: names.ClusterNamespace(scene.Namespace, scene.ClusterName(number)), Name: scene.Bundle.Name}
 }
 
 func (l *log) promote(number, version int, tier string) etcd.Record {

@@ -16,6 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -23,7 +24,7 @@ import (
 type Pair struct{ Bundle, Cluster int }
 
 // Home is the namespace of the i-th Cluster's BundleDeployments.
-func Home(cluster int) string { return derive.ClusterNamespace(Namespace, ClusterName(cluster)) }
+func Home(cluster int) string { return names.ClusterNamespace(Namespace, ClusterName(cluster)) }
 
 // Name is that of the BundleDeployment.
 func (p Pair) Name() record.Name {

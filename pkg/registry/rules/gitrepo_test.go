@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package derive_test
+package rules_test
 
 import (
 	"encoding/json"
@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 )
 
 func TestWhatAGitRepoMayDo(t *testing.T) {
@@ -78,7 +78,7 @@ func TestWhatAGitRepoMayDo(t *testing.T) {
 		var spec v1alpha1.GitRepoSpec
 		require.NoError(t, json.Unmarshal([]byte(c.repo), &spec))
 		for range 2 {
-			rules := derive.NewRepoRules(restrictions, policies)
+			rules := rules.NewRepoRules(restrictions, policies)
 			require.Equal(t, c.allowed, rules.Allow(&spec), c.name)
 			slices.Reverse(restrictions)
 			slices.Reverse(policies)

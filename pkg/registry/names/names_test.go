@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package derive_test
+package names_test
 
 import (
 	"crypto/md5"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
 func TestClusterNamespaceGivesTheKnownAnswers(t *testing.T) {
@@ -22,22 +22,22 @@ func TestClusterNamespaceGivesTheKnownAnswers(t *testing.T) {
 		{"fleet-local", "cluster-294db1acfa77", "cluster-fleet-local-cluster-294db1acfa77-d9ccf852678f"},
 		{"fleet-default", "a-very-long-cluster-name-for-a-test-0123456789", "cluster-fleet-default-a-very-long-cluster-name-for-a-test-59462"},
 	} {
-		require.Equal(t, c.want, derive.ClusterNamespace(c.namespace, c.name))
+		require.Equal(t, c.want, names.ClusterNamespace(c.namespace, c.name))
 	}
 }
 
 func TestRegistrationNamesGiveTheKnownAnswers(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "c-d223b2e954f93d1220b46358e70e1e8d401708b9d6ae94f44a09c0ddcaf8d", derive.RegistrationSecretName("myclient", "rnd"))
-	require.Equal(t, "cluster-7dae6261ef7e", derive.ClusterName("myclient"))
+	require.Equal(t, "c-d223b2e954f93d1220b46358e70e1e8d401708b9d6ae94f44a09c0ddcaf8d", names.RegistrationSecretName("myclient", "rnd"))
+	require.Equal(t, "cluster-7dae6261ef7e", names.ClusterName("myclient"))
 }
 
 func TestKeyHashLooksAtTheFirstHundredBytesOnly(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("k", 100)
-	require.Equal(t, derive.KeyHash(long), derive.KeyHash(long+"x"))
-	require.NotEqual(t, derive.KeyHash(long), derive.KeyHash(long[:99]))
-	require.Len(t, derive.KeyHash(""), 12)
+	require.Equal(t, names.KeyHash(long), names.KeyHash(long+"x"))
+	require.NotEqual(t, names.KeyHash(long), names.KeyHash(long[:99]))
+	require.Len(t, names.KeyHash(""), 12)
 }
 
 func TestSafeConcat(t *testing.T) {
@@ -58,7 +58,7 @@ func TestSafeConcat(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := derive.SafeConcat(c.parts...)
+			got := names.SafeConcat(c.parts...)
 			require.LessOrEqual(t, len(got), 63)
 			if c.cut == 0 {
 				require.Equal(t, c.want, got)
@@ -94,15 +94,9 @@ func TestHelmReleaseName(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := derive.HelmReleaseName(c.in)
+			got := names.HelmReleaseName(c.in)
 			require.Equal(t, c.want, got)
 			require.LessOrEqual(t, len(got), 53)
 		})
 	}
-}
-
-func TestJobNameEndsInAHashOfRepoAndCommit(t *testing.T) {
-	t.Parallel()
-	require.Regexp(t, `^my-repo-[0-9a-f]{5}$`, derive.JobName("my-repo", "https://example.com", "abc"))
-	require.NotEqual(t, derive.JobName("r", "u", "a"), derive.JobName("r", "u", "b"))
 }

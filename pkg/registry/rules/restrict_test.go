@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package derive_test
+package rules_test
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/rules"
 )
 
 func TestMergeRestrictions(t *testing.T) {
@@ -44,35 +44,10 @@ func TestMergeRestrictions(t *testing.T) {
 			}
 			for range 10 { // in the order of a map, so in any
 				before := shown(t, in)
-				require.JSONEq(t, c.want, shown(t, derive.MergeRestrictions(in)))
+				require.JSONEq(t, c.want, shown(t, rules.MergeRestrictions(in)))
 				require.Equal(t, before, shown(t, in))
 				slices.Reverse(in)
 			}
-		})
-	}
-}
-
-func TestInjection(t *testing.T) {
-	t.Parallel()
-	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"from": "restriction"}}
-	const bundle = `{"createNamespace":true,"allowedTargetNamespaceSelector":{"matchLabels":{"from":"bundle"}}}`
-	for _, c := range []struct {
-		name string
-		inj  *derive.Injected
-		want string
-	}{
-		{"nothing injected changes nothing", nil, bundle},
-		{"an empty injection changes nothing", &derive.Injected{}, bundle},
-		{"a selector replaces the Bundle's", &derive.Injected{AllowedTargetNamespaceSelector: selector}, `{"createNamespace":true,"allowedTargetNamespaceSelector":{"matchLabels":{"from":"restriction"}}}`},
-		{"namespace creation is turned off", &derive.Injected{NoNamespaceCreation: true}, `{"createNamespace":false,"allowedTargetNamespaceSelector":{"matchLabels":{"from":"bundle"}}}`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			v := versionOf(t, bundle)
-			content := v.Content(plain, c.inj, unlabelled())
-			require.JSONEq(t, c.want, shown(t, content.Options))
-			same := shown(t, content.Options) == shown(t, v.Content(plain, nil, unlabelled()).Options)
-			require.Equal(t, same, content.DeploymentID == v.Content(plain, nil, unlabelled()).DeploymentID, "what is injected is hashed")
 		})
 	}
 }
@@ -103,13 +78,14 @@ func TestPolicies(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			set := derive.NewPolicySet(c.policies)
-			s := spec(t, c.spec)
-			require.Equal(t, c.want, set.Gate(&s))
+			set := rules.NewPolicySet(c.policies)
+			var spec v1alpha1.BundleSpec
+			require.NoError(t, json.Unmarshal([]byte(c.spec), &spec))
+			require.Equal(t, c.want, set.Gate(&spec))
 			require.Equal(t, c.noCreation, set.NoNamespaceCreation())
 		})
 	}
-	var zero derive.PolicySet
+	var zero rules.PolicySet
 	require.Empty(t, zero.Gate(&v1alpha1.BundleSpec{}))
 }
 
@@ -119,7 +95,7 @@ func TestManyAccountsAndExpressionsAreSaidInShort(t *testing.T) {
 	for i := range allowed {
 		allowed[i] = fmt.Sprint("account-", i)
 	}
-	set := derive.NewPolicySet([]*v1alpha1.Policy{{AllowedServiceAccounts: allowed}})
+	set := rules.NewPolicySet([]*v1alpha1.Policy{{AllowedServiceAccounts: allowed}})
 	s := v1alpha1.BundleSpec{Targets: make([]v1alpha1.BundleTarget, 5000)}
 	for i := range s.Targets {
 		s.Targets[i].ServiceAccount = allowed[len(allowed)-1-i]
@@ -134,5 +110,13 @@ func TestManyAccountsAndExpressionsAreSaidInShort(t *testing.T) {
 		r.AllowedTargetNamespaceSelector.MatchExpressions = append(r.AllowedTargetNamespaceSelector.MatchExpressions,
 			metav1.LabelSelectorRequirement{Key: fmt.Sprint(i % 5000), Operator: metav1.LabelSelectorOpExists})
 	}
-	require.Len(t, derive.MergeRestrictions([]*v1alpha1.GitRepoRestriction{r, r}).MatchExpressions, 5000)
+	require.Len(t, rules.MergeRestrictions([]*v1alpha1.GitRepoRestriction{r, r}).MatchExpressions, 5000)
+}
+
+// shown is a value as JSON.
+func shown(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(text)
 }

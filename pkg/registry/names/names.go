@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package derive
+package names
 
 import (
 	"crypto/md5"
@@ -47,12 +47,6 @@ func RegistrationSecretName(clientID, clientRandom string) string {
 // ClusterName returns the name of the Cluster that a registration makes if it
 // finds none with the client's ID.
 func ClusterName(clientID string) string { return SafeConcat("cluster", KeyHash(clientID)) }
-
-// JobName returns the name of the Job that turns a commit of a GitRepo into
-// Bundles.
-func JobName(gitRepo, repo, commit string) string {
-	return SafeConcat(gitRepo, md5Hex(repo + commit)[:5])
-}
 
 var (
 	notForReleases = regexp.MustCompile(`[^a-z0-9-]+`)

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package derive
+package rules
 
 import (
 	"cmp"
@@ -24,8 +24,8 @@ type Injected struct {
 	NoNamespaceCreation bool
 }
 
-// into returns options with what is injected.
-func (i *Injected) into(options v1alpha1.BundleDeploymentOptions) v1alpha1.BundleDeploymentOptions {
+// Into returns options with what is injected.
+func (i *Injected) Into(options v1alpha1.BundleDeploymentOptions) v1alpha1.BundleDeploymentOptions {
 	if i == nil {
 		return options
 	}
