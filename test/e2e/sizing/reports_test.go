@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"github.com/musterfleet/muster/pkg/agent/simulate"
 	"github.com/musterfleet/muster/pkg/agent/wire"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/view"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
@@ -172,11 +174,21 @@ func measureReports(b *testing.B, config *rest.Config, homes []string, servers [
 	require.Len(b, different, n, "some BundleDeployments were reported twice and some not")
 	r.seen = deployments.all(b, all, func(name types.NamespacedName) types.NamespacedName { return name })
 	if rolledUp {
-		r.rolledUp = rollUps.all(b, all, func(name types.NamespacedName) types.NamespacedName {
+		r.rolledUp = rollUps.all(b, firstOfRevisions(all), func(name types.NamespacedName) types.NamespacedName {
 			return types.NamespacedName{Namespace: namespace, Name: name.Name}
 		})
 	}
 	return r
+}
+
+// firstOfRevisions returns the reports with the first resourceVersions of their revisions:
+// the places of two resources in one revision cannot be compared.
+func firstOfRevisions(reports []acknowledgement) []acknowledgement {
+	out := slices.Clone(reports)
+	for i := range out {
+		out[i].revision = uint64(view.FirstOf(view.Version(out[i].revision).Revision()))
+	}
+	return out
 }
 
 // all is since when there is nothing to wait for any more.
