@@ -48,7 +48,7 @@ func TestWhatACreateSaysOfItsOwnVersion(t *testing.T) {
 				}
 			}
 		}
-		for _, revision := range []string{"1", "999999999"} {
+		for _, revision := range []string{"1", notYet} {
 			for _, named := range []string{"never", ""} {
 				for _, dry := range [][]string{{metav1.DryRunAll}, nil} {
 					_, err := c.Create(t.Context(), object(named, revision), metav1.CreateOptions{DryRun: dry})

@@ -34,7 +34,7 @@ func TestEveryKindIsDeletedIfThePreconditionsHold(t *testing.T) {
 		}
 		require.True(t, apierrors.IsConflict(remove("other", "")))
 		require.True(t, apierrors.IsConflict(remove("", one.GetResourceVersion())))
-		require.True(t, apierrors.IsConflict(remove("", "999999999")))
+		require.True(t, apierrors.IsConflict(remove("", notYet)))
 		require.NoError(t, remove(two.GetUID(), two.GetResourceVersion()))
 		_, err = c.Get(t.Context(), "one", metav1.GetOptions{})
 		require.True(t, apierrors.IsNotFound(err), "%v", err)

@@ -82,10 +82,14 @@ func tryLabel(t *testing.T, c versioned.Interface, namespace, name, key, value s
 
 func name(prefix string, i int) string { return fmt.Sprintf("%s-%03d", prefix, i) }
 
-// whole is the resourceVersion of the state after a revision, and place that of a change that
-// so many others of the revision follow.
+// notYet is a resourceVersion that no server of these tests reaches.
+var notYet = whole(1 << 40)
+
+// whole returns the resourceVersion of the state after a revision.
 func whole(revision int64) string { return place(revision, 0) }
 
+// place returns the resourceVersion of a change that is followed by that many others of
+// its revision.
 func place(revision int64, follow int) string {
 	return (view.VersionAt(revision) - view.Version(follow)).String()
 }

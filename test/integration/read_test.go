@@ -216,7 +216,7 @@ func TestWhatIsNoLongerHeldIsExpired(t *testing.T) {
 func TestAWatchFromTheFutureIsTooLarge(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
-	for _, options := range []metav1.ListOptions{{ResourceVersion: "999999999"}, initial("999999999")} {
+	for _, options := range []metav1.ListOptions{{ResourceVersion: notYet}, initial(notYet)} {
 		status := watching(t, s.resource(t, "bundledeployments", ""), options).status()
 		requireTooLarge(t, apierrors.FromObject(status))
 	}

@@ -124,7 +124,7 @@ func TestEveryKindIsUpdated(t *testing.T) {
 		require.True(t, apierrors.IsConflict(err), "%v", err)
 
 		future := four.DeepCopy()
-		future.SetResourceVersion("999999999")
+		future.SetResourceVersion(notYet)
 		_, err = c.Update(t.Context(), k.changed(future), metav1.UpdateOptions{})
 		require.True(t, apierrors.IsConflict(err), "a resourceVersion that never was: %v", err)
 
