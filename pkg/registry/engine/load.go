@@ -61,8 +61,8 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 // unchanged is the state at a new revision, which changes nothing. What the revision that
 // is loaded has changed is not known: a client that got only some of it could not go on.
 // And where a state is made anew because it was wrong, its objects need other
-// resourceVersions. Usually revisions after it are replayed, and nobody is served before.
-// Where there are none, one is made.
+// resourceVersions. Usually the revisions after it are replayed before any client is served.
+// Where none exist, the engine makes one.
 func (e *Engine) unchanged(ctx context.Context, all *loaded) (*loaded, error) {
 	if all.Revision <= 1 {
 		return all, nil // nothing has ever been written

@@ -197,7 +197,7 @@ type watcher struct {
 	h  *tortured
 	on *replica
 	w  watch.Interface
-	// folded is what the events add up to, and at how far they go.
+	// folded holds the state after all events so far; at is the version of the last one.
 	folded map[record.Name]string
 	at     view.Version
 	// synced: the initial events are complete.
@@ -351,7 +351,7 @@ func (w *watcher) change(event watch.EventType, name record.Name, at view.Versio
 	}
 }
 
-// changed is what a revision changed.
+// changed names an object that a revision changed.
 type changed struct {
 	resource string
 	name     record.Name

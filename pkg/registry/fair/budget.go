@@ -23,8 +23,8 @@ type Budget struct {
 	flows map[string]*flow
 	// turns are the flows that wait, in the order of their last turns.
 	turns []*flow
-	// clock is what the flow that was served last had been charged. A flow that begins to
-	// wait starts there, so it earns nothing by asking for nothing.
+	// clock holds the charge of the flow that was served last. A flow that begins to wait
+	// starts with this charge, so it earns nothing by staying idle.
 	clock time.Duration
 	// kept is how many flows were left when idle ones were last dropped.
 	kept int

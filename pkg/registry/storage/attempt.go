@@ -26,7 +26,7 @@ import (
 
 type attemptKey struct{}
 
-// attempt is what an update under way is about to overwrite.
+// attempt describes the record that an update is about to overwrite.
 type attempt struct {
 	// record is the version of the record, view that of the present state, as numbers. A
 	// resourceVersion between the two names a state that the record has not
@@ -34,7 +34,8 @@ type attempt struct {
 	record, view uint64
 }
 
-// attempt is what an update of an item overwrites whose record is of the revision.
+// attempt returns the attempt to update an item. The item's record was last written at the
+// revision.
 func (s *Store) attempt(item view.Item, revision int64, v *view.View) attempt {
 	changed := view.FirstOf(revision)
 	if at := versionOf(item); at.Revision() == revision {

@@ -75,8 +75,8 @@ func TestNumbersKeepTheirOrderWithFewerPlaces(t *testing.T) {
 }
 
 // TestOfMoreChangesThanPlacesTheFirstOnesShareOne has a revision that changes 1,200,000
-// objects: whoever goes on from any of them misses nothing, and is told again of none but
-// those that share place 0.
+// objects. A watch that resumes at any of them misses nothing. It repeats only those that
+// share place 0.
 func TestOfMoreChangesThanPlacesTheFirstOnesShareOne(t *testing.T) {
 	t.Parallel()
 	const changes = 1_200_000

@@ -178,10 +178,10 @@ func (v *View) after(revision int64) int {
 	return i
 }
 
-// Told is what one revision changed of a resource in a scope, in order.
+// Told holds the changes that one revision made to a resource in a scope, in order.
 type Told struct {
 	Changes []*Change
-	// Revision is the one.
+	// Revision is the revision of the changes.
 	Revision int64
 	// all is how many objects of the resource the revision changed, and follow how many of
 	// these come after the last of Changes.
@@ -193,7 +193,7 @@ func (t Told) Version(i int) Version {
 	return before(t.Revision, t.follow+len(t.Changes)-1-i)
 }
 
-// after is what comes after a version of the same revision.
+// after returns the changes that come after a version of the same revision.
 func (t Told) after(v Version) Told {
 	keep := v.follow(t.all) - t.follow
 	t.Changes = t.Changes[max(0, len(t.Changes)-max(0, keep)):]

@@ -13,18 +13,20 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// Steve's informer lists again where its watch cannot be taken up at once, as while the
-// only replica is restarted: the reflector of client-go ends with each error but "too
-// many requests" and "connection refused". Then it puts all that it has listed into its
-// store, and Steve tells MODIFIED of each object, without a look at the resourceVersion
-// (ListOptionIndexer.notifyEventModified). It does so with every API. So after a
-// restart the test leaves out what Steve repeats: MODIFIED, at the very resourceVersion
-// that the object had. Argo CD compares resourceVersions when it lists again
-// (clusterCache.replaceResourceCache), and repeats nothing. One of its caches lists every
-// second here, in place of every ten minutes: which shows that objects keep their
-// resourceVersions also on a replica that was started later. They do as far back as
-// history reaches: what was changed before that has, on a replica that starts, the version
-// of the revision that it loads.
+// TestSteveAndArgoAreToldOfEachChangeOnce follows BundleDeployments with both caches while
+// Clusters are labelled and the only replica is restarted.
+//
+// Steve's informer lists again when its watch cannot resume at once, as during the restart:
+// client-go's reflector gives up on every error but "too many requests" and "connection
+// refused". Steve then sends MODIFIED for each listed object and does not compare
+// resourceVersions (ListOptionIndexer.notifyEventModified). It does so with every API. So
+// after the restart the test ignores MODIFIED events that repeat a resourceVersion.
+//
+// Argo CD compares resourceVersions when it lists again (clusterCache.replaceResourceCache),
+// and repeats nothing. One of its caches lists every second here, not every ten minutes. This
+// shows that objects keep their resourceVersions on a replica that started later, as far
+// back as its history reaches. An object that changed before that has the version of the
+// revision that the replica loaded.
 func TestSteveAndArgoAreToldOfEachChangeOnce(t *testing.T) {
 	t.Parallel()
 	m := cluster.Install(t, control, cluster.StartEtcd(t, 1, cluster.EtcdOptions{}), cluster.Options{Replicas: 1, Args: []string{"--shutdown-delay-duration=1s"}})
@@ -38,11 +40,11 @@ func TestSteveAndArgoAreToldOfEachChangeOnce(t *testing.T) {
 	argo := follow(t, "argo")
 	subscriber, received, held := of(steve, ""), of(argo, "watch"), of(argo, "cache")
 	everyone := []*follower{subscriber, received, held}
-	// What a list shows it tells in any order: so it is only counted.
+	// It reports the objects of a list in any order, so the test only counts them.
 	again := follow(t, "argo", "--list-every=1s")
 	hasty, listed, expected := of(again, "cache"), of(again, "list"), map[string]int{}
 
-	// told is what each follower was told since it was called before.
+	// told returns the events of each follower since the last call.
 	told := func() [][]event {
 		version := f.mark(t)
 		var out [][]event
@@ -76,7 +78,7 @@ func TestSteveAndArgoAreToldOfEachChangeOnce(t *testing.T) {
 	edit("changed", "tier", `"second"`, "modified")
 	removed := edit("moved", "env", "null", "deleted")
 
-	// One who resumes within a revision is told of the rest, and of what comes then.
+	// A subscriber that resumes within a revision gets the rest of it, and what follows.
 	middle := resume(t, steve, address, removed[bundles/2-1].ResourceVersion)
 	last := f.mark(t)
 	rest := middle.until(t, last)

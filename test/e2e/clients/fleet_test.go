@@ -24,8 +24,8 @@ const bundles = 100
 // mark is the name of a Bundle, and of the only Cluster that it targets.
 const mark = "mark"
 
-// fleet is three Clusters, of which two have env=prod, and Bundles for those that have;
-// and the mark.
+// fleet holds three Clusters and the mark. Two of the Clusters have env=prod, and all other
+// Bundles target those.
 type fleet struct {
 	versioned.Interface
 	namespace string
@@ -34,8 +34,8 @@ type fleet struct {
 	marks int
 }
 
-// waitDiscovered waits until kube-apiserver tells of the kind to whoever asks what there
-// is, as Argo CD's cache does when it starts.
+// waitDiscovered waits until kube-apiserver's discovery lists the kind. Argo CD's cache asks
+// discovery only when it starts.
 func waitDiscovered(t *testing.T) {
 	t.Helper()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
@@ -79,8 +79,8 @@ func (f *fleet) bundle(t *testing.T, name string, selector map[string]string) {
 	require.NoError(t, err)
 }
 
-// label sets a label of a Cluster; "null" takes it away. It tries again while nobody
-// answers: a second try changes nothing where the first one did.
+// label sets a label of a Cluster; "null" removes it. It tries again while no replica
+// answers: the second try changes nothing if the first one succeeded.
 func (f *fleet) label(t *testing.T, name, key, value string) {
 	t.Helper()
 	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:%s}}}`, key, value)
@@ -100,7 +100,7 @@ func (f *fleet) mark(t *testing.T) string {
 	return d.ResourceVersion
 }
 
-// versions are the resourceVersions of all BundleDeployments.
+// versions returns the resourceVersions of all BundleDeployments.
 func (f *fleet) versions(t *testing.T) map[string]string {
 	t.Helper()
 	list, err := f.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})

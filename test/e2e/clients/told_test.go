@@ -34,19 +34,19 @@ func (e event) version(t *testing.T) view.Version {
 	return view.Version(n)
 }
 
-// follower is one who is told.
+// follower collects the events that a program prints.
 type follower struct {
 	name string
-	// told is all that it was told so far.
+	// told holds all events so far.
 	told func() []event
-	// from is where the part begins that until has not returned.
+	// from is the index of the first event that until has not returned.
 	from int
-	// about is what a failure shows beside the events.
+	// about returns the text that a failure shows beside the events.
 	about func() string
 }
 
-// until waits until the follower was told of the mark at a version, and returns what
-// it was told before, since the last call.
+// until waits for the event of the mark at a version. It returns the events before it, since
+// the last call.
 func (f *follower) until(t *testing.T, version string) []event {
 	t.Helper()
 	var out []event
@@ -63,7 +63,7 @@ func (f *follower) until(t *testing.T, version string) []event {
 	return out
 }
 
-// printed are the events among the lines that a program has written to the end.
+// printed returns the events in the complete lines of a program.
 func printed(text string) []event {
 	var out []event
 	for line := range strings.Lines(text) {
@@ -85,15 +85,15 @@ func follow(t *testing.T, name string, args ...string) *cluster.Process {
 	return p
 }
 
-// of is the follower that a program tells on its standard output; from is which of the
-// things that it tells.
+// of returns the follower of a program's standard output. from selects the lines with that
+// origin.
 func of(p *cluster.Process, from string) *follower {
 	return &follower{name: strings.TrimSpace(p.Name + " " + from), about: p.Tail, told: func() []event {
 		return slices.DeleteFunc(printed(p.Log()), func(e event) bool { return e.Type == "synced" || e.From != from })
 	}}
 }
 
-// resume is a follower that Steve tells what came after a version.
+// resume returns a follower of a new subscriber to Steve that resumes at a version.
 func resume(t *testing.T, steve *cluster.Process, address, version string) *follower {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/?resourceVersion="+url.QueryEscape(version), nil)
@@ -119,7 +119,7 @@ func resume(t *testing.T, steve *cluster.Process, address, version string) *foll
 	}}
 }
 
-// counted is how often each change was told, but for those of the mark.
+// counted returns how often each change was reported, without those of the mark.
 func counted(events []event) map[string]int {
 	out := map[string]int{}
 	for _, e := range events {
@@ -130,10 +130,10 @@ func counted(events []event) map[string]int {
 	return out
 }
 
-// waitListed waits until one who tells of its lists has told what a list showed that
-// began after this. It tells of a list before it looks at what the list shows, and looks
-// at one after the other: so the second to come from now has begun then, and the third
-// is told of after that.
+// waitListed waits until the cache has processed a list that began after the call. The
+// program prints a line for a list before the cache processes it, and the cache processes
+// one list at a time. So the second line from now is of a list that began after the call,
+// and the third line shows that it was processed.
 func waitListed(t *testing.T, f *follower) {
 	t.Helper()
 	answered := func() int {
@@ -143,7 +143,7 @@ func waitListed(t *testing.T, f *follower) {
 	require.Eventually(t, func() bool { return answered() >= before+3 }, patience, tick, "%s does not list; %s", f.name, f.about())
 }
 
-// requireEach checks that events tell of each of the Bundles once in a namespace.
+// requireEach checks that the events name each Bundle once in a namespace.
 func requireEach(t *testing.T, events []event, kind, namespace string) {
 	t.Helper()
 	seen := map[string]int{}

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Argo follows one kind of an API server with the cluster cache of Argo CD's engine, and
-// tells what that cache tells Argo CD:
+// prints what the cache reports to Argo CD:
 //
 //	argo --kubeconfig=FILE [--list-every=DURATION]
 //
@@ -31,7 +31,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// line is what is written of one event.
+// line is one event as JSON.
 type line struct {
 	From            string `json:"from,omitempty"`
 	Type            string `json:"type"`
@@ -80,7 +80,7 @@ func (p *printer) changed(is, was *cache.Resource, _ map[kube.ResourceKey]*cache
 	p.print(line{From: "cache", Type: kind, Namespace: r.Ref.Namespace, Name: r.Ref.Name, ResourceVersion: r.ResourceVersion})
 }
 
-// lists tells of lists.
+// lists prints a line for each list.
 type lists struct {
 	next http.RoundTripper
 	to   *printer

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Steve follows one kind of an API server with the SQL cache of Rancher's Steve, which
-// is what Rancher's UI reads, and tells what a subscriber to that cache is told:
+// Rancher's UI reads. It prints the events that a subscriber to that cache gets:
 //
 //	steve --kubeconfig=FILE --resource=bundledeployments --kind=BundleDeployment [--listen=ADDRESS]
 //
@@ -39,7 +39,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// line is what is written of one event.
+// line is one event as JSON.
 type line struct {
 	Type            string `json:"type"`
 	Namespace       string `json:"namespace,omitempty"`
@@ -74,7 +74,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	gv := schema.GroupVersion{Group: *group, Version: *version}
-	// Rancher lets these be what they are by default.
+	// Rancher keeps the defaults of these.
 	caches, err := factory.NewCacheFactoryWithContext(ctx, factory.CacheFactoryOptions{GCInterval: 15 * time.Minute, GCKeepCount: 1000})
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func run(ctx context.Context) error {
 	return <-failed
 }
 
-// serve tells a subscriber over HTTP.
+// serve sends the events of a subscription over HTTP.
 func serve(w http.ResponseWriter, r *http.Request, cache informer.ByOptionsLister) {
 	err := subscribe(r.Context(), cache, r.URL.Query().Get("resourceVersion"), flushed{w})
 	if errors.Is(err, informer.ErrTooOld) {
@@ -120,8 +120,8 @@ func (f flushed) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// subscribe writes what a subscriber is told that has seen all up to a version; without
-// a version, all up to now. It ends with ctx, or where the cache ends it.
+// subscribe writes the events after a version, or after now if the version is empty. It
+// returns when ctx or the cache ends the subscription.
 func subscribe(ctx context.Context, cache informer.ByOptionsLister, after string, to io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -134,7 +134,7 @@ func subscribe(ctx context.Context, cache informer.ByOptionsLister, after string
 	}
 	events, ended := make(chan watch.Event), make(chan error, 1)
 	go func() { ended <- cache.Watch(ctx, informer.WatchOptions{ResourceVersion: after}, events) }()
-	// The cache waits for whoever does not listen: so events are read until it has ended.
+	// The cache blocks while a subscriber does not read, so read until the watch has ended.
 	var failure error
 	for {
 		select {
