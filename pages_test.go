@@ -31,7 +31,7 @@ var (
 	notInAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// committed returns the files of the checkout with one of the suffixes.
+// committed returns the files of the checkout with one of the suffixes, "" for all.
 func committed(t *testing.T, suffixes ...string) []string {
 	t.Helper()
 	out, err := exec.Command("git", "ls-files", "-co", "--exclude-standard").Output()

@@ -5,7 +5,6 @@ package muster_test
 
 import (
 	"encoding/json"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -161,17 +160,10 @@ var machinePaths = []string{"/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/"}
 
 func TestNoFileNamesAMachinesFolders(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command("git", "ls-files", "-co", "--exclude-standard").Output()
-	require.NoError(t, err, "git lists the files of this checkout")
-	for path := range strings.Lines(string(out)) {
-		path = strings.TrimSpace(path)
-		text, err := os.ReadFile(path)
-		if os.IsNotExist(err) {
-			continue // removed in the working tree, not yet in the index
-		}
-		require.NoError(t, err)
+	for _, path := range committed(t, "") {
+		text := page(t, path)
 		for _, m := range machinePaths {
-			assert.NotContainsf(t, string(text), m, "%s: use a path relative to the checkout, or a temporary folder", path)
+			assert.NotContainsf(t, text, m, "%s: use a path relative to the checkout, or a temporary folder", path)
 		}
 	}
 }

@@ -82,8 +82,8 @@ func tryLabel(t *testing.T, c versioned.Interface, namespace, name, key, value s
 
 func name(prefix string, i int) string { return fmt.Sprintf("%s-%03d", prefix, i) }
 
-// notYet is a resourceVersion that no server of these tests reaches.
-var notYet = whole(1 << 40)
+// notYet is a resourceVersion, within a revision, that no server of these tests reaches.
+var notYet = place(1<<40, 7)
 
 // whole returns the resourceVersion of the state after a revision.
 func whole(revision int64) string { return place(revision, 0) }

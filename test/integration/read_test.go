@@ -121,6 +121,11 @@ func TestListsAnswerTheResourceVersionAskedFor(t *testing.T) {
 				t.Helper()
 				require.True(t, apierrors.IsInvalid(err), "%v", err)
 			}},
+			"exactly within a revision": {strconv.FormatInt(number(t, now.GetResourceVersion())-1, 10), exact, 0, nil, func(t *testing.T, err error) {
+				t.Helper()
+				require.True(t, apierrors.IsResourceExpired(err), "%v", err)
+				require.ErrorContains(t, err, "list at exactly "+now.GetResourceVersion()+", or without")
+			}},
 			"a match needs a revision": {"", exact, 0, nil, func(t *testing.T, err error) {
 				t.Helper()
 				require.True(t, apierrors.IsInvalid(err), "%v", err)
@@ -219,5 +224,6 @@ func TestAWatchFromTheFutureIsTooLarge(t *testing.T) {
 	for _, options := range []metav1.ListOptions{{ResourceVersion: notYet}, initial(notYet)} {
 		status := watching(t, s.resource(t, "bundledeployments", ""), options).status()
 		requireTooLarge(t, apierrors.FromObject(status))
+		require.Contains(t, status.Message, notYet, "the version that was asked for")
 	}
 }

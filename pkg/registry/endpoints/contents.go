@@ -167,7 +167,7 @@ func (c *contentsREST) startOf(ctx context.Context, options *internalversion.Lis
 		}
 	}
 	if version := view.Version(exact); exact > 0 && !version.Whole() {
-		return 0, "", storage.ContentsError(view.ErrCompacted, "")
+		return 0, "", storage.WithinRevision(uint64(exact), uint64(view.VersionAt(version.Revision())))
 	}
 	return view.Version(max(exact, 0)).Revision(), strings.TrimPrefix(key, storage.ContentsPrefix), nil
 }

@@ -104,8 +104,9 @@ func (s *Store) writtenError(name record.Name, revision int64, err error) error 
 	return apierrors.NewTimeoutError(fmt.Sprintf("%s %q was written, at resourceVersion %d, but what it has become cannot be told yet (%v): read it instead of writing it again", s.resource.Resource, name.Name, s.numberAt(revision), err), 0)
 }
 
-// tooLarge says that a revision was asked for that this replica has not reached.
-func (s *Store) tooLarge(revision int64, err error) error {
+// tooLarge returns the API error of a request for a version that this replica has not
+// reached.
+func (s *Store) tooLarge(version view.Version, err error) error {
 	if !errors.Is(err, errBlocked) && !errors.Is(err, view.ErrFuture) {
 		return s.apiError(err)
 	}
@@ -113,7 +114,19 @@ func (s *Store) tooLarge(revision int64, err error) error {
 	if v, err := s.engine.Current(); err == nil {
 		current = s.numberAt(v.Revision)
 	}
-	return storage.NewTooLargeResourceVersionError(s.numberAt(revision), current, retryAfterSeconds)
+	return storage.NewTooLargeResourceVersionError(s.number(version), current, retryAfterSeconds)
+}
+
+// listExpired returns the API error of a list at exactly a version that history has passed.
+func listExpired() error {
+	return apierrors.NewResourceExpired("The resourceVersion for the provided list is too old.")
+}
+
+// WithinRevision returns the API error of a list at exactly a place within a revision. whole
+// is the resourceVersion of the state after that revision.
+func WithinRevision(exact, whole uint64) error {
+	return apierrors.NewResourceExpired(fmt.Sprintf("resourceVersion %d is a place within a revision, and only the states after whole revisions are kept: "+
+		"list at exactly %d, or without resourceVersionMatch=Exact", exact, whole))
 }
 
 // expiredContinue says that the rest of a list can no longer be had as it was,

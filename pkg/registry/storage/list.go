@@ -44,8 +44,6 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 	switch {
 	case apierrors.IsResourceExpired(err) && startKey != "":
 		return s.expiredContinue(at, startKey)
-	case apierrors.IsResourceExpired(err):
-		return apierrors.NewResourceExpired("The resourceVersion for the provided list is too old.")
 	case err != nil:
 		return err
 	}

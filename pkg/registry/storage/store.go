@@ -5,6 +5,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -176,21 +177,21 @@ func (s *Store) barrier(ctx context.Context) (*view.View, error) {
 	return v, s.apiError(err)
 }
 
-// waitFor returns a view at the revision or later.
-func (s *Store) waitFor(ctx context.Context, revision int64) (*view.View, error) {
+// waitFor returns a view at the revision of the version or later.
+func (s *Store) waitFor(ctx context.Context, version view.Version) (*view.View, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, errBlocked)
 	defer cancel()
-	v, err := s.engine.WaitFor(ctx, revision)
+	v, err := s.engine.WaitFor(ctx, version.Revision())
 	if err == nil {
 		return v, nil
 	}
-	return nil, s.tooLarge(revision, err)
+	return nil, s.tooLarge(version, err)
 }
 
 // waitForWritten is waitFor after a write at that revision.
 func (s *Store) waitForWritten(ctx context.Context, revision int64) (*view.View, error) {
 	for began := time.Now(); ; {
-		v, err := s.waitFor(ctx, revision)
+		v, err := s.waitFor(ctx, view.VersionAt(revision))
 		if err == nil || !storage.IsTooLargeResourceVersion(err) || s.engine.Ready() != nil || time.Since(began) > answerTimeout {
 			return v, err
 		}
@@ -200,13 +201,13 @@ func (s *Store) waitForWritten(ctx context.Context, revision int64) (*view.View,
 // waitToResume is waitFor for a watch. Another replica may have told its client of the
 // revision: that this one is some seconds behind is no reason to have the client list
 // again. One that etcd does not have either is too large.
-func (s *Store) waitToResume(ctx context.Context, revision int64) (*view.View, error) {
+func (s *Store) waitToResume(ctx context.Context, version view.Version) (*view.View, error) {
 	for began := time.Now(); ; {
-		v, err := s.waitFor(ctx, revision)
+		v, err := s.waitFor(ctx, version)
 		if err == nil || !storage.IsTooLargeResourceVersion(err) || s.engine.Ready() != nil || time.Since(began) > answerTimeout {
 			return v, err
 		}
-		if present, behind := s.barrier(ctx); behind == nil && present.Revision < revision {
+		if present, behind := s.barrier(ctx); behind == nil && present.Revision < version.Revision() {
 			return nil, err
 		}
 	}
@@ -259,14 +260,17 @@ func (s *Store) viewAt(ctx context.Context, resourceVersion string, exact int64)
 func (s *Store) viewOf(ctx context.Context, resourceVersion string, exact int64) (*view.View, error) {
 	if exact > 0 {
 		version := s.places.Version(uint64(exact))
-		v, err := s.waitFor(ctx, version.Revision())
+		v, err := s.waitFor(ctx, version)
 		if err != nil {
 			return nil, err
 		}
 		if !version.Whole() {
-			return nil, s.apiError(view.ErrCompacted) // the state within a revision is kept nowhere
+			return nil, WithinRevision(uint64(exact), s.numberAt(version.Revision()))
 		}
 		at, err := v.At(version.Revision())
+		if errors.Is(err, view.ErrCompacted) {
+			return nil, listExpired()
+		}
 		return at, s.apiError(err)
 	}
 	minimum, err := s.ParseResourceVersion(resourceVersion)
@@ -279,7 +283,7 @@ func (s *Store) viewOf(ctx context.Context, resourceVersion string, exact int64)
 		v, err := s.engine.Current()
 		return v, s.apiError(err)
 	default:
-		return s.waitFor(ctx, s.places.Version(minimum).Revision())
+		return s.waitFor(ctx, s.places.Version(minimum))
 	}
 }
 

@@ -160,7 +160,7 @@ func (w *watcher) begin(ctx context.Context, from view.Version, opts storage.Lis
 	}
 	// To wait takes no share of what priority and fairness gives out.
 	utilflowcontrol.WatchInitialized(ctx)
-	if _, err := s.waitToResume(ctx, from.Revision()); err != nil {
+	if _, err := s.waitToResume(ctx, from); err != nil {
 		return err
 	}
 	w.cursor = from
