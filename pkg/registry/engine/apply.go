@@ -178,9 +178,9 @@ func (w *work) takeObject(r *etcd.Record) error {
 	return nil
 }
 
-// changedAt is when an object changed for which there is a record. If nothing is derived
-// of it, that is by the record also when the state is loaded. Where a revision changes
-// several, the view gives each its place.
+// changedAt returns when the object of a record last changed. For a kind without derived
+// fields that is the record's revision, also when the state is loaded. The view sets the
+// place within the revision.
 func (w *work) changedAt(r *etcd.Record) view.Version {
 	switch r.Key.Resource {
 	case record.Bundles, record.Clusters, record.ClusterGroups, record.GitRepos, record.HelmOps:

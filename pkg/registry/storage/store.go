@@ -95,8 +95,8 @@ func (s *Store) GetCurrentResourceVersion(ctx context.Context) (uint64, error) {
 	return s.numberAt(v.Revision), nil
 }
 
-// number is a version as the number of a resourceVersion, text as it is written, and
-// numberAt the number of the state after a revision.
+// text returns a version as a resourceVersion, number as the number of one. numberAt returns
+// the number of the state after a revision.
 func (s *Store) text(v view.Version) string     { return strconv.FormatUint(s.number(v), 10) }
 func (s *Store) number(v view.Version) uint64   { return s.places.Number(v) }
 func (s *Store) numberAt(revision int64) uint64 { return s.number(view.VersionAt(revision)) }

@@ -33,7 +33,7 @@ func (w *watcher) bookmark(ctx context.Context, revision int64, endOfInitial boo
 	return w.send(ctx, watch.Event{Type: watch.Bookmark, Object: object})
 }
 
-// sendChanges sends what the changes of one revision are to this watcher.
+// sendChanges sends the changes of one revision as this watcher's events.
 func (w *watcher) sendChanges(ctx context.Context, told view.Told) error {
 	for i, c := range told.Changes {
 		was := c.Prev != nil && matches(&w.predicate, c.Prev)
@@ -63,8 +63,8 @@ func (w *watcher) sendChanges(ctx context.Context, told view.Told) error {
 	return nil
 }
 
-// rendered returns the object of a change. What left carries the version at
-// which it left.
+// rendered returns the object of a change. An object that was deleted, or that left the
+// selector, carries the version at which it left.
 func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, item view.Item, left view.Version) (*eventObject, error) {
 	return view.Rendered(c, form, func() (*eventObject, error) {
 		objects, err := w.store.render(ctx, []view.Item{item})

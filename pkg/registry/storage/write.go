@@ -338,7 +338,7 @@ func versionOf(item view.Item) view.Version {
 	return item.Version()
 }
 
-// left is the version at which an object was deleted by a revision.
+// left returns the version of the deletion of an object by a revision.
 func (s *Store) left(v *view.View, name record.Name, revision int64) view.Version {
 	if r := v.Exactly(revision); r != nil {
 		if told := r.Told(s.resource.Resource, name.Namespace, name.Name); len(told.Changes) > 0 {

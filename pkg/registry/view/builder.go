@@ -180,7 +180,7 @@ func (b *Builder) Next(revision int64) *View {
 	return b.view(revision)
 }
 
-// place gives what a revision changed its versions. Nobody has seen these objects yet.
+// place sets the versions of the objects that a revision changed. No view holds them yet.
 func (b *Builder) place(r *Revision, resource string) {
 	told := r.Told(resource, "", "")
 	for i, c := range told.Changes {

@@ -25,7 +25,7 @@ var (
 type Item interface {
 	// Name is the object's key in its table.
 	Name() record.Name
-	// Version is when the object last changed.
+	// Version returns the version at which the object last changed.
 	Version() Version
 	// place sets the version of an object that is in no view yet.
 	place(Version)
@@ -44,7 +44,7 @@ type Item interface {
 // derived part.
 type Object struct {
 	ID record.Name
-	// At is when the join last changed.
+	// At is the version at which the join last changed.
 	At Version
 
 	Record         *record.Object
@@ -104,7 +104,7 @@ func Into(to runtime.Object, from record.APIObject) {
 // BundleDeployment is a pair: a Bundle version in force on a Cluster. Faces and
 // contents are shared between pairs.
 type BundleDeployment struct {
-	// At is when it last changed.
+	// At is the version at which it last changed.
 	At      Version
 	Bundle  *BundleFace
 	Cluster *ClusterFace

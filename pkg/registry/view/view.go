@@ -188,7 +188,7 @@ type Told struct {
 	all, follow int
 }
 
-// Version is that of the i-th of the changes.
+// Version returns the version of the i-th change.
 func (t Told) Version(i int) Version {
 	return before(t.Revision, t.follow+len(t.Changes)-1-i)
 }
@@ -206,7 +206,7 @@ func (r *Revision) Changes(resource, namespace, name string) []*Change {
 	return r.Told(resource, namespace, name).Changes
 }
 
-// Told is Changes with their versions.
+// Told returns the same changes as Changes, with their versions.
 func (r *Revision) Told(resource, namespace, name string) Told {
 	all := r.changes[resource]
 	told := func(from, to int) Told {
