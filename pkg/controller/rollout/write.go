@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
@@ -28,7 +27,7 @@ func put(txn *etcd.Txn, in rollout.Input, decisions []rollout.Decision, batch in
 			break
 		}
 		t := &in.Targets[d.Target]
-		promotion := record.Promotion{UID: t.UID, Staged: engine.Deployment(d.Staged), Promoted: engine.Deployment(d.Promoted)}
+		promotion := record.Promotion{UID: t.UID, Staged: rollout.Deployment(d.Staged), Promoted: rollout.Deployment(d.Promoted)}
 		data, err := promotion.Encode()
 		if err != nil {
 			return fmt.Errorf("promotion of %s: %w", t.Key, err)

@@ -116,7 +116,7 @@ func (s *state) dead(key record.Key) (revision int64, dead bool) {
 		}
 	case record.PromotionKey(name):
 		if p := s.holds.promotions[name]; p != nil {
-			return p.revision, !p.unread && p.UID != "" && !s.claimedBy(name, func(c claim) bool { return c.uid() == p.UID })
+			return p.revision, !p.unread && p.uid != "" && !s.claimedBy(name, func(c claim) bool { return c.uid() == p.uid })
 		}
 	case record.RolloutKey(name):
 		if stored, ok := s.holds.rollouts[name]; ok {

@@ -112,7 +112,7 @@ func (h *history) promote() *etcd.Txn {
 			continue // one transaction does not take all
 		}
 		t := in.Targets[d.Target]
-		p := record.Promotion{UID: t.UID, Staged: Deployment(d.Staged), Promoted: Deployment(d.Promoted)}
+		p := record.Promotion{UID: t.UID, Staged: rollout.Deployment(d.Staged), Promoted: rollout.Deployment(d.Promoted)}
 		data, err := p.Encode()
 		require.NoError(h.edits.t, err)
 		key := record.PromotionKey(t.Key)

@@ -8,6 +8,7 @@ import (
 	"maps"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
 // What a held pair shows follows from facts that the write before may have changed.
@@ -42,7 +43,7 @@ type rolling struct{ base *version }
 
 // promoting is a promotion record to be written.
 type promoting struct {
-	held
+	rollout.Outcome
 	// neutral tells that the pair is held already, so that the record changes nothing
 	// and may be written before.
 	neutral bool
@@ -193,12 +194,12 @@ func (t *trial) lost(b *bundle, n coming, before, base *version) map[claim]promo
 			continue
 		}
 		// What the version means here is at most staged, and then not held back.
-		next := situation{limited: n.version.limited, paused: paused, computed: was.staged, promotion: ruling, rolling: true}
+		next := rollout.Situation{Limited: n.version.limited, Paused: paused, Computed: was.Staged, Promotion: ruling, Rolling: true}
 		if base != nil {
-			next.base = base.contentOn(cluster)
+			next.Base = base.contentOn(cluster)
 		}
-		if h, exists := next.outcome(); !exists || !h.shows(was, next.limited) {
-			out[c] = promoting{was, in.held()}
+		if h, exists := next.Outcome(); !exists || !h.DeploysAs(was, next.Limited) {
+			out[c] = promoting{was, in.Held()}
 		}
 	}
 	return out
@@ -225,13 +226,16 @@ func (s *state) holder(c claim) map[record.Key]int64 {
 
 // ruling is the promotion record that rules a claim now. One that is there and rules
 // nothing shall not rule after the write: it is older than what is shown.
-func (t *trial) ruling(c claim, in *situation) *promotion {
+func (t *trial) ruling(c claim, in *rollout.Situation) *rollout.Promotion {
 	p := t.promotionOf(c)
-	if p != nil && (in == nil || !in.held()) {
+	switch {
+	case p == nil:
+		return nil
+	case in == nil || !in.Held():
 		t.holding.stale[record.PromotionKey(c.key())] = struct{}{}
 		return nil
 	}
-	return p
+	return &p.Promotion
 }
 
 func allNeutral(all map[claim]promoting) bool {
@@ -262,8 +266,8 @@ func (t *trial) keep(c claim, after subject) {
 	if v == nil {
 		return
 	}
-	next := situation{limited: v.limited, paused: v.bundle.Spec.Paused || after.object.Spec.Paused}
-	if !next.held() && t.promotionOf(c) == nil {
+	next := rollout.Situation{Limited: v.limited, Paused: v.bundle.Spec.Paused || after.object.Spec.Paused}
+	if !next.Held() && t.promotionOf(c) == nil {
 		return
 	}
 	p, failure := t.evaluate(v, after)
@@ -277,23 +281,23 @@ func (t *trial) keep(c claim, after subject) {
 		return
 	}
 	was, in, existed := t.shown(c)
-	if !next.held() {
+	if !next.Held() {
 		t.holding.stale[record.PromotionKey(c.key())] = struct{}{}
 		return
 	}
 	if !existed {
 		t.guardHolder(c)
 	}
-	next.computed, next.promotion = p.content, t.ruling(c, in)
+	next.Computed, next.Promotion = p.content, t.ruling(c, in)
 	base, rolling := t.baseAfter(c.bundle)
-	next.rolling = rolling
+	next.Rolling = rolling
 	if base != nil {
 		if on, _ := t.evaluate(base, after); on != nil {
-			next.base = on.content
+			next.Base = on.content
 		}
 	}
-	if h, exists := next.outcome(); existed && (!exists || !h.shows(was, next.limited)) {
-		t.holding.promotions[c] = promoting{was, in.held()}
+	if h, exists := next.Outcome(); existed && (!exists || !h.DeploysAs(was, next.Limited)) {
+		t.holding.promotions[c] = promoting{was, in.Held()}
 	}
 }
 
@@ -316,10 +320,10 @@ func (t *trial) keepAll(b *bundle) {
 	for cluster := range v.pairs {
 		c := claim{b, cluster}
 		was, in, existed := t.shown(c)
-		if !existed || !in.held() || c.key().Namespace == "" {
+		if !existed || !in.Held() || c.key().Namespace == "" {
 			continue
 		}
-		if p := in.promotion; p == nil || !was.promoted.Equal(p.promoted) || in.limited && !was.staged.Equal(p.staged) {
+		if p := in.Promotion; p == nil || !was.Promoted.Equal(p.Promoted) || in.Limited && !was.Staged.Equal(p.Staged) {
 			t.holding.promotions[c] = promoting{was, true}
 		}
 	}
@@ -357,8 +361,8 @@ func (t *trial) bumpBases(affected map[*bundle]struct{}, old *cluster) {
 }
 
 // encodePromotion is the promotion record that says what a claim shows.
-func encodePromotion(c claim, h held) ([]byte, error) {
-	out := record.Promotion{UID: c.uid(), Staged: Deployment(h.staged), Promoted: Deployment(h.promoted)}
+func encodePromotion(c claim, h rollout.Outcome) ([]byte, error) {
+	out := record.Promotion{UID: c.uid(), Staged: rollout.Deployment(h.Staged), Promoted: rollout.Deployment(h.Promoted)}
 	data, err := out.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("promotion of %s: %w", c.key(), err)

@@ -135,9 +135,9 @@ func (s *state) target(c claim, v *version) (rollout.Target, bool) {
 		return out, true
 	}
 	h, _, exists := s.shown(c)
-	out.FromBase = h.fromBase
+	out.FromBase = h.FromBase
 	if exists {
-		out.Exists, out.Staged, out.Promoted = true, h.staged, h.promoted
+		out.Exists, out.Staged, out.Promoted = true, h.Staged, h.Promoted
 	}
 	if have != nil && have.Report != nil {
 		gist := have.Report.Gist()
@@ -168,8 +168,8 @@ func (e *Engine) ContentsInUse() (ids map[string]struct{}, revision int64, err e
 		}
 	}
 	for _, p := range s.holds.promotions {
-		ids[p.staged.ManifestID()] = struct{}{}
-		ids[p.promoted.ManifestID()] = struct{}{}
+		ids[p.Staged.ManifestID()] = struct{}{}
+		ids[p.Promoted.ManifestID()] = struct{}{}
 	}
 	for _, stored := range s.clusterPins {
 		for i := range stored.pin.Pins {

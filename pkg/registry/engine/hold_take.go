@@ -9,6 +9,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollout"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -59,17 +60,19 @@ func (w *work) takePromotion(r *etcd.Record) error {
 	if r.Value == nil {
 		return nil
 	}
+	next := &promotion{revision: r.Revision} // without the revision it could not be replaced
 	decoded, err := record.DecodePromotion(r.Value)
 	switch {
-	case err != nil && last != nil:
+	case err == nil:
+		next.Promotion, next.uid = rollout.NewPromotion(decoded), decoded.UID
+	case last != nil:
 		// It stays what it was: where limits hold, the BundleDeployment would be gone
 		// without it, and an agent would uninstall.
-		decoded, err = last.Promotion, keptError{err}
-	case err != nil:
-		decoded = &record.Promotion{} // of nobody
+		next.Promotion, next.uid, next.unread = last.Promotion, last.uid, true
+		err = keptError{err}
+	default:
+		next.Promotion, next.unread = rollout.NewPromotion(&record.Promotion{}), true // of no BundleDeployment
 	}
-	next := newPromotion(decoded, r.Revision) // without the revision it could not be replaced
-	next.unread = err != nil
 	w.holds.promotions[name] = next
 	w.holds.promoted[name.Name]++
 	return err
@@ -160,24 +163,24 @@ func (w *work) hold(c claim, v *version, bd *view.BundleDeployment) bool {
 	}
 	computed := bd.Content
 	in := w.situation(c, v, computed)
-	if p := in.promotion; p != nil {
+	if p := in.Promotion; p != nil {
 		// Most records say what the version in force says: one content for all.
-		if p.staged.Equal(computed) {
-			p.staged = computed
+		if p.Staged.Equal(computed) {
+			p.Staged = computed
 		}
-		if p.promoted.Equal(p.staged) {
-			p.promoted = p.staged
+		if p.Promoted.Equal(p.Staged) {
+			p.Promoted = p.Staged
 		}
 	}
-	h, exists := in.outcome()
+	h, exists := in.Outcome()
 	if !exists {
 		return false
 	}
-	bd.Content = h.promoted
-	if !h.staged.Equal(h.promoted) {
-		bd.Staged = h.staged
+	bd.Content = h.Promoted
+	if !h.Staged.Equal(h.Promoted) {
+		bd.Staged = h.Staged
 	}
-	if !computed.Equal(h.promoted) {
+	if !computed.Equal(h.Promoted) {
 		bd.Computed = computed
 	}
 	return true

@@ -79,7 +79,7 @@ func (s *story) step() int {
 	}
 	for _, d := range decisions {
 		target := in.Targets[d.Target]
-		data, err := (&record.Promotion{UID: target.UID, Staged: Deployment(d.Staged), Promoted: Deployment(d.Promoted)}).Encode()
+		data, err := (&record.Promotion{UID: target.UID, Staged: rollout.Deployment(d.Staged), Promoted: rollout.Deployment(d.Promoted)}).Encode()
 		require.NoError(s.t, err)
 		key := record.PromotionKey(target.Key)
 		txn.Put[key], txn.Unchanged[key] = data, target.RecordRevision

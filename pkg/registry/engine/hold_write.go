@@ -18,7 +18,7 @@ func (t *trial) writePromotions() error {
 		if _, ended := t.ended[c]; ended {
 			continue // its records go
 		}
-		encoded, err := encodePromotion(c, p.held)
+		encoded, err := encodePromotion(c, p.Outcome)
 		if err != nil {
 			return err
 		}

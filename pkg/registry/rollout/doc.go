@@ -8,6 +8,7 @@
 //	partition.go  the stages of a roll-out, in order (S 6.2)
 //	input.go      what a pass looks at: the targets of one Bundle at one revision
 //	pass.go       what a pass decides, and the numbers that it leaves (S 6.4)
+//	held.go       what a BundleDeployment shows while something is held back (S 5.2)
 //
 // A pass is a pure function of its Input. It holds no state between passes: what
 // was decided is in the promotion records that the Input was made from, so a pass
