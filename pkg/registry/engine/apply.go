@@ -33,8 +33,11 @@ type work struct {
 	settle  settlement             // pairs whose BundleDeployment may have changed
 	dropped map[*bundle][]*cluster // clusters that a version targeted which is gone
 	regroup map[*cluster]struct{}  // clusters that a group won, lost or changed for
-	rolled  rolled                 // what to roll up
-	first   *first                 // what is there at once, if the state begins
+	// unsettled are pairs whose BundleDeployment changed, beside those of settle, and
+	// obstructed the bundles for whose BundleDeployments an obstacle came or went.
+	unsettled  map[claim]struct{}
+	obstructed map[*bundle]struct{}
+	first      *first // what is there at once, if the state begins
 
 	settling claim                 // the one of settle that is looked at
 	scratch  map[*cluster]struct{} // for retarget
@@ -49,19 +52,20 @@ func (s *state) apply(batch etcd.Batch) { s.advance(batch, nil) }
 func (s *state) advance(batch etcd.Batch, made map[record.Key]made) {
 	w := &work{
 		state: s, at: batch.Revision, made: made,
-		rules:    map[string]struct{}{},
-		groups:   map[record.Name]struct{}{},
-		clusters: map[record.Name]struct{}{},
-		bundles:  map[record.Name]struct{}{},
-		reported: map[record.Name]struct{}{},
-		promoted: map[record.Name]struct{}{},
-		before:   map[*bundle]*version{},
-		rescope:  map[*bundle]struct{}{},
-		settle:   settlement{},
-		dropped:  map[*bundle][]*cluster{},
-		regroup:  map[*cluster]struct{}{},
-		rolled:   newRolled(),
-		scratch:  map[*cluster]struct{}{},
+		rules:      map[string]struct{}{},
+		groups:     map[record.Name]struct{}{},
+		clusters:   map[record.Name]struct{}{},
+		bundles:    map[record.Name]struct{}{},
+		reported:   map[record.Name]struct{}{},
+		promoted:   map[record.Name]struct{}{},
+		before:     map[*bundle]*version{},
+		rescope:    map[*bundle]struct{}{},
+		settle:     settlement{},
+		dropped:    map[*bundle][]*cluster{},
+		regroup:    map[*cluster]struct{}{},
+		unsettled:  map[claim]struct{}{},
+		obstructed: map[*bundle]struct{}{},
+		scratch:    map[*cluster]struct{}{},
 	}
 	s.revision = batch.Revision
 	// An object comes before its report, whatever the transaction's order was.
@@ -137,17 +141,14 @@ func (w *work) concern(resource string, name record.Name) {
 		w.groups[name] = struct{}{}
 	case record.Mappings, record.Restrictions, record.Policies:
 		w.rules[name.Namespace] = struct{}{}
-	case record.GitRepos, record.HelmOps:
-		w.rolled.objects[originKey{resource, name}] = struct{}{}
+	default:
+		w.ledger.Written(resource, name)
 	}
 }
 
 // object returns a stored object as it now stands in the tables, or nil.
 func (s *state) object(resource string, name record.Name) *view.Object {
-	if item := s.builder.Get(resource, name); item != nil {
-		return item.(*view.Object)
-	}
-	return nil
+	return s.builder.Object(resource, name)
 }
 
 func (w *work) takeObject(r *etcd.Record) error {
@@ -168,7 +169,7 @@ func (w *work) takeObject(r *etcd.Record) error {
 	if old != nil && old.Record.Object.GetUID() == decoded.Object.GetUID() {
 		next.Report, next.ReportRevision, next.Derived = old.Report, old.ReportRevision, old.Derived
 	}
-	key := originKey{r.Key.Resource, r.Key.Name}
+	key := objectKey{r.Key.Resource, r.Key.Name}
 	if orphan, ok := w.orphans[key]; ok && orphan.UID == decoded.Object.GetUID() {
 		next.Report, next.ReportRevision = orphan.Report, orphan.revision
 		next.At = max(next.At, w.changedAt(&etcd.Record{Key: r.Key, Revision: orphan.revision}))
@@ -216,6 +217,12 @@ func (w *work) takeReport(r *etcd.Record) error {
 	return nil
 }
 
+// objectKey names an object of any resource.
+type objectKey struct {
+	resource string
+	name     record.Name
+}
+
 // orphan is a report on an object that is not there.
 type orphan struct {
 	*record.Report
@@ -226,7 +233,7 @@ type orphan struct {
 // transaction, and the report with it; but it may be one that could not be read when the
 // state was loaded, and comes back.
 func (w *work) takeOrphan(r *etcd.Record) error {
-	key := originKey{r.Key.Resource, r.Key.Name}
+	key := objectKey{r.Key.Resource, r.Key.Name}
 	if r.Value == nil {
 		delete(w.orphans, key)
 		return nil

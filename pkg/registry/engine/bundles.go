@@ -32,7 +32,7 @@ func (w *work) applyBundles() {
 			continue
 		}
 		if b == nil {
-			b = &bundle{name: name, lost: map[record.Name]string{}, roll: bundleRoll{members: newMembers()}}
+			b = &bundle{name: name, lost: map[record.Name]string{}, roll: w.ledger.AddBundle(name)}
 			w.before[b] = nil
 			w.state.bundles[name] = b
 			w.namespace(name.Namespace).bundles[b] = struct{}{}
@@ -148,9 +148,7 @@ func (w *work) removeBundle(b *bundle) {
 	for c := range b.barred {
 		delete(c.pairs, b)
 	}
-	for m := range b.roll.members.Each(0, everyone) {
-		delete(m.cluster.partitioned, b)
-	}
+	w.ledger.RemoveBundle(b.roll)
 	delete(w.namespace(b.name.Namespace).bundles, b)
 	w.unname(b)
 	delete(w.state.bundles, b.name)

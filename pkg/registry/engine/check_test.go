@@ -192,9 +192,6 @@ func (c *checker) inside(s *state, v *view.View) {
 			_, barred := b.barred[cluster]
 			c.must(barred || slices.ContainsFunc(b.versions(), func(v *version) bool { return v.pairs[cluster] != nil }), "the Cluster %s knows a pair of %s that is gone", cluster.name, b.name)
 		}
-		for b := range cluster.partitioned {
-			c.must(s.bundles[b.name] == b && len(b.roll.partitions) > 0, "the Cluster %s knows partitions of %s that are gone", cluster.name, b.name)
-		}
 	}
 	for _, g := range s.groups {
 		if g.filed {

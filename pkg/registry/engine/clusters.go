@@ -11,6 +11,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/ledger"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -20,7 +21,6 @@ import (
 // affect, and nothing else.
 func (w *work) applyClusters() {
 	for c := range w.regroup {
-		w.rolled.clusters[c] = struct{}{}
 		w.clusters[c.name] = struct{}{}
 	}
 	for name := range w.clusters {
@@ -42,8 +42,7 @@ func (w *work) applyClusters() {
 }
 
 func (w *work) addCluster(name record.Name, object *view.Object) {
-	c := &cluster{name: name, pairs: map[*bundle]struct{}{}, perCluster: map[*bundle]struct{}{}, partitioned: map[*bundle]struct{}{}, clusterRoll: newClusterRoll()}
-	w.rolled.clusters[c] = struct{}{}
+	c := &cluster{name: name, pairs: map[*bundle]struct{}{}, perCluster: map[*bundle]struct{}{}, roll: w.ledger.AddCluster(name, object.Record.Object.GetUID())}
 	w.state.clusters[name] = c
 	w.namespace(name.Namespace).clusters[c] = struct{}{}
 	w.adopt(c, object)
@@ -55,7 +54,7 @@ func (w *work) addCluster(name record.Name, object *view.Object) {
 func (w *work) removeCluster(c *cluster) {
 	for b := range c.pairs {
 		w.touch(b)
-		w.rolled.pairs[claim{b, c}] = struct{}{}
+		w.unsettled[claim{b, c}] = struct{}{}
 		for _, v := range b.versions() {
 			v.set(c, nil, "")
 		}
@@ -67,7 +66,7 @@ func (w *work) removeCluster(c *cluster) {
 	delete(w.holds.paused, c)
 	w.place(c, c.face.Namespace, "")
 	delete(w.state.clusters, c.name)
-	w.rolled.clusters[c] = struct{}{}
+	w.ledger.RemoveCluster(c.roll)
 }
 
 func (w *work) editCluster(c *cluster, object *view.Object) {
@@ -81,10 +80,6 @@ func (w *work) editCluster(c *cluster, object *view.Object) {
 		}
 	}
 	w.adopt(c, object)
-	w.repartition(c, before.targeting)
-	if c.face.Namespace != face.Namespace || c.barred != barred {
-		w.rolled.clusters[c] = struct{}{}
-	}
 	affected := map[*bundle]struct{}{}
 	if ending(c.object) != ending(was) || c.barred != barred {
 		maps.Copy(affected, c.pairs)
@@ -129,6 +124,7 @@ func (w *work) adopt(c *cluster, object *view.Object) {
 	}
 	namespace, barred := placementOf(object)
 	c.barred = barred
+	w.ledger.Looks(c.roll, ledger.Looks{Targeting: c.targeting, Placed: namespace != "", Barred: barred})
 	face := faceOfCluster(c.object, reportOn(object), namespace)
 	setMember(w.holds.paused, c, c.object.Spec.Paused)
 	if c.face == nil || !equality.Semantic.DeepEqual(face, c.face) {

@@ -38,25 +38,13 @@
 //
 // # Roll-ups
 //
-// The statuses of Bundles, Clusters, ClusterGroups, GitRepos and HelmOps are derived
-// with each revision, last of all (rollup.go). Each of these knows what it rolls up in
-// order, with sums by rank, so a report costs O(log n) in what its Bundle, its Cluster
-// and their group and GitRepo have. What grows with them, a GitRepo's list of deployed
-// objects, is made when the object is read. A heartbeat of a Cluster derives nothing.
+// Package ledger derives the statuses of Bundles, Clusters, ClusterGroups, GitRepos and
+// HelmOps, last of all in each revision (rollup.go). A heartbeat of a Cluster derives
+// nothing.
 //
-// Reports are kept as their records, a twentieth of what they decode to (view.Report).
-// Sums go by the gist of a report, which is at hand; what explains the first members that
-// are not ready is decoded when they come to be listed, and kept while they are
-// (listing); and deployed objects are decoded once for all reports that tell the same of
-// them (objectLists). A report that is shown is in no table but with its
-// BundleDeployment.
-//
-// What roll-ups read of one report is bounded (derive.Brief), and of a large report it is
-// kept apart, so that nothing decodes the whole but who shows the BundleDeployment.
-// Whether a GitRepo lists the same objects as before is looked up only where few are
-// deployed (details.Same); elsewhere a digest of what each report lists decides. So a
-// report costs the same whatever it and its neighbours list, but for its decoding, which
-// other goroutines do (arrive.go).
+// Reports are kept as their records, a twentieth of what they decode to (view.Report). A
+// report that is shown is in no table but with its BundleDeployment. Other goroutines
+// decode large reports before their revision is applied (arrive.go).
 //
 // # Plans
 //

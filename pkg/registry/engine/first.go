@@ -12,6 +12,8 @@ import (
 
 	"k8s.io/client-go/util/workqueue"
 
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/ledger"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -24,7 +26,7 @@ import (
 //	for each Cluster     show      its BundleDeployments, in the order of their names
 //	once                 fill      the table of BundleDeployments
 //	for each Bundle      enroll    its pairs in its roll-up
-//	for each origin      gather    the BundleDeployments of its Bundles
+//	for each source      gather    the BundleDeployments of its Bundles
 //
 // Names that several may claim are left to settleClaim, after that.
 type first struct {
@@ -193,7 +195,7 @@ func (f *first) show() {
 				shown = append(shown, p.shown)
 			}
 		}
-		c.shown.Fill(shown)
+		c.roll.Fill(shown)
 	})
 	sizes := make([]int, len(f.bundles))
 	for i, pairs := range f.pairs {
@@ -274,7 +276,7 @@ func (f *first) rank() {
 		order[i] = int32(i)
 	}
 	slices.SortFunc(order, func(a, b int32) int {
-		return member{cluster: f.clusters[a]}.compare(member{cluster: f.clusters[b]})
+		return f.clusters[a].compare(f.clusters[b])
 	})
 	f.ranks = make([]int32, len(order))
 	for rank, i := range order {
@@ -282,32 +284,51 @@ func (f *first) rank() {
 	}
 }
 
-// enroll enters pairs into the roll-ups of their Bundles, as rollPair does. After that
-// onto is in the order of members.
+// enroll enters pairs into the roll-ups of their Bundles, as enterPair does. After that
+// onto is in the order of the Clusters' names.
 func (f *first) enroll() {
 	f.rank()
 	each(len(f.bundles), func(i int) {
 		b, v := f.bundles[i], f.inForce(f.bundles[i])
-		b.cutPartitions(v)
 		if v == nil {
 			return
 		}
 		slices.SortFunc(f.onto[i], func(a, b onto) int { return cmp.Compare(f.ranks[a.cluster], f.ranks[b.cluster]) })
-		members := make([]member, 0, len(f.onto[i]))
+		members := make([]ledger.Member, 0, len(f.onto[i]))
 		for _, o := range f.onto[i] {
 			c := f.clusters[o.cluster]
 			if p := v.pairs[c]; p != nil {
-				members = append(members, member{c, p, o.shown})
+				members = append(members, ledger.Member{Cluster: c.roll, Wanted: p.content, Shown: o.shown})
 			}
 		}
-		b.roll.members.Fill(members)
+		b.roll.Fill(v.bundle, members)
 	})
 	for _, b := range f.bundles {
-		f.rolled.bundles[b] = struct{}{}
-		if len(b.roll.partitions) > 0 {
-			for m := range b.roll.members.Each(0, everyone) {
-				b.enterPartitions(m)
-			}
+		f.ledger.Filled(b.roll)
+	}
+}
+
+// gather enters BundleDeployments into the roll-ups of the GitRepos and HelmOps that
+// they come from.
+func (f *first) gather() {
+	var order []int
+	var faces []*v1alpha1.Bundle
+	for _, i := range f.byNamespace() {
+		if v := f.inForce(f.bundles[i]); v != nil {
+			order, faces = append(order, i), append(faces, v.face.Bundle)
 		}
 	}
+	of := f.ledger.Sources(faces)
+	sources := slices.Collect(maps.Keys(of))
+	each(len(sources), func(i int) {
+		sources[i].Fill(func(yield func(*view.BundleDeployment) bool) {
+			for _, n := range of[sources[i]] {
+				for _, at := range f.onto[order[n]] {
+					if at.shown != nil && !yield(at.shown) {
+						return
+					}
+				}
+			}
+		})
+	})
 }

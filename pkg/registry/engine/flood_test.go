@@ -100,16 +100,16 @@ func TestAReportCostsWhatItChangesWhateverItLists(t *testing.T) {
 		}},
 		{"nothing", func(*v1alpha1.BundleDeploymentStatus) {}, map[string]int{record.BundleDeployments: 1}},
 	} {
-		looked := s.objects.looked.Load()
+		looked := s.ledger.Listings()
 		step.say(&all[0].Status)
 		v := s.arrive(onReport(t, all[0], s.revision+1))
-		require.Zero(t, s.objects.looked.Load()-looked, "%s: no list of objects is made", step.name)
+		require.Zero(t, s.ledger.Listings()-looked, "%s: no list of objects is made", step.name)
 		if step.name != "nothing" {
 			require.Equal(t, step.changes, changed(v), step.name)
 		}
 	}
 	_ = repoOf(s)
-	require.Positive(t, s.objects.looked.Load(), "a reader makes the list")
+	require.Positive(t, s.ledger.Listings(), "a reader makes the list")
 }
 
 // TestAReportWithoutEndIsBoundedInEveryRollUp: of what agents may send there is nothing

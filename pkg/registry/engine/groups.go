@@ -19,7 +19,6 @@ import (
 // that makes a difference.
 func (w *work) applyGroups() {
 	for name := range w.groups {
-		w.rolled.groups[name] = struct{}{}
 		old := w.state.groups[name]
 		if old != nil {
 			w.noteMembers(old)
@@ -30,10 +29,12 @@ func (w *work) applyGroups() {
 		}
 		object := w.object(record.ClusterGroups, name)
 		if object == nil {
+			w.ledger.RemoveGroup(name)
 			continue
 		}
 		g := compileGroup(name, object.Record.Object.(*v1alpha1.ClusterGroup))
 		w.state.groups[name] = g
+		w.ledger.PutGroup(name, g.failure)
 		if g.filed {
 			w.index.groups.Add(g, g.selector)
 			w.noteMembers(g)
@@ -53,7 +54,7 @@ func (w *work) noteMembers(g *group) {
 // compileGroup compiles a ClusterGroup. One without a selector, or with a
 // malformed one, is no candidate for any cluster (S 2.2).
 func compileGroup(name record.Name, object *v1alpha1.ClusterGroup) *group {
-	g := &group{name: name, labels: object.Labels, members: newGroupMembers()}
+	g := &group{name: name, labels: object.Labels}
 	if object.Spec.Selector == nil {
 		return g
 	}

@@ -37,7 +37,7 @@ func (w *work) obstruct(name record.Name) {
 	if was != nil && was != is {
 		delete(was.obstacles, name)
 		delete(w.mirrors.obstructed, name)
-		w.rolled.bundles[was] = struct{}{}
+		w.obstructed[was] = struct{}{}
 	}
 	if is == nil || is.obstacles[name] == d.Obstacle {
 		return
@@ -47,7 +47,7 @@ func (w *work) obstruct(name record.Name) {
 	}
 	is.obstacles[name] = d.Obstacle
 	w.mirrors.obstructed[name] = is
-	w.rolled.bundles[is] = struct{}{}
+	w.obstructed[is] = struct{}{}
 }
 
 // obstacle is what the first BundleDeployment by name lacks; "" if none lacks anything.

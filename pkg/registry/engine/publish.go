@@ -36,7 +36,7 @@ func (w *work) publish() {
 		w.obstructAll()
 	}
 	w.hidden.settled(w.reported)
-	w.rollUp()
+	w.closeLedger()
 }
 
 // settleChanged notes the pairs of versions that came into force or went out of it, and

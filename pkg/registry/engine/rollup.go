@@ -4,81 +4,35 @@
 package engine
 
 import (
-	"cmp"
-
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/ledger"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Roll-ups (S 7) follow from the BundleDeployments, and each from the ones below:
-//
-//	pair ──► Bundle ─────────────────┐ (a Ready condition that is False)
-//	  │                              ▼
-//	  └► BundleDeployment ──────► GitRepo, HelmOp
-//	                      └─────► Cluster ──► ClusterGroup
-//
-// Each object keeps what it rolls up in order, with sums by rank (summary.Ranked), so
-// a change costs a path through one tree for each of the four, not a scan.
-
-// rolled is whose roll-ups a revision may change.
-type rolled struct {
-	// pairs are those whose BundleDeployment changed, beside those to settle.
-	pairs    map[claim]struct{}
-	bundles  map[*bundle]struct{}
-	clusters map[*cluster]struct{}
-	groups   map[record.Name]struct{}
-	origins  map[originKey]struct{}
-	// objects are the GitRepos and HelmOps that were written.
-	objects map[originKey]struct{}
-}
-
-func newRolled() rolled {
-	return rolled{
-		pairs:    map[claim]struct{}{},
-		bundles:  map[*bundle]struct{}{},
-		clusters: map[*cluster]struct{}{},
-		groups:   map[record.Name]struct{}{},
-		origins:  map[originKey]struct{}{},
-		objects:  map[originKey]struct{}{},
-	}
-}
-
-// put shows a BundleDeployment, in the place of the one that is there, or nil.
+// put shows a BundleDeployment in the place of the present one, which may be nil.
 func (w *work) put(have, next *view.BundleDeployment) {
 	w.moved(have, next)
-	w.hidden.moved(have, next)
 	w.builder.Put(record.BundleDeployments, next)
 }
 
-// remove takes a BundleDeployment away that is there.
+// remove takes the present BundleDeployment away.
 func (w *work) remove(have *view.BundleDeployment) {
 	w.moved(have, nil)
-	w.hidden.moved(have, nil)
 	w.builder.Delete(record.BundleDeployments, have.Name())
 }
 
-// moved takes a BundleDeployment from the roll-ups that it was in to those that it
-// is in now. Of the two, one may be nil.
+// moved notes what a changed BundleDeployment changes elsewhere. One of the two may be nil.
 func (w *work) moved(prev, next *view.BundleDeployment) {
-	was, is := w.clusterOf(prev), w.clusterOf(next)
-	if was != nil && was != is {
-		was.shown.Delete(prev)
-		w.rolled.clusters[was] = struct{}{}
-	}
-	if is != nil {
-		is.shown.Put(next)
-		w.rolled.clusters[is] = struct{}{}
-	}
-	w.movedOrigin(prev, next)
+	w.ledger.Moved(prev, next)
+	w.hidden.moved(prev, next)
 	for _, d := range []*view.BundleDeployment{prev, next} {
 		if d == nil {
 			continue
 		}
 		c := claim{w.bundleOf(d), w.clusterOf(d)}
 		if c != w.settling && c.bundle != nil && c.cluster != nil {
-			w.rolled.pairs[c] = struct{}{}
+			w.unsettled[c] = struct{}{}
 		}
 		if name := d.Name(); w.mirrors.obstructed[name] != nil || w.mirrors.downstream[name].Obstacle != "" {
 			w.reported[name] = struct{}{}
@@ -86,11 +40,8 @@ func (w *work) moved(prev, next *view.BundleDeployment) {
 	}
 }
 
-// clusterOf is the cluster of a BundleDeployment; nil if it is gone.
+// clusterOf returns the cluster of a BundleDeployment; nil if it is gone.
 func (s *state) clusterOf(d *view.BundleDeployment) *cluster {
-	if d == nil {
-		return nil
-	}
 	face := d.Cluster.Cluster
 	c := s.clusters[record.Name{Namespace: face.Namespace, Name: face.Name}]
 	if c == nil || c.object.UID != face.UID {
@@ -99,7 +50,7 @@ func (s *state) clusterOf(d *view.BundleDeployment) *cluster {
 	return c
 }
 
-// bundleOf is the bundle of a BundleDeployment; nil if it is gone.
+// bundleOf returns the bundle of a BundleDeployment; nil if it is gone.
 func (s *state) bundleOf(d *view.BundleDeployment) *bundle {
 	face := d.Bundle.Bundle
 	b := s.bundles[record.Name{Namespace: face.Namespace, Name: face.Name}]
@@ -109,61 +60,59 @@ func (s *state) bundleOf(d *view.BundleDeployment) *bundle {
 	return b
 }
 
-// rollUp brings the derived statuses up to what is published: what is below first.
-func (w *work) rollUp() {
+// closeLedger tells the ledger which pairs and Bundles changed, and has it bring the
+// derived statuses up to date.
+func (w *work) closeLedger() {
 	for c := range w.settle.claims {
-		w.rollPair(c)
+		w.enterPair(c)
 	}
-	for c := range w.rolled.pairs {
-		w.rollPair(c)
-	}
-	for b := range w.before {
-		if w.state.bundles[b.name] != b {
-			w.leaveOrigin(b)
-		}
+	for c := range w.unsettled {
+		w.enterPair(c)
 	}
 	for b := range w.before {
-		w.rollBundle(b)
+		w.enterBasis(b)
 	}
-	for b := range w.rolled.bundles {
-		if _, done := w.before[b]; !done {
-			w.rollBundle(b)
-		}
+	for b := range w.obstructed {
+		w.enterBasis(b)
 	}
-	for key := range w.rolled.objects {
-		w.noteOrigin(key)
+	w.ledger.Close(view.VersionAt(w.at))
+}
+
+// enterPair tells the ledger what a pair is now, or that it ended.
+func (w *work) enterPair(c claim) {
+	b := c.bundle
+	if w.state.bundles[b.name] != b {
+		return
 	}
-	for c := range w.rolled.clusters {
-		if w.state.clusters[c.name] != c {
-			w.regroupRoll(c, nil, nil) // before another of its name takes its places
-		}
+	v := w.inForce(b)
+	b.roll.InForce(v.object())
+	now := w.state.clusters[c.cluster.name] // it may have been replaced by one of its name
+	if now == nil {
+		w.ledger.Unpair(b.roll, c.cluster.roll)
+		return
 	}
-	for c := range w.rolled.clusters {
-		w.rollCluster(c)
+	if v == nil || v.pairs[now] == nil {
+		w.ledger.Unpair(b.roll, now.roll)
+		return
 	}
-	for name := range w.rolled.groups {
-		w.rollGroup(name)
+	member := ledger.Member{Cluster: now.roll, Wanted: v.pairs[now].content}
+	if have := w.deployment(claim{b, now}.key()); have != nil && (claim{b, now}).holds(have) {
+		member.Shown = have
 	}
-	for key := range w.rolled.origins {
-		w.rollOrigin(key)
+	w.ledger.Pair(b.roll, member)
+}
+
+// enterBasis tells the ledger what else the status of a bundle follows from.
+func (w *work) enterBasis(b *bundle) {
+	if w.state.bundles[b.name] == b {
+		w.ledger.Basis(b.roll, ledger.Basis{Newest: b.newest.record, InForce: w.inForce(b).object(), Failure: w.failureOf(b)})
 	}
 }
 
-// stored is what roll-ups read of a BundleDeployment as it stands: Clusters,
-// GitRepos and HelmOps go by what is promoted (S 7.1).
-func stored(d *view.BundleDeployment) summary.Deployment {
-	out := summary.Deployment{
-		Name:     d.Bundle.Bundle.Name,
-		Want:     d.Content.DeploymentID,
-		Staged:   stagedOf(d).DeploymentID,
-		Promoted: d.Content.DeploymentID,
+// object returns a version's Bundle, nil of no version.
+func (v *version) object() *v1alpha1.Bundle {
+	if v == nil {
+		return nil
 	}
-	if d.Report != nil {
-		out.Report = d.Report
-	}
-	return out
+	return v.bundle
 }
-
-func stagedOf(d *view.BundleDeployment) *derive.Content { return cmp.Or(d.Staged, d.Content) }
-
-func weighStored(d *view.BundleDeployment) summary.Weight { return stored(d).Weight() }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/ledger"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 	"github.com/musterfleet/muster/test/replay"
@@ -214,8 +215,7 @@ func vague(item view.Item) bool {
 	if !ok {
 		return false
 	}
-	d, ok := status.Details.(*details)
-	return ok && !d.small()
+	return !ledger.Exact(status.Details)
 }
 
 // see counts that a history meets what it is for.

@@ -33,7 +33,7 @@ func (w *work) applyRules() {
 		ns.policy = rules.NewPolicySet(policies)
 		ns.repos = rules.NewRepoRules(restrictions, policies)
 		for repo := range objects[*v1alpha1.GitRepo](w.builder, record.GitRepos, name) {
-			w.rolled.origins[originKey{record.GitRepos, record.Name{Namespace: name, Name: repo.Name}}] = struct{}{}
+			w.ledger.Recheck(record.Name{Namespace: name, Name: repo.Name})
 		}
 		ofAnything := &rules.Injected{NoNamespaceCreation: ns.policy.NoNamespaceCreation()}
 		ofGitRepo := &rules.Injected{

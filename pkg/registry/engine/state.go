@@ -9,9 +9,9 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/index"
+	"github.com/musterfleet/muster/pkg/registry/ledger"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rules"
-	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -32,14 +32,12 @@ type state struct {
 	// hidden are the reports on BundleDeployments that none shows.
 	hidden hiddenReports
 	// orphans are reports on objects that are not there.
-	orphans map[originKey]orphan
+	orphans map[objectKey]orphan
 	// pins by the name of the Bundle or Cluster that they are of.
 	bundlePins  map[record.Name]storedPin[record.BundlePin]
 	clusterPins map[record.Name]storedPin[record.ClusterPins]
-	// origins are the GitRepos and HelmOps that Bundles come of.
-	origins map[originKey]*origin
-	// objects are what is told of deployed objects, for origins.
-	objects *objectLists
+	// ledger keeps the roll-ups.
+	ledger *ledger.Ledger
 	// contested are the BundleDeployment names that more than one pair claims, and
 	// holders the holder records of any names.
 	contested map[record.Name]map[claim]struct{}
@@ -128,9 +126,7 @@ type cluster struct {
 	pins       map[pinKey]*derive.Content
 	// barred says why the cluster can have no BundleDeployments; "" if it can.
 	barred string
-	// partitioned are those of pairs whose partitions go by what the cluster is.
-	partitioned map[*bundle]struct{}
-	clusterRoll
+	roll   *ledger.Cluster
 }
 
 // pinKey names the bundle version that a cluster's pin is for.
@@ -148,7 +144,6 @@ type group struct {
 	filed bool
 	// failure says why it is malformed.
 	failure string
-	members *summary.Ranked[*groupMember]
 }
 
 // bundle is a Bundle.
@@ -177,7 +172,7 @@ type bundle struct {
 	lost map[record.Name]string
 	// obstacles are why copies of its BundleDeployments are incomplete; nil if none is.
 	obstacles map[record.Name]string
-	roll      bundleRoll
+	roll      *ledger.Bundle
 }
 
 // pending tells whether the newest version failed when it was written.
@@ -241,7 +236,7 @@ type claim struct {
 }
 
 func newState(history view.Limits) *state {
-	return &state{
+	s := &state{
 		memo:        derive.NewMemo(),
 		planned:     &plannedVersions{},
 		builder:     view.NewBuilder(history),
@@ -251,11 +246,9 @@ func newState(history view.Limits) *state {
 		bundles:     map[record.Name]*bundle{},
 		byNamespace: map[string]*namespace{},
 		hidden:      newHiddenReports(),
-		orphans:     map[originKey]orphan{},
+		orphans:     map[objectKey]orphan{},
 		bundlePins:  map[record.Name]storedPin[record.BundlePin]{},
 		clusterPins: map[record.Name]storedPin[record.ClusterPins]{},
-		origins:     map[originKey]*origin{},
-		objects:     newObjectLists(),
 		contested:   map[record.Name]map[claim]struct{}{},
 		holders:     map[record.Name]storedPin[record.Holder]{},
 		mirrors:     newMirrors(),
@@ -269,6 +262,8 @@ func newState(history view.Limits) *state {
 			readers:      readers{},
 		},
 	}
+	s.ledger = ledger.New(s.builder, func(repo *v1alpha1.GitRepo) bool { return s.peek(repo.Namespace).repos.Allow(&repo.Spec) })
+	return s
 }
 
 // namespace returns what is known of a namespace, making room for it if needed.

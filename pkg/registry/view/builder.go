@@ -48,6 +48,14 @@ func NewBuilder(limits Limits) *Builder {
 // Get returns an object as it will be in the next view, or nil.
 func (b *Builder) Get(resource string, name record.Name) Item { return b.tables.of(resource).get(name) }
 
+// Object is Get for a stored object.
+func (b *Builder) Object(resource string, name record.Name) *Object {
+	if item := b.Get(resource, name); item != nil {
+		return item.(*Object)
+	}
+	return nil
+}
+
 // All iterates over a resource as it will be in the next view, in order, from a
 // name on. Nothing may be put or deleted meanwhile.
 func (b *Builder) All(resource string, from record.Name) iter.Seq[Item] {

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package engine
+package ledger
 
 import (
 	"cmp"
@@ -14,35 +14,35 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// originKey names the GitRepo or HelmOp that a Bundle comes of, by its labels. The
+// sourceKey names the GitRepo or HelmOp that a Bundle comes from, by its labels. The
 // zero key is none.
-type originKey struct {
+type sourceKey struct {
 	resource string
 	name     record.Name
 }
 
-// originOf tells where a Bundle comes of. One that two claim is the GitRepo's, as
+// sourceOf tells where a Bundle comes from. One that two claim is the GitRepo's, as
 // it is in a Cluster's counts (S 7.4).
-func originOf(namespace string, labels map[string]string) originKey {
+func sourceOf(namespace string, labels map[string]string) sourceKey {
 	if name := labels[v1alpha1.LabelRepoName]; name != "" {
-		return originKey{record.GitRepos, record.Name{Namespace: namespace, Name: name}}
+		return sourceKey{record.GitRepos, record.Name{Namespace: namespace, Name: name}}
 	}
 	if name := labels[v1alpha1.LabelHelmOpName]; name != "" {
-		return originKey{record.HelmOps, record.Name{Namespace: namespace, Name: name}}
+		return sourceKey{record.HelmOps, record.Name{Namespace: namespace, Name: name}}
 	}
-	return originKey{}
+	return sourceKey{}
 }
 
-func originOfDeployment(d *view.BundleDeployment) originKey {
+func sourceOfDeployment(d *view.BundleDeployment) sourceKey {
 	if d == nil {
-		return originKey{}
+		return sourceKey{}
 	}
-	return originOf(d.Bundle.Bundle.Namespace, d.Bundle.Bundle.Labels)
+	return sourceOf(d.Bundle.Bundle.Namespace, d.Bundle.Bundle.Labels)
 }
 
-// origin is what a GitRepo or HelmOp rolls up. It is known by the labels of
+// Source is what a GitRepo or HelmOp rolls up. It is known by the labels of
 // Bundles, whether there is an object of its name or not.
-type origin struct {
+type Source struct {
 	// exists tells that there is an object.
 	exists bool
 	// shown are its BundleDeployments, by Bundle, then Cluster.
@@ -60,14 +60,14 @@ type origin struct {
 	// then Bundle.
 	reported *btree.BTreeG[*view.BundleDeployment]
 	// unready are the Bundles whose Ready condition is False.
-	unready *btree.BTreeG[*bundle]
+	unready *btree.BTreeG[*Bundle]
 	// details are what reported and clusters show; nil if that has changed since.
 	details *details
 	// objects are what is told of deployed objects.
 	objects *objectLists
 }
 
-// presence is an origin on a Cluster.
+// presence is a source on a Cluster.
 type presence struct {
 	cluster *v1alpha1.Cluster // the face: name and namespace
 	// shown counts the BundleDeployments, ready those that are Ready.
@@ -76,8 +76,8 @@ type presence struct {
 	resources *v1alpha1.ResourceCounts
 }
 
-// originDegree is of the B-trees that views keep; see view.table.
-const originDegree = 8
+// sourceDegree is of the B-trees that views keep; see view.table.
+const sourceDegree = 8
 
 func compareClusters(a, b *v1alpha1.Cluster) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
@@ -87,7 +87,7 @@ func compareBundles(a, b *v1alpha1.Bundle) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
-func newOrigin(objects *objectLists) *origin {
+func newSource(objects *objectLists) *Source {
 	byBundle := func(a, b *view.BundleDeployment) int {
 		return cmp.Or(
 			compareBundles(a.Bundle.Bundle, b.Bundle.Bundle),
@@ -98,55 +98,67 @@ func newOrigin(objects *objectLists) *origin {
 	byCluster := func(a, b *view.BundleDeployment) bool {
 		return cmp.Or(compareClusters(a.Cluster.Cluster, b.Cluster.Cluster), compareBundles(a.Bundle.Bundle, b.Bundle.Bundle)) < 0
 	}
-	return &origin{
+	return &Source{
 		objects:  objects,
 		shown:    summary.NewRanked(byBundle, weighStored),
-		clusters: btree.NewG(originDegree, func(a, b presence) bool { return compareClusters(a.cluster, b.cluster) < 0 }),
-		reported: btree.NewG(originDegree, byCluster),
-		unready:  btree.NewG(originDegree, func(a, b *bundle) bool { return a.name.Compare(b.name) < 0 }),
+		clusters: btree.NewG(sourceDegree, func(a, b presence) bool { return compareClusters(a.cluster, b.cluster) < 0 }),
+		reported: btree.NewG(sourceDegree, byCluster),
+		unready:  btree.NewG(sourceDegree, func(a, b *Bundle) bool { return a.name.Compare(b.name) < 0 }),
 	}
 }
 
-// origin returns what is rolled up for a key, making room for it if needed.
-func (s *state) origin(key originKey) *origin {
-	o := s.origins[key]
+// source returns what is rolled up for a key, making room for it if needed.
+func (l *Ledger) source(key sourceKey) *Source {
+	o := l.sources[key]
 	if o == nil {
-		o = newOrigin(s.objects)
-		s.origins[key] = o
+		o = newSource(l.objects)
+		l.sources[key] = o
 	}
 	return o
 }
 
-// rollOriginOf tells a Bundle's origin whether the Bundle is ready: a Ready
+// Written says that a GitRepo or HelmOp was written or deleted. It ignores other resources.
+func (l *Ledger) Written(resource string, name record.Name) {
+	if resource == record.GitRepos || resource == record.HelmOps {
+		l.changed.written[sourceKey{resource, name}] = struct{}{}
+	}
+}
+
+// Recheck says that the rules which a GitRepo is checked against have changed.
+func (l *Ledger) Recheck(gitRepo record.Name) {
+	l.changed.sources[sourceKey{record.GitRepos, gitRepo}] = struct{}{}
+}
+
+// closeSourceOf tells a Bundle's source whether the Bundle is ready: a Ready
 // condition that is False becomes the GitRepo's (S 7.6).
-func (w *work) rollOriginOf(b *bundle) {
-	key := originOf(b.name.Namespace, b.newest.bundle.Labels)
-	unready := key.resource == record.GitRepos && b.roll.ready.Status == "False"
-	if b.roll.unready && (!unready || key != b.roll.origin) {
-		w.leaveOrigin(b)
+func (l *Ledger) closeSourceOf(b *Bundle) {
+	key := sourceOf(b.name.Namespace, b.basis.Newest.Object.GetLabels())
+	unready := key.resource == record.GitRepos && b.ready.Status == "False"
+	if b.unready && (!unready || key != b.source) {
+		l.leaveSource(b)
 	}
 	if unready {
-		w.origin(key).unready.ReplaceOrInsert(b)
-		b.roll.origin, b.roll.unready = key, true
-		w.rolled.origins[key] = struct{}{}
+		l.source(key).unready.ReplaceOrInsert(b)
+		b.source, b.unready = key, true
+		l.changed.sources[key] = struct{}{}
 	}
 }
 
-// leaveOrigin takes a Bundle out of those that are not ready.
-func (w *work) leaveOrigin(b *bundle) {
-	if b.roll.unready {
-		b.roll.unready = false
-		w.origin(b.roll.origin).unready.Delete(b)
-		w.rolled.origins[b.roll.origin] = struct{}{}
+// leaveSource takes a Bundle out of those that are not ready.
+func (l *Ledger) leaveSource(b *Bundle) {
+	if b.unready {
+		b.unready = false
+		l.source(b.source).unready.Delete(b)
+		l.changed.sources[b.source] = struct{}{}
 	}
 }
 
-// noteOrigin takes over that a GitRepo or HelmOp is there, or is not: Clusters
+// noteSource takes over that a GitRepo or HelmOp is there, or is not: Clusters
 // count those that are.
-func (w *work) noteOrigin(key originKey) {
-	w.rolled.origins[key] = struct{}{}
-	exists := w.object(key.resource, key.name) != nil
-	o := w.origin(key)
+func (l *Ledger) noteSource(key sourceKey) {
+	l.changed.sources[key] = struct{}{}
+	exists := l.builder.Object(key.resource, key.name) != nil
+	o := l.source(key)
 	if o.exists == exists {
 		return
 	}
@@ -156,15 +168,15 @@ func (w *work) noteOrigin(key originKey) {
 	}
 	o.exists = exists
 	o.clusters.Ascend(func(p presence) bool {
-		w.count(key, p, sign)
+		l.count(key, p, sign)
 		return true
 	})
 }
 
-// count adds an origin to what a Cluster counts, or takes it off.
-func (w *work) count(key originKey, p presence, sign int) {
-	c := w.state.clusters[record.Name{Namespace: p.cluster.Namespace, Name: p.cluster.Name}]
-	if c == nil || c.object.UID != p.cluster.UID {
+// count adds a source to what a Cluster counts, or takes it off.
+func (l *Ledger) count(key sourceKey, p presence, sign int) {
+	c := l.ofFace(p.cluster)
+	if c == nil {
 		return
 	}
 	counts := &c.gitRepos
@@ -177,41 +189,41 @@ func (w *work) count(key originKey, p presence, sign int) {
 	if p.ready > 0 {
 		counts.Ready += sign
 	}
-	w.rolled.clusters[c] = struct{}{}
+	l.changed.clusters[c] = struct{}{}
 }
 
-// rollOrigin shows on a GitRepo or HelmOp what follows from its BundleDeployments.
-func (w *work) rollOrigin(key originKey) {
-	o, object := w.origins[key], w.object(key.resource, key.name)
+// closeSource shows on a GitRepo or HelmOp what follows from its BundleDeployments.
+func (l *Ledger) closeSource(key sourceKey, at view.Version) {
+	o, object := l.sources[key], l.builder.Object(key.resource, key.name)
 	if object == nil {
 		if o.shown.Len() == 0 && o.unready.Len() == 0 {
-			delete(w.origins, key)
+			delete(l.sources, key)
 		}
 		return
 	}
 	var status view.Status
-	if repo, ok := object.Record.Object.(*v1alpha1.GitRepo); !ok || w.speaks(o, repo) {
+	if repo, ok := object.Record.Object.(*v1alpha1.GitRepo); !ok || l.shows(o, repo) {
 		status = o.status(key)
 	}
-	if next := object.With(view.Derived{Status: status}, view.VersionAt(w.at)); next != object {
-		w.builder.Put(key.resource, next)
+	if next := object.With(view.Derived{Status: status}, at); next != object {
+		l.builder.Put(key.resource, next)
 	} else if shown, ok := object.Derived.Status.(*view.OriginStatus); ok {
 		o.details = shown.Details.(*details) // what is new about others does not show
 	}
 }
 
-// speaks tells whether a GitRepo has a roll-up. One that may not do what it says has
-// none before something comes of it (S 7.6): that it is ready, with 0/0, would be
-// said of nothing. Fleet leaves the last roll-up of one that comes to be forbidden
-// as it was; here it goes on, as what it has deployed does.
-func (s *state) speaks(o *origin, repo *v1alpha1.GitRepo) bool {
+// shows reports whether a GitRepo has a roll-up. One that the rules do not allow has none
+// before something comes from it (S 7.6), because nothing is ready at 0/0. Fleet leaves
+// the last roll-up of one that becomes forbidden as it was. Here it is kept up to date,
+// as what it has deployed is.
+func (l *Ledger) shows(o *Source, repo *v1alpha1.GitRepo) bool {
 	if repo.Spec.Repo == "" {
 		return false
 	}
-	return o.shown.Len() > 0 || o.unready.Len() > 0 || s.peek(repo.Namespace).repos.Allow(&repo.Spec)
+	return o.shown.Len() > 0 || o.unready.Len() > 0 || l.allowed(repo)
 }
 
-func (o *origin) status(key originKey) *view.OriginStatus {
+func (o *Source) status(key sourceKey) *view.OriginStatus {
 	sum := o.shown.All()
 	repo := summary.Repo{
 		Sum:      sum,
@@ -242,7 +254,7 @@ func (o *origin) status(key originKey) *view.OriginStatus {
 	status := v1alpha1.GitRepoStatus{GitJobStatus: "Current"}
 	var failing *v1alpha1.GenericCondition
 	if b, ok := o.unready.Min(); ok {
-		failing = &b.roll.ready
+		failing = &b.ready
 	}
 	summary.GitRepoStatus(&status, repo, failing)
 	out.StatusBase = status.StatusBase

@@ -1,10 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package engine
+package ledger
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -19,65 +18,76 @@ import (
 // are ranges of ranks, and need no members of their own.
 type partition struct {
 	entry   targeting.Entry
-	members *summary.Ranked[member]
+	members *summary.Ranked[Member]
 }
 
-// strategyOf is a version's roll-out strategy; never nil.
-func strategyOf(v *version) *v1alpha1.RolloutStrategy {
-	if s := v.bundle.Spec.RolloutStrategy; s != nil {
+// strategyOf returns a version's roll-out strategy; never nil.
+func strategyOf(v *v1alpha1.Bundle) *v1alpha1.RolloutStrategy {
+	if s := v.Spec.RolloutStrategy; s != nil {
 		return s
 	}
 	return &v1alpha1.RolloutStrategy{}
 }
 
-// cutPartitions makes the manual partitions those of the version in force. Their
-// members are those of the Bundle, sorted out anew.
-func (b *bundle) cutPartitions(v *version) {
-	if b.roll.cut == v {
+// InForce makes the manual partitions those of the version in force, nil if there is
+// none. It sorts the members into them anew if the version is another one. It comes
+// before Pair, where both change.
+func (b *Bundle) InForce(v *v1alpha1.Bundle) {
+	if !b.cut(v) {
 		return
 	}
-	b.roll.cut, b.roll.partitions = v, nil
-	if v != nil {
-		parts, _ := rollout.Entries(v.bundle.Spec.RolloutStrategy) // why not, comes with the numbers
-		for _, e := range parts {
-			b.roll.partitions = append(b.roll.partitions, &partition{e, newMembers()})
-		}
-	}
-	for m := range b.roll.members.Each(0, everyone) {
+	for m := range b.members.Each(0, everyone) {
 		b.enterPartitions(m)
 	}
 }
 
+// cut makes the partitions those of a version, without members. It reports false if they
+// are already.
+func (b *Bundle) cut(v *v1alpha1.Bundle) bool {
+	if b.cutBy == v {
+		return false
+	}
+	b.cutBy, b.partitions = v, nil
+	if v != nil {
+		parts, _ := rollout.Entries(v.Spec.RolloutStrategy) // the status shows the error
+		for _, e := range parts {
+			b.partitions = append(b.partitions, &partition{e, newMembers()})
+		}
+	}
+	return true
+}
+
 // enterPartitions puts a member into the partitions that it belongs to, and takes
 // it out of the others.
-func (b *bundle) enterPartitions(m member) {
-	for _, p := range b.roll.partitions {
-		if p.entry.Matches(m.cluster.targeting) {
+func (b *Bundle) enterPartitions(m Member) {
+	for _, p := range b.partitions {
+		if p.entry.Matches(m.Cluster.looks.Targeting) {
 			p.members.Put(m)
 		} else {
 			p.members.Delete(m)
 		}
 	}
-	setMember(m.cluster.partitioned, b, len(b.roll.partitions) > 0)
+	if len(b.partitions) > 0 {
+		m.Cluster.partitioned[b] = struct{}{}
+	} else {
+		delete(m.Cluster.partitioned, b)
+	}
 }
 
-func (b *bundle) leavePartitions(m member) {
-	for _, p := range b.roll.partitions {
+func (b *Bundle) leavePartitions(m Member) {
+	for _, p := range b.partitions {
 		p.members.Delete(m)
 	}
-	delete(m.cluster.partitioned, b)
+	delete(m.Cluster.partitioned, b)
 }
 
-// repartition sorts a Cluster's pairs into partitions anew if it looks different to
-// them, and the Cluster into its groups.
-func (w *work) repartition(c *cluster, was targeting.Cluster) {
-	if len(changedGroups(was.Groups, c.targeting.Groups)) > 0 {
-		w.rolled.clusters[c] = struct{}{}
-	} else if maps.Equal(was.Labels, c.targeting.Labels) {
-		return
-	}
+// repartition sorts a Cluster's pairs into partitions anew.
+func (l *Ledger) repartition(c *Cluster) {
 	for b := range c.partitioned {
-		w.rolled.pairs[claim{b, c}] = struct{}{}
+		if m, ok := b.members.Get(Member{Cluster: c}); ok {
+			l.changed.bundles[b] = struct{}{}
+			b.enterPartitions(m)
+		}
 	}
 }
 
@@ -91,9 +101,9 @@ type section struct {
 // step 2. An error reads as the Bundle's condition shows it.
 //
 // They share their lists with the Bundle's, all, and with those that were shown before:
-// see bundleStatus.
-func (b *bundle) sections(v *version, all *v1alpha1.BundleSummary, was *view.BundleStatus) ([]section, error) {
-	strategy, members := strategyOf(v), b.roll.members
+// see status.
+func (b *Bundle) sections(v *v1alpha1.Bundle, all *v1alpha1.BundleSummary, was *view.BundleStatus) ([]section, error) {
+	strategy, members := strategyOf(v), b.members
 	if _, err := rollout.Entries(strategy); err != nil {
 		return nil, err
 	}
@@ -103,19 +113,19 @@ func (b *bundle) sections(v *version, all *v1alpha1.BundleSummary, was *view.Bun
 		return nil, err
 	}
 	out := make([]section, len(partitions))
-	b.roll.sections = slices.Grow(b.roll.sections, len(out))[:len(out)]
+	b.inPartitions = slices.Grow(b.inPartitions, len(out))[:len(out)]
 	for i, p := range partitions {
 		s := section{PartitionStatus: v1alpha1.PartitionStatus{Name: p.Name, MaxUnavailable: p.MaxUnavailable, Count: p.Count()}}
 		of, from, to := members, p.From, p.To
 		if p.Manual {
-			of, from, to = b.roll.partitions[i].members, 0, everyone
+			of, from, to = b.partitions[i].members, 0, everyone
 			s.Count = of.Len()
 			if s.MaxUnavailable, err = rollout.Limit(s.Count, strategy.Partitions[i].MaxUnavailable, strategy.MaxUnavailable); err != nil {
 				return nil, err
 			}
 		}
 		s.sum = of.Sum(from, to)
-		s.Summary = summary.Summary(s.sum, entries(&b.roll.sections[i], of, from, to, member.deployment))
+		s.Summary = summary.Summary(s.sum, entries(&b.inPartitions[i], of, from, to, Member.deployment))
 		shareEntries(&s.Summary, all) // mostly there is one partition, of all
 		if was != nil && i < len(was.PartitionStatus) {
 			shareEntries(&s.Summary, &was.PartitionStatus[i].Summary)
@@ -129,10 +139,10 @@ func (b *bundle) sections(v *version, all *v1alpha1.BundleSummary, was *view.Bun
 // rollOutStatus fills in the numbers of the roll-out, as a pass leaves them that
 // has nothing to do (S 6.4): where there was something to do, it is done already,
 // or the next revision does it.
-func (b *bundle) rollOutStatus(v *version, status *v1alpha1.BundleStatus, was *view.BundleStatus) {
+func (b *Bundle) rollOutStatus(v *v1alpha1.Bundle, status *v1alpha1.BundleStatus, was *view.BundleStatus) {
 	err := func() (err error) {
 		strategy := strategyOf(v)
-		if status.MaxUnavailable, err = rollout.Limit(b.roll.members.Len(), strategy.MaxUnavailable); err != nil {
+		if status.MaxUnavailable, err = rollout.Limit(b.members.Len(), strategy.MaxUnavailable); err != nil {
 			return err
 		}
 		parts, err := b.sections(v, &status.Summary, was)

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package engine
+package ledger
 
 import (
 	"cmp"
@@ -16,7 +16,7 @@ import (
 
 var _ view.Details = (*details)(nil)
 
-// details are the parts of an origin's status that grow with its BundleDeployments,
+// details are the parts of a source's status that grow with its BundleDeployments,
 // as they are at one revision. The trees share what they have in common with those
 // of other revisions, and are read when somebody reads the object.
 type details struct {
@@ -28,7 +28,7 @@ type details struct {
 const (
 	// few is how many BundleDeployments and Clusters there may be, and fewObjects how much
 	// work (derive.Gist) a look at all deployed objects may take, to see that what changed
-	// below them does not show.
+	// below them does not shol.
 	few, fewObjects = 32, 512
 	// many BundleDeployments make a list that takes much memory.
 	many = 1000
@@ -47,8 +47,8 @@ func (d *details) small() bool {
 	return work <= fewObjects
 }
 
-// Same implements view.Details. An origin makes new ones only when one of its
-// BundleDeployments shows something else. That this does not show in the origin can
+// Same implements view.Details. A source makes new ones only when one of its
+// BundleDeployments shows something else. That this does not show in the source can
 // be seen in all of them only; where that is much it is taken for a change.
 func (d *details) Same(other view.Details) bool {
 	o, ok := other.(*details)
@@ -63,6 +63,10 @@ func (d *details) Same(other view.Details) bool {
 	o.Fill(&b)
 	return equality.Semantic.DeepEqual(a, b)
 }
+
+// Exact reports whether Same of some details sees that a change does not show. It always
+// takes the details of a GitRepo with much below it for changed.
+func Exact(d view.Details) bool { return d.(*details).small() }
 
 // Fill implements view.Details. A list that is much work is made by few readers at once,
 // for the memory that it takes.
@@ -102,21 +106,21 @@ func unlisted(r *view.Report) int {
 	return r.Gist().Unlisted
 }
 
-// movedOrigin takes a BundleDeployment from the origin that it was of to the one
+// movedSource takes a BundleDeployment from the source that it was of to the one
 // that it is of now. Of the two, one may be nil.
-func (w *work) movedOrigin(prev, next *view.BundleDeployment) {
-	was, is := originOfDeployment(prev), originOfDeployment(next)
+func (l *Ledger) movedSource(prev, next *view.BundleDeployment) {
+	was, is := sourceOfDeployment(prev), sourceOfDeployment(next)
 	if was == is && prev != nil && next != nil && sameCluster(prev, next) {
 		if was.resource != "" {
-			w.restored(is, prev, next)
+			l.restored(is, prev, next)
 		}
 		return
 	}
 	if was.resource != "" {
-		w.restored(was, prev, nil)
+		l.restored(was, prev, nil)
 	}
 	if is.resource != "" {
-		w.restored(is, nil, next)
+		l.restored(is, nil, next)
 	}
 }
 
@@ -125,11 +129,11 @@ func sameCluster(a, b *view.BundleDeployment) bool {
 		compareBundles(a.Bundle.Bundle, b.Bundle.Bundle) == 0
 }
 
-// restored replaces a BundleDeployment of an origin by its next state. Of the two,
+// restored replaces a BundleDeployment of a source by its next state. Of the two,
 // one may be nil.
-func (w *work) restored(key originKey, prev, next *view.BundleDeployment) {
-	o := w.origin(key)
-	w.rolled.origins[key] = struct{}{}
+func (l *Ledger) restored(key sourceKey, prev, next *view.BundleDeployment) {
+	o := l.source(key)
+	l.changed.sources[key] = struct{}{}
 	var change presence
 	var before, after summary.Weight
 	if prev != nil {
@@ -148,16 +152,16 @@ func (w *work) restored(key originKey, prev, next *view.BundleDeployment) {
 	} else {
 		o.shown.Put(next)
 	}
-	if next != nil && tells(next) {
+	if next != nil && listsObjects(next) {
 		o.reported.ReplaceOrInsert(next)
 	} else {
 		o.reported.Delete(cmp.Or(next, prev))
 	}
-	w.present(key, o, change, before.Resources, after.Resources)
+	l.present(key, o, change, before.Resources, after.Resources)
 }
 
-// present changes what an origin is on one Cluster.
-func (w *work) present(key originKey, o *origin, change presence, before, after v1alpha1.ResourceCounts) {
+// present changes what a source is on one Cluster.
+func (l *Ledger) present(key sourceKey, o *Source, change presence, before, after v1alpha1.ResourceCounts) {
 	was, _ := o.clusters.Get(change)
 	is := presence{cluster: change.cluster, shown: was.shown + change.shown, ready: was.ready + change.ready, resources: was.resources}
 	if before != after {
@@ -188,16 +192,16 @@ func (w *work) present(key originKey, o *origin, change presence, before, after 
 		o.clusters.ReplaceOrInsert(is)
 	}
 	if o.exists {
-		w.count(key, presence{cluster: is.cluster, shown: was.shown, ready: was.ready}, -1)
-		w.count(key, is, 1)
+		l.count(key, presence{cluster: is.cluster, shown: was.shown, ready: was.ready}, -1)
+		l.count(key, is, 1)
 	}
 }
 
 // whole tells that all BundleDeployments on the Cluster are Ready.
 func (p presence) whole() bool { return p.shown > 0 && p.shown == p.ready }
 
-// tells reports whether a BundleDeployment adds to the deployed objects.
-func tells(d *view.BundleDeployment) bool {
+// listsObjects reports whether a BundleDeployment adds to the deployed objects.
+func listsObjects(d *view.BundleDeployment) bool {
 	if d.Report == nil {
 		return false
 	}
@@ -208,7 +212,7 @@ func tells(d *view.BundleDeployment) bool {
 // sameObjects reports whether two states of a BundleDeployment are known to add the same
 // to the deployed objects.
 func sameObjects(prev, next *view.BundleDeployment) bool {
-	told, tell := prev != nil && tells(prev), next != nil && tells(next)
+	told, tell := prev != nil && listsObjects(prev), next != nil && listsObjects(next)
 	if !told || !tell {
 		return told == tell
 	}

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package engine
+package ledger
 
 import (
 	"cmp"
@@ -11,6 +11,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
+
+// group is what a ClusterGroup rolls up.
+type group struct {
+	name record.Name
+	// failure says why its selector is malformed.
+	failure string
+	members *summary.Ranked[*groupMember]
+}
 
 // groupMember is a Cluster in a group's roll-up. It is immutable.
 type groupMember struct {
@@ -30,9 +38,24 @@ func newGroupMembers() *summary.Ranked[*groupMember] {
 	)
 }
 
-// rollGroup shows on a ClusterGroup what follows from its Clusters.
-func (w *work) rollGroup(name record.Name) {
-	g, object := w.state.groups[name], w.object(record.ClusterGroups, name)
+// PutGroup says that a ClusterGroup was written, and why its selector is malformed, if it
+// is. Its members come and go with the Looks of Clusters.
+func (l *Ledger) PutGroup(name record.Name, failure string) {
+	g := l.groups[name]
+	if g == nil {
+		g = &group{name: name, members: newGroupMembers()}
+		l.groups[name] = g
+	}
+	g.failure = failure
+	l.changed.groups[name] = struct{}{}
+}
+
+// RemoveGroup says that a ClusterGroup is gone.
+func (l *Ledger) RemoveGroup(name record.Name) { delete(l.groups, name) }
+
+// closeGroup shows on a ClusterGroup what follows from its Clusters.
+func (l *Ledger) closeGroup(name record.Name, at view.Version) {
+	g, object := l.groups[name], l.builder.Object(record.ClusterGroups, name)
 	if g == nil || object == nil {
 		return
 	}
@@ -42,7 +65,7 @@ func (w *work) rollGroup(name record.Name) {
 	}
 	status := &view.GroupStatus{}
 	summary.GroupStatus(&status.ClusterGroupStatus, g.members.Len(), g.members.All(), first, g.failure)
-	if next := object.With(view.Derived{Status: status}, view.VersionAt(w.at)); next != object {
-		w.builder.Put(record.ClusterGroups, next)
+	if next := object.With(view.Derived{Status: status}, at); next != object {
+		l.builder.Put(record.ClusterGroups, next)
 	}
 }

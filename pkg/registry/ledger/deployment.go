@@ -1,0 +1,31 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"cmp"
+
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/summary"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// stored is what roll-ups read of a BundleDeployment as it stands: Clusters,
+// GitRepos and HelmOps go by what is promoted (S 7.1).
+func stored(d *view.BundleDeployment) summary.Deployment {
+	out := summary.Deployment{
+		Name:     d.Bundle.Bundle.Name,
+		Want:     d.Content.DeploymentID,
+		Staged:   stagedOf(d).DeploymentID,
+		Promoted: d.Content.DeploymentID,
+	}
+	if d.Report != nil {
+		out.Report = d.Report
+	}
+	return out
+}
+
+func stagedOf(d *view.BundleDeployment) *derive.Content { return cmp.Or(d.Staged, d.Content) }
+
+func weighStored(d *view.BundleDeployment) summary.Weight { return stored(d).Weight() }
