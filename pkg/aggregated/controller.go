@@ -27,6 +27,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/controller"
 	"github.com/musterfleet/muster/pkg/controller/loops"
+	"github.com/musterfleet/muster/pkg/garbage"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/metrics"
@@ -80,7 +81,7 @@ func (o *ControllerOptions) control(ctx context.Context, kube *rest.Config, clie
 	shown := metrics.Process()
 	options := engine.DefaultOptions()
 	options.Observers = shown.Observers()
-	engine.LimitGarbage()
+	garbage.Limit()
 	e := engine.New(log, options)
 	defer shown.Show(e, new(storage.Activity))()
 

@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/garbage"
 	"github.com/musterfleet/muster/pkg/registry/endpoints"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -67,7 +68,7 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 	options := engine.DefaultOptions()
 	options.Observers = shown.Observers()
 	o.Engine.apply(&options)
-	engine.LimitGarbage()
+	garbage.Limit()
 	e := engine.New(log, options)
 	storages, err := endpoints.New(endpoints.Config{
 		Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs,

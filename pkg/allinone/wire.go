@@ -15,6 +15,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/controller"
 	"github.com/musterfleet/muster/pkg/controller/loops"
+	"github.com/musterfleet/muster/pkg/garbage"
 	"github.com/musterfleet/muster/pkg/registry/endpoints"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -69,7 +70,7 @@ func Engine(_ context.Context, client *clientv3.Client) (*Served, error) {
 	log := etcd.New(client, logPrefix, etcd.GroupsObservedBy(shown.Groups()))
 	options := engine.DefaultOptions()
 	options.Observers = shown.Observers()
-	engine.LimitGarbage()
+	garbage.Limit()
 	e := engine.New(log, options)
 	storages, err := endpoints.New(endpoints.Config{
 		Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs, Activity: activity,

@@ -45,6 +45,7 @@
 //	summary    statuses as sums over BundleDeployments: S 7, pure
 //	view       the immutable state at a revision, and the changes that led to it
 //	ledger     which statuses a change affects, and how their sums change
+//	freshness  whether this replica is up to date: the pulse, quorum reads, wake-ups
 //	engine     the one goroutine that turns records into views
 //	fair       turns to compute, and memory for lists, given out between users
 //	storage    storage.Interface over views: reads, watches, guarded writes

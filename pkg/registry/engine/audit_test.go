@@ -112,7 +112,7 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 			e.state.Unlock()
 			save(ctx, t, e, on("c9"))
 			spoilt := barrier(ctx, t, e)
-			lost := e.pulse.lost()
+			lost := e.pulse.Lost()
 			require.NoError(t, e.auditOnce(ctx, 0))
 			<-lost.Done() // readers are told to wait
 			require.EqualValues(t, 1, e.Stats().Differences)
@@ -147,7 +147,7 @@ func TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull(t *testing.T) {
 		_, err := server.Client.Put(ctx, "/foreign", strings.Repeat("x", 1<<20))
 		return err != nil
 	}, deadline, time.Microsecond, "etcd is full")
-	lost := e.pulse.lost()
+	lost := e.pulse.Lost()
 	require.NoError(t, e.auditOnce(ctx, 0))
 	<-lost.Done()
 	require.ErrorIs(t, e.Ready(), ErrDiffers)

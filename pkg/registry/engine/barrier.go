@@ -6,9 +6,9 @@ package engine
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
+	"github.com/musterfleet/muster/pkg/registry/freshness"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -16,17 +16,17 @@ import (
 // call, on any replica. It costs one quorum read, shared with whoever asks at
 // the same time, and the wait for the log to arrive.
 func (e *Engine) Barrier(ctx context.Context) (*view.View, error) {
-	read, err := e.quorum.join(ctx)
+	read, err := e.quorum.Join(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e.pulse.saw(read.revision)
-	e.pulse.heard(read.begun)
-	v, err := e.WaitFor(ctx, read.revision)
+	e.pulse.Saw(read.Revision)
+	e.pulse.Heard(read.Begun)
+	v, err := e.WaitFor(ctx, read.Revision)
 	if err != nil {
 		return nil, err
 	}
-	e.pulse.confirm(read.begun)
+	e.pulse.Confirm(read.Begun)
 	return v, nil
 }
 
@@ -36,7 +36,7 @@ func (e *Engine) WaitFor(ctx context.Context, revision int64) (*view.View, error
 	ask := time.NewTimer(progressAfter)
 	defer ask.Stop()
 	for {
-		woken := e.wakeups.wait(Scope{})
+		woken := e.wakeups.Take(Scope{}).Done()
 		if v := e.current.Load(); v != nil && v.Revision >= revision && e.lineage.broken.Load() == nil {
 			return v, nil
 		}
@@ -55,62 +55,40 @@ func (e *Engine) WaitFor(ctx context.Context, revision int64) (*view.View, error
 	}
 }
 
-// quorumTimeout bounds one read of the present revision.
-const quorumTimeout = 5 * time.Second
-
-// quorum shares reads of the present revision: whoever asks while one is under
-// way waits for the next, which starts after they asked.
-type quorum struct {
-	read func(context.Context) (int64, error)
-	mu   struct {
-		sync.Mutex
-		next    *quorumRead
-		running bool
-	}
-}
-
-type quorumRead struct {
-	done     chan struct{}
-	begun    time.Time
-	revision int64
-	err      error
-}
-
-// join returns a read that began after the call.
-func (q *quorum) join(ctx context.Context) (*quorumRead, error) {
-	q.mu.Lock()
-	if q.mu.next == nil {
-		q.mu.next = &quorumRead{done: make(chan struct{})}
-	}
-	mine := q.mu.next
-	if !q.mu.running {
-		q.mu.running = true
-		go q.run()
-	}
-	q.mu.Unlock()
-	select {
-	case <-mine.done:
-		return mine, mine.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-func (q *quorum) run() {
-	for {
-		q.mu.Lock()
-		read := q.mu.next
-		q.mu.next = nil
-		if read == nil {
-			q.mu.running = false
-			q.mu.Unlock()
-			return
+// beat is one pulse.
+func (e *Engine) beat(ctx context.Context) error {
+	begun := time.Now()
+	reading, cancel := context.WithTimeoutCause(ctx, freshness.Timeout, fmt.Errorf("no answer within %s", freshness.Timeout))
+	defer cancel()
+	revision, err := e.quorum.Direct(reading)
+	if err != nil {
+		if cause := context.Cause(reading); cause != nil {
+			err = cause
 		}
-		q.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.Background(), quorumTimeout)
-		read.begun = time.Now()
-		read.revision, read.err = q.read(ctx)
-		cancel()
-		close(read.done)
+		return err
 	}
+	observe(e.options.Observers.Pulse, begun)
+	e.pulse.Saw(revision)
+	e.pulse.Heard(begun)
+	e.settle()
+	// Not for long: where the view is slower, this answer and those after it are settled
+	// by later pulses.
+	waiting, cancel := context.WithDeadlineCause(ctx, begun.Add(freshness.Timeout), freshness.ErrBehind)
+	defer cancel()
+	if _, err := e.WaitFor(waiting, revision); err != nil {
+		e.pulse.Owe(begun, revision)
+		e.settle()
+		return err
+	}
+	e.pulse.Confirm(begun)
+	return nil
+}
+
+// settle confirms the answers that the view has reached since their pulses ended.
+func (e *Engine) settle() {
+	v := e.current.Load()
+	if v == nil || e.lineage.broken.Load() != nil {
+		return
+	}
+	e.pulse.Reached(v.Revision)
 }

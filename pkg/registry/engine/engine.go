@@ -13,6 +13,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/freshness"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -72,17 +73,17 @@ type Engine struct {
 	evaluating turns
 	// planned are the versions that plans have evaluated.
 	planned plannedVersions
-	pulse   *pulse
+	pulse   *freshness.Pulse
 	lineage lineage
-	wakeups broadcast
-	quorum  quorum
+	wakeups freshness.Wakeups
+	quorum  *freshness.Quorum
 	totals  totals
 }
 
 // New returns an engine over a log. It does nothing until it runs.
 func New(log *etcd.Log, options Options) *Engine {
-	e := &Engine{log: log, options: options, replay: replaying{behind: max(options.LoadBehind, 1), within: replayWithin}, pulse: newPulse(), heldFor: heldFor}
-	e.quorum.read = e.position
+	e := &Engine{log: log, options: options, replay: replaying{behind: max(options.LoadBehind, 1), within: replayWithin}, pulse: freshness.New(), heldFor: heldFor}
+	e.quorum = freshness.NewQuorum(e.position)
 	return e
 }
 
@@ -95,16 +96,22 @@ func (e *Engine) Current() (*view.View, error) {
 	return nil, ErrNotReady
 }
 
+// Scope names what a caller waits for, and Wakeup is one such wait.
+type (
+	Scope  = freshness.Scope
+	Wakeup = freshness.Wakeup
+)
+
 // Wait returns a channel that is closed when something in the scope changes.
 // Take it before looking at the view.
-func (e *Engine) Wait(scope Scope) <-chan struct{} { return e.wakeups.wait(scope) }
+func (e *Engine) Wait(scope Scope) <-chan struct{} { return e.wakeups.Take(scope).Done() }
 
 // Wakeup is Wait that says more.
-func (e *Engine) Wakeup(scope Scope) *Wakeup { return e.wakeups.take(scope) }
+func (e *Engine) Wakeup(scope Scope) *Wakeup { return e.wakeups.Take(scope) }
 
 // Announced is a revision up to which all that wait for something have been woken. Who
 // took a Wakeup before, and finds it not done after, has nothing in its scope up to there.
-func (e *Engine) Announced() int64 { return e.wakeups.announced.Load() }
+func (e *Engine) Announced() int64 { return e.wakeups.Announced() }
 
 // Retry intervals of Run and WaitFor.
 const (
@@ -120,8 +127,8 @@ const (
 func (e *Engine) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	beside.Go(func() { e.pulse.watch(ctx, e.tellReadiness) })
-	beside.Go(func() { e.pulse.keep(ctx, e.beat) })
+	beside.Go(func() { e.pulse.Watch(ctx, e.tellReadiness) })
+	beside.Go(func() { e.pulse.Keep(ctx, e.beat) })
 	beside.Go(func() { e.audit(ctx, e.options.AuditEvery) })
 	for ctx.Err() == nil {
 		err := e.follow(ctx)
@@ -142,7 +149,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			delay = rewoundDelay
 		case errors.Is(err, etcd.ErrSealed):
 			delay = sealedDelay
-			e.pulse.setStuck(true)
+			e.pulse.SetStuck(true)
 		}
 		select {
 		case <-ctx.Done():
@@ -217,12 +224,12 @@ func (e *Engine) forget() {
 // present is the revision to catch up with. A connection that is silently dead
 // must not hold the start up for ever.
 func (e *Engine) present(ctx context.Context) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, quorumTimeout)
+	ctx, cancel := context.WithTimeout(ctx, freshness.QuorumTimeout)
 	defer cancel()
 	revision, err := e.position(ctx)
 	if err == nil {
 		e.progress.target.Store(revision)
-		e.pulse.saw(revision)
+		e.pulse.Saw(revision)
 	}
 	return revision, err
 }
@@ -234,9 +241,9 @@ func (e *Engine) caughtUp(target int64, begun time.Time) {
 		e.publish(e.state.builder.Reached(e.state.revision))
 		e.following.Store(true)
 		e.stalled.Store(nil)
-		e.pulse.setStuck(false)
-		e.wakeups.wakeAll(e.state.revision)
-		e.pulse.confirm(begun)
+		e.pulse.SetStuck(false)
+		e.wakeups.WakeAll(e.state.revision)
+		e.pulse.Confirm(begun)
 	}
 }
 
@@ -260,21 +267,21 @@ func (e *Engine) apply(batch *arrival) {
 		e.state.Unlock()
 		if e.following.Load() {
 			e.publish(next)
-			e.wakeups.wake(next.Revision, map[Scope]struct{}{{}: {}})
+			e.wakeups.Wake(next.Revision, map[Scope]struct{}{{}: {}})
 		}
 		return
 	}
 	e.state.advance(batch.Batch, batch.made)
 	scopes := map[Scope]struct{}{{}: {}}
 	e.state.builder.Changes(func(resource string, name record.Name) {
-		scopes[Scope{resource, ""}] = struct{}{}
-		scopes[Scope{resource, name.Namespace}] = struct{}{}
+		scopes[Scope{Resource: resource}] = struct{}{}
+		scopes[Scope{Resource: resource, Namespace: name.Namespace}] = struct{}{}
 	})
 	next := e.state.builder.Next(batch.Revision)
 	e.state.Unlock()
 	if e.following.Load() {
 		e.publish(next)
-		e.wakeups.wake(batch.Revision, scopes)
+		e.wakeups.Wake(batch.Revision, scopes)
 	}
 	e.totals.records.Add(int64(len(batch.Records)))
 	observe(e.options.Observers.Apply, begun)

@@ -38,7 +38,7 @@ type lineage struct {
 // history than the state's.
 func (e *Engine) position(ctx context.Context) (int64, error) {
 	// Before asking: an answer is at least what was known before the question.
-	newest := max(e.pulse.seen.Load(), e.progress.reached.Load())
+	newest := max(e.pulse.Seen(), e.progress.reached.Load())
 	revision, err := e.log.Revision(ctx)
 	if err == nil && revision < newest {
 		err = fmt.Errorf("%w: it is at revision %d and has been at %d. It was restored from a snapshot without --bump-revision; "+
@@ -57,7 +57,7 @@ func (e *Engine) position(ctx context.Context) (int64, error) {
 // the log.
 func (e *Engine) breakOff(why error) {
 	e.lineage.broken.Store(&why)
-	e.pulse.revoke()
+	e.pulse.Revoke()
 	if stop := e.lineage.stop.Load(); stop != nil {
 		(*stop)(why)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/garbage"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
@@ -77,8 +78,7 @@ func (e *Engine) unchanged(ctx context.Context, all *loaded) (*loaded, error) {
 
 // everything reads all of the log at a revision.
 func (e *Engine) everything(ctx context.Context, at int64) (*loaded, error) {
-	reading.Add(1)
-	defer reading.Add(-1)
+	defer garbage.Reading()()
 	return e.records(ctx, at, nil)
 }
 

@@ -17,8 +17,8 @@ import (
 
 // close waits for the end of a replica that cannot go on.
 func (e *Engine) close(ctx context.Context) {
-	e.pulse.setStuck(true)
-	e.pulse.revoke()
+	e.pulse.SetStuck(true)
+	e.pulse.Revoke()
 	<-ctx.Done()
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/freshness"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -41,7 +42,7 @@ func TestAReplicaThatMeetsANewerRecordClosesItself(t *testing.T) {
 			before := barrier(ctx, t, e)
 			_, err := server.Client.Put(ctx, "/muster/log/"+written.key.Path(), written.value)
 			require.NoError(t, err)
-			require.Eventually(t, func() bool { return e.Ready() != nil }, behindAfter/2, time.Millisecond)
+			require.Eventually(t, func() bool { return e.Ready() != nil }, freshness.BehindAfter/2, time.Millisecond)
 			require.ErrorIs(t, e.Ready(), record.ErrNewer)
 			require.ErrorIs(t, e.Ready(), ErrNotReady)
 			_, err = e.Plan(t.Context(), proposed(on("c1"), false))
@@ -51,7 +52,7 @@ func TestAReplicaThatMeetsANewerRecordClosesItself(t *testing.T) {
 			require.Equal(t, told(before), told(v))
 
 			again := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
-			require.Eventually(t, func() bool { return again.newer() != nil }, behindAfter/2, time.Millisecond)
+			require.Eventually(t, func() bool { return again.newer() != nil }, freshness.BehindAfter/2, time.Millisecond)
 			require.ErrorIs(t, again.Ready(), record.ErrNewer)
 			_, err = again.Current()
 			require.ErrorIs(t, err, ErrNotReady)
@@ -74,5 +75,5 @@ func TestANewerRecordOfThePastDoesNotHoldAStartUp(t *testing.T) {
 	}
 	again := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
 	require.Equal(t, want, told(barrier(ctx, t, again)))
-	require.Eventually(t, func() bool { return again.Ready() == nil }, behindAfter/2, time.Millisecond)
+	require.Eventually(t, func() bool { return again.Ready() == nil }, freshness.BehindAfter/2, time.Millisecond)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/pkg/registry/freshness"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -58,7 +59,7 @@ func TestARevisionThatCannotBeOpenedStopsTheView(t *testing.T) {
 	ahead := running(ctx, t, sealedLog(server, etcdtest.NewKeys("k2", "k1")), 1000)
 	barrier(ctx, t, ahead)
 	revision := save(ctx, t, ahead, on("c1"), app("v2", true))
-	require.Eventually(t, func() bool { return e.Ready() != nil }, behindAfter/2, 10*time.Millisecond, "it is not taken for busy")
+	require.Eventually(t, func() bool { return e.Ready() != nil }, freshness.BehindAfter/2, 10*time.Millisecond, "it is not taken for busy")
 	v, err := e.Current()
 	require.NoError(t, err)
 	require.Less(t, v.Revision, revision)

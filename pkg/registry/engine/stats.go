@@ -48,8 +48,8 @@ type totals struct {
 // revision that is being applied.
 func (e *Engine) Stats() Stats {
 	s := Stats{
-		Ready:       e.pulse.ready(),
-		Seen:        e.pulse.seen.Load(),
+		Ready:       e.pulse.Ready(),
+		Seen:        e.pulse.Seen(),
 		Age:         -1,
 		Records:     e.totals.records.Load(),
 		Loads:       e.totals.loads.Load(),
@@ -58,7 +58,7 @@ func (e *Engine) Stats() Stats {
 		Audited:     e.totals.audited.Load(),
 		Differences: e.totals.differences.Load(),
 	}
-	if age, ever := e.pulse.age(); ever {
+	if age, ever := e.pulse.Age(); ever {
 		s.Age = age
 	}
 	if v := e.current.Load(); v != nil {

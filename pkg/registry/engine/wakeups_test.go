@@ -37,7 +37,7 @@ func TestWhoWaitsIsToldUpToWhereNothingHasHappened(t *testing.T) {
 	require.NotSame(t, quiet, e.Wakeup(Scope{Resource: record.Clusters, Namespace: "fleet"}))
 
 	all := e.Wakeup(Scope{Resource: record.Clusters})
-	e.wakeups.wakeAll(loud)
+	e.wakeups.WakeAll(loud)
 	<-all.Done()
 	require.Negative(t, all.Before(), "after a load nothing is known")
 }

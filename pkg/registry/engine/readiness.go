@@ -1,0 +1,92 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/freshness"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Ready returns nil while reads are right: the view held, a few seconds ago at
+// most, all that was committed. Otherwise the error wraps ErrNotReady and says
+// what is missing. It costs nothing while all is well.
+func (e *Engine) Ready() error {
+	if e.pulse.Ready() && e.lineage.broken.Load() == nil {
+		return nil
+	}
+	return e.unready()
+}
+
+// Reached returns nil while etcd answers: it has, to a quorum read of the last seconds.
+// A replica that is warming up is not ready and reaches etcd; one that has lost etcd does
+// not.
+func (e *Engine) Reached() error {
+	silence, answered := e.pulse.Silence()
+	switch {
+	case !answered:
+		return errors.New("etcd has not answered yet")
+	case silence > freshness.LostAfter:
+		return fmt.Errorf("etcd last answered %s ago", since(silence))
+	}
+	return nil
+}
+
+// Unready returns a context that ends as soon as Ready is not nil. Take it before
+// asking Ready.
+func (e *Engine) Unready() context.Context { return e.pulse.Lost() }
+
+// unready says what is missing, as an operator would put it.
+func (e *Engine) unready() error {
+	v := e.current.Load()
+	seen, failed := e.pulse.Seen(), e.pulse.Failure()
+	age, ever := e.pulse.Age()
+	silence, _ := e.pulse.Silence()
+	broken := e.lineage.broken.Load()
+	reason := ""
+	if stalled := e.stalled.Load(); stalled != nil && errors.Is(*stalled, etcd.ErrSealed) {
+		// Which one is in the server's log: not everybody who asks may know its name.
+		reason = fmt.Sprintf(": %v: see --encryption-provider-config", etcd.ErrSealed)
+	}
+	if newer := e.newer(); newer != nil {
+		return fmt.Errorf("%w: %w (a record has %s): restart this replica as that version or a later one", ErrNotReady, record.ErrNewer, newer.What)
+	}
+	switch {
+	case broken != nil:
+		return fmt.Errorf("%w: %w", ErrNotReady, *broken)
+	case failed != nil && errors.Is(failed, freshness.ErrBehind) && v != nil:
+		return fmt.Errorf("%w: behind: at revision %d, etcd at %d or later, last known to be up to date %s ago%s", ErrNotReady, v.Revision, seen, since(age), reason)
+	case failed != nil && !errors.Is(failed, freshness.ErrBehind) && ever:
+		return fmt.Errorf("%w: etcd lost: last heard of %s ago, last error: %w", ErrNotReady, since(silence), failed)
+	case failed != nil && !errors.Is(failed, freshness.ErrBehind):
+		return fmt.Errorf("%w: etcd lost: it has not answered yet, last error: %w", ErrNotReady, failed)
+	case v == nil && e.progress.target.Load() == 0:
+		return fmt.Errorf("%w: warming up: etcd has not answered yet", ErrNotReady)
+	case v == nil:
+		return fmt.Errorf("%w: warming up: at revision %d of %d%s", ErrNotReady, e.progress.reached.Load(), e.progress.target.Load(), reason)
+	case !ever:
+		return fmt.Errorf("%w: stopped", ErrNotReady)
+	default:
+		return fmt.Errorf("%w: last known to be up to date %s ago", ErrNotReady, since(age))
+	}
+}
+
+// since is a duration without digits that say nothing.
+func since(age time.Duration) time.Duration { return age.Round(100 * time.Millisecond) }
+
+// tellReadiness logs the changes: each is one that an operator asks about later.
+func (e *Engine) tellReadiness(ready bool) {
+	if ready {
+		klog.InfoS("Ready", "revision", e.pulse.Seen())
+		return
+	}
+	klog.ErrorS(e.unready(), "Not ready any more")
+}

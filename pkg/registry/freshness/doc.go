@@ -1,0 +1,18 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package freshness knows whether this replica may answer: whether its view held, a few
+// seconds ago at most, all that was committed. It knows times and revisions, and nothing
+// of what a view holds.
+//
+//	pulse.go    readiness, from the age of etcd's last answer and of the last met barrier
+//	keep.go     the loop that renews the pulse each second
+//	quorum.go   quorum reads of etcd's revision, shared by those that ask at one time
+//	wakeups.go  waits for changes of a resource or a namespace
+//
+// A barrier is a quorum read of etcd's revision and the wait until the view reaches it.
+// When it is met, the view is known to hold all that was committed before it began. A
+// pulse is a barrier that no request has asked for.
+//
+// Everything here is safe for concurrent use.
+package freshness

@@ -1,0 +1,263 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package freshness
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Readiness follows from two ages. The age of etcd's last answer shows a partition, and a
+// dead connection that nothing has reported. The age of the last met barrier shows a log
+// that does not arrive, and an engine that is stuck.
+const (
+	// LostAfter is how old etcd's last answer may be.
+	LostAfter = 5 * time.Second
+	// BehindAfter is how old the last met barrier may be. It is longer, because one edit
+	// may move a hundred thousand BundleDeployments. That takes seconds on all replicas
+	// at the same time, so another replica would not answer better.
+	BehindAfter = 30 * time.Second
+	// pulseEvery is the age of the last met barrier at which a pulse begins.
+	pulseEvery = time.Second
+	// Timeout bounds the read of a pulse. A pulse does not wait for the one before it, so
+	// a read that hangs delays none, and clients do not notice an election of etcd. It is
+	// short enough for the first failure to be known before the pulse is lost.
+	Timeout = 3 * time.Second
+	// pulsePause is the wait after a pulse that failed.
+	pulsePause = 250 * time.Millisecond
+	// pulsesUnderWay bounds how many pulses run at once. One begins each pulseEvery and
+	// ends within Timeout, so a process that gets its turns never reaches it.
+	pulsesUnderWay = 8
+)
+
+// ErrBehind is the cause when a view does not reach the revision that a pulse read.
+var ErrBehind = errors.New("the view does not follow")
+
+// Pulse knows when the last barrier was met, and so whether this replica is ready. A
+// question costs two atomic loads and a look at the clock.
+type Pulse struct {
+	epoch time.Time
+	// answered is when the youngest read began that etcd answered, and met when the
+	// youngest barrier began that was met, as durations after epoch; 0 if there was none.
+	// They only grow.
+	answered, met atomic.Int64
+	// revokedAt is the time before which a barrier must not have begun to count. One that
+	// was met before a revocation may be confirmed after it.
+	revokedAt atomic.Int64
+	// patience is BehindAfter; tests shorten it.
+	patience time.Duration
+	// stuck reports that the view cannot advance, rather than being busy. It gets no more
+	// patience than a silent etcd.
+	stuck atomic.Bool
+	// alive is the readiness that Watch last reported.
+	alive atomic.Bool
+	// seen is the newest revision that was read by quorum.
+	seen atomic.Int64
+	// failure is that of the youngest pulse that has ended, nil if it was met.
+	failure atomic.Pointer[error]
+	// answers are those whose revision the view has not reached yet.
+	answers answers
+	revived chan struct{}
+	// changed makes Watch look again at how much time is left.
+	changed chan struct{}
+	mu      struct {
+		sync.Mutex
+		lost context.Context // lasts while alive
+		lose context.CancelFunc
+	}
+}
+
+// New returns a pulse that is not ready. It is to be renewed (Keep) and watched (Watch).
+func New() *Pulse {
+	p := &Pulse{epoch: time.Now().Add(-1), patience: BehindAfter, revived: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+	p.mu.lost, p.mu.lose = context.WithCancel(context.Background())
+	p.mu.lose()
+	return p
+}
+
+// Age returns how long ago the last met barrier began, and false if there was none.
+func (p *Pulse) Age() (time.Duration, bool) { return p.since(&p.met, p.revokedAt.Load()) }
+
+// Silence returns how long ago the read began that etcd answered last, and false if there
+// was none.
+func (p *Pulse) Silence() (time.Duration, bool) { return p.since(&p.answered, 0) }
+
+// since returns the age of a mark, and whether it is after the floor.
+func (p *Pulse) since(mark *atomic.Int64, floor int64) (time.Duration, bool) {
+	at := mark.Load()
+	return time.Since(p.epoch) - time.Duration(at), at > floor
+}
+
+// left returns for how long the view may still be served.
+func (p *Pulse) left() time.Duration {
+	age, met := p.Age()
+	silence, answered := p.Silence()
+	if !met || !answered {
+		return 0
+	}
+	patience := p.patience
+	if p.stuck.Load() {
+		patience = min(patience, LostAfter)
+	}
+	return min(patience-age, LostAfter-silence)
+}
+
+// Ready reports whether the view may be served.
+func (p *Pulse) Ready() bool { return p.alive.Load() && p.left() > 0 }
+
+// Lost returns a context that ends as soon as the pulse is not ready.
+func (p *Pulse) Lost() context.Context {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.lost
+}
+
+// Heard notes that etcd answered a read that began at the time given.
+func (p *Pulse) Heard(begun time.Time) {
+	if p.advance(&p.answered, begun) {
+		p.revive()
+	}
+}
+
+// Confirm notes that a barrier was met which began at the time given.
+func (p *Pulse) Confirm(begun time.Time) {
+	answered := p.advance(&p.answered, begun)
+	if p.advance(&p.met, begun) || answered {
+		p.revive()
+	}
+}
+
+// advance moves a mark, never back.
+func (p *Pulse) advance(mark *atomic.Int64, to time.Time) bool {
+	at := int64(to.Sub(p.epoch))
+	for {
+		was := mark.Load()
+		if was >= at {
+			return false
+		}
+		if mark.CompareAndSwap(was, at) {
+			return true
+		}
+	}
+}
+
+// fresh reports whether the view is recent enough for a replica to become ready. That
+// takes more than to stay ready.
+func (p *Pulse) fresh() bool {
+	age, met := p.Age()
+	silence, answered := p.Silence()
+	return met && answered && max(age, silence) < min(LostAfter, p.patience)
+}
+
+// revive makes the pulse ready, if it is fresh and was not ready.
+func (p *Pulse) revive() {
+	if p.alive.Load() || !p.fresh() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.alive.Load() {
+		return
+	}
+	p.mu.lost, p.mu.lose = context.WithCancel(context.Background())
+	p.alive.Store(true)
+	select {
+	case p.revived <- struct{}{}:
+	default:
+	}
+}
+
+// Revoke makes the pulse lost at once. It undoes what was confirmed, and what will be
+// confirmed of barriers that have begun.
+func (p *Pulse) Revoke() {
+	p.advance(&p.revokedAt, time.Now())
+	p.wake()
+}
+
+// SetStuck notes whether the view cannot advance.
+func (p *Pulse) SetStuck(stuck bool) {
+	p.stuck.Store(stuck)
+	p.wake()
+}
+
+// wake makes Watch look again.
+func (p *Pulse) wake() {
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+}
+
+// lose makes the pulse lost, unless it is ready again by now; then it reports false.
+func (p *Pulse) lose() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// In this order: a caller that confirms meanwhile either sees that it has to revive,
+	// or is seen here.
+	p.alive.Store(false)
+	if p.left() > 0 {
+		p.alive.Store(true)
+		return false
+	}
+	p.mu.lose()
+	return true
+}
+
+// Watch calls tell with each change of readiness, until the context ends. Then the pulse
+// is lost for good. It must run once.
+func (p *Pulse) Watch(ctx context.Context, tell func(ready bool)) {
+	for {
+		select {
+		case <-p.revived:
+			tell(true)
+		case <-ctx.Done():
+			return
+		}
+		for {
+			if left := p.left(); left > 0 {
+				select {
+				case <-time.After(left):
+					continue
+				case <-p.changed:
+					continue
+				case <-ctx.Done():
+					p.revokedAt.Store(math.MaxInt64)
+				}
+			}
+			if p.lose() {
+				tell(false)
+				break
+			}
+		}
+	}
+}
+
+// Seen returns the newest revision that was read by quorum, 0 if there is none.
+func (p *Pulse) Seen() int64 { return p.seen.Load() }
+
+// Failure returns the error of the youngest pulse that has ended, nil if it was met.
+func (p *Pulse) Failure() error {
+	if err := p.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// SetPatience sets how old the last met barrier may be, in the place of BehindAfter. It
+// comes before Watch.
+func (p *Pulse) SetPatience(patience time.Duration) { p.patience = patience }
+
+// Saw notes a revision that was read by quorum.
+func (p *Pulse) Saw(revision int64) {
+	for {
+		seen := p.seen.Load()
+		if seen >= revision || p.seen.CompareAndSwap(seen, revision) {
+			return
+		}
+	}
+}

@@ -1,0 +1,87 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package freshness
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Scope names what a waiter waits for: changes of a resource, in one namespace or, with
+// namespace "", in any. Every new revision wakes the zero Scope.
+type Scope struct {
+	Resource, Namespace string
+}
+
+// Wakeup is one wait for a scope.
+type Wakeup struct {
+	done chan struct{}
+	// by is the first revision that changed the scope, 0 if that is not known. It is
+	// written before done is closed.
+	by int64
+}
+
+// Done returns a channel that is closed when something in the scope has changed, or the
+// state was loaded.
+func (w *Wakeup) Done() <-chan struct{} { return w.done }
+
+// Before returns, once the wakeup is done, a revision up to which nothing in the scope has
+// changed since the view that its owner looked at after taking it; 0 if there is none. So
+// the cursor of a watch with few changes does not stay behind.
+func (w *Wakeup) Before() int64 { return w.by - 1 }
+
+// Wakeups wakes waiters by closing a channel. A waiter takes its Wakeup before it looks at
+// the data, so it misses nothing. The zero value is ready for use.
+type Wakeups struct {
+	// announced is the revision up to which all waiters have been woken.
+	announced atomic.Int64
+	mu        struct {
+		sync.Mutex
+		waiting map[Scope]*Wakeup
+	}
+}
+
+// Announced returns a revision up to which all waiters have been woken. If a Wakeup was
+// taken before, and is not done after, nothing in its scope has changed up to there.
+func (all *Wakeups) Announced() int64 { return all.announced.Load() }
+
+// Take returns the present Wakeup of a scope. All that wait for the scope share it.
+func (all *Wakeups) Take(scope Scope) *Wakeup {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if all.mu.waiting == nil {
+		all.mu.waiting = map[Scope]*Wakeup{}
+	}
+	w, ok := all.mu.waiting[scope]
+	if !ok {
+		w = &Wakeup{done: make(chan struct{})}
+		all.mu.waiting[scope] = w
+	}
+	return w
+}
+
+// Wake wakes the scopes that a revision has changed. The revision has been published.
+func (all *Wakeups) Wake(revision int64, scopes map[Scope]struct{}) {
+	all.mu.Lock()
+	for scope := range scopes {
+		if w, ok := all.mu.waiting[scope]; ok {
+			w.by = revision
+			close(w.done)
+			delete(all.mu.waiting, scope)
+		}
+	}
+	all.mu.Unlock()
+	all.announced.Store(revision)
+}
+
+// WakeAll wakes all scopes. What has changed up to the revision is not known.
+func (all *Wakeups) WakeAll(revision int64) {
+	all.mu.Lock()
+	for scope, w := range all.mu.waiting {
+		close(w.done)
+		delete(all.mu.waiting, scope)
+	}
+	all.mu.Unlock()
+	all.announced.Store(revision)
+}
