@@ -45,8 +45,10 @@
 //	summary    statuses as sums over BundleDeployments: S 7, pure
 //	view       the immutable state at a revision, and the changes that led to it
 //	ledger     which statuses a change affects, and how their sums change
+//	state      all that follows from the records at one revision; what a write records
 //	freshness  whether this replica is up to date: the pulse, quorum reads, wake-ups
-//	engine     the one goroutine that turns records into views
+//	audit      a view compared with what its records mean
+//	engine     the one goroutine that follows the log and publishes views
 //	fair       turns to compute, and memory for lists, given out between users
 //	storage    storage.Interface over views: reads, watches, guarded writes
 //	kinds      what differs from kind to kind: strategy, validation, columns

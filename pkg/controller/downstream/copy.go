@@ -76,7 +76,7 @@ func (d *Downstream) released(have object, to resource, mine origin) error {
 	}
 	for _, owner := range have.meta().OwnerReferences {
 		name := record.Name{Namespace: to.name.Namespace, Name: owner.Name}
-		other, _, err := d.Engine.CountOf(name)
+		other, _, err := d.Engine.CopiesOf(name)
 		if err != nil {
 			return err
 		}

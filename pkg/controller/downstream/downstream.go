@@ -26,8 +26,8 @@ type Engine interface {
 	Current() (*view.View, error)
 	Barrier(ctx context.Context) (*view.View, error)
 	Wait(scope engine.Scope) <-chan struct{}
-	CountOf(deployment record.Name) (record.Downstream, int64, error)
-	Counted() ([]record.Name, error)
+	CopiesOf(deployment record.Name) (record.Downstream, int64, error)
+	WithCopies() ([]record.Name, error)
 }
 
 // Log is where counts are committed.

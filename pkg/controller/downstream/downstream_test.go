@@ -338,7 +338,7 @@ func TestACountGoesWithItsBundleDeployment(t *testing.T) {
 	w.bundle("app", 1, "Secret/s")
 	w.countIs(ns, "app", 1)
 	counted := func() int {
-		names, err := w.engine.Counted()
+		names, err := w.engine.WithCopies()
 		require.NoError(t, err)
 		return len(names)
 	}

@@ -78,7 +78,7 @@ func (d *Downstream) noteAll(v *view.View) {
 			d.queue.Add(item.Name())
 		}
 	}
-	if names, err := d.Engine.Counted(); err == nil {
+	if names, err := d.Engine.WithCopies(); err == nil {
 		for _, name := range names {
 			d.queue.Add(name)
 		}

@@ -72,7 +72,7 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 // last: an agent that sees the record finds the copies. After a turn that failed not all is
 // known, and what was held and is needed still counts as held.
 func (d *Downstream) record(ctx context.Context, name record.Name, n *need, digest *digest, next record.Downstream, sure bool) error {
-	have, revision, err := d.Engine.CountOf(name)
+	have, revision, err := d.Engine.CopiesOf(name)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (d *Downstream) record(ctx context.Context, name record.Name, n *need, dige
 // forgetHeld takes back what was said of a BundleDeployment that needs nothing now.
 func (d *Downstream) forgetHeld(ctx context.Context, name record.Name) error {
 	d.obstacles.tell(name, "")
-	have, revision, err := d.Engine.CountOf(name)
+	have, revision, err := d.Engine.CopiesOf(name)
 	if err != nil || have.Obstacle == "" && len(have.Held) == 0 {
 		return err
 	}
@@ -120,7 +120,7 @@ func (d *Downstream) put(ctx context.Context, name record.Name, next record.Down
 
 // forget removes the count of a BundleDeployment that is gone.
 func (d *Downstream) forget(ctx context.Context, name record.Name) error {
-	_, revision, err := d.Engine.CountOf(name)
+	_, revision, err := d.Engine.CopiesOf(name)
 	if err != nil || revision == 0 {
 		return err
 	}

@@ -27,9 +27,9 @@ type Source interface {
 	// Stats tell whether all records can be decoded.
 	Stats() engine.Stats
 	// Dead finds records that rule nothing, a piece at a time.
-	Dead(each func(dead []engine.DeadRecord, revision int64) bool) error
-	// StillDead are those of some records that rule nothing at present.
-	StillDead(keys []record.Key) (dead []engine.DeadRecord, revision int64, err error)
+	Unused(each func(dead []engine.UnusedRecord, revision int64) bool) error
+	// StillUnused are those of some records that rule nothing at present.
+	StillUnused(keys []record.Key) (dead []engine.UnusedRecord, revision int64, err error)
 	// ContentsInUse are the manifests that something refers to at a revision.
 	ContentsInUse() (ids map[string]struct{}, revision int64, err error)
 }
@@ -127,7 +127,7 @@ func (s *Sweep) Once(ctx context.Context) error {
 }
 
 func (s *Sweep) records(ctx context.Context) (removed int, err error) {
-	found := s.source.Dead(func(dead []engine.DeadRecord, _ int64) bool {
+	found := s.source.Unused(func(dead []engine.UnusedRecord, _ int64) bool {
 		for some := range slices.Chunk(dead, batch) {
 			keys := make([]record.Key, 0, len(some))
 			for _, d := range some {
@@ -149,13 +149,13 @@ func (s *Sweep) records(ctx context.Context) (removed int, err error) {
 // that could bring one of them to life: then they are looked at anew.
 func (s *Sweep) remove(ctx context.Context, keys []record.Key) (int, error) {
 	return s.persist(ctx, func() (etcd.Txn, int, error) {
-		dead, revision, err := s.source.StillDead(keys)
+		dead, revision, err := s.source.StillUnused(keys)
 		return removal(dead, revision), len(dead), err
 	}, "record")
 }
 
 // removal removes dead records, if what they were found dead by is still so.
-func removal(dead []engine.DeadRecord, revision int64) etcd.Txn {
+func removal(dead []engine.UnusedRecord, revision int64) etcd.Txn {
 	txn := etcd.Txn{
 		Unchanged: map[record.Key]int64{},
 		NotAfter:  map[record.Key]int64{record.TargetingGuardKey(): revision, record.VersionsGuardKey(): revision},

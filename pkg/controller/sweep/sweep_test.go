@@ -114,9 +114,9 @@ func TestWhatComesBackToLifeMeanwhileStays(t *testing.T) {
 	w.commit(etcd.Txn{Put: map[record.Key][]byte{key: data}})
 	_, err = w.sweep.source.Barrier(t.Context())
 	require.NoError(t, err)
-	var found []engine.DeadRecord
+	var found []engine.UnusedRecord
 	var at int64
-	require.NoError(t, w.sweep.source.Dead(func(dead []engine.DeadRecord, revision int64) bool {
+	require.NoError(t, w.sweep.source.Unused(func(dead []engine.UnusedRecord, revision int64) bool {
 		found, at = append(found, dead...), revision
 		return true
 	}))

@@ -8,8 +8,7 @@ import (
 	"runtime"
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
-	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
 // A record of 1.5 MiB takes tens of milliseconds to decode, so objects and reports are
@@ -28,44 +27,8 @@ const (
 // arrival is a revision, with its objects and reports decoded once done is closed.
 type arrival struct {
 	etcd.Batch
-	made map[record.Key]made
-	done chan struct{}
-}
-
-// made is what a record was decoded to: one of the three, or an error.
-type made struct {
-	object *record.Object
-	report *record.Report
-	// deployment is a report on a BundleDeployment.
-	deployment *view.Report
-	err        error
-}
-
-// decode decodes a record; false if it is of another type.
-func decode(r *etcd.Record) (out made, ok bool) {
-	switch {
-	case r.Err != nil || r.Value == nil:
-		return made{}, false
-	case isReport(r):
-		out.deployment, out.err = view.NewReport(r.Value, r.Revision)
-	case r.Key.Type == record.TypeReport:
-		out.report, out.err = record.DecodeReport(r.Key.Resource, r.Value)
-	case r.Key.Type == record.TypeObject:
-		out.object, out.err = record.DecodeObject(r.Key.Resource, r.Value)
-	default:
-		return made{}, false
-	}
-	return out, true
-}
-
-// decoded is what a record is decoded to, which mostly is done already. It must be one
-// that decode takes.
-func (w *work) decoded(r *etcd.Record) made {
-	out, ok := w.made[r.Key]
-	if !ok {
-		out, _ = decode(r)
-	}
-	return out
+	decoded state.Decoded
+	done    chan struct{}
 }
 
 // decoders are how many revisions are decoded at once.
@@ -93,15 +56,8 @@ func (d decoders) arrive(batch etcd.Batch) *arrival {
 }
 
 func (a *arrival) decode() {
-	defer close(a.done)
-	for i := range a.Records {
-		if m, ok := decode(&a.Records[i]); ok {
-			if a.made == nil {
-				a.made = make(map[record.Key]made, len(a.Records))
-			}
-			a.made[a.Records[i].Key] = m
-		}
-	}
+	a.decoded = state.Decode(a.Records)
+	close(a.done)
 }
 
 // watch calls apply for every revision after the given one, in order, until the context

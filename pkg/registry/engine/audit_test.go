@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/audit"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/names"
@@ -33,23 +33,6 @@ func workload(name string) *v1alpha1.Bundle {
 }
 
 func noRest(time.Duration) {}
-
-// audited makes an audit of a random share, which has to find nothing.
-func (h *history) audited() {
-	of := uint32(1 + h.IntN(3))
-	s := share{uint32(h.IntN(int(of))), of}
-	all := newLoaded(h.j.revision)
-	for _, key := range slices.SortedFunc(maps.Keys(h.j.records), compareKeys) {
-		e := h.j.records[key]
-		if r := (etcd.Record{Key: key, Value: []byte(e.value), Revision: e.revision}); s.needs(&r) {
-			all.add(r)
-		}
-	}
-	all.decode()
-	should, unread := recomputed(all)
-	found, _ := s.compare(h.j.view, should, noRest)
-	h.must(len(found) == 0 && unread == 0, "an audit of share %s found %v", s, found)
-}
 
 // auditable is an engine on an etcd, with some Bundles on some Clusters.
 func auditable(ctx context.Context, t *testing.T) *Engine {
@@ -67,7 +50,7 @@ func TestAnAuditOfASoundStateFindsNothing(t *testing.T) {
 	ctx := withDeadline(t)
 	e := auditable(ctx, t)
 	revision := barrier(ctx, t, e).Revision
-	require.NoError(t, e.auditOnce(ctx, 7))
+	require.NoError(t, e.Audit(ctx, 7))
 	stats := e.Stats()
 	require.EqualValues(t, 1, stats.Audits)
 	require.EqualValues(t, 4*3+4+3, stats.Audited, "BundleDeployments, Clusters and Bundles")
@@ -108,12 +91,12 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 
 			// A revision that goes wrong.
 			e.state.Lock()
-			spoil(e.state.builder, e.state.revision+1)
+			spoil(e.state.Tables(), e.state.Revision()+1)
 			e.state.Unlock()
 			save(ctx, t, e, on("c9"))
 			spoilt := barrier(ctx, t, e)
 			lost := e.pulse.Lost()
-			require.NoError(t, e.auditOnce(ctx, 0))
+			require.NoError(t, e.Audit(ctx, 0))
 			<-lost.Done() // readers are told to wait
 			require.EqualValues(t, 1, e.Stats().Differences)
 
@@ -124,7 +107,7 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 			require.Equal(t, before, after)
 			require.Greater(t, v.Oldest, spoilt.Revision, "whoever has seen what was wrong lists again")
 			require.Greater(t, v.Get(record.BundleDeployments, name).Version().Revision(), spoilt.Revision, "another content, another version")
-			require.NoError(t, e.auditOnce(ctx, 0))
+			require.NoError(t, e.Audit(ctx, 0))
 			require.EqualValues(t, 1, e.Stats().Differences)
 		})
 	}
@@ -139,7 +122,7 @@ func TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull(t *testing.T) {
 	save(ctx, t, e, on("c1"), workload("a"))
 	barrier(ctx, t, e) // there is something to spoil
 	e.state.Lock()
-	e.state.builder.Delete(record.BundleDeployments, record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "a"})
+	e.state.Tables().Delete(record.BundleDeployments, record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "a"})
 	e.state.Unlock()
 	save(ctx, t, e, on("c9"))
 	barrier(ctx, t, e)
@@ -148,7 +131,7 @@ func TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull(t *testing.T) {
 		return err != nil
 	}, deadline, time.Microsecond, "etcd is full")
 	lost := e.pulse.Lost()
-	require.NoError(t, e.auditOnce(ctx, 0))
+	require.NoError(t, e.Audit(ctx, 0))
 	<-lost.Done()
 	require.ErrorIs(t, e.Ready(), ErrDiffers)
 
@@ -192,7 +175,7 @@ func TestAnAuditIsNotMadeOfWhatCannotBeRead(t *testing.T) {
 	_, err = server.Client.Put(ctx, path, "garbage")
 	require.NoError(t, err)
 	then := barrier(ctx, t, e)
-	require.ErrorContains(t, e.auditOnce(ctx, 0), "cannot be decoded")
+	require.ErrorContains(t, e.Audit(ctx, 0), "cannot be decoded")
 
 	// It is mended between the look at the view and the one at the state.
 	_, err = server.Client.Put(ctx, path, string(good.Kvs[0].Value))
@@ -200,7 +183,7 @@ func TestAnAuditIsNotMadeOfWhatCannotBeRead(t *testing.T) {
 	now := barrier(ctx, t, e)
 	require.Zero(t, e.Stats().UndecodableNow)
 	e.publish(then)
-	require.ErrorContains(t, e.auditOnce(ctx, 0), "could not be decoded")
+	require.ErrorContains(t, e.Audit(ctx, 0), "could not be decoded")
 	e.publish(now)
 	require.Zero(t, e.Stats().Differences)
 	require.NoError(t, e.Ready())
@@ -212,7 +195,7 @@ func TestSharesTogetherAreAllBundles(t *testing.T) {
 		for i := range 200 {
 			n := 0
 			for turn := range of {
-				if (share{turn, of}).has(fmt.Sprint("bundle-", i)) {
+				if (audit.Share{Turn: turn, Of: of}).Has(fmt.Sprint("bundle-", i)) {
 					n++
 				}
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/freshness"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/state"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -52,12 +53,13 @@ type Engine struct {
 	log     *etcd.Log
 	options Options
 
-	// state is written by the goroutine of Run alone, under the lock; Plan reads
-	// it under the read lock.
+	// state is written by the goroutine of Run alone, under the lock; ask reads it under
+	// the read lock. It is nil before the first load.
 	state struct {
 		sync.RWMutex
-		*state
+		*state.State
 	}
+	planner *state.Planner
 	current atomic.Pointer[view.View]
 	// following tells that the state has caught up since the log was last lost, so
 	// that it may be published.
@@ -67,22 +69,17 @@ type Engine struct {
 	// progress is of a start: the revision reached, and the one to reach.
 	progress struct{ reached, target atomic.Int64 }
 	replay   replaying
-	// heldFor is about how long a plan evaluates templates under the state's lock.
-	heldFor time.Duration
-	// evaluating lets plans evaluate in turns.
-	evaluating turns
-	// planned are the versions that plans have evaluated.
-	planned plannedVersions
-	pulse   *freshness.Pulse
-	lineage lineage
-	wakeups freshness.Wakeups
-	quorum  *freshness.Quorum
-	totals  totals
+	pulse    *freshness.Pulse
+	lineage  lineage
+	wakeups  freshness.Wakeups
+	quorum   *freshness.Quorum
+	totals   totals
 }
 
 // New returns an engine over a log. It does nothing until it runs.
 func New(log *etcd.Log, options Options) *Engine {
-	e := &Engine{log: log, options: options, replay: replaying{behind: max(options.LoadBehind, 1), within: replayWithin}, pulse: freshness.New(), heldFor: heldFor}
+	e := &Engine{log: log, options: options, replay: replaying{behind: max(options.LoadBehind, 1), within: replayWithin}, pulse: freshness.New()}
+	e.planner = state.NewPlanner(e.askToPlan)
 	e.quorum = freshness.NewQuorum(e.position)
 	return e
 }
@@ -129,7 +126,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer beside.Wait()
 	beside.Go(func() { e.pulse.Watch(ctx, e.tellReadiness) })
 	beside.Go(func() { e.pulse.Keep(ctx, e.beat) })
-	beside.Go(func() { e.audit(ctx, e.options.AuditEvery) })
+	beside.Go(func() { e.keepAuditing(ctx, e.options.AuditEvery) })
 	for ctx.Err() == nil {
 		err := e.follow(ctx)
 		e.following.Store(false)
@@ -170,7 +167,7 @@ func (e *Engine) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if e.state.state == nil {
+	if e.state.State == nil {
 		behind := e.replay.behind // one at least, so that the changes of the present one are known
 		if broken != nil {
 			behind = 0 // what is before is not what clients have seen
@@ -195,7 +192,7 @@ func (e *Engine) follow(ctx context.Context) error {
 	defer stop()
 	go e.askUntilFollowing(asking)
 	defer e.replay.bind(e, cancel)()
-	err = e.watch(ctx, e.state.revision, func(a *arrival) {
+	err = e.watch(ctx, e.state.Revision(), func(a *arrival) {
 		e.apply(a)
 		e.caughtUp(target, begun)
 	})
@@ -217,7 +214,7 @@ func (e *Engine) follow(ctx context.Context) error {
 // forget drops the state; what was published stays.
 func (e *Engine) forget() {
 	e.state.Lock()
-	e.state.state = nil
+	e.state.State = nil
 	e.state.Unlock()
 }
 
@@ -237,12 +234,12 @@ func (e *Engine) present(ctx context.Context) (int64, error) {
 // caughtUp publishes the first view that holds what was there at the start, which
 // is a barrier met.
 func (e *Engine) caughtUp(target int64, begun time.Time) {
-	if e.state.revision >= target && !e.following.Load() && e.replay.follow() {
-		e.publish(e.state.builder.Reached(e.state.revision))
+	if revision := e.state.Revision(); revision >= target && !e.following.Load() && e.replay.follow() {
+		e.publish(e.state.Reach(revision))
 		e.following.Store(true)
 		e.stalled.Store(nil)
 		e.pulse.SetStuck(false)
-		e.wakeups.WakeAll(e.state.revision)
+		e.wakeups.WakeAll(revision)
 		e.pulse.Confirm(begun)
 	}
 }
@@ -262,8 +259,7 @@ func (e *Engine) apply(batch *arrival) {
 	e.progress.reached.Store(batch.Revision)
 	e.state.Lock()
 	if len(batch.Records) == 0 {
-		e.state.revision = max(e.state.revision, batch.Revision)
-		next := e.state.builder.Reached(e.state.revision)
+		next := e.state.Reach(batch.Revision)
 		e.state.Unlock()
 		if e.following.Load() {
 			e.publish(next)
@@ -271,13 +267,13 @@ func (e *Engine) apply(batch *arrival) {
 		}
 		return
 	}
-	e.state.advance(batch.Batch, batch.made)
+	e.state.Apply(batch.Batch, batch.decoded)
 	scopes := map[Scope]struct{}{{}: {}}
-	e.state.builder.Changes(func(resource string, name record.Name) {
+	e.state.Changes(func(resource string, name record.Name) {
 		scopes[Scope{Resource: resource}] = struct{}{}
 		scopes[Scope{Resource: resource, Namespace: name.Namespace}] = struct{}{}
 	})
-	next := e.state.builder.Next(batch.Revision)
+	next := e.state.Next()
 	e.state.Unlock()
 	if e.following.Load() {
 		e.publish(next)

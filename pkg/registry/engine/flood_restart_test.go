@@ -16,6 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/state/statetest"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -27,6 +28,22 @@ func commitEach(ctx context.Context, t testing.TB, log *etcd.Log, records ...etc
 		require.NoError(t, err)
 		require.True(t, ok)
 	}
+}
+
+// flood writes a flood, and the reports on it, through a running engine.
+func flood(ctx context.Context, t testing.TB, log *etcd.Log, e *Engine, bundles, objects int) []*v1alpha1.BundleDeployment {
+	t.Helper()
+	for _, object := range statetest.Flood(bundles) {
+		commitEach(ctx, t, log, encoded(t, object, 0))
+	}
+	v, err := e.Barrier(ctx)
+	require.NoError(t, err)
+	all := statetest.Flooded(v, objects)
+	require.Len(t, all, bundles)
+	for _, bd := range all {
+		commitEach(ctx, t, log, onReport(t, bd, 0))
+	}
+	return all
 }
 
 // patched is a report with a small change, by number.
@@ -58,9 +75,8 @@ func TestAReplayOfLargeReportsShowsWhatWasShown(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	log := etcd.New(server.Client, "/muster")
-	batch, all := flooded(t, 3, 4000, func(*v1alpha1.BundleDeploymentStatus) {})
-	commitEach(ctx, t, log, batch.Records...)
 	live := running(ctx, t, log, 1000)
+	all := flood(ctx, t, log, live, 3, 4000)
 	from := barrier(ctx, t, live).Revision
 	var writers sync.WaitGroup
 	for i, bd := range all {
@@ -103,14 +119,19 @@ func TestAReplayOfLargeReportsShowsWhatWasShown(t *testing.T) {
 func BenchmarkRestartAfterFlood(b *testing.B) {
 	ctx, server := b.Context(), etcdtest.Start(b)
 	log := etcd.New(server.Client, "/muster")
-	batch, all := flooded(b, 30, floodObjects, func(*v1alpha1.BundleDeploymentStatus) {})
-	commitEach(ctx, b, log, batch.Records...)
+	first, stop := context.WithCancel(ctx)
+	live := New(log, DefaultOptions())
+	var ended sync.WaitGroup
+	ended.Go(func() { _ = live.Run(first) })
+	all := flood(ctx, b, log, live, 30, statetest.FloodObjects)
+	stop()
+	ended.Wait()
 	for n := range 200 {
 		commitEach(ctx, b, log, patched(b, all[0], n))
 	}
 	bytes := 0
-	for _, r := range batch.Records {
-		bytes += len(r.Value)
+	for _, bd := range all {
+		bytes += len(onReport(b, bd, 0).Value)
 	}
 	for b.Loop() {
 		ctx, cancel := context.WithCancel(ctx)

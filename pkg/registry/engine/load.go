@@ -13,6 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/garbage"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
 // load reads the state some revisions behind the present, so that the replay to it
@@ -40,22 +41,14 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 		return fmt.Errorf("load the log: %w", err)
 	}
 	at = all.Revision
-	loading := newState(e.options.History)
-	loading.planned = &e.planned
-	loading.undecodable.total, loading.undecodable.loading = &e.totals.undecodable, true
-	loading.begin(all)
-	loading.undecodable.loading = false
-	if known {
-		loading.builder.LoadUnchanged(at)
-	} else {
-		loading.builder.Load(at)
-	}
+	loading := state.New(e.options.History, e.planner, &e.totals.undecodable)
+	loading.Begin(all, known)
 	e.state.Lock()
-	e.state.state = loading
+	e.state.State = loading
 	e.state.Unlock()
 	e.progress.reached.Store(at)
 	e.totals.loads.Add(1)
-	klog.InfoS("Loaded the log", "revision", at, "present", present, "records", all.read)
+	klog.InfoS("Loaded the log", "revision", at, "present", present, "records", all.Read)
 	return nil
 }
 
@@ -64,7 +57,7 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 // And where a state is made anew because it was wrong, its objects need other
 // resourceVersions. Usually the revisions after it are replayed before any client is served.
 // Where none exist, the engine makes one.
-func (e *Engine) unchanged(ctx context.Context, all *loaded) (*loaded, error) {
+func (e *Engine) unchanged(ctx context.Context, all *state.Loaded) (*state.Loaded, error) {
 	if all.Revision <= 1 {
 		return all, nil // nothing has ever been written
 	}
@@ -77,7 +70,7 @@ func (e *Engine) unchanged(ctx context.Context, all *loaded) (*loaded, error) {
 }
 
 // everything reads all of the log at a revision.
-func (e *Engine) everything(ctx context.Context, at int64) (*loaded, error) {
+func (e *Engine) everything(ctx context.Context, at int64) (*state.Loaded, error) {
 	defer garbage.Reading()()
 	return e.records(ctx, at, nil)
 }
@@ -116,4 +109,16 @@ func (e *Engine) passSealedHistory(ctx context.Context) {
 	if present, err := e.present(ctx); err == nil {
 		_ = e.load(ctx, present, 0) // the watch's error says what is wrong
 	}
+}
+
+// records reads all of the log at a revision, or what is needed of it.
+func (e *Engine) records(ctx context.Context, at int64, needed func(*etcd.Record) bool) (*state.Loaded, error) {
+	all := state.NewLoaded(at)
+	err := e.log.Load(ctx, at, func(r etcd.Record) {
+		if needed == nil || needed(&r) {
+			all.Add(r)
+		}
+	})
+	all.Decode()
+	return all, err
 }

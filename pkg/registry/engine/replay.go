@@ -47,7 +47,7 @@ func (r *replaying) bind(e *Engine, end context.CancelCauseFunc) (stop func()) {
 		r.phase.Store(unbound) // it has to be done, however long it takes
 		return func() {}
 	}
-	from := e.state.revision
+	from := e.state.Revision()
 	r.phase.Store(bound)
 	timer := time.AfterFunc(r.within, func() {
 		if r.phase.CompareAndSwap(bound, cut) {

@@ -19,11 +19,38 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/state/statetest"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // deadline is how long a test waits for what should come at once.
 const deadline = 30 * time.Second
+
+// The objects of tests that name what they are about.
+var (
+	clusterOf    = statetest.Cluster
+	resourceOf   = statetest.ResourceOf
+	nameOf       = statetest.NameOf
+	recordOf     = statetest.RecordOf
+	encoded      = statetest.Encoded
+	app          = statetest.App
+	on           = statetest.On
+	onWith       = statetest.OnWith
+	allResources = statetest.Resources
+	told         = statetest.Shown
+	asJSON       = statetest.JSON
+	onReport     = statetest.ReportOn
+	testLimits   = view.Limits{Revisions: 64, Changes: 10_000}
+)
+
+// proposed is the write of an object, or its deletion.
+func proposed(object record.APIObject, gone bool) Proposal {
+	p := Proposal{Resource: resourceOf(object), Name: nameOf(object)}
+	if !gone {
+		p.Object = recordOf(object)
+	}
+	return p
+}
 
 func withDeadline(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
@@ -80,16 +107,6 @@ func barrier(ctx context.Context, t *testing.T, e *Engine) *view.View {
 	v, err := e.Barrier(ctx)
 	require.NoError(t, err)
 	return v
-}
-
-// told is all BundleDeployments of a view, with the version and the value of each.
-func told(v *view.View) map[string]string {
-	out := map[string]string{}
-	for item := range v.All(record.BundleDeployments, record.Name{}) {
-		bd := item.Render().(*v1alpha1.BundleDeployment)
-		out[item.Name().String()] = bd.Spec.Options.TargetNamespace + " " + valueOf(bd.Spec.Options.Helm)
-	}
-	return out
 }
 
 func TestAnEngineIsReadyOnAnEmptyEtcd(t *testing.T) {
@@ -401,5 +418,4 @@ func TestAnObjectThatCanBeReadAgainHasItsReport(t *testing.T) {
 	require.Equal(t, want, told(v))
 	require.Empty(t, v.Unread)
 	require.Equal(t, mended.Header.Revision, v.ReadSince[record.Clusters])
-	require.Empty(t, again.state.orphans)
 }

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/musterfleet/muster/pkg/registry/index"
+	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
 // Stats are an engine's numbers at one moment. The totals count since the engine
@@ -22,21 +22,11 @@ type Stats struct {
 	Age time.Duration
 
 	Records, Loads, Undecodable int64
-	// UndecodableNow are the records that cannot be decoded now, Foreign those of them that
-	// have no key of ours.
-	UndecodableNow, Foreign int
-	// Missing are those of them without which it cannot be told which BundleDeployments
-	// there are.
-	Missing int
+	state.Counts
 
 	// Audits are those made, Audited the objects that they compared, and Differences
 	// those that were wrong.
 	Audits, Audited, Differences int64
-
-	Evaluations int
-	// Filed and Loose are the distinct selectors in the index that an edit finds by
-	// a label, and those that each full match visits.
-	Filed, Loose int
 }
 
 // totals are counted as they happen.
@@ -64,21 +54,6 @@ func (e *Engine) Stats() Stats {
 	if v := e.current.Load(); v != nil {
 		s.Revision = v.Revision
 	}
-	e.state.RLock()
-	defer e.state.RUnlock()
-	if e.state.state == nil {
-		return s
-	}
-	s.Evaluations = e.state.evaluated
-	s.UndecodableNow, s.Foreign, s.Missing = len(e.state.undecodable.paths), e.state.undecodable.foreign, len(e.state.undecodable.missing)
-	s.fill(e.state.index.entries)
-	s.fill(e.state.index.groupEntries)
-	s.fill(e.state.index.groups)
+	_ = e.ask(func(present *state.State) { s.Counts = present.Counts() })
 	return s
-}
-
-func (s *Stats) fill(x interface{ Distinct() index.Distinct }) {
-	d := x.Distinct()
-	s.Filed += d.Filed
-	s.Loose += d.Loose
 }

@@ -1,0 +1,101 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"maps"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/names"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Two kinds of Bundles and Clusters have no pairs, whatever targets them:
+//
+//	ending   metadata.deletionTimestamp is set. What they had ends with that write,
+//	         pins, promotions and reports included, as with the deletion; finalizers
+//	         may wait for the uninstall. S 2.7 does not apply.
+//	barred   no BundleDeployment of theirs could be valid (derive.BarredBundle,
+//	         derive.BarredCluster). The Ready condition says why.
+//
+// A pair that does not exist is not unavailable and holds up no roll-out.
+
+// ending reports whether an object waits for its finalizers only.
+func ending(object metav1.Object) bool { return object.GetDeletionTimestamp() != nil }
+
+// barsAll reports whether no version of a Bundle may target anything.
+func barsAll(b *v1alpha1.Bundle) bool { return ending(b) || derive.BarredBundle(b.Name) != "" }
+
+// absent reports whether no Bundle may target a cluster.
+func (c *subject) absent() bool { return c.barred != "" || ending(c.object) }
+
+// placement is the namespace for BundleDeployments of a Cluster (S 8.1), and why the
+// Cluster can have none; then it has no namespace either. What a client has set comes
+// first, then what was pinned, then what follows from the name, unless another system
+// manages the Cluster.
+func placement(reported, pinned string, object metav1.Object) (namespace, barred string) {
+	switch {
+	case reported != "":
+		namespace = reported
+	case pinned != "":
+		namespace = pinned
+	case object.GetLabels()[v1alpha1.LabelClusterManagement] == "":
+		namespace = names.ClusterNamespace(object.GetNamespace(), object.GetName())
+	}
+	if barred = derive.BarredCluster(object.GetName(), namespace); barred != "" {
+		namespace = ""
+	}
+	return namespace, barred
+}
+
+func placementOf(object *view.Object) (namespace, barred string) {
+	return placement(reportOn(object).Namespace, object.Record.Namespace, object.Record.Object)
+}
+
+// clusterNamespace is a Cluster's namespace for BundleDeployments, "" if it has none.
+func clusterNamespace(object *view.Object) string {
+	namespace, _ := placementOf(object)
+	return namespace
+}
+
+// placementAs is the placement of a Cluster as a planned write would make it.
+func (s *State) placementAs(name record.Name, object *v1alpha1.Cluster) (namespace, barred string) {
+	var reported, pinned string
+	if now := s.object(record.Clusters, name); now != nil && now.Record.Object.GetUID() == object.UID {
+		reported, pinned = reportOn(now).Namespace, now.Record.Namespace
+	}
+	return placement(reported, pinned, object)
+}
+
+// noteBarred notes whether a cluster is barred that a bundle's newest version targets.
+// It reports whether it is.
+func (s *State) noteBarred(b *bundle, c *cluster) bool {
+	is := c.barred != "" && !ending(c.object) && b.newest.targets != nil && s.inScope(b, c.name.Namespace)
+	if is {
+		_, is = b.newest.targets.Resolve(c.targeting)
+	}
+	if is && b.barred == nil {
+		b.barred = map[*cluster]struct{}{}
+	}
+	setMember(b.barred, c, is)
+	return is
+}
+
+// barredFailure is what a bundle's Ready condition says of names that can have no
+// BundleDeployment: of its own, or of the first cluster that it targets.
+func (b *bundle) barredFailure() string {
+	if why := derive.BarredBundle(b.name.Name); why != "" {
+		return why
+	}
+	if len(b.barred) == 0 {
+		return ""
+	}
+	c := slices.MinFunc(slices.Collect(maps.Keys(b.barred)), (*cluster).compare)
+	return "Cluster " + c.name.String() + ": " + c.barred
+}

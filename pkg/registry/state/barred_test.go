@@ -1,0 +1,110 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Stories of names that no BundleDeployment can have. That the metadata of those that
+// are served is valid is checked after every step, here and in the random histories.
+
+func (s *story) cluster(name string) *v1alpha1.Cluster {
+	return s.j.view.Get(record.Clusters, record.Name{Namespace: "fleet", Name: name}).Render().(*v1alpha1.Cluster)
+}
+
+func readyOf(conditions []v1alpha1.GenericCondition) v1alpha1.GenericCondition {
+	for _, c := range conditions {
+		if c.Type == "Ready" {
+			return c
+		}
+	}
+	return v1alpha1.GenericCondition{}
+}
+
+func TestABundleWhoseNameNoLabelTakesDeploysNothing(t *testing.T) {
+	tell(t, func(s *story) {
+		long := strings.Repeat("x", 64)
+		b := bundleOf(long, where("on", "yes"))
+		s.write(on("c1"), b, app("v1", false))
+		require.Equal(s.t, 1, s.j.view.Len(record.BundleDeployments))
+		shown := s.j.view.Get(record.Bundles, nameOf(b)).Render().(*v1alpha1.Bundle)
+		ready := readyOf(shown.Status.Conditions)
+		require.Equal(s.t, "False", ready.Status)
+		require.Contains(s.t, ready.Message, "metadata.name has 64 characters")
+		require.Zero(s.t, shown.Status.Summary.DesiredReady)
+		require.Empty(s.t, s.left(), "it is no version that fails")
+		s.write(bundleOf(long[1:], where("on", "yes")))
+		require.Equal(s.t, 2, s.j.view.Len(record.BundleDeployments), "63 characters are not too many")
+	})
+}
+
+// TestAClusterWithoutAPossibleNamespaceHoldsUpNoRollOut: one of a name with dots was
+// waited for, for ever.
+func TestAClusterWithoutAPossibleNamespaceHoldsUpNoRollOut(t *testing.T) {
+	for name, odd := range map[string]string{"dots": "edge-1.22", "too long": strings.Repeat("e", 64)} {
+		t.Run(name, func(t *testing.T) {
+			tell(t, func(s *story) {
+				s.write(on(odd), on("f-plain"), on("g-plain"), limited(app("v1", false)))
+				pass := func() {
+					for s.step() > 0 {
+					}
+				}
+				pass()
+				s.report("f-plain", true)
+				s.report("g-plain", true)
+				s.write(limited(app("v2", false)))
+				pass()
+				s.report("f-plain", true)
+				pass()
+				s.report("g-plain", true)
+				require.Equal(s.t, onClusters{"f-plain": "v2 -", "g-plain": "v2 -"}, s.deployed())
+				require.Contains(s.t, s.failure(), "Cluster fleet/"+odd+": metadata.name ")
+				require.Equal(s.t, 2, s.j.view.Get(record.Bundles, theApp).Render().(*v1alpha1.Bundle).Status.Summary.DesiredReady)
+				ready := readyOf(s.cluster(odd).Status.Conditions)
+				require.Equal(s.t, "False", ready.Status)
+				require.Contains(s.t, ready.Message, "nothing is deployed: create the Cluster again")
+				require.Empty(s.t, s.cluster(odd).Status.Namespace)
+				s.delete(on(odd))
+				require.Empty(s.t, s.failure())
+			})
+		})
+	}
+}
+
+func TestAClusterWithDotsWorksInANamespaceThatItWasGiven(t *testing.T) {
+	tell(t, func(s *story) {
+		c := onWith("edge-1.22", "x")
+		s.write(c, app("v1", true))
+		require.Empty(s.t, s.deployed())
+		placed := func(namespace string) {
+			status := &v1alpha1.Cluster{}
+			status.Status.Namespace = namespace
+			data, err := (&record.Report{Status: status, UID: c.UID}).Encode()
+			require.NoError(s.t, err)
+			s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.Clusters, nameOf(c)): data}})
+		}
+		placed("edge")
+		s.shows("", onClusters{"edge-1.22": "v1 x"})
+		require.Empty(s.t, readyOf(s.cluster("edge-1.22").Status.Conditions).Reason)
+		placed("")
+		require.Empty(s.t, s.deployed())
+		managed := onWith("edge-1.22", "x")
+		managed.Labels[v1alpha1.LabelClusterManagement] = "other"
+		s.write(managed)
+		require.Empty(s.t, s.failure(), "another system gives it a namespace")
+		require.Empty(s.t, s.deployed())
+		s.write(c)
+		require.Contains(s.t, s.failure(), derive.BarredCluster("edge-1.22", names.ClusterNamespace("fleet", "edge-1.22")))
+	})
+}

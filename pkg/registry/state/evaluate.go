@@ -1,0 +1,299 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollout"
+	"github.com/musterfleet/muster/pkg/registry/targeting"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// compile prepares a version of a bundle, with the values that are mirrored.
+func (s *State) compile(b *bundle, r *record.Object) *version {
+	return s.compileWith(b, r, s.valuesOf(b, r))
+}
+
+// valuesOf is the data of the values Secret of a bundle's version; nil if it needs none,
+// or if that is not there.
+func (s *State) valuesOf(b *bundle, r *record.Object) map[string][]byte {
+	return s.mirrors.values[b.name][r.Object.(*v1alpha1.Bundle).Spec.ValuesHash].data
+}
+
+// compileWith prepares a version of a bundle. data is of its values Secret; nil if
+// it needs none, or that is not there.
+func (s *State) compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
+	object, waits, broken := valued(r.Object.(*v1alpha1.Bundle), data)
+	manifestID, _ := derive.EffectiveManifestID(&object.Spec, r.Content)
+	v := &version{
+		of:     b,
+		record: r,
+		bundle: object,
+		derived: s.planned.version(object, derive.Facts{
+			BundleUID:  object.UID,
+			Generation: object.Generation,
+			ManifestID: manifestID,
+			Seed:       r.Seed,
+			Time:       r.Time,
+			Memo:       s.memo,
+		}),
+		waits:    waits,
+		limited:  rollout.Limited(object.Spec.RolloutStrategy),
+		face:     faceOfBundle(object, manifestID),
+		pairs:    map[*cluster]*pair{},
+		alike:    map[likeness]*pair{},
+		failures: map[*cluster]string{},
+	}
+	targets, err := targeting.Compile(&object.Spec)
+	switch {
+	case err != nil:
+		v.broken = targetingError + err.Error()
+	case v.derived.Failure() != "":
+		v.broken = v.derived.Failure()
+	case broken != "":
+		v.broken = broken
+	case barsAll(object):
+		// It targets nothing.
+	default:
+		v.targets = targets
+	}
+	return v
+}
+
+// targetingError begins the message of a failure of targeting (S 2.7).
+const targetingError = "targeting error: "
+
+// subject is a cluster as a version is evaluated for it: as it is, or as a
+// planned write would make it.
+type subject struct {
+	targeting targeting.Cluster
+	object    *v1alpha1.Cluster
+	pins      map[pinKey]*derive.Content
+	// barred says why the cluster can have no BundleDeployments.
+	barred string
+}
+
+func (c *cluster) subject() subject { return subject{c.targeting, c.object, c.pins, c.barred} }
+
+// matchOf is through what a version targets a cluster.
+func (s *State) matchOf(v *version, c subject) (targeting.Match, bool) {
+	if v.targets == nil || c.absent() || !s.inScope(v.of, c.targeting.Namespace) {
+		return targeting.Match{}, false
+	}
+	return v.targets.Resolve(c.targeting)
+}
+
+// resolve resolves a version on a cluster; not ok if it does not target it. A failure
+// comes with the pinned content, if there is one.
+func (s *State) resolve(v *version, c subject) (p pair, ok bool, failure string) {
+	match, ok := s.matchOf(v, c)
+	if !ok {
+		return pair{}, false, ""
+	}
+	content := v.derived.Content(match, s.injectedInto(v), c.object)
+	if content.Failure == "" {
+		return pair{match, content}, true, ""
+	}
+	return pair{match, c.pins[v.pinKey()]}, true, content.Failure
+}
+
+// canFail tells whether the version's templates could fail on some cluster, be it
+// one that is not there yet. A version without templates works everywhere or
+// nowhere.
+func (v *version) canFail() bool {
+	spec := &v.bundle.Spec
+	return v.targets != nil && (templated(spec.Helm) ||
+		slices.ContainsFunc(spec.Targets, func(t v1alpha1.BundleTarget) bool { return templated(t.Helm) }))
+}
+
+// templated tells whether options have values that are evaluated. Even those
+// without a template may fail: by their depth, or as YAML.
+func templated(helm *v1alpha1.HelmOptions) bool {
+	return helm != nil && (helm.Values != nil || len(helm.TemplateValues) > 0)
+}
+
+func (v *version) pinKey() pinKey { return pinKey{v.bundle.UID, v.bundle.Generation} }
+
+// set records what a version is on a cluster.
+func (v *version) set(c *cluster, p *pair, failure string) {
+	if old, ok := v.pairs[c]; ok && old.content == nil {
+		v.unpinned--
+	}
+	delete(v.failures, c)
+	if p == nil {
+		delete(v.pairs, c)
+		return
+	}
+	v.pairs[c] = p
+	if failure != "" {
+		v.failures[c] = failure
+	}
+	if p.content == nil {
+		v.unpinned++
+	}
+}
+
+// maxAlike bounds how many pairs are kept to be shared, when injections change.
+const maxAlike = 64
+
+// share returns the one of the pairs like p that all clusters share.
+func (v *version) share(p pair) *pair {
+	like := likeness{p.match.Key(), p.content}
+	if shared, ok := v.alike[like]; ok {
+		return shared
+	}
+	if len(v.alike) >= maxAlike {
+		clear(v.alike)
+	}
+	shared := &p
+	v.alike[like] = shared
+	return shared
+}
+
+// gate is why Policies do not let a version pass, or what it waits for; "" if it
+// may pass.
+func (s *State) gate(v *version) string {
+	return cmp.Or(s.peek(v.of.name.Namespace).policy.Gate(&v.bundle.Spec), v.waits)
+}
+
+// works tells whether a version may come into force: it fails nowhere.
+func (s *State) works(v *version) bool {
+	return v.broken == "" && v.unpinned == 0 && s.gate(v) == ""
+}
+
+// inForce is the version that gives a bundle's BundleDeployments, nil if none
+// does (S 2.7 and the page in pkg/registry).
+func (s *State) inForce(b *bundle) *version {
+	if b.pending() && !s.works(b.newest) {
+		return b.fallback
+	}
+	return b.newest
+}
+
+// failureOf is the message of a bundle's Ready condition while its newest
+// version fails somewhere; "" if it fails nowhere. Of several failures it names
+// the one of the first cluster by name, then namespace (S 2.5).
+func (s *State) failureOf(b *bundle) string {
+	if message := s.gate(b.newest); message != "" {
+		return message
+	}
+	if b.newest.broken != "" {
+		return b.newest.broken
+	}
+	var first *cluster
+	for c := range b.newest.failures {
+		if first == nil || cmp.Or(cmp.Compare(c.name.Name, first.name.Name), cmp.Compare(c.name.Namespace, first.name.Namespace)) < 0 {
+			first = c
+		}
+	}
+	if first != nil {
+		return targetingError + b.newest.failures[first]
+	}
+	if why := b.barredFailure(); why != "" {
+		return why
+	}
+	if len(b.lost) > 0 {
+		names := make([]record.Name, 0, len(b.lost))
+		for name := range b.lost {
+			names = append(names, name)
+		}
+		name := slices.MinFunc(names, record.Name.Compare)
+		return "BundleDeployment " + name.String() + " belongs to the " + b.lost[name] + ", which has it already; rename this Bundle"
+	}
+	return b.obstacle()
+}
+
+// faceOfBundle keeps of a Bundle what shows in its BundleDeployments, so that
+// versions that show the same can be told to.
+func faceOfBundle(b *v1alpha1.Bundle, manifestID string) *view.BundleFace {
+	face := &v1alpha1.Bundle{}
+	face.Name, face.Namespace, face.UID = b.Name, b.Namespace, b.UID
+	face.CreationTimestamp, face.Labels = b.CreationTimestamp, shownLabels(b, manifestID)
+	face.Spec.Paused = b.Spec.Paused
+	face.Spec.DependsOn = b.Spec.DependsOn
+	face.Spec.ContentsID = b.Spec.ContentsID
+	face.Spec.HelmOpOptions = b.Spec.HelmOpOptions
+	// S 3.2: those of every entry show in every BundleDeployment, the last wins.
+	var all v1alpha1.BundleTarget
+	for i := range b.Spec.Targets {
+		all.NamespaceLabels = with(all.NamespaceLabels, b.Spec.Targets[i].NamespaceLabels)
+		all.NamespaceAnnotations = with(all.NamespaceAnnotations, b.Spec.Targets[i].NamespaceAnnotations)
+	}
+	if all.NamespaceLabels != nil || all.NamespaceAnnotations != nil {
+		face.Spec.Targets = []v1alpha1.BundleTarget{all}
+	}
+	return &view.BundleFace{Bundle: face, ManifestID: manifestID}
+}
+
+// with adds to labels; nil stays nil until there is something to add.
+func with(labels, more map[string]string) map[string]string {
+	if labels == nil && len(more) > 0 {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, more)
+	return labels
+}
+
+// shownLabels are the labels of a Bundle that its BundleDeployments have too.
+func shownLabels(b *v1alpha1.Bundle, manifestID string) map[string]string {
+	shown := derive.BundleDeploymentLabels(b, &v1alpha1.Cluster{}, manifestID)
+	maps.DeleteFunc(shown, func(key, value string) bool {
+		own, ok := b.Labels[key]
+		return !ok || own != value
+	})
+	return shown
+}
+
+// faceOfCluster keeps of a Cluster, and of what was reported on it, what shows in its
+// BundleDeployments.
+func faceOfCluster(c *v1alpha1.Cluster, reported *v1alpha1.ClusterStatus, namespace string) *view.ClusterFace {
+	face := &v1alpha1.Cluster{}
+	face.Name, face.Namespace, face.UID = c.Name, c.Namespace, c.UID
+	face.CreationTimestamp = c.CreationTimestamp
+	face.Spec.Paused = c.Spec.Paused
+	face.Status.Scheduled = offSchedule(reported)
+	return &view.ClusterFace{Cluster: face, Namespace: namespace}
+}
+
+// firstEvaluated and evaluatedAtOnce are how many clusters a bundle is evaluated on at a
+// time: a few, to learn whether that takes long, and then as many as a derive.Memo keeps.
+const (
+	firstEvaluated  = 4
+	evaluatedAtOnce = 256
+)
+
+// evaluateAll evaluates a bundle on clusters. Versions whose templates take long are
+// evaluated on all processors; the goroutine that writes then finds what they come out as.
+func (w *work) evaluateAll(b *bundle, clusters map[*cluster]struct{}) {
+	all := slices.Collect(maps.Keys(clusters))
+	for n := firstEvaluated; len(all) > 0; n = evaluatedAtOnce {
+		some := all[:min(n, len(all))]
+		w.prepareOn(b, some)
+		for _, c := range some {
+			w.evaluateOn(b, c)
+		}
+		all = all[len(some):]
+	}
+}
+
+// prepareOn evaluates the costly versions of a bundle on clusters, and writes nothing.
+func (s *State) prepareOn(b *bundle, clusters []*cluster) {
+	for _, v := range b.versions() {
+		if !v.derived.Costly() {
+			continue
+		}
+		injected := s.injectedInto(v)
+		parallel(len(clusters), func(i int) {
+			if match, ok := s.matchOf(v, clusters[i].subject()); ok {
+				v.derived.Content(match, injected, clusters[i].object)
+			}
+		})
+	}
+}

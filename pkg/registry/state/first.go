@@ -1,0 +1,324 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/ledger"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// first is the revision that a state begins with, in which all Bundles meet all
+// Clusters. What an edit does pair by pair is done here for all pairs at once: where
+// nothing was, nothing has to be looked up, trees are filled in order, and Bundles, or
+// Clusters, do not wait for each other:
+//
+//	for each Bundle      match     the Clusters that it targets, and what it means there
+//	for each Cluster     show      its BundleDeployments, in the order of their names
+//	once                 fill      the table of BundleDeployments
+//	for each Bundle      enroll    its pairs in its roll-up
+//	for each source      gather    the BundleDeployments of its Bundles
+//
+// Names that several may claim are left to settleClaim, after that.
+type first struct {
+	*work
+	// bundles are in the order that BundleDeployments have in a namespace.
+	bundles []*bundle
+	// clusters are in the order of their namespaces for BundleDeployments.
+	clusters []*cluster
+	// ranks are the places of clusters in the order of their names.
+	ranks []int32
+	// pairs are of each cluster, in the order of bundles.
+	pairs [][]firstPair
+	// onto are of each bundle: as pairs, but for clusters that are left to settleClaim.
+	onto [][]onto
+}
+
+// firstPair is a bundle that targets a cluster.
+type firstPair struct {
+	bundle int32
+	// own tells that the content depends on the cluster, or fails.
+	own bool
+	// shown is nil if there is no BundleDeployment.
+	shown *view.BundleDeployment
+}
+
+// onto is a cluster that a bundle targets.
+type onto struct {
+	cluster int32
+	shown   *view.BundleDeployment
+}
+
+// begins tells whether a revision is the first: nothing was there, and no change is
+// told of.
+func (s *State) begins() bool { return s.builder.Unloaded() && len(s.bundles) == 0 }
+
+// match evaluates all bundles on the clusters that they select.
+func (w *work) match() *first {
+	f := &first{
+		work: w,
+		bundles: slices.SortedFunc(maps.Keys(w.rescope), func(a, b *bundle) int {
+			return cmp.Or(cmp.Compare(a.name.Name, b.name.Name), cmp.Compare(a.name.Namespace, b.name.Namespace))
+		}),
+		clusters: slices.SortedFunc(maps.Values(w.State.clusters), func(a, b *cluster) int {
+			return cmp.Or(cmp.Compare(a.face.Namespace, b.face.Namespace), a.name.Compare(b.name))
+		}),
+	}
+	places := make(map[*cluster]int32, len(f.clusters))
+	for i, c := range f.clusters {
+		places[c] = int32(i)
+	}
+	found, evaluated := make([][]firstPair, len(f.bundles)), make([]int, len(f.bundles))
+	parallel(len(f.bundles), func(i int) { found[i], evaluated[i] = f.matchOne(f.bundles[i], places) })
+	f.pairs = f.byCluster(found)
+	for _, n := range evaluated {
+		w.evaluated += n
+	}
+	parallel(len(f.clusters), func(i int) {
+		c := f.clusters[i]
+		c.pairs = make(map[*bundle]struct{}, len(f.pairs[i]))
+		for _, p := range f.pairs[i] {
+			c.pairs[f.bundles[p.bundle]] = struct{}{}
+			if p.own {
+				c.perCluster[f.bundles[p.bundle]] = struct{}{}
+			}
+		}
+	})
+	return f
+}
+
+// matchOne evaluates one bundle, and writes only what is its own. The numbers in the
+// pairs that it returns are those of their clusters.
+func (f *first) matchOne(b *bundle, places map[*cluster]int32) (found []firstPair, evaluated int) {
+	candidates := f.selected(b)
+	for _, v := range b.versions() {
+		v.pairs = make(map[*cluster]*pair, len(candidates))
+	}
+	found = make([]firstPair, 0, len(candidates))
+	for _, c := range candidates {
+		targeted, own := f.meet(b, c)
+		if targeted {
+			found = append(found, firstPair{bundle: places[c], own: own})
+		}
+	}
+	return found, len(candidates)
+}
+
+// selected are the clusters that some version of a bundle selects.
+func (s *State) selected(b *bundle) []*cluster {
+	var out []*cluster
+	seen := map[*cluster]struct{}{}
+	versions := b.versions()
+	once := len(versions) == 1 && versions[0].selectors() == 1
+	for _, v := range versions {
+		for c := range s.candidates(v) {
+			if !once {
+				if _, again := seen[c]; again {
+					continue
+				}
+				seen[c] = struct{}{}
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// selectors counts the selectors that a version is filed under.
+func (v *version) selectors() int {
+	n := 0
+	if v.targets != nil {
+		for filing := range v.targets.Filings() {
+			n += len(filing.Labels)
+		}
+	}
+	return n
+}
+
+// byCluster turns pairs by bundle into pairs by cluster.
+func (f *first) byCluster(found [][]firstPair) [][]firstPair {
+	sizes, all := make([]int, len(f.clusters)), 0
+	for _, pairs := range found {
+		for _, p := range pairs {
+			sizes[p.bundle]++
+		}
+		all += len(pairs)
+	}
+	out, room := make([][]firstPair, len(f.clusters)), make([]firstPair, all)
+	for i, n := range sizes {
+		out[i], room = room[:0:n], room[n:]
+	}
+	for i, pairs := range found {
+		for _, p := range pairs {
+			out[p.bundle] = append(out[p.bundle], firstPair{bundle: int32(i), own: p.own})
+		}
+		found[i] = nil
+	}
+	return out
+}
+
+// publish is what publish does of an edit, up to the roll-ups of objects.
+func (f *first) publish() {
+	f.show()
+	f.fill()
+	f.enroll()
+	f.gather()
+}
+
+// show makes the BundleDeployments of each cluster.
+func (f *first) show() {
+	left := make([]bool, len(f.clusters))
+	parallel(len(f.clusters), func(i int) {
+		if left[i] = f.contests(i); left[i] {
+			return
+		}
+		c := f.clusters[i]
+		shown := make([]*view.BundleDeployment, 0, len(f.pairs[i]))
+		for j := range f.pairs[i] {
+			p := &f.pairs[i][j]
+			if p.shown = f.wanted(claim{f.bundles[p.bundle], c}, nil); p.shown != nil {
+				shown = append(shown, p.shown)
+			}
+		}
+		c.roll.Fill(shown)
+	})
+	sizes := make([]int, len(f.bundles))
+	for i, pairs := range f.pairs {
+		if left[i] {
+			for _, p := range pairs {
+				f.settle.add(claim{f.bundles[p.bundle], f.clusters[i]})
+			}
+			f.pairs[i] = nil
+			continue
+		}
+		for _, p := range pairs {
+			sizes[p.bundle]++
+		}
+	}
+	f.onto = make([][]onto, len(f.bundles))
+	for i, n := range sizes {
+		f.onto[i] = make([]onto, 0, n)
+	}
+	for i, pairs := range f.pairs {
+		for _, p := range pairs {
+			f.onto[p.bundle] = append(f.onto[p.bundle], onto{int32(i), p.shown})
+		}
+	}
+}
+
+// contests tells whether several may claim one name on a cluster: those that share its
+// namespace, or Bundles of one name in several namespaces.
+func (f *first) contests(i int) bool {
+	namespace := f.clusters[i].face.Namespace
+	if i > 0 && f.clusters[i-1].face.Namespace == namespace || i+1 < len(f.clusters) && f.clusters[i+1].face.Namespace == namespace {
+		return true
+	}
+	for j := 1; j < len(f.pairs[i]); j++ {
+		if f.bundles[f.pairs[i][j-1].bundle].name.Name == f.bundles[f.pairs[i][j].bundle].name.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// fill enters the BundleDeployments into the table.
+func (f *first) fill() {
+	var byName, byBundle []*view.BundleDeployment
+	for _, pairs := range f.pairs {
+		for _, p := range pairs {
+			if p.shown != nil {
+				byName = append(byName, p.shown)
+				f.hidden.moved(nil, p.shown)
+			}
+		}
+	}
+	byBundle = make([]*view.BundleDeployment, 0, len(byName))
+	for _, i := range f.byNamespace() {
+		for _, o := range f.onto[i] {
+			if o.shown != nil {
+				byBundle = append(byBundle, o.shown)
+			}
+		}
+	}
+	f.builder.Fill(byName, byBundle)
+	f.pairs = nil
+}
+
+// byNamespace are the numbers of the bundles by namespace, then name.
+func (f *first) byNamespace() []int {
+	out := make([]int, len(f.bundles))
+	for i := range out {
+		out[i] = i
+	}
+	slices.SortFunc(out, func(a, b int) int { return f.bundles[a].name.Compare(f.bundles[b].name) })
+	return out
+}
+
+// rank finds the places of the clusters in the order of their names.
+func (f *first) rank() {
+	order := make([]int32, len(f.clusters))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		return f.clusters[a].compare(f.clusters[b])
+	})
+	f.ranks = make([]int32, len(order))
+	for rank, i := range order {
+		f.ranks[i] = int32(rank)
+	}
+}
+
+// enroll enters pairs into the roll-ups of their Bundles, as enterPair does. After that
+// onto is in the order of the Clusters' names.
+func (f *first) enroll() {
+	f.rank()
+	parallel(len(f.bundles), func(i int) {
+		b, v := f.bundles[i], f.inForce(f.bundles[i])
+		if v == nil {
+			return
+		}
+		slices.SortFunc(f.onto[i], func(a, b onto) int { return cmp.Compare(f.ranks[a.cluster], f.ranks[b.cluster]) })
+		members := make([]ledger.Member, 0, len(f.onto[i]))
+		for _, o := range f.onto[i] {
+			c := f.clusters[o.cluster]
+			if p := v.pairs[c]; p != nil {
+				members = append(members, ledger.Member{Cluster: c.roll, Wanted: p.content, Shown: o.shown})
+			}
+		}
+		b.roll.Fill(v.bundle, members)
+	})
+	for _, b := range f.bundles {
+		f.ledger.Filled(b.roll)
+	}
+}
+
+// gather enters BundleDeployments into the roll-ups of the GitRepos and HelmOps that
+// they come from.
+func (f *first) gather() {
+	var order []int
+	var faces []*v1alpha1.Bundle
+	for _, i := range f.byNamespace() {
+		if v := f.inForce(f.bundles[i]); v != nil {
+			order, faces = append(order, i), append(faces, v.face.Bundle)
+		}
+	}
+	of := f.ledger.Sources(faces)
+	sources := slices.Collect(maps.Keys(of))
+	parallel(len(sources), func(i int) {
+		sources[i].Fill(func(yield func(*view.BundleDeployment) bool) {
+			for _, n := range of[sources[i]] {
+				for _, at := range f.onto[order[n]] {
+					if at.shown != nil && !yield(at.shown) {
+						return
+					}
+				}
+			}
+		})
+	})
+}

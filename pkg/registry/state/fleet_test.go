@@ -1,0 +1,73 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/state/statetest"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// The objects of tests that name what they are about.
+var (
+	bundleOf     = statetest.Bundle
+	clusterOf    = statetest.Cluster
+	metaOf       = statetest.Meta
+	where        = statetest.Where
+	resourceOf   = statetest.ResourceOf
+	nameOf       = statetest.NameOf
+	recordOf     = statetest.RecordOf
+	encoded      = statetest.Encoded
+	app          = statetest.App
+	on           = statetest.On
+	onWith       = statetest.OnWith
+	valueOf      = statetest.ValueOf
+	allResources = statetest.Resources
+	told         = statetest.Shown
+	asJSON       = statetest.JSON
+	onReport     = statetest.ReportOn
+)
+
+// fleet is the log of as many bundles on as many clusters, all on all, and one
+// bundle more that targets the clusters with the label extra. In a fleet of many
+// bundles the first tenth of them is templated.
+func fleet(t testing.TB, bundles, clusters int, templated bool) etcd.Batch {
+	batch := etcd.Batch{Revision: 1}
+	add := func(object record.APIObject) { batch.Records = append(batch.Records, encoded(t, object, 1)) }
+	for i := range clusters {
+		add(clusterOf(fmt.Sprintf("cluster-%05d", i), map[string]string{"env": "prod", "number": fmt.Sprint(i)}))
+	}
+	for i := range bundles {
+		b := bundleOf(fmt.Sprintf("bundle-%05d", i), where("env", "prod"))
+		if templated && i%10 == 0 {
+			b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"region": "${ .ClusterLabels.env }"}}}
+		}
+		add(b)
+	}
+	add(bundleOf("extra", where("extra", "yes")))
+	return batch
+}
+
+func loadFleet(batch etcd.Batch) (*State, *view.View) {
+	all := NewLoaded(batch.Revision)
+	for _, r := range batch.Records {
+		all.Add(r)
+	}
+	all.Decode()
+	s := New(testLimits, nil, nil)
+	s.begin(all)
+	return s, s.builder.Load(batch.Revision)
+}
+
+// edit applies the write of one object, at the next revision.
+func (s *State) edit(t testing.TB, object record.APIObject) *view.View {
+	revision := s.revision + 1
+	s.apply(etcd.Batch{Revision: revision, Records: []etcd.Record{encoded(t, object, revision)}})
+	return s.builder.Next(revision)
+}

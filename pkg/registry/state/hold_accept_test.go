@@ -1,0 +1,136 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Stories of one write that takes a cluster away from the version in force, and lets
+// the version pass that waited, which targets the cluster too. Its BundleDeployment
+// goes on: if it ended, the agent would uninstall what it has.
+
+func ofTier(env string) *v1alpha1.Cluster {
+	c := on("c1")
+	c.Labels["tier"] = "old"
+	if env != "" {
+		c.Labels["env"] = env
+	}
+	return c
+}
+
+// reported tells whether there is a report on the app on a cluster.
+func (s *story) reported(cluster string) bool {
+	_, ok := s.j.records[record.ReportKey(record.BundleDeployments, record.Name{Namespace: names.ClusterNamespace("fleet", cluster), Name: "app"})]
+	return ok
+}
+
+func TestAClusterThatTheOldVersionLosesAsTheNewOneIsAcceptedKeepsWhatItHas(t *testing.T) {
+	tell(t, func(s *story) {
+		s.write(ofTier(""), onWith("c2", "x"), app("v1", false, where("tier", "old")))
+		s.report("c1", true)
+		s.write(limited(app("v2", true)))
+		require.Equal(s.t, missing("c1"), s.failure())
+		require.Equal(s.t, onClusters{"c1": "v1"}, s.promoted())
+		s.write(onWith("c1", "x"))
+		require.Empty(s.t, s.failure(), "the new version works")
+		require.Equal(s.t, "v1", s.promoted()["c1"], "and is held back")
+		require.True(s.t, s.reported("c1"))
+	})
+}
+
+func TestAPromotionOutlivesTheVersionThatItIsOf(t *testing.T) {
+	tell(t, func(s *story) {
+		s.write(ofTier(""), limited(app("v1", false, where("tier", "old"))))
+		require.Equal(s.t, 1, s.step())
+		s.report("c1", true)
+		s.write(limited(app("v2", true)), onWith("c1", "x"))
+		require.Empty(s.t, s.failure())
+		require.Equal(s.t, onClusters{"c1": "v1"}, s.promoted())
+		require.Equal(s.t, 1, s.holdRecords()[record.TypePromotion])
+		require.True(s.t, s.reported("c1"))
+	})
+}
+
+func TestWhereNothingIsHeldBackTheReportGoesOnWithTheNewVersion(t *testing.T) {
+	tell(t, func(s *story) {
+		s.write(ofTier(""), app("v1", false, where("tier", "old")))
+		s.report("c1", true)
+		s.write(app("v2", true), onWith("c1", "x"))
+		s.shows("", onClusters{"c1": "v2 x"})
+		require.True(s.t, s.reported("c1"))
+		require.Empty(s.t, s.holdRecords())
+	})
+}
+
+func TestAGroupThatTakesClustersFromTheOldVersionAndLetsTheNewOnePassEndsNothing(t *testing.T) {
+	tell(t, func(s *story) {
+		group := func(env string) *v1alpha1.ClusterGroup {
+			g := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "g")}
+			g.Spec.Selector = where("env", env).ClusterSelector
+			return g
+		}
+		inGroup := v1alpha1.BundleTarget{ClusterGroup: "g"}
+		s.write(onWith("c1", "x"), on("c2"), group("x"))
+		s.write(app("v1", false, inGroup))
+		s.report("c1", true)
+		broken := inGroup
+		broken.Helm = app("v2", true).Spec.Helm
+		broken.Helm.Values.Data["v"] = "${ .ClusterLabels.none }"
+		s.write(limited(app("v2", false, broken, where("on", "yes"))))
+		require.NotEmpty(s.t, s.failure())
+		require.Equal(s.t, onClusters{"c1": "v1"}, s.promoted())
+		s.write(group("y"))
+		require.Empty(s.t, s.failure())
+		require.Equal(s.t, "v1", s.promoted()["c1"])
+		require.True(s.t, s.reported("c1"))
+	})
+}
+
+func TestADeletedClusterThatLetsTheNewVersionPassLeavesNothingBehind(t *testing.T) {
+	tell(t, func(s *story) {
+		s.write(on("c1"), onWith("c2", "x"), limited(app("v1", false)))
+		require.Equal(s.t, 2, s.step())
+		s.report("c1", true)
+		s.report("c2", true)
+		s.write(limited(app("v2", true)))
+		require.Equal(s.t, missing("c1"), s.failure())
+		s.delete(on("c1"))
+		require.Empty(s.t, s.failure())
+		require.Equal(s.t, onClusters{"c2": "v1"}, s.promoted())
+		require.False(s.t, s.reported("c1"))
+		require.True(s.t, s.reported("c2"))
+		require.Equal(s.t, 1, s.holdRecords()[record.TypePromotion])
+	})
+}
+
+func TestAPinThatWasNotNeededDoesNotStandInForTheBase(t *testing.T) {
+	tell(t, func(s *story) {
+		value := func(c *v1alpha1.Cluster, v string) *v1alpha1.Cluster {
+			if v != "" {
+				c.Spec.TemplateValues = &v1alpha1.GenericMap{Data: map[string]any{"v": v}}
+			}
+			return c
+		}
+		b := app("v1", true)
+		b.Spec.Helm.Values.Data["v"] = "${ .ClusterValues.v }"
+		s.write(value(on("c1"), "x"), b, limited(app("v2", false)))
+		require.Equal(s.t, onClusters{"c1": "v1 x"}, s.deployed())
+		key := record.ClusterPinsKey(record.Name{Namespace: "fleet", Name: "c1"})
+		data, err := json.Marshal(record.ClusterPins{Pins: []record.ClusterPin{{BundleUID: b.UID, Generation: 1, Options: v1alpha1.BundleDeploymentOptions{TargetNamespace: "old"}}}})
+		require.NoError(s.t, err)
+		s.commit(&etcd.Txn{Put: map[record.Key][]byte{key: data}}) // left over from another time
+		s.write(on("c1"))
+		require.Equal(s.t, onClusters{"c1": "v1 x"}, s.deployed())
+		require.Zero(s.t, s.pins())
+	})
+}

@@ -1,0 +1,118 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollout"
+)
+
+// endOfBase is the transaction that the controller drops the app's base with, nil if
+// something has to be recorded before.
+func (s *story) endOfBase() *etcd.Txn {
+	in := s.input()
+	if !in.HasBase || len(rollout.Materialize(in)) > 0 {
+		return nil
+	}
+	data, err := json.Marshal(record.Rollout{UID: in.UID})
+	require.NoError(s.t, err)
+	txn := &etcd.Txn{Unchanged: in.Guards, Put: map[record.Key][]byte{record.RolloutKey(theApp): data}}
+	for key, revision := range in.Contested {
+		txn.Unchanged[key] = revision
+	}
+	return txn
+}
+
+// TestABaseEndsOnlyIfNothingNewFollowsFromIt: an edit that makes something follow from
+// the base is committed between the decision to drop it and the write. Edits that do
+// not are not in its way, or it would never end where Clusters are edited all the time.
+func TestABaseEndsOnlyIfNothingNewFollowsFromIt(t *testing.T) {
+	staging := where("stage", "yes")
+	unlabelled := clusterOf("c2", nil)
+	staged := clusterOf("c2", map[string]string{"on": "yes", "stage": "yes"})
+	for name, c := range map[string]struct {
+		given []record.APIObject
+		edit  record.APIObject
+		free  bool
+	}{
+		"a label that selects nothing": {
+			given: []record.APIObject{on("c1"), app("v1", false), limited(app("v2", false))},
+			edit:  onWith("c1", "x"), free: true,
+		},
+		"a cluster comes that is not targeted": {
+			given: []record.APIObject{on("c1"), app("v1", false), limited(app("v2", false))},
+			edit:  unlabelled, free: true,
+		},
+		"a cluster is targeted for the first time, of a limited Bundle": {
+			given: []record.APIObject{on("c1"), unlabelled, app("v1", false), limited(app("v2", false))},
+			edit:  on("c2"),
+		},
+		"a cluster comes that is targeted, of a limited Bundle": {
+			given: []record.APIObject{on("c1"), app("v1", false), limited(app("v2", false))},
+			edit:  on("c2"),
+		},
+		"a cluster is targeted for the first time, of a paused Bundle": {
+			given: []record.APIObject{on("c1"), unlabelled, app("v1", false), paused(app("v2", false))},
+			edit:  on("c2"),
+		},
+		"a paused cluster comes that is targeted": {
+			given: []record.APIObject{on("c1"), app("v1", false), pausedCluster(on("c1")), app("v2", false)},
+			edit:  pausedCluster(on("c2")),
+		},
+		"a cluster that is targeted is paused": {
+			given: []record.APIObject{on("c1"), on("c2"), app("v1", false), pausedCluster(on("c1")), app("v2", false)},
+			edit:  pausedCluster(on("c2")),
+		},
+		"the base comes to target a cluster that the version targets": {
+			given: []record.APIObject{on("c1"), app("v1", false, staging), limited(app("v2", false, where("on", "yes"))), on("c2")},
+			edit:  staged,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &story{t, false, newChecker(t), newJournal()}
+			s.write(c.given...)
+			require.True(t, s.input().HasBase)
+			var end *etcd.Txn
+			for end = s.endOfBase(); end == nil; end = s.endOfBase() {
+				s.step()
+			}
+			s.write(c.edit)
+			before := s.promoted()
+			require.Equal(t, c.free, s.j.commit(nil, end))
+			if s.input().HasBase {
+				for end = s.endOfBase(); end == nil; end = s.endOfBase() {
+					s.step()
+				}
+				s.commit(end)
+			}
+			require.Equal(t, before, s.promoted(), "nothing is lost with the base")
+		})
+	}
+}
+
+// TestABaseEndsOnlyWhileAContestedNameHasItsHolder: if it goes, the other claim shows
+// what follows from the base.
+func TestABaseEndsOnlyWhileAContestedNameHasItsHolder(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	other := ofOther(app("v1", false))
+	s.write(on("c1"), mappingOfOther(), other, app("v1", false), limited(app("v2", false)))
+	require.True(t, s.input().HasBase)
+	end := s.endOfBase()
+	require.NotNil(t, end)
+	s.delete(other)
+	require.Equal(t, onClusters{"c1": "v1"}, s.promoted())
+	require.False(t, s.j.commit(nil, end))
+	s.step()
+	s.step()
+	require.Equal(t, onClusters{"c1": "v1"}, s.promoted())
+	require.False(t, s.input().HasBase)
+}

@@ -1,0 +1,133 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Stories of two Bundles that claim one BundleDeployment name: there is one record of
+// each type for both.
+
+// appOnC1 is the contested name.
+var appOnC1 = record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"}
+
+// mappingOfOther lets Bundles of the namespace "other" select all Clusters.
+func mappingOfOther() *v1alpha1.BundleNamespaceMapping {
+	return &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("other", "m"), BundleSelector: &metav1.LabelSelector{}, NamespaceSelector: &metav1.LabelSelector{}}
+}
+
+// ofOther is the older Bundle of the two: it wins what both want.
+func ofOther(b *v1alpha1.Bundle) *v1alpha1.Bundle {
+	b.Namespace, b.UID, b.CreationTimestamp = "other", "uid-of-other-app", metav1.Unix(1_600_000_000, 0)
+	return b
+}
+
+// holder is the namespace of the Bundle that has the name, and the version of it that
+// is promoted with its value.
+func (s *story) holder() string {
+	item := s.j.view.Get(record.BundleDeployments, appOnC1)
+	if item == nil {
+		return ""
+	}
+	bd := item.Render().(*v1alpha1.BundleDeployment)
+	return bd.Labels[v1alpha1.LabelBundleNamespace] + " " + bd.Spec.Options.TargetNamespace + " " + valueOf(bd.Spec.Options.Helm)
+}
+
+// contested is a name that the Bundle of "fleet" had, and recorded a promotion for,
+// until the one of "other" came.
+func (s *story) contested() {
+	c := onWith("c1", "x")
+	c.Labels["tier"] = "old"
+	s.write(c, mappingOfOther(), limited(app("v1", false, where("tier", "old"))))
+	require.Equal(s.t, 1, s.step())
+	require.Equal(s.t, "fleet v1 -", s.holder())
+	s.write(ofOther(app("v2", true)))
+	// Where nothing is recorded, as by an earlier version, the older one has it.
+	s.commit(&etcd.Txn{Delete: []record.Key{record.HolderKey(appOnC1)}})
+	require.Equal(s.t, "other v2 x", s.holder())
+}
+
+func TestAPromotionThatEndsAndOneThatTakesItsPlaceAreOneWrite(t *testing.T) {
+	tell(t, func(s *story) {
+		s.contested()
+		s.write(pausedCluster(onWith("c1", "y")))
+		require.Equal(s.t, "other v2 x", s.holder(), "the Cluster is paused")
+		require.Equal(s.t, map[record.Type]int{record.TypePromotion: 1, record.TypeRollout: 1}, s.holdRecords())
+	})
+}
+
+func TestAFirstReportIsNotBuriedWithAClaimThatDidNotHaveTheName(t *testing.T) {
+	tell(t, func(s *story) {
+		s.contested()
+		end := s.j.write(s.t, proposed(onWith("c1", "x"), false))
+		key := record.ReportKey(record.BundleDeployments, appOnC1)
+		data, err := (&record.Report{Status: &v1alpha1.BundleDeployment{}, UID: s.j.view.Get(record.BundleDeployments, appOnC1).Render().(*v1alpha1.BundleDeployment).UID}).Encode()
+		require.NoError(s.t, err)
+		s.commit(&etcd.Txn{Put: map[record.Key][]byte{key: data}})
+		s.commit(end)
+		require.Contains(s.t, s.j.records, key)
+	})
+}
+
+// TestAPlanDoesNotOverwriteWhatTheNextHolderWasPromoted: were it committed, the agent
+// would uninstall what it got from the Bundle that has the name now.
+func TestAPlanDoesNotOverwriteWhatTheNextHolderWasPromoted(t *testing.T) {
+	paused := pausedCluster(onWith("c1", "y"))
+	paused.Labels["tier"] = "old"
+	restriction := &v1alpha1.GitRepoRestriction{ObjectMeta: metaOf("other", "r")}
+	for name, c := range map[string]struct {
+		given func(s *story)
+		late  record.APIObject
+	}{
+		"a pause, and it had the name before": {(*story).contested, paused},
+		"a pause, and it never had the name": {func(s *story) {
+			s.write(mappingOfOther(), ofOther(app("v2", true)), onWith("c1", "x"), limited(app("v1", false)))
+			require.Equal(s.t, "other v2 x", s.holder())
+			require.Zero(s.t, s.holdRecords()[record.TypePromotion])
+		}, paused},
+		"a restriction, and it had the name before": {func(s *story) {
+			s.contested()
+			s.write(ofOther(limited(app("v3", true))))
+			require.Equal(s.t, "other v2 x", s.holder())
+		}, restriction},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tell(t, func(s *story) {
+				c.given(s)
+				late := s.j.write(s.t, proposed(c.late, false))
+				require.Contains(s.t, late.Put, record.PromotionKey(appOnC1))
+				s.delete(ofOther(app("v2", true)))
+				for s.step() > 0 {
+				}
+				require.Equal(s.t, "fleet v1 -", s.holder())
+				require.False(s.t, s.j.holds(late))
+			})
+		})
+	}
+}
+
+func TestAPromotionOfAnEarlierTimeDoesNotComeBackWithAMapping(t *testing.T) {
+	tell(t, func(s *story) {
+		b, c := ofOther(limited(app("v2", false))), on("c1")
+		s.write(c, b)
+		left := &record.Promotion{UID: derive.IdentityUID(b.UID, c.UID), Promoted: &record.Deployment{Options: v1alpha1.BundleDeploymentOptions{TargetNamespace: "v1"}}}
+		left.Staged = left.Promoted
+		data, err := left.Encode()
+		require.NoError(s.t, err)
+		s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.PromotionKey(appOnC1): data}})
+		s.write(mappingOfOther())
+		require.Empty(s.t, s.holder(), "it waits to be promoted")
+		require.Zero(s.t, s.holdRecords()[record.TypePromotion])
+	})
+}

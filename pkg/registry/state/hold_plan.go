@@ -1,0 +1,371 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rollout"
+)
+
+// What a held pair shows follows from facts that the write before may have changed.
+// So each write that would change what is promoted, or staged under a limit,
+// records what was shown: one rollout record for all pairs of a Bundle where a
+// version comes into force, and promotion records of single pairs elsewhere.
+
+// holding is the part of a trial that is about held pairs.
+type holding struct {
+	// forced are the versions that come into force with the write.
+	forced map[*bundle]coming
+	// rolling are the rollout records as they will be, where they change.
+	rolling map[*bundle]rolling
+	// subjects are moved clusters as they will be, and affected the bundles whose
+	// pairs on them may change.
+	subjects map[*cluster]subject
+	affected map[*cluster]map[*bundle]struct{}
+	// promotions are to be written: what pairs show before the write.
+	promotions map[claim]promoting
+	// stale are promotion records that ruled nothing and must not rule again.
+	stale map[record.Key]struct{}
+}
+
+// coming is a version that comes into force, and where.
+type coming struct {
+	version *version
+	targets func(*cluster) bool
+}
+
+// rolling is a rollout record as it will be; base is nil if it has none.
+type rolling struct{ base *version }
+
+// promoting is a promotion record to be written.
+type promoting struct {
+	rollout.Outcome
+	// neutral tells that the pair is held already, so that the record changes nothing
+	// and may be written before.
+	neutral bool
+}
+
+func newHolding() holding {
+	return holding{
+		forced:     map[*bundle]coming{},
+		rolling:    map[*bundle]rolling{},
+		subjects:   map[*cluster]subject{},
+		affected:   map[*cluster]map[*bundle]struct{}{},
+		promotions: map[claim]promoting{},
+		stale:      map[record.Key]struct{}{},
+	}
+}
+
+// hold plans what keeps held pairs as they are.
+func (t *trial) hold() error {
+	for b, coming := range t.holding.forced {
+		if err := t.comesIntoForce(b, coming); err != nil {
+			return err
+		}
+	}
+	for c, after := range t.holding.subjects {
+		affected := t.holding.affected[c]
+		for b := range affected {
+			t.keep(claim{b, c}, after)
+		}
+		for b := range t.holding.forced {
+			if _, done := affected[b]; !done {
+				t.keep(claim{b, c}, after)
+			}
+		}
+	}
+	return t.writePromotions()
+}
+
+// force notes that a version comes into force with the write.
+func (t *trial) force(b *bundle, v *version, targets func(*cluster) bool) {
+	t.holding.forced[b] = coming{v, targets}
+}
+
+// holdable tells whether a version could be held on some cluster that it targets.
+func (t *trial) holdable(n coming) bool {
+	if n.version.limited || n.version.bundle.Spec.Paused {
+		return true
+	}
+	for c := range t.holds.paused {
+		if n.targets(c) {
+			return true
+		}
+	}
+	for c, after := range t.holding.subjects {
+		if after.object.Spec.Paused && n.targets(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// firstVersion plans the first version of a Bundle: nothing is promoted yet.
+func (t *trial) firstVersion(v *version, targets func(*cluster) bool) error {
+	if !t.holdable(coming{v, targets}) {
+		return nil
+	}
+	t.newVersion() // a plan that pauses a Cluster has to know what is promoted there
+	return t.putRollout(v, nil)
+}
+
+func (t *trial) putRollout(v, base *version) error {
+	key := record.RolloutKey(v.of.name)
+	t.plan.Unchanged[key] = t.holds.rollouts[v.of.name].revision
+	out := record.Rollout{UID: v.bundle.UID}
+	if base != nil {
+		data, err := base.record.Encode()
+		if err != nil {
+			return err
+		}
+		out.Base = data
+	}
+	return t.put(key, out)
+}
+
+// comesIntoForce plans that a version of a bundle comes into force: what is shown on
+// the pairs that it is held on stays. The rollout record that there is may do; else
+// the version that was in force becomes the base. Pairs for which neither does get
+// their promotion records first.
+func (t *trial) comesIntoForce(b *bundle, n coming) error {
+	if !t.holdable(n) {
+		return nil
+	}
+	t.plan.Unchanged[record.RolloutKey(b.name)] = t.holds.rollouts[b.name].revision
+	before := t.inForce(b)
+	t.forgetDead(b, n.targets, before)
+	base := before
+	if before == b.newest && b.pending() && (before.limited || before.bundle.Spec.Paused) {
+		base = b.fallback
+	}
+	if before == nil {
+		if b.rollout != nil {
+			return nil
+		}
+		return t.putRollout(n.version, nil)
+	}
+	old, fresh := t.lost(b, n, before, b.base), t.lost(b, n, before, base)
+	if b.rollout != nil && (len(old) == 0 || len(old) < len(fresh) && allNeutral(old)) {
+		t.holding.rolling[b] = rolling{b.base}
+		t.promoteAll(old)
+		return nil
+	}
+	t.holding.rolling[b] = rolling{base}
+	t.promoteAll(fresh)
+	return t.putRollout(n.version, base)
+}
+
+// forgetDead notes promotion records of clusters that come to be targeted, or may:
+// they are of an earlier time.
+func (t *trial) forgetDead(b *bundle, targets func(*cluster) bool, before *version) {
+	if t.holds.promoted[b.name.Name] == 0 {
+		return
+	}
+	for _, cluster := range t.clusters {
+		if before != nil && before.pairs[cluster] != nil || !targets(cluster) {
+			continue
+		}
+		if c := (claim{b, cluster}); t.promotionOf(c) != nil {
+			t.holding.stale[record.PromotionKey(c.key())] = struct{}{}
+		}
+	}
+}
+
+// lost are the pairs that would not show what they do, if a version came into force
+// over a base.
+func (t *trial) lost(b *bundle, n coming, before, base *version) map[claim]promoting {
+	out := map[claim]promoting{}
+	spec := &n.version.bundle.Spec
+	for cluster := range before.pairs {
+		_, moved := t.moved[cluster]
+		paused := spec.Paused || cluster.object.Spec.Paused
+		if moved || !n.targets(cluster) || !n.version.limited && !paused {
+			continue
+		}
+		c := claim{b, cluster}
+		was, in, existed := t.shown(c)
+		ruling := t.ruling(c, in)
+		if !existed {
+			t.guardHolder(c)
+			continue
+		}
+		// What the version means here is at most staged, and then not held back.
+		next := rollout.Situation{Limited: n.version.limited, Paused: paused, Computed: was.Staged, Promotion: ruling, Rolling: true}
+		if base != nil {
+			next.Base = base.contentOn(cluster)
+		}
+		if h, exists := next.Outcome(); !exists || !h.DeploysAs(was, next.Limited) {
+			out[c] = promoting{was, in.Held()}
+		}
+	}
+	return out
+}
+
+// guardHolder makes the plan hold only while another claim keeps the name of this one:
+// if that gives it up, this one shows something, and there is something to keep.
+func (t *trial) guardHolder(c claim) { maps.Copy(t.plan.Unchanged, t.holder(c)) }
+
+// holder are the records by which another claim has the name of this one, if one does.
+func (s *State) holder(c claim) map[record.Key]int64 {
+	have := s.deployment(c.key())
+	if have == nil || c.holds(have) {
+		return nil
+	}
+	b := record.Name{Namespace: have.Bundle.Bundle.Namespace, Name: have.Bundle.Bundle.Name}
+	cluster := record.Name{Namespace: have.Cluster.Cluster.Namespace, Name: have.Cluster.Cluster.Name}
+	return map[record.Key]int64{
+		record.ObjectKey(record.Bundles, b):        s.object(record.Bundles, b).RecordRevision,
+		record.BundlePinKey(b):                     s.bundlePins[b].revision,
+		record.ObjectKey(record.Clusters, cluster): s.object(record.Clusters, cluster).RecordRevision,
+	}
+}
+
+// ruling is the promotion record that rules a claim now. One that is there and rules
+// nothing shall not rule after the write: it is older than what is shown.
+func (t *trial) ruling(c claim, in *rollout.Situation) *rollout.Promotion {
+	p := t.promotionOf(c)
+	switch {
+	case p == nil:
+		return nil
+	case in == nil || !in.Held():
+		t.holding.stale[record.PromotionKey(c.key())] = struct{}{}
+		return nil
+	}
+	return &p.Promotion
+}
+
+func allNeutral(all map[claim]promoting) bool {
+	for _, p := range all {
+		if !p.neutral {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *trial) promoteAll(all map[claim]promoting) {
+	for c, p := range all {
+		t.holding.promotions[c] = p
+	}
+}
+
+// keep plans that a pair on a moved cluster shows after the write what it showed
+// before, if it is held then.
+func (t *trial) keep(c claim, after subject) {
+	if c.key().Namespace == "" {
+		return
+	}
+	v := t.inForce(c.bundle)
+	if n, ok := t.holding.forced[c.bundle]; ok {
+		v = n.version
+	}
+	if v == nil {
+		return
+	}
+	next := rollout.Situation{Limited: v.limited, Paused: v.bundle.Spec.Paused || after.object.Spec.Paused}
+	if !next.Held() && t.promotionOf(c) == nil {
+		return
+	}
+	p, failure := t.evaluate(v, after)
+	if p == nil {
+		return // it ends, and its records with it
+	}
+	if failure != "" && p.content == nil {
+		p.content = lastGood(v, c.cluster)
+	}
+	if p.content == nil {
+		return
+	}
+	was, in, existed := t.shown(c)
+	if !next.Held() {
+		t.holding.stale[record.PromotionKey(c.key())] = struct{}{}
+		return
+	}
+	if !existed {
+		t.guardHolder(c)
+	}
+	next.Computed, next.Promotion = p.content, t.ruling(c, in)
+	base, rolling := t.baseAfter(c.bundle)
+	next.Rolling = rolling
+	if base != nil {
+		if on, _ := t.evaluate(base, after); on != nil {
+			next.Base = on.content
+		}
+	}
+	if h, exists := next.Outcome(); existed && (!exists || !h.DeploysAs(was, next.Limited)) {
+		t.holding.promotions[c] = promoting{was, in.Held()}
+	}
+}
+
+// baseAfter is the base after the write, and whether there is a rollout record.
+func (t *trial) baseAfter(b *bundle) (base *version, is bool) {
+	if r, ok := t.holding.rolling[b]; ok {
+		return r.base, true
+	}
+	base = t.baseOf(b)
+	return base, b.rollout != nil || base != nil
+}
+
+// keepAll plans that everything that is held of a bundle stays as it is, whatever
+// becomes of what is injected into options.
+func (t *trial) keepAll(b *bundle) {
+	v := t.inForce(b)
+	if v == nil {
+		return
+	}
+	for cluster := range v.pairs {
+		c := claim{b, cluster}
+		was, in, existed := t.shown(c)
+		if !existed || !in.Held() || c.key().Namespace == "" {
+			continue
+		}
+		if p := in.Promotion; p == nil || !was.Promoted.Equal(p.Promoted) || in.Limited && !was.Staged.Equal(p.Staged) {
+			t.holding.promotions[c] = promoting{was, true}
+		}
+	}
+	t.guardClusters(b) // also those that come to be paused meanwhile
+}
+
+// bump makes fail what was decided about a roll-out before the write: promotions that
+// would count against a limit, and the end of a base that something new follows from.
+func (t *trial) bump(b *bundle) {
+	if v := t.inForce(b); v != nil && (v.limited || v.bundle.Spec.Paused) {
+		t.bumpAlways(b)
+	}
+}
+
+func (t *trial) bumpAlways(b *bundle) {
+	t.plan.Put[record.RolloutGuardKey(b.name)] = []byte("{}")
+}
+
+// bumpBases is for an edit of a cluster that is paused before or after it: what it
+// shows may come to follow from a base, also of a bundle that nothing else holds.
+func (t *trial) bumpBases(affected map[*bundle]struct{}, old *cluster) {
+	for b := range affected {
+		if b.base != nil {
+			t.bumpAlways(b)
+		}
+	}
+	if old == nil {
+		return
+	}
+	for b := range old.pairs {
+		if b.base != nil {
+			t.bumpAlways(b)
+		}
+	}
+}
+
+// encodePromotion is the promotion record that says what a claim shows.
+func encodePromotion(c claim, h rollout.Outcome) ([]byte, error) {
+	out := record.Promotion{UID: c.uid(), Staged: rollout.Deployment(h.Staged), Promoted: rollout.Deployment(h.Promoted)}
+	data, err := out.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("promotion of %s: %w", c.key(), err)
+	}
+	return data, nil
+}

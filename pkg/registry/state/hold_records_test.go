@@ -1,0 +1,156 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/names"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// TestMoreThanOneWriteCanKeepIsWrittenBefore is about many paused clusters when a
+// second base comes.
+func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	const clusters = 8
+	padded := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
+		b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"pad": noise(uint64(b.Generation), 300<<10)}}}
+		return b
+	}
+	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
+	for i := range clusters {
+		c := recordOf(on(fmt.Sprintf("c%03d", i)))
+		data, err := c.Encode()
+		require.NoError(t, err)
+		txn.Put[record.ObjectKey(record.Clusters, nameOf(c.Object))] = data
+	}
+	s.commit(txn)
+	s.write(padded(app("v1", false)))
+	pause := &etcd.Txn{Put: map[record.Key][]byte{}}
+	for i := range clusters - 1 {
+		c := recordOf(pausedCluster(on(fmt.Sprintf("c%03d", i))))
+		data, err := c.Encode()
+		require.NoError(t, err)
+		pause.Put[record.ObjectKey(record.Clusters, nameOf(c.Object))] = data
+	}
+	s.commit(pause)
+	s.write(padded(app("v2", false)))
+	before := s.promoted()
+	require.Equal(t, "v1>v2", before["c000"])
+
+	next := limited(padded(app("v3", false)))
+	p := Proposal{Resource: record.Bundles, Name: theApp, Object: recordOf(next)}
+	steps := 0
+	for {
+		plan, err := s.j.planner.Plan(t.Context(), p)
+		require.NoError(t, err)
+		if len(plan.First) == 0 {
+			break
+		}
+		for _, txn := range plan.First {
+			requireFits(t, &txn)
+			s.commit(&txn)
+			require.Equal(t, before, s.promoted(), "what goes before changes nothing")
+			steps++
+		}
+		require.Less(t, steps, 10, "each of them is progress")
+	}
+	require.Positive(t, steps)
+	s.propose(p)
+	require.Equal(t, before, s.promoted())
+}
+
+// TestALabelEditWritesNoMoreThanItsObject unless something is held.
+func TestALabelEditWritesNoMoreThanItsObject(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	s.write(onWith("c1", "x"), app("v1", true), bundleOf("other", where("on", "yes")))
+	for _, c := range []*v1alpha1.Cluster{onWith("c1", "z"), clusterOf("c1", nil), pausedCluster(onWith("c1", "x"))} {
+		plan, err := s.j.planner.Plan(context.Background(), Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
+		require.NoError(t, err)
+		require.Empty(t, plan.First)
+		require.Empty(t, plan.Put)
+	}
+	s.write(limited(app("v2", true)))
+	c := clusterOf("c1", nil)
+	plan, err := s.j.planner.Plan(context.Background(), Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
+	require.NoError(t, err)
+	require.Equal(t, []record.Key{record.RolloutGuardKey(theApp)}, slices.Collect(maps.Keys(plan.Put)), "who leaves makes a percentage smaller")
+}
+
+func TestContentIsInUseAsLongAsSomethingRefersToIt(t *testing.T) {
+	tell(t, func(s *story) {
+		content := func(b *v1alpha1.Bundle, id string) {
+			r := recordOf(b)
+			r.Content = id
+			s.propose(Proposal{Resource: record.Bundles, Name: nameOf(b), Object: r})
+		}
+		used := func() string {
+			return strings.Join(slices.Sorted(maps.Keys(s.j.state.ContentsInUse())), " ")
+		}
+		s.write(on("c1"))
+		content(app("v1", false), "s-1")
+		content(limited(app("v2", false)), "s-2")
+		require.Equal(t, "s-1 s-2", used(), "the base")
+		s.step()
+		s.step()
+		require.Equal(t, "s-1 s-2", used(), "the promotion")
+		s.step()
+		require.Equal(t, onClusters{"c1": "v2"}, s.promoted())
+		require.Equal(t, "s-2", used())
+		content(app("v3", true), "s-3")
+		require.Equal(t, "s-2 s-3", used(), "the last that worked")
+	})
+}
+
+func TestABadRecordOfARollOutTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	s.write(on("c1"), app("v1", false), limited(app("v2", false)))
+	key := record.PromotionKey(record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"})
+	for name, txn := range map[string]map[record.Key][]byte{
+		"a promotion that cannot be read": {key: []byte("{")},
+		"a base that is no Bundle":        {record.RolloutKey(theApp): []byte(`{"uid":"uid-of-fleet-app","base":[]}`)},
+		"a rollout record without sense":  {record.RolloutKey(theApp): []byte(`[]`)},
+	} {
+		require.True(t, s.j.commit(nil, &etcd.Txn{Put: txn}), name)
+		require.Len(t, s.promoted(), 1, name)
+	}
+	var out map[string]any
+	require.Error(t, json.Unmarshal([]byte(s.j.records[key].value), &out))
+}
+
+func TestAPromotionThatCannotBeReadAnyMoreRulesOnAsItDid(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	s.write(on("c1"), limited(app("v1", false)))
+	require.Equal(t, 1, s.step())
+	require.Equal(t, onClusters{"c1": "v1"}, s.promoted())
+	key := record.PromotionKey(record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"})
+	for range 2 {
+		require.True(t, s.j.commit(nil, &etcd.Txn{Put: map[record.Key][]byte{key: []byte("{")}}))
+		require.Equal(t, onClusters{"c1": "v1"}, s.promoted(), "the agent uninstalls nothing")
+	}
+	_, dead := s.j.state.unused(key)
+	require.False(t, dead)
+	v2 := proposed(limited(app("v2", false)), false)
+	require.True(t, s.j.commit(nil, s.j.write(t, v2)))
+	require.Equal(t, onClusters{"c1": "v1"}, s.promoted())
+	for s.step() > 0 { // a pass replaces it
+	}
+	require.Equal(t, onClusters{"c1": "v2"}, s.promoted())
+	require.Empty(t, s.j.state.undecodable.paths)
+}

@@ -1,0 +1,257 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Stories of who has a BundleDeployment name that several claim.
+
+// recorded counts the holder records.
+func (s *story) recorded() int {
+	n := 0
+	for key := range s.j.records {
+		if key.Type == record.TypeHolder {
+			n++
+		}
+	}
+	return n
+}
+
+// failureOf is the message of the Ready condition of a Bundle of "other".
+func (s *story) failureOfOther() string {
+	b := s.j.view.Get(record.Bundles, record.Name{Namespace: "other", Name: "app"}).Render().(*v1alpha1.Bundle)
+	return readyOf(b.Status.Conditions).Message
+}
+
+// lateMapping lets the Bundles of "other" with a label select all Clusters.
+func lateMapping() *v1alpha1.BundleNamespaceMapping {
+	m := mappingOfOther()
+	m.BundleSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"wide": "yes"}}
+	return m
+}
+
+func wide(b *v1alpha1.Bundle) *v1alpha1.Bundle {
+	b.Labels = map[string]string{"wide": "yes"}
+	return b
+}
+
+// TestAHolderKeepsItsNameWhateverBringsAnOlderClaim: each write lets an older Bundle
+// claim a name that a younger one has.
+func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
+	const holds = "BundleDeployment "
+	aside := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
+		b.Spec.Targets = []v1alpha1.BundleTarget{where("aside", "yes")}
+		return b
+	}
+	both := onWith("c1", "x")
+	both.Labels["aside"] = "yes"
+	group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "g")}
+	group.Spec.Selector = where("on", "yes").ClusterSelector
+	grouped := ofOther(app("v2", false, v1alpha1.BundleTarget{ClusterGroup: "g"}))
+	policy := &v1alpha1.Policy{ObjectMeta: metaOf("other", "p")}
+	policy.RequireServiceAccount = true
+	for name, c := range map[string]struct{ given, then []record.APIObject }{
+		"a new Bundle":                    {[]record.APIObject{mappingOfOther()}, []record.APIObject{ofOther(app("v2", false))}},
+		"a new version":                   {[]record.APIObject{mappingOfOther(), aside(ofOther(app("v1", false)))}, []record.APIObject{ofOther(app("v2", false))}},
+		"a mapping":                       {[]record.APIObject{ofOther(app("v2", false))}, []record.APIObject{mappingOfOther()}},
+		"a label of the Bundle":           {[]record.APIObject{lateMapping(), ofOther(app("v2", false))}, []record.APIObject{wide(ofOther(app("v2", false)))}},
+		"a label of the Cluster":          {[]record.APIObject{mappingOfOther(), aside(ofOther(app("v2", false)))}, []record.APIObject{both}},
+		"a ClusterGroup":                  {[]record.APIObject{mappingOfOther(), grouped}, []record.APIObject{group}},
+		"a Policy that goes":              {[]record.APIObject{mappingOfOther(), policy, ofOther(app("v2", false))}, nil},
+		"a label that mends its template": {[]record.APIObject{mappingOfOther(), onWith("c1", "x"), on("c1"), ofOther(app("v2", true))}, []record.APIObject{onWith("c1", "x")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tell(t, func(s *story) {
+				s.write(on("c1"), app("v1", false))
+				s.write(c.given...)
+				require.Equal(s.t, "fleet v1 -", s.holder())
+				s.write(c.then...)
+				if c.then == nil {
+					s.delete(policy)
+				}
+				require.Equal(s.t, "fleet v1 -", s.holder())
+				require.Equal(s.t, holds+appOnC1.String()+" belongs to the Bundle fleet/app, which has it already; rename this Bundle", s.failureOfOther())
+				require.Equal(s.t, 1, s.recorded())
+				s.write(app("v3", false))
+				require.Equal(s.t, "fleet v3 -", s.holder(), "another version changes nothing")
+				s.write(clusterOf("c1", map[string]string{"aside": "yes"}), both)
+				s.delete(app("v3", false))
+				require.Contains(s.t, s.holder(), "other v2")
+				require.Zero(s.t, s.recorded(), "it goes with what it names")
+				s.write(app("v3", false))
+				require.Contains(s.t, s.holder(), "other v2", "who comes back is younger")
+			})
+		})
+	}
+}
+
+// TestBundlesOfOneSecondDoNotTakeNamesFromEachOther: the first by name won, whoever was
+// there.
+func TestBundlesOfOneSecondDoNotTakeNamesFromEachOther(t *testing.T) {
+	tell(t, func(s *story) {
+		mapping := mappingOfOther()
+		mapping.Namespace = "apps"
+		first := app("v2", false)
+		first.Namespace, first.UID = "apps", "uid-of-apps-app"
+		s.write(on("c1"), mapping, app("v1", false))
+		s.write(first)
+		require.Equal(s.t, "fleet v1 -", s.holder())
+		s.write(endingBundle(app("v1", false)))
+		require.Equal(s.t, "apps v2 -", s.holder())
+	})
+}
+
+// TestAClusterThatComesBackDoesNotTakeItsNameBack: the record of the time before is not
+// what decides.
+func TestAClusterThatComesBackDoesNotTakeItsNameBack(t *testing.T) {
+	tell(t, func(s *story) {
+		off := clusterOf("c1", map[string]string{"aside": "yes"})
+		both := on("c1")
+		both.Labels["aside"] = "yes"
+		s.write(on("c1"), app("v1", false), mappingOfOther(), ofOther(app("v2", false, where("aside", "yes"))), both)
+		require.Equal(s.t, "fleet v1 -", s.holder())
+		data := s.j.records[record.HolderKey(appOnC1)].value
+		s.write(off)
+		require.Equal(s.t, "other v2 -", s.holder())
+		s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.HolderKey(appOnC1): []byte(data)}}) // it could not go with the write
+		require.Equal(s.t, "other v2 -", s.holder())
+		s.write(both)
+		require.Equal(s.t, "other v2 -", s.holder())
+	})
+}
+
+// TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName: neither plan knows the
+// other's claim.
+func TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName(t *testing.T) {
+	t.Parallel()
+	shared := func(s *story, c *v1alpha1.Cluster) {
+		status := &v1alpha1.Cluster{}
+		status.Status.Namespace = "shared"
+		data, err := (&record.Report{Status: status, UID: c.UID}).Encode()
+		require.NoError(s.t, err)
+		s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.Clusters, nameOf(c)): data}})
+	}
+	all := v1alpha1.BundleTarget{ClusterSelector: &metav1.LabelSelector{}}
+	old := clusterOf("a1", nil)
+	old.CreationTimestamp = metav1.Unix(1_600_000_000, 0)
+	oldOn := on("a1")
+	oldOn.CreationTimestamp = old.CreationTimestamp
+	for name, c := range map[string]struct {
+		given         []record.APIObject
+		together      bool
+		first, second record.APIObject
+	}{
+		"two new Bundles":              {[]record.APIObject{mappingOfOther(), on("c1")}, false, app("v1", false), ofOther(app("v2", false))},
+		"a label and a new Bundle":     {[]record.APIObject{mappingOfOther(), clusterOf("c1", nil), app("v1", false)}, false, on("c1"), ofOther(app("v2", false, all))},
+		"a Cluster and a new Bundle":   {[]record.APIObject{mappingOfOther(), app("v1", false)}, false, on("c1"), ofOther(app("v2", false))},
+		"a new Bundle and a mapping":   {[]record.APIObject{ofOther(app("v2", false)), on("c1")}, false, app("v1", false), mappingOfOther()},
+		"a label and a mapping":        {[]record.APIObject{ofOther(app("v2", false, all)), clusterOf("c1", nil), app("v1", false)}, false, on("c1"), mappingOfOther()},
+		"labels in a shared namespace": {[]record.APIObject{clusterOf("c1", nil), old, app("v1", false)}, true, on("c1"), oldOn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tell(t, func(s *story) {
+				s.write(c.given...)
+				if c.together {
+					shared(s, on("c1"))
+					shared(s, old)
+				}
+				first, second := s.j.write(s.t, proposed(c.first, false)), s.j.write(s.t, proposed(c.second, false))
+				s.commit(first)
+				holders := map[record.Name]string{}
+				for item := range s.j.view.All(record.BundleDeployments, record.Name{}) {
+					holders[item.Name()] = string(item.Render().GetUID())
+				}
+				require.Len(s.t, holders, 1)
+				require.False(s.t, s.j.holds(second), "it is planned anew")
+				s.write(c.second)
+				for name, uid := range holders {
+					require.Equal(s.t, uid, string(s.j.view.Get(record.BundleDeployments, name).Render().GetUID()))
+				}
+			})
+		})
+	}
+}
+
+// TestManyHoldersAreRecordedBeforeTheWrite in steps that change nothing.
+func TestManyHoldersAreRecordedBeforeTheWrite(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
+	const clusters = maxHolders + 50
+	for i := range clusters {
+		r := encoded(t, on(fmt.Sprintf("c%04d", i)), 0)
+		txn.Put[r.Key] = r.Value
+	}
+	for _, object := range []record.APIObject{app("v1", false), ofOther(app("v2", false))} {
+		r := encoded(t, object, 0)
+		txn.Put[r.Key] = r.Value
+	}
+	require.True(t, s.j.commit(nil, txn))
+	p := proposed(mappingOfOther(), false)
+	plan, err := s.j.planner.Plan(t.Context(), p)
+	require.NoError(t, err)
+	require.Len(t, plan.First, 2)
+	before := s.j.view
+	for i := range plan.First {
+		require.LessOrEqual(t, len(plan.First[i].Unchanged)+len(plan.First[i].UnchangedSince), 4, "few guards")
+		require.True(t, s.j.commit(nil, &plan.First[i]))
+	}
+	require.Equal(t, told(before), told(s.j.view))
+	s.propose(p)
+	require.Equal(t, told(before), told(s.j.view))
+	require.Equal(t, clusters, s.recorded())
+}
+
+// TestAHolderRecordThatCannotBeDecodedTakesNoNameAway: what it said goes on; where that
+// is not known, the view is not whole.
+func TestAHolderRecordThatCannotBeDecodedTakesNoNameAway(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	s.write(on("c1"), mappingOfOther(), app("v1", false), ofOther(app("v2", false)))
+	require.Equal(t, "fleet v1 -", s.holder())
+	h := &history{&edits{&universe{}, t, s.j}, s.checker}
+	h.write(map[record.Key][]byte{record.HolderKey(appOnC1): []byte("#")})
+	require.Equal(t, "fleet v1 -", s.holder())
+	require.EqualValues(t, 0, s.j.view.Whole)
+	h.loadWith(map[record.Key][]byte{record.HolderKey(appOnC1): []byte("#")})
+	require.Equal(t, "other v2 -", s.holder())
+	require.Positive(t, s.j.view.Whole, "so nobody is told")
+}
+
+func TestAHolderRecordIsUnusedWhereNothingIsContested(t *testing.T) {
+	t.Parallel()
+	s := &story{t, false, newChecker(t), newJournal()}
+	unused := func() (out []string) {
+		for _, d := range s.j.state.Unused(s.j.state.MaybeUnused()) {
+			out = append(out, d.Key.Path())
+		}
+		return out
+	}
+	s.write(on("c1"), mappingOfOther(), app("v1", false), ofOther(app("v2", false)))
+	require.Equal(t, 1, s.recorded())
+	require.Empty(t, unused())
+	s.delete(ofOther(app("v2", false)))
+	require.Equal(t, []string{record.HolderKey(appOnC1).Path()}, unused(), "the contest ended")
+	data, err := json.Marshal(record.Holder{UID: derive.IdentityUID("nobody", "nowhere")})
+	require.NoError(t, err)
+	s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.HolderKey(appOnC1): data}, Delete: nil})
+	s.write(ofOther(app("v2", false)))
+	require.Equal(t, "fleet v1 -", s.holder())
+	require.Empty(t, unused())
+	s.delete(app("v1", false))
+	s.delete(ofOther(app("v2", false)))
+	require.Contains(t, unused(), record.NamesGuardKey("app").Path())
+}

@@ -1,0 +1,215 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Proposal is a write of an object that has not been committed.
+type Proposal struct {
+	Resource string
+	Name     record.Name
+	// Object is nil if the object is to be deleted.
+	Object *record.Object
+	// Size is what the write weighs without its plan (etcd.Txn.Size).
+	Size int
+}
+
+// Plan is what a write has to record beside its object, because it could not be
+// derived afterwards (see the page in pkg/registry), and the guards that make it
+// valid at the commit.
+type Plan struct {
+	Unchanged      map[record.Key]int64
+	UnchangedSince []etcd.RangeGuard
+	Put            map[record.Key][]byte
+	Delete         []record.Key
+	// First are transactions that have to be committed before, in this order, because
+	// what they record does not fit into one. They change nothing that shows, and a crash
+	// after one leaves what the next write of its kind takes over or takes away. If there
+	// are any, the rest is no plan: the write is to be planned anew after them.
+	First []etcd.Txn
+	// exact are the guards as they were before there were too many of them.
+	exact guarded
+}
+
+// Size is what a plan weighs in a request, roughly.
+func (p *Plan) Size() int { return (&etcd.Txn{Put: p.Put, Delete: p.Delete}).Size() }
+
+// Planner plans writes on the present state. It is safe for concurrent use.
+type Planner struct {
+	// ask calls a function with the present state, which nothing writes meanwhile.
+	ask func(func(*State)) error
+	// heldFor is about how long a plan evaluates templates under the state's lock.
+	heldFor time.Duration
+	// evaluating lets plans evaluate in turns.
+	evaluating turns
+	// planned are the versions that plans have evaluated.
+	planned plannedVersions
+}
+
+// NewPlanner returns a planner. ask calls a function with the present state, which nothing
+// writes meanwhile, or fails; plans fail with its error.
+func NewPlanner(ask func(func(*State)) error) *Planner {
+	return &Planner{ask: ask, heldFor: heldFor}
+}
+
+// Plan returns what a write has to record with it. It costs what the write affects among
+// the Bundles that can fail. It waits while a revision is applied. It ends with the
+// context: templates are evaluated one by one, without the state's lock where they may
+// take long (plan_warm.go).
+func (planner *Planner) Plan(ctx context.Context, p Proposal) (*Plan, error) {
+	w := planner.newWarmth(ctx)
+	if err := planner.refuseCostly(ctx, p); err != nil {
+		return nil, err
+	}
+	plan, err := planner.try(w, p, func(t *trial) error { return t.write(p) })
+	if err == nil {
+		planner.planned.note(p, w)
+	}
+	return plan, err
+}
+
+// tryOnce plans a write on the present state, but for what it puts off; of an object, if p
+// names one.
+func (planner *Planner) tryOnce(w *warmth, p Proposal, write func(t *trial) error) (plan *Plan, err error) {
+	if notAsked := planner.ask(func(s *State) { plan, err = s.plan(w, p, write) }); notAsked != nil {
+		return nil, notAsked
+	}
+	return plan, err
+}
+
+// plan plans a write on a state, but for what it puts off.
+func (s *State) plan(w *warmth, p Proposal, write func(t *trial) error) (*Plan, error) {
+	t := &trial{
+		State:    s,
+		plan:     &Plan{Unchanged: map[record.Key]int64{}, Put: map[record.Key][]byte{}},
+		deltas:   map[*version]int{},
+		moved:    map[*cluster]struct{}{},
+		targeted: map[claim]bool{},
+		ended:    map[claim]struct{}{},
+		holding:  newHolding(),
+		contests: map[record.Name][]claimant{},
+		warmth:   w,
+	}
+	if err := write(t); err != nil {
+		return nil, err
+	}
+	if err := t.hold(); err != nil {
+		return nil, err
+	}
+	if err := t.recordHolders(); err != nil {
+		return nil, err
+	}
+	t.bury(etcd.MaxSize - p.Size)
+	if err := t.fit(p); err != nil {
+		return nil, err
+	}
+	return t.plan, nil
+}
+
+// write plans a write of an object.
+func (t *trial) write(p Proposal) error {
+	switch p.Resource {
+	case record.Bundles:
+		return t.bundle(p)
+	case record.Clusters:
+		return t.cluster(p)
+	case record.ClusterGroups:
+		return t.group(p)
+	case record.Mappings:
+		t.mapping(p)
+	case record.Policies:
+		t.policy(p)
+	case record.Restrictions:
+		t.restriction(p)
+	}
+	return nil
+}
+
+// trial works out what a write would do, without doing it.
+type trial struct {
+	*State
+	plan *Plan
+	// deltas is by how much the unpinned failures of pending versions change.
+	deltas map[*version]int
+	// moved are the clusters that the write changes the appearance of, and targeted
+	// tells of the newest versions evaluated whether they target them then.
+	moved    map[*cluster]struct{}
+	targeted map[claim]bool
+	// ended are the BundleDeployments that end with the write.
+	ended   map[claim]struct{}
+	holding holding
+	// contests are the claims that the write may bring on names that others have.
+	contests map[record.Name][]claimant
+	warmth   *warmth
+	early    early
+}
+
+// guardTargeting makes the plan hold only while nothing else widens targeting.
+func (t *trial) guardTargeting() {
+	key := record.TargetingGuardKey()
+	t.plan.Unchanged[key] = t.guards[key]
+}
+
+// guardVersions makes the plan hold only while no Bundle gets a version that can
+// fail.
+func (t *trial) guardVersions() {
+	key := record.VersionsGuardKey()
+	t.plan.Unchanged[key] = t.guards[key]
+}
+
+// widens makes the plans fail that were made before this write, which can widen
+// targeting; and this one, if others did meanwhile.
+func (t *trial) widens() {
+	t.guardTargeting()
+	t.guardVersions()
+	t.plan.Put[record.TargetingGuardKey()] = []byte("{}")
+}
+
+// newVersion makes the plans fail that were made before this write, which gives a
+// Bundle a version that can fail. Writes of other Bundles do not mind.
+func (t *trial) newVersion() {
+	t.guardTargeting()
+	t.plan.Put[record.VersionsGuardKey()] = []byte("{}")
+}
+
+// witness makes the plan hold only while a cluster stays what it is.
+func (t *trial) witness(c *cluster) {
+	t.plan.Unchanged[record.ObjectKey(record.Clusters, c.name)] = t.object(record.Clusters, c.name).RecordRevision
+}
+
+// guardClusters makes the plan hold only while the clusters stay what they are
+// that a bundle may target.
+func (t *trial) guardClusters(b *bundle) {
+	namespace := b.name.Namespace
+	if len(b.mappings) > 0 {
+		namespace = "" // a mapping can select a namespace that is not known yet
+	}
+	t.guardNamespace(namespace)
+}
+
+// guardNamespace guards the clusters of one namespace, or with "" of all.
+func (t *trial) guardNamespace(namespace string) {
+	guard := etcd.RangeGuard{Resource: record.Clusters, Namespace: namespace, Revision: t.revision}
+	if !slices.Contains(t.plan.UnchangedSince, guard) {
+		t.plan.UnchangedSince = append(t.plan.UnchangedSince, guard)
+	}
+}
+
+func (t *trial) put(key record.Key, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", key.Path(), err)
+	}
+	t.plan.Put[key] = record.Pack(data)
+	return nil
+}

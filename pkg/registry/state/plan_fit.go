@@ -1,0 +1,193 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// A plan concerns as many records as there are, and one transaction takes some hundred
+// guards and 1.5 MiB. So a plan with many guards guards ranges of keys (coarsen), and what
+// is too large goes before the write, a step at a time (fit).
+
+const (
+	// exactGuards is how many guards a plan may have before it guards ranges. The write
+	// that it is for has a few of its own.
+	exactGuards = etcd.FewGuards - 16
+	// stepBytes is how much one step before a write weighs, but for a single record that
+	// is larger.
+	stepBytes = 1 << 20
+)
+
+// guarded are the guards of a transaction.
+type guarded struct {
+	unchanged map[record.Key]int64
+	since     []etcd.RangeGuard
+}
+
+// coarsen replaces guards of single records by guards of the ranges that those are in,
+// where they are too many; the largest ranges first, and whole namespaces before all of
+// them. What is planned holds more seldom for it, and never wrongly: each record is at the
+// present as the state says, so it is still so if nothing in its range was written or
+// deleted since the state's revision.
+func (s *State) coarsen(g guarded) guarded {
+	few := func() bool { return len(g.unchanged)+len(g.since) <= s.exactGuards }
+	if few() {
+		return g
+	}
+	g.unchanged = maps.Clone(g.unchanged)
+	byRange := map[etcd.RangeGuard][]record.Key{}
+	for key, at := range g.unchanged {
+		// An object that cannot be read is absent here, and must not be written over.
+		if etcd.Ranged(key) && (key.Type != record.TypeObject || at != 0) {
+			r := etcd.RangeGuard{Type: key.Type, Resource: key.Resource, Namespace: key.Name.Namespace, Revision: s.revision, Deletions: true}
+			byRange[r] = append(byRange[r], key)
+		}
+	}
+	ranges := slices.SortedFunc(maps.Keys(byRange), func(a, b etcd.RangeGuard) int {
+		return cmp.Or(cmp.Compare(len(byRange[b]), len(byRange[a])), strings.Compare(a.Prefix(), b.Prefix()))
+	})
+	for _, r := range ranges {
+		if few() {
+			return g
+		}
+		for _, key := range byRange[r] {
+			delete(g.unchanged, key)
+		}
+		g.since = append(slices.Clip(g.since), r)
+	}
+	if g.since = merged(g.since, false); !few() {
+		g.since = merged(g.since, true)
+	}
+	return g
+}
+
+// merged are guards of ranges, one for each range; or, if they are widened, one for all
+// namespaces.
+func merged(guards []etcd.RangeGuard, widen bool) []etcd.RangeGuard {
+	out := map[string]etcd.RangeGuard{}
+	for _, g := range guards {
+		if widen {
+			g.Namespace = ""
+		}
+		if o, ok := out[g.Prefix()]; ok {
+			g.Revision, g.Deletions = min(g.Revision, o.Revision), g.Deletions || o.Deletions
+		}
+		out[g.Prefix()] = g
+	}
+	return slices.SortedFunc(maps.Values(out), func(a, b etcd.RangeGuard) int { return strings.Compare(a.Prefix(), b.Prefix()) })
+}
+
+// early are the records of a plan that may be written before it, because they change
+// nothing while the write is not there.
+type early struct {
+	// promotions say what pairs show that are held already.
+	promotions map[record.Key]claim
+	// pins are of Clusters. Those of a version that works are not looked at.
+	pins map[record.Key]earlyPins
+}
+
+type earlyPins struct {
+	cluster *cluster
+	// all are those that the Cluster has and those that it needs.
+	all map[pinKey]*derive.Content
+	// spare says that the Cluster has all that it needs.
+	spare bool
+}
+
+func (e *early) promotion(key record.Key, c claim) {
+	if e.promotions == nil {
+		e.promotions = map[record.Key]claim{}
+	}
+	e.promotions[key] = c
+}
+
+func (e *early) pin(key record.Key, pins earlyPins) {
+	if e.pins == nil {
+		e.pins = map[record.Key]earlyPins{}
+	}
+	e.pins[key] = pins
+}
+
+// fit makes a plan one that one transaction takes beside the write that it is for. Where
+// it is too large, some of it becomes a step before it, and the rest is no plan.
+func (t *trial) fit(p Proposal) error {
+	if t.size()+p.Size > etcd.MaxSize {
+		for key, pins := range t.early.pins {
+			if pins.spare {
+				delete(t.plan.Put, key)
+				delete(t.early.pins, key)
+			}
+		}
+	}
+	if t.size()+p.Size > etcd.MaxSize {
+		step, err := t.step(p, t.size()+p.Size-etcd.MaxSize)
+		if err != nil || step == nil {
+			return err // nothing helps: it is refused for its size
+		}
+		t.plan.First = []etcd.Txn{*step}
+		return nil
+	}
+	t.plan.exact = guarded{t.plan.Unchanged, t.plan.UnchangedSince}
+	g := t.coarsen(t.plan.exact)
+	t.plan.Unchanged, t.plan.UnchangedSince = g.unchanged, g.since
+	return nil
+}
+
+func (t *trial) size() int { return t.plan.Size() }
+
+// step is what goes first of a plan that is too large; nil if the rest would be too large
+// all the same. It holds while what it was planned by does.
+func (t *trial) step(p Proposal, excess int) (*etcd.Txn, error) {
+	movable := 0
+	for key := range t.early.promotions {
+		movable += len(t.plan.Put[key]) + etcd.KeySize
+	}
+	for key := range t.early.pins {
+		movable += len(t.plan.Put[key]) + etcd.KeySize
+	}
+	if movable < excess {
+		return nil, nil
+	}
+	step := &etcd.Txn{Put: map[record.Key][]byte{}}
+	g := guarded{map[record.Key]int64{}, nil}
+	for _, key := range slices.SortedFunc(maps.Keys(t.early.promotions), compareNames) {
+		if step.Size() >= stepBytes {
+			break
+		}
+		c := t.early.promotions[key]
+		maps.Copy(g.unchanged, t.rolloutGuards(c.bundle))
+		g.unchanged[record.ObjectKey(record.Clusters, c.cluster.name)] = t.object(record.Clusters, c.cluster.name).RecordRevision
+		g.unchanged[key] = t.revisionOfPromotion(c)
+		step.Put[key] = t.plan.Put[key]
+	}
+	if len(step.Put) == 0 {
+		g = guarded{maps.Clone(t.plan.Unchanged), t.plan.UnchangedSince}
+		if object := t.object(p.Resource, p.Name); object != nil {
+			g.unchanged[record.ObjectKey(p.Resource, p.Name)] = object.RecordRevision
+		}
+		for _, key := range slices.SortedFunc(maps.Keys(t.early.pins), compareNames) {
+			if step.Size() >= stepBytes {
+				break
+			}
+			data, err := encodePins(t.early.pins[key].all)
+			if err != nil {
+				return nil, err
+			}
+			step.Put[key] = data
+		}
+	}
+	g = t.coarsen(g)
+	step.Unchanged, step.UnchangedSince = g.unchanged, g.since
+	return step, nil
+}
+
+func compareNames(a, b record.Key) int { return a.Name.Compare(b.Name) }

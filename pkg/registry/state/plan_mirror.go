@@ -1,0 +1,160 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"context"
+	"maps"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// Mirrors are not written by clients of the API, so their plans are the whole
+// write, the record itself included.
+
+// Empty tells that there is nothing to write.
+func (p *Plan) Empty() bool { return len(p.Put) == 0 && len(p.Delete) == 0 && len(p.First) == 0 }
+
+// Txn is the transaction of a plan that is the whole write; or of what has to be
+// written first, if there is something, and then the plan of the next time is.
+func (p *Plan) Txn() etcd.Txn {
+	if len(p.First) > 0 {
+		return p.First[0]
+	}
+	return etcd.Txn{Unchanged: p.Unchanged, UnchangedSince: p.UnchangedSince, Put: p.Put, Delete: p.Delete}
+}
+
+// Namespace plans that the mirror of a Namespace says what its labels are; nil
+// if it is gone. It is empty if the log says so already. Where the labels say no
+// more than the Namespace's name, no mirror is needed.
+func (planner *Planner) Namespace(name string, labels map[string]string) (*Plan, error) {
+	return planner.try(planner.newWarmth(context.Background()), Proposal{}, func(t *trial) error { return t.namespaceLabels(name, labels) })
+}
+
+// Values plans that the log holds the data of a Bundle's values Secret (S 4.5).
+// It is empty if it does already. A version that waited for them comes into force
+// with the write, if it fails nowhere.
+func (planner *Planner) Values(bundle record.Name, data map[string][]byte) (*Plan, error) {
+	return planner.try(planner.newWarmth(context.Background()), Proposal{}, func(t *trial) error { return t.mirrorValues(bundle, data) })
+}
+
+// DropValues plans that the log forgets values. It is empty if some version of
+// the Bundle needs them, or if they are not there.
+func (planner *Planner) DropValues(bundle record.Name, hash string) (*Plan, error) {
+	return planner.try(planner.newWarmth(context.Background()), Proposal{}, func(t *trial) error { t.forgetValues(bundle, hash); return nil })
+}
+
+// relabelled is what a Namespace's labels would be.
+type relabelled struct {
+	namespace string
+	labels    map[string]string
+}
+
+// namespaceLabels plans other labels of a Namespace: like a mapping, they widen or
+// narrow what Bundles of other namespaces target.
+func (t *trial) namespaceLabels(name string, labels map[string]string) error {
+	if labels == nil || maps.Equal(labels, ownLabels(name)) {
+		labels = nil
+	}
+	ns := t.peek(name)
+	if (labels == nil) == (ns.mirrored == 0) && maps.Equal(labels, ns.labels) {
+		return nil
+	}
+	t.widens()
+	key := record.NamespaceKey(name)
+	t.plan.Unchanged[key] = ns.mirrored
+	if labels == nil {
+		t.plan.Delete = append(t.plan.Delete, key)
+		labels = ownLabels(name)
+	} else if err := t.put(key, record.Namespace{Labels: labels}); err != nil {
+		return err
+	}
+	before := t.labelsOf(name)
+	for _, b := range t.bundles {
+		if b.name.Namespace == name || b.selects(before) == b.selects(labels) {
+			continue
+		}
+		t.rescopedAs(b, &bundle{name: b.name, mappings: b.mappings, relabelled: &relabelled{name, labels}})
+	}
+	return nil
+}
+
+// mirrorValues plans that the values of a hash become known.
+func (t *trial) mirrorValues(name record.Name, data map[string][]byte) error {
+	hash := record.ValuesHash(data)
+	stored := t.mirrors.values[name][hash]
+	if stored.data != nil {
+		return nil
+	}
+	if data == nil {
+		data = map[string][]byte{}
+	}
+	key := record.ValuesKey(name, hash)
+	t.plan.Unchanged[key] = stored.revision
+	if err := t.put(key, record.Values{Values: data}); err != nil {
+		return err
+	}
+	b := t.guardBundle(name)
+	if b == nil || b.newest.bundle.Spec.ValuesHash != hash {
+		return nil
+	}
+	t.newVersion()
+	if !b.pending() {
+		return nil // a version that was accepted before anybody looked at values
+	}
+	again := &bundle{name: b.name, mappings: b.mappings}
+	again.newest = t.compileWith(again, b.newest.record, data)
+	if again.newest.broken != "" || t.gate(again.newest) != "" {
+		return nil
+	}
+	kept := map[*cluster]struct{}{}
+	if !t.failsSomewhere(again.newest, kept) {
+		t.acceptBundle(b, again.newest, func(c *cluster) bool { _, ok := kept[c]; return ok })
+	}
+	return nil
+}
+
+// forgetValues plans that values go that no version needs.
+func (t *trial) forgetValues(name record.Name, hash string) {
+	stored, ok := t.mirrors.values[name][hash]
+	if !ok {
+		return
+	}
+	if b := t.guardBundle(name); b != nil && t.needsValues(b, hash) {
+		return
+	}
+	key := record.ValuesKey(name, hash)
+	t.plan.Unchanged[key] = stored.revision
+	t.plan.Delete = append(t.plan.Delete, key)
+}
+
+// guardBundle makes the plan hold only while a Bundle keeps the versions that it
+// has; nil if there is none.
+func (t *trial) guardBundle(name record.Name) *bundle {
+	object := t.object(record.Bundles, name)
+	t.plan.Unchanged[record.BundlePinKey(name)] = t.bundlePins[name].revision
+	t.plan.Unchanged[record.RolloutKey(name)] = t.holds.rollouts[name].revision
+	if object == nil {
+		t.plan.Unchanged[record.ObjectKey(record.Bundles, name)] = 0
+		return nil
+	}
+	t.plan.Unchanged[record.ObjectKey(record.Bundles, name)] = object.RecordRevision
+	return t.bundles[name]
+}
+
+// guardValues makes the plan hold only while the values that a version needs do
+// not come or go.
+func (t *trial) guardValues(v *version) {
+	if hash := v.bundle.Spec.ValuesHash; record.IsValuesHash(hash) {
+		t.plan.Unchanged[record.ValuesKey(v.of.name, hash)] = t.mirrors.values[v.of.name][hash].revision
+	}
+}
+
+// dropValues plans that a Bundle's values go with it.
+func (t *trial) dropValues(name record.Name) {
+	for hash := range t.mirrors.values[name] {
+		t.plan.Delete = append(t.plan.Delete, record.ValuesKey(name, hash))
+	}
+}

@@ -1,0 +1,79 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/record"
+)
+
+// bury deletes the promotions of and the reports on the BundleDeployments that end
+// with the write: one that comes later is a new one, and starts without. The first
+// report on one may be committed between this plan and its write, so those without
+// one count too; those known to have one come first, as far as there is room, which is for
+// some 7,000 records. The sweep removes the rest. Where
+// another claim has the name, what is silent is not theirs, and a promotion that is
+// written for it takes the place of theirs.
+func (t *trial) bury(room int) {
+	var promoted, reported, silent []record.Key
+	for c := range t.ended {
+		key := c.key()
+		if key.Namespace == "" {
+			continue
+		}
+		if _, replaced := t.plan.Put[record.PromotionKey(key)]; !replaced && t.promotionOf(c) != nil {
+			promoted = append(promoted, record.PromotionKey(key))
+		}
+		have := t.deployment(key)
+		switch r := t.reportOf(key, have); {
+		case r == nil && have != nil && !c.holds(have):
+		case r == nil:
+			silent = append(silent, record.ReportKey(record.BundleDeployments, key))
+		case r.On(c.identity()):
+			reported = append(reported, record.ReportKey(record.BundleDeployments, key))
+		}
+	}
+	fits := max(0, room-t.size()) / etcd.KeySize
+	all := slices.Concat(promoted, reported, silent)
+	t.plan.Delete = append(t.plan.Delete, all[:min(len(all), fits)]...)
+}
+
+// writePromotions puts promotion records into the plan. Where they are too large for one
+// transaction, those that change nothing by themselves go before it (fit); then the write
+// is to be planned anew, and finds them there.
+func (t *trial) writePromotions() error {
+	for c, p := range t.holding.promotions {
+		if _, ended := t.ended[c]; ended {
+			continue // its records go
+		}
+		encoded, err := encodePromotion(c, p.Outcome)
+		if err != nil {
+			return err
+		}
+		key := record.PromotionKey(c.key())
+		delete(t.holding.stale, key)
+		t.plan.Put[key] = encoded
+		if p.neutral {
+			t.plan.Unchanged[key] = t.revisionOfPromotion(c)
+			t.early.promotion(key, c)
+		}
+	}
+	for c := range t.ended {
+		if t.promotionOf(c) != nil {
+			delete(t.holding.stale, record.PromotionKey(c.key())) // it goes anyway
+		}
+	}
+	t.plan.Delete = slices.AppendSeq(t.plan.Delete, maps.Keys(t.holding.stale))
+	return nil
+}
+
+func (t *trial) revisionOfPromotion(c claim) int64 {
+	if p := t.holds.promotions[c.key()]; p != nil {
+		return p.revision
+	}
+	return 0
+}

@@ -1,0 +1,173 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/fair"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/rules"
+	"github.com/musterfleet/muster/pkg/registry/targeting"
+)
+
+// A plan reads the state under its lock, for which the engine's goroutine waits, and all
+// other plans behind it. What templates come out as may take long and depends on nothing
+// but what is immutable. So a plan is made in passes. In each, evaluations that take long
+// are put off, and the pass goes on as if nothing had changed there; then they are made
+// without the lock, and what the pass has planned is thrown away. The pass that puts
+// nothing off is the plan. Of most writes that is the first one.
+
+const (
+	// heldFor is about how long a pass evaluates templates under the lock.
+	heldFor = 2 * time.Millisecond
+	// maxPasses bounds how often a plan starts over because the state has changed. The
+	// last pass puts nothing off.
+	maxPasses = 8
+)
+
+// warmth is what a plan knows from its passes so far.
+type warmth struct {
+	ctx context.Context
+	// contents are those that were put off and have been made.
+	contents map[evaluation]*derive.Content
+	// derived are the versions that the plan compiles, so that each pass knows them.
+	derived map[compiled]*derive.Version
+	// putOff are the evaluations of this pass that are still to be made.
+	putOff map[evaluation]targeting.Match
+	// spent is how long this pass has evaluated, and heldFor about how long it may.
+	spent, heldFor time.Duration
+	// last: this pass puts nothing off.
+	last bool
+}
+
+// evaluation is what a content follows from. All of it is immutable.
+type evaluation struct {
+	version  *derive.Version
+	match    targeting.Key
+	injected *rules.Injected
+	cluster  *v1alpha1.Cluster
+}
+
+// compiled is what a derived version follows from.
+type compiled struct {
+	record *record.Object
+	// valued: the data of its values Secret are known.
+	valued bool
+}
+
+func (planner *Planner) newWarmth(ctx context.Context) *warmth {
+	return &warmth{ctx: ctx, heldFor: planner.heldFor, contents: map[evaluation]*derive.Content{}, derived: map[compiled]*derive.Version{}}
+}
+
+// evaluate resolves a version on a cluster as the state does; see there.
+func (t *trial) evaluate(v *version, c subject) (p *pair, failure string) {
+	match, ok := t.matchOf(v, c)
+	if !ok {
+		return nil, ""
+	}
+	content := t.content(v, match, c.object)
+	if content.Failure == "" {
+		return &pair{match, content}, ""
+	}
+	return &pair{match, c.pins[v.pinKey()]}, content.Failure
+}
+
+// content is what a version means on a cluster. Where the pass puts that off it is
+// something else, and the pass is no plan.
+func (t *trial) content(v *version, m targeting.Match, c *v1alpha1.Cluster) *derive.Content {
+	w := t.warmth
+	e := evaluation{v.derived, m.Key(), t.injectedInto(v), c}
+	if content, ok := w.contents[e]; ok {
+		return content
+	}
+	if w.ctx.Err() != nil {
+		return derive.Nothing // the plan fails
+	}
+	mayTakeLong := v.canFail()
+	if !w.last && (mayTakeLong && w.spent > w.heldFor || !v.derived.Known(m, e.injected, c)) {
+		w.putOff[e] = m
+		return derive.Nothing
+	}
+	if !mayTakeLong {
+		return v.derived.Content(m, e.injected, c)
+	}
+	begun := time.Now()
+	content := v.derived.Content(m, e.injected, c)
+	w.spent += time.Since(begun)
+	return content
+}
+
+// compile is the state's, with what earlier passes know.
+func (t *trial) compile(b *bundle, r *record.Object) *version {
+	return t.compileWith(b, r, t.valuesOf(b, r))
+}
+
+func (t *trial) compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
+	v := t.State.compileWith(b, r, data)
+	key := compiled{r, data != nil}
+	if known, ok := t.warmth.derived[key]; ok {
+		v.derived = known
+	} else {
+		t.warmth.derived[key] = v.derived
+	}
+	return v
+}
+
+// try plans a write on the present state, in as many passes as it takes.
+func (planner *Planner) try(w *warmth, p Proposal, write func(t *trial) error) (*Plan, error) {
+	for pass := 1; ; pass++ {
+		w.putOff, w.spent, w.last = map[evaluation]targeting.Match{}, 0, pass >= maxPasses
+		plan, err := planner.tryOnce(w, p, write)
+		if ended := w.ctx.Err(); ended != nil {
+			return nil, ended
+		}
+		if len(w.putOff) == 0 {
+			return plan, err
+		}
+		if err := planner.evaluate(w); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// evaluate makes what a pass has put off.
+func (planner *Planner) evaluate(w *warmth) error {
+	for one, m := range w.putOff {
+		leave, err := planner.evaluating.take(w.ctx)
+		if err != nil {
+			return err
+		}
+		w.contents[one] = one.version.Content(m, one.injected, one.cluster)
+		leave()
+	}
+	return nil
+}
+
+// turns are taken by plans that evaluate. Those of requests take turns with all else that
+// is heavy (package fair); those of controllers leave a processor to the engine's
+// goroutine, if there are two.
+type turns struct {
+	once sync.Once
+	room chan struct{}
+}
+
+// take waits for a turn; leave ends it.
+func (t *turns) take(ctx context.Context) (leave func(), err error) {
+	if client := fair.Of(ctx); client != nil {
+		return client.Evaluate(ctx)
+	}
+	t.once.Do(func() { t.room = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)) })
+	select {
+	case t.room <- struct{}{}:
+		return func() { <-t.room }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,140 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/index"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/targeting"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Questions to a state. They write nothing, so they may run in parallel with each other, and
+// not with Apply.
+
+// Revision returns the revision that was applied last.
+func (s *State) Revision() int64 { return s.revision }
+
+// Tables returns the tables that the next view is made of. Only Apply and Begin write to
+// them, and tests of what finds faults.
+func (s *State) Tables() *view.Builder { return s.builder }
+
+// ClustersIn returns the Clusters of a namespace by name, with the groups that they are in.
+func (s *State) ClustersIn(namespace string) []targeting.Cluster {
+	clusters := s.peek(namespace).clusters
+	out := make([]targeting.Cluster, 0, len(clusters))
+	for c := range clusters {
+		out = append(out, c.targeting)
+	}
+	slices.SortFunc(out, func(a, b targeting.Cluster) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// MirroredNamespaces returns the names of the Namespaces that have a mirror.
+func (s *State) MirroredNamespaces() []string {
+	var out []string
+	for name, ns := range s.byNamespace {
+		if ns.mirrored != 0 {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// BundlesWithValues returns the names of the Bundles that have mirrored values.
+func (s *State) BundlesWithValues() []record.Name { return slices.Collect(maps.Keys(s.mirrors.values)) }
+
+// ValuesOf returns the hashes of which a Bundle has mirrored values. Each comes with
+// whether one of the Bundle's versions needs it.
+func (s *State) ValuesOf(bundle record.Name) map[string]bool {
+	b := s.bundles[bundle]
+	out := map[string]bool{}
+	for hash := range s.mirrors.values[bundle] {
+		out[hash] = b != nil && s.needsValues(b, hash)
+	}
+	return out
+}
+
+// CopiesOf returns a BundleDeployment's record of changes of copies, and its revision;
+// zero if there is none.
+func (s *State) CopiesOf(deployment record.Name) (record.Downstream, int64) {
+	d := s.mirrors.downstream[deployment]
+	return d.Downstream, d.revision
+}
+
+// WithCopies returns the names of the BundleDeployments that have a record of copies,
+// whether they exist or not.
+func (s *State) WithCopies() []record.Name { return slices.Collect(maps.Keys(s.mirrors.downstream)) }
+
+// ContentsInUse returns the IDs of all manifests that a record refers to. Only a write of
+// a Bundle that brings a manifest along can refer to another one again. So a content may
+// be removed in a transaction that holds while no Bundle's object record was written
+// after the state's revision (etcd.Txn.UnchangedSince of Bundles in all namespaces). A
+// write that is committed later finds it missing, and puts it back.
+//
+// Agents may still fetch what was in use a moment ago.
+func (s *State) ContentsInUse() map[string]struct{} {
+	ids := map[string]struct{}{}
+	for _, b := range s.bundles {
+		for _, v := range b.versions() {
+			ids[v.record.Content] = struct{}{}
+		}
+	}
+	for _, p := range s.holds.promotions {
+		ids[p.Staged.ManifestID()] = struct{}{}
+		ids[p.Promoted.ManifestID()] = struct{}{}
+	}
+	for _, stored := range s.clusterPins {
+		for i := range stored.pin.Pins {
+			ids[stored.pin.Pins[i].ManifestID] = struct{}{}
+		}
+	}
+	delete(ids, "")
+	return ids
+}
+
+// storedBundle returns a Bundle as the state has it, nil if there is none. It must not be
+// written to.
+func (s *State) storedBundle(name record.Name) *v1alpha1.Bundle {
+	if b := s.bundles[name]; b != nil {
+		return b.newest.bundle
+	}
+	return nil
+}
+
+// Counts are numbers of a state at one moment.
+type Counts struct {
+	// UndecodableNow are the records that cannot be decoded now, Foreign those of them
+	// that have no key of ours.
+	UndecodableNow, Foreign int
+	// Missing are those of them without which the server cannot know which
+	// BundleDeployments exist.
+	Missing int
+	// Evaluations counts Bundles evaluated on Clusters since the state was loaded.
+	Evaluations int
+	// Filed and Loose are the distinct selectors in the index that an edit finds by
+	// a label, and those that each full match visits.
+	Filed, Loose int
+}
+
+// Counts returns the present numbers. It costs O(1).
+func (s *State) Counts() Counts {
+	c := Counts{
+		UndecodableNow: len(s.undecodable.paths),
+		Foreign:        s.undecodable.foreign,
+		Missing:        len(s.undecodable.missing),
+		Evaluations:    s.evaluated,
+	}
+	for _, x := range []interface{ Distinct() index.Distinct }{s.index.entries, s.index.groupEntries, s.index.groups} {
+		d := x.Distinct()
+		c.Filed += d.Filed
+		c.Loose += d.Loose
+	}
+	return c
+}

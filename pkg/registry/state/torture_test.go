@@ -1,0 +1,232 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A torture is many random histories on real etcds: writes of all kinds, several
+// records in one transaction; two replicas that are killed, cut off and started anew;
+// etcd restarted and compacted; lists at any revision, and watches that start, stop and
+// resume anywhere, or are not read. Whatever is read at a revision has to be what the
+// oracle says of that revision (torture_model_test.go), and a watch that has come to a
+// revision must have added up to it.
+//
+// make torture runs it for long.
+const (
+	stepsOfEach = 60
+	// stepsToGrow come first, and only write: what happens to an empty fleet is soon told.
+	stepsToGrow = 20
+	// stepsToWatch begin watches then, which all the rest happens to.
+	stepsToWatch = 6
+	// workersAtOnce have an etcd each, and wait for most of the time; workersVariable says
+	// how many there are instead.
+	workersAtOnce   = 4
+	workersVariable = "MUSTER_TORTURE_WORKERS"
+	// historiesVariable and durationVariable say how many histories are run, and for how
+	// long; the first to be met ends the run. MUSTER_SEED is the seed of the first.
+	historiesVariable = "MUSTER_TORTURE_HISTORIES"
+	durationVariable  = "MUSTER_TORTURE_DURATION"
+	// stuckAfter is longer than all that one history may wait for.
+	stuckAfter = 3 * time.Minute
+	// fewHistories belong to every run of the tests.
+	fewHistories = 60
+)
+
+// story is a history that can be told again: its seed, and which of its steps count.
+type story struct {
+	Seed  uint64
+	Steps []int
+}
+
+func whole(seed uint64) story {
+	s := story{Seed: seed}
+	for i := range stepsToGrow + stepsToWatch {
+		s.Steps = append(s.Steps, stepsOfEach+i)
+	}
+	for i := range stepsOfEach {
+		s.Steps = append(s.Steps, i)
+	}
+	return s
+}
+
+func TestTorture(t *testing.T) {
+	t.Parallel()
+	count, duration := int64(fewHistories), time.Duration(0)
+	if text := os.Getenv(historiesVariable); text != "" {
+		var err error
+		count, err = strconv.ParseInt(text, 10, 64)
+		require.NoError(t, err, historiesVariable)
+	}
+	if text := os.Getenv(durationVariable); text != "" {
+		var err error
+		duration, err = time.ParseDuration(text)
+		require.NoError(t, err, durationVariable)
+	}
+	workersWanted := workersAtOnce
+	if text := os.Getenv(workersVariable); text != "" {
+		var err error
+		workersWanted, err = strconv.Atoi(text)
+		require.NoError(t, err, workersVariable)
+	}
+	first := uint64(rand.Uint32())
+	if text := os.Getenv("MUSTER_SEED"); text != "" {
+		var err error
+		first, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, "MUSTER_SEED")
+	}
+	start := time.Now()
+	var next atomic.Int64
+	var sum tally
+	var workers sync.WaitGroup
+	for range workersWanted {
+		b := newBench(t)
+		workers.Go(func() {
+			for !t.Failed() && (duration == 0 || time.Since(start) < duration) {
+				i := next.Add(1) - 1
+				if i >= count {
+					return
+				}
+				s := whole(first + uint64(i))
+				if failure := b.tell(t, s, &sum); failure != "" {
+					t.Errorf("history %d failed (MUSTER_SEED=%d %s=1 go test -run '^TestTorture$' ./pkg/registry/engine):\n%s", s.Seed, s.Seed, historiesVariable, failure)
+					if !strings.HasPrefix(failure, "stuck") {
+						b.reduce(t, s)
+					}
+				}
+				if (i+1)%500 == 0 {
+					t.Logf("%s: %d histories, seeds %d to %d: %s", time.Since(start).Round(time.Second), i+1, first, first+uint64(i), &sum)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	t.Logf("%s: %d histories from seed %d on: %s", time.Since(start).Round(time.Second), min(next.Load(), count), first, &sum)
+	if n := min(next.Load(), count); n >= fewHistories && !t.Failed() {
+		sum.enough(t)
+	}
+}
+
+// TestTorturesThatFailedOnce tells the histories again that found something.
+func TestTorturesThatFailedOnce(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/torture/*.json")
+	require.NoError(t, err)
+	b := newBench(t)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var s story
+		require.NoError(t, json.Unmarshal(data, &s))
+		var sum tally
+		require.Empty(t, b.tell(t, s, &sum), file)
+	}
+}
+
+// reduce leaves out what a failure does not need, and keeps the rest in testdata.
+func (b *bench) reduce(t *testing.T, s story) {
+	const triesAtMost = 300
+	tries := 0
+	for size := len(s.Steps) / 2; size > 0; size /= 2 {
+		for from := 0; from < len(s.Steps) && tries < triesAtMost; {
+			shorter := story{s.Seed, slices.Delete(slices.Clone(s.Steps), from, min(from+size, len(s.Steps)))}
+			tries++
+			var sum tally
+			if b.tell(t, shorter, &sum) == "" {
+				from += size
+				continue
+			}
+			s = shorter
+		}
+	}
+	data, err := json.Marshal(s)
+	require.NoError(t, err)
+	file := filepath.Join("testdata", "torture", fmt.Sprintf("%d.json", s.Seed))
+	if os.MkdirAll(filepath.Dir(file), 0o755) == nil && os.WriteFile(file, append(data, '\n'), 0o644) == nil {
+		t.Logf("%d steps are left of it, in %s", len(s.Steps), file)
+	}
+}
+
+// tell runs a story, and returns why it failed.
+func (b *bench) tell(t *testing.T, s story, sum *tally) string {
+	r := &recorder{TB: t}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.run(r, s, sum)
+	}()
+	select {
+	case <-done:
+	case <-time.After(stuckAfter):
+		stacks := make([]byte, 1<<20)
+		r.Errorf("stuck:\n%s", stacks[:runtime.Stack(stacks, true)])
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mu.failure
+}
+
+// recorder is a test whose failure is a result.
+type recorder struct {
+	testing.TB
+	mu struct {
+		sync.Mutex
+		failure string
+	}
+}
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mu.failure == "" {
+		r.mu.failure = fmt.Sprintf(format, args...)
+	}
+}
+
+func (r *recorder) FailNow() { runtime.Goexit() }
+
+func (r *recorder) must(ok bool, format string, args ...any) {
+	if !ok {
+		r.Errorf(format, args...)
+		r.FailNow()
+	}
+}
+
+// tally counts what histories were made of.
+type tally struct {
+	writes, lists, pages, refused, watches, events, resumed, within, expired, kills, cuts, stalls, restarts, compactions atomic.Int64
+}
+
+func (s *tally) String() string {
+	return fmt.Sprintf("%d writes, %d lists in %d pages (%d refused), %d watches with %d events, resumed %d times, %d of them within a revision, %d expired; %d kills, %d cuts, %d stalls, %d restarts of etcd, %d compactions",
+		s.writes.Load(), s.lists.Load(), s.pages.Load(), s.refused.Load(), s.watches.Load(), s.events.Load(), s.resumed.Load(), s.within.Load(), s.expired.Load(),
+		s.kills.Load(), s.cuts.Load(), s.stalls.Load(), s.restarts.Load(), s.compactions.Load())
+}
+
+// enough fails if the histories no longer meet what they are for.
+func (s *tally) enough(t *testing.T) {
+	for what, n := range map[string]int64{
+		"writes": s.writes.Load() / fewHistories, "lists": s.lists.Load(), "events": s.events.Load() / fewHistories, "resumed watches": s.resumed.Load(),
+		"resumed within a revision": s.within.Load(), "expired watches": s.expired.Load(), "kills": s.kills.Load(), "cuts": s.cuts.Load(), "stalls": s.stalls.Load(), "compactions": s.compactions.Load(),
+	} {
+		require.Positive(t, n, "the histories no longer have %s: %s", what, s)
+	}
+}
