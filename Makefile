@@ -47,7 +47,7 @@ test: ## Run all tests; LOTS=unit leaves out those in a real cluster, LOTS=e2e r
 .PHONY: torture
 torture: ## Run random histories with faults against the oracle: DURATION=30m HISTORIES=10000 SEED=1 WORKERS=16.
 	MUSTER_TORTURE_DURATION=$(or $(DURATION),30m) MUSTER_TORTURE_HISTORIES=$(or $(HISTORIES),1000000) MUSTER_TORTURE_WORKERS=$(or $(WORKERS),16) $(if $(SEED),MUSTER_SEED=$(SEED)) \
-		go test -count=1 -timeout 0 -v -run '^TestTorture$$' ./pkg/registry/engine
+		go test -count=1 -timeout 0 -v -run '^TestTorture$$' ./pkg/registry/state
 
 .PHONY: bench update-bench
 bench: ## Measure the design's numbers beside plain etcd and custom resources; a report in results/. ARGS="--help" lists sizes.
