@@ -63,3 +63,23 @@ func helmWith(helm *v1alpha1.HelmOptions, values *v1alpha1.GenericMap) *v1alpha1
 	out.Values = values
 	return out
 }
+
+// Valued returns a Bundle with its values in place, if they come from a Secret (S 4.5).
+// Where they are missing or wrong, it returns the Bundle as it is, and what it waits for or
+// what is wrong. data is the Secret's, nil if there is none.
+func Valued(object *v1alpha1.Bundle, data map[string][]byte) (out *v1alpha1.Bundle, waits, broken string) {
+	if object.Spec.ValuesHash == "" {
+		return object, "", ""
+	}
+	secret := object.Namespace + "/" + object.Name
+	if data == nil {
+		return object, fmt.Sprintf("waiting for the Secret %s of type %s, with values of the hash %s", secret, v1alpha1.SecretTypeBundleValues, object.Spec.ValuesHash), ""
+	}
+	spec, err := WithValues(&object.Spec, data)
+	if err != nil {
+		return object, "", fmt.Sprintf("Secret %s: %v", secret, err)
+	}
+	valued := *object
+	valued.Spec = *spec
+	return &valued, "", ""
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/state/undecodable"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -87,9 +88,9 @@ func (s *State) Apply(batch etcd.Batch, decoded Decoded) {
 	for i := range records {
 		errs[i] = w.take(&records[i])
 	}
-	w.undecodable.note(records, errs)
-	w.builder.SetWhole(len(w.undecodable.missing) == 0, batch.Revision)
-	w.builder.SetUnread(w.undecodable.unread, w.undecodable.readSince)
+	w.undecodable.Note(records, errs)
+	w.builder.SetWhole(w.undecodable.Missing() == 0, batch.Revision)
+	w.builder.SetUnread(w.undecodable.Unread())
 	w.applyRules()
 	w.applyGroups()
 	w.applyClusters()
@@ -173,7 +174,7 @@ func (w *work) takeObject(r *etcd.Record) error {
 	decoded, err := made.object, made.err
 	switch {
 	case err != nil && old != nil:
-		return keptError{err}
+		return undecodable.Kept(err)
 	case err != nil:
 		return err
 	}
@@ -213,7 +214,7 @@ func (w *work) takeReport(r *etcd.Record) error {
 		decoded, err := made.report, made.err
 		switch {
 		case err != nil && old.Report != nil:
-			return keptError{err}
+			return undecodable.Kept(err)
 		case err != nil:
 			return err
 		}
@@ -281,7 +282,7 @@ func keepPin[T record.BundlePin | record.ClusterPins | record.Rollout | record.H
 	pin, err := record.Decode[T](r.Value)
 	switch {
 	case err != nil && had:
-		pin, err = last.pin, keptError{err}
+		pin, err = last.pin, undecodable.Kept(err)
 	case err != nil:
 		pin = new(T)
 	}

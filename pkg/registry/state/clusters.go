@@ -126,7 +126,7 @@ func (w *work) adopt(c *cluster, object *view.Object) {
 	namespace, barred := placementOf(object)
 	c.barred = barred
 	w.ledger.Looks(c.roll, ledger.Looks{Targeting: c.targeting, Placed: namespace != "", Barred: barred})
-	face := faceOfCluster(c.object, reportOn(object), namespace)
+	face := view.NewClusterFace(c.object, namespace, offSchedule(reportOn(object)))
 	setMember(w.holds.paused, c, c.object.Spec.Paused)
 	if c.face == nil || !equality.Semantic.DeepEqual(face, c.face) {
 		was := ""

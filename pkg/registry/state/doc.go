@@ -27,10 +27,8 @@
 // # The files, in the order in which one depends on another
 //
 //	state.go         the tables, and what a bundle, a version, a cluster, a pair are
-//	decode.go        records decoded before they are applied
-//	loaded.go        all records at one revision, for a start or an audit
+//	decode.go        records decoded before they are applied; all of them, for a start
 //	apply.go         a revision: its records enter the tables, and say what to do
-//	undecodable.go   records that cannot be decoded, and what stays of them
 //	mirror.go        outside facts: labels of Namespaces, values, copies
 //	reports.go       reports on BundleDeployments that none shows
 //	rules.go         mappings, restrictions and Policies of a namespace
@@ -40,7 +38,6 @@
 //	barred.go        Bundles and Clusters that can have no BundleDeployments
 //	readers.go       which templates read what of a Cluster
 //	evaluate.go      a version on a cluster; which version is in force; why one fails
-//	parallel.go      one piece of work on all processors
 //	hold.go          what a pair shows while something is held back
 //	hold_take.go     promotion and rollout records
 //	hold_rollout.go  one Bundle's roll-out, as its controller sees it
@@ -50,7 +47,9 @@
 //	first.go         the first revision, which meets all Bundles with all Clusters
 //	questions.go     questions of the engine, of controllers and of metrics
 //	unused.go        records that decide nothing any more
-//	plan*.go         plans, see below
+//	plan.go          plans, see below
+//
+// Package undecodable, below this one, knows the records that cannot be decoded.
 //
 // # The first revision
 //
@@ -82,7 +81,7 @@
 // A plan reads the state under its lock, but evaluates templates that take long without
 // it, in turns with other plans, and then starts over (plan_warm.go). It ends with its
 // context. What took long is kept for the apply of the same write on this replica; a
-// Bundle whose templates no Cluster can take is refused before (plan_costly.go).
+// Bundle whose templates no Cluster can take is refused before (plan_warm.go).
 //
 // A label edit writes none of these, so label edits do not refuse each other; nor
 // do versions of different Bundles.
@@ -98,8 +97,7 @@
 //	hold_plan.go      what is held back                           hold.go
 //	plan_records.go   the records that it writes and deletes
 //	plan_fit.go       what one transaction takes
-//	plan_warm.go      the passes of a plan
-//	plan_costly.go    templates that take long
+//	plan_warm.go      the passes of a plan, and templates that take long
 //
 // # Names that several claim
 //

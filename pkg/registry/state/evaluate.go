@@ -30,7 +30,7 @@ func (s *State) valuesOf(b *bundle, r *record.Object) map[string][]byte {
 // compileWith prepares a version of a bundle. data is of its values Secret; nil if
 // it needs none, or that is not there.
 func (s *State) compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
-	object, waits, broken := valued(r.Object.(*v1alpha1.Bundle), data)
+	object, waits, broken := derive.Valued(r.Object.(*v1alpha1.Bundle), data)
 	manifestID, _ := derive.EffectiveManifestID(&object.Spec, r.Content)
 	v := &version{
 		of:     b,
@@ -46,7 +46,7 @@ func (s *State) compileWith(b *bundle, r *record.Object, data map[string][]byte)
 		}),
 		waits:    waits,
 		limited:  rollout.Limited(object.Spec.RolloutStrategy),
-		face:     faceOfBundle(object, manifestID),
+		face:     view.NewBundleFace(object, manifestID),
 		pairs:    map[*cluster]*pair{},
 		alike:    map[likeness]*pair{},
 		failures: map[*cluster]string{},
@@ -208,58 +208,6 @@ func (s *State) failureOf(b *bundle) string {
 		return "BundleDeployment " + name.String() + " belongs to the " + b.lost[name] + ", which has it already; rename this Bundle"
 	}
 	return b.obstacle()
-}
-
-// faceOfBundle keeps of a Bundle what shows in its BundleDeployments, so that
-// versions that show the same can be told to.
-func faceOfBundle(b *v1alpha1.Bundle, manifestID string) *view.BundleFace {
-	face := &v1alpha1.Bundle{}
-	face.Name, face.Namespace, face.UID = b.Name, b.Namespace, b.UID
-	face.CreationTimestamp, face.Labels = b.CreationTimestamp, shownLabels(b, manifestID)
-	face.Spec.Paused = b.Spec.Paused
-	face.Spec.DependsOn = b.Spec.DependsOn
-	face.Spec.ContentsID = b.Spec.ContentsID
-	face.Spec.HelmOpOptions = b.Spec.HelmOpOptions
-	// S 3.2: those of every entry show in every BundleDeployment, the last wins.
-	var all v1alpha1.BundleTarget
-	for i := range b.Spec.Targets {
-		all.NamespaceLabels = with(all.NamespaceLabels, b.Spec.Targets[i].NamespaceLabels)
-		all.NamespaceAnnotations = with(all.NamespaceAnnotations, b.Spec.Targets[i].NamespaceAnnotations)
-	}
-	if all.NamespaceLabels != nil || all.NamespaceAnnotations != nil {
-		face.Spec.Targets = []v1alpha1.BundleTarget{all}
-	}
-	return &view.BundleFace{Bundle: face, ManifestID: manifestID}
-}
-
-// with adds to labels; nil stays nil until there is something to add.
-func with(labels, more map[string]string) map[string]string {
-	if labels == nil && len(more) > 0 {
-		labels = map[string]string{}
-	}
-	maps.Copy(labels, more)
-	return labels
-}
-
-// shownLabels are the labels of a Bundle that its BundleDeployments have too.
-func shownLabels(b *v1alpha1.Bundle, manifestID string) map[string]string {
-	shown := derive.BundleDeploymentLabels(b, &v1alpha1.Cluster{}, manifestID)
-	maps.DeleteFunc(shown, func(key, value string) bool {
-		own, ok := b.Labels[key]
-		return !ok || own != value
-	})
-	return shown
-}
-
-// faceOfCluster keeps of a Cluster, and of what was reported on it, what shows in its
-// BundleDeployments.
-func faceOfCluster(c *v1alpha1.Cluster, reported *v1alpha1.ClusterStatus, namespace string) *view.ClusterFace {
-	face := &v1alpha1.Cluster{}
-	face.Name, face.Namespace, face.UID = c.Name, c.Namespace, c.UID
-	face.CreationTimestamp = c.CreationTimestamp
-	face.Spec.Paused = c.Spec.Paused
-	face.Status.Scheduled = offSchedule(reported)
-	return &view.ClusterFace{Cluster: face, Namespace: namespace}
 }
 
 // firstEvaluated and evaluatedAtOnce are how many clusters a bundle is evaluated on at a

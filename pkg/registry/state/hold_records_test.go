@@ -152,5 +152,5 @@ func TestAPromotionThatCannotBeReadAnyMoreRulesOnAsItDid(t *testing.T) {
 	for s.step() > 0 { // a pass replaces it
 	}
 	require.Equal(t, onClusters{"c1": "v2"}, s.promoted())
-	require.Empty(t, s.j.state.undecodable.paths)
+	require.Zero(t, s.j.state.undecodable.Len())
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
+	"github.com/musterfleet/muster/pkg/registry/state/undecodable"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -69,7 +70,7 @@ func (w *work) takePromotion(r *etcd.Record) error {
 		// It stays what it was: where limits hold, the BundleDeployment would be gone
 		// without it, and an agent would uninstall.
 		next.Promotion, next.uid, next.unread = last.Promotion, last.uid, true
-		err = keptError{err}
+		err = undecodable.Kept(err)
 	default:
 		next.Promotion, next.unread = rollout.NewPromotion(&record.Promotion{}), true // of no BundleDeployment
 	}

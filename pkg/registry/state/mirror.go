@@ -8,10 +8,10 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/state/undecodable"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -69,9 +69,11 @@ func (w *work) takeNamespace(r *etcd.Record) error {
 		mirror, err = record.Decode[record.Namespace](r.Value)
 		switch {
 		case err == nil:
-			next = with(map[string]string{}, mirror.Labels)
-		case !w.undecodable.loading:
-			next, err = ns.labels, keptError{err}
+			if next = mirror.Labels; next == nil {
+				next = map[string]string{} // nil is no mirror
+			}
+		case !w.undecodable.Loading:
+			next, err = ns.labels, undecodable.Kept(err)
 		}
 	}
 	before := w.labelsOf(name)
@@ -122,7 +124,7 @@ func (w *work) takeValues(r *etcd.Record) error {
 	decoded, err := record.Decode[record.Values](r.Value)
 	switch {
 	case err != nil && next.data != nil:
-		err = keptError{err}
+		err = undecodable.Kept(err)
 	case err != nil:
 	case record.ValuesHash(decoded.Values) != hash:
 		err = fmt.Errorf("the values have the hash %s and not that of their name", record.ValuesHash(decoded.Values))
@@ -147,7 +149,7 @@ func (w *work) takeDownstream(r *etcd.Record) error {
 	if err != nil {
 		w.mirrors.downstream[r.Key.Name] = storedDownstream{last.Downstream, r.Revision}
 		if had {
-			return keptError{err}
+			return undecodable.Kept(err)
 		}
 		return err
 	}
@@ -165,25 +167,6 @@ func (s *State) downstreamOf(bd *view.BundleDeployment) view.Copies {
 		count, held = d.Generation, d.Held
 	}
 	return view.CopiesOf(count, derive.AwaitsCopies(&bd.Content.Options, &bd.Bundle.Bundle.Spec, held))
-}
-
-// valued is a Bundle's version with its values in place, if they come from a
-// Secret, and else what it waits for, or what is wrong with them (S 4.5).
-func valued(object *v1alpha1.Bundle, data map[string][]byte) (out *v1alpha1.Bundle, waits, broken string) {
-	if object.Spec.ValuesHash == "" {
-		return object, "", ""
-	}
-	secret := object.Namespace + "/" + object.Name
-	if data == nil {
-		return object, fmt.Sprintf("waiting for the Secret %s of type %s, with values of the hash %s", secret, v1alpha1.SecretTypeBundleValues, object.Spec.ValuesHash), ""
-	}
-	spec, err := derive.WithValues(&object.Spec, data)
-	if err != nil {
-		return object, "", fmt.Sprintf("Secret %s: %v", secret, err)
-	}
-	valued := *object
-	valued.Spec = *spec
-	return &valued, "", ""
 }
 
 // outdated tells whether a version's values came or went since it was compiled.

@@ -126,9 +126,9 @@ type Counts struct {
 // Counts returns the present numbers. It costs O(1).
 func (s *State) Counts() Counts {
 	c := Counts{
-		UndecodableNow: len(s.undecodable.paths),
-		Foreign:        s.undecodable.foreign,
-		Missing:        len(s.undecodable.missing),
+		UndecodableNow: s.undecodable.Len(),
+		Foreign:        s.undecodable.Foreign(),
+		Missing:        s.undecodable.Missing(),
 		Evaluations:    s.evaluated,
 	}
 	for _, x := range []interface{ Distinct() index.Distinct }{s.index.entries, s.index.groupEntries, s.index.groups} {

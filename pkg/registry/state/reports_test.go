@@ -33,12 +33,12 @@ func TestAReportThatCannotBeDecodedIsFoundWhenItComes(t *testing.T) {
 	bad := good
 	bad.Value = bytes.Clone(good.Value[:len(good.Value)-3])
 	require.Equal(t, shown.Status, take(bad).Status)
-	require.Len(t, s.undecodable.paths, 1)
+	require.Equal(t, 1, s.undecodable.Len())
 	require.Empty(t, s.hidden.byName, "what is shown is in no table")
 	gone := good
 	gone.Value = nil
 	require.Empty(t, take(gone).Status.Conditions)
-	require.Empty(t, s.undecodable.paths)
+	require.Zero(t, s.undecodable.Len())
 	require.Empty(t, s.hidden.byName)
 }
 

@@ -4,9 +4,12 @@
 package state
 
 import (
+	"context"
+	"runtime"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
@@ -14,6 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/ledger"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rules"
+	"github.com/musterfleet/muster/pkg/registry/state/undecodable"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -60,7 +64,7 @@ type State struct {
 	// exhaustive states ask no index: all Bundles are evaluated on all Clusters.
 	exhaustive bool
 	// undecodable are the records that were passed over.
-	undecodable undecodable
+	undecodable undecodable.Records
 	// exactGuards is how many guards a plan may have before it guards ranges.
 	exactGuards int
 }
@@ -234,7 +238,7 @@ type likeness struct {
 // New returns an empty state, whose views remember as many changes as the limits allow. It
 // uses what a planner has evaluated already, unless that is nil, and counts in a total
 // the records that cannot be decoded, unless that is nil.
-func New(history view.Limits, planner *Planner, undecodable *atomic.Int64) *State {
+func New(history view.Limits, planner *Planner, passedOver *atomic.Int64) *State {
 	s := &State{
 		memo:        derive.NewMemo(),
 		planned:     &plannedVersions{},
@@ -264,7 +268,7 @@ func New(history view.Limits, planner *Planner, undecodable *atomic.Int64) *Stat
 	if planner != nil {
 		s.planned = &planner.planned
 	}
-	s.undecodable.total = undecodable
+	s.undecodable.Total = passedOver
 	s.ledger = ledger.New(s.builder, func(repo *v1alpha1.GitRepo) bool { return s.peek(repo.Namespace).repos.Allow(&repo.Spec) })
 	return s
 }
@@ -346,4 +350,10 @@ func setMember[T comparable](set map[T]struct{}, member T, in bool) {
 	} else {
 		delete(set, member)
 	}
+}
+
+// parallel calls do with all numbers below n, several at a time and in no order.
+func parallel(n int, do func(i int)) {
+	workers := runtime.GOMAXPROCS(0)
+	workqueue.ParallelizeUntil(context.Background(), workers, n, do, workqueue.WithChunkSize(max(1, min(n/(4*workers), 64))))
 }

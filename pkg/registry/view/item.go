@@ -144,18 +144,6 @@ func (b *BundleDeployment) contents() [3]*derive.Content {
 	return [3]*derive.Content{b.Content, b.Staged, b.Computed}
 }
 
-// BundleFace is what shows of a Bundle version in its BundleDeployments.
-type BundleFace struct {
-	Bundle     *v1alpha1.Bundle
-	ManifestID string
-}
-
-// ClusterFace is what shows of a Cluster in its BundleDeployments.
-type ClusterFace struct {
-	Cluster   *v1alpha1.Cluster
-	Namespace string
-}
-
 // Name implements Item.
 func (b *BundleDeployment) Name() record.Name {
 	return record.Name{Namespace: b.Cluster.Namespace, Name: b.Bundle.Bundle.Name}

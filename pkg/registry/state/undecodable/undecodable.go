@@ -1,7 +1,13 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package state
+// Package undecodable knows the records that cannot be decoded, and what is not known
+// because of them.
+//
+// A record that cannot be decoded harms nothing but its own object. What it said before is
+// shown on. Where that is not known, because the state was loaded with it, the server must
+// not answer what depends on it: an agent would uninstall what seems to be gone.
+package undecodable
 
 import (
 	"errors"
@@ -14,17 +20,20 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// undecodable knows the records that were passed over, by their paths: some have no
-// key of ours. What such a record said before is shown on. Where that is not known,
-// because the state was loaded with it, nothing must be told that rests on it: what
-// seems to be gone would be uninstalled.
-type undecodable struct {
-	total *atomic.Int64
+// Records are the records that were passed over, by their paths: some have no key of ours.
+// The zero value holds none. Only the goroutine that applies revisions may write to it.
+type Records struct {
+	// Total counts each record that is passed over, unless it is nil.
+	Total *atomic.Int64
+	// Loading is set while all records of a revision are loaded, so that what a bad record
+	// said before is not known.
+	Loading bool
+
 	// paths are all of them, with whether the key is ours.
 	paths   map[string]bool
 	foreign int
 	// missing are those of which nothing is known, or nothing that still holds, and that
-	// may decide which BundleDeployments there are.
+	// may decide which BundleDeployments exist.
 	missing map[string]struct{}
 	// unread are the objects of which nothing is known, by resource. It is shared with
 	// views, and replaced with every change.
@@ -32,16 +41,33 @@ type undecodable struct {
 	// readSince is, by resource, the revision at which the last of them came back or went.
 	// It is shared as unread is.
 	readSince map[string]int64
-	loading   bool
 }
 
-// keptError is why a record cannot be decoded, where what it said before goes on.
+// Len returns how many records cannot be decoded.
+func (u *Records) Len() int { return len(u.paths) }
+
+// Foreign returns how many of them have no key of ours.
+func (u *Records) Foreign() int { return u.foreign }
+
+// Missing returns how many of them the BundleDeployments depend on in a way that is not
+// known.
+func (u *Records) Missing() int { return len(u.missing) }
+
+// Unread returns the objects of which nothing is known, by resource, and the revision at
+// which the last object of a resource came back or went. Both must not be written to.
+func (u *Records) Unread() (unread map[string]map[record.Name]struct{}, since map[string]int64) {
+	return u.unread, u.readSince
+}
+
+// Kept says that a record cannot be decoded, and that what it said before stays.
+func Kept(err error) error { return keptError{err} }
+
 type keptError struct{ error }
 
 // Unwrap makes the reason known to errors.Is.
 func (k keptError) Unwrap() error { return k.error }
 
-// decides tells whether a record may decide which BundleDeployments there are, where,
+// decides reports whether a record may decide which BundleDeployments exist, where,
 // and with what.
 func decides(key record.Key) bool {
 	switch key.Type {
@@ -58,16 +84,16 @@ func decides(key record.Key) bool {
 	return false
 }
 
-// keeps tells whether a record is written for the sake of others that are written with
+// keeps reports whether a record is written for the sake of others that are written with
 // it, so that what they would take away stays.
 func keeps(key record.Key) bool {
 	return key.Type == record.TypePin || key.Type == record.TypePromotion || key.Type == record.TypeRollout || key.Type == record.TypeHolder
 }
 
-// note enters what became of the records of one revision, with an error for each. While
+// Note enters what became of the records of one revision, with an error for each. While
 // all is well it costs a comparison each.
-func (u *undecodable) note(records []etcd.Record, errs []error) {
-	ours := false // somebody wrote it who can write our records
+func (u *Records) Note(records []etcd.Record, errs []error) {
+	ours := false // a writer of our records wrote it
 	facts, pins := false, false
 	for i := range records {
 		if errs[i] == nil && records[i].Err == nil {
@@ -90,7 +116,7 @@ func (u *undecodable) note(records []etcd.Record, errs []error) {
 	}
 }
 
-func (u *undecodable) decoded(r *etcd.Record) {
+func (u *Records) decoded(r *etcd.Record) {
 	mine, was := u.paths[r.Path()]
 	if !was {
 		return
@@ -114,9 +140,9 @@ func (u *undecodable) decoded(r *etcd.Record) {
 	}
 }
 
-func (u *undecodable) passedOver(r *etcd.Record, err error, ours, torn bool) {
-	if u.total != nil {
-		u.total.Add(1)
+func (u *Records) passedOver(r *etcd.Record, err error, ours, torn bool) {
+	if u.Total != nil {
+		u.Total.Add(1)
 	}
 	if u.paths == nil {
 		u.paths, u.missing = map[string]bool{}, map[string]struct{}{}
@@ -131,12 +157,12 @@ func (u *undecodable) passedOver(r *etcd.Record, err error, ours, torn bool) {
 	}
 	var kept keptError
 	known, object := errors.As(err, &kept), r.Key.Type == record.TypeObject
-	// While the engine runs, an object that was not there is new to everybody; and what
-	// else comes alone, where nothing was, was written by somebody who does not know how.
-	if decides(r.Key) && (torn || !known && (u.loading || ours && !object)) {
+	// While the engine runs, an object that did not exist is new to all clients. Any other
+	// record that comes alone, where nothing was, has a writer that is not ours.
+	if decides(r.Key) && (torn || !known && (u.Loading || ours && !object)) {
 		u.missing[r.Path()] = struct{}{}
 	}
-	if object && u.loading && !known {
+	if object && u.Loading && !known {
 		all := maps.Clone(u.unread[r.Key.Resource])
 		if all == nil {
 			all = map[record.Name]struct{}{}
@@ -146,7 +172,7 @@ func (u *undecodable) passedOver(r *etcd.Record, err error, ours, torn bool) {
 	}
 }
 
-func (u *undecodable) setUnread(resource string, names map[record.Name]struct{}) {
+func (u *Records) setUnread(resource string, names map[record.Name]struct{}) {
 	next := maps.Clone(u.unread)
 	if next == nil {
 		next = map[string]map[record.Name]struct{}{}
