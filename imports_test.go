@@ -82,6 +82,7 @@ func TestPackagesImportOnlyWhatIsUpstreamOfThem(t *testing.T) {
 				assert.NotEqualf(t, "index", own, "%s imports %s: it knows labels, not kinds; turn the kind into labels and an id in targeting", p.dir, imported)
 			case within(imported, "pkg/generated/openapi"):
 				assert.Equalf(t, "server", own, "%s imports %s: only server publishes schemas", p.dir, imported)
+			case imported == "pkg/invariants": // any package may check itself
 			case imported == "pkg/garbage":
 				assert.Equalf(t, "engine", own, "%s imports %s: only a load lets garbage pile up", p.dir, imported)
 			default:

@@ -33,5 +33,6 @@
 //	source.go      GitRepos and HelmOps
 //	details.go     their lists that grow with the fleet, made on read
 //	listing.go     what reports say, decoded only where a status shows it
+//	check.go       what must hold between roll-ups
 //	deployment.go  what roll-ups read of one BundleDeployment
 package ledger

@@ -53,7 +53,11 @@ func (s *State) Reach(revision int64) *view.View {
 }
 
 // Next returns a view of the state, after Apply.
-func (s *State) Next() *view.View { return s.builder.Next(s.revision) }
+func (s *State) Next() *view.View {
+	v := s.builder.Next(s.revision)
+	s.watchPublished(v)
+	return v
+}
 
 // Changes calls each with the objects that Apply has changed since the last view.
 func (s *State) Changes(each func(resource string, name record.Name)) { s.builder.Changes(each) }
@@ -63,6 +67,7 @@ func (s *State) apply(batch etcd.Batch) { s.Apply(batch, nil) }
 // Apply brings the state to a revision. Objects and reports that are not in decoded are
 // decoded here. All of the revision is in the next view, or nothing.
 func (s *State) Apply(batch etcd.Batch, decoded Decoded) {
+	defer s.writer.Begin()()
 	w := &work{
 		State: s, at: batch.Revision, made: decoded,
 		rules:      map[string]struct{}{},
@@ -97,6 +102,7 @@ func (s *State) Apply(batch etcd.Batch, decoded Decoded) {
 	w.applyBundles()
 	w.fileReads()
 	w.publish()
+	s.checkInvariants()
 }
 
 // take enters one record into the tables and notes what it concerns.

@@ -147,29 +147,9 @@ func (c *checker) stored(v *view.View, records map[record.Key]entryOf) {
 
 // inside checks what must hold between the parts of a state.
 func (c *checker) inside(s *State, v *view.View) {
-	entries, groupEntries, filed := 0, 0, 0
+	err := s.Check()
+	c.must(err == nil, "%v", err)
 	for _, b := range s.bundles {
-		for _, v := range b.versions() {
-			unpinned := 0
-			for cluster, p := range v.pairs {
-				c.must(s.clusters[cluster.name] == cluster, "%s has a pair on a Cluster that is gone", b.name)
-				_, known := cluster.pairs[b]
-				c.must(known, "the Cluster %s does not know its pair of %s", cluster.name, b.name)
-				if p.content == nil {
-					unpinned++
-				}
-			}
-			c.must(unpinned == v.unpinned, "%s counts %d failures without a pin instead of %d", b.name, v.unpinned, unpinned)
-			if v.targets == nil {
-				continue
-			}
-			for filing := range v.targets.Filings() {
-				entries += len(filing.Labels)
-				if filing.GroupLabels != nil {
-					groupEntries++
-				}
-			}
-		}
 		count := 0
 		for item := range v.OfBundle(b.name) {
 			count++
@@ -181,24 +161,6 @@ func (c *checker) inside(s *State, v *view.View) {
 			}
 		}
 		c.must(count == 0, "the second order has %d BundleDeployments of %s too many", count, b.name)
-	}
-	for _, cluster := range s.clusters {
-		for b := range cluster.pairs {
-			_, barred := b.barred[cluster]
-			c.must(barred || slices.ContainsFunc(b.versions(), func(v *version) bool { return v.pairs[cluster] != nil }), "the Cluster %s knows a pair of %s that is gone", cluster.name, b.name)
-		}
-	}
-	for _, g := range s.groups {
-		if g.filed {
-			filed++
-		}
-	}
-	c.must(s.index.entries.Len() == entries, "%d entries are filed instead of %d", s.index.entries.Len(), entries)
-	c.must(s.index.groupEntries.Len() == groupEntries, "%d entries of groups are filed instead of %d", s.index.groupEntries.Len(), groupEntries)
-	c.must(s.index.groups.Len() == filed, "%d groups are filed instead of %d", s.index.groups.Len(), filed)
-	c.must(s.index.clusters.Len() == len(s.clusters), "%d clusters are filed instead of %d", s.index.clusters.Len(), len(s.clusters))
-	for key, claims := range s.contested {
-		c.must(len(claims) > 1, "the name %s is contested by %d", key, len(claims))
 	}
 }
 
@@ -253,4 +215,32 @@ func (c *checker) forget(j *journal) {
 	clear(c.texts)
 	clear(c.servedOnce)
 	*c.oracle = *newOracle(c.t)
+}
+
+// TestCheckFindsWhatDoesNotHold: a state that is spoilt anywhere fails its check.
+func TestCheckFindsWhatDoesNotHold(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(s *State){
+		"a count of failures":         func(s *State) { s.bundles[theApp].newest.unpinned++ },
+		"a pair that a Cluster lacks": func(s *State) { clear(s.clusters[record.Name{Namespace: "fleet", Name: "c1"}].pairs) },
+		"a Cluster that is gone":      func(s *State) { delete(s.clusters, record.Name{Namespace: "fleet", Name: "c1"}) },
+		"an entry that is not filed": func(s *State) {
+			v := s.bundles[theApp].newest
+			for filing := range v.targets.Filings() {
+				s.index.entries.Remove(entry{v, filing.Entry, 0})
+			}
+		},
+		"a roll-up of a Cluster that is gone": func(s *State) {
+			s.ledger.RemoveCluster(s.clusters[record.Name{Namespace: "fleet", Name: "c1"}].roll)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &story{t, false, newChecker(t), newJournal()}
+			s.write(onWith("c1", "x"), on("c2"), app("v1", false))
+			require.NoError(t, s.j.state.Check())
+			spoil(s.j.state)
+			require.Error(t, s.j.state.Check())
+		})
+	}
 }

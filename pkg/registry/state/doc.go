@@ -46,6 +46,7 @@
 //	rollup.go        what the ledger is told
 //	first.go         the first revision, which meets all Bundles with all Clusters
 //	questions.go     questions of the engine, of controllers and of metrics
+//	check.go         what must hold between the parts of a state
 //	unused.go        records that decide nothing any more
 //	plan.go          plans, see below
 //

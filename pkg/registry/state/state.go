@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/invariants"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/ledger"
@@ -65,6 +66,10 @@ type State struct {
 	exhaustive bool
 	// undecodable are the records that were passed over.
 	undecodable undecodable.Records
+	// writer sees that one goroutine applies, and published that nothing writes to what
+	// views hold.
+	writer    invariants.Writer
+	published invariants.Frozen
 	// exactGuards is how many guards a plan may have before it guards ranges.
 	exactGuards int
 }

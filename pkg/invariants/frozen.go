@@ -1,0 +1,63 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package invariants
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+)
+
+// kept is how many published values are checked again.
+const kept = 128
+
+// Frozen checks that published values do not change. It keeps the last ones with their
+// content. It is safe for concurrent use; the zero value is ready for use.
+type Frozen struct {
+	mu     sync.Mutex
+	values []frozen
+	next   int
+}
+
+type frozen struct {
+	name    string
+	content func() []byte
+	was     []byte
+}
+
+// Add keeps a value that is published now. content returns all that it says; it must give
+// the same for ever.
+func (f *Frozen) Add(name string, content func() []byte) {
+	if !Enabled {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	value := frozen{name, content, content()}
+	if len(f.values) < kept {
+		f.values = append(f.values, value)
+		return
+	}
+	f.check(f.values[f.next])
+	f.values[f.next] = value
+	f.next = (f.next + 1) % kept
+}
+
+// Check panics if a kept value has changed.
+func (f *Frozen) Check() {
+	if !Enabled {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, value := range f.values {
+		f.check(value)
+	}
+}
+
+func (f *Frozen) check(value frozen) {
+	if now := value.content(); !bytes.Equal(now, value.was) {
+		panic(fmt.Sprintf("invariants: %s was written to after it was published:\n%s\nbefore:\n%s", value.name, now, value.was))
+	}
+}

@@ -1,0 +1,118 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"fmt"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// Check returns an error if a sum is not that of a scan, or one roll-up knows of another
+// what is not so. It costs O(n) in all that is rolled up; it is an invariant (package
+// invariants). It holds after Close.
+func (l *Ledger) Check() error {
+	for name, b := range l.bundles {
+		if err := b.check(l); err != nil {
+			return fmt.Errorf("the roll-up of Bundle %s: %w", name, err)
+		}
+	}
+	for name, c := range l.clusters {
+		if err := c.check(l); err != nil {
+			return fmt.Errorf("the roll-up of Cluster %s: %w", name, err)
+		}
+	}
+	for name, g := range l.groups {
+		if err := g.members.Check(); err != nil {
+			return fmt.Errorf("the roll-up of ClusterGroup %s: %w", name, err)
+		}
+	}
+	for key, o := range l.sources {
+		if err := o.check(); err != nil {
+			return fmt.Errorf("the roll-up of %s %s: %w", key.resource, key.name, err)
+		}
+	}
+	return nil
+}
+
+func (b *Bundle) check(l *Ledger) error {
+	if err := b.members.Check(); err != nil {
+		return err
+	}
+	for i, p := range b.partitions {
+		if err := p.members.Check(); err != nil {
+			return fmt.Errorf("partition %d: %w", i, err)
+		}
+		for m := range p.members.Each(0, everyone) {
+			if in, ok := b.members.Get(m); !ok || in != m {
+				return fmt.Errorf("partition %d has another member of %s than the Bundle", i, m.Cluster.name)
+			}
+		}
+	}
+	for m := range b.members.Each(0, everyone) {
+		if l.clusters[m.Cluster.name] != m.Cluster {
+			return fmt.Errorf("it has a member of %s, which is gone", m.Cluster.name)
+		}
+		if _, known := m.Cluster.partitioned[b]; known != (len(b.partitions) > 0) {
+			return fmt.Errorf("it has %d partitions, and the Cluster %s knows otherwise", len(b.partitions), m.Cluster.name)
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) check(l *Ledger) error {
+	if err := c.shown.Check(); err != nil {
+		return err
+	}
+	for b := range c.partitioned {
+		if l.bundles[b.name] != b {
+			return fmt.Errorf("it knows partitions of the Bundle %s, which is gone", b.name)
+		}
+	}
+	for _, g := range c.groups {
+		if in, ok := g.members.Get(c.last); !ok || in != c.last {
+			return fmt.Errorf("the ClusterGroup %s does not have it as it is", g.name)
+		}
+	}
+	return nil
+}
+
+func (o *Source) check() error {
+	if err := o.shown.Check(); err != nil {
+		return err
+	}
+	shown, ready, whole := map[*v1alpha1.Cluster]int32{}, map[*v1alpha1.Cluster]int32{}, 0
+	names := map[string]*v1alpha1.Cluster{}
+	sum := func(d *view.BundleDeployment) *v1alpha1.Cluster {
+		face := d.Cluster.Cluster
+		if known, ok := names[face.Namespace+"/"+face.Name]; ok {
+			return known
+		}
+		names[face.Namespace+"/"+face.Name] = face
+		return face
+	}
+	for d := range o.shown.Each(0, everyone) {
+		face := sum(d)
+		shown[face]++
+		ready[face] += weighStored(d).Ready
+	}
+	var err error
+	found := 0
+	o.clusters.Ascend(func(p presence) bool {
+		found++
+		face := names[p.cluster.Namespace+"/"+p.cluster.Name]
+		if face == nil || p.shown != shown[face] || p.ready != ready[face] {
+			err = fmt.Errorf("it counts %d and %d ready on the Cluster %s, and a scan finds others", p.shown, p.ready, p.cluster.Name)
+		}
+		if p.whole() {
+			whole++
+		}
+		return err == nil
+	})
+	if err == nil && (found != len(names) || whole != o.ready) {
+		err = fmt.Errorf("it counts %d Clusters, %d of them ready, and a scan finds %d and %d", o.clusters.Len(), o.ready, len(names), whole)
+	}
+	return err
+}

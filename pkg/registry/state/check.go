@@ -1,0 +1,138 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/musterfleet/muster/pkg/invariants"
+	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/view"
+)
+
+// checkEvery spreads the checks of a state: a state of so many Bundles, Clusters and groups
+// is checked after each revision, one of twice as many after each second one.
+const checkEvery = 100
+
+// checkInvariants panics if what must hold does not, where invariants are on.
+func (s *State) checkInvariants() {
+	if !invariants.Enabled || s.revision%int64(1+(len(s.bundles)+len(s.clusters)+len(s.groups))/checkEvery) != 0 {
+		return
+	}
+	invariants.Must(s.Check())
+}
+
+// watchPublished keeps some of the objects that a view has changed, to check later that
+// nothing writes to them, where invariants are on. GitRepos and HelmOps are left out,
+// because parts of them are made on read.
+func (s *State) watchPublished(v *view.View) {
+	if !invariants.Enabled {
+		return
+	}
+	r := v.Exactly(v.Revision)
+	if r == nil {
+		return
+	}
+	const watched = 4 // of each resource and revision
+	for _, resource := range []string{record.BundleDeployments, record.Bundles, record.Clusters, record.ClusterGroups} {
+		changes := r.Changes(resource, "", "")
+		for _, c := range changes[:min(watched, len(changes))] {
+			if c.Next != nil {
+				s.published.Add(resource+" "+c.Name.String(), func() []byte {
+					text, err := json.Marshal(c.Next.Render())
+					invariants.Must(err)
+					return text
+				})
+			}
+		}
+	}
+}
+
+// Check returns an error if parts of the state contradict each other, the index holds
+// something other than what is filed, or a roll-up is not what a scan finds. It costs O(n)
+// in everything.
+func (s *State) Check() error {
+	entries, groupEntries := 0, 0
+	for _, b := range s.bundles {
+		if err := s.checkPairs(b); err != nil {
+			return fmt.Errorf("the Bundle %s: %w", b.name, err)
+		}
+		for _, v := range b.versions() {
+			if v.targets == nil {
+				continue
+			}
+			for filing := range v.targets.Filings() {
+				entries += len(filing.Labels)
+				if filing.GroupLabels != nil {
+					groupEntries++
+				}
+			}
+		}
+	}
+	for _, c := range s.clusters {
+		for b := range c.pairs {
+			if _, barred := b.barred[c]; !barred && !b.hasPair(c) {
+				return fmt.Errorf("the Cluster %s knows a pair of %s that is gone", c.name, b.name)
+			}
+		}
+	}
+	filed := 0
+	for _, g := range s.groups {
+		if g.filed {
+			filed++
+		}
+	}
+	for _, f := range []struct {
+		what      string
+		is, wants int
+	}{
+		{"entries", s.index.entries.Len(), entries},
+		{"entries of groups", s.index.groupEntries.Len(), groupEntries},
+		{"groups", s.index.groups.Len(), filed},
+		{"clusters", s.index.clusters.Len(), len(s.clusters)},
+	} {
+		if f.is != f.wants {
+			return fmt.Errorf("%d %s are filed instead of %d", f.is, f.what, f.wants)
+		}
+	}
+	for key, claims := range s.contested {
+		if len(claims) < 2 {
+			return fmt.Errorf("the name %s is contested by %d", key, len(claims))
+		}
+	}
+	return s.ledger.Check()
+}
+
+// checkPairs checks the pairs of a bundle.
+func (s *State) checkPairs(b *bundle) error {
+	for _, v := range b.versions() {
+		unpinned := 0
+		for c, p := range v.pairs {
+			if s.clusters[c.name] != c {
+				return fmt.Errorf("it has a pair on the Cluster %s, which is gone", c.name)
+			}
+			if _, known := c.pairs[b]; !known {
+				return fmt.Errorf("the Cluster %s does not know its pair", c.name)
+			}
+			if p.content == nil {
+				unpinned++
+			}
+		}
+		if unpinned != v.unpinned {
+			return fmt.Errorf("it counts %d failures without a pin instead of %d", v.unpinned, unpinned)
+		}
+	}
+	return nil
+}
+
+// hasPair reports whether some version of the bundle has a pair on a cluster.
+func (b *bundle) hasPair(c *cluster) bool {
+	for _, v := range b.versions() {
+		if v.pairs[c] != nil {
+			return true
+		}
+	}
+	return false
+}
