@@ -28,11 +28,9 @@ import (
 	"github.com/musterfleet/muster/pkg/controller"
 	"github.com/musterfleet/muster/pkg/controller/loops"
 	"github.com/musterfleet/muster/pkg/garbage"
+	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
-	"github.com/musterfleet/muster/pkg/registry/etcd"
-	"github.com/musterfleet/muster/pkg/registry/metrics"
 	"github.com/musterfleet/muster/pkg/registry/server"
-	"github.com/musterfleet/muster/pkg/registry/storage"
 )
 
 // drainWithin is how long an end waits for who asks for health or metrics.
@@ -77,13 +75,8 @@ func (o *ControllerOptions) control(ctx context.Context, kube *rest.Config, clie
 	if err != nil {
 		return err
 	}
-	log := etcd.New(client, o.Etcd.Prefix, secrets.seals())
-	shown := metrics.Process()
-	options := engine.DefaultOptions()
-	options.Observers = shown.Observers()
 	garbage.Limit()
-	e := engine.New(log, options)
-	defer shown.Show(e, new(storage.Activity))()
+	pipeline := registry.New(registry.Config{Client: client, Prefix: o.Etcd.Prefix, Encryption: secrets.seals(), Engine: engine.DefaultOptions()})
 
 	var chosen controller.Options
 	checks := []healthz.HealthChecker{healthz.PingHealthz}
@@ -96,11 +89,11 @@ func (o *ControllerOptions) control(ctx context.Context, kube *rest.Config, clie
 		checks = append(checks, healthz.NamedCheck("leader-election", func(*http.Request) error { return elected.Check() }))
 	}
 	manager := controller.NewManager(chosen)
-	if err := loops.Add(manager, loops.Parts{Engine: e, Log: log, Fleet: kube, Core: kube, AgentAccess: o.AgentAccess, Schedules: o.Schedules}); err != nil {
+	if err := loops.Add(manager, loops.Parts{Engine: pipeline.Engine, Log: pipeline.Log, Fleet: kube, Core: kube, AgentAccess: o.AgentAccess, Schedules: o.Schedules}); err != nil {
 		return err
 	}
 	ready := append(checks[:len(checks):len(checks)],
-		healthz.NamedCheck("engine", func(*http.Request) error { return e.Ready() }),
+		healthz.NamedCheck("engine", func(*http.Request) error { return pipeline.Engine.Ready() }),
 		healthz.NamedCheck("controllers", func(*http.Request) error { return manager.Check() }))
 	if secrets != nil {
 		ready = append(ready, secrets.checks...)
@@ -110,7 +103,7 @@ func (o *ControllerOptions) control(ctx context.Context, kube *rest.Config, clie
 		return err
 	}
 	tasks.Go(func() { <-stopped })
-	tasks.Go(func() { _ = e.Run(background) }) // it ends only with its context
+	tasks.Go(func() { pipeline.Run(background) })
 	if secrets != nil && secrets.watch != nil {
 		tasks.Go(func() { secrets.watch(background) })
 	}

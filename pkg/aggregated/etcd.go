@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
@@ -29,7 +30,7 @@ type EtcdOptions struct {
 }
 
 const (
-	defaultPrefix             = "/muster"
+	defaultPrefix             = registry.DefaultPrefix
 	defaultCompactionInterval = 5 * time.Minute
 )
 

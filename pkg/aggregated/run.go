@@ -13,12 +13,10 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/garbage"
-	"github.com/musterfleet/muster/pkg/registry/endpoints"
+	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
-	"github.com/musterfleet/muster/pkg/registry/metrics"
 	"github.com/musterfleet/muster/pkg/registry/server"
-	"github.com/musterfleet/muster/pkg/registry/storage"
 )
 
 // askWithin bounds what a start asks kube-apiserver.
@@ -63,29 +61,18 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 		return err
 	}
 	secrets.addTo(made.generic)
-	shown, activity := metrics.Process(), new(storage.Activity)
-	log := etcd.New(client, o.Etcd.Prefix, secrets.seals(), etcd.GroupsObservedBy(shown.Groups()))
 	options := engine.DefaultOptions()
-	options.Observers = shown.Observers()
 	o.Engine.apply(&options)
 	garbage.Limit()
-	e := engine.New(log, options)
-	storages, err := endpoints.New(endpoints.Config{
-		Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs,
-		// kube-controller-manager collects garbage in the cluster.
-		GarbageCollection: true,
-		Activity:          activity,
-		Reports:           o.Reports.allowance(),
+	pipeline := registry.New(registry.Config{
+		Client: client, Prefix: o.Etcd.Prefix, Encryption: secrets.seals(), Engine: options, Reports: o.Reports.allowance(),
+		GarbageCollection: true, // kube-controller-manager collects it
 	})
+	api, err := pipeline.NewServer(server.Config{Generic: made.generic, Informers: made.informers})
 	if err != nil {
 		return err
 	}
-	api, err := server.New(server.Config{Generic: made.generic, Informers: made.informers, Storage: storages, Ready: e.Ready, Reached: e.Reached, Unready: e.Unready})
-	if err != nil {
-		return err
-	}
-	defer shown.Show(e, activity)()
-	tasks.Go(func() { _ = e.Run(background) }) // it ends only with its context
+	tasks.Go(func() { pipeline.Run(background) })
 	tasks.Go(func() { etcd.Compact(background, client, o.Etcd.CompactionInterval, o.Engine.Window) })
 	if secrets != nil && secrets.watch != nil {
 		tasks.Go(func() { secrets.watch(background) })
