@@ -124,7 +124,13 @@ const (
 func (e *Engine) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	beside.Go(func() { e.pulse.Watch(ctx, e.tellReadiness) })
+	beside.Go(func() {
+		e.pulse.Watch(ctx, func(ready bool) {
+			if ctx.Err() == nil { // a stop is no failure
+				e.tellReadiness(ready)
+			}
+		})
+	})
 	beside.Go(func() { e.pulse.Keep(ctx, e.beat) })
 	beside.Go(func() { e.keepAuditing(ctx, e.options.AuditEvery) })
 	for ctx.Err() == nil {
