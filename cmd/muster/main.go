@@ -20,11 +20,13 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/allinone"
+	"github.com/musterfleet/muster/pkg/garbage"
+	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// backend is what serves; nil is the engine. Tests put one of their own here.
-var backend allinone.Backend
+// adjust changes how the registry is set up, for tests alone.
+var adjust func(*registry.Config)
 
 func main() {
 	// The first SIGTERM or SIGINT ends the context, the second the process.
@@ -35,7 +37,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	options := allinone.Options{Backend: backend, Out: out}
+	options := allinone.Options{AdjustRegistry: adjust, Out: out}
 	var verbosity int
 	var version bool
 	flags := pflag.NewFlagSet("muster", pflag.ContinueOnError)
@@ -62,6 +64,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := setVerbosity(verbosity); err != nil {
 		return err
 	}
+	garbage.Limit()
 	return allinone.Run(ctx, options)
 }
 

@@ -22,20 +22,19 @@ import (
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/musterfleet/muster/pkg/allinone"
+	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/server"
-	"github.com/musterfleet/muster/pkg/registry/server/servertest"
 )
 
-// beMuster makes the test binary behave as muster itself, with a storage for
-// tests behind it, so that signals and exit codes can be tested on a process.
+// beMuster makes the test binary behave as muster itself, so that signals and exit codes
+// can be tested on a process.
 const beMuster = "MUSTER_TEST_BE_MUSTER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(beMuster) != "" {
-		backend = countStarts
+		adjust = countStarts
 		if limit, err := strconv.ParseUint(os.Getenv(fileLimit), 10, 64); err == nil {
-			backend = fill
+			adjust = fill
 			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
 				panic(err)
 			}
@@ -50,17 +49,16 @@ func TestMain(m *testing.M) {
 // notices: a full disk for those who may not mount one.
 const fileLimit = "MUSTER_TEST_FILE_LIMIT"
 
-// fill is an engine that writes until etcd ends.
-func fill(ctx context.Context, etcd *clientv3.Client) (*allinone.Served, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
+// fill writes to etcd until that ends.
+func fill(c *registry.Config) {
+	etcd := c.Client
 	go func() {
-		defer close(done)
-		for i := 0; ctx.Err() == nil; i++ {
-			_, _ = etcd.Put(ctx, "key-"+strconv.Itoa(i), strings.Repeat("x", 1<<20))
+		for i := 0; ; i++ {
+			if _, err := etcd.Put(context.Background(), "key-"+strconv.Itoa(i), strings.Repeat("x", 1<<20)); err != nil {
+				return
+			}
 		}
 	}()
-	return &allinone.Served{Storage: servertest.Storage(), Ready: func() error { return nil }, Stop: func() { cancel(); <-done }}, nil
 }
 
 // TestADiskThatIsFullIsOneLineAndExitCodeOne: at a start, and while it runs.
@@ -88,25 +86,20 @@ func TestADiskThatIsFullIsOneLineAndExitCodeOne(t *testing.T) {
 	}
 }
 
-// countStarts is an engine that writes one key per start to etcd, and is ready
-// only if it finds those of all starts before.
-func countStarts(ctx context.Context, etcd *clientv3.Client) (*allinone.Served, error) {
-	found, err := etcd.Get(ctx, "starts", clientv3.WithPrefix(), clientv3.WithCountOnly())
+// countStarts writes one key per start to etcd, and says which by counting those of all
+// starts before.
+func countStarts(c *registry.Config) {
+	found, err := c.Client.Get(context.Background(), "starts", clientv3.WithPrefix(), clientv3.WithCountOnly())
 	if err != nil {
-		return nil, err
+		panic(err)
 	}
 	key := "starts/" + string(rune('a'+found.Count))
-	if _, err := etcd.Put(ctx, key, "acknowledged"); err != nil {
-		return nil, err
+	if _, err := c.Client.Put(context.Background(), key, "acknowledged"); err != nil {
+		panic(err)
 	}
 	if _, err := os.Stdout.WriteString("start " + key + "\n"); err != nil {
-		return nil, err
+		panic(err)
 	}
-	return &allinone.Served{
-		Storage: servertest.Storage(),
-		Ready:   func() error { return nil },
-		Stop:    func() { _, _ = os.Stdout.WriteString("engine stopped\n") },
-	}, nil
 }
 
 // command is muster with the arguments, not started.
@@ -212,7 +205,7 @@ func TestSigtermAndSigintStopItCleanly(t *testing.T) {
 			require.NoError(t, p.Process.Signal(signal))
 			output, err := p.end(t)
 			require.NoError(t, err, "the exit code must be 0")
-			require.Equal(t, "engine stopped\n", output)
+			require.Empty(t, output)
 			require.Empty(t, p.stderr.String(), "a normal life is silent")
 		})
 	}

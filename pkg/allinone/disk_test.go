@@ -60,7 +60,7 @@ func TestADamagedFileOfEtcdIsOneSentence(t *testing.T) {
 		content, err := os.ReadFile(path)
 		require.NoError(t, err, title)
 		require.NoError(t, os.WriteFile(path, c.do(bytes.Clone(content)), 0o600), title)
-		etcd, err := startEtcd(t.Context(), filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"))
+		etcd, err := startEtcd(t.Context(), filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"), nil)
 		if err == nil {
 			require.NoError(t, etcd.Close(), title)
 		}

@@ -48,16 +48,16 @@ type embeddedEtcd struct {
 
 // startEtcd starts an etcd on the directory and waits until it has elected
 // itself. It listens on no port and no socket: the client calls its functions. adjust
-// changes what is not to be as usual.
-func startEtcd(ctx context.Context, dir, logFile string, adjust ...func(*embed.Config)) (*embeddedEtcd, error) {
+// changes how it is set up, unless it is nil.
+func startEtcd(ctx context.Context, dir, logFile string, adjust func(*embed.Config)) (*embeddedEtcd, error) {
 	if err := checkDatabase(filepath.Join(dir, "member", "snap", "db")); err != nil {
 		return nil, err
 	}
 	log := &lumberjack.Logger{Filename: logFile, MaxSize: etcdLogMegabytes, MaxBackups: 1}
 	fate := newFate(dir, logFile)
 	config := etcdConfig(dir, log, fate)
-	for _, change := range adjust {
-		change(config)
+	if adjust != nil {
+		adjust(config)
 	}
 	server, err := embedEtcd(config, fate)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 
 func newEtcd(t *testing.T, dir string) *embeddedEtcd {
 	t.Helper()
-	etcd, err := startEtcd(t.Context(), filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"))
+	etcd, err := startEtcd(t.Context(), filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"), nil)
 	require.NoError(t, err)
 	return etcd
 }
@@ -108,7 +108,7 @@ func TestAStartThatIsToldToStopStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := t.TempDir()
-	etcd, err := startEtcd(ctx, filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"))
+	etcd, err := startEtcd(ctx, filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"), nil)
 	if err == nil {
 		// It was ready before it looked.
 		require.NoError(t, etcd.Close())

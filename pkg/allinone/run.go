@@ -18,12 +18,16 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
+	apirest "k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/rest"
 
+	"github.com/musterfleet/muster/pkg/registry"
+	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/server"
+	"github.com/musterfleet/muster/pkg/registry/storage"
 )
 
 const (
@@ -50,12 +54,14 @@ type Options struct {
 	BindAddress string
 	// SecurePort is the port to listen on; 0 takes a free one.
 	SecurePort int
-	// Backend is the engine; nil is Engine.
-	Backend Backend
 	// Out gets the one line that says that Muster is ready.
 	Out io.Writer
-	// AdjustEtcd changes how the embedded etcd is set up, for tests alone.
-	AdjustEtcd []func(*embed.Config)
+
+	// AdjustEtcd, AdjustRegistry and WithoutControllers are for tests alone. The first two
+	// change how the embedded etcd and the registry are set up; nil changes nothing.
+	AdjustEtcd         func(*embed.Config)
+	AdjustRegistry     func(*registry.Config)
+	WithoutControllers bool
 }
 
 // WithoutSync has etcd not wait for the disk, and lose what was acknowledged if the
@@ -87,7 +93,7 @@ func Run(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
-	etcd, err := startEtcd(ctx, dir.etcd(), dir.etcdLog(), options.AdjustEtcd...)
+	etcd, err := startEtcd(ctx, dir.etcd(), dir.etcdLog(), options.AdjustEtcd)
 	if err != nil {
 		return stoppedBy(ctx, err)
 	}
@@ -99,11 +105,6 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	// The engine outlives ctx: requests in flight need it until they are answered.
-	// Only a start that is told to stop ends at once.
-	engineCtx, endEngine := context.WithCancel(context.WithoutCancel(ctx))
-	defer endEngine()
-	started := context.AfterFunc(ctx, endEngine)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer cancel(nil)
@@ -116,27 +117,21 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 		case <-ctx.Done():
 		}
 	})
-	backend := options.Backend
-	if backend == nil {
-		backend = Engine
-	}
-	served, err := backend(engineCtx, etcd.client)
-	if at := etcd.fate.Err(); err != nil && at != nil {
-		return at
-	}
-	if err != nil {
-		return stoppedBy(ctx, fmt.Errorf("the engine does not start: %w", err))
-	}
-	defer served.Stop()
-	if !started() {
-		return etcd.fate.Err()
-	}
 
+	wired := registry.Config{
+		Client: etcd.client, Engine: engine.DefaultOptions(),
+		Reports: storage.NewAllowance(storage.DefaultReportRate, storage.DefaultReportBurst),
+	}
+	if options.AdjustRegistry != nil {
+		options.AdjustRegistry(&wired)
+	}
+	pipeline := registry.New(wired)
 	config, err := serverConfig(listener, certs)
 	if err != nil {
 		return err
 	}
-	api, err := server.New(server.Config{Generic: config, Storage: served.Storage, Core: served.Core, Ready: served.Ready, Reached: served.Reached, Unready: served.Unready})
+	core := map[string]apirest.Storage{"namespaces": newNamespaces(pipeline.Engine.Barrier)}
+	api, err := pipeline.NewServer(server.Config{Generic: config, Core: core})
 	if err != nil {
 		return err
 	}
@@ -147,13 +142,20 @@ func serve(ctx context.Context, options Options, dir *dataDir, listener net.List
 		return unusable(dir.path, err)
 	}
 
+	// The engine outlives ctx: requests in flight need it until they are answered.
+	following, endEngine := context.WithCancel(context.WithoutCancel(ctx))
+	var engineRuns sync.WaitGroup
+	defer engineRuns.Wait()
+	defer endEngine()
+	engineRuns.Go(func() { pipeline.Run(following) })
+
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer cancel(nil)
 	tasks.Go(func() { compact(ctx, etcd.client) })
-	if served.Control != nil {
+	if !options.WithoutControllers {
 		tasks.Go(func() {
-			if err := served.Control(ctx, api.LoopbackClientConfig); err != nil && ctx.Err() == nil {
+			if err := control(ctx, pipeline, api.LoopbackClientConfig); err != nil && ctx.Err() == nil {
 				cancel(fmt.Errorf("%w: %w", errControllers, err))
 			}
 		})

@@ -4,12 +4,10 @@
 package integration
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"path"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +20,8 @@ import (
 
 	"github.com/musterfleet/muster/pkg/allinone"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry"
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -55,18 +54,14 @@ func withoutFormats(t *testing.T) storedFleet {
 // startOn runs a server over an etcd that holds records already.
 func startOn(t *testing.T, records map[string][]byte) *server {
 	t.Helper()
-	var client atomic.Pointer[clientv3.Client]
-	options := engine.DefaultOptions() // without controllers, which would change more
-	s, err := launchWith(t.TempDir(), func(ctx context.Context, c *clientv3.Client) (*allinone.Served, error) {
-		for key, value := range records {
-			if _, err := c.Put(ctx, path.Join(logPrefix, key), string(value)); err != nil {
-				return nil, err
-			}
-		}
-		return backend(&client, &options)(ctx, c)
-	})
+	store := etcdtest.Start(t)
+	for key, value := range records {
+		_, err := store.Client.Put(t.Context(), path.Join(logPrefix, key), string(value))
+		require.NoError(t, err)
+	}
+	// Controllers would change more.
+	s, err := launchWith(allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.Client = store.Client }})
 	require.NoError(t, err)
-	s.etcd = client.Load()
 	t.Cleanup(func() { require.NoError(t, s.close()) })
 	return s
 }

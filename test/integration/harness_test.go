@@ -22,7 +22,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.etcd.io/etcd/server/v3/embed"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -31,9 +30,8 @@ import (
 
 	"github.com/musterfleet/muster/pkg/allinone"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
-	"github.com/musterfleet/muster/pkg/registry/endpoints"
+	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
-	"github.com/musterfleet/muster/pkg/registry/etcd"
 	musterserver "github.com/musterfleet/muster/pkg/registry/server"
 )
 
@@ -41,7 +39,7 @@ import (
 const within = 30 * time.Second
 
 // logPrefix is where the all-in-one keeps its records.
-const logPrefix = "/muster"
+const logPrefix = registry.DefaultPrefix
 
 // server is a muster that runs in this process.
 type server struct {
@@ -53,54 +51,29 @@ type server struct {
 	ended   bool
 }
 
-// backend is the all-in-one's, and shows its etcd client to the test. With
-// options, its engine has those.
-func backend(etcdClient *atomic.Pointer[clientv3.Client], options *engine.Options) allinone.Backend {
-	return func(ctx context.Context, client *clientv3.Client) (*allinone.Served, error) {
-		etcdClient.Store(client)
-		if options == nil {
-			return allinone.Engine(ctx, client)
-		}
-		log := etcd.New(client, logPrefix)
-		e := engine.New(log, *options)
-		storages, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: musterserver.Scheme, Codecs: musterserver.Codecs})
-		if err != nil {
-			return nil, err
-		}
-		running, cancel := context.WithCancel(context.Background())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_ = e.Run(running) // it ends only with its context
-		}()
-		return &allinone.Served{Storage: storages, Ready: e.Ready, Stop: func() { cancel(); <-done }}, nil
-	}
-}
-
-// launch starts a muster on a directory and waits until it is ready.
+// launch starts a muster on a directory and waits until it is ready. With options, its
+// engine has those, and no controllers run.
 func launch(dataDir string, options *engine.Options) (*server, error) {
-	var client atomic.Pointer[clientv3.Client]
-	s, err := launchWith(dataDir, backend(&client, options))
-	if err == nil {
-		s.etcd = client.Load()
-	}
-	return s, err
+	return launchWith(allinone.Options{DataDir: dataDir, WithoutControllers: options != nil, AdjustRegistry: func(c *registry.Config) {
+		if options != nil {
+			c.Engine = *options
+		}
+	}})
 }
 
-func launchWith(dataDir string, backend allinone.Backend) (*server, error) {
-	return launchOn(dataDir, 0, backend)
-}
-
-// launchOn is launchWith on one port; 0 takes a free one.
-func launchOn(dataDir string, port int, backend allinone.Backend) (*server, error) {
+// launchWith starts a muster with options and waits until it is ready.
+func launchWith(options allinone.Options) (*server, error) {
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &server{dataDir: dataDir, cancel: cancel, done: make(chan error, 1)}
+	s := &server{dataDir: options.DataDir, cancel: cancel, done: make(chan error, 1)}
+	adjust := options.AdjustRegistry
+	options.AdjustRegistry = func(c *registry.Config) {
+		adjust(c)
+		s.etcd = c.Client
+	}
+	options.BindAddress, options.Out, options.AdjustEtcd = allinone.DefaultBindAddress, in, allinone.WithoutSync
 	go func() {
-		err := allinone.Run(ctx, allinone.Options{
-			DataDir: dataDir, BindAddress: allinone.DefaultBindAddress, SecurePort: port, Backend: backend, Out: in,
-			AdjustEtcd: []func(*embed.Config){allinone.WithoutSync},
-		})
+		err := allinone.Run(ctx, options)
 		in.CloseWithError(err)
 		s.done <- err
 	}()
@@ -109,7 +82,7 @@ func launchOn(dataDir string, port int, backend allinone.Backend) (*server, erro
 		err = fmt.Errorf("the server said %q", line)
 	}
 	if err == nil {
-		s.config, err = clientcmd.BuildConfigFromFlags("", filepath.Join(dataDir, "kubeconfig"))
+		s.config, err = clientcmd.BuildConfigFromFlags("", filepath.Join(s.dataDir, "kubeconfig"))
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())

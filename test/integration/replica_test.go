@@ -4,16 +4,15 @@
 package integration
 
 import (
-	"context"
 	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	clientv3 "go.etcd.io/etcd/client/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/allinone"
+	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/test/replay"
 )
 
@@ -26,12 +25,9 @@ func (s *server) replica(t *testing.T) *server {
 // replicaOn is replica with a directory and a port, so that it can be the same again.
 func (s *server) replicaOn(t *testing.T, dataDir string, port int) *server {
 	t.Helper()
-	other, err := launchOn(dataDir, port, func(ctx context.Context, _ *clientv3.Client) (*allinone.Served, error) {
-		return allinone.Engine(ctx, s.etcd)
-	})
+	other, err := launchWith(allinone.Options{DataDir: dataDir, SecurePort: port, AdjustRegistry: func(c *registry.Config) { c.Client = s.etcd }})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, other.close()) })
-	other.etcd = s.etcd
 	return other
 }
 

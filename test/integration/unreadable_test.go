@@ -8,12 +8,10 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	clientv3 "go.etcd.io/etcd/client/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,34 +26,16 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/pkg/allinone"
-	"github.com/musterfleet/muster/pkg/registry/endpoints"
+	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
-	"github.com/musterfleet/muster/pkg/registry/etcd"
 	musterserver "github.com/musterfleet/muster/pkg/registry/server"
 )
 
 // collected runs a server that leaves propagation to a garbage collector, as in a cluster.
 func collected(t *testing.T) *server {
 	t.Helper()
-	var client atomic.Pointer[clientv3.Client]
-	s, err := launchWith(t.TempDir(), func(_ context.Context, c *clientv3.Client) (*allinone.Served, error) {
-		client.Store(c)
-		log := etcd.New(c, logPrefix)
-		e := engine.New(log, engine.DefaultOptions())
-		storages, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: musterserver.Scheme, Codecs: musterserver.Codecs, GarbageCollection: true})
-		if err != nil {
-			return nil, err
-		}
-		running, cancel := context.WithCancel(context.Background())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_ = e.Run(running) // it ends only with its context
-		}()
-		return &allinone.Served{Storage: storages, Ready: e.Ready, Stop: func() { cancel(); <-done }}, nil
-	})
+	s, err := launchWith(allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.GarbageCollection = true }})
 	require.NoError(t, err)
-	s.etcd = client.Load()
 	t.Cleanup(func() { require.NoError(t, s.close()) })
 	return s
 }
@@ -281,10 +261,7 @@ func TestABundleWithoutItsContentCannotBeRead(t *testing.T) {
 // may do everything, and all others what is not the verb.
 func guarded(t *testing.T, s *server, verb string) *rest.Config {
 	t.Helper()
-	log := etcd.New(s.etcd, logPrefix)
-	e := engine.New(log, engine.DefaultOptions())
-	storages, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: musterserver.Scheme, Codecs: musterserver.Codecs})
-	require.NoError(t, err)
+	pipeline := registry.New(registry.Config{Client: s.etcd, Engine: engine.DefaultOptions()})
 	config := musterserver.NewConfig()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -301,15 +278,15 @@ func guarded(t *testing.T, s *server, verb string) *rest.Config {
 		}
 		return authorizer.DecisionAllow, "", nil
 	})
-	api, err := musterserver.New(musterserver.Config{Generic: config, Storage: storages, Ready: e.Ready})
+	api, err := pipeline.NewServer(musterserver.Config{Generic: config})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { _ = e.Run(ctx) })
+	running.Go(func() { pipeline.Run(ctx) })
 	running.Go(func() { _ = api.PrepareRun().RunWithContext(ctx) })
 	t.Cleanup(running.Wait)
 	t.Cleanup(cancel)
-	require.Eventually(t, func() bool { return e.Ready() == nil }, within, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return pipeline.Engine.Ready() == nil }, within, 10*time.Millisecond)
 	out := rest.AnonymousClientConfig(api.LoopbackClientConfig)
 	out.TLSClientConfig = api.LoopbackClientConfig.TLSClientConfig
 	out.Dial = (&net.Dialer{}).DialContext

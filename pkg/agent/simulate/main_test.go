@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.etcd.io/etcd/server/v3/embed"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -56,7 +55,7 @@ func run(m *testing.M) int {
 	go func() {
 		err := allinone.Run(ctx, allinone.Options{
 			DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in,
-			AdjustEtcd: []func(*embed.Config){allinone.WithoutSync},
+			AdjustEtcd: allinone.WithoutSync,
 		})
 		in.CloseWithError(err)
 		ended <- err

@@ -25,7 +25,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
-	"github.com/musterfleet/muster/pkg/registry/endpoints"
+	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
@@ -50,21 +50,21 @@ type fleet struct {
 func start(b *testing.B, bundles, clusters int, reported bool) *fleet {
 	b.Helper()
 	klog.SetLogger(klog.Logger{})
-	f := &fleet{bundles: bundles, clusters: clusters, log: etcd.New(etcdtest.Start(b).Client, "/muster")}
+	pipeline := registry.New(registry.Config{Client: etcdtest.Start(b).Client, Engine: engine.DefaultOptions()})
+	f := &fleet{bundles: bundles, clusters: clusters, log: pipeline.Log}
 	f.fill(b, reported)
-	e := engine.New(f.log, engine.DefaultOptions())
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = e.Run(ctx) }) // it ends only with its context
+	running.Go(func() { pipeline.Run(ctx) })
 	b.Cleanup(func() { cancel(); running.Wait() })
-	f.store = storage.NewObjects(record.Bundles, e, f.log)
-	f.handler = serve(b, e, f.log)
-	require.Eventually(b, func() bool { return e.Ready() == nil }, time.Minute, time.Millisecond)
+	f.store = storage.NewObjects(record.Bundles, pipeline.Engine, f.log)
+	f.handler = serve(b, pipeline)
+	require.Eventually(b, func() bool { return pipeline.Engine.Ready() == nil }, time.Minute, time.Millisecond)
 	return f
 }
 
-// serve is the server's chain of handlers; who asks is not looked at.
-func serve(b *testing.B, e *engine.Engine, log *etcd.Log) http.Handler {
+// serve returns the server's chain of handlers, which lets every client do everything.
+func serve(b *testing.B, pipeline *registry.Pipeline) http.Handler {
 	b.Helper()
 	listener, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(b, err)
@@ -77,9 +77,7 @@ func serve(b *testing.B, e *engine.Engine, log *etcd.Log) http.Handler {
 		return &authenticator.Response{User: &user.DefaultInfo{Name: "root"}}, true, nil
 	})
 	config.Authorization.Authorizer = authorizerfactory.NewAlwaysAllowAuthorizer()
-	all, err := endpoints.New(endpoints.Config{Engine: e, Log: log, Scheme: server.Scheme, Codecs: server.Codecs})
-	require.NoError(b, err)
-	api, err := server.New(server.Config{Generic: config, Storage: all, Ready: e.Ready})
+	api, err := pipeline.NewServer(server.Config{Generic: config})
 	require.NoError(b, err)
 	return api.PrepareRun().Handler
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/musterfleet/muster/pkg/allinone"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/pkg/registry"
 )
 
 const (
@@ -51,10 +52,7 @@ func start(b *testing.B) *fleet {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		err := allinone.Run(ctx, allinone.Options{DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in, Backend: func(ctx context.Context, client *clientv3.Client) (*allinone.Served, error) {
-			f.etcd = client
-			return allinone.Engine(ctx, client)
-		}})
+		err := allinone.Run(ctx, allinone.Options{DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in, AdjustRegistry: func(c *registry.Config) { f.etcd = c.Client }})
 		in.CloseWithError(err)
 		done <- err
 	}()
