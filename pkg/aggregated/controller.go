@@ -47,7 +47,7 @@ func RunController(ctx context.Context, o *ControllerOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := o.Etcd.connect(ctx)
+	client, err := o.Etcd.Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,12 +71,12 @@ func (o *ControllerOptions) control(ctx context.Context, kube *rest.Config, clie
 	defer tasks.Wait()
 	defer end()
 
-	secrets, err := o.Encryption.load(background, "muster-controller")
+	keys, err := o.Encryption.Load(background, "muster-controller")
 	if err != nil {
 		return err
 	}
 	garbage.Limit()
-	pipeline := registry.New(registry.Config{Client: client, Prefix: o.Etcd.Prefix, Encryption: secrets.seals(), Engine: engine.DefaultOptions()})
+	pipeline := registry.New(registry.Config{Client: client, Prefix: o.Etcd.Prefix, Encryption: keys.Option(), Engine: engine.DefaultOptions()})
 
 	var chosen controller.Options
 	checks := []healthz.HealthChecker{healthz.PingHealthz}
@@ -95,18 +95,14 @@ func (o *ControllerOptions) control(ctx context.Context, kube *rest.Config, clie
 	ready := append(checks[:len(checks):len(checks)],
 		healthz.NamedCheck("engine", func(*http.Request) error { return pipeline.Engine.Ready() }),
 		healthz.NamedCheck("controllers", func(*http.Request) error { return manager.Check() }))
-	if secrets != nil {
-		ready = append(ready, secrets.checks...)
-	}
+	ready = append(ready, keys.Checks...)
 	stopped, err := o.tell(background, kube, checks, ready)
 	if err != nil {
 		return err
 	}
 	tasks.Go(func() { <-stopped })
 	tasks.Go(func() { pipeline.Run(background) })
-	if secrets != nil && secrets.watch != nil {
-		tasks.Go(func() { secrets.watch(background) })
-	}
+	tasks.Go(func() { keys.Follow(background) })
 	klog.InfoS("Muster's controllers start", "version", server.Version(), "etcd", o.Etcd.Servers, "prefix", o.Etcd.Prefix, "kubernetes", kube.Host)
 	return manager.Run(ctx)
 }

@@ -21,6 +21,7 @@ import (
 	logsapi "k8s.io/component-base/logs/api/v1"
 
 	"github.com/musterfleet/muster/pkg/controller/agentaccess"
+	"github.com/musterfleet/muster/pkg/etcdoptions"
 )
 
 // DefaultControllerPort is where a controller without options tells how it does.
@@ -38,8 +39,8 @@ type ControllerOptions struct {
 	Authentication *options.DelegatingAuthenticationOptions
 	Authorization  *options.DelegatingAuthorizationOptions
 	CoreAPI        *options.CoreAPIOptions
-	Etcd           EtcdOptions
-	Encryption     EncryptionOptions
+	Etcd           etcdoptions.Options
+	Encryption     etcdoptions.Encryption
 	Election       componentconfig.LeaderElectionConfiguration
 	AgentAccess    agentaccess.Settings
 	// Schedules lets Schedules open and close windows.
@@ -58,7 +59,7 @@ func NewControllerOptions() *ControllerOptions {
 		Authentication: options.NewDelegatingAuthenticationOptions(),
 		Authorization:  options.NewDelegatingAuthorizationOptions(),
 		CoreAPI:        options.NewCoreAPIOptions(),
-		Etcd:           newEtcdOptions(),
+		Etcd:           etcdoptions.New(),
 		Election: componentconfig.LeaderElectionConfiguration{
 			LeaderElect:       true,
 			LeaseDuration:     metav1.Duration{Duration: 15 * time.Second},
@@ -102,7 +103,7 @@ func (o *ControllerOptions) Flags() cliflag.NamedFlagSets {
 			}
 		})
 	}
-	add("etcd", o.Etcd.addConnectionFlags)
+	add("etcd", o.Etcd.AddConnectionFlags)
 	add("encryption", o.Encryption.AddFlags)
 	add("kubernetes", o.CoreAPI.AddFlags)
 	// There are no other locks any more.
@@ -121,8 +122,8 @@ func (o *ControllerOptions) Flags() cliflag.NamedFlagSets {
 
 // Validate returns everything that is wrong, each with the flag that mends it.
 func (o *ControllerOptions) Validate() error {
-	all := o.Etcd.validate()
-	all = append(all, o.Encryption.validate()...)
+	all := o.Etcd.Validate()
+	all = append(all, o.Encryption.Validate()...)
 	all = append(all, o.Serving.Validate()...)
 	all = append(all, o.Authentication.Validate()...)
 	all = append(all, o.Authorization.Validate()...)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
 
+	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
@@ -36,10 +37,10 @@ type Options struct {
 	Features       *options.FeatureOptions
 	CoreAPI        *options.CoreAPIOptions
 	Tracing        *options.TracingOptions
-	Etcd           EtcdOptions
+	Etcd           etcdoptions.Options
 	Engine         EngineOptions
 	Reports        ReportOptions
-	Encryption     EncryptionOptions
+	Encryption     etcdoptions.Encryption
 	Logs           *logs.Options
 }
 
@@ -60,7 +61,7 @@ func NewOptions() *Options {
 		Features:       options.NewFeatureOptions(),
 		CoreAPI:        options.NewCoreAPIOptions(),
 		Tracing:        options.NewTracingOptions(),
-		Etcd:           newEtcdOptions(),
+		Etcd:           etcdoptions.New(),
 		Engine:         newEngineOptions(),
 		Reports:        newReportOptions(),
 		Logs:           logs.NewOptions(),
@@ -137,10 +138,10 @@ func (o *Options) Validate() error {
 		o.Features.Validate(),
 		o.Tracing.Validate(),
 	)
-	all = append(all, o.Etcd.validate()...)
+	all = append(all, o.Etcd.Validate()...)
 	all = append(all, o.Engine.validate()...)
 	all = append(all, o.Reports.validate()...)
-	all = append(all, o.Encryption.validate()...)
+	all = append(all, o.Encryption.Validate()...)
 	files := o.Serving.ServerCert.CertKey
 	if files.CertFile == "" || files.KeyFile == "" {
 		all = append(all, errors.New("--tls-cert-file and --tls-private-key-file are required: "+

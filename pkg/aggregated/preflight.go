@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
@@ -59,16 +60,16 @@ func checkGroup(ctx context.Context, client dynamic.Interface) error {
 // PreflightOptions say what to look at beside the cluster.
 type PreflightOptions struct {
 	// Etcd is looked at if it names servers.
-	Etcd EtcdOptions
+	Etcd etcdoptions.Options
 }
 
 // NewPreflightOptions returns the defaults of a server.
 func NewPreflightOptions() *PreflightOptions {
-	return &PreflightOptions{Etcd: newEtcdOptions()}
+	return &PreflightOptions{Etcd: etcdoptions.New()}
 }
 
 // AddFlags adds the flags, named as the server's.
-func (o *PreflightOptions) AddFlags(flags *pflag.FlagSet) { o.Etcd.addConnectionFlags(flags) }
+func (o *PreflightOptions) AddFlags(flags *pflag.FlagSet) { o.Etcd.AddConnectionFlags(flags) }
 
 // Preflight says, for a person who has more rights than the server, whether
 // Muster can be installed in a cluster, and what stands in the way.
@@ -77,16 +78,16 @@ func Preflight(ctx context.Context, config *rest.Config, o *PreflightOptions, sa
 	if err != nil {
 		return err
 	}
-	return errors.Join(preflight(ctx, client, say), o.Etcd.preflight(ctx, say))
+	return errors.Join(preflight(ctx, client, say), preflightEtcd(ctx, &o.Etcd, say))
 }
 
-// preflight looks at etcd, once: whoever waits for it can ask again.
-func (o *EtcdOptions) preflight(ctx context.Context, say func(format string, args ...any)) error {
+// preflightEtcd looks at etcd once: an operator can ask again.
+func preflightEtcd(ctx context.Context, o *etcdoptions.Options, say func(format string, args ...any)) error {
 	if len(o.Servers) == 0 {
 		say("etcd was not looked at: --etcd-servers is not given")
 		return nil
 	}
-	if err := errors.Join(o.validate()...); err != nil {
+	if err := errors.Join(o.Validate()...); err != nil {
 		return err
 	}
 	client, err := etcd.Connect(o.ClientConfig)

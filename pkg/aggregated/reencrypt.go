@@ -11,23 +11,24 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
 // ReencryptOptions say what to rewrite.
 type ReencryptOptions struct {
-	Etcd       EtcdOptions
-	Encryption EncryptionOptions
+	Etcd       etcdoptions.Options
+	Encryption etcdoptions.Encryption
 }
 
 // NewReencryptOptions returns the defaults of a server.
 func NewReencryptOptions() *ReencryptOptions {
-	return &ReencryptOptions{Etcd: newEtcdOptions()}
+	return &ReencryptOptions{Etcd: etcdoptions.New()}
 }
 
 // AddFlags adds the flags, named as the server's.
 func (o *ReencryptOptions) AddFlags(flags *pflag.FlagSet) {
-	o.Etcd.addConnectionFlags(flags)
+	o.Etcd.AddConnectionFlags(flags)
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.Encryption.AddFlags(all)
 	flags.AddFlag(all.Lookup("encryption-provider-config"))
@@ -40,21 +41,21 @@ func Reencrypt(ctx context.Context, o *ReencryptOptions, out io.Writer) error {
 	if o.Encryption.ConfigFile == "" {
 		return errors.New("--encryption-provider-config is required: it says with which key to write")
 	}
-	if err := errors.Join(o.Etcd.validate()...); err != nil {
+	if err := errors.Join(o.Etcd.Validate()...); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	secrets, err := o.Encryption.load(ctx, "reencrypt")
+	keys, err := o.Encryption.Load(ctx, "reencrypt")
 	if err != nil {
 		return err
 	}
-	client, err := o.Etcd.connect(ctx)
+	client, err := o.Etcd.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	log := etcd.New(client, o.Etcd.Prefix, secrets.seals())
+	log := etcd.New(client, o.Etcd.Prefix, keys.Option())
 	done, err := log.Reencrypt(ctx, func(so etcd.Reencrypted) {
 		fmt.Fprintf(out, "looked at %d records, rewrote %d\n", so.Seen, so.Rewritten)
 	})

@@ -40,7 +40,7 @@ func Run(ctx context.Context, o *Options) error {
 	if err := checkGroup(asking, made.dynamic); err != nil {
 		return err
 	}
-	client, err := o.Etcd.connect(ctx)
+	client, err := o.Etcd.Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,16 +56,17 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 	defer tasks.Wait()
 	defer end()
 
-	secrets, err := o.Encryption.load(background, made.generic.APIServerID)
+	keys, err := o.Encryption.Load(background, made.generic.APIServerID)
 	if err != nil {
 		return err
 	}
-	secrets.addTo(made.generic)
+	made.generic.HealthzChecks = append(made.generic.HealthzChecks, keys.Checks...)
+	made.generic.ReadyzChecks = append(made.generic.ReadyzChecks, keys.Checks...)
 	options := engine.DefaultOptions()
 	o.Engine.apply(&options)
 	garbage.Limit()
 	pipeline := registry.New(registry.Config{
-		Client: client, Prefix: o.Etcd.Prefix, Encryption: secrets.seals(), Engine: options, Reports: o.Reports.allowance(),
+		Client: client, Prefix: o.Etcd.Prefix, Encryption: keys.Option(), Engine: options, Reports: o.Reports.allowance(),
 		GarbageCollection: true, // kube-controller-manager collects it
 	})
 	api, err := pipeline.NewServer(server.Config{Generic: made.generic, Informers: made.informers})
@@ -74,9 +75,7 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 	}
 	tasks.Go(func() { pipeline.Run(background) })
 	tasks.Go(func() { etcd.Compact(background, client, o.Etcd.CompactionInterval, o.Engine.Window) })
-	if secrets != nil && secrets.watch != nil {
-		tasks.Go(func() { secrets.watch(background) })
-	}
+	tasks.Go(func() { keys.Follow(background) })
 	klog.InfoS("Muster starts", "version", server.Version(), "etcd", o.Etcd.Servers, "prefix", o.Etcd.Prefix, "kubernetes", made.kubernetes.Host)
 	if err := api.PrepareRun().RunWithContext(ctx); err != nil {
 		return fmt.Errorf("serve: %w", err)

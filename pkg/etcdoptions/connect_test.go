@@ -1,0 +1,27 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcdoptions
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+)
+
+func TestAWaitForEtcdThatIsEndedSaysWhatItWaitedFor(t *testing.T) {
+	t.Parallel()
+	cable := etcdtest.Start(t).Cable(t)
+	cable.Cut()
+	o := New()
+	o.Servers = []string{"http://" + cable.Address}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*connectPoll)
+	defer cancel()
+	_, err := o.Connect(ctx)
+	require.ErrorContains(t, err, "told to end while etcd at http://"+cable.Address)
+	require.False(t, strings.HasSuffix(err.Error(), "%!w(<nil>)"), err)
+}

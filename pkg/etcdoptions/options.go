@@ -1,0 +1,67 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package etcdoptions
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/musterfleet/muster/pkg/registry"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
+)
+
+// Options say where the records are.
+type Options struct {
+	etcd.ClientConfig
+	// Prefix is below which all of Muster's keys are.
+	Prefix string
+	// CompactionInterval is how often old revisions are forgotten; 0 is never.
+	CompactionInterval time.Duration
+}
+
+const defaultCompactionInterval = 5 * time.Minute
+
+// New returns the defaults. They name no server.
+func New() Options {
+	return Options{Prefix: registry.DefaultPrefix, CompactionInterval: defaultCompactionInterval}
+}
+
+// AddFlags adds the flags, named as kube-apiserver's.
+func (o *Options) AddFlags(flags *pflag.FlagSet) {
+	o.AddConnectionFlags(flags)
+	flags.DurationVar(&o.CompactionInterval, "etcd-compaction-interval", o.CompactionInterval,
+		"how often revisions of etcd are forgotten that are older than --history-window. "+
+			"0 leaves compaction to someone else.")
+}
+
+// AddConnectionFlags adds those that say where the records are.
+func (o *Options) AddConnectionFlags(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&o.Servers, "etcd-servers", o.Servers, "etcd servers (scheme://host:port), comma separated. Give every member: a lost one is then passed over.")
+	flags.StringVar(&o.CAFile, "etcd-cafile", o.CAFile, "file with the authorities that may have signed etcd's certificates; the machine's own if empty")
+	flags.StringVar(&o.CertFile, "etcd-certfile", o.CertFile, "certificate file to show to etcd; read again for each connection")
+	flags.StringVar(&o.KeyFile, "etcd-keyfile", o.KeyFile, "key file of --etcd-certfile")
+	flags.StringVar(&o.Prefix, "etcd-prefix", o.Prefix, "prefix of all keys in etcd")
+}
+
+func (o *Options) Validate() []error {
+	var all []error
+	if err := o.ClientConfig.Validate(); err != nil {
+		all = append(all, err)
+	}
+	switch cleaned := path.Clean(o.Prefix); {
+	case !strings.HasPrefix(o.Prefix, "/") || cleaned == "/" || cleaned != strings.TrimSuffix(o.Prefix, "/"):
+		all = append(all, fmt.Errorf("--etcd-prefix %q: give an absolute path such as %s", o.Prefix, registry.DefaultPrefix))
+	case cleaned == "/registry":
+		all = append(all, fmt.Errorf("--etcd-prefix %s is where a kube-apiserver keeps its objects: give another, such as %s", cleaned, registry.DefaultPrefix))
+	}
+	if o.CompactionInterval < 0 {
+		all = append(all, errors.New("--etcd-compaction-interval is negative: give a duration such as 5m, or 0 for none"))
+	}
+	return all
+}
