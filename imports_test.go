@@ -180,7 +180,7 @@ var reaches = []struct {
 	{
 		prefix: module + "/cmd",
 		only:   []string{"cmd"},
-		fix:    "a command is a main and nothing else: move what others need to pkg",
+		fix:    "a program is no library: move what others need to pkg",
 	},
 }
 

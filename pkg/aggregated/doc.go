@@ -8,16 +8,12 @@
 // # What it holds
 //
 //	options.go      the flags, and which of them are refused
-//	etcd.go         the store: a client that is fit, and its upkeep
-//	encryption.go   encryption at rest, by the API server's own configuration
 //	trust.go        whose word about users is taken
 //	placement.go    who may say where a Cluster's BundleDeployments are
 //	reencrypt.go    what is stored, rewritten with a new key
 //	preflight.go    what would break if Muster were installed here
 //	config.go       options made into a server
 //	run.go          the order in which all of it starts and stops
-//	controller.go   muster-controller: the loops, their election, health and metrics;
-//	                controller_options.go has its flags
 //
 // # What it promises
 //

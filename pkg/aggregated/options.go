@@ -5,9 +5,7 @@ package aggregated
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apiserver/pkg/server/options"
@@ -156,21 +154,6 @@ func (o *Options) Validate() error {
 		all = append(all, errors.New("--requestheader-client-ca-file needs --requestheader-allowed-names: "+
 			"without it every certificate of that authority could speak for everybody"))
 	}
-	for _, path := range o.Authorization.AlwaysAllowPaths {
-		if !harmless(path) {
-			all = append(all, fmt.Errorf("--authorization-always-allow-paths: %q would let everybody in; list paths of health checks, or /metrics", path))
-		}
-	}
+	all = append(all, server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths)...)
 	return errors.Join(all...)
-}
-
-// harmless paths show the server's health, and no object.
-func harmless(path string) bool {
-	path = "/" + strings.Trim(path, "/")
-	for _, open := range []string{"/healthz", "/livez", "/readyz", "/metrics", "/version"} {
-		if path == open || path == open+"/*" || strings.HasPrefix(path, open+"/") {
-			return true
-		}
-	}
-	return false
 }

@@ -21,6 +21,7 @@
 //	openapi.go    OpenAPI v2 and v3, without what we refuse
 //	core.go       the few core resources that the all-in-one serves
 //	wire/         BundleDeployments as JSON, without reflection
+//	openpaths.go  which paths an operator may open to clients without authorization
 //	version.go    which Muster this is, and which Kubernetes it behaves as
 //
 // # What it promises

@@ -1,12 +1,10 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package app
 
 import (
 	"errors"
-	"fmt"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -22,17 +20,18 @@ import (
 
 	"github.com/musterfleet/muster/pkg/controller/agentaccess"
 	"github.com/musterfleet/muster/pkg/etcdoptions"
+	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// DefaultControllerPort is where a controller without options tells how it does.
-const DefaultControllerPort = 8444
+// DefaultSecurePort is where a controller without options tells how it does.
+const DefaultSecurePort = 8444
 
 // leaseName is what the Lease is called that elects a leader.
 const leaseName = "muster-controller"
 
-// ControllerOptions is what an operator may choose of muster-controller. Start from
-// NewControllerOptions.
-type ControllerOptions struct {
+// Options is what an operator may choose of muster-controller. Start from
+// NewOptions.
+type Options struct {
 	// Serving, Authentication and Authorization are for health checks, which are open
 	// to all, and metrics, which are not.
 	Serving        *options.SecureServingOptions
@@ -48,13 +47,13 @@ type ControllerOptions struct {
 	Logs      *logs.Options
 }
 
-// NewControllerOptions returns the defaults: the API machinery's where it has some.
-func NewControllerOptions() *ControllerOptions {
+// NewOptions returns the defaults: the API machinery's where it has some.
+func NewOptions() *Options {
 	serving := options.NewSecureServingOptions()
-	serving.BindPort = DefaultControllerPort
+	serving.BindPort = DefaultSecurePort
 	// One for itself, in memory, if it is given none: kubelet does not verify it.
 	serving.ServerCert.CertDirectory, serving.ServerCert.PairName = "", "muster-controller"
-	o := &ControllerOptions{
+	o := &Options{
 		Serving:        serving,
 		Authentication: options.NewDelegatingAuthenticationOptions(),
 		Authorization:  options.NewDelegatingAuthorizationOptions(),
@@ -89,7 +88,7 @@ func ownNamespace() string {
 }
 
 // Flags returns the flags by theme.
-func (o *ControllerOptions) Flags() cliflag.NamedFlagSets {
+func (o *Options) Flags() cliflag.NamedFlagSets {
 	var sets cliflag.NamedFlagSets
 	add := func(name string, to func(*pflag.FlagSet), withheld ...string) {
 		all := pflag.NewFlagSet(name, pflag.ContinueOnError)
@@ -121,18 +120,14 @@ func (o *ControllerOptions) Flags() cliflag.NamedFlagSets {
 }
 
 // Validate returns everything that is wrong, each with the flag that mends it.
-func (o *ControllerOptions) Validate() error {
+func (o *Options) Validate() error {
 	all := o.Etcd.Validate()
 	all = append(all, o.Encryption.Validate()...)
 	all = append(all, o.Serving.Validate()...)
 	all = append(all, o.Authentication.Validate()...)
 	all = append(all, o.Authorization.Validate()...)
 	all = append(all, o.AgentAccess.Validate()...)
-	for _, path := range o.Authorization.AlwaysAllowPaths {
-		if !harmless(path) {
-			all = append(all, fmt.Errorf("--authorization-always-allow-paths: %q would let everybody in; list paths of health checks, or /metrics", path))
-		}
-	}
+	all = append(all, server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths)...)
 	if e := o.Election; e.LeaderElect {
 		if e.LeaseDuration.Duration <= e.RenewDeadline.Duration || e.RenewDeadline.Duration <= e.RetryPeriod.Duration*6/5 || e.RetryPeriod.Duration <= 0 {
 			all = append(all, errors.New("--leader-elect-lease-duration must be more than --leader-elect-renew-deadline, and that more than 1.2 times --leader-elect-retry-period, as in 15s, 10s and 2s"))
@@ -143,6 +138,3 @@ func (o *ControllerOptions) Validate() error {
 	}
 	return errors.Join(all...)
 }
-
-// loopback is what a certificate that is made for oneself is for.
-var loopback = []net.IP{net.IPv4(127, 0, 0, 1)}

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package app
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 func TestTheVersionIsPrintedWithoutStartingAnything(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	command := newCommand(t.Context(), &out)
+	command := NewCommand(t.Context(), &out)
 	command.SetArgs([]string{"--version"})
 	require.NoError(t, command.Execute())
 	require.Equal(t, "muster-controller "+server.Version()+"\n", out.String())
@@ -34,7 +34,7 @@ func TestTheVersionIsPrintedWithoutStartingAnything(t *testing.T) {
 func TestTheHelpShowsFlagsByTheme(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	command := newCommand(t.Context(), &out)
+	command := NewCommand(t.Context(), &out)
 	command.SetOut(&out)
 	command.SetArgs([]string{"--help"})
 	require.NoError(t, command.Execute())
@@ -45,7 +45,7 @@ func TestTheHelpShowsFlagsByTheme(t *testing.T) {
 
 func TestACommandWithoutEtcdSaysWhichFlagIsMissing(t *testing.T) {
 	t.Parallel()
-	command := newCommand(t.Context(), &bytes.Buffer{})
+	command := NewCommand(t.Context(), &bytes.Buffer{})
 	command.SetErr(&bytes.Buffer{})
 	command.SetArgs(nil)
 	require.ErrorContains(t, command.Execute(), "--etcd-servers is missing")

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package app
 
 import (
 	"context"
@@ -23,9 +23,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 )
 
-func parsedController(t *testing.T, args ...string) *ControllerOptions {
+func parse(t *testing.T, args ...string) *Options {
 	t.Helper()
-	o := NewControllerOptions()
+	o := NewOptions()
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	sets := o.Flags()
 	for _, set := range sets.FlagSets {
@@ -35,11 +35,11 @@ func parsedController(t *testing.T, args ...string) *ControllerOptions {
 	return o
 }
 
-func TestControllerFlagsThatMakeNoSenseAreRefused(t *testing.T) {
+func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
 	good := []string{"--etcd-servers=http://127.0.0.1:2379"}
-	require.NoError(t, parsedController(t, good...).Validate())
-	require.ErrorContains(t, parsedController(t).Validate(), "--etcd-servers is missing")
+	require.NoError(t, parse(t, good...).Validate())
+	require.ErrorContains(t, parse(t).Validate(), "--etcd-servers is missing")
 	for _, c := range []struct {
 		name, flag, want string
 	}{
@@ -52,16 +52,16 @@ func TestControllerFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			require.ErrorContains(t, parsedController(t, append(good[:1:1], c.flag)...).Validate(), c.want)
+			require.ErrorContains(t, parse(t, append(good[:1:1], c.flag)...).Validate(), c.want)
 		})
 	}
-	off := parsedController(t, append(good[:1:1], "--leader-elect=false", "--leader-elect-resource-name=")...)
+	off := parse(t, append(good[:1:1], "--leader-elect=false", "--leader-elect-resource-name=")...)
 	require.NoError(t, off.Validate())
 }
 
-func TestControllerFlagsThatAreOfNoUseAreNotOffered(t *testing.T) {
+func TestFlagsThatAreOfNoUseAreNotOffered(t *testing.T) {
 	t.Parallel()
-	sets := NewControllerOptions().Flags()
+	sets := NewOptions().Flags()
 	offered := map[string]bool{}
 	for _, set := range sets.FlagSets {
 		set.VisitAll(func(f *pflag.Flag) { offered[f.Name] = true })
@@ -99,15 +99,15 @@ func kubeAPI(t *testing.T) (kubeconfig string) {
 	return path
 }
 
-func TestTheControllerTellsEverybodyItsHealthAndMetricsToThoseWhoMay(t *testing.T) {
+func TestItTellsEverybodyItsHealthAndMetricsToThoseWhoMay(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	o := parsedController(t, "--etcd-servers=http://"+etcdtest.Start(t).Address(), "--leader-elect=false", "--kubeconfig="+kubeAPI(t))
+	o := parse(t, "--etcd-servers=http://"+etcdtest.Start(t).Address(), "--leader-elect=false", "--kubeconfig="+kubeAPI(t))
 	o.Serving.Listener = listener
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- RunController(ctx, o) }()
+	go func() { done <- Run(ctx, o) }()
 
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // it made its certificate itself
 	client := &http.Client{Transport: transport}
@@ -148,6 +148,6 @@ func TestTheControllerTellsEverybodyItsHealthAndMetricsToThoseWhoMay(t *testing.
 
 func TestAControllerThatCannotReachKubernetesSaysWhichFlag(t *testing.T) {
 	t.Parallel()
-	o := parsedController(t, "--etcd-servers=http://127.0.0.1:1", "--kubeconfig="+filepath.Join(t.TempDir(), "none"))
-	require.ErrorContains(t, RunController(t.Context(), o), "--kubeconfig")
+	o := parse(t, "--etcd-servers=http://127.0.0.1:1", "--kubeconfig="+filepath.Join(t.TempDir(), "none"))
+	require.ErrorContains(t, Run(t.Context(), o), "--kubeconfig")
 }

@@ -1,0 +1,111 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/apiserver/pkg/server/healthz"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/pkg/controller"
+	"github.com/musterfleet/muster/pkg/controller/loops"
+	"github.com/musterfleet/muster/pkg/garbage"
+	"github.com/musterfleet/muster/pkg/registry"
+	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/server"
+)
+
+// Run runs muster-controller until ctx ends, and answers nil if it then
+// stopped cleanly. It follows etcd from the start, also while another process leads:
+// so it works at once when it does.
+func Run(ctx context.Context, o *Options) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	kube, err := kubeconfig(o.CoreAPI.CoreAPIKubeconfigPath)
+	if err != nil {
+		return err
+	}
+	client, err := o.Etcd.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return o.control(ctx, kube, client)
+}
+
+// kubeconfig is the way to kube-apiserver.
+func kubeconfig(path string) (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		return nil, fmt.Errorf("--kubeconfig, or the pod's service account if it is empty: %w", err)
+	}
+	return config, nil
+}
+
+// control runs everything above etcd, and returns when all of it has ended.
+func (o *Options) control(ctx context.Context, kube *rest.Config, client *clientv3.Client) error {
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	defer end()
+
+	keys, err := o.Encryption.Load(background, "muster-controller")
+	if err != nil {
+		return err
+	}
+	garbage.Limit()
+	pipeline := registry.New(registry.Config{Client: client, Prefix: o.Etcd.Prefix, Encryption: keys.Option(), Engine: engine.DefaultOptions()})
+
+	var chosen controller.Options
+	checks := []healthz.HealthChecker{healthz.PingHealthz}
+	if o.Election.LeaderElect {
+		elected, err := o.electing(kube)
+		if err != nil {
+			return err
+		}
+		chosen.Elect = elected.Elect
+		checks = append(checks, healthz.NamedCheck("leader-election", func(*http.Request) error { return elected.Check() }))
+	}
+	manager := controller.NewManager(chosen)
+	if err := loops.Add(manager, loops.Parts{Engine: pipeline.Engine, Log: pipeline.Log, Fleet: kube, Core: kube, AgentAccess: o.AgentAccess, Schedules: o.Schedules}); err != nil {
+		return err
+	}
+	ready := append(checks[:len(checks):len(checks)],
+		healthz.NamedCheck("engine", func(*http.Request) error { return pipeline.Engine.Ready() }),
+		healthz.NamedCheck("controllers", func(*http.Request) error { return manager.Check() }))
+	ready = append(ready, keys.Checks...)
+	stopped, err := o.tell(background, kube, checks, ready)
+	if err != nil {
+		return err
+	}
+	tasks.Go(func() { <-stopped })
+	tasks.Go(func() { pipeline.Run(background) })
+	tasks.Go(func() { keys.Follow(background) })
+	klog.InfoS("Muster's controllers start", "version", server.Version(), "etcd", o.Etcd.Servers, "prefix", o.Etcd.Prefix, "kubernetes", kube.Host)
+	return manager.Run(ctx)
+}
+
+// electing prepares the election by a Lease.
+func (o *Options) electing(kube *rest.Config) (*controller.Elected, error) {
+	// Of its own, so that no other request is in the way of a renewal.
+	config := rest.AddUserAgent(rest.CopyConfig(kube), "leader-election")
+	config.Timeout = o.Election.RenewDeadline.Duration / 2
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("client for the leader election: %w", err)
+	}
+	return controller.Electing(controller.Election{
+		Client: client, Namespace: o.Election.ResourceNamespace, Name: o.Election.ResourceName,
+		LeaseDuration: o.Election.LeaseDuration.Duration, RenewDeadline: o.Election.RenewDeadline.Duration, RetryPeriod: o.Election.RetryPeriod.Duration,
+	})
+}
