@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command muster-apiserver is Muster's API server for a cluster: stateless, any
-// number of replicas, behind kube-aggregator. See package aggregated.
+// number of replicas, behind kube-aggregator. See its
+// package app.
 package main
 
 import (
@@ -16,10 +17,12 @@ import (
 	_ "k8s.io/component-base/logs/json/register" // --logging-format=json
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
+
+	"github.com/musterfleet/muster/cmd/muster-apiserver/app"
 )
 
 func main() {
 	utilruntime.Must(logsapi.AddFeatureGates(utilfeature.DefaultMutableFeatureGate))
 	// The first SIGTERM or SIGINT ends the context, the second the process.
-	os.Exit(cli.Run(newCommand(genericapiserver.SetupSignalContext(), os.Stdout)))
+	os.Exit(cli.Run(app.NewCommand(genericapiserver.SetupSignalContext(), os.Stdout)))
 }

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package app
 
 import (
 	"context"
@@ -15,12 +15,14 @@ import (
 	"k8s.io/component-base/featuregate"
 	logsapi "k8s.io/component-base/logs/api/v1"
 
-	"github.com/musterfleet/muster/pkg/aggregated"
+	"github.com/musterfleet/muster/cmd/muster-apiserver/app/preflight"
+	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-func newCommand(ctx context.Context, out io.Writer) *cobra.Command {
-	o := aggregated.NewOptions()
+// NewCommand returns the command muster-apiserver, which serves until ctx ends.
+func NewCommand(ctx context.Context, out io.Writer) *cobra.Command {
+	o := NewOptions()
 	var version bool
 	command := &cobra.Command{
 		Use:   "muster-apiserver",
@@ -40,7 +42,7 @@ func newCommand(ctx context.Context, out io.Writer) *cobra.Command {
 			if err := logsapi.ValidateAndApply(o.Logs, featureGate()); err != nil {
 				return err
 			}
-			return aggregated.Run(ctx, o)
+			return Run(ctx, o)
 		},
 	}
 	sets := o.Flags()
@@ -78,7 +80,7 @@ func printVersion(out io.Writer) error {
 
 func newPreflight(ctx context.Context, out io.Writer) *cobra.Command {
 	var kubeconfig string
-	o := aggregated.NewPreflightOptions()
+	etcd := etcdoptions.New()
 	command := &cobra.Command{
 		Use:          "preflight",
 		Short:        "Say whether Muster can be installed in a cluster, and on an etcd if one is named, and what stands in the way; changes nothing",
@@ -91,25 +93,25 @@ func newPreflight(ctx context.Context, out io.Writer) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("--kubeconfig: %w", err)
 			}
-			return aggregated.Preflight(ctx, config, o, func(format string, args ...any) {
+			return preflight.Run(ctx, config, &etcd, func(format string, args ...any) {
 				fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf(format, args...), " "))
 			})
 		},
 	}
 	command.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig `file` of an administrator; kubectl's own if empty")
-	o.AddFlags(command.Flags())
+	etcd.AddConnectionFlags(command.Flags())
 	return command
 }
 
 func newReencrypt(ctx context.Context, out io.Writer) *cobra.Command {
-	o := aggregated.NewReencryptOptions()
+	o := NewReencryptOptions()
 	command := &cobra.Command{
 		Use:          "reencrypt",
 		Short:        "Rewrite what is stored with the first key of the encryption configuration; run it after a change of keys",
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE: func(*cobra.Command, []string) error {
-			return aggregated.Reencrypt(ctx, o, out)
+			return Reencrypt(ctx, o, out)
 		},
 	}
 	o.AddFlags(command.Flags())

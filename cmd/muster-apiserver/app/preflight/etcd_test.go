@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package preflight
 
 import (
 	"context"
@@ -23,14 +23,14 @@ func TestPreflightLooksAtEtcdIfOneIsNamed(t *testing.T) {
 	defer cancel()
 
 	o := etcdoptions.New()
-	require.NoError(t, preflightEtcd(ctx, &o, say))
+	require.NoError(t, checkEtcd(ctx, &o, say))
 	require.Contains(t, said[0], "was not looked at")
 
 	server := etcdtest.Start(t)
 	o.Servers = []string{"http://" + server.Address()}
-	require.NoError(t, preflightEtcd(ctx, &o, say))
+	require.NoError(t, checkEtcd(ctx, &o, say))
 	require.Contains(t, said[1], "answers and is fit")
 
 	o.Prefix = "muster"
-	require.ErrorContains(t, preflightEtcd(ctx, &o, say), "--etcd-prefix")
+	require.ErrorContains(t, checkEtcd(ctx, &o, say), "--etcd-prefix")
 }

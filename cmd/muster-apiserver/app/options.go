@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package app
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
 
+	"github.com/musterfleet/muster/cmd/muster-apiserver/app/placement"
 	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
@@ -64,8 +65,8 @@ func NewOptions() *Options {
 		Reports:        newReportOptions(),
 		Logs:           logs.NewOptions(),
 	}
-	registerPlacement(o.Admission.Plugins)
-	o.Admission.RecommendedPluginOrder = append(o.Admission.RecommendedPluginOrder, placementPlugin)
+	placement.Register(o.Admission.Plugins)
+	o.Admission.RecommendedPluginOrder = append(o.Admission.RecommendedPluginOrder, placement.Plugin)
 	o.Features.EnableProfiling = false
 	// What is the same wherever Muster runs is decided in one place.
 	defaults := server.NewConfig()

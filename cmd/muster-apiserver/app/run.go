@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package app
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/cmd/muster-apiserver/app/preflight"
 	"github.com/musterfleet/muster/pkg/garbage"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
@@ -37,7 +38,7 @@ func Run(ctx context.Context, o *Options) error {
 	if err != nil {
 		return err
 	}
-	if err := checkGroup(asking, made.dynamic); err != nil {
+	if err := preflight.CheckGroup(asking, made.dynamic); err != nil {
 		return err
 	}
 	client, err := o.Etcd.Connect(ctx)

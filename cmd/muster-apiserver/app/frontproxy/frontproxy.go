@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package frontproxy
 
 import (
 	"context"
@@ -10,7 +10,8 @@ import (
 	"os"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
+	"k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -25,7 +26,7 @@ const (
 	trustFrontProxy = "requestheader-client-ca-file"
 )
 
-// checkTrust refuses a cluster without a front proxy, and one in which a user's
+// Check refuses a cluster without a front proxy, and one in which a user's
 // certificate could speak for other users. Who comes with a certificate of the front
 // proxy's authority names the user in a header; if the list of allowed names is
 // empty, any certificate of that authority does, and where the same authority, or
@@ -33,15 +34,14 @@ const (
 //
 // It asks for itself: what the API machinery read by now are the names, not the
 // authorities, which it waits for in the background.
-func (o *Options) checkTrust(ctx context.Context, config *genericapiserver.Config) error {
-	if o.Authentication.RequestHeader.ClientCAFile != "" {
+func Check(ctx context.Context, o *options.DelegatingAuthenticationOptions, header *authenticatorfactory.RequestHeaderConfig) error {
+	if o.RequestHeader.ClientCAFile != "" {
 		return nil // with names: see Validate
 	}
-	data, err := o.readTrust(ctx)
+	data, err := readTrust(ctx, o.RemoteKubeConfigFile)
 	if err != nil {
 		return fmt.Errorf("read whom the cluster trusts (--authentication-kubeconfig, or the pod's service account): %w", err)
 	}
-	header := config.Authentication.RequestHeaderConfig
 	if header == nil || data[trustFrontProxy] == "" {
 		return errors.New("the cluster does not say who its front proxy is: the ConfigMap extension-apiserver-authentication in kube-system " +
 			"has no requestheader-client-ca-file, so kube-apiserver runs without --requestheader-client-ca-file, and aggregation cannot work")
@@ -50,7 +50,7 @@ func (o *Options) checkTrust(ctx context.Context, config *genericapiserver.Confi
 		return nil
 	}
 	users := []byte(data[trustUsers])
-	if file := o.Authentication.ClientCert.ClientCA; file != "" {
+	if file := o.ClientCert.ClientCA; file != "" {
 		if users, err = os.ReadFile(file); err != nil {
 			return fmt.Errorf("--client-ca-file: %w", err)
 		}
@@ -64,10 +64,10 @@ func (o *Options) checkTrust(ctx context.Context, config *genericapiserver.Confi
 }
 
 // readTrust reads the ConfigMap by the way that authentication goes.
-func (o *Options) readTrust(ctx context.Context) (map[string]string, error) {
+func readTrust(ctx context.Context, kubeconfig string) (map[string]string, error) {
 	config, err := rest.InClusterConfig()
-	if file := o.Authentication.RemoteKubeConfigFile; file != "" {
-		config, err = clientcmd.BuildConfigFromFlags("", file)
+	if kubeconfig != "" {
+		config, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
 	}
 	if err != nil {
 		return nil, err

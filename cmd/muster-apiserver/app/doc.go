@@ -1,19 +1,21 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package aggregated runs Muster behind kube-aggregator: the API server on an
-// external etcd, with authentication and authorization delegated to a
-// kube-apiserver. Any number of replicas may run; none has state of its own.
+// Package app is muster-apiserver: Muster behind kube-aggregator, on an external etcd, with
+// authentication and authorization delegated to a kube-apiserver. Any number of replicas
+// may run; none has state of its own.
 //
 // # What it holds
 //
-//	options.go      the flags, and which of them are refused
-//	trust.go        whose word about users is taken
-//	placement.go    who may say where a Cluster's BundleDeployments are
-//	reencrypt.go    what is stored, rewritten with a new key
-//	preflight.go    what would break if Muster were installed here
-//	config.go       options made into a server
-//	run.go          the order in which all of it starts and stops
+//	command.go     the command, and the two for its operator: preflight and reencrypt
+//	options.go     the flags, and which of them are refused; those of the engine are in
+//	               options_engine.go, those that bound reports in options_reports.go
+//	config.go      options made into a server
+//	run.go         the order in which all of it starts and stops
+//	reencrypt.go   what is stored, rewritten with a new key
+//	frontproxy/    whose word about users is taken
+//	placement/     who may say where a Cluster's BundleDeployments are
+//	preflight/     what would break if Muster were installed here
 //
 // # What it promises
 //
@@ -35,4 +37,4 @@
 // # Concurrency
 //
 // [Run] is called once in a process: feature gates and metrics are global.
-package aggregated
+package app

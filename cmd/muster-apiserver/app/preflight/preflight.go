@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package preflight
 
 import (
 	"context"
@@ -9,11 +9,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
@@ -22,67 +20,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// ErrTaken means that something else serves the group in this cluster.
-var ErrTaken = errors.New("the group is served by something else")
-
-var (
-	apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
-	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-)
-
-// apiServiceName is the one APIService of the group.
-func apiServiceName() string {
-	return v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.SchemeGroupVersion.Group
-}
-
-// checkGroup fails with ErrTaken if kube-apiserver itself serves the group,
-// which it does for CustomResourceDefinitions. It then keeps an APIService for it
-// that names no Service. One that names a Service is Muster's, or takes over
-// from another server as the operator wants it.
-//
-// It reads one object, which is all that the server has a right to.
-func checkGroup(ctx context.Context, client dynamic.Interface) error {
-	found, err := client.Resource(apiServices).Get(ctx, apiServiceName(), metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil
-	case err != nil:
-		return fmt.Errorf("cannot tell whether something else serves %s here: read APIService %s: %w", v1alpha1.SchemeGroupVersion.Group, apiServiceName(), err)
-	}
-	if _, remote, _ := unstructured.NestedMap(found.Object, "spec", "service"); remote {
-		return nil
-	}
-	return fmt.Errorf("%w: CustomResourceDefinitions of %s exist in this cluster, as Fleet installs them. "+
-		"Muster in their place would hide every object that is stored there, and agents would uninstall what they deployed. "+
-		"\"muster-apiserver preflight\" lists them; docs/install.md says how to move from Fleet to Muster", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
-}
-
-// PreflightOptions say what to look at beside the cluster.
-type PreflightOptions struct {
-	// Etcd is looked at if it names servers.
-	Etcd etcdoptions.Options
-}
-
-// NewPreflightOptions returns the defaults of a server.
-func NewPreflightOptions() *PreflightOptions {
-	return &PreflightOptions{Etcd: etcdoptions.New()}
-}
-
-// AddFlags adds the flags, named as the server's.
-func (o *PreflightOptions) AddFlags(flags *pflag.FlagSet) { o.Etcd.AddConnectionFlags(flags) }
-
-// Preflight says, for a person who has more rights than the server, whether
+// Run says, for a person who has more rights than the server, whether
 // Muster can be installed in a cluster, and what stands in the way.
-func Preflight(ctx context.Context, config *rest.Config, o *PreflightOptions, say func(format string, args ...any)) error {
+func Run(ctx context.Context, config *rest.Config, o *etcdoptions.Options, say func(format string, args ...any)) error {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return err
 	}
-	return errors.Join(preflight(ctx, client, say), preflightEtcd(ctx, &o.Etcd, say))
+	return errors.Join(checkCluster(ctx, client, say), checkEtcd(ctx, o, say))
 }
 
-// preflightEtcd looks at etcd once: an operator can ask again.
-func preflightEtcd(ctx context.Context, o *etcdoptions.Options, say func(format string, args ...any)) error {
+// checkEtcd looks at etcd once: an operator can ask again.
+func checkEtcd(ctx context.Context, o *etcdoptions.Options, say func(format string, args ...any)) error {
 	if len(o.Servers) == 0 {
 		say("etcd was not looked at: --etcd-servers is not given")
 		return nil
@@ -102,8 +51,8 @@ func preflightEtcd(ctx context.Context, o *etcdoptions.Options, say func(format 
 	return nil
 }
 
-func preflight(ctx context.Context, client dynamic.Interface, say func(format string, args ...any)) error {
-	taken := checkGroup(ctx, client)
+func checkCluster(ctx context.Context, client dynamic.Interface, say func(format string, args ...any)) error {
+	taken := CheckGroup(ctx, client)
 	if taken != nil && !errors.Is(taken, ErrTaken) {
 		return taken
 	}

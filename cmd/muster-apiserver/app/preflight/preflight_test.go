@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package preflight
 
 import (
 	"fmt"
@@ -55,7 +55,7 @@ func TestPreflightSaysWhoServesTheGroup(t *testing.T) {
 				{Group: "fleet.cattle.io", Version: "v1alpha1", Resource: "bundles"}: "BundleList",
 			}, c.there...)
 			var text strings.Builder
-			err := preflight(t.Context(), client, func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) })
+			err := checkCluster(t.Context(), client, func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) })
 			if c.taken {
 				require.ErrorIs(t, err, ErrTaken)
 			} else {

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package placement
 
 import (
 	"context"
@@ -17,16 +17,16 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// placementPlugin is the name of the admission plugin, as flags take it.
-const placementPlugin = "ClusterPlacement"
+// Plugin is the name of the admission plugin in flags.
+const Plugin = "ClusterPlacement"
 
 var (
-	_ admission.ValidationInterface            = (*placement)(nil)
-	_ admission.InitializationValidator        = (*placement)(nil)
-	_ initializer.WantsUnconditionalAuthorizer = (*placement)(nil)
+	_ admission.ValidationInterface            = (*plugin)(nil)
+	_ admission.InitializationValidator        = (*plugin)(nil)
+	_ initializer.WantsUnconditionalAuthorizer = (*plugin)(nil)
 )
 
-// placement decides who may say where a Cluster's BundleDeployments are.
+// plugin decides who may say where a Cluster's BundleDeployments are.
 //
 // An agent may write its Cluster's status, whose namespace says it. With no more
 // than that right it could send its BundleDeployments into the namespace of another
@@ -34,32 +34,33 @@ var (
 // needs the right to create BundleDeployments there, a verb that serves nothing
 // else. Who takes the namespace away needs none: the Cluster gets back the one that
 // follows from its name, which is nobody else's.
-type placement struct {
+type plugin struct {
 	*admission.Handler
 	authorizer authorizer.UnconditionalAuthorizer
 }
 
-func registerPlacement(plugins *admission.Plugins) {
-	plugins.Register(placementPlugin, func(io.Reader) (admission.Interface, error) {
-		return &placement{Handler: admission.NewHandler(admission.Create, admission.Update)}, nil
+// Register adds the plugin.
+func Register(plugins *admission.Plugins) {
+	plugins.Register(Plugin, func(io.Reader) (admission.Interface, error) {
+		return &plugin{Handler: admission.NewHandler(admission.Create, admission.Update)}, nil
 	})
 }
 
 // SetUnconditionalAuthorizer implements initializer.WantsUnconditionalAuthorizer.
-func (p *placement) SetUnconditionalAuthorizer(a authorizer.UnconditionalAuthorizer) {
+func (p *plugin) SetUnconditionalAuthorizer(a authorizer.UnconditionalAuthorizer) {
 	p.authorizer = a
 }
 
 // ValidateInitialization implements admission.InitializationValidator.
-func (p *placement) ValidateInitialization() error {
+func (p *plugin) ValidateInitialization() error {
 	if p.authorizer == nil {
-		return errors.New(placementPlugin + " has no authorizer")
+		return errors.New(Plugin + " has no authorizer")
 	}
 	return nil
 }
 
 // Validate implements admission.ValidationInterface.
-func (p *placement) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
 	if a.GetResource().GroupResource() != clusters {
 		return nil
 	}

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package app
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/musterfleet/muster/cmd/muster-apiserver/app/frontproxy"
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
@@ -42,7 +43,7 @@ func (o *Options) configure(ctx context.Context) (*setup, error) {
 	if err := o.Authentication.ApplyTo(&config.Authentication, config.SecureServing, config.OpenAPIConfig); err != nil {
 		return nil, fmt.Errorf("authentication (--authentication-kubeconfig, or the pod's service account; --client-ca-file; --requestheader-client-ca-file): %w", err)
 	}
-	if err := o.checkTrust(ctx, &config.Config); err != nil {
+	if err := frontproxy.Check(ctx, o.Authentication, config.Authentication.RequestHeaderConfig); err != nil {
 		return nil, err
 	}
 	if err := o.Authorization.ApplyTo(&config.Authorization); err != nil {

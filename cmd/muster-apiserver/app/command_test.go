@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package app
 
 import (
 	"bytes"
@@ -41,7 +41,7 @@ func TestHelpIsOfWhatIsAskedAbout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var help bytes.Buffer
-			command := newCommand(t.Context(), io.Discard)
+			command := NewCommand(t.Context(), io.Discard)
 			command.SetArgs(tc.args)
 			command.SetOut(&help)
 			require.NoError(t, command.Execute())

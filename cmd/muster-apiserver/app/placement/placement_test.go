@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package aggregated
+package placement
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func TestWhoPlacesAClusterNeedsTheRightWhereItIsPlaced(t *testing.T) {
 				o.Status.Namespace = namespace
 				return &o
 			}
-			p := &placement{Handler: admission.NewHandler(admission.Update)}
+			p := &plugin{Handler: admission.NewHandler(admission.Update)}
 			p.SetUnconditionalAuthorizer(rights("mine"))
 			require.NoError(t, p.ValidateInitialization())
 			a := admission.NewAttributesRecord(object(c.to), object(c.from), v1alpha1.SchemeGroupVersion.WithKind("Cluster"), "w", "c",

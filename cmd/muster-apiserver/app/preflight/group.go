@@ -1,0 +1,53 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// ErrTaken means that something else serves the group in this cluster.
+var ErrTaken = errors.New("the group is served by something else")
+
+var (
+	apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
+	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+)
+
+// apiServiceName is the one APIService of the group.
+func apiServiceName() string {
+	return v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.SchemeGroupVersion.Group
+}
+
+// CheckGroup fails with ErrTaken if kube-apiserver itself serves the group,
+// which it does for CustomResourceDefinitions. It then keeps an APIService for it
+// that names no Service. One that names a Service is Muster's, or takes over
+// from another server as the operator wants it.
+//
+// It reads one object, which is all that the server has a right to.
+func CheckGroup(ctx context.Context, client dynamic.Interface) error {
+	found, err := client.Resource(apiServices).Get(ctx, apiServiceName(), metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("cannot tell whether something else serves %s here: read APIService %s: %w", v1alpha1.SchemeGroupVersion.Group, apiServiceName(), err)
+	}
+	if _, remote, _ := unstructured.NestedMap(found.Object, "spec", "service"); remote {
+		return nil
+	}
+	return fmt.Errorf("%w: CustomResourceDefinitions of %s exist in this cluster, as Fleet installs them. "+
+		"Muster in their place would hide every object that is stored there, and agents would uninstall what they deployed. "+
+		"\"muster-apiserver preflight\" lists them; docs/install.md says how to move from Fleet to Muster", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
+}
