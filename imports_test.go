@@ -149,12 +149,12 @@ var reaches = []struct {
 }{
 	{
 		prefix: "k8s.io/apiserver",
-		only:   []string{"pkg/registry", "pkg/registry/storage", "pkg/registry/kinds", "pkg/registry/endpoints", "pkg/registry/server", "pkg/etcdoptions", "pkg/allinone", "cmd", "test"},
+		only:   []string{"pkg/registry", "pkg/registry/storage", "pkg/registry/kinds", "pkg/registry/endpoints", "pkg/registry/server", "pkg/etcdoptions", "cmd", "test"},
 		fix:    "the engine must be usable without the API server: convert in pkg/registry/storage",
 	},
 	{
 		prefix: "go.etcd.io/etcd/server",
-		only:   []string{"pkg/allinone", "cmd/muster", "test", "pkg/registry/etcd/etcdtest"},
+		only:   []string{"cmd/muster", "test", "pkg/registry/etcd/etcdtest"},
 		fix:    "only the all-in-one carries an etcd: take a *clientv3.Client",
 	},
 	{
@@ -164,7 +164,7 @@ var reaches = []struct {
 	},
 	{
 		prefix: "go.etcd.io/etcd/client",
-		only:   []string{"pkg/registry", "pkg/registry/etcd", "pkg/registry/engine", "pkg/registry/storage", "pkg/etcdoptions", "pkg/allinone", "cmd", "test"},
+		only:   []string{"pkg/registry", "pkg/registry/etcd", "pkg/registry/engine", "pkg/registry/storage", "pkg/etcdoptions", "cmd", "test"},
 		fix:    "go through pkg/registry/etcd, which knows the log's rules",
 	},
 	{

@@ -22,6 +22,7 @@ import (
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/musterfleet/muster/cmd/muster/app"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
@@ -32,9 +33,9 @@ const beMuster = "MUSTER_TEST_BE_MUSTER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(beMuster) != "" {
-		adjust = countStarts
+		options.AdjustRegistry = countStarts
 		if limit, err := strconv.ParseUint(os.Getenv(fileLimit), 10, 64); err == nil {
-			adjust = fill
+			options.AdjustRegistry = fill
 			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
 				panic(err)
 			}
@@ -241,7 +242,7 @@ func TestHelpAndVersionAnswerOnTheStandardOutput(t *testing.T) {
 	t.Parallel()
 	for flag, says := range map[string]string{"--help": "--data-dir", "-h": "--secure-port", "--version": "muster "} {
 		var out bytes.Buffer
-		require.NoError(t, run(t.Context(), []string{flag}, &out))
+		require.NoError(t, app.Execute(t.Context(), app.NewOptions(), []string{flag}, &out))
 		require.Contains(t, out.String(), says)
 	}
 }

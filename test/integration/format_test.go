@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
-	"github.com/musterfleet/muster/pkg/allinone"
+	allinone "github.com/musterfleet/muster/cmd/muster/app"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
@@ -60,7 +60,7 @@ func startOn(t *testing.T, records map[string][]byte) *server {
 		require.NoError(t, err)
 	}
 	// Controllers would change more.
-	s, err := launchWith(allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.Client = store.Client }})
+	s, err := launchWith(&allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.Client = store.Client }})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.close()) })
 	return s

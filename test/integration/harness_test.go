@@ -28,7 +28,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
-	"github.com/musterfleet/muster/pkg/allinone"
+	allinone "github.com/musterfleet/muster/cmd/muster/app"
+	"github.com/musterfleet/muster/cmd/muster/app/embedded"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
@@ -54,7 +55,7 @@ type server struct {
 // launch starts a muster on a directory and waits until it is ready. With options, its
 // engine has those, and no controllers run.
 func launch(dataDir string, options *engine.Options) (*server, error) {
-	return launchWith(allinone.Options{DataDir: dataDir, WithoutControllers: options != nil, AdjustRegistry: func(c *registry.Config) {
+	return launchWith(&allinone.Options{DataDir: dataDir, WithoutControllers: options != nil, AdjustRegistry: func(c *registry.Config) {
 		if options != nil {
 			c.Engine = *options
 		}
@@ -62,7 +63,7 @@ func launch(dataDir string, options *engine.Options) (*server, error) {
 }
 
 // launchWith starts a muster with options and waits until it is ready.
-func launchWith(options allinone.Options) (*server, error) {
+func launchWith(options *allinone.Options) (*server, error) {
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{dataDir: options.DataDir, cancel: cancel, done: make(chan error, 1)}
@@ -71,7 +72,7 @@ func launchWith(options allinone.Options) (*server, error) {
 		adjust(c)
 		s.etcd = c.Client
 	}
-	options.BindAddress, options.Out, options.AdjustEtcd = allinone.DefaultBindAddress, in, allinone.WithoutSync
+	options.BindAddress, options.Out, options.AdjustEtcd = allinone.DefaultBindAddress, in, embedded.WithoutSync
 	go func() {
 		err := allinone.Run(ctx, options)
 		in.CloseWithError(err)

@@ -11,7 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/musterfleet/muster/pkg/allinone"
+	allinone "github.com/musterfleet/muster/cmd/muster/app"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/test/replay"
 )
@@ -25,7 +25,7 @@ func (s *server) replica(t *testing.T) *server {
 // replicaOn is replica with a directory and a port, so that it can be the same again.
 func (s *server) replicaOn(t *testing.T, dataDir string, port int) *server {
 	t.Helper()
-	other, err := launchWith(allinone.Options{DataDir: dataDir, SecurePort: port, AdjustRegistry: func(c *registry.Config) { c.Client = s.etcd }})
+	other, err := launchWith(&allinone.Options{DataDir: dataDir, SecurePort: port, AdjustRegistry: func(c *registry.Config) { c.Client = s.etcd }})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, other.close()) })
 	return other

@@ -25,7 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 
-	"github.com/musterfleet/muster/pkg/allinone"
+	allinone "github.com/musterfleet/muster/cmd/muster/app"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	musterserver "github.com/musterfleet/muster/pkg/registry/server"
@@ -34,7 +34,7 @@ import (
 // collected runs a server that leaves propagation to a garbage collector, as in a cluster.
 func collected(t *testing.T) *server {
 	t.Helper()
-	s, err := launchWith(allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.GarbageCollection = true }})
+	s, err := launchWith(&allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.GarbageCollection = true }})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.close()) })
 	return s

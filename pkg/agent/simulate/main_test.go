@@ -22,9 +22,10 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	allinone "github.com/musterfleet/muster/cmd/muster/app"
+	"github.com/musterfleet/muster/cmd/muster/app/embedded"
 	"github.com/musterfleet/muster/pkg/agent/simulate"
 	"github.com/musterfleet/muster/pkg/agent/wire"
-	"github.com/musterfleet/muster/pkg/allinone"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
@@ -53,9 +54,9 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		err := allinone.Run(ctx, allinone.Options{
+		err := allinone.Run(ctx, &allinone.Options{
 			DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in,
-			AdjustEtcd: allinone.WithoutSync,
+			AdjustEtcd: embedded.WithoutSync,
 		})
 		in.CloseWithError(err)
 		ended <- err

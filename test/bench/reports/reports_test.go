@@ -25,7 +25,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
-	"github.com/musterfleet/muster/pkg/allinone"
+	allinone "github.com/musterfleet/muster/cmd/muster/app"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry"
@@ -52,7 +52,7 @@ func start(b *testing.B) *fleet {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		err := allinone.Run(ctx, allinone.Options{DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in, AdjustRegistry: func(c *registry.Config) { f.etcd = c.Client }})
+		err := allinone.Run(ctx, &allinone.Options{DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in, AdjustRegistry: func(c *registry.Config) { f.etcd = c.Client }})
 		in.CloseWithError(err)
 		done <- err
 	}()

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package embedded
 
 import (
 	"cmp"
@@ -18,6 +18,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"gopkg.in/natefinch/lumberjack.v2"
+
+	"github.com/musterfleet/muster/cmd/muster/app/datadir"
 )
 
 const (
@@ -38,18 +40,20 @@ const (
 	etcdLogMegabytes = 10
 )
 
-// embeddedEtcd is an etcd in this process, with one client to it.
-type embeddedEtcd struct {
-	server *embed.Etcd
-	client *clientv3.Client
-	log    *lumberjack.Logger
-	fate   *fate
+// Etcd is an etcd in this process, with one client to it.
+type Etcd struct {
+	Client *clientv3.Client
+	// Server is what runs.
+	Server *embed.Etcd
+
+	log  *lumberjack.Logger
+	fate *fate
 }
 
-// startEtcd starts an etcd on the directory and waits until it has elected
+// Start starts an etcd on the directory and waits until it has elected
 // itself. It listens on no port and no socket: the client calls its functions. adjust
 // changes how it is set up, unless it is nil.
-func startEtcd(ctx context.Context, dir, logFile string, adjust func(*embed.Config)) (*embeddedEtcd, error) {
+func Start(ctx context.Context, dir, logFile string, adjust func(*embed.Config)) (*Etcd, error) {
 	if err := checkDatabase(filepath.Join(dir, "member", "snap", "db")); err != nil {
 		return nil, err
 	}
@@ -62,14 +66,14 @@ func startEtcd(ctx context.Context, dir, logFile string, adjust func(*embed.Conf
 	server, err := embedEtcd(config, fate)
 	if err != nil {
 		_ = log.Close()
-		if at := cmp.Or(fate.Err(), diskError(dir, err)); at != nil {
+		if at := cmp.Or(fate.Err(), datadir.DiskError(dir, err)); at != nil {
 			return nil, at
 		}
 		return nil, fmt.Errorf("the embedded etcd in %s does not start: %w (its log is %s)", dir, err, logFile)
 	}
-	etcd := &embeddedEtcd{server: server, log: log, fate: fate}
+	etcd := &Etcd{Server: server, log: log, fate: fate}
 	select {
-	case <-fate.Sealed():
+	case <-fate.failed:
 		_ = etcd.Close()
 		return nil, fate.Err()
 	case <-server.Server.ReadyNotify():
@@ -80,9 +84,14 @@ func startEtcd(ctx context.Context, dir, logFile string, adjust func(*embed.Conf
 		_ = etcd.Close()
 		return nil, context.Cause(ctx)
 	}
-	etcd.client = v3client.New(server.Server)
+	etcd.Client = v3client.New(server.Server)
 	return etcd, nil
 }
+
+// WithoutSync has etcd not wait for the disk, and lose what was acknowledged if the
+// machine goes down. It is for tests: where many run, the disk can take longer than etcd
+// waits, and a write then fails that should not.
+func WithoutSync(config *embed.Config) { config.UnsafeNoFsync = true }
 
 // embedEtcd starts an etcd, unless it ends that before.
 func embedEtcd(config *embed.Config, fate *fate) (*embed.Etcd, error) {
@@ -95,7 +104,7 @@ func embedEtcd(config *embed.Config, fate *fate) (*embed.Etcd, error) {
 		defer func() {
 			// etcd takes some damaged files for what they are not.
 			if damage := recover(); damage != nil {
-				fate.seal(fmt.Errorf("%v", damage))
+				fate.fail(fmt.Errorf("%v", damage))
 			}
 		}()
 		server, err := embed.StartEtcd(config)
@@ -104,7 +113,7 @@ func embedEtcd(config *embed.Config, fate *fate) (*embed.Etcd, error) {
 	select {
 	case o := <-started:
 		return o.server, o.err
-	case <-fate.Sealed():
+	case <-fate.failed:
 		return nil, fate.Err()
 	}
 }
@@ -132,21 +141,27 @@ func etcdConfig(dir string, log *lumberjack.Logger, fate *fate) *embed.Config {
 	return config
 }
 
-// etcdLogger writes warnings to the file. What would end the process seals etcd's fate.
+// etcdLogger writes warnings to the file. What would end the process decides etcd's fate.
 func etcdLogger(log *lumberjack.Logger, fate *fate) *zap.Logger {
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(log), zapcore.WarnLevel)
 	// That the log itself cannot be written, on a full disk, goes nowhere.
 	return zap.New(core, zap.WithFatalHook(fate), zap.WithPanicHook(fate), zap.ErrorOutput(zapcore.AddSync(io.Discard)))
 }
 
+// Failed is closed when etcd cannot go on; then Err says why.
+func (e *Etcd) Failed() <-chan struct{} { return e.fate.failed }
+
+// Err says why etcd cannot go on, nil if it can.
+func (e *Etcd) Err() error { return e.fate.Err() }
+
 // Stopped is closed when etcd has stopped, on its own or by Close.
-func (e *embeddedEtcd) Stopped() <-chan struct{} { return e.server.Server.StopNotify() }
+func (e *Etcd) Stopped() <-chan struct{} { return e.Server.Server.StopNotify() }
 
 // Close stops etcd and closes its files.
-func (e *embeddedEtcd) Close() error {
+func (e *Etcd) Close() error {
 	var err error
-	if e.client != nil {
-		err = e.client.Close()
+	if e.Client != nil {
+		err = e.Client.Close()
 	}
 	if errors.Is(err, context.Canceled) {
 		// What the in-process client answers when it is closed as it should.
@@ -156,6 +171,6 @@ func (e *embeddedEtcd) Close() error {
 		// It would wait for the goroutine that has ended.
 		return e.log.Close()
 	}
-	e.server.Close()
+	e.Server.Close()
 	return errors.Join(err, e.log.Close())
 }

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package coreapi
 
 import (
 	"fmt"
@@ -34,11 +34,11 @@ var reviewCodecs = func() serializer.CodecFactory {
 // maxReviewBytes is far more than a question about oneself needs.
 const maxReviewBytes = 1 << 20
 
-// installReviews answers what "kubectl auth" asks about oneself: who am I, and
+// InstallReviews answers what "kubectl auth" asks about oneself: who am I, and
 // what may I do. In a cluster that is kube-apiserver's to say. They are plain
 // handlers and not resources: nothing is stored, and discovery stays free of
 // groups that are not ours.
-func installReviews(paths *mux.PathRecorderMux, access authorizer.Authorizer) {
+func InstallReviews(paths *mux.PathRecorderMux, access authorizer.Authorizer) {
 	authentication, authorization := authenticationv1.SchemeGroupVersion, authorizationv1.SchemeGroupVersion
 	paths.UnlistedHandle("/apis/authentication.k8s.io/v1/selfsubjectreviews",
 		review(authentication, func(_ *http.Request, who user.Info, r *authenticationv1.SelfSubjectReview) error {

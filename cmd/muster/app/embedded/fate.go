@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package embedded
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"go.uber.org/zap/zapcore"
+
+	"github.com/musterfleet/muster/cmd/muster/app/datadir"
 )
 
 // fate takes the place of the end of the process, or of a panic, where etcd's log says
@@ -20,12 +22,12 @@ type fate struct {
 	dir, logFile string
 
 	once   sync.Once
-	sealed chan struct{}
+	failed chan struct{}
 	err    error
 }
 
 func newFate(dir, logFile string) *fate {
-	return &fate{dir: dir, logFile: logFile, sealed: make(chan struct{})}
+	return &fate{dir: dir, logFile: logFile, failed: make(chan struct{})}
 }
 
 // OnWrite implements zapcore.CheckWriteHook.
@@ -36,27 +38,24 @@ func (f *fate) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
 			cause = fmt.Errorf("%s: %w", entry.Message, err)
 		}
 	}
-	f.seal(cause)
+	f.fail(cause)
 	runtime.Goexit()
 }
 
-func (f *fate) seal(cause error) {
+func (f *fate) fail(cause error) {
 	f.once.Do(func() {
-		if f.err = diskError(f.dir, cause); f.err == nil {
+		if f.err = datadir.DiskError(f.dir, cause); f.err == nil {
 			f.err = fmt.Errorf("the embedded etcd in %s cannot go on: %s: put back a copy of the data directory that works, or move it away to begin with an empty one (etcd's log is %s)",
 				f.dir, strings.ReplaceAll(cause.Error(), "\n", " "), f.logFile)
 		}
-		close(f.sealed)
+		close(f.failed)
 	})
 }
-
-// Sealed is closed when etcd cannot go on; then Err says why.
-func (f *fate) Sealed() <-chan struct{} { return f.sealed }
 
 // Err says why etcd cannot go on, nil if it can.
 func (f *fate) Err() error {
 	select {
-	case <-f.sealed:
+	case <-f.failed:
 		return f.err
 	default:
 		return nil

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package datadir
 
 import (
 	"errors"
@@ -14,33 +14,33 @@ import (
 	"syscall"
 )
 
-// dataDir is a data directory that this process has locked. Its methods name
+// Dir is a data directory that this process has locked. Its methods name
 // what lies in it.
-type dataDir struct {
-	path string
+type Dir struct {
+	Path string
 	lock *os.File
 }
 
-func (d *dataDir) etcd() string       { return filepath.Join(d.path, "etcd") }
-func (d *dataDir) etcdLog() string    { return filepath.Join(d.path, "etcd.log") }
-func (d *dataDir) pki() string        { return filepath.Join(d.path, "pki") }
-func (d *dataDir) kubeconfig() string { return filepath.Join(d.path, "kubeconfig") }
+func (d *Dir) Etcd() string       { return filepath.Join(d.Path, "etcd") }
+func (d *Dir) EtcdLog() string    { return filepath.Join(d.Path, "etcd.log") }
+func (d *Dir) PKI() string        { return filepath.Join(d.Path, "pki") }
+func (d *Dir) Kubeconfig() string { return filepath.Join(d.Path, "kubeconfig") }
 
-// openDataDir makes the directory if it is missing and locks it for this
+// Open makes the directory if it is missing and locks it for this
 // process. The lock is the kernel's: it is gone when the process is, however it
 // ends, so kill -9 leaves nothing that a person must clean up. The mode of a
 // directory that exists is left alone: what is secret in it has a mode of its
 // own, and it may be somebody's working directory.
-func openDataDir(path string) (*dataDir, error) {
+func Open(path string) (*Dir, error) {
 	if path == "" {
 		return nil, errors.New("--data-dir is empty: name a directory")
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, unusable(path, err)
+		return nil, Unusable(path, err)
 	}
 	file, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, unusable(path, err)
+		return nil, Unusable(path, err)
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer file.Close()
@@ -52,14 +52,14 @@ func openDataDir(path string) (*dataDir, error) {
 	// The pid is only for the message above. What counts is the lock itself.
 	if err := writePID(file); err != nil {
 		_ = file.Close()
-		return nil, unusable(path, err)
+		return nil, Unusable(path, err)
 	}
-	return &dataDir{path: path, lock: file}, nil
+	return &Dir{Path: path, lock: file}, nil
 }
 
 // Close gives the directory up. The lock file stays: removing it would let two
 // processes lock two files of the same name.
-func (d *dataDir) Close() error { return d.lock.Close() }
+func (d *Dir) Close() error { return d.lock.Close() }
 
 func writePID(file *os.File) error {
 	if err := file.Truncate(0); err != nil {
@@ -78,10 +78,10 @@ func holder(file *os.File) string {
 	return "unknown"
 }
 
-// unusable says in one line what is wrong with the directory. The error of the
+// Unusable says in one line what is wrong with the directory. The error of the
 // os package would repeat the path and name a system call.
-func unusable(path string, err error) error {
-	if at := diskError(path, err); at != nil {
+func Unusable(path string, err error) error {
+	if at := DiskError(path, err); at != nil {
 		return at
 	}
 	reason := err
@@ -89,35 +89,4 @@ func unusable(path string, err error) error {
 		reason = pathErr.Err
 	}
 	return fmt.Errorf("data directory %s cannot be used: %w (give one that you may write with --data-dir)", path, reason)
-}
-
-// writeFileAtomic replaces path by content, whole or not at all, also if the
-// machine stops half-way. The mode is 0600: all that we write is secret.
-func writeFileAtomic(path string, content []byte) error {
-	dir := filepath.Dir(path)
-	temporary, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(temporary.Name()) }()
-	if _, err := temporary.Write(content); err != nil {
-		_ = temporary.Close()
-		return err
-	}
-	if err := temporary.Sync(); err != nil {
-		_ = temporary.Close()
-		return err
-	}
-	if err := temporary.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary.Name(), path); err != nil {
-		return err
-	}
-	parent, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer parent.Close()
-	return parent.Sync()
 }

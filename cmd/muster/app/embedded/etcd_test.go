@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package embedded
 
 import (
 	"context"
@@ -17,9 +17,9 @@ import (
 	"gopkg.in/natefinch/lumberjack.v2"
 )
 
-func newEtcd(t *testing.T, dir string) *embeddedEtcd {
+func newEtcd(t *testing.T, dir string) *Etcd {
 	t.Helper()
-	etcd, err := startEtcd(t.Context(), filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"), nil)
+	etcd, err := Start(t.Context(), filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"), nil)
 	require.NoError(t, err)
 	return etcd
 }
@@ -42,7 +42,7 @@ func TestEtcdKeepsWhatItAcknowledged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := newEtcd(t, dir)
-	put, err := first.client.Put(t.Context(), "key", "value")
+	put, err := first.Client.Put(t.Context(), "key", "value")
 	require.NoError(t, err)
 	require.NoError(t, first.Close())
 	select {
@@ -52,7 +52,7 @@ func TestEtcdKeepsWhatItAcknowledged(t *testing.T) {
 	}
 
 	second := newEtcd(t, dir)
-	got, err := second.client.Get(t.Context(), "key")
+	got, err := second.Client.Get(t.Context(), "key")
 	require.NoError(t, err)
 	require.Equal(t, "value", string(got.Kvs[0].Value))
 	require.Equal(t, put.Header.Revision, got.Kvs[0].ModRevision)
@@ -68,12 +68,12 @@ func TestEtcdTakesLargeTransactionsAndRefusesLargerOnes(t *testing.T) {
 		for i := range operations {
 			puts = append(puts, clientv3.OpPut(fmt.Sprint("key", i), "value"))
 		}
-		_, err := etcd.client.Txn(t.Context()).Then(puts...).Commit()
+		_, err := etcd.Client.Txn(t.Context()).Then(puts...).Commit()
 		return err
 	}
 	require.NoError(t, commit(128))
 	require.ErrorIs(t, commit(129), rpctypes.ErrTooManyOps)
-	_, err := etcd.client.Put(t.Context(), "key", strings.Repeat("x", 2<<20))
+	_, err := etcd.Client.Put(t.Context(), "key", strings.Repeat("x", 2<<20))
 	require.ErrorIs(t, err, rpctypes.ErrRequestTooLarge)
 }
 
@@ -81,20 +81,20 @@ func TestTheInProcessClientWatches(t *testing.T) {
 	t.Parallel()
 	etcd := newEtcd(t, t.TempDir())
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(t.Context()))
-	put, err := etcd.client.Put(ctx, "a", "1")
+	put, err := etcd.Client.Put(ctx, "a", "1")
 	require.NoError(t, err)
-	changes := etcd.client.Watch(ctx, "a", clientv3.WithRev(put.Header.Revision), clientv3.WithFragment())
+	changes := etcd.Client.Watch(ctx, "a", clientv3.WithRev(put.Header.Revision), clientv3.WithFragment())
 	first := <-changes
 	require.NoError(t, first.Err())
 	require.Equal(t, "1", string(first.Events[0].Kv.Value))
-	_, err = etcd.client.Delete(ctx, "a")
+	_, err = etcd.Client.Delete(ctx, "a")
 	require.NoError(t, err)
 	require.Equal(t, clientv3.EventTypeDelete, (<-changes).Events[0].Type)
 
 	// What compaction does to a watch that has fallen behind.
-	_, err = etcd.client.Compact(ctx, put.Header.Revision+1)
+	_, err = etcd.Client.Compact(ctx, put.Header.Revision+1)
 	require.NoError(t, err)
-	late := <-etcd.client.Watch(ctx, "a", clientv3.WithRev(put.Header.Revision))
+	late := <-etcd.Client.Watch(ctx, "a", clientv3.WithRev(put.Header.Revision))
 	require.ErrorIs(t, late.Err(), rpctypes.ErrCompacted)
 
 	cancel()
@@ -108,12 +108,11 @@ func TestAStartThatIsToldToStopStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := t.TempDir()
-	etcd, err := startEtcd(ctx, filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"), nil)
+	etcd, err := Start(ctx, filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"), nil)
 	if err == nil {
 		// It was ready before it looked.
 		require.NoError(t, etcd.Close())
 		return
 	}
 	require.ErrorIs(t, err, context.Canceled)
-	require.NoError(t, stoppedBy(ctx, err))
 }

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package embedded
 
 import (
 	"bytes"
@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,7 +48,7 @@ func TestADamagedFileOfEtcdIsOneSentence(t *testing.T) {
 	whole := t.TempDir()
 	first := newEtcd(t, whole)
 	for i := range 200 {
-		_, err := first.client.Put(t.Context(), fmt.Sprint("key-", i), strings.Repeat("x", 1000))
+		_, err := first.Client.Put(t.Context(), fmt.Sprint("key-", i), strings.Repeat("x", 1000))
 		require.NoError(t, err)
 	}
 	require.NoError(t, first.Close())
@@ -60,7 +59,7 @@ func TestADamagedFileOfEtcdIsOneSentence(t *testing.T) {
 		content, err := os.ReadFile(path)
 		require.NoError(t, err, title)
 		require.NoError(t, os.WriteFile(path, c.do(bytes.Clone(content)), 0o600), title)
-		etcd, err := startEtcd(t.Context(), filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"), nil)
+		etcd, err := Start(t.Context(), filepath.Join(dir, "etcd"), filepath.Join(dir, "etcd.log"), nil)
 		if err == nil {
 			require.NoError(t, etcd.Close(), title)
 		}
@@ -71,32 +70,8 @@ func TestADamagedFileOfEtcdIsOneSentence(t *testing.T) {
 		require.Less(t, len(err.Error()), 1000, title)
 	}
 	again := newEtcd(t, whole)
-	got, err := again.client.Get(t.Context(), "key-199")
+	got, err := again.Client.Get(t.Context(), "key-199")
 	require.NoError(t, err)
 	require.Len(t, got.Kvs, 1, "the check changes nothing")
 	require.NoError(t, again.Close())
-}
-
-func TestADiskThatCannotBeWrittenIsNamed(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	for title, c := range map[string]struct {
-		err  error
-		says string
-	}{
-		"a full disk":                     {&os.PathError{Op: "write", Path: dir, Err: syscall.ENOSPC}, "its disk is full (no space left on device; "},
-		"one of which only the text says": {fmt.Errorf("file resize error: %v", syscall.ENOSPC), "its disk is full"}, //nolint:errorlint // as libraries do
-		"a quota of the disk":             {syscall.EDQUOT, "the disk quota of this user is used up"},
-		"a limit of the process":          {fmt.Errorf("cut: %w", syscall.EFBIG), "ulimit -f"},
-		"a disk that is read-only":        {syscall.EROFS, "read-only"},
-		"a disk that fails":               {syscall.EIO, "fails"},
-	} {
-		err := diskError(dir, c.err)
-		require.ErrorContains(t, err, c.says, title)
-		require.ErrorContains(t, err, dir+" cannot be written to", title)
-		require.ErrorContains(t, err, "MiB of", title)
-		require.ErrorContains(t, err, "--data-dir", title)
-		require.Equal(t, err, unusable(dir, c.err), title)
-	}
-	require.NoError(t, diskError(dir, os.ErrPermission))
 }

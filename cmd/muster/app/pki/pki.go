@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package pki
 
 import (
 	"crypto"
@@ -23,6 +23,8 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/util/cert"
 	"k8s.io/client-go/util/keyutil"
+
+	"github.com/musterfleet/muster/cmd/muster/app/datadir"
 )
 
 const (
@@ -38,11 +40,11 @@ const (
 	adminName = "muster-admin"
 )
 
-// certificates is what a start needs of DATA-DIR/pki: all of it PEM.
-type certificates struct {
-	authority         []byte
-	server, serverKey []byte
-	admin, adminKey   []byte
+// Certificates is what a start needs of DATA-DIR/pki: all of it PEM.
+type Certificates struct {
+	Authority         []byte
+	Server, ServerKey []byte
+	Admin, AdminKey   []byte
 }
 
 // keyPair is a certificate with its private key.
@@ -53,16 +55,16 @@ type keyPair struct {
 	keyPEM      []byte
 }
 
-// loadCertificates reads the certificates in dir, and makes those that are
+// Load reads the certificates in dir, and makes those that are
 // missing, near their end or not good for the address. A broken authority is an
 // error and never replaced silently: that would lock everybody out who holds a
 // kubeconfig of the old one.
-func loadCertificates(dir string, address net.IP, now time.Time) (*certificates, error) {
+func Load(dir string, address net.IP, now time.Time) (*Certificates, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, unusable(dir, err)
+		return nil, datadir.Unusable(dir, err)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
-		return nil, unusable(dir, err)
+		return nil, datadir.Unusable(dir, err)
 	}
 	authority, err := loadAuthority(dir, now)
 	if err != nil {
@@ -88,10 +90,10 @@ func loadCertificates(dir string, address net.IP, now time.Time) (*certificates,
 	if err != nil {
 		return nil, err
 	}
-	return &certificates{
-		authority: authority.certPEM,
-		server:    server.certPEM, serverKey: server.keyPEM,
-		admin: admin.certPEM, adminKey: admin.keyPEM,
+	return &Certificates{
+		Authority: authority.certPEM,
+		Server:    server.certPEM, ServerKey: server.keyPEM,
+		Admin: admin.certPEM, AdminKey: admin.keyPEM,
 	}, nil
 }
 
@@ -184,11 +186,11 @@ func issue(dir, name string, template *x509.Certificate, authority *keyPair, now
 	if err != nil {
 		return nil, err
 	}
-	if err := writeFileAtomic(filepath.Join(dir, name+".key"), keyPEM); err != nil {
-		return nil, unusable(dir, err)
+	if err := datadir.WriteFile(filepath.Join(dir, name+".key"), keyPEM); err != nil {
+		return nil, datadir.Unusable(dir, err)
 	}
-	if err := writeFileAtomic(filepath.Join(dir, name+".crt"), certPEM); err != nil {
-		return nil, unusable(dir, err)
+	if err := datadir.WriteFile(filepath.Join(dir, name+".crt"), certPEM); err != nil {
+		return nil, datadir.Unusable(dir, err)
 	}
 	return &keyPair{certificate: certificate, key: key, certPEM: certPEM, keyPEM: keyPEM}, nil
 }

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package coreapi
 
 import (
 	"context"
@@ -37,11 +37,13 @@ var (
 // none: one exists by being used, and the kubeconfig's always. kubectl asks for
 // a namespace before it says that something in it is missing.
 type namespaces struct {
-	read func(context.Context) (*view.View, error)
+	read   func(context.Context) (*view.View, error)
+	always string
 }
 
-func newNamespaces(read func(context.Context) (*view.View, error)) *namespaces {
-	return &namespaces{read}
+// NewNamespaces returns the storage of Namespaces. One of them exists always.
+func NewNamespaces(read func(context.Context) (*view.View, error), always string) rest.Storage {
+	return &namespaces{read, always}
 }
 
 // New implements rest.Storage.
@@ -84,7 +86,7 @@ func (n *namespaces) Get(ctx context.Context, name string, _ *metav1.GetOptions)
 	if err != nil {
 		return nil, err
 	}
-	if name != defaultNamespace && !v.HasNamespace(name) {
+	if name != n.always && !v.HasNamespace(name) {
 		return nil, apierrors.NewNotFound(corev1.Resource("namespaces"), name)
 	}
 	return namespaceOf(name, v.Revision), nil
@@ -99,8 +101,8 @@ func (n *namespaces) List(ctx context.Context, options *internalversion.ListOpti
 	list := &corev1.NamespaceList{Items: []corev1.Namespace{}}
 	list.ResourceVersion = view.VersionAt(v.Revision).String()
 	names := v.Namespaces()
-	if at, found := slices.BinarySearch(names, defaultNamespace); !found {
-		names = slices.Insert(names, at, defaultNamespace)
+	if at, found := slices.BinarySearch(names, n.always); !found {
+		names = slices.Insert(names, at, n.always)
 	}
 	for _, name := range names {
 		item := namespaceOf(name, v.Revision)

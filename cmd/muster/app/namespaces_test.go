@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package app
 
 import (
 	"bufio"
@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/musterfleet/muster/cmd/muster/app/pki"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
@@ -27,7 +28,7 @@ func TestANamespaceExistsByBeingUsed(t *testing.T) {
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- Run(ctx, Options{DataDir: dir, BindAddress: DefaultBindAddress, Out: in}) }()
+	go func() { done <- Run(ctx, &Options{DataDir: dir, BindAddress: DefaultBindAddress, Out: in}) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-done)
@@ -43,8 +44,8 @@ func TestANamespaceExistsByBeingUsed(t *testing.T) {
 	list, err := core.Namespaces().List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.Len(t, list.Items, 1)
-	require.Equal(t, defaultNamespace, list.Items[0].Name, "the namespace of the kubeconfig is there before anything is in it")
-	_, err = core.Namespaces().Get(t.Context(), defaultNamespace, metav1.GetOptions{})
+	require.Equal(t, pki.DefaultNamespace, list.Items[0].Name, "the namespace of the kubeconfig is there before anything is in it")
+	_, err = core.Namespaces().Get(t.Context(), pki.DefaultNamespace, metav1.GetOptions{})
 	require.NoError(t, err)
 
 	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "app"}}
@@ -59,7 +60,7 @@ func TestANamespaceExistsByBeingUsed(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list.Items, 3)
 	require.Equal(t, cluster.Status.Namespace, list.Items[0].Name)
-	require.Equal(t, defaultNamespace, list.Items[1].Name)
+	require.Equal(t, pki.DefaultNamespace, list.Items[1].Name)
 	namespace, err := core.Namespaces().Get(t.Context(), "tenants", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"kubernetes.io/metadata.name": "tenants"}, namespace.Labels)

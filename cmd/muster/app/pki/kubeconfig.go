@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package pki
 
 import (
 	"bytes"
@@ -9,50 +9,52 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/musterfleet/muster/cmd/muster/app/datadir"
 )
 
 const (
 	kubeconfigContext = "muster"
-	// defaultNamespace is where Fleet keeps the Clusters and GitRepos of a person
+	// DefaultNamespace is where Fleet keeps the Clusters and GitRepos of a person
 	// who has not chosen otherwise.
-	defaultNamespace = "fleet-default"
+	DefaultNamespace = "fleet-default"
 )
 
-// writeKubeconfig lets the holder of path administer the server at endpoint. A
+// WriteKubeconfig lets the holder of path administer the server at endpoint. A
 // file that does so already is left as it is: its owner may have set another
 // namespace, or added a context.
-func writeKubeconfig(path, endpoint string, certs *certificates) error {
+func WriteKubeconfig(path, endpoint string, certs *Certificates) error {
 	if have, err := clientcmd.LoadFromFile(path); err == nil && opens(have, endpoint, certs) {
 		return os.Chmod(path, 0o600)
 	}
 	config := clientcmdapi.NewConfig()
 	config.Clusters[kubeconfigContext] = &clientcmdapi.Cluster{
 		Server:                   endpoint,
-		CertificateAuthorityData: certs.authority,
+		CertificateAuthorityData: certs.Authority,
 	}
 	config.AuthInfos[adminName] = &clientcmdapi.AuthInfo{
-		ClientCertificateData: certs.admin,
-		ClientKeyData:         certs.adminKey,
+		ClientCertificateData: certs.Admin,
+		ClientKeyData:         certs.AdminKey,
 	}
 	config.Contexts[kubeconfigContext] = &clientcmdapi.Context{
 		Cluster:   kubeconfigContext,
 		AuthInfo:  adminName,
-		Namespace: defaultNamespace,
+		Namespace: DefaultNamespace,
 	}
 	config.CurrentContext = kubeconfigContext
 	content, err := clientcmd.Write(*config)
 	if err != nil {
 		return err
 	}
-	return writeFileAtomic(path, content)
+	return datadir.WriteFile(path, content)
 }
 
-func opens(config *clientcmdapi.Config, endpoint string, certs *certificates) bool {
+func opens(config *clientcmdapi.Config, endpoint string, certs *Certificates) bool {
 	cluster, user := config.Clusters[kubeconfigContext], config.AuthInfos[adminName]
 	return config.Contexts[kubeconfigContext] != nil &&
 		cluster != nil && user != nil &&
 		cluster.Server == endpoint &&
-		bytes.Equal(cluster.CertificateAuthorityData, certs.authority) &&
-		bytes.Equal(user.ClientCertificateData, certs.admin) &&
-		bytes.Equal(user.ClientKeyData, certs.adminKey)
+		bytes.Equal(cluster.CertificateAuthorityData, certs.Authority) &&
+		bytes.Equal(user.ClientCertificateData, certs.Admin) &&
+		bytes.Equal(user.ClientKeyData, certs.AdminKey)
 }

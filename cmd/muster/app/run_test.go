@@ -1,16 +1,24 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package app
 
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"io"
+	"io/fs"
+	"math/big"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -23,10 +31,17 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
 
+	"github.com/musterfleet/muster/cmd/muster/app/datadir"
+	"github.com/musterfleet/muster/cmd/muster/app/embedded"
+	"github.com/musterfleet/muster/cmd/muster/app/pki"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 )
+
+var loopback = net.IPv4(127, 0, 0, 1)
 
 // instance is a muster that runs in this process.
 type instance struct {
@@ -49,7 +64,7 @@ func run(t *testing.T, dataDir string) *instance {
 	ctx, cancel := context.WithCancel(t.Context())
 	i := &instance{dataDir: dataDir, cancel: cancel, done: make(chan error, 1)}
 	go func() {
-		err := Run(ctx, Options{DataDir: dataDir, BindAddress: DefaultBindAddress, AdjustRegistry: showing(&etcd), Out: in})
+		err := Run(ctx, &Options{DataDir: dataDir, BindAddress: DefaultBindAddress, AdjustRegistry: showing(&etcd), Out: in})
 		in.CloseWithError(err)
 		i.done <- err
 	}()
@@ -94,18 +109,33 @@ func holding(config *rest.Config, cert, key []byte) *rest.Config {
 	return other
 }
 
+// issue signs a certificate with the authority in dir, and returns it with its key.
+func issue(t *testing.T, dir string, template *x509.Certificate) (certPEM, keyPEM []byte) {
+	t.Helper()
+	authority, err := tls.LoadX509KeyPair(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"))
+	require.NoError(t, err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.CreateCertificate(rand.Reader, template, authority.Leaf, key.Public(), authority.PrivateKey)
+	require.NoError(t, err)
+	keyPEM, err = keyutil.MarshalPrivateKeyToPEM(key)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: cert.CertificateBlockType, Bytes: der}), keyPEM
+}
+
 func TestOnlyMastersWithACertificateOfOursGetIn(t *testing.T) {
 	t.Parallel()
 	muster := run(t, t.TempDir())
 	issueTo := func(dir string, name pkix.Name, usage x509.ExtKeyUsage, now time.Time) *rest.Config {
-		authority, err := loadAuthority(dir, now)
-		require.NoError(t, err)
-		pair, err := issue(t.TempDir(), "user", &x509.Certificate{
-			Subject: name, NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
-		}, authority, now)
-		require.NoError(t, err)
-		return holding(muster.config, pair.certPEM, pair.keyPEM)
+		certPEM, keyPEM := issue(t, dir, &x509.Certificate{
+			Subject: name, SerialNumber: big.NewInt(now.UnixNano()), NotBefore: now.Add(-time.Minute), NotAfter: now.Add(time.Hour),
+			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
+		})
+		return holding(muster.config, certPEM, keyPEM)
 	}
+	another := t.TempDir()
+	others, err := pki.Load(another, loopback, time.Now())
+	require.NoError(t, err)
 	ours, now := filepath.Join(muster.dataDir, "pki"), time.Now()
 	master := pkix.Name{CommonName: "root", Organization: []string{user.SystemPrivilegedGroup}}
 	token := rest.AnonymousClientConfig(muster.config)
@@ -121,7 +151,7 @@ func TestOnlyMastersWithACertificateOfOursGetIn(t *testing.T) {
 	}{
 		"nobody in particular":                        {holding(muster.config, nil, nil), http.StatusUnauthorized},
 		"a token":                                     {token, http.StatusUnauthorized},
-		"a master of another authority":               {issueTo(t.TempDir(), master, x509.ExtKeyUsageClientAuth, now), http.StatusUnauthorized},
+		"a master of another authority":               {issueTo(another, master, x509.ExtKeyUsageClientAuth, now), http.StatusUnauthorized},
 		"a master whose certificate is a server's":    {issueTo(ours, master, x509.ExtKeyUsageServerAuth, now), http.StatusUnauthorized},
 		"a master whose certificate has ended":        {issueTo(ours, master, x509.ExtKeyUsageClientAuth, now.Add(-2*time.Hour)), http.StatusUnauthorized},
 		"somebody without a group":                    {issueTo(ours, pkix.Name{CommonName: "eve"}, x509.ExtKeyUsageClientAuth, now), http.StatusForbidden},
@@ -145,9 +175,7 @@ func TestOnlyMastersWithACertificateOfOursGetIn(t *testing.T) {
 	t.Run("nobody but the server itself has the server's certificate", func(t *testing.T) {
 		t.Parallel()
 		wrong := rest.CopyConfig(muster.config)
-		authority, err := loadAuthority(t.TempDir(), now)
-		require.NoError(t, err)
-		wrong.CAData = authority.certPEM
+		wrong.CAData = others.Authority
 		client, err := rest.HTTPClientFor(wrong)
 		require.NoError(t, err)
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, wrong.Host+"/livez", nil)
@@ -165,7 +193,9 @@ func TestTheKubeconfigAdministers(t *testing.T) {
 	resources, err := client.ServerResourcesForGroupVersion("fleet.cattle.io/v1alpha1")
 	require.NoError(t, err)
 	require.NotEmpty(t, resources.APIResources)
-	requireSecret(t, muster.dataDir)
+	info, err := os.Stat(filepath.Join(muster.dataDir, "kubeconfig"))
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 }
 
 func TestARestartKeepsDataAndCertificates(t *testing.T) {
@@ -174,17 +204,14 @@ func TestARestartKeepsDataAndCertificates(t *testing.T) {
 	first := run(t, dir)
 	_, err := first.etcd.Put(t.Context(), "key", "value")
 	require.NoError(t, err)
-	before, _, err := readState(dir)
-	require.NoError(t, err)
+	before := readState(t, dir)
 	first.stop(t)
 
 	second := run(t, dir)
 	got, err := second.etcd.Get(t.Context(), "key")
 	require.NoError(t, err)
 	require.Len(t, got.Kvs, 1)
-	after, _, err := readState(dir)
-	require.NoError(t, err)
-	require.Equal(t, string(before), string(after))
+	require.Equal(t, before, readState(t, dir))
 	require.Equal(t, string(first.config.CertData), string(second.config.CertData))
 	// The old kubeconfig goes on to open it, wherever it now listens.
 	old := rest.CopyConfig(first.config)
@@ -192,22 +219,22 @@ func TestARestartKeepsDataAndCertificates(t *testing.T) {
 	require.Equal(t, http.StatusOK, code(t, old, "/readyz"))
 }
 
-func readState(dir string) (authority, admin []byte, err error) {
-	pair, err := readPair(filepath.Join(dir, "pki"), "ca")
-	if err != nil {
-		return nil, nil, err
+// readState returns the certificates of the authority and of the administrator.
+func readState(t *testing.T, dir string) string {
+	t.Helper()
+	var all []byte
+	for _, name := range []string{"ca.crt", "admin.crt"} {
+		content, err := os.ReadFile(filepath.Join(dir, "pki", name))
+		require.NoError(t, err)
+		all = append(all, content...)
 	}
-	leaf, err := readPair(filepath.Join(dir, "pki"), "admin")
-	if err != nil {
-		return nil, nil, err
-	}
-	return pair.certPEM, leaf.certPEM, nil
+	return string(all)
 }
 
 func TestASecondStartChangesNothing(t *testing.T) {
 	t.Parallel()
 	muster := run(t, t.TempDir())
-	err := Run(t.Context(), Options{DataDir: muster.dataDir, BindAddress: DefaultBindAddress, Out: io.Discard})
+	err := Run(t.Context(), &Options{DataDir: muster.dataDir, BindAddress: DefaultBindAddress, Out: io.Discard})
 	require.ErrorContains(t, err, "is in use by another muster")
 	require.Equal(t, http.StatusOK, code(t, muster.config, "/readyz"))
 
@@ -216,7 +243,7 @@ func TestASecondStartChangesNothing(t *testing.T) {
 	number, err := net.LookupPort("tcp", port)
 	require.NoError(t, err)
 	fresh := t.TempDir()
-	err = Run(t.Context(), Options{DataDir: fresh, BindAddress: DefaultBindAddress, SecurePort: number, Out: io.Discard})
+	err = Run(t.Context(), &Options{DataDir: fresh, BindAddress: DefaultBindAddress, SecurePort: number, Out: io.Discard})
 	require.ErrorContains(t, err, "is taken by another program")
 	entries, err := filepath.Glob(filepath.Join(fresh, "*"))
 	require.NoError(t, err)
@@ -226,7 +253,7 @@ func TestASecondStartChangesNothing(t *testing.T) {
 func TestAStopWhileItStartsIsNoFailure(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	err := Run(ctx, Options{
+	err := Run(ctx, &Options{
 		DataDir: t.TempDir(), BindAddress: DefaultBindAddress, Out: io.Discard,
 		AdjustRegistry: func(*registry.Config) { cancel() },
 	})
@@ -244,7 +271,7 @@ func TestReadyIsSaidWhenTheEngineIsReady(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Options{
+		done <- Run(ctx, &Options{
 			DataDir: dir, BindAddress: DefaultBindAddress, Out: in,
 			AdjustRegistry: func(c *registry.Config) { c.Client = far },
 		})
@@ -272,24 +299,23 @@ func TestReadyIsSaidWhenTheEngineIsReady(t *testing.T) {
 
 func TestEtcdsEndIsOurs(t *testing.T) {
 	t.Parallel()
-	var etcd *embeddedEtcd
-	dir, err := openDataDir(t.TempDir())
+	dir, err := datadir.Open(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, dir.Close()) })
-	certs, err := loadCertificates(dir.pki(), loopback, time.Now())
+	certs, err := pki.Load(dir.PKI(), loopback, time.Now())
 	require.NoError(t, err)
 	listener, err := listen(t.Context(), loopback, 0)
 	require.NoError(t, err)
-	etcd, err = startEtcd(t.Context(), dir.etcd(), dir.etcdLog(), nil)
+	etcd, err := embedded.Start(t.Context(), dir.Etcd(), dir.EtcdLog(), nil)
 	require.NoError(t, err)
 	out, in := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- serve(t.Context(), Options{Out: in}, dir, listener, certs, etcd)
+		done <- serve(t.Context(), &Options{Out: in}, dir, listener, certs, etcd)
 	}()
 	_, err = bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
-	etcd.server.Server.HardStop()
+	etcd.Server.Server.HardStop()
 	require.ErrorIs(t, <-done, errEtcdStopped)
 	require.NoError(t, etcd.Close())
 }

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package pki
 
 import (
 	"crypto/ecdsa"
@@ -33,11 +33,11 @@ func parseOne(t *testing.T, pem []byte) *x509.Certificate {
 
 // requireServes checks that certs can be used for a server at address and for
 // its administrator, from now until a year later.
-func requireServes(t *testing.T, certs *certificates, address string, now time.Time) {
+func requireServes(t *testing.T, certs *Certificates, address string, now time.Time) {
 	t.Helper()
 	roots := x509.NewCertPool()
-	require.True(t, roots.AppendCertsFromPEM(certs.authority))
-	server, admin := parseOne(t, certs.server), parseOne(t, certs.admin)
+	require.True(t, roots.AppendCertsFromPEM(certs.Authority))
+	server, admin := parseOne(t, certs.Server), parseOne(t, certs.Admin)
 	for _, at := range []time.Time{now, now.Add(renewBefore)} {
 		for _, name := range []string{"127.0.0.1", "::1", "localhost", address} {
 			_, err := server.Verify(x509.VerifyOptions{
@@ -108,25 +108,25 @@ func TestCertificatesAreMadeOnceAndRenewedWhenTheyMustBe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "pki")
-			first, err := loadCertificates(dir, loopback, today)
+			first, err := Load(dir, loopback, today)
 			require.NoError(t, err)
 			requireServes(t, first, "127.0.0.1", today)
 			if c.between != nil {
 				c.between(t, dir)
 			}
 			now := today.Add(c.later)
-			second, err := loadCertificates(dir, c.address, now)
+			second, err := Load(dir, c.address, now)
 			require.NoError(t, err)
 			address := c.address.String()
 			if c.address.IsUnspecified() {
 				address = "localhost"
 			}
 			requireServes(t, second, address, now)
-			require.Equal(t, string(first.authority), string(second.authority), "clients trust the authority, so it stays")
-			require.Equal(t, c.sameServer, string(first.server) == string(second.server))
-			require.Equal(t, c.sameServer, string(first.serverKey) == string(second.serverKey))
-			require.Equal(t, c.sameAdmin, string(first.admin) == string(second.admin))
-			require.Equal(t, c.sameAdmin, string(first.adminKey) == string(second.adminKey))
+			require.Equal(t, string(first.Authority), string(second.Authority), "clients trust the authority, so it stays")
+			require.Equal(t, c.sameServer, string(first.Server) == string(second.Server))
+			require.Equal(t, c.sameServer, string(first.ServerKey) == string(second.ServerKey))
+			require.Equal(t, c.sameAdmin, string(first.Admin) == string(second.Admin))
+			require.Equal(t, c.sameAdmin, string(first.AdminKey) == string(second.AdminKey))
 			requireSecret(t, dir)
 		})
 	}
@@ -150,9 +150,9 @@ func requireSecret(t *testing.T, dir string) {
 
 func TestKeysAreECDSAOnP256(t *testing.T) {
 	t.Parallel()
-	certs, err := loadCertificates(t.TempDir(), loopback, today)
+	certs, err := Load(t.TempDir(), loopback, today)
 	require.NoError(t, err)
-	for _, pem := range [][]byte{certs.authority, certs.server, certs.admin} {
+	for _, pem := range [][]byte{certs.Authority, certs.Server, certs.Admin} {
 		key, ok := parseOne(t, pem).PublicKey.(*ecdsa.PublicKey)
 		require.True(t, ok)
 		require.Equal(t, elliptic.P256(), key.Curve)
@@ -193,12 +193,12 @@ func TestABrokenAuthorityIsReportedAndNotReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "pki")
-			_, err := loadCertificates(dir, loopback, today)
+			_, err := Load(dir, loopback, today)
 			require.NoError(t, err)
 			c.damage(t, dir)
 			before, err := os.ReadFile(filepath.Join(dir, "ca.crt"))
 			require.NoError(t, err)
-			_, err = loadCertificates(dir, loopback, today.Add(c.later))
+			_, err = Load(dir, loopback, today.Add(c.later))
 			require.ErrorContains(t, err, c.says)
 			require.ErrorContains(t, err, "remove "+dir+" to make a new one")
 			after, err := os.ReadFile(filepath.Join(dir, "ca.crt"))
@@ -212,7 +212,7 @@ func TestAnAuthorityThatWasNeverFinishedIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ca.key"), []byte("half a k"), 0o600))
-	certs, err := loadCertificates(dir, loopback, today)
+	certs, err := Load(dir, loopback, today)
 	require.NoError(t, err)
 	requireServes(t, certs, "127.0.0.1", today)
 }

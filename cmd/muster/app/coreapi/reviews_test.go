@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package allinone
+package coreapi
 
 import (
 	"net/http"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/server/mux"
 )
@@ -31,7 +32,7 @@ func TestReviewsSayWhatMastersMayAndOthersMayNot(t *testing.T) {
 	master := &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}, Extra: map[string][]string{"k": {"v"}}}
 	other := &user.DefaultInfo{Name: "other", Groups: []string{user.AllAuthenticated}}
 	paths := mux.NewPathRecorderMux("reviews")
-	installReviews(paths, mastersOnly())
+	InstallReviews(paths, authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup))
 	for name, c := range map[string]struct {
 		as               user.Info
 		method, to, body string
