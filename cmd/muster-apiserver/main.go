@@ -1,8 +1,8 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command muster-apiserver is Muster's API server for a cluster: stateless, any
-// number of replicas, behind kube-aggregator. See its
+// Command muster-apiserver is Muster's API server for a cluster. It is stateless: any
+// number of replicas run behind kube-aggregator. See its
 // package app.
 package main
 

@@ -1,9 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command muster-controller writes what Muster must write and nobody asks it to:
-// promotions, mirrors, the agents' rights, sweeps. Any number may run; one works. See
-// its package app, and package controller.
+// Command muster-controller writes the records that no client writes: promotions,
+// mirrors, the agents' rights, sweeps. Any number may run; one works. See its package
+// app, and package controller.
 package main
 
 import (

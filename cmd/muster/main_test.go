@@ -170,7 +170,7 @@ func TestAMistakeIsOneLineAndExitCodeOne(t *testing.T) {
 		says string
 	}{
 		"a second start on the same directory": {[]string{"--data-dir", used, "--secure-port", "0"}, "is in use by another muster (pid "},
-		"a port that is taken":                 {[]string{"--secure-port", taken}, "127.0.0.1:" + taken + " is taken by another program: stop that, or give another port with --secure-port"},
+		"a port that is taken":                 {[]string{"--secure-port", taken}, "127.0.0.1:" + taken + " is taken by another program: stop that program, or give another port with --secure-port"},
 		"a directory that is a file":           {[]string{"--data-dir", file}, "cannot be used: not a directory (give one that you may write with --data-dir)"},
 		"a directory that cannot be made":      {[]string{"--data-dir", filepath.Join(file, "data")}, "cannot be used: not a directory"},
 		"a directory without a name":           {[]string{"--data-dir", ""}, "--data-dir is empty"},

@@ -18,14 +18,15 @@ import (
 )
 
 const (
-	// connectWithin is how long a start waits for an etcd that does not answer. It
-	// may be starting itself.
+	// connectWithin bounds how long a start waits for an etcd that does not answer, as
+	// one that is starting too.
 	connectWithin = time.Minute
 	connectPoll   = time.Second
 	connectTry    = 5 * time.Second
 )
 
-// Connect returns a client of an etcd that answers and is fit.
+// Connect returns a client of an etcd that answers and is fit. It waits up to a minute for
+// one that does not answer, and not at all for one that is unfit (etcd.ErrUnfit).
 func (o *Options) Connect(ctx context.Context) (*clientv3.Client, error) {
 	client, err := etcd.Connect(o.ClientConfig)
 	if err != nil {
@@ -53,7 +54,7 @@ func (o *Options) Connect(ctx context.Context) (*clientv3.Client, error) {
 	case errors.Is(err, etcd.ErrUnfit):
 		return nil, err
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("told to end while etcd at %s did not answer: %w", strings.Join(o.Servers, ","), last)
+		return nil, fmt.Errorf("told to stop while etcd at %s did not answer: %w", strings.Join(o.Servers, ","), last)
 	}
 	return nil, fmt.Errorf("etcd at %s did not answer within %s (--etcd-servers, --etcd-cafile, --etcd-certfile): %w", strings.Join(o.Servers, ","), connectWithin, last)
 }

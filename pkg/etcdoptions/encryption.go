@@ -18,9 +18,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// Encryption says how records are encrypted in etcd.
+// Encryption are the options of encryption at rest.
 type Encryption struct {
-	// ConfigFile is an EncryptionConfiguration, as kube-apiserver takes it.
+	// ConfigFile holds an EncryptionConfiguration, as kube-apiserver's does.
 	ConfigFile string
 	// AutomaticReload reads the file again when it changes.
 	AutomaticReload bool
@@ -29,8 +29,8 @@ type Encryption struct {
 // AddFlags adds the flags, named as kube-apiserver's.
 func (o *Encryption) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ConfigFile, "encryption-provider-config", o.ConfigFile,
-		"file with an EncryptionConfiguration, as kube-apiserver takes it. Bundles hold Helm values: name bundles.fleet.cattle.io in it, or *.fleet.cattle.io. "+
-			"After a change of keys, \"muster-apiserver reencrypt\" rewrites what is stored.")
+		"file with an EncryptionConfiguration, as for kube-apiserver. Bundles hold Helm values: name bundles.fleet.cattle.io in it, or *.fleet.cattle.io. "+
+			"After a change of keys, \"muster-apiserver reencrypt\" rewrites all records.")
 	flags.BoolVar(&o.AutomaticReload, "encryption-provider-config-automatic-reload", o.AutomaticReload, "read --encryption-provider-config again when it changes")
 }
 
@@ -41,8 +41,8 @@ func (o *Encryption) Validate() []error {
 	return nil
 }
 
-// Keys encrypts and decrypts records as the configuration file says. Without a file it
-// encrypts nothing, and refuses to read what is encrypted.
+// Keys encrypts and decrypts records with the keys of the configuration file. Without a
+// file it encrypts nothing, and fails to read encrypted records.
 type Keys struct {
 	// Checks fail while a key management service does not answer. Only /readyz should
 	// ask them: a restart would not bring it back.
@@ -52,8 +52,7 @@ type Keys struct {
 	follow       func(context.Context)
 }
 
-// Load reads the configuration file. What it starts, to speak to a key management
-// service, ends with ctx.
+// Load reads the configuration file. Connections to a key management service end with ctx.
 func (o *Encryption) Load(ctx context.Context, serverID string) (*Keys, error) {
 	if o.ConfigFile == "" {
 		return &Keys{transformers: encryptionconfig.StaticTransformers{}}, nil
@@ -68,22 +67,22 @@ func (o *Encryption) Load(ctx context.Context, serverID string) (*Keys, error) {
 		context.AfterFunc(ctx, cancel)
 		return &Keys{transformers: encryptionconfig.StaticTransformers(loaded.Transformers), Checks: loaded.HealthChecks}, nil
 	}
-	// With reload there is always one check, for all services together.
+	// With reload, one check covers all services.
 	dynamic := encryptionconfig.NewDynamicTransformers(loaded.Transformers, loaded.HealthChecks[0], cancel, loaded.KMSCloseGracePeriod)
 	controller := encryptionconfigcontroller.NewDynamicEncryptionConfiguration(
 		"encryption-provider-config", o.ConfigFile, dynamic, loaded.EncryptionFileContentHash, serverID)
 	return &Keys{transformers: dynamic, Checks: []healthz.HealthChecker{dynamic}, follow: controller.Run}, nil
 }
 
-// Follow keeps up with changes of the file until ctx ends. It returns at once if the
-// options do not ask for that.
+// Follow reads the file again whenever it changes, until ctx ends. Without AutomaticReload
+// it returns at once.
 func (k *Keys) Follow(ctx context.Context) {
 	if k.follow != nil {
 		k.follow(ctx)
 	}
 }
 
-// Option has a log use the keys.
+// Option returns the option of a log that uses the keys.
 func (k *Keys) Option() etcd.Option {
 	return etcd.SealedBy(func(resource string) etcd.Sealer {
 		return transformer{k.transformers.TransformerForResource(schema.ParseGroupResource(resource))}

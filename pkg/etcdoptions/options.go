@@ -16,12 +16,12 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// Options say where the records are.
+// Options name the place of the records in etcd.
 type Options struct {
 	etcd.ClientConfig
-	// Prefix is below which all of Muster's keys are.
+	// Prefix is the prefix of all of Muster's keys.
 	Prefix string
-	// CompactionInterval is how often old revisions are forgotten; 0 is never.
+	// CompactionInterval is how often old revisions are compacted away; 0 is never.
 	CompactionInterval time.Duration
 }
 
@@ -36,16 +36,16 @@ func New() Options {
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	o.AddConnectionFlags(flags)
 	flags.DurationVar(&o.CompactionInterval, "etcd-compaction-interval", o.CompactionInterval,
-		"how often revisions of etcd are forgotten that are older than --history-window. "+
-			"0 leaves compaction to someone else.")
+		"how often etcd is compacted: revisions older than --history-window are removed. "+
+			"0 leaves compaction to another program.")
 }
 
-// AddConnectionFlags adds those that say where the records are.
+// AddConnectionFlags adds the flags without that of compaction.
 func (o *Options) AddConnectionFlags(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&o.Servers, "etcd-servers", o.Servers, "etcd servers (scheme://host:port), comma separated. Give every member: a lost one is then passed over.")
-	flags.StringVar(&o.CAFile, "etcd-cafile", o.CAFile, "file with the authorities that may have signed etcd's certificates; the machine's own if empty")
-	flags.StringVar(&o.CertFile, "etcd-certfile", o.CertFile, "certificate file to show to etcd; read again for each connection")
-	flags.StringVar(&o.KeyFile, "etcd-keyfile", o.KeyFile, "key file of --etcd-certfile")
+	flags.StringSliceVar(&o.Servers, "etcd-servers", o.Servers, "etcd servers (scheme://host:port), comma separated. Give every member, so that one may be lost.")
+	flags.StringVar(&o.CAFile, "etcd-cafile", o.CAFile, "file with the authorities that sign etcd's certificates; if empty, those that this machine trusts")
+	flags.StringVar(&o.CertFile, "etcd-certfile", o.CertFile, "file with the client certificate for etcd; read again for each connection")
+	flags.StringVar(&o.KeyFile, "etcd-keyfile", o.KeyFile, "file with the key of --etcd-certfile")
 	flags.StringVar(&o.Prefix, "etcd-prefix", o.Prefix, "prefix of all keys in etcd")
 }
 

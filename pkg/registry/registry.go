@@ -20,7 +20,7 @@ import (
 // DefaultPrefix is the prefix of Muster's keys in etcd unless an operator names another.
 const DefaultPrefix = "/muster"
 
-// Config says what a Pipeline is made of.
+// Config holds what New needs to wire a Pipeline.
 type Config struct {
 	Client *clientv3.Client
 	// Prefix is the prefix of all keys in etcd; empty means DefaultPrefix.
@@ -36,8 +36,8 @@ type Config struct {
 	GarbageCollection bool
 }
 
-// Pipeline is the pipeline of the package's comment, wired. All that muster-controller
-// uses of it are Log and Engine.
+// Pipeline is the wired pipeline of the package's comment. Controllers use its Log and
+// Engine only.
 type Pipeline struct {
 	Log    *etcd.Log
 	Engine *engine.Engine
@@ -63,15 +63,15 @@ func New(c Config) *Pipeline {
 	return p
 }
 
-// Run follows etcd until ctx ends. Meanwhile the process's metrics show this pipeline,
-// or the last one to run of several.
+// Run follows etcd until ctx ends. The process's metrics show this pipeline while it runs;
+// of several that run they show the last.
 func (p *Pipeline) Run(ctx context.Context) {
 	defer p.metrics.Show(p.Engine, p.activity)()
 	_ = p.Engine.Run(ctx) // it ends only with its context
 }
 
-// NewServer returns the API server on the pipeline. It completes config, which says how
-// the server is reached and by whom. Run must outlive the requests to the server.
+// NewServer returns an API server on the pipeline. The caller sets Generic, Informers and
+// Core of config. Run must outlive the requests to the server.
 func (p *Pipeline) NewServer(config server.Config) (*genericapiserver.GenericAPIServer, error) {
 	var err error
 	config.Storage, err = endpoints.New(endpoints.Config{

@@ -51,15 +51,15 @@ func NewCommand(ctx context.Context, out io.Writer) *cobra.Command {
 		command.Flags().AddFlagSet(set)
 	}
 	command.Flags().SetNormalizeFunc(cliflag.WordSepNormalizeFunc)
-	// The server's help shows flags in sections and no commands; a command without
-	// a help of its own would inherit it, with all the server's flags.
+	// The server's help shows flags in sections and no commands. A command without its own
+	// help would inherit it, with all flags of the server.
 	help, usage := command.HelpFunc(), command.UsageFunc()
 	cliflag.SetUsageAndHelpFunc(command, sets, 0)
 	command.Long += "\n\nCommands for its operator:"
 	for _, each := range []*cobra.Command{newPreflight(ctx, out), newReencrypt(ctx, out)} {
 		each.SetHelpFunc(help)
 		each.SetUsageFunc(usage)
-		// Of its own, so that cli.Run prints an error as text: a person reads it, not a
+		// With its own hook, cli.Run prints an error as text: an operator reads it, not a
 		// collector of logs.
 		each.PersistentPreRunE = command.PersistentPreRunE
 		command.Long += fmt.Sprintf("\n  %-10s %s", each.Name(), each.Short)
@@ -68,7 +68,7 @@ func NewCommand(ctx context.Context, out io.Writer) *cobra.Command {
 	return command
 }
 
-// featureGate decides on alpha options of logging.
+// featureGate returns the gate that decides on alpha options of logging.
 func featureGate() featuregate.FeatureGate {
 	return server.Components().FeatureGateFor(server.Component)
 }
@@ -83,7 +83,7 @@ func newPreflight(ctx context.Context, out io.Writer) *cobra.Command {
 	etcd := etcdoptions.New()
 	command := &cobra.Command{
 		Use:          "preflight",
-		Short:        "Say whether Muster can be installed in a cluster, and on an etcd if one is named, and what stands in the way; changes nothing",
+		Short:        "Say whether Muster can be installed in a cluster (and on an etcd, if --etcd-servers names one) and what prevents it; changes nothing",
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE: func(*cobra.Command, []string) error {
@@ -107,7 +107,7 @@ func newReencrypt(ctx context.Context, out io.Writer) *cobra.Command {
 	o := NewReencryptOptions()
 	command := &cobra.Command{
 		Use:          "reencrypt",
-		Short:        "Rewrite what is stored with the first key of the encryption configuration; run it after a change of keys",
+		Short:        "Rewrite all records with the first key of the encryption configuration; run it after a change of keys",
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE: func(*cobra.Command, []string) error {

@@ -17,18 +17,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// setup is a server's configuration with what it needs of Kubernetes.
+// setup is a server's configuration with the clients of kube-apiserver that it needs.
 type setup struct {
 	generic   *genericapiserver.Config
 	informers informers.SharedInformerFactory
-	// kubernetes is the way to the cluster's kube-apiserver.
+	// kubernetes reaches the cluster's kube-apiserver.
 	kubernetes *rest.Config
 	dynamic    dynamic.Interface
 }
 
-// configure makes a configuration of options that were validated. Order counts:
-// tracing wraps the clients that come after it, and client certificates are
-// verified by the serving that must be there before.
+// configure turns validated options into a configuration. The order matters: tracing wraps
+// the clients that are made after it, and authentication by certificates needs the
+// serving configuration.
 func (o *Options) configure(ctx context.Context) (*setup, error) {
 	config := &genericapiserver.RecommendedConfig{Config: *server.NewConfig()}
 	if err := o.Server.ApplyTo(&config.Config); err != nil {

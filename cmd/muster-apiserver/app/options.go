@@ -18,14 +18,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// DefaultSecurePort is where a server without options listens.
+// DefaultSecurePort is the port that a server without options listens on.
 const DefaultSecurePort = 8443
 
-// maxStreams is how many requests and watches one connection may carry. An
-// aggregator puts those of all clients on a few.
+// maxStreams bounds the requests and watches on one connection. An aggregator puts those
+// of all clients on a few connections.
 const maxStreams = 1000
 
-// Options is what an operator may choose. Start from NewOptions.
+// Options are the choices of an operator. Start from NewOptions.
 type Options struct {
 	Server         *options.ServerRunOptions
 	Serving        *options.SecureServingOptionsWithLoopback
@@ -43,8 +43,8 @@ type Options struct {
 	Logs           *logs.Options
 }
 
-// NewOptions returns the defaults. They are the API machinery's where it has
-// some; profiling is off unless asked for.
+// NewOptions returns the defaults: those of the API machinery where it has some, except
+// that profiling is off.
 func NewOptions() *Options {
 	serving := options.NewSecureServingOptions()
 	serving.BindPort = DefaultSecurePort
@@ -68,7 +68,7 @@ func NewOptions() *Options {
 	placement.Register(o.Admission.Plugins)
 	o.Admission.RecommendedPluginOrder = append(o.Admission.RecommendedPluginOrder, placement.Plugin)
 	o.Features.EnableProfiling = false
-	// What is the same wherever Muster runs is decided in one place.
+	// server.NewConfig decides what is the same in every program.
 	defaults := server.NewConfig()
 	o.Server.RequestTimeout = defaults.RequestTimeout
 	o.Server.MinRequestTimeout = defaults.MinRequestTimeout
@@ -79,17 +79,17 @@ func NewOptions() *Options {
 	return o
 }
 
-// withheld are flags of the API machinery that are not offered.
+// withheld are the flags of the API machinery that this program does not offer.
 var withheld = []string{
-	// Would start a server to which everybody is anonymous.
+	// It would start a server that takes every client for anonymous.
 	"authentication-tolerate-lookup-failure",
-	// A certificate that nobody can verify is of no use to an aggregator.
+	// An aggregator cannot verify a certificate that the server makes itself.
 	"cert-dir", "tls-sni-cert-key",
-	// An unprotected socket.
+	// It opens an unprotected socket.
 	"debug-socket-path",
-	// The address is of use to a kube-apiserver only, which lists itself.
+	// Only a kube-apiserver needs the address: it lists itself.
 	"advertise-address",
-	// Nothing is initialised by the generic storage.
+	// The generic storage, which it is about, initialises nothing here.
 	"storage-initialization-timeout",
 }
 
@@ -110,8 +110,8 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 	add("reports", o.Reports.AddFlags)
 	add("encryption", o.Encryption.AddFlags)
 	add("secure serving", o.Serving.AddFlags)
-	// The API machinery would make itself a certificate; this server is given one.
-	sets.FlagSet("secure serving").Lookup("tls-cert-file").Usage = "file with the certificate to serve with, for the name of the Service, and what authorities stand between; read again when it changes"
+	// The API machinery's texts speak of a certificate that the server makes itself.
+	sets.FlagSet("secure serving").Lookup("tls-cert-file").Usage = "file with the certificate to serve with, for the name of the Service, followed by intermediate authorities if any; read again when it changes"
 	sets.FlagSet("secure serving").Lookup("tls-private-key-file").Usage = "file with the key of --tls-cert-file"
 	add("kubernetes", o.CoreAPI.AddFlags)
 	add("authentication", o.Authentication.AddFlags)
@@ -125,7 +125,7 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 	return sets
 }
 
-// Validate returns everything that is wrong, each with the flag that mends it.
+// Validate returns all errors in the options. Each names the flag that repairs it.
 func (o *Options) Validate() error {
 	all := slices.Concat(
 		o.Server.Validate(),
@@ -150,10 +150,10 @@ func (o *Options) Validate() error {
 	switch {
 	case o.Authentication.SkipInClusterLookup && header.ClientCAFile == "":
 		all = append(all, errors.New("--authentication-skip-lookup needs --requestheader-client-ca-file: "+
-			"without it nobody who comes through the aggregator could be told from anybody else"))
+			"without it the server could not tell the users behind the aggregator apart"))
 	case header.ClientCAFile != "" && len(header.AllowedNames) == 0:
 		all = append(all, errors.New("--requestheader-client-ca-file needs --requestheader-allowed-names: "+
-			"without it every certificate of that authority could speak for everybody"))
+			"without it every certificate of that authority could speak for any user"))
 	}
 	all = append(all, server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths)...)
 	return errors.Join(all...)

@@ -14,11 +14,12 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/engine"
 )
 
-// EngineOptions say how far back clients may resume, and how often the state is audited.
+// EngineOptions bound how far back clients may resume, and set how often the state is
+// audited.
 type EngineOptions struct {
-	// Window is for how long a revision is kept, in etcd at least and in memory at most.
+	// Window is how long a revision is kept: in etcd at least, in memory at most.
 	Window time.Duration
-	// Memory bounds what history takes in memory.
+	// Memory bounds the memory of the history.
 	Memory resource.QuantityValue
 	// SelfAudit is how often the state is compared with the records; 0 is never.
 	SelfAudit time.Duration
@@ -36,19 +37,19 @@ func newEngineOptions() EngineOptions {
 // AddFlags adds the flags.
 func (o *EngineOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.Window, "history-window", o.Window,
-		"for how long clients that were away, also while this replica was down, go on where they were. Compaction leaves as much in etcd. "+
-			"Those that were away for longer have to list again.")
+		"how long a client may be away, or this replica be down, before the client has to list again instead of resuming its watches. "+
+			"Compaction leaves as much history in etcd.")
 	flags.Var(&o.Memory, "history-memory",
-		"how much memory the history may take, by an estimate; what is oldest goes first, even inside of the window")
+		"about how much memory the history may take; the oldest revisions are dropped first, even within --history-window")
 	flags.DurationVar(&o.SelfAudit, "self-audit-interval", o.SelfAudit,
-		"how often some of the state is compared with what the records in etcd mean; a replica that finds a difference is not ready until it has "+
-			"built its state anew. 0 is never.")
+		"how often a part of the state is compared with the records in etcd. A replica that finds a difference is not ready until it has "+
+			"rebuilt its state. 0 is never.")
 }
 
 func (o *EngineOptions) validate() []error {
 	var all []error
 	if o.Window < time.Minute {
-		all = append(all, fmt.Errorf("--history-window is %s: give 1m or more; a watch that breaks needs that long to come back", o.Window))
+		all = append(all, fmt.Errorf("--history-window is %s: give 1m or more; a broken watch needs that long to resume", o.Window))
 	}
 	if o.Memory.Value() < 1<<20 {
 		all = append(all, errors.New("--history-memory is below 1Mi: give a quantity such as 256Mi"))
@@ -59,7 +60,7 @@ func (o *EngineOptions) validate() []error {
 	return all
 }
 
-// apply sets them in the engine's options.
+// apply sets the options in those of the engine.
 func (o *EngineOptions) apply(to *engine.Options) {
 	to.History.Window, to.History.Bytes = o.Window, o.Memory.Value()
 	to.AuditEvery = o.SelfAudit

@@ -16,11 +16,11 @@ import (
 type ReportOptions struct {
 	// Rate is in bytes a second; 0 is no bound.
 	Rate resource.QuantityValue
-	// Burst is how many bytes come before the rate counts.
+	// Burst is how many bytes an agent may write before Rate applies.
 	Burst resource.QuantityValue
 }
 
-// leastReportBurst lets a report of any size be followed by some others.
+// leastReportBurst has room for a report of any size and some more.
 const leastReportBurst = 4 << 20
 
 func newReportOptions() ReportOptions {
@@ -33,10 +33,10 @@ func newReportOptions() ReportOptions {
 // AddFlags adds the flags.
 func (o *ReportOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.Var(&o.Rate, "report-rate",
-		"how many bytes a second each agent may write to this replica through the status of its BundleDeployments, and as many again through that of its Cluster. "+
-			"What a report takes in etcd is counted, and at least a sixteenth of its JSON. An agent that writes more gets 429 with Retry-After. 0 is no bound.")
+		"how many bytes a second each agent may write to this replica through the status of its BundleDeployments, and as many again through the status of its Cluster. "+
+			"A report counts with its size in etcd, but with at least a sixteenth of its JSON. An agent that writes more gets 429 with Retry-After. 0 is no bound.")
 	flags.Var(&o.Burst, "report-burst",
-		"how many bytes each agent may write before --report-rate counts, such as the first reports on all that it deploys")
+		"how many bytes each agent may write before --report-rate applies, such as its first reports on all that it deploys")
 }
 
 func (o *ReportOptions) validate() []error {
@@ -50,7 +50,7 @@ func (o *ReportOptions) validate() []error {
 	return all
 }
 
-// allowance returns the bound that the options set, or nil if they set none.
+// allowance returns the bound that the options set; nil is no bound.
 func (o *ReportOptions) allowance() *storage.Allowance {
 	if o.Rate.IsZero() {
 		return nil

@@ -51,8 +51,8 @@ func TestWhatIsMissingOrUnsafeIsRefusedByTheNameOfItsFlag(t *testing.T) {
 		{"reload of nothing", append(sound[:3:3], "--encryption-provider-config-automatic-reload"), "--encryption-provider-config"},
 		{"no front proxy", append(sound[:3:3], "--authentication-skip-lookup"), "--requestheader-client-ca-file"},
 		{"any name for the front proxy", append(sound[:3:3], "--requestheader-client-ca-file=ca.crt"), "--requestheader-allowed-names"},
-		{"all paths open", append(sound[:3:3], "--authorization-always-allow-paths=/*"), "would let everybody in"},
-		{"the group's paths open", append(sound[:3:3], "--authorization-always-allow-paths=/healthz,/apis/*"), "would let everybody in"},
+		{"all paths open", append(sound[:3:3], "--authorization-always-allow-paths=/*"), "would let every client in"},
+		{"the group's paths open", append(sound[:3:3], "--authorization-always-allow-paths=/healthz,/apis/*"), "would let every client in"},
 		{"no port", append(sound[:3:3], "--secure-port=0"), "--secure-port"},
 		{"an admission plugin that does not exist", append(sound[:3:3], "--enable-admission-plugins=Nothing"), "Nothing"},
 	}

@@ -15,18 +15,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// ReencryptOptions say what to rewrite.
+// ReencryptOptions name the records to rewrite and the keys.
 type ReencryptOptions struct {
 	Etcd       etcdoptions.Options
 	Encryption etcdoptions.Encryption
 }
 
-// NewReencryptOptions returns the defaults of a server.
+// NewReencryptOptions returns the defaults of muster-apiserver.
 func NewReencryptOptions() *ReencryptOptions {
 	return &ReencryptOptions{Etcd: etcdoptions.New()}
 }
 
-// AddFlags adds the flags, named as the server's.
+// AddFlags adds the flags, with the names that muster-apiserver has for them.
 func (o *ReencryptOptions) AddFlags(flags *pflag.FlagSet) {
 	o.Etcd.AddConnectionFlags(flags)
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -34,12 +34,12 @@ func (o *ReencryptOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.AddFlag(all.Lookup("encryption-provider-config"))
 }
 
-// Reencrypt rewrites every record that is not written with the first key of the
-// configuration. Servers may run meanwhile, if they know the new key too; it may
-// be stopped and run again at any time.
+// Reencrypt rewrites every record that is not encrypted with the first key of the
+// configuration. Servers may run at the same time if they have the new key too. It may be
+// stopped and run again at any time.
 func Reencrypt(ctx context.Context, o *ReencryptOptions, out io.Writer) error {
 	if o.Encryption.ConfigFile == "" {
-		return errors.New("--encryption-provider-config is required: it says with which key to write")
+		return errors.New("--encryption-provider-config is required: its first key is the one to write with")
 	}
 	if err := errors.Join(o.Etcd.Validate()...); err != nil {
 		return err
@@ -57,16 +57,15 @@ func Reencrypt(ctx context.Context, o *ReencryptOptions, out io.Writer) error {
 	defer client.Close()
 	log := etcd.New(client, o.Etcd.Prefix, keys.Option())
 	done, err := log.Reencrypt(ctx, func(so etcd.Reencrypted) {
-		fmt.Fprintf(out, "looked at %d records, rewrote %d\n", so.Seen, so.Rewritten)
+		fmt.Fprintf(out, "read %d records, rewrote %d\n", so.Seen, so.Rewritten)
 	})
 	if err != nil {
-		return fmt.Errorf("after %d of %d records looked at were rewritten (run it again to go on): %w", done.Rewritten, done.Seen, err)
+		return fmt.Errorf("%d of the %d records read so far were rewritten (run it again to continue): %w", done.Rewritten, done.Seen, err)
 	}
 	if done.Seen == 0 {
-		// Nothing to do is not what a person runs this for, and "done" after a wrong
-		// prefix would have them remove a key that is needed.
+		// After "done" with a wrong prefix, an operator would remove a key that is needed.
 		return fmt.Errorf("no record found below --etcd-prefix=%s: give --etcd-prefix and --etcd-servers as the servers have them", o.Etcd.Prefix)
 	}
-	fmt.Fprintf(out, "done: looked at %d records, rewrote %d; none needs an older key now. Backups do, and etcd's history until it is compacted: keep the key for these\n", done.Seen, done.Rewritten)
+	fmt.Fprintf(out, "done: read %d records, rewrote %d; none needs an older key now. Backups still need it, and so does etcd's history until it is compacted: keep the key for these\n", done.Seen, done.Rewritten)
 	return nil
 }

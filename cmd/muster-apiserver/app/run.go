@@ -20,14 +20,13 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// askWithin bounds what a start asks kube-apiserver.
+// askWithin bounds how long a start waits for answers of kube-apiserver.
 const askWithin = 30 * time.Second
 
-// Run runs one replica until ctx ends, and answers nil if it then stopped
-// cleanly.
+// Run runs one replica until ctx ends. It returns nil if the replica stopped cleanly.
 //
-// It asks the cluster, and etcd, before it answers, so that a replica that must not
-// run here never answers anybody.
+// It checks the cluster and etcd before it serves, so that a replica that must not run
+// here never answers a client.
 func Run(ctx context.Context, o *Options) error {
 	if err := o.Validate(); err != nil {
 		return err
@@ -49,9 +48,9 @@ func Run(ctx context.Context, o *Options) error {
 	return o.serve(ctx, made, client)
 }
 
-// serve runs everything above etcd, and returns when all of it has ended.
+// serve runs everything above etcd until ctx ends, and waits for all of it to end.
 func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Client) error {
-	// What requests in flight need outlives ctx: they are answered before the end.
+	// Requests in flight are answered after ctx has ended: what they need outlives it.
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
 	defer tasks.Wait()

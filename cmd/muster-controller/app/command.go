@@ -22,10 +22,10 @@ func NewCommand(ctx context.Context, out io.Writer) *cobra.Command {
 	var version bool
 	command := &cobra.Command{
 		Use:   "muster-controller",
-		Short: "Write what Muster must write: promotions, mirrors, agents' rights, sweeps",
-		Long: "muster-controller carries roll-outs on, lets agents in, and sweeps what nothing needs any more.\n" +
-			"Without it nothing is lost and nothing is wrong: what is held back stays so, and new agents wait.\n" +
-			"Any number may run; a Lease says which one works.",
+		Short: "Write promotions, mirrors and agents' rights, and remove unused records",
+		Long: "muster-controller continues roll-outs, registers agents, and removes unused records.\n" +
+			"While none runs, nothing is lost and no answer is wrong: roll-outs pause, and new agents wait.\n" +
+			"Any number may run; a Lease decides which one works.",
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {

@@ -24,15 +24,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// drainWithin is how long an end waits for who asks for health or metrics.
+// drainWithin bounds how long a stop waits for requests for health or metrics.
 const drainWithin = 2 * time.Second
 
-// loopback is what a certificate that is made for oneself is for.
+// loopback is the address in the certificate that the process makes for itself.
 var loopback = []net.IP{net.IPv4(127, 0, 0, 1)}
 
-// tell serves health and metrics. The channel is closed when the last is served,
-// after ctx has ended.
-func (o *Options) tell(ctx context.Context, kube *rest.Config, live, ready []healthz.HealthChecker) (<-chan struct{}, error) {
+// serveHealth serves health and metrics until ctx ends. The channel is closed when the
+// last request has been answered.
+func (o *Options) serveHealth(ctx context.Context, kube *rest.Config, live, ready []healthz.HealthChecker) (<-chan struct{}, error) {
 	none := make(chan struct{})
 	close(none)
 	if o.Serving.BindPort == 0 && o.Serving.Listener == nil {
@@ -65,15 +65,15 @@ func routes(live, ready []healthz.HealthChecker) http.Handler {
 	return all
 }
 
-// guarded asks kube-apiserver who asks, and whether they may.
+// guarded lets through the requests that kube-apiserver authenticates and authorizes.
 func (o *Options) guarded(serving *genericapiserver.SecureServingInfo, kube *rest.Config, handler http.Handler) (http.Handler, error) {
 	authentication, authorization := *o.Authentication, *o.Authorization
-	// Whoever gives --kubeconfig alone means it for everything.
+	// An operator who gives only --kubeconfig means it for all three.
 	if path := o.CoreAPI.CoreAPIKubeconfigPath; path != "" {
 		authentication.RemoteKubeConfigFile = orElse(authentication.RemoteKubeConfigFile, path)
 		authorization.RemoteKubeConfigFile = orElse(authorization.RemoteKubeConfigFile, path)
 	}
-	// Only bearer tokens: a certificate of the front proxy has nothing to do here.
+	// Clients come with bearer tokens, and none through the front proxy.
 	authentication.SkipInClusterLookup = true
 	var authenticated genericapiserver.AuthenticationInfo
 	if err := authentication.ApplyTo(&authenticated, serving, nil); err != nil {
@@ -84,7 +84,7 @@ func (o *Options) guarded(serving *genericapiserver.SecureServingInfo, kube *res
 		return nil, fmt.Errorf("authorization (--authorization-kubeconfig): %w", err)
 	}
 	if authorized.Authorizer == nil || authenticated.Authenticator == nil {
-		return nil, errors.New("nobody can be asked who may read metrics: give --kubeconfig")
+		return nil, errors.New("no kube-apiserver can decide on the right to read metrics: give --kubeconfig")
 	}
 	resolver := &request.RequestInfoFactory{APIPrefixes: sets.NewString(), GrouplessAPIPrefixes: sets.NewString()}
 	handler = genericapifilters.WithAuthorization(handler, authorized.Authorizer, server.Codecs)

@@ -23,17 +23,16 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// DefaultSecurePort is where a controller without options tells how it does.
+// DefaultSecurePort is the port that a controller without options serves its health on.
 const DefaultSecurePort = 8444
 
-// leaseName is what the Lease is called that elects a leader.
+// leaseName is the name of the Lease that elects a leader.
 const leaseName = "muster-controller"
 
-// Options is what an operator may choose of muster-controller. Start from
-// NewOptions.
+// Options are the choices of an operator. Start from NewOptions.
 type Options struct {
-	// Serving, Authentication and Authorization are for health checks, which are open
-	// to all, and metrics, which are not.
+	// Serving, Authentication and Authorization are for health checks, which every client
+	// may read, and metrics, which need a right.
 	Serving        *options.SecureServingOptions
 	Authentication *options.DelegatingAuthenticationOptions
 	Authorization  *options.DelegatingAuthorizationOptions
@@ -47,11 +46,11 @@ type Options struct {
 	Logs      *logs.Options
 }
 
-// NewOptions returns the defaults: the API machinery's where it has some.
+// NewOptions returns the defaults: those of the API machinery where it has some.
 func NewOptions() *Options {
 	serving := options.NewSecureServingOptions()
 	serving.BindPort = DefaultSecurePort
-	// One for itself, in memory, if it is given none: kubelet does not verify it.
+	// Without a certificate it makes one in memory: kubelet does not verify it.
 	serving.ServerCert.CertDirectory, serving.ServerCert.PairName = "", "muster-controller"
 	o := &Options{
 		Serving:        serving,
@@ -72,13 +71,13 @@ func NewOptions() *Options {
 		Logs:        logs.NewOptions(),
 	}
 	o.AgentAccess.OwnNamespace = o.Election.ResourceNamespace
-	// Metrics can wait for kube-apiserver; a controller that cannot start does nothing.
+	// Only metrics need these: without kube-apiserver the controller should still start.
 	o.Authentication.RemoteKubeConfigFileOptional, o.Authorization.RemoteKubeConfigFileOptional = true, true
 	o.Authorization.AlwaysAllowPaths = []string{"/healthz", "/livez", "/readyz"}
 	return o
 }
 
-// ownNamespace is the namespace of the pod, or else where the manifests put it.
+// ownNamespace returns the namespace of the pod, or that of the manifests outside of a pod.
 func ownNamespace() string {
 	data, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 	if name := strings.TrimSpace(string(data)); err == nil && name != "" {
@@ -105,13 +104,13 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 	add("etcd", o.Etcd.AddConnectionFlags)
 	add("encryption", o.Encryption.AddFlags)
 	add("kubernetes", o.CoreAPI.AddFlags)
-	// There are no other locks any more.
+	// Leases are the only locks left.
 	add("leader election", func(flags *pflag.FlagSet) { electionoptions.BindLeaderElectionFlags(&o.Election, flags) }, "leader-elect-resource-lock")
 	add("agents", o.AgentAccess.AddFlags)
-	sets.FlagSet("schedules").BoolVar(&o.Schedules, "schedules", o.Schedules, "let Schedules open and close windows for their Clusters; without it they do nothing, as in Fleet")
+	sets.FlagSet("schedules").BoolVar(&o.Schedules, "schedules", o.Schedules, "let Schedules open and close windows for their Clusters; without this flag they do nothing, as in Fleet")
 	add("secure serving", o.Serving.AddFlags, "cert-dir", "tls-sni-cert-key")
 	sets.FlagSet("secure serving").Lookup("secure-port").Usage = "port for /healthz, /livez, /readyz and /metrics; 0 serves none of them"
-	sets.FlagSet("secure serving").Lookup("tls-cert-file").Usage = "file with the certificate to serve with; one for this process alone if empty"
+	sets.FlagSet("secure serving").Lookup("tls-cert-file").Usage = "file with the certificate to serve with; if empty, the process makes one for itself"
 	sets.FlagSet("secure serving").Lookup("tls-private-key-file").Usage = "file with the key of --tls-cert-file"
 	add("authentication", o.Authentication.AddFlags, "authentication-tolerate-lookup-failure")
 	add("authorization", o.Authorization.AddFlags)
@@ -119,7 +118,7 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 	return sets
 }
 
-// Validate returns everything that is wrong, each with the flag that mends it.
+// Validate returns all errors in the options. Each names the flag that repairs it.
 func (o *Options) Validate() error {
 	all := o.Etcd.Validate()
 	all = append(all, o.Encryption.Validate()...)
@@ -133,7 +132,7 @@ func (o *Options) Validate() error {
 			all = append(all, errors.New("--leader-elect-lease-duration must be more than --leader-elect-renew-deadline, and that more than 1.2 times --leader-elect-retry-period, as in 15s, 10s and 2s"))
 		}
 		if e.ResourceName == "" || e.ResourceNamespace == "" {
-			all = append(all, errors.New("--leader-elect-resource-namespace and --leader-elect-resource-name are required: they say where the Lease is"))
+			all = append(all, errors.New("--leader-elect-resource-namespace and --leader-elect-resource-name are required: they name the Lease"))
 		}
 	}
 	return errors.Join(all...)

@@ -24,9 +24,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// Run runs muster-controller until ctx ends, and answers nil if it then
-// stopped cleanly. It follows etcd from the start, also while another process leads:
-// so it works at once when it does.
+// Run runs muster-controller until ctx ends. It returns nil if it stopped cleanly. It
+// follows etcd from the start, even while another process leads, so that it can work as
+// soon as it leads itself.
 func Run(ctx context.Context, o *Options) error {
 	if err := o.Validate(); err != nil {
 		return err
@@ -43,7 +43,7 @@ func Run(ctx context.Context, o *Options) error {
 	return o.control(ctx, kube, client)
 }
 
-// kubeconfig is the way to kube-apiserver.
+// kubeconfig returns how to reach kube-apiserver.
 func kubeconfig(path string) (*rest.Config, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", path)
 	if err != nil {
@@ -52,7 +52,7 @@ func kubeconfig(path string) (*rest.Config, error) {
 	return config, nil
 }
 
-// control runs everything above etcd, and returns when all of it has ended.
+// control runs everything above etcd until ctx ends, and waits for all of it to end.
 func (o *Options) control(ctx context.Context, kube *rest.Config, client *clientv3.Client) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
@@ -84,7 +84,7 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 		healthz.NamedCheck("engine", func(*http.Request) error { return pipeline.Engine.Ready() }),
 		healthz.NamedCheck("controllers", func(*http.Request) error { return manager.Check() }))
 	ready = append(ready, keys.Checks...)
-	stopped, err := o.tell(background, kube, checks, ready)
+	stopped, err := o.serveHealth(background, kube, checks, ready)
 	if err != nil {
 		return err
 	}
@@ -95,9 +95,9 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 	return manager.Run(ctx)
 }
 
-// electing prepares the election by a Lease.
+// electing prepares an election by a Lease.
 func (o *Options) electing(kube *rest.Config) (*controller.Elected, error) {
-	// Of its own, so that no other request is in the way of a renewal.
+	// A client of its own, so that no other request delays a renewal.
 	config := rest.AddUserAgent(rest.CopyConfig(kube), "leader-election")
 	config.Timeout = o.Election.RenewDeadline.Duration / 2
 	client, err := kubernetes.NewForConfig(config)

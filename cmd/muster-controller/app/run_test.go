@@ -46,7 +46,7 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 		{"a lease that is over before it is renewed", "--leader-elect-lease-duration=5s", "--leader-elect-lease-duration must be more than --leader-elect-renew-deadline"},
 		{"a lease that is renewed too rarely", "--leader-elect-retry-period=9s", "1.2 times --leader-elect-retry-period"},
 		{"a lease that is nowhere", "--leader-elect-resource-name=", "--leader-elect-resource-name are required"},
-		{"metrics for everybody who asks for anything", "--authorization-always-allow-paths=*", "would let everybody in"},
+		{"metrics for everybody who asks for anything", "--authorization-always-allow-paths=*", "would let every client in"},
 		{"a namespace that is none", "--agent-system-namespace=A", "--agent-system-namespace=A"},
 		{"reload of nothing", "--encryption-provider-config-automatic-reload", "needs --encryption-provider-config"},
 	} {

@@ -19,18 +19,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// Execute reads the flags into options and runs muster until ctx ends. It writes to out
-// what a person asked for, and what Run says.
+// Execute reads flags into options and runs muster until ctx ends. Help, the version and
+// the ready line go to out.
 func Execute(ctx context.Context, options *Options, args []string, out io.Writer) error {
 	options.Out = out
 	var verbosity int
 	var version bool
 	flags := pflag.NewFlagSet("muster", pflag.ContinueOnError)
 	flags.SortFlags = false
-	flags.StringVar(&options.DataDir, "data-dir", options.DataDir, "`directory` that holds everything; made if missing")
+	flags.StringVar(&options.DataDir, "data-dir", options.DataDir, "`directory` that holds all data; made if missing")
 	flags.StringVar(&options.BindAddress, "bind-address", options.BindAddress, "IP `address` to listen on")
 	flags.IntVar(&options.SecurePort, "secure-port", options.SecurePort, "`port` to listen on; 0 takes a free one")
-	flags.IntVarP(&verbosity, "v", "v", 0, "log `level`: 0 is warnings and errors only, 2 what a running server does, 4 and more for debugging")
+	flags.IntVarP(&verbosity, "v", "v", 0, "log `level`: 0 logs warnings and errors, 2 also normal operation, 4 and more helps with debugging")
 	flags.BoolVar(&version, "version", false, "print the version and exit")
 	flags.Usage = func() {
 		fmt.Fprintf(out, "muster serves Fleet's API, fleet.cattle.io/v1alpha1, from one process.\n\nUsage:\n  muster [flags]\n\nFlags:\n%s", flags.FlagUsages())
@@ -53,8 +53,7 @@ func Execute(ctx context.Context, options *Options, args []string, out io.Writer
 	return Run(ctx, options)
 }
 
-// setVerbosity keeps what libraries tell about their normal work off the
-// terminal, unless it is asked for.
+// setVerbosity keeps the libraries' logs of normal work off the terminal at level 0.
 func setVerbosity(level int) error {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)

@@ -20,14 +20,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// maxStreams is how many requests and watches one connection may carry; client
-// libraries put all of a process on one.
+// maxStreams bounds the requests and watches on one connection. Client libraries put all
+// of a process on one.
 const maxStreams = 1000
 
-// serverConfig is the configuration of the API server for this machine: our own
-// authority's certificates, masters only. There is no admission to configure, no
-// Kubernetes API to delegate to, and priority and fairness needs one; the limits
-// on requests in flight do its work.
+// serverConfig returns the configuration of the API server for one machine: certificates
+// of our own authority, and masters only. Without a kube-apiserver it has neither
+// delegation nor admission nor priority and fairness. The limits on requests in flight
+// take the place of the last.
 func serverConfig(listener net.Listener, certs *pki.Certificates) (*genericapiserver.Config, error) {
 	authority, err := dynamiccertificates.NewStaticCAContent("muster-ca", certs.Authority)
 	if err != nil {
@@ -54,16 +54,15 @@ func serverConfig(listener net.Listener, certs *pki.Certificates) (*genericapise
 	return config, nil
 }
 
-// clientCertificates knows those who hold a certificate of the authority, and
-// nobody else: there is no anonymous user and no token.
+// clientCertificates authenticates clients with a certificate of the authority, and no
+// others: it has no anonymous user and no tokens.
 func clientCertificates(authority dynamiccertificates.CAContentProvider) authenticator.Request {
 	return group.NewAuthenticatedGroupAdder(
 		x509.NewDynamic(authority.VerifyOptions, x509.CommonNameUserConversion))
 }
 
-// mastersOnly lets the group system:masters do everything, and others nothing.
-// A machine of one's own needs no finer rule, and a rule that is not there
-// cannot be wrong.
+// mastersOnly lets the group system:masters do everything, and all others nothing. The
+// only user of a machine needs no finer rule.
 func mastersOnly() authorizer.Authorizer {
 	return authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
 }

@@ -19,18 +19,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// compactInterval is kube-apiserver's.
+// compactInterval is the default of kube-apiserver.
 const compactInterval = 5 * time.Minute
 
-// compact forgets old revisions, which no kube-apiserver does for us.
+// compact removes old revisions from etcd until ctx ends. In a cluster muster-apiserver does.
 func compact(ctx context.Context, client *clientv3.Client) {
 	etcd.Compact(ctx, client, compactInterval, engine.DefaultOptions().History.Window)
 }
 
-// control runs the controllers that can do without a core API. One process needs no
+// control runs the controllers that need no core API until ctx ends. One process needs no
 // election.
 func control(ctx context.Context, pipeline *registry.Pipeline, api *rest.Config) error {
-	// Connections that are left open would make the stop take a second longer.
+	// Connections that stay open would delay the stop by a second.
 	connections := connrotation.NewDialer(new(net.Dialer).DialContext)
 	defer connections.CloseAll()
 	api = rest.CopyConfig(api)

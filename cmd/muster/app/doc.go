@@ -9,9 +9,9 @@
 //	command.go      the command line
 //	options.go      what an operator may choose, and what tests may
 //	run.go          the order in which all of it starts and stops
-//	config.go       who may do what: certificates of our own authority only
+//	config.go       authentication and authorization: our own authority's certificates only
 //	listen.go       the port, and the URL under which this machine reaches it
-//	controllers.go  the loops that need no core API; compaction
+//	controllers.go  the controllers that need no core API; compaction
 //	datadir/        the data directory, its lock, a disk that cannot be written
 //	pki/            the authority, the certificates, the administrator's kubeconfig
 //	embedded/       the etcd: real fsync, no network port
@@ -20,12 +20,12 @@
 // # What it promises
 //
 //   - Nothing is served without a client certificate of the directory's own
-//     authority; there is no flag that changes that.
-//   - What was acknowledged is there after kill -9: every commit is an fsync.
-//   - A second start on the same directory, a taken port and a directory that
-//     cannot be written are one clear line each (see [Run]), before anything on
-//     disk has changed.
-//   - The directory holds all state. Move it, and you have moved Muster.
+//     authority. No flag changes that.
+//   - What was acknowledged survives kill -9: every commit is an fsync.
+//   - A second start on the same directory, a port that is taken and a directory that
+//     cannot be written fail with one line each, before anything on disk has changed
+//     (see [Run]).
+//   - The directory holds all state. To move Muster is to move it.
 //
 // # What it costs
 //

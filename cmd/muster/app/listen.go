@@ -18,9 +18,9 @@ func listen(ctx context.Context, address net.IP, port int) (net.Listener, error)
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is taken by another program: stop that, or give another port with --secure-port", at)
+		return nil, fmt.Errorf("%s is taken by another program: stop that program, or give another port with --secure-port", at)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("%s is not an address of this machine: give one that is with --bind-address", address)
+		return nil, fmt.Errorf("%s is not an address of this machine: give one of its addresses with --bind-address", address)
 	case errors.Is(err, os.ErrPermission):
 		return nil, fmt.Errorf("you may not listen on %s: give a port above 1023 with --secure-port", at)
 	case err != nil:
@@ -29,7 +29,7 @@ func listen(ctx context.Context, address net.IP, port int) (net.Listener, error)
 	return listener, nil
 }
 
-// endpointOf is the URL under which this machine reaches the listener.
+// endpointOf returns the URL at which this machine reaches the listener.
 func endpointOf(address net.Addr) string {
 	tcp, ok := address.(*net.TCPAddr)
 	if !ok {

@@ -13,10 +13,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry"
 )
 
-// DefaultBindAddress reaches this machine alone.
+// DefaultBindAddress is reachable from this machine only.
 const DefaultBindAddress = "127.0.0.1"
 
-// Options is what a person may choose.
+// Options are the choices of an operator. Start from NewOptions.
 type Options struct {
 	// DataDir holds all state. It is made if it is missing.
 	DataDir string
@@ -24,7 +24,7 @@ type Options struct {
 	BindAddress string
 	// SecurePort is the port to listen on; 0 takes a free one.
 	SecurePort int
-	// Out gets the one line that says that Muster is ready.
+	// Out gets the line that says that Muster is ready.
 	Out io.Writer
 
 	// AdjustEtcd, AdjustRegistry and WithoutControllers are for tests alone. The first two
@@ -39,7 +39,7 @@ func NewOptions() *Options {
 	return &Options{DataDir: ".muster", BindAddress: DefaultBindAddress, SecurePort: 7443}
 }
 
-// address checks the options that a person gives.
+// address checks the address and the port.
 func (o *Options) address() (net.IP, error) {
 	if o.SecurePort < 0 || o.SecurePort > 65535 {
 		return nil, fmt.Errorf("--secure-port %d is not a port: give one between 1 and 65535, or 0 for a free one", o.SecurePort)

@@ -27,17 +27,17 @@ import (
 )
 
 const (
-	// drainTimeout is how long a stop waits for requests in flight.
+	// drainTimeout bounds how long a stop waits for requests in flight.
 	drainTimeout = 10 * time.Second
 	// readyPoll is how often a start asks its own /readyz.
 	readyPoll = 25 * time.Millisecond
 )
 
-// Run runs Muster until ctx ends, and answers nil if it then stopped cleanly.
-// Errors of the start are one line each, fit for a person.
+// Run runs Muster until ctx ends. It returns nil if Muster stopped cleanly. An error is one
+// line that an operator can act on.
 //
-// The order is: lock the directory, take the port, then change anything on disk.
-// So a second start, by mistake, leaves the first alone.
+// It locks the directory and takes the port before it changes anything on disk, so that a
+// second start by mistake does not disturb the first.
 func Run(ctx context.Context, options *Options) error {
 	address, err := options.address()
 	if err != nil {
@@ -64,7 +64,7 @@ func Run(ctx context.Context, options *Options) error {
 	return errors.Join(serve(ctx, options, dir, listener, certs, etcd), etcd.Close())
 }
 
-// serve runs everything above etcd, and returns when all of it has ended.
+// serve runs everything above etcd until ctx ends, and waits for all of it to end.
 func serve(ctx context.Context, options *Options, dir *datadir.Dir, listener net.Listener, certs *pki.Certificates, etcd *embedded.Etcd) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -106,7 +106,7 @@ func serve(ctx context.Context, options *Options, dir *datadir.Dir, listener net
 		return datadir.Unusable(dir.Path, err)
 	}
 
-	// The engine outlives ctx: requests in flight need it until they are answered.
+	// Requests in flight are answered after ctx has ended: the engine outlives it.
 	following, endEngine := context.WithCancel(context.WithoutCancel(ctx))
 	var engineRuns sync.WaitGroup
 	defer engineRuns.Wait()
@@ -144,13 +144,12 @@ func serve(ctx context.Context, options *Options, dir *datadir.Dir, listener net
 }
 
 var (
-	errEtcdEnded   = errors.New("the embedded etcd cannot go on")
+	errEtcdEnded   = errors.New("the embedded etcd cannot continue")
 	errEtcdStopped = errors.New("the embedded etcd has stopped by itself")
 	errControllers = errors.New("the controllers do not start")
 )
 
-// waitReady returns nil once /readyz has answered ok, over the network as a
-// client would ask.
+// waitReady blocks until /readyz answers ok. It asks over the network, as a client does.
 func waitReady(ctx context.Context, loopback *rest.Config) error {
 	config := rest.CopyConfig(loopback)
 	config.NegotiatedSerializer = server.Codecs
@@ -158,8 +157,8 @@ func waitReady(ctx context.Context, loopback *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	// A connection that is left open makes the stop take a second longer. The
-	// client's own method does not see through the wrapper that adds the token.
+	// A connection that stays open would delay the stop by a second. The client's own
+	// method does not look through the wrapper that adds the token.
 	defer utilnet.CloseIdleConnectionsFor(connection.Transport)
 	client, err := rest.UnversionedRESTClientForConfigAndClient(config, connection)
 	if err != nil {
@@ -170,8 +169,8 @@ func waitReady(ctx context.Context, loopback *rest.Config) error {
 	})
 }
 
-// stoppedBy answers nil if err only says that ctx has ended: a start that was
-// asked to stop has not failed.
+// stoppedBy returns nil if err only says that ctx has ended, and else err: a start that is
+// told to stop does not fail.
 func stoppedBy(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return nil

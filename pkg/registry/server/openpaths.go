@@ -15,7 +15,7 @@ func ValidateOpenPaths(paths []string) []error {
 	var all []error
 	for _, path := range paths {
 		if !showsHealth(path) {
-			all = append(all, fmt.Errorf("--authorization-always-allow-paths: %q would let everybody in; list paths of health checks, or /metrics", path))
+			all = append(all, fmt.Errorf("--authorization-always-allow-paths: %q would let every client in; list paths of health checks, or /metrics", path))
 		}
 	}
 	return all

@@ -96,7 +96,7 @@ func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 		args := append([]string{"reencrypt"}, r.Flags("etcd-servers", "etcd-cafile", "etcd-certfile", "etcd-keyfile", "etcd-prefix", "encryption-provider-config")...)
 		out, _, err := r.Exec(args...)
 		require.NoError(t, err)
-		require.Contains(t, out, "done: looked at")
+		require.Contains(t, out, "done: read")
 		t.Logf("reencrypt: %s", out)
 		require.Equal(t, before, snapshot(t, c))
 	}

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package frontproxy decides whether the names of users that a cluster's front proxy sends
-// can be believed. The server asks once, at its start: it must not start where any user
-// could speak for all others.
+// Package frontproxy checks that the users' names from a cluster's front proxy can be
+// trusted. The server checks once, at its start: it must not run where a user can speak
+// for all others. The check costs one read of a ConfigMap.
 package frontproxy

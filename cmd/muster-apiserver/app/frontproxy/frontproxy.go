@@ -19,31 +19,32 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// What kube-apiserver tells extension servers about whom to trust.
+// kube-apiserver publishes the authorities that extension servers should trust here.
 const (
 	trustConfigMap  = "extension-apiserver-authentication"
 	trustUsers      = "client-ca-file"
 	trustFrontProxy = "requestheader-client-ca-file"
 )
 
-// Check refuses a cluster without a front proxy, and one in which a user's
-// certificate could speak for other users. Who comes with a certificate of the front
-// proxy's authority names the user in a header; if the list of allowed names is
-// empty, any certificate of that authority does, and where the same authority, or
-// one below it, signs users' certificates, that is any user.
+// Check returns an error for a cluster without a front proxy, and for one in which a
+// user's certificate could speak for other users.
 //
-// It asks for itself: what the API machinery read by now are the names, not the
-// authorities, which it waits for in the background.
+// A client with a certificate of the front proxy's authority names the user in a header.
+// If the list of allowed names is empty, every certificate of that authority may do so.
+// Where this authority, or one below it, also signs users' certificates, every user may.
+//
+// Check reads the authorities itself: the API machinery has read only the names by then,
+// and waits for the authorities in the background.
 func Check(ctx context.Context, o *options.DelegatingAuthenticationOptions, header *authenticatorfactory.RequestHeaderConfig) error {
 	if o.RequestHeader.ClientCAFile != "" {
-		return nil // with names: see Validate
+		return nil // Options.Validate asks for the names
 	}
 	data, err := readTrust(ctx, o.RemoteKubeConfigFile)
 	if err != nil {
-		return fmt.Errorf("read whom the cluster trusts (--authentication-kubeconfig, or the pod's service account): %w", err)
+		return fmt.Errorf("read which authorities the cluster trusts (--authentication-kubeconfig, or the pod's service account): %w", err)
 	}
 	if header == nil || data[trustFrontProxy] == "" {
-		return errors.New("the cluster does not say who its front proxy is: the ConfigMap extension-apiserver-authentication in kube-system " +
+		return errors.New("the cluster does not name its front proxy's authority: the ConfigMap extension-apiserver-authentication in kube-system " +
 			"has no requestheader-client-ca-file, so kube-apiserver runs without --requestheader-client-ca-file, and aggregation cannot work")
 	}
 	if len(header.AllowedClientNames.Value()) > 0 {
@@ -56,14 +57,14 @@ func Check(ctx context.Context, o *options.DelegatingAuthenticationOptions, head
 		}
 	}
 	if trusts([]byte(data[trustFrontProxy]), users) {
-		return errors.New("the front proxy's authority also stands for users' certificates, and any name is allowed for the front proxy: " +
+		return errors.New("the front proxy's authority also signs users' certificates, and the front proxy may have any name: " +
 			"each user could speak for all others. Give kube-apiserver --requestheader-allowed-names, or an authority of its own for the front proxy")
 	}
 	klog.InfoS("Every certificate of the front proxy's authority may name users in a header, because kube-apiserver runs without --requestheader-allowed-names")
 	return nil
 }
 
-// readTrust reads the ConfigMap by the way that authentication goes.
+// readTrust reads the ConfigMap with the credentials of delegated authentication.
 func readTrust(ctx context.Context, kubeconfig string) (map[string]string, error) {
 	config, err := rest.InClusterConfig()
 	if kubeconfig != "" {
@@ -83,13 +84,13 @@ func readTrust(ctx context.Context, kubeconfig string) (map[string]string, error
 	return found.Data, nil
 }
 
-// trusts tells whether the front proxy's authorities also stand for users'
-// certificates: they have one in common, or one has signed another, which users then
-// show along with their own.
+// trusts reports whether the front proxy's authorities also vouch for users'
+// certificates: the two sets have an authority in common, or an authority of the front
+// proxy has signed one of the users', which users can then send with their own.
 func trusts(frontProxy, users []byte) bool {
 	trusted, err := cert.ParseCertsPEM(frontProxy)
 	if err != nil {
-		return false // then no certificate is verified by it
+		return false // it verifies no certificate
 	}
 	theirs, err := cert.ParseCertsPEM(users)
 	if err != nil {
@@ -97,7 +98,7 @@ func trusts(frontProxy, users []byte) bool {
 	}
 	for _, one := range theirs {
 		for _, by := range trusted {
-			// A renewed certificate is another, but of the same authority if of the same key.
+			// A renewed certificate has the same key and subject.
 			same := string(one.RawSubject) == string(by.RawSubject) && string(one.RawSubjectPublicKeyInfo) == string(by.RawSubjectPublicKeyInfo)
 			if same || one.CheckSignatureFrom(by) == nil {
 				return true

@@ -26,14 +26,14 @@ var (
 	_ initializer.WantsUnconditionalAuthorizer = (*plugin)(nil)
 )
 
-// plugin decides who may say where a Cluster's BundleDeployments are.
+// plugin guards the namespace of a Cluster's BundleDeployments.
 //
-// An agent may write its Cluster's status, whose namespace says it. With no more
-// than that right it could send its BundleDeployments into the namespace of another
-// Cluster, where the other's agent would deploy them. So whoever sets the namespace
-// needs the right to create BundleDeployments there, a verb that serves nothing
-// else. Who takes the namespace away needs none: the Cluster gets back the one that
-// follows from its name, which is nobody else's.
+// An agent may write its Cluster's status, which holds that namespace. With this right
+// alone it could send its BundleDeployments into the namespace of another Cluster, and
+// the agent there would deploy them. So a client that sets the namespace needs the right
+// to create BundleDeployments in it, a verb that has no other use. Removing the namespace
+// needs no right: the Cluster then gets the one that follows from its name, which no
+// other Cluster has.
 type plugin struct {
 	*admission.Handler
 	authorizer authorizer.UnconditionalAuthorizer
@@ -83,7 +83,7 @@ func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if err == nil && reason != "" {
 		err = errors.New(reason)
 	}
-	const needs = "status.namespace: %s may not create bundledeployments in namespace %q, which whoever puts a Cluster's BundleDeployments there must"
+	const needs = "status.namespace: %s may not create bundledeployments in namespace %q, which is required to put a Cluster's BundleDeployments there"
 	text := fmt.Sprintf(needs, a.GetUserInfo().GetName(), to)
 	if err != nil {
 		return admission.NewForbidden(a, fmt.Errorf("%s: %w", text, err))

@@ -24,7 +24,7 @@ func TestPreflightLooksAtEtcdIfOneIsNamed(t *testing.T) {
 
 	o := etcdoptions.New()
 	require.NoError(t, checkEtcd(ctx, &o, say))
-	require.Contains(t, said[0], "was not looked at")
+	require.Contains(t, said[0], "was not checked")
 
 	server := etcdtest.Start(t)
 	o.Servers = []string{"http://" + server.Address()}

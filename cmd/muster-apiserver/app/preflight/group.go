@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// ErrTaken means that something else serves the group in this cluster.
+// ErrTaken means that another server, or kube-apiserver itself, serves the group here.
 var ErrTaken = errors.New("the group is served by something else")
 
 var (
@@ -25,29 +25,28 @@ var (
 	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 )
 
-// apiServiceName is the one APIService of the group.
+// apiServiceName returns the name of the group's only APIService.
 func apiServiceName() string {
 	return v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.SchemeGroupVersion.Group
 }
 
-// CheckGroup fails with ErrTaken if kube-apiserver itself serves the group,
-// which it does for CustomResourceDefinitions. It then keeps an APIService for it
-// that names no Service. One that names a Service is Muster's, or takes over
-// from another server as the operator wants it.
+// CheckGroup fails with ErrTaken if kube-apiserver itself serves the group, as it does for
+// CustomResourceDefinitions: the group's APIService then names no Service. One that names
+// a Service is Muster's, or belongs to another server that the operator wants to replace.
 //
-// It reads one object, which is all that the server has a right to.
+// It reads one object, the only one that the server has a right to.
 func CheckGroup(ctx context.Context, client dynamic.Interface) error {
 	found, err := client.Resource(apiServices).Get(ctx, apiServiceName(), metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil
 	case err != nil:
-		return fmt.Errorf("cannot tell whether something else serves %s here: read APIService %s: %w", v1alpha1.SchemeGroupVersion.Group, apiServiceName(), err)
+		return fmt.Errorf("find out whether something else serves %s here: read APIService %s: %w", v1alpha1.SchemeGroupVersion.Group, apiServiceName(), err)
 	}
 	if _, remote, _ := unstructured.NestedMap(found.Object, "spec", "service"); remote {
 		return nil
 	}
 	return fmt.Errorf("%w: CustomResourceDefinitions of %s exist in this cluster, as Fleet installs them. "+
-		"Muster in their place would hide every object that is stored there, and agents would uninstall what they deployed. "+
+		"Muster would hide every object that is stored there, and agents would uninstall what they deployed. "+
 		"\"muster-apiserver preflight\" lists them; docs/install.md says how to move from Fleet to Muster", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
 }

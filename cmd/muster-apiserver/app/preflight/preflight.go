@@ -20,8 +20,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// Run says, for a person who has more rights than the server, whether
-// Muster can be installed in a cluster, and what stands in the way.
+// Run reports whether Muster can be installed in a cluster, and what prevents it. config
+// is an operator's, with more rights than the server's. Etcd is checked if o names servers.
 func Run(ctx context.Context, config *rest.Config, o *etcdoptions.Options, say func(format string, args ...any)) error {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -30,10 +30,10 @@ func Run(ctx context.Context, config *rest.Config, o *etcdoptions.Options, say f
 	return errors.Join(checkCluster(ctx, client, say), checkEtcd(ctx, o, say))
 }
 
-// checkEtcd looks at etcd once: an operator can ask again.
+// checkEtcd checks etcd once: an operator can run the command again.
 func checkEtcd(ctx context.Context, o *etcdoptions.Options, say func(format string, args ...any)) error {
 	if len(o.Servers) == 0 {
-		say("etcd was not looked at: --etcd-servers is not given")
+		say("etcd was not checked: --etcd-servers is not given")
 		return nil
 	}
 	if err := errors.Join(o.Validate()...); err != nil {
@@ -69,16 +69,16 @@ func checkCluster(ctx context.Context, client dynamic.Interface, say func(format
 		describeDefinitions(ctx, client, names, say)
 		return fmt.Errorf("%w: CustomResourceDefinitions of %s", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
 	case err != nil:
-		// Whoever may not list them still gets the server's own answer.
-		say("ok: kube-apiserver itself does not serve %s (whether definitions are hidden by the APIService cannot be told: %v)", v1alpha1.SchemeGroupVersion.Group, err)
+		// An operator who may not list them still gets the server's own answer.
+		say("ok: kube-apiserver itself does not serve %s (it is unknown whether the APIService hides definitions: %v)", v1alpha1.SchemeGroupVersion.Group, err)
 		return nil
 	case len(names) > 0:
 		say("not ok: the APIService %s hides CustomResourceDefinitions that are in this cluster too:", apiServiceName())
 		for _, name := range names {
 			say("  %s", name)
 		}
-		say("Without the APIService, clients would see what is stored there instead, and agents would uninstall what that does not name.")
-		say("Nothing has been changed. Before the APIService is removed, remove the definitions if nothing that you need is stored in them, or stop all agents.")
+		say("Without the APIService, clients would see the objects that are stored in these, and agents would uninstall everything else.")
+		say("Nothing has been changed. Before you remove the APIService, remove the definitions if you need nothing that is stored in them; else stop all agents.")
 		return fmt.Errorf("CustomResourceDefinitions of %s are hidden by the APIService", v1alpha1.SchemeGroupVersion.Group)
 	}
 	say("ok: nothing else serves %s in this cluster", v1alpha1.SchemeGroupVersion.Group)
@@ -88,9 +88,9 @@ func checkCluster(ctx context.Context, client dynamic.Interface, say func(format
 // service is the name of Muster's Service in every manifest.
 const service = "muster-apiserver"
 
-// checkService fails with ErrTaken if the APIService names another Service than
-// Muster's. The server itself leaves that to the operator; to a person who asks
-// beforehand it is news.
+// checkService fails with ErrTaken if the APIService names another Service than Muster's.
+// The server leaves that decision to the operator; before an installation the operator
+// may not know of it.
 func checkService(ctx context.Context, client dynamic.Interface, say func(format string, args ...any)) error {
 	found, err := client.Resource(apiServices).Get(ctx, apiServiceName(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -105,7 +105,7 @@ func checkService(ctx context.Context, client dynamic.Interface, say func(format
 		return nil
 	}
 	say("not ok: the APIService %s sends clients to Service %s/%s, which is not Muster's; Muster's would take its place.", apiServiceName(), namespace, name)
-	say("Nothing has been changed. Remove first what it belongs to.")
+	say("Nothing has been changed. First remove the program that it belongs to.")
 	return fmt.Errorf("%w: Service %s/%s", ErrTaken, namespace, name)
 }
 
@@ -124,8 +124,8 @@ func listDefinitions(ctx context.Context, client dynamic.Interface) ([]string, e
 	return names, nil
 }
 
-// describeDefinitions says of definitions how many objects each has, and what to
-// do. Their names are those of their resources.
+// describeDefinitions reports how many objects each definition has, and what to do. A
+// definition is named after its resource.
 func describeDefinitions(ctx context.Context, client dynamic.Interface, names []string, say func(format string, args ...any)) {
 	say("not ok: CustomResourceDefinitions serve %s here, and would be hidden by Muster's APIService:", v1alpha1.SchemeGroupVersion.Group)
 	for _, name := range names {
@@ -138,11 +138,11 @@ func describeDefinitions(ctx context.Context, client dynamic.Interface, names []
 		say("  %-50s objects: %d", name, len(objects.Items))
 	}
 	if there, err := client.Resource(apiServices).Get(ctx, apiServiceName(), metav1.GetOptions{}); err == nil && there.GetLabels()["app.kubernetes.io/part-of"] == "muster" {
-		say("Muster's APIService was applied over kube-apiserver's own, which took its place again but lost the list of kinds: kubectl does not find them,")
-		say("and deletions of namespaces wait. This mends it, since kube-apiserver makes its own anew within seconds:")
+		say("Muster's APIService was applied over kube-apiserver's own. That is back, but has lost the list of kinds: kubectl does not find them,")
+		say("and deletions of namespaces wait. This repairs it, since kube-apiserver makes a new one within seconds:")
 		say("  kubectl delete apiservice %s", apiServiceName())
 	}
 	say("Nothing has been changed. To move from Fleet to Muster: stop Fleet's agents and controllers, save the objects, then remove the definitions,")
 	say("  kubectl delete crd %s", strings.Join(names, " "))
-	say("and install Muster; docs/install.md has the steps in their order. Agents that run meanwhile would uninstall what they deployed.")
+	say("and install Muster; docs/install.md lists the steps. Agents that still run would uninstall what they deployed.")
 }

@@ -1,9 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package coreapi answers what kubectl asks of a cluster beside Fleet's API. In a cluster
-// that is kube-apiserver's to say; the all-in-one has none.
+// Package coreapi serves the few parts of Kubernetes' own APIs that kubectl needs. In a
+// cluster kube-apiserver serves them; the all-in-one runs without one.
 //
 //	namespaces.go  the namespaces that exist, read-only
-//	reviews.go     answers to "kubectl auth whoami" and "kubectl auth can-i"
+//	reviews.go     the reviews behind "kubectl auth whoami" and "kubectl auth can-i"
 package coreapi

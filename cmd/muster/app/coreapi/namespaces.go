@@ -33,15 +33,16 @@ var (
 	_ rest.Lister               = (*namespaces)(nil)
 )
 
-// namespaces serves the core API's Namespaces, to read. The all-in-one stores
-// none: one exists by being used, and the kubeconfig's always. kubectl asks for
-// a namespace before it says that something in it is missing.
+// namespaces serves the core API's Namespaces, read-only. The all-in-one stores none: a
+// namespace exists while an object is in it, and the one called always exists always.
+// kubectl reads a namespace before it reports that an object in it is missing.
 type namespaces struct {
 	read   func(context.Context) (*view.View, error)
 	always string
 }
 
-// NewNamespaces returns the storage of Namespaces. One of them exists always.
+// NewNamespaces returns the storage of Namespaces over the views that read returns. The one
+// called always exists even while it is empty.
 func NewNamespaces(read func(context.Context) (*view.View, error), always string) rest.Storage {
 	return &namespaces{read, always}
 }
@@ -64,7 +65,7 @@ func (n *namespaces) GetSingularName() string { return "namespace" }
 // ShortNames implements rest.ShortNamesProvider.
 func (n *namespaces) ShortNames() []string { return []string{"ns"} }
 
-// ConvertToTable implements rest.Lister. There is no age: nobody created them.
+// ConvertToTable implements rest.Lister. It shows no age: nothing created them.
 func (n *namespaces) ConvertToTable(_ context.Context, object, _ runtime.Object) (*metav1.Table, error) {
 	out := &metav1.Table{ColumnDefinitions: []metav1.TableColumnDefinition{
 		{Name: "Name", Type: "string", Format: "name", Description: "The namespace, which exists because something is in it"},
@@ -113,8 +114,8 @@ func (n *namespaces) List(ctx context.Context, options *internalversion.ListOpti
 	return list, nil
 }
 
-// selects tells whether a list is to have a namespace in it. Of fields, the scheme lets
-// through none but the name and the namespace, which a namespace has not.
+// selects reports whether the options select a namespace. The scheme admits only the name
+// and the namespace as fields, and a namespace has no namespace.
 func selects(options *internalversion.ListOptions, namespace *corev1.Namespace) bool {
 	return options == nil ||
 		(options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(namespace.Labels))) &&

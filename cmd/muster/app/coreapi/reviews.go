@@ -31,19 +31,18 @@ var reviewCodecs = func() serializer.CodecFactory {
 	return serializer.NewCodecFactory(scheme)
 }()
 
-// maxReviewBytes is far more than a question about oneself needs.
+// maxReviewBytes is far more than a review needs.
 const maxReviewBytes = 1 << 20
 
-// InstallReviews answers what "kubectl auth" asks about oneself: who am I, and
-// what may I do. In a cluster that is kube-apiserver's to say. They are plain
-// handlers and not resources: nothing is stored, and discovery stays free of
-// groups that are not ours.
+// InstallReviews serves the reviews of "kubectl auth": the caller's name and groups, and
+// the caller's rights. They are plain handlers and not resources: nothing is stored, and
+// discovery shows no groups that are not ours.
 func InstallReviews(paths *mux.PathRecorderMux, access authorizer.Authorizer) {
 	authentication, authorization := authenticationv1.SchemeGroupVersion, authorizationv1.SchemeGroupVersion
 	paths.UnlistedHandle("/apis/authentication.k8s.io/v1/selfsubjectreviews",
-		review(authentication, func(_ *http.Request, who user.Info, r *authenticationv1.SelfSubjectReview) error {
-			r.Status.UserInfo = authenticationv1.UserInfo{Username: who.GetName(), UID: who.GetUID(), Groups: who.GetGroups()}
-			for key, values := range who.GetExtra() {
+		review(authentication, func(_ *http.Request, caller user.Info, r *authenticationv1.SelfSubjectReview) error {
+			r.Status.UserInfo = authenticationv1.UserInfo{Username: caller.GetName(), UID: caller.GetUID(), Groups: caller.GetGroups()}
+			for key, values := range caller.GetExtra() {
 				if r.Status.UserInfo.Extra == nil {
 					r.Status.UserInfo.Extra = map[string]authenticationv1.ExtraValue{}
 				}
@@ -52,8 +51,8 @@ func InstallReviews(paths *mux.PathRecorderMux, access authorizer.Authorizer) {
 			return nil
 		}))
 	paths.UnlistedHandle("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-		review(authorization, func(req *http.Request, who user.Info, r *authorizationv1.SelfSubjectAccessReview) error {
-			asked, err := attributesOf(who, &r.Spec)
+		review(authorization, func(req *http.Request, caller user.Info, r *authorizationv1.SelfSubjectAccessReview) error {
+			asked, err := attributesOf(caller, &r.Spec)
 			if err != nil {
 				return err
 			}
@@ -65,10 +64,10 @@ func InstallReviews(paths *mux.PathRecorderMux, access authorizer.Authorizer) {
 			return nil
 		}))
 	paths.UnlistedHandle("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
-		review(authorization, func(req *http.Request, who user.Info, r *authorizationv1.SelfSubjectRulesReview) error {
+		review(authorization, func(req *http.Request, caller user.Info, r *authorizationv1.SelfSubjectRulesReview) error {
 			r.Status.ResourceRules, r.Status.NonResourceRules = []authorizationv1.ResourceRule{}, []authorizationv1.NonResourceRule{}
-			// There is one rule, for everything, and who it is not for has none.
-			everything := authorizer.AttributesRecord{User: who, Verb: "*", APIGroup: "*", APIVersion: "*", Resource: "*", ResourceRequest: true}
+			// The only rule allows everything; other callers have none.
+			everything := authorizer.AttributesRecord{User: caller, Verb: "*", APIGroup: "*", APIVersion: "*", Resource: "*", ResourceRequest: true}
 			if decision, _, err := access.Authorize(req.Context(), everything); err == nil && decision == authorizer.DecisionAllow {
 				all := []string{"*"}
 				r.Status.ResourceRules = append(r.Status.ResourceRules, authorizationv1.ResourceRule{Verbs: all, APIGroups: all, Resources: all})
@@ -78,30 +77,30 @@ func InstallReviews(paths *mux.PathRecorderMux, access authorizer.Authorizer) {
 		}))
 }
 
-// attributesOf is the request that the review asks about.
-func attributesOf(who user.Info, spec *authorizationv1.SelfSubjectAccessReviewSpec) (authorizer.AttributesRecord, error) {
+// attributesOf returns the request that the review asks about.
+func attributesOf(caller user.Info, spec *authorizationv1.SelfSubjectAccessReviewSpec) (authorizer.AttributesRecord, error) {
 	switch resource, path := spec.ResourceAttributes, spec.NonResourceAttributes; {
 	case resource != nil && path == nil:
 		return authorizer.AttributesRecord{
-			User: who, Verb: resource.Verb, Namespace: resource.Namespace, APIGroup: resource.Group, APIVersion: resource.Version,
+			User: caller, Verb: resource.Verb, Namespace: resource.Namespace, APIGroup: resource.Group, APIVersion: resource.Version,
 			Resource: resource.Resource, Subresource: resource.Subresource, Name: resource.Name, ResourceRequest: true,
 		}, nil
 	case path != nil && resource == nil:
-		return authorizer.AttributesRecord{User: who, Verb: path.Verb, Path: path.Path}, nil
+		return authorizer.AttributesRecord{User: caller, Verb: path.Verb, Path: path.Path}, nil
 	}
 	return authorizer.AttributesRecord{}, apierrors.NewBadRequest("set one of spec.resourceAttributes and spec.nonResourceAttributes")
 }
 
-// review is an endpoint that completes the object which it is sent.
+// review returns an endpoint that completes the object in the request and sends it back.
 func review[T any, P interface {
 	*T
 	runtime.Object
 }](gv schema.GroupVersion, complete func(*http.Request, user.Info, P) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		answer, err := func() (P, error) {
-			who, ok := request.UserFrom(req.Context())
+			caller, ok := request.UserFrom(req.Context())
 			if !ok {
-				return nil, apierrors.NewUnauthorized("nobody is logged in")
+				return nil, apierrors.NewUnauthorized("the request has no user")
 			}
 			if req.Method != http.MethodPost {
 				return nil, apierrors.NewMethodNotSupported(schema.GroupResource{Group: gv.Group, Resource: "reviews"}, req.Method)
@@ -114,7 +113,7 @@ func review[T any, P interface {
 			if err := runtime.DecodeInto(reviewCodecs.UniversalDeserializer(), body, asked); err != nil {
 				return nil, apierrors.NewBadRequest(fmt.Sprintf("the review cannot be read: %v", err))
 			}
-			return asked, complete(req, who, asked)
+			return asked, complete(req, caller, asked)
 		}()
 		if err != nil {
 			responsewriters.ErrorNegotiated(err, reviewCodecs, gv, w, req)

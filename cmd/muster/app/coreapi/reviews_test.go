@@ -49,7 +49,7 @@ func TestReviewsSayWhatMastersMayAndOthersMayNot(t *testing.T) {
 		"a question of another kind is refused":        {master, "POST", may, askWho, 400, "the review cannot be read"},
 		"a question that is not JSON is refused":       {master, "POST", may, "{", 400, "the review cannot be read"},
 		"reviews cannot be listed":                     {master, "GET", may, "", 405, "MethodNotAllowed"},
-		"without a user, nothing is said about anyone": {nil, "POST", who, askWho, 401, "nobody is logged in"},
+		"without a user, nothing is said about anyone": {nil, "POST", who, askWho, 401, "the request has no user"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

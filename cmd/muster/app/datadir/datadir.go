@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// Dir is a data directory that this process has locked. Its methods name
-// what lies in it.
+// Dir is a data directory that this process has locked. Its methods return the paths of
+// the files and directories in it.
 type Dir struct {
 	Path string
 	lock *os.File
@@ -26,11 +26,10 @@ func (d *Dir) EtcdLog() string    { return filepath.Join(d.Path, "etcd.log") }
 func (d *Dir) PKI() string        { return filepath.Join(d.Path, "pki") }
 func (d *Dir) Kubeconfig() string { return filepath.Join(d.Path, "kubeconfig") }
 
-// Open makes the directory if it is missing and locks it for this
-// process. The lock is the kernel's: it is gone when the process is, however it
-// ends, so kill -9 leaves nothing that a person must clean up. The mode of a
-// directory that exists is left alone: what is secret in it has a mode of its
-// own, and it may be somebody's working directory.
+// Open makes the directory if it is missing and locks it for this process. The kernel
+// holds the lock and drops it with the process, so kill -9 leaves nothing to clean up. The
+// mode of an existing directory stays, because it may be a user's working directory;
+// secrets in it have a mode of their own.
 func Open(path string) (*Dir, error) {
 	if path == "" {
 		return nil, errors.New("--data-dir is empty: name a directory")
@@ -49,7 +48,7 @@ func Open(path string) (*Dir, error) {
 		}
 		return nil, fmt.Errorf("cannot lock data directory %s: %w", path, err)
 	}
-	// The pid is only for the message above. What counts is the lock itself.
+	// Only the message above needs the pid; the lock does not.
 	if err := writePID(file); err != nil {
 		_ = file.Close()
 		return nil, Unusable(path, err)
@@ -57,8 +56,8 @@ func Open(path string) (*Dir, error) {
 	return &Dir{Path: path, lock: file}, nil
 }
 
-// Close gives the directory up. The lock file stays: removing it would let two
-// processes lock two files of the same name.
+// Close unlocks the directory. The lock file stays: if it were removed, two processes could
+// lock two files of one name.
 func (d *Dir) Close() error { return d.lock.Close() }
 
 func writePID(file *os.File) error {
@@ -78,8 +77,8 @@ func holder(file *os.File) string {
 	return "unknown"
 }
 
-// Unusable says in one line what is wrong with the directory. The error of the
-// os package would repeat the path and name a system call.
+// Unusable returns an error that says in one line what is wrong with the directory. The
+// error of package os would repeat the path and name a system call.
 func Unusable(path string, err error) error {
 	if at := DiskError(path, err); at != nil {
 		return at

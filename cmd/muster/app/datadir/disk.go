@@ -10,8 +10,7 @@ import (
 	"syscall"
 )
 
-// diskFaults are what a disk answers to a write that no change of Muster would make work,
-// and what each means.
+// diskFaults are the errors of a write that are the disk's fault, and what each means.
 var diskFaults = []struct {
 	fault  syscall.Errno
 	reason string
@@ -23,11 +22,12 @@ var diskFaults = []struct {
 	{syscall.EIO, "its disk fails"},
 }
 
-// DiskError says that the disk below a directory is at fault, and what to do; nil if it is
-// not. This is not etcd's quota: at that, writes are refused and Muster runs on.
+// DiskError returns an error that says what to do if err is the fault of the disk below
+// dir, and else nil. etcd's quota is another matter: beyond that it refuses writes, and
+// Muster continues to run.
 func DiskError(dir string, err error) error {
 	for _, f := range diskFaults {
-		// Some of the text of a library holds only the text of the error.
+		// Some libraries pass on only the text of the error.
 		if !errors.Is(err, f.fault) && !strings.Contains(err.Error(), f.fault.Error()) {
 			continue
 		}
@@ -37,7 +37,7 @@ func DiskError(dir string, err error) error {
 	return nil
 }
 
-// free says how much a user may still write on the disk of a directory.
+// free describes how much space a user has left on the disk of a directory.
 func free(dir string) string {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(dir, &stat); err != nil {

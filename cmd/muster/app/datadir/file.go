@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// WriteFile replaces path by content, whole or not at all, also if the
-// machine stops half-way. The mode is 0600: all that we write is secret.
+// WriteFile replaces the file at path, whole or not at all, even if the machine stops
+// half-way. The mode is 0600: every file of the all-in-one is secret.
 func WriteFile(path string, content []byte) error {
 	dir := filepath.Dir(path)
 	temporary, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")

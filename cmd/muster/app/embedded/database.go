@@ -15,9 +15,9 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// checkDatabase fails if etcd's database is not one. The library that reads it panics in
-// goroutines of its own at a damaged file, so what it will read at a start is read here
-// first. This costs a part of what the start costs.
+// checkDatabase fails if etcd's database is damaged. The library that reads it panics in
+// goroutines of its own, so all that a start will read is read here first. That costs less
+// than the start itself.
 func checkDatabase(path string) (err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -26,7 +26,7 @@ func checkDatabase(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	// The file is mapped: beyond its end there is a fault.
+	// The file is mapped into memory: to read beyond its end is a fault.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if damage := recover(); damage != nil {
@@ -53,5 +53,5 @@ func checkDatabase(path string) (err error) {
 
 func damaged(path, how string) error {
 	first, _, _ := strings.Cut(how, "\n")
-	return fmt.Errorf("the database %s is damaged (%s): put back a copy of the data directory that works, or move the data directory away to begin with an empty one", path, first)
+	return fmt.Errorf("the database %s is damaged (%s): restore a copy of the data directory, or move the data directory away to start with an empty one", path, first)
 }

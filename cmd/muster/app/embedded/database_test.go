@@ -42,7 +42,7 @@ func TestADamagedFileOfEtcdIsOneSentence(t *testing.T) {
 			return append(c[:2*os.Getpagesize():2*os.Getpagesize()], garbage(len(c)-2*os.Getpagesize())...)
 		}, "is damaged"},
 		"zeros for the metadata": {"snap/db", func(c []byte) []byte { return append(make([]byte, 2*os.Getpagesize()), c[2*os.Getpagesize():]...) }, "is damaged"},
-		"garbage in the log":     {"wal/0000000000000000-0000000000000000.wal", func(c []byte) []byte { return append(garbage(4096), c[4096:]...) }, "cannot go on"},
+		"garbage in the log":     {"wal/0000000000000000-0000000000000000.wal", func(c []byte) []byte { return append(garbage(4096), c[4096:]...) }, "cannot continue"},
 		"no log":                 {"wal/0000000000000000-0000000000000000.wal", func([]byte) []byte { return nil }, ""},
 	}
 	whole := t.TempDir()

@@ -4,10 +4,10 @@
 // Package embedded runs an etcd in this process, for the all-in-one. It is as durable and
 // as limited as one in production, and listens on no port.
 //
-// etcd ends the process, or panics, where it cannot continue. Here that ends its goroutine
-// alone, so that the program can say in one sentence what has happened.
+// An etcd that cannot continue ends its process or panics. Here only its goroutine ends, so
+// that the program can report the cause in one sentence.
 //
-//	etcd.go      Start, Close, and how it is set up
-//	fate.go      what etcd says when it cannot continue, in one sentence
-//	database.go  a database that is damaged is found before etcd reads it
+//	etcd.go      Start, Close, and the configuration
+//	fate.go      the cause for which etcd cannot continue
+//	database.go  a check for damage before etcd reads its database
 package embedded

@@ -23,18 +23,17 @@ import (
 )
 
 const (
-	// quotaBytes is the most that etcd's authors support.
+	// quotaBytes is the largest quota that etcd's authors support.
 	quotaBytes = 8 << 30
-	// snapshotCount and catchUpEntries bound the log that raft keeps in memory. It
-	// is there for followers, and there are none.
+	// snapshotCount and catchUpEntries bound the log that raft keeps in memory for
+	// followers. A single member has none.
 	snapshotCount  = 1000
 	catchUpEntries = 100
-	// tickMs and electionMs only delay a start: a single member has nobody to lose
-	// an election to.
+	// tickMs and electionMs only delay a start: a single member wins every election.
 	tickMs     = 20
 	electionMs = 100
-	// defragMegabytes is how much free space in the database makes a start give it
-	// back to the file system.
+	// defragMegabytes is the free space in the database from which on a start returns it
+	// to the file system.
 	defragMegabytes = 512
 
 	etcdLogMegabytes = 10
@@ -43,16 +42,16 @@ const (
 // Etcd is an etcd in this process, with one client to it.
 type Etcd struct {
 	Client *clientv3.Client
-	// Server is what runs.
+	// Server is the etcd itself.
 	Server *embed.Etcd
 
 	log  *lumberjack.Logger
 	fate *fate
 }
 
-// Start starts an etcd on the directory and waits until it has elected
-// itself. It listens on no port and no socket: the client calls its functions. adjust
-// changes how it is set up, unless it is nil.
+// Start starts an etcd on the directory and waits until it leads. It listens on no port and
+// no socket: the client calls its functions. adjust changes its configuration; nil changes
+// nothing.
 func Start(ctx context.Context, dir, logFile string, adjust func(*embed.Config)) (*Etcd, error) {
 	if err := checkDatabase(filepath.Join(dir, "member", "snap", "db")); err != nil {
 		return nil, err
@@ -88,12 +87,12 @@ func Start(ctx context.Context, dir, logFile string, adjust func(*embed.Config))
 	return etcd, nil
 }
 
-// WithoutSync has etcd not wait for the disk, and lose what was acknowledged if the
-// machine goes down. It is for tests: where many run, the disk can take longer than etcd
-// waits, and a write then fails that should not.
+// WithoutSync configures an etcd that does not wait for the disk, and loses acknowledged
+// writes if the machine goes down. It is for tests: where many run at once, the disk can
+// be slower than etcd's patience, and writes would fail.
 func WithoutSync(config *embed.Config) { config.UnsafeNoFsync = true }
 
-// embedEtcd starts an etcd, unless it ends that before.
+// embedEtcd starts an etcd. It fails if etcd cannot continue while it starts.
 func embedEtcd(config *embed.Config, fate *fate) (*embed.Etcd, error) {
 	type outcome struct {
 		server *embed.Etcd
@@ -102,7 +101,7 @@ func embedEtcd(config *embed.Config, fate *fate) (*embed.Etcd, error) {
 	started := make(chan outcome, 1)
 	go func() {
 		defer func() {
-			// etcd takes some damaged files for what they are not.
+			// etcd panics on some damaged files.
 			if damage := recover(); damage != nil {
 				fate.fail(fmt.Errorf("%v", damage))
 			}
@@ -118,14 +117,13 @@ func embedEtcd(config *embed.Config, fate *fate) (*embed.Etcd, error) {
 	}
 }
 
-// etcdConfig leaves the limits on requests at their defaults of 1.5 MiB and 128
-// operations, so that what is written here can be written in production too; and fsync
-// on, always.
+// etcdConfig leaves fsync on, and the limits on requests at their defaults of 1.5 MiB and
+// 128 operations, so that every write here would succeed in production too.
 func etcdConfig(dir string, log *lumberjack.Logger, fate *fate) *embed.Config {
 	config := embed.NewConfig()
 	config.Name = "muster"
 	config.Dir = dir
-	// A member advertises an address even if nobody is ever to call it.
+	// A member has to advertise an address, even if no other member calls it.
 	config.AdvertisePeerUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2380"}}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
 	config.ListenPeerUrls = nil
@@ -141,17 +139,18 @@ func etcdConfig(dir string, log *lumberjack.Logger, fate *fate) *embed.Config {
 	return config
 }
 
-// etcdLogger writes warnings to the file. What would end the process decides etcd's fate.
+// etcdLogger writes warnings to the file. An entry that would end the process decides
+// etcd's fate.
 func etcdLogger(log *lumberjack.Logger, fate *fate) *zap.Logger {
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(log), zapcore.WarnLevel)
-	// That the log itself cannot be written, on a full disk, goes nowhere.
+	// Errors of the log itself, as on a full disk, are dropped.
 	return zap.New(core, zap.WithFatalHook(fate), zap.WithPanicHook(fate), zap.ErrorOutput(zapcore.AddSync(io.Discard)))
 }
 
-// Failed is closed when etcd cannot go on; then Err says why.
+// Failed is closed when etcd cannot continue; Err then returns the cause.
 func (e *Etcd) Failed() <-chan struct{} { return e.fate.failed }
 
-// Err says why etcd cannot go on, nil if it can.
+// Err returns the cause for which etcd cannot continue, nil while it can.
 func (e *Etcd) Err() error { return e.fate.Err() }
 
 // Stopped is closed when etcd has stopped, on its own or by Close.
@@ -164,11 +163,11 @@ func (e *Etcd) Close() error {
 		err = e.Client.Close()
 	}
 	if errors.Is(err, context.Canceled) {
-		// What the in-process client answers when it is closed as it should.
+		// The in-process client returns this when it is closed normally.
 		err = nil
 	}
 	if e.fate.Err() != nil {
-		// It would wait for the goroutine that has ended.
+		// To close the server would wait for the goroutine that has ended.
 		return e.log.Close()
 	}
 	e.Server.Close()

@@ -15,9 +15,9 @@ import (
 	"github.com/musterfleet/muster/cmd/muster/app/datadir"
 )
 
-// fate takes the place of the end of the process, or of a panic, where etcd's log says
-// that etcd cannot go on: it ends that goroutine alone, and the process
-// can still say in one sentence what has happened. Nothing is acknowledged from then on.
+// fate is a hook of etcd's log for entries that would end the process or panic, because
+// etcd cannot continue. It ends only the goroutine that logs, and keeps the cause. From
+// then on etcd acknowledges nothing.
 type fate struct {
 	dir, logFile string
 
@@ -45,14 +45,14 @@ func (f *fate) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
 func (f *fate) fail(cause error) {
 	f.once.Do(func() {
 		if f.err = datadir.DiskError(f.dir, cause); f.err == nil {
-			f.err = fmt.Errorf("the embedded etcd in %s cannot go on: %s: put back a copy of the data directory that works, or move it away to begin with an empty one (etcd's log is %s)",
+			f.err = fmt.Errorf("the embedded etcd in %s cannot continue: %s: restore a copy of the data directory, or move it away to start with an empty one (etcd's log is %s)",
 				f.dir, strings.ReplaceAll(cause.Error(), "\n", " "), f.logFile)
 		}
 		close(f.failed)
 	})
 }
 
-// Err says why etcd cannot go on, nil if it can.
+// Err returns the cause for which etcd cannot continue, nil while it can.
 func (f *fate) Err() error {
 	select {
 	case <-f.failed:

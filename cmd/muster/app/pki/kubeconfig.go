@@ -15,14 +15,13 @@ import (
 
 const (
 	kubeconfigContext = "muster"
-	// DefaultNamespace is where Fleet keeps the Clusters and GitRepos of a person
-	// who has not chosen otherwise.
+	// DefaultNamespace is Fleet's default for Clusters and GitRepos.
 	DefaultNamespace = "fleet-default"
 )
 
-// WriteKubeconfig lets the holder of path administer the server at endpoint. A
-// file that does so already is left as it is: its owner may have set another
-// namespace, or added a context.
+// WriteKubeconfig writes a kubeconfig that administers the server at endpoint. A file that
+// does so already keeps its content: its owner may have set another namespace, or added a
+// context.
 func WriteKubeconfig(path, endpoint string, certs *Certificates) error {
 	if have, err := clientcmd.LoadFromFile(path); err == nil && opens(have, endpoint, certs) {
 		return os.Chmod(path, 0o600)

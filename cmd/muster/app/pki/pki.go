@@ -30,17 +30,16 @@ import (
 const (
 	authorityLifetime = 20 * 365 * 24 * time.Hour
 	leafLifetime      = 3 * 365 * 24 * time.Hour
-	// renewBefore is how long every certificate is good for after a start, at
-	// least: certificates are renewed at starts only, so a process may run that
-	// long without one.
+	// renewBefore is the least time that every certificate is valid for after a start.
+	// Only a start renews certificates, so a process may run that long.
 	renewBefore = 365 * 24 * time.Hour
-	// clockSkew is how far a client's clock may be behind ours.
+	// clockSkew bounds how far a client's clock may be behind ours.
 	clockSkew = 5 * time.Minute
 
 	adminName = "muster-admin"
 )
 
-// Certificates is what a start needs of DATA-DIR/pki: all of it PEM.
+// Certificates are the files in DATA-DIR/pki that a start needs, as PEM.
 type Certificates struct {
 	Authority         []byte
 	Server, ServerKey []byte
@@ -55,10 +54,9 @@ type keyPair struct {
 	keyPEM      []byte
 }
 
-// Load reads the certificates in dir, and makes those that are
-// missing, near their end or not good for the address. A broken authority is an
-// error and never replaced silently: that would lock everybody out who holds a
-// kubeconfig of the old one.
+// Load reads the certificates in dir, and issues those that are missing, near their end or
+// not valid for the address. It never replaces a broken authority, because kubeconfig
+// files of the old one would stop working: that is an error.
 func Load(dir string, address net.IP, now time.Time) (*Certificates, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, datadir.Unusable(dir, err)
@@ -97,9 +95,9 @@ func Load(dir string, address net.IP, now time.Time) (*Certificates, error) {
 	}, nil
 }
 
-// loadAuthority reads the certificate authority, or makes one if there is none.
-// The certificate is written last: as long as it is missing nobody can have
-// trusted it, so a start that was killed half-way is begun anew.
+// loadAuthority reads the certificate authority, or makes one if dir has none. The
+// certificate is written last: while it is missing no client can trust the authority, so
+// the start after one that was killed half-way makes a new one.
 func loadAuthority(dir string, now time.Time) (*keyPair, error) {
 	pair, err := readPair(dir, "ca")
 	switch {
@@ -121,8 +119,8 @@ func loadAuthority(dir string, now time.Time) (*keyPair, error) {
 	return pair, nil
 }
 
-// loadLeaf reads the certificate called name, and issues it anew if it is not
-// what want asks for. Leaves carry no state, so there is no reason to refuse.
+// loadLeaf reads the certificate called name, and issues a new one if it differs from what
+// want asks for. Leaves carry no state, so replacing one does no harm.
 func loadLeaf(dir, name string, authority *keyPair, want *x509.Certificate, now time.Time) (*keyPair, error) {
 	pair, err := readPair(dir, name)
 	if err == nil && fits(pair.certificate, want, authority, now) {
@@ -136,7 +134,7 @@ func loadLeaf(dir, name string, authority *keyPair, want *x509.Certificate, now 
 	return issue(dir, name, want, authority, now)
 }
 
-// fits says whether have may serve as want until the next start.
+// fits reports whether have may serve as want until the next start.
 func fits(have, want *x509.Certificate, authority *keyPair, now time.Time) bool {
 	roots := x509.NewCertPool()
 	roots.AddCert(authority.certificate)
@@ -153,8 +151,8 @@ func fits(have, want *x509.Certificate, authority *keyPair, now time.Time) bool 
 		slices.EqualFunc(have.IPAddresses, want.IPAddresses, net.IP.Equal)
 }
 
-// issue signs template with the authority, or with its own key if there is none,
-// and writes key, then certificate.
+// issue signs template with the authority, or with its own key if that is nil. It writes
+// the key, then the certificate.
 func issue(dir, name string, template *x509.Certificate, authority *keyPair, now time.Time) (*keyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -195,7 +193,7 @@ func issue(dir, name string, template *x509.Certificate, authority *keyPair, now
 	return &keyPair{certificate: certificate, key: key, certPEM: certPEM, keyPEM: keyPEM}, nil
 }
 
-// errNoCertificate says that the certificate file is not there.
+// errNoCertificate means that the certificate file does not exist.
 var errNoCertificate = errors.New("no certificate")
 
 func readPair(dir, name string) (*keyPair, error) {
