@@ -1,23 +1,51 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package controller runs the loops that write what must be written and follows
-// from nothing: promotions, mirrors, sweeps, what an agent needs of the core API.
+// Package controller runs the controllers: the loops that write what has to be written and
+// does not follow from the facts, such as promotions, mirrors and the rights of agents.
+//
+//	              ┌────────┐ views  ┌────────┐ keys ┌───────┐ keys
+//	              │ engine ├───────►│ follow ├─────►│ queue ├─────┐
+//	              └───▲────┘        └────────┘      └───▲───┘     │
+//	                  │                                 │ events  │
+//	┌──────┐ records  │    ┌─────────────┐ metadata ┌───┴──────┐  │
+//	│ etcd ├──────────┘    │ controllers │◄─────────┤ core API │  │
+//	└──▲───┘               └─┬─▲───────┬─┘          └───▲──────┘  │
+//	   │ guarded transaction │ │       │ objects        │         │
+//	   └─────────────────────┘ │       └────────────────┘         │
+//	                           └──────────────────────────────────┘
+//
+// In this package:
 //
 //	manager.go   starts the loops, and starts again those that end
-//	election.go  on one replica at a time
-//	health.go    which of them fail
+//	election.go  lets them run on one replica at a time
+//	health.go    reports which of them fail
 //
-// # What a loop is
+// Below it:
 //
-// A loop looks at how things are, and does what is missing. It keeps nothing that
-// it could not find again, may be ended at any instruction, and does no harm when it
-// runs twice at a time: its writes to the log are guarded by what it looked at, its
-// writes to an API server by resourceVersion or by being the same. So leader
-// election saves work, and nothing depends on it.
+//	follow       the loop that all controllers share: what changed since the last look
+//	queue        the keys to work on, in turns between tenants
+//	rollout      promotes new versions step by step (S 6)
+//	sweep        removes records and contents that nothing needs any more
+//	schedule     opens and closes the windows of Schedules (S 5.4)
+//	mirror       copies labels of Namespaces and values Secrets into the log
+//	downstream   copies Secrets and ConfigMaps to where agents read them (S 4.7)
+//	agentaccess  registers agents and gives them their rights (S 8)
+//	loops        the list of all controllers, and what each needs
 //
-// One loop that fails, or panics, takes no other with it: it is started again,
-// after a delay that grows.
+// Rollout and sweep need etcd alone; schedule writes statuses through the fleet's API. These
+// three work without a queue: each looks at everything that it is about.
+//
+// # What a controller promises
+//
+// A controller compares how things are with how they should be, and does what is missing.
+// It keeps nothing that it could not find again. It may be ended at any instruction, and
+// two of its kind may run at a time: its writes to the log are guarded by what it looked
+// at, and its writes to an API server by resourceVersion or by having the same content. So
+// leader election saves work, and correctness does not depend on it.
+//
+// A controller that fails or panics stops no other. It is started again after a delay that
+// grows.
 //
 // # Concurrency
 //

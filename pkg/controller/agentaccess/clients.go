@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -19,7 +20,7 @@ import (
 type clients struct {
 	mu struct {
 		sync.Mutex
-		at    int64
+		at    follow.Cursor
 		names map[client]*named
 	}
 }
@@ -116,30 +117,24 @@ func (c *clients) of(v *view.View, resource, namespace, id string) []record.Name
 
 func (c *clients) catchUpLocked(v *view.View) {
 	resources := []string{record.Clusters, registrations}
-	revisions, err := v.Since(c.mu.at)
-	if c.mu.names == nil || err != nil || c.mu.at > v.Revision {
+	revisions, ok := c.mu.at.Next(v)
+	if !ok {
 		c.mu.names = map[client]*named{}
 		for _, resource := range resources {
 			for item := range v.All(resource, record.Name{}) {
 				c.addLocked(resource, item)
 			}
 		}
-		c.mu.at = v.Revision
 		return
 	}
-	for _, revision := range revisions {
-		for _, resource := range resources {
-			for _, change := range revision.Changes(resource, "", "") {
-				if change.Prev != nil {
-					c.removeLocked(resource, change.Prev)
-				}
-				if change.Next != nil {
-					c.addLocked(resource, change.Next)
-				}
-			}
+	for resource, change := range follow.Changes(revisions, resources...) {
+		if change.Prev != nil {
+			c.removeLocked(resource, change.Prev)
+		}
+		if change.Next != nil {
+			c.addLocked(resource, change.Next)
 		}
 	}
-	c.mu.at = v.Revision
 }
 
 func (c *clients) addLocked(resource string, item view.Item) {

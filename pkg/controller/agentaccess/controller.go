@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/controller/queue"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/engine"
@@ -25,12 +26,9 @@ import (
 
 // Fleet is where the fleet's objects are read: an *engine.Engine.
 type Fleet interface {
-	// Current is the present view of this process.
-	Current() (*view.View, error)
+	follow.Source
 	// Barrier is a view that holds all that was committed before the call.
 	Barrier(ctx context.Context) (*view.View, error)
-	// Wait is closed when something in the scope changes.
-	Wait(scope engine.Scope) <-chan struct{}
 }
 
 var _ Fleet = (*engine.Engine)(nil)
@@ -105,9 +103,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		return fmt.Errorf("agent access: %w", err)
 	}
 	var running sync.WaitGroup
-	for _, resource := range []string{record.Clusters, registrations, tokens} {
-		running.Go(func() { c.follow(ctx, resource) })
-	}
+	running.Go(func() { _ = c.following().Run(ctx) })
 	for range c.Workers {
 		running.Go(func() {
 			for c.work(ctx) {

@@ -4,62 +4,52 @@
 package agentaccess
 
 import (
-	"context"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// follow puts into the queue what changes of a resource, and all of it at first and
-// whenever the history does not reach back. It begins with the history that there is:
-// who went while nobody looked is told of in it.
-func (c *Controller) follow(ctx context.Context, resource string) {
-	seen := int64(-1)
-	for {
-		woken := c.Fleet.Wait(engine.Scope{Resource: resource})
-		if v, err := c.Fleet.Current(); err == nil {
-			c.enqueue(v, resource, seen)
-			seen = v.Revision
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-woken:
-		}
+// followed are the resources whose objects are worked on.
+var followed = []string{record.Clusters, registrations, tokens}
+
+// following returns the loop that puts into the queue what changes in the fleet. It begins
+// with all the history of the view, which also tells of owners that went before the loop.
+func (c *Controller) following() *follow.Loop {
+	return &follow.Loop{
+		Source: c.Fleet, Resources: followed, Changed: c.enqueue,
+		Whole: func(v *view.View) {
+			for _, resource := range followed {
+				for item := range v.All(resource, record.Name{}) {
+					c.queue.Add(owner{resource, item.Name()})
+				}
+			}
+			if revisions, err := v.Since(v.Oldest); err == nil {
+				c.enqueue(v, revisions)
+			}
+		},
 	}
 }
 
-func (c *Controller) enqueue(v *view.View, resource string, seen int64) {
-	revisions, err := v.Since(seen)
-	if err != nil || seen > v.Revision {
-		for item := range v.All(resource, record.Name{}) {
-			c.queue.Add(owner{resource, item.Name()})
+func (c *Controller) enqueue(v *view.View, revisions []*view.Revision) {
+	for resource, change := range follow.Changes(revisions, followed...) {
+		if resource == record.Clusters && sameAccess(change.Prev, change.Next) {
+			continue
 		}
-		if revisions, err = v.Since(v.Oldest); err != nil {
-			return // a view reaches back to its oldest revision
+		key := owner{resource, change.Name}
+		if change.Prev != nil && (change.Next == nil || uid(change.Prev) != uid(change.Next)) {
+			c.evidence.saw(key, uid(change.Prev), time.Now())
 		}
-	}
-	for _, revision := range revisions {
-		for _, change := range revision.Changes(resource, "", "") {
-			if resource == record.Clusters && sameAccess(change.Prev, change.Next) {
-				continue
-			}
-			key := owner{resource, change.Name}
-			if change.Prev != nil && (change.Next == nil || uid(change.Prev) != uid(change.Next)) {
-				c.evidence.saw(key, uid(change.Prev), time.Now())
-			}
-			c.queue.Add(key)
-			switch resource {
-			case record.Clusters:
-				c.enqueueWaiting(v, change.Name)
-			case registrations:
-				c.enqueueSuperseded(v, change)
-			}
+		c.queue.Add(key)
+		switch resource {
+		case record.Clusters:
+			c.enqueueWaiting(v, change.Name)
+		case registrations:
+			c.enqueueSuperseded(v, change)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/controller/queue"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -23,9 +24,8 @@ import (
 
 // Engine is where BundleDeployments and their counts are read.
 type Engine interface {
-	Current() (*view.View, error)
+	follow.Source
 	Barrier(ctx context.Context) (*view.View, error)
-	Wait(scope engine.Scope) <-chan struct{}
 	CopiesOf(deployment record.Name) (record.Downstream, int64, error)
 	WithCopies() ([]record.Name, error)
 }
@@ -103,8 +103,9 @@ func (d *Downstream) Run(ctx context.Context) error {
 		return fmt.Errorf("wait for the log: %w", err)
 	}
 	// Whose copy a copy is can be said only when all needs are known.
-	d.noteAll(v)
-	tasks.Go(func() { d.follow(ctx, v.Revision) })
+	changes := d.following()
+	changes.See(v)
+	tasks.Go(func() { _ = changes.Run(ctx) })
 	for range d.Workers {
 		tasks.Go(func() {
 			for d.next(ctx) {

@@ -4,48 +4,24 @@
 package downstream
 
 import (
-	"context"
-	"time"
-
-	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// follow puts into the queue what changes of BundleDeployments after a revision, and all
-// of them now and then, and whenever the history does not reach back.
-func (d *Downstream) follow(ctx context.Context, seen int64) {
-	all := time.NewTicker(again)
-	defer all.Stop()
-	for {
-		woken := d.Engine.Wait(engine.Scope{Resource: record.BundleDeployments})
-		if v, err := d.Engine.Current(); err == nil {
-			d.note(v, seen)
-			seen = v.Revision
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-woken:
-		case <-all.C:
-			seen = -1
-		}
-	}
-}
-
-func (d *Downstream) note(v *view.View, seen int64) {
-	revisions, err := v.Since(seen)
-	if seen < 0 || seen > v.Revision || err != nil {
-		d.noteAll(v)
-		return
-	}
-	for _, revision := range revisions {
-		for _, change := range revision.Changes(record.BundleDeployments, "", "") {
-			next := needOf(change.Next)
-			if d.noteOne(change.Name, next) || next == nil && counted(change.Prev) {
-				d.queue.Add(change.Name)
+// following returns the loop that notes what BundleDeployments need, and puts into the
+// queue those whose needs change.
+func (d *Downstream) following() *follow.Loop {
+	return &follow.Loop{
+		Source: d.Engine, Resources: []string{record.BundleDeployments}, Whole: d.noteAll, Every: again,
+		Changed: func(_ *view.View, revisions []*view.Revision) {
+			for _, change := range follow.Changes(revisions, record.BundleDeployments) {
+				next := needOf(change.Next)
+				if d.noteOne(change.Name, next) || next == nil && counted(change.Prev) {
+					d.queue.Add(change.Name)
+				}
 			}
-		}
+		},
 	}
 }
 

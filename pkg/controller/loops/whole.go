@@ -5,10 +5,12 @@ package loops
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/controller"
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -40,15 +42,14 @@ func whole(source *engine.Engine, loop controller.Loop) controller.Loop {
 }
 
 // await returns when the state is whole, or is not, or the context ends.
-func await(ctx context.Context, source *engine.Engine, is bool) {
-	for ctx.Err() == nil {
-		woken := source.Wait(engine.Scope{})
-		if v, err := source.Current(); err == nil && (v.Whole != view.Never) == is {
-			return
+func await(ctx context.Context, source follow.Source, is bool) {
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	loop := follow.Loop{Source: source, Then: func(_ context.Context, v *view.View) (again time.Time) {
+		if (v.Whole != view.Never) == is {
+			done()
 		}
-		select {
-		case <-ctx.Done():
-		case <-woken:
-		}
-	}
+		return again
+	}}
+	_ = loop.Run(ctx)
 }

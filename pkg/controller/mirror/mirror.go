@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/controller/queue"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -23,9 +24,8 @@ import (
 
 // Engine is what the log says already, and what a write of a mirror takes.
 type Engine interface {
-	Current() (*view.View, error)
+	follow.Source
 	Barrier(ctx context.Context) (*view.View, error)
-	Wait(scope engine.Scope) <-chan struct{}
 	MirroredNamespaces() ([]string, error)
 	PlanNamespace(name string, labels map[string]string) (*engine.Plan, error)
 	BundlesWithValues() ([]record.Name, error)
@@ -103,7 +103,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 	if _, err := m.Engine.Barrier(ctx); err != nil {
 		return fmt.Errorf("wait for the log: %w", err)
 	}
-	tasks.Go(func() { m.follow(ctx) })
+	tasks.Go(func() { _ = m.following().Run(ctx) })
 	tasks.Go(func() {
 		<-ctx.Done()
 		m.queue.ShutDown()

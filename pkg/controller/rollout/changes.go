@@ -7,25 +7,25 @@ import (
 	"slices"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// note makes due what the revisions since the last time may have changed.
-func (r *Rollout) note(v *view.View) {
-	if r.seen == 0 {
-		r.reset()
-	} else if revisions, err := v.Since(r.seen); err != nil {
-		r.reset() // the history does not reach back that far
-	} else {
-		r.follow(revisions)
+// following returns the loop that makes due what revisions may have changed, and steps
+// what is due. It wakes at every revision: a step of a Bundle waits for its last one.
+func (r *Rollout) following() *follow.Loop {
+	return &follow.Loop{
+		Source: r.source, Every: again,
+		Whole:   func(*view.View) { r.reset() },
+		Changed: func(_ *view.View, revisions []*view.Revision) { r.note(revisions) },
+		Then:    r.round,
 	}
-	r.seen = v.Revision
 }
 
-// follow makes due what the changes of some revisions reach, and nothing else: where
+// note makes due what the changes of some revisions reach, and nothing else: where
 // Clusters are edited all the time, most of that concerns no roll-out.
-func (r *Rollout) follow(revisions []*view.Revision) {
+func (r *Rollout) note(revisions []*view.Revision) {
 	touched := map[string]struct{}{}
 	changed, targets, paused := map[record.Name]struct{}{}, false, false
 	for _, revision := range revisions {

@@ -130,7 +130,7 @@ func bundleFor(name, label, version string) *v1alpha1.Bundle {
 func (w *world) settled(r *Rollout) {
 	w.t.Helper()
 	for again := true; again; {
-		r.note(w.view())
+		r.changes.See(w.view())
 		again = false
 		for name, p := range r.bundles {
 			if p.due {
@@ -192,7 +192,7 @@ func TestAChangeMakesDueTheRolloutsThatItReaches(t *testing.T) {
 	} {
 		w.settled(r)
 		c.do()
-		r.note(w.view())
+		r.changes.See(w.view())
 		var due []string
 		for name, p := range r.bundles {
 			if p.due {

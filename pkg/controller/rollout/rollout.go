@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -19,8 +20,7 @@ import (
 
 // Source is the engine, as far as roll-outs need it.
 type Source interface {
-	Current() (*view.View, error)
-	Wait(scope engine.Scope) <-chan struct{}
+	follow.Source
 	// Rollouts names the Bundles that something may have to be done for.
 	Rollouts() []record.Name
 	// Rollout returns the present state of one of them; false if it is none any more.
@@ -66,8 +66,7 @@ type Rollout struct {
 	log    Log
 	// bundles are those that something may have to be done for.
 	bundles map[record.Name]*progress
-	// seen is the revision up to which changes have been noted; 0 is none.
-	seen int64
+	changes *follow.Loop
 }
 
 // progress is what the controller remembers of one Bundle; to forget it costs a
@@ -89,41 +88,25 @@ type progress struct {
 
 // New returns the controller over a running engine and its log.
 func New(source Source, log Log) *Rollout {
-	return &Rollout{source: source, log: log, bundles: map[record.Name]*progress{}}
+	r := &Rollout{source: source, log: log, bundles: map[record.Name]*progress{}}
+	r.changes = r.following()
+	return r
 }
 
 // Run carries all roll-outs on until the context ends.
 func (r *Rollout) Run(ctx context.Context) error {
-	r.seen = 0
-	all := time.NewTicker(again)
-	defer all.Stop()
-	for ctx.Err() == nil {
-		woken := r.source.Wait(engine.Scope{})
-		v, err := r.source.Current()
-		var wake <-chan time.Time
-		if err == nil { // else it is not loaded yet, and wakes when it is
-			r.note(v)
-			wake = r.round(ctx, v.Revision)
-		}
-		select {
-		case <-woken:
-		case <-wake:
-		case <-all.C:
-			r.seen = 0
-		case <-ctx.Done():
-		}
-	}
-	return ctx.Err()
+	r.changes.Restart()
+	return r.changes.Run(ctx)
 }
 
 // round takes one step of every Bundle that is due, and returns when the next one
-// can be; nil if only a change can make one due.
-func (r *Rollout) round(ctx context.Context, revision int64) <-chan time.Time {
+// can be; zero if only a change can make one due.
+func (r *Rollout) round(ctx context.Context, v *view.View) (next time.Time) {
 	now := time.Now()
 	var group errgroup.Group
 	group.SetLimit(parallel)
 	for name, p := range r.bundles {
-		if p.due && p.revision <= revision && !now.Before(p.notBefore) {
+		if p.due && p.revision <= v.Revision && !now.Before(p.notBefore) {
 			group.Go(func() error {
 				r.take(ctx, name, p)
 				return nil
@@ -131,17 +114,13 @@ func (r *Rollout) round(ctx context.Context, revision int64) <-chan time.Time {
 		}
 	}
 	_ = group.Wait()
-	var next time.Time
 	for _, p := range r.bundles {
 		// One that waits for a revision is woken by that.
-		if p.due && p.revision <= revision && (next.IsZero() || p.notBefore.Before(next)) {
+		if p.due && p.revision <= v.Revision && (next.IsZero() || p.notBefore.Before(next)) {
 			next = p.notBefore
 		}
 	}
-	if next.IsZero() {
-		return nil
-	}
-	return time.After(time.Until(next))
+	return next
 }
 
 // take takes one step and says when the next one is due.

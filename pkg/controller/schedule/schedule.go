@@ -13,6 +13,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -22,9 +23,8 @@ import (
 
 // Engine is where Schedules and Clusters are read.
 type Engine interface {
-	Current() (*view.View, error)
+	follow.Source
 	Barrier(ctx context.Context) (*view.View, error)
-	Wait(scope engine.Scope) <-chan struct{}
 	ClustersIn(namespace string) ([]targeting.Cluster, error)
 }
 
@@ -80,58 +80,32 @@ func New(options Options) *Schedules {
 // Run follows all Schedules until the context ends, and returns its error.
 func (s *Schedules) Run(ctx context.Context) error {
 	s.followed = map[types.UID]int64{}
-	seen := int64(-1)
-	var wake time.Time
-	var delay time.Duration
-	for {
-		schedules, clusters := s.Engine.Wait(engine.Scope{Resource: resource}), s.Engine.Wait(engine.Scope{Resource: record.Clusters})
-		groups := s.Engine.Wait(engine.Scope{Resource: record.ClusterGroups})
-		v, err := s.Engine.Current()
-		switch {
-		case err != nil: // not loaded yet; it wakes when it is
-			wake = s.Clock.Now().Add(longest)
-		case concerns(v, seen) || !s.Clock.Now().Before(wake):
+	due, wake, delay := true, time.Time{}, time.Duration(0)
+	loop := &follow.Loop{
+		Source: s.Engine, Clock: s.Clock, Resources: concerned,
+		Whole:   func(*view.View) { due = true },
+		Changed: func(_ *view.View, revisions []*view.Revision) { due = due || concerns(revisions) },
+		Then: func(ctx context.Context, _ *view.View) time.Time {
+			if !due && s.Clock.Now().Before(wake) {
+				return wake
+			}
+			var err error
 			begun := time.Now()
+			due = false
 			wake, err = s.pass(ctx)
 			delay = delayAfter(err, delay)
 			if err != nil && ctx.Err() == nil {
 				klog.ErrorS(err, "Some Schedules cannot be followed", "retryAfter", delay)
 				wake = earlier(wake, s.Clock.Now().Add(delay)) // windows of other Schedules open on time
 			}
-			seen = v.Revision
 			select {
 			case <-time.After(min(share*time.Since(begun), longestPause)):
 			case <-ctx.Done():
 			}
-		}
-		select {
-		case <-schedules:
-		case <-clusters:
-		case <-groups:
-		default:
-			s.sleep(ctx, wake, schedules, clusters, groups)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+			return wake
+		},
 	}
-}
-
-// sleep returns when it is time, when a channel is closed, or when the context ends.
-func (s *Schedules) sleep(ctx context.Context, until time.Time, schedules, clusters, groups <-chan struct{}) {
-	rest := until.Sub(s.Clock.Now())
-	if rest <= 0 {
-		return
-	}
-	timer := s.Clock.NewTimer(rest)
-	defer timer.Stop()
-	select {
-	case <-schedules:
-	case <-clusters:
-	case <-groups:
-	case <-timer.C():
-	case <-ctx.Done():
-	}
+	return loop.Run(ctx)
 }
 
 // earlier is the earlier of two times, of which one may be zero.
@@ -151,23 +125,15 @@ func delayAfter(err error, last time.Duration) time.Duration {
 	return min(max(2*last, retry), longest)
 }
 
-// concerns reports whether something changed since a revision that a pass looks at.
+// concerned are the resources that decide what a pass does.
+var concerned = []string{resource, record.Clusters, record.ClusterGroups}
+
+// concerns reports whether some revisions changed something that a pass looks at.
 // Agents' reports, which come all the time, are none of it.
-func concerns(v *view.View, seen int64) bool {
-	revisions, err := v.Since(seen)
-	if seen < 0 || seen > v.Revision || err != nil {
-		return true
-	}
-	for _, revision := range revisions {
-		if len(revision.Changes(resource, "", "")) > 0 {
+func concerns(revisions []*view.Revision) bool {
+	for of, change := range follow.Changes(revisions, concerned...) {
+		if of == resource || !sameToSchedules(change) {
 			return true
-		}
-		for _, of := range []string{record.Clusters, record.ClusterGroups} {
-			for _, change := range revision.Changes(of, "", "") {
-				if !sameToSchedules(change) {
-					return true
-				}
-			}
 		}
 	}
 	return false

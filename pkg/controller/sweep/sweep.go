@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -20,10 +21,8 @@ import (
 
 // Source is the engine, as far as a sweep needs it.
 type Source interface {
-	Current() (*view.View, error)
+	follow.Source
 	Barrier(ctx context.Context) (*view.View, error)
-	// Wait is closed when something in the scope changes.
-	Wait(scope engine.Scope) <-chan struct{}
 	// Stats tell whether all records can be decoded.
 	Stats() engine.Stats
 	// Dead finds records that rule nothing, a piece at a time.
@@ -77,8 +76,8 @@ type Sweep struct {
 	// unused is since when contents have been found of no use. A restart begins anew,
 	// which keeps them for longer.
 	unused map[string]time.Time
-	// seen is the revision up to which it was noted which contents were of use.
-	seen int64
+	// changes notes which contents are put to use.
+	changes *follow.Loop
 }
 
 // New returns the controller over a running engine and its log.
@@ -86,7 +85,9 @@ func New(source Source, log Log) *Sweep { return NewWithOptions(source, log, Def
 
 // NewWithOptions is New with other times.
 func NewWithOptions(source Source, log Log, options Options) *Sweep {
-	return &Sweep{source: source, log: log, options: options, unused: map[string]time.Time{}, seen: -1}
+	s := &Sweep{source: source, log: log, options: options, unused: map[string]time.Time{}}
+	s.changes = s.following()
+	return s
 }
 
 // Run sweeps until the context ends.
@@ -179,7 +180,7 @@ func (s *Sweep) persist(ctx context.Context, look func() (etcd.Txn, int, error),
 		if err != nil {
 			return 0, err
 		}
-		s.note(v)
+		s.changes.See(v)
 		txn, n, err := look()
 		if err != nil || n == 0 {
 			return 0, err
@@ -211,7 +212,7 @@ func (s *Sweep) contents(ctx context.Context) (removed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s.note(v)
+	s.changes.See(v)
 	used, _, err := s.source.ContentsInUse()
 	if err != nil {
 		return 0, err
@@ -264,41 +265,29 @@ func (s *Sweep) due(stored []string, used map[string]struct{}, now time.Time) []
 	return due
 }
 
-// note gives what Bundles have referred to since the last time a whole grace again. A
-// content comes to be of use by a write of a Bundle only, so nothing else is to be
-// looked at; and no use is too short to be seen.
-func (s *Sweep) note(v *view.View) {
-	revisions, err := v.Since(s.seen)
-	if err != nil || s.seen > v.Revision {
-		clear(s.unused)
-	}
-	for _, revision := range revisions {
-		for _, change := range revision.Changes(record.Bundles, "", "") {
-			for _, item := range []view.Item{change.Prev, change.Next} {
-				if object, ok := item.(*view.Object); ok {
-					delete(s.unused, object.Record.Content)
+// following returns the loop that gives a whole grace again to what Bundles refer to, or
+// did before a change. Only a write of a Bundle puts a content to use, so nothing else is
+// to be looked at, and no use is too short to be seen.
+func (s *Sweep) following() *follow.Loop {
+	return &follow.Loop{
+		Source: s.source, Resources: []string{record.Bundles},
+		Whole: func(*view.View) { clear(s.unused) },
+		Changed: func(_ *view.View, revisions []*view.Revision) {
+			for _, change := range follow.Changes(revisions, record.Bundles) {
+				for _, item := range []view.Item{change.Prev, change.Next} {
+					if object, ok := item.(*view.Object); ok {
+						delete(s.unused, object.Record.Content)
+					}
 				}
 			}
-		}
+		},
 	}
-	s.seen = v.Revision
 }
 
-// wait waits, and notes meanwhile what comes to be of use.
+// wait waits, and notes meanwhile which contents are put to use.
 func (s *Sweep) wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	for {
-		woken := s.source.Wait(engine.Scope{Resource: record.Bundles})
-		if v, err := s.source.Current(); err == nil {
-			s.note(v)
-		}
-		select {
-		case <-timer.C:
-			return nil
-		case <-woken:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	waiting, stop := context.WithTimeout(ctx, d)
+	defer stop()
+	_ = s.changes.Run(waiting)
+	return ctx.Err()
 }
