@@ -4,16 +4,12 @@
 // Package controller runs the controllers: the loops that write what has to be written and
 // does not follow from the facts, such as promotions, mirrors and the rights of agents.
 //
-//	              ┌────────┐ views  ┌────────┐ keys ┌───────┐ keys
-//	              │ engine ├───────►│ follow ├─────►│ queue ├─────┐
-//	              └───▲────┘        └────────┘      └───▲───┘     │
-//	                  │                                 │ events  │
-//	┌──────┐ records  │    ┌─────────────┐ metadata ┌───┴──────┐  │
-//	│ etcd ├──────────┘    │ controllers │◄─────────┤ core API │  │
-//	└──▲───┘               └─┬─▲───────┬─┘          └───▲──────┘  │
-//	   │ guarded transaction │ │       │ objects        │         │
-//	   └─────────────────────┘ │       └────────────────┘         │
-//	                           └──────────────────────────────────┘
+//	┌──────────┐ views    ┌────────┐
+//	│  engine  ├─────────►│ follow ├──┐ keys ┌───────┐     ┌────────────┐   ┌─► etcd: records, guarded
+//	└──────────┘          └────────┘  ├─────►│ queue ├────►│ controller ├───┼─► fleet's API: statuses
+//	┌──────────┐ metadata ┌────────┐  │      └───────┘     └────────────┘   └─► core API: objects
+//	│ core API ├─────────►│ caches ├──┘
+//	└──────────┘          └────────┘
 //
 // In this package:
 //
@@ -31,6 +27,7 @@
 //	mirror       copies labels of Namespaces and values Secrets into the log
 //	downstream   copies Secrets and ConfigMaps to where agents read them (S 4.7)
 //	agentaccess  registers agents and gives them their rights (S 8)
+//	ownership    keeps the objects that agentaccess makes, and removes them after their owner
 //	loops        the list of all controllers, and what each needs
 //
 // Rollout and sweep need etcd alone; schedule writes statuses through the fleet's API. These

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
@@ -29,14 +30,14 @@ var (
 
 // belongs tells whether an object may be removed for the end of an owner, "" being a
 // UID that is not known.
-func (s *Settings) belongs(t thing, o owner, uid types.UID) bool {
-	if t.resource == namespaces {
-		return o.resource == record.Clusters && t.GetName() == names.ClusterNamespace(o.name.Namespace, o.name.Name) && !s.isSystem(t.GetName())
+func (s *Settings) belongs(t ownership.Object, o ownership.Owner, uid types.UID) bool {
+	if t.Resource == ownership.Namespaces {
+		return o.Resource == record.Clusters && t.GetName() == names.ClusterNamespace(o.Name.Namespace, o.Name.Name) && !s.isSystem(t.GetName())
 	}
 	if strings.HasPrefix(t.GetNamespace(), "kube-") || uid != "" && !uuid.MatchString(string(uid)) {
 		return false
 	}
-	switch o.resource {
+	switch o.Resource {
 	case tokens:
 		return uid != "" && s.ofToken(t, o, uid)
 	case registrations:
@@ -56,23 +57,23 @@ func (s *Settings) isSystem(namespace string) bool {
 }
 
 // ofToken tells of the objects of a token: those of token_objects.go.
-func (s *Settings) ofToken(t thing, o owner, uid types.UID) bool {
-	account := names.SafeConcat(o.name.Name, string(uid))
-	name, here := t.GetName(), t.GetNamespace() == o.name.Namespace
-	switch t.resource {
-	case serviceAccounts:
+func (s *Settings) ofToken(t ownership.Object, o ownership.Owner, uid types.UID) bool {
+	account := names.SafeConcat(o.Name.Name, string(uid))
+	name, here := t.GetName(), t.GetNamespace() == o.Name.Namespace
+	switch t.Resource {
+	case ownership.ServiceAccounts:
 		return here && name == account
-	case secrets:
-		return here && (name == account+"-token" || name == o.name.Name)
-	case roles:
+	case ownership.Secrets:
+		return here && (name == account+"-token" || name == o.Name.Name)
+	case ownership.Roles:
 		return here && name == names.SafeConcat(account, "role") || s.fetches(t, account)
-	case roleBindings:
+	case ownership.RoleBindings:
 		return here && name == names.SafeConcat(account, "to", "role") || s.fetches(t, account)
 	}
 	return false
 }
 
-func (s *Settings) fetches(t thing, account string) bool {
+func (s *Settings) fetches(t ownership.Object, account string) bool {
 	return t.GetNamespace() == s.registrationNamespace() && t.GetName() == names.SafeConcat(account, "creds")
 }
 
@@ -80,38 +81,38 @@ func (s *Settings) fetches(t thing, account string) bool {
 // registration_objects.go. What is in a Cluster's namespace counts where such a
 // namespace is; an account whose name is known to the last character, anywhere, since
 // somebody may have put the Cluster somewhere else, and rights end with their account.
-func (s *Settings) ofRegistration(t thing, o owner, uid types.UID) bool {
+func (s *Settings) ofRegistration(t ownership.Object, o ownership.Owner, uid types.UID) bool {
 	name, inside := t.GetName(), false
 	if cluster := t.GetAnnotations()[v1alpha1.LabelCluster]; cluster != "" {
-		inside = t.GetNamespace() == names.ClusterNamespace(o.name.Namespace, cluster)
+		inside = t.GetNamespace() == names.ClusterNamespace(o.Name.Namespace, cluster)
 	}
-	switch t.resource {
-	case serviceAccounts:
+	switch t.Resource {
+	case ownership.ServiceAccounts:
 		return ofAccount(name, o, uid, inside)
-	case secrets:
+	case ownership.Secrets:
 		if t.GetNamespace() == s.registrationNamespace() {
 			return credentialName.MatchString(name)
 		}
 		account, is := strings.CutSuffix(name, "-token")
 		return is && ofAccount(account, o, uid, inside)
-	case roles:
-		return t.GetNamespace() == o.name.Namespace && name == o.name.Name
-	case roleBindings:
-		return (inside || t.GetNamespace() == o.name.Namespace) && name == o.name.Name
-	case clusterRoleBindings:
-		return name == names.SafeConcat(o.name.Name, "content")
+	case ownership.Roles:
+		return t.GetNamespace() == o.Name.Namespace && name == o.Name.Name
+	case ownership.RoleBindings:
+		return (inside || t.GetNamespace() == o.Name.Namespace) && name == o.Name.Name
+	case ownership.ClusterRoleBindings:
+		return name == names.SafeConcat(o.Name.Name, "content")
 	}
 	return false
 }
 
 // ofAccount tells of the name of a registration's account.
-func ofAccount(account string, o owner, uid types.UID, inside bool) bool {
+func ofAccount(account string, o ownership.Owner, uid types.UID, inside bool) bool {
 	if uid != "" {
-		return account == names.SafeConcat(o.name.Name, string(uid))
+		return account == names.SafeConcat(o.Name.Name, string(uid))
 	}
-	rest, named := strings.CutPrefix(account, o.name.Name+"-")
+	rest, named := strings.CutPrefix(account, o.Name.Name+"-")
 	if len(account) == longestName { // it is cut, and ends in a hash
-		return inside && strings.HasPrefix(account, o.name.Name[:min(len(o.name.Name), keptOfName)])
+		return inside && strings.HasPrefix(account, o.Name.Name[:min(len(o.Name.Name), keptOfName)])
 	}
 	return inside && named && uuid.MatchString(rest)
 }

@@ -16,7 +16,9 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/controller/follow"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/controller/queue"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/engine"
@@ -51,11 +53,10 @@ type Options struct {
 // Controller makes what the package promises true.
 type Controller struct {
 	Options
-	known    *known
+	owned    *ownership.Keeper
 	clients  *clients
-	evidence *evidence
 	troubles *troubles
-	queue    *queue.Queue[owner]
+	queue    *queue.Queue[ownership.Owner]
 }
 
 // orphanGrace is how long a person has to put back the owner of what was made here, if
@@ -92,14 +93,12 @@ func (c *Controller) Run(ctx context.Context) error {
 	if c.APIServerURL == "" {
 		klog.InfoS("The values that ClusterRegistrationTokens yield name no apiServerURL: set --agent-api-server-url, or give it to the agents' chart by hand")
 	}
-	c.queue = queue.New(queue.Options[owner]{
-		Tenant: func(o owner) string { return o.name.Namespace }, FirstRetry: firstRetry, LastRetry: lastRetry, Slowest: slowest,
+	c.queue = queue.New(queue.Options[ownership.Owner]{
+		Tenant: func(o ownership.Owner) string { return o.Name.Namespace }, FirstRetry: firstRetry, LastRetry: lastRetry, Slowest: slowest,
 	})
 	defer c.queue.ShutDown()
-	c.clients, c.evidence, c.troubles = &clients{}, newEvidence(orphanGrace), newTroubles()
-	var err error
-	fetchable := func(token owner) { c.queue.AddAfter(token, gatherCredentials) }
-	if c.known, err = watchCore(ctx, c.Metadata, c.queue.Add, fetchable); err != nil {
+	c.clients, c.troubles, c.owned = &clients{}, newTroubles(), c.keeper()
+	if err := c.owned.Watch(ctx); err != nil {
 		return fmt.Errorf("agent access: %w", err)
 	}
 	var running sync.WaitGroup
@@ -114,6 +113,19 @@ func (c *Controller) Run(ctx context.Context) error {
 	c.queue.ShutDown()
 	running.Wait()
 	return context.Cause(ctx)
+}
+
+// keeper returns what keeps the objects that agents need. A token uses the credentials of
+// those that registered with it.
+func (c *Controller) keeper() *ownership.Keeper {
+	return ownership.New(ownership.Options{
+		Core: c.Core, Metadata: c.Metadata, Belongs: c.belongs, Grace: orphanGrace,
+		Changed:     func(o ownership.Owner) { c.queue.Add(o) },
+		Later:       func(o ownership.Owner, rest time.Duration) { c.queue.AddAfter(o, rest) },
+		UserOf:      tokenOf,
+		UserChanged: func(token ownership.Owner) { c.queue.AddAfter(token, gatherCredentials) },
+		Annotations: []string{v1alpha1.LabelClusterRegistrationNamespace, v1alpha1.LabelRegistrationToken},
+	})
 }
 
 // work takes one key, and reports whether there may be more to come.
@@ -155,13 +167,13 @@ func routine(err error) bool {
 var errAgain = errors.New("it has changed meanwhile")
 
 // reconcile works on one key; a panic is the key's trouble, not the others'.
-func (c *Controller) reconcile(ctx context.Context, key owner) (err error) {
+func (c *Controller) reconcile(ctx context.Context, key ownership.Owner) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	switch key.resource {
+	switch key.Resource {
 	case record.Clusters:
 		return c.cluster(ctx, key)
 	case tokens:

@@ -4,18 +4,23 @@
 package agentaccess
 
 import (
-	"time"
-
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/controller/follow"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // followed are the resources whose objects are worked on.
 var followed = []string{record.Clusters, registrations, tokens}
+
+// Resources of the fleet's API group whose objects own others.
+const (
+	registrations = ownership.Registrations
+	tokens        = "clusterregistrationtokens"
+)
 
 // following returns the loop that puts into the queue what changes in the fleet. It begins
 // with all the history of the view, which also tells of owners that went before the loop.
@@ -25,7 +30,7 @@ func (c *Controller) following() *follow.Loop {
 		Whole: func(v *view.View) {
 			for _, resource := range followed {
 				for item := range v.All(resource, record.Name{}) {
-					c.queue.Add(owner{resource, item.Name()})
+					c.queue.Add(ownership.Owner{Resource: resource, Name: item.Name()})
 				}
 			}
 			if revisions, err := v.Since(v.Oldest); err == nil {
@@ -40,9 +45,9 @@ func (c *Controller) enqueue(v *view.View, revisions []*view.Revision) {
 		if resource == record.Clusters && sameAccess(change.Prev, change.Next) {
 			continue
 		}
-		key := owner{resource, change.Name}
+		key := ownership.Owner{Resource: resource, Name: change.Name}
 		if change.Prev != nil && (change.Next == nil || uid(change.Prev) != uid(change.Next)) {
-			c.evidence.saw(key, uid(change.Prev), time.Now())
+			c.owned.Saw(key, uid(change.Prev))
 		}
 		c.queue.Add(key)
 		switch resource {
@@ -90,14 +95,14 @@ func (c *Controller) enqueueWaiting(v *view.View, cluster record.Name) {
 				return
 			}
 			if registration(r).Status.ClusterName == cluster.Name {
-				c.queue.Add(owner{registrations, r.Name()})
+				c.queue.Add(ownership.Owner{Resource: registrations, Name: r.Name()})
 			}
 		}
 		return
 	}
 	id := item.(*view.Object).Record.Object.(*v1alpha1.Cluster).Spec.ClientID
 	for _, name := range c.clients.of(v, registrations, cluster.Namespace, id) {
-		c.queue.Add(owner{registrations, name})
+		c.queue.Add(ownership.Owner{Resource: registrations, Name: name})
 	}
 }
 
@@ -108,7 +113,7 @@ func (c *Controller) enqueueSuperseded(v *view.View, change *view.Change) {
 		return
 	}
 	for _, name := range c.clients.latest(v, change.Name.Namespace, clientID(change.Prev)) {
-		c.queue.Add(owner{registrations, name})
+		c.queue.Add(ownership.Owner{Resource: registrations, Name: name})
 	}
 }
 

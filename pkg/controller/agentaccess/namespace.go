@@ -15,39 +15,40 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // cluster brings about the namespace of one Cluster (S 8.1), or its end.
-func (c *Controller) cluster(ctx context.Context, key owner) error {
+func (c *Controller) cluster(ctx context.Context, key ownership.Owner) error {
 	v, err := c.Fleet.Current()
 	if err != nil {
 		return err
 	}
-	if found := clusterIn(v, key.name); found != nil {
+	if found := clusterIn(v, key.Name); found != nil {
 		return c.ensureClusterNamespace(ctx, found)
 	}
-	left := c.known.of(key)
+	left := c.owned.Of(key)
 	if len(left) == 0 {
 		return nil
 	}
 	if v, err = c.Fleet.Barrier(ctx); err != nil {
 		return err
 	}
-	if clusterIn(v, key.name) != nil {
+	if clusterIn(v, key.Name) != nil {
 		return errAgain
 	}
-	left = slices.DeleteFunc(left, func(t thing) bool {
+	left = slices.DeleteFunc(left, func(t ownership.Object) bool {
 		user := clusterWith(v, t.GetName())
-		if t.resource != namespaces || user == nil {
+		if t.Resource != ownership.Namespaces || user == nil {
 			return false
 		}
 		klog.InfoS("A namespace stays without its Cluster: another Cluster was put into it", "namespace", t.GetName(), "was", key, "is", user.Name())
 		return true
 	})
-	return c.withdraw(ctx, key, left, "")
+	return c.owned.Withdraw(ctx, key, left, "")
 }
 
 // ensureClusterNamespace makes the namespace that a Cluster has by what it is, if
@@ -71,15 +72,7 @@ func (c *Controller) ensureNamespace(ctx context.Context, want *corev1.Namespace
 	if wrong := validation.IsDNS1123Label(want.Name); len(wrong) > 0 {
 		return impossible(fmt.Sprintf("no Namespace can be called %q: %s; register the cluster by another name", want.Name, wrong[0]))
 	}
-	if have := c.known.namespace(want.Name); have != nil {
-		// One that is on its way out makes room; its end is noticed.
-		return nil
-	}
-	_, err := c.Core.CoreV1().Namespaces().Create(ctx, want, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
+	return c.owned.EnsureNamespace(ctx, want)
 }
 
 // clusterNamespace is the namespace of a Cluster as it is made.
@@ -88,7 +81,7 @@ func clusterNamespace(cluster *v1alpha1.Cluster) *corev1.Namespace {
 		Name:   cluster.Status.Namespace,
 		Labels: map[string]string{v1alpha1.LabelManaged: "true"},
 		Annotations: map[string]string{
-			ownerAnnotation:                mark(record.Clusters, cluster),
+			ownership.Annotation:           ownership.Mark(record.Clusters, cluster),
 			v1alpha1.LabelClusterNamespace: cluster.Namespace,
 			v1alpha1.LabelCluster:          cluster.Name,
 		},

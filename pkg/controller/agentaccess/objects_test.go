@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -78,14 +79,14 @@ func TestEachObjectSaysWhoseItIs(t *testing.T) {
 	m, g := makings{aToken()}, aGrant()
 	values, err := m.values(new(Settings), "", "")
 	require.NoError(t, err)
-	token := owner{tokens, record.Name{Namespace: "fleet-default", Name: "join"}}
-	request := owner{registrations, record.Name{Namespace: "fleet-default", Name: "request-abcde"}}
+	token := ownership.Owner{Resource: tokens, Name: record.Name{Namespace: "fleet-default", Name: "join"}}
+	request := ownership.Owner{Resource: registrations, Name: record.Name{Namespace: "fleet-default", Name: "request-abcde"}}
 	settings := DefaultSettings()
 	role, binding := g.heartbeat()
 	fetch, fetcher := m.fetching("n", nil)
 	for _, c := range []struct {
 		object metav1.Object
-		owner  owner
+		owner  ownership.Owner
 		of     metav1.Object
 	}{
 		{m.account(), token, m.token},
@@ -102,48 +103,12 @@ func TestEachObjectSaysWhoseItIs(t *testing.T) {
 		{binding, request, g.registration},
 		{g.bundleDeployments(), request, g.registration},
 		{g.contents(), request, g.registration},
-		{clusterNamespace(g.cluster), owner{record.Clusters, record.Name{Namespace: "fleet-default", Name: "cluster-7dae6261ef7e"}}, g.cluster},
+		{clusterNamespace(g.cluster), ownership.Owner{Resource: record.Clusters, Name: record.Name{Namespace: "fleet-default", Name: "cluster-7dae6261ef7e"}}, g.cluster},
 	} {
-		got, uid, ok := ownerOf(c.object)
+		got, uid, ok := ownership.Of(c.object)
 		require.True(t, ok, "%T", c.object)
 		require.Equal(t, c.owner, got, "%T", c.object)
 		require.Equal(t, c.of.GetUID(), uid, "%T", c.object)
-		kept, err := essence(c.object)
-		require.NoError(t, err)
-		again, uid, ok := ownerOf(kept.(metav1.Object))
-		require.True(t, ok)
-		require.Equal(t, c.owner, again, "what is kept in memory says the same")
-		require.Equal(t, c.of.GetUID(), uid)
-	}
-}
-
-func TestWhatOthersMadeIsReadWithCare(t *testing.T) {
-	t.Parallel()
-	managed := map[string]string{"fleet.cattle.io/managed": "true"}
-	for _, c := range []struct {
-		name   string
-		object metav1.ObjectMeta
-		owner  owner
-		ok     bool
-	}{
-		{"a cluster namespace that Fleet made", metav1.ObjectMeta{Labels: managed, Annotations: map[string]string{"fleet.cattle.io/cluster-namespace": "ns", "fleet.cattle.io/cluster": "c"}}, owner{record.Clusters, record.Name{Namespace: "ns", Name: "c"}}, true},
-		{"an agent's account that Fleet made", metav1.ObjectMeta{Namespace: "n", Labels: managed, Annotations: map[string]string{"fleet.cattle.io/cluster": "c", "fleet.cattle.io/cluster-registration": "r", "fleet.cattle.io/cluster-registration-namespace": "ns"}}, owner{registrations, record.Name{Namespace: "ns", Name: "r"}}, true},
-		{"not marked as managed", metav1.ObjectMeta{Annotations: map[string]string{"fleet.cattle.io/cluster-namespace": "ns", "fleet.cattle.io/cluster": "c"}}, owner{}, false},
-		{"managed is not true", metav1.ObjectMeta{Labels: map[string]string{"fleet.cattle.io/managed": "no"}, Annotations: map[string]string{ownerAnnotation: "clusters/a/b/c"}}, owner{}, false},
-		{"half of the annotations", metav1.ObjectMeta{Labels: managed, Annotations: map[string]string{"fleet.cattle.io/cluster": "c"}}, owner{}, false},
-		{"a Secret of a BundleDeployment", metav1.ObjectMeta{Namespace: "n", Labels: managed, Annotations: map[string]string{"fleet.cattle.io/cluster-namespace": "ns", "fleet.cattle.io/cluster": "c"}}, owner{}, false},
-		{"a mark that is not ours", metav1.ObjectMeta{Labels: managed, Annotations: map[string]string{ownerAnnotation: "me"}}, owner{}, false},
-		{"managed, and nothing else", metav1.ObjectMeta{Labels: managed}, owner{}, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			got, uid, ok := ownerOf(&c.object)
-			require.Equal(t, c.ok, ok)
-			if ok {
-				require.Equal(t, c.owner, got)
-				require.Empty(t, uid)
-			}
-		})
 	}
 }
 

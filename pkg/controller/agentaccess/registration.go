@@ -9,10 +9,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -20,18 +22,18 @@ import (
 
 // registration grants what a ClusterRegistration asks for, once (S 8.3), and takes
 // it back when the registration or its Cluster is gone.
-func (c *Controller) registration(ctx context.Context, key owner) error {
-	left := c.known.of(key)
+func (c *Controller) registration(ctx context.Context, key ownership.Owner) error {
+	left := c.owned.Of(key)
 	v, err := c.Fleet.Barrier(ctx)
 	if err != nil {
 		return err
 	}
-	item := v.Get(registrations, key.name)
+	item := v.Get(registrations, key.Name)
 	if item == nil || registration(item).DeletionTimestamp != nil {
-		return c.withdraw(ctx, key, left, "")
+		return c.owned.Withdraw(ctx, key, left, "")
 	}
 	r := registration(item).DeepCopy()
-	if err := c.withdraw(ctx, key, left, r.UID); err != nil {
+	if err := c.owned.Withdraw(ctx, key, left, r.UID); err != nil {
 		return err
 	}
 	if r.Status.Granted {
@@ -124,14 +126,10 @@ func (c *Controller) claim(ctx context.Context, r *v1alpha1.ClusterRegistration,
 // ensureAccount makes the agent's account and returns its token; nil while
 // Kubernetes has not made it.
 func (c *Controller) ensureAccount(ctx context.Context, g grant) ([]byte, error) {
-	namespace, account, token := g.cluster.Status.Namespace, g.account(), g.accountToken()
-	// An account has no content, so its metadata tells all.
-	if have := c.known.get(serviceAccounts, account); have == nil || !contains(have.Annotations, account.Annotations) {
-		if _, err := ensure(ctx, c.Core.CoreV1().ServiceAccounts(namespace), accountContent, account, have != nil); err != nil {
-			return nil, err
-		}
+	if err := c.owned.EnsureServiceAccount(ctx, g.account()); err != nil {
+		return nil, err
 	}
-	secret, err := ensure(ctx, c.Core.CoreV1().Secrets(namespace), accountTokenContent, token, c.known.has(secrets, token))
+	secret, err := c.owned.EnsureSecret(ctx, g.accountToken())
 	if err != nil || len(secret.Data[corev1.ServiceAccountTokenKey]) == 0 {
 		return nil, err
 	}
@@ -140,20 +138,16 @@ func (c *Controller) ensureAccount(ctx context.Context, g grant) ([]byte, error)
 
 // ensureRights gives the agent what S 8.4 says, and nothing else.
 func (c *Controller) ensureRights(ctx context.Context, g grant) error {
-	rbac := c.Core.RbacV1()
 	role, binding := g.heartbeat()
-	if _, err := ensure(ctx, rbac.Roles(role.Namespace), roleContent, role, c.known.has(roles, role)); err != nil {
+	if err := c.owned.EnsureRole(ctx, role); err != nil {
 		return err
 	}
-	if _, err := ensure(ctx, rbac.RoleBindings(binding.Namespace), roleBindingContent, binding, c.known.has(roleBindings, binding)); err != nil {
-		return err
+	for _, b := range []*rbacv1.RoleBinding{binding, g.bundleDeployments()} {
+		if err := c.owned.EnsureRoleBinding(ctx, b); err != nil {
+			return err
+		}
 	}
-	deployments := g.bundleDeployments()
-	if _, err := ensure(ctx, rbac.RoleBindings(deployments.Namespace), roleBindingContent, deployments, c.known.has(roleBindings, deployments)); err != nil {
-		return err
-	}
-	_, err := ensure(ctx, rbac.ClusterRoleBindings(), clusterRoleBindingContent, g.contents(), c.known.has(clusterRoleBindings, g.contents()))
-	return err
+	return c.owned.EnsureClusterRoleBinding(ctx, g.contents())
 }
 
 // ensureCredentials puts the agent's credentials where it fetches them. Who may
@@ -167,7 +161,7 @@ func (c *Controller) ensureCredentials(ctx context.Context, g grant, v *view.Vie
 	if token := tokenFor(v, g.registration, g.cluster.Name, time.Now()); token != nil {
 		secret.Annotations[v1alpha1.LabelRegistrationToken] = token.Name
 	}
-	_, err := ensure(ctx, c.Core.CoreV1().Secrets(namespace), secretContent, secret, c.known.has(secrets, secret))
+	_, err := c.owned.EnsureSecret(ctx, secret)
 	return err
 }
 
@@ -210,7 +204,7 @@ func (c *Controller) replaceOlder(ctx context.Context, v *view.View, r *v1alpha1
 
 // afterGrant ends a registration whose Cluster is gone, what its client asked for earlier,
 // and what is only for a while.
-func (c *Controller) afterGrant(ctx context.Context, v *view.View, key owner, r *v1alpha1.ClusterRegistration, left []thing) error {
+func (c *Controller) afterGrant(ctx context.Context, v *view.View, key ownership.Owner, r *v1alpha1.ClusterRegistration, left []ownership.Object) error {
 	cluster := clusterIn(v, record.Name{Namespace: r.Namespace, Name: r.Status.ClusterName})
 	if outlived(r, cluster) {
 		return c.deleteRegistration(ctx, r, "its Cluster is gone")
@@ -219,14 +213,14 @@ func (c *Controller) afterGrant(ctx context.Context, v *view.View, key owner, r 
 		return err
 	}
 	for _, t := range left {
-		_, uid, _ := ownerOf(t)
-		if t.resource != secrets || t.GetNamespace() != c.registrationNamespace() || uid != r.UID ||
+		_, uid, _ := ownership.Of(t)
+		if t.Resource != ownership.Secrets || t.GetNamespace() != c.registrationNamespace() || uid != r.UID ||
 			t.GetName() != names.RegistrationSecretName(r.Spec.ClientID, r.Spec.ClientRandom) {
 			continue
 		}
 		if rest := time.Until(t.GetCreationTimestamp().Add(c.CredentialLifetime)); rest > 0 {
 			c.queue.AddAfter(key, rest)
-		} else if err := c.remove(ctx, t); err != nil {
+		} else if err := c.owned.Remove(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -253,7 +247,7 @@ func (c *Controller) deleteRegistration(ctx context.Context, r *v1alpha1.Cluster
 	if r.DeletionTimestamp != nil {
 		return nil
 	}
-	err := c.Client.FleetV1alpha1().ClusterRegistrations(r.Namespace).Delete(ctx, r.Name, only(r.UID))
+	err := c.Client.FleetV1alpha1().ClusterRegistrations(r.Namespace).Delete(ctx, r.Name, *metav1.NewPreconditionDeleteOptions(string(r.UID)))
 	if err == nil {
 		klog.InfoS("Deleted a registration", "registration", klog.KObj(r), "why", why)
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
@@ -32,7 +33,7 @@ func (g grant) accountName() string {
 }
 
 func (g grant) meta(namespace, name string) metav1.ObjectMeta {
-	meta := ownedMeta(namespace, name, mark(registrations, g.registration))
+	meta := ownership.Meta(namespace, name, ownership.Mark(registrations, g.registration))
 	meta.Annotations[v1alpha1.LabelCluster] = g.cluster.Name
 	meta.Annotations[v1alpha1.LabelClusterRegistration] = g.registration.Name
 	meta.Annotations[v1alpha1.LabelClusterRegistrationNamespace] = g.registration.Namespace

@@ -10,8 +10,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -20,13 +22,13 @@ import (
 // left are the objects of a registration that exist.
 func (w *world) left(r *v1alpha1.ClusterRegistration) []string {
 	var left []string
-	for _, resource := range inOrderOfRemoval {
+	for _, resource := range []schema.GroupVersionResource{ownership.ClusterRoleBindings, ownership.RoleBindings, ownership.Roles, ownership.Secrets, ownership.ServiceAccounts} {
 		list, err := w.metadata.Resource(resource).List(w.ctx, metav1.ListOptions{})
 		if err != nil {
 			return []string{err.Error()} // the process has died
 		}
 		for _, object := range list.Items {
-			if strings.HasSuffix(object.Annotations[ownerAnnotation], string(r.UID)) {
+			if strings.HasSuffix(object.Annotations[ownership.Annotation], string(r.UID)) {
 				left = append(left, resource.Resource+" "+object.Name)
 			}
 		}
@@ -139,7 +141,7 @@ func TestARegistrationThatWaitsIsGrantedWhenTheLaterOneIsGone(t *testing.T) {
 func TestANamespaceThatCannotExistIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := &Controller{Options: Options{Core: w.core}, known: &known{}}
+	c := &Controller{Options: Options{Core: w.core}, owned: ownership.New(ownership.Options{Core: w.core})}
 	for _, name := range []string{"cluster-fleet-a.b-0123456789ab", "Upper", strings.Repeat("a", 64)} {
 		err := c.ensureNamespace(t.Context(), clusterNamespace(&v1alpha1.Cluster{Status: v1alpha1.ClusterStatus{Namespace: name}}))
 		require.ErrorAs(t, err, new(impossible), "%s", name)
@@ -150,9 +152,9 @@ func TestANamespaceThatCannotExistIsNotTriedAgain(t *testing.T) {
 
 func TestOfTooManyCredentialsTheLastCanBeFetched(t *testing.T) {
 	t.Parallel()
-	var things []thing
+	var things []ownership.Object
 	for i, second := range []int64{3, 9, 1, 9, 5} {
-		things = append(things, thing{secrets, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("c", i), CreationTimestamp: metav1.Unix(second, 0)}}})
+		things = append(things, ownership.Object{Resource: ownership.Secrets, PartialObjectMetadata: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("c", i), CreationTimestamp: metav1.Unix(second, 0)}}})
 	}
 	require.Equal(t, []string{"c1", "c3", "c4"}, newest(things, 3))
 	require.Len(t, newest(things, 9), 5)
@@ -162,14 +164,14 @@ func TestOfTooManyCredentialsTheLastCanBeFetched(t *testing.T) {
 func TestEachTroubleIsToldOnce(t *testing.T) {
 	t.Parallel()
 	troubles := newTroubles()
-	key := owner{record.Clusters, record.Name{Namespace: "fleet", Name: "c"}}
+	key := ownership.Owner{Resource: record.Clusters, Name: record.Name{Namespace: "fleet", Name: "c"}}
 	require.True(t, troubles.isNew(key, impossible("one")))
 	require.False(t, troubles.isNew(key, impossible("one")))
 	require.True(t, troubles.isNew(key, impossible("two")))
 	troubles.forget(key)
 	require.True(t, troubles.isNew(key, impossible("two")))
 	for i := range 2 * mostTroubles {
-		key.name.Name = fmt.Sprint(i)
+		key.Name.Name = fmt.Sprint(i)
 		require.True(t, troubles.isNew(key, impossible("two")))
 	}
 	require.LessOrEqual(t, len(troubles.mu.told), mostTroubles)

@@ -13,26 +13,26 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // token brings about what a ClusterRegistrationToken yields (S 8.2), or its end.
-func (c *Controller) token(ctx context.Context, key owner) error {
-	left := c.known.of(key)
+func (c *Controller) token(ctx context.Context, key ownership.Owner) error {
+	left := c.owned.Of(key)
 	v, err := c.Fleet.Barrier(ctx)
 	if err != nil {
 		return err
 	}
-	token := tokenIn(v, key.name)
+	token := tokenIn(v, key.Name)
 	if token == nil || token.DeletionTimestamp != nil {
-		return c.withdraw(ctx, key, left, "")
+		return c.owned.Withdraw(ctx, key, left, "")
 	}
-	if err := c.withdraw(ctx, key, left, token.UID); err != nil {
+	if err := c.owned.Withdraw(ctx, key, left, token.UID); err != nil {
 		return err
 	}
 	expires, over, err := fate(token, c.TokenTTLRequired, time.Now())
@@ -59,17 +59,16 @@ func (c *Controller) token(ctx context.Context, key owner) error {
 // ensureToken makes what is in the token's namespace. It returns the name of the
 // Secret with the values, "" while Kubernetes has not made the account's token.
 func (c *Controller) ensureToken(ctx context.Context, m makings) (string, error) {
-	core, rbac, namespace := c.Core.CoreV1(), c.Core.RbacV1(), m.token.Namespace
-	if _, err := ensure(ctx, core.ServiceAccounts(namespace), accountContent, m.account(), c.known.has(serviceAccounts, m.account())); err != nil {
+	if err := c.owned.EnsureServiceAccount(ctx, m.account()); err != nil {
 		return "", err
 	}
-	if _, err := ensure(ctx, rbac.Roles(namespace), roleContent, m.role(), c.known.has(roles, m.role())); err != nil {
+	if err := c.owned.EnsureRole(ctx, m.role()); err != nil {
 		return "", err
 	}
-	if _, err := ensure(ctx, rbac.RoleBindings(namespace), roleBindingContent, m.binding(), c.known.has(roleBindings, m.binding())); err != nil {
+	if err := c.owned.EnsureRoleBinding(ctx, m.binding()); err != nil {
 		return "", err
 	}
-	bearer, err := ensure(ctx, core.Secrets(namespace), accountTokenContent, m.accountToken(), c.known.has(secrets, m.accountToken()))
+	bearer, err := c.owned.EnsureSecret(ctx, m.accountToken())
 	if err != nil || len(bearer.Data[corev1.ServiceAccountTokenKey]) == 0 {
 		return "", err // the Secret's change is noticed
 	}
@@ -81,8 +80,15 @@ func (c *Controller) ensureToken(ctx context.Context, m makings) (string, error)
 	if err != nil {
 		return "", err
 	}
-	_, err = ensure(ctx, core.Secrets(namespace), secretContent, values, c.known.has(secrets, values))
+	_, err = c.owned.EnsureSecret(ctx, values)
 	return values.Name, err
+}
+
+// tokenOf returns the token whose holder may fetch the credentials that an object is.
+func tokenOf(object metav1.Object) (ownership.Owner, bool) {
+	notes := object.GetAnnotations()
+	name := record.Name{Namespace: notes[v1alpha1.LabelClusterRegistrationNamespace], Name: notes[v1alpha1.LabelRegistrationToken]}
+	return ownership.Owner{Resource: tokens, Name: name}, name.Namespace != "" && name.Name != ""
 }
 
 // mostFetchable is how many credentials the holder of one token may fetch at a time: a Role
@@ -90,8 +96,8 @@ func (c *Controller) ensureToken(ctx context.Context, m makings) (string, error)
 const mostFetchable = 10_000
 
 // newest returns the names of the last things to be made.
-func newest(things []thing, most int) []string {
-	slices.SortFunc(things, func(a, b thing) int {
+func newest(things []ownership.Object, most int) []string {
+	slices.SortFunc(things, func(a, b ownership.Object) int {
 		x, y := a.GetCreationTimestamp(), b.GetCreationTimestamp()
 		return cmp.Or(y.Compare(x.Time), cmp.Compare(a.GetName(), b.GetName()))
 	})
@@ -104,22 +110,21 @@ func newest(things []thing, most int) []string {
 
 // ensureFetching lets the token's holder fetch the credentials of those who
 // registered with it, while they are there. All of them share one Role.
-func (c *Controller) ensureFetching(ctx context.Context, key owner, m makings) error {
-	names := newest(slices.DeleteFunc(c.known.credentials(key), func(secret thing) bool {
+func (c *Controller) ensureFetching(ctx context.Context, key ownership.Owner, m makings) error {
+	names := newest(slices.DeleteFunc(c.owned.UsedBy(key, ownership.Secrets), func(secret ownership.Object) bool {
 		return secret.GetNamespace() != c.registrationNamespace() || secret.GetDeletionTimestamp() != nil
 	}), mostFetchable)
 	role, binding := m.fetching(c.registrationNamespace(), names)
 	if len(names) > 0 {
 		slices.Sort(role.Rules[0].ResourceNames)
-		if _, err := ensure(ctx, c.Core.RbacV1().Roles(role.Namespace), roleContent, role, c.known.has(roles, role)); err != nil {
+		if err := c.owned.EnsureRole(ctx, role); err != nil {
 			return err
 		}
-		_, err := ensure(ctx, c.Core.RbacV1().RoleBindings(role.Namespace), roleBindingContent, binding, c.known.has(roleBindings, binding))
-		return err
+		return c.owned.EnsureRoleBinding(ctx, binding)
 	}
-	for _, t := range c.known.of(key) {
-		if t.GetNamespace() == role.Namespace && t.GetName() == role.Name && (t.resource == roles || t.resource == roleBindings) {
-			if err := c.remove(ctx, t); err != nil {
+	for _, t := range c.owned.Of(key) {
+		if t.GetNamespace() == role.Namespace && t.GetName() == role.Name && (t.Resource == ownership.Roles || t.Resource == ownership.RoleBindings) {
+			if err := c.owned.Remove(ctx, t); err != nil {
 				return err
 			}
 		}
@@ -139,7 +144,7 @@ func (c *Controller) tellToken(ctx context.Context, token *v1alpha1.ClusterRegis
 }
 
 func (c *Controller) deleteToken(ctx context.Context, token *v1alpha1.ClusterRegistrationToken) error {
-	err := c.Client.FleetV1alpha1().ClusterRegistrationTokens(token.Namespace).Delete(ctx, token.Name, only(token.UID))
+	err := c.Client.FleetV1alpha1().ClusterRegistrationTokens(token.Namespace).Delete(ctx, token.Name, *metav1.NewPreconditionDeleteOptions(string(token.UID)))
 	return ignoreGone(err)
 }
 
@@ -172,11 +177,6 @@ func tokenIn(v *view.View, name record.Name) *v1alpha1.ClusterRegistrationToken 
 		return nil
 	}
 	return item.Render().(*v1alpha1.ClusterRegistrationToken)
-}
-
-// only is the wish to delete one object, and no other of its name.
-func only(uid types.UID) metav1.DeleteOptions {
-	return metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}
 }
 
 // ignoreGone drops the error that somebody else was faster.

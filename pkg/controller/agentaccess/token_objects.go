@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
@@ -23,16 +24,7 @@ func (m makings) accountName() string {
 }
 
 func (m makings) meta(namespace, name string) metav1.ObjectMeta {
-	return ownedMeta(namespace, name, mark(tokens, m.token))
-}
-
-// ownedMeta marks an object as managed, and whose it is.
-func ownedMeta(namespace, name, mark string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{
-		Namespace: namespace, Name: name,
-		Labels:      map[string]string{v1alpha1.LabelManaged: "true"},
-		Annotations: map[string]string{ownerAnnotation: mark},
-	}
+	return ownership.Meta(namespace, name, ownership.Mark(tokens, m.token))
 }
 
 func (m makings) account() *corev1.ServiceAccount {

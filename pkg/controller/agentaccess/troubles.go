@@ -3,7 +3,11 @@
 
 package agentaccess
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/musterfleet/muster/pkg/controller/ownership"
+)
 
 // impossible is an error that no further try mends. Its key rests until something that
 // it depends on is changed, which puts it into the queue.
@@ -16,7 +20,7 @@ func (i impossible) Error() string { return string(i) }
 type troubles struct {
 	mu struct {
 		sync.Mutex
-		told map[owner]string
+		told map[ownership.Owner]string
 	}
 }
 
@@ -25,12 +29,12 @@ const mostTroubles = 10_000
 
 func newTroubles() *troubles {
 	t := &troubles{}
-	t.mu.told = map[owner]string{}
+	t.mu.told = map[ownership.Owner]string{}
 	return t
 }
 
 // isNew reports whether an error is another one than the last of its key, and remembers it.
-func (t *troubles) isNew(key owner, err error) bool {
+func (t *troubles) isNew(key ownership.Owner, err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.mu.told[key] == err.Error() {
@@ -43,7 +47,7 @@ func (t *troubles) isNew(key owner, err error) bool {
 	return true
 }
 
-func (t *troubles) forget(key owner) {
+func (t *troubles) forget(key ownership.Owner) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.mu.told, key)

@@ -23,6 +23,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/ownership"
 	fleetfake "github.com/musterfleet/muster/pkg/generated/clientset/versioned/fake"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -268,9 +269,9 @@ func (w *world) lacks(r *v1alpha1.ClusterRegistration) string {
 		"clusterrolebindings": {g.contents()},
 	} {
 		for _, object := range objects {
-			gvr := serviceAccounts.GroupVersion().WithResource(resource)
+			gvr := ownership.ServiceAccounts.GroupVersion().WithResource(resource)
 			if resource != "serviceaccounts" && resource != "secrets" {
-				gvr = roles.GroupVersion().WithResource(resource)
+				gvr = ownership.Roles.GroupVersion().WithResource(resource)
 			}
 			if _, err := w.core.Tracker().Get(gvr, object.GetNamespace(), object.GetName()); err != nil {
 				return fmt.Sprintf("%s %s/%s", resource, object.GetNamespace(), object.GetName())

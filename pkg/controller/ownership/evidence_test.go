@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package agentaccess
+package ownership
 
 import (
 	"testing"
@@ -17,11 +17,11 @@ func TestWhatHasNoOwnerGoesOnlyWithEvidence(t *testing.T) {
 	t.Parallel()
 	const grace = time.Hour
 	begin := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	o := owner{record.Clusters, record.Name{Namespace: "ns", Name: "c"}}
-	other := owner{record.Clusters, record.Name{Namespace: "ns", Name: "other"}}
+	o := Owner{record.Clusters, record.Name{Namespace: "ns", Name: "c"}}
+	other := Owner{record.Clusters, record.Name{Namespace: "ns", Name: "other"}}
 	for _, c := range []struct {
 		name   string
-		saw    map[owner]types.UID
+		saw    map[Owner]types.UID
 		uid    types.UID
 		absent bool
 		later  time.Duration
@@ -32,12 +32,12 @@ func TestWhatHasNoOwnerGoesOnlyWithEvidence(t *testing.T) {
 		{"the grace runs", nil, "1", true, 40 * time.Minute, 20 * time.Minute, false},
 		{"the grace is over", nil, "1", true, 61 * time.Minute, 0, false},
 		{"nobody was seen to go: what Fleet made stays", nil, "", true, 100 * grace, 0, true},
-		{"its owner was seen to go", map[owner]types.UID{o: "1"}, "1", true, 0, 0, false},
-		{"its owner was seen to go, and somebody has its name", map[owner]types.UID{o: "1"}, "1", false, 0, 0, false},
-		{"an owner of its name was seen to go, and nobody has it", map[owner]types.UID{o: "2"}, "1", true, 0, 0, false},
-		{"an owner of its name was seen to go, and somebody has it", map[owner]types.UID{o: "2"}, "1", false, 0, grace, false},
-		{"an owner was seen to go of what Fleet made", map[owner]types.UID{o: "2"}, "", true, 0, 0, false},
-		{"somebody else was seen to go", map[owner]types.UID{other: "1"}, "1", true, 0, grace, false},
+		{"its owner was seen to go", map[Owner]types.UID{o: "1"}, "1", true, 0, 0, false},
+		{"its owner was seen to go, and somebody has its name", map[Owner]types.UID{o: "1"}, "1", false, 0, 0, false},
+		{"an owner of its name was seen to go, and nobody has it", map[Owner]types.UID{o: "2"}, "1", true, 0, 0, false},
+		{"an owner of its name was seen to go, and somebody has it", map[Owner]types.UID{o: "2"}, "1", false, 0, grace, false},
+		{"an owner was seen to go of what Fleet made", map[Owner]types.UID{o: "2"}, "", true, 0, 0, false},
+		{"somebody else was seen to go", map[Owner]types.UID{other: "1"}, "1", true, 0, grace, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +57,7 @@ func TestAnObjectThatGotItsOwnerBackHasAWholeGraceAgain(t *testing.T) {
 	t.Parallel()
 	e := newEvidence(time.Hour)
 	begin := time.Now()
-	o := owner{tokens, record.Name{Namespace: "ns", Name: "t"}}
+	o := Owner{"clusterregistrationtokens", record.Name{Namespace: "ns", Name: "t"}}
 	e.wait("object", o, "1", true, begin)
 	e.forget("object")
 	rest, _ := e.wait("object", o, "1", true, begin.Add(time.Hour))
@@ -70,7 +70,7 @@ func TestOldEvidenceIsForgottenWhenThereIsMuch(t *testing.T) {
 	begin := time.Now()
 	for range 2 {
 		for i := range 30_000 {
-			e.saw(owner{tokens, record.Name{Namespace: "ns", Name: string(rune('a' + i%26))}}, types.UID(rune(i+1)), begin)
+			e.saw(Owner{"clusterregistrationtokens", record.Name{Namespace: "ns", Name: string(rune('a' + i%26))}}, types.UID(rune(i+1)), begin)
 		}
 		begin = begin.Add(2 * time.Hour)
 	}

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package agentaccess
+package ownership
 
 import (
 	"slices"
@@ -17,7 +17,12 @@ import (
 // client-go's fake is enough here: what is tested is which requests are made.
 func TestOnlyWhatIsNotAsItShouldBeIsWritten(t *testing.T) {
 	t.Parallel()
-	want := aGrant().bundleDeployments()
+	want := &rbacv1.RoleBinding{
+		ObjectMeta: Meta("cluster-ns", "request-abcde", "clusterregistrations/fleet-default/request-abcde/1"),
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fleet-bundle-deployment"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "cluster-ns", Name: "agent"}},
+	}
+	want.Annotations["fleet.cattle.io/cluster"] = "c"
 	with := func(change func(*rbacv1.RoleBinding)) []runtime.Object {
 		have := want.DeepCopy()
 		have.UID = "have"
@@ -34,18 +39,18 @@ func TestOnlyWhatIsNotAsItShouldBeIsWritten(t *testing.T) {
 		{"nothing is there", false, nil, []string{"create"}, ""},
 		{"nothing is there, though it seemed so", true, nil, []string{"get", "create"}, ""},
 		{"it is there, though it did not seem so", false, with(func(*rbacv1.RoleBinding) {}), []string{"create", "get"}, ""},
-		{"somebody else's is there, though it did not seem so", false, with(func(b *rbacv1.RoleBinding) { b.Labels = nil }), []string{"create", "get"}, "was made by somebody else"},
+		{"somebody else's is there, though it did not seem so", false, with(func(b *rbacv1.RoleBinding) { b.Labels = nil }), []string{"create", "get"}, "was not made by Muster"},
 		{"it is as it should be", true, with(func(*rbacv1.RoleBinding) {}), []string{"get"}, ""},
 		{"it has more labels and annotations", true, with(func(b *rbacv1.RoleBinding) { b.Labels["a"], b.Annotations["b"] = "c", "d" }), []string{"get"}, ""},
 		{"somebody added a subject", true, with(func(b *rbacv1.RoleBinding) { b.Subjects = append(b.Subjects, rbacv1.Subject{Name: "me"}) }), []string{"get", "update"}, ""},
 		{"somebody took an annotation away", true, with(func(b *rbacv1.RoleBinding) { delete(b.Annotations, "fleet.cattle.io/cluster") }), []string{"get", "update"}, ""},
 		{"it binds another role", true, with(func(b *rbacv1.RoleBinding) { b.RoleRef.Name = "cluster-admin" }), []string{"get", "delete", "create"}, ""},
-		{"somebody else made it", true, with(func(b *rbacv1.RoleBinding) { b.ObjectMeta = metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name} }), []string{"get"}, "was made by somebody else"},
+		{"somebody else made it", true, with(func(b *rbacv1.RoleBinding) { b.ObjectMeta = metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name} }), []string{"get"}, "was not made by Muster"},
 		{"it belongs to another registration", true, with(func(b *rbacv1.RoleBinding) {
-			b.Annotations[ownerAnnotation] = "clusterregistrations/other/request-abcde/1"
+			b.Annotations[Annotation] = "clusterregistrations/other/request-abcde/1"
 		}), []string{"get"}, "belongs to clusterregistrations/other/request-abcde"},
 		{"it belongs to one of the same name", true, with(func(b *rbacv1.RoleBinding) {
-			b.Annotations[ownerAnnotation] = "clusterregistrations/fleet-default/request-abcde/old"
+			b.Annotations[Annotation] = "clusterregistrations/fleet-default/request-abcde/old"
 		}), []string{"get"}, "belongs to"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
