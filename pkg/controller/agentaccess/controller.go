@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -103,14 +102,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	var running sync.WaitGroup
 	running.Go(func() { _ = c.following().Run(ctx) })
-	for range c.Workers {
-		running.Go(func() {
-			for c.work(ctx) {
-			}
-		})
-	}
-	<-ctx.Done()
-	c.queue.ShutDown()
+	c.queue.Work(ctx, c.Workers, c.reconcile, c.failed)
 	running.Wait()
 	return context.Cause(ctx)
 }
@@ -128,31 +120,19 @@ func (c *Controller) keeper() *ownership.Keeper {
 	})
 }
 
-// work takes one key, and reports whether there may be more to come.
-func (c *Controller) work(ctx context.Context) bool {
-	key, ended := c.queue.Get()
-	if ended {
-		return false
-	}
-	defer c.queue.Done(key)
-	err := c.reconcile(ctx, key)
+// failed logs an error once, and reports whether a further try may mend it.
+func (c *Controller) failed(key ownership.Owner, err error) (again bool) {
+	isNew := !routine(err) && c.troubles.isNew(key, err)
 	switch {
-	case err == nil:
-		c.queue.Forget(key)
-		c.troubles.forget(key)
-	case ctx.Err() != nil:
 	case errors.As(err, new(impossible)):
-		c.queue.Forget(key)
-		if c.troubles.isNew(key, err) {
+		if isNew {
 			klog.InfoS("An agent's access cannot be as it should be until something is changed", "owner", key, "why", err)
 		}
+		return false
+	case isNew:
+		klog.ErrorS(err, "An agent's access is not as it should be; tries again", "owner", key)
 	default:
-		c.queue.AddRateLimited(key)
-		if routine(err) || !c.troubles.isNew(key, err) {
-			klog.V(4).InfoS("Tries again", "owner", key, "reason", err)
-		} else {
-			klog.ErrorS(err, "An agent's access is not as it should be; tries again", "owner", key)
-		}
+		klog.V(4).InfoS("Tries again", "owner", key, "reason", err)
 	}
 	return true
 }
@@ -166,20 +146,19 @@ func routine(err error) bool {
 // errAgain says that what was looked at is not the latest.
 var errAgain = errors.New("it has changed meanwhile")
 
-// reconcile works on one key; a panic is the key's trouble, not the others'.
-func (c *Controller) reconcile(ctx context.Context, key ownership.Owner) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-		}
-	}()
+// reconcile works on one key.
+func (c *Controller) reconcile(ctx context.Context, key ownership.Owner) error {
+	var err error
 	switch key.Resource {
 	case record.Clusters:
-		return c.cluster(ctx, key)
+		err = c.cluster(ctx, key)
 	case tokens:
-		return c.token(ctx, key)
+		err = c.token(ctx, key)
 	case registrations:
-		return c.registration(ctx, key)
+		err = c.registration(ctx, key)
 	}
-	return nil // nobody makes such keys
+	if err == nil {
+		c.troubles.forget(key)
+	}
+	return err
 }

@@ -106,33 +106,14 @@ func (d *Downstream) Run(ctx context.Context) error {
 	changes := d.following()
 	changes.See(v)
 	tasks.Go(func() { _ = changes.Run(ctx) })
-	for range d.Workers {
-		tasks.Go(func() {
-			for d.next(ctx) {
-			}
-		})
-	}
-	<-ctx.Done()
+	d.queue.Work(ctx, d.Workers, d.sync, failed)
 	return ctx.Err()
 }
 
-// next works on one BundleDeployment; false if the queue has ended.
-func (d *Downstream) next(ctx context.Context) bool {
-	name, ended := d.queue.Get()
-	if ended {
-		return false
-	}
-	defer d.queue.Done(name)
-	err := d.sync(ctx, name)
-	switch {
-	case err == nil:
-		d.queue.Forget(name)
-	case ctx.Err() != nil:
-	case errors.Is(err, errAgain):
-		d.queue.AddRateLimited(name)
-	default:
+// failed logs an error. The next turn of the BundleDeployment looks at everything anew.
+func failed(name record.Name, err error) (again bool) {
+	if !errors.Is(err, errAgain) {
 		klog.ErrorS(err, "Could not copy what a BundleDeployment needs", "bundleDeployment", name)
-		d.queue.AddRateLimited(name)
 	}
 	return true
 }

@@ -104,37 +104,14 @@ func (m *Mirror) Run(ctx context.Context) error {
 		return fmt.Errorf("wait for the log: %w", err)
 	}
 	tasks.Go(func() { _ = m.following().Run(ctx) })
-	tasks.Go(func() {
-		<-ctx.Done()
-		m.queue.ShutDown()
-	})
-	for range workers {
-		tasks.Go(func() {
-			for m.next(ctx) {
-			}
-		})
-	}
-	<-ctx.Done()
+	m.queue.Work(ctx, workers, m.sync, failed)
 	return ctx.Err()
 }
 
-// next works on one key; false if the queue has ended.
-func (m *Mirror) next(ctx context.Context) bool {
-	k, ended := m.queue.Get()
-	if ended {
-		return false
-	}
-	defer m.queue.Done(k)
-	err := m.sync(ctx, k)
-	switch {
-	case err == nil:
-		m.queue.Forget(k)
-	case ctx.Err() != nil:
-	case errors.Is(err, errConflict):
-		m.queue.AddRateLimited(k)
-	default:
+// failed logs an error. The next turn of the key is made from what is known then.
+func failed(k key, err error) (again bool) {
+	if !errors.Is(err, errConflict) {
 		klog.ErrorS(err, "Could not mirror", "resource", k.resource, "name", k.name)
-		m.queue.AddRateLimited(k)
 	}
 	return true
 }

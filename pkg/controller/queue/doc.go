@@ -7,6 +7,7 @@
 //	fair.go   the keys of all tenants take turns, one key of each
 //	pace.go   a key that is worked on again and again has to wait
 //	queue.go  both, on client-go's rate limiting queue
+//	work.go   the workers that take keys
 //
 // # Promises
 //

@@ -4,9 +4,13 @@
 package queue
 
 import (
+	"context"
+	"errors"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -133,4 +137,39 @@ func TestAChangeWhileAKeyWaitsIsNotLost(t *testing.T) {
 	key, _ = q.Get()
 	require.Equal(t, "a/hot", key)
 	q.Done(key)
+}
+
+func TestAKeyIsWorkedOnUntilItSucceedsOrIsGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Options[string]{Tenant: tenantOf, FirstRetry: time.Second, LastRetry: time.Minute, Slowest: 10 * time.Second})
+		ctx, cancel := context.WithCancel(t.Context())
+		turns, failures := map[string]int{}, map[string]int{}
+		var ended sync.WaitGroup
+		ended.Go(func() {
+			q.Work(ctx, 1, func(_ context.Context, key string) error {
+				switch turns[key]++; {
+				case key == "a/panics" && turns[key] == 1:
+					panic("a bug")
+				case key == "a/fails" && turns[key] < 4, key == "a/never":
+					return errors.New(key)
+				}
+				return nil
+			}, func(key string, err error) bool {
+				failures[key]++
+				return key != "a/never"
+			})
+		})
+		for _, key := range []string{"a/works", "a/panics", "a/fails", "a/never"} {
+			q.Add(key)
+		}
+		<-time.After(time.Minute)
+		synctest.Wait()
+		require.Equal(t, map[string]int{"a/works": 1, "a/panics": 2, "a/fails": 4, "a/never": 1}, turns)
+		require.Equal(t, map[string]int{"a/panics": 1, "a/fails": 3, "a/never": 1}, failures)
+		require.Zero(t, q.NumRequeues("a/fails"))
+		cancel()
+		ended.Wait()
+		require.True(t, q.ShuttingDown())
+	})
 }
