@@ -19,18 +19,17 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Election says how the one replica that works is chosen.
+// Election configures how one replica is chosen to work.
 type Election struct {
-	// Client is where the Lease is, of this namespace and name.
+	// Client reaches the API server that holds the Lease of this namespace and name.
 	Client          kubernetes.Interface
 	Namespace, Name string
-	// LeaseDuration is how long others wait for a leader that is silent,
-	// RenewDeadline how long a leader tries to renew before it gives up, and
-	// RetryPeriod the time between tries.
+	// LeaseDuration is the time that others wait for a silent leader, RenewDeadline the
+	// time after which a leader gives up renewing, and RetryPeriod the time between tries.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 }
 
-// Elected is an election, ready to run.
+// Elected is an election that is ready to run.
 type Elected struct {
 	lock     resourcelock.Interface
 	election Election
@@ -50,20 +49,20 @@ func Electing(e Election) (*Elected, error) {
 		Client:     e.Client.CoordinationV1(),
 		LockConfig: resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())},
 	}
-	// It tells when a leader goes on although its lease is over: with a clock that
-	// jumped, or a goroutine that hangs.
+	// It reports a leader that continues after the end of its lease, because a clock jumped
+	// or a goroutine hangs.
 	return &Elected{lock: lock, election: e, watchdog: leaderelection.NewLeaderHealthzAdaptor(e.LeaseDuration)}, nil
 }
 
-// Leading tells whether this process leads.
+// Leading reports whether this process leads.
 func (l *Elected) Leading() bool { return l.leading.Load() }
 
-// Check fails if this process leads and should not any more.
+// Check returns an error if this process continues to lead after the end of its lease.
 func (l *Elected) Check() error { return l.watchdog.Check(nil) }
 
-// Elect runs work while this process leads, until the context ends. The lease is
-// given up only when work has ended, so that the next leader does not wait for a
-// lease to run out and does not work beside this one.
+// Elect runs work while this process leads, until the context ends. It gives up the lease
+// only when work has ended, so that the next leader neither waits for the lease to expire
+// nor works beside this one.
 func (l *Elected) Elect(ctx context.Context, work func(context.Context)) error {
 	for ctx.Err() == nil {
 		if err := l.term(ctx, work); err != nil {
@@ -73,9 +72,9 @@ func (l *Elected) Elect(ctx context.Context, work func(context.Context)) error {
 	return nil
 }
 
-// term is one candidacy and, if it is won, the work until the lease is lost.
+// term waits until this process leads, and works until the lease is lost.
 func (l *Elected) term(ctx context.Context, work func(context.Context)) error {
-	// The elector's context ends after the work's.
+	// The elector's context must end after the work, so it is not derived from ctx.
 	candidacy, resign := context.WithCancel(context.WithoutCancel(ctx))
 	defer resign()
 	ended := make(chan struct{})
@@ -112,7 +111,7 @@ func (l *Elected) term(ctx context.Context, work func(context.Context)) error {
 	if err != nil {
 		return fmt.Errorf("leader election (--leader-elect-lease-duration, --leader-elect-renew-deadline, --leader-elect-retry-period): %w", err)
 	}
-	// A candidate that does not lead has nothing to end first.
+	// A candidate that does not lead has no work to wait for.
 	defer context.AfterFunc(ctx, func() {
 		if !begun.Load() {
 			resign()

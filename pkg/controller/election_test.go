@@ -86,7 +86,7 @@ func TestOneOfThreeWorksAndTheNextTakesOverOnlyWhenItHasEnded(t *testing.T) {
 	require.EqualValues(t, 1, most, "two never work at a time")
 	lease, err := client.CoordinationV1().Leases("muster-system").Get(t.Context(), "muster-controller", metav1.GetOptions{})
 	require.NoError(t, err)
-	require.Empty(t, *lease.Spec.HolderIdentity, "who ends gives the lease up")
+	require.Empty(t, *lease.Spec.HolderIdentity, "a process that ends gives up the lease")
 }
 
 func TestWhoLosesTheLeaseStopsAndIsACandidateAgain(t *testing.T) {
@@ -94,7 +94,7 @@ func TestWhoLosesTheLeaseStopsAndIsACandidateAgain(t *testing.T) {
 	client := fake.NewClientset()
 	var unreachable atomic.Bool
 	client.PrependReactor("*", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
-		return unreachable.Load(), nil, errors.New("nobody answers")
+		return unreachable.Load(), nil, errors.New("no answer")
 	})
 	e := elected(t, client)
 	var starts, ends atomic.Int64

@@ -20,10 +20,11 @@ var restarts = metrics.NewCounterVec(&metrics.CounterOpts{
 
 func init() { legacyregistry.MustRegister(restarts) }
 
-// failsFor is how long a loop may fail before Check says so: etcd may be electing.
+// failsFor is the time for which a loop may fail before Check reports it: etcd may be
+// electing a leader.
 const failsFor = 30 * time.Second
 
-// Check returns the loops that have been failing for a while, nil if none has.
+// Check returns an error that names the loops that have been failing for a while.
 func (m *Manager) Check() error {
 	var all []error
 	for _, s := range m.loops {
@@ -36,7 +37,8 @@ func (m *Manager) Check() error {
 	return errors.Join(all...)
 }
 
-// note keeps why the loop fails, and since when; nil is that it does not.
+// note keeps the error with which the loop fails, and since when it fails; nil means that
+// it does not fail.
 func (s *supervised) note(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,34 +14,33 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Loop is one controller. Run works until its context ends; whatever else it
-// returns for, it is started again.
+// Loop is one controller. Run works until its context ends. If it returns for any other
+// reason, it is started again.
 type Loop interface {
 	Run(ctx context.Context) error
 }
 
-// LoopFunc is a function as a Loop.
+// LoopFunc makes a function a Loop.
 type LoopFunc func(ctx context.Context) error
 
 // Run implements Loop.
 func (f LoopFunc) Run(ctx context.Context) error { return f(ctx) }
 
-// Options of a manager. The zero Options run all loops at once, always.
+// Options of a Manager. With the zero Options all loops run all the time.
 type Options struct {
-	// Elect, if set, lets work run while this process leads, and not otherwise.
-	// Electing returns one.
+	// Elect, if set, lets work run only while this process leads: Elected.Elect does.
 	Elect func(ctx context.Context, work func(context.Context)) error
 }
 
-// The delays before a loop that ended is started again. One that ran for longer
-// than healAfter is trusted again.
+// A loop that ended is started again after a delay, which doubles from firstDelay to
+// lastDelay. A loop that ran for longer than healAfter begins with firstDelay again.
 const (
 	firstDelay = 200 * time.Millisecond
 	lastDelay  = 30 * time.Second
 	healAfter  = time.Minute
 )
 
-// Manager runs loops.
+// Manager runs loops, and keeps one that fails from ending the others.
 type Manager struct {
 	options Options
 	loops   []*supervised
@@ -50,7 +49,7 @@ type Manager struct {
 // NewManager returns a manager without loops.
 func NewManager(options Options) *Manager { return &Manager{options: options} }
 
-// Add gives the manager a loop, by a name that is told in logs and metrics.
+// Add adds a loop. Its name appears in logs and metrics.
 func (m *Manager) Add(name string, loop Loop) {
 	m.loops = append(m.loops, &supervised{name: name, loop: loop})
 }
@@ -71,7 +70,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	return nil
 }
 
-// supervised is a loop and how it does.
+// supervised is a loop and its last failure.
 type supervised struct {
 	name string
 	loop Loop
@@ -82,7 +81,7 @@ type supervised struct {
 	}
 }
 
-// supervise runs the loop, again and again, until the context ends.
+// supervise runs the loop, and starts it again when it ends, until the context ends.
 func (s *supervised) supervise(ctx context.Context) {
 	defer s.note(nil)
 	for delay := firstDelay; ctx.Err() == nil; delay = min(2*delay, lastDelay) {
@@ -109,7 +108,7 @@ func (s *supervised) supervise(ctx context.Context) {
 	}
 }
 
-// once runs the loop once; a panic is an error like others.
+// once runs the loop once. A panic is an error.
 func (s *supervised) once(ctx context.Context) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

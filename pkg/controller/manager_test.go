@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/controller"
 )
 
-// failing fails at once each time, in one way or another, and counts.
+// failing fails at once each time, as an error, a panic or a return, and counts.
 func failing(starts *atomic.Int64, how func() error) controller.LoopFunc {
 	return func(context.Context) error {
 		starts.Add(1)

@@ -16,11 +16,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Who may write an object's labels and annotations decides what its mark says, and
-// need not have the right to delete it. So a mark alone removes nothing: an object
-// goes only if its kind, name and namespace are those of an object that its owner
-// would have, computed from the owner's own name and UID. A Namespace has no other
-// name than that of S 8.1; an account's ends in a UID.
+// The right to write an object's labels and annotations is enough to forge its mark, and is not
+// the right to delete it. So a mark alone removes nothing: an object is removed only if its kind,
+// name and namespace are those of an object of its owner, computed from the owner's name and UID.
+// The name of a Namespace is that of S 8.1; the name of an account ends in a UID.
 
 // Shapes of names.
 var (
@@ -28,8 +27,8 @@ var (
 	credentialName = regexp.MustCompile(`^c-[0-9a-f]{61}$`)
 )
 
-// belongs tells whether an object may be removed for the end of an owner, "" being a
-// UID that is not known.
+// belongs reports whether an object may be removed after its owner. The UID is "" where it is not
+// known.
 func (s *Settings) belongs(t ownership.Object, o ownership.Owner, uid types.UID) bool {
 	if t.Resource == ownership.Namespaces {
 		return o.Resource == record.Clusters && t.GetName() == names.ClusterNamespace(o.Name.Namespace, o.Name.Name) && !s.isSystem(t.GetName())
@@ -46,8 +45,7 @@ func (s *Settings) belongs(t ownership.Object, o ownership.Owner, uid types.UID)
 	return false
 }
 
-// isSystem tells of namespaces that no Cluster's end takes along, whatever they are
-// called.
+// isSystem reports whether a namespace must never be removed with a Cluster, whatever its name.
 func (s *Settings) isSystem(namespace string) bool {
 	switch namespace {
 	case metav1.NamespaceDefault, s.SystemNamespace, s.registrationNamespace(), s.OwnNamespace:
@@ -56,7 +54,7 @@ func (s *Settings) isSystem(namespace string) bool {
 	return strings.HasPrefix(namespace, "kube-")
 }
 
-// ofToken tells of the objects of a token: those of token_objects.go.
+// ofToken reports whether an object is one of a token: see token_objects.go.
 func (s *Settings) ofToken(t ownership.Object, o ownership.Owner, uid types.UID) bool {
 	account := names.SafeConcat(o.Name.Name, string(uid))
 	name, here := t.GetName(), t.GetNamespace() == o.Name.Namespace
@@ -77,10 +75,10 @@ func (s *Settings) fetches(t ownership.Object, account string) bool {
 	return t.GetNamespace() == s.registrationNamespace() && t.GetName() == names.SafeConcat(account, "creds")
 }
 
-// ofRegistration tells of the objects of a registration: those of
-// registration_objects.go. What is in a Cluster's namespace counts where such a
-// namespace is; an account whose name is known to the last character, anywhere, since
-// somebody may have put the Cluster somewhere else, and rights end with their account.
+// ofRegistration reports whether an object is one of a registration: see
+// registration_objects.go. Objects for a Cluster's namespace have to be in the namespace that
+// follows from the Cluster's name. An account whose whole name is known may be anywhere: the
+// Cluster may have been put into another namespace, and rights end with their account.
 func (s *Settings) ofRegistration(t ownership.Object, o ownership.Owner, uid types.UID) bool {
 	name, inside := t.GetName(), false
 	if cluster := t.GetAnnotations()[v1alpha1.LabelCluster]; cluster != "" {
@@ -105,7 +103,7 @@ func (s *Settings) ofRegistration(t ownership.Object, o ownership.Owner, uid typ
 	return false
 }
 
-// ofAccount tells of the name of a registration's account.
+// ofAccount reports whether a name is that of a registration's account.
 func ofAccount(account string, o ownership.Owner, uid types.UID, inside bool) bool {
 	if uid != "" {
 		return account == names.SafeConcat(o.Name.Name, string(uid))
@@ -117,8 +115,8 @@ func ofAccount(account string, o ownership.Owner, uid types.UID, inside bool) bo
 	return inside && named && uuid.MatchString(rest)
 }
 
-// longestName is the length of names that SafeConcat cuts, and keptOfName is what is
-// left of their beginning at least.
+// longestName is the length to which SafeConcat cuts names, and keptOfName the least length of
+// their beginning that remains.
 const (
 	longestName = 63
 	keptOfName  = 56

@@ -20,15 +20,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// aThing is an object as it is known, of a kind.
+// aThing returns an object as the cache has it.
 func aThing(resource schema.GroupVersionResource, o metav1.Object) ownership.Object {
 	return ownership.Object{Resource: resource, PartialObjectMetadata: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
 		Namespace: o.GetNamespace(), Name: o.GetName(), UID: "of-the-object", Labels: o.GetLabels(), Annotations: o.GetAnnotations(),
 	}}}
 }
 
-// made is everything that is made for a token, a registration and a Cluster, whose
-// names are as long as said.
+// made returns all objects of a token, a registration and a Cluster, with names that are longer
+// by length.
 func made(t *testing.T, settings *Settings, length int) []ownership.Object {
 	t.Helper()
 	m, g := makings{aToken()}, aGrant()
@@ -48,8 +48,8 @@ func made(t *testing.T, settings *Settings, length int) []ownership.Object {
 	}
 }
 
-// Whoever can write labels and annotations can copy any mark. The oracle is what is
-// made: of all objects that bear a mark, those belong to it that were made with it.
+// The right to write labels and annotations is enough to copy any mark. The oracle is what the
+// controller makes: an object with a mark belongs to the owner if it was made with this mark.
 func TestAMarkSpeaksOnlyForWhatIsCalledAsItsOwnerCallsIt(t *testing.T) {
 	t.Parallel()
 	settings := DefaultSettings()
@@ -71,7 +71,7 @@ func TestAMarkSpeaksOnlyForWhatIsCalledAsItsOwnerCallsIt(t *testing.T) {
 					require.False(t, settings.belongs(ownership.Object{Resource: other.Resource, PartialObjectMetadata: elsewhere}, o, uid), "%s in kube-system", other.Resource.Resource)
 				}
 				renamed := moved.DeepCopy()
-				renamed.Name = "somebody-elses"
+				renamed.Name = "foreign"
 				require.False(t, settings.belongs(ownership.Object{Resource: other.Resource, PartialObjectMetadata: renamed}, o, uid), "%s of another name", other.Resource.Resource)
 			}
 		}
@@ -85,7 +85,7 @@ func TestWhatFleetMadeBelongsByTheNamesThatAreKnown(t *testing.T) {
 		for _, t2 := range made(t, &settings, length) {
 			o, uid, _ := ownership.Of(t2)
 			if o.Resource == tokens {
-				continue // nothing says whose it is
+				continue // without the mark its owner is not known
 			}
 			fleets := ownership.Object{Resource: t2.Resource, PartialObjectMetadata: t2.DeepCopy()}
 			delete(fleets.Annotations, ownership.Annotation)
@@ -97,7 +97,7 @@ func TestWhatFleetMadeBelongsByTheNamesThatAreKnown(t *testing.T) {
 			if t2.Resource == ownership.ServiceAccounts {
 				foreign := fleets.DeepCopy()
 				foreign.Namespace = "monitoring"
-				require.False(t, settings.belongs(ownership.Object{Resource: t2.Resource, PartialObjectMetadata: foreign}, o, ""), "whose UID is not known is not known by its name")
+				require.False(t, settings.belongs(ownership.Object{Resource: t2.Resource, PartialObjectMetadata: foreign}, o, ""), "without the UID the name is not enough")
 				require.True(t, settings.belongs(ownership.Object{Resource: t2.Resource, PartialObjectMetadata: foreign}, o, uid), "a Cluster can be put into another namespace")
 			}
 		}
@@ -121,8 +121,8 @@ func TestANamespaceIsNoClustersUnlessItsNameFollowsFromTheClusters(t *testing.T)
 	require.False(t, settings.belongs(namespace(own), o, ""), "the controller runs in it")
 }
 
-// The owner was seen to go, so there is all the evidence that there can be.
-func TestAForeignObjectThatSomebodyMarkedIsNotRemoved(t *testing.T) {
+// The owner was seen to go: no better evidence exists.
+func TestAForeignObjectWithAForgedMarkIsNotRemoved(t *testing.T) {
 	t.Parallel()
 	o := ownership.Owner{Resource: record.Clusters, Name: record.Name{Namespace: "fleet-default", Name: "gone"}}
 	mine, theirs := names.ClusterNamespace("fleet-default", "gone"), "production"

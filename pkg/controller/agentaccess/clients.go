@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// clients finds Clusters and registrations by the ID of the client that they are
-// for. It follows views as it is asked: a question costs the changes since the last.
+// clients finds Clusters and registrations by the ID of their client. It reads the changes of a
+// view when it is asked: a question costs the changes since the last one.
 type clients struct {
 	mu struct {
 		sync.Mutex
@@ -25,19 +25,19 @@ type clients struct {
 	}
 }
 
-// named are the objects of one client.
+// named holds the objects of one client.
 type named struct {
-	// made is when each was created, in seconds; never for a registration that is not to
-	// be granted.
+	// made is the time of creation of each, in seconds; never for a registration that must
+	// not be granted.
 	made map[record.Name]int64
-	// latest is the last of these times.
+	// latest is the latest of these times.
 	latest int64
 }
 
-// never is before all times.
+// never is earlier than all times.
 const never = math.MinInt64
 
-// add enters an object, or enters it anew.
+// add enters an object, in place of an earlier entry.
 func (n *named) add(name record.Name, made int64) {
 	n.remove(name)
 	n.made[name] = made
@@ -55,8 +55,8 @@ func (n *named) remove(name record.Name) {
 	}
 }
 
-// superseded reports whether a client has asked again since it asked for a registration.
-// Of several in one second none is known to be the last.
+// superseded reports whether the client of a registration has made a later one. Of several in
+// the same second, none is known to be later.
 func (c *clients) superseded(v *view.View, r *v1alpha1.ClusterRegistration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,7 +65,7 @@ func (c *clients) superseded(v *view.View, r *v1alpha1.ClusterRegistration) bool
 	return n != nil && n.latest > r.CreationTimestamp.Unix()
 }
 
-// latest returns the last registrations of a client: several if they are of one second.
+// latest returns the last registration of a client: several if they are of the same second.
 func (c *clients) latest(v *view.View, namespace, id string) []record.Name {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,8 +83,7 @@ func (c *clients) latest(v *view.View, namespace, id string) []record.Name {
 	return names
 }
 
-// eligible reports whether a registration is one that is to be granted. It renders
-// nothing.
+// eligible reports whether a registration may be granted. It renders nothing.
 func eligible(item view.Item) bool {
 	object, ok := item.(*view.Object)
 	if !ok {
@@ -94,11 +93,10 @@ func eligible(item view.Item) bool {
 	return ok && r.DeletionTimestamp == nil && r.Labels[v1alpha1.LabelClusterManagement] == ""
 }
 
-// client is an ID in one namespace, as Clusters or as registrations have it.
+// client is the ID of a client among the Clusters, or the registrations, of a namespace.
 type client struct{ resource, namespace, id string }
 
-// of returns the names of those objects in the view, in order. An empty ID is
-// nobody's.
+// of returns the names of a client's objects in a view, in order. The empty ID is no client's.
 func (c *clients) of(v *view.View, resource, namespace, id string) []record.Name {
 	if id == "" {
 		return nil
@@ -166,7 +164,7 @@ func (c *clients) removeLocked(resource string, item view.Item) {
 	}
 }
 
-// clientID is the ID of the client that an object is for. It renders nothing.
+// clientID returns the ID of the client of an object. It renders nothing.
 func clientID(item view.Item) string {
 	object, ok := item.(*view.Object)
 	if !ok {

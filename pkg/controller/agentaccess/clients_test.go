@@ -49,9 +49,9 @@ func TestClientsAreFoundAsByLookingAtAll(t *testing.T) {
 			}
 			views = append(views, builder.Next(at))
 			if r.IntN(3) == 0 {
-				continue // it is not asked at each revision
+				continue // not every revision is read
 			}
-			v := views[len(views)-1-r.IntN(min(3, len(views)))] // nor always about the last
+			v := views[len(views)-1-r.IntN(min(3, len(views)))] // not always the last one
 			for _, resource := range []string{record.Clusters, registrations} {
 				for _, namespace := range []string{"n0", "n1"} {
 					for _, id := range []string{"", "a", "b", "c"} {
@@ -73,8 +73,7 @@ func TestClientsAreFoundAsByLookingAtAll(t *testing.T) {
 	}
 }
 
-// requireLatest compares what is said of the last registrations of a client with a look
-// at all of them.
+// requireLatest compares the last registrations of a client with a search among all of them.
 func requireLatest(t *testing.T, c *clients, v *view.View, all []record.Name, namespace, id string) {
 	t.Helper()
 	last := int64(-1)

@@ -25,31 +25,30 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Fleet is where the fleet's objects are read: an *engine.Engine.
+// Fleet reads the fleet's objects. An *engine.Engine implements it.
 type Fleet interface {
 	follow.Source
-	// Barrier is a view that holds all that was committed before the call.
+	// Barrier returns a view that holds everything that was committed before the call.
 	Barrier(ctx context.Context) (*view.View, error)
 }
 
 var _ Fleet = (*engine.Engine)(nil)
 
-// Options of a Controller. The clients speak to kube-apiserver; each registration
-// takes a dozen requests of them, so their own limits (QPS, Burst) should be far above
-// client-go's default.
+// Options of a Controller. The clients speak to kube-apiserver. A registration takes a dozen
+// requests, so the limits of the clients (QPS, Burst) should be far above client-go's default.
 type Options struct {
 	Settings
 	Fleet Fleet
-	// Core makes objects of the core API, Metadata watches and removes them.
+	// Core makes objects of the core API. Metadata watches and removes them.
 	Core     kubernetes.Interface
 	Metadata metadata.Interface
 	// Client writes objects of the fleet's API group.
 	Client versioned.Interface
-	// Workers is how many keys are worked on at a time; 0 is 16.
+	// Workers is the number of keys that are worked on at a time; 0 means 16.
 	Workers int
 }
 
-// Controller makes what the package promises true.
+// Controller gives agents their access, as the package promises.
 type Controller struct {
 	Options
 	owned    *ownership.Keeper
@@ -58,18 +57,18 @@ type Controller struct {
 	queue    *queue.Queue[ownership.Owner]
 }
 
-// orphanGrace is how long a person has to put back the owner of what was made here, if
-// nobody saw it go.
+// orphanGrace is the time in which an operator can restore an owner that was not seen to go
+// before the objects made for it are removed.
 const orphanGrace = time.Hour
 
-// gatherCredentials is how long a token waits for more registrations before it is
-// written who may fetch what: all of a token's are in one Role. Agents look every two
-// seconds.
+// gatherCredentials is the time for which a token gathers registrations before its Role is
+// written, which names all credentials that its holder may fetch. Agents look for theirs every
+// two seconds.
 const gatherCredentials = 200 * time.Millisecond
 
-// Delays of a key that failed, and the longest delay of one that never comes to rest. A
-// token comes to none while agents register with it, and agents look for their
-// credentials every two seconds.
+// firstRetry and lastRetry are the delays of a key that failed, and slowest is the longest
+// delay of a key that changes all the time. A token does while agents register with it, and
+// agents look for their credentials every two seconds.
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = time.Minute
@@ -84,8 +83,8 @@ func New(options Options) *Controller {
 	return &Controller{Options: options}
 }
 
-// Run works until the context ends, and returns its error; or why it cannot begin. It
-// may run again after it has returned.
+// Run works until the context ends, and returns its error, or an error for which it cannot
+// begin. It may be called again after it has returned.
 func (c *Controller) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the informers of a run that does not begin
@@ -107,8 +106,8 @@ func (c *Controller) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// keeper returns what keeps the objects that agents need. A token uses the credentials of
-// those that registered with it.
+// keeper returns the Keeper of the objects that agents need. A token uses the credentials of
+// the registrations that were made with it: its holder may fetch them.
 func (c *Controller) keeper() *ownership.Keeper {
 	return ownership.New(ownership.Options{
 		Core: c.Core, Metadata: c.Metadata, Belongs: c.belongs, Grace: orphanGrace,
@@ -120,7 +119,7 @@ func (c *Controller) keeper() *ownership.Keeper {
 	})
 }
 
-// failed logs an error once, and reports whether a further try may mend it.
+// failed logs an error once, and reports whether to try again.
 func (c *Controller) failed(key ownership.Owner, err error) (again bool) {
 	isNew := !routine(err) && c.troubles.isNew(key, err)
 	switch {
@@ -137,13 +136,13 @@ func (c *Controller) failed(key ownership.Owner, err error) (again bool) {
 	return true
 }
 
-// routine reports whether an error is part of working beside others: another writer was
-// faster, or a namespace is on its way out.
+// routine reports whether an error is normal where others write, too: another writer was
+// faster, or a namespace is being removed.
 func routine(err error) bool {
 	return errors.Is(err, errAgain) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) || terminating(err)
 }
 
-// errAgain says that what was looked at is not the latest.
+// errAgain means that something that was looked at has changed.
 var errAgain = errors.New("it has changed meanwhile")
 
 // reconcile works on one key.

@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// followed are the resources whose objects are worked on.
+// followed lists the resources whose objects are worked on.
 var followed = []string{record.Clusters, registrations, tokens}
 
 // Resources of the fleet's API group whose objects own others.
@@ -22,8 +22,8 @@ const (
 	tokens        = "clusterregistrationtokens"
 )
 
-// following returns the loop that puts into the queue what changes in the fleet. It begins
-// with all the history of the view, which also tells of owners that went before the loop.
+// following returns the loop that adds keys to the queue when the fleet changes. It begins with
+// the whole history of the view, which also shows owners that went before the loop began.
 func (c *Controller) following() *follow.Loop {
 	return &follow.Loop{
 		Source: c.Fleet, Resources: followed, Changed: c.enqueue,
@@ -59,7 +59,7 @@ func (c *Controller) enqueue(v *view.View, revisions []*view.Revision) {
 	}
 }
 
-// uid is that of an object. It renders nothing.
+// uid returns the UID of an object. It renders nothing.
 func uid(item view.Item) types.UID {
 	if object, ok := item.(*view.Object); ok {
 		return object.Record.Object.GetUID()
@@ -67,8 +67,8 @@ func uid(item view.Item) types.UID {
 	return ""
 }
 
-// sameAccess tells of a Cluster's change that it means nothing to agents' access.
-// Fleets change all the time, so it must be cheap: it renders nothing.
+// sameAccess reports whether a change of a Cluster does not concern the access of agents.
+// Clusters change all the time, so it must be cheap: it renders nothing.
 func sameAccess(prev, next view.Item) bool {
 	before, ok := prev.(*view.Object)
 	if !ok {
@@ -84,12 +84,12 @@ func sameAccess(prev, next view.Item) bool {
 		old.GetDeletionTimestamp().Equal(now.GetDeletionTimestamp())
 }
 
-// enqueueWaiting finds the registrations that a Cluster may have kept waiting for its
-// namespace.
+// enqueueWaiting adds the registrations that may have waited for the namespace of a Cluster,
+// or that were granted for a Cluster that is gone.
 func (c *Controller) enqueueWaiting(v *view.View, cluster record.Name) {
 	item := v.Get(record.Clusters, cluster)
 	if item == nil {
-		// Those that were granted for it go with it.
+		// The registrations that were granted for it go with it.
 		for r := range v.All(registrations, record.Name{Namespace: cluster.Namespace}) {
 			if r.Name().Namespace != cluster.Namespace {
 				return
@@ -106,8 +106,8 @@ func (c *Controller) enqueueWaiting(v *view.View, cluster record.Name) {
 	}
 }
 
-// enqueueSuperseded finds the registrations that waited for the grant of one that is gone,
-// or that is on its way out.
+// enqueueSuperseded adds the registrations that waited for the grant of one that is gone, or
+// is being deleted.
 func (c *Controller) enqueueSuperseded(v *view.View, change *view.Change) {
 	if change.Prev == nil || eligible(change.Prev) == eligible(change.Next) && clientID(change.Prev) == clientID(change.Next) {
 		return
@@ -117,13 +117,13 @@ func (c *Controller) enqueueSuperseded(v *view.View, change *view.Change) {
 	}
 }
 
-// asked is a registration as it was written, without its status: to read. It renders
-// nothing.
+// asked returns a registration as it was written, without its status. It renders nothing. The
+// caller must not modify it.
 func asked(item view.Item) *v1alpha1.ClusterRegistration {
 	return item.(*view.Object).Record.Object.(*v1alpha1.ClusterRegistration)
 }
 
-// registration is a registration as a view has it: to read.
+// registration renders a registration. The caller must not modify it.
 func registration(item view.Item) *v1alpha1.ClusterRegistration {
 	return item.Render().(*v1alpha1.ClusterRegistration)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// cluster brings about the namespace of one Cluster (S 8.1), or its end.
+// cluster makes the namespace of one Cluster (S 8.1), or removes it after the Cluster.
 func (c *Controller) cluster(ctx context.Context, key ownership.Owner) error {
 	v, err := c.Fleet.Current()
 	if err != nil {
@@ -45,15 +45,15 @@ func (c *Controller) cluster(ctx context.Context, key ownership.Owner) error {
 		if t.Resource != ownership.Namespaces || user == nil {
 			return false
 		}
-		klog.InfoS("A namespace stays without its Cluster: another Cluster was put into it", "namespace", t.GetName(), "was", key, "is", user.Name())
+		klog.InfoS("A namespace stays without its Cluster: another Cluster uses it", "namespace", t.GetName(), "was", key, "is", user.Name())
 		return true
 	})
 	return c.owned.Withdraw(ctx, key, left, "")
 }
 
-// ensureClusterNamespace makes the namespace that a Cluster has by what it is, if
-// nobody else looks after that. One that exists is left as it is, and one that cannot
-// exist is not tried: the Cluster's Ready condition says what is wrong.
+// ensureClusterNamespace makes the namespace of a Cluster, unless another controller manages the
+// Cluster. A namespace that exists is left as it is. One that cannot exist is not tried: the
+// Cluster's Ready condition says what is wrong.
 func (c *Controller) ensureClusterNamespace(ctx context.Context, cluster *v1alpha1.Cluster) error {
 	if !hasPlace(cluster) || cluster.DeletionTimestamp != nil || cluster.Labels[v1alpha1.LabelClusterManagement] != "" {
 		return nil
@@ -61,8 +61,7 @@ func (c *Controller) ensureClusterNamespace(ctx context.Context, cluster *v1alph
 	return c.ensureNamespace(ctx, clusterNamespace(cluster))
 }
 
-// hasPlace reports whether a Cluster has a namespace for its BundleDeployments, and can
-// have any there.
+// hasPlace reports whether a Cluster has a namespace in which it can have BundleDeployments.
 func hasPlace(cluster *v1alpha1.Cluster) bool {
 	namespace := cluster.Status.Namespace
 	return namespace != "" && derive.BarredCluster(cluster.Name, namespace) == ""
@@ -75,7 +74,7 @@ func (c *Controller) ensureNamespace(ctx context.Context, want *corev1.Namespace
 	return c.owned.EnsureNamespace(ctx, want)
 }
 
-// clusterNamespace is the namespace of a Cluster as it is made.
+// clusterNamespace returns the namespace of a Cluster as it should be made.
 func clusterNamespace(cluster *v1alpha1.Cluster) *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name:   cluster.Status.Namespace,
@@ -88,7 +87,8 @@ func clusterNamespace(cluster *v1alpha1.Cluster) *corev1.Namespace {
 	}}
 }
 
-// clusterIn is a Cluster as a view has it, nil if it is not there: to read.
+// clusterIn renders a Cluster of a view; nil if it does not exist. The caller must not modify
+// it.
 func clusterIn(v *view.View, name record.Name) *v1alpha1.Cluster {
 	item := v.Get(record.Clusters, name)
 	if item == nil {
@@ -97,8 +97,8 @@ func clusterIn(v *view.View, name record.Name) *v1alpha1.Cluster {
 	return item.Render().(*v1alpha1.Cluster)
 }
 
-// clusterWith is a Cluster whose BundleDeployments are in a namespace. It looks at
-// all Clusters.
+// clusterWith returns a Cluster whose BundleDeployments are in a namespace; nil if none has it.
+// It looks at all Clusters.
 func clusterWith(v *view.View, namespace string) view.Item {
 	for item := range v.All(record.Clusters, record.Name{}) {
 		if object, ok := item.(*view.Object); ok && object.Derived.Namespace == namespace {
@@ -108,7 +108,7 @@ func clusterWith(v *view.View, namespace string) view.Item {
 	return nil
 }
 
-// terminating reports whether an error says that a namespace is on its way out.
+// terminating reports whether an error says that a namespace is being removed.
 func terminating(err error) bool {
 	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }

@@ -38,7 +38,7 @@ func aGrant() grant {
 	}
 }
 
-// The names are S 8.2's, 8.3's and 4.8's; others look for them.
+// The names are those of S 8.2, 8.3 and 4.8: agents and tools look for them.
 func TestObjectsHaveTheNamesThatOthersLookFor(t *testing.T) {
 	t.Parallel()
 	m := makings{aToken()}
@@ -192,7 +192,7 @@ func TestTheFateOfATokenFollowsFromItsTTL(t *testing.T) {
 		{"before its time", ttl("1h"), true, time.Hour - time.Second, time.Hour, false},
 		{"at its time", ttl("1h"), false, time.Hour, time.Hour, true},
 		{"long after", ttl("1h"), false, 1000 * time.Hour, time.Hour, true},
-		{"times are told in whole seconds, never too early", ttl("1500ms"), false, 1900 * time.Millisecond, 2 * time.Second, false},
+		{"times have whole seconds, and are never too early", ttl("1500ms"), false, 1900 * time.Millisecond, 2 * time.Second, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -231,7 +231,7 @@ func TestARegistrationOutlivesItsClusterOnlyIfItSaysWhich(t *testing.T) {
 		{"another has its Cluster's name", []metav1.OwnerReference{to("Cluster", cluster.Name, "old")}, cluster, true},
 		{"the old and the new one own it", []metav1.OwnerReference{to("Cluster", cluster.Name, "old"), to("Cluster", cluster.Name, "c")}, cluster, false},
 		{"it says nothing", nil, nil, false},
-		{"it is somebody else's too", []metav1.OwnerReference{to("Job", "j", "j")}, nil, false},
+		{"it has another owner, too", []metav1.OwnerReference{to("Job", "j", "j")}, nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,8 +20,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// registration grants what a ClusterRegistration asks for, once (S 8.3), and takes
-// it back when the registration or its Cluster is gone.
+// registration grants what a ClusterRegistration asks for, once (S 8.3), and withdraws it when
+// the registration or its Cluster is gone.
 func (c *Controller) registration(ctx context.Context, key ownership.Owner) error {
 	left := c.owned.Of(key)
 	v, err := c.Fleet.Barrier(ctx)
@@ -43,12 +43,12 @@ func (c *Controller) registration(ctx context.Context, key ownership.Owner) erro
 		return nil
 	}
 	if r.Spec.ClientID == "" {
-		klog.InfoS("Does not grant a registration without spec.clientID, which says for which cluster it is", "registration", key)
+		klog.InfoS("Does not grant a registration without spec.clientID, which names its cluster", "registration", key)
 		return nil
 	}
 	if c.clients.superseded(v, r) {
-		// Its client has registered anew. That one's grant deletes this one, and its end is
-		// noticed.
+		// Its client has registered again. The grant of that registration deletes this one, and
+		// its end adds this key again.
 		return nil
 	}
 	cluster, err := c.clusterFor(ctx, v, r)
@@ -59,7 +59,7 @@ func (c *Controller) registration(ctx context.Context, key ownership.Owner) erro
 		return err
 	}
 	if !hasPlace(cluster) {
-		return nil // the Cluster's change is noticed
+		return nil // a change of the Cluster adds the key again
 	}
 	if err := c.ensureClusterNamespace(ctx, cluster); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (c *Controller) registration(ctx context.Context, key ownership.Owner) erro
 		return err
 	}
 	if bearer == nil {
-		return nil // the Secret's change is noticed
+		return nil // a change of the Secret adds the key again
 	}
 	if err := c.ensureRights(ctx, g); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (c *Controller) registration(ctx context.Context, key ownership.Owner) erro
 	return c.replaceOlder(ctx, v, r)
 }
 
-// clusterFor finds the Cluster that a registration is for, or makes it.
+// clusterFor finds or makes the Cluster of a registration.
 func (c *Controller) clusterFor(ctx context.Context, v *view.View, r *v1alpha1.ClusterRegistration) (*v1alpha1.Cluster, error) {
 	for _, name := range c.clients.of(v, record.Clusters, r.Namespace, r.Spec.ClientID) {
 		if found := clusterIn(v, name); found != nil && found.Spec.ClientID == r.Spec.ClientID {
@@ -101,8 +101,7 @@ func (c *Controller) clusterFor(ctx context.Context, v *view.View, r *v1alpha1.C
 	return c.Client.FleetV1alpha1().Clusters(want.Namespace).Create(ctx, want, metav1.CreateOptions{})
 }
 
-// claim ties a registration to its Cluster: by its status, and so that it goes with
-// it.
+// claim ties a registration to its Cluster: by its status, and by an owner reference.
 func (c *Controller) claim(ctx context.Context, r *v1alpha1.ClusterRegistration, cluster *v1alpha1.Cluster) (*v1alpha1.ClusterRegistration, error) {
 	client := c.Client.FleetV1alpha1().ClusterRegistrations(r.Namespace)
 	if r.Status.ClusterName != cluster.Name {
@@ -123,8 +122,8 @@ func (c *Controller) claim(ctx context.Context, r *v1alpha1.ClusterRegistration,
 	return client.Update(ctx, r, metav1.UpdateOptions{})
 }
 
-// ensureAccount makes the agent's account and returns its token; nil while
-// Kubernetes has not made it.
+// ensureAccount makes the agent's account, and returns its token; nil while Kubernetes has not
+// made the token.
 func (c *Controller) ensureAccount(ctx context.Context, g grant) ([]byte, error) {
 	if err := c.owned.EnsureServiceAccount(ctx, g.account()); err != nil {
 		return nil, err
@@ -136,7 +135,7 @@ func (c *Controller) ensureAccount(ctx context.Context, g grant) ([]byte, error)
 	return secret.Data[corev1.ServiceAccountTokenKey], nil
 }
 
-// ensureRights gives the agent what S 8.4 says, and nothing else.
+// ensureRights gives the agent the rights of S 8.4, and no others.
 func (c *Controller) ensureRights(ctx context.Context, g grant) error {
 	role, binding := g.heartbeat()
 	if err := c.owned.EnsureRole(ctx, role); err != nil {
@@ -150,8 +149,8 @@ func (c *Controller) ensureRights(ctx context.Context, g grant) error {
 	return c.owned.EnsureClusterRoleBinding(ctx, g.contents())
 }
 
-// ensureCredentials puts the agent's credentials where it fetches them. Who may
-// fetch is the token's business, which is told of the Secret.
+// ensureCredentials puts the agent's credentials where it fetches them. The right to fetch them
+// is given by the token's key, which the new Secret adds to the queue.
 func (c *Controller) ensureCredentials(ctx context.Context, g grant, v *view.View, bearer []byte) error {
 	namespace := c.registrationNamespace()
 	if err := c.ensureNamespace(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
@@ -165,8 +164,8 @@ func (c *Controller) ensureCredentials(ctx context.Context, g grant, v *view.Vie
 	return err
 }
 
-// tokenFor is the token that a registration was made with: that of an import of its
-// Cluster, else what the registration says. A token that ended is none.
+// tokenFor returns the token with which a registration was made: that of an import of its
+// Cluster, else the one that the registration names; nil if it has expired or is gone.
 func tokenFor(v *view.View, r *v1alpha1.ClusterRegistration, cluster string, now time.Time) *v1alpha1.ClusterRegistrationToken {
 	for _, name := range []string{"import-token-" + cluster, r.Labels[v1alpha1.LabelRegistrationToken]} {
 		token := tokenIn(v, record.Name{Namespace: r.Namespace, Name: name})
@@ -180,8 +179,8 @@ func tokenFor(v *view.View, r *v1alpha1.ClusterRegistration, cluster string, now
 	return nil
 }
 
-// replaceOlder removes what a client asked for earlier. It comes last: until this one is
-// granted, with all its rights, the earlier one works.
+// replaceOlder deletes the earlier registrations of a client. It comes last: until the new one
+// is granted with all its rights, the earlier one works.
 func (c *Controller) replaceOlder(ctx context.Context, v *view.View, r *v1alpha1.ClusterRegistration) error {
 	for _, name := range c.clients.of(v, registrations, r.Namespace, r.Spec.ClientID) {
 		item := v.Get(registrations, name)
@@ -195,15 +194,15 @@ func (c *Controller) replaceOlder(ctx context.Context, v *view.View, r *v1alpha1
 		if other.Spec.ClientRandom == r.Spec.ClientRandom && registration(item).Status.Granted {
 			continue // both have the same credentials
 		}
-		if err := c.deleteRegistration(ctx, other, "its client has registered anew"); err != nil {
+		if err := c.deleteRegistration(ctx, other, "its client has registered again"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// afterGrant ends a registration whose Cluster is gone, what its client asked for earlier,
-// and what is only for a while.
+// afterGrant deletes a registration whose Cluster is gone, the earlier ones of its client, and
+// credentials after the time in which they can be fetched.
 func (c *Controller) afterGrant(ctx context.Context, v *view.View, key ownership.Owner, r *v1alpha1.ClusterRegistration, left []ownership.Object) error {
 	cluster := clusterIn(v, record.Name{Namespace: r.Namespace, Name: r.Status.ClusterName})
 	if outlived(r, cluster) {
@@ -227,8 +226,8 @@ func (c *Controller) afterGrant(ctx context.Context, v *view.View, key ownership
 	return nil
 }
 
-// outlived reports whether the Cluster that a registration was granted for is gone; one that
-// has its name now is another. Without an owner reference nothing is known.
+// outlived reports whether the Cluster for which a registration was granted is gone. A Cluster
+// of the same name with another UID is a later one. Without an owner reference it is not known.
 func outlived(r *v1alpha1.ClusterRegistration, cluster *v1alpha1.Cluster) bool {
 	known := false
 	for _, o := range r.OwnerReferences {
@@ -254,7 +253,7 @@ func (c *Controller) deleteRegistration(ctx context.Context, r *v1alpha1.Cluster
 	return ignoreGone(err)
 }
 
-// requestedCluster is the Cluster that a registration asks for.
+// requestedCluster returns the Cluster for which a registration asks.
 func requestedCluster(r *v1alpha1.ClusterRegistration, ignoreLabels bool) *v1alpha1.Cluster {
 	cluster := &v1alpha1.Cluster{
 		ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: names.ClusterName(r.Spec.ClientID)},

@@ -16,13 +16,13 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
-// ClusterRoles that an agent is bound to. They come with Muster's installation.
+// ClusterRoles to which an agent is bound. Muster's installation brings them.
 const (
 	bundleDeploymentRole = "fleet-bundle-deployment"
 	contentRole          = "fleet-content"
 )
 
-// grant is the objects of one registration. The names are those of S 8.3.
+// grant builds the objects of one registration, with the names of S 8.3.
 type grant struct {
 	registration *v1alpha1.ClusterRegistration
 	cluster      *v1alpha1.Cluster
@@ -52,7 +52,7 @@ func (g grant) subjects() []rbacv1.Subject {
 	return subjects(g.cluster.Status.Namespace, g.accountName())
 }
 
-// heartbeat lets the agent report that it lives, on its own Cluster.
+// heartbeat lets the agent write its heartbeats to its own Cluster.
 func (g grant) heartbeat() (*rbacv1.Role, *rbacv1.RoleBinding) {
 	meta := g.meta(g.registration.Namespace, g.registration.Name)
 	role := &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
@@ -63,7 +63,7 @@ func (g grant) heartbeat() (*rbacv1.Role, *rbacv1.RoleBinding) {
 	return role, binding
 }
 
-// bundleDeployments lets the agent read what to deploy, and report on it.
+// bundleDeployments lets the agent read its BundleDeployments and report on them.
 func (g grant) bundleDeployments() *rbacv1.RoleBinding {
 	return &rbacv1.RoleBinding{
 		ObjectMeta: g.meta(g.cluster.Status.Namespace, g.registration.Name),
@@ -72,7 +72,7 @@ func (g grant) bundleDeployments() *rbacv1.RoleBinding {
 	}
 }
 
-// contents lets the agent get what it deploys, by its hash.
+// contents lets the agent get contents by their hashes.
 func (g grant) contents() *rbacv1.ClusterRoleBinding {
 	return &rbacv1.ClusterRoleBinding{
 		ObjectMeta: g.meta("", names.SafeConcat(g.registration.Name, "content")),
@@ -81,7 +81,7 @@ func (g grant) contents() *rbacv1.ClusterRoleBinding {
 	}
 }
 
-// credentials is the Secret in which the agent finds who it is.
+// credentials returns the Secret in which the agent finds its token and the names of its Cluster.
 func (g grant) credentials(s *Settings, bearer []byte) *corev1.Secret {
 	meta := g.meta(s.registrationNamespace(), names.RegistrationSecretName(g.registration.Spec.ClientID, g.registration.Spec.ClientRandom))
 	if len(validation.IsValidLabelValue(g.cluster.Name)) == 0 { // a name may be longer
@@ -100,8 +100,8 @@ func (g grant) credentials(s *Settings, bearer []byte) *corev1.Secret {
 	}
 }
 
-// allowedLabels are the labels that an agent may choose for its Cluster: not those
-// by which Fleet and Rancher know it.
+// allowedLabels returns the labels that an agent may choose for its Cluster: none by which
+// Fleet and Rancher know it.
 func allowedLabels(requested map[string]string) map[string]string {
 	allowed := map[string]string{}
 	for key, value := range requested {

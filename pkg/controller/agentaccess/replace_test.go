@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// left are the objects of a registration that exist.
+// left returns the objects of a registration that exist.
 func (w *world) left(r *v1alpha1.ClusterRegistration) []string {
 	var left []string
 	for _, resource := range []schema.GroupVersionResource{ownership.ClusterRoleBindings, ownership.RoleBindings, ownership.Roles, ownership.Secrets, ownership.ServiceAccounts} {
@@ -42,7 +42,7 @@ func TestAnAgentThatRegistersAgainCanAlwaysWork(t *testing.T) {
 	t.Parallel()
 	const (
 		grant = 11 // writes that a grant takes at least
-		all   = 60 // more than there are
+		all   = 60 // more than that
 	)
 	client := etcdtest.Start(t).Client
 	for point := range all / 3 {
@@ -111,7 +111,7 @@ func TestOfManyRegistrationsOfOneClientOnlyTheLastMakesObjects(t *testing.T) {
 	require.Equal(t, 2, w.mu.made["serviceaccounts"], "what was superseded has had no account")
 	require.Equal(t, 2, w.mu.made["clusterrolebindings"])
 	w.mu.Unlock()
-	// One that waits for the grant of a later one is granted when that one is gone.
+	// A registration that waits for a later one is granted when that one is gone.
 	again := w.register("fleet", "request-x", "restless", 5000)
 	later := w.register("fleet", "request-y", "restless", 6000)
 	later.Finalizers, later.DeletionTimestamp = []string{"example.com/wait"}, &later.CreationTimestamp
@@ -123,7 +123,7 @@ func TestOfManyRegistrationsOfOneClientOnlyTheLastMakesObjects(t *testing.T) {
 func TestARegistrationThatWaitsIsGrantedWhenTheLaterOneIsGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	// The later one cannot be granted: an object is in its way.
+	// The later one cannot be granted: a foreign object has the name of one of its own.
 	first, later := w.register("fleet", "request-1", "client", 1000), w.register("fleet", "request-2", "client", 2000)
 	_, err := w.core.CoreV1().Namespaces().Create(w.ctx, clusterNamespace(&v1alpha1.Cluster{Status: v1alpha1.ClusterStatus{Namespace: "unused"}}), metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -161,7 +161,7 @@ func TestOfTooManyCredentialsTheLastCanBeFetched(t *testing.T) {
 	require.Empty(t, newest(nil, 9))
 }
 
-func TestEachTroubleIsToldOnce(t *testing.T) {
+func TestEachTroubleIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	troubles := newTroubles()
 	key := ownership.Owner{Resource: record.Clusters, Name: record.Name{Namespace: "fleet", Name: "c"}}

@@ -16,28 +16,27 @@ import (
 	certutil "k8s.io/client-go/util/cert"
 )
 
-// Settings is what an operator may choose.
+// Settings holds the choices of an operator.
 type Settings struct {
-	// SystemNamespace is where agents run on their clusters. The namespace in which
-	// they find their credentials here follows from it.
+	// SystemNamespace is the namespace in which agents run on their clusters. The namespace
+	// here in which they find their credentials follows from it.
 	SystemNamespace string
-	// OwnNamespace is where this process runs, "" if that is not known. It is never
-	// taken for a Cluster's.
+	// OwnNamespace is the namespace in which this process runs; "" if that is not known. It is
+	// never removed as a Cluster's.
 	OwnNamespace string
-	// APIServerURL and APIServerCAFile tell agents how to reach kube-apiserver. They go
-	// into the values that a token yields.
+	// APIServerURL and APIServerCAFile say how agents reach kube-apiserver. They are part of
+	// the values that a token yields.
 	APIServerURL, APIServerCAFile string
-	// TokenTTLRequired removes tokens that would be valid for ever.
+	// TokenTTLRequired deletes tokens that would never expire.
 	TokenTTLRequired bool
-	// IgnoreRequestedLabels makes Clusters without the labels that their agents ask
-	// for.
+	// IgnoreRequestedLabels makes Clusters without the labels for which their agents ask.
 	IgnoreRequestedLabels bool
-	// CredentialLifetime is how long a granted registration's credentials can be
-	// fetched.
+	// CredentialLifetime is the time for which the credentials of a granted registration can
+	// be fetched.
 	CredentialLifetime time.Duration
 }
 
-// DefaultSettings are Fleet's.
+// DefaultSettings returns Fleet's settings.
 func DefaultSettings() Settings {
 	return Settings{SystemNamespace: "cattle-fleet-system", CredentialLifetime: 40 * time.Minute}
 }
@@ -52,7 +51,7 @@ func (s *Settings) AddFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&s.CredentialLifetime, "registration-credential-lifetime", s.CredentialLifetime, "how long after a registration was granted its credentials can be fetched")
 }
 
-// Validate returns everything that is wrong, each with the flag that mends it.
+// Validate returns all errors, each with the flag that has to be changed.
 func (s *Settings) Validate() []error {
 	var all []error
 	if wrong := validation.IsDNS1123Label(s.SystemNamespace); len(wrong) > 0 {
@@ -74,7 +73,7 @@ func (s *Settings) Validate() []error {
 	return all
 }
 
-// apiServerCA reads the file, which may change while the process runs.
+// apiServerCA reads the file each time: it may change while the process runs.
 func (s *Settings) apiServerCA() ([]byte, error) {
 	if s.APIServerCAFile == "" {
 		return nil, nil
@@ -89,7 +88,7 @@ func (s *Settings) apiServerCA() ([]byte, error) {
 	return text, nil
 }
 
-// registrationNamespace is where agents that register find their credentials.
+// registrationNamespace returns the namespace in which agents find their credentials.
 func (s *Settings) registrationNamespace() string {
 	return strings.ReplaceAll(s.SystemNamespace, "-system", "-clusters-system")
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// token brings about what a ClusterRegistrationToken yields (S 8.2), or its end.
+// token makes the objects of a ClusterRegistrationToken (S 8.2), or removes them after it.
 func (c *Controller) token(ctx context.Context, key ownership.Owner) error {
 	left := c.owned.Of(key)
 	v, err := c.Fleet.Barrier(ctx)
@@ -56,8 +56,8 @@ func (c *Controller) token(ctx context.Context, key ownership.Owner) error {
 	return c.tellToken(ctx, token, expires, secret)
 }
 
-// ensureToken makes what is in the token's namespace. It returns the name of the
-// Secret with the values, "" while Kubernetes has not made the account's token.
+// ensureToken makes the objects in the token's namespace. It returns the name of the Secret with
+// the values; "" while Kubernetes has not made the account's token.
 func (c *Controller) ensureToken(ctx context.Context, m makings) (string, error) {
 	if err := c.owned.EnsureServiceAccount(ctx, m.account()); err != nil {
 		return "", err
@@ -70,7 +70,7 @@ func (c *Controller) ensureToken(ctx context.Context, m makings) (string, error)
 	}
 	bearer, err := c.owned.EnsureSecret(ctx, m.accountToken())
 	if err != nil || len(bearer.Data[corev1.ServiceAccountTokenKey]) == 0 {
-		return "", err // the Secret's change is noticed
+		return "", err // a change of the Secret adds the key again
 	}
 	ca, err := c.apiServerCA()
 	if err != nil {
@@ -91,11 +91,12 @@ func tokenOf(object metav1.Object) (ownership.Owner, bool) {
 	return ownership.Owner{Resource: tokens, Name: name}, name.Namespace != "" && name.Name != ""
 }
 
-// mostFetchable is how many credentials the holder of one token may fetch at a time: a Role
-// that names more than twice as many is too large for etcd, and then no agent could fetch.
+// mostFetchable is the number of credentials that the holder of one token may fetch at a time. A
+// Role that names more than twice as many is too large for etcd, and no agent could fetch its
+// credentials then.
 const mostFetchable = 10_000
 
-// newest returns the names of the last things to be made.
+// newest returns the names of the objects that were created last.
 func newest(things []ownership.Object, most int) []string {
 	slices.SortFunc(things, func(a, b ownership.Object) int {
 		x, y := a.GetCreationTimestamp(), b.GetCreationTimestamp()
@@ -108,8 +109,8 @@ func newest(things []ownership.Object, most int) []string {
 	return names
 }
 
-// ensureFetching lets the token's holder fetch the credentials of those who
-// registered with it, while they are there. All of them share one Role.
+// ensureFetching lets the token's holder fetch the credentials of the agents that registered
+// with it, while these exist. All of them share one Role.
 func (c *Controller) ensureFetching(ctx context.Context, key ownership.Owner, m makings) error {
 	names := newest(slices.DeleteFunc(c.owned.UsedBy(key, ownership.Secrets), func(secret ownership.Object) bool {
 		return secret.GetNamespace() != c.registrationNamespace() || secret.GetDeletionTimestamp() != nil
@@ -132,7 +133,7 @@ func (c *Controller) ensureFetching(ctx context.Context, key ownership.Owner, m 
 	return nil
 }
 
-// tellToken writes the token's status, if it says something else.
+// tellToken writes the token's status, if it differs.
 func (c *Controller) tellToken(ctx context.Context, token *v1alpha1.ClusterRegistrationToken, expires *metav1.Time, secret string) error {
 	if token.Status.Expires.Equal(expires) && token.Status.SecretName == secret {
 		return nil
@@ -148,7 +149,8 @@ func (c *Controller) deleteToken(ctx context.Context, token *v1alpha1.ClusterReg
 	return ignoreGone(err)
 }
 
-// fate is when a token ends, nil if never, and why it has to go now.
+// fate returns when a token expires, nil if never, and why it has to be deleted now; "" if it
+// has not.
 func fate(token *v1alpha1.ClusterRegistrationToken, required bool, now time.Time) (expires *metav1.Time, over string, err error) {
 	var ttl time.Duration
 	if token.Spec.TTL != nil {
@@ -158,11 +160,11 @@ func fate(token *v1alpha1.ClusterRegistrationToken, required bool, now time.Time
 	}
 	if ttl <= 0 {
 		if required {
-			over = "it would be valid for ever: give it a spec.ttl, or run without --registration-token-ttl-required"
+			over = "it would never expire: set spec.ttl, or run without --registration-token-ttl-required"
 		}
 		return nil, over, nil
 	}
-	// In whole seconds, as it will be read back.
+	// Times in JSON have whole seconds.
 	at := metav1.NewTime(token.CreationTimestamp.Add(ttl + time.Second - 1).Truncate(time.Second))
 	if !now.Before(at.Time) {
 		over = "it has expired"
@@ -170,7 +172,7 @@ func fate(token *v1alpha1.ClusterRegistrationToken, required bool, now time.Time
 	return &at, over, nil
 }
 
-// tokenIn is a token as a view has it, nil if it is not there: to read.
+// tokenIn renders a token of a view; nil if it does not exist. The caller must not modify it.
 func tokenIn(v *view.View, name record.Name) *v1alpha1.ClusterRegistrationToken {
 	item := v.Get(tokens, name)
 	if item == nil {
@@ -179,7 +181,7 @@ func tokenIn(v *view.View, name record.Name) *v1alpha1.ClusterRegistrationToken 
 	return item.Render().(*v1alpha1.ClusterRegistrationToken)
 }
 
-// ignoreGone drops the error that somebody else was faster.
+// ignoreGone drops the error that the object is already gone or replaced.
 func ignoreGone(err error) error {
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
-// makings are the objects of one token.
+// makings builds the objects of one token.
 type makings struct {
 	token *v1alpha1.ClusterRegistrationToken
 }
@@ -31,7 +31,7 @@ func (m makings) account() *corev1.ServiceAccount {
 	return &corev1.ServiceAccount{ObjectMeta: m.meta(m.token.Namespace, m.accountName())}
 }
 
-// accountToken is the Secret that Kubernetes puts the account's token into.
+// accountToken returns the Secret into which Kubernetes writes the account's token.
 func (m makings) accountToken() *corev1.Secret {
 	return accountToken(m.meta(m.token.Namespace, m.accountName()+"-token"), m.accountName())
 }
@@ -58,7 +58,7 @@ func (m makings) binding() *rbacv1.RoleBinding {
 	}
 }
 
-// fetching lets the token's account get credentials that have these names.
+// fetching lets the token's account get the credentials with these names.
 func (m makings) fetching(namespace string, secrets []string) (*rbacv1.Role, *rbacv1.RoleBinding) {
 	meta := m.meta(namespace, names.SafeConcat(m.accountName(), "creds"))
 	role := &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
@@ -68,7 +68,7 @@ func (m makings) fetching(namespace string, secrets []string) (*rbacv1.Role, *rb
 	return role, binding
 }
 
-// values is the Secret with the values that an agent's chart is installed with.
+// values returns the Secret with the values for the agents' chart.
 func (m makings) values(s *Settings, ca, bearer string) (*corev1.Secret, error) {
 	values := map[string]any{
 		"clusterNamespace":            m.token.Namespace,

@@ -9,14 +9,14 @@ import (
 	"github.com/musterfleet/muster/pkg/controller/ownership"
 )
 
-// impossible is an error that no further try mends. Its key rests until something that
-// it depends on is changed, which puts it into the queue.
+// impossible is an error that no further try avoids. Its key rests until something on which it
+// depends changes, which adds it to the queue.
 type impossible string
 
 // Error implements error.
 func (i impossible) Error() string { return string(i) }
 
-// troubles are the errors that the log has told of keys, so that it tells each once.
+// troubles remembers which error of each key was logged last, so that each is logged once.
 type troubles struct {
 	mu struct {
 		sync.Mutex
@@ -24,7 +24,7 @@ type troubles struct {
 	}
 }
 
-// mostTroubles is of how many keys the last error is remembered. More are told again.
+// mostTroubles limits the keys that are remembered. Beyond that, errors are logged again.
 const mostTroubles = 10_000
 
 func newTroubles() *troubles {
@@ -33,7 +33,7 @@ func newTroubles() *troubles {
 	return t
 }
 
-// isNew reports whether an error is another one than the last of its key, and remembers it.
+// isNew reports whether an error differs from the last one of its key, and remembers it.
 func (t *troubles) isNew(key ownership.Owner, err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -33,9 +33,9 @@ import (
 
 const deadline = 30 * time.Second
 
-// world is a log, an engine and clients, whose requests are counted and can be made to
-// fail. The fleet's API is as much of it as a registration needs, over the real log; the
-// core API is client-go's fake.
+// world holds a log, an engine and clients. Their requests are counted and can be made to fail.
+// The fleet's API is a fake over the real log, as far as a registration needs it; the core API
+// is client-go's fake.
 type world struct {
 	t        *testing.T
 	ctx      context.Context
@@ -46,9 +46,9 @@ type world struct {
 	fleet    *fleetfake.Clientset
 	mu       struct {
 		sync.Mutex
-		left int // writes until the process dies
+		left int // number of writes until the process dies
 		died chan struct{}
-		made map[string]int // how often objects of a resource were created
+		made map[string]int // number of objects of each resource that were created
 	}
 }
 
@@ -80,8 +80,8 @@ func worldOn(t *testing.T, log *etcd.Log) *world {
 // live lets all requests through.
 func (w *world) live() { w.dieAfter(1 << 30) }
 
-// dieAfter makes all requests fail after some writes. The channel is closed at the first
-// that fails.
+// dieAfter makes all requests fail after some writes. The channel is closed when the first one
+// fails.
 func (w *world) dieAfter(writes int) <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,8 +113,8 @@ func (w *world) dies(action clienttesting.Action) (bool, runtime.Object, error) 
 	return false, nil, nil
 }
 
-// onCore does what kube-apiserver and its controllers do: UIDs, tokens of accounts, and
-// news for those that watch metadata.
+// onCore does the work of kube-apiserver and its controllers: it sets UIDs, makes tokens of
+// accounts, and shows objects to the metadata client.
 func (w *world) onCore(action clienttesting.Action) (bool, runtime.Object, error) {
 	create, ok := action.(clienttesting.CreateActionImpl)
 	if !ok {
@@ -140,7 +140,7 @@ func (w *world) onMetadata(action clienttesting.Action) (bool, runtime.Object, e
 	return false, nil, nil
 }
 
-// onFleet is the fleet's API.
+// onFleet is a fake of the fleet's API.
 func (w *world) onFleet(action clienttesting.Action) (bool, runtime.Object, error) {
 	resource := action.GetResource().Resource
 	switch action := action.(type) {
@@ -166,7 +166,7 @@ func (w *world) onFleet(action clienttesting.Action) (bool, runtime.Object, erro
 	return false, nil, nil
 }
 
-// answer is that to a write.
+// answer returns the answer to a write.
 func (w *world) answer(resource string, name record.Name, err error) (bool, runtime.Object, error) {
 	if err != nil {
 		return true, nil, err
@@ -211,7 +211,7 @@ func (w *world) commit(txn etcd.Txn) error {
 	return err
 }
 
-// stored is an object as the API shows it; nil if it does not exist.
+// stored returns an object as the API shows it; nil if it does not exist.
 func (w *world) stored(resource string, name record.Name) record.APIObject {
 	v, err := w.engine.Barrier(w.ctx)
 	if err != nil {
@@ -235,7 +235,7 @@ func (w *world) run() (stop func()) {
 	return stop
 }
 
-// register makes a registration of a client, at a second.
+// register makes a registration of a client that was created at a second.
 func (w *world) register(namespace, name, client string, second int64) *v1alpha1.ClusterRegistration {
 	r := &v1alpha1.ClusterRegistration{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: utiluuid.NewUUID(), CreationTimestamp: metav1.Unix(second, 0)},
@@ -245,8 +245,8 @@ func (w *world) register(namespace, name, client string, second int64) *v1alpha1
 	return r
 }
 
-// lacks is what a registration does not have of all that makes its agent work; "" if it
-// has all.
+// lacks names something that the agent of a registration needs and that does not exist; ""
+// if all exists.
 func (w *world) lacks(r *v1alpha1.ClusterRegistration) string {
 	stored, _ := w.stored(registrations, nameOf(r)).(*v1alpha1.ClusterRegistration)
 	if stored == nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// tells waits until the Ready condition of a Bundle contains a text; "" is no failure.
+// tells waits until the Ready condition of a Bundle contains a text; "" means no failure.
 func (w *world) tells(namespace, bundle, text string) {
 	w.t.Helper()
 	var have string
@@ -37,7 +37,7 @@ func (w *world) tells(namespace, bundle, text string) {
 	}, deadline/2, 2*time.Millisecond, "Bundle %s/%s does not tell %q", namespace, bundle, text)
 }
 
-// held notes all that a Secret is ever written to hold, and as which type.
+// held collects each type and content that is ever written to a Secret.
 func (w *world) held(namespace, name string) func() map[string]bool {
 	var mu sync.Mutex
 	out := map[string]bool{}
@@ -63,8 +63,8 @@ func (w *world) held(namespace, name string) func() map[string]bool {
 	}
 }
 
-// rival makes a Bundle of another tenant, whose namespace is mapped to fleet's Clusters
-// and comes before it by name. It needs a Secret of its own of the same name.
+// rival makes a Bundle of another tenant. Its namespace is mapped to the Clusters of fleet, and
+// comes first by name. It needs a Secret of the same name, of its own.
 func (w *world) rival(secret, value string) {
 	w.t.Helper()
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "evil", Name: secret}, Type: "example.com/type", Data: map[string][]byte{"k": []byte(value)}}
@@ -80,7 +80,7 @@ func (w *world) rival(secret, value string) {
 	w.save(record.Bundles, b)
 }
 
-// chart makes a Bundle that needs a Secret to get at a chart repository.
+// chart makes a Bundle that needs a Secret for a chart repository.
 func (w *world) chart(name, secret string) {
 	w.t.Helper()
 	b := &v1alpha1.Bundle{ObjectMeta: metaOf(name, 1)}
@@ -105,7 +105,7 @@ func TestACopyNeverHoldsAnotherTenantsContent(t *testing.T) {
 	w.quiet(ns, "marker")
 	require.EqualValues(t, 2, w.writes.Load()-before, "the marker and its copy: the two do not fight")
 	w.stop()
-	w.start() // which remembers nothing
+	w.start() // a new one remembers nothing
 	w.quiet(ns, "another")
 	w.tells("evil", "other", says)
 	w.secret("db", "new")
@@ -135,7 +135,7 @@ func TestACopyOfOneTypeIsNotReplacedByOneOfAnother(t *testing.T) {
 	w.countIs(ns, "app", 1)
 	require.True(t, w.deployment(ns, "chart").Spec.WaitingForValues, "its agent would send the other's to a chart repository")
 	require.False(t, w.deployment(ns, "app").Spec.WaitingForValues)
-	// Whose Secret changes its type is no other than before.
+	// A Secret that changes its type keeps its origin.
 	require.NoError(t, w.core.CoreV1().Secrets("fleet").Delete(w.ctx, "registry", metav1.DeleteOptions{}))
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "registry"}, Type: "example.com/new", Data: map[string][]byte{"k": []byte("two")}}
 	_, err := w.core.CoreV1().Secrets("fleet").Create(w.ctx, s, metav1.CreateOptions{})
@@ -184,8 +184,8 @@ func TestACopyThatIsNotNeededAnyMoreMakesRoom(t *testing.T) {
 	}
 }
 
-// TestACopyThatDoesNotSayWhatItIsOf: earlier versions and Fleet noted no source, and
-// earlier versions let both own what they fought for.
+// TestACopyThatDoesNotSayWhatItIsOf begins with copies of earlier versions and of Fleet. They
+// have no annotation, and earlier versions entered both rivals as owners.
 func TestACopyThatDoesNotSayWhatItIsOfIsAdopted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -208,7 +208,7 @@ func TestACopyThatDoesNotSayWhatItIsOfIsAdopted(t *testing.T) {
 	require.Equal(t, map[string]string{"muster.fleet.cattle.io/source": "secrets/fleet/db/"}, have.Annotations)
 	require.Len(t, have.OwnerReferences, 1, "the rival owns it no more")
 	w.tells("evil", "other", "is in the way")
-	// One that was made for a BundleDeployment that is not known goes to who needs it.
+	// A copy for a BundleDeployment that is not known goes to the first one that needs it.
 	w.stop()
 	have.Annotations = nil
 	have.OwnerReferences[0].UID = "fleet's own BundleDeployment had another"

@@ -21,8 +21,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// ensure makes one copy like its source, and returns what the copy holds; nil if
-// there is no copy. asType is the type of an access Secret, which is marked so.
+// ensure makes one copy like its source, and returns the content of the copy; nil if the copy
+// does not exist. asType is the type of an access Secret, which also gets a label.
 func (d *Downstream) ensure(ctx context.Context, r resource, n *need, bd *view.BundleDeployment, asType string) (*copied, error) {
 	from, to := r.in(n.from), r.in(bd.Name().Namespace)
 	src, err := d.sources.get(ctx, from)
@@ -64,9 +64,9 @@ func (d *Downstream) ensure(ctx context.Context, r resource, n *need, bd *view.B
 	return want.content(), nil
 }
 
-// released returns an error while the record of another BundleDeployment says that it holds
-// the copy of another source: its agent would read the new one. That BundleDeployment does
-// not need the copy any more, so its turn takes that back.
+// released returns an error while the record of another BundleDeployment lists the copy of
+// another origin as held: its agent would read the new copy. That BundleDeployment does not
+// need the copy any more, so its next turn corrects the record.
 func (d *Downstream) released(have object, to resource, mine origin) error {
 	if !have.exists() {
 		return nil
@@ -88,8 +88,8 @@ func (d *Downstream) released(have object, to resource, mine origin) error {
 	return nil
 }
 
-// blocked is why an object may not become the copy of an origin; "" if it may. It may if
-// it is one, or if no BundleDeployment needs it as the copy that it is.
+// blocked returns why an object may not become the copy of an origin; "" if it may. It may if
+// it is one already, or if no BundleDeployment needs it as the copy that it is now.
 func (d *Downstream) blocked(have object, to resource, mine origin) obstacle {
 	if !have.exists() {
 		return ""
@@ -105,7 +105,7 @@ func (d *Downstream) blocked(have object, to resource, mine origin) obstacle {
 	return ""
 }
 
-// object is a Secret or a ConfigMap; both nil if there is none.
+// object is a Secret or a ConfigMap. Both are nil if it does not exist.
 type object struct {
 	secret    *corev1.Secret
 	configMap *corev1.ConfigMap
@@ -120,7 +120,7 @@ func (o object) meta() *metav1.ObjectMeta {
 	return &o.configMap.ObjectMeta
 }
 
-// ours reports whether some BundleDeployment owns the object.
+// ours reports whether a BundleDeployment owns the object.
 func (o object) ours() bool {
 	return slices.ContainsFunc(o.meta().OwnerReferences, isDeployment)
 }
@@ -136,7 +136,7 @@ func (o object) content() *copied {
 	return &copied{Data: o.configMap.Data, Binary: o.configMap.BinaryData}
 }
 
-// copyOf is the copy of a source, without owners.
+// copyOf returns the copy of a source, without owners.
 func copyOf(src *source, to resource, asType string) object {
 	m := metav1.ObjectMeta{Namespace: to.name.Namespace, Name: to.name.Name}
 	if asType != "" {
@@ -152,14 +152,14 @@ func copyOf(src *source, to resource, asType string) object {
 	return object{configMap: &corev1.ConfigMap{ObjectMeta: m, Data: src.configMap.Data, BinaryData: src.configMap.BinaryData}}
 }
 
-// ownerOf is a BundleDeployment as an owner.
+// ownerOf returns a reference to a BundleDeployment as an owner.
 func ownerOf(bd *view.BundleDeployment, n *need) metav1.OwnerReference {
 	return metav1.OwnerReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "BundleDeployment", Name: bd.Name().Name, UID: n.uid}
 }
 
-// joined adds an owner to those that there are. One of the same name and another
-// UID is an earlier BundleDeployment, and dead. One of them is what Kubernetes calls
-// the controller.
+// joined adds an owner. An owner of the same name with another UID is an earlier
+// BundleDeployment, which is gone, and is dropped. One of the owners is always marked as the
+// controller.
 func joined(have []metav1.OwnerReference, owner metav1.OwnerReference) []metav1.OwnerReference {
 	out := slices.DeleteFunc(slices.Clone(have), func(o metav1.OwnerReference) bool {
 		return isDeployment(o) && o.Name == owner.Name && o.UID != owner.UID
@@ -190,8 +190,8 @@ func (d *Downstream) read(ctx context.Context, r resource) (object, error) {
 	return out, nil
 }
 
-// write makes the copy what it should be, if it is not. held is whether it is a copy of
-// the same source now: then it keeps its other labels and annotations.
+// write makes an object the copy that it should be, if it is not. held says whether it is a
+// copy of the same origin already: then it keeps its other labels and annotations.
 func (d *Downstream) write(ctx context.Context, have, want object, held bool) error {
 	err := d.writeOver(ctx, have, want, held)
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && have.exists() {
@@ -205,7 +205,7 @@ func (d *Downstream) write(ctx context.Context, have, want object, held bool) er
 
 func (d *Downstream) writeOver(ctx context.Context, have, want object, held bool) error {
 	if have.exists() && have.secret != nil && have.secret.Type != want.secret.Type {
-		// A Secret's type is for ever.
+		// A Secret's type cannot be changed.
 		gone := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &have.secret.UID, ResourceVersion: &have.secret.ResourceVersion}}
 		if err := d.Core.CoreV1().Secrets(have.secret.Namespace).Delete(ctx, have.secret.Name, gone); err != nil {
 			return err
@@ -237,7 +237,7 @@ func (d *Downstream) writeOver(ctx context.Context, have, want object, held bool
 	return err
 }
 
-// with are the entries of one map, and over them those of another.
+// with returns the entries of one map, overwritten by those of another.
 func with(under, over map[string]string) map[string]string {
 	out := maps.Clone(under)
 	if out == nil && len(over) > 0 {
@@ -247,7 +247,7 @@ func with(under, over map[string]string) map[string]string {
 	return out
 }
 
-// sameContent takes none and empty for the same.
+// sameContent reports whether two copies have the same content; no data is the same as empty.
 func sameContent(a, b *copied) bool {
 	return a.Type == b.Type && maps.Equal(a.Data, b.Data) && maps.EqualFunc(a.Binary, b.Binary, slices.Equal[[]byte])
 }

@@ -10,14 +10,14 @@ import (
 	"fmt"
 )
 
-// copied is all of a Secret or ConfigMap that is copied; nil if there is none.
+// copied is the part of a Secret or ConfigMap that is copied; nil if it does not exist.
 type copied struct {
 	Type   string            `json:"type,omitempty"`
 	Data   map[string]string `json:"data,omitempty"`
 	Binary map[string][]byte `json:"binary,omitempty"`
 }
 
-// digest tells sets of copies apart.
+// digest distinguishes sets of copies.
 type digest struct {
 	Copies []digested `json:"copies"`
 }
@@ -30,12 +30,12 @@ type digested struct {
 
 func newDigest() *digest { return &digest{} }
 
-// add adds what a copy holds. They come in one order always.
+// add adds the content of a copy. The caller always adds copies in the same order.
 func (d *digest) add(r resource, c *copied) {
 	d.Copies = append(d.Copies, digested{r.kind, r.name.Name, c})
 }
 
-// sum is the digest, and whether there is any copy at all.
+// sum returns the digest, and whether any copy exists.
 func (d *digest) sum() (sum string, any bool) {
 	for _, c := range d.Copies {
 		any = any || c.Copy != nil

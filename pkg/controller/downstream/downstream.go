@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Engine is where BundleDeployments and their counts are read.
+// Engine reads BundleDeployments and the records of their copies.
 type Engine interface {
 	follow.Source
 	Barrier(ctx context.Context) (*view.View, error)
@@ -30,7 +30,7 @@ type Engine interface {
 	WithCopies() ([]record.Name, error)
 }
 
-// Log is where counts are committed.
+// Log is where these records are committed.
 type Log interface {
 	Commit(ctx context.Context, txn etcd.Txn) (revision int64, ok bool, err error)
 }
@@ -42,13 +42,13 @@ var (
 
 // Options of a Downstream.
 type Options struct {
-	// Engine runs beside; Log is its log.
+	// Engine is a running engine, and Log the log that it follows.
 	Engine Engine
 	Log    Log
-	// Core reads sources and writes copies, Metadata tells when either changes.
+	// Core reads sources and writes copies. Metadata watches both.
 	Core     kubernetes.Interface
 	Metadata metadata.Interface
-	// Workers is how many BundleDeployments are worked on at a time; 0 is 4.
+	// Workers is the number of BundleDeployments that are worked on at a time; 0 means 4.
 	Workers int
 }
 
@@ -64,11 +64,11 @@ type Downstream struct {
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = time.Minute
-	// again is how often all is looked at although nothing is known to have changed.
+	// again is the time after which everything is looked at without a change.
 	again = 10 * time.Minute
 )
 
-// errAgain means that a write was overtaken.
+// errAgain means that something that a write looked at has changed.
 var errAgain = errors.New("something changed meanwhile")
 
 // New returns a Downstream. It does nothing until it runs.
@@ -102,7 +102,7 @@ func (d *Downstream) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("wait for the log: %w", err)
 	}
-	// Whose copy a copy is can be said only when all needs are known.
+	// All needs must be known before the first turn: they decide what an object is a copy of.
 	changes := d.following()
 	changes.See(v)
 	tasks.Go(func() { _ = changes.Run(ctx) })
@@ -110,7 +110,7 @@ func (d *Downstream) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// failed logs an error. The next turn of the BundleDeployment looks at everything anew.
+// failed logs an error, unless a write was overtaken. Every key is tried again.
 func failed(name record.Name, err error) (again bool) {
 	if !errors.Is(err, errAgain) {
 		klog.ErrorS(err, "Could not copy what a BundleDeployment needs", "bundleDeployment", name)

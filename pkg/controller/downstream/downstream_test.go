@@ -35,7 +35,7 @@ import (
 
 const deadline = 30 * time.Second
 
-// world is a log, an engine and a core API, with a Downstream between them.
+// world holds a log, an engine and a core API, with a Downstream between them.
 type world struct {
 	t        *testing.T
 	ctx      context.Context
@@ -64,8 +64,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// versions gives what is written a resourceVersion, and tells the client of metadata
-// about it: the fake ones do neither.
+// versions gives each written object a resourceVersion, and shows it to the metadata client:
+// the fake clients do neither.
 func (w *world) versions(action clienttesting.Action) (bool, runtime.Object, error) {
 	gvr, namespace := action.GetResource(), action.GetNamespace()
 	switch action := action.(type) {
@@ -101,7 +101,7 @@ func partialOf(object runtime.Object) *metav1.PartialObjectMetadata {
 	return out
 }
 
-// Commit fails while the process is to die between its copies and the count.
+// Commit fails while the process is to die between the copies and the count.
 func (w *world) Commit(ctx context.Context, txn etcd.Txn) (int64, bool, error) {
 	if w.dying.Load() {
 		return 0, false, errors.New("the process dies here")
@@ -160,8 +160,8 @@ func (w *world) cluster(name string) string {
 	return names.ClusterNamespace("fleet", name)
 }
 
-// bundle writes a version of a Bundle for all Clusters. What it names is
-// "Secret/name" or "ConfigMap/name".
+// bundle writes a version of a Bundle for all Clusters. It names resources as "Secret/name"
+// or "ConfigMap/name".
 func (w *world) bundle(name string, version int64, named ...string) {
 	w.t.Helper()
 	b := &v1alpha1.Bundle{ObjectMeta: metaOf(name, version)}
@@ -213,7 +213,7 @@ func (w *world) countIs(namespace, name string, n int64) {
 	}, deadline/2, 2*time.Millisecond, "the count of %s/%s does not become %d", namespace, name, n)
 }
 
-// quiet waits until nothing is left to do, as is seen on a Bundle that was made last.
+// quiet waits until nothing is left to do: until a Bundle that it makes last has its copy.
 func (w *world) quiet(namespace, marker string) {
 	w.t.Helper()
 	w.secret(marker, "m")
@@ -268,7 +268,7 @@ func TestACopyThatIsLostOrEditedComesBack(t *testing.T) {
 	w.copyIs(ns, "s", "one")
 	require.NoError(t, w.core.CoreV1().Secrets(ns).Delete(w.ctx, "s", metav1.DeleteOptions{}))
 	w.copyIs(ns, "s", "one")
-	// A source that is lost leaves the copy.
+	// A copy outlives its source.
 	require.NoError(t, w.core.CoreV1().Secrets("fleet").Delete(w.ctx, "s", metav1.DeleteOptions{}))
 	w.quiet(ns, "marker")
 	w.copyIs(ns, "s", "one")
@@ -347,7 +347,7 @@ func TestACountGoesWithItsBundleDeployment(t *testing.T) {
 	require.Eventually(t, func() bool { return counted() == 0 }, deadline/2, 2*time.Millisecond)
 	w.bundle("app", 1, "Secret/s")
 	w.countIs(ns, "app", 1)
-	w.stop() // also one that went while nobody looked
+	w.stop() // also a BundleDeployment that went while no controller ran
 	w.write(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}, nil)
 	w.start()
 	require.Eventually(t, func() bool { return counted() == 0 }, deadline/2, 2*time.Millisecond)

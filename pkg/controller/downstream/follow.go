@@ -9,8 +9,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// following returns the loop that notes what BundleDeployments need, and puts into the
-// queue those whose needs change.
+// following returns the loop that notes what BundleDeployments need, and adds to the queue
+// those whose needs change.
 func (d *Downstream) following() *follow.Loop {
 	return &follow.Loop{
 		Source: d.Engine, Resources: []string{record.BundleDeployments}, Whole: d.noteAll, Every: again,
@@ -25,8 +25,8 @@ func (d *Downstream) following() *follow.Loop {
 	}
 }
 
-// noteOne notes what one BundleDeployment needs, and returns false if that was known. What
-// it needs no more may be what another waits for.
+// noteOne notes what one BundleDeployment needs, and returns false if that was known. It
+// adds the others that need the same names: one of them may be waiting for a name.
 func (d *Downstream) noteOne(name record.Name, next *need) bool {
 	changed, beside := d.needs.set(name, next)
 	for _, other := range beside {
@@ -35,7 +35,7 @@ func (d *Downstream) noteOne(name record.Name, next *need) bool {
 	return changed
 }
 
-// counted reports whether a BundleDeployment has a count, which dies with it.
+// counted reports whether a BundleDeployment has a record of copies, which goes with it.
 func counted(item view.Item) bool {
 	bd, ok := item.(*view.BundleDeployment)
 	return ok && bd != nil && bd.Downstream != 0

@@ -31,29 +31,29 @@ type resource struct {
 	name record.Name
 }
 
-// need is what one BundleDeployment needs.
+// need holds what one BundleDeployment needs.
 type need struct {
 	uid  types.UID
 	from string // the Bundle's namespace
-	// named are the options' resources, access the Secrets for registries. Both are
-	// sorted, without doubles, and have no namespace.
+	// named holds the resources of the options, and access the Secrets for registries. Both
+	// are sorted, without duplicates, and have no namespace.
 	named, access []resource
-	// accessType is the type of Secret that a copy of an access Secret has, whatever the
-	// source's is (S 4.7).
+	// accessType is the type that a copy of an access Secret gets, in place of its source's
+	// (S 4.7).
 	accessType string
-	// impossible are why entries of the options cannot be copied, whatever exists.
+	// impossible says for entries of the options why they can never be copied.
 	impossible []string
 }
 
-// all is what is to be copied.
+// all returns everything that is to be copied.
 func (n *need) all() []resource { return append(slices.Clone(n.named), n.access...) }
 
-// lacks reports whether a need names no such copy.
+// lacks reports whether a copy is not needed.
 func (n *need) lacks(held string) bool {
 	return !slices.ContainsFunc(n.all(), func(r resource) bool { return string(derive.CopyOf(r.kind, r.name.Name)) == held })
 }
 
-// equal reports whether two needs are the same; nil is none.
+// equal reports whether two needs are the same. nil means nothing.
 func (n *need) equal(o *need) bool {
 	if n == nil || o == nil {
 		return n == o
@@ -62,8 +62,8 @@ func (n *need) equal(o *need) bool {
 		n.accessType == o.accessType && slices.Equal(n.impossible, o.impossible)
 }
 
-// needOf is what a BundleDeployment needs; nil if nothing. It is asked of every
-// change there is, so it renders nothing.
+// needOf returns what a BundleDeployment needs; nil if nothing. It runs for every change of a
+// BundleDeployment, so it renders nothing.
 func needOf(item view.Item) *need {
 	bd, ok := item.(*view.BundleDeployment)
 	if !ok || bd == nil {
@@ -94,7 +94,7 @@ func needOf(item view.Item) *need {
 	return out
 }
 
-// name adds what a field names, or why nothing can be called so.
+// name adds the resource that a field names, or says why it cannot exist.
 func (n *need) name(to *[]resource, kind, name, field string) {
 	r := resource{name: record.Name{Name: name}}
 	if r.kind = derive.CopiedKind(kind); r.kind == "" {
@@ -118,12 +118,12 @@ func (r resource) compare(o resource) int {
 	return r.name.Compare(o.name)
 }
 
-// in is the resource of a namespace.
+// in returns the resource of the same kind and name in a namespace.
 func (r resource) in(namespace string) resource {
 	return resource{r.kind, record.Name{Namespace: namespace, Name: r.name.Name}}
 }
 
-// needs are those of all BundleDeployments, found by what they name.
+// needs holds those of all BundleDeployments, and finds them by the resources that they name.
 type needs struct {
 	mu struct {
 		sync.Mutex
@@ -139,8 +139,8 @@ func newNeeds() *needs {
 	return n
 }
 
-// set notes what a BundleDeployment needs, nil for nothing. It returns false if that was
-// known, and else which others need a copy that it needs now or needed before.
+// set notes what a BundleDeployment needs; nil means nothing. It returns false if that was
+// known. Else it also returns the others that need a copy which this one needs or needed.
 func (n *needs) set(name record.Name, next *need) (changed bool, beside []record.Name) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -177,7 +177,7 @@ func (n *needs) set(name record.Name, next *need) (changed bool, beside []record
 	return true, beside
 }
 
-// copies are those of a need, which may be nil.
+// copies yields the copies of a need, which may be nil.
 func (n *need) copies(name record.Name) iter.Seq[resource] {
 	return func(yield func(resource) bool) {
 		if n == nil {
@@ -191,7 +191,7 @@ func (n *need) copies(name record.Name) iter.Seq[resource] {
 	}
 }
 
-// tenant is the namespace of the Bundle of a BundleDeployment; "" if it needs nothing.
+// tenant returns the namespace of the Bundle of a BundleDeployment; "" if it needs nothing.
 func (n *needs) tenant(name record.Name) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -201,7 +201,7 @@ func (n *needs) tenant(name record.Name) string {
 	return ""
 }
 
-// touches are the sources and the copies of a need.
+// touches returns the sources and the copies of a need.
 func (n *need) touches(name record.Name) []resource {
 	var out []resource
 	for _, r := range n.all() {
@@ -210,7 +210,7 @@ func (n *need) touches(name record.Name) []resource {
 	return out
 }
 
-// of are the BundleDeployments that a source or a copy is of.
+// of returns the BundleDeployments that need a source or a copy.
 func (n *needs) of(r resource) []record.Name {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -221,7 +221,7 @@ func (n *needs) of(r resource) []record.Name {
 	return out
 }
 
-// names are the BundleDeployments that need something.
+// names returns the BundleDeployments that need something.
 func (n *needs) names() []record.Name {
 	n.mu.Lock()
 	defer n.mu.Unlock()

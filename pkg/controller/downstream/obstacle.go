@@ -14,22 +14,21 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// obstacle is why something cannot be copied until something else changes. To try again
-// is of no use before, and the change puts the BundleDeployment into the queue.
+// obstacle says why something cannot be copied until something else changes. Trying again
+// is useless before that, and the change adds the BundleDeployment to the queue.
 type obstacle string
 
 // Error implements error.
 func (o obstacle) Error() string { return string(o) }
 
-// most is how many obstacles of one BundleDeployment are told, and longest how many bytes
-// of them.
+// most limits the obstacles that the record of a BundleDeployment names, and longest their
+// length in bytes.
 const (
 	most    = 3
 	longest = 2048
 )
 
-// summary joins what is in the way of one BundleDeployment, and says what it leaves out:
-// each BundleDeployment has a record of it.
+// summary joins the obstacles of one BundleDeployment, and says how many it leaves out.
 func summary(obstacles []string) string {
 	told := obstacles[:min(len(obstacles), most)]
 	text := strings.Join(told, "; ")
@@ -42,8 +41,8 @@ func summary(obstacles []string) string {
 	return text
 }
 
-// obstacles tells the log of each obstacle once: a source may be missing for
-// thousands of BundleDeployments.
+// obstacles logs each obstacle once: a source may be missing for thousands of
+// BundleDeployments.
 type obstacles struct {
 	mu struct {
 		sync.Mutex
@@ -57,7 +56,7 @@ func newObstacles() *obstacles {
 	return o
 }
 
-// tell notes what is in the way of a BundleDeployment; "" is nothing.
+// tell logs the obstacles of a BundleDeployment if they are new; "" means that it has none.
 func (o *obstacles) tell(name record.Name, text string) {
 	o.mu.Lock()
 	before := o.mu.told[name]
@@ -72,7 +71,7 @@ func (o *obstacles) tell(name record.Name, text string) {
 	}
 }
 
-// forgetUnless forgets a BundleDeployment that is not there any more.
+// forgetUnless forgets a BundleDeployment that does not exist in a view.
 func (o *obstacles) forgetUnless(v *view.View, name record.Name) {
 	if v.Get(record.BundleDeployments, name) == nil {
 		o.tell(name, "")

@@ -15,15 +15,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// sourceAnnotation is on each copy. It says what the object is a copy of, as an origin.
+// sourceAnnotation is on each copy. Its value is the origin of the copy.
 const sourceAnnotation = "muster.fleet.cattle.io/source"
 
-// origin says what a copy is of: KIND/NAMESPACE/NAME/TYPE. TYPE is the type that an
-// access Secret is given, and "" for a copy that has its source's. Two needs that
-// agree on the origin share a copy; of two that do not, one holds it.
+// origin names what a copy is a copy of: KIND/NAMESPACE/NAME/TYPE. TYPE is the type that an
+// access Secret gets, and "" where the copy has the type of its source. Two needs with the
+// same origin share a copy. Of two with different origins, one holds the name.
 type origin string
 
-// origin is that of the copy of a resource.
+// origin returns the origin of the copy of a resource.
 func (n *need) origin(r resource) origin {
 	asType := ""
 	if !slices.ContainsFunc(n.named, r.sameAs) {
@@ -32,10 +32,10 @@ func (n *need) origin(r resource) origin {
 	return origin(strings.Join([]string{r.kind, n.from, r.name.Name, asType}, "/"))
 }
 
-// sameAs reports whether two resources have one kind and name, whatever their namespaces.
+// sameAs reports whether two resources have the same kind and name, in any namespaces.
 func (r resource) sameAs(o resource) bool { return r.kind == o.kind && r.name.Name == o.name.Name }
 
-// String describes an origin to a person.
+// String describes an origin for messages.
 func (o origin) String() string {
 	parts := strings.SplitN(string(o), "/", 4)
 	if len(parts) < 4 {
@@ -48,7 +48,7 @@ func (o origin) String() string {
 	return text
 }
 
-// singular is the kind that a person writes.
+// singular returns the name of a kind as messages have it.
 func singular(kind string) string {
 	if kind == secrets {
 		return "Secret"
@@ -56,10 +56,9 @@ func singular(kind string) string {
 	return "ConfigMap"
 }
 
-// originOf is what an object is a copy of; "" if that is not known. A copy that does
-// not say it was made by an earlier version or by Fleet. Then it is the copy of what
-// its controller names, which is the BundleDeployment that it was made for, if that
-// BundleDeployment still exists and still names it.
+// originOf returns what an object is a copy of; "" if that is not known. A copy without the
+// annotation was made by an earlier version or by Fleet, for the BundleDeployment that is its
+// controller: its origin is the one that this BundleDeployment needs now.
 func (n *needs) originOf(copy object, r resource) origin {
 	if noted, ok := copy.meta().Annotations[sourceAnnotation]; ok {
 		return origin(noted)
@@ -72,7 +71,7 @@ func (n *needs) originOf(copy object, r resource) origin {
 	return ""
 }
 
-// originFor is the origin of a copy as one BundleDeployment needs it; "" if it does not
+// originFor returns the origin of a copy as one BundleDeployment needs it; "" if it does not
 // need it.
 func (n *needs) originFor(name record.Name, uid types.UID, r resource) origin {
 	n.mu.Lock()
@@ -83,7 +82,7 @@ func (n *needs) originFor(name record.Name, uid types.UID, r resource) origin {
 	return ""
 }
 
-// held reports whether some BundleDeployment needs the copy with this origin.
+// held reports whether a BundleDeployment needs the copy with this origin.
 func (n *needs) held(r resource, of origin) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -95,8 +94,8 @@ func (n *needs) held(r resource, of origin) bool {
 	return false
 }
 
-// keep are the owners of a copy that do not need another one in its place. An earlier
-// version entered those, too.
+// keep returns the owners of a copy without those that need a copy of another origin in its
+// place. An earlier version entered these, too.
 func (n *needs) keep(owners []metav1.OwnerReference, r resource, of origin) []metav1.OwnerReference {
 	return slices.DeleteFunc(slices.Clone(owners), func(o metav1.OwnerReference) bool {
 		other := n.originFor(record.Name{Namespace: r.name.Namespace, Name: o.Name}, o.UID, r)

@@ -20,7 +20,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// sources reads what is to be copied, each version of it once.
+// sources reads the objects that are to be copied, each version once.
 type sources struct {
 	core    kubernetes.Interface
 	stores  map[string]cache.Store
@@ -38,8 +38,8 @@ type source struct {
 	version   string
 }
 
-// watchSources tells changed of each Secret and ConfigMap that changes, until the
-// context ends. It returns when all that there are have been told of.
+// watchSources calls changed for each Secret and ConfigMap that changes, until the context
+// ends. It returns when all have been listed.
 func watchSources(ctx context.Context, core kubernetes.Interface, client metadata.Interface, changed func(resource)) (*sources, error) {
 	s := &sources{core: core, stores: map[string]cache.Store{}, factory: metadatainformer.NewSharedInformerFactory(client, 0)}
 	s.mu.read = map[resource]*source{}
@@ -76,7 +76,7 @@ func watchSources(ctx context.Context, core kubernetes.Interface, client metadat
 // shutdown waits until the watches have ended, after their context has.
 func (s *sources) shutdown() { s.factory.Shutdown() }
 
-// namesAndVersions drops what nobody here reads: there may be many objects.
+// namesAndVersions drops the metadata that is not read here: there may be many objects.
 func namesAndVersions(object any) (any, error) {
 	m, ok := object.(*metav1.PartialObjectMetadata)
 	if !ok {
@@ -87,8 +87,8 @@ func namesAndVersions(object any) (any, error) {
 	}}, nil
 }
 
-// get is a source as it was last heard of; nil if there is none. It must not be
-// modified.
+// get returns a source in the version that the watch reported last; nil if it does not
+// exist. The caller must not modify it.
 func (s *sources) get(ctx context.Context, r resource) (*source, error) {
 	object, exists, err := s.stores[r.kind].GetByKey(r.name.Namespace + "/" + r.name.Name)
 	if err != nil || !exists {
@@ -112,7 +112,7 @@ func (s *sources) get(ctx context.Context, r resource) (*source, error) {
 		read.configMap, err = s.core.CoreV1().ConfigMaps(r.name.Namespace).Get(ctx, r.name.Name, metav1.GetOptions{})
 	}
 	if apierrors.IsNotFound(err) {
-		return nil, nil // its end is on its way
+		return nil, nil // the watch will report its end
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s %s: %w", r.kind, r.name, err)

@@ -18,8 +18,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// sync gives one BundleDeployment what it needs, counts what changed, and says what is in
-// the way.
+// sync makes the copies that one BundleDeployment needs, and records which are held and
+// which obstacles exist.
 func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 	v, err := d.Engine.Current()
 	if err != nil {
@@ -34,7 +34,7 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 	if n == nil {
 		return d.forgetHeld(ctx, name)
 	}
-	// What cannot be copied takes nothing else with it.
+	// One resource that cannot be copied keeps no other from being copied.
 	var failures error
 	obstacles := slices.Clone(n.impossible)
 	note := func(err error) {
@@ -67,17 +67,18 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 	return failures
 }
 
-// record makes the record of a BundleDeployment's copies say what is held and what is in
-// the way, and lets the count grow if copies are others than when it last grew. That comes
-// last: an agent that sees the record finds the copies. After a turn that failed not all is
-// known, and what was held and is needed still counts as held.
+// record writes the record of a BundleDeployment's copies, if it changes: what is held, which
+// obstacles exist, and a larger count if copies changed since it last grew. It is written
+// after the copies, so that an agent that sees the record finds them. If the turn failed, sure
+// is false: then not all is known, and a copy that was held and is still needed counts as
+// held.
 func (d *Downstream) record(ctx context.Context, name record.Name, n *need, digest *digest, next record.Downstream, sure bool) error {
 	have, revision, err := d.Engine.CopiesOf(name)
 	if err != nil {
 		return err
 	}
-	// A count of an earlier BundleDeployment is dead, but goes on: no agent may see a
-	// number twice.
+	// The count continues after an earlier BundleDeployment of the same name: no agent may
+	// see a number twice.
 	next.Generation = have.Generation
 	if have.UID == n.uid {
 		next.Digest = have.Digest
@@ -98,7 +99,7 @@ func (d *Downstream) record(ctx context.Context, name record.Name, n *need, dige
 	return d.put(ctx, name, next, revision)
 }
 
-// forgetHeld takes back what was said of a BundleDeployment that needs nothing now.
+// forgetHeld clears what the record says of a BundleDeployment that needs nothing any more.
 func (d *Downstream) forgetHeld(ctx context.Context, name record.Name) error {
 	d.obstacles.tell(name, "")
 	have, revision, err := d.Engine.CopiesOf(name)
@@ -118,7 +119,7 @@ func (d *Downstream) put(ctx context.Context, name record.Name, next record.Down
 	return d.commit(ctx, etcd.Txn{Unchanged: map[record.Key]int64{key: revision}, Put: map[record.Key][]byte{key: data}})
 }
 
-// forget removes the count of a BundleDeployment that is gone.
+// forget removes the record of a BundleDeployment that is gone.
 func (d *Downstream) forget(ctx context.Context, name record.Name) error {
 	_, revision, err := d.Engine.CopiesOf(name)
 	if err != nil || revision == 0 {

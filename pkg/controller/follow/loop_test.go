@@ -86,10 +86,10 @@ func (s *source) put(at int64, resource, name string) {
 
 func id(name string) record.Name { return record.Name{Namespace: "ns", Name: name} }
 
-// told is what a loop told its controller.
+// told lists what a loop showed its controller.
 type told []string
 
-// loop returns a loop that writes down what it tells of Clusters and Bundles.
+// loop returns a loop that collects what it shows of Clusters and Bundles.
 func (all *told) loop(s *source) *Loop {
 	return &Loop{
 		Source: s, Resources: []string{record.Clusters, record.Bundles},
@@ -102,7 +102,7 @@ func (all *told) loop(s *source) *Loop {
 	}
 }
 
-// take returns what was told since it was last called.
+// take returns what was collected since the last call.
 func (all *told) take() []string {
 	synctest.Wait()
 	out := *all
@@ -110,7 +110,7 @@ func (all *told) take() []string {
 	return out
 }
 
-func TestALoopTellsOfTheWholeAndThenOfChanges(t *testing.T) {
+func TestALoopShowsTheWholeAndThenChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, all := newSource(5), &told{}
@@ -217,8 +217,8 @@ func TestALoopWorksWhenThereIsAChangeAndWhenItIsTime(t *testing.T) {
 	})
 }
 
-// The oracle is the view: a controller that keeps what it is told of ends with the same.
-func TestWhatACursorTellsAddsUpToTheView(t *testing.T) {
+// The oracle is the view: a controller that applies all changes ends with the same objects.
+func TestTheChangesOfACursorAddUpToTheView(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
 	for range 50 {

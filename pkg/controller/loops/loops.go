@@ -1,8 +1,11 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package loops is the list of all controllers, with what each needs. A program
-// that has less leaves out those that need more: the all-in-one has no core API.
+// Package loops is the list of all controllers and of what each needs. A program that lacks
+// something leaves out the controllers that need it: the all-in-one has no core API.
+//
+//	loops.go  the list
+//	whole.go  stops the controllers while some records cannot be read
 package loops
 
 import (
@@ -24,29 +27,29 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// Parts are what controllers are made of.
+// Parts holds what controllers need.
 type Parts struct {
-	// Engine is this process's own, and runs; Log is what it follows.
+	// Engine is the running engine of this process, and Log the log that it follows.
 	Engine *engine.Engine
 	Log    *etcd.Log
-	// Fleet is the way to the fleet's API; nil leaves out who writes to it.
+	// Fleet reaches the fleet's API. nil leaves out the controllers that write to it.
 	Fleet *rest.Config
-	// Core is the way to the core API; nil leaves out who needs that.
+	// Core reaches the core API. nil leaves out the controllers that need it.
 	Core *rest.Config
-	// AgentAccess is how agents get in.
+	// AgentAccess holds an operator's choices for the access of agents.
 	AgentAccess agentaccess.Settings
-	// Schedules lets Schedules open and close windows; else they do nothing.
+	// Schedules lets Schedules open and close windows. Without it they have no effect.
 	Schedules bool
 }
 
-// A registration takes a dozen requests, and ten thousand agents may be new at once:
-// kube-apiserver's own priority and fairness protects it better than a client can.
+// A registration takes a dozen requests, and ten thousand agents may register at once.
+// Kube-apiserver's priority and fairness protects it better than a limit of the client does.
 const (
 	clientQPS   = 200
 	clientBurst = 400
 )
 
-// Add gives a manager the controllers that the parts are enough for.
+// Add adds to a manager the controllers for which the parts are sufficient.
 func Add(m *controller.Manager, p Parts) error {
 	add := func(name string, loop controller.Loop) { m.Add(name, whole(p.Engine, loop)) }
 	add("rollout", rollout.New(p.Engine, p.Log))

@@ -1,37 +1,44 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mirror copies into the log what the engine needs of the core API, so
-// that views stay a function of the log:
+// Package mirror copies two things from the core API into the log, so that views remain a
+// function of the log:
 //
 //	labels of Namespaces       BundleNamespaceMappings select by them (S 2.5)
-//	values Secrets of Bundles  what spec.valuesHash stands for (S 4.5)
+//	values Secrets of Bundles  the values that spec.valuesHash stands for (S 4.5)
+//
+// Its files:
+//
+//	mirror.go   the queue, and how a plan is written
+//	follow.go   which mirrors a change in the log concerns
+//	outside.go  the watches of the core API
+//	sync.go     what a mirror should say
 //
 // # Promises
 //
-// Nothing is written that the log says already. A Namespace without a mirror
-// carries the label with its name and no other, so one that has no more needs no
-// record. Namespaces that Fleet makes for agents are left out while they hold no
-// Cluster: there are as many as Clusters, and no mapping has a use for them.
+// Nothing is written that the log already says. A Namespace without a mirror counts as
+// having the label with its name and no other, so a Namespace without further labels needs
+// no record. A Namespace that Fleet made for an agent is left out while it holds no Cluster:
+// one exists for each Cluster, and no mapping selects them.
 //
-// Values are kept by their hash, and as long as a version of the Bundle needs them:
-// the newest, the last that worked, or the one that a roll-out began with. So Secret
-// and Bundle may be updated in either order, and a Secret that is lost takes nothing
-// with it; what it held goes when no version needs it. Only what belongs to a Bundle
-// with a valuesHash is copied. Records of Secrets are encrypted if the operator
-// encrypts Secrets.
+// Values are stored by their hash for as long as a version of the Bundle needs them: the
+// newest version, the last that worked, or the one with which a roll-out began. So a Secret
+// and its Bundle may be updated in either order. Where a Secret is lost, its values remain
+// until no version needs them. Only the Secret of a Bundle with a valuesHash is copied. Records
+// of Secrets are encrypted if the operator encrypts Secrets.
 //
-// A mirror is written with a plan (engine.PlanNamespace, engine.PlanValues), guarded
-// by what it looked at, as a write of a client is. It follows the core API within
-// moments, not at once: a Bundle that was just mapped to a Namespace by a label given
-// a moment before gets there when the mirror does.
+// A mirror is written with a plan (engine.PlanNamespace, engine.PlanValues) that is guarded
+// by what it looked at, like the write of a client. It follows the core API within moments,
+// not at once: a new label of a Namespace maps Bundles to it as soon as it is mirrored.
 //
 // # Costs
 //
-// One watch of Namespaces and one of Secrets of one type; memory for the labels and
-// the values. A change costs one transaction. Namespaces take turns, and one whose labels
-// or Secret change again and again is mirrored more rarely, as it was last (package queue).
+// The package watches Namespaces and the Secrets of one type, and holds the labels and the
+// values in memory. A change costs one transaction. Namespaces take turns. One whose labels
+// or Secret change all the time is mirrored more rarely, with its latest content (package
+// queue).
 //
-// Run may be called again when it has returned, and beside another process that
-// does the same.
+// # Concurrency
+//
+// Run may be called again after it has returned. Two processes may mirror at a time.
 package mirror

@@ -9,7 +9,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// following returns the loop that puts into the queue what changes in the log.
+// following returns the loop that adds mirrors to the queue when the log changes.
 func (m *Mirror) following() *follow.Loop {
 	resources := []string{record.Bundles, record.Clusters}
 	return &follow.Loop{
@@ -24,7 +24,7 @@ func (m *Mirror) following() *follow.Loop {
 	}
 }
 
-// addAll puts into the queue what has a mirror, and what might need one.
+// addAll adds to the queue all objects that have a mirror or may need one.
 func (m *Mirror) addAll(v *view.View) {
 	for _, name := range m.outside.namespaceNames() {
 		m.queue.Add(key{record.Namespaces, record.Name{Name: name}})

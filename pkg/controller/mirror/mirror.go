@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Engine is what the log says already, and what a write of a mirror takes.
+// Engine reads what the log says, and plans the writes of mirrors.
 type Engine interface {
 	follow.Source
 	Barrier(ctx context.Context) (*view.View, error)
@@ -46,7 +46,7 @@ var (
 
 // Options of a Mirror.
 type Options struct {
-	// Engine runs beside; Log is its log.
+	// Engine is a running engine, and Log the log that it follows.
 	Engine Engine
 	Log    Log
 	// Core watches Namespaces and Secrets.
@@ -60,26 +60,26 @@ type Mirror struct {
 	queue   *queue.Queue[key]
 }
 
-// key is what one mirror is of.
+// key names the object that a mirror is of.
 type key struct {
-	resource string // record.Namespaces, or record.Secrets of a Bundle
+	resource string // record.Namespaces, or record.Secrets for the values of a Bundle
 	name     record.Name
 }
 
-// tenant is the namespace that decides what a mirror says.
+// tenant returns the namespace whose users decide what a mirror says.
 func (k key) tenant() string { return cmp.Or(k.name.Namespace, k.name.Name) }
 
 const (
 	firstRetry = 20 * time.Millisecond
 	lastRetry  = 30 * time.Second
-	// workers is how many mirrors are written at once: to plan one may take long.
+	// workers is the number of mirrors that are written at a time: planning may take long.
 	workers = 4
-	// again is how often everything is looked at although nothing is known to have
-	// changed: values that are not needed any more are found then, if not before.
+	// again is the time after which everything is looked at without a change. Values that
+	// no version needs any more are found then at the latest.
 	again = 10 * time.Minute
 )
 
-// errConflict means that a plan was overtaken.
+// errConflict means that something that a plan looked at has changed.
 var errConflict = errors.New("something changed meanwhile")
 
 // New returns a Mirror. It does nothing until it runs.
@@ -108,7 +108,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// failed logs an error. The next turn of the key is made from what is known then.
+// failed logs an error, unless it is a conflict. Every key is tried again.
 func failed(k key, err error) (again bool) {
 	if !errors.Is(err, errConflict) {
 		klog.ErrorS(err, "Could not mirror", "resource", k.resource, "name", k.name)
@@ -123,8 +123,9 @@ func (m *Mirror) sync(ctx context.Context, k key) error {
 	return m.values(ctx, k.name)
 }
 
-// commit writes a plan, unless it is empty. A plan that was overtaken, or that says
-// what has to be written first, is made again from a state that knows why.
+// commit writes a plan, unless it is empty. It returns errConflict if the plan has to be
+// made again, from a newer state: after a conflict, and after the steps that have to be
+// written before the plan.
 func (m *Mirror) commit(ctx context.Context, plan *engine.Plan, err error) error {
 	if err != nil || plan.Empty() {
 		return err
@@ -145,12 +146,12 @@ func (m *Mirror) commit(ctx context.Context, plan *engine.Plan, err error) error
 	if len(plan.First) > 0 {
 		return m.anew(ctx)
 	}
-	// What comes next decides on what was written.
+	// The caller's next plan has to see what was written.
 	_, err = m.Engine.Barrier(ctx)
 	return err
 }
 
-// anew waits for what was written meanwhile.
+// anew waits until the engine has seen what was written meanwhile, and returns errConflict.
 func (m *Mirror) anew(ctx context.Context) error {
 	if _, err := m.Engine.Barrier(ctx); err != nil {
 		return err

@@ -31,7 +31,7 @@ import (
 
 const deadline = 30 * time.Second
 
-// world is a log, an engine and a core API, with a Mirror between them.
+// world holds a log, an engine and a core API, with a Mirror between them.
 type world struct {
 	t       *testing.T
 	ctx     context.Context
@@ -41,7 +41,7 @@ type world struct {
 	running func()
 }
 
-// counting counts what is committed, and can hold one commit up.
+// counting counts commits, and can hold one up.
 type counting struct {
 	*etcd.Log
 	commits atomic.Int64
@@ -80,7 +80,7 @@ func (w *world) start() {
 	w.t.Cleanup(w.running)
 }
 
-// save writes an object as the store does; nil-like objects are deleted by drop.
+// save writes an object as the store does. drop deletes one.
 func (w *world) save(resource string, object record.APIObject) {
 	w.t.Helper()
 	name := record.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
@@ -168,7 +168,7 @@ func data(value string) map[string][]byte {
 	return map[string][]byte{"values.yaml": []byte(`{"v":"` + value + `"}`)}
 }
 
-// deployed is the value that each Cluster is to have.
+// deployed returns the value that each Cluster is to have.
 func (w *world) deployed() map[string]string {
 	out := map[string]string{}
 	v, err := w.engine.Barrier(w.ctx)
@@ -206,7 +206,7 @@ func equal(a, b values) bool {
 	return true
 }
 
-// mirrors are the records of a kind that there are.
+// mirrors returns the records of a kind that exist.
 func (w *world) mirrors(resource string) []string {
 	var out []string
 	revision, err := w.log.Revision(w.ctx)
@@ -224,7 +224,7 @@ func (w *world) mirrorsBecome(resource string, n int) {
 	require.Eventually(w.t, func() bool { return len(w.mirrors(resource)) == n }, deadline/2, 5*time.Millisecond, "%s: %v", resource, w.mirrors(resource))
 }
 
-// committed waits until so many writes are counted, which they are after they show.
+// committed waits until so many writes are counted. A write is visible before it is counted.
 func (w *world) committed(n int64) {
 	w.t.Helper()
 	require.Eventually(w.t, func() bool { return w.log.commits.Load() >= n }, deadline/2, time.Millisecond)
@@ -279,7 +279,7 @@ func TestASecretThatNoBundleNamesIsNotCopied(t *testing.T) {
 	w.secret(v1alpha1.SecretTypeBundleValues, data("a"))
 	w.cluster("fleet", "c1")
 	w.bundle(1, nil)
-	w.namespace("other", map[string]string{"a": "1"}) // to see that it looked
+	w.namespace("other", map[string]string{"a": "1"}) // shows that the mirror has looked
 	w.mirrorsBecome(record.Namespaces, 1)
 	require.Empty(t, w.mirrors(record.Secrets))
 	w.bundle(2, data("x"))
@@ -310,7 +310,7 @@ func TestWhatChangedWhileNobodyMirroredIsFound(t *testing.T) {
 	w.becomes(values{"c1": "b"})
 	require.Eventually(t, func() bool { return slices.Equal([]string{"/new"}, w.mirrors(record.Namespaces)) }, deadline/2, 5*time.Millisecond)
 	w.mirrorsBecome(record.Secrets, 1)
-	w.committed(5) // two Namespaces go and one comes, values come and old ones go
+	w.committed(5) // two Namespaces are removed and one added; values are added and old ones removed
 }
 
 func TestAMappingFollowsTheLabelsOfANamespace(t *testing.T) {
@@ -352,9 +352,8 @@ func TestNamespacesForAgentsAreLeftOutUntilTheyHoldACluster(t *testing.T) {
 	w.mirrorsBecome(record.Namespaces, 1)
 }
 
-// TestAMirrorThatIsOvertakenIsPlannedAnew: a Bundle's write comes between the plan
-// and the commit.
-func TestAMirrorThatIsOvertakenIsPlannedAnew(t *testing.T) {
+// TestAMirrorThatIsOvertakenIsPlannedAgain writes a Bundle between the plan and the commit.
+func TestAMirrorThatIsOvertakenIsPlannedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.cluster("fleet", "c1")
@@ -368,12 +367,12 @@ func TestAMirrorThatIsOvertakenIsPlannedAnew(t *testing.T) {
 	w.mirrorsBecome(record.Secrets, 1)
 }
 
-// TestWhatHasToBeWrittenFirstIs: values bring a version into force for more paused
-// Clusters than one write can keep as they are.
+// TestWhatHasToBeWrittenFirstIs writes values that bring a version into force for more
+// paused Clusters than one write can keep as they are.
 func TestWhatHasToBeWrittenFirstIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	// What all that are held keep, together, is more than a request to etcd may take.
+	// Together, the pairs that are held keep more than fits into a request to etcd.
 	const clusters = 60
 	long := make([]byte, 48<<10)
 	_, err := rand.Read(long)
@@ -397,7 +396,7 @@ func TestWhatHasToBeWrittenFirstIs(t *testing.T) {
 	for i := range clusters {
 		want[fmt.Sprintf("c%02d", i)] = first
 	}
-	// in waits until a version is in force, or waits for its values.
+	// in waits until a version is in force, or has to wait for its values.
 	in := func(waits bool) {
 		require.Eventually(t, func() bool {
 			v, err := w.engine.Barrier(w.ctx)
@@ -420,6 +419,6 @@ func TestWhatHasToBeWrittenFirstIs(t *testing.T) {
 	w.secret(v1alpha1.SecretTypeBundleValues, data("c"))
 	in(false)
 	require.Equal(t, want, w.deployed())
-	// To write the values takes one, and to remove old ones another.
+	// One commit writes the values, and another removes the old ones.
 	require.Eventually(t, func() bool { return w.log.commits.Load()-before > 2 }, deadline/2, 5*time.Millisecond, "the test no longer needs a write before the one of the values")
 }

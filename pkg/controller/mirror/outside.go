@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// outside is what the core API says, as its watches told last.
+// outside holds what the watches of the core API reported last.
 type outside struct {
 	namespaces corelisters.NamespaceLister
 	secrets    corelisters.SecretLister
@@ -36,8 +36,8 @@ func (o *outside) Shutdown() {
 	}
 }
 
-// watchOutside watches until the context ends, and returns when all that there is
-// has been told of.
+// watchOutside watches the core API until the context ends. It returns when everything has
+// been listed.
 func watchOutside(ctx context.Context, core kubernetes.Interface, queue *queue.Queue[key]) (*outside, error) {
 	all := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithTransform(namesAndLabels))
 	typed := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithTweakListOptions(func(options *metav1.ListOptions) {
@@ -66,7 +66,7 @@ func watchOutside(ctx context.Context, core kubernetes.Interface, queue *queue.Q
 	return out, nil
 }
 
-// namesAndLabels drops what no mirror is of.
+// namesAndLabels drops what a mirror of a Namespace does not need.
 func namesAndLabels(object any) (any, error) {
 	if ns, ok := object.(*corev1.Namespace); ok {
 		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns.Name, UID: ns.UID, ResourceVersion: ns.ResourceVersion, Labels: ns.Labels}}, nil
@@ -82,7 +82,7 @@ func nameOf(object any) record.Name {
 	return record.Name{Namespace: meta.GetNamespace(), Name: meta.GetName()}
 }
 
-// labels are a Namespace's; nil if it is gone.
+// labels returns the labels of a Namespace; nil if it does not exist.
 func (o *outside) labels(name string) map[string]string {
 	ns, err := o.namespaces.Get(name)
 	if err != nil {
@@ -105,7 +105,7 @@ func (o *outside) namespaceNames() []string {
 	return out
 }
 
-// values is the data of a Bundle's values Secret; false if there is none.
+// values returns the data of a Bundle's values Secret; false if it does not exist.
 func (o *outside) values(bundle record.Name) (map[string][]byte, bool) {
 	secret, err := o.secrets.Secrets(bundle.Namespace).Get(bundle.Name)
 	if err != nil || string(secret.Type) != v1alpha1.SecretTypeBundleValues {

@@ -15,17 +15,16 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// TestNoVersionIsSeenWithTheValuesOfAnother writes Bundle and Secret in any order,
-// kills the Mirror now and then, and looks at every revision that there was: each
-// version is deployed with its own values or not at all, and what was deployed once
-// never goes.
+// TestNoVersionIsSeenWithTheValuesOfAnother writes Bundle and Secret in any order, kills the
+// Mirror now and then, and looks at every revision: each version is deployed with its own
+// values or not at all, and a deployment that exists is never removed.
 func TestNoVersionIsSeenWithTheValuesOfAnother(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
 	w := newWorld(t)
 	w.cluster("fleet", "c1")
 	values := []string{"a", "b", "c", "d"}
-	of := map[string]string{} // the value that each version has
+	of := map[string]string{} // the value of each version
 	secret, wanted := "", ""
 	version := int64(0)
 	write := func() {
@@ -57,7 +56,7 @@ func TestNoVersionIsSeenWithTheValuesOfAnother(t *testing.T) {
 			w.running()
 			w.start()
 		case 5:
-			_, err := w.engine.Barrier(w.ctx) // lets the Mirror come to something
+			_, err := w.engine.Barrier(w.ctx) // gives the Mirror time
 			require.NoError(t, err)
 		default:
 			give(values[r.IntN(len(values))])

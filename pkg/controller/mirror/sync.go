@@ -12,7 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// namespace makes the log say what a Namespace's labels are.
+// namespace makes the log hold the labels of a Namespace.
 func (m *Mirror) namespace(ctx context.Context, name string) error {
 	labels := m.outside.labels(name)
 	if labels[v1alpha1.LabelManaged] == "true" {
@@ -35,7 +35,7 @@ func holdsClusters(v *view.View, namespace string) bool {
 	return false
 }
 
-// values makes the log hold what a Bundle's values Secret says, and nothing else
+// values makes the log hold the content of a Bundle's values Secret, and drops other values
 // that no version of the Bundle needs.
 func (m *Mirror) values(ctx context.Context, name record.Name) error {
 	v, err := m.Engine.Current()
@@ -66,15 +66,15 @@ func (m *Mirror) values(ctx context.Context, name record.Name) error {
 	return nil
 }
 
-// wantsValues tells whether a Bundle's values are in a Secret.
+// wantsValues reports whether a Bundle's values are in a Secret.
 func wantsValues(item view.Item) bool {
 	object, ok := item.(*view.Object)
 	return ok && object.Record.Object.(*v1alpha1.Bundle).Spec.ValuesHash != ""
 }
 
-// sameVersions tells of a Bundle's change that its versions stayed: agents' reports
-// change what shows of it all the time. A failure that ends lets go of the version
-// that worked before.
+// sameVersions reports whether a change of a Bundle left its versions as they were, like
+// the agents' reports, which come all the time. The end of a failure does not: the version
+// that worked before is not needed any more.
 func sameVersions(change *view.Change) bool {
 	prev, ok := change.Prev.(*view.Object)
 	if !ok {
@@ -84,8 +84,8 @@ func sameVersions(change *view.Change) bool {
 	return ok && prev.RecordRevision == next.RecordRevision && prev.Derived.Failure == next.Derived.Failure
 }
 
-// concerned are the keys that a change of a Bundle or a Cluster may mean something
-// to.
+// concerned returns the mirror that a change of a Bundle or a Cluster concerns; false if it
+// concerns none.
 func concerned(resource string, change *view.Change) (key, bool) {
 	switch resource {
 	case record.Bundles:

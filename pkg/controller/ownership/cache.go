@@ -45,7 +45,7 @@ func (k *Keeper) Watch(ctx context.Context) error {
 		}
 		informer := factory.ForResource(resource).Informer()
 		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc: k.tell, UpdateFunc: func(_, object any) { k.tell(object) }, DeleteFunc: k.tell,
+			AddFunc: k.changed, UpdateFunc: func(_, object any) { k.changed(object) }, DeleteFunc: k.changed,
 		})
 		indexers := cache.Indexers{byOwner: index(ownerOf), byUser: index(k.UserOf)}
 		if err = errors.Join(err, informer.SetTransform(k.essence), informer.AddIndexers(indexers)); err != nil {
@@ -64,8 +64,8 @@ func (k *Keeper) Watch(ctx context.Context) error {
 	return nil
 }
 
-// tell tells the owner and the user of an object that it changed.
-func (k *Keeper) tell(object any) {
+// changed reports a change of an object to its owner and its user.
+func (k *Keeper) changed(object any) {
 	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
 		object = gone.Obj
 	}

@@ -6,7 +6,7 @@
 // An owner reference cannot do that: it does not lead from one namespace to another, and
 // Kubernetes' garbage collector trusts its own cache of the owners.
 //
-//	owner.go     who owns an object: the mark that says so
+//	owner.go     the mark that names the owner of an object
 //	keeper.go    what the package needs of its user
 //	cache.go     the metadata of the objects that exist
 //	kinds.go     the kinds that are kept, and which part of each is decided here

@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 )
 
-// client-go's fake is enough here: what is tested is which requests are made.
+// client-go's fake is enough here: the test is about the requests that are made.
 func TestOnlyWhatIsNotAsItShouldBeIsWritten(t *testing.T) {
 	t.Parallel()
 	want := &rbacv1.RoleBinding{
@@ -36,16 +36,16 @@ func TestOnlyWhatIsNotAsItShouldBeIsWritten(t *testing.T) {
 		does   []string
 		says   string
 	}{
-		{"nothing is there", false, nil, []string{"create"}, ""},
-		{"nothing is there, though it seemed so", true, nil, []string{"get", "create"}, ""},
-		{"it is there, though it did not seem so", false, with(func(*rbacv1.RoleBinding) {}), []string{"create", "get"}, ""},
-		{"somebody else's is there, though it did not seem so", false, with(func(b *rbacv1.RoleBinding) { b.Labels = nil }), []string{"create", "get"}, "was not made by Muster"},
+		{"it does not exist", false, nil, []string{"create"}, ""},
+		{"it does not exist, but seemed to", true, nil, []string{"get", "create"}, ""},
+		{"it exists, but did not seem to", false, with(func(*rbacv1.RoleBinding) {}), []string{"create", "get"}, ""},
+		{"a foreign object exists, but did not seem to", false, with(func(b *rbacv1.RoleBinding) { b.Labels = nil }), []string{"create", "get"}, "was not made by Muster"},
 		{"it is as it should be", true, with(func(*rbacv1.RoleBinding) {}), []string{"get"}, ""},
 		{"it has more labels and annotations", true, with(func(b *rbacv1.RoleBinding) { b.Labels["a"], b.Annotations["b"] = "c", "d" }), []string{"get"}, ""},
-		{"somebody added a subject", true, with(func(b *rbacv1.RoleBinding) { b.Subjects = append(b.Subjects, rbacv1.Subject{Name: "me"}) }), []string{"get", "update"}, ""},
-		{"somebody took an annotation away", true, with(func(b *rbacv1.RoleBinding) { delete(b.Annotations, "fleet.cattle.io/cluster") }), []string{"get", "update"}, ""},
+		{"a subject was added", true, with(func(b *rbacv1.RoleBinding) { b.Subjects = append(b.Subjects, rbacv1.Subject{Name: "me"}) }), []string{"get", "update"}, ""},
+		{"an annotation was removed", true, with(func(b *rbacv1.RoleBinding) { delete(b.Annotations, "fleet.cattle.io/cluster") }), []string{"get", "update"}, ""},
 		{"it binds another role", true, with(func(b *rbacv1.RoleBinding) { b.RoleRef.Name = "cluster-admin" }), []string{"get", "delete", "create"}, ""},
-		{"somebody else made it", true, with(func(b *rbacv1.RoleBinding) { b.ObjectMeta = metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name} }), []string{"get"}, "was not made by Muster"},
+		{"Muster did not make it", true, with(func(b *rbacv1.RoleBinding) { b.ObjectMeta = metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name} }), []string{"get"}, "was not made by Muster"},
 		{"it belongs to another registration", true, with(func(b *rbacv1.RoleBinding) {
 			b.Annotations[Annotation] = "clusterregistrations/other/request-abcde/1"
 		}), []string{"get"}, "belongs to clusterregistrations/other/request-abcde"},

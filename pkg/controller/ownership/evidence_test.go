@@ -28,16 +28,16 @@ func TestWhatHasNoOwnerGoesOnlyWithEvidence(t *testing.T) {
 		rest   time.Duration
 		never  bool
 	}{
-		{"nobody was seen to go: what was made here has a grace", nil, "1", true, 0, grace, false},
+		{"no owner was seen to go: an object of ours has a grace", nil, "1", true, 0, grace, false},
 		{"the grace runs", nil, "1", true, 40 * time.Minute, 20 * time.Minute, false},
 		{"the grace is over", nil, "1", true, 61 * time.Minute, 0, false},
-		{"nobody was seen to go: what Fleet made stays", nil, "", true, 100 * grace, 0, true},
+		{"no owner was seen to go: an object of Fleet stays", nil, "", true, 100 * grace, 0, true},
 		{"its owner was seen to go", map[Owner]types.UID{o: "1"}, "1", true, 0, 0, false},
-		{"its owner was seen to go, and somebody has its name", map[Owner]types.UID{o: "1"}, "1", false, 0, 0, false},
-		{"an owner of its name was seen to go, and nobody has it", map[Owner]types.UID{o: "2"}, "1", true, 0, 0, false},
-		{"an owner of its name was seen to go, and somebody has it", map[Owner]types.UID{o: "2"}, "1", false, 0, grace, false},
-		{"an owner was seen to go of what Fleet made", map[Owner]types.UID{o: "2"}, "", true, 0, 0, false},
-		{"somebody else was seen to go", map[Owner]types.UID{other: "1"}, "1", true, 0, grace, false},
+		{"its owner was seen to go, and another one has its name", map[Owner]types.UID{o: "1"}, "1", false, 0, 0, false},
+		{"an owner of its name was seen to go, and none has it now", map[Owner]types.UID{o: "2"}, "1", true, 0, 0, false},
+		{"an owner of its name was seen to go, and another one has it", map[Owner]types.UID{o: "2"}, "1", false, 0, grace, false},
+		{"the owner of an object of Fleet was seen to go", map[Owner]types.UID{o: "2"}, "", true, 0, 0, false},
+		{"another owner was seen to go", map[Owner]types.UID{other: "1"}, "1", true, 0, grace, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -27,7 +27,7 @@ type Options struct {
 	// give it. The UID is "" where it is not known.
 	Belongs func(object Object, o Owner, uid types.UID) bool
 	// UserOf returns an owner that uses an object although the object belongs to another.
-	// It may read the Annotations, beside those that say who owns the object. UserChanged is
+	// It may read the Annotations, beside those that name the owner. UserChanged is
 	// called with it as Changed is with the owner.
 	UserOf      func(metav1.Object) (Owner, bool)
 	UserChanged func(Owner)

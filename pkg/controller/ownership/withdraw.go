@@ -30,7 +30,7 @@ func (k *Keeper) Withdraw(ctx context.Context, o Owner, objects []Object, alive 
 		which := []any{"resource", object.Resource.Resource, "object", klog.KObj(object), "owner", o}
 		if !k.Belongs(object, o, uid) {
 			if k.evidence.sayOnce(object.GetUID()) {
-				klog.InfoS("Leaves an object that is marked as one of an owner that is gone, but has a name that this owner would not give it: remove the mark, or delete the object if it is not needed", which...)
+				klog.InfoS("Leaves an object that is marked as one of an owner that is gone, but has no name that this owner would give it: remove the mark, or delete the object if it is not needed", which...)
 			}
 			continue
 		}

@@ -3,12 +3,12 @@
 
 package queue
 
-// fair holds keys that wait. It implements workqueue.Queue, whose caller locks it.
+// fair holds keys that wait. It implements workqueue.Queue; the work queue locks it.
 type fair[K comparable] struct {
 	tenant func(K) string
-	// turns are the tenants that have keys, the next one first.
+	// turns holds the tenants that have keys, the next one first.
 	turns []string
-	// waiting are the keys of a tenant, the first to be added first.
+	// waiting holds the keys of each tenant in the order in which they were added.
 	waiting map[string][]K
 	length  int
 }

@@ -9,26 +9,26 @@ import (
 )
 
 const (
-	// free is how many turns a key has before it has to wait for the next one.
+	// free is the number of turns that a key has without a delay.
 	free = 16
-	// first is the first delay between two turns.
+	// first is the shortest delay between two turns.
 	first = 50 * time.Millisecond
-	// rest is how long a key has to be without a turn before it starts anew, at least.
+	// rest is the least time without a turn after which a key has no delay any more.
 	rest = time.Second
 )
 
-// pace says when a key may have its next turn.
+// pace decides when a key may have its next turn.
 type pace[K comparable] struct {
 	slowest time.Duration
 	mu      struct {
 		sync.Mutex
 		turns map[K]turns
-		// tidy is how many keys there are when the rested ones are forgotten.
+		// tidy is the length of turns at which rested keys are dropped.
 		tidy int
 	}
 }
 
-// turns are those that a key had without a rest.
+// turns counts those that a key had without a rest.
 type turns struct {
 	last  time.Time
 	delay time.Duration // until the next one
@@ -42,7 +42,7 @@ func newPace[K comparable](slowest time.Duration) *pace[K] {
 	return p
 }
 
-// take takes a turn of a key, or returns how long the key has to wait for it.
+// take takes a turn of a key and returns 0, or returns how long the key has to wait.
 func (p *pace[K]) take(key K, now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,5 +69,5 @@ func (p *pace[K]) take(key K, now time.Time) time.Duration {
 	return 0
 }
 
-// rested reports whether a key starts anew.
+// rested reports whether a key has no delay any more.
 func (t turns) rested(now time.Time) bool { return now.Sub(t.last) > max(rest, 2*t.delay) }

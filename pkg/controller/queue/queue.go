@@ -12,19 +12,18 @@ import (
 
 // Options of a Queue.
 type Options[K comparable] struct {
-	// Tenant names the tenant of a key. It must not use the queue.
+	// Tenant returns the tenant of a key. It must not use the queue.
 	Tenant func(K) string
-	// FirstRetry and LastRetry are the delays of a key that failed: each is twice the
-	// one before it.
+	// FirstRetry and LastRetry are the shortest and the longest delay of a key that failed.
+	// Each delay is twice the one before it.
 	FirstRetry, LastRetry time.Duration
-	// Slowest is the longest time that a key has to wait between two turns, if it has
-	// them again and again.
+	// Slowest is the longest delay between two turns of a key that changes all the time.
 	Slowest time.Duration
 	// Clock is the time; nil is the machine's.
 	Clock clock.WithTicker
 }
 
-// Queue hands out keys to workers.
+// Queue hands out keys to workers, which Work runs.
 type Queue[K comparable] struct {
 	workqueue.TypedRateLimitingInterface[K]
 	pace  *pace[K]
@@ -48,8 +47,8 @@ func New[K comparable](options Options[K]) *Queue[K] {
 	}
 }
 
-// Get returns a key whose turn it is, and waits until one exists. It returns true if
-// the queue has ended.
+// Get blocks until a key may have its turn, and returns that key; true if the queue has
+// ended.
 func (q *Queue[K]) Get() (key K, ended bool) {
 	for {
 		if key, ended = q.TypedRateLimitingInterface.Get(); ended {

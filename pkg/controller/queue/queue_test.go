@@ -50,12 +50,12 @@ func TestOneKeyIsNotBehindTenThousandOfAnotherTenant(t *testing.T) {
 		next()
 	}
 	for i, key := range got[5:] {
-		require.Equal(t, "flood/"+strconv.Itoa(i+2), key, "each tenant's keys come in their order")
+		require.Equal(t, "flood/"+strconv.Itoa(i+2), key, "the keys of a tenant come in order")
 	}
 	require.Zero(t, q.Len())
 }
 
-func TestAKeyThatNeverComesToRestSlowsDown(t *testing.T) {
+func TestAKeyThatChangesAllTheTimeSlowsDown(t *testing.T) {
 	t.Parallel()
 	const slowest = 10 * time.Second
 	now := time.Unix(0, 0)
@@ -66,12 +66,12 @@ func TestAKeyThatNeverComesToRestSlowsDown(t *testing.T) {
 			taken++
 		}
 	}
-	// The free turns, and those that come after 50, 150, 350, 750, 1550 and 3150 ms.
+	// These are the free turns and those after 50, 150, 350, 750, 1550 and 3150 ms.
 	require.Equal(t, free+6, taken)
-	require.Zero(t, p.take("another", now), "a key waits for itself alone")
+	require.Zero(t, p.take("another", now), "a key waits only for its own turns")
 	now = now.Add(4 * slowest)
 	for i := range free {
-		require.Zero(t, p.take("hot", now.Add(time.Duration(i))), "after a rest it starts anew")
+		require.Zero(t, p.take("hot", now.Add(time.Duration(i))), "after a rest it has no delay")
 	}
 	require.Positive(t, p.take("hot", now.Add(free)))
 }
@@ -82,7 +82,7 @@ func TestAKeyThatChangesNowAndThenNeverWaits(t *testing.T) {
 	p := newPace[string](time.Minute)
 	for range 1000 {
 		require.Zero(t, p.take("calm", now))
-		require.Zero(t, p.take("calm", now.Add(time.Millisecond)), "the turn that sees its own writes")
+		require.Zero(t, p.take("calm", now.Add(time.Millisecond)), "this is the turn that sees its own writes")
 		now = now.Add(2 * time.Second)
 	}
 }
@@ -130,7 +130,7 @@ func TestAChangeWhileAKeyWaitsIsNotLost(t *testing.T) {
 	q.Add("a/hot")
 	q.Add("b/calm")
 	key, _ := q.Get()
-	require.Equal(t, "b/calm", key, "the hot one waits")
+	require.Equal(t, "b/calm", key, "the hot key waits")
 	q.Done(key)
 	require.Eventually(t, clock.HasWaiters, 10*time.Second, time.Millisecond)
 	clock.Step(first)

@@ -13,9 +13,9 @@ import (
 // Work lets some workers take keys and do what is to be done for each. It returns when the
 // context has ended and the workers are done; the queue has ended then.
 //
-// For a key that failed, failed says whether to try again after a delay; it also logs what
-// is worth it. It is not called for what the end of the context causes. A panic is an error
-// of the key.
+// For a key that failed, failed logs the error and reports whether to try again after a
+// delay. It is not called for errors that the end of the context causes. A panic is an error
+// of its key.
 func (q *Queue[K]) Work(ctx context.Context, workers int, do func(context.Context, K) error, failed func(K, error) (again bool)) {
 	defer context.AfterFunc(ctx, q.ShutDown)()
 	var all sync.WaitGroup

@@ -12,8 +12,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// following returns the loop that makes due what revisions may have changed, and steps
-// what is due. It wakes at every revision: a step of a Bundle waits for its last one.
+// following returns the loop that makes Bundles due, and steps those that are. It wakes at
+// every revision: a Bundle waits for the one that its last step committed.
 func (r *Rollout) following() *follow.Loop {
 	return &follow.Loop{
 		Source: r.source, Every: again,
@@ -23,8 +23,8 @@ func (r *Rollout) following() *follow.Loop {
 	}
 }
 
-// note makes due what the changes of some revisions reach, and nothing else: where
-// Clusters are edited all the time, most of that concerns no roll-out.
+// note makes due the Bundles that some revisions may concern, and no others: where Clusters are
+// edited all the time, most edits concern no roll-out.
 func (r *Rollout) note(revisions []*view.Revision) {
 	touched := map[string]struct{}{}
 	changed, targets, paused := map[record.Name]struct{}{}, false, false
@@ -51,7 +51,7 @@ func (r *Rollout) note(revisions []*view.Revision) {
 	}
 	for name, p := range r.bundles {
 		_, edited := changed[name]
-		// Who has a BundleDeployment's name may have it from another Bundle.
+		// Another Bundle may have had this BundleDeployment's name before.
 		_, shown := touched[name.Name]
 		p.due = p.due || edited || shown
 		if targets && !p.due {
@@ -60,7 +60,7 @@ func (r *Rollout) note(revisions []*view.Revision) {
 	}
 }
 
-// reset finds out anew which Bundles there are, and makes all of them due.
+// reset finds all Bundles that may need a step, and makes them due.
 func (r *Rollout) reset() {
 	r.find()
 	for _, p := range r.bundles {
@@ -68,7 +68,7 @@ func (r *Rollout) reset() {
 	}
 }
 
-// find finds out anew which Bundles there are. New ones are due.
+// find finds all Bundles that may need a step. New ones are due.
 func (r *Rollout) find() {
 	before := r.bundles
 	r.bundles = map[record.Name]*progress{}
@@ -81,10 +81,10 @@ func (r *Rollout) find() {
 	}
 }
 
-// everywhere tells whether a revision may have changed for any Bundle which Clusters it
-// targets, or what is held on them. An edit of one Cluster does not: if it changes the
-// targets or the partitions of a Bundle that is held, it writes the guard of its
-// roll-out, and if what is shown, a BundleDeployment changes.
+// everywhere reports whether a revision may have changed, for any Bundle, which Clusters it
+// targets or what is held on them. An edit of one Cluster does not: if it changes the targets
+// or the partitions of a Bundle that is held, it writes the guard of the roll-out, and if it
+// changes what is shown, a BundleDeployment changes.
 func everywhere(revision *view.Revision) bool {
 	for _, resource := range []string{record.ClusterGroups, record.Mappings, record.Restrictions, record.Policies} {
 		if len(revision.Changes(resource, "", "")) > 0 {
@@ -94,14 +94,15 @@ func everywhere(revision *view.Revision) bool {
 	return slices.ContainsFunc(revision.Changes(record.Clusters, "", ""), moved)
 }
 
-// moved tells of a Cluster that is paused or not any more, or gets another namespace.
+// moved reports whether a Cluster was paused or resumed, or got another namespace.
 func moved(change *view.Change) bool {
 	prev, wasThere := change.Prev.(*view.Object)
 	next, isThere := change.Next.(*view.Object)
 	return wasThere && isThere && (isPaused(prev) != isPaused(next) || namespaceOf(prev) != namespaceOf(next))
 }
 
-// onPaused tells of an edit of a paused Cluster. All its Bundles are looked at.
+// onPaused reports whether a change is an edit of a paused Cluster. All Bundles that target the
+// Cluster may need a step then.
 func onPaused(change *view.Change) bool {
 	next, isThere := change.Next.(*view.Object)
 	return isThere && isPaused(next) && !onlyReported(change)
@@ -112,8 +113,8 @@ func isPaused(o *view.Object) bool {
 	return ok && c.Spec.Paused
 }
 
-// onlyReported tells whether an object's record stayed as it was. A namespace that
-// a Cluster gets, by a report or derived, makes room for BundleDeployments.
+// onlyReported reports whether an object's record remained as it was. A Cluster whose namespace
+// changed, by a report or derived, does not count: it can have other BundleDeployments now.
 func onlyReported(change *view.Change) bool {
 	prev, wasThere := change.Prev.(*view.Object)
 	next, isThere := change.Next.(*view.Object)
@@ -121,7 +122,7 @@ func onlyReported(change *view.Change) bool {
 		prev.RecordRevision == next.RecordRevision && namespaceOf(prev) == namespaceOf(next)
 }
 
-// namespaceOf is a Cluster's namespace, "" also for other kinds.
+// namespaceOf returns the namespace of a Cluster; "" for other kinds.
 func namespaceOf(o *view.Object) string {
 	if o.Report != nil {
 		if c, ok := o.Report.Status.(*v1alpha1.Cluster); ok && c.Status.Namespace != "" {

@@ -27,7 +27,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// world is an engine over a log of its own.
+// world holds an engine over a log of its own.
 type world struct {
 	t      *testing.T
 	log    *etcd.Log
@@ -56,8 +56,8 @@ func (w *world) view() *view.View {
 	return v
 }
 
-// save writes an object as the store does: planned, guarded, and again if a guard does
-// not hold. gone deletes it.
+// save writes an object as the store does: it plans, guards, and tries again after a conflict.
+// gone deletes the object.
 func (w *world) save(object record.APIObject, gone bool) {
 	w.t.Helper()
 	resource := record.Clusters
@@ -115,8 +115,8 @@ func clusterWith(name string, labels ...string) *v1alpha1.Cluster {
 	return c
 }
 
-// bundleFor is a Bundle that may not make a second Cluster unavailable, of those with
-// a label.
+// bundleFor returns a Bundle for the Clusters with a label that may make one of them
+// unavailable.
 func bundleFor(name, label, version string) *v1alpha1.Bundle {
 	b := &v1alpha1.Bundle{ObjectMeta: metaOf(name)}
 	one := intstr.FromInt32(1)
@@ -145,7 +145,7 @@ func TestAChangeMakesDueTheRolloutsThatItReaches(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("group")}
-	group.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"nobody": "yes"}}
+	group.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"unused": "yes"}}
 	parts := bundleFor("parts", "p", "v1")
 	parts.Spec.RolloutStrategy.Partitions = []v1alpha1.Partition{{Name: "first", ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"first": "yes"}}}}
 	for _, object := range []record.APIObject{
@@ -166,17 +166,17 @@ func TestAChangeMakesDueTheRolloutsThatItReaches(t *testing.T) {
 		do   func()
 		due  []string
 	}{
-		{"a label that nobody selects", func() { w.save(clusterWith("c1", "a", "x"), false) }, nil},
+		{"a label that no Bundle selects", func() { w.save(clusterWith("c1", "a", "x"), false) }, nil},
 		{"a heartbeat", func() {
 			status := &v1alpha1.Cluster{}
 			status.Status.Agent.LastSeen = metav1.Unix(1_700_000_100, 0)
 			w.report(record.ReportKey(record.Clusters, record.Name{Namespace: "fleet", Name: "c1"}), &record.Report{UID: "uid-of-c1", Status: status})
 		}, nil},
-		{"a Cluster that nobody targets", func() { w.save(clusterWith("c5"), false) }, nil},
+		{"a Cluster that no Bundle targets", func() { w.save(clusterWith("c5"), false) }, nil},
 		{"a Cluster is targeted, and gets nothing until a step says so", func() { w.save(clusterWith("c4", "a"), false) }, []string{"a"}},
-		{"a Cluster comes that is targeted", func() { w.save(clusterWith("c6", "a"), false) }, []string{"a"}},
-		{"a Cluster goes", func() { w.save(clusterWith("c6", "a"), true) }, []string{"a"}},
-		{"a Cluster comes into another partition", func() { w.save(clusterWith("c3", "p", "first"), false) }, []string{"parts"}},
+		{"a new Cluster is targeted", func() { w.save(clusterWith("c6", "a"), false) }, []string{"a"}},
+		{"a Cluster is deleted", func() { w.save(clusterWith("c6", "a"), true) }, []string{"a"}},
+		{"a Cluster moves to another partition", func() { w.save(clusterWith("c3", "p", "first"), false) }, []string{"parts"}},
 		{"a report on a BundleDeployment", func() {
 			key := record.Name{Namespace: names.ClusterNamespace("fleet", "c2"), Name: "b"}
 			status := &v1alpha1.BundleDeployment{}
@@ -184,11 +184,11 @@ func TestAChangeMakesDueTheRolloutsThatItReaches(t *testing.T) {
 			w.report(record.ReportKey(record.BundleDeployments, key), &record.Report{UID: derive.IdentityUID("uid-of-b", "uid-of-c2"), Status: status})
 		}, []string{"b"}},
 		{"a version", func() { w.save(bundleFor("b", "b", "v2"), false) }, []string{"b"}},
-		{"a Bundle comes", func() { w.save(bundleFor("d", "d", "v1"), false) }, []string{"d"}},
-		{"a Bundle goes", func() { w.save(bundleFor("d", "d", "v1"), true) }, nil},
+		{"a Bundle is created", func() { w.save(bundleFor("d", "d", "v1"), false) }, []string{"d"}},
+		{"a Bundle is deleted", func() { w.save(bundleFor("d", "d", "v1"), true) }, nil},
 		{"a group selects something else", func() { w.save(later, false) }, all},
 		{"a Cluster is paused", func() { w.save(paused, false) }, all},
-		{"and again not", func() { w.save(clusterWith("c1", "a"), false) }, all},
+		{"a Cluster is resumed", func() { w.save(clusterWith("c1", "a"), false) }, all},
 	} {
 		w.settled(r)
 		c.do()
@@ -218,7 +218,7 @@ func (l *busy) Commit(ctx context.Context, txn etcd.Txn) (int64, bool, error) {
 }
 
 // Where a Cluster is edited every 50 ms, one is edited during each step.
-func TestARolloutGoesOnWhileClustersAreEditedAllTheTime(t *testing.T) {
+func TestARolloutAdvancesWhileClustersAreEditedAllTheTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const clusters = 5
@@ -253,10 +253,10 @@ func TestARolloutGoesOnWhileClustersAreEditedAllTheTime(t *testing.T) {
 		return fmt.Sprint("base:", in.HasBase, " ", slices.Sorted(maps.Keys(shown)), " ", shown["v2"])
 	}
 	require.Equal(t, "base:true [v1] 0", state())
-	// One transaction records what follows from the base, one drops it, one promotes
-	// what was never available anyway.
+	// One transaction records what follows from the base, one drops the base, and one promotes
+	// the pairs that were never available.
 	for range 3 {
-		_ = w.view() // a step is taken on what the one before has written
+		_ = w.view() // the step needs to see what the last one wrote
 		did, err := r.step(t.Context(), name, &progress{batch: maxBatch})
 		require.NoError(t, err)
 		require.Equal(t, committed, did)

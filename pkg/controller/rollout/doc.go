@@ -1,39 +1,40 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rollout carries roll-outs on: it makes the decisions of
-// pkg/registry/rollout into promotion records.
+// Package rollout advances roll-outs: it writes the decisions of pkg/registry/rollout as
+// promotion records.
 //
 //	rollout.go   which Bundles are due, and when
-//	changes.go   what a revision makes due
+//	changes.go   which Bundles a revision makes due
 //	step.go      the next transaction of one Bundle
 //	write.go     decisions as records
-//	metrics.go   what is counted
+//	metrics.go   the metrics
 //
 // # One step
 //
-// A step reads one Bundle's roll-out at one revision and commits at most one
-// transaction, then waits until the engine has seen it. In this order:
+// A step reads one Bundle's roll-out at one revision and commits at most one transaction.
+// The next step waits until the engine has seen it. A step does the first of these that is
+// due:
 //
-//	what follows from the base is recorded       Materialize
-//	the base is dropped
-//	what the pass decides is recorded            Pass, a batch
-//	what is not held any more is swept           then the rollout record
+//	record what follows from the base            Materialize
+//	drop the base
+//	record what a pass decides, up to a batch    Pass
+//	remove promotions that hold nothing back, then the rollout record
 //
-// So a roll-out that is larger than a transaction is decided anew for each. Of the
-// decisions of a pass, those that count against a cap come first: what is created
-// makes the count larger for whoever looks between two batches.
+// So a roll-out that is larger than a transaction is decided again for each. Of the decisions
+// of a pass, those that count against a limit come first: a limit was computed without the
+// BundleDeployments that are created, and between two batches they would count.
 //
-// # Why no cap is exceeded
+// # Why no limit is exceeded
 //
-// A batch is committed only if nothing changed that could have made the count of
-// unavailable BundleDeployments larger, or a cap smaller: Input.Guards. A promotion
-// of one that is unavailable already, which no cap holds back, also needs that its
-// agent has not said otherwise meanwhile.
+// A batch is committed only if nothing changed that could have made the number of unavailable
+// BundleDeployments larger, or a limit smaller: Input.Guards. No limit holds back the promotion
+// of a BundleDeployment that is unavailable already; this also requires that its agent has not
+// reported meanwhile.
 //
 // # Costs
 //
-// A pass is O(targets), at most once in 50 ms for a Bundle and at most a tenth of
-// the time; nothing is read from etcd. A promotion is one small record. A Bundle
-// that nothing holds back costs nothing.
+// A pass is O(targets). It runs at most once in 50 ms for a Bundle, and for at most a tenth of
+// the time. Nothing is read from etcd. A promotion is one small record. A Bundle whose strategy
+// holds nothing back costs nothing.
 package rollout

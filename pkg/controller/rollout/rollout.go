@@ -18,15 +18,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Source is the engine, as far as roll-outs need it.
+// Source is the part of the engine that roll-outs need.
 type Source interface {
 	follow.Source
-	// Rollouts names the Bundles that something may have to be done for.
+	// Rollouts names the Bundles that may need a step.
 	Rollouts() []record.Name
-	// Rollout returns the present state of one of them; false if it is none any more.
+	// Rollout returns the present state of one of them; false if it needs no step any more.
 	Rollout(name record.Name) (rollout.Input, bool, error)
-	// RolloutGuard is the revision of what is written when a Cluster comes to be one of
-	// its targets, or ceases to be.
+	// RolloutGuard returns the revision of the record that is written when a Cluster becomes
+	// a target of the Bundle, or is no longer one.
 	RolloutGuard(name record.Name) int64
 }
 
@@ -41,22 +41,21 @@ var (
 )
 
 const (
-	// pause is the least time between two steps of a Bundle that has nothing in
-	// hand, so that reports that come together are looked at together.
+	// pause is the least time before the next step of a Bundle after one that did nothing, so
+	// that reports that come together are read together.
 	pause = 50 * time.Millisecond
-	// share is how much longer than a step took, the next one waits at least.
+	// share times the duration of a step is the least time before the next one.
 	share = 9
-	// patience is after how many conflicts in succession a step waits longer each time, up
-	// to lastPause.
+	// patience is the number of conflicts in succession after which a step waits longer each
+	// time, up to lastPause.
 	patience  = 8
 	lastPause = 500 * time.Millisecond
-	// parallel is how many Bundles are stepped at once.
+	// parallel is the number of Bundles that are stepped at a time.
 	parallel = 4
-	// The delays after a step that failed.
+	// firstDelay and lastDelay are the delays after a step that failed.
 	firstDelay = 100 * time.Millisecond
 	lastDelay  = 10 * time.Second
-	// again is how often all Bundles are looked at although nothing is known to have
-	// changed.
+	// again is the time after which all Bundles are due without a change.
 	again = time.Minute
 )
 
@@ -64,25 +63,24 @@ const (
 type Rollout struct {
 	source Source
 	log    Log
-	// bundles are those that something may have to be done for.
+	// bundles holds those that may need a step.
 	bundles map[record.Name]*progress
 	changes *follow.Loop
 }
 
-// progress is what the controller remembers of one Bundle; to forget it costs a
-// pass.
+// progress is the controller's memory of one Bundle. Losing it costs a pass.
 type progress struct {
 	due bool
-	// notBefore is when the next step may be taken, and at which revision at least:
-	// that of the last one.
+	// notBefore is the earliest time of the next step, and revision the one that the engine
+	// must have seen: that of the last step.
 	notBefore time.Time
 	revision  int64
-	// guard is the roll-out's guard as the last step found it, or an older one.
+	// guard is the roll-out's guard when the last step began.
 	guard int64
-	// batch is how many records one transaction writes: fewer after a conflict.
+	// batch is the number of records in a transaction: fewer after a conflict.
 	batch int
 	delay time.Duration
-	// conflicts is how often in succession it was overtaken.
+	// conflicts is the number of conflicts in succession.
 	conflicts int
 }
 
@@ -93,14 +91,14 @@ func New(source Source, log Log) *Rollout {
 	return r
 }
 
-// Run carries all roll-outs on until the context ends.
+// Run advances all roll-outs until the context ends.
 func (r *Rollout) Run(ctx context.Context) error {
 	r.changes.Restart()
 	return r.changes.Run(ctx)
 }
 
-// round takes one step of every Bundle that is due, and returns when the next one
-// can be; zero if only a change can make one due.
+// round takes one step of every Bundle that is due, and returns when the next step can be
+// taken; the zero time if only a change can make one due.
 func (r *Rollout) round(ctx context.Context, v *view.View) (next time.Time) {
 	now := time.Now()
 	var group errgroup.Group
@@ -115,7 +113,7 @@ func (r *Rollout) round(ctx context.Context, v *view.View) (next time.Time) {
 	}
 	_ = group.Wait()
 	for _, p := range r.bundles {
-		// One that waits for a revision is woken by that.
+		// A Bundle that waits for a revision is woken by it.
 		if p.due && p.revision <= v.Revision && (next.IsZero() || p.notBefore.Before(next)) {
 			next = p.notBefore
 		}
@@ -136,10 +134,10 @@ func (r *Rollout) take(ctx context.Context, name record.Name, p *progress) {
 		p.delay = min(max(2*p.delay, firstDelay), lastDelay)
 		p.batch = max(p.batch/2, 1) // it may have been too large
 		p.notBefore = time.Now().Add(p.delay)
-		klog.ErrorS(err, "A roll-out does not go on", "bundle", name, "retryAfter", p.delay)
+		klog.ErrorS(err, "A roll-out does not advance", "bundle", name, "retryAfter", p.delay)
 		return
 	case did == conflicted:
-		// What changed is on its way.
+		// The engine will see what changed soon.
 		p.due = true
 		p.batch = max(p.batch/2, 1)
 		p.conflicts++
@@ -156,8 +154,8 @@ func (r *Rollout) take(ctx context.Context, name record.Name, p *progress) {
 	p.delay, p.conflicts = 0, 0
 }
 
-// afterConflicts is how long a step that took so long waits after it was overtaken several
-// times in succession. The first times it is likely that the next one is not.
+// afterConflicts returns the pause after some conflicts in succession, for a step that took so
+// long. The pause is short at first: the next step is likely to succeed.
 func afterConflicts(conflicts int, took time.Duration) time.Duration {
 	wait := max(took, time.Millisecond)
 	for range conflicts - patience {

@@ -15,19 +15,19 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
-// outcome says what a step came to.
+// outcome is the result of a step.
 type outcome int
 
 const (
-	// idle: nothing is to be done until something changes.
+	// idle means that there is nothing to do until something changes.
 	idle outcome = iota
-	// committed: and there may be more to do.
+	// committed means that there may be more to do.
 	committed
-	// conflicted: something changed meanwhile, so nothing was written.
+	// conflicted means that something changed meanwhile, so nothing was written.
 	conflicted
 )
 
-// step does what is next for one Bundle.
+// step takes the next step of one Bundle.
 func (r *Rollout) step(ctx context.Context, name record.Name, p *progress) (outcome, error) {
 	in, ok, err := r.source.Rollout(name)
 	switch {
@@ -38,7 +38,7 @@ func (r *Rollout) step(ctx context.Context, name record.Name, p *progress) (outc
 	}
 	txn, err := next(in, p.batch)
 	if err != nil {
-		// The strategy makes no sense. The Bundle's Ready condition says so.
+		// The strategy is invalid. The Bundle's Ready condition says so.
 		klog.V(2).InfoS("A roll-out stands still", "bundle", name, "reason", err)
 		return idle, nil
 	}
@@ -58,7 +58,7 @@ func (r *Rollout) step(ctx context.Context, name record.Name, p *progress) (outc
 	return committed, nil
 }
 
-// next is the transaction to be committed next, nil if there is nothing to do.
+// next returns the next transaction; nil if there is nothing to do.
 func next(in rollout.Input, batch int) (*etcd.Txn, error) {
 	txn := &etcd.Txn{Unchanged: maps.Clone(in.Guards), NotAfter: map[record.Key]int64{}, Put: map[record.Key][]byte{}}
 	if txn.Unchanged == nil {
@@ -83,8 +83,8 @@ func next(in rollout.Input, batch int) (*etcd.Txn, error) {
 	return nil, nil
 }
 
-// disruptingFirst orders decisions so that those that count against a cap come
-// first, as a cap was counted without those that are created.
+// disruptingFirst orders decisions so that those that count against a limit come first: the
+// limit was computed without the BundleDeployments that are created.
 func disruptingFirst(decisions []rollout.Decision) []rollout.Decision {
 	ordered := make([]rollout.Decision, 0, len(decisions))
 	for _, disrupts := range []bool{true, false} {

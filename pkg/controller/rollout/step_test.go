@@ -27,8 +27,8 @@ var (
 	newest = derive.Pinned("s-new", v1alpha1.BundleDeploymentOptions{})
 )
 
-// input is a limited roll-out of the new content to so many Clusters, available
-// with the old one.
+// input returns a limited roll-out of a new content to n Clusters on which the old one is
+// available.
 func input(n int) rollout.Input {
 	most := intstr.FromInt32(2)
 	in := rollout.Input{
@@ -82,7 +82,7 @@ func promotionsIn(t *testing.T, txn *etcd.Txn) map[string]string {
 
 func TestABatchIsAsLargeAsItMayAndEndsWithTheRest(t *testing.T) {
 	t.Parallel()
-	in := input(190) // from 200 on they would be partitioned
+	in := input(190) // 200 and more would be partitioned
 	left, batches := 190, 0
 	for ; ; batches++ {
 		txn, err := next(in, maxBatch)
@@ -114,7 +114,7 @@ func TestWhatCountsAgainstACapComesFirst(t *testing.T) {
 	in := input(5)
 	in.Targets[0].Exists, in.Targets[0].Recorded, in.Targets[0].RecordRevision = false, false, 0
 	in.Targets[0].Staged, in.Targets[0].Promoted, in.Targets[0].Applied, in.Targets[0].Ready = nil, nil, "", false
-	in.Targets[1].Ready = false // so one of two is left
+	in.Targets[1].Ready = false // one of two may still become unavailable
 	txn, err := next(in, 1)
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"c002": "new/new/"}, promotionsIn(t, txn), "an available one, before one that is created makes the count larger")
@@ -159,7 +159,7 @@ func TestTheBaseIsRecordedBeforeItIsDropped(t *testing.T) {
 	in.Contested = map[record.Key]int64{others: 40}
 	txn, err = next(in, maxBatch)
 	require.NoError(t, err)
-	require.EqualValues(t, 40, txn.Unchanged[others], "who has a name keeps it")
+	require.EqualValues(t, 40, txn.Unchanged[others], "the holder of a name keeps it")
 	require.Empty(t, txn.UnchangedSince)
 
 	for i := range etcd.MaxGuards {
@@ -178,7 +178,7 @@ func TestWhatIsNotHeldAnyMoreIsSweptAndTheRolloutRecordLast(t *testing.T) {
 	for i := range in.Targets {
 		in.Targets[i].Held, in.Targets[i].Staged, in.Targets[i].Promoted = false, newest, newest
 	}
-	in.Targets[1].Recorded = false // another Bundle's
+	in.Targets[1].Recorded = false // it belongs to another Bundle
 	txn, err := next(in, maxBatch)
 	require.NoError(t, err)
 	guarded(t, in, txn)
@@ -219,7 +219,7 @@ func TestTheRolloutRecordStaysWhileAnythingIsHeld(t *testing.T) {
 			require.NoError(t, err)
 			require.Nil(t, txn)
 
-			in.Recorded = false // it is of an earlier Bundle of that name
+			in.Recorded = false // it belongs to an earlier Bundle of the same name
 			txn, err = next(in, maxBatch)
 			require.NoError(t, err)
 			require.Equal(t, []record.Key{record.RolloutKey(app)}, txn.Delete)
@@ -230,7 +230,7 @@ func TestTheRolloutRecordStaysWhileAnythingIsHeld(t *testing.T) {
 func TestLargeRecordsMakeSmallBatches(t *testing.T) {
 	t.Parallel()
 	in := input(20)
-	r := rand.New(rand.NewPCG(1, 1)) // nothing that could be packed
+	r := rand.New(rand.NewPCG(1, 1)) // random data cannot be compressed
 	text := make([]byte, 100<<10)
 	for i := range text {
 		text[i] = byte(' ' + r.IntN(90))

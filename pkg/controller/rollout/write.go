@@ -13,14 +13,13 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
-// What one transaction may hold beside etcd.MaxGuards: etcd takes 1.5 MiB.
+// Limits of one transaction, beside etcd.MaxGuards: etcd takes 1.5 MiB.
 const (
 	maxBatch   = 64
 	batchBytes = 512 << 10
 )
 
-// put adds decisions to a transaction, as many as there is room for, and one at
-// least.
+// put adds decisions to a transaction, as many as fit, and at least one.
 func put(txn *etcd.Txn, in rollout.Input, decisions []rollout.Decision, batch int) error {
 	for i, d := range decisions {
 		if i > 0 && (i >= batch || len(txn.Unchanged)+len(txn.NotAfter)+2 > etcd.MaxGuards || txn.Size() > batchBytes) {
@@ -42,12 +41,12 @@ func put(txn *etcd.Txn, in rollout.Input, decisions []rollout.Decision, batch in
 	return nil
 }
 
-// dropBase replaces the rollout record by one without a base. What is targeted for
-// the first time meanwhile would follow from the base and lose its BundleDeployment
-// with it. An edit of a Cluster that does so writes the Bundle's guard (Input.Guards);
-// other edits of Clusters, of which there may be many all the time, are not in the way.
-// Of a name that another Bundle gives up no guard tells, so those must stay as they are;
-// where they are too many to say so, no Cluster and no Bundle may change at all.
+// dropBase replaces the rollout record by one without a base. A Cluster that is targeted for the
+// first time meanwhile would have its BundleDeployment by the base, and lose it. An edit of a
+// Cluster that does so writes the Bundle's guard (Input.Guards); other edits of Clusters, which
+// may come all the time, cause no conflict. No guard is written when another Bundle gives up a
+// name, so the Bundles that hold such names must not change. If they are too many to guard each,
+// no Cluster and no Bundle may change at all.
 func dropBase(txn *etcd.Txn, in rollout.Input) error {
 	data, err := json.Marshal(record.Rollout{UID: in.UID})
 	if err != nil {
@@ -66,8 +65,8 @@ func dropBase(txn *etcd.Txn, in rollout.Input) error {
 	return nil
 }
 
-// sweep removes the records of what is not held any more: first promotions, then
-// the rollout record, which Rollouts finds them by. It tells whether there are any.
+// sweep removes records that hold nothing back any more: first promotions, then the rollout
+// record, by which Rollouts finds them. It reports whether there are any.
 func sweep(txn *etcd.Txn, in rollout.Input, batch int) bool {
 	held := in.Limited || in.Paused
 	for i := range in.Targets {

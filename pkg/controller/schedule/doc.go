@@ -1,49 +1,52 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package schedule opens and closes the windows of Schedules (S 5.4): in the status
-// of each Schedule, and in status.scheduled and status.activeSchedule of the Clusters
-// that it governs. BundleDeployments of a Cluster that is scheduled, and not active,
-// are offSchedule, and its agent leaves everything as it is. Roll-outs go on.
+// Package schedule opens and closes the windows of Schedules (S 5.4): in the status of each
+// Schedule, and in status.scheduled and status.activeSchedule of the Clusters that it governs.
+// BundleDeployments of a Cluster that is scheduled and not active are offSchedule, and its agent
+// leaves everything as it is. Roll-outs continue.
 //
-// Without this controller Schedules do nothing, as in Fleet without its flag.
+// Without this controller Schedules have no effect, as in Fleet without its flag.
 //
-// # What is as in Fleet
+//	schedule.go  when a pass is due, and what it does
+//	window.go    the state of one Schedule at a time
+//	write.go     the statuses of Schedules and Clusters
 //
-// A Schedule that comes, or whose spec or Clusters change, starts closed: also inside
-// what would be a window, which is not opened half-way; and also for Clusters that it
-// governed before. The window opens with the next time of the cron expression, and
-// closes after the duration. The duration must be shorter than the time between the
-// next two. A Schedule that is wrong says so in its Ready condition.
+// # As in Fleet
 //
-// # What is not
+// A new Schedule, or one whose spec or Clusters change, starts closed, also inside a window and
+// also for Clusters that it governed before. The window opens at the next time of the cron
+// expression, and closes after the duration. The duration must be shorter than the time between
+// the next two openings. An invalid Schedule says so in its Ready condition.
 //
-//   - The state is in the Schedule's status, and follows from that and the clock. So
-//     a restart, or another leader, finds a window open that is open, and opens at
-//     once one that should have opened meanwhile. Fleet starts closed again, and a
-//     window during which it restarts is lost.
-//   - Of several Schedules of one Cluster, one that is open is enough. In Fleet the
-//     last that opened or closed decides.
-//   - A Schedule that became wrong keeps its Clusters, closed, until it is mended or
-//     deleted. In Fleet they stay as they were, also open for ever.
-//   - No finalizer is needed: Clusters that no Schedule governs any more are found by
-//     looking. A Schedule governs nothing from when it is being deleted.
-//   - A BundleDeployment that is off schedule and whose Cluster is no longer targeted
-//     goes at once. Fleet keeps it until the window: its Bundle controller leaves such
-//     ones out when it deletes. But its Cluster controller does not, so they go there
-//     too if the Cluster's labels changed. What a Cluster is targeted by is derived
-//     here, and a BundleDeployment that nothing derives cannot stay. Its agent
-//     uninstalls when it sees that, in or out of a window, as Fleet's does.
+// # Unlike Fleet
+//
+//   - The state follows from the Schedule's status and the clock. So a restart, or another
+//     leader, leaves an open window open, and opens at once a window that should have opened
+//     meanwhile. Fleet starts closed again, and loses the window during which it restarts.
+//   - Where several Schedules govern one Cluster, one open window is enough. In Fleet the
+//     Schedule that opened or closed last decides.
+//   - A Schedule that became invalid keeps its Clusters, closed, until it is corrected or
+//     deleted. In Fleet they remain as they were, even open for ever.
+//   - No finalizer is needed: each pass finds the Clusters that no Schedule governs any more.
+//     A Schedule that is being deleted governs nothing.
+//   - A BundleDeployment that is off schedule is removed at once when its Cluster is no longer
+//     targeted. Fleet's Bundle controller keeps it until the window, but its Cluster controller
+//     does not, so in Fleet it is removed at once if the Cluster's labels changed. Here the
+//     targets of a Bundle are derived, and a BundleDeployment that nothing derives cannot
+//     remain. Its agent uninstalls when it sees that, inside and outside of a window, as
+//     Fleet's agent does.
 //
 // # Costs
 //
-// A pass over all Schedules and Clusters of their namespaces whenever one of these,
-// or a ClusterGroup, changes otherwise than by reports, and when a window opens or
-// closes. It writes what differs: one patch for each Schedule and each Cluster. The next
-// pass comes after nine times as long as the last one took, five seconds at most. A
-// Schedule whose write fails delays no other; it is tried again after five seconds, then
-// more rarely, up to once a minute.
+// A pass looks at all Schedules and all Clusters of their namespaces. It runs whenever one of
+// these or a ClusterGroup changes other than by reports, and when a window opens or closes. It
+// writes only differences: at most one patch for each Schedule and each Cluster. The next pass
+// comes after nine times the duration of the last one, at most after five seconds. A Schedule
+// whose write fails delays no other. It is tried again after five seconds, then more rarely, up
+// to once a minute.
 //
-// Run may be called again when it has returned, and beside another process that does
-// the same.
+// # Concurrency
+//
+// Run may be called again after it has returned. Two processes may follow Schedules at a time.
 package schedule

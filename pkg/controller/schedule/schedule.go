@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Engine is where Schedules and Clusters are read.
+// Engine reads Schedules and Clusters.
 type Engine interface {
 	follow.Source
 	Barrier(ctx context.Context) (*view.View, error)
@@ -32,37 +32,36 @@ var _ Engine = (*engine.Engine)(nil)
 
 // Options of a Schedules.
 type Options struct {
-	// Engine runs beside.
+	// Engine is a running engine.
 	Engine Engine
 	// Client writes statuses.
 	Client versioned.Interface
-	// Clock is the time; nil is the machine's.
+	// Clock is the time; nil means the machine's.
 	Clock clock.Clock
-	// Local is the time zone of Schedules that name none; nil is the machine's.
+	// Local is the time zone of Schedules that name none; nil means the machine's.
 	Local *time.Location
 }
 
 // Schedules is the controller.
 type Schedules struct {
 	Options
-	// followed are the generations that the statuses are of. What is not here was
-	// followed by whoever led before.
+	// followed holds the generation to which each status belongs. The statuses of other
+	// Schedules are those of an earlier leader.
 	followed map[types.UID]int64
 }
 
-// resource is that of Schedules.
+// resource is the name of Schedules.
 const resource = "schedules"
 
 const (
-	// retry is how soon a pass that failed is tried again at first. Each time that it fails
-	// again it is twice as long, up to longest.
+	// retry is the first delay after a pass that failed. The delay doubles with each further
+	// failure, up to longest.
 	retry = 5 * time.Second
-	// share is how much longer than a pass took, the next one waits at least, up to
+	// share times the duration of a pass is the least time before the next one, up to
 	// longestPause.
 	share        = 9
 	longestPause = 5 * time.Second
-	// longest is how long the controller trusts that nothing has changed. The
-	// machine's clock may have been set.
+	// longest is the longest time between two passes: the machine's clock may have been set.
 	longest = time.Minute
 )
 
@@ -96,7 +95,7 @@ func (s *Schedules) Run(ctx context.Context) error {
 			delay = delayAfter(err, delay)
 			if err != nil && ctx.Err() == nil {
 				klog.ErrorS(err, "Some Schedules cannot be followed", "retryAfter", delay)
-				wake = earlier(wake, s.Clock.Now().Add(delay)) // windows of other Schedules open on time
+				wake = earlier(wake, s.Clock.Now().Add(delay)) // windows of other Schedules still open on time
 			}
 			select {
 			case <-time.After(min(share*time.Since(begun), longestPause)):
@@ -108,7 +107,7 @@ func (s *Schedules) Run(ctx context.Context) error {
 	return loop.Run(ctx)
 }
 
-// earlier is the earlier of two times, of which one may be zero.
+// earlier returns the earlier of two times. a may be zero, which is no time.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || b.Before(a) {
 		return b
@@ -116,8 +115,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// delayAfter is how soon to try again after a pass, if the last delay was as it says; 0 if
-// it did not fail.
+// delayAfter returns the delay after a pass, from the last delay; 0 if the pass did not fail.
 func delayAfter(err error, last time.Duration) time.Duration {
 	if err == nil {
 		return 0
@@ -125,11 +123,11 @@ func delayAfter(err error, last time.Duration) time.Duration {
 	return min(max(2*last, retry), longest)
 }
 
-// concerned are the resources that decide what a pass does.
+// concerned lists the resources on which a pass depends.
 var concerned = []string{resource, record.Clusters, record.ClusterGroups}
 
-// concerns reports whether some revisions changed something that a pass looks at.
-// Agents' reports, which come all the time, are none of it.
+// concerns reports whether some revisions changed something on which a pass depends. Agents'
+// reports, which come all the time, do not.
 func concerns(revisions []*view.Revision) bool {
 	for of, change := range follow.Changes(revisions, concerned...) {
 		if of == resource || !sameToSchedules(change) {
@@ -148,9 +146,9 @@ func sameToSchedules(change *view.Change) bool {
 	return ok && prev.RecordRevision == next.RecordRevision && flagsOf(prev) == flagsOf(next)
 }
 
-// pass brings everything to what it should be now, and returns when to look again.
+// pass makes all statuses as they should be now, and returns when the next pass is due.
 func (s *Schedules) pass(ctx context.Context) (time.Time, error) {
-	// What was written in the last pass decides in this one.
+	// This pass depends on what the last one wrote.
 	v, err := s.Engine.Barrier(ctx)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the present state: %w", err)
@@ -172,7 +170,7 @@ func (s *Schedules) pass(ctx context.Context) (time.Time, error) {
 	return wake, failures.err()
 }
 
-// failures are those of a pass. Of many the first are told.
+// failures collects the errors of a pass, and keeps the first ones.
 type failures struct {
 	first []error
 	more  int

@@ -31,8 +31,7 @@ import (
 
 const deadline = 30 * time.Second
 
-// world is a log and an engine, with a Schedules over them whose writes go to the
-// log, and a clock.
+// world holds a log, an engine and a clock, with a Schedules over them that writes to the log.
 type world struct {
 	t      *testing.T
 	ctx    context.Context
@@ -161,10 +160,10 @@ func (w *world) schedule(name string, generation int64, cron, duration, key stri
 	w.save(resource, s)
 }
 
-// on is one label.
+// on returns one label.
 func on(key string) map[string]string { return map[string]string{key: ""} }
 
-// is waits until the Clusters are as said: "open", "closed", or "free" of Schedules.
+// is waits until each Cluster is as wanted: "open", "closed", or "free" of Schedules.
 func (w *world) is(want map[string]string) {
 	w.t.Helper()
 	var have map[string]string
@@ -196,7 +195,7 @@ func (w *world) status(name string) *v1alpha1.ScheduleStatus {
 	return &item.Render().(*v1alpha1.Schedule).Status
 }
 
-// passes sets the clock, once the controller sleeps.
+// passes waits until the controller sleeps, and sets the clock.
 func (w *world) passes(to string) {
 	w.t.Helper()
 	require.Eventually(w.t, w.clock.HasWaiters, deadline/2, time.Millisecond)
@@ -336,7 +335,7 @@ func TestAScheduleThatIsBeingDeletedGovernsNothing(t *testing.T) {
 	w.is(are{"c1": "free"})
 }
 
-// TestReportsOfAgentsCauseNoPass: they come all the time.
+// TestReportsOfAgentsCauseNoPass holds because reports come all the time.
 func TestReportsOfAgentsCauseNoPass(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "2026-03-01T21:00:00Z")

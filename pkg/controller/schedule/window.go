@@ -17,14 +17,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// plan is a Schedule's spec, compiled.
+// plan is the compiled spec of a Schedule.
 type plan struct {
 	trigger  *quartz.CronTrigger
 	duration time.Duration
 	entries  []targeting.Entry
 }
 
-// compile reads a spec. local is the time zone of a Schedule that names none.
+// compile compiles a spec. local is the time zone of a Schedule that names none.
 func compile(spec *v1alpha1.ScheduleSpec, local *time.Location) (*plan, error) {
 	location := local
 	if spec.Location != "" {
@@ -58,7 +58,7 @@ func compile(spec *v1alpha1.ScheduleSpec, local *time.Location) (*plan, error) {
 	return out, nil
 }
 
-// next is the first time after another; false if there is none.
+// next returns the first opening after a time; false if there is none.
 func (p *plan) next(after time.Time) (time.Time, bool) {
 	nanos, err := p.trigger.NextFireTime(after.UnixNano())
 	if err != nil {
@@ -67,11 +67,11 @@ func (p *plan) next(after time.Time) (time.Time, bool) {
 	return time.Unix(0, nanos).UTC(), true
 }
 
-// check tells whether a window is over before the next one begins (S 5.4).
+// check returns an error unless each window ends before the next one begins (S 5.4).
 func (p *plan) check(now time.Time) error {
 	one, ok := p.next(now)
 	if !ok {
-		return errors.New("spec.schedule never comes again: change it, or delete the Schedule")
+		return errors.New("spec.schedule has no further time: change it, or delete the Schedule")
 	}
 	two, ok := p.next(one)
 	if ok && p.duration.Truncate(time.Second) >= two.Sub(one).Truncate(time.Second) {
@@ -80,7 +80,7 @@ func (p *plan) check(now time.Time) error {
 	return nil
 }
 
-// matching names the Clusters that some entry matches, in their order.
+// matching returns the names of the Clusters that an entry matches, in order.
 func (p *plan) matching(clusters []targeting.Cluster) []string {
 	var out []string
 	for _, c := range clusters {
@@ -91,18 +91,18 @@ func (p *plan) matching(clusters []targeting.Cluster) []string {
 	return out
 }
 
-// turn is what a Schedule is at a time, and when it is to be looked at again; zero
-// is never.
+// turn is the status of a Schedule at a time, and the time at which it changes next; zero is
+// never.
 type turn struct {
 	status v1alpha1.ScheduleStatus
 	again  time.Time
 }
 
-// turn carries a status on to a time. anew says that the spec is another than the
-// status is of.
+// turn computes the status at a time from the last status. anew says that the spec has changed
+// since that.
 //
-//	status.nextStartTime   when the next window begins, or the present one began
-//	status.active          it is open
+//	status.nextStartTime   when the next window begins, or when the open one began
+//	status.active          whether a window is open
 func (p *plan) turn(was v1alpha1.ScheduleStatus, clusters []targeting.Cluster, anew bool, now time.Time) (turn, error) {
 	if err := p.check(now); err != nil {
 		return turn{}, err
@@ -114,14 +114,14 @@ func (p *plan) turn(was v1alpha1.ScheduleStatus, clusters []targeting.Cluster, a
 		return out, nil
 	}
 	if now.Before(was.NextStartTime.Time) {
-		// A clock that was set back is no reason to wait for longer.
+		// A clock that was set back must not make the Schedule wait for longer.
 		if was.NextStartTime.After(start) {
 			return out, nil
 		}
 		out.status.NextStartTime, out.again = was.NextStartTime, was.NextStartTime.Time
 		return out, nil
 	}
-	// Windows began since. Only the last one can still be open.
+	// Windows have begun since then. Only the last one can still be open.
 	from := was.NextStartTime.Add(-time.Nanosecond)
 	if ended := now.Add(-p.duration); ended.After(from) {
 		from = ended
@@ -133,14 +133,13 @@ func (p *plan) turn(was v1alpha1.ScheduleStatus, clusters []targeting.Cluster, a
 	return out, nil
 }
 
-// wrong is the status of a Schedule that cannot be followed: it keeps what it
-// governs, closed.
+// wrong returns the status of an invalid Schedule: it keeps its Clusters, closed.
 func wrong(was v1alpha1.ScheduleStatus) v1alpha1.ScheduleStatus {
 	return v1alpha1.ScheduleStatus{MatchingClusters: was.MatchingClusters}
 }
 
-// withReady returns conditions with a Ready condition that says what is wrong;
-// nothing, if err is nil. One that says so already stays as it is.
+// withReady returns conditions with a Ready condition that shows err, or that the Schedule is
+// valid if err is nil. A condition that already does remains as it is.
 func withReady(conditions []v1alpha1.GenericCondition, err error, now time.Time) []v1alpha1.GenericCondition {
 	ready := v1alpha1.GenericCondition{Type: "Ready", Status: "True"}
 	if err != nil {

@@ -39,9 +39,9 @@ func at(t *testing.T, text string) time.Time {
 
 var some = []targeting.Cluster{{Name: "c1", Namespace: "fleet"}, {Name: "c2", Namespace: "fleet"}}
 
-// TestAWindowIsOpenExactlyWhenItShouldBe compares with a brute-force oracle: whoever
-// looks, and however seldom, a window is open at a time if and only if it began after
-// the Schedule came and is not over.
+// TestAWindowIsOpenExactlyWhenItShouldBe compares with a brute-force oracle: however seldom the
+// controller looks, a window is open at a time if and only if it began after the Schedule was
+// created and is not over.
 func TestAWindowIsOpenExactlyWhenItShouldBe(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -70,7 +70,7 @@ func TestAWindowIsOpenExactlyWhenItShouldBe(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, open(now), next.status.Active, "%s for %s, from %s, at %s", cron, length, begun, now)
 			require.True(t, next.again.After(now))
-			// Nothing happens before it is to be looked at again.
+			// Nothing changes before the time at which the turn is due again.
 			require.Equal(t, open(now), open(next.again.Add(-time.Nanosecond)))
 			status = next.status
 		}
@@ -85,7 +85,7 @@ func TestTurns(t *testing.T) {
 	for name, c := range map[string]struct {
 		was    v1alpha1.ScheduleStatus
 		anew   bool
-		only   int // the first so many Clusters are there
+		only   int // the number of Clusters that exist, from the first
 		now    string
 		active bool
 		next   string
@@ -94,10 +94,10 @@ func TestTurns(t *testing.T) {
 		"a new Schedule starts closed, also inside a window": {now: "2026-03-01T22:30:00Z", only: 2, next: "2026-03-02T22:00:00Z", again: "2026-03-02T22:00:00Z"},
 		"it waits for the window":                            {was: before, now: "2026-03-01T21:59:59Z", only: 2, next: "2026-03-01T22:00:00Z", again: "2026-03-01T22:00:00Z"},
 		"it opens":                                           {was: before, now: "2026-03-01T22:00:00Z", only: 2, active: true, next: "2026-03-01T22:00:00Z", again: "2026-03-01T23:00:00Z"},
-		"it opens late, if nobody looked in time":            {was: before, now: "2026-03-01T22:59:59Z", only: 2, active: true, next: "2026-03-01T22:00:00Z", again: "2026-03-01T23:00:00Z"},
+		"it opens late, after a late look":                   {was: before, now: "2026-03-01T22:59:59Z", only: 2, active: true, next: "2026-03-01T22:00:00Z", again: "2026-03-01T23:00:00Z"},
 		"it stays open":                                      {was: inWindow, now: "2026-03-01T22:30:00Z", only: 2, active: true, next: "2026-03-01T22:00:00Z", again: "2026-03-01T23:00:00Z"},
 		"it closes":                                          {was: inWindow, now: "2026-03-01T23:00:00Z", only: 2, next: "2026-03-02T22:00:00Z", again: "2026-03-02T22:00:00Z"},
-		"a window that nobody saw is over":                   {was: before, now: "2026-03-05T12:00:00Z", only: 2, next: "2026-03-05T22:00:00Z", again: "2026-03-05T22:00:00Z"},
+		"a window between two looks is over":                 {was: before, now: "2026-03-05T12:00:00Z", only: 2, next: "2026-03-05T22:00:00Z", again: "2026-03-05T22:00:00Z"},
 		"after days, the window of today is open":            {was: before, now: "2026-03-05T22:01:00Z", only: 2, active: true, next: "2026-03-05T22:00:00Z", again: "2026-03-05T23:00:00Z"},
 		"another spec closes it":                             {was: inWindow, anew: true, now: "2026-03-01T22:30:00Z", only: 2, next: "2026-03-02T22:00:00Z", again: "2026-03-02T22:00:00Z"},
 		"other Clusters close it":                            {was: inWindow, only: 1, now: "2026-03-01T22:30:00Z", next: "2026-03-02T22:00:00Z", again: "2026-03-02T22:00:00Z"},
@@ -141,18 +141,18 @@ func TestWhatIsWrongWithAScheduleIsSaid(t *testing.T) {
 		spec *v1alpha1.ScheduleSpec
 		says string
 	}{
-		"five fields":                          {specOf("0 22 * * *", "1h", ""), "spec.schedule"},
-		"no expression":                        {specOf("", "1h", ""), "spec.schedule"},
-		"no such place":                        {specOf("0 0 22 * * *", "1h", "Europe/Entenhausen"), "spec.location"},
-		"no duration":                          {endless, "spec.duration is not set"},
-		"a duration that is none":              {specOf("0 0 22 * * *", "soon", ""), "spec.duration"},
-		"a window as long as the gap":          {specOf("0 0 * * * *", "1h", ""), "duration is too long and overlaps with the next execution time"},
-		"a window a second longer":             {specOf("0 0 * * * *", "1h0m1s", ""), "duration is too long"},
-		"a selector that is none":              {malformed, "spec.targets.clusters[0]"},
-		"a year that is over":                  {specOf("0 0 0 1 1 ? 2020", "1h", ""), "spec.schedule never comes again"},
-		"fine":                                 {specOf("0 0 * * * *", "59m59s", ""), ""},
-		"fine, by whole seconds":               {specOf("*/10 * * * * *", "9999ms", ""), ""},
-		"the gap after the next is what tells": {specOf("0 0,50 * * * *", "15m", ""), ""},
+		"five fields":                       {specOf("0 22 * * *", "1h", ""), "spec.schedule"},
+		"no expression":                     {specOf("", "1h", ""), "spec.schedule"},
+		"no such place":                     {specOf("0 0 22 * * *", "1h", "Europe/Entenhausen"), "spec.location"},
+		"no duration":                       {endless, "spec.duration is not set"},
+		"a duration that is none":           {specOf("0 0 22 * * *", "soon", ""), "spec.duration"},
+		"a window as long as the gap":       {specOf("0 0 * * * *", "1h", ""), "duration is too long and overlaps with the next execution time"},
+		"a window a second longer":          {specOf("0 0 * * * *", "1h0m1s", ""), "duration is too long"},
+		"a selector that is none":           {malformed, "spec.targets.clusters[0]"},
+		"a year that is over":               {specOf("0 0 0 1 1 ? 2020", "1h", ""), "spec.schedule has no further time"},
+		"fine":                              {specOf("0 0 * * * *", "59m59s", ""), ""},
+		"fine, by whole seconds":            {specOf("*/10 * * * * *", "9999ms", ""), ""},
+		"the gap after the next one counts": {specOf("0 0,50 * * * *", "15m", ""), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,17 +21,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// flags are what a Cluster's status says of Schedules.
+// flags holds the fields of a Cluster's status that Schedules decide.
 type flags struct{ scheduled, active bool }
 
-// parallel is how many Clusters are written at once.
+// parallel is the number of Clusters that are written at a time.
 const parallel = 8
 
-// one carries one Schedule on, and adds to want what it wants of Clusters.
+// one brings the status of one Schedule up to date, adds to want the flags of its Clusters, and
+// returns when it has to be looked at again.
 func (s *Schedules) one(ctx context.Context, item view.Item, now time.Time, want map[record.Name]flags, alive map[types.UID]int64) (again time.Time, err error) {
 	object := item.Render().(*v1alpha1.Schedule)
 	if object.DeletionTimestamp != nil {
-		return time.Time{}, nil // it governs nothing any more, whoever holds it
+		return time.Time{}, nil // it governs nothing any more, even while a finalizer keeps it
 	}
 	clusters, err := s.Engine.ClustersIn(object.Namespace)
 	if err != nil {
@@ -49,7 +50,7 @@ func (s *Schedules) one(ctx context.Context, item view.Item, now time.Time, want
 	next.status.Conditions = withReady(object.Status.Conditions, invalid, now)
 	if err := s.writeStatus(ctx, object, &next.status); err != nil {
 		if known {
-			alive[object.UID] = generation // its change of spec is still to be followed
+			alive[object.UID] = generation // the change of its spec is not followed yet
 		}
 		return time.Time{}, err
 	}
@@ -61,7 +62,7 @@ func (s *Schedules) one(ctx context.Context, item view.Item, now time.Time, want
 	return next.again, nil
 }
 
-// writeStatus writes what this controller says of a Schedule, if it is new.
+// writeStatus writes the status of a Schedule, if it differs.
 func (s *Schedules) writeStatus(ctx context.Context, object *v1alpha1.Schedule, next *v1alpha1.ScheduleStatus) error {
 	was := &object.Status
 	if was.Active == next.Active && was.NextStartTime.Equal(&next.NextStartTime) && slices.Equal(was.MatchingClusters, next.MatchingClusters) &&
@@ -83,8 +84,8 @@ func (s *Schedules) writeStatus(ctx context.Context, object *v1alpha1.Schedule, 
 	return nil
 }
 
-// writeFlags writes the flags of all Clusters whose are others than they should be;
-// also of those that no Schedule wants any more.
+// writeFlags writes the flags of all Clusters that differ, including those that no Schedule
+// governs any more.
 func (s *Schedules) writeFlags(ctx context.Context, v *view.View, want map[record.Name]flags) error {
 	var group errgroup.Group
 	group.SetLimit(parallel)
@@ -106,7 +107,7 @@ func (s *Schedules) writeFlags(ctx context.Context, v *view.View, want map[recor
 	return group.Wait()
 }
 
-// flagsOf are a Cluster's. It renders nothing.
+// flagsOf returns the flags of a Cluster. It renders nothing.
 func flagsOf(object *view.Object) flags {
 	if object.Report == nil {
 		return flags{}

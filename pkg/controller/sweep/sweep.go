@@ -19,21 +19,21 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Source is the engine, as far as a sweep needs it.
+// Source is the part of the engine that a sweep needs.
 type Source interface {
 	follow.Source
 	Barrier(ctx context.Context) (*view.View, error)
-	// Stats tell whether all records can be decoded.
+	// Stats counts the records that cannot be decoded, among others.
 	Stats() engine.Stats
-	// Dead finds records that rule nothing, a piece at a time.
-	Unused(each func(dead []engine.UnusedRecord, revision int64) bool) error
-	// StillUnused are those of some records that rule nothing at present.
-	StillUnused(keys []record.Key) (dead []engine.UnusedRecord, revision int64, err error)
-	// ContentsInUse are the manifests that something refers to at a revision.
+	// Unused finds unused records, some at a time.
+	Unused(each func(unused []engine.UnusedRecord, revision int64) bool) error
+	// StillUnused returns those of some records that are unused at present.
+	StillUnused(keys []record.Key) (unused []engine.UnusedRecord, revision int64, err error)
+	// ContentsInUse returns the contents to which something refers at a revision.
 	ContentsInUse() (ids map[string]struct{}, revision int64, err error)
 }
 
-// Log is where records are removed, and contents.
+// Log is where records and contents are removed.
 type Log interface {
 	Commit(ctx context.Context, txn etcd.Txn) (revision int64, ok bool, err error)
 	ContentIDs(ctx context.Context) ([]string, error)
@@ -44,27 +44,27 @@ var (
 	_ Log    = (*etcd.Log)(nil)
 )
 
-// Options say when to sweep.
+// Options of a Sweep.
 type Options struct {
-	// Every is the time between two sweeps, Pause that between two transactions.
+	// Every is the time between two sweeps, and Pause the time between two transactions.
 	Every, Pause time.Duration
-	// Grace is how long a content is kept that nothing refers to.
+	// Grace is the time for which a content is kept to which nothing refers.
 	Grace time.Duration
 }
 
-// DefaultOptions are those of a running system.
+// DefaultOptions returns the options of a production system.
 func DefaultOptions() Options {
 	return Options{Every: 10 * time.Minute, Pause: 100 * time.Millisecond, Grace: 15 * time.Minute}
 }
 
 const (
-	// batch is how many records one transaction removes; each is guarded.
+	// batch is the number of records that one transaction removes; each is guarded.
 	batch = etcd.MaxGuards - 8
-	// contentBatch is how many contents one transaction removes: with the default pause,
-	// 500 in a second at most.
+	// contentBatch is the number of contents that one transaction removes: with the default
+	// pause, at most 500 in a second.
 	contentBatch = 50
-	// tries is how often a batch is looked at anew after a conflict. What is left is
-	// found again by the next sweep.
+	// tries is the number of attempts to remove a batch, after conflicts. The next sweep finds
+	// the rest again.
 	tries = 10
 )
 
@@ -73,17 +73,17 @@ type Sweep struct {
 	source  Source
 	log     Log
 	options Options
-	// unused is since when contents have been found of no use. A restart begins anew,
-	// which keeps them for longer.
+	// unused says since when each content is known to be unused. A restart forgets that, which
+	// keeps contents for longer.
 	unused map[string]time.Time
-	// changes notes which contents are put to use.
+	// changes notes which contents Bundles refer to.
 	changes *follow.Loop
 }
 
 // New returns the controller over a running engine and its log.
 func New(source Source, log Log) *Sweep { return NewWithOptions(source, log, DefaultOptions()) }
 
-// NewWithOptions is New with other times.
+// NewWithOptions returns a controller with other times.
 func NewWithOptions(source Source, log Log, options Options) *Sweep {
 	s := &Sweep{source: source, log: log, options: options, unused: map[string]time.Time{}}
 	s.changes = s.following()
@@ -104,13 +104,13 @@ func (s *Sweep) Run(ctx context.Context) error {
 
 // Once sweeps once.
 func (s *Sweep) Once(ctx context.Context) error {
-	// What was committed before is looked at: a restart does not sweep by a view of
-	// long ago. The guards would refuse it anyway.
+	// A sweep needs a recent view, also after a restart. The guards would refuse removals by an
+	// old one.
 	if _, err := s.source.Barrier(ctx); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
 	if n := s.source.Stats().UndecodableNow; n > 0 {
-		klog.InfoS("Sweeps nothing while there are records that cannot be decoded, since they may refer to what seems to be of no use: run the version that wrote them, or remove them; the log names each", "undecodable", n)
+		klog.InfoS("Sweeps nothing while there are records that cannot be decoded, since they may refer to what seems unused: run the version that wrote them, or remove them; the log names each", "undecodable", n)
 		return nil
 	}
 	removed, err := s.records(ctx)
@@ -122,14 +122,14 @@ func (s *Sweep) Once(ctx context.Context) error {
 		return fmt.Errorf("sweep contents: %w", err)
 	}
 	if removed+contents > 0 {
-		klog.InfoS("Swept what nothing needs any more", "records", removed, "contents", contents)
+		klog.InfoS("Removed what nothing needs any more", "records", removed, "contents", contents)
 	}
 	return nil
 }
 
 func (s *Sweep) records(ctx context.Context) (removed int, err error) {
-	found := s.source.Unused(func(dead []engine.UnusedRecord, _ int64) bool {
-		for some := range slices.Chunk(dead, batch) {
+	found := s.source.Unused(func(unused []engine.UnusedRecord, _ int64) bool {
+		for some := range slices.Chunk(unused, batch) {
 			keys := make([]record.Key, 0, len(some))
 			for _, d := range some {
 				keys = append(keys, d.Key)
@@ -146,17 +146,18 @@ func (s *Sweep) records(ctx context.Context) (removed int, err error) {
 	return removed, errors.Join(found, err)
 }
 
-// remove removes records that are dead at present, unless something changes meanwhile
-// that could bring one of them to life: then they are looked at anew.
+// remove removes those of some records that are unused at present. If something changes
+// meanwhile that could make one needed, it looks at them again.
 func (s *Sweep) remove(ctx context.Context, keys []record.Key) (int, error) {
 	return s.persist(ctx, func() (etcd.Txn, int, error) {
-		dead, revision, err := s.source.StillUnused(keys)
-		return removal(dead, revision), len(dead), err
+		unused, revision, err := s.source.StillUnused(keys)
+		return removal(unused, revision), len(unused), err
 	}, "record")
 }
 
-// removal removes dead records, if what they were found dead by is still so.
-func removal(dead []engine.UnusedRecord, revision int64) etcd.Txn {
+// removal returns the transaction that removes unused records, if nothing changed since the
+// revision that could make one needed.
+func removal(unused []engine.UnusedRecord, revision int64) etcd.Txn {
 	txn := etcd.Txn{
 		Unchanged: map[record.Key]int64{},
 		NotAfter:  map[record.Key]int64{record.TargetingGuardKey(): revision, record.VersionsGuardKey(): revision},
@@ -165,15 +166,15 @@ func removal(dead []engine.UnusedRecord, revision int64) etcd.Txn {
 			{Resource: record.Bundles, Revision: revision},
 		},
 	}
-	for _, d := range dead {
+	for _, d := range unused {
 		txn.Unchanged[d.Key] = d.Revision
 		txn.Delete = append(txn.Delete, d.Key)
 	}
 	return txn
 }
 
-// persist commits what look finds to be removed, and looks anew after a conflict: where
-// Clusters are edited all the time, what was seen a pause ago does not hold any more.
+// persist commits the removal that look returns, and looks again after a conflict: where
+// Clusters are edited all the time, a look is outdated after a pause.
 func (s *Sweep) persist(ctx context.Context, look func() (etcd.Txn, int, error), what string) (int, error) {
 	for range tries {
 		v, err := s.source.Barrier(ctx)
@@ -200,10 +201,10 @@ func (s *Sweep) persist(ctx context.Context, look func() (etcd.Txn, int, error),
 	return 0, nil
 }
 
-// contents removes the contents that have been of no use for long enough.
+// contents removes the contents that have been unused for the time of grace.
 func (s *Sweep) contents(ctx context.Context) (removed int, err error) {
-	// Which contents there are comes first: one that is new since is not listed, and
-	// one that is listed and was of use when it was written is in use by then.
+	// The list comes first: a content that is written later is not in it, and the view after
+	// the list shows the Bundle with which a listed content was written.
 	stored, err := s.log.ContentIDs(ctx)
 	if err != nil {
 		return 0, err
@@ -234,7 +235,7 @@ func (s *Sweep) contents(ctx context.Context) (removed int, err error) {
 	return removed, nil
 }
 
-// stillDue are those of contents that have not come to be of use meanwhile.
+// stillDue returns those of some contents that have not been used meanwhile.
 func (s *Sweep) stillDue(ids []string, used map[string]struct{}) []string {
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		_, inUse := used[id]
@@ -243,8 +244,8 @@ func (s *Sweep) stillDue(ids []string, used map[string]struct{}) []string {
 	})
 }
 
-// due are those of the contents that have been of no use for the time of grace, and
-// keeps the time for the others.
+// due returns those of the stored contents that have been unused for the time of grace, and
+// keeps since when the others are.
 func (s *Sweep) due(stored []string, used map[string]struct{}, now time.Time) []string {
 	var due []string
 	since := s.unused
@@ -265,9 +266,9 @@ func (s *Sweep) due(stored []string, used map[string]struct{}, now time.Time) []
 	return due
 }
 
-// following returns the loop that gives a whole grace again to what Bundles refer to, or
-// did before a change. Only a write of a Bundle puts a content to use, so nothing else is
-// to be looked at, and no use is too short to be seen.
+// following returns the loop that begins the time of grace again for each content to which a
+// Bundle refers, or referred before a change. Only writes of Bundles use contents, so it follows
+// nothing else, and no use is too short to be seen.
 func (s *Sweep) following() *follow.Loop {
 	return &follow.Loop{
 		Source: s.source, Resources: []string{record.Bundles},
@@ -284,7 +285,7 @@ func (s *Sweep) following() *follow.Loop {
 	}
 }
 
-// wait waits, and notes meanwhile which contents are put to use.
+// wait waits, and notes meanwhile which contents are used.
 func (s *Sweep) wait(ctx context.Context, d time.Duration) error {
 	waiting, stop := context.WithTimeout(ctx, d)
 	defer stop()

@@ -23,7 +23,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// world is an engine over a log of its own, and the sweep over both.
+// world holds an engine over a log of its own, and a Sweep over both.
 type world struct {
 	t     *testing.T
 	log   *etcd.Log
@@ -70,7 +70,7 @@ func (w *world) contents() []string {
 	return ids
 }
 
-// bundle is a transaction that puts the Bundle with a content.
+// bundle returns a transaction that writes the Bundle with a content.
 func (w *world) bundle(content string) etcd.Txn {
 	w.t.Helper()
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "app", UID: "uid", Generation: 1}}
@@ -103,7 +103,7 @@ func TestASweepRemovesMoreThanOneTransactionHolds(t *testing.T) {
 	require.Equal(t, before, after, "with nothing to sweep nothing is written")
 }
 
-func TestWhatComesBackToLifeMeanwhileStays(t *testing.T) {
+func TestARecordThatIsNeededAgainMeanwhileStays(t *testing.T) {
 	t.Parallel()
 	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond, Grace: time.Hour})
 	name := record.Name{Namespace: names.ClusterNamespace("fleet", "c"), Name: "app"}
@@ -122,7 +122,7 @@ func TestWhatComesBackToLifeMeanwhileStays(t *testing.T) {
 	}))
 	require.Len(t, found, 1)
 
-	// Now the Cluster comes.
+	// The Cluster is created.
 	c := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "c", UID: types.UID("uid-of-c")}}
 	cluster, err := (&record.Object{Object: c}).Encode()
 	require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestWhatComesBackToLifeMeanwhileStays(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, ok)
 
-	// And a Bundle that wants it.
+	// A Bundle is created that targets it.
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "app", UID: "uid", Generation: 1}}
 	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
 	wants, err := (&record.Object{Object: b}).Encode()
@@ -139,7 +139,7 @@ func TestWhatComesBackToLifeMeanwhileStays(t *testing.T) {
 	w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ObjectKey(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}): wants}})
 	removed, err := w.sweep.remove(t.Context(), []record.Key{key})
 	require.NoError(t, err)
-	require.Zero(t, removed, "looked at anew, it is not dead")
+	require.Zero(t, removed, "at the second look it is needed")
 	require.Contains(t, w.paths(), key.Path())
 }
 
@@ -159,10 +159,10 @@ func TestAContentIsRemovedWhenNothingHasReferredToItForTheTimeOfGrace(t *testing
 
 	w.commit(w.bundle("s-1"))
 	require.NoError(t, w.sweep.Once(t.Context()))
-	require.Equal(t, []string{"s-1", "s-2"}, w.contents(), "the write brought it along, and the time of the other begins")
+	require.Equal(t, []string{"s-1", "s-2"}, w.contents(), "the write brought it along, and the grace of the other begins")
 }
 
-// slow is an engine that lets something happen between its answer and what follows.
+// slow is an engine after whose answer something happens.
 type slow struct {
 	Source
 	then func()
@@ -222,8 +222,8 @@ func TestWhatIsUsedAgainGetsItsWholeGraceAnew(t *testing.T) {
 	require.Equal(t, stored, due)
 }
 
-// busy is a log on which Clusters are edited between a look and the commit that
-// follows, every time but the third.
+// busy is a log on which a Cluster is edited between a look and its commit, except for each
+// third commit.
 type busy struct {
 	*etcd.Log
 	edit    func(i int)
@@ -237,7 +237,7 @@ func (l *busy) Commit(ctx context.Context, txn etcd.Txn) (int64, bool, error) {
 	return l.Log.Commit(ctx, txn)
 }
 
-func TestASweepGoesOnWhileClustersAreEditedAllTheTime(t *testing.T) {
+func TestASweepContinuesWhileClustersAreEditedAllTheTime(t *testing.T) {
 	t.Parallel()
 	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond, Grace: time.Hour})
 	const many = 2*batch + 1
@@ -269,10 +269,10 @@ func TestASweepRemovesAllContentsThatAreDueAndNoOther(t *testing.T) {
 		w.sweep.unused[id] = time.Now().Add(-2 * time.Hour)
 	}
 	w.commit(etcd.Txn{Put: map[record.Key][]byte{record.VersionsGuardKey(): []byte("{}")}, Content: contents})
-	// One has been used a moment ago, shorter than anybody looks.
+	// One content was used for a moment, between two looks.
 	w.commit(w.bundle("s-aa"))
 	w.commit(w.bundle("s-now"))
-	// A write comes between two looks.
+	// A Bundle is written between two looks.
 	w.sweep.source = slow{w.sweep.source, sync.OnceFunc(func() { w.commit(w.bundle("s-then")) })}
 	require.NoError(t, w.sweep.Once(t.Context()))
 	require.Equal(t, []string{"s-aa", "s-now", "s-then"}, w.contents())
