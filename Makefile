@@ -63,10 +63,10 @@ verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## 
 update: update-tidy update-generated update-format update-lint ## Repair what verify can have repaired.
 
 # The modules below the root: each keeps its dependencies out of the server's.
-NESTED := hack/tools test/agent test/e2e $(addprefix test/e2e/programs/,argo crds etcd helm kine steve)
+NESTED := hack/tools cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo crds etcd helm kine steve)
 
 # Those with code of ours.
-LINTED := . test/agent test/e2e $(addprefix test/e2e/programs/,argo steve)
+LINTED := . cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo steve)
 
 .PHONY: verify-tidy update-tidy
 verify-tidy: ## go.mod and go.sum are what go mod tidy makes.

@@ -9,7 +9,7 @@
 # server, which take minutes to compile a second time for the detector, and runs
 # without it. Set RACE=all to run both under it. The third lot is test/e2e, a module
 # of its own: Muster in a real cluster, one package after the other because each has
-# a cluster to itself; and with it test/agent, the agent that is used there. LOTS=unit
+# a cluster to itself; and with it cmd/muster-agent, the agent that is used there. LOTS=unit
 # leaves it out, LOTS=e2e runs nothing else.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -83,7 +83,7 @@ if [[ $lots != unit ]]; then
 	done
 	if ((built)); then
 		echo "== tests of the agent that the next ones use"
-		(cd test/agent && noted go test ./...) || code=1
+		(cd cmd/muster-agent && noted go test ./...) || code=1
 		(
 			cd test/e2e || exit 1
 			packages=$(go list ./...) || exit 1

@@ -14,7 +14,7 @@
 #   test/e2e/programs/helm  helm
 #   test/e2e/programs/kine  kine (needs a C compiler: it links SQLite)
 #
-# Three are of this checkout: muster-agent, in test/agent; and steve and argo, in
+# Three are of this checkout: muster-agent, in cmd/muster-agent; and steve and argo, in
 # test/e2e/programs, which link what follows an API server in Rancher and in Argo CD.
 # They are built each time, which costs a second or two when nothing has changed.
 #
@@ -44,7 +44,7 @@ helm)            package=helm.sh/helm/v4/cmd/helm module=helm.sh/helm/v4 pins=$r
 kine)            package=github.com/k3s-io/kine module=$package pins=$root/test/e2e/programs/kine patience="some 3 minutes on a small machine: it compiles SQLite" ;;
 muster-agent | steve | argo)
 	case "$1" in
-	muster-agent) source=$root/test/agent patience="this compiles the Helm SDK: some 3 minutes on a small machine" ;;
+	muster-agent) source=$root/cmd/muster-agent patience="this compiles the Helm SDK: some 3 minutes on a small machine" ;;
 	steve)        source=$root/test/e2e/programs/steve patience="this compiles SQLite: some 2 minutes on a small machine" ;;
 	argo)         source=$root/test/e2e/programs/argo patience="some 2 minutes on a small machine" ;;
 	esac

@@ -20,9 +20,9 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
+	"github.com/musterfleet/muster/cmd/muster-agent/helm"
 	"github.com/musterfleet/muster/pkg/agent/wire"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/test/agent/helm"
 )
 
 // most is how many entries the lists of a report may have (S 12).

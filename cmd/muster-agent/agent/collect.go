@@ -10,7 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/musterfleet/muster/test/agent/helm"
+	"github.com/musterfleet/muster/cmd/muster-agent/helm"
 )
 
 // agentBundle is how the names of the Bundles start that an agent is deployed with;

@@ -1,6 +1,6 @@
 // muster-agent, which deploys with the Helm SDK. A module of its own: what Helm
 // needs must not reach the server.
-module github.com/musterfleet/muster/test/agent
+module github.com/musterfleet/muster/cmd/muster-agent
 
 go 1.26.0
 

@@ -13,10 +13,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/musterfleet/muster/cmd/muster-agent/helm"
+	"github.com/musterfleet/muster/cmd/muster-agent/monitor"
 	"github.com/musterfleet/muster/pkg/agent/wire"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/test/agent/helm"
-	"github.com/musterfleet/muster/test/agent/monitor"
 )
 
 // reconcile does what one BundleDeployment asks for, and returns when to look again.

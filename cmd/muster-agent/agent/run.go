@@ -17,9 +17,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 
+	"github.com/musterfleet/muster/cmd/muster-agent/helm"
+	"github.com/musterfleet/muster/cmd/muster-agent/monitor"
 	"github.com/musterfleet/muster/pkg/agent/wire"
-	"github.com/musterfleet/muster/test/agent/helm"
-	"github.com/musterfleet/muster/test/agent/monitor"
 )
 
 // Options is what an agent is started with.

@@ -17,8 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/musterfleet/muster/cmd/muster-agent/helm"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/test/agent/helm"
 )
 
 // allowed checks the namespace that is deployed to against the selector of those that

@@ -14,8 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/musterfleet/muster/cmd/muster-agent/helm"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/test/agent/helm"
 )
 
 // fillValues puts the Helm values that are in a Secret into the options, where the

@@ -21,9 +21,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/musterfleet/muster/cmd/muster-agent/agent"
 	"github.com/musterfleet/muster/pkg/agent/simulate"
 	"github.com/musterfleet/muster/pkg/agent/wire"
-	"github.com/musterfleet/muster/test/agent/agent"
 )
 
 func main() {
