@@ -21,8 +21,8 @@ export CGO_ENABLED := 0
 ##@ Use it
 
 .PHONY: build
-build: ## Build bin/muster, the all-in-one, and for a cluster bin/muster-apiserver and bin/muster-controller.
-	@hack/progress.sh "building bin/muster, bin/muster-apiserver and bin/muster-controller (the first time, this compiles etcd and the API server: some minutes)" \
+build: ## Build bin/muster, the all-in-one, for a cluster bin/muster-apiserver and bin/muster-controller, and bin/agent-simulator.
+	@hack/progress.sh "building the programs of cmd into bin (the first time, this compiles etcd and the API server: some minutes)" \
 		go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: agent
@@ -31,7 +31,7 @@ agent: ## Build bin/muster-agent, to test with: it deploys with Helm, or plays m
 
 .PHONY: run
 run: build ## Start it, load artifacts/examples, label a Cluster and show what that does.
-	@go build -o .cache/bin/ ./hack/labeldemo ./hack/agents
+	@go build -o .cache/bin/ ./hack/labeldemo
 	@hack/run.sh
 
 .PHONY: stop

@@ -63,4 +63,4 @@ end_pid_in() {
 
 # stop_agents ends the simulated agents that run.sh started for this data directory; it
 # does not wait, because nothing depends on their end.
-stop_agents() { end_pid_in "$agents_pid_file" "bin/agents --kubeconfig $kubeconfig "; }
+stop_agents() { end_pid_in "$agents_pid_file" "bin/agent-simulator --kubeconfig $kubeconfig "; }

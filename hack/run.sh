@@ -87,7 +87,7 @@ echo "loaded $(grep -c 'serverside-applied$' <<<"$loaded") objects from artifact
 
 # Anew each time: they play the Clusters that there are when they start.
 # shellcheck disable=SC2086 # words, or none
-nohup .cache/bin/agents --kubeconfig "$kubeconfig" --cluster-wide-watch $simulated --delay 300ms --dependency-retry 1s --first-heartbeat 200ms \
+nohup bin/agent-simulator --kubeconfig "$kubeconfig" --cluster-wide-watch $simulated --delay 300ms --dependency-retry 1s --first-heartbeat 200ms \
 	>"$agents_log_file" 2>&1 </dev/null &
 echo "$!" >"$agents_pid_file"
 echo "started simulated agents (process $!, log $agents_log_file): for each Cluster one that deploys nothing, and reports that it has"

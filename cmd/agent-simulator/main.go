@@ -1,9 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command agents plays the agents of all Clusters of an all-in-one, so that the
-// fleet of `make run` has something to report. It is muster-agent --simulate without
-// the part that deploys, and so without what Helm would add to its build.
+// Command agent-simulator plays the agents of all Clusters of a server: they report, and
+// deploy nothing. `make run` starts it for the example fleet. It does what muster-agent
+// --simulate does, and builds without the Helm SDK.
 package main
 
 import (
@@ -23,7 +23,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "agents:", err)
+		fmt.Fprintln(os.Stderr, "agent-simulator:", err)
 		os.Exit(1)
 	}
 }
