@@ -31,18 +31,18 @@ agent: ## Build bin/muster-agent, to test with: it deploys with Helm, or plays m
 
 .PHONY: run
 run: build ## Start it, load artifacts/examples, label a Cluster and show what that does.
-	@go build -o .cache/bin/ ./hack/labeldemo
-	@hack/run.sh
+	@go build -o .cache/bin/ ./hack/run/labeldemo
+	@hack/run/run.sh
 
 .PHONY: stop
 stop: ## End what make run started. The data stays in .muster.
-	@hack/stop.sh
+	@hack/run/stop.sh
 
 ##@ Work on it
 
 .PHONY: test
 test: ## Run all tests; LOTS=unit leaves out those in a real cluster, LOTS=e2e runs only them.
-	@hack/test.sh
+	@hack/ci/test.sh
 
 .PHONY: torture
 torture: ## Run random histories with faults against the oracle: DURATION=30m HISTORIES=10000 SEED=1 WORKERS=16.
@@ -87,9 +87,9 @@ verify-policy: ## Import direction, licence headers, file sizes, no replace: pol
 .PHONY: verify-generated update-generated
 verify-generated: ## Generated code is what its generators make.
 	@echo "== generated code"
-	@hack/verify-codegen.sh
+	@hack/ci/verify-codegen.sh
 update-generated: ## Generate code.
-	@hack/update-codegen.sh
+	@hack/ci/update-codegen.sh
 
 .PHONY: verify-format update-format
 verify-format: ## Code is formatted: gofumpt, imports in three groups.

@@ -31,7 +31,7 @@ func TestEveryGoFileStartsWithTheLicenceHeader(t *testing.T) {
 		if f.generated {
 			text = withoutGeneratedLine(text)
 		}
-		assert.Truef(t, strings.HasPrefix(text, licenceHeader), "%s: put the two lines of hack/boilerplate.go.txt and an empty line first", f.path)
+		assert.Truef(t, strings.HasPrefix(text, licenceHeader), "%s: put the two lines of hack/ci/boilerplate.go.txt and an empty line first", f.path)
 	}
 }
 
@@ -121,7 +121,7 @@ var direct = []string{
 	"k8s.io/apimachinery",
 	"k8s.io/apiserver",
 	"k8s.io/client-go",
-	"k8s.io/code-generator", // generators, run by hack/update-codegen.sh
+	"k8s.io/code-generator", // generators, run by hack/ci/update-codegen.sh
 	"k8s.io/component-base",
 	"k8s.io/klog/v2",
 	"k8s.io/kube-openapi",

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package generated is the parent of what hack/update-codegen.sh makes from the
+// Package generated is the parent of what hack/ci/update-codegen.sh makes from the
 // types in pkg/apis:
 //
 //	openapi             the definitions that the server publishes and applies by

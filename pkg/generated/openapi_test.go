@@ -57,7 +57,7 @@ func TestEveryKindIsDefined(t *testing.T) {
 			continue
 		}
 		definition, ok := defined[modelPrefix+kind]
-		require.True(t, ok, "no OpenAPI definition of %s; run hack/update-codegen.sh", kind)
+		require.True(t, ok, "no OpenAPI definition of %s; run hack/ci/update-codegen.sh", kind)
 		require.Equal(t, spec.StringOrArray{"object"}, definition.Schema.Type, kind)
 		for _, property := range []string{"apiVersion", "kind", "metadata"} {
 			require.Contains(t, definition.Schema.Properties, property, kind)

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command models-schema prints the OpenAPI definitions of the API as a Swagger 2
-// document. hack/update-codegen.sh feeds it to applyconfiguration-gen, which
+// document. hack/ci/update-codegen.sh feeds it to applyconfiguration-gen, which
 // embeds what it needs to extract, from an object, the fields that one manager
 // owns.
 package main

@@ -2,7 +2,7 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# hack/test.sh
+# hack/ci/test.sh
 #
 # Runs every test, in three lots: the packages that only compute run under the race
 # detector, which costs them seconds; the rest of the module links etcd and the API
@@ -12,7 +12,7 @@
 # a cluster to itself; and with it cmd/muster-agent, the agent that is used there. LOTS=unit
 # leaves it out, LOTS=e2e runs nothing else.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 computing='/pkg/registry/(manifest|record|index|targeting|derive|view)(/|$)'
 if [[ ${RACE:-} == all ]]; then

@@ -2,7 +2,7 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# hack/run.sh
+# hack/run/run.sh
 #
 # Starts bin/muster unless it runs, loads artifacts/examples, starts agents that report
 # on them, and shows what a label edit does. One of the agents deploys into a cluster
@@ -10,9 +10,9 @@
 # does not want it. Run it as often as you like. DATA_DIR and PORT move it away from
 # .muster and 7443; RESET=1 undoes edits of the examples.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-source hack/process.sh
-source hack/downstream.sh
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source hack/run/process.sh
+source hack/run/downstream.sh
 
 ready_within=60 # seconds
 

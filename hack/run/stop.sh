@@ -2,15 +2,15 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# hack/stop.sh
+# hack/run/stop.sh
 #
-# Ends what hack/run.sh started, and nothing else: the server, the agents, and the
+# Ends what hack/run/run.sh started, and nothing else: the server, the agents, and the
 # cluster that one of them deploys to.
 # Not running is success.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-source hack/process.sh
-source hack/downstream.sh
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source hack/run/process.sh
+source hack/run/downstream.sh
 
 stop_agents
 stop_downstream

@@ -2,21 +2,21 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# hack/verify-codegen.sh
+# hack/ci/verify-codegen.sh
 #
 # Generates into a copy, and fails if anything there differs from this checkout,
 # which it leaves as it is.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
 # What the generators write to, and read. A generator that comes to need more
 # fails here.
-mkdir -p "$copy/hack" "$copy/pkg/apis"
+mkdir -p "$copy/hack/ci" "$copy/pkg/apis"
 cp "$root"/go.{mod,sum} "$copy"
-cp "$root"/hack/{boilerplate.go.txt,update-codegen.sh} "$copy/hack"
+cp "$root"/hack/ci/{boilerplate.go.txt,update-codegen.sh} "$copy/hack/ci"
 cp -R "$root/pkg/apis/fleet" "$copy/pkg/apis"
 cp -R "$root/pkg/generated" "$copy/pkg"
 
@@ -24,7 +24,7 @@ cp -R "$root/pkg/generated" "$copy/pkg"
 # as if it were.
 find "$copy/pkg" -type f -name 'zz_generated.*' -delete
 
-if ! output=$(CODEGEN_BIN=$root/.cache/bin/codegen "$copy/hack/update-codegen.sh" 2>&1); then
+if ! output=$(CODEGEN_BIN=$root/.cache/bin/codegen "$copy/hack/ci/update-codegen.sh" 2>&1); then
 	echo "$output" >&2
 	echo "verify-codegen.sh: the generators failed; see above" >&2
 	exit 1
@@ -37,6 +37,6 @@ for path in pkg/apis/fleet pkg/generated; do
 	sed -n -e "s|$copy/||g" -e "s|$root/||g" -e 1,60p "$copy/difference" >&2
 done
 if ((different)); then
-	echo "verify-codegen.sh: generated code is not what its generators make; run: hack/update-codegen.sh" >&2
+	echo "verify-codegen.sh: generated code is not what its generators make; run: hack/ci/update-codegen.sh" >&2
 	exit 1
 fi

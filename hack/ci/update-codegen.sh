@@ -2,7 +2,7 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# hack/update-codegen.sh
+# hack/ci/update-codegen.sh
 #
 # Generates what follows from the types in pkg/apis: deep copies, defaults and
 # OpenAPI model names beside them, and under pkg/generated the OpenAPI
@@ -10,7 +10,7 @@
 # generators are pinned by the tool lines of go.mod. The checkout may be anywhere.
 set -euo pipefail
 
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # verify-codegen.sh runs a copy of this script and lends it the generators.
 bin=${CODEGEN_BIN:-$PWD/.cache/bin/codegen}
@@ -19,7 +19,7 @@ types=$module/pkg/apis/fleet/v1alpha1
 types_dir=pkg/apis/fleet/v1alpha1
 generated=$module/pkg/generated
 out=pkg/generated
-header=hack/boilerplate.go.txt
+header=hack/ci/boilerplate.go.txt
 
 mkdir -p "$bin"
 GOBIN=$bin go install \
