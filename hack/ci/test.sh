@@ -74,6 +74,12 @@ if [[ -n $plain ]]; then
 	# shellcheck disable=SC2086
 	noted go test $plain || code=1
 fi
+# The roll-out in one process stands beside the one in a cluster, but needs none.
+if [[ $lots != e2e ]]; then
+	rollouts=(go test)
+	[[ ${RACE:-} == all ]] && rollouts=("${race[@]}")
+	(cd test/e2e && noted "${rollouts[@]}" ./rollout/{history,inprocess}) || code=1
+fi
 # Built here for the same reason. The first time on a small machine this is a
 # quarter of an hour, most of it the API server of Kubernetes.
 if [[ $lots != unit ]]; then
@@ -86,7 +92,7 @@ if [[ $lots != unit ]]; then
 		(cd cmd/muster-agent && noted go test ./...) || code=1
 		(
 			cd test/e2e || exit 1
-			packages=$(go list ./...) || exit 1
+			packages=$(go list ./... | grep -Ev '/rollout/(history|inprocess)$') || exit 1
 			echo "== tests in a real cluster: $(wc -l <<<"$packages") packages"
 			# Not from the cache, which does not know of the programs that they run.
 			# shellcheck disable=SC2086

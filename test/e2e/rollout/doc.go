@@ -1,22 +1,16 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rollout tests roll-outs with real processes: two muster-apiservers, two
-// muster-controllers and etcd, each ended at random with SIGKILL and started again,
-// while 500 simulated agents fail, recover, restart and go over to the other server,
-// people edit and pause Clusters, and versions of a Bundle come, with limits, without
-// and paused. The controllers work without asking each other, as two leaders do while
-// nobody knows of the other. Afterwards etcd's history says at every revision whether
-// a promise was broken, and so does what agents were shown.
+// Package rollout holds two plays of one roll-out: 500 simulated agents fail and recover,
+// operators edit and pause Clusters, and versions of a Bundle arrive with limits, without
+// limits and paused. Servers and controllers end at random. Afterwards a checker reads
+// etcd's history, revision by revision.
 //
-// What is played and how it is checked is shared with the test in one process:
-// packages scene and history below test/rollout of the root module.
+//	inprocess  a play in one process: servers and controllers are contexts that end
+//	processes  a play with processes that are killed, and agents that talk HTTP
+//	scene      what both play
+//	history    the checker
 //
-//	main_test.go    a control plane
-//	system_test.go  all of it together
-//	agents_test.go  agents that watch and report over HTTP
-//	chaos_test.go   who is killed, and when
-//
-// One round takes about a minute. MUSTER_ROLLOUT_ROUNDS=N makes it longer;
-// MUSTER_SEED=N replays what is random in it, timing apart.
+// MUSTER_ROLLOUT_ROUNDS=N makes a play longer, MUSTER_SEED=N replays its random choices
+// but not its timing.
 package rollout

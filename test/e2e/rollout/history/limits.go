@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/musterfleet/muster/test/rollout/scene"
+	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
 // What a revision may have done wrong.

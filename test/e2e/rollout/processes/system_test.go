@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package rollout
+package processes
 
 import (
 	"context"
@@ -26,9 +26,9 @@ import (
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/e2e/rollout/history"
+	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 	"github.com/musterfleet/muster/test/replay"
-	"github.com/musterfleet/muster/test/rollout/history"
-	"github.com/musterfleet/muster/test/rollout/scene"
 )
 
 // connections is how many connections agents have to each replica.

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package rollout
+package processes
 
 import (
 	"context"
@@ -22,8 +22,8 @@ import (
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/view"
-	"github.com/musterfleet/muster/test/rollout/history"
-	"github.com/musterfleet/muster/test/rollout/scene"
+	"github.com/musterfleet/muster/test/e2e/rollout/history"
+	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
 // agents play the agents of all Clusters.

@@ -6,7 +6,7 @@ package history
 import (
 	"fmt"
 
-	"github.com/musterfleet/muster/test/rollout/scene"
+	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
 // change is one revision: what was before it, what it wrote, and what is after.

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package rollout
+package inprocess
 
 import (
 	"context"
@@ -27,8 +27,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/storage"
 	"github.com/musterfleet/muster/pkg/registry/view"
-	"github.com/musterfleet/muster/test/rollout/history"
-	"github.com/musterfleet/muster/test/rollout/scene"
+	"github.com/musterfleet/muster/test/e2e/rollout/history"
+	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
 const prefix = "/muster"

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package rollout
+package inprocess
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/test/rollout/scene"
+	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
 // racing is a log on which something happens between the decision of the first

@@ -18,7 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/test/rollout/scene"
+	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
 // log is a history that is made up. Of each of the first two rings it has twenty

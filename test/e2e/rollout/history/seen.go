@@ -9,7 +9,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/musterfleet/muster/test/rollout/scene"
+	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
 // Seen is what an agent saw of a revision.

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package rollout
+package inprocess
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 	"github.com/musterfleet/muster/test/replay"
-	"github.com/musterfleet/muster/test/rollout/scene"
 )
 
 func TestARollOutKeepsItsLimitsWhateverFails(t *testing.T) {
