@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/musterfleet/muster/test/neighbours"
+	"github.com/musterfleet/muster/test/integration/neighbours"
 )
 
 // TestATenantIsServedRightlyBesideTheWorstNeighbours is the benchmark "neighbours" at a

@@ -31,7 +31,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/progress"
 	"github.com/musterfleet/muster/test/e2e/bench/report"
 	"github.com/musterfleet/muster/test/e2e/bench/site"
-	crowd "github.com/musterfleet/muster/test/neighbours"
+	crowd "github.com/musterfleet/muster/test/integration/neighbours"
 )
 
 func main() {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package neighbours measures a label edit of one tenant beside the worst that others may
-// do (test/neighbours), against the same edit alone, in one run.
+// do (test/integration/neighbours), against the same edit alone, in one run.
 package neighbours
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/report"
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
-	"github.com/musterfleet/muster/test/neighbours"
+	"github.com/musterfleet/muster/test/integration/neighbours"
 )
 
 // Options are the sizes.

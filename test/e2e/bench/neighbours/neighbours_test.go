@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/test/e2e/bench/report"
-	"github.com/musterfleet/muster/test/neighbours"
+	"github.com/musterfleet/muster/test/integration/neighbours"
 )
 
 func edit(event time.Duration, right bool) neighbours.Edit {

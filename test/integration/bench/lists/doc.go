@@ -5,7 +5,7 @@
 // whole way from the view to the bytes of an HTTP response, without a network. Run it
 // with
 //
-//	go test -run '^$' -bench . -benchmem ./test/bench/lists
+//	go test -run '^$' -bench . -benchmem ./test/integration/bench/lists
 //
 // It says CPU time and allocations per object. What an edit costs the engine is in the
 // numbers of BenchmarkEvents, and not in those of lists.
