@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // updateStatus is what an agent may do and gets an answer to that is no success.
@@ -133,7 +135,7 @@ func TestWhoMayPutBundleDeploymentsIntoANamespaceMayMoveAClusterThere(t *testing
 	require.Equal(t, http.StatusCreated, made.code, made.body)
 	mover := with(t, of("patch", "clusters/status", home), of("create", "bundledeployments", home))
 	for _, w := range ways() {
-		eventually(t, func(ctx context.Context) error {
+		poll.Eventually(t, patience, func(ctx context.Context) error {
 			return expect(ctx, w.to(mover), request{
 				method: http.MethodPatch, path: clusters + "/roaming/status", kind: mergePatch, body: `{"status":{"namespace":"` + home + `"}}`,
 			}, http.StatusOK)

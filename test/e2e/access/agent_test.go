@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // workspace is where the Clusters and Bundles are.
@@ -107,7 +107,7 @@ func grant(t cluster.T, name string) *agent {
 	list := parse(t, ask(t, control.Config, request{path: a.deployments()}))
 	require.Len(t, list.Items, len(bundles))
 	a.content, _, _ = strings.Cut(fmt.Sprint(list.Items[0].Spec["deploymentID"]), ":")
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		return expect(ctx, a.config, request{path: a.deployments()}, http.StatusOK)
 	})
 	return a
@@ -155,24 +155,4 @@ func expect(ctx context.Context, config *rest.Config, r request, code int) error
 		err = fmt.Errorf("%s %s: %d instead of %d: %.300s", r.method, r.path, a.code, code, a.body)
 	}
 	return err
-}
-
-// eventually waits for what kube-apiserver's informers and Muster's caches delay.
-func eventually(t cluster.T, try func(ctx context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := try(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			require.NoError(t, err, "not within %v", patience)
-		case <-ticker.C:
-		}
-	}
 }

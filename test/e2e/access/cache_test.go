@@ -18,16 +18,17 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 func TestARightThatIsTakenAwayIsRefusedWithinTheCachesTime(t *testing.T) {
 	t.Parallel()
 	bind(t, "short-lived", north.namespace, "ClusterRole", "fleet-bundle-deployment", user("short-lived"))
 	config := muster.Replicas()[0].Direct(control.As("short-lived"))
-	eventually(t, func(ctx context.Context) error { return expect(ctx, config, north.list(), http.StatusOK) })
+	poll.Eventually(t, patience, func(ctx context.Context) error { return expect(ctx, config, north.list(), http.StatusOK) })
 
 	require.NoError(t, control.Client.RbacV1().RoleBindings(north.namespace).Delete(t.Context(), "short-lived", metav1.DeleteOptions{}))
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		return expect(ctx, control.As("short-lived"), north.list(), http.StatusForbidden)
 	})
 	known := time.Now() // to kube-apiserver, which does not cache
@@ -39,7 +40,7 @@ func TestARightThatIsTakenAwayIsRefusedWithinTheCachesTime(t *testing.T) {
 // long it takes to ask does not count.
 func lastBefore(t *testing.T, try func(ctx context.Context) error) (last time.Time) {
 	t.Helper()
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		began := time.Now()
 		err := try(ctx)
 		if err != nil {
@@ -72,8 +73,8 @@ func TestWithoutKubeAPIServerNobodyIsLetIn(t *testing.T) { //nolint:paralleltest
 	}()
 	token, certificate := replica.Direct(north.config), replica.Direct(control.As("late"))
 	bind(t, "late", north.namespace, "ClusterRole", "fleet-bundle-deployment", user("late"))
-	eventually(t, func(ctx context.Context) error { return expect(ctx, token, north.list(), http.StatusOK) })
-	eventually(t, func(ctx context.Context) error { return expect(ctx, certificate, north.list(), http.StatusOK) })
+	poll.Eventually(t, patience, func(ctx context.Context) error { return expect(ctx, token, north.list(), http.StatusOK) })
+	poll.Eventually(t, patience, func(ctx context.Context) error { return expect(ctx, certificate, north.list(), http.StatusOK) })
 
 	replica.API.Cut()
 	cut := time.Now()
@@ -119,7 +120,7 @@ func TestWithoutKubeAPIServerNobodyIsLetIn(t *testing.T) { //nolint:paralleltest
 	t.Logf("all were refused %v after kube-apiserver went away", time.Since(cut).Round(time.Millisecond))
 
 	replica.API.Mend()
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		return errors.Join(expect(ctx, token, north.list(), http.StatusOK), expect(ctx, certificate, north.list(), http.StatusOK))
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // protocols are those that a client may speak; headers are coded differently.
@@ -180,7 +181,7 @@ func TestWhoMayImpersonateDoes(t *testing.T) {
 			t.Parallel()
 			config, r := w.to(somebody), secret
 			r.header = http.Header{"Impersonate-User": {"the-one"}, "Impersonate-Group": {"the-group"}}
-			eventually(t, func(ctx context.Context) error { return expect(ctx, config, r, http.StatusOK) })
+			poll.Eventually(t, patience, func(ctx context.Context) error { return expect(ctx, config, r, http.StatusOK) })
 			r.header = http.Header{"Impersonate-User": {"the-one"}}
 			a := ask(t, config, r)
 			require.Equal(t, http.StatusForbidden, a.code, a.body)

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // everybody is what each ServiceAccount may do in Kubernetes; it is not Muster's.
@@ -139,7 +140,7 @@ func TestMusterIsRefusedWhatItHasNoNeedOf(t *testing.T) {
 			}
 			a := ask(t, self, r)
 			require.Equal(t, http.StatusForbidden, a.code, a.body)
-			eventually(t, func(ctx context.Context) error {
+			poll.Eventually(t, patience, func(ctx context.Context) error {
 				a, err := try(ctx, control.Config, r)
 				require.NotContains(t, []int{http.StatusForbidden, http.StatusNotFound}, a.code, "the path is misspelled: %s", a.body)
 				return err

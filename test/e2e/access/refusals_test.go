@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // refusal is a request that an agent may not send, and the right that it lacks.
@@ -87,7 +89,7 @@ func refused(t *testing.T, cases []refusal) {
 				if then == 0 {
 					then = http.StatusOK
 				}
-				eventually(t, func(ctx context.Context) error {
+				poll.Eventually(t, patience, func(ctx context.Context) error {
 					return expect(ctx, w.to(somebody), c.request, then)
 				})
 			}

@@ -20,6 +20,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // forge changes what a token says. With key it is signed again, as only the cluster
@@ -104,7 +106,7 @@ func TestATokenOfADeletedAccountIsRefusedWithinTheCachesTime(t *testing.T) {
 	require.NoError(t, err)
 	bind(t, "leaver", south.namespace, "ClusterRole", "fleet-bundle-deployment", account(south.namespace, "leaver"))
 	config := bearer(control.Token(t, south.namespace, "leaver"))
-	eventually(t, func(ctx context.Context) error { return expect(ctx, config, south.list(), http.StatusOK) })
+	poll.Eventually(t, patience, func(ctx context.Context) error { return expect(ctx, config, south.list(), http.StatusOK) })
 
 	require.NoError(t, accounts.Delete(t.Context(), "leaver", metav1.DeleteOptions{}))
 	gone := time.Now()

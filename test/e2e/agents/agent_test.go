@@ -19,6 +19,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // values are what a token yields, as an agent's chart reads them.
@@ -46,7 +47,7 @@ func makeToken(t cluster.T, namespace, name string, ttl v1alpha1.Duration) value
 func yielded(t cluster.T, namespace, name string) values {
 	t.Helper()
 	var secret *corev1.Secret
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		token, err := fleet.FleetV1alpha1().ClusterRegistrationTokens(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -56,7 +57,7 @@ func yielded(t cluster.T, namespace, name string) values {
 		}
 		secret, err = control.Client.CoreV1().Secrets(namespace).Get(ctx, token.Status.SecretName, metav1.GetOptions{})
 		return err
-	})
+	}, access.Tail)
 	require.EqualValues(t, "fleet.cattle.io/cluster-registration-values", secret.Type)
 	var v values
 	require.NoError(t, yaml.UnmarshalStrict(secret.Data["values"], &v))
@@ -99,10 +100,10 @@ func register(t cluster.T, v values, clientID, clientRandom string, labels map[s
 	t.Helper()
 	var made *v1alpha1.ClusterRegistration
 	// kube-apiserver learns of the token's rights from informers.
-	eventually(t, func(ctx context.Context) (err error) {
+	poll.Eventually(t, patience, func(ctx context.Context) (err error) {
 		made, err = ask(ctx, t, v, clientID, clientRandom, labels)
 		return err
-	})
+	}, access.Tail)
 	return fetch(t, v, made)
 }
 
@@ -113,10 +114,10 @@ func fetch(t cluster.T, v values, r *v1alpha1.ClusterRegistration) credential {
 	require.NoError(t, err)
 	name := secretName(r.Spec.ClientID, r.Spec.ClientRandom)
 	var secret *corev1.Secret
-	eventually(t, func(ctx context.Context) (err error) {
+	poll.Eventually(t, patience, func(ctx context.Context) (err error) {
 		secret, err = bootstrap.CoreV1().Secrets(v.SystemRegistrationNamespace).Get(ctx, name, metav1.GetOptions{})
 		return err
-	})
+	}, access.Tail)
 	require.EqualValues(t, "fleet.cattle.io/agent-credential", secret.Type)
 	c := credential{
 		deploymentNamespace: string(secret.Data["deploymentNamespace"]), clusterNamespace: string(secret.Data["clusterNamespace"]),
@@ -125,10 +126,10 @@ func fetch(t cluster.T, v values, r *v1alpha1.ClusterRegistration) credential {
 	}
 	require.Len(t, secret.Data, 5)
 	deployments := clientset(t, c.config).FleetV1alpha1().BundleDeployments(c.deploymentNamespace)
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := deployments.List(ctx, metav1.ListOptions{})
 		return err
-	})
+	}, access.Tail)
 	return c
 }
 
@@ -136,13 +137,13 @@ func fetch(t cluster.T, v values, r *v1alpha1.ClusterRegistration) credential {
 func granted(t cluster.T, namespace, name string) *v1alpha1.ClusterRegistration {
 	t.Helper()
 	var r *v1alpha1.ClusterRegistration
-	eventually(t, func(ctx context.Context) (err error) {
+	poll.Eventually(t, patience, func(ctx context.Context) (err error) {
 		r, err = fleet.FleetV1alpha1().ClusterRegistrations(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err == nil && !r.Status.Granted {
 			err = fmt.Errorf("registration %s is not granted: %+v", name, r.Status)
 		}
 		return err
-	})
+	}, access.Tail)
 	return r
 }
 

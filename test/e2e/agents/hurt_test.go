@@ -22,6 +22,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // Each instruction may be the last. Registrations come and go while the controller is
@@ -38,10 +39,10 @@ func TestAControllerThatIsKilledConvergesToTheSameObjects(t *testing.T) {
 	const workspace, clients, kills = "killed", 30, 8
 	makeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "1h")
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := ask(ctx, t, v, "killed-0", "killed-first", nil)
 		return err
-	})
+	}, access.Tail)
 	asked := 1
 	for range kills {
 		access.Kill()
@@ -61,12 +62,12 @@ func TestAControllerThatIsKilledConvergesToTheSameObjects(t *testing.T) {
 		const begins = `"Ready" revision=`
 		before := strings.Count(access.Log(), begins)
 		require.NoError(t, access.Start())
-		eventually(t, func(context.Context) error {
+		poll.Eventually(t, patience, func(context.Context) error {
 			if strings.Count(access.Log(), begins) == before {
 				return errors.New("it has not begun")
 			}
 			return nil
-		})
+		}, access.Tail)
 		// It has work for half a second now.
 		select {
 		case <-access.Ended():
@@ -95,7 +96,7 @@ func TestAControllerThatIsKilledConvergesToTheSameObjects(t *testing.T) {
 // registrations say, and no others.
 func converged(t *testing.T, workspace string) {
 	t.Helper()
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		want, err := expected(ctx, workspace)
 		if err != nil {
 			return err
@@ -113,7 +114,7 @@ func converged(t *testing.T, workspace string) {
 			return fmt.Errorf("missing: %v; surplus: %v", missing, surplus)
 		}
 		return nil
-	})
+	}, access.Tail)
 }
 
 // belongs tells if an object is of a workspace's Clusters, tokens or registrations.
@@ -244,13 +245,13 @@ func TestCredentialsCanBeFetchedForAWhileOnly(t *testing.T) {
 	short := newController(t, "short", "--registration-credential-lifetime=8s")
 	require.NoError(t, short.Start())
 	c := register(t, v, "for-a-while", "for-a-while", nil)
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := control.Client.CoreV1().Secrets(v.SystemRegistrationNamespace).Get(ctx, c.secret, metav1.GetOptions{})
 		if !apierrors.IsNotFound(err) {
 			return fmt.Errorf("the credentials are there: %w", err)
 		}
 		return nil
-	})
+	}, access.Tail)
 	requireRights(t, bearer(v.Token), v.SystemRegistrationNamespace)
 	_, err := clientset(t, c.config).FleetV1alpha1().BundleDeployments(c.deploymentNamespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err, "who fetched them may go on using them")

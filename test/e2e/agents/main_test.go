@@ -4,7 +4,6 @@
 package agents
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -60,24 +59,4 @@ func makeNamespace(t cluster.T, name string) {
 	t.Helper()
 	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
 	require.NoError(t, err)
-}
-
-// eventually waits until try succeeds.
-func eventually(t cluster.T, try func(ctx context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := try(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			require.NoError(t, err, "not within %v; %s", patience, access.Tail())
-		case <-ticker.C:
-		}
-	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 const tick = 100 * time.Millisecond
@@ -41,23 +42,23 @@ func home(ctx context.Context, name string) (*corev1.Namespace, error) {
 func waitForNamespace(t cluster.T, name string) *corev1.Namespace {
 	t.Helper()
 	var found *corev1.Namespace
-	eventually(t, func(ctx context.Context) (err error) {
+	poll.Eventually(t, patience, func(ctx context.Context) (err error) {
 		if found, err = home(ctx, name); err == nil && found.DeletionTimestamp != nil {
 			err = errors.New("it is on its way out")
 		}
 		return err
-	})
+	}, access.Tail)
 	return found
 }
 
 func waitUntilGone(t cluster.T, namespace string) {
 	t.Helper()
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		if _, err := home(ctx, namespace); !apierrors.IsNotFound(err) {
 			return fmt.Errorf("namespace %s is there: %w", namespace, err)
 		}
 		return nil
-	})
+	}, access.Tail)
 }
 
 // S 4.3.
@@ -158,12 +159,12 @@ func TestAMarkOnWhatIsSomebodyElsesRemovesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), cluster, metav1.DeleteOptions{}))
 	waitUntilGone(t, own.Name)
-	eventually(t, func(context.Context) error {
+	poll.Eventually(t, patience, func(context.Context) error {
 		if !strings.Contains(access.Log(), "is not called as anything of that owner is") {
 			return errors.New("nothing is said")
 		}
 		return nil
-	})
+	}, access.Tail)
 	after, err := home(t.Context(), theirs)
 	require.NoError(t, err)
 	require.Nil(t, after.DeletionTimestamp)
@@ -199,13 +200,13 @@ func TestANamespaceThatSomebodyDeletesComesBack(t *testing.T) {
 	made := makeCluster(t, workspace, "c", nil)
 	first := waitForNamespace(t, made.Status.Namespace)
 	require.NoError(t, control.Client.CoreV1().Namespaces().Delete(t.Context(), first.Name, metav1.DeleteOptions{}))
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		now, err := home(ctx, first.Name)
 		if err == nil && now.UID == first.UID {
 			err = errors.New("it is still the old one")
 		}
 		return err
-	})
+	}, access.Tail)
 }
 
 func TestAClusterTakesItsNamespaceAndItsAgentsRightsWithIt(t *testing.T) {
@@ -221,7 +222,7 @@ func TestAClusterTakesItsNamespaceAndItsAgentsRightsWithIt(t *testing.T) {
 	require.Len(t, before, 8)
 	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), gone.clusterName, metav1.DeleteOptions{}))
 	waitUntilGone(t, gone.deploymentNamespace)
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		if _, err := fleet.FleetV1alpha1().ClusterRegistrations(workspace).Get(ctx, gone.registration, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 			return fmt.Errorf("the registration is there: %w", err)
 		}
@@ -230,7 +231,7 @@ func TestAClusterTakesItsNamespaceAndItsAgentsRightsWithIt(t *testing.T) {
 			err = fmt.Errorf("there is still %v", left)
 		}
 		return errors.Join(err, absent(ctx, r, gone))
-	})
+	}, access.Tail)
 	after, err := managed(t.Context(), func(o metav1.Object) bool { return of(o, stays) })
 	require.NoError(t, err)
 	require.Equal(t, before, after, "nothing of another Cluster is touched")
@@ -253,12 +254,12 @@ func TestARegistrationCannotTakeWhatSomebodyElseMade(t *testing.T) {
 	_, err := control.Client.RbacV1().Roles(workspace).Create(t.Context(), &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "admin"}, Rules: rules}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	var r *v1alpha1.ClusterRegistration
-	eventually(t, func(ctx context.Context) (err error) {
+	poll.Eventually(t, patience, func(ctx context.Context) (err error) {
 		r, err = clientset(t, bearer(v.Token)).FleetV1alpha1().ClusterRegistrations(workspace).Create(ctx, &v1alpha1.ClusterRegistration{
 			ObjectMeta: metav1.ObjectMeta{Name: "admin"}, Spec: v1alpha1.ClusterRegistrationSpec{ClientID: "squatter", ClientRandom: "1"},
 		}, metav1.CreateOptions{})
 		return err
-	})
+	}, access.Tail)
 	register(t, v, "squatters-honest", "2", nil)
 	require.Never(t, func() bool {
 		r, err = fleet.FleetV1alpha1().ClusterRegistrations(workspace).Get(context.Background(), r.Name, metav1.GetOptions{})

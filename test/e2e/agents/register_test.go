@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 func TestAnAgentRegistersByToken(t *testing.T) {
@@ -96,12 +97,12 @@ func TestAClientThatRegistersAgainLosesItsOldCredentials(t *testing.T) {
 
 	// "Earlier" is a matter of seconds.
 	var second credential
-	eventually(t, func(context.Context) error {
+	poll.Eventually(t, patience, func(context.Context) error {
 		if !time.Now().Truncate(time.Second).After(old.CreationTimestamp.Time) {
 			return fmt.Errorf("the second is not over")
 		}
 		return nil
-	})
+	}, access.Tail)
 	second = register(t, v, "client", "again-2", map[string]string{"env": "test"})
 	require.Equal(t, first.clusterName, second.clusterName, "the Cluster is the same")
 	require.Equal(t, first.deploymentNamespace, second.deploymentNamespace)
@@ -109,7 +110,7 @@ func TestAClientThatRegistersAgainLosesItsOldCredentials(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "prod", made.Labels["env"], "labels are for new Clusters")
 
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := fleet.FleetV1alpha1().ClusterRegistrations(workspace).Get(ctx, first.registration, metav1.GetOptions{})
 		if !apierrors.IsNotFound(err) {
 			return fmt.Errorf("the old registration is there: %w", err)
@@ -119,7 +120,7 @@ func TestAClientThatRegistersAgainLosesItsOldCredentials(t *testing.T) {
 			return fmt.Errorf("the old credentials are not refused: %w", err)
 		}
 		return absent(ctx, old, first)
-	})
+	}, access.Tail)
 	for _, c := range []credential{second, other} {
 		_, err = clientset(t, c.config).FleetV1alpha1().BundleDeployments(c.deploymentNamespace).List(t.Context(), metav1.ListOptions{})
 		require.NoError(t, err)
@@ -188,7 +189,7 @@ func TestATokenEndsWithItsTime(t *testing.T) {
 	require.NoError(t, err)
 	_, err = bootstrap.Discovery().ServerVersion()
 	require.NoError(t, err)
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := fleet.FleetV1alpha1().ClusterRegistrationTokens(workspace).Get(ctx, "short", metav1.GetOptions{})
 		if !apierrors.IsNotFound(err) {
 			return fmt.Errorf("the token is there: %w", err)
@@ -197,7 +198,7 @@ func TestATokenEndsWithItsTime(t *testing.T) {
 			return fmt.Errorf("the token still lets somebody in: %w", err)
 		}
 		return empty(ctx, workspace)
-	})
+	}, access.Tail)
 }
 
 // empty is an error while a namespace has anything of the controller's.

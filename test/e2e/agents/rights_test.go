@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // everybody is what each ServiceAccount may do in Kubernetes.
@@ -35,7 +36,7 @@ func requireRights(t *testing.T, config *rest.Config, namespace string, want ...
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(t, err)
 	want = slices.Sorted(slices.Values(slices.Concat(everybody, want)))
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		review, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx,
 			&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}, metav1.CreateOptions{})
 		if err != nil {
@@ -58,7 +59,7 @@ func requireRights(t *testing.T, config *rest.Config, namespace string, want ...
 			return fmt.Errorf("in %s: may %q, not %q", namespace, got, want)
 		}
 		return nil
-	})
+	}, access.Tail)
 }
 
 func TestAnAgentMayDoWhatTheProtocolNeedsAndNothingElse(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-const poll = 20 * time.Millisecond
+const tick = 20 * time.Millisecond
 
 // childVariable makes this test binary a child that starts an etcd and ends in some
 // way.
@@ -60,7 +60,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 					_ = conn.Close()
 				}
 				return err != nil
-			}, within, poll, "etcd still runs")
+			}, within, tick, "etcd still runs")
 			left, err := filepath.Glob(filepath.Join(temp, "*"))
 			require.NoError(t, err)
 			if !c.folders {

@@ -80,7 +80,7 @@ func TestKubectlThatGoesOnIsSeenWhileItDoes(t *testing.T) {
 		_, _, err := control.Kubectl("delete", "configmap", "-n", "default", "seen")
 		require.NoError(t, err)
 	})
-	require.Eventually(t, func() bool { return strings.Contains(watch.Output(), "configmap/seen\n") }, within, poll)
+	require.Eventually(t, func() bool { return strings.Contains(watch.Output(), "configmap/seen\n") }, within, tick)
 	require.True(t, watch.Running())
 	watch.Kill()
 	require.False(t, watch.Running())

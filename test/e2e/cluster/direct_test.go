@@ -69,7 +69,7 @@ func renewed(t *testing.T, m *cluster.Muster) {
 		}
 		defer conn.Close()
 		return string(conn.ConnectionState().PeerCertificates[0].Raw) == string(want)
-	}, within, poll)
+	}, within, tick)
 }
 
 // whoami is who kube-apiserver takes a ServiceAccount's replica for.

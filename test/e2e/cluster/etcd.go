@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/musterfleet/muster/test/poll"
 )
 
 const etcdReady = 30 * time.Second
@@ -224,7 +226,7 @@ func (e *Etcd) WaitReady(ctx context.Context, i int) error {
 func (e *Etcd) Leader(t T) int {
 	t.Helper()
 	leader := -1
-	require.NoError(t, until(t.Context(), etcdReady, func(ctx context.Context) error {
+	require.NoError(t, poll.Until(t.Context(), etcdReady, func(ctx context.Context) error {
 		votes, ids := map[uint64]int{}, map[uint64]int{}
 		for i, m := range e.members {
 			if !m.process.Running() {

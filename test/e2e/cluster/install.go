@@ -21,6 +21,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
+
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // Names that the manifests give.
@@ -216,7 +218,7 @@ func (m *Muster) WaitReady(t T) {
 // WaitAvailable waits until kube-apiserver calls the APIService available.
 func (m *Muster) WaitAvailable(t T) {
 	t.Helper()
-	err := until(t.Context(), MusterReady, func(ctx context.Context) error {
+	err := poll.Until(t.Context(), MusterReady, func(ctx context.Context) error {
 		status, message, err := m.Available(ctx)
 		if err == nil && status != string(metav1.ConditionTrue) {
 			err = errors.New(message)

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // Process is a program that can be started, hurt and started again.
@@ -156,7 +158,7 @@ func (p *Process) Signal(signal syscall.Signal) {
 func (p *Process) Pause() {
 	p.Signal(syscall.SIGSTOP)
 	const patience = 10 * time.Second // a program that ends meanwhile is as good as stopped
-	_ = until(context.Background(), patience, func(context.Context) error { return stopped(p.PID()) })
+	_ = poll.Until(context.Background(), patience, func(context.Context) error { return stopped(p.PID()) })
 }
 
 // stopped returns an error while a thread of a process runs. Outside of Linux it
@@ -233,26 +235,16 @@ func (p *Process) Tail() string {
 	return fmt.Sprintf("the end of its log %s:\n\t%s", p.log, strings.Join(lines, "\n\t"))
 }
 
-// final marks an error that trying again does not help.
-type final struct{ error }
-
-func (f final) Unwrap() error { return f.error }
-
-func isFinal(err error) bool {
-	var f final
-	return errors.As(err, &f)
-}
-
 // errPortTaken says that somebody took a port between its choice and its use.
 var errPortTaken = errors.New("the port was taken")
 
 // ready waits until try succeeds; the error tells why the program does not get
 // there.
 func (p *Process) ready(ctx context.Context, limit time.Duration, try func(ctx context.Context) error) error {
-	err := until(ctx, limit, func(ctx context.Context) error {
+	err := poll.Until(ctx, limit, func(ctx context.Context) error {
 		err := try(ctx)
 		if err != nil && !p.Running() {
-			return final{fmt.Errorf("it ended: %w", err)}
+			return poll.Stop(fmt.Errorf("it ended: %w", err))
 		}
 		return err
 	})

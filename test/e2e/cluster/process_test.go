@@ -92,14 +92,6 @@ func TestAPausedProcessDoesNothingUntilItIsResumed(t *testing.T) {
 	require.Eventually(t, func() bool { return len(p.Log()) != was }, time.Minute, time.Millisecond)
 }
 
-func TestWaitingEndsWithTheTime(t *testing.T) {
-	t.Parallel()
-	require.ErrorIs(t, until(t.Context(), time.Millisecond, never), errNever)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.ErrorIs(t, until(ctx, time.Hour, never), errNever)
-}
-
 func TestAVolumeChangesAllAtOnce(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "volume")

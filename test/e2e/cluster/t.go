@@ -11,7 +11,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 )
 
 // T is what parts of a cluster live with: a *testing.T, or what Main gives to
@@ -113,23 +112,4 @@ func (t *shared) FailNow() {
 
 func (t *shared) Logf(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, format+"\n", args...)
-}
-
-// until calls try until it returns nil, and gives up with its last error.
-func until(ctx context.Context, limit time.Duration, try func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := try(ctx)
-		if err == nil || isFinal(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not within %v: %w", limit, err)
-		case <-ticker.C:
-		}
-	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // newController prepares muster-controller with the rights that the manifests give it.
@@ -47,7 +48,7 @@ func (w *workspace) invite(t *testing.T, flags ...string) {
 	_, err := tokens.Create(t.Context(), &v1alpha1.ClusterRegistrationToken{ObjectMeta: metav1.ObjectMeta{Name: token}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	var values *corev1.Secret
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, within, func(ctx context.Context) error {
 		made, err := tokens.Get(ctx, token, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -71,7 +72,7 @@ func (w *workspace) invite(t *testing.T, flags ...string) {
 func (w *workspace) registered(t *testing.T, before string) *v1alpha1.Cluster {
 	t.Helper()
 	var found *v1alpha1.Cluster
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, within, func(ctx context.Context) error {
 		list, err := fleet.FleetV1alpha1().ClusterRegistrations(w.name).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err
@@ -124,7 +125,7 @@ func TestAnAgentThatIsLockedOutDeploysNothingUntilItRegistersAnew(t *testing.T) 
 	w.agent.Kill()
 	before := w.registration
 	require.NoError(t, fleet.FleetV1alpha1().ClusterRegistrations(w.name).Delete(t.Context(), before, metav1.DeleteOptions{}))
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, within, func(ctx context.Context) error {
 		_, err := control.Client.CoreV1().ServiceAccounts(w.at).Get(ctx, account, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil

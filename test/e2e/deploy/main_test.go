@@ -4,7 +4,6 @@
 package deploy
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -17,8 +16,6 @@ import (
 const (
 	// within bounds every wait for something that must happen soon.
 	within = time.Minute
-	// poll is how often it is looked for.
-	poll = 100 * time.Millisecond
 	// monitorEvery is how often the agent looks for drift.
 	monitorEvery = time.Second
 )
@@ -42,26 +39,4 @@ func TestMain(m *testing.M) {
 		controller = newController(t, store)
 		require.NoError(t, controller.Start())
 	})
-}
-
-// eventually waits until try succeeds, and fails with its last error.
-func eventually(t *testing.T, try func(ctx context.Context) error) {
-	t.Helper()
-	var last error
-	require.Eventually(t, func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		last = try(ctx)
-		return last == nil
-	}, within, poll, "%v", lastly{&last})
-}
-
-// lastly prints an error as it is when it is printed.
-type lastly struct{ err *error }
-
-func (l lastly) String() string {
-	if *l.err == nil {
-		return ""
-	}
-	return (*l.err).Error()
 }

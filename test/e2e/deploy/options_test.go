@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 func TestDriftIsUndoneWhereTheBundleSaysSo(t *testing.T) {
@@ -27,7 +28,7 @@ func TestDriftIsUndoneWhereTheBundleSaysSo(t *testing.T) {
 	w.waitState(t, "app-config", v1alpha1.Ready)
 	w.paint(t, "red")
 	w.waitData(t, "config", "colour", "blue")
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, within, func(ctx context.Context) error {
 		bd, err := fleet.FleetV1alpha1().BundleDeployments(w.at).Get(ctx, "app-config", metav1.GetOptions{})
 		if err == nil && (bd.Status.Release == "corrected/app-config:1" || bd.Status.Display.State != string(v1alpha1.Ready)) {
 			err = fmt.Errorf("the correction is not reported: %+v", bd.Status)
@@ -62,7 +63,7 @@ func TestResourcesStayWhereTheBundleSaysSo(t *testing.T) {
 	w.label(t, ptr.To("prod"))
 	w.waitState(t, "app-config", v1alpha1.Ready)
 	w.label(t, nil)
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, within, func(ctx context.Context) error {
 		records, err := control.Client.CoreV1().Secrets(w.name).List(ctx, metav1.ListOptions{LabelSelector: "owner=helm"})
 		if err == nil && len(records.Items) > 0 {
 			err = fmt.Errorf("%d records of the release are there; %s", len(records.Items), w.agent.Tail())
@@ -103,7 +104,7 @@ func TestWhatAChartReadsDownstreamIsThereBeforeIt(t *testing.T) {
 	w.label(t, ptr.To("prod"))
 	w.waitState(t, "app-chart", v1alpha1.Ready)
 	// What is copied is counted after it, so the agent may have to deploy once more.
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, within, func(ctx context.Context) error {
 		bd, err := fleet.FleetV1alpha1().BundleDeployments(w.at).Get(ctx, "app-chart", metav1.GetOptions{})
 		if wanted := bd.Spec.DownstreamResourcesGeneration; err == nil && (wanted == 0 || bd.Status.DownstreamResourcesGeneration != wanted) {
 			err = fmt.Errorf("deployed at %d of what is downstream instead of %d", bd.Status.DownstreamResourcesGeneration, wanted)
@@ -135,7 +136,7 @@ func TestABrokenVersionIsReportedAndReplaced(t *testing.T) {
 	require.Equal(t, bd.Spec.DeploymentID, bd.Status.AppliedDeploymentID)
 	require.Empty(t, bd.Status.Release)
 	require.Equal(t, "True", bd.Status.Display.Deployed)
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, within, func(ctx context.Context) error {
 		b, err := fleet.FleetV1alpha1().Bundles(w.name).Get(ctx, "app-config", metav1.GetOptions{})
 		if err != nil {
 			return err

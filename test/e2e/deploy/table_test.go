@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/musterfleet/muster/test/poll"
 )
 
 var (
@@ -41,7 +43,7 @@ func (w *workspace) table() ([]string, error) {
 // shows waits until the table is what it should be.
 func (w *workspace) shows(t *testing.T, wanted ...string) {
 	t.Helper()
-	eventually(t, func(context.Context) error {
+	poll.Eventually(t, within, func(context.Context) error {
 		lines, err := w.table()
 		if err == nil && !slices.Equal(lines, wanted) {
 			err = fmt.Errorf("kubectl get shows\n%s\ninstead of\n%s\n%s", strings.Join(lines, "\n"), strings.Join(wanted, "\n"), w.agent.Tail())

@@ -18,6 +18,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // workspace is a namespace with a GitRepo, its Bundles and a Cluster, and the agent of
@@ -114,7 +115,7 @@ func configMap(name, key, value string) v1alpha1.BundleResource {
 // waitData waits until a ConfigMap holds some data, whatever else is in it.
 func (w *workspace) waitData(t *testing.T, name, key, value string) {
 	t.Helper()
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, within, func(ctx context.Context) error {
 		found, err := control.Client.CoreV1().ConfigMaps(w.name).Get(ctx, name, metav1.GetOptions{})
 		if err == nil && found.Data[key] != value {
 			err = fmt.Errorf("configmap %s holds %v instead of %s; %s", name, found.Data, value, w.agent.Tail())
@@ -126,7 +127,7 @@ func (w *workspace) waitData(t *testing.T, name, key, value string) {
 // waitGone waits until a ConfigMap is not there.
 func (w *workspace) waitGone(t *testing.T, name string) {
 	t.Helper()
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, within, func(ctx context.Context) error {
 		_, err := control.Client.CoreV1().ConfigMaps(w.name).Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -139,7 +140,7 @@ func (w *workspace) waitGone(t *testing.T, name string) {
 func (w *workspace) waitState(t *testing.T, bundle string, state v1alpha1.BundleState) *v1alpha1.BundleDeployment {
 	t.Helper()
 	var bd *v1alpha1.BundleDeployment
-	eventually(t, func(ctx context.Context) (err error) {
+	poll.Eventually(t, within, func(ctx context.Context) (err error) {
 		bd, err = fleet.FleetV1alpha1().BundleDeployments(w.at).Get(ctx, bundle, metav1.GetOptions{})
 		if err == nil && bd.Status.Display.State != string(state) {
 			err = fmt.Errorf("%s is in state %s instead of %s: %+v; %s", bundle, bd.Status.Display.State, state, bd.Status, w.agent.Tail())

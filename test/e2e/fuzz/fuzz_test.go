@@ -23,6 +23,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 	"github.com/musterfleet/muster/test/replay"
 )
 
@@ -65,7 +66,7 @@ func startMuster(t cluster.T) *rest.Config {
 	process := cluster.Prepare(t, "muster", cluster.Built(t, "muster"), []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, "--data-dir="+dir, "--secure-port=0")
 	require.NoError(t, process.Start())
 	var config *rest.Config
-	wait(t, func() error {
+	poll.Eventually(t, patience, func(context.Context) error {
 		var err error
 		if config, err = clientcmd.BuildConfigFromFlags("", filepath.Join(dir, "kubeconfig")); err != nil {
 			return err
@@ -86,12 +87,6 @@ func ready(ctx context.Context, s *side, path string) error {
 		err = fmt.Errorf("%s%s answers %d: %s", s.name, path, a.code, a.body)
 	}
 	return err
-}
-
-func wait(t cluster.T, try func() error) {
-	t.Helper()
-	var err error
-	require.Eventually(t, func() bool { err = try(); return err == nil }, patience, 100*time.Millisecond, "%v", &err)
 }
 
 // define makes the kinds custom resources, and a namespace for each.
@@ -126,7 +121,7 @@ func define(t cluster.T) {
 		}
 	}
 	for _, k := range written() {
-		wait(t, func() error { return ready(t.Context(), theirs, collection(k)) })
+		poll.Eventually(t, patience, func(context.Context) error { return ready(t.Context(), theirs, collection(k)) })
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // patience is how long anything may take that is waited for.
@@ -60,26 +61,6 @@ func newController(t cluster.T, store *cluster.Etcd) *cluster.Process {
 	)
 }
 
-// eventually waits until try succeeds.
-func eventually(t *testing.T, try func(ctx context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := try(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			require.NoError(t, err, "not within %v; %s", patience, controller.Tail())
-		case <-ticker.C:
-		}
-	}
-}
-
 func makeNamespace(t *testing.T, name string) {
 	t.Helper()
 	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
@@ -92,7 +73,7 @@ func makeCluster(t *testing.T, namespace, name string) string {
 	_, err := fleet.FleetV1alpha1().Clusters(namespace).Create(t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	var own string
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		c, err := fleet.FleetV1alpha1().Clusters(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -100,7 +81,7 @@ func makeCluster(t *testing.T, namespace, name string) string {
 		own = c.Status.Namespace
 		_, err = control.Client.CoreV1().Namespaces().Get(ctx, own, metav1.GetOptions{})
 		return err
-	})
+	}, controller.Tail)
 	return own
 }
 

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // knownHash is S 4.3's, of the data that it is given for.
@@ -56,9 +57,9 @@ func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
 		require.NoError(t, err)
 	}
 	label(`"yes"`)
-	eventually(t, func(ctx context.Context) error { _, err := getDeployment(ctx, own, "app"); return err })
+	poll.Eventually(t, patience, func(ctx context.Context) error { _, err := getDeployment(ctx, own, "app"); return err }, controller.Tail)
 	label("null")
-	eventually(t, func(ctx context.Context) error { _, err := getDeployment(ctx, own, "app"); return gone(err) })
+	poll.Eventually(t, patience, func(ctx context.Context) error { _, err := getDeployment(ctx, own, "app"); return gone(err) }, controller.Tail)
 }
 
 func TestABundleGetsItsValuesFromASecret(t *testing.T) {
@@ -90,14 +91,14 @@ func TestABundleGetsItsValuesFromASecret(t *testing.T) {
 	}}
 	_, err = control.Client.CoreV1().Secrets("values").Create(t.Context(), secret, metav1.CreateOptions{})
 	require.NoError(t, err)
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		bd, err := getDeployment(ctx, own, "app")
 		if err == nil {
 			require.Equal(t, map[string]any{"key": "value", "newkey": "value"}, bd.Spec.Options.Helm.Values.Data)
 			require.Empty(t, bd.Spec.ValuesHash)
 		}
 		return err
-	})
+	}, controller.Tail)
 }
 
 func TestADownstreamResourceGetsToTheClusterAndGoesWithItsBundle(t *testing.T) {
@@ -112,7 +113,7 @@ func TestADownstreamResourceGetsToTheClusterAndGoesWithItsBundle(t *testing.T) {
 	})
 	copied := func(value string, generation int64) {
 		t.Helper()
-		eventually(t, func(ctx context.Context) error {
+		poll.Eventually(t, patience, func(ctx context.Context) error {
 			have, err := control.Client.CoreV1().Secrets(own).Get(ctx, "s", metav1.GetOptions{})
 			if err != nil {
 				return err
@@ -127,7 +128,7 @@ func TestADownstreamResourceGetsToTheClusterAndGoesWithItsBundle(t *testing.T) {
 			require.Len(t, have.OwnerReferences, 1)
 			require.Equal(t, bd.UID, have.OwnerReferences[0].UID)
 			return nil
-		})
+		}, controller.Tail)
 	}
 	copied("one", 1)
 	source.Data["k"] = []byte("two")
@@ -136,10 +137,10 @@ func TestADownstreamResourceGetsToTheClusterAndGoesWithItsBundle(t *testing.T) {
 	copied("two", 2)
 	require.NoError(t, fleet.FleetV1alpha1().Bundles("downstream").Delete(t.Context(), "app", metav1.DeleteOptions{}))
 	// By Kubernetes' garbage collector, which asks us whether the owner is there.
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := control.Client.CoreV1().Secrets(own).Get(ctx, "s", metav1.GetOptions{})
 		return gone(err)
-	})
+	}, controller.Tail)
 }
 
 func TestAWindowOpensAndCloses(t *testing.T) {
@@ -155,23 +156,23 @@ func TestAWindowOpensAndCloses(t *testing.T) {
 	require.NoError(t, err)
 	becomes := func(off bool) {
 		t.Helper()
-		eventually(t, func(ctx context.Context) error {
+		poll.Eventually(t, patience, func(ctx context.Context) error {
 			bd, err := getDeployment(ctx, own, "app")
 			if err == nil && bd.Spec.OffSchedule != off {
 				err = fmt.Errorf("offSchedule is %t", bd.Spec.OffSchedule)
 			}
 			return err
-		})
+		}, controller.Tail)
 	}
 	becomes(true)
 	becomes(false)
 	becomes(true)
 	require.NoError(t, fleet.FleetV1alpha1().Schedules("windows").Delete(t.Context(), "s", metav1.DeleteOptions{}))
-	eventually(t, func(ctx context.Context) error {
+	poll.Eventually(t, patience, func(ctx context.Context) error {
 		c, err := fleet.FleetV1alpha1().Clusters("windows").Get(ctx, "c1", metav1.GetOptions{})
 		if err == nil && (c.Status.Scheduled || c.Status.ActiveSchedule) {
 			err = errors.New("the Cluster is still scheduled")
 		}
 		return err
-	})
+	}, controller.Tail)
 }

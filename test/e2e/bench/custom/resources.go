@@ -21,6 +21,7 @@ import (
 
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // Group is that of the custom resources. Muster does not start where its own group is
@@ -50,7 +51,7 @@ func Define(t cluster.T, control *cluster.ControlPlane) error {
 	if err != nil {
 		return err
 	}
-	return site.Until(t.Context(), time.Minute, func(ctx context.Context) error {
+	return poll.Until(t.Context(), time.Minute, func(ctx context.Context) error {
 		return client.Get().AbsPath(site.Path(Deployments, "")).Param("limit", "1").Do(ctx).Error()
 	})
 }
@@ -142,7 +143,7 @@ func Clear(ctx context.Context, client *clientv3.Client) error {
 // Count waits until kube-apiserver shows so many custom resources.
 func Count(ctx context.Context, client *rest.RESTClient, n int) error {
 	const limit = 2 * time.Minute
-	return site.Until(ctx, limit, func(ctx context.Context) error {
+	return poll.Until(ctx, limit, func(ctx context.Context) error {
 		var list struct {
 			Metadata struct {
 				RemainingItemCount int `json:"remainingItemCount"`

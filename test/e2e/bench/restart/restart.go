@@ -30,6 +30,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/report"
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 const (
@@ -178,7 +179,7 @@ func (w *watchers) begin(ctx context.Context, s *site.Site, agents int) error {
 			return err
 		}
 	}
-	err := site.Until(ctx, within, func(context.Context) error {
+	err := poll.Until(ctx, within, func(context.Context) error {
 		if got := w.synced.Load(); got < int64(agents) {
 			return fmt.Errorf("%d reflectors of %d have listed", got, agents)
 		}
@@ -206,7 +207,7 @@ func (w *watchers) start(ctx context.Context, namespace string) error {
 // wait waits until each reflector has been told of one more change.
 func (w *watchers) wait(ctx context.Context, begun time.Time, agents int64) error {
 	w.expected += agents
-	err := site.Until(ctx, within, func(context.Context) error {
+	err := poll.Until(ctx, within, func(context.Context) error {
 		if got := w.told.Load(); got < w.expected {
 			return fmt.Errorf("%s: %d reflectors have not been told", w.name, w.expected-got)
 		}

@@ -13,7 +13,6 @@ package site
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/test/e2e/bench/fleets"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // prefix is what is Muster's in its etcd, by default.
@@ -70,7 +70,7 @@ func Start(t cluster.T) (*Site, error) {
 func (s *Site) connect() error {
 	const limit = 10 * time.Second
 	s.Config = s.Replica.Direct(s.Control.Config)
-	return Until(s.owner.Context(), limit, func(ctx context.Context) (err error) {
+	return poll.Until(s.owner.Context(), limit, func(ctx context.Context) (err error) {
 		if s.Client, err = Connect(s.Config); err == nil {
 			_, err = answer(ctx, s.Client.Get().AbsPath("/apis/"+Bundles.Group+"/"+Bundles.Version))
 		}
@@ -168,26 +168,5 @@ func (s *Site) Stored(ctx context.Context, below string) (keys, bytes int, err e
 			return keys, bytes, nil
 		}
 		key = string(page.Kvs[len(page.Kvs)-1].Key) + "\x00"
-	}
-}
-
-// Until calls try until it returns nil, and gives up with its last error.
-func Until(ctx context.Context, limit time.Duration, try func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	last := errors.New("never tried")
-	for {
-		if err := try(ctx); err == nil {
-			return nil
-		} else if ctx.Err() == nil {
-			last = err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not within %v: %w", limit, last)
-		case <-ticker.C:
-		}
 	}
 }
