@@ -15,9 +15,11 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/memory"
 	"github.com/musterfleet/muster/test/e2e/bench/neighbours"
 	"github.com/musterfleet/muster/test/e2e/bench/report"
+	"github.com/musterfleet/muster/test/e2e/bench/reports"
 	"github.com/musterfleet/muster/test/e2e/bench/restart"
 	"github.com/musterfleet/muster/test/e2e/bench/scale"
 	"github.com/musterfleet/muster/test/e2e/bench/site"
+	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
 // scenario is one part of a run.
@@ -61,7 +63,7 @@ func growth(o *options) (all []fleets.Fleet) {
 func square(deployments int) fleets.Fleet { return shaped(deployments, 100) }
 
 func runLabelChange(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
-	if err := custom.Define(t, s.Control); err != nil {
+	if err := custom.Define(t, s.Control, custom.Deployments); err != nil {
 		return err
 	}
 	return labelchange.Run(t.Context(), s, step, []labelchange.Size{
@@ -119,7 +121,12 @@ func runRestart(t *scope, s *site.Site, o *options, step func(string, ...any), o
 }
 
 func runReports(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
-	return gotest.Reports(t.Context(), step, o.size(o.agents, 100, 500), o.size(o.bundles, 20, 20), out)
+	return reports.Run(t, step, reports.Options{
+		Agents: o.size(o.agents, 100, 500), Bundles: o.size(o.bundles, 20, 20),
+		Part: func(name string, run func(t cluster.T) error) error {
+			return within(t.Context(), name, t.log, func(t *scope) error { return run(t) })
+		},
+	}, out)
 }
 
 func runIndex(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {

@@ -45,9 +45,9 @@ func with(a schema, more schema) schema {
 	return a
 }
 
-// Definition makes BundleDeployment a custom resource of a group, with a status
+// definition makes BundleDeployment a custom resource of a group, with a status
 // subresource. What Fleet's own definition says of options is left open.
-func Definition(group string) map[string]any {
+func definition(group string) map[string]any {
 	place := func() schema { return texts("kind", "apiVersion", "namespace", "name") }
 	flag := of("boolean")
 	spec := with(texts("stagedDeploymentID", "deploymentID", "valuesHash"), schema{

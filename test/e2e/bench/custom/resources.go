@@ -28,15 +28,16 @@ import (
 // one of custom resources.
 const Group = "custom.example.com"
 
-// Deployments is the resource.
+// Deployments is the resource that scenarios compare with while Muster serves its own.
 var (
 	Deployments = apischema.GroupVersionResource{Group: Group, Version: "v1alpha1", Resource: "bundledeployments"}
 	prefix      = "/registry/" + Group + "/bundledeployments/"
 )
 
-// Define makes kube-apiserver serve the custom resources, and returns when it does.
-func Define(t cluster.T, control *cluster.ControlPlane) error {
-	text, err := json.Marshal(Definition(Group))
+// Define makes kube-apiserver serve a resource as a custom resource, and returns when it
+// does.
+func Define(t cluster.T, control *cluster.ControlPlane, resource apischema.GroupVersionResource) error {
+	text, err := json.Marshal(definition(resource.Group))
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func Define(t cluster.T, control *cluster.ControlPlane) error {
 		return err
 	}
 	return poll.Until(t.Context(), time.Minute, func(ctx context.Context) error {
-		return client.Get().AbsPath(site.Path(Deployments, "")).Param("limit", "1").Do(ctx).Error()
+		return client.Get().AbsPath(site.Path(resource, "")).Param("limit", "1").Do(ctx).Error()
 	})
 }
 

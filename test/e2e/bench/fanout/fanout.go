@@ -86,7 +86,7 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 		fmt.Sprintf("%d Bundles on each of %d Clusters, and one on each tenth. %d agents watch their own namespace, %d watches are of all namespaces, %s. Two kinds of edits, medians: %d times of the Bundle that is on a tenth of the Clusters, which is %d events each, and %d times of one that is on all, which is %d.", o.Bundles, o.Agents, o.Agents, o.Watches, why, o.Edits, o.events(o.kinds()[0]), o.WholeEdits, o.events(o.kinds()[1])),
 		fmt.Sprintf("In Muster an edit is one PATCH of a Bundle. As custom resources it is a PATCH of each, %d at once: that is the work of a controller, without the time that it needs to find out what to write. CPU is of the server and its etcd, with these writes. The program that watches takes its share of the same processors.", writers),
 	}
-	if err := custom.Define(t, s.Control); err != nil {
+	if err := custom.Define(t, s.Control, custom.Deployments); err != nil {
 		return err
 	}
 	step("%s: writing the fleet and starting", f.Name)

@@ -23,13 +23,3 @@ func TestLinesOfBenchmarksAreReadAndOthersAreNot(t *testing.T) {
 		require.False(t, ok, line)
 	}
 }
-
-func TestTheFirstTableOfATextIsFound(t *testing.T) {
-	t.Parallel()
-	table, found := tableIn("said before\n| | Muster |\n|---|---:|\n| a | 1 |\n| b | – |\n\nafter\n| another |\n")
-	require.True(t, found)
-	require.Equal(t, []string{"", "Muster"}, table.Columns)
-	require.Equal(t, [][]string{{"a", "1"}, {"b", "–"}}, table.Rows)
-	_, found = tableIn("nothing")
-	require.False(t, found)
-}

@@ -86,7 +86,7 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 func both(t cluster.T, s *site.Site, step func(string, ...any), f fleets.Fleet, atSize bool, out *report.Scenario) error {
 	ctx := t.Context()
 	out.Text = []string{fmt.Sprintf("%s: %d BundleDeployments, listed %d times each way, by turns from Muster and from kube-apiserver, which has the same objects as custom resources (the JSON that Muster shows, without managedFields, written straight into its etcd). Medians. CPU is of the server and its etcd; memory is how far the peak of the server's resident memory was above what it had before, the largest of the %d.", f.Name, f.Deployments, rounds, rounds)}
-	if err := custom.Define(t, s.Control); err != nil {
+	if err := custom.Define(t, s.Control, custom.Deployments); err != nil {
 		return err
 	}
 	step("%s: writing the fleet and starting", f.Name)

@@ -149,13 +149,16 @@ func (s *Site) Count(ctx context.Context, below string) (int, error) {
 	return int(response.Count), nil
 }
 
-// Stored is the number of keys below a prefix of Muster's log, and their bytes. For each
-// page etcd counts all that is left, so it is not for a million.
+// Stored returns the number of keys below a prefix of Muster's log, and their bytes.
 func (s *Site) Stored(ctx context.Context, below string) (keys, bytes int, err error) {
-	client := s.Etcd.Client(s.owner)
-	from := prefix + "/log/" + below
-	end := clientv3.GetPrefixRangeEnd(from)
-	for key := from; ; {
+	return Stored(ctx, s.Etcd.Client(s.owner), prefix+"/log/"+below)
+}
+
+// Stored returns the number of keys below a prefix of an etcd, and their bytes. For each
+// page etcd counts all that is left, so it is not for a million.
+func Stored(ctx context.Context, client *clientv3.Client, prefix string) (keys, bytes int, err error) {
+	end := clientv3.GetPrefixRangeEnd(prefix)
+	for key := prefix; ; {
 		page, err := client.Get(ctx, key, clientv3.WithRange(end), clientv3.WithLimit(1000))
 		if err != nil {
 			return 0, 0, err
