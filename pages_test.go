@@ -48,6 +48,16 @@ func committed(t *testing.T, suffixes ...string) []string {
 	return paths
 }
 
+// exists reports whether a file of the checkout is still in the working tree.
+func exists(t *testing.T, path string) bool {
+	t.Helper()
+	_, err := os.Stat(path)
+	if !os.IsNotExist(err) {
+		require.NoError(t, err)
+	}
+	return err == nil
+}
+
 // page returns the text of a file, empty if it was removed in the working tree.
 func page(t *testing.T, path string) string {
 	t.Helper()
