@@ -80,7 +80,7 @@ update-tidy: ## Tidy go.mod and go.sum.
 	@for dir in $(NESTED); do (cd $$dir && go mod tidy); done
 
 .PHONY: verify-policy
-verify-policy: ## Import direction, licence headers, file sizes, no replace: policy_test.go, imports_test.go and pages_test.go.
+verify-policy: ## Import direction, licence headers, file sizes, pages, maps of folders and files: the tests beside go.mod.
 	@echo "== policy"
 	@go test -count=1 .
 

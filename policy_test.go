@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -32,17 +31,6 @@ func TestEveryGoFileStartsWithTheLicenceHeader(t *testing.T) {
 			text = withoutGeneratedLine(text)
 		}
 		assert.Truef(t, strings.HasPrefix(text, licenceHeader), "%s: put the two lines of hack/ci/boilerplate.go.txt and an empty line first", f.path)
-	}
-}
-
-func TestEveryPackageSaysWhatItIs(t *testing.T) {
-	t.Parallel()
-	for _, p := range modulePackages(t) {
-		if len(p.files) == 0 || p.allGenerated() {
-			continue
-		}
-		documented := slices.ContainsFunc(p.files, func(f *file) bool { return f.syntax.Doc != nil })
-		assert.Truef(t, documented, "%s has no package comment: say what it holds, what it promises, what it costs and who may call it from where", p.dir)
 	}
 }
 

@@ -34,10 +34,6 @@ type pkg struct {
 	tests   []*file
 }
 
-func (p *pkg) allGenerated() bool {
-	return !slices.ContainsFunc(p.files, func(f *file) bool { return !f.generated })
-}
-
 // file is one Go source file.
 type file struct {
 	path      string // relative to the module, with slashes

@@ -41,3 +41,56 @@ func TestTheTreeOfREADMEHasEachFolderAndNoOther(t *testing.T) {
 	}
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(folders)), rows, "README.md's tree has a row for each folder below %s, and one for each other top-level folder", strings.Join(parents, ", "))
 }
+
+// notYet are the folders whose package comment does not map the files yet.
+var notYet = []string{
+	"pkg/aggregated", "pkg/allinone", "pkg/controller", "pkg/registry/engine", "pkg/registry/storage",
+}
+
+// mapFrom is how many files need a map.
+const mapFrom = 4
+
+// named are names of Go files in a package comment, and patterns of such names. A name of a
+// file beside go.mod may stand in every comment. A path is no name.
+var named = regexp.MustCompile(`(?:^|[^/\w.*])([a-z*][\w*]*\.go)\b`)
+
+func TestAPackageCommentMapsTheFilesOfItsFolder(t *testing.T) {
+	t.Parallel()
+	byFolder := map[string][]*file{}
+	for _, f := range everyFile(t) {
+		if folder := path.Dir(f.path); !f.generated && !slices.ContainsFunc(notYet, func(skipped string) bool { return within(folder, skipped) }) {
+			byFolder[folder] = append(byFolder[folder], f)
+		}
+	}
+	for folder, files := range byFolder {
+		comment, sources := "", []string{}
+		for _, f := range files {
+			if name := path.Base(f.path); !strings.HasSuffix(name, "_test.go") && name != "doc.go" {
+				sources = append(sources, name)
+			}
+			comment += f.syntax.Doc.Text()
+		}
+		if len(sources) > 0 {
+			assert.NotEmptyf(t, comment, "%s has no package comment: say what it holds, what it promises, what it costs and who may call it from where", folder)
+		}
+		var names []string
+		for _, found := range named.FindAllStringSubmatch(comment, -1) {
+			names = append(names, found[1])
+		}
+		covers := func(name, file string) bool {
+			matched, err := path.Match(name, file)
+			return err == nil && matched
+		}
+		for _, name := range names {
+			there := exists(t, name) || slices.ContainsFunc(files, func(f *file) bool { return covers(name, path.Base(f.path)) })
+			assert.Truef(t, there, "the package comment of %s names %s, which is not there", folder, name)
+		}
+		if len(sources) < mapFrom {
+			continue
+		}
+		for _, source := range sources {
+			assert.Truef(t, slices.ContainsFunc(names, func(name string) bool { return covers(name, source) }),
+				"the package comment of %s does not map %s: say in a line what the file holds", folder, source)
+		}
+	}
+}

@@ -6,6 +6,13 @@
 // that deploys and one that only plays use the same code, so that what is measured
 // with many of the second kind holds for the first.
 //
+//	upstream.go    an agent's requests, and the report
+//	watch.go       the watch of one namespace
+//	patch.go       what a report changes, as a merge patch
+//	condition.go   the conditions of a report
+//	register.go    registration by token
+//	kubeconfig.go  the Secret that keeps what registration yields
+//
 // # What it promises
 //
 //   - Requests have the form of Fleet's agent: a streaming list and watch of one

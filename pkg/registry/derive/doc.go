@@ -5,6 +5,27 @@
 // options that a Bundle version means on a Cluster (S 3), their deployment ID
 // (S 4.2), and the BundleDeployment itself (S 5).
 //
+//	version.go           Version: a Bundle's version on Clusters
+//	subject.go           a Cluster as templates see it
+//	values.go            Helm values and their templates
+//	merge.go             options of the Bundle and of a target
+//	source.go            which manifest, and for which Kubernetes
+//	mirrored.go          values from a Secret
+//	copies.go            what an agent copies
+//	content.go           Content: options and their deployment ID
+//	memo.go              Contents that took long
+//	identity.go          the deployment ID's way through YAML
+//	yaml.go              YAML within bounds
+//	work.go              what preparation may cost
+//	costly.go            versions that work on no Cluster
+//	reads.go             what an edit of a Cluster changes for templates
+//	bundledeployment.go  the BundleDeployment
+//	generation.go        its generation
+//	servable.go          names that cannot be served
+//	brief.go             what explains a report
+//	gist.go              what a roll-up counts of a report
+//	status.go            display and state
+//
 // Everything here is a pure function. There is no context, no clock, no log and
 // no error: bad input is a value in the output, a Failure, with Fleet's text.
 // Arguments are never written to. Results share what is immutable, above all

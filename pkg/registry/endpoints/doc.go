@@ -6,6 +6,11 @@
 // status; two differ: BundleDeployments are computed, so their main endpoint
 // only reads, and Contents come straight from their records.
 //
+//	endpoints.go  New: the endpoints of all kinds
+//	objects.go    objects, and their status
+//	computed.go   BundleDeployments
+//	contents.go   Contents
+//
 // What an endpoint implements is what discovery announces, so the computed ones
 // are types of their own instead of a store with some verbs refused.
 package endpoints

@@ -7,6 +7,22 @@
 // what the log needs around it: a client, a check that the store is one that the
 // log can rely on, compaction, and encryption at rest.
 //
+//	log.go        Log: load, keys, the present revision
+//	watch.go      Watch
+//	commit.go     Commit
+//	prepared.go   a transaction as it is sent
+//	group.go      CommitTogether
+//	guard.go      guards of ranges
+//	limits.go     how large a transaction may be
+//	errors.go     what a failed commit means
+//	content.go    manifests
+//	cluster.go    whether etcd is still the same cluster
+//	fitness.go    Check: whether the log can rely on the store
+//	client.go     Connect
+//	compact.go    compaction
+//	seal.go       encryption at rest
+//	reencrypt.go  encrypts anew what an older key encrypted
+//
 // Promises: Watch hands over whole revisions, in order, each once, and never
 // skips one; it ends with ErrCompacted when the log no longer reaches back far
 // enough. Commit either writes everything or nothing, and its error tells which

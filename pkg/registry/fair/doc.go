@@ -5,6 +5,11 @@
 // Two things are scarce that priority and fairness does not count: the processors while
 // events and lists are built and encoded, and the memory of large lists.
 //
+//	turn.go    turns
+//	pace.go    when heavy work stands back
+//	budget.go  a share of turns, or of bytes, for each flow
+//	client.go  a Client, and the limits of a server
+//
 // A flow is a user. Flows are served in turns, the one that has used least first, and each
 // has a share that is less than all. So what a client waits for behind others depends on
 // how many others there are and not on how much they ask for.

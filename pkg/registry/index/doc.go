@@ -5,6 +5,14 @@
 // selector: which of them does an edit of a label set affect, and which label
 // sets does one of them select.
 //
+//	selector.go     Selector, compiled from a LabelSelector
+//	requirement.go  one requirement
+//	selectors.go    Selectors: where each selector is filed
+//	posting.go      what is filed under a label
+//	query.go        Matching and Affected
+//	items.go        Items: label sets under their labels
+//	scan.go         Select: the ways to meet what can match
+//
 // # What it holds
 //
 // A [Selector] is a compiled, normalised conjunction of requirements.

@@ -7,6 +7,19 @@
 // attributes for selectors. A kind has no code of its own anywhere else in the
 // registry; to add one, add a row.
 //
+//	inventory.go          the table
+//	inventory_columns.go  the columns of each kind
+//	kind.go               Kind: what a row holds
+//	strategy.go           writes of the main resource
+//	status.go             writes of /status
+//	names.go              warnings about names
+//	lastapplied.go        the annotation of kubectl apply
+//	resetfields.go        fields that server-side apply resets
+//	written.go            how an object was written (pkg/apis/fleet/schema)
+//	columns.go            how a column is made
+//	table.go              answers to kubectl get
+//	attrs.go              label and field selectors
+//
 //	row (Kind)  ──►  Strategy         main resource: create, update, delete
 //	            ──►  StatusStrategy   /status
 //	            ──►  TableConvertor   kubectl get

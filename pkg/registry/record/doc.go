@@ -34,6 +34,21 @@
 // BundleDeployments in that form too, less what they share, and beside a large one the part
 // of it that roll-ups read (Kept).
 //
+//	key.go             keys
+//	format.go          formats, and records of a newer one
+//	resources.go       which type each resource has
+//	record.go          objects and pins
+//	report.go          reports
+//	report_compact.go  their compact form
+//	report_pack.go     its values, apart from its text
+//	report_read.go     reads a report without reflection
+//	report_tokens.go   the tokens of that
+//	report_kept.go     Kept: reports in memory
+//	promotion.go       promotions, and the last fully promoted version
+//	mirror.go          copies of outside facts
+//	holder.go          holders of names
+//	packed.go          compression of long records
+//
 // Everything here is pure and safe for concurrent use. A decoded record is
 // immutable by convention: it is shared by every view that holds it.
 package record

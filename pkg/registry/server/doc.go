@@ -14,6 +14,8 @@
 //	priming.go    and while a start does not know its clients yet
 //	share.go      users take turns with large lists, large bodies and events
 //	admit.go      and hold none while a webhook is asked
+//	flow.go       priority and fairness is told what lists cost
+//	listener.go   a connection that is not read holds little memory
 //	computed.go   writes of computed kinds are answered with what to edit instead
 //	patchtype.go  strategic merge patch is refused, as by a CRD (S 1.2)
 //	patcherror.go a patch that cannot be read is answered in one line

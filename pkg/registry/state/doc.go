@@ -104,7 +104,7 @@
 //
 // A BundleDeployment's name is made of the Bundle's name and the Cluster's namespace for
 // BundleDeployments, so Bundles of several namespaces may claim one, and Clusters that
-// share a namespace. The claim that has a name keeps it (holder.go): the write that
+// share a namespace. The claim that has a name keeps it (claim.go): the write that
 // brings a claim which would take the name by the rule for names that nothing is
 // recorded of, the older Bundle, records who has it (plan_contest.go).
 //

@@ -9,7 +9,7 @@
 //	deployment.go  one BundleDeployment: its state, message and entry in a summary
 //	weight.go      what a member adds to a roll-up
 //	ranked.go      members in order, with sums by rank (Ranked)
-//	insert.go, remove.go, query.go   its operations
+//	fill.go, insert.go, remove.go, query.go   its operations
 //	summary.go     sums and entries as a summary, and the Ready condition of one
 //	print.go       objects that are modified or not ready, as texts in messages
 //	bundle.go, cluster.go, group.go, repo.go   the derived fields of each kind

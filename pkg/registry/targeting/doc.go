@@ -6,6 +6,12 @@
 // which selectors to file a Bundle, so that the engine can tell without asking
 // which Bundles an edit of a Cluster or of its groups may concern.
 //
+//	targets.go  Targets
+//	entry.go    Entry
+//	cluster.go  Cluster, and its augmented labels
+//	resolve.go  Resolve: the target and customizations of a Cluster
+//	filing.go   Filings: the selectors to file
+//
 // # What it holds
 //
 // [Targets] is the compiled target lists of one Bundle spec, [Entry] one compiled

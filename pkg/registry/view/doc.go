@@ -4,6 +4,19 @@
 // Package view is what readers see: all objects of the group as they are at one
 // revision, and the log of the changes that led there.
 //
+//	view.go        View, and the log of revisions
+//	version.go     resourceVersions
+//	builder.go     Builder
+//	table.go       tables of objects
+//	pairs.go       the table of BundleDeployments
+//	item.go        what a table holds
+//	derived.go     the computed part of an object
+//	report.go      the report on a BundleDeployment
+//	namespaces.go  which namespaces have objects
+//	state.go       State: a name for the objects of a resource
+//	history.go     how far the log reaches back
+//	stride.go      changes of one namespace, without a look at each revision
+//
 // A View is immutable and holds whole revisions only. Whoever has one may read
 // it without a lock for as long as they like; views share what they have in
 // common, so keeping one costs the difference. Tables are ordered by namespace,

@@ -7,6 +7,12 @@
 // a folder of its own below results: a page with plots, and the numbers as JSON, and
 // says what got worse since the report that is committed.
 //
+//	main.go       a run
+//	options.go    flags
+//	scenarios.go  the scenarios, and their sizes
+//	scope.go      what a part of a run lives with
+//	machine.go    what the report says about the machine
+//
 // The exit code is 1 if a scenario broke off or got a wrong answer, never for a slow
 // one: whoever reads the report judges that.
 package main

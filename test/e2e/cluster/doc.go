@@ -3,6 +3,24 @@
 
 // Package cluster runs Muster in a Kubernetes cluster on loopback, for tests.
 //
+//	controlplane.go  kube-apiserver, and what starts with it
+//	etcd.go          etcd; etcdctl.go runs its tools
+//	install.go       Muster, from the project's manifests
+//	replica.go       one replica
+//	pod.go           the volumes and arguments that a Deployment gives a container
+//	balancer.go      a Service
+//	cable.go         a connection that can be cut
+//	endpoint.go      clients of a server
+//	terminal.go      kubectl
+//	pki.go           certificates
+//	process.go       a process; usage.go has its memory and processor time
+//	run.go           other programs as processes
+//	program.go       builds programs
+//	parent_*.go      how processes end with the test
+//	port.go          free ports
+//	folder.go        folders
+//	t.go             T, and Main
+//
 // Real are: etcd with TLS both ways (StartEtcd), kube-apiserver and
 // kube-controller-manager (Start), kubectl (Terminal), the certificates, RBAC,
 // tokens of ServiceAccounts, the aggregation layer, and muster-apiserver with the

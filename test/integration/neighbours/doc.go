@@ -14,5 +14,11 @@
 // first alone, and then beside the crowd. Each client is a user of its own. A server may
 // refuse the crowd anything; the tenant, nothing.
 //
+//	run.go      the measurement
+//	tenants.go  the two tenants, and the user of each client
+//	crowd.go    the neighbours
+//	stuck.go    watches that are never read
+//	process.go  a crowd in a process of its own
+//
 // It is for a bounded test and for a benchmark, at different sizes.
 package neighbours

@@ -4,6 +4,11 @@
 // Package schema compares the JSON that a client wrote with the Go type that it is
 // decoded into, and keeps the difference.
 //
+//	read.go      Unmarshal: compares the text with the type
+//	shape.go     what a type and its tags allow, read once
+//	form.go      the form, as text and as a tree of edits
+//	refusals.go  the refusals that a form holds, as field errors
+//
 // The Go types drop what a custom resource keeps: false, 0, "", an empty list, an empty
 // object, null. They cannot drop it any later, because deployment IDs are hashes of their
 // JSON. So an object carries a [Form] beside its fields: a small text that says what its

@@ -5,6 +5,14 @@
 // (S 1.1): one Go type per kind, one file per kind, blocks that several kinds
 // share in files of their own (options, targets, roll-out, summary, status).
 //
+//	*_types.go      a kind each, or a block that several kinds share
+//	generic_map.go  free-form values
+//	duration.go     durations that keep their text
+//	constants.go    labels, annotations and names that clients rely on
+//	written.go      how each kind keeps what its JSON leaves out
+//	register.go     the group in a scheme
+//	defaults.go     the one default, of targetCustomizationMode
+//
 // The comments of types and fields are the product's manual: they become the
 // OpenAPI descriptions that "kubectl explain" prints.
 //

@@ -4,6 +4,23 @@
 // Package validation says which objects of fleet.cattle.io/v1alpha1 are refused,
 // and which are accepted but cannot work as written.
 //
+//	bundle.go        Bundles
+//	cluster.go       Clusters, ClusterGroups, BundleNamespaceMappings
+//	gitrepo.go       GitRepos and their restrictions
+//	helmop.go        HelmOps
+//	imagescan.go     ImageScans
+//	policy.go        Policies
+//	registration.go  tokens and registrations
+//	schedule.go      Schedules
+//	options.go       options, wherever they stand
+//	rollout.go       strategies
+//	selector.go      selectors, and labels
+//	pattern.go       patterns of names
+//	duration.go      durations
+//	nesting.go       how deep free-form values may nest
+//	warnings.go      the list of warnings, which is bounded
+//	ratchet.go       Ratchet
+//
 // For each kind that has rules there is a function Validate<Kind>, which returns
 // errors, and a function Warn<Kind>, which returns warnings. The line between
 // the two is Fleet's (S 1.2, S 2.7): a write fails only for what the schema of a

@@ -4,6 +4,21 @@
 // Package sandbox evaluates the templates of Helm values (S 3.3): Go's
 // text/template with `${` and `}`, and the functions of sprig.
 //
+//	parse.go        Template, and Parse
+//	instrument.go   the counting calls that Parse adds
+//	execute.go      Execute
+//	functions.go    the functions
+//	budget.go       Budget, and the wrappers that charge it
+//	prices.go       what each function costs
+//	guard.go        charges functions before they run
+//	compare.go      eq, lt and their like
+//	clock.go        functions of time
+//	random.go       functions of chance
+//	dict.go         functions of maps
+//	refused.go      functions that are refused
+//	reads.go        what a template reads of its data
+//	least.go        what a template costs at least
+//
 // A template is written by anyone with the right to write a Bundle, and one goroutine
 // evaluates those of all. So an evaluation promises two things that text/template alone
 // does not.

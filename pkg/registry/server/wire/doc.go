@@ -6,6 +6,13 @@
 // what is written out here, and takes several times as long: of a list, it was three
 // quarters of the time.
 //
+//	serializer.go  Faster: which encoder writes what
+//	deployment.go  a BundleDeployment
+//	options.go     its options, and the texts that are kept
+//	text.go        the text that is written to
+//	pretty.go      indented JSON
+//	strict.go      names unknown and repeated members
+//
 // What is rare it leaves to encoding/json member by member: owner references, drift,
 // what is not ready. A field that a type gets and that is not written here is found by
 // the tests, which compare with encoding/json over random objects.

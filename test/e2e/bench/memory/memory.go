@@ -5,6 +5,11 @@
 // of the same fleet when the history is full, and of fleets on all of whose
 // BundleDeployments agents have reported.
 //
+//	memory.go    the scenario
+//	history.go   what history takes when it is full
+//	reported.go  what reports take
+//	heap.go      where the heap goes
+//
 // History is filled in three ways, one after the other, since a revision's weight goes by
 // what it changes. Each goes on until the history has forgotten the first of its own
 // edits: then it is as full as it gets, and holds nothing else.

@@ -5,6 +5,12 @@
 // JSON, and the same as a page of Markdown with plots for people. It compares a run
 // with an older one, and promises to show what was not measured as not measured:
 // a scenario that broke off, a goal at another size, a number of another machine.
+//
+//	report.go    scenarios, tables and numbers
+//	goals.go     the design's goals
+//	compare.go   a report beside an older one
+//	markdown.go  the page
+//	store.go     the folder of a report
 package report
 
 import (

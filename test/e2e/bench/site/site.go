@@ -7,6 +7,11 @@
 // acknowledge, as in production. Requests go straight to the one replica, without the
 // aggregation layer, from this process, which shares the machine with all servers.
 //
+//	site.go    the control plane and Muster
+//	client.go  clients that decode nothing
+//	stream.go  watches
+//	meter.go   memory, processor time and metrics of a server
+//
 // kube-controller-manager is stopped while something is measured: what it does about
 // new objects is not what is compared.
 package site
