@@ -1,9 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command muster-agent is an agent to test with: it deploys what Muster, or Fleet,
-// computes for one Cluster, and reports. With --simulate it plays many agents that
-// only report. See packages agent and simulate.
+// Command muster-agent deploys what Muster, or Fleet, computes for one Cluster, and
+// reports. With --simulate it plays many agents that only report. See packages agent and
+// simulate.
 package main
 
 import (

@@ -7,8 +7,8 @@
 # bin/muster-agent. There are no controllers and no nodes, so nothing runs in it, and a
 # Namespace that is deleted stays; ConfigMaps come and go as anywhere.
 #
-# Nothing in it is secret or dear: its etcd listens on loopback without asking who it
-# is, and does not sync to disk.
+# Nothing in it is secret or dear: its etcd listens on loopback without
+# authentication, and does not sync to disk.
 
 downstream_cluster=lab-frankfurt
 downstream_dir=$data_dir/downstream

@@ -23,7 +23,7 @@ command_of() {
 
 # running_pid prints the process id of the server that run.sh started on this
 # data directory, or fails. The number alone proves nothing: after a reboot it
-# may be anybody's, so the command line must be ours too. The server's own lock is
+# may be another program's, so the command line must be ours too. The server's own lock is
 # asked as well, because of two that start at once the one that fails is the last
 # to write the pid file.
 running_pid() {
@@ -48,7 +48,7 @@ pid_in() {
 }
 
 # end_pid_in FILE COMMAND [SECONDS] asks that process to end. With SECONDS it waits so
-# long, and then ends it at once: for what has no data that anybody would miss.
+# long, and then ends it at once: for a process without data worth keeping.
 end_pid_in() {
 	local pid started=$SECONDS
 	if pid=$(pid_in "$1" "$2"); then

@@ -73,8 +73,8 @@ else
 	stop_downstream
 fi
 
-# What somebody has edited since the last run is theirs: server-side apply says
-# that it conflicts, and goes on with the other objects.
+# Edits since the last run belong to their authors: server-side apply reports the
+# conflict, and continues with the other objects.
 kept=
 if ! loaded=$(k apply --server-side ${RESET:+--force-conflicts} "${fleet[@]}" 2>&1); then
 	if ! grep -q 'Apply failed with' <<<"$loaded" || grep -E '^(error:|Error from server)' <<<"$loaded" | grep -qv 'Apply failed with'; then

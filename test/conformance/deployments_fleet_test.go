@@ -51,7 +51,7 @@ type fleet struct {
 	states []state
 }
 
-// state is what there was from a revision on.
+// state holds what there was from a revision on.
 type state struct {
 	revision int64
 	clusters map[string]string // to their environments

@@ -152,7 +152,7 @@ func TestWatchesOfBundleDeploymentsBeginWhereTheyAreToldTo(t *testing.T) {
 			begin := f.setCluster("c2", "prod")
 			f.compact(begin)
 			// What was changed by the very revision that a replica loaded is not known to it:
-			// who watches from there lists again.
+			// a client that watches from there lists again.
 			past := f.setBundle("aside", "nowhere", "red")
 			left, entered := f.setCluster("c2", "test"), f.setCluster("c2", "prod")
 			present := f.setBundle("elsewhere", "nowhere", "red") // out of every scope below
@@ -237,7 +237,7 @@ func TestABookmarkTellsHowFarAWatchIs(t *testing.T) {
 func TestWhatASelectionBeginsAndCeasesToHold(t *testing.T) {
 	t.Parallel()
 	f := grownFleet(t)
-	// What shares a revision is repeated to who resumes at it, and this is not about that.
+	// What shares a revision is repeated to a client that resumes at it. This test is about other cases.
 	from := f.setBundle("elsewhere", "nowhere", "red")
 	every := func(bundle string) []string {
 		return []string{keyOf("c1", bundle), keyOf("c2", bundle), keyOf("c3", bundle)}

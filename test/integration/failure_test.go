@@ -43,7 +43,7 @@ func contents(t *testing.T, s *server) map[string]any {
 	return out
 }
 
-// value is what the template of a BundleDeployment gave.
+// value returns what the template of a BundleDeployment gave.
 func value(t *testing.T, d *unstructured.Unstructured) string {
 	t.Helper()
 	out, _, _ := unstructured.NestedString(d.Object, "spec", "options", "helm", "values", "value")
@@ -91,7 +91,7 @@ func TestWhatFailsKeepsWhatWorked(t *testing.T) {
 		_, err := deployments.Get(t.Context(), "never", metav1.GetOptions{})
 		require.Error(t, err)
 	}
-	// Made whole, all goes on; the rest was never touched.
+	// Made whole, all continues; the rest was never touched.
 	label(t, c, "ns", "c2", "region", "us")
 	require.Empty(t, failure(t, c, "ns", "labelled"))
 	require.Equal(t, "us", value(t, get(t, s.resource(t, "bundledeployments", home("ns", "c2")), "labelled")))
@@ -148,7 +148,7 @@ func TestARestartChangesNothing(t *testing.T) {
 			require.Equal(t, old.Items[i], now.Items[i])
 		}
 	}
-	// A watch goes on where it was.
+	// A watch continues where it was.
 	w := watching(t, again.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: old.GetResourceVersion()})
 	label(t, again.clientset(t), "ns", "c2", "region", "us")
 	for {

@@ -24,7 +24,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// fold is what a client has that applies what a watch says.
+// fold holds the objects of a client that applies a watch's events.
 type fold struct {
 	client   dynamic.ResourceInterface
 	selector string

@@ -102,7 +102,7 @@ func TestSelectorsThatAreNoneAreRefusedOrReported(t *testing.T) {
 			_, err := c.FleetV1alpha1().BundleDeployments(home(ns, "c1")).Get(t.Context(), b.Name, metav1.GetOptions{})
 			require.True(t, apierrors.IsNotFound(err), "%v", err)
 			get(t, s.resource(t, "bundledeployments", home(ns, "c1")), "good")
-			// A group with it is empty, and harms nobody either.
+			// A group with it is empty, and harms no other object.
 			g := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: b.Name}}
 			g.Spec.Selector = selector
 			if _, err := c.FleetV1alpha1().ClusterGroups(ns).Create(t.Context(), g, metav1.CreateOptions{}); err != nil {

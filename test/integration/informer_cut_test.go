@@ -85,7 +85,7 @@ func (l *ledger) Replace(objects []any, revision string) error {
 	return l.Store.Replace(objects, revision)
 }
 
-// take is what was told since the last time that it was asked.
+// take returns the events since its last call.
 func (l *ledger) take() []told {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -143,7 +143,7 @@ func listedVersions(t *testing.T, c versioned.Interface) (map[string]string, str
 	return out, list.ResourceVersion
 }
 
-// comesTo waits until the store is what is wanted.
+// comesTo waits until the store is as wanted.
 func (l *ledger) comesTo(t *testing.T, want map[string]string, title string) {
 	t.Helper()
 	var have map[string]string

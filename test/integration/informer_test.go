@@ -30,7 +30,7 @@ import (
 // before lists came as watches.
 type withoutWatchList struct{ cache.ListerWatcher }
 
-// IsWatchListSemanticsUnSupported is what reflectors ask for.
+// IsWatchListSemanticsUnSupported returns what reflectors ask for.
 func (withoutWatchList) IsWatchListSemanticsUnSupported() bool { return true }
 
 // deploymentsOf lists and watches, and counts the lists.

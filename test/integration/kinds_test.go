@@ -44,7 +44,7 @@ var specimens = map[string]kind{
 	"schedules":                 {spec: in("spec", members{"schedule": "0 0 1 * * *", "duration": "1h0m0s"}), other: in("spec", members{"duration": "2h0m0s"}), status: members{"active": true}},
 }
 
-// groupConditions are of an empty group about which somebody said something. All
+// groupConditions are of an empty group whose status a client wrote. All
 // else in its status is derived.
 var groupConditions = []any{
 	map[string]any{"type": "Audited", "status": "True"},
@@ -121,7 +121,7 @@ func (k kind) reported(o *unstructured.Unstructured) *unstructured.Unstructured 
 	return out
 }
 
-// body is what a client sets: everything but metadata and status.
+// body returns what a client sets: everything but metadata and status.
 func body(o *unstructured.Unstructured) map[string]any {
 	out := map[string]any{}
 	for member, value := range o.Object {

@@ -83,7 +83,7 @@ func processOn(t *testing.T, dataDir string, port int) (s *server, kill func()) 
 	return &server{dataDir: dataDir, config: config}, kill
 }
 
-// acknowledged is what a writer got an answer to, before the server was killed.
+// acknowledged holds the writes that were answered before the server was killed.
 type acknowledged struct {
 	last     int
 	revision int64
@@ -148,12 +148,12 @@ func TestAKilledServerKeepsAllThatItAcknowledged(t *testing.T) {
 		require.GreaterOrEqual(t, number(t, now.GetResourceVersion()), a.revision, "the server went back in time")
 		cl, err := again.clientset(t).FleetV1alpha1().Clusters("ns").Get(t.Context(), name("w", i), metav1.GetOptions{})
 		require.NoError(t, err)
-		// The one write that nobody was told of may be there or not.
+		// The one write without an answer may be there or not.
 		require.Contains(t, []string{fmt.Sprint(a.last), fmt.Sprint(a.last + 1)}, cl.Labels["count"])
 		d := get(t, again.resource(t, "bundledeployments", home("ns", name("w", i))), "counted")
 		require.Equal(t, "v"+cl.Labels["count"], value(t, d))
 	}
-	// A watch from before goes on, and its fold is the list.
+	// A watch from before continues, and its fold is the list.
 	f := &fold{revision: number(t, list.GetResourceVersion())}
 	f.items, _, err = listed(t.Context(), again.resource(t, "bundledeployments", ""), metav1.ListOptions{})
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// history is what a resource went through: its lists after every step.
+// history holds what a resource went through: its lists after every step.
 type history struct {
 	client dynamic.ResourceInterface // cluster-wide
 	lists  []*unstructured.UnstructuredList
@@ -34,7 +34,7 @@ func (h *history) note(t *testing.T) {
 func (h *history) last() *unstructured.UnstructuredList { return h.lists[len(h.lists)-1] }
 
 // histories makes Clusters and BundleDeployments change, on a server that
-// nobody else changes.
+// no other test changes.
 func histories(t *testing.T, s *server) map[string]*history {
 	t.Helper()
 	out := map[string]*history{}

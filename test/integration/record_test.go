@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// garbage is what nobody should write below our prefix, and somebody will.
+// garbage should never stand below our prefix, and one day will.
 var garbage = map[string]string{
 	"object/clusters/ns/c2":               "not json",
 	"object/clusters/ns/c3":               "",
@@ -148,7 +148,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	c = s.clientset(t)
 	label(t, c, "ns", "c1", "env", "prod")
 
-	// Whoever mends the records gets all of it back, and has to list once.
+	// An operator that mends the records gets all of it back, and clients list once.
 	for key := range garbage {
 		if value, ok := good[key]; ok {
 			_, err = s.etcd.Put(t.Context(), logPrefix+"/log/"+key, string(value))

@@ -92,7 +92,7 @@ func TestReplicasAgreeOnWhatTheyShow(t *testing.T) {
 			require.Equal(t, item, other)
 		}
 
-		// Tokens and watches go on elsewhere.
+		// Tokens and watches continue elsewhere.
 		if len(one.Items) > 1 {
 			page, err := a.resource(t, plural, "").List(t.Context(), metav1.ListOptions{Limit: 1})
 			require.NoError(t, err)
@@ -151,6 +151,6 @@ func TestAServerThatCannotKnowNeverSaysThatSomethingIsNotThere(t *testing.T) {
 		require.True(t, ok, "%s: %v", path, err)
 		require.Contains(t, []int32{429, 503, 504}, status.Status().Code, "%s: %v", path, err)
 	}
-	// Who is content with any state gets the last one that was known.
+	// A read that is content with any state gets the last one that was known.
 	require.NoError(t, b.once(t, root+"namespaces/"+home("ns", "c1")+"/bundledeployments/app", url.Values{"resourceVersion": {"0"}}))
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// alone is reporting on a server that nobody else writes to, so that its revision
+// alone reports to a server without other writers, so that its revision
 // tells what was written.
 func alone(t *testing.T) (s *server, deployments dynamic.ResourceInterface) {
 	t.Helper()
@@ -363,8 +363,8 @@ func TestAReportTakesATenthOfItsBundleDeployment(t *testing.T) {
 	}
 }
 
-// asCustomResource is what kube-apiserver would store: no resourceVersion, and who
-// wrote the spec and the status.
+// asCustomResource returns the object that kube-apiserver would store: without a
+// resourceVersion, and with the managedFields of the spec and the status.
 func asCustomResource(t *testing.T, o *unstructured.Unstructured) map[string]any {
 	t.Helper()
 	o = o.DeepCopy()

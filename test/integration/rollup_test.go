@@ -41,7 +41,7 @@ func TestDerivedFieldsOfAStatusAreIgnored(t *testing.T) {
 		one := create(t, c, k.object("one"))
 		w := watching(t, c, metav1.ListOptions{ResourceVersion: one.GetResourceVersion()})
 
-		// Alone they write nothing, and nobody owns anything by them.
+		// Alone they write nothing, and no field has an owner because of them.
 		require.Equal(t, one, patch(`{"status":{`+derived+`}}`))
 		const ready = `{"type":"Ready","status":"False","reason":"Error","message":"forged"}`
 		require.Equal(t, one, patch(`{"status":{"conditions":[`+ready+`]}}`))

@@ -29,7 +29,7 @@ func watching(t *testing.T, c dynamic.ResourceInterface, options metav1.ListOpti
 	return &stream{t, w}
 }
 
-// event is what a watch said, in a form that is easily compared.
+// event holds what a watch said, in a form that is easily compared.
 type event struct {
 	Type      watch.EventType
 	Namespace string

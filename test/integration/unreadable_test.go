@@ -218,7 +218,7 @@ func TestWhatCannotBeReadGoesOnlyByIgnoringReadErrors(t *testing.T) {
 	})
 }
 
-// TestABundleWithoutItsContentCannotBeRead: only the option deletes it, and what nobody
+// TestABundleWithoutItsContentCannotBeRead: only the option deletes it, and what no client
 // could read since the start does not keep the others back any longer.
 func TestABundleWithoutItsContentCannotBeRead(t *testing.T) {
 	t.Parallel()

@@ -213,7 +213,7 @@ func TestAReaderThatNeverReadsHoldsNobodyUp(t *testing.T) {
 	big.Annotations = map[string]string{"note": repeated(200 << 10)}
 	createCluster(t, c, big)
 	for range 20 {
-		watching(t, s.resource(t, "clusters", ""), metav1.ListOptions{}) // and nobody ever reads
+		watching(t, s.resource(t, "clusters", ""), metav1.ListOptions{}) // and never read
 	}
 	w := watching(t, s.resource(t, "clusters", ""), metav1.ListOptions{})
 	w.expect(watch.Added, "c1")

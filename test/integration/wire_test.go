@@ -21,7 +21,7 @@ import (
 // requests counts how a client reads.
 type requests struct{ Lists, WatchLists, Watches int }
 
-// wire is what lies between a client and the server: it counts, and it can break in
+// wire lies between a client and the server: it counts, and it can break in
 // the middle of what a watch says.
 type wire struct {
 	mu struct {

@@ -58,7 +58,7 @@ func parsed(t *testing.T, plural, name, text string) *unstructured.Unstructured 
 	return o
 }
 
-// written is what an object says, less what the server adds, as JSON.
+// written returns what an object says, less what the server adds, as JSON.
 func written(t *testing.T, o *unstructured.Unstructured) string {
 	t.Helper()
 	said := o.DeepCopy().Object

@@ -68,7 +68,7 @@ func release(path string) (string, error) {
 }
 
 // sameWords are the releases that answer in the pinned client's words, but for
-// what normalise takes out. Somebody has read what they answer.
+// what normalise takes out. A person has read what they answer.
 var sameWords = []string{"1.32"}
 
 // comparable tells if what the client prints is compared, and not only its exit

@@ -5,14 +5,13 @@
 // tests.
 //
 // Each file testdata/*.md is a session at a terminal, with prose between the
-// commands: the text indented by four spaces is what was typed and what came
-// back. The test starts bin/muster as a user would, types every session anew
+// commands: the indented text is what was typed and what came back. The test starts bin/muster as a user would, types every session anew
 // with each kubectl that it has, and compares:
 //
 //   - the kubectl of the Kubernetes release that Muster is built with, pinned in
 //     test/e2e/go.mod and built once by hack/tool.sh;
 //   - the kubectl of the PATH, if there is one. Releases of Kubernetes change
-//     kubectl's words now and then: of a release that nobody has compared yet
+//     kubectl's words now and then: of a release that has not been compared yet
 //     (sameWords) only the exit codes are.
 //
 // "go test ./test/kubectl -update" writes the files anew; read what changed.

@@ -59,7 +59,7 @@ func compare(t *testing.T, file string, c client, want, got transcript) {
 	}
 }
 
-// prelude is what a session may call beside kubectl.
+// prelude holds the functions that a session may call beside kubectl.
 const prelude = `
 # follow LINES COMMAND...: starts COMMAND, returns when it has printed LINES lines.
 follow() {

@@ -20,13 +20,13 @@ import (
 
 // Enrolment is how an agent gets its credentials (S 9.1, 9.2).
 type Enrolment struct {
-	// Invitation is what a token yielded.
+	// Invitation holds what a token yielded.
 	Invitation *wire.Invitation
 	// Downstream is the way to the cluster to register, where credentials are kept.
 	Downstream *rest.Config
 	// Own is the namespace that they are kept in; it is made if it is not there.
 	Own string
-	// Applicant is what to register; without an ID it is the UID of kube-system.
+	// Applicant holds what to register; without an ID it is the UID of kube-system.
 	Applicant wire.Applicant
 	// Log gets what it does.
 	Log *slog.Logger
@@ -38,7 +38,7 @@ const enrolRetry = 5 * time.Second
 // Enrol returns the credentials that the cluster keeps, or registers it and keeps
 // what that yields. It tries until it succeeds or ctx ends.
 //
-// It registers anew only when the server does not know who has the credentials that
+// It registers anew only when the server does not accept the credentials that
 // are kept, or lets them do nothing. A server that is away is waited for: each
 // registration makes the credentials of the one before invalid.
 func Enrol(ctx context.Context, e Enrolment) (*wire.Credential, error) {

@@ -22,13 +22,13 @@ import (
 	"github.com/musterfleet/muster/pkg/agent/wire"
 )
 
-// Options is what an agent is started with.
+// Options holds what an agent is started with.
 type Options struct {
 	// Upstream is the way to the server, Downstream to the cluster that is deployed to.
 	Upstream, Downstream *rest.Config
 	// Namespace holds the agent's BundleDeployments.
 	Namespace string
-	// Cluster is what the agent stands for; without a name there are no heartbeats.
+	// Cluster holds what the agent stands for; without a name there are no heartbeats.
 	Cluster types.NamespacedName
 	// Own is the namespace that the agent is known by downstream.
 	Own string

@@ -57,7 +57,7 @@ func (d *Deployer) configuration(namespace string) (*action.Configuration, error
 	return config, config.Init(d.getter.in(namespace), namespace, "secret")
 }
 
-// Deployment is what is to be deployed.
+// Deployment holds what is to be deployed.
 type Deployment struct {
 	// Name is that of the BundleDeployment.
 	Name string
@@ -119,7 +119,7 @@ func (d *Deployer) mark(made *chart.Chart, what Deployment) {
 	made.Metadata.Annotations = notes
 }
 
-// mend tells whether there is a release to upgrade. Revisions that were cut short,
+// mend reports whether there is a release to upgrade. Revisions that were cut short,
 // because the agent ended, are taken out: Helm would wait for them for ever.
 func mend(config *action.Configuration, name string) (exists bool, err error) {
 	for {
@@ -152,7 +152,7 @@ func (d *Deployer) install(config *action.Configuration, what Deployment) *actio
 	run.Timeout, run.WaitStrategy = waiting(helm)
 	run.WaitForJobs, run.TakeOwnership, run.RollbackOnFailure = helm.WaitForJobs, helm.TakeOwnership, helm.Atomic
 	run.SkipSchemaValidation, run.EnableDNS = helm.SkipSchemaValidation, !helm.DisableDNS
-	// What somebody has changed is changed back.
+	// What has been edited in the cluster is changed back.
 	run.ForceConflicts = true
 	run.PostRenderer = d.mover(what.Options)
 	return run

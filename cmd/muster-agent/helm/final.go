@@ -11,5 +11,5 @@ var final = regexp.MustCompile(`(?i)(timed out waiting for the condition|context
 	`chart requires kubeVersion|annotation validation error|has been rolled back due to|error converting YAML to JSON|YAML parse error|` +
 	`unknown field|field not declared in schema|updates to .* for fields other than|field is immutable|forbidden: updates|no matches for kind|execution error at)`)
 
-// Final tells whether an error is one that trying again does not mend.
+// Final reports whether an error is one that trying again does not mend.
 func Final(err error) bool { return err != nil && final.MatchString(err.Error()) }

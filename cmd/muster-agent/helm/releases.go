@@ -35,7 +35,7 @@ type Release struct {
 	Deployed bool
 	// Keep says that its objects stay when it is uninstalled.
 	Keep bool
-	// Manifest is what was rendered.
+	// Manifest holds what was rendered.
 	Manifest string
 }
 

@@ -40,7 +40,7 @@ func New(config *rest.Config, mapper meta.ResettableRESTMapper) (*Monitor, error
 	return &Monitor{client: client, mapper: mapper}, err
 }
 
-// Seen is what there is of a release.
+// Seen holds what there is of a release.
 type Seen struct {
 	// Resources are the objects that there are.
 	Resources []v1alpha1.BundleDeploymentResource
@@ -126,7 +126,7 @@ func modified(object *unstructured.Unstructured, how func(*v1alpha1.ModifiedStat
 	return out
 }
 
-// condition is what is not ready about an object, or nil.
+// condition returns what is not ready about an object, or nil.
 func condition(live *unstructured.Unstructured) (*v1alpha1.ObjectSummary, error) {
 	result, err := status.Compute(live)
 	if err != nil {
@@ -186,7 +186,7 @@ func with(base, more map[string]string) map[string]string {
 	return out
 }
 
-// compared is what counts of an object.
+// compared returns what counts of an object.
 func compared(object *unstructured.Unstructured, ignored []string) map[string]any {
 	out := object.DeepCopy().Object
 	delete(out, "status")

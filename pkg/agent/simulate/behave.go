@@ -24,7 +24,7 @@ const reportRetry = time.Second
 // catchUp is when to look whether the watch shows a report that was acknowledged.
 const catchUp = 10 * time.Millisecond
 
-// deployment is what an agent knows of a BundleDeployment and the server does not;
+// deployment holds what an agent knows of a BundleDeployment and the server does not;
 // it is lost with the agent.
 type deployment struct {
 	uid     types.UID
@@ -49,8 +49,8 @@ const (
 	done                   // nothing changes by itself
 )
 
-// reconcile is what an agent does about one BundleDeployment; it returns when to
-// look again, or 0.
+// reconcile does what an agent does about one BundleDeployment. It returns when to look
+// again, or 0.
 func (f *Fleet) reconcile(ctx context.Context, name types.NamespacedName) time.Duration {
 	from, bd := f.get(name)
 	if bd == nil {
@@ -127,15 +127,15 @@ func (f *Fleet) advance(d *deployment, said Outcome, now time.Time) time.Duratio
 	return lasts
 }
 
-// reported tells whether the server knows already that a version is deployed and
+// reported reports whether the server knows already that a version is deployed and
 // well: an agent that has just started does not do it again.
 func reported(bd *v1alpha1.BundleDeployment) bool {
 	s := &bd.Status
 	return s.AppliedDeploymentID == bd.Spec.DeploymentID && s.Ready && s.NonModified
 }
 
-// older tells whether a resource version comes before another. One that cannot be
-// compared does not: nobody waits for it.
+// older reports whether a resource version comes before another. One that cannot be
+// compared does not, so that no agent waits for it.
 func older(version, than string) bool {
 	if than == "" {
 		return false
@@ -156,7 +156,7 @@ func (f *Fleet) report(ctx context.Context, from *wire.Upstream, d *deployment, 
 		f.counted.acknowledged(time.Since(start))
 		return 0
 	case ctx.Err() != nil:
-		return reportRetry // the agents end; nobody knows whether it has arrived
+		return reportRetry // the agents end, and whether it has arrived is unknown
 	case apierrors.IsNotFound(err):
 		f.counted.add(func(s *Stats) { s.Gone++ })
 		return reportRetry // until the watch says that it is gone

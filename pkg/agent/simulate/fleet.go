@@ -245,7 +245,7 @@ func (f *Fleet) forget(name types.NamespacedName) {
 	delete(f.mu.known[name.Namespace], name.Name)
 }
 
-// Synced tells whether all agents know what they had to do at their start.
+// Synced reports whether all agents know what they had to do at their start.
 func (f *Fleet) Synced() bool {
 	f.mu.RLock()
 	watches := slices.Collect(maps.Values(f.mu.watches))
@@ -287,6 +287,6 @@ func (f *Fleet) complain(err error) {
 	defer f.mu.Unlock()
 	if now := time.Now(); now.Sub(f.mu.said) >= time.Second {
 		f.mu.said = now
-		_, _ = io.WriteString(f.log, err.Error()+"\n") // nobody to tell that nobody can be told
+		_, _ = io.WriteString(f.log, err.Error()+"\n") // there is no other place to report this error
 	}
 }

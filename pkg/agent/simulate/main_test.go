@@ -165,7 +165,7 @@ func (f *fleet) play(options simulate.Options) *playing {
 	return p
 }
 
-// log is what the agents complain of.
+// log holds what the agents complain of.
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer

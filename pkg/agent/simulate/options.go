@@ -79,7 +79,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "decides which deployments fail")
 }
 
-// Validate says what is wrong with options that somebody has typed.
+// Validate returns what is wrong with options that a caller has typed.
 func (o *Options) Validate() error {
 	switch {
 	case o.FailureRate < 0 || o.FailureRate > 1:

@@ -16,14 +16,14 @@ import (
 	"github.com/musterfleet/muster/pkg/agent/wire"
 )
 
-// Play is what a person asks for: which agents, and how long.
+// Play holds the flags of a run: which agents, and how long.
 type Play struct {
 	Options
 	// Most is how many agents there are at most; 0 is one for each Cluster.
 	Most int
 	// Selector and List say for which Clusters: see Select.
 	Selector, List string
-	// For is how long it goes on; 0 is until it is stopped.
+	// For is how long it continues; 0 is until it is stopped.
 	For time.Duration
 	// Every is how often it says what it has done; 0 is only at the end.
 	Every time.Duration

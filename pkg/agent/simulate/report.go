@@ -24,7 +24,7 @@ const (
 	Fail
 	// Degrade deploys what is not ready: the state is NotReady.
 	Degrade
-	// Drift deploys what somebody then changes: the state is Modified.
+	// Drift deploys what is edited afterwards: the state is Modified.
 	Drift
 )
 

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Stats is what the agents have done so far.
+// Stats holds what the agents have done so far.
 type Stats struct {
 	// Agents and Deployments are how many there are now, Ready how many of these are
 	// in the state Ready.

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wire is what an agent says to the server (S 9): its registration, the watch
+// Package wire sends what an agent sends to the server (S 9): its registration, the watch
 // of its BundleDeployments, the few other reads, the report and the heartbeat. An agent
 // that deploys and one that only plays use the same code, so that what is measured
 // with many of the second kind holds for the first.

@@ -24,7 +24,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
-// Invitation is what a ClusterRegistrationToken yields: where the server is, and the
+// Invitation holds what a ClusterRegistrationToken yields: where the server is, and the
 // right to ask it for a Cluster in one namespace (S 8.2).
 type Invitation struct {
 	// ClusterNamespace is where the token is, and the Cluster will be.
@@ -62,7 +62,7 @@ func ReadInvitation(text []byte) (*Invitation, error) {
 	return i, nil
 }
 
-// config is the way to the server for who has some token.
+// config returns how a holder of the token reaches the server.
 func (i *Invitation) config(token string) *rest.Config {
 	return &rest.Config{
 		Host: i.APIServerURL, BearerToken: token, QPS: -1,
@@ -70,13 +70,13 @@ func (i *Invitation) config(token string) *rest.Config {
 	}
 }
 
-// Credential is what a registration yields.
+// Credential holds what a registration yields.
 type Credential struct {
 	// Config is the way to the server, with the rights of an agent.
 	Config *rest.Config
 	// Namespace holds the agent's BundleDeployments.
 	Namespace string
-	// Cluster is what the agent stands for.
+	// Cluster holds what the agent stands for.
 	Cluster types.NamespacedName
 }
 
@@ -126,7 +126,7 @@ func (i *Invitation) Register(ctx context.Context, who Applicant) (*Credential, 
 	if secret.Type != v1alpha1.SecretTypeAgentCredential || granted.Namespace == "" || granted.Config.BearerToken == "" {
 		return nil, fmt.Errorf("secret %s/%s does not hold an agent's credentials", secret.Namespace, secret.Name)
 	}
-	// Whoever authorizes hears of new rights a moment later.
+	// The authorizer learns of new rights a moment later.
 	if err := patiently(ctx, func() error { return granted.Try(ctx) }); err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func clusterLabels(asked map[string]string) map[string]string {
 	return labels
 }
 
-// Try tells whether credentials are good for what an agent does first.
+// Try reports whether credentials are good for what an agent does first.
 func (c *Credential) Try(ctx context.Context) error {
 	up, err := New(c.Config)
 	if err != nil {

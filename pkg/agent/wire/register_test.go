@@ -44,8 +44,8 @@ func TestAnInvitationIsReadFromTheValuesOfAChart(t *testing.T) {
 	require.Error(t, err)
 }
 
-// registrar is a server that plays the controller's part; it wants a token of whoever
-// asks, and gives credentials as it was told.
+// registrar is a server that plays the controller's part; it wants a token from
+// each client, and gives credentials as it was told.
 type registrar struct {
 	*httptest.Server
 	mu struct {

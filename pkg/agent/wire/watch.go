@@ -67,7 +67,7 @@ func (u *Upstream) Watch(namespace string, reconcile func(types.NamespacedName),
 // Run watches until ctx ends.
 func (w *Watch) Run(ctx context.Context) { w.controller.RunWithContext(ctx) }
 
-// HasSynced tells whether all that was there at the start is known.
+// HasSynced reports whether all that was there at the start is known.
 func (w *Watch) HasSynced() bool { return w.controller.HasSynced() }
 
 // Synced is closed when all that was there at the start is known.
@@ -109,7 +109,7 @@ func keyOf(object any) types.NamespacedName {
 	return types.NamespacedName{Namespace: bd.Namespace, Name: bd.Name}
 }
 
-// Triggers tells whether an update makes the agent reconcile (S 9.6).
+// Triggers reports whether an update makes the agent reconcile (S 9.6).
 func Triggers(old, updated *v1alpha1.BundleDeployment) bool {
 	return old.Generation != updated.Generation ||
 		!equality.Semantic.DeepEqual(old.Annotations, updated.Annotations) ||

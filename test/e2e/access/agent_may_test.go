@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// updateStatus is what an agent may do and gets an answer to that is no success.
+// updateStatus is allowed to an agent, and still answered with an error.
 const updateStatus = "update the status of a BundleDeployment without a resourceVersion"
 
 func TestAnAgentMayDoWhatItsGrantSays(t *testing.T) {
@@ -52,7 +52,7 @@ func TestAnAgentMayDoWhatItsGrantSays(t *testing.T) {
 				t.Run(c.name, func(t *testing.T) {
 					a, want := ask(t, config, c.request), http.StatusOK
 					if c.name == updateStatus {
-						// As with a CRD: it names no resourceVersion. Who may not is told that first.
+						// As with a CRD: it names no resourceVersion. A client without the right is told that first.
 						want = http.StatusUnprocessableEntity
 					}
 					require.Equal(t, want, a.code, a.body)
@@ -106,7 +106,7 @@ func TestAStatusEndpointWritesNothingButTheStatus(t *testing.T) {
 	}
 }
 
-// Who may report for a Cluster must not be able to send its BundleDeployments into
+// An agent that may report for a Cluster must not be able to send its BundleDeployments into
 // another's namespace, where the other's agent would deploy them.
 func TestAnAgentCannotMoveItsClusterIntoAnotherNamespace(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,7 @@ const workspace = "fleet-default"
 // bundles are in force on both Clusters; a BundleDeployment has its Bundle's name.
 var bundles = []string{"one", "three", "two"}
 
-// agent is what manages one Cluster: a ServiceAccount with the grant of S 8.3.
+// agent is the identity that manages one Cluster: a ServiceAccount with the grant of S 8.3.
 type agent struct {
 	// cluster is the Cluster's name, namespace that of its BundleDeployments.
 	cluster, namespace string
@@ -42,7 +42,7 @@ func (a *agent) deployments() string {
 	return api + "/namespaces/" + a.namespace + "/bundledeployments"
 }
 
-// list is what it may have.
+// list returns the request that it is allowed.
 func (a *agent) list() request { return request{path: a.deployments()} }
 
 func (a *agent) heartbeat() request {

@@ -77,7 +77,7 @@ func try(ctx context.Context, config *rest.Config, r request) (answer, error) {
 		r.body = now.body
 	}
 	if config.WrapTransport != nil || config.Dial != nil {
-		defer client.CloseIdleConnections() // this client is nobody else's
+		defer client.CloseIdleConnections() // no other request uses this client
 	}
 	return send(ctx, client, config.Host, r)
 }
@@ -135,7 +135,7 @@ func ways() []way {
 	}
 }
 
-// object is what tests look at in an object.
+// object holds the fields of an object that tests read.
 type object struct {
 	Metadata struct {
 		Name, Namespace, ResourceVersion, UID string

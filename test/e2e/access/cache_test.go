@@ -68,7 +68,7 @@ func TestWithoutKubeAPIServerNobodyIsLetIn(t *testing.T) { //nolint:paralleltest
 	replica := muster.Add(t)
 	replica.WaitReady(t)
 	defer func() {
-		replica.Kill() // nobody waits for it to go in order
+		replica.Kill() // no test needs an orderly end
 		muster.Remove(t, replica)
 	}()
 	token, certificate := replica.Direct(north.config), replica.Direct(control.As("late"))
@@ -87,8 +87,8 @@ func TestWithoutKubeAPIServerNobodyIsLetIn(t *testing.T) { //nolint:paralleltest
 		request request
 		code    int
 	}{
-		// Who cannot be told is nobody, and who cannot be asked about may not. What was
-		// answered a moment ago is taken as known, no longer than the cache has it.
+		// A client whose identity cannot be checked is anonymous, and one whose rights
+		// cannot be checked has none. An answer counts as known while the cache has it.
 		{"a token that was known", token, north.list(), http.StatusUnauthorized},
 		{"a certificate whose rights were known", certificate, north.list(), http.StatusInternalServerError},
 		// Never asked before: nothing is known, and nothing is guessed.
@@ -98,7 +98,7 @@ func TestWithoutKubeAPIServerNobodyIsLetIn(t *testing.T) { //nolint:paralleltest
 		{"the front proxy, for an agent", replica.Proxied(control.FrontProxyCA.Client(cluster.FrontProxyName), north.user(), nil, nil), request{path: north.deployments() + "/one"}, http.StatusInternalServerError},
 		// Its user may not be asked about, but to impersonate is a right too.
 		{"an impersonator", replica.Direct(control.As("never-seen")), request{path: north.deployments(), header: http.Header{"Impersonate-User": {"admin"}}}, http.StatusForbidden},
-		// These need nobody's word.
+		// These need no answer of kube-apiserver.
 		{"an administrator's certificate", replica.Direct(control.Config), north.list(), http.StatusOK},
 		{"a probe", replica.Direct(control.Anonymous()), request{path: "/livez"}, http.StatusOK},
 	} {

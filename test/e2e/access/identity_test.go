@@ -26,7 +26,7 @@ func protocols() map[string][]string {
 	return map[string][]string{"HTTP/1.1": {"http/1.1"}, "HTTP/2.0": {"h2"}}
 }
 
-// secret is what a forger is after: nobody but an administrator may have it.
+// secret asks for what only an administrator may have.
 var secret = request{path: api + "/bundles"}
 
 const unauthorized = "Unauthorized"
@@ -36,7 +36,7 @@ func claim(user string, groups ...string) http.Header {
 	return http.Header{"X-Remote-User": {user}, "X-Remote-Group": groups}
 }
 
-// bearer is the configuration of somebody with a token, straight at a replica.
+// bearer returns the configuration of a client with a token, straight to a replica.
 func bearer(token string) *rest.Config {
 	config := control.Anonymous()
 	config.BearerToken = token
@@ -71,8 +71,8 @@ func TestNobodyPassesForAnother(t *testing.T) {
 		name   string
 		config *rest.Config
 		header http.Header
-		// taken is whom Muster takes the asker for: then it is refused what that one
-		// may not have. Unauthorized is nobody; an empty name somebody who may.
+		// taken is the user that Muster sees, which it refuses the request. Unauthorized
+		// is no user; an empty name is a user with the right.
 		taken string
 	}{
 		{"the front proxy speaks for an administrator", with(control.FrontProxyCA.Client(cluster.FrontProxyName)), admin, ""},

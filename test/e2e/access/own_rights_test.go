@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// everybody is what each ServiceAccount may do in Kubernetes; it is not Muster's.
+// everybody holds the rights of each ServiceAccount in Kubernetes; they are not Muster's.
 var everybody = []string{
 	"get,list,watch clustertrustbundles.certificates.k8s.io",
 	"create selfsubjectaccessreviews.authorization.k8s.io",
@@ -27,7 +27,7 @@ var everybody = []string{
 	"create selfsubjectrulesreviews.authorization.k8s.io",
 }
 
-// musters is what the manifests give to Muster, everywhere.
+// musters holds the rights that the manifests give to Muster in all namespaces.
 var musters = []string{
 	"create subjectaccessreviews.authorization.k8s.io",
 	"create tokenreviews.authentication.k8s.io",
@@ -44,7 +44,7 @@ var musters = []string{
 	"patch flowschemas.flowcontrol.apiserver.k8s.io/status",
 }
 
-// trust is what it reads to know the front proxy.
+// trust holds the right to read how the front proxy is recognised.
 const trust = "get,list,watch configmaps/extension-apiserver-authentication"
 
 func TestMusterMayDoNoMoreThanTheTable(t *testing.T) {

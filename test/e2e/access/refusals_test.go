@@ -22,7 +22,7 @@ type refusal struct {
 	name string
 	request
 	right
-	// then is the answer to who has the right; 200 if 0. Straight is that of a
+	// then is the answer to a user with the right; 200 if 0. Straight is that of a
 	// replica, if it is another.
 	then, straight int
 	// only is the one way that the request makes sense on; both if empty.
@@ -56,7 +56,7 @@ func of(verb, resource, namespace string) right {
 
 var someone atomic.Int64
 
-// with is somebody who has some rights and no other.
+// with returns the configuration of a new user with some rights and no other.
 func with(t *testing.T, rights ...right) *rest.Config {
 	t.Helper()
 	name := fmt.Sprintf("someone-%d", someone.Add(1))
@@ -176,7 +176,7 @@ func TestAnAgentWritesNoBundleDeployments(t *testing.T) {
 	all, one := north.deployments(), north.deployments()+"/one"
 	body := ask(t, control.Config, request{path: one}).body
 	needs := func(verb, resource string) right { return of(verb, resource, north.namespace) }
-	const none = http.StatusMethodNotAllowed // nobody may: they are computed
+	const none = http.StatusMethodNotAllowed // no user may: they are computed
 	refused(t, []refusal{
 		{name: "create one", request: request{method: http.MethodPost, path: all, body: body}, right: needs("create", "bundledeployments"), then: none},
 		{name: "update one", request: request{method: http.MethodPut, path: one, body: body}, right: needs("update", "bundledeployments"), then: none},

@@ -39,7 +39,7 @@ type attempt struct {
 }
 
 // A server that could not tell users apart must not start, and before it ends it
-// must not answer anybody.
+// must not answer any client.
 func TestMusterDoesNotStartWhereItCannotTellWhoAsks(t *testing.T) {
 	t.Parallel()
 	self := control.AsAccount(t, cluster.Namespace, cluster.ServerName)
@@ -112,7 +112,7 @@ func (a attempt) failsToStart(t *testing.T) {
 type ending struct {
 	err error
 	out string
-	// answered tells that somebody did on the port that it was given.
+	// answered reports that a server answered on the port that it was given.
 	answered bool
 }
 
@@ -160,12 +160,12 @@ func (a attempt) ending(t *testing.T) ending {
 	}
 }
 
-// answers tells if somebody speaks TLS on a port. A port may be open before its
+// answers reports whether a server speaks TLS on a port. A port may be open before its
 // server knows whether it will serve: a connection then waits, and is not answered.
 func answers(ctx context.Context, port string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // whoever answers is wrong
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // any answer is wrong
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", port))
 	if err == nil {
 		_ = conn.Close()
@@ -211,7 +211,7 @@ func trusting(t *testing.T, config *rest.Config, change func(data map[string]str
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/configmaps/"+name) {
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write(text) // who went away does not read it
+			_, _ = w.Write(text) // a client that went away does not read it
 			return
 		}
 		proxy.ServeHTTP(w, r)

@@ -64,7 +64,7 @@ func yielded(t cluster.T, namespace, name string) values {
 	return v
 }
 
-// credential is what an agent fetches after its registration.
+// credential holds the account that an agent fetches after its registration.
 type credential struct {
 	deploymentNamespace, clusterNamespace, clusterName, systemNamespace string
 	registration                                                        string

@@ -16,7 +16,7 @@ import (
 const apiServerURL = "https://kube.example.com:6443"
 
 // newController prepares a muster-controller with the rights of the manifests; it
-// ends with t. It works without asking who else does.
+// ends with t. It holds no lease.
 func newController(t cluster.T, name string, flags ...string) *cluster.Process {
 	t.Helper()
 	const program = "muster-controller"

@@ -88,7 +88,7 @@ func TestAControllerThatIsKilledConvergesToTheSameObjects(t *testing.T) {
 	after := slices.DeleteFunc(settled(), func(line string) bool {
 		return !slices.Contains(before, line) && (strings.Contains(line, last.registration) || strings.Contains(line, last.deploymentNamespace) || strings.Contains(line, last.secret))
 	})
-	creds := func(line string) bool { return strings.Contains(line, "-creds ") } // who may fetch has changed
+	creds := func(line string) bool { return strings.Contains(line, "-creds ") } // the right to fetch has changed
 	require.Equal(t, slices.DeleteFunc(before, creds), slices.DeleteFunc(after, creds), "what was right is written again")
 }
 
@@ -124,7 +124,7 @@ func belongs(o metav1.Object, workspace string) bool {
 		strings.Contains(notes["muster.fleet.cattle.io/owner"], "/"+workspace+"/")
 }
 
-// expected is what S 8 says that there is.
+// expected returns the objects that S 8 asks for.
 func expected(ctx context.Context, workspace string) ([]string, error) {
 	const fetched = "cattle-fleet-clusters-system"
 	var want []string
@@ -209,7 +209,7 @@ func safeName(parts ...string) string {
 	return full[:56] + "-" + hex.EncodeToString(sum[:])[:6]
 }
 
-// Who does not know is not to act as if nothing were there.
+// A controller that does not know the fleet must not act as if it were empty.
 func TestAControllerThatCannotReadTheFleetRemovesNothing(t *testing.T) {
 	const workspace = "blind"
 	makeNamespace(t, workspace)

@@ -29,7 +29,7 @@ var (
 	muster  *cluster.Muster
 	// access is the controller.
 	access *cluster.Process
-	// fleet is a client of somebody who may do everything.
+	// fleet is a client with all rights.
 	fleet *versioned.Clientset
 )
 

@@ -100,8 +100,8 @@ func TestANamespaceThatWasThereIsLeftAsItIs(t *testing.T) {
 	require.Equal(t, before.ObjectMeta, after.ObjectMeta, "nor is it deleted with a Cluster that it was not made for")
 }
 
-// Beside a Fleet that still works, or before objects are put back, Muster knows of
-// nobody: what Fleet made goes only with a Cluster that was seen to go.
+// Beside a Fleet that still works, or before objects are put back, Muster knows no
+// Cluster: what Fleet made goes only with a Cluster that was seen to go.
 func TestWhatFleetMadeIsNotRemovedBecauseItsOwnerIsUnknown(t *testing.T) {
 	t.Parallel()
 	const workspace = "from-fleet"
@@ -138,7 +138,7 @@ func homeOf(workspace, cluster string) string {
 	return safeName("cluster", workspace, cluster, hex.EncodeToString(sum[:])[:12])
 }
 
-// Whoever may write a Namespace's labels, or a ServiceAccount's, need not have the
+// A user who may write the labels of a Namespace or a ServiceAccount need not have the
 // right to delete it.
 func TestAMarkOnWhatIsSomebodyElsesRemovesNothing(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// everybody is what each ServiceAccount may do in Kubernetes.
+// everybody holds the rights of each ServiceAccount in Kubernetes.
 var everybody = []string{
 	"get,list,watch clustertrustbundles.certificates.k8s.io",
 	"create selfsubjectaccessreviews.authorization.k8s.io",
@@ -29,7 +29,7 @@ var everybody = []string{
 	"create selfsubjectrulesreviews.authorization.k8s.io",
 }
 
-// requireRights compares what somebody may do in a namespace with a table; it waits
+// requireRights compares a client's rights in a namespace with a table; it waits
 // for kube-apiserver to learn of bindings.
 func requireRights(t *testing.T, config *rest.Config, namespace string, want ...string) {
 	t.Helper()

@@ -31,7 +31,7 @@ func TestNothingIsCreatedInANamespaceThatIsNotThere(t *testing.T) {
 	require.Contains(t, p.typesAndIsRefused(t, manifest("Bundle", "a", ""), "create", "-f", "-"), `namespaces "no-such-namespace" not found`)
 }
 
-// policed is somebody in a namespace of their own that policies of a test are for.
+// policed returns a person in a new namespace that the policies of a test select.
 // The second result is the selector of that namespace.
 func policed(t *testing.T) (person, string) {
 	t.Helper()
@@ -95,7 +95,7 @@ spec: {policyName: %[1]s, validationActions: [Deny], matchResources: {namespaceS
 	other.types(t, bad, "create", "-f", "-")
 	agent.does(t, "patch", "bundledeployment", "app", "--subresource=status", "--type=merge", "-p", report(t, agent))
 
-	// Who selects by namespace looks at the Namespace. An agent has one, where its
+	// A policy that selects by namespace looks at the Namespace. An agent has one, where its
 	// ServiceAccount is; without, its reports are refused by such policies.
 	other.types(t, manifest("Cluster", "two", ""), "create", "-f", "-")
 	other.does(t, "label", "cluster", "two", "env=test")
@@ -140,7 +140,7 @@ spec: {policyName: %[1]s, matchResources: {namespaceSelector: %[2]s}}
 	})
 }
 
-// hook is a webhook server that refuses what its test says, and keeps who asked.
+// hook is a webhook server that refuses what its test says, and keeps the users.
 type hook struct {
 	*httptest.Server
 	ca *cluster.CA

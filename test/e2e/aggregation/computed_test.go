@@ -95,7 +95,7 @@ func TestALabelOnAClusterIsADeploymentForWhoWatches(t *testing.T) {
 	seen("ADDED app", "DELETED app", "ADDED app", "MODIFIED app")
 }
 
-// report is what an agent says when all is well.
+// report returns the report of an agent when all is well.
 func report(t *testing.T, agent person) string {
 	t.Helper()
 	id := agent.does(t, "get", "bundledeployment", "app", "-o", "jsonpath={.spec.deploymentID}")
@@ -142,7 +142,7 @@ func TestAnEditorOfANamespaceDoesWhatTheRoleSays(t *testing.T) {
 	p.does(t, "delete", "bundle", "mine")
 	require.Contains(t, p.isRefused(t, "label", "cluster", "one", "env=prod", "--overwrite"), "Forbidden")
 	require.Contains(t, p.isRefused(t, "get", "bundles", "--all-namespaces"), "Forbidden")
-	// Who may not write at all is not given advice.
+	// A user without the right to write gets no advice.
 	require.Contains(t, p.isRefused(t, "patch", "bundledeployment", "app", "--type=merge", "-p", "{}"), "NotFound")
 	elsewhere := p
 	elsewhere.namespace = newNamespace(t, nil)

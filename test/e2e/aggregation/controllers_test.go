@@ -113,7 +113,7 @@ func TestANamespaceTakesItsFleetObjectsWithIt(t *testing.T) {
 }
 
 // Quotas are enforced by the API server that takes the write. kube-controller-manager
-// counts Muster's objects, as anybody's; kube-apiserver does not see them written,
+// counts Muster's objects like any others; kube-apiserver does not see them written,
 // and Muster has no quota admission. So a quota tells, and does not refuse.
 func TestAResourceQuotaCountsBundlesAndDoesNotLimitThem(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// announced is what one resource says in discovery.
+// announced holds what one resource says in discovery.
 type announced struct {
 	kind, singular string
 	namespaced     bool
@@ -28,7 +28,7 @@ type announced struct {
 	categories     []string
 }
 
-// inventory is what has to be announced, by resource and subresource.
+// inventory returns what has to be announced, by resource and subresource.
 func inventory() map[string]announced {
 	all := map[string]announced{}
 	for _, kind := range kinds.All() {
@@ -111,7 +111,7 @@ func aggregatedDiscovery(t cluster.T) apidiscoveryv2.APIGroupDiscoveryList {
 	return list
 }
 
-// freshness is what the list of everything says of our version: "" if it is not
+// freshness returns what the list of everything says of our version: "" if it is not
 // there.
 func freshness(t cluster.T) apidiscoveryv2.DiscoveryFreshness {
 	t.Helper()

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package aggregation tests Muster behind the aggregation layer of a real
-// kube-apiserver, as those meet it who use it: people with kubectl, controllers with
-// client-go, and kube-controller-manager, which knows nothing of Fleet.
+// kube-apiserver, as its clients meet it: people with kubectl, controllers with client-go,
+// and kube-controller-manager, which knows nothing of Fleet.
 //
 // One control plane and one installation of three replicas serve all tests (see
 // package cluster). Tests that take Muster away come first and alone, because they

@@ -114,7 +114,7 @@ func TestInformersFollowBundleDeploymentsThroughTheAggregationLayer(t *testing.T
 	}
 }
 
-// log is what an informer told.
+// log holds what an informer told.
 type log struct {
 	sync.Mutex
 	of []string

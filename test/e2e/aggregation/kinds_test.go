@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
-// example is what a person writes of one kind.
+// example holds what a person writes of one kind.
 type example struct {
 	// body is the JSON after the metadata, with a %s in a field that may be one of
 	// two values.

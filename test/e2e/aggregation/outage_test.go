@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// quick is what a person calls at once, on a busy machine.
+// quick is the time that a person takes for none, on a busy machine.
 const quick = 10 * time.Second
 
 // killMuster ends all replicas at once and waits until kube-apiserver knows.
@@ -77,8 +77,8 @@ func TestOutages(t *testing.T) {
 	killMuster(t)
 
 	t.Run("kubectl goes on and says what is missing", func(t *testing.T) {
-		// Who has used kubectl here lately, and who never has: the first remembers our
-		// kinds, the other has to ask kube-apiserver for them.
+		// One person has used kubectl here lately and one never has: the first kubectl
+		// remembers our kinds, the other has to ask kube-apiserver for them.
 		newcomer := at(t, nil, p.namespace)
 		for _, args := range [][]string{{"get", "bundles"}, {"get", "bundles.v1alpha1.fleet.cattle.io", "kept"}, {"delete", "bundle", "kept"}} {
 			_, stderr, err := p.timed(t, args...)

@@ -27,7 +27,7 @@ const (
 	tick = 50 * time.Millisecond
 )
 
-// person is somebody at a terminal, in a namespace.
+// person works at a terminal, in a namespace.
 type person struct {
 	cluster.Terminal
 	namespace string
@@ -38,13 +38,13 @@ func at(t *testing.T, config *rest.Config, namespace string) person {
 	return person{Terminal: control.Terminal(t, config), namespace: namespace}
 }
 
-// administrator is somebody who may do everything, in a new namespace.
+// administrator returns a person with all rights, in a new namespace.
 func administrator(t *testing.T) person {
 	t.Helper()
 	return at(t, nil, newNamespace(t, nil))
 }
 
-// editor is somebody who has the role muster-edit in a namespace and nothing else.
+// editor returns a person with the role muster-edit in a namespace and nothing else.
 func editor(t *testing.T, namespace string) person {
 	t.Helper()
 	user := "editor-of-" + namespace

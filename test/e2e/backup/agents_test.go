@@ -19,7 +19,7 @@ import (
 )
 
 // agents are informers of the BundleDeployments of each Cluster, which run through
-// everything. What they know is what they were told, not what is in their stores, which
+// everything. They count what they were told, not what is in their stores, which
 // comes before.
 type agents struct {
 	mu struct {

@@ -4,7 +4,7 @@
 // Package backup loses etcd and restores it from a snapshot, by the very commands of
 // docs/operations.md, so the page itself is tested.
 //
-// The oracle is what Muster itself listed before the loss, at exactly the revision of
+// The oracle is Muster's own list before the loss, at exactly the revision of
 // the snapshot: all objects of all kinds, but for their resourceVersions. Agents are
 // played by informers that run through it all.
 package backup

@@ -121,7 +121,7 @@ func (f *fleet) edit(ctx context.Context, n int) error {
 	return nil
 }
 
-// editing goes on editing until stop, which returns how many rounds there were.
+// editing edits until stop, which returns how many rounds there were.
 func (f *fleet) editing(t *testing.T, from int) (stop func() int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup

@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// TestThePageExplainsEveryHealthCheck: whoever looks at /readyz?verbose finds each
+// TestThePageExplainsEveryHealthCheck: an operator who reads /readyz?verbose finds each
 // name in operations.md.
 func TestThePageExplainsEveryHealthCheck(t *testing.T) {
 	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})

@@ -118,7 +118,7 @@ func listable(config *rest.Config) ([]string, error) {
 	return out, nil
 }
 
-// watchFrom is what a watch is told first that begins at a revision.
+// watchFrom returns what a watch is told first that begins at a revision.
 func watchFrom(t *testing.T, config *rest.Config, revision string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -14,7 +14,7 @@
 //	machine.go    what the report says about the machine
 //
 // The exit code is 1 if a scenario broke off or got a wrong answer, never for a slow
-// one: whoever reads the report judges that.
+// one: a reader of the report judges that.
 package main
 
 import (
@@ -43,7 +43,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	klog.SetLogger(klog.Logger{}) // a watch that ends is what some scenarios are about
+	klog.SetLogger(klog.Logger{}) // some scenarios end watches on purpose
 	var err error
 	if args := os.Args[1:]; len(args) == 1 && args[0] == neighbours.Crowd {
 		err = crowd.Serve(ctx, os.Stdin, os.Stdout)

@@ -75,7 +75,7 @@ func parse(args []string) (*options, []*scenario, error) {
 	return o, chosen, err
 }
 
-// size is what was asked for, or else one of two sizes.
+// size returns what was asked for, or else one of two sizes.
 func (o *options) size(asked, small, full int) int {
 	switch {
 	case asked > 0:

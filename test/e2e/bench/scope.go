@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// scope is what parts of a cluster live with in a program: a test without a test
+// scope owns the parts of a cluster in a program: a test without a test
 // binary. What fails in it ends it, and not the program.
 type scope struct {
 	ctx  context.Context
@@ -30,7 +30,7 @@ type scope struct {
 
 var _ cluster.T = (*scope)(nil)
 
-// givenUp is what FailNow panics with.
+// givenUp is the value that FailNow panics with.
 type givenUp struct{}
 
 // within runs f with a new scope, and then all that has to be cleaned up. It returns

@@ -34,7 +34,7 @@ type Probe struct {
 
 // Balancer plays a Service: see the package.
 type Balancer struct {
-	// Address is what to dial.
+	// Address holds what to dial.
 	Address string
 
 	listener net.Listener
@@ -123,7 +123,7 @@ func (b *Backend) Served() int {
 	return b.mu.served
 }
 
-// Last is what the last probe said.
+// Last returns what the last probe said.
 func (b *Backend) Last() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

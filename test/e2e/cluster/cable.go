@@ -14,7 +14,7 @@ import (
 // Cable is a way to a server that a test can break. It carries bytes and does not
 // look at them, so TLS passes through.
 type Cable struct {
-	// Address is what to dial.
+	// Address holds what to dial.
 	Address string
 
 	server   string

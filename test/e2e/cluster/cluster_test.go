@@ -86,7 +86,7 @@ func TestKubectlThatGoesOnIsSeenWhileItDoes(t *testing.T) {
 	require.False(t, watch.Running())
 }
 
-// stranger shows a certificate that nobody trusts.
+// stranger shows a certificate that no server trusts.
 func stranger() *rest.Config {
 	config := control.Anonymous()
 	pair := control.ForeignCA.Client("admin", "system:masters")

@@ -28,11 +28,11 @@ type ControlPlane struct {
 	// FrontProxyCA signs those that the aggregation layer shows to Muster; what is
 	// signed by it must have the name FrontProxyName.
 	FrontProxyCA *CA
-	// ForeignCA is nobody's.
+	// ForeignCA is trusted by no server.
 	ForeignCA *CA
 	// Accounts has the key that signs the tokens of ServiceAccounts.
 	Accounts KeyPair
-	// Config is that of somebody who may do everything.
+	// Config is that of a user with all rights.
 	Config *rest.Config
 	// Client is a client of Config.
 	Client kubernetes.Interface
@@ -83,7 +83,7 @@ func StartAPIServer(t T, options EtcdOptions) *ControlPlane {
 
 	t.Cleanup(func() {
 		if c.APIServer != nil {
-			c.APIServer.Kill() // it would wait for watches to end, and nobody will look at its data
+			c.APIServer.Kill() // it would wait for watches to end, and its data is not needed any more
 		}
 	})
 	require.NoError(t, attempts(func() error {
@@ -109,7 +109,7 @@ func StartAPIServer(t T, options EtcdOptions) *ControlPlane {
 			"--enable-aggregator-routing=false",
 			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + accountKey, "--service-account-signing-key-file=" + accountKey,
 			"--service-cluster-ip-range=10.0.0.0/24", "--allow-privileged=true",
-			// A terminal that waits for its last watch keeps nobody waiting.
+			// A terminal that waits for its last watch must not delay the test.
 			"--shutdown-delay-duration=0s",
 		}}
 		if err := c.APIServer.Start(); err != nil {
@@ -173,7 +173,7 @@ func (c *ControlPlane) with(pair KeyPair) *rest.Config {
 	return config
 }
 
-// Anonymous is the configuration of somebody who shows nothing.
+// Anonymous returns the configuration of a client without credentials.
 func (c *ControlPlane) Anonymous() *rest.Config {
 	return &rest.Config{
 		Host: "https://" + c.address,
@@ -212,7 +212,7 @@ func (c *ControlPlane) Kubeconfig(t T, config *rest.Config) string {
 	return file.Name()
 }
 
-// Terminal returns a terminal of somebody; of the administrator if config is nil.
+// Terminal returns a terminal of a user, of the administrator if config is nil.
 func (c *ControlPlane) Terminal(t T, config *rest.Config) Terminal {
 	t.Helper()
 	if config == nil {

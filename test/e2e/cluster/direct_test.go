@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// answer is what a server says to somebody who asks for its version.
+// answer returns a server's answer to a request for its version.
 func answer(t *testing.T, config *rest.Config) error {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(config)
@@ -72,7 +72,7 @@ func renewed(t *testing.T, m *cluster.Muster) {
 	}, within, tick)
 }
 
-// whoami is who kube-apiserver takes a ServiceAccount's replica for.
+// whoami returns the user that kube-apiserver sees in a replica.
 func whoami(t *testing.T, config *rest.Config) string {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(config)

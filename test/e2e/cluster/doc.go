@@ -43,7 +43,7 @@
 //
 // An etcd takes a second to start, be it one member or three, a control plane 5
 // seconds and some 500 MB, a replica 2 seconds; to take an installation out of a
-// control plane that goes on takes 6, most of it for the namespace. All methods may
+// control plane that keeps running takes 6, most of it for the namespace. All methods may
 // be called from any goroutine, except those that take a T, which may end the test:
 // these are for the test's own.
 package cluster

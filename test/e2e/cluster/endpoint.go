@@ -19,7 +19,7 @@ type Endpoint struct {
 	ca []byte
 }
 
-// Direct sends somebody's requests straight to the server.
+// Direct sends a client's requests straight to the server.
 func (e Endpoint) Direct(config *rest.Config) *rest.Config {
 	out := rest.CopyConfig(config)
 	out.Host, out.CAData, out.ServerName = e.URL, e.ca, ServerName+"."+Namespace+".svc"
@@ -32,12 +32,12 @@ func (e Endpoint) With(pair KeyPair) *rest.Config {
 }
 
 // Proxied shows a client certificate and says, as the aggregation layer does, that
-// the request is somebody else's.
+// the request is another user's.
 func (e Endpoint) Proxied(pair KeyPair, user string, groups []string, extra map[string][]string) *rest.Config {
 	return e.Claiming(e.With(pair), user, groups, extra)
 }
 
-// Claiming adds the aggregation layer's headers to somebody's requests.
+// Claiming adds the aggregation layer's headers to a client's requests.
 func (e Endpoint) Claiming(config *rest.Config, user string, groups []string, extra map[string][]string) *rest.Config {
 	out := e.Direct(config)
 	out.Wrap(func(next http.RoundTripper) http.RoundTripper {

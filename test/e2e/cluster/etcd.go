@@ -38,7 +38,7 @@ type Etcd struct {
 	util    string
 }
 
-// EtcdOptions is what a test may want of an etcd.
+// EtcdOptions holds what a test may want of an etcd.
 type EtcdOptions struct {
 	// QuotaBytes is the size of the database that raises the alarm NOSPACE; 0 is
 	// etcd's default.
@@ -149,7 +149,7 @@ func (e *Etcd) Addresses() []string {
 	return all
 }
 
-// TLS is what a client dials with.
+// TLS returns what a client dials with.
 func (e *Etcd) TLS() (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(e.CertFile, e.KeyFile)
 	if err != nil {
@@ -200,7 +200,7 @@ func (e *Etcd) Start(t T, i int) {
 // Pause freezes a member with SIGSTOP: its connections stay, and nothing answers.
 func (e *Etcd) Pause(i int) { e.members[i].process.Pause() }
 
-// Resume lets a paused member go on.
+// Resume lets a paused member continue.
 func (e *Etcd) Resume(i int) { e.members[i].process.Resume() }
 
 // WaitReady waits until a member knows a leader.

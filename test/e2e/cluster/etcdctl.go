@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Ctl runs etcdctl on the cluster, as somebody who may do everything, and returns
+// Ctl runs etcdctl on the cluster, with all rights, and returns
 // what it printed.
 func (e *Etcd) Ctl(args ...string) (string, error) {
 	return e.ctlAt(e.Endpoints(), args...)

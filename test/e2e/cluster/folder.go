@@ -22,7 +22,7 @@ var sweepOnce sync.Once
 
 // Folder returns a new folder that is removed with t. It is not t.TempDir because
 // that one stays for ever when the test binary is killed: this one's owner holds a
-// lock in it, and whoever comes later removes the folders that nobody owns.
+// lock in it, and a later run removes the folders without an owner.
 func Folder(t T, name string) string {
 	t.Helper()
 	sweepOnce.Do(func() { sweep(os.TempDir()) })

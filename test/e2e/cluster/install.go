@@ -38,9 +38,9 @@ const (
 // available.
 const MusterReady = 90 * time.Second
 
-// Options is what a person may change about an installation.
+// Options holds what an operator may change about an installation.
 type Options struct {
-	// Replicas is their number; 0 is what the manifest says.
+	// Replicas is their number; 0 leaves the manifest's.
 	Replicas int
 	// Args are added to each replica's, or replace those of the same name.
 	Args []string
@@ -73,7 +73,7 @@ type Muster struct {
 	// Balancer plays the Service.
 	Balancer *Balancer
 
-	// owner is what the installation lives with; tests that share it come and go.
+	// owner ends the installation when it ends; tests that share it come and go.
 	owner    T
 	control  *ControlPlane
 	etcd     *Etcd
@@ -89,7 +89,7 @@ type Muster struct {
 	}
 }
 
-// Install does what a person does who installs Muster with kustomize: the server
+// Install does what an operator does with kustomize: the server
 // first, and when its replicas are ready the APIService. A control plane has one
 // installation at a time; it is removed with t.
 func Install(t T, c *ControlPlane, etcd *Etcd, options Options) *Muster {
@@ -251,7 +251,7 @@ func (m *Muster) Available(ctx context.Context) (status, message string, err err
 }
 
 // end stops the replicas and takes the installation out of a control plane that
-// goes on.
+// continues.
 func (m *Muster) end(t T) {
 	replicas := m.Replicas()
 	for _, r := range replicas {

@@ -18,7 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// pod is what the Deployment says about a replica, read back from kube-apiserver.
+// pod holds what the Deployment says about a replica, read back from kube-apiserver.
 type pod struct {
 	account   string
 	replicas  int
@@ -130,7 +130,7 @@ func chosen(data map[string][]byte, items []corev1.KeyToPath) (map[string][]byte
 	return out, nil
 }
 
-// publish writes files as a kubelet does, so that who watches them sees what it
+// publish writes files as a kubelet does, so that a process that watches them sees what it
 // would see there: all change at once, by a link that is replaced.
 func publish(folder string, content map[string][]byte) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil || content == nil {

@@ -20,8 +20,8 @@ var ports struct {
 	taken map[int]bool
 }
 
-// freePort returns a port of 127.0.0.1 that nobody listens on. Somebody may before
-// it is used: see attempts. It is below the range that systems take the near end of
+// freePort returns a port of 127.0.0.1 without a listener. Another process may take it
+// before it is used: see attempts. It is below the range that systems take the near end of
 // connections from, so that a connection does not take it.
 func freePort() int {
 	ports.Lock()
@@ -47,7 +47,7 @@ func freePort() int {
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// attempts calls start, which chooses ports, until nobody took them.
+// attempts calls start, which chooses ports, until no other process has taken them.
 func attempts(start func() error) error {
 	var err error
 	for range 5 {

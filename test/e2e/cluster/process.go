@@ -211,7 +211,7 @@ func (p *Process) Log() string {
 	return string(text)
 }
 
-// Output is what the program wrote to its standard output, if that was kept apart.
+// Output returns what the program wrote to its standard output, if that was kept apart.
 func (p *Process) Output() string {
 	text, err := os.ReadFile(p.stdout)
 	if err != nil {
@@ -235,7 +235,7 @@ func (p *Process) Tail() string {
 	return fmt.Sprintf("the end of its log %s:\n\t%s", p.log, strings.Join(lines, "\n\t"))
 }
 
-// errPortTaken says that somebody took a port between its choice and its use.
+// errPortTaken says that another process took a port between its choice and its use.
 var errPortTaken = errors.New("the port was taken")
 
 // ready waits until try succeeds; the error tells why the program does not get

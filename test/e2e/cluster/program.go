@@ -89,7 +89,7 @@ func build(name string) (string, error) {
 		return "", err
 	}
 	// Several test binaries may want it at the same time. Go renames what it built,
-	// so that one who runs the old file is not disturbed.
+	// so that a process that runs the old file is not disturbed.
 	cache := filepath.Join(dir, ".cache", "bin")
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err

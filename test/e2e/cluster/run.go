@@ -19,7 +19,7 @@ func Run(t T, name string, args ...string) *Process {
 	return p
 }
 
-// FreeAddress is an address of 127.0.0.1 that nobody listens on; somebody may before
+// FreeAddress returns an address of 127.0.0.1 without a listener; another process may take it before
 // it is used.
 func FreeAddress() string { return loopback(freePort()) }
 

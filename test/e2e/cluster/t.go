@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// T is what parts of a cluster live with: a *testing.T, or what Main gives to
-// parts that the tests of a package share.
+// T owns parts of a cluster, which end with it: a *testing.T, or the one of Main for parts
+// that the tests of a package share.
 type T interface {
 	Cleanup(func())
 	Context() context.Context
@@ -47,7 +47,7 @@ type shared struct {
 	}
 }
 
-// givenUp is what FailNow panics with.
+// givenUp is the value that FailNow panics with.
 type givenUp struct{}
 
 func run(tests func() int, setup func(t T)) (code int) {

@@ -19,11 +19,11 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Terminal is where somebody types kubectl.
+// Terminal runs kubectl as a user.
 type Terminal struct {
 	// Kubeconfig is the file that kubectl uses.
 	Kubeconfig string
-	// Stdin is what is typed into it, for "-f -".
+	// Stdin holds what is typed into it, for "-f -".
 	Stdin string
 	// Limit is how long kubectl may take; 0 is a minute.
 	Limit time.Duration
@@ -56,8 +56,8 @@ func (s Terminal) Kubectl(args ...string) (stdout, stderr string, err error) {
 	return out.String(), complaints.String(), err
 }
 
-// StartKubectl starts a kubectl that goes on, such as "get -w"; it ends with t.
-// Output is what it has printed so far.
+// StartKubectl starts a kubectl that keeps running, such as "get -w"; it ends with t.
+// Its Output is what it has printed so far.
 func (s Terminal) StartKubectl(t T, args ...string) *Process {
 	t.Helper()
 	dir := Folder(t, "kubectl")

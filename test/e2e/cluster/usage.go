@@ -41,7 +41,7 @@ func (p *Process) memory(field string) (int64, error) {
 	return 0, fmt.Errorf("the system does not say the %s of %s", field, p.Name)
 }
 
-// ProcessorTime is what the process has used of all processors since it was started.
+// ProcessorTime returns what the process has used of all processors since it was started.
 func (p *Process) ProcessorTime() (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
 	if err != nil {

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package deploy tests the whole way: an agent registers by token, somebody labels its
+// Package deploy tests the whole way: an agent registers by token, a user labels its
 // Cluster, the agent deploys into a cluster with Helm, and everybody sees in tables
 // what became of it; until the label is taken off.
 //

@@ -56,7 +56,7 @@ func TestWhatALabelDeploysIsSeenByAllUntilItIsTakenOff(t *testing.T) {
 	require.Equal(t, "config", bd.Status.Resources[0].Name)
 	w.shows(t, ready...)
 
-	// Somebody changes what is deployed, and changes it back.
+	// What is deployed is edited, and then edited back.
 	w.paint(t, "red")
 	w.waitState(t, "app-config", v1alpha1.Modified)
 	const drift = `configmap.v1 scenario/config modified {"data":{"colour":"blue"}}`
@@ -108,7 +108,7 @@ func TestAnAgentThatIsKilledGoesOnWhereItWas(t *testing.T) {
 	require.Len(t, list.Items, 1, "an agent that has credentials does not ask for others")
 	require.Equal(t, w.registration, list.Items[0].Name)
 
-	// What is taken off while nobody watches goes when somebody does.
+	// What is removed while no agent watches is uninstalled when one does.
 	w.agent.Kill()
 	w.label(t, nil)
 	w.waitData(t, "config", "colour", "4")

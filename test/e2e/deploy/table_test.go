@@ -19,7 +19,7 @@ var (
 	moment  = regexp.MustCompile(`\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 )
 
-// table is what kubectl shows of the workspace: a line for each object, its columns
+// table returns what kubectl shows of the workspace: a line for each object, its columns
 // between bars, without those of other workspaces. Moments are "TIME", and the
 // namespace of the Cluster is "CLUSTER".
 func (w *workspace) table() ([]string, error) {
@@ -40,7 +40,7 @@ func (w *workspace) table() ([]string, error) {
 	return lines, nil
 }
 
-// shows waits until the table is what it should be.
+// shows waits until the table is as it should be.
 func (w *workspace) shows(t *testing.T, wanted ...string) {
 	t.Helper()
 	poll.Eventually(t, within, func(context.Context) error {

@@ -99,7 +99,7 @@ func (w *workspace) label(t *testing.T, env *string) {
 	require.NoError(t, err)
 }
 
-// pause pauses the Cluster, or goes on.
+// pause pauses or resumes the Cluster.
 func (w *workspace) pause(t *testing.T, paused bool) {
 	t.Helper()
 	_, err := fleet.FleetV1alpha1().Clusters(w.name).Patch(t.Context(), clusterName, types.MergePatchType,

@@ -30,7 +30,7 @@ func newSide(name string, config *rest.Config) (*side, error) {
 	return &side{name: name, host: config.Host, client: client}, err
 }
 
-// answer is what a server says of an object.
+// answer holds what a server says of an object.
 type answer struct {
 	code int
 	body []byte
@@ -62,7 +62,7 @@ func (s *side) do(ctx context.Context, method, path string, body any) (answer, e
 	return answer{response.StatusCode, read}, err
 }
 
-// said is what an answer holds of what was written.
+// said returns what an answer holds of what was written.
 func said(a answer) (map[string]any, error) {
 	var read map[string]any
 	if err := utiljson.Unmarshal(a.body, &read); err != nil {

@@ -9,6 +9,6 @@
 // cert-manager and prometheus-operator). The rest are tables: what each value does,
 // what the schema refuses, and why Muster has each of its rights.
 //
-// Nothing is run in containers here; that Muster works with these manifests is what
-// the other packages of test/e2e test, which install it from them.
+// Nothing runs in containers here. The other packages of test/e2e test that Muster works
+// with these manifests: they install it from them.
 package install

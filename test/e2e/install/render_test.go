@@ -26,7 +26,7 @@ const system = "muster-system"
 // caFile is a CA certificate as far as a manifest can tell.
 const caFile = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 
-// placeholder is what artifacts/kustomize/server says instead of a person's etcd.
+// placeholder stands in artifacts/kustomize/server for an operator's etcd.
 var placeholder = []string{
 	"https://etcd-0.etcd.muster-system.svc:2379",
 	"https://etcd-1.etcd.muster-system.svc:2379",

@@ -18,7 +18,7 @@ import (
 )
 
 // rights are why Muster may do what it may do. A right that is not here fails the
-// test until somebody has written down its reason; a reason without its right fails
+// test until its reason is written down; a reason without its right fails
 // too.
 var rights = map[string]string{
 	"get namespaces":   "the NamespaceLifecycle admission asks for a namespace that its informer does not know yet",
@@ -186,7 +186,7 @@ func TestAgentsAreBoundToRolesWithExactlyTheRightsOfTheProtocol(t *testing.T) {
 	}
 }
 
-// writers say who writes a kind: the weakest role that may, and why not a weaker.
+// writers maps a kind to the weakest role that may write it, with the reason.
 var writers = map[string]string{
 	"bundles":       "muster-edit",
 	"clustergroups": "muster-edit",
@@ -195,9 +195,9 @@ var writers = map[string]string{
 	"imagescans":    "muster-edit",
 	"schedules":     "muster-edit",
 
-	"clusters":                  "muster-admin", // labels decide who gets what of everybody's Bundles
+	"clusters":                  "muster-admin", // labels decide which Bundles of all users a Cluster gets
 	"clusterregistrations":      "muster-admin", // lets a Cluster join
-	"clusterregistrationtokens": "muster-admin", // its Secret lets anybody join
+	"clusterregistrationtokens": "muster-admin", // its Secret lets any cluster join
 	"gitreporestrictions":       "muster-admin", // what an editor is held by
 	"policies":                  "muster-admin", // what an editor is held by
 

@@ -85,7 +85,7 @@ func TestTheExampleMakesTheObjectsThatTheChartMakesOfTheSameWishes(t *testing.T)
 	requireSame(t, want, parse(t, chart(t, values, "--set-file", "tls.caBundle="+ca)))
 }
 
-// cloned copies artifacts/kustomize, as a person does who fills in an example.
+// cloned copies artifacts/kustomize, as an operator does to fill in an example.
 func cloned(t *testing.T, needs string) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())

@@ -19,7 +19,7 @@ import (
 // pod is the path to the pod's spec.
 const pod = "spec.template.spec."
 
-// change is what a rendering says at a path of an object, as YAML. An index is an
+// change holds what a rendering says at a path of an object, as YAML. An index is an
 // element of a list, "*" searches all elements.
 type change struct{ object, path, is string }
 

@@ -29,7 +29,7 @@ var (
 	control *cluster.ControlPlane
 	// controller is muster-controller.
 	controller *cluster.Process
-	// fleet is a client of somebody who may do everything.
+	// fleet is a client with all rights.
 	fleet *versioned.Clientset
 )
 
@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 }
 
 // newController prepares a muster-controller with the rights of the manifests. It
-// works without asking who else does.
+// holds no lease.
 func newController(t cluster.T, store *cluster.Etcd) *cluster.Process {
 	t.Helper()
 	const program = "muster-controller"

@@ -62,7 +62,7 @@ const (
 	encryptionFlag   = "--encryption-provider-config=/var/run/muster/encryption/config.yaml"
 )
 
-// mountEncryption is what an operator patches into the Deployment.
+// mountEncryption returns what an operator patches into the Deployment.
 func mountEncryption() map[string]any {
 	return map[string]any{
 		"target": map[string]any{"kind": "Deployment", "name": cluster.ServerName},
@@ -198,7 +198,7 @@ func patchBundle(t *testing.T, c versioned.Interface, name, patch string) *v1alp
 	return out
 }
 
-// snapshot is what clients see, but for resourceVersions.
+// snapshot returns what clients see, but for resourceVersions.
 func snapshot(t *testing.T, c versioned.Interface) []any {
 	t.Helper()
 	var out []any
@@ -241,7 +241,7 @@ func search(t *testing.T, etcd *cluster.Etcd) []string {
 	return slices.Compact(found)
 }
 
-// unpacked is what gzip has made small within a value, as in a Content's.
+// unpacked returns what gzip has made small within a value, as in a Content's.
 func unpacked(value []byte) []byte {
 	begin := bytes.Index(value, []byte{0x1f, 0x8b, 8})
 	if begin < 0 {

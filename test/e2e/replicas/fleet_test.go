@@ -53,7 +53,7 @@ func (f fleet) bundles() []string {
 	return names
 }
 
-// deployed tells whether a Bundle is on a Cluster whose writer is at n: it moves
+// deployed reports whether a Bundle is on a Cluster whose writer is at n: it moves
 // each fourth time to where the others are not.
 func deployed(bundle string, n int) bool { return bundle == everywhere || n%4 != 3 }
 

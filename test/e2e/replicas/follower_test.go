@@ -47,7 +47,7 @@ type follower struct {
 // followed are the counts of a summary.
 type followed struct{ events, streams, relists, expired, broken, refused int }
 
-// brokenOff is what client-go makes of a response that breaks off: kube-apiserver's
+// brokenOff is client-go's error for a response that breaks off: kube-apiserver's
 // proxy breaks off a client's when the one behind it does. An informer lists again.
 const brokenOff = "unable to decode an event from the watch stream"
 
@@ -86,13 +86,13 @@ func (l *load) follow(t *testing.T, ctx context.Context, way way, plural, namesp
 // oldFashioned is a client that lists before it watches.
 type oldFashioned struct{}
 
-// IsWatchListSemanticsUnSupported is what client-go asks.
+// IsWatchListSemanticsUnSupported returns what client-go asks.
 func (oldFashioned) IsWatchListSemanticsUnSupported() bool { return true }
 
 func (f *follower) list(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 	list, err := f.client.List(ctx, options)
 	if err != nil {
-		// A list that goes on from an older one may be told to begin again.
+		// A list that continues from an older one may be told to begin again.
 		if !apierrors.IsResourceExpired(err) {
 			f.load.failRead(ctx, f.name+" LIST", err)
 		}
@@ -162,7 +162,7 @@ func (f *follower) relay(s *stream, r *relayed) {
 
 // hand gives an event to the informer and records it: what it did not take is not
 // a part of what it knows, and will come again. The lock keeps the record of the
-// next watch behind this one's; who stops a watch first closes done.
+// next watch behind this one's; a caller that stops a watch first closes done.
 func (f *follower) hand(s *stream, r *relayed, e watch.Event) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -319,7 +319,7 @@ func (f *follower) counts() followed {
 	return f.mu.followed
 }
 
-// checkEnd waits until the fold is what a list shows, and the informer's store too.
+// checkEnd waits until the fold and the informer's store equal a list.
 // It lists again each time: a write that its client gave up may still be done.
 func (f *follower) checkEnd(t *testing.T, c dynamic.Interface) {
 	t.Helper()
@@ -350,7 +350,7 @@ func (f *follower) folded() map[string]uint64 {
 	return maps.Clone(f.mu.fold)
 }
 
-// stored is what the informer's store has, which is behind the fold.
+// stored returns what the informer's store has, which is behind the fold.
 func (f *follower) stored() map[string]uint64 {
 	out := map[string]uint64{}
 	for _, each := range f.informer.GetStore().List() {

@@ -19,7 +19,7 @@ import (
 )
 
 // refusesStore starts one more muster-apiserver, on another store, and returns why it
-// refused; it must not have answered anybody.
+// refused; it must not have answered any client.
 func refusesStore(t *testing.T, r *cluster.Replica, servers string) string {
 	t.Helper()
 	address := cluster.FreeAddress()

@@ -13,7 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// ledger is what the one writer of a counter knows about it.
+// ledger holds the counts that the one writer of a counter knows.
 type ledger struct {
 	mu struct {
 		sync.Mutex
@@ -45,7 +45,7 @@ func (l *ledger) write(ctx context.Context, do func(n int) (revision string, err
 		return nil
 	}
 	if ctx.Err() != nil {
-		return err // the test ends, and nobody knows
+		return err // the test ends, and the outcome is unknown
 	}
 	if nothingWritten(err) {
 		l.mu.refused[n] = true
@@ -54,7 +54,7 @@ func (l *ledger) write(ctx context.Context, do func(n int) (revision string, err
 	return err
 }
 
-// floor is what a read that begins now must show at least, and ceiling what one
+// floor returns what a read that begins now must show at least, and ceiling what one
 // that has ended can show at most.
 func (l *ledger) floor() int {
 	l.mu.Lock()
@@ -93,7 +93,7 @@ func (l *ledger) missed(from, to int) []int {
 	return out
 }
 
-// nothingWritten tells whether an error says for certain that nothing was
+// nothingWritten reports whether an error says for certain that nothing was
 // written.
 func nothingWritten(err error) bool {
 	return apierrors.IsTooManyRequests(err) || apierrors.IsConflict(err) ||

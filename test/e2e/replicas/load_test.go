@@ -21,10 +21,10 @@ import (
 )
 
 // pace is how often each writer and reader does something: quick enough that a
-// disturbance always hits somebody, slow enough for two cores.
+// disturbance always hits a request, slow enough for two cores.
 const pace = 100 * time.Millisecond
 
-// load is what clients do while replicas and etcd are disturbed, and what they
+// load holds the requests of clients while replicas and etcd are disturbed, and what they
 // have seen.
 type load struct {
 	fleet    fleet

@@ -20,7 +20,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// contents remembers what every object was at every resourceVersion that anybody
+// contents remembers what every object was at every resourceVersion that a client
 // saw: it may not be two things.
 type contents struct {
 	mu struct {
@@ -180,7 +180,7 @@ func (l *load) checkList(list *unstructured.UnstructuredList, low, high bounds) 
 	return nil
 }
 
-// ours tells whether a key is of a BundleDeployment of the fleet, and whose.
+// ours reports whether a key is of a BundleDeployment of the fleet, and whose.
 func (l *load) ours(key string) (cluster int, known bool) {
 	for i := range clusters {
 		if home := l.fleet.home(i) + "/"; len(key) > len(home) && key[:len(home)] == home {

@@ -23,7 +23,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// answer is what a server says to a request, once.
+// answer holds what a server says to a request, once.
 type answer struct {
 	status int
 	header http.Header
@@ -164,7 +164,7 @@ func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 }
 
 // interrogate asks one replica without end; what it answers must be right. The
-// channel gets nil for each right answer that somebody waits for.
+// channel gets nil for each right answer that a test waits for.
 func (l *load) interrogate(t *testing.T, ctx context.Context, r *cluster.Replica) <-chan error {
 	t.Helper()
 	right := make(chan error)

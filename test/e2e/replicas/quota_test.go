@@ -60,7 +60,7 @@ func TestAFullEtcdStopsWritesAndNothingElse(t *testing.T) {
 		}
 	}
 
-	// Reads, lists and watches go on, for longer than a replica is ready without
+	// Reads, lists and watches continue, for longer than a replica is ready without
 	// etcd.
 	begun := time.Now()
 	ticker := time.NewTicker(pace)

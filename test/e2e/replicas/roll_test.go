@@ -147,5 +147,5 @@ func testLostQuorum(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	m.WaitReady(t)
 	m.WaitAvailable(t)
 	l.waitProgress(t, 3)
-	l.finish(t, m, "etcd quorum lost", "") // reads fail while nobody can know
+	l.finish(t, m, "etcd quorum lost", "") // reads fail while no replica is sure
 }

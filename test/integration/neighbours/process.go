@@ -49,11 +49,11 @@ type orders struct {
 	TLS               rest.TLSClientConfig
 }
 
-// started is what it says once each member has been answered.
+// started is its output once each member has been answered.
 const started = "started"
 
 // Serve is the crowd in a process of its own, for Options.Command: it does what it reads
-// from in, says when each member has been answered once, goes on until in ends, and then
+// from in, says when each member has been answered once, continues until in ends, and then
 // writes what it was answered.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	lines := bufio.NewReader(in)

@@ -48,14 +48,14 @@ type Edit struct {
 	Right bool
 }
 
-// Result is what the tenant had, and what the crowd did.
+// Result holds what the tenant had, and what the crowd did.
 type Result struct {
 	Alone, Crowded []Edit
 	// Probes of /readyz were made beside the edits; Unready are those that failed, and
 	// Why what the first of them was answered.
 	Probes, Unready int
 	Why             string
-	// Crowd is what the crowd asked for, and how often which code was answered.
+	// Crowd holds what the crowd asked for, and how often which code was answered.
 	Crowd map[string]map[int]int
 }
 

@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// smallBuffer is what the client's side takes unread.
+// smallBuffer is how many bytes the client's side takes unread.
 const smallBuffer = 4 << 10
 
 // openers is how many are being opened at once.

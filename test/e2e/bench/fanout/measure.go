@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
 )
 
-// result is what one side took.
+// result holds what one side took.
 type result struct {
 	opening  time.Duration
 	watching int64 // bytes in use for all watches
@@ -30,7 +30,7 @@ type result struct {
 	surplus  int64 // events more than there should be
 }
 
-// taken is what the edits of one kind took.
+// taken holds what the edits of one kind took.
 type taken struct {
 	answered, last []time.Duration
 	cpu            time.Duration // of all edits
@@ -104,7 +104,7 @@ func (s *side) measure(ctx context.Context, homes []string, o Options, shared in
 }
 
 // open opens all watches. What it returns closes their connections, when they have
-// ended: a connection that nobody uses stays open for a while.
+// ended: an unused connection stays open for a while.
 func (s *side) open(ctx context.Context, homes []string, o Options, shared int, counter *counter, broken chan<- error) (closing func(), err error) {
 	revision, err := site.Version(ctx, s.client, s.resource)
 	if err != nil {

@@ -5,7 +5,7 @@
 // into etcd, as the records that the API server would write: a million
 // BundleDeployments are 10,100 objects and take a second or two.
 //
-// What they lack is what only requests leave: managedFields. Reports have those of one
+// They lack what only requests leave: managedFields. Reports have those of one
 // that a request made. Every Bundle has one small manifest of its own.
 package fleets
 
@@ -158,7 +158,7 @@ func Grouped(bundles, clusters int) Fleet {
 
 // Excluding is bundles each of which excludes the Clusters of one slot, and says
 // nothing else: no requirement of theirs can be filed under a label that a Cluster must
-// have. All clusters begin in a slot that nobody excludes.
+// have. All clusters begin in a slot that no Bundle excludes.
 func Excluding(bundles, clusters int) Fleet {
 	return Fleet{
 		Name: shape(bundles, clusters), Deployments: bundles * clusters, Clusters: clusters,

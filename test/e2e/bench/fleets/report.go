@@ -33,13 +33,13 @@ func (p Pair) Name() record.Name {
 
 // Reporter knows what agents report of a fleet of All.
 type Reporter struct {
-	// DeploymentID is what a BundleDeployment has to deploy.
+	// DeploymentID holds what a BundleDeployment has to deploy.
 	DeploymentID func(Pair) string
 	// ManagedFields are those that an agent's request leaves: alike for all.
 	ManagedFields []metav1.ManagedFieldsEntry
 }
 
-// Status is what an agent reports that has deployed three objects, of which one is not
+// Status returns what an agent reports that has deployed three objects, of which one is not
 // ready if not all are. Each BundleDeployment was deployed at a time of its own.
 func (r *Reporter) Status(p Pair, ready bool) v1alpha1.BundleDeploymentStatus {
 	name := BundleName(p.Bundle)

@@ -23,7 +23,7 @@ type Result struct {
 	Values map[string]float64 // by unit: ns/op, B/op and what it reports itself
 }
 
-// Part is what a sub-benchmark's name says after a key: in Affected/regime=x/n=10 the
+// Part returns what a sub-benchmark's name says after a key: in Affected/regime=x/n=10 the
 // part n is 10.
 func (r Result) Part(key string) string {
 	for part := range strings.SplitSeq(r.Name, "/") {

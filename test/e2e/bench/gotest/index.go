@@ -22,7 +22,7 @@ import (
 // requirement that few clusters meet.
 var selective = []string{"one-hot-label", "multi-value", "shared-label-plus-tenant"}
 
-// microNoise is what a few runs of microseconds vary by on a machine with other work.
+// microNoise is how far a few runs of microseconds differ on a machine with other work.
 const microNoise = 2
 
 // row is one operation of the index in one regime.

@@ -17,7 +17,7 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// Group is what is held for one purpose.
+// Group holds what is held for one purpose.
 type Group struct {
 	Name  string
 	Bytes int64
@@ -82,7 +82,7 @@ func nearest(stack []string, among []rule) (int, bool) {
 	return 0, false
 }
 
-// rest is what no rule knows.
+// rest holds the memory that no rule knows.
 const rest = "the rest"
 
 // rule says what functions allocate for. They are named without what packages of the

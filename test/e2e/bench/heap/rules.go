@@ -5,7 +5,7 @@ package heap
 
 // rules are all groups, in the order in which they are shown. Within a stack the
 // function nearest to the allocation decides, so helpers of other packages (trees, maps,
-// JSON) count for who called them; for one function the first rule that knows it does.
+// JSON) count for their callers; for one function the first rule that knows it does.
 // Functions that come to these packages fall to the last rules of their package: a group
 // then is larger than it says, and none is lost.
 var rules = []rule{

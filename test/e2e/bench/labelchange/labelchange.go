@@ -51,7 +51,7 @@ type edit struct {
 	custom        time.Duration
 }
 
-// results is what all edits of one fleet gave.
+// results holds what all edits of one fleet gave.
 type results struct {
 	edits  []edit
 	strays map[string]int
@@ -212,7 +212,7 @@ func action(added bool) string {
 	return "unlabel"
 }
 
-// verdict fails on wrong answers, never on slow ones: whoever reads the report
+// verdict fails on wrong answers, never on slow ones: a reader of the report
 // judges those.
 func (r *results) verdict(name string) error {
 	var wrong []error

@@ -65,5 +65,5 @@ func alone(ctx context.Context, s *site.Site, step func(string, ...any), all []f
 	return errors.Join(wrong...)
 }
 
-// peakNoise is what a peak of a few MiB varies by, as collections come.
+// peakNoise is how far a peak of a few MiB varies with the time of collections.
 const peakNoise = 3

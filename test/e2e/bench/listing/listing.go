@@ -46,11 +46,11 @@ var ways = []way{
 	{"as a streaming watch-list", "as a stream", stream},
 }
 
-// taken is what listing once took.
+// taken holds what listing once took.
 type taken struct {
 	took, cpu      time.Duration
 	objects, bytes int
-	// before is what was resident before, and more how much the peak was above that.
+	// before is the resident memory before, and more how far the peak was above it.
 	before, more int64
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 )
 
-// history is what a server holds of it.
+// history holds what a server holds of it.
 type history struct {
 	revisions, changes, oldest, bytes int64
 }

@@ -11,7 +11,7 @@
 //	heap.go      where the heap goes
 //
 // History is filled in three ways, one after the other, since a revision's weight goes by
-// what it changes. Each goes on until the history has forgotten the first of its own
+// what it changes. Each continues until the history has forgotten the first of its own
 // edits: then it is as full as it gets, and holds nothing else.
 package memory
 
@@ -40,11 +40,11 @@ type Options struct {
 	Folder string
 }
 
-// weighing is what a replica took in one situation.
+// weighing holds what a replica took in one situation.
 type weighing struct {
 	name   string
 	memory site.Memory
-	// history is what it held, as the server says.
+	// history holds what it held, as the server says.
 	history history
 	edits   int
 	took    time.Duration
@@ -78,7 +78,7 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 	return reported(ctx, s, step, o, out)
 }
 
-// weigh weighs, and keeps the profile for who wants to look closer.
+// weigh weighs the replica, and keeps the profile.
 func (w *weighing) weigh(ctx context.Context, s *site.Site, folder string) (err error) {
 	// All that was written is in the view that is weighed.
 	if _, err := site.Present(ctx, s.Client); err != nil {

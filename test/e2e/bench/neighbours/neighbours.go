@@ -152,7 +152,7 @@ func codes(answers map[int]int) (text string) {
 	return text
 }
 
-// wrong is what may not be, however slow the machine.
+// wrong returns what may not be, however slow the machine.
 func wrong(r *neighbours.Result) error {
 	var all []error
 	for _, edits := range [][]neighbours.Edit{r.Alone, r.Crowded} {

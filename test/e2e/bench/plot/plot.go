@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// Figure is what a plot shows. Points that are not above zero have no place on a
+// Figure holds what a plot shows. Points that are not above zero have no place on a
 // logarithmic axis and are left out.
 type Figure struct {
 	// Name is that of its file, without the ending.

@@ -45,7 +45,7 @@ func start(out io.Writer, terminal bool, tasks int) *Progress {
 	return p
 }
 
-// tick lets the clock go on while a step takes its time.
+// tick moves the clock while a step takes its time.
 func (p *Progress) tick() {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()

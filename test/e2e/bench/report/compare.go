@@ -25,7 +25,7 @@ type Difference struct {
 	Old, New Number
 }
 
-// Comparison is what changed from an older run to this one.
+// Comparison holds what changed from an older run to this one.
 type Comparison struct {
 	Old          *Report
 	SameMachine  bool

@@ -11,11 +11,11 @@ import (
 // Goal is a row of the design's table of numbers to reach.
 type Goal struct {
 	ID, What string
-	// Limit is what the number may be at most, or at least if AtLeast.
+	// Limit is the largest number allowed, or the smallest with AtLeast.
 	Limit   float64
 	AtLeast bool
 	Unit    string
-	// How is what to run to measure it.
+	// How holds what to run to measure it.
 	How string
 }
 
@@ -55,7 +55,7 @@ func (g Goal) reached(v float64) bool {
 	return v <= g.Limit
 }
 
-// verdict is what a run says about a goal: the worst number at the goal's own size;
+// verdict returns what a run says about a goal: the worst number at the goal's own size;
 // without one, the last at another size, which decides nothing.
 func (r *Report) verdict(g Goal) (measured, verdict string) {
 	var exact, other *Number

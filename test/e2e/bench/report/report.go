@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package report is what a run of the benchmarks leaves: numbers for machines as
+// Package report holds the report of a benchmark run: numbers for machines as
 // JSON, and the same as a page of Markdown with plots for people. It compares a run
 // with an older one, and promises to show what was not measured as not measured:
 // a scenario that broke off, a goal at another size, a number of another machine.

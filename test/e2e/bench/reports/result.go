@@ -23,7 +23,7 @@ type result struct {
 	// acknowledged is from request to answer; seen and rolledUp are from the answer to the
 	// event of the BundleDeployment and of the Bundle.
 	acknowledged, seen, rolledUp []time.Duration
-	// cpu is what all servers used for a report.
+	// cpu holds what all servers used for a report.
 	cpu time.Duration
 	// before and after are bytes in etcd for each BundleDeployment; reports is the part
 	// of after that is reports.

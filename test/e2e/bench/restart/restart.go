@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package restart measures what a restart of the only replica is like: how long until
-// it is ready again, and whether watchers go on where they were. The watchers are
+// it is ready again, and whether watchers continue where they were. The watchers are
 // client-go's reflectors, one for each agent's namespace; while the replica is down, a
 // label is written into etcd, as by another replica, which all of them have to be told
 // of. Each list, and each watch that begins with initial events, is counted.

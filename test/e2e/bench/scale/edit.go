@@ -30,7 +30,7 @@ type edit struct {
 	times int
 }
 
-// cost is what one edit of a kind costs.
+// cost holds what one edit of a kind costs.
 type cost struct {
 	moves int
 	// own is until the edited object's own event, first and last until events of

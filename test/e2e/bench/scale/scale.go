@@ -111,7 +111,7 @@ func grow(ctx context.Context, s *site.Site, step func(string, ...any), f fleets
 	return p, err
 }
 
-// wrong is what may not be, at any size.
+// wrong returns what may not be, at any size.
 func (p *point) wrong() error {
 	var all []error
 	for _, c := range []*cost{p.one, p.bundle, p.nothing} {

@@ -50,7 +50,7 @@ func Connect(config *rest.Config) (*rest.RESTClient, error) {
 	return rest.RESTClientFor(own)
 }
 
-// answer is what a server says to a request; an error holds what it says, too.
+// answer returns what a server says to a request; an error holds what it says, too.
 func answer(ctx context.Context, request *rest.Request) ([]byte, error) {
 	const most = 500
 	result := request.Do(ctx)

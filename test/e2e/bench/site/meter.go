@@ -55,9 +55,9 @@ func metrics(text []byte) Metrics {
 // for events.
 const RenderedDeployments = `muster_objects_rendered_total{resource="bundledeployments"}`
 
-// Memory is what a server takes, in bytes.
+// Memory holds what a server takes, in bytes.
 type Memory struct {
-	// Resident is what the system says, with what Go has not given back yet; Peak is
+	// Resident is the system's count, with memory that Go has not given back yet; Peak is
 	// the most of that since the start or the last reset.
 	Resident, Peak int64
 	// Used is heap and stacks after a collection; Heap and Stacks are its parts.
@@ -96,7 +96,7 @@ func Weigh(ctx context.Context, c *rest.RESTClient, p *cluster.Process) (m Memor
 	return m, nil
 }
 
-// CPU is what some processes have used together.
+// CPU returns what some processes have used together.
 func CPU(all ...*cluster.Process) (sum time.Duration, err error) {
 	for _, p := range all {
 		used, err := p.ProcessorTime()

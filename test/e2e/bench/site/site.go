@@ -31,7 +31,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// prefix is what is Muster's in its etcd, by default.
+// prefix is where Muster's keys are in its etcd, by default.
 const prefix = "/muster"
 
 // readyWithin is how long a start may take: a million reports take more than any fleet
@@ -70,8 +70,8 @@ func Start(t cluster.T) (*Site, error) {
 }
 
 // connect connects anew. A replica may be ready a moment before it has been told whose
-// certificates it is to know, and to a connection from before that its client stays
-// nobody.
+// certificates it is to know, and to a connection from before its client remains
+// anonymous.
 func (s *Site) connect() error {
 	const limit = 10 * time.Second
 	s.Config = s.Replica.Direct(s.Control.Config)

@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Event is what a watch delivered, with the time at which its last byte was here.
+// Event holds what a watch delivered, with the time at which its last byte was here.
 // Of the object a stream reads the name and
 // the revision only.
 type Event struct {

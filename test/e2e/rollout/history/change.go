@@ -40,7 +40,7 @@ func (c *change) check(s *Summary) error {
 	return c.checkLimits(promoted, s)
 }
 
-// checkOne checks that an agent may be told something else, and tells whether that is
+// checkOne checks that an agent may be told something else, and reports whether that is
 // a promotion.
 func (c *change) checkOne(number int, was, is *pair, s *Summary) (promoted bool, err error) {
 	switch {

@@ -4,7 +4,7 @@
 // Package history reads etcd's history of a roll-out, revision by revision, and says
 // what in it breaks a promise. It knows the form of records and what they mean
 // (package registry), and the specification; of the code that wrote them it uses
-// nothing else: who is targeted, in which form, what the ID of that is, and how many
+// nothing else: which Clusters are targeted, in which form, the ID of that, and how many
 // may be unavailable is worked out here once more.
 //
 //	facts.go    the records, folded
@@ -16,13 +16,13 @@
 //
 // The promises, at every revision:
 //
-//   - No cap is exceeded: whoever is available and is promoted comes while the ring,
+//   - No cap is exceeded: an available Cluster is promoted only while its ring,
 //     and all, are below their limits, and while earlier rings are through.
 //   - Nothing is promoted but the newest version, in the form that the Cluster is to
 //     have; and nothing but a promotion record promotes what is held back.
 //   - What is promoted is not taken back and not lost while the Cluster is targeted.
-//   - Who is paused keeps what there is.
-//   - Who reads at a revision, or is told of it, sees what its facts say.
+//   - A paused Cluster keeps what it has.
+//   - An agent that reads at a revision, or is told of it, sees what its facts say.
 //
 // A History belongs to one goroutine.
 package history

@@ -47,9 +47,9 @@ func newPlace() place {
 	return p
 }
 
-// touched is what a revision wrote.
+// touched holds what a revision wrote.
 type touched struct {
-	// edited tells that somebody wrote the Bundle or a Cluster.
+	// edited reports a write of the Bundle or a Cluster.
 	edited, reported bool
 	promotion        [scene.Clusters]bool
 	// all tells that every Cluster may be told something else; else only those can

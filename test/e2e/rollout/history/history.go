@@ -38,7 +38,7 @@ func (s Summary) String() string {
 		s.Revision, s.Edits, s.Reports, s.Promotions, s.Created, s.Unlimited, s.NewPaused, s.Full, s.Limited, s.Seen)
 }
 
-// End is what there is after the last revision.
+// End holds what there is after the last revision.
 type End struct {
 	Summary
 	state *state

@@ -12,14 +12,14 @@ import (
 	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
-// Seen is what an agent saw of a revision.
+// Seen holds what an agent saw of a revision.
 type Seen struct {
 	Revision int64
 	Number   int
 	// There tells that there was a BundleDeployment, ID what it said.
 	There bool
 	ID    string
-	// By says who showed it, for messages.
+	// By names the server that showed it, for messages.
 	By string
 }
 
@@ -38,7 +38,7 @@ func (d *Diary) Note(s Seen) {
 	d.mu.seen = append(d.mu.seen, s)
 }
 
-// inOrder is what was seen, by revision.
+// inOrder returns what was seen, by revision.
 func (d *Diary) inOrder() []Seen {
 	d.mu.Lock()
 	defer d.mu.Unlock()

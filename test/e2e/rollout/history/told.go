@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
-// told is what an agent is told to deploy. The zero told is that there is no
+// told holds what an agent is told to deploy. The zero told is that there is no
 // BundleDeployment; with an empty ID there is one, and nothing to deploy yet.
 type told struct {
 	exists  bool
@@ -70,10 +70,10 @@ func decodeVersion(data []byte) (*version, error) {
 	return v, nil
 }
 
-// limited tells whether something can be held back: the strategy in play has limits.
+// limited reports whether something can be held back: the strategy in play has limits.
 func (v *version) limited() bool { return v.bundle.Spec.RolloutStrategy != nil }
 
-// on is what a version means on a Cluster: the first target that matches says it
+// on returns what a version means on a Cluster: the first target that matches says it
 // (S 2.4). Where there are labels, there are Helm options (S 3.3).
 func (v *version) on(c *v1alpha1.Cluster) (told, error) {
 	for i, selector := range v.selectors {
@@ -104,7 +104,7 @@ func (v *version) on(c *v1alpha1.Cluster) (told, error) {
 	return told{}, nil
 }
 
-// deployment is what options of a manifest are called (S 4.2).
+// deployment returns the deployment ID of a manifest and options (S 4.2).
 func deployment(manifestID string, options v1alpha1.BundleDeploymentOptions) (told, error) {
 	number, err := scene.Version(&options)
 	if err != nil {
@@ -121,7 +121,7 @@ func deployment(manifestID string, options v1alpha1.BundleDeploymentOptions) (to
 
 // pair is a Cluster's part in a state.
 type pair struct {
-	// told is what its agent is told, and newest what the newest version means there;
+	// told is shown to its agent, and newest is what the newest version means there;
 	// none if the Cluster is not targeted.
 	told, newest told
 	// held tells that something can keep the two apart, and paused that a pause does.
@@ -131,10 +131,10 @@ type pair struct {
 	ring             int
 }
 
-// targeted tells whether there is to be a BundleDeployment sooner or later.
+// targeted reports whether there is to be a BundleDeployment sooner or later.
 func (p *pair) targeted() bool { return p.newest.exists }
 
-// state is what facts mean for all Clusters.
+// state holds what facts mean for all Clusters.
 type state struct {
 	pairs   [scene.Clusters]pair
 	limited bool
@@ -183,7 +183,7 @@ func (f *facts) pair(number int, c *v1alpha1.Cluster) (pair, error) {
 	return out, nil
 }
 
-// told is what rules: see "What is held back" in package engine.
+// told returns the version in force: see "What is held back" in package engine.
 func (f *facts) told(number int, c *v1alpha1.Cluster, held bool, newest told) (told, error) {
 	switch promotion := f.promotions[number]; {
 	case !held:

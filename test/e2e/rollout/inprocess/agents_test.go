@@ -60,7 +60,7 @@ func (a *agents) run(ctx context.Context, seed uint64) {
 	all.Wait()
 }
 
-// turn is what one agent does after one look at its BundleDeployment.
+// turn does what one agent does after one look at its BundleDeployment.
 func (a *agents) turn(ctx context.Context, s *server, v *view.View, r *rand.Rand, number int) {
 	name, ok := deployment(v, number)
 	if !ok {
@@ -75,7 +75,7 @@ func (a *agents) turn(ctx context.Context, s *server, v *view.View, r *rand.Rand
 	}
 }
 
-// look is what a BundleDeployment tells its agent.
+// look returns what a BundleDeployment tells its agent.
 func look(v *view.View, name record.Name) (told scene.Told) {
 	bd, ok := v.Get(record.BundleDeployments, name).(*view.BundleDeployment)
 	if !ok {

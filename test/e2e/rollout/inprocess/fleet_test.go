@@ -185,7 +185,7 @@ func (w *world) edit(ctx context.Context, e scene.Edit) bool {
 	}
 }
 
-// derivedID is what a BundleDeployment is told to deploy.
+// derivedID returns what a BundleDeployment is told to deploy.
 func derivedID(v *view.View, name record.Name) string {
 	return v.Get(record.BundleDeployments, name).(*view.BundleDeployment).Content.DeploymentID
 }

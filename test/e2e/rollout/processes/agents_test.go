@@ -57,7 +57,7 @@ type agent struct {
 	number    int
 	namespace string
 	random    *rand.Rand
-	// told is what it saw last, and revision where its watch goes on; "" is anew.
+	// told holds what it saw last, and revision where its watch continues; "" is anew.
 	told     scene.Told
 	revision string
 }
@@ -119,7 +119,7 @@ func (a *agent) watch(ctx context.Context, client versioned.Interface, by string
 					a.see(bd, false, by)
 				}
 			}
-			// Until the list is complete, nobody can go on in the middle of it.
+			// Until the list is complete, no watch can continue in the middle of it.
 			if !anew {
 				a.revision = bd.ResourceVersion
 			}
@@ -138,7 +138,7 @@ func (a *agent) watch(ctx context.Context, client versioned.Interface, by string
 	}
 }
 
-// lost forgets where to go on, if nobody knows that any more.
+// lost forgets where to continue, if no server knows that any more.
 func (a *agent) lost(err error) {
 	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 		a.revision = ""

@@ -25,13 +25,13 @@ type chaos struct {
 	killed                     [3]int
 }
 
-// String is what was killed.
+// String returns what was killed.
 func (c *chaos) String() string {
 	return fmt.Sprintf("killed with SIGKILL: servers %d times, controllers %d times, etcd %d times", c.killed[0], c.killed[1], c.killed[2])
 }
 
-// run goes on until the context ends; then everything runs. While all shall be well
-// it kills nobody, so that a busy machine gets there.
+// run continues until the context ends; then everything runs. While all shall be well
+// it kills no process, so that a busy machine gets there.
 func (c *chaos) run(ctx context.Context) {
 	kinds := [][]*cluster.Process{c.servers, c.controllers, c.etcd}
 	for {

@@ -115,7 +115,7 @@ func connect(t *testing.T, replica *cluster.Replica) versioned.Interface {
 }
 
 // newController prepares a muster-controller with the rights of the manifests, which
-// works without asking who else does.
+// holds no lease.
 func newController(t *testing.T, store *cluster.Etcd, name string) *cluster.Process {
 	t.Helper()
 	const program = "muster-controller"
@@ -125,7 +125,7 @@ func newController(t *testing.T, store *cluster.Etcd, name string) *cluster.Proc
 	)
 }
 
-// writer is what people write with: any replica, again and again until one says that
+// writer writes for people: to any replica, again and again until one says that
 // it is done.
 type writer struct {
 	t    *testing.T

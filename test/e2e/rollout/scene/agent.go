@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 )
 
-// Told is what an agent sees of its BundleDeployment, and what it has said of it.
+// Told holds what an agent sees of its BundleDeployment, and what it has said of it.
 type Told struct {
-	// There tells that there is one. ID is what to deploy, "" if nothing yet, and
+	// There reports that there is one. ID is what to deploy, "" if nothing yet, and
 	// Version the version of that.
 	There   bool
 	ID      string
@@ -21,7 +21,7 @@ type Told struct {
 	Ready   bool
 }
 
-// Done tells whether an agent has nothing left to do.
+// Done reports whether an agent has nothing left to do.
 func (t Told) Done() bool { return t.Applied == t.ID && t.Ready }
 
 // Mood is how all agents are.
@@ -32,7 +32,7 @@ type Mood struct {
 	Broken atomic.Int64
 }
 
-// Act is what an agent does after one look at its BundleDeployment: it reports what
+// Act returns the report of an agent after one look at its BundleDeployment: it reports what
 // it has applied and whether that is ready, or it is busy, or content.
 func (m *Mood) Act(r *rand.Rand, t Told) (applied string, ready, reports bool) {
 	well, chance := m.Well.Load(), r.IntN(1000)

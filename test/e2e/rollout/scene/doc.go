@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package scene is what the tests of roll-outs play: 500 Clusters in three rings, one
+// Package scene holds what the tests of roll-outs play: 500 Clusters in three rings, one
 // Bundle whose versions are numbered, agents that fail, recover and are busy, and
 // people who edit Clusters meanwhile.
 //
@@ -9,7 +9,7 @@
 //	agent.go   what an agent does about what it is told
 //	table.go   what all agents were told last
 //	editor.go  edits of labels, and Clusters that are paused for a while
-//	people.go  who makes these edits
+//	people.go  makes these edits
 //	play.go    what happens to the Bundle, in which order
 //
 // What is random comes from the source that the caller gives. Agents and the Table

@@ -10,7 +10,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// How much people have changed at most, so that a roll-out can go on: what is paused
+// How much people have changed at most, so that a roll-out can continue: what is paused
 // or failing counts against the limit of its ring.
 const (
 	maxPausedOfRing = 2
@@ -18,7 +18,7 @@ const (
 	maxMoved        = 10
 )
 
-// Cluster is what people edit of one.
+// Cluster holds what people edit of one.
 type Cluster struct {
 	Labels map[string]string
 	Paused bool
@@ -54,7 +54,7 @@ func NewEditor(random *rand.Rand) *Editor {
 // At is a Cluster as it is after the last edit.
 func (e *Editor) At(number int) Cluster { return e.clusters[number] }
 
-// Reached tells whether a roll-out may come to a Cluster.
+// Reached reports whether a roll-out may come to a Cluster.
 func (c Cluster) Reached() bool { return !c.Paused && c.Labels[AppLabel] != "none" }
 
 // Next makes up an edit.

@@ -26,7 +26,7 @@ type People struct {
 	editing bool
 }
 
-// NewPeople returns people who make an edit by calling do, which tries until the edit
+// NewPeople returns people, which make an edit by calling do, which tries until the edit
 // is acknowledged, or returns false when the context has ended.
 func NewPeople(random *rand.Rand, do func(context.Context, Edit) bool) *People {
 	return &People{Editor: NewEditor(random), do: do, end: func() {}}
@@ -46,7 +46,7 @@ func (p *People) Start(ctx context.Context) {
 			case <-editing.Done():
 				return
 			}
-			// What has begun is brought to an end: else nobody knew what a Cluster is.
+			// An edit that has begun is finished: else the state of the Cluster was unknown.
 			if p.do(ctx, p.Next()) {
 				p.Made.Add(1)
 			}

@@ -35,7 +35,7 @@ func Rounds(t testing.TB) int {
 	return n
 }
 
-// Play is what happens to the Bundle while all else goes on.
+// Play changes the Bundle while all else continues.
 type Play struct {
 	T      testing.TB
 	Mood   *Mood

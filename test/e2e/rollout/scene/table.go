@@ -5,7 +5,7 @@ package scene
 
 import "sync"
 
-// Table is what all agents were told last.
+// Table holds what all agents were told last.
 type Table struct {
 	mu struct {
 		sync.Mutex
