@@ -9,6 +9,7 @@
 //	deployment.go  one BundleDeployment: its state, message and entry in a summary
 //	weight.go      what a member adds to a roll-up
 //	ranked.go      members in order, with sums by rank (Ranked)
+//	check.go       what must hold in a Ranked
 //	fill.go, insert.go, remove.go, query.go   its operations
 //	summary.go     sums and entries as a summary, and the Ready condition of one
 //	print.go       objects that are modified or not ready, as texts in messages

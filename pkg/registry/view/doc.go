@@ -10,6 +10,7 @@
 //	table.go       tables of objects
 //	pairs.go       the table of BundleDeployments
 //	item.go        what a table holds
+//	face.go        what shows of a Bundle and a Cluster in a BundleDeployment
 //	derived.go     the computed part of an object
 //	report.go      the report on a BundleDeployment
 //	namespaces.go  which namespaces have objects
