@@ -11,6 +11,7 @@
 //	options.go    flags
 //	scenarios.go  the scenarios, and their sizes
 //	scope.go      what a part of a run lives with
+//	readme.go     the rows of the committed reports in README.md
 //	machine.go    what the report says about the machine
 //
 // The exit code is 1 if a scenario broke off or got a wrong answer, never for a slow
@@ -150,7 +151,7 @@ func measure(ctx context.Context, o *options, chosen []*scenario, r *report.Repo
 	})
 }
 
-// update copies the newest report over the committed one.
+// update copies the newest report over the committed one, and its rows into the README.
 func update(o *options) error {
 	folders, err := filepath.Glob(filepath.Join(o.out, "bench-*"))
 	if err != nil {
@@ -168,7 +169,26 @@ func update(o *options) error {
 		return fmt.Errorf("%s is broken and not for others to be compared with: %s", newest, strings.Join(failures, "; "))
 	}
 	baseline := o.baseline(strings.Contains(r.Command, "--full"))
+	was, err := os.ReadFile(filepath.Join(baseline, "report.md"))
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
 	if err := report.Replace(baseline, r); err != nil {
+		return err
+	}
+	is, err := os.ReadFile(filepath.Join(baseline, "report.md"))
+	if err != nil {
+		return err
+	}
+	page, err := os.ReadFile(o.readme)
+	if err != nil {
+		return err
+	}
+	next, err := refresh(string(page), string(was), string(is))
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.readme, err)
+	}
+	if err := os.WriteFile(o.readme, []byte(next), 0o644); err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "committed report:", newest, "→", baseline)

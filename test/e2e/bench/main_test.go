@@ -4,6 +4,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -53,7 +54,8 @@ func TestFleetsHaveAboutTheirSizeAndTheMillionExactly(t *testing.T) {
 
 func TestTheNewestReportIsCommittedUnlessItIsBroken(t *testing.T) {
 	t.Parallel()
-	o := &options{out: t.TempDir(), committed: filepath.Join(t.TempDir(), "committed")}
+	o := &options{out: t.TempDir(), committed: filepath.Join(t.TempDir(), "committed"), readme: filepath.Join(t.TempDir(), "README.md")}
+	require.NoError(t, os.WriteFile(o.readme, []byte("# Muster\n"), 0o644))
 	require.ErrorContains(t, update(o), "run make bench first")
 	save := func(name, failed string) {
 		r := &report.Report{Commit: name, Started: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Scenarios: []report.Scenario{{Name: "list", Failed: failed}}}

@@ -19,6 +19,7 @@ type options struct {
 	out         string
 	folder      string // of this run, in out
 	committed   string
+	readme      string
 	update      bool
 	clusters    int
 	bundles     int
@@ -42,6 +43,7 @@ func parse(args []string) (*options, []*scenario, error) {
 	flags.BoolVar(&o.full, "full", false, "the sizes of the design: a million BundleDeployments, 10,000 agents; about 25 minutes")
 	flags.StringVar(&o.out, "out", "results", "the `folder` that gets a folder for the run")
 	flags.StringVar(&o.committed, "committed", "test/e2e/bench/committed", "the `folder` of the report to compare with; with --full, the folder full in it")
+	flags.StringVar(&o.readme, "readme", "README.md", "with --update, the `page` that shows rows of the committed reports")
 	flags.BoolVar(&o.update, "update", false, "run nothing: copy the newest report of --out over the committed one")
 	flags.IntVar(&o.gitRepos, "gitrepos", 300, "label-change: GitRepos of the original fleet")
 	flags.IntVar(&o.perRepo, "bundles-per-repo", 10, "label-change: Bundles of each GitRepo")
