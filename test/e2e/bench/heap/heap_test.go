@@ -20,11 +20,11 @@ func TestTheFunctionNearestToTheAllocationDecides(t *testing.T) {
 	}{
 		"a helper counts for its caller": {"BundleDeployments: their trees, in two orders", []string{"runtime.makeslice", "github.com/google/btree.(*node[go.shape.*uint8]).mutableFor", module + "view.(*pairs).put", module + "view.(*Builder).set"}},
 		"a type's other methods":         {"other objects' trees", []string{module + "view.(*objects).put", module + "view.(*Builder).set"}},
-		"what is decoded":                {"other reports, decoded", []string{"reflect.growslice", module + "record.DecodeReport", module + "engine.(*work).takeReport"}},
-		"a type with parameters":         {"roll-ups: their trees", []string{module + "summary.(*Ranked[go.shape.struct { A int }]).Add", module + "engine.(*work).rollPair"}},
-		"a function that no rule names":  {"the rest of the engine", []string{module + "engine.(*work).comesLater", module + "engine.(*Engine).Run"}},
+		"what is decoded":                {"other reports, decoded", []string{"reflect.growslice", module + "record.DecodeReport", module + "state.(*work).takeReport"}},
+		"a type with parameters":         {"roll-ups: their trees", []string{module + "summary.(*Ranked[go.shape.struct { A int }]).Add", module + "ledger.(*Ledger).Pair"}},
+		"a function that no rule names":  {"the rest of the engine", []string{module + "state.(*work).comesLater", module + "engine.(*Engine).Run"}},
 		"a library's own":                {"OpenAPI documents", []string{"maps.Copy", "k8s.io/kube-openapi/pkg/builder.toSchema", "main.main"}},
-		"a function of nobody":           {rest, []string{"example.com/x.y"}},
+		"a function of no rule":          {rest, []string{"example.com/x.y"}},
 		"no stack":                       {rest, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,26 +10,24 @@ package heap
 // then is larger than it says, and none is lost.
 var rules = []rule{
 	{"BundleDeployments: their trees, in two orders", []string{"view.(*pairs).*", "view.fullPairs*", "view.fullTree*", "view.inOrder*", "view.newPairs"}},
-	{"BundleDeployments: the pairs themselves", []string{"engine.(*work).wanted", "engine.(*work).publishReport"}},
-	{"reports on BundleDeployments, as they are kept", []string{"record.Keep", "view.NewReport", "engine.(*work).takeBundleDeploymentReport", "engine.(*hiddenReports).*"}},
+	{"BundleDeployments: the pairs themselves", []string{"state.(*work).wanted", "state.(*work).publishReport"}},
+	{"reports on BundleDeployments, as they are kept", []string{"record.Keep", "view.NewReport", "state.(*work).takeBundleDeploymentReport", "state.(*hiddenReports).*"}},
 	{"other reports, decoded", []string{"record.DecodeReport", "record.(*Report).*"}},
 	{"versions of Bundles, and which Clusters have them", []string{
-		"engine.(*version).*", "engine.(*work).evaluateOn", "engine.setMember*", "engine.(*state).resolve", "engine.(*state).meet", "engine.(*work).match*", "engine.(*first).match*", "engine.(*bundle).cutPartitions", "engine.compile*", "engine.faceOfBundle", "engine.shownLabels", "derive.*", "targeting.*",
+		"state.(*version).*", "state.(*bundle).*", "state.(*work).evaluateOn", "state.setMember*", "state.(*State).resolve", "state.(*State).meet", "state.(*State).match*", "state.(*work).match*", "state.(*first).match*", "state.compile*", "state.(*State).compile*", "view.NewBundleFace", "view.shownLabels", "derive.*", "targeting.*",
 	}},
 	{"Clusters, as the engine knows them", []string{
-		"engine.(*work).addCluster", "engine.(*work).adopt", "engine.(*work).editCluster", "engine.(*state).place", "engine.faceOfCluster", "engine.newClusterRoll", "engine.with",
+		"state.(*work).addCluster", "state.(*work).adopt", "state.(*work).editCluster", "state.(*State).place", "view.NewClusterFace", "ledger.(*Ledger).AddCluster",
 	}},
-	{"roll-ups: their trees", []string{"summary.(*Ranked*", "summary.NewRanked*", "summary.(*node*", "engine.newMembers", "engine.newGroupMembers", "engine.(*work).rollPair", "engine.(*first).enroll*", "engine.(*first).gather*", "engine.(*bundle).enterPartitions"}},
-	{"roll-ups: the statuses made of them", []string{
-		"summary.*", "engine.entries*", "engine.(*bundle).*", "engine.(*clusterStatus).*", "engine.(*listing).*", "engine.(*work).roll*", "engine.member.*", "engine.stored", "engine.(*work).bundleStatus", "engine.(*origin).*", "engine.shareEntries", "view.withConditions",
-	}},
+	{"roll-ups: their trees", []string{"summary.(*Ranked*", "summary.NewRanked*", "summary.(*node*", "ledger.newMembers", "ledger.newGroupMembers", "ledger.(*Bundle).enterPartitions", "ledger.(*Ledger).Pair", "state.(*first).enroll*", "state.(*first).gather*"}},
+	{"roll-ups: the statuses made of them", []string{"summary.*", "ledger.*", "view.withConditions"}},
 	{"the selector index", []string{"index.*"}},
 	{"codecs' buffers", []string{"record.newReportCodec", "record.(*reportCodec).*", "github.com/klauspost/compress/*", "compress/*"}},
-	{"objects, decoded", []string{"record.Decode*", "engine.(*work).take*"}},
-	{"objects, joined with what is derived", []string{"view.Copy", "view.(*Object).*", "view.Derived.*", "view.(*BundleStatus).*", "view.(*ClusterStatus).*", "view.(*GroupStatus).*", "view.(*OriginStatus).*", "engine.(*work).deriveCluster"}},
+	{"objects, decoded", []string{"record.Decode*", "state.(*work).take*"}},
+	{"objects, joined with what is derived", []string{"view.Copy", "view.(*Object).*", "view.Derived.*", "view.(*BundleStatus).*", "view.(*ClusterStatus).*", "view.(*GroupStatus).*", "view.(*OriginStatus).*", "state.(*work).deriveCluster"}},
 	{"other objects' trees", []string{"view.(*objects).*", "view.newTable"}},
 	{"the log of changes", []string{"view.*"}},
-	{"the rest of the engine", []string{"engine.*", "rollout.*"}},
+	{"the rest of the engine", []string{"state.*", "engine.*", "freshness.*", "audit.*", "rollout.*"}},
 	{"records as they came from etcd, and its client", []string{"etcd.*", "go.etcd.io/*", "google.golang.org/grpc*"}},
 	{"requests, watches and their connections", []string{
 		"storage.*", "endpoints.*", "kinds.*", "golang.org/x/net/http2*", "net/http.*", "net/textproto.*", "crypto/*", "net.*", "vendor/golang.org/x/net/http*",
