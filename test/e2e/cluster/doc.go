@@ -7,6 +7,7 @@
 //	etcd.go          etcd; etcdctl.go runs its tools
 //	install.go       Muster, from the project's manifests
 //	replica.go       one replica
+//	before.go        muster-apiserver of an earlier commit
 //	pod.go           the volumes and arguments that a Deployment gives a container
 //	balancer.go      a Service
 //	cable.go         a connection that can be cut

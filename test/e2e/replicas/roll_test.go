@@ -4,6 +4,7 @@
 package replicas
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,6 +34,7 @@ func TestThreeReplicasOnThreeMembersOfEtcd(t *testing.T) {
 	}{
 		{"every other replica shows what a label edit did", testReadYourWrites},
 		{"replicas that are replaced and restarted are not noticed", testRoll},
+		{"a rollback to the version before and an upgrade are not noticed", testRollback},
 		{"a replica that is killed costs no straight read", testKilledReplica},
 		{"a replica without etcd serves nothing wrong", testPartition},
 		{"a killed leader of etcd is not noticed by readers", testKilledLeader},
@@ -63,6 +65,30 @@ func testRoll(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 		l.waitProgress(t, 3)
 	}
 	l.finish(t, m, "rolling restart")
+	for _, each := range l.followers {
+		require.Zero(t, each.counts().broken, "%s: a response broke off", each.name)
+	}
+}
+
+// versionBefore is the commit that replicas are rolled back to: the last one before the
+// packages were parted. A change of what is stored moves it.
+const versionBefore = "57cc4cd1ba6f3baf9e273b705fd71bd6e34656a7"
+
+// testRollback rolls all replicas back to an earlier version and forward again, so both
+// read what the other wrote, while both serve.
+func testRollback(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
+	before, err := cluster.BinaryOf(t, versionBefore)
+	if errors.Is(err, cluster.ErrNoHistory) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	l := startLoad(t, m, newFleet(t, "rollback", control.Config))
+	for _, binary := range []string{before, cluster.Binary(t)} {
+		m.Use(binary)
+		m.Roll(t)
+		l.waitProgress(t, 5)
+	}
+	l.finish(t, m, "rollback and upgrade")
 	for _, each := range l.followers {
 		require.Zero(t, each.counts().broken, "%s: a response broke off", each.name)
 	}
