@@ -1,9 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package examples_test reads the example fleet as the API server would, strictly,
-// and asks who gets what: an example that teaches something wrong is worse than
-// none.
+// Package examples_test decodes the example fleet as strictly as the API server, and
+// checks which Clusters each Bundle targets: an example that teaches something wrong is
+// worse than none.
 package examples_test
 
 import (
@@ -28,7 +28,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// waiting is the Bundle that no Cluster gets until make run labels one.
+// waiting names the Bundle that targets no Cluster until make run labels one.
 const waiting = "platform-gpu-operator"
 
 type fleet struct {
@@ -103,7 +103,7 @@ func TestEveryTemplateResolvesForEveryClusterThatGetsIt(t *testing.T) {
 	t.Parallel()
 	f := read(t)
 	for _, c := range f.clusters {
-		c.Labels["gpu"] = "nvidia" // so that the waiting Bundle is asked too
+		c.Labels["gpu"] = "nvidia" // so that the waiting Bundle is checked too
 	}
 	regions := map[string]bool{}
 	for _, b := range f.bundles {
@@ -134,7 +134,7 @@ func TestEveryTemplateResolvesForEveryClusterThatGetsIt(t *testing.T) {
 	require.Len(t, regions, 4, "the Clusters are in four regions, and their values say so")
 }
 
-// reached names the Clusters that a Bundle targets.
+// reached returns the names of the Clusters that a Bundle targets.
 func (f fleet) reached(t *testing.T, b *v1alpha1.Bundle) []string {
 	t.Helper()
 	targets, err := targeting.Compile(&b.Spec)
@@ -175,14 +175,14 @@ func TestOneLabelMakesTheNoticeReachTheClusterThatIsDeployedTo(t *testing.T) {
 		}
 		return names
 	}
-	require.Empty(t, gets(), "it has no nodes: what wants to run is never ready there")
+	require.Empty(t, gets(), "it has no nodes: what needs to run is never ready there")
 	lab.Labels["maintenance"] = "tonight"
 	require.Equal(t, []string{"platform-notice"}, gets())
-	require.Equal(t, lab.Name, lab.Labels["management.cattle.io/cluster-display-name"], "by this label make run leaves it out of what it simulates")
+	require.Equal(t, lab.Name, lab.Labels["management.cattle.io/cluster-display-name"], "by this label make run excludes it from the simulation")
 }
 
-// read reads the files that patterns name; those of the fleet that is always there if
-// there are none.
+// read decodes the files that patterns match; without patterns, those of the fleet that
+// make run always loads.
 func read(t *testing.T, patterns ...string) fleet {
 	t.Helper()
 	if len(patterns) == 0 {
@@ -210,8 +210,8 @@ func read(t *testing.T, patterns ...string) fleet {
 	return f
 }
 
-// add decodes one document into the type of its kind; a field that the type does
-// not have is an error.
+// add decodes one document into the type of its kind; it fails for a field that the
+// type does not have.
 func (f *fleet) add(t *testing.T, name string, document []byte) {
 	t.Helper()
 	var meta metav1.TypeMeta
