@@ -18,15 +18,16 @@ import (
 )
 
 const (
-	// connectWithin bounds how long a start waits for an etcd that does not answer, as
-	// one that is starting too.
+	// connectWithin bounds how long a start waits for an etcd that does not answer, because
+	// it too may be starting.
 	connectWithin = time.Minute
 	connectPoll   = time.Second
 	connectTry    = 5 * time.Second
 )
 
-// Connect returns a client of an etcd that answers and is fit. It waits up to a minute for
-// one that does not answer, and not at all for one that is unfit (etcd.ErrUnfit).
+// Connect returns a client of an etcd that answers and passes the check. It waits up to a
+// minute for an etcd that does not answer, and fails at once if etcd is unfit
+// (etcd.ErrUnfit).
 func (o *Options) Connect(ctx context.Context) (*clientv3.Client, error) {
 	client, err := etcd.Connect(o.ClientConfig)
 	if err != nil {
@@ -54,7 +55,7 @@ func (o *Options) Connect(ctx context.Context) (*clientv3.Client, error) {
 	case errors.Is(err, etcd.ErrUnfit):
 		return nil, err
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("told to stop while etcd at %s did not answer: %w", strings.Join(o.Servers, ","), last)
+		return nil, fmt.Errorf("stopped while etcd at %s did not answer: %w", strings.Join(o.Servers, ","), last)
 	}
 	return nil, fmt.Errorf("etcd at %s did not answer within %s (--etcd-servers, --etcd-cafile, --etcd-certfile): %w", strings.Join(o.Servers, ","), connectWithin, last)
 }

@@ -22,6 +22,6 @@ func TestAWaitForEtcdThatIsEndedSaysWhatItWaitedFor(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*connectPoll)
 	defer cancel()
 	_, err := o.Connect(ctx)
-	require.ErrorContains(t, err, "told to stop while etcd at http://"+cable.Address)
+	require.ErrorContains(t, err, "stopped while etcd at http://"+cable.Address)
 	require.False(t, strings.HasSuffix(err.Error(), "%!w(<nil>)"), err)
 }

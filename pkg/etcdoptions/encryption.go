@@ -18,15 +18,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// Encryption are the options of encryption at rest.
+// Encryption holds the options of encryption at rest.
 type Encryption struct {
-	// ConfigFile holds an EncryptionConfiguration, as kube-apiserver's does.
+	// ConfigFile names a file with an EncryptionConfiguration, in kube-apiserver's format.
 	ConfigFile string
 	// AutomaticReload reads the file again when it changes.
 	AutomaticReload bool
 }
 
-// AddFlags adds the flags, named as kube-apiserver's.
+// AddFlags adds the flags, with kube-apiserver's names.
 func (o *Encryption) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ConfigFile, "encryption-provider-config", o.ConfigFile,
 		"file with an EncryptionConfiguration, as for kube-apiserver. Bundles hold Helm values: name bundles.fleet.cattle.io in it, or *.fleet.cattle.io. "+
@@ -42,17 +42,18 @@ func (o *Encryption) Validate() []error {
 }
 
 // Keys encrypts and decrypts records with the keys of the configuration file. Without a
-// file it encrypts nothing, and fails to read encrypted records.
+// file it encrypts nothing and cannot read encrypted records.
 type Keys struct {
-	// Checks fail while a key management service does not answer. Only /readyz should
-	// ask them: a restart would not bring it back.
+	// Checks fail while a key management service does not answer. Only /readyz should run
+	// them: a restart would not bring the service back.
 	Checks []healthz.HealthChecker
 
 	transformers value.ResourceTransformers
 	follow       func(context.Context)
 }
 
-// Load reads the configuration file. Connections to a key management service end with ctx.
+// Load reads the configuration file. The end of ctx closes the connections to a key
+// management service.
 func (o *Encryption) Load(ctx context.Context, serverID string) (*Keys, error) {
 	if o.ConfigFile == "" {
 		return &Keys{transformers: encryptionconfig.StaticTransformers{}}, nil
@@ -82,7 +83,7 @@ func (k *Keys) Follow(ctx context.Context) {
 	}
 }
 
-// Option returns the option of a log that uses the keys.
+// Option returns the option that makes a log use the keys.
 func (k *Keys) Option() etcd.Option {
 	return etcd.SealedBy(func(resource string) etcd.Sealer {
 		return transformer{k.transformers.TransformerForResource(schema.ParseGroupResource(resource))}

@@ -16,23 +16,24 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// Options name the place of the records in etcd.
+// Options name the place of Muster's records in etcd.
 type Options struct {
 	etcd.ClientConfig
 	// Prefix is the prefix of all of Muster's keys.
 	Prefix string
-	// CompactionInterval is how often old revisions are compacted away; 0 is never.
+	// CompactionInterval is the time between two compactions of old revisions; 0 disables
+	// them.
 	CompactionInterval time.Duration
 }
 
 const defaultCompactionInterval = 5 * time.Minute
 
-// New returns the defaults. They name no server.
+// New returns the defaults, which name no server.
 func New() Options {
 	return Options{Prefix: registry.DefaultPrefix, CompactionInterval: defaultCompactionInterval}
 }
 
-// AddFlags adds the flags, named as kube-apiserver's.
+// AddFlags adds the flags, with kube-apiserver's names.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	o.AddConnectionFlags(flags)
 	flags.DurationVar(&o.CompactionInterval, "etcd-compaction-interval", o.CompactionInterval,
@@ -40,7 +41,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 			"0 leaves compaction to another program.")
 }
 
-// AddConnectionFlags adds the flags without that of compaction.
+// AddConnectionFlags adds all flags except the one for compaction.
 func (o *Options) AddConnectionFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.Servers, "etcd-servers", o.Servers, "etcd servers (scheme://host:port), comma separated. Give every member, so that one may be lost.")
 	flags.StringVar(&o.CAFile, "etcd-cafile", o.CAFile, "file with the authorities that sign etcd's certificates; if empty, those that this machine trusts")

@@ -463,12 +463,12 @@ func schema_pkg_apis_fleet_v1alpha1_AgentStatus(ref common.ReferenceCallback) co
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "AgentStatus is what the agent says of itself.",
+				Description: "AgentStatus is what the agent reports about itself.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"lastSeen": {
 						SchemaProps: spec.SchemaProps{
-							Description: "LastSeen is the time of the agent's last sign of life. It sends one every 15 minutes, if it is not told otherwise.",
+							Description: "LastSeen is the time of the agent's last heartbeat. The agent sends one every 15 minutes by default.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -511,7 +511,7 @@ func schema_pkg_apis_fleet_v1alpha1_Bundle(ref common.ReferenceCallback) common.
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Bundle is a set of resources together with the Clusters that it goes to. Every Cluster that a target selects gets a BundleDeployment, which is not created but computed: it is there from the moment in which the labels match. Most Bundles are made from a GitRepo or a HelmOp; a hand-made one works the same.",
+				Description: "Bundle is a set of resources together with the Clusters that it goes to. Every Cluster that a target selects gets a BundleDeployment. BundleDeployments are not created but computed: one exists from the moment the labels match. Most Bundles are made from a GitRepo or a HelmOp; a hand-made one works the same way.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -594,7 +594,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeployment(ref common.ReferenceCallbac
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Status is the report of the agent, with a digest for people.",
+							Description: "Status is the report of the agent, with a computed summary for display.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.BundleDeploymentStatus{}.OpenAPIModelName()),
 						},
@@ -695,7 +695,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentOptions(ref common.Reference
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BundleDeploymentOptions says how the resources of a Bundle are deployed: into which namespace, rendered by what, as whom, and how they are looked after. A Bundle sets them for all Clusters; a target may override them for some.",
+				Description: "BundleDeploymentOptions says how the resources of a Bundle are deployed: into which namespace, rendered how, with whose rights, and how the agent maintains them. A Bundle sets them for all Clusters; a target may override them for some.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"yaml": {
@@ -706,54 +706,54 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentOptions(ref common.Reference
 					},
 					"kustomize": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Kustomize has the resources built by kustomize before they are deployed.",
+							Description: "Kustomize makes kustomize build the resources before they are deployed.",
 							Ref:         ref(v1alpha1.KustomizeOptions{}.OpenAPIModelName()),
 						},
 					},
 					"defaultNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DefaultNamespace is the namespace for objects that name none. Objects that name one, and objects that belong to no namespace, are left as they are. Without it such objects go to the namespace \"default\".",
+							Description: "DefaultNamespace is the namespace for objects that name none. Objects that name one, and cluster-scoped objects, keep what they have. Default: the namespace \"default\".",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"namespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TargetNamespace, written as \"namespace\", forces every object into this namespace, whatever it says itself. A Bundle that contains an object without a namespace of its own kind, such as a ClusterRole, then fails to deploy.",
+							Description: "TargetNamespace, written as \"namespace\", forces every object into this namespace, whatever the object says. A Bundle that contains a cluster-scoped object, such as a ClusterRole, then fails to deploy.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"helm": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Helm holds the chart to deploy and its values. Resources without a chart are deployed as a chart too, so that releaseName, atomic and the like work for them as well.",
+							Description: "Helm holds the chart to deploy and its values. Resources without a chart are deployed as a chart too, so releaseName, atomic and the like also work for them.",
 							Ref:         ref(v1alpha1.HelmOptions{}.OpenAPIModelName()),
 						},
 					},
 					"serviceAccount": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ServiceAccount is the account in the downstream cluster that the agent impersonates when it deploys. Without it the agent uses its own rights.",
+							Description: "ServiceAccount is the account in the downstream cluster that the agent impersonates when it deploys. If it is empty, the agent uses its own rights.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"createNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CreateNamespace says whether a missing namespace is created. Not set means that it is; with false the deployment fails if the namespace is missing.",
+							Description: "CreateNamespace says whether a missing namespace is created. Default: true. With false, the deployment fails if the namespace is missing.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"forceSyncGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ForceSyncGeneration redeploys everything, though nothing else has changed, whenever it is given a higher number.",
+							Description: "ForceSyncGeneration redeploys everything, even if nothing else has changed, whenever its value grows.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"diff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Diff lists differences between what is deployed and what the Bundle says that do not count as drift, such as a field that a controller fills in.",
+							Description: "Diff lists differences between the deployed objects and the Bundle that do not count as drift, such as a field that a controller fills in.",
 							Ref:         ref(v1alpha1.DiffOptions{}.OpenAPIModelName()),
 						},
 					},
@@ -766,20 +766,20 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentOptions(ref common.Reference
 					},
 					"deleteNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DeleteNamespace deletes the namespace that was deployed to, with all that is in it, when the GitRepo or HelmOp is removed. Default: the namespace stays.",
+							Description: "DeleteNamespace deletes the namespace that was deployed to, and everything in it, when the GitRepo or HelmOp is removed. Default: the namespace remains.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"ignore": {
 						SchemaProps: spec.SchemaProps{
-							Description: "IgnoreOptions, written as \"ignore\", lists conditions of deployed objects that do not make the deployment not ready.",
+							Description: "IgnoreOptions, written as \"ignore\", lists conditions of deployed objects that do not count when readiness is judged.",
 							Ref:         ref(v1alpha1.IgnoreOptions{}.OpenAPIModelName()),
 						},
 					},
 					"correctDrift": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CorrectDrift has the agent undo changes that others make to the deployed objects. Default: such changes are reported and left alone.",
+							Description: "CorrectDrift makes the agent undo changes that others make to the deployed objects. Default: such changes are reported and left alone.",
 							Ref:         ref(v1alpha1.CorrectDrift{}.OpenAPIModelName()),
 						},
 					},
@@ -815,7 +815,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentOptions(ref common.Reference
 					},
 					"deleteCRDResources": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DeleteCRDResources removes the CustomResourceDefinitions of the Bundle too when it is uninstalled, and with them all objects of these kinds. Default: definitions stay.",
+							Description: "DeleteCRDResources also removes the CustomResourceDefinitions of the Bundle when it is uninstalled, and with them all objects of these kinds. Default: definitions remain.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -845,7 +845,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentOptions(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Overwrites names objects that belong to another Bundle, which is about to lose them, and that this Bundle may take over. Written by \"fleet apply\".",
+							Description: "Overwrites names objects that this Bundle may take over from another Bundle, which is about to lose them. \"fleet apply\" writes it.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -858,7 +858,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentOptions(ref common.Reference
 					},
 					"allowedTargetNamespaceSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowedTargetNamespaceSelector restricts the namespaces of the downstream cluster that may be deployed to, by their labels. It comes from the GitRepoRestrictions of the Bundle's namespace, which win over what is set here.",
+							Description: "AllowedTargetNamespaceSelector restricts, by their labels, the namespaces of the downstream cluster that may be deployed to. It comes from the GitRepoRestrictions of the Bundle's namespace, which override any value set here.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
@@ -928,7 +928,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentSpec(ref common.ReferenceCal
 				Properties: map[string]spec.Schema{
 					"paused": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Paused has the agent leave everything as it is: the Bundle or the Cluster is paused.",
+							Description: "Paused makes the agent leave everything as it is: the Bundle or the Cluster is paused.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -956,7 +956,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentSpec(ref common.ReferenceCal
 					},
 					"deploymentID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DeploymentID identifies the released version: the ID of its resources, a colon, and a hash of its options. If it differs from the one that the agent has applied, the agent deploys.",
+							Description: "DeploymentID identifies the released version: the ID of its resources, a colon, and a hash of its options. The agent deploys if it differs from the one that was applied last.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -981,7 +981,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentSpec(ref common.ReferenceCal
 					},
 					"correctDrift": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CorrectDrift has the agent undo what others change.",
+							Description: "CorrectDrift makes the agent undo changes that others make.",
 							Ref:         ref(v1alpha1.CorrectDrift{}.OpenAPIModelName()),
 						},
 					},
@@ -1000,7 +1000,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentSpec(ref common.ReferenceCal
 					},
 					"valuesHash": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ValuesHash is the hash of the Secret that holds the Helm values. Empty: the values are in the options.",
+							Description: "ValuesHash is the hash of the Secret that holds the Helm values. If it is empty, the options hold the values.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1014,14 +1014,14 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentSpec(ref common.ReferenceCal
 					},
 					"offSchedule": {
 						SchemaProps: spec.SchemaProps{
-							Description: "OffSchedule has the agent leave everything as it is: a Schedule governs the Cluster, and its window is closed.",
+							Description: "OffSchedule makes the agent leave everything as it is: a Schedule governs the Cluster, and its window is closed.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"waitingForValues": {
 						SchemaProps: spec.SchemaProps{
-							Description: "WaitingForValues has the agent leave everything as it is, because the Secret with the Helm values is missing.",
+							Description: "WaitingForValues makes the agent leave everything as it is, because the Secret with the Helm values is missing.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -1048,7 +1048,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentStatus(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Conditions are statements of the agent: Installed, Deployed, Monitored and Ready.",
+							Description: "Conditions are the agent's statements: Installed, Deployed, Monitored and Ready.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1082,7 +1082,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentStatus(ref common.ReferenceC
 					},
 					"nonModified": {
 						SchemaProps: spec.SchemaProps{
-							Description: "NonModified says that nobody has changed the deployed objects.",
+							Description: "NonModified says that the deployed objects have not been changed by others.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -1094,7 +1094,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentStatus(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "NonReadyStatus lists objects that are not healthy: the first ten.",
+							Description: "NonReadyStatus lists the first ten objects that are not healthy.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1112,7 +1112,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentStatus(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "ModifiedStatus lists objects that differ from what they should be: the first ten.",
+							Description: "ModifiedStatus lists the first ten objects that differ from what they should be.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1139,7 +1139,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentStatus(ref common.ReferenceC
 					},
 					"syncGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "SyncGeneration is the forceSyncGeneration that the agent has carried out.",
+							Description: "SyncGeneration is the forceSyncGeneration that the agent last carried out.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -1171,7 +1171,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDeploymentStatus(ref common.ReferenceC
 					},
 					"downstreamResourcesGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DownstreamResourcesGeneration is the one of the spec that the agent has carried out.",
+							Description: "DownstreamResourcesGeneration is the value from the spec that the agent last carried out.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -1193,7 +1193,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleDisplay(ref common.ReferenceCallback) 
 				Properties: map[string]spec.Schema{
 					"readyClusters": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ReadyClusters is the number of Clusters that are ready, of how many. Example: 3/4.",
+							Description: "ReadyClusters is the number of ready Clusters and the number of all Clusters. Example: 3/4.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1215,7 +1215,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleHelmOptions(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BundleHelmOptions says how the agent gets at a chart that it downloads itself, because the Bundle comes from a HelmOp and does not contain the chart.",
+				Description: "BundleHelmOptions says how the agent downloads the chart of a Bundle that comes from a HelmOp and does not contain the chart.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"helmOpSecretName": {
@@ -1234,7 +1234,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleHelmOptions(ref common.ReferenceCallba
 					},
 					"helmOpCABundle": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CABundle, written as \"helmOpCABundle\", holds the certificate authorities, as PEM, that the chart repository's certificate is checked against. It is filled in by the controller from Rancher's settings.",
+							Description: "CABundle, written as \"helmOpCABundle\", holds the certificate authorities, as PEM, that verify the chart repository's certificate. The controller fills it in from Rancher's settings.",
 							Type:        []string{"string"},
 							Format:      "byte",
 						},
@@ -1299,7 +1299,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleNamespaceMapping(ref common.ReferenceC
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BundleNamespaceMapping lets Bundles of its namespace reach Clusters in other namespaces. Without one, a Bundle reaches Clusters of its own namespace only. It does something only if both selectors are set.",
+				Description: "BundleNamespaceMapping lets Bundles of its namespace reach Clusters in other namespaces. Without one, a Bundle reaches only Clusters of its own namespace. It has no effect unless both selectors are set.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -1325,7 +1325,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleNamespaceMapping(ref common.ReferenceC
 					},
 					"bundleSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "BundleSelector selects, by their labels, the Bundles of this namespace that the mapping is for. {} selects all.",
+							Description: "BundleSelector selects, by their labels, the Bundles of this namespace that the mapping applies to. {} selects all.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
@@ -1447,7 +1447,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleRef(ref common.ReferenceCallback) comm
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "AcceptedStates are the states in which a Bundle is good enough to go on. Default: only Ready. Example: [\"Ready\", \"Modified\"].",
+							Description: "AcceptedStates are the states of a dependency in which the deployment may continue. Default: only Ready. Example: [\"Ready\", \"Modified\"].",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1483,7 +1483,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleResource(ref common.ReferenceCallback)
 					},
 					"content": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Content of the file, in the encoding that is given.",
+							Description: "Content of the file, in the given encoding.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1516,54 +1516,54 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSpec(ref common.ReferenceCallback) com
 					},
 					"kustomize": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Kustomize has the resources built by kustomize before they are deployed.",
+							Description: "Kustomize makes kustomize build the resources before they are deployed.",
 							Ref:         ref(v1alpha1.KustomizeOptions{}.OpenAPIModelName()),
 						},
 					},
 					"defaultNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DefaultNamespace is the namespace for objects that name none. Objects that name one, and objects that belong to no namespace, are left as they are. Without it such objects go to the namespace \"default\".",
+							Description: "DefaultNamespace is the namespace for objects that name none. Objects that name one, and cluster-scoped objects, keep what they have. Default: the namespace \"default\".",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"namespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TargetNamespace, written as \"namespace\", forces every object into this namespace, whatever it says itself. A Bundle that contains an object without a namespace of its own kind, such as a ClusterRole, then fails to deploy.",
+							Description: "TargetNamespace, written as \"namespace\", forces every object into this namespace, whatever the object says. A Bundle that contains a cluster-scoped object, such as a ClusterRole, then fails to deploy.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"helm": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Helm holds the chart to deploy and its values. Resources without a chart are deployed as a chart too, so that releaseName, atomic and the like work for them as well.",
+							Description: "Helm holds the chart to deploy and its values. Resources without a chart are deployed as a chart too, so releaseName, atomic and the like also work for them.",
 							Ref:         ref(v1alpha1.HelmOptions{}.OpenAPIModelName()),
 						},
 					},
 					"serviceAccount": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ServiceAccount is the account in the downstream cluster that the agent impersonates when it deploys. Without it the agent uses its own rights.",
+							Description: "ServiceAccount is the account in the downstream cluster that the agent impersonates when it deploys. If it is empty, the agent uses its own rights.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"createNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CreateNamespace says whether a missing namespace is created. Not set means that it is; with false the deployment fails if the namespace is missing.",
+							Description: "CreateNamespace says whether a missing namespace is created. Default: true. With false, the deployment fails if the namespace is missing.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"forceSyncGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ForceSyncGeneration redeploys everything, though nothing else has changed, whenever it is given a higher number.",
+							Description: "ForceSyncGeneration redeploys everything, even if nothing else has changed, whenever its value grows.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"diff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Diff lists differences between what is deployed and what the Bundle says that do not count as drift, such as a field that a controller fills in.",
+							Description: "Diff lists differences between the deployed objects and the Bundle that do not count as drift, such as a field that a controller fills in.",
 							Ref:         ref(v1alpha1.DiffOptions{}.OpenAPIModelName()),
 						},
 					},
@@ -1576,20 +1576,20 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSpec(ref common.ReferenceCallback) com
 					},
 					"deleteNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DeleteNamespace deletes the namespace that was deployed to, with all that is in it, when the GitRepo or HelmOp is removed. Default: the namespace stays.",
+							Description: "DeleteNamespace deletes the namespace that was deployed to, and everything in it, when the GitRepo or HelmOp is removed. Default: the namespace remains.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"ignore": {
 						SchemaProps: spec.SchemaProps{
-							Description: "IgnoreOptions, written as \"ignore\", lists conditions of deployed objects that do not make the deployment not ready.",
+							Description: "IgnoreOptions, written as \"ignore\", lists conditions of deployed objects that do not count when readiness is judged.",
 							Ref:         ref(v1alpha1.IgnoreOptions{}.OpenAPIModelName()),
 						},
 					},
 					"correctDrift": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CorrectDrift has the agent undo changes that others make to the deployed objects. Default: such changes are reported and left alone.",
+							Description: "CorrectDrift makes the agent undo changes that others make to the deployed objects. Default: such changes are reported and left alone.",
 							Ref:         ref(v1alpha1.CorrectDrift{}.OpenAPIModelName()),
 						},
 					},
@@ -1625,7 +1625,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSpec(ref common.ReferenceCallback) com
 					},
 					"deleteCRDResources": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DeleteCRDResources removes the CustomResourceDefinitions of the Bundle too when it is uninstalled, and with them all objects of these kinds. Default: definitions stay.",
+							Description: "DeleteCRDResources also removes the CustomResourceDefinitions of the Bundle when it is uninstalled, and with them all objects of these kinds. Default: definitions remain.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -1655,7 +1655,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSpec(ref common.ReferenceCallback) com
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Overwrites names objects that belong to another Bundle, which is about to lose them, and that this Bundle may take over. Written by \"fleet apply\".",
+							Description: "Overwrites names objects that this Bundle may take over from another Bundle, which is about to lose them. \"fleet apply\" writes it.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1668,13 +1668,13 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSpec(ref common.ReferenceCallback) com
 					},
 					"allowedTargetNamespaceSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowedTargetNamespaceSelector restricts the namespaces of the downstream cluster that may be deployed to, by their labels. It comes from the GitRepoRestrictions of the Bundle's namespace, which win over what is set here.",
+							Description: "AllowedTargetNamespaceSelector restricts, by their labels, the namespaces of the downstream cluster that may be deployed to. It comes from the GitRepoRestrictions of the Bundle's namespace, which override any value set here.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
 					"paused": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Paused stops the roll-out of new versions. What is deployed stays, and agents stop looking after it.",
+							Description: "Paused stops the roll-out of new versions. What is deployed stays, and agents stop maintaining it.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -1705,7 +1705,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSpec(ref common.ReferenceCallback) com
 					},
 					"targetCustomizationMode": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TargetCustomizationMode says which customizations apply to a Cluster that several of them match: FirstMatch uses the first, in place of the target's options; AllMatches merges all of them, in order. Default: FirstMatch.\n\nPossible enum values:\n - `\"AllMatches\"` merges every customization that matches the Cluster, in order, onto the options of the target.\n - `\"FirstMatch\"` uses the first customization that matches the Cluster, in place of the options of the target.",
+							Description: "TargetCustomizationMode says which customizations apply to a Cluster if several match it: FirstMatch uses the first in place of the target's options; AllMatches merges all of them, in order. Default: FirstMatch.\n\nPossible enum values:\n - `\"AllMatches\"` merges every customization that matches the Cluster, in order, onto the options of the target.\n - `\"FirstMatch\"` uses the first customization that matches the Cluster, in place of the options of the target.",
 							Default:     "FirstMatch",
 							Type:        []string{"string"},
 							Format:      "",
@@ -1719,7 +1719,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSpec(ref common.ReferenceCallback) com
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Targets select the Clusters; the first one that matches a Cluster decides. If there are targetRestrictions, as many targets at the end of the list as there are restrictions are the targets proper; those before them are customizations, which select nothing and only change options.",
+							Description: "Targets select the Clusters; the first target that matches a Cluster decides. If targetRestrictions is not empty, the last targets of the list, as many as there are restrictions, are the targets proper. The entries before them are customizations, which select nothing and only change options.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1737,7 +1737,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSpec(ref common.ReferenceCallback) com
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "TargetRestrictions limits the Clusters that targets may select: one of the entries must match too. Default: no limit.",
+							Description: "TargetRestrictions limits the Clusters that targets may select: at least one of its entries must match too. Default: no limit.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1768,7 +1768,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSpec(ref common.ReferenceCallback) com
 					},
 					"contentsId": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ContentsID, written as \"contentsId\", identifies the resources if they are kept in an OCI registry and not in the Bundle.",
+							Description: "ContentsID, written as \"contentsId\", identifies the resources if an OCI registry holds them instead of the Bundle.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1781,7 +1781,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSpec(ref common.ReferenceCallback) com
 					},
 					"valuesHash": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ValuesHash is the hash of the Secret that holds the Helm values, which has the name of the Bundle. Empty: the values are in the Bundle itself.",
+							Description: "ValuesHash is the hash of the Secret that holds the Helm values, which has the name of the Bundle. If it is empty, the Bundle itself holds the values.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1835,7 +1835,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleStatus(ref common.ReferenceCallback) c
 					},
 					"unavailable": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Unavailable is the number of Clusters on which the Bundle is not ready or not what it should be.",
+							Description: "Unavailable is the number of Clusters on which the Bundle is not ready or does not have the expected version.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -1872,7 +1872,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleStatus(ref common.ReferenceCallback) c
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "PartitionStatus, written as \"partitions\", tells the progress of each partition of the roll-out, in order.",
+							Description: "PartitionStatus, written as \"partitions\", shows the progress of each partition of the roll-out, in order.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1910,14 +1910,14 @@ func schema_pkg_apis_fleet_v1alpha1_BundleStatus(ref common.ReferenceCallback) c
 					},
 					"ociReference": {
 						SchemaProps: spec.SchemaProps{
-							Description: "OCIReference is the address of the resources in an OCI registry, if they are kept there. It is for people.",
+							Description: "OCIReference is the address of the resources in an OCI registry, if they are kept there. It is informational.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"observedGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ObservedGeneration is the metadata.generation that this status is about.",
+							Description: "ObservedGeneration is the metadata.generation that this status describes.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1990,14 +1990,14 @@ func schema_pkg_apis_fleet_v1alpha1_BundleSummary(ref common.ReferenceCallback) 
 					},
 					"pending": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Pending counts those that are targeted but not there yet.",
+							Description: "Pending counts those that are targeted but do not exist yet.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"desiredReady": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DesiredReady counts all of them: so many should be ready.",
+							Description: "DesiredReady counts all of them, because all should be ready.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -2033,7 +2033,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleTarget(ref common.ReferenceCallback) c
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BundleTarget selects Clusters and says what is different for them. A Cluster is selected if it meets all the criteria that are set (clusterName, clusterSelector, clusterGroup, clusterGroupSelector); with none set the target selects nothing. The first target that selects a Cluster decides. The options are merged onto those of the Bundle.",
+				Description: "BundleTarget selects Clusters and says what is different for them. A Cluster is selected if it meets all the criteria that are set (clusterName, clusterSelector, clusterGroup, clusterGroupSelector); with no criterion set the target selects nothing. The first target that selects a Cluster decides. The target's options are merged onto those of the Bundle.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"yaml": {
@@ -2044,54 +2044,54 @@ func schema_pkg_apis_fleet_v1alpha1_BundleTarget(ref common.ReferenceCallback) c
 					},
 					"kustomize": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Kustomize has the resources built by kustomize before they are deployed.",
+							Description: "Kustomize makes kustomize build the resources before they are deployed.",
 							Ref:         ref(v1alpha1.KustomizeOptions{}.OpenAPIModelName()),
 						},
 					},
 					"defaultNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DefaultNamespace is the namespace for objects that name none. Objects that name one, and objects that belong to no namespace, are left as they are. Without it such objects go to the namespace \"default\".",
+							Description: "DefaultNamespace is the namespace for objects that name none. Objects that name one, and cluster-scoped objects, keep what they have. Default: the namespace \"default\".",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"namespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TargetNamespace, written as \"namespace\", forces every object into this namespace, whatever it says itself. A Bundle that contains an object without a namespace of its own kind, such as a ClusterRole, then fails to deploy.",
+							Description: "TargetNamespace, written as \"namespace\", forces every object into this namespace, whatever the object says. A Bundle that contains a cluster-scoped object, such as a ClusterRole, then fails to deploy.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"helm": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Helm holds the chart to deploy and its values. Resources without a chart are deployed as a chart too, so that releaseName, atomic and the like work for them as well.",
+							Description: "Helm holds the chart to deploy and its values. Resources without a chart are deployed as a chart too, so releaseName, atomic and the like also work for them.",
 							Ref:         ref(v1alpha1.HelmOptions{}.OpenAPIModelName()),
 						},
 					},
 					"serviceAccount": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ServiceAccount is the account in the downstream cluster that the agent impersonates when it deploys. Without it the agent uses its own rights.",
+							Description: "ServiceAccount is the account in the downstream cluster that the agent impersonates when it deploys. If it is empty, the agent uses its own rights.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"createNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CreateNamespace says whether a missing namespace is created. Not set means that it is; with false the deployment fails if the namespace is missing.",
+							Description: "CreateNamespace says whether a missing namespace is created. Default: true. With false, the deployment fails if the namespace is missing.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"forceSyncGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ForceSyncGeneration redeploys everything, though nothing else has changed, whenever it is given a higher number.",
+							Description: "ForceSyncGeneration redeploys everything, even if nothing else has changed, whenever its value grows.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"diff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Diff lists differences between what is deployed and what the Bundle says that do not count as drift, such as a field that a controller fills in.",
+							Description: "Diff lists differences between the deployed objects and the Bundle that do not count as drift, such as a field that a controller fills in.",
 							Ref:         ref(v1alpha1.DiffOptions{}.OpenAPIModelName()),
 						},
 					},
@@ -2104,20 +2104,20 @@ func schema_pkg_apis_fleet_v1alpha1_BundleTarget(ref common.ReferenceCallback) c
 					},
 					"deleteNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DeleteNamespace deletes the namespace that was deployed to, with all that is in it, when the GitRepo or HelmOp is removed. Default: the namespace stays.",
+							Description: "DeleteNamespace deletes the namespace that was deployed to, and everything in it, when the GitRepo or HelmOp is removed. Default: the namespace remains.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"ignore": {
 						SchemaProps: spec.SchemaProps{
-							Description: "IgnoreOptions, written as \"ignore\", lists conditions of deployed objects that do not make the deployment not ready.",
+							Description: "IgnoreOptions, written as \"ignore\", lists conditions of deployed objects that do not count when readiness is judged.",
 							Ref:         ref(v1alpha1.IgnoreOptions{}.OpenAPIModelName()),
 						},
 					},
 					"correctDrift": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CorrectDrift has the agent undo changes that others make to the deployed objects. Default: such changes are reported and left alone.",
+							Description: "CorrectDrift makes the agent undo changes that others make to the deployed objects. Default: such changes are reported and left alone.",
 							Ref:         ref(v1alpha1.CorrectDrift{}.OpenAPIModelName()),
 						},
 					},
@@ -2153,7 +2153,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleTarget(ref common.ReferenceCallback) c
 					},
 					"deleteCRDResources": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DeleteCRDResources removes the CustomResourceDefinitions of the Bundle too when it is uninstalled, and with them all objects of these kinds. Default: definitions stay.",
+							Description: "DeleteCRDResources also removes the CustomResourceDefinitions of the Bundle when it is uninstalled, and with them all objects of these kinds. Default: definitions remain.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -2183,7 +2183,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleTarget(ref common.ReferenceCallback) c
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Overwrites names objects that belong to another Bundle, which is about to lose them, and that this Bundle may take over. Written by \"fleet apply\".",
+							Description: "Overwrites names objects that this Bundle may take over from another Bundle, which is about to lose them. \"fleet apply\" writes it.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2196,13 +2196,13 @@ func schema_pkg_apis_fleet_v1alpha1_BundleTarget(ref common.ReferenceCallback) c
 					},
 					"allowedTargetNamespaceSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowedTargetNamespaceSelector restricts the namespaces of the downstream cluster that may be deployed to, by their labels. It comes from the GitRepoRestrictions of the Bundle's namespace, which win over what is set here.",
+							Description: "AllowedTargetNamespaceSelector restricts, by their labels, the namespaces of the downstream cluster that may be deployed to. It comes from the GitRepoRestrictions of the Bundle's namespace, which override any value set here.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Name of the target. It is shown to people; and a target with Helm values whose values are kept in a Secret is found there by this name.",
+							Description: "Name of the target. If a Secret holds the target's Helm values, they are found there by this name.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2229,7 +2229,7 @@ func schema_pkg_apis_fleet_v1alpha1_BundleTarget(ref common.ReferenceCallback) c
 					},
 					"clusterGroupSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of them are selected. {} selects all Clusters, also those in no group.",
+							Description: "ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of them are selected. {} selects all Clusters, including those in no group.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
@@ -2252,12 +2252,12 @@ func schema_pkg_apis_fleet_v1alpha1_BundleTargetRestriction(ref common.Reference
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BundleTargetRestriction is an entry of a Bundle's list of permitted Clusters. If the list is not empty a target selects only Clusters that an entry selects too, through the same ClusterGroup if groups are involved.",
+				Description: "BundleTargetRestriction is an entry of a Bundle's list of permitted Clusters. If the list is not empty, a target selects only Clusters that an entry selects too. If groups are involved, both must select the Cluster through the same ClusterGroup.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Name of the entry, for people.",
+							Description: "Name of the entry. It is informational.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2300,7 +2300,7 @@ func schema_pkg_apis_fleet_v1alpha1_Cluster(ref common.ReferenceCallback) common
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Cluster stands for a downstream cluster that Bundles are deployed to. Its labels decide which: an edit of the labels takes effect with the edit itself.",
+				Description: "Cluster stands for a downstream cluster that Bundles are deployed to. Its labels decide which Bundles: an edit of the labels takes effect at once.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -2333,7 +2333,7 @@ func schema_pkg_apis_fleet_v1alpha1_Cluster(ref common.ReferenceCallback) common
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Status says how the cluster is doing. The agent's sign of life is in it.",
+							Description: "Status says how the cluster is doing. It includes the agent's heartbeat.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ClusterStatus{}.OpenAPIModelName()),
 						},
@@ -2355,14 +2355,14 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterDisplay(ref common.ReferenceCallback)
 				Properties: map[string]spec.Schema{
 					"readyBundles": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ReadyBundles is the number of Bundles that are ready on the cluster, of how many. Example: 11/12.",
+							Description: "ReadyBundles is the number of Bundles that are ready on the cluster and the number of all its Bundles. Example: 11/12.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"state": {
 						SchemaProps: spec.SchemaProps{
-							Description: "State is the worst state of any Bundle on the cluster; empty if all are ready; WaitCheckIn before the agent's first sign of life.",
+							Description: "State is the worst state of any Bundle on the cluster; empty if all are ready; WaitCheckIn before the agent's first heartbeat.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2432,21 +2432,21 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterGroupDisplay(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"readyClusters": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ReadyClusters is the number of Clusters that are ready, of how many, with the names of those that are not. Example: 1/2 (edge-7).",
+							Description: "ReadyClusters is the number of ready Clusters and the number of all Clusters, with the names of those that are not ready. Example: 1/2 (edge-7).",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"readyBundles": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ReadyBundles is the number of BundleDeployments that are ready, of how many.",
+							Description: "ReadyBundles is the number of ready BundleDeployments and the number of all of them.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"state": {
 						SchemaProps: spec.SchemaProps{
-							Description: "State is the worst state of any of them; empty if all are ready.",
+							Description: "State is the worst state of any of these BundleDeployments; empty if all are ready.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2558,7 +2558,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterGroupStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "NonReadyClusters names these Clusters: the first ten.",
+							Description: "NonReadyClusters names the first ten of these Clusters.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2697,14 +2697,14 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterRegistration(ref common.ReferenceCall
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Spec says who asks.",
+							Description: "Spec identifies the cluster that asks to be registered.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ClusterRegistrationSpec{}.OpenAPIModelName()),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Status says what came of it.",
+							Description: "Status shows the result of the request.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ClusterRegistrationStatus{}.OpenAPIModelName()),
 						},
@@ -2771,19 +2771,19 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterRegistrationSpec(ref common.Reference
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ClusterRegistrationSpec says who asks to be registered.",
+				Description: "ClusterRegistrationSpec identifies the cluster that asks to be registered.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"clientID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClientID identifies the downstream cluster: as configured, else the UID of its namespace kube-system.",
+							Description: "ClientID identifies the downstream cluster: the configured ID, otherwise the UID of its namespace kube-system.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"clientRandom": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClientRandom is a random text, new with every attempt, that only the agent that asks knows.",
+							Description: "ClientRandom is a random text, new with every attempt, that only the requesting agent knows.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2813,7 +2813,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterRegistrationStatus(ref common.Referen
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ClusterRegistrationStatus says what came of a request.",
+				Description: "ClusterRegistrationStatus shows the result of a request.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"clusterName": {
@@ -2825,7 +2825,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterRegistrationStatus(ref common.Referen
 					},
 					"granted": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Granted says that the agent has its rights. The request is then never looked at again.",
+							Description: "Granted says that the agent has its rights. The controller never looks at the request again.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -2873,7 +2873,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterRegistrationToken(ref common.Referenc
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Status says where the Secret is.",
+							Description: "Status names the Secret.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ClusterRegistrationTokenStatus{}.OpenAPIModelName()),
 						},
@@ -2945,7 +2945,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterRegistrationTokenSpec(ref common.Refe
 				Properties: map[string]spec.Schema{
 					"ttl": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TTL is the lifetime of the token; after it the token is deleted. Empty or 0: it is valid until it is deleted. Example: 240h.",
+							Description: "TTL is the lifetime of the token, after which the token is deleted. Empty or 0: it is valid until it is deleted. Example: 240h.",
 							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](32),
 							Type:        []string{"string"},
@@ -2962,7 +2962,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterRegistrationTokenStatus(ref common.Re
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ClusterRegistrationTokenStatus says where the Secret is.",
+				Description: "ClusterRegistrationTokenStatus names the Secret, and says when the token expires.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"expires": {
@@ -2995,7 +2995,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterSpec(ref common.ReferenceCallback) co
 				Properties: map[string]spec.Schema{
 					"paused": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Paused stops new versions of all Bundles for this cluster. What is deployed stays, and the agent stops looking after it.",
+							Description: "Paused stops new versions of all Bundles for this cluster. What is deployed stays, and the agent stops maintaining it.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -3009,7 +3009,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterSpec(ref common.ReferenceCallback) co
 					},
 					"kubeConfigSecret": {
 						SchemaProps: spec.SchemaProps{
-							Description: "KubeConfigSecret names the Secret with a kubeconfig of the cluster, if the manager installs the agent there. Empty: the agent registers by itself.",
+							Description: "KubeConfigSecret names the Secret with a kubeconfig of the cluster, if the manager installs the agent there. If it is empty, the agent registers by itself.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3023,7 +3023,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterSpec(ref common.ReferenceCallback) co
 					},
 					"redeployAgentGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "RedeployAgentGeneration redeploys the agent whenever it is given another number.",
+							Description: "RedeployAgentGeneration redeploys the agent whenever its value changes.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -3048,21 +3048,21 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterSpec(ref common.ReferenceCallback) co
 					},
 					"agentNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AgentNamespace is the namespace in the cluster that the agent runs in. Default: the one that is configured for all clusters.",
+							Description: "AgentNamespace is the namespace in the cluster that the agent runs in. Default: the one configured for all clusters.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"privateRepoURL": {
 						SchemaProps: spec.SchemaProps{
-							Description: "PrivateRepoURL is put before the name of the agent's image, to take it from a private registry.",
+							Description: "PrivateRepoURL is put before the name of the agent's image, to pull it from a private registry.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"templateValues": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TemplateValues is data of any form that templates in Helm values can use, as .ClusterValues. Example: {\"zone\": {\"name\": \"a\"}} is used as ${ .ClusterValues.zone.name }.",
+							Description: "TemplateValues holds data of any form that templates in Helm values can use, as .ClusterValues. Example: templates read {\"zone\": {\"name\": \"a\"}} as ${ .ClusterValues.zone.name }.",
 							Ref:         ref(v1alpha1.GenericMap{}.OpenAPIModelName()),
 						},
 					},
@@ -3116,7 +3116,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterSpec(ref common.ReferenceCallback) co
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "AgentPullSecrets names the Secrets with which the agent's image is pulled, in place of those that are configured for all clusters.",
+							Description: "AgentPullSecrets names the Secrets with which the agent's image is pulled. They replace those configured for all clusters.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3149,7 +3149,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterStatus(ref common.ReferenceCallback) 
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Conditions are statements about the cluster. Ready is True if all Bundles are ready on it; Processed, Imported and Reconciled tell how far its registration is.",
+							Description: "Conditions are statements about the cluster. Ready is True if all Bundles are ready on it; Processed, Imported and Reconciled show the progress of its registration.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3236,14 +3236,14 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterStatus(ref common.ReferenceCallback) 
 					},
 					"agentDeployedGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AgentDeployedGeneration is the redeployAgentGeneration that was carried out.",
+							Description: "AgentDeployedGeneration is the redeployAgentGeneration that was last carried out.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"agentMigrated": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AgentMigrated says that the move to today's kind of agent is done.",
+							Description: "AgentMigrated says that the move to the current kind of agent is done.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -3313,7 +3313,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterStatus(ref common.ReferenceCallback) 
 					},
 					"agentTLSMode": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AgentTLSMode says which authorities the agent was told to trust: strict for the manager's only, system-store for those of its system too.",
+							Description: "AgentTLSMode says which authorities the agent trusts: strict means only the manager's, system-store those of its system too.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3327,7 +3327,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterStatus(ref common.ReferenceCallback) 
 					},
 					"agent": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Agent is what the agent says of itself.",
+							Description: "Agent is what the agent reports about itself.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.AgentStatus{}.OpenAPIModelName()),
 						},
@@ -3365,7 +3365,7 @@ func schema_pkg_apis_fleet_v1alpha1_CommitSpec(ref common.ReferenceCallback) com
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "CommitSpec says how a commit of new image tags looks.",
+				Description: "CommitSpec describes a commit of new image tags.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"authorName": {
@@ -3399,7 +3399,7 @@ func schema_pkg_apis_fleet_v1alpha1_ComparePatch(ref common.ReferenceCallback) c
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ComparePatch takes parts of one deployed object out of the comparison between what is and what should be.",
+				Description: "ComparePatch excludes parts of one deployed object from the comparison of its actual and its desired state.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3437,7 +3437,7 @@ func schema_pkg_apis_fleet_v1alpha1_ComparePatch(ref common.ReferenceCallback) c
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Operations are edits that are made on both sides before they are compared.",
+							Description: "Operations are edits that are applied to both sides before they are compared.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3492,7 +3492,7 @@ func schema_pkg_apis_fleet_v1alpha1_ConfigMapKeySelector(ref common.ReferenceCal
 					},
 					"namespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Namespace of the ConfigMap. Default: the namespace that is deployed to.",
+							Description: "Namespace of the ConfigMap. Default: the namespace that the Bundle is deployed to.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3514,7 +3514,7 @@ func schema_pkg_apis_fleet_v1alpha1_Content(ref common.ReferenceCallback) common
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Content holds the resources of one version of a Bundle, compressed. Its name is derived from what it holds, so it never changes. Agents read it by the first part of a deployment ID.",
+				Description: "Content holds the resources of one version of a Bundle, compressed. Its name is derived from its data, so it never changes. Agents read it by the first part of a deployment ID.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3646,7 +3646,7 @@ func schema_pkg_apis_fleet_v1alpha1_CorrectDrift(ref common.ReferenceCallback) c
 				Properties: map[string]spec.Schema{
 					"enabled": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Enabled undoes changes of deployed objects as soon as they are seen.",
+							Description: "Enabled undoes changes of deployed objects as soon as the agent sees them.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -3675,7 +3675,7 @@ func schema_pkg_apis_fleet_v1alpha1_DeployedResource(ref common.ReferenceCallbac
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "DeployedResource is one deployed object, seen over all Clusters.",
+				Description: "DeployedResource is one deployed object across all Clusters.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"apiVersion": {
@@ -3722,14 +3722,14 @@ func schema_pkg_apis_fleet_v1alpha1_DeployedResource(ref common.ReferenceCallbac
 					},
 					"incompleteState": {
 						SchemaProps: spec.SchemaProps{
-							Description: "IncompleteState says that some agent has cut its list of objects, so that a state may be missing here.",
+							Description: "IncompleteState says that an agent has cut its list of objects, so that a state may be missing here.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"state": {
 						SchemaProps: spec.SchemaProps{
-							Description: "State is the first state on any Cluster that is not Ready, else Ready.",
+							Description: "State is the first state on any Cluster that is not Ready, otherwise Ready.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3854,14 +3854,14 @@ func schema_pkg_apis_fleet_v1alpha1_GenericCondition(ref common.ReferenceCallbac
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Reason is one word: Error after a failure, else mostly empty.",
+							Description: "Reason is one word: Error after a failure, otherwise usually empty.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Message explains the status to people.",
+							Description: "Message explains the status in words.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4014,7 +4014,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoPolicy(ref common.ReferenceCallback) 
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowedClientSecretNames are the Secrets with credentials that may be named.",
+							Description: "AllowedClientSecretNames are the Secrets with credentials that GitRepos may name.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4033,7 +4033,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoPolicy(ref common.ReferenceCallback) 
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowedRepoPatterns are the repositories that may be used: URLs, or regular expressions that match a whole URL.",
+							Description: "AllowedRepoPatterns are the repositories that GitRepos may use: URLs, or regular expressions that match a whole URL.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4055,7 +4055,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoRestriction(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "GitRepoRestriction limits what GitRepos of its namespace may do, and fills in what they leave empty. An empty list permits everything. If there are several, their lists are joined.",
+				Description: "GitRepoRestriction limits what GitRepos of its namespace may do, and fills in what they leave empty. An empty list permits everything. The lists of several GitRepoRestrictions are joined.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -4251,14 +4251,14 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 					},
 					"branch": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Branch that is followed. Default: master.",
+							Description: "Branch to follow. Default: master.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"revision": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Revision is a tag or a commit that is deployed, in place of a branch. It is used if branch is empty.",
+							Description: "Revision is the tag or commit to deploy, in place of a branch. It is used if branch is empty.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4272,7 +4272,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 					},
 					"clientSecretName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClientSecretName names the Secret of this namespace with the credentials of the repository: username and password, or an SSH key. Default: the Secret gitcredential, if there is one.",
+							Description: "ClientSecretName names the Secret of this namespace with the credentials of the repository: username and password, or an SSH key. Default: the Secret gitcredential, if it exists.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4286,21 +4286,21 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 					},
 					"helmSecretNameForPaths": {
 						SchemaProps: spec.SchemaProps{
-							Description: "HelmSecretNameForPaths names a Secret that holds such credentials per directory. It wins over helmSecretName.",
+							Description: "HelmSecretNameForPaths names a Secret that holds such credentials per directory. It takes precedence over helmSecretName.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"helmRepoURLRegex": {
 						SchemaProps: spec.SchemaProps{
-							Description: "HelmRepoURLRegex is a regular expression. Credentials are sent only to Helm repositories whose URL matches it; without it, to none.",
+							Description: "HelmRepoURLRegex is a regular expression. Credentials are sent only to Helm repositories whose URL matches it. If it is empty, they are sent to none.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"caBundle": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CABundle holds the certificate authorities, as PEM, that the repository's certificate is checked against.",
+							Description: "CABundle holds the certificate authorities, as PEM, that verify the repository's certificate.",
 							Type:        []string{"string"},
 							Format:      "byte",
 						},
@@ -4319,7 +4319,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Paths are the directories that become Bundles. Patterns are possible. Default: the root of the repository. Example: [\"apps/*\", \"monitoring\"].",
+							Description: "Paths are the directories that become Bundles. Patterns are allowed. Default: the root of the repository. Example: [\"apps/*\", \"monitoring\"].",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4365,7 +4365,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 					},
 					"pollingInterval": {
 						SchemaProps: spec.SchemaProps{
-							Description: "PollingInterval is the time between two looks at the repository. Default: 15s. Example: 5m.",
+							Description: "PollingInterval is the time between two checks of the repository. Default: 15s. Example: 5m.",
 							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](32),
 							Type:        []string{"string"},
@@ -4374,7 +4374,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 					},
 					"forceSyncGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ForceSyncGeneration redeploys everything whenever it is given a higher number.",
+							Description: "ForceSyncGeneration redeploys everything whenever its value grows.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -4390,7 +4390,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 					},
 					"imageScanCommit": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ImageScanCommit says how such commits look.",
+							Description: "ImageScanCommit describes such commits.",
 							Ref:         ref(v1alpha1.CommitSpec{}.OpenAPIModelName()),
 						},
 					},
@@ -4403,34 +4403,34 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 					},
 					"deleteNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DeleteNamespace deletes the namespaces that were deployed to, with all that is in them, when the GitRepo is deleted.",
+							Description: "DeleteNamespace deletes the namespaces that were deployed to, and everything in them, when the GitRepo is deleted.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"correctDrift": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CorrectDrift has the agents undo changes that others make to deployed objects.",
+							Description: "CorrectDrift makes the agents undo changes that others make to deployed objects.",
 							Ref:         ref(v1alpha1.CorrectDrift{}.OpenAPIModelName()),
 						},
 					},
 					"disablePolling": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DisablePolling looks at the repository only when a webhook says that it has changed.",
+							Description: "DisablePolling checks the repository only when a webhook reports a change.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"ociRegistrySecret": {
 						SchemaProps: spec.SchemaProps{
-							Description: "OCIRegistrySecret names the Secret of this namespace with the OCI registry that the Bundles' resources are kept in. Default: the Secret ocistorage, if there is one; else they are kept in the cluster.",
+							Description: "OCIRegistrySecret names the Secret of this namespace with the OCI registry that holds the Bundles' resources. Default: the Secret ocistorage, if it exists; otherwise the resources are kept in the cluster.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"webhookSecret": {
 						SchemaProps: spec.SchemaProps{
-							Description: "WebhookSecret names the Secret of this namespace that webhooks of this repository are checked with.",
+							Description: "WebhookSecret names the Secret of this namespace that verifies webhooks of this repository.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4442,7 +4442,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoSpec(ref common.ReferenceCallback) co
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Bundles lists the directories that become Bundles one by one, with the file of options of each; paths is then not used.",
+							Description: "Bundles lists the directories that become Bundles one by one, each with its file of options; paths is then not used.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4558,7 +4558,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoStatus(ref common.ReferenceCallback) 
 					},
 					"observedGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ObservedGeneration is the metadata.generation that this status is about.",
+							Description: "ObservedGeneration is the metadata.generation that this status describes.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -4566,14 +4566,14 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoStatus(ref common.ReferenceCallback) 
 					},
 					"updateGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "UpdateGeneration is the forceSyncGeneration that was carried out.",
+							Description: "UpdateGeneration is the forceSyncGeneration that was last carried out.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"commit": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Commit that is deployed, or being deployed.",
+							Description: "Commit that is deployed or being deployed.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4593,7 +4593,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoStatus(ref common.ReferenceCallback) 
 					},
 					"pollingCommit": {
 						SchemaProps: spec.SchemaProps{
-							Description: "PollingCommit is the newest commit at the last look at the repository.",
+							Description: "PollingCommit is the newest commit at the last check of the repository.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4613,7 +4613,7 @@ func schema_pkg_apis_fleet_v1alpha1_GitRepoStatus(ref common.ReferenceCallback) 
 					},
 					"lastPollingTriggered": {
 						SchemaProps: spec.SchemaProps{
-							Description: "LastPollingTime, written as \"lastPollingTriggered\", is the time of the last look at the repository.",
+							Description: "LastPollingTime, written as \"lastPollingTriggered\", is the time of the last check of the repository.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -4629,12 +4629,12 @@ func schema_pkg_apis_fleet_v1alpha1_GitTarget(ref common.ReferenceCallback) comm
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "GitTarget selects the Clusters that meet all the criteria that are set. With none set it selects nothing.",
+				Description: "GitTarget selects the Clusters that meet all the criteria that are set. With no criterion set it selects nothing.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Name of the target, for people.",
+							Description: "Name of the target. It is informational.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4677,7 +4677,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOp(ref common.ReferenceCallback) common.
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HelmOp deploys a chart straight from a chart repository, without git: it becomes one Bundle, and the agents download the chart.",
+				Description: "HelmOp deploys a chart directly from a chart repository, without git: it becomes one Bundle, and the agents download the chart.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -4710,7 +4710,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOp(ref common.ReferenceCallback) common.
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Status says how far it is deployed.",
+							Description: "Status says how far the chart is deployed.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.HelmOpStatus{}.OpenAPIModelName()),
 						},
@@ -4801,7 +4801,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpPolicy(ref common.ReferenceCallback) c
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowedHelmSecretNames are the Secrets with credentials that may be named.",
+							Description: "AllowedHelmSecretNames are the Secrets with credentials that HelmOps may name.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4820,7 +4820,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpPolicy(ref common.ReferenceCallback) c
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowedHelmRepoPatterns are the chart repositories that may be used: URLs, or regular expressions that match a whole URL.",
+							Description: "AllowedHelmRepoPatterns are the chart repositories that HelmOps may use: URLs, or regular expressions that match a whole URL.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4839,7 +4839,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpPolicy(ref common.ReferenceCallback) c
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowedChartPatterns are the charts that may be used: names, or regular expressions that match a whole name.",
+							Description: "AllowedChartPatterns are the charts that HelmOps may use: names, or regular expressions that match a whole name.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4872,54 +4872,54 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 					},
 					"kustomize": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Kustomize has the resources built by kustomize before they are deployed.",
+							Description: "Kustomize makes kustomize build the resources before they are deployed.",
 							Ref:         ref(v1alpha1.KustomizeOptions{}.OpenAPIModelName()),
 						},
 					},
 					"defaultNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DefaultNamespace is the namespace for objects that name none. Objects that name one, and objects that belong to no namespace, are left as they are. Without it such objects go to the namespace \"default\".",
+							Description: "DefaultNamespace is the namespace for objects that name none. Objects that name one, and cluster-scoped objects, keep what they have. Default: the namespace \"default\".",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"namespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TargetNamespace, written as \"namespace\", forces every object into this namespace, whatever it says itself. A Bundle that contains an object without a namespace of its own kind, such as a ClusterRole, then fails to deploy.",
+							Description: "TargetNamespace, written as \"namespace\", forces every object into this namespace, whatever the object says. A Bundle that contains a cluster-scoped object, such as a ClusterRole, then fails to deploy.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"helm": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Helm holds the chart to deploy and its values. Resources without a chart are deployed as a chart too, so that releaseName, atomic and the like work for them as well.",
+							Description: "Helm holds the chart to deploy and its values. Resources without a chart are deployed as a chart too, so releaseName, atomic and the like also work for them.",
 							Ref:         ref(v1alpha1.HelmOptions{}.OpenAPIModelName()),
 						},
 					},
 					"serviceAccount": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ServiceAccount is the account in the downstream cluster that the agent impersonates when it deploys. Without it the agent uses its own rights.",
+							Description: "ServiceAccount is the account in the downstream cluster that the agent impersonates when it deploys. If it is empty, the agent uses its own rights.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"createNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CreateNamespace says whether a missing namespace is created. Not set means that it is; with false the deployment fails if the namespace is missing.",
+							Description: "CreateNamespace says whether a missing namespace is created. Default: true. With false, the deployment fails if the namespace is missing.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"forceSyncGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ForceSyncGeneration redeploys everything, though nothing else has changed, whenever it is given a higher number.",
+							Description: "ForceSyncGeneration redeploys everything, even if nothing else has changed, whenever its value grows.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
 					},
 					"diff": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Diff lists differences between what is deployed and what the Bundle says that do not count as drift, such as a field that a controller fills in.",
+							Description: "Diff lists differences between the deployed objects and the Bundle that do not count as drift, such as a field that a controller fills in.",
 							Ref:         ref(v1alpha1.DiffOptions{}.OpenAPIModelName()),
 						},
 					},
@@ -4932,20 +4932,20 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 					},
 					"deleteNamespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DeleteNamespace deletes the namespace that was deployed to, with all that is in it, when the GitRepo or HelmOp is removed. Default: the namespace stays.",
+							Description: "DeleteNamespace deletes the namespace that was deployed to, and everything in it, when the GitRepo or HelmOp is removed. Default: the namespace remains.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"ignore": {
 						SchemaProps: spec.SchemaProps{
-							Description: "IgnoreOptions, written as \"ignore\", lists conditions of deployed objects that do not make the deployment not ready.",
+							Description: "IgnoreOptions, written as \"ignore\", lists conditions of deployed objects that do not count when readiness is judged.",
 							Ref:         ref(v1alpha1.IgnoreOptions{}.OpenAPIModelName()),
 						},
 					},
 					"correctDrift": {
 						SchemaProps: spec.SchemaProps{
-							Description: "CorrectDrift has the agent undo changes that others make to the deployed objects. Default: such changes are reported and left alone.",
+							Description: "CorrectDrift makes the agent undo changes that others make to the deployed objects. Default: such changes are reported and left alone.",
 							Ref:         ref(v1alpha1.CorrectDrift{}.OpenAPIModelName()),
 						},
 					},
@@ -4981,7 +4981,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 					},
 					"deleteCRDResources": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DeleteCRDResources removes the CustomResourceDefinitions of the Bundle too when it is uninstalled, and with them all objects of these kinds. Default: definitions stay.",
+							Description: "DeleteCRDResources also removes the CustomResourceDefinitions of the Bundle when it is uninstalled, and with them all objects of these kinds. Default: definitions remain.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -5011,7 +5011,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Overwrites names objects that belong to another Bundle, which is about to lose them, and that this Bundle may take over. Written by \"fleet apply\".",
+							Description: "Overwrites names objects that this Bundle may take over from another Bundle, which is about to lose them. \"fleet apply\" writes it.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -5024,13 +5024,13 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 					},
 					"allowedTargetNamespaceSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowedTargetNamespaceSelector restricts the namespaces of the downstream cluster that may be deployed to, by their labels. It comes from the GitRepoRestrictions of the Bundle's namespace, which win over what is set here.",
+							Description: "AllowedTargetNamespaceSelector restricts, by their labels, the namespaces of the downstream cluster that may be deployed to. It comes from the GitRepoRestrictions of the Bundle's namespace, which override any value set here.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
 					"paused": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Paused stops the roll-out of new versions. What is deployed stays, and agents stop looking after it.",
+							Description: "Paused stops the roll-out of new versions. What is deployed stays, and agents stop maintaining it.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -5061,7 +5061,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 					},
 					"targetCustomizationMode": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TargetCustomizationMode says which customizations apply to a Cluster that several of them match: FirstMatch uses the first, in place of the target's options; AllMatches merges all of them, in order. Default: FirstMatch.\n\nPossible enum values:\n - `\"AllMatches\"` merges every customization that matches the Cluster, in order, onto the options of the target.\n - `\"FirstMatch\"` uses the first customization that matches the Cluster, in place of the options of the target.",
+							Description: "TargetCustomizationMode says which customizations apply to a Cluster if several match it: FirstMatch uses the first in place of the target's options; AllMatches merges all of them, in order. Default: FirstMatch.\n\nPossible enum values:\n - `\"AllMatches\"` merges every customization that matches the Cluster, in order, onto the options of the target.\n - `\"FirstMatch\"` uses the first customization that matches the Cluster, in place of the options of the target.",
 							Default:     "FirstMatch",
 							Type:        []string{"string"},
 							Format:      "",
@@ -5075,7 +5075,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Targets select the Clusters; the first one that matches a Cluster decides. If there are targetRestrictions, as many targets at the end of the list as there are restrictions are the targets proper; those before them are customizations, which select nothing and only change options.",
+							Description: "Targets select the Clusters; the first target that matches a Cluster decides. If targetRestrictions is not empty, the last targets of the list, as many as there are restrictions, are the targets proper. The entries before them are customizations, which select nothing and only change options.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -5093,7 +5093,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "TargetRestrictions limits the Clusters that targets may select: one of the entries must match too. Default: no limit.",
+							Description: "TargetRestrictions limits the Clusters that targets may select: at least one of its entries must match too. Default: no limit.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -5124,7 +5124,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 					},
 					"contentsId": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ContentsID, written as \"contentsId\", identifies the resources if they are kept in an OCI registry and not in the Bundle.",
+							Description: "ContentsID, written as \"contentsId\", identifies the resources if an OCI registry holds them instead of the Bundle.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5137,7 +5137,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 					},
 					"valuesHash": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ValuesHash is the hash of the Secret that holds the Helm values, which has the name of the Bundle. Empty: the values are in the Bundle itself.",
+							Description: "ValuesHash is the hash of the Secret that holds the Helm values, which has the name of the Bundle. If it is empty, the Bundle itself holds the values.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5159,7 +5159,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpSpec(ref common.ReferenceCallback) com
 					},
 					"pollingInterval": {
 						SchemaProps: spec.SchemaProps{
-							Description: "PollingInterval is the time between two looks at the chart repository for a newer version that meets helm.version. Empty or 0: it is not looked at again. Example: 5m.",
+							Description: "PollingInterval is the time between two checks of the chart repository for a newer version that meets helm.version. If it is empty or 0, the repository is not checked again. Example: 5m.",
 							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](32),
 							Type:        []string{"string"},
@@ -5284,13 +5284,13 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOpStatus(ref common.ReferenceCallback) c
 					},
 					"lastPollingTriggered": {
 						SchemaProps: spec.SchemaProps{
-							Description: "LastPollingTime, written as \"lastPollingTriggered\", is the time of the last look at the chart repository.",
+							Description: "LastPollingTime, written as \"lastPollingTriggered\", is the time of the last check of the chart repository.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"version": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Version of the chart that is deployed, exact.",
+							Description: "Version is the exact version of the deployed chart.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5307,7 +5307,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOptions(ref common.ReferenceCallback) co
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "HelmOptions says which chart is deployed, with which values, and how Helm behaves. Whatever it deploys, the agent uses Helm, so most fields also matter for plain manifests.",
+				Description: "HelmOptions says which chart is deployed, with which values, and how Helm behaves. The agent deploys everything with Helm, so most fields also apply to plain manifests.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"valuesFiles": {
@@ -5317,7 +5317,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOptions(ref common.ReferenceCallback) co
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "ValuesFiles are files of the repository that are merged into values, later ones winning, when the Bundle is made by \"fleet apply\".",
+							Description: "ValuesFiles are files of the repository that \"fleet apply\" merges into values when it makes the Bundle. Later files take precedence.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -5338,7 +5338,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOptions(ref common.ReferenceCallback) co
 					},
 					"repo": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Repo is the chart repository, as https:// or oci:// URL. Empty: the chart is part of the Bundle.",
+							Description: "Repo is the chart repository, as https:// or oci:// URL. If it is empty, the chart is part of the Bundle.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5360,14 +5360,14 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOptions(ref common.ReferenceCallback) co
 					},
 					"timeoutSeconds": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TimeoutSeconds has Helm wait for so many seconds until the objects are ready. 0 does not wait. In a target, a negative number resets it to 0.",
+							Description: "TimeoutSeconds makes Helm wait up to so many seconds until the objects are ready. 0 does not wait. In a target, a negative number resets it to 0.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"values": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Values are the values of the chart. Strings may hold templates between ${ and }, which know the Cluster: ClusterName, ClusterNamespace, ClusterLabels, ClusterAnnotations and ClusterValues. Example: {\"region\": \"${ .ClusterLabels.region }\"}.",
+							Description: "Values are the values of the chart. Strings may hold templates between ${ and }, which can use the Cluster's data: ClusterName, ClusterNamespace, ClusterLabels, ClusterAnnotations and ClusterValues. Example: {\"region\": \"${ .ClusterLabels.region }\"}.",
 							Ref:         ref(v1alpha1.GenericMap{}.OpenAPIModelName()),
 						},
 					},
@@ -5393,7 +5393,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOptions(ref common.ReferenceCallback) co
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "ValuesFrom reads further values from Secrets and ConfigMaps of the downstream cluster when the chart is installed, later ones winning.",
+							Description: "ValuesFrom reads further values from Secrets and ConfigMaps of the downstream cluster when the chart is installed. Later entries take precedence.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -5406,14 +5406,14 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOptions(ref common.ReferenceCallback) co
 					},
 					"force": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Force replaces objects that Helm cannot update, such as one with a changed field that is immutable. That may interrupt their service.",
+							Description: "Force replaces objects that Helm cannot update, such as one with a change of an immutable field. That may interrupt their service.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"takeOwnership": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TakeOwnership takes over objects that exist already and are not Helm's or are another release's. Default: the deployment fails.",
+							Description: "TakeOwnership takes over objects that already exist and that Helm does not manage or another release owns. Default: the deployment fails.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -5427,7 +5427,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOptions(ref common.ReferenceCallback) co
 					},
 					"waitForJobs": {
 						SchemaProps: spec.SchemaProps{
-							Description: "WaitForJobs waits, if timeoutSeconds is set, until Jobs have completed too.",
+							Description: "WaitForJobs also waits until Jobs have completed, if timeoutSeconds is set.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -5455,7 +5455,7 @@ func schema_pkg_apis_fleet_v1alpha1_HelmOptions(ref common.ReferenceCallback) co
 					},
 					"skipSchemaValidation": {
 						SchemaProps: spec.SchemaProps{
-							Description: "SkipSchemaValidation accepts values that the chart's schema does not.",
+							Description: "SkipSchemaValidation accepts values that the chart's schema refuses.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -5479,7 +5479,7 @@ func schema_pkg_apis_fleet_v1alpha1_IgnoreOptions(ref common.ReferenceCallback) 
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "IgnoreOptions takes conditions out of the judgement whether an object is ready.",
+				Description: "IgnoreOptions lists conditions that do not count when an object's readiness is judged.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"conditions": {
@@ -5489,7 +5489,7 @@ func schema_pkg_apis_fleet_v1alpha1_IgnoreOptions(ref common.ReferenceCallback) 
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Conditions are patterns. A condition of a deployed object that has all the members of one pattern is not looked at. Example: {\"type\": \"Active\", \"status\": \"False\"}.",
+							Description: "Conditions are patterns. A condition of a deployed object is ignored if it has all the members of one pattern. Example: {\"type\": \"Active\", \"status\": \"False\"}.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -5519,7 +5519,7 @@ func schema_pkg_apis_fleet_v1alpha1_ImagePolicyChoice(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImagePolicyChoice says which of the tags of an image is chosen. Set one of the two.",
+				Description: "ImagePolicyChoice says which of the tags of an image is chosen. Set one of the two fields.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"semver": {
@@ -5651,7 +5651,7 @@ func schema_pkg_apis_fleet_v1alpha1_ImageScanSpec(ref common.ReferenceCallback) 
 				Properties: map[string]spec.Schema{
 					"tagName": {
 						SchemaProps: spec.SchemaProps{
-							Description: "TagName is the name by which files of the repository refer to this scan: a comment with it marks the lines that are changed.",
+							Description: "TagName is the name by which files of the repository refer to this scan: a comment with it marks the lines to change.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5756,14 +5756,14 @@ func schema_pkg_apis_fleet_v1alpha1_ImageScanStatus(ref common.ReferenceCallback
 					},
 					"latestDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "LatestDigest is the digest that the chosen tag stands for.",
+							Description: "LatestDigest is the digest of the chosen tag.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"observedGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ObservedGeneration is the metadata.generation that this status is about.",
+							Description: "ObservedGeneration is the metadata.generation that this status describes.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -5787,7 +5787,7 @@ func schema_pkg_apis_fleet_v1alpha1_KustomizeOptions(ref common.ReferenceCallbac
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "KustomizeOptions has the resources of a Bundle built by kustomize.",
+				Description: "KustomizeOptions makes kustomize build the resources of a Bundle.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"dir": {
@@ -5861,21 +5861,21 @@ func schema_pkg_apis_fleet_v1alpha1_ModifiedStatus(ref common.ReferenceCallback)
 					},
 					"missing": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Create, written as \"missing\", says that the object is absent, or there but not this deployment's.",
+							Description: "Create, written as \"missing\", says that the object does not exist, or does not belong to this deployment.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"exist": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Exist says that an object of this name is there, owned by someone else.",
+							Description: "Exist says that an object with this name exists and has another owner.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},
 					"delete": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Delete says that the object is there and should not be.",
+							Description: "Delete says that the object exists and should not.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -5909,14 +5909,14 @@ func schema_pkg_apis_fleet_v1alpha1_NonReadyResource(ref common.ReferenceCallbac
 					},
 					"bundleState": {
 						SchemaProps: spec.SchemaProps{
-							Description: "State that it is in, written as \"bundleState\".",
+							Description: "State of the BundleDeployment or Cluster, written as \"bundleState\".",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Message of the agent about it.",
+							Description: "Message of the agent about the state.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -6009,7 +6009,7 @@ func schema_pkg_apis_fleet_v1alpha1_NonReadyStatus(ref common.ReferenceCallback)
 					},
 					"summary": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Summary says what is wrong with it.",
+							Description: "Summary says what is wrong with the object.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ObjectSummary{}.OpenAPIModelName()),
 						},
@@ -6026,12 +6026,12 @@ func schema_pkg_apis_fleet_v1alpha1_ObjectSummary(ref common.ReferenceCallback) 
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ObjectSummary says in short how one object is doing.",
+				Description: "ObjectSummary says briefly how one object is doing.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"state": {
 						SchemaProps: spec.SchemaProps{
-							Description: "State in a word. Example: in-progress.",
+							Description: "State in one word. Example: in-progress.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -6045,7 +6045,7 @@ func schema_pkg_apis_fleet_v1alpha1_ObjectSummary(ref common.ReferenceCallback) 
 					},
 					"transitioning": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Transitioning says that it is still on its way.",
+							Description: "Transitioning says that the object is still changing.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -6057,7 +6057,7 @@ func schema_pkg_apis_fleet_v1alpha1_ObjectSummary(ref common.ReferenceCallback) 
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Message holds texts that explain it.",
+							Description: "Message holds texts that explain the state.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -6084,21 +6084,21 @@ func schema_pkg_apis_fleet_v1alpha1_Operation(ref common.ReferenceCallback) comm
 				Properties: map[string]spec.Schema{
 					"op": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Op is what is done: \"remove\" takes the path out of the comparison, \"ignore\" the whole object.",
+							Description: "Op is the kind of edit: \"remove\" excludes the path from the comparison, \"ignore\" the whole object.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"path": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Path is the JSON pointer that the edit is made at. Example: /metadata/labels.",
+							Description: "Path is the JSON pointer to the place of the edit. Example: /metadata/labels.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"value": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Value is the operand of an edit that takes one, as JSON text.",
+							Description: "Value is the operand of an edit that needs one, as JSON text.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -6147,7 +6147,7 @@ func schema_pkg_apis_fleet_v1alpha1_Partition(ref common.ReferenceCallback) comm
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Partition is one stage of a roll-out: the Clusters that meet all the criteria that are set. With none set it is empty.",
+				Description: "Partition is one stage of a roll-out: the Clusters that meet all the criteria that are set. With no criterion set it is empty.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
@@ -6159,7 +6159,7 @@ func schema_pkg_apis_fleet_v1alpha1_Partition(ref common.ReferenceCallback) comm
 					},
 					"maxUnavailable": {
 						SchemaProps: spec.SchemaProps{
-							Description: "MaxUnavailable is the number or percentage of the partition's Clusters that may be unavailable. Default: maxUnavailable of the strategy, else 100%.",
+							Description: "MaxUnavailable is the number or percentage of the partition's Clusters that may be unavailable. Default: maxUnavailable of the strategy, otherwise 100%.",
 							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
 						},
 					},
@@ -6201,7 +6201,7 @@ func schema_pkg_apis_fleet_v1alpha1_PartitionStatus(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "PartitionStatus tells the progress of one partition of a roll-out.",
+				Description: "PartitionStatus shows the progress of one partition of a roll-out.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
@@ -6251,7 +6251,7 @@ func schema_pkg_apis_fleet_v1alpha1_PerClusterState(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "PerClusterState lists Clusters, as namespace/name, by the state of one object on them. A list that gets too long is cut.",
+				Description: "PerClusterState lists Clusters, as namespace/name, by the state of one object on them. A list that becomes too long is cut.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"ready": {
@@ -6299,7 +6299,7 @@ func schema_pkg_apis_fleet_v1alpha1_PerClusterState(ref common.ReferenceCallback
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Pending lists Clusters on which it is not there yet.",
+							Description: "Pending lists Clusters on which it does not exist yet.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -6337,7 +6337,7 @@ func schema_pkg_apis_fleet_v1alpha1_PerClusterState(ref common.ReferenceCallback
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Orphaned lists Clusters on which it should not be there any more.",
+							Description: "Orphaned lists Clusters on which it should no longer exist.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -6356,7 +6356,7 @@ func schema_pkg_apis_fleet_v1alpha1_PerClusterState(ref common.ReferenceCallback
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Missing lists Clusters on which it is absent or someone else's.",
+							Description: "Missing lists Clusters on which it does not exist or belongs to another owner.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -6416,12 +6416,12 @@ func schema_pkg_apis_fleet_v1alpha1_PodDisruptionBudgetSpec(ref common.Reference
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "PodDisruptionBudgetSpec describes the agent's PodDisruptionBudget. Set one of the two.",
+				Description: "PodDisruptionBudgetSpec describes the agent's PodDisruptionBudget. Set one of the two fields.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"minAvailable": {
 						SchemaProps: spec.SchemaProps{
-							Description: "MinAvailable is the number or percentage of pods that must stay. Examples: 1, 50%.",
+							Description: "MinAvailable is the number or percentage of pods that must remain. Examples: 1, 50%.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -6443,7 +6443,7 @@ func schema_pkg_apis_fleet_v1alpha1_Policy(ref common.ReferenceCallback) common.
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Policy limits what Bundles, GitRepos and HelmOps of its namespace may do, and fills in what they leave empty. An empty list permits everything. If there are several, their lists are joined, a permission or demand of one holds for all, and of several defaults the one of the first Policy by name is used.",
+				Description: "Policy limits what Bundles, GitRepos and HelmOps of its namespace may do, and fills in what they leave empty. An empty list permits everything. If a namespace has several Policies, their lists are joined, a permission or requirement of one holds for all, and a default comes from the first Policy by name that sets it.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -6481,7 +6481,7 @@ func schema_pkg_apis_fleet_v1alpha1_Policy(ref common.ReferenceCallback) common.
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowedServiceAccounts are the service accounts that may be named, also by the targets of a Bundle.",
+							Description: "AllowedServiceAccounts are the service accounts that Bundles and their targets may name.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -6495,7 +6495,7 @@ func schema_pkg_apis_fleet_v1alpha1_Policy(ref common.ReferenceCallback) common.
 					},
 					"allowNamespaceCreation": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AllowNamespaceCreation lets Bundles create missing namespaces although requireServiceAccount is set. Namespaces are created with the rights of the agent and not of the service account, so by default they then are not.",
+							Description: "AllowNamespaceCreation lets Bundles create missing namespaces even if requireServiceAccount is set. The agent creates namespaces with its own rights and not with those of the service account, so that requirement forbids it by default.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -6615,7 +6615,7 @@ func schema_pkg_apis_fleet_v1alpha1_ResourceCounts(ref common.ReferenceCallback)
 					},
 					"desiredReady": {
 						SchemaProps: spec.SchemaProps{
-							Description: "DesiredReady counts all objects that should be there and healthy.",
+							Description: "DesiredReady counts all objects that should exist and be healthy.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -6639,7 +6639,7 @@ func schema_pkg_apis_fleet_v1alpha1_ResourceCounts(ref common.ReferenceCallback)
 					},
 					"orphaned": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Orphaned counts objects that should not be there any more.",
+							Description: "Orphaned counts objects that should no longer exist.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -6647,7 +6647,7 @@ func schema_pkg_apis_fleet_v1alpha1_ResourceCounts(ref common.ReferenceCallback)
 					},
 					"missing": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Missing counts objects that are absent or someone else's.",
+							Description: "Missing counts objects that do not exist or belong to another owner.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -6720,7 +6720,7 @@ func schema_pkg_apis_fleet_v1alpha1_RolloutStrategy(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RolloutStrategy limits how fast a new version of a Bundle reaches its Clusters. Clusters are taken partition by partition; within a partition a Cluster gets the new version while not too many others are unavailable. Without a strategy all Clusters get it at once.",
+				Description: "RolloutStrategy limits how fast a new version of a Bundle reaches its Clusters. The roll-out takes Clusters partition by partition; within a partition, a Cluster gets the new version while not too many others are unavailable. Without a strategy all Clusters get it at once.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"maxUnavailable": {
@@ -6737,20 +6737,20 @@ func schema_pkg_apis_fleet_v1alpha1_RolloutStrategy(ref common.ReferenceCallback
 					},
 					"autoPartitionSize": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AutoPartitionSize is the number or percentage of Clusters in a partition when no partitions are given. Default: 25%. It takes effect only from autoPartitionThreshold Clusters on; with a number of 0 or less all Clusters are one partition.",
+							Description: "AutoPartitionSize is the number or percentage of Clusters in a partition if partitions is empty. Default: 25%. It takes effect only from autoPartitionThreshold Clusters on; with a number of 0 or less, all Clusters form one partition.",
 							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
 						},
 					},
 					"autoPartitionThreshold": {
 						SchemaProps: spec.SchemaProps{
-							Description: "AutoPartitionThreshold is the number of Clusters from which on they are partitioned without being told to. Default: 200. With 0 or less they never are.",
+							Description: "AutoPartitionThreshold is the number of Clusters from which on they are partitioned automatically. Default: 200. With 0 or less they never are.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
 					"maxNew": {
 						SchemaProps: spec.SchemaProps{
-							Description: "MaxNew is the number of Clusters that get the Bundle for the first time in one pass; the rest follows in the next passes. Default: 50. With 0 or less no Cluster ever gets it.",
+							Description: "MaxNew is the number of Clusters that get the Bundle for the first time in one pass; the others follow in the next passes. Default: 50. With 0 or less no Cluster ever gets it.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -6785,7 +6785,7 @@ func schema_pkg_apis_fleet_v1alpha1_Schedule(ref common.ReferenceCallback) commo
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Schedule opens windows of time in which its Clusters are deployed to. Outside the window agents leave everything as it is; new versions wait for the window.",
+				Description: "Schedule opens windows of time for deployments to its Clusters. Outside a window, agents leave everything as it is, and new versions wait for the next window.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -6897,7 +6897,7 @@ func schema_pkg_apis_fleet_v1alpha1_ScheduleSpec(ref common.ReferenceCallback) c
 					},
 					"duration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Duration is the time for which a window stays open. It must be shorter than the time until the next window. Example: 2h30m.",
+							Description: "Duration is how long a window stays open. It must be shorter than the time until the next window. Example: 2h30m.",
 							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](32),
 							Type:        []string{"string"},
@@ -6953,7 +6953,7 @@ func schema_pkg_apis_fleet_v1alpha1_ScheduleStatus(ref common.ReferenceCallback)
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Conditions are statements about the schedule. Ready is False if something in it is wrong; its message says what.",
+							Description: "Conditions are statements about the schedule. Ready is False if the schedule is wrong; its message says why.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -6995,12 +6995,12 @@ func schema_pkg_apis_fleet_v1alpha1_ScheduleTarget(ref common.ReferenceCallback)
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ScheduleTarget selects the Clusters that meet all the criteria that are set. With none set it selects nothing.",
+				Description: "ScheduleTarget selects the Clusters that meet all the criteria that are set. With no criterion set it selects nothing.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Name of the entry, for people.",
+							Description: "Name of the entry. It is informational.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -7053,7 +7053,7 @@ func schema_pkg_apis_fleet_v1alpha1_ScheduleTargets(ref common.ReferenceCallback
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Clusters are entries that each select Clusters of this namespace; one that selects a Cluster is enough.",
+							Description: "Clusters are entries that each select Clusters of this namespace; one match is enough.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -7089,7 +7089,7 @@ func schema_pkg_apis_fleet_v1alpha1_SecretKeySelector(ref common.ReferenceCallba
 					},
 					"namespace": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Namespace of the Secret. Default: the namespace that is deployed to.",
+							Description: "Namespace of the Secret. Default: the namespace that the Bundle is deployed to.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -7116,7 +7116,7 @@ func schema_pkg_apis_fleet_v1alpha1_SemVerPolicy(ref common.ReferenceCallback) c
 				Properties: map[string]spec.Schema{
 					"range": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Range of versions. Tags that are not versions are left out. Example: >=1.2 <2.",
+							Description: "Range of versions. Tags that are not versions are ignored. Example: >=1.2 <2.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -7131,7 +7131,7 @@ func schema_pkg_apis_fleet_v1alpha1_StatusBase(ref common.ReferenceCallback) com
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "StatusBase is the part of the status that GitRepos and HelmOps share: how the Bundles that were made from them are doing, on all Clusters. It is computed.",
+				Description: "StatusBase is the part of the status that GitRepos and HelmOps share: the state of their Bundles on all Clusters. It is computed.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"readyClusters": {
@@ -7233,19 +7233,19 @@ func schema_pkg_apis_fleet_v1alpha1_StatusDisplay(ref common.ReferenceCallback) 
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "StatusDisplay holds what \"kubectl get\" shows of a GitRepo or HelmOp.",
+				Description: "StatusDisplay holds what \"kubectl get\" shows for a GitRepo or HelmOp.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"readyBundleDeployments": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ReadyBundleDeployments is the number of BundleDeployments that are ready, of how many. Example: 7/9.",
+							Description: "ReadyBundleDeployments is the number of ready BundleDeployments and the number of all of them. Example: 7/9.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"state": {
 						SchemaProps: spec.SchemaProps{
-							Description: "State is the worst state of any of them, and empty if all are ready. A GitRepo whose Bundles are being made shows GitUpdating.",
+							Description: "State is the worst state of any BundleDeployment, and empty if all are ready. A GitRepo whose Bundles are being made shows GitUpdating.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -7259,7 +7259,7 @@ func schema_pkg_apis_fleet_v1alpha1_StatusDisplay(ref common.ReferenceCallback) 
 					},
 					"error": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Error says that there is a message.",
+							Description: "Error says that the message is not empty.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -7274,7 +7274,7 @@ func schema_pkg_apis_fleet_v1alpha1_ValuesFrom(ref common.ReferenceCallback) com
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ValuesFrom names a place in the downstream cluster that holds Helm values. Set one of the two.",
+				Description: "ValuesFrom names a place in the downstream cluster that holds Helm values. Set one of the two fields.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"configMapKeyRef": {
@@ -7311,7 +7311,7 @@ func schema_pkg_apis_fleet_v1alpha1_YAMLOptions(ref common.ReferenceCallback) co
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "Overlays names directories below \"overlays/\", which replace or patch the manifests of the Bundle. They are applied in this order; those of a target come after those of the Bundle.",
+							Description: "Overlays names directories below \"overlays/\" that replace or patch the manifests of the Bundle. They are applied in this order; the overlays of a target come after those of the Bundle.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

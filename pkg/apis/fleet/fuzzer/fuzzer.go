@@ -1,10 +1,10 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fuzzer fills objects of the group fleet.cattle.io with random content,
-// for tests. What it makes survives a round trip through JSON: it has no numbers
-// that JSON reads back as another type, and the defaults are set. A fill costs
-// O(size of the object); functions are safe for concurrent use, a Filler is not.
+// Package fuzzer fills objects of the group fleet.cattle.io with random content, for tests.
+// The objects survive a round trip through JSON: they have no numbers that JSON reads back
+// as another type, and the defaults are set. A fill costs O(size of the object). Functions
+// are safe for concurrent use; a Filler is not.
 package fuzzer
 
 import (
@@ -22,10 +22,10 @@ import (
 // maxDepth bounds how deep the objects in a free-form field nest.
 const maxDepth = 4
 
-// units are those of a duration.
+// units are the units of a duration.
 var units = []string{"ns", "us", "µs", "ms", "s", "m", "h"}
 
-// Funcs are the fill functions of the group, for
+// Funcs returns the fill functions of the group, for
 // k8s.io/apimachinery/pkg/api/apitesting/fuzzer.FuzzerFor.
 func Funcs(serializer.CodecFactory) []any {
 	return []any{
@@ -34,15 +34,14 @@ func Funcs(serializer.CodecFactory) []any {
 		},
 		func(spec *v1alpha1.BundleSpec, c randfill.Continue) {
 			c.FillNoCustom(spec)
-			// Decoding sets the default, so an object without it does not come back
-			// as it was.
+			// Decoding sets the default, so an object without it would come back different.
 			spec.TargetCustomizationMode = v1alpha1.TargetCustomizationFirstMatch
 			if c.Bool() {
 				spec.TargetCustomizationMode = v1alpha1.TargetCustomizationAllMatches
 			}
 		},
 		func(f *schema.Form, _ randfill.Continue) {
-			*f = "" // the fields alone say how it was written
+			*f = "" // the fields alone say how the object was written
 		},
 		func(o *v1alpha1.IgnoreOptions, c randfill.Continue) {
 			c.FillNoCustom(o)
@@ -56,7 +55,7 @@ func Funcs(serializer.CodecFactory) []any {
 			c.FillNoCustom(s)
 			for cluster, counts := range s.PerClusterResourceCounts {
 				if counts == nil {
-					delete(s.PerClusterResourceCounts, cluster) // null vanishes
+					delete(s.PerClusterResourceCounts, cluster) // null is dropped
 				}
 			}
 		},
@@ -67,7 +66,7 @@ func Funcs(serializer.CodecFactory) []any {
 			}
 		},
 		func(d *v1alpha1.Duration, c randfill.Continue) {
-			// One text of many for the same span: it must come back as it was written.
+			// The same span has many texts; the one written must come back.
 			*d = v1alpha1.Duration(strconv.Itoa(c.Intn(1000)) + ".50" + units[c.Intn(len(units))])
 		},
 		func(v *intstr.IntOrString, c randfill.Continue) {
@@ -103,7 +102,7 @@ func value(c randfill.Continue, depth int) any {
 	case 3:
 		return int64(c.Uint64())
 	case 4:
-		// A fraction of one half is exact, and never written as an integer.
+		// A fraction of one half is exact and is never written as an integer.
 		return float64(c.Int31()) + 0.5
 	case 5:
 		list := make([]any, c.Intn(4))

@@ -34,7 +34,8 @@ var (
 	roundFlag = flag.Int("rounds", 40, "number of random objects of each kind")
 )
 
-// seed says, if the test fails, how to run it again with the same objects.
+// seed seeds a test's random objects. If the test fails, it logs the command that repeats
+// it with the same objects.
 func seed(t *testing.T) int64 {
 	t.Helper()
 	seed := *seedFlag
@@ -60,7 +61,7 @@ func newScheme() *runtime.Scheme {
 	return scheme
 }
 
-// kinds are those of the group, in an order that a seed can be replayed with.
+// kinds returns the kinds of the group in a fixed order, so that a seed replays them.
 func kinds(scheme *runtime.Scheme) []schema.GroupVersionKind {
 	var kinds []schema.GroupVersionKind
 	for kind, goType := range scheme.KnownTypes(v1alpha1.SchemeGroupVersion) {
@@ -101,7 +102,7 @@ func TestKindsSurviveEveryFormOnTheWireAndAreWrittenStrictly(t *testing.T) {
 				var text bytes.Buffer
 				require.NoError(t, codec.Encode(object, &text), "%s %s", form, gvk.Kind)
 				if form == "YAML" && bytes.Contains(text.Bytes(), []byte("<<:")) {
-					continue // the library writes this key without quotes, and reads it as a merge
+					continue // the library writes this key without quotes and reads it as a merge
 				}
 				back, _, err := codec.Decode(text.Bytes(), nil, nil)
 				require.NoError(t, err, "%s %s: %s", form, gvk.Kind, text.Bytes())
@@ -121,7 +122,7 @@ func TestKindsSurviveTheUnstructuredForm(t *testing.T) {
 			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 			require.NoError(t, err, gvk.Kind)
 
-			// The oracle: JSON, read without the types.
+			// The oracle is JSON, read without the types.
 			text, err := runtime.Encode(unstructured.UnstructuredJSONScheme, &unstructured.Unstructured{Object: content})
 			require.NoError(t, err, gvk.Kind)
 			direct, err := runtime.Encode(serializer.NewCodecFactory(scheme).LegacyCodec(v1alpha1.SchemeGroupVersion), object)

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package install registers the API group fleet.cattle.io with a server's scheme. It holds
-// one function, costs nothing after the start of a program, and is for the setup
-// of a scheme only: a scheme must not change once it is in use.
+// one function, which programs call while they set up a scheme: a scheme must not change
+// once it is in use.
 package install
 
 import (
@@ -13,9 +13,9 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Install registers all kinds of the group, as versioned and as internal ones, their
-// defaults, and v1alpha1 as the version that is preferred. It panics if the scheme has other kinds of the same
-// names.
+// Install registers all kinds of the group as versioned and as internal kinds, registers
+// their defaults, and makes v1alpha1 the preferred version. It panics if the scheme has
+// other kinds with the same names.
 func Install(scheme *runtime.Scheme) {
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddHubToScheme(scheme))

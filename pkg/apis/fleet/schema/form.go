@@ -12,12 +12,12 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// Form is how an object was written where that differs from the JSON of its Go type. It
-// is JSON itself: a tree of edits. Two objects that were written alike have equal forms.
-// The empty form is no difference.
+// Form records how an object was written where that differs from the JSON of its Go type.
+// It is itself JSON: a tree of edits. Two objects that were written alike have equal forms.
+// An empty form means that nothing differs.
 //
-// An edit applies only where the Go value is empty, so a form does no harm to a field
-// that a program has set since.
+// An edit applies only where the Go value is empty, so a form leaves alone a field that a
+// program has set since.
 type Form string
 
 // edit is a node of a form.
@@ -27,15 +27,15 @@ type edit struct {
 	Items   map[int]*edit    `json:"i,omitempty"`
 	// Value holds the JSON that the client wrote.
 	Value json.RawMessage `json:"v,omitempty"`
-	// From holds the JSON that the Go type makes of it, if that is not empty.
+	// From holds the JSON that the Go type produces for it, if that is not empty.
 	From json.RawMessage `json:"f,omitempty"`
-	// Absent means that nothing was written, though the Go type has it.
+	// Absent means that the client wrote nothing, though the Go type produces a value.
 	Absent bool `json:"d,omitempty"`
-	// Refusal is why the schema refuses what was written.
+	// Refusal says why the schema refuses what the client wrote.
 	Refusal string `json:"x,omitempty"`
 }
 
-// member returns the edits below an object with one more.
+// member returns the edits below an object, with one member more.
 func (e *edit) member(name string, below *edit) *edit {
 	if below == nil {
 		return e
@@ -50,7 +50,7 @@ func (e *edit) member(name string, below *edit) *edit {
 	return e
 }
 
-// item returns the edits below a list with one more.
+// item returns the edits below a list, with one item more.
 func (e *edit) item(i int, below *edit) *edit {
 	if below == nil {
 		return e
@@ -99,8 +99,8 @@ func (f Form) edits() (*edit, error) {
 	return e, nil
 }
 
-// Split returns the form without what it says of one top-level member, and that part
-// alone. A form that cannot be read is its first part.
+// Split returns the form without its edits for one top-level member, and the edits for that
+// member. If the form cannot be read, Split returns it whole as the first part.
 func (f Form) Split(name string) (rest, part Form) {
 	e, err := f.edits()
 	if err != nil || e == nil || e.Members[name] == nil {
@@ -120,9 +120,9 @@ func (f Form) Split(name string) (rest, part Form) {
 	return rest, part
 }
 
-// Marshal returns the JSON of an object as it was written: that of plain, with the
-// edits of the form. A form that cannot be read makes no object unreadable: it counts as
-// empty.
+// Marshal returns the JSON of an object as the client wrote it: the JSON of plain, with the
+// edits of the form applied. A form that cannot be read counts as empty, so it makes no
+// object unreadable.
 func Marshal(plain any, f Form) ([]byte, error) {
 	text, err := json.Marshal(plain)
 	if err != nil || f == "" {
@@ -143,11 +143,11 @@ func Marshal(plain any, f Form) ([]byte, error) {
 	return json.Marshal(applied)
 }
 
-// apply makes the edits below a value.
+// apply applies the edits below a value.
 func (e *edit) apply(v any) (any, error) {
 	switch v := v.(type) {
 	case map[string]any:
-		// In order, so that the first error is always the same.
+		// The order is fixed, so the first error is always the same.
 		for _, name := range slices.Sorted(maps.Keys(e.Members)) {
 			below, have := v[name]
 			switch next, keep, err := e.Members[name].on(below, have); {
@@ -174,7 +174,7 @@ func (e *edit) apply(v any) (any, error) {
 	return v, nil
 }
 
-// on returns what the edit makes of a value, and whether it remains.
+// on applies the edit to a value, and returns the result and whether it remains.
 func (e *edit) on(v any, have bool) (any, bool, error) {
 	switch {
 	case e.Refusal != "":
@@ -204,7 +204,8 @@ func (e *edit) on(v any, have bool) (any, bool, error) {
 	return written, true, err
 }
 
-// empty reports whether a JSON value says nothing: a zero, or an object of nothing else.
+// empty reports whether a JSON value says nothing: a zero, or an object that holds only
+// zeros.
 func empty(v any) bool {
 	switch v := v.(type) {
 	case nil:

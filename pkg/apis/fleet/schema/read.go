@@ -15,7 +15,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// Why a value is refused, in a form. The first two are followed by what would be right.
+// Reasons in a form to refuse a value. The first two are followed by what would be right.
 const (
 	refusedType  = "type "
 	refusedRange = "range "
@@ -24,8 +24,8 @@ const (
 )
 
 // Unmarshal decodes an object from its JSON into plain, a pointer to its struct, and
-// returns how it was written. What the Go type cannot hold becomes empty, and a refusal
-// in the form; only metadata that it cannot hold is an error.
+// returns how it was written. A value that the Go type cannot hold becomes empty, and the
+// form gets a refusal. Only metadata that the type cannot hold is an error.
 func Unmarshal(text []byte, plain any) (Form, error) {
 	var tree any
 	if err := utiljson.Unmarshal(text, &tree); err != nil {
@@ -49,18 +49,18 @@ func Unmarshal(text []byte, plain any) (Form, error) {
 	return e.form()
 }
 
-// reader compares a tree with a type. It changes the tree to what the type can hold.
+// reader compares a tree with a type, and changes the tree to what the type can hold.
 type reader struct {
-	// refit is true once the tree was changed.
+	// refit is true once the tree has changed.
 	refit bool
-	// strict has unknown collected: the members that the type does not have.
+	// strict collects in unknown the members that the type does not have.
 	strict  bool
 	path    []string
 	unknown []string
 }
 
-// object reads an object of the API. What is said of its status is kept only where it
-// is refused.
+// object reads an object of the API. The edits for its status are kept only where they are
+// refusals.
 func (r *reader) object(v map[string]any, t reflect.Type) *edit {
 	e := r.members(v, t, func(m *member) bool { return m.typ == objectMeta || m.name == "apiVersion" || m.name == "kind" })
 	if e == nil {
@@ -76,7 +76,7 @@ func (r *reader) object(v map[string]any, t reflect.Type) *edit {
 	return e
 }
 
-// members reads an object that becomes a struct. Those for which typed is true have no
+// members reads an object that becomes a struct. Members for which typed is true have no
 // form.
 func (r *reader) members(v map[string]any, t reflect.Type, typed func(*member) bool) *edit {
 	s := shapeOf(t)
@@ -97,7 +97,7 @@ func (r *reader) members(v map[string]any, t reflect.Type, typed func(*member) b
 			continue
 		}
 		if below == nil && !m.nullable {
-			// As if it were not there.
+			// Go on as if the member were absent.
 			delete(v, name)
 			r.refit = true
 			continue
@@ -107,7 +107,7 @@ func (r *reader) members(v map[string]any, t reflect.Type, typed func(*member) b
 	for i := range s.members {
 		m := &s.members[i]
 		if _, have := v[m.name]; have || typed != nil && typed(m) || e != nil && e.Members[m.name] != nil {
-			continue // it is there, or was refused
+			continue // the member is present, or was refused
 		}
 		switch {
 		case m.required:
@@ -115,7 +115,7 @@ func (r *reader) members(v map[string]any, t reflect.Type, typed func(*member) b
 		case !m.omitted:
 			e = e.member(m.name, &edit{Absent: true})
 		case m.typ.Kind() == reflect.Struct && read(m.typ):
-			// encoding/json leaves no struct out.
+			// encoding/json never leaves out a struct.
 			if zero, err := json.Marshal(reflect.Zero(m.typ).Interface()); err == nil {
 				e = e.member(m.name, &edit{Absent: true, From: zero})
 			}
@@ -132,7 +132,7 @@ func (r *reader) within(name string, do func() *edit) *edit {
 	return do()
 }
 
-// maxUnknown bounds how many unknown members are named.
+// maxUnknown bounds how many unknown members an answer names.
 const maxUnknown = 100
 
 func (r *reader) note(name string) {
@@ -142,7 +142,7 @@ func (r *reader) note(name string) {
 	}
 }
 
-// field reads what a member of an object holds.
+// field reads the value of one member of an object.
 func (r *reader) field(v map[string]any, m *member, below any) *edit {
 	if below == nil {
 		if m.omitted || m.typ.Kind() != reflect.Pointer {
@@ -168,7 +168,7 @@ func (r *reader) field(v map[string]any, m *member, below any) *edit {
 	return e
 }
 
-// zero reports whether a value is one that the JSON of a Go type may leave out.
+// zero reports whether the JSON of a Go type may leave out the value.
 func zero(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
@@ -186,7 +186,7 @@ func changed(from, to any) bool {
 	return false
 }
 
-// writtenAs is an edit that puts a value where there is none.
+// writtenAs returns an edit that puts a value where the Go type has none.
 func writtenAs(v any) *edit {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -201,8 +201,8 @@ func refuse(v any, why string) (any, bool, *edit) {
 	return nil, false, e
 }
 
-// scalar stands for a value in a refusal: an answer names its type, so nothing large has
-// to be kept.
+// scalar returns what stands for a value in a refusal. An answer names only the type, so
+// nothing large has to be kept.
 func scalar(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -261,7 +261,7 @@ func (r *reader) value(v any, t reflect.Type) (any, bool, *edit) {
 	return v, true, nil
 }
 
-// items reads the items of a list. One that the type cannot hold becomes null, which
+// items reads the items of a list. An item that the type cannot hold becomes null, which
 // decodes as an empty one.
 func (r *reader) items(items []any, t reflect.Type) *edit {
 	var e *edit
@@ -333,7 +333,7 @@ func number(v any, t reflect.Type) (any, bool, *edit) {
 
 func integral(v float64) bool { return v == math.Trunc(v) && !math.IsInf(v, 0) }
 
-// encoded reads bytes. Other texts than the canonical one decode to the same bytes.
+// encoded reads bytes in base64. Texts that are not canonical decode to the same bytes.
 func encoded(v any, t reflect.Type) (any, bool, *edit) {
 	text, ok := v.(string)
 	if !ok || strings.ContainsAny(text, "\r\n") {
@@ -349,14 +349,14 @@ func encoded(v any, t reflect.Type) (any, bool, *edit) {
 	return v, true, nil
 }
 
-// own reads a value of a type that reads its JSON itself.
+// own reads a value whose type decodes its JSON itself.
 func (r *reader) own(v any, t reflect.Type) (any, bool, *edit) {
 	if n, float := v.(float64); float && integral(n) && math.Abs(n) < 1<<63 && t.Kind() == reflect.Struct {
-		v = int64(n) // 3.0, where an integer is meant
+		v = int64(n) // 3.0, where the client means an integer
 	}
 	free := t.Kind() == reflect.Struct && t.NumField() == 1 && t.Field(0).Type.Kind() == reflect.Map
 	if _, float := v.(float64); float && !free {
-		return refuse(v, refusedType+nameOf(t)) // none of them takes a fraction
+		return refuse(v, refusedType+nameOf(t)) // none of them accepts a fraction
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -379,7 +379,7 @@ func (r *reader) own(v any, t reflect.Type) (any, bool, *edit) {
 	return v, true, &edit{Value: text, From: again}
 }
 
-// replaced is an edit that puts a value in the place of what the Go type makes of it.
+// replaced returns an edit that puts back a value that the Go type would change.
 func replaced(v, by any) *edit {
 	e := writtenAs(v)
 	e.From, _ = json.Marshal(by)

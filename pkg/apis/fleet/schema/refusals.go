@@ -17,7 +17,7 @@ import (
 // maxRefusals bounds how many fields one answer names.
 const maxRefusals = 50
 
-// Refusals returns why the schema refuses what was written, each under its field.
+// Refusals returns the reasons why the schema refuses the object, each under its field.
 func (f Form) Refusals() field.ErrorList {
 	if !strings.Contains(string(f), `"x":`) {
 		return nil
@@ -49,13 +49,13 @@ func (e *edit) collect(at *field.Path, out *field.ErrorList) {
 func (e *edit) refusal(at *field.Path) *field.Error {
 	var v any
 	if e.Value != nil {
-		// What cannot be read is called null.
+		// A value that cannot be read is called null.
 		_ = utiljson.Unmarshal(e.Value, &v)
 	}
 	if want, ok := strings.CutPrefix(e.Refusal, refusedType); ok {
 		got := kindOf(v)
 		if _, text := v.(string); text && want != "a string" && !strings.HasPrefix(want, "an ") && !strings.HasPrefix(want, "a boolean") && !strings.HasPrefix(want, "a list") {
-			got = fmt.Sprint(v) // a text of another format
+			got = fmt.Sprint(v) // text of another format
 		}
 		return field.TypeInvalid(at, got, "must be "+want)
 	}
@@ -71,8 +71,8 @@ func (e *edit) refusal(at *field.Path) *field.Error {
 	return field.Invalid(at, v, e.Refusal)
 }
 
-// Unknown returns the members of an object's JSON tree that its struct type does not
-// have, as paths, in order. It changes the tree.
+// Unknown returns the members of an object's JSON tree that its struct type does not have,
+// as sorted paths. It changes the tree.
 func Unknown(tree map[string]any, t reflect.Type) []string {
 	r := reader{strict: true}
 	r.object(tree, t)

@@ -22,7 +22,7 @@ func TestWhatIsWrittenAndWhatIsRead(t *testing.T) {
 		{"an empty spec is not an absent one", `{"spec":{}}`, `{"spec":{}}`},
 		{"zeros of all types", `{"spec":{"paused":false,"helm":{"chart":"","timeoutSeconds":0,"valuesFiles":[],"templateValues":{}}}}`, ""},
 		{"a null that the schema has", `{"spec":{"rolloutStrategy":null,"helm":{"values":null}}}`, ""},
-		{"a null that the schema has not", `{"spec":{"paused":null,"helm":null,"targets":null}}`, `{"spec":{}}`},
+		{"a null that the schema does not have", `{"spec":{"paused":null,"helm":null,"targets":null}}`, `{"spec":{}}`},
 		{"a null in a map", `{"spec":{"namespaceLabels":{"a":null,"b":""}}}`, `{"spec":{"namespaceLabels":{"b":""}}}`},
 		{"a null in a free-form value", `{"spec":{"helm":{"values":{"a":null,"b":[null]}}}}`, ""},
 		{"an integer with a fraction of zero", `{"spec":{"helm":{"maxHistory":3.0,"timeoutSeconds":1e2}}}`, `{"spec":{"helm":{"maxHistory":3,"timeoutSeconds":100}}}`},
@@ -45,13 +45,13 @@ func TestWhatIsWrittenAndWhatIsRead(t *testing.T) {
 
 			var again v1alpha1.Bundle
 			require.NoError(t, json.Unmarshal([]byte(read), &again))
-			require.Equal(t, b.Written, again.Written, "what is read says the same when it is written")
+			require.Equal(t, b.Written, again.Written, "an object that is read and written again stays the same")
 			require.JSONEq(t, read, said(t, &again))
 		})
 	}
 }
 
-// said is the JSON of a Bundle without its status, and without empty metadata.
+// said returns the JSON of a Bundle without its status and without empty metadata.
 func said(t *testing.T, b *v1alpha1.Bundle) string {
 	t.Helper()
 	text, err := json.Marshal(b)
@@ -155,7 +155,8 @@ func TestUnknownMembersAreNamedInOrder(t *testing.T) {
 	require.Equal(t, []string{"metadata.nome", "spec.targets[1].klusterName", "status.x", "z"}, schema.Unknown(tree, reflect.TypeFor[v1alpha1.Bundle]()))
 }
 
-// FuzzUnmarshal looks for texts that are not read back as they were, or break something.
+// FuzzUnmarshal searches for texts that are not read back as they were written, or that
+// break the reader.
 func FuzzUnmarshal(f *testing.F) {
 	f.Add(`{"spec":{"paused":null,"targets":[{"helm":{"values":{"a":[0,null]}}}]}}`)
 	f.Fuzz(func(t *testing.T, text string) {

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// member is one field of a struct, as JSON has it.
+// member holds one field of a struct, as JSON sees it.
 type member struct {
 	name string
 	typ  reflect.Type
@@ -23,16 +23,16 @@ type member struct {
 	nullable, required, nonempty bool
 }
 
-// shape is what JSON can say of a struct.
+// shape holds what JSON can say of a struct.
 type shape struct {
 	members []member
-	// at finds a member by its name.
+	// at holds the index of each member, by its name.
 	at map[string]int
 }
 
-var shapes sync.Map // of *shape, by reflect.Type
+var shapes sync.Map // holds *shape, by reflect.Type
 
-// shapeOf returns the members of a struct type, those of inlined structs among them.
+// shapeOf returns the members of a struct type, including those of inlined structs.
 func shapeOf(t reflect.Type) *shape {
 	if known, ok := shapes.Load(t); ok {
 		return known.(*shape)
@@ -65,7 +65,7 @@ func (s *shape) add(t reflect.Type) {
 	}
 }
 
-// read reports whether the type reads its JSON itself.
+// read reports whether the type decodes its JSON itself.
 func read(t reflect.Type) bool { return reflect.PointerTo(t).Implements(unmarshaler) }
 
 var (

@@ -12,14 +12,14 @@ import (
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// Bundle is a set of resources together with the Clusters that it goes to. Every
-// Cluster that a target selects gets a BundleDeployment, which is not created but
-// computed: it is there from the moment in which the labels match. Most Bundles
-// are made from a GitRepo or a HelmOp; a hand-made one works the same.
+// Bundle is a set of resources together with the Clusters that it goes to. Every Cluster
+// that a target selects gets a BundleDeployment. BundleDeployments are not created but
+// computed: one exists from the moment the labels match. Most Bundles are made from a
+// GitRepo or a HelmOp; a hand-made one works the same way.
 type Bundle struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
@@ -54,8 +54,8 @@ type BundleList struct {
 type BundleSpec struct {
 	BundleDeploymentOptions `json:",inline"`
 
-	// Paused stops the roll-out of new versions. What is deployed stays, and agents
-	// stop looking after it.
+	// Paused stops the roll-out of new versions. What is deployed stays, and agents stop
+	// maintaining it.
 	// +optional
 	Paused bool `json:"paused,omitempty"`
 
@@ -70,22 +70,22 @@ type BundleSpec struct {
 	// +listType=atomic
 	Resources []BundleResource `json:"resources,omitempty" schema:"nullable"`
 
-	// TargetCustomizationMode says which customizations apply to a Cluster that
-	// several of them match: FirstMatch uses the first, in place of the target's
-	// options; AllMatches merges all of them, in order. Default: FirstMatch.
+	// TargetCustomizationMode says which customizations apply to a Cluster if several match
+	// it: FirstMatch uses the first in place of the target's options; AllMatches merges all
+	// of them, in order. Default: FirstMatch.
 	// +optional
 	// +default="FirstMatch"
 	TargetCustomizationMode TargetCustomizationMode `json:"targetCustomizationMode,omitempty" schema:"nonempty"`
 
-	// Targets select the Clusters; the first one that matches a Cluster decides.
-	// If there are targetRestrictions, as many targets at the end of the list as
-	// there are restrictions are the targets proper; those before them are
-	// customizations, which select nothing and only change options.
+	// Targets select the Clusters; the first target that matches a Cluster decides. If
+	// targetRestrictions is not empty, the last targets of the list, as many as there are
+	// restrictions, are the targets proper. The entries before them are customizations,
+	// which select nothing and only change options.
 	// +optional
 	// +listType=atomic
 	Targets []BundleTarget `json:"targets,omitempty"`
 
-	// TargetRestrictions limits the Clusters that targets may select: one of the
+	// TargetRestrictions limits the Clusters that targets may select: at least one of its
 	// entries must match too. Default: no limit.
 	// +optional
 	// +listType=atomic
@@ -97,8 +97,8 @@ type BundleSpec struct {
 	// +listType=atomic
 	DependsOn []BundleRef `json:"dependsOn,omitempty" schema:"nullable"`
 
-	// ContentsID, written as "contentsId", identifies the resources if they are
-	// kept in an OCI registry and not in the Bundle.
+	// ContentsID, written as "contentsId", identifies the resources if an OCI registry
+	// holds them instead of the Bundle.
 	// +optional
 	ContentsID string `json:"contentsId,omitempty" schema:"nullable"`
 
@@ -107,8 +107,8 @@ type BundleSpec struct {
 	// +optional
 	HelmOpOptions *BundleHelmOptions `json:"helmOpOptions,omitempty" schema:"nullable"`
 
-	// ValuesHash is the hash of the Secret that holds the Helm values, which has
-	// the name of the Bundle. Empty: the values are in the Bundle itself.
+	// ValuesHash is the hash of the Secret that holds the Helm values, which has the name
+	// of the Bundle. If it is empty, the Bundle itself holds the values.
 	// +optional
 	ValuesHash string `json:"valuesHash,omitempty"`
 }
@@ -119,7 +119,7 @@ type BundleResource struct {
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
-	// Content of the file, in the encoding that is given.
+	// Content of the file, in the given encoding.
 	// +optional
 	Content string `json:"content,omitempty" schema:"nullable"`
 
@@ -140,13 +140,13 @@ type BundleStatus struct {
 	// +optional
 	Summary BundleSummary `json:"summary"`
 
-	// NewlyCreated is the number of BundleDeployments that are new since the last
-	// pass of the roll-out.
+	// NewlyCreated is the number of BundleDeployments that are new since the last pass of
+	// the roll-out.
 	// +optional
 	NewlyCreated int `json:"newlyCreated,omitempty"`
 
-	// Unavailable is the number of Clusters on which the Bundle is not ready or not
-	// what it should be.
+	// Unavailable is the number of Clusters on which the Bundle is not ready or does not
+	// have the expected version.
 	// +optional
 	Unavailable int `json:"unavailable"`
 
@@ -162,8 +162,8 @@ type BundleStatus struct {
 	// +optional
 	MaxUnavailablePartitions int `json:"maxUnavailablePartitions"`
 
-	// PartitionStatus, written as "partitions", tells the progress of each
-	// partition of the roll-out, in order.
+	// PartitionStatus, written as "partitions", shows the progress of each partition of the
+	// roll-out, in order.
 	// +optional
 	// +listType=atomic
 	PartitionStatus []PartitionStatus `json:"partitions,omitempty"`
@@ -177,12 +177,12 @@ type BundleStatus struct {
 	// +listType=atomic
 	ResourceKey []ResourceKey `json:"resourceKey,omitempty" schema:"nullable"`
 
-	// OCIReference is the address of the resources in an OCI registry, if they are
-	// kept there. It is for people.
+	// OCIReference is the address of the resources in an OCI registry, if they are kept
+	// there. It is informational.
 	// +optional
 	OCIReference string `json:"ociReference,omitempty"`
 
-	// ObservedGeneration is the metadata.generation that this status is about.
+	// ObservedGeneration is the metadata.generation that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration"`
 
@@ -193,7 +193,7 @@ type BundleStatus struct {
 
 // BundleDisplay holds what "kubectl get bundles" shows.
 type BundleDisplay struct {
-	// ReadyClusters is the number of Clusters that are ready, of how many.
+	// ReadyClusters is the number of ready Clusters and the number of all Clusters.
 	// Example: 3/4.
 	// +optional
 	ReadyClusters string `json:"readyClusters,omitempty" schema:"nullable"`
@@ -203,7 +203,7 @@ type BundleDisplay struct {
 	State string `json:"state,omitempty" schema:"nullable"`
 }
 
-// PartitionStatus tells the progress of one partition of a roll-out.
+// PartitionStatus shows the progress of one partition of a roll-out.
 type PartitionStatus struct {
 	// Name of the partition.
 	// +optional

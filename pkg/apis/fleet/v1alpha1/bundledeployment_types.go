@@ -9,11 +9,10 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +genclient:skipVerbs=create,delete
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// BundleDeployment is one Bundle on one Cluster: what the agent of that Cluster
-// deploys, and what it reports. It lives in the Cluster's own namespace and is
-// computed from the Bundle and the Cluster whenever it is read. It cannot be
-// created, edited or deleted: edit the Bundle's targets or the Cluster's labels.
-// Agents write their report to its status.
+// BundleDeployment is one Bundle on one Cluster: what the agent of that Cluster deploys,
+// and what it reports. It lives in the Cluster's own namespace and is computed from the
+// Bundle and the Cluster whenever it is read. It cannot be created, edited or deleted: edit
+// the Bundle's targets or the Cluster's labels. Agents write their report to its status.
 type BundleDeployment struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -25,7 +24,7 @@ type BundleDeployment struct {
 	// +optional
 	Spec BundleDeploymentSpec `json:"spec"`
 
-	// Status is the report of the agent, with a digest for people.
+	// Status is the report of the agent, with a computed summary for display.
 	// +optional
 	Status BundleDeploymentStatus `json:"status"`
 }
@@ -48,7 +47,7 @@ type BundleDeploymentList struct {
 // the newest version; the others are the version that the roll-out has released,
 // and that the agent deploys.
 type BundleDeploymentSpec struct {
-	// Paused has the agent leave everything as it is: the Bundle or the Cluster is
+	// Paused makes the agent leave everything as it is: the Bundle or the Cluster is
 	// paused.
 	// +optional
 	Paused bool `json:"paused,omitempty"`
@@ -65,9 +64,9 @@ type BundleDeploymentSpec struct {
 	// +optional
 	Options BundleDeploymentOptions `json:"options"`
 
-	// DeploymentID identifies the released version: the ID of its resources, a
-	// colon, and a hash of its options. If it differs from the one that the agent
-	// has applied, the agent deploys.
+	// DeploymentID identifies the released version: the ID of its resources, a colon, and a
+	// hash of its options. The agent deploys if it differs from the one that was applied
+	// last.
 	// +optional
 	DeploymentID string `json:"deploymentID,omitempty" schema:"nullable"`
 
@@ -76,7 +75,7 @@ type BundleDeploymentSpec struct {
 	// +listType=atomic
 	DependsOn []BundleRef `json:"dependsOn,omitempty" schema:"nullable"`
 
-	// CorrectDrift has the agent undo what others change.
+	// CorrectDrift makes the agent undo changes that others make.
 	// +optional
 	CorrectDrift *CorrectDrift `json:"correctDrift,omitempty"`
 
@@ -88,31 +87,30 @@ type BundleDeploymentSpec struct {
 	// +optional
 	HelmChartOptions *BundleHelmOptions `json:"helmChartOptions,omitempty"`
 
-	// ValuesHash is the hash of the Secret that holds the Helm values. Empty: the
-	// values are in the options.
+	// ValuesHash is the hash of the Secret that holds the Helm values. If it is empty, the
+	// options hold the values.
 	// +optional
 	ValuesHash string `json:"valuesHash,omitempty" schema:"nullable"`
 
-	// DownstreamResourcesGeneration grows whenever one of the options'
-	// downstreamResources changes, so that the agent copies them again.
+	// DownstreamResourcesGeneration grows whenever one of the options' downstreamResources
+	// changes, so that the agent copies them again.
 	// +optional
 	DownstreamResourcesGeneration int64 `json:"downstreamResourcesGeneration,omitempty"`
 
-	// OffSchedule has the agent leave everything as it is: a Schedule governs the
+	// OffSchedule makes the agent leave everything as it is: a Schedule governs the
 	// Cluster, and its window is closed.
 	// +optional
 	OffSchedule bool `json:"offSchedule,omitempty"`
 
-	// WaitingForValues has the agent leave everything as it is, because the Secret
-	// with the Helm values is missing.
+	// WaitingForValues makes the agent leave everything as it is, because the Secret with
+	// the Helm values is missing.
 	// +optional
 	WaitingForValues bool `json:"waitingForValues,omitempty"`
 }
 
 // BundleDeploymentStatus is the report of the agent.
 type BundleDeploymentStatus struct {
-	// Conditions are statements of the agent: Installed, Deployed, Monitored and
-	// Ready.
+	// Conditions are the agent's statements: Installed, Deployed, Monitored and Ready.
 	// +optional
 	// +listType=atomic
 	Conditions []GenericCondition `json:"conditions,omitempty" schema:"nullable"`
@@ -129,17 +127,16 @@ type BundleDeploymentStatus struct {
 	// +optional
 	Ready bool `json:"ready,omitempty"`
 
-	// NonModified says that nobody has changed the deployed objects.
+	// NonModified says that the deployed objects have not been changed by others.
 	// +optional
 	NonModified bool `json:"nonModified,omitempty"`
 
-	// NonReadyStatus lists objects that are not healthy: the first ten.
+	// NonReadyStatus lists the first ten objects that are not healthy.
 	// +optional
 	// +listType=atomic
 	NonReadyStatus []NonReadyStatus `json:"nonReadyStatus,omitempty" schema:"nullable"`
 
-	// ModifiedStatus lists objects that differ from what they should be: the first
-	// ten.
+	// ModifiedStatus lists the first ten objects that differ from what they should be.
 	// +optional
 	// +listType=atomic
 	ModifiedStatus []ModifiedStatus `json:"modifiedStatus,omitempty" schema:"nullable"`
@@ -152,7 +149,7 @@ type BundleDeploymentStatus struct {
 	// +optional
 	Display BundleDeploymentDisplay `json:"display" schema:"nullable"`
 
-	// SyncGeneration is the forceSyncGeneration that the agent has carried out.
+	// SyncGeneration is the forceSyncGeneration that the agent last carried out.
 	// +optional
 	SyncGeneration *int64 `json:"syncGeneration,omitempty" schema:"nullable"`
 
@@ -165,8 +162,8 @@ type BundleDeploymentStatus struct {
 	// +optional
 	ResourceCounts ResourceCounts `json:"resourceCounts"`
 
-	// DownstreamResourcesGeneration is the one of the spec that the agent has
-	// carried out.
+	// DownstreamResourcesGeneration is the value from the spec that the agent last carried
+	// out.
 	// +optional
 	DownstreamResourcesGeneration int64 `json:"downstreamResourcesGeneration,omitempty"`
 }

@@ -13,21 +13,21 @@ import (
 // +genclient:noStatus
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// BundleNamespaceMapping lets Bundles of its namespace reach Clusters in other
-// namespaces. Without one, a Bundle reaches Clusters of its own namespace only.
-// It does something only if both selectors are set.
+// BundleNamespaceMapping lets Bundles of its namespace reach Clusters in other namespaces.
+// Without one, a Bundle reaches only Clusters of its own namespace. It has no effect unless
+// both selectors are set.
 type BundleNamespaceMapping struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// BundleSelector selects, by their labels, the Bundles of this namespace that
-	// the mapping is for. {} selects all.
+	// BundleSelector selects, by their labels, the Bundles of this namespace that the
+	// mapping applies to. {} selects all.
 	// +optional
 	BundleSelector *metav1.LabelSelector `json:"bundleSelector,omitempty" schema:"nullable"`
 

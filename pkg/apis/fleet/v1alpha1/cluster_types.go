@@ -14,12 +14,12 @@ import (
 // +k8s:defaulter-gen=false
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// Cluster stands for a downstream cluster that Bundles are deployed to. Its labels
-// decide which: an edit of the labels takes effect with the edit itself.
+// Cluster stands for a downstream cluster that Bundles are deployed to. Its labels decide
+// which Bundles: an edit of the labels takes effect at once.
 type Cluster struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
@@ -30,7 +30,7 @@ type Cluster struct {
 	// +optional
 	Spec ClusterSpec `json:"spec"`
 
-	// Status says how the cluster is doing. The agent's sign of life is in it.
+	// Status says how the cluster is doing. It includes the agent's heartbeat.
 	// +optional
 	Status ClusterStatus `json:"status"`
 }
@@ -52,8 +52,8 @@ type ClusterList struct {
 
 // ClusterSpec says how the agent of the cluster is run, and what templates can use.
 type ClusterSpec struct {
-	// Paused stops new versions of all Bundles for this cluster. What is deployed
-	// stays, and the agent stops looking after it.
+	// Paused stops new versions of all Bundles for this cluster. What is deployed stays,
+	// and the agent stops maintaining it.
 	// +optional
 	Paused bool `json:"paused,omitempty"`
 
@@ -62,8 +62,8 @@ type ClusterSpec struct {
 	// +optional
 	ClientID string `json:"clientID,omitempty" schema:"nullable"`
 
-	// KubeConfigSecret names the Secret with a kubeconfig of the cluster, if the
-	// manager installs the agent there. Empty: the agent registers by itself.
+	// KubeConfigSecret names the Secret with a kubeconfig of the cluster, if the manager
+	// installs the agent there. If it is empty, the agent registers by itself.
 	// +optional
 	KubeConfigSecret string `json:"kubeConfigSecret,omitempty" schema:"nullable"`
 
@@ -72,8 +72,7 @@ type ClusterSpec struct {
 	// +optional
 	KubeConfigSecretNamespace string `json:"kubeConfigSecretNamespace,omitempty" schema:"nullable"`
 
-	// RedeployAgentGeneration redeploys the agent whenever it is given another
-	// number.
+	// RedeployAgentGeneration redeploys the agent whenever its value changes.
 	// +optional
 	RedeployAgentGeneration int64 `json:"redeployAgentGeneration,omitempty"`
 
@@ -82,19 +81,19 @@ type ClusterSpec struct {
 	// +listType=atomic
 	AgentEnvVars []corev1.EnvVar `json:"agentEnvVars,omitempty" schema:"nullable"`
 
-	// AgentNamespace is the namespace in the cluster that the agent runs in.
-	// Default: the one that is configured for all clusters.
+	// AgentNamespace is the namespace in the cluster that the agent runs in. Default: the
+	// one configured for all clusters.
 	// +optional
 	AgentNamespace string `json:"agentNamespace,omitempty" schema:"nullable"`
 
-	// PrivateRepoURL is put before the name of the agent's image, to take it from a
-	// private registry.
+	// PrivateRepoURL is put before the name of the agent's image, to pull it from a private
+	// registry.
 	// +optional
 	PrivateRepoURL string `json:"privateRepoURL,omitempty" schema:"nullable"`
 
-	// TemplateValues is data of any form that templates in Helm values can use, as
-	// .ClusterValues. Example: {"zone": {"name": "a"}} is used as
-	// ${ .ClusterValues.zone.name }.
+	// TemplateValues holds data of any form that templates in Helm values can use, as
+	// .ClusterValues. Example: templates read {"zone": {"name": "a"}} as ${
+	// .ClusterValues.zone.name }.
 	// +optional
 	TemplateValues *GenericMap `json:"templateValues,omitempty" schema:"nullable"`
 
@@ -121,8 +120,8 @@ type ClusterSpec struct {
 	// +optional
 	AgentSchedulingCustomization *AgentSchedulingCustomization `json:"agentSchedulingCustomization,omitempty" schema:"nullable"`
 
-	// AgentPullSecrets names the Secrets with which the agent's image is pulled,
-	// in place of those that are configured for all clusters.
+	// AgentPullSecrets names the Secrets with which the agent's image is pulled. They
+	// replace those configured for all clusters.
 	// +optional
 	// +listType=atomic
 	AgentPullSecrets []corev1.LocalObjectReference `json:"agentPullSecrets,omitempty" schema:"nullable"`
@@ -152,11 +151,10 @@ type PriorityClassSpec struct {
 	PreemptionPolicy *corev1.PreemptionPolicy `json:"preemptionPolicy,omitempty"`
 }
 
-// PodDisruptionBudgetSpec describes the agent's PodDisruptionBudget. Set one of
-// the two.
+// PodDisruptionBudgetSpec describes the agent's PodDisruptionBudget. Set one of the two
+// fields.
 type PodDisruptionBudgetSpec struct {
-	// MinAvailable is the number or percentage of pods that must stay. Examples: 1,
-	// 50%.
+	// MinAvailable is the number or percentage of pods that must remain. Examples: 1, 50%.
 	// +optional
 	MinAvailable string `json:"minAvailable,omitempty"`
 
@@ -168,9 +166,8 @@ type PodDisruptionBudgetSpec struct {
 
 // ClusterStatus says how the cluster is doing.
 type ClusterStatus struct {
-	// Conditions are statements about the cluster. Ready is True if all Bundles are
-	// ready on it; Processed, Imported and Reconciled tell how far its registration
-	// is.
+	// Conditions are statements about the cluster. Ready is True if all Bundles are ready
+	// on it; Processed, Imported and Reconciled show the progress of its registration.
 	// +optional
 	// +listType=atomic
 	Conditions []GenericCondition `json:"conditions,omitempty"`
@@ -216,11 +213,11 @@ type ClusterStatus struct {
 	// +optional
 	AgentHostNetwork bool `json:"agentHostNetwork,omitempty" schema:"nullable"`
 
-	// AgentDeployedGeneration is the redeployAgentGeneration that was carried out.
+	// AgentDeployedGeneration is the redeployAgentGeneration that was last carried out.
 	// +optional
 	AgentDeployedGeneration *int64 `json:"agentDeployedGeneration,omitempty" schema:"nullable"`
 
-	// AgentMigrated says that the move to today's kind of agent is done.
+	// AgentMigrated says that the move to the current kind of agent is done.
 	// +optional
 	AgentMigrated bool `json:"agentMigrated,omitempty"`
 
@@ -267,8 +264,8 @@ type ClusterStatus struct {
 	// +optional
 	APIServerCAHash string `json:"apiServerCAHash,omitempty" schema:"nullable"`
 
-	// AgentTLSMode says which authorities the agent was told to trust: strict for
-	// the manager's only, system-store for those of its system too.
+	// AgentTLSMode says which authorities the agent trusts: strict means only the
+	// manager's, system-store those of its system too.
 	// +optional
 	AgentTLSMode string `json:"agentTLSMode,omitempty" schema:"nullable"`
 
@@ -276,12 +273,12 @@ type ClusterStatus struct {
 	// +optional
 	Display ClusterDisplay `json:"display"`
 
-	// Agent is what the agent says of itself.
+	// Agent is what the agent reports about itself.
 	// +optional
 	Agent AgentStatus `json:"agent"`
 
-	// GarbageCollectionInterval is the time between two clean-ups that the agent
-	// was deployed with. Example: 15m.
+	// GarbageCollectionInterval is the time between two clean-ups that the agent was
+	// deployed with. Example: 15m.
 	// +optional
 	GarbageCollectionInterval *Duration `json:"garbageCollectionInterval,omitempty"`
 
@@ -296,21 +293,21 @@ type ClusterStatus struct {
 
 // ClusterDisplay holds what "kubectl get clusters" shows.
 type ClusterDisplay struct {
-	// ReadyBundles is the number of Bundles that are ready on the cluster, of how
-	// many. Example: 11/12.
+	// ReadyBundles is the number of Bundles that are ready on the cluster and the number of
+	// all its Bundles. Example: 11/12.
 	// +optional
 	ReadyBundles string `json:"readyBundles,omitempty"`
 
-	// State is the worst state of any Bundle on the cluster; empty if all are
-	// ready; WaitCheckIn before the agent's first sign of life.
+	// State is the worst state of any Bundle on the cluster; empty if all are ready;
+	// WaitCheckIn before the agent's first heartbeat.
 	// +optional
 	State string `json:"state,omitempty" schema:"nullable"`
 }
 
-// AgentStatus is what the agent says of itself.
+// AgentStatus is what the agent reports about itself.
 type AgentStatus struct {
-	// LastSeen is the time of the agent's last sign of life. It sends one every 15
-	// minutes, if it is not told otherwise.
+	// LastSeen is the time of the agent's last heartbeat. The agent sends one every 15
+	// minutes by default.
 	// +optional
 	LastSeen metav1.Time `json:"lastSeen,omitempty,omitzero" schema:"nullable"`
 

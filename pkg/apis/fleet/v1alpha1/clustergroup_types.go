@@ -17,7 +17,7 @@ import (
 type ClusterGroup struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
@@ -66,7 +66,7 @@ type ClusterGroupStatus struct {
 	// +optional
 	NonReadyClusterCount int `json:"nonReadyClusterCount"`
 
-	// NonReadyClusters names these Clusters: the first ten.
+	// NonReadyClusters names the first ten of these Clusters.
 	// +optional
 	// +listType=atomic
 	NonReadyClusters []string `json:"nonReadyClusters,omitempty" schema:"nullable"`
@@ -93,16 +93,16 @@ type ClusterGroupStatus struct {
 
 // ClusterGroupDisplay holds what "kubectl get clustergroups" shows.
 type ClusterGroupDisplay struct {
-	// ReadyClusters is the number of Clusters that are ready, of how many, with the
-	// names of those that are not. Example: 1/2 (edge-7).
+	// ReadyClusters is the number of ready Clusters and the number of all Clusters, with
+	// the names of those that are not ready. Example: 1/2 (edge-7).
 	// +optional
 	ReadyClusters string `json:"readyClusters,omitempty" schema:"nullable"`
 
-	// ReadyBundles is the number of BundleDeployments that are ready, of how many.
+	// ReadyBundles is the number of ready BundleDeployments and the number of all of them.
 	// +optional
 	ReadyBundles string `json:"readyBundles,omitempty" schema:"nullable"`
 
-	// State is the worst state of any of them; empty if all are ready.
+	// State is the worst state of any of these BundleDeployments; empty if all are ready.
 	// +optional
 	State string `json:"state,omitempty" schema:"nullable"`
 }

@@ -18,18 +18,18 @@ import (
 type ClusterRegistration struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec says who asks.
+	// Spec identifies the cluster that asks to be registered.
 	// +optional
 	Spec ClusterRegistrationSpec `json:"spec"`
 
-	// Status says what came of it.
+	// Status shows the result of the request.
 	// +optional
 	Status ClusterRegistrationStatus `json:"status"`
 }
@@ -48,15 +48,15 @@ type ClusterRegistrationList struct {
 	Items []ClusterRegistration `json:"items"`
 }
 
-// ClusterRegistrationSpec says who asks to be registered.
+// ClusterRegistrationSpec identifies the cluster that asks to be registered.
 type ClusterRegistrationSpec struct {
-	// ClientID identifies the downstream cluster: as configured, else the UID of its
-	// namespace kube-system.
+	// ClientID identifies the downstream cluster: the configured ID, otherwise the UID of
+	// its namespace kube-system.
 	// +optional
 	ClientID string `json:"clientID,omitempty" schema:"nullable"`
 
-	// ClientRandom is a random text, new with every attempt, that only the agent
-	// that asks knows.
+	// ClientRandom is a random text, new with every attempt, that only the requesting agent
+	// knows.
 	// +optional
 	ClientRandom string `json:"clientRandom,omitempty" schema:"nullable"`
 
@@ -65,14 +65,14 @@ type ClusterRegistrationSpec struct {
 	ClusterLabels map[string]string `json:"clusterLabels,omitempty" schema:"nullable"`
 }
 
-// ClusterRegistrationStatus says what came of a request.
+// ClusterRegistrationStatus shows the result of a request.
 type ClusterRegistrationStatus struct {
 	// ClusterName is the name of the Cluster that was made or found.
 	// +optional
 	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
 
-	// Granted says that the agent has its rights. The request is then never looked
-	// at again.
+	// Granted says that the agent has its rights. The controller never looks at the request
+	// again.
 	// +optional
 	Granted bool `json:"granted,omitempty"`
 }

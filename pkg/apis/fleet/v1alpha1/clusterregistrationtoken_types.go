@@ -17,7 +17,7 @@ import (
 type ClusterRegistrationToken struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
@@ -28,7 +28,7 @@ type ClusterRegistrationToken struct {
 	// +optional
 	Spec ClusterRegistrationTokenSpec `json:"spec"`
 
-	// Status says where the Secret is.
+	// Status names the Secret.
 	// +optional
 	Status ClusterRegistrationTokenStatus `json:"status"`
 }
@@ -49,15 +49,15 @@ type ClusterRegistrationTokenList struct {
 
 // ClusterRegistrationTokenSpec says how long the token is valid.
 type ClusterRegistrationTokenSpec struct {
-	// TTL is the lifetime of the token; after it the token is deleted. Empty or 0:
-	// it is valid until it is deleted. Example: 240h.
+	// TTL is the lifetime of the token, after which the token is deleted. Empty or 0: it is
+	// valid until it is deleted. Example: 240h.
 	// +optional
 	// +k8s:validation:minLength=1
 	// +k8s:validation:maxLength=32
 	TTL *Duration `json:"ttl,omitempty" schema:"nullable"`
 }
 
-// ClusterRegistrationTokenStatus says where the Secret is.
+// ClusterRegistrationTokenStatus names the Secret, and says when the token expires.
 type ClusterRegistrationTokenStatus struct {
 	// Expires is the time at which the token is deleted, if it has a lifetime.
 	// +optional

@@ -3,8 +3,8 @@
 
 package v1alpha1
 
-// Labels and annotations of S 12. A name that says Annotation is used as an
-// annotation only; the rest are labels, some of them also annotations.
+// Labels and annotations of S 12. A name that contains Annotation is used only as an
+// annotation. The others are labels; some of them are also annotations.
 const (
 	// LabelRepoName names the GitRepo that a Bundle was made from.
 	LabelRepoName = "fleet.cattle.io/repo-name"
@@ -40,8 +40,8 @@ const (
 	// LabelClusterRegistration names the ClusterRegistration of an object. It is
 	// an annotation too.
 	LabelClusterRegistration = "fleet.cattle.io/cluster-registration"
-	// LabelClusterRegistrationNamespace is the namespace of the
-	// ClusterRegistration of an object. It is an annotation too.
+	// LabelClusterRegistrationNamespace is the namespace of the ClusterRegistration of an
+	// object. It is an annotation too.
 	LabelClusterRegistrationNamespace = "fleet.cattle.io/cluster-registration-namespace"
 	// LabelCreatedByAgentPod names the agent pod that asked for a registration.
 	LabelCreatedByAgentPod = "fleet.cattle.io/created-by-agent-pod"
@@ -52,7 +52,7 @@ const (
 	// LabelClusterDisplayName is the name of a Cluster in Rancher; targets may use
 	// it as a cluster name.
 	LabelClusterDisplayName = "management.cattle.io/cluster-display-name"
-	// AnnotationObjectSetID says which of Fleet's object sets an object is from.
+	// AnnotationObjectSetID identifies the object set of Fleet that an object belongs to.
 	AnnotationObjectSetID = "objectset.rio.cattle.io/id"
 )
 
@@ -60,7 +60,8 @@ const (
 const (
 	// FinalizerBundle holds a Bundle until its BundleDeployments are gone.
 	FinalizerBundle = "fleet.cattle.io/bundle-finalizer"
-	// FinalizerBundleDeployment is Fleet's; Muster's BundleDeployments have none.
+	// FinalizerBundleDeployment is used by Fleet only: Muster's BundleDeployments have
+	// none.
 	FinalizerBundleDeployment = "fleet.cattle.io/bundle-deployment-finalizer"
 	// FinalizerCluster holds a Cluster until its namespace is gone.
 	FinalizerCluster = "fleet.cattle.io/cluster-finalizer"
@@ -72,15 +73,15 @@ const (
 	FinalizerSchedule = "fleet.cattle.io/schedule-finalizer"
 )
 
-// Types of the Secrets that go with the group's objects.
+// Types of the Secrets that belong to the group's objects.
 const (
 	// SecretTypeBundleValues holds the Helm values of a Bundle.
 	SecretTypeBundleValues = "fleet.cattle.io/bundle-values/v1alpha1"
 	// SecretTypeBundleDeploymentOptions holds the Helm values of a BundleDeployment.
 	SecretTypeBundleDeploymentOptions = "fleet.cattle.io/bundle-deployment/v1alpha1"
-	// SecretTypeOCIStorage holds the access data of an OCI registry.
+	// SecretTypeOCIStorage holds the credentials of an OCI registry.
 	SecretTypeOCIStorage = "fleet.cattle.io/bundle-oci-storage/v1alpha1"
-	// SecretTypeHelmOpAccess holds the access data of a HelmOp's chart registry.
+	// SecretTypeHelmOpAccess holds the credentials of a HelmOp's chart registry.
 	SecretTypeHelmOpAccess = "fleet.cattle.io/bundle-helmops-access/v1alpha1"
 	// SecretTypeAgentCredential holds the credentials of an agent.
 	SecretTypeAgentCredential = "fleet.cattle.io/agent-credential"

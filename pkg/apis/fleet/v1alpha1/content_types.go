@@ -9,9 +9,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +genclient:nonNamespaced
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// Content holds the resources of one version of a Bundle, compressed. Its name is
-// derived from what it holds, so it never changes. Agents read it by the first
-// part of a deployment ID.
+// Content holds the resources of one version of a Bundle, compressed. Its name is derived
+// from its data, so it never changes. Agents read it by the first part of a deployment ID.
 type Content struct {
 	metav1.TypeMeta `json:",inline"`
 

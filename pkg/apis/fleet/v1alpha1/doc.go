@@ -1,9 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package v1alpha1 holds the 14 kinds of the API group fleet.cattle.io/v1alpha1
-// (S 1.1): one Go type per kind, one file per kind, blocks that several kinds
-// share in files of their own (options, targets, roll-out, summary, status).
+// Package v1alpha1 holds the 14 kinds of the API group fleet.cattle.io/v1alpha1 (S 1.1).
+// Each kind has one Go type and one file. Blocks that several kinds share (options,
+// targets, roll-out, summary, status) have files of their own.
 //
 //	*_types.go      a kind each, or a block that several kinds share
 //	generic_map.go  free-form values

@@ -26,17 +26,17 @@ var (
 	errDurationMax    = errors.New("a duration is at most 2562047h")
 )
 
-// Duration is a span of time in Go's notation: "0", or decimal numbers with
-// units (ns, us, µs, ms, s, m, h) one after the other. A decimal point stands
-// between digits. The text has 1 to 32 characters and no sign; the span is at most
-// 2562047h (V-dur in S 1.3). Examples: 15m, 1h30m, 1.5h.
+// Duration is a span of time in Go's notation: "0", or decimal numbers with units (ns, us,
+// µs, ms, s, m, h) one after the other. A decimal point stands between digits. The text has
+// 1 to 32 characters and no sign; the span is at most 2562047h (V-dur in S 1.3). Examples:
+// 15m, 1h30m, 1.5h.
 //
-// It is the text as it was written, so that it is read back unchanged, and so
-// that malformed text reaches validation, which can name the field; a decoder
-// that parses it cannot.
+// Duration keeps the text as it was written, so that clients read it back unchanged.
+// Malformed text therefore reaches validation, which can name the field; a decoder that
+// parses the text cannot.
 type Duration string
 
-// Duration parses the text. The error says which part of the rule it breaks.
+// Duration parses the text. The error says which part of the rule the text breaks.
 func (d Duration) Duration() (time.Duration, error) {
 	text := string(d)
 	if n := utf8.RuneCountInString(text); n < 1 || n > MaxDurationLength {
@@ -50,7 +50,7 @@ func (d Duration) Duration() (time.Duration, error) {
 		return 0, err
 	}
 	for i := range len(text) {
-		// What was parsed ends with a unit.
+		// A parsed text ends with a unit, so i+1 is in range.
 		if text[i] == '.' && (i == 0 || !digit(text[i-1]) || !digit(text[i+1])) {
 			return 0, errDurationPoint
 		}

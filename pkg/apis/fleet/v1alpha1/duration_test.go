@@ -24,7 +24,7 @@ func TestDurationParsesWhatTheRuleAllows(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		text string
-		// want is what the text means; fails is part of the error.
+		// want is the parsed span; fails is part of the error.
 		want  time.Duration
 		fails string
 	}{
@@ -40,17 +40,17 @@ func TestDurationParsesWhatTheRuleAllows(t *testing.T) {
 		{"the longest", "2562047h", v1alpha1.MaxDuration, ""},
 		{"32 characters", strings.Repeat("0", 31) + "s", 0, ""},
 		{"32 characters of more bytes", strings.Repeat("1µs", 10) + "1s", time.Second + 10*time.Microsecond, ""},
-		{"an empty text is none", "", 0, "1 to 32 characters"},
+		{"an empty text is not a duration", "", 0, "1 to 32 characters"},
 		{"33 characters are too many", strings.Repeat("0", 32) + "s", 0, "1 to 32 characters"},
 		{"a number does not begin with its point", ".5h", 0, "stands between digits"},
 		{"a number does not end with its point", "1h1.m", 0, "stands between digits"},
-		{"a word is none", "often", 0, "invalid duration"},
+		{"a word is not a duration", "often", 0, "invalid duration"},
 		{"a minus is not allowed", "-5m", 0, "no sign"},
 		{"a plus is not allowed", "+5m", 0, "no sign"},
 		{"a sign is not allowed for zero either", "-0", 0, "no sign"},
 		{"a sign is not allowed further on", "1h-5m", 0, "unknown unit"},
-		{"days are no unit", "1d", 0, "unknown unit"},
-		{"upper case is no unit", "1H", 0, "unknown unit"},
+		{"a day is not a unit", "1d", 0, "unknown unit"},
+		{"a unit in upper case is not a unit", "1H", 0, "unknown unit"},
 		{"a number needs a unit", "15", 0, "missing unit"},
 		{"only one zero needs no unit", "00", 0, "missing unit"},
 		{"a unit needs a number", "m", 0, "invalid duration"},
@@ -73,8 +73,9 @@ func TestDurationParsesWhatTheRuleAllows(t *testing.T) {
 	}
 }
 
-// TestDurationAgreesWithTheNotation compares with the rule as an expression, over
-// all short texts of an alphabet that has every unit and every way to go wrong.
+// TestDurationAgreesWithTheNotation compares Duration with the rule as a regular
+// expression, over all short texts of an alphabet that has every unit and every way to go
+// wrong.
 func TestDurationAgreesWithTheNotation(t *testing.T) {
 	t.Parallel()
 	notation := regexp.MustCompile(`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`)
@@ -84,7 +85,7 @@ func TestDurationAgreesWithTheNotation(t *testing.T) {
 	check = func(text string, left int) {
 		_, err := v1alpha1.Duration(text).Duration()
 		if matches := notation.MatchString(text); matches != (err == nil) {
-			require.Failf(t, "not as the notation", "%q: matches=%t, error %v", text, matches, err)
+			require.Failf(t, "differs from the notation", "%q: matches=%t, error %v", text, matches, err)
 		}
 		if err == nil {
 			valid++
@@ -100,7 +101,7 @@ func TestDurationAgreesWithTheNotation(t *testing.T) {
 	require.Greater(t, valid, 400, "texts that are durations")
 }
 
-// durationFields are all the fields of the group that are durations.
+// durationFields are all fields of the group that hold durations.
 var durationFields = map[string][]string{
 	"Cluster":                  {"status.garbageCollectionInterval"},
 	"ClusterRegistrationToken": {"spec.ttl"},

@@ -27,12 +27,12 @@ import (
 
 // field is one JSON member of a kind, at any depth.
 type field struct {
-	// steps lead from the object to the member; see child.
+	// steps lead from the object to the member: see child.
 	steps []step
 	typ   string
 }
 
-// step is one member on the way; in says what the member holds on the way on: an
+// step is one member on the path. in says what the member holds, if the path continues: an
 // object (.), a list of objects ([]) or a map of objects ({}).
 type step struct {
 	name string
@@ -47,7 +47,7 @@ func (f field) path() string {
 	return strings.TrimRight(path.String(), ".[]{}")
 }
 
-// document is the JSON of an object in which the only member is this one.
+// document returns the JSON of an object whose only member is this one.
 func (f field) document(kind string, value any) []byte {
 	for i, s := range slices.Backward(f.steps) {
 		if i < len(f.steps)-1 {
@@ -86,7 +86,7 @@ var leaves = map[reflect.Type]string{
 	reflect.TypeFor[v1alpha1.TargetCustomizationMode](): "string",
 }
 
-// fieldsOf walks the members of a struct.
+// fieldsOf returns the members of a struct, at any depth.
 func fieldsOf(t reflect.Type, steps []step) []field {
 	var fields []field
 	for member := range t.Fields() {
@@ -149,7 +149,7 @@ func fieldsOfKind(t *testing.T, scheme *runtime.Scheme, kind string) []field {
 	return fieldsOf(reflect.TypeOf(object).Elem(), nil)
 }
 
-// specification returns the rows of the table of fields: kind, path, type, N if null is
+// specification returns the rows of the table of fields: kind, path, type, and N if null is
 // a value of its own.
 func specification(t *testing.T) [][]string {
 	text, err := os.ReadFile("testdata/fields.txt")
@@ -184,7 +184,7 @@ func TestTheTypesHaveExactlyTheFieldsOfTheSpecification(t *testing.T) {
 	}
 }
 
-// without returns the items that are not in taken, or are there less often.
+// without returns the items that are not in taken, or that occur there less often.
 func without(items, taken []string) []string {
 	counts := map[string]int{}
 	for _, item := range taken {
@@ -214,7 +214,7 @@ func TestEveryFieldAcceptsNullAndKeepsItWhereTheSchemaDoes(t *testing.T) {
 			got, _, err := decoder.Decode(text, nil, nil)
 			require.NoError(t, err, "%s %s: null must be accepted: %s", kind, f.path(), text)
 
-			// The oracle: the same object without the member.
+			// The oracle is the same object without the member.
 			absent := strings.Replace(string(text), fmt.Sprintf("%q:null", f.steps[len(f.steps)-1].name), "", 1)
 			absent = strings.NewReplacer("{,", "{", ",}", "}", ",,", ",").Replace(absent)
 			want, _, err := decoder.Decode([]byte(absent), nil, nil)
@@ -224,7 +224,7 @@ func TestEveryFieldAcceptsNullAndKeepsItWhereTheSchemaDoes(t *testing.T) {
 				require.Equal(t, null, strings.Contains(encode(t, got), fmt.Sprintf("%q:null", f.steps[len(f.steps)-1].name)), "%s %s: %s", kind, f.path(), encode(t, got))
 				*o.Form(), *want.(v1alpha1.Written).Form() = "", ""
 			}
-			require.Equal(t, want, got, "%s %s: null must be as if it were absent", kind, f.path())
+			require.Equal(t, want, got, "%s %s: null must mean the same as an absent member", kind, f.path())
 			count++
 		}
 		require.NotZero(t, count, kind)
@@ -256,7 +256,7 @@ func TestStrictDecodingReportsAnUnknownFieldAtAnyDepth(t *testing.T) {
 			}
 			text := f.document(kind, value)
 			_, _, err := lenient.Decode(text, nil, nil)
-			require.NoError(t, err, "%s %s: pruned when not strict", kind, f.path())
+			require.NoError(t, err, "%s %s: a decoder that is not strict prunes it", kind, f.path())
 			object, err := scheme.New(v1alpha1.SchemeGroupVersion.WithKind(kind))
 			require.NoError(t, err)
 			if _, reads := object.(v1alpha1.Written); reads {

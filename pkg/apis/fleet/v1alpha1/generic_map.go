@@ -11,13 +11,12 @@ import (
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
-// GenericMap is a free-form JSON object: any members, nested to any depth, none
-// of them pruned. A number that is written as an integer stays an int64, any
-// other is a float64.
+// GenericMap is a free-form JSON object: any members, nested to any depth, none of them
+// pruned. A number that is written as an integer stays an int64, any other is a float64.
 //
-// In Go it must hold JSON values only: nil, bool, string, int64, float64, []any
-// and map[string]any. Other numbers are written as JSON, but not read back as
-// they were; values of other types are shared by deep copies.
+// In Go it must hold JSON values only: nil, bool, string, int64, float64, []any and
+// map[string]any. Other numbers are written as JSON, but come back as one of these types.
+// Deep copies share values of other types.
 //
 // +k8s:deepcopy-gen=false
 type GenericMap struct {
@@ -25,13 +24,12 @@ type GenericMap struct {
 	Data map[string]any `json:"-"`
 }
 
-// genericMapDescription is said twice: in Go above, and in the OpenAPI document.
+// genericMapDescription repeats the Go comment above for the OpenAPI document.
 const genericMapDescription = "GenericMap is a free-form JSON object: any members, nested to any depth, none of them pruned. " +
 	"A number that is written as an integer stays an integer, any other is a float."
 
-// MarshalJSON writes the object with its members sorted by name. It writes {}
-// for nil, because a Bundle's values are hashed as {} when they are present and
-// empty (S 4.2).
+// MarshalJSON writes the object with its members sorted by name. It writes {} for nil,
+// because a Bundle's values are hashed as {} if they are present and empty (S 4.2).
 func (g GenericMap) MarshalJSON() ([]byte, error) {
 	if len(g.Data) == 0 {
 		return []byte("{}"), nil
@@ -39,7 +37,7 @@ func (g GenericMap) MarshalJSON() ([]byte, error) {
 	return utiljson.Marshal(g.Data)
 }
 
-// UnmarshalJSON reads a JSON object; null is a nil map.
+// UnmarshalJSON reads a JSON object; null becomes a nil map.
 func (g *GenericMap) UnmarshalJSON(text []byte) error {
 	var data map[string]any
 	if err := utiljson.Unmarshal(text, &data); err != nil {
@@ -62,7 +60,8 @@ func (g *GenericMap) DeepCopy() *GenericMap {
 	return &GenericMap{Data: deepCopyMap(g.Data)}
 }
 
-// OpenAPIDefinition describes the object: its members are not declared, and kept.
+// OpenAPIDefinition describes the object: its members are kept though they are not
+// declared.
 func (GenericMap) OpenAPIDefinition() common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{

@@ -22,7 +22,7 @@ func TestAFreeFormObjectIsReadAsTheRestOfKubernetesReadsJSON(t *testing.T) {
 		want map[string]any
 	}{
 		{"null holds nothing", `null`, nil},
-		{"an empty object is empty and there", `{}`, map[string]any{}},
+		{"an empty object is empty and present", `{}`, map[string]any{}},
 		{"an integer stays one", `{"a":1,"b":-9007199254740993}`, map[string]any{"a": int64(1), "b": int64(-9007199254740993)}},
 		{"any other number is a float", `{"a":1.5,"b":1e3,"c":9223372036854775808}`, map[string]any{"a": 1.5, "b": 1e3, "c": 9223372036854775808.0}},
 		{"members nest to any depth", `{"a":{"b":[{"c":[1,[2]]}]}}`, map[string]any{"a": map[string]any{"b": []any{map[string]any{"c": []any{int64(1), []any{int64(2)}}}}}}},

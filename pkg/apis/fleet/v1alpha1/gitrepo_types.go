@@ -12,12 +12,12 @@ import (
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// GitRepo is a git repository whose directories become Bundles. The repository is
-// read again whenever it changes.
+// GitRepo is a git repository whose directories become Bundles. The repository is read
+// again whenever it changes.
 type GitRepo struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
@@ -54,12 +54,12 @@ type GitRepoSpec struct {
 	// +k8s:validation:minLength=1
 	Repo string `json:"repo" schema:"required"`
 
-	// Branch that is followed. Default: master.
+	// Branch to follow. Default: master.
 	// +optional
 	Branch string `json:"branch,omitempty" schema:"nullable"`
 
-	// Revision is a tag or a commit that is deployed, in place of a branch. It is
-	// used if branch is empty.
+	// Revision is the tag or commit to deploy, in place of a branch. It is used if branch
+	// is empty.
 	// +optional
 	Revision string `json:"revision,omitempty" schema:"nullable"`
 
@@ -68,9 +68,9 @@ type GitRepoSpec struct {
 	// +optional
 	TargetNamespace string `json:"targetNamespace,omitempty" schema:"nullable"`
 
-	// ClientSecretName names the Secret of this namespace with the credentials of
-	// the repository: username and password, or an SSH key. Default: the Secret
-	// gitcredential, if there is one.
+	// ClientSecretName names the Secret of this namespace with the credentials of the
+	// repository: username and password, or an SSH key. Default: the Secret gitcredential,
+	// if it exists.
 	// +optional
 	ClientSecretName string `json:"clientSecretName,omitempty" schema:"nullable"`
 
@@ -79,18 +79,18 @@ type GitRepoSpec struct {
 	// +optional
 	HelmSecretName string `json:"helmSecretName,omitempty" schema:"nullable"`
 
-	// HelmSecretNameForPaths names a Secret that holds such credentials per
-	// directory. It wins over helmSecretName.
+	// HelmSecretNameForPaths names a Secret that holds such credentials per directory. It
+	// takes precedence over helmSecretName.
 	// +optional
 	HelmSecretNameForPaths string `json:"helmSecretNameForPaths,omitempty" schema:"nullable"`
 
 	// HelmRepoURLRegex is a regular expression. Credentials are sent only to Helm
-	// repositories whose URL matches it; without it, to none.
+	// repositories whose URL matches it. If it is empty, they are sent to none.
 	// +optional
 	HelmRepoURLRegex string `json:"helmRepoURLRegex,omitempty" schema:"nullable"`
 
-	// CABundle holds the certificate authorities, as PEM, that the repository's
-	// certificate is checked against.
+	// CABundle holds the certificate authorities, as PEM, that verify the repository's
+	// certificate.
 	// +optional
 	CABundle []byte `json:"caBundle,omitempty" schema:"nullable,nonempty"`
 
@@ -99,8 +99,8 @@ type GitRepoSpec struct {
 	// +optional
 	InsecureSkipTLSverify bool `json:"insecureSkipTLSVerify,omitempty"`
 
-	// Paths are the directories that become Bundles. Patterns are possible. Default:
-	// the root of the repository. Example: ["apps/*", "monitoring"].
+	// Paths are the directories that become Bundles. Patterns are allowed. Default: the
+	// root of the repository. Example: ["apps/*", "monitoring"].
 	// +optional
 	// +listType=atomic
 	Paths []string `json:"paths,omitempty" schema:"nullable"`
@@ -120,25 +120,25 @@ type GitRepoSpec struct {
 	// +listType=atomic
 	Targets []GitTarget `json:"targets,omitempty"`
 
-	// PollingInterval is the time between two looks at the repository. Default:
-	// 15s. Example: 5m.
+	// PollingInterval is the time between two checks of the repository. Default: 15s.
+	// Example: 5m.
 	// +optional
 	// +k8s:validation:minLength=1
 	// +k8s:validation:maxLength=32
 	PollingInterval *Duration `json:"pollingInterval,omitempty" schema:"nullable"`
 
-	// ForceSyncGeneration redeploys everything whenever it is given a higher number.
+	// ForceSyncGeneration redeploys everything whenever its value grows.
 	// +optional
 	ForceSyncGeneration int64 `json:"forceSyncGeneration,omitempty"`
 
-	// ImageSyncInterval, written as "imageScanInterval", is the time between two
-	// commits of new image tags that ImageScans have found. Example: 5m.
+	// ImageSyncInterval, written as "imageScanInterval", is the time between two commits of
+	// new image tags that ImageScans have found. Example: 5m.
 	// +optional
 	// +k8s:validation:minLength=1
 	// +k8s:validation:maxLength=32
 	ImageSyncInterval *Duration `json:"imageScanInterval,omitempty"`
 
-	// ImageScanCommit says how such commits look.
+	// ImageScanCommit describes such commits.
 	// +optional
 	ImageScanCommit *CommitSpec `json:"imageScanCommit,omitempty"`
 
@@ -147,42 +147,41 @@ type GitRepoSpec struct {
 	// +optional
 	KeepResources bool `json:"keepResources,omitempty"`
 
-	// DeleteNamespace deletes the namespaces that were deployed to, with all that
-	// is in them, when the GitRepo is deleted.
+	// DeleteNamespace deletes the namespaces that were deployed to, and everything in them,
+	// when the GitRepo is deleted.
 	// +optional
 	DeleteNamespace bool `json:"deleteNamespace,omitempty"`
 
-	// CorrectDrift has the agents undo changes that others make to deployed objects.
+	// CorrectDrift makes the agents undo changes that others make to deployed objects.
 	// +optional
 	CorrectDrift *CorrectDrift `json:"correctDrift,omitempty"`
 
-	// DisablePolling looks at the repository only when a webhook says that it has
-	// changed.
+	// DisablePolling checks the repository only when a webhook reports a change.
 	// +optional
 	DisablePolling bool `json:"disablePolling,omitempty"`
 
-	// OCIRegistrySecret names the Secret of this namespace with the OCI registry
-	// that the Bundles' resources are kept in. Default: the Secret ocistorage, if
-	// there is one; else they are kept in the cluster.
+	// OCIRegistrySecret names the Secret of this namespace with the OCI registry that holds
+	// the Bundles' resources. Default: the Secret ocistorage, if it exists; otherwise the
+	// resources are kept in the cluster.
 	// +optional
 	OCIRegistrySecret string `json:"ociRegistrySecret,omitempty"`
 
-	// WebhookSecret names the Secret of this namespace that webhooks of this
-	// repository are checked with.
+	// WebhookSecret names the Secret of this namespace that verifies webhooks of this
+	// repository.
 	// +optional
 	WebhookSecret string `json:"webhookSecret,omitempty"`
 
-	// Bundles lists the directories that become Bundles one by one, with the file
-	// of options of each; paths is then not used.
+	// Bundles lists the directories that become Bundles one by one, each with its file of
+	// options; paths is then not used.
 	// +optional
 	// +listType=atomic
 	Bundles []BundlePath `json:"bundles,omitempty"`
 }
 
-// GitTarget selects the Clusters that meet all the criteria that are set. With
-// none set it selects nothing.
+// GitTarget selects the Clusters that meet all the criteria that are set. With no criterion
+// set it selects nothing.
 type GitTarget struct {
-	// Name of the target, for people.
+	// Name of the target. It is informational.
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
@@ -217,7 +216,7 @@ type BundlePath struct {
 	Options string `json:"options,omitempty" schema:"nullable"`
 }
 
-// CommitSpec says how a commit of new image tags looks.
+// CommitSpec describes a commit of new image tags.
 type CommitSpec struct {
 	// AuthorName is the name of the author.
 	// +optional
@@ -236,15 +235,15 @@ type CommitSpec struct {
 type GitRepoStatus struct {
 	StatusBase `json:",inline"`
 
-	// ObservedGeneration is the metadata.generation that this status is about.
+	// ObservedGeneration is the metadata.generation that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration"`
 
-	// UpdateGeneration is the forceSyncGeneration that was carried out.
+	// UpdateGeneration is the forceSyncGeneration that was last carried out.
 	// +optional
 	UpdateGeneration int64 `json:"updateGeneration,omitempty"`
 
-	// Commit that is deployed, or being deployed.
+	// Commit that is deployed or being deployed.
 	// +optional
 	Commit string `json:"commit,omitempty"`
 
@@ -256,7 +255,7 @@ type GitRepoStatus struct {
 	// +optional
 	LastWebhookTime metav1.Time `json:"lastWebhookTime,omitempty,omitzero"`
 
-	// PollingCommit is the newest commit at the last look at the repository.
+	// PollingCommit is the newest commit at the last check of the repository.
 	// +optional
 	PollingCommit string `json:"pollingCommit,omitempty"`
 
@@ -269,8 +268,8 @@ type GitRepoStatus struct {
 	// +optional
 	LastSyncedImageScanTime metav1.Time `json:"lastSyncedImageScanTime,omitempty,omitzero"`
 
-	// LastPollingTime, written as "lastPollingTriggered", is the time of the last
-	// look at the repository.
+	// LastPollingTime, written as "lastPollingTriggered", is the time of the last check of
+	// the repository.
 	// +optional
 	LastPollingTime metav1.Time `json:"lastPollingTriggered,omitempty,omitzero"`
 }

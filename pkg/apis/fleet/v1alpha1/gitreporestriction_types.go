@@ -13,13 +13,13 @@ import (
 // +genclient:noStatus
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// GitRepoRestriction limits what GitRepos of its namespace may do, and fills in
-// what they leave empty. An empty list permits everything. If there are several,
-// their lists are joined.
+// GitRepoRestriction limits what GitRepos of its namespace may do, and fills in what they
+// leave empty. An empty list permits everything. The lists of several GitRepoRestrictions
+// are joined.
 type GitRepoRestriction struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.

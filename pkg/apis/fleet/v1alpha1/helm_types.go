@@ -3,14 +3,13 @@
 
 package v1alpha1
 
-// HelmOptions says which chart is deployed, with which values, and how Helm
-// behaves. Whatever it deploys, the agent uses Helm, so most fields also matter
-// for plain manifests.
+// HelmOptions says which chart is deployed, with which values, and how Helm behaves. The
+// agent deploys everything with Helm, so most fields also apply to plain manifests.
 type HelmOptions struct {
 	// The order of the fields is part of the contract: S 4.2.
 
-	// ValuesFiles are files of the repository that are merged into values, later
-	// ones winning, when the Bundle is made by "fleet apply".
+	// ValuesFiles are files of the repository that "fleet apply" merges into values when it
+	// makes the Bundle. Later files take precedence.
 	// +optional
 	// +listType=atomic
 	ValuesFiles []string `json:"valuesFiles,omitempty" schema:"nullable"`
@@ -20,7 +19,7 @@ type HelmOptions struct {
 	// +optional
 	Chart string `json:"chart,omitempty" schema:"nullable"`
 
-	// Repo is the chart repository, as https:// or oci:// URL. Empty: the chart is
+	// Repo is the chart repository, as https:// or oci:// URL. If it is empty, the chart is
 	// part of the Bundle.
 	// +optional
 	Repo string `json:"repo,omitempty" schema:"nullable"`
@@ -35,15 +34,15 @@ type HelmOptions struct {
 	// +optional
 	Version string `json:"version,omitempty" schema:"nullable"`
 
-	// TimeoutSeconds has Helm wait for so many seconds until the objects are ready.
-	// 0 does not wait. In a target, a negative number resets it to 0.
+	// TimeoutSeconds makes Helm wait up to so many seconds until the objects are ready. 0
+	// does not wait. In a target, a negative number resets it to 0.
 	// +optional
 	TimeoutSeconds int `json:"timeoutSeconds,omitempty"`
 
-	// Values are the values of the chart. Strings may hold templates between ${
-	// and }, which know the Cluster: ClusterName, ClusterNamespace, ClusterLabels,
-	// ClusterAnnotations and ClusterValues.
-	// Example: {"region": "${ .ClusterLabels.region }"}.
+	// Values are the values of the chart. Strings may hold templates between ${ and },
+	// which can use the Cluster's data: ClusterName, ClusterNamespace, ClusterLabels,
+	// ClusterAnnotations and ClusterValues. Example: {"region": "${ .ClusterLabels.region
+	// }"}.
 	// +optional
 	Values *GenericMap `json:"values,omitempty" schema:"nullable"`
 
@@ -53,19 +52,19 @@ type HelmOptions struct {
 	// +optional
 	TemplateValues map[string]string `json:"templateValues,omitempty" schema:"nullable"`
 
-	// ValuesFrom reads further values from Secrets and ConfigMaps of the downstream
-	// cluster when the chart is installed, later ones winning.
+	// ValuesFrom reads further values from Secrets and ConfigMaps of the downstream cluster
+	// when the chart is installed. Later entries take precedence.
 	// +optional
 	// +listType=atomic
 	ValuesFrom []ValuesFrom `json:"valuesFrom,omitempty" schema:"nullable"`
 
-	// Force replaces objects that Helm cannot update, such as one with a changed
-	// field that is immutable. That may interrupt their service.
+	// Force replaces objects that Helm cannot update, such as one with a change of an
+	// immutable field. That may interrupt their service.
 	// +optional
 	Force bool `json:"force,omitempty"`
 
-	// TakeOwnership takes over objects that exist already and are not Helm's or
-	// are another release's. Default: the deployment fails.
+	// TakeOwnership takes over objects that already exist and that Helm does not manage or
+	// another release owns. Default: the deployment fails.
 	// +optional
 	TakeOwnership bool `json:"takeOwnership,omitempty"`
 
@@ -73,7 +72,7 @@ type HelmOptions struct {
 	// +optional
 	MaxHistory int `json:"maxHistory,omitempty"`
 
-	// WaitForJobs waits, if timeoutSeconds is set, until Jobs have completed too.
+	// WaitForJobs also waits until Jobs have completed, if timeoutSeconds is set.
 	// +optional
 	WaitForJobs bool `json:"waitForJobs,omitempty"`
 
@@ -81,8 +80,8 @@ type HelmOptions struct {
 	// +optional
 	Atomic bool `json:"atomic,omitempty"`
 
-	// DisablePreProcess leaves values as they are: text between ${ and } is kept,
-	// and templateValues are not used.
+	// DisablePreProcess leaves values as they are: text between ${ and } is kept, and
+	// templateValues are not used.
 	// +optional
 	DisablePreProcess bool `json:"disablePreProcess,omitempty"`
 
@@ -90,7 +89,7 @@ type HelmOptions struct {
 	// +optional
 	DisableDNS bool `json:"disableDNS,omitempty"`
 
-	// SkipSchemaValidation accepts values that the chart's schema does not.
+	// SkipSchemaValidation accepts values that the chart's schema refuses.
 	// +optional
 	SkipSchemaValidation bool `json:"skipSchemaValidation,omitempty"`
 
@@ -100,8 +99,8 @@ type HelmOptions struct {
 	DisableDependencyUpdate bool `json:"disableDependencyUpdate,omitempty"`
 }
 
-// ValuesFrom names a place in the downstream cluster that holds Helm values. Set
-// one of the two.
+// ValuesFrom names a place in the downstream cluster that holds Helm values. Set one of the
+// two fields.
 type ValuesFrom struct {
 	// ConfigMapKeyRef names a key of a ConfigMap.
 	// +optional
@@ -116,7 +115,7 @@ type ValuesFrom struct {
 type ConfigMapKeySelector struct {
 	LocalObjectReference `json:",inline"`
 
-	// Namespace of the ConfigMap. Default: the namespace that is deployed to.
+	// Namespace of the ConfigMap. Default: the namespace that the Bundle is deployed to.
 	// +optional
 	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 
@@ -129,7 +128,7 @@ type ConfigMapKeySelector struct {
 type SecretKeySelector struct {
 	LocalObjectReference `json:",inline"`
 
-	// Namespace of the Secret. Default: the namespace that is deployed to.
+	// Namespace of the Secret. Default: the namespace that the Bundle is deployed to.
 	// +optional
 	Namespace string `json:"namespace,omitempty" schema:"nullable"`
 
@@ -145,8 +144,8 @@ type LocalObjectReference struct {
 	Name string `json:"name" schema:"nullable"`
 }
 
-// BundleHelmOptions says how the agent gets at a chart that it downloads itself,
-// because the Bundle comes from a HelmOp and does not contain the chart.
+// BundleHelmOptions says how the agent downloads the chart of a Bundle that comes from a
+// HelmOp and does not contain the chart.
 type BundleHelmOptions struct {
 	// SecretName, written as "helmOpSecretName", names a Secret of the Bundle's
 	// namespace with the credentials of the chart repository.
@@ -158,9 +157,9 @@ type BundleHelmOptions struct {
 	// +optional
 	InsecureSkipTLSverify bool `json:"helmOpInsecureSkipTLSVerify,omitempty"`
 
-	// CABundle, written as "helmOpCABundle", holds the certificate authorities,
-	// as PEM, that the chart repository's certificate is checked against. It is
-	// filled in by the controller from Rancher's settings.
+	// CABundle, written as "helmOpCABundle", holds the certificate authorities, as PEM,
+	// that verify the chart repository's certificate. The controller fills it in from
+	// Rancher's settings.
 	// +optional
 	CABundle []byte `json:"helmOpCABundle,omitempty" schema:"nullable,nonempty"`
 }

@@ -12,12 +12,12 @@ import (
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// HelmOp deploys a chart straight from a chart repository, without git: it becomes
-// one Bundle, and the agents download the chart.
+// HelmOp deploys a chart directly from a chart repository, without git: it becomes one
+// Bundle, and the agents download the chart.
 type HelmOp struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
@@ -28,7 +28,7 @@ type HelmOp struct {
 	// +optional
 	Spec HelmOpSpec `json:"spec"`
 
-	// Status says how far it is deployed.
+	// Status says how far the chart is deployed.
 	// +optional
 	Status HelmOpStatus `json:"status"`
 }
@@ -56,9 +56,9 @@ type HelmOpSpec struct {
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
 
-	// PollingInterval is the time between two looks at the chart repository for a
-	// newer version that meets helm.version. Empty or 0: it is not looked at again.
-	// Example: 5m.
+	// PollingInterval is the time between two checks of the chart repository for a newer
+	// version that meets helm.version. If it is empty or 0, the repository is not checked
+	// again. Example: 5m.
 	// +optional
 	// +k8s:validation:minLength=1
 	// +k8s:validation:maxLength=32
@@ -79,12 +79,12 @@ type HelmOpSpec struct {
 type HelmOpStatus struct {
 	StatusBase `json:",inline"`
 
-	// LastPollingTime, written as "lastPollingTriggered", is the time of the last
-	// look at the chart repository.
+	// LastPollingTime, written as "lastPollingTriggered", is the time of the last check of
+	// the chart repository.
 	// +optional
 	LastPollingTime metav1.Time `json:"lastPollingTriggered,omitempty,omitzero"`
 
-	// Version of the chart that is deployed, exact.
+	// Version is the exact version of the deployed chart.
 	// +optional
 	Version string `json:"version,omitempty"`
 }

@@ -18,7 +18,7 @@ import (
 type ImageScan struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
@@ -50,8 +50,8 @@ type ImageScanList struct {
 
 // ImageScanSpec says which image is watched, and which tag is chosen.
 type ImageScanSpec struct {
-	// TagName is the name by which files of the repository refer to this scan: a
-	// comment with it marks the lines that are changed.
+	// TagName is the name by which files of the repository refer to this scan: a comment
+	// with it marks the lines to change.
 	// +optional
 	TagName string `json:"tagName,omitempty" schema:"nullable"`
 
@@ -84,8 +84,8 @@ type ImageScanSpec struct {
 	Policy ImagePolicyChoice `json:"policy"`
 }
 
-// ImagePolicyChoice says which of the tags of an image is chosen. Set one of the
-// two.
+// ImagePolicyChoice says which of the tags of an image is chosen. Set one of the two
+// fields.
 type ImagePolicyChoice struct {
 	// SemVer, written as "semver", chooses the highest version in a range.
 	// +optional
@@ -98,7 +98,7 @@ type ImagePolicyChoice struct {
 
 // SemVerPolicy chooses the highest version in a range.
 type SemVerPolicy struct {
-	// Range of versions. Tags that are not versions are left out. Example: >=1.2 <2.
+	// Range of versions. Tags that are not versions are ignored. Example: >=1.2 <2.
 	// +optional
 	Range string `json:"range,omitempty" schema:"nullable"`
 }
@@ -129,16 +129,16 @@ type ImageScanStatus struct {
 	// +optional
 	LatestTag string `json:"latestTag,omitempty"`
 
-	// LatestDigest is the digest that the chosen tag stands for.
+	// LatestDigest is the digest of the chosen tag.
 	// +optional
 	LatestDigest string `json:"latestDigest,omitempty"`
 
-	// ObservedGeneration is the metadata.generation that this status is about.
+	// ObservedGeneration is the metadata.generation that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// CanonicalImageName is the image repository with its registry spelled out.
-	// Example: docker.io/library/nginx.
+	// CanonicalImageName is the image repository with its registry spelled out. Example:
+	// docker.io/library/nginx.
 	// +optional
 	CanonicalImageName string `json:"canonicalImageName,omitempty"`
 }

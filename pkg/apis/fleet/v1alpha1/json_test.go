@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// members returns the names of the members of a value's JSON, in their order.
+// members returns the names of the members of a value's JSON, in order.
 func members(t *testing.T, value any) []string {
 	t.Helper()
 	text, err := json.Marshal(value)
@@ -172,18 +172,18 @@ func TestWhatIsEmptyIsWrittenWhereClientsRelyOnIt(t *testing.T) {
 		value: v1alpha1.HelmOp{},
 		json:  `{"metadata":{},"spec":{},"status":{` + base + `}}`,
 	}, {
-		name:  "a deployed object says on which Clusters it is in which state",
+		name:  "a deployed object lists the Clusters by its state on them",
 		value: v1alpha1.DeployedResource{},
 		json:  `{"perClusterState":{}}`,
 	}, {
-		name: "empty maps and lists are left out, as an agent takes an empty map of labels for an order",
+		name: "empty maps and lists are left out, because an agent obeys an empty map of labels",
 		value: v1alpha1.BundleDeploymentOptions{
 			NamespaceLabels: map[string]string{}, NamespaceAnnotations: map[string]string{},
 			DownstreamResources: []v1alpha1.DownstreamResource{}, Overwrites: []v1alpha1.OverwrittenResource{},
 		},
 		json: `{}`,
 	}, {
-		name: "objects that are there and empty are written",
+		name: "objects that are present and empty are written",
 		value: v1alpha1.BundleDeploymentOptions{
 			YAML: &v1alpha1.YAMLOptions{}, Kustomize: &v1alpha1.KustomizeOptions{}, Diff: &v1alpha1.DiffOptions{},
 			IgnoreOptions: &v1alpha1.IgnoreOptions{}, CorrectDrift: &v1alpha1.CorrectDrift{},
@@ -230,5 +230,5 @@ func TestOnlyTheCustomizationModeHasADefault(t *testing.T) {
 
 	bundle := &v1alpha1.Bundle{Spec: v1alpha1.BundleSpec{TargetCustomizationMode: v1alpha1.TargetCustomizationAllMatches}}
 	scheme.Default(bundle)
-	require.Equal(t, v1alpha1.TargetCustomizationAllMatches, bundle.Spec.TargetCustomizationMode, "a mode that is set stays")
+	require.Equal(t, v1alpha1.TargetCustomizationAllMatches, bundle.Spec.TargetCustomizationMode, "a mode that is set remains")
 }

@@ -5,9 +5,9 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// BundleDeploymentOptions says how the resources of a Bundle are deployed: into
-// which namespace, rendered by what, as whom, and how they are looked after. A
-// Bundle sets them for all Clusters; a target may override them for some.
+// BundleDeploymentOptions says how the resources of a Bundle are deployed: into which
+// namespace, rendered how, with whose rights, and how the agent maintains them. A Bundle
+// sets them for all Clusters; a target may override them for some.
 type BundleDeploymentOptions struct {
 	// The order of the fields is part of the contract: a deployment ID is the hash
 	// of this struct's JSON, without diff and correctDrift (S 4.2).
@@ -16,70 +16,68 @@ type BundleDeploymentOptions struct {
 	// +optional
 	YAML *YAMLOptions `json:"yaml,omitempty" schema:"nullable"`
 
-	// Kustomize has the resources built by kustomize before they are deployed.
+	// Kustomize makes kustomize build the resources before they are deployed.
 	// +optional
 	Kustomize *KustomizeOptions `json:"kustomize,omitempty" schema:"nullable"`
 
-	// DefaultNamespace is the namespace for objects that name none. Objects that
-	// name one, and objects that belong to no namespace, are left as they are.
-	// Without it such objects go to the namespace "default".
+	// DefaultNamespace is the namespace for objects that name none. Objects that name one,
+	// and cluster-scoped objects, keep what they have. Default: the namespace "default".
 	// +optional
 	DefaultNamespace string `json:"defaultNamespace,omitempty" schema:"nullable"`
 
-	// TargetNamespace, written as "namespace", forces every object into this
-	// namespace, whatever it says itself. A Bundle that contains an object without
-	// a namespace of its own kind, such as a ClusterRole, then fails to deploy.
+	// TargetNamespace, written as "namespace", forces every object into this namespace,
+	// whatever the object says. A Bundle that contains a cluster-scoped object, such as a
+	// ClusterRole, then fails to deploy.
 	// +optional
 	TargetNamespace string `json:"namespace,omitempty" schema:"nullable"`
 
-	// Helm holds the chart to deploy and its values. Resources without a chart are
-	// deployed as a chart too, so that releaseName, atomic and the like work for
-	// them as well.
+	// Helm holds the chart to deploy and its values. Resources without a chart are deployed
+	// as a chart too, so releaseName, atomic and the like also work for them.
 	// +optional
 	Helm *HelmOptions `json:"helm,omitempty"`
 
-	// ServiceAccount is the account in the downstream cluster that the agent
-	// impersonates when it deploys. Without it the agent uses its own rights.
+	// ServiceAccount is the account in the downstream cluster that the agent impersonates
+	// when it deploys. If it is empty, the agent uses its own rights.
 	// +optional
 	ServiceAccount string `json:"serviceAccount,omitempty" schema:"nullable"`
 
-	// CreateNamespace says whether a missing namespace is created. Not set means
-	// that it is; with false the deployment fails if the namespace is missing.
+	// CreateNamespace says whether a missing namespace is created. Default: true. With
+	// false, the deployment fails if the namespace is missing.
 	// +optional
 	CreateNamespace *bool `json:"createNamespace,omitempty" schema:"nullable"`
 
-	// ForceSyncGeneration redeploys everything, though nothing else has changed,
-	// whenever it is given a higher number.
+	// ForceSyncGeneration redeploys everything, even if nothing else has changed, whenever
+	// its value grows.
 	// +optional
 	ForceSyncGeneration int64 `json:"forceSyncGeneration,omitempty"`
 
-	// Diff lists differences between what is deployed and what the Bundle says
-	// that do not count as drift, such as a field that a controller fills in.
+	// Diff lists differences between the deployed objects and the Bundle that do not count
+	// as drift, such as a field that a controller fills in.
 	// +optional
 	Diff *DiffOptions `json:"diff,omitempty" schema:"nullable"`
 
-	// KeepResources leaves the deployed objects in the downstream cluster when
-	// the Bundle no longer targets it or is deleted. Default: they are removed.
+	// KeepResources leaves the deployed objects in the downstream cluster when the Bundle
+	// no longer targets it or is deleted. Default: they are removed.
 	// +optional
 	KeepResources bool `json:"keepResources,omitempty"`
 
-	// DeleteNamespace deletes the namespace that was deployed to, with all that is
-	// in it, when the GitRepo or HelmOp is removed. Default: the namespace stays.
+	// DeleteNamespace deletes the namespace that was deployed to, and everything in it,
+	// when the GitRepo or HelmOp is removed. Default: the namespace remains.
 	// +optional
 	DeleteNamespace bool `json:"deleteNamespace,omitempty"`
 
-	// IgnoreOptions, written as "ignore", lists conditions of deployed objects
-	// that do not make the deployment not ready.
+	// IgnoreOptions, written as "ignore", lists conditions of deployed objects that do not
+	// count when readiness is judged.
 	// +optional
 	IgnoreOptions *IgnoreOptions `json:"ignore,omitempty" schema:"nullable"`
 
-	// CorrectDrift has the agent undo changes that others make to the deployed
-	// objects. Default: such changes are reported and left alone.
+	// CorrectDrift makes the agent undo changes that others make to the deployed objects.
+	// Default: such changes are reported and left alone.
 	// +optional
 	CorrectDrift *CorrectDrift `json:"correctDrift,omitempty"`
 
-	// NamespaceLabels are put on the namespace that is deployed to. Other labels of
-	// the namespace are removed, except those that Kubernetes sets itself.
+	// NamespaceLabels are put on the namespace that is deployed to. Other labels of the
+	// namespace are removed, except those that Kubernetes sets itself.
 	// +optional
 	NamespaceLabels map[string]string `json:"namespaceLabels,omitempty" schema:"nullable"`
 
@@ -88,9 +86,9 @@ type BundleDeploymentOptions struct {
 	// +optional
 	NamespaceAnnotations map[string]string `json:"namespaceAnnotations,omitempty" schema:"nullable"`
 
-	// DeleteCRDResources removes the CustomResourceDefinitions of the Bundle too
-	// when it is uninstalled, and with them all objects of these kinds. Default:
-	// definitions stay.
+	// DeleteCRDResources also removes the CustomResourceDefinitions of the Bundle when it
+	// is uninstalled, and with them all objects of these kinds. Default: definitions
+	// remain.
 	// +optional
 	DeleteCRDResources bool `json:"deleteCRDResources,omitempty"`
 
@@ -100,30 +98,30 @@ type BundleDeploymentOptions struct {
 	// +listType=atomic
 	DownstreamResources []DownstreamResource `json:"downstreamResources,omitempty"`
 
-	// Overwrites names objects that belong to another Bundle, which is about to
-	// lose them, and that this Bundle may take over. Written by "fleet apply".
+	// Overwrites names objects that this Bundle may take over from another Bundle, which is
+	// about to lose them. "fleet apply" writes it.
 	// +optional
 	// +listType=atomic
 	Overwrites []OverwrittenResource `json:"overwrites,omitempty"`
 
-	// AllowedTargetNamespaceSelector restricts the namespaces of the downstream
-	// cluster that may be deployed to, by their labels. It comes from the
-	// GitRepoRestrictions of the Bundle's namespace, which win over what is set here.
+	// AllowedTargetNamespaceSelector restricts, by their labels, the namespaces of the
+	// downstream cluster that may be deployed to. It comes from the GitRepoRestrictions of
+	// the Bundle's namespace, which override any value set here.
 	// +optional
 	AllowedTargetNamespaceSelector *metav1.LabelSelector `json:"allowedTargetNamespaceSelector,omitempty" schema:"nullable"`
 }
 
 // YAMLOptions holds the options for plain manifests.
 type YAMLOptions struct {
-	// Overlays names directories below "overlays/", which replace or patch the
-	// manifests of the Bundle. They are applied in this order; those of a target
-	// come after those of the Bundle.
+	// Overlays names directories below "overlays/" that replace or patch the manifests of
+	// the Bundle. They are applied in this order; the overlays of a target come after those
+	// of the Bundle.
 	// +optional
 	// +listType=atomic
 	Overlays []string `json:"overlays,omitempty" schema:"nullable"`
 }
 
-// KustomizeOptions has the resources of a Bundle built by kustomize.
+// KustomizeOptions makes kustomize build the resources of a Bundle.
 type KustomizeOptions struct {
 	// Dir is the directory, relative to the root of the Bundle, that holds the
 	// kustomization.yaml. Example: overlays/production.
@@ -139,8 +137,8 @@ type DiffOptions struct {
 	ComparePatches []ComparePatch `json:"comparePatches,omitempty" schema:"nullable"`
 }
 
-// ComparePatch takes parts of one deployed object out of the comparison between
-// what is and what should be.
+// ComparePatch excludes parts of one deployed object from the comparison of its actual and
+// its desired state.
 type ComparePatch struct {
 	// Kind of the object. Example: Deployment.
 	// +optional
@@ -158,7 +156,7 @@ type ComparePatch struct {
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
-	// Operations are edits that are made on both sides before they are compared.
+	// Operations are edits that are applied to both sides before they are compared.
 	// +optional
 	// +listType=atomic
 	Operations []Operation `json:"operations,omitempty" schema:"nullable"`
@@ -171,25 +169,24 @@ type ComparePatch struct {
 
 // Operation is one edit of a ComparePatch.
 type Operation struct {
-	// Op is what is done: "remove" takes the path out of the comparison, "ignore"
-	// the whole object.
+	// Op is the kind of edit: "remove" excludes the path from the comparison, "ignore" the
+	// whole object.
 	// +optional
 	Op string `json:"op,omitempty" schema:"nullable"`
 
-	// Path is the JSON pointer that the edit is made at. Example: /metadata/labels.
+	// Path is the JSON pointer to the place of the edit. Example: /metadata/labels.
 	// +optional
 	Path string `json:"path,omitempty" schema:"nullable"`
 
-	// Value is the operand of an edit that takes one, as JSON text.
+	// Value is the operand of an edit that needs one, as JSON text.
 	// +optional
 	Value string `json:"value,omitempty" schema:"nullable"`
 }
 
-// IgnoreOptions takes conditions out of the judgement whether an object is ready.
+// IgnoreOptions lists conditions that do not count when an object's readiness is judged.
 type IgnoreOptions struct {
-	// Conditions are patterns. A condition of a deployed object that has all the
-	// members of one pattern is not looked at.
-	// Example: {"type": "Active", "status": "False"}.
+	// Conditions are patterns. A condition of a deployed object is ignored if it has all
+	// the members of one pattern. Example: {"type": "Active", "status": "False"}.
 	// +optional
 	// +listType=atomic
 	Conditions []map[string]string `json:"conditions,omitempty" schema:"nullable"`
@@ -197,7 +194,7 @@ type IgnoreOptions struct {
 
 // CorrectDrift says whether and how changes that others make are undone.
 type CorrectDrift struct {
-	// Enabled undoes changes of deployed objects as soon as they are seen.
+	// Enabled undoes changes of deployed objects as soon as the agent sees them.
 	// +optional
 	Enabled bool `json:"enabled,omitempty"`
 

@@ -13,14 +13,14 @@ import (
 // +genclient:noStatus
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// Policy limits what Bundles, GitRepos and HelmOps of its namespace may do, and
-// fills in what they leave empty. An empty list permits everything. If there are
-// several, their lists are joined, a permission or demand of one holds for all,
-// and of several defaults the one of the first Policy by name is used.
+// Policy limits what Bundles, GitRepos and HelmOps of its namespace may do, and fills in
+// what they leave empty. An empty list permits everything. If a namespace has several
+// Policies, their lists are joined, a permission or requirement of one holds for all, and a
+// default comes from the first Policy by name that sets it.
 type Policy struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
@@ -31,15 +31,15 @@ type Policy struct {
 	// +optional
 	RequireServiceAccount bool `json:"requireServiceAccount,omitempty"`
 
-	// AllowedServiceAccounts are the service accounts that may be named, also by
-	// the targets of a Bundle.
+	// AllowedServiceAccounts are the service accounts that Bundles and their targets may
+	// name.
 	// +optional
 	// +listType=atomic
 	AllowedServiceAccounts []string `json:"allowedServiceAccounts,omitempty" schema:"nullable"`
 
-	// AllowNamespaceCreation lets Bundles create missing namespaces although
-	// requireServiceAccount is set. Namespaces are created with the rights of the
-	// agent and not of the service account, so by default they then are not.
+	// AllowNamespaceCreation lets Bundles create missing namespaces even if
+	// requireServiceAccount is set. The agent creates namespaces with its own rights and
+	// not with those of the service account, so that requirement forbids it by default.
 	// +optional
 	AllowNamespaceCreation bool `json:"allowNamespaceCreation,omitempty"`
 
@@ -77,12 +77,12 @@ type GitRepoPolicy struct {
 	// +optional
 	DefaultClientSecretName string `json:"defaultClientSecretName,omitempty"`
 
-	// AllowedClientSecretNames are the Secrets with credentials that may be named.
+	// AllowedClientSecretNames are the Secrets with credentials that GitRepos may name.
 	// +optional
 	// +listType=atomic
 	AllowedClientSecretNames []string `json:"allowedClientSecretNames,omitempty" schema:"nullable"`
 
-	// AllowedRepoPatterns are the repositories that may be used: URLs, or regular
+	// AllowedRepoPatterns are the repositories that GitRepos may use: URLs, or regular
 	// expressions that match a whole URL.
 	// +optional
 	// +listType=atomic
@@ -99,18 +99,18 @@ type HelmOpPolicy struct {
 	// +optional
 	DefaultHelmSecretName string `json:"defaultHelmSecretName,omitempty"`
 
-	// AllowedHelmSecretNames are the Secrets with credentials that may be named.
+	// AllowedHelmSecretNames are the Secrets with credentials that HelmOps may name.
 	// +optional
 	// +listType=atomic
 	AllowedHelmSecretNames []string `json:"allowedHelmSecretNames,omitempty" schema:"nullable"`
 
-	// AllowedHelmRepoPatterns are the chart repositories that may be used: URLs, or
+	// AllowedHelmRepoPatterns are the chart repositories that HelmOps may use: URLs, or
 	// regular expressions that match a whole URL.
 	// +optional
 	// +listType=atomic
 	AllowedHelmRepoPatterns []string `json:"allowedHelmRepoPatterns,omitempty" schema:"nullable"`
 
-	// AllowedChartPatterns are the charts that may be used: names, or regular
+	// AllowedChartPatterns are the charts that HelmOps may use: names, or regular
 	// expressions that match a whole name.
 	// +optional
 	// +listType=atomic

@@ -17,8 +17,8 @@ const GroupName = fleet.GroupName
 // SchemeGroupVersion is the group and version of the types in this package.
 var SchemeGroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1alpha1"}
 
-// internalGroupVersion is the version that the apiserver machinery decodes to
-// and stores from, its hub.
+// internalGroupVersion is the hub: the version that the apiserver machinery decodes to and
+// stores from.
 var internalGroupVersion = schema.GroupVersion{Group: GroupName, Version: runtime.APIVersionInternal}
 
 var (
@@ -31,15 +31,16 @@ var (
 	AddToScheme = localSchemeBuilder.AddToScheme
 )
 
-// AddHubToScheme registers the same Go types under the internal version too, the hub
-// that the apiserver machinery converts through: for servers. There is only one version,
-// so an internal copy would be a thousand lines that say the same, and a conversion that
-// does nothing. A client must not: controller-runtime refuses a type that has two kinds.
+// AddHubToScheme registers the same Go types under the internal version too, for servers.
+// The internal version is the hub that the apiserver machinery converts through. Only one
+// external version exists, so an internal copy would be a thousand lines that say the same,
+// and a conversion that does nothing. A client must not call it: controller-runtime refuses
+// a type that has two kinds.
 //
-// The trap in it: where a conversion would make a new object, an encoder sets
-// apiVersion and kind in the object that it is given, and takes them out again
-// after. Whoever hands an object that others read at the same time to the
-// machinery must hand it a copy of the struct; a shallow one will do.
+// It has a trap. Where a conversion would make a new object, an encoder sets apiVersion and
+// kind in the object that it is given, and removes them afterwards. So a caller must give
+// the machinery a copy of an object that other goroutines read; a shallow copy of the
+// struct is enough.
 func AddHubToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(internalGroupVersion, allKinds()...)
 	return nil

@@ -8,10 +8,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// RolloutStrategy limits how fast a new version of a Bundle reaches its Clusters.
-// Clusters are taken partition by partition; within a partition a Cluster gets
-// the new version while not too many others are unavailable. Without a strategy
-// all Clusters get it at once.
+// RolloutStrategy limits how fast a new version of a Bundle reaches its Clusters. The
+// roll-out takes Clusters partition by partition; within a partition, a Cluster gets the
+// new version while not too many others are unavailable. Without a strategy all Clusters
+// get it at once.
 type RolloutStrategy struct {
 	// MaxUnavailable is the number or percentage of all Clusters that may be
 	// unavailable during the roll-out. A Cluster is unavailable if it is not ready
@@ -24,21 +24,20 @@ type RolloutStrategy struct {
 	// +optional
 	MaxUnavailablePartitions *intstr.IntOrString `json:"maxUnavailablePartitions,omitempty" schema:"nullable"`
 
-	// AutoPartitionSize is the number or percentage of Clusters in a partition
-	// when no partitions are given. Default: 25%. It takes effect only from
-	// autoPartitionThreshold Clusters on; with a number of 0 or less all Clusters
-	// are one partition.
+	// AutoPartitionSize is the number or percentage of Clusters in a partition if
+	// partitions is empty. Default: 25%. It takes effect only from autoPartitionThreshold
+	// Clusters on; with a number of 0 or less, all Clusters form one partition.
 	// +optional
 	AutoPartitionSize *intstr.IntOrString `json:"autoPartitionSize,omitempty" schema:"nullable"`
 
-	// AutoPartitionThreshold is the number of Clusters from which on they are
-	// partitioned without being told to. Default: 200. With 0 or less they never are.
+	// AutoPartitionThreshold is the number of Clusters from which on they are partitioned
+	// automatically. Default: 200. With 0 or less they never are.
 	// +optional
 	AutoPartitionThreshold *int `json:"autoPartitionThreshold,omitempty" schema:"nullable"`
 
-	// MaxNew is the number of Clusters that get the Bundle for the first time in
-	// one pass; the rest follows in the next passes. Default: 50. With 0 or less no
-	// Cluster ever gets it.
+	// MaxNew is the number of Clusters that get the Bundle for the first time in one pass;
+	// the others follow in the next passes. Default: 50. With 0 or less no Cluster ever
+	// gets it.
 	// +optional
 	MaxNew *int `json:"maxNew,omitempty" schema:"nullable"`
 
@@ -49,15 +48,15 @@ type RolloutStrategy struct {
 	Partitions []Partition `json:"partitions,omitempty" schema:"nullable"`
 }
 
-// Partition is one stage of a roll-out: the Clusters that meet all the criteria
-// that are set. With none set it is empty.
+// Partition is one stage of a roll-out: the Clusters that meet all the criteria that are
+// set. With no criterion set it is empty.
 type Partition struct {
 	// Name of the partition, shown in the status of the Bundle.
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
-	// MaxUnavailable is the number or percentage of the partition's Clusters that
-	// may be unavailable. Default: maxUnavailable of the strategy, else 100%.
+	// MaxUnavailable is the number or percentage of the partition's Clusters that may be
+	// unavailable. Default: maxUnavailable of the strategy, otherwise 100%.
 	// +optional
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 

@@ -12,12 +12,12 @@ import (
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// Schedule opens windows of time in which its Clusters are deployed to. Outside
-// the window agents leave everything as it is; new versions wait for the window.
+// Schedule opens windows of time for deployments to its Clusters. Outside a window, agents
+// leave everything as it is, and new versions wait for the next window.
 type Schedule struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// Written is how the object was written, where its JSON does not say it.
+	// Written records how the client wrote the object, where the fields do not show it.
 	Written schema.Form `json:"-"`
 
 	// Standard object metadata: name, namespace, labels, annotations.
@@ -49,13 +49,13 @@ type ScheduleList struct {
 
 // ScheduleSpec says when the windows are, and for which Clusters.
 type ScheduleSpec struct {
-	// Schedule says when a window opens: a cron expression of six fields, seconds
-	// first. Example: 0 0 22 * * SAT opens on Saturdays at ten in the evening.
+	// Schedule says when a window opens: a cron expression of six fields, seconds first.
+	// Example: 0 0 22 * * SAT opens on Saturdays at ten in the evening.
 	// +optional
 	Schedule string `json:"schedule,omitempty"`
 
-	// Duration is the time for which a window stays open. It must be shorter than
-	// the time until the next window. Example: 2h30m.
+	// Duration is how long a window stays open. It must be shorter than the time until the
+	// next window. Example: 2h30m.
 	// +optional
 	// +k8s:validation:minLength=1
 	// +k8s:validation:maxLength=32
@@ -73,17 +73,17 @@ type ScheduleSpec struct {
 
 // ScheduleTargets says which Clusters a Schedule governs.
 type ScheduleTargets struct {
-	// Clusters are entries that each select Clusters of this namespace; one that
-	// selects a Cluster is enough.
+	// Clusters are entries that each select Clusters of this namespace; one match is
+	// enough.
 	// +optional
 	// +listType=atomic
 	Clusters []ScheduleTarget `json:"clusters,omitempty"`
 }
 
-// ScheduleTarget selects the Clusters that meet all the criteria that are set.
-// With none set it selects nothing.
+// ScheduleTarget selects the Clusters that meet all the criteria that are set. With no
+// criterion set it selects nothing.
 type ScheduleTarget struct {
-	// Name of the entry, for people.
+	// Name of the entry. It is informational.
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
@@ -115,8 +115,8 @@ type ScheduleStatus struct {
 	// +optional
 	NextStartTime metav1.Time `json:"nextStartTime,omitempty,omitzero"`
 
-	// Conditions are statements about the schedule. Ready is False if something in
-	// it is wrong; its message says what.
+	// Conditions are statements about the schedule. Ready is False if the schedule is
+	// wrong; its message says why.
 	// +optional
 	// +listType=atomic
 	Conditions []GenericCondition `json:"conditions,omitempty"`

@@ -3,8 +3,8 @@
 
 package v1alpha1
 
-// StatusBase is the part of the status that GitRepos and HelmOps share: how the
-// Bundles that were made from them are doing, on all Clusters. It is computed.
+// StatusBase is the part of the status that GitRepos and HelmOps share: the state of their
+// Bundles on all Clusters. It is computed.
 type StatusBase struct {
 	// ReadyClusters is the number of Clusters on which all Bundles are ready.
 	// +optional
@@ -43,14 +43,14 @@ type StatusBase struct {
 	PerClusterResourceCounts map[string]*ResourceCounts `json:"perClusterResourceCounts,omitempty"`
 }
 
-// StatusDisplay holds what "kubectl get" shows of a GitRepo or HelmOp.
+// StatusDisplay holds what "kubectl get" shows for a GitRepo or HelmOp.
 type StatusDisplay struct {
-	// ReadyBundleDeployments is the number of BundleDeployments that are ready, of
-	// how many. Example: 7/9.
+	// ReadyBundleDeployments is the number of ready BundleDeployments and the number of all
+	// of them. Example: 7/9.
 	// +optional
 	ReadyBundleDeployments string `json:"readyBundleDeployments,omitempty"`
 
-	// State is the worst state of any of them, and empty if all are ready. A
+	// State is the worst state of any BundleDeployment, and empty if all are ready. A
 	// GitRepo whose Bundles are being made shows GitUpdating.
 	// +optional
 	State string `json:"state,omitempty"`
@@ -59,12 +59,12 @@ type StatusDisplay struct {
 	// +optional
 	Message string `json:"message,omitempty"`
 
-	// Error says that there is a message.
+	// Error says that the message is not empty.
 	// +optional
 	Error bool `json:"error,omitempty"`
 }
 
-// DeployedResource is one deployed object, seen over all Clusters.
+// DeployedResource is one deployed object across all Clusters.
 type DeployedResource struct {
 	// APIVersion of the object.
 	// +optional
@@ -90,12 +90,12 @@ type DeployedResource struct {
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
-	// IncompleteState says that some agent has cut its list of objects, so that a
-	// state may be missing here.
+	// IncompleteState says that an agent has cut its list of objects, so that a state may
+	// be missing here.
 	// +optional
 	IncompleteState bool `json:"incompleteState,omitempty"`
 
-	// State is the first state on any Cluster that is not Ready, else Ready.
+	// State is the first state on any Cluster that is not Ready, otherwise Ready.
 	// +optional
 	State string `json:"state,omitempty"`
 
@@ -115,8 +115,8 @@ type DeployedResource struct {
 	PerClusterState PerClusterState `json:"perClusterState" schema:"nullable"`
 }
 
-// PerClusterState lists Clusters, as namespace/name, by the state of one object on
-// them. A list that gets too long is cut.
+// PerClusterState lists Clusters, as namespace/name, by the state of one object on them. A
+// list that becomes too long is cut.
 type PerClusterState struct {
 	// Ready lists Clusters on which the object is healthy.
 	// +optional
@@ -128,7 +128,7 @@ type PerClusterState struct {
 	// +listType=atomic
 	WaitApplied []string `json:"waitApplied,omitempty"`
 
-	// Pending lists Clusters on which it is not there yet.
+	// Pending lists Clusters on which it does not exist yet.
 	// +optional
 	// +listType=atomic
 	Pending []string `json:"pending,omitempty"`
@@ -138,12 +138,12 @@ type PerClusterState struct {
 	// +listType=atomic
 	Modified []string `json:"modified,omitempty"`
 
-	// Orphaned lists Clusters on which it should not be there any more.
+	// Orphaned lists Clusters on which it should no longer exist.
 	// +optional
 	// +listType=atomic
 	Orphaned []string `json:"orphaned,omitempty"`
 
-	// Missing lists Clusters on which it is absent or someone else's.
+	// Missing lists Clusters on which it does not exist or belongs to another owner.
 	// +optional
 	// +listType=atomic
 	Missing []string `json:"missing,omitempty"`

@@ -5,8 +5,8 @@ package v1alpha1
 
 import "k8s.io/apimachinery/pkg/types"
 
-// BundleState says how far a BundleDeployment has come. Ordered from best to
-// worst: Ready, NotReady, Pending, OutOfSync, Modified, WaitApplied, ErrApplied.
+// BundleState says how far a BundleDeployment has come. From best to worst: Ready,
+// NotReady, Pending, OutOfSync, Modified, WaitApplied, ErrApplied.
 type BundleState string
 
 // States of a BundleDeployment, the best first (S 7.1). The empty state ranks
@@ -14,17 +14,17 @@ type BundleState string
 const (
 	// Ready: deployed, all objects healthy, nothing changed by others.
 	Ready BundleState = "Ready"
-	// NotReady: deployed, but some objects are not healthy yet or any more.
+	// NotReady: deployed, but some objects are not healthy.
 	NotReady BundleState = "NotReady"
-	// Pending: targeted, but there is no BundleDeployment yet.
+	// Pending: targeted, but its BundleDeployment does not exist yet.
 	Pending BundleState = "Pending"
 	// OutOfSync: a newer version exists but the roll-out has not released it.
 	OutOfSync BundleState = "OutOfSync"
 	// Modified: others have changed objects that were deployed.
 	Modified BundleState = "Modified"
-	// WaitApplied: the agent has not yet applied what it should.
+	// WaitApplied: the agent has not yet applied the released version.
 	WaitApplied BundleState = "WaitApplied"
-	// ErrApplied: the agent tried to apply what it should, and failed.
+	// ErrApplied: the agent failed to apply the released version.
 	ErrApplied BundleState = "ErrApplied"
 )
 
@@ -38,11 +38,11 @@ type GenericCondition struct {
 	// +optional
 	Status string `json:"status,omitempty"`
 
-	// Reason is one word: Error after a failure, else mostly empty.
+	// Reason is one word: Error after a failure, otherwise usually empty.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
-	// Message explains the status to people.
+	// Message explains the status in words.
 	// +optional
 	Message string `json:"message,omitempty"`
 
@@ -82,11 +82,11 @@ type BundleSummary struct {
 	// +optional
 	Ready int `json:"ready"`
 
-	// Pending counts those that are targeted but not there yet.
+	// Pending counts those that are targeted but do not exist yet.
 	// +optional
 	Pending int `json:"pending,omitempty"`
 
-	// DesiredReady counts all of them: so many should be ready.
+	// DesiredReady counts all of them, because all should be ready.
 	// +optional
 	DesiredReady int `json:"desiredReady"`
 
@@ -103,11 +103,11 @@ type NonReadyResource struct {
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
-	// State that it is in, written as "bundleState".
+	// State of the BundleDeployment or Cluster, written as "bundleState".
 	// +optional
 	State BundleState `json:"bundleState,omitempty" schema:"nullable"`
 
-	// Message of the agent about it.
+	// Message of the agent about the state.
 	// +optional
 	Message string `json:"message,omitempty" schema:"nullable"`
 
@@ -140,16 +140,16 @@ type ModifiedStatus struct {
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
-	// Create, written as "missing", says that the object is absent, or there but
-	// not this deployment's.
+	// Create, written as "missing", says that the object does not exist, or does not belong
+	// to this deployment.
 	// +optional
 	Create bool `json:"missing,omitempty"`
 
-	// Exist says that an object of this name is there, owned by someone else.
+	// Exist says that an object with this name exists and has another owner.
 	// +optional
 	Exist bool `json:"exist,omitempty"`
 
-	// Delete says that the object is there and should not be.
+	// Delete says that the object exists and should not.
 	// +optional
 	Delete bool `json:"delete,omitempty"`
 
@@ -180,14 +180,14 @@ type NonReadyStatus struct {
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
-	// Summary says what is wrong with it.
+	// Summary says what is wrong with the object.
 	// +optional
 	Summary ObjectSummary `json:"summary"`
 }
 
-// ObjectSummary says in short how one object is doing.
+// ObjectSummary says briefly how one object is doing.
 type ObjectSummary struct {
-	// State in a word. Example: in-progress.
+	// State in one word. Example: in-progress.
 	// +optional
 	State string `json:"state,omitempty"`
 
@@ -195,11 +195,11 @@ type ObjectSummary struct {
 	// +optional
 	Error bool `json:"error,omitempty"`
 
-	// Transitioning says that it is still on its way.
+	// Transitioning says that the object is still changing.
 	// +optional
 	Transitioning bool `json:"transitioning,omitempty"`
 
-	// Message holds texts that explain it.
+	// Message holds texts that explain the state.
 	// +optional
 	// +listType=atomic
 	Message []string `json:"message,omitempty"`
@@ -211,7 +211,7 @@ type ResourceCounts struct {
 	// +optional
 	Ready int `json:"ready"`
 
-	// DesiredReady counts all objects that should be there and healthy.
+	// DesiredReady counts all objects that should exist and be healthy.
 	// +optional
 	DesiredReady int `json:"desiredReady"`
 
@@ -223,11 +223,11 @@ type ResourceCounts struct {
 	// +optional
 	Modified int `json:"modified"`
 
-	// Orphaned counts objects that should not be there any more.
+	// Orphaned counts objects that should no longer exist.
 	// +optional
 	Orphaned int `json:"orphaned"`
 
-	// Missing counts objects that are absent or someone else's.
+	// Missing counts objects that do not exist or belong to another owner.
 	// +optional
 	Missing int `json:"missing"`
 

@@ -18,16 +18,15 @@ const (
 	TargetCustomizationAllMatches TargetCustomizationMode = "AllMatches"
 )
 
-// BundleTarget selects Clusters and says what is different for them. A Cluster is
-// selected if it meets all the criteria that are set (clusterName,
-// clusterSelector, clusterGroup, clusterGroupSelector); with none set the target
-// selects nothing. The first target that selects a Cluster decides. The options
-// are merged onto those of the Bundle.
+// BundleTarget selects Clusters and says what is different for them. A Cluster is selected
+// if it meets all the criteria that are set (clusterName, clusterSelector, clusterGroup,
+// clusterGroupSelector); with no criterion set the target selects nothing. The first target
+// that selects a Cluster decides. The target's options are merged onto those of the Bundle.
 type BundleTarget struct {
 	BundleDeploymentOptions `json:",inline"`
 
-	// Name of the target. It is shown to people; and a target with Helm values
-	// whose values are kept in a Secret is found there by this name.
+	// Name of the target. If a Secret holds the target's Helm values, they are found there
+	// by this name.
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
@@ -45,8 +44,8 @@ type BundleTarget struct {
 	// +optional
 	ClusterGroup string `json:"clusterGroup,omitempty" schema:"nullable"`
 
-	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
-	// all of them are selected. {} selects all Clusters, also those in no group.
+	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of
+	// them are selected. {} selects all Clusters, including those in no group.
 	// +optional
 	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
 
@@ -56,11 +55,11 @@ type BundleTarget struct {
 	DoNotDeploy bool `json:"doNotDeploy,omitempty"`
 }
 
-// BundleTargetRestriction is an entry of a Bundle's list of permitted Clusters.
-// If the list is not empty a target selects only Clusters that an entry selects
-// too, through the same ClusterGroup if groups are involved.
+// BundleTargetRestriction is an entry of a Bundle's list of permitted Clusters. If the list
+// is not empty, a target selects only Clusters that an entry selects too. If groups are
+// involved, both must select the Cluster through the same ClusterGroup.
 type BundleTargetRestriction struct {
-	// Name of the entry, for people.
+	// Name of the entry. It is informational.
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
@@ -81,8 +80,8 @@ type BundleTargetRestriction struct {
 	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
 }
 
-// BundleRef names Bundles that must be deployed first: one by its name, or all
-// that a selector matches.
+// BundleRef names Bundles that must be deployed first: one by its name, or all that a
+// selector matches.
 type BundleRef struct {
 	// Name of the Bundle, in the same namespace.
 	// +optional
@@ -92,7 +91,7 @@ type BundleRef struct {
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty" schema:"nullable"`
 
-	// AcceptedStates are the states in which a Bundle is good enough to go on.
+	// AcceptedStates are the states of a dependency in which the deployment may continue.
 	// Default: only Ready. Example: ["Ready", "Modified"].
 	// +optional
 	// +listType=atomic

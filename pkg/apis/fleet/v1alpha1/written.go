@@ -5,15 +5,15 @@ package v1alpha1
 
 import "github.com/musterfleet/muster/pkg/apis/fleet/schema"
 
-// Written is an object of a kind that people write. Its JSON is what was written: the
-// fields of the object, and what the form beside them says.
+// Written is an object of a kind that clients write. Its JSON is what the client wrote: the
+// fields of the object, and the edits of the form.
 //
 // +k8s:deepcopy-gen=false
 type Written interface {
-	// Form points to how the object was written.
+	// Form returns a pointer to the form of the object.
 	Form() *schema.Form
-	// Plain returns the same object as a pointer to a type whose JSON is that of the
-	// fields alone.
+	// Plain returns the same object as a pointer to a type whose JSON holds the fields
+	// alone.
 	Plain() any
 }
 
@@ -41,10 +41,10 @@ func (o *Bundle) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o Bundle) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *Bundle) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -59,12 +59,12 @@ func (o *BundleNamespaceMapping) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o BundleNamespaceMapping) MarshalJSON() ([]byte, error) {
 	return schema.Marshal(o.Plain(), o.Written)
 }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *BundleNamespaceMapping) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -79,10 +79,10 @@ func (o *Cluster) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o Cluster) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *Cluster) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -97,12 +97,12 @@ func (o *ClusterGroup) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o ClusterGroup) MarshalJSON() ([]byte, error) {
 	return schema.Marshal(o.Plain(), o.Written)
 }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *ClusterGroup) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -117,12 +117,12 @@ func (o *ClusterRegistration) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o ClusterRegistration) MarshalJSON() ([]byte, error) {
 	return schema.Marshal(o.Plain(), o.Written)
 }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *ClusterRegistration) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -137,12 +137,12 @@ func (o *ClusterRegistrationToken) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o ClusterRegistrationToken) MarshalJSON() ([]byte, error) {
 	return schema.Marshal(o.Plain(), o.Written)
 }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *ClusterRegistrationToken) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -157,10 +157,10 @@ func (o *GitRepo) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o GitRepo) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *GitRepo) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -175,12 +175,12 @@ func (o *GitRepoRestriction) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o GitRepoRestriction) MarshalJSON() ([]byte, error) {
 	return schema.Marshal(o.Plain(), o.Written)
 }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *GitRepoRestriction) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -195,10 +195,10 @@ func (o *HelmOp) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o HelmOp) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *HelmOp) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -213,12 +213,12 @@ func (o *ImageScan) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o ImageScan) MarshalJSON() ([]byte, error) {
 	return schema.Marshal(o.Plain(), o.Written)
 }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *ImageScan) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -233,10 +233,10 @@ func (o *Policy) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o Policy) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *Policy) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err
@@ -251,12 +251,12 @@ func (o *Schedule) Plain() any {
 	return (*plain)(o)
 }
 
-// MarshalJSON writes what was written.
+// MarshalJSON returns the JSON that the client wrote.
 func (o Schedule) MarshalJSON() ([]byte, error) {
 	return schema.Marshal(o.Plain(), o.Written)
 }
 
-// UnmarshalJSON reads the object, and how it is written.
+// UnmarshalJSON reads the object and records how it is written.
 func (o *Schedule) UnmarshalJSON(text []byte) (err error) {
 	o.Written, err = schema.Unmarshal(text, o.Plain())
 	return err

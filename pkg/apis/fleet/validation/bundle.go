@@ -28,19 +28,19 @@ func ValidateBundle(b *v1alpha1.Bundle) field.ErrorList {
 	return validateBundleSpec(&b.Spec)
 }
 
-// WarnBundle reports what is accepted in a Bundle but cannot work.
+// WarnBundle reports what a Bundle may contain but cannot work.
 func WarnBundle(b *v1alpha1.Bundle) []string {
 	var w warnings
 	w.warnBundleSpec(&b.Spec)
 	return w.list()
 }
 
-// validateBundleSpec checks what a Bundle and a HelmOp have in common.
+// validateBundleSpec checks the part that a Bundle and a HelmOp share.
 func validateBundleSpec(s *v1alpha1.BundleSpec) field.ErrorList {
 	spec := field.NewPath("spec")
 	errs := validateOptions(spec, &s.BundleDeploymentOptions)
-	// "" is what a client may find in an object from before the default; it means
-	// the default (S 2.4).
+	// An object from before the default existed may have "", which means the default (S
+	// 2.4).
 	if mode := s.TargetCustomizationMode; mode != "" && !slices.Contains(customizationModes, mode) {
 		errs = append(errs, field.NotSupported(spec.Child("targetCustomizationMode"), mode, customizationModes))
 	}
@@ -50,7 +50,7 @@ func validateBundleSpec(s *v1alpha1.BundleSpec) field.ErrorList {
 	return errs
 }
 
-// warnBundleSpec warns of what a Bundle and a HelmOp have in common.
+// warnBundleSpec warns about the part that a Bundle and a HelmOp share.
 func (w *warnings) warnBundleSpec(s *v1alpha1.BundleSpec) {
 	spec := field.NewPath("spec")
 	w.warnOptions(spec, &s.BundleDeploymentOptions)
@@ -84,8 +84,8 @@ func (w *warnings) warnBundleSpec(s *v1alpha1.BundleSpec) {
 	}
 }
 
-// warnPositions warns of lists of targets and restrictions that do not mean what
-// they seem to: only their lengths tell customizations from targets (S 2.3).
+// warnPositions warns about lists of targets and restrictions that do not mean what they
+// seem to: only their lengths separate customizations from targets (S 2.3).
 func (w *warnings) warnPositions(spec *field.Path, s *v1alpha1.BundleSpec) {
 	targets, restrictions := len(s.Targets), len(s.TargetRestrictions)
 	switch {

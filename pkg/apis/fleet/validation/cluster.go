@@ -21,8 +21,9 @@ func ValidateCluster(c *v1alpha1.Cluster) field.ErrorList {
 	return errs
 }
 
-// ValidateClusterStatus reports what makes the status of a Cluster invalid: its
-// namespace is where its BundleDeployments are, so it has to be the name of one.
+// ValidateClusterStatus reports what makes the status of a Cluster invalid. The status
+// names the namespace of the Cluster's BundleDeployments, so it has to be a namespace's
+// name.
 func ValidateClusterStatus(c *v1alpha1.Cluster) field.ErrorList {
 	var errs field.ErrorList
 	if ns := c.Status.Namespace; ns != "" {
@@ -33,7 +34,7 @@ func ValidateClusterStatus(c *v1alpha1.Cluster) field.ErrorList {
 	return errs
 }
 
-// WarnClusterGroup reports what is accepted in a ClusterGroup but cannot work.
+// WarnClusterGroup reports what a ClusterGroup may contain but cannot work.
 func WarnClusterGroup(g *v1alpha1.ClusterGroup) []string {
 	var w warnings
 	selector := field.NewPath("spec", "selector")
@@ -44,8 +45,8 @@ func WarnClusterGroup(g *v1alpha1.ClusterGroup) []string {
 	return w.list()
 }
 
-// WarnBundleNamespaceMapping reports what is accepted in a
-// BundleNamespaceMapping but cannot work: it needs both selectors (S 2.5).
+// WarnBundleNamespaceMapping reports what a BundleNamespaceMapping may contain but cannot
+// work: it needs both selectors (S 2.5).
 func WarnBundleNamespaceMapping(m *v1alpha1.BundleNamespaceMapping) []string {
 	var w warnings
 	bundles, namespaces := field.NewPath("bundleSelector"), field.NewPath("namespaceSelector")

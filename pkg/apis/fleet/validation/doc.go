@@ -21,17 +21,16 @@
 //	warnings.go      the list of warnings, which is bounded
 //	ratchet.go       Ratchet
 //
-// For each kind that has rules there is a function Validate<Kind>, which returns
-// errors, and a function Warn<Kind>, which returns warnings. The line between
-// the two is Fleet's (S 1.2, S 2.7): a write fails only for what the schema of a
-// CRD refuses, because clients of Fleet rely on all else getting through. (What
-// no Go type can hold is refused by the package schema; free-form values that
-// nest too deeply for Fleet are refused here, which a CRD takes.) A
-// selector that cannot be read, or a target that can never match, shows up later
-// in a condition; the warning tells the person who wrote it at once.
+// Each kind that has rules has a function Validate<Kind>, which returns errors, and a
+// function Warn<Kind>, which returns warnings. The line between the two is Fleet's (S 1.2,
+// S 2.7): a write fails only for what the schema of a CRD refuses, because clients of Fleet
+// rely on everything else being accepted. (The package schema refuses what no Go type can
+// hold. Free-form values that nest too deeply for Fleet are refused here, although a CRD
+// accepts them.) A selector that cannot be read, or a target that can never match, shows up
+// later in a condition; the warning tells its author at once.
 //
-// An update is checked with [Ratchet]: what was invalid before and is so still
-// does not block it.
+// An update is checked with [Ratchet]: a value that was invalid before and still is does
+// not block it.
 //
 // All functions are pure, do not change their arguments and take time linear in
 // the size of the object. Fields are named by their JSON path.

@@ -11,10 +11,10 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// durationRule is the rule V-dur (S 1.3) in words.
+// durationRule states the rule V-dur (S 1.3) in words.
 const durationRule = "must be a valid Go duration, like 15m or 1h30m (1 to 32 characters; ns, us, ms, s, m, h; no sign; at most 2562047h)"
 
-// validateDuration applies the rule V-dur (S 1.3). No duration is valid.
+// validateDuration applies the rule V-dur (S 1.3). A nil duration is valid.
 func validateDuration(path *field.Path, d *v1alpha1.Duration) field.ErrorList {
 	if d == nil {
 		return nil
@@ -24,7 +24,7 @@ func validateDuration(path *field.Path, d *v1alpha1.Duration) field.ErrorList {
 	}
 	e := field.Invalid(path, string(*d), durationRule)
 	if utf8.RuneCountInString(string(*d)) > v1alpha1.MaxDurationLength {
-		// The text of this type of error leaves the value out, however long it is.
+		// An error of this type leaves out the value, however long it is.
 		e.Type = field.ErrorTypeTooLong
 	}
 	return field.ErrorList{e}

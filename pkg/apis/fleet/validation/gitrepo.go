@@ -20,7 +20,7 @@ func ValidateGitRepo(g *v1alpha1.GitRepo) field.ErrorList {
 	return append(errs, validateDuration(spec.Child("imageScanInterval"), g.Spec.ImageSyncInterval)...)
 }
 
-// WarnGitRepo reports what is accepted in a GitRepo but cannot work.
+// WarnGitRepo reports what a GitRepo may contain but cannot work.
 func WarnGitRepo(g *v1alpha1.GitRepo) []string {
 	var w warnings
 	spec := field.NewPath("spec")
@@ -34,8 +34,7 @@ func WarnGitRepo(g *v1alpha1.GitRepo) []string {
 	return w.list()
 }
 
-// WarnGitRepoRestriction reports what is accepted in a GitRepoRestriction but
-// cannot work.
+// WarnGitRepoRestriction reports what a GitRepoRestriction may contain but cannot work.
 func WarnGitRepoRestriction(r *v1alpha1.GitRepoRestriction) []string {
 	var w warnings
 	w.warnPatterns(field.NewPath("allowedRepoPatterns"), r.AllowedRepoPatterns)

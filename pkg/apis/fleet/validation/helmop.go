@@ -15,7 +15,7 @@ func ValidateHelmOp(h *v1alpha1.HelmOp) field.ErrorList {
 		validateDuration(field.NewPath("spec", "pollingInterval"), h.Spec.PollingInterval)...)
 }
 
-// WarnHelmOp reports what is accepted in a HelmOp but cannot work.
+// WarnHelmOp reports what a HelmOp may contain but cannot work.
 func WarnHelmOp(h *v1alpha1.HelmOp) []string {
 	var w warnings
 	w.warnBundleSpec(&h.Spec.BundleSpec)

@@ -22,7 +22,7 @@ func ValidateImageScan(s *v1alpha1.ImageScan) field.ErrorList {
 	return append(errs, validateDuration(spec.Child("interval"), s.Spec.Interval)...)
 }
 
-// WarnImageScan reports what is accepted in an ImageScan but cannot work.
+// WarnImageScan reports what an ImageScan may contain but cannot work.
 func WarnImageScan(s *v1alpha1.ImageScan) []string {
 	var w warnings
 	if a := s.Spec.Policy.Alphabetical; a != nil && a.Order != "" && a.Order != "asc" && a.Order != "desc" {

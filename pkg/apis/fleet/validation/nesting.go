@@ -11,13 +11,13 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// maxNesting is how many levels a free-form object may have below itself: as many as
-// Fleet follows labels into (S 12). Indentation makes the YAML of deeper ones grow with
-// the square of their size.
+// maxNesting is the largest number of levels below a free-form object: Fleet follows labels
+// that deep (S 12). The YAML of a deeper object grows, by its indentation, with the square
+// of its size.
 const maxNesting = 50
 
-// validateNesting refuses a free-form object that nests too deeply. A level is an object
-// in another one, also in a list of them, or a list in a list.
+// validateNesting refuses a free-form object that nests too deeply. A level is an object in
+// another object, whether or not a list is in between, or a list in a list.
 func validateNesting(path *field.Path, m *v1alpha1.GenericMap) field.ErrorList {
 	if m == nil || !deeper(m.Data, false, maxNesting+1) {
 		return nil
@@ -25,8 +25,8 @@ func validateNesting(path *field.Path, m *v1alpha1.GenericMap) field.ErrorList {
 	return field.ErrorList{field.Forbidden(path, fmt.Sprintf("nests more than %d levels deep; put what is below that into a string, or flatten it", maxNesting))}
 }
 
-// deeper reports whether a value takes more than the levels that are left. It stops at
-// the first that does.
+// deeper reports whether a value takes more than the levels that are left. It stops at the
+// first value that does.
 func deeper(v any, inList bool, left int) bool {
 	switch v := v.(type) {
 	case map[string]any:

@@ -12,7 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// nested is a value with as many levels around it as wrap is called.
+// nested returns a value with one level around it for each call of wrap.
 func nested(levels int, wrap func(v any, level int) any) *v1alpha1.GenericMap {
 	var v any = "x"
 	for level := range levels {
@@ -40,7 +40,7 @@ func TestFreeFormValuesNestFiftyLevelsDeep(t *testing.T) {
 		{"an empty object", &v1alpha1.GenericMap{}, true},
 		{"50 objects", nested(50, objects), true},
 		{"51 objects", nested(51, objects), false},
-		{"51 lists, of which the first is no level of its own", nested(51, lists), true},
+		{"51 lists, the first of which is not a level itself", nested(51, lists), true},
 		{"52 lists", nested(52, lists), false},
 		{"3,000 lists", nested(3000, lists), false},
 		{"50 objects, each in a list", nested(100, both), true},

@@ -31,7 +31,7 @@ func validateReleaseName(path *field.Path, name string) field.ErrorList {
 	}
 	var errs field.ErrorList
 	if len(name) > maxReleaseName {
-		// The value makes no difference to the text, but Ratchet compares it.
+		// The value does not show in the text, but Ratchet compares it.
 		e := field.TooLong(path, name, maxReleaseName)
 		e.BadValue = name
 		errs = append(errs, e)
@@ -42,7 +42,7 @@ func validateReleaseName(path *field.Path, name string) field.ErrorList {
 	return errs
 }
 
-// warnOptions warns of options on which every deployment fails.
+// warnOptions warns about options with which every deployment fails.
 func (w *warnings) warnOptions(path *field.Path, o *v1alpha1.BundleDeploymentOptions) {
 	w.warnSelector(path.Child("allowedTargetNamespaceSelector"), o.AllowedTargetNamespaceSelector)
 	for i, r := range o.DownstreamResources {

@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// warnPatterns warns of patterns that are no regular expressions. Such a pattern
-// still allows the very text that it is (S 10.1).
+// warnPatterns warns about patterns that are not regular expressions. Such a pattern still
+// allows the text that equals it (S 10.1).
 func (w *warnings) warnPatterns(path *field.Path, patterns []string) {
 	for i, p := range patterns {
 		if msg := patternError(p); msg != "" {
@@ -21,8 +21,8 @@ func (w *warnings) warnPatterns(path *field.Path, patterns []string) {
 	}
 }
 
-// patternError says what is wrong with a regular expression, without the
-// expression itself, or returns "".
+// patternError returns what is wrong with a regular expression, without the expression, or
+// "" if nothing is.
 func patternError(pattern string) string {
 	_, err := regexp.Compile(pattern)
 	if err == nil {

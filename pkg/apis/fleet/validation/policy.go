@@ -9,7 +9,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// WarnPolicy reports what is accepted in a Policy but cannot work.
+// WarnPolicy reports what a Policy may contain but cannot work.
 func WarnPolicy(p *v1alpha1.Policy) []string {
 	var w warnings
 	if g := p.GitRepo; g != nil {

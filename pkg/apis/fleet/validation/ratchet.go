@@ -10,15 +10,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// indexes are the positions in a field's path: "[0]", "[web]".
+// indexes match the positions in a field's path: "[0]", "[web]".
 var indexes = regexp.MustCompile(`\[[^\]]*\]`)
 
-// Ratchet returns those of the errors that the old object did not already have.
+// Ratchet returns the errors that the old object did not already have.
 //
-// An error is old if the old object has one of the same kind, for the same value
-// of the same field. Positions in lists do not count, so that an entry that was
-// always invalid does not block an update that puts another one before it; but
-// each old error excuses only one new one, so a second invalid entry is refused.
+// An error is old if the old object has an error of the same kind for the same value of the
+// same field. Positions in lists do not count: an entry that was always invalid does not
+// block an update that puts another one before it. Each old error excuses only one new
+// error, so a second invalid entry is refused.
 func Ratchet(errs, old field.ErrorList) field.ErrorList {
 	excused := make(map[string]int, len(old))
 	for _, e := range old {

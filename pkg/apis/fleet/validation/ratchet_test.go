@@ -18,7 +18,7 @@ func TestRatchet(t *testing.T) {
 		name           string
 		errs, old, out field.ErrorList
 	}{{
-		name: "a new object's errors all stand",
+		name: "all errors of a new object count",
 		errs: field.ErrorList{invalid("a", "x"), invalid("b", "y")},
 		out:  field.ErrorList{invalid("a", "x"), invalid("b", "y")},
 	}, {
@@ -26,7 +26,7 @@ func TestRatchet(t *testing.T) {
 		errs: field.ErrorList{invalid("a", "x")},
 		old:  field.ErrorList{invalid("a", "x")},
 	}, {
-		name: "what was invalid and is now invalid otherwise is refused",
+		name: "what was invalid and is now invalid in another way is refused",
 		errs: field.ErrorList{invalid("a", "z")},
 		old:  field.ErrorList{invalid("a", "x")},
 		out:  field.ErrorList{invalid("a", "z")},

@@ -15,8 +15,7 @@ func ValidateClusterRegistrationToken(t *v1alpha1.ClusterRegistrationToken) fiel
 	return validateDuration(field.NewPath("spec", "ttl"), t.Spec.TTL)
 }
 
-// WarnClusterRegistration reports what is accepted in a ClusterRegistration but
-// cannot work.
+// WarnClusterRegistration reports what a ClusterRegistration may contain but cannot work.
 func WarnClusterRegistration(r *v1alpha1.ClusterRegistration) []string {
 	var w warnings
 	w.warnLabels(field.NewPath("spec", "clusterLabels"), r.Spec.ClusterLabels)

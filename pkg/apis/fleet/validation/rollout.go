@@ -13,8 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// warnRollout warns of limits that stop a roll-out (S 6.1) and of partitions
-// that have no members.
+// warnRollout warns about limits that stop a roll-out (S 6.1) and about partitions without
+// members.
 func (w *warnings) warnRollout(path *field.Path, r *v1alpha1.RolloutStrategy) {
 	if r == nil {
 		return
@@ -29,8 +29,8 @@ func (w *warnings) warnRollout(path *field.Path, r *v1alpha1.RolloutStrategy) {
 	}
 }
 
-// warnLimit warns of a limit that is neither a number nor a percentage. As text,
-// only a number above zero is a number: "0" and "-1" are not (S 6.1).
+// warnLimit warns about a limit that is neither a number nor a percentage. Text is a number
+// only above zero: "0" and "-1" are not (S 6.1).
 func (w *warnings) warnLimit(path *field.Path, limit *intstr.IntOrString) {
 	if limit == nil || limit.Type == intstr.Int {
 		return

@@ -14,7 +14,7 @@ func ValidateSchedule(s *v1alpha1.Schedule) field.ErrorList {
 	return validateDuration(field.NewPath("spec", "duration"), s.Spec.Duration)
 }
 
-// WarnSchedule reports what is accepted in a Schedule but cannot work.
+// WarnSchedule reports what a Schedule may contain but cannot work.
 func WarnSchedule(s *v1alpha1.Schedule) []string {
 	var w warnings
 	for i := range s.Spec.Targets.Clusters {

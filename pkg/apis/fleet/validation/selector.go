@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// entry holds the four criteria that a target, a restriction, a manual partition
-// and a schedule's target have in common (S 2.1).
+// entry holds the four criteria that targets, restrictions, manual partitions and a
+// schedule's targets share (S 2.1).
 type entry struct {
 	clusterName          string
 	clusterGroup         string
@@ -22,8 +22,8 @@ type entry struct {
 	clusterGroupSelector *metav1.LabelSelector
 }
 
-// warnEntry warns of an entry that never matches, and of selectors that cannot
-// be read.
+// warnEntry warns about an entry that never matches, and about selectors that cannot be
+// read.
 func (w *warnings) warnEntry(path *field.Path, e entry) {
 	if e == (entry{}) {
 		w.add(path, "never matches a cluster; set clusterName, clusterGroup, clusterSelector or clusterGroupSelector")
@@ -32,8 +32,8 @@ func (w *warnings) warnEntry(path *field.Path, e entry) {
 	w.warnSelector(path.Child("clusterGroupSelector"), e.clusterGroupSelector)
 }
 
-// warnSelector warns of every part for which metav1.LabelSelectorAsSelector
-// fails. One such part makes the whole selector unreadable.
+// warnSelector warns about every part that makes metav1.LabelSelectorAsSelector fail. One
+// such part makes the whole selector unreadable.
 func (w *warnings) warnSelector(path *field.Path, s *metav1.LabelSelector) {
 	if s == nil {
 		return
@@ -44,7 +44,7 @@ func (w *warnings) warnSelector(path *field.Path, s *metav1.LabelSelector) {
 	}
 }
 
-// warnRequirement warns of the first thing that is wrong with the requirement.
+// warnRequirement warns about the first fault of the requirement.
 func (w *warnings) warnRequirement(path *field.Path, r *metav1.LabelSelectorRequirement) {
 	switch r.Operator {
 	case metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn:
@@ -71,7 +71,7 @@ func (w *warnings) warnRequirement(path *field.Path, r *metav1.LabelSelectorRequ
 	}
 }
 
-// warnLabels warns of keys and values that no object can carry as a label.
+// warnLabels warns about keys and values that no object can carry as a label.
 func (w *warnings) warnLabels(path *field.Path, labels map[string]string) {
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
 		if msgs := validation.IsQualifiedName(k); len(msgs) > 0 {
@@ -83,8 +83,8 @@ func (w *warnings) warnLabels(path *field.Path, labels map[string]string) {
 	}
 }
 
-// brief is the first message without its examples and its regular expression,
-// which make up most of it.
+// brief returns the first message without its examples and its regular expression, which
+// make up most of it.
 func brief(msgs []string) string {
 	msg, _, _ := strings.Cut(msgs[0], " (e.g. ")
 	return msg

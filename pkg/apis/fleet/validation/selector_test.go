@@ -14,8 +14,8 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// The oracle is the very function that matching uses: a selector is warned of if
-// and only if it cannot be read.
+// The oracle is the function that matching uses: a selector gets a warning if and only if
+// it cannot be read.
 func TestWarnSelectorAgreesWithTheSelectorParser(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// refusal is what a test expects of an error: where it is, of what kind, and a
-// part of its text.
+// refusal holds what a test expects of an error: its field, its kind, and a part of its
+// text.
 type refusal struct {
 	field string
 	kind  field.ErrorType
@@ -46,7 +46,7 @@ func TestReleaseName(t *testing.T) {
 		release string
 		valid   bool
 	}{
-		{"no name is left to Fleet to choose", "", true},
+		{"without a name, Fleet chooses one", "", true},
 		{"a plain name is accepted", "web", true},
 		{"a name with dots is accepted", "web.v1-2", true},
 		{"a name of 53 characters is accepted", strings.Repeat("a", 53), true},
@@ -102,7 +102,7 @@ func TestValidate(t *testing.T) {
 		name: "a malformed selector is valid, because Fleet accepts it",
 		errs: ValidateBundle(&v1alpha1.Bundle{Spec: v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{{ClusterSelector: badSelector}}}}),
 	}, {
-		name: "a HelmOp is checked as a Bundle is, and its polling interval too",
+		name: "a HelmOp is checked like a Bundle, and so is its polling interval",
 		errs: ValidateHelmOp(&v1alpha1.HelmOp{Spec: v1alpha1.HelmOpSpec{
 			BundleSpec: v1alpha1.BundleSpec{
 				BundleDeploymentOptions: release("A"),

@@ -73,7 +73,7 @@ func TestWarnBundle(t *testing.T) {
 		spec v1alpha1.BundleSpec
 		want []string
 	}{{
-		name: "an empty Bundle is left alone",
+		name: "an empty Bundle gets no warning",
 	}, {
 		name: "each of the four criteria alone makes an entry matchable",
 		spec: v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{
@@ -93,7 +93,7 @@ func TestWarnBundle(t *testing.T) {
 			"spec.targets[1].clusterGroupSelector" + isMalformed,
 		},
 	}, {
-		name: "restrictions are looked at as targets are",
+		name: "restrictions are checked like targets",
 		spec: v1alpha1.BundleSpec{
 			Targets:            []v1alpha1.BundleTarget{{ClusterName: "a"}, {ClusterName: "b"}},
 			TargetRestrictions: []v1alpha1.BundleTargetRestriction{{}, {ClusterSelector: malformed}},
@@ -110,7 +110,7 @@ func TestWarnBundle(t *testing.T) {
 		},
 		want: []string{"spec.targetCustomizationMode: AllMatches has no effect without spec.targetRestrictions: every entry of spec.targets is a target, none a customization"},
 	}, {
-		name: "customizations with restrictions are left alone",
+		name: "customizations with restrictions get no warning",
 		spec: v1alpha1.BundleSpec{
 			TargetCustomizationMode: "AllMatches",
 			Targets:                 []v1alpha1.BundleTarget{{ClusterName: "a"}, {ClusterName: "b"}},
@@ -124,7 +124,7 @@ func TestWarnBundle(t *testing.T) {
 		},
 		want: []string{"spec.targetRestrictions: has 2 entries for 1 targets, so no target is a customization; keep at most one restriction per target"},
 	}, {
-		name: "limits and partitions of a roll-out are looked at",
+		name: "limits and partitions of a roll-out are checked",
 		spec: v1alpha1.BundleSpec{RolloutStrategy: &v1alpha1.RolloutStrategy{
 			MaxUnavailable:           new(intstr.FromString("a")),
 			MaxUnavailablePartitions: new(intstr.FromString("b")),
@@ -143,7 +143,7 @@ func TestWarnBundle(t *testing.T) {
 			"spec.rolloutStrategy.partitions[1].clusterGroupSelector" + isMalformed,
 		},
 	}, {
-		name: "dependencies are looked at",
+		name: "dependencies are checked",
 		spec: v1alpha1.BundleSpec{DependsOn: []v1alpha1.BundleRef{
 			{Name: "db", AcceptedStates: []v1alpha1.BundleState{"Ready", "Modified", "ready"}},
 			{AcceptedStates: []v1alpha1.BundleState{"Ready"}},
@@ -155,7 +155,7 @@ func TestWarnBundle(t *testing.T) {
 			"spec.dependsOn[2].selector" + isMalformed,
 		},
 	}, {
-		name: "options are looked at in the spec and in each target",
+		name: "options are checked in the spec and in each target",
 		spec: v1alpha1.BundleSpec{
 			BundleDeploymentOptions: v1alpha1.BundleDeploymentOptions{
 				AllowedTargetNamespaceSelector: malformed,
@@ -180,7 +180,7 @@ func TestWarnBundle(t *testing.T) {
 			t.Parallel()
 			require.Equal(t, tc.want, WarnBundle(&v1alpha1.Bundle{Spec: tc.spec}))
 			require.Equal(t, tc.want, WarnHelmOp(&v1alpha1.HelmOp{Spec: v1alpha1.HelmOpSpec{BundleSpec: tc.spec}}),
-				"a HelmOp is looked at as a Bundle is")
+				"a HelmOp is checked like a Bundle")
 		})
 	}
 }
@@ -212,7 +212,7 @@ func TestWarnOtherKinds(t *testing.T) {
 			"allowedTargetNamespaceSelector" + isMalformed,
 		},
 	}, {
-		name: "an empty Policy is left alone",
+		name: "an empty Policy gets no warning",
 		got:  WarnPolicy(&v1alpha1.Policy{}),
 	}, {
 		name: "a Policy's three lists of patterns are expressions",
@@ -241,7 +241,7 @@ func TestWarnOtherKinds(t *testing.T) {
 		got:  WarnClusterGroup(&v1alpha1.ClusterGroup{}),
 		want: []string{"spec.selector: is not set, so the group is empty; use {} for all Clusters of the namespace"},
 	}, {
-		name: "a ClusterGroup of all Clusters is left alone",
+		name: "a ClusterGroup of all Clusters gets no warning",
 		got:  WarnClusterGroup(&v1alpha1.ClusterGroup{Spec: v1alpha1.ClusterGroupSpec{Selector: everything}}),
 	}, {
 		name: "a ClusterGroup's selector is readable",

@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// maxWarnings bounds what one write is answered with: warnings travel in HTTP
-// headers, and a Bundle may have thousands of targets.
+// maxWarnings bounds the warnings that answer one write: they travel in HTTP headers, and a
+// Bundle may have thousands of targets.
 const maxWarnings = 16
 
 // warnings collects texts of the form "path.to.field: what is wrong; the fix".
@@ -28,8 +28,8 @@ func (w *warnings) add(path *field.Path, format string, args ...any) {
 	w.texts = append(w.texts, path.String()+": "+fmt.Sprintf(format, args...))
 }
 
-// list returns the warnings in the order in which they were added, and last how
-// many more there are.
+// list returns the warnings in the order in which they were added, and at the end the
+// number of the others.
 func (w *warnings) list() []string {
 	if w.more == 0 {
 		return w.texts

@@ -12,10 +12,10 @@ import (
 // AgentStatusApplyConfiguration represents a declarative configuration of the AgentStatus type for use
 // with apply.
 //
-// AgentStatus is what the agent says of itself.
+// AgentStatus is what the agent reports about itself.
 type AgentStatusApplyConfiguration struct {
-	// LastSeen is the time of the agent's last sign of life. It sends one every 15
-	// minutes, if it is not told otherwise.
+	// LastSeen is the time of the agent's last heartbeat. The agent sends one every 15
+	// minutes by default.
 	LastSeen *v1.Time `json:"lastSeen,omitempty"`
 	// Namespace is the namespace in the cluster that the agent runs in.
 	Namespace *string `json:"namespace,omitempty"`

@@ -17,10 +17,10 @@ import (
 // BundleApplyConfiguration represents a declarative configuration of the Bundle type for use
 // with apply.
 //
-// Bundle is a set of resources together with the Clusters that it goes to. Every
-// Cluster that a target selects gets a BundleDeployment, which is not created but
-// computed: it is there from the moment in which the labels match. Most Bundles
-// are made from a GitRepo or a HelmOp; a hand-made one works the same.
+// Bundle is a set of resources together with the Clusters that it goes to. Every Cluster
+// that a target selects gets a BundleDeployment. BundleDeployments are not created but
+// computed: one exists from the moment the labels match. Most Bundles are made from a
+// GitRepo or a HelmOp; a hand-made one works the same way.
 type BundleApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.

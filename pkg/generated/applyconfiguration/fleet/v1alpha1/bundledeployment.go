@@ -17,18 +17,17 @@ import (
 // BundleDeploymentApplyConfiguration represents a declarative configuration of the BundleDeployment type for use
 // with apply.
 //
-// BundleDeployment is one Bundle on one Cluster: what the agent of that Cluster
-// deploys, and what it reports. It lives in the Cluster's own namespace and is
-// computed from the Bundle and the Cluster whenever it is read. It cannot be
-// created, edited or deleted: edit the Bundle's targets or the Cluster's labels.
-// Agents write their report to its status.
+// BundleDeployment is one Bundle on one Cluster: what the agent of that Cluster deploys,
+// and what it reports. It lives in the Cluster's own namespace and is computed from the
+// Bundle and the Cluster whenever it is read. It cannot be created, edited or deleted: edit
+// the Bundle's targets or the Cluster's labels. Agents write their report to its status.
 type BundleDeploymentApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// Spec says what the agent has to deploy. It is computed.
 	Spec *BundleDeploymentSpecApplyConfiguration `json:"spec,omitempty"`
-	// Status is the report of the agent, with a digest for people.
+	// Status is the report of the agent, with a computed summary for display.
 	Status *BundleDeploymentStatusApplyConfiguration `json:"status,omitempty"`
 }
 

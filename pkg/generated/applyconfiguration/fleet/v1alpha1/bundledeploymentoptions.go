@@ -12,69 +12,67 @@ import (
 // BundleDeploymentOptionsApplyConfiguration represents a declarative configuration of the BundleDeploymentOptions type for use
 // with apply.
 //
-// BundleDeploymentOptions says how the resources of a Bundle are deployed: into
-// which namespace, rendered by what, as whom, and how they are looked after. A
-// Bundle sets them for all Clusters; a target may override them for some.
+// BundleDeploymentOptions says how the resources of a Bundle are deployed: into which
+// namespace, rendered how, with whose rights, and how the agent maintains them. A Bundle
+// sets them for all Clusters; a target may override them for some.
 type BundleDeploymentOptionsApplyConfiguration struct {
 	// YAML holds the options for plain manifests.
 	YAML *YAMLOptionsApplyConfiguration `json:"yaml,omitempty"`
-	// Kustomize has the resources built by kustomize before they are deployed.
+	// Kustomize makes kustomize build the resources before they are deployed.
 	Kustomize *KustomizeOptionsApplyConfiguration `json:"kustomize,omitempty"`
-	// DefaultNamespace is the namespace for objects that name none. Objects that
-	// name one, and objects that belong to no namespace, are left as they are.
-	// Without it such objects go to the namespace "default".
+	// DefaultNamespace is the namespace for objects that name none. Objects that name one,
+	// and cluster-scoped objects, keep what they have. Default: the namespace "default".
 	DefaultNamespace *string `json:"defaultNamespace,omitempty"`
-	// TargetNamespace, written as "namespace", forces every object into this
-	// namespace, whatever it says itself. A Bundle that contains an object without
-	// a namespace of its own kind, such as a ClusterRole, then fails to deploy.
+	// TargetNamespace, written as "namespace", forces every object into this namespace,
+	// whatever the object says. A Bundle that contains a cluster-scoped object, such as a
+	// ClusterRole, then fails to deploy.
 	TargetNamespace *string `json:"namespace,omitempty"`
-	// Helm holds the chart to deploy and its values. Resources without a chart are
-	// deployed as a chart too, so that releaseName, atomic and the like work for
-	// them as well.
+	// Helm holds the chart to deploy and its values. Resources without a chart are deployed
+	// as a chart too, so releaseName, atomic and the like also work for them.
 	Helm *HelmOptionsApplyConfiguration `json:"helm,omitempty"`
-	// ServiceAccount is the account in the downstream cluster that the agent
-	// impersonates when it deploys. Without it the agent uses its own rights.
+	// ServiceAccount is the account in the downstream cluster that the agent impersonates
+	// when it deploys. If it is empty, the agent uses its own rights.
 	ServiceAccount *string `json:"serviceAccount,omitempty"`
-	// CreateNamespace says whether a missing namespace is created. Not set means
-	// that it is; with false the deployment fails if the namespace is missing.
+	// CreateNamespace says whether a missing namespace is created. Default: true. With
+	// false, the deployment fails if the namespace is missing.
 	CreateNamespace *bool `json:"createNamespace,omitempty"`
-	// ForceSyncGeneration redeploys everything, though nothing else has changed,
-	// whenever it is given a higher number.
+	// ForceSyncGeneration redeploys everything, even if nothing else has changed, whenever
+	// its value grows.
 	ForceSyncGeneration *int64 `json:"forceSyncGeneration,omitempty"`
-	// Diff lists differences between what is deployed and what the Bundle says
-	// that do not count as drift, such as a field that a controller fills in.
+	// Diff lists differences between the deployed objects and the Bundle that do not count
+	// as drift, such as a field that a controller fills in.
 	Diff *DiffOptionsApplyConfiguration `json:"diff,omitempty"`
-	// KeepResources leaves the deployed objects in the downstream cluster when
-	// the Bundle no longer targets it or is deleted. Default: they are removed.
+	// KeepResources leaves the deployed objects in the downstream cluster when the Bundle
+	// no longer targets it or is deleted. Default: they are removed.
 	KeepResources *bool `json:"keepResources,omitempty"`
-	// DeleteNamespace deletes the namespace that was deployed to, with all that is
-	// in it, when the GitRepo or HelmOp is removed. Default: the namespace stays.
+	// DeleteNamespace deletes the namespace that was deployed to, and everything in it,
+	// when the GitRepo or HelmOp is removed. Default: the namespace remains.
 	DeleteNamespace *bool `json:"deleteNamespace,omitempty"`
-	// IgnoreOptions, written as "ignore", lists conditions of deployed objects
-	// that do not make the deployment not ready.
+	// IgnoreOptions, written as "ignore", lists conditions of deployed objects that do not
+	// count when readiness is judged.
 	IgnoreOptions *IgnoreOptionsApplyConfiguration `json:"ignore,omitempty"`
-	// CorrectDrift has the agent undo changes that others make to the deployed
-	// objects. Default: such changes are reported and left alone.
+	// CorrectDrift makes the agent undo changes that others make to the deployed objects.
+	// Default: such changes are reported and left alone.
 	CorrectDrift *CorrectDriftApplyConfiguration `json:"correctDrift,omitempty"`
-	// NamespaceLabels are put on the namespace that is deployed to. Other labels of
-	// the namespace are removed, except those that Kubernetes sets itself.
+	// NamespaceLabels are put on the namespace that is deployed to. Other labels of the
+	// namespace are removed, except those that Kubernetes sets itself.
 	NamespaceLabels map[string]string `json:"namespaceLabels,omitempty"`
 	// NamespaceAnnotations are put on the namespace that is deployed to. Other
 	// annotations of the namespace are removed.
 	NamespaceAnnotations map[string]string `json:"namespaceAnnotations,omitempty"`
-	// DeleteCRDResources removes the CustomResourceDefinitions of the Bundle too
-	// when it is uninstalled, and with them all objects of these kinds. Default:
-	// definitions stay.
+	// DeleteCRDResources also removes the CustomResourceDefinitions of the Bundle when it
+	// is uninstalled, and with them all objects of these kinds. Default: definitions
+	// remain.
 	DeleteCRDResources *bool `json:"deleteCRDResources,omitempty"`
 	// DownstreamResources names Secrets and ConfigMaps of the Bundle's namespace
 	// that are copied to the downstream cluster before the Bundle is deployed.
 	DownstreamResources []DownstreamResourceApplyConfiguration `json:"downstreamResources,omitempty"`
-	// Overwrites names objects that belong to another Bundle, which is about to
-	// lose them, and that this Bundle may take over. Written by "fleet apply".
+	// Overwrites names objects that this Bundle may take over from another Bundle, which is
+	// about to lose them. "fleet apply" writes it.
 	Overwrites []OverwrittenResourceApplyConfiguration `json:"overwrites,omitempty"`
-	// AllowedTargetNamespaceSelector restricts the namespaces of the downstream
-	// cluster that may be deployed to, by their labels. It comes from the
-	// GitRepoRestrictions of the Bundle's namespace, which win over what is set here.
+	// AllowedTargetNamespaceSelector restricts, by their labels, the namespaces of the
+	// downstream cluster that may be deployed to. It comes from the GitRepoRestrictions of
+	// the Bundle's namespace, which override any value set here.
 	AllowedTargetNamespaceSelector *v1.LabelSelectorApplyConfiguration `json:"allowedTargetNamespaceSelector,omitempty"`
 }
 

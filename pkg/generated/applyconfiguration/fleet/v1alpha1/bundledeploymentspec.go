@@ -12,7 +12,7 @@ package v1alpha1
 // the newest version; the others are the version that the roll-out has released,
 // and that the agent deploys.
 type BundleDeploymentSpecApplyConfiguration struct {
-	// Paused has the agent leave everything as it is: the Bundle or the Cluster is
+	// Paused makes the agent leave everything as it is: the Bundle or the Cluster is
 	// paused.
 	Paused *bool `json:"paused,omitempty"`
 	// StagedOptions are the options of the newest version.
@@ -21,29 +21,29 @@ type BundleDeploymentSpecApplyConfiguration struct {
 	StagedDeploymentID *string `json:"stagedDeploymentID,omitempty"`
 	// Options are the options of the released version.
 	Options *BundleDeploymentOptionsApplyConfiguration `json:"options,omitempty"`
-	// DeploymentID identifies the released version: the ID of its resources, a
-	// colon, and a hash of its options. If it differs from the one that the agent
-	// has applied, the agent deploys.
+	// DeploymentID identifies the released version: the ID of its resources, a colon, and a
+	// hash of its options. The agent deploys if it differs from the one that was applied
+	// last.
 	DeploymentID *string `json:"deploymentID,omitempty"`
 	// DependsOn names Bundles that must be deployed on the Cluster first.
 	DependsOn []BundleRefApplyConfiguration `json:"dependsOn,omitempty"`
-	// CorrectDrift has the agent undo what others change.
+	// CorrectDrift makes the agent undo changes that others make.
 	CorrectDrift *CorrectDriftApplyConfiguration `json:"correctDrift,omitempty"`
 	// OCIContents says that the resources are in an OCI registry.
 	OCIContents *bool `json:"ociContents,omitempty"`
 	// HelmChartOptions says that the agent downloads the chart itself, and how.
 	HelmChartOptions *BundleHelmOptionsApplyConfiguration `json:"helmChartOptions,omitempty"`
-	// ValuesHash is the hash of the Secret that holds the Helm values. Empty: the
-	// values are in the options.
+	// ValuesHash is the hash of the Secret that holds the Helm values. If it is empty, the
+	// options hold the values.
 	ValuesHash *string `json:"valuesHash,omitempty"`
-	// DownstreamResourcesGeneration grows whenever one of the options'
-	// downstreamResources changes, so that the agent copies them again.
+	// DownstreamResourcesGeneration grows whenever one of the options' downstreamResources
+	// changes, so that the agent copies them again.
 	DownstreamResourcesGeneration *int64 `json:"downstreamResourcesGeneration,omitempty"`
-	// OffSchedule has the agent leave everything as it is: a Schedule governs the
+	// OffSchedule makes the agent leave everything as it is: a Schedule governs the
 	// Cluster, and its window is closed.
 	OffSchedule *bool `json:"offSchedule,omitempty"`
-	// WaitingForValues has the agent leave everything as it is, because the Secret
-	// with the Helm values is missing.
+	// WaitingForValues makes the agent leave everything as it is, because the Secret with
+	// the Helm values is missing.
 	WaitingForValues *bool `json:"waitingForValues,omitempty"`
 }
 

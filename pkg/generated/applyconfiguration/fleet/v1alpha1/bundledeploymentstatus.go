@@ -10,8 +10,7 @@ package v1alpha1
 //
 // BundleDeploymentStatus is the report of the agent.
 type BundleDeploymentStatusApplyConfiguration struct {
-	// Conditions are statements of the agent: Installed, Deployed, Monitored and
-	// Ready.
+	// Conditions are the agent's statements: Installed, Deployed, Monitored and Ready.
 	Conditions []GenericConditionApplyConfiguration `json:"conditions,omitempty"`
 	// AppliedDeploymentID identifies the version that the agent applied last.
 	AppliedDeploymentID *string `json:"appliedDeploymentID,omitempty"`
@@ -19,25 +18,24 @@ type BundleDeploymentStatusApplyConfiguration struct {
 	Release *string `json:"release,omitempty"`
 	// Ready says that all deployed objects are healthy.
 	Ready *bool `json:"ready,omitempty"`
-	// NonModified says that nobody has changed the deployed objects.
+	// NonModified says that the deployed objects have not been changed by others.
 	NonModified *bool `json:"nonModified,omitempty"`
-	// NonReadyStatus lists objects that are not healthy: the first ten.
+	// NonReadyStatus lists the first ten objects that are not healthy.
 	NonReadyStatus []NonReadyStatusApplyConfiguration `json:"nonReadyStatus,omitempty"`
-	// ModifiedStatus lists objects that differ from what they should be: the first
-	// ten.
+	// ModifiedStatus lists the first ten objects that differ from what they should be.
 	ModifiedStatus []ModifiedStatusApplyConfiguration `json:"modifiedStatus,omitempty"`
 	// IncompleteState says that one of these two lists was cut.
 	IncompleteState *bool `json:"incompleteState,omitempty"`
 	// Display holds what "kubectl get" shows. It is computed.
 	Display *BundleDeploymentDisplayApplyConfiguration `json:"display,omitempty"`
-	// SyncGeneration is the forceSyncGeneration that the agent has carried out.
+	// SyncGeneration is the forceSyncGeneration that the agent last carried out.
 	SyncGeneration *int64 `json:"syncGeneration,omitempty"`
 	// Resources lists the deployed objects.
 	Resources []BundleDeploymentResourceApplyConfiguration `json:"resources,omitempty"`
 	// ResourceCounts counts the deployed objects by state.
 	ResourceCounts *ResourceCountsApplyConfiguration `json:"resourceCounts,omitempty"`
-	// DownstreamResourcesGeneration is the one of the spec that the agent has
-	// carried out.
+	// DownstreamResourcesGeneration is the value from the spec that the agent last carried
+	// out.
 	DownstreamResourcesGeneration *int64 `json:"downstreamResourcesGeneration,omitempty"`
 }
 

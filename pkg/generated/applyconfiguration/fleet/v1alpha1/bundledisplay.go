@@ -10,7 +10,7 @@ package v1alpha1
 //
 // BundleDisplay holds what "kubectl get bundles" shows.
 type BundleDisplayApplyConfiguration struct {
-	// ReadyClusters is the number of Clusters that are ready, of how many.
+	// ReadyClusters is the number of ready Clusters and the number of all Clusters.
 	// Example: 3/4.
 	ReadyClusters *string `json:"readyClusters,omitempty"`
 	// State is the worst state on any Cluster; empty if all are ready.

@@ -8,8 +8,8 @@ package v1alpha1
 // BundleHelmOptionsApplyConfiguration represents a declarative configuration of the BundleHelmOptions type for use
 // with apply.
 //
-// BundleHelmOptions says how the agent gets at a chart that it downloads itself,
-// because the Bundle comes from a HelmOp and does not contain the chart.
+// BundleHelmOptions says how the agent downloads the chart of a Bundle that comes from a
+// HelmOp and does not contain the chart.
 type BundleHelmOptionsApplyConfiguration struct {
 	// SecretName, written as "helmOpSecretName", names a Secret of the Bundle's
 	// namespace with the credentials of the chart repository.
@@ -17,9 +17,9 @@ type BundleHelmOptionsApplyConfiguration struct {
 	// InsecureSkipTLSverify, written as "helmOpInsecureSkipTLSVerify", accepts any
 	// certificate of the chart repository. Use it for tests only.
 	InsecureSkipTLSverify *bool `json:"helmOpInsecureSkipTLSVerify,omitempty"`
-	// CABundle, written as "helmOpCABundle", holds the certificate authorities,
-	// as PEM, that the chart repository's certificate is checked against. It is
-	// filled in by the controller from Rancher's settings.
+	// CABundle, written as "helmOpCABundle", holds the certificate authorities, as PEM,
+	// that verify the chart repository's certificate. The controller fills it in from
+	// Rancher's settings.
 	CABundle []byte `json:"helmOpCABundle,omitempty"`
 }
 

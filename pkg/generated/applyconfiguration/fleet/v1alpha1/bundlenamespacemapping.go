@@ -17,15 +17,15 @@ import (
 // BundleNamespaceMappingApplyConfiguration represents a declarative configuration of the BundleNamespaceMapping type for use
 // with apply.
 //
-// BundleNamespaceMapping lets Bundles of its namespace reach Clusters in other
-// namespaces. Without one, a Bundle reaches Clusters of its own namespace only.
-// It does something only if both selectors are set.
+// BundleNamespaceMapping lets Bundles of its namespace reach Clusters in other namespaces.
+// Without one, a Bundle reaches only Clusters of its own namespace. It has no effect unless
+// both selectors are set.
 type BundleNamespaceMappingApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// BundleSelector selects, by their labels, the Bundles of this namespace that
-	// the mapping is for. {} selects all.
+	// BundleSelector selects, by their labels, the Bundles of this namespace that the
+	// mapping applies to. {} selects all.
 	BundleSelector *v1.LabelSelectorApplyConfiguration `json:"bundleSelector,omitempty"`
 	// NamespaceSelector selects, by their labels, the namespaces whose Clusters
 	// these Bundles may reach. {} selects all.

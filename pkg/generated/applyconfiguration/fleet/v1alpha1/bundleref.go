@@ -13,14 +13,14 @@ import (
 // BundleRefApplyConfiguration represents a declarative configuration of the BundleRef type for use
 // with apply.
 //
-// BundleRef names Bundles that must be deployed first: one by its name, or all
-// that a selector matches.
+// BundleRef names Bundles that must be deployed first: one by its name, or all that a
+// selector matches.
 type BundleRefApplyConfiguration struct {
 	// Name of the Bundle, in the same namespace.
 	Name *string `json:"name,omitempty"`
 	// Selector selects the Bundles by the labels of their BundleDeployments.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
-	// AcceptedStates are the states in which a Bundle is good enough to go on.
+	// AcceptedStates are the states of a dependency in which the deployment may continue.
 	// Default: only Ready. Example: ["Ready", "Modified"].
 	AcceptedStates []fleetv1alpha1.BundleState `json:"acceptedStates,omitempty"`
 }

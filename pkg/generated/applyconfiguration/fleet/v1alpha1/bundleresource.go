@@ -12,7 +12,7 @@ package v1alpha1
 type BundleResourceApplyConfiguration struct {
 	// Name is the path of the file, relative to the root of the Bundle.
 	Name *string `json:"name,omitempty"`
-	// Content of the file, in the encoding that is given.
+	// Content of the file, in the given encoding.
 	Content *string `json:"content,omitempty"`
 	// Encoding is empty for plain text, and base64+gz for compressed content.
 	Encoding *string `json:"encoding,omitempty"`

@@ -17,8 +17,8 @@ import (
 // hold for all Clusters; those of a target are merged onto them.
 type BundleSpecApplyConfiguration struct {
 	BundleDeploymentOptionsApplyConfiguration `json:""`
-	// Paused stops the roll-out of new versions. What is deployed stays, and agents
-	// stop looking after it.
+	// Paused stops the roll-out of new versions. What is deployed stays, and agents stop
+	// maintaining it.
 	Paused *bool `json:"paused,omitempty"`
 	// RolloutStrategy limits how fast a new version reaches the Clusters. Default:
 	// all at once.
@@ -26,29 +26,29 @@ type BundleSpecApplyConfiguration struct {
 	// Resources are the files of the Bundle: manifests, charts, kustomizations. Their
 	// order is part of the Bundle's identity.
 	Resources []BundleResourceApplyConfiguration `json:"resources,omitempty"`
-	// TargetCustomizationMode says which customizations apply to a Cluster that
-	// several of them match: FirstMatch uses the first, in place of the target's
-	// options; AllMatches merges all of them, in order. Default: FirstMatch.
+	// TargetCustomizationMode says which customizations apply to a Cluster if several match
+	// it: FirstMatch uses the first in place of the target's options; AllMatches merges all
+	// of them, in order. Default: FirstMatch.
 	TargetCustomizationMode *fleetv1alpha1.TargetCustomizationMode `json:"targetCustomizationMode,omitempty"`
-	// Targets select the Clusters; the first one that matches a Cluster decides.
-	// If there are targetRestrictions, as many targets at the end of the list as
-	// there are restrictions are the targets proper; those before them are
-	// customizations, which select nothing and only change options.
+	// Targets select the Clusters; the first target that matches a Cluster decides. If
+	// targetRestrictions is not empty, the last targets of the list, as many as there are
+	// restrictions, are the targets proper. The entries before them are customizations,
+	// which select nothing and only change options.
 	Targets []BundleTargetApplyConfiguration `json:"targets,omitempty"`
-	// TargetRestrictions limits the Clusters that targets may select: one of the
+	// TargetRestrictions limits the Clusters that targets may select: at least one of its
 	// entries must match too. Default: no limit.
 	TargetRestrictions []BundleTargetRestrictionApplyConfiguration `json:"targetRestrictions,omitempty"`
 	// DependsOn names Bundles that must be deployed on a Cluster before this one
 	// is deployed there.
 	DependsOn []BundleRefApplyConfiguration `json:"dependsOn,omitempty"`
-	// ContentsID, written as "contentsId", identifies the resources if they are
-	// kept in an OCI registry and not in the Bundle.
+	// ContentsID, written as "contentsId", identifies the resources if an OCI registry
+	// holds them instead of the Bundle.
 	ContentsID *string `json:"contentsId,omitempty"`
 	// HelmOpOptions marks a Bundle that comes from a HelmOp: the agent downloads
 	// the chart itself.
 	HelmOpOptions *BundleHelmOptionsApplyConfiguration `json:"helmOpOptions,omitempty"`
-	// ValuesHash is the hash of the Secret that holds the Helm values, which has
-	// the name of the Bundle. Empty: the values are in the Bundle itself.
+	// ValuesHash is the hash of the Secret that holds the Helm values, which has the name
+	// of the Bundle. If it is empty, the Bundle itself holds the values.
 	ValuesHash *string `json:"valuesHash,omitempty"`
 }
 

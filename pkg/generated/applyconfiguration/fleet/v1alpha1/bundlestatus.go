@@ -15,11 +15,11 @@ type BundleStatusApplyConfiguration struct {
 	Conditions []GenericConditionApplyConfiguration `json:"conditions,omitempty"`
 	// Summary counts the Clusters of the Bundle by state.
 	Summary *BundleSummaryApplyConfiguration `json:"summary,omitempty"`
-	// NewlyCreated is the number of BundleDeployments that are new since the last
-	// pass of the roll-out.
+	// NewlyCreated is the number of BundleDeployments that are new since the last pass of
+	// the roll-out.
 	NewlyCreated *int `json:"newlyCreated,omitempty"`
-	// Unavailable is the number of Clusters on which the Bundle is not ready or not
-	// what it should be.
+	// Unavailable is the number of Clusters on which the Bundle is not ready or does not
+	// have the expected version.
 	Unavailable *int `json:"unavailable,omitempty"`
 	// UnavailablePartitions is the number of partitions that are over their limit.
 	UnavailablePartitions *int `json:"unavailablePartitions,omitempty"`
@@ -27,17 +27,17 @@ type BundleStatusApplyConfiguration struct {
 	MaxUnavailable *int `json:"maxUnavailable,omitempty"`
 	// MaxUnavailablePartitions is the limit for unavailable partitions, as a number.
 	MaxUnavailablePartitions *int `json:"maxUnavailablePartitions,omitempty"`
-	// PartitionStatus, written as "partitions", tells the progress of each
-	// partition of the roll-out, in order.
+	// PartitionStatus, written as "partitions", shows the progress of each partition of the
+	// roll-out, in order.
 	PartitionStatus []PartitionStatusApplyConfiguration `json:"partitions,omitempty"`
 	// Display holds what "kubectl get" shows.
 	Display *BundleDisplayApplyConfiguration `json:"display,omitempty"`
 	// ResourceKey is no longer used and always empty.
 	ResourceKey []ResourceKeyApplyConfiguration `json:"resourceKey,omitempty"`
-	// OCIReference is the address of the resources in an OCI registry, if they are
-	// kept there. It is for people.
+	// OCIReference is the address of the resources in an OCI registry, if they are kept
+	// there. It is informational.
 	OCIReference *string `json:"ociReference,omitempty"`
-	// ObservedGeneration is the metadata.generation that this status is about.
+	// ObservedGeneration is the metadata.generation that this status describes.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// ResourcesSHA256Sum is the SHA-256 digest of the resources, in hexadecimal.
 	ResourcesSHA256Sum *string `json:"resourcesSha256Sum,omitempty"`

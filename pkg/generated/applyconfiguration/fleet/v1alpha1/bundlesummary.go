@@ -22,9 +22,9 @@ type BundleSummaryApplyConfiguration struct {
 	Modified *int `json:"modified,omitempty"`
 	// Ready counts those that are as they should be.
 	Ready *int `json:"ready,omitempty"`
-	// Pending counts those that are targeted but not there yet.
+	// Pending counts those that are targeted but do not exist yet.
 	Pending *int `json:"pending,omitempty"`
-	// DesiredReady counts all of them: so many should be ready.
+	// DesiredReady counts all of them, because all should be ready.
 	DesiredReady *int `json:"desiredReady,omitempty"`
 	// NonReadyResources explains some of those that are not ready: the first ten,
 	// or up to 19 in a ClusterGroup.

@@ -12,15 +12,14 @@ import (
 // BundleTargetApplyConfiguration represents a declarative configuration of the BundleTarget type for use
 // with apply.
 //
-// BundleTarget selects Clusters and says what is different for them. A Cluster is
-// selected if it meets all the criteria that are set (clusterName,
-// clusterSelector, clusterGroup, clusterGroupSelector); with none set the target
-// selects nothing. The first target that selects a Cluster decides. The options
-// are merged onto those of the Bundle.
+// BundleTarget selects Clusters and says what is different for them. A Cluster is selected
+// if it meets all the criteria that are set (clusterName, clusterSelector, clusterGroup,
+// clusterGroupSelector); with no criterion set the target selects nothing. The first target
+// that selects a Cluster decides. The target's options are merged onto those of the Bundle.
 type BundleTargetApplyConfiguration struct {
 	BundleDeploymentOptionsApplyConfiguration `json:""`
-	// Name of the target. It is shown to people; and a target with Helm values
-	// whose values are kept in a Secret is found there by this name.
+	// Name of the target. If a Secret holds the target's Helm values, they are found there
+	// by this name.
 	Name *string `json:"name,omitempty"`
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	ClusterName *string `json:"clusterName,omitempty"`
@@ -30,8 +29,8 @@ type BundleTargetApplyConfiguration struct {
 	// ClusterGroup is the name of a ClusterGroup in the Cluster's namespace; its
 	// Clusters are selected.
 	ClusterGroup *string `json:"clusterGroup,omitempty"`
-	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
-	// all of them are selected. {} selects all Clusters, also those in no group.
+	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of
+	// them are selected. {} selects all Clusters, including those in no group.
 	ClusterGroupSelector *v1.LabelSelectorApplyConfiguration `json:"clusterGroupSelector,omitempty"`
 	// DoNotDeploy keeps the Bundle away from the Clusters that this target
 	// selects; later targets are not tried for them.

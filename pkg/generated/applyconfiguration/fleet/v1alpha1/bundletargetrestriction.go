@@ -12,11 +12,11 @@ import (
 // BundleTargetRestrictionApplyConfiguration represents a declarative configuration of the BundleTargetRestriction type for use
 // with apply.
 //
-// BundleTargetRestriction is an entry of a Bundle's list of permitted Clusters.
-// If the list is not empty a target selects only Clusters that an entry selects
-// too, through the same ClusterGroup if groups are involved.
+// BundleTargetRestriction is an entry of a Bundle's list of permitted Clusters. If the list
+// is not empty, a target selects only Clusters that an entry selects too. If groups are
+// involved, both must select the Cluster through the same ClusterGroup.
 type BundleTargetRestrictionApplyConfiguration struct {
-	// Name of the entry, for people.
+	// Name of the entry. It is informational.
 	Name *string `json:"name,omitempty"`
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	ClusterName *string `json:"clusterName,omitempty"`

@@ -17,15 +17,15 @@ import (
 // ClusterApplyConfiguration represents a declarative configuration of the Cluster type for use
 // with apply.
 //
-// Cluster stands for a downstream cluster that Bundles are deployed to. Its labels
-// decide which: an edit of the labels takes effect with the edit itself.
+// Cluster stands for a downstream cluster that Bundles are deployed to. Its labels decide
+// which Bundles: an edit of the labels takes effect at once.
 type ClusterApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// Spec says how the agent of the cluster is run, and what templates can use.
 	Spec *ClusterSpecApplyConfiguration `json:"spec,omitempty"`
-	// Status says how the cluster is doing. The agent's sign of life is in it.
+	// Status says how the cluster is doing. It includes the agent's heartbeat.
 	Status *ClusterStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -10,11 +10,11 @@ package v1alpha1
 //
 // ClusterDisplay holds what "kubectl get clusters" shows.
 type ClusterDisplayApplyConfiguration struct {
-	// ReadyBundles is the number of Bundles that are ready on the cluster, of how
-	// many. Example: 11/12.
+	// ReadyBundles is the number of Bundles that are ready on the cluster and the number of
+	// all its Bundles. Example: 11/12.
 	ReadyBundles *string `json:"readyBundles,omitempty"`
-	// State is the worst state of any Bundle on the cluster; empty if all are
-	// ready; WaitCheckIn before the agent's first sign of life.
+	// State is the worst state of any Bundle on the cluster; empty if all are ready;
+	// WaitCheckIn before the agent's first heartbeat.
 	State *string `json:"state,omitempty"`
 }
 

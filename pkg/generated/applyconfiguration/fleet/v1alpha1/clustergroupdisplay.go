@@ -10,12 +10,12 @@ package v1alpha1
 //
 // ClusterGroupDisplay holds what "kubectl get clustergroups" shows.
 type ClusterGroupDisplayApplyConfiguration struct {
-	// ReadyClusters is the number of Clusters that are ready, of how many, with the
-	// names of those that are not. Example: 1/2 (edge-7).
+	// ReadyClusters is the number of ready Clusters and the number of all Clusters, with
+	// the names of those that are not ready. Example: 1/2 (edge-7).
 	ReadyClusters *string `json:"readyClusters,omitempty"`
-	// ReadyBundles is the number of BundleDeployments that are ready, of how many.
+	// ReadyBundles is the number of ready BundleDeployments and the number of all of them.
 	ReadyBundles *string `json:"readyBundles,omitempty"`
-	// State is the worst state of any of them; empty if all are ready.
+	// State is the worst state of any of these BundleDeployments; empty if all are ready.
 	State *string `json:"state,omitempty"`
 }
 

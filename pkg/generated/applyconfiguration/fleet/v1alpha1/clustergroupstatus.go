@@ -15,7 +15,7 @@ type ClusterGroupStatusApplyConfiguration struct {
 	// NonReadyClusterCount is the number of Clusters in the group on which not all
 	// Bundles are ready.
 	NonReadyClusterCount *int `json:"nonReadyClusterCount,omitempty"`
-	// NonReadyClusters names these Clusters: the first ten.
+	// NonReadyClusters names the first ten of these Clusters.
 	NonReadyClusters []string `json:"nonReadyClusters,omitempty"`
 	// Conditions are statements about the group. Ready is True if all Bundles are
 	// ready on all its Clusters; Processed is False if the selector is wrong.

@@ -24,9 +24,9 @@ type ClusterRegistrationApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// Spec says who asks.
+	// Spec identifies the cluster that asks to be registered.
 	Spec *ClusterRegistrationSpecApplyConfiguration `json:"spec,omitempty"`
-	// Status says what came of it.
+	// Status shows the result of the request.
 	Status *ClusterRegistrationStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -8,13 +8,13 @@ package v1alpha1
 // ClusterRegistrationSpecApplyConfiguration represents a declarative configuration of the ClusterRegistrationSpec type for use
 // with apply.
 //
-// ClusterRegistrationSpec says who asks to be registered.
+// ClusterRegistrationSpec identifies the cluster that asks to be registered.
 type ClusterRegistrationSpecApplyConfiguration struct {
-	// ClientID identifies the downstream cluster: as configured, else the UID of its
-	// namespace kube-system.
+	// ClientID identifies the downstream cluster: the configured ID, otherwise the UID of
+	// its namespace kube-system.
 	ClientID *string `json:"clientID,omitempty"`
-	// ClientRandom is a random text, new with every attempt, that only the agent
-	// that asks knows.
+	// ClientRandom is a random text, new with every attempt, that only the requesting agent
+	// knows.
 	ClientRandom *string `json:"clientRandom,omitempty"`
 	// ClusterLabels are the labels that a new Cluster gets.
 	ClusterLabels map[string]string `json:"clusterLabels,omitempty"`

@@ -8,12 +8,12 @@ package v1alpha1
 // ClusterRegistrationStatusApplyConfiguration represents a declarative configuration of the ClusterRegistrationStatus type for use
 // with apply.
 //
-// ClusterRegistrationStatus says what came of a request.
+// ClusterRegistrationStatus shows the result of a request.
 type ClusterRegistrationStatusApplyConfiguration struct {
 	// ClusterName is the name of the Cluster that was made or found.
 	ClusterName *string `json:"clusterName,omitempty"`
-	// Granted says that the agent has its rights. The request is then never looked
-	// at again.
+	// Granted says that the agent has its rights. The controller never looks at the request
+	// again.
 	Granted *bool `json:"granted,omitempty"`
 }
 

@@ -25,7 +25,7 @@ type ClusterRegistrationTokenApplyConfiguration struct {
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// Spec says how long the token is valid.
 	Spec *ClusterRegistrationTokenSpecApplyConfiguration `json:"spec,omitempty"`
-	// Status says where the Secret is.
+	// Status names the Secret.
 	Status *ClusterRegistrationTokenStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -14,8 +14,8 @@ import (
 //
 // ClusterRegistrationTokenSpec says how long the token is valid.
 type ClusterRegistrationTokenSpecApplyConfiguration struct {
-	// TTL is the lifetime of the token; after it the token is deleted. Empty or 0:
-	// it is valid until it is deleted. Example: 240h.
+	// TTL is the lifetime of the token, after which the token is deleted. Empty or 0: it is
+	// valid until it is deleted. Example: 240h.
 	TTL *fleetv1alpha1.Duration `json:"ttl,omitempty"`
 }
 

@@ -12,7 +12,7 @@ import (
 // ClusterRegistrationTokenStatusApplyConfiguration represents a declarative configuration of the ClusterRegistrationTokenStatus type for use
 // with apply.
 //
-// ClusterRegistrationTokenStatus says where the Secret is.
+// ClusterRegistrationTokenStatus names the Secret, and says when the token expires.
 type ClusterRegistrationTokenStatusApplyConfiguration struct {
 	// Expires is the time at which the token is deleted, if it has a lifetime.
 	Expires *v1.Time `json:"expires,omitempty"`

@@ -15,32 +15,31 @@ import (
 //
 // ClusterSpec says how the agent of the cluster is run, and what templates can use.
 type ClusterSpecApplyConfiguration struct {
-	// Paused stops new versions of all Bundles for this cluster. What is deployed
-	// stays, and the agent stops looking after it.
+	// Paused stops new versions of all Bundles for this cluster. What is deployed stays,
+	// and the agent stops maintaining it.
 	Paused *bool `json:"paused,omitempty"`
 	// ClientID identifies the cluster when its agent registers; the agent must
 	// present the same one.
 	ClientID *string `json:"clientID,omitempty"`
-	// KubeConfigSecret names the Secret with a kubeconfig of the cluster, if the
-	// manager installs the agent there. Empty: the agent registers by itself.
+	// KubeConfigSecret names the Secret with a kubeconfig of the cluster, if the manager
+	// installs the agent there. If it is empty, the agent registers by itself.
 	KubeConfigSecret *string `json:"kubeConfigSecret,omitempty"`
 	// KubeConfigSecretNamespace is the namespace of that Secret. Default: the
 	// namespace of the Cluster.
 	KubeConfigSecretNamespace *string `json:"kubeConfigSecretNamespace,omitempty"`
-	// RedeployAgentGeneration redeploys the agent whenever it is given another
-	// number.
+	// RedeployAgentGeneration redeploys the agent whenever its value changes.
 	RedeployAgentGeneration *int64 `json:"redeployAgentGeneration,omitempty"`
 	// AgentEnvVars are added to the environment of the agent. Example: HTTPS_PROXY.
 	AgentEnvVars []v1.EnvVarApplyConfiguration `json:"agentEnvVars,omitempty"`
-	// AgentNamespace is the namespace in the cluster that the agent runs in.
-	// Default: the one that is configured for all clusters.
+	// AgentNamespace is the namespace in the cluster that the agent runs in. Default: the
+	// one configured for all clusters.
 	AgentNamespace *string `json:"agentNamespace,omitempty"`
-	// PrivateRepoURL is put before the name of the agent's image, to take it from a
-	// private registry.
+	// PrivateRepoURL is put before the name of the agent's image, to pull it from a private
+	// registry.
 	PrivateRepoURL *string `json:"privateRepoURL,omitempty"`
-	// TemplateValues is data of any form that templates in Helm values can use, as
-	// .ClusterValues. Example: {"zone": {"name": "a"}} is used as
-	// ${ .ClusterValues.zone.name }.
+	// TemplateValues holds data of any form that templates in Helm values can use, as
+	// .ClusterValues. Example: templates read {"zone": {"name": "a"}} as ${
+	// .ClusterValues.zone.name }.
 	TemplateValues *fleetv1alpha1.GenericMap `json:"templateValues,omitempty"`
 	// AgentTolerations are added to the tolerations of the agent.
 	AgentTolerations []v1.TolerationApplyConfiguration `json:"agentTolerations,omitempty"`
@@ -54,8 +53,8 @@ type ClusterSpecApplyConfiguration struct {
 	// AgentSchedulingCustomization gives the agent a priority and protects it from
 	// disruption.
 	AgentSchedulingCustomization *AgentSchedulingCustomizationApplyConfiguration `json:"agentSchedulingCustomization,omitempty"`
-	// AgentPullSecrets names the Secrets with which the agent's image is pulled,
-	// in place of those that are configured for all clusters.
+	// AgentPullSecrets names the Secrets with which the agent's image is pulled. They
+	// replace those configured for all clusters.
 	AgentPullSecrets []v1.LocalObjectReferenceApplyConfiguration `json:"agentPullSecrets,omitempty"`
 }
 

@@ -14,9 +14,8 @@ import (
 //
 // ClusterStatus says how the cluster is doing.
 type ClusterStatusApplyConfiguration struct {
-	// Conditions are statements about the cluster. Ready is True if all Bundles are
-	// ready on it; Processed, Imported and Reconciled tell how far its registration
-	// is.
+	// Conditions are statements about the cluster. Ready is True if all Bundles are ready
+	// on it; Processed, Imported and Reconciled show the progress of its registration.
 	Conditions []GenericConditionApplyConfiguration `json:"conditions,omitempty"`
 	// Namespace is the cluster's own namespace, which holds its BundleDeployments.
 	Namespace *string `json:"namespace,omitempty"`
@@ -39,9 +38,9 @@ type ClusterStatusApplyConfiguration struct {
 	AgentPrivateRepoURL *string `json:"agentPrivateRepoURL,omitempty"`
 	// AgentHostNetwork says whether the agent was deployed into its node's network.
 	AgentHostNetwork *bool `json:"agentHostNetwork,omitempty"`
-	// AgentDeployedGeneration is the redeployAgentGeneration that was carried out.
+	// AgentDeployedGeneration is the redeployAgentGeneration that was last carried out.
 	AgentDeployedGeneration *int64 `json:"agentDeployedGeneration,omitempty"`
-	// AgentMigrated says that the move to today's kind of agent is done.
+	// AgentMigrated says that the move to the current kind of agent is done.
 	AgentMigrated *bool `json:"agentMigrated,omitempty"`
 	// AgentNamespaceMigrated says that the agent's move to its namespace is done.
 	AgentNamespaceMigrated *bool `json:"agentNamespaceMigrated,omitempty"`
@@ -68,15 +67,15 @@ type ClusterStatusApplyConfiguration struct {
 	// APIServerCAHash is the hash of the manager's certificate authority that the
 	// agent was deployed with.
 	APIServerCAHash *string `json:"apiServerCAHash,omitempty"`
-	// AgentTLSMode says which authorities the agent was told to trust: strict for
-	// the manager's only, system-store for those of its system too.
+	// AgentTLSMode says which authorities the agent trusts: strict means only the
+	// manager's, system-store those of its system too.
 	AgentTLSMode *string `json:"agentTLSMode,omitempty"`
 	// Display holds what "kubectl get" shows.
 	Display *ClusterDisplayApplyConfiguration `json:"display,omitempty"`
-	// Agent is what the agent says of itself.
+	// Agent is what the agent reports about itself.
 	Agent *AgentStatusApplyConfiguration `json:"agent,omitempty"`
-	// GarbageCollectionInterval is the time between two clean-ups that the agent
-	// was deployed with. Example: 15m.
+	// GarbageCollectionInterval is the time between two clean-ups that the agent was
+	// deployed with. Example: 15m.
 	GarbageCollectionInterval *fleetv1alpha1.Duration `json:"garbageCollectionInterval,omitempty"`
 	// Scheduled says that a Schedule governs the cluster.
 	Scheduled *bool `json:"scheduled,omitempty"`

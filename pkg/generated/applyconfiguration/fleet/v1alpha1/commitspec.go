@@ -8,7 +8,7 @@ package v1alpha1
 // CommitSpecApplyConfiguration represents a declarative configuration of the CommitSpec type for use
 // with apply.
 //
-// CommitSpec says how a commit of new image tags looks.
+// CommitSpec describes a commit of new image tags.
 type CommitSpecApplyConfiguration struct {
 	// AuthorName is the name of the author.
 	AuthorName *string `json:"authorName,omitempty"`

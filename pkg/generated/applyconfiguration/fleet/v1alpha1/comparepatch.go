@@ -8,8 +8,8 @@ package v1alpha1
 // ComparePatchApplyConfiguration represents a declarative configuration of the ComparePatch type for use
 // with apply.
 //
-// ComparePatch takes parts of one deployed object out of the comparison between
-// what is and what should be.
+// ComparePatch excludes parts of one deployed object from the comparison of its actual and
+// its desired state.
 type ComparePatchApplyConfiguration struct {
 	// Kind of the object. Example: Deployment.
 	Kind *string `json:"kind,omitempty"`
@@ -19,7 +19,7 @@ type ComparePatchApplyConfiguration struct {
 	Namespace *string `json:"namespace,omitempty"`
 	// Name of the object.
 	Name *string `json:"name,omitempty"`
-	// Operations are edits that are made on both sides before they are compared.
+	// Operations are edits that are applied to both sides before they are compared.
 	Operations []OperationApplyConfiguration `json:"operations,omitempty"`
 	// JsonPointers are paths that are not compared. Example: /spec/replicas.
 	JsonPointers []string `json:"jsonPointers,omitempty"`

@@ -11,7 +11,7 @@ package v1alpha1
 // ConfigMapKeySelector names a key of a ConfigMap in the downstream cluster.
 type ConfigMapKeySelectorApplyConfiguration struct {
 	LocalObjectReferenceApplyConfiguration `json:""`
-	// Namespace of the ConfigMap. Default: the namespace that is deployed to.
+	// Namespace of the ConfigMap. Default: the namespace that the Bundle is deployed to.
 	Namespace *string `json:"namespace,omitempty"`
 	// Key whose value is YAML text with Helm values. Default: values.yaml.
 	Key *string `json:"key,omitempty"`

@@ -17,9 +17,8 @@ import (
 // ContentApplyConfiguration represents a declarative configuration of the Content type for use
 // with apply.
 //
-// Content holds the resources of one version of a Bundle, compressed. Its name is
-// derived from what it holds, so it never changes. Agents read it by the first
-// part of a deployment ID.
+// Content holds the resources of one version of a Bundle, compressed. Its name is derived
+// from its data, so it never changes. Agents read it by the first part of a deployment ID.
 type ContentApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.

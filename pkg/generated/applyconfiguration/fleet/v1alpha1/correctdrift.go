@@ -10,7 +10,7 @@ package v1alpha1
 //
 // CorrectDrift says whether and how changes that others make are undone.
 type CorrectDriftApplyConfiguration struct {
-	// Enabled undoes changes of deployed objects as soon as they are seen.
+	// Enabled undoes changes of deployed objects as soon as the agent sees them.
 	Enabled *bool `json:"enabled,omitempty"`
 	// Force deletes and recreates an object if it cannot be changed back in place.
 	// That may interrupt its service.

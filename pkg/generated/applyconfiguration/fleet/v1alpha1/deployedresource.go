@@ -8,7 +8,7 @@ package v1alpha1
 // DeployedResourceApplyConfiguration represents a declarative configuration of the DeployedResource type for use
 // with apply.
 //
-// DeployedResource is one deployed object, seen over all Clusters.
+// DeployedResource is one deployed object across all Clusters.
 type DeployedResourceApplyConfiguration struct {
 	// APIVersion of the object.
 	APIVersion *string `json:"apiVersion,omitempty"`
@@ -22,10 +22,10 @@ type DeployedResourceApplyConfiguration struct {
 	Namespace *string `json:"namespace,omitempty"`
 	// Name of the object.
 	Name *string `json:"name,omitempty"`
-	// IncompleteState says that some agent has cut its list of objects, so that a
-	// state may be missing here.
+	// IncompleteState says that an agent has cut its list of objects, so that a state may
+	// be missing here.
 	IncompleteState *bool `json:"incompleteState,omitempty"`
-	// State is the first state on any Cluster that is not Ready, else Ready.
+	// State is the first state on any Cluster that is not Ready, otherwise Ready.
 	State *string `json:"state,omitempty"`
 	// Error is not used.
 	Error *bool `json:"error,omitempty"`

@@ -14,9 +14,9 @@ type GenericConditionApplyConfiguration struct {
 	Type *string `json:"type,omitempty"`
 	// Status says whether the statement holds: True, False or Unknown.
 	Status *string `json:"status,omitempty"`
-	// Reason is one word: Error after a failure, else mostly empty.
+	// Reason is one word: Error after a failure, otherwise usually empty.
 	Reason *string `json:"reason,omitempty"`
-	// Message explains the status to people.
+	// Message explains the status in words.
 	Message *string `json:"message,omitempty"`
 	// LastUpdateTime is when status or message last changed, as RFC 3339 text.
 	LastUpdateTime *string `json:"lastUpdateTime,omitempty"`

@@ -17,8 +17,8 @@ import (
 // GitRepoApplyConfiguration represents a declarative configuration of the GitRepo type for use
 // with apply.
 //
-// GitRepo is a git repository whose directories become Bundles. The repository is
-// read again whenever it changes.
+// GitRepo is a git repository whose directories become Bundles. The repository is read
+// again whenever it changes.
 type GitRepoApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.

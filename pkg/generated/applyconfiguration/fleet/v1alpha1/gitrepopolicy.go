@@ -15,9 +15,9 @@ type GitRepoPolicyApplyConfiguration struct {
 	// DefaultClientSecretName is used by GitRepos that name no Secret with
 	// credentials.
 	DefaultClientSecretName *string `json:"defaultClientSecretName,omitempty"`
-	// AllowedClientSecretNames are the Secrets with credentials that may be named.
+	// AllowedClientSecretNames are the Secrets with credentials that GitRepos may name.
 	AllowedClientSecretNames []string `json:"allowedClientSecretNames,omitempty"`
-	// AllowedRepoPatterns are the repositories that may be used: URLs, or regular
+	// AllowedRepoPatterns are the repositories that GitRepos may use: URLs, or regular
 	// expressions that match a whole URL.
 	AllowedRepoPatterns []string `json:"allowedRepoPatterns,omitempty"`
 }

@@ -17,9 +17,9 @@ import (
 // GitRepoRestrictionApplyConfiguration represents a declarative configuration of the GitRepoRestriction type for use
 // with apply.
 //
-// GitRepoRestriction limits what GitRepos of its namespace may do, and fills in
-// what they leave empty. An empty list permits everything. If there are several,
-// their lists are joined.
+// GitRepoRestriction limits what GitRepos of its namespace may do, and fills in what they
+// leave empty. An empty list permits everything. The lists of several GitRepoRestrictions
+// are joined.
 type GitRepoRestrictionApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.

@@ -16,35 +16,35 @@ import (
 type GitRepoSpecApplyConfiguration struct {
 	// Repo is the URL of the repository. Example: https://git.example.com/apps.
 	Repo *string `json:"repo,omitempty"`
-	// Branch that is followed. Default: master.
+	// Branch to follow. Default: master.
 	Branch *string `json:"branch,omitempty"`
-	// Revision is a tag or a commit that is deployed, in place of a branch. It is
-	// used if branch is empty.
+	// Revision is the tag or commit to deploy, in place of a branch. It is used if branch
+	// is empty.
 	Revision *string `json:"revision,omitempty"`
 	// TargetNamespace forces every object of every Bundle into this namespace.
 	// Objects that belong to no namespace then make the deployment fail.
 	TargetNamespace *string `json:"targetNamespace,omitempty"`
-	// ClientSecretName names the Secret of this namespace with the credentials of
-	// the repository: username and password, or an SSH key. Default: the Secret
-	// gitcredential, if there is one.
+	// ClientSecretName names the Secret of this namespace with the credentials of the
+	// repository: username and password, or an SSH key. Default: the Secret gitcredential,
+	// if it exists.
 	ClientSecretName *string `json:"clientSecretName,omitempty"`
 	// HelmSecretName names the Secret of this namespace with the credentials of
 	// Helm repositories that the Bundles use.
 	HelmSecretName *string `json:"helmSecretName,omitempty"`
-	// HelmSecretNameForPaths names a Secret that holds such credentials per
-	// directory. It wins over helmSecretName.
+	// HelmSecretNameForPaths names a Secret that holds such credentials per directory. It
+	// takes precedence over helmSecretName.
 	HelmSecretNameForPaths *string `json:"helmSecretNameForPaths,omitempty"`
 	// HelmRepoURLRegex is a regular expression. Credentials are sent only to Helm
-	// repositories whose URL matches it; without it, to none.
+	// repositories whose URL matches it. If it is empty, they are sent to none.
 	HelmRepoURLRegex *string `json:"helmRepoURLRegex,omitempty"`
-	// CABundle holds the certificate authorities, as PEM, that the repository's
-	// certificate is checked against.
+	// CABundle holds the certificate authorities, as PEM, that verify the repository's
+	// certificate.
 	CABundle []byte `json:"caBundle,omitempty"`
 	// InsecureSkipTLSverify, written as "insecureSkipTLSVerify", accepts any
 	// certificate of the repository. Use it for tests only.
 	InsecureSkipTLSverify *bool `json:"insecureSkipTLSVerify,omitempty"`
-	// Paths are the directories that become Bundles. Patterns are possible. Default:
-	// the root of the repository. Example: ["apps/*", "monitoring"].
+	// Paths are the directories that become Bundles. Patterns are allowed. Default: the
+	// root of the repository. Example: ["apps/*", "monitoring"].
 	Paths []string `json:"paths,omitempty"`
 	// Paused stops the roll-out of new versions of all Bundles of the repository.
 	Paused *bool `json:"paused,omitempty"`
@@ -54,36 +54,35 @@ type GitRepoSpecApplyConfiguration struct {
 	// Targets select the Clusters that the Bundles go to. Default: the ClusterGroup
 	// "default".
 	Targets []GitTargetApplyConfiguration `json:"targets,omitempty"`
-	// PollingInterval is the time between two looks at the repository. Default:
-	// 15s. Example: 5m.
+	// PollingInterval is the time between two checks of the repository. Default: 15s.
+	// Example: 5m.
 	PollingInterval *fleetv1alpha1.Duration `json:"pollingInterval,omitempty"`
-	// ForceSyncGeneration redeploys everything whenever it is given a higher number.
+	// ForceSyncGeneration redeploys everything whenever its value grows.
 	ForceSyncGeneration *int64 `json:"forceSyncGeneration,omitempty"`
-	// ImageSyncInterval, written as "imageScanInterval", is the time between two
-	// commits of new image tags that ImageScans have found. Example: 5m.
+	// ImageSyncInterval, written as "imageScanInterval", is the time between two commits of
+	// new image tags that ImageScans have found. Example: 5m.
 	ImageSyncInterval *fleetv1alpha1.Duration `json:"imageScanInterval,omitempty"`
-	// ImageScanCommit says how such commits look.
+	// ImageScanCommit describes such commits.
 	ImageScanCommit *CommitSpecApplyConfiguration `json:"imageScanCommit,omitempty"`
 	// KeepResources leaves the deployed objects in the downstream clusters when the
 	// GitRepo is deleted.
 	KeepResources *bool `json:"keepResources,omitempty"`
-	// DeleteNamespace deletes the namespaces that were deployed to, with all that
-	// is in them, when the GitRepo is deleted.
+	// DeleteNamespace deletes the namespaces that were deployed to, and everything in them,
+	// when the GitRepo is deleted.
 	DeleteNamespace *bool `json:"deleteNamespace,omitempty"`
-	// CorrectDrift has the agents undo changes that others make to deployed objects.
+	// CorrectDrift makes the agents undo changes that others make to deployed objects.
 	CorrectDrift *CorrectDriftApplyConfiguration `json:"correctDrift,omitempty"`
-	// DisablePolling looks at the repository only when a webhook says that it has
-	// changed.
+	// DisablePolling checks the repository only when a webhook reports a change.
 	DisablePolling *bool `json:"disablePolling,omitempty"`
-	// OCIRegistrySecret names the Secret of this namespace with the OCI registry
-	// that the Bundles' resources are kept in. Default: the Secret ocistorage, if
-	// there is one; else they are kept in the cluster.
+	// OCIRegistrySecret names the Secret of this namespace with the OCI registry that holds
+	// the Bundles' resources. Default: the Secret ocistorage, if it exists; otherwise the
+	// resources are kept in the cluster.
 	OCIRegistrySecret *string `json:"ociRegistrySecret,omitempty"`
-	// WebhookSecret names the Secret of this namespace that webhooks of this
-	// repository are checked with.
+	// WebhookSecret names the Secret of this namespace that verifies webhooks of this
+	// repository.
 	WebhookSecret *string `json:"webhookSecret,omitempty"`
-	// Bundles lists the directories that become Bundles one by one, with the file
-	// of options of each; paths is then not used.
+	// Bundles lists the directories that become Bundles one by one, each with its file of
+	// options; paths is then not used.
 	Bundles []BundlePathApplyConfiguration `json:"bundles,omitempty"`
 }
 

@@ -16,25 +16,25 @@ import (
 // GitRepoStatus says how far the repository is deployed.
 type GitRepoStatusApplyConfiguration struct {
 	StatusBaseApplyConfiguration `json:""`
-	// ObservedGeneration is the metadata.generation that this status is about.
+	// ObservedGeneration is the metadata.generation that this status describes.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// UpdateGeneration is the forceSyncGeneration that was carried out.
+	// UpdateGeneration is the forceSyncGeneration that was last carried out.
 	UpdateGeneration *int64 `json:"updateGeneration,omitempty"`
-	// Commit that is deployed, or being deployed.
+	// Commit that is deployed or being deployed.
 	Commit *string `json:"commit,omitempty"`
 	// WebhookCommit is the commit that a webhook has announced.
 	WebhookCommit *string `json:"webhookCommit,omitempty"`
 	// LastWebhookTime is the time of the last webhook.
 	LastWebhookTime *v1.Time `json:"lastWebhookTime,omitempty"`
-	// PollingCommit is the newest commit at the last look at the repository.
+	// PollingCommit is the newest commit at the last check of the repository.
 	PollingCommit *string `json:"pollingCommit,omitempty"`
 	// GitJobStatus is the state of the Job that makes the Bundles: Current if it is
 	// done, InProgress, Failed or Terminating.
 	GitJobStatus *string `json:"gitJobStatus,omitempty"`
 	// LastSyncedImageScanTime is the time of the last commit of new image tags.
 	LastSyncedImageScanTime *v1.Time `json:"lastSyncedImageScanTime,omitempty"`
-	// LastPollingTime, written as "lastPollingTriggered", is the time of the last
-	// look at the repository.
+	// LastPollingTime, written as "lastPollingTriggered", is the time of the last check of
+	// the repository.
 	LastPollingTime *v1.Time `json:"lastPollingTriggered,omitempty"`
 }
 

@@ -12,10 +12,10 @@ import (
 // GitTargetApplyConfiguration represents a declarative configuration of the GitTarget type for use
 // with apply.
 //
-// GitTarget selects the Clusters that meet all the criteria that are set. With
-// none set it selects nothing.
+// GitTarget selects the Clusters that meet all the criteria that are set. With no criterion
+// set it selects nothing.
 type GitTargetApplyConfiguration struct {
-	// Name of the target, for people.
+	// Name of the target. It is informational.
 	Name *string `json:"name,omitempty"`
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	ClusterName *string `json:"clusterName,omitempty"`

@@ -17,15 +17,15 @@ import (
 // HelmOpApplyConfiguration represents a declarative configuration of the HelmOp type for use
 // with apply.
 //
-// HelmOp deploys a chart straight from a chart repository, without git: it becomes
-// one Bundle, and the agents download the chart.
+// HelmOp deploys a chart directly from a chart repository, without git: it becomes one
+// Bundle, and the agents download the chart.
 type HelmOpApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// Spec says which chart is deployed, with which values, and where.
 	Spec *HelmOpSpecApplyConfiguration `json:"spec,omitempty"`
-	// Status says how far it is deployed.
+	// Status says how far the chart is deployed.
 	Status *HelmOpStatusApplyConfiguration `json:"status,omitempty"`
 }
 

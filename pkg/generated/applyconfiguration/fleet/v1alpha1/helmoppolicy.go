@@ -14,12 +14,12 @@ type HelmOpPolicyApplyConfiguration struct {
 	DefaultServiceAccount *string `json:"defaultServiceAccount,omitempty"`
 	// DefaultHelmSecretName is used by HelmOps that name no Secret with credentials.
 	DefaultHelmSecretName *string `json:"defaultHelmSecretName,omitempty"`
-	// AllowedHelmSecretNames are the Secrets with credentials that may be named.
+	// AllowedHelmSecretNames are the Secrets with credentials that HelmOps may name.
 	AllowedHelmSecretNames []string `json:"allowedHelmSecretNames,omitempty"`
-	// AllowedHelmRepoPatterns are the chart repositories that may be used: URLs, or
+	// AllowedHelmRepoPatterns are the chart repositories that HelmOps may use: URLs, or
 	// regular expressions that match a whole URL.
 	AllowedHelmRepoPatterns []string `json:"allowedHelmRepoPatterns,omitempty"`
-	// AllowedChartPatterns are the charts that may be used: names, or regular
+	// AllowedChartPatterns are the charts that HelmOps may use: names, or regular
 	// expressions that match a whole name.
 	AllowedChartPatterns []string `json:"allowedChartPatterns,omitempty"`
 }

@@ -19,9 +19,9 @@ type HelmOpSpecApplyConfiguration struct {
 	BundleSpecApplyConfiguration `json:""`
 	// Labels are put on the Bundle.
 	Labels map[string]string `json:"labels,omitempty"`
-	// PollingInterval is the time between two looks at the chart repository for a
-	// newer version that meets helm.version. Empty or 0: it is not looked at again.
-	// Example: 5m.
+	// PollingInterval is the time between two checks of the chart repository for a newer
+	// version that meets helm.version. If it is empty or 0, the repository is not checked
+	// again. Example: 5m.
 	PollingInterval *fleetv1alpha1.Duration `json:"pollingInterval,omitempty"`
 	// HelmSecretName names the Secret of this namespace with the credentials of the
 	// chart repository.

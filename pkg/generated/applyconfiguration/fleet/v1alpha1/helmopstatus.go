@@ -16,10 +16,10 @@ import (
 // HelmOpStatus says how far the chart is deployed.
 type HelmOpStatusApplyConfiguration struct {
 	StatusBaseApplyConfiguration `json:""`
-	// LastPollingTime, written as "lastPollingTriggered", is the time of the last
-	// look at the chart repository.
+	// LastPollingTime, written as "lastPollingTriggered", is the time of the last check of
+	// the chart repository.
 	LastPollingTime *v1.Time `json:"lastPollingTriggered,omitempty"`
-	// Version of the chart that is deployed, exact.
+	// Version is the exact version of the deployed chart.
 	Version *string `json:"version,omitempty"`
 }
 

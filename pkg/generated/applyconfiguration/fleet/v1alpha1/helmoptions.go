@@ -12,17 +12,16 @@ import (
 // HelmOptionsApplyConfiguration represents a declarative configuration of the HelmOptions type for use
 // with apply.
 //
-// HelmOptions says which chart is deployed, with which values, and how Helm
-// behaves. Whatever it deploys, the agent uses Helm, so most fields also matter
-// for plain manifests.
+// HelmOptions says which chart is deployed, with which values, and how Helm behaves. The
+// agent deploys everything with Helm, so most fields also apply to plain manifests.
 type HelmOptionsApplyConfiguration struct {
-	// ValuesFiles are files of the repository that are merged into values, later
-	// ones winning, when the Bundle is made by "fleet apply".
+	// ValuesFiles are files of the repository that "fleet apply" merges into values when it
+	// makes the Bundle. Later files take precedence.
 	ValuesFiles []string `json:"valuesFiles,omitempty"`
 	// Chart is the name of a chart in repo, a directory of the Bundle that holds a
 	// chart, or the URL of a packaged chart.
 	Chart *string `json:"chart,omitempty"`
-	// Repo is the chart repository, as https:// or oci:// URL. Empty: the chart is
+	// Repo is the chart repository, as https:// or oci:// URL. If it is empty, the chart is
 	// part of the Bundle.
 	Repo *string `json:"repo,omitempty"`
 	// ReleaseName is the name of the Helm release, at most 53 characters. Default:
@@ -30,39 +29,39 @@ type HelmOptionsApplyConfiguration struct {
 	ReleaseName *string `json:"releaseName,omitempty"`
 	// Version of the chart, exact or as a constraint. Examples: 1.2.3, ~1.2.
 	Version *string `json:"version,omitempty"`
-	// TimeoutSeconds has Helm wait for so many seconds until the objects are ready.
-	// 0 does not wait. In a target, a negative number resets it to 0.
+	// TimeoutSeconds makes Helm wait up to so many seconds until the objects are ready. 0
+	// does not wait. In a target, a negative number resets it to 0.
 	TimeoutSeconds *int `json:"timeoutSeconds,omitempty"`
-	// Values are the values of the chart. Strings may hold templates between ${
-	// and }, which know the Cluster: ClusterName, ClusterNamespace, ClusterLabels,
-	// ClusterAnnotations and ClusterValues.
-	// Example: {"region": "${ .ClusterLabels.region }"}.
+	// Values are the values of the chart. Strings may hold templates between ${ and },
+	// which can use the Cluster's data: ClusterName, ClusterNamespace, ClusterLabels,
+	// ClusterAnnotations and ClusterValues. Example: {"region": "${ .ClusterLabels.region
+	// }"}.
 	Values *fleetv1alpha1.GenericMap `json:"values,omitempty"`
 	// TemplateValues are templates, one per top-level key of the values. The
 	// result of each is read as YAML and replaces the key, so a template can yield
 	// a list, a number or a map.
 	TemplateValues map[string]string `json:"templateValues,omitempty"`
-	// ValuesFrom reads further values from Secrets and ConfigMaps of the downstream
-	// cluster when the chart is installed, later ones winning.
+	// ValuesFrom reads further values from Secrets and ConfigMaps of the downstream cluster
+	// when the chart is installed. Later entries take precedence.
 	ValuesFrom []ValuesFromApplyConfiguration `json:"valuesFrom,omitempty"`
-	// Force replaces objects that Helm cannot update, such as one with a changed
-	// field that is immutable. That may interrupt their service.
+	// Force replaces objects that Helm cannot update, such as one with a change of an
+	// immutable field. That may interrupt their service.
 	Force *bool `json:"force,omitempty"`
-	// TakeOwnership takes over objects that exist already and are not Helm's or
-	// are another release's. Default: the deployment fails.
+	// TakeOwnership takes over objects that already exist and that Helm does not manage or
+	// another release owns. Default: the deployment fails.
 	TakeOwnership *bool `json:"takeOwnership,omitempty"`
 	// MaxHistory is the number of revisions of the release that are kept. 0 keeps 2.
 	MaxHistory *int `json:"maxHistory,omitempty"`
-	// WaitForJobs waits, if timeoutSeconds is set, until Jobs have completed too.
+	// WaitForJobs also waits until Jobs have completed, if timeoutSeconds is set.
 	WaitForJobs *bool `json:"waitForJobs,omitempty"`
 	// Atomic rolls back an upgrade that fails.
 	Atomic *bool `json:"atomic,omitempty"`
-	// DisablePreProcess leaves values as they are: text between ${ and } is kept,
-	// and templateValues are not used.
+	// DisablePreProcess leaves values as they are: text between ${ and } is kept, and
+	// templateValues are not used.
 	DisablePreProcess *bool `json:"disablePreProcess,omitempty"`
 	// DisableDNS makes the template function getHostByName return nothing.
 	DisableDNS *bool `json:"disableDNS,omitempty"`
-	// SkipSchemaValidation accepts values that the chart's schema does not.
+	// SkipSchemaValidation accepts values that the chart's schema refuses.
 	SkipSchemaValidation *bool `json:"skipSchemaValidation,omitempty"`
 	// DisableDependencyUpdate keeps "fleet apply" from downloading the charts that
 	// this one depends on.

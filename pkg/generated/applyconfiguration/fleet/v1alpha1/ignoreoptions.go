@@ -8,11 +8,10 @@ package v1alpha1
 // IgnoreOptionsApplyConfiguration represents a declarative configuration of the IgnoreOptions type for use
 // with apply.
 //
-// IgnoreOptions takes conditions out of the judgement whether an object is ready.
+// IgnoreOptions lists conditions that do not count when an object's readiness is judged.
 type IgnoreOptionsApplyConfiguration struct {
-	// Conditions are patterns. A condition of a deployed object that has all the
-	// members of one pattern is not looked at.
-	// Example: {"type": "Active", "status": "False"}.
+	// Conditions are patterns. A condition of a deployed object is ignored if it has all
+	// the members of one pattern. Example: {"type": "Active", "status": "False"}.
 	Conditions []map[string]string `json:"conditions,omitempty"`
 }
 

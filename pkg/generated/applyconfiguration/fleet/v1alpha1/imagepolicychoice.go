@@ -8,8 +8,8 @@ package v1alpha1
 // ImagePolicyChoiceApplyConfiguration represents a declarative configuration of the ImagePolicyChoice type for use
 // with apply.
 //
-// ImagePolicyChoice says which of the tags of an image is chosen. Set one of the
-// two.
+// ImagePolicyChoice says which of the tags of an image is chosen. Set one of the two
+// fields.
 type ImagePolicyChoiceApplyConfiguration struct {
 	// SemVer, written as "semver", chooses the highest version in a range.
 	SemVer *SemVerPolicyApplyConfiguration `json:"semver,omitempty"`

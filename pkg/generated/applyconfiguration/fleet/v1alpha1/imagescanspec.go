@@ -15,8 +15,8 @@ import (
 //
 // ImageScanSpec says which image is watched, and which tag is chosen.
 type ImageScanSpecApplyConfiguration struct {
-	// TagName is the name by which files of the repository refer to this scan: a
-	// comment with it marks the lines that are changed.
+	// TagName is the name by which files of the repository refer to this scan: a comment
+	// with it marks the lines to change.
 	TagName *string `json:"tagName,omitempty"`
 	// GitRepoName, written as "gitrepoName", names the GitRepo of this namespace
 	// whose files are changed.

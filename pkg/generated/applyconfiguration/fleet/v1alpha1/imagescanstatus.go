@@ -22,12 +22,12 @@ type ImageScanStatusApplyConfiguration struct {
 	LatestImage *string `json:"latestImage,omitempty"`
 	// LatestTag is the chosen tag.
 	LatestTag *string `json:"latestTag,omitempty"`
-	// LatestDigest is the digest that the chosen tag stands for.
+	// LatestDigest is the digest of the chosen tag.
 	LatestDigest *string `json:"latestDigest,omitempty"`
-	// ObservedGeneration is the metadata.generation that this status is about.
+	// ObservedGeneration is the metadata.generation that this status describes.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// CanonicalImageName is the image repository with its registry spelled out.
-	// Example: docker.io/library/nginx.
+	// CanonicalImageName is the image repository with its registry spelled out. Example:
+	// docker.io/library/nginx.
 	CanonicalImageName *string `json:"canonicalImageName,omitempty"`
 }
 

@@ -8,7 +8,7 @@ package v1alpha1
 // KustomizeOptionsApplyConfiguration represents a declarative configuration of the KustomizeOptions type for use
 // with apply.
 //
-// KustomizeOptions has the resources of a Bundle built by kustomize.
+// KustomizeOptions makes kustomize build the resources of a Bundle.
 type KustomizeOptionsApplyConfiguration struct {
 	// Dir is the directory, relative to the root of the Bundle, that holds the
 	// kustomization.yaml. Example: overlays/production.

@@ -18,12 +18,12 @@ type ModifiedStatusApplyConfiguration struct {
 	Namespace *string `json:"namespace,omitempty"`
 	// Name of the object.
 	Name *string `json:"name,omitempty"`
-	// Create, written as "missing", says that the object is absent, or there but
-	// not this deployment's.
+	// Create, written as "missing", says that the object does not exist, or does not belong
+	// to this deployment.
 	Create *bool `json:"missing,omitempty"`
-	// Exist says that an object of this name is there, owned by someone else.
+	// Exist says that an object with this name exists and has another owner.
 	Exist *bool `json:"exist,omitempty"`
-	// Delete says that the object is there and should not be.
+	// Delete says that the object exists and should not.
 	Delete *bool `json:"delete,omitempty"`
 	// Patch is the difference: a JSON patch as text.
 	Patch *string `json:"patch,omitempty"`

@@ -16,9 +16,9 @@ import (
 type NonReadyResourceApplyConfiguration struct {
 	// Name of the BundleDeployment; in a Bundle, the Cluster as namespace/name.
 	Name *string `json:"name,omitempty"`
-	// State that it is in, written as "bundleState".
+	// State of the BundleDeployment or Cluster, written as "bundleState".
 	State *fleetv1alpha1.BundleState `json:"bundleState,omitempty"`
-	// Message of the agent about it.
+	// Message of the agent about the state.
 	Message *string `json:"message,omitempty"`
 	// ModifiedStatus lists the objects that differ from what they should be.
 	ModifiedStatus []ModifiedStatusApplyConfiguration `json:"modifiedStatus,omitempty"`

@@ -24,7 +24,7 @@ type NonReadyStatusApplyConfiguration struct {
 	Namespace *string `json:"namespace,omitempty"`
 	// Name of the object.
 	Name *string `json:"name,omitempty"`
-	// Summary says what is wrong with it.
+	// Summary says what is wrong with the object.
 	Summary *ObjectSummaryApplyConfiguration `json:"summary,omitempty"`
 }
 

@@ -8,15 +8,15 @@ package v1alpha1
 // ObjectSummaryApplyConfiguration represents a declarative configuration of the ObjectSummary type for use
 // with apply.
 //
-// ObjectSummary says in short how one object is doing.
+// ObjectSummary says briefly how one object is doing.
 type ObjectSummaryApplyConfiguration struct {
-	// State in a word. Example: in-progress.
+	// State in one word. Example: in-progress.
 	State *string `json:"state,omitempty"`
 	// Error says that something failed.
 	Error *bool `json:"error,omitempty"`
-	// Transitioning says that it is still on its way.
+	// Transitioning says that the object is still changing.
 	Transitioning *bool `json:"transitioning,omitempty"`
-	// Message holds texts that explain it.
+	// Message holds texts that explain the state.
 	Message []string `json:"message,omitempty"`
 }
 

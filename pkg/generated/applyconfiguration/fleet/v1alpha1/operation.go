@@ -10,12 +10,12 @@ package v1alpha1
 //
 // Operation is one edit of a ComparePatch.
 type OperationApplyConfiguration struct {
-	// Op is what is done: "remove" takes the path out of the comparison, "ignore"
-	// the whole object.
+	// Op is the kind of edit: "remove" excludes the path from the comparison, "ignore" the
+	// whole object.
 	Op *string `json:"op,omitempty"`
-	// Path is the JSON pointer that the edit is made at. Example: /metadata/labels.
+	// Path is the JSON pointer to the place of the edit. Example: /metadata/labels.
 	Path *string `json:"path,omitempty"`
-	// Value is the operand of an edit that takes one, as JSON text.
+	// Value is the operand of an edit that needs one, as JSON text.
 	Value *string `json:"value,omitempty"`
 }
 

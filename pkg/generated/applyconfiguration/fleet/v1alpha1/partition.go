@@ -13,13 +13,13 @@ import (
 // PartitionApplyConfiguration represents a declarative configuration of the Partition type for use
 // with apply.
 //
-// Partition is one stage of a roll-out: the Clusters that meet all the criteria
-// that are set. With none set it is empty.
+// Partition is one stage of a roll-out: the Clusters that meet all the criteria that are
+// set. With no criterion set it is empty.
 type PartitionApplyConfiguration struct {
 	// Name of the partition, shown in the status of the Bundle.
 	Name *string `json:"name,omitempty"`
-	// MaxUnavailable is the number or percentage of the partition's Clusters that
-	// may be unavailable. Default: maxUnavailable of the strategy, else 100%.
+	// MaxUnavailable is the number or percentage of the partition's Clusters that may be
+	// unavailable. Default: maxUnavailable of the strategy, otherwise 100%.
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	ClusterName *string `json:"clusterName,omitempty"`

@@ -8,7 +8,7 @@ package v1alpha1
 // PartitionStatusApplyConfiguration represents a declarative configuration of the PartitionStatus type for use
 // with apply.
 //
-// PartitionStatus tells the progress of one partition of a roll-out.
+// PartitionStatus shows the progress of one partition of a roll-out.
 type PartitionStatusApplyConfiguration struct {
 	// Name of the partition.
 	Name *string `json:"name,omitempty"`

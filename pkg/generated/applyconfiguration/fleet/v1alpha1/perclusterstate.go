@@ -8,20 +8,20 @@ package v1alpha1
 // PerClusterStateApplyConfiguration represents a declarative configuration of the PerClusterState type for use
 // with apply.
 //
-// PerClusterState lists Clusters, as namespace/name, by the state of one object on
-// them. A list that gets too long is cut.
+// PerClusterState lists Clusters, as namespace/name, by the state of one object on them. A
+// list that becomes too long is cut.
 type PerClusterStateApplyConfiguration struct {
 	// Ready lists Clusters on which the object is healthy.
 	Ready []string `json:"ready,omitempty"`
 	// WaitApplied lists Clusters on which it is not applied yet.
 	WaitApplied []string `json:"waitApplied,omitempty"`
-	// Pending lists Clusters on which it is not there yet.
+	// Pending lists Clusters on which it does not exist yet.
 	Pending []string `json:"pending,omitempty"`
 	// Modified lists Clusters on which others have changed it.
 	Modified []string `json:"modified,omitempty"`
-	// Orphaned lists Clusters on which it should not be there any more.
+	// Orphaned lists Clusters on which it should no longer exist.
 	Orphaned []string `json:"orphaned,omitempty"`
-	// Missing lists Clusters on which it is absent or someone else's.
+	// Missing lists Clusters on which it does not exist or belongs to another owner.
 	Missing []string `json:"missing,omitempty"`
 	// Unknown lists Clusters on which its state is not known.
 	Unknown []string `json:"unknown,omitempty"`

@@ -8,11 +8,10 @@ package v1alpha1
 // PodDisruptionBudgetSpecApplyConfiguration represents a declarative configuration of the PodDisruptionBudgetSpec type for use
 // with apply.
 //
-// PodDisruptionBudgetSpec describes the agent's PodDisruptionBudget. Set one of
-// the two.
+// PodDisruptionBudgetSpec describes the agent's PodDisruptionBudget. Set one of the two
+// fields.
 type PodDisruptionBudgetSpecApplyConfiguration struct {
-	// MinAvailable is the number or percentage of pods that must stay. Examples: 1,
-	// 50%.
+	// MinAvailable is the number or percentage of pods that must remain. Examples: 1, 50%.
 	MinAvailable *string `json:"minAvailable,omitempty"`
 	// MaxUnavailable is the number or percentage of pods that may be missing.
 	// Examples: 0, 50%.

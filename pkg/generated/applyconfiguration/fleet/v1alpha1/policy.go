@@ -17,22 +17,22 @@ import (
 // PolicyApplyConfiguration represents a declarative configuration of the Policy type for use
 // with apply.
 //
-// Policy limits what Bundles, GitRepos and HelmOps of its namespace may do, and
-// fills in what they leave empty. An empty list permits everything. If there are
-// several, their lists are joined, a permission or demand of one holds for all,
-// and of several defaults the one of the first Policy by name is used.
+// Policy limits what Bundles, GitRepos and HelmOps of its namespace may do, and fills in
+// what they leave empty. An empty list permits everything. If a namespace has several
+// Policies, their lists are joined, a permission or requirement of one holds for all, and a
+// default comes from the first Policy by name that sets it.
 type PolicyApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// RequireServiceAccount refuses Bundles that name no service account.
 	RequireServiceAccount *bool `json:"requireServiceAccount,omitempty"`
-	// AllowedServiceAccounts are the service accounts that may be named, also by
-	// the targets of a Bundle.
+	// AllowedServiceAccounts are the service accounts that Bundles and their targets may
+	// name.
 	AllowedServiceAccounts []string `json:"allowedServiceAccounts,omitempty"`
-	// AllowNamespaceCreation lets Bundles create missing namespaces although
-	// requireServiceAccount is set. Namespaces are created with the rights of the
-	// agent and not of the service account, so by default they then are not.
+	// AllowNamespaceCreation lets Bundles create missing namespaces even if
+	// requireServiceAccount is set. The agent creates namespaces with its own rights and
+	// not with those of the service account, so that requirement forbids it by default.
 	AllowNamespaceCreation *bool `json:"allowNamespaceCreation,omitempty"`
 	// GitRepo holds the rules for GitRepos.
 	GitRepo *GitRepoPolicyApplyConfiguration `json:"gitRepo,omitempty"`

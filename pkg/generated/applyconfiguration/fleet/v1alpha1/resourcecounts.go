@@ -12,15 +12,15 @@ package v1alpha1
 type ResourceCountsApplyConfiguration struct {
 	// Ready counts healthy objects.
 	Ready *int `json:"ready,omitempty"`
-	// DesiredReady counts all objects that should be there and healthy.
+	// DesiredReady counts all objects that should exist and be healthy.
 	DesiredReady *int `json:"desiredReady,omitempty"`
 	// WaitApplied counts objects that are not applied yet. Agents report 0.
 	WaitApplied *int `json:"waitApplied,omitempty"`
 	// Modified counts objects that others have changed.
 	Modified *int `json:"modified,omitempty"`
-	// Orphaned counts objects that should not be there any more.
+	// Orphaned counts objects that should no longer exist.
 	Orphaned *int `json:"orphaned,omitempty"`
-	// Missing counts objects that are absent or someone else's.
+	// Missing counts objects that do not exist or belong to another owner.
 	Missing *int `json:"missing,omitempty"`
 	// Unknown counts objects whose state is not known. Agents report 0.
 	Unknown *int `json:"unknown,omitempty"`

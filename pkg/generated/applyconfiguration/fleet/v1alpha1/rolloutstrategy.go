@@ -12,10 +12,10 @@ import (
 // RolloutStrategyApplyConfiguration represents a declarative configuration of the RolloutStrategy type for use
 // with apply.
 //
-// RolloutStrategy limits how fast a new version of a Bundle reaches its Clusters.
-// Clusters are taken partition by partition; within a partition a Cluster gets
-// the new version while not too many others are unavailable. Without a strategy
-// all Clusters get it at once.
+// RolloutStrategy limits how fast a new version of a Bundle reaches its Clusters. The
+// roll-out takes Clusters partition by partition; within a partition, a Cluster gets the
+// new version while not too many others are unavailable. Without a strategy all Clusters
+// get it at once.
 type RolloutStrategyApplyConfiguration struct {
 	// MaxUnavailable is the number or percentage of all Clusters that may be
 	// unavailable during the roll-out. A Cluster is unavailable if it is not ready
@@ -24,17 +24,16 @@ type RolloutStrategyApplyConfiguration struct {
 	// MaxUnavailablePartitions is the number or percentage of partitions that may
 	// be over their own limit before the roll-out stops. Default: 0.
 	MaxUnavailablePartitions *intstr.IntOrString `json:"maxUnavailablePartitions,omitempty"`
-	// AutoPartitionSize is the number or percentage of Clusters in a partition
-	// when no partitions are given. Default: 25%. It takes effect only from
-	// autoPartitionThreshold Clusters on; with a number of 0 or less all Clusters
-	// are one partition.
+	// AutoPartitionSize is the number or percentage of Clusters in a partition if
+	// partitions is empty. Default: 25%. It takes effect only from autoPartitionThreshold
+	// Clusters on; with a number of 0 or less, all Clusters form one partition.
 	AutoPartitionSize *intstr.IntOrString `json:"autoPartitionSize,omitempty"`
-	// AutoPartitionThreshold is the number of Clusters from which on they are
-	// partitioned without being told to. Default: 200. With 0 or less they never are.
+	// AutoPartitionThreshold is the number of Clusters from which on they are partitioned
+	// automatically. Default: 200. With 0 or less they never are.
 	AutoPartitionThreshold *int `json:"autoPartitionThreshold,omitempty"`
-	// MaxNew is the number of Clusters that get the Bundle for the first time in
-	// one pass; the rest follows in the next passes. Default: 50. With 0 or less no
-	// Cluster ever gets it.
+	// MaxNew is the number of Clusters that get the Bundle for the first time in one pass;
+	// the others follow in the next passes. Default: 50. With 0 or less no Cluster ever
+	// gets it.
 	MaxNew *int `json:"maxNew,omitempty"`
 	// Partitions are the stages of the roll-out, in order. A Cluster that is in
 	// none of them gets nothing.

@@ -17,8 +17,8 @@ import (
 // ScheduleApplyConfiguration represents a declarative configuration of the Schedule type for use
 // with apply.
 //
-// Schedule opens windows of time in which its Clusters are deployed to. Outside
-// the window agents leave everything as it is; new versions wait for the window.
+// Schedule opens windows of time for deployments to its Clusters. Outside a window, agents
+// leave everything as it is, and new versions wait for the next window.
 type ScheduleApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata: name, namespace, labels, annotations.

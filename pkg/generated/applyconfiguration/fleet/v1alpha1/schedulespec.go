@@ -14,11 +14,11 @@ import (
 //
 // ScheduleSpec says when the windows are, and for which Clusters.
 type ScheduleSpecApplyConfiguration struct {
-	// Schedule says when a window opens: a cron expression of six fields, seconds
-	// first. Example: 0 0 22 * * SAT opens on Saturdays at ten in the evening.
+	// Schedule says when a window opens: a cron expression of six fields, seconds first.
+	// Example: 0 0 22 * * SAT opens on Saturdays at ten in the evening.
 	Schedule *string `json:"schedule,omitempty"`
-	// Duration is the time for which a window stays open. It must be shorter than
-	// the time until the next window. Example: 2h30m.
+	// Duration is how long a window stays open. It must be shorter than the time until the
+	// next window. Example: 2h30m.
 	Duration *fleetv1alpha1.Duration `json:"duration,omitempty"`
 	// Location is the time zone of the schedule. Default: the controller's.
 	// Example: Europe/Berlin.

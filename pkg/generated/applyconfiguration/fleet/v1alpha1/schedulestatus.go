@@ -18,8 +18,8 @@ type ScheduleStatusApplyConfiguration struct {
 	Active *bool `json:"active,omitempty"`
 	// NextStartTime is when the next window opens.
 	NextStartTime *v1.Time `json:"nextStartTime,omitempty"`
-	// Conditions are statements about the schedule. Ready is False if something in
-	// it is wrong; its message says what.
+	// Conditions are statements about the schedule. Ready is False if the schedule is
+	// wrong; its message says why.
 	Conditions []GenericConditionApplyConfiguration `json:"conditions,omitempty"`
 	// MatchingClusters names the Clusters that the schedule governs.
 	MatchingClusters []string `json:"matchingClusters,omitempty"`

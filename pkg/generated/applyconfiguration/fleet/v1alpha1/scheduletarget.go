@@ -12,10 +12,10 @@ import (
 // ScheduleTargetApplyConfiguration represents a declarative configuration of the ScheduleTarget type for use
 // with apply.
 //
-// ScheduleTarget selects the Clusters that meet all the criteria that are set.
-// With none set it selects nothing.
+// ScheduleTarget selects the Clusters that meet all the criteria that are set. With no
+// criterion set it selects nothing.
 type ScheduleTargetApplyConfiguration struct {
-	// Name of the entry, for people.
+	// Name of the entry. It is informational.
 	Name *string `json:"name,omitempty"`
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	ClusterName *string `json:"clusterName,omitempty"`

@@ -10,8 +10,8 @@ package v1alpha1
 //
 // ScheduleTargets says which Clusters a Schedule governs.
 type ScheduleTargetsApplyConfiguration struct {
-	// Clusters are entries that each select Clusters of this namespace; one that
-	// selects a Cluster is enough.
+	// Clusters are entries that each select Clusters of this namespace; one match is
+	// enough.
 	Clusters []ScheduleTargetApplyConfiguration `json:"clusters,omitempty"`
 }
 

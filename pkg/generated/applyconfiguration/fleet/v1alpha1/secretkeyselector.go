@@ -11,7 +11,7 @@ package v1alpha1
 // SecretKeySelector names a key of a Secret in the downstream cluster.
 type SecretKeySelectorApplyConfiguration struct {
 	LocalObjectReferenceApplyConfiguration `json:""`
-	// Namespace of the Secret. Default: the namespace that is deployed to.
+	// Namespace of the Secret. Default: the namespace that the Bundle is deployed to.
 	Namespace *string `json:"namespace,omitempty"`
 	// Key whose value is YAML text with Helm values. Default: values.yaml.
 	Key *string `json:"key,omitempty"`

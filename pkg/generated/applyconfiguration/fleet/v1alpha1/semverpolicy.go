@@ -10,7 +10,7 @@ package v1alpha1
 //
 // SemVerPolicy chooses the highest version in a range.
 type SemVerPolicyApplyConfiguration struct {
-	// Range of versions. Tags that are not versions are left out. Example: >=1.2 <2.
+	// Range of versions. Tags that are not versions are ignored. Example: >=1.2 <2.
 	Range *string `json:"range,omitempty"`
 }
 

@@ -12,8 +12,8 @@ import (
 // StatusBaseApplyConfiguration represents a declarative configuration of the StatusBase type for use
 // with apply.
 //
-// StatusBase is the part of the status that GitRepos and HelmOps share: how the
-// Bundles that were made from them are doing, on all Clusters. It is computed.
+// StatusBase is the part of the status that GitRepos and HelmOps share: the state of their
+// Bundles on all Clusters. It is computed.
 type StatusBaseApplyConfiguration struct {
 	// ReadyClusters is the number of Clusters on which all Bundles are ready.
 	ReadyClusters *int `json:"readyClusters,omitempty"`

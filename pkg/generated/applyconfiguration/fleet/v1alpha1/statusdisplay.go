@@ -8,17 +8,17 @@ package v1alpha1
 // StatusDisplayApplyConfiguration represents a declarative configuration of the StatusDisplay type for use
 // with apply.
 //
-// StatusDisplay holds what "kubectl get" shows of a GitRepo or HelmOp.
+// StatusDisplay holds what "kubectl get" shows for a GitRepo or HelmOp.
 type StatusDisplayApplyConfiguration struct {
-	// ReadyBundleDeployments is the number of BundleDeployments that are ready, of
-	// how many. Example: 7/9.
+	// ReadyBundleDeployments is the number of ready BundleDeployments and the number of all
+	// of them. Example: 7/9.
 	ReadyBundleDeployments *string `json:"readyBundleDeployments,omitempty"`
-	// State is the worst state of any of them, and empty if all are ready. A
+	// State is the worst state of any BundleDeployment, and empty if all are ready. A
 	// GitRepo whose Bundles are being made shows GitUpdating.
 	State *string `json:"state,omitempty"`
 	// Message of the worst BundleDeployment.
 	Message *string `json:"message,omitempty"`
-	// Error says that there is a message.
+	// Error says that the message is not empty.
 	Error *bool `json:"error,omitempty"`
 }
 

@@ -8,8 +8,8 @@ package v1alpha1
 // ValuesFromApplyConfiguration represents a declarative configuration of the ValuesFrom type for use
 // with apply.
 //
-// ValuesFrom names a place in the downstream cluster that holds Helm values. Set
-// one of the two.
+// ValuesFrom names a place in the downstream cluster that holds Helm values. Set one of the
+// two fields.
 type ValuesFromApplyConfiguration struct {
 	// ConfigMapKeyRef names a key of a ConfigMap.
 	ConfigMapKeyRef *ConfigMapKeySelectorApplyConfiguration `json:"configMapKeyRef,omitempty"`

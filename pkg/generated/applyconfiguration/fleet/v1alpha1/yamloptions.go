@@ -10,9 +10,9 @@ package v1alpha1
 //
 // YAMLOptions holds the options for plain manifests.
 type YAMLOptionsApplyConfiguration struct {
-	// Overlays names directories below "overlays/", which replace or patch the
-	// manifests of the Bundle. They are applied in this order; those of a target
-	// come after those of the Bundle.
+	// Overlays names directories below "overlays/" that replace or patch the manifests of
+	// the Bundle. They are applied in this order; the overlays of a target come after those
+	// of the Bundle.
 	Overlays []string `json:"overlays,omitempty"`
 }
 
