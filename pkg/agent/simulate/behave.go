@@ -18,39 +18,39 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// reportRetry is when a report that was not acknowledged is sent again.
+// reportRetry is the time after which a report that was not acknowledged is sent again.
 const reportRetry = time.Second
 
-// catchUp is when to look whether the watch shows a report that was acknowledged.
+// catchUp is the time between two checks whether the watch shows an acknowledged report.
 const catchUp = 10 * time.Millisecond
 
-// deployment holds what an agent knows of a BundleDeployment and the server does not;
-// it is lost with the agent.
+// deployment holds what an agent, but not the server, knows about a BundleDeployment. It is
+// lost with the agent.
 type deployment struct {
 	uid     types.UID
-	id      string // the deployment ID that it is about
+	id      string // the deployment ID of this attempt
 	attempt int
 	outcome Outcome
 	stage   stage
 	due     time.Time // when the stage ends
-	// acked is the resource version of the last report that was acknowledged, of this
-	// version or of the one before; empty if there is none. What the watch shows is
-	// no base for another until it has come to it.
+	// acked is the resource version of the last acknowledged report, of this version or of
+	// the one before; empty if none was acknowledged. The agent must not build another
+	// report on what the watch shows until the watch has reached it.
 	acked string
 }
 
-// stage is how far a deployment has come.
+// stage says how far a deployment has come.
 type stage int
 
 const (
-	deploying stage = iota // until due, then the outcome is reported
+	deploying stage = iota // until due; then the outcome is reported
 	settling               // deployed; ready when due
-	failed                 // until due, then there is another attempt
+	failed                 // until due; then the agent tries again
 	done                   // nothing changes by itself
 )
 
-// reconcile does what an agent does about one BundleDeployment. It returns when to look
-// again, or 0.
+// reconcile does what an agent does about one BundleDeployment. It returns the time until
+// the next look, or 0 for none.
 func (f *Fleet) reconcile(ctx context.Context, name types.NamespacedName) time.Duration {
 	from, bd := f.get(name)
 	if bd == nil {
@@ -127,15 +127,15 @@ func (f *Fleet) advance(d *deployment, said Outcome, now time.Time) time.Duratio
 	return lasts
 }
 
-// reported reports whether the server knows already that a version is deployed and
-// well: an agent that has just started does not do it again.
+// reported reports whether the server already knows that a version is deployed and ready.
+// An agent that has just started does not deploy such a version again.
 func reported(bd *v1alpha1.BundleDeployment) bool {
 	s := &bd.Status
 	return s.AppliedDeploymentID == bd.Spec.DeploymentID && s.Ready && s.NonModified
 }
 
-// older reports whether a resource version comes before another. One that cannot be
-// compared does not, so that no agent waits for it.
+// older reports whether a resource version comes before another. It is false if the two
+// cannot be compared, so that no agent waits for such a version.
 func older(version, than string) bool {
 	if than == "" {
 		return false
@@ -144,7 +144,8 @@ func older(version, than string) bool {
 	return err == nil && order < 0
 }
 
-// report sends a report, counts it, and returns when to send it again, or 0.
+// report sends a report, counts it, and returns the time until it has to be sent again, or
+// 0.
 func (f *Fleet) report(ctx context.Context, from *wire.Upstream, d *deployment, read, wanted *v1alpha1.BundleDeployment) time.Duration {
 	start := time.Now()
 	sent, err := from.Report(ctx, read, wanted)
@@ -156,10 +157,10 @@ func (f *Fleet) report(ctx context.Context, from *wire.Upstream, d *deployment, 
 		f.counted.acknowledged(time.Since(start))
 		return 0
 	case ctx.Err() != nil:
-		return reportRetry // the agents end, and whether it has arrived is unknown
+		return reportRetry // the agents end, and nothing says whether the report arrived
 	case apierrors.IsNotFound(err):
 		f.counted.add(func(s *Stats) { s.Gone++ })
-		return reportRetry // until the watch says that it is gone
+		return reportRetry // until the watch shows the deletion
 	case apierrors.IsConflict(err):
 		f.counted.add(func(s *Stats) { s.Conflicts++ })
 		return reportRetry
@@ -181,15 +182,15 @@ func (f *Fleet) draw(bd *v1alpha1.BundleDeployment, attempt int) Outcome {
 	return []Outcome{Fail, Degrade, Drift}[dice.IntN(3)]
 }
 
-// roughly is between half of a time and half as much again.
+// roughly returns a time between 0.5 and 1.5 times d.
 func (f *Fleet) roughly(bd *v1alpha1.BundleDeployment, d time.Duration) time.Duration {
 	return time.Duration((0.5 + f.dice(bd, -1).Float64()) * float64(d))
 }
 
-// dice gives the same numbers for the same deployment at the same place.
+// dice returns a source of the same numbers for the same attempt of the same deployment.
 func (f *Fleet) dice(bd *v1alpha1.BundleDeployment, attempt int) *rand.Rand {
 	hash := fnv.New64a()
-	_ = binary.Write(hash, binary.LittleEndian, int64(attempt)) // a hash takes everything
+	_ = binary.Write(hash, binary.LittleEndian, int64(attempt)) // writing to a hash cannot fail
 	for _, text := range []string{bd.Namespace, bd.Name, bd.Spec.DeploymentID} {
 		hash.Write([]byte(text))
 		hash.Write([]byte{0})

@@ -1,24 +1,24 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package simulate plays many agents in one process. They do all that an agent says
-// to the server (package wire) and nothing in a cluster: after some time they report
+// Package simulate plays many agents in one process. They send the server everything that
+// an agent sends (package wire), and do nothing in a cluster: after some time they report
 // that they have deployed, and sometimes that they have failed.
 //
 //	fleet.go    the agents, their watches, and the queue that they share
-//	behave.go   what an agent says of a BundleDeployment, and when
-//	report.go   the status that says it
-//	stats.go    what is counted
-//	options.go  flags, and which Clusters there are
-//	play.go     a run, as a person asks for it
+//	behave.go   what an agent reports about a BundleDeployment, and when
+//	report.go   the status of a report
+//	stats.go    what the agents have done, in numbers
+//	options.go  flags, and the selection of Clusters
+//	play.go     a run from the command line
 //
 // # What it promises
 //
-// A simulated agent is as honest as a real one: it obeys paused, offSchedule and
-// waitingForValues, waits for what it depends on, reports only what it has been
-// told to deploy, does so again after a restart only if the server does not know,
-// and sends no report that says nothing new. Whether something fails depends on the
-// seed and on what is deployed where, not on timing.
+// A simulated agent behaves like a real one. It obeys paused, offSchedule and
+// waitingForValues, and waits for dependencies. It reports only versions that it was given
+// to deploy; after a restart, it reports one again only if the server does not know. It
+// sends no report that says nothing new. Failures depend on the seed and on what is
+// deployed where, not on timing.
 //
 // # What it costs
 //

@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
-// Fleet is a number of simulated agents.
+// Fleet runs a number of simulated agents.
 type Fleet struct {
 	options Options
 	up      *wire.Upstream
@@ -34,21 +34,21 @@ type Fleet struct {
 	started time.Time
 	mu      struct {
 		sync.RWMutex
-		watches map[string]*watching // by namespace; OneWatch has only the empty one
+		watches map[string]*watching // by namespace; with OneWatch only the empty one
 		known   map[string]map[string]*deployment
-		said    time.Time // when an error was last written
+		said    time.Time // when the last error was written
 	}
 }
 
-// watching is a watch that can be ended.
+// watching holds a watch and the function that ends it.
 type watching struct {
 	*wire.Watch
 	end   context.CancelFunc
 	ended <-chan struct{}
 }
 
-// New returns agents that use one way to the server, unless they have their own.
-// What goes wrong is written to log, at most once a second.
+// New returns agents that share the connection up, except those that have their own
+// Upstream. It writes errors to log, at most one a second.
 func New(up *wire.Upstream, agents []Agent, options Options, log io.Writer) *Fleet {
 	f := &Fleet{
 		options: options, up: up, agents: slices.Clone(agents), own: map[string]int{}, log: log,
@@ -130,7 +130,7 @@ func (f *Fleet) beat(ctx context.Context, i int) time.Duration {
 	return f.options.Heartbeat
 }
 
-// watch starts the watch of a namespace, in place of the one that it has.
+// watch starts the watch of a namespace and ends the one before it.
 func (f *Fleet) watch(ctx context.Context, tasks *sync.WaitGroup, namespace string, from *wire.Upstream) *watching {
 	ctx, end := context.WithCancel(ctx)
 	w := &watching{end: end, ended: ctx.Done(), Watch: from.Watch(namespace, f.queue.Add, func(watch.EventType) {
@@ -146,12 +146,12 @@ func (f *Fleet) watch(ctx context.Context, tasks *sync.WaitGroup, namespace stri
 	return w
 }
 
-// starting is how many agents are at their first list at once. In truth agents have
-// a machine each; all at once from this one they would be busy with the handshakes of
-// connections until those time out.
+// starting is the number of agents that do their first list at the same time. Real agents
+// have a machine each. If all started at once from this one, they would be busy with TLS
+// handshakes until those time out.
 const starting = 32
 
-// start starts the agents' watches, some at once.
+// start starts the agents' watches, a few at a time.
 func (f *Fleet) start(ctx context.Context, tasks *sync.WaitGroup) {
 	places := make(chan struct{}, starting)
 	for _, a := range f.agents {
@@ -171,7 +171,7 @@ func (f *Fleet) start(ctx context.Context, tasks *sync.WaitGroup) {
 	}
 }
 
-// restarts ends agents and starts them again until ctx ends.
+// restarts stops and starts agents, one after the other, until ctx ends.
 func (f *Fleet) restarts(ctx context.Context, tasks *sync.WaitGroup) {
 	if f.options.RestartEvery == 0 || len(f.agents) == 0 {
 		<-ctx.Done()
@@ -190,7 +190,7 @@ func (f *Fleet) restarts(ctx context.Context, tasks *sync.WaitGroup) {
 	}
 }
 
-// restart makes an agent forget what it has not reported.
+// restart makes an agent forget everything that it has not reported.
 func (f *Fleet) restart(ctx context.Context, tasks *sync.WaitGroup, a Agent) {
 	f.mu.Lock()
 	delete(f.mu.known, a.Namespace)
@@ -208,8 +208,8 @@ func (f *Fleet) restart(ctx context.Context, tasks *sync.WaitGroup, a Agent) {
 	}
 }
 
-// get returns a BundleDeployment that one of the agents has, as its watch last saw
-// it, and that agent's way to the server.
+// get returns a BundleDeployment of one of the agents, as its watch last saw it, and that
+// agent's Upstream.
 func (f *Fleet) get(name types.NamespacedName) (*wire.Upstream, *v1alpha1.BundleDeployment) {
 	at, ours := f.own[name.Namespace]
 	if !ours {
@@ -245,7 +245,7 @@ func (f *Fleet) forget(name types.NamespacedName) {
 	delete(f.mu.known[name.Namespace], name.Name)
 }
 
-// Synced reports whether all agents know what they had to do at their start.
+// Synced reports whether all agents have seen everything that existed when they started.
 func (f *Fleet) Synced() bool {
 	f.mu.RLock()
 	watches := slices.Collect(maps.Values(f.mu.watches))
@@ -258,8 +258,7 @@ func (f *Fleet) Synced() bool {
 	return len(watches) > 0 && (f.options.OneWatch || len(watches) == len(f.own))
 }
 
-// Stats returns what the agents have done so far. It looks at every
-// BundleDeployment.
+// Stats returns what the agents have done so far. It reads every BundleDeployment.
 func (f *Fleet) Stats() Stats {
 	s := f.counted.read()
 	s.Elapsed = time.Since(f.started)
@@ -281,12 +280,12 @@ func (f *Fleet) Stats() Stats {
 	return s
 }
 
-// complain writes an error, unless another was written just now.
+// complain writes an error, unless it wrote another one less than a second ago.
 func (f *Fleet) complain(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if now := time.Now(); now.Sub(f.mu.said) >= time.Second {
 		f.mu.said = now
-		_, _ = io.WriteString(f.log, err.Error()+"\n") // there is no other place to report this error
+		_, _ = io.WriteString(f.log, err.Error()+"\n") // an error of the log has no other place to go
 	}
 }

@@ -17,21 +17,22 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// waitStates waits until the server shows so many BundleDeployments in each state.
+// waitStates waits until the server shows the wanted number of BundleDeployments in each
+// state.
 func (f *fleet) waitStates(p *playing, wanted map[string]int) {
 	f.t.Helper()
 	require.Eventually(f.t, func() bool { return fmt.Sprint(f.states()) == fmt.Sprint(wanted) }, within, poll,
 		"%v instead of %v\n%s", state{f}, wanted, p.log)
 }
 
-// waitReports waits until the agents know that so many reports have arrived: the
-// server shows what one says before its sender hears that it did.
+// waitReports waits until the agents know that n reports have arrived. The server shows a
+// report before its sender gets the answer.
 func (p *playing) waitReports(n int) {
 	p.t.Helper()
 	require.Eventually(p.t, func() bool { return p.Stats().Reports >= n }, within, poll, "%d reports\n%s", n, p.log)
 }
 
-// state prints the states as they are when it is printed.
+// state prints the states at the time of printing.
 type state struct{ *fleet }
 
 func (s state) String() string { return fmt.Sprint(s.states()) }
@@ -115,7 +116,7 @@ func TestAnAgentDoesNothingWhileItIsPaused(t *testing.T) {
 	require.NoError(t, err)
 	f.bundle(1, func(*v1alpha1.BundleSpec) {})
 	p := f.play(quick())
-	// What came while it was paused has not been released to it at all.
+	// A version that came during the pause has not been released to it.
 	f.waitStates(p, map[string]int{"Ready": 2, "WaitApplied": 1, "NotReady": 1})
 	p.waitReports(2)
 	require.Equal(t, 2, p.Stats().Reports)

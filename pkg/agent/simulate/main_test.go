@@ -36,7 +36,7 @@ const (
 	poll   = 20 * time.Millisecond
 )
 
-// shared is a server that all tests use, each with Clusters of its own.
+// shared is the server that all tests use, each with Clusters of its own.
 var shared struct {
 	config *rest.Config
 	client versioned.Interface
@@ -83,7 +83,7 @@ func run(m *testing.M) int {
 
 var fleets atomic.Int32
 
-// fleet is some Clusters with their Bundles, apart from those of other tests.
+// fleet holds Clusters and their Bundles, separate from those of other tests.
 type fleet struct {
 	t    *testing.T
 	mark string
@@ -91,7 +91,7 @@ type fleet struct {
 
 const workspace = "fleet-default"
 
-// newFleet makes Clusters and Bundles that target them all.
+// newFleet creates Clusters and Bundles that target all of them.
 func newFleet(t *testing.T, clusters, bundles int) *fleet {
 	t.Helper()
 	f := &fleet{t: t, mark: fmt.Sprintf("f%d", fleets.Add(1))}
@@ -120,7 +120,7 @@ func (f *fleet) bundle(i int, change func(*v1alpha1.BundleSpec)) {
 
 func (f *fleet) bundleName(i int) string { return fmt.Sprintf("%s-bundle-%d", f.mark, i) }
 
-// states counts the BundleDeployments of the fleet by state.
+// states returns the number of BundleDeployments of the fleet in each state.
 func (f *fleet) states() map[string]int {
 	f.t.Helper()
 	counts := map[string]int{}
@@ -134,7 +134,7 @@ func (f *fleet) states() map[string]int {
 	return counts
 }
 
-// playing are agents that run.
+// playing holds agents that run.
 type playing struct {
 	*simulate.Fleet
 	t   *testing.T
@@ -142,7 +142,7 @@ type playing struct {
 	log *log
 }
 
-// play starts the agents of the fleet; they end with the test.
+// play starts the agents of the fleet, which stop at the end of the test.
 func (f *fleet) play(options simulate.Options) *playing {
 	f.t.Helper()
 	agents, err := simulate.Select(f.t.Context(), shared.config, "test="+f.mark, "", 0)
@@ -165,7 +165,7 @@ func (f *fleet) play(options simulate.Options) *playing {
 	return p
 }
 
-// log holds what the agents complain of.
+// log holds the errors that the agents write.
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -183,7 +183,7 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// quick are options with which tests do not wait.
+// quick returns options with which tests need not wait.
 func quick() simulate.Options {
 	o := simulate.DefaultOptions()
 	o.Delay, o.Recover, o.DependencyRetry, o.FirstHeartbeat = 10*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond, time.Millisecond

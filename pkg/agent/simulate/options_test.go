@@ -22,12 +22,12 @@ func TestWhatAPersonTypesIsChecked(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"", ""},
 		{"--failure-rate=1 --restart-every=1s --heartbeat=0s", ""},
-		{"--failure-rate=1.5", "--failure-rate 1.5 is not a part of all"},
+		{"--failure-rate=1.5", "--failure-rate 1.5 is not a share"},
 		{"--failure-rate=-1", "--failure-rate -1 is not a part of all"},
 		{"--workers=0", "--workers 0 does nothing"},
 		{"--resources=-1", "--resources -1 is not a number of objects"},
 		{"--delay=-1s", "cannot be negative"},
-		{"--dependency-retry=0s", "--dependency-retry 0s would look without end"},
+		{"--dependency-retry=0s", "--dependency-retry 0s would never pause"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			t.Parallel()
@@ -67,10 +67,10 @@ func TestAgentsAreThoseOfTheClustersThatAreNamed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{f.mark + "-1", f.mark + "-2"}, got)
 	_, err = names("", workspace+"/"+f.mark+"-9", 0)
-	require.EqualError(t, err, "there is no cluster "+workspace+"/"+f.mark+"-9 with a namespace: give existing ones as NAMESPACE/NAME")
+	require.EqualError(t, err, "cluster "+workspace+"/"+f.mark+"-9 does not exist or has no namespace: give existing ones as NAMESPACE/NAME")
 }
 
-// until ends what writes when it has written some texts; it is not for concurrent use.
+// until calls end once all texts have been written to it. It is not for concurrent use.
 type until struct {
 	bytes.Buffer
 	texts []string
@@ -94,15 +94,15 @@ func TestASummarySaysWhatWasDone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	const done = "2 agents, 2 BundleDeployments, 2 of them Ready, after "
-	const acknowledged = "reports: 2 acknowledged" // which may be heard after the watch shows it
+	const acknowledged = "reports: 2 acknowledged" // agents may learn of it after the watch shows it
 	out := &until{texts: []string{done, acknowledged}, end: cancel}
 	play := simulate.Play{Options: quick(), Selector: "test=" + f.mark, Every: 100 * time.Millisecond}
 	require.NoError(t, play.Run(ctx, shared.config, out, io.Discard))
-	require.GreaterOrEqual(t, strings.Count(out.String(), done), 2, "one when it was so, and one at the end: %s", out)
+	require.GreaterOrEqual(t, strings.Count(out.String(), done), 2, "one when the state was reached, and one at the end: %s", out)
 	require.Contains(t, out.String(), acknowledged)
 
 	play.Selector = "test=nobody"
-	require.ErrorContains(t, play.Run(t.Context(), shared.config, out, io.Discard), "no Cluster has a namespace and is selected")
+	require.ErrorContains(t, play.Run(t.Context(), shared.config, out, io.Discard), "no selected Cluster has a namespace")
 }
 
 func TestASimulationEndsWhenItsTimeIsUp(t *testing.T) {

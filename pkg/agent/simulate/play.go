@@ -16,42 +16,42 @@ import (
 	"github.com/musterfleet/muster/pkg/agent/wire"
 )
 
-// Play holds the flags of a run: which agents, and how long.
+// Play holds the flags of a run: which agents run, and for how long.
 type Play struct {
 	Options
-	// Most is how many agents there are at most; 0 is one for each Cluster.
+	// Most limits the number of agents; with 0 each Cluster gets one.
 	Most int
-	// Selector and List say for which Clusters: see Select.
+	// Selector and List select the Clusters: see Select.
 	Selector, List string
-	// For is how long it continues; 0 is until it is stopped.
+	// For is the duration of the run; with 0 it lasts until it is stopped.
 	For time.Duration
-	// Every is how often it says what it has done; 0 is only at the end.
+	// Every is the time between two summaries; with 0 only the end has one.
 	Every time.Duration
 }
 
-// AddFlags adds a flag for each member but Most.
+// AddFlags adds a flag for each member except Most.
 func (p *Play) AddFlags(flags *pflag.FlagSet) {
 	p.Options = DefaultOptions()
 	p.Options.AddFlags(flags)
 	flags.StringVar(&p.Selector, "cluster-selector", "", "label selector of the Clusters that get a simulated agent")
 	flags.StringVar(&p.List, "clusters", "", "the Clusters that get a simulated agent, as NAMESPACE/NAME,...")
-	flags.DurationVar(&p.For, "for", 0, "how long to simulate; 0 is until interrupted")
-	flags.DurationVar(&p.Every, "summary-every", 0, "how often to say what the agents have done; 0 is at the end only")
+	flags.DurationVar(&p.For, "for", 0, "duration of the simulation; 0 means until it is interrupted")
+	flags.DurationVar(&p.Every, "summary-every", 0, "time between two summaries of what the agents have done; 0 means only one at the end")
 }
 
-// Run plays the agents until ctx or the time ends, and says what they did.
+// Run plays the agents until ctx ends or the time is up, and writes summaries to out.
 func (p *Play) Run(ctx context.Context, config *rest.Config, out, log io.Writer) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
 	config = rest.CopyConfig(config)
-	config.QPS = -1 // each agent is a process of its own, in truth
+	config.QPS = -1 // each real agent is a process with its own limit
 	agents, err := Select(ctx, config, p.Selector, p.List, p.Most)
 	if err != nil {
 		return err
 	}
 	if len(agents) == 0 {
-		return errors.New("no Cluster has a namespace and is selected: make one, or see --cluster-selector and --clusters")
+		return errors.New("no selected Cluster has a namespace: create one, or see --cluster-selector and --clusters")
 	}
 	up, err := wire.New(config)
 	if err != nil {

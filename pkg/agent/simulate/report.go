@@ -14,23 +14,23 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Outcome is how an attempt to deploy ends.
+// Outcome says how an attempt to deploy ends.
 type Outcome int
 
 const (
-	// Succeed deploys, and all is ready.
+	// Succeed deploys, and everything becomes ready.
 	Succeed Outcome = iota
-	// Fail does not deploy: the state is ErrApplied.
+	// Fail deploys nothing: the state is ErrApplied.
 	Fail
-	// Degrade deploys what is not ready: the state is NotReady.
+	// Degrade deploys objects that are not ready: the state is NotReady.
 	Degrade
-	// Drift deploys what is edited afterwards: the state is Modified.
+	// Drift deploys objects that are edited afterwards: the state is Modified.
 	Drift
 )
 
 var errRefused = errors.New("simulated: the cluster refuses the objects")
 
-// say writes an outcome into a status as the agent of S 9.7 does.
+// say writes an outcome into a status, as the agent of S 9.7 does.
 func say(bd *v1alpha1.BundleDeployment, outcome Outcome, resources int, now time.Time) {
 	status := &bd.Status
 	if outcome == Fail {
@@ -80,7 +80,7 @@ func say(bd *v1alpha1.BundleDeployment, outcome Outcome, resources int, now time
 	wire.SetCondition(status, wire.Monitored, nil, now)
 }
 
-// deployed lists objects that a Bundle could have.
+// deployed returns n objects that a Bundle could have.
 func deployed(bd *v1alpha1.BundleDeployment, n int) []v1alpha1.BundleDeploymentResource {
 	namespace := bd.Spec.Options.DefaultNamespace
 	if bd.Spec.Options.TargetNamespace != "" {
@@ -104,7 +104,7 @@ func deployed(bd *v1alpha1.BundleDeployment, n int) []v1alpha1.BundleDeploymentR
 	return out
 }
 
-// nextRelease counts the revisions of a release up.
+// nextRelease returns a release with its revision incremented.
 func nextRelease(last string, bd *v1alpha1.BundleDeployment) string {
 	revision := 0
 	for i := len(last) - 1; i >= 0; i-- {

@@ -13,24 +13,26 @@ import (
 
 // Stats holds what the agents have done so far.
 type Stats struct {
-	// Agents and Deployments are how many there are now, Ready how many of these are
-	// in the state Ready.
+	// Agents and Deployments count those that exist now; Ready counts the deployments in
+	// the state Ready.
 	Agents, Deployments, Ready int
-	// Events are those of all watches; Reconciles what they led to.
+	// Events counts the events of all watches, Reconciles the reconciles.
 	Events, Reconciles int
-	// Reports were acknowledged, Conflicts refused with 409, Errors failed otherwise.
+	// Reports counts acknowledged reports, Conflicts those refused with 409, and Errors
+	// those that failed in another way.
 	Reports, Conflicts, Errors int
-	// Gone are reports for what was no longer targeted.
+	// Gone counts reports for BundleDeployments that were no longer targeted.
 	Gone int
-	// Heartbeats were acknowledged, Restarts are agents that ended and started again.
+	// Heartbeats counts acknowledged heartbeats, Restarts agents that stopped and started
+	// again.
 	Heartbeats, Restarts int
-	// Elapsed is since the start.
+	// Elapsed is the time since the start.
 	Elapsed time.Duration
-	// P50, P99 and Most are of the times from a report to its acknowledgement.
+	// P50, P99 and Most describe the time from a report to its acknowledgement.
 	P50, P99, Most time.Duration
 }
 
-// String is one paragraph for people.
+// String returns the numbers as one paragraph.
 func (s Stats) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d agents, %d BundleDeployments, %d of them Ready, after %v\n", s.Agents, s.Deployments, s.Ready, s.Elapsed.Round(time.Millisecond))
@@ -40,16 +42,16 @@ func (s Stats) String() string {
 	return b.String()
 }
 
-// counters is Stats while it grows.
+// counters collects Stats.
 type counters struct {
 	sync.Mutex
 	Stats
-	// slow counts reports by the logarithm of the time that they took.
+	// slow counts reports by the logarithm of their time.
 	slow [buckets]int
 }
 
-// A bucket holds times that differ by a twentieth at most, from a microsecond on;
-// the last also holds what is slower than some two minutes.
+// Times in one bucket differ by at most 5%, from one microsecond on. The last bucket also
+// holds every time above some two minutes.
 const (
 	buckets = 384
 	growth  = 1.05
@@ -61,7 +63,7 @@ func (c *counters) add(change func(s *Stats)) {
 	change(&c.Stats)
 }
 
-// acknowledged notes a report and the time that it took.
+// acknowledged counts a report and its time.
 func (c *counters) acknowledged(took time.Duration) {
 	c.Lock()
 	defer c.Unlock()
@@ -74,7 +76,7 @@ func (c *counters) acknowledged(took time.Duration) {
 	c.slow[at]++
 }
 
-// read returns what was counted, with the quantiles.
+// read returns the numbers, with the quantiles.
 func (c *counters) read() Stats {
 	c.Lock()
 	defer c.Unlock()

@@ -18,10 +18,9 @@ const (
 	Ready     = "Ready"
 )
 
-// SetCondition sets a condition from an error: True and nothing to say if it is
-// nil, else False with its text, and the reason "Error". The time is written only
-// if the status or the message changes. It does not write into the list that was
-// there.
+// SetCondition sets a condition from an error: True without a message if it is nil,
+// otherwise False with the error's text and the reason "Error". The time changes only if
+// the status or the message changes. SetCondition does not write into the existing list.
 func SetCondition(status *v1alpha1.BundleDeploymentStatus, kind string, err error, now time.Time) {
 	if err != nil {
 		set(status, kind, "False", "Error", err.Error(), now)
@@ -54,7 +53,7 @@ func set(status *v1alpha1.BundleDeploymentStatus, kind, value, reason, message s
 	status.Conditions = conditions
 }
 
-// Condition returns the status of a condition, empty if it is not there.
+// Condition returns the status of a condition, or "" if the condition is missing.
 func Condition(status *v1alpha1.BundleDeploymentStatus, kind string) string {
 	for i := range status.Conditions {
 		if status.Conditions[i].Type == kind {

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package wire sends what an agent sends to the server (S 9): its registration, the watch
-// of its BundleDeployments, the few other reads, the report and the heartbeat. An agent
-// that deploys and one that only plays use the same code, so that what is measured
-// with many of the second kind holds for the first.
+// of its BundleDeployments, the few other reads, the report and the heartbeat. Real and
+// simulated agents use the same code, so measurements with many simulated agents hold for
+// real ones.
 //
 //	upstream.go    an agent's requests, and the report
 //	watch.go       the watch of one namespace
@@ -15,21 +15,22 @@
 //
 // # What it promises
 //
-//   - Requests have the form of Fleet's agent: a streaming list and watch of one
-//     namespace, a merge patch without a resourceVersion that says only what has
-//     changed, a JSON patch of one operation as heartbeat.
-//   - An Upstream asks for nothing that an agent has no right to (S 8.4).
-//   - What leads to a reconcile leads to one here, and nothing else (S 9.6); also
-//     the habit that, once an agent has reported, every event of the object does.
-//   - Manifest returns only what has the hash that it is named by.
+//   - Requests have the form of Fleet's agent: a streaming list and watch of one namespace,
+//     a merge patch without a resourceVersion that contains only what has changed, a JSON
+//     patch of one operation as heartbeat.
+//   - An Upstream asks only for what an agent has a right to (S 8.4).
+//   - A Watch reconciles for the same events as Fleet's agent, and for no others (S 9.6).
+//     That includes its habit to reconcile for every event of an object once it has
+//     reported.
+//   - Manifest returns only content that has the hash in its name.
 //
 // # What it costs
 //
-// An Upstream is one HTTP client; agents of one process may share it, and then its
-// connections. A Watch keeps each object of its namespace once, and some goroutines.
+// An Upstream is one HTTP client; agents of one process may share it, and with it its
+// connections. A Watch keeps each object of its namespace once, and runs some goroutines.
 //
 // # Concurrency
 //
-// All may be called from any goroutine. Objects that a Watch hands out are shared:
-// copy before you write.
+// All functions may be called from any goroutine. Objects that a Watch returns are shared:
+// copy them before you write.
 package wire

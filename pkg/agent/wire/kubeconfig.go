@@ -13,12 +13,12 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// CredentialSecretName is the Secret in which an agent keeps its credentials, in its
-// own namespace of its own cluster (S 9.1).
+// CredentialSecretName names the Secret in which an agent keeps its credentials, in its own
+// namespace of its own cluster (S 9.1).
 const CredentialSecretName = "fleet-agent"
 
-// Secret is how an agent keeps its credentials: Fleet's finds what this one has
-// registered, and the other way round.
+// Secret returns the Secret that keeps the credentials. Fleet's agent can read it, and this
+// agent can read the Secret of Fleet's.
 func (c *Credential) Secret(namespace string) (*corev1.Secret, error) {
 	const name = "default"
 	kubeconfig, err := clientcmd.Write(clientcmdapi.Config{
@@ -39,7 +39,7 @@ func (c *Credential) Secret(namespace string) (*corev1.Secret, error) {
 	}, nil
 }
 
-// ReadCredential reads what an agent has kept.
+// ReadCredential returns the credentials that an agent has kept in a Secret.
 func ReadCredential(secret *corev1.Secret) (*Credential, error) {
 	loader, err := clientcmd.NewClientConfigFromBytes(secret.Data["kubeconfig"])
 	if err != nil {

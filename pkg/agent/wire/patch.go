@@ -10,8 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Diff returns the merge patch that turns one object into another, or nil if they
-// are equal. A list is sent whole, because a merge patch cannot do less.
+// Diff returns the merge patch that turns one object into another, or nil if they are
+// equal. It contains changed lists whole, because a merge patch cannot change a part of
+// one.
 func Diff(from, to runtime.Object) ([]byte, error) {
 	before, err := asMap(from)
 	if err != nil {
@@ -28,7 +29,7 @@ func Diff(from, to runtime.Object) ([]byte, error) {
 	return json.Marshal(patch)
 }
 
-// DiffMaps is Diff of JSON objects.
+// DiffMaps returns the merge patch that turns one JSON object into another, or nil.
 func DiffMaps(before, after map[string]any) map[string]any {
 	patch := map[string]any{}
 	for key := range before {
@@ -52,8 +53,8 @@ func DiffMaps(before, after map[string]any) map[string]any {
 	return patch
 }
 
-// asMap is the object as JSON has it, which is not always what a conversion of its
-// fields would give.
+// asMap returns the object as its JSON shows it. A conversion of its fields would not
+// always give the same.
 func asMap(object runtime.Object) (map[string]any, error) {
 	text, err := json.Marshal(object)
 	if err != nil {

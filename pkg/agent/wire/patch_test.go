@@ -19,8 +19,8 @@ import (
 
 var seed = flag.Uint64("seed", 1, "seed of the random tests")
 
-// The oracles are the merge of RFC 7396, written down as it stands there, and the
-// patch that client-go makes for kubectl.
+// The oracles are the merge of RFC 7396, written as in the RFC, and the patch that
+// client-go makes for kubectl.
 func TestAPatchTurnsOneObjectIntoTheOther(t *testing.T) {
 	t.Parallel()
 	t.Logf("replay with -seed=%d", *seed)
@@ -41,7 +41,7 @@ func TestAPatchTurnsOneObjectIntoTheOther(t *testing.T) {
 	}
 }
 
-// merged is MergePatch of RFC 7396.
+// merged implements MergePatch of RFC 7396.
 func merged(target any, patch any) any {
 	members, isObject := patch.(map[string]any)
 	if !isObject {
@@ -60,7 +60,7 @@ func merged(target any, patch any) any {
 	return out
 }
 
-// randomObject has no nulls: a merge patch cannot say them.
+// randomObject returns an object without nulls, which a merge patch cannot express.
 func randomObject(r *rand.Rand, depth int) map[string]any {
 	out := map[string]any{}
 	for range r.IntN(4) {
@@ -83,7 +83,7 @@ func randomValue(r *rand.Rand, depth int) any {
 	return string(rune('p' + r.IntN(3)))
 }
 
-// edited is an object with little changed.
+// edited returns a copy of an object with a few changes.
 func edited(r *rand.Rand, object map[string]any) map[string]any {
 	out := maps.Clone(object)
 	for key, value := range object {
@@ -116,11 +116,11 @@ func TestAPatchOfAReportSaysOnlyWhatHasChanged(t *testing.T) {
 	}{
 		{"nothing", func(*v1alpha1.BundleDeployment) {}, ""},
 		{"a field", func(bd *v1alpha1.BundleDeployment) { bd.Status.AppliedDeploymentID = "b" }, `{"status":{"appliedDeploymentID":"b"}}`},
-		{"a field that goes", func(bd *v1alpha1.BundleDeployment) { bd.Status.Ready = false }, `{"status":{"ready":null}}`},
+		{"a field that is removed", func(bd *v1alpha1.BundleDeployment) { bd.Status.Ready = false }, `{"status":{"ready":null}}`},
 		{"a list, which is sent whole", func(bd *v1alpha1.BundleDeployment) {
 			bd.Status.Conditions = append(bd.Status.Conditions, v1alpha1.GenericCondition{Type: "Two"})
 		}, `{"status":{"conditions":[{"type":"One"},{"type":"Two"}]}}`},
-		{"values that were in a Secret, which are sent though nobody wants them", func(bd *v1alpha1.BundleDeployment) {
+		{"values that were in a Secret, which are sent though no reader needs them", func(bd *v1alpha1.BundleDeployment) {
 			bd.Spec.Options.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"a": int64(1)}}}
 		}, `{"spec":{"options":{"helm":{"values":{"a":1}}}}}`},
 	} {

@@ -24,25 +24,25 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
-// Invitation holds what a ClusterRegistrationToken yields: where the server is, and the
-// right to ask it for a Cluster in one namespace (S 8.2).
+// Invitation holds what a ClusterRegistrationToken yields: the address of the server, and
+// the right to ask it for a Cluster in one namespace (S 8.2).
 type Invitation struct {
-	// ClusterNamespace is where the token is, and the Cluster will be.
+	// ClusterNamespace is the namespace of the token and of the future Cluster.
 	ClusterNamespace string `json:"clusterNamespace"`
-	// APIServerURL and APIServerCA lead to the server; without a CA it is one that
-	// this machine trusts.
+	// APIServerURL and APIServerCA identify the server. Without a CA, the machine must
+	// trust the server's certificate.
 	APIServerURL string `json:"apiServerURL"`
 	APIServerCA  string `json:"apiServerCA"`
-	// Token is of the account that may ask.
+	// Token belongs to the account that may ask.
 	Token string `json:"token"`
-	// SystemRegistrationNamespace is where the answer will be.
+	// SystemRegistrationNamespace is the namespace of the answer.
 	SystemRegistrationNamespace string `json:"systemRegistrationNamespace"`
-	// TokenName is the ClusterRegistrationToken.
+	// TokenName names the ClusterRegistrationToken.
 	TokenName string `json:"tokenName"`
 }
 
-// ReadInvitation reads the values that an agent's chart is installed with; more may
-// be in them than an Invitation needs.
+// ReadInvitation reads the values that an agent's chart is installed with. The values may
+// contain more than an Invitation needs.
 func ReadInvitation(text []byte) (*Invitation, error) {
 	i := &Invitation{}
 	if err := yaml.Unmarshal(text, i); err != nil {
@@ -62,7 +62,7 @@ func ReadInvitation(text []byte) (*Invitation, error) {
 	return i, nil
 }
 
-// config returns how a holder of the token reaches the server.
+// config returns the configuration of a client that holds the token.
 func (i *Invitation) config(token string) *rest.Config {
 	return &rest.Config{
 		Host: i.APIServerURL, BearerToken: token, QPS: -1,
@@ -72,19 +72,19 @@ func (i *Invitation) config(token string) *rest.Config {
 
 // Credential holds what a registration yields.
 type Credential struct {
-	// Config is the way to the server, with the rights of an agent.
+	// Config connects to the server with the rights of an agent.
 	Config *rest.Config
 	// Namespace holds the agent's BundleDeployments.
 	Namespace string
-	// Cluster holds what the agent stands for.
+	// Cluster names the Cluster that the agent stands for.
 	Cluster types.NamespacedName
 }
 
-// Applicant is a cluster that wants to be registered.
+// Applicant describes a cluster that asks to be registered.
 type Applicant struct {
-	// ID tells it from others, now and when it registers again.
+	// ID distinguishes the cluster from others, now and when it registers again.
 	ID string
-	// Labels are for the Cluster, if there is none with this ID yet.
+	// Labels are the labels of the Cluster, if none with this ID exists yet.
 	Labels map[string]string
 }
 
@@ -94,9 +94,9 @@ const (
 	fetchWithin = 30 * time.Minute
 )
 
-// Register asks for credentials, waits for them, and tries them (S 9.2). Each call is
-// a registration of its own: what an earlier one of the same ID got becomes invalid.
-func (i *Invitation) Register(ctx context.Context, who Applicant) (*Credential, error) {
+// Register asks for credentials, waits for them, and tries them (S 9.2). Each call is a new
+// registration: the credentials of an earlier one with the same ID become invalid.
+func (i *Invitation) Register(ctx context.Context, applicant Applicant) (*Credential, error) {
 	asking, err := New(i.config(i.Token))
 	if err != nil {
 		return nil, err
@@ -106,14 +106,14 @@ func (i *Invitation) Register(ctx context.Context, who Applicant) (*Credential, 
 		ObjectMeta: metav1.ObjectMeta{
 			GenerateName: "request-", Namespace: i.ClusterNamespace, Labels: map[string]string{v1alpha1.LabelRegistrationToken: i.TokenName},
 		},
-		Spec: v1alpha1.ClusterRegistrationSpec{ClientID: who.ID, ClientRandom: random, ClusterLabels: clusterLabels(who.Labels)},
+		Spec: v1alpha1.ClusterRegistrationSpec{ClientID: applicant.ID, ClientRandom: random, ClusterLabels: clusterLabels(applicant.Labels)},
 	}
 	if _, err := asking.fleet.FleetV1alpha1().ClusterRegistrations(i.ClusterNamespace).Create(ctx, request, metav1.CreateOptions{}); err != nil {
 		return nil, fmt.Errorf("asking to be registered: %w", err)
 	}
 	var secret *corev1.Secret
 	err = patiently(ctx, func() (err error) {
-		secret, err = asking.Secret(ctx, i.SystemRegistrationNamespace, names.RegistrationSecretName(who.ID, random))
+		secret, err = asking.Secret(ctx, i.SystemRegistrationNamespace, names.RegistrationSecretName(applicant.ID, random))
 		return err
 	})
 	if err != nil {
@@ -126,15 +126,15 @@ func (i *Invitation) Register(ctx context.Context, who Applicant) (*Credential, 
 	if secret.Type != v1alpha1.SecretTypeAgentCredential || granted.Namespace == "" || granted.Config.BearerToken == "" {
 		return nil, fmt.Errorf("secret %s/%s does not hold an agent's credentials", secret.Namespace, secret.Name)
 	}
-	// The authorizer learns of new rights a moment later.
+	// The authorizer learns of new rights with a short delay.
 	if err := patiently(ctx, func() error { return granted.Try(ctx) }); err != nil {
 		return nil, err
 	}
 	return granted, nil
 }
 
-// clusterLabels adds to the labels that are asked for where the agent runs, if that
-// can be said in a label.
+// clusterLabels returns the labels to ask for, with the agent's host name added if it can
+// be a label's value.
 func clusterLabels(asked map[string]string) map[string]string {
 	labels := map[string]string{}
 	maps.Copy(labels, asked)
@@ -144,7 +144,7 @@ func clusterLabels(asked map[string]string) map[string]string {
 	return labels
 }
 
-// Try reports whether credentials are good for what an agent does first.
+// Try reports whether the credentials allow an agent's first request.
 func (c *Credential) Try(ctx context.Context) error {
 	up, err := New(c.Config)
 	if err != nil {
@@ -156,8 +156,8 @@ func (c *Credential) Try(ctx context.Context) error {
 	return nil
 }
 
-// patiently tries until it succeeds, for the time that a registration may take. Only
-// a token that is invalid does not get better.
+// patiently tries until it succeeds, for the time that a registration may take. It gives up
+// at once on an invalid token, which does not become valid later.
 func patiently(ctx context.Context, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()

@@ -44,8 +44,8 @@ func TestAnInvitationIsReadFromTheValuesOfAChart(t *testing.T) {
 	require.Error(t, err)
 }
 
-// registrar is a server that plays the controller's part; it wants a token from
-// each client, and gives credentials as it was told.
+// registrar is a server that plays the controller's part. It requires a token from each
+// client, and gives the credentials that it is set to give.
 type registrar struct {
 	*httptest.Server
 	mu struct {
@@ -53,7 +53,7 @@ type registrar struct {
 		request *v1alpha1.ClusterRegistration
 		asked   []string
 	}
-	denied int // how often credentials are not there yet, and the agent has no rights yet
+	denied int // requests to refuse, first for credentials and then for the agent's first read
 	give   func(secret *corev1.Secret)
 }
 
@@ -73,7 +73,7 @@ func (r *registrar) serve(w http.ResponseWriter, req *http.Request) {
 	answer := func(code int, body any) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(code)
-		_ = json.NewEncoder(w).Encode(body) // the client says if it is not whole
+		_ = json.NewEncoder(w).Encode(body) // the client reports an incomplete answer
 	}
 	refuse := func(code int32, reason metav1.StatusReason) {
 		answer(int(code), &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: code, Reason: reason})
@@ -129,7 +129,7 @@ func TestARegistrationAsksFetchesAndTries(t *testing.T) {
 	require.Empty(t, request.Name)
 	require.Equal(t, map[string]string{"fleet.cattle.io/registration-token": "join"}, request.Labels)
 	require.Equal(t, "shop-42", request.Spec.ClientID)
-	require.GreaterOrEqual(t, len(request.Spec.ClientRandom), 26, "nobody guesses it")
+	require.GreaterOrEqual(t, len(request.Spec.ClientRandom), 26, "too long to guess")
 	require.Equal(t, "prod", request.Spec.ClusterLabels["env"])
 	secret := "join GET /api/v1/namespaces/answers/secrets/" + names.RegistrationSecretName("shop-42", request.Spec.ClientRandom)
 	require.Equal(t, []string{

@@ -24,18 +24,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/manifest"
 )
 
-// mostContent bounds what a Content may unpack to: more than etcd takes as gzip
-// would hold, and less than would hurt.
+// mostContent bounds the unpacked size of a Content: more than fits into etcd as gzip, and
+// little enough to be harmless.
 const mostContent = 256 << 20
 
-// Upstream is the way to the server.
+// Upstream sends an agent's requests to the server.
 type Upstream struct {
 	fleet versioned.Interface
 	core  kubernetes.Interface
 }
 
-// New returns the way to a server. The configuration's QPS is obeyed: give -1 for
-// no limit.
+// New returns the Upstream of a server. It obeys the configuration's QPS: give -1 for no
+// limit.
 func New(config *rest.Config) (*Upstream, error) {
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
@@ -52,7 +52,7 @@ func New(config *rest.Config) (*Upstream, error) {
 	return &Upstream{fleet: fleet, core: core}, nil
 }
 
-// Manifest fetches the resources that a deployment ID names.
+// Manifest fetches the resources that a deployment ID identifies.
 func (u *Upstream) Manifest(ctx context.Context, deploymentID string) ([]v1alpha1.BundleResource, error) {
 	id, _, _ := strings.Cut(deploymentID, ":")
 	if id == "" {
@@ -72,18 +72,18 @@ func (u *Upstream) Manifest(ctx context.Context, deploymentID string) ([]v1alpha
 	return manifest.Decode(text)
 }
 
-// Secret reads a Secret of the agent's namespace.
+// Secret reads a Secret in the agent's namespace.
 func (u *Upstream) Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
 	return u.core.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
-// ConfigMap reads a ConfigMap of the agent's namespace.
+// ConfigMap reads a ConfigMap in the agent's namespace.
 func (u *Upstream) ConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
 	return u.core.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
-// Report sends what differs between a BundleDeployment as it was read and as the
-// agent wants it. If nothing differs nothing is sent, and the answer is nil.
+// Report sends the differences between a BundleDeployment as the agent read it and as the
+// agent wants it. Without a difference it sends nothing and returns nil.
 func (u *Upstream) Report(ctx context.Context, read, wanted *v1alpha1.BundleDeployment) (*v1alpha1.BundleDeployment, error) {
 	patch, err := Diff(read, wanted)
 	if err != nil || patch == nil {
@@ -106,15 +106,15 @@ func (u *Upstream) Heartbeat(ctx context.Context, cluster types.NamespacedName, 
 	return err
 }
 
-// NotReady says that a BundleDeployment has to wait for others.
+// NotReady is the error of a BundleDeployment that has to wait for others.
 type NotReady struct{ Names []string }
 
 func (e *NotReady) Error() string {
 	return fmt.Sprintf("dependent bundle(s) are not ready: %v", e.Names)
 }
 
-// Dependencies answers nil if all that a BundleDeployment depends on is deployed,
-// and a *NotReady if some of it is there and not ready (S 9.7).
+// Dependencies returns nil if everything that a BundleDeployment depends on is deployed,
+// and a *NotReady if some of it exists and is not ready (S 9.7).
 func (u *Upstream) Dependencies(ctx context.Context, bd *v1alpha1.BundleDeployment) error {
 	missing := &NotReady{}
 	for _, ref := range bd.Spec.DependsOn {

@@ -23,14 +23,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/manifest"
 )
 
-// asked is a request as the server got it.
+// asked holds one request that the server got.
 type asked struct {
 	Method, Path, ContentType, Body string
 	Query                           url.Values
 }
 
-// upstream is a way to a server that answers each request with the next answer, and
-// what that server was asked.
+// upstream returns an Upstream of a server that answers each request with the next of
+// answers, and a function that returns the requests.
 func upstream(t *testing.T, answers ...any) (*wire.Upstream, func() []asked) {
 	t.Helper()
 	var mu sync.Mutex
@@ -38,7 +38,7 @@ func upstream(t *testing.T, answers ...any) (*wire.Upstream, func() []asked) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
-		body, _ := io.ReadAll(r.Body) // what is missing of it is seen in the comparison
+		body, _ := io.ReadAll(r.Body) // the comparison shows what is missing
 		got = append(got, asked{r.Method, r.URL.Path, r.Header.Get("Content-Type"), string(body), r.URL.Query()})
 		w.Header().Set("Content-Type", "application/json")
 		if len(answers) < len(got) {
@@ -104,10 +104,10 @@ func TestAManifestIsRefusedUnlessItHasItsHash(t *testing.T) {
 		content *v1alpha1.Content
 		want    string
 	}{
-		{"what is right", "s-1:2", content(func(*v1alpha1.Content) {}), ""},
-		{"what has no hash", "s-1:2", content(func(c *v1alpha1.Content) { c.SHA256Sum = "" }), ""},
-		{"what has another hash", "s-1:2", content(func(c *v1alpha1.Content) { c.SHA256Sum = "0" }), "content s-1 does not match its hash"},
-		{"what is no gzip", "s-1:2", content(func(c *v1alpha1.Content) { c.Content = text }), "content s-1: manifest is not gzip"},
+		{"the right content", "s-1:2", content(func(*v1alpha1.Content) {}), ""},
+		{"content without a hash", "s-1:2", content(func(c *v1alpha1.Content) { c.SHA256Sum = "" }), ""},
+		{"content with another hash", "s-1:2", content(func(c *v1alpha1.Content) { c.SHA256Sum = "0" }), "content s-1 does not match its hash"},
+		{"content that is not gzip", "s-1:2", content(func(c *v1alpha1.Content) { c.Content = text }), "content s-1: manifest is not gzip"},
 		{"a deployment ID without content", ":2", nil, `deployment ID ":2" names no content`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -150,12 +150,12 @@ func TestDependenciesAreAskedForByLabel(t *testing.T) {
 		{"one that is ready", []v1alpha1.BundleRef{{Name: "db"}}, []v1alpha1.BundleDeployment{deployment("db", true)}, byName, ""},
 		{"one that is not", []v1alpha1.BundleRef{{Name: "db"}}, []v1alpha1.BundleDeployment{deployment("db", false)}, byName, "dependent bundle(s) are not ready: [db]"},
 		{
-			"one that is not, and good enough",
+			"one that is not, in a state that is accepted",
 			[]v1alpha1.BundleRef{{Name: "db", AcceptedStates: []v1alpha1.BundleState{v1alpha1.NotReady}}},
 			[]v1alpha1.BundleDeployment{deployment("db", false)},
 			byName, "",
 		},
-		{"one that is not there", []v1alpha1.BundleRef{{Name: "db"}}, nil, byName, "list bundledeployments: no bundles matching labels " + byName + " in namespace ns"},
+		{"one that does not exist", []v1alpha1.BundleRef{{Name: "db"}}, nil, byName, "list bundledeployments: no bundles matching labels " + byName + " in namespace ns"},
 		{
 			"some by label, of which two are not ready",
 			[]v1alpha1.BundleRef{{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}}},

@@ -22,9 +22,9 @@ type Watch struct {
 	controller cache.Controller
 }
 
-// Watch returns a watch of a namespace, or of all if it is empty, which an agent
-// has no right to. It tells reconcile what to reconcile, and event, unless it is
-// nil, of each event; both are called one after the other, and must not block.
+// Watch returns a watch of a namespace, or of all namespaces if it is empty, which an agent
+// has no right to. It calls reconcile for each object to reconcile and event, unless it is
+// nil, for each event. The calls come one after the other and must not block.
 func (u *Upstream) Watch(namespace string, reconcile func(types.NamespacedName), event func(watch.EventType)) *Watch {
 	client := u.fleet.FleetV1alpha1().BundleDeployments(namespace)
 	from := &cache.ListWatch{
@@ -67,14 +67,14 @@ func (u *Upstream) Watch(namespace string, reconcile func(types.NamespacedName),
 // Run watches until ctx ends.
 func (w *Watch) Run(ctx context.Context) { w.controller.RunWithContext(ctx) }
 
-// HasSynced reports whether all that was there at the start is known.
+// HasSynced reports whether the watch has seen all that existed at its start.
 func (w *Watch) HasSynced() bool { return w.controller.HasSynced() }
 
-// Synced is closed when all that was there at the start is known.
+// Synced returns a channel that is closed when HasSynced becomes true.
 func (w *Watch) Synced() <-chan struct{} { return w.controller.HasSyncedChecker().Done() }
 
-// Get returns a BundleDeployment as it was last seen, or nil if there is none.
-// Before the watch has synced, nil means nothing.
+// Get returns a BundleDeployment as it was last seen, or nil if it does not exist. Before
+// the watch has synced, nil means nothing.
 func (w *Watch) Get(name types.NamespacedName) *v1alpha1.BundleDeployment {
 	object, found, err := w.store.GetByKey(name.String())
 	if err != nil || !found {
@@ -84,7 +84,7 @@ func (w *Watch) Get(name types.NamespacedName) *v1alpha1.BundleDeployment {
 	return bd
 }
 
-// Names returns what there is.
+// Names returns the names of the BundleDeployments.
 func (w *Watch) Names() []types.NamespacedName {
 	objects := w.store.List()
 	names := make([]types.NamespacedName, 0, len(objects))
@@ -117,7 +117,7 @@ func Triggers(old, updated *v1alpha1.BundleDeployment) bool {
 		old.Spec.DeploymentID != updated.Spec.DeploymentID ||
 		!equality.Semantic.DeepEqual(old.Spec.Options.Diff, updated.Spec.Options.Diff) ||
 		old.Spec.DownstreamResourcesGeneration != updated.Spec.DownstreamResourcesGeneration ||
-		// Fleet's agent compares the addresses, so that of two decoded objects with a
-		// number each is another, even if it is the same number.
+		// Fleet's agent compares the pointers. Two decoded objects with a number each have
+		// different pointers, even if the number is the same.
 		old.Status.SyncGeneration != updated.Status.SyncGeneration
 }

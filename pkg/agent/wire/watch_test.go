@@ -26,8 +26,8 @@ func TestWhatMakesAnAgentReconcile(t *testing.T) {
 		{"the generation", v1alpha1.BundleDeployment{}, func(bd *v1alpha1.BundleDeployment) { bd.Generation++ }, true},
 		{"a label", v1alpha1.BundleDeployment{}, func(bd *v1alpha1.BundleDeployment) { bd.Labels = map[string]string{"a": "b"} }, true},
 		{"an annotation", v1alpha1.BundleDeployment{}, func(bd *v1alpha1.BundleDeployment) { bd.Annotations = map[string]string{"a": "b"} }, true},
-		{"what is to be deployed", v1alpha1.BundleDeployment{}, func(bd *v1alpha1.BundleDeployment) { bd.Spec.DeploymentID = "b" }, true},
-		{"what is no drift", v1alpha1.BundleDeployment{}, func(bd *v1alpha1.BundleDeployment) { bd.Spec.Options.Diff = &v1alpha1.DiffOptions{} }, true},
+		{"a new version to deploy", v1alpha1.BundleDeployment{}, func(bd *v1alpha1.BundleDeployment) { bd.Spec.DeploymentID = "b" }, true},
+		{"a change of what counts as drift", v1alpha1.BundleDeployment{}, func(bd *v1alpha1.BundleDeployment) { bd.Spec.Options.Diff = &v1alpha1.DiffOptions{} }, true},
 		{"downstream resources", v1alpha1.BundleDeployment{}, func(bd *v1alpha1.BundleDeployment) { bd.Spec.DownstreamResourcesGeneration++ }, true},
 		{"paused, which comes with a generation", v1alpha1.BundleDeployment{}, func(bd *v1alpha1.BundleDeployment) { bd.Spec.Paused = true }, false},
 		{"the newest version, behind a roll-out", v1alpha1.BundleDeployment{}, func(bd *v1alpha1.BundleDeployment) { bd.Spec.StagedDeploymentID = "b" }, false},
@@ -61,7 +61,7 @@ func TestAConditionKeepsItsTimeUntilItSaysSomethingElse(t *testing.T) {
 	require.Equal(t, []v1alpha1.GenericCondition{{
 		Type: "Deployed", Status: "False", Reason: "Error", Message: "dependent bundle(s) are not ready: [a b]", LastUpdateTime: "2026-11-23T11:00:00Z",
 	}}, status.Conditions)
-	require.Equal(t, "True", before[0].Status, "the list that was there is somebody else's")
+	require.Equal(t, "True", before[0].Status, "the old list belongs to another goroutine")
 	require.Equal(t, "False", wire.Condition(status, wire.Deployed))
 	require.Empty(t, wire.Condition(status, wire.Ready))
 }
