@@ -1,9 +1,8 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Nothing but Go, make, git and kubectl is assumed; what else is needed is pinned
-# in hack/tools and test/e2e and built into .cache/bin by the target that first
-# needs it.
+# The build needs only Go, make, git and kubectl. Everything else is pinned in hack/tools
+# and test/e2e, and built into .cache/bin by the target that first needs it.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,8 +13,8 @@ LDFLAGS := -X github.com/musterfleet/muster/pkg/registry/server.version=$(VERSIO
 
 export DATA_DIR PORT RESET DOWNSTREAM
 
-# Static, as in the image; and so that programs and tests share one build cache.
-# What cannot do without C, the race detector and SQLite, says so itself.
+# Builds are static, as in the image, so programs and tests share one build cache. What
+# needs C, the race detector and SQLite, sets this itself.
 export CGO_ENABLED := 0
 
 ##@ Use it
@@ -57,15 +56,15 @@ update-bench: ## Let the newest report in results/ be the one that is committed.
 
 .PHONY: verify
 verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## Check all that needs no test run.
-	@echo "make verify: all is well"
+	@echo "make verify: everything passed"
 
 .PHONY: update
 update: update-tidy update-generated update-format update-lint ## Repair what verify can have repaired.
 
-# The modules below the root: each keeps its dependencies out of the server's.
+# The nested modules. Each keeps its dependencies out of the server's.
 NESTED := hack/tools cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo crds etcd helm kine steve)
 
-# Those with code of ours.
+# The modules with code of ours.
 LINTED := . cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo steve)
 
 .PHONY: verify-tidy update-tidy

@@ -4,8 +4,8 @@
 
 # hack/bench.sh [FLAG...]
 #
-# Builds what test/e2e/bench measures with, and runs it: it says the rest. The report
-# goes to results/, which git ignores.
+# Builds the benchmarks of test/e2e/bench and runs them with the flags. The report goes to
+# results/, which git ignores.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,7 +13,7 @@ export CGO_ENABLED=0
 mkdir -p .cache/bin
 (cd test/e2e && ../../hack/progress.sh "building the benchmarks" go build -o ../../.cache/bin/bench ./bench)
 if [[ " $* " != *" --update "* ]]; then
-	# Here, because the programs would be built while a bar moves.
+	# Built here, because a progress bar would hide the builds.
 	for tool in etcd etcdctl etcdutl kube-apiserver kube-controller-manager kubectl; do
 		hack/tool.sh "$tool" >/dev/null
 	done

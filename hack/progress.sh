@@ -4,8 +4,8 @@
 
 # hack/progress.sh WHAT COMMAND [ARGUMENT...]
 #
-# Runs COMMAND and says on standard error that it still runs, every 20 seconds,
-# so that a long compilation on a small machine does not look like a hang.
+# Runs COMMAND and says on standard error every 20 seconds that it still runs, so that a
+# long compilation on a small machine does not look like a hang.
 set -uo pipefail
 
 what=$1
@@ -16,7 +16,7 @@ started=$SECONDS
 child=$!
 trap 'kill "$child" 2>/dev/null' INT TERM
 
-# The ticker polls every second so that nothing of it outlives the command.
+# The ticker polls every second, so it ends soon after the command.
 (
 	next=20
 	while kill -0 "$child" 2>/dev/null; do

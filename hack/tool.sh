@@ -4,9 +4,9 @@
 
 # hack/tool.sh [--built] NAME
 #
-# Prints the path of a program that one of the nested modules pins, and builds it
-# first if this checkout has not built that version with this Go; with --built it
-# fails instead, and says nothing:
+# Prints the path of a program that one of the nested modules pins. It builds the program
+# first, unless this checkout has already built that version with this Go. With --built it
+# fails instead, and prints nothing:
 #
 #   hack/tools              golangci-lint gofumpt benchstat
 #   test/e2e                kube-apiserver kube-controller-manager kubectl
@@ -14,11 +14,11 @@
 #   test/e2e/programs/helm  helm
 #   test/e2e/programs/kine  kine (needs a C compiler: it links SQLite)
 #
-# Three are of this checkout: muster-agent, in cmd/muster-agent; and steve and argo, in
-# test/e2e/programs, which link what follows an API server in Rancher and in Argo CD.
-# They are built each time, which costs a second or two when nothing has changed.
+# Three programs are of this checkout: muster-agent, in cmd/muster-agent; and steve and
+# argo, in test/e2e/programs, which link the parts of Rancher and of Argo CD that follow an
+# API server. They are built each time, which costs a second or two if nothing has changed.
 #
-# Only the path goes to standard output; what it is doing goes to standard error.
+# Only the path goes to standard output; messages go to standard error.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -71,8 +71,7 @@ if [[ -z $version ]]; then
 	exit 1
 fi
 
-# As everything else is built (see the Makefile), so that what the programs share
-# is compiled once.
+# Built like everything else (see the Makefile), so that shared code is compiled once.
 export CGO_ENABLED=0
 [[ $1 == kine ]] && CGO_ENABLED=1
 
@@ -80,18 +79,16 @@ case "$1" in
 kube-apiserver)                    patience="some 7 minutes on a small machine with an empty build cache" ;;
 kube-controller-manager | kubectl) patience="some 3 minutes on a small machine" ;;
 esac
-# Programs of Kubernetes tell the version that they are linked with.
+# Programs of Kubernetes print the version that they are linked with.
 [[ $module == k8s.io/kubernetes ]] && flags="-X k8s.io/component-base/version.gitVersion=$version"
 
-# The Go version is part of the key: a linter built with an older Go refuses
-# newer code.
+# The Go version is part of the key: a linter that an older Go built refuses newer code.
 binary=$root/.cache/bin/$1-$version-$(go env GOVERSION)
 if [[ ! -x $binary ]]; then
 	[[ -z $built ]] || exit 1
 	mkdir -p "$root/.cache/bin"
-	# Packages that are tested at the same time ask for the same program: one of
-	# them builds it, the others wait. The system releases the lock of a builder
-	# that dies.
+	# Packages under test at the same time may ask for the same program: one of them builds
+	# it, the others wait. If the builder dies, the system releases its lock.
 	if [[ ${TOOL_LOCKED:-} != "$1" ]] && command -v flock >/dev/null; then
 		TOOL_LOCKED=$1 exec flock "$root/.cache/bin/.$1.lock" "${BASH_SOURCE[0]}" "$@"
 	fi
@@ -100,8 +97,8 @@ if [[ ! -x $binary ]]; then
 	note="building $1 $version, once for this checkout"
 	[[ -n $patience ]] && note+=" ($patience)"
 	(cd "$pins" && "$root/hack/progress.sh" "$note" go build -ldflags "$flags" -o "$building" "$package") >&2
-	# mktemp made the file unreadable to others. Without flock two builders may
-	# race, and the rename makes the last of them win whole.
+	# mktemp made the file unreadable to others. Without flock two builders may race, and
+	# the rename makes the last one win with a whole file.
 	chmod 0755 "$building"
 	mv -f "$building" "$binary"
 fi

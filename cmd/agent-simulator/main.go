@@ -30,7 +30,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	var play simulate.Play
-	kubeconfig := pflag.String("kubeconfig", ".muster/kubeconfig", "the file that says where the server is and who asks")
+	kubeconfig := pflag.String("kubeconfig", ".muster/kubeconfig", "kubeconfig of the server")
 	play.AddFlags(pflag.CommandLine)
 	pflag.Parse()
 	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)

@@ -44,15 +44,15 @@ func run(ctx context.Context, args []string) error {
 	flags.SortFlags = false
 	flags.StringVar(&upstream, "upstream-kubeconfig", "", "kubeconfig of the server that BundleDeployments are read from and reported to")
 	flags.StringVar(&options.Namespace, "namespace", "", "the Cluster's namespace there; default: that of the kubeconfig's context")
-	flags.StringVar(&cluster, "cluster", "", "the Cluster that heartbeats are for, as NAMESPACE/NAME; without it there are none")
-	flags.StringVar(&registration, "registration", "", "in place of the three above: the values that a ClusterRegistrationToken yields, to register with; what that grants is kept in the cluster to deploy to")
-	flags.StringVar(&applicant.ID, "client-id", "", "what to register as; default: the UID of the cluster's namespace kube-system")
-	flags.StringToStringVar(&applicant.Labels, "labels", nil, "labels to register with, for a Cluster that is not there yet")
+	flags.StringVar(&cluster, "cluster", "", "the Cluster that the agent sends heartbeats for, as NAMESPACE/NAME; without it the agent sends none")
+	flags.StringVar(&registration, "registration", "", "in place of the three flags above: file with the values that a ClusterRegistrationToken yields, to register with; the cluster to deploy to keeps the credentials")
+	flags.StringVar(&applicant.ID, "client-id", "", "ID to register with; default: the UID of the cluster's namespace kube-system")
+	flags.StringToStringVar(&applicant.Labels, "labels", nil, "labels to register with, for a Cluster that does not exist yet")
 	flags.StringVar(&downstream, "kubeconfig", "", "kubeconfig of the cluster to deploy to")
-	flags.StringVar(&options.Own, "agent-namespace", "cattle-fleet-system", "what the agent is known by in that cluster; agents that share one need one each")
-	flags.DurationVar(&options.Monitor, "monitor-every", agent.DefaultMonitor, "how often to look for drift")
-	flags.DurationVar(&options.Collect, "collect-every", agent.DefaultCollect, "how often to look for releases that nothing asks for any more")
-	flags.IntVar(&play.Most, "simulate", 0, "play so many agents at most, which only report; see the flags below")
+	flags.StringVar(&options.Own, "agent-namespace", "cattle-fleet-system", "namespace that identifies the agent in that cluster; agents that share a cluster need different ones")
+	flags.DurationVar(&options.Monitor, "monitor-every", agent.DefaultMonitor, "time between two looks for drift")
+	flags.DurationVar(&options.Collect, "collect-every", agent.DefaultCollect, "time between two looks for unused releases")
+	flags.IntVar(&play.Most, "simulate", 0, "play at most so many agents, which only report; see the flags below")
 	play.AddFlags(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -98,7 +98,8 @@ func run(ctx context.Context, args []string) error {
 	return a.Run(ctx)
 }
 
-// enrol sets what a registration says: the way upstream, the namespace and the Cluster.
+// enrol sets the options that a registration yields: the server, the namespace and the
+// Cluster.
 func enrol(ctx context.Context, options *agent.Options, registration, downstream string, applicant wire.Applicant) error {
 	text, err := os.ReadFile(registration)
 	if err != nil {
@@ -121,10 +122,10 @@ func enrol(ctx context.Context, options *agent.Options, registration, downstream
 	return nil
 }
 
-// maxWorkers bounds what is deployed at the same time: each has a chart in memory.
+// maxWorkers bounds the number of deployments at the same time: each has a chart in memory.
 const maxWorkers = 8
 
-// load reads a kubeconfig, and the namespace of its context.
+// load returns the configuration of a kubeconfig, and the namespace of its context.
 func load(flag, path string) (*rest.Config, string, error) {
 	if path == "" {
 		return nil, "", fmt.Errorf("%s is missing: name a kubeconfig", flag)
@@ -134,7 +135,7 @@ func load(flag, path string) (*rest.Config, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("%s %s: %w", flag, path, err)
 	}
-	config.QPS = -1 // the server says what is too much
+	config.QPS = -1 // the server limits the rate
 	namespace, _, err := loader.Namespace()
 	return config, namespace, err
 }

@@ -4,13 +4,13 @@
 
 # hack/ci/test.sh
 #
-# Runs every test, in three lots: the packages that only compute run under the race
-# detector, which costs them seconds; the rest of the module links etcd and the API
-# server, which take minutes to compile a second time for the detector, and runs
-# without it. Set RACE=all to run both under it. The third lot is test/e2e, a module
-# of its own: Muster in a real cluster, one package after the other because each has
-# a cluster to itself; and with it cmd/muster-agent, the agent that is used there. LOTS=unit
-# leaves it out, LOTS=e2e runs nothing else.
+# Runs every test, in three lots. Packages that only compute run under the race detector,
+# which costs them seconds. The rest of the module links etcd and the API server and runs
+# without the detector, because they take minutes to compile a second time for it. Set
+# RACE=all to run both lots under it. The third lot is test/e2e, a module of its own that
+# runs Muster in a real cluster, and cmd/muster-agent, the agent that it uses. Its packages
+# run one after the other, because each has a cluster to itself. LOTS=unit skips the third
+# lot, LOTS=e2e runs nothing else.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -19,7 +19,8 @@ if [[ ${RACE:-} == all ]]; then
 	computing='.'
 fi
 
-# Without C, all but the race detector share one build cache (see the Makefile).
+# Without C, all tests except those under the race detector share one build cache (see the
+# Makefile).
 export CGO_ENABLED=0
 race=(env CGO_ENABLED=1 go test -race)
 if [[ $(env -u CGO_ENABLED go env CGO_ENABLED) != 1 ]]; then
@@ -46,7 +47,7 @@ if [[ $lots == e2e ]]; then
 	raced='' plain=''
 fi
 
-# The logs of servers can bury what a test has found, so that is said again at the end.
+# The logs of servers can bury the failures of a test, so they are printed again at the end.
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 noted() {
@@ -66,22 +67,22 @@ if [[ -n $raced ]]; then
 	# shellcheck disable=SC2086 # one word per package
 	noted "${race[@]}" $raced || code=1
 fi
-# The sessions in test/kubectl are typed with this one. It is built here, because
-# go test would not show that it takes its time.
+# The sessions in test/kubectl use this kubectl. It is built here, because go test would not
+# show that the build takes long.
 hack/tool.sh kubectl >/dev/null || code=1
 if [[ -n $plain ]]; then
 	echo "== tests: $(wc -l <<<"$plain") packages (the first time, this compiles etcd and the API server: some minutes)"
 	# shellcheck disable=SC2086
 	noted go test $plain || code=1
 fi
-# The roll-out in one process stands beside the one in a cluster, but needs none.
+# The roll-out in one process is next to the one in a cluster, but needs no cluster.
 if [[ $lots != e2e ]]; then
 	rollouts=(go test)
 	[[ ${RACE:-} == all ]] && rollouts=("${race[@]}")
 	(cd test/e2e && noted "${rollouts[@]}" ./rollout/{history,inprocess}) || code=1
 fi
-# Built here for the same reason. The first time on a small machine this is a
-# quarter of an hour, most of it the API server of Kubernetes.
+# Built here for the same reason. The first build takes a quarter of an hour on a small
+# machine, most of it for the API server of Kubernetes.
 if [[ $lots != unit ]]; then
 	built=1
 	for tool in etcd etcdctl etcdutl kube-apiserver kube-controller-manager kubectl helm kine muster-agent steve argo; do
@@ -94,7 +95,7 @@ if [[ $lots != unit ]]; then
 			cd test/e2e || exit 1
 			packages=$(go list ./... | grep -Ev '/rollout/(history|inprocess)$') || exit 1
 			echo "== tests in a real cluster: $(wc -l <<<"$packages") packages"
-			# Not from the cache, which does not know of the programs that they run.
+			# Not cached: the cache does not know the programs that the tests run.
 			# shellcheck disable=SC2086
 			noted go test -count=1 -p 1 -timeout 45m $packages
 		) || code=1

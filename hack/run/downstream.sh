@@ -1,13 +1,13 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Sourced by run.sh and stop.sh, after process.sh: the part of make run that deploys.
-# It makes the Cluster lab-frankfurt real: a kube-apiserver with an etcd of its own, on
-# the three ports above Muster's, with its data in $data_dir/downstream, and
-# bin/muster-agent. There are no controllers and no nodes, so nothing runs in it, and a
-# Namespace that is deleted stays; ConfigMaps come and go as anywhere.
+# Sourced by run.sh and stop.sh, after process.sh: the part of make run that deploys. It
+# makes the Cluster lab-frankfurt real: it runs bin/muster-agent and a kube-apiserver with
+# an etcd of its own, on the three ports above Muster's, with its data in
+# $data_dir/downstream. The cluster has no controllers and no nodes. So no pods run in it,
+# and a deleted Namespace remains, but ConfigMaps are created and deleted as usual.
 #
-# Nothing in it is secret or dear: its etcd listens on loopback without
+# Its data is neither secret nor valuable: its etcd listens on loopback without
 # authentication, and does not sync to disk.
 
 downstream_cluster=lab-frankfurt
@@ -15,13 +15,12 @@ downstream_dir=$data_dir/downstream
 downstream_kubeconfig=$downstream_dir/kubeconfig
 downstream_ready_within=120 # seconds
 
-# The command lines that the pid files must lead to.
+# The command lines of the processes in the pid files.
 downstream_etcd="--name downstream --data-dir $downstream_dir/etcd "
 downstream_apiserver="--cert-dir $downstream_dir/pki "
 downstream_agent="bin/muster-agent --upstream-kubeconfig $kubeconfig "
 
-# downstream_wanted says whether there is to be one: if it is asked for, or costs no
-# long build.
+# downstream_wanted succeeds if the cluster is asked for, or if it is already built.
 downstream_wanted() {
 	local tool
 	case "${DOWNSTREAM:-}" in
@@ -38,7 +37,7 @@ d() { kubectl --kubeconfig "$downstream_kubeconfig" "$@"; }
 
 downstream_fail() {
 	local log=$downstream_dir/$2.log
-	echo "run.sh: the cluster to deploy to: $1 (make run DOWNSTREAM=0 goes without it)" >&2
+	echo "run.sh: the cluster to deploy to: $1 (make run DOWNSTREAM=0 runs without it)" >&2
 	echo "--- the end of $log" >&2
 	tail -n 10 "$log" >&2
 	if grep -q 'address already in use' "$log"; then
@@ -63,7 +62,7 @@ start_downstream() {
 	apiserver=$(hack/tool.sh kube-apiserver)
 	hack/tool.sh muster-agent >/dev/null
 	(umask 077 && mkdir -p "$downstream_dir")
-	# What runs keeps its ports.
+	# Running programs keep their ports.
 	pid_in "$downstream_dir/etcd.pid" "$downstream_etcd" >/dev/null || echo "$((port + 1))" >"$downstream_dir/port"
 	at=$(<"$downstream_dir/port")
 	token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -84,8 +83,8 @@ start_downstream() {
 	downstream_runs etcd "$downstream_etcd" "$etcd" --name downstream --data-dir "$downstream_dir/etcd" --unsafe-no-fsync \
 		--listen-client-urls "$client" --advertise-client-urls "$client" \
 		--listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "downstream=$peer"
-	# It makes a certificate for itself, and the key of that also signs the tokens of
-	# ServiceAccounts, which nobody asks for here.
+	# It makes its own certificate, and the key of that certificate also signs the tokens of
+	# ServiceAccounts, which nothing here uses.
 	downstream_runs kube-apiserver "$downstream_apiserver" "$apiserver" --cert-dir "$pki" \
 		--bind-address 127.0.0.1 --advertise-address 127.0.0.1 --secure-port "$at" --endpoint-reconciler-type none --etcd-servers "$client" \
 		--token-auth-file "$downstream_dir/tokens.csv" --authorization-mode RBAC --anonymous-auth=false \
@@ -100,8 +99,8 @@ start_downstream() {
 	done
 }
 
-# start_downstream_agent starts the Cluster's agent, anew each time, as the simulated
-# ones: it may have been built anew.
+# start_downstream_agent starts the Cluster's agent anew each time, like the simulated
+# agents, because it may have been rebuilt.
 start_downstream_agent() {
 	local namespace
 	namespace=$(k get cluster -n fleet-default "$downstream_cluster" -o jsonpath='{.status.namespace}')
@@ -118,8 +117,7 @@ stop_downstream() {
 	end_pid_in "$downstream_dir/etcd.pid" "$downstream_etcd" 10
 }
 
-# show WHERE COMMAND... shows a command as a person would type it in one of the two
-# clusters, k or d, and runs it.
+# show WHERE COMMAND... prints a command for one of the two clusters, k or d, and runs it.
 show() {
 	local where=$1 option=
 	shift
@@ -128,25 +126,25 @@ show() {
 	"$where" "$@" 2>&1 | sed 's/^/    /'
 }
 
-# downstream_comes labels the Cluster and shows what is deployed because of it.
+# downstream_comes labels the Cluster and shows what is deployed as a result.
 downstream_comes() {
 	local notice="configmap/notice -n maintenance"
 	k label -n fleet-default cluster "$downstream_cluster" maintenance- >/dev/null
 	d wait $notice --for=delete --timeout=30s >/dev/null 2>&1 || true # it, or its namespace, was never there
-	echo "$downstream_cluster is real: label it, and bin/muster-agent deploys a ConfigMap into it:"
+	echo "$downstream_cluster is a real cluster. Label it, and bin/muster-agent deploys a ConfigMap into it:"
 	echo
 	show k label cluster -n fleet-default "$downstream_cluster" maintenance=tonight
-	d wait $notice --for=create --timeout=30s >/dev/null || downstream_fail "the ConfigMap does not come within 30 s" muster-agent
+	d wait $notice --for=create --timeout=30s >/dev/null || downstream_fail "the ConfigMap did not appear within 30 s" muster-agent
 	show d get $notice
 	echo
 }
 
-# downstream_goes takes the label off and shows that what was deployed is gone.
+# downstream_goes removes the label and shows that the deployed objects are gone.
 downstream_goes() {
 	local notice="configmap/notice -n maintenance"
-	echo "take the label off, and it is uninstalled:"
+	echo "Remove the label, and the ConfigMap is uninstalled:"
 	echo
 	show k label cluster -n fleet-default "$downstream_cluster" maintenance-
-	d wait $notice --for=delete --timeout=30s >/dev/null || downstream_fail "the ConfigMap does not go within 30 s" muster-agent
+	d wait $notice --for=delete --timeout=30s >/dev/null || downstream_fail "the ConfigMap did not disappear within 30 s" muster-agent
 	show d get $notice || true # it is the answer that is wanted
 }

@@ -1,8 +1,8 @@
 # Copyright The Muster Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Sourced by run.sh, stop.sh and downstream.sh: where the all-in-one of this checkout keeps its
-# things, and whether it and its simulated agents run. DATA_DIR and PORT may come from the caller.
+# Sourced by run.sh, stop.sh and downstream.sh: the paths of this checkout's all-in-one, and
+# whether it and its simulated agents run. The caller may set DATA_DIR and PORT.
 
 data_dir=${DATA_DIR:-.muster}
 port=${PORT:-7443}
@@ -21,11 +21,10 @@ command_of() {
 	fi
 }
 
-# running_pid prints the process id of the server that run.sh started on this
-# data directory, or fails. The number alone proves nothing: after a reboot it
-# may be another program's, so the command line must be ours too. The server's own lock is
-# asked as well, because of two that start at once the one that fails is the last
-# to write the pid file.
+# running_pid prints the process id of the server that run.sh started on this data
+# directory, or fails. The number alone proves nothing: after a reboot it may belong to
+# another program, so the command line must match too. It also reads the server's own lock:
+# if two servers start at once, the one that fails writes the pid file last.
 running_pid() {
 	local file pid
 	for file in "$pid_file" "$data_dir/lock"; do
@@ -38,8 +37,8 @@ running_pid() {
 	return 1
 }
 
-# pid_in FILE COMMAND prints the process id that a file holds, or fails if that is not
-# a process whose command line contains COMMAND.
+# pid_in FILE COMMAND prints the process id in a file, or fails if no such process has a
+# command line that contains COMMAND.
 pid_in() {
 	local pid
 	pid=$(cat "$1" 2>/dev/null) || return 1
@@ -47,8 +46,8 @@ pid_in() {
 	echo "$pid"
 }
 
-# end_pid_in FILE COMMAND [SECONDS] asks that process to end. With SECONDS it waits so
-# long, and then ends it at once: for a process without data worth keeping.
+# end_pid_in FILE COMMAND [SECONDS] asks that process to end. With SECONDS it waits that
+# long and then kills it: for a process whose data need not be kept.
 end_pid_in() {
 	local pid started=$SECONDS
 	if pid=$(pid_in "$1" "$2"); then
@@ -61,6 +60,6 @@ end_pid_in() {
 	rm -f "$1"
 }
 
-# stop_agents ends the simulated agents that run.sh started for this data directory; it
-# does not wait, because nothing depends on their end.
+# stop_agents ends the simulated agents that run.sh started for this data directory. It does
+# not wait, because nothing depends on their end.
 stop_agents() { end_pid_in "$agents_pid_file" "bin/agent-simulator --kubeconfig $kubeconfig "; }

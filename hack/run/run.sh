@@ -4,11 +4,11 @@
 
 # hack/run/run.sh
 #
-# Starts bin/muster unless it runs, loads artifacts/examples, starts agents that report
-# on them, and shows what a label edit does. One of the agents deploys into a cluster
+# Starts bin/muster unless it runs, loads artifacts/examples, starts agents that report on
+# them, and shows what a label edit does. One of the agents deploys into a cluster
 # (downstream.sh) if kube-apiserver is built or DOWNSTREAM=1 asks for it; DOWNSTREAM=0
-# does not want it. Run it as often as you like. DATA_DIR and PORT move it away from
-# .muster and 7443; RESET=1 undoes edits of the examples.
+# prevents that. It may be run repeatedly. DATA_DIR and PORT replace .muster and 7443;
+# RESET=1 undoes edits of the examples.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source hack/run/process.sh
@@ -28,7 +28,7 @@ fail() {
 	exit 1
 }
 
-command -v kubectl >/dev/null || fail "kubectl is not installed; it is what this shows Muster with"
+command -v kubectl >/dev/null || fail "kubectl is not installed, but this demonstration needs it"
 [[ -x bin/muster ]] || fail "bin/muster is not built; run: make build"
 
 if pid=$(running_pid); then
@@ -81,19 +81,19 @@ if ! loaded=$(k apply --server-side ${RESET:+--force-conflicts} "${fleet[@]}" 2>
 		echo "$loaded" >&2
 		fail "the examples could not be loaded"
 	fi
-	kept="; what you edited stays (make run RESET=1 takes it back)"
+	kept="; your edits remain (make run RESET=1 undoes them)"
 fi
 echo "loaded $(grep -c 'serverside-applied$' <<<"$loaded") objects from artifacts/examples: $what$kept"
 
-# Anew each time: they play the Clusters that there are when they start.
+# Start them anew each time: they play the Clusters that exist when they start.
 # shellcheck disable=SC2086 # words, or none
 nohup bin/agent-simulator --kubeconfig "$kubeconfig" --cluster-wide-watch $simulated --delay 300ms --dependency-retry 1s --first-heartbeat 200ms \
 	>"$agents_log_file" 2>&1 </dev/null &
 echo "$!" >"$agents_pid_file"
-echo "started simulated agents (process $!, log $agents_log_file): for each Cluster one that deploys nothing, and reports that it has"
+echo "started simulated agents (process $!, log $agents_log_file): one for each Cluster, which deploys nothing and reports that it did"
 if [[ -n $deploys ]]; then
 	start_downstream_agent
-	echo "but for $downstream_cluster: that is a kube-apiserver of its own, with bin/muster-agent (logs in $downstream_dir)"
+	echo "except $downstream_cluster, which has a kube-apiserver of its own, with bin/muster-agent (logs in $downstream_dir)"
 fi
 echo
 .cache/bin/labeldemo --kubeconfig "$kubeconfig"
@@ -102,13 +102,13 @@ echo
 echo "what the agents have reported, rolled up:"
 echo
 k wait -n fleet-default gitrepo/platform --for=jsonpath='{.status.summary.ready}'="$(k get bundledeployments -A -o name | wc -l)" --timeout=20s >/dev/null ||
-	echo "run.sh: not all is ready after 20 s; see $agents_log_file" >&2
+	echo "run.sh: some BundleDeployments are not ready after 20 s; see $agents_log_file" >&2
 k get bundles,clusters,gitrepos -n fleet-default
 echo
 if [[ -n $deploys ]]; then
 	downstream_goes
 elif [[ ${DOWNSTREAM:-} != 0 ]]; then
-	echo "nothing was deployed, because there is no cluster to deploy to: make run DOWNSTREAM=1 makes one (it builds kube-apiserver once, some 7 minutes on a small machine)"
+	echo "nothing was deployed, because there is no cluster to deploy to: make run DOWNSTREAM=1 starts one (and builds kube-apiserver once, some 7 minutes on a small machine)"
 fi
 cat <<TEXT
 

@@ -5,8 +5,7 @@
 # hack/run/stop.sh
 #
 # Ends what hack/run/run.sh started, and nothing else: the server, the agents, and the
-# cluster that one of them deploys to.
-# Not running is success.
+# cluster that one of them deploys to. It succeeds if nothing runs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source hack/run/process.sh
@@ -23,7 +22,7 @@ if ! pid=$(running_pid); then
 	exit 0
 fi
 
-# ended WITHIN waits until the process is gone, at most that many seconds.
+# ended WITHIN waits until the process is gone, for at most that many seconds.
 ended() {
 	local started=$SECONDS
 	while running_pid >/dev/null; do

@@ -13,11 +13,11 @@ import (
 	"github.com/musterfleet/muster/cmd/muster-agent/helm"
 )
 
-// agentBundle is how the names of the Bundles start that an agent is deployed with;
-// it does not remove itself (S 9.7).
+// agentBundle is the prefix of the Bundles that deploy an agent. The agent does not remove
+// itself (S 9.7).
 const agentBundle = "fleet-agent"
 
-// remove uninstalls the releases of a BundleDeployment that is gone.
+// remove uninstalls the releases of a deleted BundleDeployment.
 func (a *Agent) remove(ctx context.Context, name string) error {
 	releases, err := a.deployer.Releases(ctx)
 	if err != nil {
@@ -33,8 +33,8 @@ func (a *Agent) remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// collect uninstalls releases whose BundleDeployment is gone, or has another release
-// now. It also finds what went while the agent did not run.
+// collect uninstalls releases whose BundleDeployment no longer exists or now has another
+// release. It also finds those that became unused while the agent did not run.
 func (a *Agent) collect(ctx context.Context) error {
 	releases, err := a.deployer.Releases(ctx)
 	if err != nil {

@@ -18,29 +18,31 @@ import (
 	"github.com/musterfleet/muster/pkg/agent/wire"
 )
 
-// Enrolment is how an agent gets its credentials (S 9.1, 9.2).
+// Enrolment holds what an agent needs to get its credentials (S 9.1, 9.2).
 type Enrolment struct {
-	// Invitation holds what a token yielded.
+	// Invitation holds the values that a token yielded.
 	Invitation *wire.Invitation
-	// Downstream is the way to the cluster to register, where credentials are kept.
+	// Downstream connects to the cluster to register, which keeps the credentials.
 	Downstream *rest.Config
-	// Own is the namespace that they are kept in; it is made if it is not there.
+	// Own is the namespace that keeps the credentials. Enrol creates it if it does not
+	// exist.
 	Own string
-	// Applicant holds what to register; without an ID it is the UID of kube-system.
+	// Applicant describes the cluster to register. Without an ID, it gets the UID of
+	// kube-system.
 	Applicant wire.Applicant
-	// Log gets what it does.
+	// Log gets what Enrol does.
 	Log *slog.Logger
 }
 
-// enrolRetry is when an enrolment that failed is tried again.
+// enrolRetry is the time before a failed enrolment is tried again.
 const enrolRetry = 5 * time.Second
 
-// Enrol returns the credentials that the cluster keeps, or registers it and keeps
-// what that yields. It tries until it succeeds or ctx ends.
+// Enrol returns the credentials that the cluster keeps. If it keeps none, Enrol registers
+// the cluster and keeps the new ones there. It tries until it succeeds or ctx ends.
 //
-// It registers anew only when the server does not accept the credentials that
-// are kept, or lets them do nothing. A server that is away is waited for: each
-// registration makes the credentials of the one before invalid.
+// It registers anew only if the server rejects the kept credentials or grants them no
+// rights. It waits for a server that does not answer, because each registration invalidates
+// the credentials of the one before.
 func Enrol(ctx context.Context, e Enrolment) (*wire.Credential, error) {
 	down, err := kubernetes.NewForConfig(e.Downstream)
 	if err != nil {
@@ -51,7 +53,7 @@ func Enrol(ctx context.Context, e Enrolment) (*wire.Credential, error) {
 		if err == nil {
 			return credential, nil
 		}
-		e.Log.Error("is not enrolled, and will try again", "error", err)
+		e.Log.Error("enrolment failed, will try again", "error", err)
 		select {
 		case <-ctx.Done():
 			return nil, err
@@ -72,7 +74,7 @@ func (e *Enrolment) attempt(ctx context.Context, down kubernetes.Interface) (*wi
 		if !apierrors.IsUnauthorized(err) && !apierrors.IsForbidden(err) {
 			return credential, err
 		}
-		e.Log.Info("what was granted is refused now; registers anew", "error", err)
+		e.Log.Info("the server refuses the kept credentials, registering anew", "error", err)
 	case !apierrors.IsNotFound(err):
 		return nil, err
 	}
@@ -95,7 +97,7 @@ func (e *Enrolment) attempt(ctx context.Context, down kubernetes.Interface) (*wi
 	return credential, nil
 }
 
-// keep puts credentials into the cluster, in place of older ones.
+// keep writes credentials into the cluster, in place of older ones.
 func (e *Enrolment) keep(ctx context.Context, down kubernetes.Interface, credential *wire.Credential) error {
 	secret, err := credential.Secret(e.Own)
 	if err != nil {

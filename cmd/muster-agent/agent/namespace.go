@@ -21,8 +21,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// allowed checks the namespace that is deployed to against the selector of those that
-// may be.
+// allowed checks the labels of the target namespace against the selector of allowed
+// namespaces.
 func (a *Agent) allowed(ctx context.Context, bd *v1alpha1.BundleDeployment) error {
 	selector := bd.Spec.Options.AllowedTargetNamespaceSelector
 	if selector == nil {
@@ -43,8 +43,8 @@ func (a *Agent) allowed(ctx context.Context, bd *v1alpha1.BundleDeployment) erro
 	return err
 }
 
-// decorate gives the namespace that is deployed to the labels and annotations that
-// the options name, in place of those that it has.
+// decorate gives the target namespace the labels and annotations that the options name, in
+// place of its own.
 func (a *Agent) decorate(ctx context.Context, bd *v1alpha1.BundleDeployment) error {
 	options := &bd.Spec.Options
 	if options.NamespaceLabels == nil && options.NamespaceAnnotations == nil {
@@ -74,8 +74,8 @@ func (a *Agent) decorate(ctx context.Context, bd *v1alpha1.BundleDeployment) err
 	return err
 }
 
-// copyDown copies the downstream resources from the agent's namespace into the one
-// that is deployed to (S 4.7). A copy that changes asks for a new deployment.
+// copyDown copies the downstream resources from the agent's namespace into the target
+// namespace (S 4.7). A changed copy requires a new deployment.
 func (a *Agent) copyDown(ctx context.Context, bd *v1alpha1.BundleDeployment) (changed bool, err error) {
 	resources := bd.Spec.Options.DownstreamResources
 	target, _ := helm.Key(bd.Name, &bd.Spec.Options)
@@ -129,7 +129,7 @@ type putter[T metav1.Object] interface {
 	Patch(ctx context.Context, name string, kind types.PatchType, data []byte, options metav1.PatchOptions, subresources ...string) (T, error)
 }
 
-// put creates an object or, if its content differs, replaces that.
+// put creates an object, or replaces it if its content differs.
 func put[T metav1.Object](ctx context.Context, client putter[T], wanted T, content func(T) map[string]any) (changed bool, err error) {
 	was, err := client.Get(ctx, wanted.GetName(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {

@@ -19,7 +19,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// reconcile does what one BundleDeployment asks for, and returns when to look again.
+// reconcile deploys and reports one BundleDeployment, and returns the time until the next
+// look.
 func (a *Agent) reconcile(ctx context.Context, name types.NamespacedName) (time.Duration, error) {
 	read := a.watch.Get(name)
 	if read == nil {
@@ -39,8 +40,8 @@ func (a *Agent) reconcile(ctx context.Context, name types.NamespacedName) (time.
 	return again, err
 }
 
-// bring deploys if that is needed, looks at what is there, and writes into the status
-// what has come of it.
+// bring deploys if necessary, looks at the deployed objects, and writes the result into the
+// status.
 func (a *Agent) bring(ctx context.Context, bd *v1alpha1.BundleDeployment) (time.Duration, error) {
 	status := &bd.Status
 	release, err := a.deploy(ctx, bd)
@@ -55,7 +56,7 @@ func (a *Agent) bring(ctx context.Context, bd *v1alpha1.BundleDeployment) (time.
 		wire.SetCondition(status, wire.Ready, fmt.Errorf("not ready: %w", err), time.Now())
 		wire.SetCondition(status, wire.Installed, fmt.Errorf("not installed: %w", err), time.Now())
 		wire.SetCondition(status, wire.Deployed, nil, time.Now())
-		a.options.Log.Info("deployment failed for good", "bundledeployment", bd.Name, "error", err)
+		a.options.Log.Info("deployment failed permanently", "bundledeployment", bd.Name, "error", err)
 		return 0, nil
 	case err != nil:
 		wire.SetCondition(status, wire.Deployed, err, time.Now())
@@ -63,7 +64,7 @@ func (a *Agent) bring(ctx context.Context, bd *v1alpha1.BundleDeployment) (time.
 	}
 	wire.SetCondition(status, wire.Deployed, nil, time.Now())
 	if release == nil || wire.Condition(status, wire.Installed) == "False" {
-		return 0, nil // it failed for good before
+		return 0, nil // the deployment failed permanently before
 	}
 	if err := a.decorate(ctx, bd); err != nil {
 		return 0, err
@@ -71,8 +72,8 @@ func (a *Agent) bring(ctx context.Context, bd *v1alpha1.BundleDeployment) (time.
 	return a.look(ctx, bd, release)
 }
 
-// deploy makes sure that what is wanted is deployed, and returns its release. It is
-// nil if that has failed for good before.
+// deploy makes sure that the wanted version is deployed, and returns its release. The
+// release is nil if the deployment failed permanently before.
 func (a *Agent) deploy(ctx context.Context, bd *v1alpha1.BundleDeployment) (*helm.Release, error) {
 	if err := a.allowed(ctx, bd); err != nil {
 		return nil, err
@@ -115,21 +116,22 @@ func (a *Agent) deploy(ctx context.Context, bd *v1alpha1.BundleDeployment) (*hel
 	return release, nil
 }
 
-// supported refuses what this agent would deploy in another way than Fleet's.
+// supported returns an error for a spec that this agent would deploy in another way than
+// Fleet's.
 func supported(spec *v1alpha1.BundleDeploymentSpec) error {
 	switch {
 	case spec.OCIContents:
 		return errors.New("the bundle is in an OCI registry, which muster-agent does not read")
 	case spec.HelmChartOptions != nil:
-		return errors.New("the bundle's chart is to be downloaded, which muster-agent does not do")
+		return errors.New("the bundle's chart has to be downloaded, which muster-agent does not do")
 	case spec.Options.ServiceAccount != "":
-		return errors.New("the bundle is to be deployed as a service account, which muster-agent does not impersonate")
+		return errors.New("the bundle names a service account, which muster-agent does not impersonate")
 	}
 	return nil
 }
 
-// installed returns the release of a BundleDeployment if the revision that was
-// reported is in the cluster.
+// installed returns the release of a BundleDeployment if the cluster has the reported
+// revision.
 func (a *Agent) installed(ctx context.Context, bd *v1alpha1.BundleDeployment) (*helm.Release, error) {
 	releases, err := a.deployer.Releases(ctx)
 	if err != nil {
@@ -144,7 +146,7 @@ func (a *Agent) installed(ctx context.Context, bd *v1alpha1.BundleDeployment) (*
 	return nil, nil
 }
 
-// look writes into the status how the objects of a release are.
+// look writes the state of a release's objects into the status.
 func (a *Agent) look(ctx context.Context, bd *v1alpha1.BundleDeployment, release *helm.Release) (time.Duration, error) {
 	seen, err := a.monitor.Look(ctx, release, &bd.Spec.Options)
 	wire.SetCondition(&bd.Status, wire.Monitored, err, time.Now())
@@ -155,7 +157,7 @@ func (a *Agent) look(ctx context.Context, bd *v1alpha1.BundleDeployment, release
 	generation := bd.Spec.Options.ForceSyncGeneration
 	bd.Status.SyncGeneration = &generation
 	if c := bd.Spec.CorrectDrift; c != nil && c.Enabled && len(seen.Modified) > 0 {
-		// What is reported is what was seen; the next look sees it corrected.
+		// The report says what the agent saw; the next look sees the correction.
 		if err := a.correct(ctx, bd); err != nil {
 			return 0, fmt.Errorf("correcting drift: %w", err)
 		}
@@ -164,7 +166,7 @@ func (a *Agent) look(ctx context.Context, bd *v1alpha1.BundleDeployment, release
 	return a.options.Monitor, nil
 }
 
-// correct deploys again what is deployed already.
+// correct deploys the current version again.
 func (a *Agent) correct(ctx context.Context, bd *v1alpha1.BundleDeployment) error {
 	resources, err := a.up.Manifest(ctx, bd.Spec.DeploymentID)
 	if err != nil {

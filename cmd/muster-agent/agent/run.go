@@ -22,29 +22,31 @@ import (
 	"github.com/musterfleet/muster/pkg/agent/wire"
 )
 
-// Options holds what an agent is started with.
+// Options configure an agent.
 type Options struct {
-	// Upstream is the way to the server, Downstream to the cluster that is deployed to.
+	// Upstream connects to the server, Downstream to the cluster to deploy to.
 	Upstream, Downstream *rest.Config
 	// Namespace holds the agent's BundleDeployments.
 	Namespace string
-	// Cluster holds what the agent stands for; without a name there are no heartbeats.
+	// Cluster names the Cluster that the agent stands for; without a name the agent sends
+	// no heartbeats.
 	Cluster types.NamespacedName
-	// Own is the namespace that the agent is known by downstream.
+	// Own is the namespace that identifies the agent downstream.
 	Own string
-	// Heartbeat is how often it says that it is alive, FirstHeartbeat when first.
+	// Heartbeat is the time between two heartbeats, FirstHeartbeat the time until the
+	// first.
 	Heartbeat, FirstHeartbeat time.Duration
-	// Monitor is how often it looks for drift.
+	// Monitor is the time between two looks for drift.
 	Monitor time.Duration
-	// Collect is how often it looks for releases that nothing asks for.
+	// Collect is the time between two looks for unused releases.
 	Collect time.Duration
-	// Workers is how many BundleDeployments are worked on at the same time.
+	// Workers is the number of BundleDeployments that are reconciled at the same time.
 	Workers int
-	// Log gets what it does.
+	// Log gets what the agent does.
 	Log *slog.Logger
 }
 
-// Times of S 12, and those of retries.
+// Times of S 12, and times between retries.
 const (
 	DefaultHeartbeat      = 15 * time.Minute
 	DefaultFirstHeartbeat = 15 * time.Second
@@ -56,7 +58,7 @@ const (
 	lastRetry       = time.Minute
 )
 
-// Agent deploys.
+// Agent deploys the BundleDeployments of one namespace.
 type Agent struct {
 	options  Options
 	up       *wire.Upstream
@@ -67,7 +69,7 @@ type Agent struct {
 	queue    workqueue.TypedRateLimitingInterface[types.NamespacedName]
 }
 
-// New returns an agent; it does nothing until Run.
+// New returns an agent, which does nothing until Run.
 func New(options Options) (*Agent, error) {
 	a := &Agent{options: options}
 	var err error
@@ -95,7 +97,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer a.queue.ShutDown()
 	tasks.Go(func() { a.watch.Run(ctx) })
 	tasks.Go(func() { a.heartbeats(ctx) })
-	// Before the list is complete, what is not in it may be in it.
+	// Until the list is complete, a missing object may still arrive.
 	if !cache.WaitForCacheSync(ctx.Done(), a.watch.HasSynced) {
 		return nil
 	}
@@ -117,7 +119,7 @@ func (a *Agent) work(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			a.options.Log.Error("will try again", "bundledeployment", name.Name, "error", err)
+			a.options.Log.Error("reconcile failed, will try again", "bundledeployment", name.Name, "error", err)
 			a.queue.AddRateLimited(name)
 		default:
 			a.queue.Forget(name)
@@ -138,7 +140,7 @@ func (a *Agent) heartbeats(ctx context.Context) {
 	})
 }
 
-// every calls do after some time and then at intervals, sooner after an error, until
+// every calls do after the time first and then at intervals, sooner after an error, until
 // ctx ends.
 func (a *Agent) every(ctx context.Context, first, interval time.Duration, do func(context.Context) error) {
 	timer := time.NewTimer(first)
@@ -151,7 +153,7 @@ func (a *Agent) every(ctx context.Context, first, interval time.Duration, do fun
 		}
 		next := interval
 		if err := do(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			a.options.Log.Error("will try again", "error", err)
+			a.options.Log.Error("failed, will try again", "error", err)
 			next = min(interval, 5*time.Second)
 		}
 		timer.Reset(next)

@@ -18,8 +18,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// fillValues puts the Helm values that are in a Secret into the options, where the
-// rest of the agent expects them (S 4.6).
+// fillValues puts the Helm values from a Secret into the options, where the rest of the
+// agent expects them (S 4.6).
 func (a *Agent) fillValues(ctx context.Context, bd *v1alpha1.BundleDeployment) error {
 	if bd.Spec.ValuesHash == "" {
 		return nil
@@ -54,8 +54,8 @@ func fill(options *v1alpha1.BundleDeploymentOptions, text []byte) error {
 	return nil
 }
 
-// values are those that a chart is rendered with: of the cluster's ConfigMaps and
-// Secrets that the options name, and over them those of the options.
+// values returns the values that a chart is rendered with: those of the ConfigMaps and
+// Secrets that the options name, with the values of the options merged over them.
 func (a *Agent) values(ctx context.Context, bd *v1alpha1.BundleDeployment) (map[string]any, error) {
 	values := map[string]any{}
 	if bd.Spec.Options.Helm == nil {

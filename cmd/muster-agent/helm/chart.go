@@ -24,15 +24,16 @@ import (
 
 const (
 	chartFile = "Chart.yaml"
-	// raw is where plain manifests are in a generated chart. They are no templates:
-	// what looks like one in them is text.
+	// raw is the folder of plain manifests in a generated chart. They are not templates:
+	// text in them that looks like a template remains text.
 	raw = "raw/"
-	// overlays is the folder of a Bundle whose parts are used only if they are named.
+	// overlays is the folder of a Bundle whose parts are used only if the options name
+	// them.
 	overlays = "overlays/"
 )
 
-// makeChart makes a chart of what a Bundle holds: the chart that is in it or, if
-// there is none, one that holds the manifests.
+// makeChart returns the chart of a Bundle: the chart that the Bundle contains, otherwise
+// one that holds its manifests.
 func makeChart(name, manifestID string, resources []v1alpha1.BundleResource, options *v1alpha1.BundleDeploymentOptions) (*chart.Chart, error) {
 	files, err := filesOf(resources)
 	if err != nil {
@@ -52,13 +53,13 @@ func makeChart(name, manifestID string, resources []v1alpha1.BundleResource, opt
 	}
 	made, err := loader.LoadFiles(packed)
 	if err != nil {
-		return nil, fmt.Errorf("the chart of the bundle: %w", err)
+		return nil, fmt.Errorf("the bundle's chart: %w", err)
 	}
 	return made, made.Validate()
 }
 
-// chartDir is where the chart is: in the folder that the options name, or else in the
-// one that is nearest to the root.
+// chartDir returns the folder of the chart: the one that the options name, otherwise the
+// one nearest to the root.
 func chartDir(files map[string][]byte, helm *v1alpha1.HelmOptions) (dir string, found bool) {
 	if helm != nil && helm.Chart != "" && helm.Repo == "" {
 		dir := path.Clean(helm.Chart) + "/"
@@ -78,10 +79,10 @@ func chartDir(files map[string][]byte, helm *v1alpha1.HelmOptions) (dir string, 
 	return dir, found
 }
 
-// wrap makes the files of a chart that holds manifests.
+// wrap returns the files of a chart that holds manifests.
 func wrap(name, manifestID string, files map[string][]byte, options *v1alpha1.BundleDeploymentOptions) ([]*archive.BufferedFile, error) {
 	if options.Kustomize != nil {
-		return nil, errors.New("the bundle is to be built by kustomize, which muster-agent does not do")
+		return nil, errors.New("the bundle has to be built by kustomize, which muster-agent does not do")
 	}
 	manifests := map[string][]byte{}
 	for file, text := range files {
@@ -121,7 +122,7 @@ func isManifest(file string) bool {
 	return false
 }
 
-// chartName keeps what a chart's name may hold.
+// chartName returns a name with only the characters that a chart's name may have.
 func chartName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {

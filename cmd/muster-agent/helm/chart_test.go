@@ -54,13 +54,13 @@ func TestABundleBecomesAChart(t *testing.T) {
 			map[string]string{"greeter/templates/a.yaml": "a"},
 		},
 		{
-			"of two charts the options choose", files("one/Chart.yaml", about, "one/templates/a.yaml", "1", "two/Chart.yaml", about, "two/templates/a.yaml", "2"),
+			"the options choose between two charts", files("one/Chart.yaml", about, "one/templates/a.yaml", "1", "two/Chart.yaml", about, "two/templates/a.yaml", "2"),
 			v1alpha1.BundleDeploymentOptions{Helm: &v1alpha1.HelmOptions{Chart: "./two"}},
 			"greeter",
 			map[string]string{"greeter/templates/a.yaml": "2"},
 		},
 		{
-			"manifests are no templates, and nothing but manifests is deployed", files("config.yaml", config, "README.md", "x", "fleet.yaml", "x", "dir/b.json", "{}"),
+			"manifests are not templates, and nothing but manifests is deployed", files("config.yaml", config, "README.md", "x", "fleet.yaml", "x", "dir/b.json", "{}"),
 			v1alpha1.BundleDeploymentOptions{},
 			"my-app",
 			map[string]string{"my-app/templates/config.yaml": config, "my-app/templates/dir/b.json": "{}"},
@@ -104,7 +104,7 @@ func TestWhatTheAgentCannotDoItRefuses(t *testing.T) {
 		{"a patch in an overlay", v1alpha1.BundleResource{Name: "overlays/x/a_patch.yaml"}, v1alpha1.BundleDeploymentOptions{YAML: &v1alpha1.YAMLOptions{Overlays: []string{"x"}}}, "patches with a_patch.yaml"},
 		{"an unknown encoding", v1alpha1.BundleResource{Name: "a.yaml", Encoding: "rot13"}, v1alpha1.BundleDeploymentOptions{}, `resource a.yaml of the bundle: encoding "rot13" is not known`},
 		{"damaged base64", v1alpha1.BundleResource{Name: "a.yaml", Encoding: "base64", Content: "?"}, v1alpha1.BundleDeploymentOptions{}, "illegal base64"},
-		{"a chart that is none", v1alpha1.BundleResource{Name: "Chart.yaml", Content: "name: x"}, v1alpha1.BundleDeploymentOptions{}, "chart.metadata"},
+		{"a chart that is invalid", v1alpha1.BundleResource{Name: "Chart.yaml", Content: "name: x"}, v1alpha1.BundleDeploymentOptions{}, "chart.metadata"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

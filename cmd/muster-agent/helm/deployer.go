@@ -23,12 +23,12 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Manager is the field manager of what is deployed.
+// Manager is the field manager of deployed objects.
 const Manager = "muster-agent"
 
 const (
 	defaultHistory = 2               // S 12
-	uninstallLimit = 5 * time.Minute // Fleet's, for hooks
+	uninstallLimit = 5 * time.Minute // Fleet's limit, for hooks
 )
 
 // Deployer deploys into one cluster.
@@ -38,8 +38,8 @@ type Deployer struct {
 	log    slog.Handler
 }
 
-// New returns the deployer of an agent, which is known by the namespace that it runs
-// in: of several in one cluster, each finds only its own releases.
+// New returns the deployer of an agent. The name agent is the namespace that the agent runs
+// in: it lets each of several agents in one cluster find only its own releases.
 func New(config *rest.Config, agent string, log slog.Handler) (*Deployer, error) {
 	kube.ManagedFieldsManager = Manager
 	getter, err := newGetter(config)
@@ -49,7 +49,7 @@ func New(config *rest.Config, agent string, log slog.Handler) (*Deployer, error)
 	return &Deployer{getter: getter, agent: agent, log: log}, nil
 }
 
-// Mapper says where objects of a kind are.
+// Mapper returns the mapping of kinds to resources in the cluster.
 func (d *Deployer) Mapper() meta.ResettableRESTMapper { return d.getter.mapper }
 
 func (d *Deployer) configuration(namespace string) (*action.Configuration, error) {
@@ -57,17 +57,17 @@ func (d *Deployer) configuration(namespace string) (*action.Configuration, error
 	return config, config.Init(d.getter.in(namespace), namespace, "secret")
 }
 
-// Deployment holds what is to be deployed.
+// Deployment describes one deployment.
 type Deployment struct {
-	// Name is that of the BundleDeployment.
+	// Name is the name of the BundleDeployment.
 	Name string
-	// ManifestID names the resources.
+	// ManifestID identifies the resources.
 	ManifestID string
-	// Resources are those of the Bundle.
+	// Resources are the resources of the Bundle.
 	Resources []v1alpha1.BundleResource
-	// Options say how.
+	// Options say how to deploy them.
 	Options *v1alpha1.BundleDeploymentOptions
-	// Values are those of the options and of what they refer to.
+	// Values are the values of the options and of the objects that they refer to.
 	Values map[string]any
 }
 
@@ -105,7 +105,7 @@ func (d *Deployer) Deploy(ctx context.Context, what Deployment) (*Release, error
 	return d.own(released), nil
 }
 
-// mark writes into a chart whose it is.
+// mark writes the owner of a release into its chart.
 func (d *Deployer) mark(made *chart.Chart, what Deployment) {
 	notes := map[string]string{annotationBundle: what.Name, annotationAgent: d.agent}
 	if what.Options.KeepResources {
@@ -119,8 +119,8 @@ func (d *Deployer) mark(made *chart.Chart, what Deployment) {
 	made.Metadata.Annotations = notes
 }
 
-// mend reports whether there is a release to upgrade. Revisions that were cut short,
-// because the agent ended, are taken out: Helm would wait for them for ever.
+// mend reports whether a release exists that can be upgraded. It removes revisions that
+// were cut short because the agent ended: Helm would wait for them for ever.
 func mend(config *action.Configuration, name string) (exists bool, err error) {
 	for {
 		last, err := config.Releases.Last(name)
@@ -152,7 +152,7 @@ func (d *Deployer) install(config *action.Configuration, what Deployment) *actio
 	run.Timeout, run.WaitStrategy = waiting(helm)
 	run.WaitForJobs, run.TakeOwnership, run.RollbackOnFailure = helm.WaitForJobs, helm.TakeOwnership, helm.Atomic
 	run.SkipSchemaValidation, run.EnableDNS = helm.SkipSchemaValidation, !helm.DisableDNS
-	// What has been edited in the cluster is changed back.
+	// Change back what others have edited in the cluster.
 	run.ForceConflicts = true
 	run.PostRenderer = d.mover(what.Options)
 	return run
@@ -189,13 +189,13 @@ func waiting(helm *v1alpha1.HelmOptions) (time.Duration, kube.WaitStrategy) {
 
 func (d *Deployer) mover(options *v1alpha1.BundleDeploymentOptions) postrenderer.PostRenderer {
 	if options.TargetNamespace == "" {
-		return nil // a typed nil would be asked to render
+		return nil // Helm would call a typed nil to render
 	}
 	return into{namespace: options.TargetNamespace, mapper: d.getter.mapper}
 }
 
-// Uninstall removes a release, with its objects unless they are to be kept. One that
-// is gone already is no error.
+// Uninstall removes a release, and its objects unless they have to be kept. A release that
+// no longer exists is not an error.
 func (d *Deployer) Uninstall(_ context.Context, r *Release) error {
 	config, err := d.configuration(r.Namespace)
 	if err != nil {

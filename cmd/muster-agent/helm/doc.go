@@ -6,13 +6,13 @@
 //	chart.go     the resources of a Bundle as a chart
 //	force.go     all objects into one namespace, if the Bundle says so
 //	deployer.go  install, upgrade, uninstall
-//	releases.go  which releases there are, and whose they are
-//	final.go     errors that trying again does not mend
-//	getter.go    what Helm wants to know of the cluster
+//	releases.go  the existing releases, and their owners
+//	final.go     errors that another attempt does not fix
+//	getter.go    Helm's access to the cluster
 //
-// A release carries the name of its BundleDeployment, and of the agent, in the
-// annotations of its chart. So the cluster itself says what is to be removed, and an
-// agent that has lost everything else finds what it has deployed.
+// The annotations of a release's chart hold the names of its BundleDeployment and of its
+// agent. So the cluster itself says which releases have to be removed, and an agent that
+// has lost everything else finds what it deployed.
 //
 // A Deployer may be used from several goroutines, for different releases.
 package helm

@@ -16,14 +16,14 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// into is a post-renderer that moves every object into one namespace, which an
-// object without a namespace of its own kind refuses.
+// into is a post-renderer that moves every object into one namespace. It fails for a
+// cluster-scoped object.
 type into struct {
 	namespace string
 	mapper    meta.RESTMapper
 }
 
-// Run moves what Helm has rendered.
+// Run moves the objects that Helm has rendered.
 func (n into) Run(rendered *bytes.Buffer) (*bytes.Buffer, error) {
 	objects, err := Objects(rendered.String())
 	if err != nil {
@@ -49,7 +49,7 @@ func (n into) Run(rendered *bytes.Buffer) (*bytes.Buffer, error) {
 	return out, nil
 }
 
-// Objects reads the objects of rendered manifests; lists become their items.
+// Objects returns the objects of rendered manifests; lists become their items.
 func Objects(manifests string) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	for documents := yaml.NewYAMLOrJSONDecoder(bytes.NewBufferString(manifests), 4096); ; {

@@ -13,7 +13,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// getter is how Helm gets at a cluster, in one of its namespaces.
+// getter gives Helm access to one namespace of a cluster.
 type getter struct {
 	config    *rest.Config
 	discovery discovery.CachedDiscoveryInterface
@@ -30,7 +30,7 @@ func newGetter(config *rest.Config) (*getter, error) {
 	return &getter{config: config, discovery: cached, mapper: restmapper.NewDeferredDiscoveryRESTMapper(cached)}, nil
 }
 
-// in is the same in another namespace.
+// in returns the getter of another namespace.
 func (g *getter) in(namespace string) *getter {
 	other := *g
 	other.namespace = namespace
@@ -40,15 +40,15 @@ func (g *getter) in(namespace string) *getter {
 // ToRESTConfig returns the configuration of the cluster.
 func (g *getter) ToRESTConfig() (*rest.Config, error) { return g.config, nil }
 
-// ToDiscoveryClient returns what the cluster serves, as far as it is known.
+// ToDiscoveryClient returns a cache of what the cluster serves.
 func (g *getter) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
 	return g.discovery, nil
 }
 
-// ToRESTMapper returns where objects of a kind are.
+// ToRESTMapper returns the mapping of kinds to resources.
 func (g *getter) ToRESTMapper() (meta.RESTMapper, error) { return g.mapper, nil }
 
-// ToRawKubeConfigLoader is asked for the namespace only.
+// ToRawKubeConfigLoader returns a configuration that Helm reads only for its namespace.
 func (g *getter) ToRawKubeConfigLoader() clientcmd.ClientConfig {
 	overrides := &clientcmd.ConfigOverrides{Context: clientcmdapi.Context{Namespace: g.namespace}}
 	return clientcmd.NewDefaultClientConfig(clientcmdapi.Config{}, overrides)

@@ -23,26 +23,26 @@ const (
 	annotationKeep   = "fleet.cattle.io/keep-resources"
 )
 
-// Release is one that an agent has made: the newest revision of it.
+// Release describes the newest revision of a release that an agent has made.
 type Release struct {
 	// Bundle is the name of the BundleDeployment.
 	Bundle string
-	// Namespace and Name are those of the release.
+	// Namespace and Name identify the release.
 	Namespace, Name string
-	// Revision counts what was deployed under that name.
+	// Revision counts the deployments under that name.
 	Revision int
 	// Deployed is false if the revision failed, or was cut short.
 	Deployed bool
-	// Keep says that its objects stay when it is uninstalled.
+	// Keep says that the objects remain when the release is uninstalled.
 	Keep bool
-	// Manifest holds what was rendered.
+	// Manifest holds the rendered objects.
 	Manifest string
 }
 
-// String is how a report names a release (S 9.7).
+// String returns the release's name in a report (S 9.7).
 func (r *Release) String() string { return fmt.Sprintf("%s/%s:%d", r.Namespace, r.Name, r.Revision) }
 
-// Key is where the release of a BundleDeployment belongs (S 9.7).
+// Key returns where the release of a BundleDeployment belongs (S 9.7).
 func Key(name string, options *v1alpha1.BundleDeploymentOptions) (namespace, releaseName string) {
 	namespace = options.TargetNamespace
 	if namespace == "" {
@@ -57,7 +57,7 @@ func Key(name string, options *v1alpha1.BundleDeploymentOptions) (namespace, rel
 	return namespace, names.HelmReleaseName(name)
 }
 
-// Releases returns what this agent has made, of all namespaces.
+// Releases returns the releases that this agent has made, in all namespaces.
 func (d *Deployer) Releases(context.Context) ([]*Release, error) {
 	config, err := d.configuration("")
 	if err != nil {
@@ -90,7 +90,7 @@ func (d *Deployer) Releases(context.Context) ([]*Release, error) {
 	return out, nil
 }
 
-// own reads a release if this agent has made it.
+// own returns the release if this agent has made it, otherwise nil.
 func (d *Deployer) own(found *release.Release) *Release {
 	if found.Chart == nil || found.Chart.Metadata == nil || found.Info == nil {
 		return nil

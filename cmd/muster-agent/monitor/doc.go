@@ -1,12 +1,12 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package monitor inspects what has been deployed: does it exist, is it ready, has
-// it been changed (S 9.7)?
+// Package monitor inspects deployed objects: do they exist, are they ready, have they been
+// changed (S 9.7)?
 //
-// An object has been changed if applying it again, as a dry run, would change it:
-// so what the cluster fills in by itself is no drift, and fields that others added
-// are not either. kstatus decides whether it is ready.
+// An object has been changed if applying it again, as a dry run, would change it. So values
+// that the cluster fills in and fields that others have added are not drift. kstatus
+// decides whether an object is ready.
 //
 // A look costs one GET and one dry run for each object, one after the other.
 package monitor

@@ -25,7 +25,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// most is how many entries the lists of a report may have (S 12).
+// most bounds the lists of a report (S 12).
 const most = 10
 
 // Monitor looks at objects of one cluster.
@@ -40,15 +40,15 @@ func New(config *rest.Config, mapper meta.ResettableRESTMapper) (*Monitor, error
 	return &Monitor{client: client, mapper: mapper}, err
 }
 
-// Seen holds what there is of a release.
+// Seen holds the observed state of a release.
 type Seen struct {
-	// Resources are the objects that there are.
+	// Resources are the objects that exist.
 	Resources []v1alpha1.BundleDeploymentResource
-	// NonReady are those that are not healthy.
+	// NonReady are the objects that are not healthy.
 	NonReady []v1alpha1.NonReadyStatus
-	// Modified are those that are missing, or differ.
+	// Modified are the objects that are missing or differ.
 	Modified []v1alpha1.ModifiedStatus
-	// Counts are of all objects.
+	// Counts counts all objects.
 	Counts v1alpha1.ResourceCounts
 }
 
@@ -126,7 +126,7 @@ func modified(object *unstructured.Unstructured, how func(*v1alpha1.ModifiedStat
 	return out
 }
 
-// condition returns what is not ready about an object, or nil.
+// condition returns why an object is not ready, or nil if it is.
 func condition(live *unstructured.Unstructured) (*v1alpha1.ObjectSummary, error) {
 	result, err := status.Compute(live)
 	if err != nil {
@@ -142,10 +142,11 @@ func condition(live *unstructured.Unstructured) (*v1alpha1.ObjectSummary, error)
 	return &v1alpha1.ObjectSummary{State: "in-progress", Transitioning: true, Message: []string{result.Message}}, nil
 }
 
-// drift is the patch that would make an object what it should be, empty if it is.
+// drift returns the patch that would give an object its wanted state, or "" if it has that.
 func drift(ctx context.Context, client dynamic.ResourceInterface, release *helm.Release, options *v1alpha1.BundleDeploymentOptions, wanted, live *unstructured.Unstructured) (string, error) {
 	wanted = wanted.DeepCopy()
-	// Helm applies these too, and a manager that leaves out what it has set removes it.
+	// Helm applies these too; an apply without them, by the same manager, would remove
+	// them.
 	wanted.SetLabels(with(wanted.GetLabels(), map[string]string{"app.kubernetes.io/managed-by": "Helm"}))
 	wanted.SetAnnotations(with(wanted.GetAnnotations(), map[string]string{
 		"meta.helm.sh/release-name": release.Name, "meta.helm.sh/release-namespace": release.Namespace,
@@ -160,7 +161,7 @@ func drift(ctx context.Context, client dynamic.ResourceInterface, release *helm.
 		DryRun: []string{metav1.DryRunAll}, FieldManager: helm.Manager, Force: &force,
 	})
 	if apierrors.IsInvalid(err) {
-		return err.Error(), nil // it would be refused: something that cannot be changed was, by being made anew
+		return err.Error(), nil // a change of an immutable field, which only a new object could undo
 	}
 	if err != nil {
 		return "", err
@@ -186,7 +187,7 @@ func with(base, more map[string]string) map[string]string {
 	return out
 }
 
-// compared returns what counts of an object.
+// compared returns the part of an object that counts as its content.
 func compared(object *unstructured.Unstructured, ignored []string) map[string]any {
 	out := object.DeepCopy().Object
 	delete(out, "status")
@@ -203,8 +204,8 @@ func compared(object *unstructured.Unstructured, ignored []string) map[string]an
 	return out
 }
 
-// pointers are the paths of an object that are not compared; the empty one is the
-// whole object. A path into a list is not understood, and so compared.
+// pointers returns the paths of an object that are not compared; the empty path is the
+// whole object. Paths into lists are not supported, so these parts are compared.
 func pointers(options *v1alpha1.BundleDeploymentOptions, object *unstructured.Unstructured) []string {
 	if options.Diff == nil {
 		return nil

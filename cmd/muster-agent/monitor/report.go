@@ -12,7 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Report writes what was seen into a status (S 9.7).
+// Report writes the observed state into a status (S 9.7).
 func Report(status *v1alpha1.BundleDeploymentStatus, seen *Seen, now time.Time) {
 	status.Resources, status.ResourceCounts = seen.Resources, seen.Counts
 	status.NonReadyStatus, status.ModifiedStatus = first(seen.NonReady), first(seen.Modified)
@@ -30,7 +30,7 @@ func Report(status *v1alpha1.BundleDeploymentStatus, seen *Seen, now time.Time) 
 
 func first[T any](all []T) []T { return all[:min(len(all), most)] }
 
-// prefix is how messages name an object (S 7.1).
+// prefix returns an object's name as messages show it (S 7.1).
 func prefix(kind, apiVersion, namespace, name string) string {
 	text := strings.ToLower(kind)
 	if version, _, _ := strings.Cut(apiVersion, "/"); version != "" {
@@ -64,7 +64,7 @@ func unready(s *v1alpha1.NonReadyStatus) string {
 	case s.Summary.Transitioning:
 		text += " [progressing]"
 	case s.Summary.Error:
-		text += " error]" // without the bracket that opens it: so says Fleet
+		text += " error]" // Fleet also leaves out the opening bracket
 	default:
 		return text + " " + s.Summary.State
 	}

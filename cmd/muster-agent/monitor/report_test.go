@@ -39,7 +39,7 @@ func TestAReportSaysFirstWhatIsNotReadyThenWhatDiffers(t *testing.T) {
 		{"one is starting and one differs", Seen{NonReady: starting, Modified: with(func(*v1alpha1.ModifiedStatus) {})}, "deployment.apps ns/x [progressing] a, b"},
 		{"one differs", Seen{Modified: with(func(s *v1alpha1.ModifiedStatus) { s.Patch = "{}" })}, "configmap.v1 ns/x modified {}"},
 		{"one is missing", Seen{Modified: with(func(s *v1alpha1.ModifiedStatus) { s.Create = true })}, "configmap.v1 ns/x missing"},
-		{"one is somebody else's", Seen{Modified: with(func(s *v1alpha1.ModifiedStatus) { s.Create, s.Exist = true, true })}, "configmap.v1 ns/x is not owned by us"},
+		{"one belongs to another owner", Seen{Modified: with(func(s *v1alpha1.ModifiedStatus) { s.Create, s.Exist = true, true })}, "configmap.v1 ns/x is not owned by us"},
 		{"one is too much", Seen{Modified: with(func(s *v1alpha1.ModifiedStatus) { s.Delete = true })}, "configmap.v1 ns/x extra"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

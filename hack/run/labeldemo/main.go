@@ -1,10 +1,10 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command labeldemo labels one Cluster of artifacts/examples and shows the
-// BundleDeployment that follows from it, with the time that it took. It is the
-// second half of `make run`, and a program rather than two kubectl calls because
-// kubectl's own start would take longer than what is measured.
+// Command labeldemo labels one Cluster of artifacts/examples and shows the BundleDeployment
+// that follows from it, with the time that it took. It is the second half of `make run`. It
+// is a program and not two calls of kubectl, because kubectl alone takes longer to start
+// than what is measured.
 //
 // It may be run any number of times: it takes the label off first.
 package main
@@ -34,15 +34,15 @@ const (
 	labelKey    = "gpu"
 	labelValue  = "nvidia"
 
-	// giveUpAfter bounds the whole demonstration, and so how long a server that
-	// gives wrong answers is asked again.
+	// giveUpAfter bounds the whole demonstration, including the retries after wrong
+	// answers.
 	giveUpAfter = 20 * time.Second
 )
 
 var group = schema.GroupVersion{Group: "fleet.cattle.io", Version: "v1alpha1"}
 
 func main() {
-	kubeconfig := flag.String("kubeconfig", ".muster/kubeconfig", "the file that says where the server is and who asks")
+	kubeconfig := flag.String("kubeconfig", ".muster/kubeconfig", "kubeconfig of the server")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -77,13 +77,13 @@ func run(ctx context.Context, kubeconfig string) error {
 	}
 	where, _, err := unstructured.NestedString(cluster.Object, "status", "namespace")
 	if err != nil || where == "" {
-		return fmt.Errorf("cluster %s/%s has no status.namespace, so it cannot be said where its BundleDeployments are", namespace, clusterName)
+		return fmt.Errorf("cluster %s/%s has no status.namespace, which would say where its BundleDeployments are", namespace, clusterName)
 	}
 	deployments := client.Resource(group.WithResource("bundledeployments")).Namespace(where)
 	// Asking once beforehand shows that the label makes the difference.
 	switch _, err := deployments.Get(ctx, bundleName, metav1.GetOptions{}); {
 	case err == nil:
-		return fmt.Errorf("cluster %s has no label %s, but bundledeployment %s/%s is there", clusterName, labelKey, where, bundleName)
+		return fmt.Errorf("cluster %s has no label %s, but bundledeployment %s/%s exists", clusterName, labelKey, where, bundleName)
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("getting bundledeployment %s/%s: %w", where, bundleName, err)
 	}
@@ -99,7 +99,7 @@ func run(ctx context.Context, kubeconfig string) error {
 		asked++
 		deployment, err = deployments.Get(ctx, bundleName, metav1.GetOptions{})
 		if errors.Is(err, context.DeadlineExceeded) || err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("bundledeployment %s/%s, asked %d times after the label: %w", where, bundleName, asked, err)
+			return fmt.Errorf("bundledeployment %s/%s, read %d times after the label: %w", where, bundleName, asked, err)
 		}
 	}
 	got := time.Now()
@@ -130,6 +130,6 @@ func show(deployment *unstructured.Unstructured, asked int, sent, patched, got t
 	if asked == 1 {
 		times = "time"
 	}
-	fmt.Printf("\n  %.1f ms from sending the label to holding the BundleDeployment: PATCH %.1f ms, GET %.1f ms, asked %d %s\n",
+	fmt.Printf("\n  %.1f ms from sending the label to holding the BundleDeployment: PATCH %.1f ms, GET %.1f ms, read %d %s\n",
 		milliseconds(got.Sub(sent)), milliseconds(patched.Sub(sent)), milliseconds(got.Sub(patched)), asked, times)
 }
