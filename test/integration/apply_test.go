@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// owners are the field managers of an object, with the subresource they wrote.
+// owners returns the field managers of an object, each with the subresource that it wrote.
 func owners(o *unstructured.Unstructured) map[string]string {
 	out := map[string]string{}
 	for _, entry := range o.GetManagedFields() {
@@ -86,7 +86,7 @@ func TestTheStatusOfEveryKindIsApplied(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, two, same)
 
-		// Each keeps what is theirs when the other applies again.
+		// Each manager keeps its fields when the other applies again.
 		three, err := c.Apply(t.Context(), "one", k.changed(k.object("one")), metav1.ApplyOptions{FieldManager: "author"})
 		require.NoError(t, err)
 		require.Equal(t, facts(two), facts(three))

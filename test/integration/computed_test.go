@@ -60,7 +60,7 @@ func TestABundleDeploymentIsNotWrittenAndTheAnswerSaysWhatToEdit(t *testing.T) {
 	w.quietUntil(func() { createBundle(t, s.clientset(t), bundle(ns, "mark")) }, watch.Added, "mark")
 }
 
-func TestDiscoveryShowsTheVerbsThatThereAre(t *testing.T) {
+func TestDiscoveryShowsTheVerbs(t *testing.T) {
 	t.Parallel()
 	d, err := discovery.NewDiscoveryClientForConfig(shared(t).connection())
 	require.NoError(t, err)
@@ -83,7 +83,7 @@ func TestDiscoveryShowsTheVerbsThatThereAre(t *testing.T) {
 	}
 }
 
-// reporting is a server with one BundleDeployment that is reported on.
+// reporting returns a server with one BundleDeployment that has a report.
 func reporting(t *testing.T) (s *server, c versioned.Interface, ns string, deployments dynamic.ResourceInterface) {
 	t.Helper()
 	s, ns = shared(t), fresh(t)
@@ -107,7 +107,7 @@ func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
 	w := watching(t, deployments, metav1.ListOptions{ResourceVersion: before.GetResourceVersion()})
 	const spec = `"spec":{"options":{"helm":{"values":{"a":1}}},"stagedOptions":{"helm":{"values":{"a":1}}}}`
 
-	// S 9.5: as agents send it, with what they have loaded into the spec.
+	// S 9.5: the patch of an agent, with what it has loaded into the spec.
 	after := report(t, deployments, `{`+spec+`,"status":{"release":"ns/app:1","ready":true,"nonModified":true,"display":{"state":"Forged"},"conditions":[{"type":"Ready","status":"True"}]}}`)
 	require.Equal(t, before.Object["spec"], after.Object["spec"])
 	require.Equal(t, before.GetGeneration(), after.GetGeneration())
@@ -120,14 +120,14 @@ func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
 	require.Equal(t, after, get(t, deployments, "app"))
 
 	for title, patch := range map[string]string{
-		"nothing":                `{}`,
-		"only the spec":          `{` + spec + `}`,
-		"what is there":          `{"status":{"release":"ns/app:1","ready":true}}`,
-		"what is derived":        `{"status":{"display":{"state":"Forged","deployed":"no"}}}`,
-		"what is not there":      `{"status":{"nonReadyStatus":null,"modifiedStatus":null}}`,
-		"metadata":               `{"metadata":{"labels":{"a":"b"},"annotations":{"a":"b"}}}`,
-		"the present report":     `{"metadata":{"resourceVersion":"` + after.GetResourceVersion() + `"},"status":{"ready":true}}`,
-		"fields that are unkown": `{"status":{"nonsense":1}}`,
+		"nothing":                       `{}`,
+		"only the spec":                 `{` + spec + `}`,
+		"what the status has":           `{"status":{"release":"ns/app:1","ready":true}}`,
+		"what the server derives":       `{"status":{"display":{"state":"Forged","deployed":"no"}}}`,
+		"what the status does not have": `{"status":{"nonReadyStatus":null,"modifiedStatus":null}}`,
+		"metadata":                      `{"metadata":{"labels":{"a":"b"},"annotations":{"a":"b"}}}`,
+		"the present report":            `{"metadata":{"resourceVersion":"` + after.GetResourceVersion() + `"},"status":{"ready":true}}`,
+		"fields that are unknown":       `{"status":{"nonsense":1}}`,
 	} {
 		require.Equal(t, after, report(t, deployments, patch), title)
 	}
@@ -137,8 +137,8 @@ func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
 	kept, err := record.DecodeReport("bundledeployments", stored.Kvs[0].Value)
 	require.NoError(t, err)
 	require.Equal(t, "ns/app:1", kept.Status.(*v1alpha1.BundleDeployment).Status.Release)
-	require.Empty(t, kept.Status.(*v1alpha1.BundleDeployment).Status.Display, "what is derived is stored")
-	// None of them was an event.
+	require.Empty(t, kept.Status.(*v1alpha1.BundleDeployment).Status.Display, "a derived field is stored")
+	// None of them caused an event.
 	gone := w.quietUntil(func() { label(t, c, ns, "c1", "env", "test") }, watch.Deleted, "app")
 	require.Equal(t, after.Object["status"], gone.Object["status"])
 }
@@ -146,17 +146,17 @@ func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
 func TestAReportDiesWithItsBundleDeployment(t *testing.T) {
 	t.Parallel()
 	for title, breaks := range map[string]func(t *testing.T, s *server, c versioned.Interface, ns string){
-		"the Cluster was labelled otherwise, and back": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
+		"the Cluster was relabelled, and back": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
 			t.Helper()
 			label(t, c, ns, "c1", "env", "test")
 			label(t, c, ns, "c1", "env", "prod")
 		},
-		"the Cluster was made again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
+		"the Cluster was created again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
 			t.Helper()
 			require.NoError(t, c.FleetV1alpha1().Clusters(ns).Delete(t.Context(), "c1", metav1.DeleteOptions{}))
 			createCluster(t, c, cluster(ns, "c1", "env", "prod"))
 		},
-		"the Bundle was made again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
+		"the Bundle was created again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
 			t.Helper()
 			require.NoError(t, c.FleetV1alpha1().Bundles(ns).Delete(t.Context(), "app", metav1.DeleteOptions{}))
 			createBundle(t, c, bundle(ns, "app", "env", "prod"))
@@ -175,7 +175,7 @@ func TestAReportDiesWithItsBundleDeployment(t *testing.T) {
 				require.NoError(t, err)
 			}
 		},
-		"a group went, and came back": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
+		"a group was deleted and created again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
 			t.Helper()
 			require.NoError(t, c.FleetV1alpha1().ClusterGroups(ns).Delete(t.Context(), "g", metav1.DeleteOptions{}))
 			createGroup(t, c, ns)
@@ -204,7 +204,7 @@ func TestAReportDiesWhenAMappingEndsItsBundleDeployment(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	c := s.clientset(t)
-	// The controller mirrors namespaces; here it is the test.
+	// The controller mirrors namespaces; here the test does.
 	_, err := s.etcd.Put(t.Context(), logPrefix+"/log/mirror/namespaces/-/there", `{"labels":{"a":"b"}}`)
 	require.NoError(t, err)
 	b := bundle("here", "app", "env", "prod")
@@ -236,7 +236,7 @@ func TestManyReportsDieAtOnce(t *testing.T) {
 	s := own(t)
 	c := s.clientset(t)
 	createBundle(t, c, bundle("ns", "app", "env", "prod"))
-	const many = 200 // more than etcd takes operations on one level of a transaction
+	const many = 200 // more operations than etcd takes on one level of a transaction
 	for i := range many {
 		createCluster(t, c, cluster("ns", name("c", i), "env", "prod"))
 		report(t, s.resource(t, "bundledeployments", home("ns", name("c", i))), `{"status":{"release":"old"}}`)
@@ -270,7 +270,7 @@ func TestAReportThatComesTooLateIsNotKeptForTheNext(t *testing.T) {
 	s, c, ns, deployments := reporting(t)
 	agent := s.resource(t, "bundledeployments", home(ns, "c1"))
 	for i := range 100 {
-		// The report and the end of what it is on meet in the store.
+		// The report and the end of its BundleDeployment meet in the store.
 		done := make(chan error, 1)
 		go func() {
 			_, err := agent.Patch(t.Context(), "app", types.MergePatchType, fmt.Appendf(nil, `{"status":{"release":"r%d"}}`, i), metav1.PatchOptions{}, "status")
@@ -286,7 +286,7 @@ func TestAReportThatComesTooLateIsNotKeptForTheNext(t *testing.T) {
 	}
 }
 
-func TestThereIsNoReportOnWhatIsNotThere(t *testing.T) {
+func TestAReportOnAnAbsentBundleDeploymentIsRefused(t *testing.T) {
 	t.Parallel()
 	_, c, ns, deployments := reporting(t)
 	label(t, c, ns, "c1", "env", "test")
@@ -334,7 +334,7 @@ func TestAReportUnderAStaleResourceVersionConflictsWithReportsOnly(t *testing.T)
 	b.Spec.TargetNamespace = "elsewhere"
 	_, err = c.FleetV1alpha1().Bundles(ns).Update(t.Context(), b, metav1.UpdateOptions{})
 	require.NoError(t, err)
-	require.NoError(t, set(one, "first"), "the BundleDeployment changed, but nobody has reported")
+	require.NoError(t, set(one, "first"), "the BundleDeployment changed, but its report did not")
 	err = set(one, "second")
 	require.True(t, apierrors.IsConflict(err), "%v", err)
 }

@@ -23,7 +23,7 @@ func TestAWriteConflictsOnlyOnTheRecordThatItOverwrites(t *testing.T) {
 			return
 		}
 		one := create(t, c, k.object("one"))
-		// A spec edit is not refused because of a report, nor is a dry run of it.
+		// A report does not make an edit of the spec, or its dry run, conflict.
 		reported, err := c.UpdateStatus(t.Context(), k.reported(one), metav1.UpdateOptions{})
 		require.NoError(t, err)
 		_, err = c.Update(t.Context(), k.changed(one), metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}})
@@ -31,13 +31,13 @@ func TestAWriteConflictsOnlyOnTheRecordThatItOverwrites(t *testing.T) {
 		edited, err := c.Update(t.Context(), k.changed(one), metav1.UpdateOptions{})
 		require.NoError(t, err)
 		require.Equal(t, facts(reported), facts(edited))
-		// Nor a report because of a label, or of a spec edit.
+		// Nor does a label or an edit of the spec make a report conflict.
 		late := k.reported(reported)
 		status := late.Object["status"].(map[string]any)
 		delete(status, first(k.status))
 		_, err = c.UpdateStatus(t.Context(), late, metav1.UpdateOptions{})
 		require.NoError(t, err)
-		// But against what has changed, it is.
+		// But a change of the same record does.
 		_, err = c.UpdateStatus(t.Context(), k.reported(reported), metav1.UpdateOptions{})
 		require.True(t, apierrors.IsConflict(err), "%v", err)
 		for _, dry := range [][]string{nil, {metav1.DryRunAll}} {
@@ -95,7 +95,7 @@ func TestConcurrentUpdatesLoseNothing(t *testing.T) {
 	}
 	all.Wait()
 	require.Len(t, get(t, s.resource(t, "clusters", ns), "c1").GetAnnotations(), writers*rounds)
-	require.Positive(t, conflicts.Load(), "nobody was in anybody's way, so nothing was shown")
+	require.Positive(t, conflicts.Load(), "no write conflicted, so the test showed nothing")
 }
 
 func TestReportsAndEditsAtTheSameTimeAreAllAccepted(t *testing.T) {

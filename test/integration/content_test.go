@@ -38,7 +38,7 @@ var resources = map[string][]v1alpha1.BundleResource{
 	"in their order": {{Name: "z", Content: "1"}, {Name: "a", Content: "2"}, {Name: "z", Content: "3"}, {Name: "a", Content: "2"}},
 }
 
-// manifestOf is the oracle of manifests: S 4.1, word by word.
+// manifestOf is the oracle of manifests: it follows S 4.1 word by word.
 func manifestOf(t *testing.T, list []v1alpha1.BundleResource) (text []byte, id, digest string) {
 	t.Helper()
 	type resource struct {
@@ -134,7 +134,7 @@ func TestAnEditOfTheResourcesIsNewContentAndOthersAreNot(t *testing.T) {
 	_, id, _ = manifestOf(t, nil)
 	require.Equal(t, id, named())
 	_, err := c.FleetV1alpha1().Contents().Get(t.Context(), first, metav1.GetOptions{})
-	require.NoError(t, err, "an agent may still be at the old one")
+	require.NoError(t, err, "an agent may still use the old one")
 }
 
 func TestContentsAreListedInPages(t *testing.T) {

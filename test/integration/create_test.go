@@ -19,9 +19,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/manifest"
 )
 
-// TestWhatACreateSaysOfItsOwnVersion: as with a CRD, zero and what is no number are none,
-// and a revision is a mistake, however the object is named and also if nothing is written.
-func TestWhatACreateSaysOfItsOwnVersion(t *testing.T) {
+// TestTheResourceVersionOfACreate: as with a CRD, zero and text that is not a number count
+// as none, and a revision is a mistake. That holds for given and for generated names, and
+// for dry runs.
+func TestTheResourceVersionOfACreate(t *testing.T) {
 	t.Parallel()
 	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
 		object := func(named, revision string) *unstructured.Unstructured {
@@ -72,8 +73,8 @@ func TestWhatACreateSaysOfItsOwnVersion(t *testing.T) {
 	})
 }
 
-// TestAnUpdateWithAVersionThatIsNoneIsTheClientsMistake by any verb, of either record.
-func TestAnUpdateWithAVersionThatIsNoneIsTheClientsMistake(t *testing.T) {
+// TestAnUpdateWithAnInvalidVersionIsABadRequest covers every verb and both records.
+func TestAnUpdateWithAnInvalidVersionIsABadRequest(t *testing.T) {
 	t.Parallel()
 	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
 		made := create(t, c, k.object("one"))
@@ -96,8 +97,8 @@ func TestAnUpdateWithAVersionThatIsNoneIsTheClientsMistake(t *testing.T) {
 	})
 }
 
-// TestAContentHasAUIDAndACreationThatStay: they are those of the record, so a start does
-// not change them; and a record that an older version wrote, without a time, is served.
+// TestAContentHasAUIDAndACreationThatStay: both come from the record, so a restart does not
+// change them. A record of an older version, without a time, is still served.
 func TestAContentHasAUIDAndACreationThatStay(t *testing.T) {
 	t.Parallel()
 	s := own(t)
@@ -114,7 +115,7 @@ func TestAContentHasAUIDAndACreationThatStay(t *testing.T) {
 	made, err := c.FleetV1alpha1().Bundles("ns").Get(t.Context(), "app", metav1.GetOptions{})
 	require.NoError(t, err)
 	text := manifest.Encode(made.Spec.Resources)
-	require.Equal(t, manifest.Compress(text), first.Content, "an agent gets what it got before")
+	require.Equal(t, manifest.Compress(text), first.Content, "an agent gets the same bytes as before")
 
 	// The same manifest again changes nothing.
 	createBundle(t, c, bundle("other", "app"))
@@ -133,7 +134,7 @@ func TestAContentHasAUIDAndACreationThatStay(t *testing.T) {
 	before := get(t, s.resource(t, "contents", ""), id)
 	require.Len(t, string(before.GetUID()), 36)
 	require.NotEqual(t, first.UID, before.GetUID())
-	require.Nil(t, before.Object["metadata"].(map[string]any)["creationTimestamp"], "no version has ever known it")
+	require.Nil(t, before.Object["metadata"].(map[string]any)["creationTimestamp"], "no version ever stored it")
 
 	s = s.restart(t)
 	require.Equal(t, before, get(t, s.resource(t, "contents", ""), id))
@@ -145,7 +146,7 @@ func TestAContentHasAUIDAndACreationThatStay(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, older.Spec.Resources, read.Spec.Resources)
 
-	// Swept, and made again at another time: another object.
+	// A Content that was swept and is made again later is another object.
 	stored, err := s.etcd.Get(t.Context(), logPrefix+"/content/"+first.Name)
 	require.NoError(t, err)
 	require.Len(t, stored.Kvs, 1)
@@ -158,8 +159,7 @@ func TestAContentHasAUIDAndACreationThatStay(t *testing.T) {
 	require.Equal(t, first.Content, another.Content)
 }
 
-// TestContentsAreNotWatchedAndDiscoverySaysSo: what discovery does not announce, clients
-// do not try.
+// TestContentsAreNotWatchedAndDiscoverySaysSo: clients try only what discovery announces.
 func TestContentsAreNotWatchedAndDiscoverySaysSo(t *testing.T) {
 	t.Parallel()
 	s := shared(t)

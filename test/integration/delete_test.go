@@ -62,7 +62,7 @@ func TestAReportChangesWhatADeletionWithAResourceVersionIsAbout(t *testing.T) {
 		require.True(t, apierrors.IsConflict(err), "%v", err)
 		revision = two.GetResourceVersion()
 		require.NoError(t, c.Delete(t.Context(), "one", metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &revision}}))
-		// The next object of the name has nothing of the report.
+		// The next object with that name has no part of the report.
 		again := create(t, c, k.object("one"))
 		for field, reported := range k.status {
 			value, _, _ := unstructured.NestedFieldNoCopy(again.Object, "status", field)
@@ -94,7 +94,7 @@ func TestFinalizersHoldADeletionBack(t *testing.T) {
 		finalize(`["example.com/b"]`)
 		require.Equal(t, []string{"example.com/b"}, w.expect(watch.Modified, "one").GetFinalizers())
 		_, err := c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/b","example.com/c"]}}`), metav1.PatchOptions{})
-		require.True(t, apierrors.IsInvalid(err), "a finalizer was added to what is being deleted: %v", err)
+		require.True(t, apierrors.IsInvalid(err), "a finalizer was added to an object that is being deleted: %v", err)
 		finalize(`null`)
 		w.expect(watch.Deleted, "one")
 		_, err = c.Get(t.Context(), "one", metav1.GetOptions{})
@@ -102,7 +102,7 @@ func TestFinalizersHoldADeletionBack(t *testing.T) {
 	})
 }
 
-func TestACollectionIsDeletedAsFarAsItIsSelected(t *testing.T) {
+func TestOnlyTheSelectedObjectsOfACollectionAreDeleted(t *testing.T) {
 	t.Parallel()
 	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
 		for i := range 6 {

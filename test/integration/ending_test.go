@@ -14,7 +14,7 @@ import (
 )
 
 // TestWhatIsBeingDeletedHasNoBundleDeployments: a finalizer that waits for the uninstall
-// sees it, and the object goes when the finalizer does.
+// sees it, and the object disappears when the finalizer does.
 func TestWhatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 	t.Parallel()
 	c, namespace := shared(t).clientset(t), fresh(t)
@@ -54,7 +54,7 @@ func TestWhatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 	require.ElementsMatch(t, []string{"c2", "c3"}, deployments())
 }
 
-// TestNothingIsServedThatNoAgentCouldReportOn, whatever names people choose.
+// TestNothingIsServedThatNoAgentCouldReportOn holds whatever names users choose.
 func TestNothingIsServedThatNoAgentCouldReportOn(t *testing.T) {
 	t.Parallel()
 	c, namespace := shared(t).clientset(t), fresh(t)
@@ -71,7 +71,7 @@ func TestNothingIsServedThatNoAgentCouldReportOn(t *testing.T) {
 	require.Equal(t, home(namespace, "plain")+"/b.with.dots", bd.Namespace+"/"+bd.Name)
 	bd.Status.AppliedDeploymentID = bd.Spec.DeploymentID
 	_, err = c.FleetV1alpha1().BundleDeployments(bd.Namespace).UpdateStatus(t.Context(), bd, metav1.UpdateOptions{})
-	require.NoError(t, err, "a report is taken")
+	require.NoError(t, err, "a report is accepted")
 
 	for _, name := range []string{"edge-1.22", long} {
 		odd, err := c.FleetV1alpha1().Clusters(namespace).Get(t.Context(), name, metav1.GetOptions{})
@@ -85,5 +85,5 @@ func TestNothingIsServedThatNoAgentCouldReportOn(t *testing.T) {
 	require.Contains(t, odd.Status.Conditions[0].Message, "metadata.name has 64 characters")
 	odd.Spec.Paused = true
 	_, err = c.FleetV1alpha1().Bundles(namespace).Update(t.Context(), odd, metav1.UpdateOptions{})
-	require.NoError(t, err, "what is there can be edited")
+	require.NoError(t, err, "an existing object can be edited")
 }

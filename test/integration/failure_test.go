@@ -16,21 +16,20 @@ import (
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
 
-// failure is the message of a Bundle that does not work, "" if it does.
+// failure returns the error message of a Bundle, or "" if it works.
 func failure(t *testing.T, c versioned.Interface, ns, name string) string {
 	t.Helper()
 	b, err := c.FleetV1alpha1().Bundles(ns).Get(t.Context(), name, metav1.GetOptions{})
 	require.NoError(t, err)
 	for _, condition := range b.Status.Conditions {
-		if condition.Type == "Ready" && condition.Reason == "Error" { // else it is a roll-up
+		if condition.Type == "Ready" && condition.Reason == "Error" { // otherwise it is a roll-up
 			return condition.Message
 		}
 	}
 	return ""
 }
 
-// contents are the specs, names and UIDs of all BundleDeployments: what agents
-// act on.
+// contents returns the specs, names and UIDs of all BundleDeployments: what agents act on.
 func contents(t *testing.T, s *server) map[string]any {
 	t.Helper()
 	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
@@ -43,7 +42,7 @@ func contents(t *testing.T, s *server) map[string]any {
 	return out
 }
 
-// value returns what the template of a BundleDeployment gave.
+// value returns the result of the template of a BundleDeployment.
 func value(t *testing.T, d *unstructured.Unstructured) string {
 	t.Helper()
 	out, _, _ := unstructured.NestedString(d.Object, "spec", "options", "helm", "values", "value")
@@ -59,7 +58,7 @@ func setTemplate(t *testing.T, c versioned.Interface, ns, name, template string)
 	return out
 }
 
-// broken is a fleet in which a new version fails, and a label edit has broken
+// broken creates a fleet in which a new version fails, and in which a label edit has broken
 // one BundleDeployment of a version that worked.
 func broken(t *testing.T, s *server) {
 	t.Helper()
@@ -91,7 +90,7 @@ func TestWhatFailsKeepsWhatWorked(t *testing.T) {
 		_, err := deployments.Get(t.Context(), "never", metav1.GetOptions{})
 		require.Error(t, err)
 	}
-	// Made whole, all continues; the rest was never touched.
+	// When the cause is repaired, all continues; nothing else was touched.
 	label(t, c, "ns", "c2", "region", "us")
 	require.Empty(t, failure(t, c, "ns", "labelled"))
 	require.Equal(t, "us", value(t, get(t, s.resource(t, "bundledeployments", home("ns", "c2")), "labelled")))
@@ -142,13 +141,13 @@ func TestARestartChangesNothing(t *testing.T) {
 	now, err := again.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, revisionOf(t, now.GetResourceVersion()), revision)
-	// The same key at the same revision is the same content (design.md §5).
+	// The same key at the same revision has the same content (design.md §5).
 	for i := range old.Items {
 		if old.Items[i].GetResourceVersion() == now.Items[i].GetResourceVersion() {
 			require.Equal(t, old.Items[i], now.Items[i])
 		}
 	}
-	// A watch continues where it was.
+	// A watch continues from its last revision.
 	w := watching(t, again.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: old.GetResourceVersion()})
 	label(t, again.clientset(t), "ns", "c2", "region", "us")
 	for {

@@ -18,7 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// cluster is a Cluster with labels given as key, value, key, value, ...
+// cluster returns a Cluster with labels given as key, value, key, value, ...
 func cluster(namespace, name string, labels ...string) *v1alpha1.Cluster {
 	return &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: pairs(labels)}}
 }
@@ -31,7 +31,7 @@ func pairs(list []string) map[string]string {
 	return out
 }
 
-// bundle is a Bundle for the Clusters with the labels; without labels, for all.
+// bundle returns a Bundle for the Clusters with the labels; without labels, for all.
 func bundle(namespace, name string, labels ...string) *v1alpha1.Bundle {
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.yaml", Content: "kind: ConfigMap\nname: " + name}}
@@ -39,14 +39,14 @@ func bundle(namespace, name string, labels ...string) *v1alpha1.Bundle {
 	return b
 }
 
-// templated is bundle with one Helm value that is a template.
+// templated returns a Bundle with one Helm value that is a template.
 func templated(namespace, name, template string, labels ...string) *v1alpha1.Bundle {
 	b := bundle(namespace, name, labels...)
 	b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"value": template}}}
 	return b
 }
 
-// home is the namespace of a Cluster's BundleDeployments.
+// home returns the namespace of a Cluster's BundleDeployments.
 func home(namespace, cluster string) string { return names.ClusterNamespace(namespace, cluster) }
 
 func createCluster(t *testing.T, c versioned.Interface, object *v1alpha1.Cluster) *v1alpha1.Cluster {
@@ -88,13 +88,13 @@ var notYet = place(1<<40, 7)
 // whole returns the resourceVersion of the state after a revision.
 func whole(revision int64) string { return place(revision, 0) }
 
-// place returns the resourceVersion of a change that is followed by that many others of
-// its revision.
+// place returns the resourceVersion of a change that so many other changes of its revision
+// follow.
 func place(revision int64, follow int) string {
 	return (view.VersionAt(revision) - view.Version(follow)).String()
 }
 
-// revisionOf is the revision that a resourceVersion is of.
+// revisionOf returns the revision of a resourceVersion.
 func revisionOf(t *testing.T, resourceVersion string) int64 {
 	t.Helper()
 	return view.Version(number(t, resourceVersion)).Revision()

@@ -45,8 +45,8 @@ func listed(ctx context.Context, client dynamic.ResourceInterface, options metav
 	return out, revision, err
 }
 
-// run follows until it holds the state at the revision, or later. It stops after
-// any event, wherever that is, and resumes there.
+// run follows the watch until the fold holds the state at the goal, or later. It stops
+// after random events, and resumes there.
 func (f *fold) run(ctx context.Context, r *rand.Rand, goal <-chan int64) error {
 	target := int64(-1)
 	for target < 0 || f.revision < target {
@@ -89,7 +89,7 @@ func (f *fold) take(e watch.Event) error {
 		return err
 	}
 	if revision <= f.revision {
-		return fmt.Errorf("after an event at %d one came at %d", f.revision, revision)
+		return fmt.Errorf("an event at %d was followed by one at %d", f.revision, revision)
 	}
 	f.revision = revision
 	key := o.GetNamespace() + "/" + o.GetName()
@@ -117,9 +117,9 @@ func (e *editor) edit(t *testing.T, i int) {
 	bundles, clusters := e.c.FleetV1alpha1().Bundles(e.ns), e.c.FleetV1alpha1().Clusters(e.ns)
 	switch e.r.IntN(8) {
 	case 0:
-		_ = clusters.Delete(t.Context(), where, metav1.DeleteOptions{}) // it may be gone already
+		_ = clusters.Delete(t.Context(), where, metav1.DeleteOptions{}) // it may not exist
 	case 1:
-		_, _ = clusters.Create(t.Context(), cluster(e.ns, where, "env", "prod"), metav1.CreateOptions{}) // or be there
+		_, _ = clusters.Create(t.Context(), cluster(e.ns, where, "env", "prod"), metav1.CreateOptions{}) // or it may exist
 	case 2:
 		_, _ = bundles.Patch(t.Context(), name("app", e.r.IntN(6)), types.MergePatchType, []byte(fmt.Sprintf(`{"spec":{"namespace":"n%d"}}`, e.r.IntN(3))), metav1.PatchOptions{})
 	case 3:
@@ -176,7 +176,7 @@ func TestAFoldOfAnyWatchIsTheListAtItsRevision(t *testing.T) {
 	for i := range 500 {
 		e.edit(t, i)
 	}
-	// Something that every reader sees, so that each knows when it has all.
+	// Every reader sees these last edits, so each knows when it has everything.
 	for i := range folds {
 		createMark(t, c, i)
 	}
@@ -197,7 +197,7 @@ func TestAFoldOfAnyWatchIsTheListAtItsRevision(t *testing.T) {
 	}
 }
 
-// createMark makes a Bundle for all Clusters, a Cluster among them.
+// createMark creates a Bundle for all Clusters, and a Cluster for it.
 func createMark(t *testing.T, c versioned.Interface, i int) {
 	t.Helper()
 	if i == 0 {
@@ -205,6 +205,6 @@ func createMark(t *testing.T, c versioned.Interface, i int) {
 		b.Labels = map[string]string{"team": "a"}
 		createBundle(t, c, b)
 	}
-	_, _ = c.FleetV1alpha1().Clusters("ns").Create(t.Context(), cluster("ns", "c-001"), metav1.CreateOptions{}) // it may be there
+	_, _ = c.FleetV1alpha1().Clusters("ns").Create(t.Context(), cluster("ns", "c-001"), metav1.CreateOptions{}) // it may exist
 	createCluster(t, c, cluster("ns", name("mark", i)))
 }

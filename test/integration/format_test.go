@@ -25,9 +25,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// storedFleet is all that an etcd held, and what was served from it.
+// storedFleet holds the contents of an etcd, and what a server served from them.
 type storedFleet struct {
-	// Records are by their keys below the prefix.
+	// Records has the keys below the prefix.
 	Records           map[string][]byte  `json:"records"`
 	BundleDeployments []storedDeployment `json:"bundleDeployments"`
 }
@@ -40,8 +40,8 @@ type storedDeployment struct {
 	Applied   string                        `json:"applied"`
 }
 
-// withoutFormats is a fleet as it was stored before records had formats, with records of
-// every type: pins, promotions, bases of roll-outs, mirrors, compact reports.
+// withoutFormats returns a fleet that was stored before records had formats. It has records
+// of every type: pins, promotions, bases of roll-outs, mirrors, compact reports.
 func withoutFormats(t *testing.T) storedFleet {
 	t.Helper()
 	data, err := os.ReadFile("testdata/fleet_without_formats.json")
@@ -51,7 +51,7 @@ func withoutFormats(t *testing.T) storedFleet {
 	return fleet
 }
 
-// startOn runs a server over an etcd that holds records already.
+// startOn runs a server over an etcd that already holds records.
 func startOn(t *testing.T, records map[string][]byte) *server {
 	t.Helper()
 	store := etcdtest.Start(t)
@@ -59,7 +59,7 @@ func startOn(t *testing.T, records map[string][]byte) *server {
 		_, err := store.Client.Put(t.Context(), path.Join(logPrefix, key), string(value))
 		require.NoError(t, err)
 	}
-	// Controllers would change more.
+	// Controllers would change more records.
 	s, err := launchWith(&allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.Client = store.Client }})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.close()) })
@@ -92,7 +92,7 @@ func TestAFleetThatWasStoredBeforeThereWereFormatsIsServedAsItWas(t *testing.T) 
 	require.NoError(t, err)
 	require.JSONEq(t, string(want), string(is))
 
-	// What is written from now on has a format.
+	// Records that are written from now on have a format.
 	label(t, c, "fleet-default", "one", "zone", "other")
 	_, err = c.FleetV1alpha1().Bundles("fleet-default").Patch(t.Context(), "plain", types.MergePatchType, []byte(`{"spec":{"paused":true}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
@@ -110,8 +110,8 @@ func TestAFleetThatWasStoredBeforeThereWereFormatsIsServedAsItWas(t *testing.T) 
 	require.GreaterOrEqual(t, written, 3)
 }
 
-// TestARecordOfANewerVersionClosesTheReplica: what it says is not known, so nothing is
-// "not found", and nothing is written.
+// TestARecordOfANewerVersionClosesTheReplica: its meaning is unknown, so the replica
+// answers no read with "not found", and writes nothing.
 func TestARecordOfANewerVersionClosesTheReplica(t *testing.T) {
 	t.Parallel()
 	s := own(t)

@@ -39,10 +39,10 @@ import (
 // within bounds every wait for something that must happen soon.
 const within = 30 * time.Second
 
-// logPrefix is where the all-in-one keeps its records.
+// logPrefix is the prefix of the all-in-one's records.
 const logPrefix = registry.DefaultPrefix
 
-// server is a muster that runs in this process.
+// server runs muster in this process.
 type server struct {
 	dataDir string
 	config  *rest.Config
@@ -52,8 +52,8 @@ type server struct {
 	ended   bool
 }
 
-// launch starts a muster on a directory and waits until it is ready. With options, its
-// engine has those, and no controllers run.
+// launch starts muster on a directory and waits until it is ready. If options are given,
+// the engine has them, and no controllers run.
 func launch(dataDir string, options *engine.Options) (*server, error) {
 	return launchWith(&allinone.Options{DataDir: dataDir, WithoutControllers: options != nil, AdjustRegistry: func(c *registry.Config) {
 		if options != nil {
@@ -62,7 +62,7 @@ func launch(dataDir string, options *engine.Options) (*server, error) {
 	}})
 }
 
-// launchWith starts a muster with options and waits until it is ready.
+// launchWith starts muster with options and waits until it is ready.
 func launchWith(options *allinone.Options) (*server, error) {
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -101,7 +101,7 @@ func (s *server) close() error {
 	return <-s.done
 }
 
-// start runs a server of the test's own.
+// start runs a server for one test.
 func start(t *testing.T, dataDir string, options *engine.Options) *server {
 	t.Helper()
 	s, err := launch(dataDir, options)
@@ -116,7 +116,7 @@ func own(t *testing.T) *server {
 	return start(t, t.TempDir(), nil)
 }
 
-// stop stops it as a signal would.
+// stop stops the server as a signal would.
 func (s *server) stop(t *testing.T) {
 	t.Helper()
 	require.NoError(t, s.close())
@@ -135,7 +135,7 @@ var common struct {
 	err    error
 }
 
-// shared is the server that tests share.
+// shared returns the server that tests share.
 func shared(t *testing.T) *server {
 	t.Helper()
 	common.once.Do(func() {
@@ -156,7 +156,7 @@ func TestMain(m *testing.M) {
 	klog.InitFlags(logged)
 	_ = logged.Set("logtostderr", "false") // the flag exists
 	_ = logged.Set("stderrthreshold", "FATAL")
-	klog.SetOutput(io.Discard) // records that are passed over on purpose, and refused clients
+	klog.SetOutput(io.Discard) // records that are skipped on purpose, and refused clients
 	code := m.Run()
 	if s := common.server; s != nil {
 		if err := s.close(); err != nil {
@@ -171,15 +171,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// connection is a configuration with a connection of its own: client-go shares
-// one between configurations that do not say how they dial.
+// connection returns a configuration with a connection of its own: client-go shares one
+// between configurations that do not say how they dial.
 func (s *server) connection() *rest.Config {
 	config := rest.CopyConfig(s.config)
 	config.Dial = (&net.Dialer{}).DialContext
 	return config
 }
 
-// clientset is the typed client, on a connection of its own.
+// clientset returns the typed client, on a connection of its own.
 func (s *server) clientset(t *testing.T) versioned.Interface {
 	t.Helper()
 	c, err := versioned.NewForConfig(s.connection())
@@ -189,7 +189,7 @@ func (s *server) clientset(t *testing.T) versioned.Interface {
 
 var group = schema.GroupVersion{Group: "fleet.cattle.io", Version: "v1alpha1"}
 
-// resource is the untyped client of one resource in one namespace, or in all.
+// resource returns the untyped client of one resource in one namespace, or in all.
 func (s *server) resource(t *testing.T, plural, namespace string) dynamic.ResourceInterface {
 	t.Helper()
 	c, err := dynamic.NewForConfig(s.connection())
@@ -200,7 +200,7 @@ func (s *server) resource(t *testing.T, plural, namespace string) dynamic.Resour
 	return c.Resource(group.WithResource(plural)).Namespace(namespace)
 }
 
-// raw speaks HTTP with what the configuration says, and nothing added.
+// raw returns a client that sends plain HTTP with the configuration's credentials.
 func (s *server) raw(t *testing.T) *rest.RESTClient {
 	t.Helper()
 	config := s.connection()
@@ -212,8 +212,8 @@ func (s *server) raw(t *testing.T) *rest.RESTClient {
 	return c
 }
 
-// once asks once and takes a refusal for an answer: client-go's other ways
-// ask again when an error says when.
+// once sends one request and returns a refusal as an error. Other clients of client-go
+// retry when an error suggests a time.
 func (s *server) once(t *testing.T, path string, query url.Values) error {
 	t.Helper()
 	request := s.raw(t).Get().AbsPath(path).MaxRetries(0)
@@ -223,7 +223,7 @@ func (s *server) once(t *testing.T, path string, query url.Values) error {
 	return request.Do(t.Context()).Error()
 }
 
-// revision is the present revision of the server's etcd.
+// revision returns the present revision of the server's etcd.
 func (s *server) revision(t *testing.T) int64 {
 	t.Helper()
 	response, err := s.etcd.Get(t.Context(), "/", clientv3.WithCountOnly())
@@ -233,7 +233,7 @@ func (s *server) revision(t *testing.T) int64 {
 
 var namespaces atomic.Int64
 
-// fresh is a namespace that no other test has.
+// fresh returns a namespace that no other test has.
 func fresh(t *testing.T) string {
 	t.Helper()
 	return fmt.Sprintf("fleet-%d", namespaces.Add(1))

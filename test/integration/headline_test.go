@@ -88,8 +88,8 @@ func TestOneLabelEditIsOneRevisionAndNoEventForOthers(t *testing.T) {
 		require.Equal(t, place(before+2, bundles-1-i), o.GetResourceVersion())
 		require.Equal(t, place(before+2, bundles-1-i), bundleEvents.expect(watch.Modified, name("prod", i)).GetResourceVersion())
 	}
-	// A label that no selector names is one revision and no event at all: the
-	// next one is of a Bundle made afterwards.
+	// A label that no selector names makes one revision and no event: the next event is of
+	// a Bundle that is created afterwards.
 	label(t, c, "ns", "c-001", "colour", "red")
 	require.Equal(t, before+3, s.revision(t))
 	deployments.quietUntil(func() { createBundle(t, c, bundle("ns", "mark", "tier", "a")) }, watch.Added, "mark")

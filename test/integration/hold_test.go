@@ -18,13 +18,12 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/engine"
 )
 
-// pausedClusters is more than one transaction can keep the promotions of.
+// pausedClusters is more than the number of promotions that one transaction can keep.
 const pausedClusters = 120
 
-// TestASwitchToALimitedBundleIsSeenByNoAgent is about a server without a controller:
-// half of the fleet is paused, so that a second version that is held back makes the
-// server write down what they show before. All that time an agent of each cluster
-// looks on.
+// TestASwitchToALimitedBundleIsSeenByNoAgent runs a server without a controller, and pauses
+// half of the fleet. A second version that is held back then makes the server record what
+// the BundleDeployments show. Agents of all Clusters watch all that time.
 func TestASwitchToALimitedBundleIsSeenByNoAgent(t *testing.T) {
 	t.Parallel()
 	options := engine.DefaultOptions()
@@ -61,7 +60,7 @@ func TestASwitchToALimitedBundleIsSeenByNoAgent(t *testing.T) {
 			moved++
 		}
 	}
-	require.Equal(t, pausedClusters, moved, "those that are not paused have the second version")
+	require.Equal(t, pausedClusters, moved, "the Clusters that are not paused have the second version")
 
 	looking, err := c.FleetV1alpha1().BundleDeployments("").Watch(t.Context(), metav1.ListOptions{ResourceVersion: resourceVersion(t, c)})
 	require.NoError(t, err)
@@ -81,12 +80,12 @@ func TestASwitchToALimitedBundleIsSeenByNoAgent(t *testing.T) {
 			require.NotEqual(t, "third", bd.Spec.Options.TargetNamespace)
 			continue
 		}
-		require.Equal(t, "fourth", bd.Spec.Options.TargetNamespace, "the third version was never to be seen")
+		require.Equal(t, "fourth", bd.Spec.Options.TargetNamespace, "the third version must never show")
 		seen++
 	}
 }
 
-// promotedIDs are by namespace.
+// promotedIDs returns the deployment IDs by namespace.
 func promotedIDs(t *testing.T, c versioned.Interface) map[string]string {
 	t.Helper()
 	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})

@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// bombs are templates that must not cost more than their own Bundle.
+// bombs are templates that must not harm anything except their own Bundle.
 var bombs = map[string]string{
 	"an endless loop":       `${ range untilStep 0 2000000000 1 }x${ end }`,
 	"a large repetition":    `${ repeat 2000000000 "x" }`,
@@ -26,7 +26,7 @@ var bombs = map[string]string{
 	"an unknown function":   `${ env "HOME" }`,
 	"a panic":               `${ index (list) 5 }`,
 	"an expression of DoS":  `${ regexReplaceAll "(a+)+$" (repeat 100000 "a") "b" }`,
-	"yaml that is none":     "${ \"\\n: : [\" }",
+	"yaml that is invalid":  "${ \"\\n: : [\" }",
 	"a large number":        `${ until 2000000000 }`,
 }
 
@@ -53,7 +53,7 @@ func TestABundleThatExplodesHarmsOnlyItself(t *testing.T) {
 				require.Contains(t, f, "targeting error: ")
 				require.Less(t, len(f), 10000)
 			}
-			// The rest is there, and quick.
+			// The other Bundles work, and fast.
 			began = time.Now()
 			require.Equal(t, "prod", value(t, get(t, s.resource(t, "bundledeployments", home(ns, "c1")), "good")))
 			require.Less(t, time.Since(began), 5*time.Second)
@@ -61,7 +61,7 @@ func TestABundleThatExplodesHarmsOnlyItself(t *testing.T) {
 	}
 }
 
-// requireRefusal is an error of the client's, that says so.
+// requireRefusal checks that an error is the client's and says so.
 func requireRefusal(t *testing.T, err error) {
 	t.Helper()
 	status, ok := err.(apierrors.APIStatus)
@@ -70,7 +70,7 @@ func requireRefusal(t *testing.T, err error) {
 	require.NotEmpty(t, status.Status().Message)
 }
 
-func TestSelectorsThatAreNoneAreRefusedOrReported(t *testing.T) {
+func TestInvalidSelectorsAreRefusedOrReported(t *testing.T) {
 	t.Parallel()
 	s, ns := shared(t), fresh(t)
 	c := s.clientset(t)
@@ -84,8 +84,8 @@ func TestSelectorsThatAreNoneAreRefusedOrReported(t *testing.T) {
 		"an unknown operator":     requirement("env", "Like", "p*"),
 		"in nothing":              requirement("env", metav1.LabelSelectorOpIn),
 		"exists with values":      requirement("env", metav1.LabelSelectorOpExists, "x"),
-		"a key that is none":      requirement("a b", metav1.LabelSelectorOpExists),
-		"a value that is none":    requirement("env", metav1.LabelSelectorOpIn, "ä"),
+		"a key that is invalid":   requirement("a b", metav1.LabelSelectorOpExists),
+		"a value that is invalid": requirement("env", metav1.LabelSelectorOpIn, "ä"),
 		"a key of many levels":    requirement("a/b/c", metav1.LabelSelectorOpExists),
 		"a value that is too big": requirement("env", metav1.LabelSelectorOpIn, strings.Repeat("x", 64)),
 	} {
@@ -102,7 +102,7 @@ func TestSelectorsThatAreNoneAreRefusedOrReported(t *testing.T) {
 			_, err := c.FleetV1alpha1().BundleDeployments(home(ns, "c1")).Get(t.Context(), b.Name, metav1.GetOptions{})
 			require.True(t, apierrors.IsNotFound(err), "%v", err)
 			get(t, s.resource(t, "bundledeployments", home(ns, "c1")), "good")
-			// A group with it is empty, and harms no other object.
+			// A group with such a selector is empty, and harms no other object.
 			g := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: b.Name}}
 			g.Spec.Selector = selector
 			if _, err := c.FleetV1alpha1().ClusterGroups(ns).Create(t.Context(), g, metav1.CreateOptions{}); err != nil {

@@ -27,19 +27,19 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// told is one thing that a reflector told its store.
-type told struct {
+// delivery is one event that a reflector delivered to its store.
+type delivery struct {
 	what, key string
 	revision  int64
 }
 
-// ledger is a store that remembers what it was told.
+// ledger is a store that records its deliveries.
 type ledger struct {
 	cache.Store
 	mu struct {
 		sync.Mutex
-		told     []told
-		replaced int
+		delivered []delivery
+		replaced  int
 	}
 }
 
@@ -52,7 +52,7 @@ func (l *ledger) enter(what string, object any) error {
 	if err != nil {
 		return err
 	}
-	t := told{what: what, key: o.GetNamespace() + "/" + o.GetName()}
+	t := delivery{what: what, key: o.GetNamespace() + "/" + o.GetName()}
 	var version view.Version
 	if _, err := fmt.Sscan(o.GetResourceVersion(), &version); err != nil {
 		return err
@@ -60,12 +60,12 @@ func (l *ledger) enter(what string, object any) error {
 	t.revision = version.Revision()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.told = append(l.mu.told, t)
+	l.mu.delivered = append(l.mu.delivered, t)
 	return nil
 }
 
-// Add implements cache.ReflectorStore, as do those below. What the store has, has been
-// entered.
+// Add implements cache.ReflectorStore, like the methods below. Each object in the store has
+// been entered.
 func (l *ledger) Add(object any) error {
 	return errors.Join(l.enter("ADDED", object), l.Store.Add(object))
 }
@@ -85,33 +85,33 @@ func (l *ledger) Replace(objects []any, revision string) error {
 	return l.Store.Replace(objects, revision)
 }
 
-// take returns the events since its last call.
-func (l *ledger) take() []told {
+// take returns the deliveries since its last call.
+func (l *ledger) take() []delivery {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := l.mu.told
-	l.mu.told = nil
+	out := l.mu.delivered
+	l.mu.delivered = nil
 	return out
 }
 
-// replaced is how often all was told anew.
+// replaced returns how often a reflector has filled the store anew.
 func (l *ledger) replaced() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mu.replaced
 }
 
-// contents are the resource versions of what the store has.
+// contents returns the resource versions of the objects in the store.
 func (l *ledger) contents() map[string]string {
 	out := map[string]string{}
 	for _, item := range l.List() {
-		o := item.(metav1.Object) // what a reflector puts there
+		o := item.(metav1.Object) // reflectors store only these
 		out[o.GetNamespace()+"/"+o.GetName()] = o.GetResourceVersion()
 	}
 	return out
 }
 
-// impatient is how long reflectors of these tests wait before they try again.
+// impatient is the backoff of reflectors in these tests.
 var impatient = &wait.Backoff{Duration: time.Millisecond, Factor: 1.2, Steps: 20, Cap: 50 * time.Millisecond}
 
 // reflectOver starts a reflector of all BundleDeployments over a wire.
@@ -131,7 +131,7 @@ func reflectOver(t *testing.T, s *server, w *wire) *ledger {
 	return l
 }
 
-// listedVersions are the resource versions of all BundleDeployments, and the list's.
+// listedVersions returns the resource versions of all BundleDeployments, and of their list.
 func listedVersions(t *testing.T, c versioned.Interface) (map[string]string, string) {
 	t.Helper()
 	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
@@ -143,7 +143,7 @@ func listedVersions(t *testing.T, c versioned.Interface) (map[string]string, str
 	return out, list.ResourceVersion
 }
 
-// comesTo waits until the store is as wanted.
+// comesTo waits until the store holds want.
 func (l *ledger) comesTo(t *testing.T, want map[string]string, title string) {
 	t.Helper()
 	var have map[string]string
@@ -154,10 +154,10 @@ func (l *ledger) comesTo(t *testing.T, want map[string]string, title string) {
 	require.NoError(t, err, "%s: %v instead of %v", title, have, want)
 }
 
-// once checks that nothing is told twice.
-func once(t *testing.T, all []told) []told {
+// once checks that nothing was delivered twice.
+func once(t *testing.T, all []delivery) []delivery {
 	t.Helper()
-	seen := map[told]bool{}
+	seen := map[delivery]bool{}
 	for _, e := range all {
 		e.what = ""
 		require.False(t, seen[e], "%v came twice", e)
@@ -193,9 +193,9 @@ func TestAWatchThatIsCutWithinARevisionMissesNothing(t *testing.T) {
 		{"modified again", `{"spec":{"namespace":"two"}}`},
 	}
 	cuts := 0
-	var mine, whatWas []told
+	var mine, whatWas []delivery
 	for _, edit := range edits {
-		// Undone by the next round's edits: each must move all of them.
+		// The next round undoes its edits: each edit must move all of them.
 		for events := range clusters {
 			bytes := []int{0, 1, 40, 1 << 20}[r.IntN(4)]
 			prepare(t, c, edit.title)
@@ -214,21 +214,21 @@ func TestAWatchThatIsCutWithinARevisionMissesNothing(t *testing.T) {
 			cuts++
 		}
 	}
-	// A last one marks the end, for both.
+	// A last edit marks the end, for both.
 	createBundle(t, c, bundle("ns", "mark", "env", "prod"))
 	want, _ := listedVersions(t, c)
 	l.comesTo(t, want, "the one that was cut")
 	control.comesTo(t, want, "the control")
 	mine, whatWas = l.take(), control.take()
 
-	require.Equal(t, once(t, whatWas), once(t, mine), "both were told the same")
+	require.Equal(t, once(t, whatWas), once(t, mine), "both got the same events")
 	require.Equal(t, requests{Watches: cuts}, cutShort.made(), "each cut took one watch, and no list")
 	require.Zero(t, whole.made())
 	require.Equal(t, 1, l.replaced())
-	require.True(t, slices.ContainsFunc(mine, func(e told) bool { return e.what == "DELETED" && strings.HasSuffix(e.key, "/app") }))
+	require.True(t, slices.ContainsFunc(mine, func(e delivery) bool { return e.what == "DELETED" && strings.HasSuffix(e.key, "/app") }))
 }
 
-// prepare makes what an edit of that name changes be otherwise.
+// prepare makes the Bundle differ from the result of the edit with that title.
 func prepare(t *testing.T, c versioned.Interface, title string) {
 	t.Helper()
 	env, namespace := "prod", "other"

@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
 
-// tenThousand makes 10,000 BundleDeployments: of 100 Bundles on 100 Clusters.
+// tenThousand creates 10,000 BundleDeployments: of 100 Bundles on 100 Clusters.
 func tenThousand(t *testing.T, s *server) {
 	t.Helper()
 	const each = 100
@@ -40,7 +40,7 @@ func tenThousand(t *testing.T, s *server) {
 	require.False(t, t.Failed())
 }
 
-// port is where the server listens.
+// port returns the port of the server.
 func (s *server) port(t *testing.T) int {
 	t.Helper()
 	address, err := url.Parse(s.config.Host)
@@ -50,8 +50,7 @@ func (s *server) port(t *testing.T) int {
 	return port
 }
 
-// move makes all BundleDeployments of a Bundle other than they were, at the revision
-// that it returns.
+// move changes all BundleDeployments of a Bundle, and returns the revision.
 func move(t *testing.T, c versioned.Interface, bundle, namespace string) int64 {
 	t.Helper()
 	out, err := c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), bundle, types.MergePatchType, []byte(`{"spec":{"namespace":"`+namespace+`"}}`), metav1.PatchOptions{})
@@ -59,7 +58,7 @@ func move(t *testing.T, c versioned.Interface, bundle, namespace string) int64 {
 	return revisionOf(t, out.ResourceVersion)
 }
 
-// follower is a reflector that has all 10,000, and its wire.
+// follower returns a reflector that has all 10,000, and its wire.
 func follower(t *testing.T, s *server) (*ledger, *wire) {
 	t.Helper()
 	var w wire
@@ -68,8 +67,8 @@ func follower(t *testing.T, s *server) (*ledger, *wire) {
 	require.Len(t, want, 10_000)
 	l.comesTo(t, want, "the first state")
 	require.Equal(t, requests{WatchLists: 1}, w.made())
-	// client-go lists anew, whatever the server, if a watch ends within its first second
-	// and before its first event.
+	// With any server, client-go lists anew if a watch ends within its first second and
+	// before its first event.
 	move(t, s.clientset(t), name("app", 0), "first")
 	want, _ = listedVersions(t, s.clientset(t))
 	l.comesTo(t, want, "the first event")
@@ -88,7 +87,7 @@ func TestAReflectorOfTenThousandSurvivesARestartWithoutARelist(t *testing.T) {
 	c := other.clientset(t)
 	var revisions []int64
 	for round := range 3 {
-		// A revision may be on its way while the server stops.
+		// A revision may be in transit while the server stops.
 		revisions = append(revisions, move(t, c, name("app", round), fmt.Sprint("before-", round)))
 		s.stop(t)
 		revisions = append(revisions, move(t, c, name("app", round), fmt.Sprint("while-", round)),
@@ -102,19 +101,20 @@ func TestAReflectorOfTenThousandSurvivesARestartWithoutARelist(t *testing.T) {
 	w.survived(t, l, revisions)
 }
 
-// survived checks that a reflector was told each revision of a hundred changes, once, and that it has gone on from where it was.
+// survived checks that a reflector got each revision of a hundred changes once, and that it
+// continued without a list.
 func (w *wire) survived(t *testing.T, l *ledger, revisions []int64) {
 	t.Helper()
 	made := w.made()
 	require.Zero(t, made.Lists, "%+v", made)
 	require.Zero(t, made.WatchLists, "%+v", made)
 	require.NotZero(t, made.Watches, "the reflector did not notice")
-	told := map[int64]int{}
+	delivered := map[int64]int{}
 	for _, e := range once(t, l.take()) {
-		told[e.revision]++
+		delivered[e.revision]++
 	}
 	for _, revision := range revisions {
-		require.Equal(t, 100, told[revision], "revision %d", revision)
+		require.Equal(t, 100, delivered[revision], "revision %d", revision)
 	}
 	require.Equal(t, 1, l.replaced(), "its store was never filled anew")
 }
@@ -128,7 +128,7 @@ func TestAReflectorOfTenThousandSurvivesAKilledServerWithoutARelist(t *testing.T
 	l, w := follower(t, s)
 	var revisions []int64
 	for round := range 2 {
-		// The last of these is being sent when the server is killed.
+		// The server is killed while it sends the last of these.
 		for i := range 3 {
 			revisions = append(revisions, move(t, s.clientset(t), name("app", i), fmt.Sprint("before-", round)))
 		}

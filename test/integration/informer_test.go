@@ -26,14 +26,14 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// withoutWatchList makes a reflector list first and then watch, as clients did
-// before lists came as watches.
+// withoutWatchList makes a reflector list first and then watch, as clients did before lists
+// came as watches.
 type withoutWatchList struct{ cache.ListerWatcher }
 
-// IsWatchListSemanticsUnSupported returns what reflectors ask for.
+// IsWatchListSemanticsUnSupported returns true, which reflectors check.
 func (withoutWatchList) IsWatchListSemanticsUnSupported() bool { return true }
 
-// deploymentsOf lists and watches, and counts the lists.
+// deploymentsOf returns a ListerWatcher that counts its lists.
 func deploymentsOf(c versioned.Interface, lists *atomic.Int64) cache.ListerWatcher {
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {

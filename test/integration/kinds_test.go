@@ -14,13 +14,13 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
-// kind is a stored kind as a test uses it.
+// kind holds test data of a stored kind.
 type kind struct {
 	*kinds.Kind
-	// spec is a valid object without its metadata; other is another one. Both are
-	// JSON merge patches of each other.
+	// spec is a valid object without its metadata; other is a different one. Each is a JSON
+	// merge patch of the other.
 	spec, other map[string]any
-	// status is something that its status endpoint keeps; nil if it has no status.
+	// status holds members that the status endpoint keeps; nil if the kind has no status.
 	status map[string]any
 }
 
@@ -28,7 +28,7 @@ type members map[string]any
 
 func in(member string, f members) map[string]any { return map[string]any{member: map[string]any(f)} }
 
-// specimens have a valid object of every stored kind.
+// specimens hold a valid object of every stored kind.
 var specimens = map[string]kind{
 	"bundles":                   {spec: in("spec", members{"namespace": "a"}), other: in("spec", members{"namespace": "b"}), status: members{"ociReference": "x"}},
 	"bundlenamespacemappings":   {spec: in("bundleSelector", members{"matchLabels": map[string]any{"a": "b"}}), other: in("bundleSelector", members{"matchLabels": map[string]any{"a": "c"}})},
@@ -44,15 +44,15 @@ var specimens = map[string]kind{
 	"schedules":                 {spec: in("spec", members{"schedule": "0 0 1 * * *", "duration": "1h0m0s"}), other: in("spec", members{"duration": "2h0m0s"}), status: members{"active": true}},
 }
 
-// groupConditions are of an empty group whose status a client wrote. All
-// else in its status is derived.
+// groupConditions are the conditions of an empty group whose status a client wrote.
+// Everything else in its status is derived.
 var groupConditions = []any{
 	map[string]any{"type": "Audited", "status": "True"},
 	map[string]any{"type": "Processed", "status": "True"},
 	map[string]any{"type": "Ready", "status": "True"},
 }
 
-// facts are an object's status without what follows from its spec.
+// facts returns an object's status without what follows from its spec.
 func facts(o *unstructured.Unstructured) map[string]any {
 	status, _, _ := unstructured.NestedMap(o.Object, "status")
 	delete(status, "observedGeneration")
@@ -65,7 +65,7 @@ func forEachStoredKind(t *testing.T, test func(t *testing.T, k kind, c dynamic.R
 	forEachStoredKindOf(t, shared(t), test)
 }
 
-// forEachStoredKindOf is forEachStoredKind on a server of the test's own.
+// forEachStoredKindOf is forEachStoredKind on a given server.
 func forEachStoredKindOf(t *testing.T, s *server, test func(t *testing.T, k kind, c dynamic.ResourceInterface)) {
 	t.Helper()
 	for _, row := range kinds.All() {
@@ -84,7 +84,7 @@ func forEachStoredKindOf(t *testing.T, s *server, test func(t *testing.T, k kind
 	}
 }
 
-// object is a new one of the kind.
+// object returns a new object of the kind.
 func (k kind) object(name string) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(k.spec)}
 	o.SetGroupVersionKind(k.GroupVersionKind())
@@ -92,7 +92,7 @@ func (k kind) object(name string) *unstructured.Unstructured {
 	return o
 }
 
-// changed is an object with the other spec.
+// changed returns the object with the other spec.
 func (k kind) changed(o *unstructured.Unstructured) *unstructured.Unstructured {
 	out := o.DeepCopy()
 	for member, value := range runtime.DeepCopyJSON(k.other) {
@@ -107,7 +107,7 @@ func (k kind) changed(o *unstructured.Unstructured) *unstructured.Unstructured {
 	return out
 }
 
-// reported is an object with the status.
+// reported returns the object with the status.
 func (k kind) reported(o *unstructured.Unstructured) *unstructured.Unstructured {
 	out := o.DeepCopy()
 	status, _, _ := unstructured.NestedMap(out.Object, "status")

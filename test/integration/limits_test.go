@@ -20,10 +20,11 @@ import (
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
 
-// The tests of this file run on an etcd with its defaults: 128 operations and 1.5 MiB in a
-// transaction. No write is refused for how many Bundles or Clusters it concerns.
+// The tests of this file use an etcd with its default limits: 128 operations and 1.5 MiB in
+// a transaction. The number of affected Bundles or Clusters never makes the server refuse a
+// write.
 
-// fleet is a server with a client, and a namespace in it.
+// fleet holds a server, a client, and a namespace of it.
 type fleet struct {
 	*testing.T
 	*server
@@ -38,7 +39,7 @@ func newFleet(t *testing.T) *fleet {
 	return &fleet{t, s, s.clientset(t), "fleet-default"}
 }
 
-// each does something n times, some at once.
+// each calls do n times, several calls at once.
 func (f *fleet) each(n int, do func(i int) error) {
 	f.Helper()
 	const workers = 16
@@ -65,7 +66,7 @@ func (f *fleet) clusters(n int, labels ...string) {
 	})
 }
 
-// bundles creates n Bundles for all Clusters, each as change makes it.
+// bundles creates n Bundles for all Clusters, each altered by change.
 func (f *fleet) bundles(n int, change func(i int, b *v1alpha1.Bundle)) {
 	f.Helper()
 	f.each(n, func(i int) error {
@@ -86,14 +87,14 @@ func (f *fleet) patchBundles(n int, patch string) {
 	})
 }
 
-// patchCluster patches the first Cluster, in one write and no more.
+// patchCluster patches the first Cluster, in exactly one write.
 func (f *fleet) patchCluster(patch string) {
 	f.Helper()
 	_, err := f.c.FleetV1alpha1().Clusters(f.ns).Patch(f.Context(), name("c", 0), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	require.NoError(f, err, patch)
 }
 
-// deployed are the deployment IDs of all BundleDeployments, and the staged ones.
+// deployed returns the deployment IDs of all BundleDeployments, and the staged ones.
 func (f *fleet) deployed() map[string]string {
 	f.Helper()
 	list, err := f.c.FleetV1alpha1().BundleDeployments("").List(f.Context(), metav1.ListOptions{})
@@ -106,7 +107,7 @@ func (f *fleet) deployed() map[string]string {
 	return out
 }
 
-// needing is a template that needs a label of the Cluster.
+// needing returns a change that makes a template need a label of the Cluster.
 func needing(label string, pad string) func(int, *v1alpha1.Bundle) {
 	return func(_ int, b *v1alpha1.Bundle) {
 		b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"v": "${ .ClusterLabels." + label + " }", "pad": pad}}}
@@ -118,7 +119,7 @@ func limited(_ int, b *v1alpha1.Bundle) {
 	b.Spec.RolloutStrategy = &v1alpha1.RolloutStrategy{MaxUnavailable: &one}
 }
 
-// noise is a text that no compression makes much shorter.
+// noise returns a text that compression does not shorten much.
 func noise(kib int) string {
 	r := rand.New(rand.NewPCG(uint64(kib), 1))
 	data := make([]byte, kib*768)
@@ -205,8 +206,8 @@ func TestALargeBundleCanBePausedAndEdited(t *testing.T) {
 	require.Len(t, f.deployed(), 3)
 }
 
-// TestAContentThatDoesNotFitBesideItsBundleGoesFirst: each of the two is less than one
-// write may take.
+// TestAContentThatDoesNotFitBesideItsBundleGoesFirst: each of the two is small enough for
+// one write, but not both together.
 func TestAContentThatDoesNotFitBesideItsBundleGoesFirst(t *testing.T) {
 	f := newFleet(t)
 	f.clusters(1)

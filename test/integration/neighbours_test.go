@@ -12,8 +12,8 @@ import (
 	"github.com/musterfleet/muster/test/integration/neighbours"
 )
 
-// TestATenantIsServedRightlyBesideTheWorstNeighbours is the benchmark "neighbours" at a
-// small size. Times are told and not asserted.
+// TestATenantIsServedRightlyBesideTheWorstNeighbours runs the benchmark "neighbours" at a
+// small size. It logs times and asserts none.
 func TestATenantIsServedRightlyBesideTheWorstNeighbours(t *testing.T) {
 	t.Parallel()
 	const edits = 3
@@ -30,6 +30,6 @@ func TestATenantIsServedRightlyBesideTheWorstNeighbours(t *testing.T) {
 		require.Equal(t, 2*edits, neighbours.Right(all))
 	}
 	event := func(e neighbours.Edit) time.Duration { return e.Event }
-	t.Logf("from a label to its event: %v alone, %v in the crowd; of a tenth of the edits %v or more", neighbours.Median(r.Alone, event), neighbours.Median(r.Crowded, event), neighbours.Late(r.Crowded, event))
-	t.Logf("the crowd was answered %v", r.Crowd)
+	t.Logf("from a label to its event: %v alone, %v in the crowd; the slowest tenth of the edits took at least %v", neighbours.Median(r.Alone, event), neighbours.Median(r.Crowded, event), neighbours.Late(r.Crowded, event))
+	t.Logf("answers to the crowd: %v", r.Crowd)
 }

@@ -20,7 +20,7 @@ const (
 	asList    = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
 )
 
-// fetch gets a path in a form.
+// fetch gets a path in a form and decodes the answer.
 func (s *server) fetch(t *testing.T, accept, path string, out any) {
 	t.Helper()
 	path, query, _ := strings.Cut(path, "?")
@@ -33,7 +33,7 @@ func (s *server) fetch(t *testing.T, accept, path string, out any) {
 	require.NoError(t, json.Unmarshal(body, out), "%s", body)
 }
 
-// follow gets the first event of a watch in a form.
+// follow decodes the first event of a watch in a form.
 func (s *server) follow(t *testing.T, accept, path string, out any) string {
 	t.Helper()
 	body, err := s.raw(t).Get().AbsPath("/apis/fleet.cattle.io/v1alpha1"+path).Param("watch", "true").Param("resourceVersion", "0").
@@ -96,7 +96,7 @@ func TestTablesAndMetadataOfComputedAndStoredKinds(t *testing.T) {
 			table = metav1.Table{}
 			require.Equal(t, "ADDED", s.follow(t, asTable, k.list, &table))
 			requireTable(&table, 1)
-			// kubectl's way to get the whole object with the row.
+			// kubectl asks in this way for the whole object with the row.
 			table = metav1.Table{}
 			s.fetch(t, asTable, k.list+"?includeObject=Object", &table)
 			var whole struct{ Kind string }
@@ -144,7 +144,7 @@ func TestProtobufIsAnsweredWithJSON(t *testing.T) {
 	require.Equal(t, "BundleDeployment", object.Kind)
 }
 
-func TestAFormThatIsNotKnownIsNotAcceptable(t *testing.T) {
+func TestAnUnknownFormIsNotAcceptable(t *testing.T) {
 	t.Parallel()
 	for _, accept := range []string{"application/vnd.kubernetes.protobuf", "text/plain", "application/json;as=Chart;v=v1;g=meta.k8s.io"} {
 		var code int
@@ -153,7 +153,7 @@ func TestAFormThatIsNotKnownIsNotAcceptable(t *testing.T) {
 	}
 }
 
-func TestEveryItemOfAListSaysWhatItIs(t *testing.T) {
+func TestEveryItemOfAListHasItsKind(t *testing.T) {
 	t.Parallel()
 	s, ns := shared(t), fresh(t)
 	createBundle(t, s.clientset(t), bundle(ns, "app"))

@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
 
-// keys are the namespaced names of a list.
+// keys returns the namespaced names of a list.
 func keys(items []unstructured.Unstructured) []string {
 	out := make([]string, len(items))
 	for i := range items {
@@ -25,7 +25,7 @@ func keys(items []unstructured.Unstructured) []string {
 	return out
 }
 
-// pages lists in pages; between is called between two of them.
+// pages lists in pages, and calls between after each page.
 func pages(t *testing.T, c dynamic.ResourceInterface, options metav1.ListOptions, between func()) (items []unstructured.Unstructured, revisions []string) {
 	t.Helper()
 	for {
@@ -43,7 +43,7 @@ func pages(t *testing.T, c dynamic.ResourceInterface, options metav1.ListOptions
 	}
 }
 
-// grown is a fleet of eleven Clusters with three Bundles each.
+// grown creates a fleet of eleven Clusters with three Bundles each.
 func grown(t *testing.T, c versioned.Interface, ns string) {
 	t.Helper()
 	for _, b := range []string{"app", "db", "web"} {
@@ -78,7 +78,7 @@ func TestPagesAreOneConsistentList(t *testing.T) {
 			}))
 			i := 0
 			got, revisions := pages(t, client, metav1.ListOptions{Limit: limit}, func() {
-				// What was sent goes, what was not changes and goes, and comes back.
+				// Objects of past and future pages change, disappear, and appear again.
 				i++
 				label(t, c, "ns", name("c", i%11), "env", "none")
 				label(t, c, "ns", name("c", (i+7)%11), "edit", name("e", i))

@@ -23,7 +23,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// binary is muster, built once.
+// binary holds the path of muster, built once.
 var binary struct {
 	once sync.Once
 	dir  string
@@ -45,13 +45,13 @@ func built(t *testing.T) string {
 	return filepath.Join(binary.dir, "muster")
 }
 
-// process runs muster as a process of its own, which can be killed.
+// process runs muster as a process that can be killed.
 func process(t *testing.T, dataDir string) (s *server, kill func()) {
 	t.Helper()
 	return processOn(t, dataDir, 0)
 }
 
-// processOn is process on one port; 0 takes a free one.
+// processOn is process on one port; 0 takes a free port.
 func processOn(t *testing.T, dataDir string, port int) (s *server, kill func()) {
 	t.Helper()
 	command := exec.Command(built(t), "--data-dir", dataDir, "--secure-port", strconv.Itoa(port))
@@ -61,8 +61,8 @@ func processOn(t *testing.T, dataDir string, port int) (s *server, kill func()) 
 	var once sync.Once
 	kill = func() {
 		once.Do(func() {
-			_ = command.Process.Kill() // SIGKILL; it may have ended
-			_ = command.Wait()         // says that it was killed
+			_ = command.Process.Kill() // SIGKILL; the process may have ended
+			_ = command.Wait()         // its error is the kill
 		})
 	}
 	t.Cleanup(kill)
@@ -103,7 +103,7 @@ func TestAKilledServerKeepsAllThatItAcknowledged(t *testing.T) {
 	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 
-	// Writers count in labels and in reports until the server is gone.
+	// Writers count in labels and in reports until the server is killed.
 	const enough = 30
 	acked := make([]acknowledged, 4)
 	var all sync.WaitGroup
@@ -144,16 +144,16 @@ func TestAKilledServerKeepsAllThatItAcknowledged(t *testing.T) {
 	now, err := again.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	for i, a := range acked {
-		require.GreaterOrEqual(t, a.last, enough, "the writer was not at work when the server was killed")
+		require.GreaterOrEqual(t, a.last, enough, "the writer had not written enough when the server was killed")
 		require.GreaterOrEqual(t, number(t, now.GetResourceVersion()), a.revision, "the server went back in time")
 		cl, err := again.clientset(t).FleetV1alpha1().Clusters("ns").Get(t.Context(), name("w", i), metav1.GetOptions{})
 		require.NoError(t, err)
-		// The one write without an answer may be there or not.
+		// The one write without an answer may have been stored or not.
 		require.Contains(t, []string{fmt.Sprint(a.last), fmt.Sprint(a.last + 1)}, cl.Labels["count"])
 		d := get(t, again.resource(t, "bundledeployments", home("ns", name("w", i))), "counted")
 		require.Equal(t, "v"+cl.Labels["count"], value(t, d))
 	}
-	// A watch from before continues, and its fold is the list.
+	// A watch from before continues, and its fold equals the list.
 	f := &fold{revision: number(t, list.GetResourceVersion())}
 	f.items, _, err = listed(t.Context(), again.resource(t, "bundledeployments", ""), metav1.ListOptions{})
 	require.NoError(t, err)
@@ -168,7 +168,8 @@ func TestAKilledServerKeepsAllThatItAcknowledged(t *testing.T) {
 	}
 }
 
-// differ compares but for what a restart may raise: the resource version.
+// differ reports whether the objects differ in anything except their resource version,
+// which a restart may raise.
 func differ(a, b map[string]unstructured.Unstructured) bool {
 	for key, item := range a {
 		one, two := item.DeepCopy(), b[key]

@@ -18,7 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// history holds what a resource went through: its lists after every step.
+// history holds the lists of a resource after every step.
 type history struct {
 	client dynamic.ResourceInterface // cluster-wide
 	lists  []*unstructured.UnstructuredList
@@ -33,8 +33,8 @@ func (h *history) note(t *testing.T) {
 
 func (h *history) last() *unstructured.UnstructuredList { return h.lists[len(h.lists)-1] }
 
-// histories makes Clusters and BundleDeployments change, on a server that
-// no other test changes.
+// histories makes Clusters and BundleDeployments change, on a server that no other test
+// changes.
 func histories(t *testing.T, s *server) map[string]*history {
 	t.Helper()
 	out := map[string]*history{}
@@ -59,8 +59,8 @@ func histories(t *testing.T, s *server) map[string]*history {
 		label(t, c, "ns", name("c", i), "env", "prod")
 		note()
 	}
-	// At the end one object changes, not several at once: a watch that begins
-	// there repeats nothing.
+	// At the end one object changes, and not several at once: a watch that begins there
+	// repeats nothing.
 	label(t, c, "ns", "c-000", "colour", "red")
 	note()
 	return out
@@ -113,7 +113,7 @@ func TestListsAnswerTheResourceVersionAskedFor(t *testing.T) {
 			"exact with a limit is the past":                 {old.GetResourceVersion(), exact, 100, old, nil},
 			"a past revision with a limit is exact":          {old.GetResourceVersion(), "", 100, old, nil},
 			"the present revision, exactly":                  {now.GetResourceVersion(), exact, 0, now, nil},
-			"text is no revision": {"abc", "", 0, nil, func(t *testing.T, err error) {
+			"text is not a revision": {"abc", "", 0, nil, func(t *testing.T, err error) {
 				t.Helper()
 				require.True(t, apierrors.IsBadRequest(err) || apierrors.IsInvalid(err), "%v", err)
 			}},
@@ -144,7 +144,7 @@ func TestListsAnswerTheResourceVersionAskedFor(t *testing.T) {
 				require.Equal(t, c.want.Items, got.Items)
 			})
 		}
-		t.Run(plural+": every past list can be had again", func(t *testing.T) {
+		t.Run(plural+": every past list can be read again", func(t *testing.T) {
 			t.Parallel()
 			for _, then := range h.lists {
 				got, err := h.client.List(t.Context(), metav1.ListOptions{ResourceVersion: then.GetResourceVersion(), ResourceVersionMatch: exact})
@@ -179,13 +179,13 @@ func TestGetsAnswerTheResourceVersionAskedFor(t *testing.T) {
 				require.True(t, apierrors.IsNotFound(err), "%v", err)
 			})
 		}
-		t.Run(plural+": the future is too large, even for what is not there", func(t *testing.T) {
+		t.Run(plural+": the future is too large, even for an absent object", func(t *testing.T) {
 			t.Parallel()
 			for _, name := range []string{now.GetName(), "absent"} {
 				requireTooLarge(t, s.once(t, "/apis/fleet.cattle.io/v1alpha1/namespaces/"+now.GetNamespace()+"/"+plural+"/"+name, url.Values{"resourceVersion": {future}}))
 			}
 		})
-		t.Run(plural+": text is no revision", func(t *testing.T) {
+		t.Run(plural+": text is not a revision", func(t *testing.T) {
 			t.Parallel()
 			_, err := client.Get(t.Context(), now.GetName(), metav1.GetOptions{ResourceVersion: "abc"})
 			require.True(t, apierrors.IsBadRequest(err) || apierrors.IsInvalid(err), "%v", err)
@@ -193,7 +193,7 @@ func TestGetsAnswerTheResourceVersionAskedFor(t *testing.T) {
 	}
 }
 
-// short is a history of few revisions, so that the past goes quickly.
+// short starts a server with a history of few revisions, so that the past expires soon.
 func short(t *testing.T) *server {
 	t.Helper()
 	return start(t, t.TempDir(), &engine.Options{History: view.Limits{Revisions: 8, Changes: 1000}})

@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// garbage should never stand below our prefix, and one day will.
+// garbage holds records that should never exist below our prefix, and one day will.
 var garbage = map[string]string{
 	"object/clusters/ns/c2":               "not json",
 	"object/clusters/ns/c3":               "",
@@ -53,7 +53,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	}
 	createBundle(t, c, bundle("ns", "app", "env", "prod"))
 	createBundle(t, c, bundle("ns", "db", "env", "prod"))
-	label(t, c, "ns", "c1", "colour", "red") // so that the watch begins where nothing is to be repeated
+	label(t, c, "ns", "c1", "colour", "red") // so that the watch begins where it has nothing to repeat
 	before := contents(t, s)
 	w := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: whole(s.revision(t))})
 	check := func(s *server) {
@@ -85,7 +85,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 		require.Equal(t, before, contents(t, s), "%s took a BundleDeployment away", key)
 	}
 
-	// What cannot be read can be replaced, or else the answer says why not.
+	// A record that cannot be read can be replaced; otherwise the answer says why not.
 	_, err := c.FleetV1alpha1().Clusters("ns").Patch(t.Context(), "c2", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{})
 	if err != nil {
 		require.ErrorContains(t, err, "record")
@@ -98,13 +98,13 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 		_, err = c.FleetV1alpha1().Clusters("ns").Patch(t.Context(), "c1", types.MergePatchType, []byte(`{"status":{"agent":{"namespace":"x"}}}`), metav1.PatchOptions{}, "status")
 		require.NoError(t, err, "%s: a report over a bad one", plural)
 	}
-	// The next start comes up with the rest, as long as history tells what it was.
+	// The next start serves the rest, as long as history shows what the bad records held.
 	s = s.restart(t)
 	check(s)
 	require.Equal(t, before, contents(t, s))
 
-	// When that is compacted, it cannot be told which BundleDeployments there are. An
-	// agent would uninstall what seems to be gone.
+	// Once history is compacted, the server cannot know which BundleDeployments exist. An
+	// agent would uninstall those that seem to be gone.
 	for key, value := range garbage {
 		_, err := s.etcd.Put(t.Context(), logPrefix+"/log/"+key, value)
 		require.NoError(t, err)
@@ -118,8 +118,9 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 		require.True(t, apierrors.IsServiceUnavailable(err), "%v", err)
 		require.ErrorContains(t, err, "could not be read")
 	}
-	// Nor which Clusters there are in the namespace: what can be read is found by its
-	// name, what cannot is not said to be absent, and others are not concerned.
+	// Nor does it know which Clusters the namespace has. Readable objects are found by
+	// their names, unreadable ones are not reported as absent, and other namespaces are not
+	// affected.
 	const groupPath = "/apis/fleet.cattle.io/v1alpha1/"
 	for _, plural := range []string{"clusters", "bundles", "clustergroups"} {
 		unsure(s.once(t, groupPath+plural, nil))
@@ -148,7 +149,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	c = s.clientset(t)
 	label(t, c, "ns", "c1", "env", "prod")
 
-	// An operator that mends the records gets all of it back, and clients list once.
+	// An operator who repairs the records gets everything back, and clients list once.
 	for key := range garbage {
 		if value, ok := good[key]; ok {
 			_, err = s.etcd.Put(t.Context(), logPrefix+"/log/"+key, string(value))

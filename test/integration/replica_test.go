@@ -16,13 +16,13 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// replica is another server on the same etcd.
+// replica starts another server on the same etcd.
 func (s *server) replica(t *testing.T) *server {
 	t.Helper()
 	return s.replicaOn(t, t.TempDir(), 0)
 }
 
-// replicaOn is replica with a directory and a port, so that it can be the same again.
+// replicaOn is replica with a directory and a port, so that it can be restarted.
 func (s *server) replicaOn(t *testing.T, dataDir string, port int) *server {
 	t.Helper()
 	other, err := launchWith(&allinone.Options{DataDir: dataDir, SecurePort: port, AdjustRegistry: func(c *registry.Config) { c.Client = s.etcd }})
@@ -77,8 +77,8 @@ func TestReplicasAgreeOnWhatTheyShow(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, one, two, "both saw every revision, so they agree on everything")
 
-		// A third that starts now may show other resource versions, but never the
-		// same one for something else.
+		// A third replica that starts now may show other resource versions, but never the
+		// same one for another content.
 		three, err := a.replica(t).resource(t, plural, "").List(t.Context(), options)
 		require.NoError(t, err)
 		require.Equal(t, keys(one.Items), keys(three.Items))
@@ -92,7 +92,7 @@ func TestReplicasAgreeOnWhatTheyShow(t *testing.T) {
 			require.Equal(t, item, other)
 		}
 
-		// Tokens and watches continue elsewhere.
+		// Tokens and watches continue on another replica.
 		if len(one.Items) > 1 {
 			page, err := a.resource(t, plural, "").List(t.Context(), metav1.ListOptions{Limit: 1})
 			require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestReplicasAgreeOnWhatTheyShow(t *testing.T) {
 		})
 }
 
-// listRevision is the revision at which everything is listed.
+// listRevision returns the revision at which everything is listed.
 func listRevision(t *testing.T, s *server) string {
 	t.Helper()
 	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
@@ -116,7 +116,7 @@ func listRevision(t *testing.T, s *server) string {
 	return list.GetResourceVersion()
 }
 
-// sameEvents checks that two watches say the same, up to a mark.
+// sameEvents checks that two watches deliver the same events, up to a mark.
 func sameEvents(t *testing.T, a, b *stream, mark func()) {
 	t.Helper()
 	mark()
@@ -131,7 +131,7 @@ func sameEvents(t *testing.T, a, b *stream, mark func()) {
 	}
 }
 
-func TestAServerThatCannotKnowNeverSaysThatSomethingIsNotThere(t *testing.T) {
+func TestAServerThatCannotKnowNeverAnswersNotFound(t *testing.T) {
 	t.Parallel()
 	a := own(t)
 	b := a.replica(t)
@@ -151,6 +151,6 @@ func TestAServerThatCannotKnowNeverSaysThatSomethingIsNotThere(t *testing.T) {
 		require.True(t, ok, "%s: %v", path, err)
 		require.Contains(t, []int32{429, 503, 504}, status.Status().Code, "%s: %v", path, err)
 	}
-	// A read that is content with any state gets the last one that was known.
+	// A read that accepts any state gets the last one known.
 	require.NoError(t, b.once(t, root+"namespaces/"+home("ns", "c1")+"/bundledeployments/app", url.Values{"resourceVersion": {"0"}}))
 }

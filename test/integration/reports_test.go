@@ -24,8 +24,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// alone reports to a server without other writers, so that its revision
-// tells what was written.
+// alone returns a server without other writers, so that its revision shows whether a report
+// was written.
 func alone(t *testing.T) (s *server, deployments dynamic.ResourceInterface) {
 	t.Helper()
 	s = own(t)
@@ -34,7 +34,7 @@ func alone(t *testing.T) (s *server, deployments dynamic.ResourceInterface) {
 	return s, s.resource(t, "bundledeployments", home("ns", "c1"))
 }
 
-// fullReport is a status as an agent sends it whole (S 9.5).
+// fullReport returns a status as an agent sends it whole (S 9.5).
 func fullReport(release string, resources int) map[string]any {
 	const id = "s-be968add86c1ff4ce035725b0843ab95990894ed8447dd25623692c014717:2b3eb1c0044dd55963b580c402f9703533c40396e53a2aa27a2ba991ec15d145"
 	condition := func(kind string) any {
@@ -63,7 +63,7 @@ func asJSON(t *testing.T, v any) []byte {
 	return text
 }
 
-// ways are the ways to write a status. Each writes it whole.
+// ways returns the ways to write a status. Each writes it whole.
 func ways(t *testing.T, c dynamic.ResourceInterface) map[string]func(status map[string]any) (*unstructured.Unstructured, error) {
 	t.Helper()
 	return map[string]func(map[string]any) (*unstructured.Unstructured, error){
@@ -107,7 +107,7 @@ func TestAReportIsTheSameInAllItsForms(t *testing.T) {
 	before := get(t, c, "app")
 	var first *unstructured.Unstructured
 	for title, write := range ways(t, c) {
-		// From something else each time.
+		// Start from another report each time.
 		_, err := c.Patch(t.Context(), "app", types.MergePatchType, []byte(`{"status":{"release":"before","conditions":null,"incompleteState":null,"resources":null}}`), metav1.PatchOptions{}, "status")
 		require.NoError(t, err)
 		after, err := write(fullReport("ns/app:1", 3))
@@ -144,12 +144,12 @@ func TestAReportThatChangesNothingIsNoWriteInAnyForm(t *testing.T) {
 			require.Equal(t, after, same, "%s: %s", title, body)
 		}
 		require.Equal(t, before, s.written(t), "%s: something was written", title)
-		// What comes next is not one of those.
+		// The next event is not of one of those.
 		_, err = c.Patch(t.Context(), "app", types.MergePatchType, []byte(`{"status":{"release":"ns/app:2"}}`), metav1.PatchOptions{}, "status")
 		require.NoError(t, err)
 		next := w.expect(watch.Modified, "app")
 		release, _, _ := unstructured.NestedString(next.Object, "status", "release")
-		require.Equal(t, "ns/app:2", release, "%s: there was an event for nothing", title)
+		require.Equal(t, "ns/app:2", release, "%s: an event came for a report that changed nothing", title)
 	}
 }
 
@@ -210,7 +210,7 @@ func TestTheFirstHeartbeatNeedsNoStatusAndTouchesNothingElse(t *testing.T) {
 		require.Equal(t, after, again)
 		require.Equal(t, after.GetResourceVersion(), whole(s.written(t)), "the same heartbeat is no write")
 	}
-	require.Equal(t, deployment, get(t, c, "app"), "a heartbeat showed in a BundleDeployment")
+	require.Equal(t, deployment, get(t, c, "app"), "a heartbeat changed a BundleDeployment")
 	label(t, s.clientset(t), "ns", "c1", "env", "test")
 	w.expect(watch.Deleted, "app")
 	_, err := s.resource(t, "clusters", "ns").Patch(t.Context(), "absent", types.JSONPatchType, []byte(`[{"op":"add","path":"/status/agent","value":{}}]`), metav1.PatchOptions{}, "status")
@@ -249,20 +249,21 @@ func TestReportsOfManyAtOnceGoTogetherAndEachIsShownOnce(t *testing.T) {
 	all.Wait()
 	used := s.revision(t) - before
 	t.Logf("%d reports at %d revisions", many*rounds, used)
-	require.Less(t, used, int64(many*rounds), "nothing went together")
+	require.Less(t, used, int64(many*rounds), "no reports shared a revision")
 	seen := map[string][]string{}
 	for range many * rounds {
 		_, o := w.next()
 		seen[o.GetNamespace()] = append(seen[o.GetNamespace()], o.GetResourceVersion())
 	}
 	for i := range many {
-		require.Equal(t, revisions[i], seen[home("ns", name("c", i))], "the events of an agent are its reports")
+		require.Equal(t, revisions[i], seen[home("ns", name("c", i))], "the events of an agent match its reports")
 		require.True(t, slices.IsSortedFunc(revisions[i], func(a, b string) int { return int(number(t, a) - number(t, b)) }))
 		require.Equal(t, fmt.Sprintf("ns/app:%d", rounds), release(t, s, "ns", name("c", i), "app"))
 	}
 }
 
-// A replica plans a report from what it has seen so far: what that was is no matter.
+// A replica plans a report on what it has seen so far; the result does not depend on how
+// much that is.
 func TestReportsThroughAnyReplicaAreOnWhatAnotherAcknowledged(t *testing.T) {
 	t.Parallel()
 	a := own(t)
@@ -279,14 +280,14 @@ func TestReportsThroughAnyReplicaAreOnWhatAnotherAcknowledged(t *testing.T) {
 		require.NoError(t, err)
 		first, err := patch(a, fmt.Sprintf(`{"status":{"appliedDeploymentID":"a%d"}}`, i))
 		require.NoError(t, err)
-		// Nothing new, from a replica that may not know that yet.
+		// A report without news, through a replica that may not know that yet.
 		same, err := patch(b, fmt.Sprintf(`{"status":{"appliedDeploymentID":"a%d"}}`, i))
 		require.NoError(t, err)
 		require.Equal(t, first, same)
 		status := same.Object["status"].(map[string]any)
 		require.Equal(t, fmt.Sprintf("r%d", i), status["release"])
 		_, err = patch(b, `{"metadata":{"resourceVersion":"`+first.GetResourceVersion()+`"},"status":{"ready":true}}`)
-		require.NoError(t, err, "it names a revision that this replica had perhaps not seen")
+		require.NoError(t, err, "it names a revision that this replica may not have seen")
 		label(t, c, "ns", "c1", "env", "null")
 		_, err = patch(b, `{"status":{"release":"late"}}`)
 		require.True(t, apierrors.IsNotFound(err), "%v", err)
@@ -296,7 +297,7 @@ func TestReportsThroughAnyReplicaAreOnWhatAnotherAcknowledged(t *testing.T) {
 func TestAReportThatIsTooLargeIsRefusedAndTheOneBeforeItStays(t *testing.T) {
 	t.Parallel()
 	s, c := alone(t)
-	// Both lists at an agent's cap of ten.
+	// Both lists have an agent's maximum of ten entries.
 	long := func(bytes int) map[string]any {
 		text := strings.Repeat("0123456789 äöü <b> \"q\" ", bytes/25)
 		status := fullReport("ns/app:1", 1)
@@ -323,7 +324,7 @@ func TestAReportThatIsTooLargeIsRefusedAndTheOneBeforeItStays(t *testing.T) {
 	entries, _, err := unstructured.NestedSlice(bundle.Object, "status", "summary", "nonReadyResources")
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
-	// A roll-up shows the first of them, each cut, and says so.
+	// A roll-up shows the first entries, each cut, and says so.
 	entry := entries[0].(map[string]any)
 	cut := entry["modifiedStatus"].([]any)
 	require.Less(t, len(cut), len(modified(large)))
@@ -339,12 +340,12 @@ func TestAReportThatIsTooLargeIsRefusedAndTheOneBeforeItStays(t *testing.T) {
 	require.True(t, apierrors.IsRequestEntityTooLargeError(err), "%v", err)
 	require.ErrorContains(t, err, `the status of bundledeployments "app" takes`)
 	require.ErrorContains(t, err, "shorten the messages and patches")
-	require.NotContains(t, err.Error(), "spec.resources", "this is for who writes Bundles")
+	require.NotContains(t, err.Error(), "spec.resources", "this advice is for authors of Bundles")
 	require.Equal(t, before, s.written(t))
 	require.Equal(t, after, get(t, c, "app"))
 }
 
-// TestAReportTakesATenthOfItsBundleDeployment prints the numbers.
+// TestAReportTakesATenthOfItsBundleDeployment also logs the numbers.
 func TestAReportTakesATenthOfItsBundleDeployment(t *testing.T) {
 	t.Parallel()
 	s, c := alone(t)
@@ -381,7 +382,7 @@ func asCustomResource(t *testing.T, o *unstructured.Unstructured) map[string]any
 	return o.Object
 }
 
-// fieldSet is the set of fields below some members of an object, as FieldsV1.
+// fieldSet returns the fields below some members of an object, as FieldsV1.
 func fieldSet(t *testing.T, o *unstructured.Unstructured, members []string) []byte {
 	t.Helper()
 	var of func(v any) map[string]any
@@ -407,7 +408,7 @@ func fieldSet(t *testing.T, o *unstructured.Unstructured, members []string) []by
 	return asJSON(t, all)
 }
 
-// written is when a record was last written.
+// written returns the revision at which the record was last written.
 func (s *server) written(t *testing.T) int64 {
 	t.Helper()
 	response, err := s.etcd.Get(t.Context(), logPrefix+"/log/", clientv3.WithLastRev()...)

@@ -43,7 +43,7 @@ func TestAWatchThatFollowsAListRepeatsNothing(t *testing.T) {
 		require.NoError(t, err)
 		list, err := deployments.List(t.Context(), metav1.ListOptions{})
 		require.NoError(t, err)
-		require.Len(t, list.Items, edit.there+i*clusters, "with the mark of the round before")
+		require.Len(t, list.Items, edit.there+i*clusters, "including the mark of the previous round")
 		versions := map[string]bool{}
 		for _, item := range list.Items {
 			versions[item.GetResourceVersion()] = true

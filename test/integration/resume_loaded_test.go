@@ -12,22 +12,21 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// Whatever etcd has kept, a client that got only some of a revision is not left with
-// that.
+// However much history etcd has kept, a client that got a part of a revision gets the rest.
 func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T) {
 	t.Parallel()
 	const clusters = 5
 	for title, test := range map[string]struct {
-		// kept is how many revisions before the one in question etcd still has.
+		// kept is the number of earlier revisions that etcd still has.
 		kept  int64
 		told  bool
 		later bool
-		// rest is how many changes of the revision the client has yet to get.
+		// rest is the number of changes of the revision that the client has yet to get.
 		rest int
 	}{
-		"the one before is there, from which it is replayed":            {1, true, true, 3},
-		"nothing before it is there":                                    {0, false, true, 3},
-		"nothing before it is there, and nothing has happened since it": {0, false, false, 3},
+		"etcd has the revision before, so this one is replayed": {1, true, true, 3},
+		"etcd has no earlier revision":                          {0, false, true, 3},
+		"etcd has no earlier revision, and no later one":        {0, false, false, 3},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
@@ -36,11 +35,11 @@ func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T
 				createCluster(t, s.clientset(t), cluster("ns", name("c", i), "env", "prod"))
 			}
 			createBundle(t, s.clientset(t), bundle("ns", "app", "env", "prod"))
-			createBundle(t, s.clientset(t), bundle("ns", "nowhere", "env", "none")) // moves nothing, so nothing is repeated
+			createBundle(t, s.clientset(t), bundle("ns", "nowhere", "env", "none")) // it moves nothing, so nothing is repeated
 			before := s.revision(t)
 			w := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: whole(before)})
 			moved := move(t, s.clientset(t), "app", "one")
-			w.expect(watch.Modified, "app") // of five
+			w.expect(watch.Modified, "app") // one of five
 			w.Stop()
 			_, err := s.etcd.Compact(t.Context(), moved-test.kept)
 			require.NoError(t, err)

@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-func TestTheEventsOfOneRevisionAreContiguousOrderedAndGoneOnFromWithin(t *testing.T) {
+func TestTheEventsOfOneRevisionAreContiguousOrderedAndResumable(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	c := s.clientset(t)
@@ -22,7 +22,7 @@ func TestTheEventsOfOneRevisionAreContiguousOrderedAndGoneOnFromWithin(t *testin
 	for i := range bundles {
 		createBundle(t, c, bundle("ns", name("app", (i*17)%bundles), "env", "prod"))
 	}
-	// One edit of a group moves the Clusters of two namespaces' worth of names.
+	// One edit of a group moves Clusters whose names sort far apart.
 	for _, cl := range []string{"zz", "aa", "mm"} {
 		createCluster(t, c, cluster("ns", cl))
 	}
@@ -42,7 +42,7 @@ func TestTheEventsOfOneRevisionAreContiguousOrderedAndGoneOnFromWithin(t *testin
 	_, err = c.FleetV1alpha1().ClusterGroups("ns").Update(t.Context(), group, metav1.UpdateOptions{})
 	require.NoError(t, err)
 	label(t, c, "ns", "mm", "env", "test")
-	createBundle(t, c, bundle("ns", "mark", "no", "one")) // no Cluster has it
+	createBundle(t, c, bundle("ns", "mark", "no", "one")) // for no Cluster
 
 	var all []event
 	for range bundles + 3 + bundles {
@@ -59,7 +59,7 @@ func TestTheEventsOfOneRevisionAreContiguousOrderedAndGoneOnFromWithin(t *testin
 			require.Equal(t, event{watch.Deleted, home("ns", "mm"), name("app", i-bundles-3), place(before+3, len(all)-1-i)}, e)
 		}
 	}
-	// A client that got only some of a revision gets the rest of it.
+	// A client that got a part of a revision gets the rest of it.
 	for _, got := range []int{1, 7, bundles, bundles + 1, bundles + 3, bundles + 5, len(all)} {
 		again := watching(t, client, metav1.ListOptions{ResourceVersion: all[got-1].Revision})
 		for _, want := range all[got:] {
@@ -67,7 +67,7 @@ func TestTheEventsOfOneRevisionAreContiguousOrderedAndGoneOnFromWithin(t *testin
 			require.Equal(t, want, e)
 		}
 		again.Stop()
-		// The state within a revision is kept nowhere.
+		// No server keeps the state within a revision.
 		_, err := client.List(t.Context(), metav1.ListOptions{ResourceVersion: all[got-1].Revision, ResourceVersionMatch: metav1.ResourceVersionMatchExact})
 		if all[got-1].Revision == whole(revisionOf(t, all[got-1].Revision)) {
 			require.NoError(t, err)

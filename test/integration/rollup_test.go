@@ -17,7 +17,7 @@ import (
 	versioned "github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
 
-// forged are derived fields of each kind, as a client might send them.
+// forged holds derived fields of each kind, as a client might send them.
 var forged = map[string]string{
 	"bundles":       `"summary":{"ready":7,"desiredReady":7},"unavailable":3,"display":{"readyClusters":"7/7"},"observedGeneration":9,"resourcesSha256Sum":"x"`,
 	"clusters":      `"summary":{"ready":7,"desiredReady":7},"readyGitRepos":3,"display":{"readyBundles":"7/7"},"resourceCounts":{"ready":5}`,
@@ -41,19 +41,19 @@ func TestDerivedFieldsOfAStatusAreIgnored(t *testing.T) {
 		one := create(t, c, k.object("one"))
 		w := watching(t, c, metav1.ListOptions{ResourceVersion: one.GetResourceVersion()})
 
-		// Alone they write nothing, and no field has an owner because of them.
+		// Alone they write nothing, and give no field an owner.
 		require.Equal(t, one, patch(`{"status":{`+derived+`}}`))
 		const ready = `{"type":"Ready","status":"False","reason":"Error","message":"forged"}`
 		require.Equal(t, one, patch(`{"status":{"conditions":[`+ready+`]}}`))
 
-		// With a fact, the fact counts.
+		// Together with a fact, only the fact counts.
 		status := marshal(t, map[string]any{"status": k.status})
 		two := patch(string(status))
 		require.NotEqual(t, one.GetResourceVersion(), two.GetResourceVersion())
 		require.Equal(t, two, w.expect(watch.Modified, "one"))
 		require.Equal(t, two, patch(`{"status":{`+derived+`}}`))
 
-		// A client that sends back what it read, with its own ideas.
+		// A client sends back what it read, with changes of its own.
 		sent := two.DeepCopy()
 		require.NoError(t, unstructured.SetNestedField(sent.Object, int64(7), "status", "summary", "ready"))
 		same, err := c.UpdateStatus(t.Context(), sent, metav1.UpdateOptions{})
@@ -63,7 +63,7 @@ func TestDerivedFieldsOfAStatusAreIgnored(t *testing.T) {
 	})
 }
 
-// cells are the rows of a table, by name.
+// cells returns the rows of a table, by name.
 func cells(t *testing.T, s *server, path string) map[string][]any {
 	t.Helper()
 	var table metav1.Table
@@ -75,7 +75,7 @@ func cells(t *testing.T, s *server, path string) map[string][]any {
 	return out
 }
 
-// rolledUp is a GitRepo with a Bundle on two of three Clusters, and their group.
+// rolledUp creates a GitRepo with a Bundle on two of three Clusters, and their group.
 func rolledUp(t *testing.T, c versioned.Interface, ns string) {
 	t.Helper()
 	repo := &v1alpha1.GitRepo{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "repo"}}
@@ -101,7 +101,7 @@ func TestTablesShowWhatReportsMean(t *testing.T) {
 	require.Equal(t, []any{"0/1", nil, "WaitApplied(1) [Bundle app]"}, cells(t, s, path+"clusters")["c1"])
 	require.Equal(t, []any{"0/0", nil, nil}, cells(t, s, path+"clusters")["c3"])
 	require.Equal(t, []any{"1/3 (c1,c2)", "0/2", "WaitApplied(2) [Bundle app]"}, cells(t, s, path+"clustergroups")["g"])
-	// A Bundle's condition that is False takes the place of the GitRepo's.
+	// A False condition of a Bundle takes precedence over that of the GitRepo.
 	require.Equal(t, []any{"https://git", nil, "0/2", "WaitApplied(2) [Cluster " + ns + "/c1]"}, cells(t, s, path+"gitrepos")["repo"])
 
 	for _, name := range []string{"c1", "c2"} {

@@ -20,7 +20,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// filter is the oracle of selectors: every item is looked at.
+// filter is the oracle of selectors: it looks at every item.
 func filter(t *testing.T, items []unstructured.Unstructured, options metav1.ListOptions) []unstructured.Unstructured {
 	t.Helper()
 	byLabel, err := labels.Parse(options.LabelSelector)
@@ -37,7 +37,7 @@ func filter(t *testing.T, items []unstructured.Unstructured, options metav1.List
 	return out
 }
 
-// varied is a fleet whose BundleDeployments have many labels.
+// varied creates a fleet whose BundleDeployments have many labels.
 func varied(t *testing.T, s *server, ns string) {
 	t.Helper()
 	c := s.clientset(t)
@@ -48,7 +48,7 @@ func varied(t *testing.T, s *server, ns string) {
 			b.Labels["special"] = ""
 		}
 		createBundle(t, c, b)
-		// One of the same name in another namespace makes the names alone ambiguous.
+		// A Bundle with the same name in another namespace makes the names alone ambiguous.
 		createBundle(t, c, bundle(ns+"-x", name("app", i)))
 	}
 	for i := range 6 {
@@ -60,33 +60,33 @@ func varied(t *testing.T, s *server, ns string) {
 func selections(ns string) map[string]metav1.ListOptions {
 	join := func(parts ...string) string { return strings.Join(parts, ",") }
 	return map[string]metav1.ListOptions{
-		"a Bundle by both labels":               {LabelSelector: join(v1alpha1.LabelBundleName+"=app-001", v1alpha1.LabelBundleNamespace+"="+ns)},
-		"a Bundle by both labels as sets":       {LabelSelector: join(v1alpha1.LabelBundleName+" in (app-001)", v1alpha1.LabelBundleNamespace+" in ("+ns+")")},
-		"a Bundle by its name alone":            {LabelSelector: v1alpha1.LabelBundleName + "=app-001"},
-		"a Cluster by both labels":              {LabelSelector: join(v1alpha1.LabelCluster+"=c-002", v1alpha1.LabelClusterNamespace+"="+ns)},
-		"a Cluster by its name alone":           {LabelSelector: v1alpha1.LabelCluster + "=c-002"},
-		"a Bundle on a Cluster":                 {LabelSelector: join(v1alpha1.LabelBundleName+"=app-001", v1alpha1.LabelBundleNamespace+"="+ns, v1alpha1.LabelCluster+"=c-002", v1alpha1.LabelClusterNamespace+"="+ns)},
-		"a Bundle that is not there":            {LabelSelector: join(v1alpha1.LabelBundleName+"=none", v1alpha1.LabelBundleNamespace+"="+ns)},
-		"a Cluster that is not there":           {LabelSelector: join(v1alpha1.LabelCluster+"=none", v1alpha1.LabelClusterNamespace+"="+ns)},
-		"some Bundles":                          {LabelSelector: v1alpha1.LabelBundleName + " in (app-000,app-003)," + v1alpha1.LabelBundleNamespace + "=" + ns},
-		"all but some Clusters":                 {LabelSelector: v1alpha1.LabelCluster + " notin (c-000,c-003)"},
-		"a label that is there":                 {LabelSelector: "special"},
-		"a label that is not there":             {LabelSelector: "!special"},
-		"a label of no text":                    {LabelSelector: "special="},
-		"a Bundle's own label":                  {LabelSelector: "team=t1"},
-		"a label that contradicts":              {LabelSelector: "team=t1,team=t0"},
-		"a name":                                {FieldSelector: "metadata.name=app-002"},
-		"any other name":                        {FieldSelector: "metadata.name!=app-002"},
-		"a namespace":                           {FieldSelector: "metadata.namespace=" + home(ns, "c-001")},
-		"any other namespace":                   {FieldSelector: "metadata.namespace!=" + home(ns, "c-001")},
-		"a name in a namespace":                 {FieldSelector: "metadata.name=app-002,metadata.namespace=" + home(ns, "c-001")},
-		"a namespace, and another's Cluster":    {FieldSelector: "metadata.namespace=" + home(ns, "c-001"), LabelSelector: join(v1alpha1.LabelCluster+"=c-002", v1alpha1.LabelClusterNamespace+"="+ns)},
-		"a namespace, and its Cluster":          {FieldSelector: "metadata.namespace=" + home(ns, "c-001"), LabelSelector: join(v1alpha1.LabelCluster+"=c-001", v1alpha1.LabelClusterNamespace+"="+ns)},
-		"a name, and a Bundle":                  {FieldSelector: "metadata.name=app-002", LabelSelector: join(v1alpha1.LabelBundleName+"=app-002", v1alpha1.LabelBundleNamespace+"="+ns)},
-		"nothing is selected":                   {},
-		"a Cluster's own name as a field":       {FieldSelector: "metadata.name=c-001"},
-		"a Cluster's namespace as a field":      {FieldSelector: "metadata.namespace=" + ns},
-		"a Cluster's namespace that has no end": {FieldSelector: "metadata.namespace=" + ns + "-x"},
+		"a Bundle by both labels":                        {LabelSelector: join(v1alpha1.LabelBundleName+"=app-001", v1alpha1.LabelBundleNamespace+"="+ns)},
+		"a Bundle by both labels as sets":                {LabelSelector: join(v1alpha1.LabelBundleName+" in (app-001)", v1alpha1.LabelBundleNamespace+" in ("+ns+")")},
+		"a Bundle by its name alone":                     {LabelSelector: v1alpha1.LabelBundleName + "=app-001"},
+		"a Cluster by both labels":                       {LabelSelector: join(v1alpha1.LabelCluster+"=c-002", v1alpha1.LabelClusterNamespace+"="+ns)},
+		"a Cluster by its name alone":                    {LabelSelector: v1alpha1.LabelCluster + "=c-002"},
+		"a Bundle on a Cluster":                          {LabelSelector: join(v1alpha1.LabelBundleName+"=app-001", v1alpha1.LabelBundleNamespace+"="+ns, v1alpha1.LabelCluster+"=c-002", v1alpha1.LabelClusterNamespace+"="+ns)},
+		"a Bundle that does not exist":                   {LabelSelector: join(v1alpha1.LabelBundleName+"=none", v1alpha1.LabelBundleNamespace+"="+ns)},
+		"a Cluster that does not exist":                  {LabelSelector: join(v1alpha1.LabelCluster+"=none", v1alpha1.LabelClusterNamespace+"="+ns)},
+		"some Bundles":                                   {LabelSelector: v1alpha1.LabelBundleName + " in (app-000,app-003)," + v1alpha1.LabelBundleNamespace + "=" + ns},
+		"all but some Clusters":                          {LabelSelector: v1alpha1.LabelCluster + " notin (c-000,c-003)"},
+		"a label that some have":                         {LabelSelector: "special"},
+		"a label that some lack":                         {LabelSelector: "!special"},
+		"a label of no text":                             {LabelSelector: "special="},
+		"a Bundle's own label":                           {LabelSelector: "team=t1"},
+		"a label that contradicts":                       {LabelSelector: "team=t1,team=t0"},
+		"a name":                                         {FieldSelector: "metadata.name=app-002"},
+		"any other name":                                 {FieldSelector: "metadata.name!=app-002"},
+		"a namespace":                                    {FieldSelector: "metadata.namespace=" + home(ns, "c-001")},
+		"any other namespace":                            {FieldSelector: "metadata.namespace!=" + home(ns, "c-001")},
+		"a name in a namespace":                          {FieldSelector: "metadata.name=app-002,metadata.namespace=" + home(ns, "c-001")},
+		"a namespace, and another's Cluster":             {FieldSelector: "metadata.namespace=" + home(ns, "c-001"), LabelSelector: join(v1alpha1.LabelCluster+"=c-002", v1alpha1.LabelClusterNamespace+"="+ns)},
+		"a namespace, and its Cluster":                   {FieldSelector: "metadata.namespace=" + home(ns, "c-001"), LabelSelector: join(v1alpha1.LabelCluster+"=c-001", v1alpha1.LabelClusterNamespace+"="+ns)},
+		"a name, and a Bundle":                           {FieldSelector: "metadata.name=app-002", LabelSelector: join(v1alpha1.LabelBundleName+"=app-002", v1alpha1.LabelBundleNamespace+"="+ns)},
+		"nothing is selected":                            {},
+		"a Cluster's own name as a field":                {FieldSelector: "metadata.name=c-001"},
+		"a Cluster's namespace as a field":               {FieldSelector: "metadata.namespace=" + ns},
+		"a namespace that continues the name of another": {FieldSelector: "metadata.namespace=" + ns + "-x"},
 	}
 }
 
@@ -153,7 +153,7 @@ func TestRandomSelectorsEqualAFilterOfEverything(t *testing.T) {
 	}
 }
 
-// randomSelector has up to four requirements on labels that occur.
+// randomSelector returns up to four requirements on labels that occur.
 func randomSelector(r *rand.Rand, items []unstructured.Unstructured) string {
 	var out []string
 	for range 1 + r.IntN(4) {

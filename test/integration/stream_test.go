@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// stream is a watch under way.
+// stream is an open watch.
 type stream struct {
 	t *testing.T
 	watch.Interface
@@ -29,7 +29,7 @@ func watching(t *testing.T, c dynamic.ResourceInterface, options metav1.ListOpti
 	return &stream{t, w}
 }
 
-// event holds what a watch said, in a form that is easily compared.
+// event holds an event of a watch in a form that is easily compared.
 type event struct {
 	Type      watch.EventType
 	Namespace string
@@ -37,7 +37,7 @@ type event struct {
 	Revision  string
 }
 
-// raw is the next event.
+// raw returns the next event.
 func (s *stream) raw() watch.Event {
 	s.t.Helper()
 	select {
@@ -50,7 +50,7 @@ func (s *stream) raw() watch.Event {
 	}
 }
 
-// next is the next event that is no bookmark, and its object.
+// next returns the next event that is not a bookmark, and its object.
 func (s *stream) next() (event, *unstructured.Unstructured) {
 	s.t.Helper()
 	for {
@@ -71,7 +71,7 @@ func (s *stream) expect(kind watch.EventType, name string) *unstructured.Unstruc
 	return o
 }
 
-// status is the ERROR event with which the watch must end now.
+// status returns the ERROR event with which the watch must end now.
 func (s *stream) status() *metav1.Status {
 	s.t.Helper()
 	e := s.raw()
@@ -85,7 +85,7 @@ func (s *stream) status() *metav1.Status {
 	return e.Object.(*metav1.Status)
 }
 
-// untilBookmark takes the initial events, up to the bookmark that ends them.
+// untilBookmark returns the initial events, up to the bookmark that ends them.
 func (s *stream) untilBookmark() (added []*unstructured.Unstructured, revision string) {
 	s.t.Helper()
 	for {
@@ -101,15 +101,16 @@ func (s *stream) untilBookmark() (added []*unstructured.Unstructured, revision s
 	}
 }
 
-// quiet proves that nothing was sent about what happened up to now: what the
-// mark does next is the next event.
+// quietUntil checks that the watch sends nothing about past changes: its next event must be
+// the one that mark causes.
 func (s *stream) quietUntil(mark func(), kind watch.EventType, name string) *unstructured.Unstructured {
 	s.t.Helper()
 	mark()
 	return s.expect(kind, name)
 }
 
-// initial asks for the state as events, ended by a bookmark.
+// initial returns the options of a watch that begins with the state as events, ended by a
+// bookmark.
 func initial(resourceVersion string) metav1.ListOptions {
 	yes := true
 	return metav1.ListOptions{
@@ -118,7 +119,7 @@ func initial(resourceVersion string) metav1.ListOptions {
 	}
 }
 
-// soon is a context that ends when a wait has taken too long.
+// soon returns a context that ends when a wait has taken too long.
 func soon(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), within, context.DeadlineExceeded)

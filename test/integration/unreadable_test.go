@@ -40,13 +40,13 @@ func collected(t *testing.T) *server {
 	return s
 }
 
-// removal is a deletion of an object that can be read, and what is left of the object.
+// removal is a deletion of a readable object, and what remains of the object.
 type removal struct {
 	finalizers []string
 	options    func(*metav1.DeleteOptions, *unstructured.Unstructured)
-	// left are the finalizers that hold what is left; nil if nothing is.
+	// left holds the remaining finalizers; nil if the object is gone.
 	left []string
-	// conflict is set if the deletion is refused.
+	// conflict is set if the server refuses the deletion.
 	conflict bool
 }
 
@@ -81,9 +81,9 @@ var removals = map[string]removal{
 	})},
 }
 
-// TestWhatCanBeReadIsDeletedByTheRules: the option to ignore read errors deletes nothing
-// of it, a dry run deletes nothing, and finalizers, propagation and preconditions hold.
-func TestWhatCanBeReadIsDeletedByTheRules(t *testing.T) {
+// TestAReadableObjectIsDeletedByTheRules: the option to ignore read errors does not delete
+// it, a dry run deletes nothing, and finalizers, propagation and preconditions apply.
+func TestAReadableObjectIsDeletedByTheRules(t *testing.T) {
 	t.Parallel()
 	s := collected(t)
 	forEachStoredKindOf(t, s, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
@@ -134,14 +134,14 @@ func TestWhatCanBeReadIsDeletedByTheRules(t *testing.T) {
 				require.NoError(t, gone, title)
 				require.NotNil(t, now.GetDeletionTimestamp(), title)
 				require.ElementsMatch(t, r.left, now.GetFinalizers(), title)
-				// The option does not finish what a finalizer holds.
+				// The option does not remove an object that a finalizer holds.
 				err = c.Delete(t.Context(), made.GetName(), metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ptr.To(true)})
 				require.True(t, apierrors.IsConflict(err), "%s: %v", title, err)
 				require.Equal(t, now, get(t, c, made.GetName()), title)
 			}
 		}
 	})
-	// What is computed, and Contents, are never deleted.
+	// Computed objects and Contents are never deleted.
 	for _, plural := range []string{"bundledeployments", "contents"} {
 		namespace := map[string]string{"bundledeployments": "ns"}[plural]
 		for _, ignore := range []*bool{nil, ptr.To(true)} {
@@ -151,9 +151,9 @@ func TestWhatCanBeReadIsDeletedByTheRules(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeReadGoesOnlyByIgnoringReadErrors spoils the record of an object that a
-// finalizer holds and that was reported on.
-func TestWhatCannotBeReadGoesOnlyByIgnoringReadErrors(t *testing.T) {
+// TestAnUnreadableObjectIsDeletedOnlyByIgnoringReadErrors spoils the record of an object
+// that has a finalizer and a report.
+func TestAnUnreadableObjectIsDeletedOnlyByIgnoringReadErrors(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	ignoring := func(dry ...string) metav1.DeleteOptions {
@@ -184,9 +184,9 @@ func TestWhatCannotBeReadGoesOnlyByIgnoringReadErrors(t *testing.T) {
 
 		_, err := s.etcd.Put(t.Context(), logPrefix+"/log/object/"+at, "#")
 		require.NoError(t, err)
-		// So that all of it has been seen.
+		// So that the server has seen all of it.
 		create(t, c, k.object("two"))
-		require.Equal(t, before, get(t, c, "one"), "it is shown as it was")
+		require.Equal(t, before, get(t, c, "one"), "it is shown unchanged")
 		spoilt := records()
 		err = s.raw(t).Delete().AbsPath("/apis/fleet.cattle.io/v1alpha1/namespaces/" + before.GetNamespace() + "/" + k.Plural + "/one").MaxRetries(0).Do(t.Context()).Error()
 		require.Error(t, err, "a plain deletion")
@@ -218,8 +218,8 @@ func TestWhatCannotBeReadGoesOnlyByIgnoringReadErrors(t *testing.T) {
 	})
 }
 
-// TestABundleWithoutItsContentCannotBeRead: only the option deletes it, and what no client
-// could read since the start does not keep the others back any longer.
+// TestABundleWithoutItsContentCannotBeRead: only the option deletes such a Bundle. Since
+// the start no client could read it, and its deletion makes the others readable again.
 func TestABundleWithoutItsContentCannotBeRead(t *testing.T) {
 	t.Parallel()
 	s := own(t)
@@ -257,8 +257,8 @@ func TestABundleWithoutItsContentCannotBeRead(t *testing.T) {
 	require.Equal(t, []string{home("ns", "c1") + "/app"}, keys(list.Items))
 }
 
-// guarded serves the records of a server by another API server, in which the user "root"
-// may do everything, and all others what is not the verb.
+// guarded serves the records of a server through another API server. The user "root" may do
+// everything, other users everything except the verb.
 func guarded(t *testing.T, s *server, verb string) *rest.Config {
 	t.Helper()
 	pipeline := registry.New(registry.Config{Client: s.etcd, Engine: engine.DefaultOptions()})
@@ -315,5 +315,5 @@ func TestIgnoringReadErrorsTakesAVerbOfItsOwn(t *testing.T) {
 	}
 	require.True(t, apierrors.IsConflict(as("root").Delete(t.Context(), "readable", ignoring)))
 	require.NoError(t, as("root").Delete(t.Context(), "spoilt", ignoring))
-	require.NoError(t, as("editor").Delete(t.Context(), "readable", metav1.DeleteOptions{}), "it may delete")
+	require.NoError(t, as("editor").Delete(t.Context(), "readable", metav1.DeleteOptions{}), "the editor may delete")
 }

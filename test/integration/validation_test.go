@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
-// warnings collects what a server warns of.
+// warnings collects the warnings of a server.
 type warnings struct {
 	mu struct {
 		sync.Mutex
@@ -44,7 +44,7 @@ func (w *warnings) take() []string {
 
 var _ rest.WarningHandler = (*warnings)(nil)
 
-func TestAnUnknownFieldIsTreatedAsAskedFor(t *testing.T) {
+func TestAnUnknownFieldIsTreatedAsTheClientAsks(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	forEachStoredKind(t, func(t *testing.T, k kind, _ dynamic.ResourceInterface) {
@@ -85,14 +85,14 @@ func TestAnUnknownFieldIsTreatedAsAskedFor(t *testing.T) {
 	})
 }
 
-func TestWhatIsInvalidIsRefusedAndLeavesNothingBehind(t *testing.T) {
+func TestAnInvalidObjectIsRefusedAndLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	s, ns := shared(t), fresh(t)
 	for title, c := range map[string]struct{ plural, body, says string }{
 		"a GitRepo without a repo":            {"gitrepos", `{"spec":{}}`, "spec.repo"},
 		"a release name that is too long":     {"bundles", `{"spec":{"helm":{"releaseName":"` + repeated(54) + `"}}}`, "releaseName"},
-		"a mode that there is not":            {"bundles", `{"spec":{"targetCustomizationMode":"Some"}}`, "targetCustomizationMode"},
-		"a label that is none":                {"clusters", `{"metadata":{"labels":{"a b":"c"}}}`, "metadata.labels"},
+		"a mode that does not exist":          {"bundles", `{"spec":{"targetCustomizationMode":"Some"}}`, "targetCustomizationMode"},
+		"a label that is invalid":             {"clusters", `{"metadata":{"labels":{"a b":"c"}}}`, "metadata.labels"},
 		"a label value that is too long":      {"clusters", `{"metadata":{"labels":{"a":"` + repeated(64) + `"}}}`, "metadata.labels"},
 		"a label value that is not a label's": {"clusters", `{"metadata":{"labels":{"a":"ä"}}}`, "metadata.labels"},
 		"a text where a list belongs":         {"bundles", `{"spec":{"targets":"all"}}`, "targets"},

@@ -44,7 +44,7 @@ func TestWatchesBeginWhereTheyAreAskedTo(t *testing.T) {
 			}
 			live = append(live, begun{plural + " " + title, now.GetResourceVersion(), w})
 		}
-		// Of these nothing of what is there comes first.
+		// These do not begin with existing objects.
 		for title, options := range map[string]metav1.ListOptions{
 			"from now":                              {ResourceVersion: now.GetResourceVersion()},
 			"without initial ones, from nowhere":    {SendInitialEvents: &no, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan},
@@ -53,7 +53,7 @@ func TestWatchesBeginWhereTheyAreAskedTo(t *testing.T) {
 		} {
 			live = append(live, begun{plural + " " + title, now.GetResourceVersion(), watching(t, h.client, options)})
 		}
-		// From any state that there was, the events lead to the present one.
+		// From any past state, the events lead to the present one.
 		for _, then := range h.lists {
 			f := &fold{items: map[string]unstructured.Unstructured{}, revision: number(t, then.GetResourceVersion())}
 			for _, item := range then.Items {
@@ -70,13 +70,13 @@ func TestWatchesBeginWhereTheyAreAskedTo(t *testing.T) {
 			}
 		}
 	}
-	// What happens now is the next event of all.
+	// The next edit is the next event of all.
 	c := s.clientset(t)
 	createBundle(t, c, bundle("other", "mark"))
 	createCluster(t, c, cluster("other", "mark"))
 	for _, w := range live {
 		if w.after == "" {
-			continue // it may have some events before this one to deliver yet
+			continue // it may first deliver some earlier events
 		}
 		e, _ := w.next()
 		require.Equal(t, "mark", e.Name, w.title)
@@ -90,7 +90,7 @@ func TestTheInitialEventsEndWithABookmarkOfTheGlobalRevision(t *testing.T) {
 	c := s.clientset(t)
 	createBundle(t, c, bundle("ns", "app", "env", "prod"))
 	createCluster(t, c, cluster("ns", "c1", "env", "prod"))
-	// Something happens that is no business of the watch.
+	// Something happens outside the watch's scope.
 	createCluster(t, c, cluster("ns", "c2"))
 	label(t, c, "ns", "c2", "colour", "red")
 	client := s.resource(t, "bundledeployments", home("ns", "c1"))
@@ -98,7 +98,7 @@ func TestTheInitialEventsEndWithABookmarkOfTheGlobalRevision(t *testing.T) {
 	require.Len(t, added, 1)
 	require.Equal(t, whole(s.revision(t)), revision)
 	require.Less(t, number(t, added[0].GetResourceVersion()), number(t, revision))
-	// Without allowWatchBookmarks there is none, but what happens comes.
+	// Without allowWatchBookmarks no bookmark comes, but events do.
 	options := initial("")
 	options.AllowWatchBookmarks = false
 	w := watching(t, client, options)
@@ -143,8 +143,8 @@ func TestEnteringASelectorIsAddedAndLeavingItIsDeleted(t *testing.T) {
 		w.expect(watch.Added, "app")
 		left := relabel("b")
 		gone := w.expect(watch.Deleted, "app")
-		require.Equal(t, left, gone.GetResourceVersion(), "what leaves carries the revision at which it leaves")
-		require.Equal(t, "a", gone.GetLabels()["team"], "and what it was before")
+		require.Equal(t, left, gone.GetResourceVersion(), "an object that leaves carries the revision at which it leaves")
+		require.Equal(t, "a", gone.GetLabels()["team"], "and its old labels")
 		relabel("c")
 		entered := relabel("a")
 		back := w.expect(watch.Added, "app")
@@ -161,7 +161,7 @@ func TestADeletedEventCarriesTheLastContentAndTheRevisionOfTheEnd(t *testing.T) 
 	where := home(ns, "c1")
 	last, err := s.resource(t, "bundledeployments", where).Get(t.Context(), "app", metav1.GetOptions{})
 	require.NoError(t, err)
-	// Everything, one namespace, one name: each sees the same.
+	// All of it, one namespace, one name: each watch sees the same.
 	deployments := []*stream{
 		watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{LabelSelector: v1alpha1.LabelBundleNamespace + "=" + ns}),
 		watching(t, s.resource(t, "bundledeployments", where), metav1.ListOptions{}),
@@ -203,17 +203,17 @@ func TestAWatchOfOneNameSeesNothingElse(t *testing.T) {
 	w.expect(watch.Deleted, "app")
 }
 
-func TestAReaderThatNeverReadsHoldsNobodyUp(t *testing.T) {
+func TestAReaderThatNeverReadsDelaysNoOtherReader(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	c := s.clientset(t)
 	createBundle(t, c, bundle("ns", "app"))
-	// Large objects, so that the sockets' buffers are full soon.
+	// Large objects fill the sockets' buffers soon.
 	big := cluster("ns", "c1")
 	big.Annotations = map[string]string{"note": repeated(200 << 10)}
 	createCluster(t, c, big)
 	for range 20 {
-		watching(t, s.resource(t, "clusters", ""), metav1.ListOptions{}) // and never read
+		watching(t, s.resource(t, "clusters", ""), metav1.ListOptions{}) // never read
 	}
 	w := watching(t, s.resource(t, "clusters", ""), metav1.ListOptions{})
 	w.expect(watch.Added, "c1")

@@ -21,28 +21,28 @@ import (
 // requests counts how a client reads.
 type requests struct{ Lists, WatchLists, Watches int }
 
-// wire lies between a client and the server: it counts, and it can break in
-// the middle of what a watch says.
+// wire connects a client to the server. It counts requests, and can break a watch in the
+// middle of an event.
 type wire struct {
 	mu struct {
 		sync.Mutex
 		made requests
-		// broken is how many requests did not arrive.
+		// broken counts the requests that did not arrive.
 		broken int
-		// cut is where the next break is to be, nil if none is planned.
+		// cut is the next break, nil if none is planned.
 		cut *cut
 	}
 }
 
-// cut breaks a response within the first revision after a given one: after so
-// many of its events, and so many bytes of the next.
+// cut breaks a response within the first revision after a given one: after so many of its
+// events and so many bytes of the next.
 type cut struct {
 	after         int64
 	events, bytes int
 	at            int64
 }
 
-// config is the server's, by way of the wire.
+// config returns the configuration of a client that uses the wire.
 func (w *wire) config(s *server) *rest.Config {
 	config := s.connection()
 	config.Dial = (&net.Dialer{Timeout: time.Second}).DialContext
@@ -50,7 +50,7 @@ func (w *wire) config(s *server) *rest.Config {
 	return config
 }
 
-// made is how the client has read since the last time that it was asked.
+// made returns the client's requests since the last call.
 func (w *wire) made() requests {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -95,7 +95,7 @@ func (a across) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// events is the body of a watch, one event a line.
+// events reads the body of a watch, one event a line.
 type events struct {
 	io.ReadCloser
 	lines *bufio.Reader
@@ -121,7 +121,7 @@ func (e *events) Read(into []byte) (int, error) {
 	return 0, e.err
 }
 
-// passes is how much of an event comes through.
+// passes returns how many bytes of an event arrive.
 func (w *wire) passes(line []byte) int {
 	var said struct {
 		Type   string

@@ -63,7 +63,7 @@ func TestEveryKindIsCreated(t *testing.T) {
 		two := create(t, c, reported)
 		for field, sent := range k.status {
 			value, _, _ := unstructured.NestedFieldNoCopy(two.Object, "status", field)
-			require.NotEqual(t, sent, value, "the main endpoint took a status")
+			require.NotEqual(t, sent, value, "the main endpoint accepted a status")
 		}
 
 		versioned := k.object("three")
@@ -105,14 +105,14 @@ func TestEveryKindIsUpdated(t *testing.T) {
 		require.EqualValues(t, 3, three.GetGeneration())
 		require.Equal(t, three, w.expect(watch.Modified, "one"))
 
-		// Metadata moves no generation.
+		// A change of metadata does not change the generation.
 		three.SetLabels(map[string]string{"a": "b"})
 		four, err := c.Update(t.Context(), three, metav1.UpdateOptions{})
 		require.NoError(t, err)
 		require.EqualValues(t, 3, four.GetGeneration())
 		require.Equal(t, four, w.expect(watch.Modified, "one"))
 
-		// What the server owns stays as it is.
+		// Fields that the server owns do not change.
 		forged := four.DeepCopy()
 		forged.SetGeneration(99)
 		forged.SetCreationTimestamp(metav1.Unix(1, 0))
@@ -126,7 +126,7 @@ func TestEveryKindIsUpdated(t *testing.T) {
 		future := four.DeepCopy()
 		future.SetResourceVersion(notYet)
 		_, err = c.Update(t.Context(), k.changed(future), metav1.UpdateOptions{})
-		require.True(t, apierrors.IsConflict(err), "a resourceVersion that never was: %v", err)
+		require.True(t, apierrors.IsConflict(err), "a resourceVersion that never existed: %v", err)
 
 		_, err = c.Update(t.Context(), k.object("absent"), metav1.UpdateOptions{})
 		require.True(t, apierrors.IsNotFound(err), "%v", err)
@@ -173,12 +173,12 @@ func TestEveryKindIsPatched(t *testing.T) {
 	})
 }
 
-func TestTheStatusOfEveryKindIsApart(t *testing.T) {
+func TestTheStatusOfEveryKindIsSeparate(t *testing.T) {
 	t.Parallel()
 	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
 		one := create(t, c, k.object("one"))
 		if k.status == nil {
-			// There may be an endpoint, but there is nothing that it could keep.
+			// The endpoint may exist, but has nothing to keep.
 			if k.StatusEndpoint {
 				same, err := c.UpdateStatus(t.Context(), k.changed(one), metav1.UpdateOptions{})
 				require.NoError(t, err)
@@ -191,7 +191,7 @@ func TestTheStatusOfEveryKindIsApart(t *testing.T) {
 		}
 		w := watching(t, c, metav1.ListOptions{ResourceVersion: one.GetResourceVersion()})
 
-		// Only the status is taken.
+		// Only the status is accepted.
 		sent := k.reported(k.changed(one))
 		sent.SetLabels(map[string]string{"a": "b"})
 		two, err := c.UpdateStatus(t.Context(), sent, metav1.UpdateOptions{})
@@ -209,7 +209,7 @@ func TestTheStatusOfEveryKindIsApart(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, two, viaStatus)
 
-		// What changes nothing is nothing.
+		// An update without a change does nothing.
 		same, err := c.UpdateStatus(t.Context(), two, metav1.UpdateOptions{})
 		require.NoError(t, err)
 		require.Equal(t, two, same)
@@ -223,7 +223,7 @@ func TestTheStatusOfEveryKindIsApart(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, two, same)
 
-		// And the main endpoint takes none of it.
+		// And the main endpoint ignores the status.
 		bare := k.changed(two)
 		delete(bare.Object, "status")
 		three, err := c.Update(t.Context(), bare, metav1.UpdateOptions{})

@@ -21,8 +21,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
-// zeros are objects that say explicitly what they could leave out, and null where the
-// schema has it, by resource.
+// zeros are objects, by resource, that state explicitly what they could leave out. They
+// have null where the schema has it.
 var zeros = map[string]string{
 	"bundles": `{spec: {paused: false, keepResources: false, correctDrift: {enabled: false}, helm: {timeoutSeconds: 0, values: {}, chart: "",
 		valuesFiles: [], repo: null}, rolloutStrategy: null, defaultNamespace: "", namespaceLabels: {}, forceSyncGeneration: 0,
@@ -43,7 +43,7 @@ var zeros = map[string]string{
 	"schedules":           `{spec: {schedule: "", location: "", targets: {clusters: []}, duration: 1m}}`,
 }
 
-// parsed is an object of a resource from YAML.
+// parsed returns an object of a resource from YAML.
 func parsed(t *testing.T, plural, name, text string) *unstructured.Unstructured {
 	t.Helper()
 	raw, err := yaml.YAMLToJSON([]byte(strings.ReplaceAll(text, "\t", " ")))
@@ -58,7 +58,7 @@ func parsed(t *testing.T, plural, name, text string) *unstructured.Unstructured 
 	return o
 }
 
-// written returns what an object says, less what the server adds, as JSON.
+// written returns the JSON of an object without what the server adds.
 func written(t *testing.T, o *unstructured.Unstructured) string {
 	t.Helper()
 	said := o.DeepCopy().Object
@@ -70,10 +70,10 @@ func written(t *testing.T, o *unstructured.Unstructured) string {
 	return string(text)
 }
 
-func TestWhatWasWrittenIsWhatIsRead(t *testing.T) {
+func TestAnObjectIsReadAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
-	require.Len(t, zeros, 12, "all kinds that people write")
+	require.Len(t, zeros, 12, "all kinds that clients write")
 	for plural, text := range zeros {
 		t.Run(plural, func(t *testing.T) {
 			t.Parallel()
@@ -97,7 +97,7 @@ func TestWhatWasWrittenIsWhatIsRead(t *testing.T) {
 			w := watching(t, c, metav1.ListOptions{ResourceVersion: got.GetResourceVersion()})
 			same, err := c.Update(t.Context(), got, metav1.UpdateOptions{})
 			require.NoError(t, err)
-			require.Equal(t, got, same, "an update with what was read is no change")
+			require.Equal(t, got, same, "an update with what was read changes nothing")
 			bare, err := c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{})
 			require.NoError(t, err)
 			require.JSONEq(t, want, written(t, bare), "a patch of something else")
@@ -204,7 +204,7 @@ func TestTheSchemaRefusesWithTheNameOfTheField(t *testing.T) {
 		"a list where an object belongs":     {"schedules", `{spec: []}`, "spec"},
 		"a text where a list belongs":        {"helmops", `{spec: {targets: all}}`, "spec.targets"},
 		"bytes that are not in base64":       {"gitrepos", `{spec: {repo: x, caBundle: "?"}}`, "spec.caBundle"},
-		"a quantity that is none":            {"clusters", `{spec: {agentResources: {limits: {cpu: lots}}}}`, "spec.agentResources.limits.cpu"},
+		"a quantity that is invalid":         {"clusters", `{spec: {agentResources: {limits: {cpu: lots}}}}`, "spec.agentResources.limits.cpu"},
 		"a duration that is no text":         {"imagescans", `{spec: {image: a, interval: 15}}`, "spec.interval"},
 		"values that nest too deeply":        {"bundles", `{spec: {helm: {values: {a: ` + strings.Repeat("[", 3000) + strings.Repeat("]", 3000) + `}}}}`, "spec.helm.values"},
 		"a target's values likewise":         {"helmops", `{spec: {targets: [{helm: {values: ` + strings.Repeat("{a: ", 60) + "1" + strings.Repeat("}", 60) + `}}]}}`, "spec.targets[0].helm.values"},
@@ -222,7 +222,7 @@ func TestTheSchemaRefusesWithTheNameOfTheField(t *testing.T) {
 			require.Equal(t, c.field, status.Details.Causes[0].Field, "%v", err)
 			require.Less(t, len(status.Message), 1000)
 
-			// The same by a patch of an object that is there.
+			// The same by a patch of an existing object.
 			good := parsed(t, c.plural, "", zeros[c.plural])
 			good.SetGenerateName("x-")
 			made, err := client.Create(t.Context(), good, metav1.CreateOptions{})

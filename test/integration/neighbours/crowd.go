@@ -22,24 +22,24 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// crowd is the worst neighbours.
+// crowd holds the worst neighbours.
 type crowd struct {
 	options Options
 	mu      sync.Mutex
 	done    answers
 	broken  error
-	// began is closed when each member has been answered once.
+	// began is closed when each member has had one answer.
 	began   chan struct{}
 	members int
 }
 
-// member is one loop of the crowd: its i-th request.
+// member is one loop of the crowd; request returns its i-th request.
 type member struct {
 	what, user string
 	request    func(c *rest.RESTClient, i int) *rest.Request
 }
 
-// start has all members ask for one thing after the other until the context ends.
+// start makes all members send one request after the other until the context ends.
 func (c *crowd) start(ctx context.Context, all *sync.WaitGroup) {
 	members := c.loops()
 	c.members = len(members)
@@ -51,7 +51,7 @@ func (c *crowd) start(ctx context.Context, all *sync.WaitGroup) {
 	}
 }
 
-// loop is one of those that send what a member sends.
+// loop runs one of the loops of a member.
 func (c *crowd) loop(ctx context.Context, m member, next *atomic.Int64) {
 	client, err := c.options.connect(m.user)
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *crowd) loop(ctx context.Context, m member, next *atomic.Int64) {
 			c.count(m.what, code)
 		}
 		if code == http.StatusTooManyRequests || code == 0 {
-			// Nearly at once: the crowd is not polite.
+			// Pause only briefly: the crowd is not polite.
 			select {
 			case <-ctx.Done():
 			case <-time.After(20 * time.Millisecond):
@@ -73,7 +73,7 @@ func (c *crowd) loop(ctx context.Context, m member, next *atomic.Int64) {
 	}
 }
 
-// ask sends a request and reads all of the answer, and returns its code; 0 is none.
+// ask sends a request, reads the whole answer, and returns its code; 0 means none.
 func ask(ctx context.Context, request *rest.Request) int {
 	stream, err := request.MaxRetries(0).Stream(ctx)
 	if err != nil {
@@ -108,10 +108,10 @@ func (c *crowd) breakOff(err error) {
 	c.broken = errors.Join(c.broken, err)
 }
 
-// crowdWithin is how long the first answers may take.
+// crowdWithin bounds the time to the first answers.
 const crowdWithin = 2 * time.Minute
 
-// wait returns when each member has been answered once.
+// wait blocks until each member has had one answer.
 func (c *crowd) wait(ctx context.Context) error {
 	select {
 	case <-c.began:
@@ -164,12 +164,12 @@ func (c *crowd) loops() []member {
 func text(object any) []byte {
 	out, err := json.Marshal(object)
 	if err != nil {
-		panic(err) // of our own types
+		panic(err) // cannot fail for our own types
 	}
 	return out
 }
 
-// report is a status that lists so many resources; it ends where the release goes.
+// report returns the beginning of a status with so many resources; patchStatus adds the release.
 func (c *crowd) report(resources int) string {
 	var status v1alpha1.BundleDeploymentStatus
 	for i := range resources {
@@ -183,7 +183,8 @@ func (c *crowd) patchStatus(client *rest.RESTClient, bundle int, report string, 
 		Body(fmt.Appendf(nil, `%s"r/%d"}}`, report, i))
 }
 
-// costly makes a Bundle whose templates compute, on all Clusters, and changes it.
+// costly returns the request that writes a Bundle with expensive templates, on all
+// Clusters.
 func (c *crowd) costly(client *rest.RESTClient, i int) *rest.Request {
 	b := newBundle(loudly, "costly", nil)
 	b.Spec.Helm = &v1alpha1.HelmOptions{TemplateValues: map[string]string{}}
@@ -196,7 +197,8 @@ func (c *crowd) costly(client *rest.RESTClient, i int) *rest.Request {
 	return client.Patch(types.MergePatchType).AbsPath(path(loudly, "bundles", "costly")).Body(text(map[string]any{"spec": b.Spec}))
 }
 
-// manyTargets makes a Bundle with many selectors that nothing narrows, and changes it.
+// manyTargets returns the request that writes a Bundle with many selectors that an index
+// cannot narrow.
 func (c *crowd) manyTargets(client *rest.RESTClient, i int) *rest.Request {
 	b := newBundle(loudly, "many-targets", nil)
 	b.Spec.Targets = nil

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package neighbours measures what a tenant has of a server while its neighbours do the
+// Package neighbours measures how a server treats a tenant while its neighbours do the
 // worst that their rights allow:
 //
 //   - an agent floods reports, long and short ones;
@@ -10,9 +10,9 @@
 //     that it never reads;
 //   - a client registers again and again.
 //
-// The tenant labels a Cluster, reads at once what follows from it, and waits for the event:
-// first alone, and then beside the crowd. Each client is a user of its own. A server may
-// refuse the crowd anything; the tenant, nothing.
+// The tenant labels a Cluster, at once reads the BundleDeployment that follows, and waits
+// for the event: first alone, and then together with the crowd. Each client is a user of
+// its own. A server may refuse any request of the crowd, and none of the tenant.
 //
 //	run.go      the measurement
 //	tenants.go  the two tenants, and the user of each client
@@ -20,5 +20,5 @@
 //	stuck.go    watches that are never read
 //	process.go  a crowd in a process of its own
 //
-// It is for a bounded test and for a benchmark, at different sizes.
+// A bounded test and a benchmark use it, at different sizes.
 package neighbours

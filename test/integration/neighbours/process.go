@@ -17,11 +17,11 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// answers count what was asked for, and how often which code was answered.
+// answers count the answers for each request, by code.
 type answers map[string]map[int]int
 
-// crowd brings the crowd. came returns when each member has been answered once. end waits
-// for the crowd to leave, once the context has ended, and returns what it was answered.
+// crowd starts the crowd. came returns when each member has had one answer. After the end
+// of the context, end waits for the crowd to stop and returns its answers.
 func (o Options) crowd(ctx context.Context) (came func() error, end func() (answers, error)) {
 	if len(o.Command) > 0 {
 		return o.crowdApart(ctx)
@@ -41,7 +41,7 @@ func (o Options) crowd(ctx context.Context) (came func() error, end func() (answ
 	}
 }
 
-// orders are what a crowd in a process of its own is told.
+// orders hold what a crowd in a process of its own has to do.
 type orders struct {
 	Options
 
@@ -49,12 +49,12 @@ type orders struct {
 	TLS               rest.TLSClientConfig
 }
 
-// started is its output once each member has been answered.
+// started is its output once each member has had one answer.
 const started = "started"
 
-// Serve is the crowd in a process of its own, for Options.Command: it does what it reads
-// from in, says when each member has been answered once, continues until in ends, and then
-// writes what it was answered.
+// Serve runs the crowd in a process of its own, for Options.Command. It reads its orders
+// from in, and writes when each member has had one answer. It continues until in ends, and
+// then writes the answers.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	lines := bufio.NewReader(in)
 	line, err := lines.ReadBytes('\n')
@@ -86,7 +86,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(counted)
 }
 
-// crowdApart brings the crowd in a process of its own.
+// crowdApart starts the crowd in a process of its own.
 func (o Options) crowdApart(ctx context.Context) (came func() error, end func() (answers, error)) {
 	process := exec.Command(o.Command[0], o.Command[1:]...) //nolint:gosec // the benchmark itself
 	var said bytes.Buffer
@@ -116,7 +116,7 @@ func (o Options) crowdApart(ctx context.Context) (came func() error, end func() 
 			return err
 		}
 		if line, err := out.ReadString('\n'); err != nil || line != started+"\n" {
-			return errors.Join(fmt.Errorf("the crowd did not come: %w", err), process.Wait(), errors.New(said.String()))
+			return errors.Join(fmt.Errorf("the crowd did not start: %w", err), process.Wait(), errors.New(said.String()))
 		}
 		return nil
 	}

@@ -16,53 +16,54 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Options say where the server is, and how large the crowd.
+// Options set the server and the size of the crowd.
 type Options struct {
-	// Config is for an administrator, with the right to act as any user of Groups.
+	// Config belongs to an administrator with the right to act as any user of Groups.
 	Config *rest.Config `json:"-"`
 	Groups []string
-	// Bundles and Clusters are those of the loud tenant: all are on all.
+	// Bundles and Clusters count those of the loud tenant: all Bundles are on all Clusters.
 	Bundles, Clusters int
-	// Resources are in each long report, and Templates in the costly Bundle.
+	// Resources counts those in each long report, Templates those in the costly Bundle.
 	Resources, Templates int
-	// Stuck watches are never read.
+	// Stuck is the number of watches that are never read.
 	Stuck int
-	// Loops is how many requests of each kind the crowd has under way; at least one.
+	// Loops is the number of requests of each kind that the crowd has in flight; at least
+	// one.
 	Loops int
-	// Edits are how often the quiet tenant labels, and unlabels, alone and in the crowd.
+	// Edits is how often the quiet tenant sets and removes a label, alone and in the crowd.
 	Edits int
-	// Command starts the crowd in a process of its own, which calls Serve, so that what
-	// clients compute is not taken for what the server does. Without one the crowd is in
+	// Command starts the crowd in a process of its own, which calls Serve, so that the CPU
+	// time of clients does not count as the server's. Without a command the crowd runs in
 	// this process.
 	Command []string `json:"-"`
-	// Step is told what is being done.
+	// Step is called with what happens next.
 	Step func(format string, args ...any) `json:"-"`
 }
 
-// Edit is one label edit of the quiet tenant. Times count from sending.
+// Edit holds one label edit of the quiet tenant. Times count from sending the edit.
 type Edit struct {
-	// Event is until the BundleDeployment's event, Read until the answer to the GET that
-	// follows the edit's answer.
+	// Event is the time to the BundleDeployment's event, Read the time to the answer of the
+	// GET after the edit's answer.
 	Event, Read time.Duration
-	// Right says that the GET showed what the edit led to.
+	// Right says that the GET showed the result of the edit.
 	Right bool
 }
 
-// Result holds what the tenant had, and what the crowd did.
+// Result holds what the tenant measured, and the answers to the crowd.
 type Result struct {
 	Alone, Crowded []Edit
-	// Probes of /readyz were made beside the edits; Unready are those that failed, and
-	// Why what the first of them was answered.
+	// Probes counts the requests to /readyz during the edits, Unready those that failed.
+	// Why is the first failed answer.
 	Probes, Unready int
 	Why             string
-	// Crowd holds what the crowd asked for, and how often which code was answered.
+	// Crowd counts the answers for each request of the crowd, by code.
 	Crowd map[string]map[int]int
 }
 
-// Median is that of a column of edits.
+// Median returns the median of one time of the edits.
 func Median(edits []Edit, of func(Edit) time.Duration) time.Duration { return quantile(edits, of, 2) }
 
-// Late is the longest tenth's shortest of a column of edits.
+// Late returns the shortest of the longest tenth of one time of the edits.
 func Late(edits []Edit, of func(Edit) time.Duration) time.Duration { return quantile(edits, of, 10) }
 
 func quantile(edits []Edit, of func(Edit) time.Duration, part int) time.Duration {
@@ -77,7 +78,7 @@ func quantile(edits []Edit, of func(Edit) time.Duration, part int) time.Duration
 	return values[len(values)-1-(len(values)-1)/part]
 }
 
-// Right is how many of the edits were read rightly.
+// Right returns the number of edits that were read correctly.
 func Right(edits []Edit) (n int) {
 	for _, e := range edits {
 		if e.Right {
@@ -87,8 +88,8 @@ func Right(edits []Edit) (n int) {
 	return n
 }
 
-// Run measures. An error is one of the preparations, or of the quiet tenant: that it was
-// refused something, or that its watch ended.
+// Run measures. It returns an error if the preparations fail, if the server refuses a
+// request of the quiet tenant, or if the tenant's watch ends.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -135,7 +136,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return r, err
 }
 
-// connect returns a client with a connection of its own, which acts as a user.
+// connect returns a client that acts as a user, with a connection of its own.
 func (o Options) connect(user string) (*rest.RESTClient, error) {
 	return connect(o.as(user))
 }
@@ -155,10 +156,10 @@ func connect(config *rest.Config) (*rest.RESTClient, error) {
 	return rest.RESTClientFor(own)
 }
 
-// probeEvery is how often readiness is asked for.
+// probeEvery is the time between two probes of readiness.
 const probeEvery = 50 * time.Millisecond
 
-// probe asks whether the server is ready.
+// probe asks repeatedly whether the server is ready.
 type probe struct {
 	made, failed int
 	why          string

@@ -16,14 +16,14 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// smallBuffer is how many bytes the client's side takes unread.
+// smallBuffer bounds the bytes that the client's side receives without reading.
 const smallBuffer = 4 << 10
 
-// openers is how many are being opened at once.
+// openers is the number of watches that are opened at the same time.
 const openers = 8
 
-// stick opens watches that are never read, each over a connection of its own with small
-// buffers, so that the server soon waits for each. They are closed when the context ends.
+// stick opens watches that are never read. Each has a connection of its own with small
+// buffers, so the server soon has to wait for it. They are closed when the context ends.
 func (c *crowd) stick(ctx context.Context, all *sync.WaitGroup) error {
 	config, err := rest.TLSConfigFor(c.options.Config)
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *crowd) stick(ctx context.Context, all *sync.WaitGroup) error {
 	return nil
 }
 
-// watchUnread opens one, and reads nothing but the beginning of the answer.
+// watchUnread opens one such watch, and reads only the beginning of the answer.
 func (c *crowd) watchUnread(ctx context.Context, server *url.URL, config *tls.Config) (net.Conn, error) {
 	plain, err := (&net.Dialer{}).DialContext(ctx, "tcp", server.Host)
 	if err != nil {
@@ -96,7 +96,7 @@ func (c *crowd) watchUnread(ctx context.Context, server *url.URL, config *tls.Co
 		return nil, err
 	}
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("it was answered %s", answer.Status)
+		return nil, fmt.Errorf("the answer is %s", answer.Status)
 	}
 	return connection, nil
 }

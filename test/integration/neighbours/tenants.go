@@ -28,7 +28,7 @@ const (
 
 var base = "/apis/" + v1alpha1.SchemeGroupVersion.String()
 
-// path is that of a resource, or of an object.
+// path returns the path of a resource, or of an object.
 func path(namespace, resource string, rest ...string) string {
 	p := base
 	if namespace != "" {
@@ -45,7 +45,7 @@ func (o Options) homeOf(i int) string { return names.ClusterNamespace(loudly, cl
 func clusterName(i int) string        { return fmt.Sprintf("c%04d", i) }
 func bundleName(i int) string         { return fmt.Sprintf("b%04d", i) }
 
-// Namespaces are those that must exist where admission checks namespaces.
+// Namespaces returns the namespaces that must exist where admission checks namespaces.
 func (o Options) Namespaces() []string { return []string{quietly, loudly, o.homeOf(0)} }
 
 func newCluster(namespace, name string) *v1alpha1.Cluster {
@@ -59,7 +59,7 @@ func newBundle(namespace, name string, selector map[string]string) *v1alpha1.Bun
 	return b
 }
 
-// prepare writes what both tenants have.
+// prepare writes the objects of both tenants.
 func (o Options) prepare(ctx context.Context) error {
 	client, err := connect(o.Config)
 	if err != nil {
@@ -100,17 +100,17 @@ type tenant struct {
 	events chan event
 }
 
-// event is of a watch; without a kind, why it ended.
+// event holds an event of a watch; without a kind, it holds why the watch ended.
 type event struct {
 	kind string
 	at   time.Time
 	why  error
 }
 
-// editWithin is how long an edit's event is waited for.
+// editWithin bounds the wait for an edit's event.
 const editWithin = time.Minute
 
-// quiet is the tenant that is measured, with its watch open.
+// quiet returns the tenant that is measured, with an open watch.
 func (o Options) quiet(ctx context.Context) (*tenant, error) {
 	client, err := o.connect(quietly)
 	if err != nil {
@@ -132,7 +132,7 @@ func (o Options) quiet(ctx context.Context) (*tenant, error) {
 	return t, t.open()
 }
 
-// read passes events on, and at last why the watch has ended.
+// read passes on the events of a watch, and at last why it ended.
 func (t *tenant) read(ctx context.Context, stream io.ReadCloser) {
 	defer stream.Close()
 	lines := bufio.NewReader(stream)
@@ -145,7 +145,7 @@ func (t *tenant) read(ctx context.Context, stream io.ReadCloser) {
 			err = json.Unmarshal(line, &e)
 		}
 		if err == nil && e.Type == "ERROR" {
-			err = fmt.Errorf("it says %s", line)
+			err = fmt.Errorf("the watch says %s", line)
 		}
 		if err != nil {
 			e.Type = ""
@@ -161,7 +161,7 @@ func (t *tenant) read(ctx context.Context, stream io.ReadCloser) {
 	}
 }
 
-// edit labels and unlabels.
+// edit sets and removes a label.
 func (t *tenant) edit(ctx context.Context, times int) (edits []Edit, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(2*times)*editWithin)
 	defer cancel()

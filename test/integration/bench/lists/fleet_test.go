@@ -37,7 +37,7 @@ import (
 
 const namespace = "fleet-default"
 
-// fleet is a running server with all Bundles on all Clusters.
+// fleet holds a running server with all Bundles on all Clusters.
 type fleet struct {
 	bundles, clusters int
 
@@ -63,7 +63,7 @@ func start(b *testing.B, bundles, clusters int, reported bool) *fleet {
 	return f
 }
 
-// serve returns the server's chain of handlers, which lets every client do everything.
+// serve returns the server's chain of handlers, which permits every request.
 func serve(b *testing.B, pipeline *registry.Pipeline) http.Handler {
 	b.Helper()
 	listener, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")
@@ -90,7 +90,7 @@ func meta(name string) metav1.ObjectMeta {
 
 func bundleName(i int) string { return fmt.Sprintf("bundle-%06d", i) }
 
-// fill writes the records of the fleet, as those of test/e2e/bench/fleets are.
+// fill writes the records of the fleet, which look like those of test/e2e/bench/fleets.
 func (f *fleet) fill(b *testing.B, reported bool) {
 	b.Helper()
 	txn := etcd.Txn{Put: map[record.Key][]byte{}}
@@ -134,7 +134,7 @@ func (f *fleet) fill(b *testing.B, reported bool) {
 	flush(0)
 }
 
-// report adds what Fleet's agent says of a deployment of three objects.
+// report adds the report of Fleet's agent about a deployment of three objects.
 func (f *fleet) report(b *testing.B, txn *etcd.Txn, bundle, cluster string) {
 	b.Helper()
 	const at = "2026-01-02T03:04:05Z"
@@ -157,7 +157,7 @@ func (f *fleet) report(b *testing.B, txn *etcd.Txn, bundle, cluster string) {
 	txn.Put[record.ReportKey(record.BundleDeployments, record.Name{Namespace: home, Name: bundle})] = value
 }
 
-// edit changes the values of a Bundle, and so all its BundleDeployments.
+// edit changes the values of a Bundle, and thereby all its BundleDeployments.
 func (f *fleet) edit(b *testing.B) {
 	b.Helper()
 	f.edits++

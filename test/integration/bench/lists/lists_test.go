@@ -22,7 +22,7 @@ import (
 
 const path = "/apis/fleet.cattle.io/v1alpha1/"
 
-// sink takes a response. It counts objects, and keeps the first bytes.
+// sink receives a response. It counts objects, and keeps the first bytes.
 type sink struct {
 	header http.Header
 	code   int
@@ -31,7 +31,7 @@ type sink struct {
 
 	mu      sync.Mutex
 	objects int
-	// reached is signalled when there are wanted objects.
+	// reached is signalled when sink has counted wanted objects.
 	wanted  int
 	reached chan struct{}
 }
@@ -46,11 +46,11 @@ func (s *sink) Header() http.Header  { return s.header }
 func (s *sink) WriteHeader(code int) { s.code = code }
 func (s *sink) Flush()               {}
 
-// CloseNotify makes it a writer that the server's wrappers can flush.
+// CloseNotify makes sink a writer that the server's wrappers can flush.
 func (s *sink) CloseNotify() <-chan bool { return nil }
 
-// Write counts objects; none is cut in two by writes of lists or events that are not
-// compressed.
+// Write counts objects. Writes of lists and events that are not compressed never cut an
+// object in two.
 func (s *sink) Write(data []byte) (int, error) {
 	if room := 2048 - len(s.head); room > 0 {
 		s.head = append(s.head, data[:min(room, len(data))]...)
@@ -66,14 +66,14 @@ func (s *sink) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// expect has reached signalled after so many more objects.
+// expect makes sink signal reached after so many more objects.
 func (s *sink) expect(more int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wanted = s.objects + more
 }
 
-// wait waits for what is expected of a response that does not end.
+// wait blocks until the expected objects of a response that does not end have arrived.
 func (s *sink) wait(b *testing.B, done <-chan struct{}) {
 	b.Helper()
 	select {
@@ -101,8 +101,7 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
-// perObject measures what do takes of each of the objects of which it says how many
-// there were.
+// perObject reports the cost of do, divided by the number of objects that it returns.
 func perObject(b *testing.B, do func() int) {
 	b.Helper()
 	var before, after goruntime.MemStats
@@ -178,7 +177,7 @@ func BenchmarkLists(b *testing.B) {
 	}
 }
 
-// watch watches everything, and expects so many objects.
+// watch starts a watch of everything that expects so many objects.
 func (f *fleet) watch(ctx context.Context, more string, objects int) (*sink, <-chan struct{}) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path+"bundledeployments?watch=1&allowWatchBookmarks=true"+more, nil)
 	if err != nil {
@@ -226,7 +225,7 @@ func BenchmarkEvents(b *testing.B) {
 	}
 }
 
-// revision is that of a list of the present.
+// revision returns the resourceVersion of a list of the present.
 func (f *fleet) revision(b *testing.B) string {
 	b.Helper()
 	got := f.get(b.Context(), path+"clusters?limit=1", plain)

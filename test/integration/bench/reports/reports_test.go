@@ -37,7 +37,7 @@ const (
 	bundles   = 20
 )
 
-// fleet is a running Muster with clusters x bundles BundleDeployments.
+// fleet holds a running Muster with clusters x bundles BundleDeployments.
 type fleet struct {
 	config *rest.Config
 	etcd   *clientv3.Client
@@ -100,7 +100,7 @@ func (f *fleet) fill(b *testing.B) {
 	}
 }
 
-// report is the n-th, as Fleet's agent sends it: to one BundleDeployment after the
+// report sends the n-th report, as Fleet's agent does, to one BundleDeployment after the
 // other.
 func (f *fleet) report(ctx context.Context, c versioned.Interface, n int) error {
 	home, name := f.homes[n%clusters], fmt.Sprintf("app-%d", n/clusters%bundles)
@@ -165,8 +165,7 @@ func BenchmarkReports(b *testing.B) {
 	b.Logf("a report takes %d bytes in etcd", f.bytes(b))
 }
 
-// cpu is the processor time that this process has used, for server, etcd and
-// writers.
+// cpu returns the processor time that this process has used, for server, etcd and writers.
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var used syscall.Rusage
@@ -174,7 +173,7 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// bytes are what a report takes in etcd, key and value.
+// bytes returns the size of a report in etcd, key and value.
 func (f *fleet) bytes(b *testing.B) int {
 	b.Helper()
 	response, err := f.etcd.Get(b.Context(), "/muster/log/report/bundledeployments/", clientv3.WithPrefix())
