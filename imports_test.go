@@ -1,10 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package muster_test holds the rules that no compiler checks: which package may
-// import which, what every file has to carry, what the module may depend on, and
-// that what the pages and comments name exists.
-// It reads the source once and costs about a second.
+// Package muster_test holds the rules that no compiler checks: which package may import
+// which, what every file has to carry, what the module may depend on, and that everything
+// that pages and comments name exists. It reads the source once and costs about a second.
 package muster_test
 
 import (
@@ -15,14 +14,14 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// upstream says for each package of the engine which packages of this module it
-// may import, in the pipeline's order (pkg/registry/doc.go). A package that is
-// not here may not exist: put it where it belongs in the order first.
+// upstream lists for each package of the engine the packages of this module that it may
+// import, in the pipeline's order (pkg/registry/doc.go). A package without a row may not
+// exist: first give it its place in the order.
 //
-// pkg/apis/... may be imported by all of them but index, which knows no kinds. A
-// package below one of these is a part of it and follows the same row; one whose
-// name ends in "test" helps tests, may import what it helps to test, and is
-// imported by tests only.
+// All of them may import pkg/apis/..., except index, which knows no kinds. A package below
+// one of these is a part of it and follows the same row. A package whose name ends in
+// "test" helps tests: it may import the package that it helps to test, and only tests
+// import it.
 var upstream = map[string][]string{
 	"manifest":  {},
 	"record":    {"manifest"},
@@ -93,17 +92,17 @@ func TestPackagesImportOnlyWhatIsUpstreamOfThem(t *testing.T) {
 			case imported == "pkg/garbage":
 				assert.Equalf(t, "engine", own, "%s imports %s: only a load lets garbage pile up", p.dir, imported)
 			default:
-				assert.Failf(t, "the engine imports what is above it", "%s imports %s: pass the value in", p.dir, imported)
+				assert.Failf(t, "the engine imports a package above it", "%s imports %s: pass the value in", p.dir, imported)
 			}
 		}
 	}
 }
 
-// controllersMayUse are the packages of the engine that controllers work with: they
-// read views and write records, and serve nothing.
+// controllersMayUse are the engine's packages that controllers use: they read views and
+// write records, and serve nothing.
 var controllersMayUse = []string{"record", "etcd", "names", "derive", "targeting", "rollout", "view", "engine"}
 
-// controllersShare are the packages below pkg/controller that controllers are built from.
+// controllersShare are the packages below pkg/controller that several controllers use.
 var controllersShare = []string{"follow", "queue", "ownership"}
 
 func TestControllersReadViewsAndWriteRecordsAndNothingElse(t *testing.T) {
@@ -120,10 +119,10 @@ func TestControllersReadViewsAndWriteRecordsAndNothingElse(t *testing.T) {
 			name, isStage := stage(imported)
 			switch {
 			case isStage:
-				assert.Containsf(t, controllersMayUse, name, "%s imports %s: work with views and records, or with the API as any client", p.dir, imported)
+				assert.Containsf(t, controllersMayUse, name, "%s imports %s: work with views and records, or with the API like any client", p.dir, imported)
 			case within(imported, "pkg/controller"):
 				below, _ := strings.CutPrefix(imported, "pkg/controller/")
-				assert.Truef(t, p.dir == "pkg/controller/loops" || slices.Contains(controllersShare, below), "%s imports %s: controllers meet in the log alone; only loops knows them all", p.dir, imported)
+				assert.Truef(t, p.dir == "pkg/controller/loops" || slices.Contains(controllersShare, below), "%s imports %s: controllers meet only in the log; only loops imports all of them", p.dir, imported)
 			default:
 				assert.Truef(t, within(imported, "pkg/apis") || within(imported, "pkg/generated"), "%s imports %s: pass the value in", p.dir, imported)
 			}
@@ -131,7 +130,7 @@ func TestControllersReadViewsAndWriteRecordsAndNothingElse(t *testing.T) {
 	}
 }
 
-// forTests tells whether a package exists to help tests, as net/http/httptest.
+// forTests reports whether a package exists to help tests, like net/http/httptest.
 func forTests(dir string) bool { return strings.HasSuffix(dir, "test") && strings.Contains(dir, "/") }
 
 func TestOnlyTestsImportPackagesMadeForTests(t *testing.T) {
@@ -186,7 +185,7 @@ var reaches = []struct {
 	{
 		prefix: module + "/cmd",
 		only:   []string{"cmd"},
-		fix:    "a program is no library: move what others need to pkg",
+		fix:    "a program is not a library: move what others need to pkg",
 	},
 }
 
@@ -206,8 +205,8 @@ func TestOnlyTheNamedPackagesReachHeavyDependencies(t *testing.T) {
 	}
 }
 
-// pure packages give the same answer for the same arguments, whenever and
-// wherever they run: without that, two replicas would not agree.
+// pure packages give the same answer for the same arguments, whenever and wherever they
+// run. Otherwise two replicas would not agree.
 var pure = []string{"manifest", "index", "targeting", "names", "rules", "derive", "summary", "rollout"}
 
 func TestPurePackagesHaveNoContextNoLogAndNoClock(t *testing.T) {
@@ -219,7 +218,7 @@ func TestPurePackagesHaveNoContextNoLogAndNoClock(t *testing.T) {
 		}
 		for _, path := range p.imports {
 			if path == "math/rand/v2" {
-				continue // a generator that is given its seed; the calls below find the one that is not
+				continue // a generator that is given its seed; the calls below find one that is not
 			}
 			for _, u := range unwanted {
 				assert.Falsef(t, within(path, u), "%s imports %s but must stay pure: take the value as an argument, and report trouble in the result", p.dir, path)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cited are the ways to cite a section, by the page that has it.
+// cited holds the form of a citation of a section, by the cited page.
 var cited = map[string]*regexp.Regexp{
 	"docs/spec.md":      regexp.MustCompile(`\bS (\d+(?:\.\d+)?)(?:[a-z]|\(|\b)`),
 	"docs/design.md":    regexp.MustCompile(`design\.md\)? §(\d+(?:\.\d+)?)`),
@@ -48,7 +48,7 @@ func committed(t *testing.T, suffixes ...string) []string {
 	return paths
 }
 
-// exists reports whether a file of the checkout is still in the working tree.
+// exists reports whether a file of the checkout is in the working tree.
 func exists(t *testing.T, path string) bool {
 	t.Helper()
 	_, err := os.Stat(path)
@@ -58,7 +58,7 @@ func exists(t *testing.T, path string) bool {
 	return err == nil
 }
 
-// page returns the text of a file, empty if it was removed in the working tree.
+// page returns the text of a file, or "" if it was removed in the working tree.
 func page(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -106,7 +106,7 @@ func TestEveryLinkOfAPageLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	for _, path := range committed(t, ".md") {
 		if strings.Contains(path, "/testdata/") {
-			continue // what a program printed
+			continue // the output of a program
 		}
 		for _, found := range link.FindAllStringSubmatch(fenced.ReplaceAllString(page(t, path), ""), -1) {
 			if strings.Contains(found[1], "://") {

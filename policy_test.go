@@ -16,8 +16,8 @@ import (
 
 const licenceHeader = "// Copyright The Muster Authors.\n// SPDX-License-Identifier: Apache-2.0\n\n"
 
-// maxLines is where a hand-written file stops being one noun or one verb. The
-// style guide says about 400; this leaves room for a table.
+// maxLines is the length from which a hand-written file is no longer one noun or one verb.
+// The style guide says about 400; this leaves room for a table.
 const maxLines = 500
 
 func TestEveryGoFileStartsWithTheLicenceHeader(t *testing.T) {
@@ -51,13 +51,13 @@ func TestNoPackageIsNamedAfterNothing(t *testing.T) {
 	}
 }
 
-// leftovers are things that say "later"; later is an issue, not a comment.
+// leftovers are words that say "later"; later is an issue, not a comment.
 var leftovers = []struct {
 	found *regexp.Regexp
 	fix   string
 }{
 	{regexp.MustCompile(`//.*\b(TODO|FIXME|XXX)\b`), "do it, or file an issue and say here what holds today"},
-	{regexp.MustCompile(`\b[tb]\.Skip(f|Now)?\(`), "a test that does not run proves nothing: make it run everywhere or delete it"},
+	{regexp.MustCompile(`\b[tb]\.Skip(f|Now)?\(`), "a skipped test proves nothing: make it run everywhere or delete it"},
 }
 
 func TestNoFileSaysLater(t *testing.T) {
@@ -79,13 +79,13 @@ func TestNoTestSleeps(t *testing.T) {
 			continue
 		}
 		for _, call := range f.calls("time", "Sleep") {
-			assert.Failf(t, "a test sleeps", "%s: wait for what you want to see, or use testing/synctest", call)
+			assert.Failf(t, "a test sleeps", "%s: wait for the expected event, or use testing/synctest", call)
 		}
 	}
 }
 
-// direct are the modules that go.mod may require without "// indirect". Each
-// one more is read, updated and trusted for ever.
+// direct are the modules that go.mod may require without "// indirect". Each further one
+// has to be read, updated and trusted for ever.
 var direct = []string{
 	"github.com/Masterminds/sprig/v3", // template functions, as Fleet's (S 3.3)
 	"github.com/google/btree",         // ordered tables of a view
@@ -95,9 +95,9 @@ var direct = []string{
 	"github.com/spf13/cobra",          // subcommands, as the API server's
 	"github.com/spf13/pflag",          // double-dash flags, as the API server's
 	"github.com/stretchr/testify",     // tests
-	"go.etcd.io/bbolt",                // the all-in-one looks at etcd's database before etcd does
+	"go.etcd.io/bbolt",                // the all-in-one reads etcd's database before etcd does
 	"go.etcd.io/etcd/api/v3",
-	"go.etcd.io/etcd/client/pkg/v3", // TLS to etcd, with certificates that are read again
+	"go.etcd.io/etcd/client/pkg/v3", // TLS to etcd, with certificates that are reloaded
 	"go.etcd.io/etcd/client/v3",
 	"go.etcd.io/etcd/server/v3", // the all-in-one's etcd
 	"go.uber.org/zap",           // embedded etcd takes its logger
@@ -133,7 +133,7 @@ func TestGoModHoldsOnlyWhatWasDecided(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(out, &mod))
 	for _, r := range mod.Replace {
-		assert.Failf(t, "go.mod replaces a module", "%s: whoever imports Muster does not get the replacement; require a version that works", r.Old.Path)
+		assert.Failf(t, "go.mod replaces a module", "%s: modules that import Muster do not get the replacement; require a version that works", r.Old.Path)
 	}
 	assert.Empty(t, mod.Exclude, "go.mod excludes a module: require a version that works instead")
 	for _, r := range mod.Require {
@@ -143,7 +143,7 @@ func TestGoModHoldsOnlyWhatWasDecided(t *testing.T) {
 	}
 }
 
-// machinePaths would make a file work on one machine only.
+// machinePaths are folders that exist on one machine only.
 var machinePaths = []string{"/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/"}
 
 func TestNoFileNamesAMachinesFolders(t *testing.T) {

@@ -26,7 +26,7 @@ import (
 
 const module = "github.com/musterfleet/muster"
 
-// pkg is one package of this module as its files are on disk.
+// pkg holds one package of this module, as its files are on disk.
 type pkg struct {
 	dir     string   // relative to the module, with slashes
 	imports []string // of the files that are not tests
@@ -43,8 +43,8 @@ type file struct {
 	generated bool
 }
 
-// calls returns where the file uses one of the names of the imported package
-// that has this path, called or passed on.
+// calls returns the places where the file uses one of the names of the imported package
+// with this path, whether it calls the function or passes it on.
 func (f *file) calls(importPath string, names ...string) []string {
 	local := ""
 	for _, spec := range f.syntax.Imports {
@@ -73,13 +73,13 @@ func (f *file) calls(importPath string, names ...string) []string {
 	return found
 }
 
-// within tells whether a slash-separated path is dir or lies below it.
+// within reports whether a slash-separated path is dir or lies below it.
 func within(path, dir string) bool {
 	rest, found := strings.CutPrefix(path, dir)
 	return found && (rest == "" || rest[0] == '/')
 }
 
-// withoutGeneratedLine drops the line that marks a file as generated, which some
+// withoutGeneratedLine removes the line that marks a file as generated, which some
 // generators put above the licence and some below.
 func withoutGeneratedLine(text string) string {
 	first, rest, _ := strings.Cut(text, "\n")
@@ -108,8 +108,7 @@ func allFiles(t *testing.T) []*file {
 	return files
 }
 
-// everyFile is allFiles, and those of the modules below this one, which go list
-// does not show.
+// everyFile returns allFiles and those of the nested modules, which go list does not show.
 func everyFile(t *testing.T) []*file {
 	t.Helper()
 	files := allFiles(t)
@@ -139,7 +138,7 @@ func loadModule() ([]*pkg, error) {
 	if err != nil {
 		return nil, err
 	}
-	// -e: a package that does not compile is the compiler's business, not ours.
+	// With -e: the compiler reports packages that do not compile.
 	list := exec.Command("go", "list", "-e", "-json=Dir,Imports,GoFiles,IgnoredGoFiles,CgoFiles,TestGoFiles,XTestGoFiles", "./...")
 	var stderr bytes.Buffer
 	list.Stderr = &stderr

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parents are the top-level folders that README.md's tree shows folder by folder; it has
-// one row for each other.
+// parents are the top-level folders that README.md's tree shows folder by folder; every
+// other top-level folder has one row.
 var parents = []string{"cmd", "pkg", "test"}
 
 func TestTheTreeOfREADMEHasEachFolderAndNoOther(t *testing.T) {
@@ -27,7 +27,7 @@ func TestTheTreeOfREADMEHasEachFolderAndNoOther(t *testing.T) {
 		switch {
 		case len(parts) < 2 || strings.HasPrefix(name, ".") || !exists(t, name):
 		case slices.Contains(parents, parts[0]):
-			require.Greaterf(t, len(parts), 2, "%s: no file stands between the folders of %s", name, parts[0])
+			require.Greaterf(t, len(parts), 2, "%s: a file must not stand between the folders of %s", name, parts[0])
 			folders[path.Join(parts[:2]...)] = true
 		default:
 			folders[parts[0]] = true
@@ -47,11 +47,11 @@ var notYet = []string{
 	"pkg/registry/storage",
 }
 
-// mapFrom is how many files need a map.
+// mapFrom is the number of files from which a package comment has to map them.
 const mapFrom = 4
 
-// named are names of Go files in a package comment, and patterns of such names. A name of a
-// file beside go.mod may stand in every comment. A path is no name.
+// named matches names of Go files in a package comment, and patterns of such names. Every
+// comment may name a file next to go.mod. A path is not a name.
 var named = regexp.MustCompile(`(?:^|[^/\w.*])([a-z*][\w*]*\.go)\b`)
 
 func TestAPackageCommentMapsTheFilesOfItsFolder(t *testing.T) {
@@ -83,7 +83,7 @@ func TestAPackageCommentMapsTheFilesOfItsFolder(t *testing.T) {
 		}
 		for _, name := range names {
 			there := exists(t, name) || slices.ContainsFunc(files, func(f *file) bool { return covers(name, path.Base(f.path)) })
-			assert.Truef(t, there, "the package comment of %s names %s, which is not there", folder, name)
+			assert.Truef(t, there, "the package comment of %s names %s, which does not exist", folder, name)
 		}
 		if len(sources) < mapFrom {
 			continue

@@ -36,9 +36,9 @@ import (
 // everything is the key of all BundleDeployments.
 const everything = "/" + record.BundleDeployments
 
-// fleet is Bundles and Clusters on an etcd of their own, and the BundleDeployments
-// that follow from them: each Bundle's on the Clusters of its environment. It knows
-// by itself which there are to be at each revision.
+// fleet holds Bundles and Clusters on an etcd of their own, and the BundleDeployments that
+// follow from them: each Bundle's on the Clusters of its environment. It computes by itself
+// which BundleDeployments have to exist at each revision.
 type fleet struct {
 	t      *testing.T
 	server *etcdtest.Server
@@ -51,16 +51,16 @@ type fleet struct {
 	states []state
 }
 
-// state holds what there was from a revision on.
+// state holds what existed from a revision on.
 type state struct {
 	revision int64
-	clusters map[string]string // to their environments
+	clusters map[string]string // their environments
 	bundles  map[string]app
 }
 
 type app struct{ environment, team string }
 
-// newFleet is a fleet without anything in it.
+// newFleet returns an empty fleet.
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	server := etcdtest.Start(t)
@@ -71,7 +71,8 @@ func newFleet(t *testing.T) *fleet {
 	return f
 }
 
-// grownFleet has two Bundles, of the teams red and blue, on three Clusters.
+// grownFleet returns a fleet with two Bundles, of the teams red and blue, on three
+// Clusters.
 func grownFleet(t *testing.T) *fleet {
 	t.Helper()
 	f := newFleet(t)
@@ -83,7 +84,7 @@ func grownFleet(t *testing.T) *fleet {
 	return f
 }
 
-// restart makes a new replica take the place of the one there is.
+// restart puts a new replica in the place of the present one.
 func (f *fleet) restart(options engine.Options) {
 	f.t.Helper()
 	f.stop()
@@ -109,7 +110,7 @@ func (f *fleet) compact(revision int64) {
 	f.restart(engine.DefaultOptions())
 }
 
-// present is etcd's revision.
+// present returns etcd's revision.
 func (f *fleet) present() int64 {
 	f.t.Helper()
 	got, err := f.server.Client.Get(f.t.Context(), "elsewhere")
@@ -121,7 +122,7 @@ func metaOf(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: "fleet", Name: name, UID: types.UID("uid-of-" + name), Generation: 1}
 }
 
-// setCluster makes a Cluster, or moves it to another environment.
+// setCluster creates a Cluster, or moves it to another environment.
 func (f *fleet) setCluster(name, environment string) int64 {
 	f.t.Helper()
 	_, there := f.now.clusters[name]
@@ -131,7 +132,7 @@ func (f *fleet) setCluster(name, environment string) int64 {
 	})
 }
 
-// setBundle makes a Bundle for an environment, or changes it.
+// setBundle creates a Bundle for an environment, or changes it.
 func (f *fleet) setBundle(name, environment, team string) int64 {
 	f.t.Helper()
 	_, there := f.now.bundles[name]
@@ -166,7 +167,7 @@ func (f *fleet) deleteCluster(name string) int64 {
 	return f.wrote(out)
 }
 
-// wrote remembers what there is from the revision of a write on.
+// wrote records what exists from the revision of a write on.
 func (f *fleet) wrote(out record.APIObject) int64 {
 	f.t.Helper()
 	revision := f.number(out.GetResourceVersion())
@@ -183,14 +184,14 @@ func (f *fleet) number(resourceVersion string) int64 {
 
 func text(revision int64) string { return view.VersionAt(revision).String() }
 
-// home is the namespace of a Cluster's BundleDeployments.
+// home returns the namespace of a Cluster's BundleDeployments.
 func home(cluster string) string { return names.ClusterNamespace("fleet", cluster) }
 
-// keyOf is the key of a BundleDeployment.
+// keyOf returns the key of a BundleDeployment.
 func keyOf(cluster, bundle string) string { return everything + "/" + home(cluster) + "/" + bundle }
 
-// at are the keys of the BundleDeployments that there are to be at a revision, in
-// order; of one namespace or one team, if those are not "".
+// at returns, in order, the keys of the BundleDeployments that have to exist at a revision.
+// If namespace or team is not "", it returns only theirs.
 func (f *fleet) at(revision int64, namespace, team string) []string {
 	f.t.Helper()
 	var now state
@@ -211,7 +212,7 @@ func (f *fleet) at(revision int64, namespace, team string) []string {
 	return out
 }
 
-// selecting is a predicate by team and by field, if those are not "".
+// selecting returns a predicate by team and by field, if they are not "".
 func selecting(team, field string) storage.SelectionPredicate {
 	out := storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything(), GetAttrs: kinds.GetAttrs}
 	if team != "" {
@@ -248,7 +249,7 @@ func keyOfObject(o metav1.Object) string {
 	return fmt.Sprintf("%s/%s/%s", everything, o.GetNamespace(), o.GetName())
 }
 
-// requireTooLarge tells that a revision of the future was asked for.
+// requireTooLarge checks that err is about a revision in the future.
 func requireTooLarge(t *testing.T, err error) {
 	t.Helper()
 	require.True(t, storage.IsTooLargeResourceVersion(err), "%v", err)

@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// aged is a fleet with a history whose beginning is compacted.
+// aged returns a fleet whose oldest history is compacted.
 func aged(t *testing.T) (f *fleet, compacted, past int64) {
 	t.Helper()
 	f = grownFleet(t)
@@ -41,14 +41,14 @@ func TestGetsOfBundleDeployments(t *testing.T) {
 		{"no resourceVersion", keyOf("c2", "app"), "", false, ""},
 		{"any", keyOf("c2", "app"), "0", false, ""},
 		{"not older than some past", keyOf("c2", "app"), text(past), false, ""},
-		{"not older than what is compacted", keyOf("c2", "app"), text(compacted), false, ""},
+		{"not older than a compacted revision", keyOf("c2", "app"), text(compacted), false, ""},
 		{"not older than the present", keyOf("c2", "app"), text(f.present()), false, ""},
 		{"from the future", keyOf("c2", "app"), text(future), false, "too large"},
-		{"what is missing, from the future", keyOf("c9", "app"), text(future), true, "too large"},
-		{"what is missing", keyOf("c9", "app"), "", false, "missing"},
-		{"what is gone", keyOf("c3", "app"), "", false, "missing"},
-		{"what is gone, though it was there", keyOf("c1", "app"), text(past - 1), false, "missing"},
-		{"what is missing, ignored", keyOf("c9", "app"), "", true, "empty"},
+		{"a missing one, from the future", keyOf("c9", "app"), text(future), true, "too large"},
+		{"a missing one", keyOf("c9", "app"), "", false, "missing"},
+		{"a deleted one", keyOf("c3", "app"), "", false, "missing"},
+		{"a deleted one, from a revision that had it", keyOf("c1", "app"), text(past - 1), false, "missing"},
+		{"a missing one, ignored", keyOf("c9", "app"), "", true, "empty"},
 		{"a name that another begins with", keyOf("c2", "ap"), "", false, "missing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -71,8 +71,8 @@ func TestGetsOfBundleDeployments(t *testing.T) {
 	}
 }
 
-// TestListsOfBundleDeployments is the whole table: where a list is read, from which
-// revision, how much of it at once, and what of it.
+// TestListsOfBundleDeployments covers the whole table: the key that is listed, the
+// revision, the limit and the selection.
 func TestListsOfBundleDeployments(t *testing.T) {
 	t.Parallel()
 	f, compacted, past := aged(t)
@@ -102,7 +102,7 @@ func TestListsOfBundleDeployments(t *testing.T) {
 							exact := match == metav1.ResourceVersionMatchExact || match == "" && limit > 0 && revision > 0
 							page, err := f.list(in.key, options)
 							if exact && revision == compacted {
-								require.Empty(t, requireExpired(t, err).Continue, "there is nothing to go on with")
+								require.Empty(t, requireExpired(t, err).Continue, "there is nothing to continue with")
 								return
 							}
 							require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestListsOfBundleDeployments(t *testing.T) {
 							if exact {
 								require.Equal(t, revision, from)
 							} else {
-								require.Equal(t, present, from, "nothing is written meanwhile")
+								require.Equal(t, present, from, "nothing was written in the meantime")
 							}
 							requirePages(t, f, in.key, options, page, f.at(from, in.namespace, team), team == "")
 						})
@@ -121,7 +121,7 @@ func TestListsOfBundleDeployments(t *testing.T) {
 	}
 }
 
-// Each of them waits for a while, so all are asked at once.
+// Each of these waits for a while, so all run at once.
 func TestAListFromTheFutureIsTooLarge(t *testing.T) {
 	t.Parallel()
 	f := grownFleet(t)
@@ -151,7 +151,7 @@ func TestAListFromTheFutureIsTooLarge(t *testing.T) {
 	}
 }
 
-// requirePages takes the pages that follow one, and compares all of them.
+// requirePages reads the pages after one, and compares all of them.
 func requirePages(t *testing.T, f *fleet, key string, options storage.ListOptions, page *v1alpha1.BundleDeploymentList, want []string, counted bool) {
 	t.Helper()
 	got, first := []string{}, page.ResourceVersion
@@ -171,7 +171,7 @@ func requirePages(t *testing.T, f *fleet, key string, options storage.ListOption
 			require.NotNil(t, page.RemainingItemCount)
 			require.EqualValues(t, len(want)-len(got), *page.RemainingItemCount)
 		} else {
-			require.Nil(t, page.RemainingItemCount, "what is selected is not counted")
+			require.Nil(t, page.RemainingItemCount, "a selection is not counted")
 		}
 		options.ResourceVersion, options.ResourceVersionMatch, options.Predicate.Continue = "", "", page.Continue
 		next, err := f.list(key, options)
@@ -195,8 +195,8 @@ func TestListsOfOneKeyAreOfThatKey(t *testing.T) {
 		{"one, selected", keyOf("c1", "app"), false, "metadata.name=app", []string{keyOf("c1", "app")}},
 		{"one, not selected", keyOf("c1", "app"), false, "metadata.name=ap", []string{}},
 		{"none", keyOf("c1", "missing"), false, "", []string{}},
-		{"a name is no prefix", keyOf("c1", "app"), true, "", []string{}},
-		{"a namespace is no prefix", everything + "/" + home("c1")[:12], true, "", []string{}},
+		{"a name is not a prefix", keyOf("c1", "app"), true, "", []string{}},
+		{"a namespace is not a prefix", everything + "/" + home("c1")[:12], true, "", []string{}},
 		{"a slash at the end changes nothing", everything + "/" + home("c1") + "/", true, "", f.at(f.present(), home("c1"), "")},
 		{"one name everywhere", everything, true, "metadata.name=app", []string{keyOf("c1", "app"), keyOf("c2", "app"), keyOf("c3", "app")}},
 		{"one namespace by selection", everything, true, "metadata.namespace=" + home("c2"), f.at(f.present(), home("c2"), "")},
@@ -213,7 +213,7 @@ func TestListsOfOneKeyAreOfThatKey(t *testing.T) {
 	}
 }
 
-func TestAPageGoesOnUntilARareObjectIsFound(t *testing.T) {
+func TestAPageContinuesUntilARareObjectIsFound(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	for i := range 40 {
@@ -238,7 +238,7 @@ func TestATokenOutlivesWritesButNotCompaction(t *testing.T) {
 	before := f.present()
 	first, err := f.list(everything, options)
 	require.NoError(t, err)
-	// One before the place where the list stopped, one after it.
+	// One is before the place where the list stopped, one after it.
 	f.deleteCluster("c1")
 	f.setCluster("c4", "prod")
 	requirePages(t, f, everything, options, first, f.at(before, "", ""), true)
@@ -251,7 +251,7 @@ func TestATokenOutlivesWritesButNotCompaction(t *testing.T) {
 	options.Predicate.Continue = status.Continue
 	rest, err := f.list(everything, options)
 	require.NoError(t, err)
-	require.Equal(t, text(f.present()), rest.ResourceVersion, "what follows is of the present")
+	require.Equal(t, text(f.present()), rest.ResourceVersion, "the rest is of the present")
 	last := keysOf(first)[len(first.Items)-1]
 	want := []string{}
 	for _, key := range f.at(f.present(), "", "") {

@@ -69,21 +69,21 @@ func TestReportsOnBundleDeploymentsUnderPreconditions(t *testing.T) {
 
 	same, err := report(key, "one", nil)
 	require.NoError(t, err)
-	require.Equal(t, first, same, "what changes nothing writes nothing")
+	require.Equal(t, first, same, "an update without a change writes nothing")
 	require.Equal(t, text(f.present()), first.ResourceVersion)
 
 	_, err = report(key, "two", at(unreported.ResourceVersion))
 	require.True(t, storage.IsInvalidObj(err), "a report was written since: %v", err)
 	_, err = report(key, "two", at(text(f.present()+1_000_000)))
-	require.True(t, storage.IsInvalidObj(err), "nobody was ever given that: %v", err)
+	require.True(t, storage.IsInvalidObj(err), "no client was ever given that version: %v", err)
 	other, uid := types.UID("other"), unreported.UID
 	_, err = report(key, "two", &storage.Preconditions{UID: &other})
 	require.True(t, storage.IsInvalidObj(err), "%v", err)
 	_, err = report(keyOf("c9", "app"), "two", nil)
 	require.True(t, storage.IsNotFound(err), "%v", err)
-	require.Equal(t, first, f.get(key), "what was refused is not there")
+	require.Equal(t, first, f.get(key), "the refused update was not stored")
 
-	// The object changes, its report does not.
+	// The object changes, but not its report.
 	require.Equal(t, f.setBundle("app", "prod", "blue"), f.number(f.get(key).ResourceVersion))
 	second, err := report(key, "two", at(first.ResourceVersion))
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestReportsOnBundleDeploymentsUnderPreconditions(t *testing.T) {
 	third, err := report(key, "three", &storage.Preconditions{UID: &uid})
 	require.NoError(t, err)
 
-	// One that is overtaken is made again, on what the other wrote.
+	// An update that another overtakes is tried again, on what the other wrote.
 	attempts := 0
 	out := &v1alpha1.BundleDeployment{}
 	require.NoError(t, f.deployments.GuaranteedUpdate(t.Context(), key, out, false, nil, storage.SimpleUpdate(func(in runtime.Object) (runtime.Object, error) {

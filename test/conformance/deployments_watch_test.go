@@ -22,7 +22,7 @@ import (
 // within bounds every wait for something that must happen soon.
 const within = 30 * time.Second
 
-// following is a watch under way.
+// following is an open watch.
 type following struct {
 	t *testing.T
 	watch.Interface
@@ -49,22 +49,22 @@ func (w *following) next() watch.Event {
 	}
 }
 
-// told is an event in a form that is easily compared.
-type told struct {
+// seen holds an event in a form that is easily compared.
+type seen struct {
 	kind watch.EventType
 	key  string
-	// revision is that of an object that was changed, 0 of one that was there before.
+	// revision is the revision of the change, or 0 for an object that existed before.
 	revision int64
 }
 
 // require compares the next events.
-func (w *following) require(f *fleet, want ...told) {
+func (w *following) require(f *fleet, want ...seen) {
 	w.t.Helper()
 	for _, expected := range want {
 		e := w.next()
 		o, ok := e.Object.(metav1.Object)
 		require.True(w.t, ok, "%v", e.Object)
-		got := told{e.Type, keyOfObject(o), f.number(o.GetResourceVersion())}
+		got := seen{e.Type, keyOfObject(o), f.number(o.GetResourceVersion())}
 		if expected.revision == 0 {
 			got.revision = 0
 		}
@@ -72,7 +72,7 @@ func (w *following) require(f *fleet, want ...told) {
 	}
 }
 
-// requireEnd takes the error that ends the watch.
+// requireEnd returns the error that ends the watch.
 func (w *following) requireEnd() error {
 	w.t.Helper()
 	e := w.next()
@@ -86,7 +86,7 @@ func (w *following) requireEnd() error {
 	return apierrors.FromObject(e.Object)
 }
 
-// requireBookmark takes a bookmark, and nothing but that is in it.
+// requireBookmark checks that the next event is a bookmark that carries nothing else.
 func (w *following) requireBookmark(revision int64, endOfInitial bool) {
 	w.t.Helper()
 	want := &v1alpha1.BundleDeployment{}
@@ -101,24 +101,24 @@ func (w *following) requireBookmark(revision int64, endOfInitial bool) {
 	require.Equal(w.t, want, got)
 }
 
-func events(kind watch.EventType, revision int64, keys ...string) []told {
-	var out []told
+func events(kind watch.EventType, revision int64, keys ...string) []seen {
+	var out []seen
 	for _, key := range keys {
-		out = append(out, told{kind, key, revision})
+		out = append(out, seen{kind, key, revision})
 	}
 	return out
 }
 
-// TestWatchesOfBundleDeploymentsBeginWhereTheyAreToldTo is the whole table: from which
-// revision, with or without the state as events, with or without bookmarks, and of what.
-func TestWatchesOfBundleDeploymentsBeginWhereTheyAreToldTo(t *testing.T) {
+// TestWhereWatchesOfBundleDeploymentsBegin covers the whole table: the revision, the state
+// as events or not, bookmarks or not, and the scope.
+func TestWhereWatchesOfBundleDeploymentsBegin(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
 	type want int
 	const (
-		initial want = iota // what there is, then what happens
-		missed              // what happened since, then what happens
-		live                // what happens
+		initial want = iota // the present objects, then new events
+		missed              // events since the revision, then new events
+		live                // new events
 		expired
 		tooLarge
 	)
@@ -151,8 +151,8 @@ func TestWatchesOfBundleDeploymentsBeginWhereTheyAreToldTo(t *testing.T) {
 			compacted := f.setCluster("c2", "test")
 			begin := f.setCluster("c2", "prod")
 			f.compact(begin)
-			// What was changed by the very revision that a replica loaded is not known to it:
-			// a client that watches from there lists again.
+			// A replica does not know what changed in the revision that it loaded: a client
+			// that watches from there lists again.
 			past := f.setBundle("aside", "nowhere", "red")
 			left, entered := f.setCluster("c2", "test"), f.setCluster("c2", "prod")
 			present := f.setBundle("elsewhere", "nowhere", "red") // out of every scope below
@@ -220,11 +220,11 @@ func TestWatchesOfBundleDeploymentsBeginWhereTheyAreToldTo(t *testing.T) {
 	}
 }
 
-func TestABookmarkTellsHowFarAWatchIs(t *testing.T) {
+func TestABookmarkShowsHowFarAWatchIs(t *testing.T) {
 	t.Parallel()
 	f := grownFleet(t)
 	from := f.present()
-	// One comes some time before the end of a watch.
+	// A bookmark comes some time before the end of a watch.
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	options := storage.ListOptions{ResourceVersion: text(from), Predicate: selecting("", "")}
@@ -234,10 +234,11 @@ func TestABookmarkTellsHowFarAWatchIs(t *testing.T) {
 	w.requireBookmark(elsewhere, false)
 }
 
-func TestWhatASelectionBeginsAndCeasesToHold(t *testing.T) {
+func TestObjectsThatEnterAndLeaveASelection(t *testing.T) {
 	t.Parallel()
 	f := grownFleet(t)
-	// What shares a revision is repeated to a client that resumes at it. This test is about other cases.
+	// Changes that share a revision are repeated to a client that resumes at it. This test
+	// covers other cases.
 	from := f.setBundle("elsewhere", "nowhere", "red")
 	every := func(bundle string) []string {
 		return []string{keyOf("c1", bundle), keyOf("c2", bundle), keyOf("c3", bundle)}
@@ -257,7 +258,7 @@ func TestWhatASelectionBeginsAndCeasesToHold(t *testing.T) {
 	red := f.setBundle("app", "prod", "red")
 	gone := f.setCluster("c1", "test")
 	mark := f.setBundle("mark", "test", "red") // on c1 alone
-	for name, want := range map[string][]told{
+	for name, want := range map[string][]seen{
 		"everything": slices.Concat(events(watch.Modified, blue, every("app")...), events(watch.Modified, red, every("app")...),
 			events(watch.Deleted, gone, keyOf("c1", "app"), keyOf("c1", "web")), events(watch.Added, mark, keyOf("c1", "mark"))),
 		"red": slices.Concat(events(watch.Deleted, blue, every("app")...), events(watch.Added, red, every("app")...),
@@ -275,7 +276,7 @@ func TestWhatASelectionBeginsAndCeasesToHold(t *testing.T) {
 	}
 }
 
-func TestWhatIsDeletedIsShownAsItWasLast(t *testing.T) {
+func TestADeletedObjectIsShownAsItWasLast(t *testing.T) {
 	t.Parallel()
 	f := grownFleet(t)
 	from, was := f.present(), f.get(keyOf("c1", "app"))
@@ -283,7 +284,7 @@ func TestWhatIsDeletedIsShownAsItWasLast(t *testing.T) {
 	require.NoError(t, err)
 	defer one.Stop()
 	w := &following{t, one}
-	f.setBundle("ap", "prod", "red") // a name that the one watched begins with
+	f.setBundle("ap", "prod", "red") // a prefix of the watched name
 	f.deleteCluster("c2")
 	end := f.deleteCluster("c1")
 	e := w.next()

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// omitted are upstream's tests that do not run, with the reason.
+// omitted lists upstream's tests that do not run, with the reason.
 var omitted = map[string]string{
 	"RunBenchmarkWriteThroughput": "a benchmark",
 	"RunBenchmarkStoreList":       "a benchmark",
@@ -24,7 +24,7 @@ var omitted = map[string]string{
 	"RunTestCreateWithTTL":           "no kind of the group has a lifetime",
 	"RunTestGuaranteedUpdateWithTTL": "no kind of the group has a lifetime",
 
-	"RunTestDeleteWithConflictAndMissingExpectedTransformOrDecodeError":   "unsafe deletion of what cannot be decoded is a feature that the server does not have",
+	"RunTestDeleteWithConflictAndMissingExpectedTransformOrDecodeError":   "the server does not have unsafe deletion of undecodable objects",
 	"RunTestDeleteExpectedTransformOrDecodeError":                         "as the one before",
 	"RunTestDeleteWithSuggestionAndMissingExpectedTransformOrDecodeError": "as the one before",
 	"RunTestWatchWithUnsafeDelete":                                        "as the one before",
@@ -35,14 +35,14 @@ var omitted = map[string]string{
 	"RunTestWatchError":                     "as the one before",
 	"RunWatchErrorIsBlockingFurtherEvents":  "as the one before",
 
-	"RunTestListResourceVersionMatch":         "writes from inside the decoding of a list: a list decodes nothing here, and a write would wait for the engine that decodes. TestListsOfBundleDeployments compares each match",
-	"RunTestGuaranteedUpdate":                 "an update that changes nothing is to rewrite a value whose key is old: here only etcd.Log.Reencrypt does that",
+	"RunTestListResourceVersionMatch":         "it writes while a list is being decoded: a list decodes nothing here, and a write would wait for the engine that decodes. TestListsOfBundleDeployments compares each match",
+	"RunTestGuaranteedUpdate":                 "it expects an update without a change to rewrite a value with an old key: here only etcd.Log.Reencrypt does that",
 	"RunTestGuaranteedUpdateChecksStoredData": "as the one before; records are compared as decoded, not as stored",
 	"RunOptionalTestProgressNotify":           "an option of the store below a watch cache; the API never sets it",
 	"RunTestStats":                            "sizes are an estimate here",
 }
 
-// TestEveryUpstreamTestRunsOrSaysWhyNot fails when upstream adds one.
+// TestEveryUpstreamTestRunsOrSaysWhyNot fails if upstream adds a test.
 func TestEveryUpstreamTestRunsOrSaysWhyNot(t *testing.T) {
 	t.Parallel()
 	dir, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", "k8s.io/apiserver/pkg/storage/testing").Output()
@@ -78,5 +78,5 @@ func TestEveryUpstreamTestRunsOrSaysWhyNot(t *testing.T) {
 			found++
 		}
 	}
-	require.Equal(t, len(plain)+len(serial)+len(hooked)+len(omitted), found, "what upstream no longer has is taken out here too")
+	require.Equal(t, len(plain)+len(serial)+len(hooked)+len(omitted), found, "a test that upstream removes is removed here too")
 }

@@ -30,8 +30,8 @@ func init() {
 	record.Add(resource, schema.GroupVersionKind{}, func() record.APIObject { return &example.Pod{} })
 }
 
-// pods is the store of upstream's example, read and written as any kind of the group
-// from which nothing is derived.
+// pods is the store of upstream's example. Muster reads and writes it like any kind of the
+// group from which nothing is derived.
 type pods struct {
 	t      *testing.T
 	server *etcdtest.Server
@@ -55,7 +55,7 @@ func newPods(t *testing.T) *pods {
 	return p
 }
 
-// restart makes a new replica take the place of the one there is.
+// restart puts a new replica in the place of the present one.
 func (p *pods) restart() {
 	p.t.Helper()
 	p.mu.Lock()
@@ -73,7 +73,7 @@ func (p *pods) restart() {
 	require.Eventually(p.t, func() bool { return e.Ready() == nil }, time.Minute, time.Millisecond)
 }
 
-// increase is upstream's IncreaseRVFunc.
+// increase implements upstream's IncreaseRVFunc.
 func (p *pods) increase(ctx context.Context, t *testing.T) int64 {
 	t.Helper()
 	put, err := p.server.Client.Put(ctx, "elsewhere", "x")
@@ -81,13 +81,13 @@ func (p *pods) increase(ctx context.Context, t *testing.T) int64 {
 	return put.Header.Revision
 }
 
-// compact is upstream's Compaction. A replica that runs keeps its own history, so what
-// is compacted is gone for one that starts after it.
+// compact implements upstream's Compaction. A running replica keeps its own history, so
+// only a replica that starts later lacks what was compacted.
 func (p *pods) compact(ctx context.Context, t *testing.T, resourceVersion string) {
 	t.Helper()
 	revision, err := strconv.ParseInt(resourceVersion, 10, 64)
 	require.NoError(t, err)
-	_, err = p.server.Client.Put(ctx, "elsewhere", "y") // as kube-apiserver's own compaction does
+	_, err = p.server.Client.Put(ctx, "elsewhere", "y") // like kube-apiserver's own compaction
 	require.NoError(t, err)
 	_, err = p.server.Client.Compact(ctx, revision)
 	require.NoError(t, err)

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package conformance runs the tests that k8s.io/apiserver has for its own stores on
-// Muster's reader, so that a client cannot tell one from the other. The package has
-// tests only: suite_test.go names what runs, omissions_test.go what does not, and why.
+// Muster's reader, so that a client cannot distinguish the two. The package has only tests:
+// suite_test.go lists those that run, omissions_test.go those that do not, and why.
 package conformance
 
 import (
@@ -14,7 +14,7 @@ import (
 	upstream "k8s.io/apiserver/pkg/storage/testing"
 )
 
-// plain are tests that take a store and nothing else.
+// plain are tests that need only a store.
 var plain = map[string]func(context.Context, *testing.T, storage.Interface){
 	"RunTestCreateWithKeyExist":                               upstream.RunTestCreateWithKeyExist,
 	"RunTestGet":                                              upstream.RunTestGet,
@@ -47,7 +47,7 @@ var plain = map[string]func(context.Context, *testing.T, storage.Interface){
 	"RunTestOptionalWatchBookmarksWithCorrectResourceVersion": upstream.RunTestOptionalWatchBookmarksWithCorrectResourceVersion,
 }
 
-// serial are plain ones that set feature gates, which all tests of a process share.
+// serial are plain tests that set feature gates, which all tests of a process share.
 var serial = map[string]func(context.Context, *testing.T, storage.Interface){
 	"RunSendInitialEventsBackwardCompatibility": upstream.RunSendInitialEventsBackwardCompatibility,
 	"RunWatchSemantics":                         upstream.RunWatchSemantics,

@@ -15,10 +15,10 @@ import (
 	"sync"
 )
 
-// checkout is the root of this module, seen from this package's folder.
+// checkout is the root of this module, relative to this package's folder.
 const checkout = "../.."
 
-// client is a kubectl.
+// client is one kubectl.
 type client struct {
 	name    string // for messages
 	path    string
@@ -26,7 +26,7 @@ type client struct {
 	pinned  bool   // the one that the sessions were written with
 }
 
-// clients are the kubectls that there are: the pinned one, and that of the PATH.
+// clients returns the kubectls that the tests use: the pinned one, and that of the PATH.
 var clients = sync.OnceValues(func() ([]client, error) {
 	var stderr bytes.Buffer
 	tool := exec.Command(filepath.Join(checkout, "hack", "tool.sh"), "kubectl")
@@ -67,10 +67,10 @@ func release(path string) (string, error) {
 	return match[1], nil
 }
 
-// sameWords are the releases that answer in the pinned client's words, but for
-// what normalise takes out. A person has read what they answer.
+// sameWords are the releases that answer in the pinned client's words, except for what
+// normalise replaces. A person has checked their answers.
 var sameWords = []string{"1.32"}
 
-// comparable tells if what the client prints is compared, and not only its exit
+// comparable reports whether the test compares the client's output, and not only its exit
 // codes.
 func (c client) comparable() bool { return c.pinned || slices.Contains(sameWords, c.release) }

@@ -1,12 +1,11 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kubectl proves that people can use Muster with kubectl: it holds only
-// tests.
+// Package kubectl checks that kubectl works with Muster. It holds only tests.
 //
-// Each file testdata/*.md is a session at a terminal, with prose between the
-// commands: the indented text is what was typed and what came back. The test starts bin/muster as a user would, types every session anew
-// with each kubectl that it has, and compares:
+// Each file testdata/*.md is a session at a terminal, with prose between the commands: the
+// indented text is what a user typed and the answers. The test starts bin/muster as a user
+// would, types every session anew with each kubectl that it has, and compares:
 //
 //   - the kubectl of the Kubernetes release that Muster is built with, pinned in
 //     test/e2e/go.mod and built once by hack/tool.sh;
@@ -14,10 +13,9 @@
 //     kubectl's words now and then: of a release that has not been compared yet
 //     (sameWords) only the exit codes are.
 //
-// "go test ./test/kubectl -update" writes the files anew; read what changed.
-// What differs from run to run (times, UIDs, revisions, ports) is replaced; see
-// normalise_test.go.
+// "go test ./test/kubectl -update" rewrites the files; read the changes. What differs from
+// run to run (times, UIDs, revisions, ports) is replaced: see normalise_test.go.
 //
-// It costs some seconds per session and kubectl. Every session has a server of its
-// own, so sessions neither disturb each other nor depend on an order.
+// It costs some seconds for each session and kubectl. Every session has a server of its
+// own, so sessions neither affect each other nor depend on an order.
 package kubectl

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// folder holds what the tests share, for as long as they run.
+// folder holds files that the tests share while they run.
 var folder string
 
 func TestMain(m *testing.M) {
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// muster is the path of the program, built from this checkout.
+// muster returns the path of the program, built from this checkout.
 var muster = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(folder, "muster")
 	build := exec.Command("go", "build", "-o", path, "./cmd/muster")

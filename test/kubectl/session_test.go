@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write what kubectl answers to testdata, instead of comparing")
 
-// patience bounds one command. It is long because CI machines are slow, and is
-// used up only by a server that does not answer.
+// patience bounds one command. It is long because CI machines are slow; only a server that
+// does not answer uses it up.
 const patience = 60 * time.Second
 
 func TestSessions(t *testing.T) {
@@ -59,7 +59,7 @@ func compare(t *testing.T, file string, c client, want, got transcript) {
 	}
 }
 
-// prelude holds the functions that a session may call beside kubectl.
+// prelude holds the functions that a session may call next to kubectl.
 const prelude = `
 # follow LINES COMMAND...: starts COMMAND, returns when it has printed LINES lines.
 follow() {
@@ -77,14 +77,14 @@ followed() {
 }
 `
 
-// play types the session's commands at a new server and returns it with what
-// came back.
+// play types the session's commands at a new server, and returns the session with the
+// answers.
 func play(t *testing.T, script transcript, c client) transcript {
 	t.Helper()
 	path, err := filepath.Abs(c.path)
 	require.NoError(t, err)
 	kubeconfig := startMuster(t)
-	// kubectl prints paths; a short one of its own is easy to take out.
+	// kubectl prints paths; a short path is easy to replace.
 	dir := t.TempDir()
 	bin := filepath.Join(dir, ".bin")
 	require.NoError(t, os.Mkdir(bin, 0o755))
@@ -116,7 +116,7 @@ func typed(t *testing.T, script, dir string, environment []string) (output strin
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-c", script)
 	shell.Dir, shell.Env = dir, environment
-	// What the shell leaves running holds its output open.
+	// Processes that the shell leaves running hold its output open.
 	shell.WaitDelay = time.Second
 	out, err := shell.CombinedOutput()
 	var exit *exec.ExitError

@@ -11,8 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// step is one command of a session: the prose before it, what is typed, what
-// comes back.
+// step is one command of a session: the prose before it, the typed text, the output.
 type step struct {
 	prose  string // verbatim, with its newlines
 	script string // one or more lines
@@ -26,7 +25,7 @@ type transcript struct {
 	prose string
 }
 
-// How a transcript is written: it is Markdown, and a terminal is a code block.
+// A transcript is Markdown, and a terminal is a code block.
 const (
 	indent       = "    "
 	promptFirst  = indent + "$ "
@@ -34,8 +33,8 @@ const (
 	exitCodeLine = indent + "[exit code %d]"
 )
 
-// parseTranscript reads a session. An empty line within what came back belongs
-// to it; empty lines after it are prose.
+// parseTranscript reads a session. An empty line within output belongs to it; empty lines
+// after output are prose.
 func parseTranscript(text string) (transcript, error) {
 	var (
 		t       transcript
@@ -87,7 +86,7 @@ func parseTranscript(text string) (transcript, error) {
 	return t, nil
 }
 
-// String writes the session in the form that parseTranscript reads.
+// String returns the session in the form that parseTranscript reads.
 func (t transcript) String() string {
 	var b strings.Builder
 	for _, s := range t.steps {

@@ -1,9 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package poll waits for what only asking again can tell, such as the state of another
-// process. It is for tests of every module. What a channel can tell needs no polling, and
-// what has a clock of its own is tested in testing/synctest.
+// Package poll waits for conditions that can only be polled, such as the state of another
+// process. It is for tests of every module. Where a channel announces an event, no test
+// needs polling; code that uses a clock is tested in testing/synctest.
 package poll
 
 import (
@@ -16,8 +16,8 @@ import (
 // pause is the time from the end of one try to the next.
 const pause = 20 * time.Millisecond
 
-// Until calls try until it returns nil, an error of Stop, or the limit has passed or ctx
-// has ended. It returns the last error.
+// Until calls try until it returns nil or an error of Stop, until the limit has passed, or
+// until ctx ends. It returns the last error.
 func Until(ctx context.Context, limit time.Duration, try func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -31,7 +31,7 @@ func Until(ctx context.Context, limit time.Duration, try func(ctx context.Contex
 		case errors.As(err, &end):
 			return end.error
 		case ctx.Err() == nil || !errors.Is(err, ctx.Err()):
-			last = err // not that the limit cut a try short: that hides why the others failed
+			last = err // not the error of a try that the limit cut short, which would hide the others
 		}
 		select {
 		case <-ctx.Done():
@@ -41,7 +41,7 @@ func Until(ctx context.Context, limit time.Duration, try func(ctx context.Contex
 	}
 }
 
-// Stop marks an error that another try does not change.
+// Stop marks an error that another try cannot change.
 func Stop(err error) error { return stop{err} }
 
 type stop struct{ error }
@@ -55,7 +55,7 @@ type T interface {
 }
 
 // Eventually fails the test unless try returns nil within the limit. The failure shows the
-// last error, and what about returns then.
+// last error, and the results of about at that time.
 func Eventually(t T, limit time.Duration, try func(ctx context.Context) error, about ...func() string) {
 	t.Helper()
 	err := Until(t.Context(), limit, try)

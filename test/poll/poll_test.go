@@ -35,7 +35,7 @@ func TestUntilTriesAgainAndReturnsTheLastError(t *testing.T) {
 	})
 }
 
-func TestUntilTellsWhyTriesFailedAndNotThatTheLastWasCutShort(t *testing.T) {
+func TestUntilReturnsWhyTriesFailedAndNotThatTheLastWasCutShort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
@@ -58,7 +58,7 @@ func TestUntilEndsWithTheContextAndWithAnErrorOfStop(t *testing.T) {
 	require.Equal(t, errNotYet, Until(t.Context(), time.Hour, func(context.Context) error { return Stop(errNotYet) }))
 }
 
-// failing records what Eventually tells a test.
+// failing records the failure of Eventually.
 type failing struct {
 	T
 

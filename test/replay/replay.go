@@ -1,8 +1,8 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package replay gives random tests a source that they can be run again with: it
-// differs from run to run, and a test that fails prints the seed.
+// Package replay gives random tests a source of numbers that can be replayed. The seed
+// differs from run to run, and a test that fails prints it.
 package replay
 
 import (
@@ -12,11 +12,11 @@ import (
 	"testing"
 )
 
-// variable names the seed to run with.
+// variable names the environment variable with the seed.
 const variable = "MUSTER_SEED"
 
-// Rand returns a source for one test. If the test fails, it says what to set
-// MUSTER_SEED to for the same numbers. A source is not safe for concurrent use.
+// Rand returns a source for one test. If the test fails, it logs the value of MUSTER_SEED
+// that replays the same numbers. A source is not safe for concurrent use.
 func Rand(t testing.TB) *rand.Rand {
 	t.Helper()
 	seed := rand.Uint64()
