@@ -116,8 +116,8 @@ func TestARecordThatIsNeededAgainMeanwhileStays(t *testing.T) {
 	require.NoError(t, err)
 	var found []engine.UnusedRecord
 	var at int64
-	require.NoError(t, w.sweep.source.Unused(func(dead []engine.UnusedRecord, revision int64) bool {
-		found, at = append(found, dead...), revision
+	require.NoError(t, w.sweep.source.Unused(func(unused []engine.UnusedRecord, revision int64) bool {
+		found, at = append(found, unused...), revision
 		return true
 	}))
 	require.Len(t, found, 1)
