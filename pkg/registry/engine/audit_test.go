@@ -32,8 +32,6 @@ func workload(name string) *v1alpha1.Bundle {
 	return b
 }
 
-func noRest(time.Duration) {}
-
 // auditable is an engine on an etcd, with some Bundles on some Clusters.
 func auditable(ctx context.Context, t *testing.T) *Engine {
 	t.Helper()

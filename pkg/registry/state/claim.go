@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
-
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
