@@ -140,7 +140,7 @@ func (f *fleet) setBundle(name, environment, team string) int64 {
 	return f.write(f.bundles, "/bundles/fleet/"+name, there, &v1alpha1.Bundle{ObjectMeta: metaOf(name)}, func(in runtime.Object) {
 		b := in.(*v1alpha1.Bundle)
 		b.Labels = map[string]string{"team": team}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": environment}}}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": environment}}}}}
 	})
 }
 

@@ -35,7 +35,7 @@ func pairs(list []string) map[string]string {
 func bundle(namespace, name string, labels ...string) *v1alpha1.Bundle {
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.yaml", Content: "kind: ConfigMap\nname: " + name}}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: pairs(labels)}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: pairs(labels)}}}}
 	return b
 }
 

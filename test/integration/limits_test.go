@@ -71,7 +71,7 @@ func (f *fleet) bundles(n int, change func(i int, b *v1alpha1.Bundle)) {
 	f.Helper()
 	f.each(n, func(i int) error {
 		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: name("b", i)}}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 		change(i, b)
 		_, err := f.c.FleetV1alpha1().Bundles(f.ns).Create(f.Context(), b, metav1.CreateOptions{})
 		return err
@@ -172,7 +172,7 @@ func TestAGroupEditMayBreakAnyNumberOfClusters(t *testing.T) {
 		of := func(v string) *metav1.LabelSelector {
 			return &metav1.LabelSelector{MatchLabels: map[string]string{"templates": v}}
 		}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterGroupSelector: of("no")}, {ClusterGroupSelector: of("yes")}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroupSelector: of("no")}}, {ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroupSelector: of("yes")}}}
 		options := v1alpha1.Bundle{}
 		needing("env", "")(i, &options)
 		b.Spec.Targets[1].Helm = options.Spec.Helm
@@ -192,7 +192,7 @@ func TestALargeBundleCanBePausedAndEdited(t *testing.T) {
 	f.clusters(1)
 	for i, pad := range []string{strings.Repeat("x", 800<<10), strings.Repeat("x", 1200<<10), noise(800)} {
 		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: name("b", i)}}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 		b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"v": pad}}}
 		_, err := f.c.FleetV1alpha1().Bundles(f.ns).Create(t.Context(), b, metav1.CreateOptions{})
 		require.NoError(t, err)
@@ -212,7 +212,7 @@ func TestAContentThatDoesNotFitBesideItsBundleGoesFirst(t *testing.T) {
 	f := newFleet(t)
 	f.clusters(1)
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: name("b", 0)}}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.txt", Content: noise(1150)}}
 	b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"v": noise(1000)}}}
 	created, err := f.c.FleetV1alpha1().Bundles(f.ns).Create(t.Context(), b, metav1.CreateOptions{})
@@ -247,7 +247,7 @@ func TestABundleMayLoseAnyNumberOfNamesToAnother(t *testing.T) {
 	f.clusters(n, "x", "y")
 	create := func(ns string) {
 		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "mon"}}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 		_, err := f.c.FleetV1alpha1().Bundles(ns).Create(t.Context(), b, metav1.CreateOptions{})
 		require.NoError(t, err)
 	}
@@ -272,7 +272,7 @@ func TestAClusterMayEnterTheGroupOfAnyNumberOfLimitedBundles(t *testing.T) {
 	f.clusters(1, "env", "prod")
 	f.bundles(n, func(i int, b *v1alpha1.Bundle) {
 		limited(i, b)
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterGroup: "g"}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}}
 	})
 	g := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: "g"}}
 	g.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"env": "none"}}
@@ -289,7 +289,7 @@ func TestAClusterOfAnyNumberOfLimitedBundlesCanBeEdited(t *testing.T) {
 	f.clusters(1, "env", "prod")
 	f.bundles(n, func(i int, b *v1alpha1.Bundle) {
 		limited(i, b)
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}}}}
 	})
 	for _, patch := range []string{`{"metadata":{"labels":{"env":"x"}}}`, `{"metadata":{"labels":{"env":"prod"}}}`, `{"spec":{"paused":true}}`} {
 		f.patchCluster(patch)

@@ -30,7 +30,7 @@ func TestAWatchThatFollowsAListRepeatsNothing(t *testing.T) {
 	require.NoError(t, err)
 	for i := range bundles {
 		b := bundle("ns", name("app", i))
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterGroup: "g"}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}}
 		createBundle(t, c, b)
 	}
 	deployments := s.resource(t, "bundledeployments", "")

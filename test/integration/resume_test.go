@@ -31,7 +31,7 @@ func TestTheEventsOfOneRevisionAreContiguousOrderedAndResumable(t *testing.T) {
 	group, err := c.FleetV1alpha1().ClusterGroups("ns").Create(t.Context(), group, metav1.CreateOptions{})
 	require.NoError(t, err)
 	grouped := bundle("ns", "grouped")
-	grouped.Spec.Targets = []v1alpha1.BundleTarget{{ClusterGroup: "g"}}
+	grouped.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}}
 	createBundle(t, c, grouped)
 
 	before := s.revision(t)

@@ -49,7 +49,7 @@ func TestANamespaceExistsByBeingUsed(t *testing.T) {
 	require.NoError(t, err)
 
 	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "app"}}
-	bundle.Spec.Targets = []v1alpha1.BundleTarget{{Name: "all", ClusterSelector: &metav1.LabelSelector{}}}
+	bundle.Spec.Targets = []v1alpha1.BundleTarget{{Name: "all", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	_, err = fleet.Bundles("tenants").Create(t.Context(), bundle, metav1.CreateOptions{})
 	require.NoError(t, err)
 	cluster, err := fleet.Clusters("tenants").Create(t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "one"}}, metav1.CreateOptions{})

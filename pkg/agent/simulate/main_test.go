@@ -111,7 +111,7 @@ func (f *fleet) bundle(i int, change func(*v1alpha1.BundleSpec)) {
 	f.t.Helper()
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: f.bundleName(i)}, Spec: v1alpha1.BundleSpec{
 		Resources: []v1alpha1.BundleResource{{Name: "a.yaml", Content: f.bundleName(i)}},
-		Targets:   []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"test": f.mark}}}},
+		Targets:   []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"test": f.mark}}}}},
 	}}
 	change(&b.Spec)
 	_, err := shared.client.FleetV1alpha1().Bundles(workspace).Create(f.t.Context(), b, metav1.CreateOptions{})

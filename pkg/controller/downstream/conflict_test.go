@@ -75,7 +75,7 @@ func (w *world) rival(secret, value string) {
 	m.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "fleet"}}
 	w.save(record.Mappings, m)
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: "evil", Name: "other", UID: "uid-other", Generation: 1}}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	b.Spec.DownstreamResources = []v1alpha1.DownstreamResource{{Kind: "Secret", Name: secret}}
 	w.save(record.Bundles, b)
 }
@@ -84,7 +84,7 @@ func (w *world) rival(secret, value string) {
 func (w *world) chart(name, secret string) {
 	w.t.Helper()
 	b := &v1alpha1.Bundle{ObjectMeta: metaOf(name, 1)}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	b.Spec.HelmOpOptions = &v1alpha1.BundleHelmOptions{SecretName: secret}
 	w.save(record.Bundles, b)
 }

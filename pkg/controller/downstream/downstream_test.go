@@ -165,7 +165,7 @@ func (w *world) cluster(name string) string {
 func (w *world) bundle(name string, version int64, named ...string) {
 	w.t.Helper()
 	b := &v1alpha1.Bundle{ObjectMeta: metaOf(name, version)}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	for _, n := range named {
 		kind, name, _ := strings.Cut(n, "/")
 		b.Spec.DownstreamResources = append(b.Spec.DownstreamResources, v1alpha1.DownstreamResource{Kind: kind, Name: name})
@@ -360,7 +360,7 @@ func TestAccessSecretsGetTheirTypeAndAreNotCounted(t *testing.T) {
 	w.secret("helm", "h")
 	w.secret("s-oci", "o")
 	b := &v1alpha1.Bundle{ObjectMeta: metaOf("chart", 1)}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	b.Spec.HelmOpOptions = &v1alpha1.BundleHelmOptions{SecretName: "helm"}
 	w.save(record.Bundles, b)
 	have := w.copyIs(ns, "helm", "h")

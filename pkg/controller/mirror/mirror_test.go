@@ -131,7 +131,7 @@ func (w *world) cluster(namespace, name string) {
 func (w *world) bundle(version int64, data map[string][]byte, limits ...v1alpha1.RolloutStrategy) {
 	w.t.Helper()
 	b := &v1alpha1.Bundle{ObjectMeta: meta("fleet", "app", version)}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	if data != nil {
 		b.Spec.ValuesHash = record.ValuesHash(data)
 	}

@@ -32,7 +32,7 @@ func TestNoVersionIsSeenWithTheValuesOfAnother(t *testing.T) {
 		wanted = values[r.IntN(len(values))]
 		of[fmt.Sprint("v", version)] = wanted
 		b := &v1alpha1.Bundle{ObjectMeta: meta("fleet", "app", version)}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 		b.Spec.TargetNamespace = fmt.Sprint("v", version)
 		b.Spec.ValuesHash = record.ValuesHash(data(wanted))
 		w.save(record.Bundles, b)

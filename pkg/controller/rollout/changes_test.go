@@ -121,7 +121,7 @@ func bundleFor(name, label, version string) *v1alpha1.Bundle {
 	b := &v1alpha1.Bundle{ObjectMeta: metaOf(name)}
 	one := intstr.FromInt32(1)
 	b.Spec.RolloutStrategy = &v1alpha1.RolloutStrategy{MaxUnavailable: &one}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{label: "yes"}}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{label: "yes"}}}}}
 	b.Spec.TargetNamespace, b.Generation = version, int64(version[1]-'0')
 	return b
 }
@@ -147,7 +147,7 @@ func TestAChangeMakesDueTheRolloutsThatItReaches(t *testing.T) {
 	group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("group")}
 	group.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"unused": "yes"}}
 	parts := bundleFor("parts", "p", "v1")
-	parts.Spec.RolloutStrategy.Partitions = []v1alpha1.Partition{{Name: "first", ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"first": "yes"}}}}
+	parts.Spec.RolloutStrategy.Partitions = []v1alpha1.Partition{{Name: "first", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"first": "yes"}}}}}
 	for _, object := range []record.APIObject{
 		clusterWith("c1", "a"), clusterWith("c2", "b"), clusterWith("c3", "p"), clusterWith("c4"), group,
 		bundleFor("a", "a", "v1"), bundleFor("b", "b", "v1"), parts,

@@ -313,7 +313,7 @@ func TestAGroupGovernsItsClusters(t *testing.T) {
 	w := newWorld(t, "2026-03-01T21:00:00Z")
 	w.cluster("c1", on("a"))
 	s := &v1alpha1.Schedule{ObjectMeta: metaOf("s", 1), Spec: *specOf("0 0 22 * * *", "1h", "")}
-	s.Spec.Targets.Clusters = []v1alpha1.ScheduleTarget{{ClusterGroup: "g"}}
+	s.Spec.Targets.Clusters = []v1alpha1.ScheduleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}}
 	w.save(resource, s)
 	require.Eventually(t, func() bool { return len(w.status("s").Conditions) == 1 }, deadline/2, 2*time.Millisecond)
 	w.is(are{"c1": "free"})

@@ -46,10 +46,7 @@ func compile(spec *v1alpha1.ScheduleSpec, local *time.Location) (*plan, error) {
 	}
 	for i := range spec.Targets.Clusters {
 		in := &spec.Targets.Clusters[i]
-		e, err := targeting.CompileEntry(fmt.Sprintf("spec.targets.clusters[%d]", i), targeting.Criteria{
-			ClusterName: in.ClusterName, ClusterSelector: in.ClusterSelector,
-			ClusterGroup: in.ClusterGroup, ClusterGroupSelector: in.ClusterGroupSelector,
-		})
+		e, err := targeting.CompileEntry(fmt.Sprintf("spec.targets.clusters[%d]", i), in.ClusterCriteria)
 		if err != nil {
 			return nil, err
 		}

@@ -19,7 +19,7 @@ func specOf(cron, duration, location string) *v1alpha1.ScheduleSpec {
 	d := v1alpha1.Duration(duration)
 	return &v1alpha1.ScheduleSpec{
 		Schedule: cron, Duration: &d, Location: location,
-		Targets: v1alpha1.ScheduleTargets{Clusters: []v1alpha1.ScheduleTarget{{ClusterSelector: &metav1.LabelSelector{}}}},
+		Targets: v1alpha1.ScheduleTargets{Clusters: []v1alpha1.ScheduleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}},
 	}
 }
 

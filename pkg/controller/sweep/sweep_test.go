@@ -133,7 +133,7 @@ func TestARecordThatIsNeededAgainMeanwhileStays(t *testing.T) {
 
 	// A Bundle is created that targets it.
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "app", UID: "uid", Generation: 1}}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	wants, err := (&record.Object{Object: b}).Encode()
 	require.NoError(t, err)
 	w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ObjectKey(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}): wants}})

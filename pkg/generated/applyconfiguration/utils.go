@@ -63,6 +63,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &fleetv1alpha1.BundleTargetRestrictionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Cluster"):
 		return &fleetv1alpha1.ClusterApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClusterCriteria"):
+		return &fleetv1alpha1.ClusterCriteriaApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClusterDisplay"):
 		return &fleetv1alpha1.ClusterDisplayApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClusterGroup"):

@@ -48,6 +48,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.BundleTarget{}.OpenAPIModelName():                   schema_pkg_apis_fleet_v1alpha1_BundleTarget(ref),
 		v1alpha1.BundleTargetRestriction{}.OpenAPIModelName():        schema_pkg_apis_fleet_v1alpha1_BundleTargetRestriction(ref),
 		v1alpha1.Cluster{}.OpenAPIModelName():                        schema_pkg_apis_fleet_v1alpha1_Cluster(ref),
+		v1alpha1.ClusterCriteria{}.OpenAPIModelName():                schema_pkg_apis_fleet_v1alpha1_ClusterCriteria(ref),
 		v1alpha1.ClusterDisplay{}.OpenAPIModelName():                 schema_pkg_apis_fleet_v1alpha1_ClusterDisplay(ref),
 		v1alpha1.ClusterGroup{}.OpenAPIModelName():                   schema_pkg_apis_fleet_v1alpha1_ClusterGroup(ref),
 		v1alpha1.ClusterGroupDisplay{}.OpenAPIModelName():            schema_pkg_apis_fleet_v1alpha1_ClusterGroupDisplay(ref),
@@ -2271,20 +2272,20 @@ func schema_pkg_apis_fleet_v1alpha1_BundleTargetRestriction(ref common.Reference
 					},
 					"clusterSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterSelector selects Clusters by their labels. {} selects all.",
+							Description: "ClusterSelector selects Clusters by their labels. {} selects all. Example: {\"matchLabels\": {\"env\": \"prod\"}}.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
 					"clusterGroup": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterGroup is the name of a ClusterGroup in the Cluster's namespace.",
+							Description: "ClusterGroup is the name of a ClusterGroup in the Cluster's namespace; its Clusters are selected.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"clusterGroupSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterGroupSelector selects ClusterGroups by their labels.",
+							Description: "ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of them are selected. {} selects all Clusters, including those in no group.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
@@ -2343,6 +2344,47 @@ func schema_pkg_apis_fleet_v1alpha1_Cluster(ref common.ReferenceCallback) common
 		},
 		Dependencies: []string{
 			v1alpha1.ClusterSpec{}.OpenAPIModelName(), v1alpha1.ClusterStatus{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_fleet_v1alpha1_ClusterCriteria(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ClusterCriteria select the Clusters that meet all the criteria that are set. With no criterion set they select nothing.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"clusterName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ClusterName is the name of one Cluster, or its display name in Rancher.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"clusterSelector": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ClusterSelector selects Clusters by their labels. {} selects all. Example: {\"matchLabels\": {\"env\": \"prod\"}}.",
+							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
+						},
+					},
+					"clusterGroup": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ClusterGroup is the name of a ClusterGroup in the Cluster's namespace; its Clusters are selected.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"clusterGroupSelector": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of them are selected. {} selects all Clusters, including those in no group.",
+							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			metav1.LabelSelector{}.OpenAPIModelName()},
 	}
 }
 
@@ -4654,14 +4696,14 @@ func schema_pkg_apis_fleet_v1alpha1_GitTarget(ref common.ReferenceCallback) comm
 					},
 					"clusterGroup": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterGroup is the name of a ClusterGroup; its Clusters are selected.",
+							Description: "ClusterGroup is the name of a ClusterGroup in the Cluster's namespace; its Clusters are selected.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"clusterGroupSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of them are selected.",
+							Description: "ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of them are selected. {} selects all Clusters, including those in no group.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
@@ -6172,20 +6214,20 @@ func schema_pkg_apis_fleet_v1alpha1_Partition(ref common.ReferenceCallback) comm
 					},
 					"clusterSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterSelector selects Clusters by their labels. {} selects all.",
+							Description: "ClusterSelector selects Clusters by their labels. {} selects all. Example: {\"matchLabels\": {\"env\": \"prod\"}}.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
 					"clusterGroup": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterGroup is the name of a ClusterGroup; its Clusters are selected.",
+							Description: "ClusterGroup is the name of a ClusterGroup in the Cluster's namespace; its Clusters are selected.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"clusterGroupSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of them are selected.",
+							Description: "ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of them are selected. {} selects all Clusters, including those in no group.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
@@ -7014,20 +7056,20 @@ func schema_pkg_apis_fleet_v1alpha1_ScheduleTarget(ref common.ReferenceCallback)
 					},
 					"clusterSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterSelector selects Clusters by their labels. {} selects all.",
+							Description: "ClusterSelector selects Clusters by their labels. {} selects all. Example: {\"matchLabels\": {\"env\": \"prod\"}}.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
 					"clusterGroup": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterGroup is the name of a ClusterGroup; its Clusters are selected.",
+							Description: "ClusterGroup is the name of a ClusterGroup in the Cluster's namespace; its Clusters are selected.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"clusterGroupSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of them are selected.",
+							Description: "ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of them are selected. {} selects all Clusters, including those in no group.",
 							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},

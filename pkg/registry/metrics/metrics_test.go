@@ -117,7 +117,7 @@ func (r *replica) cluster(name string) {
 
 func (r *replica) bundle(name string, selector *metav1.LabelSelector) {
 	b := &v1alpha1.Bundle{ObjectMeta: meta(name)}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: selector}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: selector}}}
 	require.NoError(r, r.bundles.Create(r.Context(), "/bundles/fleet/"+name, b, &v1alpha1.Bundle{}, 0))
 }
 

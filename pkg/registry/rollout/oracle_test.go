@@ -193,7 +193,7 @@ func randomStrategy(r *rand.Rand) v1alpha1.RolloutStrategy {
 	}
 	if r.IntN(3) == 0 {
 		for i := range 1 + r.IntN(4) {
-			s.Partitions = append(s.Partitions, v1alpha1.Partition{Name: fmt.Sprint("p", i), MaxUnavailable: randomValue(r), ClusterGroup: pick(r, "", "g0", "g1", "g2")})
+			s.Partitions = append(s.Partitions, v1alpha1.Partition{Name: fmt.Sprint("p", i), MaxUnavailable: randomValue(r), ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: pick(r, "", "g0", "g1", "g2")}})
 		}
 	}
 	return s

@@ -66,10 +66,7 @@ func Entries(strategy *v1alpha1.RolloutStrategy) ([]targeting.Entry, error) {
 	var entries []targeting.Entry
 	for i := range strategy.Partitions {
 		in := &strategy.Partitions[i]
-		entry, err := targeting.CompileEntry(fmt.Sprintf("spec.rolloutStrategy.partitions[%d]", i), targeting.Criteria{
-			ClusterName: in.ClusterName, ClusterSelector: in.ClusterSelector,
-			ClusterGroup: in.ClusterGroup, ClusterGroupSelector: in.ClusterGroupSelector,
-		})
+		entry, err := targeting.CompileEntry(fmt.Sprintf("spec.rolloutStrategy.partitions[%d]", i), in.ClusterCriteria)
 		if err != nil {
 			return nil, updateError(err)
 		}

@@ -58,10 +58,10 @@ func TestManualPartitionsAreWhatTheirEntriesMatch(t *testing.T) {
 	strategy := &v1alpha1.RolloutStrategy{
 		MaxUnavailable: text("50%"),
 		Partitions: []v1alpha1.Partition{
-			{Name: "canary", ClusterName: "c1", MaxUnavailable: number(0)},
-			{Name: "even", ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"parity": "0"}}},
+			{Name: "canary", ClusterCriteria: criteria{ClusterName: "c1"}, MaxUnavailable: number(0)},
+			{Name: "even", ClusterCriteria: criteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"parity": "0"}}}},
 			{Name: "empty"},
-			{Name: "group", ClusterGroup: "g"},
+			{Name: "group", ClusterCriteria: criteria{ClusterGroup: "g"}},
 		},
 	}
 	entries, err := rollout.Entries(strategy)
@@ -84,14 +84,14 @@ func TestManualPartitionsAreWhatTheirEntriesMatch(t *testing.T) {
 func TestAPartitionThatMakesNoSenseSaysWhichFieldItIs(t *testing.T) {
 	t.Parallel()
 	bad := &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Sometimes"}}}
-	_, err := rollout.Entries(&v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{}, {ClusterSelector: bad}}})
+	_, err := rollout.Entries(&v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{}, {ClusterCriteria: criteria{ClusterSelector: bad}}}})
 	require.ErrorContains(t, err, "failed to update partitions: spec.rolloutStrategy.partitions[1].clusterSelector")
 
 	one := 1
 	for _, strategy := range []*v1alpha1.RolloutStrategy{
 		{AutoPartitionThreshold: &one, AutoPartitionSize: text("x")},
 		{MaxUnavailable: text("x")},
-		{Partitions: []v1alpha1.Partition{{ClusterName: "a", MaxUnavailable: text("x")}}},
+		{Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "a"}, MaxUnavailable: text("x")}}},
 	} {
 		_, err := rollout.Partitions(strategy, 3, func(int, int) bool { return true })
 		require.ErrorContains(t, err, "failed to update partitions: invalid maxUnavailable")

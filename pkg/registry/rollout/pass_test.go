@@ -17,6 +17,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
+type criteria = v1alpha1.ClusterCriteria
+
 // A fleet is written as one word for each Cluster, STAGED/PROMOTED/APPLIED with one
 // digit for a version and - for none; then:
 //
@@ -110,16 +112,16 @@ func TestAPass(t *testing.T) {
 		{"counts what has no namespace among the new", v1alpha1.RolloutStrategy{MaxNew: at(1)}, []string{"newn", "new"}, []string{}},
 		{"creates no more than maxNew", v1alpha1.RolloutStrategy{MaxNew: at(2)}, []string{"new", "new", "new"}, []string{"0:2/2+", "1:2/2+"}},
 		{"creates none if maxNew is 0", v1alpha1.RolloutStrategy{MaxNew: at(0)}, []string{"new", "1/1/1"}, []string{"1:2/2~"}},
-		{"counts maxNew over all partitions", v1alpha1.RolloutStrategy{MaxNew: at(1), Partitions: []v1alpha1.Partition{{ClusterName: "c00"}, {ClusterName: "c01"}}, MaxUnavailablePartitions: number(2)}, []string{"new", "new"}, []string{"0:2/2+"}},
+		{"counts maxNew over all partitions", v1alpha1.RolloutStrategy{MaxNew: at(1), Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c00"}}, {ClusterCriteria: criteria{ClusterName: "c01"}}}, MaxUnavailablePartitions: number(2)}, []string{"new", "new"}, []string{"0:2/2+"}},
 		{"does not reach the second partition while the first is not done", inTwos, []string{"1/1/1", "1/1/1", "1/1/1", "1/1/1"}, []string{"0:2/2~", "1:2/1"}},
-		{"reaches the second partition when at most its limit of the first is missing, within the limit of all", v1alpha1.RolloutStrategy{MaxUnavailable: number(2), Partitions: []v1alpha1.Partition{{ClusterName: "c00", MaxUnavailable: number(1)}, {ClusterName: "c01", MaxUnavailable: number(1)}}}, []string{"2/2/1", "1/1/1"}, []string{"1:2/2~"}},
+		{"reaches the second partition when at most its limit of the first is missing, within the limit of all", v1alpha1.RolloutStrategy{MaxUnavailable: number(2), Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c00"}, MaxUnavailable: number(1)}, {ClusterCriteria: criteria{ClusterName: "c01"}, MaxUnavailable: number(1)}}}, []string{"2/2/1", "1/1/1"}, []string{"1:2/2~"}},
 		{"in the second partition counts all unavailable ones against the limit of all", inTwos, []string{"2/2/2", "2/2/1", "2/1/1", "2/1/1"}, []string{}},
 		{"creates nothing in a partition that is not reached", inTwos, []string{"1/1/1", "1/1/1", "new", "new"}, []string{"0:2/2~", "1:2/1"}},
 		{"goes over a partition if one may be over its limit", v1alpha1.RolloutStrategy{MaxUnavailable: number(1), MaxUnavailablePartitions: number(1), AutoPartitionThreshold: at(1), AutoPartitionSize: number(2)}, []string{"1/1/1", "1/1/1", "1/1/1", "1/1/1"}, []string{"0:2/2~", "1:2/1", "2:2/1", "3:2/1"}},
-		{"is stopped by a paused Cluster of an old version", v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{ClusterName: "c00", MaxUnavailable: number(0)}, {ClusterName: "c01"}}}, []string{"2/1/1p", "1/1/1"}, []string{}},
-		{"never touches who is in no partition", v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{ClusterName: "c01"}}}, []string{"1/1/1", "1/1/1", "new"}, []string{"1:2/2~"}},
-		{"promotes a member of two partitions once", v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{ClusterName: "c00"}, {ClusterName: "c00"}}}, []string{"1/1/1"}, []string{"0:2/2~"}},
-		{"gives a member of two partitions what the second lets through", v1alpha1.RolloutStrategy{MaxUnavailablePartitions: number(1), Partitions: []v1alpha1.Partition{{ClusterName: "c00", MaxUnavailable: number(0)}, {ClusterName: "c00"}}}, []string{"1/1/1"}, []string{"0:2/2~"}},
+		{"is stopped by a paused Cluster of an old version", v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c00"}, MaxUnavailable: number(0)}, {ClusterCriteria: criteria{ClusterName: "c01"}}}}, []string{"2/1/1p", "1/1/1"}, []string{}},
+		{"never touches who is in no partition", v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c01"}}}}, []string{"1/1/1", "1/1/1", "new"}, []string{"1:2/2~"}},
+		{"promotes a member of two partitions once", v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c00"}}, {ClusterCriteria: criteria{ClusterName: "c00"}}}}, []string{"1/1/1"}, []string{"0:2/2~"}},
+		{"gives a member of two partitions what the second lets through", v1alpha1.RolloutStrategy{MaxUnavailablePartitions: number(1), Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c00"}, MaxUnavailable: number(0)}, {ClusterCriteria: criteria{ClusterName: "c00"}}}}, []string{"1/1/1"}, []string{"0:2/2~"}},
 		{"passes over a version that came meanwhile", one, []string{"1/0/0", "1/1/0"}, []string{"0:2/0", "1:2/2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -170,7 +172,7 @@ func TestAPassLeavesAloneWhatFails(t *testing.T) {
 func TestAPassThatMakesNoSenseDecidesNothing(t *testing.T) {
 	t.Parallel()
 	for _, strategy := range []*v1alpha1.RolloutStrategy{
-		{MaxUnavailable: text("x")}, {MaxUnavailablePartitions: text("x")}, {Partitions: []v1alpha1.Partition{{MaxUnavailable: text("x"), ClusterName: "c00"}}},
+		{MaxUnavailable: text("x")}, {MaxUnavailablePartitions: text("x")}, {Partitions: []v1alpha1.Partition{{MaxUnavailable: text("x"), ClusterCriteria: criteria{ClusterName: "c00"}}}},
 	} {
 		result, err := rollout.Pass(rollout.Input{Strategy: strategy, Limited: true, Targets: fleet("1/1/1")})
 		require.ErrorContains(t, err, "invalid maxUnavailable")

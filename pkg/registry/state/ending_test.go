@@ -54,7 +54,7 @@ func TestABundleThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 		group.Spec.Selector = &metav1.LabelSelector{}
 		s.write(group)
 		s.shows("", onClusters{})
-		edited := endingBundle(app("v3", true, v1alpha1.BundleTarget{ClusterGroup: "g"}, where("on", "yes")))
+		edited := endingBundle(app("v3", true, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}, where("on", "yes")))
 		s.write(edited)
 		s.shows("", onClusters{})
 		require.Empty(s.t, s.left(), "an edit of what ends needs no pin, whatever fails")

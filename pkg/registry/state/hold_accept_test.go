@@ -79,7 +79,7 @@ func TestAGroupThatTakesClustersFromTheOldVersionAndLetsTheNewOnePassEndsNothing
 			g.Spec.Selector = where("env", env).ClusterSelector
 			return g
 		}
-		inGroup := v1alpha1.BundleTarget{ClusterGroup: "g"}
+		inGroup := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}
 		s.write(onWith("c1", "x"), on("c2"), group("x"))
 		s.write(app("v1", false, inGroup))
 		s.report("c1", true)

@@ -29,7 +29,7 @@ func (u *universe) strategy() *v1alpha1.RolloutStrategy {
 		return &v1alpha1.RolloutStrategy{MaxNew: &maxNew}
 	case 3:
 		return &v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{
-			{Name: "first", ClusterSelector: u.selector()}, {Name: "rest", ClusterSelector: u.selector()},
+			{Name: "first", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: u.selector()}}, {Name: "rest", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: u.selector()}},
 		}}
 	case 4:
 		return &v1alpha1.RolloutStrategy{MaxUnavailable: &all}

@@ -60,7 +60,7 @@ func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
 	both.Labels["aside"] = "yes"
 	group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "g")}
 	group.Spec.Selector = where("on", "yes").ClusterSelector
-	grouped := ofOther(app("v2", false, v1alpha1.BundleTarget{ClusterGroup: "g"}))
+	grouped := ofOther(app("v2", false, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}))
 	policy := &v1alpha1.Policy{ObjectMeta: metaOf("other", "p")}
 	policy.RequireServiceAccount = true
 	for name, c := range map[string]struct{ given, then []record.APIObject }{
@@ -144,7 +144,7 @@ func TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName(t *testing.T) {
 		require.NoError(s.t, err)
 		s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.Clusters, nameOf(c)): data}})
 	}
-	all := v1alpha1.BundleTarget{ClusterSelector: &metav1.LabelSelector{}}
+	all := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}
 	old := clusterOf("a1", nil)
 	old.CreationTimestamp = metav1.Unix(1_600_000_000, 0)
 	oldOn := on("a1")

@@ -38,7 +38,7 @@ func broken(t *testing.T, clusters, bytes int) (s *story, breaks *v1alpha1.Clust
 		return g
 	}
 	target := func(templates string) v1alpha1.BundleTarget {
-		return v1alpha1.BundleTarget{ClusterGroupSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"templates": templates}}}
+		return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroupSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"templates": templates}}}}
 	}
 	templated := target("yes")
 	templated.Helm = app("v1", true).Spec.Helm

@@ -218,7 +218,7 @@ func (r *rolls) rollOut(strategy *v1alpha1.RolloutStrategy, targets []target, st
 	partitions, err := rollout.Partitions(strategy, len(targets), func(partition, rank int) bool {
 		p, on := &strategy.Partitions[partition], targets[rank].cluster
 		criteria := v1alpha1.BundleTargetRestriction{
-			ClusterName: p.ClusterName, ClusterSelector: p.ClusterSelector, ClusterGroup: p.ClusterGroup, ClusterGroupSelector: p.ClusterGroupSelector,
+			ClusterCriteria: p.ClusterCriteria,
 		}
 		groups := r.groups(on)
 		if len(groups) == 0 {

@@ -12,8 +12,7 @@ import (
 
 func criteriaOf(e v1alpha1.BundleTarget) v1alpha1.BundleTargetRestriction {
 	return v1alpha1.BundleTargetRestriction{
-		ClusterName: e.ClusterName, ClusterSelector: e.ClusterSelector,
-		ClusterGroup: e.ClusterGroup, ClusterGroupSelector: e.ClusterGroupSelector,
+		ClusterCriteria: e.ClusterCriteria,
 	}
 }
 

@@ -173,7 +173,7 @@ func TestANewClusterThatFailsHarmsNoOther(t *testing.T) {
 func TestAVersionThatParsesNowhereIsPinnedWhereTheFirstLabelBreaksIt(t *testing.T) {
 	tell(t, func(s *story) {
 		bare := clusterOf("c1", nil)
-		broken := app("v1", true, v1alpha1.BundleTarget{ClusterName: "c1"})
+		broken := app("v1", true, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterName: "c1"}})
 		broken.Spec.Helm.Values.Data["v"] = "${ if }"
 		s.write(bare, broken)
 		s.shows("", onClusters{"c1": "v1 ${ if }"})
@@ -209,8 +209,8 @@ func TestAGroupCanMakeAVersionWorkAndBreakIt(t *testing.T) {
 			return g
 		}
 		grouped := func(version string) *v1alpha1.Bundle {
-			plain := v1alpha1.BundleTarget{ClusterGroupSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"templates": "no"}}}
-			templated := v1alpha1.BundleTarget{ClusterGroupSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"templates": "yes"}}}
+			plain := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroupSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"templates": "no"}}}}
+			templated := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroupSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"templates": "yes"}}}}
 			templated.Helm = app(version, true).Spec.Helm
 			return app(version, false, plain, templated)
 		}

@@ -34,7 +34,7 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 	two := where("on", "yes")
 	two.Helm = app("v2", true).Spec.Helm
 	// Templated for clusters in a group, plain for others.
-	inGroup := v1alpha1.BundleTarget{ClusterGroup: "all"}
+	inGroup := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "all"}}
 	inGroup.Helm = two.Helm
 	zone := clusterOf("c1", map[string]string{"on": "yes", "zone": "b"})
 	elsewhere, moved := group.DeepCopy(), group.DeepCopy()

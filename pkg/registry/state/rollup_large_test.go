@@ -104,9 +104,9 @@ func (c crowd) bundle(name string) Proposal {
 		&v1alpha1.RolloutStrategy{AutoPartitionSize: &fifth, AutoPartitionThreshold: &threshold, MaxUnavailable: &tenth},
 		&v1alpha1.RolloutStrategy{AutoPartitionThreshold: &threshold, MaxUnavailablePartitions: &fifth},
 		&v1alpha1.RolloutStrategy{MaxUnavailable: &tenth, Partitions: []v1alpha1.Partition{
-			{Name: "first", ClusterSelector: where("tier", "x").ClusterSelector, MaxUnavailable: &fifth},
-			{Name: "group", ClusterGroup: "g1"},
-			{Name: "all", ClusterSelector: &metav1.LabelSelector{}},
+			{Name: "first", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: where("tier", "x").ClusterSelector}, MaxUnavailable: &fifth},
+			{Name: "group", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g1"}},
+			{Name: "all", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}},
 		}},
 	)
 	c.seed(r)

@@ -104,9 +104,9 @@ func (u *universe) selectorOrNil(n int) *metav1.LabelSelector {
 
 func (u *universe) criteria() v1alpha1.BundleTargetRestriction {
 	if u.oneIn(4) {
-		return v1alpha1.BundleTargetRestriction{ClusterSelector: &metav1.LabelSelector{}}
+		return v1alpha1.BundleTargetRestriction{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}
 	}
-	out := v1alpha1.BundleTargetRestriction{ClusterSelector: u.selectorOrNil(2), ClusterGroupSelector: u.selectorOrNil(4)}
+	out := v1alpha1.BundleTargetRestriction{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: u.selectorOrNil(2), ClusterGroupSelector: u.selectorOrNil(4)}}
 	if u.oneIn(5) {
 		out.ClusterName = pick(u, "c1", "c2", "shown")
 	}
@@ -224,9 +224,8 @@ func (u *universe) bundleSpec() v1alpha1.BundleSpec {
 	for range 1 + u.IntN(3) {
 		criteria := u.criteria()
 		target := v1alpha1.BundleTarget{
-			ClusterName: criteria.ClusterName, ClusterSelector: criteria.ClusterSelector,
-			ClusterGroup: criteria.ClusterGroup, ClusterGroupSelector: criteria.ClusterGroupSelector,
-			DoNotDeploy: u.oneIn(10), Name: pick(u, "", "", "named", "other"),
+			ClusterCriteria: criteria.ClusterCriteria,
+			DoNotDeploy:     u.oneIn(10), Name: pick(u, "", "", "named", "other"),
 		}
 		if u.oneIn(2) {
 			target.BundleDeploymentOptions = u.options()

@@ -56,9 +56,9 @@ func groupOf(name, key, value string) *v1alpha1.ClusterGroup {
 }
 
 func notIn(i int) v1alpha1.BundleTarget {
-	return v1alpha1.BundleTarget{ClusterSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+	return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
 		{Key: "env", Operator: metav1.LabelSelectorOpNotIn, Values: []string{fmt.Sprint("other-", i)}},
-	}}}
+	}}}}
 }
 
 var regimes = []regime{
@@ -69,9 +69,11 @@ var regimes = []regime{
 	},
 	{
 		name: "group-moves-100000", clusters: 10_000, bundles: 10,
-		bundle: func(i int) *v1alpha1.Bundle { return named(i, v1alpha1.BundleTarget{ClusterGroup: "group"}) },
-		more:   []record.APIObject{groupOf("group", "env", "prod")},
-		edit:   func(turn int) record.APIObject { return groupOf("group", "env", []string{"prod", "none"}[turn%2]) },
+		bundle: func(i int) *v1alpha1.Bundle {
+			return named(i, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "group"}})
+		},
+		more: []record.APIObject{groupOf("group", "env", "prod")},
+		edit: func(turn int) record.APIObject { return groupOf("group", "env", []string{"prod", "none"}[turn%2]) },
 	},
 	{
 		name: "not-in-only-label", clusters: 100, bundles: 1000,

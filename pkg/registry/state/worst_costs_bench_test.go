@@ -45,8 +45,8 @@ func targets(n int, of func(i int) v1alpha1.BundleTarget) *v1alpha1.Bundle {
 // restricted makes all targets of a Bundle but the last customizations.
 func restricted(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 	b.Spec.TargetCustomizationMode = v1alpha1.TargetCustomizationAllMatches
-	b.Spec.TargetRestrictions = []v1alpha1.BundleTargetRestriction{{ClusterSelector: &metav1.LabelSelector{}}}
-	b.Spec.Targets = append(b.Spec.Targets, v1alpha1.BundleTarget{ClusterSelector: &metav1.LabelSelector{}})
+	b.Spec.TargetRestrictions = []v1alpha1.BundleTargetRestriction{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
+	b.Spec.Targets = append(b.Spec.Targets, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}})
 	return b
 }
 
@@ -70,43 +70,43 @@ var worstWrites = map[string]func() record.APIObject{
 	},
 	"10,000 targets of NotIn that match nothing": func() record.APIObject {
 		return targets(10_000, func(int) v1alpha1.BundleTarget {
-			return v1alpha1.BundleTarget{ClusterSelector: selecting(metav1.LabelSelectorOpNotIn, "env", "prod")}
+			return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: selecting(metav1.LabelSelectorOpNotIn, "env", "prod")}}
 		})
 	},
 	"10,000 targets that all match": func() record.APIObject {
 		return targets(10_000, func(int) v1alpha1.BundleTarget {
-			return v1alpha1.BundleTarget{ClusterSelector: &metav1.LabelSelector{}}
+			return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}
 		})
 	},
 	"1,000 customizations that all match": func() record.APIObject {
 		return restricted(targets(1000, func(i int) v1alpha1.BundleTarget {
-			t := v1alpha1.BundleTarget{ClusterSelector: &metav1.LabelSelector{}}
+			t := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}
 			t.YAML = &v1alpha1.YAMLOptions{Overlays: []string{fmt.Sprint(i)}}
 			return t
 		}))
 	},
 	"5,000 customizations with values on large ones": func() record.APIObject {
 		return withValues(restricted(targets(5000, func(i int) v1alpha1.BundleTarget {
-			t := v1alpha1.BundleTarget{ClusterSelector: &metav1.LabelSelector{}}
+			t := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}
 			t.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"k": fmt.Sprint(i)}}}
 			return t
 		})), manyValues(20_000))
 	},
 	"100 targets, each for one Cluster, with values on large ones": func() record.APIObject {
 		return withValues(targets(worstFleet, func(i int) v1alpha1.BundleTarget {
-			t := v1alpha1.BundleTarget{ClusterName: fmt.Sprintf("cluster-%05d", i)}
+			t := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterName: fmt.Sprintf("cluster-%05d", i)}}
 			t.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"k": fmt.Sprint(i)}}}
 			return t
 		}), manyValues(20_000))
 	},
 	"a selector with 100,000 values": func() record.APIObject {
 		return targets(1, func(int) v1alpha1.BundleTarget {
-			return v1alpha1.BundleTarget{ClusterSelector: selecting(metav1.LabelSelectorOpIn, "env", selectorValues(100_000)...)}
+			return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: selecting(metav1.LabelSelectorOpIn, "env", selectorValues(100_000)...)}}
 		})
 	},
 	"a selector of NotIn with 100,000 values": func() record.APIObject {
 		return targets(1, func(int) v1alpha1.BundleTarget {
-			return v1alpha1.BundleTarget{ClusterSelector: selecting(metav1.LabelSelectorOpNotIn, "env", selectorValues(100_000)...)}
+			return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: selecting(metav1.LabelSelectorOpNotIn, "env", selectorValues(100_000)...)}}
 		})
 	},
 	"a selector with 20,000 requirements": func() record.APIObject {
@@ -115,7 +115,7 @@ var worstWrites = map[string]func() record.APIObject{
 			for i := range 20_000 {
 				s.MatchExpressions = append(s.MatchExpressions, metav1.LabelSelectorRequirement{Key: fmt.Sprint("k", i), Operator: metav1.LabelSelectorOpDoesNotExist})
 			}
-			return v1alpha1.BundleTarget{ClusterSelector: s}
+			return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: s}}
 		})
 	},
 	"plain values of 100,000 entries": func() record.APIObject {

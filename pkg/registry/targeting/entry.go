@@ -13,15 +13,6 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/index"
 )
 
-// Criteria are the four fields that every entry of a target list has: a target, a
-// restriction, a partition, a schedule's target.
-type Criteria struct {
-	ClusterName          string
-	ClusterSelector      *metav1.LabelSelector
-	ClusterGroup         string
-	ClusterGroupSelector *metav1.LabelSelector
-}
-
 // Entry is one compiled entry. The zero Entry has no criteria and matches nothing.
 type Entry struct {
 	name          string
@@ -32,7 +23,7 @@ type Entry struct {
 
 // CompileEntry compiles an entry. An error names the field, below path, and what
 // to do about it.
-func CompileEntry(path string, in Criteria) (Entry, error) {
+func CompileEntry(path string, in v1alpha1.ClusterCriteria) (Entry, error) {
 	selector, err := compile(path+".clusterSelector", in.ClusterSelector)
 	if err != nil {
 		return Entry{}, err

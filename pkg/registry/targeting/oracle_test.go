@@ -25,33 +25,33 @@ func naiveSelects(t *testing.T, s *metav1.LabelSelector, set map[string]string) 
 	return selector.Matches(labels.Set(set))
 }
 
-func naiveEntry(t *testing.T, e Criteria, c Cluster, group string, groupLabels map[string]string) bool {
-	criteria := 0
+func naiveEntry(t *testing.T, e criteria, c Cluster, group string, groupLabels map[string]string) bool {
+	met := 0
 	if e.ClusterName != "" {
-		criteria++
+		met++
 		if e.ClusterName != c.Name && e.ClusterName != c.Labels["management.cattle.io/cluster-display-name"] {
 			return false
 		}
 	}
 	if e.ClusterGroup != "" {
-		criteria++
+		met++
 		if e.ClusterGroup != group {
 			return false
 		}
 	}
 	if e.ClusterGroupSelector != nil {
-		criteria++
+		met++
 		if !naiveSelects(t, e.ClusterGroupSelector, groupLabels) {
 			return false
 		}
 	}
 	if e.ClusterSelector != nil {
-		criteria++
+		met++
 		if !naiveSelects(t, e.ClusterSelector, c.Labels) {
 			return false
 		}
 	}
-	return criteria > 0
+	return met > 0
 }
 
 func naiveGroups(c Cluster) map[string]map[string]string {
@@ -65,7 +65,7 @@ func naiveGroups(c Cluster) map[string]map[string]string {
 	return out
 }
 
-func naiveAnyGroup(t *testing.T, e Criteria, c Cluster) bool {
+func naiveAnyGroup(t *testing.T, e criteria, c Cluster) bool {
 	for name, set := range naiveGroups(c) {
 		if naiveEntry(t, e, c, name, set) {
 			return true
@@ -74,13 +74,13 @@ func naiveAnyGroup(t *testing.T, e Criteria, c Cluster) bool {
 	return false
 }
 
-func naiveRestricted(t *testing.T, spec *v1alpha1.BundleSpec, e Criteria, c Cluster) bool {
+func naiveRestricted(t *testing.T, spec *v1alpha1.BundleSpec, e criteria, c Cluster) bool {
 	if len(spec.TargetRestrictions) == 0 {
 		return naiveAnyGroup(t, e, c)
 	}
 	for name, set := range naiveGroups(c) {
 		for _, in := range spec.TargetRestrictions {
-			if naiveEntry(t, criteriaOf(in), c, name, set) && naiveEntry(t, e, c, name, set) {
+			if naiveEntry(t, in.ClusterCriteria, c, name, set) && naiveEntry(t, e, c, name, set) {
 				return true
 			}
 		}
@@ -88,20 +88,13 @@ func naiveRestricted(t *testing.T, spec *v1alpha1.BundleSpec, e Criteria, c Clus
 	return false
 }
 
-func criteriaOf(in v1alpha1.BundleTargetRestriction) Criteria {
-	return Criteria{in.ClusterName, in.ClusterSelector, in.ClusterGroup, in.ClusterGroupSelector}
-}
-
 func naiveResolve(t *testing.T, spec *v1alpha1.BundleSpec, c Cluster) (Match, bool) {
 	n := 0
 	if len(spec.TargetRestrictions) > 0 {
 		n = len(spec.Targets) - len(spec.TargetRestrictions)
 	}
-	criteria := func(in v1alpha1.BundleTarget) Criteria {
-		return Criteria{in.ClusterName, in.ClusterSelector, in.ClusterGroup, in.ClusterGroupSelector}
-	}
 	for i, plain := range spec.Targets {
-		if i < n || !naiveRestricted(t, spec, criteria(plain), c) {
+		if i < n || !naiveRestricted(t, spec, plain.ClusterCriteria, c) {
 			continue
 		}
 		if plain.DoNotDeploy {
@@ -109,7 +102,7 @@ func naiveResolve(t *testing.T, spec *v1alpha1.BundleSpec, c Cluster) (Match, bo
 		}
 		m := Match{Target: i}
 		for j := 0; j < n; j++ {
-			if !naiveAnyGroup(t, criteria(spec.Targets[j]), c) {
+			if !naiveAnyGroup(t, spec.Targets[j].ClusterCriteria, c) {
 				continue
 			}
 			if spec.Targets[j].DoNotDeploy {
@@ -155,10 +148,10 @@ func TestEntryOracle(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
 	for range 20_000 {
-		criteria, c := randomCriteria(r), randomCluster(r)
-		e, err := CompileEntry("spec.targets.clusters[0]", criteria)
+		in, c := randomCriteria(r), randomCluster(r)
+		e, err := CompileEntry("spec.targets.clusters[0]", in)
 		require.NoError(t, err)
-		require.Equal(t, naiveAnyGroup(t, criteria, c), e.Matches(c), "%+v on %+v", criteria, c)
+		require.Equal(t, naiveAnyGroup(t, in, c), e.Matches(c), "%+v on %+v", in, c)
 	}
 }
 
@@ -237,8 +230,8 @@ func TestFilingsReachEveryMatch(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
 	for range 20_000 {
-		criteria, c := randomCriteria(r), randomCluster(r)
-		compiled, err := Compile(&v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{target(criteria, false)}})
+		in, c := randomCriteria(r), randomCluster(r)
+		compiled, err := Compile(&v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{target(in, false)}})
 		require.NoError(t, err)
 		reached := false
 		for f := range compiled.Filings() {
@@ -246,11 +239,11 @@ func TestFilingsReachEveryMatch(t *testing.T) {
 				reached = reached || s.Matches(Augment(c))
 			}
 		}
-		if naiveAnyGroup(t, criteria, c) {
-			require.True(t, reached, "%+v matches %+v unseen", criteria, c)
+		if naiveAnyGroup(t, in, c) {
+			require.True(t, reached, "%+v matches %+v unseen", in, c)
 		}
-		if criteria.ClusterGroupSelector == nil {
-			require.Equal(t, naiveAnyGroup(t, criteria, c), reached, "without a clusterGroupSelector the filing is exact")
+		if in.ClusterGroupSelector == nil {
+			require.Equal(t, naiveAnyGroup(t, in, c), reached, "without a clusterGroupSelector the filing is exact")
 		}
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
+// criteria are what the tests of this package write most often.
+type criteria = v1alpha1.ClusterCriteria
+
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 
 func oneIn(r *rand.Rand, n int) bool { return r.IntN(n) == 0 }
@@ -35,11 +38,11 @@ func randomSelector(r *rand.Rand) *metav1.LabelSelector {
 	return out
 }
 
-func randomCriteria(r *rand.Rand) Criteria {
+func randomCriteria(r *rand.Rand) criteria {
 	if oneIn(r, 4) {
-		return Criteria{ClusterSelector: &metav1.LabelSelector{}}
+		return criteria{ClusterSelector: &metav1.LabelSelector{}}
 	}
-	var out Criteria
+	var out criteria
 	if oneIn(r, 4) {
 		out.ClusterName = pick(r, "n1", "n2", "shown")
 	}
@@ -55,18 +58,16 @@ func randomCriteria(r *rand.Rand) Criteria {
 	return out
 }
 
-func target(c Criteria, doNotDeploy bool) v1alpha1.BundleTarget {
+func target(c criteria, doNotDeploy bool) v1alpha1.BundleTarget {
 	return v1alpha1.BundleTarget{
-		ClusterName: c.ClusterName, ClusterSelector: c.ClusterSelector,
-		ClusterGroup: c.ClusterGroup, ClusterGroupSelector: c.ClusterGroupSelector,
-		DoNotDeploy: doNotDeploy,
+		ClusterCriteria: c,
+		DoNotDeploy:     doNotDeploy,
 	}
 }
 
-func restriction(c Criteria) v1alpha1.BundleTargetRestriction {
+func restriction(c criteria) v1alpha1.BundleTargetRestriction {
 	return v1alpha1.BundleTargetRestriction{
-		ClusterName: c.ClusterName, ClusterSelector: c.ClusterSelector,
-		ClusterGroup: c.ClusterGroup, ClusterGroupSelector: c.ClusterGroupSelector,
+		ClusterCriteria: c,
 	}
 }
 

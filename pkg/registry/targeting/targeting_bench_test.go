@@ -16,8 +16,8 @@ import (
 // benchmarkSpec has n customizations, and n targets with as many restrictions, of
 // which only the last ones match.
 func benchmarkSpec(n int, restricted bool) *v1alpha1.BundleSpec {
-	env := func(i int) Criteria {
-		return Criteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": fmt.Sprint(i)}}}
+	env := func(i int) criteria {
+		return criteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": fmt.Sprint(i)}}}
 	}
 	spec := &v1alpha1.BundleSpec{}
 	for i := range n {

@@ -31,10 +31,7 @@ func Compile(spec *v1alpha1.BundleSpec) (*Targets, error) {
 	}
 	for i := range spec.Targets {
 		in := &spec.Targets[i]
-		e, err := CompileEntry(fmt.Sprintf("spec.targets[%d]", i), Criteria{
-			ClusterName: in.ClusterName, ClusterSelector: in.ClusterSelector,
-			ClusterGroup: in.ClusterGroup, ClusterGroupSelector: in.ClusterGroupSelector,
-		})
+		e, err := CompileEntry(fmt.Sprintf("spec.targets[%d]", i), in.ClusterCriteria)
 		if err != nil {
 			return nil, err
 		}
@@ -43,10 +40,7 @@ func Compile(spec *v1alpha1.BundleSpec) (*Targets, error) {
 	}
 	for i := range spec.TargetRestrictions {
 		in := &spec.TargetRestrictions[i]
-		e, err := CompileEntry(fmt.Sprintf("spec.targetRestrictions[%d]", i), Criteria{
-			ClusterName: in.ClusterName, ClusterSelector: in.ClusterSelector,
-			ClusterGroup: in.ClusterGroup, ClusterGroupSelector: in.ClusterGroupSelector,
-		})
+		e, err := CompileEntry(fmt.Sprintf("spec.targetRestrictions[%d]", i), in.ClusterCriteria)
 		if err != nil {
 			return nil, err
 		}

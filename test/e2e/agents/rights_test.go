@@ -71,7 +71,7 @@ func TestAnAgentMayDoWhatTheProtocolNeedsAndNothingElse(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: "app"},
 		Spec: v1alpha1.BundleSpec{
 			Resources: []v1alpha1.BundleResource{{Name: "a.yaml", Content: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"}},
-			Targets:   []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}},
+			Targets:   []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}},
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)

@@ -74,7 +74,7 @@ func (f *fleet) bundle(t *testing.T, name string, selector map[string]string) {
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: f.namespace, Name: name}}
 	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.yaml", Content: "kind: ConfigMap"}}
 	b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"tier": `t${ index .ClusterLabels "tier" }`}}}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: selector}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: selector}}}}
 	_, err := f.FleetV1alpha1().Bundles(f.namespace).Create(t.Context(), b, metav1.CreateOptions{})
 	require.NoError(t, err)
 }

@@ -35,7 +35,7 @@ func TestKubectlGetAndWatchShowsNothingTwice(t *testing.T) {
 	require.NoError(t, err)
 	for i := range shared {
 		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: f.namespace, Name: fmt.Sprintf("shared%02d", i)}}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterGroup: "all"}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "all"}}}
 		_, err := f.FleetV1alpha1().Bundles(f.namespace).Create(t.Context(), b, metav1.CreateOptions{})
 		require.NoError(t, err)
 	}

@@ -74,7 +74,7 @@ func (w *workspace) bundle(t *testing.T, name string, spec v1alpha1.BundleSpec) 
 	if spec.DefaultNamespace == "" {
 		spec.DefaultNamespace = w.name
 	}
-	spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}}}
+	spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}}}}
 	_, err := fleet.FleetV1alpha1().Bundles(w.name).Create(t.Context(), &v1alpha1.Bundle{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.LabelRepoName: repo, v1alpha1.LabelCommit: commit}}, Spec: spec,
 	}, metav1.CreateOptions{})

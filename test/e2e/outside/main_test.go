@@ -89,7 +89,7 @@ func makeCluster(t *testing.T, namespace, name string) string {
 func makeBundle(t *testing.T, namespace, name string, adjust func(*v1alpha1.BundleSpec)) {
 	t.Helper()
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	if adjust != nil {
 		adjust(&b.Spec)
 	}

@@ -151,7 +151,7 @@ func TestAWindowOpensAndCloses(t *testing.T) {
 	duration := v1alpha1.Duration("3s")
 	s := &v1alpha1.Schedule{ObjectMeta: metav1.ObjectMeta{Namespace: "windows", Name: "s"}}
 	s.Spec = v1alpha1.ScheduleSpec{Schedule: "*/6 * * * * *", Duration: &duration, Location: "Europe/Berlin"}
-	s.Spec.Targets.Clusters = []v1alpha1.ScheduleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+	s.Spec.Targets.Clusters = []v1alpha1.ScheduleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	_, err := fleet.FleetV1alpha1().Schedules("windows").Create(t.Context(), s, metav1.CreateOptions{})
 	require.NoError(t, err)
 	becomes := func(off bool) {

@@ -166,7 +166,7 @@ func makeSecrets(t *testing.T, c versioned.Interface) {
 	add := func(name string, change func(*v1alpha1.Bundle)) {
 		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 		b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.yaml", Content: "kind: ConfigMap"}}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 		change(b)
 		_, err := c.FleetV1alpha1().Bundles(namespace).Create(t.Context(), b, metav1.CreateOptions{})
 		require.NoError(t, err)

@@ -98,7 +98,7 @@ func newBundle(namespace, name string) *v1alpha1.Bundle {
 	if name != everywhere {
 		selector.MatchLabels = map[string]string{"env": "prod"}
 	}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: selector}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: selector}}}
 	return b
 }
 

@@ -45,7 +45,7 @@ func testReadYourWrites(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	for name, selector := range selectors {
 		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 		b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.yaml", Content: "kind: ConfigMap"}}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: selector}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: selector}}}
 		_, err := setup.FleetV1alpha1().Bundles(namespace).Create(t.Context(), b, metav1.CreateOptions{})
 		require.NoError(t, err)
 	}

@@ -207,10 +207,10 @@ func (c *crowd) manyTargets(client *rest.RESTClient, i int) *rest.Request {
 		values[k] = fmt.Sprintf("v%d-%d", i, k)
 	}
 	for k := range 200 {
-		b.Spec.Targets = append(b.Spec.Targets, v1alpha1.BundleTarget{ClusterSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+		b.Spec.Targets = append(b.Spec.Targets, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
 			{Key: fmt.Sprint("absent", k), Operator: metav1.LabelSelectorOpNotIn, Values: values},
 			{Key: "region", Operator: metav1.LabelSelectorOpIn, Values: values},
-		}}})
+		}}}})
 	}
 	if i == 0 {
 		return client.Post().AbsPath(path(loudly, "bundles")).Body(text(b))

@@ -74,7 +74,7 @@ func TestAnObjectOfItsFieldsAloneHasNoForm(t *testing.T) {
 	t.Parallel()
 	b := v1alpha1.Bundle{}
 	b.Spec.Paused = true
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterName: "a"}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterName: "a"}}}
 	text, err := json.Marshal(&b)
 	require.NoError(t, err)
 	var again v1alpha1.Bundle
@@ -87,7 +87,7 @@ func TestAProgramThatSetsAFieldIsNotOverruled(t *testing.T) {
 	var b v1alpha1.Bundle
 	require.NoError(t, json.Unmarshal([]byte(`{"spec":{"paused":false,"serviceAccount":"","targets":[{"clusterName":""}],"dependsOn":null}}`), &b))
 	b.Spec.Paused, b.Spec.ServiceAccount = true, "me"
-	b.Spec.Targets = append([]v1alpha1.BundleTarget{{ClusterName: "new"}}, b.Spec.Targets...)
+	b.Spec.Targets = append([]v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterName: "new"}}}, b.Spec.Targets...)
 	b.Spec.DependsOn = []v1alpha1.BundleRef{{Name: "other"}}
 	require.JSONEq(t, `{"spec":{"paused":true,"serviceAccount":"me","targets":[{"clusterName":"new"},{}],"dependsOn":[{"name":"other"}]}}`, said(t, &b))
 }

@@ -3,10 +3,7 @@
 
 package v1alpha1
 
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
-)
+import "k8s.io/apimachinery/pkg/util/intstr"
 
 // RolloutStrategy limits how fast a new version of a Bundle reaches its Clusters. The
 // roll-out takes Clusters partition by partition; within a partition, a Cluster gets the
@@ -60,20 +57,5 @@ type Partition struct {
 	// +optional
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 
-	// ClusterName is the name of one Cluster, or its display name in Rancher.
-	// +optional
-	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
-
-	// ClusterSelector selects Clusters by their labels. {} selects all.
-	// +optional
-	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty" schema:"nullable"`
-
-	// ClusterGroup is the name of a ClusterGroup; its Clusters are selected.
-	// +optional
-	ClusterGroup string `json:"clusterGroup,omitempty" schema:"nullable"`
-
-	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
-	// all of them are selected.
-	// +optional
-	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
+	ClusterCriteria `json:",inline"`
 }

@@ -87,22 +87,7 @@ type ScheduleTarget struct {
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
-	// ClusterName is the name of one Cluster, or its display name in Rancher.
-	// +optional
-	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
-
-	// ClusterSelector selects Clusters by their labels. {} selects all.
-	// +optional
-	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty" schema:"nullable"`
-
-	// ClusterGroup is the name of a ClusterGroup; its Clusters are selected.
-	// +optional
-	ClusterGroup string `json:"clusterGroup,omitempty" schema:"nullable"`
-
-	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
-	// all of them are selected.
-	// +optional
-	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
+	ClusterCriteria `json:",inline"`
 }
 
 // ScheduleStatus says whether the window is open.

@@ -18,18 +18,9 @@ const (
 	TargetCustomizationAllMatches TargetCustomizationMode = "AllMatches"
 )
 
-// BundleTarget selects Clusters and says what is different for them. A Cluster is selected
-// if it meets all the criteria that are set (clusterName, clusterSelector, clusterGroup,
-// clusterGroupSelector); with no criterion set the target selects nothing. The first target
-// that selects a Cluster decides. The target's options are merged onto those of the Bundle.
-type BundleTarget struct {
-	BundleDeploymentOptions `json:",inline"`
-
-	// Name of the target. If a Secret holds the target's Helm values, they are found there
-	// by this name.
-	// +optional
-	Name string `json:"name,omitempty" schema:"nullable"`
-
+// ClusterCriteria select the Clusters that meet all the criteria that are set. With no
+// criterion set they select nothing.
+type ClusterCriteria struct {
 	// ClusterName is the name of one Cluster, or its display name in Rancher.
 	// +optional
 	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
@@ -48,6 +39,21 @@ type BundleTarget struct {
 	// them are selected. {} selects all Clusters, including those in no group.
 	// +optional
 	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
+}
+
+// BundleTarget selects Clusters and says what is different for them. A Cluster is selected
+// if it meets all the criteria that are set (clusterName, clusterSelector, clusterGroup,
+// clusterGroupSelector); with no criterion set the target selects nothing. The first target
+// that selects a Cluster decides. The target's options are merged onto those of the Bundle.
+type BundleTarget struct {
+	BundleDeploymentOptions `json:",inline"`
+
+	// Name of the target. If a Secret holds the target's Helm values, they are found there
+	// by this name.
+	// +optional
+	Name string `json:"name,omitempty" schema:"nullable"`
+
+	ClusterCriteria `json:",inline"`
 
 	// DoNotDeploy keeps the Bundle away from the Clusters that this target
 	// selects; later targets are not tried for them.
@@ -63,21 +69,7 @@ type BundleTargetRestriction struct {
 	// +optional
 	Name string `json:"name,omitempty" schema:"nullable"`
 
-	// ClusterName is the name of one Cluster, or its display name in Rancher.
-	// +optional
-	ClusterName string `json:"clusterName,omitempty" schema:"nullable"`
-
-	// ClusterSelector selects Clusters by their labels. {} selects all.
-	// +optional
-	ClusterSelector *metav1.LabelSelector `json:"clusterSelector,omitempty" schema:"nullable"`
-
-	// ClusterGroup is the name of a ClusterGroup in the Cluster's namespace.
-	// +optional
-	ClusterGroup string `json:"clusterGroup,omitempty" schema:"nullable"`
-
-	// ClusterGroupSelector selects ClusterGroups by their labels.
-	// +optional
-	ClusterGroupSelector *metav1.LabelSelector `json:"clusterGroupSelector,omitempty" schema:"nullable"`
+	ClusterCriteria `json:",inline"`
 }
 
 // BundleRef names Bundles that must be deployed first: one by its name, or all that a

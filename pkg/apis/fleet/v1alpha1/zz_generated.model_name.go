@@ -134,6 +134,11 @@ func (in Cluster) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ClusterCriteria) OpenAPIModelName() string {
+	return "io.cattle.fleet.v1alpha1.ClusterCriteria"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ClusterDisplay) OpenAPIModelName() string {
 	return "io.cattle.fleet.v1alpha1.ClusterDisplay"
 }

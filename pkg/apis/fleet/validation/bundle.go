@@ -56,12 +56,12 @@ func (w *warnings) warnBundleSpec(s *v1alpha1.BundleSpec) {
 	w.warnOptions(spec, &s.BundleDeploymentOptions)
 	for i := range s.Targets {
 		t, at := &s.Targets[i], spec.Child("targets").Index(i)
-		w.warnEntry(at, entry{t.ClusterName, t.ClusterGroup, t.ClusterSelector, t.ClusterGroupSelector})
+		w.warnCriteria(at, t.ClusterCriteria)
 		w.warnOptions(at, &t.BundleDeploymentOptions)
 	}
 	for i := range s.TargetRestrictions {
 		t, at := &s.TargetRestrictions[i], spec.Child("targetRestrictions").Index(i)
-		w.warnEntry(at, entry{t.ClusterName, t.ClusterGroup, t.ClusterSelector, t.ClusterGroupSelector})
+		w.warnCriteria(at, t.ClusterCriteria)
 	}
 	w.warnPositions(spec, s)
 	w.warnRollout(spec.Child("rolloutStrategy"), s.RolloutStrategy)

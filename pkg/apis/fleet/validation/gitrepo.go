@@ -26,7 +26,7 @@ func WarnGitRepo(g *v1alpha1.GitRepo) []string {
 	spec := field.NewPath("spec")
 	for i := range g.Spec.Targets {
 		t := &g.Spec.Targets[i]
-		w.warnEntry(spec.Child("targets").Index(i), entry{t.ClusterName, t.ClusterGroup, t.ClusterSelector, t.ClusterGroupSelector})
+		w.warnCriteria(spec.Child("targets").Index(i), t.ClusterCriteria)
 	}
 	if msg := patternError(g.Spec.HelmRepoURLRegex); msg != "" {
 		w.add(spec.Child("helmRepoURLRegex"), "%q is not a regular expression (%s), so Helm credentials are sent to no repository; correct it", g.Spec.HelmRepoURLRegex, msg)

@@ -25,7 +25,7 @@ func (w *warnings) warnRollout(path *field.Path, r *v1alpha1.RolloutStrategy) {
 	for i := range r.Partitions {
 		p, at := &r.Partitions[i], path.Child("partitions").Index(i)
 		w.warnLimit(at.Child("maxUnavailable"), p.MaxUnavailable)
-		w.warnEntry(at, entry{p.ClusterName, p.ClusterGroup, p.ClusterSelector, p.ClusterGroupSelector})
+		w.warnCriteria(at, p.ClusterCriteria)
 	}
 }
 

@@ -19,8 +19,7 @@ func WarnSchedule(s *v1alpha1.Schedule) []string {
 	var w warnings
 	for i := range s.Spec.Targets.Clusters {
 		t := &s.Spec.Targets.Clusters[i]
-		w.warnEntry(field.NewPath("spec", "targets", "clusters").Index(i),
-			entry{t.ClusterName, t.ClusterGroup, t.ClusterSelector, t.ClusterGroupSelector})
+		w.warnCriteria(field.NewPath("spec", "targets", "clusters").Index(i), t.ClusterCriteria)
 	}
 	return w.list()
 }

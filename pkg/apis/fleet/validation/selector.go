@@ -11,25 +11,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// entry holds the four criteria that targets, restrictions, manual partitions and a
-// schedule's targets share (S 2.1).
-type entry struct {
-	clusterName          string
-	clusterGroup         string
-	clusterSelector      *metav1.LabelSelector
-	clusterGroupSelector *metav1.LabelSelector
-}
-
-// warnEntry warns about an entry that never matches, and about selectors that cannot be
-// read.
-func (w *warnings) warnEntry(path *field.Path, e entry) {
-	if e == (entry{}) {
+// warnCriteria warns about criteria that never match (S 2.1), and about selectors that
+// cannot be read.
+func (w *warnings) warnCriteria(path *field.Path, c v1alpha1.ClusterCriteria) {
+	if c == (v1alpha1.ClusterCriteria{}) {
 		w.add(path, "never matches a cluster; set clusterName, clusterGroup, clusterSelector or clusterGroupSelector")
 	}
-	w.warnSelector(path.Child("clusterSelector"), e.clusterSelector)
-	w.warnSelector(path.Child("clusterGroupSelector"), e.clusterGroupSelector)
+	w.warnSelector(path.Child("clusterSelector"), c.ClusterSelector)
+	w.warnSelector(path.Child("clusterGroupSelector"), c.ClusterGroupSelector)
 }
 
 // warnSelector warns about every part that makes metav1.LabelSelectorAsSelector fail. One

@@ -100,7 +100,7 @@ func TestValidate(t *testing.T) {
 		},
 	}, {
 		name: "a malformed selector is valid, because Fleet accepts it",
-		errs: ValidateBundle(&v1alpha1.Bundle{Spec: v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{{ClusterSelector: badSelector}}}}),
+		errs: ValidateBundle(&v1alpha1.Bundle{Spec: v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: badSelector}}}}}),
 	}, {
 		name: "a HelmOp is checked like a Bundle, and so is its polling interval",
 		errs: ValidateHelmOp(&v1alpha1.HelmOp{Spec: v1alpha1.HelmOpSpec{

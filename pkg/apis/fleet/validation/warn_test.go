@@ -14,6 +14,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
+type criteria = v1alpha1.ClusterCriteria
+
 var (
 	everything = &metav1.LabelSelector{}
 	malformed  = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "x", Operator: "Foo"}}}
@@ -77,7 +79,7 @@ func TestWarnBundle(t *testing.T) {
 	}, {
 		name: "each of the four criteria alone makes an entry matchable",
 		spec: v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{
-			{ClusterName: "c"}, {ClusterGroup: "g"}, {ClusterSelector: everything}, {ClusterGroupSelector: everything},
+			{ClusterCriteria: criteria{ClusterName: "c"}}, {ClusterCriteria: criteria{ClusterGroup: "g"}}, {ClusterCriteria: criteria{ClusterSelector: everything}}, {ClusterCriteria: criteria{ClusterGroupSelector: everything}},
 		}},
 	}, {
 		name: "a target with a name only never matches",
@@ -86,7 +88,7 @@ func TestWarnBundle(t *testing.T) {
 	}, {
 		name: "a selector with an unknown operator is named",
 		spec: v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{
-			{ClusterName: "c"}, {ClusterSelector: malformed, ClusterGroupSelector: malformed},
+			{ClusterCriteria: criteria{ClusterName: "c"}}, {ClusterCriteria: criteria{ClusterSelector: malformed, ClusterGroupSelector: malformed}},
 		}},
 		want: []string{
 			"spec.targets[1].clusterSelector" + isMalformed,
@@ -95,8 +97,8 @@ func TestWarnBundle(t *testing.T) {
 	}, {
 		name: "restrictions are checked like targets",
 		spec: v1alpha1.BundleSpec{
-			Targets:            []v1alpha1.BundleTarget{{ClusterName: "a"}, {ClusterName: "b"}},
-			TargetRestrictions: []v1alpha1.BundleTargetRestriction{{}, {ClusterSelector: malformed}},
+			Targets:            []v1alpha1.BundleTarget{{ClusterCriteria: criteria{ClusterName: "a"}}, {ClusterCriteria: criteria{ClusterName: "b"}}},
+			TargetRestrictions: []v1alpha1.BundleTargetRestriction{{}, {ClusterCriteria: criteria{ClusterSelector: malformed}}},
 		},
 		want: []string{
 			"spec.targetRestrictions[0]" + matchesNone,
@@ -106,21 +108,21 @@ func TestWarnBundle(t *testing.T) {
 		name: "customizations need restrictions",
 		spec: v1alpha1.BundleSpec{
 			TargetCustomizationMode: "AllMatches",
-			Targets:                 []v1alpha1.BundleTarget{{ClusterName: "a"}},
+			Targets:                 []v1alpha1.BundleTarget{{ClusterCriteria: criteria{ClusterName: "a"}}},
 		},
 		want: []string{"spec.targetCustomizationMode: AllMatches has no effect without spec.targetRestrictions: every entry of spec.targets is a target, none a customization"},
 	}, {
 		name: "customizations with restrictions get no warning",
 		spec: v1alpha1.BundleSpec{
 			TargetCustomizationMode: "AllMatches",
-			Targets:                 []v1alpha1.BundleTarget{{ClusterName: "a"}, {ClusterName: "b"}},
-			TargetRestrictions:      []v1alpha1.BundleTargetRestriction{{ClusterName: "b"}},
+			Targets:                 []v1alpha1.BundleTarget{{ClusterCriteria: criteria{ClusterName: "a"}}, {ClusterCriteria: criteria{ClusterName: "b"}}},
+			TargetRestrictions:      []v1alpha1.BundleTargetRestriction{{ClusterCriteria: criteria{ClusterName: "b"}}},
 		},
 	}, {
 		name: "more restrictions than targets leave no customization",
 		spec: v1alpha1.BundleSpec{
-			Targets:            []v1alpha1.BundleTarget{{ClusterName: "a"}},
-			TargetRestrictions: []v1alpha1.BundleTargetRestriction{{ClusterName: "a"}, {ClusterName: "b"}},
+			Targets:            []v1alpha1.BundleTarget{{ClusterCriteria: criteria{ClusterName: "a"}}},
+			TargetRestrictions: []v1alpha1.BundleTargetRestriction{{ClusterCriteria: criteria{ClusterName: "a"}}, {ClusterCriteria: criteria{ClusterName: "b"}}},
 		},
 		want: []string{"spec.targetRestrictions: has 2 entries for 1 targets, so no target is a customization; keep at most one restriction per target"},
 	}, {
@@ -131,7 +133,7 @@ func TestWarnBundle(t *testing.T) {
 			AutoPartitionSize:        new(intstr.FromString("c")),
 			Partitions: []v1alpha1.Partition{
 				{Name: "p", MaxUnavailable: new(intstr.FromString("d"))},
-				{ClusterGroupSelector: malformed},
+				{ClusterCriteria: criteria{ClusterGroupSelector: malformed}},
 			},
 		}},
 		want: []string{
@@ -162,7 +164,7 @@ func TestWarnBundle(t *testing.T) {
 				DownstreamResources:            []v1alpha1.DownstreamResource{{Kind: "SECRET", Name: "a"}, {Kind: "ConfigMap", Name: "b"}, {Kind: "Pod", Name: "c"}},
 			},
 			Targets: []v1alpha1.BundleTarget{{
-				ClusterName:             "c",
+				ClusterCriteria:         criteria{ClusterName: "c"},
 				BundleDeploymentOptions: v1alpha1.BundleDeploymentOptions{DownstreamResources: []v1alpha1.DownstreamResource{{Name: "d"}}},
 			}},
 		},
@@ -194,7 +196,7 @@ func TestWarnOtherKinds(t *testing.T) {
 	}{{
 		name: "a GitRepo's targets are entries",
 		got: WarnGitRepo(&v1alpha1.GitRepo{Spec: v1alpha1.GitRepoSpec{
-			Targets: []v1alpha1.GitTarget{{ClusterGroup: "default"}, {Name: "n"}, {ClusterSelector: malformed}},
+			Targets: []v1alpha1.GitTarget{{ClusterCriteria: criteria{ClusterGroup: "default"}}, {Name: "n"}, {ClusterCriteria: criteria{ClusterSelector: malformed}}},
 		}}),
 		want: []string{"spec.targets[1]" + matchesNone, "spec.targets[2].clusterSelector" + isMalformed},
 	}, {
@@ -261,7 +263,7 @@ func TestWarnOtherKinds(t *testing.T) {
 	}, {
 		name: "a Schedule's targets are entries",
 		got: WarnSchedule(&v1alpha1.Schedule{Spec: v1alpha1.ScheduleSpec{Targets: v1alpha1.ScheduleTargets{
-			Clusters: []v1alpha1.ScheduleTarget{{}, {ClusterSelector: everything}, {ClusterGroupSelector: malformed}},
+			Clusters: []v1alpha1.ScheduleTarget{{}, {ClusterCriteria: criteria{ClusterSelector: everything}}, {ClusterCriteria: criteria{ClusterGroupSelector: malformed}}},
 		}}}),
 		want: []string{"spec.targets.clusters[0]" + matchesNone, "spec.targets.clusters[2].clusterGroupSelector" + isMalformed},
 	}, {

@@ -44,7 +44,7 @@ func Meta(namespace, name string) metav1.ObjectMeta {
 
 // Where returns a target: the clusters with a label.
 func Where(key, value string) v1alpha1.BundleTarget {
-	return v1alpha1.BundleTarget{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}}
+	return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}}}
 }
 
 // ResourceOf returns the resource of an object.

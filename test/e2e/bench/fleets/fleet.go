@@ -59,7 +59,7 @@ func Original(gitRepos, perRepo, clusters int) Fleet {
 			for i := range gitRepos {
 				repo := &v1alpha1.GitRepo{ObjectMeta: meta("GitRepo", fmt.Sprintf("repo-%03d", i), nil)}
 				repo.Spec.Repo = "https://git.example.com/" + repo.Name
-				repo.Spec.Targets = []v1alpha1.GitTarget{{Name: "all", ClusterSelector: &metav1.LabelSelector{}}}
+				repo.Spec.Targets = []v1alpha1.GitTarget{{Name: "all", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 				if !yield(repo) {
 					return
 				}
@@ -149,7 +149,7 @@ func Grouped(bundles, clusters int) Fleet {
 			g.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"env": "nowhere"}}
 			if yield(g) {
 				send(yield, clusters, cluster, bundles, func(i int) *v1alpha1.Bundle {
-					return bundle(i, v1alpha1.BundleTarget{ClusterGroup: Group})
+					return bundle(i, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: Group}})
 				})
 			}
 		},
@@ -205,7 +205,7 @@ func waits() v1alpha1.BundleTarget {
 }
 
 func where(selector metav1.LabelSelector) v1alpha1.BundleTarget {
-	return v1alpha1.BundleTarget{Name: "all", ClusterSelector: &selector}
+	return v1alpha1.BundleTarget{Name: "all", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &selector}}
 }
 
 // bundle has a manifest and ten values.
@@ -221,7 +221,7 @@ func bundle(i int, target v1alpha1.BundleTarget) *v1alpha1.Bundle {
 		Name: "configmap.yaml", Content: "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + b.Name + "\ndata:\n  key: value\n",
 	}}
 	b.Spec.Targets = []v1alpha1.BundleTarget{target}
-	b.Spec.TargetRestrictions = []v1alpha1.BundleTargetRestriction{{Name: target.Name, ClusterSelector: target.ClusterSelector, ClusterGroup: target.ClusterGroup}}
+	b.Spec.TargetRestrictions = []v1alpha1.BundleTargetRestriction{{Name: target.Name, ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: target.ClusterSelector, ClusterGroup: target.ClusterGroup}}}
 	return b
 }
 

@@ -65,7 +65,7 @@ func Strategy() *v1alpha1.RolloutStrategy {
 	out := &v1alpha1.RolloutStrategy{MaxUnavailable: &tenth}
 	for _, r := range Rings {
 		out.Partitions = append(out.Partitions, v1alpha1.Partition{
-			Name: r.Name, ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{RingLabel: r.Name}},
+			Name: r.Name, ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{RingLabel: r.Name}}},
 		})
 	}
 	return out
@@ -78,9 +78,9 @@ func Targets() []v1alpha1.BundleTarget {
 		return &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
 	}
 	return []v1alpha1.BundleTarget{
-		{ClusterSelector: where(AppLabel, "none"), DoNotDeploy: true},
-		{ClusterSelector: where(TierLabel, "gold"), BundleDeploymentOptions: v1alpha1.BundleDeploymentOptions{ServiceAccount: "gold"}},
-		{ClusterSelector: &metav1.LabelSelector{}},
+		{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: where(AppLabel, "none")}, DoNotDeploy: true},
+		{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: where(TierLabel, "gold")}, BundleDeploymentOptions: v1alpha1.BundleDeploymentOptions{ServiceAccount: "gold"}},
+		{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}},
 	}
 }
 

@@ -117,7 +117,7 @@ func (f *fleet) fill(b *testing.B, reported bool) {
 		}
 		bundle.Spec.DefaultNamespace = bundle.Name
 		bundle.Spec.Helm = &v1alpha1.HelmOptions{ReleaseName: bundle.Name, Values: &v1alpha1.GenericMap{Data: values}}
-		bundle.Spec.Targets = []v1alpha1.BundleTarget{{Name: "all", ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}}}
+		bundle.Spec.Targets = []v1alpha1.BundleTarget{{Name: "all", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}}}}
 		put(record.Bundles, bundle)
 	}
 	for i := range f.clusters {

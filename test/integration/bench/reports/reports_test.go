@@ -85,7 +85,7 @@ func (f *fleet) fill(b *testing.B) {
 		bundle.Spec.Helm = &v1alpha1.HelmOptions{ReleaseName: bundle.Name, Values: &v1alpha1.GenericMap{Data: map[string]any{
 			"image": map[string]any{"repository": "registry.example.com/app", "tag": "v1.2.3"}, "replicas": int64(3),
 		}}}
-		bundle.Spec.Targets = []v1alpha1.BundleTarget{{ClusterSelector: &metav1.LabelSelector{}}}
+		bundle.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 		_, err := c.Bundles(namespace).Create(b.Context(), bundle, metav1.CreateOptions{})
 		require.NoError(b, err)
 	}

@@ -20,18 +20,8 @@ type BundleTargetApplyConfiguration struct {
 	BundleDeploymentOptionsApplyConfiguration `json:""`
 	// Name of the target. If a Secret holds the target's Helm values, they are found there
 	// by this name.
-	Name *string `json:"name,omitempty"`
-	// ClusterName is the name of one Cluster, or its display name in Rancher.
-	ClusterName *string `json:"clusterName,omitempty"`
-	// ClusterSelector selects Clusters by their labels. {} selects all.
-	// Example: {"matchLabels": {"env": "prod"}}.
-	ClusterSelector *v1.LabelSelectorApplyConfiguration `json:"clusterSelector,omitempty"`
-	// ClusterGroup is the name of a ClusterGroup in the Cluster's namespace; its
-	// Clusters are selected.
-	ClusterGroup *string `json:"clusterGroup,omitempty"`
-	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of all of
-	// them are selected. {} selects all Clusters, including those in no group.
-	ClusterGroupSelector *v1.LabelSelectorApplyConfiguration `json:"clusterGroupSelector,omitempty"`
+	Name                              *string `json:"name,omitempty"`
+	ClusterCriteriaApplyConfiguration `json:""`
 	// DoNotDeploy keeps the Bundle away from the Clusters that this target
 	// selects; later targets are not tried for them.
 	DoNotDeploy *bool `json:"doNotDeploy,omitempty"`
@@ -229,7 +219,7 @@ func (b *BundleTargetApplyConfiguration) WithName(value string) *BundleTargetApp
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterName field is set to the value of the last call.
 func (b *BundleTargetApplyConfiguration) WithClusterName(value string) *BundleTargetApplyConfiguration {
-	b.ClusterName = &value
+	b.ClusterCriteriaApplyConfiguration.ClusterName = &value
 	return b
 }
 
@@ -237,7 +227,7 @@ func (b *BundleTargetApplyConfiguration) WithClusterName(value string) *BundleTa
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterSelector field is set to the value of the last call.
 func (b *BundleTargetApplyConfiguration) WithClusterSelector(value *v1.LabelSelectorApplyConfiguration) *BundleTargetApplyConfiguration {
-	b.ClusterSelector = value
+	b.ClusterCriteriaApplyConfiguration.ClusterSelector = value
 	return b
 }
 
@@ -245,7 +235,7 @@ func (b *BundleTargetApplyConfiguration) WithClusterSelector(value *v1.LabelSele
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterGroup field is set to the value of the last call.
 func (b *BundleTargetApplyConfiguration) WithClusterGroup(value string) *BundleTargetApplyConfiguration {
-	b.ClusterGroup = &value
+	b.ClusterCriteriaApplyConfiguration.ClusterGroup = &value
 	return b
 }
 
@@ -253,7 +243,7 @@ func (b *BundleTargetApplyConfiguration) WithClusterGroup(value string) *BundleT
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterGroupSelector field is set to the value of the last call.
 func (b *BundleTargetApplyConfiguration) WithClusterGroupSelector(value *v1.LabelSelectorApplyConfiguration) *BundleTargetApplyConfiguration {
-	b.ClusterGroupSelector = value
+	b.ClusterCriteriaApplyConfiguration.ClusterGroupSelector = value
 	return b
 }
 

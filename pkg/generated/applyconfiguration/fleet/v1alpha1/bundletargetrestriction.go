@@ -17,15 +17,8 @@ import (
 // involved, both must select the Cluster through the same ClusterGroup.
 type BundleTargetRestrictionApplyConfiguration struct {
 	// Name of the entry. It is informational.
-	Name *string `json:"name,omitempty"`
-	// ClusterName is the name of one Cluster, or its display name in Rancher.
-	ClusterName *string `json:"clusterName,omitempty"`
-	// ClusterSelector selects Clusters by their labels. {} selects all.
-	ClusterSelector *v1.LabelSelectorApplyConfiguration `json:"clusterSelector,omitempty"`
-	// ClusterGroup is the name of a ClusterGroup in the Cluster's namespace.
-	ClusterGroup *string `json:"clusterGroup,omitempty"`
-	// ClusterGroupSelector selects ClusterGroups by their labels.
-	ClusterGroupSelector *v1.LabelSelectorApplyConfiguration `json:"clusterGroupSelector,omitempty"`
+	Name                              *string `json:"name,omitempty"`
+	ClusterCriteriaApplyConfiguration `json:""`
 }
 
 // BundleTargetRestrictionApplyConfiguration constructs a declarative configuration of the BundleTargetRestriction type for use with
@@ -46,7 +39,7 @@ func (b *BundleTargetRestrictionApplyConfiguration) WithName(value string) *Bund
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterName field is set to the value of the last call.
 func (b *BundleTargetRestrictionApplyConfiguration) WithClusterName(value string) *BundleTargetRestrictionApplyConfiguration {
-	b.ClusterName = &value
+	b.ClusterCriteriaApplyConfiguration.ClusterName = &value
 	return b
 }
 
@@ -54,7 +47,7 @@ func (b *BundleTargetRestrictionApplyConfiguration) WithClusterName(value string
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterSelector field is set to the value of the last call.
 func (b *BundleTargetRestrictionApplyConfiguration) WithClusterSelector(value *v1.LabelSelectorApplyConfiguration) *BundleTargetRestrictionApplyConfiguration {
-	b.ClusterSelector = value
+	b.ClusterCriteriaApplyConfiguration.ClusterSelector = value
 	return b
 }
 
@@ -62,7 +55,7 @@ func (b *BundleTargetRestrictionApplyConfiguration) WithClusterSelector(value *v
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterGroup field is set to the value of the last call.
 func (b *BundleTargetRestrictionApplyConfiguration) WithClusterGroup(value string) *BundleTargetRestrictionApplyConfiguration {
-	b.ClusterGroup = &value
+	b.ClusterCriteriaApplyConfiguration.ClusterGroup = &value
 	return b
 }
 
@@ -70,6 +63,6 @@ func (b *BundleTargetRestrictionApplyConfiguration) WithClusterGroup(value strin
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterGroupSelector field is set to the value of the last call.
 func (b *BundleTargetRestrictionApplyConfiguration) WithClusterGroupSelector(value *v1.LabelSelectorApplyConfiguration) *BundleTargetRestrictionApplyConfiguration {
-	b.ClusterGroupSelector = value
+	b.ClusterCriteriaApplyConfiguration.ClusterGroupSelector = value
 	return b
 }

@@ -16,17 +16,8 @@ import (
 // set it selects nothing.
 type GitTargetApplyConfiguration struct {
 	// Name of the target. It is informational.
-	Name *string `json:"name,omitempty"`
-	// ClusterName is the name of one Cluster, or its display name in Rancher.
-	ClusterName *string `json:"clusterName,omitempty"`
-	// ClusterSelector selects Clusters by their labels. {} selects all.
-	// Example: {"matchLabels": {"env": "prod"}}.
-	ClusterSelector *v1.LabelSelectorApplyConfiguration `json:"clusterSelector,omitempty"`
-	// ClusterGroup is the name of a ClusterGroup; its Clusters are selected.
-	ClusterGroup *string `json:"clusterGroup,omitempty"`
-	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
-	// all of them are selected.
-	ClusterGroupSelector *v1.LabelSelectorApplyConfiguration `json:"clusterGroupSelector,omitempty"`
+	Name                              *string `json:"name,omitempty"`
+	ClusterCriteriaApplyConfiguration `json:""`
 }
 
 // GitTargetApplyConfiguration constructs a declarative configuration of the GitTarget type for use with
@@ -47,7 +38,7 @@ func (b *GitTargetApplyConfiguration) WithName(value string) *GitTargetApplyConf
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterName field is set to the value of the last call.
 func (b *GitTargetApplyConfiguration) WithClusterName(value string) *GitTargetApplyConfiguration {
-	b.ClusterName = &value
+	b.ClusterCriteriaApplyConfiguration.ClusterName = &value
 	return b
 }
 
@@ -55,7 +46,7 @@ func (b *GitTargetApplyConfiguration) WithClusterName(value string) *GitTargetAp
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterSelector field is set to the value of the last call.
 func (b *GitTargetApplyConfiguration) WithClusterSelector(value *v1.LabelSelectorApplyConfiguration) *GitTargetApplyConfiguration {
-	b.ClusterSelector = value
+	b.ClusterCriteriaApplyConfiguration.ClusterSelector = value
 	return b
 }
 
@@ -63,7 +54,7 @@ func (b *GitTargetApplyConfiguration) WithClusterSelector(value *v1.LabelSelecto
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterGroup field is set to the value of the last call.
 func (b *GitTargetApplyConfiguration) WithClusterGroup(value string) *GitTargetApplyConfiguration {
-	b.ClusterGroup = &value
+	b.ClusterCriteriaApplyConfiguration.ClusterGroup = &value
 	return b
 }
 
@@ -71,6 +62,6 @@ func (b *GitTargetApplyConfiguration) WithClusterGroup(value string) *GitTargetA
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterGroupSelector field is set to the value of the last call.
 func (b *GitTargetApplyConfiguration) WithClusterGroupSelector(value *v1.LabelSelectorApplyConfiguration) *GitTargetApplyConfiguration {
-	b.ClusterGroupSelector = value
+	b.ClusterCriteriaApplyConfiguration.ClusterGroupSelector = value
 	return b
 }

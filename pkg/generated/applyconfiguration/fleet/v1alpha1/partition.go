@@ -20,16 +20,8 @@ type PartitionApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// MaxUnavailable is the number or percentage of the partition's Clusters that may be
 	// unavailable. Default: maxUnavailable of the strategy, otherwise 100%.
-	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
-	// ClusterName is the name of one Cluster, or its display name in Rancher.
-	ClusterName *string `json:"clusterName,omitempty"`
-	// ClusterSelector selects Clusters by their labels. {} selects all.
-	ClusterSelector *v1.LabelSelectorApplyConfiguration `json:"clusterSelector,omitempty"`
-	// ClusterGroup is the name of a ClusterGroup; its Clusters are selected.
-	ClusterGroup *string `json:"clusterGroup,omitempty"`
-	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
-	// all of them are selected.
-	ClusterGroupSelector *v1.LabelSelectorApplyConfiguration `json:"clusterGroupSelector,omitempty"`
+	MaxUnavailable                    *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+	ClusterCriteriaApplyConfiguration `json:""`
 }
 
 // PartitionApplyConfiguration constructs a declarative configuration of the Partition type for use with
@@ -58,7 +50,7 @@ func (b *PartitionApplyConfiguration) WithMaxUnavailable(value intstr.IntOrStrin
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterName field is set to the value of the last call.
 func (b *PartitionApplyConfiguration) WithClusterName(value string) *PartitionApplyConfiguration {
-	b.ClusterName = &value
+	b.ClusterCriteriaApplyConfiguration.ClusterName = &value
 	return b
 }
 
@@ -66,7 +58,7 @@ func (b *PartitionApplyConfiguration) WithClusterName(value string) *PartitionAp
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterSelector field is set to the value of the last call.
 func (b *PartitionApplyConfiguration) WithClusterSelector(value *v1.LabelSelectorApplyConfiguration) *PartitionApplyConfiguration {
-	b.ClusterSelector = value
+	b.ClusterCriteriaApplyConfiguration.ClusterSelector = value
 	return b
 }
 
@@ -74,7 +66,7 @@ func (b *PartitionApplyConfiguration) WithClusterSelector(value *v1.LabelSelecto
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterGroup field is set to the value of the last call.
 func (b *PartitionApplyConfiguration) WithClusterGroup(value string) *PartitionApplyConfiguration {
-	b.ClusterGroup = &value
+	b.ClusterCriteriaApplyConfiguration.ClusterGroup = &value
 	return b
 }
 
@@ -82,6 +74,6 @@ func (b *PartitionApplyConfiguration) WithClusterGroup(value string) *PartitionA
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterGroupSelector field is set to the value of the last call.
 func (b *PartitionApplyConfiguration) WithClusterGroupSelector(value *v1.LabelSelectorApplyConfiguration) *PartitionApplyConfiguration {
-	b.ClusterGroupSelector = value
+	b.ClusterCriteriaApplyConfiguration.ClusterGroupSelector = value
 	return b
 }

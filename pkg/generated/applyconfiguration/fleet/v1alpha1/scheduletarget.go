@@ -16,16 +16,8 @@ import (
 // criterion set it selects nothing.
 type ScheduleTargetApplyConfiguration struct {
 	// Name of the entry. It is informational.
-	Name *string `json:"name,omitempty"`
-	// ClusterName is the name of one Cluster, or its display name in Rancher.
-	ClusterName *string `json:"clusterName,omitempty"`
-	// ClusterSelector selects Clusters by their labels. {} selects all.
-	ClusterSelector *v1.LabelSelectorApplyConfiguration `json:"clusterSelector,omitempty"`
-	// ClusterGroup is the name of a ClusterGroup; its Clusters are selected.
-	ClusterGroup *string `json:"clusterGroup,omitempty"`
-	// ClusterGroupSelector selects ClusterGroups by their labels; the Clusters of
-	// all of them are selected.
-	ClusterGroupSelector *v1.LabelSelectorApplyConfiguration `json:"clusterGroupSelector,omitempty"`
+	Name                              *string `json:"name,omitempty"`
+	ClusterCriteriaApplyConfiguration `json:""`
 }
 
 // ScheduleTargetApplyConfiguration constructs a declarative configuration of the ScheduleTarget type for use with
@@ -46,7 +38,7 @@ func (b *ScheduleTargetApplyConfiguration) WithName(value string) *ScheduleTarge
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterName field is set to the value of the last call.
 func (b *ScheduleTargetApplyConfiguration) WithClusterName(value string) *ScheduleTargetApplyConfiguration {
-	b.ClusterName = &value
+	b.ClusterCriteriaApplyConfiguration.ClusterName = &value
 	return b
 }
 
@@ -54,7 +46,7 @@ func (b *ScheduleTargetApplyConfiguration) WithClusterName(value string) *Schedu
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterSelector field is set to the value of the last call.
 func (b *ScheduleTargetApplyConfiguration) WithClusterSelector(value *v1.LabelSelectorApplyConfiguration) *ScheduleTargetApplyConfiguration {
-	b.ClusterSelector = value
+	b.ClusterCriteriaApplyConfiguration.ClusterSelector = value
 	return b
 }
 
@@ -62,7 +54,7 @@ func (b *ScheduleTargetApplyConfiguration) WithClusterSelector(value *v1.LabelSe
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterGroup field is set to the value of the last call.
 func (b *ScheduleTargetApplyConfiguration) WithClusterGroup(value string) *ScheduleTargetApplyConfiguration {
-	b.ClusterGroup = &value
+	b.ClusterCriteriaApplyConfiguration.ClusterGroup = &value
 	return b
 }
 
@@ -70,6 +62,6 @@ func (b *ScheduleTargetApplyConfiguration) WithClusterGroup(value string) *Sched
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ClusterGroupSelector field is set to the value of the last call.
 func (b *ScheduleTargetApplyConfiguration) WithClusterGroupSelector(value *v1.LabelSelectorApplyConfiguration) *ScheduleTargetApplyConfiguration {
-	b.ClusterGroupSelector = value
+	b.ClusterCriteriaApplyConfiguration.ClusterGroupSelector = value
 	return b
 }
