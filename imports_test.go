@@ -30,18 +30,19 @@ var upstream = map[string][]string{
 	"targeting": {"index"},
 	"names":     {},
 	"rules":     {},
-	"derive":    {"manifest", "index", "targeting", "rules"},
-	"summary":   {"derive"},
+	"reports":   {},
+	"summary":   {"reports"},
+	"derive":    {"manifest", "index", "targeting", "rules", "reports"},
 	"rollout":   {"record", "targeting", "derive"},
-	"view":      {"manifest", "record", "index", "targeting", "derive"},
+	"view":      {"manifest", "record", "index", "targeting", "derive", "reports"},
 	"freshness": {},
-	"ledger":    {"record", "targeting", "derive", "rollout", "summary", "view"},
-	"state":     {"manifest", "record", "etcd", "index", "targeting", "names", "rules", "derive", "rollout", "view", "fair", "ledger"},
+	"ledger":    {"record", "targeting", "reports", "summary", "derive", "rollout", "view"},
+	"state":     {"manifest", "record", "etcd", "index", "targeting", "names", "rules", "reports", "derive", "rollout", "view", "fair", "ledger"},
 	"audit":     {"record", "etcd", "view"},
 	"engine":    {"record", "etcd", "targeting", "rollout", "view", "freshness", "audit", "state"},
 	"kinds":     {"names", "derive"},
 	"fair":      {},
-	"storage":   {"manifest", "record", "etcd", "index", "targeting", "derive", "rollout", "view", "engine", "kinds", "fair"},
+	"storage":   {"manifest", "record", "etcd", "index", "targeting", "reports", "derive", "rollout", "view", "engine", "kinds", "fair"},
 	"endpoints": {"manifest", "record", "etcd", "view", "engine", "kinds", "storage"},
 	"server":    {"kinds", "fair"},
 	"metrics":   {"record", "view", "engine", "kinds", "storage"},
@@ -207,7 +208,7 @@ func TestOnlyTheNamedPackagesReachHeavyDependencies(t *testing.T) {
 
 // pure packages give the same answer for the same arguments, whenever and wherever they
 // run. Otherwise two replicas would not agree.
-var pure = []string{"manifest", "index", "targeting", "names", "rules", "derive", "summary", "rollout"}
+var pure = []string{"manifest", "index", "targeting", "names", "rules", "reports", "summary", "derive", "rollout"}
 
 func TestPurePackagesHaveNoContextNoLogAndNoClock(t *testing.T) {
 	t.Parallel()

@@ -43,9 +43,10 @@
 //	targeting  one Bundle version against one Cluster: S 2.1 to 2.4, pure
 //	names      the names that Fleet gives to objects: S 4.8, pure
 //	rules      what restrictions and Policies of a namespace allow: S 2.6, pure
+//	reports    an agent's report: its state, digest and explanation: S 7.1, pure
+//	summary    statuses as sums over BundleDeployments: S 7, pure
 //	derive     options, templates, IDs, the BundleDeployment itself: pure
 //	rollout    which BundleDeployments get a new version next: S 6, pure
-//	summary    statuses as sums over BundleDeployments: S 7, pure
 //	view       the immutable tables at a revision, and the changes that led to them
 //	ledger     which statuses a change affects, and how their sums change
 //	state      all that follows from the records at one revision; what a write records

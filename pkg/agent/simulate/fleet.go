@@ -18,7 +18,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/agent/wire"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 // Fleet runs a number of simulated agents.
@@ -272,7 +272,7 @@ func (f *Fleet) Stats() Stats {
 				continue
 			}
 			s.Deployments++
-			if derive.State(&bd.Spec, &bd.Status) == v1alpha1.Ready {
+			if reports.State(&bd.Spec, &bd.Status) == v1alpha1.Ready {
 				s.Ready++
 			}
 		}

@@ -20,8 +20,8 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/manifest"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 // mostContent bounds the unpacked size of a Content: more than fits into etcd as gzip, and
@@ -158,7 +158,7 @@ func (u *Upstream) unready(ctx context.Context, namespace string, selector label
 	}
 	for i := range list.Items {
 		other := &list.Items[i]
-		if !slices.Contains(accepted, derive.State(&other.Spec, &other.Status)) {
+		if !slices.Contains(accepted, reports.State(&other.Spec, &other.Status)) {
 			names = append(names, other.Name)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 // Inputs are all that a BundleDeployment is made of.
@@ -76,7 +77,7 @@ func FillBundleDeployment(bd *v1alpha1.BundleDeployment, in Inputs) {
 	if in.Report != nil {
 		bd.Status = *in.Report
 	}
-	bd.Status.Display = Display(&bd.Spec, &bd.Status)
+	bd.Status.Display = reports.Display(&bd.Spec, &bd.Status)
 }
 
 // BundleDeploymentLabels returns the labels of a Bundle's BundleDeployment on a

@@ -5,7 +5,6 @@ package derive_test
 
 import (
 	"maps"
-	"slices"
 	"testing"
 	"time"
 
@@ -253,30 +252,10 @@ func TestStatus(t *testing.T) {
 			require.Equal(t, want, bd.Status, "the rest of the report is as it was")
 		})
 	}
-	t.Run("an ID that is not the staged one is out of sync", func(t *testing.T) {
-		t.Parallel()
-		state := derive.State(&v1alpha1.BundleDeploymentSpec{DeploymentID: "a", StagedDeploymentID: "b"}, &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "a", Ready: true})
-		require.Equal(t, v1alpha1.OutOfSync, state)
-	})
 	t.Run("empty status is written out", func(t *testing.T) {
 		t.Parallel()
 		require.JSONEq(t, `{"display":{"state":"WaitApplied"},"resourceCounts":{"ready":0,"desiredReady":0,"waitApplied":0,"modified":0,"orphaned":0,"missing":0,"unknown":0,"notReady":0}}`, shown(t, derive.BundleDeployment(in).Status))
 	})
-}
-
-func TestReadyConditionsWithErrors(t *testing.T) {
-	t.Parallel()
-	ready := v1alpha1.GenericCondition{Type: "Ready", Status: "True", LastUpdateTime: "then"}
-	other := v1alpha1.GenericCondition{Type: "Other", Status: "True"}
-	failed := v1alpha1.GenericCondition{Type: "Ready", Status: "False", Reason: "Error", Message: "m"}
-	for _, stored := range [][]v1alpha1.GenericCondition{nil, {ready}, {other}, {other, ready}, {ready, other}, {failed}} {
-		before := slices.Clone(stored)
-		with := derive.WithError(stored, "m")
-		require.Equal(t, before, stored)
-		i := slices.IndexFunc(with, func(c v1alpha1.GenericCondition) bool { return c.Type == "Ready" })
-		require.GreaterOrEqual(t, i, 0)
-		require.Equal(t, []string{"False", "Error", "m"}, []string{with[i].Status, with[i].Reason, with[i].Message})
-	}
 }
 
 func BenchmarkContent(b *testing.B) {

@@ -22,9 +22,6 @@
 //	bundledeployment.go  the BundleDeployment
 //	generation.go        its generation
 //	servable.go          names that cannot be served
-//	brief.go             what explains a report
-//	gist.go              what a roll-up counts of a report
-//	status.go            display and state
 //
 // Everything here is a pure function. There is no context, no clock, no log and
 // no error: bad input is a value in the output, a Failure, with Fleet's text.

@@ -9,6 +9,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -150,7 +151,7 @@ func (l *Ledger) closeBundle(b *Bundle, at view.Version) {
 	}
 	conditions := status.Conditions
 	if failure != "" {
-		conditions = derive.WithError(conditions, failure)
+		conditions = reports.WithError(conditions, failure)
 	}
 	b.ready = v1alpha1.GenericCondition{}
 	if len(conditions) > 0 {

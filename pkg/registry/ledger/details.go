@@ -27,7 +27,7 @@ type details struct {
 
 const (
 	// few is how many BundleDeployments and Clusters there may be, and fewObjects how much
-	// work (derive.Gist) a look at all deployed objects may take, to see that what changed
+	// work (reports.Digest) a look at all deployed objects may take, to see that what changed
 	// below them does not shol.
 	few, fewObjects = 32, 512
 	// many BundleDeployments make a list that takes much memory.
@@ -41,7 +41,7 @@ func (d *details) small() bool {
 	}
 	work := 0
 	d.reported.Ascend(func(bd *view.BundleDeployment) bool {
-		work += bd.Report.Gist().Work
+		work += bd.Report.Digest().Work
 		return true
 	})
 	return work <= fewObjects
@@ -103,7 +103,7 @@ func unlisted(r *view.Report) int {
 	if r == nil {
 		return 0
 	}
-	return r.Gist().Unlisted
+	return r.Digest().Unlisted
 }
 
 // movedSource takes a BundleDeployment from the source that it was of to the one
@@ -205,8 +205,8 @@ func listsObjects(d *view.BundleDeployment) bool {
 	if d.Report == nil {
 		return false
 	}
-	gist := d.Report.Gist()
-	return gist.TellsOfObjects()
+	digest := d.Report.Digest()
+	return digest.TellsOfObjects()
 }
 
 // sameObjects reports whether two states of a BundleDeployment are known to add the same
@@ -216,5 +216,5 @@ func sameObjects(prev, next *view.BundleDeployment) bool {
 	if !told || !tell {
 		return told == tell
 	}
-	return stored(prev).State() == stored(next).State() && prev.Report.Gist().Objects == next.Report.Gist().Objects
+	return stored(prev).State() == stored(next).State() && prev.Report.Digest().Objects == next.Report.Digest().Objects
 }

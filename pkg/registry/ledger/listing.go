@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -19,7 +19,7 @@ type listing []explained
 
 type explained struct {
 	report *view.Report
-	said   *derive.Explanation
+	said   *reports.Explanation
 }
 
 // entries explain the first members that are not ready, and list them.
@@ -39,7 +39,7 @@ func entries[M any](l *listing, r *summary.Ranked[M], from, to int, of func(M) s
 // explain adds to a BundleDeployment what its report says, and to the next listing.
 func (l *listing) explain(d *summary.Deployment, next *listing) {
 	report, ok := d.Report.(*view.Report)
-	if !ok || !report.Gist().Explains {
+	if !ok || !report.Digest().Explains {
 		return
 	}
 	for _, e := range *l {
@@ -48,7 +48,7 @@ func (l *listing) explain(d *summary.Deployment, next *listing) {
 		}
 	}
 	if d.Explanation == nil {
-		d.Explanation = derive.Explain(report.Brief())
+		d.Explanation = reports.Explain(report.Brief())
 	}
 	*next = append(*next, explained{report, d.Explanation})
 }
@@ -83,7 +83,7 @@ func (l *objectLists) of(r *view.Report) *v1alpha1.BundleDeploymentStatus {
 	if r == nil {
 		return nil
 	}
-	digest := r.Gist().Objects
+	digest := r.Digest().Objects
 	l.RLock()
 	status := l.known[digest]
 	l.RUnlock()
@@ -104,8 +104,8 @@ func (l *objectLists) of(r *view.Report) *v1alpha1.BundleDeploymentStatus {
 
 // objectsIn is a status with nothing but its objects, as far as roll-ups list them.
 func objectsIn(s *v1alpha1.BundleDeploymentStatus) *v1alpha1.BundleDeploymentStatus {
-	said := derive.Explain(s)
+	said := reports.Explain(s)
 	return &v1alpha1.BundleDeploymentStatus{
-		Resources: derive.Listed(s), NonReadyStatus: said.NonReadyStatus, ModifiedStatus: said.ModifiedStatus, IncompleteState: derive.Incomplete(s),
+		Resources: reports.Listed(s), NonReadyStatus: said.NonReadyStatus, ModifiedStatus: said.ModifiedStatus, IncompleteState: reports.Incomplete(s),
 	}
 }

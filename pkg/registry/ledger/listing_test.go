@@ -15,6 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 	"github.com/musterfleet/muster/test/replay"
@@ -66,7 +67,7 @@ func TestAKeptReportSaysWhatItsRecordDoes(t *testing.T) {
 		plain, kept := d, d
 		plain.Status, kept.Report = status, report
 		require.Equal(t, plain.Weight(), kept.Weight())
-		require.Equal(t, derive.StateOf(d.Want, d.Staged, status), summary.Deployment{Want: d.Want, Staged: d.Staged, Report: report}.State())
+		require.Equal(t, reports.StateOf(d.Want, d.Staged, status), summary.Deployment{Want: d.Want, Staged: d.Staged, Report: report}.State())
 		require.Equal(t, plain.Message(), kept.Message())
 		require.Equal(t, plain.Entry(), kept.Entry())
 		var l, next listing
@@ -78,7 +79,7 @@ func TestAKeptReportSaysWhatItsRecordDoes(t *testing.T) {
 		require.Same(t, kept.Explanation, again.Explanation, "it is decoded once")
 
 		// Reports of the same digest add the same objects.
-		digest := report.Gist().Objects
+		digest := report.Digest().Objects
 		require.Equal(t, len(status.Resources)+len(status.NonReadyStatus)+len(status.ModifiedStatus) == 0, digest == [16]byte{})
 		if other, ok := listed[digest]; ok {
 			for _, state := range []v1alpha1.BundleState{v1alpha1.Ready, v1alpha1.NotReady, v1alpha1.Modified, v1alpha1.ErrApplied} {

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
@@ -167,6 +167,6 @@ func (b *Bundle) rollOutStatus(v *v1alpha1.Bundle, status *v1alpha1.BundleStatus
 		return nil
 	}()
 	if err != nil {
-		status.Conditions = derive.WithError(status.Conditions, err.Error())
+		status.Conditions = reports.WithError(status.Conditions, err.Error())
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 	"github.com/musterfleet/muster/pkg/registry/state/statetest"
 	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -61,10 +61,10 @@ func TestAReportCostsWhatItChangesWhateverItLists(t *testing.T) {
 			s.Resources = append(s.Resources, v1alpha1.BundleDeploymentResource{Kind: "ConfigMap", Name: "last"})
 		}, map[string]int{record.BundleDeployments: 1, record.GitRepos: 1}},
 		{"another name for an object that is beyond those that are listed", func(s *v1alpha1.BundleDeploymentStatus) {
-			s.Resources[derive.MostObjects].Name = "other"
+			s.Resources[reports.MostObjects].Name = "other"
 		}, map[string]int{record.BundleDeployments: 1}},
 		{"another name for an object that is listed", func(s *v1alpha1.BundleDeploymentStatus) {
-			s.Resources[derive.MostObjects-1].Name = "other"
+			s.Resources[reports.MostObjects-1].Name = "other"
 		}, map[string]int{record.BundleDeployments: 1, record.GitRepos: 1}},
 		{"counts", func(s *v1alpha1.BundleDeploymentStatus) { s.ResourceCounts.Ready++ }, map[string]int{record.BundleDeployments: 1, record.GitRepos: 1, record.Clusters: 1}},
 		{"a release that shows nowhere else", func(s *v1alpha1.BundleDeploymentStatus) { s.Release = "x" }, map[string]int{record.BundleDeployments: 1}},

@@ -114,8 +114,8 @@ func (s *State) target(c claim, v *version) (rollout.Target, bool) {
 		out.Exists, out.Staged, out.Promoted = true, h.Staged, h.Promoted
 	}
 	if have != nil && have.Report != nil {
-		gist := have.Report.Gist()
-		out.Applied, out.Ready = gist.Applied, gist.Ready
+		digest := have.Report.Digest()
+		out.Applied, out.Ready = digest.Applied, digest.Ready
 	}
 	return out, true
 }

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -194,11 +194,11 @@ func (r *rolls) bundleStatus(name record.Name) v1alpha1.BundleStatus {
 		summary.BundleStatus(&status, sum, first)
 		status.ObservedGeneration = b.inForce.bundle.Generation
 		if err := r.rollOut(b.inForce.bundle.Spec.RolloutStrategy, targets, &status); err != nil {
-			status.Conditions = derive.WithError(status.Conditions, err.Error())
+			status.Conditions = reports.WithError(status.Conditions, err.Error())
 		}
 	}
 	if b.failure != "" {
-		status.Conditions = derive.WithError(status.Conditions, b.failure)
+		status.Conditions = reports.WithError(status.Conditions, b.failure)
 	}
 	return status
 }
@@ -284,7 +284,7 @@ func (r *rolls) clusterStatus(k *v1alpha1.Cluster) v1alpha1.ClusterStatus {
 	}
 	if r.want.namespaces[name] == "" {
 		if why := r.cluster(name).barred(); why != "" {
-			status.Conditions = derive.WithError(status.Conditions, why)
+			status.Conditions = reports.WithError(status.Conditions, why)
 		}
 		return status
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 	"github.com/musterfleet/muster/test/replay"
 )
 
@@ -22,17 +22,17 @@ import (
 func (c crowd) beyond(bd *v1alpha1.BundleDeployment, surely bool) v1alpha1.BundleDeploymentStatus {
 	status := c.reportOn(bd)
 	if surely || c.oneIn(2) {
-		for i := range pick(c.universe, derive.MostObjects, derive.MostObjects+1, derive.MostObjects+500) {
+		for i := range pick(c.universe, reports.MostObjects, reports.MostObjects+1, reports.MostObjects+500) {
 			status.Resources = append(status.Resources, v1alpha1.BundleDeploymentResource{Kind: "Secret", APIVersion: "v1", Namespace: "d", Name: fmt.Sprintf("s%04d", i)})
 		}
 	}
 	long := func() string {
-		return strings.Repeat(pick(c.universe, "it broke ", "<", "\x02"), c.IntN(derive.MostText))
+		return strings.Repeat(pick(c.universe, "it broke ", "<", "\x02"), c.IntN(reports.MostText))
 	}
 	if surely || c.oneIn(3) {
 		status.Ready, status.NonModified = false, false
 		status.Conditions = append(status.Conditions, v1alpha1.GenericCondition{Type: "Monitored", Message: long()})
-		for i := range derive.MostNamed/2 + c.IntN(derive.MostNamed) {
+		for i := range reports.MostNamed/2 + c.IntN(reports.MostNamed) {
 			status.ModifiedStatus = append(status.ModifiedStatus, v1alpha1.ModifiedStatus{Kind: "Secret", APIVersion: "v1", Namespace: "d", Name: fmt.Sprintf("s%04d", i), Patch: long()})
 			status.NonReadyStatus = append(status.NonReadyStatus, v1alpha1.NonReadyStatus{Kind: "Pod", APIVersion: "v1", Namespace: "d", Name: fmt.Sprint("p", i), Summary: v1alpha1.ObjectSummary{State: "updating", Message: []string{long()}}})
 		}

@@ -5,8 +5,8 @@ package storage
 
 import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -27,9 +27,9 @@ func disturbs(v *view.View, item view.Item, next record.APIObject) (record.Key, 
 	if !ok || !rollout.Limited(bundle.Record.Object.(*v1alpha1.Bundle).Spec.RolloutStrategy) && bundle.Derived.Failure == "" {
 		return record.Key{}, false
 	}
-	var was derive.Gist
+	var was reports.Digest
 	if pair.Report != nil {
-		was = pair.Report.Gist()
+		was = pair.Report.Digest()
 	}
 	is := next.(*v1alpha1.BundleDeployment).Status
 	same := was.Applied == is.AppliedDeploymentID && was.Ready == is.Ready

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 // BundleStatus fills in what follows from the sums over all Clusters that a Bundle
@@ -43,7 +43,7 @@ func FitPartitions(status *v1alpha1.BundleStatus) {
 	}
 	room, listed := partitionBytes, 0
 	for listed < len(status.PartitionStatus) {
-		size := partitionSize + derive.TextSize(status.PartitionStatus[listed].Name)
+		size := partitionSize + reports.TextSize(status.PartitionStatus[listed].Name)
 		if size > room {
 			break
 		}
@@ -80,16 +80,16 @@ func entriesSize(entries []v1alpha1.NonReadyResource) int {
 	n := 0
 	for i := range entries {
 		e := &entries[i]
-		n += entrySize + derive.TextSize(e.Name, string(e.State), e.Message)
+		n += entrySize + reports.TextSize(e.Name, string(e.State), e.Message)
 		for k := range e.ModifiedStatus {
 			m := &e.ModifiedStatus[k]
-			n += objectSize + derive.TextSize(m.Kind, m.APIVersion, m.Namespace, m.Name, m.Patch)
+			n += objectSize + reports.TextSize(m.Kind, m.APIVersion, m.Namespace, m.Name, m.Patch)
 		}
 		for k := range e.NonReadyStatus {
 			r := &e.NonReadyStatus[k]
-			n += objectSize + derive.TextSize(string(r.UID), r.Kind, r.APIVersion, r.Namespace, r.Name, r.Summary.State)
+			n += objectSize + reports.TextSize(string(r.UID), r.Kind, r.APIVersion, r.Namespace, r.Name, r.Summary.State)
 			for _, text := range r.Summary.Message {
-				n += derive.TextSize(text) + nameSize
+				n += reports.TextSize(text) + nameSize
 			}
 		}
 	}

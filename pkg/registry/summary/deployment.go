@@ -6,11 +6,10 @@ package summary
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 // Deployment is what roll-ups read of a BundleDeployment.
@@ -31,70 +30,70 @@ type Deployment struct {
 	Report Report
 	// Explanation is what the report says that explains the state; nil if that is to be
 	// read from it.
-	Explanation *derive.Explanation
+	Explanation *reports.Explanation
 	// Missing says that there is no BundleDeployment yet, although the Cluster is
 	// targeted. Everything else but Name is then ignored.
 	Missing bool
 }
 
-// Report is an agent's report. Its gist is at hand. What roll-ups read beside that is
+// Report is an agent's report. Its digest is at hand. What roll-ups read beside that is
 // decoded anew for each caller.
 type Report interface {
-	Gist() derive.Gist
-	// Brief has what roll-ups read (derive.Brief), and may have more.
+	Digest() reports.Digest
+	// Brief has what roll-ups read (reports.Brief), and may have more.
 	Brief() *v1alpha1.BundleDeploymentStatus
 }
 
-// gist is that of the report; that of an empty one if there is none.
-func (d *Deployment) gist() derive.Gist {
+// digest is that of the report; that of an empty one if there is none.
+func (d *Deployment) digest() reports.Digest {
 	switch {
 	case d.Missing:
-		return derive.Gist{}
+		return reports.Digest{}
 	case d.Report != nil:
-		return d.Report.Gist()
+		return d.Report.Digest()
 	case d.Status != nil:
-		return derive.GistOf(d.Status)
+		return reports.DigestOf(d.Status)
 	}
-	return derive.Gist{}
+	return reports.Digest{}
 }
 
 // nothing explains a BundleDeployment whose agent has said nothing about it.
-var nothing derive.Explanation
+var nothing reports.Explanation
 
-func (d *Deployment) explanation(gist *derive.Gist) *derive.Explanation {
+func (d *Deployment) explanation(digest *reports.Digest) *reports.Explanation {
 	switch {
-	case !gist.Explains:
+	case !digest.Explains:
 		return &nothing
 	case d.Explanation != nil:
 		return d.Explanation
 	case d.Report != nil:
-		return derive.Explain(d.Report.Brief())
+		return reports.Explain(d.Report.Brief())
 	}
-	return derive.Explain(d.Status)
+	return reports.Explain(d.Status)
 }
 
 // State is the first line of the table in S 7.1 that is true.
 func (d Deployment) State() v1alpha1.BundleState {
-	gist := d.gist()
-	return d.state(&gist)
+	digest := d.digest()
+	return d.state(&digest)
 }
 
-func (d *Deployment) state(gist *derive.Gist) v1alpha1.BundleState {
+func (d *Deployment) state(digest *reports.Digest) v1alpha1.BundleState {
 	if d.Missing {
 		return v1alpha1.Pending
 	}
-	return gist.State(d.Want, d.Staged)
+	return digest.State(d.Want, d.Staged)
 }
 
 // Message is what the agent says about it: of its condition Deployed, else
 // Installed if that is about the wanted deployment, else Monitored.
 func (d Deployment) Message() string {
-	gist := d.gist()
-	return d.message(&gist, d.explanation(&gist))
+	digest := d.digest()
+	return d.message(&digest, d.explanation(&digest))
 }
 
-func (d *Deployment) message(gist *derive.Gist, said *derive.Explanation) string {
-	if said.Deployed == "" && gist.Applied == d.Want {
+func (d *Deployment) message(digest *reports.Digest, said *reports.Explanation) string {
+	if said.Deployed == "" && digest.Applied == d.Want {
 		return cmp.Or(said.Installed, said.Monitored)
 	}
 	return cmp.Or(said.Deployed, said.Monitored)
@@ -102,67 +101,59 @@ func (d *Deployment) message(gist *derive.Gist, said *derive.Explanation) string
 
 // Unavailable reports whether it is there and unavailable: S 6.3.
 func (d Deployment) Unavailable() bool {
-	gist := d.gist()
-	return d.unavailable(&gist)
+	digest := d.digest()
+	return d.unavailable(&digest)
 }
 
-func (d *Deployment) unavailable(gist *derive.Gist) bool {
-	return !d.Missing && (gist.Applied != d.Promoted || !gist.Ready)
+func (d *Deployment) unavailable(digest *reports.Digest) bool {
+	return !d.Missing && (digest.Applied != d.Promoted || !digest.Ready)
 }
 
 // UpToDate reports whether it is there and staged, promoted and applied are all at
 // the wanted deployment ID: S 6.3.
 func (d Deployment) UpToDate() bool {
-	gist := d.gist()
-	return d.upToDate(&gist)
+	digest := d.digest()
+	return d.upToDate(&digest)
 }
 
-func (d *Deployment) upToDate(gist *derive.Gist) bool {
-	return !d.Missing && d.Staged == d.Want && d.Promoted == d.Want && gist.Applied == d.Want
+func (d *Deployment) upToDate(digest *reports.Digest) bool {
+	return !d.Missing && d.Staged == d.Want && d.Promoted == d.Want && digest.Applied == d.Want
 }
 
 // Weight is what it adds to a roll-up.
 func (d Deployment) Weight() Weight {
 	var w Weight
-	gist := d.gist()
-	state := d.state(&gist)
+	digest := d.digest()
+	state := d.state(&digest)
 	*w.counter(state) = 1
 	if state != v1alpha1.Ready {
 		w.Listed = 1
 	}
-	unavailable := d.unavailable(&gist)
+	unavailable := d.unavailable(&digest)
 	if unavailable {
 		w.Unavailable = 1
 	}
-	if unavailable || !d.upToDate(&gist) {
+	if unavailable || !d.upToDate(&digest) {
 		w.Outdated = 1
 	}
-	w.Resources = gist.Counts
+	w.Resources = digest.Counts
 	return w
 }
 
 // Entry is what the summary lists of it if it is not Ready. Its message says how many
 // objects the report names beyond those that are listed.
 func (d Deployment) Entry() v1alpha1.NonReadyResource {
-	gist := d.gist()
-	said := d.explanation(&gist)
-	text := d.message(&gist, said)
-	if gist.Unnamed > 0 {
-		text = strings.TrimSpace(fmt.Sprintf("%s (%d more objects are not listed here)", text, gist.Unnamed))
+	digest := d.digest()
+	said := d.explanation(&digest)
+	text := d.message(&digest, said)
+	if digest.Unnamed > 0 {
+		text = strings.TrimSpace(fmt.Sprintf("%s (%d more objects are not listed here)", text, digest.Unnamed))
 	}
 	return v1alpha1.NonReadyResource{
 		Name:           d.Name,
-		State:          d.state(&gist),
+		State:          d.state(&digest),
 		Message:        text,
 		ModifiedStatus: said.ModifiedStatus,
 		NonReadyStatus: said.NonReadyStatus,
 	}
-}
-
-func condition(conditions []v1alpha1.GenericCondition, kind string) *v1alpha1.GenericCondition {
-	i := slices.IndexFunc(conditions, func(c v1alpha1.GenericCondition) bool { return c.Type == kind })
-	if i < 0 {
-		return nil
-	}
-	return &conditions[i]
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 func said(kind, status, message string) v1alpha1.GenericCondition {
@@ -113,7 +113,7 @@ func TestTheStateIsTheFirstLineThatIsTrue(t *testing.T) {
 		require.Equal(t, c.want, w.Worst(), c.name)
 		if !c.of.Missing && c.of.Status != nil {
 			spec := v1alpha1.BundleDeploymentSpec{DeploymentID: c.of.Want, StagedDeploymentID: c.of.Staged}
-			require.Equal(t, c.want, derive.State(&spec, c.of.Status), c.name)
+			require.Equal(t, c.want, reports.State(&spec, c.of.Status), c.name)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 // States of an object that no BundleDeployment is in.
@@ -28,9 +28,9 @@ type Deployed struct {
 	Cluster string
 	State   v1alpha1.BundleState
 	// Status is the agent's report, or the Brief of one; nil if there is none. Of one
-	// with the same derive.Gist.Objects, what is said of objects is the same.
+	// with the same reports.Digest.Objects, what is said of objects is the same.
 	Status *v1alpha1.BundleDeploymentStatus
-	// Unlisted is the gist's, where Status is brief.
+	// Unlisted is the digest's, where Status is brief.
 	Unlisted int
 }
 
@@ -115,7 +115,7 @@ type joined struct {
 // said of the whole, unless something else is said of the object.
 func (j *joined) add(i int, d *Deployed) {
 	status := d.status()
-	resources, said := derive.Listed(status), derive.Explain(status)
+	resources, said := reports.Listed(status), reports.Explain(status)
 	j.left.Unlisted += d.Unlisted
 	if d.Unlisted == 0 {
 		j.left.Unlisted += len(status.Resources) - len(resources)
@@ -124,7 +124,7 @@ func (j *joined) add(i int, d *Deployed) {
 		j.left.Unlisted += len(resources)
 		return
 	}
-	incomplete := derive.Incomplete(status)
+	incomplete := reports.Incomplete(status)
 	state := string(d.State)
 	// NotReady and Modified are said of the whole because of some of its objects: the
 	// others are Ready, or if not all of those are listed, unknown.

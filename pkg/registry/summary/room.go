@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 // A derived status is bounded as a stored one is by etcd. What is left out is counted in
@@ -141,5 +141,5 @@ func (o *deployedObject) size() int {
 		}
 	}
 	const fields = 180 // the names of fields, with their quotes, but for those of lists
-	return fields + derive.TextSize(o.APIVersion, o.Kind, o.Type, o.ID, o.Namespace, o.Name, state)
+	return fields + reports.TextSize(o.APIVersion, o.Kind, o.Type, o.ID, o.Namespace, o.Name, state)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 	"github.com/musterfleet/muster/test/replay"
 )
 
@@ -53,7 +53,7 @@ func TestTheStatusOfAGitRepoFitsIntoEtcd(t *testing.T) {
 		{"many Clusters", 10_000, 2, 0, LeftOut{Clusters: 1}},
 		{"many objects", 10, 900, 90, LeftOut{}},
 		{"more objects than fit", 100, 500, 400, LeftOut{Objects: 1, Names: 1, Unlisted: 1}},
-		{"more objects than are read of a report", 5, derive.MostObjects, 100, LeftOut{Unlisted: 1}},
+		{"more objects than are read of a report", 5, reports.MostObjects, 100, LeftOut{Unlisted: 1}},
 	} {
 		deployed := large(r, c.clusters, c.common, c.own)
 		var status v1alpha1.StatusBase
@@ -79,7 +79,7 @@ func TestTheStatusOfAGitRepoFitsIntoEtcd(t *testing.T) {
 		// Of all objects, from full lists: those that are shown are the first.
 		names, listed := map[string]bool{}, 0
 		for _, d := range deployed {
-			for _, o := range d.Status.Resources[:min(len(d.Status.Resources), derive.MostObjects)] {
+			for _, o := range d.Status.Resources[:min(len(d.Status.Resources), reports.MostObjects)] {
 				names["configmap/ns/"+o.Name] = true
 			}
 		}
@@ -113,9 +113,9 @@ func TestTheStatusOfAGitRepoFitsIntoEtcd(t *testing.T) {
 // TestWhatAReaderLooksAtIsBounded: beyond so many different objects, others are counted.
 func TestWhatAReaderLooksAtIsBounded(t *testing.T) {
 	t.Parallel()
-	deployed := large(replay.Rand(t), 40, 0, derive.MostObjects)
+	deployed := large(replay.Rand(t), 40, 0, reports.MostObjects)
 	_, left := Resources(slices.Values(deployed), plenty)
-	require.Equal(t, 40*derive.MostObjects-mostFound, left.Unlisted)
+	require.Equal(t, 40*reports.MostObjects-mostFound, left.Unlisted)
 	_, same := Resources(slices.Values(deployed), plenty)
 	require.Equal(t, left, same)
 }

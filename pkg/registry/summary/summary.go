@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 // Entries is how many members that are not ready a summary lists.
@@ -164,7 +165,7 @@ func count(s *v1alpha1.BundleSummary, state v1alpha1.BundleState) int {
 func WithCondition(conditions []v1alpha1.GenericCondition, c v1alpha1.GenericCondition) []v1alpha1.GenericCondition {
 	out := make([]v1alpha1.GenericCondition, len(conditions), len(conditions)+1)
 	copy(out, conditions)
-	if was := condition(out, c.Type); was != nil {
+	if was := reports.Condition(out, c.Type); was != nil {
 		*was = c
 		return out
 	}

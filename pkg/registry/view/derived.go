@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 // Derived is the part of a stored object that is computed.
@@ -82,11 +82,11 @@ func (d Derived) apply(object record.APIObject) {
 			object.Status.Namespace = d.Namespace
 		}
 		if d.Failure != "" {
-			object.Status.Conditions = derive.WithError(object.Status.Conditions, d.Failure)
+			object.Status.Conditions = reports.WithError(object.Status.Conditions, d.Failure)
 		}
 	case *v1alpha1.Bundle:
 		if d.Failure != "" {
-			object.Status.Conditions = derive.WithError(object.Status.Conditions, d.Failure)
+			object.Status.Conditions = reports.WithError(object.Status.Conditions, d.Failure)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 // Report is an agent's report on a BundleDeployment. There may be a million, so it
@@ -23,8 +23,8 @@ type Report struct {
 	Revision int64
 
 	kept record.Kept
-	// gist is shared by all reports that have an equal one.
-	gist unique.Handle[derive.Gist]
+	// digest is shared by all reports that have an equal one.
+	digest unique.Handle[reports.Digest]
 }
 
 // Size is about how many bytes of JSON the report has, if it is long.
@@ -37,7 +37,7 @@ func NewReport(data []byte, revision int64) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Report{Revision: revision, kept: kept, gist: unique.Make(derive.GistOf(statusOn(r)))}, nil
+	return &Report{Revision: revision, kept: kept, digest: unique.Make(reports.DigestOf(statusOn(r)))}, nil
 }
 
 // briefFrom is from how many bytes of JSON on what roll-ups read of a report is kept
@@ -48,20 +48,20 @@ func briefOf(r *record.Report) *record.Report {
 	if r.Size < briefFrom {
 		return nil
 	}
-	return &record.Report{Status: &v1alpha1.BundleDeployment{Status: *derive.Brief(statusOn(r))}}
+	return &record.Report{Status: &v1alpha1.BundleDeployment{Status: *reports.Brief(statusOn(r))}}
 }
 
 func statusOn(r *record.Report) *v1alpha1.BundleDeploymentStatus {
 	return &r.Status.(*v1alpha1.BundleDeployment).Status
 }
 
-// Gist is what of the report decides and is counted.
-func (r *Report) Gist() derive.Gist { return r.gist.Value() }
+// Digest is what of the report decides and is counted.
+func (r *Report) Digest() reports.Digest { return r.digest.Value() }
 
 // Read decodes the report anew: it is the caller's own, but for the field sets of its
 // managed fields.
 func (r *Report) Read() *record.Report {
-	out, err := r.kept.Report(r.gist.Value().Applied)
+	out, err := r.kept.Report(r.digest.Value().Applied)
 	if err != nil {
 		panic(fmt.Sprintf("view: a report that was decoded before cannot be: %v", err))
 	}
@@ -71,7 +71,7 @@ func (r *Report) Read() *record.Report {
 // Brief decodes what roll-ups read of what the agent says, at a bounded cost. It may be all
 // of it.
 func (r *Report) Brief() *v1alpha1.BundleDeploymentStatus {
-	out, err := r.kept.Brief(r.gist.Value().Applied)
+	out, err := r.kept.Brief(r.digest.Value().Applied)
 	if err != nil {
 		panic(fmt.Sprintf("view: a part of a report that was made before cannot be decoded: %v", err))
 	}
@@ -82,7 +82,7 @@ func (r *Report) Brief() *v1alpha1.BundleDeploymentStatus {
 // earlier one of its name.
 func (r *Report) On(identity uuid.UUID) bool { return r.kept.UID() == identity }
 
-// reportWeight is a report in memory without its record, and its gist where it has that
+// reportWeight is a report in memory without its record, and its digest where it has that
 // alone.
 const reportWeight = 64
 

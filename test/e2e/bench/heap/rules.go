@@ -20,7 +20,7 @@ var rules = []rule{
 		"state.(*work).addCluster", "state.(*work).adopt", "state.(*work).editCluster", "state.(*State).place", "view.NewClusterFace", "ledger.(*Ledger).AddCluster",
 	}},
 	{"roll-ups: their trees", []string{"summary.(*Ranked*", "summary.NewRanked*", "summary.(*node*", "ledger.newMembers", "ledger.newGroupMembers", "ledger.(*Bundle).enterPartitions", "ledger.(*Ledger).Pair", "state.(*first).enroll*", "state.(*first).gather*"}},
-	{"roll-ups: the statuses made of them", []string{"summary.*", "ledger.*", "view.withConditions"}},
+	{"roll-ups: the statuses made of them", []string{"summary.*", "reports.*", "ledger.*", "view.withConditions"}},
 	{"the selector index", []string{"index.*"}},
 	{"codecs' buffers", []string{"record.newReportCodec", "record.(*reportCodec).*", "github.com/klauspost/compress/*", "compress/*"}},
 	{"objects, decoded", []string{"record.Decode*", "state.(*work).take*"}},

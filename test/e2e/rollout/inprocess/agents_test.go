@@ -87,8 +87,8 @@ func look(v *view.View, name record.Name) (told scene.Told) {
 		told.Version, _ = scene.Version(&bd.Content.Options) // the ID says all that is checked
 	}
 	if bd.Report != nil {
-		gist := bd.Report.Gist()
-		told.Applied, told.Ready = gist.Applied, gist.Ready
+		digest := bd.Report.Digest()
+		told.Applied, told.Ready = digest.Applied, digest.Ready
 	}
 	return told
 }

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package derive
+package reports
 
 import (
 	"slices"
@@ -9,8 +9,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// The conditions of a BundleDeployment that its display and its messages are made of,
-// and the one that sums an object up.
+// The conditions that the display and the messages of a BundleDeployment come from, and
+// the one that summarizes an object.
 const (
 	conditionDeployed  = "Deployed"
 	conditionInstalled = "Installed"
@@ -21,7 +21,7 @@ const (
 // reasonError is the reason of a condition whose message is an error.
 const reasonError = "Error"
 
-// Display returns what tables show of a BundleDeployment (S 7.1).
+// Display returns the columns that tables show of a BundleDeployment (S 7.1).
 func Display(spec *v1alpha1.BundleDeploymentSpec, status *v1alpha1.BundleDeploymentStatus) v1alpha1.BundleDeploymentDisplay {
 	return v1alpha1.BundleDeploymentDisplay{
 		Deployed:  displayed(status.Conditions, conditionDeployed),
@@ -30,21 +30,21 @@ func Display(spec *v1alpha1.BundleDeploymentSpec, status *v1alpha1.BundleDeploym
 	}
 }
 
-// State returns the state of a BundleDeployment: the first line of the table in
-// S 7.1 that is true.
+// State returns the state of a BundleDeployment: the first one of the table in S 7.1 that
+// holds.
 func State(spec *v1alpha1.BundleDeploymentSpec, status *v1alpha1.BundleDeploymentStatus) v1alpha1.BundleState {
 	return StateOf(spec.DeploymentID, spec.StagedDeploymentID, status)
 }
 
-// StateOf is State for the deployment IDs that are wanted and staged. A Bundle
+// StateOf returns the state for the deployment IDs that are wanted and staged. A Bundle
 // wants the newest, whatever is promoted.
 func StateOf(want, staged string, status *v1alpha1.BundleDeploymentStatus) v1alpha1.BundleState {
-	g := stateGist(status)
-	return g.State(want, staged)
+	d := stateDigest(status)
+	return d.State(want, staged)
 }
 
 func displayed(conditions []v1alpha1.GenericCondition, kind string) string {
-	c := find(conditions, kind)
+	c := Condition(conditions, kind)
 	switch {
 	case c == nil:
 		return ""
@@ -54,7 +54,8 @@ func displayed(conditions []v1alpha1.GenericCondition, kind string) string {
 	return c.Status
 }
 
-func find(conditions []v1alpha1.GenericCondition, kind string) *v1alpha1.GenericCondition {
+// Condition returns the condition of a type, nil if there is none.
+func Condition(conditions []v1alpha1.GenericCondition, kind string) *v1alpha1.GenericCondition {
 	i := slices.IndexFunc(conditions, func(c v1alpha1.GenericCondition) bool { return c.Type == kind })
 	if i < 0 {
 		return nil
@@ -62,12 +63,12 @@ func find(conditions []v1alpha1.GenericCondition, kind string) *v1alpha1.Generic
 	return &conditions[i]
 }
 
-// WithError returns conditions whose Ready condition is False with a message
-// (S 7.2). The times of the condition are left: they are when a stored condition
-// changed, and this one is not stored.
+// WithError returns the conditions with a Ready condition that is False and has the
+// message (S 7.2). It leaves the times of the condition alone: they say when a stored
+// condition changed, and this one is not stored.
 func WithError(conditions []v1alpha1.GenericCondition, message string) []v1alpha1.GenericCondition {
 	out := slices.Clone(conditions)
-	c := find(out, conditionReady)
+	c := Condition(out, conditionReady)
 	if c == nil {
 		out = append(out, v1alpha1.GenericCondition{Type: conditionReady})
 		c = &out[len(out)-1]

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package derive
+package reports
 
 import (
 	"encoding/json"
@@ -61,8 +61,8 @@ func TestABriefReportReadsAsTheWhole(t *testing.T) {
 	cut := map[string]int{}
 	for range 300 {
 		s := anyReport(r)
-		whole, brief := GistOf(s), Brief(s)
-		again := GistOf(brief)
+		whole, brief := DigestOf(s), Brief(s)
+		again := DigestOf(brief)
 		require.True(t, reflect.DeepEqual(Explain(s), Explain(brief)), "what explains it") // to print both would take pages
 		require.Equal(t, Incomplete(s), Incomplete(brief))
 		require.Len(t, Listed(brief), len(Listed(s)))
@@ -113,9 +113,9 @@ func TestWhatAgentsSendIsNotCut(t *testing.T) {
 		s.ModifiedStatus = append(s.ModifiedStatus, v1alpha1.ModifiedStatus{Kind: "ConfigMap", APIVersion: "v1", Name: fmt.Sprint(i), Patch: `{"data":{"` + strings.Repeat("x", 600) + `":null}}`})
 		s.NonReadyStatus = append(s.NonReadyStatus, v1alpha1.NonReadyStatus{Kind: "Pod", APIVersion: "v1", Name: fmt.Sprint(i), Summary: v1alpha1.ObjectSummary{Message: []string{strings.Repeat("y", 600)}}})
 	}
-	gist := GistOf(s)
-	require.Zero(t, gist.Unlisted)
-	require.Zero(t, gist.Unnamed)
+	digest := DigestOf(s)
+	require.Zero(t, digest.Unlisted)
+	require.Zero(t, digest.Unnamed)
 	require.False(t, Incomplete(s))
 	require.Equal(t, s.ModifiedStatus, Explain(s).ModifiedStatus)
 	require.Equal(t, s.NonReadyStatus, Explain(s).NonReadyStatus)
