@@ -23,7 +23,7 @@ import (
 
 	"github.com/musterfleet/muster/cmd/muster-agent/agent"
 	"github.com/musterfleet/muster/pkg/agent/simulate"
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 )
 
 func main() {
@@ -38,11 +38,11 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	options := agent.Options{}
 	var play simulate.Play
-	var upstream, downstream, cluster, registration string
-	var applicant wire.Applicant
+	var server, downstream, cluster, registration string
+	var applicant upstream.Applicant
 	flags := pflag.NewFlagSet("muster-agent", pflag.ContinueOnError)
 	flags.SortFlags = false
-	flags.StringVar(&upstream, "upstream-kubeconfig", "", "kubeconfig of the server that BundleDeployments are read from and reported to")
+	flags.StringVar(&server, "upstream-kubeconfig", "", "kubeconfig of the server that BundleDeployments are read from and reported to")
 	flags.StringVar(&options.Namespace, "namespace", "", "the Cluster's namespace there; default: that of the kubeconfig's context")
 	flags.StringVar(&cluster, "cluster", "", "the Cluster that the agent sends heartbeats for, as NAMESPACE/NAME; without it the agent sends none")
 	flags.StringVar(&registration, "registration", "", "in place of the three flags above: file with the values that a ClusterRegistrationToken yields, to register with; the cluster to deploy to keeps the credentials")
@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string) error {
 	} else {
 		var err error
 		var namespace string
-		if options.Upstream, namespace, err = load("--upstream-kubeconfig", upstream); err != nil {
+		if options.Upstream, namespace, err = load("--upstream-kubeconfig", server); err != nil {
 			return err
 		}
 		if flags.Changed("simulate") {
@@ -100,12 +100,12 @@ func run(ctx context.Context, args []string) error {
 
 // enrol sets the options that a registration yields: the server, the namespace and the
 // Cluster.
-func enrol(ctx context.Context, options *agent.Options, registration, downstream string, applicant wire.Applicant) error {
+func enrol(ctx context.Context, options *agent.Options, registration, downstream string, applicant upstream.Applicant) error {
 	text, err := os.ReadFile(registration)
 	if err != nil {
 		return fmt.Errorf("--registration: %w", err)
 	}
-	invitation, err := wire.ReadInvitation(text)
+	invitation, err := upstream.ReadInvitation(text)
 	if err != nil {
 		return fmt.Errorf("--registration %s: %w", registration, err)
 	}

@@ -15,13 +15,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 )
 
 // Enrolment holds what an agent needs to get its credentials (S 9.1, 9.2).
 type Enrolment struct {
 	// Invitation holds the values that a token yielded.
-	Invitation *wire.Invitation
+	Invitation *upstream.Invitation
 	// Downstream connects to the cluster to register, which keeps the credentials.
 	Downstream *rest.Config
 	// Own is the namespace that keeps the credentials. Enrol creates it if it does not
@@ -29,7 +29,7 @@ type Enrolment struct {
 	Own string
 	// Applicant describes the cluster to register. Without an ID, it gets the UID of
 	// kube-system.
-	Applicant wire.Applicant
+	Applicant upstream.Applicant
 	// Log gets what Enrol does.
 	Log *slog.Logger
 }
@@ -43,7 +43,7 @@ const enrolRetry = 5 * time.Second
 // It registers anew only if the server rejects the kept credentials or grants them no
 // rights. It waits for a server that does not answer, because each registration invalidates
 // the credentials of the one before.
-func Enrol(ctx context.Context, e Enrolment) (*wire.Credential, error) {
+func Enrol(ctx context.Context, e Enrolment) (*upstream.Credential, error) {
 	down, err := kubernetes.NewForConfig(e.Downstream)
 	if err != nil {
 		return nil, fmt.Errorf("downstream: %w", err)
@@ -62,13 +62,13 @@ func Enrol(ctx context.Context, e Enrolment) (*wire.Credential, error) {
 	}
 }
 
-func (e *Enrolment) attempt(ctx context.Context, down kubernetes.Interface) (*wire.Credential, error) {
-	kept, err := down.CoreV1().Secrets(e.Own).Get(ctx, wire.CredentialSecretName, metav1.GetOptions{})
+func (e *Enrolment) attempt(ctx context.Context, down kubernetes.Interface) (*upstream.Credential, error) {
+	kept, err := down.CoreV1().Secrets(e.Own).Get(ctx, upstream.CredentialSecretName, metav1.GetOptions{})
 	switch {
 	case err == nil:
-		credential, err := wire.ReadCredential(kept)
+		credential, err := upstream.ReadCredential(kept)
 		if err != nil {
-			return nil, fmt.Errorf("secret %s/%s: %w; delete it to register anew", e.Own, wire.CredentialSecretName, err)
+			return nil, fmt.Errorf("secret %s/%s: %w; delete it to register anew", e.Own, upstream.CredentialSecretName, err)
 		}
 		err = credential.Try(ctx)
 		if !apierrors.IsUnauthorized(err) && !apierrors.IsForbidden(err) {
@@ -98,7 +98,7 @@ func (e *Enrolment) attempt(ctx context.Context, down kubernetes.Interface) (*wi
 }
 
 // keep writes credentials into the cluster, in place of older ones.
-func (e *Enrolment) keep(ctx context.Context, down kubernetes.Interface, credential *wire.Credential) error {
+func (e *Enrolment) keep(ctx context.Context, down kubernetes.Interface, credential *upstream.Credential) error {
 	secret, err := credential.Secret(e.Own)
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 
 	"github.com/musterfleet/muster/cmd/muster-agent/helm"
 	"github.com/musterfleet/muster/cmd/muster-agent/monitor"
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -45,25 +45,25 @@ func (a *Agent) reconcile(ctx context.Context, name types.NamespacedName) (time.
 func (a *Agent) bring(ctx context.Context, bd *v1alpha1.BundleDeployment) (time.Duration, error) {
 	status := &bd.Status
 	release, err := a.deploy(ctx, bd)
-	var waits *wire.NotReady
+	var waits *upstream.NotReady
 	switch {
 	case errors.As(err, &waits):
-		wire.SetCondition(status, wire.Deployed, err, time.Now())
+		upstream.SetCondition(status, upstream.Deployed, err, time.Now())
 		return dependencyRetry, nil
 	case helm.Final(err):
 		status.AppliedDeploymentID, status.Release = bd.Spec.DeploymentID, ""
 		status.Ready, status.NonModified = false, true
-		wire.SetCondition(status, wire.Ready, fmt.Errorf("not ready: %w", err), time.Now())
-		wire.SetCondition(status, wire.Installed, fmt.Errorf("not installed: %w", err), time.Now())
-		wire.SetCondition(status, wire.Deployed, nil, time.Now())
+		upstream.SetCondition(status, upstream.Ready, fmt.Errorf("not ready: %w", err), time.Now())
+		upstream.SetCondition(status, upstream.Installed, fmt.Errorf("not installed: %w", err), time.Now())
+		upstream.SetCondition(status, upstream.Deployed, nil, time.Now())
 		a.options.Log.Info("deployment failed permanently", "bundledeployment", bd.Name, "error", err)
 		return 0, nil
 	case err != nil:
-		wire.SetCondition(status, wire.Deployed, err, time.Now())
+		upstream.SetCondition(status, upstream.Deployed, err, time.Now())
 		return 0, err
 	}
-	wire.SetCondition(status, wire.Deployed, nil, time.Now())
-	if release == nil || wire.Condition(status, wire.Installed) == "False" {
+	upstream.SetCondition(status, upstream.Deployed, nil, time.Now())
+	if release == nil || upstream.Condition(status, upstream.Installed) == "False" {
 		return 0, nil // the deployment failed permanently before
 	}
 	if err := a.decorate(ctx, bd); err != nil {
@@ -87,7 +87,7 @@ func (a *Agent) deploy(ctx context.Context, bd *v1alpha1.BundleDeployment) (*hel
 	}
 	status := &bd.Status
 	if !copied && status.AppliedDeploymentID == bd.Spec.DeploymentID {
-		if wire.Condition(status, wire.Installed) == "False" {
+		if upstream.Condition(status, upstream.Installed) == "False" {
 			return nil, nil
 		}
 		if release, err := a.installed(ctx, bd); err != nil || release != nil {
@@ -112,7 +112,7 @@ func (a *Agent) deploy(ctx context.Context, bd *v1alpha1.BundleDeployment) (*hel
 	}
 	a.options.Log.Info("deployed", "bundledeployment", bd.Name, "release", release.String(), "deploymentID", bd.Spec.DeploymentID)
 	status.AppliedDeploymentID, status.Release = bd.Spec.DeploymentID, release.String()
-	wire.SetCondition(status, wire.Installed, nil, time.Now())
+	upstream.SetCondition(status, upstream.Installed, nil, time.Now())
 	return release, nil
 }
 
@@ -149,7 +149,7 @@ func (a *Agent) installed(ctx context.Context, bd *v1alpha1.BundleDeployment) (*
 // look writes the state of a release's objects into the status.
 func (a *Agent) look(ctx context.Context, bd *v1alpha1.BundleDeployment, release *helm.Release) (time.Duration, error) {
 	seen, err := a.monitor.Look(ctx, release, &bd.Spec.Options)
-	wire.SetCondition(&bd.Status, wire.Monitored, err, time.Now())
+	upstream.SetCondition(&bd.Status, upstream.Monitored, err, time.Now())
 	if err != nil {
 		return 0, err
 	}

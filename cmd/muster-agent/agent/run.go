@@ -19,7 +19,7 @@ import (
 
 	"github.com/musterfleet/muster/cmd/muster-agent/helm"
 	"github.com/musterfleet/muster/cmd/muster-agent/monitor"
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 )
 
 // Options configure an agent.
@@ -61,11 +61,11 @@ const (
 // Agent deploys the BundleDeployments of one namespace.
 type Agent struct {
 	options  Options
-	up       *wire.Upstream
+	up       *upstream.Client
 	down     kubernetes.Interface
 	deployer *helm.Deployer
 	monitor  *monitor.Monitor
-	watch    *wire.Watch
+	watch    *upstream.Watch
 	queue    workqueue.TypedRateLimitingInterface[types.NamespacedName]
 }
 
@@ -73,7 +73,7 @@ type Agent struct {
 func New(options Options) (*Agent, error) {
 	a := &Agent{options: options}
 	var err error
-	if a.up, err = wire.New(options.Upstream); err != nil {
+	if a.up, err = upstream.New(options.Upstream); err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	if a.down, err = kubernetes.NewForConfig(options.Downstream); err != nil {

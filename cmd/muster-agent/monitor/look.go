@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/cmd/muster-agent/helm"
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -170,7 +170,7 @@ func drift(ctx context.Context, client dynamic.ResourceInterface, release *helm.
 	if slices.Contains(ignored, "") {
 		return "", nil
 	}
-	patch := wire.DiffMaps(compared(live, ignored), compared(applied, ignored))
+	patch := upstream.DiffMaps(compared(live, ignored), compared(applied, ignored))
 	if len(patch) == 0 {
 		return "", nil
 	}

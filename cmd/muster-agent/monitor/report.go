@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -20,11 +20,11 @@ func Report(status *v1alpha1.BundleDeploymentStatus, seen *Seen, now time.Time) 
 	status.Ready, status.NonModified = len(seen.NonReady) == 0, len(seen.Modified) == 0
 	switch {
 	case !status.Ready:
-		wire.SetCondition(status, wire.Ready, errors.New(unready(&seen.NonReady[0])), now)
+		upstream.SetCondition(status, upstream.Ready, errors.New(unready(&seen.NonReady[0])), now)
 	case !status.NonModified:
-		wire.SetCondition(status, wire.Ready, errors.New(different(&seen.Modified[0])), now)
+		upstream.SetCondition(status, upstream.Ready, errors.New(different(&seen.Modified[0])), now)
 	default:
-		wire.SetCondition(status, wire.Ready, nil, now)
+		upstream.SetCondition(status, upstream.Ready, nil, now)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -49,7 +49,7 @@ func TestAReportSaysFirstWhatIsNotReadyThenWhatDiffers(t *testing.T) {
 			require.Equal(t, len(c.seen.NonReady) == 0, status.Ready)
 			require.Equal(t, len(c.seen.Modified) == 0, status.NonModified)
 			require.Equal(t, c.want, status.Conditions[0].Message)
-			require.Equal(t, map[bool]string{true: "True", false: "False"}[c.want == ""], wire.Condition(status, wire.Ready))
+			require.Equal(t, map[bool]string{true: "True", false: "False"}[c.want == ""], upstream.Condition(status, upstream.Ready))
 		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -93,7 +93,7 @@ func (f *Fleet) reconcile(ctx context.Context, name types.NamespacedName) time.D
 	}
 	wanted := bd.DeepCopy()
 	if err := from.Dependencies(ctx, bd); err != nil {
-		wire.SetCondition(&wanted.Status, wire.Deployed, err, now)
+		upstream.SetCondition(&wanted.Status, upstream.Deployed, err, now)
 		if wait := f.report(ctx, from, d, bd, wanted); wait > 0 {
 			return wait
 		}
@@ -146,7 +146,7 @@ func older(version, than string) bool {
 
 // report sends a report, counts it, and returns the time until it has to be sent again, or
 // 0.
-func (f *Fleet) report(ctx context.Context, from *wire.Upstream, d *deployment, read, wanted *v1alpha1.BundleDeployment) time.Duration {
+func (f *Fleet) report(ctx context.Context, from *upstream.Client, d *deployment, read, wanted *v1alpha1.BundleDeployment) time.Duration {
 	start := time.Now()
 	sent, err := from.Report(ctx, read, wanted)
 	switch {

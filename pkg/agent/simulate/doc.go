@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package simulate plays many agents in one process. They send the server everything that
-// an agent sends (package wire), and do nothing in a cluster: after some time they report
+// an agent sends (package upstream), and do nothing in a cluster: after some time they report
 // that they have deployed, and sometimes that they have failed.
 //
 //	fleet.go    the agents, their watches, and the queue that they share

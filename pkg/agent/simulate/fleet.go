@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/util/workqueue"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/reports"
 )
@@ -24,7 +24,7 @@ import (
 // Fleet runs a number of simulated agents.
 type Fleet struct {
 	options Options
-	up      *wire.Upstream
+	up      *upstream.Client
 	agents  []Agent
 	own     map[string]int // namespace → agent
 	queue   workqueue.TypedDelayingInterface[types.NamespacedName]
@@ -42,14 +42,14 @@ type Fleet struct {
 
 // watching holds a watch and the function that ends it.
 type watching struct {
-	*wire.Watch
+	*upstream.Watch
 	end   context.CancelFunc
 	ended <-chan struct{}
 }
 
 // New returns agents that share the connection up, except those that have their own
 // Upstream. It writes errors to log, at most one a second.
-func New(up *wire.Upstream, agents []Agent, options Options, log io.Writer) *Fleet {
+func New(up *upstream.Client, agents []Agent, options Options, log io.Writer) *Fleet {
 	f := &Fleet{
 		options: options, up: up, agents: slices.Clone(agents), own: map[string]int{}, log: log,
 		queue: workqueue.NewTypedDelayingQueue[types.NamespacedName](), beats: workqueue.NewTypedDelayingQueue[int](),
@@ -131,7 +131,7 @@ func (f *Fleet) beat(ctx context.Context, i int) time.Duration {
 }
 
 // watch starts the watch of a namespace and ends the one before it.
-func (f *Fleet) watch(ctx context.Context, tasks *sync.WaitGroup, namespace string, from *wire.Upstream) *watching {
+func (f *Fleet) watch(ctx context.Context, tasks *sync.WaitGroup, namespace string, from *upstream.Client) *watching {
 	ctx, end := context.WithCancel(ctx)
 	w := &watching{end: end, ended: ctx.Done(), Watch: from.Watch(namespace, f.queue.Add, func(watch.EventType) {
 		f.counted.add(func(s *Stats) { s.Events++ })
@@ -210,7 +210,7 @@ func (f *Fleet) restart(ctx context.Context, tasks *sync.WaitGroup, a Agent) {
 
 // get returns a BundleDeployment of one of the agents, as its watch last saw it, and that
 // agent's Upstream.
-func (f *Fleet) get(name types.NamespacedName) (*wire.Upstream, *v1alpha1.BundleDeployment) {
+func (f *Fleet) get(name types.NamespacedName) (*upstream.Client, *v1alpha1.BundleDeployment) {
 	at, ours := f.own[name.Namespace]
 	if !ours {
 		return nil, nil

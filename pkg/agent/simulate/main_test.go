@@ -25,7 +25,7 @@ import (
 	allinone "github.com/musterfleet/muster/cmd/muster/app"
 	"github.com/musterfleet/muster/cmd/muster/app/embedded"
 	"github.com/musterfleet/muster/pkg/agent/simulate"
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
@@ -147,7 +147,7 @@ func (f *fleet) play(options simulate.Options) *playing {
 	f.t.Helper()
 	agents, err := simulate.Select(f.t.Context(), shared.config, "test="+f.mark, "", 0)
 	require.NoError(f.t, err)
-	up, err := wire.New(shared.config)
+	up, err := upstream.New(shared.config)
 	require.NoError(f.t, err)
 	p := &playing{t: f.t, log: &log{}}
 	p.Fleet = simulate.New(up, agents, options, p.log)

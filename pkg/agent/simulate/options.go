@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
@@ -103,7 +103,7 @@ type Agent struct {
 	Namespace string
 	// Upstream, unless it is nil, is this agent's own connection to the server, with its
 	// own credentials.
-	Upstream *wire.Upstream
+	Upstream *upstream.Client
 }
 
 // Select returns the Clusters that get an agent: those that a label selector selects, those

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 )
 
 // Play holds the flags of a run: which agents run, and for how long.
@@ -53,7 +53,7 @@ func (p *Play) Run(ctx context.Context, config *rest.Config, out, log io.Writer)
 	if len(agents) == 0 {
 		return errors.New("no selected Cluster has a namespace: create one, or see --cluster-selector and --clusters")
 	}
-	up, err := wire.New(config)
+	up, err := upstream.New(config)
 	if err != nil {
 		return err
 	}

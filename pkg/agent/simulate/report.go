@@ -10,7 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -34,15 +34,15 @@ var errRefused = errors.New("simulated: the cluster refuses the objects")
 func say(bd *v1alpha1.BundleDeployment, outcome Outcome, resources int, now time.Time) {
 	status := &bd.Status
 	if outcome == Fail {
-		wire.SetCondition(status, wire.Deployed, errRefused, now)
+		upstream.SetCondition(status, upstream.Deployed, errRefused, now)
 		return
 	}
 	if status.AppliedDeploymentID != bd.Spec.DeploymentID {
 		status.AppliedDeploymentID = bd.Spec.DeploymentID
 		status.Release = nextRelease(status.Release, bd)
 	}
-	wire.SetCondition(status, wire.Installed, nil, now)
-	wire.SetCondition(status, wire.Deployed, nil, now)
+	upstream.SetCondition(status, upstream.Installed, nil, now)
+	upstream.SetCondition(status, upstream.Deployed, nil, now)
 	status.Resources = deployed(bd, resources)
 	status.ResourceCounts = v1alpha1.ResourceCounts{Ready: resources, DesiredReady: resources}
 	status.NonReadyStatus, status.ModifiedStatus = nil, nil
@@ -71,13 +71,13 @@ func say(bd *v1alpha1.BundleDeployment, outcome Outcome, resources int, now time
 	status.DownstreamResourcesGeneration = bd.Spec.DownstreamResourcesGeneration
 	switch outcome {
 	case Degrade:
-		wire.SetCondition(status, wire.Ready, errors.New("not ready"), now)
+		upstream.SetCondition(status, upstream.Ready, errors.New("not ready"), now)
 	case Drift:
-		wire.SetCondition(status, wire.Ready, errors.New("out of sync"), now)
+		upstream.SetCondition(status, upstream.Ready, errors.New("out of sync"), now)
 	case Succeed, Fail:
-		wire.SetCondition(status, wire.Ready, nil, now)
+		upstream.SetCondition(status, upstream.Ready, nil, now)
 	}
-	wire.SetCondition(status, wire.Monitored, nil, now)
+	upstream.SetCondition(status, upstream.Monitored, nil, now)
 }
 
 // deployed returns n objects that a Bundle could have.

@@ -52,29 +52,29 @@ func (s *sizes) all() []int {
 	return slices.Clone(s.sent)
 }
 
-// wire counts the transactions that a client has given to its connection. Before
+// sends counts the transactions that a client has given to its connection. Before
 // that, one whose connection breaks waits for the next, as if it had not been sent.
-type wire struct{ sent atomic.Int64 }
+type sends struct{ sent atomic.Int64 }
 
 type ofTxn struct{}
 
 // TagRPC implements stats.Handler.
-func (w *wire) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
+func (c *sends) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
 	return context.WithValue(ctx, ofTxn{}, info.FullMethodName == "/etcdserverpb.KV/Txn")
 }
 
 // HandleRPC implements stats.Handler.
-func (w *wire) HandleRPC(ctx context.Context, s stats.RPCStats) {
+func (c *sends) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	if _, sent := s.(*stats.OutPayload); sent && ctx.Value(ofTxn{}) == true {
-		w.sent.Add(1)
+		c.sent.Add(1)
 	}
 }
 
 // TagConn implements stats.Handler.
-func (w *wire) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (c *sends) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
 // HandleConn implements stats.Handler.
-func (w *wire) HandleConn(context.Context, stats.ConnStats) {}
+func (c *sends) HandleConn(context.Context, stats.ConnStats) {}
 
 // result is what a write was told.
 type result struct {
@@ -89,15 +89,15 @@ type traffic struct {
 	cable *etcdtest.Cable
 	log   *etcd.Log
 	sizes *sizes
-	wire  *wire
+	sends *sends
 	first []chan result
 }
 
 func newTraffic(t *testing.T, adjust ...func(*embed.Config)) *traffic {
 	t.Helper()
 	server := etcdtest.Start(t, adjust...)
-	tr := &traffic{t: t, cable: server.Cable(t), sizes: new(sizes), wire: new(wire)}
-	tr.log = etcd.New(server.Dial(t, tr.cable.Address, grpc.WithStatsHandler(tr.wire)), "/muster", etcd.GroupsObservedBy(tr.sizes))
+	tr := &traffic{t: t, cable: server.Cable(t), sizes: new(sizes), sends: new(sends)}
+	tr.log = etcd.New(server.Dial(t, tr.cable.Address, grpc.WithStatsHandler(tr.sends)), "/muster", etcd.GroupsObservedBy(tr.sizes))
 	return tr
 }
 
@@ -112,7 +112,7 @@ func (tr *traffic) hold() {
 	_, err := tr.log.Revision(tr.t.Context())
 	require.NoError(tr.t, err, "it is connected")
 	tr.cable.Stall()
-	tr.wire.sent.Store(0)
+	tr.sends.sent.Store(0)
 	for i := range underWay {
 		tr.first = append(tr.first, tr.start(tr.t.Context(), put(fmt.Sprintf("first-%d", i))))
 		tr.sent(i + 1)
@@ -122,7 +122,7 @@ func (tr *traffic) hold() {
 // sent waits until so many groups were sent.
 func (tr *traffic) sent(n int) {
 	tr.t.Helper()
-	require.Eventually(tr.t, func() bool { return len(tr.sizes.all()) == n && tr.wire.sent.Load() == int64(n) }, deadline, tick)
+	require.Eventually(tr.t, func() bool { return len(tr.sizes.all()) == n && tr.sends.sent.Load() == int64(n) }, deadline, tick)
 }
 
 func (tr *traffic) start(ctx context.Context, txn etcd.Txn) chan result {

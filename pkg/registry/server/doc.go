@@ -22,7 +22,7 @@
 //	mediatypes.go protobuf is not offered, which our types do not speak
 //	openapi.go    OpenAPI v2 and v3, without what we refuse
 //	core.go       the few core resources that the all-in-one serves
-//	wire/         BundleDeployments as JSON, without reflection
+//	encoding/     BundleDeployments as JSON, without reflection
 //	openpaths.go  which paths an operator may open to clients without authorization
 //	version.go    which Muster this is, and which Kubernetes it behaves as
 //

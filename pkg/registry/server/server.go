@@ -16,7 +16,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/fair"
-	"github.com/musterfleet/muster/pkg/registry/server/wire"
+	"github.com/musterfleet/muster/pkg/registry/server/encoding"
 )
 
 // The names of checks in /readyz. What they complain of is not shown there, so the names
@@ -94,7 +94,7 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 		return nil, err
 	}
 	group := genericapiserver.NewDefaultAPIGroupInfo(v1alpha1.SchemeGroupVersion.Group, Scheme, ParameterCodec, Codecs)
-	group.NegotiatedSerializer = wire.Faster(withoutProtobuf{Codecs})
+	group.NegotiatedSerializer = encoding.Faster(withoutProtobuf{Codecs})
 	group.VersionedResourcesStorageMap[v1alpha1.SchemeGroupVersion.Version] = config.Storage
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return nil, err

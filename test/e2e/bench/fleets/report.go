@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -66,10 +66,10 @@ func (r *Reporter) Status(p Pair, ready bool) v1alpha1.BundleDeploymentStatus {
 			Summary: v1alpha1.ObjectSummary{State: "in-progress", Transitioning: true, Message: []string{"starting"}},
 		}}
 	}
-	for _, condition := range []string{wire.Installed, wire.Deployed, wire.Monitored} {
-		wire.SetCondition(&status, condition, nil, at)
+	for _, condition := range []string{upstream.Installed, upstream.Deployed, upstream.Monitored} {
+		upstream.SetCondition(&status, condition, nil, at)
 	}
-	wire.SetCondition(&status, wire.Ready, notReady, at.Add(time.Minute))
+	upstream.SetCondition(&status, upstream.Ready, notReady, at.Add(time.Minute))
 	return status
 }
 

@@ -32,7 +32,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/agent/simulate"
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -201,7 +201,7 @@ func (b *bench) measure(t cluster.T, config *rest.Config, servers []*cluster.Pro
 		notes.next = next
 		return notes
 	})
-	up, err := wire.New(own)
+	up, err := upstream.New(own)
 	if err != nil {
 		return nil, err
 	}

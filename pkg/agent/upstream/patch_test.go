@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package wire_test
+package upstream_test
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/jsonmergepatch"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -30,9 +30,9 @@ func TestAPatchTurnsOneObjectIntoTheOther(t *testing.T) {
 		if r.IntN(2) == 0 {
 			after = edited(r, before)
 		}
-		patch := wire.DiffMaps(before, after)
+		patch := upstream.DiffMaps(before, after)
 		require.Equal(t, after, merged(before, patch), "before %v, patch %v", before, patch)
-		require.Empty(t, wire.DiffMaps(after, after))
+		require.Empty(t, upstream.DiffMaps(after, after))
 
 		was, is := text(t, before), text(t, after)
 		theirs, err := jsonmergepatch.CreateThreeWayJSONMergePatch(was, is, was)
@@ -131,7 +131,7 @@ func TestAPatchOfAReportSaysOnlyWhatHasChanged(t *testing.T) {
 			}}
 			wanted := read.DeepCopy()
 			c.change(wanted)
-			patch, err := wire.Diff(read, wanted)
+			patch, err := upstream.Diff(read, wanted)
 			require.NoError(t, err)
 			if c.want == "" {
 				require.Nil(t, patch)

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package wire_test
+package encoding_test
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/install"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/server/wire"
+	"github.com/musterfleet/muster/pkg/registry/server/encoding"
 	"github.com/musterfleet/muster/test/replay"
 )
 
@@ -140,7 +140,7 @@ type pair struct{ ours, theirs runtime.Encoder }
 func newPairs(t *testing.T) map[string]pair {
 	t.Helper()
 	codecs := newCodecs()
-	faster := wire.Faster(codecs)
+	faster := encoding.Faster(codecs)
 	out := map[string]pair{}
 	theirs := codecs.SupportedMediaTypes()
 	for i, info := range faster.SupportedMediaTypes() {

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package wire_test
+package upstream_test
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
@@ -42,7 +42,7 @@ func TestWhatMakesAnAgentReconcile(t *testing.T) {
 			t.Parallel()
 			updated := c.old.DeepCopy()
 			c.change(updated)
-			require.Equal(t, c.want, wire.Triggers(&c.old, updated))
+			require.Equal(t, c.want, upstream.Triggers(&c.old, updated))
 		})
 	}
 }
@@ -51,17 +51,17 @@ func TestAConditionKeepsItsTimeUntilItSaysSomethingElse(t *testing.T) {
 	t.Parallel()
 	first, later := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), time.Date(2026, 11, 23, 11, 0, 0, 0, time.UTC)
 	status := &v1alpha1.BundleDeploymentStatus{}
-	wire.SetCondition(status, wire.Deployed, nil, first)
+	upstream.SetCondition(status, upstream.Deployed, nil, first)
 	require.Equal(t, []v1alpha1.GenericCondition{{Type: "Deployed", Status: "True", LastUpdateTime: "2026-11-23T10:00:00Z"}}, status.Conditions)
 	before := status.Conditions
 
-	wire.SetCondition(status, wire.Deployed, nil, later)
+	upstream.SetCondition(status, upstream.Deployed, nil, later)
 	require.Equal(t, before, status.Conditions)
-	wire.SetCondition(status, wire.Deployed, &wire.NotReady{Names: []string{"a", "b"}}, later)
+	upstream.SetCondition(status, upstream.Deployed, &upstream.NotReady{Names: []string{"a", "b"}}, later)
 	require.Equal(t, []v1alpha1.GenericCondition{{
 		Type: "Deployed", Status: "False", Reason: "Error", Message: "dependent bundle(s) are not ready: [a b]", LastUpdateTime: "2026-11-23T11:00:00Z",
 	}}, status.Conditions)
 	require.Equal(t, "True", before[0].Status, "the old list belongs to another goroutine")
-	require.Equal(t, "False", wire.Condition(status, wire.Deployed))
-	require.Empty(t, wire.Condition(status, wire.Ready))
+	require.Equal(t, "False", upstream.Condition(status, upstream.Deployed))
+	require.Empty(t, upstream.Condition(status, upstream.Ready))
 }

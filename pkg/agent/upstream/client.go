@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package wire
+package upstream
 
 import (
 	"context"
@@ -28,15 +28,15 @@ import (
 // little enough to be harmless.
 const mostContent = 256 << 20
 
-// Upstream sends an agent's requests to the server.
-type Upstream struct {
+// Client sends an agent's requests to the server.
+type Client struct {
 	fleet versioned.Interface
 	core  kubernetes.Interface
 }
 
 // New returns the Upstream of a server. It obeys the configuration's QPS: give -1 for no
 // limit.
-func New(config *rest.Config) (*Upstream, error) {
+func New(config *rest.Config) (*Client, error) {
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, err
@@ -49,16 +49,16 @@ func New(config *rest.Config) (*Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Upstream{fleet: fleet, core: core}, nil
+	return &Client{fleet: fleet, core: core}, nil
 }
 
 // Manifest fetches the resources that a deployment ID identifies.
-func (u *Upstream) Manifest(ctx context.Context, deploymentID string) ([]v1alpha1.BundleResource, error) {
+func (c *Client) Manifest(ctx context.Context, deploymentID string) ([]v1alpha1.BundleResource, error) {
 	id, _, _ := strings.Cut(deploymentID, ":")
 	if id == "" {
 		return nil, fmt.Errorf("deployment ID %q names no content", deploymentID)
 	}
-	content, err := u.fleet.FleetV1alpha1().Contents().Get(ctx, id, metav1.GetOptions{})
+	content, err := c.fleet.FleetV1alpha1().Contents().Get(ctx, id, metav1.GetOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("getting content %s: %w", id, err)
 	}
@@ -73,28 +73,28 @@ func (u *Upstream) Manifest(ctx context.Context, deploymentID string) ([]v1alpha
 }
 
 // Secret reads a Secret in the agent's namespace.
-func (u *Upstream) Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
-	return u.core.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+func (c *Client) Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	return c.core.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
 // ConfigMap reads a ConfigMap in the agent's namespace.
-func (u *Upstream) ConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
-	return u.core.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+func (c *Client) ConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
+	return c.core.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
 // Report sends the differences between a BundleDeployment as the agent read it and as the
 // agent wants it. Without a difference it sends nothing and returns nil.
-func (u *Upstream) Report(ctx context.Context, read, wanted *v1alpha1.BundleDeployment) (*v1alpha1.BundleDeployment, error) {
+func (c *Client) Report(ctx context.Context, read, wanted *v1alpha1.BundleDeployment) (*v1alpha1.BundleDeployment, error) {
 	patch, err := Diff(read, wanted)
 	if err != nil || patch == nil {
 		return nil, err
 	}
-	return u.fleet.FleetV1alpha1().BundleDeployments(read.Namespace).Patch(ctx, read.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+	return c.fleet.FleetV1alpha1().BundleDeployments(read.Namespace).Patch(ctx, read.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
 }
 
 // Heartbeat says that the agent of a Cluster is alive; from is the downstream
 // namespace that it runs in (S 9.4).
-func (u *Upstream) Heartbeat(ctx context.Context, cluster types.NamespacedName, from string, at time.Time) error {
+func (c *Client) Heartbeat(ctx context.Context, cluster types.NamespacedName, from string, at time.Time) error {
 	patch, err := json.Marshal([]map[string]any{{
 		"op": "add", "path": "/status/agent",
 		"value": map[string]string{"lastSeen": at.UTC().Format(time.RFC3339), "namespace": from},
@@ -102,7 +102,7 @@ func (u *Upstream) Heartbeat(ctx context.Context, cluster types.NamespacedName, 
 	if err != nil {
 		return err
 	}
-	_, err = u.fleet.FleetV1alpha1().Clusters(cluster.Namespace).Patch(ctx, cluster.Name, types.JSONPatchType, patch, metav1.PatchOptions{}, "status")
+	_, err = c.fleet.FleetV1alpha1().Clusters(cluster.Namespace).Patch(ctx, cluster.Name, types.JSONPatchType, patch, metav1.PatchOptions{}, "status")
 	return err
 }
 
@@ -115,7 +115,7 @@ func (e *NotReady) Error() string {
 
 // Dependencies returns nil if everything that a BundleDeployment depends on is deployed,
 // and a *NotReady if some of it exists and is not ready (S 9.7).
-func (u *Upstream) Dependencies(ctx context.Context, bd *v1alpha1.BundleDeployment) error {
+func (c *Client) Dependencies(ctx context.Context, bd *v1alpha1.BundleDeployment) error {
 	missing := &NotReady{}
 	for _, ref := range bd.Spec.DependsOn {
 		if ref.Name == "" && ref.Selector == nil {
@@ -133,7 +133,7 @@ func (u *Upstream) Dependencies(ctx context.Context, bd *v1alpha1.BundleDeployme
 		if err != nil {
 			return err
 		}
-		names, err := u.unready(ctx, bd.Namespace, parsed, ref.AcceptedStates)
+		names, err := c.unready(ctx, bd.Namespace, parsed, ref.AcceptedStates)
 		if err != nil {
 			return err
 		}
@@ -145,8 +145,8 @@ func (u *Upstream) Dependencies(ctx context.Context, bd *v1alpha1.BundleDeployme
 	return nil
 }
 
-func (u *Upstream) unready(ctx context.Context, namespace string, selector labels.Selector, accepted []v1alpha1.BundleState) (names []string, err error) {
-	list, err := u.fleet.FleetV1alpha1().BundleDeployments(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+func (c *Client) unready(ctx context.Context, namespace string, selector labels.Selector, accepted []v1alpha1.BundleState) (names []string, err error) {
+	list, err := c.fleet.FleetV1alpha1().BundleDeployments(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
 	if err != nil {
 		return nil, err
 	}

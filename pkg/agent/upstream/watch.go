@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package wire
+package upstream
 
 import (
 	"context"
@@ -25,8 +25,8 @@ type Watch struct {
 // Watch returns a watch of a namespace, or of all namespaces if it is empty, which an agent
 // has no right to. It calls reconcile for each object to reconcile and event, unless it is
 // nil, for each event. The calls come one after the other and must not block.
-func (u *Upstream) Watch(namespace string, reconcile func(types.NamespacedName), event func(watch.EventType)) *Watch {
-	client := u.fleet.FleetV1alpha1().BundleDeployments(namespace)
+func (c *Client) Watch(namespace string, reconcile func(types.NamespacedName), event func(watch.EventType)) *Watch {
+	client := c.fleet.FleetV1alpha1().BundleDeployments(namespace)
 	from := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return client.List(ctx, options)
@@ -40,7 +40,7 @@ func (u *Upstream) Watch(namespace string, reconcile func(types.NamespacedName),
 	}
 	w := &Watch{}
 	w.store, w.controller = cache.NewInformerWithOptions(cache.InformerOptions{
-		ListerWatcher: cache.ToListWatcherWithWatchListSemantics(from, u.fleet),
+		ListerWatcher: cache.ToListWatcherWithWatchListSemantics(from, c.fleet),
 		ObjectType:    &v1alpha1.BundleDeployment{},
 		Handler: cache.ResourceEventHandlerFuncs{
 			AddFunc: func(object any) {

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package wire_test
+package encoding_test
 
 import (
 	"testing"
@@ -10,14 +10,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/server/wire"
+	"github.com/musterfleet/muster/pkg/registry/server/encoding"
 )
 
 func TestAStrictReaderNamesUnknownAndRepeatedMembers(t *testing.T) {
 	t.Parallel()
 	const head = `"apiVersion":"fleet.cattle.io/v1alpha1","kind":"GitRepo"`
 	read := map[string]runtime.Serializer{}
-	for _, info := range wire.Faster(newCodecs()).SupportedMediaTypes() {
+	for _, info := range encoding.Faster(newCodecs()).SupportedMediaTypes() {
 		read[info.MediaType] = info.StrictSerializer
 	}
 	for _, tc := range []struct{ name, mediaType, text, says string }{

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package wire_test
+package upstream_test
 
 import (
 	"encoding/json"
@@ -17,7 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
+	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/names"
 )
@@ -25,9 +25,9 @@ import (
 func TestAnInvitationIsReadFromTheValuesOfAChart(t *testing.T) {
 	t.Parallel()
 	const whole = "apiServerCA: ca\napiServerURL: https://up\nclusterNamespace: ws\nsystemRegistrationNamespace: answers\ntoken: secret\ntokenName: join\n"
-	got, err := wire.ReadInvitation([]byte(whole + "internal: {systemNamespace: elsewhere}\nlabels: {a: b}\n"))
+	got, err := upstream.ReadInvitation([]byte(whole + "internal: {systemNamespace: elsewhere}\nlabels: {a: b}\n"))
 	require.NoError(t, err)
-	require.Equal(t, &wire.Invitation{
+	require.Equal(t, &upstream.Invitation{
 		ClusterNamespace: "ws", APIServerURL: "https://up", APIServerCA: "ca", Token: "secret", SystemRegistrationNamespace: "answers", TokenName: "join",
 	}, got)
 	for _, key := range []string{"apiServerURL", "clusterNamespace", "systemRegistrationNamespace", "token", "tokenName"} {
@@ -37,10 +37,10 @@ func TestAnInvitationIsReadFromTheValuesOfAChart(t *testing.T) {
 				rest = append(rest, line)
 			}
 		}
-		_, err := wire.ReadInvitation([]byte(strings.Join(rest, "")))
+		_, err := upstream.ReadInvitation([]byte(strings.Join(rest, "")))
 		require.ErrorContains(t, err, key+" is missing: take the values from the Secret")
 	}
-	_, err = wire.ReadInvitation([]byte("a: ["))
+	_, err = upstream.ReadInvitation([]byte("a: ["))
 	require.Error(t, err)
 }
 
@@ -104,9 +104,9 @@ func (r *registrar) serve(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-func (r *registrar) invitation(token string) *wire.Invitation {
+func (r *registrar) invitation(token string) *upstream.Invitation {
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate().Raw})
-	return &wire.Invitation{
+	return &upstream.Invitation{
 		ClusterNamespace: "ws", APIServerURL: r.URL, APIServerCA: string(ca), Token: token, SystemRegistrationNamespace: "answers", TokenName: "join",
 	}
 }
@@ -115,7 +115,7 @@ func TestARegistrationAsksFetchesAndTries(t *testing.T) {
 	t.Parallel()
 	r := newRegistrar(t)
 	r.denied = 1
-	c, err := r.invitation("join").Register(t.Context(), wire.Applicant{ID: "shop-42", Labels: map[string]string{"env": "prod"}})
+	c, err := r.invitation("join").Register(t.Context(), upstream.Applicant{ID: "shop-42", Labels: map[string]string{"env": "prod"}})
 	require.NoError(t, err)
 	require.Equal(t, "cluster-ns", c.Namespace)
 	require.Equal(t, types.NamespacedName{Namespace: "ws", Name: "north"}, c.Cluster)
@@ -155,7 +155,7 @@ func TestARegistrationThatCannotSucceedEnds(t *testing.T) {
 			t.Parallel()
 			r := newRegistrar(t)
 			r.give = c.give
-			_, err := r.invitation(c.token).Register(t.Context(), wire.Applicant{ID: "shop-42"})
+			_, err := r.invitation(c.token).Register(t.Context(), upstream.Applicant{ID: "shop-42"})
 			require.ErrorContains(t, err, c.want)
 		})
 	}
@@ -164,7 +164,7 @@ func TestARegistrationThatCannotSucceedEnds(t *testing.T) {
 func TestCredentialsAreKeptAsFleetsAgentKeepsThem(t *testing.T) {
 	t.Parallel()
 	r := newRegistrar(t)
-	c, err := r.invitation("join").Register(t.Context(), wire.Applicant{ID: "shop-42"})
+	c, err := r.invitation("join").Register(t.Context(), upstream.Applicant{ID: "shop-42"})
 	require.NoError(t, err)
 	kept, err := c.Secret("cattle-fleet-system")
 	require.NoError(t, err)
@@ -174,7 +174,7 @@ func TestCredentialsAreKeptAsFleetsAgentKeepsThem(t *testing.T) {
 	for key, value := range map[string]string{"deploymentNamespace": "cluster-ns", "clusterNamespace": "ws", "clusterName": "north"} {
 		require.Equal(t, value, string(kept.Data[key]), key)
 	}
-	read, err := wire.ReadCredential(kept)
+	read, err := upstream.ReadCredential(kept)
 	require.NoError(t, err)
 	require.Equal(t, c.Namespace, read.Namespace)
 	require.Equal(t, c.Cluster, read.Cluster)
@@ -183,9 +183,9 @@ func TestCredentialsAreKeptAsFleetsAgentKeepsThem(t *testing.T) {
 	require.NoError(t, read.Try(t.Context()))
 
 	delete(kept.Data, "clusterName")
-	_, err = wire.ReadCredential(kept)
+	_, err = upstream.ReadCredential(kept)
 	require.ErrorContains(t, err, "clusterName is missing")
 	kept.Data["kubeconfig"] = []byte("no kubeconfig")
-	_, err = wire.ReadCredential(kept)
+	_, err = upstream.ReadCredential(kept)
 	require.Error(t, err)
 }

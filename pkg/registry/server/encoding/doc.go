@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wire writes BundleDeployments, lists of them and the events of watches as
+// Package encoding writes BundleDeployments, lists of them and the events of watches as
 // JSON. The bytes are exactly those of encoding/json, which finds out by reflection
 // what is written out here, and takes several times as long: of a list, it was three
 // quarters of the time.
@@ -24,4 +24,4 @@
 // Kinds that people write read and write their own JSON (pkg/apis/fleet/schema). For
 // them the strict readers of this package name unknown and repeated members, which the
 // serializers of the API machinery do not see.
-package wire
+package encoding

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package wire_test
+package upstream_test
 
 import (
 	"encoding/json"
@@ -18,7 +18,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
-	"github.com/musterfleet/muster/pkg/agent/wire"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/manifest"
 )
@@ -29,9 +28,9 @@ type asked struct {
 	Query                           url.Values
 }
 
-// upstream returns an Upstream of a server that answers each request with the next of
+// client returns an Upstream of a server that answers each request with the next of
 // answers, and a function that returns the requests.
-func upstream(t *testing.T, answers ...any) (*wire.Upstream, func() []asked) {
+func client(t *testing.T, answers ...any) (*upstream.Client, func() []asked) {
 	t.Helper()
 	var mu sync.Mutex
 	var got []asked
@@ -48,7 +47,7 @@ func upstream(t *testing.T, answers ...any) (*wire.Upstream, func() []asked) {
 		_ = json.NewEncoder(w).Encode(answers[len(got)-1]) // as above
 	}))
 	t.Cleanup(server.Close)
-	up, err := wire.New(&rest.Config{Host: server.URL})
+	up, err := upstream.New(&rest.Config{Host: server.URL})
 	require.NoError(t, err)
 	return up, func() []asked {
 		mu.Lock()
@@ -59,7 +58,7 @@ func upstream(t *testing.T, answers ...any) (*wire.Upstream, func() []asked) {
 
 func TestAReportIsAMergePatchOfTheStatusWithoutAResourceVersion(t *testing.T) {
 	t.Parallel()
-	up, got := upstream(t, &v1alpha1.BundleDeployment{})
+	up, got := client(t, &v1alpha1.BundleDeployment{})
 	read := &v1alpha1.BundleDeployment{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "app", ResourceVersion: "7"}}
 	sent, err := up.Report(t.Context(), read, read.DeepCopy())
 	require.NoError(t, err)
@@ -80,7 +79,7 @@ func TestAReportIsAMergePatchOfTheStatusWithoutAResourceVersion(t *testing.T) {
 
 func TestAHeartbeatIsAJSONPatchOfOneOperation(t *testing.T) {
 	t.Parallel()
-	up, got := upstream(t, &v1alpha1.Cluster{})
+	up, got := client(t, &v1alpha1.Cluster{})
 	at := time.Date(2026, 11, 23, 10, 0, 0, 5, time.FixedZone("", 3600))
 	require.NoError(t, up.Heartbeat(t.Context(), types.NamespacedName{Namespace: "ws", Name: "north"}, "cattle-fleet-system", at))
 	require.Len(t, got(), 1)
@@ -112,7 +111,7 @@ func TestAManifestIsRefusedUnlessItHasItsHash(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			up, got := upstream(t, c.content)
+			up, got := client(t, c.content)
 			read, err := up.Manifest(t.Context(), c.id)
 			if c.want != "" {
 				require.ErrorContains(t, err, c.want)
@@ -165,7 +164,7 @@ func TestDependenciesAreAskedForByLabel(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			up, got := upstream(t, &v1alpha1.BundleDeploymentList{Items: c.found})
+			up, got := client(t, &v1alpha1.BundleDeploymentList{Items: c.found})
 			err := up.Dependencies(t.Context(), bd(c.refs...))
 			if c.want == "" {
 				require.NoError(t, err)
@@ -176,7 +175,7 @@ func TestDependenciesAreAskedForByLabel(t *testing.T) {
 			require.Equal(t, c.selector, got()[0].Query.Get("labelSelector"))
 		})
 	}
-	up, got := upstream(t)
+	up, got := client(t)
 	require.NoError(t, up.Dependencies(t.Context(), bd(v1alpha1.BundleRef{})))
 	require.Empty(t, got(), "a reference to nothing is not asked for")
 }
