@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package storage serves k8s.io/apiserver's storage.Interface from views. One
-// generic Store reads and watches any resource, derived or stored; what it may
-// write is given to it as a Role.
+// generic Store reads and watches any resource, derived or stored; a writer
+// that it has writes objects or reports.
 //
 // Reads follow the contract in pkg/registry. A list costs what it visits: a
 // namespace, a Bundle's BundleDeployments when the label selector names the

@@ -76,7 +76,7 @@ func (s *Store) commitError(name record.Name, size int, err error) error {
 		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: etcd takes fewer operations in one transaction than it does by default: "+
 			"set --max-txn-ops of etcd to no less than its default, 128", s.resource.Resource, name.Name))
 	case errors.Is(err, etcd.ErrTooLarge) && size > WriteLimit:
-		return s.tooLargeToStore(name.Name, size, WriteLimit)
+		return s.writer.tooLarge(name.Name, size, WriteLimit)
 	case errors.Is(err, etcd.ErrTooLarge):
 		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: it takes a request of about %d bytes, and etcd takes less: "+
 			"set --max-request-bytes of etcd to no less than its default, 1.5 MiB", s.resource.Resource, name.Name, size))
@@ -164,17 +164,4 @@ func ContentsError(err error, from string) error {
 		return apierrors.NewBadRequest("the continue parameter names a revision that has not been reached: list again without it")
 	}
 	return s.apiError(err)
-}
-
-// tooLargeToStore says what to do about an object, or a status, that does not fit.
-func (s *Store) tooLargeToStore(name string, size, limit int) error {
-	if _, ok := s.role.(reportRole); ok {
-		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
-			"the status of %s %q takes %d bytes in the store, and one write may take %d: shorten the messages and patches in it, or its longest list",
-			s.resource.Resource, name, size, limit))
-	}
-	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
-		"%s %q takes %d bytes in the store, after compression, and one write may take %d: split it into several, "+
-			"or keep large files in an OCI registry (spec.contentsId) or a Helm repository (spec.helm.repo) instead of spec.resources",
-		s.resource.Resource, name, size, limit))
 }

@@ -23,7 +23,7 @@ func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, ou
 		return err
 	}
 	item := v.Get(s.resource.Resource, at.name)
-	if s.role != nil {
+	if s.writer != nil {
 		// A dry run of an update reads here what a real one reads in the store.
 		noteAttempt(ctx, s.attempt(item, s.overwrites(item), v))
 	}
@@ -38,7 +38,7 @@ func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, ou
 	if err != nil {
 		return err
 	}
-	if s.role != nil {
+	if s.writer != nil {
 		// The registry's dry runs and deletions work on what they get here.
 		object = object.DeepCopyObject().(record.APIObject)
 	}

@@ -25,14 +25,13 @@ import (
 
 var _ storage.Interface = (*Store)(nil)
 
-// Store serves one resource. Several stores may serve one, each with a role of
-// its own.
+// Store serves one resource. Several stores may serve one, each with a writer of its own.
 type Store struct {
 	resource schema.GroupResource
 	engine   *engine.Engine
 	log      *etcd.Log
-	// role is what may be written; nil if nothing may.
-	role     role
+	// writer writes objects or reports; nil if nothing may be written.
+	writer   writer
 	contents *contentCache
 	counters *Counters
 	// remaining is what lists between two of their pages know.
@@ -46,18 +45,22 @@ type Store struct {
 
 // NewObjects returns the store of a resource's objects: its main endpoint.
 func NewObjects(resource string, e *engine.Engine, log *etcd.Log) *Store {
-	return newStore(resource, e, log, objectRole{resource})
+	s := NewComputed(resource, e, log)
+	s.writer = objectWriter{s}
+	return s
 }
 
 // NewReports returns the store of what is written through a resource's status
 // endpoint. It reads the same objects.
 func NewReports(resource string, e *engine.Engine, log *etcd.Log) *Store {
-	return newStore(resource, e, log, reportRole{resource})
+	s := NewComputed(resource, e, log)
+	s.writer = reportWriter{s}
+	return s
 }
 
 // NewComputed returns the store of a resource of which nothing can be written.
 func NewComputed(resource string, e *engine.Engine, log *etcd.Log) *Store {
-	return newStore(resource, e, log, nil)
+	return &Store{resource: v1alpha1.Resource(resource), engine: e, log: log, contents: newContentCache(maxCached), counters: new(Counters), places: view.PlaceBits}
 }
 
 // WithPlaces returns the store with another number of places in its resourceVersions. With
@@ -65,10 +68,6 @@ func NewComputed(resource string, e *engine.Engine, log *etcd.Log) *Store {
 func (s *Store) WithPlaces(p view.Places) *Store {
 	s.places = p
 	return s
-}
-
-func newStore(resource string, e *engine.Engine, log *etcd.Log, r role) *Store {
-	return &Store{resource: v1alpha1.Resource(resource), engine: e, log: log, role: r, contents: newContentCache(maxCached), counters: new(Counters), places: view.PlaceBits}
 }
 
 // Versioner implements storage.Interface.

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/storage"
 
-	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -42,7 +41,7 @@ func (s *Store) Create(ctx context.Context, key string, obj, out runtime.Object,
 		if v.Get(s.resource.Resource, at.name) != nil {
 			return storage.NewKeyExistsError(key, 0)
 		}
-		w, err := s.role.write(v, nil, at.name, next)
+		w, err := s.writer.transaction(v, nil, at.name, next)
 		if err != nil {
 			return s.apiError(err)
 		}
@@ -63,13 +62,11 @@ func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 	if err != nil {
 		return err
 	}
-	if s.role == nil {
+	if s.writer == nil {
 		return apierrors.NewMethodNotSupported(s.resource, "update")
 	}
-	// A report is planned from the view that is there, without a quorum read: its
-	// guards say at the commit whether that was the present. What ends without a
-	// commit has no guards, and is looked at again.
-	_, guess := s.role.(reportRole)
+	// An update that ends without a commit has no guards, so a guess is looked at again.
+	guess := s.writer.guesses()
 	if err := s.allowed(at.name); err != nil {
 		return err
 	}
@@ -138,7 +135,7 @@ func (s *Store) propose(ctx context.Context, v *view.View, item view.Item, name 
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.role.write(v, item, name, updated.(record.APIObject))
+	w, err := s.writer.transaction(v, item, name, updated.(record.APIObject))
 	return w, s.apiError(err)
 }
 
@@ -148,7 +145,7 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 	if err != nil {
 		return err
 	}
-	if _, ok := s.role.(objectRole); !ok {
+	if s.writer == nil || !s.writer.creates() {
 		return apierrors.NewMethodNotSupported(s.resource, "delete")
 	}
 	if options.ExpectTransformOrDecodeError {
@@ -205,65 +202,30 @@ func (s *Store) writable(key string, obj runtime.Object) (scope, record.APIObjec
 	if err != nil {
 		return scope{}, nil, err
 	}
-	if _, ok := s.role.(objectRole); !ok {
+	if s.writer == nil || !s.writer.creates() {
 		return scope{}, nil, apierrors.NewMethodNotSupported(s.resource, "create")
 	}
 	return at, obj.(record.APIObject), nil
 }
 
-// commit completes a write with what the engine plans for it, and commits it.
-// It returns false if something changed that it depends on.
+// commit commits a write with what the engine plans for it. It returns false if something
+// changed that the write depends on.
 func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, bool, error) {
-	if _, ok := s.role.(objectRole); ok {
-		plan, err := s.engine.Plan(ctx, engine.Proposal{Resource: s.resource.Resource, Name: name, Object: w.object, Size: w.Size() - w.contentSize()})
-		if err != nil {
-			return 0, false, s.apiError(err)
-		}
-		if len(plan.First) > 0 {
-			return 0, false, s.commitFirst(ctx, name, plan)
-		}
-		w.planned(plan)
+	if ok, err := s.writer.addPlan(ctx, name, w); !ok || err != nil {
+		return 0, false, err
 	}
 	if size := w.Size(); size > WriteLimit {
 		if !w.fitsWithoutContent() {
-			return 0, false, s.tooLargeToStore(name.Name, size, WriteLimit)
+			return 0, false, s.writer.tooLarge(name.Name, size, WriteLimit)
 		}
 		if err := s.commitContent(ctx, name, w); err != nil {
 			return 0, false, err
 		}
 	}
 	fair.Of(ctx).Rest()
-	commit := s.log.Commit
-	if _, ok := s.role.(reportRole); ok {
-		s.charged(name, w)
-		commit = s.log.CommitTogether
-	}
-	revision, ok, err := commit(ctx, w.Txn)
+	revision, ok, err := s.writer.send(ctx, name, w)
 	s.counters.wrote(ok, err)
 	return revision, ok, s.commitError(name, w.Size(), err)
-}
-
-// commitFirst commits what has to be there before a write, which is to be planned anew
-// after it.
-func (s *Store) commitFirst(ctx context.Context, name record.Name, plan *engine.Plan) error {
-	for _, txn := range plan.First {
-		_, ok, err := s.log.Commit(ctx, txn)
-		s.counters.wrote(ok, err)
-		if err != nil || !ok {
-			return s.commitError(name, txn.Size(), err)
-		}
-	}
-	return nil
-}
-
-// contentSize is what a write's contents weigh.
-func (w *write) contentSize() int { return (&etcd.Txn{Content: w.Content}).Size() }
-
-// fitsWithoutContent reports whether a write fits into two transactions, one of them for
-// its contents.
-func (w *write) fitsWithoutContent() bool {
-	content := w.contentSize()
-	return content > 0 && content <= WriteLimit && w.Size()-content <= WriteLimit
 }
 
 // commitContent commits the contents of a write before the rest of it. Nothing refers to
@@ -328,7 +290,7 @@ func (s *Store) overwrites(item view.Item) int64 {
 	if item == nil {
 		return 0
 	}
-	return s.role.revision(item)
+	return s.writer.revision(item)
 }
 
 func versionOf(item view.Item) view.Version {

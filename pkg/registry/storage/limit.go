@@ -11,13 +11,13 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// disturbs tells whether a report may make one more BundleDeployment of a limited
-// Bundle unavailable (S 6.3), and which guard a promotion looks at that counted
-// without it; no guard if nothing limits. One that was not ready was unavailable
-// before. That it says no holds only while what is promoted is as in the view. A
-// Bundle whose newest version fails counts as limited: the version that is in force in
-// its place may be.
-func disturbs(v *view.View, item view.Item, next record.APIObject) (record.Key, bool) {
+// countsAgainstLimit reports whether a report may make one more BundleDeployment of a
+// limited Bundle unavailable (S 6.3). It also returns the guard of the promotions that
+// counted without the report, no guard if nothing limits the Bundle. A BundleDeployment
+// that was not ready was unavailable before. The answer no holds only while what is
+// promoted is as in the view. A Bundle whose newest version fails counts as limited: the
+// version in force in its place may be.
+func countsAgainstLimit(v *view.View, item view.Item, next record.APIObject) (record.Key, bool) {
 	pair, ok := item.(*view.BundleDeployment)
 	if !ok {
 		return record.Key{}, false

@@ -23,12 +23,12 @@ func TestAReportBumpsTheGuardOfARollOutIfItMayTakeWhatIsLeftOfALimit(t *testing.
 		return &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: applied, Ready: ready}
 	}
 	for _, c := range []struct {
-		name     string
-		limited  bool
-		failure  string
-		was      *v1alpha1.BundleDeploymentStatus
-		is       *v1alpha1.BundleDeploymentStatus
-		disturbs bool
+		name    string
+		limited bool
+		failure string
+		was     *v1alpha1.BundleDeploymentStatus
+		is      *v1alpha1.BundleDeploymentStatus
+		counts  bool
 	}{
 		{"an available one gets unready", true, "", status("s-1:a", true), status("s-1:a", false), true},
 		{"an available one applies something else", true, "", status("s-1:a", true), status("s-0:b", true), true},
@@ -57,19 +57,19 @@ func TestAReportBumpsTheGuardOfARollOutIfItMayTakeWhatIsLeftOfALimit(t *testing.
 			pair.Report, err = view.NewReport(data, 1)
 			require.NoError(t, err)
 		}
-		guard, disturbs := disturbs(builder.Load(1), pair, &v1alpha1.BundleDeployment{Status: *c.is})
-		require.Equal(t, c.disturbs, disturbs, c.name)
+		guard, counts := countsAgainstLimit(builder.Load(1), pair, &v1alpha1.BundleDeployment{Status: *c.is})
+		require.Equal(t, c.counts, counts, c.name)
 		limits := c.limited || c.failure != ""
 		require.Equal(t, limits, guard != record.Key{}, c.name)
 		next := &v1alpha1.BundleDeployment{Status: *c.is}
 		next.Status.Release += "-new" // so that each is a write
-		w, err := reportRole{record.BundleDeployments}.write(builder.Load(1), pair, name, next)
+		w, err := NewReports(record.BundleDeployments, nil, nil).writer.transaction(builder.Load(1), pair, name, next)
 		require.NoError(t, err, c.name)
 		_, bumped := w.Put[record.RolloutGuardKey(name)]
-		require.Equal(t, c.disturbs, bumped, c.name)
+		require.Equal(t, c.counts, bumped, c.name)
 		_, guarded := w.NotAfter[record.PromotionKey(name)]
-		require.Equal(t, limits && !c.disturbs, guarded, c.name+": no bump holds only for what is promoted in the view")
-		if disturbs {
+		require.Equal(t, limits && !c.counts, guarded, c.name+": no bump holds only for what is promoted in the view")
+		if counts {
 			require.Equal(t, record.RolloutGuardKey(name), guard, c.name)
 		}
 	}
