@@ -27,7 +27,7 @@ import (
 const resource = "pods"
 
 func init() {
-	record.Add(resource, schema.GroupVersionKind{}, func() record.APIObject { return &example.Pod{} })
+	record.Add(resource, schema.GroupVersionKind{}, func(p *example.Pod) *example.PodStatus { return &p.Status })
 }
 
 // pods is the store of upstream's example. Muster reads and writes it like any kind of the

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"reflect"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -77,16 +76,12 @@ func (r *Report) text() ([]byte, error) {
 	return text, nil
 }
 
-// statusIn is a pointer to an object's status; nil if it has none.
+// statusIn returns a pointer to an object's status, nil if it has none.
 func statusIn(object APIObject) any {
-	if object == nil {
+	if object == nil || !HasStatus(object) {
 		return nil
 	}
-	status := reflect.ValueOf(object).Elem().FieldByName("Status")
-	if !status.IsValid() {
-		return nil
-	}
-	return status.Addr().Interface()
+	return of(object).status(object)
 }
 
 // DecodeReport decodes the report record of a resource, as this version writes it

@@ -7,49 +7,85 @@ import (
 	"fmt"
 	"reflect"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// resource is what objects a resource has.
+// resource handles the objects of one resource, without reflection: objects are copied
+// for each request that reads them.
 type resource struct {
 	kind schema.GroupVersionKind
 	make func() APIObject
+	copy func(APIObject) APIObject
+	into func(to runtime.Object, from APIObject)
+	// status returns a pointer to an object's status, and setStatus copies one. Both are
+	// nil if the objects have none.
+	status    func(APIObject) any
+	setStatus func(to, from APIObject)
 }
 
-// resources are those that the log holds records of. A BundleDeployment has no object
-// record, only reports.
-var resources = map[string]resource{
-	"bundles":                   of[v1alpha1.Bundle](),
-	"bundledeployments":         of[v1alpha1.BundleDeployment](),
-	"bundlenamespacemappings":   of[v1alpha1.BundleNamespaceMapping](),
-	"clusters":                  of[v1alpha1.Cluster](),
-	"clustergroups":             of[v1alpha1.ClusterGroup](),
-	"clusterregistrations":      of[v1alpha1.ClusterRegistration](),
-	"clusterregistrationtokens": of[v1alpha1.ClusterRegistrationToken](),
-	"gitrepos":                  of[v1alpha1.GitRepo](),
-	"gitreporestrictions":       of[v1alpha1.GitRepoRestriction](),
-	"helmops":                   of[v1alpha1.HelmOp](),
-	"imagescans":                of[v1alpha1.ImageScan](),
-	"policies":                  of[v1alpha1.Policy](),
-	"schedules":                 of[v1alpha1.Schedule](),
+// resources holds the resources that the log has records of. A BundleDeployment has no
+// object record, only reports. byType finds the same by the type of their objects.
+var (
+	resources = map[string]*resource{}
+	byType    = map[reflect.Type]*resource{}
+)
+
+func init() {
+	add("bundles", func(o *v1alpha1.Bundle) *v1alpha1.BundleStatus { return &o.Status })
+	add("bundledeployments", func(o *v1alpha1.BundleDeployment) *v1alpha1.BundleDeploymentStatus { return &o.Status })
+	add[v1alpha1.BundleNamespaceMapping, struct{}]("bundlenamespacemappings", nil)
+	add("clusters", func(o *v1alpha1.Cluster) *v1alpha1.ClusterStatus { return &o.Status })
+	add("clustergroups", func(o *v1alpha1.ClusterGroup) *v1alpha1.ClusterGroupStatus { return &o.Status })
+	add("clusterregistrations", func(o *v1alpha1.ClusterRegistration) *v1alpha1.ClusterRegistrationStatus { return &o.Status })
+	add("clusterregistrationtokens", func(o *v1alpha1.ClusterRegistrationToken) *v1alpha1.ClusterRegistrationTokenStatus { return &o.Status })
+	add("gitrepos", func(o *v1alpha1.GitRepo) *v1alpha1.GitRepoStatus { return &o.Status })
+	add[v1alpha1.GitRepoRestriction, struct{}]("gitreporestrictions", nil)
+	add("helmops", func(o *v1alpha1.HelmOp) *v1alpha1.HelmOpStatus { return &o.Status })
+	add("imagescans", func(o *v1alpha1.ImageScan) *v1alpha1.ImageScanStatus { return &o.Status })
+	add[v1alpha1.Policy, struct{}]("policies", nil)
+	add("schedules", func(o *v1alpha1.Schedule) *v1alpha1.ScheduleStatus { return &o.Status })
 }
 
-func of[T any, P interface {
+// pointer is a pointer to T that is an API object.
+type pointer[T any] interface {
 	*T
 	APIObject
-}]() resource {
-	return resource{
-		kind: v1alpha1.SchemeGroupVersion.WithKind(reflect.TypeFor[T]().Name()),
-		make: func() APIObject { return P(new(T)) },
-	}
 }
 
-// Add lets the log hold records of one more resource, before anything uses it. That
-// of the group are there already: this is for kinds that others test readers with.
-func Add(name string, kind schema.GroupVersionKind, empty func() APIObject) {
-	resources[name] = resource{kind, empty}
+// add adds a resource of the group.
+func add[T, S any, P pointer[T]](name string, status func(*T) *S) {
+	Add[T, S, P](name, v1alpha1.SchemeGroupVersion.WithKind(reflect.TypeFor[T]().Name()), status)
+}
+
+// Add lets the log hold records of one more resource, before anything uses it. Those of
+// the group are there already: this is for kinds that others test readers with.
+func Add[T, S any, P pointer[T]](name string, kind schema.GroupVersionKind, status func(*T) *S) {
+	r := &resource{
+		kind: kind,
+		make: func() APIObject { return P(new(T)) },
+		copy: func(from APIObject) APIObject {
+			to := *from.(P)
+			return P(&to)
+		},
+		into: func(to runtime.Object, from APIObject) { *to.(P) = *from.(P) },
+	}
+	if status != nil {
+		r.status = func(object APIObject) any { return status(object.(P)) }
+		r.setStatus = func(to, from APIObject) { *status(to.(P)) = *status(from.(P)) }
+	}
+	resources[name], byType[reflect.TypeFor[P]()] = r, r
+}
+
+// of returns the resource that an object belongs to.
+func of(object APIObject) *resource {
+	r := byType[reflect.TypeOf(object)]
+	if r == nil {
+		panic(fmt.Sprintf("record: no resource has objects of type %T", object))
+	}
+	return r
 }
 
 // New returns an empty object of a resource.
@@ -60,5 +96,31 @@ func New(name string) (APIObject, error) {
 	return nil, fmt.Errorf("unknown resource %q", name)
 }
 
-// KindOf is the kind of a resource's objects, empty if there is no such resource.
-func KindOf(name string) schema.GroupVersionKind { return resources[name].kind }
+// NewLike returns an empty object of the same type.
+func NewLike(object APIObject) APIObject { return of(object).make() }
+
+// KindOf returns the kind of a resource's objects, an empty one if there is no such
+// resource.
+func KindOf(name string) schema.GroupVersionKind {
+	if r, ok := resources[name]; ok {
+		return r.kind
+	}
+	return schema.GroupVersionKind{}
+}
+
+// Copy returns a copy of the object's first level. Both share what it points to.
+func Copy(object APIObject) APIObject { return of(object).copy(object) }
+
+// Into copies the first level of an object into another one of its type.
+func Into(to runtime.Object, from APIObject) { of(from).into(to, from) }
+
+// HasStatus reports whether objects of this kind have a status.
+func HasStatus(object APIObject) bool { return of(object).status != nil }
+
+// SetStatus copies the first level of the status of an object into another one of its
+// type. It does nothing if the kind has no status.
+func SetStatus(to, from APIObject) {
+	if set := of(to).setStatus; set != nil {
+		set(to, from)
+	}
+}

@@ -114,7 +114,7 @@ func (r *rolls) factsOf(resource string, object record.APIObject) record.APIObje
 	if report.UID != object.GetUID() {
 		return nil
 	}
-	return view.Copy(report.Status)
+	return record.Copy(report.Status)
 }
 
 // ordinary reads a BundleDeployment as Clusters, GitRepos and HelmOps do.

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 var (
@@ -62,7 +61,7 @@ func (e *eventObject) in(id runtime.Identifier) *encoding {
 
 // GetObject implements runtime.CacheableObject. The first level of the result
 // is the caller's.
-func (e *eventObject) GetObject() runtime.Object { return view.Copy(e.APIObject) }
+func (e *eventObject) GetObject() runtime.Object { return record.Copy(e.APIObject) }
 
 // CacheEncode implements runtime.CacheableObject.
 func (e *eventObject) CacheEncode(id runtime.Identifier, encode func(runtime.Object, io.Writer) error, w io.Writer) error {

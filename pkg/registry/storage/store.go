@@ -287,4 +287,4 @@ func (s *Store) viewOf(ctx context.Context, resourceVersion string, exact int64)
 }
 
 // into hands a rendered object out. The first level is the receiver's.
-func into(out runtime.Object, from record.APIObject) { view.Into(out, from) }
+func into(out runtime.Object, from record.APIObject) { record.Into(out, from) }

@@ -6,7 +6,6 @@ package storage
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -50,8 +49,8 @@ func (r reportWriter) transaction(v *view.View, item view.Item, name record.Name
 	if err != nil {
 		return nil, err
 	}
-	if to := reflect.ValueOf(status).Elem().FieldByName("Status"); to.IsValid() {
-		to.Set(reflect.ValueOf(next).Elem().FieldByName("Status"))
+	if record.HasStatus(status) {
+		record.SetStatus(status, next)
 		status = status.DeepCopyObject().(record.APIObject)
 		report.Status = status
 	}
@@ -121,7 +120,7 @@ func reported(item view.Item, next *record.Report) *record.Report {
 	}
 	none := &record.Report{UID: next.UID}
 	if next.Status != nil {
-		none.Status = reflect.New(reflect.TypeOf(next.Status).Elem()).Interface().(record.APIObject)
+		none.Status = record.NewLike(next.Status)
 	}
 	return none
 }

@@ -101,6 +101,11 @@ func rolledUp(r *rand.Rand) map[string]struct {
 	}
 }
 
+// statusOf returns the field Status of an API object.
+func statusOf(object record.APIObject) reflect.Value {
+	return reflect.ValueOf(object).Elem().FieldByName("Status")
+}
+
 func random(r *rand.Rand, object record.APIObject) record.APIObject {
 	status := statusOf(object)
 	fill(r, status)
@@ -122,19 +127,19 @@ func TestAFieldIsDerivedOrAFact(t *testing.T) {
 	for range 300 {
 		for kind, c := range rolledUp(r) {
 			reported := random(r, c.object())
-			facts := Copy(reported)
+			facts := record.Copy(reported)
 			Facts(facts)
 			before := text(t, reported)
 
-			shown := Copy(facts)
+			shown := record.Copy(facts)
 			c.status.Over(shown)
-			again := Copy(shown)
+			again := record.Copy(shown)
 			Facts(again)
 			require.Equal(t, text(t, facts), text(t, again), "%s: a client that sends back what it read reports something", kind)
 
-			over := Copy(reported)
+			over := record.Copy(reported)
 			c.status.Over(over)
-			factsOver := Copy(over)
+			factsOver := record.Copy(over)
 			Facts(factsOver)
 			require.Equal(t, text(t, facts), text(t, factsOver), "%s: a roll-up hides a fact", kind)
 			require.Equal(t, before, text(t, reported), "%s: a shared status was written to", kind)
@@ -150,7 +155,7 @@ func TestWhatIsReportedDoesNotShowWhereItIsDerived(t *testing.T) {
 	for range 300 {
 		for kind, c := range rolledUp(r) {
 			one := random(r, c.object())
-			facts := Copy(one)
+			facts := record.Copy(one)
 			Facts(facts)
 			c.status.Over(one)
 			c.status.Over(facts)

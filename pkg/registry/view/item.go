@@ -5,11 +5,9 @@ package view
 
 import (
 	"cmp"
-	"reflect"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
@@ -68,37 +66,16 @@ func (o *Object) Labels() map[string]string { return o.Record.Object.GetLabels()
 
 // Render implements Item. The join is not kept: history would hold one for each revision.
 func (o *Object) Render() record.APIObject {
-	object := Copy(o.Record.Object)
+	object := record.Copy(o.Record.Object)
 	object.SetResourceVersion(o.At.String())
 	if o.Report != nil {
-		if status := statusOf(object); status.IsValid() {
-			status.Set(statusOf(o.Report.Status))
-		}
+		record.SetStatus(object, o.Report.Status)
 		if len(o.Report.ManagedFields) > 0 {
 			object.SetManagedFields(append(append([]metav1.ManagedFieldsEntry(nil), object.GetManagedFields()...), o.Report.ManagedFields...))
 		}
 	}
 	o.Derived.apply(object)
 	return object
-}
-
-// statusOf returns the Status field of an API object, invalid if its kind has
-// none. Every kind of the group names it so.
-func statusOf(object record.APIObject) reflect.Value {
-	return reflect.ValueOf(object).Elem().FieldByName("Status")
-}
-
-// Copy returns a copy of the object's first level.
-func Copy(object record.APIObject) record.APIObject {
-	from := reflect.ValueOf(object).Elem()
-	to := reflect.New(from.Type())
-	to.Elem().Set(from)
-	return to.Interface().(record.APIObject)
-}
-
-// Into copies the first level of an object into another one of its type.
-func Into(to runtime.Object, from record.APIObject) {
-	reflect.ValueOf(to).Elem().Set(reflect.ValueOf(from).Elem())
 }
 
 // BundleDeployment is a pair: a Bundle version in force on a Cluster. Faces and

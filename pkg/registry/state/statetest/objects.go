@@ -139,7 +139,7 @@ func Shown(v *view.View) map[string]string {
 
 // JSON returns an object without its resourceVersion.
 func JSON(t testing.TB, object record.APIObject) string {
-	object = view.Copy(object)
+	object = record.Copy(object)
 	object.SetResourceVersion("")
 	text, err := json.Marshal(object)
 	require.NoError(t, err)
