@@ -46,7 +46,7 @@ func TestWhatIsTooCostlyFailsWithTheFieldAndTheFix(t *testing.T) {
 		{"many hashes of large texts", keysOf(100, `${ $x := repeat 500000 "x" }${ sha512sum $x }`), overBudget, ""},
 		{"many regular expressions", keysOf(500, `${ regexMatch "(a{200})(b{200})" "x" }`), overBudget, ""},
 		{"many calls without a branch", keysOf(2, strings.Repeat(`${ semverCompare "1" "2" }`, 1000)), overBudget, "helm.templateValues[k0000]"},
-		{"many actions", keysOf(1, strings.Repeat(`${1}`, 60000)), "have too many entries to be templates", "helm.values"},
+		{"many actions", keysOf(1, strings.Repeat(`${1}`, 60000)), "have too many entries for templates", "helm.values"},
 		{"one key with much text", keysOf(1, `${ repeat 100000 "x" }`), "", ""},
 		{"ten keys with much text", keysOf(10, `${ repeat 500000 "x" }`), overBudget, ""},
 		{"many values from one template", keysOf(1, `[${ range 40000 }1,${ end }]`), overBudget, ""},
@@ -58,7 +58,7 @@ func TestWhatIsTooCostlyFailsWithTheFieldAndTheFix(t *testing.T) {
 		{"lists of 90 levels", `{"helm":{"values":{"a":` + lists(90) + `}}}`, "", ""},
 		{"lists of 3,000 levels out of a template", keysOf(1, `${ repeat 3000 "[" }${ repeat 3000 "]" }`), "values are nested more than 100 levels deep", ""},
 		{"50,000 values that are plain", `{"helm":{"values":{"a":[` + strings.Repeat("1,", 50000) + `1]}}}`, "", ""},
-		{"50,000 values beside a template", `{"helm":{"values":{"a":[` + strings.Repeat("1,", 50000) + `1],"b":"${ .ClusterName }"}}}`, "have too many entries to be templates", "helm.values"},
+		{"50,000 values beside a template", `{"helm":{"values":{"a":[` + strings.Repeat("1,", 50000) + `1],"b":"${ .ClusterName }"}}}`, "have too many entries for templates", "helm.values"},
 		{"50,000 values beside a label", `{"helm":{"values":{"a":[` + strings.Repeat("1,", 50000) + `1],"b":"global.fleet.clusterLabels.env"}}}`, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

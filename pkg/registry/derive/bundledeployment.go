@@ -17,36 +17,37 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
-// Inputs are all that a BundleDeployment is made of.
+// Inputs holds everything from which a BundleDeployment is built.
 type Inputs struct {
-	// Bundle is the version in force; its resources are not needed.
+	// Bundle is the version in force. Its resources are not needed.
 	Bundle  *v1alpha1.Bundle
 	Cluster *v1alpha1.Cluster
-	// ClusterNamespace is where the Cluster's BundleDeployments are.
+	// ClusterNamespace is the namespace of the Cluster's BundleDeployments.
 	ClusterNamespace string
-	// ManifestID is the effective one of the newest version.
+	// ManifestID is the effective manifest ID of the newest version.
 	ManifestID string
-	// Content is what is promoted.
+	// Content is the promoted content.
 	Content *Content
-	// Staged is what is staged, nil if that is what is promoted too.
+	// Staged is the staged content, nil if it equals the promoted one.
 	Staged *Content
-	// Computed is what the version in force means here, of which what cannot be held
-	// back is shown; nil if that is what is promoted too.
+	// Computed is what the version in force means on this Cluster, nil if it equals the
+	// promoted content. The BundleDeployment shows the parts of it that cannot be held
+	// back.
 	Computed *Content
-	// Report is what the agent wrote last; nil if it has not yet.
+	// Report is what the agent wrote last, nil if it has written nothing yet.
 	Report              *v1alpha1.BundleDeploymentStatus
 	ReportManagedFields []metav1.ManagedFieldsEntry
-	// Downstream counts the changes of copies of what the options name in
+	// Downstream counts the changes of the copies that the options name in
 	// downstreamResources (S 4.7).
 	Downstream int64
-	// Waiting is whether the agent has to wait for the copies that are meant for it.
+	// Waiting says that the agent has to wait for the copies that are meant for it.
 	Waiting bool
-	// Version is when the object last changed, as its resourceVersion.
+	// Version is the resourceVersion: when the object last changed.
 	Version int64
 }
 
-// BundleDeployment builds the object. It shares with the inputs whatever is
-// behind a pointer, so it must be copied before it is changed.
+// BundleDeployment returns the object. It shares everything behind a pointer with the
+// inputs, so the caller must copy it before changing it.
 func BundleDeployment(in Inputs) *v1alpha1.BundleDeployment {
 	bd := &v1alpha1.BundleDeployment{}
 	FillBundleDeployment(bd, in)
@@ -55,7 +56,7 @@ func BundleDeployment(in Inputs) *v1alpha1.BundleDeployment {
 
 var apiVersion = v1alpha1.SchemeGroupVersion.String()
 
-// FillBundleDeployment builds the object in the place of an empty one.
+// FillBundleDeployment builds the object in place, over an empty one.
 func FillBundleDeployment(bd *v1alpha1.BundleDeployment, in Inputs) {
 	*bd = v1alpha1.BundleDeployment{
 		TypeMeta: metav1.TypeMeta{
@@ -100,17 +101,17 @@ func BundleDeploymentLabels(bundle *v1alpha1.Bundle, cluster *v1alpha1.Cluster, 
 	return labels
 }
 
-// identities is the name space of IdentityUID.
+// identities is the UUID namespace of IdentityUID.
 var identities = uuid.MustParse("6b4f7c53-9a0e-5d7b-8d53-0e6f1c2a9b41")
 
-// IdentityUID returns the UID of the BundleDeployment of a Bundle on a Cluster. It
-// is theirs alone and for ever: owner references to it stay good over restarts,
-// and die with either of the two.
+// IdentityUID returns the UID of the BundleDeployment of a Bundle on a Cluster. It belongs
+// to this pair for ever: owner references to it stay valid across restarts, and end with
+// the Bundle or the Cluster.
 func IdentityUID(bundleUID, clusterUID types.UID) types.UID {
 	return types.UID(Identity(bundleUID, clusterUID).String())
 }
 
-// Identity is IdentityUID in the form that takes the least time and room.
+// Identity returns the IdentityUID in its cheapest and smallest form.
 func Identity(bundleUID, clusterUID types.UID) uuid.UUID {
 	return uuidOf(identities, string(bundleUID)+"/"+string(clusterUID))
 }
@@ -142,7 +143,8 @@ func fillSpec(spec *v1alpha1.BundleDeploymentSpec, in Inputs) {
 	spec.DownstreamResourcesGeneration, spec.WaitingForValues = in.Downstream, in.Waiting
 }
 
-// shownOptions are a content's options with what is said beside them (S 3.2).
+// shownOptions returns the options of a content with the labels and annotations of all
+// targets (S 3.2).
 func shownOptions(content *Content, targets []v1alpha1.BundleTarget) v1alpha1.BundleDeploymentOptions {
 	out := content.Options
 	out.NamespaceLabels = withTargets(out.NamespaceLabels, targets,
@@ -152,8 +154,8 @@ func shownOptions(content *Content, targets []v1alpha1.BundleTarget) v1alpha1.Bu
 	return out
 }
 
-// withTargets adds what every target says, whether it matches or not (S 3.2). It
-// is not in the hash, so an agent does not redeploy for it.
+// withTargets adds the entries of every target, whether it matches or not (S 3.2). They are
+// not part of the hash, so they cause no redeployment.
 func withTargets(base map[string]string, targets []v1alpha1.BundleTarget, of func(*v1alpha1.BundleTarget) map[string]string) map[string]string {
 	var all map[string]string
 	for i := range targets {

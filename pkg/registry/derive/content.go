@@ -17,28 +17,28 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Content is what a Bundle version means on a Cluster. It is immutable, and
-// shared by all Clusters on which it is the same; so the options alias it and
-// must not be written to.
+// Content is what a Bundle version means on a Cluster. It is immutable. All Clusters on
+// which it is the same share it, so its options must not be written to.
 type Content struct {
-	// Options are complete: merged, restricted and with templates evaluated. The
-	// namespace labels and annotations of S 3.2 are not in them.
+	// Options are complete: merged, restricted, and with their templates evaluated. They
+	// lack the namespace labels and annotations of S 3.2.
 	Options v1alpha1.BundleDeploymentOptions
 	// DeploymentID names the manifest and the options (S 4.2).
 	DeploymentID string
-	// Failure says why there are no options. It begins with the Cluster that it
-	// was found on: `cluster C in namespace N: ...` (S 2.7).
+	// Failure says why there are no options. It begins with the Cluster that it was found
+	// on: `cluster C in namespace N: ...` (S 2.7).
 	Failure string
 
-	// digest is of all options, those that DeploymentID leaves out included. It
-	// is computed when it is first needed, more than once if that is at once.
+	// digest is over all options, including those that DeploymentID leaves out. It is
+	// computed when first needed; callers that need it at the same time may each compute
+	// it.
 	digest atomic.Pointer[[sha256.Size]byte]
-	// size is that of the options' JSON.
+	// size is the size of the options as JSON.
 	size int
 }
 
-// Size is how many bytes the options take as JSON, 0 where that is not known. In memory
-// it is a multiple.
+// Size returns how many bytes the options take as JSON, 0 if unknown. They take several
+// times as much in memory.
 func (c *Content) Size() int { return c.size }
 
 // newContent returns the content of complete options.
@@ -47,28 +47,27 @@ func newContent(manifestID string, options v1alpha1.BundleDeploymentOptions) *Co
 	return &Content{Options: options, DeploymentID: id, size: size}
 }
 
-// Pinned returns the content of options that were complete when they were
-// recorded. A record keeps what is an integer as one; options have none.
+// Pinned returns the content of options that were complete when they were recorded. A
+// record preserves integers, which the numbers in options never are.
 func Pinned(manifestID string, options v1alpha1.BundleDeploymentOptions) *Content {
 	options.Helm = normalizeHelm(options.Helm)
 	return newContent(manifestID, options)
 }
 
-// Nothing is the promoted content of a BundleDeployment to which nothing has been
-// promoted yet (S 5.2).
+// Nothing is the promoted content of a BundleDeployment before the first promotion (S 5.2).
 var Nothing = &Content{}
 
-// Empty tells whether there is nothing to deploy.
+// Empty reports whether the content deploys nothing.
 func (c *Content) Empty() bool { return c == nil || c.DeploymentID == "" }
 
-// ManifestID is the part of the DeploymentID that names the manifest.
+// ManifestID returns the part of the DeploymentID that names the manifest.
 func (c *Content) ManifestID() string {
 	id, _, _ := strings.Cut(c.DeploymentID, ":")
 	return id
 }
 
-// WithDiff returns the content with the diff of another one, which is no part of
-// what is deployed and so does not wait for a promotion (S 5.2).
+// WithDiff returns the content with the diff of another one. A diff is not part of what is
+// deployed, so it does not wait for a promotion (S 5.2).
 func (c *Content) WithDiff(of *Content) *Content {
 	if equality.Semantic.DeepEqual(c.Options.Diff, of.Options.Diff) {
 		return c
@@ -78,8 +77,8 @@ func (c *Content) WithDiff(of *Content) *Content {
 	return out
 }
 
-// Equal reports whether two contents give the same BundleDeployment. It costs the
-// comparison of two strings and of the few options that DeploymentID leaves out.
+// Equal reports whether two contents give the same BundleDeployment. It compares two
+// strings and the few options that DeploymentID leaves out.
 func (c *Content) Equal(o *Content) bool {
 	if c == o {
 		return true
@@ -92,14 +91,14 @@ func (c *Content) Equal(o *Content) bool {
 		equality.Semantic.DeepEqual(c.Options.CorrectDrift, o.Options.CorrectDrift)
 }
 
-// DeploymentID returns the ID of options on a manifest. diff and correctDrift are
-// not part of it: they say how to look at a deployment, not what to deploy.
+// DeploymentID returns the ID of options on a manifest. It ignores diff and correctDrift,
+// which say how to look at a deployment, not what to deploy.
 func DeploymentID(manifestID string, options *v1alpha1.BundleDeploymentOptions) string {
 	id, _ := identify(manifestID, options)
 	return id
 }
 
-// identify is DeploymentID, with the size of what it is a hash of.
+// identify returns the DeploymentID and the size of the hashed JSON.
 func identify(manifestID string, options *v1alpha1.BundleDeploymentOptions) (string, int) {
 	hashed := *options
 	hashed.Diff, hashed.CorrectDrift = nil, nil
@@ -107,7 +106,7 @@ func identify(manifestID string, options *v1alpha1.BundleDeploymentOptions) (str
 	return manifestID + ":" + hex.EncodeToString(sum[:]), size
 }
 
-// optionsDigest is DeploymentID's hash over all options.
+// optionsDigest returns the hash that DeploymentID uses, but over all options.
 func (c *Content) optionsDigest() *[sha256.Size]byte {
 	if d := c.digest.Load(); d != nil {
 		return d
@@ -117,8 +116,8 @@ func (c *Content) optionsDigest() *[sha256.Size]byte {
 	return &sum
 }
 
-// digestJSON hashes what an Encoder writes: with HTML escapes, and with a newline
-// at the end (S 4.2).
+// digestJSON hashes what a json.Encoder writes: with HTML escapes, and with a newline at
+// the end (S 4.2).
 func digestJSON(v any) ([sha256.Size]byte, int) {
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(v); err != nil {

@@ -10,19 +10,19 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Resources of the core API that are copied for agents.
+// These resources of the core API are copied for agents.
 const (
 	CopiedSecrets    = "secrets"
 	CopiedConfigMaps = "configmaps"
 )
 
-// Copy names what an agent looks up in its namespace: KIND/NAME, as in
-// secrets/credentials. The kind of what cannot be copied is "".
+// Copy names what an agent looks up in its namespace: KIND/NAME, such as
+// secrets/credentials. The kind is "" if it cannot be copied.
 type Copy string
 
-// Copies are what an agent looks up for a BundleDeployment, in the order in which its
-// fields name it (S 4.7): downstreamResources of the options, then the Secret of a chart
-// repository or of an OCI registry.
+// Copies returns what an agent looks up for a BundleDeployment (S 4.7): first the
+// downstreamResources of the options, in their order, then the Secret of a chart repository
+// or of an OCI registry.
 func Copies(options *v1alpha1.BundleDeploymentOptions, bundle *v1alpha1.BundleSpec) []Copy {
 	var out []Copy
 	for _, r := range options.DownstreamResources {
@@ -34,10 +34,10 @@ func Copies(options *v1alpha1.BundleDeploymentOptions, bundle *v1alpha1.BundleSp
 	return out
 }
 
-// CopyOf names a copy.
+// CopyOf returns the name of a copy.
 func CopyOf(kind, name string) Copy { return Copy(kind + "/" + name) }
 
-// CopiedKind is the resource of a kind in downstreamResources; "" if it is not copied.
+// CopiedKind returns the resource of a kind in downstreamResources, "" if it is not copied.
 func CopiedKind(kind string) string {
 	switch strings.ToLower(kind) {
 	case "secret":
@@ -48,8 +48,8 @@ func CopiedKind(kind string) string {
 	return ""
 }
 
-// AccessSecret is the Secret by which an agent gets at what is deployed; "" if it needs
-// none.
+// AccessSecret returns the name of the Secret that an agent needs to fetch what it deploys,
+// "" if it needs none.
 func AccessSecret(bundle *v1alpha1.BundleSpec) string {
 	if helm := bundle.HelmOpOptions; helm != nil {
 		return helm.SecretName
@@ -57,8 +57,9 @@ func AccessSecret(bundle *v1alpha1.BundleSpec) string {
 	return bundle.ContentsID
 }
 
-// AwaitsCopies reports whether an agent would look up what is not, or not yet, the copy
-// that is meant for it: then it has to wait. held are the copies that are, in order.
+// AwaitsCopies reports whether an agent has to wait, because something that it would look
+// up is not, or not yet, the copy that is meant for it. held lists the copies that are,
+// sorted.
 func AwaitsCopies(options *v1alpha1.BundleDeploymentOptions, bundle *v1alpha1.BundleSpec, held []string) bool {
 	if len(options.DownstreamResources) == 0 && AccessSecret(bundle) == "" {
 		return false

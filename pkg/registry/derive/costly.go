@@ -13,23 +13,23 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// Excess is what a version asks of every Cluster that takes one of its targets, and no
-// Cluster gives.
+// Excess says what a version asks of every Cluster that takes one of its targets, beyond
+// what a Cluster gives.
 type Excess struct {
 	// Target is the index of the target, or -1 for the options of the Bundle.
 	Target int
-	// Field is below the options.
+	// Field is the path below the options.
 	Field string
 	// Text says what is too much.
 	Text string
 }
 
-// maxAnalysed bounds how many targets with Helm options of their own Excess looks at.
+// maxAnalysed bounds how many targets with their own Helm options Excess looks at.
 const maxAnalysed = 8
 
-// Excess returns why some target of the version cannot work on any Cluster with labels,
-// because its templates need more work than a Cluster gives; nil if that is not known. It
-// costs the preparation of a few matches, which is kept.
+// Excess returns why some target of the version cannot work on any Cluster with labels: its
+// templates need more work than a Cluster gives. It returns nil if it finds no such target.
+// It costs the preparation of a few matches, which the version keeps.
 func (v *Version) Excess() *Excess {
 	if !v.hasHelm() {
 		return nil
@@ -43,7 +43,7 @@ func (v *Version) Excess() *Excess {
 		t := &v.spec.Targets[i]
 		own := t.Helm != nil
 		if t.DoNotDeploy || i < customizations && v.spec.TargetCustomizationMode == v1alpha1.TargetCustomizationAllMatches {
-			continue // it is nothing alone
+			continue // it never applies alone
 		}
 		switch {
 		case own && analysed < maxAnalysed:
@@ -65,12 +65,13 @@ func (v *Version) Excess() *Excess {
 	return nil
 }
 
-// hasHelm reports whether any options of the version are Helm's.
+// hasHelm reports whether the Bundle or any target has Helm options.
 func (v *Version) hasHelm() bool {
 	return v.spec.Helm != nil || slices.ContainsFunc(v.spec.Targets, func(t v1alpha1.BundleTarget) bool { return t.Helm != nil })
 }
 
-// excess is the field, and why, of values that work nowhere.
+// excess returns the field that fails on every Cluster, and the reason; "" if it finds
+// none.
 func (v *values) excess(helm *v1alpha1.HelmOptions) (field, text string) {
 	if errors.Is(v.err, errPreparation) || errors.Is(v.err, errValuesTooDeep) {
 		return "helm.values", v.err.Error()

@@ -16,16 +16,16 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// generation returns a positive number of 52 bits, which JavaScript can hold,
-// that changes when and only when the spec does. A counter would have to be
-// stored, and written on every change of a label. The options are hashed once
-// for all that share a Content; the rest of the spec is small.
+// generation returns a positive number of 52 bits, which JavaScript can hold. It changes
+// when the spec changes and only then. A counter would have to be stored, and written on
+// every change of a label. The options are hashed once for all that share a Content; the
+// rest of the spec is small.
 //
-// A spec whose staged and promoted options are the same has one digest of them,
-// be they one Content or two.
+// A spec whose staged and promoted options are equal has one digest for them, even if they
+// are two Contents.
 //
-// What is hashed is the JSON of generationText, for ever: clients keep the number. It
-// is written member by member, because it is for each object of each list.
+// It hashes the JSON of generationText, for ever: clients keep the number. The JSON is
+// written member by member, because every list needs it for each object.
 func generation(spec *v1alpha1.BundleDeploymentSpec, promoted, staged *Content) int64 {
 	var room [1024]byte
 	p, s := promoted.optionsDigest(), staged.optionsDigest()
@@ -38,7 +38,7 @@ func generation(spec *v1alpha1.BundleDeploymentSpec, promoted, staged *Content) 
 	return max(1, int64(binary.BigEndian.Uint64(sum[:8])>>12))
 }
 
-// generationText is a spec without what the digests of its options are of.
+// generationText is a spec without its options, which have digests of their own.
 type generationText struct {
 	Spec              v1alpha1.BundleDeploymentSpec
 	Labels            map[string]string
@@ -47,7 +47,7 @@ type generationText struct {
 	StagedAnnotations map[string]string `json:",omitempty"`
 }
 
-// newGenerationText leaves out what is staged, unless it is apart.
+// newGenerationText leaves out what is staged, unless it is apart from what is promoted.
 func newGenerationText(spec *v1alpha1.BundleDeploymentSpec, apart bool) generationText {
 	out := generationText{Spec: *spec, Labels: spec.Options.NamespaceLabels, Annotations: spec.Options.NamespaceAnnotations}
 	if apart {
@@ -106,8 +106,8 @@ func appendGenerationText(b []byte, spec *v1alpha1.BundleDeploymentSpec, apart b
 	return append(b, '}')
 }
 
-// appendJSON appends the JSON of a value, and does by itself what is the rule: an ID,
-// and a map that is not there.
+// appendJSON appends the JSON of a value. It encodes the usual values itself: an ID, and a
+// nil map.
 func appendJSON[T any](b []byte, value T) []byte {
 	switch v := any(value).(type) {
 	case string:
@@ -128,7 +128,8 @@ func appendJSON[T any](b []byte, value T) []byte {
 	return append(b, text...)
 }
 
-// isPlain tells of a text whether JSON has it as it is: it may not of some.
+// isPlain reports whether JSON writes a text unchanged. It may return false for one that it
+// does.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > ':') && c != '-' {
@@ -138,7 +139,7 @@ func isPlain(s string) bool {
 	return true
 }
 
-// uuidOf is uuid.NewSHA1 without what it leaves to be collected.
+// uuidOf returns uuid.NewSHA1 without allocating.
 func uuidOf(space uuid.UUID, name string) (out uuid.UUID) {
 	var room [128]byte
 	sum := sha1.Sum(append(append(room[:0], space[:]...), name...))

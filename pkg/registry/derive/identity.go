@@ -14,13 +14,13 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// Fleet takes all values through YAML, also those without a template (S 3.3, step 6a).
-// YAML costs some microseconds for each value, which the writer of a Bundle can make
-// many. Where the way through YAML is known to change nothing, it is not gone; and where
-// the text is needed, it is written without the way through JSON that
-// sigs.k8s.io/yaml goes. TestTheWayThroughYAML holds both to that.
+// Fleet passes all values through YAML, even those without a template (S 3.3, step 6a).
+// YAML costs some microseconds for each value, and the author of a Bundle can write many.
+// Where YAML is known to change nothing, this file skips it. Where the text is needed, it
+// is written without the detour through JSON that sigs.k8s.io/yaml takes.
+// TestTheWayThroughYAML checks both.
 
-// throughYAML returns what values come out as on their way through YAML.
+// throughYAML returns values as they are after writing them as YAML and reading them back.
 func throughYAML(data map[string]any) (map[string]any, error) {
 	if staysItself(data) {
 		return data, nil
@@ -32,8 +32,8 @@ func throughYAML(data map[string]any) (map[string]any, error) {
 	return interpretMap(text)
 }
 
-// staysItself reports whether the way through YAML changes nothing in a value. It may
-// say false where it does not.
+// staysItself reports whether YAML changes nothing in a value. It may return false for a
+// value that stays as it is.
 func staysItself(value any) bool {
 	switch v := value.(type) {
 	case nil, bool:
@@ -60,9 +60,9 @@ func staysItself(value any) bool {
 	return false
 }
 
-// isTame reports whether a text has only characters that YAML takes as they are, in the
-// style that is written for it: ASCII in one line, or in lines of which the first is not
-// indented or empty.
+// isTame reports whether YAML keeps every character of a text, in the style that the writer
+// chooses for it. The text must be ASCII, in one line, or in several of which the first is
+// neither indented nor empty.
 func isTame(text string) bool {
 	for i := range len(text) {
 		switch c := text[i]; {
@@ -86,8 +86,8 @@ func yamlOf(data map[string]any) (string, error) {
 	return string(text), err
 }
 
-// yamlTree returns what the YAML parser makes of the JSON of a value; false if only the
-// parser knows.
+// yamlTree returns what the YAML parser reads from the JSON of a value; false if only the
+// parser can tell.
 func yamlTree(value any) (any, bool) {
 	switch v := value.(type) {
 	case nil:
@@ -142,7 +142,7 @@ func yamlNumber(v float64) (any, bool) {
 	return nil, false
 }
 
-// isReadable reports whether the YAML parser reads a text in JSON's quotes as it is.
+// isReadable reports whether the YAML parser reads a text in JSON's quotes unchanged.
 func isReadable(text string) bool {
 	for _, r := range text {
 		switch {

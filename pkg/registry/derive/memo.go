@@ -16,29 +16,28 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// Memo keeps contents that took long to evaluate, of many versions, for those that ask
-// for the same ones soon: a write is planned, perhaps more than once, before it is
-// applied. It forgets the oldest first. It changes no content, only the time that one
-// takes.
+// Memo keeps contents of many versions that took long to evaluate, because the same ones
+// are needed again soon: a write is planned, perhaps more than once, before it is applied.
+// It drops the oldest first. It changes no content, only the time that a content takes.
 type Memo struct {
 	mu struct {
 		sync.Mutex
 		contents map[memoKey]*Content
-		// order is that of the contents' coming.
+		// order lists the contents, oldest first.
 		order []memoKey
 		bytes int
 	}
 }
 
-// The bounds of a Memo.
+// These bound a Memo.
 const (
 	maxMemo      = 4096
 	maxMemoBytes = 64 << 20
-	// costlyUnits is the work from which on a content is worth keeping.
+	// costlyUnits is the work above which a content is worth keeping.
 	costlyUnits = 5_000
 )
 
-// memoKey is all that a content follows from.
+// memoKey holds everything that determines a content.
 type memoKey struct {
 	version  *Version
 	plan     *plan
@@ -82,10 +81,10 @@ func (m *Memo) put(key memoKey, c *Content) {
 	}
 }
 
-// weight is about what a content takes in memory.
+// weight estimates the memory that a content takes, in bytes.
 func (c *Content) weight() int { return 1024 + 4*c.size + len(c.Failure) }
 
-// memoKey returns the key of a subject's content.
+// memoKey returns the key of the content for a subject.
 func (v *Version) memoKey(p *plan, inj *rules.Injected, on *subject) memoKey {
 	c := on.cluster
 	seen := struct {
@@ -106,13 +105,13 @@ func (v *Version) memoKey(p *plan, inj *rules.Injected, on *subject) memoKey {
 	return memoKey{v, p, inj, sha256.Sum256(text)}
 }
 
-// heavyEntries and heavyBytes are from where on values take long to prepare.
+// Values above heavyEntries or heavyBytes take long to prepare.
 const (
 	heavyEntries = 2_000
 	heavyBytes   = 64 << 10
 )
 
-// heavy reports whether to prepare a match of the version may take more than some
+// heavy reports whether preparing a match of the version may take more than a few
 // milliseconds.
 func (v *Version) heavy() bool {
 	v.weighed.Do(func() {
@@ -138,8 +137,8 @@ func (v *Version) heavy() bool {
 	return v.isHeavy
 }
 
-// Known reports whether Content of a match takes no more than some milliseconds, because
-// it is known or because the version is cheap. Where it cannot know, it says true.
+// Known reports whether Content of a match takes at most a few milliseconds, because the
+// content is known or the version is cheap. If unsure, it returns true.
 func (v *Version) Known(m targeting.Match, inj *rules.Injected, c *v1alpha1.Cluster) bool {
 	v.mu.Lock()
 	p, ok := v.mu.plans[m.Key()]
@@ -160,9 +159,9 @@ func (v *Version) Known(m targeting.Match, inj *rules.Injected, c *v1alpha1.Clus
 	return v.facts.Memo.get(v.memoKey(p, inj, v.subject(p, c))) != nil
 }
 
-// Heavy reports whether the version has turned out to take long, on some Cluster or to
-// prepare.
+// Heavy reports whether the version has turned out to be slow, to prepare or on some
+// Cluster.
 func (v *Version) Heavy() bool { return v.costly.Load() || v.heavy() }
 
-// Costly reports whether some content of the version has taken long.
+// Costly reports whether some content of the version took long to evaluate.
 func (v *Version) Costly() bool { return v.costly.Load() }

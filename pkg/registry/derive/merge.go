@@ -10,8 +10,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// merge puts the options of a target onto base (S 3.1). What a target cannot set
-// is base's. The result shares with both what it did not have to change.
+// merge puts the options of a target onto base (S 3.1). Options that a target cannot set
+// come from base. The result shares with both everything that did not change.
 func merge(base, custom *v1alpha1.BundleDeploymentOptions) v1alpha1.BundleDeploymentOptions {
 	out := *base
 	out.DefaultNamespace = either(custom.DefaultNamespace, base.DefaultNamespace)
@@ -92,7 +92,7 @@ func mergeHelm(base, custom *v1alpha1.HelmOptions) *v1alpha1.HelmOptions {
 	return out
 }
 
-// mergeMaps merges where both sides are maps; elsewhere custom replaces.
+// mergeMaps merges maps into maps; any other value of custom replaces the one in base.
 func mergeMaps(base, custom map[string]any) map[string]any {
 	out := make(map[string]any, len(base)+len(custom))
 	maps.Copy(out, base)
@@ -107,9 +107,9 @@ func mergeMaps(base, custom map[string]any) map[string]any {
 	return out
 }
 
-// mergeKeyed replaces entries of base by those of custom with the same identity, and
-// appends the others. Of two in custom with one identity the first counts; of two in
-// base, custom replaces the last. An entry for which identify reports false has no
+// mergeKeyed replaces entries of base by the entries of custom with the same identity, and
+// appends the others. If two entries of custom share an identity, the first counts; if two
+// of base do, custom replaces the last. An entry for which identify returns false has no
 // identity, and is appended.
 func mergeKeyed[T any](base, custom []T, identify func(*T) (string, bool)) []T {
 	if len(custom) == 0 {
@@ -142,8 +142,8 @@ func mergeKeyed[T any](base, custom []T, identify func(*T) (string, bool)) []T {
 	return out
 }
 
-// identityOf joins what identifies an entry, as Fleet joins it: two entries of which
-// nothing is set are the same entry.
+// identityOf joins the parts of an identity as Fleet does. Two entries with nothing set
+// have the same identity.
 func identityOf(parts ...string) (string, bool) { return strings.Join(parts, "|"), true }
 
 func patchIdentity(p *v1alpha1.ComparePatch) (string, bool) {
@@ -154,7 +154,7 @@ func downstreamIdentity(r *v1alpha1.DownstreamResource) (string, bool) {
 	return identityOf(strings.ToLower(r.Kind), r.Name)
 }
 
-// valuesFromIdentity has none for an entry that names no source.
+// valuesFromIdentity returns false for an entry that names no source.
 func valuesFromIdentity(v *v1alpha1.ValuesFrom) (string, bool) {
 	switch {
 	case v.ConfigMapKeyRef != nil:
@@ -172,7 +172,7 @@ func either(custom, base string) string {
 	return base
 }
 
-// concat never writes behind the end of base, which others may share.
+// concat copies, because others may share the array behind base.
 func concat[T any](base, more []T) []T {
 	return append(append(make([]T, 0, len(base)+len(more)), base...), more...)
 }

@@ -11,20 +11,20 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// bundleValues is the key of a Bundle's own values in its values Secret; all other
-// keys are names of targets.
+// bundleValues is the key of the Bundle's own values in its values Secret. All other keys
+// are names of targets.
 const bundleValues = "values.yaml"
 
-// WithValues returns a Bundle's spec with the data of its values Secret in place
-// (S 4.5): what it would be if the values were inline. A target gets those under
-// its name; so do all of that name. The spec given is left as it is.
+// WithValues returns a Bundle's spec with the data of its values Secret in place, as if the
+// values were inline (S 4.5). Every target gets the values under its name. The given spec
+// is not changed.
 func WithValues(spec *v1alpha1.BundleSpec, data map[string][]byte) (*v1alpha1.BundleSpec, error) {
 	out := *spec
 	out.Targets = slices.Clone(spec.Targets)
 	for _, key := range slices.Sorted(maps.Keys(data)) {
 		values, err := parseValues(data[key])
 		if err != nil {
-			return nil, fmt.Errorf("the values under %q are no map: %w", key, err)
+			return nil, fmt.Errorf("the values under %q are not a map: %w", key, err)
 		}
 		if values == nil {
 			continue
@@ -42,9 +42,9 @@ func WithValues(spec *v1alpha1.BundleSpec, data map[string][]byte) (*v1alpha1.Bu
 	return &out, nil
 }
 
-// parseValues reads one value of the Secret; nil is none.
+// parseValues parses one value of the Secret. It returns nil if the value is empty.
 func parseValues(text []byte) (*v1alpha1.GenericMap, error) {
-	parsed, err := parseYAML(string(text)) // of which JSON is a part
+	parsed, err := parseYAML(string(text)) // YAML includes JSON
 	if err != nil || parsed == nil {
 		return nil, err
 	}
@@ -64,16 +64,16 @@ func helmWith(helm *v1alpha1.HelmOptions, values *v1alpha1.GenericMap) *v1alpha1
 	return out
 }
 
-// Valued returns a Bundle with its values in place, if they come from a Secret (S 4.5).
-// Where they are missing or wrong, it returns the Bundle as it is, and what it waits for or
-// what is wrong. data is the Secret's, nil if there is none.
+// Valued returns a Bundle with its values in place, if they come from a Secret (S 4.5). If
+// they are missing or wrong, it returns the Bundle unchanged, and what it waits for or what
+// is wrong. data is the Secret's, nil if the Secret does not exist.
 func Valued(object *v1alpha1.Bundle, data map[string][]byte) (out *v1alpha1.Bundle, waits, broken string) {
 	if object.Spec.ValuesHash == "" {
 		return object, "", ""
 	}
 	secret := object.Namespace + "/" + object.Name
 	if data == nil {
-		return object, fmt.Sprintf("waiting for the Secret %s of type %s, with values of the hash %s", secret, v1alpha1.SecretTypeBundleValues, object.Spec.ValuesHash), ""
+		return object, fmt.Sprintf("waiting for the Secret %s of type %s, whose values have the hash %s", secret, v1alpha1.SecretTypeBundleValues, object.Spec.ValuesHash), ""
 	}
 	spec, err := WithValues(&object.Spec, data)
 	if err != nil {

@@ -40,8 +40,8 @@ func TestValuesOfASecretGoWhereTheyBelong(t *testing.T) {
 		"null is none":       {spec: `{}`, data: map[string]string{"values.yaml": `null`}, want: `{}`},
 		"empty is none":      {spec: `{}`, data: map[string]string{"values.yaml": ``}, want: `{}`},
 		"an empty map stays": {spec: `{}`, data: map[string]string{"values.yaml": `{}`}, want: `{"helm":{"values":{}}}`},
-		"a list":             {spec: `{}`, data: map[string]string{"x": `[1]`}, says: `the values under "x" are no map`},
-		"no JSON":            {spec: `{}`, data: map[string]string{"values.yaml": `{"a"`}, says: `the values under "values.yaml" are no map`},
+		"a list":             {spec: `{}`, data: map[string]string{"x": `[1]`}, says: `the values under "x" are not a map`},
+		"no JSON":            {spec: `{}`, data: map[string]string{"values.yaml": `{"a"`}, says: `the values under "values.yaml" are not a map`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,11 +11,11 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive/sandbox"
 )
 
-// Part is one of the maps in which templates find what a Cluster says.
+// Part is one of the maps in which templates find a Cluster's data.
 type Part string
 
-// The parts, by the names that templates have for them. What else they see of a
-// Cluster, its name and its namespace, never changes.
+// The parts have the names that templates use. A Cluster's name and namespace, which
+// templates also see, never change.
 const (
 	Labels      Part = "ClusterLabels"
 	Annotations Part = "ClusterAnnotations"
@@ -24,16 +24,17 @@ const (
 
 var parts = []Part{Labels, Annotations, Values}
 
-// Read is something of a Cluster that templates can look at: what is under one key of
-// a part, or all that is in the part.
+// Read is something that templates can look at in a Cluster: the value under one key of a
+// part, or the whole part.
 type Read struct {
 	Part  Part
 	Key   string
 	Whole bool
 }
 
-// Edited are the reads that can tell two states of one Cluster apart. Templates that
-// do none of them say the same of both, or fail alike. It costs O(what the Cluster has).
+// Edited returns the reads that can distinguish two states of one Cluster. Templates that
+// do none of these reads give the same result for both, or fail alike. It costs O(size of
+// the Cluster).
 func Edited(was, is *v1alpha1.Cluster) []Read {
 	same := func(a, b string) bool { return a == b }
 	out := edited(nil, Labels, was.Labels, is.Labels, isShown, same)
@@ -60,21 +61,21 @@ func edited[V any](out []Read, part Part, was, is map[string]V, shown func(strin
 	return out
 }
 
-// maxReads bounds how many reads of one version are told apart.
+// maxReads bounds how many reads of a version are kept apart.
 const maxReads = 64
 
-// Reads are what the version's templates can look at of a Cluster, with all matches
-// that have occurred: Content of such a match is the same for two states of a Cluster
-// that no read tells apart, if both have labels or none has (HasTemplateLabels). Later
-// matches may add to the end; what is there stays. It is a short list: of more reads than
-// maxReads, whole parts are left.
+// Reads returns what the version's templates can look at in a Cluster, for all matches that
+// have occurred. Content of such a match is the same for two states of a Cluster if no read
+// distinguishes them, and both have labels or neither has (HasTemplateLabels). Later
+// matches may append to the list; what is in it stays. The list is short: beyond maxReads,
+// it has whole parts only.
 func (v *Version) Reads() []Read {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return slices.Clip(v.mu.reads)
 }
 
-// note adds what a plan reads.
+// note adds the reads of a plan.
 func (v *Version) note(p *plan) {
 	var all []Read
 	p.values.reads(func(r Read) { all = append(all, r) })
@@ -90,18 +91,18 @@ func (v *Version) note(p *plan) {
 	}
 }
 
-// reads notes what evaluate looks at.
+// reads calls note for each read of evaluate.
 func (v *values) reads(note func(Read)) {
 	if !v.perCluster() {
 		return
 	}
 	if v.substitutes {
-		// They are not nested too deeply: v.err would say so.
+		// The nesting is not too deep: otherwise v.err would be set.
 		_ = eachLabel(v.data, 0, func(label string) { note(Read{Part: Labels, Key: label}) })
 	}
 	switch {
 	case v.templated && v.substitutes:
-		// What the template says is known only when the labels are in it.
+		// The text of the template is known only once the labels are in it.
 		for _, part := range parts {
 			note(Read{Part: part, Whole: true})
 		}
@@ -115,7 +116,7 @@ func (v *values) reads(note func(Read)) {
 	}
 }
 
-// readsOf notes what a template looks at. All parts are maps, whatever the Cluster.
+// readsOf calls note for each read of a template. All parts are maps on every Cluster.
 func readsOf(t *sandbox.Template, note func(Read)) {
 	for _, path := range t.Reads() {
 		for _, part := range parts {
@@ -129,7 +130,7 @@ func readsOf(t *sandbox.Template, note func(Read)) {
 	}
 }
 
-// templateValues are the values of a Cluster for templates.
+// templateValues returns a Cluster's values for templates.
 func templateValues(c *v1alpha1.Cluster) map[string]any {
 	if c.Spec.TemplateValues == nil {
 		return nil

@@ -11,9 +11,9 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// EffectiveManifestID returns the manifest ID of a Bundle whose resources have
-// computedID, and whether there is a Content object of that name (S 4.1).
-// Manifests in an OCI registry, and charts of a HelmOp, are found by contentsId.
+// EffectiveManifestID returns the manifest ID of a Bundle whose resources have computedID,
+// and whether a Content object has that name (S 4.1). For manifests in an OCI registry, and
+// for charts of a HelmOp, it is contentsId.
 func EffectiveManifestID(spec *v1alpha1.BundleSpec, computedID string) (id string, hasContent bool) {
 	if spec.ContentsID != "" || spec.HelmOpOptions != nil {
 		return spec.ContentsID, false
@@ -21,9 +21,8 @@ func EffectiveManifestID(spec *v1alpha1.BundleSpec, computedID string) (id strin
 	return computedID, true
 }
 
-// strictVersion is the grammar of semver.org. A HelmOp's controller has already
-// chosen an exact version where a range was asked for, so a range here means
-// that it has not run yet, or could not.
+// strictVersion is the grammar of semver.org. A HelmOp's controller replaces a range by an
+// exact version, so a range here means that it has not run yet, or could not.
 var strictVersion = regexp.MustCompile(`^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)` +
 	`(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?` +
 	`(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)

@@ -19,28 +19,28 @@ type subject struct {
 	facts   *Facts
 	// match is the encoded targeting.Match, a part of the salt.
 	match string
-	// labels are the Cluster's, cleaned; context is made when first needed.
+	// labels are the Cluster's labels, cleaned. context is built when first needed.
 	labels  map[string]any
 	context map[string]any
-	// seesValues: a template looks at the Cluster's values. They may be large, and most
-	// do not.
+	// seesValues says that a template looks at the Cluster's values. They may be large, and
+	// most templates do not.
 	seesValues bool
-	// budget is for all that is evaluated. What it is asked for depends on what was
-	// prepared and on texts that came out, and not on what others have evaluated.
+	// budget is for everything that is evaluated. What is charged depends on what was
+	// prepared and on rendered texts, never on what other callers evaluated.
 	budget sandbox.Budget
-	// outcomes are what templates have come out as; each is executed once, as it may
+	// outcomes hold what templates rendered. Each template is executed once, because it may
 	// write into the context.
 	outcomes map[*sandbox.Template]outcome
 }
 
-// outcome is the text of a template, or why there is none.
+// outcome is the text that a template rendered, or the error.
 type outcome struct {
 	text string
 	err  error
 }
 
-// execute evaluates a template, of part and key of the options, on the Cluster. All
-// templates of the options share one context: what one sets, the next ones see.
+// execute evaluates a template on the Cluster; part and key say where it is in the options.
+// All templates of the options share one context: a later one sees what an earlier one set.
 func (s *subject) execute(t *sandbox.Template, part, key string) (string, error) {
 	if o, ok := s.outcomes[t]; ok {
 		return o.text, o.err
@@ -62,8 +62,8 @@ func (s *subject) executeOnce(t *sandbox.Template, part, key string) (string, er
 		s.context = s.newContext()
 	}
 	c := s.cluster
-	// One salt per template: a template that is added must not change what the
-	// random functions of another return.
+	// One salt per template: adding a template must not change what the random functions
+	// return in another.
 	salt := fmt.Sprintf("%q", []string{
 		string(s.facts.BundleUID), string(c.UID), c.Namespace, c.Name, s.match, part, key,
 	})
@@ -74,12 +74,12 @@ func (s *subject) executeOnce(t *sandbox.Template, part, key string) (string, er
 	case err != nil:
 		return "", fmt.Errorf("failed to render helm values template: %w", err)
 	}
-	// To read the text is charged here, so that it is charged also where the content is
-	// known from another Cluster.
+	// Reading the text is charged here, so that it is charged even if the content is known
+	// from another Cluster.
 	return text, s.use(part, key, reading(text))
 }
 
-// use takes units of the budget for a part and key of the options.
+// use charges units for a part and key of the options.
 func (s *subject) use(part, key string, units int) error {
 	if err := s.budget.Use(units); err != nil {
 		return tooCostly(part, key, err)
@@ -87,7 +87,7 @@ func (s *subject) use(part, key string, units int) error {
 	return nil
 }
 
-// tooCostly says which field was evaluated when the budget was used up.
+// tooCostly returns the error that names the field at which the budget ran out.
 func tooCostly(part, key string, err error) error {
 	field := "helm." + part
 	if key != "" {
@@ -96,7 +96,7 @@ func tooCostly(part, key string, err error) error {
 	return fmt.Errorf("failed to render helm values template: at %s, %w", field, err)
 }
 
-// seeing is the work of making the context.
+// seeing returns the work of building the context.
 func (s *subject) seeing() int {
 	units := 20 * (len(s.cluster.Labels) + len(s.cluster.Annotations))
 	if s.seesValues {
@@ -105,8 +105,8 @@ func (s *subject) seeing() int {
 	return units
 }
 
-// newContext returns what templates can refer to (S 3.3, step 7). Nothing else refers to
-// it, because templates can write into it.
+// newContext returns what templates can refer to (S 3.3, step 7). Templates can write into
+// it, so nothing else may refer to it.
 func (s *subject) newContext() map[string]any {
 	c := s.cluster
 	var values map[string]any
@@ -127,14 +127,14 @@ func isForeign(key string) bool {
 	return strings.HasPrefix(key, "kubectl.kubernetes.io/") || strings.Contains(key, "cattle.io/")
 }
 
-// isShown reports whether a label of a Cluster can be used in values: Fleet's
-// and Rancher's own can, other tools' cannot.
+// isShown reports whether values can use a label of a Cluster: Fleet's and Rancher's own
+// labels yes, those of other tools no.
 func isShown(key string) bool {
 	return !isForeign(key) || strings.HasPrefix(key, "fleet.cattle.io/") || strings.HasPrefix(key, "management.cattle.io/")
 }
 
-// HasTemplateLabels reports whether any of a Cluster's labels can be used in
-// values. A Cluster that has none gets values as they are (S 3.3, step 2).
+// HasTemplateLabels reports whether values can use any of a Cluster's labels. A Cluster
+// without such a label gets values as they are (S 3.3, step 2).
 func HasTemplateLabels(labels map[string]string) bool {
 	for key := range labels {
 		if isShown(key) {
@@ -164,8 +164,8 @@ func cleanAnnotations(annotations map[string]string) map[string]any {
 	return out
 }
 
-// normalizeMap copies values and makes all numbers float64, as those that come
-// through Fleet's JSON are (S 4.2).
+// normalizeMap copies values and makes all numbers float64, like those that pass through
+// Fleet's JSON (S 4.2).
 func normalizeMap(m map[string]any) map[string]any {
 	out := make(map[string]any, len(m))
 	for key, value := range m {

@@ -19,7 +19,7 @@ import (
 // labelPrefix begins a value that stands for a label of the Cluster.
 const labelPrefix = "global.fleet.clusterLabels."
 
-// maxLabelDepth bounds how deep labels are looked for.
+// maxLabelDepth bounds the depth of the search for labels.
 const maxLabelDepth = 50
 
 // values are the Helm values of merged options, prepared for evaluation on any
@@ -27,34 +27,34 @@ const maxLabelDepth = 50
 type values struct {
 	// data are the merged values, never nil.
 	data map[string]any
-	// extent is that of data, as they were merged.
+	// extent is the extent of data as merged.
 	extent extent
-	// absent: there is nothing to evaluate, neither values nor templates.
+	// absent says that there are neither values nor templates to evaluate.
 	absent bool
-	// substitutes: some value stands for a label.
+	// substitutes says that some value stands for a label.
 	substitutes bool
-	// source is the template of data; nil if it is plain, or if it depends on
-	// the labels that are put in first.
+	// source is the template of data. It is nil if data is plain, or if labels have to be
+	// put in first.
 	source *sandbox.Template
-	// templated: data holds a template.
+	// templated says that data holds a template.
 	templated bool
-	// keyed are the templateValues, in the order of their keys.
+	// keyed are the templateValues, sorted by key.
 	keyed []keyedTemplate
-	// seesValues: a template can look at the values of the Cluster.
+	// seesValues says that a template can look at the values of the Cluster.
 	seesValues bool
-	// err is what fails on every Cluster with labels.
+	// err is the error on every Cluster with labels.
 	err error
 }
 
 type keyedTemplate struct {
 	key      string
 	template *sandbox.Template
-	// value is what a text without a template means.
+	// value is the value of a text without a template.
 	value any
 }
 
-// newValues prepares the values of options, which have been normalized. It costs
-// maxPreparation at most, and O(size) for values that no template or label is in.
+// newValues prepares the values of normalized options. It costs at most maxPreparation, and
+// O(size) for values without templates and labels.
 func newValues(helm *v1alpha1.HelmOptions) *values {
 	v := &values{data: map[string]any{}}
 	if helm == nil {
@@ -85,7 +85,7 @@ func newValues(helm *v1alpha1.HelmOptions) *values {
 	return v
 }
 
-// parse parses all templates. Text without the opening delimiter is no template.
+// parse parses all templates. A text without the opening delimiter is not a template.
 func (v *values) parse(texts map[string]string) error {
 	v.templated = holdsText(v.data, sandbox.Open)
 	work := 0
@@ -128,19 +128,20 @@ func (v *values) parse(texts map[string]string) error {
 	return nil
 }
 
-// perCluster reports whether the result differs from Cluster to Cluster.
+// perCluster reports whether the result depends on the Cluster.
 func (v *values) perCluster() bool {
 	return v.err == nil && (v.substitutes || v.templated ||
 		slices.ContainsFunc(v.keyed, func(t keyedTemplate) bool { return t.template != nil }))
 }
 
-// rendering is a digest of what the templates come out as on a Cluster: alike, and the
-// values are. False if one fails, or if the values depend on more than their templates.
+// rendering returns a digest of the texts that the templates render on a Cluster: equal
+// digests mean equal values. It returns false if a template fails, or if the values depend
+// on more than their templates.
 func (v *values) rendering(on *subject) (sum [sha256.Size]byte, ok bool) {
 	if v.err != nil || v.substitutes {
 		return sum, false
 	}
-	// In the order of evaluate: a template may write into what the next one reads.
+	// The order is that of evaluate: a template may write into what the next one reads.
 	var texts []string
 	add := func(t *sandbox.Template, part, key string) bool {
 		text, err := on.execute(t, part, key)
@@ -207,7 +208,7 @@ func (v *values) evaluate(helm *v1alpha1.HelmOptions, on *subject) (map[string]a
 	return out, nil
 }
 
-// render takes data through YAML, and through its templates if it has any.
+// render passes data through YAML, and through its template if it has one.
 func (v *values) render(data map[string]any, on *subject) (map[string]any, error) {
 	source := v.source
 	if v.substitutes {
@@ -238,8 +239,8 @@ func (v *values) render(data map[string]any, on *subject) (map[string]any, error
 	return interpretMap(text)
 }
 
-// eachLabel names the labels that values stand for; a label may come more than once. It
-// looks where substituteMap does; too deep a nesting is an error even without any.
+// eachLabel calls note for each label that a value stands for, possibly more than once. It
+// looks where substituteMap does. Nesting that is too deep is an error even without labels.
 func eachLabel(data map[string]any, depth int, note func(label string)) error {
 	if depth > maxLabelDepth {
 		return fmt.Errorf("maximum recursion depth of %d exceeded: spec.helm.values are nested too deeply", maxLabelDepth)
@@ -269,10 +270,9 @@ func eachLabel(data map[string]any, depth int, note func(label string)) error {
 	return nil
 }
 
-// substituteMap returns data with labels in place of what stands for them. It
-// looks into maps, and into maps that are elements of a list, but neither at
-// texts in a list nor into lists in lists (S 3.3, step 5). What it does not
-// change it shares.
+// substituteMap returns data with labels in place of the values that stand for them. It
+// looks into maps, and into maps that are elements of a list, but neither at texts in a
+// list nor into lists in lists (S 3.3, step 5). It shares what it does not change.
 func substituteMap(data map[string]any, labels map[string]any) map[string]any {
 	out := make(map[string]any, len(data))
 	for key, value := range data {
@@ -329,4 +329,4 @@ func interpretMap(text string) (map[string]any, error) {
 	return nil, fmt.Errorf("failed to interpret rendered template as helm values: %w", errNoMap)
 }
 
-var errNoMap = errors.New("the text is no YAML map")
+var errNoMap = errors.New("the text is not a YAML map")

@@ -118,8 +118,8 @@ func TestValuesThatFail(t *testing.T) {
 		{"YAML that nests too deep", `{"helm":{"templateValues":{"k":"${ repeat 200 \"[\" }${ repeat 200 \"]\" }"}}}`, "values are nested more than 100 levels deep"},
 		{"YAML that nests far too deep", `{"helm":{"templateValues":{"k":"${ repeat 30000 \"[\" }"}}}`, "failed to interpret rendered template as helm values: "},
 		{"keys that are one in JSON", `{"helm":{"templateValues":{"k":"1: a\n'1': b"}}}`, `two keys of one map are both written "1" in JSON`},
-		{"a null key", `{"helm":{"templateValues":{"k":"null: a"}}}`, "a key of a map is no string, number or bool"},
-		{"infinity", `{"helm":{"templateValues":{"k":".inf"}}}`, "+Inf is no JSON number"},
+		{"a null key", `{"helm":{"templateValues":{"k":"null: a"}}}`, "a map key is not a string, number or bool"},
+		{"infinity", `{"helm":{"templateValues":{"k":".inf"}}}`, "+Inf is not a JSON number"},
 		{"a loop", `{"helm":{"values":{"v":"${ range 1000000000 }${ end }"}}}`, "failed to render helm values template: at helm.values, the templates and values of a Bundle exceed the work that they may take on one Cluster: render less text"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

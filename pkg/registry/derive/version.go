@@ -20,27 +20,27 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// Facts are what a Version depends on, besides the Bundle's spec.
+// Facts holds what a Version depends on besides the Bundle's spec.
 type Facts struct {
 	BundleUID  types.UID
 	Generation int64
-	// ManifestID is the effective one (EffectiveManifestID).
+	// ManifestID is the effective manifest ID (EffectiveManifestID).
 	ManifestID string
-	// Seed and Time stand in for chance and the clock in templates.
+	// Seed and Time replace randomness and the clock in templates.
 	Seed []byte
 	Time time.Time
-	// Memo keeps what takes long to evaluate; nil keeps nothing. It shows in no result.
+	// Memo keeps what takes long to evaluate; nil keeps nothing. It changes no result.
 	Memo *Memo
 }
 
-// Version is one version of a Bundle: its spec, prepared to be applied to
-// Clusters. What it has computed once it keeps, so it grows with the number of
-// different matches, not with the number of Clusters.
+// Version is one version of a Bundle: its spec, prepared for use on Clusters. It keeps what
+// it computes once, so it grows with the number of different matches, not with the number
+// of Clusters.
 type Version struct {
 	spec    *v1alpha1.BundleSpec
 	facts   Facts
 	failure string
-	// costly: a content took long to evaluate.
+	// costly says that a content took long to evaluate.
 	costly atomic.Bool
 	// weighed guards isHeavy.
 	weighed sync.Once
@@ -50,16 +50,17 @@ type Version struct {
 		sync.Mutex
 		plans    map[targeting.Key]*plan
 		contents map[contentKey]*Content
-		// rendered are contents that depend on the Cluster and are the same on many.
+		// rendered holds contents that depend on the Cluster and are the same on many.
 		rendered map[renderedKey]weak.Pointer[Content]
-		// room is how many of them there are before a look for those that are gone.
+		// room is how many of them it may hold before it drops those that are no longer in
+		// use.
 		room int
-		// reads are those of all plans.
+		// reads are the reads of all plans.
 		reads []Read
 	}
 }
 
-// renderedKey identifies contents whose templates came out the same.
+// renderedKey identifies contents whose templates rendered the same.
 type renderedKey struct {
 	plan      *plan
 	injected  *rules.Injected
@@ -75,9 +76,9 @@ type contentKey struct {
 
 // plan is what a match of the Version means on any Cluster.
 type plan struct {
-	// once is for the plan's own sake: two matches do not wait for each other.
+	// Each plan has its own once, so that two matches do not wait for each other.
 	once sync.Once
-	// prepared: once is done.
+	// prepared says that once is done.
 	prepared atomic.Bool
 
 	options v1alpha1.BundleDeploymentOptions
@@ -85,8 +86,8 @@ type plan struct {
 	match   string
 }
 
-// NewVersion prepares a Bundle's spec, which must not be changed after. It costs
-// nothing to speak of: matches are prepared when they first occur.
+// NewVersion prepares a Bundle's spec, which must not change afterwards. It is cheap: a
+// match is prepared when it first occurs.
 func NewVersion(bundle *v1alpha1.Bundle, facts Facts) *Version {
 	v := &Version{spec: &bundle.Spec, facts: facts, failure: versionGate(&bundle.Spec)}
 	v.mu.plans = map[targeting.Key]*plan{}
@@ -105,9 +106,9 @@ func (v *Version) Failure() string { return v.failure }
 // beyond whether it has any label (S 3.3, step 2).
 func (v *Version) PerCluster(m targeting.Match) bool { return v.plan(m).values.perCluster() }
 
-// Content returns what the version means on a Cluster that it matches through m.
-// Contents that do not depend on the Cluster are one pointer for all Clusters
-// with the same match, the same pointer inj, and any label or none.
+// Content returns what the version means on a Cluster that it matches through m. If it does
+// not depend on the Cluster, all Clusters with the same match and the same pointer inj get
+// one pointer; those without labels get another one.
 func (v *Version) Content(m targeting.Match, inj *rules.Injected, c *v1alpha1.Cluster) *Content {
 	p := v.plan(m)
 	labelled := HasTemplateLabels(c.Labels)
@@ -126,10 +127,10 @@ func (v *Version) Content(m targeting.Match, inj *rules.Injected, c *v1alpha1.Cl
 	return content
 }
 
-// maxContents bounds how many contents are kept when injections change.
+// maxContents bounds how many contents the version keeps when injections change.
 const maxContents = 64
 
-// forget drops contents with other injections than inj once there are many.
+// forget drops the contents for injections other than inj once there are many.
 func (v *Version) forget(inj *rules.Injected) {
 	if len(v.mu.contents) < maxContents {
 		return
@@ -141,12 +142,11 @@ func (v *Version) forget(inj *rules.Injected) {
 	}
 }
 
-// maxRendered is from how many contents on that depend on the Cluster those are looked
-// for that nobody has any more.
+// maxRendered is the least number of contents in rendered at which unused ones are dropped.
 const maxRendered = 64
 
-// memoized is rendered for a version of which some contents took long: it looks for one
-// that is kept, and keeps what took long. A version that is cheap pays nothing for it.
+// memoized returns the rendered content. Once some content of the version took long, it
+// looks in the Memo first. It keeps what took long. A cheap version pays nothing for it.
 func (v *Version) memoized(p *plan, inj *rules.Injected, on *subject) *Content {
 	var key memoKey
 	costly := v.costly.Load()
@@ -167,10 +167,11 @@ func (v *Version) memoized(p *plan, inj *rules.Injected, on *subject) *Content {
 	return content
 }
 
-// rendered evaluates a plan whose templates there are: to one content for all Clusters
-// on which they come out the same. Of most templates few texts come, a region, a tier;
-// to read a text as YAML and to hash the options takes much longer than to render it.
-// What is known are contents that somebody has: none is kept for its own sake.
+// rendered evaluates a plan whose templates depend on the Cluster, to one content for all
+// Clusters on which they render the same. Most templates render few different texts, such
+// as a region or a tier, and rendering is much cheaper than reading the text as YAML and
+// hashing the options. The version holds these contents only weakly, so it keeps none
+// alive.
 func (v *Version) rendered(p *plan, inj *rules.Injected, on *subject) *Content {
 	rendering, ok := p.values.rendering(on)
 	if !ok {
@@ -218,8 +219,8 @@ func (v *Version) plan(m targeting.Match) *plan {
 	return p
 }
 
-// prepare merges the options of a match: those of the target, or in its place or
-// on top of it those of the customizations (S 2.4), onto the Bundle's.
+// prepare merges the options of a match onto the Bundle's: those of the target, and in
+// their place or on top of them those of the customizations (S 2.4).
 func (p *plan) prepare(spec *v1alpha1.BundleSpec, m targeting.Match) {
 	custom := spec.Targets[m.Target].BundleDeploymentOptions
 	for _, i := range m.Customizations {
@@ -234,7 +235,7 @@ func (p *plan) prepare(spec *v1alpha1.BundleSpec, m targeting.Match) {
 	p.values = newValues(p.options.Helm)
 }
 
-// subject returns a Cluster as a plan's templates see it, nil if they do not.
+// subject returns a Cluster as a plan's templates see it, nil if they do not see it.
 func (v *Version) subject(p *plan, c *v1alpha1.Cluster) *subject {
 	labels := cleanLabels(c.Labels)
 	if len(labels) == 0 {
@@ -243,13 +244,13 @@ func (v *Version) subject(p *plan, c *v1alpha1.Cluster) *subject {
 	return &subject{cluster: c, facts: &v.facts, match: p.match, labels: labels, seesValues: p.values.seesValues}
 }
 
-// content evaluates a plan (S 3.3). Without a subject it is as merged.
+// content evaluates a plan (S 3.3). Without a subject, the options remain as merged.
 func (v *Version) content(p *plan, inj *rules.Injected, on *subject) *Content {
 	options := inj.Into(p.options)
 	if on == nil {
 		return newContent(v.facts.ManifestID, options)
 	}
-	// The order of S 3.3 shows in the hash: helm appears first, then its values.
+	// The order of S 3.3 shows in the hash: first helm is created, then its values.
 	helm := v1alpha1.HelmOptions{}
 	if options.Helm != nil {
 		helm = *options.Helm
@@ -263,11 +264,11 @@ func (v *Version) content(p *plan, inj *rules.Injected, on *subject) *Content {
 	return newContent(v.facts.ManifestID, options)
 }
 
-// maxFailure bounds the text of a failure, in bytes: it may quote what a template said,
-// and each Cluster has one of its own.
+// maxFailure bounds the text of a failure, in bytes. It may quote what a template wrote,
+// and each Cluster has its own.
 const maxFailure = 2048
 
-// shortened is the text of an error, fit for a condition.
+// shortened returns the text of an error, short enough for a condition.
 func shortened(err error) string {
 	text := err.Error()
 	if len(text) <= maxFailure {

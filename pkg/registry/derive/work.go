@@ -11,36 +11,36 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive/sandbox"
 )
 
-// What is done with values beside the evaluation of their templates is counted in the
-// units of a sandbox.Budget, before it is done, by what the values and texts look like.
+// Work on values, apart from the evaluation of their templates, is counted in units of a
+// sandbox.Budget. It is charged before it is done, by the look of the values and texts.
 // BenchmarkWork compares the units with the time.
 
-// maxPreparation bounds the work of preparing values, in units. That is done once for
-// each match, where templates are evaluated on each Cluster, so it may be more than their
-// budget.
+// maxPreparation bounds the work of preparing values, in units. Preparation happens once
+// for each match, whereas templates are evaluated on each Cluster. So it may cost more than
+// their budget.
 const maxPreparation = 2 * sandbox.MaxWork
 
-// maxValuesDepth bounds how deep merged values nest, whatever holds the levels.
+// maxValuesDepth bounds the nesting of merged values, in maps and lists.
 const maxValuesDepth = 100
 
 var (
 	errValuesTooDeep = fmt.Errorf("helm.values are nested more than %d levels deep: nest them less", maxValuesDepth)
-	errPreparation   = errors.New("helm.values and helm.templateValues have too many entries to be templates: " +
+	errPreparation   = errors.New("helm.values and helm.templateValues have too many entries for templates: " +
 		"use fewer and smaller ones, or put them into values files of the chart")
 )
 
-// extent is how much there is in values.
+// extent is the size of values.
 type extent struct {
-	// entries are all members and elements, bytes those of their texts and keys as
-	// YAML writes them, with indentation.
+	// entries counts all members and elements. bytes is the length of their texts and keys
+	// as YAML writes them, with indentation.
 	entries, bytes int
 	deep           bool
 }
 
-// maxEntries is where extentOf stops: it is beyond all bounds.
+// maxEntries is where extentOf stops. It is beyond all bounds.
 const maxEntries = 1_000_000
 
-// extentOf measures values. It costs some 20 ns for each entry.
+// extentOf measures values. It costs about 20 ns for each entry.
 func extentOf(data map[string]any) extent {
 	var e extent
 	e.add(data, 0)
@@ -71,19 +71,20 @@ func (e *extent) add(value any, depth int) {
 	}
 }
 
-// writing is the work of writing values as YAML, and of reading that once.
+// writing returns the work of writing values as YAML and reading them once.
 func (e extent) writing() int { return 40*e.entries + e.bytes }
 
-// copying is the work of copying values, walking that of going through them, copying
-// them and hashing the copy.
+// copying returns the work of copying values. walking returns the work of going through
+// them, copying them and hashing the copy.
 func (e extent) copying() int { return 10 * e.entries }
 func (e extent) walking() int { return 12*e.entries + e.bytes/6 }
 
-// parsing is the work of parsing a template.
+// parsing returns the work of parsing a template.
 func parsing(text string) int { return 150 + 50*strings.Count(text, sandbox.Open) + len(text)/8 }
 
-// reading is the work of reading a text as YAML, and of hashing and writing what it says.
-// What is a value in it, or may be one, begins or ends with one of few characters.
+// reading returns the work of reading a text as YAML, and of hashing and writing the
+// result. Everything that is or may be a value in it begins or ends with one of few
+// characters.
 func reading(text string) int {
 	marks, anchors, aliases := 1, 0, 0
 	for i := range len(text) {
@@ -103,7 +104,8 @@ func reading(text string) int {
 	return units
 }
 
-// indicates is 1 where a character of a text may begin an anchor or an alias, else 0.
+// indicates returns 1 if the character at this place may begin an anchor or an alias,
+// otherwise 0.
 func indicates(text string, at int) int {
 	before := at == 0 || strings.IndexByte(" \t\n[{,-:?", text[at-1]) >= 0
 	after := at+1 < len(text) && strings.IndexByte(" \t\n]},*&", text[at+1]) < 0
@@ -113,13 +115,13 @@ func indicates(text string, at int) int {
 	return 0
 }
 
-// maxExpansion is about how many values the YAML parser makes of aliases before it gives
-// up on a text.
+// maxExpansion is roughly how many values the YAML parser expands from aliases before it
+// gives up on a text.
 const maxExpansion = 450_000
 
-// expansion bounds how many values a text with aliases stands for. Most come of anchors
-// on top of each other, each with as many aliases of the last one; with three, where
-// there are anchors enough.
+// expansion bounds how many values a text with aliases stands for. Stacked anchors give
+// most, if each holds equally many aliases of the previous one: three, where there are
+// enough anchors.
 func expansion(marks, anchors, aliases int) int {
 	levels := min(anchors, (aliases+2)/3)
 	n := marks
@@ -131,7 +133,7 @@ func expansion(marks, anchors, aliases int) int {
 	return n
 }
 
-// holdsText reports whether a text is in a value, or in a key.
+// holdsText reports whether a text occurs in a value or in a key.
 func holdsText(value any, text string) bool {
 	switch v := value.(type) {
 	case string:

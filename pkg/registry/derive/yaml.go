@@ -15,21 +15,21 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// What the YAML of rendered values may grow to: aliases make a kilobyte stand
-// for gigabytes.
+// These bound the YAML of rendered values: with aliases, a kilobyte can stand for
+// gigabytes.
 const (
 	maxYAMLSize  = 4 << 20
 	maxYAMLDepth = 100
 )
 
-// parseYAML reads YAML as Fleet does, that is, as if it were converted to JSON:
-// all numbers are float64, and keys become strings. Where a conversion would
-// depend on the order of a map it is an error instead.
+// parseYAML reads YAML as Fleet does, as if it were converted to JSON: all numbers are
+// float64, and keys become strings. A conversion that would depend on the order of a map is
+// an error.
 func parseYAML(text string) (value any, err error) {
 	defer func() {
-		// The parser is large, its input hostile, and other Bundles must go on.
+		// The parser is large and its input hostile. Other Bundles must not suffer.
 		if r := recover(); r != nil {
-			value, err = nil, fmt.Errorf("no valid YAML: %v", r)
+			value, err = nil, fmt.Errorf("not valid YAML: %v", r)
 		}
 	}()
 	var raw any
@@ -40,8 +40,8 @@ func parseYAML(text string) (value any, err error) {
 	return c.convert(raw, 0)
 }
 
-// converter makes JSON values of what the YAML parser returns. It counts what
-// aliases multiply.
+// converter turns what the YAML parser returns into JSON values. It counts what aliases
+// multiply.
 type converter struct{ left int }
 
 var errYAMLTooLarge = fmt.Errorf("values are larger than %d bytes when their aliases are written out", maxYAMLSize)
@@ -74,7 +74,7 @@ func (c *converter) convert(v any, depth int) (any, error) {
 		return float64(v), nil
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("%v is no JSON number", v)
+			return nil, fmt.Errorf("%v is not a JSON number", v)
 		}
 		return v, nil
 	case []any:
@@ -105,7 +105,7 @@ func (c *converter) convertMap(m map[any]any, depth int) (any, error) {
 		}
 		members = append(members, member{key, v})
 	}
-	// In order, so that of several errors it is always the same one.
+	// Sorted, so that the first of several errors is always the same.
 	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.key, b.key) })
 	out := make(map[string]any, len(members))
 	for _, m := range members {
@@ -135,7 +135,7 @@ func keyText(k any) (string, error) {
 	case int64:
 		return strconv.FormatInt(k, 10), nil
 	case float64:
-		// As YAML writes it, not as JSON does.
+		// This is how YAML writes it, not JSON.
 		switch {
 		case math.IsNaN(k):
 			return ".nan", nil
@@ -144,10 +144,10 @@ func keyText(k any) (string, error) {
 		}
 		return strconv.FormatFloat(k, 'g', -1, 32), nil
 	}
-	return "", errors.New("a key of a map is no string, number or bool")
+	return "", errors.New("a map key is not a string, number or bool")
 }
 
-// validText replaces each byte that is no UTF-8, as an encoding in JSON would.
+// validText replaces each byte that is not UTF-8, as a JSON encoder would.
 func validText(s string) string {
 	if utf8.ValidString(s) {
 		return s

@@ -54,7 +54,7 @@ func (s *story) kept() int {
 }
 
 func waiting(data map[string][]byte) string {
-	return "waiting for the Secret fleet/app of type fleet.cattle.io/bundle-values/v1alpha1, with values of the hash " + record.ValuesHash(data)
+	return "waiting for the Secret fleet/app of type fleet.cattle.io/bundle-values/v1alpha1, whose values have the hash " + record.ValuesHash(data)
 }
 
 func TestABundleWaitsForItsValuesSecret(t *testing.T) {
@@ -140,7 +140,7 @@ func TestASecretThatHoldsNoValuesIsSaidSo(t *testing.T) {
 		bad := map[string][]byte{"values.yaml": []byte("[1]")}
 		s.write(on("c1"), app("v1", false), withSecret("v2", bad))
 		s.values(bad)
-		s.shows(`Secret fleet/app: the values under "values.yaml" are no map: found []interface {}`, onClusters{"c1": "v1 -"})
+		s.shows(`Secret fleet/app: the values under "values.yaml" are not a map: found []interface {}`, onClusters{"c1": "v1 -"})
 		s.write(app("v3", false))
 		s.shows("", onClusters{"c1": "v3 -"})
 	})

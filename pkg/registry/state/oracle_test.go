@@ -257,7 +257,7 @@ func (f *facts) gate(v *naiveVersion) string {
 	b := v.bundle
 	policies := rules.NewPolicySet(all[*v1alpha1.Policy](f, record.Policies, b.Namespace)).Gate(&b.Spec)
 	if policies == "" && v.waits != "" {
-		return "waiting for the Secret " + b.Namespace + "/" + b.Name + " of type fleet.cattle.io/bundle-values/v1alpha1, with values of the hash " + v.waits
+		return "waiting for the Secret " + b.Namespace + "/" + b.Name + " of type fleet.cattle.io/bundle-values/v1alpha1, whose values have the hash " + v.waits
 	}
 	return policies
 }

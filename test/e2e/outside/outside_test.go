@@ -84,7 +84,7 @@ func TestABundleGetsItsValuesFromASecret(t *testing.T) {
 	}
 	message, err := ready(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, "waiting for the Secret values/app of type fleet.cattle.io/bundle-values/v1alpha1, with values of the hash "+knownHash, message)
+	require.Equal(t, "waiting for the Secret values/app of type fleet.cattle.io/bundle-values/v1alpha1, whose values have the hash "+knownHash, message)
 	require.NoError(t, gone(func() error { _, err := getDeployment(t.Context(), own, "app"); return err }()))
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "values", Name: "app"}, Type: v1alpha1.SecretTypeBundleValues, Data: map[string][]byte{
 		"values.yaml": []byte(`{"key":"value"}`), "target": []byte(`{"newkey":"value"}`),

@@ -9,12 +9,12 @@ import (
 	"reflect"
 )
 
-// The limits. They are above what values need: 5,000 lines of values with a comparison, a
-// default and a quote in each fit into MaxWork, and so do 10,000 with one function in each.
+// These limits are above what values need. MaxWork suffices for 5,000 lines of values with
+// a comparison, a default and a quote in each, or for 10,000 with one function in each.
 const (
-	// MaxWork bounds the work of a Budget, in units. A unit is about 0.1 µs of one
-	// core: what everything costs in units is in prices.go, and BenchmarkPrices
-	// compares that with the time that it takes.
+	// MaxWork bounds the work of a Budget, in units. A unit is about 0.1 µs of one core.
+	// prices.go lists what everything costs in units, and BenchmarkPrices compares that
+	// with the time.
 	MaxWork = 800_000
 	// MaxSource bounds the text of a template.
 	MaxSource = 4 << 20
@@ -24,8 +24,8 @@ const (
 	MaxOutput = 2 << 20
 	// MaxDepth bounds how deep values nest.
 	MaxDepth = 100
-	// MaxCalls bounds how deep template calls nest. text/template stops at
-	// 100,000, where the stack takes a gigabyte.
+	// MaxCalls bounds how deep template calls nest. text/template stops at 100,000, when
+	// the stack takes a gigabyte.
 	MaxCalls = 100
 
 	maxNesting  = 200
@@ -33,18 +33,17 @@ const (
 	maxActions  = 50_000
 )
 
-// Budget is the work that all templates of one version may do on one Cluster
-// together. It counts units and never looks at a clock, so it ends an evaluation
-// at the same place on every replica and after every restart. The zero value has
-// MaxWork left. A Budget is not safe for concurrent use.
+// Budget is the work that all templates of one version may do together on one Cluster. It
+// counts units and never reads a clock, so it ends an evaluation at the same place on every
+// replica and after every restart. The zero value has MaxWork left. A Budget is not safe
+// for concurrent use.
 type Budget struct{ used int }
 
 // ErrBudget means that a Budget is used up.
 var ErrBudget = errors.New("the templates and values of a Bundle exceed the work that they may take on one Cluster: " +
 	"render less text, use fewer and smaller templates, or put the value in a Secret and use valuesFrom")
 
-// Use takes n units. It fails with ErrBudget when there are not as many left, and
-// from then on always.
+// Use takes n units. It returns ErrBudget if fewer are left, and always from then on.
 func (b *Budget) Use(n int) error {
 	if n < 0 || n > MaxWork-b.used {
 		b.used = MaxWork
@@ -56,24 +55,24 @@ func (b *Budget) Use(n int) error {
 	return nil
 }
 
-// Used returns how many units have been taken, MaxWork at the most.
+// Used returns how many units have been taken, at most MaxWork.
 func (b *Budget) Used() int { return b.used }
 
-// limitError is the text for a limit of the evaluation as a whole, which has no
-// place in the template that could be named.
+// limitError is the text for a limit of the whole evaluation, for which no place in the
+// template can be named.
 type limitError string
 
 func (e limitError) Error() string { return string(e) }
 
-// meter is what an evaluation has used so far. Its methods panic with an error
-// when a limit is passed: they are called by functions of the template, and
-// text/template turns the panic of a function into the error of Execute.
+// meter holds what an evaluation has used so far. Its methods panic with an error when a
+// limit is passed. Functions of the template call them, and text/template turns the panic
+// of a function into the error of Execute.
 type meter struct {
 	budget *Budget
 	calls  int
-	// passed is the first limit that was passed. It is kept because
-	// text/template wraps the error with the place of a node that instrument
-	// added, which says nothing to the reader.
+	// passed is the first limit that was passed. It is kept because text/template adds to
+	// the error the place of a node that instrument added, which means nothing to the
+	// reader.
 	passed error
 }
 
@@ -91,7 +90,7 @@ func (m *meter) use(n int) {
 	}
 }
 
-// step takes the units of a list of n nodes.
+// step takes the units of a list with n nodes.
 func (m *meter) step(n int) {
 	if n > MaxWork {
 		m.stop(ErrBudget)
@@ -114,8 +113,8 @@ func (m *meter) leave() string {
 	return ""
 }
 
-// weigh takes the units of values of a function, and returns their sizes together.
-// Each must be within MaxValue.
+// weigh takes the units for the arguments or results of a function, and returns their total
+// size. Each must be within MaxValue.
 func (m *meter) weigh(values ...reflect.Value) int {
 	size := 0
 	for _, v := range values {
@@ -129,7 +128,7 @@ func (m *meter) weigh(values ...reflect.Value) int {
 	return size
 }
 
-// glance is weigh for functions that do not look into their arguments.
+// glance weighs the arguments of functions that do not look into them.
 func (m *meter) glance(values ...reflect.Value) {
 	size := 0
 	for _, v := range values {
@@ -155,16 +154,16 @@ func glanceSize(v reflect.Value, top bool) int {
 	return scalarSize
 }
 
-// scalarSize is what a value takes at least: an interface, or a slice element.
+// scalarSize is the least size of a value: an interface, or a slice element.
 const scalarSize = 16
 
-// errTooLarge is one error for both bounds: of a map that passes both, which one is
-// found first depends on the order of the map.
+// errTooLarge is one error for both bounds, because the order of a map decides which bound
+// is found first.
 var errTooLarge = fmt.Errorf("value is larger than %d bytes, or nested more than %d levels deep", MaxValue, MaxDepth)
 
-// scale measures a value as if it were printed: what occurs twice counts twice.
-// It so finds values that are small in memory and huge when written out, and,
-// by their depth, those that contain themselves.
+// scale measures a value as if it were printed: what occurs twice counts twice. So it finds
+// values that are small in memory and huge when written out. It finds values that contain
+// themselves by their depth.
 type scale struct{ left int }
 
 func (s *scale) use(n int) error {
@@ -225,7 +224,7 @@ func (s *scale) add(v reflect.Value, depth int) error {
 	return s.use(scalarSize)
 }
 
-// addMap does for the map that most values are what add does for any.
+// addMap does what add does, for the type of most maps.
 func (s *scale) addMap(m map[string]any, depth int) error {
 	if err := s.use(3 * scalarSize); err != nil {
 		return err
@@ -241,7 +240,7 @@ func (s *scale) addMap(m map[string]any, depth int) error {
 	return nil
 }
 
-// fixedSize returns the size of elements that need not be looked at, or 0.
+// fixedSize returns the size of elements that need not be looked at, or 0 if they must be.
 func fixedSize(t reflect.Type) int {
 	switch t.Kind() {
 	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,

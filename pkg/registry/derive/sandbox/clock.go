@@ -9,12 +9,11 @@ import (
 	_ "time/tzdata" // so that dateInZone does not depend on the zones of the host
 )
 
-// instant is embedded under a name that templates cannot reach.
+// instant names the embedded time.Time, so that templates cannot reach it.
 type instant = time.Time
 
-// moment is the time in templates. It has the methods of time.Time, except that
-// none of them can reach the time zone of the host: two replicas need not agree
-// on it.
+// moment is the time in templates. It has the methods of time.Time, but none of them can
+// reach the time zone of the host, because two replicas may disagree about it.
 type moment struct {
 	instant
 	e *evaluation
@@ -24,7 +23,7 @@ func (e *evaluation) at(t time.Time) moment { return moment{t.Round(0).UTC(), e}
 
 func (m moment) with(t time.Time) moment { return moment{t, m.e} }
 
-// The methods of time.Time that return or take a time.
+// These are the methods of time.Time that return or take a time.
 
 func (m moment) Add(d time.Duration) moment      { return m.with(m.instant.Add(d)) }
 func (m moment) AddDate(y, mo, d int) moment     { return m.with(m.instant.AddDate(y, mo, d)) }
@@ -39,14 +38,14 @@ func (m moment) Compare(o moment) int            { return m.instant.Compare(o.in
 func (m moment) Equal(o moment) bool             { return m.instant.Equal(o.instant) }
 func (m moment) Sub(o moment) time.Duration      { return m.instant.Sub(o.instant) }
 
-// Format is weighed here, as methods have no wrapper that does it.
+// Format charges its cost here, because no wrapper weighs methods.
 func (m moment) Format(layout string) string {
 	m.e.use(10 + len(layout))
 	return m.instant.Format(layout)
 }
 
-// clocks replace the functions of sprig that read the clock, the zone of the
-// host, or a time.
+// clocks replace the functions of sprig that read the clock or the zone of the host, or
+// take a time.
 var clocks = map[string]func(*evaluation) any{
 	"now":  func(e *evaluation) any { return func() moment { return e.at(e.env.Time) } },
 	"date": func(e *evaluation) any { return func(layout string, t any) string { return e.date(layout, t, "UTC") } },
@@ -83,8 +82,8 @@ var clocks = map[string]func(*evaluation) any{
 	"durationRound": func(e *evaluation) any { return e.durationRound },
 }
 
-// timeOf reads what sprig takes for a time: a time, or seconds since 1970. All
-// else is now.
+// timeOf reads what sprig accepts as a time: a time, or seconds since 1970. Anything else
+// is now.
 func (e *evaluation) timeOf(v any) time.Time {
 	switch v := v.(type) {
 	case moment:
@@ -99,8 +98,8 @@ func (e *evaluation) timeOf(v any) time.Time {
 	return e.env.Time
 }
 
-// date formats a time in a zone; one that is not known is UTC, as in sprig, and
-// so is that of the host.
+// date formats a time in a zone. An unknown zone means UTC, as in sprig, and so does the
+// zone of the host.
 func (e *evaluation) date(layout string, v any, zone string) string {
 	location := time.UTC
 	if zone != "" && zone != "Local" && zone != "UTC" {
@@ -127,7 +126,7 @@ func mustModify(by string, t moment) (moment, error) {
 	return t.Add(d), nil
 }
 
-// units of durationRound, largest first.
+// units are the units of durationRound, largest first.
 var units = []struct {
 	name string
 	size time.Duration

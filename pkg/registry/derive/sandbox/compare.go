@@ -10,10 +10,10 @@ import (
 	"reflect"
 )
 
-// comparisons replace those of text/template, with the same rules: integers
-// compare by value whatever their signedness, other basic kinds only with their
-// own, and nil with everything. The originals take any argument unweighed, and
-// print the ones that they cannot compare.
+// comparisons replace those of text/template, with the same rules: integers compare by
+// value whatever their signedness, other basic kinds only with their own kind, and nil with
+// everything. The originals take any argument unweighed, and print arguments that they
+// cannot compare.
 var comparisons = map[string]any{
 	"eq": equal,
 	"ne": func(a, b any) (bool, error) {
@@ -43,7 +43,7 @@ var (
 	errNoSecond   = errors.New("missing argument for comparison")
 )
 
-// kinds of values that compare with each other.
+// kind says which values compare with each other.
 type kind int
 
 const (

@@ -11,9 +11,9 @@ import (
 	"github.com/Masterminds/sprig/v3"
 )
 
-// dicts replace functions of sprig that list a map in its own order, which
-// differs from run to run, or that leave the result and an argument sharing maps,
-// through which a later write to one would reach the other.
+// dicts replace two sorts of sprig's functions. Some list a map in its own order, which
+// differs from run to run. Others let the result share maps with an argument, so that a
+// later write to one would reach the other.
 var dicts = map[string]any{
 	"keys": func(dicts ...map[string]any) []string {
 		keys := []string{}
@@ -37,7 +37,7 @@ var dicts = map[string]any{
 	"mustMerge":          mustMergeWith("mustMerge"),
 	"mustMergeOverwrite": mustMergeWith("mustMergeOverwrite"),
 
-	// A time is not sprig's time here (clock.go); its type's name is the same.
+	// A time is a moment here (clock.go), but templates see the name of sprig's type.
 	"typeOf":     typeOf,
 	"typeIs":     func(target string, v any) bool { return target == typeOf(v) },
 	"typeIsLike": func(target string, v any) bool { return target == typeOf(v) || "*"+target == typeOf(v) },

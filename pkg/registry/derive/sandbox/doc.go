@@ -13,34 +13,31 @@
 //	guard.go        charges functions before they run
 //	compare.go      eq, lt and their like
 //	clock.go        functions of time
-//	random.go       functions of chance
+//	random.go       random functions
 //	dict.go         functions of maps
 //	refused.go      functions that are refused
 //	reads.go        what a template reads of its data
-//	least.go        what a template costs at least
+//	least.go        the least that a template costs
 //
-// A template is written by anyone with the right to write a Bundle, and one goroutine
-// evaluates those of all. So an evaluation promises two things that text/template alone
-// does not.
+// Anyone with the right to write a Bundle can write a template, and one goroutine evaluates
+// the templates of all. So an evaluation makes two promises that text/template alone does
+// not.
 //
-// It ends: in bounded time and memory, with an error that names the limit. No
-// timer is involved, because a timer fires on one replica and not on the other.
-// Instead everything that a template can do takes units of a Budget, which is one for
-// all templates that are evaluated for one Cluster: Parse adds a call that counts to
-// every list of the parsed tree, and every function is called through a wrapper that
-// weighs what goes in and what comes out, at the function's price (prices.go).
-// Functions whose time or result can be much larger than their arguments are checked
-// and charged before they run (guard.go). A whole Budget is about 50 ms of one core, and
-// under 0.1 s where the core is busy; BenchmarkPrices and derive's
-// BenchmarkWorstOnACluster hold the prices to that.
+// It ends, in bounded time and memory, with an error that names the limit. No timer is
+// involved, because a timer fires on one replica and not on another. Instead, everything
+// that a template can do takes units of a Budget, which all templates that are evaluated
+// for one Cluster share. Parse adds a counting call to every list of the parsed tree. Every
+// function is called through a wrapper that weighs the arguments and the result at the
+// function's price (prices.go). Functions whose time or result can be much larger than
+// their arguments are checked and charged before they run (guard.go). A whole Budget is
+// about 50 ms of one core, and less than 0.1 s on a busy core. BenchmarkPrices and derive's
+// BenchmarkWorstOnACluster check the prices.
 //
-// It is repeatable: the same text, data, seed and time give the same result, on
-// every replica, for ever. Functions that read the clock or are random take both
-// from the Environment (clock.go, random.go), those that range over a map do it
-// in order (dict.go), and those whose results cannot be repeated are refused
-// (refused.go).
+// It is repeatable: the same text, data, seed and time give the same result, on every
+// replica, for ever. Functions that read the clock or are random take both from the
+// Environment (clock.go, random.go). Functions that range over a map do so in sorted order
+// (dict.go). Functions whose results cannot be repeated are refused (refused.go).
 //
-// A Template is immutable and safe for concurrent use. Execute may write to the data
-// that it is given: templates that are evaluated over the same data, in turns, see what
-// those before them set.
+// A Template is immutable and safe for concurrent use. Execute may write to its data: if
+// several templates are evaluated over the same data, later ones see what earlier ones set.
 package sandbox

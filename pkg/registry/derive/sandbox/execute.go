@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// Environment is what an evaluation takes in place of a clock and of chance.
+// Environment replaces the clock and randomness in an evaluation.
 type Environment struct {
-	// Seed and Salt key the random functions. The seed is the secret part; the
-	// salt says what is evaluated, so that two evaluations differ.
+	// Seed and Salt key the random functions. The seed is the secret part. The salt says
+	// what is evaluated, so that two evaluations differ.
 	Seed []byte
 	Salt string
-	// Time is what now returns. It is shown in UTC.
+	// Time is what now returns. Templates see it in UTC.
 	Time time.Time
 }
 
-// evaluation is one run of Execute. The functions of the template are its methods
-// or are wrapped by it; nothing of it outlives the run.
+// evaluation is one run of Execute. The functions of the template are its methods or are
+// wrapped by it. It does not outlive the run.
 type evaluation struct {
 	meter
 	env    Environment
@@ -30,11 +30,10 @@ type evaluation struct {
 	out    strings.Builder
 }
 
-// Execute evaluates the template over data and returns the text. Functions such as
-// set write to data, and the templates that are evaluated over
-// it later see that.
-// The work is taken from budget. An error names the place in the template, or the limit
-// that was passed, and is at most about a kilobyte long.
+// Execute evaluates the template over data and returns the text. Functions such as set
+// write to data, and templates that are evaluated over the same data later see that. The
+// work is taken from budget. An error names the place in the template or the limit that was
+// passed, and is at most about a kilobyte long.
 func (t *Template) Execute(env Environment, data map[string]any, budget *Budget) (text string, err error) {
 	if err := budget.Use(executeUnits + functionUnits*len(t.uses)); err != nil {
 		return "", err
@@ -55,8 +54,8 @@ func (t *Template) Execute(env Environment, data map[string]any, budget *Budget)
 			return "", shorten(err)
 		}
 	}
-	// text/template lets panics through that do not come from a function call.
-	// One template must not end the process that serves all others.
+	// text/template does not recover from panics outside a function call. One template must
+	// not end the process that serves all others.
 	defer func() {
 		if r := recover(); r != nil {
 			text, err = "", shorten(fmt.Errorf("template cannot be evaluated: %v", r))
@@ -72,13 +71,13 @@ func (t *Template) Execute(env Environment, data map[string]any, budget *Budget)
 	return e.out.String(), nil
 }
 
-// print lets a value through that is about to be written out.
+// print checks and charges a value that is about to be written out.
 func (e *evaluation) print(v any) any {
 	s := scale{left: MaxValue}
 	if err := s.add(reflect.ValueOf(v), 0); err != nil {
-		e.stop(limitError(fmt.Sprintf("template prints what it cannot: %v", err)))
+		e.stop(limitError(fmt.Sprintf("template cannot print a value: %v", err)))
 	}
-	// A text is copied; of anything else the text has to be made.
+	// A text is only copied; any other value has to be formatted.
 	if size := MaxValue - s.left; reflect.ValueOf(v).Kind() == reflect.String {
 		e.use(size / bytesPerUnit)
 	} else {
@@ -102,17 +101,17 @@ func (o *output) Write(p []byte) (int, error) {
 type function struct {
 	// of returns the Go function for one evaluation.
 	of func(e *evaluation) any
-	// guard, if any, panics if the call must not take place.
+	// guard, if any, panics if the call must not happen.
 	guard func(e *evaluation, args []reflect.Value)
-	// shallow: the call is cheap whatever its arguments hold, as it hands them
-	// on without looking inside.
+	// shallow says that a call is cheap whatever its arguments hold, because the function
+	// passes them on without looking inside.
 	shallow bool
-	// price is what a call costs.
+	// price is the cost of a call.
 	price price
 }
 
-// bind wraps a function so that its calls are counted. The wrapper has the type
-// of the function, so that text/template converts arguments as ever.
+// bind wraps a function so that its calls are charged. The wrapper has the type of the
+// function, so that text/template converts arguments as usual.
 func (e *evaluation) bind(f function) any {
 	fn := reflect.ValueOf(f.of(e))
 	call := fn.Call

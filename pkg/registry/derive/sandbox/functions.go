@@ -12,9 +12,9 @@ import (
 	"github.com/Masterminds/sprig/v3"
 )
 
-// functions are all functions that a template can call, besides builtins: sprig's
-// as Fleet has them (S 3.3, step 6a), with replacements where sprig's own would
-// read the host, show the order of a map, or not end.
+// functions are all functions that a template can call, besides builtins. They are sprig's,
+// as in Fleet (S 3.3, step 6a), with replacements where sprig's own would read the host,
+// reveal the order of a map, or not end.
 var functions = table()
 
 // absent are functions of sprig that read the host.
@@ -45,7 +45,7 @@ func table() map[string]function {
 	edit := func(name string, change func(*function)) {
 		f, ok := all[name]
 		if !ok {
-			panic(fmt.Sprintf("sandbox: sprig has no function %q any more: see whether its replacement needs the same care", name))
+			panic(fmt.Sprintf("sandbox: sprig no longer has the function %q: check whether its replacement needs the same care", name))
 		}
 		change(&f)
 		all[name] = f
@@ -67,7 +67,7 @@ func table() map[string]function {
 	return all
 }
 
-// shallow are functions that hand on what they get, or answer from its outside.
+// shallow are functions that pass on their arguments, or answer without looking inside.
 var shallow = []string{
 	"get", "hasKey", "set", "unset", "dig", "dict", "list", "tuple",
 	"first", "mustFirst", "last", "mustLast",
@@ -75,8 +75,8 @@ var shallow = []string{
 	"kindOf", "kindIs", "typeOf", "typeIs", "typeIsLike",
 }
 
-// prints are builtins of text/template that copy their arguments. They are here
-// so that the wrapper weighs what they do.
+// prints are builtins of text/template that copy their arguments. They are listed here so
+// that the wrapper weighs them.
 var prints = map[string]any{
 	"print":    fmt.Sprint,
 	"printf":   fmt.Sprintf,
@@ -86,13 +86,13 @@ var prints = map[string]any{
 	"urlquery": template.URLQueryEscaper,
 }
 
-// scoped are functions that count within the evaluation while they run.
+// scoped are functions that charge the evaluation while they run.
 var scoped = map[string]func(*evaluation) any{
 	"set": func(e *evaluation) any {
 		return func(d map[string]any, key string, value any) map[string]any {
 			d[key] = value
-			// Only a value that can hold d can close a circle; weighing d finds
-			// it before anything follows it.
+			// Only a value that can hold d can close a cycle. Weighing d finds the cycle
+			// before anything follows it.
 			switch reflect.ValueOf(value).Kind() {
 			case reflect.Map, reflect.Slice, reflect.Array:
 				e.weigh(reflect.ValueOf(d))
@@ -122,13 +122,13 @@ var scoped = map[string]func(*evaluation) any{
 	},
 }
 
-// numbers lists start, start+step, ... up to and without stop.
+// numbers returns start, start+step, ... up to but without stop.
 func (e *evaluation) numbers(start, stop, step int) []int {
 	list := []int{}
 	if step == 0 || (stop > start) != (step > 0) || stop == start {
 		return list
 	}
-	// Unsigned, as the distance of two ints need not be an int.
+	// Unsigned, because the distance between two ints may overflow an int.
 	distance, stride := uint64(stop)-uint64(start), uint64(step)
 	if step < 0 {
 		distance, stride = uint64(start)-uint64(stop), -uint64(step)
@@ -145,7 +145,7 @@ func (e *evaluation) numbers(start, stop, step int) []int {
 	return list
 }
 
-// seq prints the numbers from start to and with end, as the shell's seq does.
+// seq prints the numbers from start to end inclusive, like the shell's seq.
 func (e *evaluation) seq(params ...int) string {
 	var list []int
 	switch len(params) {
@@ -160,7 +160,8 @@ func (e *evaluation) seq(params ...int) string {
 	return text[1 : len(text)-1]
 }
 
-// span lists start, start+step, ... up to and with end. Step 0 means towards it.
+// span returns start, start+step, ... up to and including end. Step 0 means a step of 1
+// towards end.
 func (e *evaluation) span(start, end, step int) []int {
 	direction := 1
 	if end < start {
@@ -174,7 +175,7 @@ func (e *evaluation) span(start, end, step int) []int {
 	}
 	stop := end + direction
 	if (stop > end) != (direction > 0) {
-		stop = end // the last int has no successor; it is beyond every limit anyway
+		stop = end // the last int has no successor, and exceeds every limit anyway
 	}
 	return e.numbers(start, stop, step)
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Bounds on what functions take whose time is not bounded by their price.
+// These bound the arguments of functions whose time is not bounded by their price.
 const (
 	maxDecimals = 64
 	maxVersion  = 256
@@ -26,9 +26,8 @@ func (m *meter) bound(n, size, more int) {
 	}
 }
 
-// guards check calls whose result, or whose time, is not bounded by the size of
-// the arguments. The arguments themselves have been weighed: each string here is
-// at most MaxValue long.
+// guards check calls if the size of the arguments does not bound the result or the time.
+// The arguments themselves have been weighed: each string here is at most MaxValue long.
 var guards = map[string]func(*evaluation, []reflect.Value){
 	"repeat": func(e *evaluation, a []reflect.Value) { e.bound(intOf(a[0]), a[1].Len(), 0) },
 	"indent": guardIndent, "nindent": guardIndent,
@@ -39,15 +38,15 @@ var guards = map[string]func(*evaluation, []reflect.Value){
 		e.bound(strings.Count(src, a[0].String()), a[1].Len(), len(src))
 	},
 	"join": func(e *evaluation, a []reflect.Value) { e.bound(lenOf(a[1]), a[0].Len(), 0) },
-	// The size of an element of the result, which may be empty: of a map for
-	// split and splitn, of a list for splitList.
+	// The last argument is the size of an element of the result, even an empty one: of a
+	// map for split and splitn, of a list for splitList.
 	"split":     func(e *evaluation, a []reflect.Value) { e.boundSplit(a[0], a[1], 8*scalarSize) },
 	"splitn":    func(e *evaluation, a []reflect.Value) { e.boundSplit(a[0], a[2], 8*scalarSize) },
 	"splitList": func(e *evaluation, a []reflect.Value) { e.boundSplit(a[0], a[1], scalarSize) },
 	"printf":    guardFormat,
 
 	"chunk": guardChunk, "mustChunk": guardChunk,
-	// These compare each element with each.
+	// These compare each element with each other one.
 	"uniq": guardPairs, "mustUniq": guardPairs,
 	"without": guardPairs, "mustWithout": guardPairs,
 
@@ -58,7 +57,7 @@ var guards = map[string]func(*evaluation, []reflect.Value){
 	"regexReplaceAll": guardExpansion, "mustRegexReplaceAll": guardExpansion,
 	"regexReplaceAllLiteral": guardExpansion, "mustRegexReplaceAllLiteral": guardExpansion,
 
-	// Decimals are exact: their digits grow with the number of operands.
+	// Decimals are exact, so their digits grow with the number of operands.
 	"add1f": guardDecimals, "addf": guardDecimals, "subf": guardDecimals,
 	"divf": guardDecimals, "mulf": guardDecimals,
 
@@ -95,8 +94,8 @@ func guardIndent(e *evaluation, a []reflect.Value) {
 	e.bound(strings.Count(a[1].String(), "\n")+2, intOf(a[0]), a[1].Len())
 }
 
-// boundWrap: a line ends at most twice per width, once at a blank and once in
-// the middle of a word that is too long.
+// boundWrap assumes two ends of line for each width: at a blank, and in the middle of a
+// word that is too long.
 func (m *meter) boundWrap(width, separator, length int) {
 	m.bound(2*(length/max(width, 1))+2, max(separator, 1), length)
 }
@@ -105,8 +104,8 @@ func (m *meter) boundSplit(separator, text reflect.Value, element int) {
 	m.bound(strings.Count(text.String(), separator.String())+1, element, text.Len())
 }
 
-// guardFormat bounds what printf can make of widths, precisions and arguments
-// that are named more than once. fmt itself allows widths up to a million.
+// guardFormat bounds what printf can produce from widths, precisions and arguments that are
+// named more than once. fmt itself allows widths up to a million.
 func guardFormat(e *evaluation, a []reflect.Value) {
 	const widest = 1_000_000
 	size, largest, sum := a[0].Len(), 0, 0
@@ -147,8 +146,8 @@ func guardFormat(e *evaluation, a []reflect.Value) {
 	if indexed {
 		sum = max(sum, min(verbs, MaxValue)*largest)
 	}
-	// A verb may write a byte as up to four, as %q does; the result is weighed
-	// as it is, so this only has to keep what is built in between small.
+	// A verb may write one byte as up to four, as %q does. The result itself is weighed, so
+	// this bound only keeps small what is built in between.
 	const between = 8 * MaxValue
 	if size+pad+sum > between {
 		panic(fmt.Errorf("result would be larger than %d bytes", MaxValue))
@@ -188,22 +187,22 @@ func guardKey(_ *evaluation, a []reflect.Value) {
 	atMost("key", a[1], maxKey)
 }
 
-// guardPattern charges a regular expression for its size, which repetitions can
-// make large, and for its size times the length of the text, which is the time
-// that matching takes at worst.
+// guardPattern charges a regular expression for its size, which repetitions can make large.
+// It also charges that size times the length of the text, which is the worst time of
+// matching.
 func guardPattern(e *evaluation, a []reflect.Value) {
 	atMost("regular expression", a[0], maxPattern)
 	parsed, err := syntax.Parse(a[0].String(), syntax.Perl)
 	if err != nil {
-		return // and let the function say so
+		return // the function reports it
 	}
 	size := programSize(parsed)
 	e.use(expressionUnits + size*instructionUnits)
 	e.use(size * (a[1].Len() + 1) * 10 / matchesPerTenUnits)
 }
 
-// programSize is about how many instructions a regular expression is compiled to, and
-// never much less. It does not compile it, because that is what costs.
+// programSize returns about how many instructions a regular expression compiles to, and
+// never much less. It does not compile it, because compiling is what costs.
 func programSize(re *syntax.Regexp) int {
 	size := 2
 	for _, sub := range re.Sub {
@@ -220,17 +219,17 @@ func programSize(re *syntax.Regexp) int {
 	return size
 }
 
-// guardMatches charges for all matches that there can be in a text.
+// guardMatches charges for the most matches that a text can have.
 func guardMatches(e *evaluation, a []reflect.Value) {
 	guardPattern(e, a)
 	e.use(a[1].Len())
 }
 
-// guardExpansion bounds the result of a replacement: the text, the replacement
-// once per match, and the text once per reference in the replacement.
+// guardExpansion bounds the result of a replacement: the text, the replacement once for
+// each match, and the text once for each reference in the replacement.
 func guardExpansion(e *evaluation, a []reflect.Value) {
 	guardPattern(e, a)
-	e.use(2 * a[1].Len()) // matches are looked for twice
+	e.use(2 * a[1].Len()) // the text is searched twice
 	text, replacement := a[1].String(), a[2].String()
 	e.bound(strings.Count(replacement, "$")+1, len(text), 0)
 	if len(replacement) == 0 {

@@ -8,8 +8,8 @@ import (
 	"text/template/parse"
 )
 
-// Names of the functions that instrument adds. The parser does not know them, so
-// no template can call them.
+// These are the functions that instrument adds. The parser does not know them, so no
+// template can call them.
 const (
 	stepFunc  = "__step"
 	enterFunc = "__enter"
@@ -23,15 +23,15 @@ const (
 //	${define "t"} a b   ${end}    becomes    ${define "t"}${__enter 2}  a b  ${__leave}${end}
 //	${ .x }                       becomes    ${ .x | __print }
 //
-// The argument is the weight of the list, so that a long body costs more than a
-// short one. text/template has no hook for this, but runs any tree that it gets.
+// The argument is the weight of the list, so that a long body costs more than a short one.
+// text/template has no hook for this, but it runs any tree.
 type instrument struct {
 	uses map[string]bool
 	made map[string]*parse.ActionNode
 }
 
-// tree rewrites one tree. Every tree, also the main one, may be called by
-// ${template}, so each counts how deep it is.
+// tree rewrites one tree. ${template} may call every tree, including the main one, so each
+// counts its depth.
 func (in *instrument) tree(t *parse.Tree) error {
 	weight, err := in.list(t.Root, 0)
 	if err != nil {
@@ -57,7 +57,7 @@ func (in *instrument) body(l *parse.ListNode, depth int) error {
 	return nil
 }
 
-// list rewrites what is below the nodes of a list and returns its weight.
+// list rewrites everything below the nodes of a list and returns its weight.
 func (in *instrument) list(l *parse.ListNode, depth int) (int, error) {
 	if depth > maxNesting {
 		return 0, fmt.Errorf("template nests its control structures more than %d levels deep", maxNesting)
@@ -106,7 +106,7 @@ func (in *instrument) branch(b *parse.BranchNode, depth int) (int, error) {
 	return w, in.body(b.ElseList, depth+1)
 }
 
-// pipe returns the weight of a pipeline, with all pipelines in parentheses.
+// pipe returns the weight of a pipeline, including all pipelines in parentheses.
 func (in *instrument) pipe(p *parse.PipeNode, depth int) (int, error) {
 	if depth > maxNesting {
 		return 0, fmt.Errorf("template nests its parentheses more than %d levels deep", maxNesting)
@@ -141,8 +141,8 @@ func (in *instrument) arg(n parse.Node, depth int) (int, error) {
 	return 1, nil
 }
 
-// weighed reports whether the wrapper of the last function of a pipeline has
-// weighed the result already, so that printing it needs no further check.
+// weighed reports whether the wrapper of the last function of a pipeline has already
+// weighed the result, so that printing it needs no further check.
 func (in *instrument) weighed(p *parse.PipeNode) bool {
 	ident, ok := p.Cmds[len(p.Cmds)-1].Args[0].(*parse.IdentifierNode)
 	if !ok {

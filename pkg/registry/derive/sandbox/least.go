@@ -5,15 +5,15 @@ package sandbox
 
 import "text/template/parse"
 
-// AtLeast returns how many units of a Budget an evaluation takes at least, whatever the
-// data are, unless it fails. It is more than MaxWork for a template that can work
-// nowhere. It is found in the text; what is in a branch or in a loop does not count.
+// AtLeast returns the least number of units that an evaluation takes of a Budget, over all
+// data, unless it fails. It is more than MaxWork for a template that can work nowhere. It
+// comes from the text alone, and leaves out the bodies of branches and loops.
 func (t *Template) AtLeast() int { return t.atLeast }
 
-// tooDear is a function of which one call takes longer than a Budget, by design.
+// tooDear is a function that by design takes longer than a whole Budget for one call.
 const tooDear = "derivePassword"
 
-// unconditional is what the nodes of a list cost that are evaluated in any case.
+// unconditional returns the cost of the nodes of a list that are always evaluated.
 func unconditional(l *parse.ListNode) int {
 	units := 0
 	if l == nil {
@@ -49,7 +49,7 @@ func unconditionalPipe(p *parse.PipeNode) int {
 		args := cmd.Args
 		if f, ok := args[0].(*parse.IdentifierNode); ok {
 			if f.Ident == "and" || f.Ident == "or" {
-				args = args[:min(2, len(args))] // the first that decides is the last
+				args = args[:min(2, len(args))] // later arguments may be skipped
 			}
 			if f.Ident == tooDear {
 				return MaxWork + 1

@@ -12,19 +12,19 @@ import (
 	"text/template/parse"
 )
 
-// Delimiters of an action. Helm charts use {{ }} in their own texts, which must
-// get through values untouched.
+// Open and Close delimit an action. Helm charts use {{ }} in their own texts, which must
+// pass through values unchanged.
 const (
 	Open  = "${"
 	Close = "}"
 )
 
-// builtins are the functions that text/template itself brings and that are not
-// replaced here, with their weight in steps. They do little and keep nothing,
-// but index hashes its keys, which may be long.
+// builtins are the functions of text/template that this package does not replace, with
+// their weight in steps. They do little and keep nothing, but index hashes its keys, which
+// may be long.
 var builtins = map[string]int{"and": 1, "or": 1, "not": 1, "len": 1, "slice": 1, "call": 1, "index": 10}
 
-// known is what the parser takes for a function.
+// known are the names that the parser accepts as functions.
 var known = func() map[string]any {
 	names := make(map[string]any, len(functions)+len(builtins))
 	for name := range functions {
@@ -40,25 +40,25 @@ var known = func() map[string]any {
 type Template struct {
 	name  string
 	trees map[string]*parse.Tree
-	// uses are the functions that occur in the text. A typical text uses two or
-	// three of two hundred; binding only those makes Execute cheap.
+	// uses are the functions that occur in the text. A typical text uses two or three of
+	// two hundred, and binding only those makes Execute cheap.
 	uses []string
-	// atLeast is what an evaluation takes of its Budget, whatever the data are.
+	// atLeast is the least that an evaluation takes of its Budget, over all data.
 	atLeast int
 }
 
-// Parse prepares text. The name appears in error texts as the file name does in
-// those of a compiler. The cost is linear in the length of text.
+// Parse prepares text. The name appears in error texts like a file name in those of a
+// compiler. The cost is linear in the length of text.
 func Parse(name, text string) (*Template, error) {
 	if len(text) > MaxSource {
 		return nil, fmt.Errorf("template is longer than %d bytes", MaxSource)
 	}
-	// The parser is recursive. This is what keeps its stack small; the exact
-	// nesting is checked on its result.
+	// The parser is recursive. This check keeps its stack small; the exact nesting is
+	// checked on its result.
 	if controls(text) > maxControls {
 		return nil, fmt.Errorf("template has more than %d control structures", maxControls)
 	}
-	// Each action becomes some nodes of a few hundred bytes.
+	// Each action becomes several nodes of a few hundred bytes.
 	if n := strings.Count(text, Open); n > maxActions {
 		return nil, fmt.Errorf("template has %d actions, more than %d", n, maxActions)
 	}
@@ -71,7 +71,7 @@ func Parse(name, text string) (*Template, error) {
 		t.atLeast = executeUnits + unconditional(tree.Root)
 	}
 	in := instrument{uses: map[string]bool{}}
-	for _, name := range slices.Sorted(maps.Keys(trees)) { // of two errors it is always the same one
+	for _, name := range slices.Sorted(maps.Keys(trees)) { // so that the first of two errors is always the same
 		if err := in.tree(trees[name]); err != nil {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ func Parse(name, text string) (*Template, error) {
 	return t, nil
 }
 
-// controls counts, and never misses, what makes the parser recurse.
+// controls returns an upper bound for the constructs that make the parser recurse.
 func controls(text string) int {
 	n := 0
 	for {
@@ -106,8 +106,8 @@ func controls(text string) int {
 // maxErrorText bounds an error text, in bytes.
 const maxErrorText = 1024
 
-// shorten keeps an error text fit for a condition: a template can put its
-// whole input, or what it was told to fail with, into its error.
+// shorten cuts an error text to fit into a condition: a template can put its whole input,
+// or any message that it fails with, into its error.
 func shorten(err error) error {
 	text := err.Error()
 	if len(text) <= maxErrorText {

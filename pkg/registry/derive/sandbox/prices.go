@@ -8,40 +8,40 @@ import (
 	"strings"
 )
 
-// Prices are in units of a Budget. They are set so that no call takes much longer than
-// its units say: see BenchmarkPrices.
+// Prices are in units of a Budget. No call takes much longer than its units say: see
+// BenchmarkPrices.
 const (
-	// executeUnits and functionUnits are for the start of an evaluation, and for each
-	// function that occurs in its text.
+	// executeUnits is the price of starting an evaluation, functionUnits of each function
+	// that occurs in its text.
 	executeUnits  = 120
 	functionUnits = 20
-	// stepUnits are for each list of nodes that is evaluated, as the body of a loop is
-	// each time, and nodeUnits for each node in it.
+	// stepUnits is the price of each evaluation of a list of nodes, such as the body of a
+	// loop in each round, and nodeUnits of each node in it.
 	stepUnits = 6
 	nodeUnits = 2
-	// callUnits are for a call of a template, beside its list.
+	// callUnits is the price of calling a template, besides its list.
 	callUnits = 6
-	// bytesPerUnit is how much of a value is weighed for a unit.
+	// bytesPerUnit is how many bytes of a value are weighed for a unit.
 	bytesPerUnit = 64
-	// encodeUnits are for a kilobyte of what is printed and is not a text.
+	// encodeUnits is the price of a kilobyte that is printed and is not a text.
 	encodeUnits = 60
-	// expressionUnits are for a regular expression, which is compiled up to three
-	// times, and instructionUnits for each instruction of it. matchesPerTenUnits is how
+	// expressionUnits is the price of a regular expression, which is compiled up to three
+	// times, and instructionUnits of each of its instructions. matchesPerTenUnits is how
 	// many instructions are tried on a byte in ten units of time.
 	expressionUnits    = 50
 	instructionUnits   = 3
 	matchesPerTenUnits = 120
-	// zoneUnits are for looking up a time zone, which is not kept.
+	// zoneUnits is the price of looking up a time zone, which is not cached.
 	zoneUnits = 250
 )
 
-// price is what a call of a function costs, and a kilobyte of its arguments and its
-// result; beside what it costs to weigh them.
+// price is the price of a call of a function, and of a kilobyte of its arguments and
+// result, besides weighing them.
 type price struct{ call, kilobyte int }
 
 var defaultPrice = price{call: 15, kilobyte: 20}
 
-// prices are those of functions that cost more, and of their twins with "must".
+// prices are those of the functions that cost more, and of their variants with "must".
 var prices = func() map[string]price {
 	out := map[string]price{}
 	set := func(p price, names ...string) {
@@ -65,7 +65,7 @@ var prices = func() map[string]price {
 	return out
 }()
 
-// pairs is the price of comparing each of n elements with each of m.
+// pairs returns the price of comparing each of n elements with each of m.
 func pairs(n, m int) int {
 	if n > 0 && m > math.MaxInt/n {
 		return math.MaxInt
@@ -73,5 +73,5 @@ func pairs(n, m int) int {
 	return n * m
 }
 
-// decimals is the price of an operation on n decimals.
+// decimals returns the price of an operation on n decimals.
 func decimals(n int) int { return 250*n + 60*n*n }

@@ -16,11 +16,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// chance is where an evaluation takes its randomness from.
+// chance is the source of an evaluation's randomness.
 type chance struct{ r *rand.ChaCha8 }
 
-// random returns the evaluation's source. It is keyed by a hash of what is
-// evaluated under the seed, so that who knows one result knows no other.
+// random returns the evaluation's source. Its key is a hash, under the seed, of what is
+// evaluated. So one known result reveals no other.
 func (e *evaluation) random() *chance {
 	if e.chance == nil {
 		mac := hmac.New(sha256.New, e.env.Seed)
@@ -62,7 +62,7 @@ var printable = func() string {
 	return string(b)
 }()
 
-// randoms replace the functions of sprig that are random.
+// randoms replace the random functions of sprig.
 var randoms = map[string]func(*evaluation) any{
 	"randAlphaNum": textOf(letters + digits),
 	"randAlpha":    textOf(letters),
@@ -106,8 +106,8 @@ func textOf(alphabet string) func(*evaluation) any {
 	}
 }
 
-// encryptAES writes what decryptAES of sprig reads: AES-256 in CBC mode, the
-// password padded with zeros to the key, the initial vector in front.
+// encryptAES writes what decryptAES of sprig reads: AES-256 in CBC mode, with the password
+// padded with zeros to the length of the key, and the initialization vector in front.
 func (e *evaluation) encryptAES(password, plaintext string) (string, error) {
 	if plaintext == "" {
 		return "", nil

@@ -8,34 +8,34 @@ import (
 	"text/template/parse"
 )
 
-// Reads are the places in the data that an evaluation may look at, each a path of
-// keys from the top: `${ .a.b }` and `${ index .a "b" }` read a.b. A place stands for
-// all that is below it, and for what tells that it is not there. The empty path is all
-// of the data. A path may come more than once.
+// Reads returns the places in the data that an evaluation may look at, each as a path of
+// keys from the top: `${ .a.b }` and `${ index .a "b" }` read a.b. A place includes
+// everything below it, and the fact that it is missing. The empty path is all of the data.
+// A path may occur more than once.
 //
-// Two data that are alike at all these places, and have maps above them, give the same
-// text or the same error under the same Environment. It is found in the parsed text,
-// whatever the data are: each branch counts, and what is used in a way that is not
-// understood counts as a whole. It costs O(length of the text), at each call.
+// Two sets of data give the same text, or the same error, under the same Environment if
+// they are alike at all these places and have maps above them. The places come from the
+// parsed text alone: each branch counts, and a use that is not understood counts as a read
+// of the whole. Each call costs O(length of the text).
 func (t *Template) Reads() [][]string {
 	var r reads
-	// What other templates of the text see was handed to them, and has been read so.
+	// The other templates of the text see only what they were passed, and passing has read
+	// it.
 	if tree := t.trees[t.name]; tree != nil {
 		r.list(tree.Root, top)
 	}
 	return r.paths
 }
 
-// reads goes through a tree with dot as it would be when that is executed.
+// reads walks a tree with the dot that it would have in an execution.
 //
-// An expression is followed as long as it only says where to go: what it comes to is a
-// place, and nothing has been read. Whatever is done with a place then reads it. So
-// what follows, a variable, the dot of a range, the result of a function, can show
-// nothing that is not read already; and what a function writes into the data, it writes
-// into a place that was handed to it.
+// It follows an expression as long as the expression only navigates: the result is a place,
+// and nothing has been read yet. Any use of a place then reads it. So a variable, the dot
+// of a range, or the result of a function can show nothing that has not been read. And what
+// a function writes into the data, it writes into a place that it was passed.
 type reads struct{ paths [][]string }
 
-// operand is what an expression comes to.
+// operand is the result of an expression.
 type operand struct {
 	kind operandKind
 	path []string // of a place
@@ -45,7 +45,7 @@ type operand struct {
 type operandKind int
 
 const (
-	// made is a value made of what has been read, or of nothing.
+	// made is a value computed from what has been read, or from nothing.
 	made operandKind = iota
 	place
 	constant
@@ -53,7 +53,7 @@ const (
 
 var top = operand{kind: place}
 
-// below is what fields of an operand are.
+// below returns the operand for fields of an operand.
 func (o operand) below(keys ...string) operand {
 	if o.kind != place {
 		return operand{}
@@ -97,7 +97,7 @@ func (r *reads) node(n parse.Node, dot operand) {
 	}
 }
 
-// branch goes through a control structure: its list has a dot of its own.
+// branch walks a control structure. Its list has a dot of its own.
 func (r *reads) branch(b *parse.BranchNode, inside, dot operand) {
 	r.use(r.pipe(b.Pipe, dot))
 	r.list(b.List, inside)
@@ -108,7 +108,7 @@ func (r *reads) pipe(p *parse.PipeNode, dot operand) operand {
 	if p == nil {
 		return operand{}
 	}
-	var last []operand // what the next command gets as its last argument
+	var last []operand // the last argument of the next command
 	for _, c := range p.Cmds {
 		last = []operand{r.command(c, dot, last)}
 	}
@@ -130,7 +130,7 @@ func (r *reads) command(c *parse.CommandNode, dot operand, last []operand) opera
 	if len(c.Args) == 1 && len(last) == 0 {
 		return r.operand(c.Args[0], dot)
 	}
-	// The call of a method, or an error.
+	// This is a call of a method, or an error.
 	for _, n := range c.Args {
 		r.use(r.operand(n, dot))
 	}
@@ -145,7 +145,7 @@ func (r *reads) operand(n parse.Node, dot operand) operand {
 	case *parse.FieldNode:
 		return dot.below(n.Ident...)
 	case *parse.VariableNode:
-		if n.Ident[0] == "$" { // or one of that name, which was read when it was set
+		if n.Ident[0] == "$" { // or a variable that shadows it, which was read when it was set
 			return top.below(n.Ident[1:]...)
 		}
 		return operand{}
@@ -164,8 +164,8 @@ func (r *reads) operand(n parse.Node, dot operand) operand {
 	return operand{}
 }
 
-// call is a function's result. Of functions that look a key up, and do so at no cost
-// that depends on what else is there, it is another place; all others read their
+// call returns the result of a function. Some functions look up a key, at a cost that does
+// not depend on the other keys; their result is another place. All others read their
 // arguments.
 func (r *reads) call(name string, args []operand) operand {
 	switch {
@@ -185,7 +185,8 @@ func (r *reads) call(name string, args []operand) operand {
 	return operand{}
 }
 
-// lookUp is what is under keys; where one is not known, that can be anything.
+// lookUp returns the operand under keys. If a key is not constant, it can be anything, so
+// lookUp reads from.
 func (r *reads) lookUp(from operand, keys []operand) operand {
 	for i, key := range keys {
 		if key.kind != constant {

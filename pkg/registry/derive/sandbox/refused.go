@@ -8,11 +8,11 @@ import (
 	"fmt"
 )
 
-// refused are functions that no template can use. Most make keys, certificates and
-// salted hashes. Their results cannot be repeated from a seed: the libraries behind them
-// take randomness of their own and, on purpose, an unknown amount of it. Two replicas
-// would give a Cluster two different deployments, in turns. derivePassword takes longer
-// than a Budget allows, by design.
+// refused are functions that no template can use. Most make keys, certificates and salted
+// hashes. Their results cannot be repeated from a seed: the libraries behind them use their
+// own randomness, and deliberately an unknown amount of it. Two replicas would show a
+// Cluster two different deployments in turn. derivePassword by design takes longer than a
+// Budget allows.
 var refused = func() map[string]any {
 	all := map[string]any{}
 	for _, name := range []string{
