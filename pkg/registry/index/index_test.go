@@ -85,7 +85,7 @@ func TestSelectorsAddTwicePanics(t *testing.T) {
 	x := NewSelectors[string]()
 	x.Add("a", parse(t, "k=v"))
 	require.PanicsWithValue(t,
-		"index: selector a added twice: the first would be orphaned and affected for ever",
+		"index: selector a added twice: the first one would have no owner and be yielded for ever",
 		func() { x.Add("a", parse(t, "k=w")) })
 	x.Remove("not there")
 	require.Equal(t, 1, x.Len())

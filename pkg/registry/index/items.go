@@ -16,7 +16,7 @@ type Items[ID comparable] struct {
 type item[ID comparable] struct {
 	id     ID
 	labels map[string]string
-	// places has one element for each label, in no order.
+	// places has one element for each label, in any order.
 	places []place
 }
 
@@ -25,15 +25,15 @@ func NewItems[ID comparable]() *Items[ID] {
 	return &Items[ID]{postings: postings{}, slots: map[ID]uint32{}}
 }
 
-// Len is the number of items.
+// Len returns the number of items.
 func (x *Items[ID]) Len() int { return len(x.slots) }
 
-// Empty says whether nothing at all is left in memory, as Selectors.Empty does.
+// Empty reports whether nothing is left in memory, like Selectors.Empty.
 func (x *Items[ID]) Empty() bool {
 	return len(x.slots)+len(x.postings)+len(x.items)+len(x.free) == 0
 }
 
-// Labels returns the labels of an item, as they were handed in.
+// Labels returns the labels of an item, in the map that the caller passed.
 func (x *Items[ID]) Labels(id ID) (map[string]string, bool) {
 	slot, ok := x.slots[id]
 	if !ok {
@@ -42,8 +42,7 @@ func (x *Items[ID]) Labels(id ID) (map[string]string, bool) {
 	return x.items[slot].labels, true
 }
 
-// Set adds an item or replaces its labels. Only the labels that differ are
-// written.
+// Set adds an item or replaces its labels. It writes only the labels that differ.
 func (x *Items[ID]) Set(id ID, labels map[string]string) {
 	slot, ok := x.slots[id]
 	if !ok {
@@ -68,7 +67,7 @@ func (x *Items[ID]) Set(id ID, labels map[string]string) {
 	}
 }
 
-// Delete takes an item out. An id that is not there is ignored.
+// Delete removes an item. An unknown id is ignored.
 func (x *Items[ID]) Delete(id ID) {
 	slot, ok := x.slots[id]
 	if !ok {
@@ -99,7 +98,7 @@ func (x *Items[ID]) claim(id ID) uint32 {
 	return slot
 }
 
-// drop removes one label of an item, and lets the item's last place fill the gap.
+// drop removes one label of an item, and moves the item's last place into the gap.
 func (x *Items[ID]) drop(it *item[ID], i int) {
 	x.postings.drop(it.places[i], x.relocate)
 	last := len(it.places) - 1
@@ -116,7 +115,7 @@ func (x *Items[ID]) relocate(e entry, at uint32) {
 	x.items[e.slot].places[e.place].at = at
 }
 
-// Select yields the ids whose labels match.
+// Select yields the ids with matching labels.
 func (x *Items[ID]) Select(selector Selector) iter.Seq[ID] {
 	return func(yield func(ID) bool) {
 		for slot := range x.Plan(selector).scan() {
@@ -128,7 +127,7 @@ func (x *Items[ID]) Select(selector Selector) iter.Seq[ID] {
 	}
 }
 
-// Plan returns the cheapest scan that meets every item that matches.
+// Plan returns the cheapest scan that visits every matching item.
 func (x *Items[ID]) Plan(selector Selector) ScanStrategy {
 	var best ScanStrategy = fullScan[ID]{x}
 	for i := range selector.requirements {

@@ -5,8 +5,8 @@ package index
 
 import "slices"
 
-// entry is one appearance in a posting: which slot, and which of the slot's own
-// places leads back here. The way back makes removal O(1).
+// entry is one appearance in a posting: the slot, and which of the slot's places refers to
+// this entry. This reference makes removal O(1).
 type entry struct {
 	slot, place uint32
 }
@@ -17,18 +17,17 @@ type place struct {
 	at      uint32
 }
 
-// section says why a slot is in a posting. Sections lie one after the other in
-// the posting's entries, so that one slice serves the queries of each.
+// section says why a slot is in a posting. The sections follow each other in the posting's
+// entries, so that one slice serves the queries of each.
 type section uint8
 
 const (
-	filed     section = iota // visited when a label set has this label
-	loose                    // mentions the label, and is filed nowhere
-	mentioned                // mentions the label, and is filed elsewhere
+	filed     section = iota // visited if a label set has this label
+	loose                    // mentions the label and is filed nowhere
+	mentioned                // mentions the label and is filed elsewhere
 )
 
-// posting is the list of slots that appear under one label, or under the
-// presence of one key.
+// posting lists the slots that appear under one label, or under the presence of one key.
 //
 //	entries: f f f f | l l | m m m
 //	                 ^ends[filed]
@@ -74,8 +73,8 @@ func (p *posting) all() []entry {
 // relocate is called for an entry that a posting moved, with its new position.
 type relocate func(e entry, at uint32)
 
-// insert makes room at the end of the section by moving the first entry of each
-// later section to that section's end.
+// insert adds an entry to a section. To make room, it moves the first entry of each later
+// section to the end of that section.
 func (p *posting) insert(e entry, in section, moved relocate) uint32 {
 	p.entries = append(p.entries, e)
 	hole := uint32(len(p.entries) - 1)
@@ -88,8 +87,8 @@ func (p *posting) insert(e entry, in section, moved relocate) uint32 {
 	return hole
 }
 
-// remove closes the hole with the last entry of its own section, then of each
-// later one.
+// remove fills the hole with the last entry of its own section, and then the hole that this
+// leaves with the last entry of the next section, and so on.
 func (p *posting) remove(at uint32, moved relocate) {
 	hole := at
 	for s := filed; s < mentioned; s++ {
@@ -118,7 +117,7 @@ func (p *posting) move(from, hole uint32, moved relocate) uint32 {
 	return from
 }
 
-// released keeps the count of appearances, and forgets a posting that is empty.
+// released updates the count of appearances, and deletes a posting that is empty.
 func (k *keyPostings) released(p *posting) {
 	if !p.presence {
 		k.appearances--
@@ -134,8 +133,7 @@ func (k *keyPostings) released(p *posting) {
 
 func (k *keyPostings) empty() bool { return len(k.values) == 0 && k.present == nil }
 
-// postings holds the postings of all label keys. Every method that looks up
-// returns nil for what is not there.
+// postings holds the postings of all label keys. Lookups return nil for what is missing.
 type postings map[string]*keyPostings
 
 func (ps postings) ofValue(key, value string) *posting {
@@ -152,8 +150,7 @@ func (ps postings) ofPresence(key string) *posting {
 	return nil
 }
 
-// claimValue returns the posting of a label for an entry that is about to be
-// inserted.
+// claimValue returns the posting of a label, for an entry that is about to be inserted.
 func (ps postings) claimValue(key, value string) *posting {
 	k := ps.claimKey(key)
 	k.appearances++
@@ -168,7 +165,7 @@ func (ps postings) claimValue(key, value string) *posting {
 	return p
 }
 
-// claimPresence is claimValue for the presence of a key.
+// claimPresence does the same for the presence of a key.
 func (ps postings) claimPresence(key string) *posting {
 	k := ps.claimKey(key)
 	if k.present == nil {
@@ -186,7 +183,7 @@ func (ps postings) claimKey(key string) *keyPostings {
 	return k
 }
 
-// drop removes one appearance, and the key if that was the last.
+// drop removes one appearance, and the key if that was its last.
 func (ps postings) drop(at place, moved relocate) {
 	at.posting.remove(at.at, moved)
 	if k := at.posting.key; k != nil && k.empty() {

@@ -5,12 +5,12 @@ package index
 
 import "iter"
 
-// Plan says how a query goes about its work, for metrics, benchmarks and people.
+// Plan says how a query proceeds, for metrics, benchmarks and readers.
 type Plan struct {
-	// Strategy names the way: "filed" visits what is filed under the labels,
-	// "mentions" what mentions a label that the edit touches.
+	// Strategy names the way: "filed" visits what is filed under the labels, "mentions"
+	// what mentions a label that the edit touches.
 	Strategy string
-	// Visits is the number of postings' entries that the whole sequence looks at.
+	// Visits is the number of entries in postings that the whole sequence looks at.
 	Visits int
 }
 
@@ -23,8 +23,8 @@ const (
 // Matching yields the ids whose selectors match labels.
 func (x *Selectors[ID]) Matching(labels map[string]string) iter.Seq[ID] {
 	return func(yield func(ID) bool) {
-		// A selector is filed under one requirement, and a label set meets that
-		// through one posting: nothing is visited twice.
+		// A selector is filed under one requirement, and a label set reaches it through one
+		// posting. So nothing is visited twice.
 		for p := range x.reached(labels) {
 			for _, e := range p.filed() {
 				f := &x.filings[e.slot]
@@ -36,7 +36,7 @@ func (x *Selectors[ID]) Matching(labels map[string]string) iter.Seq[ID] {
 	}
 }
 
-// ExplainMatching says what Matching would do.
+// ExplainMatching returns the plan of Matching.
 func (x *Selectors[ID]) ExplainMatching(labels map[string]string) Plan {
 	plan := Plan{Strategy: StrategyFiled}
 	for p := range x.reached(labels) {
@@ -45,7 +45,7 @@ func (x *Selectors[ID]) ExplainMatching(labels map[string]string) Plan {
 	return plan
 }
 
-// reached yields the postings whose filed section can match labels.
+// reached yields the postings with filed selectors that can match labels.
 func (x *Selectors[ID]) reached(labels map[string]string) iter.Seq[*posting] {
 	return func(yield func(*posting) bool) {
 		for key, value := range labels {
@@ -64,8 +64,7 @@ func (x *Selectors[ID]) reached(labels map[string]string) iter.Seq[*posting] {
 	}
 }
 
-// Affected yields the ids whose selectors match one of the two label sets and not
-// the other.
+// Affected yields the ids of the selectors that match exactly one of the two label sets.
 func (x *Selectors[ID]) Affected(before, after map[string]string) iter.Seq[ID] {
 	return func(yield func(ID) bool) {
 		e := edit{before: before, after: after, touched: x.touched(before, after)}
@@ -77,17 +76,17 @@ func (x *Selectors[ID]) Affected(before, after map[string]string) iter.Seq[ID] {
 	}
 }
 
-// ExplainAffected says what Affected would do.
+// ExplainAffected returns the plan of Affected.
 func (x *Selectors[ID]) ExplainAffected(before, after map[string]string) Plan {
 	e := edit{before: before, after: after, touched: x.touched(before, after)}
 	return x.plan(&e)
 }
 
-// edit is a pair of label sets.
+// edit is a label set before and after an edit.
 type edit struct {
 	before, after map[string]string
-	// touched is all postings whose mentions change their truth. A selector that is
-	// in none of them cannot change its answer.
+	// touched lists the postings of all mentions that the edit makes true or false. A
+	// selector in none of them cannot change its answer.
 	touched []*posting
 }
 
@@ -124,9 +123,9 @@ func (x *Selectors[ID]) touched(before, after map[string]string) []*posting {
 	return out
 }
 
-// plan compares the two ways. What is filed under a touched label, or loose and
-// mentions it, is visited by both. The rest is either everything else that mentions
-// a touched label, or everything filed under an untouched one.
+// plan compares the two ways. Both visit what is filed under a touched label, or is loose
+// and mentions one. The rest is either everything else that mentions a touched label, or
+// everything filed under an untouched one.
 func (x *Selectors[ID]) plan(e *edit) Plan {
 	common, mentions := 0, 0
 	for _, p := range e.touched {
@@ -182,8 +181,8 @@ func (x *Selectors[ID]) affectedFiled(e *edit, yield func(ID) bool) {
 				return
 			}
 		}
-		// A loose selector is only found through its mentions, so all that are
-		// touched lead to it, and the first counts.
+		// A loose selector is found only through its mentions, so every touched mention
+		// leads to it. The first one counts.
 		if !x.visitFirst(e, p.loose(), yield) {
 			return
 		}
@@ -198,7 +197,7 @@ func (x *Selectors[ID]) affectedFiled(e *edit, yield func(ID) bool) {
 	}
 }
 
-// visitFirst yields what differs, at the first of its mentions that is touched.
+// visitFirst yields the selectors that differ, each at the first of its touched mentions.
 func (x *Selectors[ID]) visitFirst(e *edit, entries []entry, yield func(ID) bool) bool {
 	for _, en := range entries {
 		f := &x.filings[en.slot]
@@ -210,8 +209,8 @@ func (x *Selectors[ID]) visitFirst(e *edit, entries []entry, yield func(ID) bool
 	return true
 }
 
-// metBefore says whether a filing met in the posting of a new value is also met in
-// that of the old one, because it is filed under both values of one In.
+// metBefore reports whether a filing in the posting of a new value is also in the posting
+// of the old value, because it is filed under both values of one In.
 func (f *filing[ID]) metBefore(p *posting, e *edit) bool {
 	if p.presence {
 		return false

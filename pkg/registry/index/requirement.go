@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// operator is what a Requirement demands of its key. The order is the order of
-// requirements of one key in a normalised Selector.
+// operator is what a Requirement demands of its key. The order is that of the requirements
+// of one key in a normalised Selector.
 type operator uint8
 
 const (
@@ -25,23 +25,23 @@ const (
 type Requirement struct {
 	key string
 	op  operator
-	// values is sorted and without duplicates: it is searched, merged and hashed.
+	// values is sorted and without duplicates, because it is searched, merged and hashed.
 	values []string
 }
 
-// In demands that key is present with one of the values. Without values nothing
-// satisfies it. Neither key nor values need to be valid for a label.
+// In demands that key is present with one of the values. Without values it matches nothing.
+// Neither key nor values need to be valid for a label.
 func In(key string, values ...string) Requirement {
 	return Requirement{key: key, op: opIn, values: sortedSet(values)}
 }
 
-// Exists demands that key is present. It need not be a valid label key.
+// Exists demands that key is present. The key need not be valid for a label.
 func Exists(key string) Requirement {
 	return Requirement{key: key, op: opExists}
 }
 
-// Matches says whether a label set meets the requirement. The negative operators
-// hold when the key is missing (S 2.1).
+// Matches reports whether a label set meets the requirement. The negative operators match
+// if the key is missing (S 2.1).
 func (r *Requirement) Matches(labels map[string]string) bool {
 	value, ok := labels[r.key]
 	switch r.op {
@@ -64,12 +64,12 @@ func (r *Requirement) has(value string) bool {
 	return ok
 }
 
-// positive requirements fail when the key is missing, so a selector can be filed
-// under them.
+// positive reports whether the requirement fails if the key is missing. Only then can a
+// selector be filed under it.
 func (r *Requirement) positive() bool { return r.op == opIn || r.op == opExists }
 
-// mentions is the number of postings in which the requirement appears: one for
-// each value, or one for the presence of the key.
+// mentions returns the number of postings in which the requirement appears: one for each
+// value, or one for the presence of the key.
 func (r *Requirement) mentions() int {
 	if r.op == opIn || r.op == opNotIn {
 		return len(r.values)
@@ -85,8 +85,8 @@ func compareRequirements(a, b Requirement) int {
 	return cmp.Or(strings.Compare(a.key, b.key), cmp.Compare(a.op, b.op))
 }
 
-// String writes the requirement in kubectl's selector syntax; what would not
-// print is quoted.
+// String returns the requirement in kubectl's selector syntax. Unprintable texts are
+// quoted.
 func (r Requirement) String() string {
 	key := printable(r.key)
 	switch r.op {

@@ -8,13 +8,13 @@ import (
 	"iter"
 )
 
-// ScanStrategy is one way to meet every item that can match a selector, and
-// perhaps some that do not.
+// ScanStrategy is one way to visit every item that can match a selector, and perhaps some
+// that do not.
 type ScanStrategy interface {
 	fmt.Stringer
-	// Name is the kind of scan, for metrics.
+	// Name returns the kind of scan, for metrics.
 	Name() string
-	// EstimatedItems is the number of items that a complete scan meets.
+	// EstimatedItems returns the number of items that a complete scan visits.
 	EstimatedItems() int
 
 	scan() iter.Seq[uint32]
@@ -28,8 +28,8 @@ var (
 	_ ScanStrategy = fullScan[int]{}
 )
 
-// scan returns the scan that one requirement allows, or nil if what it selects is
-// not in a posting.
+// scan returns the scan that one requirement allows, or nil if its matches are not in
+// postings.
 func (ps postings) scan(r *Requirement) ScanStrategy {
 	if !r.positive() {
 		return nil
@@ -57,7 +57,7 @@ func (ps postings) scan(r *Requirement) ScanStrategy {
 	}
 }
 
-// noMatch is for a requirement that no item meets.
+// noMatch is the scan for a requirement that no item meets.
 type noMatch struct{}
 
 func (noMatch) Name() string           { return "no-match" }
@@ -73,8 +73,8 @@ func (s singleValue) String() string         { return printable(s.p.key.name) + 
 func (s singleValue) EstimatedItems() int    { return len(s.p.entries) }
 func (s singleValue) scan() iter.Seq[uint32] { return s.p.slots }
 
-// multiValue scans the items with one of several values of a key. An item has
-// one value, so none is met twice.
+// multiValue scans the items with one of several values of a key. An item has one value, so
+// none is visited twice.
 type multiValue struct{ ps []*posting }
 
 func (multiValue) Name() string { return "multi-value" }

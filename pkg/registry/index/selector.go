@@ -21,20 +21,19 @@ import (
 // Selector is a conjunction of requirements. The zero Selector matches
 // everything. A Selector is immutable and may be shared.
 //
-// It is normalised: requirements are sorted by key, and one key has either one
-// In, or one DoesNotExist, or at most an Exists and a NotIn. What contradicts
-// itself becomes a single In without values. So selectors that differ only in
-// how they were written down are equal, and a filed selector has at most one
-// requirement through which its key can be met.
+// It is normalised: requirements are sorted by key, and one key has either one In, or one
+// DoesNotExist, or at most an Exists and a NotIn. A contradiction becomes a single In
+// without values. So selectors that differ only in notation are equal, and a label set
+// meets the key of a filed selector through at most one requirement.
 type Selector struct {
 	requirements []Requirement
 }
 
-// Compile turns an API selector into a Selector. It accepts, refuses and matches
-// exactly what metav1.LabelSelectorAsSelector does: nil matches nothing, the empty
-// selector everything. An error starts with the path of the offending field below
-// the selector, and which of several is reported does not depend on map order,
-// because the text ends up in conditions.
+// Compile turns an API selector into a Selector. It accepts, refuses and matches exactly
+// what metav1.LabelSelectorAsSelector does: nil matches nothing, the empty selector
+// everything. An error starts with the path of the wrong field below the selector. Which of
+// several errors is returned does not depend on map order, because the text ends up in
+// conditions.
 func Compile(in *metav1.LabelSelector) (Selector, error) {
 	if in == nil {
 		return nothing(), nil
@@ -78,7 +77,7 @@ func parseOperator(op metav1.LabelSelectorOperator, path *field.Path) (operator,
 	}
 }
 
-// validate leaves the rules to apimachinery, so that they cannot drift apart.
+// validate leaves the rules to apimachinery, so that the two cannot diverge.
 func validate(key string, op selection.Operator, values []string, path *field.Path) error {
 	_, err := labels.NewRequirement(key, op, values, field.WithPath(path))
 	var list utilerrors.Aggregate
@@ -95,7 +94,7 @@ func (s Selector) And(reqs ...Requirement) Selector {
 	return normalise(slices.Concat(s.requirements, reqs))
 }
 
-// Matches says whether a label set meets every requirement.
+// Matches reports whether a label set meets every requirement.
 func (s Selector) Matches(labels map[string]string) bool {
 	for i := range s.requirements {
 		if !s.requirements[i].Matches(labels) {
@@ -105,10 +104,10 @@ func (s Selector) Matches(labels map[string]string) bool {
 	return true
 }
 
-// Everything says whether every label set matches.
+// Everything reports whether every label set matches.
 func (s Selector) Everything() bool { return len(s.requirements) == 0 }
 
-// String writes the normalised selector, for people.
+// String returns the normalised selector, for readers.
 func (s Selector) String() string {
 	if s.Everything() {
 		return "(everything)"
@@ -123,7 +122,7 @@ func (s Selector) String() string {
 	return strings.Join(out, ",")
 }
 
-// normalise takes ownership of reqs.
+// normalise returns the normalised selector. It takes ownership of reqs.
 func normalise(reqs []Requirement) Selector {
 	slices.SortStableFunc(reqs, compareRequirements)
 	out := reqs[:0]
@@ -132,7 +131,7 @@ func normalise(reqs []Requirement) Selector {
 		for j < len(reqs) && reqs[j].key == reqs[i].key {
 			j++
 		}
-		// A run of one key shrinks or keeps its size, so out never overtakes i.
+		// A run of one key never grows, so out never overtakes i.
 		merged, possible := mergeKey(reqs[i:j])
 		if !possible {
 			return nothing()
@@ -146,8 +145,8 @@ func normalise(reqs []Requirement) Selector {
 	return Selector{requirements: slices.Clip(out)}
 }
 
-// mergeKey merges a run of requirements of one key, sorted by operator. It
-// reports false if no label set can meet them all.
+// mergeKey merges a run of requirements of one key, sorted by operator. It returns false if
+// no label set can meet them all.
 func mergeKey(run []Requirement) ([]Requirement, bool) {
 	if len(run) == 1 {
 		return run, run[0].op != opIn || len(run[0].values) > 0
@@ -187,7 +186,8 @@ func (s Selector) equal(o Selector) bool {
 		func(a, b Requirement) bool { return a.equal(&b) })
 }
 
-// hash is equal for equal selectors. Collisions are allowed: the caller compares.
+// hash returns equal values for equal selectors. Collisions are allowed: the caller
+// compares.
 func (s Selector) hash(seed maphash.Seed) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
@@ -203,7 +203,7 @@ func (s Selector) hash(seed maphash.Seed) uint64 {
 	return h.Sum64()
 }
 
-// mentions is the number of postings in which the selector appears.
+// mentions returns the number of postings in which the selector appears.
 func (s Selector) mentions() int {
 	n := 0
 	for i := range s.requirements {
@@ -212,14 +212,14 @@ func (s Selector) mentions() int {
 	return n
 }
 
-// differs says whether the answers on two label sets differ.
+// differs reports whether the answers on two label sets differ.
 func (s Selector) differs(before, after map[string]string) bool {
 	return s.Matches(before) != s.Matches(after)
 }
 
-// firstTouched is the number of the selector's first mention that an edit
-// touches. A selector can be met in the posting of each touched mention; the
-// first is where it counts, which makes queries yield once without a visited set.
+// firstTouched returns the index of the selector's first mention that an edit touches, -1
+// if it touches none. The selector is in the posting of each touched mention and counts
+// only in the first, so a query yields it once without a set of what it visited.
 func (s Selector) firstTouched(before, after map[string]string) int {
 	base := 0
 	for i := range s.requirements {

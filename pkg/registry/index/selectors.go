@@ -14,7 +14,7 @@ type Selectors[ID comparable] struct {
 	// unfiled lists the filings without a positive requirement.
 	unfiled posting
 	filings []filing[ID]
-	// free lists the filings to reuse, so that slots stay small.
+	// free lists the filings to reuse, so that slot numbers stay small.
 	free []uint32
 	ids  map[ID]member
 	// byHash chains the filings whose selectors have the same hash.
@@ -26,18 +26,18 @@ type Selectors[ID comparable] struct {
 type filing[ID comparable] struct {
 	selector Selector
 	ids      []ID
-	// places has one element for each mention, in the order of the requirements
-	// and their values, or a single one, in unfiled, after them.
+	// places has one element for each mention, in the order of the requirements and their
+	// values. For a loose selector, one in unfiled follows.
 	places []place
-	// under is the requirement that it is filed under, or notFiled.
+	// under is the index of the requirement that the selector is filed under, or notFiled.
 	under int32
-	// next is the next filing with the same hash, plus one.
+	// next is the slot of the next filing with the same hash, plus one.
 	next uint32
 }
 
 const notFiled = -1
 
-// member is where an id is: its filing, and its position there.
+// member says where an id is: its filing, and its position in it.
 type member struct {
 	slot, at uint32
 }
@@ -52,30 +52,30 @@ func NewSelectors[ID comparable]() *Selectors[ID] {
 	}
 }
 
-// Len is the number of ids.
+// Len returns the number of ids.
 func (x *Selectors[ID]) Len() int { return len(x.ids) }
 
-// Distinct counts selectors, identical ones once: those filed under a positive
-// requirement, and the loose ones, which have none.
+// Distinct counts distinct selectors: those filed under a positive requirement, and the
+// loose ones, which have none.
 type Distinct struct{ Filed, Loose int }
 
-// Distinct counts what is held, in O(1).
+// Distinct returns the number of distinct selectors, in O(1).
 func (x *Selectors[ID]) Distinct() Distinct {
 	loose := len(x.unfiled.entries)
 	return Distinct{Filed: len(x.filings) - len(x.free) - loose, Loose: loose}
 }
 
-// Empty says whether nothing at all is left in memory. After as many Remove as
-// Add it must be true: anything else is a leak.
+// Empty reports whether nothing is left in memory. It must return true after as many Remove
+// as Add; otherwise something leaks.
 func (x *Selectors[ID]) Empty() bool {
 	return len(x.ids)+len(x.postings)+len(x.unfiled.entries)+len(x.filings)+len(x.free)+len(x.byHash) == 0
 }
 
-// Add files a selector. It panics if the id is there already: the older selector
-// would stay filed without an owner, and would be yielded for ever.
+// Add files a selector. It panics if the id exists: the older selector would remain filed
+// without an owner, and would be yielded for ever.
 func (x *Selectors[ID]) Add(id ID, selector Selector) {
 	if _, ok := x.ids[id]; ok {
-		panic(fmt.Sprintf("index: selector %v added twice: the first would be orphaned and affected for ever", id))
+		panic(fmt.Sprintf("index: selector %v added twice: the first one would have no owner and be yielded for ever", id))
 	}
 	hash := selector.hash(x.seed)
 	slot, ok := x.find(hash, selector)
@@ -87,7 +87,7 @@ func (x *Selectors[ID]) Add(id ID, selector Selector) {
 	f.ids = append(f.ids, id)
 }
 
-// Remove takes an id out. An id that is not there is ignored.
+// Remove removes an id. An unknown id is ignored.
 func (x *Selectors[ID]) Remove(id ID) {
 	m, ok := x.ids[id]
 	if !ok {
@@ -126,7 +126,7 @@ func (x *Selectors[ID]) find(hash uint64, selector Selector) (uint32, bool) {
 	return 0, false
 }
 
-// file makes a filing for a selector that has none.
+// file creates a filing for a selector that has none.
 func (x *Selectors[ID]) file(hash uint64, selector Selector) uint32 {
 	slot := uint32(len(x.filings))
 	if n := len(x.free); n > 0 {
@@ -174,10 +174,10 @@ func (x *Selectors[ID]) relocate(e entry, at uint32) {
 	x.filings[e.slot].places[e.place].at = at
 }
 
-// cheapest picks the positive requirement to file a selector under: the one with
-// the least company, counted over all values, because every value is one more way
-// to be visited in vain. Presence counts one more than a value: of two equally
-// lonely requirements a value is the rarer sight in label sets.
+// cheapest returns the positive requirement to file a selector under. It is the one with
+// the fewest selectors filed under all its values, because each value is one more way to be
+// visited in vain. Presence costs one more than a value, because label sets have a given
+// key more often than a given value of it.
 func (x *Selectors[ID]) cheapest(selector Selector) int32 {
 	best, least := int32(notFiled), 0
 	for i := range selector.requirements {
@@ -199,7 +199,7 @@ func (x *Selectors[ID]) cheapest(selector Selector) int32 {
 	return best
 }
 
-// unfile removes a filing that no id shares any more.
+// unfile removes a filing that no id shares any longer.
 func (x *Selectors[ID]) unfile(slot uint32) {
 	f := &x.filings[slot]
 	for _, p := range f.places {
@@ -209,8 +209,8 @@ func (x *Selectors[ID]) unfile(slot uint32) {
 	*f = filing[ID]{}
 	x.free = append(x.free, slot)
 	if len(x.ids) == 0 {
-		// Slots are only released all at once: moving a filing would touch every id
-		// that shares it.
+		// Slots are released only all at once: moving a filing would touch every id that
+		// shares it.
 		x.filings, x.free = nil, nil
 		x.unfiled.entries = nil
 	}

@@ -1,10 +1,10 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package targeting decides whether one version of a Bundle targets one Cluster,
-// and through which target and customizations: S 2.1 to 2.4. It also says under
-// which selectors to file a Bundle, so that the engine can tell without asking
-// which Bundles an edit of a Cluster or of its groups may concern.
+// Package targeting decides whether one version of a Bundle targets one Cluster, and
+// through which target and customizations (S 2.1 to 2.4). It also says under which
+// selectors to file a Bundle, so that the engine can find the Bundles that an edit of a
+// Cluster or of its groups may concern without asking each.
 //
 //	targets.go  Targets
 //	entry.go    Entry
@@ -14,37 +14,36 @@
 //
 // # What it holds
 //
-// [Targets] is the compiled target lists of one Bundle spec, [Entry] one compiled
-// entry of any such list, [Cluster] all that targeting may know of a Cluster.
+// [Targets] are the compiled target lists of one Bundle spec. [Entry] is one compiled entry
+// of any such list. [Cluster] is everything that targeting may know about a Cluster.
 //
 // # Promises
 //
-// Everything here is a pure function. [Targets] and [Entry] are immutable and safe
-// for concurrent use; they keep nothing of the spec that they were compiled from
-// but its strings.
+// Everything here is a pure function. [Targets] and [Entry] are immutable and safe for
+// concurrent use. Of the spec that they were compiled from, they keep only the strings.
 //
 // A Bundle's answer for a Cluster is a function of the Cluster's augmented labels
-// ([Augment]) and of its groups' labels. [Targets.Filings] is sound: if
-// [Targets.Resolve] gives different answers for two states of a Cluster, then
+// ([Augment]) and of its groups' labels. [Targets.Filings] is sound: if [Targets.Resolve]
+// gives different answers for two states of a Cluster, then
 //
-//   - a filed Labels selector matches the augmented labels of one state and not of
+//   - a filed Labels selector matches the augmented labels of one state and not those of
 //     the other, or
-//   - a filed GroupLabels selector matches the labels, old or new, of a group that
-//     came, went or was relabelled, or matches nil while the Cluster got its first
-//     group or lost its last one.
+//   - a filed GroupLabels selector matches the old or new labels of a group that was added,
+//     removed or relabelled, or matches nil while the Cluster gained its first group or
+//     lost its last one.
 //
-// Why that is enough: an entry sees a group's name only through clusterGroup, which
-// the augmented labels carry, and its labels only through clusterGroupSelector. A
-// group that came or went and that no entry notices satisfies only what every other
-// group satisfies too, or what no group at all does; and because matching asks for
-// some group, adding or removing the weakest of several changes nothing.
+// That is enough because an entry sees a group's name only through clusterGroup, which the
+// augmented labels carry, and its labels only through clusterGroupSelector. A group that no
+// entry selects satisfies only criteria that every other group, or having no group,
+// satisfies too. Matching needs only some group, so adding or removing such a group to or
+// from others changes nothing.
 //
 // # Costs
 //
-// With T targets and restrictions, of C requirements each, and G groups of a Cluster:
+// With T targets and restrictions of C requirements each, and G groups of a Cluster:
 //
 //	Compile   O(T C)
-//	Resolve   O(T C G), and no allocation but the list of customizations
-//	          (with restrictions, one more for the groups that they admit)
+//	Resolve   O(T C G), allocates only the list of customizations
+//	          (with restrictions, also one for the groups that they admit)
 //	Augment   O(labels + G), one map
 package targeting

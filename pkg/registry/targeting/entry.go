@@ -21,8 +21,7 @@ type Entry struct {
 	groupSelector *index.Selector
 }
 
-// CompileEntry compiles an entry. An error names the field, below path, and what
-// to do about it.
+// CompileEntry compiles an entry. An error names the field, below path, and the fix.
 func CompileEntry(path string, in v1alpha1.ClusterCriteria) (Entry, error) {
 	selector, err := compile(path+".clusterSelector", in.ClusterSelector)
 	if err != nil {
@@ -35,7 +34,7 @@ func CompileEntry(path string, in v1alpha1.ClusterCriteria) (Entry, error) {
 	return Entry{name: in.ClusterName, selector: selector, group: in.ClusterGroup, groupSelector: groupSelector}, nil
 }
 
-// compile keeps nil, which is no criterion, apart from {}, which is one that is
+// compile distinguishes nil, which is no criterion, from {}, which is a criterion that is
 // always met.
 func compile(path string, in *metav1.LabelSelector) (*index.Selector, error) {
 	if in == nil {
@@ -48,8 +47,8 @@ func compile(path string, in *metav1.LabelSelector) (*index.Selector, error) {
 	return &out, nil
 }
 
-// Matches says whether some single group of the Cluster, or having none,
-// satisfies every criterion (S 2.1, 2.2).
+// Matches reports whether one group of the Cluster, or having no group, satisfies all
+// criteria (S 2.1, 2.2).
 func (e *Entry) Matches(c Cluster) bool {
 	return e.matches(&c, c.candidates())
 }
@@ -69,14 +68,14 @@ func (e *Entry) matchesCluster(c *Cluster) bool {
 		(e.selector == nil || e.selector.Matches(c.Labels))
 }
 
-// matchesGroup checks those that do.
+// matchesGroup checks the criteria that depend on the group.
 func (e *Entry) matchesGroup(g Group) bool {
 	return (e.group == "" || e.group == g.Name) &&
 		(e.groupSelector == nil || e.groupSelector.Matches(g.Labels))
 }
 
-// labels returns the selectors of augmented labels under which to file the entry:
-// whenever the entry matches a Cluster, one of them does.
+// labels returns the selectors of augmented labels under which to file the entry. If the
+// entry matches a Cluster, one of them does too.
 func (e *Entry) labels() []index.Selector {
 	var base index.Selector
 	if e.selector != nil {

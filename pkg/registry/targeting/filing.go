@@ -9,20 +9,20 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/index"
 )
 
-// Filing says where one entry of the target lists is to be filed.
+// Filing says where to file one entry of the target lists.
 type Filing struct {
-	// Entry numbers the targets and then the restrictions, in the order of the spec.
+	// Entry numbers first the targets and then the restrictions, in the order of the spec.
 	Entry int
-	// Labels select the augmented labels of every Cluster that the entry can match:
-	// one of them matches if the entry does. Two if a clusterName is given, which can
-	// be a name or a display name.
+	// Labels select the augmented labels of every Cluster that the entry can match: if the
+	// entry matches, one of them does. An entry with a clusterName has two, because that
+	// can be a name or a display name.
 	Labels []index.Selector
 	// GroupLabels is set if the entry looks at the labels of groups.
 	GroupLabels *index.Selector
 }
 
-// Filings yields the filings of all entries that can match at all. The package
-// comment says what can be concluded from them.
+// Filings yields the filings of all entries that can match at all. The package comment says
+// what follows from them.
 func (t *Targets) Filings() iter.Seq[Filing] {
 	return func(yield func(Filing) bool) {
 		for i := range t.entries {

@@ -8,25 +8,24 @@ import (
 	"slices"
 )
 
-// Match says through what a Bundle version targets a Cluster. The numbers are
-// indexes in spec.targets.
+// Match says how a Bundle version targets a Cluster. The numbers are indexes in
+// spec.targets.
 type Match struct {
-	// Target is the plain target that decided.
+	// Target is the plain target that applies.
 	Target int
-	// Customizations are those that apply, in order. With FirstMatch there is at
-	// most one, and its options replace those of Target; with AllMatches they are
-	// merged onto them (S 2.4).
+	// Customizations are those that apply, in order. FirstMatch allows at most one, and its
+	// options replace those of Target. AllMatches merges them onto those of Target (S 2.4).
 	Customizations []int
 }
 
-// Key identifies a Match among those of one Targets: equal keys, equal options
-// before templating.
+// Key identifies a Match within one Targets: equal keys mean equal options before
+// templating.
 type Key struct {
 	target         int
 	customizations string
 }
 
-// Key returns the Match's comparable form.
+// Key returns the comparable form of the Match.
 func (m Match) Key() Key {
 	if len(m.Customizations) == 0 {
 		return Key{target: m.Target}
@@ -38,14 +37,14 @@ func (m Match) Key() Key {
 	return Key{target: m.Target, customizations: string(encoded)}
 }
 
-// Resolve says whether, and through what, the Cluster is targeted (S 2.4).
+// Resolve returns how the Cluster is targeted, false if it is not (S 2.4).
 func (t *Targets) Resolve(c Cluster) (Match, bool) {
 	target := t.firstTarget(&c)
 	if target < 0 || t.doNotDeploy[target] {
 		return Match{}, false
 	}
 	m := Match{Target: target}
-	// Restrictions say where targets may go, not what is customized there, so all
+	// Restrictions say where targets may go, not what is customized there, so here all
 	// groups count again.
 	groups := c.candidates()
 	for i := range t.targets()[:t.plain] {
@@ -78,9 +77,9 @@ func (t *Targets) firstTarget(c *Cluster) int {
 	return -1
 }
 
-// admitted returns the groups with which some restriction matches. A target has to
-// match with one of these, so a restriction on one group and a target on another
-// never meet, whatever the Cluster is a member of (S 2.2).
+// admitted returns the groups with which some restriction matches. A target has to match
+// with one of these. So a restriction on one group and a target on another never combine,
+// whatever groups the Cluster is in (S 2.2).
 func (t *Targets) admitted(c *Cluster) []Group {
 	groups, restrictions := c.candidates(), t.restrictions()
 	if len(restrictions) == 0 {

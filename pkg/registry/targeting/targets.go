@@ -9,20 +9,20 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Targets is the compiled target lists of one Bundle spec.
+// Targets are the compiled target lists of one Bundle spec.
 type Targets struct {
-	// entries are the targets and then the restrictions, in the order of the spec.
+	// entries are first the targets and then the restrictions, in the order of the spec.
 	entries []Entry
 	// doNotDeploy has one element for each target.
 	doNotDeploy []bool
-	// plain is the index of the first plain target; those before are customizations.
+	// plain is the index of the first plain target. Those before it are customizations.
 	plain int
-	// allMatches says that every matching customization counts, not the first.
+	// allMatches says that every matching customization applies, not only the first.
 	allMatches bool
 }
 
-// Compile compiles the targets and restrictions of a spec. A malformed selector
-// anywhere in them is an error (S 2.1, 2.7), which names the field and the fix.
+// Compile compiles the targets and restrictions of a spec. A malformed selector in any of
+// them is an error (S 2.1, 2.7), which names the field and the fix.
 func Compile(spec *v1alpha1.BundleSpec) (*Targets, error) {
 	t := &Targets{
 		entries:     make([]Entry, 0, len(spec.Targets)+len(spec.TargetRestrictions)),
@@ -46,8 +46,8 @@ func Compile(spec *v1alpha1.BundleSpec) (*Targets, error) {
 		}
 		t.entries = append(t.entries, e)
 	}
-	// The split is by number alone (S 2.3): what exceeds the restrictions comes first
-	// and customizes.
+	// The number alone decides (S 2.3): as many targets as there are restrictions are
+	// plain, and those before them customize.
 	if restrictions := len(spec.TargetRestrictions); restrictions > 0 {
 		t.plain = max(0, len(spec.Targets)-restrictions)
 	}
