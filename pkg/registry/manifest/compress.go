@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// ErrTooLarge says that compressed bytes hold more than the caller allows.
+// ErrTooLarge means that compressed bytes hold more than the caller allows.
 var ErrTooLarge = errors.New("decompressed manifest is too large")
 
 // Compress returns the gzip form that a Content carries. Readers compare only the
-// uncompressed bytes (S 4.4), but the same input gives the same output here: the
-// header has no time and no name.
+// uncompressed bytes (S 4.4). Still, the same input gives the same output: the header has
+// no time and no name.
 func Compress(manifest []byte) []byte {
 	var buf bytes.Buffer
 	w := gzip.NewWriter(&buf)
-	// A write to a bytes.Buffer cannot fail, and so neither can these.
+	// A write to a bytes.Buffer cannot fail, so these cannot fail either.
 	if _, err := w.Write(manifest); err != nil {
 		panic(fmt.Sprintf("manifest: gzip of %d bytes: %v", len(manifest), err))
 	}
@@ -32,15 +32,16 @@ func Compress(manifest []byte) []byte {
 	return buf.Bytes()
 }
 
-// Where a gzip header has its time: seconds since 1970, little-endian, 0 for none.
+// A gzip header has its time at these offsets: seconds since 1970, little-endian, 0 for
+// none.
 const (
 	timeAt  = 4
 	timeEnd = 8
 	header  = 10
 )
 
-// Stamp returns what Compress returned with a time in its header. A reader that
-// decompresses it gets the same bytes.
+// Stamp returns the output of Compress with a time in its header. Decompressing it gives
+// the same bytes.
 func Stamp(compressed []byte, at time.Time) []byte {
 	stamped := bytes.Clone(compressed)
 	if len(stamped) >= header {
@@ -49,7 +50,7 @@ func Stamp(compressed []byte, at time.Time) []byte {
 	return stamped
 }
 
-// Unstamp is the inverse of Stamp. The time is zero if there was none.
+// Unstamp is the inverse of Stamp. The time is zero if the header has none.
 func Unstamp(stamped []byte) (compressed []byte, at time.Time) {
 	if len(stamped) < header {
 		return stamped, time.Time{}
@@ -63,9 +64,9 @@ func Unstamp(stamped []byte) (compressed []byte, at time.Time) {
 	return compressed, time.Unix(int64(seconds), 0).UTC()
 }
 
-// Decompress is the inverse of Compress, with a time or without. It returns ErrTooLarge as soon as the
-// output passes limit bytes, having kept no more than that: a few kilobytes of
-// gzip can stand for gigabytes.
+// Decompress is the inverse of Compress, with or without a time in the header. It returns
+// ErrTooLarge as soon as the output passes limit bytes, and never keeps more: a few
+// kilobytes of gzip can stand for gigabytes.
 func Decompress(compressed []byte, limit int64) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader(compressed))
 	if err != nil {

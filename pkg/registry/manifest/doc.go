@@ -4,11 +4,10 @@
 // Package manifest turns the resources of a Bundle into the bytes that agents
 // download as a Content object, and names those bytes (S 4.1, S 4.4).
 //
-// It promises that equal resources give equal bytes, and so an equal ID, as
-// every Fleet component computes them: an ID is compared with IDs that others
-// made. Decode gives back what Encode was given, except that bytes which are no
-// UTF-8 were replaced on the way in, as in Fleet.
+// Equal resources give equal bytes, and so an equal ID, the same as every Fleet component
+// computes: the ID is compared with IDs from other programs. Decode returns what Encode was
+// given, except that Encode replaces bytes that are not UTF-8, as Fleet does.
 //
-// Everything is a pure function of its arguments, linear in their size, and safe
-// to call from anywhere. Decompress never allocates more than its caller allows.
+// Every function is pure, linear in the size of its arguments, and safe to call from
+// anywhere. Decompress never allocates more than its caller allows.
 package manifest

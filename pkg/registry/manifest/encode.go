@@ -13,13 +13,13 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// idLength is what fits into a label value: the ID is the value of the label
+// idLength is the maximum length of a label value: the ID is the value of the label
 // fleet.cattle.io/content-name (S 5.1).
 const idLength = 63
 
-// document and resource fix the member order and which members may be absent.
-// They are their own types because the API type is free to grow members, which
-// must not change the hash of what is stored already.
+// document and resource fix the order of members and which may be absent. They are separate
+// types because the API type may gain members, which must not change the hash of what is
+// already stored.
 type document struct {
 	Resources []resource `json:"resources,omitempty"`
 }
@@ -30,8 +30,8 @@ type resource struct {
 	Encoding string `json:"encoding,omitempty"`
 }
 
-// Encode returns the manifest bytes of resources, in the order given. The last
-// byte is a newline, and belongs to what is hashed.
+// Encode returns the manifest bytes of resources, in the given order. The last byte is a
+// newline, and is part of what is hashed.
 func Encode(resources []v1alpha1.BundleResource) []byte {
 	doc := document{Resources: make([]resource, len(resources))}
 	for i, r := range resources {
@@ -61,15 +61,15 @@ func Decode(manifest []byte) ([]v1alpha1.BundleResource, error) {
 	return resources, nil
 }
 
-// Digest returns the SHA-256 of manifest bytes in lower-case hex: a Content's
-// sha256sum and a Bundle's status.resourcesSha256Sum.
+// Digest returns the SHA-256 of manifest bytes in lower-case hex: a Content's sha256sum and
+// a Bundle's status.resourcesSha256Sum.
 func Digest(manifest []byte) string {
 	sum := sha256.Sum256(manifest)
 	return hex.EncodeToString(sum[:])
 }
 
-// ID returns the manifest ID that belongs to a digest: the name of the Content
-// object, and the part of a deployment ID before the colon.
+// ID returns the manifest ID for a digest: the name of the Content object, and the part of
+// a deployment ID before the colon.
 func ID(digest string) string {
 	id := "s-" + digest
 	return id[:min(len(id), idLength)]

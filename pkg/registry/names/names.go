@@ -11,14 +11,13 @@ import (
 	"strings"
 )
 
-// The names of S 4.8. Others compute them too, so they are what they are.
+// These are the names of S 4.8. Other programs compute them too, so they must not change.
 
-// KeyHash returns 12 hex digits that tell long keys apart. Only the first 100
-// bytes count.
+// KeyHash returns 12 hex digits that distinguish long keys. Only the first 100 bytes count.
 func KeyHash(s string) string { return sha256Hex(s[:min(len(s), 100)])[:12] }
 
-// SafeConcat joins parts by dashes into a name of at most 63 characters. What is
-// longer is cut and ends in a hash of the whole.
+// SafeConcat joins parts with dashes into a name of at most 63 characters. A longer name is
+// cut and ends in a hash of the whole.
 func SafeConcat(parts ...string) string {
 	const longest, kept = 63, 57
 	full := strings.Join(parts, "-")
@@ -29,7 +28,7 @@ func SafeConcat(parts ...string) string {
 	if c := full[kept-1]; c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
 		return full[:kept] + "-" + hash[:5]
 	}
-	// A cut after a dash or a dot would give two of them in a row.
+	// A cut after a dash or a dot would put a dash next to it.
 	return full[:kept-1] + "-" + hash[:6]
 }
 
@@ -38,14 +37,14 @@ func ClusterNamespace(namespace, name string) string {
 	return SafeConcat("cluster", namespace, name, KeyHash(namespace+"::"+name))
 }
 
-// RegistrationSecretName returns the name of the Secret through which an agent
-// that registers gets its credentials.
+// RegistrationSecretName returns the name of the Secret through which a registering agent
+// gets its credentials.
 func RegistrationSecretName(clientID, clientRandom string) string {
 	return ("c-" + sha256Hex(clientID+clientRandom))[:63]
 }
 
-// ClusterName returns the name of the Cluster that a registration makes if it
-// finds none with the client's ID.
+// ClusterName returns the name of the Cluster that a registration creates if no Cluster has
+// the client's ID.
 func ClusterName(clientID string) string { return SafeConcat("cluster", KeyHash(clientID)) }
 
 var (
@@ -55,9 +54,8 @@ var (
 	releaseName    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 )
 
-// HelmReleaseName turns any text, such as the path of a directory, into a name
-// that Helm takes for a release. Texts that differ only in what Helm does not
-// take get different names.
+// HelmReleaseName turns any text, such as the path of a directory, into a valid name of a
+// Helm release. Texts that differ only in characters that Helm refuses get different names.
 func HelmReleaseName(s string) string {
 	const longest, kept = 53, 47
 	name := strings.ReplaceAll(s, "/", "-")
@@ -80,7 +78,7 @@ func sha256Hex(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// md5Hex is for names, where it protects nothing.
+// md5Hex is for names, where MD5 protects nothing.
 func md5Hex(s string) string {
 	sum := md5.Sum([]byte(s))
 	return hex.EncodeToString(sum[:])

@@ -11,29 +11,28 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// RepoRules are what the GitRepoRestrictions and Policies of one namespace let its
-// GitRepos do (S 10.1). The zero value is that of a namespace without any.
+// RepoRules says what the GitRepoRestrictions and Policies of one namespace allow its
+// GitRepos (S 10.1). The zero value is that of a namespace without any.
 type RepoRules struct {
-	// Defaults stand in for what a GitRepo does not name.
+	// These replace what a GitRepo does not name.
 	serviceAccount, clientSecret string
-	// Of an empty list everything is allowed.
+	// An empty list allows everything.
 	accounts, secrets, namespaces []string
 	needsNamespace, needsAccount  bool
-	// The patterns of restrictions match any part of a URL, those of Policies the
-	// whole. Where both sources have some, one of either is enough.
+	// Patterns of restrictions match any part of a URL, those of Policies the whole. If
+	// both have patterns, matching one of them is enough.
 	parts, wholes []pattern
 }
 
-// pattern is a URL, or an expression that matches some. One that does not compile
-// is only the URL.
+// pattern is a URL, or an expression that matches URLs. A pattern that does not compile
+// matches only the URL.
 type pattern struct {
 	verbatim string
 	compiled *regexp.Regexp
 }
 
-// NewRepoRules puts the rules of one namespace together, in the order of their
-// names: of several defaults the first counts, and one of a restriction before any
-// of a Policy.
+// NewRepoRules combines the rules of one namespace, in the order of their names. The first
+// default counts, and those of restrictions come before those of Policies.
 func NewRepoRules(restrictions []*v1alpha1.GitRepoRestriction, policies []*v1alpha1.Policy) RepoRules {
 	var rules RepoRules
 	for _, r := range slices.SortedFunc(slices.Values(restrictions), func(a, b *v1alpha1.GitRepoRestriction) int { return cmp.Compare(a.Name, b.Name) }) {
@@ -62,7 +61,8 @@ func NewRepoRules(restrictions []*v1alpha1.GitRepoRestriction, policies []*v1alp
 func appendPatterns(to []pattern, texts []string, before, after string) []pattern {
 	for _, text := range texts {
 		p := pattern{verbatim: text}
-		// Alone first: a parenthesis in it must not close the one around it.
+		// The text is compiled alone first: a parenthesis in it must not close the one
+		// around it.
 		if _, err := regexp.Compile(text); err == nil {
 			p.compiled, _ = regexp.Compile(before + text + after)
 		}
@@ -71,8 +71,9 @@ func appendPatterns(to []pattern, texts []string, before, after string) []patter
 	return to
 }
 
-// Allow tells whether a GitRepo may do what it says. Fleet's gitjob controller makes
-// no Bundles of one that may not, and reports why in its condition Accepted.
+// Allow reports whether the rules allow a GitRepo. Fleet's gitjob controller creates no
+// Bundles from a GitRepo that they refuse, and reports the reason in its condition
+// Accepted.
 func (r *RepoRules) Allow(repo *v1alpha1.GitRepoSpec) bool {
 	account := cmp.Or(repo.ServiceAccount, r.serviceAccount)
 	return (repo.TargetNamespace != "" || !r.needsNamespace) &&

@@ -14,17 +14,17 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Injected is what GitRepoRestrictions and Policies put into options, over what
-// the Bundle says (S 2.6). Nil injects nothing.
+// Injected is what GitRepoRestrictions and Policies put into options, overriding the Bundle
+// (S 2.6). Nil injects nothing.
 type Injected struct {
-	// AllowedTargetNamespaceSelector replaces the Bundle's, unless it is nil. It
-	// is for Bundles of a GitRepo only.
+	// AllowedTargetNamespaceSelector replaces the Bundle's, unless it is nil. It applies
+	// only to Bundles of a GitRepo.
 	AllowedTargetNamespaceSelector *metav1.LabelSelector
 	// NoNamespaceCreation sets createNamespace to false.
 	NoNamespaceCreation bool
 }
 
-// Into returns options with what is injected.
+// Into returns options with the injected values.
 func (i *Injected) Into(options v1alpha1.BundleDeploymentOptions) v1alpha1.BundleDeploymentOptions {
 	if i == nil {
 		return options
@@ -39,10 +39,9 @@ func (i *Injected) Into(options v1alpha1.BundleDeploymentOptions) v1alpha1.Bundl
 	return options
 }
 
-// MergeRestrictions returns the selector of all restrictions of one namespace
-// together, nil if none has one. They are merged in the order of their names, so
-// that the result, which is part of deployment IDs, is always the same; later
-// labels win, and expressions add up.
+// MergeRestrictions returns the combined selector of all restrictions of one namespace, nil
+// if none has a selector. It merges in the order of their names, so that the result, a part
+// of deployment IDs, is always the same. Later labels win, and expressions add up.
 func MergeRestrictions(restrictions []*v1alpha1.GitRepoRestriction) *metav1.LabelSelector {
 	byName := slices.SortedFunc(slices.Values(restrictions), func(a, b *v1alpha1.GitRepoRestriction) int {
 		return cmp.Compare(a.Name, b.Name)
@@ -74,18 +73,18 @@ func MergeRestrictions(restrictions []*v1alpha1.GitRepoRestriction) *metav1.Labe
 	return merged
 }
 
-// PolicySet is what the Policies of one namespace say together. The zero value
-// is that of a namespace without any.
+// PolicySet combines the Policies of one namespace. The zero value is that of a namespace
+// without any.
 type PolicySet struct {
 	requireServiceAccount  bool
 	allowNamespaceCreation bool
 	allowed                []string
-	// isAllowed has the same names: a Bundle may name thousands.
+	// isAllowed has the same names: a Bundle may name thousands of accounts.
 	isAllowed map[string]struct{}
 }
 
-// NewPolicySet puts the Policies of one namespace together: booleans are ORed,
-// lists are joined in the order of the Policies' names.
+// NewPolicySet combines the Policies of one namespace: booleans are ORed, lists are joined
+// in the order of the Policies' names.
 func NewPolicySet(policies []*v1alpha1.Policy) PolicySet {
 	byName := slices.SortedFunc(slices.Values(policies), func(a, b *v1alpha1.Policy) int {
 		return cmp.Compare(a.Name, b.Name)
@@ -103,14 +102,14 @@ func NewPolicySet(policies []*v1alpha1.Policy) PolicySet {
 	return set
 }
 
-// NoNamespaceCreation reports whether agents must not create namespaces: those
-// who have to name a service account could otherwise gain one in a new namespace.
+// NoNamespaceCreation reports whether agents must not create namespaces. Users who have to
+// name a service account could otherwise gain one in a new namespace.
 func (p PolicySet) NoNamespaceCreation() bool {
 	return p.requireServiceAccount && !p.allowNamespaceCreation
 }
 
-// Gate returns why the Policies do not let a Bundle through, or "". A target that
-// names no service account inherits the Bundle's.
+// Gate returns why the Policies refuse a Bundle, or "". A target that names no service
+// account inherits the Bundle's.
 func (p PolicySet) Gate(spec *v1alpha1.BundleSpec) string {
 	if p.requireServiceAccount && spec.ServiceAccount == "" {
 		return "serviceAccount is required by Policy but is not set on the Bundle"
@@ -135,8 +134,8 @@ func (p PolicySet) allows(account string) bool {
 // maxShown bounds how many allowed accounts a message names.
 const maxShown = 20
 
-// shown are the allowed accounts for a message, which each Bundle of the namespace may
-// have in its status.
+// shown returns the allowed accounts for a message. It is short because each Bundle of the
+// namespace may have the message in its status.
 func (p PolicySet) shown() []string {
 	if len(p.allowed) <= maxShown {
 		return p.allowed
