@@ -11,17 +11,16 @@ import (
 	"time"
 )
 
-// Budget gives out a number of units to flows. Of the flows that wait, the one is next
-// that was charged least; equal ones are served in turns, and the waiters of one flow in
-// the order in which they came. No flow holds more than its share, so that one flow cannot
-// hold all.
+// Budget grants a number of units to flows. The waiting flow that was charged least is
+// next. Flows with equal charges take turns, and the waiters of one flow are served in
+// order of arrival. No flow holds more than its share, so none can hold all units.
 type Budget struct {
 	total, share int64
 
 	mu    sync.Mutex
 	used  int64
 	flows map[string]*flow
-	// turns are the flows that wait, in the order of their last turns.
+	// turns are the waiting flows, in the order of their last turns.
 	turns []*flow
 	// clock holds the charge of the flow that was served last. A flow that begins to wait
 	// starts with this charge, so it earns nothing by staying idle.
@@ -42,18 +41,17 @@ type waiter struct {
 	granted chan struct{}
 }
 
-// NewBudget returns a budget of so many units in total, of which one flow may hold a
-// share.
+// NewBudget returns a budget of total units, of which one flow may hold a share.
 func NewBudget(total, share int64) *Budget {
 	return &Budget{total: total, share: min(share, total), flows: map[string]*flow{}}
 }
 
-// clamp makes a request of more than a flow's share one of the share: it is served once
-// the flow holds nothing else.
+// clamp reduces a request to at most a flow's share. Such a request is served once the flow
+// holds nothing else.
 func (b *Budget) clamp(units int64) int64 { return min(units, b.share) }
 
-// Take waits until a flow may hold the units. Each Take that returned nil is followed by
-// one Give of the same units.
+// Take waits until a flow may hold the units. Each Take that returns nil must be followed
+// by one Give of the same units.
 func (b *Budget) Take(ctx context.Context, name string, units int64) error {
 	units = b.clamp(units)
 	b.mu.Lock()
@@ -91,8 +89,8 @@ func (b *Budget) Take(ctx context.Context, name string, units int64) error {
 	return context.Cause(ctx)
 }
 
-// Charge adds the time for which a flow has used a unit. Call it before Give. A flow that
-// has been charged more is served later.
+// Charge adds the time for which a flow has used a unit. Call it before Give. A flow with a
+// higher charge is served later.
 func (b *Budget) Charge(name string, d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,20 +109,20 @@ func (b *Budget) give(name string, units int64) {
 	b.used -= units
 	f.used -= units
 	if b.used == 0 && len(b.turns) == 0 {
-		b.clock = max(b.clock, f.charged) // no other flow waited for what it has used
+		b.clock = max(b.clock, f.charged) // no other flow waited while it was charged
 	}
 	b.forget(name, f)
 	b.serve()
 }
 
-// leave takes a waiter out that waits no more.
+// leave removes a waiter that stopped waiting.
 func (b *Budget) leave(name string, f *flow, w *waiter) {
 	f.waiting = without(f.waiting, w)
 	if len(f.waiting) == 0 {
 		b.turns = without(b.turns, f)
 	}
 	b.forget(name, f)
-	b.serve() // it may have been what others waited behind
+	b.serve() // others may have waited behind it
 }
 
 // grant lets a flow hold the units.
@@ -134,11 +132,11 @@ func (b *Budget) grant(f *flow, units int64) {
 	b.clock = max(b.clock, f.charged)
 }
 
-// fewFlows is how many flows may be kept before idle ones are dropped.
+// fewFlows is the number of flows below which idle ones are not searched for.
 const fewFlows = 64
 
-// forget drops a flow that is idle: it holds and waits for nothing, and a new flow would
-// start with the same charge. Other idle flows are dropped once there are many.
+// forget drops the flow if it is idle: it holds and waits for nothing, and a new flow would
+// start with the same charge. It drops other idle flows once many exist.
 func (b *Budget) forget(name string, f *flow) {
 	idle := func(f *flow) bool { return f.used == 0 && len(f.waiting) == 0 && f.charged <= b.clock }
 	if idle(f) {
@@ -151,9 +149,9 @@ func (b *Budget) forget(name string, f *flow) {
 	b.kept = len(b.flows)
 }
 
-// serve grants what can be granted. A flow that has its share is passed over. One that
-// only has to wait until enough is given back is not: a large request would never be
-// served while small ones come.
+// serve grants what can be granted. It passes over a flow that holds its share. It does not
+// pass over a flow that only has to wait until enough units are given back: a large request
+// would never be served while small ones arrive.
 func (b *Budget) serve() {
 	for {
 		next := b.next()
@@ -170,7 +168,7 @@ func (b *Budget) serve() {
 		f.waiting[0] = nil
 		f.waiting = f.waiting[1:]
 		if next == 0 {
-			b.turns = b.turns[1:] // of thousands that wait, mostly
+			b.turns = b.turns[1:] // the usual case, and cheap when thousands wait
 		} else {
 			b.turns = slices.Delete(b.turns, next, next+1)
 		}
@@ -180,7 +178,7 @@ func (b *Budget) serve() {
 	}
 }
 
-// next is the place of the flow that is next, -1 if none may hold more.
+// next returns the index of the flow that is next, -1 if none may hold more.
 func (b *Budget) next() int {
 	next := -1
 	for i, f := range b.turns {
@@ -195,14 +193,14 @@ func (b *Budget) next() int {
 	return next
 }
 
-// contended reports whether a flow waits that others could let in.
+// contended reports whether a flow waits.
 func (b *Budget) contended() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.turns) > 0
 }
 
-// without is a list without one of its elements.
+// without returns a list without one of its elements.
 func without[T comparable](list []T, element T) []T {
 	for i, e := range list {
 		if e == element {

@@ -11,27 +11,28 @@ import (
 
 // Limits are what all requests to a server share.
 type Limits struct {
-	// Events are turns for the events of watches, and Heavy for large lists, large bodies
-	// and templates that take long. They are apart, because a list computes for as long as a thousand events.
+	// Events holds turns for the events of watches. Heavy holds turns for large lists,
+	// large bodies and slow templates. They are separate because a list computes for as
+	// long as a thousand events.
 	Events, Heavy *Budget
 	// Bytes is the memory of large lists.
 	Bytes *Budget
-	// pace is that of Heavy; nil never rests.
+	// pace is the pace of Heavy; nil never rests.
 	pace *pace
 }
 
 const (
-	// ListBytes is what the large lists that are being answered take together, and
-	// UserListBytes what those of one user take. A list that alone takes more is
+	// ListBytes bounds the memory, in bytes, of all large lists in progress, and
+	// UserListBytes that of one user's lists. A list that alone exceeds the latter is
 	// answered while its user has no other.
 	ListBytes     = 1 << 30
 	UserListBytes = ListBytes / 2
 )
 
-// NewLimits returns the limits of a server, by the processors that it has. What is heavy
-// leaves half of them to all else: with two of them it takes one, so that what is small,
-// and etcd beside it, does not wait until something heavy is preempted. From four
-// processors on, one user may have half of the turns.
+// NewLimits returns the limits of a server, by the number of its processors. Heavy work
+// leaves half of them to everything else. With two processors it takes one, so that small
+// requests, and etcd on the same machine, need not wait until heavy work is preempted. With
+// four or more, one user may have half of the turns.
 func NewLimits() *Limits {
 	processors := int64(runtime.GOMAXPROCS(0))
 	heavy := max(1, processors/2)
@@ -43,36 +44,37 @@ func NewLimits() *Limits {
 	}
 }
 
-// Client is one request of a user. Its methods do nothing on nil. Close may be called while
-// others run, as the API server gives up a request before its handler has ended; what is
-// taken after that ends by itself.
+// Client is one request of a user. Its methods do nothing on nil. Close may run
+// concurrently with other methods, because the API server gives up a request before its
+// handler has ended. A turn that is taken after Close ends by itself.
 type Client struct {
 	limits *Limits
 	user   string
-	// factor is how many times its JSON a list takes in memory in the form that is
-	// asked for.
+	// factor is how many times the size of its JSON a list takes in memory, in the
+	// requested form.
 	factor int64
 	bytes  int64
 	// heavy is the turn for a large list or body.
 	heavy *Turn
-	// small: the request counts as small.
+	// small says that the request counts as small.
 	small atomic.Bool
 }
 
-// NewClient returns a client for one request, which is closed at its end.
+// NewClient returns a client for one request. The caller closes it at the end of the
+// request.
 func (l *Limits) NewClient(user string, factor int64) *Client {
 	return &Client{limits: l, user: user, factor: factor, heavy: &Turn{budget: l.Heavy, pace: l.pace, user: user, lasts: heavyLasts}}
 }
 
 // Small counts the request as small until it takes a heavy turn. Heavy work of other users
-// rests while it is under way.
+// rests while small requests are in progress.
 func (c *Client) Small() {
 	if c != nil && c.limits.pace != nil && c.small.CompareAndSwap(false, true) {
 		c.limits.pace.begin(c.user)
 	}
 }
 
-// large ends Small.
+// large ends the effect of Small.
 func (c *Client) large() {
 	if c.small.CompareAndSwap(true, false) {
 		c.limits.pace.end(c.user)
@@ -85,8 +87,8 @@ func (c *Client) begin(ctx context.Context) error {
 	return c.heavy.Begin(ctx)
 }
 
-// Pause rests if the request holds a heavy turn and small requests of others are under way.
-// Call it every few tenths of a millisecond in a long computation.
+// Pause rests if the request holds a heavy turn and small requests of other users are in
+// progress. Call it every few tenths of a millisecond in a long computation.
 func (c *Client) Pause(ctx context.Context) error {
 	if c == nil {
 		return nil
@@ -96,33 +98,33 @@ func (c *Client) Pause(ctx context.Context) error {
 
 type clientKey struct{}
 
-// In returns a context that has the client.
+// In returns a context with the client.
 func (c *Client) In(ctx context.Context) context.Context {
 	return context.WithValue(ctx, clientKey{}, c)
 }
 
-// Of returns the client of a context, nil if there is none.
+// Of returns the client of a context, nil if it has none.
 func Of(ctx context.Context) *Client {
 	c, _ := ctx.Value(clientKey{}).(*Client)
 	return c
 }
 
-// largeList is the JSON from which on a list counts as large, times its factor: some 50
-// BundleDeployments, which take a quarter of a millisecond.
+// largeList is the size of JSON, times the factor, above which a list counts as large:
+// about 50 BundleDeployments, which take a quarter of a millisecond.
 const largeList = 256 << 10
 
 // streamed is the factor of lists that are written object by object, and so never built as
 // a whole.
 const streamed = 2
 
-// Fits reports whether a list of about so many bytes of JSON can be answered in the form
-// that is asked for. One that is written object by object always can.
+// Fits reports whether a list of about size bytes of JSON can be answered in the requested
+// form. A list that is written object by object always can.
 func (c *Client) Fits(size int64) bool {
 	return c == nil || c.factor <= streamed || size*c.factor <= c.limits.Bytes.share
 }
 
-// List waits until a list of about so many bytes of JSON may be built. What it takes, the
-// request holds until Close.
+// List waits until a list of about size bytes of JSON may be built. The request holds the
+// memory until Close.
 func (c *Client) List(ctx context.Context, size int64) error {
 	if c == nil || c.bytes > 0 || size*c.factor < largeList {
 		return nil
@@ -137,7 +139,7 @@ func (c *Client) List(ctx context.Context, size int64) error {
 	return c.begin(ctx)
 }
 
-// Walk waits for a turn if so many objects are to be looked at.
+// Walk waits for a turn if the request has to look at many objects.
 func (c *Client) Walk(ctx context.Context, objects int) error {
 	if c == nil || objects < longWalk {
 		return nil
@@ -145,14 +147,14 @@ func (c *Client) Walk(ctx context.Context, objects int) error {
 	return c.begin(ctx)
 }
 
-// longWalk is how many objects are looked at in some tenths of a millisecond.
+// longWalk is how many objects a request looks at in some tenths of a millisecond.
 const longWalk = 5000
 
-// largeObject is the size in JSON from which on a request on an object takes a turn: it
-// takes milliseconds to decode, to validate and to compare.
+// largeObject is the size, in bytes of JSON, from which a request on an object needs a
+// turn: decoding, validating and comparing it takes milliseconds.
 const largeObject = 32 << 10
 
-// Object waits for a turn if a body or an object of so many bytes is to be worked on.
+// Object waits for a turn to work on a large body or object of size bytes.
 func (c *Client) Object(ctx context.Context, size int64) error {
 	if c == nil || size < largeObject {
 		return nil
@@ -161,7 +163,7 @@ func (c *Client) Object(ctx context.Context, size int64) error {
 }
 
 // Evaluate waits for a turn to evaluate a template, which may take tens of milliseconds.
-// leave gives it back.
+// leave gives the turn back.
 func (c *Client) Evaluate(ctx context.Context) (leave func(), err error) {
 	if err := c.begin(ctx); err != nil {
 		return nil, err
@@ -169,15 +171,15 @@ func (c *Client) Evaluate(ctx context.Context) (leave func(), err error) {
 	return c.heavy.End, nil
 }
 
-// Rest gives the turn back before a commit. It is not taken again: what follows is small,
-// and what is committed may not fail for want of a turn.
+// Rest gives the turn back before a commit. The request does not take it again: what
+// follows is small, and a committed write must not fail for lack of a turn.
 func (c *Client) Rest() {
 	if c != nil {
 		c.heavy.End()
 	}
 }
 
-// Outside calls f, which waits for the network, while the request does not compute.
+// Outside calls f, which waits for the network, without the turn.
 func (c *Client) Outside(ctx context.Context, f func() error) error {
 	if c == nil {
 		return f()
@@ -185,7 +187,7 @@ func (c *Client) Outside(ctx context.Context, f func() error) error {
 	return c.heavy.Outside(ctx, f)
 }
 
-// Close gives back what the request has taken.
+// Close gives back everything that the request holds.
 func (c *Client) Close() {
 	c.large()
 	c.heavy.Close()

@@ -10,35 +10,35 @@ import (
 )
 
 const (
-	// restFactor is how many times as long as it has worked heavy work rests.
+	// restFactor is the ratio of a rest to the work before it.
 	restFactor = 2
-	// longestRest bounds a rest, also after work that has waited for something else.
+	// longestRest bounds a rest, even after work that waited for something else.
 	longestRest = 500 * time.Millisecond
-	// stretch is how long heavy work goes on before it looks whether it should rest.
+	// stretch is how long heavy work continues before it checks whether to rest.
 	stretch = 500 * time.Microsecond
-	// lingers is for how long a small request counts after its answer, because clients
-	// often read what they have just edited.
+	// lingers is how long a small request counts after its answer, because clients often
+	// read what they have just edited.
 	lingers = 2 * time.Millisecond
-	// lookAgain is how often heavy work that rests looks whether it may go on.
+	// lookAgain is how often resting heavy work checks whether it may continue.
 	lookAgain = time.Millisecond
 )
 
-// pace lets heavy work rest while a small request of another user is under way. Where all
-// processors have work, Go looks for what the network brings every 10 ms only, and a small
-// request waits for the network a dozen times. A rest takes no longer than restFactor times
-// the work before it. A nil pace never rests. It is safe for concurrent use.
+// pace makes heavy work rest while a small request of another user is in progress. If all
+// processors are busy, Go polls the network only every 10 ms, and a small request waits for
+// the network a dozen times. A rest takes at most restFactor times the work before it. A
+// nil pace never rests. A pace is safe for concurrent use.
 type pace struct {
-	// turns is how many heavy turns there are.
+	// turns is the number of heavy turns.
 	turns time.Duration
 
 	mu sync.Mutex
-	// small counts the small requests that are under way, by user, and all is their sum.
+	// small counts the small requests in progress, by user, and all is their sum.
 	small map[string]int
 	all   int
-	// last is the user whose small request has ended last, and ended when.
+	// last is the user whose small request ended last, and ended is when.
 	last  string
 	ended time.Time
-	// due is when the work so far has been rested from.
+	// due is when the rest for all work so far ends.
 	due time.Time
 }
 
@@ -64,7 +64,7 @@ func (p *pace) end(user string) {
 	p.last, p.ended = user, time.Now()
 }
 
-// worked adds a rest for work that took so long.
+// worked adds a rest for work that took d.
 func (p *pace) worked(d time.Duration) {
 	if p == nil {
 		return
@@ -81,7 +81,7 @@ func (p *pace) worked(d time.Duration) {
 	}
 }
 
-// left is how long a user's heavy work has yet to rest.
+// left returns how long a user's heavy work still has to rest.
 func (p *pace) left(user string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,7 +92,7 @@ func (p *pace) left(user string) time.Duration {
 	return p.due.Sub(now)
 }
 
-// rest returns when a user's heavy work may go on.
+// rest waits until a user's heavy work may continue.
 func (p *pace) rest(ctx context.Context, user string) error {
 	if p == nil {
 		return nil

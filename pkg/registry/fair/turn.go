@@ -10,18 +10,18 @@ import (
 )
 
 const (
-	// eventsLast and heavyLasts are for how long at most a turn keeps others waiting.
-	// What takes longer waits for something else, such as a client that does not read
-	// or a webhook. A list that is encoded as a whole must not reach it: those that
-	// have computed for longer would all compute at once.
+	// eventsLast and heavyLasts bound how long a turn keeps others waiting. Work that takes
+	// longer is waiting for something, such as a client that does not read or a webhook. A
+	// list that is encoded as a whole must stay below the bound: otherwise all lists beyond
+	// it would compute at once.
 	eventsLast = 20 * time.Millisecond
 	heavyLasts = 5 * time.Second
-	// turnLasts is for how long a turn for many events is kept while others wait.
+	// turnLasts is how long a turn for many events is kept while others wait.
 	turnLasts = 2 * time.Millisecond
 )
 
-// Turn is the right of one goroutine to compute, which ends by itself after a while. Its
-// methods are for that goroutine alone, but for Close, and do nothing on nil.
+// Turn is the right of one goroutine to compute, which ends by itself after a while. Only
+// that goroutine may call its methods, except Close. They do nothing on nil.
 type Turn struct {
 	budget *Budget
 	pace   *pace
@@ -44,7 +44,7 @@ func (t *Turn) Begin(ctx context.Context) error {
 	if err := t.budget.Take(ctx, t.user, 1); err != nil {
 		return err
 	}
-	// The turn is kept while it rests, so that no other works instead.
+	// The turn is kept while it rests, so that no other goroutine works instead.
 	if err := t.pace.rest(ctx, t.user); err != nil {
 		t.budget.Give(t.user, 1)
 		return err
@@ -74,7 +74,7 @@ func (t *Turn) idle() bool {
 // End gives the turn back, if it is held.
 func (t *Turn) End() { t.end() }
 
-// end reports whether the turn was held.
+// end does the same, and reports whether the turn was held.
 func (t *Turn) end() bool {
 	if t == nil {
 		return false
@@ -107,8 +107,8 @@ func (t *Turn) Close() {
 	t.end()
 }
 
-// Outside calls f, which waits for something, without the turn, and takes the turn again
-// if it was held.
+// Outside calls f, which waits for something, without the turn. If the turn was held, it
+// takes it again.
 func (t *Turn) Outside(ctx context.Context, f func() error) error {
 	if !t.end() {
 		return f()
@@ -119,7 +119,7 @@ func (t *Turn) Outside(ctx context.Context, f func() error) error {
 	return t.Begin(ctx)
 }
 
-// Share lets another have the turn if it was long and others wait.
+// Share yields the turn if it has been held for long and others wait.
 func (t *Turn) Share(ctx context.Context) error {
 	if t == nil || time.Since(t.since) < turnLasts || !t.budget.contended() || !t.end() {
 		return nil
@@ -127,7 +127,7 @@ func (t *Turn) Share(ctx context.Context) error {
 	return t.Begin(ctx)
 }
 
-// Pause rests, with the turn, if others want the processors.
+// Pause rests, holding the turn, if other users need the processors.
 func (t *Turn) Pause(ctx context.Context) error {
 	if t == nil || t.pace == nil {
 		return nil
@@ -156,7 +156,7 @@ func (t *Turn) During(ctx context.Context, f func()) error {
 	if err := t.Begin(ctx); err != nil {
 		return err
 	}
-	defer t.End() // also if f panics, as HTTP handlers do to end a connection
+	defer t.End() // even if f panics, as HTTP handlers do to end a connection
 	f()
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// A pair is held if its Bundle's strategy limits (S 6), or its Bundle or Cluster is
-// paused. Everywhere else what is computed is promoted, and nothing is recorded.
+// A pair is held if its Bundle's strategy limits (S 6), or its Bundle or Cluster is paused.
+// For all other pairs, what is computed is promoted, and nothing is recorded.
 //
 // The first of these that exists decides what a held pair shows:
 //
@@ -18,24 +18,24 @@ import (
 //	                   promoted, while newer ones are held back; or, while a pin
 //	                   stands, the version that the pin names
 //	rollout record     without a base that targets the Cluster: nothing was ever
-//	                   promoted. With limits there is no BundleDeployment until the
-//	                   controller creates it; without limits it is created empty
-//	none               no version came since the pair is held: it shows what is
-//	                   computed. So does a pair that is new on a paused Cluster.
-//	                   Fleet leaves that one empty. It would take a record for each
-//	                   pair here, and the agent does nothing until the pause ends
+//	                   promoted. With limits, no BundleDeployment exists until the
+//	                   controller creates it; without limits, it is created empty
+//	none               no version came since the pair is held, or the pair is new on a
+//	                   paused Cluster: it shows what is computed. Fleet leaves a new
+//	                   one empty, which would take a record for each pair here. The
+//	                   agent does nothing until the pause ends
 //
-// Limits hold back what is staged too, a pause only what is promoted (S 5.2).
+// Limits also hold back what is staged; a pause holds back only what is promoted (S 5.2).
 
-// Situation holds all that decides what a pair shows. Its methods write nothing.
+// Situation holds everything that decides what a pair shows. Its methods write nothing.
 type Situation struct {
 	Limited, Paused bool
-	// Computed is what the version in force means on the Cluster; not nil.
+	// Computed is what the version in force means on the Cluster; never nil.
 	Computed *derive.Content
-	// Promotion is the record of this BundleDeployment, nil if there is none.
+	// Promotion is the record of this BundleDeployment, nil if it has none.
 	Promotion *Promotion
-	// Rolling reports whether a version came that may be held back. Base is what was
-	// promoted before it, nil if nothing was.
+	// Rolling says that a version came that may be held back. Base is what was promoted
+	// before it, nil if nothing was.
 	Rolling bool
 	Base    *derive.Content
 }
@@ -46,13 +46,12 @@ func (s *Situation) Held() bool { return s.Limited || s.Paused }
 // Outcome is what a pair shows.
 type Outcome struct {
 	Staged, Promoted *derive.Content
-	// Recorded reports that its promotion record decides, and FromBase that the base of
-	// the rollout record does.
+	// Recorded says that the promotion record decides, FromBase that the base of the
+	// rollout record does.
 	Recorded, FromBase bool
 }
 
-// Outcome returns what the pair shows. It reports false if the pair has no
-// BundleDeployment.
+// Outcome returns what the pair shows, and false if the pair has no BundleDeployment.
 func (s *Situation) Outcome() (Outcome, bool) {
 	out := Outcome{Staged: s.Computed, Promoted: s.Computed}
 	switch {
@@ -78,7 +77,7 @@ func (s *Situation) Outcome() (Outcome, bool) {
 }
 
 // DeploysAs reports whether two outcomes of one held pair deploy the same now. What is
-// staged matters only where limits hold it back too.
+// staged matters only if limits hold it back too.
 func (o Outcome) DeploysAs(other Outcome, limited bool) bool {
 	return o.Promoted.Equal(other.Promoted) && (!limited || o.Staged.Equal(other.Staged))
 }
@@ -88,7 +87,7 @@ type Promotion struct {
 	Staged, Promoted *derive.Content
 }
 
-// NewPromotion returns the contents of a promotion record. Two equal ones become one.
+// NewPromotion returns the contents of a promotion record. Two equal contents become one.
 func NewPromotion(r *record.Promotion) Promotion {
 	p := Promotion{Staged: contentOf(r.Staged), Promoted: contentOf(r.Promoted)}
 	if r.Staged == r.Promoted || p.Staged.Equal(p.Promoted) {
@@ -104,7 +103,7 @@ func contentOf(d *record.Deployment) *derive.Content {
 	return derive.Pinned(d.ManifestID, d.Options)
 }
 
-// Deployment returns what a promotion record says of a content: nil of an empty one.
+// Deployment returns the form of a content in a promotion record, nil for an empty content.
 func Deployment(c *derive.Content) *record.Deployment {
 	if c.Empty() {
 		return nil

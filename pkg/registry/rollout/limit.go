@@ -14,8 +14,9 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Limit is what the first value that is set allows of count, 100 % if none is
-// (S 6.1). A percentage allows at least one; so does any value of nothing.
+// Limit returns how many of count the first value that is set allows, or all of them if
+// none is set (S 6.1). A percentage allows at least one. If count is 0, any value allows
+// one.
 func Limit(count int, values ...*intstr.IntOrString) (int, error) {
 	if count <= 0 {
 		return 1, nil
@@ -27,7 +28,7 @@ func Limit(count int, values ...*intstr.IntOrString) (int, error) {
 	if value.Type == intstr.Int {
 		return min(max(int(value.IntVal), 0), count), nil
 	}
-	// A number in quotes is not capped: Fleet's own quirk, which status shows.
+	// A number in quotes is not capped: a quirk of Fleet's, which shows in the status.
 	if n, err := strconv.Atoi(value.StrVal); err == nil && n > 0 {
 		return n, nil
 	}
@@ -65,12 +66,12 @@ func percentage(text string) (float64, error) {
 	return percent, nil
 }
 
-// Limited tells whether a strategy could hold a version back on some Cluster, of
-// however many: so it needs records of what was promoted. One that does not even
-// parse holds everything back.
+// Limited reports whether a strategy could hold a version back on some Cluster, for any
+// number of Clusters. Such a strategy needs records of what was promoted. A strategy that
+// does not parse holds everything back.
 //
-// The default of maxNew, 50, counts only where something else limits: what is
-// created anyway is not worth a record each.
+// The default of maxNew, 50, counts only if something else limits: a record for each
+// BundleDeployment is too costly for what is created anyway.
 func Limited(strategy *v1alpha1.RolloutStrategy) bool {
 	if strategy == nil {
 		return false
@@ -78,12 +79,12 @@ func Limited(strategy *v1alpha1.RolloutStrategy) bool {
 	if len(strategy.Partitions) > 0 || strategy.MaxNew != nil || !everything(strategy.MaxUnavailable) {
 		return true
 	}
-	// All of each partition may be unavailable, so no partition stops the next one,
-	// whatever the sizes; but they must make sense.
+	// All members of each partition may be unavailable, so no partition stops the next one,
+	// whatever the sizes. But the values must be valid.
 	return !valid(strategy.AutoPartitionSize) || !valid(strategy.MaxUnavailablePartitions)
 }
 
-// everything tells whether a limit is 100 %, of whatever count.
+// everything reports whether a limit is 100 %, for any count.
 func everything(value *intstr.IntOrString) bool {
 	if value == nil {
 		return true

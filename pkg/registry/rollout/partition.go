@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// defaultThreshold is from how many targets on they are partitioned by themselves.
+// defaultThreshold is the number of targets from which they are partitioned automatically.
 const defaultThreshold = 200
 
 var (
@@ -21,12 +21,12 @@ var (
 	none    = intstr.FromInt32(0)
 )
 
-// Partition is one stage of a roll-out. Its members are ranks: places of targets in
-// the order of S 2.5.
+// Partition is one stage of a roll-out. Its members are ranks: places of targets in the
+// order of S 2.5.
 type Partition struct {
 	Name string
-	// Manual tells which of the two says who is a member: Ranks, ascending, or else
-	// the range from From up to To, To excluded.
+	// Manual says where the members are: in Ranks, ascending, or otherwise in the range
+	// from From up to but without To.
 	Manual   bool
 	Ranks    []int
 	From, To int
@@ -34,7 +34,7 @@ type Partition struct {
 	MaxUnavailable int
 }
 
-// Count is how many members there are.
+// Count returns the number of members.
 func (p *Partition) Count() int {
 	if p.Manual {
 		return len(p.Ranks)
@@ -42,7 +42,7 @@ func (p *Partition) Count() int {
 	return p.To - p.From
 }
 
-// Members iterates over the members' ranks, ascending.
+// Members yields the ranks of the members, ascending.
 func (p *Partition) Members() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := range p.Count() {
@@ -57,8 +57,8 @@ func (p *Partition) Members() iter.Seq[int] {
 	}
 }
 
-// Entries compiles the manual partitions of a strategy, in order; none if
-// partitions are automatic. An error names the field.
+// Entries compiles the manual partitions of a strategy, in order; none if partitions are
+// automatic. An error names the field.
 func Entries(strategy *v1alpha1.RolloutStrategy) ([]targeting.Entry, error) {
 	if strategy == nil {
 		return nil, nil
@@ -75,10 +75,10 @@ func Entries(strategy *v1alpha1.RolloutStrategy) ([]targeting.Entry, error) {
 	return entries, nil
 }
 
-// Partitions are the stages of a roll-out to n targets, in order (S 6.2). Member
-// tells whether a rank is a member of a manual partition, by the partition's place
-// in the strategy; it is asked for every rank of each, and never if partitions are
-// automatic. An error reads as the Bundle's condition shows it.
+// Partitions returns the stages of a roll-out to n targets, in order (S 6.2). member
+// reports whether a rank is a member of a manual partition, given by its place in the
+// strategy. It is called for every rank of each manual partition, and never if partitions
+// are automatic. The text of an error is that of the Bundle's condition.
 func Partitions(strategy *v1alpha1.RolloutStrategy, n int, member func(partition, rank int) bool) ([]Partition, error) {
 	if strategy == nil {
 		strategy = &v1alpha1.RolloutStrategy{}
@@ -139,7 +139,7 @@ func automatic(strategy *v1alpha1.RolloutStrategy, n int) ([]Partition, error) {
 	return partitions, nil
 }
 
-// undivided tells whether all targets are one partition.
+// undivided reports whether all targets are one partition.
 func undivided(strategy *v1alpha1.RolloutStrategy, n int) bool {
 	if size := strategy.AutoPartitionSize; size != nil && size.Type == intstr.Int && size.IntVal <= 0 {
 		return true
@@ -151,8 +151,8 @@ func undivided(strategy *v1alpha1.RolloutStrategy, n int) bool {
 	return threshold <= 0 || n < threshold
 }
 
-// MaxUnavailablePartitions is how many of n partitions may be over their limit
-// before the roll-out stops; none if the strategy does not say.
+// MaxUnavailablePartitions returns how many of n partitions may exceed their limit before
+// the roll-out stops; none if the strategy does not say.
 func MaxUnavailablePartitions(strategy *v1alpha1.RolloutStrategy, n int) (int, error) {
 	var value *intstr.IntOrString
 	if strategy != nil {

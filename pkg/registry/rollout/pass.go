@@ -8,30 +8,31 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
-// defaultMaxNew is how many BundleDeployments one pass creates.
+// defaultMaxNew is how many BundleDeployments one pass creates by default.
 const defaultMaxNew = 50
 
 // Decision says what a target's promotion record is to hold.
 type Decision struct {
 	// Target is its place in Input.Targets.
 	Target int
-	// Staged and Promoted are the record's contents. Promoted is nil if nothing is.
+	// Staged and Promoted are the record's contents. Promoted is nil if nothing is
+	// promoted.
 	Staged, Promoted *derive.Content
-	// Created tells that there was no BundleDeployment before.
+	// Created says that no BundleDeployment existed before.
 	Created bool
-	// Disrupts tells that an available BundleDeployment is promoted: it counts
+	// Disrupts says that the BundleDeployment was available and is promoted: it counts
 	// against the caps from now on.
 	Disrupts bool
-	// Unavailable tells that a BundleDeployment is promoted because it is unavailable
-	// already, whatever the caps. If its agent says meanwhile that it is available,
-	// that reason is gone.
+	// Unavailable says that the BundleDeployment is promoted regardless of the caps,
+	// because it is already unavailable. If its agent reports meanwhile that it is
+	// available, the reason is gone.
 	Unavailable bool
 }
 
-// Result is what a pass decides, and the numbers of Bundle.status.
+// Result is what a pass decides, and the numbers for Bundle.status.
 type Result struct {
-	// Decisions are in the order in which they were taken: one for each target whose
-	// record is to be written.
+	// Decisions are in the order in which they were taken: one for each target whose record
+	// is to be written.
 	Decisions []Decision
 
 	Unavailable, MaxUnavailable                     int
@@ -40,21 +41,20 @@ type Result struct {
 	Partitions                                      []PartitionResult
 }
 
-// PartitionResult is a Partition with what the pass made of it.
+// PartitionResult is a Partition with the numbers of the pass.
 type PartitionResult struct {
 	Partition
-	// Unavailable counts the members that are unavailable or, if the pass reached the
-	// partition, do not have the newest version.
+	// Unavailable counts the members that are unavailable. If the pass reached the
+	// partition, it also counts members without the newest version.
 	Unavailable int
-	// Reached tells that no earlier partition stopped the pass.
+	// Reached says that no earlier partition stopped the pass.
 	Reached bool
 }
 
-// Pass takes the next steps of a roll-out (S 6.4). It fails if the strategy makes no
-// sense; then nothing moves.
+// Pass takes the next steps of a roll-out (S 6.4). It fails if the strategy is invalid;
+// then nothing moves.
 //
-// Where nothing limits, the targets that are held are those that are paused: they
-// are staged, all at once.
+// If nothing limits, the held targets are the paused ones: they are staged, all at once.
 func Pass(in Input) (Result, error) {
 	p := pass{in: &in, targets: make([]step, len(in.Targets))}
 	if err := p.prepare(); err != nil {
@@ -77,7 +77,7 @@ func Pass(in Input) (Result, error) {
 	return p.result, nil
 }
 
-// pass is one pass under way.
+// pass is one pass in progress.
 type pass struct {
 	in      *Input
 	targets []step
@@ -88,8 +88,8 @@ type pass struct {
 // step is a target as the pass leaves it.
 type step struct {
 	Target
-	// counted tells that the target was counted against maxNew: one that cannot be
-	// created, for want of a namespace, is counted too, and once.
+	// counted says that the target was counted against maxNew. A target that cannot be
+	// created for lack of a namespace counts too, and once.
 	counted               bool
 	disrupts, unavailable bool
 }
@@ -144,8 +144,8 @@ func (p *pass) newAllowed(strategy *v1alpha1.RolloutStrategy) int {
 	}
 }
 
-// stage gives the members of a partition the newest content, and creates those
-// that are not there.
+// stage gives the members of a partition the newest content, and creates those that do not
+// exist.
 func (p *pass) stage(part *PartitionResult) {
 	for rank := range part.Members() {
 		t := &p.targets[rank]
@@ -163,7 +163,7 @@ func (p *pass) stage(part *PartitionResult) {
 	}
 }
 
-// promote promotes the members of a partition, as far as the caps let it.
+// promote promotes the members of a partition, as far as the caps allow.
 func (p *pass) promote(part *PartitionResult) {
 	for rank := range part.Members() {
 		t := &p.targets[rank]
@@ -171,7 +171,7 @@ func (p *pass) promote(part *PartitionResult) {
 			continue
 		}
 		if t.StagedID() == t.PromotedID() {
-			// How to look at differences is no new deployment (S 5.2).
+			// A changed diff is not a new deployment (S 5.2).
 			t.Promoted = t.Promoted.WithDiff(t.Staged)
 			continue
 		}
@@ -189,7 +189,7 @@ func (p *pass) promote(part *PartitionResult) {
 	}
 }
 
-// recount counts strictly: who does not have the newest version yet is unavailable.
+// recount counts strictly: a member without the newest version is unavailable.
 func (p *pass) recount(part *PartitionResult) {
 	part.Unavailable = 0
 	for rank := range part.Members() {
@@ -199,8 +199,8 @@ func (p *pass) recount(part *PartitionResult) {
 	}
 }
 
-// decide lists the targets whose records change. What a target gets in the second
-// of two partitions is in the same decision.
+// decide lists the targets whose records change. A target in two partitions gets one
+// decision for both.
 func (p *pass) decide() {
 	for i := range p.targets {
 		before, now := &p.in.Targets[i], &p.targets[i]
@@ -217,8 +217,8 @@ func (p *pass) decide() {
 	}
 }
 
-// Materialize lists the targets whose state follows from the base of the rollout
-// record, with that state. They are to be recorded before the base is dropped.
+// Materialize lists the targets whose state comes from the base of the rollout record, with
+// that state. They have to be recorded before the base is dropped.
 func Materialize(in Input) []Decision {
 	var decisions []Decision
 	for i := range in.Targets {
