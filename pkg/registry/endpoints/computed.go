@@ -25,8 +25,8 @@ var (
 	_ rest.Watcher              = (*computed)(nil)
 )
 
-// computed is the endpoint of a kind that is derived: get, list, watch. The
-// store is a field, so that its other verbs do not show.
+// computed is the endpoint of a derived kind: get, list, watch. The store is a field, so
+// that its other verbs are not exposed.
 type computed struct {
 	store   *genericregistry.Store
 	objects *objects
@@ -47,7 +47,7 @@ func (c *computed) GetSingularName() string { return c.store.GetSingularName() }
 // Categories implements rest.CategoriesProvider.
 func (c *computed) Categories() []string { return c.objects.Categories() }
 
-// Stats tells how many objects there are, and how large, for priority and fairness.
+// Stats returns how many objects exist and how large they are, for priority and fairness.
 func (c *computed) Stats(ctx context.Context) (apistorage.Stats, error) {
 	return c.objects.Stats(ctx)
 }

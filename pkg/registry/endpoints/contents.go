@@ -37,12 +37,12 @@ var (
 	_ rest.Lister               = (*contentsREST)(nil)
 )
 
-// contentsREST serves Contents from their records. A Content never changes, so
-// it needs no view; it is written with the Bundle that it is the content of.
+// contentsREST serves Contents from their records. A Content never changes, so it needs no
+// view. It is written together with its Bundle.
 //
-// It does not watch, and discovery does not announce it: content records are outside of
-// the range that the engine watches, so that a replica need not take each manifest of the
-// fleet through its memory. An agent gets the Content that a deployment ID names.
+// It does not watch, and discovery does not announce it. Content records are outside the
+// range that the engine watches, so that no replica has to read every manifest of the fleet
+// into memory. An agent gets the Content that a deployment ID names.
 type contentsREST struct {
 	kind *kinds.Kind
 	log  *etcd.Log
@@ -70,8 +70,8 @@ func (c *contentsREST) ConvertToTable(ctx context.Context, object, tableOptions 
 	return c.kind.TableConvertor().ConvertToTable(ctx, object, tableOptions)
 }
 
-// Get implements rest.Getter. The read is linearizable: an agent that was told
-// of a deployment ID finds its Content.
+// Get implements rest.Getter. The read is linearizable: an agent that has seen a deployment
+// ID finds its Content.
 func (c *contentsREST) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
 	found, _, _, err := c.log.ListContents(ctx, name, 1, 0)
 	if err != nil {
@@ -83,8 +83,8 @@ func (c *contentsREST) Get(ctx context.Context, name string, _ *metav1.GetOption
 	return contentOf(&found[0])
 }
 
-// Stats tells how many Contents there are, for priority and fairness. The first stands
-// for the size of all.
+// Stats returns how many Contents exist, for priority and fairness. The size of the first
+// stands for the size of all.
 func (c *contentsREST) Stats(ctx context.Context) (apistorage.Stats, error) {
 	found, _, remaining, err := c.log.ListContents(ctx, "", 1, 0)
 	if err != nil || len(found) == 0 {
@@ -93,11 +93,11 @@ func (c *contentsREST) Stats(ctx context.Context) (apistorage.Stats, error) {
 	return apistorage.Stats{ObjectCount: 1 + remaining, EstimatedAverageObjectSizeBytes: int64(len(found[0].Data))}, nil
 }
 
-// maxContentsPage bounds a page: each Content may be over a megabyte.
+// maxContentsPage bounds a page: a Content may exceed a megabyte.
 const maxContentsPage = 100
 
-// List implements rest.Lister. A resourceVersion that is only a lower bound is
-// met by the present, which is read by quorum.
+// List implements rest.Lister. If resourceVersion is only a lower bound, the present state
+// satisfies it, which is read by quorum.
 func (c *contentsREST) List(ctx context.Context, options *internalversion.ListOptions) (runtime.Object, error) {
 	if options == nil {
 		options = &internalversion.ListOptions{}
@@ -142,7 +142,7 @@ func (c *contentsREST) List(ctx context.Context, options *internalversion.ListOp
 	}
 }
 
-// startOf is the revision to list at, 0 for the present, and the ID to list from.
+// startOf returns the revision to list at, 0 for the present, and the ID to list from.
 func (c *contentsREST) startOf(ctx context.Context, options *internalversion.ListOptions) (revision int64, from string, err error) {
 	exact, key, err := apistorage.ValidateListOptions(storage.ContentsPrefix, apistorage.APIObjectVersioner{}, apistorage.ListOptions{
 		ResourceVersion:      options.ResourceVersion,
@@ -181,7 +181,7 @@ func selects(options *internalversion.ListOptions, content *v1alpha1.Content) bo
 		(options.FieldSelector == nil || options.FieldSelector.Matches(fields.Set{"metadata.name": content.Name}))
 }
 
-// contentOf is a Content as S 4.4 describes it.
+// contentOf returns a Content as S 4.4 describes it.
 func contentOf(stored *etcd.StoredContent) (*v1alpha1.Content, error) {
 	bytes, err := manifest.Decompress(stored.Data, maxManifest)
 	if err != nil {
@@ -189,21 +189,21 @@ func contentOf(stored *etcd.StoredContent) (*v1alpha1.Content, error) {
 	}
 	compressed, made := manifest.Unstamp(stored.Data)
 	content := &v1alpha1.Content{Content: compressed, SHA256Sum: manifest.Digest(bytes)}
-	content.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("Content")) // list items say what they are, as a CRD's do
+	content.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("Content")) // list items have their kind, like those of a CRD
 	content.Name = stored.ID
 	content.ResourceVersion = view.VersionAt(stored.Revision).String()
 	content.UID = contentUID(stored.ID, made)
-	if !made.IsZero() { // older records do not say
+	if !made.IsZero() { // older records have no time
 		content.CreationTimestamp = metav1.NewTime(made)
 	}
 	return content, nil
 }
 
-// contentUIDs is the space of the UIDs of Contents.
+// contentUIDs is the UUID namespace of the UIDs of Contents.
 var contentUIDs = uuid.MustParse("f2a1b7d4-5f0c-5e68-9a43-3f7c0d1e8b52")
 
-// contentUID is a function of what is stored, so it is the same on each replica and after
-// each start. A Content that was swept and is written again is another one.
+// contentUID returns a function of what is stored, so the UID is the same on each replica
+// and after each start. A Content that was swept and is written again has another UID.
 func contentUID(id string, made time.Time) types.UID {
 	name := id
 	if !made.IsZero() {
@@ -212,5 +212,5 @@ func contentUID(id string, made time.Time) types.UID {
 	return types.UID(uuid.NewSHA1(contentUIDs, []byte(name)).String())
 }
 
-// maxManifest bounds what a record may decompress to.
+// maxManifest bounds the decompressed size of a record.
 const maxManifest = 64 << 20

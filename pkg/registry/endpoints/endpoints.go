@@ -22,17 +22,17 @@ import (
 
 const contents = "contents"
 
-// Config is what endpoints are made of.
+// Config holds what the endpoints are built from.
 type Config struct {
 	Engine *engine.Engine
 	Log    *etcd.Log
 	Scheme *runtime.Scheme
 	Codecs serializer.CodecFactory
-	// GarbageCollection honours propagation policies that only the cluster's
-	// garbage collector can carry out. Without one, a foreground deletion would
+	// GarbageCollection honours propagation policies that only the cluster's garbage
+	// collector can carry out. Without a garbage collector, a foreground deletion would
 	// never end.
 	GarbageCollection bool
-	// Activity, if there is one, counts what the endpoints' stores do.
+	// Activity, if not nil, counts what the endpoints' stores do.
 	Activity *storage.Activity
 	// Reports, if not nil, bounds what each agent may report.
 	Reports *storage.Allowance
@@ -98,7 +98,7 @@ func (c Config) dryRunnable(store apistorage.Interface) genericregistry.DryRunna
 	return genericregistry.DryRunnableStorage{Storage: store, Codec: c.Codecs.LegacyCodec(v1alpha1.SchemeGroupVersion)}
 }
 
-// status is the endpoint of a kind's status: the same objects, another record.
+// status returns the endpoint of a kind's status: the same objects, but another record.
 func (c Config) status(kind *kinds.Kind, of *genericregistry.Store) *status {
 	registry := *of
 	strategy := kind.StatusStrategy(c.Scheme)

@@ -36,13 +36,13 @@ type objects struct {
 // Categories implements rest.CategoriesProvider.
 func (o *objects) Categories() []string { return o.kind.Categories }
 
-// Stats tells how many objects there are, and how large, for priority and fairness.
+// Stats returns how many objects exist and how large they are, for priority and fairness.
 func (o *objects) Stats(ctx context.Context) (apistorage.Stats, error) {
 	return o.Storage.Storage.Stats(ctx)
 }
 
-// Create implements rest.Creater. A resourceVersion is refused as with a CRD, which means
-// that "0", and what is no number, pass; but as a mistake of the client's.
+// Create implements rest.Creater. It refuses a resourceVersion like a CRD, which lets "0"
+// and anything that is not a number pass. Unlike a CRD, it reports a bad request.
 func (o *objects) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	if named, err := o.Storage.Versioner().ObjectResourceVersion(object); err == nil && named != 0 {
 		return nil, apierrors.NewBadRequest(apistorage.ErrResourceVersionSetOnCreate.Error() + ": leave metadata.resourceVersion out")
@@ -65,7 +65,7 @@ type status struct {
 // New implements rest.Storage.
 func (s *status) New() runtime.Object { return s.store.New() }
 
-// Destroy implements rest.Storage. The objects' endpoint owns what there is.
+// Destroy implements rest.Storage. The endpoint of the objects owns the store.
 func (s *status) Destroy() {}
 
 // Get implements rest.Getter.
@@ -73,8 +73,8 @@ func (s *status) Get(ctx context.Context, name string, options *metav1.GetOption
 	return s.store.Get(ctx, name, options)
 }
 
-// Update implements rest.Updater. There is no status without an object, so
-// nothing is ever created here, whatever an apply asks for.
+// Update implements rest.Updater. A status needs an object, so nothing is ever created
+// here, even by an apply.
 func (s *status) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, validate rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	ctx, info = storage.ConflictOnRecord(ctx, info)
 	return s.store.Update(ctx, name, info, create, validate, false, options)

@@ -15,9 +15,9 @@ import (
 
 var _ storage.AttrFunc = GetAttrs
 
-// GetAttrs returns what label and field selectors see of an object: its labels,
-// and of its fields name and namespace only, as with a CRD (S 1.2). A
-// cluster-scoped object has no namespace to select on.
+// GetAttrs returns what label and field selectors see of an object: its labels, and only
+// the fields name and namespace, as with a CRD (S 1.2). A cluster-scoped object has no
+// namespace to select by.
 func GetAttrs(obj runtime.Object) (labels.Set, fields.Set, error) {
 	m, err := meta.Accessor(obj)
 	if err != nil {

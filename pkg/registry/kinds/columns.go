@@ -16,13 +16,13 @@ import (
 type Column struct {
 	// Header is the column's name; clients print it in upper case.
 	Header string
-	// Description says what the column tells, for clients that show it.
+	// Description says what the column shows, for clients that display it.
 	Description string
-	// Cell returns the text for an object, or "" if there is none.
+	// Cell returns the text for an object, or "" if it has none.
 	Cell func(runtime.Object) string
 }
 
-// column makes a Column of an accessor of a concrete type.
+// column returns a Column whose cell is an accessor of a concrete type.
 func column[P runtime.Object](header, description string, cell func(P) string) Column {
 	return Column{
 		Header:      header,
@@ -31,9 +31,9 @@ func column[P runtime.Object](header, description string, cell func(P) string) C
 	}
 }
 
-// statusColumn shows the message of the condition Ready: empty when all is well.
+// statusColumn shows the message of the condition Ready: empty if the object is ready.
 func statusColumn[P runtime.Object](conditions func(P) []v1alpha1.GenericCondition) Column {
-	return column("Status", "What keeps the object from being ready; empty when it is ready.",
+	return column("Status", "Why the object is not ready; empty if it is.",
 		func(obj P) string {
 			for _, c := range conditions(obj) {
 				if c.Type == "Ready" && c.Message != "" {
@@ -44,7 +44,7 @@ func statusColumn[P runtime.Object](conditions func(P) []v1alpha1.GenericConditi
 		})
 }
 
-// jsonText prints a list or a map as the columns of a CRD do: as JSON.
+// jsonText returns a list or a map as JSON, like the columns of a CRD.
 func jsonText(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {

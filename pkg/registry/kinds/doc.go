@@ -1,11 +1,11 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kinds holds what differs from kind to kind of fleet.cattle.io/v1alpha1,
-// in one table of 14 rows (inventory.go), and the code that is the same for all:
-// strategies for writes, reset fields for server-side apply, table output and
-// attributes for selectors. A kind has no code of its own anywhere else in the
-// registry; to add one, add a row.
+// Package kinds holds what differs between the kinds of fleet.cattle.io/v1alpha1, in one
+// table of 14 rows (inventory.go). It also holds the code that all kinds share: strategies
+// for writes, reset fields for server-side apply, table output and attributes for
+// selectors. The registry has no code for a single kind elsewhere; to add a kind, add a
+// row.
 //
 //	inventory.go          the table
 //	inventory_columns.go  the columns of each kind
@@ -16,7 +16,7 @@
 //	lastapplied.go        the annotation of kubectl apply
 //	resetfields.go        fields that server-side apply resets
 //	written.go            how an object was written (pkg/apis/fleet/schema)
-//	columns.go            how a column is made
+//	columns.go            how a column is built
 //	table.go              answers to kubectl get
 //	attrs.go              label and field selectors
 //
@@ -27,22 +27,22 @@
 //
 // # Promises
 //
-// The rules are those that clients know from the CRDs of this group (S 1.2): a
-// write through the main resource leaves the status alone, a write through
-// /status leaves all else alone, the generation counts the changes outside
-// metadata and status, and what was invalid before an update does not stand in
-// the way of it. What a CRD accepts is accepted; what is accepted but cannot
-// work is answered with a warning that names the field and the fix.
+// The rules are those that clients know from the CRDs of this group (S 1.2). A write
+// through the main resource leaves the status alone. A write through /status leaves
+// everything else alone. The generation counts the changes outside metadata and status. A
+// value that was already invalid does not block an update. Whatever a CRD accepts is
+// accepted; what is accepted but cannot work gets a warning that names the field and the
+// fix.
 //
 // # Cost
 //
-// The table is built once, at start. A strategy's work is linear in the size of
-// the object that is written, a table's in the number of rows; a /status write
-// copies no spec. There is no reflection except in the comparison of two specs.
+// The table is built once, at start. A strategy's work is linear in the size of the written
+// object, a table's in the number of rows. A /status write copies no spec. Only the
+// comparison of two specs uses reflection.
 //
 // # Concurrency
 //
-// Everything here is immutable once the package is initialised and may be used
-// from any goroutine. Strategies change the new object that they are given and
-// never the old one, which may be part of a published View.
+// Everything here is immutable once the package is initialised, and may be used from any
+// goroutine. Strategies change the new object that they are given, and never the old one,
+// which may be part of a published View.
 package kinds

@@ -18,9 +18,9 @@ var bundleColumns = []Column{
 }
 
 var bundleDeploymentColumns = []Column{
-	column("Deployed", "Whether the agent has deployed what the BundleDeployment asks for, or why not.",
+	column("Deployed", "Whether the agent has deployed the BundleDeployment, or why not.",
 		func(o *v1alpha1.BundleDeployment) string { return o.Status.Display.Deployed }),
-	column("Monitored", "Whether the agent watches over what it deployed, or why not.",
+	column("Monitored", "Whether the agent monitors the deployed resources, or why not.",
 		func(o *v1alpha1.BundleDeployment) string { return o.Status.Display.Monitored }),
 	statusColumn(func(o *v1alpha1.BundleDeployment) []v1alpha1.GenericCondition { return o.Status.Conditions }),
 }
@@ -44,7 +44,7 @@ var clusterGroupColumns = []Column{
 var clusterRegistrationColumns = []Column{
 	column("Cluster-Name", "The Cluster that was created or found for the agent.",
 		func(o *v1alpha1.ClusterRegistration) string { return o.Status.ClusterName }),
-	column("Labels", "The labels that the agent asks for on its Cluster.",
+	column("Labels", "The labels that the agent requests for its Cluster.",
 		func(o *v1alpha1.ClusterRegistration) string {
 			if len(o.Spec.ClusterLabels) == 0 {
 				return ""
@@ -63,13 +63,13 @@ var gitRepoColumns = []Column{
 		func(o *v1alpha1.GitRepo) string { return o.Spec.Repo }),
 	column("Commit", "The commit that is deployed, or is being deployed.",
 		func(o *v1alpha1.GitRepo) string { return o.Status.Commit }),
-	column("BundleDeployments-Ready", "How many BundleDeployments that come of the repository are ready, of how many.",
+	column("BundleDeployments-Ready", "How many BundleDeployments from the repository are ready, of how many.",
 		func(o *v1alpha1.GitRepo) string { return o.Status.Display.ReadyBundleDeployments }),
 	statusColumn(func(o *v1alpha1.GitRepo) []v1alpha1.GenericCondition { return o.Status.Conditions }),
 }
 
 var gitRepoRestrictionColumns = []Column{
-	column("Default-ServiceAccount", "The service account of GitRepos that name none.",
+	column("Default-ServiceAccount", "The service account for GitRepos that name none.",
 		func(o *v1alpha1.GitRepoRestriction) string { return o.DefaultServiceAccount }),
 	column("Allowed-ServiceAccounts", "The service accounts that a GitRepo may name.",
 		func(o *v1alpha1.GitRepoRestriction) string {
@@ -119,7 +119,7 @@ var scheduleColumns = []Column{
 			}
 			return string(*o.Spec.Duration)
 		}),
-	column("Active", "Says true while a window is open.",
+	column("Active", "Shows true while a window is open.",
 		func(o *v1alpha1.Schedule) string {
 			if !o.Status.Active {
 				return ""
@@ -130,7 +130,7 @@ var scheduleColumns = []Column{
 		func(o *v1alpha1.Schedule) string { return timeText(o.Status.NextStartTime) }),
 }
 
-// timeText prints a time as it stands in JSON, or "" if it is not set.
+// timeText returns a time as JSON shows it, or "" if it is not set.
 func timeText(t metav1.Time) string {
 	if t.IsZero() {
 		return ""

@@ -13,8 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Kind is one row of the table: all that the registry has to know about a kind.
-// A Kind is immutable. Its functions panic on an object of another kind.
+// Kind is one row of the table: everything that the registry has to know about a kind. A
+// Kind is immutable. Its functions panic on an object of another kind.
 type Kind struct {
 	// Plural is the resource's name in paths: "bundledeployments".
 	Plural string
@@ -24,30 +24,29 @@ type Kind struct {
 	Kind string
 	// Namespaced is false only for Content.
 	Namespaced bool
-	// Computed is true for a kind that cannot be created, changed or deleted
-	// through its main resource, because it is derived: BundleDeployment.
+	// Computed is true for a kind that is derived, so that clients cannot create, change or
+	// delete it through its main resource: BundleDeployment.
 	Computed bool
-	// StatusEndpoint tells if the kind has a /status endpoint. BundleNamespaceMapping
+	// StatusEndpoint says whether the kind has a /status endpoint. BundleNamespaceMapping
 	// and GitRepoRestriction have one although they have no status (S 1.1).
 	StatusEndpoint bool
-	// Categories are the names, beside the resource's own, that "kubectl get"
-	// accepts: "fleet".
+	// Categories are the names that "kubectl get" accepts besides the resource's own:
+	// "fleet".
 	Categories []string
-	// Columns follow the column NAME in table output. A kind without its own
-	// columns prints the age.
+	// Columns follow the column NAME in table output. A kind without its own columns shows
+	// the age.
 	Columns []Column
 
 	// New returns an empty object, NewList an empty list.
 	New, NewList func() runtime.Object
-	// Status returns a pointer to the object's status. It is nil where the kind
-	// has none.
+	// Status returns a pointer to the object's status. It is nil if the kind has none.
 	Status func(runtime.Object) any
-	// Validate reports what makes an object invalid (S 1.2). It does not look at
-	// metadata and never changes the object.
+	// Validate returns what makes an object invalid (S 1.2). It ignores metadata and never
+	// changes the object.
 	Validate func(runtime.Object) field.ErrorList
-	// ValidateStatus reports what makes an object's status invalid.
+	// ValidateStatus returns what makes an object's status invalid.
 	ValidateStatus func(runtime.Object) field.ErrorList
-	// Warnings reports what is accepted but cannot work as written.
+	// Warnings returns what is accepted but cannot work as written.
 	Warnings func(runtime.Object) []string
 
 	// clearStatus empties the status.
@@ -56,24 +55,24 @@ type Kind struct {
 	keepStatus func(obj, old runtime.Object)
 	// keepAllButStatus gives obj everything of old except its status.
 	keepAllButStatus func(obj, old runtime.Object)
-	// sameSpec tells if two objects differ at most in metadata and status.
+	// sameSpec reports whether two objects differ at most in metadata and status.
 	sameSpec func(a, b runtime.Object) bool
-	// members are the JSON names of the object's top-level members other than
-	// apiVersion, kind, metadata and status.
+	// members are the JSON names of the object's top-level members, except apiVersion,
+	// kind, metadata and status.
 	members []string
 }
 
-// GroupResource is the kind's resource in the API group.
+// GroupResource returns the kind's resource in the API group.
 func (k *Kind) GroupResource() schema.GroupResource {
 	return v1alpha1.Resource(k.Plural)
 }
 
-// SingularGroupResource is the kind's singular name in the API group.
+// SingularGroupResource returns the kind's singular name in the API group.
 func (k *Kind) SingularGroupResource() schema.GroupResource {
 	return v1alpha1.Resource(k.Singular)
 }
 
-// GroupVersionKind is the kind with its group and its only version.
+// GroupVersionKind returns the kind with its group and its only version.
 func (k *Kind) GroupVersionKind() schema.GroupVersionKind {
 	return v1alpha1.SchemeGroupVersion.WithKind(k.Kind)
 }
@@ -85,11 +84,10 @@ type object[T any] interface {
 	metav1.ObjectMetaAccessor
 }
 
-// none stands for the status type of a kind without a status.
+// none is the status type of a kind without a status.
 type none struct{}
 
-// hooks are the functions of a kind that need its Go type. All but list may be
-// nil.
+// hooks are the functions of a kind that need its Go type. All except list may be nil.
 type hooks[P, S any] struct {
 	list           func() runtime.Object
 	status         func(P) *S
@@ -98,8 +96,8 @@ type hooks[P, S any] struct {
 	warnings       func(P) []string
 }
 
-// define completes a row with the functions that are the same for every kind,
-// so that a status can neither be forgotten nor be copied in two ways.
+// define completes a row with the functions that are the same for every kind, so that no
+// status can be forgotten or copied in a second way.
 func define[T, S any, P object[T]](row Kind, h hooks[P, S]) *Kind {
 	row.New = func() runtime.Object { return P(new(T)) }
 	row.NewList = h.list
@@ -136,7 +134,7 @@ func define[T, S any, P object[T]](row Kind, h hooks[P, S]) *Kind {
 	return &row
 }
 
-// specOnly is a shallow copy of the object with empty metadata and status.
+// specOnly returns a shallow copy of the object with empty metadata and status.
 func specOnly[T, S any, P object[T]](obj P, status func(P) *S) P {
 	c := P(new(T))
 	*c = *obj
@@ -148,8 +146,8 @@ func specOnly[T, S any, P object[T]](obj P, status func(P) *S) P {
 	return c
 }
 
-// objectMeta is the object's metadata as a struct, so that it can be taken over
-// whole: a setter per field would miss the field that metav1 gets next.
+// objectMeta returns the object's metadata as a struct, so that it can be copied as a
+// whole. One setter for each field would miss the next field that metav1 adds.
 func objectMeta(obj runtime.Object) *metav1.ObjectMeta {
 	return obj.(metav1.ObjectMetaAccessor).GetObjectMeta().(*metav1.ObjectMeta)
 }

@@ -10,9 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// validateLastApplied says what to do about an object that "kubectl apply" cannot
-// keep a copy of: a Bundle is often larger than annotations may be, and that they
-// are too long says little to who wrote none.
+// validateLastApplied returns an error with the fix if "kubectl apply" cannot keep its copy
+// of an object. A Bundle is often larger than annotations may be, and the error that they
+// are too long means little to a user who wrote none.
 func validateLastApplied(meta metav1.Object) field.ErrorList {
 	annotations := meta.GetAnnotations()
 	if _, applied := annotations[corev1.LastAppliedConfigAnnotation]; !applied {

@@ -14,9 +14,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/names"
 )
 
-// warnName reports that nothing can be deployed under the name of a new object: a
-// custom resource may have the name, but what follows from it is not valid. A name
-// never changes, so updates are not warned about.
+// warnName returns a warning if nothing can be deployed under the name of a new object: a
+// custom resource may have the name, but a name derived from it is not valid. Names never
+// change, so updates get no warning.
 func warnName(obj runtime.Object) []string {
 	var why string
 	switch obj := obj.(type) {
@@ -25,7 +25,7 @@ func warnName(obj runtime.Object) []string {
 	case *v1alpha1.Cluster:
 		namespace := names.ClusterNamespace(obj.Namespace, obj.Name)
 		if obj.Labels[v1alpha1.LabelClusterManagement] != "" {
-			namespace = "" // another system gives it one
+			namespace = "" // another system sets the namespace
 		}
 		why = derive.BarredCluster(obj.Name, namespace)
 	case *v1alpha1.GitRepo:
@@ -39,11 +39,11 @@ func warnName(obj runtime.Object) []string {
 	return []string{why}
 }
 
-// tooLongForLabel says why the Bundles of an object cannot be labelled with its name.
+// tooLongForLabel returns why the Bundles of an object cannot be labelled with its name.
 func tooLongForLabel(name, label string) string {
 	if len(validation.IsValidLabelValue(name)) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("metadata.name has %d characters, and the label %s of its Bundles takes %d at most, so none can be made: use a shorter name",
+	return fmt.Sprintf("metadata.name has %d characters, and the label %s of its Bundles takes %d at most, so no Bundle can be created: use a shorter name",
 		len(name), label, validation.LabelValueMaxLength)
 }

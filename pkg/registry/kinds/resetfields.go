@@ -13,8 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// resetFields is the set of the named top-level members in the group's only
-// version.
+// resetFields returns the set of the named top-level members in the group's only version.
 func resetFields(members ...string) map[fieldpath.APIVersion]*fieldpath.Set {
 	set := fieldpath.NewSet()
 	for _, m := range members {
@@ -25,9 +24,9 @@ func resetFields(members ...string) map[fieldpath.APIVersion]*fieldpath.Set {
 	}
 }
 
-// topLevelMembers are the JSON names of the fields of T other than type meta,
-// metadata and status. Four kinds keep what others have in spec at the top level
-// (S 1.4), and a list by hand would go stale in silence.
+// topLevelMembers returns the JSON names of the fields of T, except type meta, metadata and
+// status. Four kinds have at the top level what others have in spec (S 1.4), and a
+// handwritten list would go stale unnoticed.
 func topLevelMembers[T any]() []string {
 	var members []string
 	t := reflect.TypeFor[T]()

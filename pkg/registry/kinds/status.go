@@ -19,40 +19,39 @@ var (
 	_ rest.RESTDeleteStrategy        = StatusStrategy{}
 )
 
-// StatusStrategy says how an object is written through /status: only the status
-// changes, and managedFields, which record who wrote it.
+// StatusStrategy says how an object is written through /status: only the status changes,
+// and managedFields, which record the writer.
 type StatusStrategy struct {
 	runtime.ObjectTyper
 	kind *Kind
 }
 
-// StatusStrategy returns the kind's strategy for its /status endpoint. The typer
-// is the server's scheme.
+// StatusStrategy returns the kind's strategy for its /status endpoint. The typer is the
+// server's scheme.
 func (k *Kind) StatusStrategy(typer runtime.ObjectTyper) StatusStrategy {
 	return StatusStrategy{ObjectTyper: typer, kind: k}
 }
 
-// NamespaceScoped tells if objects of the kind live in a namespace.
+// NamespaceScoped reports whether objects of the kind live in a namespace.
 func (s StatusStrategy) NamespaceScoped() bool { return s.kind.Namespaced }
 
-// AllowCreateOnUpdate is false: there is no status without an object.
+// AllowCreateOnUpdate returns false: a status needs an object.
 func (StatusStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
 
-// AllowUnconditionalUpdate is false, as on the main resource.
+// AllowUnconditionalUpdate returns false, as on the main resource.
 func (StatusStrategy) AllowUnconditionalUpdate(context.Context) bool { return false }
 
 // Canonicalize changes nothing.
 func (StatusStrategy) Canonicalize(runtime.Object) {}
 
-// PrepareForUpdate takes everything but the status from the old object. Parts of
-// old are shared, not copied: a report must not cost a copy of the spec, and
-// nothing that follows writes into them. Two identities are left as they were
-// sent, so that the checks after this one still see them: resourceVersion, and
-// uid, so that a report for an object that has since been replaced by one of the
-// same name is refused.
+// PrepareForUpdate takes everything except the status from the old object. It shares parts
+// of old instead of copying them: a report must not cost a copy of the spec, and no later
+// step writes into them. Two identities remain as sent, so that the checks after this one
+// see them: resourceVersion and uid. So a report is refused if its object has since been
+// replaced by one with the same name.
 //
-// A kind without a status has nothing that could be written here (S 1.1), so
-// the whole object is the old one.
+// A kind without a status has nothing that could be written here (S 1.1), so the whole
+// object is the old one.
 func (s StatusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 	sent, refused := *objectMeta(obj), statusRefusals(obj)
 	s.kind.keepAllButStatus(obj, old)
@@ -78,14 +77,14 @@ func (s StatusStrategy) ValidateUpdate(_ context.Context, obj, old runtime.Objec
 	return withRefusals(invalid, obj)
 }
 
-// WarningsOnUpdate finds nothing: the writer of a status did not write the spec.
+// WarningsOnUpdate returns none: the writer of a status did not write the spec.
 func (StatusStrategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
 	return nil
 }
 
-// GetResetFields tells server-side apply that a write through /status owns
-// nothing but the status. That metadata is reset as a whole does not touch
-// managedFields: no manager ever owns that member.
+// GetResetFields returns the members that server-side apply must not assign to a writer
+// through /status: all except the status. Resetting metadata as a whole does not affect
+// managedFields, because no manager ever owns that member.
 func (s StatusStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
 	reset := append([]string{"metadata"}, s.kind.members...)
 	if s.kind.Status == nil {

@@ -34,30 +34,30 @@ func (k *Kind) Strategy(typer runtime.ObjectTyper) Strategy {
 	return Strategy{ObjectTyper: typer, NameGenerator: names.SimpleNameGenerator, kind: k}
 }
 
-// NamespaceScoped tells if objects of the kind live in a namespace.
+// NamespaceScoped reports whether objects of the kind live in a namespace.
 func (s Strategy) NamespaceScoped() bool { return s.kind.Namespaced }
 
-// AllowCreateOnUpdate is false: a PUT to a name that does not exist is a 404, as
-// with a CRD.
+// AllowCreateOnUpdate returns false: a PUT to a name that does not exist gets 404, as with
+// a CRD.
 func (Strategy) AllowCreateOnUpdate(context.Context) bool { return false }
 
-// AllowUnconditionalUpdate is false: a PUT without a resourceVersion is refused with
-// 422, as with a CRD.
+// AllowUnconditionalUpdate returns false: a PUT without a resourceVersion gets 422, as with
+// a CRD.
 func (Strategy) AllowUnconditionalUpdate(context.Context) bool { return false }
 
-// Canonicalize changes nothing: what was written is what is read.
+// Canonicalize changes nothing: clients read what was written.
 func (Strategy) Canonicalize(runtime.Object) {}
 
-// PrepareForCreate starts the generation at 1 and drops a status that the client
-// sent along (S 1.2).
+// PrepareForCreate sets the generation to 1 and drops a status that the client sent
+// (S 1.2).
 func (s Strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
 	s.kind.clearStatus(obj)
 	forgetStatus(obj)
 	objectMeta(obj).Generation = 1
 }
 
-// PrepareForUpdate keeps the old status and counts the generation up if anything
-// outside metadata and status has changed (S 1.2), how it is written included.
+// PrepareForUpdate keeps the old status, and increments the generation if anything outside
+// metadata and status has changed (S 1.2), including how it is written.
 func (s Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 	s.kind.keepStatus(obj, old)
 	forgetStatus(obj)
@@ -68,9 +68,8 @@ func (s Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 	objectMeta(obj).Generation = generation
 }
 
-// Validate checks a new object: its name, because the REST layer only sees to it
-// that a name can stand in a path, what the schema demands, and what the kind itself
-// does.
+// Validate checks a new object: its name, the demands of the schema, and those of the kind
+// itself. The REST layer checks only that a name is valid in a path.
 func (s Strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
 	errs := metav1validation.ValidateObjectMetaAccessor(objectMeta(obj), s.kind.Namespaced,
 		metav1validation.NameIsDNSSubdomain, field.NewPath("metadata"))
@@ -78,10 +77,9 @@ func (s Strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorLis
 	return append(errs, withRefusals(s.kind.Validate(obj), obj)...)
 }
 
-// ValidateUpdate checks what has changed: a value that was invalid before does
-// not block the update, as with a CRD. The REST layer has checked the metadata
-// by now; among other things, finalizers may only be removed from an object
-// that is being deleted.
+// ValidateUpdate checks what has changed. A value that was already invalid does not block
+// the update, as with a CRD. The REST layer has already checked the metadata; for example,
+// finalizers may only be removed from an object that is being deleted.
 func (s Strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
 	errs := validateLastApplied(objectMeta(obj))
 	invalid := s.kind.Validate(obj)
@@ -91,13 +89,13 @@ func (s Strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) fie
 	return append(errs, withRefusals(invalid, obj)...)
 }
 
-// WarningsOnCreate names what is accepted but cannot work.
+// WarningsOnCreate returns what is accepted but cannot work.
 func (s Strategy) WarningsOnCreate(_ context.Context, obj runtime.Object) []string {
 	return append(warnName(obj), s.kind.Warnings(obj)...)
 }
 
-// WarningsOnUpdate names what is accepted but cannot work. A client that edits
-// only metadata, as a controller that puts a finalizer on does, is not told what
+// WarningsOnUpdate returns what is accepted but cannot work. A client that edits only
+// metadata, such as a controller that adds a finalizer, gets no warning about the spec that
 // it did not write.
 func (s Strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) []string {
 	if objectMeta(obj).Generation == objectMeta(old).Generation {
@@ -106,8 +104,8 @@ func (s Strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) [
 	return s.kind.Warnings(obj)
 }
 
-// GetResetFields tells server-side apply which members a write through the main
-// resource cannot own.
+// GetResetFields returns the members that server-side apply must not assign to a writer
+// through the main resource.
 func (s Strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
 	if !s.kind.StatusEndpoint {
 		return nil

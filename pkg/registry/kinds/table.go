@@ -17,9 +17,8 @@ import (
 
 var _ rest.TableConvertor = TableConvertor{}
 
-// TableConvertor turns objects and lists of one kind into the table that
-// "kubectl get" prints: NAME, then the kind's columns (S 1.1). A kind that has
-// columns of its own has no AGE.
+// TableConvertor turns objects and lists of one kind into the table that "kubectl get"
+// prints: NAME, then the kind's columns (S 1.1). A kind with its own columns has no AGE.
 type TableConvertor struct {
 	kind *Kind
 }
@@ -27,9 +26,9 @@ type TableConvertor struct {
 // TableConvertor returns the kind's table convertor.
 func (k *Kind) TableConvertor() TableConvertor { return TableConvertor{kind: k} }
 
-// ConvertToTable returns one row for an object, or one for each item of a list.
-// Rows carry their object; the REST layer cuts it down to what the client asked
-// for. An object that has no metadata is answered with 406.
+// ConvertToTable returns one row for an object, or one for each item of a list. Rows carry
+// their object; the REST layer reduces it to what the client asked for. An object without
+// metadata gets 406.
 func (c TableConvertor) ConvertToTable(_ context.Context, obj, options runtime.Object) (*metav1.Table, error) {
 	table := &metav1.Table{}
 	row := func(obj runtime.Object) error {
@@ -82,7 +81,7 @@ func (c TableConvertor) definitions() []metav1.TableColumnDefinition {
 	return defs
 }
 
-// cells gives a missing value as null and not as "", as a CRD does.
+// cells returns a missing value as null and not as "", like a CRD.
 func (c TableConvertor) cells(obj runtime.Object, m metav1.Object) []any {
 	cells := make([]any, 1, 2+len(c.kind.Columns))
 	cells[0] = m.GetName()
@@ -108,7 +107,7 @@ type notAcceptable struct{ message string }
 
 func (e notAcceptable) Error() string { return e.message }
 
-// Status gives the error's HTTP form.
+// Status returns the error's HTTP form.
 func (e notAcceptable) Status() metav1.Status {
 	return metav1.Status{
 		Status:  metav1.StatusFailure,

@@ -13,7 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// formOf points to how an object was written; nil for a kind that is only derived.
+// formOf returns a pointer to how an object was written, nil for a kind that is only
+// derived.
 func formOf(obj runtime.Object) *schema.Form {
 	if written, ok := obj.(v1alpha1.Written); ok {
 		return written.Form()
@@ -21,16 +22,16 @@ func formOf(obj runtime.Object) *schema.Form {
 	return nil
 }
 
-// forgetStatus takes the status out of how an object was written: a write through the
-// main resource does not touch it.
+// forgetStatus removes the status from how an object was written: a write through the main
+// resource does not touch it.
 func forgetStatus(obj runtime.Object) {
 	if form := formOf(obj); form != nil {
 		*form, _ = form.Split("status")
 	}
 }
 
-// statusRefusals are the part of an object's form that is about its status. It holds
-// refusals only.
+// statusRefusals returns the part of an object's form that is about its status. It holds
+// only refusals.
 func statusRefusals(obj runtime.Object) schema.Form {
 	form := formOf(obj)
 	if form == nil {
@@ -40,8 +41,8 @@ func statusRefusals(obj runtime.Object) schema.Form {
 	return status
 }
 
-// withRefusals adds what the schema refuses to what the kind does. Each field is named
-// once: what the kind says of it is the better text.
+// withRefusals adds the errors of the schema to those of the kind. Each field is named
+// once, because the text of the kind is the better one.
 func withRefusals(invalid field.ErrorList, obj runtime.Object) field.ErrorList {
 	form := formOf(obj)
 	if form == nil {

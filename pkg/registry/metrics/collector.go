@@ -17,7 +17,7 @@ import (
 
 var _ metrics.StableCollector = (*collector)(nil)
 
-// collector reads everything at the scrape.
+// collector reads all metrics at the scrape.
 type collector struct {
 	metrics.BaseStableCollector
 	of    *Metrics
@@ -53,15 +53,15 @@ func (c *collector) CollectWithStability(ch chan<- metrics.Metric) {
 	}
 }
 
-// scrape is what all families of one scrape are read from.
+// scrape is the source of all families in one scrape.
 type scrape struct {
 	engine.Stats
-	// figures are nil before the first view.
+	// figures is nil before the first view.
 	*figures
 	activity *storage.Activity
 }
 
-// figures are those of a view.
+// figures are the numbers of a view.
 type figures struct {
 	revision, oldest int64
 	objects          map[string]int
@@ -81,7 +81,7 @@ func (s *shown) scrape() *scrape {
 	return scrape
 }
 
-// count visits a view once.
+// count returns the figures of a view, which it visits only once.
 func (s *shown) count(v *view.View) *figures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ func (s *shown) count(v *view.View) *figures {
 	}
 	f := &figures{revision: v.Revision, oldest: v.Oldest, objects: map[string]int{}}
 	for _, kind := range kinds.All() {
-		if kind.Plural != "contents" { // which are in no view
+		if kind.Plural != "contents" { // no view holds them
 			f.objects[kind.Plural] = v.Len(kind.Plural)
 		}
 	}

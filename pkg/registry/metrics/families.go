@@ -12,7 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/storage"
 )
 
-// family is one metric: what it is called, and how it is read.
+// family is one metric: its name, and how to read it.
 type family struct {
 	name   string
 	kind   metrics.ValueType
@@ -28,7 +28,7 @@ func ofEngine[T int | int64](number func(*scrape) T) func(*scrape, emit) {
 	return func(s *scrape, emit emit) { emit(float64(number(s))) }
 }
 
-// ofView reads one number of the view, if there is one.
+// ofView reads one number of the view, if the replica has one.
 func ofView[T int | int64](number func(*figures) T) func(*scrape, emit) {
 	return func(s *scrape, emit emit) {
 		if s.figures != nil {
@@ -51,7 +51,7 @@ func ofStores(number func(*storage.Counters) int64) func(*scrape, emit) {
 
 var byResource = []string{"resource"}
 
-// families are all metrics but the histograms.
+// families are all metrics except the histograms.
 var families = []family{
 	{
 		name: "muster_ready", kind: metrics.GaugeValue,
@@ -73,11 +73,11 @@ var families = []family{
 		read: ofEngine(func(s *scrape) int64 { return max(s.Seen, s.Revision) }),
 	}, {
 		name: "muster_view_lag_revisions", kind: metrics.GaugeValue,
-		help: "How many revisions the view is behind the newest one that a quorum read has told of.",
+		help: "How many revisions the view is behind the newest one that a quorum read returned.",
 		read: ofEngine(func(s *scrape) int64 { return max(0, s.Seen-s.Revision) }),
 	}, {
 		name: "muster_view_age_seconds", kind: metrics.GaugeValue,
-		help: "How long ago the view was last known to hold all that was committed; absent before the first time.",
+		help: "Time since the view was last known to hold everything committed; absent before the first time.",
 		read: func(s *scrape, emit emit) {
 			if s.Age >= 0 {
 				emit(s.Age.Seconds())
@@ -85,11 +85,11 @@ var families = []family{
 		},
 	}, {
 		name: "muster_records_applied_total", kind: metrics.CounterValue,
-		help: "Records taken from etcd's log since the process started; the initial load is not in it.",
+		help: "Records taken from etcd's log since the process started; the initial load is not counted.",
 		read: ofEngine(func(s *scrape) int64 { return s.Records }),
 	}, {
 		name: "muster_records_passed_over_total", kind: metrics.CounterValue,
-		help: "Records that could not be decoded and were passed over; the server's log names each key.",
+		help: "Records that could not be decoded and were skipped; the server's log names each key.",
 		read: ofEngine(func(s *scrape) int64 { return s.Undecodable }),
 	}, {
 		name: "muster_undecodable_records", kind: metrics.GaugeValue,
@@ -97,11 +97,11 @@ var families = []family{
 		read: ofEngine(func(s *scrape) int { return s.UndecodableNow }),
 	}, {
 		name: "muster_loads_total", kind: metrics.CounterValue,
-		help: "Full loads of the state: one at the start; more after compaction has overtaken a replica without etcd, after a restore of etcd, and after a history that cannot be decrypted.",
+		help: "Full loads of the state: one at the start; more if etcd was compacted beyond a replica that had lost it, if etcd was restored, or if its history cannot be decrypted.",
 		read: ofEngine(func(s *scrape) int64 { return s.Loads }),
 	}, {
 		name: "muster_self_audits_total", kind: metrics.CounterValue,
-		help: "Self-audits made: comparisons of a share of the state with what the records in etcd mean.",
+		help: "Self-audits: comparisons of a share of the state with what the records in etcd mean.",
 		read: ofEngine(func(s *scrape) int64 { return s.Audits }),
 	}, {
 		name: "muster_self_audit_objects_total", kind: metrics.CounterValue,
@@ -109,11 +109,11 @@ var families = []family{
 		read: ofEngine(func(s *scrape) int64 { return s.Audited }),
 	}, {
 		name: "muster_self_audit_differences_total", kind: metrics.CounterValue,
-		help: "Objects that self-audits found wrong. The replica was not ready until it had built its state anew.",
+		help: "Objects that self-audits found wrong. The replica was not ready until it had rebuilt its state.",
 		read: ofEngine(func(s *scrape) int64 { return s.Differences }),
 	}, {
 		name: "muster_evaluations_total", kind: metrics.CounterValue,
-		help: "Bundles evaluated on a Cluster since the last load: the work that edits make.",
+		help: "Bundles evaluated on a Cluster since the last load: the work that edits cause.",
 		read: ofEngine(func(s *scrape) int { return s.Evaluations }),
 	}, {
 		name: "muster_index_selectors", kind: metrics.GaugeValue, labels: []string{"filing"},
@@ -135,11 +135,11 @@ var families = []family{
 		},
 	}, {
 		name: "muster_bundles_failing", kind: metrics.GaugeValue,
-		help: "Bundles whose newest version does not work somewhere; each says why in its Ready condition.",
+		help: "Bundles whose newest version fails on some Cluster; the Ready condition of each says why.",
 		read: ofView(func(f *figures) int { return f.failing }),
 	}, {
 		name: "muster_history_oldest_revision", kind: metrics.GaugeValue,
-		help: "The oldest revision at which a watch can resume or a list go on.",
+		help: "The oldest revision at which a watch can resume or a list can continue.",
 		read: ofView(func(f *figures) int64 { return f.oldest }),
 	}, {
 		name: "muster_history_revisions", kind: metrics.GaugeValue,
@@ -159,23 +159,23 @@ var families = []family{
 		read: ofStores(func(c *storage.Counters) int64 { return c.Watches.Load() }),
 	}, {
 		name: "muster_watch_events_total", kind: metrics.CounterValue, labels: byResource,
-		help: "Events sent to watches, bookmarks aside.",
+		help: "Events sent to watches, not counting bookmarks.",
 		read: ofStores(func(c *storage.Counters) int64 { return c.Events.Load() }),
 	}, {
 		name: "muster_objects_rendered_total", kind: metrics.CounterValue, labels: byResource,
-		help: "Objects built for answers and for events; watches that are sent an event at about the same time share its object.",
+		help: "Objects built for answers and for events; watches that send an event at about the same time share its object.",
 		read: ofStores(func(c *storage.Counters) int64 { return c.Rendered.Load() }),
 	}, {
 		name: "muster_watches_expired_total", kind: metrics.CounterValue, labels: byResource,
-		help: "Watches that were told to list again (410), since history no longer reached back to their revision.",
+		help: "Watches whose clients had to list again (410), because the history no longer reached back to their revision.",
 		read: ofStores(func(c *storage.Counters) int64 { return c.Expired.Load() }),
 	}, {
 		name: "muster_watches_ended_unready_total", kind: metrics.CounterValue, labels: byResource,
-		help: "Watches that were ended since this replica was no longer ready; their clients resume on another.",
+		help: "Watches that ended because this replica was no longer ready; their clients resume on another.",
 		read: ofStores(func(c *storage.Counters) int64 { return c.Unready.Load() }),
 	}, {
 		name: "muster_writes_total", kind: metrics.CounterValue, labels: []string{"resource", "result"},
-		help: "Transactions to etcd: committed; replanned, refused since what they depended on had changed; failed, with an error.",
+		help: "Transactions to etcd: committed; replanned, because what they depended on had changed; failed with an error.",
 		read: func(s *scrape, emit emit) {
 			if s.activity == nil {
 				return

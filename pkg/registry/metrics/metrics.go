@@ -3,13 +3,13 @@
 
 // Package metrics shows Prometheus what the engine and the stores count.
 //
-// Promises: a scrape is of one view, so its numbers fit together. All names begin
-// with muster_; docs/metrics.md says what each means and when to worry.
+// A scrape reads one view, so its numbers are consistent. All names begin with muster_;
+// docs/metrics.md says what each means and when to worry.
 //
-// Costs: nothing where things happen, beside three histograms of one observation a
-// revision, one a transaction of reports and one a second. A scrape reads atomics,
-// waits at most for the revision that is being applied, and visits each Bundle and
-// each revision of the history once, and not again while the view is the same.
+// Counting costs three histograms: one observation for each revision, one for each
+// transaction of reports, and one a second. A scrape reads atomics and waits at most for
+// the revision that is being applied. It visits each Bundle and each revision of the
+// history once for each view.
 //
 // A Metrics is safe for concurrent use.
 package metrics
@@ -27,7 +27,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Engine is what is shown of an engine.
+// Engine is the part of an engine that is shown.
 type Engine interface {
 	Stats() engine.Stats
 	Current() (*view.View, error)
@@ -43,13 +43,13 @@ type Registry interface {
 
 var _ Registry = metrics.KubeRegistry(nil)
 
-// Metrics are those of one replica.
+// Metrics are the metrics of one replica.
 type Metrics struct {
 	pulse, apply, group *metrics.Histogram
 	shown               atomic.Pointer[shown]
 }
 
-// shown is what a scrape looks at.
+// shown is what a scrape reads.
 type shown struct {
 	engine   Engine
 	activity *storage.Activity
@@ -57,8 +57,8 @@ type shown struct {
 	mu struct {
 		sync.Mutex
 		last *figures
-		// of is the view of last. The history that it holds is let go of, however
-		// long the next scrape is away.
+		// of is the view of last. The pointer is weak, so that it does not hold the view's
+		// history until the next scrape.
 		of weak.Pointer[view.View]
 	}
 }
@@ -68,7 +68,7 @@ func New() *Metrics {
 	return &Metrics{
 		pulse: metrics.NewHistogram(&metrics.HistogramOpts{
 			Name:           "muster_etcd_pulse_duration_seconds",
-			Help:           "How long etcd took to answer a quorum read of its revision, measured about once a second while nobody else reads.",
+			Help:           "How long etcd took to answer a quorum read of its revision, measured about once a second while no other read is under way.",
 			Buckets:        metrics.ExponentialBuckets(0.0005, 2, 13),
 			StabilityLevel: metrics.ALPHA,
 		}),
@@ -80,7 +80,7 @@ func New() *Metrics {
 		}),
 		group: metrics.NewHistogram(&metrics.HistogramOpts{
 			Name:           "muster_report_group_size",
-			Help:           "How many reports each transaction of reports to etcd carries: those that came while others were under way go as one.",
+			Help:           "How many reports each transaction of reports to etcd carries: reports that arrive during a transaction share the next one.",
 			Buckets:        metrics.ExponentialBuckets(1, 2, 7),
 			StabilityLevel: metrics.ALPHA,
 		}),
@@ -91,7 +91,7 @@ func New() *Metrics {
 var Process = sync.OnceValue(func() *Metrics {
 	m := New()
 	if err := m.Register(legacy{}); err != nil {
-		panic(err) // only if another package has taken a name of ours
+		panic(err) // only if another package uses one of these names
 	}
 	return m
 })
@@ -104,7 +104,7 @@ func (legacy) CustomRegister(collector metrics.StableCollector) error {
 	return legacyregistry.CustomRegister(collector)
 }
 
-// Register registers all metrics. Observers see nothing before that.
+// Register registers all metrics. Observers count nothing before that.
 func (m *Metrics) Register(r Registry) error {
 	for _, histogram := range []*metrics.Histogram{m.pulse, m.apply, m.group} {
 		if err := r.Register(histogram); err != nil {
@@ -114,16 +114,17 @@ func (m *Metrics) Register(r Registry) error {
 	return r.CustomRegister(newCollector(m))
 }
 
-// Observers are for the options of the engine that is to be shown.
+// Observers returns what the options of the shown engine need.
 func (m *Metrics) Observers() engine.Observers {
 	return engine.Observers{Pulse: m.pulse, Apply: m.apply}
 }
 
-// Groups is for the log of that engine: it is told how large groups of writes are.
+// Groups returns the observer for the log of that engine. It observes the sizes of groups
+// of writes.
 func (m *Metrics) Groups() engine.Observer { return m.group }
 
-// Show shows an engine and its stores' activity, instead of what was shown before,
-// until hide is called.
+// Show shows an engine and its stores' activity, instead of what was shown before, until
+// hide is called.
 func (m *Metrics) Show(e Engine, activity *storage.Activity) (hide func()) {
 	s := &shown{engine: e, activity: activity}
 	m.shown.Store(s)
