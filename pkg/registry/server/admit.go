@@ -16,8 +16,8 @@ var (
 	_ admission.ValidationInterface = admittedOutside{}
 )
 
-// admittedOutside is an admission chain that no turn is held for: a webhook may take
-// seconds, in which the request does not compute.
+// admittedOutside is an admission chain that runs without a turn: a webhook may take
+// seconds, during which the request does not compute.
 type admittedOutside struct{ admission.Interface }
 
 // Admit implements admission.MutationInterface.

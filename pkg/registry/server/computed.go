@@ -16,18 +16,18 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// editInstead is what to tell who tries to write what is not written by clients.
+// editInstead holds the advice for clients that write what only Muster writes.
 var editInstead = map[schema.GroupResource]string{
 	v1alpha1.Resource("bundledeployments"): "a BundleDeployment is computed and cannot be written: to change what is deployed, edit the Bundle; " +
 		"to choose where, edit the Bundle's targets or the Cluster's labels; to stop it on one Cluster, set spec.paused on the Cluster. " +
 		"Agents report through bundledeployments/status",
 	v1alpha1.Resource("contents"): "a Content holds the resources of a Bundle, is named after them and is stored with the Bundle: to change what is deployed, edit the Bundle",
-	corev1.Resource("namespaces"): "Muster stores no namespaces: one exists as soon as something is in it",
+	corev1.Resource("namespaces"): "Muster stores no namespaces: a namespace exists as soon as an object is in it",
 }
 
-// withComputed answers writes of computed kinds with 405 and what to do instead.
-// The endpoints have no such verbs, so that discovery does not announce them;
-// left to itself the API machinery would answer 405 without a word.
+// withComputed answers writes of computed kinds with 405 and what to do instead. The
+// endpoints lack these verbs, so that discovery does not announce them. Alone, the API
+// machinery would answer 405 without an explanation.
 func withComputed(next http.Handler, serializer runtime.NegotiatedSerializer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		info, ok := request.RequestInfoFrom(req.Context())

@@ -11,23 +11,23 @@ import (
 )
 
 const (
-	// MaxRequestBodyBytes is the largest body that is read. A Bundle carries its
-	// resources inline: 3 MB of YAML is a real one, and JSON escapes make it grow,
-	// at worst sixfold.
+	// MaxRequestBodyBytes is the largest body that the server reads. A Bundle carries its
+	// resources inline: real ones have 3 MB of YAML, and JSON escapes make that up to six
+	// times as large.
 	MaxRequestBodyBytes = 32 << 20
 
 	requestTimeout = 60 * time.Second
-	// minRequestTimeout is how long a watch lives at least, in seconds; at most it
-	// is twice that.
+	// minRequestTimeout is the shortest life of a watch, in seconds. The longest is twice
+	// that.
 	minRequestTimeout = 1800
-	// watchDrain is how long open watches are given to end at a stop. Without it
+	// watchDrain is how long open watches may take to end when the server stops. Without it
 	// the stop would wait for them as for any request.
 	watchDrain = 5 * time.Second
 )
 
-// NewConfig is what is the same wherever Muster runs. The caller adds how it is
-// reached (SecureServing, LoopbackClientConfig) and by whom (Authentication,
-// Authorization), then calls [New].
+// NewConfig returns the configuration that is the same wherever Muster runs. The caller
+// adds how clients reach the server (SecureServing, LoopbackClientConfig) and who they may
+// be (Authentication, Authorization), then calls [New].
 func NewConfig() *genericapiserver.Config {
 	config := genericapiserver.NewConfig(Codecs)
 	config.EffectiveVersion = Components().EffectiveVersionFor(Component)
@@ -40,7 +40,7 @@ func NewConfig() *genericapiserver.Config {
 	config.MinRequestTimeout = minRequestTimeout
 	config.ShutdownWatchTerminationGracePeriod = watchDrain
 	config.BuildHandlerChainFunc = func(apiHandler http.Handler, c *genericapiserver.Config) http.Handler {
-		// Innermost, so that who may not write is told that first.
+		// These are innermost, so that a client without the right to write gets 403 first.
 		return genericapiserver.DefaultBuildHandlerChain(withComputed(withPatchTypes(withPatchErrors(apiHandler), Codecs), Codecs), c)
 	}
 	return config

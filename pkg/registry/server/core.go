@@ -12,8 +12,8 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 )
 
-// coreScheme knows the types of the core API. It is kept apart from Scheme:
-// nothing of theirs is to be mixed with the group.
+// coreScheme knows the types of the core API. It is separate from Scheme, so that they do
+// not mix with the group's.
 var coreScheme = newCoreScheme()
 
 func newCoreScheme() *runtime.Scheme {

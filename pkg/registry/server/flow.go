@@ -15,27 +15,27 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// counted is a storage that knows how many objects there are, and how large.
+// counted is a storage that knows how many objects it has, and how large they are.
 type counted interface {
 	Stats(ctx context.Context) (storage.Stats, error)
 }
 
-// counts is what is told of them.
+// counts receives these numbers.
 type counts interface {
 	Set(groupResource string, stats storage.Stats)
 }
 
 const (
 	// countEvery is well within the three minutes after which priority and fairness
-	// takes a count for stale, and every list for as dear as can be.
+	// considers a count stale, and every list as expensive as possible.
 	countEvery = 30 * time.Second
-	// countSoon is the interval until all are known: until then every list is taken
-	// for a cheap one.
+	// countSoon is the interval until all counts are known. Until then every list counts as
+	// cheap.
 	countSoon = time.Second
 )
 
-// countForFlowControl tells priority and fairness what lists cost, while the server
-// runs. The registry does that for storages that it makes itself, not for one that it
+// countForFlowControl reports to priority and fairness what lists cost, while the server
+// runs. The registry does that for storages that it creates itself, but not for one that it
 // is given (k8s.io/apiserver, registry.Store.CompleteWithOptions).
 func countForFlowControl(server *genericapiserver.GenericAPIServer, to counts, storages map[string]rest.Storage) error {
 	return server.AddPostStartHook("muster-object-counts", func(hook genericapiserver.PostStartHookContext) error {
@@ -55,7 +55,8 @@ func countForFlowControl(server *genericapiserver.GenericAPIServer, to counts, s
 	})
 }
 
-// tellCounts tells of each resource, and whether it could of all.
+// tellCounts reports the count of each resource. It returns false if one could not be
+// counted.
 func tellCounts(ctx context.Context, to counts, storages map[string]rest.Storage) bool {
 	all := true
 	for resource, s := range storages {

@@ -16,39 +16,38 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// gate lets requests for the group through only while reads are right. A replica
-// that is cut off would otherwise go on to show an old state to whoever asks for
-// any state, and set a client back in time that has seen more elsewhere.
+// gate lets requests for the group through only while reads are right. Otherwise a replica
+// that is cut off would continue to show an old state to clients that accept any state. It
+// would take a client back in time that has seen a newer state on another replica.
 //
-// It stands innermost, after authorization: who may not ask learns nothing from
-// it (priming is about the time before anybody can be authorized). What it closes is
+// It is innermost, after authorization, so that a client without rights learns nothing from
+// it. (priming covers the time before any client can be authorized.) It closes
 //
-//   - every request for a resource of the group, writes too, at any
-//     resourceVersion. 503 with Retry-After is what client-go tries again by
-//     itself. To a watch it answers 429 instead: after ten of 503 an informer lists
-//     all again, while after 429 it waits and goes on where it was
-//     (client-go, isWatchErrorRetriable); "Connection: close" (in HTTP/2, a GOAWAY) makes that try go over a
-//     new connection, which a Service sends to another replica;
-//   - watches that are open: their contexts end, and the client resumes elsewhere;
-//   - discovery of the group's version, which is what kube-aggregator probes to
-//     call the APIService available.
+//   - every request for a resource of the group, including writes, at any resourceVersion.
+//     client-go retries on 503 with Retry-After. A watch gets 429 instead: after ten times
+//     503 an informer lists everything again, but after 429 it waits and continues where it
+//     was (client-go, isWatchErrorRetriable). "Connection: close" (in HTTP/2, a GOAWAY)
+//     makes the client use a new connection, which a Service sends to another replica;
+//   - open watches: their contexts end, and the client resumes elsewhere;
+//   - discovery of the group's version, which kube-aggregator probes to decide whether the
+//     APIService is available.
 //
-// The lists of groups, /apis and /apis/fleet.cattle.io, stay open. They say the
-// same on every replica at any time, and a group that seems to have gone makes
-// clients, the namespace and garbage collectors above all, act on its absence.
+// The lists of groups, /apis and /apis/fleet.cattle.io, stay open. They are the same on
+// every replica at any time. If a group seems to be gone, clients act on its absence, above
+// all the namespace controller and the garbage collector.
 type gate struct {
 	ready   func() error
 	unready func() context.Context
 }
 
-// retryAfter is in seconds. It is short: another replica is likely to be ready.
+// retryAfter is in seconds. It is short, because another replica is likely to be ready.
 const retryAfter = 1
 
-// versionPath is where a version of the group is discovered.
+// versionPath is the discovery path of the group's version.
 var versionPath = genericapiserver.APIGroupPrefix + "/" + v1alpha1.SchemeGroupVersion.String()
 
-// closeWhile adds a gate to the chain of handlers, within it what users share, and before
-// all of it what the start needs.
+// closeWhile adds a gate to the chain of handlers, inside it the sharing between users, and
+// before everything the priming.
 func closeWhile(config *genericapiserver.Config, g gate, s sharing, p *priming) {
 	build := config.BuildHandlerChainFunc
 	config.BuildHandlerChainFunc = func(apiHandler http.Handler, c *genericapiserver.Config) http.Handler {
@@ -77,7 +76,7 @@ func (g gate) before(next http.Handler) http.Handler {
 		}
 		ctx, cancel := context.WithCancelCause(req.Context())
 		defer cancel(nil)
-		// No goroutine that waits: there may be ten thousand watches.
+		// AfterFunc needs no waiting goroutine: ten thousand watches may be open.
 		forget := context.AfterFunc(unready, func() { cancel(g.ready()) })
 		defer forget()
 		next.ServeHTTP(w, req.WithContext(ctx))
@@ -93,13 +92,13 @@ func (g gate) guards(info *request.RequestInfo) bool {
 
 func (g gate) refuse(w http.ResponseWriter, req *http.Request, info *request.RequestInfo, missing error) {
 	w.Header().Set("Connection", "close")
-	message := "this replica of Muster cannot answer rightly now: " + missing.Error() +
-		"; try again, another replica may. If it stays so, look at /readyz of each replica"
+	message := "this replica of Muster cannot give right answers now:  " + missing.Error() +
+		"; try again, another replica may answer. If the error persists, check /readyz of each replica"
 	refusal := apierrors.NewServiceUnavailable(message)
 	if info.IsResourceRequest && info.Verb == "watch" {
 		refusal = apierrors.NewTooManyRequests(message, retryAfter)
 	}
-	// The header Retry-After is made of this.
+	// The header Retry-After is set from this.
 	refusal.ErrStatus.Details = &metav1.StatusDetails{RetryAfterSeconds: retryAfter}
 	responsewriters.ErrorNegotiated(refusal, Codecs, v1alpha1.SchemeGroupVersion, w, req)
 }

@@ -8,7 +8,7 @@ import "net"
 // sendBuffer bounds the bytes that the system holds for a client that does not read. Linux
 // doubles it, to count its own overhead. Without a bound Linux holds up to 4 MiB for each
 // connection, and a few thousand unread watches use up its memory for TCP. Then all
-// connections of the machine lose segments, those to etcd included.
+// connections of the machine lose segments, including those to etcd.
 const sendBuffer = 64 << 10
 
 // bounded is a listener that sets sendBuffer on its connections.
@@ -18,7 +18,7 @@ type bounded struct{ net.Listener }
 func (b bounded) Accept() (net.Conn, error) {
 	connection, err := b.Listener.Accept()
 	if tcp, ok := connection.(*net.TCPConn); ok && err == nil {
-		_ = tcp.SetWriteBuffer(sendBuffer) // a connection that is closed already says so when it is used
+		_ = tcp.SetWriteBuffer(sendBuffer) // if the connection is already closed, its next use fails
 	}
 	return connection, err
 }

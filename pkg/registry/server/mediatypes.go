@@ -9,9 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// withoutProtobuf offers all media types but protobuf, which our types do not
-// speak. Left in, it would be chosen for a client that would rather have it, and
-// then fail with 406 instead of falling back to JSON, the client's second choice.
+// withoutProtobuf offers all media types except protobuf, which our types do not implement.
+// If offered, protobuf would be chosen for a client that prefers it. The request would then
+// fail with 406 instead of falling back to JSON, the client's second choice.
 type withoutProtobuf struct{ runtime.NegotiatedSerializer }
 
 // SupportedMediaTypes implements runtime.NegotiatedSerializer.

@@ -27,8 +27,8 @@ func openAPIv2() *common.Config {
 	config.PostProcessSpec = func(document *spec.Swagger) (*spec.Swagger, error) {
 		for _, path := range document.Paths.Paths {
 			if path.Patch != nil {
-				// A copy: the slice is the route's own, which the other document is
-				// made of too.
+				// This is a copy: the slice belongs to the route, from which the other
+				// document is also built.
 				path.Patch.Consumes = slices.DeleteFunc(slices.Clone(path.Patch.Consumes), isStrategic)
 			}
 		}
@@ -53,13 +53,13 @@ func openAPIv3() *common.OpenAPIV3Config {
 	return config
 }
 
-// isStrategic says whether a media type is one that withPatchTypes refuses: the
-// document must not offer it.
+// isStrategic reports whether withPatchTypes refuses a media type. The document must not
+// offer it.
 func isStrategic(mediaType string) bool { return mediaType == string(types.StrategicMergePatchType) }
 
-// definitionNamer names models as upstream does, but leaves out the internal
-// version. Our types are registered under both versions, and a client that looks
-// a kind up must not find "__internal".
+// definitionNamer names models like upstream, but leaves out the internal version. Our
+// types are registered under both versions, and a client that looks up a kind must not find
+// "__internal".
 type definitionNamer struct{ *apiopenapi.DefinitionNamer }
 
 func newDefinitionNamer() definitionNamer {

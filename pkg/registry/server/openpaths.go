@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// ValidateOpenPaths returns an error for each path that an operator may not open to
-// clients without authorization (--authorization-always-allow-paths), because it shows
-// more than the server's health.
+// ValidateOpenPaths returns an error for each path that an operator must not open to
+// clients without authorization (--authorization-always-allow-paths), because it shows more
+// than the server's health.
 func ValidateOpenPaths(paths []string) []error {
 	var all []error
 	for _, path := range paths {

@@ -22,10 +22,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
-// withPatchErrors shortens what the API machinery answers to a patch that makes
-// an object which cannot be read: it repeats the whole object, which for a Bundle
-// may be megabytes on a terminal, and leaves out which object it is. The likely
-// case is a typing error in a file for "kubectl apply".
+// withPatchErrors shortens the API machinery's answer to a patch that gives an unreadable
+// object. That answer repeats the whole object, which for a Bundle may be megabytes on a
+// terminal, and does not name it. The usual cause is a typing error in a file for "kubectl
+// apply".
 func withPatchErrors(next http.Handler) http.Handler {
 	gv := v1alpha1.SchemeGroupVersion
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -40,8 +40,8 @@ func withPatchErrors(next http.Handler) http.Handler {
 	})
 }
 
-// namePatchedObject puts the object's name in the place of its content. It
-// answers false if the status says something else.
+// namePatchedObject replaces the object's content with its name. It returns false if the
+// status is about something else.
 func namePatchedObject(status *metav1.Status, info *request.RequestInfo) bool {
 	if status.Reason != metav1.StatusReasonInvalid || status.Details == nil || len(status.Details.Causes) != 1 {
 		return false
@@ -64,13 +64,13 @@ func namePatchedObject(status *metav1.Status, info *request.RequestInfo) bool {
 	return true
 }
 
-// notOfItsSchema begins what the API machinery says of an apply whose object is not what
-// the schema says.
+// notOfItsSchema holds the beginnings of the API machinery's errors for an apply whose
+// object does not match the schema.
 var notOfItsSchema = []string{"failed to create typed patch object", "failed to convert new object"}
 
-// blamePatch makes an invalid object of what the API machinery takes for a failure of the
-// server: an apply of an object that is not what the schema says. It reports whether the
-// status is about that.
+// blamePatch turns the error into one about an invalid object if an apply does not match
+// the schema, which the API machinery reports as a failure of the server. It returns false
+// if the status is about something else.
 func blamePatch(status *metav1.Status, info *request.RequestInfo) bool {
 	if status.Code != http.StatusInternalServerError || !slices.ContainsFunc(notOfItsSchema, func(begins string) bool { return strings.HasPrefix(status.Message, begins) }) {
 		return false
@@ -85,10 +85,10 @@ func blamePatch(status *metav1.Status, info *request.RequestInfo) bool {
 	return true
 }
 
-// invalidHolder passes everything on but an answer 422 or 500, which it holds.
+// invalidHolder holds back an answer 422 or 500, and passes on everything else.
 type invalidHolder struct {
 	http.ResponseWriter
-	// code is that of the answer that it holds, 0 if it holds none.
+	// code is the code of the answer that it holds, 0 if it holds none.
 	code int
 	body bytes.Buffer
 }
@@ -115,8 +115,8 @@ func (h *invalidHolder) Write(data []byte) (int, error) {
 	return h.ResponseWriter.Write(data)
 }
 
-// release sends a held answer, with what edit makes of its status. An answer that
-// it cannot read goes out as it is.
+// release sends a held answer with its status edited. An answer that it cannot parse is
+// sent unchanged.
 func (h *invalidHolder) release(edit func(*metav1.Status) bool) {
 	if h.code == 0 {
 		return
@@ -130,13 +130,13 @@ func (h *invalidHolder) release(edit func(*metav1.Status) bool) {
 		}
 	}
 	h.ResponseWriter.WriteHeader(h.code)
-	// The client is gone if this fails; nobody is left to tell.
+	// If this fails, the client is gone.
 	_, _ = h.ResponseWriter.Write(body)
 }
 
 var errNotJSON = errors.New("not JSON")
 
-// readStatus reads an answer of the API machinery, which compresses long ones.
+// readStatus parses an answer of the API machinery, which compresses long ones.
 func readStatus(body []byte, header http.Header) (*metav1.Status, error) {
 	if mediaType, _, _ := strings.Cut(header.Get("Content-Type"), ";"); mediaType != "application/json" {
 		return nil, errNotJSON

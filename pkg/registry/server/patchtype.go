@@ -17,18 +17,17 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// acceptedPatchTypes are those of a CRD (S 1.2), in the order in which
-// kube-apiserver lists them.
+// acceptedPatchTypes are those of a CRD (S 1.2), in the order of kube-apiserver's lists.
 var acceptedPatchTypes = []string{
 	string(types.JSONPatchType),
 	string(types.MergePatchType),
 	string(types.ApplyYAMLPatchType),
 }
 
-// withPatchTypes refuses every other type on our group, strategic merge patch
-// above all. The API machinery would accept that for any Go type and replace each
-// list as a whole, since our types carry no merge keys. A client that is refused
-// falls back to a merge patch; one that is not refused loses data.
+// withPatchTypes refuses every other patch type on our group, above all strategic merge
+// patch. The API machinery would accept it for any Go type and replace each list as a
+// whole, because our types have no merge keys. A client that gets the refusal falls back to
+// a merge patch; otherwise it would lose data.
 func withPatchTypes(next http.Handler, serializer runtime.NegotiatedSerializer) http.Handler {
 	gv := v1alpha1.SchemeGroupVersion
 	refusal := negotiation.NewUnsupportedMediaTypeError(acceptedPatchTypes)
@@ -42,9 +41,9 @@ func withPatchTypes(next http.Handler, serializer runtime.NegotiatedSerializer) 
 	})
 }
 
-// acceptsPatch reads the header as the patch handler does, with everything after
-// a semicolon dropped: a header that is malformed there must not get past us and
-// be understood by it.
+// acceptsPatch reads the header like the patch handler, which drops everything after a
+// semicolon. So a header that is malformed there cannot pass this check and yet be
+// understood by the handler.
 func acceptsPatch(req *http.Request) bool {
 	mediaType, _, _ := strings.Cut(req.Header.Get("Content-Type"), ";")
 	return slices.Contains(acceptedPatchTypes, mediaType)

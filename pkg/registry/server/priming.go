@@ -15,27 +15,28 @@ import (
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 )
 
-// priming is the time after a start in which nobody can be told who they are. A server
-// that reads in a ConfigMap whose certificates to trust listens before it has read it.
-// Until then everybody is anonymous, and is told 403, after which informers list again
-// (client-go, isWatchErrorRetriable); and a connection that is made in that time stays
-// anonymous for as long as it lives, because its client was asked for no certificate. So
-// requests for the group are refused as by a gate, before authentication, and all
-// connections are closed.
+// priming is the time after a start in which the server cannot authenticate clients. If a
+// ConfigMap says which certificates to trust, the server listens before it has read it.
+// Until then every client is anonymous and gets 403, after which informers list again
+// (client-go, isWatchErrorRetriable). A connection that is made in that time stays
+// anonymous for its whole life, because the server did not ask its client for a
+// certificate. So requests for the group are refused as by a gate, before authentication,
+// and all connections are closed.
 type priming struct {
-	// all are the certificates of everyone who may be trusted, those of the aggregator
-	// among them; header are the aggregator's alone, nil if there is none.
+	// all are the certificates for all clients, including the aggregator's. header are the
+	// aggregator's alone, nil if it has none.
 	all, header dynamiccertificates.CAContentProvider
-	// until is when it is over in any case: there need be no certificates of others.
+	// until is when priming ends in any case: all may have no certificates besides the
+	// aggregator's.
 	until time.Time
 	over  atomic.Bool
 }
 
-// primingLimit bounds priming. The ConfigMap is there within milliseconds, if
-// kube-apiserver answers.
+// primingLimit bounds priming. The ConfigMap arrives within milliseconds if kube-apiserver
+// answers.
 const primingLimit = 5 * time.Second
 
-var errPriming = errors.New("the certificates of clients are not read yet")
+var errPriming = errors.New("the certificates of clients have not been read yet")
 
 func primingOf(config *genericapiserver.Config) *priming {
 	p := &priming{all: config.SecureServing.ClientCA, until: time.Now().Add(primingLimit)}
@@ -46,7 +47,7 @@ func primingOf(config *genericapiserver.Config) *priming {
 	return p
 }
 
-// ready answers nil from when clients are known on.
+// ready returns nil once clients can be authenticated.
 func (p *priming) ready() error {
 	if p.over.Load() || p.read() || time.Now().After(p.until) {
 		p.over.Store(true)
@@ -55,7 +56,8 @@ func (p *priming) ready() error {
 	return errPriming
 }
 
-// read tells whether there are certificates beside the aggregator's, and those too.
+// read reports whether the certificates have been read: the aggregator's, and others
+// besides.
 func (p *priming) read() bool {
 	all := bytes.TrimSpace(p.all.CurrentCABundleContent())
 	if p.header == nil {
@@ -66,12 +68,13 @@ func (p *priming) read() bool {
 }
 
 // before refuses requests for the group ahead of the whole chain of handlers, and closes
-// the connections of all.
+// all connections.
 func (p *priming) before(chain http.Handler, resolver request.RequestInfoResolver) http.Handler {
 	g := gate{ready: p.ready}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if err := p.ready(); err != nil {
-			// Whatever the connection is for now, it may be for the group later.
+			// Whatever the connection is used for now, it may later carry requests for the
+			// group.
 			w.Header().Set("Connection", "close")
 			if info, broken := resolver.NewRequestInfo(req); broken == nil && g.guards(info) {
 				g.refuse(w, req, info, err)

@@ -24,8 +24,8 @@ var (
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	install.Install(scheme)
-	// The meta types of the empty group are what the API server itself answers
-	// with. They have no version of their own: hence "unversioned".
+	// The API server itself answers with the meta types of the empty group. They have no
+	// version of their own: hence "unversioned".
 	unversioned := schema.GroupVersion{Version: "v1"}
 	metav1.AddToGroupVersion(scheme, unversioned)
 	scheme.AddUnversionedTypes(unversioned,

@@ -19,34 +19,34 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server/encoding"
 )
 
-// The names of checks in /readyz. What they complain of is not shown there, so the names
-// have to tell a replica that has lost etcd, where both fail, from one that is warming
-// up, where etcd answers.
+// These are the names of checks in /readyz, which does not show the errors. So the names
+// have to distinguish a replica that has lost etcd, where both fail, from one that is
+// starting, where etcd answers.
 const (
 	readyCheck   = "engine"
 	etcdCheck    = "etcd"
 	primingCheck = "authentication"
 )
 
-// Config is what a server is made of.
+// Config holds what a server is built from.
 type Config struct {
 	// Generic comes from NewConfig, completed by the caller.
 	Generic *genericapiserver.Config
-	// Informers are for admission and delegated rights, and nil where there is no
+	// Informers are for admission and delegated rights. They are nil if there is no
 	// Kubernetes API to watch.
 	Informers informers.SharedInformerFactory
-	// Storage is what is served, by resource: "bundles", "bundles/status", ...
+	// Storage is what the server serves, by resource: "bundles", "bundles/status", ...
 	Storage map[string]rest.Storage
-	// Core is what is served of the core API, where no kube-apiserver does; nil is
-	// none of it.
+	// Core is what the server serves of the core API if no kube-apiserver does; nil serves
+	// nothing of it.
 	Core map[string]rest.Storage
-	// Ready answers nil while reads are right, else what is missing. It is asked on
+	// Ready returns nil while reads are right, otherwise what is missing. It is called for
 	// each /readyz and each request for the group, so it must be cheap.
 	Ready func() error
-	// Reached answers nil while etcd answers; nil is no check of that.
+	// Reached returns nil while etcd answers. A nil func skips the check.
 	Reached func() error
-	// Unready returns a context that ends as soon as Ready is not nil; it is taken
-	// before Ready is asked. Open watches end then. Nil is never.
+	// Unready returns a context that ends as soon as Ready does not return nil. It is
+	// called before Ready. Open watches end with the context. A nil func never ends them.
 	Unready func() context.Context
 }
 
@@ -55,23 +55,22 @@ func (c *Config) validate() error {
 	case c.Generic == nil:
 		return errors.New("field Generic is nil: take it from NewConfig")
 	case c.Generic.Authentication.Authenticator == nil:
-		// A nil authenticator would let everybody in.
-		return errors.New("field Generic.Authentication.Authenticator is nil: a server without authentication is not started")
+		// A nil authenticator would let every client in.
+		return errors.New("field Generic.Authentication.Authenticator is nil: a server must have authentication")
 	case c.Generic.Authorization.Authorizer == nil:
-		// A nil authoriser would let everybody do everything.
-		return errors.New("field Generic.Authorization.Authorizer is nil: a server without authorisation is not started")
+		// A nil authorizer would allow every client everything.
+		return errors.New("field Generic.Authorization.Authorizer is nil: a server must have authorization")
 	case c.Generic.SecureServing == nil || c.Generic.SecureServing.Cert == nil:
-		return errors.New("field Generic.SecureServing has no certificate: a server without TLS is not started")
+		return errors.New("field Generic.SecureServing has no certificate: a server must have TLS")
 	case c.Ready == nil:
-		return errors.New("field Ready is nil: without it /readyz would promise right answers that nobody vouches for")
+		return errors.New("field Ready is nil: without it /readyz would be ok while answers are wrong")
 	case len(c.Storage) == 0:
-		return errors.New("field Storage is empty: there is nothing to serve")
+		return errors.New("field Storage is empty: the server would serve nothing")
 	}
 	return nil
 }
 
-// New makes the API server. Prepare it and run it with
-// PrepareRun().RunWithContext(ctx).
+// New returns the API server. Run it with PrepareRun().RunWithContext(ctx).
 func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)

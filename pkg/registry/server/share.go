@@ -17,8 +17,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/fair"
 )
 
-// sharing gives requests for the group what they need of the processors and of memory,
-// where that is much, so that users share both. It stands innermost: what waits here has passed
+// sharing makes users share the processors and the memory. It applies to requests for the
+// group that need much of either. It is innermost: a request that waits here has passed
 // priority and fairness, and the gate.
 type sharing struct{ limits *fair.Limits }
 
@@ -46,7 +46,7 @@ func (s sharing) before(next http.Handler) http.Handler {
 				req.Body = &bodyReader{ReadCloser: req.Body, ctx: ctx, client: client}
 			}
 		case req.Header.Get("Upgrade") == "":
-			// A WebSocket takes the connection over, and writes to it by itself.
+			// A WebSocket takes over the connection and writes to it directly.
 			turn := client.Events()
 			defer turn.Close()
 			w = responsewriter.WrapForHTTP1Or2(&eventWriter{ResponseWriter: w, ctx: ctx, turn: turn})
@@ -55,14 +55,14 @@ func (s sharing) before(next http.Handler) http.Handler {
 	})
 }
 
-// factorOf is how many times the size of its JSON a list takes while it is answered.
-// BundleDeployments in JSON are written one by one; what else is not plain JSON is built
-// as a whole, some of it several times.
+// factorOf returns how many times the size of its JSON a list takes in memory while it is
+// answered. BundleDeployments in JSON are written one by one. Any other form is built as a
+// whole, some several times.
 func factorOf(req *http.Request) int64 {
 	accept := req.Header.Get("Accept")
 	switch {
 	case strings.Contains(accept, "yaml"):
-		return 64 // by way of JSON and maps: seconds for each ten MiB
+		return 64 // through JSON and maps: seconds for each ten MiB
 	case strings.Contains(accept, "as="): // Table, PartialObjectMetadataList
 		return 4
 	case req.URL.Query().Has("pretty"), !strings.Contains(accept, "json"):
@@ -71,7 +71,7 @@ func factorOf(req *http.Request) int64 {
 	return 2
 }
 
-// bodyReader reads the body of a request, which takes a turn once it is read.
+// bodyReader reads the body of a request, and takes a turn once it is read.
 type bodyReader struct {
 	io.ReadCloser
 	ctx    context.Context
@@ -90,7 +90,7 @@ func (r *bodyReader) Read(into []byte) (n int, err error) {
 	return n, err
 }
 
-// answerWriter sends an answer. Its request does not compute while the client reads.
+// answerWriter sends an answer, without a turn while the client reads.
 type answerWriter struct {
 	http.ResponseWriter
 	ctx    context.Context
@@ -109,8 +109,8 @@ func (w *answerWriter) Write(data []byte) (n int, err error) {
 	return n, err
 }
 
-// eventWriter sends the events of a watch. Of thousands of watches that have something to
-// send at once, a few send. What is written is flushed in the same turn.
+// eventWriter sends the events of a watch. If thousands of watches have something to send
+// at once, only a few send at a time. What is written is flushed in the same turn.
 type eventWriter struct {
 	http.ResponseWriter
 	ctx  context.Context
@@ -120,7 +120,7 @@ type eventWriter struct {
 // Unwrap implements responsewriter.UserProvidedDecorator.
 func (w *eventWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Write implements io.Writer. More follows: another event, or Flush.
+// Write implements io.Writer. Another event or Flush follows.
 func (w *eventWriter) Write(data []byte) (n int, err error) {
 	if ended := w.turn.Begin(w.ctx); ended != nil {
 		return 0, ended
@@ -134,6 +134,6 @@ func (w *eventWriter) Write(data []byte) (n int, err error) {
 
 // Flush implements http.Flusher.
 func (w *eventWriter) Flush() {
-	// Where the context has ended, the next write says so.
+	// If the context has ended, the next write returns the error.
 	_ = w.turn.During(w.ctx, func() { w.ResponseWriter.(http.Flusher).Flush() })
 }

@@ -15,30 +15,30 @@ import (
 	baseversion "k8s.io/component-base/version"
 )
 
-// version is stamped by the build:
+// version is set by the build:
 //
 //	-ldflags "-X github.com/musterfleet/muster/pkg/registry/server.version=v0.4.0"
 //
-// It is here and not in k8s.io/component-base, where kube-apiserver has its own:
-// that one decides which Kubernetes is emulated, and a v0.4.0 there would switch
-// off every feature that is younger than Kubernetes 0.3.
+// It is here and not in k8s.io/component-base, where kube-apiserver has its own: that one
+// decides which Kubernetes is emulated, and v0.4.0 there would switch off every feature
+// that is newer than Kubernetes 0.3.
 var version = "unknown"
 
-// Version is the version of Muster, "unknown" in a build that has none.
+// Version returns the version of Muster, "unknown" in a build without one.
 func Version() string { return version }
 
-// kubeFloor is the oldest Kubernetes that may be emulated: three releases back,
-// as upstream allows.
+// kubeFloor is the oldest Kubernetes that may be emulated: three releases back, as upstream
+// allows.
 const kubeFloor = "1.34"
 
 // Component is the name of Muster among the components of a process, as in
 // --feature-gates=muster:Name=true.
 const Component = "muster"
 
-// Components is the registry of this process: one component, with the Kubernetes
-// release that it behaves as and the API machinery's feature gates. It is our own
-// and not compatibility.DefaultComponentGlobalsRegistry, which takes its release
-// from the build (see version). A program may add its flags and Set it, once.
+// Components returns the registry of this process. It has one component, with the
+// Kubernetes release that it emulates and the API machinery's feature gates. It does not
+// use compatibility.DefaultComponentGlobalsRegistry, which takes its release from the build
+// (see version). A program may add its flags and Set it, once.
 var Components = sync.OnceValue(func() basecompatibility.ComponentGlobalsRegistry {
 	registry := basecompatibility.NewComponentGlobalsRegistry()
 	release := effectiveVersion{basecompatibility.NewEffectiveVersionFromString(
@@ -47,17 +47,17 @@ var Components = sync.OnceValue(func() basecompatibility.ComponentGlobalsRegistr
 	return registry
 })
 
-// effectiveVersion is the Kubernetes release that the API machinery behaves as,
-// with Muster's own version added where a person looks for it.
+// effectiveVersion is the Kubernetes release that the API machinery emulates, with Muster's
+// own version added where users look for it.
 type effectiveVersion struct {
 	basecompatibility.MutableEffectiveVersion
 }
 
 var notInBuildMetadata = regexp.MustCompile(`[^0-9A-Za-z.-]+`)
 
-// Info is what /version answers. The major and minor number stay Kubernetes',
-// because clients compare them with their own; the git version is Kubernetes'
-// with Muster's as build metadata, as in "v1.37.0+muster-v0.4.0".
+// Info returns what /version answers. The major and minor number remain Kubernetes',
+// because clients compare them with their own. The git version is Kubernetes' with Muster's
+// as build metadata, as in "v1.37.0+muster-v0.4.0".
 func (v effectiveVersion) Info() *apimachineryversion.Info {
 	info := v.MutableEffectiveVersion.Info()
 	metadata := strings.Trim(notInBuildMetadata.ReplaceAllString(version, "-"), ".-")

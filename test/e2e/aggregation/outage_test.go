@@ -183,7 +183,7 @@ func TestOutages(t *testing.T) {
 			for _, path := range []string{"", "/bundles?resourceVersion=0"} {
 				body, err := client.RESTClient().Get().RequestURI("/apis/fleet.cattle.io/v1alpha1" + path).MaxRetries(0).DoRaw(t.Context())
 				require.True(t, apierrors.IsServiceUnavailable(err), "%s: %v", path, err)
-				require.Contains(t, string(body), "this replica of Muster cannot answer rightly now")
+				require.Contains(t, string(body), "this replica of Muster cannot give right answers now")
 			}
 		}
 		lookAgain(t)

@@ -97,7 +97,7 @@ func (l *ledger) missed(from, to int) []int {
 // written.
 func nothingWritten(err error) bool {
 	return apierrors.IsTooManyRequests(err) || apierrors.IsConflict(err) ||
-		strings.Contains(err.Error(), "was not written") || strings.Contains(err.Error(), "cannot answer rightly now")
+		strings.Contains(err.Error(), "was not written") || strings.Contains(err.Error(), "cannot give right answers now")
 }
 
 // kindOf is an error as a summary counts it.
@@ -108,7 +108,7 @@ func kindOf(err error) string {
 	}
 	message := status.Status().Message
 	for _, known := range []string{
-		"error trying to reach service", "cannot answer rightly now", "unknown whether it was written", "was not written", "etcd is full", "the server is currently unable", "still loading", "apiserver is shutting down",
+		"error trying to reach service", "cannot give right answers now", "unknown whether it was written", "was not written", "etcd is full", "the server is currently unable", "still loading", "apiserver is shutting down",
 	} {
 		if strings.Contains(message, known) {
 			return fmt.Sprintf("%d %s", status.Status().Code, known)

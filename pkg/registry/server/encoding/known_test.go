@@ -49,8 +49,7 @@ func options(name string, size int) *v1alpha1.BundleDeploymentOptions {
 	return &v1alpha1.BundleDeploymentOptions{Helm: &v1alpha1.HelmOptions{ReleaseName: name, Chart: strings.Repeat("x", size)}}
 }
 
-// TestWhatIsKeptIsBounded writes more options than are kept, of all sizes, and some
-// again.
+// TestWhatIsKeptIsBounded writes more options than are kept, of all sizes, and some again.
 func TestWhatIsKeptIsBounded(t *testing.T) {
 	t.Parallel()
 	var k known

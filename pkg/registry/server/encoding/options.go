@@ -88,8 +88,8 @@ func (t *text) helm(h *v1alpha1.HelmOptions) {
 	t.unlessFalse(`"disableDependencyUpdate":`, h.DisableDependencyUpdate)
 }
 
-// same tells of two options that they are written alike, by looking at no more than
-// what they point to: it costs nothing, and may not tell of some.
+// same reports whether two options are certainly written the same. It looks no further than
+// pointers, so it costs nothing, and may return false for equal options.
 func same(a, b *v1alpha1.BundleDeploymentOptions) bool {
 	return a.Helm == b.Helm && a.YAML == b.YAML && a.Kustomize == b.Kustomize && a.Diff == b.Diff &&
 		a.IgnoreOptions == b.IgnoreOptions && a.CorrectDrift == b.CorrectDrift && a.CreateNamespace == b.CreateNamespace &&
@@ -101,11 +101,11 @@ func same(a, b *v1alpha1.BundleDeploymentOptions) bool {
 		slices.Equal(a.DownstreamResources, b.DownstreamResources) && slices.Equal(a.Overwrites, b.Overwrites)
 }
 
-// known is the text of options that were written, by their deployment IDs.
+// known holds the texts of options that were written, by their deployment IDs.
 //
-// Options are immutable and shared where they are the same (derive.Content), so those
-// that are the same value have the same text. What is kept holds on to that value: its
-// place in memory cannot become another one's.
+// Options are immutable and shared where they are the same (derive.Content), so the same
+// value has the same text. An entry keeps its value alive, so that no other value can take
+// its address.
 type known struct {
 	at    map[string]int
 	all   []entry
@@ -118,15 +118,15 @@ type entry struct {
 }
 
 const (
-	// knownBytes bounds the texts that are kept, and knownEntries what they belong to.
-	// Where a fleet has more, in turns, nothing is found again, and each is written out.
+	// knownBytes bounds the total size of the texts, and knownEntries their number. If a
+	// fleet uses more in turn, no text is found again, and each is written out.
 	knownBytes   = 512 << 10
 	knownEntries = 1024
-	// knownAtMost is the longest text that is kept.
+	// knownAtMost is the size of the longest text that is kept.
 	knownAtMost = 16 << 10
 )
 
-// write writes options, from a text that is kept if there is one.
+// write writes options, from a kept text if one exists.
 func (k *known) write(t *text, id string, o *v1alpha1.BundleDeploymentOptions) {
 	if id == "" {
 		t.options(o)

@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// texts are what strings are made of: all that JSON escapes, and what looks like it.
+// texts are the parts of random strings: all that JSON escapes, and what looks like it.
 var texts = []string{
 	"", "a", "plain-text.example.com/x:y", "\"quoted\"", `\`, "\n\r\t\b\f", "\x00\x01\x1f\x7f", "<a href='&amp;'>", "ü€𝄞",
 	"\u2028\u2029", "\xff\xfe", "é\xc3", "\ufffd", "{}", "[1, 2]", " ", "null",
@@ -38,7 +38,7 @@ func someText(r *rand.Rand) string {
 	return s
 }
 
-// someValue is anything that may be in a free-form object, deep down.
+// someValue returns a random value of a free-form object, nested up to depth.
 func someValue(r *rand.Rand, depth int) any {
 	kinds := 11
 	if depth == 0 {
@@ -78,7 +78,8 @@ func someObject(r *rand.Rand, depth int) map[string]any {
 	return members
 }
 
-// newFiller fills any field of any type; of each, none and some.
+// newFiller returns a filler for any field of any type, which fills some and leaves out
+// others.
 func newFiller(r *rand.Rand) *randfill.Filler {
 	return randfill.New().RandSource(source{r}).NilChance(0.4).NumElements(0, 3).Funcs(
 		func(s *string, _ randfill.Continue) { *s = someText(r) },
@@ -106,7 +107,8 @@ type source struct{ *rand.Rand }
 func (s source) Int63() int64 { return s.Int64() }
 func (s source) Seed(int64)   {}
 
-// share makes some options those of another object, as contents do, and some nearly so.
+// share makes some options equal to those of another object, as contents do, and some
+// nearly equal.
 func share(r *rand.Rand, items []v1alpha1.BundleDeployment) {
 	for i := range items {
 		spec := &items[i].Spec
@@ -134,7 +136,7 @@ func newCodecs() serializer.CodecFactory {
 	return serializer.NewCodecFactory(scheme)
 }
 
-// pair is an encoder of this package and the one that it takes the place of.
+// pair is an encoder of this package and the one that it replaces.
 type pair struct{ ours, theirs runtime.Encoder }
 
 func newPairs(t *testing.T) map[string]pair {
@@ -146,7 +148,7 @@ func newPairs(t *testing.T) map[string]pair {
 	for i, info := range faster.SupportedMediaTypes() {
 		if info.MediaType != runtime.ContentTypeJSON {
 			info.StrictSerializer = theirs[i].StrictSerializer
-			require.Equal(t, theirs[i], info, "other media types are written by theirs")
+			require.Equal(t, theirs[i], info, "other media types keep their serializers")
 			continue
 		}
 		add := func(name string, ours, theirs runtime.Encoder) {
@@ -168,8 +170,8 @@ func encoded(t *testing.T, e runtime.Encoder, object runtime.Object) string {
 	return b.String()
 }
 
-// TestTheBytesAreThoseOfEncodingJSON has both write random objects of all that the
-// package writes.
+// TestTheBytesAreThoseOfEncodingJSON compares both encoders over random objects of all
+// types that the package writes.
 func TestTheBytesAreThoseOfEncodingJSON(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -219,7 +221,7 @@ func TestOtherObjectsAreLeftToTheOtherSerializer(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeWrittenFailsAlike has a value that JSON has no text for, in one
+// TestWhatCannotBeWrittenFailsAlike encodes a value that JSON cannot express, in one
 // object, and among others.
 func TestWhatCannotBeWrittenFailsAlike(t *testing.T) {
 	t.Parallel()

@@ -15,8 +15,8 @@ import (
 
 var _ runtime.Serializer = pretty{}
 
-// pretty writes lists of BundleDeployments for people, one by one: encoding/json would
-// hold all of the text twice.
+// pretty writes indented lists of BundleDeployments, item by item: encoding/json would hold
+// the whole text twice.
 type pretty struct{ runtime.Serializer }
 
 // Encode implements runtime.Encoder.
@@ -27,11 +27,11 @@ func (p pretty) Encode(object runtime.Object, w io.Writer) error {
 	return p.Serializer.Encode(object, w)
 }
 
-// indent is that of one level.
+// indent is the indentation of one level.
 const indent = "  "
 
 func (p pretty) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error {
-	// As for a list that is not indented.
+	// This first write is explained in inChunks.
 	if _, err := w.Write([]byte{'{'}); err != nil {
 		return err
 	}
@@ -46,8 +46,8 @@ func (p pretty) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error {
 	if err := e.indented(&out, ""); err != nil {
 		return err
 	}
-	out.Next(1)                 // what is written
-	out.Truncate(out.Len() - 2) // the end of the object, in a line of its own
+	out.Next(1)                 // already written
+	out.Truncate(out.Len() - 2) // the end of the object, on its own line
 	out.WriteString(",\n" + indent + `"items": [`)
 	for i := range list.Items {
 		if i > 0 {
@@ -70,7 +70,7 @@ func (p pretty) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error {
 	return err
 }
 
-// indented adds what was written with line breaks and blanks.
+// indented appends the text so far to out, with line breaks and indentation.
 func (e *encoder) indented(out *bytes.Buffer, prefix string) error {
 	if e.err != nil {
 		return e.err

@@ -23,10 +23,9 @@ var (
 	_ runtime.EncoderWithAllocator = serializer{}
 )
 
-// Faster returns a negotiated serializer that writes JSON, where it is not meant for
-// people, as this package does. It writes the same bytes, so encoders keep their
-// identities. Where it reads strictly, it names the unknown members of objects that read
-// their JSON themselves.
+// Faster returns a negotiated serializer that writes JSON as this package does. It writes
+// the same bytes as s, so encoders keep their identities. Its strict readers name the
+// unknown members of objects that read their own JSON.
 func Faster(s runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
 	all := slices.Clone(s.SupportedMediaTypes())
 	for i := range all {
@@ -55,10 +54,10 @@ type negotiated struct {
 	mediaTypes []runtime.SerializerInfo
 }
 
-// SupportedMediaTypes implements runtime.NegotiatedSerializer. Each request asks.
+// SupportedMediaTypes implements runtime.NegotiatedSerializer. Every request calls it.
 func (n negotiated) SupportedMediaTypes() []runtime.SerializerInfo { return n.mediaTypes }
 
-// serializer writes what it knows, and leaves the rest to another one.
+// serializer writes the types that it knows, and leaves the rest to the serializer inside.
 type serializer struct{ runtime.Serializer }
 
 // Encode implements runtime.Encoder.
@@ -86,13 +85,13 @@ func (s serializer) Encode(object runtime.Object, w io.Writer) error {
 	return s.Serializer.Encode(object, w)
 }
 
-// EncodeWithAllocator implements runtime.EncoderWithAllocator: the serializer has its own
-// buffers. One that has no such method is complained about for each object.
+// EncodeWithAllocator implements runtime.EncoderWithAllocator. The serializer has its own
+// buffers. Without this method, the API machinery would log a complaint for each object.
 func (s serializer) EncodeWithAllocator(object runtime.Object, w io.Writer, _ runtime.MemoryAllocator) error {
 	return s.Encode(object, w)
 }
 
-// encoder is what one call of Encode uses, and the next may use again.
+// encoder is what one call of Encode uses, and a later one may use again.
 type encoder struct {
 	text
 	known known
@@ -100,14 +99,14 @@ type encoder struct {
 
 var encoders = sync.Pool{New: func() any { return &encoder{} }}
 
-// keptBuffer bounds the buffer that is used again.
+// keptBuffer bounds a buffer that is reused, in bytes.
 const keptBuffer = 256 << 10
 
 func acquire() *encoder { return encoders.Get().(*encoder) }
 
 func (e *encoder) release() {
 	if e.err != nil {
-		return // it may have stopped anywhere
+		return // it may have stopped in the middle
 	}
 	e.b = e.b[:0]
 	if cap(e.b) > keptBuffer {
@@ -128,7 +127,7 @@ func (s serializer) deployment(d *v1alpha1.BundleDeployment, w io.Writer) error 
 	return err
 }
 
-// chunk is how much of a list is written at once.
+// chunk is how many bytes of a list are written at once.
 const chunk = 32 << 10
 
 func (s serializer) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error {
@@ -138,10 +137,10 @@ func (s serializer) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error
 	})
 }
 
-// inChunks writes a list, its items one after the other.
+// inChunks writes a list, item after item.
 func inChunks(list runtime.Object, meta any, items int, w io.Writer, item func(e *encoder, i int) error) error {
-	// A first write of a few bytes is a sign to what compresses responses that more will
-	// follow (responsewriters.deferredResponseWriter).
+	// A first write of a few bytes shows the compression of responses that more follows
+	// (responsewriters.deferredResponseWriter).
 	if _, err := w.Write([]byte{'{'}); err != nil {
 		return err
 	}
@@ -173,8 +172,8 @@ func inChunks(list runtime.Object, meta any, items int, w io.Writer, item func(e
 	return err
 }
 
-// written writes an object that has a form of its own. encoding/json would read all of
-// it once more, for no change.
+// written writes an object that has its own form. encoding/json would needlessly read all
+// of it once more.
 func written(object v1alpha1.Written, w io.Writer) error {
 	text, err := fleetschema.Marshal(object.Plain(), *object.Form())
 	if err != nil {
@@ -194,14 +193,14 @@ func (s serializer) writtenList(list runtime.Object, items reflect.Value, w io.W
 	})
 }
 
-// inOneLine reports of the object in an event whether it is as this server's encoders
-// leave it: in one line, without anything to take out. Others are indented.
+// inOneLine reports whether the object in an event is as this server's encoders leave it:
+// on one line, with nothing to remove. Others are indented.
 func inOneLine(raw []byte) bool {
 	return len(raw) > 2 && raw[0] == '{' && bytes.IndexByte(raw, '\n') == len(raw)-1 && raw[len(raw)-2] == '}'
 }
 
-// event writes a watch event around what was written of its object. encoding/json would
-// read all of that once more, for no change.
+// event writes a watch event around the text of its object. encoding/json would needlessly
+// read all of it once more.
 func event(o *metav1.WatchEvent, w io.Writer) error {
 	e := acquire()
 	defer e.release()

@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// strict reports unknown and repeated members. An object that reads its JSON itself
-// hides them from the serializer that it wraps.
+// strict reports unknown and repeated members. An object that reads its own JSON hides them
+// from the serializer that strict wraps.
 type strict struct {
 	runtime.Serializer
 	yaml bool
@@ -38,7 +38,7 @@ func (s strict) Decode(text []byte, defaults *schema.GroupVersionKind, into runt
 		all = known.Errors()
 	}
 	if s.yaml {
-		// The serializer has found what is repeated.
+		// The serializer has already found repeated members.
 		if text, err = yaml.YAMLToJSON(text); err != nil {
 			return nil, kind, err
 		}
@@ -58,7 +58,7 @@ func (s strict) Decode(text []byte, defaults *schema.GroupVersionKind, into runt
 	return object, kind, runtime.NewStrictDecodingError(all)
 }
 
-// unknownError names an unknown member, in the words of the API machinery: clients
+// unknownError names an unknown member in the words of the API machinery, because clients
 // look for them.
 type unknownError string
 

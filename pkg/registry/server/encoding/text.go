@@ -14,11 +14,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// text is JSON that is being written. Members follow each other in the order of the
-// calls; those whose method says "unless" are left out when empty.
+// text is JSON that is being written. Members follow each other in the order of the calls.
+// A method with "unless" in its name leaves out an empty value.
 type text struct {
 	b []byte
-	// err is the first that encoding/json had; what was written is then not to be used.
+	// err is the first error of encoding/json. After it, b must not be used.
 	err error
 	// keys are used for sorting, and empty between calls.
 	keys []string
@@ -32,7 +32,7 @@ func (t *text) begin(name string) {
 
 func (t *text) end() { t.b = append(t.b, '}') }
 
-// name writes a member's name, which is given with its quotes and colon.
+// name writes a member's name, which the caller gives with its quotes and colon.
 func (t *text) name(name string) {
 	if t.b[len(t.b)-1] != '{' {
 		t.b = append(t.b, ',')
@@ -94,7 +94,7 @@ func (t *text) unlessNone(name string, members map[string]string) {
 	t.end()
 }
 
-// other has encoding/json write a member.
+// other lets encoding/json write a member.
 func (t *text) other(name string, value any) {
 	t.name(name)
 	t.marshal(value)
@@ -108,7 +108,7 @@ func (t *text) marshal(value any) {
 	t.b = append(t.b, b...)
 }
 
-// value writes what is in a free-form object.
+// value writes a value in a free-form object.
 func (t *text) value(value any) {
 	switch v := value.(type) {
 	case nil:
@@ -120,7 +120,7 @@ func (t *text) value(value any) {
 	case int64:
 		t.b = strconv.AppendInt(t.b, v, 10)
 	case float64:
-		// Not with an exponent, and so as an integer is written.
+		// Such a number is written without an exponent, so like an integer.
 		if v == math.Trunc(v) && math.Abs(v) < 1<<53 && (v != 0 || !math.Signbit(v)) {
 			t.b = strconv.AppendInt(t.b, int64(v), 10)
 		} else {
@@ -152,7 +152,7 @@ func (t *text) object(members map[string]any) {
 		return
 	}
 	t.b = append(t.b, '{')
-	// Objects nest, so the keys of this one are behind those of the one around it.
+	// Objects nest, so the keys of this one are behind those of the enclosing one.
 	from := len(t.keys)
 	t.keys = slices.AppendSeq(t.keys, maps.Keys(members))
 	slices.Sort(t.keys[from:])
@@ -189,7 +189,7 @@ func (t *text) string(s string) {
 	t.b = append(t.b, '"')
 }
 
-// escaped is string for one that has to be escaped from a place on.
+// escaped writes a text that has to be escaped from a given place.
 func (t *text) escaped(s string, from int) {
 	const digits = "0123456789abcdef"
 	start := len(t.b)

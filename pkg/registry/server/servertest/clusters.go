@@ -1,10 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package servertest holds a REST storage of Clusters in memory, for tests of
-// what lies above storage. It keeps what it is given and derives nothing; it is
-// no model of the real storage. Every operation costs O(n) at most and may be
-// called from any goroutine.
+// Package servertest holds a REST storage of Clusters in memory, for tests of the layers
+// above storage. It keeps what it is given and derives nothing; it does not model the real
+// storage. Every operation costs O(n) at most and may be called from any goroutine.
 package servertest
 
 import (
@@ -55,7 +54,7 @@ func NewClusters() *Clusters {
 	return c
 }
 
-// Storage is a storage map for server.Config with nothing but empty Clusters.
+// Storage returns a storage map for server.Config, with only empty Clusters.
 func Storage() map[string]rest.Storage {
 	return map[string]rest.Storage{"clusters": NewClusters()}
 }
@@ -89,7 +88,7 @@ func (c *Clusters) Get(ctx context.Context, name string, _ *metav1.GetOptions) (
 	return nil, apierrors.NewNotFound(v1alpha1.Resource("clusters"), name)
 }
 
-// List implements rest.Lister. It knows no selectors.
+// List implements rest.Lister. It ignores selectors.
 func (c *Clusters) List(ctx context.Context, _ *internalversion.ListOptions) (runtime.Object, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,8 +156,8 @@ func (c *Clusters) putLocked(ctx context.Context, cluster *v1alpha1.Cluster, dry
 	return cluster
 }
 
-// Watch implements rest.Watcher: a watch on which nothing ever happens. It ends
-// with its client or with the server.
+// Watch implements rest.Watcher: a watch without events. It ends with its client or with
+// the server.
 func (*Clusters) Watch(context.Context, *internalversion.ListOptions) (watch.Interface, error) {
 	return watch.NewFake(), nil
 }
