@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
-// keysOf are options with n templateValues of one text.
+// keysOf returns options with n templateValues of the same text.
 func keysOf(n int, text string) string {
 	keys := map[string]string{}
 	for i := range n {
@@ -32,7 +32,7 @@ func keysOf(n int, text string) string {
 
 const overBudget = "exceed the work that they may take on one Cluster"
 
-// All templates of a version have one budget on a Cluster.
+// All templates of a version share one budget on a Cluster.
 func TestWhatIsTooCostlyFailsWithTheFieldAndTheFix(t *testing.T) {
 	t.Parallel()
 	lists := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
@@ -68,7 +68,7 @@ func TestWhatIsTooCostlyFailsWithTheFieldAndTheFix(t *testing.T) {
 			require.Equal(t, c.want == "", content.Failure == "", content.Failure)
 			require.Contains(t, content.Failure, c.want)
 			require.Less(t, len(content.Failure), 1500)
-			require.True(t, content.Equal(versionOf(t, c.options).Content(plain, nil, labelled())), "it fails the same way each time")
+			require.True(t, content.Equal(versionOf(t, c.options).Content(plain, nil, labelled())), "it fails in the same way each time")
 			excess := v.Excess()
 			require.Equal(t, c.refused != "", excess != nil, "%+v", excess)
 			if excess != nil {
@@ -133,7 +133,7 @@ func TestATargetThatIsTooCostlyIsNamed(t *testing.T) {
 	}
 }
 
-// A budget is used up at the same place whatever the order of maps, and whatever other
+// The budget is used up at the same place, whatever the order of maps and whatever other
 // Clusters were evaluated before.
 func TestTheBudgetIsTheSameEveryTime(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
-// inputs are those of a Bundle with options, on a Cluster with labels.
+// inputs returns the inputs for a Bundle with options, on a Cluster with labels.
 func inputs(t testing.TB, options string) derive.Inputs {
 	t.Helper()
 	b, c := bundleOf(spec(t, options)), labelled()
@@ -74,11 +74,11 @@ func TestLabels(t *testing.T) {
 		labels     map[string]string
 		want       map[string]string
 	}{
-		{"those that are always there", `{}`, nil, with(content)},
+		{"the labels that are always set", `{}`, nil, with(content)},
 		{"the Bundle's own", `{}`, map[string]string{"team": "x"}, with(map[string]string{"team": "x", "fleet.cattle.io/content-name": "s-m"})},
 		{"not those of tools", `{}`, map[string]string{"kubectl.kubernetes.io/x": "1", "objectset.rio.cattle.io/hash": "1", "management.cattle.io/x": "1"}, with(content)},
 		{"but Fleet's", `{}`, map[string]string{"fleet.cattle.io/repo-name": "r", "fleet.cattle.io/commit": "c", "fleet.cattle.io/shard-ref": "s"}, with(map[string]string{"fleet.cattle.io/repo-name": "r", "fleet.cattle.io/commit": "c", "fleet.cattle.io/shard-ref": "s", "fleet.cattle.io/content-name": "s-m"})},
-		{"what is computed wins", `{}`, map[string]string{"fleet.cattle.io/bundle-name": "forged", "fleet.cattle.io/managed": "false", "fleet.cattle.io/content-name": "forged"}, with(content)},
+		{"computed labels win", `{}`, map[string]string{"fleet.cattle.io/bundle-name": "forged", "fleet.cattle.io/managed": "false", "fleet.cattle.io/content-name": "forged"}, with(content)},
 		{"no content of an OCI artifact", `{"contentsId":"s-m"}`, nil, always},
 		{"no content of a HelmOp", `{"helmOpOptions":{}}`, nil, always},
 	} {
@@ -102,7 +102,7 @@ func TestSpec(t *testing.T) {
 		cluster      func(*v1alpha1.Cluster)
 		want         string
 	}{
-		{"options are there even if they are empty", `{}`, func(c *v1alpha1.Cluster) { c.Labels = nil }, `{"options":{},"stagedOptions":{},` + ids + `}`},
+		{"options are shown even if they are empty", `{}`, func(c *v1alpha1.Cluster) { c.Labels = nil }, `{"options":{},"stagedOptions":{},` + ids + `}`},
 		{"what is staged is promoted, with values", `{"helm":{"values":{"a":1}}}`, nil, `{"options":{"helm":{"values":{"a":1}}},"stagedOptions":{"helm":{"values":{"a":1}}},` + ids + `}`},
 		{"paused by the Bundle", `{"paused":true}`, nil, `{"paused":true,"options":{"helm":{}},"stagedOptions":{"helm":{}},` + ids + `}`},
 		{"paused by the Cluster", `{}`, func(c *v1alpha1.Cluster) { c.Spec.Paused = true }, `{"paused":true,"options":{"helm":{}},"stagedOptions":{"helm":{}},` + ids + `}`},
@@ -112,7 +112,7 @@ func TestSpec(t *testing.T) {
 		{"correctDrift of the merged options", `{"correctDrift":{"force":true},"targets":[{"correctDrift":{"enabled":true}}]}`, nil, `{"correctDrift":{"enabled":true},"options":{"helm":{},"correctDrift":{"enabled":true}},"stagedOptions":{"helm":{},"correctDrift":{"enabled":true}},` + ids + `}`},
 		{"OCI contents", `{"contentsId":"s-oci"}`, nil, `{"ociContents":true,"options":{"helm":{}},"stagedOptions":{"helm":{}},` + ids + `}`},
 		{"the chart of a HelmOp", `{"helmOpOptions":{"helmOpSecretName":"s"}}`, nil, `{"helmChartOptions":{"helmOpSecretName":"s"},"options":{"helm":{}},"stagedOptions":{"helm":{}},` + ids + `}`},
-		{"a values hash does not show, as values are inline", `{"valuesHash":"abc"}`, nil, `{"options":{"helm":{}},"stagedOptions":{"helm":{}},` + ids + `}`},
+		{"a values hash does not show, because the values are inline", `{"valuesHash":"abc"}`, nil, `{"options":{"helm":{}},"stagedOptions":{"helm":{}},` + ids + `}`},
 		// S 3.2
 		{
 			"namespace labels and annotations of every target, later ones winning", `{"namespaceLabels":{"a":"bundle","b":"bundle"},"targets":[{"namespaceLabels":{"b":"first","c":"first"}},{"namespaceLabels":{"c":"second"},"namespaceAnnotations":{"x":"y"}}]}`, nil,
@@ -145,8 +145,8 @@ func TestNamespaceLabelsOfTargetsAreNotHashed(t *testing.T) {
 	require.NotEqual(t, one.Spec.DeploymentID, three.Spec.DeploymentID)
 }
 
-// The oracle of the generation is the spec's JSON: one changes when and only when
-// the other does.
+// The oracle of the generation is the spec's JSON: one changes if and only if the other
+// does.
 func TestGenerationChangesWithTheSpecAndOnlyThen(t *testing.T) {
 	t.Parallel()
 	generations := map[string]int64{}
@@ -171,7 +171,7 @@ func TestGenerationChangesWithTheSpecAndOnlyThen(t *testing.T) {
 	}
 	for i := range 1 << len(members) {
 		if i%7 != 0 && i > 64 {
-			continue // enough of them
+			continue // that many are enough
 		}
 		options := ""
 		for j, m := range members {
@@ -212,7 +212,7 @@ func TestRenderingWritesToNothing(t *testing.T) {
 	require.Equal(t, *options, in.Content.Options)
 }
 
-// Every line of S 7.1.
+// The cases cover every line of S 7.1.
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	in := inputs(t, `{}`)

@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Content is what a Bundle version means on a Cluster. It is immutable. All Clusters on
+// Content holds what a Bundle version means on a Cluster. It is immutable. All Clusters on
 // which it is the same share it, so its options must not be written to.
 type Content struct {
 	// Options are complete: merged, restricted, and with their templates evaluated. They
@@ -25,7 +25,7 @@ type Content struct {
 	Options v1alpha1.BundleDeploymentOptions
 	// DeploymentID names the manifest and the options (S 4.2).
 	DeploymentID string
-	// Failure says why there are no options. It begins with the Cluster that it was found
+	// Failure says why the content has no options. It begins with the Cluster that it was found
 	// on: `cluster C in namespace N: ...` (S 2.7).
 	Failure string
 

@@ -32,7 +32,7 @@ func TestDeploymentIDGivesTheKnownAnswers(t *testing.T) {
 	}
 }
 
-// S 4.2: what is hashed, byte for byte.
+// The cases show what is hashed, byte for byte (S 4.2).
 func TestWhatIsHashed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, in, want string }{

@@ -26,7 +26,7 @@ func TestAnAgentWaitsForCopiesThatAreMeantForIt(t *testing.T) {
 		{"it needs nothing", nil, v1alpha1.BundleSpec{}, nil, false},
 		{"a Secret that is not held", named("Secret", "a"), v1alpha1.BundleSpec{}, []string{"secrets/b"}, true},
 		{"a Secret that is held", named("SECRET", "a"), v1alpha1.BundleSpec{}, []string{"configmaps/a", "secrets/a", "secrets/b"}, false},
-		{"a ConfigMap of a Secret's name", named("ConfigMap", "a"), v1alpha1.BundleSpec{}, []string{"secrets/a"}, true},
+		{"a ConfigMap with a Secret's name", named("ConfigMap", "a"), v1alpha1.BundleSpec{}, []string{"secrets/a"}, true},
 		{"a kind that is not copied", named("Pod", "a"), v1alpha1.BundleSpec{}, []string{"secrets/a"}, true},
 		{"no name", named("Secret", ""), v1alpha1.BundleSpec{}, []string{"secrets/a"}, true},
 		{"a registry's Secret", nil, v1alpha1.BundleSpec{ContentsID: "s-1"}, nil, true},

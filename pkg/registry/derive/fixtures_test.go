@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// spec reads a Bundle's spec as the API does.
+// spec parses a Bundle's spec as the API does.
 func spec(t testing.TB, text string) v1alpha1.BundleSpec {
 	t.Helper()
 	var s v1alpha1.BundleSpec

@@ -41,7 +41,7 @@ func TestTheTextOfAGenerationIsItsJSON(t *testing.T) {
 	}
 }
 
-// TestGenerationsStayAsTheyAre pins numbers that clients have kept.
+// TestGenerationsStayAsTheyAre pins numbers that clients have stored.
 func TestGenerationsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	one := &Content{DeploymentID: "s-1:a", Options: v1alpha1.BundleDeploymentOptions{ServiceAccount: "sa"}}

@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// pinned is the content of some complete options.
+// pinned returns the content of complete options.
 func pinned(t testing.TB, manifestID, options string) *derive.Content {
 	t.Helper()
 	var out v1alpha1.BundleDeploymentOptions
@@ -22,7 +22,7 @@ func pinned(t testing.TB, manifestID, options string) *derive.Content {
 	return derive.Pinned(manifestID, out)
 }
 
-func TestWhatIsStagedAndWhatIsPromotedAreShownBesideEachOther(t *testing.T) {
+func TestStagedAndPromotedContentAreBothShown(t *testing.T) {
 	t.Parallel()
 	in := inputs(t, `{"targets":[{"namespaceLabels":{"all":"1"}}]}`)
 	in.Content = pinned(t, "s-old", `{"namespace":"old","namespaceLabels":{"own":"old"}}`)
@@ -53,8 +53,8 @@ func TestNothingPromotedIsAnEmptyID(t *testing.T) {
 	require.False(t, in.Staged.Empty())
 }
 
-// TestGenerationsOfHeldSpecsDifferIfTheSpecsDo makes specs of few contents, and
-// compares all with all.
+// TestGenerationsOfHeldSpecsDifferIfTheSpecsDo builds specs from few contents, and compares
+// every two.
 func TestGenerationsOfHeldSpecsDifferIfTheSpecsDo(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -91,7 +91,7 @@ func TestGenerationsOfHeldSpecsDifferIfTheSpecsDo(t *testing.T) {
 func TestADiffMovesToAContentWithoutChangingWhatItDeploys(t *testing.T) {
 	t.Parallel()
 	a, b := pinned(t, "s-m", `{"namespace":"a"}`), pinned(t, "s-m", `{"namespace":"b","diff":{"comparePatches":[{"kind":"ConfigMap"}]}}`)
-	require.Same(t, a, a.WithDiff(pinned(t, "s-n", `{}`)), "the same diff is no other content")
+	require.Same(t, a, a.WithDiff(pinned(t, "s-n", `{}`)), "the same diff gives the same content")
 	with := a.WithDiff(b)
 	require.Equal(t, a.DeploymentID, with.DeploymentID)
 	require.Equal(t, b.Options.Diff, with.Options.Diff)

@@ -12,7 +12,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// pieces are what texts are put together from.
+// pieces are the parts of random texts.
 var pieces = []string{
 	"a", "bc", " ", "  ", "\n", "\n\n", "\t", "\r", ":", ": ", " #", "#", "-", "- ", "'", "\"", "\\", "{", "}", "[", "]", ",", "&", "*", "!", "|", ">", "%", "@", "`", "?", "? ",
 	"true", "no", "Y", "null", "~", "0", "1", "0x1f", "0o7", "1e3", ".5", "1_000", "12:30", "2026-01-02", ".inf", ".nan", "=", "<<", "---", "...", "${ .x }", "${", "ü", "\u00a0", "\u0085",
@@ -53,7 +53,7 @@ func randomTreeMap(r *rand.Rand, depth int) map[string]any {
 	return m
 }
 
-// The oracle is sigs.k8s.io/yaml there and parseYAML back.
+// The oracle writes with sigs.k8s.io/yaml and reads with parseYAML.
 func TestTheWayThroughYAML(t *testing.T) {
 	t.Parallel()
 	const seed = 1
@@ -61,7 +61,7 @@ func TestTheWayThroughYAML(t *testing.T) {
 	for i := range rounds {
 		replay := fmt.Sprintf("seed %d, round %d", seed, i)
 		data := randomTreeMap(rand.New(rand.NewPCG(seed, uint64(i))), 0)
-		if i%4 == 0 { // one text alone, so that a strange one does not hide all others
+		if i%4 == 0 { // a single text, so that a strange one does not hide the others
 			data = map[string]any{"k": randomPieces(rand.New(rand.NewPCG(seed, uint64(i))))}
 		}
 		want, wantErr := sigsyaml.Marshal(data)

@@ -12,7 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// Every row of S 3.1, seen through Content: the options of a Bundle with those of
+// The cases cover every row of S 3.1 through Content: the options of a Bundle with those of
 // its one target.
 func TestATargetsOptionsAreMergedOntoTheBundles(t *testing.T) {
 	t.Parallel()
@@ -56,12 +56,12 @@ func TestATargetsOptionsAreMergedOntoTheBundles(t *testing.T) {
 		{"correctDrift is replaced as a whole", `{"correctDrift":{"enabled":true,"force":true}}`, `{"correctDrift":{"enabled":true}}`, `{"correctDrift":{"enabled":true}}`},
 		{"downstream resources are keyed by kind, in any case, and name", `{"downstreamResources":[{"kind":"Secret","name":"a"}]}`, `{"downstreamResources":[{"kind":"secret","name":"a"},{"kind":"ConfigMap","name":"a"}]}`, `{"downstreamResources":[{"kind":"secret","name":"a"},{"kind":"ConfigMap","name":"a"}]}`},
 		{
-			"what a target cannot set is the Bundle's",
+			"options that a target cannot set come from the Bundle",
 			`{"createNamespace":true,"ignore":{"conditions":[{"a":"b"}]},"namespaceLabels":{"a":"b"}}`,
 			`{"deleteNamespace":true,"ignore":{},"deleteCRDResources":true,"createNamespace":false,"allowedTargetNamespaceSelector":{},"overwrites":[{"name":"x"}],"namespaceLabels":{"a":"c"},"namespaceAnnotations":{"a":"c"}}`,
 			`{"createNamespace":true,"ignore":{"conditions":[{"a":"b"}]},"namespaceLabels":{"a":"b"}}`,
 		},
-		{"what only the Bundle can set stays", `{"deleteNamespace":true,"deleteCRDResources":true,"overwrites":[{"name":"x"}],"allowedTargetNamespaceSelector":{}}`, `{}`, `{"deleteNamespace":true,"deleteCRDResources":true,"overwrites":[{"name":"x"}],"allowedTargetNamespaceSelector":{}}`},
+		{"options that only the Bundle can set stay", `{"deleteNamespace":true,"deleteCRDResources":true,"overwrites":[{"name":"x"}],"allowedTargetNamespaceSelector":{}}`, `{}`, `{"deleteNamespace":true,"deleteCRDResources":true,"overwrites":[{"name":"x"}],"allowedTargetNamespaceSelector":{}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

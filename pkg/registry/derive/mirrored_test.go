@@ -32,16 +32,16 @@ func TestValuesOfASecretGoWhereTheyBelong(t *testing.T) {
 			spec: `{"helm":{"values":{"old":1}}}`, data: map[string]string{"values.yaml": `{"a":1}`},
 			want: `{"helm":{"values":{"a":1}}}`,
 		},
-		"all targets of a name, and no other": {
+		"all targets with the name, and no other": {
 			spec: `{"targets":[{"name":"x"},{"name":"y"},{},{"name":"x","helm":{"chart":"c"}}]}`, data: map[string]string{"x": `{"a":1}`},
 			want: `{"targets":[{"name":"x","helm":{"values":{"a":1}}},{"name":"y"},{},{"name":"x","helm":{"chart":"c","values":{"a":1}}}]}`,
 		},
-		"nobody's":           {spec: `{"targets":[{"name":"x"}]}`, data: map[string]string{"z": `{"a":1}`}, want: `{"targets":[{"name":"x"}]}`},
+		"of no target":       {spec: `{"targets":[{"name":"x"}]}`, data: map[string]string{"z": `{"a":1}`}, want: `{"targets":[{"name":"x"}]}`},
 		"null is none":       {spec: `{}`, data: map[string]string{"values.yaml": `null`}, want: `{}`},
 		"empty is none":      {spec: `{}`, data: map[string]string{"values.yaml": ``}, want: `{}`},
 		"an empty map stays": {spec: `{}`, data: map[string]string{"values.yaml": `{}`}, want: `{"helm":{"values":{}}}`},
 		"a list":             {spec: `{}`, data: map[string]string{"x": `[1]`}, says: `the values under "x" are not a map`},
-		"no JSON":            {spec: `{}`, data: map[string]string{"values.yaml": `{"a"`}, says: `the values under "values.yaml" are not a map`},
+		"not JSON":           {spec: `{}`, data: map[string]string{"values.yaml": `{"a"`}, says: `the values under "values.yaml" are not a map`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +53,7 @@ func TestValuesOfASecretGoWhereTheyBelong(t *testing.T) {
 				data[key] = []byte(value)
 			}
 			got, err := WithValues(&spec, data)
-			require.Equal(t, before, asText(t, &spec), "the spec given is left as it is")
+			require.Equal(t, before, asText(t, &spec), "the given spec is not changed")
 			if c.says != "" {
 				require.ErrorContains(t, err, c.says)
 				return

@@ -27,8 +27,8 @@ var (
 	round = flag.Int("round", -1, "replay only this round of a random test")
 )
 
-// naive is S 3.3 read out loud: one Cluster at a time, every step each time, with
-// text/template, sprig and sigs.k8s.io/yaml as they come.
+// naive is S 3.3 step by step: one Cluster at a time, every step each time, with
+// text/template, sprig and sigs.k8s.io/yaml unchanged.
 func naive(options v1alpha1.BundleDeploymentOptions, c *v1alpha1.Cluster) (v1alpha1.BundleDeploymentOptions, error) {
 	labels, annotations := map[string]any{}, map[string]any{}
 	for k, v := range c.Labels {
@@ -135,7 +135,7 @@ func naiveRender(text string, context map[string]any, out any) error {
 	return yaml.Unmarshal([]byte(b.String()), out)
 }
 
-func TestContentIsWhatTheSpecificationSaysReadNaively(t *testing.T) {
+func TestContentIsThatOfTheNaiveImplementation(t *testing.T) {
 	t.Parallel()
 	rounds := 3000
 	if testing.Short() {
@@ -161,7 +161,7 @@ func TestContentIsWhatTheSpecificationSaysReadNaively(t *testing.T) {
 				continue
 			}
 			if strings.Contains(content.Failure, "two keys of one map are both written") {
-				continue // there, which one stays is a matter of chance
+				continue // sigs.k8s.io/yaml keeps a random one of them
 			}
 			require.Empty(t, content.Failure, "%s\n%s", replay, shown(t, options))
 			require.Equal(t, shown(t, want), shown(t, content.Options), "%s\n%s", replay, shown(t, options))
@@ -183,7 +183,7 @@ func TestContentIsWhatTheSpecificationSaysReadNaively(t *testing.T) {
 	}
 }
 
-// floats copies options through JSON, as Fleet's go.
+// floats passes options through JSON, as Fleet does.
 func floats(t testing.TB, options *v1alpha1.BundleDeploymentOptions) *v1alpha1.BundleDeploymentOptions {
 	t.Helper()
 	out := options.DeepCopy()
@@ -195,7 +195,7 @@ func floats(t testing.TB, options *v1alpha1.BundleDeploymentOptions) *v1alpha1.B
 	return out
 }
 
-// texts are those that a way through templates and YAML could change.
+// texts could be changed by templates or by YAML.
 var texts = []string{
 	"", "x", "true", "yes", "no", "null", "~", "5", "5.0", "0x1F", "1e3", "1_000", "12:30:45", "2026-01-02", ".inf", "-", "- a", "a: b", "{a}", "[", "&a", "*a", "!!x",
 	"<<", "#c", "a #c", " a ", "a\nb", "a\n", "\n", "\ta", "'", "\"", "\\", "%", "@", "`", "|", ">", "ü", "\u2028", "\u0085", "\x01", "\U0001F600", "{{ .x }}", "$x", "$ {", "}",
@@ -205,7 +205,7 @@ var texts = []string{
 	"${ if", "${ nope }", "${ .ClusterLabels.missing }",
 }
 
-// randomText prefers the harmless: one bad text spoils a whole Bundle.
+// randomText prefers harmless texts: one bad text breaks a whole Bundle.
 func randomText(r *rand.Rand) string {
 	if r.IntN(3) > 0 {
 		return texts[r.IntN(len(texts)-20)]

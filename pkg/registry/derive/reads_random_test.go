@@ -14,9 +14,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
-// TestWhatNoReadTellsApartIsTheSame makes random templates and random edits of a
-// Cluster. Where the content or the failure differs, some read must have said so.
-func TestWhatNoReadTellsApartIsTheSame(t *testing.T) {
+// TestStatesThatNoReadDistinguishesGiveTheSame generates random templates and random edits of a
+// Cluster. If the content or the failure differs, some read must have distinguished the
+// states.
+func TestStatesThatNoReadDistinguishesGiveTheSame(t *testing.T) {
 	t.Parallel()
 	rounds := 5_000
 	if testing.Short() {
@@ -65,7 +66,7 @@ func TestWhatNoReadTellsApartIsTheSame(t *testing.T) {
 	}
 }
 
-// writer makes Clusters, and templates of what they have.
+// writer generates Clusters, and templates over their data.
 type writer struct {
 	*rand.Rand
 	depth int
@@ -86,7 +87,7 @@ var (
 	}
 )
 
-// cluster has most of what there can be.
+// cluster returns a Cluster with most of what a Cluster can have.
 func (w *writer) cluster() *v1alpha1.Cluster {
 	c := cluster(map[string]string{})
 	c.Annotations, c.Spec.TemplateValues = map[string]string{}, &v1alpha1.GenericMap{Data: map[string]any{}}
@@ -96,7 +97,7 @@ func (w *writer) cluster() *v1alpha1.Cluster {
 	return c
 }
 
-// edited is a Cluster that differs in a few places, if at all.
+// edited returns a Cluster that differs in a few places or in none.
 func (w *writer) edited(c *v1alpha1.Cluster) *v1alpha1.Cluster {
 	c = c.DeepCopy()
 	for range 1 + w.IntN(2) {
@@ -143,7 +144,7 @@ func (w *writer) helm() *v1alpha1.HelmOptions {
 	case 3:
 		data["a"], data["b"] = standsFor(), w.text()
 	case 4:
-		// The text of a label becomes an argument, or an action in what was one.
+		// The text of a label becomes an argument, or an action inside one.
 		data["a"], data["b"], data["c"] = "${ print `", standsFor(), "` }"+w.text()
 	case 5:
 		data["a"], data["b"] = w.text(), []any{w.text()}
@@ -165,7 +166,7 @@ func (w *writer) helm() *v1alpha1.HelmOptions {
 	return helm
 }
 
-// text is one or two statements.
+// text returns one or two statements.
 func (w *writer) text() string {
 	w.defined = ""
 	text := w.statement()
@@ -216,7 +217,7 @@ func (w *writer) statement() string {
 
 func (w *writer) part() string { return w.oneOf(someParts...) }
 
-// mapping is an expression for a part; seldom for something else.
+// mapping returns an expression for a part, and seldom for something else.
 func (w *writer) mapping(part string) string {
 	switch w.IntN(24) {
 	case 0:
@@ -240,7 +241,7 @@ func (w *writer) key(part string) string {
 	return w.oneOf(someKeys[part]...)
 }
 
-// value is an expression for what is in a map, or for what functions make of it.
+// value returns an expression for a value in a map, or for the result of functions on it.
 func (w *writer) value() string {
 	w.depth++
 	defer func() { w.depth-- }()

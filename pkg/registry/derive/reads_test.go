@@ -16,9 +16,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// TestReadsOfCommonTemplatesAreExact: what is not named is not read. Reads are written
-// as the key of a label, as @ and the key of an annotation, and as = and the key of a
-// template value; with a star for all of them.
+// TestReadsOfCommonTemplatesAreExact checks that nothing else is read. A read is written as
+// the key of a label, as @ and the key of an annotation, or as = and the key of a template
+// value, with a star for all of them.
 func TestReadsOfCommonTemplatesAreExact(t *testing.T) {
 	t.Parallel()
 	const everything = "* @* =*"
@@ -33,7 +33,7 @@ func TestReadsOfCommonTemplatesAreExact(t *testing.T) {
 		{"a value, by its first key", `{"values": {"v": "${ .ClusterValues.a.b }-${ .ClusterValues.a.c }"}}`, "=a"},
 		{"a list among the values", `{"values": {"v": "${ range .ClusterValues.list }${ . }${ end }"}}`, "=list"},
 		{"names, which do not change", `{"values": {"v": "${ .ClusterName }.${ .ClusterNamespace }"}}`, ""},
-		{"chance and the clock", `{"templateValues": {"v": "${ randAlphaNum 6 }${ now }"}}`, ""},
+		{"randomness and the clock", `{"templateValues": {"v": "${ randAlphaNum 6 }${ now }"}}`, ""},
 		{"a name that means nothing", `{"templateValues": {"v": "${ .Cluster.env }"}}`, ""},
 		{"templateValues and values", `{"values": {"v": "${ .ClusterLabels.env }"}, "templateValues": {"t": "${ .ClusterLabels.tier }", "u": "plain"}}`, "env tier"},
 		{"a label that a value stands for", `{"values": {"v": "global.fleet.clusterLabels.env", "list": [{"w": "global.fleet.clusterLabels.a.b/c"}, "global.fleet.clusterLabels.not"]}}`, "env a.b/c"},
@@ -46,7 +46,7 @@ func TestReadsOfCommonTemplatesAreExact(t *testing.T) {
 		{"all values", `{"templateValues": {"v": "${ .ClusterValues | toYaml }"}}`, ""}, // no such function
 		{"all values, as JSON", `{"templateValues": {"v": "${ .ClusterValues | toJson }"}}`, "=*"},
 		{"everything", `{"templateValues": {"v": "${ toJson . }"}}`, everything},
-		{"everything, handed on", `{"templateValues": {"v": "${ define \"t\" }${ .ClusterName }${ end }${ template \"t\" . }"}}`, everything},
+		{"everything, passed on", `{"templateValues": {"v": "${ define \"t\" }${ .ClusterName }${ end }${ template \"t\" . }"}}`, everything},
 		{"a template that parses nowhere", `{"values": {"v": "${ if }"}}`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,20 +70,21 @@ func readsOf(v *derive.Version) []string {
 	return out
 }
 
-// TestReadsAreOfAllMatchesThatOccurred, each once, in the order in which they came.
-func TestReadsAreOfAllMatchesThatOccurred(t *testing.T) {
+// TestReadsCoverAllMatchesThatOccurred checks that each read is listed once, in the order
+// of their first occurrence.
+func TestReadsCoverAllMatchesThatOccurred(t *testing.T) {
 	t.Parallel()
 	v := versionOf(t, `{"helm": {"values": {"v": "${ .ClusterLabels.env }"}}, "targets": [
 		{"helm": {"values": {"w": "${ .ClusterLabels.tier }"}}}, {"helm": {"values": {"v": "x"}}}]}`)
 	require.Empty(t, v.Reads())
 	v.Content(targeting.Match{Target: 1}, nil, labelled())
-	require.Empty(t, v.Reads(), "the target has a value in the template's place")
+	require.Empty(t, v.Reads(), "the target replaces the template by a value")
 	v.Content(targeting.Match{Target: 0}, nil, labelled())
 	v.Content(targeting.Match{Target: 0, Customizations: []int{1}}, nil, labelled())
 	require.Equal(t, []string{"env", "tier"}, readsOf(v))
 }
 
-// TestManyReadsAreWholeParts: a hostile template makes no long list.
+// TestManyReadsAreWholeParts checks that a hostile template gives no long list.
 func TestManyReadsAreWholeParts(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
@@ -99,7 +100,7 @@ func TestManyReadsAreWholeParts(t *testing.T) {
 	require.NotContains(t, reads, "=*")
 }
 
-// TestEdited: what no template can see is no difference.
+// TestEdited checks that a difference that no template can see is not listed.
 func TestEdited(t *testing.T) {
 	t.Parallel()
 	was, is := labelled(), labelled()
@@ -125,7 +126,7 @@ func TestEdited(t *testing.T) {
 	require.ElementsMatch(t, want, derive.Edited(is, was))
 }
 
-// unaffected tells whether no template of the version notices an edit.
+// unaffected reports whether no template of the version notices an edit.
 func unaffected(v *derive.Version, was, is *v1alpha1.Cluster) bool {
 	reads := v.Reads()
 	return derive.HasTemplateLabels(was.Labels) == derive.HasTemplateLabels(is.Labels) &&

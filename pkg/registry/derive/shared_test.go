@@ -14,8 +14,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
-// S 3.3 gives all templates of the options one context: values first, then
-// templateValues by key.
+// S 3.3 gives all templates of the options one context: values first, then templateValues
+// sorted by key.
 func TestTemplatesOfOneClusterShareWhatTheySet(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, options, want string }{
@@ -40,7 +40,7 @@ func TestTemplatesOfOneClusterShareWhatTheySet(t *testing.T) {
 			`{"a":false,"b":2}`,
 		},
 		{
-			"what is taken away is gone",
+			"what is removed is gone",
 			`{"helm":{"values":{"a":"${ $_ := unset .ClusterLabels \"env\" }x"},"templateValues":{"b":"${ hasKey .ClusterLabels \"env\" }"}}}`,
 			`{"a":"x","b":false}`,
 		},
@@ -64,7 +64,7 @@ func TestTemplatesOfOneClusterShareWhatTheySet(t *testing.T) {
 			t.Parallel()
 			v, on := versionOf(t, c.options), labelled()
 			before := on.DeepCopy()
-			for range 2 { // the second time finds what the first one left, if it left something
+			for range 2 { // the second time finds what the first one left behind, if anything
 				content := v.Content(plain, nil, on)
 				require.Empty(t, content.Failure)
 				require.JSONEq(t, c.want, shown(t, content.Options.Helm.Values))
@@ -92,8 +92,8 @@ var sharing = []string{
 	`${ $_ := set . "ClusterName" "renamed" }`, `x`, ``,
 }
 
-// The oracle is the specification, read naively.
-func TestWhatTemplatesShareIsWhatTheSpecificationSaysReadNaively(t *testing.T) {
+// The oracle is the naive implementation of the specification.
+func TestTemplatesShareWhatTheNaiveImplementationShares(t *testing.T) {
 	t.Parallel()
 	works := 0
 	const rounds = 200
@@ -125,11 +125,11 @@ func TestWhatTemplatesShareIsWhatTheSpecificationSaysReadNaively(t *testing.T) {
 	require.Greater(t, works, rounds/4, "the test has to reach templates that work")
 }
 
-// unchanged is the digest of what random Bundles came out as before the work of
-// templates was counted.
+// unchanged is the digest of random Bundles' contents from before the work of templates was
+// counted.
 const unchanged = "e1c32cfb32cb2ca0875cfc8c92af20c1809ce2764d6c133acc23bc971a1048e7"
 
-func TestCheapTemplatesGiveTheDeploymentIDsThatTheyAlwaysGave(t *testing.T) {
+func TestCheapTemplatesKeepTheirDeploymentIDs(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, unchanged, digestOfRandomContents(t))
 }

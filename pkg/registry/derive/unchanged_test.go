@@ -14,9 +14,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
-// digestOfRandomContents is over the deployment IDs of 800 random options on two
-// Clusters each, and over which of them fail. It depends on the generators of the test
-// against the specification, and on nothing else.
+// digestOfRandomContents returns a digest of the deployment IDs of 800 random options on
+// two Clusters each, and of which of them fail. It depends only on the generators of the
+// test against the specification.
 func digestOfRandomContents(t *testing.T) string {
 	h := sha256.New()
 	for i := range 800 {

@@ -29,7 +29,7 @@ type values struct {
 	data map[string]any
 	// extent is the extent of data as merged.
 	extent extent
-	// absent says that there are neither values nor templates to evaluate.
+	// absent says that neither values nor templates need evaluation.
 	absent bool
 	// substitutes says that some value stands for a label.
 	substitutes bool

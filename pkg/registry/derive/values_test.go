@@ -13,8 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Every step of S 3.3. The options are those of the Bundle; want are the options
-// on a Cluster with labels, or, where the case says so, on one without.
+// The cases cover every step of S 3.3. The options are those of the Bundle; want are the
+// options on a Cluster with labels, or on one without where the case says so.
 func TestValuesOnACluster(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -58,7 +58,7 @@ func TestValuesOnACluster(t *testing.T) {
 		{"with quote it stays a string", `{"helm":{"values":{"v":"${ .ClusterValues.port | toString | quote }"}}}`, labelled(), `{"helm":{"values":{"v":"8080"}}}`},
 		{"a boolean becomes one", `{"helm":{"values":{"v":"${ eq 1 1 }"}}}`, labelled(), `{"helm":{"values":{"v":true}}}`},
 		{"Helm's own delimiters are untouched", `{"helm":{"values":{"v":"{{ .Values.x }} ${ .ClusterName }"}}}`, labelled(), `{"helm":{"values":{"v":"{{ .Values.x }} c1"}}}`},
-		{"sprig's functions are there", `{"helm":{"values":{"v":"${ upper .ClusterLabels.env }-${ default \"d\" (get .ClusterLabels \"nope\") }"}}}`, labelled(), `{"helm":{"values":{"v":"PROD-d"}}}`},
+		{"sprig's functions exist", `{"helm":{"values":{"v":"${ upper .ClusterLabels.env }-${ default \"d\" (get .ClusterLabels \"nope\") }"}}}`, labelled(), `{"helm":{"values":{"v":"PROD-d"}}}`},
 		{"with disablePreProcess nothing is a template", `{"helm":{"disablePreProcess":true,"values":{"v":"${ .ClusterName }"},"templateValues":{"k":"${ .ClusterName }"}}}`, labelled(), `{"helm":{"disablePreProcess":true,"values":{"v":"${ .ClusterName }"},"templateValues":{"k":"${ .ClusterName }"}}}`},
 		{"numbers stay numbers", `{"helm":{"values":{"i":3,"f":1.5,"big":1000000,"huge":1e21,"s":"5","b":true,"n":null,"t":"true","d":"2026-01-01"}}}`, labelled(), `{"helm":{"values":{"i":3,"f":1.5,"big":1000000,"huge":1e21,"s":"5","b":true,"n":null,"t":"true","d":"2026-01-01"}}}`},
 		// Step 6b: templateValues.
@@ -72,7 +72,7 @@ func TestValuesOnACluster(t *testing.T) {
 		{"its annotations", `{"helm":{"values":{"v":"${ .ClusterAnnotations.note }"}}}`, labelled(), `{"helm":{"values":{"v":"hello"}}}`},
 		{"its template values", `{"helm":{"values":{"v":"${ .ClusterValues.domain }"}}}`, labelled(), `{"helm":{"values":{"v":"example.com"}}}`},
 		{"no template values are an empty map", `{"helm":{"values":{"v":"${ len .ClusterValues }"}}}`, &v1alpha1.Cluster{ObjectMeta: labelled().ObjectMeta}, `{"helm":{"values":{"v":0}}}`},
-		// What is not templated.
+		// These are not templated.
 		{"only values are", `{"namespace":"${ .ClusterName }","helm":{"releaseName":"${ .ClusterName }"}}`, labelled(), `{"namespace":"${ .ClusterName }","helm":{"releaseName":"${ .ClusterName }","values":{}}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -104,12 +104,12 @@ func TestValuesThatFail(t *testing.T) {
 	for _, c := range []struct{ name, options, want string }{
 		{"a template that does not parse", `{"helm":{"values":{"v":"${ if }"}}}`, "failed to parse helm values template: template: values:1: missing value for if"},
 		{"a template value that does not parse", `{"helm":{"templateValues":{"k":"${ nope }"}}}`, `failed to parse helm values template: template: k:1: function "nope" not defined`},
-		{"a label that is not there", `{"helm":{"values":{"v":"${ .ClusterLabels.nope }"}}}`, `failed to render helm values template: template: values:1:20: executing "values" at <.ClusterLabels.nope>: map has no entry for key "nope"`},
-		{"a field that is not there", `{"helm":{"values":{"v":"${ .Nope }"}}}`, `map has no entry for key "Nope"`},
+		{"a label that does not exist", `{"helm":{"values":{"v":"${ .ClusterLabels.nope }"}}}`, `failed to render helm values template: template: values:1:20: executing "values" at <.ClusterLabels.nope>: map has no entry for key "nope"`},
+		{"a field that does not exist", `{"helm":{"values":{"v":"${ .Nope }"}}}`, `map has no entry for key "Nope"`},
 		{"a template value that does not render", `{"helm":{"templateValues":{"k":"${ fail \"no\" }"}}}`, "failed to render helm values template: "},
-		{"text that is no YAML", `{"helm":{"values":{"v":"${ b64dec \"YTogYjogYw==\" }"}}}`, "failed to interpret rendered template as helm values: "},
-		{"a plain template value that is no YAML", `{"helm":{"templateValues":{"k":"a: b: c"}}}`, "failed to interpret rendered template as helm values: "},
-		{"a template value that is no YAML", `{"helm":{"templateValues":{"k":"a: b: ${ .ClusterName }"}}}`, "failed to interpret rendered template as helm values: "},
+		{"text that is not YAML", `{"helm":{"values":{"v":"${ b64dec \"YTogYjogYw==\" }"}}}`, "failed to interpret rendered template as helm values: "},
+		{"a plain template value that is not YAML", `{"helm":{"templateValues":{"k":"a: b: c"}}}`, "failed to interpret rendered template as helm values: "},
+		{"a template value that is not YAML", `{"helm":{"templateValues":{"k":"a: b: ${ .ClusterName }"}}}`, "failed to interpret rendered template as helm values: "},
 		{"a secret key", `{"helm":{"values":{"v":"${ genPrivateKey \"rsa\" }"}}}`, "put the value in a Secret and use valuesFrom"},
 		{"values of 52 levels", nested(52, `1`), "maximum recursion depth of 50 exceeded"},
 		{"the same without pre-processing", `{"helm":{"disablePreProcess":true,` + nested(52, `1`)[len(`{"helm":{`):], "maximum recursion depth of 50 exceeded"},
@@ -130,7 +130,7 @@ func TestValuesThatFail(t *testing.T) {
 			require.Less(t, len(content.Failure), 2000)
 			require.Empty(t, content.DeploymentID)
 			again := versionOf(t, c.options).Content(plain, nil, labelled())
-			require.True(t, content.Equal(again), "it fails the same way each time:\n%s\n%s", content.Failure, again.Failure)
+			require.True(t, content.Equal(again), "it fails in the same way each time:\n%s\n%s", content.Failure, again.Failure)
 			require.Empty(t, versionOf(t, c.options).Content(plain, nil, unlabelled()).Failure, "without labels nothing is evaluated")
 		})
 	}

@@ -74,7 +74,7 @@ type contentKey struct {
 	labelled bool
 }
 
-// plan is what a match of the Version means on any Cluster.
+// plan holds what a match of the Version means on any Cluster.
 type plan struct {
 	// Each plan has its own once, so that two matches do not wait for each other.
 	once sync.Once
@@ -130,7 +130,7 @@ func (v *Version) Content(m targeting.Match, inj *rules.Injected, c *v1alpha1.Cl
 // maxContents bounds how many contents the version keeps when injections change.
 const maxContents = 64
 
-// forget drops the contents for injections other than inj once there are many.
+// forget drops the contents for injections other than inj once many exist.
 func (v *Version) forget(inj *rules.Injected) {
 	if len(v.mu.contents) < maxContents {
 		return

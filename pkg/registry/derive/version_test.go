@@ -105,8 +105,8 @@ func TestManyInjectionsAreForgotten(t *testing.T) {
 	}
 }
 
-// Run with -race, this is the promise of safe concurrent use; without, that equal
-// arguments give equal bytes.
+// With -race, this test checks safe concurrent use; without it, that equal arguments give
+// equal bytes.
 func TestAVersionServesManyAtOnce(t *testing.T) {
 	t.Parallel()
 	const options = `{"helm":{"values":{"a":"${ .ClusterName }","l":"global.fleet.clusterLabels.env","r":"${ randAlphaNum 5 }"},"templateValues":{"k":"${ keys .ClusterLabels }"}},

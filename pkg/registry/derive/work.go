@@ -120,8 +120,8 @@ func indicates(text string, at int) int {
 const maxExpansion = 450_000
 
 // expansion bounds how many values a text with aliases stands for. Stacked anchors give
-// most, if each holds equally many aliases of the previous one: three, where there are
-// enough anchors.
+// most, if each holds equally many aliases of the previous one: three, if enough
+// anchors exist.
 func expansion(marks, anchors, aliases int) int {
 	levels := min(anchors, (aliases+2)/3)
 	n := marks

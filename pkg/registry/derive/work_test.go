@@ -26,7 +26,7 @@ func TestAliasesCostWhatTheyStandFor(t *testing.T) {
 	require.Less(t, reading(strings.Repeat("a: \"* * * * *\" & b && c ** d https://x?a=1&b=2\n", 100)), 12_000, "neither anchors nor aliases")
 }
 
-// Whatever a text stands for, it is charged for before it is read.
+// A text is charged before it is read, for all values that it stands for.
 func TestATextIsChargedForAllThatItStandsFor(t *testing.T) {
 	t.Parallel()
 	for i := range 1000 {
@@ -43,7 +43,7 @@ func TestATextIsChargedForAllThatItStandsFor(t *testing.T) {
 	}
 }
 
-// count is how many values there are in one.
+// count returns the number of values in a value.
 func count(value any) int {
 	n := 1
 	switch v := value.(type) {
@@ -59,7 +59,7 @@ func count(value any) int {
 	return n
 }
 
-// shapes are values that are as expensive for their size as possible, in one way each.
+// shapes are values that are as expensive as possible for their size, each in one way.
 var shapes = map[string]func(n int) map[string]any{
 	"texts": func(n int) map[string]any {
 		m := map[string]any{}
@@ -117,8 +117,8 @@ var shapes = map[string]func(n int) map[string]any{
 	"odd texts":     func(n int) map[string]any { return map[string]any{"a": strings.Repeat("\u2028'\"\\", n/6)} },
 }
 
-// BenchmarkWork compares the units of what is done with values with the time it takes. A
-// unit is to be about 100 ns at most.
+// BenchmarkWork compares the units of work on values with its time. A unit should be at
+// most about 100 ns.
 func BenchmarkWork(b *testing.B) {
 	for name, shape := range shapes {
 		data := shape(60_000)

@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// loops are templates that do one thing until the budget ends.
+// loops are templates that repeat one thing until the budget ends.
 var loops = map[string]string{
 	"nothing":         `${ range 10000000 }${ end }`,
 	"a branch":        `${ range 10000000 }${ if true }${ else }x${ end }${ end }`,
@@ -56,8 +56,8 @@ var loops = map[string]string{
 	"values text":     `${ range $i, $x := until 20000 }k${ $i }: 1` + "\n" + `${ end }`,
 }
 
-// BenchmarkWorstOnACluster is what the most expensive versions cost on one Cluster, from
-// the options to the content, the most expensive of which fail.
+// BenchmarkWorstOnACluster measures the cost of the most expensive versions on one Cluster,
+// from the options to the content. The most expensive of them fail.
 func BenchmarkWorstOnACluster(b *testing.B) {
 	c := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "c1", Namespace: "n", UID: "u", Labels: map[string]string{"env": "prod"}}}
 	c.Spec.TemplateValues = &v1alpha1.GenericMap{Data: map[string]any{"port": int64(8080), "list": []any{"a", "b"}, "m": map[string]any{"a": map[string]any{"b": "c"}}}}

@@ -18,7 +18,8 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// taker takes units of a budget in goroutines, and notes the flows that got them, in order.
+// taker takes units of a budget in goroutines, and records the flows that got them, in
+// order.
 type taker struct {
 	t      *testing.T
 	budget *Budget
@@ -88,7 +89,7 @@ func TestTheFlowThatWasChargedLeastIsNext(t *testing.T) {
 	})
 }
 
-func TestAFlowThatAskedForNothingHasEarnedNothing(t *testing.T) {
+func TestAnIdleFlowEarnsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k := &taker{t: t, budget: NewBudget(1, 1)}
@@ -111,7 +112,7 @@ func TestAFlowThatAskedForNothingHasEarnedNothing(t *testing.T) {
 	})
 }
 
-func TestFlowsThatAreOverAreForgotten(t *testing.T) {
+func TestIdleFlowsAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := NewBudget(1, 1)
 	for i := range 10_000 {
@@ -185,8 +186,8 @@ func TestAWaiterThatGivesUpDelaysNoOther(t *testing.T) {
 	})
 }
 
-// TestManyTakersStayWithinTheBudgetAndAllAreServed has goroutines take and give back at
-// random, some of which give up.
+// TestManyTakersStayWithinTheBudgetAndAllAreServed runs goroutines that take and give back
+// at random. Some of them give up.
 func TestManyTakersStayWithinTheBudgetAndAllAreServed(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// Limits are what all requests to a server share.
+// Limits holds what all requests to a server share.
 type Limits struct {
 	// Events holds turns for the events of watches. Heavy holds turns for large lists,
 	// large bodies and slow templates. They are separate because a list computes for as

@@ -49,13 +49,13 @@ func TestASmallListWaitsForNoLargeOne(t *testing.T) {
 	require.Zero(t, l.Heavy.used)
 }
 
-func TestWhatAUserListsAtOnceIsBoundedAndAnotherUserIsServed(t *testing.T) {
+func TestTheListsOfAUserAreBoundedAndAnotherUserIsServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := small()
 		first := l.NewClient("a", 5)
 		require.NoError(t, first.List(t.Context(), 1<<20))
-		// It waits for its client: the bytes stay held, the turn does not.
+		// The request waits for its client: the bytes stay held, the turn does not.
 		require.NoError(t, first.Outside(t.Context(), func() error {
 			require.Zero(t, l.Heavy.used)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -75,7 +75,8 @@ func TestWhatAUserListsAtOnceIsBoundedAndAnotherUserIsServed(t *testing.T) {
 	})
 }
 
-// TestAListThatWaitsForMemoryHoldsNoTurn: a list that has the memory needs a turn to be sent.
+// TestAListThatWaitsForMemoryHoldsNoTurn prevents a deadlock: a list that holds memory
+// needs a turn to be sent.
 func TestAListThatWaitsForMemoryHoldsNoTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,9 +129,9 @@ func TestALargeBodyTakesATurnAndASmallOneDoesNot(t *testing.T) {
 	require.Zero(t, l.Heavy.used)
 }
 
-// TestWhatIsTakenAfterTheRequestIsGivenUpEnds: the API server answers a request that takes
-// too long, while its handler runs on.
-func TestWhatIsTakenAfterTheRequestIsGivenUpEnds(t *testing.T) {
+// TestATurnThatIsTakenAfterCloseEnds covers a request that takes too long: the API server
+// answers it while its handler still runs.
+func TestATurnThatIsTakenAfterCloseEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := small()
@@ -151,7 +152,7 @@ func TestWhatIsTakenAfterTheRequestIsGivenUpEnds(t *testing.T) {
 	})
 }
 
-func TestATurnEndsWithWhatItIsForOrAfterItsTime(t *testing.T) {
+func TestATurnEndsWithItsWorkOrAfterItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := small()
@@ -203,9 +204,9 @@ func TestALongTurnIsSharedWithOneThatWaits(t *testing.T) {
 	})
 }
 
-// TestOfTenThousandWatchesAFewComputeAndAnotherUserIsNext has all watches of one user
-// woken at once, and one of another user a little later.
-func TestOfTenThousandWatchesAFewComputeAndAnotherUserIsNext(t *testing.T) {
+// TestAFewOfTenThousandWatchesComputeAndAnotherUserIsNext wakes all watches of one user at
+// once, and one of another user a little later.
+func TestAFewOfTenThousandWatchesComputeAndAnotherUserIsNext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const watches, takes = 10_000, time.Millisecond

@@ -13,15 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// paced has one heavy turn, and lets it rest.
+// paced returns limits with one heavy turn that rests.
 func paced() *Limits {
 	l := small()
 	l.pace = newPace(1)
 	return l
 }
 
-// beside runs a test with a small request of another user under way, and a client for heavy
-// work.
+// beside runs a test with a client for heavy work, and a small request of another user in
+// progress.
 func beside(t *testing.T, test func(t *testing.T, l *Limits, other, heavy *Client)) {
 	t.Helper()
 	t.Parallel()
@@ -33,7 +33,7 @@ func beside(t *testing.T, test func(t *testing.T, l *Limits, other, heavy *Clien
 	})
 }
 
-// work takes the turn, works for so long, and returns how long that took with the rest
+// work takes the turn, works for d, and returns how long that took, including the rest
 // before it.
 func work(t *testing.T, c *Client, d time.Duration) time.Duration {
 	t.Helper()
@@ -63,16 +63,16 @@ func TestHeavyWorkDoesNotRestWhileNothingSmallOfAnotherUserIsUnderWay(t *testing
 
 func TestHeavyWorkHasAThirdOfItsTurnsWhileSomethingSmallIsUnderWay(t *testing.T) {
 	beside(t, func(t *testing.T, l *Limits, _, heavy *Client) {
-		require.Equal(t, 10*time.Millisecond, work(t, heavy, 10*time.Millisecond), "what has not worked yet need not rest")
+		require.Equal(t, 10*time.Millisecond, work(t, heavy, 10*time.Millisecond), "a turn that has not worked yet need not rest")
 		for range 5 {
 			require.Equal(t, 30*time.Millisecond, work(t, heavy, 10*time.Millisecond))
 		}
 		third := l.NewClient("third", 1)
-		require.Equal(t, 30*time.Millisecond, work(t, third, 10*time.Millisecond), "the rest is of all that is heavy")
+		require.Equal(t, 30*time.Millisecond, work(t, third, 10*time.Millisecond), "all heavy work shares the rest")
 	})
 }
 
-func TestHeavyWorkGoesOnSoonAfterTheSmallRequestHasEnded(t *testing.T) {
+func TestHeavyWorkContinuesSoonAfterTheSmallRequestHasEnded(t *testing.T) {
 	beside(t, func(t *testing.T, l *Limits, other, heavy *Client) {
 		work(t, heavy, time.Second)
 		begun := time.Now()
@@ -84,7 +84,7 @@ func TestHeavyWorkGoesOnSoonAfterTheSmallRequestHasEnded(t *testing.T) {
 	})
 }
 
-func TestARequestThatIsFoundToBeHeavyIsNotSmallAnyMore(t *testing.T) {
+func TestARequestThatTurnsOutHeavyIsNoLongerSmall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := paced()
@@ -111,7 +111,7 @@ func TestLongWorkPauses(t *testing.T) {
 		begun = time.Now()
 		require.NoError(t, heavy.Pause(t.Context()))
 		require.Equal(t, restFactor*4*time.Millisecond, time.Since(begun))
-		require.NotZero(t, l.Heavy.used, "it keeps its turn: no other is to work instead")
+		require.NotZero(t, l.Heavy.used, "it keeps its turn, so that no other works instead")
 		heavy.Close()
 		require.Zero(t, l.Heavy.used)
 	})

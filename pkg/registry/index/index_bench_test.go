@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// sink keeps the compiler from removing what a benchmark does.
+// sink keeps the compiler from removing the work of a benchmark.
 var sink int
 
 func benchmarkRegimes(b *testing.B, index func(*Selectors[int], *regime) (visits int, run func()), brute func(Selector, *regime) bool) {

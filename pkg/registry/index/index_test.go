@@ -35,7 +35,7 @@ func TestCompileErrors(t *testing.T) {
 		"an invalid value is refused":       {expr("a", "In", "x", "y z"), `matchExpressions[1].values[1][a]: Invalid value: "y z"`},
 		"an invalid matchLabels key":        {&metav1.LabelSelector{MatchLabels: map[string]string{"!": "x"}}, `matchLabels[!].key: `},
 		"an invalid matchLabels value":      {&metav1.LabelSelector{MatchLabels: map[string]string{"a": "x y"}}, `matchLabels[a].values[0][a]: `},
-		"of two mistakes always the same":   {&metav1.LabelSelector{MatchLabels: map[string]string{"z": "x y", "b": "x y", "c": "x y", "d": "x y"}}, `matchLabels[b]`},
+		"the first of two mistakes, always": {&metav1.LabelSelector{MatchLabels: map[string]string{"z": "x y", "b": "x y", "c": "x y", "d": "x y"}}, `matchLabels[b]`},
 		"matchLabels go before expressions": {&metav1.LabelSelector{MatchLabels: map[string]string{"z": "x y"}, MatchExpressions: expr("a", "").MatchExpressions}, `matchLabels[z]`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestIdenticalSelectorsShareOneFiling(t *testing.T) {
 	require.True(t, x.Empty())
 }
 
-// TestHashCollisions: selectors whose hashes collide are still told apart.
+// TestHashCollisions checks that selectors with colliding hashes are still distinguished.
 func TestHashCollisions(t *testing.T) {
 	t.Parallel()
 	x := NewSelectors[int]()

@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// TestOracle keeps an index and a brute-force twin through 120,000 random steps
-// and compares every answer after every step.
+// TestOracle updates an index and a brute-force twin in 120,000 random steps, and compares
+// every answer after every step.
 func TestOracle(t *testing.T) {
 	t.Parallel()
 	const (
@@ -100,7 +100,7 @@ func TestOracle(t *testing.T) {
 	require.True(t, things.Empty(), "items leak: %+v", things)
 }
 
-// TestCompileOracle compares Compile with apimachinery, on good selectors and bad.
+// TestCompileOracle compares Compile with apimachinery, on valid and invalid selectors.
 func TestCompileOracle(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -136,10 +136,10 @@ func TestCompileOracle(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, bad, 1000, "the test no longer makes malformed selectors")
+	require.Greater(t, bad, 1000, "the test no longer generates malformed selectors")
 }
 
-// TestAndOracle: a conjunction matches if and only if its parts do.
+// TestAndOracle checks that a conjunction matches if and only if its parts do.
 func TestAndOracle(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -155,7 +155,8 @@ func TestAndOracle(t *testing.T) {
 	}
 }
 
-// TestOverlappingReads: queries keep no state, so one may run inside another.
+// TestOverlappingReads checks that queries keep no state, so that one may run inside
+// another.
 func TestOverlappingReads(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)

@@ -16,8 +16,8 @@ import (
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
-// universe is small, so that random selectors and label sets often meet. It has
-// an empty value, because that is not the same as an absent key.
+// universe is small, so that random selectors and label sets often match. It has an empty
+// value, because that differs from an absent key.
 var universe = struct{ keys, values []string }{
 	keys:   []string{"a", "b", "c", "example.com/d"},
 	values: []string{"", "x", "y", "z"},
@@ -104,7 +104,7 @@ func parse(t testing.TB, in string) Selector {
 	return compile(t, api)
 }
 
-// once collects a sequence and fails if an id comes twice.
+// once collects a sequence and fails if an id occurs twice.
 func once[ID comparable](t testing.TB, seq iter.Seq[ID]) map[ID]bool {
 	t.Helper()
 	out := map[ID]bool{}
@@ -117,8 +117,8 @@ func once[ID comparable](t testing.TB, seq iter.Seq[ID]) map[ID]bool {
 	return out
 }
 
-// verify checks what must hold inside: every entry leads to a place that leads
-// back, nothing empty is kept, and sections lie in order.
+// verify checks the invariants: every entry leads to a place that leads back, nothing empty
+// is kept, and sections lie in order.
 func (ps postings) verify(placesOf func(slot uint32) []place) (entries int, err error) {
 	for name, k := range ps {
 		if k.empty() || k.name != name {

@@ -13,14 +13,14 @@ import (
 // set is short for a label set.
 type set = map[string]string
 
-// regime is a population of selectors and an edit, named after what makes it
-// cheap or dear. The benchmarks run the same.
+// regime is a population of selectors and an edit. Its name says what makes it cheap or
+// expensive. The benchmarks use the same regimes.
 type regime struct {
 	name          string
 	selector      func(i int) Selector
 	before, after set
-	// affected and visits describe an edit over n selectors; matching is the number
-	// that match the label set after it.
+	// affected and visits describe an edit over n selectors. matching is the number that
+	// match the label set after the edit.
 	affected, visits, matching func(n int) int
 }
 
@@ -73,12 +73,12 @@ var regimes = []regime{
 		affected: fixed(0), visits: fixed(0), matching: fixed(0),
 	},
 	{
-		// The edit of env, which all mention, must find the tenant's one.
+		// The edit of env, which all mention, must find the selector of the tenant.
 		name:     "shared-label-plus-tenant",
 		selector: func(i int) Selector { return Selector{}.And(In("env", "prod"), In("tenant", value(i))) },
 		before:   set{"env": "dev", "tenant": "v5"},
 		after:    set{"env": "prod", "tenant": "v5"},
-		// The first few may be filed under env=prod, while that is not crowded yet.
+		// The first few may be filed under env=prod, while few others are.
 		affected: fixed(1), visits: fixed(2), matching: fixed(1),
 	},
 	{
@@ -92,7 +92,7 @@ var regimes = []regime{
 		affected: fixed(1), visits: fixed(1), matching: func(n int) int { return n },
 	},
 	{
-		// An edit of a label that nobody mentions.
+		// This edits a label that no selector mentions.
 		name:     "unrelated-label",
 		selector: func(i int) Selector { return normalise([]Requirement{{"env", opNotIn, []string{"prod", value(i)}}}) },
 		before:   set{"env": "v1", "zone": "a"},
@@ -111,8 +111,8 @@ func (g *regime) fill(n int) (*Selectors[int], []Selector) {
 	return x, all
 }
 
-// TestRegimes bounds the work: the answer is right and the number of visits does
-// not grow with the number of selectors.
+// TestRegimes checks the answers, and that the number of visits does not grow with the
+// number of selectors.
 func TestRegimes(t *testing.T) {
 	t.Parallel()
 	for _, g := range regimes {
@@ -140,7 +140,7 @@ func TestRegimes(t *testing.T) {
 	}
 }
 
-// TestStrategy: each strategy is taken where it is the cheaper one.
+// TestStrategy checks that each strategy is chosen where it is the cheaper one.
 func TestStrategy(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// operator is what a Requirement demands of its key. The order is that of the requirements
+// operator is the demand of a Requirement on its key. The order is that of the requirements
 // of one key in a normalised Selector.
 type operator uint8
 

@@ -11,7 +11,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// What an agent's report costs must not depend on what it reports on.
+// The cost of an agent's report must not depend on the size of what it reports on.
 func BenchmarkStatusUpdate(b *testing.B) {
 	s := ByResource("bundles").StatusStrategy(nil)
 	for _, files := range []int{1, 1000} {

@@ -19,8 +19,7 @@ import (
 // ready is the JSONPath of the Ready condition's message.
 const ready = `.status.conditions[?(@.type=="Ready")].message`
 
-// want is the table of S 1.1, written down a second time: columns by header and
-// JSONPath, as the CRDs have them.
+// want is the table of S 1.1 once more: columns by header and JSONPath, as in the CRDs.
 var want = []struct {
 	kind, plural string
 	cluster      bool

@@ -20,13 +20,13 @@ func TestAnObjectThatIsTooLargeForKubectlApplyIsRefusedWithAdvice(t *testing.T) 
 	cases := []struct {
 		name        string
 		annotations map[string]string
-		refused     bool // by the REST layer or by us
+		refused     bool // by the REST layer or by this package
 		advised     bool
 	}{
 		{"a small object", map[string]string{corev1.LastAppliedConfigAnnotation: "x"}, false, false},
 		{"a large one", map[string]string{corev1.LastAppliedConfigAnnotation: large}, true, true},
 		{"a copy that only the others make too large", map[string]string{corev1.LastAppliedConfigAnnotation: large[:200<<10], "a": large[:100<<10]}, true, true},
-		{"a large annotation of somebody else", map[string]string{"a": large}, true, false},
+		{"a large annotation of another tool", map[string]string{"a": large}, true, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

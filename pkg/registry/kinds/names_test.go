@@ -14,8 +14,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// TestACreateWarnsOfANameUnderWhichNothingCanBeDeployed: the object is made, as with a
-// CRD, and updates of it are not warned about.
+// TestACreateWarnsOfANameUnderWhichNothingCanBeDeployed checks that the object is created,
+// as with a CRD, and that updates of it give no warning.
 func TestACreateWarnsOfANameUnderWhichNothingCanBeDeployed(t *testing.T) {
 	t.Parallel()
 	long, longest := strings.Repeat("x", 64), strings.Repeat("x", 63)

@@ -54,7 +54,7 @@ func filled(r *rand.Rand, k *Kind) runtime.Object {
 		ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: fmt.Sprintf("m%d", r.IntN(1000))}},
 	}
 	if form := formOf(obj); form != nil {
-		*form = "" // the fields alone say how it was written
+		*form = "" // only the fields say how it was written
 	}
 	if k.Namespaced {
 		meta.Namespace = "ns"
@@ -62,7 +62,7 @@ func filled(r *rand.Rand, k *Kind) runtime.Object {
 	return obj
 }
 
-// fill sets v and all that is below it at random; empty values are frequent.
+// fill sets v and everything below it at random. Empty values are frequent.
 func fill(r *rand.Rand, v reflect.Value) {
 	if leaf(v, 1+r.IntN(1000)) {
 		if r.IntN(2) == 0 {
@@ -100,8 +100,8 @@ func fill(r *rand.Rand, v reflect.Value) {
 	}
 }
 
-// leaf sets v to a value that depends on n and is not zero, if v is no
-// container, and tells if it did.
+// leaf sets v to a value that depends on n and is not zero, unless v is a container, and
+// reports whether it did.
 func leaf(v reflect.Value, n int) bool {
 	switch p := v.Addr().Interface().(type) {
 	case *metav1.Time:
@@ -134,9 +134,8 @@ func leaf(v reflect.Value, n int) bool {
 	return true
 }
 
-// leaves calls set for every leaf of v, one at a time, in an otherwise empty
-// object: pointers, lists and maps on the way to it are made with one element.
-// The path is that of Go names.
+// leaves calls visit for every leaf of v, one at a time, in an otherwise empty object.
+// Pointers, lists and maps on the way get one element. The path consists of Go names.
 func leaves(v reflect.Value, path string, visit func(path string)) {
 	if leaf(v, 7) {
 		visit(path)

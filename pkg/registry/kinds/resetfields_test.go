@@ -60,8 +60,8 @@ func TestResetFields(t *testing.T) {
 	}
 }
 
-// The sets are given to the mechanism that they are for: what an endpoint cannot
-// write is dropped from what an apply through it owns.
+// The sets are passed to the mechanism that uses them: an apply through an endpoint does
+// not own what the endpoint cannot write.
 func TestApplyOwnsOnlyWhatItsEndpointWrites(t *testing.T) {
 	t.Parallel()
 	scheme := typer(t)
@@ -95,8 +95,8 @@ func TestApplyOwnsOnlyWhatItsEndpointWrites(t *testing.T) {
 		owned(t, policies, "", policies.Strategy(scheme).GetResetFields(), `{"metadata":{"name":"b"},"requireServiceAccount":true}`))
 }
 
-// No member can be owned through neither endpoint, and only what neither may
-// write is reset by both.
+// Every member can be owned through some endpoint, and both reset only what neither may
+// write.
 func TestResetFieldsCoverTheObject(t *testing.T) {
 	t.Parallel()
 	scheme := typer(t)

@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// recorder keeps the warnings of a request.
+// recorder records the warnings of a request.
 type recorder struct {
 	sync.Mutex
 	texts []string
@@ -34,15 +34,15 @@ func (r *recorder) AddWarning(_, text string) {
 	r.texts = append(r.texts, text)
 }
 
-// request is the context of a request in the namespace.
+// request returns the context of a request in the namespace.
 func request(t *testing.T, namespace string) (context.Context, *recorder) {
 	t.Helper()
 	r := &recorder{}
 	return warning.WithWarningRecorder(genericapirequest.WithNamespace(t.Context(), namespace), r), r
 }
 
-// For every field of every kind: a change outside metadata and status counts the
-// generation up, any other does not.
+// For every field of every kind: a change outside metadata and status increments the
+// generation, any other change does not.
 func TestGenerationCountsChangesOfEveryField(t *testing.T) {
 	t.Parallel()
 	scheme := typer(t)
@@ -62,7 +62,7 @@ func TestGenerationCountsChangesOfEveryField(t *testing.T) {
 			require.Equal(t, want, objectMeta(changed).Generation, "%s was set", path)
 			require.Equal(t, want == 3, k.sameSpec(obj, k.New()), "%s was set", path)
 
-			// The way back: the same field is emptied.
+			// In reverse: the same field is emptied.
 			old, changed = obj.DeepCopyObject(), k.New()
 			objectMeta(old).Generation = 3
 			k.Strategy(scheme).PrepareForUpdate(t.Context(), changed, old)
@@ -96,7 +96,7 @@ func TestEmptyListsAndMapsAreNoChange(t *testing.T) {
 	obj := &v1alpha1.Bundle{Spec: v1alpha1.BundleSpec{Targets: []v1alpha1.BundleTarget{}}}
 	obj.Spec.NamespaceLabels = map[string]string{}
 	ByResource("bundles").Strategy(typer(t)).PrepareForUpdate(t.Context(), obj, old)
-	require.Zero(t, obj.Generation, "they read the same as nothing, because they are not stored")
+	require.Zero(t, obj.Generation, "they read like absent ones, because they are not stored")
 }
 
 func TestCreateStartsWithoutStatus(t *testing.T) {
@@ -113,7 +113,7 @@ func TestCreateStartsWithoutStatus(t *testing.T) {
 				require.True(t, reflect.ValueOf(k.Status(obj)).Elem().IsZero())
 				reflect.ValueOf(k.Status(want)).Elem().SetZero()
 			}
-			require.Equal(t, want, obj, "all else is as it was sent")
+			require.Equal(t, want, obj, "everything else is as sent")
 		}
 	})
 }
@@ -133,7 +133,7 @@ func TestUpdateKeepsTheOldStatus(t *testing.T) {
 				require.Equal(t, k.Status(kept), k.Status(obj))
 				reflect.ValueOf(k.Status(sent)).Elem().Set(reflect.ValueOf(k.Status(kept)).Elem())
 			}
-			require.Equal(t, sent, obj, "all else is as it was sent")
+			require.Equal(t, sent, obj, "everything else is as sent")
 		}
 	})
 }
@@ -172,7 +172,7 @@ func TestStatusUpdateForAnotherIncarnationIsRefused(t *testing.T) {
 		refused bool
 	}{
 		{"the same uid is the same object", "1", false},
-		{"no uid is the object of that name", "", false},
+		{"without a uid it is the object with that name", "", false},
 		{"another uid is another object", "2", true},
 	} {
 		obj := old.DeepCopy()
@@ -251,7 +251,7 @@ func TestUpdateRatchets(t *testing.T) {
 
 	obj := old.DeepCopy()
 	obj.Spec.Paused = true
-	require.NoError(t, rest.BeforeUpdate(s, ctx, obj, old), "what was invalid and is unchanged does not block")
+	require.NoError(t, rest.BeforeUpdate(s, ctx, obj, old), "an unchanged invalid value does not block")
 	obj.Spec.TargetCustomizationMode = "worse"
 	err := rest.BeforeUpdate(s, ctx, obj, old)
 	require.True(t, apierrors.IsInvalid(err), "%v", err)
@@ -313,7 +313,7 @@ func TestAStatusIsCheckedWhereItChanges(t *testing.T) {
 	require.Len(t, refused, 1)
 	require.Equal(t, "status.namespace", refused[0].Field)
 	require.Empty(t, s.ValidateUpdate(t.Context(), in("b"), in("a")))
-	require.Empty(t, s.ValidateUpdate(t.Context(), in("a/b"), in("a/b")), "what is there already blocks nobody's report")
+	require.Empty(t, s.ValidateUpdate(t.Context(), in("a/b"), in("a/b")), "an existing value blocks no report")
 }
 
 func TestStrategyFlags(t *testing.T) {

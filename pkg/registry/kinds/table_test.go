@@ -23,8 +23,8 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// crdCell prints the value at the path as the columns of a CRD of type string
-// do: the first result, and null if there is none.
+// crdCell returns the value at the path as a column of type string in a CRD does: the first
+// result, or null if none exists.
 func crdCell(t *testing.T, path string, obj runtime.Object) any {
 	t.Helper()
 	raw, err := json.Marshal(obj)

@@ -44,7 +44,7 @@ func TestEncode(t *testing.T) {
 	}{
 		{"members are in the order name, content, encoding", v1alpha1.BundleResource{Encoding: "e", Content: "c", Name: "n"}, `{"name":"n","content":"c","encoding":"e"}`},
 		{"empty members are left out", v1alpha1.BundleResource{Content: "c"}, `{"content":"c"}`},
-		{"a resource without anything stays", v1alpha1.BundleResource{}, `{}`},
+		{"an empty resource stays", v1alpha1.BundleResource{}, `{}`},
 		{"HTML is escaped", v1alpha1.BundleResource{Content: "<a>&"}, `{"content":"\u003ca\u003e\u0026"}`},
 		{"line separators are escaped", v1alpha1.BundleResource{Content: "\u2028\u2029"}, `{"content":"\u2028\u2029"}`},
 		{"invalid UTF-8 is replaced byte by byte", v1alpha1.BundleResource{Content: "a\xff\xfeb"}, `{"content":"a\ufffd\ufffdb"}`},
@@ -69,9 +69,9 @@ func TestOrderIsKeptAndMatters(t *testing.T) {
 	require.Equal(t, []v1alpha1.BundleResource{b, a}, back)
 }
 
-// The oracle is encoding/json on a map, whose keys it sorts: content, encoding,
-// name. Both must mean the same, and the way there and back must change nothing.
-func TestRandomResourcesSurviveTheWayThereAndBack(t *testing.T) {
+// The oracle is encoding/json on a map, which sorts the keys: content, encoding, name. Both
+// must mean the same, and encoding and decoding must change nothing.
+func TestRandomResourcesSurviveEncodingAndDecoding(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(*seed, 0))
 	t.Logf("replay with -seed=%d", *seed)
@@ -144,9 +144,9 @@ func TestDecompress(t *testing.T) {
 		{"the limit itself is allowed", good, 10, ""},
 		{"one byte more is not", good, 9, "decompressed manifest is too large: more than 9 bytes"},
 		{"a bomb is left after the limit", bomb.Bytes(), 1000, "decompressed manifest is too large: more than 1000 bytes"},
-		{"what is no gzip says so", []byte("{}"), 10, "manifest is not gzip"},
-		{"nothing is no gzip", nil, 10, "manifest is not gzip"},
-		{"half of it is damaged", good[:len(good)-4], 10, "manifest is damaged gzip"},
+		{"an input that is not gzip", []byte("{}"), 10, "manifest is not gzip"},
+		{"an empty input", nil, 10, "manifest is not gzip"},
+		{"a truncated input is damaged", good[:len(good)-4], 10, "manifest is damaged gzip"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -160,7 +160,7 @@ func TestDecompress(t *testing.T) {
 	}
 }
 
-func TestDecodeRefusesWhatIsNoManifest(t *testing.T) {
+func TestDecodeRefusesWhatIsNotAManifest(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{"", "[]", `{"resources":1}`, `{"resources":[]}x`} {
 		_, err := manifest.Decode([]byte(in))
@@ -173,7 +173,7 @@ func TestAStampIsATimeAndChangesNothingElse(t *testing.T) {
 	text := manifest.Encode([]v1alpha1.BundleResource{{Name: "a", Content: "b"}})
 	compressed := manifest.Compress(text)
 	same, none := manifest.Unstamp(compressed)
-	require.Equal(t, compressed, same, "what older versions wrote has no time")
+	require.Equal(t, compressed, same, "the output of older versions has no time")
 	require.True(t, none.IsZero())
 	for _, at := range []time.Time{time.Unix(1, 0), time.Unix(1_800_000_000, 999), time.Unix(1<<32-1, 0)} {
 		stamped := manifest.Stamp(compressed, at)
@@ -184,7 +184,7 @@ func TestAStampIsATimeAndChangesNothingElse(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, text, got, "older versions read it")
 	}
-	require.Equal(t, manifest.Compress(text), compressed, "what is stamped is a copy")
+	require.Equal(t, manifest.Compress(text), compressed, "Stamp copies")
 	for _, short := range [][]byte{nil, {}, []byte("x")} {
 		require.Equal(t, short, manifest.Stamp(short, time.Unix(1, 0)))
 		back, when := manifest.Unstamp(short)

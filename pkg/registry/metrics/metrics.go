@@ -49,7 +49,7 @@ type Metrics struct {
 	shown               atomic.Pointer[shown]
 }
 
-// shown is what a scrape reads.
+// shown holds what a scrape reads.
 type shown struct {
 	engine   Engine
 	activity *storage.Activity

@@ -43,7 +43,7 @@ const (
 	tick      = 10 * time.Millisecond
 )
 
-// replica is an engine with stores, and what its /metrics serves.
+// replica is an engine with stores, and the text that its /metrics serves.
 type replica struct {
 	*testing.T
 	etcd     *etcdtest.Server
@@ -90,7 +90,7 @@ func (r *replica) scrape() []byte {
 	return body
 }
 
-// value is that of the one sample whose line begins with the text.
+// value returns the value of the only sample whose line begins with the text.
 func (r *replica) value(sample string) string {
 	for line := range strings.Lines(string(r.scrape())) {
 		if rest, ok := strings.CutPrefix(line, sample+" "); ok {
@@ -133,7 +133,7 @@ var (
 	inTable  = regexp.MustCompile("(?m)^\\| `(muster_[a-z_]+)` \\| (gauge|counter|histogram)[^|]* \\| [^|]+ \\| [^|]+ \\|$")
 )
 
-func TestEachMetricIsThereAndInTheTableAndPassesPrometheusLinter(t *testing.T) {
+func TestEachMetricIsServedAndDocumentedAndPassesPrometheusLinter(t *testing.T) {
 	t.Parallel()
 	r := newReplica(t)
 	r.cluster("a")
@@ -172,7 +172,7 @@ func TestTheNumbersAreThoseOfTheReplica(t *testing.T) {
 	r.bundle("app", &metav1.LabelSelector{MatchLabels: map[string]string{"env": "dev"}})
 	r.bundle("bad", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "env", Operator: "Never"}}})
 	r.bundle("loose", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "env", Operator: "DoesNotExist"}}})
-	for range 4 { // two are new, and then each has a BundleDeployment
+	for range 4 { // two are new, and then each gets a BundleDeployment
 		<-watching.ResultChan()
 	}
 
@@ -185,8 +185,8 @@ func TestTheNumbersAreThoseOfTheReplica(t *testing.T) {
 	r.comesTo(`muster_writes_total{resource="clusters",result="committed"}`, "2")
 	r.comesTo(`muster_writes_total{resource="bundles",result="failed"}`, "0")
 	r.comesTo(`muster_watch_events_total{resource="clusters"}`, "4")
-	// Each event's object, and each answer's to who created a Cluster. Nobody saw a
-	// BundleDeployment.
+	// Each event has an object, and so has each answer to a create of a Cluster. No client
+	// reads a BundleDeployment.
 	r.comesTo(`muster_objects_rendered_total{resource="clusters"}`, "6")
 	r.comesTo("muster_ready", "1")
 	r.comesTo("muster_loads_total", "1")
@@ -230,7 +230,7 @@ func TestAWatchFromBeforeHistoryIsCountedAsExpired(t *testing.T) {
 	r := newReplica(t)
 	r.cluster("a")
 	r.cluster("b")
-	// A fresh load knows nothing from before it, and it is one revision behind.
+	// A fresh load knows nothing older than itself, and it is one revision behind.
 	log := etcd.New(r.etcd.Client, "/muster")
 	options := engine.DefaultOptions()
 	options.LoadBehind = 0
@@ -271,7 +271,7 @@ func TestAScrapeDoesNotHoldItsViewInMemory(t *testing.T) {
 	}, waitLimit, tick)
 }
 
-func TestWhatHasNoViewYetShowsThatItIsNotReady(t *testing.T) {
+func TestAnEngineWithoutAViewShowsThatItIsNotReady(t *testing.T) {
 	t.Parallel()
 	m, registry := metrics.New(), componentmetrics.NewKubeRegistry()
 	require.NoError(t, m.Register(registry))
@@ -291,7 +291,7 @@ func TestWhatHasNoViewYetShowsThatItIsNotReady(t *testing.T) {
 	require.NotContains(t, names(), "muster_objects")
 	require.NotContains(t, names(), "muster_view_age_seconds")
 	hide()
-	require.NotContains(t, names(), "muster_ready", "nothing is shown of what has ended")
+	require.NotContains(t, names(), "muster_ready", "an engine that has ended is not shown")
 }
 
 func TestTheProcessHasOneSetOfMetrics(t *testing.T) {
@@ -306,5 +306,5 @@ func TestTheProcessHasOneSetOfMetrics(t *testing.T) {
 	for _, f := range families {
 		found = found || f.GetName() == "muster_ready"
 	}
-	require.True(t, found, "what /metrics serves")
+	require.True(t, found, "/metrics serves it")
 }

@@ -45,7 +45,7 @@ func TestSafeConcat(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		parts []string
-		want  string // what it begins with, if it is cut
+		want  string // its beginning, if it is cut
 		cut   int    // the length of the hash
 	}{
 		{"short names are joined by dashes", []string{"a", "b", "c"}, "a-b-c", 0},
@@ -79,18 +79,18 @@ func TestHelmReleaseName(t *testing.T) {
 	long := strings.Repeat("a", 46)
 	for _, c := range []struct{ name, in, want string }{
 		{"a good name stays as it is", "my-app", "my-app"},
-		{"slashes become dashes and are not worth a hash", "repo/path/to", "repo-path-to"},
+		{"slashes become dashes, without a hash", "repo/path/to", "repo-path-to"},
 		{"dots and underscores become dashes, with a hash of the text", "a_b.c", "a-b-c-" + sum("a_b.c", 8)},
 		{"the hash is of the text after slashes became dashes", "a/b_c", "a-b-c-" + sum("a-b_c", 8)},
 		{"upper case is lowered, with a hash", "App", "app-" + sum("App", 8)},
-		{"a run of what Helm does not take is one dash", "a___b", "a-b-" + sum("a___b", 8)},
+		{"a run of characters that Helm refuses is one dash", "a___b", "a-b-" + sum("a___b", 8)},
 		{"dashes collapse and are trimmed", "--a--b--", "a-b"},
 		{"nothing gets a hash of nothing", "", sum("", 24)},
 		{"only slashes get a hash of the text as it was", "//", sum("//", 24)},
 		{"53 characters are not cut", strings.Repeat("a", 53), strings.Repeat("a", 53)},
 		{"54 characters are cut at 47 and get a hash", strings.Repeat("a", 54), strings.Repeat("a", 47) + "-" + sum(strings.Repeat("a", 54), 5)},
 		{"a cut after a dash adds no second one", long + "-" + long, long + "-" + sum(long+"-"+long, 5)},
-		{"non-ASCII letters are not taken", "ü", sum("ü", 8)},
+		{"non-ASCII letters are dropped", "ü", sum("ü", 8)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// anyText is a text of any length up to a limit, of all kinds of characters.
+// anyText returns a text of any length up to a limit, with all kinds of characters.
 func anyText(r *rand.Rand, most int) string {
 	var out strings.Builder
 	for n := r.IntN(most + 1); out.Len() < n; {
@@ -28,7 +28,7 @@ func anyText(r *rand.Rand, most int) string {
 	return out.String()
 }
 
-// anyReport is a report that is within all bounds, or beyond any of them.
+// anyReport returns a report that is within all bounds, or beyond any of them.
 func anyReport(r *rand.Rand) *v1alpha1.BundleDeploymentStatus {
 	most := []int{3, 30, 3000, 30_000}[r.IntN(4)]
 	s := &v1alpha1.BundleDeploymentStatus{IncompleteState: r.IntN(4) == 0}
@@ -53,8 +53,8 @@ func anyReport(r *rand.Rand) *v1alpha1.BundleDeploymentStatus {
 	return s
 }
 
-// TestABriefReportReadsAsTheWhole in everything that roll-ups read, is bounded, and is
-// the beginning of what the agent said.
+// TestABriefReportReadsAsTheWhole checks that roll-ups read the same from a brief report,
+// that it is bounded, and that it is the beginning of what the agent reported.
 func TestABriefReportReadsAsTheWhole(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -71,14 +71,14 @@ func TestABriefReportReadsAsTheWhole(t *testing.T) {
 		require.LessOrEqual(t, whole.Work, 1+MostObjects+(objectBytes+explanationBytes)/bytesEach)
 		require.Len(t, brief.Resources, len(s.Resources)-whole.Unlisted)
 		require.Equal(t, len(s.ModifiedStatus)+len(s.NonReadyStatus)-whole.Unnamed, len(brief.ModifiedStatus)+len(brief.NonReadyStatus))
-		require.Equal(t, whole.Unlisted == 0, whole.Objects == again.Objects, "the digest tells how many are not listed, and of all others the same")
+		require.Equal(t, whole.Unlisted == 0, whole.Objects == again.Objects, "the digest includes how many are not listed, and otherwise is the same")
 		require.LessOrEqual(t, len(brief.Resources), MostObjects)
 		for i, o := range brief.Resources {
 			require.Equal(t, s.Resources[i].Name, o.Name)
 		}
 		text, err := json.Marshal(Explain(s))
 		require.NoError(t, err)
-		require.Less(t, len(text), explanationBytes+(2*MostNamed+3)*128, "names of fields apart")
+		require.Less(t, len(text), explanationBytes+(2*MostNamed+3)*128, "apart from names of fields")
 		for i, m := range brief.ModifiedStatus {
 			if full := s.ModifiedStatus[i].Patch; m.Patch != full {
 				cut["texts"]++
@@ -97,12 +97,12 @@ func TestABriefReportReadsAsTheWhole(t *testing.T) {
 		}
 	}
 	for _, what := range []string{"texts", "resources", "names", "nothing"} {
-		require.Greater(t, cut[what], 10, "the test no longer sees that %s is cut", what)
+		require.Greater(t, cut[what], 10, "the test no longer cuts %s", what)
 	}
 }
 
-// TestWhatAgentsSendIsNotCut: ten objects of each kind, as many resources as a large
-// chart has, and the texts of conditions.
+// TestWhatAgentsSendIsNotCut has ten objects of each kind, as many resources as a large
+// chart, and the texts of conditions.
 func TestWhatAgentsSendIsNotCut(t *testing.T) {
 	t.Parallel()
 	s := &v1alpha1.BundleDeploymentStatus{Conditions: []v1alpha1.GenericCondition{{Type: "Deployed", Status: "False", Message: strings.Repeat("it broke ", 200)}}}

@@ -43,7 +43,7 @@ type Situation struct {
 // Held reports whether the pair is held.
 func (s *Situation) Held() bool { return s.Limited || s.Paused }
 
-// Outcome is what a pair shows.
+// Outcome holds what a pair shows.
 type Outcome struct {
 	Staged, Promoted *derive.Content
 	// Recorded says that the promotion record decides, FromBase that the base of the

@@ -63,7 +63,7 @@ type Target struct {
 	// Computed is the content of the version in force. It is nil if the version fails
 	// without a pin; then nothing is done with the target.
 	Computed *derive.Content
-	// Staged and Promoted are the served contents, nil if there are none.
+	// Staged and Promoted are the served contents, nil if nothing is served.
 	Staged, Promoted *derive.Content
 	// Recorded says that a promotion record of this BundleDeployment, with its UID, exists;
 	// it decides if Held. RecordRevision is the revision of the record under Key, even of

@@ -31,8 +31,8 @@ func TestALimitIsWhatTheFirstValueThatIsSetAllows(t *testing.T) {
 		values []*intstr.IntOrString
 		want   int
 	}{
-		{"of nothing, one", 0, []*intstr.IntOrString{number(5)}, 1},
-		{"of less than nothing, one", -3, []*intstr.IntOrString{text("nonsense")}, 1},
+		{"of 0, one", 0, []*intstr.IntOrString{number(5)}, 1},
+		{"of less than 0, one", -3, []*intstr.IntOrString{text("nonsense")}, 1},
 		{"all without a value", 7, nil, 7},
 		{"all with values that are not set", 7, []*intstr.IntOrString{nil, nil}, 7},
 		{"the second if the first is not set", 7, []*intstr.IntOrString{nil, number(2)}, 2},
@@ -63,7 +63,7 @@ func TestALimitIsWhatTheFirstValueThatIsSetAllows(t *testing.T) {
 	}
 }
 
-func TestALimitThatIsNoNumberIsAnError(t *testing.T) {
+func TestALimitThatIsNotANumberIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"", "0", "-1", "five", "5 %x", "%", "x%", "NaN%", "1.5"} {
 		_, err := rollout.Limit(7, text(bad))
@@ -84,16 +84,16 @@ func TestAStrategyLimitsIfItCouldHoldSomethingBack(t *testing.T) {
 		{"100 % of all", &v1alpha1.RolloutStrategy{MaxUnavailable: text("100%")}, false},
 		{"more than all", &v1alpha1.RolloutStrategy{MaxUnavailable: text("120%")}, false},
 		{"99.9 %", &v1alpha1.RolloutStrategy{MaxUnavailable: text("99.9%")}, true},
-		{"a number, as there may be more Clusters one day", &v1alpha1.RolloutStrategy{MaxUnavailable: number(1_000_000)}, true},
+		{"a number, because more Clusters may come", &v1alpha1.RolloutStrategy{MaxUnavailable: number(1_000_000)}, true},
 		{"a number in quotes", &v1alpha1.RolloutStrategy{MaxUnavailable: text("9")}, true},
-		{"one that makes no sense", &v1alpha1.RolloutStrategy{MaxUnavailable: text("many")}, true},
-		{"partitions that are given", &v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{Name: "a"}}}, true},
+		{"an invalid one", &v1alpha1.RolloutStrategy{MaxUnavailable: text("many")}, true},
+		{"manual partitions", &v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{Name: "a"}}}, true},
 		{"a number of new ones", &v1alpha1.RolloutStrategy{MaxNew: &fifty}, true},
 		{"no new ones", &v1alpha1.RolloutStrategy{MaxNew: &none}, true},
 		{"the size of partitions that cannot be over their limit", &v1alpha1.RolloutStrategy{AutoPartitionSize: text("10%"), AutoPartitionThreshold: &fifty}, false},
-		{"a size that makes no sense", &v1alpha1.RolloutStrategy{AutoPartitionSize: text("some")}, true},
+		{"an invalid size", &v1alpha1.RolloutStrategy{AutoPartitionSize: text("some")}, true},
 		{"a number of partitions that cannot be over their limit", &v1alpha1.RolloutStrategy{MaxUnavailablePartitions: number(3)}, false},
-		{"a number of partitions that makes no sense", &v1alpha1.RolloutStrategy{MaxUnavailablePartitions: text("some")}, true},
+		{"an invalid number of partitions", &v1alpha1.RolloutStrategy{MaxUnavailablePartitions: text("some")}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -21,8 +21,8 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// The naive twin: S 6.1 to 6.4 written down once more, over strings, with one
-// partition after the other as lists and nothing shared with the package.
+// This is the naive twin: S 6.1 to 6.4 implemented once more, over strings, with partitions
+// as lists, one after the other. It shares nothing with the package.
 
 type naiveTarget struct {
 	exists, paused, ready, deployable    bool
@@ -143,8 +143,8 @@ func naivePass(s v1alpha1.RolloutStrategy, limited bool, members [][]int, names 
 	return out
 }
 
-// content makes contents that differ where their names do: "3/x" is version 3 with
-// a way to look at differences that is called x.
+// content builds contents that differ if their names do: "3/x" is version 3 with a diff
+// named x.
 func content(version, diff string) *derive.Content {
 	if version == "" {
 		return nil
@@ -222,7 +222,7 @@ func randomTarget(r *rand.Rand, i int, newest string) (rollout.Target, naiveTarg
 		t.Key = record.Name{Namespace: fmt.Sprint("cluster-", i), Name: "b"}
 	}
 	if n.exists && n.deployed == "" && r.IntN(2) == 0 {
-		t.Promoted = &derive.Content{} // how the engine may say so too
+		t.Promoted = &derive.Content{} // the engine may say it in this way too
 	}
 	if n.applied != "" {
 		t.Applied = content(n.applied, "").DeploymentID
@@ -235,7 +235,8 @@ func randomTarget(r *rand.Rand, i int, newest string) (rollout.Target, naiveTarg
 	return t, n
 }
 
-// naiveMembers are the partitions' members; sizes of automatic ones follow S 6.2.
+// naiveMembers returns the members of the partitions. The sizes of automatic ones follow
+// S 6.2.
 func naiveMembers(s v1alpha1.RolloutStrategy, targets []rollout.Target) (members [][]int, names []string) {
 	for _, p := range s.Partitions {
 		var ranks []int
@@ -289,7 +290,7 @@ func TestPassOracle(t *testing.T) {
 			in.Targets, before = append(in.Targets, target), append(before, naive)
 		}
 		if len(in.Targets) == 0 && len(strategy.Partitions) == 0 {
-			continue // tables have it
+			continue // the tables cover it
 		}
 		members, names := naiveMembers(strategy, in.Targets)
 		want := naivePass(strategy, in.Limited, members, names, before)
@@ -308,7 +309,7 @@ func TestPassOracle(t *testing.T) {
 			n.exists = true
 			n.staged, n.stagedDiff = versionOf(d.Staged)
 			n.deployed, n.deployDiff = versionOf(d.Promoted)
-			require.Equal(t, wasUnavailable && was != n.deployed, d.Unavailable, "says so when it is promoted for being unavailable")
+			require.Equal(t, wasUnavailable && was != n.deployed, d.Unavailable, "Unavailable is set if that is why it is promoted")
 			decided++
 		}
 		require.Equal(t, want.targets, after, "strategy %+v", strategy)

@@ -27,10 +27,10 @@ func TestAutomaticPartitionsAreSlicesInOrder(t *testing.T) {
 		n    int
 		want []string // name, from-to, limit
 	}{
-		{"no target is one partition all the same", nil, 0, []string{"All 0-0 1"}},
+		{"no target still gives one partition", nil, 0, []string{"All 0-0 1"}},
 		{"below the threshold", nil, 199, []string{"All 0-199 199"}},
 		{"from the threshold on, quarters", nil, 200, []string{"Partition 0 - 50 0-50 50", "Partition 50 - 100 50-100 50", "Partition 100 - 150 100-150 50", "Partition 150 - 200 150-200 50"}},
-		{"quarters of what four does not divide, with a short one", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1)}, 10, []string{"Partition 0 - 2 0-2 2", "Partition 2 - 4 2-4 2", "Partition 4 - 6 4-6 2", "Partition 6 - 8 6-8 2", "Partition 8 - 10 8-10 2"}},
+		{"quarters of a number that four does not divide, with a short one", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1)}, 10, []string{"Partition 0 - 2 0-2 2", "Partition 2 - 4 2-4 2", "Partition 4 - 6 4-6 2", "Partition 6 - 8 6-8 2", "Partition 8 - 10 8-10 2"}},
 		{"a size that leaves a short last one", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1), AutoPartitionSize: number(4), MaxUnavailable: text("50%")}, 10, []string{"Partition 0 - 4 0-4 2", "Partition 4 - 8 4-8 2", "Partition 8 - 10 8-10 1"}},
 		{"a size above the number", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1), AutoPartitionSize: text("70")}, 10, []string{"Partition 0 - 10 0-10 10"}},
 		{"a size of 0", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1), AutoPartitionSize: number(0), MaxUnavailable: number(3)}, 10, []string{"All 0-10 3"}},
@@ -81,7 +81,7 @@ func TestManualPartitionsAreWhatTheirEntriesMatch(t *testing.T) {
 	require.Equal(t, []string{"canary [1] 0", "even [0 2 4] 1", "empty [] 1", "group [4 5] 1"}, got)
 }
 
-func TestAPartitionThatMakesNoSenseSaysWhichFieldItIs(t *testing.T) {
+func TestAnErrorInAPartitionNamesTheField(t *testing.T) {
 	t.Parallel()
 	bad := &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Sometimes"}}}
 	_, err := rollout.Entries(&v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{}, {ClusterCriteria: criteria{ClusterSelector: bad}}}})

@@ -29,7 +29,7 @@ type Decision struct {
 	Unavailable bool
 }
 
-// Result is what a pass decides, and the numbers for Bundle.status.
+// Result holds the decisions of a pass, and the numbers for Bundle.status.
 type Result struct {
 	// Decisions are in the order in which they were taken: one for each target whose record
 	// is to be written.

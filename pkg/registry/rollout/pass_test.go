@@ -67,8 +67,8 @@ func version(digit byte) *derive.Content {
 	return content(string(digit), "")
 }
 
-// shown is what decisions do: INDEX:STAGED/PROMOTED, with + if it is created and ~
-// if an available one is disrupted.
+// shown describes decisions as INDEX:STAGED/PROMOTED, with + for a created BundleDeployment
+// and ~ for an available one that is disrupted.
 func shown(decisions []rollout.Decision) []string {
 	out := []string{}
 	for _, d := range decisions {
@@ -100,13 +100,13 @@ func TestAPass(t *testing.T) {
 		{"of a fleet that has it all does nothing", one, []string{"2/2/2", "2/2/2"}, []string{}},
 		{"promotes as many available ones as may be unavailable, and stages all", one, []string{"1/1/1", "1/1/1", "1/1/1"}, []string{"0:2/2~", "1:2/1", "2:2/1"}},
 		{"waits while one is unavailable", one, []string{"2/2/1", "2/1/1"}, []string{}},
-		{"goes on when it is available again", one, []string{"2/2/2", "2/1/1"}, []string{"1:2/2~"}},
+		{"continues when it is available again", one, []string{"2/2/2", "2/1/1"}, []string{"1:2/2~"}},
 		{"counts one that is not ready", one, []string{"2/2/2!", "2/1/1"}, []string{}},
-		{"counts one of the old version that is not ready, and promotes it, and it alone", one, []string{"2/1/1", "2/1/1!"}, []string{"1:2/2"}},
+		{"counts one of the old version that is not ready, and promotes only that one", one, []string{"2/1/1", "2/1/1!"}, []string{"1:2/2"}},
 		{"replaces a broken version at once, everywhere", one, []string{"1/1/1!", "1/1/1!", "1/1/0", "1/1/1"}, []string{"0:2/2", "1:2/2", "2:2/2", "3:2/1"}},
 		{"promotes what is created, whatever the limits", one, []string{"2/2/1", "new", "new"}, []string{"1:2/2+", "2:2/2+"}},
 		{"with a limit of nothing promotes only the unavailable", v1alpha1.RolloutStrategy{MaxUnavailable: number(0)}, []string{"1/1/1", "1/1/1!"}, []string{"0:2/1", "1:2/2"}},
-		{"stages the paused and promotes them not", one, []string{"1/1/1p", "1/1/1"}, []string{"0:2/1", "1:2/2~"}},
+		{"stages the paused but does not promote them", one, []string{"1/1/1p", "1/1/1"}, []string{"0:2/1", "1:2/2~"}},
 		{"creates the paused with nothing promoted", one, []string{"newp"}, []string{"0:2/+"}},
 		{"does not write what has no namespace", one, []string{"newn", "new"}, []string{"1:2/2+"}},
 		{"counts what has no namespace among the new", v1alpha1.RolloutStrategy{MaxNew: at(1)}, []string{"newn", "new"}, []string{}},
@@ -147,7 +147,7 @@ func TestFiftyAreCreatedInOnePass(t *testing.T) {
 	in.Strategy, in.Limited = nil, false
 	result, err = rollout.Pass(in)
 	require.NoError(t, err)
-	require.Len(t, result.Decisions, 70, "what is not limited is there from the start")
+	require.Len(t, result.Decisions, 70, "without limits all exist from the start")
 }
 
 func TestAPassDoesNothingForWhatIsNotHeld(t *testing.T) {
@@ -166,10 +166,10 @@ func TestAPassLeavesAloneWhatFails(t *testing.T) {
 	result, err := rollout.Pass(rollout.Input{Limited: true, Targets: targets})
 	require.NoError(t, err)
 	require.Equal(t, []string{"2:2/2~"}, shown(result.Decisions))
-	require.Equal(t, 3, result.Partitions[0].Unavailable, "what is not at the newest version counts")
+	require.Equal(t, 3, result.Partitions[0].Unavailable, "targets without the newest version count")
 }
 
-func TestAPassThatMakesNoSenseDecidesNothing(t *testing.T) {
+func TestAPassWithAnInvalidStrategyDecidesNothing(t *testing.T) {
 	t.Parallel()
 	for _, strategy := range []*v1alpha1.RolloutStrategy{
 		{MaxUnavailable: text("x")}, {MaxUnavailablePartitions: text("x")}, {Partitions: []v1alpha1.Partition{{MaxUnavailable: text("x"), ClusterCriteria: criteria{ClusterName: "c00"}}}},
@@ -180,7 +180,7 @@ func TestAPassThatMakesNoSenseDecidesNothing(t *testing.T) {
 	}
 }
 
-func TestHowToLookAtDifferencesIsTakenOverWithoutAPromotion(t *testing.T) {
+func TestADiffIsTakenOverWithoutAPromotion(t *testing.T) {
 	t.Parallel()
 	in := rollout.Input{Limited: true, Strategy: &v1alpha1.RolloutStrategy{MaxUnavailable: number(0)}, Targets: fleet("2/2/2", "2/2/2p", "1/1/1")}
 	for i := range in.Targets {
@@ -214,9 +214,9 @@ func TestCorrectDriftAloneIsNotTakenOverWithDiff(t *testing.T) {
 	require.Equal(t, in.Targets[0].PromotedID(), promoted.DeploymentID)
 }
 
-// A roll-out in which every agent does as it is told ends, with every strategy
-// that lets it, and takes nothing back. One that is unavailable in a partition that
-// is not reached would hold it up for ever.
+// If every agent applies what it should, a roll-out ends with every strategy that allows
+// it, and takes nothing back. An unavailable target in a partition that is not reached
+// would stop it for ever.
 func TestPassesOneAfterTheOtherEnd(t *testing.T) {
 	t.Parallel()
 	at := func(n int) *int { return &n }

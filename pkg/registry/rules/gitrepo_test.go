@@ -43,23 +43,23 @@ func TestWhatAGitRepoMayDo(t *testing.T) {
 		{"the default of a restriction comes before that of a Policy", []string{`{"defaultServiceAccount":"root"}`}, []string{`{"allowedServiceAccounts":["sa"],"gitRepo":{"defaultServiceAccount":"sa"}}`}, repo, false},
 		{"the GitRepo's own account comes before both", []string{`{"defaultServiceAccount":"root"}`}, []string{`{"allowedServiceAccounts":["sa"]}`}, `{"repo":"x","serviceAccount":"sa"}`, true},
 		{"an account is required", nil, []string{`{"requireServiceAccount":true}`, `{}`}, repo, false},
-		{"the required account is there", nil, []string{`{"requireServiceAccount":true}`}, `{"repo":"x","serviceAccount":"sa"}`, true},
+		{"the required account is set", nil, []string{`{"requireServiceAccount":true}`}, `{"repo":"x","serviceAccount":"sa"}`, true},
 		{"the required account is a default", []string{`{"defaultServiceAccount":"sa"}`}, []string{`{"requireServiceAccount":true}`}, repo, true},
 
 		{"an allowed Secret", []string{`{"allowedClientSecretNames":["s"]}`}, []string{`{"gitRepo":{"allowedClientSecretNames":["t"]}}`}, `{"repo":"x","clientSecretName":"t"}`, true},
 		{"another Secret", nil, []string{`{"gitRepo":{"allowedClientSecretNames":["t"]}}`}, `{"repo":"x","clientSecretName":"s"}`, false},
 		{"a default Secret that is not allowed", nil, []string{`{"gitRepo":{"defaultClientSecretName":"s","allowedClientSecretNames":["t"]}}`}, repo, false},
 
-		{"a URL in so many words", []string{`{"allowedRepoPatterns":["https://git.example.com/a"]}`}, nil, repo, true},
-		{"a URL that is no expression", []string{`{"allowedRepoPatterns":["git@host:(a"]}`}, nil, `{"repo":"git@host:(a"}`, true},
-		{"what is no expression matches nothing else", []string{`{"allowedRepoPatterns":["(a"]}`}, []string{`{"gitRepo":{"allowedRepoPatterns":["a)|(b"]}}`}, `{"repo":"a"}`, false},
+		{"a literal URL", []string{`{"allowedRepoPatterns":["https://git.example.com/a"]}`}, nil, repo, true},
+		{"a URL that is not an expression", []string{`{"allowedRepoPatterns":["git@host:(a"]}`}, nil, `{"repo":"git@host:(a"}`, true},
+		{"a text that is not an expression matches nothing else", []string{`{"allowedRepoPatterns":["(a"]}`}, []string{`{"gitRepo":{"allowedRepoPatterns":["a)|(b"]}}`}, `{"repo":"a"}`, false},
 		{"a part of a URL is enough for a restriction", []string{`{"allowedRepoPatterns":["example\\.com"]}`}, nil, repo, true},
 		{"and not for a Policy", nil, []string{`{"gitRepo":{"allowedRepoPatterns":["example\\.com"]}}`}, repo, false},
 		{"a Policy's alternatives are whole ones too", nil, []string{`{"gitRepo":{"allowedRepoPatterns":["x|https://.*|y"]}}`}, `{"repo":"ssh://xy"}`, false},
 		{"the whole URL for a Policy", nil, []string{`{"gitRepo":{"allowedRepoPatterns":["x","https://.*\\.com/a"]}}`}, repo, true},
 		{"either source is enough", []string{`{"allowedRepoPatterns":["nothing"]}`}, []string{`{"gitRepo":{"allowedRepoPatterns":["https://.*"]}}`}, repo, true},
 		{"neither allows it", []string{`{"allowedRepoPatterns":["nothing"]}`}, []string{`{"gitRepo":{"allowedRepoPatterns":["nor this"]}}`}, repo, false},
-		{"without a URL there is nothing to compare", []string{`{"allowedRepoPatterns":["nothing"]}`}, nil, `{}`, true},
+		{"without a URL nothing is compared", []string{`{"allowedRepoPatterns":["nothing"]}`}, nil, `{}`, true},
 	} {
 		var restrictions []*v1alpha1.GitRepoRestriction
 		for i, text := range c.restrictions {

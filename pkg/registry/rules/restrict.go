@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Injected is what GitRepoRestrictions and Policies put into options, overriding the Bundle
+// Injected holds what GitRepoRestrictions and Policies put into options, overriding the Bundle
 // (S 2.6). Nil injects nothing.
 type Injected struct {
 	// AllowedTargetNamespaceSelector replaces the Bundle's, unless it is nil. It applies

@@ -42,7 +42,7 @@ func TestMergeRestrictions(t *testing.T) {
 				require.NoError(t, json.Unmarshal([]byte(text), &r.AllowedTargetNamespaceSelector))
 				in = append(in, r)
 			}
-			for range 10 { // in the order of a map, so in any
+			for range 10 { // in the order of a map, so in any order
 				before := shown(t, in)
 				require.JSONEq(t, c.want, shown(t, rules.MergeRestrictions(in)))
 				require.Equal(t, before, shown(t, in))
@@ -89,7 +89,7 @@ func TestPolicies(t *testing.T) {
 	require.Empty(t, zero.Gate(&v1alpha1.BundleSpec{}))
 }
 
-func TestManyAccountsAndExpressionsAreSaidInShort(t *testing.T) {
+func TestAMessageNamesFewOfManyAccounts(t *testing.T) {
 	t.Parallel()
 	allowed := make([]string, 5000)
 	for i := range allowed {
@@ -113,7 +113,7 @@ func TestManyAccountsAndExpressionsAreSaidInShort(t *testing.T) {
 	require.Len(t, rules.MergeRestrictions([]*v1alpha1.GitRepoRestriction{r, r}).MatchExpressions, 5000)
 }
 
-// shown is a value as JSON.
+// shown returns a value as JSON.
 func shown(t *testing.T, v any) string {
 	t.Helper()
 	text, err := json.Marshal(v)

@@ -16,7 +16,7 @@ import (
 
 var errNotAllowed = errors.New("not allowed")
 
-// webhook notes what is free while it is asked, and refuses.
+// webhook records whether turns are free while it runs, and refuses.
 type webhook struct {
 	*admission.Handler
 	asked func()
@@ -57,7 +57,7 @@ func TestNoTurnIsHeldWhileAWebhookIsAsked(t *testing.T) {
 	require.True(t, chain.Handles(admission.Create))
 	require.False(t, chain.Handles(admission.Delete))
 	require.NoError(t, chain.Admit(ctx, nil, nil))
-	require.False(t, free(), "what follows computes again")
+	require.False(t, free(), "the rest of the request holds its turn again")
 	require.ErrorIs(t, chain.Validate(ctx, nil, nil), errNotAllowed)
 	require.Equal(t, 2, asked)
 	require.NoError(t, admittedOutside{admission.NewHandler(admission.Create)}.Admit(ctx, nil, nil), "a chain that only validates")

@@ -25,7 +25,7 @@ type warming struct {
 
 func (w *warming) Stats(context.Context) (storage.Stats, error) { return w.stats, w.err }
 
-func TestPriorityAndFairnessIsToldWhatThereIsOnceThatIsKnown(t *testing.T) {
+func TestPriorityAndFairnessGetsCountsOnceTheyAreKnown(t *testing.T) {
 	t.Parallel()
 	tracker := request.NewStorageObjectCountTracker()
 	clusters := &warming{Storage: servertest.NewClusters(), stats: storage.Stats{ObjectCount: 3, EstimatedAverageObjectSizeBytes: 900}}

@@ -92,7 +92,7 @@ func (g gate) guards(info *request.RequestInfo) bool {
 
 func (g gate) refuse(w http.ResponseWriter, req *http.Request, info *request.RequestInfo, missing error) {
 	w.Header().Set("Connection", "close")
-	message := "this replica of Muster cannot give right answers now:  " + missing.Error() +
+	message := "this replica of Muster cannot give right answers now: " + missing.Error() +
 		"; try again, another replica may answer. If the error persists, check /readyz of each replica"
 	refusal := apierrors.NewServiceUnavailable(message)
 	if info.IsResourceRequest && info.Verb == "watch" {

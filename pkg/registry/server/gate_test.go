@@ -25,7 +25,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// health is a replica's readiness, in the hands of a test.
+// health is a replica's readiness, which a test controls.
 type health struct {
 	mu struct {
 		sync.Mutex
@@ -76,7 +76,7 @@ func withHealth(config server.Config, h *health) server.Config {
 
 const groupVersion = "/apis/fleet.cattle.io/v1alpha1"
 
-func TestWhileUnreadyNothingOfTheGroupIsAnsweredButWhatNeverChanges(t *testing.T) {
+func TestAnUnreadyReplicaAnswersOnlyWhatNeverChanges(t *testing.T) {
 	t.Parallel()
 	h := newHealth()
 	s := start(t, withHealth(newConfig(t), h))
@@ -85,18 +85,18 @@ func TestWhileUnreadyNothingOfTheGroupIsAnsweredButWhatNeverChanges(t *testing.T
 	h.lose(errLost)
 
 	for name, c := range map[string]struct{ method, path, contentType string }{
-		"a read of any state":         {"GET", clusters + "?resourceVersion=0", ""},
-		"a read of the present":       {"GET", clusters, ""},
-		"an object":                   {"GET", clusters + "/a", ""},
-		"an object that is not there": {"GET", clusters + "/nope", ""},
-		"all namespaces":              {"GET", groupVersion + "/clusters", ""},
-		"a watch":                     {"GET", clusters + "?watch=true&resourceVersion=5", ""},
-		"a watch by its old path":     {"GET", groupVersion + "/watch/clusters", ""},
-		"a create":                    {"POST", clusters, "application/json"},
-		"a patch":                     {"PATCH", clusters + "/a", "application/merge-patch+json"},
-		"the aggregator's probe":      {"GET", groupVersion, ""},
-		"the probe, with a slash":     {"GET", groupVersion + "/", ""},
-		"a kind that does not exist":  {"GET", groupVersion + "/nothings", ""},
+		"a read of any state":        {"GET", clusters + "?resourceVersion=0", ""},
+		"a read of the present":      {"GET", clusters, ""},
+		"an object":                  {"GET", clusters + "/a", ""},
+		"a missing object":           {"GET", clusters + "/nope", ""},
+		"all namespaces":             {"GET", groupVersion + "/clusters", ""},
+		"a watch":                    {"GET", clusters + "?watch=true&resourceVersion=5", ""},
+		"a watch by its old path":    {"GET", groupVersion + "/watch/clusters", ""},
+		"a create":                   {"POST", clusters, "application/json"},
+		"a patch":                    {"PATCH", clusters + "/a", "application/merge-patch+json"},
+		"the aggregator's probe":     {"GET", groupVersion, ""},
+		"the probe, with a slash":    {"GET", groupVersion + "/", ""},
+		"a kind that does not exist": {"GET", groupVersion + "/nothings", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +117,7 @@ func TestWhileUnreadyNothingOfTheGroupIsAnsweredButWhatNeverChanges(t *testing.T
 			require.Contains(t, status.Message, errLost.Error())
 
 			answer = s.as(http.Header{"User": {"eve"}, "Group": {user.AllAuthenticated}}, c.method, c.path, c.contentType, nil)
-			require.Equal(t, http.StatusForbidden, answer.code, "who may not ask learns nothing")
+			require.Equal(t, http.StatusForbidden, answer.code, "a client without rights learns nothing")
 			require.NotContains(t, string(answer.body), "etcd")
 			require.Equal(t, http.StatusUnauthorized, s.as(nil, c.method, c.path, c.contentType, nil).code)
 		})
@@ -157,7 +157,7 @@ func TestTheAnswerOverHTTP1ClosesTheConnection(t *testing.T) {
 	require.True(t, closes(t, s))
 }
 
-// http1 is the client's transport without HTTP/2.
+// http1 returns the client's transport without HTTP/2.
 func http1(t *testing.T, s *running) http.RoundTripper {
 	config := &rest.Config{Host: s.base, TLSClientConfig: rest.TLSClientConfig{Insecure: true, NextProtos: []string{"http/1.1"}}}
 	transport, err := rest.TransportFor(config)
@@ -177,7 +177,7 @@ func closes(t *testing.T, s *running) bool {
 	return response.Close
 }
 
-// asRoot says who asks, as byHeader understands it.
+// asRoot names the user root, as byHeader reads it.
 type asRoot struct{ http.RoundTripper }
 
 func (a asRoot) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -187,8 +187,8 @@ func (a asRoot) RoundTrip(req *http.Request) (*http.Response, error) {
 	return a.RoundTripper.RoundTrip(req)
 }
 
-// clientOf is a client as programs have it: client-go, over HTTP/2 by way of an
-// address of the test's choice.
+// clientOf returns a client as programs use it: client-go over HTTP/2, through an address
+// that the test chooses.
 func clientOf(t *testing.T, s *running, dial func(context.Context, string, string) (net.Conn, error)) *versioned.Clientset {
 	client, err := versioned.NewForConfig(&rest.Config{
 		Host: s.base, TLSClientConfig: rest.TLSClientConfig{Insecure: true}, Dial: dial,
@@ -198,8 +198,8 @@ func clientOf(t *testing.T, s *running, dial func(context.Context, string, strin
 	return client
 }
 
-// service is what a Kubernetes Service is to a client: each new connection goes to
-// the next replica.
+// service acts like a Kubernetes Service to a client: each new connection goes to the next
+// replica.
 type service struct {
 	addresses []string
 	conns     atomic.Int64
@@ -238,7 +238,7 @@ func TestAClientOfAServiceIsAnsweredByTheReplicaThatIsReady(t *testing.T) {
 	require.EqualValues(t, 2, both.conns.Load(), "the next try took a new connection")
 	require.Less(t, time.Since(begun), 5*time.Second)
 	again, err := client.Watch(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err, "the other replica goes on with it")
+	require.NoError(t, err, "the other replica continues it")
 	again.Stop()
 }
 
@@ -249,7 +249,7 @@ func ends(t *testing.T, w watch.Interface) {
 	case event, open := <-w.ResultChan():
 		require.False(t, open, "%v", event)
 	case <-time.After(waitLimit):
-		require.Fail(t, "the watch goes on")
+		require.Fail(t, "the watch continues")
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLittleIsKeptForAClientThatDoesNotRead writes to one until nothing more is taken.
+// TestLittleIsKeptForAClientThatDoesNotRead writes to a client until nothing more is
+// accepted.
 func TestLittleIsKeptForAClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	kept := func(wrap func(net.Listener) net.Listener) (written int) {

@@ -46,7 +46,7 @@ func TestDiscoveryListsTheGroup(t *testing.T) {
 	}
 }
 
-// asMaster speaks for a master, in one form of discovery.
+// asMaster sends requests as a master, in one form of discovery.
 type asMaster struct {
 	accept string
 	next   http.RoundTripper

@@ -19,16 +19,16 @@ func TestAPatchThatCannotBeReadIsAnsweredInOneLine(t *testing.T) {
 		path  = clusters + "/a?fieldValidation=Strict"
 		merge = "application/merge-patch+json"
 	)
-	// Longer than what the API machinery answers without compressing it.
+	// It is longer than what the API machinery answers uncompressed.
 	long := strings.Repeat("x", 200<<10)
 	for name, c := range map[string]struct {
 		path, contentType, body, want string
 	}{
-		"a field that is not there": {path, merge, `{"spec":{"pasued":true}}`, `strict decoding error: unknown field "spec.pasued"`},
-		"a label of another type":   {path, merge, `{"metadata":{"labels":{"a":1}}}`, "cannot unmarshal number"},
-		"a JSON patch":              {path, "application/json-patch+json", `[{"op":"add","path":"/spec","value":{"pasued":true}}]`, `unknown field "spec.pasued"`},
-		"a long object":             {path, merge, `{"spec":{"pasued":true,"clientID":"` + long + `"}}`, `unknown field "spec.pasued"`},
-		"quotes in the object":      {path, merge, `{"spec":{"pasued":true,"clientID":"\"\\: \""}}`, `unknown field "spec.pasued"`},
+		"an unknown field     ":   {path, merge, `{"spec":{"pasued":true}}`, `strict decoding error: unknown field "spec.pasued"`},
+		"a label of another type": {path, merge, `{"metadata":{"labels":{"a":1}}}`, "cannot unmarshal number"},
+		"a JSON patch":            {path, "application/json-patch+json", `[{"op":"add","path":"/spec","value":{"pasued":true}}]`, `unknown field "spec.pasued"`},
+		"a long object":           {path, merge, `{"spec":{"pasued":true,"clientID":"` + long + `"}}`, `unknown field "spec.pasued"`},
+		"quotes in the object":    {path, merge, `{"spec":{"pasued":true,"clientID":"\"\\: \""}}`, `unknown field "spec.pasued"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := s.do("PATCH", c.path, c.contentType, strings.NewReader(c.body))

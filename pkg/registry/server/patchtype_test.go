@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// waitLimit is how long a test waits for what happens at once.
+	// waitLimit is how long a test waits for something that happens at once.
 	waitLimit = 30 * time.Second
 	tick      = 5 * time.Millisecond
 )
@@ -33,9 +33,9 @@ func TestStrategicMergePatchIsRefusedAsByACRD(t *testing.T) {
 		"a strategic merge patch of an object":     {clusters + "/a", "application/strategic-merge-patch+json", merge, 415},
 		"one with a character set":                 {clusters + "/a", "application/strategic-merge-patch+json; charset=utf-8", merge, 415},
 		"one with a parameter that does not parse": {clusters + "/a", "application/strategic-merge-patch+json; =;", merge, 415},
-		"one of an object that is not there":       {clusters + "/b", "application/strategic-merge-patch+json", merge, 415},
+		"one of a missing object            ":      {clusters + "/b", "application/strategic-merge-patch+json", merge, 415},
 		"one of a status":                          {clusters + "/a/status", "application/strategic-merge-patch+json", merge, 415},
-		"a type that nobody knows":                 {clusters + "/a", "text/plain", merge, 415},
+		"an unknown type":                          {clusters + "/a", "text/plain", merge, 415},
 		"no type at all":                           {clusters + "/a", "", merge, 415},
 		"a merge patch is accepted":                {clusters + "/a", "application/merge-patch+json", merge, 200},
 		"a JSON patch is accepted":                 {clusters + "/a", "application/json-patch+json", `[{"op":"add","path":"/metadata/labels/x","value":"y"}]`, 200},
@@ -56,7 +56,7 @@ func TestStrategicMergePatchIsRefusedAsByACRD(t *testing.T) {
 	}
 }
 
-func TestServerSideApplyTracksWhoOwnsWhat(t *testing.T) {
+func TestServerSideApplyTracksOwners(t *testing.T) {
 	t.Parallel()
 	s := start(t, newConfig(t))
 	const apply = "application/apply-patch+yaml"

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 )
 
-// trust is a ConfigMap's certificates, as they are read.
+// trust is the certificates of a ConfigMap.
 type trust struct{ content string }
 
 func (t *trust) Name() string                                      { return "trust" }
@@ -34,7 +34,7 @@ func trusting(all, header dynamiccertificates.CAContentProvider) *genericapiserv
 	return config
 }
 
-func TestNobodyIsAskedWhoTheyAreBeforeThatCanBeTold(t *testing.T) {
+func TestClientsAreRefusedUntilTheyCanBeAuthenticated(t *testing.T) {
 	t.Parallel()
 	const path = "/apis/fleet.cattle.io/v1alpha1/clusters"
 	all, header := &trust{}, &trust{}
@@ -63,14 +63,15 @@ func TestNobodyIsAskedWhoTheyAreBeforeThatCanBeTold(t *testing.T) {
 		require.Error(t, p.ready(), what)
 	}
 	all.content, header.content = "users\n\naggregator\n", "aggregator\n"
-	require.Equal(t, http.StatusForbidden, ask(path+"?watch=true").Code, "all certificates are there: authentication decides")
+	require.Equal(t, http.StatusForbidden, ask(path+"?watch=true").Code, "all certificates have been read: authentication decides")
 	all.content = ""
-	require.NoError(t, p.ready(), "what was read once stays")
+	require.NoError(t, p.ready(), "certificates remain once they have been read")
 }
 
-// TestAConnectionThatWasAskedForNoCertificateIsNotUsedLater reads something that is not of
-// the group before certificates are read, and the group after it, as discovery does.
-func TestAConnectionThatWasAskedForNoCertificateIsNotUsedLater(t *testing.T) {
+// TestAConnectionWithoutACertificateRequestIsNotUsedLater makes a request outside the
+// group before the certificates have been read, and a request for the group afterwards, as
+// discovery does.
+func TestAConnectionWithoutACertificateRequestIsNotUsedLater(t *testing.T) {
 	t.Parallel()
 	config := trusting(&trust{"aggregator"}, &trust{"aggregator"})
 	p := primingOf(config)
@@ -85,7 +86,7 @@ func TestAConnectionThatWasAskedForNoCertificateIsNotUsedLater(t *testing.T) {
 		if p.over.Load() {
 			return asking, nil
 		}
-		return nil, nil //nolint:nilnil // that is the server's own
+		return nil, nil //nolint:nilnil // the server's own configuration
 	}}
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -107,8 +108,8 @@ func TestAConnectionThatWasAskedForNoCertificateIsNotUsedLater(t *testing.T) {
 
 func TestPrimingEnds(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, primingOf(trusting(nil, nil)).ready(), "nobody has certificates")
-	require.NoError(t, primingOf(trusting(&trust{"users"}, nil)).ready(), "there is no aggregator")
+	require.NoError(t, primingOf(trusting(nil, nil)).ready(), "no client has a certificate")
+	require.NoError(t, primingOf(trusting(&trust{"users"}, nil)).ready(), "without an aggregator")
 	alone := &trust{"aggregator"}
 	p := primingOf(trusting(alone, alone))
 	require.ErrorIs(t, p.ready(), errPriming)

@@ -27,8 +27,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server/servertest"
 )
 
-// byHeader takes the word of the header User for who asks. It stands for the
-// certificates and tokens of a real server, which have tests of their own.
+// byHeader trusts the header User. It replaces the certificates and tokens of a real
+// server, which have their own tests.
 func byHeader(req *http.Request) (*authenticator.Response, bool, error) {
 	name := req.Header.Get("User")
 	if name == "" {
@@ -37,7 +37,7 @@ func byHeader(req *http.Request) (*authenticator.Response, bool, error) {
 	return &authenticator.Response{User: &user.DefaultInfo{Name: name, Groups: req.Header.Values("Group")}}, true, nil
 }
 
-// newConfig is a complete configuration on a free port of the loopback address.
+// newConfig returns a complete configuration on a free port of the loopback address.
 func newConfig(t *testing.T) server.Config {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -56,7 +56,7 @@ func newConfig(t *testing.T) server.Config {
 	}
 }
 
-// running is a server that runs for the length of a test.
+// running is a server that runs for the duration of a test.
 type running struct {
 	*testing.T
 	base   string
@@ -74,7 +74,7 @@ func start(t *testing.T, config server.Config) *running {
 		cancel()
 		require.NoError(t, <-done)
 	})
-	// The client speaks as nobody; each request says who it is.
+	// The client is anonymous; each request names its user.
 	anonymous := rest.AnonymousClientConfig(api.LoopbackClientConfig)
 	anonymous.TLSClientConfig = api.LoopbackClientConfig.TLSClientConfig
 	anonymous.Dial = dialFor(t)
@@ -84,10 +84,9 @@ func start(t *testing.T, config server.Config) *running {
 	return &running{T: t, base: anonymous.Host, client: client}
 }
 
-// dialFor has connections end with the test. A client that was told to use a new one
-// may still be making it then, for nothing; the server would wait for that for a
-// minute, since net/http tells no HTTP/2 connection of its shutdown that it comes to
-// know after it has begun.
+// dialFor ends connections with the test. A client that had to use a new connection may
+// still be opening it then, without need. The server would wait a minute for it, because
+// net/http does not announce its shutdown to an HTTP/2 connection that it learns of later.
 func dialFor(t *testing.T) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)
@@ -98,7 +97,7 @@ func dialFor(t *testing.T) func(context.Context, string, string) (net.Conn, erro
 	}
 }
 
-// answer is what came back.
+// answer is a response.
 type answer struct {
 	code   int
 	header http.Header
@@ -129,11 +128,11 @@ func (r *running) do(method, path, contentType string, body io.Reader) answer {
 	return r.as(http.Header{"User": {"root"}, "Group": {user.SystemPrivilegedGroup}}, method, path, contentType, body)
 }
 
-func (r *running) as(who http.Header, method, path, contentType string, body io.Reader) answer {
+func (r *running) as(identity http.Header, method, path, contentType string, body io.Reader) answer {
 	r.Helper()
 	req, err := http.NewRequestWithContext(r.Context(), method, r.base+path, body)
 	require.NoError(r, err)
-	maps.Copy(req.Header, who)
+	maps.Copy(req.Header, identity)
 	req.Header.Set("Accept", "application/json")
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
@@ -163,7 +162,7 @@ func TestNewRefusesAConfigurationThatIsNotSafe(t *testing.T) {
 		"without an authoriser":              {func(c *server.Config) { c.Generic.Authorization.Authorizer = nil }, "Authorizer is nil"},
 		"without a certificate":              {func(c *server.Config) { c.Generic.SecureServing.Cert = nil }, "no certificate"},
 		"without TLS":                        {func(c *server.Config) { c.Generic.SecureServing = nil }, "no certificate"},
-		"without a judgement of readiness":   {func(c *server.Config) { c.Ready = nil }, "Ready is nil"},
+		"without a check of readiness      ": {func(c *server.Config) { c.Ready = nil }, "Ready is nil"},
 		"without anything that it can serve": {func(c *server.Config) { c.Storage = nil }, "Storage is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,11 +200,11 @@ func TestReadyzFollowsTheEngineAndLivezDoesNot(t *testing.T) {
 	answer := s.do("GET", "/readyz?verbose", "", nil)
 	require.Equal(t, http.StatusInternalServerError, answer.code)
 	require.Contains(t, string(answer.body), "[-]engine failed")
-	require.Contains(t, string(answer.body), "[+]etcd ok", "it warms up")
-	require.Equal(t, http.StatusOK, s.do("GET", "/livez", "", nil).code, "a server that loads must not be killed for it")
+	require.Contains(t, string(answer.body), "[+]etcd ok", "it is starting")
+	require.Equal(t, http.StatusOK, s.do("GET", "/livez", "", nil).code, "a server must not be killed while it loads")
 	away.Store(true)
 	require.Contains(t, string(s.do("GET", "/readyz?verbose", "", nil).body), "[-]etcd failed")
-	require.Equal(t, http.StatusOK, s.do("GET", "/livez", "", nil).code, "nor one that has lost etcd: it would not come back with it")
+	require.Equal(t, http.StatusOK, s.do("GET", "/livez", "", nil).code, "nor after it has lost etcd: a restart would not bring etcd back")
 	away.Store(false)
 
 	broken.Store(nil)
@@ -216,7 +215,7 @@ func TestReadyzFollowsTheEngineAndLivezDoesNot(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, s.do("GET", "/readyz", "", nil).code)
 }
 
-func TestNobodyIsServedWithoutBeingKnownAndAllowed(t *testing.T) {
+func TestClientsNeedAuthenticationAndAuthorization(t *testing.T) {
 	t.Parallel()
 	s := start(t, newConfig(t))
 	for _, path := range []string{
@@ -273,7 +272,7 @@ func TestAnOpenWatchDoesNotDelayAStop(t *testing.T) {
 			require.NoError(t, err)
 			done = nil
 		case err := <-ended:
-			require.NoError(t, err, "the watch must end as at its timeout, not be torn off")
+			require.NoError(t, err, "the watch must end as at its timeout, not be cut off")
 			ended = nil
 		case <-t.Context().Done():
 			require.Fail(t, "the server does not stop")

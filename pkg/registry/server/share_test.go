@@ -24,14 +24,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/fair"
 )
 
-// asked is a request as it comes to the innermost handler.
+// asked returns a request as it reaches the innermost handler.
 func asked(verb, group, name string) *http.Request {
 	req := httptest.NewRequest(http.MethodGet, "/", nil)
 	ctx := request.WithRequestInfo(req.Context(), &request.RequestInfo{IsResourceRequest: true, Verb: verb, APIGroup: group})
 	return req.WithContext(request.WithUser(ctx, &user.DefaultInfo{Name: name}))
 }
 
-// connection is what an HTTP server gives a handler, and counts flushes.
+// connection is a handler's connection to its client. It counts flushes.
 type connection struct {
 	*httptest.ResponseRecorder
 	flushes int
@@ -79,9 +79,9 @@ func TestRequestsForTheGroupShareAndNothingElseDoes(t *testing.T) {
 	}
 }
 
-// TestALargeListHoldsItsMemoryUntilItIsSentAndNoTurnWhileItIs: a client that does not read
-// takes from others only what it has of the memory.
-func TestALargeListHoldsItsMemoryUntilItIsSentAndNoTurnWhileItIs(t *testing.T) {
+// TestALargeListHoldsMemoryButNoTurnWhileItIsSent has a client that does not read: it takes
+// only memory from others.
+func TestALargeListHoldsMemoryButNoTurnWhileItIsSent(t *testing.T) {
 	t.Parallel()
 	limits := &fair.Limits{Events: fair.NewBudget(1, 1), Heavy: fair.NewBudget(1, 1), Bytes: fair.NewBudget(100<<20, 60<<20)}
 	free := func(b *fair.Budget, units int64) bool {
@@ -111,9 +111,8 @@ func TestALargeListHoldsItsMemoryUntilItIsSentAndNoTurnWhileItIs(t *testing.T) {
 	require.True(t, free(limits.Heavy, 1))
 }
 
-// TestAWriteTakesItsTurnWhenItsBodyIsReadAndNotBefore: a client that sends slowly holds
-// nothing.
-func TestAWriteTakesItsTurnWhenItsBodyIsReadAndNotBefore(t *testing.T) {
+// TestAWriteTakesItsTurnOnceItsBodyIsRead has a client that sends slowly: it holds nothing.
+func TestAWriteTakesItsTurnOnceItsBodyIsRead(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		size  int
@@ -164,8 +163,9 @@ func TestAWatchThatCannotSendEndsWithItsContext(t *testing.T) {
 	handler.ServeHTTP(&connection{ResponseRecorder: httptest.NewRecorder()}, req.WithContext(mergeInfo(ctx, req)))
 }
 
-// TestOfManyWatchesThatHaveSomethingToSendAFewSend has each send two events, and flush.
-func TestOfManyWatchesThatHaveSomethingToSendAFewSend(t *testing.T) {
+// TestFewOfManyWatchesSendAtATime sends two events on each watch, and
+// flushes.
+func TestFewOfManyWatchesSendAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const watches, turns = 200, 3
@@ -196,7 +196,7 @@ func TestOfManyWatchesThatHaveSomethingToSendAFewSend(t *testing.T) {
 	})
 }
 
-// mergeInfo gives a context what the request of another knows.
+// mergeInfo gives a context the request info of another request.
 func mergeInfo(ctx context.Context, req *http.Request) context.Context {
 	info, _ := request.RequestInfoFrom(req.Context())
 	return request.WithRequestInfo(ctx, info)

@@ -16,8 +16,8 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// The naive twin: S 2.1 to 2.4 written down once more, line by line, with
-// apimachinery's selectors and without a thought for cost.
+// This is the naive twin: S 2.1 to 2.4 implemented once more, line by line, with
+// apimachinery's selectors and regardless of cost.
 
 func naiveSelects(t *testing.T, s *metav1.LabelSelector, set map[string]string) bool {
 	selector, err := metav1.LabelSelectorAsSelector(s)
@@ -155,8 +155,8 @@ func TestEntryOracle(t *testing.T) {
 	}
 }
 
-// noticed says whether an engine that trusts the filings would look at the Bundle
-// again: the promise of the package comment, in the engine's own terms.
+// noticed reports whether an engine that relies on the filings would look at the Bundle
+// again: the promise of the package comment, as the engine uses it.
 func noticed(t *testing.T, filings iter.Seq[Filing], before, after Cluster) bool {
 	clusters, groups := index.NewSelectors[[2]int](), index.NewSelectors[int]()
 	for f := range filings {
@@ -196,8 +196,8 @@ func noticed(t *testing.T, filings iter.Seq[Filing], before, after Cluster) bool
 	return false
 }
 
-// TestFilingsAreSound: whoever looks only at what the filings notice misses no
-// change of an answer.
+// TestFilingsAreSound checks that an engine that looks only where the filings point misses
+// no change of an answer.
 func TestFilingsAreSound(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -221,11 +221,11 @@ func TestFilingsAreSound(t *testing.T) {
 		}
 	}
 	require.Greater(t, changed, 1000, "the test no longer changes answers")
-	require.Greater(t, quiet, 1000, "the filings notice everything: they are of no use")
+	require.Greater(t, quiet, 1000, "the filings notice everything, so they are useless")
 }
 
-// TestFilingsReachEveryMatch: the answer to "which Bundles can target this
-// Cluster" is complete too.
+// TestFilingsReachEveryMatch checks that the filings also find every Bundle that can target
+// a Cluster.
 func TestFilingsReachEveryMatch(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)

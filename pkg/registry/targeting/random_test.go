@@ -111,8 +111,8 @@ func randomCluster(r *rand.Rand) Cluster {
 	return c
 }
 
-// edited returns another state of the same Cluster: labels, groups or groups'
-// labels have changed, or several of them.
+// edited returns another state of the same Cluster: labels, groups or groups' labels have
+// changed, or several of them.
 func edited(r *rand.Rand, c Cluster) Cluster {
 	other := randomCluster(r)
 	out := Cluster{Name: c.Name, Namespace: c.Namespace, Labels: c.Labels, Groups: slices.Clone(c.Groups)}

@@ -13,8 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// benchmarkSpec has n customizations, and n targets with as many restrictions, of
-// which only the last ones match.
+// benchmarkSpec has n customizations, and n targets with as many restrictions. Only the
+// last ones match.
 func benchmarkSpec(n int, restricted bool) *v1alpha1.BundleSpec {
 	env := func(i int) criteria {
 		return criteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": fmt.Sprint(i)}}}

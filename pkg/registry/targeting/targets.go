@@ -46,8 +46,8 @@ func Compile(spec *v1alpha1.BundleSpec) (*Targets, error) {
 		}
 		t.entries = append(t.entries, e)
 	}
-	// The number alone decides (S 2.3): as many targets as there are restrictions are
-	// plain, and those before them customize.
+	// The number alone decides (S 2.3): as many targets as restrictions are plain,
+	// and those before them customize.
 	if restrictions := len(spec.TargetRestrictions); restrictions > 0 {
 		t.plain = max(0, len(spec.Targets)-restrictions)
 	}

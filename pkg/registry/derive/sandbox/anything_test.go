@@ -21,9 +21,8 @@ var (
 	every = flag.Bool("every", false, "try many combinations of arguments, which takes a minute")
 )
 
-// Every function with combinations of large and odd arguments. None may panic or
-// hang. The slowest are logged
-// (-v -every), which is how one finds what needs a guard.
+// The test calls every function with combinations of large and odd arguments. None may
+// panic or hang. It logs the slowest (-v -every), which shows what needs a guard.
 func TestEveryFunctionTakesAnything(t *testing.T) {
 	t.Parallel()
 	names := []string{"print", "printf", "println", "html", "js", "urlquery", "len", "index", "slice", "not", "and", "or", "call", "eq", "ne", "lt", "le", "gt", "ge"}

@@ -202,7 +202,7 @@ func guardPattern(e *evaluation, a []reflect.Value) {
 }
 
 // programSize returns about how many instructions a regular expression compiles to, and
-// never much less. It does not compile it, because compiling is what costs.
+// never much less. It does not compile it, because compiling is the costly part.
 func programSize(re *syntax.Regexp) int {
 	size := 2
 	for _, sub := range re.Sub {

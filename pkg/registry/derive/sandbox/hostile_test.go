@@ -13,8 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive/sandbox"
 )
 
-// What must not take down the process that serves everybody else. Each case ends
-// because something is counted; if one did not, the test's own timeout would tell.
+// No template may take down the process that serves all others. Each case ends because
+// something is counted; otherwise the test would time out.
 func TestHostileTemplatesEnd(t *testing.T) {
 	t.Parallel()
 	const (
@@ -113,7 +113,7 @@ func TestHostileTemplatesEnd(t *testing.T) {
 		{"division by zero", `${ div 1 0 }`, "divide by zero"},
 		{"a slice out of range", `${ slice (list 1) 5 9 }`, "slice index out of"},
 		{"a substring out of range", `${ substr 5 2 "abc" }`, "error calling substr"},
-		// Values that hold themselves.
+		// Values that contain themselves.
 		{"a map in itself", `${ $d := dict }${ $_ := set $d "d" $d }${ $d }`, deep},
 		{"a map in a list in itself", `${ $d := dict }${ $_ := set $d "d" (list $d) }${ print $d }`, deep},
 		{"a map merged into itself", `${ $d := dict "a" (dict) }${ $_ := merge $d.a $d }${ print $d.a | len }`, ""},
@@ -130,7 +130,7 @@ func TestHostileTemplatesEnd(t *testing.T) {
 		{"an overlong text", strings.Repeat("x", 5<<20), "template is longer than 4194304 bytes"},
 		{"a failure with a long text", mib + `${ fail $x }`, "..."},
 		{"an error that quotes a long name", `${ .` + strings.Repeat("x", 100000) + ` }`, "..."},
-		// Names that are not for templates.
+		// Names that templates must not use.
 		{"the step function", `${ __step -1000000 }`, `function "__step" not defined`},
 		{"the leave function", `${ __leave }`, `function "__leave" not defined`},
 	} {

@@ -26,8 +26,8 @@ func TestAtLeastIsWhatEveryEvaluationTakes(t *testing.T) {
 		{"a password that a variable is set to", `${ $x := ` + password + ` }`, true},
 		{"a password in a branch", `${ if .ClusterLabels.nope }${ ` + password + ` }${ end }`, false},
 		{"a password in a loop", `${ range .ClusterLabels }${ ` + password + ` }${ end }`, false},
-		{"a password that may not be looked at", `${ and false (` + password + `) }`, false},
-		{"a password that is looked at first", `${ or (` + password + `) false }`, true},
+		{"a password that may not be evaluated", `${ and false (` + password + `) }`, false},
+		{"a password that is evaluated first", `${ or (` + password + `) false }`, true},
 		{"a password in a template that is not called", `${ define "t" }${ ` + password + ` }${ end }`, false},
 		{"many calls", strings.Repeat(`${ semver "1.2.3" }`, 5000), true},
 		{"some calls", strings.Repeat(`${ semver "1.2.3" }`, 50), false},
@@ -61,5 +61,5 @@ func TestABudgetThatIsUsedUpStaysSo(t *testing.T) {
 	require.Equal(t, sandbox.MaxWork, b.Used())
 	var other sandbox.Budget
 	require.ErrorIs(t, other.Use(sandbox.MaxWork+1), sandbox.ErrBudget)
-	require.ErrorIs(t, other.Use(1), sandbox.ErrBudget, "what did not fit is not tried in smaller pieces")
+	require.ErrorIs(t, other.Use(1), sandbox.ErrBudget, "after a failure, smaller pieces fail too")
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive/sandbox"
 )
 
-// calls are for functions that the arguments of anyCalls do not suit, or whose worst
-// case is another one.
+// calls are for functions whose arguments do not fit anyCalls, or whose worst case is
+// another one.
 var calls = map[string][]string{
 	"regexMatch":      {`regexMatch "(x?){40}y" $small`, `regexMatch "(a|b|ab)*c" $small`, `regexMatch "(a{200})(b{200})" "x"`, `regexMatch "^[a-z]+-(\\d+)$" "app-17"`},
 	"regexFindAll":    {`regexFindAll "a.?" $small -1`},
@@ -143,8 +143,8 @@ const preamble = `${ $text := repeat 5000 "a b. <c> " }${ $small := repeat 500 "
 	`${ $texts := splitList " " (repeat 1000 "abc ") }${ $few := splitList " " (repeat 100 "abc ") }` +
 	`${ $dict := dict }${ range until 400 }${ $_ := set $dict (print "k" .) (list . "x") }${ end }${ $json := toJson $dict }${ $jsonLists := print "[" (repeat 2000 "[],") "[]]" }`
 
-// BenchmarkPrices compares what calls cost of a Budget with the time that they take. A
-// unit is to be about 100 ns at most.
+// BenchmarkPrices compares the price of calls in a Budget with their time. A unit should be
+// at most about 100 ns.
 func BenchmarkPrices(b *testing.B) {
 	var names []string
 	for name := range calls {
@@ -173,7 +173,8 @@ func BenchmarkPrices(b *testing.B) {
 			b.Run(call, func(b *testing.B) {
 				for b.Loop() {
 				}
-				// As often as the budget allows, so that short calls can be measured.
+				// Each call runs as often as the budget allows, so that short calls can be
+				// measured.
 				n := min(max(1, 300_000/max(1, once.units-base.units)), 1000)
 				m := measure(b, strings.Repeat("${ $_ := "+call+" }", n))
 				units, ns := m.units-base.units, m.ns-base.ns
@@ -192,7 +193,7 @@ type measured struct {
 	err   bool
 }
 
-// measure is the least processor time of several runs.
+// measure returns the least processor time of several runs.
 func measure(tb testing.TB, text string) measured {
 	tmpl, err := sandbox.Parse("values", preamble+text)
 	if err != nil {

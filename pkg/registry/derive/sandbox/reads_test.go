@@ -25,24 +25,24 @@ func TestReads(t *testing.T) {
 		{"index", "${ index .a `b.c/d` }", "a.b.c/d"},
 		{"index from the top", `${ index . "a" "b" }`, "a.b"},
 		{"a field of index", `${ (index .a "b").c }`, "a.b.c"},
-		{"index by what is read", "${ index .a .b }", "a b"},
+		{"index by a value that is read", "${ index .a .b }", "a b"},
 		{"index by a number", "${ index .a.b 0 }", "a.b"},
 		{"get", `${ get .a "b" }`, "a.b"},
 		{"get of get", `${ get (get $ "a") "b" }`, "a.b"},
 		{"get of a key that is piped", `${ "b" | get .a }`, "a.b"},
-		{"get of a key that is made", `${ print "b" | get .a }`, "a"},
+		{"get of a computed key", `${ print "b" | get .a }`, "a"},
 		{"get with too few arguments", `${ get .a }`, "a"},
 		{"hasKey", `${ if hasKey .a "b" }x${ end }`, "a.b"},
 		{"dig", `${ dig "b" "c" .d .a }`, "d a.b.c"},
 		{"dig of a map that is piped", `${ .a | dig "b" "none" }`, "a.b"},
-		{"dig by what is read", `${ dig "b" .c "none" .a }`, "a.b c"},
+		{"dig by a value that is read", `${ dig "b" .c "none" .a }`, "a.b c"},
 		{"functions that weigh all of a map", `${ pluck "b" .a }${ pick .c "b" }`, "a c"},
 		{"whole maps", "${ toJson .a }${ len .b }${ range $k, $v := .c }${ $v }${ end }", "a b c"},
 		{"all of the data", "${ toJson . }", "*"},
 		{"all of the data, as a dollar", "${ $ | toJson }", "*"},
-		{"dot in what binds it is no more than was read", "${ with .a.b }${ .c }${ . }${ else }${ .d }${ end }", "a.b d"},
+		{"with binds dot to what was read", "${ with .a.b }${ .c }${ . }${ else }${ .d }${ end }", "a.b d"},
 		{"a range binds dot", "${ range .a }${ .b }${ $.c }${ else }${ .d }${ end }", "a c d"},
-		{"else with goes on outside", "${ with .a }${ .b }${ else with .c }${ .d }${ else }${ .e }${ end }", "a c e"},
+		{"else with uses the outer dot", "${ with .a }${ .b }${ else with .c }${ .d }${ else }${ .e }${ end }", "a c e"},
 		{"if does not bind dot", "${ if .a.b }${ .c }${ else if .d }${ .e }${ end }", "a.b c d e"},
 		{"a variable", "${ $x := .a }${ $x.b }", "a"},
 		{"a variable that is set", `${ $x := "" }${ $x = .a.b }${ $x }`, "a.b"},
@@ -51,7 +51,7 @@ func TestReads(t *testing.T) {
 		{"a template that gets all", `${ define "t" }${ .a }${ end }${ template "t" . }`, "*"},
 		{"a template that gets something", `${ define "t" }${ .a }${ $.b }${ end }${ template "t" .c }`, "c"},
 		{"a template that gets nothing", `${ define "t" }${ .a }${ end }${ template "t" }`, ""},
-		{"a template that nobody calls", `${ define "t" }${ .a }${ end }`, ""},
+		{"a template that is never called", `${ define "t" }${ .a }${ end }`, ""},
 		{"a block", `${ block "t" .c }${ .a }${ end }`, "c"},
 		{"a template in the place of the text", `${ define "values" }${ .a }${ end }`, "a"},
 		{"writes", `${ $_ := set .a "b" .c.d }`, "a c.d"},
@@ -71,7 +71,7 @@ func TestReads(t *testing.T) {
 	}
 }
 
-// readsOf are the places that a template reads, in order and each once.
+// readsOf returns the places that a template reads, sorted and each once.
 func readsOf(tmpl *sandbox.Template) []string {
 	out := []string{}
 	for _, path := range tmpl.Reads() {

@@ -40,8 +40,8 @@ func runIn(env sandbox.Environment, text string) (string, error) {
 	return t.Execute(env, data(), &budget)
 }
 
-// The oracle is text/template with sprig as it comes: whatever is deterministic
-// and harmless there gives the same text here.
+// The oracle is text/template with sprig unchanged: whatever is deterministic and harmless
+// gives the same text here.
 func TestTheSandboxGivesWhatSprigGives(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{

@@ -91,7 +91,7 @@ func (s serializer) EncodeWithAllocator(object runtime.Object, w io.Writer, _ ru
 	return s.Encode(object, w)
 }
 
-// encoder is what one call of Encode uses, and a later one may use again.
+// encoder holds what one call of Encode uses. A later call may use it again.
 type encoder struct {
 	text
 	known known
