@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// updateStatus is allowed to an agent, and still answered with an error.
+// updateStatus names a request that an agent may send, and that is still refused.
 const updateStatus = "update the status of a BundleDeployment without a resourceVersion"
 
 func TestAnAgentMayDoWhatItsGrantSays(t *testing.T) {
@@ -52,7 +52,8 @@ func TestAnAgentMayDoWhatItsGrantSays(t *testing.T) {
 				t.Run(c.name, func(t *testing.T) {
 					a, want := ask(t, config, c.request), http.StatusOK
 					if c.name == updateStatus {
-						// As with a CRD: it names no resourceVersion. A client without the right is told that first.
+						// As with a CRD, because it names no resourceVersion. A client
+						// without the right gets Forbidden first.
 						want = http.StatusUnprocessableEntity
 					}
 					require.Equal(t, want, a.code, a.body)
@@ -81,7 +82,7 @@ func TestAStatusEndpointWritesNothingButTheStatus(t *testing.T) {
 					kind: jsonPatch,
 					body: `[{"op":"replace","path":"/spec/deploymentID","value":"forged"},{"op":"add","path":"/metadata/annotations","value":{"a":"forged"}}]`,
 				}},
-				// Labels decide what is deployed on a Cluster, and its spec what it is told.
+				// Labels decide what is deployed on a Cluster, and its spec configures it.
 				{"a JSON patch of a Cluster", inWorkspace("clusters", north.cluster), request{
 					kind: jsonPatch,
 					body: `[{"op":"add","path":"/metadata/labels","value":{"env":"forged"}},{"op":"add","path":"/spec/paused","value":true},{"op":"add","path":"/metadata/finalizers","value":["forged/forged"]}]`,
@@ -106,8 +107,8 @@ func TestAStatusEndpointWritesNothingButTheStatus(t *testing.T) {
 	}
 }
 
-// An agent that may report for a Cluster must not be able to send its BundleDeployments into
-// another's namespace, where the other's agent would deploy them.
+// An agent that may report for a Cluster must not be able to move its BundleDeployments
+// into another agent's namespace, because that agent would deploy them.
 func TestAnAgentCannotMoveItsClusterIntoAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	for _, w := range ways() {
@@ -125,8 +126,8 @@ func TestAnAgentCannotMoveItsClusterIntoAnotherNamespace(t *testing.T) {
 	}
 }
 
-// The control of the test before: with the right it is possible.
-func TestWhoMayPutBundleDeploymentsIntoANamespaceMayMoveAClusterThere(t *testing.T) {
+// This is the control of the test before: the right makes it possible.
+func TestAUserWhoMayCreateBundleDeploymentsMayMoveAClusterThere(t *testing.T) {
 	t.Parallel()
 	const home = "elsewhere"
 	makeNamespace(t, home)
@@ -147,7 +148,7 @@ func TestWhoMayPutBundleDeploymentsIntoANamespaceMayMoveAClusterThere(t *testing
 	}
 }
 
-func TestAStatusDoesNotMakeAnObject(t *testing.T) {
+func TestAStatusDoesNotCreateAnObject(t *testing.T) {
 	t.Parallel()
 	for _, w := range ways() {
 		for _, c := range []struct {
@@ -169,7 +170,7 @@ func TestAStatusDoesNotMakeAnObject(t *testing.T) {
 	}
 }
 
-// The authorization looks at the path, so what the path says must be what is done.
+// Authorization looks at the path, so the request must act on the path.
 func TestTheBodyCannotNameAnotherObject(t *testing.T) {
 	t.Parallel()
 	for _, w := range ways() {
@@ -249,16 +250,17 @@ func TestAPathThatClimbsLeadsNowhere(t *testing.T) {
 		for _, w := range ways() {
 			t.Run(w.name+" "+path, func(t *testing.T) {
 				t.Parallel()
-				// A redirect to a cleaned path is followed, and asked about again.
+				// The client follows a redirect to a cleaned path, which is authorized
+				// again.
 				a := ask(t, w.to(north.config), request{path: path})
 				require.NotEqual(t, http.StatusOK, a.code, a.body)
-				require.NotContains(t, a.body, "of-one", "what is another's shows")
+				require.NotContains(t, a.body, "of-one", "it shows an object of another Cluster")
 			})
 		}
 	}
 }
 
-func TestWhoShowsNothingSeesHealthAndVersionOnly(t *testing.T) {
+func TestAnAnonymousClientSeesHealthAndVersionOnly(t *testing.T) {
 	t.Parallel()
 	anonymous := muster.Replicas()[0].Direct(control.Anonymous())
 	for path, code := range map[string]int{

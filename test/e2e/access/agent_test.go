@@ -19,18 +19,19 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// workspace is where the Clusters and Bundles are.
+// workspace is the namespace of the Clusters and Bundles.
 const workspace = "fleet-default"
 
 // bundles are in force on both Clusters; a BundleDeployment has its Bundle's name.
 var bundles = []string{"one", "three", "two"}
 
-// agent is the identity that manages one Cluster: a ServiceAccount with the grant of S 8.3.
+// agent holds the identity that manages one Cluster: a ServiceAccount with the grant of
+// S 8.3.
 type agent struct {
 	// cluster is the Cluster's name, namespace that of its BundleDeployments.
 	cluster, namespace string
 	account            string
-	// content is the name of what one of its BundleDeployments deploys.
+	// content is the name of a Content that one of its BundleDeployments deploys.
 	content string
 	config  *rest.Config
 }
@@ -42,7 +43,7 @@ func (a *agent) deployments() string {
 	return api + "/namespaces/" + a.namespace + "/bundledeployments"
 }
 
-// list returns the request that it is allowed.
+// list returns a request that the agent may send.
 func (a *agent) list() request { return request{path: a.deployments()} }
 
 func (a *agent) heartbeat() request {
@@ -56,7 +57,7 @@ func inWorkspace(parts ...string) string {
 	return api + "/namespaces/" + workspace + "/" + strings.Join(parts, "/")
 }
 
-// populate makes two Clusters with their agents, and Bundles for both.
+// populate creates two Clusters with their agents, and Bundles for both.
 func populate(t cluster.T) (*agent, *agent) {
 	t.Helper()
 	makeNamespace(t, workspace)
@@ -85,7 +86,7 @@ func makeNamespace(t cluster.T, name string) {
 	require.NoError(t, err)
 }
 
-// grant makes the agent of a Cluster, as its registration does.
+// grant creates the agent of a Cluster, as its registration does.
 func grant(t cluster.T, name string) *agent {
 	t.Helper()
 	a := &agent{cluster: name, account: "request-" + name}
@@ -148,11 +149,11 @@ func bind(t cluster.T, name, namespace, kind, role string, subject rbacv1.Subjec
 	require.NoError(t, err)
 }
 
-// expect is an error if the answer has another code.
+// expect returns an error if the answer has another code.
 func expect(ctx context.Context, config *rest.Config, r request, code int) error {
 	a, err := try(ctx, config, r)
 	if err == nil && a.code != code {
-		err = fmt.Errorf("%s %s: %d instead of %d: %.300s", r.method, r.path, a.code, code, a.body)
+		err = fmt.Errorf("%s %s: got %d instead of %d: %.300s", r.method, r.path, a.code, code, a.body)
 	}
 	return err
 }

@@ -23,16 +23,16 @@ const (
 	patience = 30 * time.Second
 )
 
-// request is one request as it goes over the wire: a client library would not send
-// some of those that are tried here.
+// request is one raw HTTP request: a client library would not send some of those in these
+// tests.
 type request struct {
 	method string // GET if empty
 	path   string
 	kind   string // Content-Type; JSON if empty
 	body   string
 	header http.Header
-	// as makes the object at this path the body, as it is when the request is sent: one
-	// that was read earlier may be refused as a conflict with what others write.
+	// as makes the present object at this path the body. An object that was read earlier
+	// could conflict with other writers.
 	as string
 }
 
@@ -48,15 +48,15 @@ type answer struct {
 	body  string
 }
 
-// message is that of a Status.
+// message returns the message of a Status.
 func (a answer) message() string {
 	var status struct{ Message string }
-	_ = json.Unmarshal([]byte(a.body), &status) // not all answers are a Status
+	_ = json.Unmarshal([]byte(a.body), &status) // not every answer is a Status
 	return status.Message
 }
 
-// ask sends a request and returns the answer. Of a watch that is accepted it takes
-// the header only.
+// ask sends a request and returns the answer. For a watch that is accepted, it reads only
+// the header.
 func ask(t cluster.T, config *rest.Config, r request) answer {
 	t.Helper()
 	a, err := try(t.Context(), config, r)
@@ -117,7 +117,7 @@ func send(ctx context.Context, client *http.Client, host string, r request) (ans
 	return a, err
 }
 
-// way is how a request reaches Muster.
+// way is a path from a client to Muster.
 type way struct {
 	name string
 	to   func(*rest.Config) *rest.Config

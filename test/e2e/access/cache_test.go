@@ -31,13 +31,13 @@ func TestARightThatIsTakenAwayIsRefusedWithinTheCachesTime(t *testing.T) {
 	poll.Eventually(t, patience, func(ctx context.Context) error {
 		return expect(ctx, control.As("short-lived"), north.list(), http.StatusForbidden)
 	})
-	known := time.Now() // to kube-apiserver, which does not cache
+	known := time.Now() // kube-apiserver knows, because it does not cache
 	last := lastBefore(t, func(ctx context.Context) error { return expect(ctx, config, north.list(), http.StatusForbidden) })
 	require.Less(t, last.Sub(known), cacheTTL+time.Second)
 }
 
-// lastBefore waits like eventually, and is when the last try began that failed. How
-// long it takes to ask does not count.
+// lastBefore waits like eventually, and returns when the last failed try began. The
+// duration of a try does not count.
 func lastBefore(t *testing.T, try func(ctx context.Context) error) (last time.Time) {
 	t.Helper()
 	poll.Eventually(t, patience, func(ctx context.Context) error {
@@ -51,7 +51,7 @@ func lastBefore(t *testing.T, try func(ctx context.Context) error) (last time.Ti
 	return last
 }
 
-// These tests have shorter ones: see the package.
+// These tests use shorter times: see the package comment.
 func TestAnswersAreRememberedForTenSecondsUnlessTheOperatorSaysOtherwise(t *testing.T) {
 	t.Parallel()
 	help, err := exec.CommandContext(t.Context(), cluster.Binary(t), "--help").Output()
@@ -63,8 +63,8 @@ func TestAnswersAreRememberedForTenSecondsUnlessTheOperatorSaysOtherwise(t *test
 	}
 }
 
-// Not parallel: see the package.
-func TestWithoutKubeAPIServerNobodyIsLetIn(t *testing.T) { //nolint:paralleltest // a replica that cannot ask must not get other tests' requests
+// It is not parallel: see the package comment.
+func TestWithoutKubeAPIServerEveryClientIsRefused(t *testing.T) { //nolint:paralleltest // a replica that cannot ask must not get other tests' requests
 	replica := muster.Add(t)
 	replica.WaitReady(t)
 	defer func() {
@@ -87,18 +87,18 @@ func TestWithoutKubeAPIServerNobodyIsLetIn(t *testing.T) { //nolint:paralleltest
 		request request
 		code    int
 	}{
-		// A client whose identity cannot be checked is anonymous, and one whose rights
-		// cannot be checked has none. An answer counts as known while the cache has it.
+		// A client whose identity cannot be checked is anonymous, and a client whose rights
+		// cannot be checked has none. A cached answer counts as known.
 		{"a token that was known", token, north.list(), http.StatusUnauthorized},
 		{"a certificate whose rights were known", certificate, north.list(), http.StatusInternalServerError},
-		// Never asked before: nothing is known, and nothing is guessed.
+		// For clients that are new, nothing is known, and nothing is guessed.
 		{"a new token", replica.Direct(unseen), south.list(), http.StatusUnauthorized},
 		{"a new certificate", replica.Direct(control.As("never-seen")), north.list(), http.StatusInternalServerError},
-		{"nobody", replica.Direct(control.Anonymous()), north.list(), http.StatusInternalServerError},
+		{"an anonymous client", replica.Direct(control.Anonymous()), north.list(), http.StatusInternalServerError},
 		{"the front proxy, for an agent", replica.Proxied(control.FrontProxyCA.Client(cluster.FrontProxyName), north.user(), nil, nil), request{path: north.deployments() + "/one"}, http.StatusInternalServerError},
-		// Its user may not be asked about, but to impersonate is a right too.
+		// The replica cannot ask about its user, and impersonation needs a right too.
 		{"an impersonator", replica.Direct(control.As("never-seen")), request{path: north.deployments(), header: http.Header{"Impersonate-User": {"admin"}}}, http.StatusForbidden},
-		// These need no answer of kube-apiserver.
+		// These need no answer from kube-apiserver.
 		{"an administrator's certificate", replica.Direct(control.Config), north.list(), http.StatusOK},
 		{"a probe", replica.Direct(control.Anonymous()), request{path: "/livez"}, http.StatusOK},
 	} {

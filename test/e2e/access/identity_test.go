@@ -21,22 +21,22 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// protocols are those that a client may speak; headers are coded differently.
+// protocols returns the protocols that a client may use; they encode headers differently.
 func protocols() map[string][]string {
 	return map[string][]string{"HTTP/1.1": {"http/1.1"}, "HTTP/2.0": {"h2"}}
 }
 
-// secret asks for what only an administrator may have.
+// secret reads objects that only an administrator may read.
 var secret = request{path: api + "/bundles"}
 
 const unauthorized = "Unauthorized"
 
-// claim are the headers of the aggregation layer.
+// claim returns the headers of the aggregation layer.
 func claim(user string, groups ...string) http.Header {
 	return http.Header{"X-Remote-User": {user}, "X-Remote-Group": groups}
 }
 
-// bearer returns the configuration of a client with a token, straight to a replica.
+// bearer returns the configuration of a client with a token, directly to a replica.
 func bearer(token string) *rest.Config {
 	config := control.Anonymous()
 	config.BearerToken = token
@@ -54,30 +54,30 @@ func client(name string, groups ...string) func(*x509.Certificate) {
 	}
 }
 
-// both applies two changes to a certificate.
+// both returns a change that applies two changes to a certificate.
 func both(a, b func(*x509.Certificate)) func(*x509.Certificate) {
 	return func(c *x509.Certificate) { a(c); b(c) }
 }
 
-func TestNobodyPassesForAnother(t *testing.T) {
+func TestNoClientPassesForAnother(t *testing.T) {
 	t.Parallel()
 	replica := muster.Replicas()[0]
 	with := func(pair cluster.KeyPair) *rest.Config { return replica.With(pair) }
 	admin := claim("admin", "system:masters", "system:authenticated")
 	masters := []string{"system:masters"}
-	// Its certificate signs itself, and says that it may.
+	// The certificate is self-signed, and claims to be an authority.
 	selfSigned := cluster.NewCA(cluster.FrontProxyName).Client(cluster.FrontProxyName)
 	for _, c := range []struct {
 		name   string
 		config *rest.Config
 		header http.Header
-		// taken is the user that Muster sees, which it refuses the request. Unauthorized
-		// is no user; an empty name is a user with the right.
+		// taken is the user that Muster sees and refuses. Unauthorized means no user; an
+		// empty name means a user with the right.
 		taken string
 	}{
 		{"the front proxy speaks for an administrator", with(control.FrontProxyCA.Client(cluster.FrontProxyName)), admin, ""},
 		{"the front proxy speaks for an agent", with(control.FrontProxyCA.Client(cluster.FrontProxyName)), claim(north.user(), "system:serviceaccounts"), north.user()},
-		{"the front proxy speaks for nobody", with(control.FrontProxyCA.Client(cluster.FrontProxyName)), nil, unauthorized},
+		{"the front proxy speaks for no user", with(control.FrontProxyCA.Client(cluster.FrontProxyName)), nil, unauthorized},
 		{"the front proxy names no user but a group", with(control.FrontProxyCA.Client(cluster.FrontProxyName)), http.Header{"X-Remote-Group": masters}, unauthorized},
 
 		{"headers without a certificate", replica.Direct(control.Anonymous()), admin, "system:anonymous"},
@@ -115,8 +115,8 @@ func TestNobodyPassesForAnother(t *testing.T) {
 		{"an agent that impersonates the other", replica.Direct(north.config), http.Header{"Impersonate-User": {south.user()}}, north.user()},
 		{"an agent that impersonates a UID", replica.Direct(north.config), http.Header{"Impersonate-User": {north.user()}, "Impersonate-Uid": {"0"}}, north.user()},
 		{"an agent that adds an extra to itself", replica.Direct(north.config), http.Header{"Impersonate-User": {north.user()}, "Impersonate-Extra-Scopes": {"all"}}, north.user()},
-		{"nobody who impersonates an administrator", replica.Direct(control.Anonymous()), http.Header{"Impersonate-User": {"admin"}, "Impersonate-Group": masters}, "system:anonymous"},
-		{"an administrator who impersonates an agent", with(control.CA.Client("admin", masters...)), http.Header{"Impersonate-User": {north.user()}}, north.user()},
+		{"an anonymous client that impersonates an administrator", replica.Direct(control.Anonymous()), http.Header{"Impersonate-User": {"admin"}, "Impersonate-Group": masters}, "system:anonymous"},
+		{"an administrator that impersonates an agent", with(control.CA.Client("admin", masters...)), http.Header{"Impersonate-User": {north.user()}}, north.user()},
 		{
 			"the front proxy, for an agent that impersonates an administrator", with(control.FrontProxyCA.Client(cluster.FrontProxyName)),
 			http.Header{"X-Remote-User": {north.user()}, "Impersonate-User": {"admin"}, "Impersonate-Group": masters},
@@ -146,24 +146,24 @@ func TestNobodyPassesForAnother(t *testing.T) {
 	}
 }
 
-// An agent's group headers must not do what the user header does not.
+// Group headers of an agent must have no more effect than the user header.
 func TestAnAgentMayNotImpersonateGroupsOrItself(t *testing.T) {
 	t.Parallel()
 	for name, header := range map[string]http.Header{
-		"a group without a user":        {"Impersonate-Group": {"system:masters"}},
-		"a UID without a user":          {"Impersonate-Uid": {"0"}},
-		"itself":                        {"Impersonate-User": {north.user()}},
-		"itself, in the group of all":   {"Impersonate-User": {north.user()}, "Impersonate-Group": {"system:masters"}},
-		"two users":                     {"Impersonate-User": {north.user(), "admin"}},
-		"a node":                        {"Impersonate-User": {"system:node:a"}},
-		"kube-apiserver to itself":      {"Impersonate-User": {"system:apiserver"}, "Impersonate-Group": {"system:masters"}},
-		"the ServiceAccount of Muster":  {"Impersonate-User": {"system:serviceaccount:" + cluster.Namespace + ":" + cluster.ServerName}},
-		"nobody, to be less than it is": {"Impersonate-User": {"system:anonymous"}},
+		"a group without a user":          {"Impersonate-Group": {"system:masters"}},
+		"a UID without a user":            {"Impersonate-Uid": {"0"}},
+		"itself":                          {"Impersonate-User": {north.user()}},
+		"itself, in the group of all":     {"Impersonate-User": {north.user()}, "Impersonate-Group": {"system:masters"}},
+		"two users":                       {"Impersonate-User": {north.user(), "admin"}},
+		"a node":                          {"Impersonate-User": {"system:node:a"}},
+		"kube-apiserver to itself":        {"Impersonate-User": {"system:apiserver"}, "Impersonate-Group": {"system:masters"}},
+		"the ServiceAccount of Muster":    {"Impersonate-User": {"system:serviceaccount:" + cluster.Namespace + ":" + cluster.ServerName}},
+		"anonymous, to have fewer rights": {"Impersonate-User": {"system:anonymous"}},
 	} {
 		for _, w := range ways() {
 			t.Run(name+" "+w.name, func(t *testing.T) {
 				t.Parallel()
-				// Something that it may have as itself.
+				// A request that the agent may send as itself.
 				a := ask(t, w.to(north.config), request{path: north.deployments(), header: header})
 				require.NotEqual(t, http.StatusOK, a.code, a.body)
 				require.Contains(t, []int{http.StatusForbidden, http.StatusBadRequest, http.StatusInternalServerError}, a.code, a.body)
@@ -172,14 +172,14 @@ func TestAnAgentMayNotImpersonateGroupsOrItself(t *testing.T) {
 	}
 }
 
-func TestWhoMayImpersonateDoes(t *testing.T) {
+func TestAUserWithTheRightImpersonates(t *testing.T) {
 	t.Parallel()
-	somebody := with(t, right{verb: "impersonate", resource: "users", name: "the-one"}, right{verb: "impersonate", resource: "groups", name: "the-group"})
+	impersonator := with(t, right{verb: "impersonate", resource: "users", name: "the-one"}, right{verb: "impersonate", resource: "groups", name: "the-group"})
 	allow(t, "the-one", "", rbacv1.Subject{Kind: rbacv1.GroupKind, APIGroup: rbacv1.GroupName, Name: "the-group"}, of("list", "bundles", "").rule())
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			config, r := w.to(somebody), secret
+			config, r := w.to(impersonator), secret
 			r.header = http.Header{"Impersonate-User": {"the-one"}, "Impersonate-Group": {"the-group"}}
 			poll.Eventually(t, patience, func(ctx context.Context) error { return expect(ctx, config, r, http.StatusOK) })
 			r.header = http.Header{"Impersonate-User": {"the-one"}}

@@ -26,7 +26,7 @@ func TestAnAgentSeesNoOtherKind(t *testing.T) {
 		path := inWorkspace(kind)
 		cases = append(cases,
 			refusal{name: "list all " + kind, request: request{path: api + "/" + kind}, right: of("list", kind, "")},
-			// What it may not do needs no object that could be made or lost.
+			// The refused writes need no object, so none can be created or lost.
 			refusal{name: "create one of " + kind, request: request{method: http.MethodPost, path: path, body: `[]`}, right: of("create", kind, workspace), then: http.StatusBadRequest},
 			refusal{name: "patch one of " + kind, request: request{method: http.MethodPatch, path: path + "/none", kind: mergePatch, body: `{}`}, right: of("patch", kind, workspace), then: http.StatusNotFound},
 			refusal{name: "delete one of " + kind, request: request{method: http.MethodDelete, path: path + "/none"}, right: of("delete", kind, workspace), then: http.StatusNotFound},
@@ -45,7 +45,7 @@ func TestAnAgentReportsForItsOwnClusterOnly(t *testing.T) {
 		heartbeat.path = path
 		return heartbeat
 	}
-	elsewhere := north.namespace // the workspace is part of a Cluster's name
+	elsewhere := north.namespace // the workspace is part of a Cluster's identity
 	byName := "fieldSelector=metadata.name%3D" + north.cluster
 	named := here("patch", "clusters/status")
 	named.name = south.cluster
@@ -89,7 +89,7 @@ func TestAnAgentSeesNothingElseOfTheCluster(t *testing.T) {
 	t.Parallel()
 	core := func(verb, resource, in string) right { return right{verb: verb, resource: resource, in: in} }
 	own, other := "/api/v1/namespaces/"+north.namespace, "/api/v1/namespaces/"+south.namespace
-	// A replica authorizes first, and has nothing there then.
+	// A replica authorizes first, and then answers that nothing exists there.
 	const nothing = http.StatusNotFound
 	refused(t, []refusal{
 		{name: "list namespaces", request: request{path: "/api/v1/namespaces"}, right: core("list", "namespaces", ""), straight: nothing},
@@ -111,9 +111,9 @@ func TestAnAgentSeesNothingOfTheServer(t *testing.T) {
 	for path, then := range map[string]int{
 		"/": http.StatusOK, "/metrics": http.StatusOK, "/metrics/slis": http.StatusOK, "/readyz/ping": http.StatusOK,
 		"/debug/api_priority_and_fairness/dump_priority_levels": http.StatusOK,
-		// Off unless asked for.
+		// These are off by default.
 		"/debug/pprof/": http.StatusNotFound, "/debug/pprof/profile": http.StatusNotFound, "/debug/flags/v": http.StatusNotFound,
-		// There is no such thing, today.
+		// These do not exist today.
 		"/configz": http.StatusNotFound, "/logs": http.StatusNotFound, "/debug/vars": http.StatusNotFound,
 	} {
 		cases = append(cases, refusal{name: path, request: request{path: path}, right: right{verb: "get", url: path}, then: then, only: straight})

@@ -13,7 +13,7 @@ import (
 // cacheTTL replaces the 10 seconds of Muster's caches.
 const cacheTTL = 2 * time.Second
 
-// Shared by all tests, which change nothing of them that another looks at.
+// All tests share these, and change nothing in them that another test reads.
 var (
 	control      *cluster.ControlPlane
 	store        *cluster.Etcd

@@ -19,7 +19,8 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// everybody holds the rights of each ServiceAccount in Kubernetes; they are not Muster's.
+// everybody holds the rights that Kubernetes gives to each ServiceAccount; Muster does not
+// give them.
 var everybody = []string{
 	"get,list,watch clustertrustbundles.certificates.k8s.io",
 	"create selfsubjectaccessreviews.authorization.k8s.io",
@@ -44,7 +45,7 @@ var musters = []string{
 	"patch flowschemas.flowcontrol.apiserver.k8s.io/status",
 }
 
-// trust holds the right to read how the front proxy is recognised.
+// trust is the right to read how to recognise the front proxy.
 const trust = "get,list,watch configmaps/extension-apiserver-authentication"
 
 func TestMusterMayDoNoMoreThanTheTable(t *testing.T) {
@@ -57,7 +58,7 @@ func TestMusterMayDoNoMoreThanTheTable(t *testing.T) {
 	} {
 		t.Run("in "+namespace, func(t *testing.T) {
 			t.Parallel()
-			// What "kubectl auth can-i --list" prints.
+			// This is what "kubectl auth can-i --list" prints.
 			review, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(t.Context(),
 				&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}, metav1.CreateOptions{})
 			require.NoError(t, err)
@@ -73,14 +74,14 @@ func TestMusterMayDoNoMoreThanTheTable(t *testing.T) {
 			for _, rule := range review.Status.NonResourceRules {
 				require.Equal(t, []string{"get"}, rule.Verbs)
 				for _, url := range rule.NonResourceURLs {
-					require.Regexp(t, `^/(api|apis|openapi|openid|version|healthz|livez|readyz|\.well-known)(/.*)?$`, url, "paths that everybody may read")
+					require.Regexp(t, `^/(api|apis|openapi|openid|version|healthz|livez|readyz|\.well-known)(/.*)?$`, url, "paths that every user may read")
 				}
 			}
 		})
 	}
 }
 
-// lines are a rule as the table has it.
+// lines returns a rule in the form of the table.
 func lines(rule authorizationv1.ResourceRule) []string {
 	verbs := slices.Sorted(slices.Values(rule.Verbs))
 	var out []string
@@ -105,8 +106,8 @@ func lines(rule authorizationv1.ResourceRule) []string {
 	return out
 }
 
-// The same by asking: the review above is for people to read.
-func TestMusterIsRefusedWhatItHasNoNeedOf(t *testing.T) {
+// This test sends requests: the review above is only informational.
+func TestMusterIsRefusedWhatItDoesNotNeed(t *testing.T) {
 	t.Parallel()
 	self := control.AsAccount(t, cluster.Namespace, cluster.ServerName)
 	for _, c := range []struct {
@@ -115,14 +116,14 @@ func TestMusterIsRefusedWhatItHasNoNeedOf(t *testing.T) {
 	}{
 		{"read namespaces", "", "/api/v1/namespaces", true},
 		{"read Secrets", "", "/api/v1/secrets", false},
-		{"read Secrets where it lives", "", "/api/v1/namespaces/" + cluster.Namespace + "/secrets", false},
+		{"read Secrets of its namespace", "", "/api/v1/namespaces/" + cluster.Namespace + "/secrets", false},
 		{"read its own certificate's Secret by the API", "", "/api/v1/namespaces/" + cluster.Namespace + "/secrets/muster-apiserver-tls", false},
 		{"read the ConfigMaps of kube-system", "", "/api/v1/namespaces/kube-system/configmaps", false},
 		{"read Bundles", "", api + "/bundles", false},
 		{"read BundleDeployments", "", api + "/bundledeployments", false},
 		{"read Clusters", "", inWorkspace("clusters"), false},
-		{"make a namespace", http.MethodPost, "/api/v1/namespaces", false},
-		{"make a token for itself", http.MethodPost, "/api/v1/namespaces/" + cluster.Namespace + "/serviceaccounts/" + cluster.ServerName + "/token", false},
+		{"create a namespace", http.MethodPost, "/api/v1/namespaces", false},
+		{"create a token for itself", http.MethodPost, "/api/v1/namespaces/" + cluster.Namespace + "/serviceaccounts/" + cluster.ServerName + "/token", false},
 		{"bind roles", http.MethodPost, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", false},
 		{"change the APIService", http.MethodDelete, "/apis/apiregistration.k8s.io/v1/apiservices/" + cluster.APIServiceName + "?dryRun=All", false},
 		{"read other APIServices", "", "/apis/apiregistration.k8s.io/v1/apiservices", false},

@@ -22,17 +22,17 @@ type refusal struct {
 	name string
 	request
 	right
-	// then is the answer to a user with the right; 200 if 0. Straight is that of a
-	// replica, if it is another.
+	// then is the code of the answer to a user with the right; 0 means 200. straight is the
+	// code of a replica's answer, if it differs.
 	then, straight int
-	// only is the one way that the request makes sense on; both if empty.
+	// only is the one way that suits the request; empty means both.
 	only string
 }
 
-// right is one verb on one resource, or on one path of none.
+// right is one verb on one resource, or on one path without a resource.
 type right struct {
 	verb, group, resource, name string
-	in                          string // namespace; everywhere if empty
+	in                          string // namespace; empty means all
 	url                         string
 }
 
@@ -49,14 +49,14 @@ func (r right) rule() rbacv1.PolicyRule {
 	return rule
 }
 
-// of is a right on something of Fleet's.
+// of returns a right to a resource of Fleet's group.
 func of(verb, resource, namespace string) right {
 	return right{verb: verb, group: group, resource: resource, in: namespace}
 }
 
 var someone atomic.Int64
 
-// with returns the configuration of a new user with some rights and no other.
+// with returns the configuration of a new user with only these rights.
 func with(t *testing.T, rights ...right) *rest.Config {
 	t.Helper()
 	name := fmt.Sprintf("someone-%d", someone.Add(1))
@@ -66,14 +66,14 @@ func with(t *testing.T, rights ...right) *rest.Config {
 	return control.As(name)
 }
 
-// refused tests that the agent of the north is refused, for want of the right and
-// nothing else.
+// refused tests that the agent of the Cluster north is refused, and only because it lacks
+// the right.
 func refused(t *testing.T, cases []refusal) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			somebody := with(t, c.right)
+			allowed := with(t, c.right)
 			for _, w := range ways() {
 				if c.only != "" && c.only != w.name {
 					continue
@@ -90,7 +90,7 @@ func refused(t *testing.T, cases []refusal) {
 					then = http.StatusOK
 				}
 				poll.Eventually(t, patience, func(ctx context.Context) error {
-					return expect(ctx, w.to(somebody), c.request, then)
+					return expect(ctx, w.to(allowed), c.request, then)
 				})
 			}
 		})
@@ -130,8 +130,7 @@ func TestAnAgentSeesNotAllNamespaces(t *testing.T) {
 	}
 	cases = append(cases, selections("list", all, list, page)...)
 	cases = append(cases, selections("watch", all, watch, page)...)
-	// The agent's own are a part of all, and a selector that keeps to them is not a
-	// right to ask for all.
+	// All includes the agent's own, but a selector for those is not a right to list all.
 	own := "fieldSelector=metadata.namespace%3D" + north.namespace
 	cases = append(cases,
 		refusal{name: "list those of its namespace by a fieldSelector", request: request{path: all + "?" + own}, right: list},
@@ -142,7 +141,7 @@ func TestAnAgentSeesNotAllNamespaces(t *testing.T) {
 	refused(t, cases)
 }
 
-// selections are the ways to ask for a part of a list.
+// selections returns the requests for a part of a list.
 func selections(verb, path string, needs right, page object) []refusal {
 	rv := page.Metadata.ResourceVersion
 	var out []refusal
@@ -176,7 +175,7 @@ func TestAnAgentWritesNoBundleDeployments(t *testing.T) {
 	all, one := north.deployments(), north.deployments()+"/one"
 	body := ask(t, control.Config, request{path: one}).body
 	needs := func(verb, resource string) right { return of(verb, resource, north.namespace) }
-	const none = http.StatusMethodNotAllowed // no user may: they are computed
+	const none = http.StatusMethodNotAllowed // no user may: BundleDeployments are computed
 	refused(t, []refusal{
 		{name: "create one", request: request{method: http.MethodPost, path: all, body: body}, right: needs("create", "bundledeployments"), then: none},
 		{name: "update one", request: request{method: http.MethodPut, path: one, body: body}, right: needs("update", "bundledeployments"), then: none},
@@ -188,7 +187,7 @@ func TestAnAgentWritesNoBundleDeployments(t *testing.T) {
 		{name: "get the status of one alone", request: request{path: one + "/status"}, right: needs("get", "bundledeployments/status")},
 		{name: "create a status", request: request{method: http.MethodPost, path: one + "/status", body: body}, right: needs("create", "bundledeployments/status"), then: none},
 		{name: "delete a status", request: request{method: http.MethodDelete, path: one + "/status"}, right: needs("delete", "bundledeployments/status"), then: none},
-		{name: "get a subresource that there is not", request: request{path: one + "/scale"}, right: needs("get", "bundledeployments/scale"), then: http.StatusNotFound},
+		{name: "get a subresource that does not exist", request: request{path: one + "/scale"}, right: needs("get", "bundledeployments/scale"), then: http.StatusNotFound},
 		{name: "patch the finalizers as a subresource", request: request{method: http.MethodPatch, path: one + "/finalizers", kind: mergePatch, body: `{}`}, right: needs("patch", "bundledeployments/finalizers"), then: http.StatusNotFound},
 		{name: "patch the spec as a subresource", request: request{method: http.MethodPatch, path: one + "/spec", kind: mergePatch, body: `{}`}, right: needs("patch", "bundledeployments/spec"), then: http.StatusNotFound},
 	})

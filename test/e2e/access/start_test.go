@@ -30,17 +30,17 @@ import (
 // attempt is one attempt to start Muster's binary.
 type attempt struct {
 	name string
-	// without are flags that are left out, and with those that are added.
+	// without lists flags that are removed, with those that are added.
 	without, with []string
-	// config is the way to kube-apiserver; nil is none.
+	// config connects to kube-apiserver; nil means not at all.
 	config *rest.Config
-	// says is in the message.
+	// says lists parts of the message.
 	says []string
 }
 
-// A server that could not tell users apart must not start, and before it ends it
-// must not answer any client.
-func TestMusterDoesNotStartWhereItCannotTellWhoAsks(t *testing.T) {
+// A server that could not identify its clients must not start, and must answer no client
+// before it exits.
+func TestMusterDoesNotStartWhereItCannotIdentifyClients(t *testing.T) {
 	t.Parallel()
 	self := control.AsAccount(t, cluster.Namespace, cluster.ServerName)
 	gone := rest.CopyConfig(self)
@@ -50,19 +50,19 @@ func TestMusterDoesNotStartWhereItCannotTellWhoAsks(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range []attempt{
 		{name: "outside of a cluster, without a kubeconfig", says: []string{"--authentication-kubeconfig", "service account"}},
-		{name: "without a kubeconfig, told not to look", with: []string{"--authentication-skip-lookup"}, says: []string{"--authentication-skip-lookup", "--requestheader-client-ca-file"}},
-		{name: "told not to look for the front proxy", config: self, with: []string{"--authentication-skip-lookup"}, says: []string{"--authentication-skip-lookup", "--requestheader-client-ca-file"}},
+		{name: "without a kubeconfig, with lookup disabled", with: []string{"--authentication-skip-lookup"}, says: []string{"--authentication-skip-lookup", "--requestheader-client-ca-file"}},
+		{name: "with the lookup of the front proxy disabled", config: self, with: []string{"--authentication-skip-lookup"}, says: []string{"--authentication-skip-lookup", "--requestheader-client-ca-file"}},
 		{name: "with a front proxy of any name", config: self, with: []string{"--requestheader-client-ca-file=" + ca}, says: []string{"--requestheader-client-ca-file", "--requestheader-allowed-names"}},
-		{name: "with a front proxy's authority that is not there", config: self, with: []string{"--requestheader-client-ca-file=/none", "--requestheader-allowed-names=x"}, says: []string{"requestheader-client-ca-file", "/none"}},
+		{name: "with a front proxy's authority that does not exist", config: self, with: []string{"--requestheader-client-ca-file=/none", "--requestheader-allowed-names=x"}, says: []string{"requestheader-client-ca-file", "/none"}},
 		{name: "without its certificate", config: self, without: []string{"--tls-cert-file", "--tls-private-key-file"}, says: []string{"--tls-cert-file", "--tls-private-key-file"}},
 		{name: "without its key", config: self, without: []string{"--tls-private-key-file"}, says: []string{"--tls-private-key-file"}},
-		{name: "told to do without the cluster's word", config: self, with: []string{"--authentication-tolerate-lookup-failure"}, says: []string{"unknown flag", "--authentication-tolerate-lookup-failure"}},
+		{name: "told to start without the cluster's configuration", config: self, with: []string{"--authentication-tolerate-lookup-failure"}, says: []string{"unknown flag", "--authentication-tolerate-lookup-failure"}},
 		{name: "with an insecure port", config: self, with: []string{"--insecure-port=8080"}, says: []string{"unknown flag", "--insecure-port"}},
 		{name: "with authorization of everything", config: self, with: []string{"--authorization-mode=AlwaysAllow"}, says: []string{"unknown flag", "--authorization-mode"}},
 		{name: "with all paths open", config: self, with: []string{"--authorization-always-allow-paths=/*"}, says: []string{"--authorization-always-allow-paths"}},
 		{name: "with the API's paths open", config: self, with: []string{"--authorization-always-allow-paths=/healthz,/apis/*"}, says: []string{"--authorization-always-allow-paths", "/apis/*"}},
-		{name: "on port 0, which would be none", config: self, with: []string{"--secure-port=0"}, says: []string{"--secure-port"}},
-		{name: "with a kube-apiserver that is not there", config: gone, says: []string{"--authentication-kubeconfig", "connection refused"}},
+		{name: "on port 0, which means no port", config: self, with: []string{"--secure-port=0"}, says: []string{"--secure-port"}},
+		{name: "with a kube-apiserver that does not exist", config: gone, says: []string{"--authentication-kubeconfig", "connection refused"}},
 		{name: "with an account that has no rights", config: control.AsAccount(t, workspace, "no-rights"), says: []string{"--authentication-kubeconfig", "extension-apiserver-authentication", "forbidden"}},
 		{name: "with an account that has ended", config: ended(t), says: []string{"--authentication-kubeconfig", "Unauthorized"}},
 		{name: "with a cluster that has no front proxy", config: trusting(t, self, func(data map[string]string) {
@@ -95,9 +95,9 @@ func (a attempt) failsToStart(t *testing.T) {
 	require.False(t, e.answered, "it answers; %s", e.out)
 	var exit *exec.ExitError
 	require.ErrorAs(t, e.err, &exit, e.out)
-	require.Positive(t, exit.ExitCode(), "it was ended by a signal, and would have gone on: %s", e.out)
-	require.NotContains(t, e.out, "goroutine ", "a panic is not a message")
-	var last string // what an operator reads
+	require.Positive(t, exit.ExitCode(), "a signal ended it, so it would have continued: %s", e.out)
+	require.NotContains(t, e.out, "goroutine ", "a panic instead of a message")
+	var last string // the line that an operator reads
 	for line := range strings.Lines(e.out) {
 		if line = strings.TrimSpace(line); line != "" {
 			last = line
@@ -108,15 +108,15 @@ func (a attempt) failsToStart(t *testing.T) {
 	}
 }
 
-// ending is how an attempt ended.
+// ending says how an attempt ended.
 type ending struct {
 	err error
 	out string
-	// answered reports that a server answered on the port that it was given.
+	// answered reports whether a server answered on the given port.
 	answered bool
 }
 
-// ending starts a server and waits for its end.
+// ending starts a server and waits until it exits.
 func (a attempt) ending(t *testing.T) ending {
 	t.Helper()
 	dir, port := t.TempDir(), freePort(t)
@@ -161,7 +161,7 @@ func (a attempt) ending(t *testing.T) ending {
 }
 
 // answers reports whether a server speaks TLS on a port. A port may be open before its
-// server knows whether it will serve: a connection then waits, and is not answered.
+// server knows whether it will serve: a connection then waits without an answer.
 func answers(ctx context.Context, port string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
@@ -181,7 +181,7 @@ func freePort(t *testing.T) string {
 	return fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// ended is the configuration of an account whose token is good for nothing.
+// ended returns the configuration of an account whose token is no longer valid.
 func ended(t *testing.T) *rest.Config {
 	t.Helper()
 	config := control.Anonymous()
@@ -189,9 +189,9 @@ func ended(t *testing.T) *rest.Config {
 	return config
 }
 
-// trusting is a way to kube-apiserver on which it says something else about whom to
-// trust. A control plane that says so itself would take too long to start, and this
-// one puts its own words back.
+// trusting returns a connection to kube-apiserver that changes the configuration of the
+// trusted front proxy in its answers. A control plane with such a configuration would take
+// too long to start, and this one restores its own.
 func trusting(t *testing.T, config *rest.Config, change func(data map[string]string)) *rest.Config {
 	t.Helper()
 	const name = "extension-apiserver-authentication"
@@ -211,7 +211,7 @@ func trusting(t *testing.T, config *rest.Config, change func(data map[string]str
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/configmaps/"+name) {
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write(text) // a client that went away does not read it
+			_, _ = w.Write(text) // a client that disconnected does not read it
 			return
 		}
 		proxy.ServeHTTP(w, r)

@@ -24,8 +24,8 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// forge changes what a token says. With key it is signed again, as only the cluster
-// could; without, the signature is that of what it said.
+// forge changes the claims of a token. With key it is signed again, as only the cluster
+// could; without a key, it keeps the old signature.
 func forge(t *testing.T, token string, key *ecdsa.PrivateKey, header, payload func(map[string]any)) string {
 	t.Helper()
 	parts := strings.Split(token, ".")
@@ -53,7 +53,7 @@ func forge(t *testing.T, token string, key *ecdsa.PrivateKey, header, payload fu
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-func TestATokenThatIsNotValidIsNobodys(t *testing.T) {
+func TestAnInvalidTokenIsRefused(t *testing.T) {
 	t.Parallel()
 	real := north.config.BearerToken
 	key, ok := control.Accounts.TLS().PrivateKey.(*ecdsa.PrivateKey)
@@ -82,10 +82,10 @@ func TestATokenThatIsNotValidIsNobodys(t *testing.T) {
 		{"one whose audience was changed", forge(t, real, key, nil, audience), http.StatusUnauthorized},
 		{"one of another issuer", forge(t, real, key, nil, func(c map[string]any) { c["iss"] = "https://somebody.example.com" }), http.StatusUnauthorized},
 		{"one whose subject was changed", forge(t, real, nil, nil, asSouth), http.StatusUnauthorized},
-		{"one that is signed by somebody else", forge(t, real, foreign, nil, nil), http.StatusUnauthorized},
+		{"one that is signed with a foreign key", forge(t, real, foreign, nil, nil), http.StatusUnauthorized},
 		{"one without an algorithm", forge(t, real, nil, func(h map[string]any) { h["alg"] = "none" }, asSouth), http.StatusUnauthorized},
 		{"one without a signature", real[:strings.LastIndex(real, ".")+1], http.StatusUnauthorized},
-		{"one with more behind it", real + "x", http.StatusUnauthorized},
+		{"one with a suffix", real + "x", http.StatusUnauthorized},
 		{"garbage", "garbage", http.StatusUnauthorized},
 		{"garbage that looks like a token", "e30.e30.e30", http.StatusUnauthorized},
 		{"a very long one", strings.Repeat("x", 64<<10), http.StatusUnauthorized},

@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// values are what a token yields, as an agent's chart reads them.
+// values are the values that a token yields, as an agent's chart reads them.
 type values struct {
 	ClusterNamespace            string `json:"clusterNamespace"`
 	APIServerURL                string `json:"apiServerURL"`
@@ -32,7 +32,7 @@ type values struct {
 	TokenName                   string `json:"tokenName"`
 }
 
-// makeToken makes a ClusterRegistrationToken and waits for what it yields.
+// makeToken creates a ClusterRegistrationToken and waits for the values that it yields.
 func makeToken(t cluster.T, namespace, name string, ttl v1alpha1.Duration) values {
 	t.Helper()
 	token := &v1alpha1.ClusterRegistrationToken{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
@@ -78,13 +78,13 @@ func bearer(token string) *rest.Config {
 	return config
 }
 
-// secretName is where the credentials of an agent are (S 4.8).
+// secretName returns the name of the Secret with an agent's credentials (S 4.8).
 func secretName(clientID, clientRandom string) string {
 	sum := sha256.Sum256([]byte(clientID + clientRandom))
 	return ("c-" + hex.EncodeToString(sum[:]))[:63]
 }
 
-// ask makes the request of an agent, with what its token yielded.
+// ask sends the registration of an agent, with the values of its token.
 func ask(ctx context.Context, t cluster.T, v values, clientID, clientRandom string, labels map[string]string) (*v1alpha1.ClusterRegistration, error) {
 	return clientset(t, bearer(v.Token)).FleetV1alpha1().ClusterRegistrations(v.ClusterNamespace).Create(ctx, &v1alpha1.ClusterRegistration{
 		ObjectMeta: metav1.ObjectMeta{
@@ -95,7 +95,7 @@ func ask(ctx context.Context, t cluster.T, v values, clientID, clientRandom stri
 	}, metav1.CreateOptions{})
 }
 
-// register does what an agent does that has no credentials yet (S 9.2).
+// register does what an agent without credentials does (S 9.2).
 func register(t cluster.T, v values, clientID, clientRandom string, labels map[string]string) credential {
 	t.Helper()
 	var made *v1alpha1.ClusterRegistration
@@ -147,5 +147,5 @@ func granted(t cluster.T, namespace, name string) *v1alpha1.ClusterRegistration 
 	return r
 }
 
-// accountOf is the name of an agent's ServiceAccount.
+// accountOf returns the name of an agent's ServiceAccount.
 func accountOf(r *v1alpha1.ClusterRegistration) string { return safeName(r.Name, string(r.UID)) }

@@ -15,8 +15,8 @@ import (
 
 const apiServerURL = "https://kube.example.com:6443"
 
-// newController prepares a muster-controller with the rights of the manifests; it
-// ends with t. It holds no lease.
+// newController prepares a muster-controller with the rights of the manifests; it stops
+// with t. It uses no lease.
 func newController(t cluster.T, name string, flags ...string) *cluster.Process {
 	t.Helper()
 	const program = "muster-controller"

@@ -25,10 +25,10 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// Each instruction may be the last. Registrations come and go while the controller is
-// killed again and again; then it has as much time as it wants. What is there after
-// that is what the registrations say, by an oracle of its own, and a further start
-// writes nothing.
+// The kill may come after any instruction. Registrations are created and deleted while the
+// controller is killed again and again; then it has as much time as it needs. After that,
+// the objects match the registrations, by an oracle of its own, and another start writes
+// nothing.
 func TestAControllerThatIsKilledConvergesToTheSameObjects(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	if given, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
@@ -64,14 +64,14 @@ func TestAControllerThatIsKilledConvergesToTheSameObjects(t *testing.T) {
 		require.NoError(t, access.Start())
 		poll.Eventually(t, patience, func(context.Context) error {
 			if strings.Count(access.Log(), begins) == before {
-				return errors.New("it has not begun")
+				return errors.New("the controller has not begun")
 			}
 			return nil
 		}, access.Tail)
-		// It has work for half a second now.
+		// The controller has work for half a second.
 		select {
 		case <-access.Ended():
-			require.Fail(t, "it ended by itself", access.Tail())
+			require.Fail(t, "the controller exited by itself", access.Tail())
 		case <-time.After(time.Duration(random.IntN(500)) * time.Millisecond):
 		}
 	}
@@ -89,11 +89,10 @@ func TestAControllerThatIsKilledConvergesToTheSameObjects(t *testing.T) {
 		return !slices.Contains(before, line) && (strings.Contains(line, last.registration) || strings.Contains(line, last.deploymentNamespace) || strings.Contains(line, last.secret))
 	})
 	creds := func(line string) bool { return strings.Contains(line, "-creds ") } // the right to fetch has changed
-	require.Equal(t, slices.DeleteFunc(before, creds), slices.DeleteFunc(after, creds), "what was right is written again")
+	require.Equal(t, slices.DeleteFunc(before, creds), slices.DeleteFunc(after, creds), "an object that was right was written again")
 }
 
-// converged waits until the managed objects of a workspace are those that its
-// registrations say, and no others.
+// converged waits until the managed objects of a workspace match its registrations exactly.
 func converged(t *testing.T, workspace string) {
 	t.Helper()
 	poll.Eventually(t, patience, func(ctx context.Context) error {
@@ -117,14 +116,15 @@ func converged(t *testing.T, workspace string) {
 	}, access.Tail)
 }
 
-// belongs tells if an object is of a workspace's Clusters, tokens or registrations.
+// belongs reports whether an object belongs to a workspace's Clusters, tokens or
+// registrations.
 func belongs(o metav1.Object, workspace string) bool {
 	notes := o.GetAnnotations()
 	return o.GetNamespace() == workspace || notes["fleet.cattle.io/cluster-namespace"] == workspace || notes["fleet.cattle.io/cluster-registration-namespace"] == workspace ||
 		strings.Contains(notes["muster.fleet.cattle.io/owner"], "/"+workspace+"/")
 }
 
-// expected returns the objects that S 8 asks for.
+// expected returns the objects that S 8 requires.
 func expected(ctx context.Context, workspace string) ([]string, error) {
 	const fetched = "cattle-fleet-clusters-system"
 	var want []string
@@ -165,7 +165,7 @@ func expected(ctx context.Context, workspace string) ([]string, error) {
 	}
 	for _, r := range registrations.Items {
 		if at := newest[r.Spec.ClientID]; r.CreationTimestamp.Before(&at) {
-			return nil, fmt.Errorf("%s is replaced, but there", r.Name)
+			return nil, fmt.Errorf("%s is replaced, but still exists", r.Name)
 		}
 		if !r.Status.Granted {
 			return nil, fmt.Errorf("%s is not granted", r.Name)
@@ -209,7 +209,7 @@ func safeName(parts ...string) string {
 	return full[:56] + "-" + hex.EncodeToString(sum[:])[:6]
 }
 
-// A controller that does not know the fleet must not act as if it were empty.
+// A controller that does not know the fleet must not act as if the fleet were empty.
 func TestAControllerThatCannotReadTheFleetRemovesNothing(t *testing.T) {
 	const workspace = "blind"
 	makeNamespace(t, workspace)
@@ -230,7 +230,7 @@ func TestAControllerThatCannotReadTheFleetRemovesNothing(t *testing.T) {
 	}, 5*time.Second, tick)
 	store.Resume(0)
 	muster.WaitAvailable(t)
-	// It works again.
+	// The controller works again.
 	register(t, v, "blind-2", "blind-2", nil)
 	after, err := managed(t.Context(), mine)
 	require.NoError(t, err)
@@ -248,13 +248,13 @@ func TestCredentialsCanBeFetchedForAWhileOnly(t *testing.T) {
 	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := control.Client.CoreV1().Secrets(v.SystemRegistrationNamespace).Get(ctx, c.secret, metav1.GetOptions{})
 		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the credentials are there: %w", err)
+			return fmt.Errorf("the credentials still exist: %w", err)
 		}
 		return nil
 	}, access.Tail)
 	requireRights(t, bearer(v.Token), v.SystemRegistrationNamespace)
 	_, err := clientset(t, c.config).FleetV1alpha1().BundleDeployments(c.deploymentNamespace).List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err, "who fetched them may go on using them")
+	require.NoError(t, err, "an agent that fetched them may continue to use them")
 	require.Equal(t, v1alpha1.ClusterRegistrationStatus{ClusterName: c.clusterName, Granted: true}, granted(t, workspace, c.registration).Status)
 	short.Kill()
 	require.NoError(t, access.Start())

@@ -19,15 +19,15 @@ import (
 // cacheTTL replaces the 10 seconds of Muster's caches.
 const cacheTTL = 2 * time.Second
 
-// patience is how long anything may take that is waited for.
+// patience bounds every wait.
 const patience = time.Minute
 
-// Shared by all tests.
+// All tests share these.
 var (
 	control *cluster.ControlPlane
 	store   *cluster.Etcd
 	muster  *cluster.Muster
-	// access is the controller.
+	// access runs the controller.
 	access *cluster.Process
 	// fleet is a client with all rights.
 	fleet *versioned.Clientset

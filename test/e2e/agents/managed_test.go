@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/metadata"
 )
 
-// managed are the objects in the core API that carry the mark of what is managed, as
-// "RESOURCE NAMESPACE/NAME UID@VERSION", in order.
+// managed returns the objects in the core API with the label of managed objects, as sorted
+// "RESOURCE NAMESPACE/NAME UID@VERSION".
 func managed(ctx context.Context, wanted func(metav1.Object) bool) ([]string, error) {
 	client, err := metadata.NewForConfig(control.Config)
 	if err != nil {

@@ -44,7 +44,7 @@ func waitForNamespace(t cluster.T, name string) *corev1.Namespace {
 	var found *corev1.Namespace
 	poll.Eventually(t, patience, func(ctx context.Context) (err error) {
 		if found, err = home(ctx, name); err == nil && found.DeletionTimestamp != nil {
-			err = errors.New("it is on its way out")
+			err = errors.New("it is being deleted")
 		}
 		return err
 	}, access.Tail)
@@ -55,13 +55,13 @@ func waitUntilGone(t cluster.T, namespace string) {
 	t.Helper()
 	poll.Eventually(t, patience, func(ctx context.Context) error {
 		if _, err := home(ctx, namespace); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("namespace %s is there: %w", namespace, err)
+			return fmt.Errorf("namespace %s exists: %w", namespace, err)
 		}
 		return nil
 	}, access.Tail)
 }
 
-// S 4.3.
+// The known answers are those of S 4.3.
 func TestAClusterHasTheNamespaceOfTheKnownAnswers(t *testing.T) {
 	t.Parallel()
 	makeNamespace(t, "fleet-default")
@@ -75,11 +75,11 @@ func TestAClusterHasTheNamespaceOfTheKnownAnswers(t *testing.T) {
 	}
 }
 
-func TestANamespaceThatWasThereIsLeftAsItIs(t *testing.T) {
+func TestAnExistingNamespaceIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	const workspace = "untouched"
 	makeNamespace(t, workspace)
-	// The name that a Cluster of this name will have.
+	// This is the name that a Cluster with this name will have.
 	probe := makeCluster(t, workspace, "probe", nil)
 	waitForNamespace(t, probe.Status.Namespace)
 	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), "probe", metav1.DeleteOptions{}))
@@ -89,7 +89,7 @@ func TestANamespaceThatWasThereIsLeftAsItIs(t *testing.T) {
 	before, err := home(t.Context(), probe.Status.Namespace)
 	require.NoError(t, err)
 	makeCluster(t, workspace, "probe", nil)
-	// By when a later one has its namespace, the controller has seen this one.
+	// Once a later Cluster has its namespace, the controller has seen this one.
 	later := makeCluster(t, workspace, "later", nil)
 	waitForNamespace(t, later.Status.Namespace)
 	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), "probe", metav1.DeleteOptions{}))
@@ -97,11 +97,11 @@ func TestANamespaceThatWasThereIsLeftAsItIs(t *testing.T) {
 	waitUntilGone(t, later.Status.Namespace)
 	after, err := home(t.Context(), probe.Status.Namespace)
 	require.NoError(t, err)
-	require.Equal(t, before.ObjectMeta, after.ObjectMeta, "nor is it deleted with a Cluster that it was not made for")
+	require.Equal(t, before.ObjectMeta, after.ObjectMeta, "it is not deleted with a Cluster that it was not made for")
 }
 
-// Beside a Fleet that still works, or before objects are put back, Muster knows no
-// Cluster: what Fleet made goes only with a Cluster that was seen to go.
+// Before a migration ends, or before objects are restored, Muster knows no Cluster. So it
+// removes an object that Fleet made only with a Cluster whose deletion it saw.
 func TestWhatFleetMadeIsNotRemovedBecauseItsOwnerIsUnknown(t *testing.T) {
 	t.Parallel()
 	const workspace = "from-fleet"
@@ -132,7 +132,7 @@ func TestWhatFleetMadeIsNotRemovedBecauseItsOwnerIsUnknown(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// homeOf is the namespace of a Cluster, by S 4.8.
+// homeOf returns the namespace of a Cluster, by S 4.8.
 func homeOf(workspace, cluster string) string {
 	sum := sha256.Sum256([]byte(workspace + "::" + cluster))
 	return safeName("cluster", workspace, cluster, hex.EncodeToString(sum[:])[:12])
@@ -140,9 +140,9 @@ func homeOf(workspace, cluster string) string {
 
 // A user who may write the labels of a Namespace or a ServiceAccount need not have the
 // right to delete it.
-func TestAMarkOnWhatIsSomebodyElsesRemovesNothing(t *testing.T) {
+func TestAMarkOnAnotherOwnersObjectRemovesNothing(t *testing.T) {
 	t.Parallel()
-	const workspace, cluster, theirs = "marked", "gone", "somebody-elses"
+	const workspace, cluster, theirs = "marked", "gone", "another-owners"
 	makeNamespace(t, workspace)
 	makeNamespace(t, theirs)
 	own := waitForNamespace(t, makeCluster(t, workspace, cluster, nil).Status.Namespace)
@@ -161,7 +161,7 @@ func TestAMarkOnWhatIsSomebodyElsesRemovesNothing(t *testing.T) {
 	waitUntilGone(t, own.Name)
 	poll.Eventually(t, patience, func(context.Context) error {
 		if !strings.Contains(access.Log(), "is not called as anything of that owner is") {
-			return errors.New("nothing is said")
+			return errors.New("the log does not say so")
 		}
 		return nil
 	}, access.Tail)
@@ -185,7 +185,7 @@ func TestAClusterThatAnotherSystemManagesGetsNoNamespace(t *testing.T) {
 	for _, namespace := range all.Items {
 		require.NotEqual(t, "theirs", namespace.Annotations["fleet.cattle.io/cluster"])
 	}
-	// Handed over, it gets one.
+	// Once the other system hands it over, it gets one.
 	_, err = fleet.FleetV1alpha1().Clusters(workspace).Patch(t.Context(), "theirs", "application/merge-patch+json", []byte(`{"metadata":{"labels":{"fleet.cattle.io/cluster-management":null}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
 	given, err := fleet.FleetV1alpha1().Clusters(workspace).Get(t.Context(), "theirs", metav1.GetOptions{})
@@ -193,7 +193,7 @@ func TestAClusterThatAnotherSystemManagesGetsNoNamespace(t *testing.T) {
 	waitForNamespace(t, given.Status.Namespace)
 }
 
-func TestANamespaceThatSomebodyDeletesComesBack(t *testing.T) {
+func TestADeletedNamespaceComesBack(t *testing.T) {
 	t.Parallel()
 	const workspace = "comes-back"
 	makeNamespace(t, workspace)
@@ -224,28 +224,28 @@ func TestAClusterTakesItsNamespaceAndItsAgentsRightsWithIt(t *testing.T) {
 	waitUntilGone(t, gone.deploymentNamespace)
 	poll.Eventually(t, patience, func(ctx context.Context) error {
 		if _, err := fleet.FleetV1alpha1().ClusterRegistrations(workspace).Get(ctx, gone.registration, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the registration is there: %w", err)
+			return fmt.Errorf("the registration still exists: %w", err)
 		}
 		left, err := managed(ctx, func(o metav1.Object) bool { return of(o, gone) })
 		if err == nil && len(left) > 0 {
-			err = fmt.Errorf("there is still %v", left)
+			err = fmt.Errorf("%v still exists", left)
 		}
 		return errors.Join(err, absent(ctx, r, gone))
 	}, access.Tail)
 	after, err := managed(t.Context(), func(o metav1.Object) bool { return of(o, stays) })
 	require.NoError(t, err)
-	require.Equal(t, before, after, "nothing of another Cluster is touched")
+	require.Equal(t, before, after, "the objects of another Cluster are untouched")
 }
 
-// of tells if an object was made for a registration or its Cluster.
+// of reports whether an object was made for a registration or its Cluster.
 func of(o metav1.Object, c credential) bool {
 	notes := o.GetAnnotations()
 	return notes["fleet.cattle.io/cluster-registration"] == c.registration && notes["fleet.cattle.io/cluster-registration-namespace"] == c.clusterNamespace ||
 		notes["fleet.cattle.io/cluster"] == c.clusterName && notes["fleet.cattle.io/cluster-namespace"] == c.clusterNamespace
 }
 
-// The name of a registration is its agent's choice.
-func TestARegistrationCannotTakeWhatSomebodyElseMade(t *testing.T) {
+// The agent chooses the name of its registration.
+func TestARegistrationCannotTakeAnObjectOfAnotherOwner(t *testing.T) {
 	t.Parallel()
 	const workspace = "squatters"
 	makeNamespace(t, workspace)
@@ -270,7 +270,7 @@ func TestARegistrationCannotTakeWhatSomebodyElseMade(t *testing.T) {
 	require.Equal(t, rules, role.Rules)
 	_, err = control.Client.RbacV1().RoleBindings(workspace).Get(t.Context(), "admin", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err))
-	// When it is out of the way, the registration is granted.
+	// Once the other object is gone, the registration is granted.
 	require.NoError(t, control.Client.RbacV1().Roles(workspace).Delete(t.Context(), "admin", metav1.DeleteOptions{}))
 	granted(t, workspace, "admin")
 }

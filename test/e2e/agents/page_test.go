@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// The commands of agents.md, in another namespace.
+// The test runs the commands of agents.md in another namespace.
 func TestThePageLeadsToTheValuesOfAnAgentsChart(t *testing.T) {
 	t.Parallel()
 	const workspace = "by-the-page"

@@ -38,7 +38,7 @@ func TestAnAgentRegistersByToken(t *testing.T) {
 		"env": "prod", "fleet.cattle.io/created-by-agent-pod": "pod", "fleet.cattle.io/shard-ref": "x", "management.cattle.io/cluster-display-name": "x",
 	})
 	r := granted(t, workspace, c.registration)
-	// KeyHash of the client's ID.
+	// The name is the KeyHash of the client's ID.
 	const name = "cluster-948fe603f61d"
 	require.Equal(t, name, r.Status.ClusterName)
 	require.Equal(t, credential{
@@ -95,11 +95,11 @@ func TestAClientThatRegistersAgainLosesItsOldCredentials(t *testing.T) {
 	old := granted(t, workspace, first.registration)
 	other := register(t, v, "neighbour", "again", nil)
 
-	// "Earlier" is a matter of seconds.
+	// "Earlier" is measured in whole seconds.
 	var second credential
 	poll.Eventually(t, patience, func(context.Context) error {
 		if !time.Now().Truncate(time.Second).After(old.CreationTimestamp.Time) {
-			return fmt.Errorf("the second is not over")
+			return fmt.Errorf("the second has not passed")
 		}
 		return nil
 	}, access.Tail)
@@ -113,7 +113,7 @@ func TestAClientThatRegistersAgainLosesItsOldCredentials(t *testing.T) {
 	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := fleet.FleetV1alpha1().ClusterRegistrations(workspace).Get(ctx, first.registration, metav1.GetOptions{})
 		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the old registration is there: %w", err)
+			return fmt.Errorf("the old registration still exists: %w", err)
 		}
 		_, err = clientset(t, first.config).FleetV1alpha1().BundleDeployments(first.deploymentNamespace).List(ctx, metav1.ListOptions{})
 		if !apierrors.IsUnauthorized(err) {
@@ -127,7 +127,7 @@ func TestAClientThatRegistersAgainLosesItsOldCredentials(t *testing.T) {
 	}
 }
 
-// absent is an error while something is left of a registration's rights.
+// absent returns an error while rights of a registration remain.
 func absent(ctx context.Context, r *v1alpha1.ClusterRegistration, c credential) error {
 	core, rbac := control.Client.CoreV1(), control.Client.RbacV1()
 	for what, get := range map[string]func() error{
@@ -158,7 +158,7 @@ func absent(ctx context.Context, r *v1alpha1.ClusterRegistration, c credential) 
 		},
 	} {
 		if err := get(); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the %s of %s is still there: %w", what, r.Name, err)
+			return fmt.Errorf("the %s of %s still exists: %w", what, r.Name, err)
 		}
 	}
 	return nil
@@ -192,20 +192,20 @@ func TestATokenEndsWithItsTime(t *testing.T) {
 	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := fleet.FleetV1alpha1().ClusterRegistrationTokens(workspace).Get(ctx, "short", metav1.GetOptions{})
 		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the token is there: %w", err)
+			return fmt.Errorf("the token still exists: %w", err)
 		}
 		if _, err := ask(ctx, t, v, "late", "random", nil); !apierrors.IsUnauthorized(err) {
-			return fmt.Errorf("the token still lets somebody in: %w", err)
+			return fmt.Errorf("the token still admits a client: %w", err)
 		}
 		return empty(ctx, workspace)
 	}, access.Tail)
 }
 
-// empty is an error while a namespace has anything of the controller's.
+// empty returns an error while a namespace has objects of the controller.
 func empty(ctx context.Context, namespace string) error {
 	left, err := managed(ctx, func(o metav1.Object) bool { return o.GetNamespace() == namespace })
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("there is still %v", left)
+		err = fmt.Errorf("%v still exists", left)
 	}
 	return err
 }

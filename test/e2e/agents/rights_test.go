@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// everybody holds the rights of each ServiceAccount in Kubernetes.
+// everybody holds the rights that Kubernetes gives to each ServiceAccount.
 var everybody = []string{
 	"get,list,watch clustertrustbundles.certificates.k8s.io",
 	"create selfsubjectaccessreviews.authorization.k8s.io",
@@ -29,8 +29,8 @@ var everybody = []string{
 	"create selfsubjectrulesreviews.authorization.k8s.io",
 }
 
-// requireRights compares a client's rights in a namespace with a table; it waits
-// for kube-apiserver to learn of bindings.
+// requireRights compares a client's rights in a namespace with a table. It waits until
+// kube-apiserver knows the bindings.
 func requireRights(t *testing.T, config *rest.Config, namespace string, want ...string) {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(config)
@@ -91,7 +91,7 @@ func TestAnAgentMayDoWhatTheProtocolNeedsAndNothingElse(t *testing.T) {
 	requireRights(t, bootstrap, v.SystemRegistrationNamespace, "get secrets named "+strings.Join(names, ","))
 	requireRights(t, bootstrap, mine.deploymentNamespace)
 
-	// The same by doing it.
+	// The same, by sending requests.
 	const api = "/apis/fleet.cattle.io/v1alpha1/namespaces/"
 	deployments := func(c credential) string { return api + c.deploymentNamespace + "/bundledeployments" }
 	heartbeat := `[{"op":"add","path":"/status/agent","value":{"lastSeen":"2026-11-23T10:00:00Z","namespace":"cattle-fleet-system"}}]`
@@ -103,12 +103,12 @@ func TestAnAgentMayDoWhatTheProtocolNeedsAndNothingElse(t *testing.T) {
 		{"list its BundleDeployments", "GET", deployments(mine), "", "", http.StatusOK},
 		{"get one of them", "GET", deployments(mine) + "/app", "", "", http.StatusOK},
 		{"report on it", "PATCH", deployments(mine) + "/app/status", "application/merge-patch+json", report, http.StatusOK},
-		{"report that it lives", "PATCH", api + workspace + "/clusters/" + mine.clusterName + "/status", "application/json-patch+json", heartbeat, http.StatusOK},
+		{"send its heartbeat", "PATCH", api + workspace + "/clusters/" + mine.clusterName + "/status", "application/json-patch+json", heartbeat, http.StatusOK},
 		{"read a Secret of its namespace", "GET", "/api/v1/namespaces/" + mine.deploymentNamespace + "/secrets/none", "", "", http.StatusNotFound},
 		{"read a ConfigMap of its namespace", "GET", "/api/v1/namespaces/" + mine.deploymentNamespace + "/configmaps/kube-root-ca.crt", "", "", http.StatusOK},
 		{"list another's BundleDeployments", "GET", deployments(other), "", "", http.StatusForbidden},
 		{"report on another's", "PATCH", deployments(other) + "/app/status", "application/merge-patch+json", report, http.StatusForbidden},
-		{"report that another lives", "PATCH", api + workspace + "/clusters/" + other.clusterName + "/status", "application/json-patch+json", heartbeat, http.StatusForbidden},
+		{"send the heartbeat of another", "PATCH", api + workspace + "/clusters/" + other.clusterName + "/status", "application/json-patch+json", heartbeat, http.StatusForbidden},
 		{"read its own Cluster", "GET", api + workspace + "/clusters/" + mine.clusterName, "", "", http.StatusForbidden},
 		{"list Contents", "GET", "/apis/fleet.cattle.io/v1alpha1/contents", "", "", http.StatusForbidden},
 		{"list the Secrets of its namespace", "GET", "/api/v1/namespaces/" + mine.deploymentNamespace + "/secrets", "", "", http.StatusForbidden},

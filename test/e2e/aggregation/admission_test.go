@@ -22,25 +22,25 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// All writes here go through kube-apiserver, which hands them on without admission:
-// what refuses them is Muster.
+// All writes of this file go through kube-apiserver, which passes them on without
+// admission: a refusal comes from Muster.
 
-func TestNothingIsCreatedInANamespaceThatIsNotThere(t *testing.T) {
+func TestNothingIsCreatedInANamespaceThatDoesNotExist(t *testing.T) {
 	t.Parallel()
 	p := at(t, nil, "no-such-namespace")
 	require.Contains(t, p.typesAndIsRefused(t, manifest("Bundle", "a", ""), "create", "-f", "-"), `namespaces "no-such-namespace" not found`)
 }
 
-// policed returns a person in a new namespace that the policies of a test select.
-// The second result is the selector of that namespace.
+// policed returns a person in a new namespace that the policies of a test select, and a
+// selector of that namespace.
 func policed(t *testing.T) (person, string) {
 	t.Helper()
 	p := administrator(t)
 	return p, fmt.Sprintf("{matchLabels: {kubernetes.io/metadata.name: %s}}", p.namespace)
 }
 
-// applies makes objects that belong to no namespace, and removes them in the end:
-// they would take part in what every other test writes.
+// applies creates cluster-scoped objects, and removes them at the end: they would affect
+// what every other test writes.
 func (p person) applies(t *testing.T, objects string) {
 	t.Helper()
 	p.types(t, objects, "create", "-f", "-")
@@ -66,7 +66,7 @@ spec:
     - {apiGroups: [fleet.cattle.io], apiVersions: [v1alpha1], operations: [CREATE, UPDATE], resources: [bundles, bundledeployments/status]}
   validations:
   - expression: "object.kind != 'Bundle' || !has(object.spec.defaultNamespace) || object.spec.defaultNamespace != 'kube-system'"
-    message: nobody deploys into kube-system
+    message: nothing may be deployed into kube-system
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
@@ -74,7 +74,7 @@ metadata: {name: %[1]s}
 spec: {policyName: %[1]s, validationActions: [Deny], matchResources: {namespaceSelector: %[2]s}}
 `, name, namespace))
 	bad := manifest("Bundle", "bad", `"spec": {"defaultNamespace": "kube-system"}`)
-	// Muster learns of the policy from a watch.
+	// Muster learns of the policy through a watch.
 	var refusal string
 	waitFor(t, "the policy is in force on every replica", func() bool {
 		for range 5 {
@@ -86,17 +86,17 @@ spec: {policyName: %[1]s, validationActions: [Deny], matchResources: {namespaceS
 		}
 		return true
 	})
-	require.Contains(t, refusal, "nobody deploys into kube-system")
+	require.Contains(t, refusal, "nothing may be deployed into kube-system")
 	require.Contains(t, refusal, name)
 	p.types(t, manifest("Bundle", "good", `"spec": {"defaultNamespace": "web"}`), "create", "-f", "-")
-	require.Contains(t, p.isRefused(t, "patch", "bundle", "good", "--type=merge", "-p", `{"spec":{"defaultNamespace":"kube-system"}}`), "nobody deploys into kube-system")
+	require.Contains(t, p.isRefused(t, "patch", "bundle", "good", "--type=merge", "-p", `{"spec":{"defaultNamespace":"kube-system"}}`), "nothing may be deployed into kube-system")
 	require.Equal(t, "web", p.does(t, "get", "bundle", "good", "-o", "jsonpath={.spec.defaultNamespace}"))
 	other, agent := deployed(t)
 	other.types(t, bad, "create", "-f", "-")
 	agent.does(t, "patch", "bundledeployment", "app", "--subresource=status", "--type=merge", "-p", report(t, agent))
 
-	// A policy that selects by namespace looks at the Namespace. An agent has one, where its
-	// ServiceAccount is; without, its reports are refused by such policies.
+	// A policy that selects by namespace reads the Namespace. An agent's ServiceAccount is
+	// in one; if it does not exist, such policies refuse the agent's reports.
 	other.types(t, manifest("Cluster", "two", ""), "create", "-f", "-")
 	other.does(t, "label", "cluster", "two", "env=test")
 	agent.namespace = other.does(t, "get", "cluster", "two", "-o", "jsonpath={.status.namespace}")
@@ -140,7 +140,7 @@ spec: {policyName: %[1]s, matchResources: {namespaceSelector: %[2]s}}
 	})
 }
 
-// hook is a webhook server that refuses what its test says, and keeps the users.
+// hook is a webhook server that refuses what its test says, and records the users.
 type hook struct {
 	*httptest.Server
 	ca *cluster.CA
@@ -164,7 +164,7 @@ func newHook(t *testing.T, refuse func(*admissionv1.AdmissionRequest) string) *h
 		h.mu.Unlock()
 		message := refuse(review.Request)
 		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: message == "", Result: &metav1.Status{Message: message}}
-		_ = json.NewEncoder(w).Encode(review) // Muster may have hung up
+		_ = json.NewEncoder(w).Encode(review) // Muster may have disconnected
 	}))
 	h.TLS = &tls.Config{Certificates: []tls.Certificate{h.ca.Serving("webhook").TLS()}, MinVersion: tls.VersionTLS12}
 	h.StartTLS()

@@ -3,7 +3,7 @@
 
 package aggregation_test
 
-// auditPolicy records all requests in the namespaces of one test.
+// auditPolicy logs all requests in the namespaces of one test.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]

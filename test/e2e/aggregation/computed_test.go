@@ -14,9 +14,9 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// deployed is a namespace with one Bundle, "app", for Clusters with env=test, and
-// one such Cluster, "one". The second result looks at where its BundleDeployment is;
-// that namespace is made too, as when an agent registers.
+// deployed creates a namespace with one Bundle, "app", for Clusters with env=test, and one
+// such Cluster, "one". It also creates the namespace of its BundleDeployment, as a
+// registration does. The second result works in that namespace.
 func deployed(t *testing.T) (p, agent person) {
 	t.Helper()
 	p = administrator(t)
@@ -74,7 +74,7 @@ func TestComputedKindsAreReadAndTheirWritesRefusedWithAdvice(t *testing.T) {
 	})
 }
 
-func TestALabelOnAClusterIsADeploymentForWhoWatches(t *testing.T) {
+func TestAWatchShowsTheDeploymentOfALabel(t *testing.T) {
 	t.Parallel()
 	p, agent := deployed(t)
 	feed := agent.follows(t, "get", "bundledeployments", "-l", "fleet.cattle.io/managed=true", "--watch", "--output-watch-events", "--request-timeout=0")
@@ -95,7 +95,7 @@ func TestALabelOnAClusterIsADeploymentForWhoWatches(t *testing.T) {
 	seen("ADDED app", "DELETED app", "ADDED app", "MODIFIED app")
 }
 
-// report returns the report of an agent when all is well.
+// report returns the report of an agent without problems.
 func report(t *testing.T, agent person) string {
 	t.Helper()
 	id := agent.does(t, "get", "bundledeployment", "app", "-o", "jsonpath={.spec.deploymentID}")
@@ -108,7 +108,7 @@ func TestAnAgentReportsWithoutAResourceVersion(t *testing.T) {
 	p, agent := deployed(t)
 	bundleDeployments := resource(t, control.Config, "bundledeployments").Namespace(agent.namespace)
 	for range 5 {
-		// Labels change all the time; a report must not be refused for that.
+		// Labels change often; a report must not be refused for that.
 		p.does(t, "label", "cluster", "one", "gpu=yes")
 		p.does(t, "label", "cluster", "one", "gpu-")
 		_, err := bundleDeployments.Patch(t.Context(), "app", types.MergePatchType, []byte(report(t, agent)), metav1.PatchOptions{}, "status")
@@ -117,7 +117,7 @@ func TestAnAgentReportsWithoutAResourceVersion(t *testing.T) {
 	got, err := bundleDeployments.Get(t.Context(), "app", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, v1alpha1.SchemeGroupVersion.String(), got.GetAPIVersion())
-	require.Empty(t, got.GetOwnerReferences(), "nothing may collect what is computed")
+	require.Empty(t, got.GetOwnerReferences(), "nothing may collect a computed object")
 	require.Equal(t, "True", agent.does(t, "get", "bundledeployment", "app", "-o", "jsonpath={.status.display.monitored}"))
 
 	_, err = bundleDeployments.Patch(t.Context(), "none", types.MergePatchType, []byte(`{"status":{}}`), metav1.PatchOptions{}, "status")

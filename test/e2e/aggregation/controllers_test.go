@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
-// owned is a Bundle that a GitRepo owns.
+// owned creates a Bundle that a GitRepo owns.
 func (p person) owned(t *testing.T, bundle, repo string) {
 	t.Helper()
 	uid := p.does(t, "get", "gitrepo", repo, "-o", "jsonpath={.metadata.uid}")
@@ -27,7 +27,7 @@ func TestTheGarbageCollectorDeletesBundlesWithTheirGitRepo(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		cascade string
-		// check looks at what is there right after the deletion is accepted.
+		// check runs right after the deletion is accepted.
 		check func(t *testing.T, p person)
 	}{
 		"in the background: the GitRepo goes at once and the Bundle after it": {"background", func(t *testing.T, p person) {
@@ -42,7 +42,7 @@ func TestTheGarbageCollectorDeletesBundlesWithTheirGitRepo(t *testing.T) {
 			p.does(t, "patch", "bundle", "b", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
 			p.does(t, "wait", "gitrepo/g", "bundle/b", "--for=delete", "--timeout=60s")
 		}},
-		"orphaned: the Bundle stays and forgets its owner": {"orphan", func(t *testing.T, p person) {
+		"orphaned: the Bundle remains and loses its owner": {"orphan", func(t *testing.T, p person) {
 			p.does(t, "wait", "gitrepo/g", "--for=delete", "--timeout=60s")
 			require.Empty(t, p.does(t, "get", "bundle", "b", "-o", "jsonpath={.metadata.ownerReferences}"))
 		}},
@@ -60,14 +60,14 @@ func TestTheGarbageCollectorDeletesBundlesWithTheirGitRepo(t *testing.T) {
 			test.check(t, p)
 		})
 	}
-	t.Run("a Bundle whose owner never was is collected", func(t *testing.T) {
+	t.Run("a Bundle whose owner never existed is collected", func(t *testing.T) {
 		t.Parallel()
 		p := administrator(t)
 		p.types(t, `{"apiVersion": "fleet.cattle.io/v1alpha1", "kind": "Bundle", "metadata": {"name": "b", "ownerReferences": [
 			{"apiVersion": "fleet.cattle.io/v1alpha1", "kind": "GitRepo", "name": "g", "uid": "00000000-0000-4000-8000-000000000000"}]}}`, "create", "-f", "-")
 		p.does(t, "wait", "bundle/b", "--for=delete", "--timeout=60s")
 	})
-	t.Run("a Bundle may be owned by what another API server holds", func(t *testing.T) {
+	t.Run("an object of another API server may own a Bundle", func(t *testing.T) {
 		t.Parallel()
 		p := administrator(t)
 		p.does(t, "create", "configmap", "owner")
@@ -94,7 +94,7 @@ func TestANamespaceTakesItsFleetObjectsWithIt(t *testing.T) {
 	condition := func(kind string) string {
 		return p.does(t, "get", "namespace", p.namespace, "-o", `jsonpath={.status.conditions[?(@.type=="`+kind+`")].message}`)
 	}
-	waitFor(t, "the namespace says what holds it", func() bool {
+	waitFor(t, "the namespace names what holds it", func() bool {
 		return strings.Contains(condition("NamespaceFinalizersRemaining"), "example.com/wait in 1 resource instances")
 	})
 	require.Contains(t, condition("NamespaceContentRemaining"), "bundles.fleet.cattle.io has 1 resource instances")
@@ -112,15 +112,16 @@ func TestANamespaceTakesItsFleetObjectsWithIt(t *testing.T) {
 	p.does(t, "wait", "namespace/"+p.namespace, "--for=delete", "--timeout=60s")
 }
 
-// Quotas are enforced by the API server that takes the write. kube-controller-manager
-// counts Muster's objects like any others; kube-apiserver does not see them written,
-// and Muster has no quota admission. So a quota tells, and does not refuse.
+// The API server that takes a write enforces quotas. kube-controller-manager counts
+// Muster's objects like any others; but kube-apiserver does not see their writes, and
+// Muster has no quota admission. So a quota counts, and does not refuse.
 func TestAResourceQuotaCountsBundlesAndDoesNotLimitThem(t *testing.T) {
 	t.Parallel()
 	p := administrator(t)
 	p.does(t, "create", "quota", "few", "--hard=count/bundles.fleet.cattle.io=1")
 	p.types(t, manifest("Bundle", "a", "")+manifest("Bundle", "b", ""), "create", "-f", "-")
-	// It looks for new resources every 30 seconds, and counts some time after that.
+	// The controller looks for new resources every 30 seconds, and counts some time after
+	// that.
 	require.Eventually(t, func() bool {
 		return p.does(t, "get", "quota", "few", "-o", `jsonpath={.status.used.count/bundles\.fleet\.cattle\.io}`) == "2"
 	}, 3*soon, 10*tick, "the quota shows both Bundles")

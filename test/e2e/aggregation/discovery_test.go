@@ -20,7 +20,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// announced holds what one resource says in discovery.
+// announced holds what discovery says about one resource.
 type announced struct {
 	kind, singular string
 	namespaced     bool
@@ -28,7 +28,7 @@ type announced struct {
 	categories     []string
 }
 
-// inventory returns what has to be announced, by resource and subresource.
+// inventory returns what discovery has to announce, by resource and subresource.
 func inventory() map[string]announced {
 	all := map[string]announced{}
 	for _, kind := range kinds.All() {
@@ -102,7 +102,7 @@ func TestDiscoveryAnnouncesEveryKindWithItsVerbs(t *testing.T) {
 	})
 }
 
-// aggregatedDiscovery is kube-apiserver's list of everything.
+// aggregatedDiscovery returns kube-apiserver's list of everything.
 func aggregatedDiscovery(t cluster.T) apidiscoveryv2.APIGroupDiscoveryList {
 	t.Helper()
 	body := fetch(t, control.Config, "/apis", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
@@ -111,8 +111,8 @@ func aggregatedDiscovery(t cluster.T) apidiscoveryv2.APIGroupDiscoveryList {
 	return list
 }
 
-// freshness returns what the list of everything says of our version: "" if it is not
-// there.
+// freshness returns what the list of everything says about our version, or "" if it is
+// missing there.
 func freshness(t cluster.T) apidiscoveryv2.DiscoveryFreshness {
 	t.Helper()
 	for _, group := range aggregatedDiscovery(t).Items {
@@ -123,14 +123,14 @@ func freshness(t cluster.T) apidiscoveryv2.DiscoveryFreshness {
 	return ""
 }
 
-// waitDiscovered waits for what kube-apiserver does some time after it calls an
-// APIService available: to ask it what it has.
+// waitDiscovered waits until kube-apiserver has asked for Muster's discovery, which it does
+// some time after it calls an APIService available.
 func waitDiscovered(t cluster.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { return freshness(t) == apidiscoveryv2.DiscoveryFreshnessCurrent }, 90*time.Second, tick, "discovery has our kinds")
 }
 
-// fetch is a GET with an Accept header.
+// fetch sends a GET with an Accept header.
 func fetch(t cluster.T, config *rest.Config, path, accept string) []byte {
 	t.Helper()
 	client, err := discovery.NewDiscoveryClientForConfig(config)
@@ -150,7 +150,7 @@ func TestTheAggregationLayerHandsTablesOnUnchanged(t *testing.T) {
 		if kind.Namespaced {
 			path += "namespaces/" + p.namespace + "/"
 		}
-		// At one revision, or what other tests do would show.
+		// The two requests use one revision, so that the edits of other tests do not show.
 		through, straight := metav1.Table{}, metav1.Table{}
 		require.NoError(t, json.Unmarshal(fetch(t, control.Config, path+kind.Plural, table), &through))
 		require.NoError(t, json.Unmarshal(fetch(t, muster.Direct(control.Config), path+kind.Plural, table), &straight))

@@ -25,7 +25,7 @@ import (
 	fleetinformers "github.com/musterfleet/muster/pkg/generated/informers/externalversions"
 )
 
-// requests are the lists and watches of BundleDeployments that a client made.
+// requests records the lists and watches of BundleDeployments that a client made.
 type requests struct {
 	sync.Mutex
 	of []string
@@ -64,7 +64,7 @@ func (r recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	return r.next.RoundTrip(request)
 }
 
-// It is not parallel: which way an informer starts is a switch of the process.
+// It is not parallel: a switch of the process decides how informers start.
 func TestInformersFollowBundleDeploymentsThroughTheAggregationLayer(t *testing.T) {
 	p, agent := deployed(t)
 	for name, test := range map[string]struct {
@@ -97,7 +97,7 @@ func TestInformersFollowBundleDeploymentsThroughTheAggregationLayer(t *testing.T
 				waitFor(t, "the informer's store is empty", func() bool { return len(informer.Informer().GetStore().ListKeys()) == 0 })
 				p.does(t, "label", "cluster", "one", "env=test", "--overwrite")
 				waitFor(t, "the informer has it again", func() bool { return len(informer.Informer().GetStore().ListKeys()) == 1 })
-				// A report that says something else each time.
+				// Each report is different.
 				_, err := client.FleetV1alpha1().BundleDeployments(agent.namespace).Patch(ctx, "app", types.MergePatchType,
 					fmt.Appendf(nil, `{"status":{"release":"a/b:%d"}}`, i), metav1.PatchOptions{}, "status")
 				require.NoError(t, err)
@@ -107,14 +107,14 @@ func TestInformersFollowBundleDeploymentsThroughTheAggregationLayer(t *testing.T
 				})
 			}
 			want := []string{"add", "delete", "add", "update", "delete", "add", "update", "delete", "add", "update"}
-			waitFor(t, "the informer has told all", func() bool { return len(events.seen()) >= len(want) }) // after its store has it
+			waitFor(t, "the informer has delivered all", func() bool { return len(events.seen()) >= len(want) }) // after its store has it
 			require.Equal(t, want, events.seen())
 			require.Equal(t, test.want, made.seen(), "no second list, no second watch")
 		})
 	}
 }
 
-// log holds what an informer told.
+// log records the events of an informer.
 type log struct {
 	sync.Mutex
 	of []string

@@ -14,13 +14,13 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
-// example holds what a person writes of one kind.
+// example holds an object of one kind, as a user writes it.
 type example struct {
-	// body is the JSON after the metadata, with a %s in a field that may be one of
-	// two values.
+	// body is the JSON after the metadata, with a %s in a field that gets one of two
+	// values.
 	body   string
 	values [2]string
-	// path is the field, as jsonpath and kubectl explain know it.
+	// path is the field, in the notation of jsonpath and kubectl explain.
 	path string
 	// about is part of the field's documentation.
 	about string
@@ -47,10 +47,10 @@ func (e example) manifest(kind *kinds.Kind, name string, value int) string {
 	return manifest(kind.Kind, name, fmt.Sprintf(e.body, e.values[value]))
 }
 
-// patch is a merge patch that sets the field.
+// patch returns a merge patch that sets the field.
 func (e example) patch(value int) string { return "{" + fmt.Sprintf(e.body, e.values[value]) + "}" }
 
-// value asks for what the field holds.
+// value returns the value of the field.
 func (e example) value(t *testing.T, p person, kind *kinds.Kind, name string) string {
 	t.Helper()
 	return p.does(t, "get", kind.Plural, name, "-o", "jsonpath={."+e.path+"}")
@@ -72,7 +72,7 @@ func TestPeopleWorkWithEveryKindAsWithAnyOther(t *testing.T) {
 	}
 }
 
-// work is a day with one kind.
+// work does with one kind what a user does in a day.
 func work(t *testing.T, p person, kind *kinds.Kind, e example) {
 	plural, name := kind.Plural, kind.Singular+".fleet.cattle.io"
 	expect := func(want, got string) {
@@ -80,13 +80,13 @@ func work(t *testing.T, p person, kind *kinds.Kind, e example) {
 		require.Equal(t, want, strings.TrimSpace(got))
 	}
 
-	// kube-apiserver merges documentation on its own time.
+	// kube-apiserver merges documentation with a delay.
 	waitFor(t, "kubectl explain has the field's documentation", func() bool {
 		out, _, err := p.Kubectl("explain", plural+"."+e.path)
 		return err == nil && strings.Contains(out, e.about)
 	})
 
-	// A watch that is open from here on; what it printed is looked at in the end.
+	// This watch is open from here on; its output is checked at the end.
 	feed := p.follows(t, "get", plural, "--watch", "--output-watch-events", "--request-timeout=0")
 
 	expect(name+"/one created (server dry run)", p.types(t, e.manifest(kind, "one", 0), "create", "-f", "-", "--dry-run=server"))
@@ -115,7 +115,7 @@ func work(t *testing.T, p person, kind *kinds.Kind, e example) {
 
 	old := p.does(t, "get", plural, "one", "-o", "json")
 	expect(name+"/one replaced", p.types(t, strings.Replace(old, `"team": "b"`, `"team": "c"`, 1), "replace", "-f", "-"))
-	require.Contains(t, p.typesAndIsRefused(t, old, "replace", "-f", "-"), "Conflict", "an edit of what has changed since")
+	require.Contains(t, p.typesAndIsRefused(t, old, "replace", "-f", "-"), "Conflict", "an edit of an outdated object")
 	expect(name+"/one replaced", p.types(t, e.manifest(kind, "one", 0), "replace", "-f", "-"))
 	expect("", p.does(t, "get", plural, "one", "-o", "jsonpath={.metadata.labels}"))
 
@@ -124,14 +124,14 @@ func work(t *testing.T, p person, kind *kinds.Kind, e example) {
 	lists(t, p, kind)
 	deletions(t, p, kind, e)
 
-	// Six edits, and the deletion in the foreground, which first only announces itself.
+	// Six edits, and the deletion in the foreground, which first only sets a timestamp.
 	want := []string{"ADDED one", "MODIFIED one", "MODIFIED one", "MODIFIED one", "MODIFIED one", "MODIFIED one", "MODIFIED one", "MODIFIED one"}
 	waitFor(t, "the watch shows the last deletion", func() bool { return strings.Contains(feed.Output(), "DELETED    last") })
 	got := words(feed.Output(), 2)[1:]
 	of := func(name string) []string {
 		return slices.DeleteFunc(slices.Clone(got), func(line string) bool { return !strings.HasSuffix(line, " "+name) })
 	}
-	require.Equal(t, append(want, "DELETED one"), of("one"), "every change of it and no other, in order")
+	require.Equal(t, append(want, "DELETED one"), of("one"), "exactly its changes, in order")
 	require.Equal(t, []string{"ADDED last", "DELETED last"}, of("last"))
 	feed.Kill()
 }
@@ -154,7 +154,7 @@ func serverSideApply(t *testing.T, p person, kind *kinds.Kind, e example) {
 		return append([]string{"apply", "--server-side", "-f", "-"}, more...)
 	}
 	require.Equal(t, name, p.does(t, apply(0, "--field-manager=first")...))
-	// The same value is shared, another one is a conflict.
+	// Two managers share an equal value; a different value is a conflict.
 	require.Equal(t, name, p.does(t, apply(0, "--field-manager=second")...))
 	refusal := p.isRefused(t, apply(1, "--field-manager=second")...)
 	require.Contains(t, refusal, `conflict with "first"`)
@@ -165,7 +165,7 @@ func serverSideApply(t *testing.T, p person, kind *kinds.Kind, e example) {
 	require.Contains(t, e.value(t, p, kind, "shared"), e.values[1])
 }
 
-// lists are the ways to look at many; there are one, applied and shared.
+// lists tests the ways to read many objects; the objects are one, applied and shared.
 func lists(t *testing.T, p person, kind *kinds.Kind) {
 	t.Helper()
 	plural, prefix := kind.Plural, kind.Singular+".fleet.cattle.io/"
@@ -195,7 +195,7 @@ func lists(t *testing.T, p person, kind *kinds.Kind) {
 		require.Contains(t, p.does(t, "get", "fleet", "-o", "name"), all)
 	}
 
-	// One that is told how long to look ends by itself and has seen nothing.
+	// A watch with a time limit ends by itself and has seen nothing.
 	out, _, err := p.Kubectl(p.in([]string{"get", plural, "--watch-only", "--request-timeout=1s"})...)
 	require.NoError(t, err)
 	require.Empty(t, out)

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		muster = cluster.Install(t, control, etcd, cluster.Options{Args: []string{
 			"--audit-policy-file=" + policy, "--audit-log-path=-",
 			"--tracing-config-file=" + startTracing(t),
-			// Nothing behind this Service is slow to learn that a replica goes.
+			// Nothing behind this Service is slow to notice that a replica stops.
 			"--shutdown-delay-duration=1s",
 		}})
 		waitDiscovered(t)

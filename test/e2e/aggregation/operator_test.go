@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-func TestTheAuditLogNamesWhoAskedTheAggregationLayer(t *testing.T) {
+func TestTheAuditLogNamesTheUserOfTheAggregationLayer(t *testing.T) {
 	t.Parallel()
 	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "audited"}}, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -31,7 +31,7 @@ func TestTheAuditLogNamesWhoAskedTheAggregationLayer(t *testing.T) {
 		ObjectRef      struct{ Resource, Namespace, Name string }
 		ResponseStatus struct{ Code int }
 	}
-	waitFor(t, "a replica has written both requests down", func() bool {
+	waitFor(t, "a replica has logged both requests", func() bool {
 		created, refused := false, false
 		for _, r := range muster.Replicas() {
 			for line := range strings.Lines(r.Process.Log()) {
@@ -43,13 +43,13 @@ func TestTheAuditLogNamesWhoAskedTheAggregationLayer(t *testing.T) {
 				refused = refused || e.Verb == "delete" && e.ObjectRef.Resource == "clusters" && e.ResponseStatus.Code == http.StatusForbidden
 			}
 		}
-		// kube-apiserver authorises first, so a refusal is its own to write down.
+		// kube-apiserver authorizes first, so it logs its own refusals.
 		return created && !refused
 	})
 }
 
-// kube-apiserver has flow control of its own, with the same headers, so these
-// requests go straight to a replica.
+// kube-apiserver has its own flow control, with the same headers, so these requests go
+// directly to a replica.
 func TestFlowSchemasOfTheClusterRuleMuster(t *testing.T) {
 	t.Parallel()
 	p := administrator(t)

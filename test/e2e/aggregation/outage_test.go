@@ -21,10 +21,10 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// quick is the time that a person takes for none, on a busy machine.
+// quick bounds a command that feels immediate, on a busy machine.
 const quick = 10 * time.Second
 
-// killMuster ends all replicas at once and waits until kube-apiserver knows.
+// killMuster kills all replicas at once and waits until kube-apiserver has noticed.
 func killMuster(t *testing.T) {
 	t.Helper()
 	for _, r := range muster.Replicas() {
@@ -35,20 +35,20 @@ func killMuster(t *testing.T) {
 		status, _, err := muster.Available(t.Context())
 		return err == nil && status == "False"
 	})
-	waitFor(t, "what kube-apiserver knows of our kinds counts as old", func() bool {
+	waitFor(t, "kube-apiserver calls its knowledge of our kinds stale", func() bool {
 		return freshness(t) == apidiscoveryv2.DiscoveryFreshnessStale
 	})
 }
 
-// lookAgain makes kube-apiserver look at the APIService at once. By itself it does so
-// every 30 seconds, and while it is not available ever more rarely.
+// lookAgain makes kube-apiserver check the APIService at once. By itself it checks every 30
+// seconds, and ever more rarely while the APIService is unavailable.
 func lookAgain(t *testing.T) {
 	t.Helper()
 	_, _, err := control.Terminal(t, nil).Kubectl("annotate", "--overwrite", "apiservice", cluster.APIServiceName, "example.com/look-again="+time.Now().Format("150405.000"))
 	require.NoError(t, err)
 }
 
-// timed runs kubectl and requires an end within quick.
+// timed runs kubectl, which has to end within quick.
 func (p person) timed(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	p.Limit = quick
@@ -58,14 +58,14 @@ func (p person) timed(t *testing.T, args ...string) (stdout, stderr string, err 
 	return stdout, stderr, err
 }
 
-// conditions are those of a namespace that say why it is still there.
+// conditions returns the conditions of a namespace that say why it still exists.
 func (p person) conditions(t *testing.T) string {
 	t.Helper()
 	return p.does(t, "get", "namespace", p.namespace, "-o", `jsonpath={range .status.conditions[?(@.status=="True")]}{.type}: {.reason}: {.message}{"\n"}{end}`)
 }
 
-// TestOutages takes Muster away from everybody, so it is not parallel; its parts
-// are in order, each begins where the one before it ends.
+// TestOutages stops Muster for every client, so it is not parallel. Each part begins where
+// the part before it ends.
 func TestOutages(t *testing.T) {
 	p, empty, full, unregistered := administrator(t), administrator(t), administrator(t), administrator(t)
 	for _, each := range []person{p, full} {
@@ -76,9 +76,9 @@ func TestOutages(t *testing.T) {
 	}
 	killMuster(t)
 
-	t.Run("kubectl goes on and says what is missing", func(t *testing.T) {
-		// One person has used kubectl here lately and one never has: the first kubectl
-		// remembers our kinds, the other has to ask kube-apiserver for them.
+	t.Run("kubectl continues and says what is missing", func(t *testing.T) {
+		// One user has used kubectl here recently and one never has. The first kubectl
+		// remembers our kinds; the second has to ask kube-apiserver for them.
 		newcomer := at(t, nil, p.namespace)
 		for _, args := range [][]string{{"get", "bundles"}, {"get", "bundles.v1alpha1.fleet.cattle.io", "kept"}, {"delete", "bundle", "kept"}} {
 			_, stderr, err := p.timed(t, args...)
@@ -104,7 +104,7 @@ func TestOutages(t *testing.T) {
 			each.does(t, "delete", "namespace", each.namespace, "--wait=false")
 		}
 		for _, each := range []person{empty, full} {
-			waitFor(t, "what others hold is deleted", func() bool {
+			waitFor(t, "the objects of other API servers are deleted", func() bool {
 				_, stderr, err := each.Kubectl(each.in([]string{"get", "configmap", "other"})...)
 				return err != nil && strings.Contains(stderr, "NotFound")
 			})
@@ -131,7 +131,7 @@ func TestOutages(t *testing.T) {
 		t.Logf("after the start of the replicas: ready %v, available %v, both namespaces gone %v", ready, available, time.Since(began))
 		waitDiscovered(t)
 		full.types(t, fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", full.namespace), "create", "-f", "-")
-		require.Empty(t, full.does(t, "get", "bundles", "-o", "name"), "the Bundle went with its namespace")
+		require.Empty(t, full.does(t, "get", "bundles", "-o", "name"), "the Bundle was deleted with its namespace")
 	})
 
 	t.Run("and at once when the operator deletes the APIService", func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestOutages(t *testing.T) {
 		muster.WaitReady(t)
 		require.NoError(t, <-verdict)
 	})
-	t.Run("nor when etcd goes away later", func(t *testing.T) {
+	t.Run("nor when etcd stops later", func(t *testing.T) {
 		for _, r := range muster.Replicas() {
 			r.Etcd[0].Cut()
 		}
@@ -201,11 +201,11 @@ func TestOutages(t *testing.T) {
 	waitDiscovered(t)
 }
 
-// lookClosely asks in a tight loop whether the APIService is available, and reads
-// when it is. It fails if that read does not find the one Bundle that is there, and
-// ends when twenty have. What says that the APIService is available, and what passes
-// requests on when it is, are two parts of kube-apiserver, and the second may be
-// late: its refusals say nothing. Those of Muster do, and name it.
+// lookClosely asks in a tight loop whether the APIService is available, and reads whenever
+// it is. It returns an error if such a read does not find the one Bundle, and nil after
+// twenty reads that do. Two parts of kube-apiserver decide whether the APIService is
+// available and whether requests are passed on, and the second may be late. So its refusals
+// prove nothing; those of Muster do, and name it.
 func lookClosely(ctx context.Context, bundles dynamic.ResourceInterface) error {
 	for right := 0; right < 20; {
 		status, _, err := muster.Available(ctx)

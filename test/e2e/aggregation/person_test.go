@@ -21,13 +21,12 @@ import (
 )
 
 const (
-	// soon is how long anything may take that is not slow by design, on a busy
-	// machine.
+	// soon bounds everything that is not slow by design, on a busy machine.
 	soon = 30 * time.Second
 	tick = 50 * time.Millisecond
 )
 
-// person works at a terminal, in a namespace.
+// person uses kubectl in one namespace.
 type person struct {
 	cluster.Terminal
 	namespace string
@@ -44,7 +43,7 @@ func administrator(t *testing.T) person {
 	return at(t, nil, newNamespace(t, nil))
 }
 
-// editor returns a person with the role muster-edit in a namespace and nothing else.
+// editor returns a person with the role muster-edit in a namespace and no other right.
 func editor(t *testing.T, namespace string) person {
 	t.Helper()
 	user := "editor-of-" + namespace
@@ -57,8 +56,8 @@ func editor(t *testing.T, namespace string) person {
 	return at(t, control.As(user), namespace)
 }
 
-// newNamespace makes one. It stays: the control plane ends with the package, and
-// waiting for deletions is the business of the tests that are about them.
+// newNamespace creates a namespace. It remains: the control plane ends with the package,
+// and only tests of deletions wait for them.
 func newNamespace(t *testing.T, labels map[string]string) string {
 	t.Helper()
 	made, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
@@ -68,7 +67,7 @@ func newNamespace(t *testing.T, labels map[string]string) string {
 	return made.Name
 }
 
-// does runs kubectl, which has to succeed, and returns what it prints.
+// does runs kubectl, which has to succeed, and returns its output.
 func (p person) does(t *testing.T, args ...string) string {
 	t.Helper()
 	out, _, err := p.Kubectl(p.in(args)...)
@@ -76,7 +75,7 @@ func (p person) does(t *testing.T, args ...string) string {
 	return out
 }
 
-// types is does with something typed into it.
+// types is does with input for kubectl.
 func (p person) types(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
 	p.Stdin = stdin
@@ -91,7 +90,7 @@ func (p person) isRefused(t *testing.T, args ...string) string {
 	return stderr
 }
 
-// typesAndIsRefused is isRefused with something typed into it.
+// typesAndIsRefused is isRefused with input for kubectl.
 func (p person) typesAndIsRefused(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
 	p.Stdin = stdin
@@ -107,7 +106,7 @@ func (p person) follows(t *testing.T, args ...string) *cluster.Process {
 	return p.StartKubectl(t, p.in(args)...)
 }
 
-// resource is the API of one kind, by its plural.
+// resource returns a client of one kind, by its plural.
 func resource(t *testing.T, config *rest.Config, plural string) dynamic.NamespaceableResourceInterface {
 	t.Helper()
 	client, err := dynamic.NewForConfig(config)
@@ -115,8 +114,8 @@ func resource(t *testing.T, config *rest.Config, plural string) dynamic.Namespac
 	return client.Resource(schema.GroupVersionResource{Group: "fleet.cattle.io", Version: "v1alpha1", Resource: plural})
 }
 
-// manifest is an object of the group as YAML; body is its JSON from the second
-// member on: `"spec": {}`.
+// manifest returns an object of the group as YAML; body is its JSON from the second member
+// on: `"spec": {}`.
 func manifest(kind, name, body string) string {
 	if body != "" {
 		body = ", " + body
@@ -124,14 +123,14 @@ func manifest(kind, name, body string) string {
 	return fmt.Sprintf("{apiVersion: fleet.cattle.io/v1alpha1, kind: %s, metadata: {name: %s}%s}\n---\n", kind, name, body)
 }
 
-// bundleFor is a Bundle that goes to the Clusters with a label.
+// bundleFor returns a Bundle for the Clusters with a label.
 func bundleFor(name, label string) string {
 	key, value, _ := strings.Cut(label, "=")
 	return manifest("Bundle", name, fmt.Sprintf(`spec: {resources: [{name: a.yaml, content: "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}"}], `+
 		`targets: [{clusterSelector: {matchLabels: {%s: %s}}}]}`, key, value))
 }
 
-// words are the first words of each line.
+// words returns the first words of each line.
 func words(text string, n int) []string {
 	out := []string{}
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
@@ -141,7 +140,7 @@ func words(text string, n int) []string {
 	return out
 }
 
-// waitFor polls; what is the sentence of the failure.
+// waitFor polls until is returns true; the failure shows what.
 func waitFor(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	require.Eventually(t, is, soon, tick, what)

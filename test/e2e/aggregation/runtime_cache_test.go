@@ -23,9 +23,9 @@ import (
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
 
-// What controllers of others are built on reads Muster like any API: whole objects and
-// metadata alone, by an index and by a label, in one namespace. It is not parallel: which
-// way it starts is a switch of the process.
+// The library under other controllers reads Muster like any API: whole objects and metadata
+// alone, by an index and by a label, in one namespace. The test is not parallel: a switch
+// of the process decides how the cache starts.
 func TestTheCacheOfControllerRuntimeFollowsBundleDeployments(t *testing.T) {
 	p, agent := deployed(t)
 	scheme := runtime.NewScheme()
@@ -63,7 +63,7 @@ func TestTheCacheOfControllerRuntimeFollowsBundleDeployments(t *testing.T) {
 				require.NoError(t, c.Get(ctx, key, found))
 				is, err := direct.FleetV1alpha1().BundleDeployments(agent.namespace).Get(ctx, "app", metav1.GetOptions{})
 				require.NoError(t, err)
-				waitFor(t, "the cache has what a read says", func() bool {
+				waitFor(t, "the cache equals a read", func() bool {
 					err := c.Get(ctx, key, found)
 					return err == nil && found.ResourceVersion == is.ResourceVersion
 				})
@@ -79,7 +79,7 @@ func TestTheCacheOfControllerRuntimeFollowsBundleDeployments(t *testing.T) {
 					return c.Get(ctx, key, found) == nil && found.Status.Release == fmt.Sprintf("%s/b:%d", t.Name()[:3], i)
 				})
 				p.does(t, "label", "cluster", "one", "env=prod", "--overwrite")
-				waitFor(t, "both caches have lost it", func() bool {
+				waitFor(t, "both caches have dropped it", func() bool {
 					return apierrors.IsNotFound(c.Get(ctx, key, found)) && apierrors.IsNotFound(c.Get(ctx, key, names))
 				})
 				p.does(t, "label", "cluster", "one", "env=test", "--overwrite")

@@ -20,10 +20,10 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// spans collects what the replicas trace.
+// spans collects the traces of the replicas.
 var spans = &spanCollector{}
 
-// spanCollector is an OpenTelemetry collector that keeps the paths of requests.
+// spanCollector is an OpenTelemetry collector that records the paths of requests.
 type spanCollector struct {
 	collector.UnimplementedTraceServiceServer
 	mu struct {
@@ -62,8 +62,8 @@ func (s *spanCollector) saw(text string) bool {
 	return false
 }
 
-// startTracing starts the collector, and returns a configuration that sends it
-// every request.
+// startTracing starts the collector, and returns a configuration that sends it every
+// request.
 func startTracing(t cluster.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -19,16 +19,15 @@ import (
 )
 
 // agents are informers of the BundleDeployments of each Cluster, which run through
-// everything. They count what they were told, not what is in their stores, which
-// comes before.
+// everything. They record delivered events, and not their stores, which change before.
 type agents struct {
 	mu struct {
 		sync.Mutex
-		// known are the objects by namespace and name.
+		// known holds the objects by namespace and name.
 		known map[string]*unstructured.Unstructured
-		// gone counts, by namespace and name, how often one was seen to go.
+		// gone counts the deletions of each object, by namespace and name.
 		gone map[string]int
-		// backwards are objects that were shown with a lower revision than before.
+		// backwards lists objects that were shown with a lower revision than before.
 		backwards []string
 	}
 }
@@ -84,21 +83,22 @@ func (a *agents) deleted(object any) {
 	a.mu.gone[key]++
 }
 
-// forget forgets what was seen so far.
+// forget discards the recorded events.
 func (a *agents) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	clear(a.mu.gone)
 }
 
-// seen are the BundleDeployments that were seen to go, and those that went back.
+// seen returns the BundleDeployments that were deleted, and those that went back to a lower
+// revision.
 func (a *agents) seen() (gone, backwards []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Sorted(maps.Keys(a.mu.gone)), slices.Clone(a.mu.backwards)
 }
 
-// know are all BundleDeployments that the agents know of, as in a state.
+// know returns all BundleDeployments that the agents know, in the form of a state.
 func (a *agents) know() state {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -111,7 +111,7 @@ func (a *agents) know() state {
 	return out
 }
 
-// deployments are the BundleDeployments in a state.
+// deployments returns the BundleDeployments in a state.
 func (s state) deployments() state {
 	out := state{}
 	for key, object := range s {

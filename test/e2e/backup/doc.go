@@ -4,7 +4,7 @@
 // Package backup loses etcd and restores it from a snapshot, by the very commands of
 // docs/operations.md, so the page itself is tested.
 //
-// The oracle is Muster's own list before the loss, at exactly the revision of
-// the snapshot: all objects of all kinds, but for their resourceVersions. Agents are
-// played by informers that run through it all.
+// The oracle is Muster's own list before the loss, at exactly the revision of the snapshot:
+// all objects of all kinds, except for their resourceVersions. Informers that run through
+// it all play the agents.
 package backup

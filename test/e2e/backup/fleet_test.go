@@ -20,10 +20,10 @@ import (
 
 const clusters = 4
 
-// fleet is a namespace with all that a backup has to hold: Clusters, a group, and
-// Bundles of which one is everywhere, one follows a label, one has values that are
-// templates, and one has a newest version that fails, so that a pin keeps the one
-// before in force; and reports of agents.
+// fleet is a namespace with everything that a backup has to hold: Clusters, a group,
+// Bundles, and reports of agents. One Bundle is on every Cluster, one follows a label, and
+// one has values that are templates. The newest version of one fails, so that a pin keeps
+// the version before in force.
 type fleet struct {
 	namespace string
 	client    versioned.Interface
@@ -87,7 +87,7 @@ func (f *fleet) mustPatchBundle(t *testing.T, name, patch string) {
 	require.NoError(t, err)
 }
 
-// edits makes one round of edits of every sort.
+// edits makes one round of edits of every kind.
 func (f *fleet) edits(t *testing.T, n int) {
 	t.Helper()
 	require.NoError(t, f.edit(t.Context(), n))
@@ -99,7 +99,7 @@ func (f *fleet) edit(ctx context.Context, n int) error {
 	if n%2 == 1 {
 		env = "test"
 	}
-	cluster := 1 + n%(clusters-1) // the first one stays as it is
+	cluster := 1 + n%(clusters-1) // the first Cluster never changes
 	if _, err := api.Clusters(f.namespace).Patch(ctx, clusterName(cluster), types.MergePatchType,
 		fmt.Appendf(nil, `{"metadata":{"labels":{"count":"%d","env":%q}}}`, n, env), metav1.PatchOptions{}); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (f *fleet) edit(ctx context.Context, n int) error {
 	return nil
 }
 
-// editing edits until stop, which returns how many rounds there were.
+// editing edits until stop is called, which returns the number of rounds.
 func (f *fleet) editing(t *testing.T, from int) (stop func() int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	klog.InitFlags(logged)
 	_ = logged.Set("logtostderr", "false") // the flag exists
 	_ = logged.Set("stderrthreshold", "FATAL")
-	klog.SetOutput(io.Discard) // client-go tells of each watch that ends
+	klog.SetOutput(io.Discard) // client-go logs each watch that ends
 	cluster.Main(m, func(t cluster.T) { control = cluster.Start(t) })
 }
 
@@ -52,7 +52,7 @@ func dynamicClient(t *testing.T, config *rest.Config) dynamic.Interface {
 	return c
 }
 
-// makeNamespace makes sure that there is a namespace.
+// makeNamespace creates a namespace unless it exists.
 func makeNamespace(t *testing.T, name string) {
 	t.Helper()
 	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
@@ -61,11 +61,11 @@ func makeNamespace(t *testing.T, name string) {
 	}
 }
 
-// state is all objects of all kinds, by kind and name, without what a restore
-// changes: their resourceVersions.
+// state holds all objects of all kinds, by kind and name, without their resourceVersions,
+// which a restore changes.
 type state map[string]map[string]any
 
-// stateAt lists everything at exactly a revision; at the present if that is "".
+// stateAt lists everything at exactly a revision, or at the present if it is "".
 func stateAt(t *testing.T, config *rest.Config, revision string) state {
 	t.Helper()
 	out, err := tryState(t, config, revision)
@@ -97,7 +97,7 @@ func tryState(t *testing.T, config *rest.Config, revision string) (state, error)
 	return out, nil
 }
 
-// listable are the kinds that can be listed.
+// listable returns the kinds that can be listed.
 func listable(config *rest.Config) ([]string, error) {
 	client, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
@@ -118,7 +118,7 @@ func listable(config *rest.Config) ([]string, error) {
 	return out, nil
 }
 
-// watchFrom returns what a watch is told first that begins at a revision.
+// watchFrom returns the error that a watch from a revision gets first.
 func watchFrom(t *testing.T, config *rest.Config, revision string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -138,6 +138,6 @@ func watchFrom(t *testing.T, config *rest.Config, revision string) error {
 		}
 		return apierrors.FromObject(event.Object)
 	case <-ctx.Done():
-		return nil // silence
+		return nil // no event means no error
 	}
 }

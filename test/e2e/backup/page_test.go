@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// page is the text of operations.md.
+// page returns the text of operations.md.
 func page(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", "operations.md"))
@@ -27,7 +27,7 @@ func page(t *testing.T) string {
 	return string(text)
 }
 
-// step is a code block of the page that is marked with a name.
+// step returns the code block of the page with a name.
 func step(t *testing.T, name string) string {
 	t.Helper()
 	_, after, found := strings.Cut(page(t), "<!-- step: "+name+" -->\n```bash\n")
@@ -56,7 +56,7 @@ func newOperator(t *testing.T, etcd *cluster.Etcd, members int) *operator {
 	return o
 }
 
-// run runs a script as bash does, and returns what it prints.
+// run runs a script with bash, and returns its output.
 func (o *operator) run(t *testing.T, script string, variables ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -72,7 +72,7 @@ func (o *operator) run(t *testing.T, script string, variables ...string) string 
 	return string(out)
 }
 
-// save is the page's backup. It returns the revision that the snapshot is of.
+// save runs the page's backup, and returns the revision of the snapshot.
 func (o *operator) save(t *testing.T) int64 {
 	t.Helper()
 	require.NoError(t, removeIfThere(filepath.Join(o.dir, "muster.db")))
@@ -84,7 +84,7 @@ func (o *operator) save(t *testing.T) int64 {
 	return status.Revision
 }
 
-// readMembers reads what an operator reads: "ID, started, NAME, PEER, CLIENT, false".
+// readMembers parses the page's list of members: "ID, started, NAME, PEER, CLIENT, false".
 func (o *operator) readMembers(t *testing.T) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(o.dir, "members.txt"))
@@ -98,7 +98,7 @@ func (o *operator) readMembers(t *testing.T) {
 	require.Len(t, o.peers, o.members)
 }
 
-// lose takes all members and their data away.
+// lose stops all members and deletes their data.
 func (o *operator) lose(t *testing.T) {
 	t.Helper()
 	for i := range o.members {
@@ -109,7 +109,7 @@ func (o *operator) lose(t *testing.T) {
 	}
 }
 
-// restore is the page's, by a script that may differ from the page's.
+// restore follows the page, with a script that may differ from the page's.
 func (o *operator) restore(t *testing.T, script, token string) {
 	t.Helper()
 	var all []string

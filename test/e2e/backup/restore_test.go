@@ -17,8 +17,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// TestAFleetIsRestoredFromASnapshot follows operations.md, with replicas and agents
-// that know nothing of it.
+// TestAFleetIsRestoredFromASnapshot follows operations.md, with replicas and agents that
+// know nothing about it.
 func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	const members = 3
 	etcd := cluster.StartEtcd(t, members, cluster.EtcdOptions{})
@@ -34,7 +34,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	want := stateAt(t, control.Config, view.VersionAt(revision).String())
 	require.GreaterOrEqual(t, len(want.deployments()), 3*clusters)
 
-	t.Log("much happens after it, of which the snapshot knows nothing")
+	t.Log("many edits follow the snapshot")
 	for range 6 {
 		f.edits(t, n)
 		n++
@@ -55,7 +55,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	o.lose(t)
 	o.restore(t, step(t, "restore"), "restore-1")
 
-	t.Log("replicas and agents find back by themselves")
+	t.Log("replicas and agents recover by themselves")
 	for _, r := range muster.Replicas() {
 		r.WaitReady(t)
 		require.Eventually(t, func() bool {
@@ -67,15 +67,15 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	muster.WaitAvailable(t)
 	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), want.deployments()) }, within, every, "agents converge")
 
-	t.Log("what is there before and after was never seen to go, and nothing went backwards")
+	t.Log("no agent saw a deletion of an object that exists before and after, and nothing went backwards")
 	gone, backwards := agents.seen()
 	require.Empty(t, backwards)
 	for _, key := range gone {
-		require.NotContains(t, want, "bundledeployments "+key, "an agent saw it go, and would have uninstalled it")
+		require.NotContains(t, want, "bundledeployments "+key, "an agent saw its deletion, and would have uninstalled it")
 	}
-	require.NotEmpty(t, gone, "what only the lost state had is gone: the agents were asked")
+	require.NotEmpty(t, gone, "objects that only the lost state had are gone")
 
-	t.Log("a watch from a lost revision is told so")
+	t.Log("a watch from a lost revision gets an error")
 	for _, r := range muster.Replicas() {
 		for _, old := range []string{view.VersionAt(revision).String(), last.GetResourceVersion()} {
 			require.Eventually(t, func() bool {
@@ -85,16 +85,16 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 		}
 	}
 
-	t.Log("life goes on")
+	t.Log("edits continue")
 	f.edits(t, n)
 	now := stateAt(t, control.Config, "")
 	require.NotEqual(t, want, now)
 	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), now.deployments()) }, within, every)
 }
 
-// TestAnEtcdThatWentBackInTimeIsRefused shows what the arguments of the restore are
-// for: without them replicas that ran through it stay unready and say what to do,
-// and recover when it is done.
+// TestAnEtcdThatWentBackInTimeIsRefused shows why the restore needs its arguments. Without
+// them, replicas that ran through it stay unready and say what to do, and they recover once
+// it is done.
 func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	const token = "the-token-of-both"
 	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{Args: []string{"--initial-cluster-token", token}})
@@ -125,7 +125,7 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 		require.Eventually(t, func() bool { return !r.Ready() }, within, every)
 		require.Contains(t, r.Process.Log(), "etcd went back in time")
 	}
-	require.Equal(t, lost.deployments(), agents.know(), "agents are told nothing")
+	require.Equal(t, lost.deployments(), agents.know(), "agents get no events")
 
 	t.Log("restored with a bump that leaves no room for resourceVersions")
 	tooFar := strings.Replace(page, "--bump-revision 10000000", fmt.Sprintf("--bump-revision %d", view.MaxRevision), 1)
@@ -138,9 +138,9 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 		}, within, every, "%s does not say why it cannot serve", r.Name)
 		require.False(t, r.Ready())
 	}
-	require.Equal(t, lost.deployments(), agents.know(), "agents are told nothing")
+	require.Equal(t, lost.deployments(), agents.know(), "agents get no events")
 
-	t.Log("restored again, as the page has it")
+	t.Log("restored again, as on the page")
 	o.lose(t)
 	o.restore(t, page, "restore-2")
 	for _, r := range muster.Replicas() {

@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// TestSteveAndArgoAreToldOfEachChangeOnce follows BundleDeployments with both caches while
+// TestSteveAndArgoGetEachChangeOnce follows BundleDeployments with both caches while
 // Clusters are labelled and the only replica is restarted.
 //
 // Steve's informer lists again when its watch cannot resume at once, as during the restart:
@@ -27,52 +27,52 @@ import (
 // shows that objects keep their resourceVersions on a replica that started later, as far
 // back as its history reaches. An object that changed before that has the version of the
 // revision that the replica loaded.
-func TestSteveAndArgoAreToldOfEachChangeOnce(t *testing.T) {
+func TestSteveAndArgoGetEachChangeOnce(t *testing.T) {
 	t.Parallel()
 	m := cluster.Install(t, control, cluster.StartEtcd(t, 1, cluster.EtcdOptions{}), cluster.Options{Replicas: 1, Args: []string{"--shutdown-delay-duration=1s"}})
 	waitDiscovered(t)
 	f := newFleet(t)
-	// The last revision before both start changes many.
+	// The last revision before both start changes many objects.
 	f.label(t, "changed", "tier", `"first"`)
 
 	address := cluster.FreeAddress()
 	steve := follow(t, "steve", "--listen="+address)
 	argo := follow(t, "argo")
 	subscriber, received, held := of(steve, ""), of(argo, "watch"), of(argo, "cache")
-	everyone := []*follower{subscriber, received, held}
+	followers := []*follower{subscriber, received, held}
 	// It reports the objects of a list in any order, so the test only counts them.
 	again := follow(t, "argo", "--list-every=1s")
 	hasty, listed, expected := of(again, "cache"), of(again, "list"), map[string]int{}
 
-	// told returns the events of each follower since the last call.
-	told := func() [][]event {
+	// delivered returns the events of each follower since the last call.
+	delivered := func() [][]event {
 		version := f.mark(t)
 		var out [][]event
-		for _, each := range everyone {
+		for _, each := range followers {
 			out = append(out, each.until(t, version))
 		}
 		return out
 	}
 	// edit makes an edit that changes BundleDeployments of one Cluster, all in one
-	// revision, and returns what the subscriber was told.
+	// revision, and returns the events of the subscriber.
 	edit := func(name, key, value, kind string) []event {
 		f.label(t, name, key, value)
-		all := told()
+		all := delivered()
 		for i, events := range all {
 			requireEach(t, events, kind, f.homes[name])
-			if everyone[i] != held || kind != "deleted" { // the cache tells what it had
+			if followers[i] != held || kind != "deleted" { // the cache reports the object that it held
 				requirePlaces(t, events)
 			}
 		}
 		for _, e := range all[0] {
 			expected[e.Type+" "+e.key()]++
 		}
-		require.Eventually(t, func() bool { return maps.Equal(expected, counted(hasty.told())) }, patience, tick, "what lists again differs; %s", hasty.about())
+		require.Eventually(t, func() bool { return maps.Equal(expected, counted(hasty.delivered())) }, patience, tick, "the cache that lists again differs; %s", hasty.about())
 		return all[0]
 	}
 
-	for i, events := range told() {
-		require.Empty(t, events, "%s is told again of what it has read", everyone[i].name)
+	for i, events := range delivered() {
+		require.Empty(t, events, "%s gets an event again that it had read", followers[i].name)
 	}
 	edit("moved", "env", `"prod"`, "added")
 	edit("changed", "tier", `"second"`, "modified")
@@ -83,8 +83,8 @@ func TestSteveAndArgoAreToldOfEachChangeOnce(t *testing.T) {
 	last := f.mark(t)
 	rest := middle.until(t, last)
 	subscriber.until(t, last)
-	at := slices.IndexFunc(subscriber.told(), func(e event) bool { return e == removed[bundles/2] })
-	require.Equal(t, subscriber.told()[at:], middle.told())
+	at := slices.IndexFunc(subscriber.delivered(), func(e event) bool { return e == removed[bundles/2] })
+	require.Equal(t, subscriber.delivered()[at:], middle.delivered())
 	require.Equal(t, removed[bundles/2:], rest[:bundles/2])
 	for _, each := range []*follower{received, held} {
 		require.Empty(t, each.until(t, last))
@@ -107,7 +107,7 @@ func TestSteveAndArgoAreToldOfEachChangeOnce(t *testing.T) {
 		m.WaitAvailable(t)
 		require.Equal(t, before, f.versions(t), "the same resourceVersions after it was %s", each.name)
 		waitListed(t, listed)
-		all := told()
+		all := delivered()
 		repeats := 0
 		all[0] = slices.DeleteFunc(all[0], func(e event) bool {
 			if e.Type != "modified" || e.ResourceVersion != before[e.key()] {
@@ -116,13 +116,13 @@ func TestSteveAndArgoAreToldOfEachChangeOnce(t *testing.T) {
 			repeats++
 			return true
 		})
-		t.Logf("%s: Steve tells %d of %d BundleDeployments again", each.name, repeats, len(before))
+		t.Logf("%s: Steve repeats %d of %d BundleDeployments", each.name, repeats, len(before))
 		for i, events := range all {
-			require.Empty(t, events, "%s, after it was %s", everyone[i].name, each.name)
+			require.Empty(t, events, "%s, after it was %s", followers[i].name, each.name)
 		}
 		edit("moved", "env", `"prod"`, "added")
 		edit("moved", "env", "null", "deleted")
 	}
 	waitListed(t, listed)
-	require.Equal(t, expected, counted(hasty.told()))
+	require.Equal(t, expected, counted(hasty.delivered()))
 }

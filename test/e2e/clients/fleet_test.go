@@ -18,7 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
 
-// bundles is how many BundleDeployments an edit changes.
+// bundles is the number of BundleDeployments that an edit changes.
 const bundles = 100
 
 // mark is the name of a Bundle, and of the only Cluster that it targets.
@@ -68,7 +68,7 @@ func newFleet(t *testing.T) *fleet {
 	return f
 }
 
-// bundle makes a Bundle whose BundleDeployments show the label "tier" of their Clusters.
+// bundle creates a Bundle whose BundleDeployments show the label "tier" of their Clusters.
 func (f *fleet) bundle(t *testing.T, name string, selector map[string]string) {
 	t.Helper()
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: f.namespace, Name: name}}

@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// TestKubectlGetAndWatchShowsNothingTwice runs "kubectl get -w" right after an edit that moves
-// 3,000 BundleDeployments: first into being, then away.
+// TestKubectlGetAndWatchShowsNothingTwice runs "kubectl get -w" right after an edit that
+// creates 3,000 BundleDeployments, and again after one that deletes them.
 func TestKubectlGetAndWatchShowsNothingTwice(t *testing.T) {
 	const shared, clusters = 60, 50
 	cluster.Install(t, control, cluster.StartEtcd(t, 1, cluster.EtcdOptions{}), cluster.Options{Replicas: 1, Args: []string{"--shutdown-delay-duration=1s"}})
@@ -59,7 +59,7 @@ func TestKubectlGetAndWatchShowsNothingTwice(t *testing.T) {
 	}
 }
 
-// lines returns what a kubectl has printed so far.
+// lines returns the lines that a kubectl has printed so far.
 func lines(kubectl *cluster.Process) []string {
 	return strings.Split(strings.TrimSuffix(kubectl.Output(), "\n"), "\n")
 }

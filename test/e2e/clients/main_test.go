@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// patience is how long anything may take that is waited for.
+	// patience bounds every wait.
 	patience = 2 * time.Minute
 	tick     = 50 * time.Millisecond
 )

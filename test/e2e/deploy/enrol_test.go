@@ -32,15 +32,15 @@ func newController(t cluster.T, store *cluster.Etcd) *cluster.Process {
 	return cluster.Prepare(t, program, cluster.Built(t, program), []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir},
 		"--kubeconfig="+control.Kubeconfig(t, control.AsAccount(t, cluster.Namespace, program)), "--leader-elect=false", "--secure-port=0",
 		"--etcd-servers="+strings.Join(store.Endpoints(), ","), "--etcd-cafile="+store.CAFile, "--etcd-certfile="+store.CertFile, "--etcd-keyfile="+store.KeyFile,
-		// Agents take the same way as everybody.
+		// Agents connect in the same way as every client.
 		"--agent-api-server-url="+control.Config.Host, "--agent-api-server-ca-file="+ca,
 	)
 }
 
 func (w *workspace) clientID() string { return "client-" + w.name }
 
-// invite makes a token, and starts an agent with what the token yields, and nothing
-// else that leads upstream.
+// invite creates a token, and starts an agent with its values and no other connection
+// upstream.
 func (w *workspace) invite(t *testing.T, flags ...string) {
 	t.Helper()
 	const token = "join"
@@ -67,8 +67,8 @@ func (w *workspace) invite(t *testing.T, flags ...string) {
 	}, flags...)...)
 }
 
-// registered waits until the agent has said that it is alive with the rights of a
-// registration, another one than before, and notes what was granted.
+// registered waits until the agent has sent a heartbeat with the rights of a registration
+// that differs from the one before, and records what was granted.
 func (w *workspace) registered(t *testing.T, before string) *v1alpha1.Cluster {
 	t.Helper()
 	var found *v1alpha1.Cluster
@@ -78,12 +78,12 @@ func (w *workspace) registered(t *testing.T, before string) *v1alpha1.Cluster {
 			return err
 		}
 		if len(list.Items) != 1 || !list.Items[0].Status.Granted || list.Items[0].Name == before {
-			return fmt.Errorf("there are %d registrations: %+v; %s; %s", len(list.Items), list.Items, w.agent.Tail(), controller.Tail())
+			return fmt.Errorf("got %d registrations: %+v; %s; %s", len(list.Items), list.Items, w.agent.Tail(), controller.Tail())
 		}
 		w.registration = list.Items[0].Name
 		found, err = fleet.FleetV1alpha1().Clusters(w.name).Get(ctx, list.Items[0].Status.ClusterName, metav1.GetOptions{})
 		if err == nil && found.Status.Agent.LastSeen.IsZero() {
-			err = errors.New("the agent has not said that it is alive; " + w.agent.Tail())
+			err = errors.New("the agent has sent no heartbeat; " + w.agent.Tail())
 		}
 		return err
 	})
@@ -104,7 +104,7 @@ func TestAClusterThatRegistersGetsWhatItsLabelsAskFor(t *testing.T) {
 	require.Equal(t, "prod", made.Labels["env"])
 	w.waitState(t, "app-config", v1alpha1.Ready)
 
-	// What it got is kept in its own cluster, as Fleet's agent keeps it.
+	// The agent keeps its credentials in its own cluster, as Fleet's agent does.
 	kept, err := control.Client.CoreV1().Secrets(w.name).Get(t.Context(), "fleet-agent", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, w.at, string(kept.Data["deploymentNamespace"]))
@@ -120,8 +120,8 @@ func TestAnAgentThatIsLockedOutDeploysNothingUntilItRegistersAnew(t *testing.T) 
 	w.waitState(t, "app-config", v1alpha1.Ready)
 	account := accountOf(t, w)
 
-	// With the registration goes the account. The agent sees nothing any more, and
-	// what it cannot see stays.
+	// The account is deleted with the registration. The agent then sees nothing, and leaves
+	// alone what it cannot see.
 	w.agent.Kill()
 	before := w.registration
 	require.NoError(t, fleet.FleetV1alpha1().ClusterRegistrations(w.name).Delete(t.Context(), before, metav1.DeleteOptions{}))
@@ -130,7 +130,7 @@ func TestAnAgentThatIsLockedOutDeploysNothingUntilItRegistersAnew(t *testing.T) 
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
-		return errors.Join(err, fmt.Errorf("the account %s is there; %s", account, controller.Tail()))
+		return errors.Join(err, fmt.Errorf("the account %s still exists; %s", account, controller.Tail()))
 	})
 	w.change(t, "app-config", configMap("config", "colour", "green"))
 	w.waitState(t, "app-config", v1alpha1.WaitApplied)
@@ -142,7 +142,7 @@ func TestAnAgentThatIsLockedOutDeploysNothingUntilItRegistersAnew(t *testing.T) 
 	w.waitState(t, "app-config", v1alpha1.Ready)
 }
 
-// accountOf is the ServiceAccount of the registration.
+// accountOf returns the ServiceAccount of the registration.
 func accountOf(t *testing.T, w *workspace) string {
 	t.Helper()
 	list, err := control.Client.CoreV1().ServiceAccounts(w.at).List(t.Context(), metav1.ListOptions{LabelSelector: v1alpha1.LabelManaged + "=true"})

@@ -16,11 +16,11 @@ import (
 const (
 	// within bounds every wait for something that must happen soon.
 	within = time.Minute
-	// monitorEvery is how often the agent looks for drift.
+	// monitorEvery is the time between two looks for drift.
 	monitorEvery = time.Second
 )
 
-// Shared by all tests, each of which has a workspace of its own.
+// All tests share these; each test has a workspace of its own.
 var (
 	control    *cluster.ControlPlane
 	controller *cluster.Process

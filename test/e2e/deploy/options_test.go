@@ -36,7 +36,7 @@ func TestDriftIsUndoneWhereTheBundleSaysSo(t *testing.T) {
 		return err
 	})
 
-	// What is deleted comes back too.
+	// Deleted objects come back too.
 	require.NoError(t, control.Client.CoreV1().ConfigMaps(w.name).Delete(t.Context(), "config", metav1.DeleteOptions{}))
 	w.waitData(t, "config", "colour", "blue")
 	w.waitState(t, "app-config", v1alpha1.Ready)
@@ -66,7 +66,7 @@ func TestResourcesStayWhereTheBundleSaysSo(t *testing.T) {
 	poll.Eventually(t, within, func(ctx context.Context) error {
 		records, err := control.Client.CoreV1().Secrets(w.name).List(ctx, metav1.ListOptions{LabelSelector: "owner=helm"})
 		if err == nil && len(records.Items) > 0 {
-			err = fmt.Errorf("%d records of the release are there; %s", len(records.Items), w.agent.Tail())
+			err = fmt.Errorf("%d records of the release still exist; %s", len(records.Items), w.agent.Tail())
 		}
 		return err
 	})
@@ -103,11 +103,12 @@ func TestWhatAChartReadsDownstreamIsThereBeforeIt(t *testing.T) {
 	w.bundle(t, "app-chart", spec)
 	w.label(t, ptr.To("prod"))
 	w.waitState(t, "app-chart", v1alpha1.Ready)
-	// What is copied is counted after it, so the agent may have to deploy once more.
+	// The generation of a copy grows after the copy, so the agent may have to deploy once
+	// more.
 	poll.Eventually(t, within, func(ctx context.Context) error {
 		bd, err := fleet.FleetV1alpha1().BundleDeployments(w.at).Get(ctx, "app-chart", metav1.GetOptions{})
 		if wanted := bd.Spec.DownstreamResourcesGeneration; err == nil && (wanted == 0 || bd.Status.DownstreamResourcesGeneration != wanted) {
-			err = fmt.Errorf("deployed at %d of what is downstream instead of %d", bd.Status.DownstreamResourcesGeneration, wanted)
+			err = fmt.Errorf("deployed at generation %d of the downstream resources instead of %d", bd.Status.DownstreamResourcesGeneration, wanted)
 		}
 		return err
 	})
@@ -130,7 +131,7 @@ func TestABrokenVersionIsReportedAndReplaced(t *testing.T) {
 	w.label(t, ptr.To("prod"))
 	w.waitState(t, "app-config", v1alpha1.Ready)
 
-	// What is no manifest fails for good: the agent has applied it, and it is not ready.
+	// An invalid manifest fails permanently: the agent has applied it, and it is not ready.
 	w.change(t, "app-config", v1alpha1.BundleResource{Name: "config.yaml", Content: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndate: {}\n"})
 	bd := w.waitState(t, "app-config", v1alpha1.NotReady)
 	require.Equal(t, bd.Spec.DeploymentID, bd.Status.AppliedDeploymentID)
@@ -146,7 +147,7 @@ func TestABrokenVersionIsReportedAndReplaced(t *testing.T) {
 				return nil
 			}
 		}
-		return fmt.Errorf("the bundle says %+v", b.Status.Conditions)
+		return fmt.Errorf("the bundle has %+v", b.Status.Conditions)
 	})
 	w.waitData(t, "config", "colour", "blue")
 

@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// chart is a Bundle with a chart, whose values know the Cluster.
+// chart returns a Bundle with a chart whose values use the Cluster's name.
 func chart() v1alpha1.BundleSpec {
 	spec := v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{
 		{Name: "Chart.yaml", Content: "apiVersion: v2\nname: greeter\nversion: 1.0.0\n"},
@@ -25,7 +25,7 @@ func chart() v1alpha1.BundleSpec {
 	return spec
 }
 
-func TestWhatALabelDeploysIsSeenByAllUntilItIsTakenOff(t *testing.T) {
+func TestWhatALabelDeploysIsShownUntilItIsRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "scenario")
 	w.bundle(t, "app-chart", chart())
@@ -56,7 +56,7 @@ func TestWhatALabelDeploysIsSeenByAllUntilItIsTakenOff(t *testing.T) {
 	require.Equal(t, "config", bd.Status.Resources[0].Name)
 	w.shows(t, ready...)
 
-	// What is deployed is edited, and then edited back.
+	// A deployed object is edited, and then edited back.
 	w.paint(t, "red")
 	w.waitState(t, "app-config", v1alpha1.Modified)
 	const drift = `configmap.v1 scenario/config modified {"data":{"colour":"blue"}}`
@@ -82,14 +82,14 @@ func TestWhatALabelDeploysIsSeenByAllUntilItIsTakenOff(t *testing.T) {
 	w.shows(t, nothing...)
 }
 
-// paint changes the data of the ConfigMap behind everybody's back.
+// paint changes the data of the ConfigMap without the agent.
 func (w *workspace) paint(t *testing.T, colour string) {
 	t.Helper()
 	_, err := control.Client.CoreV1().ConfigMaps(w.name).Patch(t.Context(), "config", types.MergePatchType, []byte(`{"data":{"colour":"`+colour+`"}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
 }
 
-func TestAnAgentThatIsKilledGoesOnWhereItWas(t *testing.T) {
+func TestAnAgentThatIsKilledContinuesWhereItWas(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "killed")
 	w.bundle(t, "app-config", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "0")}})
@@ -105,10 +105,10 @@ func TestAnAgentThatIsKilledGoesOnWhereItWas(t *testing.T) {
 	}
 	list, err := fleet.FleetV1alpha1().ClusterRegistrations(w.name).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
-	require.Len(t, list.Items, 1, "an agent that has credentials does not ask for others")
+	require.Len(t, list.Items, 1, "an agent with credentials does not register again")
 	require.Equal(t, w.registration, list.Items[0].Name)
 
-	// What is removed while no agent watches is uninstalled when one does.
+	// An object that is removed while no agent watches is uninstalled when one does.
 	w.agent.Kill()
 	w.label(t, nil)
 	w.waitData(t, "config", "colour", "4")
@@ -127,7 +127,7 @@ func TestAnAgentThatHasNothingNewToSayIsSilent(t *testing.T) {
 	require.NoError(t, err)
 	defer events.Stop()
 
-	// The agent starts again and looks again, and again. Drift ends the silence.
+	// The agent starts again and looks twice. Drift ends the silence.
 	w.agent.Kill()
 	require.NoError(t, w.agent.Start())
 	w.bundle(t, "later", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("later", "a", "b")}})
@@ -138,7 +138,7 @@ func TestAnAgentThatHasNothingNewToSayIsSilent(t *testing.T) {
 		bd, ok := event.Object.(*v1alpha1.BundleDeployment)
 		require.True(t, ok, "%+v", event.Object)
 		if bd.Name == "app-chart" {
-			require.Equal(t, string(v1alpha1.Modified), bd.Status.Display.State, "an event that says nothing new: %+v", bd.Status)
+			require.Equal(t, string(v1alpha1.Modified), bd.Status.Display.State, "an event without news: %+v", bd.Status)
 			return
 		}
 	}

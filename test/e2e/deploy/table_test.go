@@ -20,8 +20,8 @@ var (
 )
 
 // table returns what kubectl shows of the workspace: a line for each object, its columns
-// between bars, without those of other workspaces. Moments are "TIME", and the
-// namespace of the Cluster is "CLUSTER".
+// between bars, without those of other workspaces. Times are replaced by "TIME", and the
+// namespace of the Cluster by "CLUSTER".
 func (w *workspace) table() ([]string, error) {
 	out, _, err := control.Kubectl("get", "bundles,clusters,gitrepos,bundledeployments", "-A")
 	if err != nil {
@@ -40,7 +40,7 @@ func (w *workspace) table() ([]string, error) {
 	return lines, nil
 }
 
-// shows waits until the table is as it should be.
+// shows waits until the table has the wanted lines.
 func (w *workspace) shows(t *testing.T, wanted ...string) {
 	t.Helper()
 	poll.Eventually(t, within, func(context.Context) error {

@@ -21,10 +21,10 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// workspace is a namespace with a GitRepo, its Bundles and a Cluster, and the agent of
-// that.
+// workspace is a namespace with a GitRepo, its Bundles and a Cluster, and that Cluster's
+// agent.
 type workspace struct {
-	name         string // of the namespace, and of where the Bundles are deployed to
+	name         string // of the namespace, and of the target namespace
 	at           string // the namespace of the Cluster
 	registration string // the ClusterRegistration of the agent
 	agent        *cluster.Process
@@ -36,7 +36,7 @@ const (
 	commit      = "8f3c1d6b0e7a94c2d5f81b3e6a7092c4d8e1f5ab"
 )
 
-// newWorkspace makes a workspace, and starts an agent that registers.
+// newWorkspace creates a workspace, and starts an agent that registers.
 func newWorkspace(t *testing.T, name string) *workspace {
 	t.Helper()
 	w := &workspace{name: name}
@@ -58,7 +58,7 @@ func newWorkspace(t *testing.T, name string) *workspace {
 	return w
 }
 
-// namespace is there afterwards, and gone after the test.
+// namespace creates a namespace, and deletes it after the test.
 func namespace(t *testing.T, name string) {
 	t.Helper()
 	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
@@ -67,8 +67,8 @@ func namespace(t *testing.T, name string) {
 	}
 }
 
-// bundle makes a Bundle of the GitRepo, for Clusters with env=prod, which goes into
-// the namespace of the workspace unless it says where.
+// bundle creates a Bundle of the GitRepo, for Clusters with env=prod. It is deployed into
+// the namespace of the workspace unless its spec names another.
 func (w *workspace) bundle(t *testing.T, name string, spec v1alpha1.BundleSpec) {
 	t.Helper()
 	if spec.DefaultNamespace == "" {
@@ -90,7 +90,7 @@ func (w *workspace) change(t *testing.T, name string, resources ...v1alpha1.Bund
 	require.NoError(t, err)
 }
 
-// label sets the label env of the Cluster; nil takes it off.
+// label sets the label env of the Cluster; nil removes it.
 func (w *workspace) label(t *testing.T, env *string) {
 	t.Helper()
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]any{"env": env}}})
@@ -107,12 +107,12 @@ func (w *workspace) pause(t *testing.T, paused bool) {
 	require.NoError(t, err)
 }
 
-// configMap is a manifest of one.
+// configMap returns a manifest of a ConfigMap.
 func configMap(name, key, value string) v1alpha1.BundleResource {
 	return v1alpha1.BundleResource{Name: name + ".yaml", Content: fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\ndata:\n  %s: %q\n", name, key, value)}
 }
 
-// waitData waits until a ConfigMap holds some data, whatever else is in it.
+// waitData waits until a ConfigMap has a value under a key.
 func (w *workspace) waitData(t *testing.T, name, key, value string) {
 	t.Helper()
 	poll.Eventually(t, within, func(ctx context.Context) error {
@@ -124,7 +124,7 @@ func (w *workspace) waitData(t *testing.T, name, key, value string) {
 	})
 }
 
-// waitGone waits until a ConfigMap is not there.
+// waitGone waits until a ConfigMap does not exist.
 func (w *workspace) waitGone(t *testing.T, name string) {
 	t.Helper()
 	poll.Eventually(t, within, func(ctx context.Context) error {
@@ -132,7 +132,7 @@ func (w *workspace) waitGone(t *testing.T, name string) {
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
-		return errors.Join(err, fmt.Errorf("configmap %s is there; %s", name, w.agent.Tail()))
+		return errors.Join(err, fmt.Errorf("configmap %s still exists; %s", name, w.agent.Tail()))
 	})
 }
 

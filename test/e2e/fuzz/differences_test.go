@@ -8,20 +8,20 @@ import (
 	"math/big"
 )
 
-// difference is one that is meant.
+// difference is an intended difference.
 type difference struct {
-	// what and why say it in words.
+	// what and why describe it.
 	what, why string
-	// refused is true where Muster refuses what the schema accepts; else only what is
-	// read back differs, or may.
+	// refused is true if Muster refuses what the schema accepts. Otherwise only what is
+	// read back may differ.
 	refused bool
-	// of reports whether an object that was sent has it.
+	// of reports whether the sent object has this difference.
 	of func(kind string, sent map[string]any) bool
-	// settle takes it out of what kube-apiserver answers.
+	// settle removes the difference from kube-apiserver's answer.
 	settle func(read any)
 }
 
-// differences is the whole list. Whatever else differs is a fault.
+// differences lists all of them. Any other difference is a fault.
 var differences = []difference{{
 	what:    "free-form values (helm.values, a Cluster's templateValues) of more than 50 levels are refused",
 	why:     "Fleet follows labels into 50 levels and fails for each Cluster on more; as YAML such values grow with the square of their depth",
@@ -114,7 +114,7 @@ var differences = []difference{{
 	settle: func(read any) { delete(read.(map[string]any), "spec") },
 }}
 
-// anywhere reports whether a member of an object, at any depth, is as asked for.
+// anywhere reports whether is returns true for a member of an object, at any depth.
 func anywhere(v any, is func(name string, v any) bool) bool {
 	switch v := v.(type) {
 	case map[string]any:

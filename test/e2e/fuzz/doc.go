@@ -1,13 +1,13 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fuzz sends random objects of all kinds that people write to Muster and, as
-// custom resources with the schemas of S 1, to a real kube-apiserver. Each object is
-// accepted by both or by neither, and is read back alike, but for the differences that
-// are listed in differences_test.go with a reason each.
+// Package fuzz sends random objects of all kinds that clients write to Muster and, as
+// custom resources with the schemas of S 1, to a real kube-apiserver. Both servers accept
+// an object or neither does, and both return it alike. differences_test.go lists the
+// exceptions, each with a reason.
 //
-// Objects are valid, nearly valid, or far from it: null, empty, of a wrong type, with
-// odd numbers, missing and unknown members, deep and large values. A finding is made
-// smaller before it is printed. MUSTER_FUZZ is how many objects are sent, MUSTER_SEED the
-// seed that a finding prints.
+// Objects are valid, nearly valid, or far from it: null, empty, of a wrong type, with odd
+// numbers, missing and unknown members, deep and large values. A finding is reduced before
+// it is printed. MUSTER_FUZZ is the number of objects, MUSTER_SEED the seed that a finding
+// prints.
 package fuzz

@@ -250,7 +250,7 @@ func store(ctx context.Context, k *kinds.Kind, name string, sent, next map[strin
 	return update, nil
 }
 
-func TestEachObjectIsTakenAndReadAsByACustomResource(t *testing.T) {
+func TestEachObjectIsAcceptedAndReadAsACustomResource(t *testing.T) {
 	t.Parallel()
 	count := share
 	if text := os.Getenv("MUSTER_FUZZ"); text != "" {

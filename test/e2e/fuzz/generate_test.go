@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// generator makes values from a schema, and now and then others.
+// generator makes values from a schema, and sometimes others.
 type generator struct {
 	*rand.Rand
-	// wrong is how many of a thousand values are not what the schema says.
+	// wrong is the number of values in a thousand that violate the schema.
 	wrong int
 	// left bounds the size of an object.
 	left int
@@ -25,7 +25,7 @@ func (g *generator) chance(of1000 int) bool { return g.IntN(1000) < of1000 }
 
 func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
 
-// numbers are integers in the ways that JSON can write them, and what is none.
+// numbers are integers in the forms that JSON can write, and texts that are no integers.
 var numbers = []json.Number{
 	"0", "1", "-1", "3", "3.0", "1e2", "2.5", "-0", "0.0", "1E+2", "300", "2147483647", "2147483648", "-2147483649",
 	"9007199254740993", "9223372036854775807", "9223372036854775808", "1e19", "1e30", "-1.0", "1.0e0", "0.5e1",
@@ -44,7 +44,7 @@ func (g *generator) text() string {
 	return pick(g, texts...)
 }
 
-// anything is a value of any type.
+// anything returns a value of any type.
 func (g *generator) anything(depth int) any {
 	g.left--
 	n := 8
@@ -75,7 +75,7 @@ func (g *generator) anything(depth int) any {
 	}
 }
 
-// deep is a value of many levels.
+// deep returns a value of many levels.
 func (g *generator) deep() any {
 	var v any = g.text()
 	levels := pick(g, 10, 49, 50, 51, 52, 60, 200)
@@ -90,7 +90,7 @@ func (g *generator) deep() any {
 	return map[string]any{"a": v}
 }
 
-// value makes a value of a schema.
+// value returns a value of a schema.
 func (g *generator) value(s node, depth int) any {
 	g.left--
 	if g.chance(g.wrong) {
@@ -162,7 +162,7 @@ func (g *generator) object(s node, depth int) any {
 	required, _ := s["required"].([]any)
 	all, _ := s["properties"].(node)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		// Some five members of each object.
+		// Each object gets about five members.
 		wanted := g.left > 0 && depth > 0 && g.IntN(len(all)) < 5 || slices.Contains(required, any(name)) && !g.chance(g.wrong)
 		if wanted {
 			members[name] = g.value(all[name].(node), depth-1)

@@ -20,10 +20,10 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// node is a schema as a CustomResourceDefinition has it.
+// node is a schema in the form of a CustomResourceDefinition.
 type node = map[string]any
 
-// written are the kinds that people write, in order.
+// written returns the kinds that clients write, in order.
 func written() []*kinds.Kind {
 	return slices.DeleteFunc(slices.Clone(kinds.All()), func(k *kinds.Kind) bool {
 		_, ok := k.New().(v1alpha1.Written)
@@ -55,7 +55,7 @@ func schemas(t cluster.T) map[string]node {
 		}
 		last := steps[len(steps)-1]
 		if strings.HasSuffix(path, "ignore.conditions") {
-			typ = "[]map[string]string" // as its meaning says
+			typ = "[]map[string]string" // by its meaning
 		}
 		leaf := core.leaf(last, typ)
 		if columns[3] == "N" {
@@ -79,7 +79,7 @@ func properties(at node) node {
 	return at["properties"].(node)
 }
 
-// below is the schema that a step of a path leads to: name, name[] or name{}.
+// below returns the schema at a step of a path: name, name[] or name{}.
 func below(at node, step string) node {
 	name, in := step, ""
 	for _, suffix := range []string{"[]", "{}"} {
@@ -101,7 +101,7 @@ func below(at node, step string) node {
 	return to
 }
 
-// complete takes out what is empty: an object without members is one of unknown type.
+// complete removes empty members: an object without members is of unknown type.
 func complete(at node) {
 	for _, name := range []string{"items", "additionalProperties"} {
 		if to, ok := at[name].(node); ok {
@@ -123,7 +123,7 @@ const (
 	quantityRule = `^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$`
 )
 
-// refine adds what S 1.4 says beside types.
+// refine adds the rules of S 1.4 that are not types.
 func refine(kind string, root node) {
 	get := func(path ...string) node {
 		at := root
@@ -165,12 +165,12 @@ func refine(kind string, root node) {
 	}
 }
 
-// definitions are those of the published OpenAPI document.
+// definitions holds those of the published OpenAPI document.
 type definitions struct {
 	all map[string]common.OpenAPIDefinition
 }
 
-// leaf is the schema of a member of a type of the table.
+// leaf returns the schema of a member of a type of the table.
 func (d definitions) leaf(name, typ string) node {
 	text := node{"type": "string"}
 	switch typ {
@@ -220,7 +220,7 @@ func (d definitions) leaf(name, typ string) node {
 	return of
 }
 
-// of returns the definition of a type of Kubernetes, with all that it refers to.
+// of returns the definition of a type of Kubernetes, with everything that it refers to.
 func (d definitions) of(kind string) node {
 	for _, name := range slices.Sorted(maps.Keys(d.all)) {
 		if strings.HasPrefix(name, "io.k8s.") && strings.HasSuffix(name, "."+kind) {

@@ -30,7 +30,7 @@ func newSide(name string, config *rest.Config) (*side, error) {
 	return &side{name: name, host: config.Host, client: client}, err
 }
 
-// answer holds what a server says of an object.
+// answer holds a server's answer about an object.
 type answer struct {
 	code int
 	body []byte
@@ -38,7 +38,7 @@ type answer struct {
 
 func (a answer) accepted() bool { return a.code/100 == 2 }
 
-// do sends one request. Only a server that cannot be reached is an error.
+// do sends one request. It returns an error only if the server cannot be reached.
 func (s *side) do(ctx context.Context, method, path string, body any) (answer, error) {
 	var text []byte
 	if body != nil {
@@ -62,7 +62,7 @@ func (s *side) do(ctx context.Context, method, path string, body any) (answer, e
 	return answer{response.StatusCode, read}, err
 }
 
-// said returns what an answer holds of what was written.
+// said returns the written part of the object in an answer.
 func said(a answer) (map[string]any, error) {
 	var read map[string]any
 	if err := utiljson.Unmarshal(a.body, &read); err != nil {
@@ -78,7 +78,8 @@ func said(a answer) (map[string]any, error) {
 	return read, nil
 }
 
-// differ says how two answers to one object differ, "" if they do not or are meant to.
+// differ returns how two answers to one object differ, or "" if they do not or if the
+// difference is intended.
 func differ(kind string, sent map[string]any, theirs, ours answer) (string, error) {
 	if theirs.code >= 500 || ours.code >= 500 || ours.code == http.StatusNotFound {
 		return "a server failed", nil
@@ -89,7 +90,7 @@ func differ(kind string, sent map[string]any, theirs, ours answer) (string, erro
 				return "", nil
 			}
 		}
-		return "one accepts it", nil
+		return "only one accepts it", nil
 	}
 	if !theirs.accepted() {
 		return "", nil
@@ -109,7 +110,7 @@ func differ(kind string, sent map[string]any, theirs, ours answer) (string, erro
 		}
 	}
 	if !reflect.DeepEqual(a, b) {
-		return "it is read back in two ways", nil
+		return "they return different objects", nil
 	}
 	return "", nil
 }

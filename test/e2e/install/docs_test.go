@@ -22,7 +22,7 @@ var (
 	namedValue = regexp.MustCompile("--set(?:-file)? '?([a-zA-Z.]+)=|`([a-zA-Z]+\\.[a-zA-Z.]+)=?[a-z]*`")
 )
 
-// What the pages tell a person to type has to be there to be typed.
+// Everything that the pages ask an operator to type has to exist.
 func TestThePagesNameFilesAndValuesThatExist(t *testing.T) {
 	t.Parallel()
 	var values map[string]any
@@ -40,7 +40,7 @@ func TestThePagesNameFilesAndValuesThatExist(t *testing.T) {
 			path := strings.Split(found[1]+found[2], ".")
 			var at any = values
 			if _, ours := values[path[0]]; !ours && found[1] == "" {
-				continue // a field of something else
+				continue // a field of another object
 			}
 			for _, part := range path {
 				fields, _ := at.(map[string]any)
@@ -50,7 +50,7 @@ func TestThePagesNameFilesAndValuesThatExist(t *testing.T) {
 			fields++
 		}
 		if page == "install.md" {
-			require.Greater(t, fields, 5, "values are no longer found")
+			require.Greater(t, fields, 5, "the test no longer finds values")
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheServerTakesEveryKustomization(t *testing.T) {
+func TestTheServerAcceptsEveryKustomization(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name                  string
@@ -38,19 +38,19 @@ func TestTheServerTakesEveryKustomization(t *testing.T) {
 	t.Run("the example with a CA", func(t *testing.T) {
 		t.Parallel()
 		dir := cloned(t, "example")
-		// kube-apiserver looks into this one.
+		// kube-apiserver parses this certificate.
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "example", "apiservice", "ca.crt"), control.CA.PEM, 0o600))
 		requireTaken(t, kustomize(t, filepath.Join(dir, "example", "apiservice")))
 	})
 }
 
-func TestTheServerTakesWhatTheChartMakes(t *testing.T) {
+func TestTheServerAcceptsTheObjectsOfTheChart(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, values string }{
 		{"the least", minimal},
 		{"a certificate of ours", "etcd: {servers: ['https://a:1']}\ntls: {caBundle: \"" + strings.ReplaceAll(string(control.CA.PEM), "\n", "\\n") + "\"}"},
 		{"an issuer of ours, an etcd without TLS", "etcd: {servers: ['http://a:1'], secretName: ''}\ntls: {certManager: {enabled: true, issuerRef: {kind: ClusterIssuer, name: ours}}}"},
-		{"nothing that can be left out", "etcd: {servers: ['https://a:1']}\napiService: {create: false}\npodDisruptionBudget: {enabled: false}\ntopologySpread: {enabled: false}\nflowSchema: {enabled: false}\nrbac: {aggregate: false}\nresources: null\ncontroller: {enabled: false}\n"},
+		{"without everything optional", "etcd: {servers: ['https://a:1']}\napiService: {create: false}\npodDisruptionBudget: {enabled: false}\ntopologySpread: {enabled: false}\nflowSchema: {enabled: false}\nrbac: {aggregate: false}\nresources: null\ncontroller: {enabled: false}\n"},
 		{"everything", everything + `
 networkPolicy: {enabled: true, from: [{ipBlock: {cidr: 10.0.0.0/8}}], extraEgress: [{to: [{namespaceSelector: {}}], ports: [{port: 9443}]}]}
 serviceMonitor: {enabled: true, interval: 15s, labels: {release: prometheus}}
@@ -77,8 +77,8 @@ replicas: 5
 	}
 }
 
-// requireTaken applies manifests without effect. A warning, such as of Pod Security,
-// an unknown field or an old version, is as bad as a refusal.
+// requireTaken applies manifests in a dry run. A warning, such as of Pod Security, an
+// unknown field or an old version, is as bad as a refusal.
 func requireTaken(t *testing.T, text string) {
 	t.Helper()
 	kubectl := control.Terminal(t, nil)

@@ -17,10 +17,10 @@ import (
 
 const deployment = "Deployment " + system + "/muster-apiserver"
 
-// controllerDeployment is the other program's.
+// controllerDeployment is the Deployment of the other program.
 const controllerDeployment = "Deployment " + system + "/muster-controller"
 
-// programs are what the manifests run.
+// programs maps each program of the manifests to its Deployment.
 var programs = map[string]string{"muster-apiserver": deployment, "muster-controller": controllerDeployment}
 
 // everything sets every value that adds a flag.
@@ -58,7 +58,7 @@ func TestTheProgramsHaveEveryFlagThatTheManifestsGiveThem(t *testing.T) {
 	}
 }
 
-func TestTheFirstArgumentIsTheOneThatTheExampleReplaces(t *testing.T) {
+func TestTheExampleReplacesTheFirstArgument(t *testing.T) {
 	t.Parallel()
 	for program, deployment := range programs {
 		plain := container(t, parse(t, kustomize(t, kustomization(t, []string{"server"}, []string{"controller"}))), deployment).Args
@@ -69,8 +69,7 @@ func TestTheFirstArgumentIsTheOneThatTheExampleReplaces(t *testing.T) {
 	}
 }
 
-// theirs is the folder that kubelet mounts into each pod that wants its account's
-// token.
+// theirs is the folder that kubelet mounts into each pod that uses its account's token.
 const theirs = "/var/run/secrets/kubernetes.io/serviceaccount/"
 
 func TestEveryFileThatAFlagNamesIsMounted(t *testing.T) {
@@ -102,7 +101,7 @@ func requireMounted(t *testing.T, name string, spec corev1.PodSpec) {
 		assert.Contains(t, mounts, dir, "%s: %s", name, flag)
 		used[mounts[dir]] = true
 	}
-	require.Len(t, spec.Volumes, len(mounts), "%s: a volume that nothing mounts", name)
+	require.Len(t, spec.Volumes, len(mounts), "%s: a volume that no container mounts", name)
 	for _, volume := range spec.Volumes {
 		assert.True(t, used[volume.Name], "%s: no flag reads volume %s", name, volume.Name)
 	}

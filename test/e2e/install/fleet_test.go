@@ -14,16 +14,16 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// preflight runs it as the administrator of the control plane.
+// preflight runs the preflight script as the administrator of the control plane.
 func preflight(t *testing.T) (stdout string, err error) {
 	t.Helper()
 	stdout, _, err = run(t, cluster.Binary(t), "preflight", "--kubeconfig", control.Kubeconfig(t, control.Config))
 	return stdout, err
 }
 
-// Not parallel: see release_test.go.
+// They are not parallel: see release_test.go.
 
-// Fleet's kinds, as kubectl sees them, are the oracle.
+// The oracle is kubectl's view of Fleet's kinds.
 func TestTheSecondStepIsRefusedWhereFleetIs(t *testing.T) {
 	admin := control.Terminal(t, nil)
 	definitions := control.Terminal(t, nil)
@@ -38,7 +38,7 @@ func TestTheSecondStepIsRefusedWhereFleetIs(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, said, "ok: nothing else serves")
 
-	t.Log("what kubectl creates does not take the place of what is there")
+	t.Log("kubectl create does not replace an existing object")
 	_, _, err = definitions.Kubectl("apply", "-f", "-")
 	require.NoError(t, err)
 	waitForKinds(t, true)
@@ -52,13 +52,13 @@ func TestTheSecondStepIsRefusedWhereFleetIs(t *testing.T) {
 	require.Contains(t, said, "kubectl delete crd bundles.fleet.cattle.io clusters.fleet.cattle.io gitrepos.fleet.cattle.io")
 	require.NotContains(t, said, "kubectl delete apiservice")
 
-	t.Log("what is applied does some harm, and preflight knows the cure")
+	t.Log("kubectl apply does some harm, and preflight knows the cure")
 	_, _, err = admin.Kubectl("apply", "-k", step)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		service, _, err := admin.Kubectl("get", "apiservice", "v1alpha1.fleet.cattle.io", "-o", "jsonpath={.spec.service}")
 		return err == nil && service == ""
-	}, patience, 200*time.Millisecond, "kube-apiserver no longer takes its APIService back: read install.md again")
+	}, patience, 200*time.Millisecond, "kube-apiserver no longer restores its APIService: read install.md again")
 	waitForKinds(t, false)
 	said, err = preflight(t)
 	require.Error(t, err)
@@ -67,7 +67,7 @@ func TestTheSecondStepIsRefusedWhereFleetIs(t *testing.T) {
 	require.NoError(t, err)
 	waitForKinds(t, true)
 
-	t.Log("definitions that come later lie hidden, and preflight finds them")
+	t.Log("later definitions are hidden, and preflight finds them")
 	deleteDefinitions(t, definitions)
 	_, _, err = admin.Kubectl("create", "--save-config", "-k", step)
 	require.NoError(t, err)
@@ -79,8 +79,7 @@ func TestTheSecondStepIsRefusedWhereFleetIs(t *testing.T) {
 	require.Contains(t, said, "clusters.fleet.cattle.io")
 }
 
-// secondStep is a copy of the example beside the original, as the page wants it,
-// with a CA.
+// secondStep copies the example next to the original, as the page says, with a CA.
 func secondStep(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -94,8 +93,7 @@ func secondStep(t *testing.T) string {
 	return step
 }
 
-// waitForKinds waits until kubectl, with nothing remembered, finds Fleet's kinds, or
-// does not.
+// waitForKinds waits until a kubectl without a cache finds Fleet's kinds, or does not.
 func waitForKinds(t *testing.T, there bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {

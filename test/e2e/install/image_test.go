@@ -18,7 +18,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// instructions are the Dockerfile's, with continued lines joined.
+// instructions returns the instructions of the Dockerfile, with continued lines joined.
 func instructions(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -43,7 +43,7 @@ func instruction(t *testing.T, start string) string {
 	return found[0]
 }
 
-func TestTheImageHoldsNothingButTheProgramsAndRunsAsNobody(t *testing.T) {
+func TestTheImageHoldsOnlyTheProgramsAndRunsUnprivileged(t *testing.T) {
 	t.Parallel()
 	all := instructions(t)
 	last := 0
@@ -58,13 +58,13 @@ func TestTheImageHoldsNothingButTheProgramsAndRunsAsNobody(t *testing.T) {
 	for _, line := range final {
 		instructions = append(instructions, strings.Fields(line)[0])
 	}
-	assert.Equal(t, []string{"FROM", "ARG", "LABEL", "COPY", "USER", "EXPOSE", "ENTRYPOINT"}, instructions, "nothing is run in it, one layer is added")
+	assert.Equal(t, []string{"FROM", "ARG", "LABEL", "COPY", "USER", "EXPOSE", "ENTRYPOINT"}, instructions, "nothing runs in it, and one layer is added")
 	assert.Equal(t, "USER 65532:65532", instruction(t, "USER"), "the runAsUser of the Deployment, as a number")
 	assert.Equal(t, `ENTRYPOINT ["/muster-apiserver"]`, instruction(t, "ENTRYPOINT"), "the exec form: there is no shell")
 	assert.Contains(t, instruction(t, "FROM --platform"), "--platform=$BUILDPLATFORM golang:"+goVersion(t), "crosses from the builder's platform, with the Go of go.mod")
 }
 
-// goVersion is the major and minor version that go.mod asks for.
+// goVersion returns the major and minor version that go.mod requires.
 func goVersion(t *testing.T) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "go", "mod", "edit", "-print")
@@ -76,8 +76,8 @@ func goVersion(t *testing.T) string {
 	return string(found[1])
 }
 
-// This runs what the Dockerfile runs. The first time, it compiles the API server
-// once more: without cgo nothing of what other tests compiled fits.
+// This test runs the commands of the Dockerfile. The first time, it compiles the API server
+// once more: no build of another test fits without cgo.
 func TestTheBuildLineOfTheDockerfileMakesStaticBinariesThatKnowTheirVersion(t *testing.T) {
 	t.Parallel()
 	line := strings.TrimPrefix(instruction(t, "RUN CGO_ENABLED=0"), "RUN ")
@@ -105,7 +105,7 @@ func TestTheBuildLineOfTheDockerfileMakesStaticBinariesThatKnowTheirVersion(t *t
 		require.NoError(t, err)
 		assert.Empty(t, libraries)
 
-		// As in the image: an environment with nothing in it.
+		// As in the image, the environment is empty.
 		command := exec.CommandContext(t.Context(), out, "--version")
 		command.Env, command.Dir = []string{}, dir
 		version, err := command.CombinedOutput()

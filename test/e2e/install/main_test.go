@@ -14,8 +14,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// control is the control plane that the tests of this package share. It has the
-// namespace of the manifests, and the definitions that optional parts need.
+// control is the control plane that the tests of this package share. It has the namespace
+// of the manifests, and the definitions that optional parts need.
 var control *cluster.ControlPlane
 
 func TestMain(m *testing.M) {
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// definitions are files with the CustomResourceDefinitions of others.
+// definitions returns files with the CustomResourceDefinitions of other projects.
 func definitions(t cluster.T, root string) []string {
 	t.Helper()
 	files := map[string][]string{

@@ -37,12 +37,12 @@ func TestThePodsHaveNoMoreThanTheyNeed(t *testing.T) {
 		assert.False(t, pod.HostNetwork)
 		for _, volume := range pod.Volumes {
 			require.NotNil(t, volume.Secret, "%s: the base mounts Secrets only", volume.Name)
-			assert.Equal(t, ptr.To(int32(0o440)), volume.Secret.DefaultMode, "%s: keys are for the process's group, not for everybody", volume.Name)
+			assert.Equal(t, ptr.To(int32(0o440)), volume.Secret.DefaultMode, "%s: keys are for the process's group, not for all users", volume.Name)
 		}
 	}
 }
 
-func TestAReplicaThatGoesHasTheTimeToTellEverybody(t *testing.T) {
+func TestAReplicaThatStopsHasTimeToSaySo(t *testing.T) {
 	t.Parallel()
 	rendered := parse(t, kustomize(t, artifacts(t, "kustomize", "server")))
 	spec := as[appsv1.Deployment](t, rendered, deployment).Spec
@@ -58,8 +58,8 @@ func TestAReplicaThatGoesHasTheTimeToTellEverybody(t *testing.T) {
 	}
 	probe := container(t, rendered, deployment).ReadinessProbe
 	notice := time.Duration(probe.PeriodSeconds*probe.FailureThreshold) * time.Second
-	assert.Greater(t, delay, notice, "kubelet notices within %v that it is not ready any more", notice)
+	assert.Greater(t, delay, notice, "kubelet notices within %v that the replica is not ready", notice)
 	const requests = time.Minute // --request-timeout of the API server
 	grace := time.Duration(*spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
-	assert.Greater(t, grace, delay+requests, "requests that are being served may end")
+	assert.Greater(t, grace, delay+requests, "requests in flight may finish")
 }

@@ -23,7 +23,7 @@ func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	return run(t, cluster.Program(t, "helm"), append(args, "--kubeconfig", control.Kubeconfig(t, control.Config))...)
 }
 
-// These tests change the control plane for all, so they are not parallel: Go runs
+// These tests change the control plane for all others, so they are not parallel: Go runs
 // the parallel ones after them.
 
 func TestTheChartStopsWhereFleetIsAndSaysWhatToDo(t *testing.T) {
@@ -42,15 +42,15 @@ func TestTheChartStopsWhereFleetIsAndSaysWhatToDo(t *testing.T) {
 		for _, s := range []string{"bundles.fleet.cattle.io", "clusters.fleet.cattle.io", "Nothing has been changed", "Coming from Fleet", "install.md", "apiService.create=false"} {
 			require.Contains(t, stderr, s, name)
 		}
-		require.NotContains(t, stderr, "contents.fleet.cattle.io", "that one is not there")
+		require.NotContains(t, stderr, "contents.fleet.cattle.io", "that one does not exist")
 	}
 	made, _, err := kubectl.Kubectl("get", "deployments,services,serviceaccounts,secrets", "-n", system, "-l", "app.kubernetes.io/part-of=muster", "-o", "name")
 	require.NoError(t, err)
-	require.Empty(t, made, "something is made all the same")
+	require.Empty(t, made, "objects were created")
 
 	_, stderr, err := helm(t, "install", "muster", artifacts(t, "helm", "muster"), "--namespace", system,
 		"--values", valuesFile(t, minimal), "--set", "apiService.create=false", "--dry-run=server")
-	require.NoError(t, err, "the servers alone may stand beside Fleet: %s", stderr)
+	require.NoError(t, err, "the servers alone may run next to Fleet: %s", stderr)
 }
 
 func TestAReleaseIsInstalledUpgradedAndRemoved(t *testing.T) {
@@ -114,8 +114,8 @@ func deleteDefinitions(t *testing.T, definitions cluster.Terminal) {
 	waitForAPIService(t, "")
 }
 
-// fleetDefinitions are CustomResourceDefinitions of some of the group's kinds. They
-// have no schema to speak of: it is their presence that counts.
+// fleetDefinitions returns CustomResourceDefinitions of some of the group's kinds. Their
+// schemas are nearly empty: only their presence counts.
 func fleetDefinitions(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder

@@ -23,17 +23,18 @@ import (
 
 const system = "muster-system"
 
-// caFile is a CA certificate as far as a manifest can tell.
+// caFile passes for a CA certificate in a manifest.
 const caFile = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 
-// placeholder stands in artifacts/kustomize/server for an operator's etcd.
+// placeholder holds the addresses that artifacts/kustomize/server has in place of an
+// operator's etcd.
 var placeholder = []string{
 	"https://etcd-0.etcd.muster-system.svc:2379",
 	"https://etcd-1.etcd.muster-system.svc:2379",
 	"https://etcd-2.etcd.muster-system.svc:2379",
 }
 
-// minimal are the values that the chart cannot do without.
+// minimal holds the values that the chart requires.
 const minimal = "etcd: {servers: ['https://10.0.0.11:2379']}\ntls: {certManager: {enabled: true}}\n"
 
 func artifacts(t *testing.T, path ...string) string {
@@ -41,7 +42,7 @@ func artifacts(t *testing.T, path ...string) string {
 	return filepath.Join(append([]string{cluster.Checkout(t), "artifacts"}, path...)...)
 }
 
-// text is a file under artifacts.
+// text returns a file under artifacts.
 func text(t *testing.T, path ...string) string {
 	t.Helper()
 	b, err := os.ReadFile(artifacts(t, path...))
@@ -76,8 +77,8 @@ func key(object *unstructured.Unstructured) string {
 	return strings.Trim(fmt.Sprintf("%s %s/%s", object.GetKind(), object.GetNamespace(), object.GetName()), "/")
 }
 
-// kustomization writes an overlay as a person has it, and returns its folder.
-// Paths are those under artifacts/kustomize.
+// kustomization writes an overlay as an operator would, and returns its folder. Paths are
+// those under artifacts/kustomize.
 func kustomization(t *testing.T, resources, components []string) string {
 	t.Helper()
 	dir := cluster.Folder(t, "overlay")
@@ -101,11 +102,11 @@ func kustomize(t *testing.T, dir string) string {
 	t.Helper()
 	stdout, stderr, err := run(t, cluster.Program(t, "kubectl"), "kustomize", dir)
 	require.NoError(t, err, stderr)
-	require.Empty(t, stderr, "kustomize warns of something")
+	require.Empty(t, stderr, "kustomize warns")
 	return stdout
 }
 
-// chart renders the chart with these values, YAML.
+// chart renders the chart with these values, which are YAML.
 func chart(t *testing.T, values string, flags ...string) string {
 	t.Helper()
 	stdout, stderr, err := tryChart(t, values, flags...)
@@ -121,15 +122,14 @@ func tryChart(t *testing.T, values string, flags ...string) (stdout, stderr stri
 
 func valuesFile(t *testing.T, values string) string {
 	t.Helper()
-	// Not t.TempDir: helm takes a comma in a path, as from the name of a case, for
-	// the end of it.
+	// Not t.TempDir: helm ends a path at a comma, which the name of a case may contain.
 	path := filepath.Join(cluster.Folder(t, "values"), "values.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(values), 0o600))
 	return path
 }
 
-// run runs a program that keeps its own files in a folder of the test, and has no
-// cluster unless the arguments name one.
+// run runs a program that keeps its files in a folder of the test. It has no cluster unless
+// the arguments name one.
 func run(t *testing.T, program string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	home := t.TempDir()

@@ -17,16 +17,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
-// rights are why Muster may do what it may do. A right that is not here fails the
-// test until its reason is written down; a reason without its right fails
-// too.
+// rights gives the reason for each of Muster's rights. The test fails for a right without a
+// reason, and for a reason without its right.
 var rights = map[string]string{
 	"get namespaces":   "the NamespaceLifecycle admission asks for a namespace that its informer does not know yet",
-	"list namespaces":  "informer: NamespaceLifecycle, and the namespaceSelectors of webhooks and policies",
+	"list namespaces":  "informer of NamespaceLifecycle, and of the namespaceSelectors of webhooks and policies",
 	"watch namespaces": "the same informer",
 
 	"get mutatingwebhookconfigurations.admissionregistration.k8s.io":       "admission plugins read with get, list and watch alike",
-	"list mutatingwebhookconfigurations.admissionregistration.k8s.io":      "informer of MutatingAdmissionWebhook: a webhook for our kinds has to be called by us",
+	"list mutatingwebhookconfigurations.admissionregistration.k8s.io":      "informer of MutatingAdmissionWebhook: we have to call a webhook for our kinds",
 	"watch mutatingwebhookconfigurations.admissionregistration.k8s.io":     "the same informer",
 	"get validatingwebhookconfigurations.admissionregistration.k8s.io":     "as for mutating ones",
 	"list validatingwebhookconfigurations.admissionregistration.k8s.io":    "informer of ValidatingAdmissionWebhook",
@@ -52,30 +51,30 @@ var rights = map[string]string{
 	"watch prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": "the same informer",
 	"patch flowschemas/status.flowcontrol.apiserver.k8s.io":          "priority and fairness applies the condition Dangling; it never updates, nor writes priority levels",
 
-	"get apiservices.apiregistration.k8s.io named v1alpha1.fleet.cattle.io": "tells whether CustomResourceDefinitions serve the group; the only APIService that matters",
+	"get apiservices.apiregistration.k8s.io named v1alpha1.fleet.cattle.io": "shows whether CustomResourceDefinitions serve the group; the only APIService that matters",
 }
 
-// controllers are why muster-controller may do what it may do, everywhere. To give a
-// right takes having it, or "bind" for a ClusterRole.
+// controllers gives the reason for each right of muster-controller in all namespaces. A
+// controller can grant a right only if it has the right, or "bind" for a ClusterRole.
 var controllers = map[string]string{
-	"list namespaces":   "informer: which cluster namespaces are there; the mirror of labels",
+	"list namespaces":   "informer of cluster namespaces, and the mirror of labels",
 	"watch namespaces":  "the same informer",
 	"create namespaces": "a Cluster's namespace (S 8.1), and the one that credentials are fetched from",
 	"delete namespaces": "a Cluster's namespace goes with its Cluster",
 
 	"get serviceaccounts":    "compares before it writes",
-	"list serviceaccounts":   "informer of what is managed: finds what has no owner any more",
+	"list serviceaccounts":   "informer of managed objects: finds those without an owner",
 	"watch serviceaccounts":  "the same informer",
 	"create serviceaccounts": "an account for each token and each agent (S 8.2, S 8.3)",
-	"update serviceaccounts": "marks that somebody took away",
-	"delete serviceaccounts": "an agent that is gone, or registered anew",
+	"update serviceaccounts": "restores labels that were removed",
+	"delete serviceaccounts": "the account of an agent that is gone or registered anew",
 
 	"get secrets":    "the token that Kubernetes made for an account; gives \"get\" to agents' tokens",
-	"list secrets":   "informers: what is managed, values of Bundles, downstream resources",
+	"list secrets":   "informers of managed objects, values of Bundles, downstream resources",
 	"watch secrets":  "the same informers",
 	"create secrets": "values of tokens, credentials of agents, copies of downstream resources",
 	"update secrets": "the same, when their sources change",
-	"delete secrets": "credentials that are over; what has no owner any more",
+	"delete secrets": "credentials that have expired; objects without an owner",
 
 	"get configmaps":    "sources of downstream resources (S 4.7)",
 	"list configmaps":   "informer of those",
@@ -84,10 +83,10 @@ var controllers = map[string]string{
 	"update configmaps": "the same, when their sources change",
 
 	"get roles.rbac.authorization.k8s.io":    "compares before it writes",
-	"list roles.rbac.authorization.k8s.io":   "informer of what is managed",
+	"list roles.rbac.authorization.k8s.io":   "informer of managed objects",
 	"watch roles.rbac.authorization.k8s.io":  "the same informer",
 	"create roles.rbac.authorization.k8s.io": "registering, fetching credentials, heartbeats (S 8.2, S 8.3)",
-	"update roles.rbac.authorization.k8s.io": "who may fetch which credentials changes",
+	"update roles.rbac.authorization.k8s.io": "the agents that may fetch credentials change",
 	"delete roles.rbac.authorization.k8s.io": "rights end with their owner",
 
 	"get rolebindings.rbac.authorization.k8s.io":    "as for roles",
@@ -106,31 +105,31 @@ var controllers = map[string]string{
 
 	"bind clusterroles.rbac.authorization.k8s.io named fleet-bundle-deployment, fleet-content": "the two roles of agents, and no other",
 
-	"create clusters.fleet.cattle.io":                         "a registration makes its Cluster",
+	"create clusters.fleet.cattle.io":                         "a registration creates its Cluster",
 	"patch clusters/status.fleet.cattle.io":                   "given to agents for their own Cluster; Schedules' windows",
 	"patch schedules/status.fleet.cattle.io":                  "Schedules' windows (S 5.4)",
 	"create clusterregistrations.fleet.cattle.io":             "given to tokens",
 	"update clusterregistrations.fleet.cattle.io":             "the owner reference to the Cluster",
 	"delete clusterregistrations.fleet.cattle.io":             "older ones of a client, and those whose Cluster is gone",
-	"update clusterregistrations/status.fleet.cattle.io":      "granted, and for which Cluster",
+	"update clusterregistrations/status.fleet.cattle.io":      "whether it is granted, and for which Cluster",
 	"delete clusterregistrationtokens.fleet.cattle.io":        "tokens that have expired",
 	"update clusterregistrationtokens/status.fleet.cattle.io": "when a token ends, and its Secret",
 }
 
-// elections are why it may do more where it lives.
+// elections gives the reason for the further rights in its own namespace.
 var elections = map[string]string{
-	"create leases.coordination.k8s.io":                         "the Lease that says which replica works",
+	"create leases.coordination.k8s.io":                         "the Lease that names the working replica",
 	"get leases.coordination.k8s.io named muster-controller":    "the same",
 	"update leases.coordination.k8s.io named muster-controller": "the same",
 }
 
-// bound are the roles of Kubernetes that Muster is bound to.
+// bound lists the roles of Kubernetes that Muster is bound to.
 var bound = map[string]string{
 	"ClusterRoleBinding /muster-apiserver → ClusterRole muster-apiserver":                                                                 "the rights above",
-	"ClusterRoleBinding /muster-apiserver:auth-delegator → ClusterRole system:auth-delegator":                                             "creates TokenReviews and SubjectAccessReviews: who is it, and may they",
-	"RoleBinding kube-system/muster-apiserver:extension-apiserver-authentication-reader → Role extension-apiserver-authentication-reader": "reads the one ConfigMap that says which front proxy to believe",
+	"ClusterRoleBinding /muster-apiserver:auth-delegator → ClusterRole system:auth-delegator":                                             "creates TokenReviews and SubjectAccessReviews: authentication and authorization",
+	"RoleBinding kube-system/muster-apiserver:extension-apiserver-authentication-reader → Role extension-apiserver-authentication-reader": "reads the one ConfigMap that names the trusted front proxy",
 	"ClusterRoleBinding /muster-controller → ClusterRole muster-controller":                                                               "the rights above",
-	"ClusterRoleBinding /muster-controller:auth-delegator → ClusterRole system:auth-delegator":                                            "who may read its metrics",
+	"ClusterRoleBinding /muster-controller:auth-delegator → ClusterRole system:auth-delegator":                                            "authorizes readers of its metrics",
 	"RoleBinding muster-system/muster-controller → Role muster-controller":                                                                "the Lease",
 }
 
@@ -196,14 +195,14 @@ var writers = map[string]string{
 	"schedules":     "muster-edit",
 
 	"clusters":                  "muster-admin", // labels decide which Bundles of all users a Cluster gets
-	"clusterregistrations":      "muster-admin", // lets a Cluster join
+	"clusterregistrations":      "muster-admin", // it lets a Cluster join
 	"clusterregistrationtokens": "muster-admin", // its Secret lets any cluster join
-	"gitreporestrictions":       "muster-admin", // what an editor is held by
-	"policies":                  "muster-admin", // what an editor is held by
+	"gitreporestrictions":       "muster-admin", // it limits an editor
+	"policies":                  "muster-admin", // it limits an editor
 
-	"bundledeployments":       "nobody", // computed
-	"bundlenamespacemappings": "nobody", // reaches Clusters of other namespaces
-	"contents":                "nobody", // holds what every tenant deploys
+	"bundledeployments":       "no role", // computed
+	"bundlenamespacemappings": "no role", // it reaches Clusters of other namespaces
+	"contents":                "no role", // it holds what every tenant deploys
 }
 
 func TestPeopleGetTheRightsThatTheirRoleMeans(t *testing.T) {
@@ -216,7 +215,7 @@ func TestPeopleGetTheRightsThatTheirRoleMeans(t *testing.T) {
 			want := map[string][]string{}
 			for _, kind := range kinds.All() {
 				writer, decided := writers[kind.Plural]
-				require.True(t, decided, "who writes %s?", kind.Plural)
+				require.True(t, decided, "no role is decided for %s", kind.Plural)
 				for _, role := range []string{"muster-view", "muster-edit", "muster-admin"} {
 					verbs := slices.Clone(read)
 					if kind.Plural == "contents" {
@@ -237,7 +236,7 @@ func TestPeopleGetTheRightsThatTheirRoleMeans(t *testing.T) {
 	}
 }
 
-// installs are the kustomization and the chart.
+// installs returns the objects of the kustomization and of the chart.
 func installs(t *testing.T) map[string]manifests {
 	t.Helper()
 	return map[string]manifests{
@@ -246,7 +245,7 @@ func installs(t *testing.T) map[string]manifests {
 	}
 }
 
-// flat are the rights of rules, one for each verb on each resource.
+// flat returns the rights of rules, one for each verb on each resource.
 func flat(t *testing.T, rules []rbacv1.PolicyRule) []string {
 	t.Helper()
 	var rights []string

@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// helmLabels say which release an object is of; kustomize has no releases.
+// helmLabels name the release of an object; kustomize has no releases.
 var helmLabels = []string{
 	"app.kubernetes.io/instance",
 	"app.kubernetes.io/managed-by",
@@ -71,7 +71,7 @@ func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 	}
 }
 
-func TestTheExampleMakesTheObjectsThatTheChartMakesOfTheSameWishes(t *testing.T) {
+func TestTheExampleAndTheChartMakeTheSameObjects(t *testing.T) {
 	t.Parallel()
 	dir := cloned(t, "example")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "example", "apiservice", "ca.crt"), []byte(caFile), 0o600))
@@ -98,14 +98,14 @@ func cloned(t *testing.T, needs string) string {
 func requireSame(t *testing.T, kustomized, charted manifests) {
 	t.Helper()
 	for name := range onlyKustomize {
-		assert.NotContains(t, charted, name, "the chart makes it after all")
+		assert.NotContains(t, charted, name, "the chart makes it too")
 		delete(kustomized, name)
 	}
 	assert.Equal(t, slices.Sorted(maps.Keys(kustomized)), slices.Sorted(maps.Keys(charted)))
 	for name, want := range kustomized {
 		got, ok := charted[name]
 		if !ok {
-			continue // said above
+			continue // named above
 		}
 		labels := got.GetLabels()
 		for _, label := range helmLabels {
@@ -118,8 +118,7 @@ func requireSame(t *testing.T, kustomized, charted manifests) {
 	}
 }
 
-// unwrap joins the lines that kustomize folds base64 into; for a decoder they are
-// the same.
+// unwrap joins the lines that kustomize folds base64 into. To a decoder they are the same.
 func unwrap(object *unstructured.Unstructured) {
 	if bundle, found, _ := unstructured.NestedString(object.Object, "spec", "caBundle"); found {
 		_ = unstructured.SetNestedField(object.Object, strings.ReplaceAll(bundle, "\n", ""), "spec", "caBundle")

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheChartRefusesWhatCannotBeMeantAndNamesTheField(t *testing.T) {
+func TestTheChartRefusesInvalidValuesAndNamesTheField(t *testing.T) {
 	t.Parallel()
 	const etcd = "etcd: {servers: ['https://a:2379']}\n"
 	for _, c := range []struct {
@@ -34,8 +34,8 @@ func TestTheChartRefusesWhatCannotBeMeantAndNamesTheField(t *testing.T) {
 		{"a misspelled field", "replica: 3", []string{"replica", "not allowed"}},
 		{"a misspelled field further down", "image: {tagg: x}", []string{"/image", "tagg"}},
 		{"a tag with a colon", "image: {tag: 'a:b'}", []string{"/image/tag"}},
-		{"a digest that is none", "image: {digest: latest}", []string{"/image/digest"}},
-		{"a pull policy of somebody's own", "image: {pullPolicy: Sometimes}", []string{"/image/pullPolicy"}},
+		{"a digest that is invalid", "image: {digest: latest}", []string{"/image/digest"}},
+		{"a pull policy that does not exist", "image: {pullPolicy: Sometimes}", []string{"/image/pullPolicy"}},
 		{"a pull secret as text", "image: {pullSecrets: [x]}", []string{"/image/pullSecrets/0"}},
 		{"a Secret that cannot exist", "tls: {secretName: Muster_TLS}", []string{"/tls/secretName"}},
 		{"no Secret for the serving certificate", "tls: {secretName: ''}", []string{"/tls/secretName"}},
@@ -44,13 +44,13 @@ func TestTheChartRefusesWhatCannotBeMeantAndNamesTheField(t *testing.T) {
 		{"an admission configuration inline", "admission: {configMapName: {a: b}}", []string{"/admission/configMapName"}},
 		{"a flag without dashes", "extraArgs: [v=4]", []string{"/extraArgs/0"}},
 		{"flags in one string", "extraArgs: --v=4", []string{"/extraArgs"}},
-		{"a quantity that is none", "resources: {requests: {memory: 512MB}}", []string{"/resources/requests/memory"}},
+		{"a quantity that is invalid", "resources: {requests: {memory: 512MB}}", []string{"/resources/requests/memory"}},
 		{"no replicas of the controller", "controller: {replicas: 0}", []string{"/controller/replicas", "minimum"}},
 		{"a flag of the controller without dashes", "controller: {extraArgs: [v=4]}", []string{"/controller/extraArgs/0"}},
 		{"agents that reach kube-apiserver without TLS", "agents: {apiServerURL: 'http://kube:8080'}", []string{"/agents/apiServerURL"}},
 		{"a CA of agents inline", "agents: {caConfigMapName: BEGIN CERTIFICATE}", []string{"/agents/caConfigMapName"}},
 		{"a namespace of agents that cannot exist", "agents: {systemNamespace: Fleet}", []string{"/agents/systemNamespace"}},
-		{"a budget that lets nothing go", "podDisruptionBudget: {maxUnavailable: 0}", []string{"/podDisruptionBudget/maxUnavailable"}},
+		{"a budget that allows no disruption", "podDisruptionBudget: {maxUnavailable: 0}", []string{"/podDisruptionBudget/maxUnavailable"}},
 		{"a spread that does not exist", "topologySpread: {whenUnsatisfiable: Maybe}", []string{"/topologySpread/whenUnsatisfiable"}},
 		{"peers that are addresses", "networkPolicy: {from: [10.0.0.0/8]}", []string{"/networkPolicy/from/0"}},
 		{"a scrape interval without a unit", "serviceMonitor: {interval: '30'}", []string{"/serviceMonitor/interval"}},
@@ -64,7 +64,7 @@ func TestTheChartRefusesWhatCannotBeMeantAndNamesTheField(t *testing.T) {
 			t.Parallel()
 			stdout, stderr, err := tryChart(t, c.values)
 			require.Error(t, err, "%s", stdout)
-			require.Empty(t, stdout, "something is rendered all the same")
+			require.Empty(t, stdout, "something is rendered")
 			for _, s := range c.says {
 				require.Contains(t, stderr, s)
 			}

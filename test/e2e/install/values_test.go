@@ -19,8 +19,8 @@ import (
 // pod is the path to the pod's spec.
 const pod = "spec.template.spec."
 
-// change holds what a rendering says at a path of an object, as YAML. An index is an
-// element of a list, "*" searches all elements.
+// change holds the value at a path of an object, as YAML. An index is an element of a list;
+// "*" searches all elements.
 type change struct{ object, path, is string }
 
 func TestEachValueDoesWhatItSays(t *testing.T) {
@@ -41,8 +41,8 @@ func TestEachValueDoesWhatItSays(t *testing.T) {
 		name, values string
 		changes      []change
 		without      []string // objects that are not rendered
-		with         []string // objects that are
-		not          []change // what is not said
+		with         []string // objects that are rendered
+		not          []change // values that do not occur
 	}{
 		{name: "replicas", values: "replicas: 5", changes: []change{{deployment, "spec.replicas", "5"}}},
 		{name: "the image is the appVersion's", changes: []change{{deployment, pod + "containers.0.image", "ghcr.io/musterfleet/muster-apiserver:" + appVersion(t)}}},
@@ -51,7 +51,7 @@ func TestEachValueDoesWhatItSays(t *testing.T) {
 			{deployment, pod + "containers.0.imagePullPolicy", "Always"},
 			{deployment, pod + "imagePullSecrets", "[{name: s}]"},
 		}},
-		{name: "a digest wins", values: "image: {tag: t, digest: 'sha256:" + strings.Repeat("a", 64) + "'}", changes: []change{
+		{name: "a digest takes precedence", values: "image: {tag: t, digest: 'sha256:" + strings.Repeat("a", 64) + "'}", changes: []change{
 			{deployment, pod + "containers.0.image", "ghcr.io/musterfleet/muster-apiserver@sha256:" + strings.Repeat("a", 64)},
 		}},
 		{name: "several etcd servers, another prefix, Secret and interval", values: "etcd: {servers: ['https://a:1', 'https://b:2'], prefix: /p, secretName: s, compactionInterval: 1h}", changes: []change{
@@ -129,7 +129,7 @@ func TestEachValueDoesWhatItSays(t *testing.T) {
 		}},
 		{name: "no spread", values: "topologySpread: {enabled: false}", not: []change{{deployment, pod + "topologySpreadConstraints.0.maxSkew", "1"}}},
 		{name: "no network policy unless asked for", without: []string{networkPolicy}},
-		{name: "a network policy for anybody", values: "networkPolicy: {enabled: true}", with: []string{networkPolicy}, not: []change{{networkPolicy, "spec.ingress.0.from", "[]"}}},
+		{name: "a network policy for all peers", values: "networkPolicy: {enabled: true}", with: []string{networkPolicy}, not: []change{{networkPolicy, "spec.ingress.0.from", "[]"}}},
 		{name: "a network policy with peers and ways out", values: "networkPolicy: {enabled: true, from: [{ipBlock: {cidr: 10.0.0.0/8}}], extraEgress: [{ports: [{port: 9443}]}]}", changes: []change{
 			{networkPolicy, "spec.ingress.0.from", "[{ipBlock: {cidr: 10.0.0.0/8}}]"},
 			{networkPolicy, "spec.egress.2", "{ports: [{port: 9443}]}"},
@@ -142,7 +142,7 @@ func TestEachValueDoesWhatItSays(t *testing.T) {
 			{controllerMonitor, "spec.endpoints.0.interval", "15s"},
 			{controllerMonitor, "metadata.labels.release", "p"},
 		}, with: []string{"ClusterRole /muster-metrics-reader", "Service " + system + "/muster-controller"}},
-		{name: "no service monitor of a controller that is not there", values: "serviceMonitor: {enabled: true}\ncontroller: {enabled: false}", with: []string{monitor}, without: []string{controllerMonitor, "Service " + system + "/muster-controller"}},
+		{name: "no service monitor without a controller", values: "serviceMonitor: {enabled: true}\ncontroller: {enabled: false}", with: []string{monitor}, without: []string{controllerMonitor, "Service " + system + "/muster-controller"}},
 		{name: "schedules do nothing unless asked for", not: []change{{controllerDeployment, args, "--schedules"}}},
 		{name: "schedules", values: "controller: {schedules: true}", changes: []change{{controllerDeployment, args, "--schedules"}}},
 		{name: "another priority", values: "flowSchema: {priorityLevel: p, matchingPrecedence: 7}", changes: []change{
@@ -150,7 +150,7 @@ func TestEachValueDoesWhatItSays(t *testing.T) {
 			{flowSchema, "spec.matchingPrecedence", "7"},
 		}},
 		{name: "no priority", values: "flowSchema: {enabled: false}", without: []string{flowSchema}},
-		{name: "roles stay Muster's", values: "rbac: {aggregate: false}", not: []change{
+		{name: "roles are not aggregated", values: "rbac: {aggregate: false}", not: []change{
 			{"ClusterRole /muster-view", "metadata.labels.rbac~authorization~k8s~io/aggregate-to-view", "'true'"},
 		}},
 		{name: "more rights", values: "rbac: {extraRules: [{apiGroups: [example.org], resources: [limits], verbs: [get, list, watch]}]}", changes: []change{
@@ -218,8 +218,8 @@ func merged(t *testing.T, base, over string) string {
 	return string(text)
 }
 
-// said reports whether an object says something at a path. A "~" in a path is a dot
-// that does not separate.
+// said reports whether an object has the value at the path. A "~" in a path is a dot that
+// does not separate.
 func said(t *testing.T, objects manifests, c change) bool {
 	t.Helper()
 	require.Contains(t, objects, c.object)
@@ -254,7 +254,7 @@ func said(t *testing.T, objects manifests, c change) bool {
 	})
 }
 
-// appVersion is the version that Chart.yaml names.
+// appVersion returns the version that Chart.yaml names.
 func appVersion(t *testing.T) string {
 	t.Helper()
 	var c struct{ AppVersion string }

@@ -21,13 +21,13 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// patience is how long anything may take that is waited for.
+// patience bounds every wait.
 const patience = time.Minute
 
-// Shared by all tests.
+// All tests share these.
 var (
 	control *cluster.ControlPlane
-	// controller is muster-controller.
+	// controller runs muster-controller.
 	controller *cluster.Process
 	// fleet is a client with all rights.
 	fleet *versioned.Clientset
@@ -46,8 +46,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// newController prepares a muster-controller with the rights of the manifests. It
-// holds no lease.
+// newController prepares a muster-controller with the rights of the manifests. It uses no
+// lease.
 func newController(t cluster.T, store *cluster.Etcd) *cluster.Process {
 	t.Helper()
 	const program = "muster-controller"
@@ -67,7 +67,7 @@ func makeNamespace(t *testing.T, name string) {
 	require.NoError(t, err)
 }
 
-// makeCluster makes a Cluster, and returns its namespace.
+// makeCluster creates a Cluster, and returns its namespace.
 func makeCluster(t *testing.T, namespace, name string) string {
 	t.Helper()
 	_, err := fleet.FleetV1alpha1().Clusters(namespace).Create(t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, metav1.CreateOptions{})
@@ -85,7 +85,7 @@ func makeCluster(t *testing.T, namespace, name string) string {
 	return own
 }
 
-// makeBundle makes a Bundle for all Clusters.
+// makeBundle creates a Bundle for all Clusters.
 func makeBundle(t *testing.T, namespace, name string, adjust func(*v1alpha1.BundleSpec)) {
 	t.Helper()
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}

@@ -19,16 +19,16 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// knownHash is S 4.3's, of the data that it is given for.
+// knownHash is the hash of S 4.3 for its data.
 const knownHash = "17e05a97acde825d03ca37c2b8fc1aecf3f8f9fde28c21702492c56d4d4a68f1"
 
-var errPresent = errors.New("it is still there")
+var errPresent = errors.New("it still exists")
 
 func getDeployment(ctx context.Context, namespace, name string) (*v1alpha1.BundleDeployment, error) {
 	return fleet.FleetV1alpha1().BundleDeployments(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
-// gone makes of an answer that something is not there a success.
+// gone turns "not found" into success.
 func gone(err error) error {
 	switch {
 	case apierrors.IsNotFound(err):
@@ -123,7 +123,7 @@ func TestADownstreamResourceGetsToTheClusterAndGoesWithItsBundle(t *testing.T) {
 				return err
 			}
 			if string(have.Data["k"]) != value || bd.Spec.DownstreamResourcesGeneration != generation {
-				return fmt.Errorf("the copy is %q, at generation %d", have.Data["k"], bd.Spec.DownstreamResourcesGeneration)
+				return fmt.Errorf("the copy holds %q, at generation %d", have.Data["k"], bd.Spec.DownstreamResourcesGeneration)
 			}
 			require.Len(t, have.OwnerReferences, 1)
 			require.Equal(t, bd.UID, have.OwnerReferences[0].UID)
@@ -136,7 +136,8 @@ func TestADownstreamResourceGetsToTheClusterAndGoesWithItsBundle(t *testing.T) {
 	require.NoError(t, err)
 	copied("two", 2)
 	require.NoError(t, fleet.FleetV1alpha1().Bundles("downstream").Delete(t.Context(), "app", metav1.DeleteOptions{}))
-	// By Kubernetes' garbage collector, which asks us whether the owner is there.
+	// Kubernetes' garbage collector deletes it, after it asks Muster whether the owner
+	// exists.
 	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := control.Client.CoreV1().Secrets(own).Get(ctx, "s", metav1.GetOptions{})
 		return gone(err)

@@ -39,8 +39,8 @@ func WarnBundle(b *v1alpha1.Bundle) []string {
 func validateBundleSpec(s *v1alpha1.BundleSpec) field.ErrorList {
 	spec := field.NewPath("spec")
 	errs := validateOptions(spec, &s.BundleDeploymentOptions)
-	// An object from before the default existed may have "", which means the default (S
-	// 2.4).
+	// An object from before the default existed may have "", which means the default
+	// (S 2.4).
 	if mode := s.TargetCustomizationMode; mode != "" && !slices.Contains(customizationModes, mode) {
 		errs = append(errs, field.NotSupported(spec.Child("targetCustomizationMode"), mode, customizationModes))
 	}

@@ -7,9 +7,9 @@
 //	argo --kubeconfig=FILE [--list-every=DURATION]
 //
 // It writes one line of JSON to standard output for each event that the cache receives
-// ("from":"watch"), and for each change that the cache makes to what it holds
-// ("from":"cache"), which it also makes where it lists again. One line says that the
-// cache has the state, and one says of each list that it is answered ("from":"list").
+// ("from":"watch"), and for each change of its contents ("from":"cache"), including changes
+// by a new list. One line says that the cache has the state, and one line for each list
+// says that it was answered ("from":"list").
 package main
 
 import (
@@ -38,11 +38,11 @@ type line struct {
 	Namespace       string `json:"namespace,omitempty"`
 	Name            string `json:"name,omitempty"`
 	ResourceVersion string `json:"resourceVersion,omitempty"`
-	// Resources is how many objects the cache has.
+	// Resources is the number of objects in the cache.
 	Resources int `json:"resources,omitempty"`
 }
 
-// only lets the cache follow one kind.
+// only makes the cache follow one kind.
 type only struct{ group, kind string }
 
 // IsExcludedResource implements kube.ResourceFilter.
@@ -104,10 +104,10 @@ func main() {
 }
 
 func run() error {
-	kubeconfig := flag.String("kubeconfig", "", "file that leads to the API server")
+	kubeconfig := flag.String("kubeconfig", "", "kubeconfig of the API server")
 	group := flag.String("group", "fleet.cattle.io", "API group")
 	kind := flag.String("kind", "BundleDeployment", "kind to follow")
-	listEvery := flag.Duration("list-every", 10*time.Minute, "how often the cache lists again and begins a new watch")
+	listEvery := flag.Duration("list-every", 10*time.Minute, "time between two lists of the cache, each followed by a new watch")
 	flag.Parse()
 
 	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)

@@ -1,10 +1,10 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package crds pins whose CustomResourceDefinitions the manifests are checked
-// against: cert-manager's and prometheus-operator's, as they are in these modules.
-// It imports the least that keeps both in go.mod; nothing imports it, and nothing of
-// it is compiled. test/e2e/install finds the files with go list -m.
+// Package crds pins the CustomResourceDefinitions that the manifests are checked with:
+// those of cert-manager and prometheus-operator, as they are in these modules. It imports
+// just enough to keep both in go.mod. Nothing imports it, and none of it is compiled.
+// test/e2e/install finds the files with go list -m.
 package crds
 
 import (

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kine pins the kine that the end-to-end tests run Muster against: a
-// store that speaks some of etcd's API, and that Muster must refuse. It is a
-// module of its own, so that kine's dependencies stay apart from ours.
+// Package kine pins the kine that the end-to-end tests run Muster against: a store with a
+// part of etcd's API, which Muster must refuse. It is a module of its own, to keep kine's
+// dependencies apart from ours.
 package kine

@@ -7,13 +7,12 @@
 //	steve --kubeconfig=FILE --resource=bundledeployments --kind=BundleDeployment [--listen=ADDRESS]
 //
 // It writes one line of JSON for each event to standard output. The first line says that
-// the cache has the state, and its resourceVersion. On the address it serves further
-// subscribers: one that names a resourceVersion is told first what came after it.
+// the cache has the state, and gives its resourceVersion. At the address it serves further
+// subscribers. A subscriber that names a resourceVersion first gets what came after it.
 //
 //	curl http://ADDRESS/?resourceVersion=VERSION
 //
-// The cache keeps its database in the working folder, and removes there what a former
-// one has left.
+// The cache keeps its database in the working folder, and removes an older one there.
 package main
 
 import (
@@ -57,8 +56,8 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	kubeconfig := flag.String("kubeconfig", "", "file that leads to the API server")
-	listen := flag.String("listen", "", "address on which further subscribers are served; none by default")
+	kubeconfig := flag.String("kubeconfig", "", "kubeconfig of the API server")
+	listen := flag.String("listen", "", "address for further subscribers; none by default")
 	group := flag.String("group", "fleet.cattle.io", "API group")
 	version := flag.String("version", "v1alpha1", "version of the API group")
 	resource := flag.String("resource", "bundledeployments", "resource to follow")
@@ -74,7 +73,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	gv := schema.GroupVersion{Group: *group, Version: *version}
-	// Rancher keeps the defaults of these.
+	// Rancher uses the defaults of these.
 	caches, err := factory.NewCacheFactoryWithContext(ctx, factory.CacheFactoryOptions{GCInterval: 15 * time.Minute, GCKeepCount: 1000})
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// event is a line of the programs.
+// event is one line of the programs' output.
 type event struct {
 	From, Type, Namespace, Name, ResourceVersion string
 }
@@ -37,11 +37,11 @@ func (e event) version(t *testing.T) view.Version {
 // follower collects the events that a program prints.
 type follower struct {
 	name string
-	// told holds all events so far.
-	told func() []event
+	// delivered returns all events so far.
+	delivered func() []event
 	// from is the index of the first event that until has not returned.
 	from int
-	// about returns the text that a failure shows beside the events.
+	// about returns the text that a failure shows with the events.
 	about func() string
 }
 
@@ -51,15 +51,15 @@ func (f *follower) until(t *testing.T, version string) []event {
 	t.Helper()
 	var out []event
 	require.Eventually(t, func() bool {
-		told := f.told()[f.from:]
-		at := slices.IndexFunc(told, func(e event) bool { return e.Name == mark && e.ResourceVersion == version })
+		delivered := f.delivered()[f.from:]
+		at := slices.IndexFunc(delivered, func(e event) bool { return e.Name == mark && e.ResourceVersion == version })
 		if at < 0 {
 			return false
 		}
-		out = told[:at]
+		out = delivered[:at]
 		f.from += at + 1
 		return true
-	}, patience, tick, "%s is not told of the mark at %s; %s", f.name, version, f.about())
+	}, patience, tick, "%s got no event of the mark at %s; %s", f.name, version, f.about())
 	return out
 }
 
@@ -81,14 +81,14 @@ func follow(t *testing.T, name string, args ...string) *cluster.Process {
 	p := cluster.Run(t, name, append([]string{"--kubeconfig=" + control.Kubeconfig(t, control.Config)}, args...)...)
 	require.Eventually(t, func() bool {
 		return slices.ContainsFunc(printed(p.Log()), func(e event) bool { return e.Type == "synced" })
-	}, patience, tick, "%s does not get the state; %s", name, p.Tail())
+	}, patience, tick, "%s did not get the state; %s", name, p.Tail())
 	return p
 }
 
 // of returns the follower of a program's standard output. from selects the lines with that
 // origin.
 func of(p *cluster.Process, from string) *follower {
-	return &follower{name: strings.TrimSpace(p.Name + " " + from), about: p.Tail, told: func() []event {
+	return &follower{name: strings.TrimSpace(p.Name + " " + from), about: p.Tail, delivered: func() []event {
 		return slices.DeleteFunc(printed(p.Log()), func(e event) bool { return e.Type == "synced" || e.From != from })
 	}}
 }
@@ -103,23 +103,23 @@ func resume(t *testing.T, steve *cluster.Process, address, version string) *foll
 	t.Cleanup(func() { _ = response.Body.Close() })
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	var mu sync.Mutex
-	var told []event
+	var delivered []event
 	go func() {
 		lines := bufio.NewScanner(response.Body)
 		for lines.Scan() {
 			mu.Lock()
-			told = append(told, printed(lines.Text()+"\n")...)
+			delivered = append(delivered, printed(lines.Text()+"\n")...)
 			mu.Unlock()
 		}
 	}()
-	return &follower{name: "who resumes at " + version, about: steve.Tail, told: func() []event {
+	return &follower{name: "a subscriber that resumes at " + version, about: steve.Tail, delivered: func() []event {
 		mu.Lock()
 		defer mu.Unlock()
-		return slices.Clone(told)
+		return slices.Clone(delivered)
 	}}
 }
 
-// counted returns how often each change was reported, without those of the mark.
+// counted returns the number of reports of each change, without those of the mark.
 func counted(events []event) map[string]int {
 	out := map[string]int{}
 	for _, e := range events {
@@ -137,10 +137,10 @@ func counted(events []event) map[string]int {
 func waitListed(t *testing.T, f *follower) {
 	t.Helper()
 	answered := func() int {
-		return len(slices.DeleteFunc(f.told(), func(e event) bool { return e.Type != "answered with 200" }))
+		return len(slices.DeleteFunc(f.delivered(), func(e event) bool { return e.Type != "answered with 200" }))
 	}
 	before := answered()
-	require.Eventually(t, func() bool { return answered() >= before+3 }, patience, tick, "%s does not list; %s", f.name, f.about())
+	require.Eventually(t, func() bool { return answered() >= before+3 }, patience, tick, "%s did not list; %s", f.name, f.about())
 }
 
 // requireEach checks that the events name each Bundle once in a namespace.
@@ -151,12 +151,13 @@ func requireEach(t *testing.T, events []event, kind, namespace string) {
 		require.Equal(t, kind, e.Type, "%+v", e)
 		require.Equal(t, namespace, e.Namespace, "%+v", e)
 		seen[e.Name]++
-		require.Equal(t, 1, seen[e.Name], "%+v is told again", e)
+		require.Equal(t, 1, seen[e.Name], "%+v is repeated", e)
 	}
 	require.Len(t, events, bundles)
 }
 
-// requirePlaces checks that events are of one revision, each later than the one before.
+// requirePlaces checks that events are of one revision, and that each is later than the one
+// before.
 func requirePlaces(t *testing.T, events []event) {
 	t.Helper()
 	var last view.Version
