@@ -16,25 +16,25 @@ import (
 	"time"
 )
 
-// ProbePeriod replaces the period of readiness probes, so that tests are not slow.
+// ProbePeriod replaces the period of readiness probes, to keep tests short.
 const ProbePeriod = 250 * time.Millisecond
 
-// startPeriod replaces it until the first probe succeeds, so that a benchmark sees how long
-// a start takes.
+// startPeriod replaces it until the first probe succeeds, so that a benchmark sees the time
+// of a start exactly.
 const startPeriod = 25 * time.Millisecond
 
-// Probe asks a server, as a kubelet does, whether it is ready: any certificate will
-// do, and a status from 200 to 399.
+// Probe asks a server whether it is ready, like a kubelet: it accepts any certificate, and
+// a status from 200 to 399.
 type Probe struct {
 	URL     string
 	Timeout time.Duration
-	// Failures is how often it has to fail in a row to be believed.
+	// Failures is the number of consecutive failures that make a server unready.
 	Failures int
 }
 
-// Balancer plays a Service: see the package.
+// Balancer plays a Service: see the package comment.
 type Balancer struct {
-	// Address holds what to dial.
+	// Address is the address to dial.
 	Address string
 
 	listener net.Listener
@@ -46,7 +46,7 @@ type Balancer struct {
 	}
 }
 
-// Backend is a server that a Balancer offers connections to while it is ready.
+// Backend is a server to which a Balancer offers connections while it is ready.
 type Backend struct {
 	address string
 	probe   Probe
@@ -73,7 +73,7 @@ func NewBalancer(t T) *Balancer {
 	return b
 }
 
-// Port is where the Balancer listens.
+// Port returns the port of the Balancer.
 func (b *Balancer) Port() int { return b.listener.Addr().(*net.TCPAddr).Port }
 
 // Add adds a server. It gets no connection before its probe succeeds.
@@ -87,7 +87,7 @@ func (b *Balancer) Add(address string, probe Probe) *Backend {
 	return backend
 }
 
-// Remove ends the offering of a server; the connections that it has stay.
+// Remove stops offering connections to a server; its existing connections remain.
 func (b *Balancer) Remove(backend *Backend) {
 	b.mu.Lock()
 	b.mu.backends = slices.DeleteFunc(b.mu.backends, func(each *Backend) bool { return each == backend })
@@ -96,7 +96,7 @@ func (b *Balancer) Remove(backend *Backend) {
 	<-backend.done
 }
 
-// Ready is how many backends are.
+// Ready returns the number of backends that are ready.
 func (b *Balancer) Ready() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -109,21 +109,21 @@ func (b *Balancer) Ready() int {
 	return n
 }
 
-// Ready tells if the probe succeeds.
+// Ready reports whether the probe succeeds.
 func (b *Backend) Ready() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.mu.ready
 }
 
-// Served is how many connections the backend was given.
+// Served returns the number of connections that the backend got.
 func (b *Backend) Served() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.mu.served
 }
 
-// Last returns what the last probe said.
+// Last returns the result of the last probe.
 func (b *Backend) Last() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,7 +133,7 @@ func (b *Backend) Last() error {
 func (b *Backend) watch(ctx context.Context) {
 	defer close(b.done)
 	transport := &http.Transport{
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // as a kubelet does
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // like a kubelet
 		DisableKeepAlives: true,
 	}
 	client := &http.Client{Transport: transport, Timeout: b.probe.Timeout}
@@ -187,7 +187,7 @@ func (b *Balancer) serve() {
 	for {
 		conn, err := b.listener.Accept()
 		if err != nil {
-			return // closed
+			return // the balancer is closed
 		}
 		go b.carry(conn)
 	}
@@ -214,8 +214,8 @@ func (b *Balancer) carry(from net.Conn) {
 		reset(from)
 		return
 	}
-	// One that is gone but still counts as ready refuses: kube-proxy does not try
-	// another either.
+	// A backend that is gone but still counts as ready refuses: kube-proxy does not try
+	// another one either.
 	to, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", backend.address)
 	if err != nil {
 		reset(from)
@@ -231,7 +231,7 @@ func (b *Balancer) carry(from net.Conn) {
 	relay(from, to, func() {})
 }
 
-// keep remembers a connection; false if the Balancer is closed.
+// keep records a connection; it returns false if the Balancer is closed.
 func (b *Balancer) keep(conn net.Conn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// backend says its name, and whether it is ready.
+// backend answers with its name, and whether it is ready.
 type backend struct {
 	*httptest.Server
 	ready atomic.Bool
@@ -46,7 +46,7 @@ func (b *backend) addTo(balancer *cluster.Balancer) *cluster.Backend {
 	return balancer.Add(b.Listener.Addr().String(), cluster.Probe{URL: b.URL + "/readyz", Timeout: time.Second, Failures: 2})
 }
 
-// ask asks by a connection of its own.
+// ask sends a request on a connection of its own.
 func ask(ctx context.Context, server *backend, address string) (string, error) {
 	transport := server.Client().Transport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
@@ -68,7 +68,7 @@ func TestTheServiceOffersConnectionsToReplicasThatAreReady(t *testing.T) {
 	one, two := newBackend(t, "one"), newBackend(t, "two")
 	b := cluster.NewBalancer(t)
 	_, err := ask(t.Context(), one, b.Address)
-	require.Error(t, err, "nobody is there")
+	require.Error(t, err, "no backend exists")
 
 	first, _ := one.addTo(b), two.addTo(b)
 	require.Eventually(t, func() bool { return b.Ready() == 2 }, within, 10*time.Millisecond)
@@ -127,7 +127,7 @@ func TestTheServiceLeavesAConnectionToAReplicaThatIsNoLongerReady(t *testing.T) 
 	require.Equal(t, 1, dials)
 }
 
-// echo is a server that sends back each line.
+// echo starts a server that sends back each line.
 func echo(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -174,18 +174,18 @@ func TestACableCanBeCutSwallowAndBeMended(t *testing.T) {
 	_, err = answers.ReadString('\n')
 	var timeout net.Error
 	require.ErrorAs(t, err, &timeout)
-	require.True(t, timeout.Timeout(), "the connection stays open and says nothing")
+	require.True(t, timeout.Timeout(), "the connection stays open and silent")
 	cable.Mend()
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(within)))
 	line, err = answers.ReadString('\n')
 	require.NoError(t, err)
-	require.Equal(t, "two\n", line, "what was sent meanwhile arrives")
+	require.Equal(t, "two\n", line, "bytes that were sent in the meantime arrive")
 
 	cable.Cut()
 	_, err = answers.ReadString('\n')
 	require.Error(t, err)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
-	// Which of them fails is a race with the other side's reset.
+	// Either call may fail, depending on when the other side's reset arrives.
 	cut, err := net.Dial("tcp", cable.Address)
 	if err == nil {
 		defer cut.Close()

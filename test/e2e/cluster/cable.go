@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Cable is a way to a server that a test can break. It carries bytes and does not
-// look at them, so TLS passes through.
+// Cable is a flaky proxy: a connection to a server that a test can break. It carries bytes
+// unread, so TLS passes through.
 type Cable struct {
-	// Address holds what to dial.
+	// Address is the address to dial.
 	Address string
 
 	server   string
@@ -22,12 +22,12 @@ type Cable struct {
 	mu       struct {
 		sync.Mutex
 		cut   bool
-		hole  chan struct{} // closed when bytes pass again; nil when they do
+		hole  chan struct{} // closed when bytes pass again; nil while they do
 		conns map[net.Conn]struct{}
 	}
 }
 
-// NewCable lays a cable to the server at an address.
+// NewCable starts a cable to the server at an address.
 func NewCable(t T, server string) *Cable {
 	t.Helper()
 	c := &Cable{server: server}
@@ -39,8 +39,8 @@ func NewCable(t T, server string) *Cable {
 	return c
 }
 
-// Cut breaks all connections, and lets no new one through: the other side says so,
-// as when a process is gone.
+// Cut breaks all connections, and lets no new one through. Clients see resets, as when a
+// process is gone.
 func (c *Cable) Cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -49,8 +49,8 @@ func (c *Cable) Cut() {
 	c.breakLocked()
 }
 
-// BlackHole swallows all: connections stay open, new ones may be made, and nothing
-// arrives, as when a network is partitioned.
+// BlackHole swallows everything: connections stay open and new ones are accepted, but
+// nothing arrives, as in a network partition.
 func (c *Cable) BlackHole() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +59,7 @@ func (c *Cable) BlackHole() {
 	}
 }
 
-// Mend ends Cut and BlackHole. What was sent into the hole arrives, as TCP has it.
+// Mend ends Cut and BlackHole. Bytes that were sent into the hole then arrive, as with TCP.
 func (c *Cable) Mend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,7 +90,7 @@ func (c *Cable) serve() {
 	for {
 		conn, err := c.listener.Accept()
 		if err != nil {
-			return // closed
+			return // the cable is closed
 		}
 		go c.carry(conn)
 	}
@@ -114,7 +114,7 @@ func (c *Cable) carry(from net.Conn) {
 	relay(from, to, c.pass)
 }
 
-// keep remembers a connection; if the cable is cut it breaks it.
+// keep records a connection, or breaks it if the cable is cut.
 func (c *Cable) keep(conn net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,8 +146,8 @@ func (c *Cable) pass() {
 	}
 }
 
-// relay carries bytes both ways until both sides are done, or one of them breaks.
-// It asks pass before it hands on what it read.
+// relay carries bytes both ways until both sides are done or one of them breaks. It calls
+// pass before it forwards what it read.
 func relay(a, b net.Conn, pass func()) {
 	var both sync.WaitGroup
 	carry := func(from, to net.Conn) {
@@ -162,7 +162,7 @@ func relay(a, b net.Conn, pass func()) {
 				}
 			}
 			if err != nil {
-				// An end is an end of this direction only; anything else ends both.
+				// EOF ends only this direction; an error ends both.
 				if half, ok := to.(interface{ CloseWrite() error }); ok && isEOF(err) {
 					_ = half.CloseWrite()
 				} else {
@@ -177,7 +177,7 @@ func relay(a, b net.Conn, pass func()) {
 	both.Wait()
 }
 
-// reset ends a connection the hard way: the other side sees it at once.
+// reset ends a connection with a reset, which the other side sees at once.
 func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)

@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// withHelm installs the chart where the Secrets exist already.
+// withHelm installs the chart into a namespace that already has the Secrets.
 func withHelm(t cluster.T, m *cluster.Muster) {
 	namespaces, secrets := control.Client.CoreV1().Namespaces(), control.Client.CoreV1().Secrets(cluster.Namespace)
 	_, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: cluster.Namespace}}, metav1.CreateOptions{})

@@ -21,8 +21,7 @@ import (
 
 const tick = 20 * time.Millisecond
 
-// childVariable makes this test binary a child that starts an etcd and ends in some
-// way.
+// childVariable makes this test binary a child that starts an etcd and ends in a given way.
 const childVariable = "MUSTER_E2E_CHILD"
 
 func child(t cluster.T, how string) {
@@ -42,7 +41,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		how     string
-		folders bool // are left for the next run
+		folders bool // remain for the next run
 	}{
 		{"ends", false},
 		{"fails", false},
@@ -75,12 +74,12 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			runChild(t, temp, "ends")
 			left, err = filepath.Glob(filepath.Join(temp, "*"))
 			require.NoError(t, err)
-			require.Empty(t, left, "the next run removes what a killed one left")
+			require.Empty(t, left, "the next run removes the folders of a killed run")
 		})
 	}
 }
 
-// runChild runs a child to its end and returns where its etcd listened.
+// runChild runs a child to its end and returns the address of its etcd.
 func runChild(t *testing.T, temp, how string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")

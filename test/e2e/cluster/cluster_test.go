@@ -43,17 +43,17 @@ func TestTheControlPlaneAnswersKubectl(t *testing.T) {
 	require.Contains(t, stderr, "nonsense")
 }
 
-func TestTheControlPlaneKnowsWhoAsks(t *testing.T) {
+func TestTheControlPlaneIdentifiesItsClients(t *testing.T) {
 	t.Parallel()
 	account := control.AsAccount(t, metav1.NamespaceDefault, "default")
 	cases := []struct {
 		name   string
 		config *rest.Config
-		want   string // the user's name, or why not
+		want   string // the user's name, or the reason of the refusal
 	}{
 		{"a client certificate", control.As("ann", "people"), "ann"},
 		{"a token of a ServiceAccount", account, "system:serviceaccount:default:default"},
-		{"somebody who shows nothing", control.Anonymous(), "Forbidden"},
+		{"a client without credentials", control.Anonymous(), "Forbidden"},
 		{"a certificate of a foreign CA", stranger(), "Unauthorized"},
 	}
 	for _, c := range cases {
@@ -71,7 +71,7 @@ func TestTheControlPlaneKnowsWhoAsks(t *testing.T) {
 	}
 }
 
-func TestKubectlThatGoesOnIsSeenWhileItDoes(t *testing.T) {
+func TestTheOutputOfARunningKubectlIsSeen(t *testing.T) {
 	t.Parallel()
 	watch := control.Terminal(t, nil).StartKubectl(t, "get", "configmaps", "-n", "default", "-w", "-o", "name")
 	_, _, err := control.Kubectl("create", "configmap", "-n", "default", "seen")
@@ -86,7 +86,7 @@ func TestKubectlThatGoesOnIsSeenWhileItDoes(t *testing.T) {
 	require.False(t, watch.Running())
 }
 
-// stranger shows a certificate that no server trusts.
+// stranger returns a client with a certificate that no server trusts.
 func stranger() *rest.Config {
 	config := control.Anonymous()
 	pair := control.ForeignCA.Client("admin", "system:masters")

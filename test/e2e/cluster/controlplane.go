@@ -21,18 +21,18 @@ import (
 // ControlPlane is kube-apiserver with an etcd of its own, and
 // kube-controller-manager.
 type ControlPlane struct {
-	// Etcd is kube-apiserver's, which Muster's data has no place in.
+	// Etcd belongs to kube-apiserver; it holds none of Muster's data.
 	Etcd *Etcd
 	// CA signs the certificates of kube-apiserver and of users.
 	CA *CA
-	// FrontProxyCA signs those that the aggregation layer shows to Muster; what is
-	// signed by it must have the name FrontProxyName.
+	// FrontProxyCA signs the certificates that the aggregation layer shows to Muster. They
+	// must have the name FrontProxyName.
 	FrontProxyCA *CA
-	// ForeignCA is trusted by no server.
+	// ForeignCA is an authority that no server trusts.
 	ForeignCA *CA
 	// Accounts has the key that signs the tokens of ServiceAccounts.
 	Accounts KeyPair
-	// Config is that of a user with all rights.
+	// Config belongs to a user with all rights.
 	Config *rest.Config
 	// Client is a client of Config.
 	Client kubernetes.Interface
@@ -45,7 +45,7 @@ type ControlPlane struct {
 	admin   Terminal
 }
 
-// FrontProxyName is the only name that the aggregation layer goes by.
+// FrontProxyName is the only name in the aggregation layer's certificate.
 const FrontProxyName = "front-proxy-client"
 
 const controlPlaneReady = 2 * time.Minute
@@ -56,7 +56,7 @@ func Start(t T) *ControlPlane {
 	return StartOn(t, EtcdOptions{})
 }
 
-// StartOn is Start with an etcd that differs.
+// StartOn is Start with options for etcd.
 func StartOn(t T, options EtcdOptions) *ControlPlane {
 	t.Helper()
 	kubectl, controllerManager := Program(t, "kubectl"), Program(t, "kube-controller-manager")
@@ -66,8 +66,8 @@ func StartOn(t T, options EtcdOptions) *ControlPlane {
 	return c
 }
 
-// StartAPIServer starts kube-apiserver and its etcd alone, and waits until it is ready.
-// Such a control plane has no controllers, no terminals and no Namespace but default.
+// StartAPIServer starts only kube-apiserver and its etcd, and waits until it is ready. Such
+// a control plane has no controllers, no terminals and no Namespace except default.
 func StartAPIServer(t T, options EtcdOptions) *ControlPlane {
 	t.Helper()
 	c := &ControlPlane{CA: NewCA("kubernetes"), FrontProxyCA: NewCA("front-proxy"), ForeignCA: NewCA("foreign")}
@@ -83,7 +83,7 @@ func StartAPIServer(t T, options EtcdOptions) *ControlPlane {
 
 	t.Cleanup(func() {
 		if c.APIServer != nil {
-			c.APIServer.Kill() // it would wait for watches to end, and its data is not needed any more
+			c.APIServer.Kill() // it would wait for watches to end, and its data is no longer needed
 		}
 	})
 	require.NoError(t, attempts(func() error {
@@ -96,7 +96,7 @@ func StartAPIServer(t T, options EtcdOptions) *ControlPlane {
 		}
 		c.APIServer = &Process{Name: "kube-apiserver", path: apiServer, log: filepath.Join(c.dir, "kube-apiserver.log"), args: []string{
 			"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--advertise-address=127.0.0.1",
-			// There is no network where other servers would look for this one.
+			// Other servers have no network in which they could look for this one.
 			"--endpoint-reconciler-type=none",
 			"--tls-cert-file=" + cert, "--tls-private-key-file=" + key, "--client-ca-file=" + clientCA,
 			"--etcd-servers=" + c.Etcd.Endpoints()[0], "--etcd-cafile=" + c.Etcd.CAFile, "--etcd-certfile=" + c.Etcd.CertFile, "--etcd-keyfile=" + c.Etcd.KeyFile,
@@ -105,7 +105,7 @@ func StartAPIServer(t T, options EtcdOptions) *ControlPlane {
 			"--requestheader-username-headers=X-Remote-User", "--requestheader-uid-headers=X-Remote-Uid",
 			"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
 			"--proxy-client-cert-file=" + proxyCert, "--proxy-client-key-file=" + proxyKey,
-			// Without it, a Service of type ExternalName resolves to its name and port.
+			// With this flag, a Service of type ExternalName resolves to its name and port.
 			"--enable-aggregator-routing=false",
 			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + accountKey, "--service-account-signing-key-file=" + accountKey,
 			"--service-cluster-ip-range=10.0.0.0/24", "--allow-privileged=true",
@@ -134,8 +134,8 @@ func (c *ControlPlane) startControllers(t T, controllerManager string) {
 		args: []string{
 			"--kubeconfig=" + manager, "--secure-port=0", "--leader-elect=false", "--use-service-account-credentials=true",
 			"--root-ca-file=" + filepath.Join(c.dir, "ca.crt"), "--service-account-private-key-file=" + filepath.Join(c.dir, "service-accounts.key"),
-			// Those that have something to do with objects of Muster's kinds or with its
-			// installation. None that makes Pods: nothing would run them.
+			// These controllers concern objects of Muster's kinds, or its installation.
+			// None of them creates Pods: nothing would run them.
 			"--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller,serviceaccount-token-controller," +
 				"resourcequota-controller,root-ca-certificate-publisher-controller,clusterrole-aggregation-controller,validatingadmissionpolicy-status-controller",
 			"--namespace-sync-period=10s", "--resource-quota-sync-period=10s", "--min-resync-period=1m", "--kube-api-qps=500", "--kube-api-burst=1000",
@@ -149,7 +149,7 @@ func (c *ControlPlane) startControllers(t T, controllerManager string) {
 	}))
 }
 
-// WaitReady waits until kube-apiserver is ready, after its process was hurt.
+// WaitReady waits until kube-apiserver is ready, after a test stopped or froze its process.
 func (c *ControlPlane) WaitReady(t T) {
 	t.Helper()
 	require.NoError(t, c.ready(t.Context()))
@@ -162,7 +162,7 @@ func (c *ControlPlane) ready(ctx context.Context) error {
 	})
 }
 
-// As is the configuration of a user with a client certificate.
+// As returns the configuration of a user with a client certificate.
 func (c *ControlPlane) As(user string, groups ...string) *rest.Config {
 	return c.with(c.CA.Client(user, groups...))
 }
@@ -177,7 +177,7 @@ func (c *ControlPlane) with(pair KeyPair) *rest.Config {
 func (c *ControlPlane) Anonymous() *rest.Config {
 	return &rest.Config{
 		Host: "https://" + c.address,
-		// No limit of the client's own: tests measure servers.
+		// The client has no limit of its own: tests measure servers.
 		QPS: -1,
 		TLSClientConfig: rest.TLSClientConfig{
 			CAData: c.CA.PEM,
@@ -185,7 +185,7 @@ func (c *ControlPlane) Anonymous() *rest.Config {
 	}
 }
 
-// Token returns a token of a ServiceAccount, as Pods get them.
+// Token returns a token of a ServiceAccount, as a Pod would get it.
 func (c *ControlPlane) Token(t T, namespace, account string) string {
 	t.Helper()
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](12 * 60 * 60)}}
@@ -194,7 +194,7 @@ func (c *ControlPlane) Token(t T, namespace, account string) string {
 	return token.Status.Token
 }
 
-// AsAccount is the configuration of a ServiceAccount.
+// AsAccount returns the configuration of a ServiceAccount.
 func (c *ControlPlane) AsAccount(t T, namespace, account string) *rest.Config {
 	t.Helper()
 	config := c.Anonymous()
@@ -212,7 +212,7 @@ func (c *ControlPlane) Kubeconfig(t T, config *rest.Config) string {
 	return file.Name()
 }
 
-// Terminal returns a terminal of a user, of the administrator if config is nil.
+// Terminal returns a terminal of a user; if config is nil, of the administrator.
 func (c *ControlPlane) Terminal(t T, config *rest.Config) Terminal {
 	t.Helper()
 	if config == nil {

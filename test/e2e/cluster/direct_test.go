@@ -24,7 +24,7 @@ func answer(t *testing.T, config *rest.Config) error {
 	return client.Discovery().RESTClient().Get().AbsPath("/apis/fleet.cattle.io/v1alpha1/bundles").Do(t.Context()).Error()
 }
 
-// reached asks a replica directly, in each of the ways there are.
+// reached asks a replica directly, in every possible way.
 func reached(t *testing.T, m *cluster.Muster) {
 	t.Helper()
 	r := m.Replicas()[0]
@@ -34,12 +34,12 @@ func reached(t *testing.T, m *cluster.Muster) {
 
 	require.NoError(t, answer(t, r.Direct(control.Config)), "with a certificate of the cluster's CA")
 	require.NoError(t, answer(t, m.Direct(control.Config)), "by way of the Service")
-	require.NoError(t, answer(t, r.With(control.CA.Client("somebody", admins...))))
-	require.NoError(t, answer(t, r.Proxied(proxy, "somebody", admins, nil)), "as the aggregation layer")
-	nobody := control.AsAccount(t, metav1.NamespaceDefault, "default")
-	require.ErrorContains(t, answer(t, r.Direct(nobody)), "system:serviceaccount:default:default", "a token says who asks, and RBAC that it may not")
-	require.ErrorContains(t, answer(t, r.Claiming(nobody, "somebody", admins, nil)), "system:serviceaccount:default:default", "what it says of itself is not believed")
-	require.Error(t, answer(t, r.Proxied(foreign, "somebody", admins, nil)))
+	require.NoError(t, answer(t, r.With(control.CA.Client("a-user", admins...))))
+	require.NoError(t, answer(t, r.Proxied(proxy, "a-user", admins, nil)), "as the aggregation layer")
+	unprivileged := control.AsAccount(t, metav1.NamespaceDefault, "default")
+	require.ErrorContains(t, answer(t, r.Direct(unprivileged)), "system:serviceaccount:default:default", "the token identifies the client, and RBAC refuses it")
+	require.ErrorContains(t, answer(t, r.Claiming(unprivileged, "a-user", admins, nil)), "system:serviceaccount:default:default", "its own claim has no effect")
+	require.Error(t, answer(t, r.Proxied(foreign, "a-user", admins, nil)))
 
 	out, _, err := r.Exec("preflight", r.Flags("kubeconfig")[0])
 	require.NoError(t, err)

@@ -22,29 +22,28 @@
 //	folder.go        folders
 //	t.go             T, and Main
 //
-// Real are: etcd with TLS both ways (StartEtcd), kube-apiserver and
-// kube-controller-manager (Start), kubectl (Terminal), the certificates, RBAC,
-// tokens of ServiceAccounts, the aggregation layer, and muster-apiserver with the
-// project's manifests (Install): each a process of its own, built by hack/tool.sh.
+// These parts are real, each a process of its own, built by hack/tool.sh: etcd with TLS
+// both ways (StartEtcd), kube-apiserver and kube-controller-manager (Start), kubectl
+// (Terminal), and muster-apiserver with the project's manifests (Install). Certificates,
+// RBAC, tokens of ServiceAccounts and the aggregation layer are real too.
 //
-// Played are what needs machines and containers. There is no kubelet: a Replica is
-// a process with the arguments, volumes and rights that the Deployment gives its
-// container, except that its folders, its port and the way to the core API are this
-// machine's. Nothing restarts it when it ends or when its liveness probe fails.
-// There is no kube-proxy: a Balancer is the Service, and has the same habits: it
-// offers new connections, one after the other, to the replicas whose readiness
-// probe succeeds, refuses them if there is none, and leaves the connections that it
-// made alone. kube-apiserver finds it because the Service is of type ExternalName.
-// There is no network to break: Cables do that.
+// The parts that need machines and containers are played. No kubelet runs: a Replica is a
+// process with the arguments, volumes and rights that the Deployment gives its container,
+// except that its folders, its port and its connection to the core API are this machine's.
+// Nothing restarts it when it ends or when its liveness probe fails. No kube-proxy runs: a
+// Balancer is the Service, and behaves alike. It offers new connections, one after the
+// other, to the replicas whose readiness probe succeeds, refuses them if no replica is
+// ready, and leaves existing connections alone. kube-apiserver finds it because the Service
+// is of type ExternalName. No network can be broken: Cables do that.
 //
-// Everything listens on 127.0.0.1 only and ends with the test or, if a TestMain
-// started it (Main), with the tests of the package. When the test binary is killed,
-// the kernel kills its processes (on Linux), and the next run removes its folders.
-// KEEP=1 in the environment keeps the folders of this run: logs and kubeconfigs.
+// Everything listens on 127.0.0.1 only. It ends with the test or, if a TestMain started it
+// (Main), with the tests of the package. When the test binary is killed, the kernel kills
+// its processes (on Linux), and the next run removes its folders. KEEP=1 in the environment
+// keeps the folders of this run: logs and kubeconfigs.
 //
-// An etcd takes a second to start, be it one member or three, a control plane 5
-// seconds and some 500 MB, a replica 2 seconds; to take an installation out of a
-// control plane that keeps running takes 6, most of it for the namespace. All methods may
-// be called from any goroutine, except those that take a T, which may end the test:
-// these are for the test's own.
+// Starts take time: an etcd of one or three members 1 second, a control plane 5 seconds and
+// some 500 MB, a replica 2 seconds. To remove an installation from a control plane that
+// continues takes 6 seconds, most of them for the namespace. All methods may be called from
+// any goroutine, except those with a T, which may end the test: they belong to the test's
+// own goroutine.
 package cluster

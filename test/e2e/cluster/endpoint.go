@@ -10,16 +10,16 @@ import (
 	"k8s.io/client-go/transport"
 )
 
-// Endpoint is where Muster is reached without the aggregation layer: as a Pod in the
-// cluster could, with a certificate that is verified.
+// Endpoint is the address of Muster without the aggregation layer: as a Pod in the cluster
+// would reach it, with a certificate that is verified.
 type Endpoint struct {
-	// URL is the server's.
+	// URL is the server's URL.
 	URL string
 
 	ca []byte
 }
 
-// Direct sends a client's requests straight to the server.
+// Direct sends a client's requests directly to the server.
 func (e Endpoint) Direct(config *rest.Config) *rest.Config {
 	out := rest.CopyConfig(config)
 	out.Host, out.CAData, out.ServerName = e.URL, e.ca, ServerName+"."+Namespace+".svc"
@@ -31,8 +31,8 @@ func (e Endpoint) With(pair KeyPair) *rest.Config {
 	return e.Direct(&rest.Config{QPS: -1, TLSClientConfig: rest.TLSClientConfig{CertData: pair.Certificate, KeyData: pair.Key}})
 }
 
-// Proxied shows a client certificate and says, as the aggregation layer does, that
-// the request is another user's.
+// Proxied shows a client certificate and claims, as the aggregation layer does, that the
+// request comes from another user.
 func (e Endpoint) Proxied(pair KeyPair, user string, groups []string, extra map[string][]string) *rest.Config {
 	return e.Claiming(e.With(pair), user, groups, extra)
 }

@@ -23,13 +23,13 @@ import (
 
 const etcdReady = 30 * time.Second
 
-// Etcd is a cluster of real etcds. It asks clients for certificates and does not
-// sync to disk, which is all that tells it from one in production: a member that is
-// killed keeps its data, a machine that crashes would not.
+// Etcd is a cluster of real etcds. It differs from one in production in one way: it does
+// not sync to disk. A member that is killed keeps its data, a machine that crashes would
+// not. It requires certificates from clients.
 type Etcd struct {
 	// CA signs the certificates of members and clients.
 	CA *CA
-	// CAFile, CertFile and KeyFile are what a client needs.
+	// CAFile, CertFile and KeyFile are the files that a client needs.
 	CAFile, CertFile, KeyFile string
 
 	members []*member
@@ -38,7 +38,7 @@ type Etcd struct {
 	util    string
 }
 
-// EtcdOptions holds what a test may want of an etcd.
+// EtcdOptions changes an etcd.
 type EtcdOptions struct {
 	// QuotaBytes is the size of the database that raises the alarm NOSPACE; 0 is
 	// etcd's default.
@@ -47,7 +47,7 @@ type EtcdOptions struct {
 	// "etcdutl snapshot restore".
 	Snapshot    string
 	RestoreArgs []string
-	// Args are added to each member's.
+	// Args are added to the arguments of each member.
 	Args []string
 }
 
@@ -58,8 +58,8 @@ type member struct {
 	process      *Process
 }
 
-// StartEtcd starts an etcd cluster of some members and waits until each of them
-// knows a leader.
+// StartEtcd starts an etcd cluster with so many members and waits until each of them knows
+// a leader.
 func StartEtcd(t T, members int, options EtcdOptions) *Etcd {
 	t.Helper()
 	dir := Folder(t, "etcd")
@@ -131,7 +131,7 @@ func StartEtcd(t T, members int, options EtcdOptions) *Etcd {
 	return e
 }
 
-// Endpoints are the members' URLs.
+// Endpoints returns the members' URLs.
 func (e *Etcd) Endpoints() []string {
 	var all []string
 	for _, m := range e.members {
@@ -140,7 +140,7 @@ func (e *Etcd) Endpoints() []string {
 	return all
 }
 
-// Addresses are the members' addresses, for cables.
+// Addresses returns the members' addresses, for cables.
 func (e *Etcd) Addresses() []string {
 	var all []string
 	for _, m := range e.members {
@@ -149,7 +149,7 @@ func (e *Etcd) Addresses() []string {
 	return all
 }
 
-// TLS returns what a client dials with.
+// TLS returns a client's TLS configuration.
 func (e *Etcd) TLS() (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(e.CertFile, e.KeyFile)
 	if err != nil {
@@ -169,7 +169,7 @@ func (e *Etcd) Dial(endpoints ...string) (*clientv3.Client, error) {
 	return clientv3.New(clientv3.Config{Endpoints: endpoints, TLS: config, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
 }
 
-// Client is one client of all members.
+// Client returns the one client of all members.
 func (e *Etcd) Client(t T) *clientv3.Client {
 	t.Helper()
 	client, err := e.client()
@@ -177,7 +177,7 @@ func (e *Etcd) Client(t T) *clientv3.Client {
 	return client
 }
 
-// Member is the process of a member, for signals and its log.
+// Member returns the process of a member, for signals and its log.
 func (e *Etcd) Member(i int) *Process { return e.members[i].process }
 
 // Kill ends a member with SIGKILL.
@@ -189,15 +189,15 @@ func (e *Etcd) Stop(t T, i int) {
 	require.NoError(t, e.members[i].process.Stop(20*time.Second))
 }
 
-// Start starts a member again, with its data, and waits until it knows a leader.
-// With too few members for a leader, start them with Member(i).Start first.
+// Start starts a member again, with its data, and waits until it knows a leader. If too few
+// members run to elect one, start them with Member(i).Start first.
 func (e *Etcd) Start(t T, i int) {
 	t.Helper()
 	require.NoError(t, e.members[i].process.Start())
 	require.NoError(t, e.WaitReady(t.Context(), i))
 }
 
-// Pause freezes a member with SIGSTOP: its connections stay, and nothing answers.
+// Pause freezes a member with SIGSTOP: its connections remain, and it does not answer.
 func (e *Etcd) Pause(i int) { e.members[i].process.Pause() }
 
 // Resume lets a paused member continue.
@@ -221,7 +221,7 @@ func (e *Etcd) WaitReady(ctx context.Context, i int) error {
 	})
 }
 
-// Leader is the member that leads, as a majority of members says. It waits for an
+// Leader returns the member that leads, according to a majority of members. It waits for an
 // election to end.
 func (e *Etcd) Leader(t T) int {
 	t.Helper()

@@ -39,7 +39,7 @@ func TestAnEtcdOfThreeSurvivesThatItsLeaderIsKilled(t *testing.T) {
 	require.Equal(t, "2", string(response.Kvs[0].Value))
 }
 
-func TestAPausedMemberAnswersNothingAndGoesOnLater(t *testing.T) {
+func TestAPausedMemberAnswersNothingAndContinuesLater(t *testing.T) {
 	t.Parallel()
 	e := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
 	e.Pause(0)

@@ -14,8 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Ctl runs etcdctl on the cluster, with all rights, and returns
-// what it printed.
+// Ctl runs etcdctl on the cluster, with all rights, and returns its output.
 func (e *Etcd) Ctl(args ...string) (string, error) {
 	return e.ctlAt(e.Endpoints(), args...)
 }
@@ -34,7 +33,7 @@ func (e *Etcd) ctlAt(endpoints []string, args ...string) (string, error) {
 // Util runs etcdutl, which works on files of members that do not run.
 func (e *Etcd) Util(args ...string) (string, error) { return brief(e.util, args...) }
 
-// DataDir is a member's folder, for etcdutl.
+// DataDir returns a member's folder, for etcdutl.
 func (e *Etcd) DataDir(i int) string { return e.members[i].dir }
 
 // Snapshot saves a snapshot, as "etcdctl snapshot save" does, for
@@ -51,7 +50,7 @@ func brief(path string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	command := exec.CommandContext(ctx, path, args...)
-	command.Env = []string{"PATH=" + os.Getenv("PATH")} // no ETCDCTL_* of a developer
+	command.Env = []string{"PATH=" + os.Getenv("PATH")} // without the ETCDCTL_* variables of a developer
 	out, err := command.CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("%s %s: %w: %s", path, strings.Join(args, " "), err, out)

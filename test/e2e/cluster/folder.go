@@ -20,15 +20,15 @@ const (
 
 var sweepOnce sync.Once
 
-// Folder returns a new folder that is removed with t. It is not t.TempDir because
-// that one stays for ever when the test binary is killed: this one's owner holds a
-// lock in it, and a later run removes the folders without an owner.
+// Folder returns a new folder that is removed with t. t.TempDir would not do, because its
+// folder remains if the test binary is killed. The owner of this one holds a lock in it,
+// and a later run removes the folders without an owner.
 func Folder(t T, name string) string {
 	t.Helper()
 	sweepOnce.Do(func() { sweep(os.TempDir()) })
 	dir, err := os.MkdirTemp("", folderPrefix+name+"-")
 	require.NoError(t, err)
-	// kustomize and kubectl compare paths: no symbolic links in it.
+	// kustomize and kubectl compare paths, so the path has no symbolic links.
 	dir, err = filepath.EvalSymlinks(dir)
 	require.NoError(t, err)
 	owner, err := os.Create(filepath.Join(dir, ownerFile))
@@ -41,14 +41,14 @@ func Folder(t T, name string) string {
 			return
 		}
 		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("the folder %s stays behind: %v", dir, err)
+			t.Errorf("the folder %s could not be removed: %v", dir, err)
 		}
 	})
 	return dir
 }
 
-// sweep removes the folders of runs that were killed. A folder that is new may be
-// about to be locked.
+// sweep removes the folders of runs that were killed. It leaves alone a new folder, which
+// may be about to be locked.
 func sweep(parent string) {
 	const young = time.Minute
 	folders, _ := filepath.Glob(filepath.Join(parent, folderPrefix+"*", ownerFile))

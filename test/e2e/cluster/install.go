@@ -34,38 +34,38 @@ const (
 	etcdSecret     = "muster-etcd-client"
 )
 
-// MusterReady is how long replicas may take to be ready, and the APIService to be
+// MusterReady bounds the time until replicas are ready, and until the APIService is
 // available.
 const MusterReady = 90 * time.Second
 
-// Options holds what an operator may change about an installation.
+// Options holds what an operator may change in an installation.
 type Options struct {
-	// Replicas is their number; 0 leaves the manifest's.
+	// Replicas is the number of replicas; 0 means the manifest's.
 	Replicas int
-	// Args are added to each replica's, or replace those of the same name.
+	// Args are added to each replica's arguments, or replace those with the same name.
 	Args []string
 	// Components are names of folders in artifacts/kustomize/components.
 	Components []string
-	// Patches are more patches of the server's kustomization, as it takes them.
+	// Patches are more patches for the server's kustomization, in kustomize's form.
 	Patches []map[string]any
-	// Secrets are made in Muster's namespace before the rest is applied.
+	// Secrets are created in Muster's namespace before the rest is applied.
 	Secrets map[string]map[string][]byte
-	// Binary is run instead of this checkout's.
+	// Binary runs in place of this checkout's.
 	Binary string
-	// Deploy installs the server in another way than with kustomize, for example with
-	// Helm. It makes the namespace and the Secrets (Muster.Secrets), and takes away
-	// with its own t.Cleanup what it made.
+	// Deploy installs the server in another way than with kustomize, for example with Helm.
+	// It creates the namespace and the Secrets (Muster.Secrets), and removes what it
+	// created in a t.Cleanup of its own.
 	Deploy func(t T, m *Muster)
-	// Straight leads replicas to etcd without Cables, which then cannot be cut: for
-	// measurements, since a cable is one more hop.
+	// Straight connects replicas to etcd without Cables, so these connections cannot be
+	// cut. It is for measurements, because a cable is one more hop.
 	Straight bool
-	// ServerOnly ends the installation after the first of its two steps, without
-	// waiting for replicas to be ready: see WaitReady and Register.
+	// ServerOnly ends the installation after the first of its two steps, without waiting
+	// for ready replicas: see WaitReady and Register.
 	ServerOnly bool
 }
 
-// Muster is an installation in a control plane. As an Endpoint it is its Service,
-// without the aggregation layer.
+// Muster is an installation in a control plane. As an Endpoint it is its Service, without
+// the aggregation layer.
 type Muster struct {
 	Endpoint
 	// CA signs the certificate of the Service.
@@ -73,7 +73,7 @@ type Muster struct {
 	// Balancer plays the Service.
 	Balancer *Balancer
 
-	// owner ends the installation when it ends; tests that share it come and go.
+	// owner owns the installation, which several tests may share.
 	owner    T
 	control  *ControlPlane
 	etcd     *Etcd
@@ -89,9 +89,9 @@ type Muster struct {
 	}
 }
 
-// Install does what an operator does with kustomize: the server
-// first, and when its replicas are ready the APIService. A control plane has one
-// installation at a time; it is removed with t.
+// Install does what an operator does with kustomize: it installs the server, waits for its
+// replicas, and then adds the APIService. A control plane has one installation at a time;
+// it is removed with t.
 func Install(t T, c *ControlPlane, etcd *Etcd, options Options) *Muster {
 	t.Helper()
 	m := &Muster{owner: t, control: c, etcd: etcd, options: options, binary: options.Binary, CA: NewCA("muster"), dir: Folder(t, "muster"), terminal: c.Terminal(t, nil)}
@@ -107,7 +107,7 @@ func Install(t T, c *ControlPlane, etcd *Etcd, options Options) *Muster {
 	} else {
 		options.Deploy(t, m)
 	}
-	// The Service leads kube-apiserver to this machine, where the Balancer is.
+	// The Service leads kube-apiserver to the Balancer on this machine.
 	_, _, err := m.terminal.Kubectl("patch", "service", "-n", Namespace, ServerName, "-p", `{"spec":{"type":"ExternalName","externalName":"localhost"}}`)
 	require.NoError(t, err)
 	m.pod, err = c.readPod(t.Context())
@@ -143,8 +143,8 @@ func (m *Muster) Apply(t T, folder string) {
 	require.NoError(t, err)
 }
 
-// Secrets are those that the Deployment mounts, by name, with their content: the
-// certificate of the Service and that of etcd's client.
+// Secrets returns the Secrets that the Deployment mounts, by name: the certificate of the
+// Service and the certificate of etcd's client.
 func (m *Muster) Secrets(t T) map[string]map[string][]byte {
 	t.Helper()
 	serving := m.ServingCertificate()
@@ -156,12 +156,12 @@ func (m *Muster) Secrets(t T) map[string]map[string][]byte {
 	return secrets
 }
 
-// ServingCertificate makes a new certificate of the Service.
+// ServingCertificate returns a new certificate of the Service.
 func (m *Muster) ServingCertificate() KeyPair {
 	return m.CA.Serving(ServerName, ServerName+"."+Namespace, ServerName+"."+Namespace+".svc")
 }
 
-// serverOverlay writes what a person writes to install the server.
+// serverOverlay writes the overlay that an operator would write to install the server.
 func (m *Muster) serverOverlay(t T) string {
 	t.Helper()
 	folder := filepath.Join(m.dir, "server")
@@ -228,7 +228,8 @@ func (m *Muster) WaitAvailable(t T) {
 	require.NoError(t, err, "the APIService is not available; %s\nkube-apiserver: %s", m.tails(), m.control.APIServer.Tail())
 }
 
-// Available is the condition of the APIService: "True", "False" or "", and why.
+// Available returns the condition of the APIService, "True", "False" or "", and its
+// message.
 func (m *Muster) Available(ctx context.Context) (status, message string, err error) {
 	client, err := dynamic.NewForConfig(m.control.Config)
 	if err != nil {
@@ -247,11 +248,10 @@ func (m *Muster) Available(ctx context.Context) (status, message string, err err
 			return fmt.Sprint(condition["status"]), fmt.Sprintf("%v: %v", condition["reason"], condition["message"]), nil
 		}
 	}
-	return "", "nobody has looked at the APIService yet", nil
+	return "", "kube-apiserver has not checked the APIService yet", nil
 }
 
-// end stops the replicas and takes the installation out of a control plane that
-// continues.
+// end stops the replicas and removes the installation from a control plane that continues.
 func (m *Muster) end(t T) {
 	replicas := m.Replicas()
 	for _, r := range replicas {
@@ -267,10 +267,10 @@ func (m *Muster) end(t T) {
 	for _, step := range []string{"apiservice", "server"} {
 		folder := filepath.Join(m.dir, step)
 		if _, err := os.Stat(folder); err != nil {
-			continue // not applied
+			continue // it was not applied
 		}
 		if _, _, err := m.terminal.Kubectl("delete", "-k", folder, "--ignore-not-found", "--timeout=100s"); err != nil {
-			t.Errorf("Muster stays in the control plane: %v", err)
+			t.Errorf("Muster remains in the control plane: %v", err)
 		}
 	}
 }
@@ -283,8 +283,8 @@ func (m *Muster) tails() string {
 	return text
 }
 
-// relative is the way from a folder to one of artifacts/kustomize, which
-// kustomize wants.
+// relative returns the relative path from a folder to one of artifacts/kustomize, which
+// kustomize requires.
 func relative(t T, from, to string) string {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(from, 0o700))

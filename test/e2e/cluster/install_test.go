@@ -30,12 +30,12 @@ func TestMusterIsInstalledFromItsManifests(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, stored, "/muster", "its data is in its own etcd")
 
-	t.Log("a replica answers those who reach it directly, and serves a certificate that was renewed")
+	t.Log("a replica answers direct requests, and serves a renewed certificate")
 	require.Equal(t, "system:serviceaccount:muster-system:muster-apiserver", whoami(t, control.AsAccount(t, cluster.Namespace, cluster.ServerName)))
 	reached(t, m)
 	renewed(t, m)
 
-	t.Log("a replica that is cut off from etcd gets no requests, and gets them again when it is not")
+	t.Log("a replica that is cut off from etcd gets no requests, and gets them again afterwards")
 	first := m.Replicas()[0]
 	first.Partition()
 	require.Eventually(t, func() bool { return !first.Ready() }, time.Minute, 50*time.Millisecond)
@@ -54,7 +54,7 @@ func TestMusterIsInstalledFromItsManifests(t *testing.T) {
 	_, _, err = admin.Kubectl("get", "-n", "team", "clusters.fleet.cattle.io", "one")
 	require.NoError(t, err)
 
-	t.Log("with the APIService gone, the group is")
+	t.Log("without the APIService, the group is gone")
 	_, _, err = admin.Kubectl("delete", "namespace", "team", "--timeout=50s")
 	require.NoError(t, err)
 	m.Unregister(t)

@@ -5,9 +5,9 @@ package cluster
 
 import "syscall"
 
-// dieWithParent has the kernel kill a process when this one dies, however it does.
-// The group of its own keeps a terminal's interrupt away from it: what stops it, and
-// in which order, is this process's business.
+// dieWithParent makes the kernel kill a process whenever this one dies. The process gets a
+// group of its own, so that a terminal's interrupt does not reach it: this process decides
+// what stops it, and in which order.
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }

@@ -7,6 +7,6 @@ package cluster
 
 import "syscall"
 
-// dieWithParent is all that there is outside of Linux: a test binary that is killed
-// leaves its processes behind.
+// dieWithParent does less outside of Linux: a test binary that is killed leaves its
+// processes behind.
 func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -22,7 +22,7 @@ import (
 
 // CA is a certificate authority.
 type CA struct {
-	// PEM is its certificate.
+	// PEM is the authority's certificate.
 	PEM []byte
 
 	certificate *x509.Certificate
@@ -34,7 +34,7 @@ type KeyPair struct {
 	Certificate, Key []byte
 }
 
-// NewCA makes a certificate authority.
+// NewCA returns a new certificate authority.
 func NewCA(name string) *CA {
 	key := newKey()
 	template := validFor(time.Hour * 24)
@@ -48,7 +48,7 @@ func NewCA(name string) *CA {
 	return &CA{PEM: encode("CERTIFICATE", der), certificate: certificate, key: key}
 }
 
-// Sign makes a certificate, which change may turn into anything.
+// Sign returns a certificate, whose template change may alter in any way.
 func (ca *CA) Sign(change func(template *x509.Certificate)) KeyPair {
 	key := newKey()
 	template := validFor(time.Hour * 12)
@@ -61,7 +61,7 @@ func (ca *CA) Sign(change func(template *x509.Certificate)) KeyPair {
 	return KeyPair{Certificate: encode("CERTIFICATE", der), Key: encode("EC PRIVATE KEY", keyDER)}
 }
 
-// Client makes a certificate of a user, as Kubernetes reads it.
+// Client returns a certificate of a user, in the form of Kubernetes.
 func (ca *CA) Client(user string, groups ...string) KeyPair {
 	return ca.Sign(func(c *x509.Certificate) {
 		c.Subject = pkix.Name{CommonName: user, Organization: groups}
@@ -69,8 +69,7 @@ func (ca *CA) Client(user string, groups ...string) KeyPair {
 	})
 }
 
-// Serving makes a certificate of a server at localhost and 127.0.0.1, with more
-// names.
+// Serving returns a certificate of a server at localhost and 127.0.0.1, with more names.
 func (ca *CA) Serving(names ...string) KeyPair {
 	return ca.Sign(func(c *x509.Certificate) {
 		serving(c, names)
@@ -78,7 +77,7 @@ func (ca *CA) Serving(names ...string) KeyPair {
 	})
 }
 
-// peer makes a certificate of a server that is also a client, as etcd's members.
+// peer returns a certificate of a server that is also a client, as etcd's members are.
 func (ca *CA) peer() KeyPair {
 	return ca.Sign(func(c *x509.Certificate) {
 		serving(c, []string{"etcd"})
@@ -92,7 +91,7 @@ func serving(c *x509.Certificate, names []string) {
 	c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 }
 
-// TLS is the pair as Go's TLS takes it.
+// TLS returns the pair in the form of Go's TLS.
 func (k KeyPair) TLS() tls.Certificate {
 	pair, err := tls.X509KeyPair(k.Certificate, k.Key)
 	check(err)
@@ -130,7 +129,7 @@ func encode(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// check panics: certificates of our own making do not fail, but by a mistake here.
+// check panics: our own certificates fail only by a mistake here.
 func check(err error) {
 	if err != nil {
 		panic(err)

@@ -63,8 +63,8 @@ func (c *ControlPlane) readPod(ctx context.Context) (*pod, error) {
 	return p, nil
 }
 
-// mount writes what the container mounts below dir, and returns where each mount
-// path is.
+// mount writes the container's volumes below dir, and returns the folder of each mount
+// path.
 func (c *ControlPlane) mount(ctx context.Context, p *pod, dir string) (map[string]string, error) {
 	at := map[string]string{}
 	for _, mount := range p.container.VolumeMounts {
@@ -84,7 +84,7 @@ func (c *ControlPlane) mount(ctx context.Context, p *pod, dir string) (map[strin
 	return at, nil
 }
 
-// volume is a volume's files; nil for one that the container writes.
+// volume returns a volume's files; nil for a volume that the container writes.
 func (c *ControlPlane) volume(ctx context.Context, volume corev1.Volume) (map[string][]byte, error) {
 	switch {
 	case volume.Secret != nil:
@@ -123,21 +123,21 @@ func chosen(data map[string][]byte, items []corev1.KeyToPath) (map[string][]byte
 	for _, item := range items {
 		content, found := data[item.Key]
 		if !found {
-			return nil, fmt.Errorf("it has no key %s", item.Key)
+			return nil, fmt.Errorf("the volume has no key %s", item.Key)
 		}
 		out[item.Path] = content
 	}
 	return out, nil
 }
 
-// publish writes files as a kubelet does, so that a process that watches them sees what it
-// would see there: all change at once, by a link that is replaced.
+// publish writes files as a kubelet does, so that a process that watches them sees the
+// same: all files change at once, when a link is replaced.
 func publish(folder string, content map[string][]byte) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil || content == nil {
 		return err
 	}
 	link := filepath.Join(folder, "..data")
-	old, _ := os.Readlink(link) // none the first time
+	old, _ := os.Readlink(link) // no link the first time
 	version, err := os.MkdirTemp(folder, "..version-")
 	if err != nil {
 		return err
@@ -170,7 +170,8 @@ func publish(folder string, content map[string][]byte) error {
 	return nil
 }
 
-// arguments are the container's, with this machine's folders for its mount paths.
+// arguments returns the container's arguments, with this machine's folders for its mount
+// paths.
 func (p *pod) arguments(mounts map[string]string, environment map[string]string) []string {
 	paths := slices.SortedFunc(maps.Keys(mounts), func(a, b string) int { return len(b) - len(a) })
 	var out []string
@@ -190,7 +191,8 @@ func translate(text string, paths []string, mounts map[string]string) string {
 	return text
 }
 
-// environment is the container's. Fields of the pod are the few that it has here.
+// environment returns the container's environment, with the few fields of a pod that exist
+// here.
 func (p *pod) environment(name string) (map[string]string, error) {
 	fields := map[string]string{
 		"metadata.name": name, "metadata.namespace": Namespace, "status.podIP": "127.0.0.1", "spec.serviceAccountName": p.account, "spec.nodeName": "localhost",
@@ -213,7 +215,7 @@ func (p *pod) environment(name string) (map[string]string, error) {
 	return out, nil
 }
 
-// set replaces what a flag says; without the flag it adds it.
+// set replaces the value of a flag, or adds the flag.
 func set(args []string, flag string) []string {
 	name, _, _ := strings.Cut(flag, "=")
 	out := slices.DeleteFunc(slices.Clone(args), func(arg string) bool {

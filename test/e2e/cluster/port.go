@@ -13,16 +13,15 @@ import (
 	"sync"
 )
 
-// ports are those that were handed out: a program that was stopped wants its own
-// again.
+// ports are the ports that were handed out: a program that was stopped needs its own again.
 var ports struct {
 	sync.Mutex
 	taken map[int]bool
 }
 
 // freePort returns a port of 127.0.0.1 without a listener. Another process may take it
-// before it is used: see attempts. It is below the range that systems take the near end of
-// connections from, so that a connection does not take it.
+// before it is used: see attempts. It is below the range of ports that the system gives to
+// outgoing connections, so none of these takes it.
 func freePort() int {
 	ports.Lock()
 	defer ports.Unlock()
@@ -55,5 +54,5 @@ func attempts(start func() error) error {
 			return err
 		}
 	}
-	return fmt.Errorf("five times in a row: %w", err)
+	return fmt.Errorf("five attempts failed: %w", err)
 }

@@ -19,27 +19,27 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// Process is a program that can be started, hurt and started again.
+// Process is a program that can be started, stopped, frozen and started again.
 type Process struct {
-	// Name is for messages.
+	// Name is used in messages.
 	Name string
 
 	path   string
 	args   []string
 	env    []string // nil: this process's
 	log    string   // file for both outputs, appended to
-	stdout string   // file for the standard output, if it is wanted alone
+	stdout string   // file for the standard output, if it is needed separately
 
 	mu struct {
 		sync.Mutex
 		command *exec.Cmd
 		ended   chan struct{}
-		offset  int64 // of the log when it was last started
+		offset  int64 // of the log at the last start
 	}
 }
 
-// starter starts all processes from one thread that lives as long as this process:
-// the kernel's signal "parent died" is sent when the thread dies that forked.
+// starter starts all processes from one thread that lives as long as this process: the
+// kernel sends the signal "parent died" when the thread that forked dies.
 var starter = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {
@@ -86,7 +86,7 @@ func (p *Process) Start() error {
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = command.Wait() // how it ended is in command.ProcessState
+		_ = command.Wait() // command.ProcessState says how it ended
 		close(ended)
 	}()
 	p.mu.command, p.mu.ended, p.mu.offset = command, ended, info.Size()
@@ -105,14 +105,14 @@ func (p *Process) runningLocked() bool {
 	}
 }
 
-// Running tells if the program runs, be it paused.
+// Running reports whether the program runs or is paused.
 func (p *Process) Running() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.runningLocked()
 }
 
-// PID is that of the program that was started last.
+// PID returns the process id of the last start.
 func (p *Process) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,7 +122,7 @@ func (p *Process) PID() int {
 	return p.mu.command.Process.Pid
 }
 
-// Ended is closed when the program that was started last has ended.
+// Ended returns a channel that is closed when the program of the last start has ended.
 func (p *Process) Ended() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +134,7 @@ func (p *Process) Ended() <-chan struct{} {
 	return p.mu.ended
 }
 
-// ExitCode is how the program ended: -1 if a signal ended it or it still runs.
+// ExitCode returns the exit code; -1 if a signal ended the program or it still runs.
 func (p *Process) ExitCode() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,33 +144,33 @@ func (p *Process) ExitCode() int {
 	return p.mu.command.ProcessState.ExitCode()
 }
 
-// Signal sends a signal. A program that has ended does not get it.
+// Signal sends a signal, unless the program has ended.
 func (p *Process) Signal(signal syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.runningLocked() {
-		_ = p.mu.command.Process.Signal(signal) // it may end just now
+		_ = p.mu.command.Process.Signal(signal) // it may be ending
 	}
 }
 
-// Pause stops the program from running; its connections stay open. It returns when
-// the program has stopped, which on a busy machine is not at once.
+// Pause stops the program from running; its connections stay open. It returns when the
+// program has stopped, which takes a while on a busy machine.
 func (p *Process) Pause() {
 	p.Signal(syscall.SIGSTOP)
-	const patience = 10 * time.Second // a program that ends meanwhile is as good as stopped
+	const patience = 10 * time.Second // a program that ends in the meantime counts as stopped
 	_ = poll.Until(context.Background(), patience, func(context.Context) error { return stopped(p.PID()) })
 }
 
-// stopped returns an error while a thread of a process runs. Outside of Linux it
-// does not know.
+// stopped returns an error while a thread of a process runs. Outside of Linux it cannot
+// know.
 func stopped(pid int) error {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is right
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is valid
 	for _, thread := range threads {
 		text, err := os.ReadFile(thread)
 		if err != nil {
-			continue // it has ended
+			continue // the thread has ended
 		}
-		// The state follows the name, which may hold anything, in parentheses.
+		// The state follows the name, which is in parentheses and may contain anything.
 		line := string(text)
 		if state := strings.TrimSpace(line[strings.LastIndexByte(line, ')')+1:]); !strings.HasPrefix(state, "T") {
 			return fmt.Errorf("a thread of process %d runs: %s", pid, line)
@@ -188,8 +188,8 @@ func (p *Process) Kill() {
 	<-p.Ended()
 }
 
-// Stop asks the program to end with SIGTERM, waits, and kills it if it takes longer
-// than grace, which is an error.
+// Stop asks the program to end with SIGTERM and waits. If that takes longer than grace, it
+// kills the program and returns an error.
 func (p *Process) Stop(grace time.Duration) error {
 	p.Signal(syscall.SIGCONT)
 	p.Signal(syscall.SIGTERM)
@@ -202,7 +202,7 @@ func (p *Process) Stop(grace time.Duration) error {
 	}
 }
 
-// Log is all that the program wrote, over all its starts.
+// Log returns everything that the program wrote, over all its starts.
 func (p *Process) Log() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
@@ -211,7 +211,8 @@ func (p *Process) Log() string {
 	return string(text)
 }
 
-// Output returns what the program wrote to its standard output, if that was kept apart.
+// Output returns what the program wrote to its standard output, if that was kept
+// separately.
 func (p *Process) Output() string {
 	text, err := os.ReadFile(p.stdout)
 	if err != nil {
@@ -220,7 +221,7 @@ func (p *Process) Output() string {
 	return string(text)
 }
 
-// Tail is the end of the log, for messages.
+// Tail returns the end of the log, for messages.
 func (p *Process) Tail() string {
 	const most, width = 25, 400
 	lines := strings.Split(strings.TrimSpace(p.Log()), "\n")
@@ -238,13 +239,12 @@ func (p *Process) Tail() string {
 // errPortTaken says that another process took a port between its choice and its use.
 var errPortTaken = errors.New("the port was taken")
 
-// ready waits until try succeeds; the error tells why the program does not get
-// there.
+// ready waits until try succeeds; the error says why the program did not become ready.
 func (p *Process) ready(ctx context.Context, limit time.Duration, try func(ctx context.Context) error) error {
 	err := poll.Until(ctx, limit, func(ctx context.Context) error {
 		err := try(ctx)
 		if err != nil && !p.Running() {
-			return poll.Stop(fmt.Errorf("it ended: %w", err))
+			return poll.Stop(fmt.Errorf("it exited: %w", err))
 		}
 		return err
 	})

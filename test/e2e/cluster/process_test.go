@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script is a process that a shell runs.
+// script returns a process that a shell runs.
 func script(t *testing.T, text string) *Process {
 	t.Helper()
 	shell, err := exec.LookPath("sh")
@@ -30,7 +30,7 @@ var errNever = errors.New("not yet")
 
 func never(context.Context) error { return errNever }
 
-func TestAPortThatSomebodyTookIsToldFromOtherFailures(t *testing.T) {
+func TestATakenPortIsDistinguishedFromOtherFailures(t *testing.T) {
 	t.Parallel()
 	taken := script(t, "echo 'listen tcp 127.0.0.1:1: bind: address already in use'; exit 1")
 	starts := 0
@@ -69,7 +69,7 @@ func TestAPortThatWasTakenInAnEarlierRunDoesNotCount(t *testing.T) {
 	require.NotErrorIs(t, p.ready(t.Context(), time.Minute, never), errPortTaken)
 }
 
-func TestAProcessThatDoesNotHeedSIGTERMIsKilledAndReported(t *testing.T) {
+func TestAProcessThatIgnoresSIGTERMIsKilledAndReported(t *testing.T) {
 	t.Parallel()
 	p := script(t, "trap '' TERM; echo deaf; while :; do sleep 0.1; done")
 	require.NoError(t, p.Start())
@@ -119,8 +119,8 @@ func TestAFlagIsReplacedOrAdded(t *testing.T) {
 		name       string
 		args, want []string
 	}{
-		{"one that is there", []string{"--port=1", "--v=2"}, []string{"--v=2", "--port=3"}},
-		{"one that is not", []string{"--v=2"}, []string{"--v=2", "--port=3"}},
+		{"one that exists", []string{"--port=1", "--v=2"}, []string{"--v=2", "--port=3"}},
+		{"one that does not exist", []string{"--v=2"}, []string{"--v=2", "--port=3"}},
 		{"not one that begins alike", []string{"--port-name=x"}, []string{"--port-name=x", "--port=3"}},
 	}
 	for _, c := range cases {

@@ -37,7 +37,7 @@ var checkout = sync.OnceValues(func() (string, error) {
 	}
 })
 
-// Checkout is the folder of this checkout.
+// Checkout returns the folder of this checkout.
 func Checkout(t T) string {
 	t.Helper()
 	dir, err := checkout()
@@ -47,8 +47,8 @@ func Checkout(t T) string {
 
 var programs sync.Map // name → func() (string, error)
 
-// Program is the path of a program that hack/tool.sh knows; it is built if it has
-// to be, which takes minutes the first time.
+// Program returns the path of a program that hack/tool.sh knows. It builds the program if
+// necessary, which takes minutes the first time.
 func Program(t T, name string) string {
 	t.Helper()
 	once, _ := programs.LoadOrStore(name, sync.OnceValues(func() (string, error) { return buildTool(name) }))
@@ -65,8 +65,7 @@ func buildTool(name string) (string, error) {
 	return output(exec.Command(filepath.Join(dir, "hack", "tool.sh"), name))
 }
 
-// Binary is the path of bin/muster-apiserver, built from this checkout once per
-// run.
+// Binary returns the path of bin/muster-apiserver, built from this checkout once per run.
 func Binary(t T) string {
 	t.Helper()
 	return Built(t, ServerName)
@@ -74,7 +73,7 @@ func Binary(t T) string {
 
 var binaries sync.Map // name → func() (string, error)
 
-// Built is the path of a program in bin, built from this checkout's cmd once per run.
+// Built returns the path of a program in bin, built from this checkout's cmd once per run.
 func Built(t T, name string) string {
 	t.Helper()
 	once, _ := binaries.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name) }))
@@ -88,8 +87,8 @@ func build(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Several test binaries may want it at the same time. Go renames what it built,
-	// so that a process that runs the old file is not disturbed.
+	// Several test binaries may need it at the same time. Go renames what it built, so a
+	// process that runs the old file is not affected.
 	cache := filepath.Join(dir, ".cache", "bin")
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
@@ -106,7 +105,7 @@ func build(name string) (string, error) {
 	describe.Dir = dir
 	version, err := output(describe)
 	if err != nil {
-		version = "unknown" // not a git checkout: the Makefile says so too
+		version = "unknown" // not a git checkout: the Makefile uses the same word
 	}
 	path := filepath.Join(dir, "bin", name)
 	build := exec.Command(filepath.Join(dir, "hack", "progress.sh"), "building bin/"+name,

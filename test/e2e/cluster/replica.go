@@ -23,13 +23,13 @@ import (
 // Replica is one muster-apiserver: a Pod of the Deployment.
 type Replica struct {
 	Endpoint
-	// Name is that of the Pod.
+	// Name is the name of the Pod.
 	Name string
-	// Process is the server, for signals and its log. Stop, Kill and Start of the
-	// Replica also tell the Service, as Kubernetes does.
+	// Process is the server, for signals and its log. Stop, Kill and Start of the Replica
+	// also inform the Service, as Kubernetes does.
 	Process *Process
-	// Etcd are its ways to etcd's members, unless these are straight, and API to
-	// kube-apiserver.
+	// Etcd holds its connections to etcd's members, unless these are direct, and API its
+	// connection to kube-apiserver.
 	Etcd []*Cable
 	API  *Cable
 
@@ -43,7 +43,7 @@ type Replica struct {
 	}
 }
 
-// Replicas are those that were added and not removed, running or not.
+// Replicas returns the replicas that were added and not removed, running or not.
 func (m *Muster) Replicas() []*Replica {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,7 +73,7 @@ func (m *Muster) Add(t T) *Replica {
 	var err error
 	r.mounts, err = m.control.mount(t.Context(), m.pod, filepath.Join(r.dir, "volumes"))
 	require.NoError(t, err)
-	// What a Pod finds in its own folder: the token of its ServiceAccount.
+	// The folder of a Pod holds the token of its ServiceAccount.
 	account := m.control.Anonymous()
 	account.Host = "https://" + r.API.Address
 	account.BearerTokenFile = write(t, r.dir, "token", []byte(m.control.Token(t, Namespace, m.pod.account)))
@@ -88,7 +88,7 @@ func (m *Muster) Add(t T) *Replica {
 		flag, _, _ := strings.Cut(more, "=")
 		more = r.translate(more)
 		if replaced[flag] {
-			args = append(args, more) // a flag that is given more than once
+			args = append(args, more) // a flag that occurs more than once
 			continue
 		}
 		args, replaced[flag] = set(args, more), true
@@ -112,7 +112,7 @@ func (m *Muster) Add(t T) *Replica {
 	return r
 }
 
-// bind chooses the port that the replica listens on.
+// bind chooses the port of the replica.
 func (r *Replica) bind() {
 	port := freePort()
 	r.address = loopback(port)
@@ -124,8 +124,8 @@ func (r *Replica) translate(text string) string {
 	return translate(text, slices.SortedFunc(maps.Keys(r.mounts), func(a, b string) int { return len(b) - len(a) }), r.mounts)
 }
 
-// Start starts the replica, again if it ran before, and offers it to the Service. It
-// does not wait for it to be ready.
+// Start starts the replica, also after an earlier run, and offers it to the Service. It
+// does not wait until it is ready.
 func (r *Replica) Start(t T) {
 	t.Helper()
 	require.NoError(t, r.Process.Start())
@@ -137,14 +137,14 @@ func (r *Replica) Start(t T) {
 	}
 }
 
-// Ready tells if the readiness probe succeeds.
+// Ready reports whether the readiness probe succeeds.
 func (r *Replica) Ready() bool {
 	backend := r.backend()
 	return backend != nil && backend.Ready()
 }
 
-// Served is how many connections the Service has given to the replica since it was
-// last offered.
+// Served returns the number of connections that the Service has given to the replica since
+// it was last offered.
 func (r *Replica) Served() int {
 	if backend := r.backend(); backend != nil {
 		return backend.Served()
@@ -182,7 +182,7 @@ func (r *Replica) WaitReadyWithin(t T, limit time.Duration) {
 func (r *Replica) isReady(context.Context) error {
 	backend := r.backend()
 	if backend == nil {
-		return errors.New("it is being stopped")
+		return errors.New("the replica is being stopped")
 	}
 	if !backend.Ready() {
 		return fmt.Errorf("its probe says: %w", backend.Last())
@@ -190,8 +190,8 @@ func (r *Replica) isReady(context.Context) error {
 	return nil
 }
 
-// Stop deletes the Pod: the process gets SIGTERM and its grace period, and the
-// Service learns of it a little later.
+// Stop deletes the Pod: the process gets SIGTERM and its grace period, and the Service
+// learns of it a little later.
 func (r *Replica) Stop(t T) {
 	t.Helper()
 	withdraw := time.AfterFunc(ProbePeriod, r.withdraw)
@@ -214,14 +214,14 @@ func (r *Replica) withdraw() {
 	}
 }
 
-// Partition swallows all between the replica and etcd, both ways.
+// Partition swallows everything between the replica and etcd, both ways.
 func (r *Replica) Partition() {
 	for _, cable := range r.Etcd {
 		cable.BlackHole()
 	}
 }
 
-// Mend ends Partition, and the cutting of any of its cables to etcd.
+// Mend ends Partition, and repairs its cut cables to etcd.
 func (r *Replica) Mend() {
 	for _, cable := range r.Etcd {
 		cable.Mend()
@@ -237,8 +237,8 @@ func (m *Muster) Remove(t T, r *Replica) {
 	m.mu.replicas = slices.DeleteFunc(m.mu.replicas, func(each *Replica) bool { return each == r })
 }
 
-// Roll replaces all replicas as the Deployment's strategy has it: one at a time, and
-// none goes before its successor is ready.
+// Roll replaces all replicas by the Deployment's strategy: one at a time, and none stops
+// before its successor is ready.
 func (m *Muster) Roll(t T) {
 	t.Helper()
 	for _, old := range m.Replicas() {
@@ -247,8 +247,8 @@ func (m *Muster) Roll(t T) {
 	}
 }
 
-// SyncVolumes brings what has changed in Secrets and ConfigMaps into the replicas'
-// volumes, as kubelets do from time to time.
+// SyncVolumes copies changes of Secrets and ConfigMaps into the replicas' volumes, as
+// kubelets do from time to time.
 func (m *Muster) SyncVolumes(t T) {
 	t.Helper()
 	for _, r := range m.Replicas() {
@@ -257,7 +257,7 @@ func (m *Muster) SyncVolumes(t T) {
 	}
 }
 
-// Flags are those of the replica's arguments that have one of the names, for Exec.
+// Flags returns the replica's arguments with these names, for Exec.
 func (r *Replica) Flags(names ...string) []string {
 	return slices.DeleteFunc(slices.Clone(r.Process.args), func(arg string) bool {
 		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
@@ -265,8 +265,8 @@ func (r *Replica) Flags(names ...string) []string {
 	})
 }
 
-// Exec runs the server's program once more, for one of its subcommands, as "kubectl
-// exec" would: mount paths in args are the container's.
+// Exec runs the server's program once more, for one of its subcommands, as "kubectl exec"
+// would. Mount paths in args are the container's.
 func (r *Replica) Exec(args ...string) (stdout, stderr string, err error) {
 	translated := make([]string, len(args))
 	for i, arg := range args {

@@ -9,8 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Run starts a program that hack/tool.sh knows, in a folder of its own; it ends with
-// t.
+// Run starts a program that hack/tool.sh knows, in a folder of its own; it stops with t.
 func Run(t T, name string, args ...string) *Process {
 	t.Helper()
 	p := &Process{Name: name, path: Program(t, name), args: args, log: filepath.Join(Folder(t, name), name+".log")}
@@ -23,8 +22,8 @@ func Run(t T, name string, args ...string) *Process {
 // it is used.
 func FreeAddress() string { return loopback(freePort()) }
 
-// Prepare is a program that is at a path, in a folder of its own, for t to start; it
-// ends with t. env is all of its environment.
+// Prepare returns the program at a path, in a folder of its own, for t to start; it stops
+// with t. env is its whole environment.
 func Prepare(t T, name, path string, env []string, args ...string) *Process {
 	t.Helper()
 	p := &Process{Name: name, path: path, args: args, env: env, log: filepath.Join(Folder(t, name), name+".log")}

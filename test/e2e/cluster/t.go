@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// T owns parts of a cluster, which end with it: a *testing.T, or the one of Main for parts
-// that the tests of a package share.
+// T owns parts of a cluster, which end with it. It is a *testing.T, or the T of Main for
+// parts that the tests of a package share.
 type T interface {
 	Cleanup(func())
 	Context() context.Context
@@ -37,7 +37,7 @@ func Main(m *testing.M, setup func(t T)) {
 	os.Exit(run(m.Run, setup))
 }
 
-// shared is the T of Main. Parts that it owns may grow while tests run.
+// shared is the T of Main. It may get more parts while tests run.
 type shared struct {
 	ctx context.Context
 	mu  struct {

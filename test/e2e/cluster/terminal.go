@@ -23,9 +23,9 @@ import (
 type Terminal struct {
 	// Kubeconfig is the file that kubectl uses.
 	Kubeconfig string
-	// Stdin holds what is typed into it, for "-f -".
+	// Stdin is the input of kubectl, for "-f -".
 	Stdin string
-	// Limit is how long kubectl may take; 0 is a minute.
+	// Limit bounds the time of a kubectl; 0 means a minute.
 	Limit time.Duration
 	// Dir is the working folder.
 	Dir string
@@ -34,7 +34,7 @@ type Terminal struct {
 	home string
 }
 
-// Kubectl runs kubectl until it ends or the time is over.
+// Kubectl runs kubectl until it ends or the time is up.
 func (s Terminal) Kubectl(args ...string) (stdout, stderr string, err error) {
 	limit := s.Limit
 	if limit == 0 {
@@ -56,8 +56,8 @@ func (s Terminal) Kubectl(args ...string) (stdout, stderr string, err error) {
 	return out.String(), complaints.String(), err
 }
 
-// StartKubectl starts a kubectl that keeps running, such as "get -w"; it ends with t.
-// Its Output is what it has printed so far.
+// StartKubectl starts a kubectl that keeps running, such as "get -w"; it stops with t. Its
+// Output is what it has printed so far.
 func (s Terminal) StartKubectl(t T, args ...string) *Process {
 	t.Helper()
 	dir := Folder(t, "kubectl")
@@ -74,7 +74,7 @@ func (s Terminal) environment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "KUBECONFIG=" + s.Kubeconfig}
 }
 
-// writeKubeconfig writes what a rest.Config says.
+// writeKubeconfig writes a rest.Config as a kubeconfig.
 func writeKubeconfig(path string, c *rest.Config) error {
 	server := clientcmdapi.NewCluster()
 	server.Server, server.TLSServerName = c.Host, c.ServerName

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Resident is the process's resident memory in bytes, and Peak the most that it was
-// since the start or the last ResetPeak. They are what Linux says, and fail elsewhere.
+// Resident returns the process's resident memory in bytes, and Peak its maximum since the
+// start or the last ResetPeak. Both use Linux's numbers, and fail elsewhere.
 func (p *Process) Resident() (int64, error) { return p.memory("VmRSS") }
 
 // Peak is described with Resident.
 func (p *Process) Peak() (int64, error) { return p.memory("VmHWM") }
 
-// ResetPeak lets Peak start anew from what the process has now.
+// ResetPeak makes Peak start again from the present memory.
 func (p *Process) ResetPeak() error {
 	const peak = "5" // proc_pid_clear_refs(5)
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.PID()), []byte(peak), 0)
@@ -38,10 +38,11 @@ func (p *Process) memory(field string) (int64, error) {
 			return kibibytes << 10, nil
 		}
 	}
-	return 0, fmt.Errorf("the system does not say the %s of %s", field, p.Name)
+	return 0, fmt.Errorf("the system does not show the %s of %s", field, p.Name)
 }
 
-// ProcessorTime returns what the process has used of all processors since it was started.
+// ProcessorTime returns the time that the process has used on all processors since its
+// start.
 func (p *Process) ProcessorTime() (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
 	if err != nil {
@@ -49,7 +50,7 @@ func (p *Process) ProcessorTime() (time.Duration, error) {
 	}
 	const tick = time.Second / 100 // on every Linux
 	fields := strings.Fields(string(text)[strings.LastIndexByte(string(text), ')')+1:])
-	const user, system = 11, 12 // after the name
+	const user, system = 11, 12 // the fields after the name
 	var sum time.Duration
 	for _, field := range []int{user, system} {
 		ticks, err := strconv.ParseInt(fields[field], 10, 64)

@@ -18,7 +18,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// setSecret replaces what a Secret of Muster's holds.
+// setSecret replaces the data of one of Muster's Secrets.
 func setSecret(t *testing.T, name string, data map[string][]byte) {
 	t.Helper()
 	secret, err := control.Client.CoreV1().Secrets(cluster.Namespace).Get(t.Context(), name, metav1.GetOptions{})
@@ -30,7 +30,7 @@ func setSecret(t *testing.T, name string, data map[string][]byte) {
 	require.NoError(t, err)
 }
 
-// served is the serial number of the certificate that a replica shows.
+// served returns the serial number of the certificate that a replica serves.
 func served(ctx context.Context, r *cluster.Replica) (*big.Int, error) {
 	dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // only looked at
 	conn, err := dialer.DialContext(ctx, "tcp", strings.TrimPrefix(r.URL, "https://"))
@@ -54,11 +54,11 @@ func testCertificates(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 		require.Eventually(t, func() bool {
 			serial, err := served(t.Context(), r)
 			return err == nil && serial.Cmp(renewed.TLS().Leaf.SerialNumber) == 0
-		}, within, pace, "%s goes on with its old certificate", r.Name)
+		}, within, pace, "%s continues with its old certificate", r.Name)
 	}
 
-	// Files that etcd does not accept make a replica lose it as soon as it has to
-	// connect: so it reads them again.
+	// With files that etcd does not accept, a replica loses etcd as soon as it has to
+	// connect: that shows that it reads the files again.
 	good := map[string][]byte{"tls.crt": readFile(t, etcd.CertFile), "tls.key": readFile(t, etcd.KeyFile)}
 	foreign := control.ForeignCA.Client("root")
 	setSecret(t, "muster-etcd-client", map[string][]byte{"tls.crt": foreign.Certificate, "tls.key": foreign.Key})

@@ -24,14 +24,14 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// Markers are what must not be found in etcd. Each stands for one place where parts
-// of a Bundle are kept.
+// markers are texts that must not occur in etcd. Each stands for one place that stores
+// parts of a Bundle.
 var markers = map[string]string{
 	"the values of a Bundle":                 "marker-values-7c1f",
 	"the values of a target of a Bundle":     "marker-target-90ab",
 	"a resource of a Bundle (a Content)":     "marker-resource-44de",
 	"options kept for a Cluster that breaks": "marker-label-5510",
-	"a version kept since the next is bad":   "marker-version-e2f3",
+	"a version kept because the next fails":  "marker-version-e2f3",
 }
 
 type encryptionKey struct{ name, secret string }
@@ -40,8 +40,8 @@ func newEncryptionKey(name string, fill byte) encryptionKey {
 	return encryptionKey{name, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{fill}, 32))}
 }
 
-// encryptionConfig writes with the first key, or plain if there is none, and reads
-// with all.
+// encryptionConfig returns a configuration that writes with the first key, or in plain text
+// if plain is set or no key is given, and reads with all keys.
 func encryptionConfig(plain bool, keys ...encryptionKey) map[string][]byte {
 	var b strings.Builder
 	b.WriteString("apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [bundles.fleet.cattle.io]\n  providers:\n")
@@ -62,7 +62,7 @@ const (
 	encryptionFlag   = "--encryption-provider-config=/var/run/muster/encryption/config.yaml"
 )
 
-// mountEncryption returns what an operator patches into the Deployment.
+// mountEncryption returns the patch of the Deployment that an operator would write.
 func mountEncryption() map[string]any {
 	return map[string]any{
 		"target": map[string]any{"kind": "Deployment", "name": cluster.ServerName},
@@ -101,7 +101,7 @@ func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 		require.Equal(t, before, snapshot(t, c))
 	}
 
-	// First every replica can read it, then it is written.
+	// First every replica can read with a key, then replicas write with it.
 	configure(encryptionConfig(true, one))
 	reencrypt()
 	require.Empty(t, search(t, etcd))
@@ -111,15 +111,15 @@ func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 	require.Empty(t, search(t, etcd))
 	before = snapshot(t, c)
 
-	// A new key is for reading first, or replicas that do not have it yet would not
-	// understand those that do.
+	// Replicas first read with a new key. Otherwise those without the key could not read
+	// the records of those with it.
 	configure(encryptionConfig(true, one, two))
 	configure(encryptionConfig(true, two, one))
 	reencrypt()
 	require.Equal(t, []string{"two"}, sealedWith(t, etcd))
 	configure(encryptionConfig(false, two))
 
-	// A wrong key of the right name, and none at all.
+	// A wrong key with the right name, and no key at all.
 	for name, config := range map[string]map[string][]byte{"wrong": encryptionConfig(true, newEncryptionKey("two", 3)), "plain": encryptionConfig(true)} {
 		setSecret(t, encryptionSecret, config)
 		r := m.Add(t)
@@ -131,7 +131,7 @@ func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 	m.Add(t).WaitReady(t)
 }
 
-// neverReady checks that a replica that cannot open what is stored says so, and shows
+// neverReady checks that a replica that cannot decrypt the records says so, and serves
 // nothing.
 func neverReady(t *testing.T, r *cluster.Replica, name string) {
 	t.Helper()
@@ -155,7 +155,7 @@ func neverReady(t *testing.T, r *cluster.Replica, name string) {
 	require.True(t, r.Process.Running())
 }
 
-// makeSecrets puts every marker where it belongs.
+// makeSecrets writes every marker to its place.
 func makeSecrets(t *testing.T, c versioned.Interface) {
 	t.Helper()
 	const namespace = "encrypted"
@@ -179,12 +179,12 @@ func makeSecrets(t *testing.T, c versioned.Interface) {
 		b.Spec.Targets[0].Helm = values(markers["the values of a target of a Bundle"])
 	})
 	add("resource", func(b *v1alpha1.Bundle) { b.Spec.Resources[0].Content = markers["a resource of a Bundle (a Content)"] })
-	// A label that goes away breaks this one on the Cluster: its last options are
-	// kept, where the value is as it was computed.
+	// The removal of a label breaks this Bundle on the Cluster: its last options, with the
+	// computed value, are kept.
 	add("label", func(b *v1alpha1.Bundle) {
 		b.Spec.Helm = values(`marker-label-${ .ClusterLabels.region }`)
 	})
-	// And this one gets a version that does not work anywhere.
+	// This Bundle gets a version that fails on every Cluster.
 	add("version", func(b *v1alpha1.Bundle) { b.Spec.Helm = values(markers["a version kept since the next is bad"]) })
 	patchBundle(t, c, "version", `{"spec":{"helm":{"values":{"secret":"${ .ClusterLabels.zone }"}}}}`)
 	_, err = c.FleetV1alpha1().Clusters(namespace).Patch(t.Context(), "c", types.MergePatchType, []byte(`{"metadata":{"labels":{"region":null}}}`), metav1.PatchOptions{})
@@ -198,7 +198,7 @@ func patchBundle(t *testing.T, c versioned.Interface, name, patch string) *v1alp
 	return out
 }
 
-// snapshot returns what clients see, but for resourceVersions.
+// snapshot returns what clients see, except for resourceVersions.
 func snapshot(t *testing.T, c versioned.Interface) []any {
 	t.Helper()
 	var out []any
@@ -226,7 +226,7 @@ func snapshot(t *testing.T, c versioned.Interface) []any {
 	return out
 }
 
-// search finds markers in the bytes of all that is stored, keys and values.
+// search returns the markers that occur in stored keys and values.
 func search(t *testing.T, etcd *cluster.Etcd) []string {
 	t.Helper()
 	var found []string
@@ -241,7 +241,7 @@ func search(t *testing.T, etcd *cluster.Etcd) []string {
 	return slices.Compact(found)
 }
 
-// unpacked returns what gzip has made small within a value, as in a Content's.
+// unpacked returns a value with its gzip data, such as a Content's, decompressed.
 func unpacked(value []byte) []byte {
 	begin := bytes.Index(value, []byte{0x1f, 0x8b, 8})
 	if begin < 0 {
@@ -251,12 +251,12 @@ func unpacked(value []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	text, _ := io.ReadAll(r) // as much as there is
+	text, _ := io.ReadAll(r) // as much as the value holds
 	return text
 }
 
-// sealedWith are the names of the keys that Bundles, and what is made of them, are
-// encrypted with; "" is none.
+// sealedWith returns the names of the keys that encrypt Bundles and the records that follow
+// from them; "" means none.
 func sealedWith(t *testing.T, etcd *cluster.Etcd) []string {
 	t.Helper()
 	var names []string

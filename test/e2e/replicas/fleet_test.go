@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	// everywhere is a Bundle for all Clusters, sometimes are those for the ones with
-	// the label env=prod.
+	// everywhere is a Bundle for all Clusters, sometimes the prefix of those for the
+	// Clusters with the label env=prod.
 	everywhere = "everywhere"
 	sometimes  = 2
 	clusters   = 6
@@ -41,10 +41,10 @@ type fleet struct {
 	homes     []string
 }
 
-// home is the namespace of a Cluster's BundleDeployments.
+// home returns the namespace of a Cluster's BundleDeployments.
 func (f fleet) home(cluster int) string { return f.homes[cluster] }
 
-// bundles are the names of all Bundles.
+// bundles returns the names of all Bundles.
 func (f fleet) bundles() []string {
 	names := []string{everywhere}
 	for i := range sometimes {
@@ -53,8 +53,8 @@ func (f fleet) bundles() []string {
 	return names
 }
 
-// deployed reports whether a Bundle is on a Cluster whose writer is at n: it moves
-// each fourth time to where the others are not.
+// deployed reports whether a Bundle is on a Cluster whose counter is at n: every fourth
+// count moves the Cluster out of the targets of all other Bundles.
 func deployed(bundle string, n int) bool { return bundle == everywhere || n%4 != 3 }
 
 func clusterLabels(n int) map[string]string {
@@ -65,7 +65,7 @@ func clusterLabels(n int) map[string]string {
 	return map[string]string{"count": strconv.Itoa(n), "env": env}
 }
 
-// newFleet makes a fleet whose counters are at 0.
+// newFleet creates a fleet whose counters are at 0.
 func newFleet(t *testing.T, namespace string, config *rest.Config) fleet {
 	t.Helper()
 	f := fleet{namespace: namespace}
@@ -108,7 +108,7 @@ func makeNamespace(t *testing.T, name string) {
 	require.NoError(t, err)
 }
 
-// connection is a configuration with a connection of its own: client-go shares one
+// connection returns a configuration with a connection of its own: client-go shares one
 // between configurations that do not say how they dial.
 func connection(config *rest.Config) *rest.Config {
 	out := rest.CopyConfig(config)
@@ -134,7 +134,7 @@ func resource(plural string) schema.GroupVersionResource {
 	return v1alpha1.SchemeGroupVersion.WithResource(plural)
 }
 
-// The three writes.
+// These are the three writes.
 
 func (f fleet) label(ctx context.Context, c versioned.Interface, cluster, n int) (*v1alpha1.Cluster, error) {
 	labels := clusterLabels(n)
@@ -152,7 +152,7 @@ func (f fleet) report(ctx context.Context, c versioned.Interface, cluster, n int
 	return c.FleetV1alpha1().BundleDeployments(f.home(cluster)).Patch(ctx, everywhere, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
 }
 
-// shown are the counters that a BundleDeployment shows.
+// shown holds the counters that a BundleDeployment shows.
 type shown struct{ count, edit, report int }
 
 func readShown(o *unstructured.Unstructured) (shown, error) {

@@ -24,8 +24,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// follower is an informer of client-go's, and beside it a record of what it was
-// sent: the fold of that, and what was wrong about it.
+// follower is an informer of client-go's with a record of what it received: the fold of the
+// events, and their faults.
 type follower struct {
 	name      string
 	load      *load
@@ -38,17 +38,18 @@ type follower struct {
 		followed
 		current  *stream
 		fold     map[string]uint64 // digest by key
-		revision map[string]int64  // the last seen, of keys that are gone too
+		revision map[string]int64  // the last one seen, also of deleted keys
 		last     map[string]shown
 		gaps     []gap
 	}
 }
 
-// followed are the counts of a summary.
+// followed holds the counts of a summary.
 type followed struct{ events, streams, relists, expired, broken, refused int }
 
-// brokenOff is client-go's error for a response that breaks off: kube-apiserver's
-// proxy breaks off a client's when the one behind it does. An informer lists again.
+// brokenOff is client-go's error for a response that breaks off. kube-apiserver's proxy
+// breaks off a client's response when the server behind it does. An informer then lists
+// again.
 const brokenOff = "unable to decode an event from the watch stream"
 
 // stream is one watch request.
@@ -58,7 +59,7 @@ type stream struct {
 	initial map[string]*unstructured.Unstructured // until the state is complete
 }
 
-// gap is a jump of a counter in two events that follow each other.
+// gap is a jump of a counter between two consecutive events.
 type gap struct {
 	ledger   *ledger
 	what     string
@@ -86,13 +87,13 @@ func (l *load) follow(t *testing.T, ctx context.Context, way way, plural, namesp
 // oldFashioned is a client that lists before it watches.
 type oldFashioned struct{}
 
-// IsWatchListSemanticsUnSupported returns what client-go asks.
+// IsWatchListSemanticsUnSupported returns true, which client-go checks.
 func (oldFashioned) IsWatchListSemanticsUnSupported() bool { return true }
 
 func (f *follower) list(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 	list, err := f.client.List(ctx, options)
 	if err != nil {
-		// A list that continues from an older one may be told to begin again.
+		// The server may refuse to continue an older list.
 		if !apierrors.IsResourceExpired(err) {
 			f.load.failRead(ctx, f.name+" LIST", err)
 		}
@@ -134,7 +135,7 @@ func (f *follower) watch(ctx context.Context, options metav1.ListOptions) (watch
 	return relay, nil
 }
 
-// relayed is a watch whose events are recorded when they are taken.
+// relayed is a watch whose events are recorded when the informer takes them.
 type relayed struct {
 	from watch.Interface
 	out  chan watch.Event
@@ -160,9 +161,9 @@ func (f *follower) relay(s *stream, r *relayed) {
 	}
 }
 
-// hand gives an event to the informer and records it: what it did not take is not
-// a part of what it knows, and will come again. The lock keeps the record of the
-// next watch behind this one's; a caller that stops a watch first closes done.
+// hand gives an event to the informer and records it. An event that the informer did not
+// take is not part of what it knows, and will come again. The lock keeps the record of the
+// next watch after this one's. A caller that stops a watch first closes done.
 func (f *follower) hand(s *stream, r *relayed, e watch.Event) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -184,7 +185,7 @@ func (f *follower) takeLocked(s *stream, e watch.Event) {
 		case strings.Contains(err.Error(), brokenOff):
 			f.mu.broken++
 		default:
-			f.load.blame("%s: the watch said %v", f.name, err)
+			f.load.blame("%s: the watch ended with %v", f.name, err)
 		}
 		return
 	}
@@ -250,7 +251,7 @@ func (f *follower) applyLocked(s *stream, kind watch.EventType, o *unstructured.
 	f.countLocked(k, o, had)
 }
 
-// countLocked notes the counts that a counter jumped over.
+// countLocked records the counts that a counter skipped.
 func (f *follower) countLocked(k string, o *unstructured.Unstructured, had bool) {
 	cluster, known := f.load.ours(k)
 	if f.plural != "bundledeployments" || !known {
@@ -284,7 +285,7 @@ func (f *follower) countLocked(k string, o *unstructured.Unstructured, had bool)
 	}
 }
 
-// replaceLocked is a new state, after a list.
+// replaceLocked takes a new state, after a list.
 func (f *follower) replaceLocked(state map[string]*unstructured.Unstructured) {
 	clear(f.mu.fold)
 	clear(f.mu.last)
@@ -301,7 +302,7 @@ func (f *follower) replaceLocked(state map[string]*unstructured.Unstructured) {
 	}
 }
 
-// checkGaps tells which acknowledged writes an informer was never shown, when all
+// checkGaps reports the acknowledged writes that an informer never saw. It runs when all
 // acknowledgements are known.
 func (f *follower) checkGaps() {
 	f.mu.Lock()
@@ -319,8 +320,8 @@ func (f *follower) counts() followed {
 	return f.mu.followed
 }
 
-// checkEnd waits until the fold and the informer's store equal a list.
-// It lists again each time: a write that its client gave up may still be done.
+// checkEnd waits until the fold and the informer's store equal a list. It lists each time,
+// because a write that its client gave up may still be committed.
 func (f *follower) checkEnd(t *testing.T, c dynamic.Interface) {
 	t.Helper()
 	for _, held := range []struct {
@@ -343,14 +344,14 @@ func (f *follower) checkEnd(t *testing.T, c dynamic.Interface) {
 	}
 }
 
-// folded is a copy of the fold.
+// folded returns a copy of the fold.
 func (f *follower) folded() map[string]uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.mu.fold)
 }
 
-// stored returns what the informer's store has, which is behind the fold.
+// stored returns the contents of the informer's store, which is behind the fold.
 func (f *follower) stored() map[string]uint64 {
 	out := map[string]uint64{}
 	for _, each := range f.informer.GetStore().List() {

@@ -18,8 +18,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// refusesStore starts one more muster-apiserver, on another store, and returns why it
-// refused; it must not have answered any client.
+// refusesStore starts one more muster-apiserver on another store, and returns the reason of
+// its refusal. It must not have answered any client.
 func refusesStore(t *testing.T, r *cluster.Replica, servers string) string {
 	t.Helper()
 	address := cluster.FreeAddress()
@@ -39,7 +39,7 @@ func refusesStore(t *testing.T, r *cluster.Replica, servers string) string {
 				return
 			case <-ticker.C:
 			}
-			dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Second}, Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // only asked whether it is there
+			dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Second}, Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // it only tests whether a server answers
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			if conn, err := dialer.DialContext(ctx, "tcp", address); err == nil {
 				_ = conn.Close()

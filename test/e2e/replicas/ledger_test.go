@@ -13,7 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// ledger holds the counts that the one writer of a counter knows.
+// ledger holds the counts that the only writer of a counter knows.
 type ledger struct {
 	mu struct {
 		sync.Mutex
@@ -31,7 +31,7 @@ func newLedger() *ledger {
 	return l
 }
 
-// write does the next write, which returns the resourceVersion that it got.
+// write calls do with the next count; do returns the resourceVersion of its write.
 func (l *ledger) write(ctx context.Context, do func(n int) (revision string, err error)) error {
 	l.mu.Lock()
 	l.mu.tried++
@@ -45,7 +45,7 @@ func (l *ledger) write(ctx context.Context, do func(n int) (revision string, err
 		return nil
 	}
 	if ctx.Err() != nil {
-		return err // the test ends, and the outcome is unknown
+		return err // the test ends, and the result is unknown
 	}
 	if nothingWritten(err) {
 		l.mu.refused[n] = true
@@ -54,8 +54,8 @@ func (l *ledger) write(ctx context.Context, do func(n int) (revision string, err
 	return err
 }
 
-// floor returns what a read that begins now must show at least, and ceiling what one
-// that has ended can show at most.
+// floor returns the least count that a read that begins now must show, and ceiling the
+// largest that a read that has ended can show.
 func (l *ledger) floor() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,7 +80,7 @@ func (l *ledger) wasRefused(n int) bool {
 	return l.mu.refused[n]
 }
 
-// missed are the acknowledged counts strictly between two.
+// missed returns the acknowledged counts strictly between two.
 func (l *ledger) missed(from, to int) []int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,14 +93,13 @@ func (l *ledger) missed(from, to int) []int {
 	return out
 }
 
-// nothingWritten reports whether an error says for certain that nothing was
-// written.
+// nothingWritten reports whether an error guarantees that nothing was written.
 func nothingWritten(err error) bool {
 	return apierrors.IsTooManyRequests(err) || apierrors.IsConflict(err) ||
 		strings.Contains(err.Error(), "was not written") || strings.Contains(err.Error(), "cannot give right answers now")
 }
 
-// kindOf is an error as a summary counts it.
+// kindOf returns the kind of an error in a summary.
 func kindOf(err error) string {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {

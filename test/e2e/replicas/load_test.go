@@ -20,12 +20,12 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// pace is how often each writer and reader does something: quick enough that a
-// disturbance always hits a request, slow enough for two cores.
+// pace is the time between two requests of a writer or reader: short enough that a failure
+// always hits a request, long enough for two cores.
 const pace = 100 * time.Millisecond
 
-// load holds the requests of clients while replicas and etcd are disturbed, and what they
-// have seen.
+// load holds the requests of clients while replicas and etcd fail, and what the clients
+// saw.
 type load struct {
 	fleet    fleet
 	counts   []*ledger          // of labels, by Cluster
@@ -48,7 +48,7 @@ type load struct {
 	}
 }
 
-// way is one of the ways to Muster.
+// way is one way to Muster.
 type way struct {
 	name   string
 	config *rest.Config
@@ -58,7 +58,7 @@ func ways(m *cluster.Muster) []way {
 	return []way{{"aggregated", control.Config}, {"straight", m.Direct(control.Config)}}
 }
 
-// startLoad starts it, and returns when every informer has synced and every writer
+// startLoad starts the load, and returns when every informer has synced and every writer
 // has written.
 func startLoad(t *testing.T, m *cluster.Muster, f fleet) *load {
 	t.Helper()
@@ -115,7 +115,7 @@ func (l *load) startWriters(t *testing.T, ctx context.Context, m *cluster.Muster
 	for i := range clusters {
 		c := clientset(t, all[i%2].config)
 		l.every(ctx, func() {
-			_ = l.counts[i].write(ctx, func(n int) (string, error) { // counted there
+			_ = l.counts[i].write(ctx, func(n int) (string, error) { // the ledger counts the error
 				out, err := l.fleet.label(ctx, c, i, n)
 				return revisionOf(out, err), err
 			})
@@ -149,7 +149,7 @@ func revisionOf(object interface{ GetResourceVersion() string }, err error) stri
 	return object.GetResourceVersion()
 }
 
-// waitProgress waits until each writer has been acknowledged some times more.
+// waitProgress waits until each writer has had so many more writes acknowledged.
 func (l *load) waitProgress(t *testing.T, more int) {
 	t.Helper()
 	l.waitProgressWithin(t, more, within)
@@ -168,14 +168,14 @@ func (l *load) waitProgressWithin(t *testing.T, more int, limit time.Duration) {
 			}
 		}
 		return true
-	}, limit, 20*time.Millisecond, "writers do not get on")
+	}, limit, 20*time.Millisecond, "writers make no progress")
 }
 
 func (l *load) ledgers() []*ledger {
 	return slices.Concat(l.counts, l.reports, slices.Collect(maps.Values(l.edits)))
 }
 
-// failRead notes a read that failed for good.
+// failRead records a read that failed for good.
 func (l *load) failRead(ctx context.Context, what string, err error) {
 	if ctx.Err() != nil {
 		return
@@ -185,7 +185,7 @@ func (l *load) failRead(ctx context.Context, what string, err error) {
 	l.mu.failed[what+": "+kindOf(err)+": "+shorten(err.Error())]++
 }
 
-// blame notes an answer that was wrong.
+// blame records a wrong answer.
 func (l *load) blame(format string, args ...any) {
 	const most = 20
 	l.mu.Lock()
@@ -211,9 +211,9 @@ func (l *load) end() {
 	l.following.Wait()
 }
 
-// finish stops the writers and readers, waits until the informers have all, checks
-// everything and prints a line. tolerated are the beginnings of failed reads that
-// the test expects.
+// finish stops the writers and readers, waits until the informers have everything, checks
+// all of it and prints a line. tolerated are prefixes of failed reads that the test
+// expects.
 func (l *load) finish(t *testing.T, m *cluster.Muster, title string, tolerated ...string) {
 	t.Helper()
 	l.cancel()

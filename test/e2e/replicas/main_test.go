@@ -37,11 +37,11 @@ func TestMain(m *testing.M) {
 	klog.InitFlags(logged)
 	_ = logged.Set("logtostderr", "false") // the flag exists
 	_ = logged.Set("stderrthreshold", "FATAL")
-	klog.SetOutput(io.Discard) // client-go tells of each watch that ends
+	klog.SetOutput(io.Discard) // client-go logs each watch that ends
 	cluster.Main(m, func(t cluster.T) { control = cluster.Start(t) })
 }
 
-// background is a context that ends with the test, and can be ended before.
+// background returns a context that ends with the test, and can be ended before.
 func background(t *testing.T) (context.Context, context.CancelFunc) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

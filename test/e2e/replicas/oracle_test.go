@@ -20,8 +20,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// contents remembers what every object was at every resourceVersion that a client
-// saw: it may not be two things.
+// contents records what every object was at every resourceVersion that a client saw: it may
+// not be two different things.
 type contents struct {
 	mu struct {
 		sync.Mutex
@@ -35,7 +35,7 @@ func newContents() *contents {
 	return c
 }
 
-// note returns a digest of the object but for its resourceVersion.
+// note returns a digest of the object without its resourceVersion.
 func (c *contents) note(o *unstructured.Unstructured) (digest uint64, err error) {
 	content := o.DeepCopy()
 	content.SetResourceVersion("")
@@ -62,7 +62,7 @@ func hash(parts ...string) uint64 {
 	return h.Sum64()
 }
 
-// bounds are what counters may be at.
+// bounds hold the possible values of counters.
 type bounds struct {
 	counts, reports []int
 	edits           map[string]int
@@ -82,10 +82,10 @@ func (l *load) bounds(of func(*ledger) int) bounds {
 func (l *load) floors() bounds   { return l.bounds((*ledger).floor) }
 func (l *load) ceilings() bounds { return l.bounds((*ledger).ceiling) }
 
-// anything is the floor of a read that may be as old as it likes.
+// anything returns the bounds of a read without a minimum age.
 func (l *load) anything() bounds { return l.bounds(func(*ledger) int { return 0 }) }
 
-// checkOne tells what is wrong about a BundleDeployment, nil if it is not there.
+// checkOne returns what is wrong about a BundleDeployment; o is nil if it does not exist.
 func (l *load) checkOne(cluster int, bundle string, o *unstructured.Unstructured, low, high bounds) error {
 	where := fmt.Sprintf("%s on %s", bundle, clusterName(cluster))
 	if o == nil {
@@ -94,7 +94,7 @@ func (l *load) checkOne(cluster int, bundle string, o *unstructured.Unstructured
 				return nil
 			}
 		}
-		return fmt.Errorf("%s is not there, and should be at every count from %d to %d", where, low.counts[cluster], high.counts[cluster])
+		return fmt.Errorf("%s does not exist, and should at every count from %d to %d", where, low.counts[cluster], high.counts[cluster])
 	}
 	if _, err := l.contents.note(o); err != nil {
 		return err
@@ -104,7 +104,7 @@ func (l *load) checkOne(cluster int, bundle string, o *unstructured.Unstructured
 		return err
 	}
 	if !deployed(bundle, s.count) {
-		return fmt.Errorf("%s is there at count %d", where, s.count)
+		return fmt.Errorf("%s exists at count %d", where, s.count)
 	}
 	for _, each := range []struct {
 		name          string
@@ -122,14 +122,14 @@ func (l *load) checkOne(cluster int, bundle string, o *unstructured.Unstructured
 			return fmt.Errorf("%s: %s is %d, and must be from %d to %d", where, each.name, each.got, each.low, each.top)
 		}
 		if each.ledger.wasRefused(each.got) {
-			return fmt.Errorf("%s: %s is %d, and that write was said not to be done", where, each.name, each.got)
+			return fmt.Errorf("%s: %s is %d, and that write was reported as not done", where, each.name, each.got)
 		}
 	}
 	return nil
 }
 
-// checkList checks a list of all BundleDeployments: the brute-force expectation,
-// and that it is a state of one moment.
+// checkList checks a list of all BundleDeployments against the brute-force expectation, and
+// that it is the state of one moment.
 func (l *load) checkList(list *unstructured.UnstructuredList, low, high bounds) error {
 	byKey := map[string]*unstructured.Unstructured{}
 	for i := range list.Items {
@@ -164,7 +164,7 @@ func (l *load) checkList(list *unstructured.UnstructuredList, low, high bounds) 
 		for n := range counts {
 			for _, bundle := range l.fleet.bundles() {
 				if there := byKey[l.fleet.home(i)+"/"+bundle] != nil; there != deployed(bundle, n) {
-					return fmt.Errorf("a list at count %d of %s: that %s is there is %v", n, clusterName(i), bundle, there)
+					return fmt.Errorf("a list at count %d of %s: %s exists: %v", n, clusterName(i), bundle, there)
 				}
 			}
 		}
@@ -180,7 +180,8 @@ func (l *load) checkList(list *unstructured.UnstructuredList, low, high bounds) 
 	return nil
 }
 
-// ours reports whether a key is of a BundleDeployment of the fleet, and whose.
+// ours reports whether a key is of a BundleDeployment of the fleet, and returns its
+// Cluster.
 func (l *load) ours(key string) (cluster int, known bool) {
 	for i := range clusters {
 		if home := l.fleet.home(i) + "/"; len(key) > len(home) && key[:len(home)] == home {
@@ -209,7 +210,7 @@ func (l *load) startReaders(t *testing.T, ctx context.Context, m *cluster.Muster
 	}
 }
 
-// get gets one BundleDeployment, at "" and each third time at "0".
+// get reads one BundleDeployment, at "" and every third time at "0".
 func (l *load) get(ctx context.Context, way string, c dynamic.Interface, turn int) {
 	names := l.fleet.bundles()
 	i, bundle := turn%clusters, names[turn/clusters%len(names)]
@@ -231,7 +232,7 @@ func (l *load) get(ctx context.Context, way string, c dynamic.Interface, turn in
 	}
 }
 
-// list lists all at "", and returns the revision: it never goes back.
+// list lists everything at "", and returns the revision, which never goes back.
 func (l *load) list(ctx context.Context, way string, c dynamic.Interface, newest int64) int64 {
 	low := l.floors()
 	list, err := c.Resource(resource("bundledeployments")).List(ctx, metav1.ListOptions{})
@@ -250,7 +251,7 @@ func (l *load) list(ctx context.Context, way string, c dynamic.Interface, newest
 	return revision
 }
 
-// listNotOlder lists at least as new as an acknowledged write, or anything at "0".
+// listNotOlder lists with an acknowledged write as the minimum, or anything at "0".
 func (l *load) listNotOlder(ctx context.Context, way string, c dynamic.Interface, turn int) {
 	low, options := l.anything(), metav1.ListOptions{ResourceVersion: "0"}
 	i := turn % clusters
@@ -269,8 +270,8 @@ func (l *load) listNotOlder(ctx context.Context, way string, c dynamic.Interface
 	}
 }
 
-// checkEnd checks, when nothing is written any more, that every counter is where
-// it was acknowledged, and that every informer has what a list has.
+// checkEnd runs after the last write. It checks that every counter has its acknowledged
+// value, and that every informer equals a list.
 func (l *load) checkEnd(t *testing.T, m *cluster.Muster) {
 	t.Helper()
 	low, high := l.floors(), l.ceilings()

@@ -23,14 +23,14 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// answer holds what a server says to a request, once.
+// answer holds a server's answer to one request.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// ask sends one request, and does not try again.
+// ask sends one request, and does not retry.
 func ask(ctx context.Context, config *rest.Config, method, path, body string) (*answer, error) {
 	config = connection(config)
 	client, err := rest.HTTPClientFor(config)
@@ -75,7 +75,7 @@ func metric(t *testing.T, config *rest.Config, name string) float64 {
 
 const groupPath = "/apis/fleet.cattle.io/v1alpha1"
 
-// refusesAll checks that a replica that is not ready answers nothing about objects.
+// refusesAll checks that a replica that is not ready answers no request about objects.
 func refusesAll(t *testing.T, r *cluster.Replica, f fleet) {
 	t.Helper()
 	config := r.Direct(control.Config)
@@ -98,7 +98,7 @@ func refusesAll(t *testing.T, r *cluster.Replica, f fleet) {
 		require.NoError(t, err)
 		want := http.StatusServiceUnavailable
 		if strings.Contains(each.path, "watch=true") {
-			want = http.StatusTooManyRequests // after which informers do not list again
+			want = http.StatusTooManyRequests // a status after which informers do not list again
 		}
 		require.Equal(t, want, a.status, "%s %s: %s", each.method, each.path, a.body)
 		require.NotEmpty(t, a.header.Get("Retry-After"), "%s %s", each.method, each.path)
@@ -106,8 +106,8 @@ func refusesAll(t *testing.T, r *cluster.Replica, f fleet) {
 	}
 }
 
-// waitLost waits until a replica itself says that it has lost etcd: that a probe
-// fails may also be because the machine is busy.
+// waitLost waits until a replica itself reports that it has lost etcd: a probe may also
+// fail because the machine is busy.
 func waitLost(t *testing.T, r *cluster.Replica, limit time.Duration) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -120,8 +120,8 @@ func waitLost(t *testing.T, r *cluster.Replica, limit time.Duration) {
 	}, limit, pace, "%s is ready without etcd", r.Name)
 }
 
-// noticedWithin is how soon a replica without etcd must be unready: the engine's
-// lostAfter, a probe or two, and what a busy machine takes.
+// noticedWithin bounds the time until a replica without etcd is unready: the engine's
+// lostAfter, a probe or two, and the delays of a busy machine.
 const noticedWithin = 10 * time.Second
 
 func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
@@ -132,7 +132,7 @@ func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	}{{"black hole", (*cluster.Cable).BlackHole}, {"connections cut", (*cluster.Cable).Cut}} {
 		victim := m.Replicas()[0]
 		ctx, cancel := background(t)
-		// The answers of the replica itself, all the time and without trying again.
+		// These are the answers of the replica itself, without retries.
 		answers := l.interrogate(t, ctx, victim)
 		open, err := dynamicClient(t, victim.Direct(control.Config)).Resource(resource("clusters")).Namespace("nobody").Watch(t.Context(), metav1.ListOptions{})
 		require.NoError(t, err)
@@ -148,7 +148,7 @@ func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 		noticed := time.Since(begun)
 		select {
 		case _, more := <-open.ResultChan():
-			require.False(t, more, "a watch said something")
+			require.False(t, more, "a watch sent an event")
 		case <-time.After(within):
 			require.Fail(t, "a watch stayed open")
 		}
@@ -163,8 +163,8 @@ func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	l.finish(t, m, "replica partitioned from etcd")
 }
 
-// interrogate asks one replica without end; what it answers must be right. The
-// channel gets nil for each right answer that a test waits for.
+// interrogate asks one replica without end; its answers must be right. The channel gets nil
+// for each right answer that a test waits for.
 func (l *load) interrogate(t *testing.T, ctx context.Context, r *cluster.Replica) <-chan error {
 	t.Helper()
 	right := make(chan error)

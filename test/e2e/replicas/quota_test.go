@@ -36,14 +36,14 @@ func TestAFullEtcdStopsWritesAndNothingElse(t *testing.T) {
 	defer w.Stop()
 
 	fill(t, etcd)
-	// etcd may still take a small write while the alarm goes round.
+	// etcd may still accept a small write while the alarm spreads.
 	n := 1
 	require.Eventually(t, func() bool {
 		n++
 		_, err = f.label(t.Context(), aggregated, 1, n)
 		return err != nil
-	}, within, pace, "writes go on in a full etcd")
-	t.Logf("a write into a full etcd says: %v", err)
+	}, within, pace, "writes continue in a full etcd")
+	t.Logf("a write into a full etcd fails: %v", err)
 	for name, write := range map[string]func() error{
 		"label":  func() error { _, err := f.label(t.Context(), straight, 2, 1); return err },
 		"edit":   func() error { _, err := f.edit(t.Context(), aggregated, everywhere, 1); return err },
@@ -60,7 +60,7 @@ func TestAFullEtcdStopsWritesAndNothingElse(t *testing.T) {
 		}
 	}
 
-	// Reads, lists and watches continue, for longer than a replica is ready without
+	// Reads, lists and watches continue, for longer than a replica stays ready without
 	// etcd.
 	begun := time.Now()
 	ticker := time.NewTicker(pace)
@@ -78,7 +78,7 @@ func TestAFullEtcdStopsWritesAndNothingElse(t *testing.T) {
 			break
 		}
 	}
-	// A deletion makes room, and is shown.
+	// A deletion frees space, and is shown.
 	require.NoError(t, aggregated.FleetV1alpha1().Bundles("quota").Delete(t.Context(), sometimesName(0), metav1.DeleteOptions{}))
 	deleted := until(t, w, func(e watch.Event, o *unstructured.Unstructured) bool {
 		return e.Type == watch.Deleted && o.GetName() == sometimesName(0)
@@ -90,7 +90,7 @@ func TestAFullEtcdStopsWritesAndNothingElse(t *testing.T) {
 		n++
 		_, err = f.label(t.Context(), aggregated, 1, n)
 		return err == nil
-	}, within, pace, "writes do not go on")
+	}, within, pace, "writes do not continue")
 	until(t, w, func(_ watch.Event, o *unstructured.Unstructured) bool {
 		if o.GetNamespace() != f.home(1) || o.GetName() != everywhere {
 			return false
@@ -117,14 +117,14 @@ func until(t *testing.T, w watch.Interface, want func(watch.Event, *unstructured
 				return o
 			}
 		case <-limit:
-			require.Fail(t, "an event did not come")
+			require.Fail(t, "an event did not arrive")
 		}
 	}
 }
 
 const filler = "/filler/"
 
-// fill writes what is not Muster's until there is no more room.
+// fill writes foreign keys until etcd is full.
 func fill(t *testing.T, etcd *cluster.Etcd) {
 	t.Helper()
 	value := make([]byte, 256<<10)
@@ -139,7 +139,7 @@ func fill(t *testing.T, etcd *cluster.Etcd) {
 	require.Fail(t, "etcd has no quota")
 }
 
-// makeRoom does what the error of a write says.
+// makeRoom follows the advice in the error of a write.
 func makeRoom(t *testing.T, etcd *cluster.Etcd) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)

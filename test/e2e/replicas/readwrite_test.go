@@ -26,7 +26,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// labelEdits is how many label edits are looked at from everywhere.
+// labelEdits is the number of label edits that are read everywhere.
 const labelEdits = 200
 
 func testReadYourWrites(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
@@ -65,7 +65,7 @@ func testReadYourWrites(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 		patch := map[string]any{}
 		for _, key := range []string{"x", "y"} {
 			switch n := r.IntN(4); n {
-			case 3: // leave it
+			case 3: // do nothing
 			case 0:
 				patch[key] = nil
 				delete(have, key)
@@ -101,7 +101,7 @@ func testReadYourWrites(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 		if writer == len(replicas) {
 			continue
 		}
-		// And as many clients do: each request to whichever replica is next.
+		// Most clients send each request to whichever replica is next.
 		for range 2 {
 			anew(t, m.Direct(control.Config), func(c dynamic.Interface) { look(t, c, home, want, slices.Sorted(maps.Keys(selectors)), edit) })
 			looks++
@@ -111,10 +111,10 @@ func testReadYourWrites(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 			looks++
 		}
 	}
-	t.Logf("SUMMARY read your writes: %d label edits, each looked at by GET, LIST and WATCH elsewhere %d times, every time right", labelEdits, looks)
+	t.Logf("SUMMARY read your writes: %d label edits, each read by GET, LIST and WATCH elsewhere %d times, every time right", labelEdits, looks)
 }
 
-// anew gives a client that has no connection yet.
+// anew calls do with a client that has no connection yet.
 func anew(t *testing.T, config *rest.Config, do func(dynamic.Interface)) {
 	t.Helper()
 	config = connection(config)
@@ -126,7 +126,7 @@ func anew(t *testing.T, config *rest.Config, do func(dynamic.Interface)) {
 	do(c)
 }
 
-// look sees by GET, LIST and WATCH which BundleDeployments there are.
+// look checks by GET, LIST and WATCH which BundleDeployments exist.
 func look(t *testing.T, c dynamic.Interface, home string, want, all []string, turn int) {
 	t.Helper()
 	deployments := c.Resource(resource("bundledeployments")).Namespace(home)
@@ -135,7 +135,7 @@ func look(t *testing.T, c dynamic.Interface, home string, want, all []string, tu
 	if slices.Contains(want, name) {
 		require.NoError(t, err)
 	} else {
-		require.True(t, apierrors.IsNotFound(err), "GET of %s, which should not be there: %v", name, err)
+		require.True(t, apierrors.IsNotFound(err), "GET of %s, which should not exist: %v", name, err)
 	}
 	list, err := deployments.List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
@@ -145,7 +145,7 @@ func look(t *testing.T, c dynamic.Interface, home string, want, all []string, tu
 	}
 	require.Equal(t, want, got, "LIST")
 
-	// From "", as kubectl watches and as informers do.
+	// The watch starts from "", like those of kubectl and informers.
 	options := metav1.ListOptions{}
 	if turn%2 == 0 {
 		options = metav1.ListOptions{SendInitialEvents: ptr.To(true), AllowWatchBookmarks: true, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan}

@@ -30,7 +30,7 @@ type counted struct {
 	read  func(ctx context.Context, c versioned.Interface) (string, error)
 }
 
-// counters are one in each report of a fleet and one in each heartbeat.
+// counters returns one counter in each report of a fleet and one in each heartbeat.
 func counters(f fleet) []counted {
 	var all []counted
 	for i := range clusters {
@@ -70,8 +70,8 @@ func counters(f fleet) []counted {
 	return all
 }
 
-// testReportsSurvive kills servers, members of etcd, all of etcd, and both at once,
-// while agents report: what was acknowledged is there in the end, on each replica.
+// testReportsSurvive kills servers, members of etcd, all of etcd, and servers and etcd at
+// once, while agents report. At the end each replica has every acknowledged report.
 func testReportsSurvive(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -90,7 +90,7 @@ func testReportsSurvive(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 				if err == nil {
 					continue
 				}
-				select { // it fails for a while
+				select { // writes fail for a while
 				case <-ctx.Done():
 				case <-time.After(pace):
 				}
@@ -104,7 +104,7 @@ func testReportsSurvive(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 			before[each.name] = each.floor()
 		}
 		for _, each := range all {
-			require.Eventually(t, func() bool { return each.floor() >= before[each.name]+2 }, within, pace, "the writer of %s does not get on", each.name)
+			require.Eventually(t, func() bool { return each.floor() >= before[each.name]+2 }, within, pace, "the writer of %s makes no progress", each.name)
 		}
 	}
 	progress()
@@ -164,7 +164,7 @@ func checkCounters(t *testing.T, m *cluster.Muster, all []counted) {
 	for _, each := range all {
 		for _, replica := range m.Replicas() {
 			c, shown := clientset(t, replica.Direct(control.Config)), ""
-			require.EventuallyWithT(t, func(t *assert.CollectT) { // it may have been started just now
+			require.EventuallyWithT(t, func(t *assert.CollectT) { // the replica may have just started
 				var err error
 				shown, err = each.read(context.Background(), c)
 				assert.NoError(t, err)

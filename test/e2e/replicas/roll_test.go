@@ -12,8 +12,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// quick lets replicas end soon after SIGTERM: the Service of the tests knows after
-// a quarter of a second.
+// quick makes replicas exit soon after SIGTERM: the Service of the tests notices after a
+// quarter of a second.
 const quick = "--shutdown-delay-duration=2s"
 
 func install(t *testing.T, members int, options cluster.EtcdOptions, more cluster.Options) (*cluster.Muster, *cluster.Etcd) {
@@ -23,8 +23,8 @@ func install(t *testing.T, members int, options cluster.EtcdOptions, more cluste
 	return cluster.Install(t, control, etcd, more), etcd
 }
 
-// A control plane has one installation at a time, so the tests of the usual one,
-// three replicas on three members of etcd, take turns.
+// A control plane has one installation at a time, so the tests of the usual one, three
+// replicas on three members of etcd, take turns.
 func TestThreeReplicasOnThreeMembersOfEtcd(t *testing.T) {
 	m, etcd := install(t, 3, cluster.EtcdOptions{}, cluster.Options{})
 	require.Len(t, m.Replicas(), 3)
@@ -33,16 +33,16 @@ func TestThreeReplicasOnThreeMembersOfEtcd(t *testing.T) {
 		test func(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd)
 	}{
 		{"every other replica shows what a label edit did", testReadYourWrites},
-		{"replicas that are replaced and restarted are not noticed", testRoll},
-		{"a rollback to the version before and an upgrade are not noticed", testRollback},
-		{"a replica that is killed costs no straight read", testKilledReplica},
+		{"clients do not notice that replicas are replaced and restarted", testRoll},
+		{"clients do not notice a rollback to the version before and an upgrade", testRollback},
+		{"a replica that is killed costs no direct read", testKilledReplica},
 		{"a replica without etcd serves nothing wrong", testPartition},
-		{"a killed leader of etcd is not noticed by readers", testKilledLeader},
+		{"readers do not notice a killed leader of etcd", testKilledLeader},
 		{"a member of etcd may be away for long", testLostMember},
 		{"without a quorum of etcd everything waits and nothing is wrong", testLostQuorum},
 		{"acknowledged reports survive the kill of anything", testReportsSurvive},
 		{"certificates are renewed without a restart", testCertificates},
-		{"kine is refused before anything is answered", testKine},
+		{"kine is refused before any answer", testKine},
 	} {
 		t.Run(each.name, func(t *testing.T) { each.test(t, m, etcd) })
 		m.WaitReady(t)
@@ -71,7 +71,7 @@ func testRoll(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 }
 
 // versionBefore is the commit that replicas are rolled back to: the last one before the
-// packages were parted. A change of what is stored moves it.
+// packages were split. A change of what is stored moves it.
 const versionBefore = "57cc4cd1ba6f3baf9e273b705fd71bd6e34656a7"
 
 // testRollback rolls all replicas back to an earlier version and forward again, so both
@@ -79,7 +79,7 @@ const versionBefore = "57cc4cd1ba6f3baf9e273b705fd71bd6e34656a7"
 func testRollback(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	before, err := cluster.BinaryOf(t, versionBefore)
 	if errors.Is(err, cluster.ErrNoHistory) {
-		t.Log(err, "; a clone with its history plays this")
+		t.Log(err, "; a clone with its history runs this test")
 		return
 	}
 	require.NoError(t, err)
@@ -95,9 +95,8 @@ func testRollback(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	}
 }
 
-// What client-go does not try again by itself: kube-apiserver answers 503 without
-// Retry-After for a request that was on its way to a replica that is gone, or when it
-// was given a connection to one.
+// client-go does not retry these by itself: kube-apiserver answers 503 without Retry-After
+// if a request was in flight to a replica that is gone, or if it got a connection to one.
 const proxyFailed = "aggregated"
 
 func testKilledReplica(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
@@ -114,7 +113,7 @@ func testKilledReplica(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	l.finish(t, m, "replica killed", proxyFailed)
 }
 
-// loads are the full loads that each replica has done.
+// loads returns the number of full loads of each replica.
 func loads(t *testing.T, m *cluster.Muster) map[string]float64 {
 	t.Helper()
 	out := map[string]float64{}
@@ -160,7 +159,7 @@ func testLostQuorum(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	etcd.Kill(leader)
 	etcd.Kill(other)
 	t.Cleanup(func() {
-		_ = etcd.Member(leader).Start() // it runs already, if all went well
+		_ = etcd.Member(leader).Start() // it runs already, unless the test failed
 		_ = etcd.Member(other).Start()
 	})
 	for _, r := range m.Replicas() {

@@ -9,7 +9,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
-// change is one revision: what was before it, what it wrote, and what is after.
+// change holds one revision: the state before it, its writes, and the state after it.
 type change struct {
 	before, after *state
 	wrote         *touched
@@ -17,18 +17,18 @@ type change struct {
 	facts         *facts
 }
 
-// check tells what a revision must not have done.
+// check returns an error if the revision did something forbidden.
 func (c *change) check(s *Summary) error {
-	promoted := map[int]bool{} // whether it was available
+	promoted := map[int]bool{} // true if the Cluster was available
 	for number := range c.after.pairs {
 		was, is := &c.before.pairs[number], &c.after.pairs[number]
-		if was.told == is.told {
+		if was.shown == is.shown {
 			continue
 		}
 		isPromoted, err := c.checkOne(number, was, is, s)
 		if err != nil {
-			return fmt.Errorf("%s was told %s, and is told %s, where the newest is %s (held: %t, paused: %t): %w",
-				scene.ClusterName(number), was.told, is.told, is.newest, is.held, is.paused, err)
+			return fmt.Errorf("%s was shown %s, and is shown %s, where the newest is %s (held: %t, paused: %t): %w",
+				scene.ClusterName(number), was.shown, is.shown, is.newest, is.held, is.paused, err)
 		}
 		if isPromoted {
 			promoted[number] = was.available
@@ -40,20 +40,20 @@ func (c *change) check(s *Summary) error {
 	return c.checkLimits(promoted, s)
 }
 
-// checkOne checks that an agent may be told something else, and reports whether that is
-// a promotion.
+// checkOne checks that an agent may be shown something else, and reports whether that is a
+// promotion.
 func (c *change) checkOne(number int, was, is *pair, s *Summary) (promoted bool, err error) {
 	switch {
 	case !is.targeted():
-		return false, nil // the Bundle is taken away
-	case was.targeted() && was.told.exists && !is.told.exists:
+		return false, nil // the Bundle is removed
+	case was.targeted() && was.shown.exists && !is.shown.exists:
 		return false, errLost
-	case was.targeted() && is.told.version < was.told.version:
+	case was.targeted() && is.shown.version < was.shown.version:
 		return false, errTakenBack
 	case !is.held:
 		s.Unlimited++
-		return false, nil // by definition the newest
-	case !was.targeted() || !was.told.exists:
+		return false, nil // the newest by definition
+	case !was.targeted() || !was.shown.exists:
 		return c.checkNew(number, is, s)
 	case c.wrote.edited:
 		return false, errLeaked
@@ -61,26 +61,27 @@ func (c *change) checkOne(number int, was, is *pair, s *Summary) (promoted bool,
 		return false, errPaused
 	case !c.wrote.promotion[number]:
 		return false, errUnrecorded
-	case is.told != is.newest:
+	case is.shown != is.newest:
 		return false, errOld
 	}
 	s.Promotions++
 	return true, nil
 }
 
-// checkNew checks what one is told that there was nothing of before: nothing, or what
-// all had before this roll-out. Limits let the newest come by promotion records only.
+// checkNew checks the first content of an agent: an empty BundleDeployment, or the version
+// that all Clusters had before this roll-out. If there are limits, only promotion records
+// bring the newest.
 func (c *change) checkNew(number int, is *pair, s *Summary) (promoted bool, err error) {
-	base := told{}
+	base := shown{}
 	if c.base != nil {
 		if base, err = c.base.on(c.facts.clusters[number]); err != nil {
 			return false, err
 		}
 	}
 	switch {
-	case is.told.id == "" || is.told == base:
+	case is.shown.id == "" || is.shown == base:
 		return false, nil
-	case is.told != is.newest:
+	case is.shown != is.newest:
 		return false, errOld
 	case is.paused && c.after.limited:
 		return false, errPaused

@@ -16,24 +16,25 @@ import (
 	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
-// facts are the records at a revision, decoded.
+// facts hold the decoded records at a revision.
 type facts struct {
 	bundle *version
-	// rolling tells that there is a rollout record; base is nil if that has none.
+	// rolling says that a rollout record exists; base is nil if the record has none.
 	rolling  bool
 	base     *version
 	clusters [scene.Clusters]*v1alpha1.Cluster
-	// promotions are what they tell, nil where there is none.
-	promotions [scene.Clusters]*told
+	// promotions hold the content of promotion records, nil for a Cluster without one.
+	promotions [scene.Clusters]*shown
 	reports    [scene.Clusters]*v1alpha1.BundleDeploymentStatus
 }
 
-// place says whose the names of records are.
+// place maps the names of records to Clusters.
 type place struct {
-	// byName finds Clusters, byNamespace what their BundleDeployments are in.
+	// byName finds Clusters by name, byNamespace by the namespace of their
+	// BundleDeployments.
 	byName, byNamespace map[string]int
-	// uids are those of the BundleDeployments, as first seen: nothing here is deleted
-	// and made anew.
+	// uids are those of the BundleDeployments, as first seen: none is deleted and created
+	// again.
 	uids [scene.Clusters]types.UID
 }
 
@@ -49,16 +50,16 @@ func newPlace() place {
 
 // touched holds what a revision wrote.
 type touched struct {
-	// edited reports a write of the Bundle or a Cluster.
+	// edited says that the Bundle or a Cluster was written.
 	edited, reported bool
 	promotion        [scene.Clusters]bool
-	// all tells that every Cluster may be told something else; else only those can
-	// that are in some.
+	// all says that the content of every Cluster may have changed; otherwise only those in
+	// some may.
 	all  bool
 	some map[int]struct{}
 }
 
-// take takes one record of a revision over.
+// take folds one record of a revision into the facts.
 func (f *facts) take(r etcd.Record, p *place, t *touched) error {
 	if r.Err != nil {
 		return r.Err
@@ -134,7 +135,7 @@ func (f *facts) takePromotion(number int, data []byte, p *place) error {
 	if err != nil {
 		return err
 	}
-	tells := told{exists: true}
+	tells := shown{exists: true}
 	if decoded.Promoted != nil {
 		if tells, err = deployment(decoded.Promoted.ManifestID, decoded.Promoted.Options); err != nil {
 			return err
@@ -161,7 +162,7 @@ func (f *facts) takeReport(number int, data []byte, p *place) error {
 	return p.same(number, decoded.UID)
 }
 
-// same fails if a BundleDeployment changes its identity.
+// same returns an error if a BundleDeployment changes its identity.
 func (p *place) same(number int, uid types.UID) error {
 	if p.uids[number] == "" {
 		p.uids[number] = uid

@@ -13,45 +13,45 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// Summary counts what there was in a history.
+// Summary counts what a history contained.
 type Summary struct {
-	// Revision is the last one.
+	// Revision is the last revision.
 	Revision int64
-	// Edits are revisions that wrote the Bundle or Clusters, and Reports those that
-	// wrote reports, one or many.
+	// Edits counts revisions that wrote the Bundle or Clusters, Reports those that wrote
+	// one or more reports.
 	Edits, Reports int
-	// Promotions replaced something, Created were of Clusters that had nothing.
-	// Unlimited are changes that nothing held back.
+	// Promotions counts those that replaced a version, Created those on Clusters that had
+	// none. Unlimited counts changes that nothing held back.
 	Promotions, Created, Unlimited int
-	// NewPaused are BundleDeployments that came to be on paused Clusters without
-	// limits and show the newest version: the pause keeps agents from it.
+	// NewPaused counts BundleDeployments that appeared on paused Clusters without limits
+	// and show the newest version: the pause keeps agents from deploying it.
 	NewPaused int
-	// Full is how often a limit was reached, and Limited how often limits came.
+	// Full counts how often a limit was reached, Limited how often limits were added.
 	Full, Limited int
-	// Seen is how much agents saw that was compared.
+	// Seen counts the compared observations of agents.
 	Seen int
 }
 
-// String is a line for people.
+// String returns a summary in one line.
 func (s Summary) String() string {
-	return fmt.Sprintf("%d revisions, %d with edits, %d with reports; %d promotions, %d first ones, %d changes that nothing held back, %d new on paused Clusters; a limit was reached %d times; limits came %d times; %d sights of agents compared",
+	return fmt.Sprintf("%d revisions, %d with edits, %d with reports; %d promotions, %d first ones, %d changes that nothing held back, %d new on paused Clusters; a limit was reached %d times; limits came %d times; %d observations of agents compared",
 		s.Revision, s.Edits, s.Reports, s.Promotions, s.Created, s.Unlimited, s.NewPaused, s.Full, s.Limited, s.Seen)
 }
 
-// End holds what there is after the last revision.
+// End holds the state after the last revision.
 type End struct {
 	Summary
 	state *state
 }
 
-// Version is the version that the agent of a Cluster is told to deploy in the end;
-// false if nothing.
+// Version returns the version that the agent of a Cluster should deploy at the end; false
+// if none.
 func (e *End) Version(number int) (int, bool) {
-	t := e.state.pairs[number].told
+	t := e.state.pairs[number].shown
 	return t.version, t.id != ""
 }
 
-// history is a walk under way.
+// history is a walk in progress.
 type history struct {
 	Summary
 	facts facts
@@ -64,7 +64,7 @@ func newHistory(seen []Seen) *history {
 	return &history{Summary: Summary{Seen: len(seen)}, place: newPlace(), now: &state{}, seen: seen}
 }
 
-// apply takes one revision, and tells what it breaks.
+// apply applies one revision, and returns an error if it breaks a promise.
 func (h *history) apply(batch etcd.Batch) error {
 	var err error
 	if h.seen, err = compare(h.seen, batch.Revision, h.now); err != nil {
@@ -99,16 +99,16 @@ func (h *history) apply(batch etcd.Batch) error {
 	return nil
 }
 
-// Check walks over the whole log, from the first revision to the present one, and
-// returns what there is then. It fails with the first promise that is broken, by the
-// log itself or by what agents saw.
+// Check walks over the whole log, from the first revision to the present one, and returns
+// the state at the end. It fails with the first promise that is broken, by the log itself
+// or by what agents saw.
 func Check(ctx context.Context, log *etcd.Log, diary *Diary) (*End, error) {
 	end, err := log.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
 	h := newHistory(diary.inOrder())
-	enough := errors.New("all is read")
+	enough := errors.New("everything is read")
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go nudge(ctx, log)
@@ -133,15 +133,15 @@ func Check(ctx context.Context, log *etcd.Log, diary *Diary) (*End, error) {
 	return &End{h.Summary, h.now}, nil
 }
 
-// nudge makes a watch say how far it is: the last revisions may be of something else
-// than records.
+// nudge makes a watch report its progress: the last revisions may concern keys that are not
+// records.
 func nudge(ctx context.Context, log *etcd.Log) {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			_ = log.RequestProgress(ctx) // asked again soon
+			_ = log.RequestProgress(ctx) // the caller asks again soon
 		case <-ctx.Done():
 			return
 		}

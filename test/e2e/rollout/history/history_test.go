@@ -21,8 +21,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
-// log is a history that is made up. Of each of the first two rings it has twenty
-// Clusters: two of a ring, and four of all, may be unavailable.
+// log is an artificial history. It has twenty Clusters of each of the first two rings. Two
+// of a ring, and four of all, may be unavailable.
 type log struct {
 	t        *testing.T
 	revision int64
@@ -30,14 +30,14 @@ type log struct {
 	err      error
 }
 
-// The first Clusters of the first two rings; each has members.
+// These are the first Clusters of the first two rings.
 const (
 	canary  = 0
 	early   = 50
 	members = 20
 )
 
-// numbers are those of all Clusters, ring by ring.
+// numbers yields the numbers of all Clusters, ring by ring.
 func numbers(yield func(int) bool) {
 	for i := range 2 * members {
 		number := canary + i
@@ -50,7 +50,7 @@ func numbers(yield func(int) bool) {
 	}
 }
 
-// begin is a log in which version 1 is on all Clusters, and ready, and version 2 is
+// begin returns a log in which version 1 is on all Clusters and ready, and version 2 is
 // held back.
 func begin(t *testing.T) *log {
 	t.Helper()
@@ -68,7 +68,7 @@ func begin(t *testing.T) *log {
 	return l
 }
 
-// write is one revision.
+// write writes one revision.
 func (l *log) write(records ...etcd.Record) {
 	l.revision++
 	for i := range records {
@@ -102,7 +102,7 @@ func (l *log) bundle(version int, limited, paused bool) etcd.Record {
 	return l.encode(record.ObjectKey(record.Bundles, scene.Bundle), l.object(version, limited, paused))
 }
 
-// rollout is a rollout record with a version as base; 0 is none.
+// rollout returns a rollout record with a version as base; 0 means none.
 func (l *log) rollout(base int) etcd.Record {
 	out := record.Rollout{UID: "bundle"}
 	if base > 0 {
@@ -158,7 +158,7 @@ func TestWhatBreaksAPromiseIsFound(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		write func(l *log)
-		want  string // "" is that all is well
+		want  string // "" means that nothing is broken
 	}{
 		{"as many as may be unavailable are promoted", func(l *log) {
 			l.write(l.promote(0, 2, ""), l.promote(1, 2, ""))
@@ -170,7 +170,7 @@ func TestWhatBreaksAPromiseIsFound(t *testing.T) {
 			l.write(l.promote(0, 2, ""), l.promote(1, 2, ""))
 			l.write(l.promote(2, 2, ""))
 		}, "the limit is 2"},
-		{"one more after one has got ready", func(l *log) {
+		{"one more after one has become ready", func(l *log) {
 			l.write(l.promote(0, 2, ""), l.promote(1, 2, ""))
 			l.write(l.report(0, 2, "", true))
 			l.write(l.promote(2, 2, ""))
@@ -187,7 +187,7 @@ func TestWhatBreaksAPromiseIsFound(t *testing.T) {
 		{"one of the second ring while the first is not through", func(l *log) {
 			l.write(l.promote(early, 2, ""))
 		}, "are not through and the limit is 2"},
-		{"one of the second ring when the first is through but for two", func(l *log) {
+		{"one of the second ring when the first is through except for two", func(l *log) {
 			for number := range members - 2 {
 				l.write(l.promote(number, 2, ""))
 				l.write(l.report(number, 2, "", true))
@@ -206,7 +206,7 @@ func TestWhatBreaksAPromiseIsFound(t *testing.T) {
 		{"one that is no longer targeted loses its records", func(l *log) {
 			l.write(l.cluster(0, map[string]string{scene.AppLabel: "none"}, false), l.gone(l.promote(0, 1, "")), l.gone(l.report(0, 1, "", true)))
 		}, ""},
-		{"a record of an earlier time rules again", func(l *log) {
+		{"an older record takes effect again", func(l *log) {
 			l.write(l.cluster(0, map[string]string{scene.AppLabel: "none"}, false))
 			l.write(l.cluster(0, nil, false))
 		}, errOld.Error()},
@@ -226,22 +226,22 @@ func TestWhatBreaksAPromiseIsFound(t *testing.T) {
 			l.write(l.promote(0, 2, ""))
 		}, errPaused.Error()},
 		{"without limits all have the newest at once", func(l *log) { l.write(l.bundle(3, false, false)) }, ""},
-		{"but for a paused one, that keeps what it has", func(l *log) {
+		{"a paused one keeps what it has", func(l *log) {
 			l.write(l.cluster(0, nil, true))
 			l.write(l.bundle(3, false, false))
 		}, ""},
-		{"a paused one loses the record of what it has when limits go", func(l *log) {
+		{"a paused one loses the record of what it has when limits are removed", func(l *log) {
 			l.write(l.cluster(0, nil, true))
 			l.write(l.bundle(3, false, false), l.gone(l.promote(0, 1, "")), l.gone(l.rollout(0)))
 		}, errLeaked.Error()},
-		{"limits come with a version, and its base", func(l *log) {
+		{"limits are added with a version, and its base", func(l *log) {
 			l.write(l.bundle(3, false, false))
 			for number := range numbers {
 				l.write(l.gone(l.promote(number, 1, "")))
 			}
 			l.write(l.bundle(4, true, false), l.rollout(3))
 		}, ""},
-		{"limits come with a version, and nothing says what was before", func(l *log) {
+		{"limits are added with a version, and no record of the one before", func(l *log) {
 			l.write(l.bundle(3, false, false))
 			for number := range numbers {
 				l.write(l.gone(l.promote(number, 1, "")))
@@ -249,11 +249,11 @@ func TestWhatBreaksAPromiseIsFound(t *testing.T) {
 			l.write(l.gone(l.rollout(0)))
 			l.write(l.bundle(4, true, false))
 		}, errLeaked.Error()},
-		{"limits come, and an old record rules again", func(l *log) {
+		{"limits are added, and an old record takes effect again", func(l *log) {
 			l.write(l.bundle(3, false, false))
 			l.write(l.bundle(4, true, false), l.rollout(3))
 		}, errTakenBack.Error()},
-		{"the base goes before all have their records", func(l *log) {
+		{"the base is removed before all have their records", func(l *log) {
 			l.write(l.bundle(3, false, false))
 			for number := range numbers {
 				l.write(l.gone(l.promote(number, 1, "")))
@@ -261,7 +261,7 @@ func TestWhatBreaksAPromiseIsFound(t *testing.T) {
 			l.write(l.bundle(4, true, false), l.rollout(3))
 			l.write(l.rollout(0))
 		}, errLost.Error()},
-		{"an edit changes the form, and what is promoted stays", func(l *log) { l.write(l.cluster(0, gold, false)) }, ""},
+		{"an edit changes the form, and what is promoted remains", func(l *log) { l.write(l.cluster(0, gold, false)) }, ""},
 		{"an edit lets the new form through", func(l *log) { l.write(l.cluster(0, gold, false), l.promote(0, 2, "gold")) }, errLeaked.Error()},
 		{"the new form is promoted", func(l *log) {
 			l.write(l.cluster(0, gold, false))
@@ -271,7 +271,7 @@ func TestWhatBreaksAPromiseIsFound(t *testing.T) {
 			l.write(l.cluster(0, gold, false))
 			l.write(l.promote(0, 2, ""))
 		}, errOld.Error()},
-		{"there is a pin", func(l *log) { l.write(etcd.Record{Key: record.BundlePinKey(scene.Bundle), Value: []byte("{}")}) }, "a pin"},
+		{"a pin exists", func(l *log) { l.write(etcd.Record{Key: record.BundlePinKey(scene.Bundle), Value: []byte("{}")}) }, "a pin"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -286,7 +286,7 @@ func TestWhatBreaksAPromiseIsFound(t *testing.T) {
 	}
 }
 
-func TestWhatAgentsSawIsComparedWithWhatTheyWereToSee(t *testing.T) {
+func TestWhatAgentsSawIsComparedWithWhatTheyShouldSee(t *testing.T) {
 	t.Parallel()
 	l := begin(t)
 	held := l.revision
@@ -299,10 +299,10 @@ func TestWhatAgentsSawIsComparedWithWhatTheyWereToSee(t *testing.T) {
 		more []Seen
 		want string
 	}{
-		{"what was right", nil, ""},
-		{"the new version before its time", []Seen{{Revision: held, Number: 0, There: true, ID: l.id(2, "")}}, "it is to be told version 1"},
-		{"the old version after it", []Seen{{Revision: held + 1, Number: 0, There: true, ID: l.id(1, "")}}, "it is to be told version 2"},
-		{"nothing, though there is something", []Seen{{Revision: held + 1, Number: 1}}, "there: false"},
+		{"the right version", nil, ""},
+		{"the new version before its time", []Seen{{Revision: held, Number: 0, There: true, ID: l.id(2, "")}}, "it should see version 1"},
+		{"the old version after it", []Seen{{Revision: held + 1, Number: 0, There: true, ID: l.id(1, "")}}, "it should see version 2"},
+		{"nothing, though a BundleDeployment exists", []Seen{{Revision: held + 1, Number: 1}}, "there: false"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

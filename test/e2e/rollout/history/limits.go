@@ -10,30 +10,30 @@ import (
 	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
-// What a revision may have done wrong.
+// Faults that a revision may have.
 var (
 	errLost       = errors.New("its BundleDeployment is lost, and its agent uninstalls")
 	errTakenBack  = errors.New("a promotion is taken back")
 	errLeaked     = errors.New("an edit lets something through that is held back")
 	errPaused     = errors.New("it is paused, and does not keep what it has")
-	errUnrecorded = errors.New("no promotion record says so")
+	errUnrecorded = errors.New("no promotion record exists for it")
 	errOld        = errors.New("what is promoted is not the newest version in its present form")
 	errNoRing     = errors.New("a Cluster that is in no ring is promoted")
 )
 
-// limit is how many of n may be unavailable (S 6.1).
+// limit returns how many of n Clusters may be unavailable (S 6.1).
 func limit(n int) int {
 	return max(n*scene.Percent/100, 1)
 }
 
-// counts are the Clusters of a ring, or all.
+// counts hold numbers of the Clusters of a ring, or of all.
 type counts struct {
 	members, unavailable, promoted, stale int
 }
 
-// checkLimits checks that what was promoted fits: each of those that was available
-// counts against the limits of its ring and of all, and no earlier ring has more that
-// are not through than may be unavailable.
+// checkLimits checks that the promoted Clusters fit. Each that was available counts against
+// the limits of its ring and of all. In no earlier ring may more Clusters be behind than
+// may be unavailable.
 func (c *change) checkLimits(promoted map[int]bool, s *Summary) error {
 	if len(promoted) == 0 || !c.after.limited {
 		return nil
@@ -51,7 +51,7 @@ func (c *change) checkLimits(promoted map[int]bool, s *Summary) error {
 		}
 		for _, each := range of {
 			each.members++
-			if was.told.exists && !was.available {
+			if was.shown.exists && !was.available {
 				each.unavailable++
 			}
 			if promoted[number] {

@@ -12,18 +12,18 @@ import (
 	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
-// Seen holds what an agent saw of a revision.
+// Seen holds what an agent saw at a revision.
 type Seen struct {
 	Revision int64
 	Number   int
-	// There tells that there was a BundleDeployment, ID what it said.
+	// There says that the BundleDeployment existed; ID is its deployment ID.
 	There bool
 	ID    string
-	// By names the server that showed it, for messages.
+	// By names the server, for messages.
 	By string
 }
 
-// Diary keeps what agents see. It may be written from any goroutine.
+// Diary collects what agents see. It may be written from any goroutine.
 type Diary struct {
 	mu struct {
 		sync.Mutex
@@ -31,14 +31,14 @@ type Diary struct {
 	}
 }
 
-// Note adds what an agent saw.
+// Note adds an observation of an agent.
 func (d *Diary) Note(s Seen) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.mu.seen = append(d.mu.seen, s)
 }
 
-// inOrder returns what was seen, by revision.
+// inOrder returns the observations, by revision.
 func (d *Diary) inOrder() []Seen {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -47,13 +47,13 @@ func (d *Diary) inOrder() []Seen {
 	return out
 }
 
-// compare takes what was seen of revisions before one, which all are this state, and
-// returns what is left.
+// compare checks the observations at revisions before one, which all have this state, and
+// returns the others.
 func compare(seen []Seen, before int64, s *state) ([]Seen, error) {
 	for len(seen) > 0 && seen[0].Revision < before {
 		at := seen[0]
-		if want := s.pairs[at.Number].told; at.There != want.exists || at.ID != want.id {
-			return nil, fmt.Errorf("at revision %d the agent of %s was shown %q (there: %t) by %s; it is to be told %s",
+		if want := s.pairs[at.Number].shown; at.There != want.exists || at.ID != want.id {
+			return nil, fmt.Errorf("at revision %d the agent of %s was shown %q (there: %t) by %s; it should see %s",
 				at.Revision, scene.ClusterName(at.Number), at.ID, at.There, at.By, want)
 		}
 		seen = seen[1:]

@@ -26,11 +26,11 @@ type agents struct {
 	scene.Table
 	history.Diary
 	world *world
-	// reported counts reports that were acknowledged.
+	// reported counts acknowledged reports.
 	reported atomic.Int64
 }
 
-// crews is how many goroutines play agents.
+// crews is the number of goroutines that play agents.
 const crews = 16
 
 // run plays until the context ends.
@@ -75,7 +75,7 @@ func (a *agents) turn(ctx context.Context, s *server, v *view.View, r *rand.Rand
 	}
 }
 
-// look returns what a BundleDeployment tells its agent.
+// look returns what an agent sees of its BundleDeployment.
 func look(v *view.View, name record.Name) (told scene.Told) {
 	bd, ok := v.Get(record.BundleDeployments, name).(*view.BundleDeployment)
 	if !ok {
@@ -84,7 +84,7 @@ func look(v *view.View, name record.Name) (told scene.Told) {
 	told.There, told.Paused = true, bd.Bundle.Bundle.Spec.Paused || bd.Cluster.Cluster.Spec.Paused
 	if !bd.Content.Empty() {
 		told.ID = bd.Content.DeploymentID
-		told.Version, _ = scene.Version(&bd.Content.Options) // the ID says all that is checked
+		told.Version, _ = scene.Version(&bd.Content.Options) // the ID is what the test checks
 	}
 	if bd.Report != nil {
 		digest := bd.Report.Digest()
@@ -96,7 +96,7 @@ func look(v *view.View, name record.Name) (told scene.Told) {
 func (a *agents) report(ctx context.Context, s *server, name record.Name, applied string, ready bool) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)() // its connection breaks with the server
+	defer context.AfterFunc(s.ctx, cancel)() // its connection breaks when the server stops
 	var out v1alpha1.BundleDeployment
 	err := s.reports.GuaranteedUpdate(ctx, "/bundledeployments/"+name.String(), &out, false, nil,
 		func(in runtime.Object, _ apistorage.ResponseMeta) (runtime.Object, *uint64, error) {

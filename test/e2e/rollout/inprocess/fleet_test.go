@@ -33,7 +33,7 @@ import (
 
 const prefix = "/muster"
 
-// deployment is the name of a Cluster's BundleDeployment.
+// deployment returns the name of a Cluster's BundleDeployment.
 func deployment(v *view.View, number int) (record.Name, bool) {
 	item, ok := v.Get(record.Clusters, record.Name{Namespace: scene.Namespace, Name: scene.ClusterName(number)}).(*view.Object)
 	if !ok {
@@ -49,7 +49,7 @@ func meta(name string) metav1.ObjectMeta {
 	}
 }
 
-// server is a replica without its network: an engine, and stores over it.
+// server is a replica without its network: an engine and its stores.
 type server struct {
 	engine  *engine.Engine
 	bundles *storage.Store
@@ -59,7 +59,7 @@ type server struct {
 	end     func()
 }
 
-// world is all that there is: an etcd, a server that may be down, controllers.
+// world holds everything: an etcd, a server that may be down, controllers.
 type world struct {
 	t    *testing.T
 	etcd *etcdtest.Server
@@ -83,7 +83,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// start brings a server up.
+// start starts a server.
 func (w *world) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	log := etcd.New(w.etcd.Client, prefix)
@@ -102,15 +102,15 @@ func (w *world) start() {
 	w.up.Store(s)
 }
 
-// stop ends the server, with whatever is under way.
+// stop stops the server, with all requests in progress.
 func (w *world) stop() {
 	if s := w.up.Swap(nil); s != nil {
 		s.end()
 	}
 }
 
-// control runs the controllers of one process, over an engine of its own, until
-// the function that it returns is called.
+// control runs the controllers of one process, over an engine of its own, until the
+// returned function is called.
 func (w *world) control() (kill func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	log := etcd.New(w.etcd.Client, prefix)
@@ -126,8 +126,7 @@ func (w *world) control() (kill func()) {
 	return kill
 }
 
-// write makes a change to the Bundle, through whichever server is there, until it
-// is acknowledged.
+// write changes the Bundle, through any server that runs, until the change is acknowledged.
 func (w *world) write(change func(b *v1alpha1.Bundle)) {
 	require.Eventually(w.t, func() bool {
 		s := w.up.Load()
@@ -151,14 +150,14 @@ func (w *world) write(change func(b *v1alpha1.Bundle)) {
 				return b, nil, nil
 			}, nil)
 		if err != nil {
-			w.t.Logf("a write of the Bundle is tried again: %v", err)
+			w.t.Logf("a write of the Bundle is retried: %v", err)
 		}
 		return err == nil
 	}, scene.Within, 10*time.Millisecond)
 }
 
-// edit makes a Cluster what an edit says, through whichever server is there; false if
-// the context ended before that was acknowledged.
+// edit applies an edit to a Cluster, through any server that runs. It returns false if the
+// context ended before the edit was acknowledged.
 func (w *world) edit(ctx context.Context, e scene.Edit) bool {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
@@ -185,12 +184,12 @@ func (w *world) edit(ctx context.Context, e scene.Edit) bool {
 	}
 }
 
-// derivedID returns what a BundleDeployment is told to deploy.
+// derivedID returns the deployment ID of a BundleDeployment.
 func derivedID(v *view.View, name record.Name) string {
 	return v.Get(record.BundleDeployments, name).(*view.BundleDeployment).Content.DeploymentID
 }
 
-// read walks over all that happened.
+// read checks the whole history.
 func (w *world) read(t *testing.T, diary *history.Diary) *history.End {
 	end, err := history.Check(t.Context(), w.log, diary)
 	require.NoError(t, err)

@@ -18,12 +18,12 @@ import (
 	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
-// racing is a log on which something happens between the decision of the first
-// transaction that promotes and its commit.
+// racing is a log in which something happens between the decision of the first transaction
+// that promotes and its commit.
 type racing struct {
 	*etcd.Log
 	meanwhile func(txn etcd.Txn)
-	committed chan bool // of that transaction
+	committed chan bool // whether that transaction was committed
 	once      sync.Once
 }
 
@@ -45,12 +45,12 @@ func (l *racing) Commit(ctx context.Context, txn etcd.Txn) (revision int64, ok b
 	return revision, ok, err
 }
 
-func TestAReportBetweenADecisionAndItsCommitMakesItBeTakenAnew(t *testing.T) {
+func TestAReportBetweenADecisionAndItsCommitForcesANewDecision(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		// before is whether the Cluster that reports meanwhile was ready, and meanwhile
-		// what it says then.
+		// before says whether the reporting Cluster was ready, meanwhile what it reports
+		// between decision and commit.
 		before, meanwhile bool
 	}{
 		{"an available one turns unavailable, so there is less room than was counted", true, false},
@@ -86,7 +86,7 @@ func TestAReportBetweenADecisionAndItsCommitMakesItBeTakenAnew(t *testing.T) {
 			log := &racing{Log: etcd.New(w.etcd.Client, prefix), committed: make(chan bool, 1)}
 			log.meanwhile = func(txn etcd.Txn) {
 				if !c.before {
-					require.Contains(t, txn.Put, record.PromotionKey(name), "it is promoted for being unavailable")
+					require.Contains(t, txn.Put, record.PromotionKey(name), "it is promoted because it is unavailable")
 				}
 				play.report(t.Context(), s, name, id, c.meanwhile)
 			}
@@ -104,7 +104,7 @@ func TestAReportBetweenADecisionAndItsCommitMakesItBeTakenAnew(t *testing.T) {
 					}
 				}
 				return false
-			}, scene.Within, scene.Tick, "it is decided anew")
+			}, scene.Within, scene.Tick, "the controller decides again")
 			stop()
 			all.Wait()
 			w.read(t, &play.Diary)

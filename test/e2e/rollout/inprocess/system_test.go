@@ -52,15 +52,15 @@ func TestARollOutKeepsItsLimitsWhateverFails(t *testing.T) {
 		require.True(t, there, scene.ClusterName(number))
 		require.Equal(t, script.Version, at, scene.ClusterName(number))
 	}
-	require.Positive(t, got.Full, "a limit that is never reached is not tested")
+	require.Positive(t, got.Full, "no limit was reached, so none was tested")
 	require.Positive(t, got.Limited)
 	require.Positive(t, got.Unlimited)
 	require.Positive(t, got.Promotions)
 }
 
-// disturb ends servers and controllers at random, and starts others; sometimes two
-// controllers run at once. While all shall be well it ends none, so that a busy
-// machine gets there.
+// disturb stops servers and controllers at random, and starts others; sometimes two
+// controllers run at once. While well is set it stops none, so that a busy machine reaches
+// the end.
 func (w *world) disturb(ctx context.Context, r *rand.Rand, well *atomic.Bool) {
 	var controllers []func()
 	defer func() {

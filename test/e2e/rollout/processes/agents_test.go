@@ -31,10 +31,10 @@ type agents struct {
 	scene.Mood
 	scene.Table
 	history.Diary
-	// ways are clients of each replica; agents share them, and then a connection.
+	// ways holds clients of each replica; agents share them, and so their connections.
 	ways [][]versioned.Interface
-	// reported counts reports that were acknowledged, watches those that began, and
-	// restarts agents that forgot all.
+	// reported counts acknowledged reports, watches the watches that began, and restarts
+	// the agents that lost their memory.
 	reported, watches, restarts atomic.Int64
 }
 
@@ -51,13 +51,14 @@ func (a *agents) run(ctx context.Context, seed uint64) {
 	all.Wait()
 }
 
-// agent is one of them. It belongs to one goroutine.
+// agent is one agent. It belongs to one goroutine.
 type agent struct {
 	*agents
 	number    int
 	namespace string
 	random    *rand.Rand
-	// told holds what it saw last, and revision where its watch continues; "" is anew.
+	// told holds what it saw last, and revision where its watch continues; "" means from
+	// the start.
 	told     scene.Told
 	revision string
 }
@@ -78,8 +79,8 @@ func (a *agent) within(from, to int) time.Duration {
 	return time.Duration(from+a.random.IntN(to-from)) * time.Millisecond
 }
 
-// watch follows the agent's namespace, and acts, until the watch breaks off or the
-// agent restarts.
+// watch follows the agent's namespace, and acts, until the watch breaks off or the agent
+// restarts.
 func (a *agent) watch(ctx context.Context, client versioned.Interface, by string) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -119,7 +120,7 @@ func (a *agent) watch(ctx context.Context, client versioned.Interface, by string
 					a.see(bd, false, by)
 				}
 			}
-			// Until the list is complete, no watch can continue in the middle of it.
+			// Until the list is complete, no watch can continue from inside it.
 			if !anew {
 				a.revision = bd.ResourceVersion
 			}
@@ -138,14 +139,14 @@ func (a *agent) watch(ctx context.Context, client versioned.Interface, by string
 	}
 }
 
-// lost forgets where to continue, if no server knows that any more.
+// lost forgets the revision if no server can continue from it.
 func (a *agent) lost(err error) {
 	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 		a.revision = ""
 	}
 }
 
-// see notes what a BundleDeployment tells.
+// see records what a BundleDeployment shows.
 func (a *agent) see(bd *v1alpha1.BundleDeployment, there bool, by string) {
 	a.told = scene.Told{}
 	if there {
@@ -153,17 +154,17 @@ func (a *agent) see(bd *v1alpha1.BundleDeployment, there bool, by string) {
 			There: true, ID: bd.Spec.DeploymentID, Paused: bd.Spec.Paused,
 			Applied: bd.Status.AppliedDeploymentID, Ready: bd.Status.Ready,
 		}
-		a.told.Version, _ = scene.Version(&bd.Spec.Options) // the ID says all that is checked
+		a.told.Version, _ = scene.Version(&bd.Spec.Options) // the ID is what the test checks
 	}
 	a.Set(a.number, a.told)
-	revision := int64(-1) // of which nothing is told
+	revision := int64(-1) // no revision, so nothing is compared
 	if version, err := strconv.ParseInt(bd.ResourceVersion, 10, 64); err == nil {
 		revision = view.Version(version).Revision()
 	}
 	a.Note(history.Seen{Revision: revision, Number: a.number, There: there, ID: a.told.ID, By: by})
 }
 
-// act does what the agent does now; false if it restarts.
+// act does what the agent does now; it returns false if the agent restarts.
 func (a *agent) act(ctx context.Context, client versioned.Interface) bool {
 	if !a.Well.Load() && a.random.IntN(200) == 0 {
 		a.told, a.revision = scene.Told{}, ""
@@ -184,5 +185,5 @@ func (a *agent) act(ctx context.Context, client versioned.Interface) bool {
 	if err == nil {
 		a.reported.Add(1)
 	}
-	return true // one that fails is tried again: the agent still sees the old report
+	return true // a failed report is retried: the agent still sees the old one
 }

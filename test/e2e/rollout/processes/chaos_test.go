@@ -25,13 +25,13 @@ type chaos struct {
 	killed                     [3]int
 }
 
-// String returns what was killed.
+// String returns the number of kills.
 func (c *chaos) String() string {
 	return fmt.Sprintf("killed with SIGKILL: servers %d times, controllers %d times, etcd %d times", c.killed[0], c.killed[1], c.killed[2])
 }
 
-// run continues until the context ends; then everything runs. While all shall be well
-// it kills no process, so that a busy machine gets there.
+// run continues until the context ends, and then starts everything. While well is set it
+// kills no process, so that a busy machine reaches the end.
 func (c *chaos) run(ctx context.Context) {
 	kinds := [][]*cluster.Process{c.servers, c.controllers, c.etcd}
 	for {
@@ -69,8 +69,8 @@ func (c *chaos) kill(kinds [][]*cluster.Process, kind int) {
 	}
 }
 
-// start starts those that are down, each by chance; etcd always, as without it
-// nothing happens.
+// start starts processes that are down, each with the given chance. It always starts etcd,
+// because nothing happens without it.
 func (c *chaos) start(chance float64) {
 	for _, p := range c.etcd {
 		c.begin(p)

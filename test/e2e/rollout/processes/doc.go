@@ -3,9 +3,9 @@
 
 // Package processes tests roll-outs with real processes: two muster-apiservers, two
 // muster-controllers and etcd. A killer ends each of them at random with SIGKILL and starts
-// it again. Agents restart, and move from one server to the other. The controllers hold no
-// lease, so they act as two leaders that do not know of each other. The test also checks
-// what the agents were shown.
+// it again. Agents restart, and move from one server to the other. The controllers use no
+// lease, so they act as two leaders that do not know each other. The test also checks what
+// the agents saw.
 //
 //	main_test.go    a control plane
 //	system_test.go  all of it together

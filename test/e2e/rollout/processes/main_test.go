@@ -21,6 +21,6 @@ func TestMain(m *testing.M) {
 	klog.InitFlags(logged)
 	_ = logged.Set("logtostderr", "false") // the flag exists
 	_ = logged.Set("stderrthreshold", "FATAL")
-	klog.SetOutput(io.Discard) // client-go tells of each watch that breaks off
+	klog.SetOutput(io.Discard) // client-go logs each watch that breaks off
 	cluster.Main(m, func(t cluster.T) { control = cluster.Start(t) })
 }

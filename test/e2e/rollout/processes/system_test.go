@@ -31,16 +31,16 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// connections is how many connections agents have to each replica.
+// connections is the number of connections between the agents and each replica.
 const connections = 4
 
-func TestRollOutsKeepTheirLimitsWhoeverIsKilled(t *testing.T) {
+func TestRollOutsKeepTheirLimitsWhicheverProcessIsKilled(t *testing.T) {
 	random := replay.Rand(t)
 	seed := random.Uint64()
 	store := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
 	muster := cluster.Install(t, control, store, cluster.Options{
 		Replicas: 2, Components: []string{"controller"},
-		Args: []string{"--etcd-compaction-interval=0s"}, // the whole history is read in the end
+		Args: []string{"--etcd-compaction-interval=0s"}, // the test reads the whole history at the end
 	})
 	play := &agents{}
 	disturb := &chaos{t: t, random: rand.New(rand.NewPCG(seed, 1<<32)), well: &play.Well, etcd: []*cluster.Process{store.Member(0)}}
@@ -94,16 +94,16 @@ func TestRollOutsKeepTheirLimitsWhoeverIsKilled(t *testing.T) {
 		require.True(t, there, scene.ClusterName(number))
 		require.Equal(t, script.Version, at, scene.ClusterName(number))
 	}
-	require.Positive(t, got.Full, "a limit that is never reached is not tested")
+	require.Positive(t, got.Full, "no limit was reached, so none was tested")
 	require.Positive(t, got.Limited)
 	require.Positive(t, got.Unlimited)
 	require.Positive(t, got.Promotions)
 	for kind, n := range disturb.killed {
-		require.Positive(t, n, "nobody of kind %d was killed", kind)
+		require.Positive(t, n, "no process of kind %d was killed", kind)
 	}
 }
 
-// connect makes a client with a connection of its own: client-go shares one between
+// connect returns a client with a connection of its own: client-go shares one between
 // configurations that do not say how they dial.
 func connect(t *testing.T, replica *cluster.Replica) versioned.Interface {
 	t.Helper()
@@ -114,8 +114,8 @@ func connect(t *testing.T, replica *cluster.Replica) versioned.Interface {
 	return c
 }
 
-// newController prepares a muster-controller with the rights of the manifests, which
-// holds no lease.
+// newController prepares a muster-controller with the rights of the manifests, which uses
+// no lease.
 func newController(t *testing.T, store *cluster.Etcd, name string) *cluster.Process {
 	t.Helper()
 	const program = "muster-controller"
@@ -125,15 +125,15 @@ func newController(t *testing.T, store *cluster.Etcd, name string) *cluster.Proc
 	)
 }
 
-// writer writes for people: to any replica, again and again until one says that
-// it is done.
+// writer writes for operators: to any replica, again and again until one acknowledges the
+// write.
 type writer struct {
 	t    *testing.T
 	ways [][]versioned.Interface
 }
 
-// try calls do with one replica after the other until it succeeds; false if the context
-// ends before.
+// try calls do with one replica after the other until it succeeds; it returns false if the
+// context ends first.
 func (w *writer) try(ctx context.Context, do func(ctx context.Context, c versioned.Interface) error) bool {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
@@ -174,7 +174,7 @@ func (w *writer) makeClusters() {
 	all.Wait()
 }
 
-// write makes a change to the Bundle.
+// write changes the Bundle.
 func (w *writer) write(change func(b *v1alpha1.Bundle)) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), scene.Within)
 	defer cancel()
@@ -199,7 +199,7 @@ func (w *writer) write(change func(b *v1alpha1.Bundle)) {
 	}), "the Bundle is not written")
 }
 
-// edit makes a Cluster what an edit says.
+// edit applies an edit to a Cluster.
 func (w *writer) edit(ctx context.Context, e scene.Edit) bool {
 	labels := map[string]any{}
 	for _, key := range []string{scene.RingLabel, scene.TierLabel, scene.AppLabel} {

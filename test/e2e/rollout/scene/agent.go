@@ -8,15 +8,15 @@ import (
 	"sync/atomic"
 )
 
-// Told holds what an agent sees of its BundleDeployment, and what it has said of it.
+// Told holds what an agent sees of its BundleDeployment, and what it has reported about it.
 type Told struct {
-	// There reports that there is one. ID is what to deploy, "" if nothing yet, and
-	// Version the version of that.
+	// There says that the BundleDeployment exists. ID is its deployment ID, "" if it has
+	// none yet, and Version the version of that.
 	There   bool
 	ID      string
 	Version int
 	Paused  bool
-	// Applied and Ready are the agent's own last words.
+	// Applied and Ready are the agent's last report.
 	Applied string
 	Ready   bool
 }
@@ -24,16 +24,17 @@ type Told struct {
 // Done reports whether an agent has nothing left to do.
 func (t Told) Done() bool { return t.Applied == t.ID && t.Ready }
 
-// Mood is how all agents are.
+// Mood decides how all agents behave.
 type Mood struct {
-	// Well makes every agent do as it is told, without a failure of its own.
+	// Well makes every agent deploy without failures.
 	Well atomic.Bool
-	// Broken is a version that never gets ready; 0 is none.
+	// Broken is a version that never becomes ready; 0 means none.
 	Broken atomic.Int64
 }
 
-// Act returns the report of an agent after one look at its BundleDeployment: it reports what
-// it has applied and whether that is ready, or it is busy, or content.
+// Act returns the report of an agent after one look at its BundleDeployment: the version
+// that it has applied, and whether that is ready. reports is false if the agent is busy or
+// has nothing to report.
 func (m *Mood) Act(r *rand.Rand, t Told) (applied string, ready, reports bool) {
 	well, chance := m.Well.Load(), r.IntN(1000)
 	works := int64(t.Version) != m.Broken.Load()

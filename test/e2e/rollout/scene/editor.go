@@ -10,39 +10,39 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// How much people have changed at most, so that a roll-out can continue: what is paused
-// or failing counts against the limit of its ring.
+// These bound what operators have changed at one time, so that a roll-out can continue: a
+// paused or failing Cluster counts against the limit of its ring.
 const (
 	maxPausedOfRing = 2
 	maxAway         = 10
 	maxMoved        = 10
 )
 
-// Cluster holds what people edit of one.
+// Cluster holds what operators edit of one Cluster.
 type Cluster struct {
 	Labels map[string]string
 	Paused bool
 }
 
-// Edit is one Cluster as it is to be.
+// Edit holds the wanted state of one Cluster.
 type Edit struct {
 	Number int
 	Cluster
 }
 
-// Put makes a Cluster as the edit says.
+// Put applies the edit to a Cluster.
 func (e Edit) Put(c *v1alpha1.Cluster) {
 	c.Labels, c.Spec.Paused = maps.Clone(e.Labels), e.Paused
 }
 
-// Editor makes up edits: of the form in which a Cluster gets the Bundle, of whether
-// it does, and when; and pauses. It knows what it has changed.
+// Editor invents edits: whether a Cluster gets the Bundle, in which form, and when; and
+// pauses. It knows what it has changed.
 type Editor struct {
 	random   *rand.Rand
 	clusters [Clusters]Cluster
 }
 
-// NewEditor returns an editor of Clusters as they are at first.
+// NewEditor returns an editor of Clusters in their first state.
 func NewEditor(random *rand.Rand) *Editor {
 	e := &Editor{random: random}
 	for number := range e.clusters {
@@ -51,13 +51,13 @@ func NewEditor(random *rand.Rand) *Editor {
 	return e
 }
 
-// At is a Cluster as it is after the last edit.
+// At returns a Cluster after its last edit.
 func (e *Editor) At(number int) Cluster { return e.clusters[number] }
 
-// Reached reports whether a roll-out may come to a Cluster.
+// Reached reports whether a roll-out may reach a Cluster.
 func (c Cluster) Reached() bool { return !c.Paused && c.Labels[AppLabel] != "none" }
 
-// Next makes up an edit.
+// Next returns a random edit.
 func (e *Editor) Next() Edit {
 	number := e.random.IntN(Clusters)
 	c := &e.clusters[number]
@@ -80,7 +80,7 @@ func (e *Editor) Next() Edit {
 	return Edit{number, *c}
 }
 
-// toggle takes a label away, or sets it if that is allowed.
+// toggle removes a label, or sets it if that is allowed.
 func toggle(labels map[string]string, key, value string, allowed bool) {
 	if _, has := labels[key]; has {
 		delete(labels, key)
@@ -98,7 +98,7 @@ func (e *Editor) count(ok func(number int, c Cluster) bool) (n int) {
 	return n
 }
 
-// Release is the edits that let roll-outs come to all Clusters.
+// Release returns the edits that let roll-outs reach all Clusters.
 func (e *Editor) Release() []Edit {
 	var out []Edit
 	for number := range e.clusters {

@@ -14,7 +14,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Ring is a partition of the roll-out: so many Clusters have its label at first.
+// Ring is a partition of the roll-out, with the number of Clusters that have its label at
+// first.
 type Ring struct {
 	Name string
 	Size int
@@ -24,31 +25,31 @@ type Ring struct {
 var Rings = []Ring{{"canary", 50}, {"early", 150}, {"late", 300}}
 
 const (
-	// Clusters is how many there are in all rings.
+	// Clusters is the number of Clusters in all rings.
 	Clusters = 500
 	// Percent of each ring, and of all, may be unavailable.
 	Percent = 10
-	// Namespace is where all of them are.
+	// Namespace is the namespace of all of them.
 	Namespace = "fleet"
 )
 
-// Bundle is the one that is rolled out.
+// Bundle is the Bundle that is rolled out.
 var Bundle = record.Name{Namespace: Namespace, Name: "app"}
 
-// The labels that say what a Cluster gets.
+// These labels decide what a Cluster gets.
 const (
-	// RingLabel says when: it names a ring.
+	// RingLabel decides when: it names a ring.
 	RingLabel = "ring"
-	// TierLabel says in which form: "gold", or none.
+	// TierLabel decides the form: "gold", or none.
 	TierLabel = "tier"
-	// AppLabel says if at all: "none" keeps the Bundle away.
+	// AppLabel decides whether at all: "none" keeps the Bundle away.
 	AppLabel = "app"
 )
 
-// ClusterName names a Cluster by its number.
+// ClusterName returns the name of a Cluster.
 func ClusterName(number int) string { return fmt.Sprintf("c%03d", number) }
 
-// RingAt is the ring that a Cluster has at first.
+// RingAt returns the ring that a Cluster has at first.
 func RingAt(number int) string {
 	for _, r := range Rings {
 		if number < r.Size {
@@ -56,10 +57,11 @@ func RingAt(number int) string {
 		}
 		number -= r.Size
 	}
-	panic(fmt.Sprintf("there is no Cluster %d after the last one", number))
+	panic(fmt.Sprintf("Cluster %d does not exist", number))
 }
 
-// Strategy is the rings one after the other, and 10 % of each and of all.
+// Strategy returns a strategy with the rings one after the other, and 10 % of each and of
+// all.
 func Strategy() *v1alpha1.RolloutStrategy {
 	tenth := intstr.FromString(strconv.Itoa(Percent) + "%")
 	out := &v1alpha1.RolloutStrategy{MaxUnavailable: &tenth}
@@ -71,8 +73,8 @@ func Strategy() *v1alpha1.RolloutStrategy {
 	return out
 }
 
-// Targets are all Clusters, but for those that labels keep out, and some in a form
-// of their own.
+// Targets returns targets for all Clusters except those that labels exclude. Some get a
+// form of their own.
 func Targets() []v1alpha1.BundleTarget {
 	where := func(key, value string) *metav1.LabelSelector {
 		return &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
@@ -84,18 +86,18 @@ func Targets() []v1alpha1.BundleTarget {
 	}
 }
 
-// SetVersion makes a Bundle one of a version: its default namespace says which. A
-// write that was committed without an answer is tried again and changes nothing.
+// SetVersion gives a Bundle a version, which its default namespace names. A retry of a
+// write that was committed without an answer changes nothing.
 func SetVersion(b *v1alpha1.Bundle, version int) {
 	b.Spec.DefaultNamespace = strconv.Itoa(version)
 	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "configmap.yaml", Content: "version: " + strconv.Itoa(version)}}
 }
 
-// Version is the version that options are of.
+// Version returns the version of options.
 func Version(options *v1alpha1.BundleDeploymentOptions) (int, error) {
 	version, err := strconv.Atoi(options.DefaultNamespace)
 	if err != nil {
-		return 0, fmt.Errorf("options of no version: %w", err)
+		return 0, fmt.Errorf("options without a version: %w", err)
 	}
 	return version, nil
 }

@@ -14,10 +14,10 @@ import (
 // editPause is the time between two edits.
 const editPause = 20 * time.Millisecond
 
-// People edit Clusters, one edit after the other, while they are let.
+// People edit Clusters, one edit after the other, while they may.
 type People struct {
 	*Editor
-	// Made counts edits that were acknowledged.
+	// Made counts acknowledged edits.
 	Made atomic.Int64
 
 	do      func(context.Context, Edit) bool
@@ -26,8 +26,8 @@ type People struct {
 	editing bool
 }
 
-// NewPeople returns people, which make an edit by calling do, which tries until the edit
-// is acknowledged, or returns false when the context has ended.
+// NewPeople returns people who make an edit by calling do. It tries until the edit is
+// acknowledged, or returns false when the context has ended.
 func NewPeople(random *rand.Rand, do func(context.Context, Edit) bool) *People {
 	return &People{Editor: NewEditor(random), do: do, end: func() {}}
 }
@@ -46,7 +46,8 @@ func (p *People) Start(ctx context.Context) {
 			case <-editing.Done():
 				return
 			}
-			// An edit that has begun is finished: else the state of the Cluster was unknown.
+			// An edit that has begun is finished; otherwise the state of the Cluster would
+			// be unknown.
 			if p.do(ctx, p.Next()) {
 				p.Made.Add(1)
 			}
@@ -54,15 +55,15 @@ func (p *People) Start(ctx context.Context) {
 	})
 }
 
-// Stop returns when the last edit is acknowledged. From then on the Editor may be
-// asked what Clusters are.
+// Stop returns when the last edit is acknowledged. From then on the Editor knows the state
+// of the Clusters.
 func (p *People) Stop() {
 	p.end()
 	p.gone.Wait()
 	p.editing = false
 }
 
-// Free lets roll-outs come to all Clusters; false if the context ended before.
+// Free lets roll-outs reach all Clusters; it returns false if the context ended first.
 func (p *People) Free(ctx context.Context) bool {
 	p.Stop()
 	for _, e := range p.Release() {

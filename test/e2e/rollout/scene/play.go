@@ -18,11 +18,11 @@ import (
 const (
 	// Within bounds every wait for something that must happen.
 	Within = 3 * time.Minute
-	// Tick is how often it is looked for.
+	// Tick is the time between two checks.
 	Tick = 50 * time.Millisecond
 )
 
-// Rounds is how often all that can happen to the Bundle does: MUSTER_ROLLOUT_ROUNDS, or
+// Rounds returns how often the whole sequence of events runs: MUSTER_ROLLOUT_ROUNDS, or
 // once.
 func Rounds(t testing.TB) int {
 	t.Helper()
@@ -31,39 +31,39 @@ func Rounds(t testing.TB) int {
 		return 1
 	}
 	n, err := strconv.Atoi(given)
-	require.NoError(t, err, "MUSTER_ROLLOUT_ROUNDS is how often all that can happen to the Bundle does")
+	require.NoError(t, err, "MUSTER_ROLLOUT_ROUNDS is a number of rounds")
 	return n
 }
 
-// Play changes the Bundle while all else continues.
+// Play changes the Bundle while everything else continues.
 type Play struct {
 	T      testing.TB
 	Mood   *Mood
 	Table  *Table
 	People *People
-	// Write makes a change to the Bundle, and makes it if it is not there; it returns
-	// when that is acknowledged. A change that was made already changes nothing.
+	// Write changes the Bundle, and creates it if it does not exist. It returns when the
+	// change is acknowledged. A repeated change has no effect.
 	Write func(change func(b *v1alpha1.Bundle))
-	// Trouble is how long agents fail, and people edit, while a version is to arrive.
+	// Trouble is how long agents fail, and operators edit, while a version should arrive.
 	Trouble time.Duration
-	// Version is the newest.
+	// Version is the newest version.
 	Version int
 }
 
-// Begin makes the first version, with limits, and waits for it.
+// Begin creates the first version, with limits, and waits for it.
 func (p *Play) Begin() {
 	p.next(func(b *v1alpha1.Bundle) { b.Spec.RolloutStrategy, b.Spec.Targets = Strategy(), Targets() })
 	p.Arrive()
 }
 
-// Round lets everything happen once.
+// Round runs the whole sequence of events once.
 func (p *Play) Round(ctx context.Context) {
-	// One that works.
+	// A version that works.
 	p.People.Start(ctx)
 	p.next(func(*v1alpha1.Bundle) {})
 	p.Arrive()
 
-	// One that does not, and is replaced while it is stuck in the first ring.
+	// A version that fails, and is replaced while it is stuck in the first ring.
 	p.People.Start(ctx)
 	p.Mood.Broken.Store(int64(p.Version + 1))
 	p.next(func(*v1alpha1.Bundle) {})
@@ -71,8 +71,9 @@ func (p *Play) Round(ctx context.Context) {
 	p.next(func(*v1alpha1.Bundle) {})
 	p.Arrive()
 
-	// Without limits all have it at once; with limits again, none before its time; and
-	// none at all while it is paused, limits or not.
+	// Without limits all Clusters have the new version at once. With limits again, none has
+	// it before its time, and none at all while the Bundle is paused, with or without
+	// limits.
 	p.People.Start(ctx)
 	p.next(func(b *v1alpha1.Bundle) { b.Spec.RolloutStrategy = nil })
 	p.Arrive()
@@ -89,13 +90,13 @@ func (p *Play) Round(ctx context.Context) {
 	p.Arrive()
 }
 
-// End lets the newest version come to all Clusters.
+// End lets the newest version reach all Clusters.
 func (p *Play) End(ctx context.Context) {
 	require.True(p.T, p.People.Free(ctx))
 	p.Arrive()
 }
 
-// next writes the next version, with more that changes.
+// next writes the next version, with another change.
 func (p *Play) next(change func(b *v1alpha1.Bundle)) {
 	p.Version++
 	p.Write(func(b *v1alpha1.Bundle) {
@@ -104,8 +105,9 @@ func (p *Play) next(change func(b *v1alpha1.Bundle)) {
 	})
 }
 
-// Arrive waits until the newest version is on all Clusters that it may come to, and
-// ready. After a while agents stop to fail, and people to edit, so that it can.
+// Arrive waits until the newest version is on all Clusters that it may reach, and ready.
+// After a while agents stop failing, and operators stop editing, so that this becomes
+// possible.
 func (p *Play) Arrive() {
 	started := time.Now()
 	defer p.Mood.Well.Store(false)
@@ -124,15 +126,15 @@ func (p *Play) Arrive() {
 		return p.Table.Count(func(number int, told Told) bool {
 			return reached(number, told) && told.Version == p.Version && told.Done()
 		}) == p.Table.Count(reached)
-	}, Within, Tick, "version %d is on all Clusters that it may come to", p.Version)
-	p.T.Logf("version %d is on all Clusters that it may come to, %s later", p.Version, time.Since(started).Round(10*time.Millisecond))
+	}, Within, Tick, "version %d is on all Clusters that it may reach", p.Version)
+	p.T.Logf("version %d is on all Clusters that it may reach, %s later", p.Version, time.Since(started).Round(10*time.Millisecond))
 }
 
-// reaches waits until the newest version has come to so many.
+// reaches waits until the newest version has reached so many Clusters.
 func (p *Play) reaches(n int) {
 	require.Eventually(p.T, func() bool {
 		return p.Table.Count(func(_ int, told Told) bool { return told.Version == p.Version }) >= n
-	}, Within, Tick, "version %d comes to the first ring", p.Version)
+	}, Within, Tick, "version %d reaches the first ring", p.Version)
 }
 
 // edited waits for some edits.

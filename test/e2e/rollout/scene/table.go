@@ -5,7 +5,7 @@ package scene
 
 import "sync"
 
-// Table holds what all agents were told last.
+// Table holds what all agents saw last.
 type Table struct {
 	mu struct {
 		sync.Mutex
@@ -13,7 +13,7 @@ type Table struct {
 	}
 }
 
-// Set notes what an agent is told, and returns what it was told before.
+// Set records what an agent sees, and returns what it saw before.
 func (t *Table) Set(number int, told Told) (before Told) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -21,7 +21,7 @@ func (t *Table) Set(number int, told Told) (before Told) {
 	return before
 }
 
-// Count counts the agents for which ok is true.
+// Count returns the number of agents for which ok is true.
 func (t *Table) Count(ok func(number int, told Told) bool) (n int) {
 	t.mu.Lock()
 	all := t.mu.told

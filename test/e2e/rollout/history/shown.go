@@ -19,16 +19,16 @@ import (
 	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
-// told holds what an agent is told to deploy. The zero told is that there is no
-// BundleDeployment; with an empty ID there is one, and nothing to deploy yet.
-type told struct {
+// shown holds what an agent should deploy. The zero value means that no BundleDeployment
+// exists. With an empty ID one exists, and has nothing to deploy yet.
+type shown struct {
 	exists  bool
 	version int
 	id      string
 }
 
-// String is for messages.
-func (t told) String() string {
+// String returns a text for messages.
+func (t shown) String() string {
 	switch {
 	case !t.exists:
 		return "no BundleDeployment"
@@ -38,13 +38,13 @@ func (t told) String() string {
 	return fmt.Sprintf("version %d (%s)", t.version, t.id)
 }
 
-// version is the Bundle as it was written once.
+// version holds the Bundle of one write.
 type version struct {
 	*record.Object
 	bundle    *v1alpha1.Bundle
 	selectors []labels.Selector
-	// ids are deployment IDs by target: they are asked for again and again.
-	ids map[int]told
+	// ids holds deployment IDs by target, because they are needed often.
+	ids map[int]shown
 }
 
 func decodeVersion(data []byte) (*version, error) {
@@ -59,7 +59,7 @@ func decodeVersion(data []byte) (*version, error) {
 	if !ok {
 		return nil, fmt.Errorf("a Bundle that is a %T", object.Object)
 	}
-	v := &version{Object: object, bundle: bundle, ids: map[int]told{}}
+	v := &version{Object: object, bundle: bundle, ids: map[int]shown{}}
 	for i := range bundle.Spec.Targets {
 		selector, err := metav1.LabelSelectorAsSelector(bundle.Spec.Targets[i].ClusterSelector)
 		if err != nil {
@@ -70,19 +70,19 @@ func decodeVersion(data []byte) (*version, error) {
 	return v, nil
 }
 
-// limited reports whether something can be held back: the strategy in play has limits.
+// limited reports whether something can be held back: whether the Bundle has a strategy.
 func (v *version) limited() bool { return v.bundle.Spec.RolloutStrategy != nil }
 
-// on returns what a version means on a Cluster: the first target that matches says it
-// (S 2.4). Where there are labels, there are Helm options (S 3.3).
-func (v *version) on(c *v1alpha1.Cluster) (told, error) {
+// on returns what a version means on a Cluster: the first target that matches decides
+// (S 2.4). A Cluster with labels gets Helm options (S 3.3).
+func (v *version) on(c *v1alpha1.Cluster) (shown, error) {
 	for i, selector := range v.selectors {
 		if !selector.Matches(labels.Set(c.Labels)) {
 			continue
 		}
 		target := &v.bundle.Spec.Targets[i]
 		if target.DoNotDeploy {
-			return told{}, nil
+			return shown{}, nil
 		}
 		if known, ok := v.ids[i]; ok {
 			return known, nil
@@ -96,51 +96,52 @@ func (v *version) on(c *v1alpha1.Cluster) (told, error) {
 		}
 		out, err := deployment(v.Content, options)
 		if err != nil {
-			return told{}, err
+			return shown{}, err
 		}
 		v.ids[i] = out
 		return out, nil
 	}
-	return told{}, nil
+	return shown{}, nil
 }
 
 // deployment returns the deployment ID of a manifest and options (S 4.2).
-func deployment(manifestID string, options v1alpha1.BundleDeploymentOptions) (told, error) {
+func deployment(manifestID string, options v1alpha1.BundleDeploymentOptions) (shown, error) {
 	number, err := scene.Version(&options)
 	if err != nil {
-		return told{}, err
+		return shown{}, err
 	}
 	options.Diff, options.CorrectDrift = nil, nil
 	var text bytes.Buffer
 	if err := json.NewEncoder(&text).Encode(options); err != nil {
-		return told{}, err
+		return shown{}, err
 	}
 	sum := sha256.Sum256(text.Bytes())
-	return told{true, number, manifestID + ":" + hex.EncodeToString(sum[:])}, nil
+	return shown{true, number, manifestID + ":" + hex.EncodeToString(sum[:])}, nil
 }
 
-// pair is a Cluster's part in a state.
+// pair holds one Cluster's part of a state.
 type pair struct {
-	// told is shown to its agent, and newest is what the newest version means there;
-	// none if the Cluster is not targeted.
-	told, newest told
-	// held tells that something can keep the two apart, and paused that a pause does.
+	// shown is what its agent sees, newest what the newest version means there. Both are
+	// zero if the Cluster is not targeted.
+	shown, newest shown
+	// held says that limits or a pause can keep the two apart, paused that a pause does.
 	held, paused bool
-	// available as S 6.3 has it, and fresh: the newest is applied and ready.
+	// available is defined by S 6.3; fresh means that the newest is applied and ready.
 	available, fresh bool
 	ring             int
 }
 
-// targeted reports whether there is to be a BundleDeployment sooner or later.
+// targeted reports whether a BundleDeployment should exist, now or later.
 func (p *pair) targeted() bool { return p.newest.exists }
 
-// state holds what facts mean for all Clusters.
+// state holds what the facts mean for all Clusters.
 type state struct {
 	pairs   [scene.Clusters]pair
 	limited bool
 }
 
-// state is that after a revision, worked out where the revision can have changed it.
+// state returns the state after a revision. It computes only the parts that the revision
+// can have changed.
 func (f *facts) state(before *state, wrote *touched) (*state, error) {
 	out := *before
 	if f.bundle == nil {
@@ -170,21 +171,21 @@ func (f *facts) pair(number int, c *v1alpha1.Cluster) (pair, error) {
 	}
 	out.paused = f.bundle.bundle.Spec.Paused || c.Spec.Paused
 	out.held = f.bundle.limited() || out.paused
-	if out.told, err = f.told(number, c, out.held, out.newest); err != nil {
+	if out.shown, err = f.shown(number, c, out.held, out.newest); err != nil {
 		return out, err
 	}
-	if r := f.reports[number]; r != nil && out.told.exists {
-		out.available = r.Ready && r.AppliedDeploymentID == out.told.id
-		out.fresh = r.AppliedDeploymentID == out.newest.id && (r.Ready || out.told != out.newest)
+	if r := f.reports[number]; r != nil && out.shown.exists {
+		out.available = r.Ready && r.AppliedDeploymentID == out.shown.id
+		out.fresh = r.AppliedDeploymentID == out.newest.id && (r.Ready || out.shown != out.newest)
 	}
-	// One that has applied already what it is not told yet is promoted whatever the
-	// limits; a pass takes that for done.
-	out.fresh = out.fresh && (out.told == out.newest || !out.paused)
+	// A Cluster that has already applied a version before it was shown is promoted whatever
+	// the limits; a pass counts it as done.
+	out.fresh = out.fresh && (out.shown == out.newest || !out.paused)
 	return out, nil
 }
 
-// told returns the version in force: see "What is held back" in package engine.
-func (f *facts) told(number int, c *v1alpha1.Cluster, held bool, newest told) (told, error) {
+// shown returns what an agent should see: see "What is held back" in package engine.
+func (f *facts) shown(number int, c *v1alpha1.Cluster, held bool, newest shown) (shown, error) {
 	switch promotion := f.promotions[number]; {
 	case !held:
 		return newest, nil
@@ -197,10 +198,10 @@ func (f *facts) told(number int, c *v1alpha1.Cluster, held bool, newest told) (t
 			return out, err
 		}
 	}
-	return told{exists: !f.bundle.limited()}, nil
+	return shown{exists: !f.bundle.limited()}, nil
 }
 
-// ringOf is the place of a Cluster's ring, or -1.
+// ringOf returns the index of a Cluster's ring, or -1.
 func ringOf(c *v1alpha1.Cluster) int {
 	for i, r := range scene.Rings {
 		if c.Labels[scene.RingLabel] == r.Name {
