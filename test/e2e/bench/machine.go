@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/report"
 )
 
-// machine describes where this runs, as far as Linux tells.
+// machine describes the machine of this run, as far as Linux shows it.
 func machine() report.Machine {
 	m := report.Machine{Processor: "unknown processor", Processors: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), LoadBefore: load()}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -33,7 +33,7 @@ func machine() report.Machine {
 	return m
 }
 
-// load is the load averages of the last 1, 5 and 15 minutes.
+// load returns the load averages of the last 1, 5 and 15 minutes.
 func load() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	fields := strings.Fields(string(text))

@@ -1,21 +1,21 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command bench measures Muster at the sizes of its design, beside what it is compared
-// with, in one run: a plain etcd, and the same objects as custom resources in a real
-// kube-apiserver. make bench runs it from the root of a checkout. It leaves a report in
-// a folder of its own below results: a page with plots, and the numbers as JSON, and
-// says what got worse since the report that is committed.
+// Command bench measures Muster at the sizes of its design. In the same run it measures
+// what Muster is compared with: a plain etcd, and the same objects as custom resources in a
+// real kube-apiserver. make bench runs it from the root of a checkout. It leaves a report
+// in a folder of its own below results: a page with plots, and the numbers as JSON. It says
+// what became worse since the committed report.
 //
 //	main.go       a run
 //	options.go    flags
 //	scenarios.go  the scenarios, and their sizes
-//	scope.go      what a part of a run lives with
+//	scope.go      owns the parts of a cluster in a run
 //	readme.go     the rows of the committed reports in README.md
 //	machine.go    what the report says about the machine
 //
-// The exit code is 1 if a scenario broke off or got a wrong answer, never for a slow
-// one: a reader of the report judges that.
+// The exit code is 1 if a scenario broke off or got a wrong answer, never for a slow one: a
+// reader of the report judges that.
 package main
 
 import (
@@ -107,8 +107,7 @@ func arguments(args []string) string {
 	return fmt.Sprintf("ARGS=%q", strings.Join(args, " "))
 }
 
-// measure runs the scenarios. One that breaks off is told in the report, and the next
-// one runs.
+// measure runs the scenarios. If one breaks off, the report says so, and the next one runs.
 func measure(ctx context.Context, o *options, chosen []*scenario, r *report.Report, p *progress.Progress) error {
 	one := func(t *scope, s *site.Site, c *scenario) {
 		p.Task(c.name, c.steps)
@@ -166,7 +165,7 @@ func update(o *options) error {
 		return err
 	}
 	if failures := r.Failures(); len(failures) > 0 {
-		return fmt.Errorf("%s is broken and not for others to be compared with: %s", newest, strings.Join(failures, "; "))
+		return fmt.Errorf("%s is broken, so no run should be compared with it: %s", newest, strings.Join(failures, "; "))
 	}
 	baseline := o.baseline(strings.Contains(r.Command, "--full"))
 	was, err := os.ReadFile(filepath.Join(baseline, "report.md"))

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// options are sizes and where things go. What is 0 is chosen by the scenario: a size
-// that ends in minutes, or with full the design's.
+// options hold sizes and folders. The scenario replaces a size of 0: by one that ends in
+// minutes, or with full by the design's.
 type options struct {
 	scenarios   string
 	full        bool
@@ -77,7 +77,7 @@ func parse(args []string) (*options, []*scenario, error) {
 	return o, chosen, err
 }
 
-// size returns what was asked for, or else one of two sizes.
+// size returns the requested size, otherwise one of two sizes.
 func (o *options) size(asked, small, full int) int {
 	switch {
 	case asked > 0:
@@ -88,8 +88,8 @@ func (o *options) size(asked, small, full int) int {
 	return small
 }
 
-// baseline is the folder of the committed report of a run's size: numbers at other
-// sizes are other numbers.
+// baseline returns the folder of the committed report with a run's size, because numbers at
+// different sizes cannot be compared.
 func (o *options) baseline(full bool) string {
 	if full {
 		return filepath.Join(o.committed, "full")
@@ -102,7 +102,7 @@ func choose(list string) ([]*scenario, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		i := slices.IndexFunc(scenarios, func(s *scenario) bool { return s.name == strings.TrimSpace(name) })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no scenario %q", name)
+			return nil, fmt.Errorf("scenario %q does not exist", name)
 		}
 		chosen = append(chosen, scenarios[i])
 	}

@@ -25,14 +25,14 @@ import (
 // scenario is one part of a run.
 type scenario struct {
 	name string
-	// steps is about how many times it says where it is.
+	// steps is the approximate number of steps that it announces.
 	steps int
-	// alone scenarios need no site: they start what they need themselves.
+	// alone is set for scenarios that need no site and start what they need.
 	alone bool
 	run   func(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error
 }
 
-// scenarios are all, in the order in which they run.
+// scenarios are all scenarios, in the order in which they run.
 var scenarios = []*scenario{
 	{name: "label-change", steps: 4, run: runLabelChange},
 	{name: "scale", steps: 21, run: runScale},
@@ -45,13 +45,14 @@ var scenarios = []*scenario{
 	{name: "index", steps: 1, alone: true, run: runIndex},
 }
 
-// shaped is a fleet of about so many BundleDeployments, with some Clusters to a Bundle.
+// shaped returns a fleet of about so many BundleDeployments, with some Clusters for each
+// Bundle.
 func shaped(deployments, clustersPerBundle int) fleets.Fleet {
 	bundles := max(2, int(math.Round(math.Sqrt(float64(deployments)/float64(clustersPerBundle)))))
 	return fleets.All(bundles, deployments/bundles, 10)
 }
 
-// growth are fleets of powers of ten, the largest last.
+// growth returns fleets of powers of ten, the largest last.
 func growth(o *options) (all []fleets.Fleet) {
 	for n := 1000; n < o.deployments; n *= 10 {
 		all = append(all, square(n))
@@ -59,7 +60,8 @@ func growth(o *options) (all []fleets.Fleet) {
 	return append(all, square(o.deployments))
 }
 
-// square has a hundred Clusters to a Bundle: the shape of the design's million.
+// square returns a fleet with a hundred Clusters for each Bundle, the shape of the design's
+// million.
 func square(deployments int) fleets.Fleet { return shaped(deployments, 100) }
 
 func runLabelChange(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
@@ -96,7 +98,7 @@ func runMemory(t *scope, s *site.Site, o *options, step func(string, ...any), ou
 }
 
 func runList(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
-	// Beside kube-apiserver not a million: it does not hold as many beside all else.
+	// Not a million: kube-apiserver cannot hold that many at the same time.
 	f := shaped(min(o.deployments, 100_000), 10)
 	return listing.Run(t, s, step, listing.Options{Beside: f, Alone: growth(o), AtSize: f.Deployments >= 99_000}, out)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// scope owns the parts of a cluster in a program: a test without a test
-// binary. What fails in it ends it, and not the program.
+// scope owns the parts of a cluster in a program: a test without a test binary. A failure
+// in it ends the scope, and not the program.
 type scope struct {
 	ctx  context.Context
 	name string
@@ -33,8 +33,7 @@ var _ cluster.T = (*scope)(nil)
 // givenUp is the value that FailNow panics with.
 type givenUp struct{}
 
-// within runs f with a new scope, and then all that has to be cleaned up. It returns
-// what went wrong in either.
+// within runs f with a new scope, and then all cleanups. It returns the errors of both.
 func within(ctx context.Context, name string, log func(string, ...any), f func(t *scope) error) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	t := &scope{ctx: ctx, name: name, log: log}
@@ -59,7 +58,7 @@ func (t *scope) try(f func() error) (err error) {
 		switch cause := recover().(type) {
 		case nil:
 		case givenUp:
-			err = errors.New("given up") // whose scope it was has the reason
+			err = errors.New("given up") // the scope has the reason
 		default:
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}

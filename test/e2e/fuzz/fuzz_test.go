@@ -28,10 +28,10 @@ import (
 )
 
 const (
-	// share is how many objects are sent where MUSTER_FUZZ does not say.
+	// share is the number of objects unless MUSTER_FUZZ gives one.
 	share = 1200
-	// stored is one in how many objects is written, replaced and deleted; the others
-	// are dry runs.
+	// stored is the share of objects that are written, replaced and deleted: one in so
+	// many. The others are dry runs.
 	stored = 6
 	// workers send at the same time.
 	workers = 4
@@ -39,7 +39,7 @@ const (
 	patience = time.Minute
 )
 
-// Shared by all tests.
+// All tests share these.
 var (
 	shapes         map[string]node
 	theirs, muster *side
@@ -58,8 +58,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// startMuster starts Muster by itself: one server cannot hold the definitions and
-// aggregate the group.
+// startMuster starts Muster by itself: one server cannot hold the definitions and aggregate
+// the group.
 func startMuster(t cluster.T) *rest.Config {
 	t.Helper()
 	dir := filepath.Join(cluster.Folder(t, "muster"), "data")
@@ -89,7 +89,7 @@ func ready(ctx context.Context, s *side, path string) error {
 	return err
 }
 
-// define makes the kinds custom resources, and a namespace for each.
+// define makes the kinds custom resources, and creates a namespace for each.
 func define(t cluster.T) {
 	t.Helper()
 	for _, k := range written() {
@@ -131,7 +131,7 @@ func collection(k *kinds.Kind) string {
 	return "/apis/fleet.cattle.io/v1alpha1/namespaces/" + namespace(k) + "/" + k.Plural
 }
 
-// finding is an object about which the servers differ.
+// finding holds an object on which the servers differ.
 type finding struct {
 	kind         *kinds.Kind
 	sent         map[string]any
@@ -180,7 +180,7 @@ func try(ctx context.Context, k *kinds.Kind, sent map[string]any) (*finding, err
 	return f, err
 }
 
-// shrink finds a smaller object about which the servers differ too.
+// shrink returns a smaller object on which the servers differ too.
 func shrink(ctx context.Context, k *kinds.Kind, sent map[string]any) (*finding, error) {
 	for _, less := range smaller(sent) {
 		less := less.(map[string]any)
@@ -203,7 +203,7 @@ func store(ctx context.Context, k *kinds.Kind, name string, sent, next map[strin
 	at := collection(k) + "/" + name
 	defer func() {
 		for _, s := range []*side{theirs, muster} {
-			// The next object of that name would say so if it were still there.
+			// If this object remained, the next one with that name would show it.
 			_, _ = s.do(context.WithoutCancel(ctx), http.MethodDelete, at, nil)
 		}
 	}()
@@ -215,7 +215,7 @@ func store(ctx context.Context, k *kinds.Kind, name string, sent, next map[strin
 		return nil, err
 	}
 	if read.theirs.code != http.StatusOK || read.ours.code != http.StatusOK {
-		return nil, nil // neither took it, or one did not and may
+		return nil, nil // neither accepted it, or one did not and may refuse it
 	}
 	if how, err := differ(k.Kind, sent, read.theirs, read.ours); err != nil || how != "" {
 		read.how += ": " + how

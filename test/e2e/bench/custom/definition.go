@@ -1,13 +1,12 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package custom holds what Muster is compared with: the same objects as custom
-// resources of a real kube-apiserver. Put stores them in its etcd, which it follows
-// as it follows its own writes, so that loading takes seconds; what is measured goes
-// through its API.
+// Package custom holds what Muster is compared with: the same objects as custom resources
+// of a real kube-apiserver. Put stores them in kube-apiserver's etcd, which it watches, so
+// loading takes seconds. The measured requests go through its API.
 package custom
 
-// Schemas of the definition, as OpenAPI has them.
+// schema is part of the definition, in the form of OpenAPI.
 type schema map[string]any
 
 func of(kind string) schema { return schema{"type": kind} }
@@ -16,8 +15,8 @@ func object(properties schema) schema { return schema{"type": "object", "propert
 
 func list(item schema) schema { return schema{"type": "array", "items": item} }
 
-// open is an object of any members: options are too many to write down, and what is
-// not checked costs kube-apiserver less than what is.
+// open returns the schema of an object with any members: the options have too many to list,
+// and kube-apiserver spends less on members that it does not check.
 func open() schema {
 	return schema{"type": "object", "x-kubernetes-preserve-unknown-fields": true}
 }
@@ -46,7 +45,7 @@ func with(a schema, more schema) schema {
 }
 
 // definition makes BundleDeployment a custom resource of a group, with a status
-// subresource. What Fleet's own definition says of options is left open.
+// subresource. It leaves the options open, unlike Fleet's own definition.
 func definition(group string) map[string]any {
 	place := func() schema { return texts("kind", "apiVersion", "namespace", "name") }
 	flag := of("boolean")

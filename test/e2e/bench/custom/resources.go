@@ -24,8 +24,8 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// Group is that of the custom resources. Muster does not start where its own group is
-// one of custom resources.
+// Group is the group of the custom resources. Muster does not start where custom resources
+// serve its own group.
 const Group = "custom.example.com"
 
 // Deployments is the resource that scenarios compare with while Muster serves its own.
@@ -57,8 +57,8 @@ func Define(t cluster.T, control *cluster.ControlPlane, resource apischema.Group
 	})
 }
 
-// Put replaces all custom resources by those of some objects: their JSON as a server
-// shows it. They get the group, and a name and a namespace of their own.
+// Put replaces all custom resources by those of n objects, given as the JSON that a server
+// shows. They get the group, and a name and a namespace of their own.
 func Put(ctx context.Context, client *clientv3.Client, n int, object func(i int) (map[string]any, error)) error {
 	if _, err := client.Delete(ctx, prefix, clientv3.WithPrefix()); err != nil {
 		return err
@@ -87,7 +87,7 @@ func Put(ctx context.Context, client *clientv3.Client, n int, object func(i int)
 	return group.Wait()
 }
 
-// stored is an object as kube-apiserver stores it.
+// stored returns an object in the form in which kube-apiserver stores it.
 func stored(o map[string]any) (key, value string, err error) {
 	o["apiVersion"], o["kind"] = Group+"/v1alpha1", "BundleDeployment"
 	meta, ok := o["metadata"].(map[string]any)
@@ -100,12 +100,11 @@ func stored(o map[string]any) (key, value string, err error) {
 	return fmt.Sprintf("%s%v/%v", prefix, meta["namespace"], meta["name"]), string(text), err
 }
 
-// namespaces is where kube-apiserver stores those of Clusters.
+// namespaces is the prefix of kube-apiserver's records of Clusters' namespaces.
 const namespaces = "/registry/namespaces/cluster-"
 
-// Place stores the namespaces of Clusters, since a write to one that does not exist is
-// refused. They are not made through the API: controllers would have something to do in
-// each.
+// Place stores the namespaces of Clusters, because kube-apiserver refuses a write to one
+// that does not exist. It does not use the API: controllers would have work to do in each.
 func Place(ctx context.Context, client *clientv3.Client, names []string) error {
 	const batch = 100
 	for some := range slices.Chunk(names, batch) {
@@ -132,7 +131,7 @@ func Place(ctx context.Context, client *clientv3.Client, names []string) error {
 	return nil
 }
 
-// Clear removes all custom resources, and the namespaces that were made for them.
+// Clear removes all custom resources, and the namespaces that were created for them.
 func Clear(ctx context.Context, client *clientv3.Client) error {
 	_, err := client.Delete(ctx, prefix, clientv3.WithPrefix())
 	if err == nil {

@@ -1,11 +1,11 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fanout measures how events reach many: agents that each watch their own
-// namespace, and programs that watch all BundleDeployments. In Muster one edit of a
-// Bundle moves a BundleDeployment on each Cluster that it is on; beside it the same
-// custom resources in kube-apiserver are patched one by one, as a controller has to, and
-// reach as many watches.
+// Package fanout measures how events reach many watches: agents that each watch their own
+// namespace, and programs that watch all BundleDeployments. In Muster one edit of a Bundle
+// moves a BundleDeployment on each Cluster that it is on. For comparison, the same custom
+// resources in kube-apiserver are patched one by one, as a controller has to, and reach as
+// many watches.
 package fanout
 
 import (
@@ -28,18 +28,18 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// Options are the sizes.
+// Options set the sizes.
 type Options struct {
-	// Bundles are on each Cluster. Agents watch the namespace of one Cluster each, Watches
-	// watch all.
+	// Bundles is the number on each Cluster. Agents watch the namespace of one Cluster
+	// each, Watches watch all.
 	Bundles, Agents, Watches int
-	// Edits are how often the Bundle on a tenth of the Clusters is edited, and how often
-	// one that is on all.
+	// Edits counts edits of the Bundle on a tenth of the Clusters, WholeEdits those of one
+	// that is on all.
 	Edits, WholeEdits int
 }
 
 const (
-	// writers is how many requests a controller has under way at once.
+	// writers is the number of requests that a controller has in flight.
 	writers = 16
 	within  = 10 * time.Minute
 )
@@ -58,8 +58,7 @@ func (o Options) kinds() []kind {
 	}
 }
 
-// moved is how many BundleDeployments an edit changes, and events how many events one
-// leads to.
+// moved returns how many BundleDeployments an edit changes, events how many events follow.
 func (o Options) moved(k kind) int64  { return int64((o.Agents + k.every - 1) / k.every) }
 func (o Options) events(k kind) int64 { return o.moved(k) * int64(1+o.Watches) }
 
@@ -69,7 +68,7 @@ type side struct {
 	client    *rest.RESTClient
 	resource  schema.GroupVersionResource
 	processes []*cluster.Process // the server first
-	// edit changes what an edit changes.
+	// edit makes the i-th edit of a kind.
 	edit func(ctx context.Context, k kind, i int) error
 }
 
@@ -133,14 +132,14 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 	return nil
 }
 
-// beside is kube-apiserver with the same objects.
+// beside returns kube-apiserver with the same objects.
 func beside(ctx context.Context, s *site.Site, deployments []json.RawMessage, homes []string) (_ *side, done func(), err error) {
 	etcd, err := s.Control.Etcd.Dial(s.Control.Etcd.Endpoints()...)
 	if err != nil {
 		return nil, nil, err
 	}
 	done = func() {
-		_ = custom.Clear(context.WithoutCancel(ctx), etcd) // the next scenario puts its own
+		_ = custom.Clear(context.WithoutCancel(ctx), etcd) // the next scenario stores its own
 		_ = etcd.Close()
 	}
 	err = custom.Put(ctx, etcd, len(deployments), func(i int) (map[string]any, error) {
@@ -183,7 +182,7 @@ func patch(ctx context.Context, c *rest.RESTClient, path, body string) error {
 	return nil
 }
 
-// shown are all BundleDeployments.
+// shown returns all BundleDeployments.
 func shown(ctx context.Context, c *rest.RESTClient) ([]json.RawMessage, error) {
 	body, err := c.Get().AbsPath(site.Path(site.Deployments, "")).Do(ctx).Raw()
 	if err != nil {

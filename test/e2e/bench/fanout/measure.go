@@ -21,23 +21,24 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
 )
 
-// result holds what one side took.
+// result holds the measurements of one side.
 type result struct {
 	opening  time.Duration
 	watching int64 // bytes in use for all watches
 	resident int64
 	kinds    []taken
-	surplus  int64 // events more than there should be
+	surplus  int64 // events beyond those that should come
 }
 
-// taken holds what the edits of one kind took.
+// taken holds the measurements of the edits of one kind.
 type taken struct {
 	answered, last []time.Duration
 	cpu            time.Duration // of all edits
 }
 
-// shared is how many watches share a connection, and a text that says so: each has its
-// own as far as this process, and the server as much, may have files open.
+// shared returns how many watches share a connection, and a text that says so. Each has its
+// own as long as this process, and a server with the same limit, may have enough files
+// open.
 func (o Options) shared() (int, string, error) {
 	const others = 500 // files
 	var limit syscall.Rlimit
@@ -53,7 +54,7 @@ func (o Options) shared() (int, string, error) {
 	return n, fmt.Sprintf("%d over one connection, since a process may have no more than %d files open here", n, limit.Cur), nil
 }
 
-// counter counts events, and tells when there are as many as are waited for.
+// counter counts events, and reports when the expected number is reached.
 type counter struct {
 	events, target atomic.Int64
 	arrived        chan struct{}
@@ -103,8 +104,8 @@ func (s *side) measure(ctx context.Context, homes []string, o Options, shared in
 	return r, err
 }
 
-// open opens all watches. What it returns closes their connections, when they have
-// ended: an unused connection stays open for a while.
+// open opens all watches. The returned function closes their connections once they have
+// ended: an unused connection would stay open for a while.
 func (s *side) open(ctx context.Context, homes []string, o Options, shared int, counter *counter, broken chan<- error) (closing func(), err error) {
 	revision, err := site.Version(ctx, s.client, s.resource)
 	if err != nil {

@@ -1,12 +1,12 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fleets makes the fleets that scenarios measure, and writes them straight
-// into etcd, as the records that the API server would write: a million
-// BundleDeployments are 10,100 objects and take a second or two.
+// Package fleets makes the fleets that scenarios measure, and writes them directly into
+// etcd, as the records that the API server would write: a million BundleDeployments are
+// 10,100 objects and take a second or two.
 //
-// They lack what only requests leave: managedFields. Reports have those of one
-// that a request made. Every Bundle has one small manifest of its own.
+// The objects lack managedFields, which only requests leave. Reports have the managedFields
+// of one that a request made. Every Bundle has one small manifest of its own.
 package fleets
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Namespace has all Clusters and Bundles.
+// Namespace is the namespace of all Clusters and Bundles.
 const Namespace = "fleet-default"
 
 // Waiting is the Bundle that is on no Cluster until one has the label Key=Value.
@@ -32,24 +32,24 @@ const (
 	Value   = "bar"
 )
 
-// Fleet is objects, and how many BundleDeployments follow from them.
+// Fleet holds objects, and the number of BundleDeployments that follow from them.
 type Fleet struct {
 	Name        string
 	Objects     iter.Seq[record.APIObject]
 	Deployments int
-	// Bundles are those on all Clusters.
+	// Bundles counts those on all Clusters.
 	Bundles, Clusters int
-	// Templated is how many Bundles on each Cluster are.
+	// Templated is the number of templated Bundles on each Cluster.
 	Templated int
 }
 
-// ClusterName, BundleName and GroupName are those of the i-th.
+// ClusterName, BundleName and GroupName return the name of the i-th object.
 func ClusterName(i int) string { return fmt.Sprintf("cluster-%05d", i) }
 
 // BundleName is described with ClusterName.
 func BundleName(i int) string { return fmt.Sprintf("bundle-%06d", i) }
 
-// Original is the fleet of the report that Muster was made for: all Bundles of some
+// Original returns the fleet of the report that Muster was made for: all Bundles of some
 // GitRepos on all of few Clusters, and one that waits.
 func Original(gitRepos, perRepo, clusters int) Fleet {
 	bundles := gitRepos * perRepo
@@ -73,8 +73,8 @@ func Original(gitRepos, perRepo, clusters int) Fleet {
 	}
 }
 
-// All is bundles on clusters, all on all by a label, and one that waits. Each
-// every-th Bundle is templated with a label of the Cluster; 0 for none.
+// All returns bundles on clusters, all on all by a label, and one Bundle that waits. Each
+// every-th Bundle is templated with a label of the Cluster; with 0 none is.
 func All(bundles, clusters, every int) Fleet {
 	templated := 0
 	if every > 0 {
@@ -95,14 +95,14 @@ func All(bundles, clusters, every int) Fleet {
 	}
 }
 
-// InRing is the Bundle of a fleet of Ringed that is on one Cluster of Rings.
+// InRing is the Bundle of a Ringed fleet that is on one of Rings Clusters.
 const (
 	InRing = "in-one-ring"
 	Rings  = 10
 )
 
-// Ringed is All without templates, and the Bundle InRing on every Rings-th Cluster, from
-// the first on.
+// Ringed returns All without templates, and the Bundle InRing on every Rings-th Cluster,
+// from the first on.
 func Ringed(bundles, clusters int) Fleet {
 	all := All(bundles, clusters, 0)
 	all.Deployments += (clusters + Rings - 1) / Rings
@@ -121,7 +121,7 @@ func Ringed(bundles, clusters int) Fleet {
 	return all
 }
 
-// Many is All, and besides as many Bundles that wait for the same label.
+// Many returns All and so many Bundles more that wait for the same label.
 func Many(bundles, clusters, waiting int) Fleet {
 	all := All(bundles, clusters, 0)
 	objects := all.Objects
@@ -139,8 +139,8 @@ func Many(bundles, clusters, waiting int) Fleet {
 // Group is a ClusterGroup that has no members as long as its label is not Key=Value.
 const Group = "everybody"
 
-// Grouped is bundles on a ClusterGroup whose selector matches nothing yet: what it
-// would match is all clusters.
+// Grouped returns bundles on a ClusterGroup whose selector matches nothing yet, and would
+// match all clusters.
 func Grouped(bundles, clusters int) Fleet {
 	return Fleet{
 		Name: shape(bundles, clusters), Clusters: clusters,
@@ -156,9 +156,9 @@ func Grouped(bundles, clusters int) Fleet {
 	}
 }
 
-// Excluding is bundles each of which excludes the Clusters of one slot, and says
-// nothing else: no requirement of theirs can be filed under a label that a Cluster must
-// have. All clusters begin in a slot that no Bundle excludes.
+// Excluding returns bundles that each exclude the Clusters of one slot and require nothing
+// else, so an index cannot file them under a label that a Cluster must have. All clusters
+// begin in a slot that no Bundle excludes.
 func Excluding(bundles, clusters int) Fleet {
 	return Fleet{
 		Name: shape(bundles, clusters), Deployments: bundles * clusters, Clusters: clusters,
@@ -188,8 +188,8 @@ func send(yield func(record.APIObject) bool, clusters int, cluster func(int) *v1
 	yield(waiting)
 }
 
-// Regions is how many values the label has that templates use: that of the i-th Cluster
-// is the remainder of i.
+// Regions is the number of values of the label that templates use; the i-th Cluster has the
+// value i modulo Regions.
 const Regions = 7
 
 func cluster(i int) *v1alpha1.Cluster {
@@ -208,7 +208,7 @@ func where(selector metav1.LabelSelector) v1alpha1.BundleTarget {
 	return v1alpha1.BundleTarget{Name: "all", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &selector}}
 }
 
-// bundle has a manifest and ten values.
+// bundle returns a Bundle with a manifest and ten values.
 func bundle(i int, target v1alpha1.BundleTarget) *v1alpha1.Bundle {
 	b := &v1alpha1.Bundle{ObjectMeta: meta("Bundle", BundleName(i), nil)}
 	values := map[string]any{}

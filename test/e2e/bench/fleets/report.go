@@ -23,27 +23,27 @@ import (
 // Pair is a BundleDeployment of a fleet of All: the i-th Bundle on the i-th Cluster.
 type Pair struct{ Bundle, Cluster int }
 
-// Home is the namespace of the i-th Cluster's BundleDeployments.
+// Home returns the namespace of the i-th Cluster's BundleDeployments.
 func Home(cluster int) string { return names.ClusterNamespace(Namespace, ClusterName(cluster)) }
 
-// Name is that of the BundleDeployment.
+// Name returns the name of the BundleDeployment.
 func (p Pair) Name() record.Name {
 	return record.Name{Namespace: Home(p.Cluster), Name: BundleName(p.Bundle)}
 }
 
-// Reporter knows what agents report of a fleet of All.
+// Reporter knows what agents report about a fleet of All.
 type Reporter struct {
-	// DeploymentID holds what a BundleDeployment has to deploy.
+	// DeploymentID returns what a BundleDeployment has to deploy.
 	DeploymentID func(Pair) string
-	// ManagedFields are those that an agent's request leaves: alike for all.
+	// ManagedFields are those that an agent's request leaves, the same for all.
 	ManagedFields []metav1.ManagedFieldsEntry
 }
 
-// Status returns what an agent reports that has deployed three objects, of which one is not
-// ready if not all are. Each BundleDeployment was deployed at a time of its own.
+// Status returns the report of an agent that has deployed three objects, one of which is
+// not ready unless all are. Each BundleDeployment was deployed at a different time.
 func (r *Reporter) Status(p Pair, ready bool) v1alpha1.BundleDeploymentStatus {
 	name := BundleName(p.Bundle)
-	const spread = 7919 // seconds, a prime: neighbours differ
+	const spread = 7919 // seconds, a prime, so that neighbours differ
 	at := made.Add(time.Duration((p.Cluster*131+p.Bundle*17)%spread) * time.Second)
 	generation := int64(0)
 	status := v1alpha1.BundleDeploymentStatus{
@@ -73,8 +73,7 @@ func (r *Reporter) Status(p Pair, ready bool) v1alpha1.BundleDeploymentStatus {
 	return status
 }
 
-// Put adds the report on a BundleDeployment to a transaction, as the API server stores
-// it.
+// Put adds the report on a BundleDeployment to a transaction, as the API server stores it.
 func (r *Reporter) Put(txn *etcd.Txn, p Pair, ready bool) error {
 	report := &record.Report{
 		Status:        &v1alpha1.BundleDeployment{Status: r.Status(p, ready)},
@@ -89,9 +88,9 @@ func (r *Reporter) Put(txn *etcd.Txn, p Pair, ready bool) error {
 	return nil
 }
 
-// StoreAll writes the reports on all BundleDeployments of bundles on clusters into a
-// log, a thousand in each transaction: etcd syncs to disk for each. It returns how many
-// bytes their values have.
+// StoreAll writes the reports on all BundleDeployments of bundles on clusters into a log.
+// Each transaction holds a thousand, because etcd syncs to disk for each. It returns the
+// number of bytes of their values.
 func (r *Reporter) StoreAll(ctx context.Context, log *etcd.Log, bundles, clusters int) (bytes int64, err error) {
 	const batch, writers = 1000, 4
 	group, ctx := errgroup.WithContext(ctx)

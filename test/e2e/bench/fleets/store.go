@@ -89,7 +89,7 @@ func resourceOf(object record.APIObject) (string, error) {
 	return "", fmt.Errorf("no fleet has a %T", object)
 }
 
-// Cluster is the i-th Cluster with more labels, for a write that is not a request.
+// Cluster returns the i-th Cluster with more labels, for a write that is not a request.
 func Cluster(i int, labels map[string]string) *v1alpha1.Cluster {
 	c := cluster(i)
 	for name, value := range labels {

@@ -1,8 +1,8 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package gotest runs benchmarks of go test as scenarios: what they print is theirs,
-// and is read here.
+// Package gotest runs benchmarks of go test as scenarios, and reads the numbers that they
+// print.
 package gotest
 
 import (
@@ -17,13 +17,13 @@ import (
 	"sync"
 )
 
-// Result is one line that a benchmark printed.
+// Result holds one line that a benchmark printed.
 type Result struct {
 	Name   string             // without Benchmark, and without the number of processors
-	Values map[string]float64 // by unit: ns/op, B/op and what it reports itself
+	Values map[string]float64 // by unit: ns/op, B/op and the benchmark's own units
 }
 
-// Part returns what a sub-benchmark's name says after a key: in Affected/regime=x/n=10 the
+// Part returns the value of a key in a sub-benchmark's name: in Affected/regime=x/n=10 the
 // part n is 10.
 func (r Result) Part(key string) string {
 	for part := range strings.SplitSeq(r.Name, "/") {
@@ -34,8 +34,8 @@ func (r Result) Part(key string) string {
 	return ""
 }
 
-// Run runs go test in a folder. Each line of a result is given to each as it comes; all
-// that was printed to both outputs is returned.
+// Run runs go test in a folder. It calls each with every result as it comes, and returns
+// everything that was printed to both outputs.
 func Run(ctx context.Context, folder string, each func(Result), args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "go", append([]string{"test", "-run", "^$"}, args...)...)
 	command.Dir = folder

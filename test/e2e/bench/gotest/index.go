@@ -18,18 +18,18 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
 )
 
-// selective are the regimes of the index's benchmarks whose selectors have a
-// requirement that few clusters meet.
+// selective are the regimes of the index's benchmarks whose selectors have a requirement
+// that few clusters meet.
 var selective = []string{"one-hot-label", "multi-value", "shared-label-plus-tenant"}
 
-// microNoise is how far a few runs of microseconds differ on a machine with other work.
+// microNoise is the factor between a few runs of microseconds on a machine with other work.
 const microNoise = 2
 
 // row is one operation of the index in one regime.
 type row struct{ what, regime string }
 
-// Index runs the microbenchmarks of the packages that a label edit goes through, and
-// keeps what they print in a file below out, for benchstat.
+// Index runs the microbenchmarks of the packages that a label edit uses, and keeps their
+// output in a file below out, for benchstat.
 func Index(ctx context.Context, out string, step func(string, ...any), count int, s *report.Scenario) error {
 	s.Title = "the index and derive alone"
 	s.Text = []string{"Microbenchmarks of pkg/registry/index and pkg/registry/derive, in one process, without a server. *index* finds the selectors among n that a label edit flips (Affected), or that match new labels (Matching); *brute force* evaluates all n. Where nothing can be filed (NotIn-only and the like) the index visits what it must. Microseconds."}
@@ -133,7 +133,7 @@ func show(values map[row]map[int][2][]float64, s *report.Scenario) {
 	}
 }
 
-// middle is the median; 0 of nothing.
+// middle returns the median; 0 without values.
 func middle(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -142,7 +142,7 @@ func middle(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// or is a text, or a dash where nothing was measured.
+// or returns the text, or a dash if nothing was measured.
 func or(v float64, text string) string {
 	if v == 0 {
 		return "–"
@@ -150,7 +150,7 @@ func or(v float64, text string) string {
 	return text
 }
 
-// ratio has few digits where the index is much faster.
+// ratio returns a ratio with few digits where the index is much faster.
 func ratio(a, b float64) string {
 	if a == 0 || b == 0 {
 		return "–"

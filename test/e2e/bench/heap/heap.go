@@ -1,12 +1,12 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package heap says what holds a server's heap: it reads a heap profile, and sums bytes
-// in use by what they were allocated for.
+// Package heap says what holds a server's heap: it reads a heap profile, and sums bytes in
+// use by the purpose of their allocation.
 //
-// A profile samples: of each 512 KiB that are allocated, one allocation on average
-// (runtime.MemProfileRate). So what it says is an estimate, the better the larger a
-// group is, and its sum is not exactly what is in use.
+// A profile is a sample: it has one allocation in 512 KiB on average
+// (runtime.MemProfileRate). So the sums are estimates, which are better the larger a group
+// is, and their total is not exactly the memory in use.
 package heap
 
 import (
@@ -17,15 +17,15 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// Group holds what is held for one purpose.
+// Group holds the memory of one purpose.
 type Group struct {
 	Name  string
 	Bytes int64
 }
 
-// Read sums the bytes in use of a profile by group, in the order of the rules; what no
-// rule knows is last. Groups of nothing are there, too, so that all profiles have the
-// same.
+// Read sums the bytes in use of a profile by group, in the order of the rules; memory that
+// no rule knows comes last. Empty groups are included, so that all profiles have the same
+// groups.
 func Read(data []byte) ([]Group, error) {
 	p, err := profile.ParseData(data)
 	if err != nil {
@@ -47,7 +47,8 @@ func Read(data []byte) ([]Group, error) {
 	return out, nil
 }
 
-// functions are those of a sample's stack, the one that allocated first.
+// functions returns the functions of a sample's stack, beginning with the one that
+// allocated.
 func functions(s *profile.Sample) []string {
 	var all []string
 	for _, location := range s.Location {
@@ -60,8 +61,8 @@ func functions(s *profile.Sample) []string {
 	return all
 }
 
-// place is the group of a stack: that of the rule which knows the function nearest to
-// the allocation; of several that do, the first.
+// place returns the group of a stack: the group of the rule that knows the function nearest
+// to the allocation; if several rules do, of the first.
 func place(stack []string) int {
 	if i, known := nearest(stack, rules); known {
 		return i
@@ -85,8 +86,8 @@ func nearest(stack []string, among []rule) (int, bool) {
 // rest holds the memory that no rule knows.
 const rest = "the rest"
 
-// rule says what functions allocate for. They are named without what packages of the
-// engine begin with; a text that ends with a star is a beginning.
+// rule names the functions that allocate for a purpose. Names leave out the common prefix
+// of the engine's packages; a name that ends with a star is a prefix.
 type rule struct {
 	group     string
 	functions []string
@@ -104,7 +105,7 @@ func (r rule) knows(function string) bool {
 	})
 }
 
-// File is the name of a file for the profile of some situation.
+// File returns the name of the profile's file for a situation.
 func File(situation string) string {
 	return "heap-" + strings.ReplaceAll(situation, " ", "-") + ".pb.gz"
 }

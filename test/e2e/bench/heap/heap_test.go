@@ -65,7 +65,7 @@ func TestTheGroupsOfThisProcessSumUpToItsProfile(t *testing.T) {
 	require.Error(t, err)
 }
 
-// encoded is a profile with a sample for each of some values, all of one stack.
+// encoded returns a profile with a sample for each of some values, all with one stack.
 func encoded(t *testing.T, values map[string]int64, stack []string) []byte {
 	t.Helper()
 	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "inuse_objects", Unit: "count"}, {Type: "inuse_space", Unit: "bytes"}}}

@@ -3,11 +3,11 @@
 
 package heap
 
-// rules are all groups, in the order in which they are shown. Within a stack the
-// function nearest to the allocation decides, so helpers of other packages (trees, maps,
-// JSON) count for their callers; for one function the first rule that knows it does.
-// Functions that come to these packages fall to the last rules of their package: a group
-// then is larger than it says, and none is lost.
+// rules are all groups, in the order in which they are shown. Within a stack the function
+// nearest to the allocation decides, so helpers of other packages (trees, maps, JSON) count
+// for their callers. For one function the first rule that knows it decides. New functions
+// of these packages fall to the last rule of their package: a group may then be larger than
+// its name says, but no memory is lost.
 var rules = []rule{
 	{"BundleDeployments: their trees, in two orders", []string{"view.(*pairs).*", "view.fullPairs*", "view.fullTree*", "view.inOrder*", "view.newPairs"}},
 	{"BundleDeployments: the pairs themselves", []string{"state.(*work).wanted", "state.(*work).publishReport"}},
@@ -36,8 +36,8 @@ var rules = []rule{
 	}},
 }
 
-// libraries are asked where no rule knows any function of a stack: what they hold is
-// theirs, and does not grow with a fleet.
+// libraries apply where no rule knows any function of a stack: this memory belongs to
+// libraries, and does not grow with a fleet.
 var libraries = []rule{
 	{"OpenAPI documents", []string{"k8s.io/kube-openapi/*", "github.com/musterfleet/muster/pkg/generated/openapi*", "github.com/google/gnostic-models/*", "github.com/go-openapi/*"}},
 	{"Kubernetes' server libraries", []string{"k8s.io/*", "sigs.k8s.io/*", "server.*", "metrics.*", "github.com/*", "go.opentelemetry.io/*", "go.uber.org/*", "google.golang.org/*"}},

@@ -20,7 +20,7 @@ var declared = regexp.MustCompile(`(?m)^func (?:\(\w+ (\*?)(\w+)(?:\[[^\]]*\])?\
 func TestWhatRulesNameIsInTheSource(t *testing.T) {
 	t.Parallel()
 	const packages = "../../../../pkg/registry"
-	names := map[string][]string{} // as a profile has them, by package
+	names := map[string][]string{} // by package, as in a profile
 	folders, err := filepath.Glob(packages + "/*")
 	require.NoError(t, err)
 	for _, folder := range folders {
@@ -51,7 +51,8 @@ func TestWhatRulesNameIsInTheSource(t *testing.T) {
 				continue
 			}
 			beginning, begins := strings.CutSuffix(f, "*")
-			// A profile has parameters of a generic type where the source's receiver has none.
+			// A profile has the parameters of a generic type, which the source's receiver
+			// lacks.
 			beginning = strings.TrimSuffix(beginning, "[")
 			require.True(t, slices.ContainsFunc(known, func(name string) bool {
 				return name == f || begins && strings.HasPrefix(name, beginning)

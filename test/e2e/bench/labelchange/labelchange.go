@@ -1,18 +1,17 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package labelchange measures what a label edit costs, end to end through the API:
-// the case that made people look for something else than Fleet's controllers (300
-// GitRepos of 10 Bundles, three Clusters, and one Bundle that waits for a label), and
-// the same with many more BundleDeployments.
+// Package labelchange measures the cost of a label edit, end to end through the API. It
+// measures the case for which Muster was made (300 GitRepos of 10 Bundles, three Clusters,
+// and one Bundle that waits for a label), and the same with many more BundleDeployments.
 //
-// One Cluster is labelled and unlabelled many times with watches open. What is
-// compared is measured on the same edits, or between them: the BundleDeployment's
-// event with the Cluster's own, with a plain etcd write and its watch event, and with
-// the same edit of a custom resource in kube-apiserver.
+// One Cluster is labelled and unlabelled many times with open watches. Each comparison is
+// made on the same edits, or between them: the BundleDeployment's event with the Cluster's
+// own, with a plain etcd write and its watch event, and with the same edit of a custom
+// resource in kube-apiserver.
 //
-// Exactly one event per edit and key, the right answer to the first GET, no event for
-// what is not affected: where one of these fails, the scenario is broken.
+// Each edit and key must have exactly one event, the first GET must be right, and
+// unaffected objects must have no event. Otherwise the scenario is broken.
 package labelchange
 
 import (
@@ -29,19 +28,19 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
 )
 
-// Size is one fleet to measure, and the goal that it is for.
+// Size is one fleet to measure, and the goal for it.
 type Size struct {
 	Fleet fleets.Fleet
 	Edits int
 	Goal  string
-	// AtSize says that the fleet has the size that the goal is about.
+	// AtSize says that the fleet has the size of the goal.
 	AtSize bool
 }
 
-// edit is one label PATCH and what followed from it, and the two yardsticks after it.
-// Times count from sending.
+// edit holds one label PATCH with its consequences, and the two yardsticks after it. Times
+// count from sending.
 type edit struct {
-	added         bool // the label was put on, or taken off
+	added         bool // the label was added, not removed
 	answered      time.Duration
 	cluster       time.Duration
 	deployment    time.Duration
@@ -51,12 +50,12 @@ type edit struct {
 	custom        time.Duration
 }
 
-// results holds what all edits of one fleet gave.
+// results hold the measurements of all edits of one fleet.
 type results struct {
 	edits  []edit
 	strays map[string]int
-	// rendered is how many BundleDeployments the server built, and seen how many came
-	// here: in an answer, or in an event.
+	// rendered is the number of BundleDeployments that the server built, and seen the
+	// number of those that arrived here, in an answer or an event.
 	rendered, seen int
 	start          time.Duration
 	memory         int64
@@ -212,8 +211,8 @@ func action(added bool) string {
 	return "unlabel"
 }
 
-// verdict fails on wrong answers, never on slow ones: a reader of the report
-// judges those.
+// verdict returns an error for wrong answers, never for slow ones, which a reader of the
+// report judges.
 func (r *results) verdict(name string) error {
 	var wrong []error
 	if n := len(r.edits) - r.rightFirstGets(); n > 0 {

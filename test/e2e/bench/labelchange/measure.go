@@ -19,16 +19,16 @@ import (
 )
 
 const (
-	// eventWithin is how long an edit's events are waited for.
+	// eventWithin bounds the wait for an edit's events.
 	eventWithin = 30 * time.Second
-	// straysWithin is how long the watches stay open after the last edit, for
-	// events that should not come. After every other edit the next one waits for
-	// its own events and meets them.
+	// straysWithin is how long the watches stay open after the last edit, for events that
+	// should not come. After every other edit the next one waits for its own events, and
+	// sees stray ones.
 	straysWithin = 2 * time.Second
-	// straysBetween is the same between two sets of watches.
+	// straysBetween is the same time between two sets of watches.
 	straysBetween = 100 * time.Millisecond
-	// reopenEvery is how many pairs of edits one set of watches serves. Then they
-	// are opened anew, in the opposite order, so that neither kind always comes
+	// reopenEvery is the number of pairs of edits that one set of watches serves. The
+	// watches are then opened anew in the opposite order, so that neither kind always comes
 	// first.
 	reopenEvery = 10
 )
@@ -44,7 +44,7 @@ type measurement struct {
 	site    *site.Site
 	beside  *yardsticks
 	watches map[schema.GroupVersionResource]*rest.RESTClient
-	cluster string // the one that is edited
+	cluster string // the edited Cluster
 	where   string // its namespace for BundleDeployments
 	events  chan event
 	broken  chan error
@@ -118,7 +118,7 @@ func (m *measurement) round(ctx context.Context, order []schema.GroupVersionReso
 	return nil
 }
 
-// labelPatch puts the label on or takes it off.
+// labelPatch returns the patch that adds or removes the label.
 func labelPatch(add bool) []byte {
 	value := "null"
 	if add {
@@ -127,8 +127,8 @@ func labelPatch(add bool) []byte {
 	return fmt.Appendf(nil, `{"metadata":{"labels":{%q:%s}}}`, fleets.Key, value)
 }
 
-// edit puts the label on or takes it off, asks for the BundleDeployment once, waits
-// for the two events, and does the same with the yardsticks.
+// edit adds or removes the label, reads the BundleDeployment once, waits for the two
+// events, and does the same with the yardsticks.
 func (m *measurement) edit(ctx context.Context, add bool) error {
 	before, err := site.Present(ctx, m.site.Client)
 	if err != nil {
@@ -193,8 +193,8 @@ func (m *measurement) edit(ctx context.Context, add bool) error {
 	return nil
 }
 
-// stray counts an event that no edit was waiting for. The one Bundle that is
-// deployed or withdrawn says so in its own status: that is its due.
+// stray counts an event that no edit waits for. The one Bundle that is deployed or
+// withdrawn may change, because its own status says so.
 func (m *measurement) stray(e event) {
 	if e.resource == site.Bundles && e.key() == fleets.Namespace+"/"+fleets.Waiting && e.Type == "MODIFIED" {
 		return
@@ -216,7 +216,7 @@ func (m *measurement) drain(within time.Duration) {
 	}
 }
 
-// see counts the BundleDeployments that came here.
+// see counts the BundleDeployments that arrived here.
 func (m *measurement) see(e event) {
 	if e.resource == site.Deployments && e.Type != "BOOKMARK" {
 		m.results.seen++

@@ -19,10 +19,10 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 )
 
-// yardstickKey is in Muster's etcd, outside of what Muster watches.
+// yardstickKey is a key in Muster's etcd that Muster does not watch.
 const yardstickKey = "/yardstick"
 
-// yardsticks are: a custom resource with its watch, and a key with its own.
+// yardsticks hold a custom resource with its watch, and a key with its own.
 type yardsticks struct {
 	requests *rest.RESTClient
 	events   chan site.Event
@@ -74,8 +74,7 @@ func newYardsticks(ctx context.Context, s *site.Site) (*yardsticks, error) {
 	return c, nil
 }
 
-// label puts a label on the custom resource or takes it off, and returns how long its
-// event takes.
+// label adds or removes a label of the custom resource, and returns the time to its event.
 func (c *yardsticks) label(ctx context.Context, add bool) (time.Duration, error) {
 	patch := c.requests.Patch(types.MergePatchType).AbsPath(site.Path(custom.Deployments, "default", customName)).Body(labelPatch(add))
 	sent := time.Now()
@@ -88,13 +87,13 @@ func (c *yardsticks) label(ctx context.Context, add bool) (time.Duration, error)
 	case err := <-c.broken:
 		return 0, err
 	case <-time.After(eventWithin):
-		return 0, errors.New("the custom resource's event does not come")
+		return 0, errors.New("the custom resource's event did not come")
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
 }
 
-// put writes so many bytes straight into etcd, and returns how long its event takes.
+// put writes so many bytes directly into etcd, and returns the time to its event.
 func (c *yardsticks) put(ctx context.Context, size int) (time.Duration, error) {
 	sent := time.Now()
 	if _, err := c.etcd.Put(ctx, yardstickKey, string(bytes.Repeat([]byte("x"), size))); err != nil {
@@ -104,7 +103,7 @@ func (c *yardsticks) put(ctx context.Context, size int) (time.Duration, error) {
 	case response := <-c.puts:
 		return time.Since(sent), response.Err()
 	case <-time.After(eventWithin):
-		return 0, errors.New("the put's event does not come")
+		return 0, errors.New("the put's event did not come")
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// alone lists fleets from Muster, once each way, up to sizes that kube-apiserver does not
-// hold beside all else.
+// alone lists fleets from Muster, once each way, up to sizes that kube-apiserver could not
+// hold at the same time.
 func alone(ctx context.Context, s *site.Site, step func(string, ...any), all []fleets.Fleet, out *report.Scenario) error {
 	table := report.Table{
 		Title:   "**Growth**: Muster alone, once each way",
@@ -65,5 +65,5 @@ func alone(ctx context.Context, s *site.Site, step func(string, ...any), all []f
 	return errors.Join(wrong...)
 }
 
-// peakNoise is how far a peak of a few MiB varies with the time of collections.
+// peakNoise is the factor by which a peak of a few MiB varies with the time of collections.
 const peakNoise = 3

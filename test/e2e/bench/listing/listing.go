@@ -1,11 +1,11 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package listing measures full lists of all BundleDeployments: in pages, as kubectl
-// and old informers make them, and as a stream of initial events, as new informers do;
-// from Muster, which renders them, and from kube-apiserver, which has as many custom
-// resources of the same size, one after the other and by turns. All of it is JSON, and
-// this program counts objects without decoding them.
+// Package listing measures full lists of all BundleDeployments: in pages, as kubectl and
+// old informers make them, and as a stream of initial events, as new informers do. It lists
+// in turn from Muster, which renders them, and from kube-apiserver, which has as many
+// custom resources of the same size. All of it is JSON, and this program counts objects
+// without decoding them.
 package listing
 
 import (
@@ -29,12 +29,12 @@ import (
 )
 
 const (
-	page   = 500 // objects, as kubectl asks for
+	page   = 500 // objects, like kubectl
 	rounds = 3
 )
 
-// way is one way to list all of a resource. It returns how many objects and bytes
-// came.
+// way is one way to list all objects of a resource. It returns the number of objects and
+// bytes.
 type way struct {
 	name, short string
 	list        func(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource) (objects, bytes int, err error)
@@ -46,11 +46,11 @@ var ways = []way{
 	{"as a streaming watch-list", "as a stream", stream},
 }
 
-// taken holds what listing once took.
+// taken holds the measurements of one list.
 type taken struct {
 	took, cpu      time.Duration
 	objects, bytes int
-	// before is the resident memory before, and more how far the peak was above it.
+	// before is the resident memory before the list, more the peak above that.
 	before, more int64
 }
 
@@ -62,16 +62,16 @@ type server struct {
 	processes []*cluster.Process // the server first
 }
 
-// Options are the sizes.
+// Options set the sizes.
 type Options struct {
-	// Beside is listed from both, and Alone, from small to large, from Muster.
+	// Beside is listed from both servers, and Alone, from small to large, only from Muster.
 	Beside fleets.Fleet
 	Alone  []fleets.Fleet
-	// AtSize says that Beside has the size that the goal is about.
+	// AtSize says that Beside has the size of the goal.
 	AtSize bool
 }
 
-// Run measures both.
+// Run measures both servers.
 func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *report.Scenario) error {
 	out.Title = "a full list"
 	wrong := both(t, s, step, o.Beside, o.AtSize, out)
@@ -82,7 +82,7 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 	return errors.Join(wrong, alone(t.Context(), s, step, o.Alone, out))
 }
 
-// both lists a fleet from both.
+// both lists a fleet from both servers.
 func both(t cluster.T, s *site.Site, step func(string, ...any), f fleets.Fleet, atSize bool, out *report.Scenario) error {
 	ctx := t.Context()
 	out.Text = []string{fmt.Sprintf("%s: %d BundleDeployments, listed %d times each way, by turns from Muster and from kube-apiserver, which has the same objects as custom resources (the JSON that Muster shows, without managedFields, written straight into its etcd). Medians. CPU is of the server and its etcd; memory is how far the peak of the server's resident memory was above what it had before, the largest of the %d.", f.Name, f.Deployments, rounds, rounds)}
@@ -99,7 +99,7 @@ func both(t cluster.T, s *site.Site, step func(string, ...any), f fleets.Fleet, 
 		return err
 	}
 	defer etcd.Close()
-	defer func() { _ = custom.Clear(context.WithoutCancel(ctx), etcd) }() // the next scenario puts its own
+	defer func() { _ = custom.Clear(context.WithoutCancel(ctx), etcd) }() // the next scenario stores its own
 	shown, err := all(ctx, s.Client, f.Deployments)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func show(w way, f fleets.Fleet, muster, kube []taken, atSize bool, table *repor
 	)
 }
 
-// list lists once, after garbage was collected.
+// list lists once, after a garbage collection.
 func (s *server) list(ctx context.Context, w way) (taken, error) {
 	if _, err := site.Weigh(ctx, s.client, s.processes[0]); err != nil {
 		return taken{}, err
@@ -219,7 +219,7 @@ func (s *server) list(ctx context.Context, w way) (taken, error) {
 	return t, err
 }
 
-// every object of any list has one.
+// mark occurs once in every object of any list.
 var mark = []byte(`"creationTimestamp":"`)
 
 func pages(revision string) func(context.Context, *rest.RESTClient, schema.GroupVersionResource) (int, int, error) {
@@ -244,11 +244,11 @@ func pages(revision string) func(context.Context, *rest.RESTClient, schema.Group
 	}
 }
 
-// continues is the token of the next page. The list's metadata is before its items in
-// a list of a type that the server knows, and behind them in one of custom resources,
-// whose members are in order of their names.
+// continues returns the token of the next page. The list's metadata is before its items in
+// a list of a type that the server knows, and after them in a list of custom resources,
+// whose members are sorted by name.
 func continues(body []byte) string {
-	const far = 4096 // more than a token takes
+	const far = 4096 // more than the size of a token
 	head, _, _ := bytes.Cut(body[:min(len(body), far)], []byte(`"items":`))
 	_, rest, found := bytes.Cut(head, []byte(`"continue":"`))
 	if !found {
@@ -287,7 +287,7 @@ func stream(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersio
 	return objects, size, err
 }
 
-// all is every BundleDeployment as it is shown.
+// all returns every BundleDeployment as the server shows it.
 func all(ctx context.Context, c *rest.RESTClient, n int) ([]json.RawMessage, error) {
 	out := make([]json.RawMessage, 0, n)
 	for next := ""; ; {

@@ -11,8 +11,9 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 )
 
-// showHeap shows what holds the heap in each situation: the first as it is, with bytes
-// for each BundleDeployment, the others beside it. Rows sum up to what is in use.
+// showHeap shows what holds the heap in each situation: the first in full, with bytes for
+// each BundleDeployment, and the differences of the others. Rows sum up to the memory in
+// use.
 func showHeap(title string, all []*weighing, deployments int, out *report.Scenario) error {
 	table := report.Table{
 		Title:   title + ". By heap profiles after a collection, which sample one allocation in 512 KiB (`runtime.MemProfileRate`): estimates.",

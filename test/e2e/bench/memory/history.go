@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 )
 
-// history holds what a server holds of it.
+// history holds the size of a server's history.
 type history struct {
 	revisions, changes, oldest, bytes int64
 }
@@ -31,22 +31,22 @@ func held(ctx context.Context, s *site.Site) (history, error) {
 }
 
 const (
-	// patience is how long one way of filling may take. What is not full by then is
-	// weighed as it is, and said not to be.
+	// patience bounds one way of filling. A history that is not full by then is weighed as
+	// it is, and the report says so.
 	patience = 3 * time.Minute
-	// writers is how many edits are under way at once.
+	// writers is the number of edits in flight.
 	writers = 16
 )
 
-// way is one way to fill the history: batch makes the edits from the first-th on and
+// way is one way to fill the history: batch makes edits, beginning with the first-th, and
 // returns how many.
 type way struct {
 	name  string
 	batch func(ctx context.Context, first int) (int, error)
 }
 
-// ways change BundleDeployments: of a whole Bundle at once, or one each. In the end the
-// fleet is as large as it was.
+// ways returns edits that change BundleDeployments: of a whole Bundle at once, or one by
+// one. At the end the fleet is as large as before.
 func ways(s *site.Site, f fleets.Fleet, reporter *fleets.Reporter) []way {
 	const many = 1000
 	log := s.Log()
@@ -79,8 +79,8 @@ func ways(s *site.Site, f fleets.Fleet, reporter *fleets.Reporter) []way {
 			})
 		}},
 		{"reports", func(ctx context.Context, first int) (int, error) {
-			// Of the same BundleDeployments again and again, by turns ready and not: what
-			// agents have reported is not what is weighed here.
+			// The edits use the same BundleDeployments again and again, alternately ready
+			// and not, because the size of agents' reports is not weighed here.
 			return each(ctx, func(ctx context.Context, i int) error {
 				txn := etcd.Txn{Put: map[record.Key][]byte{}}
 				if err := reporter.Put(&txn, fleets.Pair{Bundle: i % f.Bundles, Cluster: i / f.Bundles % f.Clusters}, first/many%2 == 1); err != nil {
@@ -119,8 +119,8 @@ func fillAll(ctx context.Context, s *site.Site, step func(string, ...any), o Opt
 	return all, nil
 }
 
-// fill makes edits until the history holds no revision from before them, and cannot hold
-// more.
+// fill makes edits until the history holds no revision from before them and can grow no
+// further.
 func (w *weighing) fill(ctx context.Context, s *site.Site, way way) (full bool, err error) {
 	begun := time.Now()
 	defer func() { w.took = time.Since(begun) }()
@@ -137,7 +137,7 @@ func (w *weighing) fill(ctx context.Context, s *site.Site, way way) (full bool, 
 			return false, err
 		}
 		w.edits += n
-		if _, err := site.Present(ctx, s.Client); err != nil { // so it has followed
+		if _, err := site.Present(ctx, s.Client); err != nil { // so that the replica has followed
 			return false, err
 		}
 		h, err := held(ctx, s)

@@ -1,18 +1,18 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package memory measures what a replica takes, and for what: of a fleet after a start,
-// of the same fleet when the history is full, and of fleets on all of whose
-// BundleDeployments agents have reported.
+// Package memory measures the memory of a replica and its purposes: with a fleet after a
+// start, with the same fleet when the history is full, and with fleets whose agents have
+// reported on all BundleDeployments.
 //
 //	memory.go    the scenario
-//	history.go   what history takes when it is full
-//	reported.go  what reports take
-//	heap.go      where the heap goes
+//	history.go   the memory of a full history
+//	reported.go  the memory of reports
+//	heap.go      the purposes of the heap
 //
-// History is filled in three ways, one after the other, since a revision's weight goes by
-// what it changes. Each continues until the history has forgotten the first of its own
-// edits: then it is as full as it gets, and holds nothing else.
+// History is filled in three ways, one after the other, because the size of a revision
+// depends on what it changes. Each way continues until the history has forgotten the first
+// of its own edits: then it is full, and holds nothing else.
 package memory
 
 import (
@@ -28,10 +28,10 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 )
 
-// Options are the sizes.
+// Options set the sizes.
 type Options struct {
-	// Fleet is the one whose history is filled. Reported are those that agents have
-	// reported on, all of them made by fleets.All.
+	// Fleet is the fleet whose history is filled. Reported are fleets with reports of their
+	// agents, all made by fleets.All.
 	Fleet    fleets.Fleet
 	Reported []fleets.Fleet
 	// Million says that Fleet is the design's.
@@ -40,11 +40,11 @@ type Options struct {
 	Folder string
 }
 
-// weighing holds what a replica took in one situation.
+// weighing holds the memory of a replica in one situation.
 type weighing struct {
 	name   string
 	memory site.Memory
-	// history holds what it held, as the server says.
+	// history holds the size of the history, as the server reports it.
 	history history
 	edits   int
 	took    time.Duration
@@ -80,7 +80,7 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 
 // weigh weighs the replica, and keeps the profile.
 func (w *weighing) weigh(ctx context.Context, s *site.Site, folder string) (err error) {
-	// All that was written is in the view that is weighed.
+	// The view that is weighed has everything that was written.
 	if _, err := site.Present(ctx, s.Client); err != nil {
 		return err
 	}

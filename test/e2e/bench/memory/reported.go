@@ -19,10 +19,10 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
 )
 
-// newReporter learns from a server what agents have to report, and from one report
-// through the API what a request leaves in a record.
+// newReporter learns from a server what agents have to report, and from one report through
+// the API what a request leaves in a record.
 func newReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Reporter, error) {
-	// What a templated Bundle means on a Cluster goes by its region.
+	// A templated Bundle's content on a Cluster depends on the Cluster's region.
 	regions := min(fleets.Regions, f.Clusters)
 	ids := map[fleets.Pair]string{}
 	for cluster := range regions {
@@ -147,7 +147,7 @@ func reportedOne(ctx context.Context, s *site.Site, step func(string, ...any), f
 	}, nil
 }
 
-// allReady checks that the reports are what the server goes by.
+// allReady checks that the server uses the reports.
 func allReady(ctx context.Context, s *site.Site, f fleets.Fleet) error {
 	text, err := s.Client.Get().AbsPath(site.Path(site.Bundles, fleets.Namespace, fleets.BundleName(0))).Do(ctx).Raw()
 	if err != nil {

@@ -1,8 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package neighbours measures a label edit of one tenant beside the worst that others may
-// do (test/integration/neighbours), against the same edit alone, in one run.
+// Package neighbours measures a label edit of one tenant while others do the worst that
+// they may (test/integration/neighbours), and compares it with the same edit alone, in one
+// run.
 package neighbours
 
 import (
@@ -25,18 +26,18 @@ import (
 	"github.com/musterfleet/muster/test/integration/neighbours"
 )
 
-// Options are the sizes.
+// Options set the sizes.
 type Options struct {
-	// Beside is a fleet that is listed, too.
+	// Beside is a further fleet that is listed.
 	Beside fleets.Fleet
-	// Bundles and Clusters are those of the loud tenant, Resources what a long report
-	// lists, Templates what its costly Bundle has, Stuck the watches that are never read, and Loops how many requests of each
-	// kind the crowd has under way.
+	// Bundles and Clusters count those of the loud tenant, Resources the entries of a long
+	// report, Templates those of its costly Bundle, Stuck the watches that are never read,
+	// and Loops the requests of each kind that the crowd has in flight.
 	Bundles, Clusters, Resources, Templates, Stuck, Loops, Edits int
 }
 
-// group has all users of the scenario. They may do everything, and are limited as others
-// are; system:masters is not.
+// group contains all users of the scenario. They may do everything, and are limited like
+// others; system:masters is not limited.
 const group = "bench-neighbours"
 
 // Run measures.
@@ -74,10 +75,11 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 	return wrong(r)
 }
 
-// Crowd is the argument with which the benchmark's program is the crowd.
+// Crowd is the argument that makes the benchmark's program the crowd.
 const Crowd = "crowd"
 
-// command starts this program as the crowd, so that it computes when the servers do not.
+// command returns the command that starts this program as the crowd, with a priority that
+// lets servers compute first.
 func command() ([]string, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -86,7 +88,7 @@ func command() ([]string, error) {
 	return []string{"nice", "-n", "19", program, Crowd}, nil
 }
 
-// allow gives the users of the scenario their rights, and makes their namespaces.
+// allow gives the users of the scenario their rights, and creates their namespaces.
 func allow(ctx context.Context, s *site.Site, namespaces []string) error {
 	for _, name := range namespaces {
 		if _, err := s.Control.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
@@ -141,7 +143,7 @@ func show(r *neighbours.Result, before, peak int64, out *report.Scenario) {
 	)
 }
 
-// codes are answers as text; code 0 is none.
+// codes returns answers as text; code 0 means none.
 func codes(answers map[int]int) (text string) {
 	for _, code := range slices.Sorted(maps.Keys(answers)) {
 		if text != "" {
@@ -152,7 +154,7 @@ func codes(answers map[int]int) (text string) {
 	return text
 }
 
-// wrong returns what may not be, however slow the machine.
+// wrong returns errors for answers that may not occur, however slow the machine is.
 func wrong(r *neighbours.Result) error {
 	var all []error
 	for _, edits := range [][]neighbours.Edit{r.Alone, r.Crowded} {

@@ -5,11 +5,11 @@ package plot
 
 import "math"
 
-// axis is logarithmic: low and high are powers of ten, or of a decade's parts where
-// all values are close together.
+// axis is logarithmic: low and high are powers of ten, or parts of a decade where all
+// values are close together.
 type axis struct {
 	low, high float64
-	from, to  float64 // where these are in the drawing
+	from, to  float64 // their places in the drawing
 }
 
 func (f *Figure) axes() (x, y axis) {
@@ -24,7 +24,7 @@ func (f *Figure) axes() (x, y axis) {
 	return over(xs, left, width-right), over(ys, height-bottom, top)
 }
 
-// over is the axis that holds all values, and some room beside them.
+// over returns an axis that holds all values, with some room around them.
 func over(values []float64, from, to float64) axis {
 	if len(values) == 0 {
 		return axis{}
@@ -82,8 +82,8 @@ func (t tick) stroke() string {
 	return `stroke="#ececec"`
 }
 
-// ticks are at the decades, and between them; where there are few decades those
-// between have labels, too.
+// ticks returns ticks at the decades and between them. If the axis has few decades, the
+// ticks between them have labels too.
 func (a axis) ticks() []tick {
 	var all []tick
 	few := math.Log10(a.high/a.low) < 2.5

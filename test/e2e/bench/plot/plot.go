@@ -1,9 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package plot draws figures of measurements as SVG: lines over two logarithmic
-// axes, on which a cost that grows in proportion is a straight line of slope one and
-// a cost that does not grow is a level one. The same figure gives the same bytes.
+// Package plot draws figures of measurements as SVG: lines over two logarithmic axes. A
+// cost that grows in proportion is a straight line of slope one, and a cost that does not
+// grow is a level one. The same figure gives the same bytes.
 package plot
 
 import (
@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// Figure holds what a plot shows. Points that are not above zero have no place on a
+// Figure holds the content of a plot. Points that are not above zero have no place on a
 // logarithmic axis and are left out.
 type Figure struct {
-	// Name is that of its file, without the ending.
+	// Name is the name of its file, without the extension.
 	Name   string   `json:"name"`
 	Title  string   `json:"title"`
 	X      string   `json:"x"`
@@ -42,8 +42,8 @@ const (
 	left, right, top, bottom = 76.0, 196.0, 46.0, 58.0
 )
 
-// colours are told apart by people who do not see all colours, too; markers differ
-// besides.
+// colours can also be distinguished by people with colour blindness; the markers differ
+// too.
 var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#806000"}
 
 // SVG draws the figure.
@@ -93,7 +93,7 @@ func (s *Series) draw(out *strings.Builder, n int, x, y axis) {
 	}
 	stroke := `stroke="` + colour + `" stroke-width="2"`
 	if n >= len(colours) {
-		stroke += ` stroke-dasharray="5 4"` // the colours come again
+		stroke += ` stroke-dasharray="5 4"` // because the colours repeat
 	}
 	fmt.Fprintf(out, `<polyline points="%s" fill="none" %s/>`+"\n", strings.Join(path, " "), stroke)
 	const step = 20
@@ -103,7 +103,7 @@ func (s *Series) draw(out *strings.Builder, n int, x, y axis) {
 	text(out, width-right+42, at+4, "start", 12, s.Name)
 }
 
-// marker tells series apart without colours.
+// marker draws the marker of a series, which distinguishes it without colours.
 func marker(out *strings.Builder, n int, x, y float64, colour string) {
 	const r = 4.0
 	switch n % 3 {
@@ -124,7 +124,7 @@ func line(out *strings.Builder, x1, y1, x2, y2 float64, stroke string) {
 	fmt.Fprintf(out, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" %s/>`+"\n", x1, y1, x2, y2, stroke)
 }
 
-// Short is a number as an axis and a table show it: 3k, 1M, 0.25.
+// Short returns a number as an axis and a table show it: 3k, 1M, 0.25.
 func Short(v float64) string {
 	for _, unit := range []struct {
 		size float64

@@ -1,8 +1,8 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package progress says how far a long program has come: a bar that moves on a
-// terminal, and a line for each step elsewhere, so that a log is not full of bars. It
+// Package progress shows how far a long program has come: with a bar that moves on a
+// terminal, and elsewhere with a line for each step, so that a log is not full of bars. It
 // writes to one place only, and all its methods may be called from any goroutine.
 package progress
 
@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Progress is that of a program that does a number of tasks of some steps each.
+// Progress describes a program that does a number of tasks with some steps each.
 type Progress struct {
 	out      io.Writer
 	terminal bool
@@ -45,7 +45,7 @@ func start(out io.Writer, terminal bool, tasks int) *Progress {
 	return p
 }
 
-// tick moves the clock while a step takes its time.
+// tick moves the clock during a long step.
 func (p *Progress) tick() {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -61,7 +61,7 @@ func (p *Progress) tick() {
 	}
 }
 
-// Task begins the next task, of so many steps.
+// Task begins the next task, with so many steps.
 func (p *Progress) Task(name string, steps int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,8 +70,8 @@ func (p *Progress) Task(name string, steps int) {
 	p.drawLocked()
 }
 
-// Step begins the next step of the task. More steps than were announced are no
-// mistake: the bar waits at the end of the task.
+// Step begins the next step of the task. It accepts more steps than were announced: the bar
+// then waits at the end of the task.
 func (p *Progress) Step(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +84,7 @@ func (p *Progress) Step(format string, args ...any) {
 	fmt.Fprintf(p.out, "%7s  %s: %s\n", p.elapsed(), p.mu.task, p.mu.what)
 }
 
-// Say prints a line that stays.
+// Say prints a line that remains.
 func (p *Progress) Say(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,7 +95,7 @@ func (p *Progress) Say(format string, args ...any) {
 	p.drawLocked()
 }
 
-// End takes the bar away.
+// End removes the bar.
 func (p *Progress) End() {
 	close(p.stop)
 	p.mu.Lock()
@@ -112,7 +112,7 @@ func (p *Progress) drawLocked() {
 	if !p.terminal || p.mu.done < 0 {
 		return
 	}
-	const most = 100 // columns: a longer line would wrap and stay
+	const most = 100 // columns: a longer line would wrap and remain
 	text := fmt.Sprintf("%s %7s  %s: %s", bar(p.shareLocked()), p.elapsed(), p.mu.task, p.mu.what)
 	if runes := []rune(text); len(runes) > most {
 		text = string(runes[:most])
@@ -120,7 +120,7 @@ func (p *Progress) drawLocked() {
 	fmt.Fprintf(p.out, "\r\033[K%s", text)
 }
 
-// shareLocked is how much is done, from 0 to 1, if all tasks take as long.
+// shareLocked returns the share that is done, from 0 to 1, if all tasks take equally long.
 func (p *Progress) shareLocked() float64 {
 	within := float64(min(max(0, p.mu.step), p.mu.steps)) / float64(max(1, p.mu.steps))
 	return min(1, (float64(p.mu.done)+within)/float64(max(1, p.mu.tasks)))

@@ -8,18 +8,18 @@ import (
 	"math"
 )
 
-// What is taken for noise: a number may get worse by this factor before it is shown
-// as a regression. Ratios of two things on a busy machine of two processors vary by a
+// These factors bound noise: a number may become worse by its factor before it counts as a
+// regression. Ratios of two measurements on a busy machine with two processors vary by a
 // tenth from run to run, and absolute times by more.
 const (
 	ratioNoise    = 1.25
 	absoluteNoise = 1.4
-	// busyNoise is how many times more an absolute number may be off if the machine had
-	// other work before one of the two runs.
+	// busyNoise multiplies the factor of an absolute number if the machine had other work
+	// before one of the two runs.
 	busyNoise = 2
 )
 
-// Difference is a number in two runs.
+// Difference holds a number in two runs.
 type Difference struct {
 	Scenario string
 	Old, New Number
@@ -33,7 +33,7 @@ type Comparison struct {
 	Worse        []Difference
 	Better       []Difference
 	Same         int
-	NotCompared  int      // absolute numbers of another machine
+	NotCompared  int      // absolute numbers from another machine
 	OnlyOld      []string // numbers that only the older run has
 	OnlyNew      int
 	BrokenBefore []string // scenarios that were broken in one of the two
@@ -108,7 +108,7 @@ func (d *Difference) judge(busy bool) (worse, better bool) {
 	return current > old*noise && current != old, old > current*noise && current != old
 }
 
-// Factor is how many times the old value the new one is; not finite if that was 0.
+// Factor returns the new value divided by the old one; not finite if the old one was 0.
 func (d *Difference) Factor() float64 {
 	if d.Old.Value == 0 {
 		return math.Inf(1)
@@ -123,7 +123,7 @@ func (d *Difference) factor() string {
 	return "–"
 }
 
-// Summary is the comparison in a few lines, for a terminal.
+// Summary returns the comparison in a few lines, for a terminal.
 func (c *Comparison) Summary() []string {
 	out := []string{fmt.Sprintf("compared with the committed report of %s (%s): %d worse, %d better, %d the same within noise",
 		c.Old.Started.Format("2006-01-02"), c.Old.Commit, len(c.Worse), len(c.Better), c.Same)}

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// Goal is a row of the design's table of numbers to reach.
+// Goal is a row of the design's table of goals.
 type Goal struct {
 	ID, What string
-	// Limit is the largest number allowed, or the smallest with AtLeast.
+	// Limit is the largest allowed number, or the smallest with AtLeast.
 	Limit   float64
 	AtLeast bool
 	Unit    string
-	// How holds what to run to measure it.
+	// How names the command that measures it.
 	How string
 }
 
@@ -39,7 +39,7 @@ var Goals = []Goal{
 	{ID: "list", What: "full LIST of 100,000 BundleDeployments in pages: times kube-apiserver's with as many custom resources of the same size", Limit: 1, How: "--scenarios list"},
 }
 
-// limit is the goal as text.
+// limit returns the goal as text.
 func (g Goal) limit() string {
 	sign := "≤"
 	if g.AtLeast {

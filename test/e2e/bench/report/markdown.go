@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Markdown writes the page. Figures are in files beside it, which Save writes;
-// comparison may be nil.
+// Markdown writes the page. Save writes the figures into files next to it; comparison may
+// be nil.
 func (r *Report) Markdown(w io.Writer, comparison *Comparison) {
 	fmt.Fprintf(w, "<!--\nCopyright The Muster Authors.\nSPDX-License-Identifier: Apache-2.0\n-->\n\n# Benchmarks\n\n")
 	m := r.Machine
@@ -34,7 +34,7 @@ func (r *Report) Markdown(w io.Writer, comparison *Comparison) {
 	r.notMeasured(w)
 }
 
-// quiet tells if less than a processor was busy in the minute before the run.
+// quiet reports whether less than one processor was busy in the minute before the run.
 func (r *Report) quiet() bool {
 	var minute float64
 	_, err := fmt.Sscan(r.Machine.LoadBefore, &minute)

@@ -1,10 +1,10 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package report holds the report of a benchmark run: numbers for machines as
-// JSON, and the same as a page of Markdown with plots for people. It compares a run
-// with an older one, and promises to show what was not measured as not measured:
-// a scenario that broke off, a goal at another size, a number of another machine.
+// Package report holds the report of a benchmark run: numbers for programs as JSON, and a
+// page of Markdown with plots for people. It compares a run with an older one. It promises
+// that everything that was not measured is shown as not measured: a scenario that broke
+// off, a goal at another size, a number from another machine.
 //
 //	report.go    scenarios, tables and numbers
 //	goals.go     the design's goals
@@ -31,14 +31,15 @@ type Report struct {
 	Scenarios []Scenario `json:"scenarios"`
 }
 
-// Machine is where it ran. Absolute numbers of two machines are not compared.
+// Machine describes the machine of a run. Absolute numbers of two machines are not
+// compared.
 type Machine struct {
 	Processor  string `json:"processor"`
 	Processors int    `json:"processors"`
 	MemoryMiB  int    `json:"memoryMiB"`
 	System     string `json:"system"`
 	Go         string `json:"go"`
-	// LoadBefore and LoadAfter are the system's load averages: what else ran.
+	// LoadBefore and LoadAfter are the system's load averages, which show other work.
 	LoadBefore string `json:"loadBefore"`
 	LoadAfter  string `json:"loadAfter"`
 }
@@ -51,33 +52,33 @@ func (m Machine) same(o Machine) bool {
 type Scenario struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
-	// Text says what was done, and how what is shown was measured.
+	// Text says what was done, and how it was measured.
 	Text        []string      `json:"text,omitempty"`
 	Tables      []Table       `json:"tables,omitempty"`
 	Figures     []plot.Figure `json:"figures,omitempty"`
 	Numbers     []Number      `json:"numbers,omitempty"`
 	NotMeasured []string      `json:"notMeasured,omitempty"`
 	Seconds     float64       `json:"seconds"`
-	// Failed says why the scenario broke off, or what was wrong: then its numbers are
-	// not to be trusted.
+	// Failed says why the scenario broke off, or what was wrong. Its numbers cannot be
+	// trusted then.
 	Failed string `json:"failed,omitempty"`
 }
 
-// Table is a table as it is printed. All columns but the first are aligned right.
+// Table is a table for printing. All columns except the first are aligned right.
 type Table struct {
 	Title   string     `json:"title,omitempty"`
 	Columns []string   `json:"columns"`
 	Rows    [][]string `json:"rows"`
 }
 
-// Kind says with what a number may be compared.
+// Kind says what a number may be compared with.
 type Kind string
 
 // The kinds of numbers.
 const (
-	// Ratio is of two things that the same run measured: comparable anywhere.
+	// Ratio compares two measurements of one run: comparable anywhere.
 	Ratio Kind = "ratio"
-	// Count does not depend on the machine: any change for the worse is one.
+	// Count does not depend on the machine: any change for the worse is a regression.
 	Count Kind = "count"
 	// Absolute is a time, a rate or memory: comparable on one machine only.
 	Absolute Kind = "absolute"
@@ -85,23 +86,24 @@ const (
 
 // Number is a measurement that the next run is compared with.
 type Number struct {
-	// Name is unique within the scenario, and holds the size that it was measured at:
-	// numbers of different sizes are different numbers.
+	// Name is unique within the scenario, and holds the size of the measurement: numbers at
+	// different sizes are different numbers.
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit,omitempty"`
 	Kind  Kind    `json:"kind"`
-	// MoreIsBetter is for rates.
+	// MoreIsBetter is set for rates.
 	MoreIsBetter bool `json:"moreIsBetter,omitempty"`
-	// Noise is by which factor it may get worse before that is shown; 0 is its kind's.
+	// Noise is the factor by which the number may become worse before that counts; 0 means
+	// the factor of its kind.
 	Noise float64 `json:"noise,omitempty"`
-	// Goal is the ID of the row of the design that this number is for, if it is; At
-	// is the size that it was measured at if that is not the row's.
+	// Goal is the ID of the design's row for this number, if it has one; At is the size of
+	// the measurement if it differs from the row's.
 	Goal string `json:"goal,omitempty"`
 	At   string `json:"at,omitempty"`
 }
 
-// Add adds numbers. Those that are not numbers, since nothing was measured, are left out.
+// Add adds numbers. It leaves out values that are not numbers because nothing was measured.
 func (s *Scenario) Add(numbers ...Number) {
 	for _, n := range numbers {
 		if !math.IsNaN(n.Value) && !math.IsInf(n.Value, 0) {
@@ -110,7 +112,7 @@ func (s *Scenario) Add(numbers ...Number) {
 	}
 }
 
-// Scenario returns the scenario of a name, or nil.
+// Scenario returns the scenario with a name, or nil.
 func (r *Report) Scenario(name string) *Scenario {
 	for i := range r.Scenarios {
 		if r.Scenarios[i].Name == name {
@@ -120,7 +122,7 @@ func (r *Report) Scenario(name string) *Scenario {
 	return nil
 }
 
-// Failures are the scenarios that broke off or found something wrong.
+// Failures returns the scenarios that broke off or found something wrong.
 func (r *Report) Failures() []string {
 	var out []string
 	for i := range r.Scenarios {

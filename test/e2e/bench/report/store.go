@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// The files of a report in its folder, beside the figures.
+// The files in a report's folder, next to the figures.
 const (
 	pageFile    = "report.md"
 	numbersFile = "report.json"
@@ -58,8 +58,8 @@ func Load(folder string) (*Report, error) {
 	return r, nil
 }
 
-// Replace copies a report over another: what is there of a report goes first. The
-// page is written anew, without the comparison with what it replaces.
+// Replace copies a report over another, and first removes the old files. It writes the page
+// anew, without the comparison with the replaced report.
 func Replace(folder string, r *Report) error {
 	for _, pattern := range []string{pageFile, numbersFile, "*.svg"} {
 		old, err := filepath.Glob(filepath.Join(folder, pattern))

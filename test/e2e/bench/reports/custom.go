@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// custom measures custom resources of Fleet's group, which no Muster serves any more.
+// custom measures custom resources of Fleet's group, which Muster no longer serves then.
 func (b *bench) custom(t cluster.T) (*result, error) {
 	if err := custom.Define(t, b.control, site.Deployments); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (b *bench) custom(t cluster.T) (*result, error) {
 	})
 }
 
-// place makes the namespaces of all Clusters, and in each a custom resource of every
+// place creates the namespaces of all Clusters, and in each a custom resource for every
 // BundleDeployment that Muster showed in the first.
 func (b *bench) place(ctx context.Context, c versioned.Interface) error {
 	core := b.control.Client.CoreV1()
@@ -50,8 +50,8 @@ func (b *bench) place(ctx context.Context, c versioned.Interface) error {
 	if err != nil {
 		return err
 	}
-	// Controllers put an account and a ConfigMap into each new namespace. That must not
-	// happen while reports are measured.
+	// Controllers put an account and a ConfigMap into each new namespace. They must have
+	// finished before reports are measured.
 	err = poll.Until(ctx, 10*time.Minute, func(ctx context.Context) error {
 		accounts, err := core.ServiceAccounts("").List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=default"})
 		if err != nil {
@@ -80,7 +80,7 @@ func (b *bench) place(ctx context.Context, c versioned.Interface) error {
 	})
 }
 
-// each calls do for each number below n, some at a time.
+// each calls do for each number below n, several at a time.
 func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	const atATime = 16
 	group, ctx := errgroup.WithContext(ctx)

@@ -26,15 +26,15 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// acknowledgement is a report that the server has answered.
+// acknowledgement holds a report that the server has answered.
 type acknowledgement struct {
 	name       types.NamespacedName
 	sent, done time.Time
 	revision   uint64
 }
 
-// recorder notes when reports are sent and acknowledged. It sits below the client,
-// so that what the client does with an answer does not count.
+// recorder records when reports are sent and acknowledged. It is below the client, so the
+// client's own work on an answer does not count.
 type recorder struct {
 	next http.RoundTripper
 	mu   struct {
@@ -60,7 +60,7 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("the answer to a report: %w", err)
 	}
 	done := time.Now()
-	_ = response.Body.Close() // all of it has been read
+	_ = response.Body.Close() // the body has been read
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,7 +75,7 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// reported returns the BundleDeployment that a request reports on, if it is a report.
+// reported returns the BundleDeployment of a request that is a report.
 func reported(request *http.Request) (types.NamespacedName, bool) {
 	parts := strings.Split(request.URL.Path, "/")
 	if n := len(parts); request.Method == http.MethodPatch && n >= 5 && parts[n-1] == "status" && parts[n-3] == "bundledeployments" {
@@ -84,8 +84,8 @@ func reported(request *http.Request) (types.NamespacedName, bool) {
 	return types.NamespacedName{}, false
 }
 
-// revisionIn returns the resourceVersion of an object, 0 without one. It does not decode
-// the object: the client does that once more, and the load must not cost more than what
+// revisionIn returns the resourceVersion of an object, or 0 if it has none. It does not
+// decode the object: the client does that anyway, and the load must not cost more than what
 // it measures.
 func revisionIn(object []byte) uint64 {
 	_, rest, _ := bytes.Cut(object, []byte(`"resourceVersion":"`))
@@ -106,7 +106,7 @@ func (r *recorder) refused() string {
 	return fmt.Sprint(r.mu.refused)
 }
 
-// heard notes when the events of each object of a resource arrive.
+// heard records when the events of each object of a resource arrive.
 type heard struct {
 	mu struct {
 		sync.Mutex
@@ -148,8 +148,8 @@ func hear(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionR
 	}, fail)
 }
 
-// wait returns how long after each acknowledgement the first event arrived that shows
-// it: 0 for one that arrived before. It blocks until all have arrived.
+// wait returns the time from each acknowledgement to the first event that shows it: 0 for
+// an event that arrived before. It blocks until all have arrived.
 func (h *heard) wait(ctx context.Context, all []acknowledgement) (took []time.Duration, err error) {
 	err = poll.Until(ctx, heardWithin, func(context.Context) error {
 		took, err = h.since(all)
@@ -178,7 +178,7 @@ func (h *heard) since(all []acknowledgement) ([]time.Duration, error) {
 }
 
 // ofBundles returns reports as changes of their Bundles, with the first resourceVersion of
-// the revision: the places of two resources within a revision cannot be compared.
+// the revision, because the places of two resources within a revision cannot be compared.
 func ofBundles(reports []acknowledgement) []acknowledgement {
 	out := slices.Clone(reports)
 	for i := range out {

@@ -1,10 +1,10 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package reports measures what agents' reports cost, beside the same reports to custom
-// resources. Simulated agents, one for each Cluster, report on all of their
-// BundleDeployments at once: to Muster straight, to Muster behind kube-apiserver, and to
-// custom resources of the same name, shape and size that the same kube-apiserver stores.
+// Package reports measures the cost of agents' reports, and compares it with the same
+// reports to custom resources. Simulated agents, one for each Cluster, report on all of
+// their BundleDeployments at once: to Muster directly, to Muster behind kube-apiserver, and
+// to custom resources of the same name, shape and size in the same kube-apiserver.
 //
 //	reports.go  the three ways, and one measurement
 //	custom.go   the custom resources
@@ -44,7 +44,7 @@ import (
 )
 
 const (
-	// inFlight is how many reports are under way at once.
+	// inFlight is the number of reports in flight.
 	inFlight = 32
 	// longest bounds one measurement, whatever its size.
 	longest = 30 * time.Minute
@@ -52,20 +52,20 @@ const (
 	heardWithin = 2 * time.Minute
 )
 
-// Options are the sizes, and how the scenario runs a part that has to end before the next
+// Options set the sizes, and how the scenario runs a part that has to end before the next
 // one begins.
 type Options struct {
 	Agents, Bundles int
 	Part            func(name string, run func(t cluster.T) error) error
 }
 
-// bench is one run of the scenario.
+// bench holds one run of the scenario.
 type bench struct {
 	Options
 
 	control *cluster.ControlPlane
 	storage cluster.EtcdOptions
-	// shown are the BundleDeployments of the first Cluster, as Muster shows them.
+	// shown holds the BundleDeployments of the first Cluster, as Muster shows them.
 	shown []v1alpha1.BundleDeployment
 }
 
@@ -108,7 +108,7 @@ func Run(t cluster.T, step func(string, ...any), o Options, out *report.Scenario
 	return nil
 }
 
-// muster measures a new Muster, straight or behind kube-apiserver.
+// muster measures a new Muster, directly or behind kube-apiserver.
 func (b *bench) muster(t cluster.T, behind bool) (*result, error) {
 	store := cluster.StartEtcd(t, 1, b.storage)
 	client := store.Client(t)
@@ -168,15 +168,15 @@ func connect(config *rest.Config) (versioned.Interface, error) {
 	return versioned.NewForConfig(alone(config))
 }
 
-// alone makes a config that shares no connection with another.
+// alone returns a config that shares no connection with another.
 func alone(config *rest.Config) *rest.Config {
 	own := rest.CopyConfig(config)
 	own.QPS, own.Dial = -1, (&net.Dialer{}).DialContext
 	return own
 }
 
-// measure lets all agents learn what they have to do, opens a gate, and waits until each
-// report is acknowledged and all events that follow from it have arrived.
+// measure lets all agents learn what they have to do and then start at the same time. It
+// waits until each report is acknowledged and all its events have arrived.
 func (b *bench) measure(t cluster.T, config *rest.Config, servers []*cluster.Process, rolledUp bool) (*result, error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -15,24 +15,24 @@ import (
 // result holds the measurements of one way to report.
 type result struct {
 	way string
-	// reported counts the acknowledged reports, which took so long from the first to the
-	// last; errors counts those that failed, and refused says with which codes.
+	// reported counts the acknowledged reports, took is the time from the first to the
+	// last, errors counts those that failed, and refused lists their codes.
 	reported, errors int
 	refused          string
 	took             time.Duration
-	// acknowledged is from request to answer; seen and rolledUp are from the answer to the
-	// event of the BundleDeployment and of the Bundle.
+	// acknowledged is the time from request to answer; seen and rolledUp are the times from
+	// the answer to the event of the BundleDeployment and of the Bundle.
 	acknowledged, seen, rolledUp []time.Duration
-	// cpu holds what all servers used for a report.
+	// cpu is the time that all servers used for a report.
 	cpu time.Duration
-	// before and after are bytes in etcd for each BundleDeployment; reports is the part
-	// of after that is reports.
+	// before and after are bytes in etcd for each BundleDeployment; reports is the part of
+	// after that belongs to reports.
 	before, after, reports float64
 }
 
 func (r *result) rate() float64 { return float64(r.reported) / r.took.Seconds() }
 
-// percentile returns milliseconds, not a number without values.
+// percentile returns milliseconds; not a number without values.
 func percentile(values []time.Duration, percent int) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -40,7 +40,7 @@ func percentile(values []time.Duration, percent int) float64 {
 	return stats.Milliseconds(stats.Percentile(values, percent))
 }
 
-// rows are those of the table. Those with a name are numbers of the report, too.
+// rows are the rows of the table. Those with a name are also numbers of the report.
 var rows = []struct {
 	text, format string
 	name         string
@@ -68,8 +68,8 @@ func orNone(v float64) float64 {
 	return v
 }
 
-// show puts all results into the report, and the ratio of each to the last: custom
-// resources.
+// show puts all results into the report, and the ratio of each to the last one, which is
+// for custom resources.
 func show(size string, all []*result, out *report.Scenario) {
 	table := report.Table{Columns: []string{"", "Muster straight", "Muster behind kube-apiserver", "custom resources", "straight / custom", "behind / custom"}}
 	last := len(all) - 1

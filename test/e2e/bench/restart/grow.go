@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 )
 
-// point is a fleet of the curve.
+// point holds one fleet of the curve.
 type point struct {
 	fleet       fleets.Fleet
 	ready, read time.Duration
@@ -42,7 +42,7 @@ func grow(ctx context.Context, s *site.Site, step func(string, ...any), all []fl
 	return points, nil
 }
 
-// show shows how a restart grows with the fleet.
+// show shows how the time of a restart grows with the fleet.
 func show(points []point, out *report.Scenario) {
 	table := report.Table{Title: "**Growth**: smaller fleets once each, without watchers", Columns: []string{"fleet", "BundleDeployments", "ready, s", "yardstick: reading all records from etcd, s"}}
 	ready, read := plot.Series{Name: "ready"}, plot.Series{Name: "records are read"}
@@ -51,7 +51,7 @@ func show(points []point, out *report.Scenario) {
 		x := float64(p.fleet.Deployments)
 		ready.Points = append(ready.Points, plot.Point{X: x, Y: p.ready.Seconds()})
 		read.Points = append(read.Points, plot.Point{X: x, Y: p.read.Seconds()})
-		if i < len(points)-1 { // the last one's is in Run
+		if i < len(points)-1 { // Run has the last one's
 			out.Add(report.Number{Name: fmt.Sprintf("%d BundleDeployments: ready", p.fleet.Deployments), Value: p.ready.Seconds(), Unit: "s", Kind: report.Absolute})
 		}
 	}

@@ -1,11 +1,11 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package restart measures what a restart of the only replica is like: how long until
-// it is ready again, and whether watchers continue where they were. The watchers are
-// client-go's reflectors, one for each agent's namespace; while the replica is down, a
-// label is written into etcd, as by another replica, which all of them have to be told
-// of. Each list, and each watch that begins with initial events, is counted.
+// Package restart measures a restart of the only replica: the time until it is ready again,
+// and whether watchers continue where they were. The watchers are client-go's reflectors,
+// one for each agent's namespace. While the replica is down, a label is written into etcd,
+// as by another replica, and all watchers have to get its event. The scenario counts each
+// list, and each watch that begins with initial events.
 package restart
 
 import (
@@ -38,8 +38,8 @@ const (
 	within = 5 * time.Minute
 )
 
-// Run measures it with the last of some fleets, and so many watchers; with the others
-// only how long until it is ready.
+// Run measures a restart with the last of some fleets and so many watchers. With the other
+// fleets it measures only the time until the replica is ready.
 func Run(ctx context.Context, s *site.Site, step func(string, ...any), growing []fleets.Fleet, agents int, million bool, out *report.Scenario) error {
 	out.Title = "a restart"
 	f := growing[len(growing)-1]
@@ -53,8 +53,8 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), growing [
 	if _, err := s.Fill(ctx, f); err != nil {
 		return err
 	}
-	// The history that watches may resume in begins after what was loaded: in production
-	// etcd keeps the last minutes of it, here one edit is enough.
+	// The history in which watches may resume begins after the loaded revision. In
+	// production etcd keeps the last minutes of it; here one edit is enough.
 	if err := label(ctx, s.Log(), f.Clusters-1, 1, true); err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), growing [
 	return errors.Join(wrong...)
 }
 
-// label puts the label on Clusters or takes it off, as another replica would.
+// label adds the label to Clusters or removes it, as another replica would.
 func label(ctx context.Context, log *etcd.Log, first, clusters int, on bool) error {
 	labels := map[string]string{}
 	if on {
@@ -154,8 +154,8 @@ func label(ctx context.Context, log *etcd.Log, first, clusters int, on bool) err
 	return nil
 }
 
-// watchers are reflectors that go one way, and what all of them saw: told counts
-// events, and lists after the first, which tell all that happened, too.
+// watchers are reflectors that use one way, and what all of them saw. told counts their
+// events, relists their lists after the first, which also deliver changes.
 type watchers struct {
 	name                  string
 	config                *rest.Config
@@ -204,7 +204,7 @@ func (w *watchers) start(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// wait waits until each reflector has been told of one more change.
+// wait waits until each reflector has got one more change.
 func (w *watchers) wait(ctx context.Context, begun time.Time, agents int64) error {
 	w.expected += agents
 	err := poll.Until(ctx, within, func(context.Context) error {
@@ -228,9 +228,9 @@ func (w *watchers) reasons() map[string]int {
 	return out
 }
 
-// counter counts a reflector's requests that transfer a whole list, and notes what
-// came before each: a reflector lists again when it does not know an error as one that
-// passes.
+// counter counts a reflector's requests that transfer a whole list, and records what came
+// before each: a reflector lists again after an error that it does not take for a passing
+// one.
 type counter struct {
 	next   http.RoundTripper
 	w      *watchers
@@ -244,8 +244,7 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.before.Store(err.Error())
 		return response, err
 	}
-	// A request that finds a server that is not ready transfers nothing and is tried
-	// again.
+	// A request to a server that is not ready transfers nothing and is retried.
 	if response.StatusCode == http.StatusOK && (query.Get("watch") == "" || query.Get("sendInitialEvents") == "true") {
 		c.w.relists.Add(1)
 		before, _ := c.before.Load().(string)
@@ -257,7 +256,7 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// tally is a reflector's store that keeps nothing but counts.
+// tally is a reflector's store that keeps only counts.
 type tally struct {
 	w      *watchers
 	listed bool // only the reflector's own goroutine uses it

@@ -18,25 +18,27 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
 )
 
-// edit is a kind of edit, done some times: the i-th sends the patch of i.
+// edit is a kind of edit, made several times: the i-th sends the patch of i.
 type edit struct {
 	what     string
 	resource schema.GroupVersionResource
 	name     string
 	patch    func(i int) string
-	// moves is how many BundleDeployments each edit changes: so many events are waited
-	// for.
+	// moves is the number of BundleDeployments that each edit changes, and so the number of
+	// expected events.
 	moves int
 	times int
 }
 
-// cost holds what one edit of a kind costs.
+// cost holds the cost of one edit of a kind.
 type cost struct {
 	moves int
-	// own is until the edited object's own event, first and last until events of
-	// BundleDeployments; medians. yardstick is a plain etcd put until its event.
+	// own is the time to the edited object's own event, first and last the times to events
+	// of BundleDeployments. yardstick is the time from a plain etcd put to its event. All
+	// are medians.
 	answered, own, first, last, yardstick time.Duration
-	// Of the server, for each edit: with HTTP, the write, events to two watches.
+	// These are the server's, for each edit, with HTTP, the write and events to two
+	// watches.
 	cpu                      time.Duration
 	allocations, bytes       float64
 	evaluations, events      float64
@@ -46,7 +48,7 @@ type cost struct {
 	residentAfter, peakAfter int64
 }
 
-// per divides by what an edit moves, or by nothing if it moves nothing.
+// per divides by the number that an edit moves, or by one if it moves none.
 func (c *cost) per(v float64) float64 { return v / float64(max(1, c.moves)) }
 
 func labelled(key string, on, off string) func(i int) string {
@@ -75,7 +77,7 @@ func oneBundle(moves, times int) edit {
 
 const within = 5 * time.Minute
 
-// do makes the edits with two watches open, on the edited kind and on all
+// do makes the edits with two open watches, of the edited kind and of all
 // BundleDeployments.
 func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -130,7 +132,7 @@ func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 		case err := <-broken:
 			return site.Event{}, err
 		case <-timeout.C:
-			return site.Event{}, fmt.Errorf("%s: an event did not come within %v", e.what, within)
+			return site.Event{}, fmt.Errorf("%s: an event did not arrive within %v", e.what, within)
 		case <-ctx.Done():
 			return site.Event{}, ctx.Err()
 		}
@@ -169,7 +171,7 @@ func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 	if err != nil {
 		return nil, err
 	}
-	// After the server's cost was taken: the yardstick is not part of it.
+	// The server's cost has been read: the yardstick is not part of it.
 	for range e.times {
 		sent := time.Now()
 		if _, err := plain.Put(ctx, key, at); err != nil {
@@ -187,12 +189,12 @@ func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 	return c, nil
 }
 
-// meter takes what the server has used before and after the edits, less what taking
-// it uses.
+// meter reads what the server has used before and after the edits, less the cost of
+// reading.
 type meter struct {
 	site          *site.Site
 	before        site.Metrics
-	scraping      site.Metrics // what one more look at the metrics changes in them
+	scraping      site.Metrics // what one more read of the metrics changes in them
 	cpu           time.Duration
 	metrics       *rest.RESTClient
 	firstRevision int64
@@ -200,7 +202,7 @@ type meter struct {
 
 func begin(ctx context.Context, s *site.Site) (*meter, error) {
 	m := &meter{site: s, metrics: s.Client}
-	if _, err := site.Scrape(ctx, m.metrics); err != nil { // the first one is dearer than others
+	if _, err := site.Scrape(ctx, m.metrics); err != nil { // the first read costs more than others
 		return nil, err
 	}
 	var err error

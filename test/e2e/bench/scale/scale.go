@@ -1,10 +1,10 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package scale measures how costs grow with the fleet: from a thousand
-// BundleDeployments up by factors of ten, what starting takes, what memory, and what an
-// edit costs that moves one, or a whole Bundle; then the worst cases, and fleets of one
-// size and other shapes. Fleets are written straight into etcd.
+// Package scale measures how costs grow with the fleet, from a thousand BundleDeployments
+// up by factors of ten: the time of a start, the memory, and the cost of an edit that moves
+// one BundleDeployment or a whole Bundle. Then it measures the worst cases, and fleets of
+// one size with other shapes. Fleets are written directly into etcd.
 package scale
 
 import (
@@ -21,18 +21,18 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
 )
 
-// Options are the sizes.
+// Options set the sizes.
 type Options struct {
 	// Growth are the fleets of the curves, from small to large, and Shapes those of one
-	// size. Labels, Bundles and Group are how many BundleDeployments the worst edits
-	// move.
+	// size. Labels, Bundles and Group are the numbers of BundleDeployments that the worst
+	// edits move.
 	Growth, Shapes         []fleets.Fleet
 	Labels, Bundles, Group int
 	// Million says that the largest fleet is the design's.
 	Million bool
 }
 
-// point is one fleet of the curves.
+// point holds one fleet of the curves.
 type point struct {
 	fleet                fleets.Fleet
 	start                time.Duration
@@ -111,7 +111,7 @@ func grow(ctx context.Context, s *site.Site, step func(string, ...any), f fleets
 	return p, err
 }
 
-// wrong returns what may not be, at any size.
+// wrong returns errors for what may not happen at any size.
 func (p *point) wrong() error {
 	var all []error
 	for _, c := range []*cost{p.one, p.bundle, p.nothing} {
@@ -205,10 +205,10 @@ func curves(points []*point, million bool, out *report.Scenario) {
 
 func mib(bytes int64) string { return whole(site.MiB(bytes)) }
 
-// tenths is a number that should be whole.
+// tenths returns a number that should be whole as text.
 func tenths(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// whole is a number as a table shows it, without digits that mean nothing.
+// whole returns a number as a table shows it, without meaningless digits.
 func whole(v float64) string {
 	if v != v {
 		return "–"

@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
 )
 
-// worst measures the edits that move most, and the fleets whose edits are dearest.
+// worst measures the edits that move most, and the fleets whose edits cost most.
 func worst(ctx context.Context, s *site.Site, step func(string, ...any), o Options, out *report.Scenario) error {
 	table := report.Table{
 		Title:   "**Worst cases**",
@@ -72,8 +72,7 @@ func worst(ctx context.Context, s *site.Site, step func(string, ...any), o Optio
 	return errors.Join(wrong...)
 }
 
-// shapes measures fleets of one size: few Clusters with many Bundles, and many with
-// few.
+// shapes measures fleets of one size: few Clusters with many Bundles, and many with few.
 func shapes(ctx context.Context, s *site.Site, step func(string, ...any), all []fleets.Fleet, out *report.Scenario) error {
 	table := report.Table{Title: "**One size, other shapes**", Columns: []string{"fleet", "BundleDeployments", "ready, s", "resident, MiB", "peak, MiB", "in use, MiB", "label edit that moves 1, ms", "times the Cluster's own event"}}
 	for _, f := range all {

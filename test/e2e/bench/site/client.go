@@ -26,7 +26,7 @@ var (
 	Deployments   = v1alpha1.SchemeGroupVersion.WithResource("bundledeployments")
 )
 
-// Path is that of a resource's list; of all namespaces if namespace is empty.
+// Path returns the path of a resource's list, in all namespaces if namespace is empty.
 func Path(resource schema.GroupVersionResource, namespace string, name ...string) string {
 	path := "/apis/" + resource.Group + "/" + resource.Version
 	if namespace != "" {
@@ -39,8 +39,8 @@ func Path(resource schema.GroupVersionResource, namespace string, name ...string
 	return path
 }
 
-// Connect returns a client with a connection of its own. It decodes nothing, so that
-// the time that this program takes is not what is measured.
+// Connect returns a client with a connection of its own. It decodes nothing, so that its
+// own work is not measured.
 func Connect(config *rest.Config) (*rest.RESTClient, error) {
 	own := rest.CopyConfig(config)
 	own.QPS, own.Dial = -1, (&net.Dialer{}).DialContext // client-go shares connections between configs with the same Dial
@@ -50,7 +50,7 @@ func Connect(config *rest.Config) (*rest.RESTClient, error) {
 	return rest.RESTClientFor(own)
 }
 
-// answer returns what a server says to a request; an error holds what it says, too.
+// answer returns the server's answer to a request; an error contains it too.
 func answer(ctx context.Context, request *rest.Request) ([]byte, error) {
 	const most = 500
 	result := request.Do(ctx)
@@ -63,7 +63,7 @@ func answer(ctx context.Context, request *rest.Request) ([]byte, error) {
 	return text, nil
 }
 
-// Home is the namespace of a Cluster's BundleDeployments.
+// Home returns the namespace of a Cluster's BundleDeployments.
 func (s *Site) Home(ctx context.Context, cluster string) (string, error) {
 	text, err := answer(ctx, s.Client.Get().AbsPath(Path(Clusters, fleets.Namespace, cluster)))
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// Metrics are a server's, by name with labels; and by name alone, summed over them.
+// Metrics holds a server's metrics, by name with labels; and by name alone, summed over the
+// labels.
 type Metrics map[string]float64
 
 // Scrape reads a server's metrics.
@@ -29,12 +30,12 @@ func Scrape(ctx context.Context, c *rest.RESTClient) (Metrics, error) {
 	return metrics(text), nil
 }
 
-// metrics reads lines of a name, labels if there are any, a blank and a value.
+// metrics reads lines of a name, labels if it has any, a blank and a value.
 func metrics(text []byte) Metrics {
 	out := Metrics{}
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		line := lines.Text()
-		at := strings.LastIndexByte(line, ' ') // labels may hold blanks
+		at := strings.LastIndexByte(line, ' ') // labels may contain blanks
 		if at < 0 || strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -51,26 +52,27 @@ func metrics(text []byte) Metrics {
 	return out
 }
 
-// RenderedDeployments is how many BundleDeployments a server has built, for answers and
+// RenderedDeployments counts the BundleDeployments that a server has built, for answers and
 // for events.
 const RenderedDeployments = `muster_objects_rendered_total{resource="bundledeployments"}`
 
-// Memory holds what a server takes, in bytes.
+// Memory holds the memory of a server, in bytes.
 type Memory struct {
-	// Resident is the system's count, with memory that Go has not given back yet; Peak is
-	// the most of that since the start or the last reset.
+	// Resident is the system's number, including memory that Go has not returned yet; Peak
+	// is its maximum since the start or the last reset.
 	Resident, Peak int64
 	// Used is heap and stacks after a collection; Heap and Stacks are its parts.
 	Used, Heap, Stacks int64
-	// Profile is of the heap after that collection.
+	// Profile is a profile of the heap after that collection.
 	Profile []byte
 }
 
-// collections is how often Weigh collects at most.
+// collections bounds the number of collections of Weigh.
 const collections = 6
 
-// Weigh collects a server's garbage and weighs what is left. It collects until that
-// changes no more: pools, and what has a finalizer, outlive a collection.
+// Weigh collects a server's garbage and returns the remaining memory. It repeats the
+// collection until that no longer changes: pools and objects with finalizers survive a
+// collection.
 func Weigh(ctx context.Context, c *rest.RESTClient, p *cluster.Process) (m Memory, err error) {
 	if m.Resident, err = p.Resident(); err != nil {
 		return m, err
@@ -96,7 +98,7 @@ func Weigh(ctx context.Context, c *rest.RESTClient, p *cluster.Process) (m Memor
 	return m, nil
 }
 
-// CPU returns what some processes have used together.
+// CPU returns the time that several processes have used together.
 func CPU(all ...*cluster.Process) (sum time.Duration, err error) {
 	for _, p := range all {
 		used, err := p.ProcessorTime()
@@ -108,5 +110,5 @@ func CPU(all ...*cluster.Process) (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// MiB is a size in 2^20 bytes.
+// MiB returns a size in units of 2^20 bytes.
 func MiB(bytes int64) float64 { return float64(bytes) / (1 << 20) }

@@ -1,19 +1,19 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package site is where scenarios measure: one control plane for a whole run (real
-// kube-apiserver and etcd, see package cluster), and in it one muster-apiserver with an
-// etcd of its own that each scenario fills anew. Both etcds sync to disk before they
-// acknowledge, as in production. Requests go straight to the one replica, without the
-// aggregation layer, from this process, which shares the machine with all servers.
+// Package site is the place of measurements: one control plane for a whole run (real
+// kube-apiserver and etcd, see package cluster), and one muster-apiserver with an etcd of
+// its own that each scenario fills anew. Both etcds sync to disk before they acknowledge,
+// as in production. Requests go from this process directly to the one replica, without the
+// aggregation layer. The process shares the machine with all servers.
 //
 //	site.go    the control plane and Muster
 //	client.go  clients that decode nothing
 //	stream.go  watches
 //	meter.go   memory, processor time and metrics of a server
 //
-// kube-controller-manager is stopped while something is measured: what it does about
-// new objects is not what is compared.
+// kube-controller-manager is stopped during measurements: its work for new objects is not
+// part of the comparison.
 package site
 
 import (
@@ -31,11 +31,11 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// prefix is where Muster's keys are in its etcd, by default.
+// prefix is the default prefix of Muster's keys in etcd.
 const prefix = "/muster"
 
-// readyWithin is how long a start may take: a million reports take more than any fleet
-// without.
+// readyWithin bounds the time of a start: a million reports take longer than any fleet
+// without reports.
 const readyWithin = 10 * time.Minute
 
 // Site is the control plane and Muster.
@@ -43,17 +43,17 @@ type Site struct {
 	Control *cluster.ControlPlane
 	Replica *cluster.Replica
 	Etcd    *cluster.Etcd
-	// Config is for requests straight to the replica, and Client one connection.
+	// Config is for direct requests to the replica, Client a client with one connection.
 	Config *rest.Config
 	Client *rest.RESTClient
-	// Service is for requests by way of Muster's Service, which refuses connections
-	// while the replica is not ready.
+	// Service is for requests through Muster's Service, which refuses connections while the
+	// replica is not ready.
 	Service *rest.Config
 
 	owner cluster.T
 }
 
-// Start starts all of it, with an empty Muster. It ends with t.
+// Start starts everything, with an empty Muster. It stops with t.
 func Start(t cluster.T) (*Site, error) {
 	storage := cluster.EtcdOptions{Args: []string{"--unsafe-no-fsync=false"}, QuotaBytes: 8 << 30}
 	s := &Site{Control: cluster.StartOn(t, storage), owner: t}
@@ -65,12 +65,12 @@ func Start(t cluster.T) (*Site, error) {
 	muster.WaitReady(t)
 	s.Replica, s.Service = muster.Replicas()[0], muster.Direct(s.Control.Config)
 	s.Control.ControllerManager.Pause()
-	t.Cleanup(s.Control.ControllerManager.Resume) // it has to take the installation away
+	t.Cleanup(s.Control.ControllerManager.Resume) // it has to remove the installation
 	return s, s.connect()
 }
 
-// connect connects anew. A replica may be ready a moment before it has been told whose
-// certificates it is to know, and to a connection from before its client remains
+// connect opens a new connection. A replica may be ready a moment before it knows the
+// authority of clients' certificates. A client that connected before that remains
 // anonymous.
 func (s *Site) connect() error {
 	const limit = 10 * time.Second
@@ -83,10 +83,10 @@ func (s *Site) connect() error {
 	})
 }
 
-// Fill replaces what Muster holds. The replica is down meanwhile; the fleet's records
-// are written straight into etcd, and the history before them is compacted away, so
-// that the replica starts with nothing but the fleet. It returns how long the start
-// took, from the process to the probe that says ready.
+// Fill replaces the contents of Muster, while the replica is down. It writes the fleet's
+// records directly into etcd and compacts the history before them, so that the replica
+// starts with the fleet alone. It returns the time from the start of the process to a
+// successful readiness probe.
 func (s *Site) Fill(ctx context.Context, f fleets.Fleet) (time.Duration, error) {
 	s.Replica.Stop(s.owner)
 	client := s.Etcd.Client(s.owner)
@@ -104,7 +104,7 @@ func (s *Site) Fill(ctx context.Context, f fleets.Fleet) (time.Duration, error) 
 	return s.Begin()
 }
 
-// Compact makes etcd forget how its present state came to be, so that a start does not
+// Compact makes etcd forget the history of its present state, so that a start does not
 // replay it.
 func (s *Site) Compact(ctx context.Context) error {
 	client := s.Etcd.Client(s.owner)
@@ -116,8 +116,8 @@ func (s *Site) Compact(ctx context.Context) error {
 	return err
 }
 
-// Stop ends the replica as a rolling update does, and Begin starts it again; Begin
-// returns how long it takes until it is ready.
+// Stop stops the replica as a rolling update does, and Begin starts it again. Begin returns
+// the time until it is ready.
 func (s *Site) Stop() { s.Replica.Stop(s.owner) }
 
 // Begin is described with Stop.
@@ -129,10 +129,10 @@ func (s *Site) Begin() (time.Duration, error) {
 	return took, s.connect()
 }
 
-// Log is Muster's log, for facts that come from another replica.
+// Log returns Muster's log, for facts that come from another replica.
 func (s *Site) Log() *etcd.Log { return etcd.New(s.Etcd.Client(s.owner), prefix) }
 
-// Record is the value of one record of Muster's log.
+// Record returns the value of one record of Muster's log.
 func (s *Site) Record(ctx context.Context, key record.Key) ([]byte, error) {
 	path := prefix + "/log/" + key.Path()
 	response, err := s.Etcd.Client(s.owner).Get(ctx, path)
@@ -145,7 +145,7 @@ func (s *Site) Record(ctx context.Context, key record.Key) ([]byte, error) {
 	return response.Kvs[0].Value, nil
 }
 
-// Count is the number of keys below a prefix of Muster's log.
+// Count returns the number of keys below a prefix of Muster's log.
 func (s *Site) Count(ctx context.Context, below string) (int, error) {
 	response, err := s.Etcd.Client(s.owner).Get(ctx, prefix+"/log/"+below, clientv3.WithPrefix(), clientv3.WithCountOnly())
 	if err != nil {
@@ -159,8 +159,8 @@ func (s *Site) Stored(ctx context.Context, below string) (keys, bytes int, err e
 	return Stored(ctx, s.Etcd.Client(s.owner), prefix+"/log/"+below)
 }
 
-// Stored returns the number of keys below a prefix of an etcd, and their bytes. For each
-// page etcd counts all that is left, so it is not for a million.
+// Stored returns the number of keys below a prefix of an etcd, and their bytes. It is too
+// slow for a million keys, because etcd counts all remaining keys for each page.
 func Stored(ctx context.Context, client *clientv3.Client, prefix string) (keys, bytes int, err error) {
 	end := clientv3.GetPrefixRangeEnd(prefix)
 	for key := prefix; ; {

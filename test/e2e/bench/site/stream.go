@@ -19,21 +19,20 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Event holds what a watch delivered, with the time at which its last byte was here.
-// Of the object a stream reads the name and
-// the revision only.
+// Event holds a delivered event of a watch, with the time at which its last byte arrived.
+// It has only the name and the revision of the object.
 type Event struct {
 	Type            string // ADDED, MODIFIED, DELETED, BOOKMARK
 	Namespace, Name string
 	Revision        string // the object's resourceVersion
 	At              time.Time
-	InitialEnd      bool // the bookmark after initial events
-	Size            int  // in bytes, as it came
+	InitialEnd      bool // the bookmark after the initial events
+	Size            int  // in bytes, as it arrived
 }
 
-// Watch opens a watch and gives each event to note, from a goroutine, until ctx ends.
-// It returns when the server has answered. A watch that ends by itself is told to
-// ended.
+// Watch opens a watch and calls note with each event, from a goroutine, until ctx ends. It
+// returns when the server has answered. If the watch ends by itself, it calls ended with
+// the reason.
 func Watch(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource, namespace, revision string, params map[string]string, note func(Event), ended func(error)) error {
 	request := c.Get().AbsPath(Path(resource, namespace)).Param("watch", "true")
 	if revision != "" {
@@ -65,7 +64,7 @@ func read(stream io.Reader, note func(Event)) error {
 		}
 		e := parse(line)
 		if e.Type == "ERROR" {
-			return fmt.Errorf("it says %s", line)
+			return fmt.Errorf("the stream says %s", line)
 		}
 		e.At = time.Now()
 		note(e)
@@ -85,20 +84,20 @@ func parse(line []byte) Event {
 	}
 }
 
-// text is the first member of a name that is a text.
+// text returns the first member with a name whose value is text.
 func text(object []byte, member string) string {
 	_, rest, _ := bytes.Cut(object, []byte(`"`+member+`":"`))
 	value, _, _ := bytes.Cut(rest, []byte(`"`))
 	return string(value)
 }
 
-// Present is the revision of etcd that Muster shows.
+// Present returns the revision of etcd that Muster shows.
 func Present(ctx context.Context, c *rest.RESTClient) (int64, error) {
 	version, err := Version(ctx, c, Clusters)
 	return view.Version(version).Revision(), err
 }
 
-// Version is the resourceVersion that a linearizable list carries, as a number.
+// Version returns the resourceVersion of a linearizable list, as a number.
 func Version(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource) (int64, error) {
 	text, err := answer(ctx, c.Get().AbsPath(Path(resource, "")).Param("limit", "1"))
 	if err != nil {
@@ -114,7 +113,7 @@ func Version(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersi
 	}
 	revision, err := strconv.ParseInt(list.Metadata.ResourceVersion, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("the list's resourceVersion is no number: %w", err)
+		return 0, fmt.Errorf("the list's resourceVersion is not a number: %w", err)
 	}
 	return revision, nil
 }

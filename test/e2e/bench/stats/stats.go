@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stats makes one number of many.
+// Package stats reduces many numbers to one.
 package stats
 
 import (
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Percentile is the smallest value that is not exceeded by more than the rest of the
-// values: nearest rank, so that it is always one that was measured. Of nothing it is 0.
+// Percentile returns the value at a percentile by nearest rank, so it is always one of the
+// measured values. Without values it returns 0.
 func Percentile(values []time.Duration, percent int) time.Duration {
 	if len(values) == 0 {
 		return 0
@@ -21,10 +21,10 @@ func Percentile(values []time.Duration, percent int) time.Duration {
 	return sorted[max(0, (len(sorted)*percent+99)/100-1)]
 }
 
-// Median is the 50th percentile.
+// Median returns the 50th percentile.
 func Median(values []time.Duration) time.Duration { return Percentile(values, 50) }
 
-// Ratio is a divided by b; not a number without b.
+// Ratio returns a divided by b; not a number if b is 0.
 func Ratio[T time.Duration | int64 | float64](a, b T) float64 {
 	if b == 0 {
 		return math.NaN()
@@ -32,13 +32,13 @@ func Ratio[T time.Duration | int64 | float64](a, b T) float64 {
 	return float64(a) / float64(b)
 }
 
-// Milliseconds is a time as a number and, with MS, as a text.
+// Milliseconds returns a time as a number, and MS as text.
 func Milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 // MS is described with Milliseconds.
 func MS(d time.Duration) string { return fmt.Sprintf("%.2f", Milliseconds(d)) }
 
-// Times is a ratio as text; a dash without one.
+// Times returns a ratio as text, or a dash if it is not a number.
 func Times(ratio float64) string {
 	if math.IsNaN(ratio) || math.IsInf(ratio, 0) {
 		return "–"
