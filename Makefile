@@ -49,17 +49,17 @@ torture: ## Run random histories with faults against the oracle: DURATION=30m HI
 		go test -count=1 -timeout 0 -v -run '^TestTorture$$' ./pkg/registry/state
 
 .PHONY: bench update-bench
-bench: ## Measure the design's numbers beside plain etcd and custom resources; a report in results/. ARGS="--help" lists sizes.
+bench: ## Measure the design's numbers, and compare with plain etcd and custom resources; a report in results/. ARGS="--help" lists sizes.
 	@hack/bench.sh $(ARGS)
-update-bench: ## Let the newest report in results/ be the one that is committed.
+update-bench: ## Replace the committed report by the newest one in results/.
 	@hack/bench.sh --update
 
 .PHONY: verify
-verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## Check all that needs no test run.
+verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## Check everything that needs no test run.
 	@echo "make verify: everything passed"
 
 .PHONY: update
-update: update-tidy update-generated update-format update-lint ## Repair what verify can have repaired.
+update: update-tidy update-generated update-format update-lint ## Repair everything that verify can repair.
 
 # The nested modules. Each keeps its dependencies out of the server's.
 NESTED := hack/tools cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo crds etcd helm kine steve)
@@ -79,7 +79,7 @@ update-tidy: ## Tidy go.mod and go.sum.
 	@for dir in $(NESTED); do (cd $$dir && go mod tidy); done
 
 .PHONY: verify-policy
-verify-policy: ## Import direction, licence headers, file sizes, pages, maps of folders and files: the tests beside go.mod.
+verify-policy: ## Import direction, licence headers, file sizes, pages, maps of folders and files: the tests next to go.mod.
 	@echo "== policy"
 	@go test -count=1 .
 
@@ -104,7 +104,7 @@ update-format: ## Format code.
 verify-lint: ## golangci-lint finds nothing.
 	@echo "== lint"
 	@tool=$$(hack/tool.sh golangci-lint); for dir in $(LINTED); do \
-		(cd $$dir && "$$tool" run ./...) || { echo "some findings may be repaired by: make update-lint" >&2; exit 1; }; \
+		(cd $$dir && "$$tool" run ./...) || { echo "make update-lint may repair some findings" >&2; exit 1; }; \
 	done
 update-lint: ## Let golangci-lint repair what it can.
 	@tool=$$(hack/tool.sh golangci-lint); for dir in $(LINTED); do (cd $$dir && "$$tool" run --fix ./...); done

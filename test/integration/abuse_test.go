@@ -29,7 +29,7 @@ import (
 type abuse struct {
 	method, path, body, contentType string
 	query                           url.Values
-	// may is a code that is allowed besides success and refusals of the client; 0 if none.
+	// may is a code that is allowed as well as success and refusals of the client; 0 if none.
 	may int
 }
 

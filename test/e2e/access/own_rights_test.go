@@ -19,9 +19,9 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// everybody holds the rights that Kubernetes gives to each ServiceAccount; Muster does not
+// basicRights holds the rights that Kubernetes gives to each ServiceAccount; Muster does not
 // give them.
-var everybody = []string{
+var basicRights = []string{
 	"get,list,watch clustertrustbundles.certificates.k8s.io",
 	"create selfsubjectaccessreviews.authorization.k8s.io",
 	"create selfsubjectreviews.authentication.k8s.io",
@@ -68,7 +68,7 @@ func TestMusterMayDoNoMoreThanTheTable(t *testing.T) {
 				got = append(got, lines(rule)...)
 			}
 			slices.Sort(got)
-			want := slices.Concat(everybody, musters, more)
+			want := slices.Concat(basicRights, musters, more)
 			slices.Sort(want)
 			require.Equal(t, want, slices.Compact(got))
 			for _, rule := range review.Status.NonResourceRules {

@@ -21,8 +21,8 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// everybody holds the rights that Kubernetes gives to each ServiceAccount.
-var everybody = []string{
+// basicRights holds the rights that Kubernetes gives to each ServiceAccount.
+var basicRights = []string{
 	"get,list,watch clustertrustbundles.certificates.k8s.io",
 	"create selfsubjectaccessreviews.authorization.k8s.io",
 	"create selfsubjectreviews.authentication.k8s.io",
@@ -35,7 +35,7 @@ func requireRights(t *testing.T, config *rest.Config, namespace string, want ...
 	t.Helper()
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(t, err)
-	want = slices.Sorted(slices.Values(slices.Concat(everybody, want)))
+	want = slices.Sorted(slices.Values(slices.Concat(basicRights, want)))
 	poll.Eventually(t, patience, func(ctx context.Context) error {
 		review, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx,
 			&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}, metav1.CreateOptions{})

@@ -157,7 +157,7 @@ func update(o *options) error {
 		return err
 	}
 	if len(folders) == 0 {
-		return fmt.Errorf("there is no report in %s: run make bench first", o.out)
+		return fmt.Errorf("%s has no report: run make bench first", o.out)
 	}
 	newest := slices.Max(folders) // their names are times
 	r, err := report.Load(newest)

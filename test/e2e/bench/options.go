@@ -39,7 +39,7 @@ func parse(args []string) (*options, []*scenario, error) {
 	for i, s := range scenarios {
 		names[i] = s.name
 	}
-	flags.StringVar(&o.scenarios, "scenarios", strings.Join(names, ","), "which to run")
+	flags.StringVar(&o.scenarios, "scenarios", strings.Join(names, ","), "scenarios to run")
 	flags.BoolVar(&o.full, "full", false, "the sizes of the design: a million BundleDeployments, 10,000 agents; about 25 minutes")
 	flags.StringVar(&o.out, "out", "results", "the `folder` that gets a folder for the run")
 	flags.StringVar(&o.committed, "committed", "test/e2e/bench/committed", "the `folder` of the report to compare with; with --full, the folder full in it")
@@ -51,7 +51,7 @@ func parse(args []string) (*options, []*scenario, error) {
 	flags.IntVar(&o.edits, "edits", 100, "label-change, neighbours: how often to label, and to unlabel")
 	flags.IntVar(&o.deployments, "deployments", 100_000, "label-change, scale, memory, restart, list: BundleDeployments of the largest fleet; with --full 1,000,000")
 	flags.IntVar(&o.agents, "agents", 0, "fanout, restart, reports, neighbours: agents, each of the namespace of one Cluster (default 200, 200, 100 and 20; with --full 10,000, 200, 500 and 100)")
-	flags.IntVar(&o.watches, "watches", 0, "fanout, neighbours: watches of all namespaces besides, never read in the latter (default 20 and 300; with --full 100 and 5,000)")
+	flags.IntVar(&o.watches, "watches", 0, "fanout, neighbours: further watches of all namespaces, never read in the latter (default 20 and 300; with --full 100 and 5,000)")
 	flags.IntVar(&o.bundles, "bundles", 0, "fanout, reports, neighbours: Bundles on each Cluster (default 20; with --full fanout 2, neighbours 50)")
 	flags.IntVar(&o.count, "count", 1, "index: how often each microbenchmark runs")
 	if err := flags.Parse(args); err != nil {

@@ -60,7 +60,7 @@ func TestTheImageHoldsOnlyTheProgramsAndRunsUnprivileged(t *testing.T) {
 	}
 	assert.Equal(t, []string{"FROM", "ARG", "LABEL", "COPY", "USER", "EXPOSE", "ENTRYPOINT"}, instructions, "nothing runs in it, and one layer is added")
 	assert.Equal(t, "USER 65532:65532", instruction(t, "USER"), "the runAsUser of the Deployment, as a number")
-	assert.Equal(t, `ENTRYPOINT ["/muster-apiserver"]`, instruction(t, "ENTRYPOINT"), "the exec form: there is no shell")
+	assert.Equal(t, `ENTRYPOINT ["/muster-apiserver"]`, instruction(t, "ENTRYPOINT"), "the exec form, because the image has no shell")
 	assert.Contains(t, instruction(t, "FROM --platform"), "--platform=$BUILDPLATFORM golang:"+goVersion(t), "crosses from the builder's platform, with the Go of go.mod")
 }
 

@@ -8,7 +8,7 @@
 //
 //	report.go    scenarios, tables and numbers
 //	goals.go     the design's goals
-//	compare.go   a report beside an older one
+//	compare.go   a report compared with an older one
 //	markdown.go  the page
 //	store.go     the folder of a report
 package report

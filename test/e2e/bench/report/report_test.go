@@ -102,7 +102,7 @@ func TestARegressionIsWhatExceedsNoiseAndMayBeCompared(t *testing.T) {
 		{"a rate that sank", Number{Value: 9, Kind: Absolute, MoreIsBetter: true}, 1, false, 1, 0},
 		{"a count that was nothing", Number{Value: 0, Kind: Count}, 1, false, 1, 0},
 		{"a count that is the same", Number{Value: 3, Kind: Count}, 3, false, 0, 0},
-		{"a count of nothing that stays", Number{Value: 0, Kind: Count}, 0, false, 0, 0},
+		{"a count of nothing that remains", Number{Value: 0, Kind: Count}, 0, false, 0, 0},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -127,7 +127,7 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), growing [
 			report.Number{Name: name + ", " + w.name + ": lists after restarts", Value: float64(relists), Kind: report.Count, Goal: goal},
 		)
 		if surplus > 0 {
-			wrong = append(wrong, fmt.Errorf("%s: reflectors were told %d events more than there should be", w.name, surplus))
+			wrong = append(wrong, fmt.Errorf("%s: reflectors got %d events more than expected", w.name, surplus))
 		}
 	}
 	out.Tables = append(out.Tables, table)
@@ -209,7 +209,7 @@ func (w *watchers) wait(ctx context.Context, begun time.Time, agents int64) erro
 	w.expected += agents
 	err := poll.Until(ctx, within, func(context.Context) error {
 		if got := w.told.Load(); got < w.expected {
-			return fmt.Errorf("%s: %d reflectors have not been told", w.name, w.expected-got)
+			return fmt.Errorf("%s: %d reflectors have not got the change", w.name, w.expected-got)
 		}
 		return nil
 	})

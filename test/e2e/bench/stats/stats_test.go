@@ -28,7 +28,7 @@ func TestPercentileIsAlwaysOneOfTheMeasuredValues(t *testing.T) {
 		{"the median of two is the smaller", []time.Duration{9, 3}, 50, 3},
 		{"p99 of few is the largest", []time.Duration{9, 3, 5}, 99, 9},
 		{"a single value is every percentile", []time.Duration{7}, 1, 7},
-		{"of nothing it is zero", nil, 50, 0},
+		{"without values it is zero", nil, 50, 0},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
