@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ErrNoHistory means that this checkout does not have a commit: it is shallow, or no
-// checkout of git.
+// ErrNoHistory means that this checkout does not have a commit: it is shallow, or not a
+// git checkout.
 var ErrNoHistory = errors.New("this checkout does not have the commit")
 
 // BinaryOf returns the path of muster-apiserver as of an earlier commit, which it builds
@@ -54,5 +54,5 @@ func BinaryOf(t T, commit string) (string, error) {
 	return path, nil
 }
 
-// Use has replicas that are added from now on run another program.
+// Use makes replicas that are added from now on run another program.
 func (m *Muster) Use(binary string) { m.binary = binary }
