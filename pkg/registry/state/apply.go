@@ -13,12 +13,12 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// work is what one revision has to do. It is gathered from the records first,
-// and then done in the order in which one thing depends on another.
+// work holds what one revision requires. It is gathered from the records first, and then done in
+// the order of the dependencies.
 type work struct {
 	*State
 	at   int64
-	made Decoded // what is decoded already
+	made Decoded // what was decoded before Apply
 
 	// What the records changed, by name.
 	rules    map[string]struct{}      // namespaces whose mappings, restrictions or policies changed
@@ -28,31 +28,31 @@ type work struct {
 	reported map[record.Name]struct{} // BundleDeployments
 	promoted map[record.Name]struct{} // BundleDeployments: their promotion or holder records
 
-	// What follows from it.
+	// What follows from these changes.
 	before  map[*bundle]*version   // the version in force before the revision, of every bundle touched
 	rescope map[*bundle]struct{}   // bundles to match against all clusters again
 	settle  settlement             // pairs whose BundleDeployment may have changed
-	dropped map[*bundle][]*cluster // clusters that a version targeted which is gone
-	regroup map[*cluster]struct{}  // clusters that a group won, lost or changed for
-	// unsettled are pairs whose BundleDeployment changed, beside those of settle, and
-	// obstructed the bundles for whose BundleDeployments an obstacle came or went.
+	dropped map[*bundle][]*cluster // clusters that a dropped version targeted
+	regroup map[*cluster]struct{}  // clusters that entered or left a changed group, or are in one
+	// unsettled are pairs outside settle whose BundleDeployment changed. obstructed are
+	// bundles with a BundleDeployment whose obstacle appeared or disappeared.
 	unsettled  map[claim]struct{}
 	obstructed map[*bundle]struct{}
-	first      *first // what is there at once, if the state begins
+	first      *first // set if this is the first revision of the state
 
-	settling claim                 // the one of settle that is looked at
-	scratch  map[*cluster]struct{} // for retarget
-	largest  int                   // that scratch has been
+	settling claim                 // the claim of settle that is being settled
+	scratch  map[*cluster]struct{} // reused by retarget
+	largest  int                   // the largest size that scratch has had
 }
 
-// Reach returns a view of the state at a later revision that changed nothing of it; or at
-// its own.
+// Reach returns a view of the state at a later revision that changed nothing in it, or at its
+// own.
 func (s *State) Reach(revision int64) *view.View {
 	s.revision = max(s.revision, revision)
 	return s.builder.Reached(s.revision)
 }
 
-// Next returns a view of the state, after Apply.
+// Next returns a view of the state after Apply.
 func (s *State) Next() *view.View {
 	v := s.builder.Next(s.revision)
 	s.watchPublished(v)
@@ -64,8 +64,8 @@ func (s *State) Changes(each func(resource string, name record.Name)) { s.builde
 
 func (s *State) apply(batch etcd.Batch) { s.Apply(batch, nil) }
 
-// Apply brings the state to a revision. Objects and reports that are not in decoded are
-// decoded here. All of the revision is in the next view, or nothing.
+// Apply brings the state to a revision. It decodes the objects and reports that decoded
+// lacks. The next view holds all of the revision or nothing of it.
 func (s *State) Apply(batch etcd.Batch, decoded Decoded) {
 	defer s.writer.Begin()()
 	w := &work{
@@ -86,7 +86,7 @@ func (s *State) Apply(batch etcd.Batch, decoded Decoded) {
 		scratch:    map[*cluster]struct{}{},
 	}
 	s.revision = batch.Revision
-	// An object comes before its report, whatever the transaction's order was.
+	// An object comes before its report, whatever the order in the transaction.
 	records := slices.Clone(batch.Records)
 	slices.SortStableFunc(records, func(a, b etcd.Record) int { return cmp.Compare(a.Key.Type, b.Key.Type) })
 	errs := make([]error, len(records))
@@ -109,7 +109,7 @@ func (s *State) Apply(batch etcd.Batch, decoded Decoded) {
 func (w *work) take(r *etcd.Record) error {
 	if r.Err != nil {
 		if r.Value == nil {
-			return nil // whatever it was, it is gone
+			return nil // the record is gone, whatever it was
 		}
 		return r.Err
 	}
@@ -149,7 +149,7 @@ func (w *work) take(r *etcd.Record) error {
 	return nil
 }
 
-// concern notes what an object's change has to be followed by.
+// concern notes what has to follow a change of an object.
 func (w *work) concern(resource string, name record.Name) {
 	switch resource {
 	case record.Bundles:
@@ -165,7 +165,7 @@ func (w *work) concern(resource string, name record.Name) {
 	}
 }
 
-// object returns a stored object as it now stands in the tables, or nil.
+// object returns a stored object as it is in the tables now, or nil.
 func (s *State) object(resource string, name record.Name) *view.Object {
 	return s.builder.Object(resource, name)
 }
@@ -199,7 +199,7 @@ func (w *work) takeObject(r *etcd.Record) error {
 }
 
 // changedAt returns when the object of a record last changed. For a kind without derived
-// fields that is the record's revision, also when the state is loaded. The view sets the
+// fields that is the record's revision, even when the state is loaded. The view sets the
 // place within the revision.
 func (w *work) changedAt(r *etcd.Record) view.Version {
 	switch r.Key.Resource {
@@ -224,7 +224,7 @@ func (w *work) takeReport(r *etcd.Record) error {
 		case err != nil:
 			return err
 		}
-		// One on an earlier object of that name is dead.
+		// A report on an earlier object with that name is unused.
 		if decoded.UID == old.Record.Object.GetUID() {
 			next.Report, next.ReportRevision = decoded, r.Revision
 		}
@@ -242,15 +242,15 @@ type objectKey struct {
 	name     record.Name
 }
 
-// orphan is a report on an object that is not there.
+// orphan is a report on an object that does not exist.
 type orphan struct {
 	*record.Report
 	revision int64
 }
 
-// takeOrphan keeps a report whose object is not there. Mostly that went in the same
-// transaction, and the report with it; but it may be one that could not be read when the
-// state was loaded, and comes back.
+// takeOrphan keeps a report whose object does not exist. Usually the same transaction deleted
+// both. But the object may be one that could not be read when the state was loaded, and may
+// return.
 func (w *work) takeOrphan(r *etcd.Record) error {
 	key := objectKey{r.Key.Resource, r.Key.Name}
 	if r.Value == nil {
@@ -277,8 +277,9 @@ func (w *work) takePin(r *etcd.Record) error {
 	return nil
 }
 
-// keepPin enters a pin, a rollout record or a holder record. One that cannot be decoded stays what it
-// was, or is none; but it has a revision, without which no write could ever replace it.
+// keepPin enters a pin, a rollout record or a holder record. If it cannot be decoded, the
+// last value remains, or an empty one takes its place. Its revision is kept either way:
+// without that no write could ever replace the record.
 func keepPin[T record.BundlePin | record.ClusterPins | record.Rollout | record.Holder](pins map[record.Name]storedPin[T], r *etcd.Record) error {
 	if r.Value == nil {
 		delete(pins, r.Key.Name)
@@ -296,8 +297,8 @@ func keepPin[T record.BundlePin | record.ClusterPins | record.Rollout | record.H
 	return err
 }
 
-// touch remembers which version of a bundle was in force before the revision.
-// It comes before any change to what that depends on.
+// touch remembers which version of a bundle was in force before the revision. It must be
+// called before any change that affects that.
 func (w *work) touch(b *bundle) {
 	if _, done := w.before[b]; !done {
 		w.before[b] = w.inForce(b)

@@ -18,27 +18,27 @@ import (
 
 // Two kinds of Bundles and Clusters have no pairs, whatever targets them:
 //
-//	ending   metadata.deletionTimestamp is set. What they had ends with that write,
-//	         pins, promotions and reports included, as with the deletion; finalizers
-//	         may wait for the uninstall. S 2.7 does not apply.
+//	ending   metadata.deletionTimestamp is set. Their BundleDeployments, pins,
+//	         promotions and reports end with that write, not only with the deletion,
+//	         because finalizers may wait for the uninstall. S 2.7 does not apply.
 //	barred   no BundleDeployment of theirs could be valid (derive.BarredBundle,
 //	         derive.BarredCluster). The Ready condition says why.
 //
-// A pair that does not exist is not unavailable and holds up no roll-out.
+// A pair that does not exist is not unavailable, and holds up no roll-out.
 
-// ending reports whether an object waits for its finalizers only.
+// ending reports whether an object is being deleted, and only waits for its finalizers.
 func ending(object metav1.Object) bool { return object.GetDeletionTimestamp() != nil }
 
-// barsAll reports whether no version of a Bundle may target anything.
+// barsAll reports whether a Bundle may target nothing, in any version.
 func barsAll(b *v1alpha1.Bundle) bool { return ending(b) || derive.BarredBundle(b.Name) != "" }
 
 // absent reports whether no Bundle may target a cluster.
 func (c *subject) absent() bool { return c.barred != "" || ending(c.object) }
 
-// placement is the namespace for BundleDeployments of a Cluster (S 8.1), and why the
-// Cluster can have none; then it has no namespace either. What a client has set comes
-// first, then what was pinned, then what follows from the name, unless another system
-// manages the Cluster.
+// placement returns the namespace for BundleDeployments of a Cluster (S 8.1). If the Cluster
+// can have no BundleDeployments, it returns no namespace, and the reason. A namespace that a
+// client has set comes first, then a pinned one, then the one that follows from the name,
+// unless another system manages the Cluster.
 func placement(reported, pinned string, object metav1.Object) (namespace, barred string) {
 	switch {
 	case reported != "":
@@ -58,13 +58,13 @@ func placementOf(object *view.Object) (namespace, barred string) {
 	return placement(reportOn(object).Namespace, object.Record.Namespace, object.Record.Object)
 }
 
-// clusterNamespace is a Cluster's namespace for BundleDeployments, "" if it has none.
+// clusterNamespace returns a Cluster's namespace for BundleDeployments, "" if it has none.
 func clusterNamespace(object *view.Object) string {
 	namespace, _ := placementOf(object)
 	return namespace
 }
 
-// placementAs is the placement of a Cluster as a planned write would make it.
+// placementAs returns the placement of a Cluster as a planned write would make it.
 func (s *State) placementAs(name record.Name, object *v1alpha1.Cluster) (namespace, barred string) {
 	var reported, pinned string
 	if now := s.object(record.Clusters, name); now != nil && now.Record.Object.GetUID() == object.UID {
@@ -73,8 +73,8 @@ func (s *State) placementAs(name record.Name, object *v1alpha1.Cluster) (namespa
 	return placement(reported, pinned, object)
 }
 
-// noteBarred notes whether a cluster is barred that a bundle's newest version targets.
-// It reports whether it is.
+// noteBarred notes, and reports, whether a cluster is barred that a bundle's newest version
+// targets.
 func (s *State) noteBarred(b *bundle, c *cluster) bool {
 	is := c.barred != "" && !ending(c.object) && b.newest.targets != nil && s.inScope(b, c.name.Namespace)
 	if is {
@@ -87,8 +87,8 @@ func (s *State) noteBarred(b *bundle, c *cluster) bool {
 	return is
 }
 
-// barredFailure is what a bundle's Ready condition says of names that can have no
-// BundleDeployment: of its own, or of the first cluster that it targets.
+// barredFailure returns the text of a bundle's Ready condition if its own name, or that of
+// the first barred cluster that it targets, can have no BundleDeployment; "" otherwise.
 func (b *bundle) barredFailure() string {
 	if why := derive.BarredBundle(b.name.Name); why != "" {
 		return why

@@ -17,8 +17,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// applyBundles takes over changed Bundles and pins, and matches every bundle
-// that needs it against the clusters.
+// applyBundles adopts changed Bundles and pins, and matches every affected bundle against the
+// clusters.
 func (w *work) applyBundles() {
 	begins := w.begins()
 	for name := range w.bundles {
@@ -58,7 +58,7 @@ func (w *work) applyBundles() {
 	}
 }
 
-// adoptPin takes a bundle's pin over, if it is one of the newest version.
+// adoptPin adopts a bundle's pin, if it is for the newest version.
 func (w *work) adoptPin(b *bundle) {
 	b.pin = nil
 	var lastGood *record.Object
@@ -76,7 +76,7 @@ func (w *work) adoptPin(b *bundle) {
 	}
 }
 
-// bundleIn is the object record of a Bundle that a pin or a rollout record holds; nil if
+// bundleIn returns the object record of a Bundle that a pin or a rollout record holds; nil if
 // it holds none.
 func bundleIn(data json.RawMessage) *record.Object {
 	if len(data) == 0 {
@@ -84,17 +84,17 @@ func bundleIn(data json.RawMessage) *record.Object {
 	}
 	out, err := record.DecodeObject(record.Bundles, data)
 	if err != nil {
-		panic(fmt.Sprintf("state: a record was decoded that holds what cannot be: %v", err)) // see record.Decode
+		panic(fmt.Sprintf("state: a decoded record holds a Bundle that cannot be decoded: %v", err)) // see record.Decode
 	}
 	return out
 }
 
-// replaceVersion compiles a version and files its selectors, in the place of
-// the one that was there.
+// replaceVersion compiles a version, files its selectors, and puts it in the place of the old
+// one.
 func (w *work) replaceVersion(b *bundle, place **version, r *record.Object) {
 	next := w.compile(b, r)
-	// Versions that show the same share a face, above all the one that was in
-	// force until now and becomes the fallback.
+	// Versions that show the same share a face. In particular, the version that was in force
+	// until now may become the fallback.
 	for _, other := range []*version{w.before[b], b.newest, b.fallback, b.base} {
 		if other != nil && equality.Semantic.DeepEqual(other.face, next.face) {
 			next.face = other.face
@@ -118,8 +118,8 @@ func (w *work) replaceVersion(b *bundle, place **version, r *record.Object) {
 	}
 }
 
-// dropVersion takes a version out of the index. Its pairs end with it; what
-// becomes of their BundleDeployments is seen when they are published.
+// dropVersion removes a version from the index. Its pairs end with it. What happens to their
+// BundleDeployments is decided when they are published.
 func (w *work) dropVersion(b *bundle, v *version) {
 	if v.targets != nil {
 		for filing := range v.targets.Filings() {
@@ -174,7 +174,7 @@ func (w *work) retarget(b *bundle) {
 		}
 	}
 	w.evaluateAll(b, candidates)
-	// To clear a map costs what it once held.
+	// Clearing a map costs as much as it held at its largest.
 	if n := len(candidates); n < w.largest/8 {
 		w.scratch, w.largest = map[*cluster]struct{}{}, 0
 	} else {
@@ -182,8 +182,8 @@ func (w *work) retarget(b *bundle) {
 	}
 }
 
-// candidates iterates over the clusters that a version's entries select, in
-// the namespaces in scope. A cluster may come more than once.
+// candidates iterates over the clusters that a version's entries select in the namespaces in
+// scope. It may yield a cluster more than once.
 func (s *State) candidates(v *version) func(func(*cluster) bool) {
 	return func(yield func(*cluster) bool) {
 		if v.targets == nil {
@@ -222,9 +222,9 @@ func (w *work) evaluateOn(b *bundle, c *cluster) {
 	w.settle.add(claim{b, c})
 }
 
-// meet is evaluateOn as far as the bundle alone is written. It tells whether a version
-// targets the cluster, and whether what one means there is the cluster's own: it depends
-// on the cluster beyond the match, or fails.
+// meet does the part of evaluateOn that writes to the bundle alone. It reports whether a
+// version targets the cluster. own reports whether the meaning of a version there belongs to
+// the cluster alone: it depends on more of the cluster than the match, or fails.
 func (s *State) meet(b *bundle, c *cluster) (targeted, own bool) {
 	for _, v := range [...]*version{b.newest, b.fallback, b.base} {
 		if v == nil {
@@ -235,7 +235,7 @@ func (s *State) meet(b *bundle, c *cluster) (targeted, own bool) {
 			v.set(c, nil, "")
 			continue
 		}
-		// One that fails may do so on clusters of some appearance only.
+		// A version that fails may fail only on clusters that look like this one.
 		if failure != "" || v.derived.PerCluster(found.match) {
 			apart := found
 			v.set(c, &apart, failure)

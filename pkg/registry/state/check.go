@@ -12,11 +12,11 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// checkEvery spreads the checks of a state: a state of so many Bundles, Clusters and groups
-// is checked after each revision, one of twice as many after each second one.
+// checkEvery spreads the checks of a state. A state with fewer Bundles, Clusters and groups
+// than this is checked after each revision, one with twice as many after each third one.
 const checkEvery = 100
 
-// checkInvariants panics if what must hold does not, where invariants are on.
+// checkInvariants panics if an invariant is broken. It does nothing where invariants are off.
 func (s *State) checkInvariants() {
 	if !invariants.Enabled || s.revision%int64(1+(len(s.bundles)+len(s.clusters)+len(s.groups))/checkEvery) != 0 {
 		return
@@ -25,8 +25,8 @@ func (s *State) checkInvariants() {
 }
 
 // watchPublished keeps some of the objects that a view has changed, to check later that
-// nothing writes to them, where invariants are on. GitRepos and HelmOps are left out,
-// because parts of them are made on read.
+// nothing has written to them. It does nothing where invariants are off. GitRepos and HelmOps
+// are left out, because parts of them are made on read.
 func (s *State) watchPublished(v *view.View) {
 	if !invariants.Enabled {
 		return
@@ -35,7 +35,7 @@ func (s *State) watchPublished(v *view.View) {
 	if r == nil {
 		return
 	}
-	const watched = 4 // of each resource and revision
+	const watched = 4 // per resource and revision
 	for _, resource := range []string{record.BundleDeployments, record.Bundles, record.Clusters, record.ClusterGroups} {
 		changes := r.Changes(resource, "", "")
 		for _, c := range changes[:min(watched, len(changes))] {
@@ -50,9 +50,9 @@ func (s *State) watchPublished(v *view.View) {
 	}
 }
 
-// Check returns an error if parts of the state contradict each other, the index holds
-// something other than what is filed, or a roll-up is not what a scan finds. It costs O(n)
-// in everything.
+// Check returns an error if parts of the state contradict each other, if the index does not
+// hold exactly what is filed, or if a roll-up differs from a scan. It costs O(n) in
+// everything.
 func (s *State) Check() error {
 	entries, groupEntries := 0, 0
 	for _, b := range s.bundles {

@@ -17,13 +17,13 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// claim is a bundle's wish for a BundleDeployment on a cluster.
+// claim is a bundle's claim to a BundleDeployment on a cluster.
 type claim struct {
 	bundle  *bundle
 	cluster *cluster
 }
 
-// key is the BundleDeployment name that a claim is for.
+// key returns the BundleDeployment name that is claimed.
 func (c claim) key() record.Name {
 	return record.Name{Namespace: c.cluster.face.Namespace, Name: c.bundle.name.Name}
 }
@@ -42,21 +42,21 @@ func (c claim) compare(o claim) int {
 	)
 }
 
-// holds tells whether a BundleDeployment is the one of a claim. Names do not: one
-// revision may replace an object by another of its name.
+// holds reports whether a BundleDeployment belongs to a claim. Names cannot answer that,
+// because one revision may replace an object by another with the same name.
 func (c claim) holds(have *view.BundleDeployment) bool {
 	return have.Bundle.Bundle.UID == c.bundle.newest.bundle.UID && have.Cluster.Cluster.UID == c.cluster.object.UID
 }
 
-// uid is the BundleDeployment's.
+// uid returns the UID of the claim's BundleDeployment.
 func (c claim) uid() types.UID { return types.UID(c.identity().String()) }
 
-// identity is the UID in the form that reports are compared with.
+// identity returns the UID in the form that reports are compared with.
 func (c claim) identity() uuid.UUID {
 	return derive.Identity(c.bundle.newest.bundle.UID, c.cluster.object.UID)
 }
 
-// place keeps the clusters found by their namespace for BundleDeployments.
+// place notes that a cluster's namespace for BundleDeployments has changed.
 func (s *State) place(c *cluster, from, to string) {
 	if from == to {
 		return
@@ -85,7 +85,7 @@ func (s *State) unname(b *bundle) {
 	}
 }
 
-// claimants iterates over those that may claim a BundleDeployment's name.
+// claimants iterates over the claims that may be made to a BundleDeployment's name.
 func (s *State) claimants(name record.Name) func(func(claim) bool) {
 	return func(yield func(claim) bool) {
 		for _, b := range s.holds.named[name.Name] {
@@ -98,14 +98,13 @@ func (s *State) claimants(name record.Name) func(func(claim) bool) {
 	}
 }
 
-// The claim that holds a BundleDeployment name keeps it. A holder record says which
-// that is; where none names a claim that wants the name, the older Bundle has it, then
-// the older Cluster. Creation times come from clocks and have whole seconds, so the
-// write that would let a claim take a name from its holder by that rule records the
-// holder (plan_contest.go). The record goes with the write that ends the holder's
-// claim, or is swept.
+// The claim that holds a BundleDeployment name keeps it. A holder record says which claim
+// that is. Where no record names a claimant, the older Bundle has the name, then the older
+// Cluster. Creation times come from clocks and have whole seconds. So a write that would let
+// a claim take a name from its holder by that rule records the holder (plan_contest.go). The
+// record is deleted by the write that ends the holder's claim, or by the sweep.
 
-// claimant is one who claims a name, perhaps only after a planned write.
+// claimant is a pair that claims a name, perhaps only after a planned write.
 type claimant struct {
 	bundle  *v1alpha1.Bundle
 	cluster *v1alpha1.Cluster
@@ -113,10 +112,10 @@ type claimant struct {
 
 func (c claim) claimant() claimant { return claimant{c.bundle.newest.bundle, c.cluster.object} }
 
-// uid is the BundleDeployment's.
+// uid returns the UID of the claimant's BundleDeployment.
 func (c claimant) uid() types.UID { return derive.IdentityUID(c.bundle.UID, c.cluster.UID) }
 
-// older orders claims of one name where nothing is recorded.
+// older orders the claimants of one name where nothing is recorded.
 func (c claimant) older(o claimant) bool {
 	named := func(of interface{ GetNamespace() string }, name string) record.Name {
 		return record.Name{Namespace: of.GetNamespace(), Name: name}
@@ -129,7 +128,7 @@ func (c claimant) older(o claimant) bool {
 	) < 0
 }
 
-// recordedHolder is the UID that the holder record of a name says, "" if there is none.
+// recordedHolder returns the UID in the holder record of a name, "" if it has none.
 func (s *State) recordedHolder(name record.Name) types.UID {
 	if stored, ok := s.holders[name]; ok {
 		return stored.pin.UID
@@ -137,7 +136,7 @@ func (s *State) recordedHolder(name record.Name) types.UID {
 	return ""
 }
 
-// winner is the one of some claims that has a name; the zero claim if there are none.
+// winner returns which of some claims has a name; the zero claim if claims is empty.
 func (s *State) winner(name record.Name, claims map[claim]struct{}) claim {
 	recorded := s.recordedHolder(name)
 	var winner claim
@@ -152,14 +151,14 @@ func (s *State) winner(name record.Name, claims map[claim]struct{}) claim {
 	return winner
 }
 
-// takeHolder enters a holder record. Those that claim the name are settled anew.
+// takeHolder enters a holder record. All claims to the name are settled anew.
 func (w *work) takeHolder(r *etcd.Record) error {
 	w.promoted[r.Key.Name] = struct{}{}
 	return keepPin(w.holders, r)
 }
 
-// unusedHolder reports whether a holder record decides nothing: what it names does not
-// claim the name any more, or nothing else does.
+// unusedHolder reports whether a holder record decides nothing: its pair no longer claims the
+// name, or no other pair does.
 func (s *State) unusedHolder(name record.Name, uid types.UID) bool {
 	holds, contested := false, false
 	for c := range s.claimants(name) {

@@ -18,8 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// applyClusters takes over changed Clusters, and evaluates what their edits
-// affect, and nothing else.
+// applyClusters adopts changed Clusters, and evaluates exactly what their edits affect.
 func (w *work) applyClusters() {
 	for c := range w.regroup {
 		w.clusters[c.name] = struct{}{}
@@ -74,7 +73,7 @@ func (w *work) editCluster(c *cluster, object *view.Object) {
 	before, face, was, barred := c.appearance(), c.face, c.object, c.barred
 	pins := c.pins
 	if next := clusterNamespace(object); next != face.Namespace {
-		// All its BundleDeployments move; withdraw them under the old name.
+		// All its BundleDeployments move: withdraw them under the old name.
 		for b := range c.pairs {
 			w.touch(b)
 			w.withdraw(claim{b, c})
@@ -108,7 +107,7 @@ func (w *work) editCluster(c *cluster, object *view.Object) {
 	}
 }
 
-// adopt makes a cluster what its object says.
+// adopt makes a cluster agree with its object.
 func (w *work) adopt(c *cluster, object *view.Object) {
 	object = w.deriveCluster(object)
 	c.object = object.Record.Object.(*v1alpha1.Cluster)
@@ -146,7 +145,7 @@ func (w *work) adopt(c *cluster, object *view.Object) {
 	}
 }
 
-// deriveCluster puts the derived namespace into the table, if it is not there.
+// deriveCluster puts the derived namespace into the table, if the table lacks it.
 func (w *work) deriveCluster(object *view.Object) *view.Object {
 	derived := object.Derived
 	derived.Namespace = clusterNamespace(object)
@@ -157,7 +156,7 @@ func (w *work) deriveCluster(object *view.Object) *view.Object {
 	return next
 }
 
-// appearance is how a cluster shows to selectors.
+// appearance holds what selectors see of a cluster.
 type appearance struct {
 	targeting targeting.Cluster
 	augmented map[string]string
@@ -165,9 +164,9 @@ type appearance struct {
 
 func (c *cluster) appearance() *appearance { return &appearance{c.targeting, c.augmented} }
 
-// flipped iterates over the versions of which some entry may match one
-// appearance of a cluster and not the other; nil is a cluster that is not there.
-// A version may come more than once.
+// flipped iterates over the versions with an entry that may match one appearance of a cluster
+// and not the other. nil stands for a cluster that does not exist. It may yield a version
+// more than once.
 func (s *State) flipped(before, after *appearance) func(func(*version) bool) {
 	return func(yield func(*version) bool) {
 		if before == nil || after == nil {
@@ -197,8 +196,8 @@ func (s *State) flipped(before, after *appearance) func(func(*version) bool) {
 	}
 }
 
-// changedGroups are the label sets of the groups in which two sets differ; with
-// the nil set if one of the two is empty.
+// changedGroups returns the label sets of the groups in which before and after differ. It
+// adds the nil set if one of the two is empty.
 func changedGroups(before, after []targeting.Group) []map[string]string {
 	var out []map[string]string
 	note := func(these, those []targeting.Group) {
@@ -217,8 +216,8 @@ func changedGroups(before, after []targeting.Group) []map[string]string {
 	return out
 }
 
-// heartbeat tells whether a report on a Cluster left alone all that anything else
-// follows from: where its BundleDeployments are, and whether they are off schedule.
+// heartbeat reports whether a report on a Cluster left everything alone from which something
+// follows: where its BundleDeployments are, and whether it is off schedule.
 func heartbeat(was, is *view.Object) bool {
 	if was == nil || is == nil {
 		return false
@@ -227,7 +226,7 @@ func heartbeat(was, is *view.Object) bool {
 	return a.Namespace == b.Namespace && offSchedule(a) == offSchedule(b)
 }
 
-// reportOn is what was reported on a Cluster.
+// reportOn returns what was reported on a Cluster.
 func reportOn(o *view.Object) *v1alpha1.ClusterStatus {
 	if o.Report == nil {
 		return &v1alpha1.ClusterStatus{}
@@ -235,7 +234,7 @@ func reportOn(o *view.Object) *v1alpha1.ClusterStatus {
 	return &o.Report.Status.(*v1alpha1.Cluster).Status
 }
 
-// offSchedule tells whether a Cluster has a schedule that is not active (S 5.2).
+// offSchedule reports whether a Cluster has a schedule that is not active (S 5.2).
 func offSchedule(s *v1alpha1.ClusterStatus) bool { return s.Scheduled && !s.ActiveSchedule }
 
 // compare orders clusters by name, then by namespace (S 2.5).

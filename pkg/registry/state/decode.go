@@ -9,8 +9,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Decoded holds objects and reports of one revision, decoded before it is applied. A
-// record of 1.5 MiB takes tens of milliseconds.
+// Decoded holds the decoded objects and reports of one revision. They are decoded before the
+// revision is applied, because a record of 1.5 MiB takes tens of milliseconds.
 type Decoded map[record.Key]made
 
 // Decode decodes the objects and reports among some records. It needs no state.
@@ -27,7 +27,7 @@ func Decode(records []etcd.Record) Decoded {
 	return out
 }
 
-// made is what a record was decoded to: one of the three, or an error.
+// made is the result of decoding a record: one of three types, or an error.
 type made struct {
 	object *record.Object
 	report *record.Report
@@ -36,7 +36,7 @@ type made struct {
 	err        error
 }
 
-// decode decodes a record; false if it is of another type.
+// decode decodes a record. It reports false if the record is of another type.
 func decode(r *etcd.Record) (out made, ok bool) {
 	switch {
 	case r.Err != nil || r.Value == nil:
@@ -53,8 +53,8 @@ func decode(r *etcd.Record) (out made, ok bool) {
 	return out, true
 }
 
-// decoded is what a record is decoded to, which mostly is done already. It must be one
-// that decode takes.
+// decoded returns the result of decoding a record, which usually exists already. The record
+// must be one that decode accepts.
 func (w *work) decoded(r *etcd.Record) made {
 	out, ok := w.made[r.Key]
 	if !ok {
@@ -63,17 +63,17 @@ func (w *work) decoded(r *etcd.Record) made {
 	return out
 }
 
-// Loaded is all of the log at a revision, or a part of it. The reports on
-// BundleDeployments, which are most of a large log, are decoded as they come: their
-// records would take as much room as all that is made of them, and decoding is most of
-// the work of a load, and can be done on all processors.
+// Loaded is all of the log at a revision, or a part of it. It decodes the reports on
+// BundleDeployments, which are most of a large log, while they arrive. Their records would
+// take as much memory as everything made from them. Decoding is most of the work of a load,
+// and can use all processors.
 type Loaded struct {
-	// Batch are the other records, and the reports that cannot be decoded.
+	// Batch holds the other records, and the reports that cannot be decoded.
 	etcd.Batch
 	reports hiddenReports
 	// Read counts the records.
 	Read int
-	// waiting are reports to be decoded.
+	// waiting are the reports that are still to be decoded.
 	waiting []waitingReport
 }
 
@@ -83,7 +83,7 @@ type waitingReport struct {
 	err    error
 }
 
-// together is how many reports are decoded at once.
+// together is how many reports are decoded at a time.
 const together = 8192
 
 // NewLoaded returns an empty log at a revision.
@@ -91,7 +91,7 @@ func NewLoaded(revision int64) *Loaded {
 	return &Loaded{Batch: etcd.Batch{Revision: revision}, reports: newHiddenReports()}
 }
 
-// Add takes a record. After the last one comes Decode.
+// Add adds a record. Decode must follow the last one.
 func (l *Loaded) Add(r etcd.Record) {
 	l.Read++
 	if !isReport(&r) {
@@ -103,12 +103,12 @@ func (l *Loaded) Add(r etcd.Record) {
 	}
 }
 
-// isReport tells a report on a BundleDeployment that there is.
+// isReport reports whether a record is an existing report on a BundleDeployment.
 func isReport(r *etcd.Record) bool {
 	return r.Err == nil && r.Value != nil && r.Key.Type == record.TypeReport && r.Key.Resource == record.BundleDeployments
 }
 
-// Decode decodes the reports that wait.
+// Decode decodes the reports that are still waiting.
 func (l *Loaded) Decode() {
 	parallel(len(l.waiting), func(i int) {
 		r := &l.waiting[i]
@@ -118,15 +118,15 @@ func (l *Loaded) Decode() {
 		if r := &l.waiting[i]; r.err == nil {
 			l.reports.put(r.of.Key.Name, r.report)
 		} else {
-			l.Records = append(l.Records, r.of) // to be passed over, as all such are
+			l.Records = append(l.Records, r.of) // it is treated like all records that cannot be decoded
 		}
 	}
 	clear(l.waiting)
 	l.waiting = l.waiting[:0]
 }
 
-// Begin brings a new state to the revision of what was loaded. known reports that the
-// changes of this revision are known to be none.
+// Begin brings a new state to the revision of what was loaded. known says that this revision
+// is known to have changed nothing.
 func (s *State) Begin(all *Loaded, known bool) {
 	s.undecodable.Loading = true
 	s.begin(all)
@@ -143,8 +143,8 @@ func (s *State) begin(all *Loaded) {
 	s.apply(all.Batch)
 }
 
-// Recomputed returns what records mean, without the index and all else that is kept from
-// edit to edit, and how many of the records cannot be decoded.
+// Recomputed returns what records mean, and how many of them cannot be decoded. It uses
+// neither the index nor anything else that is kept from edit to edit.
 func Recomputed(all *Loaded) (v *view.View, undecodable int) {
 	s := New(view.Limits{}, nil, nil)
 	s.exhaustive = true

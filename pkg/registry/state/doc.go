@@ -2,149 +2,151 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package state holds everything that follows from the records at one revision. It applies
-// a revision of the log, and plans a write: what it has to record beside its object.
+// revisions of the log to that state. It also plans writes: a plan says what a write has to
+// record beside its object.
 //
-// One goroutine applies. Questions and plans only read, under the lock of the caller
-// (package engine); NewPlanner says how. Nothing here waits for etcd.
+// Only one goroutine applies. Questions and plans only read, under the lock of the caller
+// (package engine); see NewPlanner. Nothing here waits for etcd.
 //
-// Costs: a change costs what it affects. An edit of a Cluster's labels visits the selectors
-// that it flips, the BundleDeployments of that Cluster whose templates read what it changes
-// (readers.go) and the groups that it enters or leaves; a Bundle's edit visits the Clusters
-// that it targets.
+// A change costs what it affects. An edit of a Cluster's labels visits the selectors that it
+// flips, the BundleDeployments of that Cluster whose templates read the changed labels
+// (readers.go), and the groups that the Cluster enters or leaves. An edit of a Bundle visits
+// the Clusters that it targets.
 //
-// # What there is
+// # The data
 //
 //	bundle ──newest──► version ──pairs──► pair (match, content)
 //	   └────fallback─► version                  │
 //	cluster ◄───────────────────────────────────┘
 //
-// A bundle has one version, or two while the newest fails (a pin says so), and one
-// more while that is the base of a roll-out. Each version has a pair for every
-// cluster that it targets. The version in force
-// gives the BundleDeployments. What is being deleted has no pairs, and neither has
-// what no BundleDeployment can be named after (barred.go).
+// A bundle has one version, or two while the newest one fails (a pin says so). It has one
+// more while that is the base of a roll-out. Each version has a pair for every cluster that
+// it targets. The version in force gives the BundleDeployments. A Bundle or Cluster has no
+// pairs while it is being deleted, or if no valid BundleDeployment can be named after it
+// (barred.go).
 //
-// # The files, in the order in which one depends on another
+// # The files, in the order of their dependencies
 //
-//	state.go         the tables, and what a bundle, a version, a cluster, a pair are
-//	decode.go        records decoded before they are applied; all of them, for a start
-//	apply.go         a revision: its records enter the tables, and say what to do
+//	state.go         the tables; the types bundle, version, cluster and pair
+//	decode.go        decodes records before they are applied, and all of them at a load
+//	apply.go         applies a revision: enters its records, and notes what they affect
 //	mirror.go        outside facts: labels of Namespaces, values, copies
-//	reports.go       reports on BundleDeployments that none shows
+//	reports.go       reports that no BundleDeployment shows
 //	rules.go         mappings, restrictions and Policies of a namespace
-//	groups.go        ClusterGroups, and who is in them
+//	groups.go        ClusterGroups and their members
 //	clusters.go      Clusters, and what an edit of one affects
 //	bundles.go       Bundles, their pins, and which Clusters they are matched with
 //	barred.go        Bundles and Clusters that can have no BundleDeployments
-//	readers.go       which templates read what of a Cluster
+//	readers.go       which templates read which parts of a Cluster
 //	evaluate.go      a version on a cluster; which version is in force; why one fails
 //	hold.go          what a pair shows while something is held back
 //	hold_take.go     promotion and rollout records
 //	hold_rollout.go  one Bundle's roll-out, as its controller sees it
 //	claim.go         which pair has a BundleDeployment's name
-//	publish.go       the tables of BundleDeployments follow the pairs
-//	rollup.go        what the ledger is told
-//	first.go         the first revision, which meets all Bundles with all Clusters
+//	publish.go       brings the tables of BundleDeployments up to date with the pairs
+//	rollup.go        passes changes on to the ledger
+//	first.go         the first revision, which matches all Bundles with all Clusters
 //	questions.go     questions of the engine, of controllers and of metrics
-//	check.go         what must hold between the parts of a state
-//	unused.go        records that decide nothing any more
+//	check.go         invariants between the parts of a state
+//	unused.go        records that no longer decide anything
 //	plan.go          plans, see below
 //
-// Package undecodable, below this one, knows the records that cannot be decoded.
+// Package undecodable, below this one, keeps track of the records that cannot be decoded.
 //
 // # The first revision
 //
-// The first revision of a state meets all Bundles with all Clusters (first.go), on all
-// processors: where nothing was, nothing is looked up, and trees are filled in order
-// instead of grown. It costs some microseconds for each pair, a third of what an edit
-// costs. A restart must not show in anything but resourceVersions; the random histories
-// of the tests compare both ways.
+// The first revision of a state matches all Bundles with all Clusters (first.go), on all
+// processors. The tables are still empty, so nothing is looked up in them, and trees are
+// filled in order instead of grown. That costs some microseconds for each pair, a third of
+// what an edit costs. A restart must change nothing but resourceVersions; the random
+// histories of the tests compare both ways.
 //
 // # Plans
 //
-// A plan is made from one state, and holds only if what it looked at is still so
-// at the commit. Six guards see to that:
+// A plan is made from one state. It holds only if everything that it read is unchanged at the
+// commit. Six guards check that:
 //
-//	targeting guard   compared by whoever evaluates; written by whoever changes what
-//	                  others evaluate: rules, groups
-//	versions guard    compared by whoever evaluates Bundles that it does not write:
+//	targeting guard   compared by all writes that evaluate Bundles on Clusters; written
+//	                  by writes that change what others evaluate: rules, groups
+//	versions guard    compared by writes that evaluate Bundles other than their own:
 //	                  edits of clusters, rules, groups; written by a version that
 //	                  can fail, is held back or replaces one, by the
 //	                  acceptance of a version, and by the deletion of a Bundle
 //	                  that shares its name with one in another namespace
-//	clusters since    "it fails nowhere" takes all clusters that a bundle may target,
+//	clusters since    "it fails nowhere" depends on all clusters that a bundle may target,
 //	                  and so does "these BundleDeployments end with the old one"
-//	one witness       "it fails" takes one cluster on which it does
-//	the pin           two writes that know another pin do not both change it
-//	names guard       of one Bundle name; compared and written by what lets a Bundle
-//	                  claim more, where Bundles of several namespaces can meet
+//	one witness       "it fails" depends on one cluster on which it fails
+//	the pin           of two writes that read different pins, only one changes the pin
+//	names guard       of one Bundle name; compared and written by each write that lets
+//	                  a Bundle claim more, where Bundles of several namespaces can
+//	                  claim the same name
 //
-// A plan reads the state under its lock, but evaluates templates that take long without
-// it, in turns with other plans, and then starts over (plan_warm.go). It ends with its
-// context. What took long is kept for the apply of the same write on this replica; a
-// Bundle whose templates no Cluster can take is refused before (plan_warm.go).
+// A plan reads the state under its lock. It evaluates slow templates without the lock, in
+// turns with other plans, and then starts over (plan_warm.go). It ends with its context. The
+// results of slow evaluations are kept for the apply of the same write on this replica. A
+// Bundle whose templates are too costly for any Cluster is refused before it is planned
+// (plan_warm.go).
 //
-// A label edit writes none of these, so label edits do not refuse each other; nor
-// do versions of different Bundles.
+// A label edit writes none of these guards, so label edits do not refuse each other; nor do
+// versions of different Bundles.
 //
-// What a plan thinks of is what apply does:
+// A plan mirrors what apply will do:
 //
 //	plan_bundle.go    a Bundle, a first or a new version          bundles.go
 //	plan_cluster.go   a Cluster, by its labels and its deletion   clusters.go
 //	plan_rules.go     mappings, restrictions, Policies, groups    rules.go, groups.go
 //	plan_mirror.go    outside facts                               mirror.go
 //	plan_accept.go    pending versions that work after the write  evaluate.go
-//	plan_contest.go   names that others have                      claim.go
+//	plan_contest.go   names that other pairs have                 claim.go
 //	hold_plan.go      what is held back                           hold.go
 //	plan_records.go   the records that it writes and deletes
-//	plan_fit.go       what one transaction takes
-//	plan_warm.go      the passes of a plan, and templates that take long
+//	plan_fit.go       splits what does not fit into one transaction
+//	plan_warm.go      the passes of a plan, and slow templates
 //
-// # Names that several claim
+// # Names that several pairs claim
 //
-// A BundleDeployment's name is made of the Bundle's name and the Cluster's namespace for
-// BundleDeployments, so Bundles of several namespaces may claim one, and Clusters that
-// share a namespace. The claim that has a name keeps it (claim.go): the write that
-// brings a claim which would take the name by the rule for names that nothing is
-// recorded of, the older Bundle, records who has it (plan_contest.go).
+// A BundleDeployment's name consists of the Bundle's name and the Cluster's namespace for
+// BundleDeployments. So Bundles of several namespaces may claim one name, and so may Clusters
+// that share a namespace. The claim that has a name keeps it (claim.go). Where nothing is
+// recorded, the older Bundle has the name. A write that brings a claim which would win by
+// that rule records the present holder (plan_contest.go).
 //
 // # What is held back
 //
-// hold.go says what a held pair shows. Three records are behind it: the promotion
-// record of a BundleDeployment, the rollout record of a Bundle, and a guard:
+// hold.go says what a held pair shows. That follows from three records: the promotion record
+// of a BundleDeployment, the rollout record of a Bundle, and a guard:
 //
 //	rollout guard    of one Bundle; compared by promotions and by the end of a base;
-//	                 written by what may bring the Bundle closer to a limit, reports
-//	                 and edits of clusters, or make more follow from a base
+//	                 written by each write that may bring the Bundle closer to a limit
+//	                 (reports and edits of clusters), or make more pairs follow a base
 //
-// A plan looks at every pair that is held after the write and was shown before, among
-// those that the write affects. Where it would show something else it gets its
-// promotion record in the same transaction; where a version comes into force, one
-// rollout record does for all pairs of the Bundle. A label edit on a cluster that is not
-// paused looks at no Bundle that it does not affect, but for the Bundles with partitions
-// of their own: no index knows what those select.
+// A plan looks at every affected pair that is held after the write and was shown before it.
+// If such a pair would show something else, the same transaction writes its promotion record.
+// Where a version comes into force, one rollout record serves all pairs of the Bundle. A
+// label edit on a cluster that is not paused looks only at the Bundles that it affects, and
+// at those with partitions of their own, because no index knows what partitions select.
 //
-// # What one transaction takes
+// # What fits into one transaction
 //
-// etcd takes 128 operations by default, guards included, and 1.5 MiB. Puts and deletes
-// of any number fit, because they nest. Guards do not nest: a plan that has many of them
-// guards whole ranges of keys instead, by revision, and the removal guard of their type,
-// because etcd does not see a deletion in a range (plan_fit.go, etcd/guard.go). Such a
-// plan is refused more often, by any write in the range, and is planned anew. It never
-// holds where guards of the records would not.
+// etcd takes 128 operations by default, guards included, and 1.5 MiB. Any number of puts and
+// deletes fits, because they nest. Guards do not nest. A plan with many guards therefore
+// guards whole ranges of keys by revision. It also guards the removal guard of their type,
+// because etcd does not see a deletion in a range (plan_fit.go, etcd/guard.go). Such a plan
+// is refused more often, by any write in the range, and is planned anew. It never holds where
+// guards of single records would not.
 //
-// Pins, promotions and bases are packed. What is larger than 1.5 MiB all the same goes
-// before the write, a step at a time (Plan.First), and the write is planned anew after
-// each. A step changes nothing by itself, and a crash after one leaves:
+// Pins, promotions and bases are packed. Where the records still exceed 1.5 MiB, some are
+// written before the write, a step at a time (Plan.First), and the write is planned anew
+// after each step. A step changes nothing by itself. A crash after one leaves:
 //
-//	promotions of held pairs   that say what is shown already. They rule as what they
+//	promotions of held pairs   that repeat what is shown already. They rule as what they
 //	                           repeat did, until a roll-out or the controller's sweep
 //	                           replaces them.
-//	pins of a Cluster          beside those that it needs. Pins of a version that works
-//	                           are not looked at, and the next edit of the Cluster that
-//	                           writes its pins takes them away.
+//	pins of a Cluster          in addition to those that it needs. Pins of a version that
+//	                           works are not read, and the next edit of the Cluster that
+//	                           writes its pins removes them.
 //	a content                  that no Bundle refers to (storage). The sweep removes it.
 //
-// A single record that is larger than 1.5 MiB cannot be written, and the write is
-// refused for its size.
+// A single record that is larger than 1.5 MiB cannot be written. The write is refused for its
+// size.
 package state

@@ -16,19 +16,19 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// compile prepares a version of a bundle, with the values that are mirrored.
+// compile compiles a version of a bundle, with the values that are mirrored.
 func (s *State) compile(b *bundle, r *record.Object) *version {
 	return s.compileWith(b, r, s.valuesOf(b, r))
 }
 
-// valuesOf is the data of the values Secret of a bundle's version; nil if it needs none,
-// or if that is not there.
+// valuesOf returns the data of the values Secret of a bundle's version; nil if the version
+// needs none, or if the data is missing.
 func (s *State) valuesOf(b *bundle, r *record.Object) map[string][]byte {
 	return s.mirrors.values[b.name][r.Object.(*v1alpha1.Bundle).Spec.ValuesHash].data
 }
 
-// compileWith prepares a version of a bundle. data is of its values Secret; nil if
-// it needs none, or that is not there.
+// compileWith compiles a version of a bundle. data is that of its values Secret; nil if it
+// needs none, or if the data is missing.
 func (s *State) compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
 	object, waits, broken := derive.Valued(r.Object.(*v1alpha1.Bundle), data)
 	manifestID, _ := derive.EffectiveManifestID(&object.Spec, r.Content)
@@ -67,22 +67,22 @@ func (s *State) compileWith(b *bundle, r *record.Object, data map[string][]byte)
 	return v
 }
 
-// targetingError begins the message of a failure of targeting (S 2.7).
+// targetingError begins the message of a targeting failure (S 2.7).
 const targetingError = "targeting error: "
 
-// subject is a cluster as a version is evaluated for it: as it is, or as a
-// planned write would make it.
+// subject is a cluster on which a version is evaluated: as it is, or as a planned write would
+// make it.
 type subject struct {
 	targeting targeting.Cluster
 	object    *v1alpha1.Cluster
 	pins      map[pinKey]*derive.Content
-	// barred says why the cluster can have no BundleDeployments.
+	// barred says why the cluster can have no BundleDeployments, "" if it can.
 	barred string
 }
 
 func (c *cluster) subject() subject { return subject{c.targeting, c.object, c.pins, c.barred} }
 
-// matchOf is through what a version targets a cluster.
+// matchOf returns how a version targets a cluster, and whether it does.
 func (s *State) matchOf(v *version, c subject) (targeting.Match, bool) {
 	if v.targets == nil || c.absent() || !s.inScope(v.of, c.targeting.Namespace) {
 		return targeting.Match{}, false
@@ -90,8 +90,8 @@ func (s *State) matchOf(v *version, c subject) (targeting.Match, bool) {
 	return v.targets.Resolve(c.targeting)
 }
 
-// resolve resolves a version on a cluster; not ok if it does not target it. A failure
-// comes with the pinned content, if there is one.
+// resolve evaluates a version on a cluster. ok is false if the version does not target the
+// cluster. If it fails, the pair has the pinned content, or none.
 func (s *State) resolve(v *version, c subject) (p pair, ok bool, failure string) {
 	match, ok := s.matchOf(v, c)
 	if !ok {
@@ -104,24 +104,23 @@ func (s *State) resolve(v *version, c subject) (p pair, ok bool, failure string)
 	return pair{match, c.pins[v.pinKey()]}, true, content.Failure
 }
 
-// canFail tells whether the version's templates could fail on some cluster, be it
-// one that is not there yet. A version without templates works everywhere or
-// nowhere.
+// canFail reports whether the version's templates could fail on some cluster, even one that
+// does not exist yet. A version without templates works everywhere or nowhere.
 func (v *version) canFail() bool {
 	spec := &v.bundle.Spec
 	return v.targets != nil && (templated(spec.Helm) ||
 		slices.ContainsFunc(spec.Targets, func(t v1alpha1.BundleTarget) bool { return templated(t.Helm) }))
 }
 
-// templated tells whether options have values that are evaluated. Even those
-// without a template may fail: by their depth, or as YAML.
+// templated reports whether options have values that are evaluated. Values without a template
+// may fail too: by their depth, or as YAML.
 func templated(helm *v1alpha1.HelmOptions) bool {
 	return helm != nil && (helm.Values != nil || len(helm.TemplateValues) > 0)
 }
 
 func (v *version) pinKey() pinKey { return pinKey{v.bundle.UID, v.bundle.Generation} }
 
-// set records what a version is on a cluster.
+// set records the pair of a version on a cluster, or that it has none.
 func (v *version) set(c *cluster, p *pair, failure string) {
 	if old, ok := v.pairs[c]; ok && old.content == nil {
 		v.unpinned--
@@ -140,10 +139,10 @@ func (v *version) set(c *cluster, p *pair, failure string) {
 	}
 }
 
-// maxAlike bounds how many pairs are kept to be shared, when injections change.
+// maxAlike bounds how many pairs are kept for sharing, because injections may change.
 const maxAlike = 64
 
-// share returns the one of the pairs like p that all clusters share.
+// share returns the pair equal to p that all clusters share.
 func (v *version) share(p pair) *pair {
 	like := likeness{p.match.Key(), p.content}
 	if shared, ok := v.alike[like]; ok {
@@ -157,19 +156,19 @@ func (v *version) share(p pair) *pair {
 	return shared
 }
 
-// gate is why Policies do not let a version pass, or what it waits for; "" if it
-// may pass.
+// gate returns why Policies do not let a version pass, or what the version waits for; "" if
+// it may pass.
 func (s *State) gate(v *version) string {
 	return cmp.Or(s.peek(v.of.name.Namespace).policy.Gate(&v.bundle.Spec), v.waits)
 }
 
-// works tells whether a version may come into force: it fails nowhere.
+// works reports whether a version may come into force: it fails nowhere.
 func (s *State) works(v *version) bool {
 	return v.broken == "" && v.unpinned == 0 && s.gate(v) == ""
 }
 
-// inForce is the version that gives a bundle's BundleDeployments, nil if none
-// does (S 2.7 and the page in pkg/registry).
+// inForce returns the version that gives a bundle's BundleDeployments, nil if it has none (S
+// 2.7 and pkg/registry/doc.go).
 func (s *State) inForce(b *bundle) *version {
 	if b.pending() && !s.works(b.newest) {
 		return b.fallback
@@ -177,9 +176,9 @@ func (s *State) inForce(b *bundle) *version {
 	return b.newest
 }
 
-// failureOf is the message of a bundle's Ready condition while its newest
-// version fails somewhere; "" if it fails nowhere. Of several failures it names
-// the one of the first cluster by name, then namespace (S 2.5).
+// failureOf returns the message of a bundle's Ready condition while its newest version fails
+// somewhere; "" if it fails nowhere. Of several failures it returns that of the first cluster
+// by name, then namespace (S 2.5).
 func (s *State) failureOf(b *bundle) string {
 	if message := s.gate(b.newest); message != "" {
 		return message
@@ -211,14 +210,15 @@ func (s *State) failureOf(b *bundle) string {
 }
 
 // firstEvaluated and evaluatedAtOnce are how many clusters a bundle is evaluated on at a
-// time: a few, to learn whether that takes long, and then as many as a derive.Memo keeps.
+// time: first a few, to learn whether that takes long, and then as many as a derive.Memo
+// keeps.
 const (
 	firstEvaluated  = 4
 	evaluatedAtOnce = 256
 )
 
-// evaluateAll evaluates a bundle on clusters. Versions whose templates take long are
-// evaluated on all processors; the goroutine that writes then finds what they come out as.
+// evaluateAll evaluates a bundle on clusters. Slow versions are evaluated on all processors
+// first; the goroutine that writes then finds their results.
 func (w *work) evaluateAll(b *bundle, clusters map[*cluster]struct{}) {
 	all := slices.Collect(maps.Keys(clusters))
 	for n := firstEvaluated; len(all) > 0; n = evaluatedAtOnce {
@@ -231,7 +231,8 @@ func (w *work) evaluateAll(b *bundle, clusters map[*cluster]struct{}) {
 	}
 }
 
-// prepareOn evaluates the costly versions of a bundle on clusters, and writes nothing.
+// prepareOn evaluates the slow versions of a bundle on clusters. It writes nothing to the
+// state.
 func (s *State) prepareOn(b *bundle, clusters []*cluster) {
 	for _, v := range b.versions() {
 		if !v.derived.Costly() {

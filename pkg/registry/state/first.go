@@ -13,10 +13,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// first is the revision that a state begins with, in which all Bundles meet all
-// Clusters. What an edit does pair by pair is done here for all pairs at once: where
-// nothing was, nothing has to be looked up, trees are filled in order, and Bundles, or
-// Clusters, do not wait for each other:
+// first is the first revision of a state, which matches all Bundles with all Clusters. An
+// edit handles one pair after another; this revision handles all pairs at once. The tables
+// are still empty, so nothing has to be looked up, trees are filled in order, and neither
+// Bundles nor Clusters wait for each other:
 //
 //	for each Bundle      match     the Clusters that it targets, and what it means there
 //	for each Cluster     show      its BundleDeployments, in the order of their names
@@ -24,38 +24,39 @@ import (
 //	for each Bundle      enroll    its pairs in its roll-up
 //	for each source      gather    the BundleDeployments of its Bundles
 //
-// Names that several may claim are left to settleClaim, after that.
+// Names that several pairs may claim are left to settleClaim, which runs after that.
 type first struct {
 	*work
-	// bundles are in the order that BundleDeployments have in a namespace.
+	// bundles are in the order of their BundleDeployments in a namespace.
 	bundles []*bundle
 	// clusters are in the order of their namespaces for BundleDeployments.
 	clusters []*cluster
-	// ranks are the places of clusters in the order of their names.
+	// ranks are the positions of the clusters in the order of their names.
 	ranks []int32
-	// pairs are of each cluster, in the order of bundles.
+	// pairs are the pairs of each cluster, in the order of bundles.
 	pairs [][]firstPair
-	// onto are of each bundle: as pairs, but for clusters that are left to settleClaim.
+	// onto are the pairs of each bundle, without the clusters that are left to settleClaim.
 	onto [][]onto
 }
 
-// firstPair is a bundle that targets a cluster.
+// firstPair is a bundle that targets a given cluster.
 type firstPair struct {
 	bundle int32
-	// own tells that the content depends on the cluster, or fails.
+	// own reports whether the content depends on more of the cluster than the match, or
+	// fails.
 	own bool
-	// shown is nil if there is no BundleDeployment.
+	// shown is nil if the pair has no BundleDeployment.
 	shown *view.BundleDeployment
 }
 
-// onto is a cluster that a bundle targets.
+// onto is a cluster that a given bundle targets.
 type onto struct {
 	cluster int32
 	shown   *view.BundleDeployment
 }
 
-// begins tells whether a revision is the first: nothing was there, and no change is
-// told of.
+// begins reports whether the next revision is the first: the state is empty, and no change to
+// it is published.
 func (s *State) begins() bool { return s.builder.Unloaded() && len(s.bundles) == 0 }
 
 // match evaluates all bundles on the clusters that they select.
@@ -92,8 +93,8 @@ func (w *work) match() *first {
 	return f
 }
 
-// matchOne evaluates one bundle, and writes only what is its own. The numbers in the
-// pairs that it returns are those of their clusters.
+// matchOne evaluates one bundle, and writes only to that bundle. The pairs that it returns
+// hold the number of the cluster in the place of the bundle's.
 func (f *first) matchOne(b *bundle, places map[*cluster]int32) (found []firstPair, evaluated int) {
 	candidates := f.selected(b)
 	for _, v := range b.versions() {
@@ -109,7 +110,7 @@ func (f *first) matchOne(b *bundle, places map[*cluster]int32) (found []firstPai
 	return found, len(candidates)
 }
 
-// selected are the clusters that some version of a bundle selects.
+// selected returns the clusters that some version of a bundle selects.
 func (s *State) selected(b *bundle) []*cluster {
 	var out []*cluster
 	seen := map[*cluster]struct{}{}
@@ -162,7 +163,7 @@ func (f *first) byCluster(found [][]firstPair) [][]firstPair {
 	return out
 }
 
-// publish is what publish does of an edit, up to the roll-ups of objects.
+// publish does the work of work.publish, except the roll-ups of objects.
 func (f *first) publish() {
 	f.show()
 	f.fill()
@@ -211,8 +212,8 @@ func (f *first) show() {
 	}
 }
 
-// contests tells whether several may claim one name on a cluster: those that share its
-// namespace, or Bundles of one name in several namespaces.
+// contests reports whether several pairs may claim one name on a cluster: another cluster
+// shares its namespace, or Bundles in several namespaces share a name.
 func (f *first) contests(i int) bool {
 	namespace := f.clusters[i].face.Namespace
 	if i > 0 && f.clusters[i-1].face.Namespace == namespace || i+1 < len(f.clusters) && f.clusters[i+1].face.Namespace == namespace {
@@ -249,7 +250,7 @@ func (f *first) fill() {
 	f.pairs = nil
 }
 
-// byNamespace are the numbers of the bundles by namespace, then name.
+// byNamespace returns the numbers of the bundles, ordered by namespace, then name.
 func (f *first) byNamespace() []int {
 	out := make([]int, len(f.bundles))
 	for i := range out {
@@ -259,7 +260,7 @@ func (f *first) byNamespace() []int {
 	return out
 }
 
-// rank finds the places of the clusters in the order of their names.
+// rank finds the positions of the clusters in the order of their names.
 func (f *first) rank() {
 	order := make([]int32, len(f.clusters))
 	for i := range order {
@@ -274,8 +275,8 @@ func (f *first) rank() {
 	}
 }
 
-// enroll enters pairs into the roll-ups of their Bundles, as enterPair does. After that
-// onto is in the order of the Clusters' names.
+// enroll enters pairs into the roll-ups of their Bundles, as enterPair does. It leaves onto
+// in the order of the Clusters' names.
 func (f *first) enroll() {
 	f.rank()
 	parallel(len(f.bundles), func(i int) {

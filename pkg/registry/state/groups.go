@@ -15,8 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// applyGroups takes over changed ClusterGroups, and notes the clusters for which
-// that makes a difference.
+// applyGroups adopts changed ClusterGroups, and notes the clusters that this affects.
 func (w *work) applyGroups() {
 	for name := range w.groups {
 		old := w.State.groups[name]
@@ -51,8 +50,8 @@ func (w *work) noteMembers(g *group) {
 	}
 }
 
-// compileGroup compiles a ClusterGroup. One without a selector, or with a
-// malformed one, is no candidate for any cluster (S 2.2).
+// compileGroup compiles a ClusterGroup. A group whose selector is missing or malformed is no
+// candidate for any cluster (S 2.2).
 func compileGroup(name record.Name, object *v1alpha1.ClusterGroup) *group {
 	g := &group{name: name, labels: object.Labels}
 	if object.Spec.Selector == nil {
@@ -68,7 +67,7 @@ func compileGroup(name record.Name, object *v1alpha1.ClusterGroup) *group {
 	return g
 }
 
-// groupsOf are the candidate groups of a cluster with these labels, by name.
+// groupsOf returns the candidate groups of a cluster with these labels, ordered by name.
 func (s *State) groupsOf(namespace string, labels map[string]string) []targeting.Group {
 	with := maps.Clone(labels)
 	if with == nil {
@@ -87,7 +86,7 @@ func (s *State) groupsOf(namespace string, labels map[string]string) []targeting
 	return out
 }
 
-// selecting is what the index answers, without it.
+// selecting returns what the index would answer, without using the index.
 func (s *State) selecting(labels map[string]string) iter.Seq[*group] {
 	return func(yield func(*group) bool) {
 		for _, g := range s.groups {

@@ -15,17 +15,18 @@ func (v *version) holdsOn(c *cluster) bool {
 	return v.limited || v.bundle.Spec.Paused || c.object.Spec.Paused
 }
 
-// promotion is a promotion record as it stands.
+// promotion is a promotion record in its present state.
 type promotion struct {
 	rollout.Promotion
-	// uid is that of the BundleDeployment.
+	// uid is the UID of the BundleDeployment.
 	uid      types.UID
 	revision int64
-	// unread reports that the record cannot be decoded. What is here was in the one before.
+	// unread reports that the record cannot be decoded. The other values are then those of
+	// the record before it.
 	unread bool
 }
 
-// situation is that of a version in force on a cluster that it targets.
+// situation returns the situation of a version in force on a cluster that it targets.
 func (s *State) situation(c claim, v *version, computed *derive.Content) *rollout.Situation {
 	out := &rollout.Situation{
 		Limited:  v.limited,
@@ -46,9 +47,9 @@ func (s *State) situation(c claim, v *version, computed *derive.Content) *rollou
 	return out
 }
 
-// baseOf is the version that was fully promoted before the one that is held back.
-// While a pin stands, it is what is still in force, or was until something that
-// nobody planned let the newest version through.
+// baseOf returns the version that was fully promoted before the one that is held back, nil if
+// none was. While a pin stands, its version may be in force already, because it was made to
+// work by a change that no plan foresaw. The base is then the fallback.
 func (s *State) baseOf(b *bundle) *version {
 	if b.base == nil && b.pending() && b.fallback != nil && s.inForce(b) == b.newest {
 		return b.fallback
@@ -56,7 +57,7 @@ func (s *State) baseOf(b *bundle) *version {
 	return b.base
 }
 
-// contentOn is what a version means on a cluster, nil if nothing.
+// contentOn returns what a version means on a cluster, nil if it has no content there.
 func (v *version) contentOn(c *cluster) *derive.Content {
 	if p := v.pairs[c]; p != nil {
 		return p.content
@@ -64,8 +65,8 @@ func (v *version) contentOn(c *cluster) *derive.Content {
 	return nil
 }
 
-// promotionOf is the promotion record of a claim's BundleDeployment, nil if there is
-// none or it is dead.
+// promotionOf returns the promotion record of a claim's BundleDeployment, nil if it has none
+// that is in use.
 func (s *State) promotionOf(c claim) *promotion {
 	p := s.holds.promotions[c.key()]
 	if p == nil || p.uid != c.uid() {
@@ -74,8 +75,8 @@ func (s *State) promotionOf(c claim) *promotion {
 	return p
 }
 
-// shown is what a claim shows at present; false if it has no BundleDeployment, or
-// another claim has its name.
+// shown returns what a claim shows at present. It reports false if the claim has no
+// BundleDeployment, or if another claim has its name.
 func (s *State) shown(c claim) (rollout.Outcome, *rollout.Situation, bool) {
 	v := s.inForce(c.bundle)
 	if v == nil {

@@ -11,41 +11,41 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
-// What a held pair shows follows from facts that the write before may have changed.
-// So each write that would change what is promoted, or staged under a limit,
-// records what was shown: one rollout record for all pairs of a Bundle where a
-// version comes into force, and promotion records of single pairs elsewhere.
+// What a held pair shows follows from facts that an earlier write may have changed. So each
+// write that would change what is promoted, or what is staged under a limit, records what was
+// shown: one rollout record for all pairs of a Bundle where a version comes into force, and
+// promotion records of single pairs elsewhere.
 
-// holding is the part of a trial that is about held pairs.
+// holding is the part of a trial that concerns held pairs.
 type holding struct {
 	// forced are the versions that come into force with the write.
 	forced map[*bundle]coming
-	// rolling are the rollout records as they will be, where they change.
+	// rolling are the rollout records that change, as they will be.
 	rolling map[*bundle]rolling
-	// subjects are moved clusters as they will be, and affected the bundles whose
-	// pairs on them may change.
+	// subjects are the moved clusters as they will be. affected are the bundles whose pairs
+	// on them may change.
 	subjects map[*cluster]subject
 	affected map[*cluster]map[*bundle]struct{}
-	// promotions are to be written: what pairs show before the write.
+	// promotions are the records to write: what pairs show before the write.
 	promotions map[claim]promoting
-	// stale are promotion records that ruled nothing and must not rule again.
+	// stale are promotion records that did not rule, and must not rule after the write.
 	stale map[record.Key]struct{}
 }
 
-// coming is a version that comes into force, and where.
+// coming is a version that comes into force, and the clusters that it targets.
 type coming struct {
 	version *version
 	targets func(*cluster) bool
 }
 
-// rolling is a rollout record as it will be; base is nil if it has none.
+// rolling is a rollout record as it will be. base is nil if the record has none.
 type rolling struct{ base *version }
 
-// promoting is a promotion record to be written.
+// promoting is a promotion record that is to be written.
 type promoting struct {
 	rollout.Outcome
-	// neutral tells that the pair is held already, so that the record changes nothing
-	// and may be written before.
+	// neutral reports that the pair is held already. The record then changes nothing, and may
+	// be written before the write.
 	neutral bool
 }
 
@@ -60,7 +60,7 @@ func newHolding() holding {
 	}
 }
 
-// hold plans what keeps held pairs as they are.
+// hold plans the records that keep held pairs unchanged.
 func (t *trial) hold() error {
 	for b, coming := range t.holding.forced {
 		if err := t.comesIntoForce(b, coming); err != nil {
@@ -86,7 +86,7 @@ func (t *trial) force(b *bundle, v *version, targets func(*cluster) bool) {
 	t.holding.forced[b] = coming{v, targets}
 }
 
-// holdable tells whether a version could be held on some cluster that it targets.
+// holdable reports whether a version could be held on some cluster that it targets.
 func (t *trial) holdable(n coming) bool {
 	if n.version.limited || n.version.bundle.Spec.Paused {
 		return true
@@ -104,12 +104,12 @@ func (t *trial) holdable(n coming) bool {
 	return false
 }
 
-// firstVersion plans the first version of a Bundle: nothing is promoted yet.
+// firstVersion plans the first version of a Bundle. Nothing is promoted yet.
 func (t *trial) firstVersion(v *version, targets func(*cluster) bool) error {
 	if !t.holdable(coming{v, targets}) {
 		return nil
 	}
-	t.newVersion() // a plan that pauses a Cluster has to know what is promoted there
+	t.newVersion() // a plan that pauses a Cluster must know what is promoted there
 	return t.putRollout(v, nil)
 }
 
@@ -127,17 +127,17 @@ func (t *trial) putRollout(v, base *version) error {
 	return t.put(key, out)
 }
 
-// comesIntoForce plans that a version of a bundle comes into force: what is shown on
-// the pairs that it is held on stays. The rollout record that there is may do; else
-// the version that was in force becomes the base. Pairs for which neither does get
-// their promotion records first.
+// comesIntoForce plans that a version of a bundle comes into force. The pairs on which it is
+// held continue to show what they show. The present rollout record may be enough for that;
+// otherwise the version that was in force becomes the base. Pairs for which neither is enough
+// get promotion records.
 func (t *trial) comesIntoForce(b *bundle, n coming) error {
 	if !t.holdable(n) {
 		return nil
 	}
 	t.plan.Unchanged[record.RolloutKey(b.name)] = t.holds.rollouts[b.name].revision
 	before := t.inForce(b)
-	t.forgetDead(b, n.targets, before)
+	t.forgetUnused(b, n.targets, before)
 	base := before
 	if before == b.newest && b.pending() && (before.limited || before.bundle.Spec.Paused) {
 		base = b.fallback
@@ -159,9 +159,9 @@ func (t *trial) comesIntoForce(b *bundle, n coming) error {
 	return t.putRollout(n.version, base)
 }
 
-// forgetDead notes promotion records of clusters that come to be targeted, or may:
-// they are of an earlier time.
-func (t *trial) forgetDead(b *bundle, targets func(*cluster) bool, before *version) {
+// forgetUnused notes the promotion records of clusters that the bundle starts to target, or
+// may start to target. Such records come from an earlier time.
+func (t *trial) forgetUnused(b *bundle, targets func(*cluster) bool, before *version) {
 	if t.holds.promoted[b.name.Name] == 0 {
 		return
 	}
@@ -175,8 +175,8 @@ func (t *trial) forgetDead(b *bundle, targets func(*cluster) bool, before *versi
 	}
 }
 
-// lost are the pairs that would not show what they do, if a version came into force
-// over a base.
+// lost returns the pairs that would show something else if a version came into force over a
+// base.
 func (t *trial) lost(b *bundle, n coming, before, base *version) map[claim]promoting {
 	out := map[claim]promoting{}
 	spec := &n.version.bundle.Spec
@@ -193,7 +193,8 @@ func (t *trial) lost(b *bundle, n coming, before, base *version) map[claim]promo
 			t.guardHolder(c)
 			continue
 		}
-		// What the version means here is at most staged, and then not held back.
+		// Computed affects only what is staged, and only where DeploysAs ignores that. So any
+		// content serves here.
 		next := rollout.Situation{Limited: n.version.limited, Paused: paused, Computed: was.Staged, Promotion: ruling, Rolling: true}
 		if base != nil {
 			next.Base = base.contentOn(cluster)
@@ -205,11 +206,12 @@ func (t *trial) lost(b *bundle, n coming, before, base *version) map[claim]promo
 	return out
 }
 
-// guardHolder makes the plan hold only while another claim keeps the name of this one:
-// if that gives it up, this one shows something, and there is something to keep.
+// guardHolder makes the plan hold only while another claim keeps this claim's name. If the
+// other claim gave it up, this one would show something, and that would have to be kept.
 func (t *trial) guardHolder(c claim) { maps.Copy(t.plan.Unchanged, t.holder(c)) }
 
-// holder are the records by which another claim has the name of this one, if one does.
+// holder returns the records from which it follows that another claim has this claim's name;
+// nil if none has it.
 func (s *State) holder(c claim) map[record.Key]int64 {
 	have := s.deployment(c.key())
 	if have == nil || c.holds(have) {
@@ -224,8 +226,9 @@ func (s *State) holder(c claim) map[record.Key]int64 {
 	}
 }
 
-// ruling is the promotion record that rules a claim now. One that is there and rules
-// nothing shall not rule after the write: it is older than what is shown.
+// ruling returns the promotion record that rules a claim now, nil if none does. A record that
+// exists but does not rule must not rule after the write, because it is older than what is
+// shown.
 func (t *trial) ruling(c claim, in *rollout.Situation) *rollout.Promotion {
 	p := t.promotionOf(c)
 	switch {
@@ -253,8 +256,8 @@ func (t *trial) promoteAll(all map[claim]promoting) {
 	}
 }
 
-// keep plans that a pair on a moved cluster shows after the write what it showed
-// before, if it is held then.
+// keep plans that a pair on a moved cluster shows the same before and after the write, if it
+// is held after it.
 func (t *trial) keep(c claim, after subject) {
 	if c.key().Namespace == "" {
 		return
@@ -272,7 +275,7 @@ func (t *trial) keep(c claim, after subject) {
 	}
 	p, failure := t.evaluate(v, after)
 	if p == nil {
-		return // it ends, and its records with it
+		return // the pair ends, and its records with it
 	}
 	if failure != "" && p.content == nil {
 		p.content = lastGood(v, c.cluster)
@@ -301,7 +304,7 @@ func (t *trial) keep(c claim, after subject) {
 	}
 }
 
-// baseAfter is the base after the write, and whether there is a rollout record.
+// baseAfter returns the base after the write, and whether a rollout record will exist.
 func (t *trial) baseAfter(b *bundle) (base *version, is bool) {
 	if r, ok := t.holding.rolling[b]; ok {
 		return r.base, true
@@ -310,8 +313,8 @@ func (t *trial) baseAfter(b *bundle) (base *version, is bool) {
 	return base, b.rollout != nil || base != nil
 }
 
-// keepAll plans that everything that is held of a bundle stays as it is, whatever
-// becomes of what is injected into options.
+// keepAll plans that all held pairs of a bundle remain unchanged, whatever happens to the
+// options that are injected.
 func (t *trial) keepAll(b *bundle) {
 	v := t.inForce(b)
 	if v == nil {
@@ -327,11 +330,11 @@ func (t *trial) keepAll(b *bundle) {
 			t.holding.promotions[c] = promoting{was, true}
 		}
 	}
-	t.guardClusters(b) // also those that come to be paused meanwhile
+	t.guardClusters(b) // clusters may be paused meanwhile
 }
 
-// bump makes fail what was decided about a roll-out before the write: promotions that
-// would count against a limit, and the end of a base that something new follows from.
+// bump invalidates what was decided about a roll-out before the write: promotions that count
+// against a limit, and the end of a base that more pairs now follow.
 func (t *trial) bump(b *bundle) {
 	if v := t.inForce(b); v != nil && (v.limited || v.bundle.Spec.Paused) {
 		t.bumpAlways(b)
@@ -342,8 +345,8 @@ func (t *trial) bumpAlways(b *bundle) {
 	t.plan.Put[record.RolloutGuardKey(b.name)] = []byte("{}")
 }
 
-// bumpBases is for an edit of a cluster that is paused before or after it: what it
-// shows may come to follow from a base, also of a bundle that nothing else holds.
+// bumpBases bumps for an edit of a cluster that is paused before or after it. What the
+// cluster shows may then follow from a base, even for a bundle that nothing else holds back.
 func (t *trial) bumpBases(affected map[*bundle]struct{}, old *cluster) {
 	for b := range affected {
 		if b.base != nil {
@@ -360,7 +363,7 @@ func (t *trial) bumpBases(affected map[*bundle]struct{}, old *cluster) {
 	}
 }
 
-// encodePromotion is the promotion record that says what a claim shows.
+// encodePromotion returns the promotion record of what a claim shows.
 func encodePromotion(c claim, h rollout.Outcome) ([]byte, error) {
 	out := record.Promotion{UID: c.uid(), Staged: rollout.Deployment(h.Staged), Promoted: rollout.Deployment(h.Promoted)}
 	data, err := out.Encode()

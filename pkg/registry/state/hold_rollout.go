@@ -11,9 +11,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
-// Rollouts returns the names of the Bundles that a roll-out controller may have to act on,
+// Rollouts returns the names of the Bundles on which a roll-out controller may have to act,
 // in order: those of which something is held back, or was. It costs O(Bundles), and the
-// Bundles of Clusters that are paused.
+// Bundles of paused Clusters.
 func (s *State) Rollouts() []record.Name {
 	found := map[record.Name]struct{}{}
 	for name, b := range s.bundles {
@@ -31,8 +31,8 @@ func (s *State) Rollouts() []record.Name {
 	return slices.SortedFunc(maps.Keys(found), record.Name.Compare)
 }
 
-// Rollout returns one Bundle's roll-out. It reports false if the Bundle is gone, or no
-// version of it is in force. It costs O(targets).
+// Rollout returns one Bundle's roll-out. It reports false if the Bundle does not exist or has
+// no version in force. It costs O(targets).
 func (s *State) Rollout(name record.Name) (rollout.Input, bool) {
 	b := s.bundles[name]
 	if b == nil {
@@ -69,8 +69,8 @@ func (s *State) Rollout(name record.Name) (rollout.Input, bool) {
 // RolloutGuard returns the revision of the guard of a Bundle's roll-out, 0 if there is none.
 func (s *State) RolloutGuard(name record.Name) int64 { return s.guards[record.RolloutGuardKey(name)] }
 
-// rolloutGuards are what must be as it is when a promotion is committed. The pin
-// decides, with the versions guard, which version is in force.
+// rolloutGuards returns the records that must be unchanged when a promotion is committed. The
+// pin and the versions guard decide which version is in force.
 func (s *State) rolloutGuards(b *bundle) map[record.Key]int64 {
 	out := map[record.Key]int64{
 		record.ObjectKey(record.Bundles, b.name): s.object(record.Bundles, b.name).RecordRevision,
@@ -83,8 +83,8 @@ func (s *State) rolloutGuards(b *bundle) map[record.Key]int64 {
 	return out
 }
 
-// target is a pair as a roll-out sees it; false if the BundleDeployment belongs to
-// another Bundle.
+// target returns a pair as a roll-out sees it. It reports false if the BundleDeployment
+// belongs to another pair.
 func (s *State) target(c claim, v *version) (rollout.Target, bool) {
 	out := rollout.Target{
 		Cluster:  c.cluster.targeting,

@@ -14,20 +14,20 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// holds is what is known of roll-outs.
+// holds holds the facts of roll-outs.
 type holds struct {
-	// promotions by BundleDeployment, alive or not.
+	// promotions are by BundleDeployment. Some may be unused.
 	promotions map[record.Name]*promotion
-	// promoted counts promotions by the name of the BundleDeployment alone, which is
-	// the Bundle's.
+	// promoted counts promotions by the BundleDeployment's name without the namespace. That
+	// is the Bundle's name.
 	promoted map[string]int
-	// rollouts by Bundle, alive or not.
+	// rollouts are by Bundle. Some may be unused.
 	rollouts map[record.Name]storedPin[record.Rollout]
-	// paused are the clusters that are.
+	// paused are the paused clusters.
 	paused map[*cluster]struct{}
-	// partitioned are the bundles of which a version has partitions of its own.
+	// partitioned are the bundles with a version that has partitions of its own.
 	partitioned map[*bundle]struct{}
-	// named and placed find who may claim a BundleDeployment: bundles by name, and
+	// named and placed find the pairs that may claim a BundleDeployment: bundles by name, and
 	// clusters by their namespace for BundleDeployments.
 	named  map[string][]*bundle
 	placed map[string][]*cluster
@@ -61,14 +61,14 @@ func (w *work) takePromotion(r *etcd.Record) error {
 	if r.Value == nil {
 		return nil
 	}
-	next := &promotion{revision: r.Revision} // without the revision it could not be replaced
+	next := &promotion{revision: r.Revision} // without its revision the record could not be replaced
 	decoded, err := record.DecodePromotion(r.Value)
 	switch {
 	case err == nil:
 		next.Promotion, next.uid = rollout.NewPromotion(decoded), decoded.UID
 	case last != nil:
-		// It stays what it was: where limits hold, the BundleDeployment would be gone
-		// without it, and an agent would uninstall.
+		// The last promotion remains. Without it a BundleDeployment under a limit would
+		// disappear, and an agent would uninstall.
 		next.Promotion, next.uid, next.unread = last.Promotion, last.uid, true
 		err = undecodable.Kept(err)
 	default:
@@ -84,7 +84,7 @@ func (w *work) takeRollout(r *etcd.Record) error {
 	return keepPin(w.holds.rollouts, r)
 }
 
-// adoptRollout takes a bundle's rollout record over, if it is of this bundle.
+// adoptRollout adopts a bundle's rollout record, if it is for this bundle.
 func (w *work) adoptRollout(b *bundle) {
 	b.rollout = nil
 	var base *record.Object
@@ -115,7 +115,8 @@ func (w *work) settlePromoted() {
 	}
 }
 
-// hold makes a BundleDeployment show what its pair may; false if there is none.
+// hold makes a BundleDeployment show what its pair may show. It reports false if the pair has
+// no BundleDeployment.
 func (w *work) hold(c claim, v *version, bd *view.BundleDeployment) bool {
 	if !v.holdsOn(c.cluster) {
 		return true
@@ -123,7 +124,7 @@ func (w *work) hold(c claim, v *version, bd *view.BundleDeployment) bool {
 	computed := bd.Content
 	in := w.situation(c, v, computed)
 	if p := in.Promotion; p != nil {
-		// Most records say what the version in force says: one content for all.
+		// Most records agree with the version in force. Sharing its content saves memory.
 		if p.Staged.Equal(computed) {
 			p.Staged = computed
 		}

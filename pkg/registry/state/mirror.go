@@ -15,13 +15,13 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// mirrors are outside facts: what the core API said when somebody looked.
+// mirrors are outside facts: what the core API said when a controller read it.
 type mirrors struct {
-	// values are those of Bundles, by the Bundle's name and their hash.
+	// values are the values of Bundles, by the Bundle's name and their hash.
 	values map[record.Name]map[string]storedValues
 	// downstream counts changes of copies, by BundleDeployment.
 	downstream map[record.Name]storedDownstream
-	// obstructed are the Bundles that tell of an obstacle, by BundleDeployment.
+	// obstructed are the Bundles that report an obstacle, by BundleDeployment.
 	obstructed map[record.Name]*bundle
 }
 
@@ -33,14 +33,14 @@ func newMirrors() mirrors {
 	}
 }
 
-// storedValues are the values of a Bundle; data is nil if the record is no good.
+// storedValues are the values of a Bundle. data is nil if the record cannot be used.
 type storedValues struct {
 	data     map[string][]byte
 	revision int64
 }
 
-// storedDownstream is a count and the revision of its record; a record that is no
-// good counts for no BundleDeployment.
+// storedDownstream is a count and the revision of its record. A record that cannot be used
+// counts for no BundleDeployment.
 type storedDownstream struct {
 	record.Downstream
 	revision int64
@@ -70,7 +70,7 @@ func (w *work) takeNamespace(r *etcd.Record) error {
 		switch {
 		case err == nil:
 			if next = mirror.Labels; next == nil {
-				next = map[string]string{} // nil is no mirror
+				next = map[string]string{} // nil would mean no mirror
 			}
 		case !w.undecodable.Loading:
 			next, err = ns.labels, undecodable.Kept(err)
@@ -82,8 +82,8 @@ func (w *work) takeNamespace(r *etcd.Record) error {
 		ns.mirrored = r.Revision
 	}
 	after := w.labelsOf(name)
-	// Mappings of any namespace may select this one. What else changes at this
-	// revision looks at the new labels by itself.
+	// Mappings of any namespace may select this one. Other changes of this revision use the
+	// new labels anyway.
 	for _, b := range w.State.bundles {
 		if name != b.name.Namespace && b.selects(before) != b.selects(after) {
 			w.rescope[b] = struct{}{}
@@ -92,7 +92,7 @@ func (w *work) takeNamespace(r *etcd.Record) error {
 	return err
 }
 
-// selects tells whether the bundle's mappings select a namespace with labels.
+// selects reports whether the bundle's mappings select a namespace with these labels.
 func (b *bundle) selects(labels map[string]string) bool {
 	for _, selector := range b.mappings {
 		if selector.Matches(labels) {
@@ -119,7 +119,7 @@ func (w *work) takeValues(r *etcd.Record) error {
 		all = map[string]storedValues{}
 		w.mirrors.values[name] = all
 	}
-	// What has a hash has one content: a bad record takes nothing away.
+	// A hash has only one content, so a bad record removes nothing.
 	next := storedValues{all[hash].data, r.Revision}
 	decoded, err := record.Decode[record.Values](r.Value)
 	switch {
@@ -127,11 +127,11 @@ func (w *work) takeValues(r *etcd.Record) error {
 		err = undecodable.Kept(err)
 	case err != nil:
 	case record.ValuesHash(decoded.Values) != hash:
-		err = fmt.Errorf("the values have the hash %s and not that of their name", record.ValuesHash(decoded.Values))
+		err = fmt.Errorf("the values have the hash %s, not the one in their key", record.ValuesHash(decoded.Values))
 	default:
 		next.data = decoded.Values
 		if next.data == nil {
-			next.data = map[string][]byte{} // nil is none
+			next.data = map[string][]byte{} // nil would mean no values
 		}
 	}
 	all[hash] = next
@@ -157,9 +157,9 @@ func (w *work) takeDownstream(r *etcd.Record) error {
 	return nil
 }
 
-// downstreamOf is what the record of a BundleDeployment's copies says to its agent. It
-// waits while one of the copies that it would look up is not held by this
-// BundleDeployment: it would read what is meant for another.
+// downstreamOf returns what the record of a BundleDeployment's copies tells its agent. The
+// agent waits while it would look up a copy that this BundleDeployment does not hold: it
+// would read what is meant for another one.
 func (s *State) downstreamOf(bd *view.BundleDeployment) view.Copies {
 	var count int64
 	var held []string
@@ -169,14 +169,13 @@ func (s *State) downstreamOf(bd *view.BundleDeployment) view.Copies {
 	return view.CopiesOf(count, derive.AwaitsCopies(&bd.Content.Options, &bd.Bundle.Bundle.Spec, held))
 }
 
-// outdated tells whether a version's values came or went since it was compiled.
+// outdated reports whether a version's values appeared or disappeared since it was compiled.
 func (s *State) outdated(v *version) bool {
 	hash := v.bundle.Spec.ValuesHash
 	return hash != "" && (s.mirrors.values[v.of.name][hash].data == nil) != (v.waits != "")
 }
 
-// needsValues tells whether some version of a bundle is made with the values of a
-// hash.
+// needsValues reports whether some version of a bundle uses the values with a hash.
 func (s *State) needsValues(b *bundle, hash string) bool {
 	for _, v := range b.versions() {
 		if v.bundle.Spec.ValuesHash == hash {
@@ -186,19 +185,19 @@ func (s *State) needsValues(b *bundle, hash string) bool {
 	return false
 }
 
-// A BundleDeployment may name Secrets and ConfigMaps that the controller cannot copy
-// (S 4.7). The reason is a fact, in the record of its copies. Its Bundle tells it while
-// the BundleDeployment of that record is shown.
+// A BundleDeployment may name Secrets and ConfigMaps that the controller cannot copy (S 4.7).
+// The reason is a fact, in the record of its copies. Its Bundle shows the reason while the
+// BundleDeployment of that record is shown.
 
-// obstructAll is obstruct for all names of a load.
+// obstructAll calls obstruct for all names of a load.
 func (w *work) obstructAll() {
 	for name := range w.mirrors.downstream {
 		w.obstruct(name)
 	}
 }
 
-// obstruct makes the Bundle of a BundleDeployment tell why its copies are incomplete,
-// and makes the Bundle that had the name before tell it no more.
+// obstruct makes the Bundle of a BundleDeployment show why its copies are incomplete. A
+// Bundle that had the name before no longer shows it.
 func (w *work) obstruct(name record.Name) {
 	d := w.mirrors.downstream[name]
 	was := w.mirrors.obstructed[name]
@@ -225,7 +224,7 @@ func (w *work) obstruct(name record.Name) {
 	w.obstructed[is] = struct{}{}
 }
 
-// obstacle is what the first BundleDeployment by name lacks; "" if none lacks anything.
+// obstacle returns what the first BundleDeployment by name lacks; "" if none lacks anything.
 func (b *bundle) obstacle() string {
 	if len(b.obstacles) == 0 {
 		return ""

@@ -20,52 +20,52 @@ type Proposal struct {
 	Name     record.Name
 	// Object is nil if the object is to be deleted.
 	Object *record.Object
-	// Size is what the write weighs without its plan (etcd.Txn.Size).
+	// Size is the size of the write without its plan, in bytes (etcd.Txn.Size).
 	Size int
 }
 
-// Plan is what a write has to record beside its object, because it could not be
-// derived afterwards (see the page in pkg/registry), and the guards that make it
-// valid at the commit.
+// Plan holds what a write has to record beside its object, because it could not be derived
+// afterwards (pkg/registry/doc.go), and the guards that make the plan valid at the commit.
 type Plan struct {
 	Unchanged      map[record.Key]int64
 	UnchangedSince []etcd.RangeGuard
 	Put            map[record.Key][]byte
 	Delete         []record.Key
-	// First are transactions that have to be committed before, in this order, because
-	// what they record does not fit into one. They change nothing that shows, and a crash
-	// after one leaves what the next write of its kind takes over or takes away. If there
-	// are any, the rest is no plan: the write is to be planned anew after them.
+	// First are transactions that must be committed before the write, in this order, because
+	// their records do not fit into its transaction. They change nothing that shows. A crash
+	// after one leaves records that the next write of its kind reuses or removes. If First is
+	// not empty, the rest is no plan: the write must be planned anew after them.
 	First []etcd.Txn
-	// exact are the guards as they were before there were too many of them.
+	// exact are the guards before they were coarsened.
 	exact guarded
 }
 
-// Size is what a plan weighs in a request, roughly.
+// Size returns the approximate size of a plan in a request, in bytes.
 func (p *Plan) Size() int { return (&etcd.Txn{Put: p.Put, Delete: p.Delete}).Size() }
 
 // Planner plans writes on the present state. It is safe for concurrent use.
 type Planner struct {
-	// ask calls a function with the present state, which nothing writes meanwhile.
+	// ask calls a function with the present state. Nothing writes to the state during the
+	// call.
 	ask func(func(*State)) error
-	// heldFor is about how long a plan evaluates templates under the state's lock.
+	// heldFor is about how long a plan may evaluate templates under the state's lock.
 	heldFor time.Duration
-	// evaluating lets plans evaluate in turns.
+	// evaluating makes plans evaluate in turns.
 	evaluating turns
 	// planned are the versions that plans have evaluated.
 	planned plannedVersions
 }
 
-// NewPlanner returns a planner. ask calls a function with the present state, which nothing
-// writes meanwhile, or fails; plans fail with its error.
+// NewPlanner returns a planner. ask calls a function with the present state, to which nothing
+// writes during the call, or returns an error. Plans then fail with that error.
 func NewPlanner(ask func(func(*State)) error) *Planner {
 	return &Planner{ask: ask, heldFor: heldFor}
 }
 
-// Plan returns what a write has to record with it. It costs what the write affects among
-// the Bundles that can fail. It waits while a revision is applied. It ends with the
-// context: templates are evaluated one by one, without the state's lock where they may
-// take long (plan_warm.go).
+// Plan returns what a write has to record with it. It costs what the write affects among the
+// Bundles that can fail. It waits while a revision is applied. It ends with the context:
+// templates are evaluated one by one, and the slow ones without the state's lock
+// (plan_warm.go).
 func (planner *Planner) Plan(ctx context.Context, p Proposal) (*Plan, error) {
 	w := planner.newWarmth(ctx)
 	if err := planner.refuseCostly(ctx, p); err != nil {
@@ -78,8 +78,8 @@ func (planner *Planner) Plan(ctx context.Context, p Proposal) (*Plan, error) {
 	return plan, err
 }
 
-// tryOnce plans a write on the present state, but for what it puts off; of an object, if p
-// names one.
+// tryOnce plans a write on the present state in one pass, without what the pass puts off. p
+// names the object, if the write has one.
 func (planner *Planner) tryOnce(w *warmth, p Proposal, write func(t *trial) error) (plan *Plan, err error) {
 	if notAsked := planner.ask(func(s *State) { plan, err = s.plan(w, p, write) }); notAsked != nil {
 		return nil, notAsked
@@ -87,7 +87,7 @@ func (planner *Planner) tryOnce(w *warmth, p Proposal, write func(t *trial) erro
 	return plan, err
 }
 
-// plan plans a write on a state, but for what it puts off.
+// plan plans a write on a state in one pass, without what the pass puts off.
 func (s *State) plan(w *warmth, p Proposal, write func(t *trial) error) (*Plan, error) {
 	t := &trial{
 		State:    s,
@@ -109,7 +109,7 @@ func (s *State) plan(w *warmth, p Proposal, write func(t *trial) error) (*Plan, 
 	if err := t.recordHolders(); err != nil {
 		return nil, err
 	}
-	t.bury(etcd.MaxSize - p.Size)
+	t.deleteRecords(etcd.MaxSize - p.Size)
 	if err := t.fit(p); err != nil {
 		return nil, err
 	}
@@ -135,26 +135,26 @@ func (t *trial) write(p Proposal) error {
 	return nil
 }
 
-// trial works out what a write would do, without doing it.
+// trial finds out what a write would do, without doing it.
 type trial struct {
 	*State
 	plan *Plan
-	// deltas is by how much the unpinned failures of pending versions change.
+	// deltas are the changes in the number of unpinned failures of pending versions.
 	deltas map[*version]int
-	// moved are the clusters that the write changes the appearance of, and targeted
-	// tells of the newest versions evaluated whether they target them then.
+	// moved are the clusters whose appearance the write changes. targeted says whether the
+	// newest versions that were evaluated on them target them after the write.
 	moved    map[*cluster]struct{}
 	targeted map[claim]bool
 	// ended are the BundleDeployments that end with the write.
 	ended   map[claim]struct{}
 	holding holding
-	// contests are the claims that the write may bring on names that others have.
+	// contests are the claims that the write may bring to names that other pairs have.
 	contests map[record.Name][]claimant
 	warmth   *warmth
 	early    early
 }
 
-// guardTargeting makes the plan hold only while nothing else widens targeting.
+// guardTargeting makes the plan hold only while no other write widens targeting.
 func (t *trial) guardTargeting() {
 	key := record.TargetingGuardKey()
 	t.plan.Unchanged[key] = t.guards[key]
@@ -167,37 +167,37 @@ func (t *trial) guardVersions() {
 	t.plan.Unchanged[key] = t.guards[key]
 }
 
-// widens makes the plans fail that were made before this write, which can widen
-// targeting; and this one, if others did meanwhile.
+// widens invalidates the plans that were made before this write, because it can widen
+// targeting. The plan of this write holds only while no other write does the same.
 func (t *trial) widens() {
 	t.guardTargeting()
 	t.guardVersions()
 	t.plan.Put[record.TargetingGuardKey()] = []byte("{}")
 }
 
-// newVersion makes the plans fail that were made before this write, which gives a
-// Bundle a version that can fail. Writes of other Bundles do not mind.
+// newVersion invalidates the plans that were made before this write, because it gives a
+// Bundle a version that can fail. Plans of other Bundles' versions still hold.
 func (t *trial) newVersion() {
 	t.guardTargeting()
 	t.plan.Put[record.VersionsGuardKey()] = []byte("{}")
 }
 
-// witness makes the plan hold only while a cluster stays what it is.
+// witness makes the plan hold only while a cluster is unchanged.
 func (t *trial) witness(c *cluster) {
 	t.plan.Unchanged[record.ObjectKey(record.Clusters, c.name)] = t.object(record.Clusters, c.name).RecordRevision
 }
 
-// guardClusters makes the plan hold only while the clusters stay what they are
-// that a bundle may target.
+// guardClusters makes the plan hold only while the clusters that a bundle may target are
+// unchanged.
 func (t *trial) guardClusters(b *bundle) {
 	namespace := b.name.Namespace
 	if len(b.mappings) > 0 {
-		namespace = "" // a mapping can select a namespace that is not known yet
+		namespace = "" // a mapping can select a namespace that does not exist yet
 	}
 	t.guardNamespace(namespace)
 }
 
-// guardNamespace guards the clusters of one namespace, or with "" of all.
+// guardNamespace guards the clusters of one namespace, or of all if it is "".
 func (t *trial) guardNamespace(namespace string) {
 	guard := etcd.RangeGuard{Resource: record.Clusters, Namespace: namespace, Revision: t.revision}
 	if !slices.Contains(t.plan.UnchangedSince, guard) {

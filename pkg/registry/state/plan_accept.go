@@ -7,7 +7,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// tally notes how the failures of a bundle's versions change with a cluster.
+// tally notes how a cluster changes the failures of a bundle's versions.
 func (t *trial) tally(b *bundle, c *cluster, p *pair, failure string) {
 	for _, v := range b.versions() {
 		t.tallyVersion(v, c, p, failure)
@@ -42,9 +42,8 @@ func (t *trial) accept() {
 	}
 }
 
-// acceptBundle removes a bundle's pin. That holds only while all its clusters
-// stay what they are; and plans of writes that took the version for a pending one
-// do not hold any more.
+// acceptBundle removes a bundle's pin. The plan holds only while all clusters in scope are
+// unchanged. It invalidates plans that took the version for a pending one.
 func (t *trial) acceptBundle(b *bundle, v *version, targets func(*cluster) bool) {
 	t.force(b, v, targets)
 	t.newVersion()
@@ -55,7 +54,8 @@ func (t *trial) acceptBundle(b *bundle, v *version, targets func(*cluster) bool)
 	t.endPairs(b, func(c *cluster) bool { return !targets(c) })
 }
 
-// targets tells which clusters a version targets after the write.
+// targets returns a function that reports whether a version targets a cluster after the
+// write.
 func (t *trial) targets(v *version) func(*cluster) bool {
 	return func(c *cluster) bool {
 		if targeted, ok := t.targeted[claim{v.of, c}]; ok {
@@ -65,9 +65,9 @@ func (t *trial) targets(v *version) func(*cluster) bool {
 	}
 }
 
-// stillFails guards that a pending version fails on some cluster that the write
-// leaves alone: of two writes that mend one cluster each, the second has to
-// accept the version.
+// stillFails makes the plan hold only while a pending version fails on some cluster that the
+// write leaves alone. Of two writes that mend one cluster each, the second must accept the
+// version.
 func (t *trial) stillFails(v *version) {
 	for c, p := range v.pairs {
 		if _, moved := t.moved[c]; !moved && p.content == nil {
@@ -77,8 +77,8 @@ func (t *trial) stillFails(v *version) {
 	}
 }
 
-// endPairs notes which of a bundle's BundleDeployments end. What the version in force
-// loses goes on where the one that replaces it takes over.
+// endPairs notes which of a bundle's BundleDeployments end. Those that the next version takes
+// over continue.
 func (t *trial) endPairs(b *bundle, ends func(*cluster) bool) {
 	f := t.inForce(b)
 	if f == nil {

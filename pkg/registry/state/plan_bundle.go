@@ -13,8 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// bundle plans a write of a Bundle: a new version that fails is pinned to the
-// last one that worked.
+// bundle plans a write of a Bundle. A new version that fails is pinned to the last one that
+// worked.
 func (t *trial) bundle(p Proposal) error {
 	old := t.bundles[p.Name]
 	if p.Object == nil || ending(p.Object.Object) {
@@ -25,8 +25,8 @@ func (t *trial) bundle(p Proposal) error {
 			t.endPairs(old, func(*cluster) bool { return true })
 			t.guardValues(old.newest)
 			if len(t.holds.named[p.Name.Name]) > 1 {
-				// Another Bundle may get the names that this one gives up, and be
-				// promoted: no plan from before may put a promotion of this one there.
+				// Another Bundle may get the names that this one gives up, and be promoted.
+				// No plan made before may write a promotion of this Bundle there.
 				t.newVersion()
 			}
 		}
@@ -43,7 +43,7 @@ func (t *trial) bundle(p Proposal) error {
 	mappings := t.peek(p.Name.Namespace).mappingsOf(object.Labels)
 	if old != nil && old.newest.bundle.Generation == object.Generation {
 		if slices.ContainsFunc(old.versions(), (*version).canFail) {
-			// Labels show in the content that a label edit would pin.
+			// Labels affect the content that a label edit would pin.
 			t.newVersion()
 		}
 		if len(mappings)+len(old.mappings) > 0 {
@@ -67,7 +67,7 @@ func (t *trial) version(old *bundle, v *version) error {
 	failed := v.broken != ""
 	if !failed && t.gate(v) != "" {
 		failed = true
-		t.newVersion() // a plan of a Policy that would let it pass has to know it
+		t.newVersion() // a plan of a Policy that would let it pass must know it
 	}
 	if !failed {
 		kept := map[*cluster]struct{}{}
@@ -81,8 +81,8 @@ func (t *trial) version(old *bundle, v *version) error {
 				t.claimsOf(v, targets)
 				return t.firstVersion(v, targets)
 			}
-			// Which BundleDeployments end with the old version depends on the
-			// clusters; and which end with a label edit, on the version.
+			// The clusters decide which BundleDeployments end with the old version. The
+			// version decides which ones end with a label edit.
 			t.newVersion()
 			t.guardClusters(v.of)
 			t.endPairs(old, func(c *cluster) bool { return !targets(c) })
@@ -104,23 +104,23 @@ func (t *trial) version(old *bundle, v *version) error {
 	return t.put(pinKey, pin)
 }
 
-// rescoped plans that a bundle's mappings become others, while its version stays.
-// Pairs that come new have nothing to keep; but a pending version may lose the
-// clusters on which it fails.
+// rescoped plans that a bundle gets other mappings, while its version remains. New pairs have
+// nothing to keep. But a pending version may lose the clusters on which it fails.
 func (t *trial) rescoped(b *bundle, mappings []index.Selector) {
 	t.rescopedAs(b, &bundle{name: b.name, mappings: mappings})
 }
 
-// rescopedAs plans that a bundle's scope becomes that of another one.
+// rescopedAs plans that a bundle gets the scope of another one.
 func (t *trial) rescopedAs(b, again *bundle) {
 	t.claimsIn(b, again)
 	t.endPairs(b, func(c *cluster) bool { return !t.inScope(again, c.name.Namespace) })
-	t.forgetDead(b, func(c *cluster) bool { return t.inScope(again, c.name.Namespace) }, t.inForce(b))
+	t.forgetUnused(b, func(c *cluster) bool { return t.inScope(again, c.name.Namespace) }, t.inForce(b))
 	if !b.pending() || b.newest.broken != "" {
 		return
 	}
-	// Also where a Policy or missing values decide: a write that changes those, and was
-	// planned before this one, has seen the clusters that this one takes away.
+	// This is also needed where a Policy or missing values decide. A write that changes
+	// those, and was planned before this one, has counted the clusters that this one takes
+	// away.
 	t.guardTargeting()
 	t.guardValues(b.newest)
 	if t.gate(b.newest) != "" {
@@ -133,13 +133,12 @@ func (t *trial) rescopedAs(b, again *bundle) {
 	}
 }
 
-// failsSomewhere tells whether a version fails on any cluster in scope; if not,
-// kept gets the clusters that it targets. What it looked at is guarded: one
-// cluster is enough to see that a version fails, but it takes all of them to see
-// that it does not.
+// failsSomewhere reports whether a version fails on any cluster in scope. If not, it adds the
+// clusters that the version targets to kept. It guards what it read: one cluster shows that a
+// version fails, but it takes all of them to show that it does not.
 func (t *trial) failsSomewhere(v *version, kept map[*cluster]struct{}) bool {
 	if v.canFail() {
-		// Plans of other writes know this version only once it is there.
+		// Plans of other writes do not know this version until it is committed.
 		t.newVersion()
 	}
 	for c := range t.candidates(v) {
@@ -162,7 +161,7 @@ func (t *trial) failsSomewhere(v *version, kept map[*cluster]struct{}) bool {
 	return false
 }
 
-// dropRollout plans that the records of a Bundle's roll-out go with it.
+// dropRollout plans that the records of a Bundle's roll-out are deleted with it.
 func (t *trial) dropRollout(name record.Name) {
 	if _, ok := t.holds.rollouts[name]; ok {
 		t.plan.Delete = append(t.plan.Delete, record.RolloutKey(name))
@@ -172,8 +171,8 @@ func (t *trial) dropRollout(name record.Name) {
 	}
 }
 
-// relabelled plans that the version in force gets other labels. They tell whether a
-// GitRepo made it, and so what restrictions do to it.
+// relabelled plans that the version in force gets other labels. They say whether a GitRepo
+// made it, and so which restrictions apply.
 func (t *trial) relabelled(b *bundle, v *version) {
 	if b.pending() || equality.Semantic.DeepEqual(t.injectedInto(b.newest), t.injectedInto(v)) {
 		return

@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// cluster plans a write of a Cluster: what it breaks keeps its last good options.
+// cluster plans a write of a Cluster. Pairs that it breaks keep their last good options.
 func (t *trial) cluster(p Proposal) error {
 	t.guardTargeting()
 	t.guardVersions()
@@ -45,7 +45,7 @@ func (t *trial) cluster(p Proposal) error {
 	return nil
 }
 
-// move plans what becomes of a cluster's pairs when it changes its appearance.
+// move plans what happens to a cluster's pairs when its appearance changes.
 func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, next *appearance) error {
 	var before *appearance
 	affected := map[*bundle]struct{}{}
@@ -69,8 +69,8 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 	}
 	pins := map[pinKey]*derive.Content{}
 	if old != nil && len(old.pins) > 0 {
-		// Pins of versions that are still there, and still fail, stay. Hardly any
-		// cluster has one, and all others shall not pay for all their Bundles.
+		// Pins of versions that exist and still fail remain. Few clusters have any, and the
+		// others must not pay for a scan of their Bundles.
 		for b := range old.pairs {
 			for _, v := range b.versions() {
 				if content, ok := old.pins[v.pinKey()]; ok && v.failures[old] != "" {
@@ -84,7 +84,7 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		for _, v := range b.versions() {
 			pair, failure := t.evaluate(v, after)
 			if v == b.base {
-				// What is lost of it gets promotion records.
+				// What the base loses gets promotion records, so only additions matter here.
 				if pair != nil && pair.content != nil && v.contentOn(old) == nil {
 					t.bump(b)
 				}
@@ -111,7 +111,7 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		if was && !targeted {
 			t.ended[claim{b, old}] = struct{}{}
 		}
-		// One that failed and had nothing to show is new when it works.
+		// A pair that failed and showed nothing counts as new once it works.
 		if was != targeted || shows && force.contentOn(old) == nil {
 			t.bump(b)
 		}
@@ -121,7 +121,7 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		t.bumpBases(affected, old)
 	}
 	if old != nil {
-		after.pins = pins // a base that fails has no other
+		after.pins = pins // a base that fails has no content but its pin
 		t.holding.subjects[old] = after
 		t.noteHeld(old, object, affected)
 	}
@@ -129,7 +129,7 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 }
 
 // noteHeld notes the bundles whose pairs on a moved cluster may show something else.
-// Partitions look at labels and groups, but no index knows them.
+// Partitions select by labels and groups, but no index knows them.
 func (t *trial) noteHeld(old *cluster, object *v1alpha1.Cluster, affected map[*bundle]struct{}) {
 	if old.object.Spec.Paused || object.Spec.Paused {
 		affected = maps.Clone(affected)
@@ -150,7 +150,7 @@ func lastGood(v *version, c *cluster) *derive.Content {
 	return v.pairs[c].content
 }
 
-// pin writes a cluster's pins, if they differ from those that it has.
+// pin writes a cluster's pins, if they change.
 func (t *trial) pin(name record.Name, pins map[pinKey]*derive.Content) error {
 	stored, has := t.clusterPins[name]
 	var have map[pinKey]*derive.Content
@@ -179,7 +179,8 @@ func (t *trial) pin(name record.Name, pins map[pinKey]*derive.Content) error {
 	return nil
 }
 
-// pinsBefore are the pins that a cluster may have before the write that needs some.
+// pinsBefore returns the pins that a cluster may have before the write that needs some of
+// them.
 func pinsBefore(c *cluster, needed map[pinKey]*derive.Content) earlyPins {
 	out := earlyPins{c, maps.Clone(needed), true}
 	for k, content := range needed {
@@ -194,7 +195,7 @@ func pinsBefore(c *cluster, needed map[pinKey]*derive.Content) earlyPins {
 	return out
 }
 
-// encodePins is the record of a cluster's pins.
+// encodePins returns the record of a cluster's pins.
 func encodePins(pins map[pinKey]*derive.Content) ([]byte, error) {
 	var out record.ClusterPins
 	for k, content := range pins {

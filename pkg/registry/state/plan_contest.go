@@ -12,24 +12,25 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// A planned write that lets a pair claim a BundleDeployment name which another holds,
-// and keeps, records the holder if the pair would take the name otherwise. That a claim
-// is noted which does not come, or that existed before, does no harm: the holder has
-// the name either way.
+// A planned write may let a pair claim a BundleDeployment name that another pair holds and
+// keeps. If the pair would otherwise take the name, the write records the holder. A claim may
+// be noted that never arises, or that existed before. That does no harm: the holder has the
+// name either way.
 //
-// Whoever brings claims has to know the claims that others bring at the same time:
+// A write that brings claims must know the claims that other writes bring at the same time:
 //
 //	names guard    of a Bundle name; compared and written by each write of a Bundle that
-//	               may claim more, if Bundles can meet on names at all
-//	versions guard written where another Bundle of the name exists; label edits,
+//	               may claim more, if Bundles can claim the same name at all
+//	versions guard written if another Bundle with the name exists; label edits,
 //	               mappings and groups compare it
-//	clusters since where another Bundle of the name exists: a label edit may have
+//	clusters since if another Bundle with the name exists: a label edit may have
 //	               brought its claim
 //
-// A fleet without mappings, whose Clusters have a namespace each, pays for none of it.
+// A fleet pays for none of this if it has no mappings and each Cluster has a namespace of its
+// own.
 
-// maxHolders is how many holder records one write carries. More go before it: they
-// name those that hold the names anyway.
+// maxHolders is how many holder records one write carries. If it needs more, all are written
+// before it: they name pairs that hold the names anyway.
 const maxHolders = 2000
 
 // contestable reports whether two pairs could claim one name.
@@ -45,8 +46,8 @@ func (t *trial) shares(name record.Name) bool {
 	return t.holds.crowded > 0 || slices.ContainsFunc(t.holds.named[name.Name], func(o *bundle) bool { return o.name != name })
 }
 
-// guardName makes the plan of a Bundle's write hold only while no other write lets
-// Bundles of its name claim more, and theirs only without this one.
+// guardName makes the plan of a Bundle's write hold only while no other write lets Bundles
+// with its name claim more. It makes the plans of such writes fail in turn.
 func (t *trial) guardName(name string) {
 	if !t.contestable() {
 		return
@@ -67,7 +68,7 @@ func (t *trial) claims(b *v1alpha1.Bundle, c *v1alpha1.Cluster, namespace string
 	t.contests[key] = append(t.contests[key], claimant{b, c})
 }
 
-// claimsOf notes what a version claims that comes into force.
+// claimsOf notes the claims of a version that comes into force.
 func (t *trial) claimsOf(v *version, targets func(*cluster) bool) {
 	if !t.shares(v.of.name) {
 		return
@@ -81,7 +82,7 @@ func (t *trial) claimsOf(v *version, targets func(*cluster) bool) {
 	}
 }
 
-// claimsIn notes what a bundle claims when its scope becomes that of another one.
+// claimsIn notes the claims of a bundle that gets the scope of another one.
 func (t *trial) claimsIn(b, again *bundle) {
 	f := t.inForce(b)
 	if f == nil || !t.shares(b.name) {
@@ -97,8 +98,8 @@ func (t *trial) claimsIn(b, again *bundle) {
 	}
 }
 
-// arrives notes what a cluster that comes into a namespace, or moves there, brings, and
-// makes the plan hold only while the others in it stay what they are.
+// arrives notes the claims of a cluster that enters a namespace, or moves there. It makes the
+// plan hold only while the other clusters in the namespace are unchanged.
 func (t *trial) arrives(old *cluster, object *v1alpha1.Cluster, namespace string) {
 	const witnesses = 8
 	others := slices.DeleteFunc(slices.Clone(t.holds.placed[namespace]), func(c *cluster) bool { return c == old })
@@ -119,8 +120,8 @@ func (t *trial) arrives(old *cluster, object *v1alpha1.Cluster, namespace string
 	}
 }
 
-// recordHolders plans the holder records of the names that come to be contested, and
-// the end of those whose holders end.
+// recordHolders plans the holder records of names that become contested. It deletes the
+// records whose holders end.
 func (t *trial) recordHolders() error {
 	for _, n := range t.holding.forced {
 		t.claimsOf(n.version, n.targets)
@@ -161,7 +162,7 @@ func (t *trial) recordHolders() error {
 	return nil
 }
 
-// holderSteps record holders before the write.
+// holderSteps plans steps before the write that record holders.
 func (t *trial) holderSteps(holders map[record.Key]record.Holder) error {
 	keys := slices.SortedFunc(maps.Keys(holders), func(a, b record.Key) int { return a.Name.Compare(b.Name) })
 	write := t.plan

@@ -14,16 +14,16 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// A plan concerns as many records as there are, and one transaction takes some hundred
-// guards and 1.5 MiB. So a plan with many guards guards ranges of keys (coarsen), and what
-// is too large goes before the write, a step at a time (fit).
+// A plan may touch any number of records, but one transaction takes some hundred guards and
+// 1.5 MiB. So a plan with many guards guards ranges of keys (coarsen), and records that do
+// not fit are written before the write, a step at a time (fit).
 
 const (
-	// exactGuards is how many guards a plan may have before it guards ranges. The write
-	// that it is for has a few of its own.
+	// exactGuards is how many guards of single records a plan may have before it guards
+	// ranges. The write itself has a few guards too.
 	exactGuards = etcd.FewGuards - 16
-	// stepBytes is how much one step before a write weighs, but for a single record that
-	// is larger.
+	// stepBytes is the largest size of one step before a write. A single larger record is
+	// allowed.
 	stepBytes = 1 << 20
 )
 
@@ -33,11 +33,11 @@ type guarded struct {
 	since     []etcd.RangeGuard
 }
 
-// coarsen replaces guards of single records by guards of the ranges that those are in,
-// where they are too many; the largest ranges first, and whole namespaces before all of
-// them. What is planned holds more seldom for it, and never wrongly: each record is at the
-// present as the state says, so it is still so if nothing in its range was written or
-// deleted since the state's revision.
+// coarsen replaces guards of single records by guards of the ranges that contain them, if
+// they are too many. It starts with the largest ranges. It guards all namespaces together
+// only if single namespaces are still too many. The plan then holds less often, but never
+// wrongly: the state has the present value of each record, and the value remains if nothing
+// in the range was written or deleted since the state's revision.
 func (s *State) coarsen(g guarded) guarded {
 	few := func() bool { return len(g.unchanged)+len(g.since) <= s.exactGuards }
 	if few() {
@@ -46,7 +46,8 @@ func (s *State) coarsen(g guarded) guarded {
 	g.unchanged = maps.Clone(g.unchanged)
 	byRange := map[etcd.RangeGuard][]record.Key{}
 	for key, at := range g.unchanged {
-		// An object that cannot be read is absent here, and must not be written over.
+		// An object that cannot be read is missing from the state, and must not be
+		// overwritten.
 		if etcd.Ranged(key) && (key.Type != record.TypeObject || at != 0) {
 			r := etcd.RangeGuard{Type: key.Type, Resource: key.Resource, Namespace: key.Name.Namespace, Revision: s.revision, Deletions: true}
 			byRange[r] = append(byRange[r], key)
@@ -70,8 +71,7 @@ func (s *State) coarsen(g guarded) guarded {
 	return g
 }
 
-// merged are guards of ranges, one for each range; or, if they are widened, one for all
-// namespaces.
+// merged returns one guard for each range. If widen, it returns one for all namespaces.
 func merged(guards []etcd.RangeGuard, widen bool) []etcd.RangeGuard {
 	out := map[string]etcd.RangeGuard{}
 	for _, g := range guards {
@@ -86,20 +86,20 @@ func merged(guards []etcd.RangeGuard, widen bool) []etcd.RangeGuard {
 	return slices.SortedFunc(maps.Values(out), func(a, b etcd.RangeGuard) int { return strings.Compare(a.Prefix(), b.Prefix()) })
 }
 
-// early are the records of a plan that may be written before it, because they change
-// nothing while the write is not there.
+// early are the records of a plan that may be written before the write, because they change
+// nothing until it is committed.
 type early struct {
-	// promotions say what pairs show that are held already.
+	// promotions repeat what held pairs show already.
 	promotions map[record.Key]claim
-	// pins are of Clusters. Those of a version that works are not looked at.
+	// pins are those of Clusters. Pins of a version that works are not read.
 	pins map[record.Key]earlyPins
 }
 
 type earlyPins struct {
 	cluster *cluster
-	// all are those that the Cluster has and those that it needs.
+	// all are the pins that the Cluster has and those that it needs.
 	all map[pinKey]*derive.Content
-	// spare says that the Cluster has all that it needs.
+	// spare reports that the Cluster already has all pins that it needs.
 	spare bool
 }
 
@@ -117,8 +117,8 @@ func (e *early) pin(key record.Key, pins earlyPins) {
 	e.pins[key] = pins
 }
 
-// fit makes a plan one that one transaction takes beside the write that it is for. Where
-// it is too large, some of it becomes a step before it, and the rest is no plan.
+// fit makes a plan fit into one transaction together with its write. If it is too large, a
+// part of it becomes a step before the write, and the rest is no plan.
 func (t *trial) fit(p Proposal) error {
 	if t.size()+p.Size > etcd.MaxSize {
 		for key, pins := range t.early.pins {
@@ -131,7 +131,7 @@ func (t *trial) fit(p Proposal) error {
 	if t.size()+p.Size > etcd.MaxSize {
 		step, err := t.step(p, t.size()+p.Size-etcd.MaxSize)
 		if err != nil || step == nil {
-			return err // nothing helps: it is refused for its size
+			return err // no step helps: the write is refused for its size
 		}
 		t.plan.First = []etcd.Txn{*step}
 		return nil
@@ -144,8 +144,8 @@ func (t *trial) fit(p Proposal) error {
 
 func (t *trial) size() int { return t.plan.Size() }
 
-// step is what goes first of a plan that is too large; nil if the rest would be too large
-// all the same. It holds while what it was planned by does.
+// step returns the first step of a plan that is too large by excess bytes; nil if the rest
+// would still be too large. The step holds while everything from which it was planned does.
 func (t *trial) step(p Proposal, excess int) (*etcd.Txn, error) {
 	movable := 0
 	for key := range t.early.promotions {

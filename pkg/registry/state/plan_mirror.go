@@ -11,14 +11,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Mirrors are not written by clients of the API, so their plans are the whole
-// write, the record itself included.
+// Clients of the API do not write mirrors. So the plan of a mirror is the whole write, and
+// includes the record itself.
 
-// Empty tells that there is nothing to write.
+// Empty reports whether the plan writes nothing.
 func (p *Plan) Empty() bool { return len(p.Put) == 0 && len(p.Delete) == 0 && len(p.First) == 0 }
 
-// Txn is the transaction of a plan that is the whole write; or of what has to be
-// written first, if there is something, and then the plan of the next time is.
+// Txn returns the transaction of a plan that is the whole write. If steps come first, it
+// returns the first one; the write must then be planned anew.
 func (p *Plan) Txn() etcd.Txn {
 	if len(p.First) > 0 {
 		return p.First[0]
@@ -26,34 +26,34 @@ func (p *Plan) Txn() etcd.Txn {
 	return etcd.Txn{Unchanged: p.Unchanged, UnchangedSince: p.UnchangedSince, Put: p.Put, Delete: p.Delete}
 }
 
-// Namespace plans that the mirror of a Namespace says what its labels are; nil
-// if it is gone. It is empty if the log says so already. Where the labels say no
-// more than the Namespace's name, no mirror is needed.
+// Namespace plans that the mirror of a Namespace holds its labels; nil labels mean that the
+// Namespace is gone. The plan is empty if the log agrees already. No mirror is needed if the
+// labels say no more than the Namespace's name.
 func (planner *Planner) Namespace(name string, labels map[string]string) (*Plan, error) {
 	return planner.try(planner.newWarmth(context.Background()), Proposal{}, func(t *trial) error { return t.namespaceLabels(name, labels) })
 }
 
-// Values plans that the log holds the data of a Bundle's values Secret (S 4.5).
-// It is empty if it does already. A version that waited for them comes into force
+// Values plans that the log holds the data of a Bundle's values Secret (S 4.5). The plan is
+// empty if the log holds it already. A version that waited for the values comes into force
 // with the write, if it fails nowhere.
 func (planner *Planner) Values(bundle record.Name, data map[string][]byte) (*Plan, error) {
 	return planner.try(planner.newWarmth(context.Background()), Proposal{}, func(t *trial) error { return t.mirrorValues(bundle, data) })
 }
 
-// DropValues plans that the log forgets values. It is empty if some version of
-// the Bundle needs them, or if they are not there.
+// DropValues plans that the log deletes values. The plan is empty if some version of the
+// Bundle needs them, or if the log has none.
 func (planner *Planner) DropValues(bundle record.Name, hash string) (*Plan, error) {
 	return planner.try(planner.newWarmth(context.Background()), Proposal{}, func(t *trial) error { t.forgetValues(bundle, hash); return nil })
 }
 
-// relabelled is what a Namespace's labels would be.
+// relabelled holds the labels that a Namespace would have.
 type relabelled struct {
 	namespace string
 	labels    map[string]string
 }
 
-// namespaceLabels plans other labels of a Namespace: like a mapping, they widen or
-// narrow what Bundles of other namespaces target.
+// namespaceLabels plans other labels of a Namespace. Like a mapping, they widen or narrow
+// what Bundles of other namespaces target.
 func (t *trial) namespaceLabels(name string, labels map[string]string) error {
 	if labels == nil || maps.Equal(labels, ownLabels(name)) {
 		labels = nil
@@ -102,7 +102,7 @@ func (t *trial) mirrorValues(name record.Name, data map[string][]byte) error {
 	}
 	t.newVersion()
 	if !b.pending() {
-		return nil // a version that was accepted before anybody looked at values
+		return nil // the version was accepted before any controller read its values
 	}
 	again := &bundle{name: b.name, mappings: b.mappings}
 	again.newest = t.compileWith(again, b.newest.record, data)
@@ -116,7 +116,7 @@ func (t *trial) mirrorValues(name record.Name, data map[string][]byte) error {
 	return nil
 }
 
-// forgetValues plans that values go that no version needs.
+// forgetValues plans that values which no version needs are deleted.
 func (t *trial) forgetValues(name record.Name, hash string) {
 	stored, ok := t.mirrors.values[name][hash]
 	if !ok {
@@ -130,8 +130,8 @@ func (t *trial) forgetValues(name record.Name, hash string) {
 	t.plan.Delete = append(t.plan.Delete, key)
 }
 
-// guardBundle makes the plan hold only while a Bundle keeps the versions that it
-// has; nil if there is none.
+// guardBundle returns a Bundle, nil if it does not exist. It makes the plan hold only while
+// the Bundle keeps its present versions.
 func (t *trial) guardBundle(name record.Name) *bundle {
 	object := t.object(record.Bundles, name)
 	t.plan.Unchanged[record.BundlePinKey(name)] = t.bundlePins[name].revision
@@ -144,15 +144,15 @@ func (t *trial) guardBundle(name record.Name) *bundle {
 	return t.bundles[name]
 }
 
-// guardValues makes the plan hold only while the values that a version needs do
-// not come or go.
+// guardValues makes the plan hold only while the values that a version needs neither appear
+// nor disappear.
 func (t *trial) guardValues(v *version) {
 	if hash := v.bundle.Spec.ValuesHash; record.IsValuesHash(hash) {
 		t.plan.Unchanged[record.ValuesKey(v.of.name, hash)] = t.mirrors.values[v.of.name][hash].revision
 	}
 }
 
-// dropValues plans that a Bundle's values go with it.
+// dropValues plans that a Bundle's values are deleted with it.
 func (t *trial) dropValues(name record.Name) {
 	for hash := range t.mirrors.values[name] {
 		t.plan.Delete = append(t.plan.Delete, record.ValuesKey(name, hash))

@@ -11,14 +11,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// bury deletes the promotions of and the reports on the BundleDeployments that end
-// with the write: one that comes later is a new one, and starts without. The first
-// report on one may be committed between this plan and its write, so those without
-// one count too; those known to have one come first, as far as there is room, which is for
-// some 7,000 records. The sweep removes the rest. Where
-// another claim has the name, what is silent is not theirs, and a promotion that is
-// written for it takes the place of theirs.
-func (t *trial) bury(room int) {
+// deleteRecords deletes the promotions of the BundleDeployments that end with the write, and
+// the reports on them: a later BundleDeployment with such a name is a new one, and starts
+// without them. The first report may be committed between this plan and its write, so the
+// keys of missing reports are deleted too. The records that are known to exist come first.
+// room is in bytes and fits some 7,000 records; the sweep removes the rest.
+//
+// Where another claim has the name, a missing report is not one of the ended claim, and a
+// promotion that is written for the other claim replaces the old one.
+func (t *trial) deleteRecords(room int) {
 	var promoted, reported, silent []record.Key
 	for c := range t.ended {
 		key := c.key()
@@ -42,13 +43,13 @@ func (t *trial) bury(room int) {
 	t.plan.Delete = append(t.plan.Delete, all[:min(len(all), fits)]...)
 }
 
-// writePromotions puts promotion records into the plan. Where they are too large for one
-// transaction, those that change nothing by themselves go before it (fit); then the write
-// is to be planned anew, and finds them there.
+// writePromotions puts promotion records into the plan. If they are too large for one
+// transaction, those that change nothing by themselves are written before the write (fit).
+// The write is then planned anew, and finds them.
 func (t *trial) writePromotions() error {
 	for c, p := range t.holding.promotions {
 		if _, ended := t.ended[c]; ended {
-			continue // its records go
+			continue // its records are deleted
 		}
 		encoded, err := encodePromotion(c, p.Outcome)
 		if err != nil {
@@ -64,7 +65,7 @@ func (t *trial) writePromotions() error {
 	}
 	for c := range t.ended {
 		if t.promotionOf(c) != nil {
-			delete(t.holding.stale, record.PromotionKey(c.key())) // it goes anyway
+			delete(t.holding.stale, record.PromotionKey(c.key())) // it is deleted anyway
 		}
 	}
 	t.plan.Delete = slices.AppendSeq(t.plan.Delete, maps.Keys(t.holding.stale))

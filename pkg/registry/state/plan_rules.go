@@ -13,8 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// group plans a write of a ClusterGroup: every cluster that enters or leaves it
-// changes its appearance.
+// group plans a write of a ClusterGroup. The appearance of every cluster that enters or
+// leaves the group changes.
 func (t *trial) group(p Proposal) error {
 	t.widens()
 	var next *group
@@ -38,7 +38,7 @@ func (t *trial) group(p Proposal) error {
 			return err
 		}
 	}
-	t.guardNamespace(p.Name.Namespace) // also what is no member yet
+	t.guardNamespace(p.Name.Namespace) // this includes clusters that are no members yet
 	t.accept()
 	return nil
 }
@@ -94,7 +94,7 @@ func (t *trial) restriction(p Proposal) {
 	}
 }
 
-// targetingOf is how a cluster would show to selectors.
+// targetingOf returns what selectors would see of a cluster.
 func targetingOf(name record.Name, object *v1alpha1.Cluster, groups []targeting.Group) *appearance {
 	c := targeting.Cluster{Name: name.Name, Namespace: name.Namespace, Labels: object.Labels, Groups: groups}
 	return &appearance{c, targeting.Augment(c)}

@@ -23,37 +23,37 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// A plan reads the state under its lock, for which the engine's goroutine waits, and all
-// other plans behind it. What templates come out as may take long and depends on nothing
-// but what is immutable. So a plan is made in passes. In each, evaluations that take long
-// are put off, and the pass goes on as if nothing had changed there; then they are made
-// without the lock, and what the pass has planned is thrown away. The pass that puts
-// nothing off is the plan. Of most writes that is the first one.
+// A plan reads the state under its lock. The engine's goroutine waits for that lock, and all
+// other plans wait behind it. Evaluating templates may take long, but depends only on
+// immutable values. So a plan is made in passes. Each pass puts slow evaluations off, and
+// continues as if they changed nothing. They are then made without the lock, and what the
+// pass planned is discarded. The pass that puts nothing off is the plan. For most writes that
+// is the first pass.
 
 const (
 	// heldFor is about how long a pass evaluates templates under the lock.
 	heldFor = 2 * time.Millisecond
-	// maxPasses bounds how often a plan starts over because the state has changed. The
-	// last pass puts nothing off.
+	// maxPasses bounds how often a plan starts over because the state has changed. The last
+	// pass puts nothing off.
 	maxPasses = 8
 )
 
-// warmth is what a plan knows from its passes so far.
+// warmth holds what a plan has learnt from its passes so far.
 type warmth struct {
 	ctx context.Context
-	// contents are those that were put off and have been made.
+	// contents are the evaluations that were put off and have been made since.
 	contents map[evaluation]*derive.Content
-	// derived are the versions that the plan compiles, so that each pass knows them.
+	// derived are the versions that the plan has compiled, for later passes.
 	derived map[compiled]*derive.Version
 	// putOff are the evaluations of this pass that are still to be made.
 	putOff map[evaluation]targeting.Match
-	// spent is how long this pass has evaluated, and heldFor about how long it may.
+	// spent is how long this pass has evaluated. heldFor is about how long it may.
 	spent, heldFor time.Duration
-	// last: this pass puts nothing off.
+	// last reports that this pass puts nothing off.
 	last bool
 }
 
-// evaluation is what a content follows from. All of it is immutable.
+// evaluation holds everything that a content follows from. All of it is immutable.
 type evaluation struct {
 	version  *derive.Version
 	match    targeting.Key
@@ -61,10 +61,10 @@ type evaluation struct {
 	cluster  *v1alpha1.Cluster
 }
 
-// compiled is what a derived version follows from.
+// compiled holds what a derived version follows from.
 type compiled struct {
 	record *record.Object
-	// valued: the data of its values Secret are known.
+	// valued reports whether the data of its values Secret is known.
 	valued bool
 }
 
@@ -72,7 +72,7 @@ func (planner *Planner) newWarmth(ctx context.Context) *warmth {
 	return &warmth{ctx: ctx, heldFor: planner.heldFor, contents: map[evaluation]*derive.Content{}, derived: map[compiled]*derive.Version{}}
 }
 
-// evaluate resolves a version on a cluster as the state does; see there.
+// evaluate evaluates a version on a cluster, as State.resolve does.
 func (t *trial) evaluate(v *version, c subject) (p *pair, failure string) {
 	match, ok := t.matchOf(v, c)
 	if !ok {
@@ -85,8 +85,8 @@ func (t *trial) evaluate(v *version, c subject) (p *pair, failure string) {
 	return &pair{match, c.pins[v.pinKey()]}, content.Failure
 }
 
-// content is what a version means on a cluster. Where the pass puts that off it is
-// something else, and the pass is no plan.
+// content returns what a version means on a cluster. If the pass puts the evaluation off, it
+// returns something else, and the pass is no plan.
 func (t *trial) content(v *version, m targeting.Match, c *v1alpha1.Cluster) *derive.Content {
 	w := t.warmth
 	e := evaluation{v.derived, m.Key(), t.injectedInto(v), c}
@@ -110,7 +110,8 @@ func (t *trial) content(v *version, m targeting.Match, c *v1alpha1.Cluster) *der
 	return content
 }
 
-// compile is the state's, with what earlier passes know.
+// compile compiles a version of a bundle, as State.compile does. It reuses what earlier
+// passes have compiled.
 func (t *trial) compile(b *bundle, r *record.Object) *version {
 	return t.compileWith(b, r, t.valuesOf(b, r))
 }
@@ -126,7 +127,7 @@ func (t *trial) compileWith(b *bundle, r *record.Object, data map[string][]byte)
 	return v
 }
 
-// try plans a write on the present state, in as many passes as it takes.
+// try plans a write on the present state, in as many passes as necessary.
 func (planner *Planner) try(w *warmth, p Proposal, write func(t *trial) error) (*Plan, error) {
 	for pass := 1; ; pass++ {
 		w.putOff, w.spent, w.last = map[evaluation]targeting.Match{}, 0, pass >= maxPasses
@@ -143,7 +144,7 @@ func (planner *Planner) try(w *warmth, p Proposal, write func(t *trial) error) (
 	}
 }
 
-// evaluate makes what a pass has put off.
+// evaluate makes the evaluations that a pass has put off.
 func (planner *Planner) evaluate(w *warmth) error {
 	for one, m := range w.putOff {
 		leave, err := planner.evaluating.take(w.ctx)
@@ -156,15 +157,15 @@ func (planner *Planner) evaluate(w *warmth) error {
 	return nil
 }
 
-// turns are taken by plans that evaluate. Those of requests take turns with all else that
-// is heavy (package fair); those of controllers leave a processor to the engine's
-// goroutine, if there are two.
+// turns limits how many plans evaluate at a time. Plans of requests take turns with all other
+// heavy work (package fair). Plans of controllers leave one processor to the engine's
+// goroutine, if there are at least two.
 type turns struct {
 	once sync.Once
 	room chan struct{}
 }
 
-// take waits for a turn; leave ends it.
+// take waits for a turn. The caller ends the turn with leave.
 func (t *turns) take(ctx context.Context) (leave func(), err error) {
 	if client := fair.Of(ctx); client != nil {
 		return client.Evaluate(ctx)
@@ -178,10 +179,10 @@ func (t *turns) take(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// refuseCostly refuses a Bundle whose templates take more work than any Cluster gives,
-// where that can be known without a Cluster. A Bundle that was stored so already may be
-// written again: it fails with a condition. It takes no lock while it looks, and a turn
-// where that may take long.
+// refuseCostly refuses a Bundle whose templates take more work than any Cluster may, if that
+// can be seen without a Cluster. A Bundle that was already like that may be written again: it
+// fails with a condition. refuseCostly does not hold the lock while it works, and takes a
+// turn if that may take long.
 func (planner *Planner) refuseCostly(ctx context.Context, p Proposal) error {
 	if p.Resource != record.Bundles || p.Object == nil {
 		return nil
@@ -214,8 +215,8 @@ func (planner *Planner) refuseCostly(ctx context.Context, p Proposal) error {
 		field.ErrorList{field.Forbidden(path.Child(excess.Field), excess.Text)})
 }
 
-// plannedVersions are versions that plans have prepared and evaluated, and that took
-// long. The writes may come to be applied; then this replica has not to do so again.
+// plannedVersions are slow versions that plans have compiled and evaluated. If their writes
+// are applied, this replica need not evaluate them again.
 type plannedVersions struct {
 	mu struct {
 		sync.Mutex
@@ -232,7 +233,7 @@ type plannedVersion struct {
 // maxPlanned bounds how many versions are kept.
 const maxPlanned = 16
 
-// note keeps the version of a planned Bundle, if it took long.
+// note keeps the version of a planned Bundle, if the version is slow.
 func (p *plannedVersions) note(proposal Proposal, w *warmth) {
 	if proposal.Resource != record.Bundles || proposal.Object == nil {
 		return
@@ -250,7 +251,7 @@ func (p *plannedVersions) note(proposal Proposal, w *warmth) {
 	}
 }
 
-// version is a version as a plan has left it, or a new one.
+// version returns a version that a plan has left, or a new one.
 func (p *plannedVersions) version(bundle *v1alpha1.Bundle, facts derive.Facts) *derive.Version {
 	for _, known := range p.of(bundle) {
 		if sameFacts(known.facts, facts) && equality.Semantic.DeepEqual(&known.bundle.Spec, &bundle.Spec) {
@@ -260,7 +261,7 @@ func (p *plannedVersions) version(bundle *v1alpha1.Bundle, facts derive.Facts) *
 	return derive.NewVersion(bundle, facts)
 }
 
-// of are the versions that may be one of a Bundle.
+// of returns the kept versions that may be the version of a Bundle.
 func (p *plannedVersions) of(bundle *v1alpha1.Bundle) []plannedVersion {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// publish brings the tables up to what the pairs say now.
+// publish brings the tables up to date with the pairs.
 func (w *work) publish() {
 	if w.first != nil {
 		w.first.publish()
@@ -40,13 +40,13 @@ func (w *work) publish() {
 	w.closeLedger()
 }
 
-// settleChanged notes the pairs of versions that came into force or went out of it, and
-// those whose promotion records changed.
+// settleChanged notes the pairs of versions that came into force or ceased to be, and those
+// whose promotion records changed.
 func (w *work) settleChanged() {
 	for b, before := range w.before {
 		now := w.inForceOrGone(b)
 		if _, met := w.rescope[b]; now == before || met && now != nil {
-			continue // retarget has been to all of them
+			continue // retarget has visited all its pairs
 		}
 		for _, v := range []*version{before, now} {
 			if v != nil {
@@ -59,7 +59,7 @@ func (w *work) settleChanged() {
 	w.settlePromoted()
 }
 
-// inForceOrGone is inForce for a bundle that may have been removed.
+// inForceOrGone returns the version in force of a bundle that may have been removed.
 func (s *State) inForceOrGone(b *bundle) *version {
 	if s.bundles[b.name] != b {
 		return nil
@@ -67,8 +67,8 @@ func (s *State) inForceOrGone(b *bundle) *version {
 	return s.inForce(b)
 }
 
-// wanted is the BundleDeployment that a bundle makes of a cluster, nil if none. The one
-// of its name that is there, or nil, knows what was reported.
+// wanted returns the BundleDeployment that a claim should have, nil if none. have is the
+// present one with that name, or nil; it knows the last report.
 func (w *work) wanted(c claim, have *view.BundleDeployment) *view.BundleDeployment {
 	v := w.inForceOrGone(c.bundle)
 	if v == nil || c.cluster.face.Namespace == "" || w.State.clusters[c.cluster.name] != c.cluster {
@@ -83,7 +83,7 @@ func (w *work) wanted(c claim, have *view.BundleDeployment) *view.BundleDeployme
 		return nil
 	}
 	next.Downstream = w.downstreamOf(next)
-	next.Report = w.alive(c, next.Name(), have)
+	next.Report = w.usedReport(c, next.Name(), have)
 	return next
 }
 
@@ -109,8 +109,8 @@ func (w *work) settleClaim(c claim) {
 	}
 }
 
-// withdraw gives up a claim, whatever the pairs say. Who gets the name instead is
-// settled with everything else, when all pairs are what they will be.
+// withdraw gives up a claim, whatever its pair says. Which claim gets the name instead is
+// settled with everything else, after all pairs are final.
 func (w *work) withdraw(c claim) {
 	key := c.key()
 	delete(c.bundle.lost, key)
@@ -128,8 +128,8 @@ func (w *work) withdraw(c claim) {
 	}
 }
 
-// contest settles a name that several claim (holder.go). The Bundles of those that do
-// not get it say so.
+// contest settles a name that several pairs claim (claim.go). The Bundles that do not get the
+// name say so in a condition.
 func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployment) {
 	claims := w.contested[key]
 	if claims == nil {
@@ -148,7 +148,7 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	for other := range claims {
 		w.touch(other.bundle)
 		delete(other.bundle.lost, key)
-		// Of two Clusters that share a namespace, a Bundle loses nothing to itself.
+		// If two Clusters share a namespace, a Bundle loses nothing to itself.
 		if other.bundle != winner.bundle {
 			other.bundle.lost[key] = "Bundle " + winner.bundle.name.String()
 		}
@@ -164,9 +164,9 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	}
 }
 
-// settled is the one of some claims that gets a name, and its BundleDeployment; nil if
-// none wants it. One that does not want it any more leaves, even if it is settled
-// later: the name does not go to it and back in one revision.
+// settled returns the claim that gets a name, and its BundleDeployment; nil if no claim wants
+// the name. A claim that no longer wants it is dropped, even if it is settled later: the name
+// must not move to it and back in one revision.
 func (w *work) settled(key record.Name, claims map[claim]struct{}, have *view.BundleDeployment) (claim, *view.BundleDeployment) {
 	for len(claims) > 0 {
 		winner := w.winner(key, claims)
@@ -180,16 +180,16 @@ func (w *work) settled(key record.Name, claims map[claim]struct{}, have *view.Bu
 	return claim{}, nil
 }
 
-// settlement is a set of claims, by cluster. At a load all pairs are in it: a list for
-// each cluster takes a third of what a map of claims takes, and sorting short lists is
-// cheaper than sorting one that is long.
+// settlement is a set of claims, grouped by cluster. At a load it holds all pairs: a list for
+// each cluster takes a third of the memory of a map of claims, and sorting many short lists
+// is cheaper than sorting a long one.
 type settlement struct {
 	ofCluster map[*cluster][]*bundle
-	// order are the clusters, once it is sorted.
+	// order are the clusters, after sort.
 	order []*cluster
 }
 
-// add adds a claim; more than once is once.
+// add adds a claim. It may be added several times.
 func (s *settlement) add(c claim) {
 	if s.ofCluster == nil {
 		s.ofCluster = map[*cluster][]*bundle{}
@@ -197,8 +197,8 @@ func (s *settlement) add(c claim) {
 	s.ofCluster[c.cluster] = append(s.ofCluster[c.cluster], c.bundle)
 }
 
-// sort comes before claims, and after all that is added. The order is that of the
-// table of BundleDeployments: so a load puts neighbours one after the other.
+// sort must be called after the last add and before claims. The order is that of the table of
+// BundleDeployments, so that a load puts neighbours one after the other.
 func (s *settlement) sort() {
 	s.order = make([]*cluster, 0, len(s.ofCluster))
 	for c, bundles := range s.ofCluster {
@@ -213,7 +213,7 @@ func (s *settlement) sort() {
 	})
 }
 
-// claims iterates over the claims in order, each once.
+// claims iterates over the claims in order, and yields each once.
 func (s *settlement) claims(yield func(claim) bool) {
 	for _, c := range s.order {
 		for _, b := range s.ofCluster[c] {

@@ -15,17 +15,17 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Questions to a state. They write nothing, so they may run in parallel with each other, and
-// not with Apply.
+// Questions to a state write nothing. They may run in parallel with each other, but not with
+// Apply.
 
 // Revision returns the revision that was applied last.
 func (s *State) Revision() int64 { return s.revision }
 
-// Tables returns the tables that the next view is made of. Only Apply and Begin write to
-// them, and tests of what finds faults.
+// Tables returns the tables from which the next view is made. Only Apply and Begin write to
+// them, and tests that plant faults.
 func (s *State) Tables() *view.Builder { return s.builder }
 
-// ClustersIn returns the Clusters of a namespace by name, with the groups that they are in.
+// ClustersIn returns the Clusters of a namespace, ordered by name, with their groups.
 func (s *State) ClustersIn(namespace string) []targeting.Cluster {
 	clusters := s.peek(namespace).clusters
 	out := make([]targeting.Cluster, 0, len(clusters))
@@ -50,8 +50,8 @@ func (s *State) MirroredNamespaces() []string {
 // BundlesWithValues returns the names of the Bundles that have mirrored values.
 func (s *State) BundlesWithValues() []record.Name { return slices.Collect(maps.Keys(s.mirrors.values)) }
 
-// ValuesOf returns the hashes of which a Bundle has mirrored values. Each comes with
-// whether one of the Bundle's versions needs it.
+// ValuesOf returns the hashes of a Bundle's mirrored values, each with whether one of the
+// Bundle's versions needs it.
 func (s *State) ValuesOf(bundle record.Name) map[string]bool {
 	b := s.bundles[bundle]
 	out := map[string]bool{}
@@ -61,24 +61,24 @@ func (s *State) ValuesOf(bundle record.Name) map[string]bool {
 	return out
 }
 
-// CopiesOf returns a BundleDeployment's record of changes of copies, and its revision;
-// zero if there is none.
+// CopiesOf returns the record of a BundleDeployment's copies, and its revision; zero if there
+// is none.
 func (s *State) CopiesOf(deployment record.Name) (record.Downstream, int64) {
 	d := s.mirrors.downstream[deployment]
 	return d.Downstream, d.revision
 }
 
-// WithCopies returns the names of the BundleDeployments that have a record of copies,
-// whether they exist or not.
+// WithCopies returns the names that have a record of copies, whether the BundleDeployments
+// exist or not.
 func (s *State) WithCopies() []record.Name { return slices.Collect(maps.Keys(s.mirrors.downstream)) }
 
-// ContentsInUse returns the IDs of all manifests that a record refers to. Only a write of
-// a Bundle that brings a manifest along can refer to another one again. So a content may
-// be removed in a transaction that holds while no Bundle's object record was written
-// after the state's revision (etcd.Txn.UnchangedSince of Bundles in all namespaces). A
-// write that is committed later finds it missing, and puts it back.
+// ContentsInUse returns the IDs of all manifests to which a record refers. Only a write of a
+// Bundle that brings the manifest along can refer to any other one again. So a content that
+// is not in use may be removed in a transaction that holds while no Bundle's object record
+// was written after the state's revision (etcd.Txn.UnchangedSince of Bundles in all
+// namespaces). A write that is committed later finds the content missing, and puts it back.
 //
-// Agents may still fetch what was in use a moment ago.
+// Agents may still fetch a content that was in use a moment ago.
 func (s *State) ContentsInUse() map[string]struct{} {
 	ids := map[string]struct{}{}
 	for _, b := range s.bundles {
@@ -99,8 +99,8 @@ func (s *State) ContentsInUse() map[string]struct{} {
 	return ids
 }
 
-// storedBundle returns a Bundle as the state has it, nil if there is none. It must not be
-// written to.
+// storedBundle returns a Bundle as it is in the state, nil if it does not exist. The caller
+// must not write to it.
 func (s *State) storedBundle(name record.Name) *v1alpha1.Bundle {
 	if b := s.bundles[name]; b != nil {
 		return b.newest.bundle
@@ -108,18 +108,19 @@ func (s *State) storedBundle(name record.Name) *v1alpha1.Bundle {
 	return nil
 }
 
-// Counts are numbers of a state at one moment.
+// Counts holds numbers of a state at one moment.
 type Counts struct {
-	// UndecodableNow are the records that cannot be decoded now, Foreign those of them
-	// that have no key of ours.
+	// UndecodableNow is the number of records that cannot be decoded now. Foreign is the
+	// number of those whose key is not one of ours.
 	UndecodableNow, Foreign int
-	// Missing are those of them without which the server cannot know which
+	// Missing is the number of those without which the server cannot know which
 	// BundleDeployments exist.
 	Missing int
-	// Evaluations counts Bundles evaluated on Clusters since the state was loaded.
+	// Evaluations counts how often a Bundle was evaluated on a Cluster since the state was
+	// loaded.
 	Evaluations int
-	// Filed and Loose are the distinct selectors in the index that an edit finds by
-	// a label, and those that each full match visits.
+	// Filed is the number of distinct selectors in the index that an edit finds by a label.
+	// Loose is the number of those that each full match visits.
 	Filed, Loose int
 }
 

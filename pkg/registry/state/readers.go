@@ -10,20 +10,20 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
-// readers finds the versions whose templates can look at something of a Cluster: it is
-// the other way round what each version knows of itself (derive.Version.Reads).
+// readers finds the versions whose templates can read a given part of a Cluster. It is the
+// inverse of what each version knows about itself (derive.Version.Reads).
 //
 //	label env            ► {app 3, db 1}
 //	all labels           ► {audit 2}
 //	annotation note      ► {app 3}
 //
-// A version is in it with all that it reads on any cluster, so it grows with versions,
-// and not with pairs. It is asked before the edit of a cluster is evaluated, for the
-// versions that already have a pair there.
+// It holds each version with everything that it reads on any cluster, so it grows with
+// versions and not with pairs. It is asked before the edit of a cluster is evaluated, for the
+// versions that already have a pair on that cluster.
 type readers map[derive.Read]map[*version]struct{}
 
-// file adds what a version reads, and has not been filed yet: a match that occurs for
-// the first time may bring templates that no other has.
+// file adds the reads of a version that are not filed yet. A match that occurs for the first
+// time may bring templates that no other match has.
 func (r readers) file(v *version) {
 	reads := v.derived.Reads()
 	for _, read := range reads[v.filed:] {
@@ -35,7 +35,7 @@ func (r readers) file(v *version) {
 	v.filed = len(reads)
 }
 
-// drop takes a version out.
+// drop removes a version.
 func (r readers) drop(v *version) {
 	for _, read := range v.derived.Reads()[:v.filed] {
 		if delete(r[read], v); len(r[read]) == 0 {
@@ -45,8 +45,8 @@ func (r readers) drop(v *version) {
 	v.filed = 0
 }
 
-// among iterates over those of some bundles that have a version which does a read. It
-// costs the fewer of the two.
+// among iterates over the given bundles that have a version which does a read. It costs O(the
+// smaller of the two sets).
 func (r readers) among(bundles map[*bundle]struct{}, read derive.Read) iter.Seq[*bundle] {
 	reading := r[read]
 	return func(yield func(*bundle) bool) {
@@ -68,7 +68,7 @@ func (r readers) among(bundles map[*bundle]struct{}, read derive.Read) iter.Seq[
 	}
 }
 
-// fileReads files what the versions read that were evaluated, after the last of them.
+// fileReads files the reads of the versions that were evaluated, after the last evaluation.
 func (w *work) fileReads() {
 	for b := range w.before {
 		if w.State.bundles[b.name] != b {
@@ -82,9 +82,9 @@ func (w *work) fileReads() {
 	}
 }
 
-// rereading iterates over the bundles whose content on a cluster can change with what
-// templates see of it. It costs O(what the cluster says), and what it finds; a bundle
-// may come more than once.
+// rereading iterates over the bundles whose content on a cluster can change because templates
+// see something else of it. It costs O(what the cluster says) and what it finds. It may yield
+// a bundle more than once.
 func (s *State) rereading(c *cluster, was, is *v1alpha1.Cluster) iter.Seq[*bundle] {
 	return func(yield func(*bundle) bool) {
 		if derive.HasTemplateLabels(was.Labels) != derive.HasTemplateLabels(is.Labels) {

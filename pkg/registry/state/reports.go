@@ -12,15 +12,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// hiddenReports are the reports on BundleDeployments that none shows, by its name: those
-// that are dead, and while a revision is applied those that it brought. A report that is
-// shown is found with the BundleDeployment, which is there anyway: of a million, a table
-// of the names would take more than the reports.
+// hiddenReports are the reports that no BundleDeployment shows, by name. They are the unused
+// ones and, while a revision is applied, those that it brought. A report that is shown is
+// found through its BundleDeployment: with a million reports, a table of the names would take
+// more memory than the reports.
 //
-// While a revision is applied, nil stands for one that was deleted.
+// While a revision is applied, nil stands for a deleted report.
 type hiddenReports struct {
 	byName map[record.Name]*view.Report
-	// most is how many there were since the map was made.
+	// most is the largest size that the map has had.
 	most int
 }
 
@@ -28,8 +28,8 @@ func newHiddenReports() hiddenReports {
 	return hiddenReports{byName: map[record.Name]*view.Report{}}
 }
 
-// reportOf is the report that is stored for a name, if have is the BundleDeployment of
-// that name, or nil.
+// reportOf returns the report that is stored for a name, nil if none is. have is the
+// BundleDeployment with that name, or nil.
 func (s *State) reportOf(name record.Name, have *view.BundleDeployment) *view.Report {
 	if r, ok := s.hidden.byName[name]; ok {
 		return r
@@ -40,9 +40,9 @@ func (s *State) reportOf(name record.Name, have *view.BundleDeployment) *view.Re
 	return nil
 }
 
-// alive is the report that is stored for a claim's name, if it is on its BundleDeployment
-// and not on an earlier one of that name; else nil.
-func (s *State) alive(c claim, name record.Name, have *view.BundleDeployment) *view.Report {
+// usedReport returns the report that is stored for a claim's name, if it is on the claim's
+// BundleDeployment and not on an earlier one with that name; nil otherwise.
+func (s *State) usedReport(c claim, name record.Name, have *view.BundleDeployment) *view.Report {
 	if r := s.reportOf(name, have); r != nil && r.On(c.identity()) {
 		return r
 	}
@@ -54,8 +54,8 @@ func (h *hiddenReports) put(name record.Name, r *view.Report) {
 	h.most = max(h.most, len(h.byName))
 }
 
-// moved follows which report is shown when a BundleDeployment takes the place of another
-// one of its name. Of the two, one may be nil.
+// moved notes which report is shown when one BundleDeployment replaces another one with its
+// name. One of the two may be nil.
 func (h *hiddenReports) moved(have, next *view.BundleDeployment) {
 	var was, is *view.Report
 	if have != nil {
@@ -77,7 +77,7 @@ func (h *hiddenReports) moved(have, next *view.BundleDeployment) {
 	}
 }
 
-// settled forgets which reports were deleted, and lets the room go that a load took.
+// settled forgets which reports were deleted, and frees the memory that a load took.
 func (h *hiddenReports) settled(reported map[record.Name]struct{}) {
 	for name := range reported {
 		if r, ok := h.byName[name]; ok && r == nil {
@@ -103,7 +103,7 @@ func (w *work) takeBundleDeploymentReport(r *etcd.Record) error {
 	}
 	made := w.decoded(r)
 	if made.err != nil {
-		return made.err // what was reported last stays
+		return made.err // the last report remains
 	}
 	w.hidden.put(name, made.deployment)
 	return nil

@@ -16,7 +16,7 @@ func (w *work) put(have, next *view.BundleDeployment) {
 	w.builder.Put(record.BundleDeployments, next)
 }
 
-// remove takes the present BundleDeployment away.
+// remove removes the present BundleDeployment.
 func (w *work) remove(have *view.BundleDeployment) {
 	w.moved(have, nil)
 	w.builder.Delete(record.BundleDeployments, have.Name())
@@ -40,7 +40,7 @@ func (w *work) moved(prev, next *view.BundleDeployment) {
 	}
 }
 
-// clusterOf returns the cluster of a BundleDeployment; nil if it is gone.
+// clusterOf returns the cluster of a BundleDeployment, nil if it is gone.
 func (s *State) clusterOf(d *view.BundleDeployment) *cluster {
 	face := d.Cluster.Cluster
 	c := s.clusters[record.Name{Namespace: face.Namespace, Name: face.Name}]
@@ -50,7 +50,7 @@ func (s *State) clusterOf(d *view.BundleDeployment) *cluster {
 	return c
 }
 
-// bundleOf returns the bundle of a BundleDeployment; nil if it is gone.
+// bundleOf returns the bundle of a BundleDeployment, nil if it is gone.
 func (s *State) bundleOf(d *view.BundleDeployment) *bundle {
 	face := d.Bundle.Bundle
 	b := s.bundles[record.Name{Namespace: face.Namespace, Name: face.Name}]
@@ -60,7 +60,7 @@ func (s *State) bundleOf(d *view.BundleDeployment) *bundle {
 	return b
 }
 
-// closeLedger tells the ledger which pairs and Bundles changed, and has it bring the
+// closeLedger passes the changed pairs and Bundles to the ledger, which then brings the
 // derived statuses up to date.
 func (w *work) closeLedger() {
 	for c := range w.settle.claims {
@@ -78,7 +78,7 @@ func (w *work) closeLedger() {
 	w.ledger.Close(view.VersionAt(w.at))
 }
 
-// enterPair tells the ledger what a pair is now, or that it ended.
+// enterPair passes the present state of a pair to the ledger, or that it ended.
 func (w *work) enterPair(c claim) {
 	b := c.bundle
 	if w.State.bundles[b.name] != b {
@@ -86,7 +86,7 @@ func (w *work) enterPair(c claim) {
 	}
 	v := w.inForce(b)
 	b.roll.InForce(v.object())
-	now := w.State.clusters[c.cluster.name] // it may have been replaced by one of its name
+	now := w.State.clusters[c.cluster.name] // may have been replaced by another cluster with its name
 	if now == nil {
 		w.ledger.Unpair(b.roll, c.cluster.roll)
 		return
@@ -102,14 +102,14 @@ func (w *work) enterPair(c claim) {
 	w.ledger.Pair(b.roll, member)
 }
 
-// enterBasis tells the ledger what else the status of a bundle follows from.
+// enterBasis passes to the ledger what else the status of a bundle follows from.
 func (w *work) enterBasis(b *bundle) {
 	if w.State.bundles[b.name] == b {
 		w.ledger.Basis(b.roll, ledger.Basis{Newest: b.newest.record, InForce: w.inForce(b).object(), Failure: w.failureOf(b)})
 	}
 }
 
-// object returns a version's Bundle, nil of no version.
+// object returns a version's Bundle, nil if v is nil.
 func (v *version) object() *v1alpha1.Bundle {
 	if v == nil {
 		return nil

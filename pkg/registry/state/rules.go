@@ -16,8 +16,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// applyRules takes over the mappings, restrictions and policies of the
-// namespaces where some changed.
+// applyRules adopts the mappings, restrictions and policies of the namespaces in which some
+// changed.
 func (w *work) applyRules() {
 	for name := range w.rules {
 		ns := w.namespace(name)
@@ -60,8 +60,8 @@ func objects[T record.APIObject](b *view.Builder, resource, namespace string) fu
 	}
 }
 
-// keep returns the old value if the new one says the same: contents are
-// memoised by its address.
+// keep returns the old value if it equals the new one, because contents are memoised by its
+// address.
 func keep(old, next *rules.Injected) *rules.Injected {
 	if equality.Semantic.DeepEqual(old, next) {
 		return old
@@ -84,8 +84,8 @@ func compileMapping(m *v1alpha1.BundleNamespaceMapping) *mapping {
 	return &mapping{bundles: bundles, namespaces: namespaces}
 }
 
-// mappingsOf are the namespace selectors that a namespace's mappings give a
-// bundle with these labels.
+// mappingsOf returns the namespace selectors that a namespace's mappings give to a bundle
+// with these labels.
 func (ns *namespace) mappingsOf(labels map[string]string) []index.Selector {
 	var out []index.Selector
 	for _, name := range slices.Sorted(maps.Keys(ns.mappings)) {

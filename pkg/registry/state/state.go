@@ -23,9 +23,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// State is all that follows from the records at one revision. The package comment draws it.
+// State is everything that follows from the records at one revision. The package comment
+// draws it.
 type State struct {
-	// revision is the last one applied.
+	// revision is the revision that was applied last.
 	revision int64
 	// guards are the revisions at which the guards were last written.
 	guards  map[record.Key]int64
@@ -34,19 +35,19 @@ type State struct {
 	clusters map[record.Name]*cluster
 	groups   map[record.Name]*group
 	bundles  map[record.Name]*bundle
-	// byNamespace finds what an edit of a namespace's rules concerns.
+	// byNamespace finds what an edit of a namespace's rules affects.
 	byNamespace map[string]*namespace
-	// hidden are the reports on BundleDeployments that none shows.
+	// hidden are the reports that no BundleDeployment shows.
 	hidden hiddenReports
-	// orphans are reports on objects that are not there.
+	// orphans are the reports on objects that do not exist.
 	orphans map[objectKey]orphan
-	// pins by the name of the Bundle or Cluster that they are of.
+	// bundlePins and clusterPins are pins, by the name of their Bundle or Cluster.
 	bundlePins  map[record.Name]storedPin[record.BundlePin]
 	clusterPins map[record.Name]storedPin[record.ClusterPins]
 	// ledger keeps the roll-ups.
 	ledger *ledger.Ledger
-	// contested are the BundleDeployment names that more than one pair claims, and
-	// holders the holder records of any names.
+	// contested are the BundleDeployment names that several pairs claim. holders are the
+	// holder records of all names.
 	contested map[record.Name]map[claim]struct{}
 	holders   map[record.Name]storedPin[record.Holder]
 
@@ -54,29 +55,30 @@ type State struct {
 	mirrors mirrors
 	holds   holds
 
-	// memo keeps contents that took long to evaluate, and planned the versions that
-	// plans have evaluated and that may come to be applied.
+	// memo keeps contents that took long to evaluate. planned keeps the versions that plans
+	// have evaluated and that may be applied later.
 	memo    *derive.Memo
 	planned *plannedVersions
 
-	// evaluated counts the bundles evaluated on a cluster so far: the measure of
-	// the work that edits make.
+	// evaluated counts how often a bundle was evaluated on a cluster. It measures the work of
+	// edits.
 	evaluated int
-	// exhaustive states ask no index: all Bundles are evaluated on all Clusters.
+	// exhaustive makes the state ask no index: all Bundles are evaluated on all Clusters.
 	exhaustive bool
-	// undecodable are the records that were passed over.
+	// undecodable are the records that cannot be decoded.
 	undecodable undecodable.Records
-	// writer sees that one goroutine applies, and published that nothing writes to what
-	// views hold.
+	// writer checks that only one goroutine applies. published checks that nothing writes to
+	// what views hold.
 	writer    invariants.Writer
 	published invariants.Frozen
-	// exactGuards is how many guards a plan may have before it guards ranges.
+	// exactGuards is how many guards of single records a plan may have before it guards
+	// ranges.
 	exactGuards int
 }
 
-// indexes answer, for clusters and groups, what an edit can change.
+// indexes find, for clusters and groups, what an edit can change.
 type indexes struct {
-	// clusters finds the clusters that an entry matches; over augmented labels.
+	// clusters finds the clusters that an entry matches, by augmented labels.
 	clusters *index.Items[*cluster]
 	// entries finds the bundle entries that a cluster's edit flips.
 	entries *index.Selectors[entry]
@@ -84,7 +86,7 @@ type indexes struct {
 	groupEntries *index.Selectors[entry]
 	// groups finds the groups of a cluster, by its labels.
 	groups *index.Selectors[*group]
-	// readers finds the versions whose templates a cluster's edit concerns.
+	// readers finds the versions whose templates read what a cluster's edit changes.
 	readers readers
 }
 
@@ -92,30 +94,30 @@ type indexes struct {
 type entry struct {
 	version *version
 	number  int
-	// alternative tells the selectors of one entry apart.
+	// alternative distinguishes the selectors of one entry.
 	alternative int
 }
 
-// namespace is what is known of one namespace.
+// namespace holds what is known of one namespace.
 type namespace struct {
-	// labels is nil until a mirror says what they are; mirrored is the revision of
-	// the mirror, 0 if there is none.
+	// labels is nil while the namespace has no mirror. mirrored is the revision of the
+	// mirror, 0 if it has none.
 	labels   map[string]string
 	mirrored int64
 	bundles  map[*bundle]struct{}
 	clusters map[*cluster]struct{}
 	mappings map[string]*mapping
 
-	// What follows from restrictions and policies, for Bundles that a GitRepo
-	// made and for others. The pointers change only when the values do.
+	// These follow from restrictions and policies, for Bundles that a GitRepo made and for
+	// others. The pointers change only when the values do.
 	policy     rules.PolicySet
 	repos      rules.RepoRules
 	ofGitRepo  *rules.Injected
 	ofAnything *rules.Injected
 }
 
-// mapping is a BundleNamespaceMapping, compiled. One with a selector missing or
-// malformed is inert (S 2.5).
+// mapping is a compiled BundleNamespaceMapping. It is inert if a selector is missing or
+// malformed (S 2.5).
 type mapping struct {
 	bundles, namespaces index.Selector
 	inert               bool
@@ -124,23 +126,23 @@ type mapping struct {
 // cluster is a Cluster.
 type cluster struct {
 	name record.Name
-	// object is the Cluster without its status: that of its record.
+	// object is the Cluster of the record, without its status.
 	object    *v1alpha1.Cluster
 	targeting targeting.Cluster
 	augmented map[string]string
 	face      *view.ClusterFace
-	// pairs are the bundles of which some version targets the cluster, or would if
-	// it were not barred.
+	// pairs are the bundles that have a version which targets the cluster, or would target it
+	// if it were not barred.
 	pairs map[*bundle]struct{}
-	// perCluster are those of them whose content depends on the cluster, or fails.
+	// perCluster are the bundles in pairs whose content depends on the cluster, or fails.
 	perCluster map[*bundle]struct{}
 	pins       map[pinKey]*derive.Content
-	// barred says why the cluster can have no BundleDeployments; "" if it can.
+	// barred says why the cluster can have no BundleDeployments, "" if it can.
 	barred string
 	roll   *ledger.Cluster
 }
 
-// pinKey names the bundle version that a cluster's pin is for.
+// pinKey names the bundle version that a pin of a cluster is for.
 type pinKey struct {
 	bundle     types.UID
 	generation int64
@@ -151,9 +153,9 @@ type group struct {
 	name     record.Name
 	labels   map[string]string
 	selector index.Selector
-	// filed tells that the selector is valid and in the index.
+	// filed reports whether the selector is valid and in the index.
 	filed bool
-	// failure says why it is malformed.
+	// failure says why the selector is malformed.
 	failure string
 }
 
@@ -162,34 +164,35 @@ type bundle struct {
 	name   record.Name
 	newest *version
 	pin    *record.BundlePin
-	// fallback is the last version that worked, while the pin is of the newest
-	// version; nil if there was none.
+	// fallback is the last version that worked, while the newest version is pinned; nil if no
+	// version worked.
 	fallback *version
-	// fallbackRecord is what fallback was decoded from.
+	// fallbackRecord is the record that fallback was decoded from.
 	fallbackRecord []byte
-	// rollout is the rollout record, and base its base; nil if there is none.
+	// rollout is the rollout record, nil if the bundle has none. base is its base.
 	rollout *record.Rollout
 	base    *version
-	// baseRecord is what base was decoded from.
+	// baseRecord is the record that base was decoded from.
 	baseRecord []byte
-	// mappings select further namespaces (S 2.5).
+	// mappings select the further namespaces in scope (S 2.5).
 	mappings []index.Selector
 	// relabelled is set while a write of a Namespace's labels is planned.
 	relabelled *relabelled
-	// barred are the clusters that the newest version targets and that can have no
+	// barred are the clusters that the newest version targets but that can have no
 	// BundleDeployments.
 	barred map[*cluster]struct{}
-	// lost are the names that other claims hold (design.md §8).
+	// lost are the names that other claims hold, with their holders (design.md §8).
 	lost map[record.Name]string
-	// obstacles are why copies of its BundleDeployments are incomplete; nil if none is.
+	// obstacles say why copies for its BundleDeployments are incomplete; nil if all are
+	// complete.
 	obstacles map[record.Name]string
 	roll      *ledger.Bundle
 }
 
-// pending tells whether the newest version failed when it was written.
+// pending reports whether the newest version failed when it was written.
 func (b *bundle) pending() bool { return b.pin != nil }
 
-// versions are the versions that have pairs.
+// versions returns the versions that have pairs.
 func (b *bundle) versions() []*version {
 	out := make([]*version, 1, 3)
 	out[0] = b.newest
@@ -201,7 +204,7 @@ func (b *bundle) versions() []*version {
 	return out
 }
 
-// version is one version of a Bundle, compiled.
+// version is one compiled version of a Bundle.
 type version struct {
 	of      *bundle
 	record  *record.Object
@@ -209,40 +212,41 @@ type version struct {
 	derived *derive.Version
 	// filed is how many of its reads are in the index.
 	filed int
-	// targets is nil if they do not compile; broken says why, or why nothing
-	// can be derived from the version at all.
+	// targets is nil if the targets do not compile, or if nothing can be derived from the
+	// version. broken then says why.
 	targets *targeting.Targets
 	broken  string
-	// waits says which values the version cannot do without, and that are not there.
+	// waits names the values that the version needs and that are missing.
 	waits string
-	// limited tells that the strategy can hold something back.
+	// limited reports whether the strategy can hold something back.
 	limited bool
 	face    *view.BundleFace
 	pairs   map[*cluster]*pair
-	// alike are pairs that many clusters share: those whose content goes by the match.
+	// alike are pairs that many clusters share: those whose content depends only on the
+	// match.
 	alike map[likeness]*pair
-	// failures are the pairs that fail, with the text of each.
+	// failures are the texts of the pairs that fail.
 	failures map[*cluster]string
-	// unpinned counts the failures for which there is no pin.
+	// unpinned counts the failures that have no pin.
 	unpinned int
 }
 
 // pair is a version on a cluster that it targets. It is immutable.
 type pair struct {
 	match targeting.Match
-	// content is nil if it fails and there is no pin.
+	// content is nil if it fails and no content is pinned.
 	content *derive.Content
 }
 
-// likeness is what tells the pairs of one version apart.
+// likeness distinguishes the pairs of one version.
 type likeness struct {
 	match   targeting.Key
 	content *derive.Content
 }
 
 // New returns an empty state, whose views remember as many changes as the limits allow. It
-// uses what a planner has evaluated already, unless that is nil, and counts in a total
-// the records that cannot be decoded, unless that is nil.
+// reuses what planner has evaluated, and adds to passedOver the number of records that cannot
+// be decoded. Both may be nil.
 func New(history view.Limits, planner *Planner, passedOver *atomic.Int64) *State {
 	s := &State{
 		memo:        derive.NewMemo(),
@@ -278,7 +282,7 @@ func New(history view.Limits, planner *Planner, passedOver *atomic.Int64) *State
 	return s
 }
 
-// namespace returns what is known of a namespace, making room for it if needed.
+// namespace returns what is known of a namespace. It creates an entry if none exists.
 func (s *State) namespace(name string) *namespace {
 	ns, ok := s.byNamespace[name]
 	if !ok {
@@ -297,7 +301,7 @@ func (s *State) namespace(name string) *namespace {
 // unknown is a namespace of which nothing is known.
 var unknown = &namespace{ofGitRepo: &rules.Injected{}, ofAnything: &rules.Injected{}}
 
-// peek is namespace for whoever only reads.
+// peek returns what is known of a namespace, for callers that only read. It creates no entry.
 func (s *State) peek(name string) *namespace {
 	if ns, ok := s.byNamespace[name]; ok {
 		return ns
@@ -305,8 +309,8 @@ func (s *State) peek(name string) *namespace {
 	return unknown
 }
 
-// labelsOf are a namespace's labels. One that no mirror tells of exists by being
-// used, and carries the label that every namespace has.
+// labelsOf returns a namespace's labels. A namespace without a mirror counts as existing, and
+// carries only the label that every namespace has.
 func (s *State) labelsOf(name string) map[string]string {
 	if ns, ok := s.byNamespace[name]; ok && ns.labels != nil {
 		return ns.labels
@@ -314,12 +318,12 @@ func (s *State) labelsOf(name string) map[string]string {
 	return ownLabels(name)
 }
 
-// ownLabels are those of a Namespace that nobody labelled.
+// ownLabels returns the labels of a Namespace to which no label was added.
 func ownLabels(name string) map[string]string {
 	return map[string]string{"kubernetes.io/metadata.name": name}
 }
 
-// inScope tells whether a bundle may target clusters of a namespace (S 2.5).
+// inScope reports whether a bundle may target clusters of a namespace (S 2.5).
 func (s *State) inScope(b *bundle, namespace string) bool {
 	if namespace == b.name.Namespace {
 		return true
@@ -333,7 +337,7 @@ func (s *State) inScope(b *bundle, namespace string) bool {
 	return b.selects(s.labelsOf(namespace))
 }
 
-// injectedInto is what GitRepoRestrictions and Policies add to a version (S 2.6).
+// injectedInto returns what GitRepoRestrictions and Policies add to a version (S 2.6).
 func (s *State) injectedInto(v *version) *rules.Injected {
 	ns := s.peek(v.of.name.Namespace)
 	if v.bundle.Labels[v1alpha1.LabelRepoName] != "" {
@@ -342,13 +346,13 @@ func (s *State) injectedInto(v *version) *rules.Injected {
 	return ns.ofAnything
 }
 
-// storedPin is a pin and the revision of its record.
+// storedPin is a pin with the revision of its record.
 type storedPin[T any] struct {
 	pin      *T
 	revision int64
 }
 
-// setMember puts a member into a set, or takes it out.
+// setMember adds a member to a set, or removes it.
 func setMember[T comparable](set map[T]struct{}, member T, in bool) {
 	if in {
 		set[member] = struct{}{}
@@ -357,7 +361,7 @@ func setMember[T comparable](set map[T]struct{}, member T, in bool) {
 	}
 }
 
-// parallel calls do with all numbers below n, several at a time and in no order.
+// parallel calls do with all numbers below n, several at a time and in any order.
 func parallel(n int, do func(i int)) {
 	workers := runtime.GOMAXPROCS(0)
 	workqueue.ParallelizeUntil(context.Background(), workers, n, do, workqueue.WithChunkSize(max(1, min(n/(4*workers), 64))))

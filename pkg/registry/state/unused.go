@@ -7,20 +7,20 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// UnusedRecord is a record that decides nothing, and its revision.
+// UnusedRecord is the key of a record that decides nothing, and the record's revision.
 type UnusedRecord struct {
 	Key      record.Key
 	Revision int64
 }
 
-// Unused returns those of some records that decide nothing.
+// Unused returns those of the given records that decide nothing.
 //
-// Unused are reports and promotions of BundleDeployments that no Bundle version wants any
-// more; holder records of names that are no longer contested; and pins, rollout records
-// and guards of roll-outs of Bundles and Clusters that do not exist, or are not the ones
-// that were recorded. A label edit can make a promotion decide again, so they are to be
-// removed only if nothing was written since the state's revision that changes what is
-// targeted. Records that cannot be decoded are left for a person to look at.
+// Unused records are reports and promotions of BundleDeployments that no Bundle version wants
+// any more; holder records of names that are no longer contested; and pins, rollout records
+// and guards of roll-outs whose Bundle or Cluster does not exist or was replaced. A label
+// edit can make a promotion decide again. So a caller may remove them only if, since the
+// state's revision, nothing was written that changes what is targeted. Records that cannot be
+// decoded are left to an operator.
 func (s *State) Unused(keys []record.Key) []UnusedRecord {
 	var out []UnusedRecord
 	for _, key := range keys {
@@ -66,7 +66,7 @@ func (s *State) unused(key record.Key) (revision int64, unused bool) {
 	b := s.bundles[name]
 	switch key {
 	case record.ReportKey(record.BundleDeployments, name):
-		if r := s.hidden.byName[name]; r != nil { // what is shown is alive
+		if r := s.hidden.byName[name]; r != nil { // a report that is shown is in use
 			return r.Revision, !s.claimedBy(name, func(c claim) bool { return r.On(c.identity()) })
 		}
 	case record.PromotionKey(name):
@@ -97,8 +97,8 @@ func (s *State) unused(key record.Key) (revision int64, unused bool) {
 	return 0, false
 }
 
-// claimedBy reports whether a pair for which ok is true claims the name, won or lost,
-// and whether it works or not.
+// claimedBy reports whether a pair for which ok returns true claims the name. The pair may
+// have lost the name, and may fail.
 func (s *State) claimedBy(name record.Name, ok func(claim) bool) bool {
 	for c := range s.claimants(name) {
 		if ok(c) {

@@ -1,12 +1,13 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package undecodable knows the records that cannot be decoded, and what is not known
-// because of them.
+// Package undecodable keeps track of the records that cannot be decoded, and of what is
+// unknown because of them.
 //
-// A record that cannot be decoded harms nothing but its own object. What it said before is
-// shown on. Where that is not known, because the state was loaded with it, the server must
-// not answer what depends on it: an agent would uninstall what seems to be gone.
+// A record that cannot be decoded harms only its own object. The object keeps the meaning
+// that the record had before. If that is not known, because the state was loaded with the bad
+// record, the server must not answer what depends on it: an agent would uninstall what seems
+// to be gone.
 package undecodable
 
 import (
@@ -20,26 +21,26 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Records are the records that were passed over, by their paths: some have no key of ours.
-// The zero value holds none. Only the goroutine that applies revisions may write to it.
+// Records are the records that cannot be decoded, by their paths, because some have no key of
+// ours. The zero value is empty. Only the goroutine that applies revisions may write to it.
 type Records struct {
-	// Total counts each record that is passed over, unless it is nil.
+	// Total counts each record that cannot be decoded, unless it is nil.
 	Total *atomic.Int64
-	// Loading is set while all records of a revision are loaded, so that what a bad record
-	// said before is not known.
+	// Loading is set while all records of a revision are loaded. The earlier meaning of a bad
+	// record is then not known.
 	Loading bool
 
-	// paths are all of them, with whether the key is ours.
+	// paths are all of them, each with whether its key is ours.
 	paths   map[string]bool
 	foreign int
-	// missing are those of which nothing is known, or nothing that still holds, and that
-	// may decide which BundleDeployments exist.
+	// missing are those that may decide which BundleDeployments exist, and whose meaning is
+	// not known or no longer holds.
 	missing map[string]struct{}
-	// unread are the objects of which nothing is known, by resource. It is shared with
-	// views, and replaced with every change.
+	// unread are the objects of which nothing is known, by resource. Views share it; it is
+	// replaced with every change.
 	unread map[string]map[record.Name]struct{}
-	// readSince is, by resource, the revision at which the last of them came back or went.
-	// It is shared as unread is.
+	// readSince is, by resource, the revision at which the last unread object became readable
+	// or was deleted. It is shared as unread is.
 	readSince map[string]int64
 }
 
@@ -49,32 +50,32 @@ func (u *Records) Len() int { return len(u.paths) }
 // Foreign returns how many of them have no key of ours.
 func (u *Records) Foreign() int { return u.foreign }
 
-// Missing returns how many of them the BundleDeployments depend on in a way that is not
-// known.
+// Missing returns how many of them leave unknown which BundleDeployments exist.
 func (u *Records) Missing() int { return len(u.missing) }
 
 // Unread returns the objects of which nothing is known, by resource, and the revision at
-// which the last object of a resource came back or went. Both must not be written to.
+// which the last object of a resource became readable or was deleted. The caller must not
+// write to either.
 func (u *Records) Unread() (unread map[string]map[record.Name]struct{}, since map[string]int64) {
 	return u.unread, u.readSince
 }
 
-// Kept says that a record cannot be decoded, and that what it said before stays.
+// Kept wraps the error of a record that cannot be decoded but whose earlier meaning remains.
 func Kept(err error) error { return keptError{err} }
 
 type keptError struct{ error }
 
-// Unwrap makes the reason known to errors.Is.
+// Unwrap returns the reason, for errors.Is.
 func (k keptError) Unwrap() error { return k.error }
 
-// decides reports whether a record may decide which BundleDeployments exist, where,
-// and with what.
+// decides reports whether a record may decide which BundleDeployments exist, where, and with
+// what.
 func decides(key record.Key) bool {
 	switch key.Type {
 	case record.TypePin, record.TypeMirror, record.TypePromotion, record.TypeRollout, record.TypeHolder:
 		return true
 	case record.TypeReport:
-		return key.Resource == record.Clusters // it may say where they are
+		return key.Resource == record.Clusters // it may say where BundleDeployments are
 	case record.TypeObject:
 		switch key.Resource {
 		case record.Bundles, record.Clusters, record.ClusterGroups, record.Mappings, record.Restrictions, record.Policies:
@@ -84,16 +85,16 @@ func decides(key record.Key) bool {
 	return false
 }
 
-// keeps reports whether a record is written for the sake of others that are written with
-// it, so that what they would take away stays.
+// keeps reports whether a record exists for the sake of others that are written with it, so
+// that what those would take away remains.
 func keeps(key record.Key) bool {
 	return key.Type == record.TypePin || key.Type == record.TypePromotion || key.Type == record.TypeRollout || key.Type == record.TypeHolder
 }
 
-// Note enters what became of the records of one revision, with an error for each. While
-// all is well it costs a comparison each.
+// Note enters the records of one revision, with an error or nil for each. While all can be
+// decoded, it costs one comparison each.
 func (u *Records) Note(records []etcd.Record, errs []error) {
-	ours := false // a writer of our records wrote it
+	ours := false // whether a writer of ours wrote the revision
 	facts, pins := false, false
 	for i := range records {
 		if errs[i] == nil && records[i].Err == nil {
@@ -107,10 +108,10 @@ func (u *Records) Note(records []etcd.Record, errs []error) {
 			u.decoded(&records[i])
 			continue
 		}
-		// One bad record harms nothing but its own object.
+		// One bad record harms only its own object.
 		klog.ErrorS(errs[i], "Passed over a record that cannot be decoded", "key", records[i].Path(), "revision", records[i].Revision)
-		// Where only a fact can be decoded or only what is kept for its sake, what the
-		// other one said before does not go with it.
+		// A fact and the record that is kept for its sake belong together. If only one of them
+		// can be decoded, the earlier meaning of the other one no longer fits.
 		torn := pins || facts && keeps(records[i].Key)
 		u.passedOver(&records[i], errs[i], ours, torn)
 	}
@@ -157,8 +158,8 @@ func (u *Records) passedOver(r *etcd.Record, err error, ours, torn bool) {
 	}
 	var kept keptError
 	known, object := errors.As(err, &kept), r.Key.Type == record.TypeObject
-	// While the engine runs, an object that did not exist is new to all clients. Any other
-	// record that comes alone, where nothing was, has a writer that is not ours.
+	// While the engine runs, an object that did not exist before is new to all clients. Any
+	// other record that comes alone, and replaces nothing, was not written by us.
 	if decides(r.Key) && (torn || !known && (u.Loading || ours && !object)) {
 		u.missing[r.Path()] = struct{}{}
 	}
