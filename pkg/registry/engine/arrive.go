@@ -11,16 +11,16 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
-// A record of 1.5 MiB takes tens of milliseconds to decode, so objects and reports are
-// decoded before the engine's goroutine takes their revision: those of several revisions
-// at once, while revisions before theirs are applied. Revisions are taken in order, each
-// when its records are decoded.
+// A record of 1.5 MiB takes tens of milliseconds to decode. So objects and reports are
+// decoded before the engine's goroutine takes their revision. Several revisions are decoded
+// at once, while earlier ones are applied. Revisions are taken in order, each when its
+// records are decoded.
 
 const (
-	// ahead is how many revisions may be read before the one that is applied.
+	// ahead is how many revisions may be read ahead of the one that is being applied.
 	ahead = 64
-	// smallRevision is how many bytes of records are decoded as they are read: to have
-	// another goroutine do it would take longer.
+	// smallRevision is the size in bytes up to which a revision is decoded as it is read.
+	// Handing it to another goroutine would take longer.
 	smallRevision = 8 << 10
 )
 
@@ -31,12 +31,12 @@ type arrival struct {
 	done    chan struct{}
 }
 
-// decoders are how many revisions are decoded at once.
+// decoders bounds how many revisions are decoded at once.
 type decoders chan struct{}
 
 func newDecoders() decoders { return make(decoders, runtime.GOMAXPROCS(0)) }
 
-// arrive begins to decode a revision.
+// arrive starts to decode a revision.
 func (d decoders) arrive(batch etcd.Batch) *arrival {
 	a := &arrival{Batch: batch, done: make(chan struct{})}
 	size := 0
@@ -60,9 +60,9 @@ func (a *arrival) decode() {
 	close(a.done)
 }
 
-// watch calls apply for every revision after the given one, in order, until the context
-// ends or the stream breaks, as etcd.Log.Watch does. What was read when the context ends
-// is dropped: the history that it is of may be the lost one.
+// watch calls apply for every revision after the given one, in order, until the context ends
+// or the stream breaks, as etcd.Log.Watch does. When the context ends, it drops what was read
+// and not applied, because that may belong to a lost history.
 func (e *Engine) watch(ctx context.Context, after int64, apply func(*arrival)) error {
 	queue, decoders := make(chan *arrival, ahead), newDecoders()
 	var err error

@@ -14,7 +14,7 @@ import (
 )
 
 // Questions to the present state, and plans on it. Each waits at most for the revision that
-// is being applied. Types of package state that callers need have a name here too.
+// is being applied. The types of package state that callers need have a name here too.
 type (
 	// Proposal is a write of an object that has not been committed.
 	Proposal = state.Proposal
@@ -24,8 +24,8 @@ type (
 	UnusedRecord = state.UnusedRecord
 )
 
-// ask calls read with the present state, which nothing writes meanwhile. It fails with
-// ErrNotReady if there is none.
+// ask calls read with the present state, to which nothing writes during the call. It fails
+// with ErrNotReady if no state is loaded.
 func (e *Engine) ask(read func(*state.State)) error {
 	e.state.RLock()
 	defer e.state.RUnlock()
@@ -36,7 +36,7 @@ func (e *Engine) ask(read func(*state.State)) error {
 	return nil
 }
 
-// askToPlan is ask for plans, which a replica that has closed itself does not make.
+// askToPlan is ask for plans. It fails on a replica that has closed itself.
 func (e *Engine) askToPlan(read func(*state.State)) error {
 	if e.newer() != nil {
 		return ErrNotReady
@@ -47,7 +47,8 @@ func (e *Engine) askToPlan(read func(*state.State)) error {
 // Plan returns what a write has to record with it. It ends with the context.
 func (e *Engine) Plan(ctx context.Context, p Proposal) (*Plan, error) { return e.planner.Plan(ctx, p) }
 
-// PlanNamespace plans that the mirror of a Namespace has its labels; nil if it is gone.
+// PlanNamespace plans that the mirror of a Namespace holds its labels; nil labels mean that
+// the Namespace is gone.
 func (e *Engine) PlanNamespace(name string, labels map[string]string) (*Plan, error) {
 	return e.planner.Namespace(name, labels)
 }
@@ -57,26 +58,26 @@ func (e *Engine) PlanValues(bundle record.Name, data map[string][]byte) (*Plan, 
 	return e.planner.Values(bundle, data)
 }
 
-// PlanDropValues plans that the log forgets values that no version of the Bundle needs.
+// PlanDropValues plans that the log deletes values that no version of the Bundle needs.
 func (e *Engine) PlanDropValues(bundle record.Name, hash string) (*Plan, error) {
 	return e.planner.DropValues(bundle, hash)
 }
 
-// ClustersIn returns the Clusters of a namespace by name, with the groups that they are in.
+// ClustersIn returns the Clusters of a namespace, ordered by name, with their groups.
 func (e *Engine) ClustersIn(namespace string) (out []targeting.Cluster, err error) {
 	err = e.ask(func(s *state.State) { out = s.ClustersIn(namespace) })
 	return out, err
 }
 
-// Rollouts returns the names of the Bundles that a roll-out controller may have to act on,
-// in order; none while there is no state. It costs O(Bundles).
+// Rollouts returns the names of the Bundles on which a roll-out controller may have to act,
+// in order; none while no state is loaded. It costs O(Bundles).
 func (e *Engine) Rollouts() (out []record.Name) {
 	_ = e.ask(func(s *state.State) { out = s.Rollouts() })
 	return out
 }
 
 // Rollout returns one Bundle's roll-out at the present revision. It reports false if the
-// Bundle is gone, or no version of it is in force. It costs O(targets).
+// Bundle does not exist or has no version in force. It costs O(targets).
 func (e *Engine) Rollout(name record.Name) (out rollout.Input, ok bool, err error) {
 	err = e.ask(func(s *state.State) { out, ok = s.Rollout(name) })
 	return out, ok, err
@@ -88,52 +89,52 @@ func (e *Engine) RolloutGuard(name record.Name) (revision int64) {
 	return revision
 }
 
-// ContentsInUse returns the IDs of all manifests that a record refers to, and the revision
-// of the state that says so.
+// ContentsInUse returns the IDs of all manifests to which a record refers, and the revision
+// of that state.
 func (e *Engine) ContentsInUse() (ids map[string]struct{}, revision int64, err error) {
 	err = e.ask(func(s *state.State) { ids, revision = s.ContentsInUse(), s.Revision() })
 	return ids, revision, err
 }
 
-// MirroredNamespaces returns the names of the Namespaces that the log has a mirror of.
+// MirroredNamespaces returns the names of the Namespaces that have a mirror in the log.
 func (e *Engine) MirroredNamespaces() (out []string, err error) {
 	err = e.ask(func(s *state.State) { out = s.MirroredNamespaces() })
 	return out, err
 }
 
-// BundlesWithValues returns the names of the Bundles that the log has values of.
+// BundlesWithValues returns the names of the Bundles that have values in the log.
 func (e *Engine) BundlesWithValues() (out []record.Name, err error) {
 	err = e.ask(func(s *state.State) { out = s.BundlesWithValues() })
 	return out, err
 }
 
-// ValuesOf returns the hashes of which the log has values of a Bundle. Each comes with
-// whether one of the Bundle's versions needs it.
+// ValuesOf returns the hashes of a Bundle's values in the log, each with whether one of the
+// Bundle's versions needs it.
 func (e *Engine) ValuesOf(bundle record.Name) (out map[string]bool, err error) {
 	err = e.ask(func(s *state.State) { out = s.ValuesOf(bundle) })
 	return out, err
 }
 
-// CopiesOf returns a BundleDeployment's record of changes of copies, and its revision;
-// zero if there is none.
+// CopiesOf returns the record of a BundleDeployment's copies, and its revision; zero if there
+// is none.
 func (e *Engine) CopiesOf(deployment record.Name) (out record.Downstream, revision int64, err error) {
 	err = e.ask(func(s *state.State) { out, revision = s.CopiesOf(deployment) })
 	return out, revision, err
 }
 
-// WithCopies returns the names of the BundleDeployments that have a record of copies,
-// whether they exist or not.
+// WithCopies returns the names that have a record of copies, whether the BundleDeployments
+// exist or not.
 func (e *Engine) WithCopies() (out []record.Name, err error) {
 	err = e.ask(func(s *state.State) { out = s.WithCopies() })
 	return out, err
 }
 
-// unusedPiece is how many records are looked at while the state is locked.
+// unusedPiece is how many records are examined while the state is locked.
 const unusedPiece = 1000
 
 // Unused calls each with the records that decide nothing (state.State.Unused), a piece at a
-// time, and with the revision of the state that says so. It ends early if each returns
-// false. It costs O(records), and holds revisions up for a piece at a time.
+// time, and with the revision of the state that it asked. It ends early if each returns
+// false. It costs O(records), and delays revisions by one piece at a time.
 func (e *Engine) Unused(each func(unused []UnusedRecord, revision int64) bool) error {
 	var keys []record.Key
 	if err := e.ask(func(s *state.State) { keys = s.MaybeUnused() }); err != nil {
@@ -151,7 +152,7 @@ func (e *Engine) Unused(each func(unused []UnusedRecord, revision int64) bool) e
 	return nil
 }
 
-// StillUnused returns those of some records that decide nothing at present.
+// StillUnused returns those of the given records that decide nothing at present.
 func (e *Engine) StillUnused(keys []record.Key) (unused []UnusedRecord, revision int64, err error) {
 	err = e.ask(func(s *state.State) { unused, revision = s.Unused(keys), s.Revision() })
 	return unused, revision, err

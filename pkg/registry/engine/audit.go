@@ -16,27 +16,27 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
-// An audit compares what the engine has come to, edit by edit, with what the records
-// in etcd at that revision mean, worked out anew and without the index. A fault of
-// the engine, or of the machine's memory, that makes a BundleDeployment vanish would
-// make an agent uninstall; so it is found here, and the replica stops answering until
-// it has built its state anew.
+// An audit compares the state, which the engine has derived edit by edit, with what the
+// records in etcd mean at the same revision, computed anew and without the index. A fault of
+// the engine, or of the machine's memory, might make a BundleDeployment vanish, and then an
+// agent would uninstall. An audit finds the fault, and the replica stops answering until it
+// has built its state anew.
 //
-// The Bundles are audited in shares, by a hash of their name: what their
-// BundleDeployments and roll-ups are depends on all Clusters, and on no Bundle of
-// another name. An audit reads all records of the log, decodes those that it needs,
-// and evaluates as many pairs as auditPairs; a large fleet is through after some of
-// them. Where one share is all, Clusters, ClusterGroups, GitRepos and HelmOps are
-// compared too.
+// The Bundles are audited in shares, by a hash of their names: their BundleDeployments and
+// roll-ups depend on all Clusters, and on no Bundle with another name. An audit reads all
+// records of the log, decodes those that it needs, and evaluates a bounded number of pairs. A
+// large fleet takes several audits. If one share holds all Bundles, Clusters, ClusterGroups,
+// GitRepos and HelmOps are compared too.
 
 // ErrDiffers means that an audit found the state to be wrong.
 var ErrDiffers = errors.New("the state differs from what the records mean")
 
 const (
-	// auditTimeout bounds one audit: the records of its revision are not held for ever.
+	// auditTimeout bounds one audit, because the records of its revision are not kept for
+	// ever.
 	auditTimeout = 5 * time.Minute
-	// auditTold is how many differences are logged.
-	auditTold = 10
+	// auditLogged is how many differences are logged.
+	auditLogged = 10
 )
 
 // keepAuditing runs audits at an interval until the context ends.
@@ -45,7 +45,7 @@ func (e *Engine) keepAuditing(ctx context.Context, interval time.Duration) {
 		return
 	}
 	for turn := rand.Uint32(); ; turn++ {
-		// Replicas must not rebuild at one time.
+		// Replicas must not rebuild at the same time.
 		wait := interval + rand.N(interval/4+1) - interval/8
 		select {
 		case <-ctx.Done():
@@ -61,8 +61,8 @@ func (e *Engine) keepAuditing(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// Audit audits the share whose turn it is. It fails if that cannot be done. What it finds
-// is in the log and in the Stats.
+// Audit audits the share whose turn it is. It returns an error if it could not. The log and
+// the Stats show what it finds.
 func (e *Engine) Audit(ctx context.Context, turn uint32) error {
 	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
 	defer cancel()
@@ -80,7 +80,7 @@ func (e *Engine) Audit(ctx context.Context, turn uint32) error {
 	}
 	should, unread := state.Recomputed(all)
 	if unread > 0 {
-		// It was so at that revision, and is not any more.
+		// They could not be decoded at that revision, and can be now.
 		return fmt.Errorf("%d records could not be decoded at revision %d", unread, v.Revision)
 	}
 	found, compared := s.Compare(v, should, time.Sleep)
@@ -91,11 +91,12 @@ func (e *Engine) Audit(ctx context.Context, turn uint32) error {
 		klog.V(2).InfoS("An audit found nothing wrong", "revision", v.Revision, "compared", compared, "share", s.String())
 		return nil
 	}
-	for i := range min(len(found), auditTold) {
+	for i := range min(len(found), auditLogged) {
 		klog.ErrorS(ErrDiffers, "An audit found an object that is wrong", "resource", found[i].Resource, "object", found[i].Name, "revision", v.Revision, "what", found[i].What)
 	}
-	// At once, whatever etcd can do now. Objects come back with another content, at a
-	// revision that nobody has seen them at: it takes one to be ready again (load).
+	// This happens at once, whatever the state of etcd. Objects return with another content,
+	// at a revision at which no client has seen them: without one the replica does not become
+	// ready again (load).
 	e.breakOff(fmt.Errorf("%w: %d of %d objects at revision %d", ErrDiffers, len(found), compared, v.Revision))
 	return nil
 }

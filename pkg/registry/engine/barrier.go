@@ -12,9 +12,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Barrier returns a view that holds everything that was committed before the
-// call, on any replica. It costs one quorum read, shared with whoever asks at
-// the same time, and the wait for the log to arrive.
+// Barrier returns a view that holds everything that was committed before the call, on any
+// replica. It costs one quorum read, which concurrent calls share, and the wait for the log
+// to arrive.
 func (e *Engine) Barrier(ctx context.Context) (*view.View, error) {
 	read, err := e.quorum.Join(ctx)
 	if err != nil {
@@ -30,7 +30,7 @@ func (e *Engine) Barrier(ctx context.Context) (*view.View, error) {
 	return v, nil
 }
 
-// WaitFor returns a view at the revision or later. It waits until the context
+// WaitFor returns a view at the revision or later. It blocks until then, or until the context
 // ends. A view of a history that etcd has left does not count.
 func (e *Engine) WaitFor(ctx context.Context, revision int64) (*view.View, error) {
 	ask := time.NewTimer(progressAfter)
@@ -43,8 +43,7 @@ func (e *Engine) WaitFor(ctx context.Context, revision int64) (*view.View, error
 		select {
 		case <-woken:
 		case <-ask.C:
-			// The revision may be one that wrote nothing of ours: the log says
-			// so only when asked.
+			// The revision may have written nothing of ours. The log says so only when asked.
 			if err := e.log.RequestProgress(ctx); err != nil && ctx.Err() == nil {
 				return nil, fmt.Errorf("wait for revision %d: %w", revision, err)
 			}
@@ -55,7 +54,7 @@ func (e *Engine) WaitFor(ctx context.Context, revision int64) (*view.View, error
 	}
 }
 
-// beat is one pulse.
+// beat runs one pulse.
 func (e *Engine) beat(ctx context.Context) error {
 	begun := time.Now()
 	reading, cancel := context.WithTimeoutCause(ctx, freshness.Timeout, fmt.Errorf("no answer within %s", freshness.Timeout))
@@ -71,8 +70,8 @@ func (e *Engine) beat(ctx context.Context) error {
 	e.pulse.Saw(revision)
 	e.pulse.Heard(begun)
 	e.settle()
-	// Not for long: where the view is slower, this answer and those after it are settled
-	// by later pulses.
+	// Do not wait for long. If the view is slower, later pulses settle this answer and those
+	// after it.
 	waiting, cancel := context.WithDeadlineCause(ctx, begun.Add(freshness.Timeout), freshness.ErrBehind)
 	defer cancel()
 	if _, err := e.WaitFor(waiting, revision); err != nil {
@@ -84,7 +83,7 @@ func (e *Engine) beat(ctx context.Context) error {
 	return nil
 }
 
-// settle confirms the answers that the view has reached since their pulses ended.
+// settle confirms the answers whose revision the view has reached after their pulses ended.
 func (e *Engine) settle() {
 	v := e.current.Load()
 	if v == nil || e.lineage.broken.Load() != nil {

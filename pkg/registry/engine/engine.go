@@ -19,27 +19,29 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// ErrNotReady means that no view can be relied on yet, or not any more.
+// ErrNotReady means that no view can be relied on, either not yet or no longer.
 var ErrNotReady = errors.New("not ready")
 
-// Options of an engine.
+// Options configure an engine.
 type Options struct {
-	// History bounds the changes that views remember, and so how far back a
-	// client may resume.
+	// History bounds the changes that views remember, and so how far back a client may
+	// resume.
 	History view.Limits
-	// LoadBehind is how many revisions before the present a start loads at, to
-	// replay them: so history exists at once. It is one at least. Fewer are replayed if
-	// etcd has not got them any more, or if it would take too long (replayWithin).
+	// LoadBehind is how many revisions before the present a start loads, to replay them, so
+	// that history exists at once. It is at least one. Fewer are replayed if etcd no longer
+	// has them, or if the replay would take too long (replayWithin).
 	LoadBehind int64
-	// AuditEvery is how often the state is compared with the records; 0 is never.
+	// AuditEvery is the interval at which the state is compared with the records. 0 means
+	// never.
 	AuditEvery time.Duration
-	// Observers are told what the engine measures.
+	// Observers receive what the engine measures.
 	Observers Observers
 }
 
-// DefaultOptions hold ten minutes, or of a busy fleet what 256 MiB hold. At 1,000
-// revisions a second that is longer than it is from one bookmark to the next, so that
-// whoever is told only by these can resume. A start replays as many.
+// DefaultOptions returns options that keep history for ten minutes, or in a busy fleet as
+// much as fits into 256 MiB. At 1,000 revisions a second that is longer than the time between
+// two bookmarks, so a client that only receives bookmarks can resume. A start replays as many
+// revisions.
 func DefaultOptions() Options {
 	return Options{
 		History:    view.Limits{Revisions: 100_000, Changes: 500_000, Bytes: 256 << 20, Window: 10 * time.Minute},
@@ -53,20 +55,20 @@ type Engine struct {
 	log     *etcd.Log
 	options Options
 
-	// state is written by the goroutine of Run alone, under the lock; ask reads it under
-	// the read lock. It is nil before the first load.
+	// state is written only by the goroutine of Run, under the lock. ask reads it under the
+	// read lock. It is nil before the first load.
 	state struct {
 		sync.RWMutex
 		*state.State
 	}
 	planner *state.Planner
 	current atomic.Pointer[view.View]
-	// following tells that the state has caught up since the log was last lost, so
-	// that it may be published.
+	// following reports whether the state has caught up since the log was last lost, so that
+	// it may be published.
 	following atomic.Bool
-	// stalled is why the log was last lost, until it is followed again.
+	// stalled is the reason why the log was last lost, until it is followed again.
 	stalled atomic.Pointer[error]
-	// progress is of a start: the revision reached, and the one to reach.
+	// progress is that of a start: the revision that was reached, and the one to reach.
 	progress struct{ reached, target atomic.Int64 }
 	replay   replaying
 	pulse    *freshness.Pulse
@@ -76,7 +78,7 @@ type Engine struct {
 	totals   totals
 }
 
-// New returns an engine over a log. It does nothing until it runs.
+// New returns an engine over a log. It does nothing until Run is called.
 func New(log *etcd.Log, options Options) *Engine {
 	e := &Engine{log: log, options: options, replay: replaying{behind: max(options.LoadBehind, 1), within: replayWithin}, pulse: freshness.New()}
 	e.planner = state.NewPlanner(e.askToPlan)
@@ -84,8 +86,8 @@ func New(log *etcd.Log, options Options) *Engine {
 	return e
 }
 
-// Current returns the present view. It fails with ErrNotReady before the first
-// one is complete.
+// Current returns the present view. It fails with ErrNotReady before the first view is
+// complete.
 func (e *Engine) Current() (*view.View, error) {
 	if v := e.current.Load(); v != nil {
 		return v, nil
@@ -99,15 +101,16 @@ type (
 	Wakeup = freshness.Wakeup
 )
 
-// Wait returns a channel that is closed when something in the scope changes.
-// Take it before looking at the view.
+// Wait returns a channel that is closed when something in the scope changes. The caller must
+// take it before it looks at the view.
 func (e *Engine) Wait(scope Scope) <-chan struct{} { return e.wakeups.Take(scope).Done() }
 
-// Wakeup is Wait that says more.
+// Wakeup returns the wait for a scope, which says more than the channel of Wait.
 func (e *Engine) Wakeup(scope Scope) *Wakeup { return e.wakeups.Take(scope) }
 
-// Announced is a revision up to which all that wait for something have been woken. Who
-// took a Wakeup before, and finds it not done after, has nothing in its scope up to there.
+// Announced returns a revision up to which all waiters have been woken. If a caller took a
+// Wakeup before the call, and finds it not done after it, nothing in its scope changed up to
+// that revision.
 func (e *Engine) Announced() int64 { return e.wakeups.Announced() }
 
 // Retry intervals of Run and WaitFor.
@@ -118,16 +121,16 @@ const (
 	progressEvery = 50 * time.Millisecond
 )
 
-// Run loads the log and follows it until the context ends. A broken connection
-// is taken up again where it broke; if the log was compacted meanwhile, or goes
-// on with another history, the state is loaded anew.
+// Run loads the log and follows it until the context ends. If the connection breaks, it
+// resumes at the same place. If the log was compacted meanwhile, or continues with another
+// history, it loads the state anew.
 func (e *Engine) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() {
 		e.pulse.Watch(ctx, func(ready bool) {
-			if ctx.Err() == nil { // a stop is no failure
-				e.tellReadiness(ready)
+			if ctx.Err() == nil { // a stop is not a failure
+				e.logReadiness(ready)
 			}
 		})
 	})
@@ -174,9 +177,9 @@ func (e *Engine) follow(ctx context.Context) error {
 		return err
 	}
 	if e.state.State == nil {
-		behind := e.replay.behind // one at least, so that the changes of the present one are known
+		behind := e.replay.behind // at least one, so that the changes of the present one are known
 		if broken != nil {
-			behind = 0 // what is before is not what clients have seen
+			behind = 0 // clients have not seen the revisions before
 		}
 		if err := e.load(ctx, target, behind); err != nil {
 			return err
@@ -184,16 +187,15 @@ func (e *Engine) follow(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	e.lineage.stop.Store(&cancel) // first: who breaks it off from here on ends us
+	e.lineage.stop.Store(&cancel) // first, so that a breakOff from here on ends this call
 	if broken != nil {
-		e.caughtUp(target, begun) // before anybody may read again what was published last
+		e.caughtUp(target, begun) // before a request may read again what was published last
 	}
 	if !e.lineage.broken.CompareAndSwap(broken, nil) {
 		return *e.lineage.broken.Load()
 	}
-	e.caughtUp(target, begun) // and if it was loaded there, no watch will say so
-	// Nothing of ours may have been written since: ask until the watch says
-	// where it is.
+	e.caughtUp(target, begun) // if it was loaded there, no watch will say so
+	// Perhaps nothing of ours was written since: ask until the watch says where it is.
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
 	go e.askUntilFollowing(asking)
@@ -217,15 +219,15 @@ func (e *Engine) follow(ctx context.Context) error {
 	return err
 }
 
-// forget drops the state; what was published stays.
+// forget drops the state. What was published stays.
 func (e *Engine) forget() {
 	e.state.Lock()
 	e.state.State = nil
 	e.state.Unlock()
 }
 
-// present is the revision to catch up with. A connection that is silently dead
-// must not hold the start up for ever.
+// present returns the revision to catch up with. Its timeout prevents that a silently dead
+// connection blocks the start for ever.
 func (e *Engine) present(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, freshness.QuorumTimeout)
 	defer cancel()
@@ -237,8 +239,8 @@ func (e *Engine) present(ctx context.Context) (int64, error) {
 	return revision, err
 }
 
-// caughtUp publishes the first view that holds what was there at the start, which
-// is a barrier met.
+// caughtUp publishes the first view that holds everything that existed at the start. That
+// also meets a barrier.
 func (e *Engine) caughtUp(target int64, begun time.Time) {
 	if revision := e.state.Revision(); revision >= target && !e.following.Load() && e.replay.follow() {
 		e.publish(e.state.Reach(revision))

@@ -14,30 +14,30 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// ErrRewound means that etcd's revision is lower than it was: it was restored from
-// a snapshot, without a bump, and what it will call the next revisions are others
-// than those that clients know under these numbers.
+// ErrRewound means that etcd's revision is lower than before. etcd was restored from a
+// snapshot without a bump. Its next revisions will differ from those that clients know under
+// the same numbers.
 var ErrRewound = errors.New("etcd went back in time")
 
-// ErrTooFar means that etcd's revision has no room in a resourceVersion.
+// ErrTooFar means that etcd's revision does not fit into a resourceVersion.
 var ErrTooFar = errors.New("resourceVersions have room for revisions below 2^43")
 
-// rewoundDelay is the wait before a look whether etcd is past what was seen. Each
-// look is an error in the log: it takes an operator to end it.
+// rewoundDelay is the wait before the next check whether etcd has passed the newest revision
+// seen. Each check logs an error, because only an operator can end this.
 const rewoundDelay = 5 * time.Second
 
-// lineage knows whether what etcd tells now continues what it told before.
+// lineage tracks whether etcd continues the history that it has shown before.
 type lineage struct {
-	// broken is why it does not; nil while it does.
+	// broken is the reason why it does not, nil while it does.
 	broken atomic.Pointer[error]
-	// stop ends what follows the log.
+	// stop ends the following of the log.
 	stop atomic.Pointer[context.CancelCauseFunc]
 }
 
-// position reads etcd's revision by quorum, and sees when it continues another
-// history than the state's.
+// position reads etcd's revision by quorum. It breaks off if etcd continues another history
+// than the state's.
 func (e *Engine) position(ctx context.Context) (int64, error) {
-	// Before asking: an answer is at least what was known before the question.
+	// Read this first: an answer is at least as new as what was known before the question.
 	newest := max(e.pulse.Seen(), e.progress.reached.Load())
 	revision, err := e.log.Revision(ctx)
 	if err == nil && revision < newest {
@@ -53,8 +53,8 @@ func (e *Engine) position(ctx context.Context) (int64, error) {
 	return revision, err
 }
 
-// breakOff ends what relies on the state: readiness at once, then the following of
-// the log.
+// breakOff ends everything that relies on the state: first readiness, at once, and then the
+// following of the log.
 func (e *Engine) breakOff(why error) {
 	e.lineage.broken.Store(&why)
 	e.pulse.Revoke()

@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
-// load reads the state some revisions behind the present, so that the replay to it
+// load loads the state some revisions behind the present, so that the replay to the present
 // makes history.
 func (e *Engine) load(ctx context.Context, present, behind int64) error {
 	at, err := e.furthestBack(ctx, present, behind)
@@ -24,7 +24,7 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 		return err
 	}
 	if v := e.current.Load(); v != nil {
-		// A view was published before: nothing may go backwards.
+		// A view was published before, and nothing may go backwards.
 		at = max(at, v.Revision)
 	}
 	all, err := e.everything(ctx, at)
@@ -52,18 +52,18 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 	return nil
 }
 
-// unchanged is the state at a new revision, which changes nothing. What the revision that
-// is loaded has changed is not known: a client that got only some of it could not go on.
-// And where a state is made anew because it was wrong, its objects need other
-// resourceVersions. Usually the revisions after it are replayed before any client is served.
-// Where none exist, the engine makes one.
+// unchanged returns the state at a new revision that changes nothing. The changes of the
+// loaded revision itself are not known, and a client that received only some of them could
+// not continue. And if a state is built anew because it was wrong, its objects need other
+// resourceVersions. Usually later revisions are replayed before any client is served. If none
+// exist, the engine makes one.
 func (e *Engine) unchanged(ctx context.Context, all *state.Loaded) (*state.Loaded, error) {
 	if all.Revision <= 1 {
 		return all, nil // nothing has ever been written
 	}
 	next, err := e.log.Advance(ctx)
 	if err == nil && next != all.Revision+1 {
-		return e.everything(ctx, next) // somebody wrote in between
+		return e.everything(ctx, next) // another write came in between
 	}
 	all.Revision = next
 	return all, err
@@ -75,8 +75,7 @@ func (e *Engine) everything(ctx context.Context, at int64) (*state.Loaded, error
 	return e.records(ctx, at, nil)
 }
 
-// furthestBack is the revision to load at: as far back as is wanted, or else as
-// compaction lets.
+// furthestBack returns the revision to load: as far back as wanted, or as compaction permits.
 func (e *Engine) furthestBack(ctx context.Context, present, behind int64) (int64, error) {
 	wanted := max(present-behind, 1)
 	if wanted >= present {
@@ -101,17 +100,17 @@ func (e *Engine) furthestBack(ctx context.Context, present, behind int64) (int64
 	return held, nil
 }
 
-// passSealedHistory loads anew at the present, if that can be opened: what lies
-// between may be sealed with a key that nothing of the present needs, and that was
-// taken away. Else the state stays at the last whole revision, to go on from there
+// passSealedHistory loads anew at the present, if the present can be decrypted. The history
+// in between may be encrypted with a key that was removed because nothing in the present
+// needs it. Otherwise the state stays at the last whole revision, and continues from there
 // when the key is known.
 func (e *Engine) passSealedHistory(ctx context.Context) {
 	if present, err := e.present(ctx); err == nil {
-		_ = e.load(ctx, present, 0) // the watch's error says what is wrong
+		_ = e.load(ctx, present, 0) // the error of the watch says what is wrong
 	}
 }
 
-// records reads all of the log at a revision, or what is needed of it.
+// records reads all records of the log at a revision, or only those that are needed.
 func (e *Engine) records(ctx context.Context, at int64, needed func(*etcd.Record) bool) (*state.Loaded, error) {
 	all := state.NewLoaded(at)
 	err := e.log.Load(ctx, at, func(r etcd.Record) {

@@ -11,18 +11,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// A replica that meets a record of a format that it does not know cannot know what there
-// is. It closes itself: it is not ready, at once and until it is restarted, and neither
-// reads on nor plans a write. Other replicas, which know the format, go on.
+// A replica that meets a record of an unknown format cannot know the facts. It closes itself:
+// at once and until it is restarted, it is not ready, reads no further, and plans no write.
+// Other replicas that know the format continue.
 
-// close waits for the end of a replica that cannot go on.
+// close closes the replica, and blocks until the context ends.
 func (e *Engine) close(ctx context.Context) {
 	e.pulse.SetStuck(true)
 	e.pulse.Revoke()
 	<-ctx.Done()
 }
 
-// newer is why the replica has closed itself, nil if it has not.
+// newer returns the reason why the replica has closed itself, nil if it has not.
 func (e *Engine) newer() *record.NewerError {
 	stalled := e.stalled.Load()
 	var newer *record.NewerError
@@ -32,9 +32,9 @@ func (e *Engine) newer() *record.NewerError {
 	return newer
 }
 
-// passNewerHistory loads a start anew at the present, if all of that is known: what a
-// newer version wrote may be gone by now, because somebody went back to this one. It
-// returns what the following of the log has ended with.
+// passNewerHistory loads a start anew at the present, if all formats there are known. The
+// records of a newer version may be gone, because an operator went back to this version. It
+// returns the error with which the following of the log ends.
 func (e *Engine) passNewerHistory(ctx context.Context, met error) error {
 	if e.current.Load() != nil {
 		return met

@@ -8,11 +8,11 @@ import "time"
 // Observer takes measured values, in seconds.
 type Observer interface{ Observe(float64) }
 
-// Observers are told what an engine measures. Each may be nil.
+// Observers receive what an engine measures. Each may be nil.
 type Observers struct {
-	// Pulse is told how long etcd took for each quorum read of a pulse.
+	// Pulse receives how long etcd took for each quorum read of a pulse.
 	Pulse Observer
-	// Apply is told how long each revision took to become a view.
+	// Apply receives how long each revision took to become a view.
 	Apply Observer
 }
 

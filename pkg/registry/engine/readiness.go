@@ -16,9 +16,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Ready returns nil while reads are right: the view held, a few seconds ago at
-// most, all that was committed. Otherwise the error wraps ErrNotReady and says
-// what is missing. It costs nothing while all is well.
+// Ready returns nil while reads are right: a few seconds ago at most, the view held
+// everything that was committed. Otherwise the error wraps ErrNotReady and says what is
+// missing. It costs next to nothing while all is well.
 func (e *Engine) Ready() error {
 	if e.pulse.Ready() && e.lineage.broken.Load() == nil {
 		return nil
@@ -26,9 +26,8 @@ func (e *Engine) Ready() error {
 	return e.unready()
 }
 
-// Reached returns nil while etcd answers: it has, to a quorum read of the last seconds.
-// A replica that is warming up is not ready and reaches etcd; one that has lost etcd does
-// not.
+// Reached returns nil if etcd answered a quorum read within the last seconds. A replica that
+// is warming up is not ready, but reaches etcd. A replica that has lost etcd does not.
 func (e *Engine) Reached() error {
 	silence, answered := e.pulse.Silence()
 	switch {
@@ -40,11 +39,11 @@ func (e *Engine) Reached() error {
 	return nil
 }
 
-// Unready returns a context that ends as soon as Ready is not nil. Take it before
-// asking Ready.
+// Unready returns a context that ends as soon as Ready returns an error. The caller must take
+// it before it calls Ready.
 func (e *Engine) Unready() context.Context { return e.pulse.Lost() }
 
-// unready says what is missing, as an operator would put it.
+// unready returns an error that says what is missing, in an operator's terms.
 func (e *Engine) unready() error {
 	v := e.current.Load()
 	seen, failed := e.pulse.Seen(), e.pulse.Failure()
@@ -53,7 +52,7 @@ func (e *Engine) unready() error {
 	broken := e.lineage.broken.Load()
 	reason := ""
 	if stalled := e.stalled.Load(); stalled != nil && errors.Is(*stalled, etcd.ErrSealed) {
-		// Which one is in the server's log: not everybody who asks may know its name.
+		// The server's log says which key. Not every client may know its name.
 		reason = fmt.Sprintf(": %v: see --encryption-provider-config", etcd.ErrSealed)
 	}
 	if newer := e.newer(); newer != nil {
@@ -79,11 +78,11 @@ func (e *Engine) unready() error {
 	}
 }
 
-// since is a duration without digits that say nothing.
+// since rounds a duration to meaningful digits.
 func since(age time.Duration) time.Duration { return age.Round(100 * time.Millisecond) }
 
-// tellReadiness logs the changes: each is one that an operator asks about later.
-func (e *Engine) tellReadiness(ready bool) {
+// logReadiness logs a change of readiness, because operators ask about each one later.
+func (e *Engine) logReadiness(ready bool) {
 	if ready {
 		klog.InfoS("Ready", "revision", e.pulse.Seen())
 		return

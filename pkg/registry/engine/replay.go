@@ -11,27 +11,28 @@ import (
 	"time"
 )
 
-// A start replays revisions so that clients of other replicas, and of this one before,
-// resume where they are. How long that takes depends on what they did: a heartbeat takes
-// tens of microseconds, a Bundle for 10,000 Clusters a second. Ready soon comes before
-// history: what would take too long is cut short.
+// A start replays revisions so that clients of other replicas, and of this one before the
+// restart, resume where they are. How long that takes depends on the revisions: a heartbeat
+// takes tens of microseconds, a Bundle for 10,000 Clusters a second. It is more important to
+// be ready soon than to have history, so a replay that takes too long is cut short.
 
-// replayWithin is how long a start may replay before it loads again, nearer.
+// replayWithin is how long a start may replay before it loads again, closer to the present.
 const replayWithin = 10 * time.Second
 
 // errReplay ends a replay that takes too long.
 var errReplay = errors.New("the replay takes too long")
 
-// replaying is used by the engine's goroutine, but for phase, which the timer changes too.
+// replaying is used by the engine's goroutine alone, except phase, which the timer also
+// changes.
 type replaying struct {
-	// behind is how many revisions before the present the next load is.
+	// behind is how many revisions before the present the next load starts.
 	behind int64
 	within time.Duration
 	phase  atomic.Int32
 }
 
-// The phases of following the log: only one that is bound can be cut, and once it is
-// followed it is not.
+// The phases of following the log. Only a bound replay can be cut, and never after the log is
+// followed.
 const (
 	unbound int32 = iota
 	bound
@@ -39,12 +40,12 @@ const (
 	cut
 )
 
-// bind ends the following of the log when a start has replayed for too long, and makes
-// the next load half as far behind as what was replayed in that time. What it returns
-// ends the watch over it.
+// bind ends the following of the log when a start has replayed for too long. It then makes
+// the next load half as far behind as what was replayed in that time. The caller must call
+// stop when the watch ends.
 func (r *replaying) bind(e *Engine, end context.CancelCauseFunc) (stop func()) {
 	if r.behind <= 1 || e.current.Load() != nil {
-		r.phase.Store(unbound) // it has to be done, however long it takes
+		r.phase.Store(unbound) // it must be done, however long it takes
 		return func() {}
 	}
 	from := e.state.Revision()
@@ -61,13 +62,13 @@ func (r *replaying) bind(e *Engine, end context.CancelCauseFunc) (stop func()) {
 		}
 		done := e.progress.reached.Load() - from
 		if done == 0 {
-			done = r.behind // nothing has come at all: it may be etcd that is slow
+			done = r.behind // nothing has arrived at all: etcd itself may be slow
 		}
 		r.behind = max(1, min(done, r.behind)/2)
 	}
 }
 
-// follow tells that the state has caught up: false if that was too late.
+// follow notes that the state has caught up. It reports false if that was too late.
 func (r *replaying) follow() bool {
 	return r.phase.CompareAndSwap(bound, followed) || r.phase.Load() != cut
 }

@@ -10,22 +10,22 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
-// Stats are an engine's numbers at one moment. The totals count since the engine
-// was made, Evaluations since the last load.
+// Stats holds an engine's numbers at one moment. The totals count since the engine was made,
+// Evaluations since the last load.
 type Stats struct {
 	Ready bool
-	// Seen is the newest revision read by quorum, Revision that of the view, 0 if
-	// there is none yet.
+	// Seen is the newest revision read by quorum. Revision is that of the view, 0 if it does
+	// not exist yet.
 	Seen, Revision int64
-	// Age is how long ago the view was known to hold all that was committed;
+	// Age is the time since the view was last known to hold everything committed. It is
 	// negative if it never was.
 	Age time.Duration
 
 	Records, Loads, Undecodable int64
 	state.Counts
 
-	// Audits are those made, Audited the objects that they compared, and Differences
-	// those that were wrong.
+	// Audits counts audits, Audited the objects that they compared, and Differences the
+	// objects that were wrong.
 	Audits, Audited, Differences int64
 }
 
