@@ -12,7 +12,7 @@ import (
 // kept is how many published values are checked again.
 const kept = 128
 
-// Frozen checks that published values do not change. It keeps the last ones with their
+// Frozen checks that published values do not change. It keeps the last values with their
 // content. It is safe for concurrent use; the zero value is ready for use.
 type Frozen struct {
 	mu     sync.Mutex
@@ -26,8 +26,8 @@ type frozen struct {
 	was     []byte
 }
 
-// Add keeps a value that is published now. content returns all that it says; it must give
-// the same for ever.
+// Add keeps a value that is published now. content returns everything that the value says. It
+// must return the same for ever.
 func (f *Frozen) Add(name string, content func() []byte) {
 	if !Enabled {
 		return

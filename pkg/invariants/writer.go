@@ -5,10 +5,10 @@ package invariants
 
 import "sync/atomic"
 
-// Writer panics if two goroutines write at one time. The zero value is ready for use.
+// Writer panics if two goroutines write at the same time. The zero value is ready for use.
 type Writer struct{ writing atomic.Bool }
 
-// Begin begins a write, and returns what ends it.
+// Begin begins a write. The caller must call end when the write is complete.
 func (w *Writer) Begin() (end func()) {
 	if !Enabled {
 		return func() {}
@@ -19,7 +19,7 @@ func (w *Writer) Begin() (end func()) {
 	return func() { w.writing.Store(false) }
 }
 
-// Must panics with a message if what must hold does not.
+// Must panics if err is not nil.
 func Must(err error) {
 	if err != nil {
 		panic("invariants: " + err.Error())

@@ -16,9 +16,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// differ says how an object differs from what it should be, "" if it does not. It
-// names fields and not their values, which may be secret. The resourceVersion is not
-// compared: a state that was loaded knows none from before.
+// differ returns how an object differs from what it should be, "" if it does not. It names
+// fields but not their values, which may be secret. It ignores the resourceVersion: a state
+// that was loaded knows none from before.
 func differ(is, should view.Item) string {
 	switch {
 	case is == nil:
@@ -41,13 +41,13 @@ func differ(is, should view.Item) string {
 		return err.Error()
 	}
 	if paths := differing(nil, "", have, want); len(paths) > 0 {
-		return "wrong: " + strings.Join(paths[:min(len(paths), differingTold)], ", ")
+		return "wrong: " + strings.Join(paths[:min(len(paths), maxDiffering)], ", ")
 	}
-	return "" // what differs does not show
+	return "" // the difference does not show
 }
 
-// differingTold is how many fields of one object are named.
-const differingTold = 8
+// maxDiffering is how many fields of one object are named.
+const maxDiffering = 8
 
 // differing adds the paths at which two values differ.
 func differing(paths []string, at string, a, b any) []string {

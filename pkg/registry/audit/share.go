@@ -16,12 +16,12 @@ import (
 const (
 	// pairsAtOnce bounds the evaluations of one audit: about two seconds of one CPU.
 	pairsAtOnce = 50_000
-	// batch is how many objects are compared between rests that are as long: an audit
-	// leaves the CPU to requests.
+	// batch is how many objects are compared between two rests. A rest is as long as the work
+	// before it, so an audit leaves CPU time to requests.
 	batch = 64
 )
 
-// Share is some of the Bundles, by a hash of their names.
+// Share is a part of the Bundles, by a hash of their names.
 type Share struct{ Turn, Of uint32 }
 
 // ShareOf returns the share whose turn it is.
@@ -33,14 +33,14 @@ func ShareOf(v *view.View, turn uint32) Share {
 
 func (s Share) String() string { return fmt.Sprintf("%d of %d", s.Turn+1, s.Of) }
 
-// Has reports whether Bundles of that name are in the share.
+// Has reports whether Bundles with that name are in the share.
 func (s Share) Has(bundle string) bool {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(bundle))
 	return h.Sum32()%s.Of == s.Turn
 }
 
-// Needs reports whether a record bears on the share.
+// Needs reports whether the share depends on a record.
 func (s Share) Needs(r *etcd.Record) bool {
 	if r.Err != nil {
 		return false // it is not ours
@@ -52,7 +52,8 @@ func (s Share) Needs(r *etcd.Record) bool {
 	return true
 }
 
-// resources are those that are compared, with whether that goes by Bundles.
+// resources returns the resources that are compared, each with whether its objects belong to
+// shares.
 func (s Share) resources() map[string]bool {
 	all := map[string]bool{record.BundleDeployments: true, record.Bundles: true}
 	if s.Of == 1 {
@@ -63,7 +64,7 @@ func (s Share) resources() map[string]bool {
 	return all
 }
 
-// Difference is an object that is not what it should be.
+// Difference is an object that differs from what it should be.
 type Difference struct {
 	Resource string
 	Name     record.Name
@@ -71,8 +72,7 @@ type Difference struct {
 	What string
 }
 
-// Compare compares two views of the share, and rests in between for as long as it has
-// worked.
+// Compare compares two views of the share. It rests in between for as long as it has worked.
 func (s Share) Compare(is, should *view.View, rest func(time.Duration)) (found []Difference, compared int) {
 	for resource, byBundle := range s.resources() {
 		began := time.Now()

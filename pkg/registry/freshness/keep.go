@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Keep renews the pulse by calls of beat, until the context ends and all calls have
-// returned. A pulse begins when the one before it is pulseEvery old, whether that has
-// ended or not. So in a busy process the age of the last answer is the time of one pulse
-// and not of two. Barriers of requests count as well.
+// Keep renews the pulse by calling beat, until the context ends and all calls have returned.
+// A pulse begins when the one before it is pulseEvery old, whether that has ended or not. So
+// in a busy process the age of the last answer is the time of one pulse, not of two. Barriers
+// of requests count as well.
 func (p *Pulse) Keep(ctx context.Context, beat func(context.Context) error) {
 	type outcome struct {
 		begun time.Time
@@ -45,7 +45,7 @@ func (p *Pulse) Keep(ctx context.Context, beat func(context.Context) error) {
 		case o := <-outcomes:
 			underWay--
 			if o.begun.Before(ended) {
-				break // the outcome of a younger pulse is known
+				break // the outcome of a younger pulse is already known
 			}
 			if ended = o.begun; o.err != nil {
 				p.failure.Store(&o.err)
@@ -61,9 +61,9 @@ func (p *Pulse) Keep(ctx context.Context, beat func(context.Context) error) {
 	}
 }
 
-// answers are etcd's answers to pulses whose wait for the view has timed out. Such an
-// answer becomes a met barrier as soon as the view reaches its revision, however late,
-// because it shows the view to be complete at the time of asking.
+// answers are etcd's answers to pulses whose wait for the view has timed out. Such an answer
+// becomes a met barrier as soon as the view reaches its revision, however late, because it
+// shows that the view holds everything committed before the question.
 type answers struct {
 	sync.Mutex
 	open []openAnswer
@@ -74,10 +74,10 @@ type openAnswer struct {
 	revision int64
 }
 
-// keptAnswers bounds the answers that are kept: one for each second of the Patience.
+// keptAnswers bounds the answers that are kept: one for each second of BehindAfter.
 const keptAnswers = int(BehindAfter / pulseEvery)
 
-// keep adds an answer, and drops the oldest where there are too many.
+// keep adds an answer, and drops the oldest one if there are too many.
 func (a *answers) keep(begun time.Time, revision int64) {
 	a.Lock()
 	defer a.Unlock()
@@ -86,8 +86,8 @@ func (a *answers) keep(begun time.Time, revision int64) {
 	}
 }
 
-// reached takes out the answers that a view at the revision has reached, and returns when
-// the youngest of these was asked for.
+// reached removes the answers that a view at the revision has reached. It returns when the
+// youngest of these was asked for, and false if it removed none.
 func (a *answers) reached(revision int64) (begun time.Time, any bool) {
 	a.Lock()
 	defer a.Unlock()

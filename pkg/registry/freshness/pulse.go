@@ -12,67 +12,67 @@ import (
 	"time"
 )
 
-// Readiness follows from two ages. The age of etcd's last answer shows a partition, and a
-// dead connection that nothing has reported. The age of the last met barrier shows a log
+// Readiness follows from two ages. The age of etcd's last answer reveals a partition, and a
+// dead connection that nothing has reported. The age of the last met barrier reveals a log
 // that does not arrive, and an engine that is stuck.
 const (
-	// LostAfter is how old etcd's last answer may be.
+	// LostAfter is the maximum age of etcd's last answer.
 	LostAfter = 5 * time.Second
-	// BehindAfter is how old the last met barrier may be. It is longer, because one edit
-	// may move a hundred thousand BundleDeployments. That takes seconds on all replicas
-	// at the same time, so another replica would not answer better.
+	// BehindAfter is the maximum age of the last met barrier. It is longer, because one edit
+	// may change a hundred thousand BundleDeployments. That takes seconds on all replicas at
+	// the same time, so another replica would not answer better.
 	BehindAfter = 30 * time.Second
 	// pulseEvery is the age of the last met barrier at which a pulse begins.
 	pulseEvery = time.Second
-	// Timeout bounds the read of a pulse. A pulse does not wait for the one before it, so
-	// a read that hangs delays none, and clients do not notice an election of etcd. It is
-	// short enough for the first failure to be known before the pulse is lost.
+	// Timeout bounds the read of a pulse. A pulse does not wait for the one before it. So a
+	// read that hangs delays none, and clients do not notice an election of etcd. It is short
+	// enough for the first failure to be known before the pulse is lost.
 	Timeout = 3 * time.Second
 	// pulsePause is the wait after a pulse that failed.
 	pulsePause = 250 * time.Millisecond
-	// pulsesUnderWay bounds how many pulses run at once. One begins each pulseEvery and
-	// ends within Timeout, so a process that gets its turns never reaches it.
+	// pulsesUnderWay bounds how many pulses run at once. One begins each pulseEvery and ends
+	// within Timeout, so a process with enough CPU time never reaches the bound.
 	pulsesUnderWay = 8
 )
 
 // ErrBehind is the cause when a view does not reach the revision that a pulse read.
 var ErrBehind = errors.New("the view does not follow")
 
-// Pulse knows when the last barrier was met, and so whether this replica is ready. A
-// question costs two atomic loads and a look at the clock.
+// Pulse knows when the last barrier was met, and so whether this replica is ready. A question
+// costs two atomic loads and a reading of the clock.
 type Pulse struct {
 	epoch time.Time
-	// answered is when the youngest read began that etcd answered, and met when the
-	// youngest barrier began that was met, as durations after epoch; 0 if there was none.
-	// They only grow.
+	// answered is when the youngest read began that etcd answered. met is when the youngest
+	// barrier began that was met. Both are durations after epoch, 0 if there was none, and
+	// only grow.
 	answered, met atomic.Int64
-	// revokedAt is the time before which a barrier must not have begun to count. One that
+	// revokedAt is a time. Barriers that began before it do not count, because a barrier that
 	// was met before a revocation may be confirmed after it.
 	revokedAt atomic.Int64
 	// patience is BehindAfter; tests shorten it.
 	patience time.Duration
-	// stuck reports that the view cannot advance, rather than being busy. It gets no more
-	// patience than a silent etcd.
+	// stuck reports that the view cannot advance, rather than being busy. It is then given no
+	// more patience than a silent etcd.
 	stuck atomic.Bool
 	// alive is the readiness that Watch last reported.
 	alive atomic.Bool
 	// seen is the newest revision that was read by quorum.
 	seen atomic.Int64
-	// failure is that of the youngest pulse that has ended, nil if it was met.
+	// failure is the error of the youngest pulse that has ended, nil if its barrier was met.
 	failure atomic.Pointer[error]
 	// answers are those whose revision the view has not reached yet.
 	answers answers
 	revived chan struct{}
-	// changed makes Watch look again at how much time is left.
+	// changed makes Watch check again how much time is left.
 	changed chan struct{}
 	mu      struct {
 		sync.Mutex
-		lost context.Context // lasts while alive
+		lost context.Context // ends when alive becomes false
 		lose context.CancelFunc
 	}
 }
 
-// New returns a pulse that is not ready. It is to be renewed (Keep) and watched (Watch).
+// New returns a pulse that is not ready. Keep must renew it, and Watch must run.
 func New() *Pulse {
 	p := &Pulse{epoch: time.Now().Add(-1), patience: BehindAfter, revived: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	p.mu.lost, p.mu.lose = context.WithCancel(context.Background())
@@ -80,14 +80,14 @@ func New() *Pulse {
 	return p
 }
 
-// Age returns how long ago the last met barrier began, and false if there was none.
+// Age returns how long ago the last met barrier began. It reports false if there was none.
 func (p *Pulse) Age() (time.Duration, bool) { return p.since(&p.met, p.revokedAt.Load()) }
 
-// Silence returns how long ago the read began that etcd answered last, and false if there
-// was none.
+// Silence returns how long ago the last read began that etcd answered. It reports false if
+// there was none.
 func (p *Pulse) Silence() (time.Duration, bool) { return p.since(&p.answered, 0) }
 
-// since returns the age of a mark, and whether it is after the floor.
+// since returns the age of a mark, and reports whether the mark is after the floor.
 func (p *Pulse) since(mark *atomic.Int64, floor int64) (time.Duration, bool) {
 	at := mark.Load()
 	return time.Since(p.epoch) - time.Duration(at), at > floor
@@ -117,14 +117,14 @@ func (p *Pulse) Lost() context.Context {
 	return p.mu.lost
 }
 
-// Heard notes that etcd answered a read that began at the time given.
+// Heard notes that etcd answered a read that began at the given time.
 func (p *Pulse) Heard(begun time.Time) {
 	if p.advance(&p.answered, begun) {
 		p.revive()
 	}
 }
 
-// Confirm notes that a barrier was met which began at the time given.
+// Confirm notes that a barrier was met that began at the given time.
 func (p *Pulse) Confirm(begun time.Time) {
 	answered := p.advance(&p.answered, begun)
 	if p.advance(&p.met, begun) || answered {
@@ -132,7 +132,7 @@ func (p *Pulse) Confirm(begun time.Time) {
 	}
 }
 
-// advance moves a mark, never back.
+// advance moves a mark forward, and never back. It reports whether the mark moved.
 func (p *Pulse) advance(mark *atomic.Int64, to time.Time) bool {
 	at := int64(to.Sub(p.epoch))
 	for {
@@ -146,8 +146,8 @@ func (p *Pulse) advance(mark *atomic.Int64, to time.Time) bool {
 	}
 }
 
-// fresh reports whether the view is recent enough for a replica to become ready. That
-// takes more than to stay ready.
+// fresh reports whether the view is recent enough for a replica to become ready. Becoming
+// ready takes more than staying ready.
 func (p *Pulse) fresh() bool {
 	age, met := p.Age()
 	silence, answered := p.Silence()
@@ -172,8 +172,8 @@ func (p *Pulse) revive() {
 	}
 }
 
-// Revoke makes the pulse lost at once. It undoes what was confirmed, and what will be
-// confirmed of barriers that have begun.
+// Revoke makes the pulse lost at once. It undoes earlier confirmations, and later ones of
+// barriers that have already begun.
 func (p *Pulse) Revoke() {
 	p.advance(&p.revokedAt, time.Now())
 	p.wake()
@@ -185,7 +185,7 @@ func (p *Pulse) SetStuck(stuck bool) {
 	p.wake()
 }
 
-// wake makes Watch look again.
+// wake makes Watch check again.
 func (p *Pulse) wake() {
 	select {
 	case p.changed <- struct{}{}:
@@ -193,12 +193,13 @@ func (p *Pulse) wake() {
 	}
 }
 
-// lose makes the pulse lost, unless it is ready again by now; then it reports false.
+// lose makes the pulse lost. If the pulse is ready again by now, it does nothing and reports
+// false.
 func (p *Pulse) lose() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// In this order: a caller that confirms meanwhile either sees that it has to revive,
-	// or is seen here.
+	// The order matters: a concurrent confirmation either sees that it has to revive, or is
+	// seen here.
 	p.alive.Store(false)
 	if p.left() > 0 {
 		p.alive.Store(true)
@@ -208,8 +209,8 @@ func (p *Pulse) lose() bool {
 	return true
 }
 
-// Watch calls tell with each change of readiness, until the context ends. Then the pulse
-// is lost for good. It must run once.
+// Watch calls tell with each change of readiness, until the context ends. After that the
+// pulse is lost for good. It must run exactly once.
 func (p *Pulse) Watch(ctx context.Context, tell func(ready bool)) {
 	for {
 		select {
@@ -240,7 +241,7 @@ func (p *Pulse) Watch(ctx context.Context, tell func(ready bool)) {
 // Seen returns the newest revision that was read by quorum, 0 if there is none.
 func (p *Pulse) Seen() int64 { return p.seen.Load() }
 
-// Failure returns the error of the youngest pulse that has ended, nil if it was met.
+// Failure returns the error of the youngest pulse that has ended, nil if its barrier was met.
 func (p *Pulse) Failure() error {
 	if err := p.failure.Load(); err != nil {
 		return *err
@@ -248,8 +249,8 @@ func (p *Pulse) Failure() error {
 	return nil
 }
 
-// SetPatience sets how old the last met barrier may be, in the place of BehindAfter. It
-// comes before Watch.
+// SetPatience sets the maximum age of the last met barrier, in place of BehindAfter. It must
+// be called before Watch.
 func (p *Pulse) SetPatience(patience time.Duration) { p.patience = patience }
 
 // Saw notes a revision that was read by quorum.

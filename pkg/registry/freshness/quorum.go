@@ -12,8 +12,8 @@ import (
 // QuorumTimeout bounds one read of the present revision.
 const QuorumTimeout = 5 * time.Second
 
-// Quorum shares reads of the present revision. Callers that ask while one is under way
-// share the next one, which begins after they asked.
+// Quorum shares reads of the present revision. Callers that ask while a read is under way
+// share the next one, because it begins after they asked.
 type Quorum struct {
 	read func(context.Context) (int64, error)
 	mu   struct {
@@ -31,10 +31,10 @@ type Read struct {
 	err      error
 }
 
-// NewQuorum returns shared reads by a function that reads etcd's revision by quorum.
+// NewQuorum returns shared reads. read reads etcd's revision by quorum.
 func NewQuorum(read func(context.Context) (int64, error)) *Quorum { return &Quorum{read: read} }
 
-// Direct reads alone, and shares with no other caller.
+// Direct reads alone, without sharing.
 func (q *Quorum) Direct(ctx context.Context) (int64, error) { return q.read(ctx) }
 
 // Join returns a read that began after the call. It blocks until the read or the context

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// Scope names what a waiter waits for: changes of a resource, in one namespace or, with
-// namespace "", in any. Every new revision wakes the zero Scope.
+// Scope names what a waiter waits for: changes of a resource, in one namespace or, if
+// Namespace is "", in any. Every new revision wakes the zero Scope.
 type Scope struct {
 	Resource, Namespace string
 }
@@ -22,13 +22,14 @@ type Wakeup struct {
 	by int64
 }
 
-// Done returns a channel that is closed when something in the scope has changed, or the
+// Done returns a channel that is closed when something in the scope has changed, or when the
 // state was loaded.
 func (w *Wakeup) Done() <-chan struct{} { return w.done }
 
-// Before returns, once the wakeup is done, a revision up to which nothing in the scope has
-// changed since the view that its owner looked at after taking it; 0 if there is none. So
-// the cursor of a watch with few changes does not stay behind.
+// Before returns a revision, once the wakeup is done. Nothing in the scope has changed up to
+// it, since the view that its owner looked at after taking the wakeup. It is not positive if
+// no such revision is known. It keeps the cursor of a watch with few changes from falling
+// behind.
 func (w *Wakeup) Before() int64 { return w.by - 1 }
 
 // Wakeups wakes waiters by closing a channel. A waiter takes its Wakeup before it looks at
@@ -42,11 +43,12 @@ type Wakeups struct {
 	}
 }
 
-// Announced returns a revision up to which all waiters have been woken. If a Wakeup was
-// taken before, and is not done after, nothing in its scope has changed up to there.
+// Announced returns a revision up to which all waiters have been woken. If a Wakeup was taken
+// before the call, and is not done after it, nothing in its scope changed up to that
+// revision.
 func (all *Wakeups) Announced() int64 { return all.announced.Load() }
 
-// Take returns the present Wakeup of a scope. All that wait for the scope share it.
+// Take returns the present Wakeup of a scope. All waiters for the scope share it.
 func (all *Wakeups) Take(scope Scope) *Wakeup {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -61,7 +63,7 @@ func (all *Wakeups) Take(scope Scope) *Wakeup {
 	return w
 }
 
-// Wake wakes the scopes that a revision has changed. The revision has been published.
+// Wake wakes the scopes that a revision has changed. The revision must have been published.
 func (all *Wakeups) Wake(revision int64, scopes map[Scope]struct{}) {
 	all.mu.Lock()
 	for scope := range scopes {
@@ -75,7 +77,7 @@ func (all *Wakeups) Wake(revision int64, scopes map[Scope]struct{}) {
 	all.announced.Store(revision)
 }
 
-// WakeAll wakes all scopes. What has changed up to the revision is not known.
+// WakeAll wakes all scopes. Which of them changed up to the revision is not known.
 func (all *Wakeups) WakeAll(revision int64) {
 	all.mu.Lock()
 	for scope, w := range all.mu.waiting {

@@ -17,29 +17,29 @@ import (
 // order instead of grown.
 
 // Fill enters all BundleDeployments of a Cluster, in the order of their Bundles' names.
-// Nothing was entered before. It may run in parallel for different Clusters.
+// Nothing may have been entered before. It may run in parallel for different Clusters.
 func (c *Cluster) Fill(shown []*view.BundleDeployment) { c.shown.Fill(shown) }
 
-// Fill enters all pairs of the version in force, nil if there is none, in the order of
-// the Clusters' names. Nothing was entered before. It may run in parallel for different
-// Bundles; Filled comes after it.
+// Fill enters all pairs of the version in force, in the order of the Clusters' names. inForce
+// is nil if no version is in force. Nothing may have been entered before. It may run in
+// parallel for different Bundles. Filled must follow.
 func (b *Bundle) Fill(inForce *v1alpha1.Bundle, members []Member) {
 	b.cut(inForce)
 	b.members.Fill(members)
 }
 
-// Filled ends what Fill has begun.
+// Filled completes what Fill has begun.
 func (l *Ledger) Filled(b *Bundle) {
 	l.changed.bundles[b] = struct{}{}
 	if len(b.partitions) > 0 {
-		for m := range b.members.Each(0, everyone) {
+		for m := range b.members.Each(0, allRanks) {
 			b.enterPartitions(m)
 		}
 	}
 }
 
-// Sources returns the sources that Bundles come from by their labels, each with its
-// numbers in the slice. Bundles without a source are in none.
+// Sources returns the sources of the Bundles, by their labels. Each comes with the indexes of
+// its Bundles in the slice. Bundles without a source are left out.
 func (l *Ledger) Sources(bundles []*v1alpha1.Bundle) map[*Source][]int {
 	out := map[*Source][]int{}
 	for i, b := range bundles {
@@ -52,8 +52,9 @@ func (l *Ledger) Sources(bundles []*v1alpha1.Bundle) map[*Source][]int {
 	return out
 }
 
-// Fill enters the BundleDeployments of a source, by the name of their Bundle, then of
-// their Cluster. Nothing was entered before. It may run in parallel for different sources.
+// Fill enters the BundleDeployments of a source, in the order of their Bundles' names, then
+// their Clusters' names. Nothing may have been entered before. It may run in parallel for
+// different sources.
 func (o *Source) Fill(deployments iter.Seq[*view.BundleDeployment]) {
 	var shown []*view.BundleDeployment
 	on := map[*v1alpha1.Cluster]*presence{}

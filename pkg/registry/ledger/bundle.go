@@ -14,18 +14,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// everyone is an end of ranks that is beyond all of them.
-const everyone = math.MaxInt
+// allRanks is an end of a range of ranks that is beyond every rank.
+const allRanks = math.MaxInt
 
-// Bundle is what a Bundle rolls up.
+// Bundle is the roll-up of a Bundle.
 type Bundle struct {
 	name       record.Name
 	members    *summary.Ranked[Member]
 	listed     listing
 	partitions []*partition
-	// cutBy is the version that the partitions are of.
+	// cutBy is the version from which the partitions come.
 	cutBy *v1alpha1.Bundle
-	// inPartitions are the listings of the partitions, manual or not.
+	// inPartitions are the listings of all partitions, manual or not.
 	inPartitions []listing
 	basis        Basis
 	// ready is the Ready condition. While it is False, source lists the Bundle as unready.
@@ -34,11 +34,11 @@ type Bundle struct {
 	unready bool
 }
 
-// Basis is what a Bundle's status follows from beside its pairs.
+// Basis is what a Bundle's status depends on besides its pairs.
 type Basis struct {
 	// Newest is the record of the newest version.
 	Newest *record.Object
-	// InForce is the version in force, nil if there is none.
+	// InForce is the version in force, nil if none is.
 	InForce *v1alpha1.Bundle
 	// Failure says why the newest version fails, "" if it does not.
 	Failure string
@@ -47,22 +47,22 @@ type Basis struct {
 // Member is a pair in the roll-up of its Bundle.
 type Member struct {
 	Cluster *Cluster
-	// Wanted is the computed content, nil if it fails and nothing is pinned.
+	// Wanted is the computed content, nil if the pair fails and nothing is pinned.
 	Wanted *derive.Content
-	// Shown is nil if there is no BundleDeployment.
+	// Shown is nil if the pair has no BundleDeployment.
 	Shown *view.BundleDeployment
 }
 
 // compare orders members by the Cluster's name, then its namespace (S 2.5).
 func (m Member) compare(o Member) int { return m.Cluster.compare(o.Cluster) }
 
-// same reports whether two states of a member add the same.
+// same reports whether two states of a member add the same to the sums.
 func (m Member) same(o Member) bool {
 	return m.Cluster == o.Cluster && m.Shown == o.Shown && m.Wanted.Equal(o.Wanted)
 }
 
-// deployment returns what a Bundle's roll-up reads: it wants what is computed, whatever
-// is promoted (S 7.1).
+// deployment returns what a Bundle's roll-up reads of a member. It wants what is computed,
+// whatever is promoted (S 7.1).
 func (m Member) deployment() summary.Deployment {
 	name := m.Cluster.name.String()
 	if m.Shown == nil {
@@ -96,17 +96,16 @@ func (l *Ledger) AddBundle(name record.Name) *Bundle {
 	return b
 }
 
-// RemoveBundle ends the roll-up of a Bundle, and what others know of it.
+// RemoveBundle removes the roll-up of a Bundle, and all references to it.
 func (l *Ledger) RemoveBundle(b *Bundle) {
-	for m := range b.members.Each(0, everyone) {
+	for m := range b.members.Each(0, allRanks) {
 		delete(m.Cluster.partitioned, b)
 	}
 	l.leaveSource(b)
 	delete(l.bundles, b.name)
 }
 
-// Pair enters a pair of the version in force into its Bundle's roll-up, or brings the one
-// that is there up to date.
+// Pair enters a pair of the version in force into its Bundle's roll-up, or updates it there.
 func (l *Ledger) Pair(b *Bundle, m Member) {
 	was, known := b.members.Get(m)
 	if known && len(b.partitions) == 0 && was.same(m) {
@@ -117,7 +116,7 @@ func (l *Ledger) Pair(b *Bundle, m Member) {
 	b.enterPartitions(m)
 }
 
-// Unpair takes a Cluster's pair out of a Bundle's roll-up, if it is there.
+// Unpair removes a Cluster's pair from a Bundle's roll-up, if the roll-up has it.
 func (l *Ledger) Unpair(b *Bundle, c *Cluster) {
 	m := Member{Cluster: c}
 	if _, known := b.members.Get(m); known {
@@ -127,7 +126,7 @@ func (l *Ledger) Unpair(b *Bundle, c *Cluster) {
 	b.leavePartitions(m)
 }
 
-// Basis says what a Bundle's status follows from.
+// Basis sets what a Bundle's status depends on besides its pairs.
 func (l *Ledger) Basis(b *Bundle, now Basis) {
 	b.InForce(now.InForce)
 	if now == b.basis {
@@ -137,8 +136,8 @@ func (l *Ledger) Basis(b *Bundle, now Basis) {
 	l.changed.bundles[b] = struct{}{}
 }
 
-// closeBundle shows on a Bundle what follows from its pairs, and why its newest
-// version fails, if it does.
+// closeBundle brings a Bundle's status up to date: what follows from its pairs, and why its
+// newest version fails, if it does.
 func (l *Ledger) closeBundle(b *Bundle, at view.Version) {
 	if l.bundles[b.name] != b {
 		return
@@ -160,20 +159,20 @@ func (l *Ledger) closeBundle(b *Bundle, at view.Version) {
 	l.closeSourceOf(b)
 }
 
-// status makes a Bundle's roll-up. It shares with the last one the lists of members that
-// are not ready, of the Bundle and of its partitions. History holds a roll-up for each
-// revision; these lists are most of it, and they rarely change.
+// status returns a Bundle's roll-up. It shares the lists of members that are not ready with
+// the last one, for the Bundle and its partitions. History holds a roll-up for each revision.
+// Most of its size is these lists, and they rarely change.
 func (b *Bundle) status(was *view.BundleStatus) *view.BundleStatus {
 	out := &view.BundleStatus{}
 	status := &out.BundleStatus
 	status.ResourcesSHA256Sum = b.basis.Newest.Digest
 	v := b.basis.InForce
 	if v == nil {
-		return out // it never worked
+		return out // no version ever worked
 	}
 	status.ObservedGeneration = v.Generation
 	members := b.members
-	summary.BundleStatus(status, members.All(), entries(&b.listed, members, 0, everyone, Member.deployment))
+	summary.BundleStatus(status, members.All(), entries(&b.listed, members, 0, allRanks, Member.deployment))
 	if was != nil {
 		shareEntries(&status.Summary, &was.Summary)
 	}
@@ -181,7 +180,7 @@ func (b *Bundle) status(was *view.BundleStatus) *view.BundleStatus {
 	return out
 }
 
-// shareEntries makes two lists one if they show the same.
+// shareEntries makes two lists share their memory if they show the same.
 func shareEntries(is, was *v1alpha1.BundleSummary) {
 	if summary.SameEntries(is.NonReadyResources, was.NonReadyResources) {
 		is.NonReadyResources = was.NonReadyResources

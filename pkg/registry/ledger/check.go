@@ -10,9 +10,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Check returns an error if a sum is not that of a scan, or one roll-up knows of another
-// what is not so. It costs O(n) in all that is rolled up; it is an invariant (package
-// invariants). It holds after Close.
+// Check returns an error if a sum differs from a scan, or if one roll-up is wrong about
+// another. It costs O(n) in everything that is rolled up. It is an invariant (package
+// invariants), and holds after Close.
 func (l *Ledger) Check() error {
 	for name, b := range l.bundles {
 		if err := b.check(l); err != nil {
@@ -45,18 +45,18 @@ func (b *Bundle) check(l *Ledger) error {
 		if err := p.members.Check(); err != nil {
 			return fmt.Errorf("partition %d: %w", i, err)
 		}
-		for m := range p.members.Each(0, everyone) {
+		for m := range p.members.Each(0, allRanks) {
 			if in, ok := b.members.Get(m); !ok || in != m {
 				return fmt.Errorf("partition %d has another member of %s than the Bundle", i, m.Cluster.name)
 			}
 		}
 	}
-	for m := range b.members.Each(0, everyone) {
+	for m := range b.members.Each(0, allRanks) {
 		if l.clusters[m.Cluster.name] != m.Cluster {
 			return fmt.Errorf("it has a member of %s, which is gone", m.Cluster.name)
 		}
 		if _, known := m.Cluster.partitioned[b]; known != (len(b.partitions) > 0) {
-			return fmt.Errorf("it has %d partitions, and the Cluster %s knows otherwise", len(b.partitions), m.Cluster.name)
+			return fmt.Errorf("it has %d partitions, but the Cluster %s disagrees", len(b.partitions), m.Cluster.name)
 		}
 	}
 	return nil
@@ -73,7 +73,7 @@ func (c *Cluster) check(l *Ledger) error {
 	}
 	for _, g := range c.groups {
 		if in, ok := g.members.Get(c.last); !ok || in != c.last {
-			return fmt.Errorf("the ClusterGroup %s does not have it as it is", g.name)
+			return fmt.Errorf("the ClusterGroup %s has another state of it", g.name)
 		}
 	}
 	return nil
@@ -93,7 +93,7 @@ func (o *Source) check() error {
 		names[face.Namespace+"/"+face.Name] = face
 		return face
 	}
-	for d := range o.shown.Each(0, everyone) {
+	for d := range o.shown.Each(0, allRanks) {
 		face := sum(d)
 		shown[face]++
 		ready[face] += weighStored(d).Ready
@@ -104,7 +104,7 @@ func (o *Source) check() error {
 		found++
 		face := names[p.cluster.Namespace+"/"+p.cluster.Name]
 		if face == nil || p.shown != shown[face] || p.ready != ready[face] {
-			err = fmt.Errorf("it counts %d and %d ready on the Cluster %s, and a scan finds others", p.shown, p.ready, p.cluster.Name)
+			err = fmt.Errorf("it counts %d and %d ready on the Cluster %s, but a scan finds others", p.shown, p.ready, p.cluster.Name)
 		}
 		if p.whole() {
 			whole++
@@ -112,7 +112,7 @@ func (o *Source) check() error {
 		return err == nil
 	})
 	if err == nil && (found != len(names) || whole != o.ready) {
-		err = fmt.Errorf("it counts %d Clusters, %d of them ready, and a scan finds %d and %d", o.clusters.Len(), o.ready, len(names), whole)
+		err = fmt.Errorf("it counts %d Clusters, %d of them ready, but a scan finds %d and %d", o.clusters.Len(), o.ready, len(names), whole)
 	}
 	return err
 }

@@ -19,27 +19,27 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Cluster is what a Cluster rolls up.
+// Cluster is the roll-up of a Cluster.
 type Cluster struct {
 	name record.Name
 	uid  types.UID
-	// looks is how it shows to groups and partitions.
+	// looks is what groups and partitions see of it.
 	looks Looks
 	// partitioned are the Bundles that have manual partitions and a pair here.
 	partitioned map[*Bundle]struct{}
 	// shown are its BundleDeployments.
 	shown *summary.Ranked[*view.BundleDeployment]
-	// gitRepos and helmOps count the objects that its BundleDeployments come from.
+	// gitRepos and helmOps count the sources of its BundleDeployments.
 	gitRepos, helmOps summary.Readiness
 	listed            listing
-	// last is the Cluster as its groups know it, and groups are those.
+	// last is the Cluster as its groups know it. groups are these groups.
 	last   *groupMember
 	groups []*group
-	// status is what the Cluster shows; nil if it shows none.
+	// status is what the Cluster shows, nil if it shows none.
 	status *clusterStatus
 }
 
-// Looks is what a Cluster's roll-up follows from beside its BundleDeployments.
+// Looks is what a Cluster's roll-up depends on besides its BundleDeployments.
 type Looks struct {
 	Targeting targeting.Cluster
 	// Placed reports whether it has a namespace for BundleDeployments.
@@ -64,13 +64,14 @@ func (l *Ledger) AddCluster(name record.Name, uid types.UID) *Cluster {
 	return c
 }
 
-// RemoveCluster ends the roll-up of a Cluster. Its BundleDeployments have moved before.
+// RemoveCluster removes the roll-up of a Cluster. Its BundleDeployments must have moved
+// before.
 func (l *Ledger) RemoveCluster(c *Cluster) {
 	delete(l.clusters, c.name)
 	l.changed.clusters[c] = struct{}{}
 }
 
-// Looks says how a Cluster looks now. Its groups must be known.
+// Looks sets how a Cluster looks now. Its groups must have been put before.
 func (l *Ledger) Looks(c *Cluster, now Looks) {
 	was := c.looks
 	c.looks = now
@@ -85,7 +86,7 @@ func (l *Ledger) Looks(c *Cluster, now Looks) {
 	}
 }
 
-// clusterOf returns the roll-up of a BundleDeployment's Cluster; nil if that is gone.
+// clusterOf returns the roll-up of a BundleDeployment's Cluster, nil if the Cluster is gone.
 func (l *Ledger) clusterOf(d *view.BundleDeployment) *Cluster {
 	if d == nil {
 		return nil
@@ -101,11 +102,11 @@ func (l *Ledger) ofFace(face *v1alpha1.Cluster) *Cluster {
 	return c
 }
 
-// clusterStatus is the roll-up of a Cluster, as what it follows from: the status is made
-// of that when the Cluster is read. History holds one for each edit, and a status with
-// its conditions is five times as large. It is immutable.
+// clusterStatus is the roll-up of a Cluster in a small form. The status is made from it when
+// the Cluster is read. History holds one for each edit, and a status with its conditions is
+// five times as large. It is immutable.
 type clusterStatus struct {
-	// sum has nothing that does not show in a Cluster.
+	// sum contains only what a Cluster shows.
 	sum               summary.Weight
 	first             []v1alpha1.NonReadyResource
 	gitRepos, helmOps summary.Readiness
@@ -122,8 +123,8 @@ func (s *clusterStatus) Over(object record.APIObject) {
 	out.Over(object)
 }
 
-// seen stands for any time at which an agent was seen: the state of a Cluster
-// whose agent never was is put in when the status is joined.
+// seen stands for any time at which an agent was seen. The state of a Cluster whose agent was
+// never seen is filled in when the status is joined.
 var seen = metav1.NewTime(time.Unix(1, 0))
 
 // Same implements view.Status.
@@ -136,8 +137,8 @@ func (s *clusterStatus) same(o *clusterStatus) bool {
 	return s == o || s.sum == o.sum && s.gitRepos == o.gitRepos && s.helmOps == o.helmOps && summary.SameEntries(s.first, o.first)
 }
 
-// closeCluster shows on a Cluster what follows from its BundleDeployments, and
-// tells its groups.
+// closeCluster brings a Cluster's status up to date with its BundleDeployments, and passes
+// the change on to its groups.
 func (l *Ledger) closeCluster(c *Cluster, at view.Version) {
 	if l.clusters[c.name] != c {
 		return
@@ -148,7 +149,7 @@ func (l *Ledger) closeCluster(c *Cluster, at view.Version) {
 	next := &groupMember{name: c.name.Name, weight: summary.GroupMember(sum)}
 	derived.Status, derived.Failure = nil, c.looks.Barred
 	if c.looks.Placed {
-		now := &clusterStatus{sum.Shown(), entries(&c.listed, c.shown, 0, everyone, stored), c.gitRepos, c.helmOps}
+		now := &clusterStatus{sum.Shown(), entries(&c.listed, c.shown, 0, allRanks, stored), c.gitRepos, c.helmOps}
 		if c.status != nil && summary.SameEntries(now.first, c.status.first) {
 			now.first = c.status.first
 		}
@@ -167,8 +168,8 @@ func (l *Ledger) closeCluster(c *Cluster, at view.Version) {
 	l.regroup(c, next, groups)
 }
 
-// regroup moves a Cluster from the groups that it was in to those that it is
-// in. Next is nil if it is in none, because it is gone.
+// regroup moves a Cluster from its former groups to its present ones. next is nil if the
+// Cluster is gone.
 func (l *Ledger) regroup(c *Cluster, next *groupMember, groups []*group) {
 	if next != nil && c.last != nil && next.same(c.last) {
 		next = c.last

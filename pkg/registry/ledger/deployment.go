@@ -11,8 +11,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// stored is what roll-ups read of a BundleDeployment as it stands: Clusters,
-// GitRepos and HelmOps go by what is promoted (S 7.1).
+// stored returns what roll-ups read of a BundleDeployment as it is. Clusters, GitRepos and
+// HelmOps use what is promoted (S 7.1).
 func stored(d *view.BundleDeployment) summary.Deployment {
 	out := summary.Deployment{
 		Name:     d.Bundle.Bundle.Name,

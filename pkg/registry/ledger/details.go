@@ -16,9 +16,9 @@ import (
 
 var _ view.Details = (*details)(nil)
 
-// details are the parts of a source's status that grow with its BundleDeployments,
-// as they are at one revision. The trees share what they have in common with those
-// of other revisions, and are read when somebody reads the object.
+// details are the parts of a source's status that grow with its BundleDeployments, at one
+// revision. The trees share common parts with those of other revisions. They are read only
+// when a client reads the object.
 type details struct {
 	clusters *btree.BTreeG[presence]
 	reported *btree.BTreeG[*view.BundleDeployment]
@@ -26,15 +26,15 @@ type details struct {
 }
 
 const (
-	// few is how many BundleDeployments and Clusters there may be, and fewObjects how much
-	// work (reports.Digest) a look at all deployed objects may take, to see that what changed
-	// below them does not shol.
+	// few and fewObjects bound a look at all deployed objects, which finds out that a change
+	// below does not show: few is the number of BundleDeployments and Clusters, and
+	// fewObjects the work (reports.Digest).
 	few, fewObjects = 32, 512
-	// many BundleDeployments make a list that takes much memory.
+	// many is the number of BundleDeployments beyond which a list takes much memory.
 	many = 1000
 )
 
-// small reports whether a look at all deployed objects takes little.
+// small reports whether a look at all deployed objects is cheap.
 func (d *details) small() bool {
 	if max(d.reported.Len(), d.clusters.Len()) > few {
 		return false
@@ -47,9 +47,9 @@ func (d *details) small() bool {
 	return work <= fewObjects
 }
 
-// Same implements view.Details. A source makes new ones only when one of its
-// BundleDeployments shows something else. That this does not show in the source can
-// be seen in all of them only; where that is much it is taken for a change.
+// Same implements view.Details. A source gets new details only when one of its
+// BundleDeployments shows something else. Only a look at all of them can find that the source
+// shows no change. If that is too much work, Same reports a change.
 func (d *details) Same(other view.Details) bool {
 	o, ok := other.(*details)
 	if !ok || d == o {
@@ -64,12 +64,12 @@ func (d *details) Same(other view.Details) bool {
 	return equality.Semantic.DeepEqual(a, b)
 }
 
-// Exact reports whether Same of some details sees that a change does not show. It always
-// takes the details of a GitRepo with much below it for changed.
+// Exact reports whether Same of these details finds that a change does not show. The details
+// of a GitRepo with many objects below it always count as changed.
 func Exact(d view.Details) bool { return d.(*details).small() }
 
-// Fill implements view.Details. A list that is much work is made by few readers at once,
-// for the memory that it takes.
+// Fill implements view.Details. Few readers at a time make a long list, because of the memory
+// that it takes.
 func (d *details) Fill(status *v1alpha1.StatusBase) {
 	if d.reported.Len() > many {
 		d.objects.large <- struct{}{}
@@ -106,8 +106,8 @@ func unlisted(r *view.Report) int {
 	return r.Digest().Unlisted
 }
 
-// movedSource takes a BundleDeployment from the source that it was of to the one
-// that it is of now. Of the two, one may be nil.
+// movedSource moves a BundleDeployment from its former source to its present one. One of the
+// two may be nil.
 func (l *Ledger) movedSource(prev, next *view.BundleDeployment) {
 	was, is := sourceOfDeployment(prev), sourceOfDeployment(next)
 	if was == is && prev != nil && next != nil && sameCluster(prev, next) {
@@ -129,8 +129,8 @@ func sameCluster(a, b *view.BundleDeployment) bool {
 		compareBundles(a.Bundle.Bundle, b.Bundle.Bundle) == 0
 }
 
-// restored replaces a BundleDeployment of a source by its next state. Of the two,
-// one may be nil.
+// restored replaces a BundleDeployment of a source by its next state. One of the two may be
+// nil.
 func (l *Ledger) restored(key sourceKey, prev, next *view.BundleDeployment) {
 	o := l.source(key)
 	l.changed.sources[key] = struct{}{}
@@ -160,7 +160,7 @@ func (l *Ledger) restored(key sourceKey, prev, next *view.BundleDeployment) {
 	l.present(key, o, change, before.Resources, after.Resources)
 }
 
-// present changes what a source is on one Cluster.
+// present updates the presence of a source on one Cluster.
 func (l *Ledger) present(key sourceKey, o *Source, change presence, before, after v1alpha1.ResourceCounts) {
 	was, _ := o.clusters.Get(change)
 	is := presence{cluster: change.cluster, shown: was.shown + change.shown, ready: was.ready + change.ready, resources: was.resources}
@@ -197,7 +197,7 @@ func (l *Ledger) present(key sourceKey, o *Source, change presence, before, afte
 	}
 }
 
-// whole tells that all BundleDeployments on the Cluster are Ready.
+// whole reports whether all BundleDeployments on the Cluster are Ready.
 func (p presence) whole() bool { return p.shown > 0 && p.shown == p.ready }
 
 // listsObjects reports whether a BundleDeployment adds to the deployed objects.
@@ -212,9 +212,9 @@ func listsObjects(d *view.BundleDeployment) bool {
 // sameObjects reports whether two states of a BundleDeployment are known to add the same
 // to the deployed objects.
 func sameObjects(prev, next *view.BundleDeployment) bool {
-	told, tell := prev != nil && listsObjects(prev), next != nil && listsObjects(next)
-	if !told || !tell {
-		return told == tell
+	before, after := prev != nil && listsObjects(prev), next != nil && listsObjects(next)
+	if !before || !after {
+		return before == after
 	}
 	return stored(prev).State() == stored(next).State() && prev.Report.Digest().Objects == next.Report.Digest().Objects
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// group is what a ClusterGroup rolls up.
+// group is the roll-up of a ClusterGroup.
 type group struct {
 	name record.Name
 	// failure says why its selector is malformed.
@@ -38,8 +38,8 @@ func newGroupMembers() *summary.Ranked[*groupMember] {
 	)
 }
 
-// PutGroup says that a ClusterGroup was written, and why its selector is malformed, if it
-// is. Its members come and go with the Looks of Clusters.
+// PutGroup notes that a ClusterGroup was written. failure says why its selector is malformed,
+// "" if it is not. Its members come and go with the Looks of Clusters.
 func (l *Ledger) PutGroup(name record.Name, failure string) {
 	g := l.groups[name]
 	if g == nil {
@@ -50,17 +50,17 @@ func (l *Ledger) PutGroup(name record.Name, failure string) {
 	l.changed.groups[name] = struct{}{}
 }
 
-// RemoveGroup says that a ClusterGroup is gone.
+// RemoveGroup notes that a ClusterGroup is gone.
 func (l *Ledger) RemoveGroup(name record.Name) { delete(l.groups, name) }
 
-// closeGroup shows on a ClusterGroup what follows from its Clusters.
+// closeGroup brings a ClusterGroup's status up to date with its Clusters.
 func (l *Ledger) closeGroup(name record.Name, at view.Version) {
 	g, object := l.groups[name], l.builder.Object(record.ClusterGroups, name)
 	if g == nil || object == nil {
 		return
 	}
 	var first []summary.Member
-	for _, m := range g.members.Listed(0, everyone, summary.Entries) {
+	for _, m := range g.members.Listed(0, allRanks, summary.Entries) {
 		first = append(first, summary.Member{Name: m.name, Entries: m.entries})
 	}
 	status := &view.GroupStatus{}

@@ -10,10 +10,10 @@ import (
 )
 
 // Ledger keeps the roll-ups of one state. Only the goroutine that writes the state may use
-// it; the methods that say otherwise may run in parallel.
+// it. Methods that say so may run in parallel.
 type Ledger struct {
 	builder *view.Builder
-	// allowed reports whether the rules of its namespace allow what a GitRepo says.
+	// allowed reports whether its namespace's rules allow what a GitRepo says.
 	allowed func(*v1alpha1.GitRepo) bool
 
 	bundles  map[record.Name]*Bundle
@@ -25,7 +25,7 @@ type Ledger struct {
 	changed changed
 }
 
-// changed holds whose roll-ups the revision under way may change.
+// changed holds the objects whose roll-ups the present revision may change.
 type changed struct {
 	bundles map[*Bundle]struct{}
 	// repartitioned are the Clusters that may belong to other partitions.
@@ -72,8 +72,8 @@ func (l *Ledger) Empty() bool {
 // status. It is safe for concurrent use.
 func (l *Ledger) Listings() int64 { return l.objects.looked.Load() }
 
-// Moved takes a BundleDeployment from the roll-ups that it was in to those that it is in
-// now. One of the two may be nil. It costs O(log n) in what its Cluster and its source have.
+// Moved moves a BundleDeployment from its former roll-ups to its present ones. One of the two
+// may be nil. It costs O(log n) in the members of its Cluster and its source.
 func (l *Ledger) Moved(prev, next *view.BundleDeployment) {
 	was, is := l.clusterOf(prev), l.clusterOf(next)
 	if was != nil && was != is {
@@ -87,8 +87,9 @@ func (l *Ledger) Moved(prev, next *view.BundleDeployment) {
 	l.movedSource(prev, next)
 }
 
-// Close brings the derived statuses of all objects up to what was said since the last
-// Close, and puts those that changed into the builder at a version. What is below comes first.
+// Close brings the derived statuses of all objects up to date with what was reported since
+// the last Close. It puts those that changed into the builder at a version. Lower objects
+// come first.
 func (l *Ledger) Close(at view.Version) {
 	for c := range l.changed.repartitioned {
 		l.repartition(c)
@@ -101,7 +102,7 @@ func (l *Ledger) Close(at view.Version) {
 	}
 	for c := range l.changed.clusters {
 		if l.clusters[c.name] != c {
-			l.regroup(c, nil, nil) // before another of its name takes its places
+			l.regroup(c, nil, nil) // before another Cluster with its name takes its places
 		}
 	}
 	for c := range l.changed.clusters {

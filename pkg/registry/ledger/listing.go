@@ -13,8 +13,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// listing is what the members that a roll-up listed last say. With each change of one of
-// them all are listed anew, and to decode their reports again would be most of it.
+// listing holds the explanations of the members that a roll-up listed last. A change of one
+// member lists all of them anew. Without the listing, most of that work would be to decode
+// their reports again.
 type listing []explained
 
 type explained struct {
@@ -22,7 +23,7 @@ type explained struct {
 	said   *reports.Explanation
 }
 
-// entries explain the first members that are not ready, and list them.
+// entries explains and returns the first members that are not ready.
 func entries[M any](l *listing, r *summary.Ranked[M], from, to int, of func(M) summary.Deployment) []v1alpha1.NonReadyResource {
 	members := r.Listed(from, to, summary.Entries)
 	out := make([]v1alpha1.NonReadyResource, len(members))
@@ -36,7 +37,8 @@ func entries[M any](l *listing, r *summary.Ranked[M], from, to int, of func(M) s
 	return out
 }
 
-// explain adds to a BundleDeployment what its report says, and to the next listing.
+// explain adds the explanation in a BundleDeployment's report to the BundleDeployment and to
+// the next listing.
 func (l *listing) explain(d *summary.Deployment, next *listing) {
 	report, ok := d.Report.(*view.Report)
 	if !ok || !report.Digest().Explains {
@@ -53,32 +55,31 @@ func (l *listing) explain(d *summary.Deployment, next *listing) {
 	*next = append(*next, explained{report, d.Explanation})
 }
 
-// objectLists are what reports say of deployed objects, by the digest of that: the
-// reports of all Clusters on one Bundle mostly say the same. It is safe for concurrent
-// use.
+// objectLists holds what reports say of deployed objects, by the digest of that part. The
+// reports of all Clusters on one Bundle usually say the same. It is safe for concurrent use.
 type objectLists struct {
 	sync.RWMutex
 	known map[[16]byte]*v1alpha1.BundleDeploymentStatus
-	// objects is how many are listed in all.
+	// objects is the total number of listed objects.
 	objects int
-	// looked counts the BundleDeployments of which objects were listed for a status.
+	// looked counts the BundleDeployments whose objects were listed for a status.
 	looked atomic.Int64
-	// large holds one for each reader that lists the objects of many BundleDeployments.
+	// large holds a token for each reader that lists the objects of many BundleDeployments.
 	large chan struct{}
 }
 
-// mostObjects is how many objects lists may have that are kept: some megabytes.
+// mostObjects is how many objects the kept lists may have in total: some megabytes.
 const mostObjects = 1 << 15
 
-// largeLists is how many long lists of objects are made at once. One may take 100 MB.
+// largeLists is how many long lists of objects are made at a time. One may take 100 MB.
 const largeLists = 2
 
 func newObjectLists() *objectLists {
 	return &objectLists{known: map[[16]byte]*v1alpha1.BundleDeploymentStatus{}, large: make(chan struct{}, largeLists)}
 }
 
-// of is what a report says of objects, nil if there is none. Of anything else it may be
-// another report's.
+// of returns what a report says of objects, nil if r is nil. Its other fields may come from
+// another report.
 func (l *objectLists) of(r *view.Report) *v1alpha1.BundleDeploymentStatus {
 	if r == nil {
 		return nil
@@ -102,7 +103,7 @@ func (l *objectLists) of(r *view.Report) *v1alpha1.BundleDeploymentStatus {
 	return status
 }
 
-// objectsIn is a status with nothing but its objects, as far as roll-ups list them.
+// objectsIn returns a status that has only the objects that roll-ups list.
 func objectsIn(s *v1alpha1.BundleDeploymentStatus) *v1alpha1.BundleDeploymentStatus {
 	said := reports.Explain(s)
 	return &v1alpha1.BundleDeploymentStatus{

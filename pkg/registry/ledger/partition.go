@@ -14,14 +14,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// partition is a manual partition of a Bundle's roll-out. Those that are automatic
-// are ranges of ranks, and need no members of their own.
+// partition is a manual partition of a Bundle's roll-out. Automatic partitions are ranges of
+// ranks, and need no members of their own.
 type partition struct {
 	entry   targeting.Entry
 	members *summary.Ranked[Member]
 }
 
-// strategyOf returns a version's roll-out strategy; never nil.
+// strategyOf returns a version's roll-out strategy. It is never nil.
 func strategyOf(v *v1alpha1.Bundle) *v1alpha1.RolloutStrategy {
 	if s := v.Spec.RolloutStrategy; s != nil {
 		return s
@@ -29,20 +29,20 @@ func strategyOf(v *v1alpha1.Bundle) *v1alpha1.RolloutStrategy {
 	return &v1alpha1.RolloutStrategy{}
 }
 
-// InForce makes the manual partitions those of the version in force, nil if there is
-// none. It sorts the members into them anew if the version is another one. It comes
-// before Pair, where both change.
+// InForce makes the manual partitions those of the version in force, nil if none is. If the
+// version changes, it sorts the members into the partitions anew. It must be called before
+// Pair if both change.
 func (b *Bundle) InForce(v *v1alpha1.Bundle) {
 	if !b.cut(v) {
 		return
 	}
-	for m := range b.members.Each(0, everyone) {
+	for m := range b.members.Each(0, allRanks) {
 		b.enterPartitions(m)
 	}
 }
 
 // cut makes the partitions those of a version, without members. It reports false if they
-// are already.
+// already are.
 func (b *Bundle) cut(v *v1alpha1.Bundle) bool {
 	if b.cutBy == v {
 		return false
@@ -57,8 +57,8 @@ func (b *Bundle) cut(v *v1alpha1.Bundle) bool {
 	return true
 }
 
-// enterPartitions puts a member into the partitions that it belongs to, and takes
-// it out of the others.
+// enterPartitions adds a member to the partitions to which it belongs, and removes it from
+// the others.
 func (b *Bundle) enterPartitions(m Member) {
 	for _, p := range b.partitions {
 		if p.entry.Matches(m.Cluster.looks.Targeting) {
@@ -81,7 +81,7 @@ func (b *Bundle) leavePartitions(m Member) {
 	delete(m.Cluster.partitioned, b)
 }
 
-// repartition sorts a Cluster's pairs into partitions anew.
+// repartition sorts a Cluster's pairs into the partitions anew.
 func (l *Ledger) repartition(c *Cluster) {
 	for b := range c.partitioned {
 		if m, ok := b.members.Get(Member{Cluster: c}); ok {
@@ -97,11 +97,11 @@ type section struct {
 	sum summary.Weight
 }
 
-// sections are the partitions of a Bundle, in order, with the numbers of S 6.4
-// step 2. An error reads as the Bundle's condition shows it.
+// sections returns the partitions of a Bundle, in order, with the numbers of S 6.4 step 2.
+// The text of an error is that of the Bundle's condition.
 //
-// They share their lists with the Bundle's, all, and with those that were shown before:
-// see status.
+// Their lists share memory with those of the whole Bundle, all, and with those that were
+// shown before (see status).
 func (b *Bundle) sections(v *v1alpha1.Bundle, all *v1alpha1.BundleSummary, was *view.BundleStatus) ([]section, error) {
 	strategy, members := strategyOf(v), b.members
 	if _, err := rollout.Entries(strategy); err != nil {
@@ -118,7 +118,7 @@ func (b *Bundle) sections(v *v1alpha1.Bundle, all *v1alpha1.BundleSummary, was *
 		s := section{PartitionStatus: v1alpha1.PartitionStatus{Name: p.Name, MaxUnavailable: p.MaxUnavailable, Count: p.Count()}}
 		of, from, to := members, p.From, p.To
 		if p.Manual {
-			of, from, to = b.partitions[i].members, 0, everyone
+			of, from, to = b.partitions[i].members, 0, allRanks
 			s.Count = of.Len()
 			if s.MaxUnavailable, err = rollout.Limit(s.Count, strategy.Partitions[i].MaxUnavailable, strategy.MaxUnavailable); err != nil {
 				return nil, err
@@ -126,7 +126,7 @@ func (b *Bundle) sections(v *v1alpha1.Bundle, all *v1alpha1.BundleSummary, was *
 		}
 		s.sum = of.Sum(from, to)
 		s.Summary = summary.Summary(s.sum, entries(&b.inPartitions[i], of, from, to, Member.deployment))
-		shareEntries(&s.Summary, all) // mostly there is one partition, of all
+		shareEntries(&s.Summary, all) // usually one partition has all members
 		if was != nil && i < len(was.PartitionStatus) {
 			shareEntries(&s.Summary, &was.PartitionStatus[i].Summary)
 		}
@@ -136,9 +136,8 @@ func (b *Bundle) sections(v *v1alpha1.Bundle, all *v1alpha1.BundleSummary, was *
 	return out, nil
 }
 
-// rollOutStatus fills in the numbers of the roll-out, as a pass leaves them that
-// has nothing to do (S 6.4): where there was something to do, it is done already,
-// or the next revision does it.
+// rollOutStatus fills in the numbers of the roll-out as a pass with nothing to do leaves them
+// (S 6.4). Anything that had to be done is done already, or the next revision does it.
 func (b *Bundle) rollOutStatus(v *v1alpha1.Bundle, status *v1alpha1.BundleStatus, was *view.BundleStatus) {
 	err := func() (err error) {
 		strategy := strategyOf(v)

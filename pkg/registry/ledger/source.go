@@ -14,15 +14,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// sourceKey names the GitRepo or HelmOp that a Bundle comes from, by its labels. The
-// zero key is none.
+// sourceKey names the GitRepo or HelmOp from which a Bundle comes, by its labels. The zero
+// key stands for none.
 type sourceKey struct {
 	resource string
 	name     record.Name
 }
 
-// sourceOf tells where a Bundle comes from. One that two claim is the GitRepo's, as
-// it is in a Cluster's counts (S 7.4).
+// sourceOf returns the source of a Bundle. If labels name both a GitRepo and a HelmOp, it is
+// the GitRepo, as in a Cluster's counts (S 7.4).
 func sourceOf(namespace string, labels map[string]string) sourceKey {
 	if name := labels[v1alpha1.LabelRepoName]; name != "" {
 		return sourceKey{record.GitRepos, record.Name{Namespace: namespace, Name: name}}
@@ -40,43 +40,43 @@ func sourceOfDeployment(d *view.BundleDeployment) sourceKey {
 	return sourceOf(d.Bundle.Bundle.Namespace, d.Bundle.Bundle.Labels)
 }
 
-// Source is what a GitRepo or HelmOp rolls up. It is known by the labels of
-// Bundles, whether there is an object of its name or not.
+// Source is the roll-up of a GitRepo or HelmOp. It follows from the labels of Bundles,
+// whether an object with its name exists or not.
 type Source struct {
-	// exists tells that there is an object.
+	// exists reports whether the object exists.
 	exists bool
 	// shown are its BundleDeployments, by Bundle, then Cluster.
 	shown *summary.Ranked[*view.BundleDeployment]
-	// listed are those of them that are not ready, and worst is the first of those in
-	// the worst state.
+	// listed are those of shown that are not ready. worst is the first of those in the worst
+	// state.
 	listed, worst listing
-	// first are the entries of listed, as they were shown last.
+	// first are the entries of listed that were shown last.
 	first []v1alpha1.NonReadyResource
-	// clusters are those that it deploys to, by name; ready are those of them on
+	// clusters are the Clusters to which it deploys, by name. ready is the number of those on
 	// which all its BundleDeployments are Ready.
 	clusters *btree.BTreeG[presence]
 	ready    int
-	// reported are the BundleDeployments that tell of deployed objects, by Cluster,
+	// reported are the BundleDeployments whose reports list deployed objects, by Cluster,
 	// then Bundle.
 	reported *btree.BTreeG[*view.BundleDeployment]
 	// unready are the Bundles whose Ready condition is False.
 	unready *btree.BTreeG[*Bundle]
-	// details are what reported and clusters show; nil if that has changed since.
+	// details are what reported and clusters show, nil if that has changed since.
 	details *details
-	// objects are what is told of deployed objects.
+	// objects holds what reports say of deployed objects.
 	objects *objectLists
 }
 
-// presence is a source on a Cluster.
+// presence is the part of a source on one Cluster.
 type presence struct {
 	cluster *v1alpha1.Cluster // the face: name and namespace
-	// shown counts the BundleDeployments, ready those that are Ready.
+	// shown counts the BundleDeployments. ready counts those that are Ready.
 	shown, ready int32
 	// resources is nil if all are zero.
 	resources *v1alpha1.ResourceCounts
 }
 
-// sourceDegree is of the B-trees that views keep; see view.table.
+// sourceDegree is the degree of the B-trees that views keep; see view.table.
 const sourceDegree = 8
 
 func compareClusters(a, b *v1alpha1.Cluster) int {
@@ -107,7 +107,7 @@ func newSource(objects *objectLists) *Source {
 	}
 }
 
-// source returns what is rolled up for a key, making room for it if needed.
+// source returns the roll-up of a key. It creates one if none exists.
 func (l *Ledger) source(key sourceKey) *Source {
 	o := l.sources[key]
 	if o == nil {
@@ -117,20 +117,20 @@ func (l *Ledger) source(key sourceKey) *Source {
 	return o
 }
 
-// Written says that a GitRepo or HelmOp was written or deleted. It ignores other resources.
+// Written notes that a GitRepo or HelmOp was written or deleted. It ignores other resources.
 func (l *Ledger) Written(resource string, name record.Name) {
 	if resource == record.GitRepos || resource == record.HelmOps {
 		l.changed.written[sourceKey{resource, name}] = struct{}{}
 	}
 }
 
-// Recheck says that the rules which a GitRepo is checked against have changed.
+// Recheck notes that the rules for a GitRepo have changed.
 func (l *Ledger) Recheck(gitRepo record.Name) {
 	l.changed.sources[sourceKey{record.GitRepos, gitRepo}] = struct{}{}
 }
 
-// closeSourceOf tells a Bundle's source whether the Bundle is ready: a Ready
-// condition that is False becomes the GitRepo's (S 7.6).
+// closeSourceOf notes on a Bundle's source whether the Bundle is ready. A Ready condition
+// that is False becomes the GitRepo's (S 7.6).
 func (l *Ledger) closeSourceOf(b *Bundle) {
 	key := sourceOf(b.name.Namespace, b.basis.Newest.Object.GetLabels())
 	unready := key.resource == record.GitRepos && b.ready.Status == "False"
@@ -144,7 +144,7 @@ func (l *Ledger) closeSourceOf(b *Bundle) {
 	}
 }
 
-// leaveSource takes a Bundle out of those that are not ready.
+// leaveSource removes a Bundle from those that are not ready.
 func (l *Ledger) leaveSource(b *Bundle) {
 	if b.unready {
 		b.unready = false
@@ -153,8 +153,8 @@ func (l *Ledger) leaveSource(b *Bundle) {
 	}
 }
 
-// noteSource takes over that a GitRepo or HelmOp is there, or is not: Clusters
-// count those that are.
+// noteSource notes whether a GitRepo or HelmOp exists. Clusters count only sources that
+// exist.
 func (l *Ledger) noteSource(key sourceKey) {
 	l.changed.sources[key] = struct{}{}
 	exists := l.builder.Object(key.resource, key.name) != nil
@@ -173,7 +173,7 @@ func (l *Ledger) noteSource(key sourceKey) {
 	})
 }
 
-// count adds a source to what a Cluster counts, or takes it off.
+// count adds a source to the counts of a Cluster, or subtracts it.
 func (l *Ledger) count(key sourceKey, p presence, sign int) {
 	c := l.ofFace(p.cluster)
 	if c == nil {
@@ -192,7 +192,7 @@ func (l *Ledger) count(key sourceKey, p presence, sign int) {
 	l.changed.clusters[c] = struct{}{}
 }
 
-// closeSource shows on a GitRepo or HelmOp what follows from its BundleDeployments.
+// closeSource brings the status of a GitRepo or HelmOp up to date with its BundleDeployments.
 func (l *Ledger) closeSource(key sourceKey, at view.Version) {
 	o, object := l.sources[key], l.builder.Object(key.resource, key.name)
 	if object == nil {
@@ -208,14 +208,14 @@ func (l *Ledger) closeSource(key sourceKey, at view.Version) {
 	if next := object.With(view.Derived{Status: status}, at); next != object {
 		l.builder.Put(key.resource, next)
 	} else if shown, ok := object.Derived.Status.(*view.OriginStatus); ok {
-		o.details = shown.Details.(*details) // what is new about others does not show
+		o.details = shown.Details.(*details) // nothing new in the new ones shows
 	}
 }
 
-// shows reports whether a GitRepo has a roll-up. One that the rules do not allow has none
-// before something comes from it (S 7.6), because nothing is ready at 0/0. Fleet leaves
-// the last roll-up of one that becomes forbidden as it was. Here it is kept up to date,
-// as what it has deployed is.
+// shows reports whether a GitRepo has a roll-up. A GitRepo that the rules do not allow has
+// none until a Bundle comes from it (S 7.6), because 0/0 is not ready. Fleet freezes the last
+// roll-up of a GitRepo that becomes forbidden. Here it is kept up to date, like everything
+// that the GitRepo has deployed.
 func (l *Ledger) shows(o *Source, repo *v1alpha1.GitRepo) bool {
 	if repo.Spec.Repo == "" {
 		return false
@@ -227,7 +227,7 @@ func (o *Source) status(key sourceKey) *view.OriginStatus {
 	sum := o.shown.All()
 	repo := summary.Repo{
 		Sum:      sum,
-		First:    entries(&o.listed, o.shown, 0, everyone, stored),
+		First:    entries(&o.listed, o.shown, 0, allRanks, stored),
 		Clusters: summary.Readiness{Ready: o.ready, Desired: o.clusters.Len()},
 	}
 	if summary.SameEntries(repo.First, o.first) {
@@ -235,7 +235,7 @@ func (o *Source) status(key sourceKey) *view.OriginStatus {
 	}
 	o.first = repo.First
 	worst := sum.Worst()
-	for _, d := range o.shown.First(0, everyone, 1, func(w summary.Weight) bool { return w.In(worst) > 0 }) {
+	for _, d := range o.shown.First(0, allRanks, 1, func(w summary.Weight) bool { return w.In(worst) > 0 }) {
 		worst := stored(d)
 		var now listing
 		o.worst.explain(&worst, &now)
