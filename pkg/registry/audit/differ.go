@@ -24,7 +24,7 @@ func differ(is, should view.Item) string {
 	case is == nil:
 		return "it is missing"
 	case should == nil:
-		return "it should not be there"
+		return "it should not exist"
 	}
 	a, b := is.Render(), should.Render()
 	a.SetResourceVersion("")

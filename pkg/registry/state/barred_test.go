@@ -16,8 +16,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Stories of names that no BundleDeployment can have. That the metadata of those that
-// are served is valid is checked after every step, here and in the random histories.
+// Stories of names that can have no BundleDeployment. Every step, here and in the random
+// histories, also checks that all served objects have valid metadata.
 
 func (s *story) cluster(name string) *v1alpha1.Cluster {
 	return s.j.view.Get(record.Clusters, record.Name{Namespace: "fleet", Name: name}).Render().(*v1alpha1.Cluster)
@@ -49,8 +49,8 @@ func TestABundleWhoseNameNoLabelTakesDeploysNothing(t *testing.T) {
 	})
 }
 
-// TestAClusterWithoutAPossibleNamespaceHoldsUpNoRollOut: one of a name with dots was
-// waited for, for ever.
+// TestAClusterWithoutAPossibleNamespaceHoldsUpNoRollOut covers Clusters with dots in their
+// names, for which roll-outs once waited for ever.
 func TestAClusterWithoutAPossibleNamespaceHoldsUpNoRollOut(t *testing.T) {
 	for name, odd := range map[string]string{"dots": "edge-1.22", "too long": strings.Repeat("e", 64)} {
 		t.Run(name, func(t *testing.T) {

@@ -22,22 +22,22 @@ import (
 type checker struct {
 	t testing.TB
 	*oracle
-	// folded are the tables as the changes alone make them.
+	// folded are the tables that result from the changes alone.
 	folded map[string]map[record.Name]view.Item
-	// upTo is the last revision that was folded.
+	// upTo is the last revision in folded.
 	upTo int64
-	// texts are items rendered without their resourceVersion. Items are immutable.
+	// texts are rendered items without their resourceVersion. Items are immutable.
 	texts map[view.Item]string
-	// servedOnce are items as objects.
+	// servedOnce are items rendered as objects.
 	servedOnce map[view.Item]record.APIObject
-	// trace tells of the last revisions.
+	// trace describes the last revisions.
 	trace []string
 }
 
-// traced is how many revisions a failure tells of.
+// traced is how many revisions a failure prints.
 const traced = 3
 
-// note tells of a revision in the making.
+// note adds the revision that is being committed to the trace.
 func (c *checker) note(j *journal, txn *etcd.Txn) {
 	lines := []string{fmt.Sprint("revision ", j.revision+1)}
 	for _, key := range slices.SortedFunc(maps.Keys(txn.Put), compareKeys) {
@@ -58,7 +58,7 @@ func (c *checker) text(item view.Item) string {
 	return remember(c.texts, item, func() string { return asJSON(c.t, item.Render()) })
 }
 
-// must fails at once: messages are only made when they are needed.
+// must fails the test at once. Messages are only formatted when they are needed.
 func (c *checker) must(ok bool, format string, args ...any) {
 	if !ok {
 		c.t.Helper()
@@ -97,7 +97,7 @@ func (c *checker) state(s *State, v *view.View, records map[record.Key]entryOf, 
 	c.inside(s, v)
 }
 
-// pairs compares those of the versions in force, also where they do not show.
+// pairs compares the pairs of the versions in force, even those that do not show.
 func (c *checker) pairs(s *State, want *answer) {
 	for name, b := range want.bundles {
 		got := s.inForce(s.bundles[name])
@@ -145,7 +145,7 @@ func (c *checker) stored(v *view.View, records map[record.Key]entryOf) {
 	}
 }
 
-// inside checks what must hold between the parts of a state.
+// inside checks invariants between the parts of a state.
 func (c *checker) inside(s *State, v *view.View) {
 	err := s.Check()
 	c.must(err == nil, "%v", err)
@@ -164,12 +164,12 @@ func (c *checker) inside(s *State, v *view.View) {
 	}
 }
 
-// changes checks those of the last revision: each is real, is at the revision,
-// and follows what was there; and together they are all.
+// changes checks the changes of the last revision: each changes something, is at the
+// revision, and follows the item before it; and none is missing.
 func (c *checker) changes(j *journal) {
 	c.t.Helper()
 	if c.upTo == j.revision {
-		return // a write of nothing
+		return // a write that changes nothing
 	}
 	c.upTo = j.revision
 	r := j.view.Exactly(j.revision)
@@ -207,7 +207,7 @@ func (c *checker) changes(j *journal) {
 	c.forget(j)
 }
 
-// forget bounds what the checker remembers.
+// forget bounds the memory of the checker.
 func (c *checker) forget(j *journal) {
 	if len(c.texts) < 50_000 {
 		return
@@ -217,7 +217,7 @@ func (c *checker) forget(j *journal) {
 	*c.oracle = *newOracle(c.t)
 }
 
-// TestCheckFindsWhatDoesNotHold: a state that is spoilt anywhere fails its check.
+// TestCheckFindsWhatDoesNotHold checks that a state fails its check wherever it is damaged.
 func TestCheckFindsWhatDoesNotHold(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(s *State){

@@ -9,10 +9,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// kept checks the page in pkg/registry, "Failure": from what the records meant
-// before one planned write to what they mean after it.
+// kept checks the section "Failure" of pkg/registry/doc.go: it compares what the records mean
+// before and after one planned write.
 func (h *history) kept(p Proposal, before, after *answer) {
-	h.buried(p, before, after)
+	h.reportsDeleted(p, before, after)
 	h.outlives(p, before, after)
 	h.holdersKeep(p, before, after)
 	for name, now := range after.bundles {
@@ -29,8 +29,8 @@ func (h *history) kept(p Proposal, before, after *answer) {
 	}
 }
 
-// newVersion: one that fails anywhere is pinned to what was in force, and one
-// that does not is in force.
+// newVersion checks that a new version which fails anywhere is pinned to what was in force,
+// and that one which does not fail is in force.
 func (h *history) newVersion(name record.Name, was, now *bundleAnswer) {
 	if now.works {
 		h.must(!now.pending, "the new version of %s works, and is not accepted", name)
@@ -46,8 +46,8 @@ func (h *history) newVersion(name record.Name, was, now *bundleAnswer) {
 	h.pairsKept(name, was, now)
 }
 
-// sameVersion: a version is accepted once, for good, as soon as it works; and one
-// in force loses no Cluster that it still targets.
+// sameVersion checks that a version is accepted once, for good, as soon as it works; and that
+// a version in force loses no Cluster that it still targets.
 func (h *history) sameVersion(p Proposal, name record.Name, was, now *bundleAnswer) {
 	switch {
 	case !was.pending:
@@ -60,8 +60,8 @@ func (h *history) sameVersion(p Proposal, name record.Name, was, now *bundleAnsw
 	h.pairsKept(name, was, now)
 }
 
-// pairsKept: what worked, and is still targeted by the same version, has the
-// content of now, or if that fails the content that it had.
+// pairsKept checks pairs that worked and that the same version still targets. Each has its
+// present content or, if that fails, the content that it had.
 func (h *history) pairsKept(name record.Name, was, now *bundleAnswer) {
 	if was.inForce == nil || now.inForce == nil || was.inForce.bundle.Generation != now.inForce.bundle.Generation {
 		return
@@ -78,8 +78,8 @@ func (h *history) pairsKept(name record.Name, was, now *bundleAnswer) {
 	}
 }
 
-// buried: no report outlives the pair that it is on.
-func (h *history) buried(p Proposal, before, after *answer) {
+// reportsDeleted checks that no report outlives its pair.
+func (h *history) reportsDeleted(p Proposal, before, after *answer) {
 	for key, s := range before.deployments {
 		e, ok := h.j.records[record.ReportKey(record.BundleDeployments, key)]
 		if !ok || h.report(record.BundleDeployments, e.value) != s.report {
@@ -96,7 +96,7 @@ func (h *history) buried(p Proposal, before, after *answer) {
 	}
 }
 
-// holdersKeep: the claim that has a name keeps it as long as it wants it.
+// holdersKeep checks that the claim that has a name keeps it as long as it wants it.
 func (h *history) holdersKeep(p Proposal, before, after *answer) {
 	for key, claims := range before.claims {
 		now := after.claims[key]
@@ -106,7 +106,7 @@ func (h *history) holdersKeep(p Proposal, before, after *answer) {
 	}
 }
 
-// outlives: a report stays as long as what it is on.
+// outlives checks that a report exists as long as its pair.
 func (h *history) outlives(p Proposal, before, after *answer) {
 	for key, s := range before.deployments {
 		now, ok := after.deployments[key]

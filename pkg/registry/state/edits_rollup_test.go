@@ -11,7 +11,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// someOrigin is a GitRepo or a HelmOp that Bundles may say that they come of.
+// someOrigin returns the key of a GitRepo or a HelmOp that Bundles may name as their source.
 func (e *edits) someOrigin() record.Key {
 	if e.oneIn(2) {
 		return record.ObjectKey(record.HelmOps, e.name([]string{"op"}))
@@ -38,7 +38,7 @@ func (e *edits) originEdit() Proposal {
 	return p
 }
 
-// originReport is what Fleet's other controllers report on a GitRepo or a HelmOp.
+// originReport adds what Fleet's other controllers report on a GitRepo or a HelmOp.
 func (e *edits) originReport(txn *etcd.Txn) {
 	key := e.someOrigin()
 	r := e.j.object(e.t, key.Resource, key.Name)
@@ -62,8 +62,8 @@ func (e *edits) originReport(txn *etcd.Txn) {
 	e.put(txn, record.ReportKey(key.Resource, key.Name), report)
 }
 
-// reportOn is what an agent could report on a BundleDeployment: half of the time
-// that all is well.
+// reportOn returns what an agent could report on a BundleDeployment. Half of the time all is
+// well.
 func (e *edits) reportOn(bd *v1alpha1.BundleDeployment) v1alpha1.BundleDeploymentStatus {
 	status := v1alpha1.BundleDeploymentStatus{
 		Release: "d/r:1", AppliedDeploymentID: bd.Spec.DeploymentID, Ready: true, NonModified: true,

@@ -23,14 +23,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// edits makes random writes against what a journal holds.
+// edits makes random writes against the records of a journal.
 type edits struct {
 	*universe
 	t testing.TB
 	j *journal
 }
 
-// proposal is a random write of an object: one that an API client could make.
+// proposal returns a random write of an object that an API client could make.
 func (e *edits) proposal() Proposal {
 	switch n := e.IntN(100); {
 	case n < 34:
@@ -50,8 +50,8 @@ func (e *edits) proposal() Proposal {
 	}
 }
 
-// present is the object of a name, to be edited; nil if there is none, or if it
-// is to go: then the proposal is that it goes.
+// present returns the object with a name, to be edited. It returns nil if none exists, or if
+// the proposal is to delete it.
 func present[T record.APIObject](e *edits, resource string, name record.Name) (*record.Object, T) {
 	var none T
 	r := e.j.object(e.t, resource, name)
@@ -107,7 +107,7 @@ func (e *edits) editSpec(spec *v1alpha1.BundleSpec) {
 	}
 }
 
-// seed gives a version its facts. A new version may come with other resources.
+// seed gives a version its facts. A new version may have other resources.
 func (e *edits) seed(r *record.Object) {
 	e.born++
 	r.Seed, r.Time = []byte(fmt.Sprint("seed", e.born)), time.Unix(1_700_000_000+int64(e.born), 0).UTC()
@@ -231,8 +231,8 @@ func (e *edits) restrictionEdit() Proposal {
 	return p
 }
 
-// fact is a random write of what is no object, and needs no plan: a report or a
-// count. It adds to a transaction.
+// fact adds a random write to a transaction that is of no object and needs no plan: a report
+// or a count.
 func (e *edits) fact(txn *etcd.Txn) {
 	switch e.IntN(7) {
 	case 0:
@@ -248,7 +248,7 @@ func (e *edits) fact(txn *etcd.Txn) {
 	}
 }
 
-// put writes a report. None is empty: a store writes no zeros where nothing is.
+// put writes a report. No report is empty: a store does not write zeros where nothing exists.
 func (e *edits) put(txn *etcd.Txn, key record.Key, r *record.Report) {
 	data, err := r.Encode()
 	require.NoError(e.t, err)
@@ -282,7 +282,7 @@ func (e *edits) bundleReport(txn *etcd.Txn) {
 	e.put(txn, record.ReportKey(record.Bundles, name), &record.Report{Status: status, UID: r.Object.GetUID()})
 }
 
-// deploymentReport reports on some BundleDeployment, mostly one that is there.
+// deploymentReport reports on a random BundleDeployment, which usually exists.
 func (e *edits) deploymentReport(txn *etcd.Txn) {
 	n := e.j.view.Len(record.BundleDeployments)
 	if n == 0 {
@@ -301,9 +301,8 @@ func (e *edits) deploymentReport(txn *etcd.Txn) {
 	}
 }
 
-// raw is what no client could write: several objects at once, pins of anything,
-// reports on what is not there. The view is a function of the records all the
-// same.
+// raw returns a write that no client could make: several objects at once, pins of anything,
+// reports on objects that do not exist. The view must be a function of the records even so.
 func (e *edits) raw() *etcd.Txn {
 	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
 	for range 1 + e.IntN(4) {
@@ -340,7 +339,7 @@ func (e *edits) raw() *etcd.Txn {
 	return txn
 }
 
-// reborn makes another object of the same name out of an object that is written.
+// reborn replaces an object that is written by another one with its name.
 func (e *edits) reborn(txn *etcd.Txn, p Proposal) {
 	if p.Object == nil || !e.oneIn(6) {
 		return
@@ -352,7 +351,7 @@ func (e *edits) reborn(txn *etcd.Txn, p Proposal) {
 	txn.Put[record.ObjectKey(p.Resource, p.Name)] = data
 }
 
-// anyHolder writes or deletes the holder record of some name, mostly one that is there.
+// anyHolder writes or deletes the holder record of a random name, usually one that exists.
 func (e *edits) anyHolder(txn *etcd.Txn) {
 	names := slices.SortedFunc(maps.Keys(e.j.state.contested), record.Name.Compare)
 	if len(names) == 0 || e.oneIn(8) {
@@ -374,7 +373,7 @@ func (e *edits) anyHolder(txn *etcd.Txn) {
 	txn.Put[record.HolderKey(name)] = data
 }
 
-// anyPin writes or deletes some pin, of a version that may be any.
+// anyPin writes or deletes a random pin of a random version.
 func (e *edits) anyPin(txn *etcd.Txn) {
 	bundle, cluster := e.name(someBundles), e.name(someClusters)
 	r := e.j.object(e.t, record.Bundles, bundle)
@@ -404,8 +403,8 @@ func (e *edits) anyPin(txn *etcd.Txn) {
 	txn.Put[key] = data
 }
 
-// withoutNothing drops from a transaction what would change nothing: a store
-// does not write that.
+// withoutNothing removes what would change nothing from a transaction, because a store does
+// not write that.
 func (e *edits) withoutNothing(txn *etcd.Txn) {
 	for key, value := range txn.Put {
 		if have, ok := e.j.records[key]; ok && have.value == string(value) && key.Type != record.TypeGuard {

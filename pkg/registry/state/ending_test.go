@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Stories of Bundles and Clusters that are being deleted, while a finalizer waits.
+// Stories of Bundles and Clusters that are being deleted while a finalizer waits.
 
 func endingBundle(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 	now := metav1.Unix(1_800_000_000, 0)
@@ -48,7 +48,7 @@ func TestABundleThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 		s.write(endingBundle(app("v1", true)))
 		require.Equal(s.t, before+1, s.j.revision, "all go in one revision")
 		s.shows("", onClusters{})
-		require.Empty(s.t, s.left(), "the report is buried")
+		require.Empty(s.t, s.left(), "the report is deleted")
 		s.write(onWith("c3", "z"), clusterOf("c4", nil), onWith("c4", "w"))
 		group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "g")}
 		group.Spec.Selector = &metav1.LabelSelector{}
@@ -69,8 +69,8 @@ func TestABundleThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 	})
 }
 
-// TestABundleThatIsBeingDeletedKeepsNothingOfWhatWorked: S 2.7 does not apply, nor does
-// anything that a roll-out holds back.
+// TestABundleThatIsBeingDeletedKeepsNothingOfWhatWorked checks that S 2.7 does not apply, and
+// that a roll-out holds nothing back.
 func TestABundleThatIsBeingDeletedKeepsNothingOfWhatWorked(t *testing.T) {
 	for name, given := range map[string]func(s *story){
 		"its newest version fails": func(s *story) {
@@ -101,7 +101,7 @@ func TestABundleThatIsBeingDeletedKeepsNothingOfWhatWorked(t *testing.T) {
 				s.write(endingBundle(app("v3", true)))
 				require.Empty(s.t, s.deployed())
 				left := s.left()
-				delete(left, record.TypePin) // a Cluster's pins go with the next edit of it
+				delete(left, record.TypePin) // the next edit of a Cluster deletes its pins
 				require.Empty(s.t, left)
 				s.write(on("c3"), on("c1"))
 				require.Empty(s.t, s.deployed())
@@ -134,7 +134,8 @@ func TestAClusterThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 	})
 }
 
-// TestTheEndOfAClusterAcceptsWhatFailedThereAlone as its deletion would.
+// TestTheEndOfAClusterAcceptsWhatFailedThereAlone checks that it does so as the deletion
+// would.
 func TestTheEndOfAClusterAcceptsWhatFailedThereAlone(t *testing.T) {
 	tell(t, func(s *story) {
 		s.write(onWith("c1", "x"), on("c2"), app("v1", false), app("v2", true))
@@ -155,13 +156,14 @@ func TestANameThatEndsGoesToAnotherBundle(t *testing.T) {
 	})
 }
 
-// TestAllThatIsDeletedAtOnceIsGoneAtOnce: its BundleDeployments share a revision.
+// TestAllThatIsDeletedAtOnceIsGoneAtOnce checks that the BundleDeployments end in one
+// revision.
 func TestAllThatIsDeletedAtOnceIsGoneAtOnce(t *testing.T) {
 	tell(t, func(s *story) {
 		s.write(on("c1"), on("c2"), on("c3"), app("v1", false))
 		s.write(endingBundle(app("v1", false)))
 		if s.restarts {
-			return // a load tells of no changes
+			return // a load publishes no changes
 		}
 		gone := 0
 		for _, change := range s.j.view.Exactly(s.j.revision).Changes(record.BundleDeployments, "", "") {

@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// The objects of tests that name what they are about.
+// The objects of tests have names that say what they are for.
 var (
 	bundleOf     = statetest.Bundle
 	clusterOf    = statetest.Cluster
@@ -29,14 +29,14 @@ var (
 	onWith       = statetest.OnWith
 	valueOf      = statetest.ValueOf
 	allResources = statetest.Resources
-	told         = statetest.Shown
+	shownIn      = statetest.Shown
 	asJSON       = statetest.JSON
 	onReport     = statetest.ReportOn
 )
 
-// fleet is the log of as many bundles on as many clusters, all on all, and one
-// bundle more that targets the clusters with the label extra. In a fleet of many
-// bundles the first tenth of them is templated.
+// fleet returns the log of a number of bundles that all target a number of clusters, and of
+// one more bundle that targets the clusters with the label extra. If templated, every tenth
+// bundle has templates.
 func fleet(t testing.TB, bundles, clusters int, templated bool) etcd.Batch {
 	batch := etcd.Batch{Revision: 1}
 	add := func(object record.APIObject) { batch.Records = append(batch.Records, encoded(t, object, 1)) }

@@ -19,8 +19,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// flooded is a GitRepo of as many BundleDeployments, each of which lists as many objects.
-// All are ready but for what say makes of their reports.
+// flooded returns a GitRepo with a number of BundleDeployments, each of which lists a number
+// of objects. All are ready unless say changes their reports.
 func flooded(t testing.TB, deployments, objects int, say func(*v1alpha1.BundleDeploymentStatus)) (etcd.Batch, []*v1alpha1.BundleDeployment) {
 	t.Helper()
 	batch := etcd.Batch{Revision: 1}
@@ -46,8 +46,8 @@ func repoOf(s *State) *v1alpha1.GitRepo {
 	return s.object(record.GitRepos, record.Name{Namespace: "fleet", Name: "r1"}).Render().(*v1alpha1.GitRepo)
 }
 
-// TestAReportCostsWhatItChangesWhateverItLists: a change of a few bytes in a report is
-// applied without a look at the objects that it and its neighbours list.
+// TestAReportCostsWhatItChangesWhateverItLists checks that a change of a few bytes in a
+// report is applied without a look at the objects that it and its neighbours list.
 func TestAReportCostsWhatItChangesWhateverItLists(t *testing.T) {
 	t.Parallel()
 	batch, all := flooded(t, 3, statetest.FloodObjects, func(*v1alpha1.BundleDeploymentStatus) {})
@@ -85,9 +85,9 @@ func TestAReportCostsWhatItChangesWhateverItLists(t *testing.T) {
 	require.Positive(t, s.ledger.Listings(), "a reader makes the list")
 }
 
-// TestAReportWithoutEndIsBoundedInEveryRollUp: of what agents may send there is nothing
-// that makes the status of anything above larger than etcd would take, and what is left
-// out is said.
+// TestAReportWithoutEndIsBoundedInEveryRollUp checks that no report of an agent makes the
+// status of anything above it larger than etcd would take, and that the status says what is
+// left out.
 func TestAReportWithoutEndIsBoundedInEveryRollUp(t *testing.T) {
 	t.Parallel()
 	long := make([]byte, 700<<10)

@@ -16,8 +16,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// BenchmarkHistory says what an edit keeps alive for as long as history holds it, beside
-// what history believes that it does (view.History).
+// BenchmarkHistory measures how much memory an edit keeps for as long as history holds it,
+// and compares that with the estimate of history itself (view.History).
 func BenchmarkHistory(b *testing.B) {
 	const bundles, clusters = 100, 10_000
 	batch := fleet(b, bundles, clusters, true)

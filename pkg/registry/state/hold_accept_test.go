@@ -15,9 +15,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Stories of one write that takes a cluster away from the version in force, and lets
-// the version pass that waited, which targets the cluster too. Its BundleDeployment
-// goes on: if it ended, the agent would uninstall what it has.
+// Stories of one write that takes a cluster away from the version in force, and accepts the
+// waiting version, which targets the cluster too. The BundleDeployment there continues: if it
+// ended, the agent would uninstall.
 
 func ofTier(env string) *v1alpha1.Cluster {
 	c := on("c1")
@@ -28,7 +28,7 @@ func ofTier(env string) *v1alpha1.Cluster {
 	return c
 }
 
-// reported tells whether there is a report on the app on a cluster.
+// reported reports whether a report exists on the app on a cluster.
 func (s *story) reported(cluster string) bool {
 	_, ok := s.j.records[record.ReportKey(record.BundleDeployments, record.Name{Namespace: names.ClusterNamespace("fleet", cluster), Name: "app"})]
 	return ok
@@ -128,7 +128,7 @@ func TestAPinThatWasNotNeededDoesNotStandInForTheBase(t *testing.T) {
 		key := record.ClusterPinsKey(record.Name{Namespace: "fleet", Name: "c1"})
 		data, err := json.Marshal(record.ClusterPins{Pins: []record.ClusterPin{{BundleUID: b.UID, Generation: 1, Options: v1alpha1.BundleDeploymentOptions{TargetNamespace: "old"}}}})
 		require.NoError(s.t, err)
-		s.commit(&etcd.Txn{Put: map[record.Key][]byte{key: data}}) // left over from another time
+		s.commit(&etcd.Txn{Put: map[record.Key][]byte{key: data}}) // left over from an earlier time
 		s.write(on("c1"))
 		require.Equal(s.t, onClusters{"c1": "v1 x"}, s.deployed())
 		require.Zero(s.t, s.pins())

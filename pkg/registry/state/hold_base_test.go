@@ -14,8 +14,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
-// endOfBase is the transaction that the controller drops the app's base with, nil if
-// something has to be recorded before.
+// endOfBase returns the transaction with which the controller drops the app's base, nil if
+// something must be recorded before.
 func (s *story) endOfBase() *etcd.Txn {
 	in := s.input()
 	if !in.HasBase || len(rollout.Materialize(in)) > 0 {
@@ -30,9 +30,9 @@ func (s *story) endOfBase() *etcd.Txn {
 	return txn
 }
 
-// TestABaseEndsOnlyIfNothingNewFollowsFromIt: an edit that makes something follow from
-// the base is committed between the decision to drop it and the write. Edits that do
-// not are not in its way, or it would never end where Clusters are edited all the time.
+// TestABaseEndsOnlyIfNothingNewFollowsFromIt commits an edit between the decision to drop the
+// base and the write. An edit that makes something follow from the base refuses the write.
+// Other edits do not, or a base would never end where Clusters are edited all the time.
 func TestABaseEndsOnlyIfNothingNewFollowsFromIt(t *testing.T) {
 	staging := where("stage", "yes")
 	unlabelled := clusterOf("c2", nil)
@@ -98,8 +98,8 @@ func TestABaseEndsOnlyIfNothingNewFollowsFromIt(t *testing.T) {
 	}
 }
 
-// TestABaseEndsOnlyWhileAContestedNameHasItsHolder: if it goes, the other claim shows
-// what follows from the base.
+// TestABaseEndsOnlyWhileAContestedNameHasItsHolder deletes the holder meanwhile: the other
+// claim then shows what follows from the base.
 func TestABaseEndsOnlyWhileAContestedNameHasItsHolder(t *testing.T) {
 	t.Parallel()
 	s := &story{t, false, newChecker(t), newJournal()}

@@ -16,25 +16,26 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Stories of two Bundles that claim one BundleDeployment name: there is one record of
-// each type for both.
+// Stories of two Bundles that claim one BundleDeployment name. Both share one record of each
+// type.
 
 // appOnC1 is the contested name.
 var appOnC1 = record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"}
 
-// mappingOfOther lets Bundles of the namespace "other" select all Clusters.
+// mappingOfOther returns a mapping that lets Bundles of the namespace "other" select all
+// Clusters.
 func mappingOfOther() *v1alpha1.BundleNamespaceMapping {
 	return &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("other", "m"), BundleSelector: &metav1.LabelSelector{}, NamespaceSelector: &metav1.LabelSelector{}}
 }
 
-// ofOther is the older Bundle of the two: it wins what both want.
+// ofOther makes a Bundle the older one of the two, which wins a name that both want.
 func ofOther(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 	b.Namespace, b.UID, b.CreationTimestamp = "other", "uid-of-other-app", metav1.Unix(1_600_000_000, 0)
 	return b
 }
 
-// holder is the namespace of the Bundle that has the name, and the version of it that
-// is promoted with its value.
+// holder returns the namespace of the Bundle that has the name, and its promoted version with
+// the value.
 func (s *story) holder() string {
 	item := s.j.view.Get(record.BundleDeployments, appOnC1)
 	if item == nil {
@@ -44,8 +45,8 @@ func (s *story) holder() string {
 	return bd.Labels[v1alpha1.LabelBundleNamespace] + " " + bd.Spec.Options.TargetNamespace + " " + valueOf(bd.Spec.Options.Helm)
 }
 
-// contested is a name that the Bundle of "fleet" had, and recorded a promotion for,
-// until the one of "other" came.
+// contested makes a contested name: the Bundle of "fleet" had it, and recorded a promotion
+// for it, until the Bundle of "other" came.
 func (s *story) contested() {
 	c := onWith("c1", "x")
 	c.Labels["tier"] = "old"
@@ -53,7 +54,8 @@ func (s *story) contested() {
 	require.Equal(s.t, 1, s.step())
 	require.Equal(s.t, "fleet v1 -", s.holder())
 	s.write(ofOther(app("v2", true)))
-	// Where nothing is recorded, as by an earlier version, the older one has it.
+	// Where nothing is recorded, as by an earlier version of this program, the older one has
+	// it.
 	s.commit(&etcd.Txn{Delete: []record.Key{record.HolderKey(appOnC1)}})
 	require.Equal(s.t, "other v2 x", s.holder())
 }
@@ -80,8 +82,9 @@ func TestAFirstReportIsNotBuriedWithAClaimThatDidNotHaveTheName(t *testing.T) {
 	})
 }
 
-// TestAPlanDoesNotOverwriteWhatTheNextHolderWasPromoted: were it committed, the agent
-// would uninstall what it got from the Bundle that has the name now.
+// TestAPlanDoesNotOverwriteWhatTheNextHolderWasPromoted checks a plan that must not be
+// committed, because the agent would uninstall what it got from the Bundle that has the name
+// now.
 func TestAPlanDoesNotOverwriteWhatTheNextHolderWasPromoted(t *testing.T) {
 	paused := pausedCluster(onWith("c1", "y"))
 	paused.Labels["tier"] = "old"

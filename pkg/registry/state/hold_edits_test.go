@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
-// strategy limits or does not, about as often.
+// strategy returns a strategy that limits about half of the time.
 func (u *universe) strategy() *v1alpha1.RolloutStrategy {
 	limit := intstr.FromInt32(1)
 	all := intstr.FromString("100%")
@@ -37,8 +37,7 @@ func (u *universe) strategy() *v1alpha1.RolloutStrategy {
 	return nil
 }
 
-// anyPromotion writes or deletes a promotion or rollout record of something that may
-// be there.
+// anyPromotion writes or deletes a random promotion or rollout record.
 func (e *edits) anyPromotion(txn *etcd.Txn) {
 	name, cluster := e.name(someBundles), e.name(someClusters)
 	b, c := e.j.object(e.t, record.Bundles, name), e.j.object(e.t, record.Clusters, cluster)
@@ -79,9 +78,9 @@ func (e *edits) anyPromotion(txn *etcd.Txn) {
 	}
 }
 
-// promote takes one step of some roll-out, as the controller does: what follows from
-// the base is recorded, then the base is dropped, then passes decide. Nil if there is
-// nothing to do.
+// promote takes one step of a random roll-out, as the controller does: it records what
+// follows from the base, then drops the base, then decides by passes. It returns nil if
+// nothing is to be done.
 func (h *history) promote() *etcd.Txn {
 	names := h.j.state.Rollouts()
 	if len(names) == 0 {
@@ -108,7 +107,7 @@ func (h *history) promote() *etcd.Txn {
 	}
 	for _, d := range decisions {
 		if h.oneIn(3) {
-			continue // one transaction does not take all
+			continue // more than one transaction takes
 		}
 		t := in.Targets[d.Target]
 		p := record.Promotion{UID: t.UID, Staged: rollout.Deployment(d.Staged), Promoted: rollout.Deployment(d.Promoted)}
@@ -126,7 +125,7 @@ func (h *history) promote() *etcd.Txn {
 	return txn
 }
 
-// sweep removes what is not held any more.
+// sweep removes records that are no longer held.
 func (h *history) sweep(txn *etcd.Txn, in rollout.Input) {
 	held := in.Limited || in.Paused
 	for _, t := range in.Targets {
@@ -140,9 +139,8 @@ func (h *history) sweep(txn *etcd.Txn, in rollout.Input) {
 	}
 }
 
-// leak checks after a planned write that nothing was promoted by it: on every pair
-// that is held, and was there before, what is promoted is what was; and where limits
-// hold, so is what is staged.
+// leak checks that a planned write promoted nothing. On every held pair that existed before,
+// the same is promoted as before; where limits hold, the same is staged too.
 func (h *history) leak(p Proposal, before, after *answer) {
 	for key, was := range before.deployments {
 		name := record.Name{Namespace: was.version.bundle.Namespace, Name: was.version.bundle.Name}
@@ -156,14 +154,15 @@ func (h *history) leak(p Proposal, before, after *answer) {
 		}
 		now, there := after.deployments[key]
 		if there && now.cluster.name != was.cluster.name || there && now.version.bundle.UID != was.version.bundle.UID {
-			continue // another has the name
+			continue // another claim has the name
 		}
 		limited, paused := b.isHeld(pair)
 		if !limited && !paused {
 			continue
 		}
 		if then := before.bundles[name]; p.Resource == record.Policies {
-			// What was not held changes with a Policy, and comes to be held so.
+			// A pair that was not held changes with a Policy, and is then held with the new
+			// content.
 			if limited, paused := then.isHeld(then.pairs[was.cluster.name]); !limited && !paused {
 				continue
 			}
@@ -181,7 +180,7 @@ func (h *history) leak(p Proposal, before, after *answer) {
 		name := record.Name{Namespace: now.version.bundle.Namespace, Name: now.version.bundle.Name}
 		b := after.bundles[name]
 		if _, promoted := h.j.records[record.PromotionKey(key)]; promoted && before.namespaces[now.cluster.name] != key.Namespace {
-			continue // its Cluster has its namespace back, and it what was promoted to it
+			continue // its Cluster has its old namespace again, and what was promoted there
 		}
 		if limited, _ := b.isHeld(b.pairs[now.cluster.name]); limited && h.j.state.bundles[name].base == nil && !b.pending {
 			h.must(p.Resource == record.Mappings || p.Resource == record.Namespaces, "%s is limited, and came with a write of %s %s", key, p.Resource, p.Name)

@@ -15,9 +15,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
-// S 5.2 and the page in hold.go, once more from the records alone.
+// S 5.2 and the rules of hold.go, computed once more from the records alone.
 
-// shownContents are what a BundleDeployment says is promoted and staged.
+// shownContents are the promoted and staged contents of a BundleDeployment.
 type shownContents struct{ promoted, staged *derive.Content }
 
 // naivePromotion is a promotion record, decoded once for each value.
@@ -49,14 +49,14 @@ func (f *facts) promotion(key record.Name) *naivePromotion {
 	})
 }
 
-// isHeld tells whether a pair of the version in force is held, and by what.
+// isHeld reports what holds a pair of the version in force, if anything.
 func (b *bundleAnswer) isHeld(p naivePair) (limited, paused bool) {
 	spec := &b.inForce.bundle.Spec
 	return rollout.Limited(spec.RolloutStrategy), spec.Paused || p.cluster.joined.Spec.Paused
 }
 
-// showing is what a pair of the version in force shows; false if it has no
-// BundleDeployment.
+// showing returns what a pair of the version in force shows. It reports false if the pair has
+// no BundleDeployment.
 func (f *facts) showing(name record.Name, b *bundleAnswer, p naivePair, key record.Name) (shownContents, bool) {
 	now := shownContents{p.content, p.content}
 	limited, paused := b.isHeld(p)

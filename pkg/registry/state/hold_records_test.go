@@ -20,8 +20,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// TestMoreThanOneWriteCanKeepIsWrittenBefore is about many paused clusters when a
-// second base comes.
+// TestMoreThanOneWriteCanKeepIsWrittenBefore checks many paused clusters when a second base
+// comes.
 func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
 	t.Parallel()
 	s := &story{t, false, newChecker(t), newJournal()}
@@ -73,7 +73,7 @@ func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
 	require.Equal(t, before, s.promoted())
 }
 
-// TestALabelEditWritesNoMoreThanItsObject unless something is held.
+// TestALabelEditWritesNoMoreThanItsObject checks that, unless something is held.
 func TestALabelEditWritesNoMoreThanItsObject(t *testing.T) {
 	t.Parallel()
 	s := &story{t, false, newChecker(t), newJournal()}
@@ -144,8 +144,8 @@ func TestAPromotionThatCannotBeReadAnyMoreRulesOnAsItDid(t *testing.T) {
 		require.True(t, s.j.commit(nil, &etcd.Txn{Put: map[record.Key][]byte{key: []byte("{")}}))
 		require.Equal(t, onClusters{"c1": "v1"}, s.promoted(), "the agent uninstalls nothing")
 	}
-	_, dead := s.j.state.unused(key)
-	require.False(t, dead)
+	_, unused := s.j.state.unused(key)
+	require.False(t, unused)
 	v2 := proposed(limited(app("v2", false)), false)
 	require.True(t, s.j.commit(nil, s.j.write(t, v2)))
 	require.Equal(t, onClusters{"c1": "v1"}, s.promoted())

@@ -18,10 +18,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
-// Stories of what is held back. The bundle is "app"; its versions show in the target
-// namespace.
+// Stories of what is held back. The bundle is "app"; the target namespace shows its version.
 
-// limited makes a version that may not make a second cluster unavailable.
+// limited limits a version to one unavailable cluster.
 func limited(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 	one := intstr.FromInt32(1)
 	b.Spec.RolloutStrategy = &v1alpha1.RolloutStrategy{MaxUnavailable: &one}
@@ -40,8 +39,8 @@ func pausedCluster(c *v1alpha1.Cluster) *v1alpha1.Cluster {
 
 var theApp = record.Name{Namespace: "fleet", Name: "app"}
 
-// promoted is what agents are to deploy, by cluster: "version>version staged" where
-// the two differ.
+// promoted returns what agents are to deploy, by cluster: "version>staged version" if the two
+// differ.
 func (s *story) promoted() map[string]string {
 	out := map[string]string{}
 	for item := range s.j.view.OfBundle(theApp) {
@@ -55,15 +54,15 @@ func (s *story) promoted() map[string]string {
 	return out
 }
 
-// input is the roll-out of the app.
+// input returns the roll-out of the app.
 func (s *story) input() rollout.Input {
 	in, ok := s.j.state.Rollout(theApp)
 	require.True(s.t, ok)
 	return in
 }
 
-// step does what the controller does next, wholly: it materializes, drops the base,
-// or makes a pass. It returns how many records that took.
+// step does the controller's next step completely: it records what follows from the base,
+// drops the base, or makes a pass. It returns how many records that took.
 func (s *story) step() int {
 	in := s.input()
 	txn := &etcd.Txn{Unchanged: in.Guards, Put: map[record.Key][]byte{}}
@@ -89,8 +88,8 @@ func (s *story) step() int {
 	return len(txn.Put)
 }
 
-// report says that the agent of a cluster has deployed what is promoted, and whether
-// that is ready.
+// report reports that the agent of a cluster has deployed what is promoted, and whether that
+// is ready.
 func (s *story) report(cluster string, ready bool) {
 	key := record.Name{Namespace: names.ClusterNamespace("fleet", cluster), Name: "app"}
 	bd := s.j.view.Get(record.BundleDeployments, key).Render().(*v1alpha1.BundleDeployment)
@@ -101,7 +100,7 @@ func (s *story) report(cluster string, ready bool) {
 	s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.BundleDeployments, key): data}})
 }
 
-// holds counts the records of roll-outs.
+// holdRecords counts the records of roll-outs.
 func (s *story) holdRecords() map[record.Type]int {
 	out := map[record.Type]int{}
 	for key := range s.j.records {
@@ -280,7 +279,7 @@ func TestRulesDoNotChangeWhatIsPromoted(t *testing.T) {
 		policy := &v1alpha1.Policy{ObjectMeta: metaOf("fleet", "p")}
 		s.write(policy)
 		require.Equal(t, before, s.ids())
-		s.write(limited(app("v2", false))) // the label goes, and the version stays
+		s.write(limited(app("v2", false))) // the label is removed, the version remains
 		require.Equal(t, before, s.ids())
 	})
 }
@@ -298,7 +297,7 @@ func TestALabelOfABundleDoesNotChangeWhatAPausedClusterHas(t *testing.T) {
 	})
 }
 
-// ids are the promoted deployment IDs.
+// ids returns the promoted deployment IDs.
 func (s *story) ids() []string {
 	var out []string
 	for item := range s.j.view.OfBundle(theApp) {

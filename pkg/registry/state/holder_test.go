@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Stories of who has a BundleDeployment name that several claim.
+// Stories of BundleDeployment names that several pairs claim.
 
 // recorded counts the holder records.
 func (s *story) recorded() int {
@@ -30,13 +30,14 @@ func (s *story) recorded() int {
 	return n
 }
 
-// failureOf is the message of the Ready condition of a Bundle of "other".
+// failureOfOther returns the message of the Ready condition of a Bundle of "other".
 func (s *story) failureOfOther() string {
 	b := s.j.view.Get(record.Bundles, record.Name{Namespace: "other", Name: "app"}).Render().(*v1alpha1.Bundle)
 	return readyOf(b.Status.Conditions).Message
 }
 
-// lateMapping lets the Bundles of "other" with a label select all Clusters.
+// lateMapping returns a mapping that lets Bundles of "other" with a label select all
+// Clusters.
 func lateMapping() *v1alpha1.BundleNamespaceMapping {
 	m := mappingOfOther()
 	m.BundleSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"wide": "yes"}}
@@ -48,8 +49,8 @@ func wide(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 	return b
 }
 
-// TestAHolderKeepsItsNameWhateverBringsAnOlderClaim: each write lets an older Bundle
-// claim a name that a younger one has.
+// TestAHolderKeepsItsNameWhateverBringsAnOlderClaim makes writes that each let an older
+// Bundle claim the name of a younger one.
 func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
 	const holds = "BundleDeployment "
 	aside := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
@@ -98,8 +99,8 @@ func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
 	}
 }
 
-// TestBundlesOfOneSecondDoNotTakeNamesFromEachOther: the first by name won, whoever was
-// there.
+// TestBundlesOfOneSecondDoNotTakeNamesFromEachOther covers Bundles with the same creation
+// time. Once the first by name won, even if another had the name.
 func TestBundlesOfOneSecondDoNotTakeNamesFromEachOther(t *testing.T) {
 	tell(t, func(s *story) {
 		mapping := mappingOfOther()
@@ -114,8 +115,8 @@ func TestBundlesOfOneSecondDoNotTakeNamesFromEachOther(t *testing.T) {
 	})
 }
 
-// TestAClusterThatComesBackDoesNotTakeItsNameBack: the record of the time before is not
-// what decides.
+// TestAClusterThatComesBackDoesNotTakeItsNameBack checks that the record of an earlier time
+// does not decide.
 func TestAClusterThatComesBackDoesNotTakeItsNameBack(t *testing.T) {
 	tell(t, func(s *story) {
 		off := clusterOf("c1", map[string]string{"aside": "yes"})
@@ -126,15 +127,15 @@ func TestAClusterThatComesBackDoesNotTakeItsNameBack(t *testing.T) {
 		data := s.j.records[record.HolderKey(appOnC1)].value
 		s.write(off)
 		require.Equal(s.t, "other v2 -", s.holder())
-		s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.HolderKey(appOnC1): []byte(data)}}) // it could not go with the write
+		s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.HolderKey(appOnC1): []byte(data)}}) // it could not be deleted by the write
 		require.Equal(s.t, "other v2 -", s.holder())
 		s.write(both)
 		require.Equal(s.t, "other v2 -", s.holder())
 	})
 }
 
-// TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName: neither plan knows the
-// other's claim.
+// TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName checks two plans that do not know
+// each other's claim.
 func TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName(t *testing.T) {
 	t.Parallel()
 	shared := func(s *story, c *v1alpha1.Cluster) {
@@ -185,7 +186,7 @@ func TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName(t *testing.T) {
 	}
 }
 
-// TestManyHoldersAreRecordedBeforeTheWrite in steps that change nothing.
+// TestManyHoldersAreRecordedBeforeTheWrite checks that this takes steps that change nothing.
 func TestManyHoldersAreRecordedBeforeTheWrite(t *testing.T) {
 	t.Parallel()
 	s := &story{t, false, newChecker(t), newJournal()}
@@ -209,14 +210,14 @@ func TestManyHoldersAreRecordedBeforeTheWrite(t *testing.T) {
 		require.LessOrEqual(t, len(plan.First[i].Unchanged)+len(plan.First[i].UnchangedSince), 4, "few guards")
 		require.True(t, s.j.commit(nil, &plan.First[i]))
 	}
-	require.Equal(t, told(before), told(s.j.view))
+	require.Equal(t, shownIn(before), shownIn(s.j.view))
 	s.propose(p)
-	require.Equal(t, told(before), told(s.j.view))
+	require.Equal(t, shownIn(before), shownIn(s.j.view))
 	require.Equal(t, clusters, s.recorded())
 }
 
-// TestAHolderRecordThatCannotBeDecodedTakesNoNameAway: what it said goes on; where that
-// is not known, the view is not whole.
+// TestAHolderRecordThatCannotBeDecodedTakesNoNameAway checks that the record keeps its last
+// meaning; if that is not known, the view is not whole.
 func TestAHolderRecordThatCannotBeDecodedTakesNoNameAway(t *testing.T) {
 	t.Parallel()
 	s := &story{t, false, newChecker(t), newJournal()}

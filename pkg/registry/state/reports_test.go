@@ -46,9 +46,9 @@ func TestAReportThatCannotBeDecodedIsFoundWhenItComes(t *testing.T) {
 func TestALoadLetsTheRoomGoThatReportsTook(t *testing.T) {
 	t.Parallel()
 	batch := reportedFleet(t, 20, 100, 3)
-	dead := batch.Records[len(batch.Records)-1]
-	dead.Key.Name.Name = "gone"
-	batch.Records = append(batch.Records, dead)
+	unused := batch.Records[len(batch.Records)-1]
+	unused.Key.Name.Name = "gone"
+	batch.Records = append(batch.Records, unused)
 	s, _ := loadFleet(batch)
 	require.Len(t, s.hidden.byName, 1)
 	require.Equal(t, 1, s.hidden.most)
