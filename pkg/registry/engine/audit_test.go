@@ -25,14 +25,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// workload is a Bundle of that name for all Clusters that it is on.
+// workload returns a Bundle with that name that targets all Clusters.
 func workload(name string) *v1alpha1.Bundle {
 	b := app("v1", false)
 	b.Name, b.UID = name, types.UID(name)
 	return b
 }
 
-// auditable is an engine on an etcd, with some Bundles on some Clusters.
+// auditable returns an engine on an etcd with some Bundles on some Clusters.
 func auditable(ctx context.Context, t *testing.T) *Engine {
 	t.Helper()
 	e := running(ctx, t, etcd.New(etcdtest.Start(t).Client, "/muster"), 1000)
@@ -57,8 +57,8 @@ func TestAnAuditOfASoundStateFindsNothing(t *testing.T) {
 	require.NoError(t, e.Ready())
 }
 
-// TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew: a BundleDeployment that vanished,
-// one that should not be there, one with a wrong label.
+// TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew plants faults: a BundleDeployment that
+// vanished, one that should not exist, one with a wrong label.
 func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	name := record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "b"}
@@ -87,7 +87,7 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 			before := told(barrier(ctx, t, e))
 			require.Contains(t, before, name.String())
 
-			// A revision that goes wrong.
+			// Apply a revision wrongly.
 			e.state.Lock()
 			spoil(e.state.Tables(), e.state.Revision()+1)
 			e.state.Unlock()
@@ -95,7 +95,7 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 			spoilt := barrier(ctx, t, e)
 			lost := e.pulse.Lost()
 			require.NoError(t, e.Audit(ctx, 0))
-			<-lost.Done() // readers are told to wait
+			<-lost.Done() // readers must wait
 			require.EqualValues(t, 1, e.Stats().Differences)
 
 			require.Eventually(t, func() bool { return e.Ready() == nil }, deadline, time.Millisecond)
@@ -111,14 +111,14 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 	}
 }
 
-// TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull: to be made anew the state takes a
-// revision, and that has to wait.
+// TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull checks that the state takes a new revision
+// to be made anew, and that this must wait.
 func TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t, func(c *embed.Config) { c.QuotaBackendBytes = 4 << 20 })
 	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
 	save(ctx, t, e, on("c1"), workload("a"))
-	barrier(ctx, t, e) // there is something to spoil
+	barrier(ctx, t, e) // so that there is a state to damage
 	e.state.Lock()
 	e.state.Tables().Delete(record.BundleDeployments, record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "a"})
 	e.state.Unlock()
@@ -136,7 +136,7 @@ func TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull(t *testing.T) {
 	for _, alarm := range alarms(ctx, t, server.Client) {
 		present, err := server.Client.Get(ctx, "/foreign")
 		require.NoError(t, err)
-		_, err = server.Client.Compact(ctx, present.Header.Revision, clientv3.WithCompactPhysical()) // else defragmenting may come before it
+		_, err = server.Client.Compact(ctx, present.Header.Revision, clientv3.WithCompactPhysical()) // otherwise defragmenting may come before it
 		require.NoError(t, err)
 		_, err = server.Client.Defragment(ctx, server.Address())
 		require.NoError(t, err)
@@ -159,8 +159,8 @@ func alarms(ctx context.Context, t *testing.T, client *clientv3.Client) []*clien
 	return out
 }
 
-// TestAnAuditIsNotMadeOfWhatCannotBeRead: the state shows what it last was, and the
-// records do not say.
+// TestAnAuditIsNotMadeOfWhatCannotBeRead covers a record that cannot be decoded: the state
+// shows its last meaning, which the records no longer say.
 func TestAnAuditIsNotMadeOfWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -175,7 +175,7 @@ func TestAnAuditIsNotMadeOfWhatCannotBeRead(t *testing.T) {
 	then := barrier(ctx, t, e)
 	require.ErrorContains(t, e.Audit(ctx, 0), "cannot be decoded")
 
-	// It is mended between the look at the view and the one at the state.
+	// Repair the record after the audit has read the view, and before it reads the state.
 	_, err = server.Client.Put(ctx, path, string(good.Kvs[0].Value))
 	require.NoError(t, err)
 	now := barrier(ctx, t, e)

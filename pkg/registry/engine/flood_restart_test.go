@@ -46,14 +46,14 @@ func flood(ctx context.Context, t testing.TB, log *etcd.Log, e *Engine, bundles,
 	return all
 }
 
-// patched is a report with a small change, by number.
+// patched returns a report with a small change that depends on n.
 func patched(t testing.TB, bd *v1alpha1.BundleDeployment, n int) etcd.Record {
 	bd.Status.Resources[n].Name = fmt.Sprint("renamed-", n)
 	bd.Status.ResourceCounts.Ready = n
 	return onReport(t, bd, 0)
 }
 
-// shownBy is everything that a view shows, but for resourceVersions.
+// shownBy returns everything that a view shows, without resourceVersions.
 func shownBy(t *testing.T, v *view.View) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -69,8 +69,8 @@ func shownBy(t *testing.T, v *view.View) map[string]string {
 	return out
 }
 
-// TestAReplayOfLargeReportsShowsWhatWasShown: their records are decoded out of turn, and
-// taken in it. Each revision that changes something is in the history of both.
+// TestAReplayOfLargeReportsShowsWhatWasShown checks reports that are decoded out of turn and
+// applied in turn. Each revision that changes something is in the history of both engines.
 func TestAReplayOfLargeReportsShowsWhatWasShown(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -114,8 +114,8 @@ func TestAReplayOfLargeReportsShowsWhatWasShown(t *testing.T) {
 	}
 }
 
-// BenchmarkRestartAfterFlood starts on 30 reports that list as many objects as fit, with a
-// history of small changes of one of them.
+// BenchmarkRestartAfterFlood starts with 30 reports that list as many objects as fit, and
+// with a history of small changes of one of them.
 func BenchmarkRestartAfterFlood(b *testing.B) {
 	ctx, server := b.Context(), etcdtest.Start(b)
 	log := etcd.New(server.Client, "/muster")

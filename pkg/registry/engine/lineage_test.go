@@ -20,14 +20,14 @@ import (
 
 const pollEvery = 10 * time.Millisecond
 
-// lost is an engine whose etcd has been lost after a snapshot and some edits.
+// lost is an engine whose etcd was lost after a snapshot and some edits.
 type lost struct {
 	engine *Engine
-	// atSnapshot is what the snapshot holds; last is what was there in the end.
+	// atSnapshot is the content of the snapshot. last is the content at the end.
 	atSnapshot map[string]string
 	snapshot   *clientv3.GetResponse
 	last       *view.View
-	// restore lets another etcd answer instead.
+	// restore makes another etcd answer instead.
 	restore func(*etcdtest.Server)
 }
 
@@ -51,7 +51,7 @@ func loseEtcd(ctx context.Context, t *testing.T) *lost {
 	return l
 }
 
-// fill writes the snapshot into another etcd, and goes on to a revision.
+// fill writes the snapshot into another etcd, and advances it to a revision.
 func (l *lost) fill(ctx context.Context, t *testing.T, into *etcdtest.Server, revision int64) {
 	for _, kv := range l.snapshot.Kvs {
 		_, err := into.Client.Put(ctx, string(kv.Key), string(kv.Value))
@@ -69,8 +69,8 @@ func advance(ctx context.Context, t *testing.T, server *etcdtest.Server, revisio
 	}
 }
 
-// restorations are the ways to restore an etcd ahead of what was lost: each has to
-// be enough.
+// restorations are the ways to restore an etcd ahead of the lost one. Each must be
+// sufficient.
 var restorations = map[string]struct {
 	token     string
 	compacted bool

@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// TestAReplicaThatMeetsANewerRecordClosesItself while it runs, and at its next start; and
-// the version goes on that was published last.
+// TestAReplicaThatMeetsANewerRecordClosesItself checks that it does so while it runs and at
+// its next start, and that the last published version remains in force.
 func TestAReplicaThatMeetsANewerRecordClosesItself(t *testing.T) {
 	t.Parallel()
 	app1 := record.Name{Namespace: "fleet", Name: "app"}
@@ -60,8 +60,8 @@ func TestAReplicaThatMeetsANewerRecordClosesItself(t *testing.T) {
 	}
 }
 
-// TestANewerRecordOfThePastDoesNotHoldAStartUp: somebody went back to this version and
-// put back what was there.
+// TestANewerRecordOfThePastDoesNotHoldAStartUp covers an operator who went back to this
+// version and restored the records.
 func TestANewerRecordOfThePastDoesNotHoldAStartUp(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)

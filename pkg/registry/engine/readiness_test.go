@@ -17,7 +17,7 @@ import (
 
 func ended(ctx context.Context) bool { return ctx.Err() != nil }
 
-// partitions are the ways in which etcd goes away.
+// partitions are the ways in which etcd can become unreachable.
 var partitions = map[string]func(*etcdtest.Cable){
 	"when the connection breaks":             (*etcdtest.Cable).Cut,
 	"when the connection is open and silent": (*etcdtest.Cable).Stall,
@@ -72,7 +72,8 @@ func TestAnEngineWithoutEtcdIsUnreadyInSecondsAndReadyAfterwards(t *testing.T) {
 	}
 }
 
-// TestAnEngineThatIsStuckIsUnready: etcd answers, but the view does not follow.
+// TestAnEngineThatIsStuckIsUnready covers an etcd that answers while the view does not
+// follow.
 func TestAnEngineThatIsStuckIsUnready(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)

@@ -23,10 +23,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// deadline is how long a test waits for what should come at once.
+// deadline is how long a test waits for something immediate.
 const deadline = 30 * time.Second
 
-// The objects of tests that name what they are about.
+// The objects of tests have names that say what they are for.
 var (
 	clusterOf    = statetest.Cluster
 	resourceOf   = statetest.ResourceOf
@@ -43,7 +43,7 @@ var (
 	testLimits   = view.Limits{Revisions: 64, Changes: 10_000}
 )
 
-// proposed is the write of an object, or its deletion.
+// proposed returns the write of an object, or its deletion if gone.
 func proposed(object record.APIObject, gone bool) Proposal {
 	p := Proposal{Resource: resourceOf(object), Name: nameOf(object)}
 	if !gone {
@@ -58,7 +58,7 @@ func withDeadline(t *testing.T) context.Context {
 	return ctx
 }
 
-// running starts an engine, which stops with the context.
+// running starts an engine that stops with the context.
 func running(ctx context.Context, t *testing.T, log *etcd.Log, loadBehind int64) *Engine {
 	t.Helper()
 	return started(ctx, t, New(log, Options{History: testLimits, LoadBehind: loadBehind}))
@@ -74,8 +74,8 @@ func started(ctx context.Context, t *testing.T, e *Engine) *Engine {
 	return e
 }
 
-// save writes objects as the store does: planned, guarded, and again if a guard
-// does not hold.
+// save writes objects as the store does: planned, guarded, and again if a guard does not
+// hold.
 func save(ctx context.Context, t *testing.T, e *Engine, objects ...record.APIObject) int64 {
 	t.Helper()
 	var revision int64
@@ -101,7 +101,7 @@ func save(ctx context.Context, t *testing.T, e *Engine, objects ...record.APIObj
 	return revision
 }
 
-// barrier is a view that holds everything committed before.
+// barrier returns a view that holds everything committed before.
 func barrier(ctx context.Context, t *testing.T, e *Engine) *view.View {
 	t.Helper()
 	v, err := e.Barrier(ctx)
@@ -124,8 +124,8 @@ func TestAnEngineIsReadyOnAnEmptyEtcd(t *testing.T) {
 	require.NoError(t, e.Ready())
 }
 
-// TestABarrierIsReachedWhenNothingOfOursIsWritten: such a revision is told of only
-// to who asks.
+// TestABarrierIsReachedWhenNothingOfOursIsWritten covers such a revision, of which the log
+// informs only clients that ask.
 func TestABarrierIsReachedWhenNothingOfOursIsWritten(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -152,8 +152,8 @@ func TestWaitingForARevisionEndsWithItsContext(t *testing.T) {
 	require.ErrorContains(t, err, "revision 1000")
 }
 
-// TestReadersAfterAWriteSeeIt: barriers are shared among those who ask at the same
-// time, and still nobody gets a view from before their own write.
+// TestReadersAfterAWriteSeeIt checks that no reader gets a view from before its own write,
+// although concurrent readers share barriers.
 func TestReadersAfterAWriteSeeIt(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -235,8 +235,8 @@ func TestARestartReplaysHistory(t *testing.T) {
 	require.NotEmpty(t, edits)
 }
 
-// TestAStartFindsTheOldestRevisionThatIsHeld: compaction leaves less than was
-// wanted, and still something.
+// TestAStartFindsARevisionThatIsHeld covers a compaction that leaves fewer revisions than
+// wanted, but some.
 func TestAStartFindsARevisionThatIsHeld(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -254,8 +254,8 @@ func TestAStartFindsARevisionThatIsHeld(t *testing.T) {
 	require.Less(t, v.Oldest, last-5, "a good part of what is held is replayed")
 }
 
-// TestCompactionWhileDisconnectedLoadsAnew: the state is made of the present
-// records, and nothing goes backwards meanwhile.
+// TestCompactionWhileDisconnectedLoadsAnew checks that the state is made from the present
+// records, and that nothing goes backwards meanwhile.
 func TestCompactionWhileDisconnectedLoadsAnew(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -306,7 +306,8 @@ func TestARecordThatCannotBeReadHarmsNothingElse(t *testing.T) {
 	save(ctx, t, e, onWith("c2", "z"), app("v2", false))
 	require.Len(t, told(barrier(ctx, t, e)), 2)
 
-	// Who is told to remove them need not restart anything for the sweeps to go on.
+	// An operator who removes the records need not restart anything for the sweeps to
+	// continue.
 	for _, path := range paths {
 		_, err := server.Client.Delete(ctx, "/muster/log/"+path)
 		require.NoError(t, err)
@@ -315,14 +316,14 @@ func TestARecordThatCannotBeReadHarmsNothingElse(t *testing.T) {
 	require.Zero(t, e.Stats().UndecodableNow)
 }
 
-// TestWhatCannotBeReadAnyMoreStaysWhatItWas overwrites each record that a
-// BundleDeployment rests on.
+// TestWhatCannotBeReadAnyMoreStaysWhatItWas overwrites each record on which a
+// BundleDeployment depends.
 func TestWhatCannotBeReadAnyMoreStaysWhatItWas(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
 	save(ctx, t, e, onWith("c1", "x"), onWith("c2", "b"), app("v2", true))
-	save(ctx, t, e, on("c2")) // what it had is pinned
+	save(ctx, t, e, on("c2")) // its last content is pinned
 	before := told(barrier(ctx, t, e))
 	require.Len(t, before, 2)
 	records, err := server.Client.Get(ctx, "/muster/log/", clientv3.WithPrefix())
@@ -332,7 +333,7 @@ func TestWhatCannotBeReadAnyMoreStaysWhatItWas(t *testing.T) {
 		if path := string(kv.Key); strings.Contains(path, "/pin/") {
 			pins++
 		} else if strings.Contains(path, "/guard/") {
-			continue // its revision is all that it says
+			continue // the revision is all that it says
 		}
 		_, err := server.Client.Put(ctx, string(kv.Key), "{garbage")
 		require.NoError(t, err)
@@ -342,8 +343,8 @@ func TestWhatCannotBeReadAnyMoreStaysWhatItWas(t *testing.T) {
 	}
 	require.Positive(t, pins)
 
-	// Whoever writes a pin together with what it is for knows why. One that he alone can
-	// read means that nothing is known.
+	// A writer writes a pin together with the fact that needs it. If only that writer can
+	// read the pin, nothing is known.
 	policy := &v1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "p", UID: "p"}}
 	_, err = server.Client.Txn(ctx).Then(
 		clientv3.OpPut("/muster/log/object/policies/fleet/p", string(encoded(t, policy, 0).Value)),
@@ -358,7 +359,7 @@ func TestWhatCannotBeReadAnyMoreStaysWhatItWas(t *testing.T) {
 	require.Equal(t, v.Revision, v.Whole)
 }
 
-// TestAReplayThatTakesTooLongIsCutShort: no replay is done within no time, but the last.
+// TestAReplayThatTakesTooLongIsCutShort allows no time: no replay completes but the last one.
 func TestAReplayThatTakesTooLongIsCutShort(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -377,8 +378,8 @@ func TestAReplayThatTakesTooLongIsCutShort(t *testing.T) {
 	require.Greater(t, hurried.Stats().Loads, int64(1))
 }
 
-// TestAnObjectThatCanBeReadAgainHasItsReport: the state was loaded without the object,
-// and with the report on it.
+// TestAnObjectThatCanBeReadAgainHasItsReport covers a state that was loaded without the
+// object, but with its report.
 func TestAnObjectThatCanBeReadAgainHasItsReport(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)

@@ -16,13 +16,13 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// sealedLog is a log of which all is sealed by keys.
+// sealedLog returns a log whose records are all encrypted with keys.
 func sealedLog(server *etcdtest.Server, keys *etcdtest.Keys) *etcd.Log {
 	return etcd.New(server.Client, "/muster", etcd.SealedBy(func(string) etcd.Sealer { return keys }))
 }
 
-// TestAnEngineWithoutTheKeyIsNeverReady: it must not show that there is nothing,
-// which agents would believe.
+// TestAnEngineWithoutTheKeyIsNeverReady checks that it does not show an empty fleet, which
+// agents would believe.
 func TestAnEngineWithoutTheKeyIsNeverReady(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -46,8 +46,8 @@ func TestAnEngineWithoutTheKeyIsNeverReady(t *testing.T) {
 	require.Equal(t, want, told(barrier(ctx, t, e)))
 }
 
-// TestARevisionThatCannotBeOpenedStopsTheView where it is, and it goes on from
-// there when the key is known.
+// TestARevisionThatCannotBeOpenedStopsTheView checks that the view stays where it is, and
+// continues from there when the key is known.
 func TestARevisionThatCannotBeOpenedStopsTheView(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -74,8 +74,8 @@ func TestARevisionThatCannotBeOpenedStopsTheView(t *testing.T) {
 	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline, 10*time.Millisecond)
 }
 
-// TestHistoryUnderAnOldKeyDoesNotHoldAStartUp: the old key may be taken away when
-// nothing of the present needs it.
+// TestHistoryUnderAnOldKeyDoesNotHoldAStartUp checks that the old key may be removed when
+// nothing in the present needs it.
 func TestHistoryUnderAnOldKeyDoesNotHoldAStartUp(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -92,8 +92,8 @@ func TestHistoryUnderAnOldKeyDoesNotHoldAStartUp(t *testing.T) {
 	require.GreaterOrEqual(t, v.Oldest, want.Revision)
 }
 
-// TestRotationOfKeysChangesNothingThatIsDerived: a rewritten record has a new
-// revision, and so has its object; no BundleDeployment has.
+// TestRotationOfKeysChangesNothingThatIsDerived checks that a rewritten record has a new
+// revision, and so has its object, but no BundleDeployment.
 func TestRotationOfKeysChangesNothingThatIsDerived(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// A watch of a scope to which nothing happens learns how far it is all the same.
-func TestWhoWaitsIsToldUpToWhereNothingHasHappened(t *testing.T) {
+// TestAQuietWatchLearnsHowFarTheLogIs covers a watch of a scope in which nothing happens.
+func TestAQuietWatchLearnsHowFarTheLogIs(t *testing.T) {
 	t.Parallel()
 	ctx := withDeadline(t)
 	e := running(ctx, t, etcd.New(etcdtest.Start(t).Client, "/muster"), 1000)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// beating runs a pulse in a synctest bubble: each beat takes what answer says, and
-// counts.
+// beating runs a pulse in a synctest bubble. Each beat takes the time that answer returns. It
+// counts the beats.
 func beating(t *testing.T, answer func(begun time.Time) (takes time.Duration, err error)) (p *Pulse, beats *int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
@@ -38,7 +38,7 @@ func beating(t *testing.T, answer func(begun time.Time) (takes time.Duration, er
 
 func ended(ctx context.Context) bool { return ctx.Err() != nil }
 
-// pass lets a time go by in the bubble.
+// pass lets time pass in the bubble.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
@@ -98,7 +98,7 @@ func TestAFailureThatIsShorterThanTheBoundGoesUnnoticed(t *testing.T) {
 	})
 }
 
-// TestABusyProcessIsReadyWhileEachAnswerTakesLong: the next pulse does not wait for the
+// TestABusyProcessIsReadyWhileEachAnswerTakesLong checks that a pulse does not wait for the
 // answer to the one before it.
 func TestABusyProcessIsReadyWhileEachAnswerTakesLong(t *testing.T) {
 	t.Parallel()
@@ -116,9 +116,9 @@ func TestABusyProcessIsReadyWhileEachAnswerTakesLong(t *testing.T) {
 	})
 }
 
-// TestAFailureThatIsOlderThanASuccessIsNotTold: pulses may end in another order than they
-// began.
-func TestAFailureThatIsOlderThanASuccessIsNotTold(t *testing.T) {
+// TestAFailureThatIsOlderThanASuccessIsNotReported covers pulses that end in another order
+// than they began.
+func TestAFailureThatIsOlderThanASuccessIsNotReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		first := true
@@ -144,8 +144,8 @@ func TestPulsesThatHangAreBounded(t *testing.T) {
 	})
 }
 
-// TestAnAnswerThatTheViewReachesLateStillCounts: it vouches for the view at the time of
-// asking, whenever the pulse that asked has ended.
+// TestAnAnswerThatTheViewReachesLateStillCounts checks that the answer vouches for the view
+// at the time of the question, whenever the pulse that asked has ended.
 func TestAnAnswerThatTheViewReachesLateStillCounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -241,7 +241,7 @@ func TestAnAnswerThatComesTooLateVouchesForNothing(t *testing.T) {
 	})
 }
 
-func TestReadinessFollowsTheClockAndNotWhoTellsOfIt(t *testing.T) {
+func TestReadinessFollowsTheClockAndNotItsWatcher(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := New()

@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// anyStatus is a status of which any two have much in common.
+// anyStatus returns a random status. Any two have much in common.
 func anyStatus(r *rand.Rand) *v1alpha1.BundleDeploymentStatus {
 	s := &v1alpha1.BundleDeploymentStatus{Ready: r.IntN(3) > 0, NonModified: r.IntN(3) > 0, IncompleteState: r.IntN(5) == 0}
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
@@ -42,8 +42,8 @@ func anyStatus(r *rand.Rand) *v1alpha1.BundleDeploymentStatus {
 	return s
 }
 
-// TestAKeptReportSaysWhatItsRecordDoes: the decoded record is the oracle, of what is
-// shown and of what is counted.
+// TestAKeptReportSaysWhatItsRecordDoes compares a report with the decoded record, in what is
+// shown and what is counted.
 func TestAKeptReportSaysWhatItsRecordDoes(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -78,7 +78,7 @@ func TestAKeptReportSaysWhatItsRecordDoes(t *testing.T) {
 		next.explain(&again, &l)
 		require.Same(t, kept.Explanation, again.Explanation, "it is decoded once")
 
-		// Reports of the same digest add the same objects.
+		// Reports with the same digest add the same objects.
 		digest := report.Digest().Objects
 		require.Equal(t, len(status.Resources)+len(status.NonReadyStatus)+len(status.ModifiedStatus) == 0, digest == [16]byte{})
 		if other, ok := listed[digest]; ok {
@@ -96,7 +96,7 @@ func TestAKeptReportSaysWhatItsRecordDoes(t *testing.T) {
 	require.Greater(t, len(listed), 100)
 }
 
-// TestObjectListsAreBounded: fleets may have more of them than fit.
+// TestObjectListsAreBounded covers fleets that have more lists than fit.
 func TestObjectListsAreBounded(t *testing.T) {
 	t.Parallel()
 	l := newObjectLists()

@@ -123,7 +123,7 @@ func TestWhereNothingCanBeHeldBackNothingIsRecorded(t *testing.T) {
 	})
 }
 
-func TestANewVersionThatLimitsReachesNobodyUntilItIsPromoted(t *testing.T) {
+func TestANewVersionWithLimitsReachesNoClusterUntilItIsPromoted(t *testing.T) {
 	tell(t, func(s *story) {
 		s.write(on("c1"), on("c2"), app("v1", false))
 		s.report("c1", true)
@@ -229,7 +229,7 @@ func TestALabelDoesNotChangeWhatTheBaseMeans(t *testing.T) {
 	})
 }
 
-func TestAVersionThatSomebodyElsesWriteAcceptsIsHeldBackToo(t *testing.T) {
+func TestAVersionThatAnotherWriteAcceptsIsHeldBackToo(t *testing.T) {
 	tell(t, func(s *story) {
 		s.write(onWith("c1", "x"), on("c2"), app("v1", false), limited(app("v2", true)))
 		require.Equal(t, onClusters{"c1": "v1", "c2": "v1"}, s.promoted())

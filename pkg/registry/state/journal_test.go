@@ -20,9 +20,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// journal is a log in memory with a state on it: one map, one counter, and
-// guards as etcd checks them. A test that has one needs no etcd, no goroutine
-// and no clock.
+// journal is a log in memory with a state on it: one map, one counter, and guards as etcd
+// checks them. A test with a journal needs no etcd, no goroutine and no clock.
 type journal struct {
 	records  map[record.Key]entryOf
 	revision int64
@@ -30,13 +29,13 @@ type journal struct {
 	lock     sync.RWMutex // held for reading while plans read the state
 	state    *State
 	view     *view.View
-	// exactGuards is how many guards a plan may have before it guards ranges; 0 is as
-	// usual. exact are the guards that plans had before.
+	// exactGuards is how many guards a plan may have before it guards ranges; 0 means the
+	// default. exact are the guards that plans had before they were coarsened.
 	exactGuards int
 	exact       map[*etcd.Txn]*etcd.Txn
 }
 
-// entryOf is a record as it stands in the journal.
+// entryOf is a record in the journal.
 type entryOf struct {
 	value    string
 	revision int64
@@ -68,7 +67,7 @@ func (j *journal) adopt(s *State) {
 	s.planned = &j.planner.planned
 }
 
-// holds tells whether the guards of a transaction hold.
+// holds reports whether the guards of a transaction hold.
 func (j *journal) holds(txn *etcd.Txn) bool {
 	for key, revision := range txn.Unchanged {
 		if j.records[key].revision != revision {
@@ -93,8 +92,8 @@ func (j *journal) holds(txn *etcd.Txn) bool {
 	return true
 }
 
-// commit writes a transaction and applies it, if its guards hold. The order of
-// the records of one revision is any.
+// commit writes a transaction and applies it, if its guards hold. The records of one revision
+// are in random order.
 func (j *journal) commit(r *rand.Rand, txn *etcd.Txn) bool {
 	exact := j.exact[txn]
 	delete(j.exact, txn)
@@ -129,7 +128,7 @@ func (j *journal) commit(r *rand.Rand, txn *etcd.Txn) bool {
 	return true
 }
 
-// withRemovals is a transaction with what the log adds to it.
+// withRemovals returns a transaction with what the log adds to it.
 func withRemovals(txn *etcd.Txn) *etcd.Txn {
 	out := *txn
 	out.Put = maps.Clone(txn.Put)
@@ -142,7 +141,7 @@ func withRemovals(txn *etcd.Txn) *etcd.Txn {
 	return &out
 }
 
-// loaded is a state made of the present records at once, as a restart makes it.
+// loaded returns a state that is made of the present records at once, as at a restart.
 func (j *journal) loaded(r *rand.Rand) (*State, *view.View) {
 	batch := etcd.Batch{Revision: j.revision}
 	for _, key := range slices.SortedFunc(maps.Keys(j.records), compareKeys) {
@@ -157,7 +156,7 @@ func (j *journal) loaded(r *rand.Rand) (*State, *view.View) {
 
 func compareKeys(a, b record.Key) int { return strings.Compare(a.Path(), b.Path()) }
 
-// object is the present object record of a name; nil if there is none.
+// object returns the present object record of a name, nil if none exists.
 func (j *journal) object(t testing.TB, resource string, name record.Name) *record.Object {
 	e, ok := j.records[record.ObjectKey(resource, name)]
 	if !ok {
@@ -168,8 +167,8 @@ func (j *journal) object(t testing.TB, resource string, name record.Name) *recor
 	return out
 }
 
-// write is the transaction of one object, as the store makes it: guarded by what
-// it overwrites, and completed by the engine's plan.
+// write returns the transaction of one object, as the store makes it: it guards what it
+// overwrites, and the engine's plan completes it.
 func (j *journal) write(t testing.TB, p Proposal) *etcd.Txn {
 	txn := j.unplanned(t, p)
 	plan, err := j.planner.Plan(context.Background(), p)
@@ -188,7 +187,7 @@ func (j *journal) write(t testing.TB, p Proposal) *etcd.Txn {
 	return txn
 }
 
-// requireFits checks that an etcd with its defaults takes a transaction.
+// requireFits checks that etcd with its defaults takes a transaction.
 func requireFits(t testing.TB, txn *etcd.Txn) {
 	t.Helper()
 	n, err := etcd.New(nil, "/muster").Operations(t.Context(), *txn)
@@ -197,7 +196,7 @@ func requireFits(t testing.TB, txn *etcd.Txn) {
 	require.LessOrEqual(t, txn.Size(), etcd.MaxSize)
 }
 
-// unplanned is the same without the engine's part.
+// unplanned returns the same transaction without the engine's plan.
 func (j *journal) unplanned(t testing.TB, p Proposal) *etcd.Txn {
 	key := record.ObjectKey(p.Resource, p.Name)
 	txn := &etcd.Txn{Unchanged: map[record.Key]int64{key: j.records[key].revision}, Put: map[record.Key][]byte{}}

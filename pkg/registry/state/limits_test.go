@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// noise is a text of so many bytes that no compression makes much shorter.
+// noise returns a text of a number of bytes that compression makes hardly shorter.
 func noise(seed uint64, bytes int) string {
 	r := rand.New(rand.NewPCG(seed, seed))
 	data := make([]byte, bytes*3/4)
@@ -27,8 +27,8 @@ func noise(seed uint64, bytes int) string {
 	return base64.StdEncoding.EncodeToString(data)
 }
 
-// broken is a group of clusters, and a bundle whose template breaks on all of them
-// when the group's label says so. Its values have so many bytes of noise.
+// broken makes a group of clusters, and a bundle whose template breaks on all of them if the
+// group's label says so. Its values contain a number of bytes of noise.
 func broken(t *testing.T, clusters, bytes int) (s *story, breaks *v1alpha1.ClusterGroup) {
 	s = &story{t, false, newChecker(t), newJournal()}
 	group := func(templates string) *v1alpha1.ClusterGroup {
@@ -66,12 +66,13 @@ func TestAGroupMayBreakAnyNumberOfClustersInOneWrite(t *testing.T) {
 	require.Equal(t, before, s.deployed())
 	require.Equal(t, clusters, s.pins())
 	breaks.Labels["templates"] = "no"
-	s.write(breaks) // and they all go again
+	s.write(breaks) // and then all are removed again
 	require.Equal(t, before, s.deployed())
 	require.Zero(t, s.pins())
 }
 
-// TestPinsThatAreTooLargeForOneWriteGoBeforeIt, some at a time, and change nothing.
+// TestPinsThatAreTooLargeForOneWriteGoBeforeIt checks that they are written in steps, which
+// change nothing.
 func TestPinsThatAreTooLargeForOneWriteGoBeforeIt(t *testing.T) {
 	t.Parallel()
 	const clusters = 14
@@ -93,7 +94,7 @@ func TestPinsThatAreTooLargeForOneWriteGoBeforeIt(t *testing.T) {
 		require.Less(t, steps, 10, "each of them is progress")
 	}
 	require.GreaterOrEqual(t, steps, 2)
-	// A crash here leaves pins that nothing looks at: the clusters may change.
+	// A crash here leaves unused pins: the clusters may change.
 	other := onWith("c0", "x")
 	s.write(other)
 	require.Equal(t, before, s.deployed())
@@ -113,7 +114,8 @@ func TestAWriteThatEndsManyBundleDeploymentsBuriesTheReportsOnAll(t *testing.T) 
 	require.Empty(t, s.deployed())
 }
 
-// TestWhatCannotBeMadeToFitIsLeftToBeRefused for its size, and nothing goes before it.
+// TestWhatCannotBeMadeToFitIsLeftToBeRefused checks that the write is refused for its size,
+// and that nothing is written before it.
 func TestWhatCannotBeMadeToFitIsLeftToBeRefused(t *testing.T) {
 	t.Parallel()
 	s, breaks := broken(t, 3, 4<<10)

@@ -19,8 +19,8 @@ import (
 
 // Mirrors in the oracle, and in random histories.
 
-// valuesFor is the mirror of the values that a Bundle's version needs, as it is in
-// the records.
+// valuesFor returns the mirror of the values that a Bundle's version needs, as it is in the
+// records.
 func (f *facts) valuesFor(b *v1alpha1.Bundle) string {
 	if b.Spec.ValuesHash == "" {
 		return ""
@@ -28,7 +28,7 @@ func (f *facts) valuesFor(b *v1alpha1.Bundle) string {
 	return f.records[record.ValuesKey(record.Name{Namespace: b.Namespace, Name: b.Name}, b.Spec.ValuesHash)].value
 }
 
-// withValues is S 4.5.
+// withValues computes S 4.5.
 func (o *oracle) withValues(b *v1alpha1.Bundle, mirror string) (out *v1alpha1.Bundle, waits, broken string) {
 	if b.Spec.ValuesHash == "" {
 		return b, "", ""
@@ -64,7 +64,7 @@ func (o *oracle) withValues(b *v1alpha1.Bundle, mirror string) (out *v1alpha1.Bu
 	return out, "", ""
 }
 
-// downstream is the count of a BundleDeployment.
+// downstream returns the count of a BundleDeployment.
 func (f *facts) downstream(key record.Name, uid types.UID) int64 {
 	value := f.records[record.DownstreamKey(key)].value
 	if value == "" {
@@ -78,8 +78,8 @@ func (f *facts) downstream(key record.Name, uid types.UID) int64 {
 	return count.Generation
 }
 
-// waits reports whether the record of a BundleDeployment's copies lacks one that its
-// agent would look up.
+// waits reports whether the record of a BundleDeployment's copies lacks one that its agent
+// would look up.
 func (f *facts) waits(key record.Name, s shown) bool {
 	var d record.Downstream
 	if value := f.records[record.DownstreamKey(key)].value; value != "" {
@@ -96,7 +96,7 @@ func (f *facts) waits(key record.Name, s shown) bool {
 	return false
 }
 
-// obstacle is what the record of a BundleDeployment's copies says of it.
+// obstacle returns the obstacle in the record of a BundleDeployment's copies.
 func (f *facts) obstacle(key record.Name, uid types.UID) string {
 	var d record.Downstream
 	if value := f.records[record.DownstreamKey(key)].value; value != "" {
@@ -108,7 +108,7 @@ func (f *facts) obstacle(key record.Name, uid types.UID) string {
 	return d.Obstacle
 }
 
-// valuesData are few, so that Secrets and Bundles meet.
+// valuesData returns one of few values, so that Secrets often match Bundles.
 func (u *universe) valuesData() map[string][]byte {
 	return pick(u,
 		map[string][]byte{"values.yaml": []byte(`{"v":"one"}`)},
@@ -119,7 +119,7 @@ func (u *universe) valuesData() map[string][]byte {
 	)
 }
 
-// mirrored is a planned write of a mirror; nil if it would change nothing.
+// mirrored returns a planned write of a mirror, nil if it would change nothing.
 func (h *history) mirrored() (Proposal, *etcd.Txn) {
 	var plan *Plan
 	var err error
@@ -141,7 +141,7 @@ func (h *history) mirrored() (Proposal, *etcd.Txn) {
 	default:
 		data := h.valuesData()
 		if r := h.j.object(h.edits.t, record.Bundles, p.Name); r != nil {
-			// Mostly what is waited for: it would not come soon by chance.
+			// Prefer values that a version waits for: chance alone would rarely pick them.
 			for range 20 {
 				if record.ValuesHash(data) == r.Object.(*v1alpha1.Bundle).Spec.ValuesHash {
 					break
@@ -159,7 +159,7 @@ func (h *history) mirrored() (Proposal, *etcd.Txn) {
 	return p, &txn
 }
 
-// anyMirror writes or deletes a mirror, needed or not.
+// anyMirror writes or deletes a random mirror, needed or not.
 func (e *edits) anyMirror(txn *etcd.Txn) {
 	if e.oneIn(2) {
 		key := record.NamespaceKey(pick(e.universe, someNamespaces...))
@@ -179,8 +179,7 @@ func (e *edits) anyMirror(txn *etcd.Txn) {
 	e.putJSON(txn, key, record.Values{Values: data})
 }
 
-// anyCount counts a change of copies of some BundleDeployment, mostly one that is
-// there.
+// anyCount counts a change of copies of a random BundleDeployment, which usually exists.
 func (e *edits) anyCount(txn *etcd.Txn) {
 	for item := range e.j.view.All(record.BundleDeployments, record.Name{}) {
 		if !e.oneIn(3) {

@@ -17,12 +17,12 @@ import (
 
 var appName = record.Name{Namespace: "fleet", Name: "app"}
 
-// secret is the data of a values Secret with one value.
+// secret returns the data of a values Secret with one value.
 func secret(value string) map[string][]byte {
 	return map[string][]byte{"values.yaml": []byte(`{"v":"` + value + `"}`)}
 }
 
-// withSecret is a version of the bundle "app" whose values are in a Secret.
+// withSecret returns a version of the bundle "app" whose values are in a Secret.
 func withSecret(version string, data map[string][]byte) *v1alpha1.Bundle {
 	b := app(version, false)
 	b.Spec.ValuesHash = record.ValuesHash(data)
@@ -42,7 +42,7 @@ func (s *story) values(data map[string][]byte) {
 	s.mirror(s.j.planner.Values(appName, data))
 }
 
-// kept are the hashes of the values that the log holds.
+// kept returns the number of values that the log holds.
 func (s *story) kept() int {
 	n := 0
 	for key := range s.j.records {
@@ -123,7 +123,7 @@ func TestValuesThatFailOnAClusterKeepTheOldVersion(t *testing.T) {
 		s.write(on("c1"), onWith("c2", "x"), withSecret("v1", secret("a")))
 		s.values(secret("a"))
 		s.write(withSecret("v2", templated))
-		s.write(onWith("c2", "w")) // nobody can say what it means there
+		s.write(onWith("c2", "w")) // its meaning there is not known
 		s.shows(waiting(templated), onClusters{"c1": "v1 a", "c2": "v1 a"})
 		s.values(templated)
 		s.shows(missing("c1"), onClusters{"c1": "v1 a", "c2": "v1 a"})
@@ -162,8 +162,8 @@ func TestAPolicyThatGoesDoesNotStandInForValues(t *testing.T) {
 	})
 }
 
-// TestValuesMeanTheSameInlineAndInASecret: also to the agent, which would deploy
-// again for another deploymentID.
+// TestValuesMeanTheSameInlineAndInASecret checks that for the agent too, which would deploy
+// again if the deploymentID changed.
 func TestValuesMeanTheSameInlineAndInASecret(t *testing.T) {
 	tell(t, func(s *story) {
 		named := where("on", "yes")
@@ -209,10 +209,10 @@ func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
 		s.write(app("v2", true))
 		require.Contains(t, s.failure(), "cluster far in namespace other")
 		require.Equal(t, onClusters{"c1": "v1 -", "far": "v1 -"}, s.deployed())
-		label(map[string]string{"far": "no"}) // takes away where it fails
+		label(map[string]string{"far": "no"}) // removes the cluster on which it fails
 		s.shows("", onClusters{"c1": "v2 x"})
 		require.Zero(t, s.pins())
-		label(map[string]string{"far": "yes"}) // a new cluster that fails, as any other
+		label(map[string]string{"far": "yes"}) // a new cluster that fails, like any other
 		require.Equal(t, onClusters{"c1": "v2 x"}, s.deployed())
 		label(nil)
 		s.shows("", onClusters{"c1": "v2 x"})
@@ -288,8 +288,8 @@ func TestACountOfCopiesShowsOnItsBundleDeploymentOnly(t *testing.T) {
 	})
 }
 
-// TestOfTwoWritesPlannedAtOnceOneIsAMirror: the second is refused if it did not
-// know what the first does.
+// TestOfTwoWritesPlannedAtOnceOneIsAMirror checks that the second write is refused if its
+// plan did not know the first one.
 func TestOfTwoWritesPlannedAtOnceOneIsAMirror(t *testing.T) {
 	t.Parallel()
 	policy := &v1alpha1.Policy{ObjectMeta: metaOf("fleet", "p")}

@@ -23,15 +23,15 @@ import (
 )
 
 const (
-	// histories are independent of each other, and run side by side.
+	// histories are independent of each other, and run in parallel.
 	histories = 8
-	// editsOfEach is how many revisions one history has.
+	// editsOfEach is the number of revisions of one history.
 	editsOfEach = 2000
-	// restartsEach is after how many revisions, on average, a state is made anew.
+	// restartsEach is the average number of revisions after which a state is built anew.
 	restartsEach = 25
 )
 
-// history is a journal under random writes, checked after each.
+// history is a journal under random writes. It is checked after each write.
 type history struct {
 	*edits
 	*checker
@@ -46,7 +46,7 @@ func newHistory(t *testing.T, r *rand.Rand) *history {
 	return &history{&edits{&universe{Rand: r}, t, j}, newChecker(t)}
 }
 
-// commit writes a transaction; false if a guard does not hold.
+// commit writes a transaction. It reports false if a guard does not hold.
 func (h *history) commit(txn *etcd.Txn) bool {
 	for _, key := range txn.Delete {
 		h.must(txn.Put[key] == nil, "etcd refuses a transaction that writes and deletes one key: %s", key.Path())
@@ -68,9 +68,9 @@ func (h *history) check() *answer {
 	return want
 }
 
-// restart makes a state of the present records, and checks that nothing but
-// resourceVersions tells it from the one that lived through it all. Half of the
-// time the history goes on with it.
+// restart makes a state from the present records. It checks that only resourceVersions
+// distinguish it from the state that followed all revisions. Half of the time the history
+// continues with the new state.
 func (h *history) restart(want *answer) {
 	h.audited()
 	s, v := h.j.loaded(h.Rand)
@@ -97,7 +97,7 @@ func (h *history) restart(want *answer) {
 	}
 }
 
-// end deletes everything, and checks that nothing is left.
+// end deletes everything, and checks that nothing remains.
 func (h *history) end() {
 	for len(h.j.records) > 0 {
 		txn := &etcd.Txn{}
@@ -117,9 +117,8 @@ func (h *history) end() {
 	}
 }
 
-// inHistories runs histories side by side. What they have seen at the end, all
-// together, has to be enough: one alone may miss what is rare. enough is for one of
-// them on average.
+// inHistories runs histories in parallel. Together they must have seen enough at the end,
+// because a single one may miss rare cases. enough is the average for one history.
 func inHistories(t *testing.T, enough map[string]int, run func(h *history, seen map[string]int)) {
 	r := replay.Rand(t)
 	var all struct {
@@ -151,9 +150,8 @@ func inHistories(t *testing.T, enough map[string]int, run func(h *history, seen 
 	}
 }
 
-// TestStateIsAFunctionOfTheRecords writes records without a plan: several at
-// once, in any order, objects that are replaced by others of their name, and
-// pins of anything.
+// TestStateIsAFunctionOfTheRecords writes records without a plan: several at once, in any
+// order, objects that are replaced by others with their names, and pins of anything.
 func TestStateIsAFunctionOfTheRecords(t *testing.T) {
 	t.Parallel()
 	enough := map[string]int{}
@@ -169,7 +167,7 @@ func TestStateIsAFunctionOfTheRecords(t *testing.T) {
 	})
 }
 
-// count notes that a history meets what it is for.
+// count counts the cases that a history meets.
 func (h *history) count(seen map[string]int, a *answer) {
 	seen["deployments"] += len(a.deployments)
 	seen["contested"] += len(h.j.state.contested)
@@ -216,10 +214,9 @@ func (h *history) count(seen map[string]int, a *answer) {
 	}
 }
 
-// TestPlansKeepWhatWorked writes as the store does, with the engine's plan, and
-// checks the page in pkg/registry on failure and pins at every step. Now and
-// then two writes are planned on the same state, and committed one after the
-// other.
+// TestPlansKeepWhatWorked writes as the store does, with the engine's plan. At every step it
+// checks what pkg/registry/doc.go says of failure and pins. Sometimes two writes are planned
+// on the same state and committed one after the other.
 func TestPlansKeepWhatWorked(t *testing.T) {
 	t.Parallel()
 	enough := map[string]int{"passed": editsOfEach / 400, "passed late": editsOfEach / 400}
@@ -269,7 +266,7 @@ func TestPlansKeepWhatWorked(t *testing.T) {
 	})
 }
 
-// some is a random planned write; nil if it would change nothing.
+// some returns a random planned write, nil if it would change nothing.
 func (h *history) some() (Proposal, *etcd.Txn) {
 	if h.oneIn(5) {
 		return h.mirrored()
@@ -278,7 +275,7 @@ func (h *history) some() (Proposal, *etcd.Txn) {
 	return p, h.planned(p)
 }
 
-// planned is the transaction of a proposal; nil if it would change nothing.
+// planned returns the transaction of a proposal, nil if it would change nothing.
 func (h *history) planned(p Proposal) *etcd.Txn {
 	have, ok := h.j.records[record.ObjectKey(p.Resource, p.Name)]
 	if p.Object == nil && !ok {
@@ -294,7 +291,7 @@ func (h *history) planned(p Proposal) *etcd.Txn {
 	return h.j.write(h.edits.t, p)
 }
 
-// step commits a planned write, and checks what it had to keep.
+// step commits a planned write, and checks what the write had to keep.
 func (h *history) step(p Proposal, txn *etcd.Txn, before *answer) *answer {
 	h.must(h.commit(txn), "the guards of a fresh plan do not hold")
 	after := h.check()
@@ -303,7 +300,7 @@ func (h *history) step(p Proposal, txn *etcd.Txn, before *answer) *answer {
 	return after
 }
 
-// audited makes an audit of a random share, which has to find nothing.
+// audited audits a random share, which must find nothing.
 func (h *history) audited() {
 	of := uint32(1 + h.IntN(3))
 	s := audit.Share{Turn: uint32(h.IntN(int(of))), Of: of}

@@ -16,8 +16,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// settle gives each BundleDeployment name to the claim that its holder record names, or
-// else to the oldest.
+// settle gives each BundleDeployment name to the claim in its holder record, or otherwise to
+// the oldest claim.
 func (f *facts) settle(a *answer) {
 	type claimant struct {
 		bundle *bundleAnswer
@@ -42,7 +42,8 @@ func (f *facts) settle(a *answer) {
 		}
 	}()
 	for _, key := range slices.SortedFunc(maps.Keys(claims), record.Name.Compare) {
-		// Ties go to the first name: the sort is stable, and they come by name.
+		// On a tie the first name wins: the sort is stable, and the claims are in the order
+		// of names.
 		slices.SortStableFunc(claims[key], func(x, y claimant) int {
 			return cmp.Or(
 				x.bundle.newest.bundle.CreationTimestamp.Compare(y.bundle.newest.bundle.CreationTimestamp.Time),
@@ -85,7 +86,7 @@ func (f *facts) settle(a *answer) {
 		s.waits = f.waits(key, s)
 		s.downstream = f.downstream(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID))
 		if text := f.obstacle(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID)); text != "" && winner.bundle.obstacle == "" {
-			winner.bundle.obstacle = "BundleDeployment " + key.String() + ": " + text // keys come in order
+			winner.bundle.obstacle = "BundleDeployment " + key.String() + ": " + text // keys are in order
 		}
 		a.deployments[key] = s
 	}

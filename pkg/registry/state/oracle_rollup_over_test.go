@@ -16,10 +16,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/summary"
 )
 
-// The roll-ups over others: of the Clusters of a group, and of the Bundles and
+// The roll-ups above others: those of the Clusters of a group, and of the Bundles and
 // BundleDeployments of a GitRepo or HelmOp.
 
-// selectorFailure is why a selector is wrong; empty if it is not.
+// selectorFailure returns why a selector is wrong, "" if it is not.
 func selectorFailure(s *metav1.LabelSelector) string {
 	if _, err := metav1.LabelSelectorAsSelector(s); err == nil {
 		return ""
@@ -28,7 +28,7 @@ func selectorFailure(s *metav1.LabelSelector) string {
 	return err.Error()
 }
 
-// groupStatus is S 7.5.
+// groupStatus computes S 7.5.
 func (r *rolls) groupStatus(g *v1alpha1.ClusterGroup, clusters map[record.Name]*v1alpha1.Cluster) v1alpha1.ClusterGroupStatus {
 	var status v1alpha1.ClusterGroupStatus
 	if reported, ok := r.factsOf(record.ClusterGroups, g).(*v1alpha1.ClusterGroup); ok {
@@ -76,7 +76,7 @@ func (r *rolls) groupStatus(g *v1alpha1.ClusterGroup, clusters map[record.Name]*
 	return status
 }
 
-// origin is what GitRepos and HelmOps have in common: S 7.6.
+// origin computes what GitRepos and HelmOps have in common (S 7.6).
 func (r *rolls) origin(label, namespace, name string) (summary.Repo, []summary.Deployed) {
 	deployments := r.of(func(bd *v1alpha1.BundleDeployment) bool {
 		return bd.Labels[label] == name && bd.Labels[v1alpha1.LabelBundleNamespace] == namespace
@@ -133,8 +133,8 @@ func (r *rolls) gitRepoStatus(g *v1alpha1.GitRepo) v1alpha1.GitRepoStatus {
 	return status
 }
 
-// forbidden is S 10.1, for the rules that there are here: they want a namespace or an
-// account, and a GitRepo has neither. derive has a table of the others.
+// forbidden computes S 10.1 for the rules of these tests. They demand a namespace or an
+// account, and a GitRepo here has neither. A table in derive tests the other rules.
 func (r *rolls) forbidden(g *v1alpha1.GitRepo) bool {
 	return slices.ContainsFunc(all[*v1alpha1.GitRepoRestriction](r.facts, record.Restrictions, g.Namespace), func(o *v1alpha1.GitRepoRestriction) bool {
 		return o.AllowedTargetNamespaceSelector != nil

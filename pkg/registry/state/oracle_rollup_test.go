@@ -17,10 +17,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// S 7.3 to 7.6 once more, from full lists: every roll-up of a revision is made
-// from all BundleDeployments, as they are served at that revision. What one
-// BundleDeployment adds, and how sums read as a status, has tables of its own in
-// rollup; the sums, the orders, and who belongs where are what is compared.
+// S 7.3 to 7.6 once more, from full lists: every roll-up of a revision is made from all
+// BundleDeployments that are served at that revision. Package summary has tables for what one
+// BundleDeployment adds, and for how sums read as a status. This oracle tests the sums, their
+// orders, and their members.
 
 // rolls is everything that is served at one revision.
 type rolls struct {
@@ -29,7 +29,7 @@ type rolls struct {
 	v       *view.View
 	want    *answer
 	bundles map[record.Name]*v1alpha1.Bundle
-	// deployments are by Bundle, then by the Cluster's name and namespace.
+	// deployments are in the order of the Bundle, then of the Cluster's name and namespace.
 	deployments []*v1alpha1.BundleDeployment
 }
 
@@ -72,7 +72,7 @@ func (c *checker) rollups(v *view.View, records map[record.Key]entryOf, want *an
 	}
 }
 
-// served is an item as an object, made once.
+// served returns an item as an object, which is made once.
 func (c *checker) served(item view.Item) record.APIObject {
 	return remember(c.servedOnce, item, func() record.APIObject { return item.Render() })
 }
@@ -104,7 +104,7 @@ func onlyStatus(object record.APIObject) record.APIObject {
 	panic("no roll-up")
 }
 
-// factsOf is what is reported on an object; nil if nothing is.
+// factsOf returns what is reported on an object, nil if nothing is.
 func (r *rolls) factsOf(resource string, object record.APIObject) record.APIObject {
 	e, ok := r.records[record.ReportKey(resource, record.Name{Namespace: object.GetNamespace(), Name: object.GetName()})]
 	if !ok {
@@ -149,7 +149,7 @@ type target struct {
 	deployment summary.Deployment
 }
 
-// targets are those of the version in force, as S 2.5 orders them.
+// targets returns the pairs of the version in force, in the order of S 2.5.
 func (r *rolls) targets(name record.Name, b *bundleAnswer) []target {
 	var out []target
 	for cluster, p := range b.pairs {
@@ -180,7 +180,7 @@ func deploymentsOf(targets []target) []summary.Deployment {
 	return out
 }
 
-// bundleStatus is S 7.3.
+// bundleStatus computes S 7.3.
 func (r *rolls) bundleStatus(name record.Name) v1alpha1.BundleStatus {
 	b := r.want.bundles[name]
 	var status v1alpha1.BundleStatus
@@ -203,7 +203,7 @@ func (r *rolls) bundleStatus(name record.Name) v1alpha1.BundleStatus {
 	return status
 }
 
-// rollOut is what is left of S 6.4 when there is nothing to promote.
+// rollOut computes what remains of S 6.4 if nothing can be promoted.
 func (r *rolls) rollOut(strategy *v1alpha1.RolloutStrategy, targets []target, status *v1alpha1.BundleStatus) error {
 	if strategy == nil {
 		strategy = &v1alpha1.RolloutStrategy{}
@@ -250,7 +250,7 @@ func (r *rolls) rollOut(strategy *v1alpha1.RolloutStrategy, targets []target, st
 		shows := v1alpha1.PartitionStatus{
 			Name: p.Name, Count: len(members), MaxUnavailable: p.MaxUnavailable, Unavailable: unavailable, Summary: summary.Summary(sum, first),
 		}
-		if status.UnavailablePartitions <= status.MaxUnavailablePartitions { // it is reached
+		if status.UnavailablePartitions <= status.MaxUnavailablePartitions { // the pass reaches it
 			shows.Unavailable = behind
 			if behind > p.MaxUnavailable {
 				status.UnavailablePartitions++
@@ -262,7 +262,7 @@ func (r *rolls) rollOut(strategy *v1alpha1.RolloutStrategy, targets []target, st
 	return nil
 }
 
-// of are the BundleDeployments that a test holds for.
+// of returns the BundleDeployments for which holds is true.
 func (r *rolls) of(holds func(*v1alpha1.BundleDeployment) bool) []*v1alpha1.BundleDeployment {
 	return slices.DeleteFunc(slices.Clone(r.deployments), func(bd *v1alpha1.BundleDeployment) bool { return !holds(bd) })
 }
@@ -275,7 +275,7 @@ func ordinaryOf(deployments []*v1alpha1.BundleDeployment) []summary.Deployment {
 	return out
 }
 
-// clusterStatus is S 7.4.
+// clusterStatus computes S 7.4.
 func (r *rolls) clusterStatus(k *v1alpha1.Cluster) v1alpha1.ClusterStatus {
 	name := record.Name{Namespace: k.Namespace, Name: k.Name}
 	var status v1alpha1.ClusterStatus

@@ -8,7 +8,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// S 2.1 to 2.4, once more and without a thought for cost.
+// S 2.1 to 2.4 once more, without regard to cost.
 
 func criteriaOf(e v1alpha1.BundleTarget) v1alpha1.BundleTargetRestriction {
 	return v1alpha1.BundleTargetRestriction{
@@ -16,7 +16,7 @@ func criteriaOf(e v1alpha1.BundleTarget) v1alpha1.BundleTargetRestriction {
 	}
 }
 
-// entry is one entry on one cluster with one of its groups; nil is no group.
+// entry matches one entry with one cluster and one of its groups; nil is no group.
 func (o *oracle) entry(e v1alpha1.BundleTargetRestriction, c *v1alpha1.Cluster, g *v1alpha1.ClusterGroup) bool {
 	if g == nil {
 		g = &v1alpha1.ClusterGroup{}

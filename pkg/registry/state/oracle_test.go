@@ -22,47 +22,47 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// The naive twin of the engine: the page in pkg/registry and S 2, 5 and 8.1
-// written down once more, from the records alone, everything against everything.
-// It shares with the engine only what has oracles of its own: the content of a
-// match, and the rendering. It remembers answers, but only of pure functions
-// under all of their arguments.
+// The naive twin of the engine: pkg/registry/doc.go and S 2, 5 and 8.1 written once more,
+// from the records alone, everything against everything. It shares with the engine only what
+// has oracles of its own: the content of a match, and the rendering. It remembers answers,
+// but only of pure functions with all their arguments.
 
-// answer is what the records of one revision mean.
+// answer holds what the records of one revision mean.
 type answer struct {
 	deployments map[record.Name]shown
 	bundles     map[record.Name]*bundleAnswer
-	// namespaces are the Clusters' for BundleDeployments.
+	// namespaces are the Clusters' namespaces for BundleDeployments.
 	namespaces map[record.Name]string
-	// claims are the UIDs of those that want a name; the first has it.
+	// claims are the UIDs of the claims to a name. The first one has it.
 	claims map[record.Name][]types.UID
 }
 
-// bundleAnswer is what the records mean for one Bundle.
+// bundleAnswer holds what the records mean for one Bundle.
 type bundleAnswer struct {
 	newest *naiveVersion
-	// pending: there is a pin of the newest version; then lastGood is what it
-	// names, nil if nothing.
+	// pending reports that the newest version is pinned. lastGood is then the version in the
+	// pin, nil if it has none.
 	pending  bool
 	lastGood *naiveVersion
-	// works: the newest version fails nowhere, or only where there are pins.
+	// works reports whether the newest version fails nowhere, or only where a content is
+	// pinned.
 	works   bool
 	inForce *naiveVersion
 	// pairs are those of the version in force, by Cluster.
 	pairs   map[record.Name]naivePair
 	failure string
-	// obstacle is what the first BundleDeployment lacks of its copies.
+	// obstacle says which copies the first BundleDeployment lacks.
 	obstacle string
 }
 
 type naivePair struct {
 	cluster *naiveCluster
-	// content is nil if it fails, and nothing is pinned.
+	// content is nil if it fails and nothing is pinned.
 	content *derive.Content
 	failure string
 }
 
-// shown is all that one BundleDeployment is made of.
+// shown is everything from which one BundleDeployment is made.
 type shown struct {
 	version   *naiveVersion
 	cluster   *naiveCluster
@@ -72,7 +72,7 @@ type shown struct {
 	report    *record.Report
 	// downstream counts changes of copies.
 	downstream int64
-	// waits: some copy that the agent would look up is not held.
+	// waits reports that the agent would look up a copy that is not held.
 	waits bool
 }
 
@@ -81,7 +81,7 @@ type naiveVersion struct {
 	bundle  *v1alpha1.Bundle
 	derived *derive.Version
 	broken  string
-	// waits is the hash of values that it needs and that are not mirrored.
+	// waits is the hash of the values that it needs and that are not mirrored.
 	waits string
 }
 
@@ -92,7 +92,7 @@ type naiveCluster struct {
 	joined *v1alpha1.Cluster
 }
 
-// oracle remembers.
+// oracle remembers answers.
 type oracle struct {
 	t         testing.TB
 	objects   map[string]*record.Object
@@ -103,7 +103,7 @@ type oracle struct {
 	injected  map[string]*rules.Injected
 	contents  map[any]*derive.Content
 	rendered  map[shown]string
-	// promotions by their records.
+	// promotions are by their records.
 	promotions map[string]*naivePromotion
 }
 
@@ -142,7 +142,8 @@ func (o *oracle) report(resource, value string) *record.Report {
 	})
 }
 
-// selects is one selector on one label set; nil and malformed select nothing.
+// selects matches one selector with one label set. A selector that is nil or malformed
+// selects nothing.
 func (o *oracle) selects(s *metav1.LabelSelector, set map[string]string) bool {
 	selector := remember(o.selectors, s, func() labels.Selector {
 		out, err := metav1.LabelSelectorAsSelector(s)
@@ -195,8 +196,7 @@ type facts struct {
 
 type listKey struct{ resource, namespace string }
 
-// all iterates over the objects of one resource, sorted by name. A namespace of
-// "" is all.
+// all returns the objects of one resource, ordered by name. The namespace "" means all.
 func all[T record.APIObject](f *facts, resource, namespace string) []T {
 	return remember(f.listed, listKey{resource, namespace}, func() any { return list[T](f, resource, namespace) }).([]T)
 }
@@ -216,7 +216,8 @@ func list[T record.APIObject](f *facts, resource, namespace string) []T {
 	return out
 }
 
-// labelsOfNamespace: one without a mirror has the label that all have.
+// labelsOfNamespace returns the labels of a Namespace. One without a mirror has the label
+// that all have.
 func (f *facts) labelsOfNamespace(name string) map[string]string {
 	e, ok := f.records[record.NamespaceKey(name)]
 	if !ok {
@@ -227,7 +228,7 @@ func (f *facts) labelsOfNamespace(name string) map[string]string {
 	return mirror.Labels
 }
 
-// scope is S 2.5. The labels of the newest version count, for every version.
+// scope computes S 2.5. The labels of the newest version count for every version.
 func (f *facts) scope(newest *v1alpha1.Bundle, namespace string) bool {
 	if namespace == newest.Namespace {
 		return true
@@ -241,7 +242,7 @@ func (f *facts) scope(newest *v1alpha1.Bundle, namespace string) bool {
 	return false
 }
 
-// injection is S 2.6.
+// injection computes S 2.6.
 func (f *facts) injection(b *v1alpha1.Bundle) *rules.Injected {
 	var in rules.Injected
 	if b.Labels["fleet.cattle.io/repo-name"] != "" {
@@ -277,7 +278,7 @@ func (f *facts) cluster(name record.Name) *naiveCluster {
 	})
 }
 
-// namespaceOf is S 8.1. One that can have no BundleDeployments has no namespace.
+// namespaceOf computes S 8.1. It returns "" for a Cluster that can have no BundleDeployments.
 func (c *naiveCluster) namespaceOf() string {
 	if c.barred() != "" {
 		return ""
@@ -299,14 +300,14 @@ func (c *naiveCluster) place() string {
 	return names.ClusterNamespace(c.name.Namespace, c.name.Name)
 }
 
-// groups is S 2.2.
+// groups computes S 2.2.
 func (f *facts) groups(c *naiveCluster) []*v1alpha1.ClusterGroup {
 	return slices.DeleteFunc(slices.Clone(all[*v1alpha1.ClusterGroup](f, record.ClusterGroups, c.name.Namespace)), func(g *v1alpha1.ClusterGroup) bool {
 		return g.Spec.Selector == nil || !f.selects(g.Spec.Selector, c.joined.Labels)
 	})
 }
 
-// pinned is the content that a Cluster's pins hold for a version.
+// pinned returns the content that a Cluster's pins hold for a version.
 func (f *facts) pinned(c *naiveCluster, v *naiveVersion) *derive.Content {
 	value := f.records[record.ClusterPinsKey(c.name)].value
 	if value == "" {
@@ -328,7 +329,8 @@ func (f *facts) pinned(c *naiveCluster, v *naiveVersion) *derive.Content {
 	})
 }
 
-// pair is one version on one Cluster; false if it does not target it.
+// pair returns one version on one Cluster. It reports false if the version does not target
+// the Cluster.
 func (f *facts) pair(v *naiveVersion, newest *v1alpha1.Bundle, c *naiveCluster) (naivePair, bool) {
 	if c.barred() != "" || c.joined.DeletionTimestamp != nil || !f.targets(v, newest, c) {
 		return naivePair{}, false
@@ -353,7 +355,7 @@ func (f *facts) pair(v *naiveVersion, newest *v1alpha1.Bundle, c *naiveCluster) 
 	return naivePair{c, content, ""}, true
 }
 
-// targets reports whether a version targets a Cluster, be that barred or not.
+// targets reports whether a version targets a Cluster, barred or not.
 func (f *facts) targets(v *naiveVersion, newest *v1alpha1.Bundle, c *naiveCluster) bool {
 	if v.broken != "" || newest.DeletionTimestamp != nil || len(newest.Name) > 63 || !f.scope(newest, c.name.Namespace) {
 		return false
@@ -362,7 +364,7 @@ func (f *facts) targets(v *naiveVersion, newest *v1alpha1.Bundle, c *naiveCluste
 	return ok
 }
 
-// names of a resource's objects, in order.
+// names returns the names of a resource's objects, in order.
 func (f *facts) names(resource string) []record.Name {
 	var out []record.Name
 	for key := range f.records {
@@ -384,7 +386,7 @@ func (o *oracle) answer(records map[record.Key]entryOf) *answer {
 		clusters = append(clusters, c)
 		a.namespaces[name] = c.namespaceOf()
 	}
-	// The first cluster by name, then namespace, is the one that an error names.
+	// An error names the first cluster by name, then namespace.
 	slices.SortFunc(clusters, func(a, b *naiveCluster) int {
 		return cmp.Or(cmp.Compare(a.name.Name, b.name.Name), cmp.Compare(a.name.Namespace, b.name.Namespace))
 	})
@@ -435,7 +437,7 @@ func (f *facts) bundle(name record.Name, clusters []*naiveCluster) *bundleAnswer
 	return b
 }
 
-// render is the BundleDeployment without its resourceVersion, as JSON.
+// render returns the BundleDeployment without its resourceVersion, as JSON.
 func (o *oracle) render(s shown) string {
 	return remember(o.rendered, s, func() string {
 		manifestID, _ := derive.EffectiveManifestID(&s.version.bundle.Spec, s.version.record.Content)
@@ -448,7 +450,7 @@ func (o *oracle) render(s shown) string {
 	})
 }
 
-// textOf is the JSON of a record that can be read.
+// textOf returns the JSON of a record, which must be readable.
 func textOf(value string) []byte {
 	text, err := record.Text([]byte(value))
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// story is a journal that is told step by step, as the API server would write.
-// After every step it is compared with the oracle; one that restarts goes on with
-// a state made of the records.
+// story is a journal that a test writes step by step, as the API server would. Every step
+// compares it with the oracle. A story that restarts continues with a state made from the
+// records.
 type story struct {
 	t        *testing.T
 	restarts bool
@@ -25,7 +25,7 @@ type story struct {
 	j *journal
 }
 
-// tell runs a story twice: lived through, and restarted after every step.
+// tell runs a story twice: once with one state, and once with a restart after every step.
 func tell(t *testing.T, run func(s *story)) {
 	t.Parallel()
 	for name, restarts := range map[string]bool{"in one go": false, "restarted after every step": true} {
@@ -66,7 +66,7 @@ func (s *story) commit(txn *etcd.Txn) {
 	}
 }
 
-// deployed is the version and the value that the bundle "app" has on each cluster.
+// deployed returns the version and the value of the bundle "app", by cluster.
 func (s *story) deployed() map[string]string {
 	out := map[string]string{}
 	for item := range s.j.view.OfBundle(record.Name{Namespace: "fleet", Name: "app"}) {
@@ -76,11 +76,11 @@ func (s *story) deployed() map[string]string {
 	return out
 }
 
-// failure is the message of the Ready condition of the bundle "app".
+// failure returns the message of the Ready condition of the bundle "app".
 func (s *story) failure() string {
 	b := s.j.view.Get(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}).Render().(*v1alpha1.Bundle)
 	for _, c := range b.Status.Conditions {
-		// Without the reason it is a roll-up: some BundleDeployment is not ready.
+		// With another reason it is a roll-up: some BundleDeployment is not ready.
 		if c.Type == "Ready" && c.Reason == "Error" {
 			require.Equal(s.t, "False", c.Status)
 			return c.Message
@@ -95,7 +95,7 @@ func (s *story) shows(failure string, deployed map[string]string) {
 	require.Equal(s.t, failure, s.failure())
 }
 
-// pins counts the pins that there are.
+// pins counts the pins.
 func (s *story) pins() int {
 	n := 0
 	for key := range s.j.records {
@@ -106,7 +106,7 @@ func (s *story) pins() int {
 	return n
 }
 
-// missing is what Fleet says when a template needs a label that is not there.
+// missing returns Fleet's message for a template that needs a missing label.
 func missing(cluster string) string {
 	return "targeting error: cluster " + cluster + ` in namespace fleet: failed to render helm values template: template: values:1:20: executing "values" at <.ClusterLabels.env>: map has no entry for key "env"`
 }
@@ -122,7 +122,7 @@ func TestAVersionThatFailsOnOneClusterReachesNone(t *testing.T) {
 		s.shows(missing("c2"), onClusters{"c1": "v1 -", "c2": "v1 -"})
 		s.write(app("v3", true))
 		s.shows(missing("c2"), onClusters{"c1": "v1 -", "c2": "v1 -"})
-		s.write(onWith("c3", "z")) // the old version for new clusters too
+		s.write(onWith("c3", "z")) // the old version also for new clusters
 		s.shows(missing("c2"), onClusters{"c1": "v1 -", "c2": "v1 -", "c3": "v1 -"})
 		s.write(app("v4", false))
 		s.shows("", onClusters{"c1": "v4 -", "c2": "v4 -", "c3": "v4 -"})
@@ -168,8 +168,9 @@ func TestANewClusterThatFailsHarmsNoOther(t *testing.T) {
 	})
 }
 
-// TestAVersionThatParsesNowhere fails only where there are labels: a cluster
-// without any gets values as they are (S 3.3, step 2).
+// TestAVersionThatParsesNowhereIsPinnedWhereTheFirstLabelBreaksIt checks a version that fails
+// only where labels exist: a cluster without labels gets the values unchanged (S 3.3, step
+// 2).
 func TestAVersionThatParsesNowhereIsPinnedWhereTheFirstLabelBreaksIt(t *testing.T) {
 	tell(t, func(s *story) {
 		bare := clusterOf("c1", nil)
@@ -237,7 +238,7 @@ func TestAMappingCanMakeAVersionWork(t *testing.T) {
 		s.delete(mapping)
 		s.shows("", onClusters{"c1": "v1 x"})
 		require.Zero(t, s.pins())
-		s.write(mapping) // a new cluster that fails, as any other
+		s.write(mapping) // a new cluster that fails, like any other
 		require.Equal(t, onClusters{"c1": "v1 x"}, s.deployed())
 	})
 }

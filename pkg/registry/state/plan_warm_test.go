@@ -16,21 +16,21 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// costly is an app of which each Cluster's content takes some milliseconds.
+// costly returns an app whose content takes some milliseconds for each Cluster.
 func costly(version string) *v1alpha1.Bundle {
 	b := app(version, true)
 	b.Spec.Helm.TemplateValues = map[string]string{"k": "${ range 9000 }${ end }${ .ClusterName }"}
 	return b
 }
 
-// large is an app with values that take some milliseconds to prepare.
+// large returns an app with values that take some milliseconds to prepare.
 func large(version string) *v1alpha1.Bundle {
 	b := app(version, true)
 	b.Spec.Helm.Values.Data["text"] = strings.Repeat("text ", 20_000)
 	return b
 }
 
-// fleetOf is a history with some Clusters.
+// fleetOf returns a story with some Clusters.
 func fleetOf(t *testing.T, clusters int) *story {
 	s := &story{t, false, newChecker(t), newJournal()}
 	for i := range clusters {
@@ -57,7 +57,7 @@ func TestAPlanHoldsNoLockWhileItEvaluatesWhatTakesLong(t *testing.T) {
 			t.Parallel()
 			s := fleetOf(t, 4)
 			e, proposal := s.j.planner, proposed(object(s), false)
-			// Nobody may evaluate now.
+			// No plan may evaluate now.
 			var leave []func()
 			for len(leave) == 0 || len(leave) < cap(e.evaluating.room) {
 				one, err := e.evaluating.take(t.Context())
@@ -70,7 +70,7 @@ func TestAPlanHoldsNoLockWhileItEvaluatesWhatTakesLong(t *testing.T) {
 				_, err := e.Plan(ctx, proposal)
 				ended <- err
 			}()
-			// Were the lock held by a plan that waits for its turn, this would never return.
+			// If a plan that waits for its turn held the lock, this would never return.
 			for range 100 {
 				s.j.lock.Lock()
 				s.j.lock.Unlock() //nolint:staticcheck // that it can be taken is the test
@@ -98,7 +98,8 @@ func TestAPlanEndsWithTheRequest(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// What a plan has evaluated is not evaluated again when the write is applied.
+// TestTheWriteThatWasPlannedHereIsAppliedWithWhatThePlanKnows checks that apply does not
+// repeat the evaluations of the plan.
 func TestTheWriteThatWasPlannedHereIsAppliedWithWhatThePlanKnows(t *testing.T) {
 	t.Parallel()
 	for name, version := range map[string]func(string) *v1alpha1.Bundle{"large values": large, "costly templates": costly} {
@@ -111,7 +112,7 @@ func TestTheWriteThatWasPlannedHereIsAppliedWithWhatThePlanKnows(t *testing.T) {
 			require.True(t, s.j.commit(nil, txn))
 			require.Same(t, planned, s.j.state.bundles[theApp].newest.derived)
 			require.Len(t, s.deployed(), 3)
-			// Another spec of the same generation, were there one, would not be taken for it.
+			// Another spec with the same generation must not be mistaken for it.
 			other := version("v1")
 			other.Spec.TargetNamespace = "other"
 			require.NotSame(t, planned, s.j.state.compile(&bundle{name: theApp}, recordOf(other)).derived)
@@ -137,7 +138,7 @@ func TestABundleThatNoClusterCanTakeIsRefusedAtItsWrite(t *testing.T) {
 		require.ErrorContains(t, err, "spec.helm.templateValues[k0]: Forbidden: the templates take at least ")
 		require.ErrorContains(t, err, "put the values into a Secret and use valuesFrom")
 	}
-	// One that was stored before may be written again, and fails on its Clusters alone.
+	// A Bundle that was stored before may be written again, and fails only on its Clusters.
 	require.True(t, s.j.commit(nil, s.j.unplanned(t, proposed(bundle("v1", 3), false))))
 	s.write(bundle("v2", 2), clusterOf("c7", map[string]string{"nobody": "yet"}))
 	require.Empty(t, s.deployed())
@@ -146,8 +147,8 @@ func TestABundleThatNoClusterCanTakeIsRefusedAtItsWrite(t *testing.T) {
 	require.Len(t, s.deployed(), 1)
 }
 
-// Another replica applies what it has not planned; with what the plan knows, or without,
-// the checker finds what the oracle says.
+// TestACostlyBundleIsTheSameWhereItWasNotPlanned checks a replica that applies what it has
+// not planned. With or without the plan's results, it agrees with the oracle.
 func TestACostlyBundleIsTheSameWhereItWasNotPlanned(t *testing.T) {
 	t.Parallel()
 	s := fleetOf(t, 2*firstEvaluated)

@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// proposed is the write of an object, or with nil its deletion.
+// proposed returns the write of an object, or its deletion if gone.
 func proposed(object record.APIObject, gone bool) Proposal {
 	p := Proposal{Resource: resourceOf(object), Name: nameOf(object)}
 	if !gone {
@@ -22,9 +22,8 @@ func proposed(object record.APIObject, gone bool) Proposal {
 	return p
 }
 
-// TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused: each write alone is
-// harmless; the second, planned without knowing the first, would lose what
-// worked.
+// TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused plans two writes, each of which is
+// harmless alone. The second, planned without knowledge of the first, would lose what worked.
 func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 	t.Parallel()
 	policy := &v1alpha1.Policy{ObjectMeta: metaOf("fleet", "p")}
@@ -45,7 +44,7 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 	staged.Helm = two.Helm
 	stage := clusterOf("c1", map[string]string{"on": "yes", "stage": "yes"})
 	restriction := &v1alpha1.GitRepoRestriction{ObjectMeta: metaOf("fleet", "r")}
-	// An older Bundle of the same name, in another namespace, has the name.
+	// An older Bundle with the same name, in another namespace, has the name.
 	mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("other", "m"), BundleSelector: &metav1.LabelSelector{}, NamespaceSelector: &metav1.LabelSelector{}}
 	older := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 		b.Namespace, b.UID, b.CreationTimestamp = "other", "uid-of-other-app", metav1.Unix(1_600_000_000, 0)
@@ -114,7 +113,7 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 			first: proposed(onWith("c1", "x"), false), second: proposed(app("v1", false), false),
 			harmless: true,
 		},
-		// The label could end a BundleDeployment, and leave the report on it.
+		// The label could end a BundleDeployment and leave its report.
 		"another version without templates, and a label": {
 			given: []record.APIObject{on("c1"), app("v1", false)},
 			first: proposed(onWith("c1", "x"), false), second: proposed(app("v2", false), false),

@@ -18,9 +18,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// reportedFleet is a fleet of bundles that come of one GitRepo for each ten, with a
-// report on every BundleDeployment. Of each hundred, so many report that something is
-// wrong.
+// reportedFleet returns a fleet with one GitRepo for every ten bundles, and with a report on
+// every BundleDeployment. wrong of each hundred report that something is wrong.
 func reportedFleet(b testing.TB, bundles, clusters, wrong int) etcd.Batch {
 	batch := fleet(b, bundles, clusters, true)
 	for i := range batch.Records {
@@ -49,7 +48,7 @@ func reportedFleet(b testing.TB, bundles, clusters, wrong int) etcd.Batch {
 	return batch
 }
 
-// reportRecord is what an agent reports on a BundleDeployment of five objects.
+// reportRecord returns what an agent reports on a BundleDeployment of five objects.
 func reportRecord(b testing.TB, bd *v1alpha1.BundleDeployment, n int, healthy bool, revision int64) etcd.Record {
 	out := &v1alpha1.BundleDeployment{}
 	status := &out.Status
@@ -89,15 +88,14 @@ func reportRecord(b testing.TB, bd *v1alpha1.BundleDeployment, n int, healthy bo
 	return etcd.Record{Key: record.ReportKey(record.BundleDeployments, record.Name{Namespace: bd.Namespace, Name: bd.Name}), Value: data, Revision: revision}
 }
 
-// onReported runs where all is well but for a few, and where nothing is.
+// onReported runs with all well but a few, and with nothing well.
 func onReported(b *testing.B, bundles, clusters int, run func(b *testing.B, batch etcd.Batch)) {
 	for title, wrong := range map[string]int{"3-percent-wrong": 3, "all-wrong": 100} {
 		b.Run(title, func(b *testing.B) { run(b, reportedFleet(b, bundles, clusters, wrong)) })
 	}
 }
 
-// BenchmarkLoadReported is BenchmarkLoad of a fleet of which every BundleDeployment
-// is reported on.
+// BenchmarkLoadReported is BenchmarkLoad with a report on every BundleDeployment.
 func BenchmarkLoadReported(b *testing.B) {
 	onReported(b, 100, 1000, func(b *testing.B, batch etcd.Batch) {
 		var perPair float64
@@ -133,7 +131,7 @@ func BenchmarkRenderReported(b *testing.B) {
 	})
 }
 
-// BenchmarkReadRepo renders a GitRepo with all objects that it has deployed.
+// BenchmarkReadRepo renders a GitRepo with all its deployed objects.
 func BenchmarkReadRepo(b *testing.B) {
 	onReported(b, 20, 100, func(b *testing.B, batch etcd.Batch) {
 		s, _ := loadFleet(batch)
@@ -144,8 +142,8 @@ func BenchmarkReadRepo(b *testing.B) {
 	})
 }
 
-// BenchmarkReportOfMany applies reports as agents send them: each turns well what was
-// wrong or the other way round, one BundleDeployment after the other.
+// BenchmarkReportOfMany applies reports as agents send them. Each turns one BundleDeployment
+// from wrong to well or back, one after the other.
 func BenchmarkReportOfMany(b *testing.B) {
 	onReported(b, 100, 100, func(b *testing.B, batch etcd.Batch) {
 		s, v := loadFleet(batch)

@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// TestAReportThatCannotBeDecodedIsFoundWhenItComes, and what was reported before stays.
+// TestAReportThatCannotBeDecodedIsFoundWhenItComes checks that the last report remains.
 func TestAReportThatCannotBeDecodedIsFoundWhenItComes(t *testing.T) {
 	t.Parallel()
 	s, v := loadFleet(fleet(t, 1, 1, false))
@@ -42,7 +42,8 @@ func TestAReportThatCannotBeDecodedIsFoundWhenItComes(t *testing.T) {
 	require.Empty(t, s.hidden.byName)
 }
 
-// TestALoadLetsTheRoomGoThatReportsTook, and keeps those that nobody shows.
+// TestALoadLetsTheRoomGoThatReportsTook checks that the reports that no BundleDeployment
+// shows remain.
 func TestALoadLetsTheRoomGoThatReportsTook(t *testing.T) {
 	t.Parallel()
 	batch := reportedFleet(t, 20, 100, 3)

@@ -18,7 +18,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// beyond is a report that may be beyond any of the bounds of what roll-ups read.
+// beyond returns a report that may exceed any of the bounds of what roll-ups read.
 func (c crowd) beyond(bd *v1alpha1.BundleDeployment, surely bool) v1alpha1.BundleDeploymentStatus {
 	status := c.reportOn(bd)
 	if surely || c.oneIn(2) {
@@ -38,14 +38,14 @@ func (c crowd) beyond(bd *v1alpha1.BundleDeployment, surely bool) v1alpha1.Bundl
 		}
 	}
 	if c.oneIn(4) {
-		status.Release = strings.Repeat("r", 70<<10) // the report is large, and what roll-ups read is not
+		status.Release = strings.Repeat("r", 70<<10) // the report is large, but what roll-ups read is not
 	}
 	return status
 }
 
-// TestRollUpsOfReportsBeyondTheirBounds compares roll-ups, made of what is kept of large
-// reports, with those of the reports as they are served, also after restarts. No change is
-// told of that does not show.
+// TestRollUpsOfReportsBeyondTheirBounds compares roll-ups made from what is kept of large
+// reports with roll-ups of the reports as served, also after restarts. No change is published
+// that does not show.
 func TestRollUpsOfReportsBeyondTheirBounds(t *testing.T) {
 	t.Parallel()
 	const edits, restartEach, sureEach = 24, 8, 3

@@ -23,22 +23,22 @@ import (
 )
 
 const (
-	// manyClusters are more than the 200 from which on partitions are automatic, than
-	// one leaf of sums holds, and than any list shows.
+	// manyClusters exceeds 200, from which on partitions are automatic. It also exceeds what
+	// one leaf of sums holds, and what any list shows.
 	manyClusters = 280
 	manyEdits    = 600
-	// comparedEach is after how many edits everything is computed from full lists.
+	// comparedEach is the number of edits after which everything is computed from full lists.
 	comparedEach = 12
 )
 
-// crowd is a history in which everything happens to many Clusters.
+// crowd is a history in which every edit affects many Clusters.
 type crowd struct{ *history }
 
 func (c crowd) clusterName() record.Name {
 	return record.Name{Namespace: "n1", Name: fmt.Sprintf("k%03d", c.IntN(manyClusters))}
 }
 
-// planned is a write as the store makes it; nil if it has to wait for a roll-out.
+// planned returns a write as the store makes it, nil if it must wait for a roll-out.
 func (c crowd) planned(p Proposal) *etcd.Txn {
 	txn := c.j.unplanned(c.edits.t, p)
 	plan, err := c.j.planner.Plan(context.Background(), p)
@@ -50,7 +50,7 @@ func (c crowd) planned(p Proposal) *etcd.Txn {
 	return txn
 }
 
-// cluster is the write of a Cluster, or that it goes.
+// cluster returns the write or the deletion of a Cluster.
 func (c crowd) cluster(name record.Name) Proposal {
 	p := Proposal{Resource: record.Clusters, Name: name}
 	r, k := present[*v1alpha1.Cluster](c.edits, record.Clusters, name)
@@ -82,8 +82,7 @@ func (c crowd) obey(txn *etcd.Txn, agents int) {
 	}
 }
 
-// bundle is a version of a Bundle for most Clusters, with one of the ways to roll it
-// out.
+// bundle returns a version of a Bundle for most Clusters, with a random roll-out strategy.
 func (c crowd) bundle(name string) Proposal {
 	key := record.Name{Namespace: "n1", Name: name}
 	r, b := present[*v1alpha1.Bundle](c.edits, record.Bundles, key)
@@ -134,7 +133,7 @@ func (c crowd) origins() []Proposal {
 	}
 }
 
-// edit is one revision; nil if there is nothing to write.
+// edit returns one revision, nil if there is nothing to write.
 func (c crowd) edit() *etcd.Txn {
 	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
 	switch n := c.IntN(100); {
@@ -161,8 +160,8 @@ func (c crowd) edit() *etcd.Txn {
 	return txn
 }
 
-// TestRollUpsOfManyClusters compares the roll-ups of many Clusters with what full
-// lists make, and after restarts.
+// TestRollUpsOfManyClusters compares the roll-ups of many Clusters with those made from full
+// lists, also after restarts.
 func TestRollUpsOfManyClusters(t *testing.T) {
 	t.Parallel()
 	c := crowd{newHistory(t, replay.Rand(t))}
@@ -204,8 +203,8 @@ func TestRollUpsOfManyClusters(t *testing.T) {
 	}
 }
 
-// vague reports whether an item is a GitRepo or HelmOp of which too much is deployed to
-// see whether a change below it shows.
+// vague reports whether an item is a GitRepo or HelmOp with too many deployed objects to see
+// whether a change below it shows.
 func vague(item view.Item) bool {
 	object, ok := item.(*view.Object)
 	if !ok {
@@ -218,7 +217,7 @@ func vague(item view.Item) bool {
 	return !ledger.Exact(status.Details)
 }
 
-// see counts that a history meets what it is for.
+// see counts the cases that a history meets.
 func (c crowd) see(seen map[string]int) {
 	for item := range c.j.view.All(record.Bundles, record.Name{}) {
 		status := c.served(item).(*v1alpha1.Bundle).Status

@@ -17,9 +17,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// TestWhatCannotBeDecodedTakesNoBundleDeploymentAway: neither at a load nor later does
-// a view that says it is whole show others than the records meant that were there before;
-// and when these come back, nothing is left of it.
+// TestWhatCannotBeDecodedTakesNoBundleDeploymentAway damages records. Neither at a load nor
+// later does a view that calls itself whole show other BundleDeployments than the earlier
+// records meant. When the records are restored, no trace remains.
 func TestWhatCannotBeDecodedTakesNoBundleDeploymentAway(t *testing.T) {
 	t.Parallel()
 	inHistories(t, map[string]int{"whole": 5, "not whole, loaded": 5}, func(h *history, seen map[string]int) {
@@ -57,14 +57,14 @@ func TestWhatCannotBeDecodedTakesNoBundleDeploymentAway(t *testing.T) {
 	})
 }
 
-// spoilt are some of the records as they cannot be decoded.
+// spoilt returns some of the records, damaged so that they cannot be decoded.
 func (h *history) spoilt() map[record.Key][]byte {
 	keys := slices.SortedFunc(maps.Keys(h.j.records), compareKeys)
 	out := map[record.Key][]byte{}
 	for range min(1+h.IntN(3), len(keys)) {
 		key := keys[h.IntN(len(keys))]
 		if key.Type == record.TypeGuard {
-			continue // it says nothing
+			continue // an empty record says nothing
 		}
 		out[key] = []byte(pick(h.universe, "", "#", `{"object":{}}#`))
 		if within := spoiltWithin(h.edits.t, h.j.records[key].value); within != nil && h.oneIn(2) {
@@ -74,8 +74,8 @@ func (h *history) spoilt() map[record.Key][]byte {
 	return out
 }
 
-// spoiltWithin is a record of which nothing but the Bundle cannot be decoded that it
-// holds; nil if it holds none.
+// spoiltWithin returns a record in which only the Bundle that it holds cannot be decoded; nil
+// if it holds none.
 func spoiltWithin(t testing.TB, value string) []byte {
 	var members map[string]json.RawMessage
 	if text, err := record.Text([]byte(value)); err != nil || json.Unmarshal(text, &members) != nil {
@@ -92,7 +92,7 @@ func spoiltWithin(t testing.TB, value string) []byte {
 	return nil
 }
 
-// write applies a revision, without a word to the journal's records.
+// write applies a revision without adding it to the journal's records.
 func (h *history) write(values map[record.Key][]byte) {
 	h.j.revision++
 	batch := etcd.Batch{Revision: h.j.revision}
@@ -103,7 +103,7 @@ func (h *history) write(values map[record.Key][]byte) {
 	h.j.view = h.j.state.builder.Next(batch.Revision)
 }
 
-// loadWith goes on with a state that was made of the records at once, some of them
+// loadWith continues with a state that was made from the records at once, with some of them
 // replaced.
 func (h *history) loadWith(values map[record.Key][]byte) {
 	h.j.revision++
@@ -124,7 +124,7 @@ func (h *history) loadWith(values map[record.Key][]byte) {
 	h.j.view = s.builder.Load(all.Revision)
 }
 
-// specs are what BundleDeployments say, but for what was reported on them.
+// specs returns the BundleDeployments without what was reported on them.
 func (h *history) specs() map[record.Name]string {
 	out := map[record.Name]string{}
 	for item := range h.j.view.All(record.BundleDeployments, record.Name{}) {
@@ -135,7 +135,7 @@ func (h *history) specs() map[record.Name]string {
 	return out
 }
 
-// refold has the checker go on from here.
+// refold makes the checker continue from the present view.
 func (h *history) refold() {
 	h.upTo = h.j.revision
 	for _, resource := range allResources {
@@ -146,9 +146,10 @@ func (h *history) refold() {
 	}
 }
 
-// TestAWriteOfWhichAPartCannotBeDecodedTakesNoBundleDeploymentAway: so does one of a
-// newer version. What was there and should be there is there, or the view says that it is
-// not whole; and when all can be decoded, nothing is left of it.
+// TestAWriteOfWhichAPartCannotBeDecodedTakesNoBundleDeploymentAway damages a part of a write,
+// as the write of a newer version looks. A BundleDeployment that existed and should exist
+// does exist, or the view says that it is not whole. When all records can be decoded, no
+// trace remains.
 func TestAWriteOfWhichAPartCannotBeDecodedTakesNoBundleDeploymentAway(t *testing.T) {
 	t.Parallel()
 	inHistories(t, map[string]int{"whole": 5, "not whole": 0}, func(h *history, seen map[string]int) {

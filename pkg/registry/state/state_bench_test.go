@@ -17,11 +17,12 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// sizes are the two fleets of the design: the original report's, and a million
+// sizes are the two fleets of the design: that of the original report, and one of a million
 // pairs.
 var sizes = []struct{ bundles, clusters int }{{3000, 3}, {100, 10_000}}
 
-// millions are a million pairs in other shapes: few of many, and many of few.
+// millions are a million pairs in other shapes: many bundles on few clusters, and few on
+// many.
 var millions = []struct{ bundles, clusters int }{{1000, 1000}, {10, 100_000}}
 
 func onFleets(b *testing.B, run func(b *testing.B, batch etcd.Batch), more ...struct{ bundles, clusters int }) {
@@ -32,8 +33,8 @@ func onFleets(b *testing.B, run func(b *testing.B, batch etcd.Batch), more ...st
 	}
 }
 
-// BenchmarkLabelEdit flips a label that one bundle selects. A tenth of all
-// bundles is templated, with a label that stays.
+// BenchmarkLabelEdit flips a label that one bundle selects. A tenth of all bundles is
+// templated, with a label that stays.
 func BenchmarkLabelEdit(b *testing.B) {
 	onFleets(b, func(b *testing.B, batch etcd.Batch) {
 		s, _ := loadFleet(batch)
@@ -66,8 +67,8 @@ func BenchmarkBundleEdit(b *testing.B) {
 	})
 }
 
-// BenchmarkReport applies the report of one agent on one BundleDeployment: by turns
-// it is ready and it is not, so all that counts it changes too.
+// BenchmarkReport applies the report of one agent on one BundleDeployment. It is ready and
+// not ready in turn, so everything that counts it changes too.
 func BenchmarkReport(b *testing.B) {
 	onFleets(b, func(b *testing.B, batch etcd.Batch) {
 		s, _ := loadFleet(batch)
@@ -91,7 +92,7 @@ func BenchmarkReport(b *testing.B) {
 	})
 }
 
-// deploymentOf names the BundleDeployment of a Bundle.
+// deploymentOf returns the name of a Bundle's BundleDeployment.
 func (c *cluster) deploymentOf(bundle string) record.Name {
 	return record.Name{Namespace: c.face.Namespace, Name: bundle}
 }
@@ -121,8 +122,8 @@ func BenchmarkPlan(b *testing.B) {
 	})
 }
 
-// BenchmarkLoad applies a whole log at once, as a start does, and weighs what it
-// makes.
+// BenchmarkLoad applies a whole log at once, as a start does, and measures the memory of the
+// result.
 func BenchmarkLoad(b *testing.B) {
 	onFleets(b, func(b *testing.B, batch etcd.Batch) {
 		var perPair float64
@@ -133,8 +134,8 @@ func BenchmarkLoad(b *testing.B) {
 	}, millions...)
 }
 
-// weigh loads a log and returns the bytes that a pair takes. What it loaded is
-// garbage then, so that it does not weigh on the next.
+// weigh loads a log and returns the bytes per pair. What it loaded is garbage afterwards, and
+// does not count in the next measurement.
 func weigh(batch etcd.Batch) float64 {
 	var before, after runtime.MemStats
 	runtime.GC()

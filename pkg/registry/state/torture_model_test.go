@@ -12,11 +12,11 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Model is the oracle and its random writes, for tests that drive whole replicas. It
-// lives on what was committed, and checks itself against the oracle at each revision.
+// Model is the oracle and its random writes, for tests that drive whole replicas. It follows
+// what was committed, and compares itself with the oracle at each revision.
 type Model struct{ h *history }
 
-// Row is what a reader is to see of an object: its JSON without a resourceVersion.
+// Row is what a reader must see of an object: its JSON without a resourceVersion.
 type Row struct {
 	Text   string
 	Labels map[string]string
@@ -30,11 +30,11 @@ func NewModel(t testing.TB) *Model {
 	return &Model{&history{&edits{&universe{}, t, newJournal()}, newChecker(t)}}
 }
 
-// bornPerStep leaves each step names of its own, whichever steps are left out.
+// bornPerStep gives each step names of its own, whichever steps are left out.
 const bornPerStep = 1000
 
-// Write is a random transaction; nil if it would change nothing. It follows from the
-// seed, the step and what is there alone.
+// Write returns a random transaction, nil if it would change nothing. It depends only on the
+// seed, the step and the present records.
 func (m *Model) Write(seed uint64, step int) *etcd.Txn {
 	h := m.h
 	h.Rand, h.born = rand.New(rand.NewPCG(seed, uint64(step))), step*bornPerStep
@@ -63,7 +63,7 @@ func (m *Model) Write(seed uint64, step int) *etcd.Txn {
 	return txn
 }
 
-// Wrote tells of a transaction that was committed.
+// Wrote reports a transaction that was committed, and returns the tables after it.
 func (m *Model) Wrote(revision int64, txn *etcd.Txn) Tables {
 	h := m.h
 	h.j.revision = revision - 1
@@ -81,5 +81,5 @@ func (m *Model) Wrote(revision int64, txn *etcd.Txn) Tables {
 	return tables
 }
 
-// Text is an object as a Row has it.
+// Text returns an object as a Row has it.
 func (m *Model) Text(object record.APIObject) string { return asJSON(m.h.edits.t, object) }

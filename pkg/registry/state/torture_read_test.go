@@ -25,7 +25,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// lists are what is read: every kind that something is derived from, or that is derived.
+// lists are the kinds that are read: all from which something is derived, and all that are
+// derived.
 var lists = map[string]func() runtime.Object{
 	record.Bundles:           func() runtime.Object { return &v1alpha1.BundleList{} },
 	record.BundleDeployments: func() runtime.Object { return &v1alpha1.BundleDeploymentList{} },
@@ -38,7 +39,7 @@ var lists = map[string]func() runtime.Object{
 	record.HelmOps:           func() runtime.Object { return &v1alpha1.HelmOpList{} },
 }
 
-// selection is what a list or a watch asks for.
+// selection is what a list or a watch requests.
 type selection struct {
 	resource, namespace string
 	selector            labels.Selector
@@ -63,7 +64,7 @@ func (s selection) predicate() storage.SelectionPredicate {
 	return p
 }
 
-// of is what it selects.
+// of returns what it selects.
 func (s selection) of(tables state.Tables) map[record.Name]string {
 	out := map[record.Name]string{}
 	for name, row := range tables[s.resource] {
@@ -74,7 +75,7 @@ func (s selection) of(tables state.Tables) map[record.Name]string {
 	return out
 }
 
-// selection is mostly of BundleDeployments.
+// selection returns a random selection, usually of BundleDeployments.
 func (h *tortured) selection() selection {
 	resources := []string{
 		record.BundleDeployments, record.BundleDeployments, record.BundleDeployments, record.BundleDeployments, record.Clusters, record.Clusters, record.Bundles, record.ClusterGroups,
@@ -165,7 +166,7 @@ func (h *tortured) list() {
 		}
 		h.pages.Add(1)
 		h.must(p.revision >= least && p.revision <= most, "a list that is to be at %d to %d is at %d", least, most, p.revision)
-		least, most = p.revision, p.revision // the next pages, too
+		least, most = p.revision, p.revision // the next pages too
 		for name, text := range p.rows {
 			_, twice := rows[name]
 			h.must(!twice, "a list has %s twice", name)
@@ -178,12 +179,13 @@ func (h *tortured) list() {
 	h.same(rows, s.of(h.at(least)), "the list of %s at %d", s, least)
 }
 
-// excused tells whether a read may fail so: never by saying that something is not there.
+// excused reports whether a read may fail with an error. It may never claim that something
+// does not exist.
 func (h *tortured) excused(r *replica, revision int64, err error) {
 	switch {
 	case apierrors.IsResourceExpired(err):
 		v, none := r.engine.Current()
-		// The oldest revision can be listed, but who watches from it may miss a part of it.
+		// The oldest revision can be listed, but a watch from it may miss a part of it.
 		h.must(none == nil && revision <= v.Oldest, "revision %d is said to be gone, and the oldest is %d: %v", revision, v.Oldest, err)
 	case apierrors.IsServiceUnavailable(err), apierrors.IsTimeout(err), apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err):
 	default:
@@ -197,12 +199,12 @@ type watcher struct {
 	h  *tortured
 	on *replica
 	w  watch.Interface
-	// folded holds the state after all events so far; at is the version of the last one.
+	// folded holds the state after all events so far. at is the version of the last one.
 	folded map[record.Name]string
 	at     view.Version
-	// synced: the initial events are complete.
+	// synced reports that the initial events are complete.
 	synced bool
-	// stuck: nobody reads it.
+	// stuck reports that the watch is not read.
 	stuck bool
 }
 
@@ -222,7 +224,7 @@ func (w *watcher) close() {
 	}
 }
 
-// interrupt loses what was not read, and goes on anywhere. What was read may end within a
+// interrupt loses what was not read, and continues anywhere. What was read may end within a
 // revision.
 func (w *watcher) interrupt() {
 	if w.h.oneIn(2) {
@@ -234,7 +236,7 @@ func (w *watcher) interrupt() {
 	w.resume()
 }
 
-// resume starts it, or goes on where it is, on some replica.
+// resume starts it, or continues where it is, on some replica.
 func (w *watcher) resume() {
 	w.on = w.h.replicas[w.h.IntN(len(w.h.replicas))]
 	options := storage.ListOptions{Predicate: w.predicate(), Recursive: true}
@@ -258,10 +260,10 @@ func (w *watcher) resume() {
 	w.w = started
 }
 
-// drain reads what there is.
+// drain reads all available events.
 func (w *watcher) drain(patience time.Duration) { w.read(math.MaxInt, patience) }
 
-// read reads so many events at most.
+// read reads at most a number of events.
 func (w *watcher) read(most int, patience time.Duration) {
 	for ; w.w != nil && most > 0; most-- {
 		timer := time.NewTimer(patience)
@@ -279,8 +281,8 @@ func (w *watcher) read(most int, patience time.Duration) {
 	}
 }
 
-// has tells whether it has come as far as a revision. Events tell of revisions that
-// concern it only.
+// has reports whether it has reached a revision. It receives events only of revisions that
+// change its selection.
 func (w *watcher) has(revision int64) bool {
 	if !w.synced || w.closed() {
 		return false
@@ -327,8 +329,8 @@ func (w *watcher) take(event watch.Event) {
 	w.change(event.Type, name, at, h.model.Text(item))
 }
 
-// change folds an event, which is told once. Before the first of a revision, all before it
-// must be there.
+// change folds an event, which is delivered once. Before the first event of a revision,
+// everything before that revision must have arrived.
 func (w *watcher) change(event watch.EventType, name record.Name, at view.Version, text string) {
 	h, revision := w.h, at.Revision()
 	h.must(at > w.at, "the watch of %s is told of %s after %s", w.selection, at, w.at)
@@ -358,7 +360,7 @@ type changed struct {
 	revision int64
 }
 
-// versioned checks that all watches are told of a change with one version.
+// versioned checks that all watches receive a change with the same version.
 func (h *tortured) versioned(resource string, name record.Name, at view.Version) {
 	key := changed{resource, name, at.Revision()}
 	was, told := h.versions[key]

@@ -28,8 +28,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// bench is what histories share, one after the other: an etcd, and the cables of two
-// replicas to it.
+// bench is what histories share, one after the other: an etcd, and the cables of two replicas
+// to it.
 type bench struct {
 	server  *etcdtest.Server
 	cables  [2]*etcdtest.Cable
@@ -47,8 +47,8 @@ func newBench(t testing.TB) *bench {
 
 var prefixes atomic.Int64
 
-// faultyOneIn is how many histories there are to one that loses its etcd: these take
-// seconds, most of which is waiting.
+// faultyOneIn is the number of histories per history that loses its etcd. Such histories take
+// seconds, most of which they wait.
 const faultyOneIn = 4
 
 // tortured is one history while it runs.
@@ -61,12 +61,12 @@ type tortured struct {
 	prefix string
 	log    *etcd.Log
 	model  *state.Model
-	// revisions are those of writes, each with what is to be seen from it on.
+	// revisions are those of writes, each with the tables from that revision on.
 	revisions []int64
 	tables    map[int64]state.Tables
 	replicas  [2]*replica
 	watchers  []*watcher
-	// versions are those of the changes that watches were told of.
+	// versions are those of the changes that watches received.
 	versions map[changed]view.Version
 }
 
@@ -78,7 +78,7 @@ type replica struct {
 	stop   func()
 }
 
-// deadline is how long what should come at once may take, on a busy machine.
+// deadline is how long something immediate may take on a busy machine.
 const deadline = 30 * time.Second
 
 func (b *bench) run(r *recorder, s story, sum *tally) {
@@ -109,7 +109,7 @@ func (b *bench) run(r *recorder, s story, sum *tally) {
 	h.settle()
 }
 
-// step gives a step its numbers, whichever came before it.
+// step gives a step its random numbers, whichever steps came before it.
 func (h *tortured) step(seed uint64, i int) {
 	h.Rand = rand.New(rand.NewPCG(seed, ^uint64(i)))
 }
@@ -149,8 +149,8 @@ func (h *tortured) act(seed uint64, i int) {
 		h.restarts.Add(1)
 		for i, r := range h.replicas {
 			if r.away {
-				// An embedded etcd does not stop while a connection is open that has not
-				// said yet whether it is HTTP/1 (cmux), as one that is stalled may be.
+				// An embedded etcd does not stop while it has an open connection that has not
+				// yet said whether it speaks HTTP/1 (cmux). A stalled connection may be one.
 				h.cables[i].Cut()
 			}
 		}
@@ -182,7 +182,7 @@ func (h *tortured) write(seed uint64, i int) {
 	h.revisions = append(h.revisions, revision)
 }
 
-// at is what is to be seen at a revision.
+// at returns what must be seen at a revision.
 func (h *tortured) at(revision int64) state.Tables {
 	i, found := slices.BinarySearch(h.revisions, revision)
 	if !found {
@@ -194,7 +194,7 @@ func (h *tortured) at(revision int64) state.Tables {
 	return h.tables[h.revisions[i]]
 }
 
-// last is the revision of the last write.
+// last returns the revision of the last write.
 func (h *tortured) last() int64 {
 	if len(h.revisions) == 0 {
 		return 0
@@ -202,7 +202,7 @@ func (h *tortured) last() int64 {
 	return h.revisions[len(h.revisions)-1]
 }
 
-// start makes a replica. It remembers little now and then, so that watches expire.
+// start starts a replica. Sometimes it remembers little, so that watches expire.
 func (h *tortured) start(i int) {
 	log := etcd.New(h.clients[i], h.prefix)
 	limits := view.Limits{Revisions: []int{4, 64, 64, 64}[h.IntN(4)], Changes: 10_000}
@@ -223,7 +223,7 @@ func (h *tortured) start(i int) {
 	}
 }
 
-// kill ends a replica as kill -9 does: it says nothing to anybody.
+// kill ends a replica as kill -9 does: it notifies no client.
 func (h *tortured) kill(i int) {
 	h.kills.Add(1)
 	old := h.replicas[i]
@@ -237,7 +237,7 @@ func (h *tortured) kill(i int) {
 	h.start(i)
 }
 
-// disturb takes a replica's etcd away, or gives it back.
+// disturb takes a replica's etcd away, or returns it.
 func (h *tortured) disturb(i int) {
 	switch r := h.replicas[i]; {
 	case r.away:
@@ -254,7 +254,7 @@ func (h *tortured) disturb(i int) {
 	h.replicas[i].away = true
 }
 
-// compact takes from etcd what is old.
+// compact removes old revisions from etcd.
 func (h *tortured) compact() {
 	if len(h.revisions) == 0 {
 		return
@@ -264,7 +264,7 @@ func (h *tortured) compact() {
 	h.compactions.Add(1)
 }
 
-// settle mends everything: then all readers come to the same.
+// settle repairs everything. Then all readers must see the same.
 func (h *tortured) settle() {
 	for i, r := range h.replicas {
 		h.cables[i].Mend()
@@ -304,8 +304,8 @@ func (h *tortured) settle() {
 	}
 }
 
-// present is what is there now, told by a replica that has nothing to wait for but the
-// machine, which may be busy.
+// present returns the present state, from a replica that waits for nothing but the machine,
+// which may be busy.
 func (h *tortured) present(r *replica, s selection) page {
 	for end := time.Now().Add(deadline); ; {
 		page, err := h.page(r, s, "", "", 0, "")

@@ -21,35 +21,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A torture is many random histories on real etcds: writes of all kinds, several
-// records in one transaction; two replicas that are killed, cut off and started anew;
-// etcd restarted and compacted; lists at any revision, and watches that start, stop and
-// resume anywhere, or are not read. Whatever is read at a revision has to be what the
-// oracle says of that revision (torture_model_test.go), and a watch that has come to a
-// revision must have added up to it.
+// A torture is many random histories on real etcds: writes of all kinds, several records in
+// one transaction; two replicas that are killed, cut off and restarted; etcd restarted and
+// compacted; lists at any revision; watches that start, stop and resume anywhere, or are not
+// read. What is read at a revision must be what the oracle says of that revision
+// (torture_model_test.go). The events of a watch up to a revision must add up to that
+// revision.
 //
-// make torture runs it for long.
+// make torture runs it for a long time.
 const (
 	stepsOfEach = 60
-	// stepsToGrow come first, and only write: what happens to an empty fleet is soon told.
+	// stepsToGrow come first, and only write, because little can happen to an empty fleet.
 	stepsToGrow = 20
-	// stepsToWatch begin watches then, which all the rest happens to.
+	// stepsToWatch then start watches, which live through all later steps.
 	stepsToWatch = 6
-	// workersAtOnce have an etcd each, and wait for most of the time; workersVariable says
-	// how many there are instead.
+	// workersAtOnce is how many workers run, each with an etcd of its own. They wait most of
+	// the time. workersVariable overrides it.
 	workersAtOnce   = 4
 	workersVariable = "MUSTER_TORTURE_WORKERS"
-	// historiesVariable and durationVariable say how many histories are run, and for how
-	// long; the first to be met ends the run. MUSTER_SEED is the seed of the first.
+	// historiesVariable and durationVariable set how many histories run, and for how long.
+	// The run ends at the first of the two. MUSTER_SEED is the seed of the first history.
 	historiesVariable = "MUSTER_TORTURE_HISTORIES"
 	durationVariable  = "MUSTER_TORTURE_DURATION"
-	// stuckAfter is longer than all that one history may wait for.
+	// stuckAfter is longer than one history may wait in total.
 	stuckAfter = 3 * time.Minute
-	// fewHistories belong to every run of the tests.
+	// fewHistories run with every run of the tests.
 	fewHistories = 60
 )
 
-// story is a history that can be told again: its seed, and which of its steps count.
+// story is a history that can be repeated: its seed, and which of its steps count.
 type story struct {
 	Seed  uint64
 	Steps []int
@@ -123,7 +123,7 @@ func TestTorture(t *testing.T) {
 	}
 }
 
-// TestTorturesThatFailedOnce tells the histories again that found something.
+// TestTorturesThatFailedOnce repeats the histories that found something.
 func TestTorturesThatFailedOnce(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/torture/*.json")
@@ -139,7 +139,7 @@ func TestTorturesThatFailedOnce(t *testing.T) {
 	}
 }
 
-// reduce leaves out what a failure does not need, and keeps the rest in testdata.
+// reduce removes the steps that a failure does not need, and stores the rest in testdata.
 func (b *bench) reduce(t *testing.T, s story) {
 	const triesAtMost = 300
 	tries := 0
@@ -210,7 +210,7 @@ func (r *recorder) must(ok bool, format string, args ...any) {
 	}
 }
 
-// tally counts what histories were made of.
+// tally counts what happened in histories.
 type tally struct {
 	writes, lists, pages, refused, watches, events, resumed, within, expired, kills, cuts, stalls, restarts, compactions atomic.Int64
 }
@@ -221,7 +221,7 @@ func (s *tally) String() string {
 		s.kills.Load(), s.cuts.Load(), s.stalls.Load(), s.restarts.Load(), s.compactions.Load())
 }
 
-// enough fails if the histories no longer meet what they are for.
+// enough fails if the histories no longer meet the cases that they should.
 func (s *tally) enough(t *testing.T) {
 	for what, n := range map[string]int64{
 		"writes": s.writes.Load() / fewHistories, "lists": s.lists.Load(), "events": s.events.Load() / fewHistories, "resumed watches": s.resumed.Load(),

@@ -16,8 +16,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// universe makes random objects. It is small, so that they meet: on names, on
-// labels, and on what fails.
+// universe makes random objects. It is small, so that they often meet: on names, on labels,
+// and on failures.
 type universe struct {
 	*rand.Rand
 	born int
@@ -40,7 +40,7 @@ func (u *universe) name(names []string) record.Name {
 	return record.Name{Namespace: pick(u, someNamespaces...), Name: pick(u, names...)}
 }
 
-// end has an object wait for its finalizers, as a deletion does.
+// end makes an object wait for its finalizers, as a deletion does.
 func (u *universe) end(object metav1.Object) {
 	now := metav1.NewTime(time.Unix(1_800_000_000, 0).UTC())
 	object.SetDeletionTimestamp(&now)
@@ -48,7 +48,7 @@ func (u *universe) end(object metav1.Object) {
 	object.SetGeneration(object.GetGeneration() + 1)
 }
 
-// meta is the metadata of a new object. Several are born in one second.
+// meta returns the metadata of a new object. Several share a creation time.
 func (u *universe) meta(name record.Name) metav1.ObjectMeta {
 	u.born++
 	return metav1.ObjectMeta{
@@ -116,7 +116,7 @@ func (u *universe) criteria() v1alpha1.BundleTargetRestriction {
 	return out
 }
 
-// helm is nil, plain, or one of the many ways to depend on a Cluster.
+// helm returns nil, plain options, or one of many ways to depend on a Cluster.
 func (u *universe) helm() *v1alpha1.HelmOptions {
 	values := func(v any) *v1alpha1.HelmOptions {
 		return &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"v": v}}}
@@ -143,11 +143,11 @@ func (u *universe) helm() *v1alpha1.HelmOptions {
 		return template("${ randAlphaNum 6 }")
 	case 8:
 		if u.oneIn(3) {
-			return values("${ if }") // parses nowhere, and fails wherever there are labels
+			return values("${ if }") // parses nowhere, and fails wherever labels exist
 		}
 	case 9:
 		if u.oneIn(3) {
-			return template("\t: [") // no YAML
+			return template("\t: [") // not YAML
 		}
 	case 10:
 		helm := values("${ raw }")
@@ -162,7 +162,7 @@ func (u *universe) helm() *v1alpha1.HelmOptions {
 	return nil
 }
 
-// reading is a template that looks something up, in one of the ways that there are to.
+// reading returns a template that looks something up, in one of all possible ways.
 func (u *universe) reading() string {
 	part := pick(u, "ClusterLabels", "ClusterLabels", "ClusterAnnotations", "ClusterValues")
 	key := map[string]string{"ClusterLabels": pick(u, someKeys...), "ClusterAnnotations": pick(u, "note", "other"), "ClusterValues": "v"}[part]
@@ -175,7 +175,7 @@ func (u *universe) reading() string {
 		return "x${ define \"t\" }${ get ." + part + " \"" + key + "\" }${ end }${ template \"t\" . }"
 	case 3:
 		return "${ $all := $." + part + " }${ $all." + key + " | quote }"
-	case 4: // fails with what it reads
+	case 4: // fails with the text that it reads
 		return "x${ if hasKey ." + part + " \"" + key + "\" }${ fail (get ." + part + " \"" + key + "\") }${ end }"
 	case 5:
 		return "${ ." + part + " | dig \"" + key + "\" \"none\" | quote }"
@@ -257,7 +257,7 @@ func (u *universe) clusterLabels() map[string]string {
 		if u.oneIn(2) {
 			return nil
 		}
-		return map[string]string{"objectset.rio.cattle.io/hash": "1"} // no label to a template
+		return map[string]string{"objectset.rio.cattle.io/hash": "1"} // hidden from templates
 	}
 	if u.oneIn(6) {
 		out[v1alpha1.LabelClusterDisplayName] = pick(u, "shown", "c2", "")

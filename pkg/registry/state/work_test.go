@@ -29,8 +29,8 @@ func changed(v *view.View) map[string]int {
 	return out
 }
 
-// TestEditsDoNoWorkForWhatTheyDoNotAffect is about the case of the original
-// report: 3,001 Bundles and 3 Clusters.
+// TestEditsDoNoWorkForWhatTheyDoNotAffect covers the case of the original report: 3,001
+// Bundles and 3 Clusters.
 func TestEditsDoNoWorkForWhatTheyDoNotAffect(t *testing.T) {
 	t.Parallel()
 	batch := fleet(t, 3000, 3, false)
@@ -56,7 +56,7 @@ func TestEditsDoNoWorkForWhatTheyDoNotAffect(t *testing.T) {
 		evaluated int
 		changed   map[string]int
 	}{
-		// The Bundle counts its BundleDeployments, and the Cluster does.
+		// The Bundle and the Cluster both count their BundleDeployments.
 		{"a label that one bundle selects", cluster(1, map[string]string{"extra": "yes"}), 1, map[string]int{record.Clusters: 1, record.BundleDeployments: 1, record.Bundles: 1}},
 		{"a label that none selects", cluster(1, map[string]string{"extra": "yes", "other": "1"}), 0, map[string]int{record.Clusters: 1}},
 		{"the label goes", cluster(1, nil), 1, map[string]int{record.Clusters: 1, record.BundleDeployments: 1, record.Bundles: 1}},
@@ -73,7 +73,7 @@ func TestEditsDoNoWorkForWhatTheyDoNotAffect(t *testing.T) {
 	}
 }
 
-// TestAHeartbeatTouchesOneObject: neither targeting nor a roll-up looks at it.
+// TestAHeartbeatTouchesOneObject checks that neither targeting nor a roll-up reads it.
 func TestAHeartbeatTouchesOneObject(t *testing.T) {
 	t.Parallel()
 	s, _ := loadFleet(fleet(t, 100, 50, true))
@@ -98,8 +98,9 @@ func TestAHeartbeatTouchesOneObject(t *testing.T) {
 	require.Equal(t, was, *c)
 }
 
-// TestAReportIsTold: to the watchers of the BundleDeployment, and of what counts it.
-func TestAReportIsTold(t *testing.T) {
+// TestAReportReachesItsWatchers checks the watchers of the BundleDeployment, and of the
+// objects that count it.
+func TestAReportReachesItsWatchers(t *testing.T) {
 	t.Parallel()
 	batch := fleet(t, 30, 20, false)
 	app := bundleOf("app", where("env", "prod"))
@@ -144,7 +145,8 @@ func TestAReportIsTold(t *testing.T) {
 	}
 }
 
-// TestTemplatesAreEvaluatedWhereTheyReadWhatChanged, on the one cluster that changed.
+// TestTemplatesAreEvaluatedWhereTheyReadWhatChanged checks that they are evaluated only on
+// the cluster that changed.
 func TestTemplatesAreEvaluatedWhereTheyReadWhatChanged(t *testing.T) {
 	t.Parallel()
 	batch := fleet(t, 100, 50, true) // ten of them read the label env
@@ -193,7 +195,7 @@ func TestTemplatesAreEvaluatedWhereTheyReadWhatChanged(t *testing.T) {
 	}
 }
 
-// TestAVersionsTemplatesAreForgottenWithIt: also those of matches that came later.
+// TestAVersionsTemplatesAreForgottenWithIt checks that for matches that came later too.
 func TestAVersionsTemplatesAreForgottenWithIt(t *testing.T) {
 	t.Parallel()
 	b := templatedBy(bundleOf("app", where("env", "prod"), where("env", "test")), "${ .ClusterLabels.number }")

@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// regime is one of the worst cases: a fleet, and the edits that are made to it by turns.
+// regime is one of the worst cases: a fleet, and the edits that alternate on it.
 type regime struct {
 	name              string
 	clusters, bundles int
@@ -34,7 +34,7 @@ func templatedBy(b *v1alpha1.Bundle, text string) *v1alpha1.Bundle {
 	return b
 }
 
-// extraByTurns labels one Cluster, and takes the label away again.
+// extraByTurns labels one Cluster, and removes the label in the next turn.
 func extraByTurns(turn int) record.APIObject {
 	labels := map[string]string{"env": "prod", "number": "1"}
 	if turn%2 == 1 {
@@ -43,7 +43,7 @@ func extraByTurns(turn int) record.APIObject {
 	return clusterOf("cluster-00001", labels)
 }
 
-// nextVersion is one more version of a Bundle.
+// nextVersion returns another version of a Bundle.
 func nextVersion(b *v1alpha1.Bundle, turn int) record.APIObject {
 	b.Generation, b.Spec.TargetNamespace = int64(turn+1), fmt.Sprint("ns-", turn%2)
 	return b
@@ -124,7 +124,7 @@ var regimes = []regime{
 	},
 }
 
-// noTemplateReads relabels one Cluster with what no template asks for.
+// noTemplateReads relabels one Cluster with a label that no template reads.
 func noTemplateReads(turn int) record.APIObject {
 	return clusterOf("cluster-00001", map[string]string{"env": "prod", "number": "1", "other": fmt.Sprint(turn)})
 }
@@ -140,7 +140,7 @@ func (r *regime) batch(b *testing.B) etcd.Batch {
 	return batch
 }
 
-// BenchmarkWorst makes the edits that move most, or that the index helps least with.
+// BenchmarkWorst makes the edits that change most, or for which the index helps least.
 func BenchmarkWorst(b *testing.B) {
 	for _, r := range regimes {
 		b.Run(r.name, func(b *testing.B) {

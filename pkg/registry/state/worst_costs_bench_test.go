@@ -16,10 +16,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// worstFleet is how many Clusters the writes of worstWrites meet.
+// worstFleet is the number of Clusters for the writes of worstWrites.
 const worstFleet = 100
 
-// values are n texts of a selector, of which the Clusters have the last one.
+// selectorValues returns n values of a selector, of which the Clusters have the last one.
 func selectorValues(n int) []string {
 	out := make([]string, n)
 	for i := range out {
@@ -33,7 +33,7 @@ func selecting(operator metav1.LabelSelectorOperator, key string, values ...stri
 	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: key, Operator: operator, Values: values}}}
 }
 
-// targets are n targets, of which each is made by its number.
+// targets returns n targets, each made from its number.
 func targets(n int, of func(i int) v1alpha1.BundleTarget) *v1alpha1.Bundle {
 	b := bundleOf("worst")
 	for i := range n {
@@ -42,7 +42,7 @@ func targets(n int, of func(i int) v1alpha1.BundleTarget) *v1alpha1.Bundle {
 	return b
 }
 
-// restricted makes all targets of a Bundle but the last customizations.
+// restricted makes all targets of a Bundle except the last one customizations.
 func restricted(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 	b.Spec.TargetCustomizationMode = v1alpha1.TargetCustomizationAllMatches
 	b.Spec.TargetRestrictions = []v1alpha1.BundleTargetRestriction{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
@@ -63,7 +63,7 @@ func manyValues(n int) map[string]any {
 	return out
 }
 
-// worstWrites are what may be written that is as expensive for its size as possible.
+// worstWrites are the writes that cost most for their size.
 var worstWrites = map[string]func() record.APIObject{
 	"10,000 targets that match nothing": func() record.APIObject {
 		return targets(10_000, func(i int) v1alpha1.BundleTarget { return where("env", fmt.Sprint(i)) })
@@ -163,7 +163,7 @@ var worstWrites = map[string]func() record.APIObject{
 }
 
 // BenchmarkWorstWrites plans and applies the most expensive writes that are accepted, on a
-// small fleet, and says what they cost of a processor, also for each megabyte of the write.
+// small fleet. It reports their CPU time, in total and for each megabyte of the write.
 func BenchmarkWorstWrites(b *testing.B) {
 	for name, object := range worstWrites {
 		b.Run(name, func(b *testing.B) {
