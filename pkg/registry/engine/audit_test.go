@@ -84,7 +84,7 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 			t.Parallel()
 			ctx := withDeadline(t)
 			e := auditable(ctx, t)
-			before := told(barrier(ctx, t, e))
+			before := shown(barrier(ctx, t, e))
 			require.Contains(t, before, name.String())
 
 			// Apply a revision wrongly.
@@ -100,10 +100,10 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 
 			require.Eventually(t, func() bool { return e.Ready() == nil }, deadline, time.Millisecond)
 			v := barrier(ctx, t, e)
-			after := told(v)
+			after := shown(v)
 			maps.DeleteFunc(after, func(name, _ string) bool { _, had := before[name]; return !had })
 			require.Equal(t, before, after)
-			require.Greater(t, v.Oldest, spoilt.Revision, "whoever has seen what was wrong lists again")
+			require.Greater(t, v.Oldest, spoilt.Revision, "a client that has seen the fault lists again")
 			require.Greater(t, v.Get(record.BundleDeployments, name).Version().Revision(), spoilt.Revision, "another content, another version")
 			require.NoError(t, e.Audit(ctx, 0))
 			require.EqualValues(t, 1, e.Stats().Differences)

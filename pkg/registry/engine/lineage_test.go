@@ -37,13 +37,13 @@ func loseEtcd(ctx context.Context, t *testing.T) *lost {
 	client := server.Dial(t, cable.Address)
 	e := running(ctx, t, etcd.New(client, "/muster"), 1000)
 	save(ctx, t, e, onWith("c1", "x"), on("c2"), app("v1", false))
-	l := &lost{engine: e, atSnapshot: told(barrier(ctx, t, e))}
+	l := &lost{engine: e, atSnapshot: shown(barrier(ctx, t, e))}
 	var err error
 	l.snapshot, err = server.Client.Get(ctx, "/", clientv3.WithFromKey())
 	require.NoError(t, err)
 	save(ctx, t, e, app("v2", false), on("c3"), on("c4"))
 	l.last = barrier(ctx, t, e)
-	require.NotEqual(t, l.atSnapshot, told(l.last))
+	require.NotEqual(t, l.atSnapshot, shown(l.last))
 	l.restore = func(other *etcdtest.Server) {
 		cable.Cut()
 		client.SetEndpoints(other.Address())
@@ -101,12 +101,12 @@ func TestARestoredEtcdThatIsAheadIsLoadedAnewAndOldRevisionsAreGone(t *testing.T
 			l.restore(restored)
 			v, err := l.engine.WaitFor(ctx, l.last.Revision+1)
 			require.NoError(t, err)
-			require.Equal(t, l.atSnapshot, told(v))
-			require.Greater(t, v.Oldest, l.last.Revision, "nobody can go on from the lost history")
+			require.Equal(t, l.atSnapshot, shown(v))
+			require.Greater(t, v.Oldest, l.last.Revision, "no client can continue from the lost history")
 			_, err = v.Since(l.last.Revision)
 			require.ErrorIs(t, err, view.ErrCompacted)
 			save(ctx, t, l.engine, on("c5"))
-			require.Len(t, told(barrier(ctx, t, l.engine)), len(l.atSnapshot)+1)
+			require.Len(t, shown(barrier(ctx, t, l.engine)), len(l.atSnapshot)+1)
 			require.NoError(t, l.engine.Ready())
 		})
 	}
@@ -141,7 +141,7 @@ func TestARestoredEtcdThatIsBehindIsRefusedUntilItHasPassedWhatWasSeen(t *testin
 	advance(ctx, t, restored, l.last.Revision+1)
 	require.Eventually(t, func() bool { return l.engine.Ready() == nil }, deadline, pollEvery)
 	v = barrier(ctx, t, l.engine)
-	require.Equal(t, l.atSnapshot, told(v))
+	require.Equal(t, l.atSnapshot, shown(v))
 	_, err = v.Since(l.last.Revision)
 	require.ErrorIs(t, err, view.ErrCompacted)
 }

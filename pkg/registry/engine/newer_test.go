@@ -16,7 +16,7 @@ import (
 )
 
 // TestAReplicaThatMeetsANewerRecordClosesItself checks that it does so while it runs and at
-// its next start, and that the last published version remains in force.
+// its next start, and that the last published view remains.
 func TestAReplicaThatMeetsANewerRecordClosesItself(t *testing.T) {
 	t.Parallel()
 	app1 := record.Name{Namespace: "fleet", Name: "app"}
@@ -24,14 +24,14 @@ func TestAReplicaThatMeetsANewerRecordClosesItself(t *testing.T) {
 		key   record.Key
 		value string
 	}{
-		"an object":             {record.ObjectKey(record.Bundles, app1), `{"v":2,"object":{}}`},
-		"a report":              {record.ReportKey(record.BundleDeployments, record.Name{Namespace: "x", Name: "app"}), "\x03abc"},
-		"pins":                  {record.ClusterPinsKey(record.Name{Namespace: "fleet", Name: "c1"}), "\x02\x02abc"},
-		"a guard":               {record.VersionsGuardKey(), `{"v":2}`},
-		"a promotion":           {record.PromotionKey(app1), `{"v":3,"uid":""}`},
-		"a base":                {record.RolloutKey(app1), `{"v":3,"uid":""}`},
-		"a mirror":              {record.NamespaceKey("fleet"), `{"v":2}`},
-		"one that nobody knows": {record.Key{Type: record.TypeGuard, Resource: "new", Name: app1}, `{"v":2}`},
+		"an object":       {record.ObjectKey(record.Bundles, app1), `{"v":2,"object":{}}`},
+		"a report":        {record.ReportKey(record.BundleDeployments, record.Name{Namespace: "x", Name: "app"}), "\x03abc"},
+		"pins":            {record.ClusterPinsKey(record.Name{Namespace: "fleet", Name: "c1"}), "\x02\x02abc"},
+		"a guard":         {record.VersionsGuardKey(), `{"v":2}`},
+		"a promotion":     {record.PromotionKey(app1), `{"v":3,"uid":""}`},
+		"a base":          {record.RolloutKey(app1), `{"v":3,"uid":""}`},
+		"a mirror":        {record.NamespaceKey("fleet"), `{"v":2}`},
+		"an unknown type": {record.Key{Type: record.TypeGuard, Resource: "new", Name: app1}, `{"v":2}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +49,7 @@ func TestAReplicaThatMeetsANewerRecordClosesItself(t *testing.T) {
 			require.ErrorIs(t, err, ErrNotReady)
 			v, err := e.Current()
 			require.NoError(t, err)
-			require.Equal(t, told(before), told(v))
+			require.Equal(t, shown(before), shown(v))
 
 			again := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
 			require.Eventually(t, func() bool { return again.newer() != nil }, freshness.BehindAfter/2, time.Millisecond)
@@ -67,13 +67,13 @@ func TestANewerRecordOfThePastDoesNotHoldAStartUp(t *testing.T) {
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
 	save(ctx, t, e, onWith("c1", "x"), app("v1", false))
-	want := told(barrier(ctx, t, e))
+	want := shown(barrier(ctx, t, e))
 	key := "/muster/log/" + record.VersionsGuardKey().Path()
 	for _, value := range []string{`{"v":2}`, `{"v":1}`} {
 		_, err := server.Client.Put(ctx, key, value)
 		require.NoError(t, err)
 	}
 	again := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
-	require.Equal(t, want, told(barrier(ctx, t, again)))
+	require.Equal(t, want, shown(barrier(ctx, t, again)))
 	require.Eventually(t, func() bool { return again.Ready() == nil }, freshness.BehindAfter/2, time.Millisecond)
 }

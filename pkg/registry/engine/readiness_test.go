@@ -59,14 +59,14 @@ func TestAnEngineWithoutEtcdIsUnreadyInSecondsAndReadyAfterwards(t *testing.T) {
 			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			defer cancel()
 			_, err = far.Barrier(short)
-			require.Error(t, err, "whoever asks for the present gets no old view")
+			require.Error(t, err, "a client that asks for the present gets no old view")
 
 			cable.Mend()
 			require.Eventually(t, func() bool { return far.Ready() == nil }, deadline/2, 10*time.Millisecond)
 			v, err = far.Current()
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, v.Revision, revision, "ready means that what was missed is in")
-			require.Equal(t, told(barrier(ctx, t, near)), told(v))
+			require.Equal(t, shown(barrier(ctx, t, near)), shown(v))
 			require.False(t, ended(far.Unready()))
 		})
 	}

@@ -37,7 +37,7 @@ var (
 	on           = statetest.On
 	onWith       = statetest.OnWith
 	allResources = statetest.Resources
-	told         = statetest.Shown
+	shown        = statetest.Shown
 	asJSON       = statetest.JSON
 	onReport     = statetest.ReportOn
 	testLimits   = view.Limits{Revisions: 64, Changes: 10_000}
@@ -206,11 +206,11 @@ func TestARestartReplaysHistory(t *testing.T) {
 		edits = append(edits, save(ctx, t, first, onWith("c1", fmt.Sprint("x", i))))
 	}
 	before := barrier(ctx, t, first)
-	require.Len(t, told(before), 2)
+	require.Len(t, shown(before), 2)
 
 	again := running(ctx, t, log, 10)
 	after := barrier(ctx, t, again)
-	require.Equal(t, told(before), told(after))
+	require.Equal(t, shown(before), shown(after))
 	require.Equal(t, before.Revision-10, after.Oldest)
 	replayed, err := after.Since(after.Oldest)
 	require.NoError(t, err)
@@ -274,15 +274,15 @@ func TestCompactionWhileDisconnectedLoadsAnew(t *testing.T) {
 	require.NoError(t, err)
 	v, err := far.Current()
 	require.NoError(t, err)
-	require.Equal(t, told(old), told(v), "a view stays as long as there is no later one")
+	require.Equal(t, shown(old), shown(v), "a view stays as long as no later one exists")
 
 	cable.Mend()
 	v, err = far.WaitFor(ctx, revision)
 	require.NoError(t, err)
-	require.Equal(t, told(barrier(ctx, t, near)), told(v))
-	require.Len(t, told(v), 3)
+	require.Equal(t, shown(barrier(ctx, t, near)), shown(v))
+	require.Len(t, shown(v), 3)
 	_, err = v.Since(old.Revision)
-	require.ErrorIs(t, err, view.ErrCompacted, "what was missed cannot be told of")
+	require.ErrorIs(t, err, view.ErrCompacted, "the missed changes are not known")
 }
 
 // TestARecordThatCannotBeReadHarmsNothingElse writes garbage into the log.
@@ -292,7 +292,7 @@ func TestARecordThatCannotBeReadHarmsNothingElse(t *testing.T) {
 	log := etcd.New(server.Client, "/muster")
 	e := running(ctx, t, log, 1000)
 	save(ctx, t, e, onWith("c1", "x"), on("c2"), app("v1", false))
-	before := told(barrier(ctx, t, e))
+	before := shown(barrier(ctx, t, e))
 	paths := []string{
 		"object/clusters/fleet/c1", "object/bundles/fleet/new", "report/clusters/fleet/c1", "pin/bundles/fleet/app", "pin/clusters/fleet/c1",
 		"mirror/namespaces/-/fleet", "report/bundledeployments/x/y", "object/unknown/a/b", "nonsense", "more/nonsense", "object/policies/fleet/p",
@@ -301,10 +301,10 @@ func TestARecordThatCannotBeReadHarmsNothingElse(t *testing.T) {
 		_, err := server.Client.Put(ctx, "/muster/log/"+path, "{garbage")
 		require.NoError(t, err)
 	}
-	require.Equal(t, before, told(barrier(ctx, t, e)))
+	require.Equal(t, before, shown(barrier(ctx, t, e)))
 	require.Equal(t, len(paths), e.Stats().UndecodableNow)
 	save(ctx, t, e, onWith("c2", "z"), app("v2", false))
-	require.Len(t, told(barrier(ctx, t, e)), 2)
+	require.Len(t, shown(barrier(ctx, t, e)), 2)
 
 	// An operator who removes the records need not restart anything for the sweeps to
 	// continue.
@@ -324,7 +324,7 @@ func TestWhatCannotBeReadAnyMoreStaysWhatItWas(t *testing.T) {
 	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
 	save(ctx, t, e, onWith("c1", "x"), onWith("c2", "b"), app("v2", true))
 	save(ctx, t, e, on("c2")) // its last content is pinned
-	before := told(barrier(ctx, t, e))
+	before := shown(barrier(ctx, t, e))
 	require.Len(t, before, 2)
 	records, err := server.Client.Get(ctx, "/muster/log/", clientv3.WithPrefix())
 	require.NoError(t, err)
@@ -338,7 +338,7 @@ func TestWhatCannotBeReadAnyMoreStaysWhatItWas(t *testing.T) {
 		_, err := server.Client.Put(ctx, string(kv.Key), "{garbage")
 		require.NoError(t, err)
 		v := barrier(ctx, t, e)
-		require.Equal(t, before, told(v), "%s took a BundleDeployment away", kv.Key)
+		require.Equal(t, before, shown(v), "%s took a BundleDeployment away", kv.Key)
 		require.Zero(t, v.Whole, "what it was is known")
 	}
 	require.Positive(t, pins)
@@ -372,7 +372,7 @@ func TestAReplayThatTakesTooLongIsCutShort(t *testing.T) {
 	hurried.replay.within = 0
 	started(ctx, t, hurried)
 	v := barrier(ctx, t, hurried)
-	require.Equal(t, told(barrier(ctx, t, e)), told(v))
+	require.Equal(t, shown(barrier(ctx, t, e)), shown(v))
 	require.Greater(t, v.Oldest, v.Revision-100)
 	require.Less(t, v.Oldest, v.Revision, "the present one is replayed")
 	require.Greater(t, hurried.Stats().Loads, int64(1))
@@ -395,7 +395,7 @@ func TestAnObjectThatCanBeReadAgainHasItsReport(t *testing.T) {
 	_, ok, err := log.Commit(ctx, etcd.Txn{Put: map[record.Key][]byte{key: data}})
 	require.NoError(t, err)
 	require.True(t, ok)
-	want := told(barrier(ctx, t, e))
+	want := shown(barrier(ctx, t, e))
 	require.Len(t, want, 1)
 	for name := range want {
 		require.Contains(t, name, "set-by-client")
@@ -416,7 +416,7 @@ func TestAnObjectThatCanBeReadAgainHasItsReport(t *testing.T) {
 	mended, err := server.Client.Put(ctx, path, string(good.Kvs[0].Value))
 	require.NoError(t, err)
 	v = barrier(ctx, t, again)
-	require.Equal(t, want, told(v))
+	require.Equal(t, want, shown(v))
 	require.Empty(t, v.Unread)
 	require.Equal(t, mended.Header.Revision, v.ReadSince[record.Clusters])
 }

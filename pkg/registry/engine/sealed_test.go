@@ -28,7 +28,7 @@ func TestAnEngineWithoutTheKeyIsNeverReady(t *testing.T) {
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	known := running(ctx, t, sealedLog(server, etcdtest.NewKeys("k1")), 1000)
 	save(ctx, t, known, onWith("c1", "x"), app("v1", false))
-	want := told(barrier(ctx, t, known))
+	want := shown(barrier(ctx, t, known))
 	require.NotEmpty(t, want)
 
 	keys := etcdtest.NewKeys("k2")
@@ -43,7 +43,7 @@ func TestAnEngineWithoutTheKeyIsNeverReady(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 
 	keys.Use("k1")
-	require.Equal(t, want, told(barrier(ctx, t, e)))
+	require.Equal(t, want, shown(barrier(ctx, t, e)))
 }
 
 // TestARevisionThatCannotBeOpenedStopsTheView checks that the view stays where it is, and
@@ -63,14 +63,14 @@ func TestARevisionThatCannotBeOpenedStopsTheView(t *testing.T) {
 	v, err := e.Current()
 	require.NoError(t, err)
 	require.Less(t, v.Revision, revision)
-	require.Equal(t, told(old), told(v))
+	require.Equal(t, shown(old), shown(v))
 
 	keys.Use("k2", "k1")
 	v, err = e.WaitFor(ctx, revision)
 	require.NoError(t, err)
-	require.Equal(t, told(barrier(ctx, t, ahead)), told(v))
+	require.Equal(t, shown(barrier(ctx, t, ahead)), shown(v))
 	_, err = v.Since(old.Revision)
-	require.NoError(t, err, "nothing was missed, so watchers go on")
+	require.NoError(t, err, "nothing was missed, so watchers continue")
 	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline, 10*time.Millisecond)
 }
 
@@ -88,7 +88,7 @@ func TestHistoryUnderAnOldKeyDoesNotHoldAStartUp(t *testing.T) {
 	want := barrier(ctx, t, e)
 
 	v := barrier(ctx, t, running(ctx, t, sealedLog(server, etcdtest.NewKeys("k2")), 1000))
-	require.Equal(t, told(want), told(v))
+	require.Equal(t, shown(want), shown(v))
 	require.GreaterOrEqual(t, v.Oldest, want.Revision)
 }
 

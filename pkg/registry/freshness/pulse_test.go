@@ -187,7 +187,7 @@ func TestABarrierThatBeganBeforeARevocationDoesNotCount(t *testing.T) {
 		p.Confirm(begun)
 		require.False(t, p.Ready())
 		synctest.Wait()
-		require.True(t, ended(lost), "watches are told")
+		require.True(t, ended(lost), "watches are notified")
 		require.False(t, p.Ready())
 		pass(time.Millisecond)
 		p.Confirm(time.Now())
@@ -248,7 +248,7 @@ func TestReadinessFollowsTheClockAndNotItsWatcher(t *testing.T) {
 		p.Confirm(time.Now())
 		require.True(t, p.Ready())
 		pass(LostAfter)
-		require.False(t, p.Ready(), "even if nobody watches: a process that was stopped must not answer before it knows")
+		require.False(t, p.Ready(), "even if nothing watches: a process that was stopped must not answer before it knows")
 	})
 }
 

@@ -73,7 +73,7 @@ func (c *checker) state(s *State, v *view.View, records map[record.Key]entryOf, 
 	for item := range v.All(record.BundleDeployments, record.Name{}) {
 		n++
 		w, ok := want.deployments[item.Name()]
-		c.must(ok, "the BundleDeployment %s should not be there", item.Name())
+		c.must(ok, "the BundleDeployment %s should not exist", item.Name())
 		got := c.text(item)
 		c.must(len(validation.ValidateObjectMetaAccessor(c.served(item), true, validation.NameIsDNSSubdomain, nil)) == 0, "no report on the BundleDeployment %s could be taken: its metadata is not valid", item.Name())
 		c.must(got == c.render(w), "the BundleDeployment %s is\n%s\nand should be\n%s", item.Name(), got, c.rendered[w])

@@ -67,7 +67,7 @@ func TestAReportCostsWhatItChangesWhateverItLists(t *testing.T) {
 			s.Resources[reports.MostObjects-1].Name = "other"
 		}, map[string]int{record.BundleDeployments: 1, record.GitRepos: 1}},
 		{"counts", func(s *v1alpha1.BundleDeploymentStatus) { s.ResourceCounts.Ready++ }, map[string]int{record.BundleDeployments: 1, record.GitRepos: 1, record.Clusters: 1}},
-		{"a release that shows nowhere else", func(s *v1alpha1.BundleDeploymentStatus) { s.Release = "x" }, map[string]int{record.BundleDeployments: 1}},
+		{"a release that shows only there", func(s *v1alpha1.BundleDeploymentStatus) { s.Release = "x" }, map[string]int{record.BundleDeployments: 1}},
 		{"that it is not ready", func(s *v1alpha1.BundleDeploymentStatus) { s.Ready = false }, map[string]int{
 			record.BundleDeployments: 1, record.GitRepos: 1, record.Clusters: 1, record.Bundles: 1,
 		}},

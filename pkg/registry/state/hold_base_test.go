@@ -46,7 +46,7 @@ func TestABaseEndsOnlyIfNothingNewFollowsFromIt(t *testing.T) {
 			given: []record.APIObject{on("c1"), app("v1", false), limited(app("v2", false))},
 			edit:  onWith("c1", "x"), free: true,
 		},
-		"a cluster comes that is not targeted": {
+		"a cluster that is not targeted arrives": {
 			given: []record.APIObject{on("c1"), app("v1", false), limited(app("v2", false))},
 			edit:  unlabelled, free: true,
 		},
@@ -54,7 +54,7 @@ func TestABaseEndsOnlyIfNothingNewFollowsFromIt(t *testing.T) {
 			given: []record.APIObject{on("c1"), unlabelled, app("v1", false), limited(app("v2", false))},
 			edit:  on("c2"),
 		},
-		"a cluster comes that is targeted, of a limited Bundle": {
+		"a cluster that is targeted arrives, of a limited Bundle": {
 			given: []record.APIObject{on("c1"), app("v1", false), limited(app("v2", false))},
 			edit:  on("c2"),
 		},
@@ -62,7 +62,7 @@ func TestABaseEndsOnlyIfNothingNewFollowsFromIt(t *testing.T) {
 			given: []record.APIObject{on("c1"), unlabelled, app("v1", false), paused(app("v2", false))},
 			edit:  on("c2"),
 		},
-		"a paused cluster comes that is targeted": {
+		"a paused cluster that is targeted arrives": {
 			given: []record.APIObject{on("c1"), app("v1", false), pausedCluster(on("c1")), app("v2", false)},
 			edit:  pausedCluster(on("c2")),
 		},
@@ -70,7 +70,7 @@ func TestABaseEndsOnlyIfNothingNewFollowsFromIt(t *testing.T) {
 			given: []record.APIObject{on("c1"), on("c2"), app("v1", false), pausedCluster(on("c1")), app("v2", false)},
 			edit:  pausedCluster(on("c2")),
 		},
-		"the base comes to target a cluster that the version targets": {
+		"the base starts to target a cluster that the version targets": {
 			given: []record.APIObject{on("c1"), app("v1", false, staging), limited(app("v2", false, where("on", "yes"))), on("c2")},
 			edit:  staged,
 		},

@@ -88,7 +88,7 @@ func TestALabelEditWritesNoMoreThanItsObject(t *testing.T) {
 	c := clusterOf("c1", nil)
 	plan, err := s.j.planner.Plan(context.Background(), Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
 	require.NoError(t, err)
-	require.Equal(t, []record.Key{record.RolloutGuardKey(theApp)}, slices.Collect(maps.Keys(plan.Put)), "who leaves makes a percentage smaller")
+	require.Equal(t, []record.Key{record.RolloutGuardKey(theApp)}, slices.Collect(maps.Keys(plan.Put)), "a cluster that leaves makes a percentage smaller")
 }
 
 func TestContentIsInUseAsLongAsSomethingRefersToIt(t *testing.T) {
@@ -122,9 +122,9 @@ func TestABadRecordOfARollOutTakesNothingAway(t *testing.T) {
 	s.write(on("c1"), app("v1", false), limited(app("v2", false)))
 	key := record.PromotionKey(record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"})
 	for name, txn := range map[string]map[record.Key][]byte{
-		"a promotion that cannot be read": {key: []byte("{")},
-		"a base that is no Bundle":        {record.RolloutKey(theApp): []byte(`{"uid":"uid-of-fleet-app","base":[]}`)},
-		"a rollout record without sense":  {record.RolloutKey(theApp): []byte(`[]`)},
+		"a promotion that cannot be read":  {key: []byte("{")},
+		"a base that is no Bundle":         {record.RolloutKey(theApp): []byte(`{"uid":"uid-of-fleet-app","base":[]}`)},
+		"a rollout record without meaning": {record.RolloutKey(theApp): []byte(`[]`)},
 	} {
 		require.True(t, s.j.commit(nil, &etcd.Txn{Put: txn}), name)
 		require.Len(t, s.promoted(), 1, name)

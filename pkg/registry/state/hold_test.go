@@ -247,7 +247,7 @@ func TestAfterAnUnlimitedVersionNothingOldRulesAgain(t *testing.T) {
 		s.step() // records v1
 		s.write(app("v3", false))
 		require.Equal(t, onClusters{"c1": "v3"}, s.promoted())
-		require.Equal(t, 1, s.holdRecords()[record.TypePromotion], "nobody has swept")
+		require.Equal(t, 1, s.holdRecords()[record.TypePromotion], "the sweep has not run")
 		s.write(limited(app("v4", false)))
 		require.Equal(t, onClusters{"c1": "v3"}, s.promoted(), "v3 was promoted, and is not taken back")
 		require.Zero(t, s.holdRecords()[record.TypePromotion])

@@ -71,7 +71,7 @@ func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
 		"a label of the Bundle":           {[]record.APIObject{lateMapping(), ofOther(app("v2", false))}, []record.APIObject{wide(ofOther(app("v2", false)))}},
 		"a label of the Cluster":          {[]record.APIObject{mappingOfOther(), aside(ofOther(app("v2", false)))}, []record.APIObject{both}},
 		"a ClusterGroup":                  {[]record.APIObject{mappingOfOther(), grouped}, []record.APIObject{group}},
-		"a Policy that goes":              {[]record.APIObject{mappingOfOther(), policy, ofOther(app("v2", false))}, nil},
+		"a Policy is removed":             {[]record.APIObject{mappingOfOther(), policy, ofOther(app("v2", false))}, nil},
 		"a label that mends its template": {[]record.APIObject{mappingOfOther(), onWith("c1", "x"), on("c1"), ofOther(app("v2", true))}, []record.APIObject{onWith("c1", "x")}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
 				require.Contains(s.t, s.holder(), "other v2")
 				require.Zero(s.t, s.recorded(), "it goes with what it names")
 				s.write(app("v3", false))
-				require.Contains(s.t, s.holder(), "other v2", "who comes back is younger")
+				require.Contains(s.t, s.holder(), "other v2", "a claim that returns is younger")
 			})
 		})
 	}
@@ -229,7 +229,7 @@ func TestAHolderRecordThatCannotBeDecodedTakesNoNameAway(t *testing.T) {
 	require.EqualValues(t, 0, s.j.view.Whole)
 	h.loadWith(map[record.Key][]byte{record.HolderKey(appOnC1): []byte("#")})
 	require.Equal(t, "other v2 -", s.holder())
-	require.Positive(t, s.j.view.Whole, "so nobody is told")
+	require.Positive(t, s.j.view.Whole, "so no client sees it")
 }
 
 func TestAHolderRecordIsUnusedWhereNothingIsContested(t *testing.T) {

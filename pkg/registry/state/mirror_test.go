@@ -324,35 +324,35 @@ func TestOfTwoWritesPlannedAtOnceOneIsAMirror(t *testing.T) {
 		mirrored []map[string][]byte
 		one, two func(*story) *etcd.Txn
 	}{
-		"values come, and the version that needs them": {
+		"values arrive, and the version that needs them": {
 			given: []record.APIObject{on("c1"), app("v1", false)},
 			one:   values(secret("a")), two: write(withSecret("v2", secret("a")), false),
 		},
-		"values come for a version that a policy holds back, and the policy goes": {
+		"values arrive for a version that a policy holds back, and the policy is removed": {
 			given: []record.APIObject{on("c1"), app("v1", false), policy, withSecret("v2", secret("a"))},
 			one:   values(secret("a")), two: write(policy, true),
 		},
-		"values come that need a label, and the label goes": {
+		"values that need a label arrive, and the label is removed": {
 			given: []record.APIObject{onWith("c1", "x"), app("v1", false), withSecret("v2", templated)},
 			one:   values(templated), two: write(on("c1"), false),
 		},
-		"values come that need a label, and the label comes": {
+		"values that need a label arrive, and the label is added": {
 			given: []record.APIObject{on("c1"), app("v1", false), withSecret("v2", templated)},
 			one:   values(templated), two: write(onWith("c1", "x"), false),
 		},
-		"values that nobody needs go, and a version comes that needs them": {
+		"values that no version needs are removed, and a version that needs them arrives": {
 			given: []record.APIObject{on("c1"), app("v1", false)}, mirrored: []map[string][]byte{secret("a")},
 			one: drop(secret("a")), two: write(withSecret("v2", secret("a")), false),
 		},
-		"values come, and their Bundle goes": {
+		"values arrive, and their Bundle is removed": {
 			given: []record.APIObject{on("c1"), withSecret("v1", secret("a"))},
 			one:   values(secret("a")), two: write(app("v1", false), true),
 		},
-		"a namespace comes into scope, and a version comes that fails there": {
+		"a namespace comes into scope, and a version that fails there arrives": {
 			given: []record.APIObject{onWith("c1", "x"), far, mapping, app("v1", false)},
 			one:   labels("yes"), two: write(app("v2", true), false),
 		},
-		"a namespace comes into scope, and a mapping goes": {
+		"a namespace comes into scope, and a mapping is removed": {
 			given: []record.APIObject{onWith("c1", "x"), far, mapping, app("v1", false)},
 			one:   labels("yes"), two: write(mapping, true),
 		},

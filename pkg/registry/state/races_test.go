@@ -55,15 +55,15 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 		first, second Proposal
 		harmless      bool
 	}{
-		"a label goes, and a version comes that needs it": {
+		"a label is removed, and a version that needs it arrives": {
 			given: []record.APIObject{onWith("c1", "x"), app("v1", false)},
 			first: proposed(on("c1"), false), second: proposed(app("v2", true), false),
 		},
-		"a version comes that needs a label, and the label goes": {
+		"a version that needs a label arrives, and the label is removed": {
 			given: []record.APIObject{onWith("c1", "x"), app("v1", false)},
 			first: proposed(app("v2", true), false), second: proposed(on("c1"), false),
 		},
-		"a label makes a template count, and a version comes that has it": {
+		"a label makes a template count, and a version with the template arrives": {
 			given: []record.APIObject{on("c1"), app("v1", false)},
 			first: proposed(stage, false), second: proposed(app("v2", false, staged, where("on", "yes")), false),
 		},
@@ -75,35 +75,35 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 			given: []record.APIObject{on("c1"), onWith("c2", "y"), app("v1", false), app("v2", true)},
 			first: proposed(on("c2"), false), second: proposed(onWith("c1", "x"), false),
 		},
-		"the two last clusters are mended: nobody would accept the version": {
+		"the two last clusters are mended: no write would accept the version": {
 			given: []record.APIObject{on("c1"), on("c2"), app("v1", false), app("v2", true)},
 			first: proposed(onWith("c1", "x"), false), second: proposed(onWith("c2", "y"), false),
 		},
-		"the only cluster that fails goes, and a version comes that fails there": {
+		"the only cluster that fails is removed, and a version that fails there arrives": {
 			given: []record.APIObject{on("c1"), onWith("c2", "y"), app("v1", false)},
 			first: proposed(on("c1"), true), second: proposed(app("v2", true), false),
 		},
-		"a cluster comes into a group, and the group's bundle gets a version": {
+		"a cluster enters a group, and the group's bundle gets a version": {
 			given: []record.APIObject{on("c1"), app("v1", false, where("on", "yes"))},
 			first: proposed(group, false), second: proposed(app("v2", false, inGroup, where("on", "yes")), false),
 		},
-		"a cluster gets a label, and a group comes to select it": {
+		"a cluster gets a label, and a group starts to select it": {
 			given: []record.APIObject{on("c1"), elsewhere, app("v1", false, inGroup, where("on", "yes"))},
 			first: proposed(zone, false), second: proposed(moved, false),
 		},
-		"a group comes to select a label, and a cluster gets it": {
+		"a group starts to select a label, and a cluster gets it": {
 			given: []record.APIObject{on("c1"), elsewhere, app("v1", false, inGroup, where("on", "yes"))},
 			first: proposed(moved, false), second: proposed(zone, false),
 		},
-		"a policy goes, and a version that it held back comes": {
+		"a policy is removed, and a version that it held back arrives": {
 			given: []record.APIObject{on("c1"), app("v1", false), policy},
 			first: proposed(policy, true), second: proposed(app("v2", false), false),
 		},
-		"a version that a policy holds back comes, and the policy goes": {
+		"a version that a policy holds back arrives, and the policy is removed": {
 			given: []record.APIObject{on("c1"), app("v1", false), policy},
 			first: proposed(app("v2", false), false), second: proposed(policy, true),
 		},
-		"two clusters that no template looks at": {
+		"two clusters that no template reads": {
 			given: []record.APIObject{on("c1"), on("c2"), app("v1", false)},
 			first: proposed(onWith("c1", "x"), false), second: proposed(onWith("c2", "y"), false),
 			harmless: true,
@@ -122,11 +122,11 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 			given: []record.APIObject{on("c1"), app("v1", false)},
 			first: proposed(app("v2", false), false), second: proposed(onWith("c1", "x"), false),
 		},
-		"a Bundle comes while one cluster is paused, and another comes to be": {
+		"a Bundle arrives while one cluster is paused, and another one is paused": {
 			given: []record.APIObject{on("c1"), pausedCluster(on("c2"))},
 			first: proposed(app("v1", false), false), second: proposed(pausedCluster(on("c1")), false),
 		},
-		"a paused cluster comes, and a restriction": {
+		"a paused cluster arrives, and a restriction": {
 			given: []record.APIObject{app("v1", false)},
 			first: proposed(pausedCluster(on("c1")), false), second: proposed(restriction, false),
 		},

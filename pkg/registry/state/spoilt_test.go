@@ -146,10 +146,10 @@ func (h *history) refold() {
 	}
 }
 
-// TestAWriteOfWhichAPartCannotBeDecodedTakesNoBundleDeploymentAway damages a part of a write,
-// as the write of a newer version looks. A BundleDeployment that existed and should exist
-// does exist, or the view says that it is not whole. When all records can be decoded, no
-// trace remains.
+// TestAWriteOfWhichAPartCannotBeDecodedTakesNoBundleDeploymentAway damages a part of a write.
+// The write of a newer version can look like that. A BundleDeployment that existed and should
+// exist does exist, or the view says that it is not whole. When all records can be decoded
+// again, no trace remains.
 func TestAWriteOfWhichAPartCannotBeDecodedTakesNoBundleDeploymentAway(t *testing.T) {
 	t.Parallel()
 	inHistories(t, map[string]int{"whole": 5, "not whole": 0}, func(h *history, seen map[string]int) {

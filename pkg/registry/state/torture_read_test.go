@@ -333,7 +333,7 @@ func (w *watcher) take(event watch.Event) {
 // everything before that revision must have arrived.
 func (w *watcher) change(event watch.EventType, name record.Name, at view.Version, text string) {
 	h, revision := w.h, at.Revision()
-	h.must(at > w.at, "the watch of %s is told of %s after %s", w.selection, at, w.at)
+	h.must(at > w.at, "the watch of %s receives %s after %s", w.selection, at, w.at)
 	if revision > w.at.Revision() {
 		h.same(w.folded, w.of(h.at(revision-1)), "the watch of %s before %d", w.selection, revision)
 	}
@@ -363,7 +363,7 @@ type changed struct {
 // versioned checks that all watches receive a change with the same version.
 func (h *tortured) versioned(resource string, name record.Name, at view.Version) {
 	key := changed{resource, name, at.Revision()}
-	was, told := h.versions[key]
-	h.must(!told || was == at, "%s %s changed at %s, and at %s", resource, name, was, at)
+	was, known := h.versions[key]
+	h.must(!known || was == at, "%s %s changed at %s, and at %s", resource, name, was, at)
 	h.versions[key] = at
 }

@@ -327,7 +327,7 @@ func (h *tortured) same(got map[record.Name]string, want map[record.Name]string,
 	}
 	for name := range got {
 		_, ok := want[name]
-		h.must(ok, "%s: %s should not be there", fmt.Sprintf(format, args...), name)
+		h.must(ok, "%s: %s should not exist", fmt.Sprintf(format, args...), name)
 	}
 }
 
