@@ -114,8 +114,8 @@ func (l *ledger) contents() map[string]string {
 // impatient is the backoff of reflectors in these tests.
 var impatient = &wait.Backoff{Duration: time.Millisecond, Factor: 1.2, Steps: 20, Cap: 50 * time.Millisecond}
 
-// reflectOver starts a reflector of all BundleDeployments over a wire.
-func reflectOver(t *testing.T, s *server, w *wire) *ledger {
+// reflectOver starts a reflector of all BundleDeployments over a transport.
+func reflectOver(t *testing.T, s *server, w *flakyTransport) *ledger {
 	t.Helper()
 	c, err := versioned.NewForConfig(w.config(s))
 	require.NoError(t, err)
@@ -176,7 +176,7 @@ func TestAWatchThatIsCutWithinARevisionMissesNothing(t *testing.T) {
 	}
 	createBundle(t, c, bundle("ns", "app", "env", "prod"))
 	createBundle(t, c, bundle("ns", "still", "env", "prod"))
-	var whole, cutShort wire
+	var whole, cutShort flakyTransport
 	control, l := reflectOver(t, s, &whole), reflectOver(t, s, &cutShort)
 	begun, _ := listedVersions(t, c)
 	control.comesTo(t, begun, "the control")

@@ -58,10 +58,10 @@ func move(t *testing.T, c versioned.Interface, bundle, namespace string) int64 {
 	return revisionOf(t, out.ResourceVersion)
 }
 
-// follower returns a reflector that has all 10,000, and its wire.
-func follower(t *testing.T, s *server) (*ledger, *wire) {
+// follower returns a reflector that has all 10,000, and its transport.
+func follower(t *testing.T, s *server) (*ledger, *flakyTransport) {
 	t.Helper()
-	var w wire
+	var w flakyTransport
 	l := reflectOver(t, s, &w)
 	want, _ := listedVersions(t, s.clientset(t))
 	require.Len(t, want, 10_000)
@@ -103,7 +103,7 @@ func TestAReflectorOfTenThousandSurvivesARestartWithoutARelist(t *testing.T) {
 
 // survived checks that a reflector got each revision of a hundred changes once, and that it
 // continued without a list.
-func (w *wire) survived(t *testing.T, l *ledger, revisions []int64) {
+func (w *flakyTransport) survived(t *testing.T, l *ledger, revisions []int64) {
 	t.Helper()
 	made := w.made()
 	require.Zero(t, made.Lists, "%+v", made)

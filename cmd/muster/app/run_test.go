@@ -39,6 +39,7 @@ import (
 	"github.com/musterfleet/muster/cmd/muster/app/pki"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 var loopback = net.IPv4(127, 0, 0, 1)
@@ -263,9 +264,9 @@ func TestAStopWhileItStartsIsNoFailure(t *testing.T) {
 func TestReadyIsSaidWhenTheEngineIsReady(t *testing.T) {
 	t.Parallel()
 	store := etcdtest.Start(t)
-	cable := store.Cable(t)
-	far := store.Dial(t, cable.Address)
-	cable.Cut()
+	proxy := flakyproxy.Start(t, store.Address())
+	far := store.Dial(t, proxy.Address)
+	proxy.Cut()
 	dir := t.TempDir()
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -291,7 +292,7 @@ func TestReadyIsSaidWhenTheEngineIsReady(t *testing.T) {
 		require.Equal(t, http.StatusInternalServerError, code(t, config, "/readyz"))
 	}
 	require.Empty(t, said)
-	cable.Mend()
+	proxy.Mend()
 	require.Contains(t, <-said, "muster is ready")
 	cancel()
 	require.NoError(t, <-done)

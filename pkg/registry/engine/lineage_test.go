@@ -16,6 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 const pollEvery = 10 * time.Millisecond
@@ -33,8 +34,8 @@ type lost struct {
 
 func loseEtcd(ctx context.Context, t *testing.T) *lost {
 	server := etcdtest.Start(t)
-	cable := server.Cable(t)
-	client := server.Dial(t, cable.Address)
+	proxy := flakyproxy.Start(t, server.Address())
+	client := server.Dial(t, proxy.Address)
 	e := running(ctx, t, etcd.New(client, "/muster"), 1000)
 	save(ctx, t, e, onWith("c1", "x"), on("c2"), app("v1", false))
 	l := &lost{engine: e, atSnapshot: shown(barrier(ctx, t, e))}
@@ -45,7 +46,7 @@ func loseEtcd(ctx context.Context, t *testing.T) *lost {
 	l.last = barrier(ctx, t, e)
 	require.NotEqual(t, l.atSnapshot, shown(l.last))
 	l.restore = func(other *etcdtest.Server) {
-		cable.Cut()
+		proxy.Cut()
 		client.SetEndpoints(other.Address())
 	}
 	return l

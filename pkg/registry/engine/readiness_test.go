@@ -13,14 +13,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/freshness"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 func ended(ctx context.Context) bool { return ctx.Err() != nil }
 
-// partitions are the ways in which etcd can become unreachable.
-var partitions = map[string]func(*etcdtest.Cable){
-	"when the connection breaks":             (*etcdtest.Cable).Cut,
-	"when the connection is open and silent": (*etcdtest.Cable).Stall,
+// partitions are the ways in which etcd goes away.
+var partitions = map[string]func(*flakyproxy.Proxy){
+	"when the connection breaks":             (*flakyproxy.Proxy).Cut,
+	"when the connection is open and silent": (*flakyproxy.Proxy).Stall,
 }
 
 func TestAnEngineWithoutEtcdIsUnreadyInSecondsAndReadyAfterwards(t *testing.T) {
@@ -29,15 +30,15 @@ func TestAnEngineWithoutEtcdIsUnreadyInSecondsAndReadyAfterwards(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, server := withDeadline(t), etcdtest.Start(t)
-			cable := server.Cable(t)
+			proxy := flakyproxy.Start(t, server.Address())
 			near := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
-			far := running(ctx, t, etcd.New(server.Dial(t, cable.Address), "/muster"), 1000)
+			far := running(ctx, t, etcd.New(server.Dial(t, proxy.Address), "/muster"), 1000)
 			save(ctx, t, near, onWith("c1", "x"), on("c2"), app("v1", false))
 			old := barrier(ctx, t, far)
 			require.NoError(t, far.Ready())
 			lost := far.Unready()
 
-			takeAway(cable)
+			takeAway(proxy)
 			began := time.Now()
 			revision := save(ctx, t, near, app("v2", true))
 			select {
@@ -61,7 +62,7 @@ func TestAnEngineWithoutEtcdIsUnreadyInSecondsAndReadyAfterwards(t *testing.T) {
 			_, err = far.Barrier(short)
 			require.Error(t, err, "a client that asks for the present gets no old view")
 
-			cable.Mend()
+			proxy.Mend()
 			require.Eventually(t, func() bool { return far.Ready() == nil }, deadline/2, 10*time.Millisecond)
 			v, err = far.Current()
 			require.NoError(t, err)
@@ -117,15 +118,15 @@ func TestAnIdleEngineStaysReadyWhileOthersWrite(t *testing.T) {
 func TestAnEngineThatStartsWithoutEtcdSaysSo(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
-	cable := server.Cable(t)
-	cable.Stall()
-	e := New(etcd.New(server.Dial(t, cable.Address), "/muster"), DefaultOptions())
+	proxy := flakyproxy.Start(t, server.Address())
+	proxy.Stall()
+	e := New(etcd.New(server.Dial(t, proxy.Address), "/muster"), DefaultOptions())
 	require.ErrorContains(t, e.Ready(), "warming up")
 	e = running(ctx, t, e.log, 1000)
 	require.Eventually(t, func() bool { return e.pulse.Failure() != nil }, deadline/2, 10*time.Millisecond)
 	require.ErrorContains(t, e.Ready(), "etcd lost: it has not answered yet")
 	require.ErrorContains(t, e.Reached(), "has not answered yet")
-	cable.Mend()
+	proxy.Mend()
 	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline/2, 10*time.Millisecond)
 	require.NoError(t, e.Reached())
 	require.ErrorContains(t, (&Engine{pulse: freshness.New()}).Ready(), "etcd has not answered yet")

@@ -21,6 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/state/statetest"
 	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 // deadline is how long a test waits for something immediate.
@@ -259,13 +260,13 @@ func TestAStartFindsARevisionThatIsHeld(t *testing.T) {
 func TestCompactionWhileDisconnectedLoadsAnew(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
-	cable := server.Cable(t)
+	proxy := flakyproxy.Start(t, server.Address())
 	near := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
-	far := running(ctx, t, etcd.New(server.Dial(t, cable.Address), "/muster"), 1000)
+	far := running(ctx, t, etcd.New(server.Dial(t, proxy.Address), "/muster"), 1000)
 	save(ctx, t, near, onWith("c1", "x"), on("c2"), app("v1", false))
 	old := barrier(ctx, t, far)
 
-	cable.Cut()
+	proxy.Cut()
 	revision := save(ctx, t, near, app("v2", true), onWith("c2", "b"), on("c1"))
 	for i := range 10 {
 		revision = save(ctx, t, near, onWith("c3", fmt.Sprint("x", i)))
@@ -276,7 +277,7 @@ func TestCompactionWhileDisconnectedLoadsAnew(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, shown(old), shown(v), "a view stays as long as no later one exists")
 
-	cable.Mend()
+	proxy.Mend()
 	v, err = far.WaitFor(ctx, revision)
 	require.NoError(t, err)
 	require.Equal(t, shown(barrier(ctx, t, near)), shown(v))

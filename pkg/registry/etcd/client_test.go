@@ -26,6 +26,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 func TestWhatIsWrongWithTheClientIsSaidByItsFlags(t *testing.T) {
@@ -132,9 +133,9 @@ func TestARenewedCertificateIsUsedWithoutARestart(t *testing.T) {
 		config.ListenClientUrls = []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}}
 		config.ClientTLSInfo = transport.TLSInfo{CertFile: file("server.pem"), KeyFile: file("server-key.pem"), TrustedCAFile: file("ca.pem"), ClientCertAuth: true}
 	})
-	cable := server.Cable(t)
+	proxy := flakyproxy.Start(t, server.Address())
 	config := etcd.ClientConfig{
-		Servers: []string{"https://" + cable.Address}, CAFile: file("ca.pem"), CertFile: file("client.pem"), KeyFile: file("client-key.pem"),
+		Servers: []string{"https://" + proxy.Address}, CAFile: file("ca.pem"), CertFile: file("client.pem"), KeyFile: file("client-key.pem"),
 	}
 	client, err := etcd.Connect(config)
 	require.NoError(t, err)
@@ -147,8 +148,8 @@ func TestARenewedCertificateIsUsedWithoutARestart(t *testing.T) {
 		return err == nil
 	}
 	reconnect := func() {
-		cable.Cut()
-		cable.Mend()
+		proxy.Cut()
+		proxy.Mend()
 	}
 	require.NoError(t, etcd.Check(ctx, client, "/muster"))
 

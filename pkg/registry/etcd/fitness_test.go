@@ -19,6 +19,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 func TestEtcdIsFitAndIsLeftAsItIs(t *testing.T) {
@@ -195,7 +196,7 @@ func dead(t *testing.T) string {
 
 func TestAStoreThatDoesNotAnswerMayStillBeFit(t *testing.T) {
 	t.Parallel()
-	stalled := etcdtest.Start(t).Cable(t)
+	stalled := flakyproxy.Start(t, etcdtest.Start(t).Address())
 	stalled.Stall()
 	for name, c := range map[string]struct{ server, says string }{
 		"nobody listens":     {dead(t), "connection refused"},
@@ -213,7 +214,7 @@ func TestAStoreThatDoesNotAnswerMayStillBeFit(t *testing.T) {
 func TestMembersThatAreDownDelayNothing(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
-	stalled := server.Cable(t)
+	stalled := flakyproxy.Start(t, server.Address())
 	stalled.Stall()
 	begun := time.Now()
 	client := connect(t, dead(t), "http://"+stalled.Address, "http://"+server.Client.Endpoints()[0])

@@ -41,7 +41,7 @@ func TestAWriterThatGivesUpUnderWayIsNotToldThatNothingWasWritten(t *testing.T) 
 	tr := newTraffic(t)
 	_, err := tr.log.Revision(t.Context())
 	require.NoError(t, err, "it is connected")
-	tr.cable.Stall()
+	tr.proxy.Stall()
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := tr.start(ctx, put("gone"))
 	tr.sent(1)
@@ -50,7 +50,7 @@ func TestAWriterThatGivesUpUnderWayIsNotToldThatNothingWasWritten(t *testing.T) 
 	require.ErrorIs(t, r.err, context.Canceled)
 	require.NotErrorIs(t, r.err, etcd.ErrRefused)
 	// What is sent is not taken back: it may be the write of others, too.
-	tr.cable.Mend()
+	tr.proxy.Mend()
 	require.Eventually(t, func() bool { return tr.records()[key("gone")] != "" }, deadline, tick)
 }
 
@@ -78,7 +78,7 @@ func TestAllOfAGroupAreToldThatItIsUnknownWhatBecameOfIt(t *testing.T) {
 	tr := newTraffic(t)
 	tr.hold()
 	done := tr.gather(put("a"), put("b"), put("c"))
-	tr.cable.Cut()
+	tr.proxy.Cut()
 	for _, first := range tr.first {
 		r := <-first
 		require.Error(t, r.err)
@@ -89,7 +89,7 @@ func TestAllOfAGroupAreToldThatItIsUnknownWhatBecameOfIt(t *testing.T) {
 		require.Error(t, r.err)
 		require.NotErrorIs(t, r.err, etcd.ErrRefused)
 	}
-	tr.cable.Mend()
+	tr.proxy.Mend()
 	require.Eventually(t, func() bool {
 		_, ok, err := tr.log.CommitTogether(t.Context(), put("later"))
 		return err == nil && ok

@@ -21,6 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 // sizes are the sizes of the groups that were sent.
@@ -86,7 +87,7 @@ type result struct {
 // traffic is a log that can be stopped on its way to etcd, so that writes gather.
 type traffic struct {
 	t     *testing.T
-	cable *etcdtest.Cable
+	proxy *flakyproxy.Proxy
 	log   *etcd.Log
 	sizes *sizes
 	sends *sends
@@ -96,8 +97,8 @@ type traffic struct {
 func newTraffic(t *testing.T, adjust ...func(*embed.Config)) *traffic {
 	t.Helper()
 	server := etcdtest.Start(t, adjust...)
-	tr := &traffic{t: t, cable: server.Cable(t), sizes: new(sizes), sends: new(sends)}
-	tr.log = etcd.New(server.Dial(t, tr.cable.Address, grpc.WithStatsHandler(tr.sends)), "/muster", etcd.GroupsObservedBy(tr.sizes))
+	tr := &traffic{t: t, proxy: flakyproxy.Start(t, server.Address()), sizes: new(sizes), sends: new(sends)}
+	tr.log = etcd.New(server.Dial(t, tr.proxy.Address, grpc.WithStatsHandler(tr.sends)), "/muster", etcd.GroupsObservedBy(tr.sizes))
 	return tr
 }
 
@@ -111,7 +112,7 @@ func (tr *traffic) hold() {
 	tr.t.Helper()
 	_, err := tr.log.Revision(tr.t.Context())
 	require.NoError(tr.t, err, "it is connected")
-	tr.cable.Stall()
+	tr.proxy.Stall()
 	tr.sends.sent.Store(0)
 	for i := range underWay {
 		tr.first = append(tr.first, tr.start(tr.t.Context(), put(fmt.Sprintf("first-%d", i))))
@@ -149,7 +150,7 @@ func (tr *traffic) gather(txns ...etcd.Txn) []chan result {
 // release lets everything through, and checks that the first ones were written.
 func (tr *traffic) release() {
 	tr.t.Helper()
-	tr.cable.Mend()
+	tr.proxy.Mend()
 	for _, first := range tr.first {
 		r := <-first
 		require.NoError(tr.t, r.err)

@@ -17,6 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/flakyproxy"
 	"github.com/musterfleet/muster/test/replay"
 )
 
@@ -138,8 +139,8 @@ func TestProgressIsToldOfRevisionsThatWroteNothingOfOurs(t *testing.T) {
 func TestAWatchGoesOnAfterTheConnectionBroke(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
-	cable := server.Cable(t)
-	log, far := etcd.New(server.Client, "/muster"), etcd.New(server.Dial(t, cable.Address), "/muster")
+	proxy := flakyproxy.Start(t, server.Address())
+	log, far := etcd.New(server.Client, "/muster"), etcd.New(server.Dial(t, proxy.Address), "/muster")
 	first := commit(ctx, t, log, put("a"))
 	got := make(chan etcd.Batch, 100)
 	go func() { _ = far.Watch(ctx, first-1, func(b etcd.Batch) { got <- b }) }()
@@ -153,9 +154,9 @@ func TestAWatchGoesOnAfterTheConnectionBroke(t *testing.T) {
 		}
 	}
 	require.Equal(t, batchOf(put("a"), first), next())
-	cable.Cut()
+	proxy.Cut()
 	second, third := commit(ctx, t, log, put("a", "b")), commit(ctx, t, log, put("c"))
-	cable.Mend()
+	proxy.Mend()
 	require.Equal(t, batchOf(put("a", "b"), second), next())
 	require.Equal(t, batchOf(put("c"), third), next())
 }

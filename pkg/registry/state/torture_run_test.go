@@ -26,21 +26,22 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/state"
 	"github.com/musterfleet/muster/pkg/registry/storage"
 	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
-// bench is what histories share, one after the other: an etcd, and the cables of two replicas
-// to it.
+// bench is what histories share, one after the other: an etcd, and the proxies of two
+// replicas to it.
 type bench struct {
 	server  *etcdtest.Server
-	cables  [2]*etcdtest.Cable
+	proxies [2]*flakyproxy.Proxy
 	clients [2]*clientv3.Client
 }
 
 func newBench(t testing.TB) *bench {
 	b := &bench{server: etcdtest.Start(t)}
-	for i := range b.cables {
-		b.cables[i] = b.server.Cable(t)
-		b.clients[i] = b.server.Dial(t, b.cables[i].Address)
+	for i := range b.proxies {
+		b.proxies[i] = flakyproxy.Start(t, b.server.Address())
+		b.clients[i] = b.server.Dial(t, b.proxies[i].Address)
 	}
 	return b
 }
@@ -91,7 +92,7 @@ func (b *bench) run(r *recorder, s story, sum *tally) {
 	defer func() {
 		cancel()
 		for i, replica := range h.replicas {
-			b.cables[i].Mend()
+			b.proxies[i].Mend()
 			if replica != nil {
 				replica.stop()
 			}
@@ -149,9 +150,9 @@ func (h *tortured) act(seed uint64, i int) {
 		h.restarts.Add(1)
 		for i, r := range h.replicas {
 			if r.away {
-				// An embedded etcd does not stop while it has an open connection that has not
-				// yet said whether it speaks HTTP/1 (cmux). A stalled connection may be one.
-				h.cables[i].Cut()
+				// An embedded etcd does not stop while a connection is open that has not
+				// said yet whether it is HTTP/1 (cmux), as one that is stalled may be.
+				h.proxies[i].Cut()
 			}
 		}
 		h.server.Restart(h.recorder)
@@ -232,7 +233,7 @@ func (h *tortured) kill(i int) {
 			w.close()
 		}
 	}
-	h.cables[i].Mend()
+	h.proxies[i].Mend()
 	old.stop()
 	h.start(i)
 }
@@ -241,14 +242,14 @@ func (h *tortured) kill(i int) {
 func (h *tortured) disturb(i int) {
 	switch r := h.replicas[i]; {
 	case r.away:
-		h.cables[i].Mend()
+		h.proxies[i].Mend()
 		r.away = false
 		return
 	case h.oneIn(2):
-		h.cables[i].Cut()
+		h.proxies[i].Cut()
 		h.cuts.Add(1)
 	default:
-		h.cables[i].Stall()
+		h.proxies[i].Stall()
 		h.stalls.Add(1)
 	}
 	h.replicas[i].away = true
@@ -267,7 +268,7 @@ func (h *tortured) compact() {
 // settle repairs everything. Then all readers must see the same.
 func (h *tortured) settle() {
 	for i, r := range h.replicas {
-		h.cables[i].Mend()
+		h.proxies[i].Mend()
 		r.away = false
 	}
 	for _, r := range h.replicas {

@@ -25,6 +25,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 // deadline is how long a test waits for what should come at once.
@@ -113,11 +114,11 @@ func TestAFullEtcdIsExplained(t *testing.T) {
 func TestAReadThatFailsSaysWhenToTryAgain(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
-	cable := server.Cable(t)
-	far := server.Dial(t, cable.Address)
+	proxy := flakyproxy.Start(t, server.Address())
+	far := server.Dial(t, proxy.Address)
 	s := clusters(ctx, t, far, far, etcdtest.NewKeys(""))
 	require.NoError(t, create(ctx, s, "c"))
-	for name, away := range map[string]func(){"etcd is gone": cable.Cut, "etcd is silent": cable.Stall} {
+	for name, away := range map[string]func(){"etcd is gone": proxy.Cut, "etcd is silent": proxy.Stall} {
 		away()
 		_, err := get(ctx, s, "c")
 		code, after, _ := status(t, err)
@@ -127,7 +128,7 @@ func TestAReadThatFailsSaysWhenToTryAgain(t *testing.T) {
 		code, after, _ = status(t, create(ctx, s, "d"))
 		require.Contains(t, []int32{503, 504}, code, name)
 		require.EqualValues(t, 1, after, name)
-		cable.Mend()
+		proxy.Mend()
 		require.Eventually(t, func() bool {
 			_, err := get(ctx, s, "c")
 			return err == nil
@@ -143,28 +144,28 @@ func TestAReadThatFailsSaysWhenToTryAgain(t *testing.T) {
 func TestAWriteSaysWhatBecameOfIt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		before      func(reads, writes *etcdtest.Cable, keys *etcdtest.Keys)
+		before      func(reads, writes *flakyproxy.Proxy, keys *etcdtest.Keys)
 		code, after int32
 		says        string
 		written     bool
 	}{
 		"it was refused": {
-			before: func(_, _ *etcdtest.Cable, keys *etcdtest.Keys) { keys.Fail(true) },
+			before: func(_, _ *flakyproxy.Proxy, keys *etcdtest.Keys) { keys.Fail(true) },
 			code:   503, after: 1, says: "was not written",
 		},
 		"etcd has gone": {
-			before: func(_, writes *etcdtest.Cable, _ *etcdtest.Keys) { writes.Cut() },
+			before: func(_, writes *flakyproxy.Proxy, _ *etcdtest.Keys) { writes.Cut() },
 			code:   504, says: "it is unknown whether it was written",
 		},
 		"it was written, and the view does not get there": {
-			before: func(reads, _ *etcdtest.Cable, _ *etcdtest.Keys) { reads.Stall() },
+			before: func(reads, _ *flakyproxy.Proxy, _ *etcdtest.Keys) { reads.Stall() },
 			code:   504, says: "was written, at resourceVersion", written: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, server := withDeadline(t), etcdtest.Start(t)
-			reads, writes := server.Cable(t), server.Cable(t)
+			reads, writes := flakyproxy.Start(t, server.Address()), flakyproxy.Start(t, server.Address())
 			keys := etcdtest.NewKeys("k1")
 			s := clusters(ctx, t, server.Dial(t, reads.Address), server.Dial(t, writes.Address), keys)
 			require.NoError(t, create(ctx, s, "a"))

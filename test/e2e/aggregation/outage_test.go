@@ -146,8 +146,8 @@ func TestOutages(t *testing.T) {
 
 	t.Run("the APIService is available only when reads are right", func(t *testing.T) {
 		for _, r := range muster.Replicas() {
-			for _, cable := range r.Etcd {
-				cable.Cut()
+			for _, proxy := range r.Etcd {
+				proxy.Cut()
 			}
 			r.Start(t)
 		}

@@ -6,7 +6,6 @@ package cluster
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 // ProbePeriod replaces the period of readiness probes, to keep tests short.
@@ -211,14 +212,14 @@ func (b *Balancer) carry(from net.Conn) {
 	defer b.forget(from)
 	backend := b.pick()
 	if backend == nil || !b.keep(from) {
-		reset(from)
+		flakyproxy.Reset(from)
 		return
 	}
 	// A backend that is gone but still counts as ready refuses: kube-proxy does not try
 	// another one either.
 	to, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", backend.address)
 	if err != nil {
-		reset(from)
+		flakyproxy.Reset(from)
 		return
 	}
 	defer b.forget(to)
@@ -228,7 +229,7 @@ func (b *Balancer) carry(from net.Conn) {
 	backend.mu.Lock()
 	backend.mu.served++
 	backend.mu.Unlock()
-	relay(from, to, func() {})
+	flakyproxy.Relay(from, to, func() {})
 }
 
 // keep records a connection; it returns false if the Balancer is closed.
@@ -256,12 +257,10 @@ func (b *Balancer) close() {
 	b.mu.backends, b.mu.conns = nil, nil
 	b.mu.Unlock()
 	for conn := range conns {
-		reset(conn)
+		flakyproxy.Reset(conn)
 	}
 	for _, backend := range backends {
 		backend.cancel()
 		<-backend.done
 	}
 }
-
-func isEOF(err error) bool { return errors.Is(err, io.EOF) }

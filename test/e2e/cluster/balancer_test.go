@@ -4,14 +4,12 @@
 package cluster_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -125,81 +123,4 @@ func TestTheServiceLeavesAConnectionToAReplicaThatIsNoLongerReady(t *testing.T) 
 	b.Remove(first)
 	use()
 	require.Equal(t, 1, dials)
-}
-
-// echo starts a server that sends back each line.
-func echo(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				_, _ = io.Copy(conn, conn)
-			}()
-		}
-	}()
-	return listener.Addr().String()
-}
-
-func TestACableCanBeCutSwallowAndBeMended(t *testing.T) {
-	t.Parallel()
-	cable := cluster.NewCable(t, echo(t))
-	dial := func() (net.Conn, *bufio.Reader) {
-		conn, err := net.Dial("tcp", cable.Address)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = conn.Close() })
-		require.NoError(t, conn.SetDeadline(time.Now().Add(within)))
-		return conn, bufio.NewReader(conn)
-	}
-	conn, answers := dial()
-	say := func(line string) {
-		_, err := fmt.Fprintln(conn, line)
-		require.NoError(t, err)
-	}
-	say("one")
-	line, err := answers.ReadString('\n')
-	require.NoError(t, err)
-	require.Equal(t, "one\n", line)
-
-	cable.BlackHole()
-	say("two")
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
-	_, err = answers.ReadString('\n')
-	var timeout net.Error
-	require.ErrorAs(t, err, &timeout)
-	require.True(t, timeout.Timeout(), "the connection stays open and silent")
-	cable.Mend()
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(within)))
-	line, err = answers.ReadString('\n')
-	require.NoError(t, err)
-	require.Equal(t, "two\n", line, "bytes that were sent in the meantime arrive")
-
-	cable.Cut()
-	_, err = answers.ReadString('\n')
-	require.Error(t, err)
-	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
-	// Either call may fail, depending on when the other side's reset arrives.
-	cut, err := net.Dial("tcp", cable.Address)
-	if err == nil {
-		defer cut.Close()
-		require.NoError(t, cut.SetDeadline(time.Now().Add(within)))
-		_, _ = fmt.Fprintln(cut, "three")
-		_, err = bufio.NewReader(cut).ReadString('\n')
-	}
-	require.Error(t, err)
-	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
-
-	cable.Mend()
-	conn, answers = dial()
-	say("four")
-	line, err = answers.ReadString('\n')
-	require.NoError(t, err)
-	require.Equal(t, "four\n", line)
 }

@@ -10,7 +10,6 @@
 //	before.go        muster-apiserver of an earlier commit
 //	pod.go           the volumes and arguments that a Deployment gives a container
 //	balancer.go      a Service
-//	cable.go         a connection that can be cut
 //	endpoint.go      clients of a server
 //	terminal.go      kubectl
 //	pki.go           certificates
@@ -27,14 +26,15 @@
 // (Terminal), and muster-apiserver with the project's manifests (Install). Certificates,
 // RBAC, tokens of ServiceAccounts and the aggregation layer are real too.
 //
-// The parts that need machines and containers are played. No kubelet runs: a Replica is a
-// process with the arguments, volumes and rights that the Deployment gives its container,
-// except that its folders, its port and its connection to the core API are this machine's.
-// Nothing restarts it when it ends or when its liveness probe fails. No kube-proxy runs: a
-// Balancer is the Service, and behaves alike. It offers new connections, one after the
-// other, to the replicas whose readiness probe succeeds, refuses them if no replica is
-// ready, and leaves existing connections alone. kube-apiserver finds it because the Service
-// is of type ExternalName. No network can be broken: Cables do that.
+// Played are what needs machines and containers. There is no kubelet: a Replica is
+// a process with the arguments, volumes and rights that the Deployment gives its
+// container, except that its folders, its port and the way to the core API are this
+// machine's. Nothing restarts it when it ends or when its liveness probe fails.
+// There is no kube-proxy: a Balancer is the Service, and has the same habits: it
+// offers new connections, one after the other, to the replicas whose readiness
+// probe succeeds, refuses them if there is none, and leaves the connections that it
+// made alone. kube-apiserver finds it because the Service is of type ExternalName.
+// There is no network to break: flaky proxies do that.
 //
 // Everything listens on 127.0.0.1 only. It ends with the test or, if a TestMain started it
 // (Main), with the tests of the package. When the test binary is killed, the kernel kills

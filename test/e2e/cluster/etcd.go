@@ -140,7 +140,7 @@ func (e *Etcd) Endpoints() []string {
 	return all
 }
 
-// Addresses returns the members' addresses, for cables.
+// Addresses are the members' addresses, for proxies.
 func (e *Etcd) Addresses() []string {
 	var all []string
 	for _, m := range e.members {

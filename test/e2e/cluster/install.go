@@ -56,8 +56,8 @@ type Options struct {
 	// It creates the namespace and the Secrets (Muster.Secrets), and removes what it
 	// created in a t.Cleanup of its own.
 	Deploy func(t T, m *Muster)
-	// Straight connects replicas to etcd without Cables, so these connections cannot be
-	// cut. It is for measurements, because a cable is one more hop.
+	// Straight leads replicas to etcd without proxies, which then cannot be cut: for
+	// measurements, since a proxy is one more hop.
 	Straight bool
 	// ServerOnly ends the installation after the first of its two steps, without waiting
 	// for ready replicas: see WaitReady and Register.

@@ -11,6 +11,8 @@ import (
 	"net"
 	"strconv"
 	"sync"
+
+	"github.com/stretchr/testify/require"
 )
 
 // ports are the ports that were handed out: a program that was stopped needs its own again.
@@ -55,4 +57,17 @@ func attempts(start func() error) error {
 		}
 	}
 	return fmt.Errorf("five attempts failed: %w", err)
+}
+
+// listen listens on a free port.
+func listen(t T) net.Listener {
+	t.Helper()
+	var listener net.Listener
+	require.NoError(t, attempts(func() (err error) {
+		if listener, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", loopback(freePort())); err != nil {
+			return errPortTaken
+		}
+		return nil
+	}))
+	return listener
 }

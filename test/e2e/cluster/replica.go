@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 // Replica is one muster-apiserver: a Pod of the Deployment.
@@ -28,10 +30,10 @@ type Replica struct {
 	// Process is the server, for signals and its log. Stop, Kill and Start of the Replica
 	// also inform the Service, as Kubernetes does.
 	Process *Process
-	// Etcd holds its connections to etcd's members, unless these are direct, and API its
-	// connection to kube-apiserver.
-	Etcd []*Cable
-	API  *Cable
+	// Etcd are its ways to etcd's members, unless these are straight, and API to
+	// kube-apiserver.
+	Etcd []*flakyproxy.Proxy
+	API  *flakyproxy.Proxy
 
 	muster  *Muster
 	dir     string
@@ -64,11 +66,11 @@ func (m *Muster) Add(t T) *Replica {
 			endpoints = append(endpoints, "https://"+address)
 			continue
 		}
-		cable := NewCable(m.owner, address)
-		r.Etcd = append(r.Etcd, cable)
-		endpoints = append(endpoints, "https://"+cable.Address)
+		proxy := flakyproxy.Start(m.owner, address)
+		r.Etcd = append(r.Etcd, proxy)
+		endpoints = append(endpoints, "https://"+proxy.Address)
 	}
-	r.API = NewCable(m.owner, m.control.address)
+	r.API = flakyproxy.Start(m.owner, m.control.address)
 
 	var err error
 	r.mounts, err = m.control.mount(t.Context(), m.pod, filepath.Join(r.dir, "volumes"))
@@ -216,15 +218,15 @@ func (r *Replica) withdraw() {
 
 // Partition swallows everything between the replica and etcd, both ways.
 func (r *Replica) Partition() {
-	for _, cable := range r.Etcd {
-		cable.BlackHole()
+	for _, proxy := range r.Etcd {
+		proxy.Stall()
 	}
 }
 
-// Mend ends Partition, and repairs its cut cables to etcd.
+// Mend ends Partition, and the cutting of any of its proxies to etcd.
 func (r *Replica) Mend() {
-	for _, cable := range r.Etcd {
-		cable.Mend()
+	for _, proxy := range r.Etcd {
+		proxy.Mend()
 	}
 }
 

@@ -66,8 +66,8 @@ func testCertificates(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	m.SyncVolumes(t)
 	reconnect := func() {
 		for _, r := range m.Replicas() {
-			for _, cable := range r.Etcd {
-				cable.Cut()
+			for _, proxy := range r.Etcd {
+				proxy.Cut()
 			}
 			r.Mend()
 		}

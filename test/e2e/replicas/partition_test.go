@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 // answer holds a server's answer to one request.
@@ -128,8 +129,8 @@ func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	l := startLoad(t, m, newFleet(t, "partition", control.Config))
 	for _, each := range []struct {
 		title string
-		cut   func(*cluster.Cable)
-	}{{"black hole", (*cluster.Cable).BlackHole}, {"connections cut", (*cluster.Cable).Cut}} {
+		cut   func(*flakyproxy.Proxy)
+	}{{"black hole", (*flakyproxy.Proxy).Stall}, {"connections cut", (*flakyproxy.Proxy).Cut}} {
 		victim := m.Replicas()[0]
 		ctx, cancel := background(t)
 		// These are the answers of the replica itself, without retries.
@@ -141,8 +142,8 @@ func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 
 		t.Cleanup(victim.Mend)
 		begun := time.Now()
-		for _, cable := range victim.Etcd {
-			each.cut(cable)
+		for _, proxy := range victim.Etcd {
+			each.cut(proxy)
 		}
 		waitLost(t, victim, noticedWithin)
 		noticed := time.Since(begun)

@@ -75,8 +75,7 @@ func (s *Server) Restart(t testing.TB) {
 // Address is where it listens, for clients that move.
 func (s *Server) Address() string { return s.address }
 
-// Dial returns one more client, by way of an address: the server's, or a
-// Cable's.
+// Dial returns one more client of an address: the server's, or a flaky proxy's.
 func (s *Server) Dial(t testing.TB, address string, options ...grpc.DialOption) *clientv3.Client {
 	t.Helper()
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{address}, Logger: zap.NewNop(), DialOptions: options})

@@ -21,9 +21,9 @@ import (
 // requests counts how a client reads.
 type requests struct{ Lists, WatchLists, Watches int }
 
-// wire connects a client to the server. It counts requests, and can break a watch in the
+// flakyTransport connects a client to the server. It counts requests, and can break a watch in the
 // middle of an event.
-type wire struct {
+type flakyTransport struct {
 	mu struct {
 		sync.Mutex
 		made requests
@@ -42,32 +42,32 @@ type cut struct {
 	at            int64
 }
 
-// config returns the configuration of a client that uses the wire.
-func (w *wire) config(s *server) *rest.Config {
+// config returns the configuration of a client that uses the transport.
+func (f *flakyTransport) config(s *server) *rest.Config {
 	config := s.connection()
 	config.Dial = (&net.Dialer{Timeout: time.Second}).DialContext
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return across{w, next} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return across{f, next} })
 	return config
 }
 
 // made returns the client's requests since the last call.
-func (w *wire) made() requests {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	made := w.mu.made
-	w.mu.made = requests{}
+func (f *flakyTransport) made() requests {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	made := f.mu.made
+	f.mu.made = requests{}
 	return made
 }
 
 // breaks plans a break.
-func (w *wire) breaks(c *cut) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.mu.cut = c
+func (f *flakyTransport) breaks(c *cut) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.cut = c
 }
 
 type across struct {
-	*wire
+	*flakyTransport
 	next http.RoundTripper
 }
 
@@ -90,7 +90,7 @@ func (a across) RoundTrip(request *http.Request) (*http.Response, error) {
 		a.mu.made.Watches++
 	}
 	if err == nil && watches && response.StatusCode == http.StatusOK {
-		response.Body = &events{ReadCloser: response.Body, lines: bufio.NewReader(response.Body), wire: a.wire}
+		response.Body = &events{ReadCloser: response.Body, lines: bufio.NewReader(response.Body), transport: a.flakyTransport}
 	}
 	return response, err
 }
@@ -98,10 +98,10 @@ func (a across) RoundTrip(request *http.Request) (*http.Response, error) {
 // events reads the body of a watch, one event a line.
 type events struct {
 	io.ReadCloser
-	lines *bufio.Reader
-	wire  *wire
-	rest  []byte
-	err   error
+	lines     *bufio.Reader
+	transport *flakyTransport
+	rest      []byte
+	err       error
 }
 
 // Read implements io.Reader.
@@ -110,7 +110,7 @@ func (e *events) Read(into []byte) (int, error) {
 		if e.rest, e.err = e.lines.ReadBytes('\n'); e.err != nil {
 			break
 		}
-		if passes := e.wire.passes(e.rest); passes < len(e.rest) {
+		if passes := e.transport.passes(e.rest); passes < len(e.rest) {
 			e.rest, e.err = e.rest[:passes], io.ErrUnexpectedEOF
 		}
 	}
@@ -122,7 +122,7 @@ func (e *events) Read(into []byte) (int, error) {
 }
 
 // passes returns how many bytes of an event arrive.
-func (w *wire) passes(line []byte) int {
+func (f *flakyTransport) passes(line []byte) int {
 	var said struct {
 		Type   string
 		Object struct {
@@ -137,9 +137,9 @@ func (w *wire) passes(line []byte) int {
 		return len(line)
 	}
 	revision := view.Version(number).Revision()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c := w.mu.cut
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.mu.cut
 	if c == nil || said.Type == "BOOKMARK" || revision <= c.after {
 		return len(line)
 	}
@@ -150,6 +150,6 @@ func (w *wire) passes(line []byte) int {
 		c.events--
 		return len(line)
 	}
-	w.mu.cut = nil
+	f.mu.cut = nil
 	return min(c.bytes, len(line)-1)
 }
