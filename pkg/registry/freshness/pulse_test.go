@@ -6,6 +6,7 @@ package freshness
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,13 +16,13 @@ import (
 
 // beating runs a pulse in a synctest bubble. Each beat takes the time that answer returns. It
 // counts the beats.
-func beating(t *testing.T, answer func(begun time.Time) (takes time.Duration, err error)) (p *Pulse, beats *int) {
+func beating(t *testing.T, answer func(begun time.Time) (takes time.Duration, err error)) (p *Pulse, beats *atomic.Int64) {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	p, beats = New(), new(int)
+	p, beats = New(), new(atomic.Int64)
 	go p.Watch(ctx, func(bool) {})
 	go p.Keep(ctx, func(ctx context.Context) error {
-		*beats++
+		beats.Add(1)
 		begun := time.Now()
 		takes, err := answer(begun)
 		select {
@@ -47,9 +48,9 @@ func pass(d time.Duration) {
 func TestAPulseIsLostWhenItsLastAnswerIsTooOldAndComesBackByItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var broken bool
+		var broken atomic.Bool
 		p, beats := beating(t, func(time.Time) (time.Duration, error) {
-			if broken {
+			if broken.Load() {
 				return Timeout, errors.New("no answer")
 			}
 			return time.Millisecond, nil
@@ -58,10 +59,10 @@ func TestAPulseIsLostWhenItsLastAnswerIsTooOldAndComesBackByItself(t *testing.T)
 		require.True(t, ended(p.Lost()))
 		pass(time.Minute)
 		require.True(t, p.Ready())
-		require.InDelta(t, 60, *beats, 2, "one a second")
+		require.InDelta(t, 60, beats.Load(), 2, "one a second")
 		lost := p.Lost()
 
-		broken = true
+		broken.Store(true)
 		at := time.Now()
 		<-lost.Done()
 		require.LessOrEqual(t, time.Since(at), LostAfter)
@@ -71,7 +72,7 @@ func TestAPulseIsLostWhenItsLastAnswerIsTooOldAndComesBackByItself(t *testing.T)
 		require.False(t, p.Ready())
 		require.NotNil(t, p.failure.Load())
 
-		broken = false
+		broken.Store(false)
 		pass(Timeout + pulsePause + 10*time.Millisecond)
 		require.True(t, p.Ready())
 		require.False(t, ended(p.Lost()))
@@ -82,16 +83,17 @@ func TestAPulseIsLostWhenItsLastAnswerIsTooOldAndComesBackByItself(t *testing.T)
 func TestAFailureThatIsShorterThanTheBoundGoesUnnoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var from, to time.Time
+		var from, to atomic.Int64
 		p, _ := beating(t, func(begun time.Time) (time.Duration, error) {
-			if begun.After(from) && begun.Before(to) {
+			if at := begun.UnixNano(); at > from.Load() && at < to.Load() {
 				return Timeout, errors.New("no leader")
 			}
 			return time.Millisecond, nil
 		})
 		pass(10 * time.Second)
 		lost := p.Lost()
-		from, to = time.Now(), time.Now().Add(1500*time.Millisecond)
+		from.Store(time.Now().UnixNano())
+		to.Store(time.Now().Add(1500 * time.Millisecond).UnixNano())
 		pass(10 * time.Second)
 		require.False(t, ended(lost))
 		require.True(t, p.Ready())
@@ -106,13 +108,13 @@ func TestABusyProcessIsReadyWhileEachAnswerTakesLong(t *testing.T) {
 		p, beats := beating(t, func(time.Time) (time.Duration, error) { return Timeout - 100*time.Millisecond, nil })
 		pass(10 * time.Second)
 		require.True(t, p.Ready())
-		lost, before := p.Lost(), *beats
+		lost, before := p.Lost(), beats.Load()
 		for range 60 {
 			pass(time.Second)
 			require.True(t, p.Ready())
 		}
 		require.False(t, ended(lost))
-		require.InDelta(t, 60, *beats-before, 2, "one a second")
+		require.InDelta(t, 60, beats.Load()-before, 2, "one a second")
 	})
 }
 
@@ -121,10 +123,9 @@ func TestABusyProcessIsReadyWhileEachAnswerTakesLong(t *testing.T) {
 func TestAFailureThatIsOlderThanASuccessIsNotReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		first := true
+		var failed atomic.Bool
 		p, _ := beating(t, func(time.Time) (time.Duration, error) {
-			if first {
-				first = false
+			if !failed.Swap(true) {
 				return Timeout, errors.New("no answer")
 			}
 			return time.Millisecond, nil
@@ -140,7 +141,7 @@ func TestPulsesThatHangAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, beats := beating(t, func(time.Time) (time.Duration, error) { return time.Hour, errors.New("it ignores its deadline") })
 		pass(time.Minute)
-		require.Equal(t, pulsesUnderWay, *beats)
+		require.EqualValues(t, pulsesUnderWay, beats.Load())
 	})
 }
 
@@ -219,12 +220,12 @@ func TestBarriersOfOthersTakeThePlaceOfPulses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, beats := beating(t, func(time.Time) (time.Duration, error) { return time.Millisecond, nil })
 		pass(time.Second / 2)
-		before := *beats
+		before := beats.Load()
 		for range 100 {
 			p.Confirm(time.Now())
 			pass(time.Second / 2)
 		}
-		require.Equal(t, before, *beats)
+		require.Equal(t, before, beats.Load())
 		require.True(t, p.Ready())
 	})
 }
