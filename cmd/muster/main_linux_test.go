@@ -26,7 +26,7 @@ func TestNothingListensBesideTheAPIServer(t *testing.T) {
 	t.Cleanup(func() { _ = p.Process.Kill(); _, _ = p.end(t) })
 	proc := filepath.Join("/proc", fmt.Sprint(p.Process.Pid))
 
-	// The files below net list the sockets of everybody; those of the process are
+	// The files below net list the sockets of all processes; those of the process are
 	// among its file descriptors.
 	descriptors, err := filepath.Glob(filepath.Join(proc, "fd", "*"))
 	require.NoError(t, err)

@@ -214,7 +214,7 @@ func TestARestartKeepsDataAndCertificates(t *testing.T) {
 	require.Len(t, got.Kvs, 1)
 	require.Equal(t, before, readState(t, dir))
 	require.Equal(t, string(first.config.CertData), string(second.config.CertData))
-	// The old kubeconfig goes on to open it, wherever it now listens.
+	// The old kubeconfig still opens it, wherever it now listens.
 	old := rest.CopyConfig(first.config)
 	old.Host = second.config.Host
 	require.Equal(t, http.StatusOK, code(t, old, "/readyz"))

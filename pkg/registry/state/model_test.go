@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/musterfleet/muster/pkg/invariants"
 	"github.com/musterfleet/muster/pkg/registry/audit"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -22,9 +23,17 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
+// histories is the number of independent histories, which run in parallel. Under the race
+// detector each takes many times as long.
+var histories = 8
+
+func init() {
+	if invariants.Enabled {
+		histories = 1
+	}
+}
+
 const (
-	// histories are independent of each other, and run in parallel.
-	histories = 8
 	// editsOfEach is the number of revisions of one history.
 	editsOfEach = 2000
 	// restartsEach is the average number of revisions after which a state is built anew.

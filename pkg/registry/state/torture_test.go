@@ -105,7 +105,7 @@ func TestTorture(t *testing.T) {
 				}
 				s := whole(first + uint64(i))
 				if failure := b.tell(t, s, &sum); failure != "" {
-					t.Errorf("history %d failed (MUSTER_SEED=%d %s=1 go test -run '^TestTorture$' ./pkg/registry/engine):\n%s", s.Seed, s.Seed, historiesVariable, failure)
+					t.Errorf("history %d failed (MUSTER_SEED=%d %s=1 go test -run '^TestTorture$' ./pkg/registry/state):\n%s", s.Seed, s.Seed, historiesVariable, failure)
 					if !strings.HasPrefix(failure, "stuck") {
 						b.reduce(t, s)
 					}

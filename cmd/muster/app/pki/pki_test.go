@@ -132,7 +132,7 @@ func TestCertificatesAreMadeOnceAndRenewedWhenTheyMustBe(t *testing.T) {
 	}
 }
 
-// requireSecret checks that nobody but the owner gets at anything below dir.
+// requireSecret checks that only the owner can read what is below dir.
 func requireSecret(t *testing.T, dir string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {

@@ -97,7 +97,7 @@ func (r *reader) members(v map[string]any, t reflect.Type, typed func(*member) b
 			continue
 		}
 		if below == nil && !m.nullable {
-			// Go on as if the member were absent.
+			// Continue as if the member were absent.
 			delete(v, name)
 			r.refit = true
 			continue

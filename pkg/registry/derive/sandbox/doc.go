@@ -19,7 +19,7 @@
 //	reads.go        what a template reads of its data
 //	least.go        the least that a template costs
 //
-// Anyone with the right to write a Bundle can write a template, and one goroutine evaluates
+// Each client that may write a Bundle can write a template, and one goroutine evaluates
 // the templates of all. So an evaluation makes two promises that text/template alone does
 // not.
 //
