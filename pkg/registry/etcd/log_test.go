@@ -15,13 +15,20 @@ import (
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/musterfleet/muster/pkg/invariants"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // deadline is how long a test waits for what should come at once.
-const deadline = 30 * time.Second
+var deadline = 30 * time.Second
+
+func init() {
+	if invariants.Enabled {
+		deadline *= 6 // an etcd under the race detector is slow
+	}
+}
 
 func withDeadline(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
