@@ -85,7 +85,7 @@ func (k *Keys) Follow(ctx context.Context) {
 
 // Option returns the option that makes a log use the keys.
 func (k *Keys) Option() etcd.Option {
-	return etcd.SealedBy(func(resource string) etcd.Sealer {
+	return etcd.EncryptedBy(func(resource string) etcd.Encryption {
 		return transformer{k.transformers.TransformerForResource(schema.ParseGroupResource(resource))}
 	})
 }
@@ -93,14 +93,14 @@ func (k *Keys) Option() etcd.Option {
 // transformer adapts the API server's transformer to the log.
 type transformer struct{ value.Transformer }
 
-var _ etcd.Sealer = transformer{}
+var _ etcd.Encryption = transformer{}
 
-// Seal implements etcd.Sealer.
-func (t transformer) Seal(ctx context.Context, data, path []byte) ([]byte, error) {
+// Encrypt implements etcd.Encryption.
+func (t transformer) Encrypt(ctx context.Context, data, path []byte) ([]byte, error) {
 	return t.TransformToStorage(ctx, data, value.DefaultContext(path))
 }
 
-// Open implements etcd.Sealer.
-func (t transformer) Open(ctx context.Context, data, path []byte) (plain []byte, stale bool, err error) {
+// Decrypt implements etcd.Encryption.
+func (t transformer) Decrypt(ctx context.Context, data, path []byte) (plain []byte, stale bool, err error) {
 	return t.TransformFromStorage(ctx, data, value.DefaultContext(path))
 }

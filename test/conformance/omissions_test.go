@@ -31,7 +31,7 @@ var omitted = map[string]string{
 
 	"RunTestGetListWithErrorAggregation":    "reads come from memory: nothing is decoded when it is listed",
 	"RunTestGetListWithoutErrorAggregation": "as the one before",
-	"RunTestTransformationFailure":          "as the one before: a value that cannot be opened stops the replica (etcd.ErrSealed)",
+	"RunTestTransformationFailure":          "as the one before: a value that cannot be opened stops the replica (etcd.ErrUndecryptable)",
 	"RunTestWatchError":                     "as the one before",
 	"RunWatchErrorIsBlockingFurtherEvents":  "as the one before",
 

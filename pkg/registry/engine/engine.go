@@ -115,10 +115,10 @@ func (e *Engine) Announced() int64 { return e.wakeups.Announced() }
 
 // Retry intervals of Run and WaitFor.
 const (
-	restartDelay  = 200 * time.Millisecond
-	sealedDelay   = time.Second // each try may read all records
-	progressAfter = 2 * time.Millisecond
-	progressEvery = 50 * time.Millisecond
+	restartDelay       = 200 * time.Millisecond
+	undecryptableDelay = time.Second // each try may read all records
+	progressAfter      = 2 * time.Millisecond
+	progressEvery      = 50 * time.Millisecond
 )
 
 // Run loads the log and follows it until the context ends. If the connection breaks, it
@@ -153,8 +153,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		switch {
 		case errors.Is(err, ErrRewound):
 			delay = rewoundDelay
-		case errors.Is(err, etcd.ErrSealed):
-			delay = sealedDelay
+		case errors.Is(err, etcd.ErrUndecryptable):
+			delay = undecryptableDelay
 			e.pulse.SetStuck(true)
 		}
 		select {
@@ -211,8 +211,8 @@ func (e *Engine) follow(ctx context.Context) error {
 		e.forget()
 	case errors.Is(err, etcd.ErrReplaced):
 		e.breakOff(err)
-	case errors.Is(err, etcd.ErrSealed):
-		e.passSealedHistory(ctx)
+	case errors.Is(err, etcd.ErrUndecryptable):
+		e.passUndecryptableHistory(ctx)
 	case errors.Is(err, record.ErrNewer):
 		err = e.passNewerHistory(ctx, err)
 	}

@@ -28,8 +28,8 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 		at = max(at, v.Revision)
 	}
 	all, err := e.everything(ctx, at)
-	if (errors.Is(err, etcd.ErrSealed) || errors.Is(err, record.ErrNewer)) && at < present {
-		at = present // as passSealedHistory does
+	if (errors.Is(err, etcd.ErrUndecryptable) || errors.Is(err, record.ErrNewer)) && at < present {
+		at = present // as passUndecryptableHistory does
 		all, err = e.everything(ctx, at)
 	}
 	known := false
@@ -100,11 +100,11 @@ func (e *Engine) furthestBack(ctx context.Context, present, behind int64) (int64
 	return held, nil
 }
 
-// passSealedHistory loads anew at the present, if the present can be decrypted. The history
-// in between may be encrypted with a key that was removed because nothing in the present
-// needs it. Otherwise the state stays at the last whole revision, and continues from there
+// passUndecryptableHistory loads anew at the present, if that can be opened: what lies
+// between may be encrypted with a key that nothing of the present needs, and that was
+// taken away. Else the state stays at the last whole revision, to go on from there
 // when the key is known.
-func (e *Engine) passSealedHistory(ctx context.Context) {
+func (e *Engine) passUndecryptableHistory(ctx context.Context) {
 	if present, err := e.present(ctx); err == nil {
 		_ = e.load(ctx, present, 0) // the error of the watch says what is wrong
 	}

@@ -129,7 +129,7 @@ func (l *Log) ops(ctx context.Context, txn *Txn) (ops []clientv3.Op, puts map[re
 	puts = make(map[record.Key][]byte, len(txn.Put))
 	for key, value := range txn.Put {
 		path := l.path(key)
-		if puts[key], err = l.seal(ctx, follows(key), path, record.Stamp(value)); err != nil {
+		if puts[key], err = l.encrypt(ctx, follows(key), path, record.Stamp(value)); err != nil {
 			return nil, nil, err
 		}
 		ops = append(ops, clientv3.OpPut(path, string(puts[key])))
@@ -142,14 +142,14 @@ func (l *Log) ops(ctx context.Context, txn *Txn) (ops []clientv3.Op, puts map[re
 	}
 	for _, content := range txn.Content {
 		path := l.ContentPath(content.ID)
-		sealed, err := l.seal(ctx, contentFollow, path, content.Data)
+		encrypted, err := l.encrypt(ctx, contentFollow, path, content.Data)
 		if err != nil {
 			return nil, nil, err
 		}
 		// Content is addressed by what it holds: writing it twice would be
 		// harmless, but would carry megabytes through raft for nothing.
 		absent := clientv3.Compare(clientv3.CreateRevision(path), "=", 0)
-		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{absent}, []clientv3.Op{clientv3.OpPut(path, string(sealed))}, nil))
+		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{absent}, []clientv3.Op{clientv3.OpPut(path, string(encrypted))}, nil))
 	}
 	return ops, puts, nil
 }

@@ -21,7 +21,7 @@ import (
 const contentBatch = 32
 
 // Contents reads content records. IDs that are not there are absent from the
-// answer. It fails with ErrSealed at a record that cannot be decrypted, and with
+// answer. It fails with ErrUndecryptable at a record that cannot be decrypted, and with
 // record.ErrNewer at one that a newer version wrote.
 func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, error) {
 	out := make(map[string][]byte, len(ids))
@@ -38,7 +38,7 @@ func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, er
 		}
 		for i, r := range response.Responses {
 			for _, kv := range r.GetResponseRange().Kvs {
-				plain, _, err := l.open(ctx, contentFollow, string(kv.Key), kv.Value)
+				plain, _, err := l.decrypt(ctx, contentFollow, string(kv.Key), kv.Value)
 				if err != nil {
 					return nil, fmt.Errorf("read contents: %w", err)
 				}
@@ -88,7 +88,7 @@ type StoredContent struct {
 // ListContents reads up to limit content records (0: all) from the ID on, at a
 // revision (0: the present). It returns the revision of the answer, and how
 // many records follow. It fails with ErrCompacted if the revision is no longer
-// held, with ErrFuture if it has not been reached, and with ErrSealed at a record that cannot be decrypted.
+// held, with ErrFuture if it has not been reached, and with ErrUndecryptable at a record that cannot be decrypted.
 func (l *Log) ListContents(ctx context.Context, from string, limit, revision int64) (contents []StoredContent, at, remaining int64, err error) {
 	end := clientv3.GetPrefixRangeEnd(l.ContentPath(""))
 	response, err := l.client.Get(ctx, l.ContentPath(from), clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
@@ -102,7 +102,7 @@ func (l *Log) ListContents(ctx context.Context, from string, limit, revision int
 		return nil, 0, 0, fmt.Errorf("list contents: %w", err)
 	}
 	for _, kv := range response.Kvs {
-		plain, _, err := l.open(ctx, contentFollow, string(kv.Key), kv.Value)
+		plain, _, err := l.decrypt(ctx, contentFollow, string(kv.Key), kv.Value)
 		if err != nil {
 			return nil, 0, 0, fmt.Errorf("list contents: %w", err)
 		}

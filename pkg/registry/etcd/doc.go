@@ -20,7 +20,7 @@
 //	fitness.go    Check: whether the log can rely on the store
 //	client.go     Connect
 //	compact.go    compaction
-//	seal.go       encryption at rest
+//	encryption.go encryption at rest
 //	reencrypt.go  encrypts anew what an older key encrypted
 //
 // Promises: Watch hands over whole revisions, in order, each once, and never

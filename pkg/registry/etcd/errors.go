@@ -148,7 +148,7 @@ func guarded(txn *Txn) (key record.Key, untouched func(now int64) bool, ok bool)
 // Passing tells whether an error of a read is likely to pass by itself, so that
 // it makes sense to try again soon.
 func Passing(err error) bool {
-	if errors.Is(err, ErrSealed) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, rpctypes.ErrTooManyRequests) {
+	if errors.Is(err, ErrUndecryptable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, rpctypes.ErrTooManyRequests) {
 		return true
 	}
 	switch codeOf(err) {

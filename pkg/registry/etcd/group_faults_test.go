@@ -96,11 +96,11 @@ func TestAllOfAGroupAreToldThatItIsUnknownWhatBecameOfIt(t *testing.T) {
 	}, deadline, tick, "the next group is not hurt")
 }
 
-func TestAWriteThatCannotBeSealedIsNoMatterToItsGroup(t *testing.T) {
+func TestAWriteThatCannotBeEncryptedIsNoMatterToItsGroup(t *testing.T) {
 	t.Parallel()
 	keys := etcdtest.NewKeys("one")
 	server := etcdtest.Start(t)
-	log := etcd.New(server.Client, "/muster", etcd.SealedBy(func(resource string) etcd.Sealer {
+	log := etcd.New(server.Client, "/muster", etcd.EncryptedBy(func(resource string) etcd.Encryption {
 		if resource == "bundles.fleet.cattle.io" {
 			return keys
 		}

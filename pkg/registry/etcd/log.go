@@ -25,9 +25,9 @@ var ErrFuture = errors.New("revision has not been reached")
 
 // Log is the log of facts below one prefix of an etcd cluster.
 type Log struct {
-	client   *clientv3.Client
-	prefix   string
-	sealedBy func(resource string) Sealer
+	client      *clientv3.Client
+	prefix      string
+	encryptedBy func(resource string) Encryption
 	// cluster is the ID of the one that answered first; 0 before.
 	cluster  atomic.Uint64
 	progress progress
@@ -132,7 +132,7 @@ func present(value []byte) []byte {
 }
 
 // Get reads one record as it stands now, by quorum. Its Value is nil if there is none.
-// It fails with ErrSealed if the record cannot be decrypted.
+// It fails with ErrUndecryptable if the record cannot be decrypted.
 func (l *Log) Get(ctx context.Context, key record.Key) (Record, error) {
 	r := Record{Key: key}
 	response, err := l.client.Get(ctx, l.path(key))
@@ -142,7 +142,7 @@ func (l *Log) Get(ctx context.Context, key record.Key) (Record, error) {
 	for _, kv := range response.Kvs {
 		r.Value, r.Revision = present(kv.Value), kv.ModRevision
 	}
-	if err := l.openRecord(ctx, &r); err != nil {
+	if err := l.decryptRecord(ctx, &r); err != nil {
 		return r, fmt.Errorf("read record %s: %w", key.Path(), err)
 	}
 	return r, nil
@@ -163,7 +163,7 @@ func nextPage(records, bytes int) int64 {
 }
 
 // Load calls each for every record at the revision, in key order. It fails with
-// ErrCompacted if the log no longer reaches back that far, and with ErrSealed at
+// ErrCompacted if the log no longer reaches back that far, and with ErrUndecryptable at
 // a record that cannot be decrypted, and with record.ErrNewer at one that a newer version
 // wrote. While each is called for one page of records, the
 // next one is read.
@@ -180,7 +180,7 @@ func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error
 		for _, kv := range p.kvs {
 			r := l.named(kv.Key, kv.ModRevision)
 			r.Value = present(kv.Value)
-			if err := l.openRecord(ctx, &r); err != nil {
+			if err := l.decryptRecord(ctx, &r); err != nil {
 				return fmt.Errorf("load records at revision %d: %w", revision, err)
 			}
 			each(r)

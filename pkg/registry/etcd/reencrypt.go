@@ -34,8 +34,8 @@ const (
 	reencryptPasses = 10
 )
 
-// Reencrypt rewrites every record and content that is stale, with what seals at
-// present; also what is plain and should be sealed, or the reverse. Each is
+// Reencrypt rewrites every record and content that is stale, with what encrypts at
+// present; also what is plain and should be encrypted, or the reverse. Each is
 // rewritten only if it still is what was read, so it is safe beside running
 // replicas, if all of them know the newest key already: it can be ended at any
 // time, and started again, by several at once. progress is told after each page.
@@ -83,22 +83,22 @@ func (l *Log) rewritePage(ctx context.Context, kvs []*mvccpb.KeyValue, done *Ree
 	size := 0
 	for _, kv := range kvs {
 		done.Seen++
-		sealed, err := l.resealed(ctx, kv)
+		encrypted, err := l.reencrypted(ctx, kv)
 		if err != nil {
 			return err
 		}
-		if sealed == nil {
+		if encrypted == nil {
 			continue
 		}
-		if len(ops) > 0 && size+len(sealed) > reencryptBytes {
+		if len(ops) > 0 && size+len(encrypted) > reencryptBytes {
 			if err := l.rewrite(ctx, ops, done); err != nil {
 				return err
 			}
 			ops, size = nil, 0
 		}
 		unchanged := clientv3.Compare(clientv3.ModRevision(string(kv.Key)), "=", kv.ModRevision)
-		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{unchanged}, []clientv3.Op{clientv3.OpPut(string(kv.Key), string(sealed))}, nil))
-		size += len(sealed)
+		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{unchanged}, []clientv3.Op{clientv3.OpPut(string(kv.Key), string(encrypted))}, nil))
+		size += len(encrypted)
 	}
 	if len(ops) == 0 {
 		return nil
@@ -106,8 +106,8 @@ func (l *Log) rewritePage(ctx context.Context, kvs []*mvccpb.KeyValue, done *Ree
 	return l.rewrite(ctx, ops, done)
 }
 
-// resealed is the value that should stand there, nil if it is the one that does.
-func (l *Log) resealed(ctx context.Context, kv *mvccpb.KeyValue) ([]byte, error) {
+// reencrypted returns the value that should be stored, nil if it is stored already.
+func (l *Log) reencrypted(ctx context.Context, kv *mvccpb.KeyValue) ([]byte, error) {
 	path, follow := string(kv.Key), contentFollow
 	if strings.HasPrefix(path, l.logPrefix()) {
 		key, err := l.parse(kv.Key)
@@ -116,11 +116,11 @@ func (l *Log) resealed(ctx context.Context, kv *mvccpb.KeyValue) ([]byte, error)
 		}
 		follow = follows(key)
 	}
-	plain, stale, err := l.open(ctx, follow, path, kv.Value)
+	plain, stale, err := l.decrypt(ctx, follow, path, kv.Value)
 	if err != nil || !stale {
 		return nil, err
 	}
-	return l.seal(ctx, follow, path, plain)
+	return l.encrypt(ctx, follow, path, plain)
 }
 
 // rewrite runs transactions, each with a guard of its own, as one.

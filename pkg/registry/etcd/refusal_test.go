@@ -127,7 +127,7 @@ func TestARecordIsReadAsItStands(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")
-	log := etcd.New(server.Client, "/muster", etcd.SealedBy(func(string) etcd.Sealer { return keys }))
+	log := etcd.New(server.Client, "/muster", etcd.EncryptedBy(func(string) etcd.Encryption { return keys }))
 	key := record.ObjectKey(record.Clusters, record.Name{Namespace: "ns", Name: "a"})
 	none, err := log.Get(ctx, key)
 	require.NoError(t, err)
@@ -140,5 +140,5 @@ func TestARecordIsReadAsItStands(t *testing.T) {
 	require.NoError(t, err)
 	keys.Fail(true)
 	_, err = log.Get(ctx, key)
-	require.ErrorIs(t, err, etcd.ErrSealed)
+	require.ErrorIs(t, err, etcd.ErrUndecryptable)
 }

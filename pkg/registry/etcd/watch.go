@@ -26,7 +26,7 @@ type Batch struct {
 
 // Watch calls apply for every revision after the given one, in order, until the
 // context ends or the stream breaks; apply must not block on readers. It fails
-// with ErrCompacted if the log no longer reaches back that far, and with ErrSealed
+// with ErrCompacted if the log no longer reaches back that far, and with ErrUndecryptable
 // before the first revision that has a record which cannot be decrypted, with
 // record.ErrNewer before the first that has one which a newer version wrote, and with
 // ErrReplaced before the first that comes from another cluster: the client resumes
@@ -83,7 +83,7 @@ func (l *Log) cut(ctx context.Context, events []*clientv3.Event) (Batch, []*clie
 		if events[n].Type != mvccpb.Event_DELETE {
 			r.Value = present(kv.Value)
 		}
-		if err := l.openRecord(ctx, &r); err != nil {
+		if err := l.decryptRecord(ctx, &r); err != nil {
 			return Batch{}, nil, err
 		}
 		batch.Records = append(batch.Records, r)

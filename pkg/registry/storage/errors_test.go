@@ -38,7 +38,7 @@ func withDeadline(t *testing.T) context.Context {
 }
 
 // clusters is a store of Clusters whose engine reads by one client and which
-// writes by another, sealed by keys. It is ready.
+// writes by another, encrypted by keys. It is ready.
 func clusters(ctx context.Context, t *testing.T, reads, writes *clientv3.Client, keys *etcdtest.Keys) *Store {
 	t.Helper()
 	return clustersWith(ctx, t, reads, writes, keys, engine.DefaultOptions())
@@ -46,14 +46,14 @@ func clusters(ctx context.Context, t *testing.T, reads, writes *clientv3.Client,
 
 func clustersWith(ctx context.Context, t *testing.T, reads, writes *clientv3.Client, keys *etcdtest.Keys, options engine.Options) *Store {
 	t.Helper()
-	sealed := etcd.SealedBy(func(string) etcd.Sealer { return keys })
-	e := engine.New(etcd.New(reads, "/muster", sealed), options)
+	encrypted := etcd.EncryptedBy(func(string) etcd.Encryption { return keys })
+	e := engine.New(etcd.New(reads, "/muster", encrypted), options)
 	running, stop := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() { _ = e.Run(running) })
 	t.Cleanup(done.Wait)
 	t.Cleanup(stop)
-	s := NewObjects(record.Clusters, e, etcd.New(writes, "/muster", sealed))
+	s := NewObjects(record.Clusters, e, etcd.New(writes, "/muster", encrypted))
 	require.Eventually(t, func() bool { return e.Ready() == nil }, deadline, 10*time.Millisecond)
 	return s
 }
@@ -170,7 +170,7 @@ func TestAWriteSaysWhatBecameOfIt(t *testing.T) {
 			s := clusters(ctx, t, server.Dial(t, reads.Address), server.Dial(t, writes.Address), keys)
 			require.NoError(t, create(ctx, s, "a"))
 			var once sync.Once
-			keys.BeforeSeal(func(string) { once.Do(func() { c.before(reads, writes, keys) }) })
+			keys.BeforeEncrypt(func(string) { once.Do(func() { c.before(reads, writes, keys) }) })
 			code, after, message := status(t, create(ctx, s, "b"))
 			require.Equal(t, c.code, code)
 			require.Equal(t, c.after, after)

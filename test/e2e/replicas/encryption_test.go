@@ -105,7 +105,7 @@ func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 	configure(encryptionConfig(true, one))
 	reencrypt()
 	require.Empty(t, search(t, etcd))
-	require.NotContains(t, sealedWith(t, etcd), "")
+	require.NotContains(t, encryptedWith(t, etcd), "")
 	edited := patchBundle(t, c, "values", `{"metadata":{"labels":{"edited":"yes"}}}`)
 	require.Equal(t, "yes", edited.Labels["edited"])
 	require.Empty(t, search(t, etcd))
@@ -116,7 +116,7 @@ func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 	configure(encryptionConfig(true, one, two))
 	configure(encryptionConfig(true, two, one))
 	reencrypt()
-	require.Equal(t, []string{"two"}, sealedWith(t, etcd))
+	require.Equal(t, []string{"two"}, encryptedWith(t, etcd))
 	configure(encryptionConfig(false, two))
 
 	// A wrong key with the right name, and no key at all.
@@ -265,7 +265,7 @@ func sealedWith(t *testing.T, etcd *cluster.Etcd) []string {
 			continue
 		}
 		name := ""
-		if rest, sealed := bytes.CutPrefix(kv.value, []byte("k8s:enc:aesgcm:v1:")); sealed {
+		if rest, encrypted := bytes.CutPrefix(kv.value, []byte("k8s:enc:aesgcm:v1:")); encrypted {
 			text, _, _ := bytes.Cut(rest, []byte(":"))
 			name = string(text)
 		}

@@ -14,7 +14,7 @@ import (
 	"sync"
 )
 
-// Keys seal records with AES-GCM, by names of keys: the first seals, all open. As
+// Keys encrypt records with AES-GCM, by names of keys: the first encrypts, all decrypt. As
 // with an EncryptionConfiguration, a value begins with the name of its key, and
 // the name "" stands for values that are plain.
 type Keys struct {
@@ -40,22 +40,22 @@ func (k *Keys) Use(names ...string) {
 	k.mu.names = names
 }
 
-// Fail makes whoever keeps the keys answer no more, or again.
+// Fail makes the keeper of the keys stop answering, or answer again.
 func (k *Keys) Fail(down bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.mu.down = down
 }
 
-// BeforeSeal is called with the path of what is to be sealed: after a write has
-// been planned, and before it is sent.
-func (k *Keys) BeforeSeal(hook func(path string)) {
+// BeforeEncrypt sets a hook that is called with the path of each record before it is
+// encrypted: after a write has been planned, and before it is sent.
+func (k *Keys) BeforeEncrypt(hook func(path string)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.mu.hook = hook
 }
 
-const sealedMark = "sealed:"
+const encryptedMark = "encrypted:"
 
 var errNoKey = errors.New("no key of that name, or the keys are out of reach")
 
@@ -68,7 +68,7 @@ func (k *Keys) names() []string {
 	return k.mu.names
 }
 
-func (k *Keys) beforeSeal(path string) {
+func (k *Keys) beforeEncrypt(path string) {
 	k.mu.Lock()
 	hook := k.mu.hook
 	k.mu.Unlock()
@@ -77,9 +77,9 @@ func (k *Keys) beforeSeal(path string) {
 	}
 }
 
-// Seal encrypts with the first key.
-func (k *Keys) Seal(_ context.Context, data, path []byte) ([]byte, error) {
-	k.beforeSeal(string(path))
+// Encrypt encrypts with the first key.
+func (k *Keys) Encrypt(_ context.Context, data, path []byte) ([]byte, error) {
+	k.beforeEncrypt(string(path))
 	names := k.names()
 	if len(names) == 0 {
 		return nil, errNoKey
@@ -90,21 +90,21 @@ func (k *Keys) Seal(_ context.Context, data, path []byte) ([]byte, error) {
 	aead := cipherOf(names[0])
 	nonce := make([]byte, aead.NonceSize())
 	_, _ = rand.Read(nonce) // never fails
-	return aead.Seal(append([]byte(sealedMark+names[0]+":"), nonce...), nonce, data, path), nil
+	return aead.Seal(append([]byte(encryptedMark+names[0]+":"), nonce...), nonce, data, path), nil
 }
 
-// Open decrypts with the key that the value names.
-func (k *Keys) Open(_ context.Context, data, path []byte) ([]byte, bool, error) {
+// Decrypt decrypts with the key that the value names.
+func (k *Keys) Decrypt(_ context.Context, data, path []byte) ([]byte, bool, error) {
 	for i, name := range k.names() {
-		sealed, marked := bytes.CutPrefix(data, []byte(sealedMark+name+":"))
+		encrypted, marked := bytes.CutPrefix(data, []byte(encryptedMark+name+":"))
 		switch {
-		case name == "" && !bytes.HasPrefix(data, []byte(sealedMark)):
+		case name == "" && !bytes.HasPrefix(data, []byte(encryptedMark)):
 			return data, i > 0, nil
 		case name == "" || !marked:
 			continue
 		}
 		aead := cipherOf(name)
-		plain, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], path)
+		plain, err := aead.Open(nil, encrypted[:aead.NonceSize()], encrypted[aead.NonceSize():], path)
 		return plain, i > 0, err
 	}
 	return nil, false, errNoKey

@@ -17,9 +17,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// everythingBy seals all that can be sealed.
+// everythingBy encrypts all that can be encrypted.
 func everythingBy(keys *etcdtest.Keys) etcd.Option {
-	return etcd.SealedBy(func(string) etcd.Sealer { return keys })
+	return etcd.EncryptedBy(func(string) etcd.Encryption { return keys })
 }
 
 const secret = "s3cret"
@@ -54,7 +54,7 @@ func raw(ctx context.Context, t *testing.T, client *clientv3.Client) map[string]
 	return out
 }
 
-func TestWhatIsSealedIsNotInEtcdAndIsReadAsItWasWritten(t *testing.T) {
+func TestWhatIsEncryptedIsNotInEtcdAndIsReadAsItWasWritten(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
 		ctx := withDeadline(t)
 		log := etcd.New(client, "/muster", everythingBy(etcdtest.NewKeys("k1")))
@@ -89,7 +89,7 @@ func TestWhatIsSealedIsNotInEtcdAndIsReadAsItWasWritten(t *testing.T) {
 	})
 }
 
-func TestRecordsAreSealedAsTheirResourceIs(t *testing.T) {
+func TestRecordsAreEncryptedAsTheirResourceIs(t *testing.T) {
 	t.Parallel()
 	server := etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")
@@ -102,14 +102,14 @@ func TestRecordsAreSealedAsTheirResourceIs(t *testing.T) {
 		"targeting.fleet.cattle.io":         nil,
 	} {
 		ctx, prefix := withDeadline(t), "/muster/"+resource
-		log := etcd.New(server.Client, prefix, etcd.SealedBy(func(asked string) etcd.Sealer {
+		log := etcd.New(server.Client, prefix, etcd.EncryptedBy(func(asked string) etcd.Encryption {
 			if asked == resource {
 				return keys
 			}
 			return nil
 		}))
 		commit(ctx, t, log, oneOfEach())
-		var sealed []string
+		var encrypted []string
 		for path, value := range raw(ctx, t, server.Client) {
 			below, ours := strings.CutPrefix(path, prefix+"/")
 			if !ours || strings.Contains(value, secret) {
@@ -121,9 +121,9 @@ func TestRecordsAreSealedAsTheirResourceIs(t *testing.T) {
 			} else {
 				below = "content"
 			}
-			sealed = append(sealed, below)
+			encrypted = append(encrypted, below)
 		}
-		require.ElementsMatch(t, want, sealed, resource)
+		require.ElementsMatch(t, want, encrypted, resource)
 	}
 }
 
@@ -166,7 +166,7 @@ func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
 		}
 		blind := etcd.New(server.Client, "/muster", everythingBy(other))
 		err := blind.Load(ctx, from, func(etcd.Record) {})
-		require.ErrorIs(t, err, etcd.ErrSealed, name)
+		require.ErrorIs(t, err, etcd.ErrUndecryptable, name)
 		// The first in the order of keys.
 		first, follows := "/muster/log/mirror/downstream/ns/a", "under secrets,"
 		if c.change != nil {
@@ -178,7 +178,7 @@ func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
 		require.True(t, etcd.Passing(err), name)
 		var seen []etcd.Batch
 		err = blind.Watch(ctx, from-1, func(b etcd.Batch) { seen = append(seen, b) })
-		require.ErrorIs(t, err, etcd.ErrSealed, name)
+		require.ErrorIs(t, err, etcd.ErrUndecryptable, name)
 		require.Empty(t, seen, "%s: no part of a revision is told of", name)
 		if c.change != nil {
 			_, err = server.Client.Put(ctx, path, string(moved.Kvs[0].Value))
@@ -186,9 +186,9 @@ func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
 			continue
 		}
 		_, err = blind.Contents(ctx, []string{"s-1"})
-		require.ErrorIs(t, err, etcd.ErrSealed, name)
+		require.ErrorIs(t, err, etcd.ErrUndecryptable, name)
 		_, _, _, err = blind.ListContents(ctx, "", 0, 0)
-		require.ErrorIs(t, err, etcd.ErrSealed, name)
+		require.ErrorIs(t, err, etcd.ErrUndecryptable, name)
 	}
 
 	// A watch tells of all that comes before, so that it can be resumed there.
@@ -197,13 +197,13 @@ func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
 	var seen []etcd.Batch
 	onlyOld := etcd.New(server.Client, "/muster", everythingBy(etcdtest.NewKeys("k1")))
 	err = onlyOld.Watch(ctx, first-1, func(b etcd.Batch) { seen = append(seen, b) })
-	require.ErrorIs(t, err, etcd.ErrSealed)
+	require.ErrorIs(t, err, etcd.ErrUndecryptable)
 	require.NotEmpty(t, seen)
 	require.Equal(t, batchOf(put("a"), first), seen[0])
 	require.Less(t, seen[len(seen)-1].Revision, third)
 }
 
-func TestAWriteThatCannotBeSealedIsRefused(t *testing.T) {
+func TestAWriteThatCannotBeEncryptedIsRefused(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	log := etcd.New(server.Client, "/muster", everythingBy(etcdtest.NewKeys()))
@@ -227,7 +227,7 @@ func TestRotationRewritesWhatIsStale(t *testing.T) {
 	commit(ctx, t, log, etcd.Txn{Content: want.Content})
 	_, err := server.Client.Put(ctx, "/muster/log/garbage", "no record")
 	require.NoError(t, err)
-	sealable := len(want.Put) - 2 + len(want.Content)
+	encryptable := len(want.Put) - 2 + len(want.Content)
 
 	for _, step := range []struct {
 		name   string
@@ -236,10 +236,10 @@ func TestRotationRewritesWhatIsStale(t *testing.T) {
 		stale  int
 		needed string // what opens everything then
 	}{
-		{"plain records are sealed", []string{"k1", ""}, "sealed:k1:", sealable, "k1"},
-		{"nothing is left to do", []string{"k1", ""}, "sealed:k1:", 0, "k1"},
-		{"a new key replaces the old one", []string{"k2", "k1"}, "sealed:k2:", sealable, "k2"},
-		{"sealed records are made plain", []string{"", "k2"}, "", sealable, ""},
+		{"plain records are encrypted", []string{"k1", ""}, "encrypted:k1:", encryptable, "k1"},
+		{"nothing is left to do", []string{"k1", ""}, "encrypted:k1:", 0, "k1"},
+		{"a new key replaces the old one", []string{"k2", "k1"}, "encrypted:k2:", encryptable, "k2"},
+		{"encrypted records are made plain", []string{"", "k2"}, "", encryptable, ""},
 	} {
 		keys.Use(step.keys...)
 		pages := 0
@@ -283,11 +283,11 @@ func TestRotationBesideWritersLosesNoWrite(t *testing.T) {
 	commit(ctx, t, log, all)
 	keys.Use("k2", "k1")
 	writes := 0
-	keys.BeforeSeal(func(path string) {
+	keys.BeforeEncrypt(func(path string) {
 		// A write between the read and the rewrite of the first records.
 		if strings.HasPrefix(path, "/muster/log/"+key("1").Path()) && writes < 3 {
 			writes++
-			_, err := server.Client.Put(ctx, path, string(resealed(ctx, t, path, fmt.Sprint(writes))))
+			_, err := server.Client.Put(ctx, path, string(reencrypted(ctx, t, path, fmt.Sprint(writes))))
 			require.NoError(t, err)
 		}
 	})
@@ -304,15 +304,15 @@ func TestRotationBesideWritersLosesNoWrite(t *testing.T) {
 	}
 	require.Positive(t, written, "no write is undone")
 	for path, value := range raw(ctx, t, server.Client) {
-		require.True(t, strings.HasPrefix(value, "sealed:k2:"), path)
+		require.True(t, strings.HasPrefix(value, "encrypted:k2:"), path)
 	}
 }
 
-// resealed is a value as a replica writes it that does not know the new key yet.
-func resealed(ctx context.Context, t *testing.T, path, value string) []byte {
-	sealed, err := etcdtest.NewKeys("k1").Seal(ctx, []byte(value), []byte(path))
+// reencrypted is a value as a replica writes it that does not know the new key yet.
+func reencrypted(ctx context.Context, t *testing.T, path, value string) []byte {
+	encrypted, err := etcdtest.NewKeys("k1").Encrypt(ctx, []byte(value), []byte(path))
 	require.NoError(t, err)
-	return sealed
+	return encrypted
 }
 
 func TestRotationThatOthersUndoSaysSo(t *testing.T) {
@@ -322,8 +322,8 @@ func TestRotationThatOthersUndoSaysSo(t *testing.T) {
 	log := etcd.New(server.Client, "/muster", everythingBy(keys))
 	commit(ctx, t, log, put("a"))
 	keys.Use("k2", "k1")
-	keys.BeforeSeal(func(path string) {
-		_, err := server.Client.Put(ctx, path, string(resealed(ctx, t, path, "x")))
+	keys.BeforeEncrypt(func(path string) {
+		_, err := server.Client.Put(ctx, path, string(reencrypted(ctx, t, path, "x")))
 		require.NoError(t, err)
 	})
 	_, err := log.Reencrypt(ctx, func(etcd.Reencrypted) {})

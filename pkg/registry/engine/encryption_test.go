@@ -26,13 +26,13 @@ func sealedLog(server *etcdtest.Server, keys *etcdtest.Keys) *etcd.Log {
 func TestAnEngineWithoutTheKeyIsNeverReady(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
-	known := running(ctx, t, sealedLog(server, etcdtest.NewKeys("k1")), 1000)
+	known := running(ctx, t, encryptedLog(server, etcdtest.NewKeys("k1")), 1000)
 	save(ctx, t, known, onWith("c1", "x"), app("v1", false))
 	want := shown(barrier(ctx, t, known))
 	require.NotEmpty(t, want)
 
 	keys := etcdtest.NewKeys("k2")
-	e := running(ctx, t, sealedLog(server, keys), 1000)
+	e := running(ctx, t, encryptedLog(server, keys), 1000)
 	require.Never(t, func() bool {
 		_, err := e.Current()
 		return err == nil || e.Ready() == nil
@@ -52,11 +52,11 @@ func TestARevisionThatCannotBeOpenedStopsTheView(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")
-	e := running(ctx, t, sealedLog(server, keys), 1000)
+	e := running(ctx, t, encryptedLog(server, keys), 1000)
 	save(ctx, t, e, onWith("c1", "x"), app("v1", false))
 	old := barrier(ctx, t, e)
 
-	ahead := running(ctx, t, sealedLog(server, etcdtest.NewKeys("k2", "k1")), 1000)
+	ahead := running(ctx, t, encryptedLog(server, etcdtest.NewKeys("k2", "k1")), 1000)
 	barrier(ctx, t, ahead)
 	revision := save(ctx, t, ahead, on("c1"), app("v2", true))
 	require.Eventually(t, func() bool { return e.Ready() != nil }, freshness.BehindAfter/2, 10*time.Millisecond, "it is not taken for busy")
@@ -80,7 +80,7 @@ func TestHistoryUnderAnOldKeyDoesNotHoldAStartUp(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")
-	e := running(ctx, t, sealedLog(server, keys), 1000)
+	e := running(ctx, t, encryptedLog(server, keys), 1000)
 	save(ctx, t, e, onWith("c1", "x"), app("v1", false))
 	keys.Use("k2", "k1")
 	_, err := e.log.Reencrypt(ctx, func(etcd.Reencrypted) {})
@@ -98,7 +98,7 @@ func TestRotationOfKeysChangesNothingThatIsDerived(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")
-	e := running(ctx, t, sealedLog(server, keys), 1000)
+	e := running(ctx, t, encryptedLog(server, keys), 1000)
 	save(ctx, t, e, onWith("c1", "x"), on("c2"), app("v1", false))
 	before := barrier(ctx, t, e)
 	keys.Use("k2", "k1")
