@@ -17,7 +17,7 @@
 //	errors.go     what a failed commit means
 //	content.go    manifests
 //	cluster.go    whether etcd is still the same cluster
-//	fitness.go    Check: whether the log can rely on the store
+//	check.go      Check: whether the log can rely on the store
 //	client.go     Connect
 //	compact.go    compaction
 //	encryption.go encryption at rest
