@@ -34,8 +34,8 @@ type Builder struct {
 	changes   map[string]map[record.Name]*Change
 	// uses are how many BundleDeployments have a content, three times at most each.
 	uses map[*derive.Content]int
-	// stride is what the revisions of the present stride have changed.
-	stride map[where]struct{}
+	// touched holds what the revisions of the present block have changed: see skip_index.go.
+	touched map[where]struct{}
 	// dirty are the tables written since they were last frozen.
 	dirty map[string]bool
 }
@@ -152,7 +152,7 @@ func (b *Builder) Load(revision int64) *View {
 	// The state at the load has an entry of its own, so that lists at exactly
 	// that revision can be served after the next one.
 	b.log = []*Revision{{At: revision, tables: b.freeze()}}
-	b.held, b.dropped, b.oldest, b.stride = History{}, 0, revision, map[where]struct{}{}
+	b.held, b.dropped, b.oldest, b.touched = History{}, 0, revision, map[where]struct{}{}
 	return b.view(revision)
 }
 

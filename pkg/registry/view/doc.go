@@ -16,7 +16,7 @@
 //	namespaces.go  which namespaces have objects
 //	state.go       State: a name for the objects of a resource
 //	history.go     how far the log reaches back
-//	stride.go      changes of one namespace, without a look at each revision
+//	skip_index.go  changes of one namespace, without a look at each revision
 //
 // A View is immutable and holds whole revisions only. Whoever has one may read
 // it without a lock for as long as they like; views share what they have in

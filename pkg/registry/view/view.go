@@ -60,8 +60,9 @@ type Revision struct {
 	seen   time.Time
 	// number counts the revisions that a builder has logged.
 	number int64
-	// stride, in the last revision of each stride, is what changed in it.
-	stride map[where]struct{}
+	// touched holds what its block has changed, in the last revision of a block: see
+	// skip_index.go.
+	touched map[where]struct{}
 }
 
 // Change is what one revision made of one object: a pair, not a verb. Prev is

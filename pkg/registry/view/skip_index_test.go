@@ -15,9 +15,9 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// TestAWatchOfOneNamespaceMissesNothingThatItStepsOver compares what is found by
-// strides with a look at every revision, from each revision that the log holds.
-func TestAWatchOfOneNamespaceMissesNothingThatItStepsOver(t *testing.T) {
+// TestAWatchOfOneNamespaceMissesNothingThatItSkips compares what the skip index finds with
+// a look at every revision, from each revision that the log holds.
+func TestAWatchOfOneNamespaceMissesNothingThatItSkips(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
 	for range 4 {

@@ -5,28 +5,27 @@ package view
 
 import "iter"
 
-// A watch of one namespace has something in few of the revisions that it goes
-// through: with 10,000 agents, in one of 10,000. So the log keeps, for each stride of
-// revisions, the set of namespaces that changed in it, and a watch steps over strides
-// that have nothing of its own.
+// Few of the revisions that a watch of one namespace passes change anything in it: with
+// 10,000 agents, one of 10,000. So the log has a skip index: for each block of revisions,
+// the namespaces that changed in it. A watch skips the blocks without its own namespace.
 
-// strideLength is how many revisions make a stride. A longer one is passed faster
-// and met more often.
-const strideLength = 64
+// blockLength is the number of revisions in a block. A longer block is skipped faster, and
+// has to be read more often.
+const blockLength = 64
 
-// where is a resource in a namespace.
+// where names a resource in a namespace.
 type where struct{ resource, namespace string }
 
-// count gives a revision, the next of the log, its place in a stride.
+// count numbers the next revision of the log, and adds its changes to the skip index.
 func (b *Builder) count(r *Revision) {
 	r.number = b.log[len(b.log)-1].number + 1
 	for resource, changes := range r.changes {
 		for _, c := range changes {
-			b.stride[where{resource, c.Name.Namespace}] = struct{}{}
+			b.touched[where{resource, c.Name.Namespace}] = struct{}{}
 		}
 	}
-	if r.number%strideLength == strideLength-1 {
-		r.stride, b.stride = b.stride, map[where]struct{}{}
+	if r.number%blockLength == blockLength-1 {
+		r.touched, b.touched = b.touched, map[where]struct{}{}
 	}
 }
 
@@ -54,9 +53,9 @@ func (v *View) ChangesSince(from Version, resource, namespace, name string) (ite
 		}
 		for i := 0; i < len(revisions); {
 			r := revisions[i]
-			last := i + int(strideLength-1-r.number%strideLength)
+			last := i + int(blockLength-1-r.number%blockLength)
 			if namespace != "" && last < len(revisions) {
-				if _, any := revisions[last].stride[at]; !any {
+				if _, any := revisions[last].touched[at]; !any {
 					i = last + 1
 					continue
 				}
