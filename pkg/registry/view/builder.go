@@ -15,24 +15,24 @@ import (
 )
 
 // Builder makes the next view from the last one. Only the engine has one. It is
-// not safe for concurrent use; the views that it makes are.
+// not safe for concurrent use, but its views are.
 type Builder struct {
 	limits Limits
 	tables tables
 	frozen tables
 	log    []*Revision
 	oldest int64
-	// held is what the log holds, beyond its first entry.
+	// held sums up the log after its first entry.
 	held History
-	// dropped is how many entries the log's array has before its first.
+	// dropped counts the forgotten entries that still precede the log in its array.
 	dropped int
 	now     func() time.Time
 	whole   int64
 	unread  map[string]map[record.Name]struct{}
-	// readSince goes with unread.
+	// readSince belongs to unread: see SetUnread.
 	readSince map[string]int64
 	changes   map[string]map[record.Name]*Change
-	// uses are how many BundleDeployments have a content, three times at most each.
+	// uses counts the uses of each content: a BundleDeployment has up to three contents.
 	uses map[*derive.Content]int
 	// touched holds what the revisions of the present block have changed: see skip_index.go.
 	touched map[where]struct{}
@@ -45,10 +45,10 @@ func NewBuilder(limits Limits) *Builder {
 	return &Builder{limits: limits, tables: tables{}, changes: map[string]map[record.Name]*Change{}, dirty: map[string]bool{}, uses: map[*derive.Content]int{}, now: time.Now}
 }
 
-// Get returns an object as it will be in the next view, or nil.
+// Get returns an object as the next view will have it, or nil.
 func (b *Builder) Get(resource string, name record.Name) Item { return b.tables.of(resource).get(name) }
 
-// Object is Get for a stored object.
+// Object returns a stored object as the next view will have it, or nil.
 func (b *Builder) Object(resource string, name record.Name) *Object {
 	if item := b.Get(resource, name); item != nil {
 		return item.(*Object)
@@ -56,8 +56,8 @@ func (b *Builder) Object(resource string, name record.Name) *Object {
 	return nil
 }
 
-// All iterates over a resource as it will be in the next view, in order, from a
-// name on. Nothing may be put or deleted meanwhile.
+// All iterates in order over a resource as the next view will have it, starting at a
+// name. The caller must not put or delete anything meanwhile.
 func (b *Builder) All(resource string, from record.Name) iter.Seq[Item] {
 	return b.tables.of(resource).from(from)
 }
@@ -68,12 +68,12 @@ func (b *Builder) Put(resource string, item Item) { b.set(resource, item.Name(),
 // Delete removes an object from the next view.
 func (b *Builder) Delete(resource string, name record.Name) { b.set(resource, name, nil) }
 
-// Unloaded tells that nothing was loaded yet: what is put is no change.
+// Unloaded reports whether Load has not run yet. Until then, Put records no change.
 func (b *Builder) Unloaded() bool { return len(b.log) == 0 }
 
-// Fill puts BundleDeployments into a table that has none, before the load. They come in
-// the two orders of the table, by the Cluster's namespace and the Bundle's name, and by
-// the Bundle and the Cluster's namespace.
+// Fill puts BundleDeployments into an empty table, before the load. The caller passes them
+// in both orders of the table: by the Cluster's namespace and then the Bundle's name, and
+// by the Bundle and then the Cluster's namespace.
 func (b *Builder) Fill(byName, byBundle []*BundleDeployment) {
 	const resource = record.BundleDeployments
 	if !b.Unloaded() || b.tables.of(resource).len() > 0 {
@@ -103,8 +103,7 @@ func (b *Builder) set(resource string, name record.Name, next Item) {
 	b.note(resource, name, prev, next)
 }
 
-// use counts the BundleDeployments that have a content: history alone keeps one alive
-// that none has any more.
+// use adds n to the uses of an item's contents. Only history keeps an unused content alive.
 func (b *Builder) use(item Item, n int) {
 	pair, ok := item.(*BundleDeployment)
 	if !ok {
@@ -120,10 +119,10 @@ func (b *Builder) use(item Item, n int) {
 	}
 }
 
-// note records a change; several of one object in one revision make one.
+// note records a change. It merges all changes of an object in one revision into one.
 func (b *Builder) note(resource string, name record.Name, prev, next Item) {
 	if len(b.log) == 0 {
-		return // before the load nothing is a change, and there may be a million of them
+		return // before the load nothing is a change, and up to a million objects are put
 	}
 	changes := b.changes[resource]
 	if changes == nil {
@@ -142,8 +141,7 @@ func (b *Builder) note(resource string, name record.Name, prev, next Item) {
 	}
 }
 
-// Load makes the first view: whatever was put so far is its state, and no
-// change.
+// Load makes the first view. Its state is everything put so far, without any changes.
 func (b *Builder) Load(revision int64) *View {
 	clear(b.changes)
 	for _, t := range b.tables {
@@ -156,15 +154,15 @@ func (b *Builder) Load(revision int64) *View {
 	return b.view(revision)
 }
 
-// LoadUnchanged is Load at a revision that is known to have changed nothing.
+// LoadUnchanged makes the first view, like Load, at a revision that changed nothing.
 func (b *Builder) LoadUnchanged(revision int64) *View {
 	v := b.Load(revision)
 	b.log[0].changes = map[string][]*Change{}
 	return v
 }
 
-// Next makes the view at a revision out of what was put and deleted since the
-// last one. A revision without changes leaves no entry in the log.
+// Next makes the view at a revision from the puts and deletes since the last view. A
+// revision without changes leaves no entry in the log.
 func (b *Builder) Next(revision int64) *View {
 	if n := len(b.log); n > 0 && b.log[n-1].At >= revision {
 		panic(fmt.Sprintf("view: revision %d follows %d", revision, b.log[n-1].At))
@@ -198,9 +196,8 @@ func (b *Builder) place(r *Revision, resource string) {
 	}
 }
 
-// SetWhole tells whether all is known, at a revision, that decides which
-// BundleDeployments there are. What readers were told before it became so is not to be
-// relied on.
+// SetWhole sets whether, at a revision, all facts are known that decide which
+// BundleDeployments exist. Answers given before that point are unreliable.
 func (b *Builder) SetWhole(is bool, revision int64) {
 	switch {
 	case !is:
@@ -210,22 +207,21 @@ func (b *Builder) SetWhole(is bool, revision int64) {
 	}
 }
 
-// SetUnread tells of which objects, by resource, nothing is known, and at which revision
-// it last became known of one. The maps must not be written any more.
+// SetUnread sets the objects of each resource that could not be read, and the revision at
+// which one of them last became readable. The caller must not write to the maps any more.
 func (b *Builder) SetUnread(objects map[string]map[record.Name]struct{}, readSince map[string]int64) {
 	b.unread, b.readSince = objects, readSince
 }
 
-// Reached makes a view that differs from the last one in nothing but its
-// revision.
+// Reached makes a view that differs from the last one only in its revision.
 func (b *Builder) Reached(revision int64) *View { return b.view(revision) }
 
 func (b *Builder) view(revision int64) *View {
 	return &View{Revision: revision, Oldest: b.oldest, Whole: b.whole, Unread: b.unread, ReadSince: b.readSince, held: b.held, tables: b.log[len(b.log)-1].tables, log: b.log[:len(b.log):len(b.log)]}
 }
 
-// freeze returns tables that later writes leave alone. Those that did not change
-// since the last time are the same.
+// freeze returns tables that later writes do not affect. It returns the same table again
+// if nothing changed in it.
 func (b *Builder) freeze() tables {
 	frozen := maps.Clone(b.frozen)
 	if frozen == nil {
@@ -242,8 +238,7 @@ func (b *Builder) freeze() tables {
 	return frozen
 }
 
-// Changes iterates over the scopes, resource and namespace, that changed since
-// the last view.
+// Changes calls each with every object that changed since the last view.
 func (b *Builder) Changes(each func(resource string, name record.Name)) {
 	for resource, changes := range b.changes {
 		for name := range changes {

@@ -13,24 +13,24 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
-// Derived is the part of a stored object that is computed.
+// Derived holds the computed part of a stored object.
 type Derived struct {
-	// Failure is the message of the Ready condition: why a Bundle's newest version
-	// does not work somewhere, or why a Cluster can have no BundleDeployments; "" if
+	// Failure is the message of the Ready condition. It says why a Bundle's newest version
+	// fails for some Cluster, or why a Cluster can have no BundleDeployments. It is "" if
 	// nothing is wrong.
 	Failure string
 	// Namespace is a Cluster's status.namespace, unless a client set one.
 	Namespace string
-	// Status is the roll-up of what an object has below it; nil if there is none.
+	// Status is the object's roll-up; nil if it has none.
 	Status Status
 }
 
 // Status is a roll-up: the fields of a status that follow from BundleDeployments
 // (S 7). It is immutable.
 type Status interface {
-	// Over sets the derived fields of an object's status, and leaves the others.
+	// Over sets the derived fields of an object's status and leaves the others alone.
 	Over(object record.APIObject)
-	// Same tells whether two roll-ups of one object show the same.
+	// Same reports whether two roll-ups of one object show the same values.
 	Same(other Status) bool
 }
 
@@ -41,15 +41,14 @@ var (
 	_ Status = (*OriginStatus)(nil)
 )
 
-// Conditions that are derived. All others are facts, and stay what they were
-// reported to be.
+// The types of derived conditions. All other conditions are facts and stay as reported.
 const (
 	conditionReady     = "Ready"
 	conditionProcessed = "Processed"
 	conditionTruncated = "Truncated"
 )
 
-// same compares what two parts of a view show.
+// same reports whether two derived parts show the same values.
 func (d Derived) same(o Derived) bool {
 	if d.Failure != o.Failure || d.Namespace != o.Namespace {
 		return false
@@ -60,8 +59,8 @@ func (d Derived) same(o Derived) bool {
 	return d.Status == o.Status || d.Status.Same(o.Status)
 }
 
-// With returns the object with another derived part, changed at a version; the
-// object itself if that shows the same.
+// With returns a copy of the object with another derived part, changed at a version. If
+// that part shows the same values, it returns the object itself.
 func (o *Object) With(derived Derived, at Version) *Object {
 	if o.Derived.same(derived) {
 		return o
@@ -91,8 +90,7 @@ func (d Derived) apply(object record.APIObject) {
 	}
 }
 
-// BundleStatus is the roll-up of a Bundle (S 7.3). Its conditions are those that
-// are derived.
+// BundleStatus is the roll-up of a Bundle (S 7.3). It has only the derived conditions.
 type BundleStatus struct{ v1alpha1.BundleStatus }
 
 // Over implements Status.
@@ -111,11 +109,11 @@ func (s *BundleStatus) Same(other Status) bool {
 	return ok && equality.Semantic.DeepEqual(s, o)
 }
 
-// ClusterStatus is the roll-up of a Cluster (S 7.4). That the Cluster is processed is
-// for others to say, too: what they report stands.
+// ClusterStatus is the roll-up of a Cluster (S 7.4). A reported Processed condition takes
+// precedence over the derived one.
 type ClusterStatus struct{ v1alpha1.ClusterStatus }
 
-// waitCheckIn is the state of a Cluster whose agent has never been seen.
+// waitCheckIn is the state of a Cluster until its agent is first seen.
 const waitCheckIn = "WaitCheckIn"
 
 // Over implements Status.
@@ -160,22 +158,23 @@ func (s *GroupStatus) Same(other Status) bool {
 // OriginStatus is the roll-up of a GitRepo or a HelmOp (S 7.6).
 type OriginStatus struct {
 	v1alpha1.StatusBase
-	// Details are the parts that grow with the BundleDeployments.
+	// Details holds the parts that grow with the number of BundleDeployments.
 	Details Details
 }
 
-// Details are parts of a status that are too long to be made at each report. They
-// are made when they are read.
+// Details makes the parts of a status that are too long to compute at each report. It
+// makes them when a client reads the status.
 type Details interface {
-	// Fill sets resources and perClusterResourceCounts, as far as there is room, and adds a
-	// condition that says what is left out. All else in the status is set already.
+	// Fill sets as much of resources and perClusterResourceCounts as fits, and adds a
+	// condition that says what it left out. The caller has set the rest of the status.
 	Fill(status *v1alpha1.StatusBase)
-	// Same tells whether two details show the same, at a cost that does not grow with them.
+	// Same reports whether two details show the same values. Its cost does not grow with
+	// their size.
 	Same(other Details) bool
 }
 
-// gitUpdating is the state of a GitRepo that is not deployed as it is in git, and
-// gitCurrent the job status of one that is.
+// gitUpdating is the state of a GitRepo until the content of git is deployed; gitCurrent
+// is its job status after that.
 const (
 	gitUpdating = "GitUpdating"
 	gitCurrent  = "Current"
@@ -217,11 +216,12 @@ func (s *OriginStatus) Same(other Status) bool {
 
 func isProcessed(c v1alpha1.GenericCondition) bool { return c.Type == conditionProcessed }
 
-// processedWell is what is derived of a Cluster about which nobody says otherwise.
+// processedWell is the derived Processed condition of a Cluster. It shows unless a client
+// reported another one.
 var processedWell = v1alpha1.GenericCondition{Type: conditionProcessed, Status: "True"}
 
-// withConditions are the facts' conditions with the derived ones in their places,
-// or at the end.
+// withConditions returns the facts' conditions together with the derived ones. A derived
+// condition replaces the fact of its type; otherwise it comes at the end.
 func withConditions(facts, derived []v1alpha1.GenericCondition) []v1alpha1.GenericCondition {
 	if len(derived) == 0 {
 		return facts
@@ -238,9 +238,9 @@ func withConditions(facts, derived []v1alpha1.GenericCondition) []v1alpha1.Gener
 	return out
 }
 
-// Facts takes the derived fields out of a status that a client sends: what is
-// left is what it may report. The namespace of a Cluster is not among them: a
-// client may set it. It writes into the object, not into what that points to.
+// Facts removes the derived fields from a status that a client sends, so that only what it
+// may report is left. It keeps the namespace of a Cluster, because a client may set it. It
+// writes to the object itself, never through a pointer in it.
 func Facts(object record.APIObject) {
 	without := func(conditions []v1alpha1.GenericCondition, types ...string) []v1alpha1.GenericCondition {
 		derived := func(c v1alpha1.GenericCondition) bool { return slices.Contains(types, c.Type) }
@@ -265,7 +265,7 @@ func Facts(object record.APIObject) {
 		s := &object.Status
 		s.Conditions = without(s.Conditions, conditionReady)
 		if slices.Contains(s.Conditions, processedWell) {
-			// It says what is derived, so whoever sends back what was read says nothing new.
+			// This condition equals the derived one: the client sent back what it had read.
 			s.Conditions = without(s.Conditions, conditionProcessed)
 		}
 		s.Summary, s.ResourceCounts, s.Display = v1alpha1.BundleSummary{}, v1alpha1.ResourceCounts{}, v1alpha1.ClusterDisplay{}

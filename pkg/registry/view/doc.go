@@ -1,30 +1,30 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package view is what readers see: all objects of the group as they are at one
-// revision, and the log of the changes that led there.
+// Package view holds what readers see: all objects of the group at one revision, and the
+// log of the changes that led there.
 //
 //	view.go        View, and the log of revisions
 //	version.go     resourceVersions
 //	builder.go     Builder
 //	table.go       tables of objects
 //	pairs.go       the table of BundleDeployments
-//	item.go        what a table holds
-//	face.go        what shows of a Bundle and a Cluster in a BundleDeployment
+//	item.go        Item: an object or a BundleDeployment in a table
+//	face.go        the parts of a Bundle and a Cluster that BundleDeployments show
 //	derived.go     the computed part of an object
 //	report.go      the report on a BundleDeployment
 //	namespaces.go  which namespaces have objects
 //	state.go       State: a name for the objects of a resource
-//	history.go     how far the log reaches back
-//	skip_index.go  changes of one namespace, without a look at each revision
+//	history.go     limits on the log
+//	stride.go      changes of one namespace, without a look at each revision
 //
-// A View is immutable and holds whole revisions only. Whoever has one may read
-// it without a lock for as long as they like; views share what they have in
-// common, so keeping one costs the difference. Tables are ordered by namespace,
-// then name: Get is O(log n), an iteration starts in O(log n).
+// A View is immutable and holds only whole revisions. Any goroutine may read it without a
+// lock, at any time. Views share what they have in common, so keeping an old one costs only
+// the difference. Tables are ordered by namespace, then name. Get takes O(log n), and so
+// does the start of an iteration.
 //
-// Only the engine builds views (see Builder); everybody else takes the present
-// one from it. BundleDeployments are rendered when asked for and not kept: in a
-// view one costs about a hundred bytes, and the report on it, which is decoded when
-// asked for and not kept either, half as much again and what it says that others do not.
+// Only the engine builds views (see Builder); readers take the current one from it.
+// BundleDeployments are rendered, and reports decoded, at each read, and neither result is
+// kept. In a view, a BundleDeployment costs about a hundred bytes. A report on it costs half
+// as much again, and what it does not share with other reports.
 package view

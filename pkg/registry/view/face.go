@@ -10,19 +10,19 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
-// BundleFace holds what shows of a Bundle version in its BundleDeployments.
+// BundleFace holds the parts of a Bundle version that its BundleDeployments show.
 type BundleFace struct {
 	Bundle     *v1alpha1.Bundle
 	ManifestID string
 }
 
-// ClusterFace holds what shows of a Cluster in its BundleDeployments.
+// ClusterFace holds the parts of a Cluster that its BundleDeployments show.
 type ClusterFace struct {
 	Cluster   *v1alpha1.Cluster
 	Namespace string
 }
 
-// NewBundleFace returns what shows of a Bundle in its BundleDeployments.
+// NewBundleFace returns the face of a Bundle with the given manifest.
 func NewBundleFace(b *v1alpha1.Bundle, manifestID string) *BundleFace {
 	face := &v1alpha1.Bundle{}
 	face.Name, face.Namespace, face.UID = b.Name, b.Namespace, b.UID
@@ -31,7 +31,8 @@ func NewBundleFace(b *v1alpha1.Bundle, manifestID string) *BundleFace {
 	face.Spec.DependsOn = b.Spec.DependsOn
 	face.Spec.ContentsID = b.Spec.ContentsID
 	face.Spec.HelmOpOptions = b.Spec.HelmOpOptions
-	// S 3.2: those of every entry show in every BundleDeployment, the last wins.
+	// S 3.2: every BundleDeployment gets the labels and annotations of every entry. The
+	// last entry wins.
 	var all v1alpha1.BundleTarget
 	for i := range b.Spec.Targets {
 		all.NamespaceLabels = merged(all.NamespaceLabels, b.Spec.Targets[i].NamespaceLabels)
@@ -43,7 +44,7 @@ func NewBundleFace(b *v1alpha1.Bundle, manifestID string) *BundleFace {
 	return &BundleFace{Bundle: face, ManifestID: manifestID}
 }
 
-// shownLabels are the labels of a Bundle that its BundleDeployments have too.
+// shownLabels returns the labels of a Bundle that its BundleDeployments have too.
 func shownLabels(b *v1alpha1.Bundle, manifestID string) map[string]string {
 	shown := derive.BundleDeploymentLabels(b, &v1alpha1.Cluster{}, manifestID)
 	maps.DeleteFunc(shown, func(key, value string) bool {
@@ -53,8 +54,8 @@ func shownLabels(b *v1alpha1.Bundle, manifestID string) map[string]string {
 	return shown
 }
 
-// NewClusterFace returns what shows of a Cluster in its BundleDeployments: its namespace
-// for them, and whether it is off schedule (S 5.2).
+// NewClusterFace returns the face of a Cluster. The namespace is the one for its
+// BundleDeployments, and offSchedule says that the Cluster is off schedule (S 5.2).
 func NewClusterFace(c *v1alpha1.Cluster, namespace string, offSchedule bool) *ClusterFace {
 	face := &v1alpha1.Cluster{}
 	face.Name, face.Namespace, face.UID = c.Name, c.Namespace, c.UID
@@ -64,7 +65,7 @@ func NewClusterFace(c *v1alpha1.Cluster, namespace string, offSchedule bool) *Cl
 	return &ClusterFace{Cluster: face, Namespace: namespace}
 }
 
-// merged adds to labels. It keeps nil until there is something to add.
+// merged adds more to labels and returns them. Nil labels stay nil if more is empty.
 func merged(labels, more map[string]string) map[string]string {
 	if labels == nil && len(more) > 0 {
 		labels = map[string]string{}

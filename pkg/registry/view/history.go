@@ -11,49 +11,49 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Limits bound how much history a view holds, whichever is met first. What is oldest
-// is forgotten first, and the newest revision never.
+// Limits bounds the history that a view holds; the limit that is met first applies. The
+// oldest revisions are forgotten first, and the newest one never is.
 type Limits struct {
-	// Revisions is how many revisions the log holds.
+	// Revisions limits the revisions in the log.
 	Revisions int
-	// Changes is how many changes the log holds, over all its revisions.
+	// Changes limits the changes in the log, over all its revisions.
 	Changes int
-	// Bytes is how much memory the log may keep alive that the present state does not,
-	// by an estimate (see weight); 0 is without limit.
+	// Bytes limits the memory that only the log keeps alive, not the present state. It is
+	// compared with an estimate (see weight); 0 means no limit.
 	Bytes int64
-	// Window is for how long a revision is held; 0 is for ever.
+	// Window limits how long a revision is held; 0 means for ever.
 	Window time.Duration
 }
 
-// History is what the log of a view holds.
+// History says how much the log of a view holds.
 type History struct {
 	Revisions, Changes int
-	// Bytes is an estimate of the memory.
+	// Bytes estimates the memory that only the log keeps alive.
 	Bytes int64
 }
 
-// What the estimate goes by, in bytes, as measured.
+// The parts of the estimate, as measured, in bytes.
 const (
-	// nodeWeight is a node of a B-tree of this degree, items and children half full.
+	// nodeWeight is the size of a half-full B-tree node of this degree.
 	nodeWeight = 400
-	// fanOut is how many items and children such a node has.
+	// fanOut is the number of items, and of children, in such a node.
 	fanOut = 11
-	// changeWeight is a change with its place in the log, and an item without what it
-	// refers to.
+	// changeWeight is the size of a change with its place in the log, and of one item
+	// without the values that it refers to.
 	changeWeight = 450
-	// revisionWeight is an entry of the log.
+	// revisionWeight is the size of an entry of the log.
 	revisionWeight = 900
-	// statusWeight is a roll-up that was replaced. Of label edits that move one
-	// BundleDeployment on a Cluster of 100, a Bundle's and a Cluster's together were
-	// measured as 4 KB (BenchmarkHistory of the engine).
+	// statusWeight is the size of a replaced roll-up. For label edits that move one
+	// BundleDeployment on a Cluster with 100, the roll-ups of a Bundle and a Cluster
+	// together took 4 KB (BenchmarkHistory of the engine).
 	statusWeight = 2000
-	// expansion is how much more memory a decoded record takes than its encoding. Of a
-	// report of many resources it was measured as 3.
+	// expansion is the size of a decoded record divided by that of its encoding, as
+	// measured for a report of many resources.
 	expansion = 3
 )
 
-// weight estimates what a revision keeps alive that the next one does not share: the
-// nodes of the trees that were copied, and what items referred to before it.
+// weight estimates the memory that a revision keeps alive and the present state does not:
+// the tree nodes that it copied, and the values that replaced items referred to.
 func (b *Builder) weight(r *Revision) int64 {
 	total := int64(revisionWeight)
 	var gone map[*derive.Content]struct{} // contents that no BundleDeployment has any more
@@ -93,8 +93,8 @@ func (b *Builder) weight(r *Revision) int64 {
 	return total
 }
 
-// copied is how many nodes of a tree of n items some changes copy, of which there are so
-// many runs of neighbours.
+// copied estimates how many nodes some changes copy in a tree of n items. The changes form
+// the given number of runs of neighbours.
 func copied(changes, runs, n int) int {
 	nodes := 0
 	for {
@@ -106,7 +106,7 @@ func copied(changes, runs, n int) int {
 	}
 }
 
-// runs counts the namespaces in changes, which are in the order of names.
+// runs counts the namespaces in changes, which are ordered by name.
 func runs(changes []*Change) int {
 	n := 0
 	for i, c := range changes {
@@ -117,7 +117,7 @@ func runs(changes []*Change) int {
 	return n
 }
 
-// bundles counts the Bundles that changes of BundleDeployments are of.
+// bundles counts the Bundles whose BundleDeployments changed.
 func bundles(changes []*Change) int {
 	of := map[record.Name]struct{}{}
 	for _, c := range changes {
@@ -130,8 +130,8 @@ func bundles(changes []*Change) int {
 	return len(of)
 }
 
-// replaced is how much memory the decoded records take that an object refers to and the
-// next one does not.
+// replaced returns the size of the decoded records that only the object refers to, and its
+// next state does not.
 func (o *Object) replaced(next Item) int {
 	is, _ := next.(*Object)
 	size := 0
@@ -144,8 +144,8 @@ func (o *Object) replaced(next Item) int {
 	return expansion * size
 }
 
-// replaced is how much memory the report takes, if the next one has another. A Bundle's
-// and a Cluster's own records are counted with their change.
+// replaced returns the size of the report if the next state has another one. The records
+// of the Bundle and the Cluster are counted with their own changes.
 func (b *BundleDeployment) replaced(next Item) int {
 	is, _ := next.(*BundleDeployment)
 	if b.Report == nil || (is != nil && is.Report == b.Report) {
@@ -154,7 +154,7 @@ func (b *BundleDeployment) replaced(next Item) int {
 	return b.Report.size()
 }
 
-// remember adds a revision to the log, and forgets what is over the limits.
+// remember adds a revision to the log, and forgets revisions over the limits.
 func (b *Builder) remember(r *Revision) {
 	r.weight, r.seen = b.weight(r), b.now()
 	b.log = append(b.log, r)
@@ -167,10 +167,9 @@ func (h *History) add(r *Revision, sign int) {
 	h.Bytes += int64(sign) * r.weight
 }
 
-// forget drops what is over the limits, but never the newest entry, whose changes
-// watches of the one before it get. The entry
-// that becomes the first stays as a state to start from; its changes are beyond
-// the oldest revision.
+// forget drops revisions over the limits, but never the newest entry: a watch from the one
+// before it still gets its changes. The new first entry remains as a state to start from,
+// but its changes are no longer available.
 func (b *Builder) forget(now time.Time) {
 	first := 0
 	for first < len(b.log)-2 && b.over(len(b.log)-first, b.log[first+1], now) {
@@ -182,14 +181,14 @@ func (b *Builder) forget(now time.Time) {
 	}
 	b.log, b.dropped = b.log[first:], b.dropped+first
 	if b.dropped > len(b.log)/8 {
-		// The array has what was forgotten, too.
+		// The array still keeps forgotten entries alive.
 		b.log, b.dropped = slices.Clone(b.log), 0
 	}
 	b.oldest = b.log[0].At
 }
 
-// over tells whether a log of so many entries has too much, the oldest of its
-// revisions that a watch gets changes of being the one given.
+// over reports whether a log with that many entries exceeds a limit. The given revision is
+// the oldest one whose changes a watch can still get.
 func (b *Builder) over(entries int, oldest *Revision, now time.Time) bool {
 	l := b.limits
 	return entries > l.Revisions || b.held.Changes > l.Changes ||
@@ -205,7 +204,7 @@ func (r *Revision) size() int {
 	return n
 }
 
-// History is what the log holds.
+// History returns how much the log holds.
 func (v *View) History() History {
 	h := v.held
 	h.Revisions = len(v.log)
