@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// fill sets v and what is below it at random.
+// fill sets v and the fields below it at random.
 func fill(r *rand.Rand, v reflect.Value) {
 	if c, ok := v.Addr().Interface().(*v1alpha1.GenericCondition); ok {
 		*c = v1alpha1.GenericCondition{Type: []string{"Ready", "Processed", "Imported", "Stalled"}[r.IntN(4)], Status: "True", Message: []string{"", "", "one", "two"}[r.IntN(4)]}
@@ -48,13 +48,13 @@ func fill(r *rand.Rand, v reflect.Value) {
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Pointer, reflect.Map:
-		// Nothing that decides between derived fields and facts.
+		// These do not affect whether a field is derived or a fact.
 	default:
 		panic("fill: " + v.Type().String())
 	}
 }
 
-// Two conditions of one type are no status that anybody means.
+// distinct removes all but the first condition of each type: a valid status has only one.
 func distinct(conditions *[]v1alpha1.GenericCondition) {
 	seen := map[string]bool{}
 	*conditions = slices.DeleteFunc(*conditions, func(c v1alpha1.GenericCondition) bool {
@@ -67,7 +67,7 @@ func distinct(conditions *[]v1alpha1.GenericCondition) {
 	}
 }
 
-// ready are the conditions that a roll-up derives.
+// ready returns conditions as a roll-up derives them.
 func ready(types ...string) []v1alpha1.GenericCondition {
 	var out []v1alpha1.GenericCondition
 	for _, kind := range types {
@@ -76,7 +76,7 @@ func ready(types ...string) []v1alpha1.GenericCondition {
 	return out
 }
 
-// rolledUp are all kinds of roll-ups, filled at random.
+// rolledUp returns all kinds of roll-ups, filled at random.
 func rolledUp(r *rand.Rand) map[string]struct {
 	object func() record.APIObject
 	status Status
@@ -119,8 +119,8 @@ func text(t *testing.T, object record.APIObject) string {
 	return string(out)
 }
 
-// TestAFieldIsDerivedOrAFact: what a client may report shows whatever is derived,
-// and what is derived shows whatever is reported.
+// TestAFieldIsDerivedOrAFact checks that a roll-up never hides a fact, and that a client
+// that sends back a status never turns a derived field into a fact.
 func TestAFieldIsDerivedOrAFact(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -147,9 +147,8 @@ func TestAFieldIsDerivedOrAFact(t *testing.T) {
 	}
 }
 
-// TestWhatIsReportedDoesNotShowWhereItIsDerived joins one roll-up with two reports
-// of the same facts.
-func TestWhatIsReportedDoesNotShowWhereItIsDerived(t *testing.T) {
+// TestADerivedFieldHidesAReportedOne joins one roll-up with two reports of the same facts.
+func TestADerivedFieldHidesAReportedOne(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
 	for range 300 {
@@ -173,7 +172,7 @@ func sortConditions(object record.APIObject) {
 	})
 }
 
-func TestThatAClusterIsProcessedShowsUnlessSomebodySaysOtherwise(t *testing.T) {
+func TestAReportedProcessedConditionHidesTheDerivedOne(t *testing.T) {
 	t.Parallel()
 	well := v1alpha1.GenericCondition{Type: "Processed", Status: "True"}
 	badly := v1alpha1.GenericCondition{Type: "Processed", Status: "False", Reason: "Error", Message: "no import"}
@@ -184,11 +183,11 @@ func TestThatAClusterIsProcessedShowsUnlessSomebodySaysOtherwise(t *testing.T) {
 		name                   string
 		reported, facts, shown []v1alpha1.GenericCondition
 	}{
-		{"nobody says anything", nil, nil, []v1alpha1.GenericCondition{well, isReady}},
-		{"others speak of other things", []v1alpha1.GenericCondition{imported}, []v1alpha1.GenericCondition{imported}, []v1alpha1.GenericCondition{imported, well, isReady}},
+		{"nothing is reported", nil, nil, []v1alpha1.GenericCondition{well, isReady}},
+		{"another condition is reported", []v1alpha1.GenericCondition{imported}, []v1alpha1.GenericCondition{imported}, []v1alpha1.GenericCondition{imported, well, isReady}},
 		{"a failure stands", []v1alpha1.GenericCondition{badly, imported}, []v1alpha1.GenericCondition{badly, imported}, []v1alpha1.GenericCondition{badly, imported, isReady}},
 		{"a time stands", []v1alpha1.GenericCondition{timed}, []v1alpha1.GenericCondition{timed}, []v1alpha1.GenericCondition{timed, isReady}},
-		{"what was read and sent back is nothing new", []v1alpha1.GenericCondition{well, isReady}, nil, []v1alpha1.GenericCondition{well, isReady}},
+		{"sending back what was read adds no fact", []v1alpha1.GenericCondition{well, isReady}, nil, []v1alpha1.GenericCondition{well, isReady}},
 	} {
 		object := &v1alpha1.Cluster{}
 		object.Status.Conditions = c.reported
@@ -202,7 +201,7 @@ func TestThatAClusterIsProcessedShowsUnlessSomebodySaysOtherwise(t *testing.T) {
 	}
 }
 
-func TestStatesThatFollowFromFactsShowWithoutARollUp(t *testing.T) {
+func TestStatesDerivedFromFactsShowWithoutARollUp(t *testing.T) {
 	t.Parallel()
 	cluster := &v1alpha1.Cluster{}
 	rolled := &ClusterStatus{}

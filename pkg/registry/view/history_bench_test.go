@@ -12,8 +12,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// BenchmarkReport is what one agent's report on one BundleDeployment costs the
-// history: time, garbage, and what the revision holds for as long as it is held.
+// BenchmarkReport measures what one agent's report on one BundleDeployment costs the
+// history: time, garbage, and the memory that the revision holds while it is in the log.
 func BenchmarkReport(b *testing.B) {
 	for _, pairs := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("of-%d", pairs), func(b *testing.B) {

@@ -20,7 +20,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// reported is a state of a GitRepo with a report of about so many bytes.
+// reported returns a state of a GitRepo with a report of about the given number of bytes.
 func reported(t *testing.T, at int64, bytes int) *Object {
 	t.Helper()
 	conditions := make([]map[string]string, 0, bytes/100)
@@ -35,8 +35,8 @@ func reported(t *testing.T, at int64, bytes int) *Object {
 	return &Object{ID: record.Name{Namespace: "n", Name: "big"}, At: VersionAt(at), Report: report}
 }
 
-// TestHistoryIsBoundedByItsBytes: large reports push what is before them out, and
-// what they take stays near the limit.
+// TestHistoryIsBoundedByItsBytes checks that large reports push out older revisions, and
+// that their memory stays near the limit.
 func TestHistoryIsBoundedByItsBytes(t *testing.T) { //nolint:paralleltest // it reads the size of the heap
 	const limit, report = 32 << 20, 400 << 10
 	b := NewBuilder(Limits{Revisions: 10_000, Changes: 200_000, Bytes: limit})
@@ -56,14 +56,14 @@ func TestHistoryIsBoundedByItsBytes(t *testing.T) { //nolint:paralleltest // it 
 	}
 	held := heap() - before
 	require.Greater(t, v.Oldest, int64(100), "198 reports of 400 kB are far over the limit")
-	require.Less(t, v.Oldest, int64(190), "and some of them are not")
+	require.Less(t, v.Oldest, int64(190), "and the last ones are within it")
 	require.InEpsilon(t, v.History().Bytes, held, 1, "the estimate is near the heap")
 	_, err := v.Since(v.Oldest - 1)
 	require.ErrorIs(t, err, ErrCompacted)
 	runtime.KeepAlive(b)
 }
 
-// TestTheNewestRevisionIsAlwaysHeld, however large it is.
+// TestTheNewestRevisionIsAlwaysHeld has a newest revision that is over the limit alone.
 func TestTheNewestRevisionIsAlwaysHeld(t *testing.T) {
 	t.Parallel()
 	b := NewBuilder(Limits{Revisions: 10, Changes: 10, Bytes: 1})
@@ -77,9 +77,9 @@ func TestTheNewestRevisionIsAlwaysHeld(t *testing.T) {
 	}
 }
 
-// TestWhatIsOlderThanTheWindowIsForgotten when something new comes, and not before: a
-// fleet at rest loses nothing.
-func TestWhatIsOlderThanTheWindowIsForgotten(t *testing.T) {
+// TestRevisionsOlderThanTheWindowAreForgotten checks that a revision is forgotten when a new
+// one arrives, and not before: a fleet at rest loses nothing.
+func TestRevisionsOlderThanTheWindowAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := NewBuilder(Limits{Revisions: 1000, Changes: 1000, Window: time.Minute})
 	clock := time.Unix(1_700_000_000, 0)
@@ -101,8 +101,9 @@ func TestWhatIsOlderThanTheWindowIsForgotten(t *testing.T) {
 	require.Equal(t, int64(12), next(13).Oldest)
 }
 
-// TestTheArrayOfTheLogIsLetGo: what is forgotten must not hang on to its array.
-func TestTheArrayOfTheLogIsLetGo(t *testing.T) {
+// TestTheArrayOfTheLogIsReplaced checks that the log's array does not keep forgotten
+// revisions alive.
+func TestTheArrayOfTheLogIsReplaced(t *testing.T) {
 	t.Parallel()
 	b := NewBuilder(Limits{Revisions: 64, Changes: 1000})
 	b.Put(record.GitRepos, reported(t, 1, 100))
@@ -115,8 +116,8 @@ func TestTheArrayOfTheLogIsLetGo(t *testing.T) {
 	}
 }
 
-// TestHistoryWeighsContentsThatItAloneHolds: templates can give a BundleDeployment another
-// content with every label edit.
+// TestHistoryWeighsContentsThatItAloneHolds covers templates that give a BundleDeployment
+// another content with every label edit.
 func TestHistoryWeighsContentsThatItAloneHolds(t *testing.T) {
 	t.Parallel()
 	options := v1alpha1.BundleDeploymentOptions{DefaultNamespace: strings.Repeat("x", 10_000)}
@@ -137,8 +138,8 @@ func TestHistoryWeighsContentsThatItAloneHolds(t *testing.T) {
 	require.Greater(t, weigh(false)-weigh(true), int64(expansion*len(options.DefaultNamespace)), "what another has, too, is not history's")
 }
 
-// TestHistoryWeighsReportsAsTheyAreKept: what an agent's reports take that only history
-// holds, small ones and large.
+// TestHistoryWeighsReportsAsTheyAreKept compares the estimate with the memory of reports
+// that only history holds, small and large.
 func TestHistoryWeighsReportsAsTheyAreKept(t *testing.T) { //nolint:paralleltest // it reads the size of the heap
 	dice := rand.New(rand.NewPCG(1, 0))
 	face, cluster := &BundleFace{Bundle: &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "b"}}}, &ClusterFace{Cluster: &v1alpha1.Cluster{}, Namespace: "c"}
@@ -149,7 +150,7 @@ func TestHistoryWeighsReportsAsTheyAreKept(t *testing.T) { //nolint:paralleltest
 		return int64(m.HeapAlloc)
 	}
 	for range 4 * runtime.GOMAXPROCS(0) {
-		reportOf(t, &record.Report{Status: &v1alpha1.BundleDeployment{}}) // each encoder keeps some room
+		reportOf(t, &record.Report{Status: &v1alpha1.BundleDeployment{}}) // each encoder keeps a buffer
 	}
 	for _, objects := range []int{1, 1000} {
 		b := NewBuilder(Limits{Revisions: 10_000, Changes: 10_000})

@@ -21,25 +21,23 @@ var (
 
 // Item is one object in a view, rendered or not.
 type Item interface {
-	// Name is the object's key in its table.
+	// Name returns the object's key in its table.
 	Name() record.Name
 	// Version returns the version at which the object last changed.
 	Version() Version
 	// place sets the version of an object that is in no view yet.
 	place(Version)
-	// Labels are the object's labels; they must not be modified.
+	// Labels returns the object's labels; the caller must not modify them.
 	Labels() map[string]string
-	// Render returns the API object, without a Bundle's resources. The result
-	// is the caller's only on its first level: what it points to is shared and
-	// must not be modified.
+	// Render returns the API object, without a Bundle's resources. The caller may modify
+	// only its first level: everything that it points to is shared.
 	Render() record.APIObject
-	// replaced is how much memory the item refers to in records that the next state of
-	// its object, nil if that is gone, does not.
+	// replaced estimates the memory of the records that the item refers to and the next
+	// state of its object does not. next is nil if the object is gone.
 	replaced(next Item) int
 }
 
-// Object is a stored object: the join of its object record, its report and its
-// derived part.
+// Object is a stored object: its object record, its report and its derived part, joined.
 type Object struct {
 	ID record.Name
 	// At is the version at which the join last changed.
@@ -47,7 +45,7 @@ type Object struct {
 
 	Record         *record.Object
 	RecordRevision int64
-	// Report is nil if nothing was reported.
+	// Report is nil without a report.
 	Report         *record.Report
 	ReportRevision int64
 	Derived        Derived
@@ -85,24 +83,24 @@ type BundleDeployment struct {
 	At      Version
 	Bundle  *BundleFace
 	Cluster *ClusterFace
-	// Content is what is promoted.
+	// Content is the promoted content.
 	Content *derive.Content
-	// Staged is what is staged, nil if that is Content.
+	// Staged is the staged content; nil if that is Content.
 	Staged *derive.Content
-	// Computed is what the version in force means on the Cluster, nil if that is
-	// Content. Where nothing is held back, all three are one.
+	// Computed is the content that the version in force has on the Cluster; nil if that
+	// is Content. Unless something is held back, all three are the same.
 	Computed *derive.Content
-	// Report is what an agent reported; nil if none did.
+	// Report is the agent's report; nil without one.
 	Report *Report
-	// Downstream is what is known of copies (S 4.7).
+	// Downstream describes the copies (S 4.7).
 	Downstream Copies
 }
 
-// Copies tells of a BundleDeployment how often its copies changed, and whether its agent
-// has to wait for them. It is as large as the count: there are many BundleDeployments.
+// Copies holds how often a BundleDeployment's copies changed, and whether its agent has to
+// wait for them. It packs both into one number, because a view holds many BundleDeployments.
 type Copies int64
 
-// CopiesOf joins the two.
+// CopiesOf returns the Copies with this count of changes and this answer to Await.
 func CopiesOf(count int64, await bool) Copies {
 	if await {
 		return Copies(count<<1 | 1)
@@ -110,13 +108,14 @@ func CopiesOf(count int64, await bool) Copies {
 	return Copies(count << 1)
 }
 
-// Count is how often the copies changed.
+// Count returns how often the copies changed.
 func (c Copies) Count() int64 { return int64(c >> 1) }
 
 // Await reports whether the agent has to wait.
 func (c Copies) Await() bool { return c&1 != 0 }
 
-// contents are what it shows; those that are another one's are nil.
+// contents returns the promoted, staged and computed content. The last two are nil if they
+// equal the first.
 func (b *BundleDeployment) contents() [3]*derive.Content {
 	return [3]*derive.Content{b.Content, b.Staged, b.Computed}
 }
@@ -136,14 +135,14 @@ func (b *BundleDeployment) Labels() map[string]string {
 	return derive.BundleDeploymentLabels(b.Bundle.Bundle, b.Cluster.Cluster, b.Bundle.ManifestID)
 }
 
-// Render implements Item. It is not kept: a caller that needs it twice keeps it.
+// Render implements Item. The result is not kept: a caller that needs it twice keeps it.
 func (b *BundleDeployment) Render() record.APIObject {
 	object := &v1alpha1.BundleDeployment{}
 	b.RenderInto(object)
 	return object
 }
 
-// RenderInto is Render in the place of an empty object, such as one of a list's.
+// RenderInto renders into an empty object, such as an element of a list.
 func (b *BundleDeployment) RenderInto(object *v1alpha1.BundleDeployment) {
 	in := derive.Inputs{
 		Bundle:           b.Bundle.Bundle,
@@ -164,7 +163,7 @@ func (b *BundleDeployment) RenderInto(object *v1alpha1.BundleDeployment) {
 	derive.FillBundleDeployment(object, in)
 }
 
-// Same tells whether two pairs of one name show the same, their revisions apart.
+// Same reports whether two pairs with one name show the same, apart from their versions.
 func (b *BundleDeployment) Same(o *BundleDeployment) bool {
 	return b.Report == o.Report && b.Downstream == o.Downstream && b.paused() == o.paused() &&
 		b.Content.Equal(o.Content) && b.staged().Equal(o.staged()) && b.sameDrift(o) &&
@@ -173,18 +172,19 @@ func (b *BundleDeployment) Same(o *BundleDeployment) bool {
 
 func (b *BundleDeployment) staged() *derive.Content { return cmp.Or(b.Staged, b.Content) }
 
-// sameDrift: of what the version in force means, this alone is not held back.
+// sameDrift compares the drift correction of the computed contents. A roll-out holds back
+// everything else in a computed content.
 func (b *BundleDeployment) sameDrift(o *BundleDeployment) bool {
 	x, y := cmp.Or(b.Computed, b.Content), cmp.Or(o.Computed, o.Content)
 	return x == y || equality.Semantic.DeepEqual(x.Options.CorrectDrift, y.Options.CorrectDrift)
 }
 
-// paused: whichever of the two says so, it shows as one (S 5.2).
+// paused reports whether the Bundle or the Cluster is paused. Both show in one field (S 5.2).
 func (b *BundleDeployment) paused() bool {
 	return b.Bundle.Bundle.Spec.Paused || b.Cluster.Cluster.Spec.Paused
 }
 
-// same compares faces, but for what paused says.
+// same reports whether two faces are equal, apart from the field that paused compares.
 func (f *BundleFace) same(o *BundleFace) bool {
 	if f == o {
 		return true
@@ -194,7 +194,7 @@ func (f *BundleFace) same(o *BundleFace) bool {
 	return f.ManifestID == o.ManifestID && equality.Semantic.DeepEqual(&a, &b)
 }
 
-// same compares faces, but for what paused says.
+// same reports whether two faces are equal, apart from the field that paused compares.
 func (f *ClusterFace) same(o *ClusterFace) bool {
 	if f == o {
 		return true

@@ -12,8 +12,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// BenchmarkRenderObject renders a Cluster with a report and nothing derived: what the
-// join itself costs.
+// BenchmarkRenderObject renders a Cluster with a report and nothing derived: it measures the
+// join alone.
 func BenchmarkRenderObject(b *testing.B) {
 	meta := metav1.ObjectMeta{Namespace: "fleet", Name: "c", Labels: map[string]string{"env": "prod"}}
 	o := &Object{

@@ -10,8 +10,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Namespaces are the namespaces that hold any object, in order. It costs a
-// search per table and namespace, not a scan.
+// Namespaces returns the namespaces that hold any object, in order. It costs a search per
+// table and namespace, not a scan.
 func (v *View) Namespaces() []string {
 	found := map[string]struct{}{}
 	for _, t := range v.tables {
@@ -27,7 +27,7 @@ func (v *View) Namespaces() []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// HasNamespace tells whether a namespace holds any object.
+// HasNamespace reports whether a namespace holds any object.
 func (v *View) HasNamespace(namespace string) bool {
 	for _, t := range v.tables {
 		if first, ok := firstNamespace(t, namespace); ok && first == namespace {
@@ -37,7 +37,7 @@ func (v *View) HasNamespace(namespace string) bool {
 	return false
 }
 
-// firstNamespace is the first namespace in the table from the given one on.
+// firstNamespace returns the first namespace in the table that is not before the given one.
 func firstNamespace(t table, from string) (namespace string, ok bool) {
 	for item := range t.from(record.Name{Namespace: from}) {
 		return item.Name().Namespace, true

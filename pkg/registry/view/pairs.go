@@ -14,14 +14,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// pairs is the table of BundleDeployments, in two orders. There are so many of them
-// that the trees hold pointers and not interfaces, which are twice as large.
+// pairs is the table of BundleDeployments, in two orders. Its trees hold pointers, not
+// interfaces, which are twice as large: a view may hold a million BundleDeployments.
 type pairs struct {
 	// byName orders by the Cluster's namespace, then the Bundle's name.
 	byName *pairTree
 	// byBundle orders by the Bundle, then the Cluster's namespace.
 	byBundle *pairTree
-	// loose counts what was written since the nodes were full.
+	// loose counts the writes since the nodes were last filled.
 	loose int
 }
 
@@ -31,7 +31,8 @@ func newPairs() *pairs {
 	return &pairs{byName: btree.NewG(degree, pairLessByName), byBundle: btree.NewG(degree, pairLessByBundle)}
 }
 
-// fullPairs returns a table of BundleDeployments that are in its two orders.
+// fullPairs returns a table with full nodes. The caller passes the BundleDeployments in
+// both orders.
 func fullPairs(byName, byBundle []*BundleDeployment) *pairs {
 	t := &pairs{}
 	var both sync.WaitGroup
@@ -60,8 +61,8 @@ func pairLessByBundle(a, b *BundleDeployment) bool {
 	return a.Cluster != b.Cluster && a.Cluster.Namespace < b.Cluster.Namespace
 }
 
-// pairProbe stands for a place in a search. A Bundle is large, and every read makes a
-// search: so probes are used again.
+// pairProbe holds the key of a search. Every read searches and a Bundle is large, so probes
+// are reused.
 type pairProbe struct {
 	pair    BundleDeployment
 	face    BundleFace
@@ -76,7 +77,7 @@ var pairProbes = sync.Pool{New: func() any {
 	return p
 }}
 
-// search calls do with a BundleDeployment that stands where one of these names does.
+// search calls do with a probe that compares like a BundleDeployment with these names.
 func search(bundle record.Name, cluster string, do func(*BundleDeployment)) {
 	p := pairProbes.Get().(*pairProbe)
 	p.bundle.Namespace, p.bundle.Name, p.cluster.Namespace = bundle.Namespace, bundle.Name, cluster
@@ -84,12 +85,12 @@ func search(bundle record.Name, cluster string, do func(*BundleDeployment)) {
 	pairProbes.Put(p)
 }
 
-// searchName is search in the order of names.
+// searchName calls do with a probe for the order by name.
 func searchName(name record.Name, do func(*BundleDeployment)) {
 	search(record.Name{Name: name.Name}, name.Namespace, do)
 }
 
-// orNil keeps a nil pointer from becoming an Item that is not nil.
+// orNil returns the pair as an Item. A nil pointer becomes a nil Item.
 func orNil(pair *BundleDeployment) Item {
 	if pair == nil {
 		return nil
@@ -107,7 +108,7 @@ func (t *pairs) put(item Item) Item {
 	next := item.(*BundleDeployment)
 	t.loose++
 	prev, _ := t.byName.ReplaceOrInsert(next)
-	// Bundles of one name in two namespaces may follow each other under one name.
+	// A Bundle in another namespace but with the same name may take over this name.
 	if prev != nil && (pairLessByBundle(prev, next) || pairLessByBundle(next, prev)) {
 		t.byBundle.Delete(prev)
 	}
@@ -148,8 +149,8 @@ func (t *pairs) ofBundle(bundle record.Name) iter.Seq[Item] {
 
 func (t *pairs) clone() table { return &pairs{t.byName.Clone(), t.byBundle.Clone(), t.loose} }
 
-// pack is worth its time when the nodes have lost what takes more memory than a
-// sixteenth of the table.
+// pack fills the nodes again, but only after writes to more than a sixteenth of the table:
+// after fewer it saves too little memory for its time.
 func (t *pairs) pack() {
 	if t.loose > t.len()/16 {
 		*t = *fullPairs(inOrder(t.byName), inOrder(t.byBundle))
@@ -165,10 +166,9 @@ func inOrder(t *pairTree) []*BundleDeployment {
 	return out
 }
 
-// fullTree returns a tree with nodes that are full, of items in order. Items that come
-// in order leave nodes half full: each splits when it is full, and its left half gets no
-// more. So every second item comes first, in order, and then those in between find room
-// without a split.
+// fullTree returns a tree with full nodes from pairs in order. Plain insertion in order
+// would leave nodes half full: a full node splits, and its left half gets no more items. So
+// fullTree first inserts every second item, and the others then find room without a split.
 func fullTree(pairs []*BundleDeployment, less btree.LessFunc[*BundleDeployment]) *pairTree {
 	out := btree.NewG(degree, less)
 	for pass := range 2 {

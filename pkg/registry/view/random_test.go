@@ -43,8 +43,8 @@ func (s snapshot) clone() snapshot {
 	return out
 }
 
-// TestViewsAreSnapshotsAndChangesLeadFromOneToTheNext keeps a copy of everything at
-// every revision, and compares every view with it, old ones too, to the end.
+// TestViewsAreSnapshotsAndChangesLeadFromOneToTheNext copies the whole state at every
+// revision, and compares all views with the copies until the end, old views too.
 func TestViewsAreSnapshotsAndChangesLeadFromOneToTheNext(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -135,7 +135,7 @@ func requireView(t *testing.T, v *View, states map[int64]snapshot, limits Limits
 	}
 }
 
-// requireState compares all that a view tells of its state with a snapshot.
+// requireState compares the state of a view, as every method returns it, with a snapshot.
 func requireState(t *testing.T, v *View, want snapshot) {
 	t.Helper()
 	for _, resource := range twoResources {

@@ -29,9 +29,10 @@ func (b *Builder) count(r *Revision) {
 	}
 }
 
-// ChangesSince iterates over what changed of a resource after a version, in order, one
-// revision at a time; of one namespace if it is not "", of one name if that is not "" too.
-// It fails with ErrCompacted if the log does not reach back that far.
+// ChangesSince iterates over the changes of a resource after a version, in order, one
+// revision at a time. If namespace is not "", it returns only changes there; if name is not
+// "" either, only those of that object. It fails with ErrCompacted if the log does not
+// reach back that far.
 func (v *View) ChangesSince(from Version, resource, namespace, name string) (iter.Seq[Told], error) {
 	revisions, err := v.Since(from.Revision())
 	if err != nil {

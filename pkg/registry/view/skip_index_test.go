@@ -68,7 +68,7 @@ func TestAWatchOfOneNamespaceMissesNothingThatItSkips(t *testing.T) {
 	}
 }
 
-// after is, by looking at all, the versions of what comes after one.
+// after returns the versions of all changes after a version. It looks at every revision.
 func after(v *View, from Version, in record.Name) (out []Version) {
 	for _, r := range v.log {
 		all := r.changes[record.Clusters]

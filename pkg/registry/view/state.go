@@ -8,11 +8,11 @@ import (
 	"weak"
 )
 
-// State names the objects of one resource as they are in a view: two views have the
-// same one only if all objects are the same. It keeps none of them alive, and can be
-// compared and be a key of a map.
+// State returns a name for the state of one resource in the view. Two views return the same
+// one only if all objects of the resource are the same. It can be compared and be the key of
+// a map, and it keeps no object alive.
 func (v *View) State(resource string) any {
-	// A table is cloned when it is published after a change, and never written again.
+	// Publishing a changed table clones it, and nothing writes to the clone.
 	switch t := v.tables.of(resource).(type) {
 	case *pairs:
 		return weak.Make(t)

@@ -11,28 +11,27 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// tables has a table for each resource of which there was an object.
+// tables holds a table for each resource that has ever had an object.
 type tables map[string]table
 
 // table is an ordered map from names to items.
 type table interface {
 	get(name record.Name) Item
-	// put and remove return the item that was there before, or nil.
+	// put and remove return the previous item with that name, or nil.
 	put(next Item) (prev Item)
 	remove(name record.Name) (prev Item)
 	len() int
-	// from iterates in order, from a name on.
+	// from iterates in order, starting at a name.
 	from(name record.Name) iter.Seq[Item]
-	// clone returns a copy that later writes of either leave alone. It costs nothing:
-	// B-trees are copied where they are written.
+	// clone returns an independent copy. It costs nothing: B-trees copy nodes on write.
 	clone() table
 	// pack makes the table as small as it can be.
 	pack()
 }
 
-// degree of the B-trees: wide nodes make scans fast, and copying a path on write
-// dear. Each revision that is held keeps its paths, so history weighs more than
-// scans do (BenchmarkReport): with 32, a report on one of 100,000 BundleDeployments
+// degree is the degree of the B-trees. Wide nodes make scans fast, but copying a path on
+// write expensive. Each revision in the log keeps its paths, so memory matters more than
+// scans (BenchmarkReport): with degree 32, a report on one of 100,000 BundleDeployments
 // holds 1.6 times the bytes.
 const degree = 8
 
@@ -43,7 +42,7 @@ func newTable(resource string) table {
 	return &objects{btree.NewG(degree, lessByName)}
 }
 
-// of returns the table of a resource, an empty one if there is none.
+// of returns the table of a resource, or an empty one if it has none.
 func (t tables) of(resource string) table {
 	if have, ok := t[resource]; ok {
 		return have
@@ -53,12 +52,12 @@ func (t tables) of(resource string) table {
 
 var none table = &objects{btree.NewG(degree, lessByName)}
 
-// objects is the table of a resource that is stored.
+// objects is the table of a stored resource.
 type objects struct{ tree *btree.BTreeG[Item] }
 
 func lessByName(a, b Item) bool { return a.Name().Compare(b.Name()) < 0 }
 
-// probe stands for a name in a search.
+// probe is the key of a search by name.
 type probe struct {
 	Item
 	name record.Name
@@ -89,4 +88,4 @@ func (t *objects) from(name record.Name) iter.Seq[Item] {
 
 func (t *objects) clone() table { return &objects{t.tree.Clone()} }
 
-func (t *objects) pack() {} // the objects themselves are what takes memory
+func (t *objects) pack() {} // objects take far more memory than nodes do

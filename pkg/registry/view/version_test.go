@@ -31,8 +31,8 @@ func TestPlacesCountFromTheEnd(t *testing.T) {
 	require.Positive(t, int64(VersionAt(MaxRevision)))
 }
 
-// TestWhatFollowsAVersionIsWhatHasALaterOne: and if they share place 0, these too.
-func TestWhatFollowsAVersionIsWhatHasALaterOne(t *testing.T) {
+// TestFollowCountsTheChangesWithLaterVersions also covers changes that share place 0.
+func TestFollowCountsTheChangesWithLaterVersions(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 2, 1000, lastPlace, lastPlace + 1, lastPlace + 2, 2 * lastPlace} {
 		for _, i := range []int{0, 1, n / 2, n - 2, n - 1} {
@@ -74,10 +74,10 @@ func TestNumbersKeepTheirOrderWithFewerPlaces(t *testing.T) {
 	require.EqualValues(t, before(7, 3), Places(PlaceBits).Number(before(7, 3)))
 }
 
-// TestOfMoreChangesThanPlacesTheFirstOnesShareOne has a revision that changes 1,200,000
+// TestTheFirstChangesShareAPlaceIfPlacesRunOut has a revision that changes 1,200,000
 // objects. A watch that resumes at any of them misses nothing. It repeats only those that
 // share place 0.
-func TestOfMoreChangesThanPlacesTheFirstOnesShareOne(t *testing.T) {
+func TestTheFirstChangesShareAPlaceIfPlacesRunOut(t *testing.T) {
 	t.Parallel()
 	const changes = 1_200_000
 	b := NewBuilder(Limits{Revisions: 10, Changes: 10 * changes})
@@ -112,7 +112,7 @@ func TestOfMoreChangesThanPlacesTheFirstOnesShareOne(t *testing.T) {
 			require.Equal(t, changes-1-i, rest, "from change %d", i)
 		}
 	}
-	// A scope has the places of the whole.
+	// The places in a scope are the same as in the whole revision.
 	some := v.Exactly(6).Told(record.Clusters, "n7", "")
 	require.Len(t, some.Changes, changes/100)
 	for i, c := range some.Changes {

@@ -17,56 +17,55 @@ import (
 )
 
 var (
-	// ErrCompacted means that the log of changes no longer reaches back to the
-	// revision asked for.
+	// ErrCompacted means that the log no longer reaches back to the requested revision.
 	ErrCompacted = errors.New("revision is no longer held")
-	// ErrFuture means that the revision asked for has not been reached.
+	// ErrFuture means that the view has not reached the requested revision.
 	ErrFuture = errors.New("revision has not been reached")
 )
 
 // Never is later than all revisions.
 const Never = math.MaxInt64
 
-// View is all objects at one revision, and the changes of the last revisions.
+// View holds all objects at one revision, and the changes of the last revisions.
 type View struct {
-	// Revision is the state's: all of it is in, and nothing later.
+	// Revision is the revision of the state: it includes that revision and nothing later.
 	Revision int64
-	// Oldest is the oldest revision that the log can tell about.
+	// Oldest is the oldest revision from which the log has all changes.
 	Oldest int64
-	// Whole is the revision from which on all is known that decides which
-	// BundleDeployments there are, Never if something is missing (Builder.SetWhole).
+	// Whole is the first revision at which all facts are known that decide which
+	// BundleDeployments exist. It is Never while a fact is missing (Builder.SetWhole).
 	Whole int64
-	// Unread are the objects of which nothing is known, by resource: they are not in the
-	// tables, and may be there (Builder.SetUnread).
+	// Unread holds, by resource, the objects that could not be read. The tables do not have
+	// them, but they may exist (Builder.SetUnread).
 	Unread map[string]map[record.Name]struct{}
-	// ReadSince is, by resource, the revision from which on it is known of all objects
-	// whether they are there, where it was not. No change tells how that came to be.
+	// ReadSince holds, by resource, the revision at which an unread object last became
+	// readable. No change in the log shows that.
 	ReadSince map[string]int64
 
 	tables tables
 	held   History
-	// log shares its backing array with earlier and later views; no element in
-	// reach of a published slice is ever written again.
+	// log shares its backing array with earlier and later views. No element that a
+	// published slice can reach is ever written again.
 	log []*Revision
 }
 
-// Revision is the changes that one revision made, and the state after it.
+// Revision holds the changes of one revision, and the state after it.
 type Revision struct {
 	At      int64
 	changes map[string][]*Change
 	tables  tables
-	// weight is an estimate of what it keeps alive, in bytes; seen is when it came.
+	// weight estimates the bytes that the revision keeps alive; seen is when it arrived.
 	weight int64
 	seen   time.Time
-	// number counts the revisions that a builder has logged.
+	// number is the revision's number among those that the builder has logged.
 	number int64
 	// touched holds what its block has changed, in the last revision of a block: see
 	// skip_index.go.
 	touched map[where]struct{}
 }
 
-// Change is what one revision made of one object: a pair, not a verb. Prev is
-// nil for a new object, Next for one that is gone.
+// Change holds an object before and after one revision. Prev is nil for a new object, and
+// Next for a deleted one.
 type Change struct {
 	Name       record.Name
 	Prev, Next Item
@@ -77,22 +76,22 @@ type Change struct {
 	}
 }
 
-// Form names the two objects that watchers may be told of by one change.
+// Form selects one of the two objects that a watch may send for one change.
 type Form int
 
 // The forms of a change.
 const (
 	// Present is the object after the change.
 	Present Form = iota
-	// Gone is the object before the change, as one that left.
+	// Gone is the object before the change, as sent in a DELETED event.
 	Gone
 )
 
-// Rendered returns the object in the form given, built by the first that asks, for
-// all watchers that are sent it at about the same time. A failure is not kept.
+// Rendered returns the object in the given form. The first caller builds it, and all
+// watches that send it at about the same time share it. An error is not kept.
 //
-// Nor is the object, once nobody has it any more: with what was encoded of it, that of
-// a GitRepo takes megabytes, and there is one for each report in the history.
+// The change holds the object only weakly: with its encodings, a GitRepo takes megabytes,
+// and the history has one for each report. Rendered may be called concurrently.
 func Rendered[T any](c *Change, form Form, build func() (*T, error)) (*T, error) {
 	slot := &c.rendered[form]
 	slot.Lock()
@@ -113,10 +112,10 @@ func Rendered[T any](c *Change, form Form, build func() (*T, error)) (*T, error)
 // Get returns an object, or nil.
 func (v *View) Get(resource string, name record.Name) Item { return v.tables.of(resource).get(name) }
 
-// Len is how many objects a resource has.
+// Len returns the number of objects of a resource.
 func (v *View) Len(resource string) int { return v.tables.of(resource).len() }
 
-// All iterates over a resource in order, from a name on.
+// All iterates over a resource in order, starting at a name.
 func (v *View) All(resource string, from record.Name) iter.Seq[Item] {
 	return v.tables.of(resource).from(from)
 }
@@ -157,8 +156,8 @@ func (v *View) Since(revision int64) ([]*Revision, error) {
 	return v.log[v.after(revision):], nil
 }
 
-// Exactly returns the changes of one revision, nil if it made none or is no
-// longer held.
+// Exactly returns one revision with its changes. It returns nil if the revision made no
+// changes or the log no longer holds it.
 func (v *View) Exactly(revision int64) *Revision {
 	i := v.after(revision - 1)
 	if i < len(v.log) && v.log[i].At == revision {
@@ -167,13 +166,13 @@ func (v *View) Exactly(revision int64) *Revision {
 	return nil
 }
 
-// loaded reports whether the log begins with the state that was loaded at the revision:
-// what the revision itself changed is not known.
+// loaded reports whether the log begins with the state loaded at the revision. The changes
+// of that revision itself are unknown.
 func (v *View) loaded(revision int64) bool {
 	return v.log[0].At == revision && v.log[0].changes == nil
 }
 
-// after is the index of the first revision in the log after the given one.
+// after returns the index of the first revision in the log after the given one.
 func (v *View) after(revision int64) int {
 	i, _ := slices.BinarySearchFunc(v.log, revision+1, func(r *Revision, at int64) int { return cmp.Compare(r.At, at) })
 	return i
@@ -184,8 +183,8 @@ type Told struct {
 	Changes []*Change
 	// Revision is the revision of the changes.
 	Revision int64
-	// all is how many objects of the resource the revision changed, and follow how many of
-	// these come after the last of Changes.
+	// all counts the objects of the resource that the revision changed, and follow those of
+	// them that come after the last of Changes.
 	all, follow int
 }
 
@@ -201,8 +200,8 @@ func (t Told) after(v Version) Told {
 	return t
 }
 
-// Changes returns what the revision changed of a resource, in order; of one
-// namespace if it is not "", of one name if that is not "" too.
+// Changes returns the revision's changes of a resource, in order. If namespace is not "", it
+// returns only changes there; if name is not "" either, only that of that object.
 func (r *Revision) Changes(resource, namespace, name string) []*Change {
 	return r.Told(resource, namespace, name).Changes
 }
@@ -216,7 +215,7 @@ func (r *Revision) Told(resource, namespace, name string) Told {
 	if namespace == "" && name == "" {
 		return told(0, len(all))
 	}
-	// Ten thousand agents ask each revision, and one of them has something in it.
+	// Fast path: at each revision, 10,000 agents ask and only one of them has a change.
 	if len(all) == 0 || all[len(all)-1].Name.Namespace < namespace || namespace < all[0].Name.Namespace {
 		return Told{}
 	}

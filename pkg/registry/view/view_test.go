@@ -66,7 +66,7 @@ func TestAFailureShowsInTheReadyCondition(t *testing.T) {
 	require.Equal(t, "True", string(status.Status.Conditions[0].Status), "the report is left alone")
 }
 
-// reportOf is a report as it comes.
+// reportOf returns a report as the engine reads it from etcd.
 func reportOf(t *testing.T, r *record.Report) *Report {
 	t.Helper()
 	data, err := r.Encode()
@@ -76,7 +76,7 @@ func reportOf(t *testing.T, r *record.Report) *Report {
 	return out
 }
 
-// pair is a BundleDeployment that a test changes in one place.
+// pair returns a BundleDeployment after one change by the test.
 func pair(change func(*BundleDeployment)) *BundleDeployment {
 	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "b", Namespace: "ns", UID: "b"}}
 	out := &BundleDeployment{
@@ -88,7 +88,7 @@ func pair(change func(*BundleDeployment)) *BundleDeployment {
 	return out
 }
 
-// TestPairsAreTheSameIfTheyRenderTheSame: the rendered object is the oracle.
+// TestPairsAreTheSameIfTheyRenderTheSame uses the rendered object as the oracle.
 func TestPairsAreTheSameIfTheyRenderTheSame(t *testing.T) {
 	t.Parallel()
 	plain := pair(func(*BundleDeployment) {})
@@ -135,7 +135,7 @@ func equal(a, b record.APIObject) bool {
 	return assert.ObjectsAreEqual(a, b)
 }
 
-func TestAChangeIsRenderedOnceWhileSomebodyHasItAndAFailureIsNotKept(t *testing.T) {
+func TestARenderedChangeIsSharedWhileInUseAndAnErrorIsNotKept(t *testing.T) {
 	t.Parallel()
 	c := &Change{}
 	failed := errors.New("failed")
@@ -154,7 +154,7 @@ func TestAChangeIsRenderedOnceWhileSomebodyHasItAndAFailureIsNotKept(t *testing.
 	require.NotSame(t, first, gone)
 }
 
-func TestTheHistoryDoesNotHoldWhatWasRenderedOfIt(t *testing.T) {
+func TestTheHistoryDoesNotHoldRenderedObjects(t *testing.T) {
 	t.Parallel()
 	const size, many = 1 << 20, 100
 	changes := make([]Change, many)
@@ -171,12 +171,12 @@ func TestTheHistoryDoesNotHoldWhatWasRenderedOfIt(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	// Other tests use memory too, but not as much.
+	// Other tests use memory too, but less.
 	require.Eventually(t, func() bool { return live() < before+many*size }, 10*time.Second, 10*time.Millisecond)
 	runtime.KeepAlive(changes)
 }
 
-func TestARevisionThatDoesNotFollowIsABug(t *testing.T) {
+func TestARevisionOutOfOrderPanics(t *testing.T) {
 	t.Parallel()
 	b := NewBuilder(Limits{Revisions: 10, Changes: 10})
 	b.Load(5)
