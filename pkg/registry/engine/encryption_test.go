@@ -16,9 +16,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// sealedLog returns a log whose records are all encrypted with keys.
-func sealedLog(server *etcdtest.Server, keys *etcdtest.Keys) *etcd.Log {
-	return etcd.New(server.Client, "/muster", etcd.SealedBy(func(string) etcd.Sealer { return keys }))
+// encryptedLog returns a log whose records are all encrypted with keys.
+func encryptedLog(server *etcdtest.Server, keys *etcdtest.Keys) *etcd.Log {
+	return etcd.New(server.Client, "/muster", etcd.EncryptedBy(func(string) etcd.Encryption { return keys }))
 }
 
 // TestAnEngineWithoutTheKeyIsNeverReady checks that it does not show an empty fleet, which
@@ -87,7 +87,7 @@ func TestHistoryUnderAnOldKeyDoesNotHoldAStartUp(t *testing.T) {
 	require.NoError(t, err)
 	want := barrier(ctx, t, e)
 
-	v := barrier(ctx, t, running(ctx, t, sealedLog(server, etcdtest.NewKeys("k2")), 1000))
+	v := barrier(ctx, t, running(ctx, t, encryptedLog(server, etcdtest.NewKeys("k2")), 1000))
 	require.Equal(t, shown(want), shown(v))
 	require.GreaterOrEqual(t, v.Oldest, want.Revision)
 }

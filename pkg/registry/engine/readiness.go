@@ -51,9 +51,9 @@ func (e *Engine) unready() error {
 	silence, _ := e.pulse.Silence()
 	broken := e.lineage.broken.Load()
 	reason := ""
-	if stalled := e.stalled.Load(); stalled != nil && errors.Is(*stalled, etcd.ErrSealed) {
+	if stalled := e.stalled.Load(); stalled != nil && errors.Is(*stalled, etcd.ErrUndecryptable) {
 		// The server's log says which key. Not every client may know its name.
-		reason = fmt.Sprintf(": %v: see --encryption-provider-config", etcd.ErrSealed)
+		reason = fmt.Sprintf(": %v: see --encryption-provider-config", etcd.ErrUndecryptable)
 	}
 	if newer := e.newer(); newer != nil {
 		return fmt.Errorf("%w: %w (a record has %s): restart this replica as that version or a later one", ErrNotReady, record.ErrNewer, newer.What)

@@ -255,9 +255,9 @@ func unpacked(value []byte) []byte {
 	return text
 }
 
-// sealedWith returns the names of the keys that encrypt Bundles and the records that follow
+// encryptedWith returns the names of the keys that encrypt Bundles and the records that follow
 // from them; "" means none.
-func sealedWith(t *testing.T, etcd *cluster.Etcd) []string {
+func encryptedWith(t *testing.T, etcd *cluster.Etcd) []string {
 	t.Helper()
 	var names []string
 	for _, kv := range stored(t, etcd) {
