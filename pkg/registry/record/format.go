@@ -11,49 +11,49 @@ import (
 )
 
 // Format is the newest format of JSON records that this version knows, and the one that
-// it writes. A record without one was written before formats were counted, and reads
-// like format 1.
+// it writes. A record without a format was written before formats were counted, and is
+// read as format 1.
 //
-// A change to a record takes a new format if a reader that ignores the change would
-// serve something wrong. A version that brings one writes the format before until every
-// replica knows the new one, or all replicas are stopped before it starts.
+// A change to a record needs a new format if a reader that ignores the change would
+// serve something wrong. A version that introduces a format writes the previous one until
+// every replica knows the new one, or all replicas are stopped before it starts.
 const Format = 1
 
-// The forms of records that are no JSON. A form is the first byte of a record. JSON
+// The forms of records that are not JSON. A form is the first byte of a record. JSON
 // never begins with a control character other than white space, and a content record
 // begins like every gzip file, so no form is mistaken for either. A change to a form, or
-// to a dictionary, takes another form.
+// to a dictionary, needs a new form.
 const (
 	formCompact = 0x01 // a report
-	formPacked  = 0x02 // JSON in compression, after its format
+	formPacked  = 0x02 // compressed JSON, after its format
 	formGzip    = 0x1f // a content
 )
 
-// ErrNewer is what every NewerError is.
+// ErrNewer is wrapped by every NewerError.
 var ErrNewer = errors.New("a newer version of Muster wrote a record that this version does not know how to read")
 
-// NewerError says which record has a format that this version does not know. Such a
-// record is never passed over: what rests on it would seem to be gone.
+// NewerError names a record with a format that this version does not know. A reader never
+// passes over such a record: what depends on it would seem to be gone.
 type NewerError struct {
 	// Path is the record's key.
 	Path string
-	// What says which format the record has, and which this version knows.
+	// What names the format that the record has, and the ones that this version knows.
 	What string
 }
 
-// Error names the record.
+// Error returns a text that names the record and its format.
 func (e *NewerError) Error() string {
 	return fmt.Sprintf("%v: %s has %s", ErrNewer, e.Path, e.What)
 }
 
-// Unwrap makes it ErrNewer.
+// Unwrap returns ErrNewer.
 func (e *NewerError) Unwrap() error { return ErrNewer }
 
 // formatMember begins every JSON record that has a format.
 const formatMember = `{"v":`
 
-// Stamp gives a JSON record its format. It returns any other record as it is: its form
-// says what it is.
+// Stamp returns a JSON record with its format. It returns any other record unchanged,
+// because the form of such a record identifies it.
 func Stamp(data []byte) []byte {
 	if len(data) < 2 || data[0] != '{' || bytes.HasPrefix(data, []byte(formatMember)) {
 		return data
@@ -67,8 +67,8 @@ func Stamp(data []byte) []byte {
 }
 
 // CheckFormat returns a NewerError if a record has a format, or a form, that this version
-// does not know. It looks at no more than the first bytes. A record that is damaged
-// passes, and fails to decode.
+// does not know. It reads only the first bytes. A damaged record passes here, and fails to
+// decode.
 func CheckFormat(path string, data []byte) error {
 	if len(data) == 0 {
 		return nil
@@ -94,7 +94,7 @@ func checkJSON(path string, data []byte) error {
 	if !is {
 		return nil
 	}
-	const most = 19 // digits of a number that fits
+	const most = 19 // digits of an int64
 	end := bytes.IndexAny(rest[:min(len(rest), most+1)], ",}")
 	if end < 0 {
 		return nil

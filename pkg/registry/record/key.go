@@ -9,24 +9,24 @@ import (
 	"strings"
 )
 
-// Type tells what kind of fact a record holds.
+// Type is the kind of fact that a record holds.
 type Type string
 
-// The types of records; the package comment says what each holds.
+// The types of records. The package comment describes each.
 const (
 	TypeObject Type = "object"
 	TypeReport Type = "report"
 	TypePin    Type = "pin"
 	TypeMirror Type = "mirror"
 	TypeGuard  Type = "guard"
-	// TypePromotion and TypeRollout are of roll-outs.
+	// TypePromotion and TypeRollout are the types of roll-outs' records.
 	TypePromotion Type = "promotion"
 	TypeRollout   Type = "rollout"
-	// TypeHolder is of names that several claim.
+	// TypeHolder is the type of records of names that several pairs claim.
 	TypeHolder Type = "holder"
 )
 
-// The resources that records name beside the API group's own.
+// The resources that records name, the API group's and others.
 const (
 	Bundles           = "bundles"
 	BundleDeployments = "bundledeployments"
@@ -48,7 +48,7 @@ const (
 // nobody stands for an absent namespace or name in a key's path.
 const nobody = "-"
 
-// Name is a namespaced name. It orders like the lists that the API serves: by
+// Name is a namespaced name. Names have the order of the lists that the API serves: by
 // namespace, then by name.
 type Name struct {
 	Namespace, Name string
@@ -65,52 +65,53 @@ func (n Name) Compare(o Name) int {
 // String returns namespace/name.
 func (n Name) String() string { return n.Namespace + "/" + n.Name }
 
-// Key names one record of the log.
+// Key identifies one record of the log.
 type Key struct {
 	Type     Type
 	Resource string
 	Name     Name
 }
 
-// ObjectKey names the object record of an API object.
+// ObjectKey returns the key of the object record of an API object.
 func ObjectKey(resource string, name Name) Key { return Key{TypeObject, resource, name} }
 
-// ReportKey names the report record of an API object.
+// ReportKey returns the key of the report record of an API object.
 func ReportKey(resource string, name Name) Key { return Key{TypeReport, resource, name} }
 
-// BundlePinKey names the pin of a Bundle whose newest version fails.
+// BundlePinKey returns the key of the pin of a Bundle whose newest version fails.
 func BundlePinKey(name Name) Key { return Key{TypePin, Bundles, name} }
 
-// ClusterPinsKey names the pins of a Cluster's BundleDeployments.
+// ClusterPinsKey returns the key of the pins of a Cluster's BundleDeployments.
 func ClusterPinsKey(name Name) Key { return Key{TypePin, Clusters, name} }
 
-// TargetingGuardKey names the record that every write bumps that can change what
-// Bundles target on Clusters that it does not write: of groups, mappings,
-// restrictions and policies.
+// TargetingGuardKey returns the key of the targeting guard. A write bumps it if it can
+// change what Bundles target on Clusters that the write does not contain: a write of a
+// group, mapping, restriction or policy.
 func TargetingGuardKey() Key { return Key{TypeGuard, guardTargeting, Name{}} }
 
-// VersionsGuardKey names the record that every write bumps that gives a Bundle
-// another version in force that can fail.
+// VersionsGuardKey returns the key of the versions guard. A write bumps it if it brings
+// another version of a Bundle into force that can fail.
 func VersionsGuardKey() Key { return Key{TypeGuard, guardVersions, Name{}} }
 
-// PromotionKey names the promotion record of a BundleDeployment.
+// PromotionKey returns the key of the promotion record of a BundleDeployment.
 func PromotionKey(name Name) Key { return Key{TypePromotion, BundleDeployments, name} }
 
-// RolloutKey names the rollout record of a Bundle.
+// RolloutKey returns the key of the rollout record of a Bundle.
 func RolloutKey(name Name) Key { return Key{TypeRollout, Bundles, name} }
 
-// RolloutGuardKey names the record that every write bumps that can bring a Bundle's
-// roll-out closer to its limits, or over them: a promotion that would use what is
-// left of a limit holds only while it is unchanged.
+// RolloutGuardKey returns the key of the roll-out guard of a Bundle. A write bumps it if it
+// can bring the roll-out closer to its limits, or over them. A promotion that would use up
+// the rest of a limit succeeds only while this guard is unchanged.
 func RolloutGuardKey(name Name) Key { return Key{TypeGuard, guardRollout, name} }
 
-// RemovalGuardKey names the record that every transaction writes that deletes a record of
-// a type and resource. A guard of a whole range of keys does not see deletions by itself.
+// RemovalGuardKey returns the key of the removal guard of a type and resource. Every
+// transaction that deletes such a record writes it, because a guard of a whole range of
+// keys does not see deletions by itself.
 func RemovalGuardKey(t Type, resource string) Key {
 	return Key{TypeGuard, guardRemoval, Name{Name: string(t) + "." + resource}}
 }
 
-// Path is the key's place below the log's prefix.
+// Path returns the key in etcd, without the log's prefix.
 func (k Key) Path() string {
 	return string(k.Type) + "/" + k.Resource + "/" + orNobody(k.Name.Namespace) + "/" + orNobody(k.Name.Name)
 }

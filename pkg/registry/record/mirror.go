@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// The resources of mirrors, beside Namespaces.
+// The resources of mirrors other than Namespaces.
 const (
 	Secrets     = "secrets"
 	Downstreams = "downstream"
@@ -24,19 +24,19 @@ type Namespace struct {
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
-// NamespaceKey names the mirror of a Namespace.
+// NamespaceKey returns the key of the mirror of a Namespace.
 func NamespaceKey(name string) Key { return Key{TypeMirror, Namespaces, Name{Name: name}} }
 
-// Values is the mirror of what a Bundle's values Secret held at some time (S 4.5).
-// It is named by its hash and never changes: a Secret that changes gets another
-// record, beside the one that a version in force may still need.
+// Values is the mirror of a Bundle's values Secret at one time (S 4.5). It is named by its
+// hash and never changes. A Secret that changes gets another record, because a version in
+// force may still need the earlier one.
 type Values struct {
 	// Values are the Secret's data, by key.
 	Values map[string][]byte `json:"values"`
 }
 
-// ValuesHash is the hash of a values Secret's data, as a Bundle's spec.valuesHash
-// has it (S 4.5).
+// ValuesHash returns the hash of a values Secret's data, as in a Bundle's spec.valuesHash
+// (S 4.5).
 func ValuesHash(values map[string][]byte) string {
 	if values == nil {
 		values = map[string][]byte{}
@@ -49,14 +49,14 @@ func ValuesHash(values map[string][]byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// IsValuesHash tells whether a text can be the hash of values at all: clients set
-// spec.valuesHash to what they like.
+// IsValuesHash reports whether a text can be the hash of values: clients can set
+// spec.valuesHash to any text.
 func IsValuesHash(hash string) bool {
 	sum, err := hex.DecodeString(hash)
 	return err == nil && len(sum) == sha256.Size && strings.ToLower(hash) == hash
 }
 
-// ValuesKey names the mirror of a Bundle's values that have a hash.
+// ValuesKey returns the key of the mirror of a Bundle's values with a hash.
 func ValuesKey(bundle Name, hash string) Key {
 	return Key{TypeMirror, Secrets, Name{bundle.Namespace, bundle.Name + "." + hash}}
 }
@@ -70,23 +70,23 @@ func ParseValuesKey(key Key) (bundle Name, hash string, err error) {
 	return Name{key.Name.Namespace, key.Name.Name[:at]}, key.Name.Name[at+1:], nil
 }
 
-// Downstream counts how often something changed in the copies of the Secrets and
-// ConfigMaps that a BundleDeployment names (S 4.7).
+// Downstream counts the changes to the copies of the Secrets and ConfigMaps that a
+// BundleDeployment names (S 4.7).
 type Downstream struct {
-	// UID is the BundleDeployment's; the count of an earlier one is dead.
+	// UID is the BundleDeployment's. The count of an earlier one has no effect.
 	UID types.UID `json:"uid"`
 	// Generation is spec.downstreamResourcesGeneration.
 	Generation int64 `json:"generation"`
-	// Digest is of what was copied: a copy that was made before a crash is counted
-	// after it.
+	// Digest is the digest of the copied data. With it, a copy that was made before a
+	// crash is counted after the restart.
 	Digest string `json:"digest,omitempty"`
-	// Held are the copies that are of the sources that this BundleDeployment needs, as
-	// KIND/NAME (derive.Copy), in order.
+	// Held holds the copies that come from the sources that this BundleDeployment needs,
+	// as KIND/NAME (derive.Copy), sorted.
 	Held []string `json:"held,omitempty"`
-	// Obstacle is why a copy is missing or not what it should be, until something else
-	// changes; "" if all copies are right. The Bundle's Ready condition tells it.
+	// Obstacle is the reason why a copy is missing or wrong and remains so until something
+	// else changes; "" if all copies are right. The Bundle's Ready condition shows it.
 	Obstacle string `json:"obstacle,omitempty"`
 }
 
-// DownstreamKey names the count of a BundleDeployment's copies.
+// DownstreamKey returns the key of the record of a BundleDeployment's copies.
 func DownstreamKey(deployment Name) Key { return Key{TypeMirror, Downstreams, deployment} }

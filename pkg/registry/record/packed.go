@@ -11,17 +11,18 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A packed record is its form byte, the format of its JSON, and that as a zstd frame.
-// Pins, promotions and bases repeat the values of a Bundle, often many times in one
-// record, and packed they take a fraction.
+// A packed record consists of its form byte, the format of its JSON, and the JSON as a zstd
+// frame. Pins, promotions and bases repeat the values of a Bundle, often many times in one
+// record, and shrink to a fraction when they are packed.
 
 const (
-	// minPackedObject is how long the text of an object is that is packed: a person with
-	// etcdctl can read all but the largest.
+	// minPackedObject is the length in bytes from which an object's text is packed. An
+	// operator can read all but the largest with etcdctl.
 	minPackedObject = 64 << 10
-	// minPacked is how long a text is that is worth it. What is shorter stays readable.
+	// minPacked is the length in bytes from which packing is worth it. Shorter texts stay
+	// readable.
 	minPacked = 1 << 10
-	// maxPacked bounds what a packed record can make of a reader's memory.
+	// maxPacked bounds the bytes of memory that a packed record can cost a reader.
 	maxPacked = 64 << 20
 )
 
@@ -45,8 +46,8 @@ var unpacker = sync.OnceValue(func() *zstd.Decoder {
 	return decoder
 })
 
-// Pack returns the record that stands for a JSON text: the text itself, unless it is
-// long and compression makes it shorter. Equal texts have equal records.
+// Pack returns the record of a JSON text. This is the text itself, unless it is long and
+// compression makes it shorter. Equal texts have equal records.
 func Pack(text []byte) []byte {
 	if len(text) < minPacked || len(text) > maxPacked {
 		return text
@@ -59,7 +60,7 @@ func Pack(text []byte) []byte {
 	return out
 }
 
-// PackObject is Pack for the text of an object record.
+// PackObject does what Pack does, for the text of an object record.
 func PackObject(text []byte) []byte {
 	if len(text) < minPackedObject {
 		return text
@@ -67,7 +68,7 @@ func PackObject(text []byte) []byte {
 	return Pack(text)
 }
 
-// Text is the JSON text that a record stands for.
+// Text returns the JSON text of a record. It is the inverse of Pack.
 func Text(data []byte) ([]byte, error) {
 	if len(data) < 2 || data[0] != formPacked {
 		return data, nil

@@ -13,26 +13,26 @@ import (
 )
 
 // Promotion is the promotion record of a BundleDeployment: what a roll-out has let
-// through to it so far. It is there only where something can be held back.
+// through to it so far. It exists only where something can be held back.
 type Promotion struct {
-	// UID is the BundleDeployment's. A promotion of an earlier one of its name is
-	// dead.
+	// UID is the BundleDeployment's. A promotion of an earlier one with its name has no
+	// effect.
 	UID types.UID
-	// Staged is what is shown to be next; Promoted is what is to be deployed. Each
-	// may be nil: nothing yet.
+	// Staged is shown as the next deployment, and Promoted is to be deployed. Each may be
+	// nil, which means nothing yet.
 	Staged, Promoted *Deployment
 }
 
-// Deployment is what is deployed, or to be deployed.
+// Deployment is a manifest with its options, deployed or to be deployed.
 type Deployment struct {
-	// ManifestID is what the options are applied to.
+	// ManifestID names the manifest that the options apply to.
 	ManifestID string `json:"manifestID,omitempty"`
 	// Options are complete: merged, injected and rendered.
 	Options v1alpha1.BundleDeploymentOptions `json:"options"`
 }
 
-// promotionJSON holds what is staged and promoted at once only once: that is so
-// at the end of every roll-out, and options may be long.
+// promotionJSON holds a deployment that is both staged and promoted only once. At the end
+// of every roll-out the two are equal, and options may be long.
 type promotionJSON struct {
 	UID      types.UID       `json:"uid"`
 	Both     json.RawMessage `json:"both,omitempty"`
@@ -68,8 +68,8 @@ func (d *Deployment) encode() (json.RawMessage, error) {
 	return out, nil
 }
 
-// DecodePromotion decodes a promotion record. Where staged and promoted are the
-// same, they are one pointer.
+// DecodePromotion decodes a promotion record. If staged and promoted are equal, they are
+// the same pointer.
 func DecodePromotion(data []byte) (*Promotion, error) {
 	var in promotionJSON
 	text, err := Text(data)
@@ -98,11 +98,11 @@ func DecodePromotion(data []byte) (*Promotion, error) {
 	return out, nil
 }
 
-// Rollout says that versions of a Bundle came that can be held back.
+// Rollout is the rollout record of a Bundle with versions that can be held back.
 type Rollout struct {
-	// UID is the Bundle's. A record of an earlier one of its name is dead.
+	// UID is the Bundle's. A record of an earlier one with its name has no effect.
 	UID types.UID `json:"uid"`
-	// Base is the object record of the last version that was fully promoted; nil if
-	// there was none, or if each BundleDeployment has its promotion record by now.
+	// Base is the object record of the last version that was fully promoted. It is nil if
+	// none was, or if each BundleDeployment already has its promotion record.
 	Base json.RawMessage `json:"base,omitempty"`
 }

@@ -17,38 +17,38 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// APIObject is what an object record holds: any kind of the group.
+// APIObject is an object of any kind of the group, as an object record holds it.
 type APIObject interface {
 	runtime.Object
 	metav1.Object
 }
 
-// Object is the object record: a user's object without its status, and the
-// facts that were recorded together with it.
+// Object is the object record: a user's object without its status, and the facts that
+// were recorded together with it.
 type Object struct {
-	// Object has an empty status and no resourceVersion. A Bundle's carries no
-	// spec.resources: those are the manifest that Content names. How it was written
-	// (schema.Form) is a member of the record, beside the object.
+	// Object has an empty status and no resourceVersion. A Bundle has no spec.resources:
+	// those are the manifest that Content names. The form in which the object was written
+	// (schema.Form) is a separate member of the record.
 	Object APIObject
 	// Content is the manifest ID of a Bundle's resources.
 	Content string
-	// Digest is the SHA-256 digest of that manifest, in hexadecimal: the ID has not
-	// all of it.
+	// Digest is the SHA-256 digest of that manifest, in hexadecimal. The ID contains only
+	// part of it.
 	Digest string
-	// Resources counts a Bundle's resources, so that an empty list and a list
-	// that a content record holds are told apart without reading it.
+	// Resources counts a Bundle's resources. With it, a reader can distinguish an empty
+	// list from one in a content record without reading that record.
 	Resources int
-	// Seed is the randomness of a Bundle version's templates, drawn when its
-	// spec was written. It is secret: generated values follow from it.
+	// Seed is the randomness of a Bundle version's templates, drawn when its spec was
+	// written. It is secret: generated values follow from it.
 	Seed []byte
-	// Time is when a Bundle version's spec was written; its templates' clock.
+	// Time is when a Bundle version's spec was written. It is the clock of its templates.
 	Time time.Time
-	// Namespace pins the derived cluster namespace of a Cluster that got it
-	// before something was written that would take it away (S 8.1).
+	// Namespace pins the derived cluster namespace of a Cluster, where a later write would
+	// otherwise take it away (S 8.1).
 	Namespace string
 
-	// Size is how many bytes of JSON the record had that this was decoded from; 0 if from
-	// none.
+	// Size is the number of bytes of JSON in the record that this was decoded from, and 0
+	// if it was not decoded.
 	Size int
 }
 
@@ -79,8 +79,8 @@ func (o *Object) Encode() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// encodeWithoutStatus leaves the status out: another record has it, and many
-// kinds would print a tree of zeros.
+// encodeWithoutStatus returns an object's JSON without its status. Another record has the
+// status, and many kinds would print a tree of zeros.
 func encodeWithoutStatus(object APIObject) ([]byte, error) {
 	all, err := json.Marshal(plain(object))
 	if err != nil {
@@ -94,8 +94,8 @@ func encodeWithoutStatus(object APIObject) ([]byte, error) {
 	return json.Marshal(members)
 }
 
-// plain is what the JSON of an object's fields is made of and read into, whichever form
-// it was written in.
+// plain returns the value that the JSON of an object's fields is encoded from and decoded
+// into, in whichever form the object was written.
 func plain(object APIObject) any {
 	if written, ok := object.(v1alpha1.Written); ok {
 		return written.Plain()
@@ -131,32 +131,31 @@ func DecodeObject(resource string, data []byte) (*Object, error) {
 	return out, nil
 }
 
-// BundlePin says that the newest version of a Bundle did not work when it was
-// written, and which one did before.
+// BundlePin is the pin of a Bundle whose newest version did not work when it was written.
+// It holds the last version that did.
 type BundlePin struct {
-	// UID and Generation name the version that failed. A pin that names another
-	// one than the newest is obsolete.
+	// UID and Generation name the version that failed. A pin that does not name the newest
+	// version is obsolete.
 	UID        types.UID `json:"uid"`
 	Generation int64     `json:"generation"`
-	// LastGood is the object record of the last version that worked; nil if
-	// none did. Of a pin that was decoded it can be decoded.
+	// LastGood is the object record of the last version that worked, and nil if none did.
+	// In a decoded pin, it is known to decode.
 	LastGood json.RawMessage `json:"lastGood,omitempty"`
 }
 
-// ClusterPins are the last good options of those BundleDeployments of one
-// Cluster whose template fails with the Cluster's present labels.
+// ClusterPins holds the last good options of those BundleDeployments of one Cluster whose
+// templates fail with the Cluster's present labels.
 type ClusterPins struct {
 	Pins []ClusterPin `json:"pins"`
 }
 
-// ClusterPin is the last good options of one BundleDeployment.
+// ClusterPin holds the last good options of one BundleDeployment.
 type ClusterPin struct {
-	// BundleUID and Generation name the version of the Bundle that the options
-	// were derived from. A pin of another version than the one in force is
-	// obsolete.
+	// BundleUID and Generation name the version of the Bundle that the options were
+	// derived from. The pin is obsolete if this is not the version in force.
 	BundleUID  types.UID `json:"bundleUID"`
 	Generation int64     `json:"generation"`
-	// ManifestID is what the options are applied to.
+	// ManifestID names the manifest that the options apply to.
 	ManifestID string `json:"manifestID,omitempty"`
 	// Options are complete: merged, injected and rendered.
 	Options v1alpha1.BundleDeploymentOptions `json:"options"`
@@ -167,8 +166,8 @@ func (p ClusterPin) Compare(o ClusterPin) int {
 	return cmp.Or(cmp.Compare(p.BundleUID, o.BundleUID), cmp.Compare(p.Generation, o.Generation))
 }
 
-// Decode decodes a pin, a mirror, a holder or a rollout record. One that holds the object record of
-// a Bundle which cannot be decoded cannot be either: it does not say what it is there for.
+// Decode decodes a pin, a mirror, a holder or a rollout record. It fails if the record holds
+// the object record of a Bundle and that cannot be decoded, because such a record is useless.
 func Decode[T BundlePin | ClusterPins | Namespace | Values | Downstream | Rollout | Holder](data []byte) (*T, error) {
 	out := new(T)
 	text, err := Text(data)
@@ -189,7 +188,8 @@ func Decode[T BundlePin | ClusterPins | Namespace | Values | Downstream | Rollou
 	return out, nil
 }
 
-// holdsBundle tells whether the object record of a Bundle, if there is one, can be decoded.
+// holdsBundle returns an error if the data is not empty and cannot be decoded as the object
+// record of a Bundle.
 func holdsBundle(data json.RawMessage) error {
 	if len(data) == 0 {
 		return nil

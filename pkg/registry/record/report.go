@@ -14,38 +14,38 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Report is the report record: what was written through /status.
+// Report is the report record: the status that was written through /status.
 type Report struct {
-	// Status is an object of the kind of which only the status is set, without
-	// derived fields.
+	// Status is an object of the kind with only its status set, without derived fields.
 	Status APIObject
-	// ManagedFields are the entries of writers of the status subresource.
+	// ManagedFields holds the entries of writers of the status subresource.
 	ManagedFields []metav1.ManagedFieldsEntry
-	// UID is the identity of the object that was reported on; a report on an
-	// earlier object of the same name is dead.
+	// UID identifies the object that was reported on. A report on an earlier object with
+	// the same name has no effect.
 	UID types.UID
 
-	// Size is how many bytes of JSON the record had that this was decoded from; 0 if
-	// from none.
+	// Size is the number of bytes of JSON in the record that this was decoded from, and 0
+	// if it was not decoded.
 	Size int
 }
 
-// reportJSON is a report as text. Status is the status itself, or a pointer to
-// where it is to go.
+// reportJSON is a report as text. Status is the status itself, or a pointer to the place
+// to decode it into.
 type reportJSON struct {
 	Status        any                         `json:"status,omitempty"`
 	ManagedFields []metav1.ManagedFieldsEntry `json:"managedFields,omitempty"`
 	UID           types.UID                   `json:"uid,omitempty"`
 }
 
-// Encode returns the record's bytes: compact, unless the report is too large for
-// any store. Equal records have equal bytes.
+// Encode returns the record's bytes, in the compact form unless the report is too large
+// for any store. Equal records have equal bytes.
 func (r *Report) Encode() ([]byte, error) {
 	data, _, err := r.EncodeSized()
 	return data, err
 }
 
-// EncodeSized is Encode that says also how many bytes of JSON the record stands for.
+// EncodeSized returns what Encode returns, and the number of bytes of JSON that the record
+// stands for.
 func (r *Report) EncodeSized() (data []byte, size int, err error) {
 	text, err := r.text()
 	if err != nil {
@@ -57,7 +57,7 @@ func (r *Report) EncodeSized() (data []byte, size int, err error) {
 	return compact(text), len(text), nil
 }
 
-// Equal tells whether two reports have the same bytes, without making them.
+// Equal reports whether two reports have the same record, without compressing them.
 func (r *Report) Equal(o *Report) (bool, error) {
 	a, err := r.text()
 	if err != nil {
@@ -67,7 +67,7 @@ func (r *Report) Equal(o *Report) (bool, error) {
 	return err == nil && bytes.Equal(a, b), err
 }
 
-// text is the report as JSON.
+// text returns the report as JSON.
 func (r *Report) text() ([]byte, error) {
 	text, err := json.Marshal(reportJSON{Status: statusIn(r.Status), ManagedFields: r.ManagedFields, UID: r.UID})
 	if err != nil {
@@ -76,7 +76,7 @@ func (r *Report) text() ([]byte, error) {
 	return text, nil
 }
 
-// statusIn returns a pointer to an object's status, nil if it has none.
+// statusIn returns a pointer to an object's status, or nil if it has none.
 func statusIn(object APIObject) any {
 	if object == nil || !HasStatus(object) {
 		return nil
@@ -84,8 +84,8 @@ func statusIn(object APIObject) any {
 	return of(object).status(object)
 }
 
-// DecodeReport decodes the report record of a resource, as this version writes it
-// or as JSON, which earlier ones wrote.
+// DecodeReport decodes the report record of a resource, in the compact form or as JSON,
+// which earlier versions wrote.
 func DecodeReport(resource string, data []byte) (*Report, error) {
 	if !isCompact(data) {
 		return decodeText(resource, data)
@@ -107,7 +107,7 @@ func (s *scratch) decode(resource string, values, frame []byte) (*Report, error)
 	return decodeText(resource, text)
 }
 
-// decodeText decodes a report's JSON, which it does not keep.
+// decodeText decodes a report's JSON. It does not retain text.
 func decodeText(resource string, text []byte) (*Report, error) {
 	stored, ok := resources[resource]
 	if !ok {
@@ -119,7 +119,7 @@ func decodeText(resource string, text []byte) (*Report, error) {
 	}
 	out = &Report{Status: stored.make(), Size: len(text)}
 	in := reportJSON{Status: statusIn(out.Status)}
-	// What it decodes to may hold on to the bytes.
+	// The decoded values may retain the bytes.
 	if err := json.Unmarshal(bytes.Clone(text), &in); err != nil {
 		return nil, fmt.Errorf("decode report record of %s: %w", resource, err)
 	}

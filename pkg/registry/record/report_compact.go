@@ -15,17 +15,15 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A compact report is a form byte, the length of its values and the values (see
-// pack), and its packed text as a zstd frame without the four bytes that all
-// frames begin with. The frame's header names the dictionary, and how long the
-// text is. Its form is formCompact.
+// A compact report consists of the form byte formCompact, the length of its values, the
+// values (see pack), and its packed text as a zstd frame without the four bytes that all
+// frames begin with. The frame's header names the dictionary and the length of the text.
 
-// isCompact tells a compact record from JSON, which begins with a brace.
+// isCompact reports whether a record is compact. JSON begins with a brace instead.
 func isCompact(data []byte) bool { return len(data) > 0 && data[0] == formCompact }
 
-// maxText is how long the JSON of a compact report can be: as long as a record
-// could be that nobody compressed. It bounds what a record can make of a reader's
-// memory.
+// maxText is the largest length in bytes of the JSON of a compact report: as long as an
+// uncompressed record could be. It bounds the memory that a record can cost a reader.
 const maxText = 1536 << 10
 
 var errTooLong = errors.New("it holds more than a report may")
@@ -33,18 +31,18 @@ var errTooLong = errors.New("it holds more than a report may")
 // frameMagic begins every zstd frame.
 const frameMagic = "\x28\xb5\x2f\xfd"
 
-// The dictionary that reports are written with: packed texts of reports, the most
-// typical last. It is frozen: what was written with it is read with it for ever. A
-// better one gets another ID and another file, and this one stays for reading.
+// dictionary1 is the dictionary that reports are written with: packed texts of reports, the
+// most typical last. It is frozen: records that were written with it need it for ever. A
+// better one gets another ID and another file, and this one remains for reading.
 //
 //go:embed report_1.dictionary
 var dictionary1 []byte
 
-// dictionaryID is dictionary1's name in frames.
+// dictionaryID identifies dictionary1 in frames.
 const dictionaryID = 1
 
-// codec is the compressor of a process: half a megabyte for each of its processors,
-// made when the first report comes. More effort than the least makes reports of many
+// codec returns the compressor of the process. It takes half a megabyte per processor, and
+// is created for the first report. More than the least effort would make reports on many
 // objects smaller by a seventh, for four times the time and ten times the memory.
 var codec = sync.OnceValue(func() *reportCodec {
 	c, err := newReportCodec(dictionary1, dictionaryID)
@@ -74,7 +72,7 @@ func newReportCodec(dictionary []byte, id uint32) (*reportCodec, error) {
 	return &reportCodec{encoder, decoder}, nil
 }
 
-// compact is a JSON text of at most maxText bytes, as a record.
+// compact returns a JSON text of at most maxText bytes as a record.
 func compact(text []byte) []byte { return codec().compact(text) }
 
 func (c *reportCodec) compact(text []byte) []byte {
@@ -88,8 +86,8 @@ func (c *reportCodec) compact(text []byte) []byte {
 	return append(out[:at], out[at+len(frameMagic):]...)
 }
 
-// split takes a compact record apart: into its values, and its frame without the first
-// four bytes. With reportCodec.text it is the inverse of compact.
+// split splits a compact record into its values and its frame without the first four
+// bytes. Together with reportCodec.text it is the inverse of compact.
 func split(data []byte) (values, frame []byte, err error) {
 	rest := data[1:]
 	n, used := binary.Uvarint(rest)
@@ -99,12 +97,13 @@ func split(data []byte) (values, frame []byte, err error) {
 	return rest[used : used+int(n)], rest[used+int(n):], nil
 }
 
-// scratch is room to decode in.
+// scratch holds buffers to decode into.
 type scratch struct{ values, frame, packed, text []byte }
 
 var scratches = sync.Pool{New: func() any { return &scratch{} }}
 
-// text is the JSON that values and a frame stand for, in scratch.
+// text returns the JSON that values and a frame stand for. The result is valid until s is
+// used again.
 func (c *reportCodec) text(s *scratch, values, frame []byte) ([]byte, error) {
 	s.frame = append(append(s.frame[:0], frameMagic...), frame...)
 	var header zstd.Header

@@ -10,35 +10,36 @@ import (
 	"github.com/google/uuid"
 )
 
-// Kept is a report on a BundleDeployment as memory holds a million of them: its record,
-// less what whoever has it knows anyway, which is half of a small one.
+// Kept is a report on a BundleDeployment in the form in which memory holds a million of
+// them: its record without the parts that the caller knows anyway, which are half of a small
+// report.
 //
 //	flags  1 byte
 //	UID    16 bytes
-//	brief  its length as a uvarint, and a part of the report that is kept too, if there is
-//	place  uvarint, if an ID is left out
-//	rest   the record as it is in etcd, after its form byte
+//	brief  its length as a uvarint, and a part of the report; only if it has a brief
+//	place  uvarint; only if an ID is left out
+//	rest   the record as in etcd, after its form byte
 //
-// The digits of the deployment ID, which thousands of reports share, are left out of
-// the values and put back in at their place; those of the UID come last of the values
-// of every report, and are left out there.
+// Thousands of reports share the digits of a deployment ID. These are left out of the
+// values, and Report inserts them again at their place. The digits of the UID are the last
+// values of every report, and are left out too.
 //
-// It is a string because it is as small as that, and nobody changes it.
+// Kept is a string because strings are small and immutable.
 type Kept string
 
 const (
-	keptText    = 1 << iota // the record is JSON: too long to be compact
+	keptText    = 1 << iota // the record is JSON, because it is too long to be compact
 	keptUID                 // the UID is left out of the values
-	keptApplied             // and so is the ID
-	keptBrief               // there is a brief
+	keptApplied             // the deployment ID is left out of the values
+	keptBrief               // it has a brief
 )
 
-// fewestKept is how many bytes of an ID are worth a place.
+// fewestKept is the number of bytes from which leaving out an ID is worth a place.
 const fewestKept = 8
 
-// Keep decodes the record of a report on a BundleDeployment, and returns it in the form
-// to keep. What is kept can be read. Brief is the part of a report that can be read alone,
-// or nil if it is as well to read the whole.
+// Keep decodes the record of a report on a BundleDeployment, and returns it as Kept too. A
+// Kept that it returns always decodes. applied returns the deployment ID of a report. brief
+// returns the part of a report to be read alone, or nil if reading all of it is as cheap.
 func Keep(data []byte, applied func(*Report) string, brief func(*Report) *Report) (Kept, *Report, error) {
 	r, err := DecodeReport(BundleDeployments, data)
 	if err != nil {
@@ -88,13 +89,13 @@ func Keep(data []byte, applied func(*Report) string, brief func(*Report) *Report
 	return Kept(append(out, frame...)), r, nil
 }
 
-// digitsOf are the digits of an ID as values have them.
+// digitsOf returns the digits of an ID in the form that values have.
 func digitsOf(id string) []byte {
 	_, values := pack([]byte(id))
 	return values
 }
 
-// canonical is a UID of the usual form; else zero, which nothing has.
+// canonical returns a UID in the usual form, and zero for any other. No object has zero.
 func canonical(uid string) uuid.UUID {
 	if len(uid) != uuidLength || !isUUID([]byte(uid)) {
 		return uuid.Nil
@@ -106,10 +107,11 @@ func canonical(uid string) uuid.UUID {
 	return id
 }
 
-// UID is that of the BundleDeployment that was reported on; zero if it is no UUID.
+// UID returns the UID of the BundleDeployment that was reported on, and zero if it is not a
+// UUID.
 func (k Kept) UID() uuid.UUID { return uuid.UUID([]byte(k[1:17])) }
 
-// Report decodes what was kept, with the ID that was known when it was.
+// Report decodes the report. applied is the deployment ID that Keep got for it.
 func (k Kept) Report(applied string) (*Report, error) {
 	flags := k[0]
 	_, at := k.rest()
@@ -139,7 +141,7 @@ func (k Kept) Report(applied string) (*Report, error) {
 	return s.decode(BundleDeployments, s.values, frame)
 }
 
-// rest is where what follows the brief begins, and from where the brief goes to there.
+// rest returns the offset of the brief, and that of the rest, where the brief ends.
 func (k Kept) rest() (brief, rest int) {
 	const at = 1 + 16
 	if k[0]&keptBrief == 0 {
@@ -149,7 +151,7 @@ func (k Kept) rest() (brief, rest int) {
 	return at + used, at + used + int(n)
 }
 
-// Brief decodes the brief, or the whole if there is none.
+// Brief decodes the brief, or the whole report if it has no brief.
 func (k Kept) Brief(applied string) (*Report, error) {
 	from, to := k.rest()
 	if from == to {

@@ -10,30 +10,30 @@ import (
 	"time"
 )
 
-// What a dictionary cannot foresee in a report are IDs and times, and they do not
-// compress. So they are moved out of the text, as bytes, and a mark is left where
-// each was. What remains is much the same in all reports.
+// A dictionary cannot foresee the IDs and times in a report, and they do not compress. So
+// they are moved out of the text, as bytes, and a mark replaces each. The rest is almost
+// the same in all reports.
 //
 //	text    {"uid":"d2719cf4-5cbe-...","lastUpdateTime":"2026-11-23T19:00:00Z"}
 //	packed  {"uid":"␁","lastUpdateTime":"␃"}
-//	values  d2719cf45cbe... (16 bytes), seconds since the time before (1 to 5)
+//	values  d2719cf45cbe... (16 bytes), seconds since the previous time (1 to 5 bytes)
 //
-// JSON has no control characters outside of its escapes, so a mark is never
-// something else.
+// JSON contains no control characters except as escapes, so a mark is unambiguous.
 const (
 	markUUID = 0x01
-	markHex  = 0x02 // followed by how many digits
+	markHex  = 0x02 // followed by the number of digits
 	markTime = 0x03
 )
 
 const (
 	uuidLength = 36
-	// minDigits is from where on hex digits are worth a mark and a length.
+	// minDigits is the number of hex digits from which a mark and a length are worth it.
 	minDigits, maxDigits = 16, 255
 	timeLength           = len("2006-01-02T15:04:05Z")
 )
 
-// pack splits a JSON text without blanks into what is alike and what is not.
+// pack splits a JSON text without blanks into the text that reports share and the values
+// that differ.
 func pack(text []byte) (packed, values []byte) {
 	packed = make([]byte, 0, len(text))
 	last := epoch
@@ -77,15 +77,15 @@ func pack(text []byte) (packed, values []byte) {
 	return packed, values
 }
 
-// errPacked means that marks and values do not fit together.
+// errPacked means that the marks and the values do not match.
 var errPacked = errors.New("its text and its values do not fit together")
 
-// unpack is the inverse of pack: it appends the text, which may take at most limit
-// bytes, to one that is empty.
+// unpack is the inverse of pack. It appends the text, of at most limit bytes, to text,
+// which must be empty.
 func unpack(text, packed, values []byte, limit int) ([]byte, error) {
 	text = slices.Grow(text, len(packed)+4*len(values))
 	last := epoch
-	var written struct{ from, to int } // where the last time is in the text
+	var written struct{ from, to int } // the place of the last time in the text
 	for i := 0; i < len(packed); i++ {
 		digits := 0
 		switch packed[i] {
@@ -123,7 +123,7 @@ func unpack(text, packed, values []byte, limit int) ([]byte, error) {
 				return nil, errPacked
 			}
 			values = values[n:]
-			if since == 0 && written.to > 0 { // objects are made together
+			if since == 0 && written.to > 0 { // objects are usually created together
 				text = append(text, text[written.from:written.to]...)
 				break
 			}
@@ -142,11 +142,11 @@ func unpack(text, packed, values []byte, limit int) ([]byte, error) {
 	return text, nil
 }
 
-// epoch is what the first time of a report is counted from: not long before most
-// of them.
+// epoch is the time from which the first time of a report is counted. Most reports have
+// times shortly after it.
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 
-// uuidParts are where the digits of a UUID are.
+// uuidParts holds the ranges of digits in a UUID.
 var uuidParts = [5][2]int{{0, 8}, {9, 13}, {14, 18}, {19, 23}, {24, uuidLength}}
 
 func isUUID(text []byte) bool {
@@ -170,7 +170,7 @@ func isTime(text []byte) bool {
 	return len(text) >= timeLength && text[4] == '-' && text[10] == 'T' && text[timeLength-1] == 'Z'
 }
 
-// parseTime reads a time that is written just as unpack will write it.
+// parseTime parses a time if it is written exactly as unpack will write it.
 func parseTime(text []byte) (seconds int64, ok bool) {
 	t, err := time.Parse(time.RFC3339, string(text))
 	if err != nil || t.UTC().Format(time.RFC3339) != string(text) {
@@ -179,7 +179,7 @@ func parseTime(text []byte) (seconds int64, ok bool) {
 	return t.Unix(), true
 }
 
-// isDigit tells hex digits in lower case.
+// isDigit reports whether c is a hex digit in lower case.
 func isDigit(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' }
 
 func digitOf(c byte) byte {
@@ -191,7 +191,7 @@ func digitOf(c byte) byte {
 
 const hexDigits = "0123456789abcdef"
 
-// appendDigits writes two digits as one byte; the last one may be alone.
+// appendDigits appends each two digits as one byte. An odd last digit takes a byte alone.
 func appendDigits(values, text []byte) []byte {
 	for len(text) > 1 {
 		values = append(values, digitOf(text[0])<<4|digitOf(text[1]))

@@ -13,30 +13,29 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// reader reads the JSON of a report on a BundleDeployment: of such reports there are a
-// million, and they are decoded when they come and whenever somebody reads. It knows
-// only what Encode writes, members in their order and no blanks, and takes a tenth of
-// the time of encoding/json, which is for everything else. What it accepts it reads as
-// encoding/json does.
+// reader reads the JSON of a report on a BundleDeployment. A million such reports are
+// decoded when they arrive and again for each read. reader accepts only what Encode writes,
+// with members in that order and no blanks, and takes a tenth of the time of encoding/json,
+// which reads everything else. It reads what it accepts as encoding/json does.
 //
-// Most strings that it returns share one copy of the text. Those that roll-ups go on to
-// show are copies of their own.
+// Most strings that it returns share one copy of the text. Those that roll-ups later show
+// are separate copies.
 type reader struct {
 	text string
 	at   int
-	// comma tells that the next member of the object is not its first.
+	// comma means that the next member of the object is not its first.
 	comma bool
-	// lastTime is the last one that was read, and its text.
+	// lastTime is the last time that was read, and its text.
 	lastTime struct {
 		text string
 		is   metav1.Time
 	}
-	// odd tells that the text is not as Encode writes it; what was read is worth nothing.
+	// odd means that the text is not as Encode writes it. What was read is then worthless.
 	odd bool
 }
 
-// readReport reads a whole report into one that is empty; false if it is not as Encode
-// writes it, and then it may have written some of it.
+// readReport reads a whole report into an empty status and report. It returns false if the
+// text is not as Encode writes it, and may then have set some of the fields.
 func readReport(text string, status *v1alpha1.BundleDeploymentStatus, out *Report) bool {
 	r := reader{text: text}
 	r.open()
@@ -196,7 +195,8 @@ func (r *reader) set(key string, to *string) {
 	}
 }
 
-// setOwn is set to a copy that keeps nothing else of the text alive.
+// setOwn does what set does, with a copy of the string, which does not keep the whole text
+// alive.
 func (r *reader) setOwn(key string, to *string) {
 	if r.has(key) {
 		*to = strings.Clone(r.string())
@@ -226,7 +226,7 @@ func (r *reader) setBool(key string, to *bool) {
 func (r *reader) time() metav1.Time {
 	text := r.string()
 	if text == r.lastTime.text && text != "" {
-		return r.lastTime.is // objects are made together
+		return r.lastTime.is // objects are usually created together
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	r.odd = r.odd || err != nil

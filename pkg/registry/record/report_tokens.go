@@ -11,10 +11,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The tokens that a reader knows. Each call goes on behind what it read, or makes the
-// text odd.
+// The tokens that a reader knows. Each method moves past what it read, or marks the text as
+// odd.
 
-// passed goes on behind a text, if that comes next.
+// passed moves past a text if that comes next, and reports whether it does.
 func (r *reader) passed(text string) bool {
 	if !strings.HasPrefix(r.text[r.at:], text) {
 		return false
@@ -33,8 +33,8 @@ func (r *reader) close() {
 	r.comma = true
 }
 
-// has tells whether a member comes next, by its quoted name with the colon, and goes on
-// at its value.
+// has reports whether a member comes next, given its quoted name with the colon, and if so
+// moves to its value.
 func (r *reader) has(key string) bool {
 	if r.odd {
 		return false
@@ -66,7 +66,7 @@ func (r *reader) list(each func()) {
 	}
 }
 
-// string reads a string. It is a part of the text, if that has it as it is.
+// string reads a string. The result is a part of the text if the string has no escapes.
 func (r *reader) string() string {
 	if !r.passed(`"`) {
 		r.odd = true
@@ -94,14 +94,14 @@ func (r *reader) string() string {
 			r.odd = true
 			return ""
 		case c >= 0x80:
-			plain = false // it may have to be replaced
+			plain = false // invalid UTF-8 has to be replaced
 		}
 	}
 	r.odd, r.at = true, len(r.text)
 	return ""
 }
 
-// isPlain tells that a string is written as it is.
+// isPlain reports whether the JSON of a string is the string itself.
 func isPlain(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c >= 0x80 || c == '\\' {
@@ -111,7 +111,7 @@ func isPlain(text string) bool {
 	return true
 }
 
-// mostDigits are those of a number that fits without a look.
+// mostDigits is the number of digits that always fit an int64.
 const mostDigits = 18
 
 func (r *reader) integer() int64 {
@@ -124,7 +124,7 @@ func (r *reader) integer() int64 {
 		n = n*10 + int64(r.text[r.at]-'0')
 	}
 	digits := r.at - from
-	// What goes on after it, as a fraction does, is not the end of a member.
+	// Anything but the end of a member, such as a fraction, makes the text odd.
 	if digits == 0 || digits > 1 && r.text[from] == '0' || r.at < len(r.text) && r.text[r.at] != ',' && r.text[r.at] != '}' {
 		r.odd = true
 	}
@@ -134,11 +134,11 @@ func (r *reader) integer() int64 {
 	return n
 }
 
-// deepest is how deep an object may be that is not looked into.
+// deepest bounds the nesting of an object that is read as text.
 const deepest = 100
 
-// object is the text of an object that ends where its braces do. Whether it is valid
-// JSON is not known.
+// object returns the text of an object, up to its closing brace. It does not check that
+// this is valid JSON.
 func (r *reader) object() string {
 	from, depth := r.at, 0
 	for ; r.at < len(r.text); r.at++ {
@@ -168,7 +168,7 @@ func (r *reader) object() string {
 	return ""
 }
 
-// shareFields gives the entries of a decoded object the field sets that others have too.
+// shareFields replaces the field sets of a decoded object's entries by shared ones.
 func shareFields(entries []metav1.ManagedFieldsEntry) {
 	for i := range entries {
 		if own := entries[i].FieldsV1; own != nil {
@@ -179,9 +179,9 @@ func shareFields(entries []metav1.ManagedFieldsEntry) {
 	}
 }
 
-// fieldTable has the field sets of managed fields, of which there are a few that all
-// reports share. They must not be modified. A set of one's own would be as large as a
-// report, and decoded plainly it keeps the whole text alive that it is a part of.
+// fieldTable holds the field sets of managed fields. All reports share a few of them, which
+// must not be modified. A separate set would be as large as a report, and a set that is
+// decoded in the usual way keeps alive the whole text that it is a part of.
 type fieldTable struct {
 	sync.RWMutex
 	known map[string]*metav1.FieldsV1
@@ -189,10 +189,11 @@ type fieldTable struct {
 
 var fieldSets = fieldTable{known: map[string]*metav1.FieldsV1{}}
 
-// The table begins anew when it has too many, and those that are too long it has not.
+// The table is emptied when it has mostFieldSets, and does not hold sets of more than
+// longestFieldSet bytes.
 const mostFieldSets, longestFieldSet = 256, 4 << 10
 
-// of is the field set with a text; nil if that is not valid.
+// of returns the field set with a text, or nil if that is not valid JSON.
 func (t *fieldTable) of(text string) *metav1.FieldsV1 {
 	t.RLock()
 	fields := t.known[text]

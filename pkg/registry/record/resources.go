@@ -13,8 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// resource handles the objects of one resource, without reflection: objects are copied
-// for each request that reads them.
+// resource handles the objects of one resource without reflection, because each request
+// that reads objects copies them.
 type resource struct {
 	kind schema.GroupVersionKind
 	make func() APIObject
@@ -26,8 +26,8 @@ type resource struct {
 	setStatus func(to, from APIObject)
 }
 
-// resources holds the resources that the log has records of. A BundleDeployment has no
-// object record, only reports. byType finds the same by the type of their objects.
+// resources holds the resources whose records the log can hold. A BundleDeployment has no
+// object record, only reports. byType holds the same resources by the type of their objects.
 var (
 	resources = map[string]*resource{}
 	byType    = map[reflect.Type]*resource{}
@@ -60,8 +60,9 @@ func add[T, S any, P pointer[T]](name string, status func(*T) *S) {
 	Add[T, S, P](name, v1alpha1.SchemeGroupVersion.WithKind(reflect.TypeFor[T]().Name()), status)
 }
 
-// Add lets the log hold records of one more resource, before anything uses it. Those of
-// the group are there already: this is for kinds that others test readers with.
+// Add lets the log hold records of one more resource. It must be called before the log is
+// used. The group's resources are already present: Add is for tests of readers with kinds of
+// their own.
 func Add[T, S any, P pointer[T]](name string, kind schema.GroupVersionKind, status func(*T) *S) {
 	r := &resource{
 		kind: kind,
@@ -99,8 +100,8 @@ func New(name string) (APIObject, error) {
 // NewLike returns an empty object of the same type.
 func NewLike(object APIObject) APIObject { return of(object).make() }
 
-// KindOf returns the kind of a resource's objects, an empty one if there is no such
-// resource.
+// KindOf returns the kind of a resource's objects, or an empty kind if the resource is
+// unknown.
 func KindOf(name string) schema.GroupVersionKind {
 	if r, ok := resources[name]; ok {
 		return r.kind
@@ -108,17 +109,17 @@ func KindOf(name string) schema.GroupVersionKind {
 	return schema.GroupVersionKind{}
 }
 
-// Copy returns a copy of the object's first level. Both share what it points to.
+// Copy returns a shallow copy of the object.
 func Copy(object APIObject) APIObject { return of(object).copy(object) }
 
-// Into copies the first level of an object into another one of its type.
+// Into copies an object into another one of its type. The copy is shallow.
 func Into(to runtime.Object, from APIObject) { of(from).into(to, from) }
 
 // HasStatus reports whether objects of this kind have a status.
 func HasStatus(object APIObject) bool { return of(object).status != nil }
 
-// SetStatus copies the first level of the status of an object into another one of its
-// type. It does nothing if the kind has no status.
+// SetStatus copies the status of an object into another one of its type. The copy is
+// shallow. It does nothing if the kind has no status.
 func SetStatus(to, from APIObject) {
 	if set := of(to).setStatus; set != nil {
 		set(to, from)
