@@ -20,38 +20,38 @@ import (
 	"google.golang.org/grpc/backoff"
 )
 
-// ClientConfig says how to reach etcd. Its fields are flags of the same meaning,
-// and errors name those.
+// ClientConfig configures the connection to etcd. Each field has a flag with the same
+// meaning, and errors name the flags.
 type ClientConfig struct {
 	// Servers are URLs of members, all http or all https (--etcd-servers).
 	Servers []string
-	// CAFile holds the authorities that may sign the members' certificates; the
-	// system's if empty (--etcd-cafile). It is read once.
+	// CAFile names the file with the authorities that may sign the members' certificates;
+	// if it is empty, the system's may (--etcd-cafile). It is read once.
 	CAFile string
-	// CertFile and KeyFile are what the client shows (--etcd-certfile,
-	// --etcd-keyfile). They are read anew for each connection, so that renewing
-	// them takes no restart.
+	// CertFile and KeyFile name the client's certificate and key (--etcd-certfile,
+	// --etcd-keyfile). They are read again for each connection, so renewing them needs no
+	// restart.
 	CertFile, KeyFile string
 }
 
 const (
-	// keepAliveTime is the least that grpc-go lets a client have, and above the
-	// 5 s that etcd asks for (--grpc-keepalive-min-time).
+	// keepAliveTime is the least that grpc-go accepts from a client, and more than the 5 s
+	// that etcd demands (--grpc-keepalive-min-time).
 	keepAliveTime = 10 * time.Second
-	// keepAliveTimeout also bounds how long the kernel waits for an answer to what
-	// was sent (TCP_USER_TIMEOUT): a request on a dead connection fails after it,
-	// an idle watch after the sum of both.
+	// keepAliveTimeout also bounds the time for which the kernel waits for sent data to be
+	// acknowledged (TCP_USER_TIMEOUT). A request on a dead connection fails after it, and
+	// an idle watch after keepAliveTime and keepAliveTimeout together.
 	keepAliveTimeout = 5 * time.Second
-	// maxRedialDelay replaces grpc's two minutes: a member that was away is used
-	// again soon after it is back.
+	// maxRedialDelay replaces grpc's two minutes, so that a member is used again soon
+	// after it is back.
 	maxRedialDelay = 3 * time.Second
-	// connectTimeout bounds one attempt to connect: grpc's is 20 s.
+	// connectTimeout bounds one attempt to connect. It replaces grpc's 20 s.
 	connectTimeout = 5 * time.Second
 )
 
-// Connect returns a client. It connects in the background, to all servers at
-// once, and sends requests to those that it is connected to: one that is down
-// delays nothing while another is up.
+// Connect returns a client. The client connects in the background to all servers at once,
+// and sends requests to those that it is connected to. A server that is down delays nothing
+// while another is up.
 func Connect(config ClientConfig) (*clientv3.Client, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -80,15 +80,15 @@ func Connect(config ClientConfig) (*clientv3.Client, error) {
 	return client, nil
 }
 
-// clientLog keeps quiet about what the client retries by itself: what does not
-// succeed in the end is returned.
+// clientLog returns a logger that omits what the client retries by itself. The client
+// returns an error for what does not succeed in the end.
 func clientLog() (*zap.Logger, error) {
 	config := zap.NewProductionConfig()
 	config.Level = zap.NewAtomicLevelAt(zap.ErrorLevel)
 	return config.Build()
 }
 
-// tls is how to speak to the servers; nil is plainly.
+// tls returns the TLS configuration for the servers, and nil if they do not use TLS.
 func (c ClientConfig) tls() (*tls.Config, error) {
 	if !strings.HasPrefix(c.Servers[0], "https://") {
 		return nil, nil
@@ -102,7 +102,7 @@ func (c ClientConfig) tls() (*tls.Config, error) {
 	return config, nil
 }
 
-// Validate tells what is wrong with the configuration, by its flags.
+// Validate returns an error that names the flag with a wrong value, nil if all are valid.
 func (c ClientConfig) Validate() error {
 	if len(c.Servers) == 0 {
 		return errors.New("--etcd-servers is missing: give the URLs of etcd, such as https://etcd-0.example:2379,https://etcd-1.example:2379")
@@ -112,7 +112,7 @@ func (c ClientConfig) Validate() error {
 		parsed, err := url.Parse(given)
 		server := withoutPassword(given)
 		if err != nil {
-			// Not the error, which has all of it.
+			// err is left out because it contains the whole URL, with any password.
 			return fmt.Errorf("--etcd-servers: %q is not a URL such as https://etcd-0.example:2379", server)
 		}
 		if parsed.Scheme != "http" && parsed.Scheme != "https" {
@@ -132,8 +132,8 @@ func (c ClientConfig) Validate() error {
 	return c.validateFiles(schemes["http"])
 }
 
-// withoutPassword is an address for the log. Somebody may give that of kine's
-// database, with a password in it.
+// withoutPassword returns an address that is safe to log. An operator may have given the
+// address of kine's database, with a password in it.
 func withoutPassword(server string) string {
 	if at := strings.LastIndex(server, "@"); at >= 0 {
 		return "..." + server[at:]
@@ -141,7 +141,7 @@ func withoutPassword(server string) string {
 	return server
 }
 
-// validateFiles is told of a server without TLS, if there is one.
+// validateFiles checks the files. plain is a server without TLS, "" if none is.
 func (c ClientConfig) validateFiles(plain string) error {
 	files := []struct{ flag, path string }{{"--etcd-cafile", c.CAFile}, {"--etcd-certfile", c.CertFile}, {"--etcd-keyfile", c.KeyFile}}
 	for _, file := range files {

@@ -10,12 +10,13 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 )
 
-// ErrReplaced means that another etcd cluster answers than did before. A cluster
-// that was restored from a snapshot is another one, if it was given a new
+// ErrReplaced means that the etcd cluster that answers is not the one that answered before.
+// A cluster that was restored from a snapshot is another cluster if it got a new
 // --initial-cluster-token.
 var ErrReplaced = errors.New("etcd is another cluster than before")
 
-// sameCluster checks that an answer comes from the cluster that gave the first.
+// sameCluster returns ErrReplaced unless an answer comes from the cluster that answered
+// first.
 func (l *Log) sameCluster(header *etcdserverpb.ResponseHeader) error {
 	id := header.GetClusterId()
 	if id == 0 || l.cluster.CompareAndSwap(0, id) || l.cluster.Load() == id {
@@ -24,6 +25,6 @@ func (l *Log) sameCluster(header *etcdserverpb.ResponseHeader) error {
 	return fmt.Errorf("%w: its ID was %x and is %x", ErrReplaced, l.cluster.Load(), id)
 }
 
-// Adopt takes whatever cluster answers next for the log's. Who calls it has
-// forgotten all that the log ever told.
+// Adopt makes the cluster that answers next the log's cluster. The caller must have
+// discarded everything that it learned from the log before.
 func (l *Log) Adopt() { l.cluster.Store(0) }

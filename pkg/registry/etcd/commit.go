@@ -24,26 +24,26 @@ type Content struct {
 // Txn is a guarded transaction: if every guard holds, all of it is written, at
 // one revision.
 type Txn struct {
-	// Unchanged are records that must still be at the revision given; 0 means
-	// that there must be none.
+	// Unchanged holds records that must still be at the given revision; 0 means that the
+	// record must not exist.
 	Unchanged map[record.Key]int64
-	// UnchangedSince guards whole ranges: no record below one of these prefixes
-	// may have been written after the revision.
+	// UnchangedSince guards whole ranges: no record below one of these prefixes may have
+	// been written after the revision.
 	UnchangedSince []RangeGuard
-	// NotAfter are records that must not have been written after the revision
-	// given. A deletion is not seen.
+	// NotAfter holds records that must not have been written after the given revision. It
+	// does not detect a deletion.
 	NotAfter map[record.Key]int64
-	// HasContent are IDs of contents that must be there.
+	// HasContent holds IDs of contents that must exist.
 	HasContent []string
 	Put        map[record.Key][]byte
 	Delete     []record.Key
-	// Content is written if it is not there yet.
+	// Content is written unless it already exists.
 	Content []Content
-	// DeleteContent are IDs of contents that nothing refers to.
+	// DeleteContent holds IDs of contents that nothing refers to.
 	DeleteContent []string
 }
 
-// Size is what the transaction weighs in a request, roughly.
+// Size returns roughly the bytes that the transaction takes in a request.
 func (t *Txn) Size() int {
 	n := len(t.Delete) * KeySize
 	for _, value := range t.Put {
@@ -56,21 +56,22 @@ func (t *Txn) Size() int {
 }
 
 const (
-	// MaxSize is how many bytes one transaction may weigh: etcd's default for a request,
-	// less what its guards and its frame need.
+	// MaxSize is the largest Size of a transaction in bytes: etcd's default for a request,
+	// less the room for guards and framing.
 	MaxSize = 1536<<10 - 16<<10
-	// KeySize is what a key weighs, with what stands around it. Few are longer.
+	// KeySize is an estimate of the bytes that a key takes, with its framing. Few keys take
+	// more.
 	KeySize = 200
 )
 
-// commitTimeout bounds one transaction. A member itself gives up some 7 s after
-// its leader was lost; who waits longer waits for a connection.
+// commitTimeout bounds one transaction. A member itself gives up some 7 s after it lost its
+// leader; a caller that waits longer is waiting for a connection.
 const commitTimeout = 10 * time.Second
 
-// Commit writes the transaction if its guards hold. It returns the revision of
-// the write, or false if a guard did not hold. After ErrTooLarge, ErrTooManyOps,
-// ErrNoSpace, ErrDenied and ErrRefused nothing was written; after any other error that
-// is unknown.
+// Commit writes the transaction if its guards hold. It returns the revision of the write,
+// or false if a guard did not hold. After ErrTooLarge, ErrTooManyOps, ErrNoSpace, ErrDenied
+// and ErrRefused nothing was written. After any other error it is unknown whether anything
+// was.
 func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err error) {
 	p, err := l.prepare(ctx, &txn)
 	if err != nil {
@@ -79,9 +80,9 @@ func (l *Log) Commit(ctx context.Context, txn Txn) (revision int64, ok bool, err
 	return l.send(ctx, p)
 }
 
-// send commits a transaction by itself.
+// send commits a transaction that is not part of a group.
 func (l *Log) send(ctx context.Context, p *prepared) (revision int64, ok bool, err error) {
-	// Without a member to send it to, the client would wait as long as its caller.
+	// Without a member to send to, the client would wait as long as ctx lets it.
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	revision, ok, err = l.transact(ctx, p)
@@ -94,7 +95,7 @@ func (l *Log) send(ctx context.Context, p *prepared) (revision int64, ok bool, e
 	return revision, ok, nil
 }
 
-// transact commits a transaction, and says what etcd says.
+// transact commits a transaction, and returns etcd's error as it is.
 func (l *Log) transact(ctx context.Context, p *prepared) (revision int64, ok bool, err error) {
 	response, err := l.client.Txn(ctx).If(p.guards...).Then(nest(p.ops)...).Commit()
 	if err != nil {
@@ -123,8 +124,8 @@ func (l *Log) guards(txn *Txn) []clientv3.Cmp {
 	return guards
 }
 
-// ops are what the transaction writes; puts are its records' values as they are
-// to stand in etcd.
+// ops returns the operations of the transaction, and the values of its records as etcd is
+// to store them.
 func (l *Log) ops(ctx context.Context, txn *Txn) (ops []clientv3.Op, puts map[record.Key][]byte, err error) {
 	puts = make(map[record.Key][]byte, len(txn.Put))
 	for key, value := range txn.Put {
@@ -146,21 +147,21 @@ func (l *Log) ops(ctx context.Context, txn *Txn) (ops []clientv3.Op, puts map[re
 		if err != nil {
 			return nil, nil, err
 		}
-		// Content is addressed by what it holds: writing it twice would be
-		// harmless, but would carry megabytes through raft for nothing.
+		// The ID of content is its hash, so writing it twice would be harmless, but
+		// would send megabytes through raft for nothing.
 		absent := clientv3.Compare(clientv3.CreateRevision(path), "=", 0)
 		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{absent}, []clientv3.Op{clientv3.OpPut(path, string(encrypted))}, nil))
 	}
 	return ops, puts, nil
 }
 
-// groupSize is how many operations stand on one level of a transaction. etcd
-// takes 128 by default, and counts what is nested against what is left.
+// groupSize is the number of operations on one level of a transaction. etcd allows 128 by
+// default, and counts nested operations against the rest of that.
 const groupSize = 40
 
-// nest puts operations into nested transactions where they are too many for one:
-// all of it is still one transaction, at one revision. Two levels take 1,600, and
-// three 64,000, which is more than a request has room for.
+// nest puts operations into nested transactions if they are too many for one level. The
+// result is still one transaction, at one revision. Two levels hold 1,600 operations, and
+// three hold 64,000, more than fit in a request.
 func nest(ops []clientv3.Op) []clientv3.Op {
 	for len(ops) > groupSize {
 		var groups []clientv3.Op
@@ -173,10 +174,10 @@ func nest(ops []clientv3.Op) []clientv3.Op {
 }
 
 const (
-	// MaxGuards is how many guards a transaction of up to 1,600 operations can have:
-	// etcd counts guards like operations, and what is nested against what they leave.
+	// MaxGuards is the number of guards that a transaction of up to 1,600 operations can
+	// have. etcd counts guards like operations, and nested operations against the rest.
 	MaxGuards = 128 - groupSize
-	// FewGuards is how many guards a transaction can have whatever else it does. One
-	// with more of them guards ranges instead.
+	// FewGuards is the number of guards that any transaction can have. A transaction that
+	// needs more guards ranges instead.
 	FewGuards = MaxGuards - groupSize
 )

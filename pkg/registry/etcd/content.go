@@ -16,13 +16,13 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// contentBatch bounds how many content records one request reads: each may be
-// over a megabyte.
+// contentBatch bounds the number of content records that one request reads. Each may have
+// more than a megabyte.
 const contentBatch = 32
 
-// Contents reads content records. IDs that are not there are absent from the
-// answer. It fails with ErrUndecryptable at a record that cannot be decrypted, and with
-// record.ErrNewer at one that a newer version wrote.
+// Contents reads content records. The result lacks the IDs that have none. It fails with
+// ErrSealed at a record that cannot be decrypted, and with record.ErrNewer at one that a
+// newer version wrote.
 func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, error) {
 	out := make(map[string][]byte, len(ids))
 	for len(ids) > 0 {
@@ -53,15 +53,16 @@ func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, er
 }
 
 const (
-	// contentPatience is how long a read is tried again: longer than etcd takes to
-	// elect a leader, and no longer than a server is ready without etcd.
+	// contentPatience bounds the time for which a read is retried. It is longer than etcd
+	// takes to elect a leader, and no longer than a server remains ready without etcd.
 	contentPatience = 5 * time.Second
 	contentPause    = 50 * time.Millisecond
 )
 
-// patiently reads, and tries again for a while if what failed is likely to pass.
-// The client does that with single reads, not with transactions. A watch whose
-// Bundle cannot be rendered ends with an error, after which clients list all again.
+// patiently reads, and retries for contentPatience after an error that is likely to pass.
+// The etcd client retries single reads, but not transactions. Without this, a watch whose
+// Bundle cannot be rendered would end with an error, and its client would list everything
+// again.
 func (l *Log) patiently(ctx context.Context, reads []clientv3.Op) (*clientv3.TxnResponse, error) {
 	limit := time.After(contentPatience)
 	for {
@@ -79,16 +80,17 @@ func (l *Log) patiently(ctx context.Context, reads []clientv3.Op) (*clientv3.Txn
 	}
 }
 
-// StoredContent is a content record as it stands in etcd.
+// StoredContent is a content record and the revision at which etcd stored it.
 type StoredContent struct {
 	Content
 	Revision int64
 }
 
-// ListContents reads up to limit content records (0: all) from the ID on, at a
-// revision (0: the present). It returns the revision of the answer, and how
-// many records follow. It fails with ErrCompacted if the revision is no longer
-// held, with ErrFuture if it has not been reached, and with ErrUndecryptable at a record that cannot be decrypted.
+// ListContents reads up to limit content records (0: all), beginning with the ID from, at a
+// revision (0: the present). It returns the revision of the answer, and the number of
+// records that remain after these. It fails with ErrCompacted if etcd no longer holds the
+// revision, with ErrFuture if etcd has not reached it, with ErrSealed at a record that
+// cannot be decrypted, and with record.ErrNewer at one that a newer version wrote.
 func (l *Log) ListContents(ctx context.Context, from string, limit, revision int64) (contents []StoredContent, at, remaining int64, err error) {
 	end := clientv3.GetPrefixRangeEnd(l.ContentPath(""))
 	response, err := l.client.Get(ctx, l.ContentPath(from), clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
@@ -119,7 +121,7 @@ func (l *Log) ListContents(ctx context.Context, from string, limit, revision int
 	return contents, at, response.Count - int64(len(response.Kvs)), nil
 }
 
-// ContentIDs lists the IDs of all content records, without reading them.
+// ContentIDs returns the IDs of all content records, without reading these.
 func (l *Log) ContentIDs(ctx context.Context) ([]string, error) {
 	prefix := l.ContentPath("")
 	var ids []string

@@ -9,13 +9,13 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// MaxOperations is etcd's default for what Operations counts (--max-txn-ops). No write of
-// ours needs more.
+// MaxOperations is etcd's default limit on what Operations counts (--max-txn-ops). No write
+// of Muster needs more.
 const MaxOperations = 128
 
-// Operations is how many operations a transaction has as etcd counts them: on each level
-// the guards or the operations, whichever are more, and along the deepest chain of nested
-// transactions together.
+// Operations returns the number of operations of a transaction as etcd counts them. On each
+// level this is the number of guards or of operations, whichever is larger; levels add up
+// along the chain of nested transactions with the highest sum.
 func (l *Log) Operations(ctx context.Context, txn Txn) (int, error) {
 	p, err := l.prepare(ctx, &txn)
 	if err != nil {

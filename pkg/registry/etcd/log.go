@@ -17,10 +17,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// ErrCompacted means that the log no longer holds the revision asked for.
+// ErrCompacted means that the log no longer holds the requested revision.
 var ErrCompacted = errors.New("revision has been compacted")
 
-// ErrFuture means that etcd has not reached the revision asked for.
+// ErrFuture means that etcd has not reached the requested revision.
 var ErrFuture = errors.New("revision has not been reached")
 
 // Log is the log of facts below one prefix of an etcd cluster.
@@ -47,18 +47,18 @@ func (l *Log) logPrefix() string { return l.prefix + "/log/" }
 
 func (l *Log) path(key record.Key) string { return l.logPrefix() + key.Path() }
 
-// ContentPath is the key in etcd of a content record.
+// ContentPath returns the key in etcd of a content record.
 func (l *Log) ContentPath(id string) string { return l.prefix + "/content/" + id }
 
 func (l *Log) parse(path []byte) (record.Key, error) {
 	return record.ParseKey(strings.TrimPrefix(string(path), l.logPrefix()))
 }
 
-// Revision returns the present revision, by quorum: whatever was committed
-// before the call is at or below it. It fails with ErrReplaced if another cluster
-// answers than did before.
+// Revision returns the present revision, by quorum: everything committed before the call
+// is at or below it. It fails with ErrReplaced if the cluster that answers is not the one
+// that answered before.
 func (l *Log) Revision(ctx context.Context) (int64, error) {
-	// Whatever the key says: the answer's header is all that counts.
+	// Any key will do: only the answer's header matters.
 	response, err := l.client.Get(ctx, l.prefix+"/revision", clientv3.WithKeysOnly())
 	if err != nil {
 		return 0, fmt.Errorf("read the present revision: %w", err)
@@ -69,7 +69,7 @@ func (l *Log) Revision(ctx context.Context) (int64, error) {
 	return response.Header.Revision, nil
 }
 
-// Advance makes etcd's revision a new one, which it returns, and changes no record.
+// Advance creates a new revision of etcd and returns it. It changes no record.
 func (l *Log) Advance(ctx context.Context) (int64, error) {
 	response, err := l.client.Put(ctx, l.prefix+"/revision", "")
 	if err != nil {
@@ -78,7 +78,7 @@ func (l *Log) Advance(ctx context.Context) (int64, error) {
 	return response.Header.Revision, nil
 }
 
-// Holds tells whether the log still reaches back to a revision.
+// Holds reports whether the log still reaches back to a revision.
 func (l *Log) Holds(ctx context.Context, revision int64) (bool, error) {
 	_, err := l.client.Get(ctx, l.prefix+"/revision", clientv3.WithKeysOnly(), clientv3.WithRev(revision))
 	if errors.Is(err, rpctypes.ErrCompacted) {
@@ -95,16 +95,16 @@ type Record struct {
 	Key record.Key
 	// Value is nil if the record was deleted.
 	Value []byte
-	// Revision is when the record was last written, or deleted.
+	// Revision is the one at which the record was last written, or deleted.
 	Revision int64
-	// Err tells that the key is not one of ours. The record is to be passed
-	// over, and reported.
+	// Err is not nil if the key is not one of Muster's. The caller must report such a
+	// record and otherwise ignore it.
 	Err error
 	// foreign is the path of such a key.
 	foreign string
 }
 
-// Path tells records apart, whether their keys are ours or not.
+// Path returns a path that identifies the record, whether its key is Muster's or not.
 func (r *Record) Path() string {
 	if r.Err != nil {
 		return r.foreign
@@ -112,7 +112,7 @@ func (r *Record) Path() string {
 	return r.Key.Path()
 }
 
-// named is a record of which only the key and the revision are known yet.
+// named returns a record with only its key and its revision.
 func (l *Log) named(path []byte, revision int64) Record {
 	r := Record{Revision: revision}
 	if r.Key, r.Err = l.parse(path); r.Err != nil {
@@ -121,9 +121,9 @@ func (l *Log) named(path []byte, revision int64) Record {
 	return r
 }
 
-// present is the value of a record that is there. The wire makes no difference
-// between none and an empty one; a record that somebody emptied is a bad record,
-// and not a deleted one.
+// present returns the value of a record that exists, which is never nil. The wire does not
+// distinguish an absent value from an empty one. An existing record with an empty value is
+// a bad record, not a deleted one.
 func present(value []byte) []byte {
 	if value == nil {
 		return []byte{}
@@ -131,8 +131,8 @@ func present(value []byte) []byte {
 	return value
 }
 
-// Get reads one record as it stands now, by quorum. Its Value is nil if there is none.
-// It fails with ErrUndecryptable if the record cannot be decrypted.
+// Get reads the present state of one record, by quorum. Its Value is nil if none exists.
+// It fails with ErrSealed if the record cannot be decrypted.
 func (l *Log) Get(ctx context.Context, key record.Key) (Record, error) {
 	r := Record{Key: key}
 	response, err := l.client.Get(ctx, l.path(key))
@@ -148,25 +148,25 @@ func (l *Log) Get(ctx context.Context, key record.Key) (Record, error) {
 	return r, nil
 }
 
-// How many records one request of a load reads. etcd counts, for each page, all keys
-// that follow, so a million small records are read in few pages; large ones are not, for
-// the sake of memory.
+// Limits on what one request of a load reads: records, and bytes of them. For each page etcd
+// counts all keys that follow, so a million small records are read in few pages. Pages of
+// large records hold fewer, to limit memory.
 const (
 	firstPage = 5000
 	maxPage   = 100_000
 	pageBytes = 16 << 20
 )
 
-// nextPage is how many records to read after some that took so many bytes.
+// nextPage returns the number of records to read next, given the records of the last page
+// and their size in bytes.
 func nextPage(records, bytes int) int64 {
 	return int64(min(max(pageBytes/max(bytes/max(records, 1), 1), 1), maxPage))
 }
 
 // Load calls each for every record at the revision, in key order. It fails with
-// ErrCompacted if the log no longer reaches back that far, and with ErrUndecryptable at
-// a record that cannot be decrypted, and with record.ErrNewer at one that a newer version
-// wrote. While each is called for one page of records, the
-// next one is read.
+// ErrCompacted if the log no longer reaches back that far, with ErrSealed at a record that
+// cannot be decrypted, and with record.ErrNewer at one that a newer version wrote. It reads
+// the next page of records while it calls each for the last one.
 func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -192,15 +192,15 @@ func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error
 	return fmt.Errorf("load records at revision %d: %w", revision, context.Cause(ctx))
 }
 
-// page is some of the keys at a revision.
+// page holds some of the keys at a revision.
 type page struct {
 	kvs  []*mvccpb.KeyValue
 	last bool
 	err  error
 }
 
-// pages reads all keys of the log at a revision, in order, and ahead by one page. It ends
-// with the last page, with an error, or with the context.
+// pages reads all keys of the log at a revision, in order, one page ahead. It ends after
+// the last page, after an error, or with the context.
 func (l *Log) pages(ctx context.Context, revision int64) <-chan page {
 	out := make(chan page)
 	go func() {
