@@ -16,7 +16,7 @@
 //	namespaces.go  which namespaces have objects
 //	state.go       State: a name for the objects of a resource
 //	history.go     limits on the log
-//	stride.go      changes of one namespace, without a look at each revision
+//	skip_index.go  changes of one namespace, without a look at each revision
 //
 // A View is immutable and holds only whole revisions. Any goroutine may read it without a
 // lock, at any time. Views share what they have in common, so keeping an old one costs only
