@@ -121,7 +121,7 @@ func TestAReportWithoutEndIsBoundedInEveryRollUp(t *testing.T) {
 				require.NotEmpty(t, repo.Status.Resources)
 				require.True(t, repo.Status.Resources[0].IncompleteState)
 				require.Contains(t, string(text), `"type":"Truncated","status":"True"`)
-				require.Contains(t, string(text), "which BundleDeployments list")
+				require.Contains(t, string(text), "that BundleDeployments list")
 			}
 		}
 	}

@@ -10,10 +10,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
-// BundleStatus fills in what follows from the sums over all Clusters that a Bundle
-// targets, and the first entries: summary, unavailable, display and the Ready
-// condition (S 7.3). The numbers of the roll-out are the caller's, and so is the
-// Ready condition of a Bundle that fails.
+// BundleStatus fills in summary, unavailable, display and the Ready condition (S 7.3). They
+// follow from the sum over all Clusters that a Bundle targets and the first entries. The
+// caller sets the numbers of the roll-out, and the Ready condition of a Bundle that fails.
 func BundleStatus(status *v1alpha1.BundleStatus, sum Weight, first []v1alpha1.NonReadyResource) {
 	status.Summary = Summary(sum, first)
 	status.Unavailable = int(sum.Unavailable)
@@ -26,17 +25,18 @@ func BundleStatus(status *v1alpha1.BundleStatus, sum Weight, first []v1alpha1.No
 }
 
 const (
-	// partitionBytes is how many bytes of JSON all partitions of a Bundle take.
+	// partitionBytes is the most bytes of JSON that all partitions of a Bundle take.
 	partitionBytes = 768 << 10
-	// partitionSize and entrySize are what one takes beside its texts.
+	// partitionSize, entrySize and objectSize are the bytes of JSON that a partition, an
+	// entry and an object take without their texts.
 	partitionSize, entrySize, objectSize = 400, 128, 160
-	// fewPartitions fit in any case.
+	// fewPartitions is a number of partitions that always fit.
 	fewPartitions = 2
 )
 
-// FitPartitions cuts the partitions of a Bundle's status to what there is room for, and
-// says so in a condition: first the lists of those that are not ready go, from the first
-// on that does not fit, then whole partitions.
+// FitPartitions cuts the partitions of a Bundle's status until they fit, and adds a condition
+// that says so. It first drops lists of entries, beginning with the first that does not fit,
+// and then whole partitions from the end.
 func FitPartitions(status *v1alpha1.BundleStatus) {
 	if len(status.PartitionStatus) <= fewPartitions {
 		return
@@ -75,7 +75,7 @@ func FitPartitions(status *v1alpha1.BundleStatus) {
 	}
 }
 
-// entriesSize is how many bytes of JSON entries take, at most.
+// entriesSize returns the most bytes of JSON that entries take.
 func entriesSize(entries []v1alpha1.NonReadyResource) int {
 	n := 0
 	for i := range entries {

@@ -5,13 +5,13 @@ package summary
 
 import "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 
-// waitCheckIn is the state of a Cluster whose agent has never reported.
+// waitCheckIn is the state of a Cluster until its agent first reports.
 const waitCheckIn = "WaitCheckIn"
 
-// ClusterStatus fills in what follows from the sums over the BundleDeployments of
-// a Cluster, and the first entries: summary, counts, display and the conditions
-// Ready and Processed (S 7.4). The display reads status.agent.lastSeen, which is
-// reported: fill that in first.
+// ClusterStatus fills in summary, counts, display and the conditions Ready and Processed
+// (S 7.4). They follow from the sum over the BundleDeployments of a Cluster and the first
+// entries. The display also depends on status.agent.lastSeen, which an agent reports: the
+// caller fills it in first.
 func ClusterStatus(status *v1alpha1.ClusterStatus, sum Weight, first []v1alpha1.NonReadyResource, gitRepos, helmOps Readiness) {
 	status.Summary = Summary(sum, first)
 	status.ResourceCounts = sum.Resources

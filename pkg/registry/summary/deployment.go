@@ -12,39 +12,39 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
-// Deployment is what roll-ups read of a BundleDeployment.
+// Deployment holds the parts of a BundleDeployment that roll-ups read.
 //
-// A Bundle and its partitions judge it by the newest deployment ID, all others by
-// the promoted one (S 7.1): that is the caller's choice of Want.
+// A Bundle and its partitions judge it by the newest deployment ID, all other roll-ups by
+// the promoted one (S 7.1). The caller chooses with Want.
 type Deployment struct {
-	// Name that the summary calls it by: the BundleDeployment's own, or in a Bundle
-	// namespace/name of the Cluster.
+	// Name is its name in the summary: the BundleDeployment's own name, or in a Bundle the
+	// Cluster's namespace/name.
 	Name string
-	// Want is the deployment ID that it should be at.
+	// Want is the deployment ID that it should have applied.
 	Want string
 	// Staged and Promoted are spec.stagedDeploymentID and spec.deploymentID.
 	Staged, Promoted string
 	// Status is the agent's report; nil if there is none, or Report has it.
 	Status *v1alpha1.BundleDeploymentStatus
-	// Report is the agent's report where that is not decoded; nil if there is none.
+	// Report is the agent's report, not decoded; nil if there is none, or Status has it.
 	Report Report
-	// Explanation is what the report says that explains the state; nil if that is to be
-	// read from it.
+	// Explanation is the part of the report that explains the state; nil if it is still to
+	// be read from the report.
 	Explanation *reports.Explanation
-	// Missing says that there is no BundleDeployment yet, although the Cluster is
-	// targeted. Everything else but Name is then ignored.
+	// Missing says that the Cluster is targeted but has no BundleDeployment yet. All other
+	// fields except Name are then ignored.
 	Missing bool
 }
 
-// Report is an agent's report. Its digest is at hand. What roll-ups read beside that is
-// decoded anew for each caller.
+// Report is an agent's report. Its digest costs nothing. All else that roll-ups read is
+// decoded for each caller.
 type Report interface {
 	Digest() reports.Digest
-	// Brief has what roll-ups read (reports.Brief), and may have more.
+	// Brief returns the part that roll-ups read (reports.Brief), and possibly more.
 	Brief() *v1alpha1.BundleDeploymentStatus
 }
 
-// digest is that of the report; that of an empty one if there is none.
+// digest returns the digest of the report, or of an empty one if it has none.
 func (d *Deployment) digest() reports.Digest {
 	switch {
 	case d.Missing:
@@ -57,7 +57,7 @@ func (d *Deployment) digest() reports.Digest {
 	return reports.Digest{}
 }
 
-// nothing explains a BundleDeployment whose agent has said nothing about it.
+// nothing is the explanation if the report has none.
 var nothing reports.Explanation
 
 func (d *Deployment) explanation(digest *reports.Digest) *reports.Explanation {
@@ -72,7 +72,7 @@ func (d *Deployment) explanation(digest *reports.Digest) *reports.Explanation {
 	return reports.Explain(d.Status)
 }
 
-// State is the first line of the table in S 7.1 that is true.
+// State returns the state in the first line of S 7.1's table that applies.
 func (d Deployment) State() v1alpha1.BundleState {
 	digest := d.digest()
 	return d.state(&digest)
@@ -85,8 +85,8 @@ func (d *Deployment) state(digest *reports.Digest) v1alpha1.BundleState {
 	return digest.State(d.Want, d.Staged)
 }
 
-// Message is what the agent says about it: of its condition Deployed, else
-// Installed if that is about the wanted deployment, else Monitored.
+// Message returns the agent's message: from the condition Deployed, otherwise from
+// Installed if it is about the wanted deployment, otherwise from Monitored.
 func (d Deployment) Message() string {
 	digest := d.digest()
 	return d.message(&digest, d.explanation(&digest))
@@ -99,7 +99,7 @@ func (d *Deployment) message(digest *reports.Digest, said *reports.Explanation) 
 	return cmp.Or(said.Deployed, said.Monitored)
 }
 
-// Unavailable reports whether it is there and unavailable: S 6.3.
+// Unavailable reports whether it exists and is unavailable (S 6.3).
 func (d Deployment) Unavailable() bool {
 	digest := d.digest()
 	return d.unavailable(&digest)
@@ -109,8 +109,8 @@ func (d *Deployment) unavailable(digest *reports.Digest) bool {
 	return !d.Missing && (digest.Applied != d.Promoted || !digest.Ready)
 }
 
-// UpToDate reports whether it is there and staged, promoted and applied are all at
-// the wanted deployment ID: S 6.3.
+// UpToDate reports whether it exists, and the wanted deployment ID is staged, promoted and
+// applied (S 6.3).
 func (d Deployment) UpToDate() bool {
 	digest := d.digest()
 	return d.upToDate(&digest)
@@ -120,7 +120,7 @@ func (d *Deployment) upToDate(digest *reports.Digest) bool {
 	return !d.Missing && d.Staged == d.Want && d.Promoted == d.Want && digest.Applied == d.Want
 }
 
-// Weight is what it adds to a roll-up.
+// Weight returns what it adds to a roll-up.
 func (d Deployment) Weight() Weight {
 	var w Weight
 	digest := d.digest()
@@ -140,8 +140,8 @@ func (d Deployment) Weight() Weight {
 	return w
 }
 
-// Entry is what the summary lists of it if it is not Ready. Its message says how many
-// objects the report names beyond those that are listed.
+// Entry returns its entry in a summary, for use if it is not Ready. The message says how
+// many objects the report has but the entry does not list.
 func (d Deployment) Entry() v1alpha1.NonReadyResource {
 	digest := d.digest()
 	said := d.explanation(&digest)

@@ -16,7 +16,7 @@ func said(kind, status, message string) v1alpha1.GenericCondition {
 	return v1alpha1.GenericCondition{Type: kind, Status: status, Message: message}
 }
 
-func TestTheStateIsTheFirstLineThatIsTrue(t *testing.T) {
+func TestTheStateIsTheFirstLineThatApplies(t *testing.T) {
 	t.Parallel()
 	failed := []v1alpha1.GenericCondition{said("Deployed", "False", "no such namespace")}
 	for _, c := range []struct {
@@ -118,7 +118,7 @@ func TestTheStateIsTheFirstLineThatIsTrue(t *testing.T) {
 	}
 }
 
-func TestTheMessageIsTheFirstConditionThatSaysSomething(t *testing.T) {
+func TestTheMessageComesFromTheFirstConditionWithAText(t *testing.T) {
 	t.Parallel()
 	deployed, installed, monitored := said("Deployed", "True", "deployed"), said("Installed", "False", "installed"), said("Monitored", "False", "monitored")
 	for _, c := range []struct {
@@ -128,23 +128,23 @@ func TestTheMessageIsTheFirstConditionThatSaysSomething(t *testing.T) {
 		want       string
 	}{
 		{"no conditions, no message", "b", nil, ""},
-		{"Deployed comes first, wherever it stands and whatever its status", "b", []v1alpha1.GenericCondition{monitored, installed, deployed}, "deployed"},
-		{"Deployed speaks of any version", "a", []v1alpha1.GenericCondition{monitored, installed, deployed}, "deployed"},
-		{"a Deployed without text is passed over for Installed", "b", []v1alpha1.GenericCondition{said("Deployed", "False", ""), installed, monitored}, "installed"},
-		{"Installed is passed over if it speaks of another version", "a", []v1alpha1.GenericCondition{installed, monitored}, "monitored"},
-		{"an Installed without text is passed over for Monitored", "b", []v1alpha1.GenericCondition{said("Installed", "True", ""), monitored}, "monitored"},
-		{"Monitored is the last", "b", []v1alpha1.GenericCondition{monitored}, "monitored"},
-		{"other conditions have no say", "b", []v1alpha1.GenericCondition{said("Ready", "False", "ready")}, ""},
+		{"Deployed comes first, whatever its position and status", "b", []v1alpha1.GenericCondition{monitored, installed, deployed}, "deployed"},
+		{"Deployed may be about any version", "a", []v1alpha1.GenericCondition{monitored, installed, deployed}, "deployed"},
+		{"Installed replaces a Deployed without text", "b", []v1alpha1.GenericCondition{said("Deployed", "False", ""), installed, monitored}, "installed"},
+		{"Installed is ignored if it is about another version", "a", []v1alpha1.GenericCondition{installed, monitored}, "monitored"},
+		{"Monitored replaces an Installed without text", "b", []v1alpha1.GenericCondition{said("Installed", "True", ""), monitored}, "monitored"},
+		{"Monitored comes last", "b", []v1alpha1.GenericCondition{monitored}, "monitored"},
+		{"other conditions are ignored", "b", []v1alpha1.GenericCondition{said("Ready", "False", "ready")}, ""},
 	} {
 		d := Deployment{Name: "x", Want: "b", Staged: "b", Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: c.applied, Conditions: c.conditions}}
 		require.Equal(t, c.want, d.Message(), c.name)
 		require.Equal(t, c.want, d.Entry().Message, c.name)
 		d.Missing = true
-		require.Empty(t, d.Message(), c.name+"; one that is missing says nothing")
+		require.Empty(t, d.Message(), c.name+"; a missing one has no message")
 	}
 }
 
-func TestAnEntryHasWhatTheAgentLists(t *testing.T) {
+func TestAnEntryHasTheObjectsThatTheAgentLists(t *testing.T) {
 	t.Parallel()
 	status := v1alpha1.BundleDeploymentStatus{
 		AppliedDeploymentID: "b",
@@ -163,7 +163,7 @@ func TestAnEntryHasWhatTheAgentLists(t *testing.T) {
 		Deployment{Name: "fleet/edge", Want: "b", Status: &status, Missing: true}.Entry())
 }
 
-func TestWhatIsUnavailableAndWhatIsNotUpToDate(t *testing.T) {
+func TestUnavailableAndOutdatedBundleDeployments(t *testing.T) {
 	t.Parallel()
 	report := func(applied string, ready bool) *v1alpha1.BundleDeploymentStatus {
 		return &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: applied, Ready: ready, ResourceCounts: v1alpha1.ResourceCounts{Ready: 2}}
@@ -181,7 +181,7 @@ func TestWhatIsUnavailableAndWhatIsNotUpToDate(t *testing.T) {
 		{"just promoted", Deployment{Want: "b", Staged: "b", Promoted: "b", Status: report("a", true)}, 1, 1, false},
 		{"never reported", Deployment{Want: "b", Staged: "b", Promoted: "b"}, 1, 1, false},
 		{"new while paused: nothing promoted, nothing applied", Deployment{Want: "b", Staged: "b"}, 1, 1, false},
-		{"an agent that runs ahead of what is promoted", Deployment{Want: "b", Staged: "b", Promoted: "a", Status: report("b", true)}, 1, 1, false},
+		{"an agent that is ahead of the promoted version", Deployment{Want: "b", Staged: "b", Promoted: "a", Status: report("b", true)}, 1, 1, false},
 		{"missing", Deployment{Want: "b", Missing: true, Status: report("a", false)}, 0, 1, false},
 	} {
 		w := c.of.Weight()

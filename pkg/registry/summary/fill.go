@@ -5,12 +5,12 @@ package summary
 
 import "slices"
 
-// Fill makes members what an empty collection holds. They are in order, each once, and
-// the slice is the caller's again after. It costs one weighing for each, and leaves full
-// nodes, as members leave that are put in order.
+// Fill puts members into an empty collection. The caller passes them in order and without
+// duplicates, and may reuse the slice afterwards. Fill weighs each member once, and leaves
+// full nodes like Put does for members in order.
 func (r *Ranked[M]) Fill(members []M) {
 	if r.root.size != 0 {
-		panic("summary: a collection that is filled must be empty")
+		panic("summary: only an empty collection can be filled")
 	}
 	if len(members) == 0 {
 		return

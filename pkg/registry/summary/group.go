@@ -9,23 +9,23 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// Member is a Cluster of a group on which not all Bundles are ready.
+// Member is a Cluster of a group on which some Bundle is not ready.
 type Member struct {
 	Name string
-	// Entries are those of the Cluster's own summary.
+	// Entries holds the entries of the Cluster's own summary.
 	Entries []v1alpha1.NonReadyResource
 }
 
-// GroupMember is the weight of a Cluster in the groups that it belongs to, given
-// the sum over its BundleDeployments.
+// GroupMember returns the weight of a Cluster in its groups, given the sum over its
+// BundleDeployments.
 func GroupMember(sum Weight) Weight {
 	sum.Listed = min(sum.Listed, 1)
 	return sum
 }
 
-// GroupStatus fills in what follows from the sums over the Clusters of a group
-// (see GroupMember), and the first of them that are not ready: all fields
-// (S 7.5). failure says why the selector is wrong; such a group has no Clusters.
+// GroupStatus fills in all fields (S 7.5). They follow from the sum over the Clusters of a
+// group (see GroupMember) and the first Clusters that are not ready. failure says why the
+// selector is wrong; such a group has no Clusters.
 func GroupStatus(status *v1alpha1.ClusterGroupStatus, clusters int, sum Weight, first []Member, failure string) {
 	first = cut(first, Entries)
 	status.ClusterCount = clusters
@@ -35,8 +35,8 @@ func GroupStatus(status *v1alpha1.ClusterGroupStatus, clusters int, sum Weight, 
 	status.ResourceCounts = sum.Resources
 	for _, m := range first {
 		status.NonReadyClusters = append(status.NonReadyClusters, m.Name)
-		// A Cluster's list is taken as a whole while there is room for one more: up
-		// to 9 entries and 10 more.
+		// As long as one more entry fits, a Cluster's whole list is added: up to 10
+		// entries after 9.
 		if len(status.Summary.NonReadyResources) < Entries {
 			status.Summary.NonReadyResources = append(status.Summary.NonReadyResources, cut(m.Entries, Entries)...)
 		}

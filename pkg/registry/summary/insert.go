@@ -5,7 +5,7 @@ package summary
 
 import "slices"
 
-// Put adds a member, or replaces the one that is equal to it.
+// Put adds a member, or replaces its equal.
 func (r *Ranked[M]) Put(m M) {
 	right := r.put(r.root, m, true)
 	if right == nil {
@@ -16,8 +16,8 @@ func (r *Ranked[M]) Put(m M) {
 	r.root = root
 }
 
-// put puts a member below n, which is the last of its level or not. If n had to be
-// split it returns the right half.
+// put puts a member below n; last says that n is the last node of its level. If put had to
+// split n, it returns the right half.
 func (r *Ranked[M]) put(n *node[M], m M, last bool) (right *node[M]) {
 	if n.leaf() {
 		return r.putLeaf(n, m, last)
@@ -69,8 +69,8 @@ func (r *Ranked[M]) putLeaf(n *node[M], m M, last bool) (right *node[M]) {
 	return right
 }
 
-// split cuts a list in two: in the middle, or if the whole collection grew at its
-// end, right there. Members that come in order then leave full nodes behind.
+// split cuts a list in two. It cuts in the middle or, if the whole collection grew at its
+// end, before the last element. So members that are put in order leave full nodes.
 func split[T any](list []T, atEnd bool) (left, right []T) {
 	at := len(list) / 2
 	if atEnd {

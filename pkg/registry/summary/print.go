@@ -9,8 +9,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// object prints which object a text is about. The group of a core object prints
-// as its version, because that is what comes before the first slash.
+// object prints an object's type and name. The group is the text before the first slash of
+// apiVersion, so a core object shows its version there.
 func object(kind, apiVersion, namespace, name string) string {
 	out := strings.ToLower(kind)
 	if apiVersion != "" {
@@ -24,7 +24,7 @@ func object(kind, apiVersion, namespace, name string) string {
 	return out + name
 }
 
-// modified prints how an object differs from what it should be.
+// modified prints how an object differs from its desired state.
 func modified(m v1alpha1.ModifiedStatus) string {
 	prefix := object(m.Kind, m.APIVersion, m.Namespace, m.Name)
 	switch {
@@ -43,8 +43,8 @@ func nonReady(r v1alpha1.NonReadyStatus) string {
 	return object(r.Kind, r.APIVersion, r.Namespace, r.Name) + " " + condensed(r.Summary)
 }
 
-// condensed prints the state of an object. That an error alone has no opening
-// bracket is how clients know it.
+// condensed prints the state of an object. Clients expect an error alone without an opening
+// bracket.
 func condensed(s v1alpha1.ObjectSummary) string {
 	var out string
 	switch {

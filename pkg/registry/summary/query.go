@@ -5,7 +5,7 @@ package summary
 
 import "iter"
 
-// Get returns the member that is equal to m, if there is one.
+// Get returns the member that is equal to m, if the collection has one.
 func (r *Ranked[M]) Get(m M) (M, bool) {
 	n := r.root
 	for !n.leaf() {
@@ -18,7 +18,7 @@ func (r *Ranked[M]) Get(m M) (M, bool) {
 	return none, false
 }
 
-// Rank is how many members come before m, and whether m is there itself.
+// Rank returns how many members come before m, and whether the collection has m itself.
 func (r *Ranked[M]) Rank(m M) (int, bool) {
 	n, before := r.root, 0
 	for !n.leaf() {
@@ -32,7 +32,7 @@ func (r *Ranked[M]) Rank(m M) (int, bool) {
 	return before + at, found
 }
 
-// Sum is the sum of the weights of the members of rank from and up to, but not
+// Sum returns the sum of the weights of the members from rank from up to, but not
 // including, rank to. Ranks that do not exist add nothing.
 func (r *Ranked[M]) Sum(from, to int) Weight {
 	var sum Weight
@@ -57,7 +57,7 @@ func (r *Ranked[M]) addRange(n *node[M], from, to int, sum *Weight) {
 	}
 }
 
-// Each yields the members of rank from and up to, but not including, rank to. The
+// Each iterates over the members from rank from up to, but not including, rank to. The
 // collection must not change meanwhile.
 func (r *Ranked[M]) Each(from, to int) iter.Seq[M] {
 	return func(yield func(M) bool) { r.each(r.root, from, to, yield) }
@@ -84,15 +84,14 @@ func (r *Ranked[M]) each(n *node[M], from, to int, yield func(M) bool) bool {
 	return true
 }
 
-// Listed returns the first members of a range of ranks that are not ready, at most
-// limit.
+// Listed returns at most limit members: the first in a range of ranks that are not ready.
 func (r *Ranked[M]) Listed(from, to, limit int) []M {
 	return r.First(from, to, limit, func(w Weight) bool { return w.Listed > 0 })
 }
 
-// First returns the first members of a range of ranks for whose weight has is
-// true, at most limit. It skips sums for which has is false: has must be true of a
-// sum if it is of one of its weights, as "some counter is above zero" is.
+// First returns at most limit members: the first in a range of ranks whose weight satisfies
+// has. It skips nodes whose sum does not satisfy has. So a sum must satisfy has if one of
+// its weights does, as with "some counter is above zero".
 func (r *Ranked[M]) First(from, to, limit int, has func(Weight) bool) []M {
 	var out []M
 	if limit > 0 {
@@ -101,8 +100,8 @@ func (r *Ranked[M]) First(from, to, limit int, has func(Weight) bool) []M {
 	return out
 }
 
-// collect adds what First looks for below n to out, and returns false when there
-// is enough.
+// collect appends the members below n that First looks for to out. It returns false when
+// out has reached the limit.
 func (r *Ranked[M]) collect(n *node[M], from, to, limit int, has func(Weight) bool, out *[]M) bool {
 	if from >= to || from >= n.size || to <= 0 || !has(n.sum) {
 		return true

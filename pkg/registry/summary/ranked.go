@@ -3,34 +3,33 @@
 
 package summary
 
-// width is how many members a leaf holds at most, and how many children a node.
+// width is the most members that a leaf holds, and the most children of an inner node.
 const width = 64
 
-// sparse is how few members, or children, two neighbours have together when they
-// are merged. It is below width so that the next insert does not split them again.
+// sparse is the most members, or children, that two neighbours have together when they are
+// merged. It is below width so that the next insert does not split them again.
 const sparse = width * 3 / 4
 
-// Ranked keeps members in order and knows the sum of their weights over any range
-// of ranks. It is a B+-tree that remembers the number and the sum of what is below
-// each node:
+// Ranked keeps members in order and finds the sum of their weights over any range of ranks.
+// It is a B+-tree in which each node has the number of the members below it, and the sum of
+// their weights:
 //
 //	                ┌ 130 members, sum ┐
 //	        ┌───────┴──────┬───────────┴──┐
 //	┌ 64 members, sum ┐ ┌ 50, sum ┐ ┌ 16, sum ┐
 //	 a b c d e f g ...   n o p ...   x y z ...
 //
-// Of a member only itself is stored; its weight is asked for when a sum changes, so it
-// must not change while the member is in. What weighs something else is another member,
-// which is put in the place of the one that it is equal to: that costs two weighings, of
-// what was there and of what comes, however many are beside it.
+// A Ranked does not store the weights of members. It calls weigh when a sum changes, so a
+// weight must not change while the collection has the member. To change one, put another
+// member that compares equal: that replaces the old one and costs two weighings, of the old
+// member and the new, however many neighbours it has.
 type Ranked[M any] struct {
 	compare func(a, b M) int
 	weigh   func(M) Weight
 	root    *node[M]
 }
 
-// node is a leaf, which has members, or an inner node, which has children. None is
-// empty but the root.
+// node is a leaf with members, or an inner node with children. Only the root may be empty.
 type node[M any] struct {
 	members  []M
 	children []*node[M]
@@ -40,22 +39,22 @@ type node[M any] struct {
 	sum   Weight
 }
 
-// NewRanked returns an empty collection. compare is a total order of what tells
-// members apart, and weigh says what one weighs; neither may change its answer for a
-// member that is in the collection.
+// NewRanked returns an empty collection. compare is a total order, which tells members
+// apart, and weigh returns the weight of one. Neither may change its answer for a member
+// in the collection.
 func NewRanked[M any](compare func(a, b M) int, weigh func(M) Weight) *Ranked[M] {
 	return &Ranked[M]{compare: compare, weigh: weigh, root: &node[M]{}}
 }
 
-// Len is the number of members.
+// Len returns the number of members.
 func (r *Ranked[M]) Len() int { return r.root.size }
 
-// All is the sum of all weights.
+// All returns the sum of all weights.
 func (r *Ranked[M]) All() Weight { return r.root.sum }
 
 func (n *node[M]) leaf() bool { return n.children == nil }
 
-// search finds where a member is, or belongs, in a leaf.
+// search returns where a member is in a leaf, or where it belongs, and whether it is there.
 func (r *Ranked[M]) search(n *node[M], m M) (int, bool) {
 	low, high := 0, len(n.members)
 	for low < high {
@@ -73,8 +72,8 @@ func (r *Ranked[M]) search(n *node[M], m M) (int, bool) {
 	return low, false
 }
 
-// child finds the only child of an inner node that may hold a member: the last
-// one that does not begin after it.
+// child returns the index of the only child that may hold a member: the last one that does
+// not begin after it.
 func (r *Ranked[M]) child(n *node[M], m M) int {
 	low, high := 1, len(n.children)
 	for low < high {
@@ -88,7 +87,7 @@ func (r *Ranked[M]) child(n *node[M], m M) int {
 	return low - 1
 }
 
-// recount makes size, sum and first of a node those of what it holds.
+// recount computes size, sum and first of a node from its members or children.
 func (r *Ranked[M]) recount(n *node[M]) {
 	n.sum = Weight{}
 	if n.leaf() {
@@ -106,7 +105,7 @@ func (r *Ranked[M]) recount(n *node[M]) {
 	r.refresh(n)
 }
 
-// refresh makes first of a node that of what it holds.
+// refresh computes first of a node from its members or children.
 func (r *Ranked[M]) refresh(n *node[M]) {
 	switch {
 	case len(n.children) > 0:

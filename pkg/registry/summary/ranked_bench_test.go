@@ -21,8 +21,8 @@ func benchStones(n int) []*stone {
 	return stones
 }
 
-// BenchmarkReport is one report: a member weighs something else, and the sum and the
-// first that are not ready are read.
+// BenchmarkReport measures one report: it changes the weight of a member, and reads the sum
+// and the first members that are not ready.
 func BenchmarkReport(b *testing.B) {
 	for _, n := range benchSizes {
 		b.Run(fmt.Sprint("members=", n), func(b *testing.B) {
@@ -40,15 +40,15 @@ func BenchmarkReport(b *testing.B) {
 				stones[at] = &s
 				r.Put(&s)
 				if all := r.All(); all.Total() == 0 || len(r.Listed(0, n, Entries)) == 0 {
-					b.Fatal("nothing there")
+					b.Fatal("no members are listed")
 				}
 			}
 		})
 	}
 }
 
-// BenchmarkFill puts members into an empty collection, in order and at random, and
-// says what each costs in time and in bytes beside the member itself.
+// BenchmarkFill puts members into an empty collection, in order and at random. It measures
+// the time for each, and its bytes without the member itself.
 func BenchmarkFill(b *testing.B) {
 	for _, n := range benchSizes {
 		for _, order := range []string{"sorted", "shuffled"} {

@@ -12,7 +12,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-func TestMembersThatComeInOrderFillTheirNodes(t *testing.T) {
+func TestMembersPutInOrderFillTheirNodes(t *testing.T) {
 	t.Parallel()
 	r := newStones()
 	for key := range 10_000 {
@@ -33,9 +33,9 @@ func TestMembersThatComeInOrderFillTheirNodes(t *testing.T) {
 	requireSound(t, r)
 }
 
-// TestNoOrderOfChangesLeavesATreeOfCrumbs goes where a tree that splits and merges
-// without care would degenerate: runs up and down beside full nodes, and holes.
-func TestNoOrderOfChangesLeavesATreeOfCrumbs(t *testing.T) {
+// TestNoOrderOfChangesLeavesSmallNodes makes the changes after which a tree with naive
+// splits and merges would degenerate: runs up and down next to full nodes, and holes.
+func TestNoOrderOfChangesLeavesSmallNodes(t *testing.T) {
 	t.Parallel()
 	random := replay.Rand(t)
 	r, s := newStones(), scan{}
@@ -47,7 +47,7 @@ func TestNoOrderOfChangesLeavesATreeOfCrumbs(t *testing.T) {
 	for key := range 3000 {
 		put(key * 1000)
 	}
-	// Each of these is beyond the end of a full leaf, and before the next.
+	// Each of these comes after the end of a full leaf and before the next leaf.
 	for key := 63_999; key > 63_700; key-- {
 		put(key)
 	}
@@ -72,10 +72,9 @@ func TestNoOrderOfChangesLeavesATreeOfCrumbs(t *testing.T) {
 	}
 }
 
-// TestNodesThatAreMergedLeaveNoCrumbsAtTheSeam has two inner nodes that merge: the
-// last leaf of one and the first leaf of the other are small, and become
-// neighbours.
-func TestNodesThatAreMergedLeaveNoCrumbsAtTheSeam(t *testing.T) {
+// TestMergedNodesHaveNoSmallLeavesAtTheSeam merges two inner nodes. The last leaf of one and
+// the first leaf of the other are small, and become neighbours.
+func TestMergedNodesHaveNoSmallLeavesAtTheSeam(t *testing.T) {
 	t.Parallel()
 	r := newStones()
 	key := 0

@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// stone is a member.
+// stone is a member for tests.
 type stone struct {
 	key    int
 	weight Weight
@@ -51,7 +51,7 @@ func someCounts(r *rand.Rand) v1alpha1.ResourceCounts {
 	}
 }
 
-// scan is what Ranked has to equal: a sorted slice, and loops over it.
+// scan is the oracle for Ranked: a sorted slice, and loops over it.
 type scan []*stone
 
 func (s scan) at(key int) (int, bool) {
@@ -99,8 +99,8 @@ func (s scan) first(from, to, limit int, has func(Weight) bool) []*stone {
 	return out
 }
 
-// requireSound checks what every node promises, and that the tree is as flat and
-// as full as its costs take for granted.
+// requireSound checks the invariants of every node, and that the tree is as flat and as full
+// as its documented costs require.
 func requireSound(t testing.TB, r *Ranked[*stone]) {
 	t.Helper()
 	depths := map[int]bool{}
@@ -180,7 +180,7 @@ func TestRankedIsASortedSliceWithSums(t *testing.T) {
 	random := replay.Rand(t)
 	for round := range 12 {
 		r, s := newStones(), scan{}
-		// Few keys are replaced often, many make a tree of three levels.
+		// With few keys, puts often replace a member; many keys make a tree of three levels.
 		keys := []int{3, 70, 400, 20_000}[round%4]
 		if round%3 > 0 {
 			for key := range keys {
@@ -194,7 +194,7 @@ func TestRankedIsASortedSliceWithSums(t *testing.T) {
 		}
 		steps := min(keys*4, 12_000)
 		for step := range steps {
-			// It grows for a while, and then shrinks to nothing.
+			// The tree grows for a while, and then shrinks until it is empty.
 			grow := 70
 			if step > steps/2 {
 				grow = 25
@@ -235,7 +235,8 @@ func TestRankedIsASortedSliceWithSums(t *testing.T) {
 	}
 }
 
-// FuzzRanked reads two bytes as one operation: one says which, both say on whom.
+// FuzzRanked reads two bytes as one operation: one selects the operation, and both together
+// select the member.
 func FuzzRanked(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0, 1, 0, 2, 64, 1, 128, 2})
@@ -308,7 +309,7 @@ func TestAMemberIsWeighedOnlyWhereItsLeafChanges(t *testing.T) {
 	}
 }
 
-func TestEachEndsWhereItsReaderStops(t *testing.T) {
+func TestEachEndsWhenItsReaderStops(t *testing.T) {
 	t.Parallel()
 	r := newStones()
 	for key := range 1000 {
@@ -325,7 +326,7 @@ func TestEachEndsWhereItsReaderStops(t *testing.T) {
 	require.Equal(t, 169, seen[69])
 }
 
-func TestWhatIsAddedAndTakenAwayLeavesNothing(t *testing.T) {
+func TestAddingAndSubtractingAWeightLeavesZero(t *testing.T) {
 	t.Parallel()
 	random := replay.Rand(t)
 	var sum Weight

@@ -5,7 +5,7 @@ package summary
 
 import "slices"
 
-// Delete removes the member that is equal to m, if there is one.
+// Delete removes the member that is equal to m, if the collection has one.
 func (r *Ranked[M]) Delete(m M) {
 	r.remove(r.root, m)
 	for len(r.root.children) == 1 {
@@ -45,8 +45,7 @@ func (r *Ranked[M]) remove(n *node[M], m M) bool {
 	return true
 }
 
-// merge joins a child that has become small with a neighbour, if both together
-// are still small.
+// merge joins a child that has become small with a neighbour, if both together are small.
 func (r *Ranked[M]) merge(n *node[M], at int) {
 	for _, left := range [2]int{at, at - 1} {
 		if left < 0 || left+1 >= len(n.children) {

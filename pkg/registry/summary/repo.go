@@ -10,8 +10,8 @@ const (
 	gitUpdating   = "GitUpdating"
 )
 
-// Repo is what the status of a GitRepo or HelmOp follows from, but for its
-// resources (see Resources and PerCluster).
+// Repo holds the input for the status of a GitRepo or HelmOp, without its resources (see
+// Resources and PerCluster).
 type Repo struct {
 	// Sum is over all BundleDeployments of the GitRepo or HelmOp.
 	Sum Weight
@@ -19,15 +19,15 @@ type Repo struct {
 	First []v1alpha1.NonReadyResource
 	// Worst is the message of the first BundleDeployment in the state Sum.Worst().
 	Worst string
-	// Clusters counts those that it deploys to, and those of them on which all its
-	// BundleDeployments are Ready.
+	// Clusters counts the Clusters that it deploys to. Those on which all its
+	// BundleDeployments are Ready count as ready.
 	Clusters Readiness
 }
 
-// GitRepoStatus fills in what follows from the BundleDeployments of a GitRepo:
-// all of the common part but the resources (S 7.6). failing is the Ready condition
-// of its first Bundle for which that is False, or nil: it replaces the GitRepo's.
-// The display reads status.gitJobStatus, which is reported: fill that in first.
+// GitRepoStatus fills in what follows from the BundleDeployments of a GitRepo: all of the
+// common part except the resources (S 7.6). failing is the Ready condition of the first
+// Bundle that has a False one, or nil. It replaces the GitRepo's. The display also depends
+// on status.gitJobStatus, which is reported: the caller fills it in first.
 func GitRepoStatus(status *v1alpha1.GitRepoStatus, repo Repo, failing *v1alpha1.GenericCondition) {
 	repo.fill(&status.StatusBase)
 	if status.GitJobStatus != gitJobCurrent {
@@ -38,8 +38,8 @@ func GitRepoStatus(status *v1alpha1.GitRepoStatus, repo Repo, failing *v1alpha1.
 	}
 }
 
-// HelmOpStatus fills in what follows from the BundleDeployments of a HelmOp: all
-// of the common part but the resources (S 7.6).
+// HelmOpStatus fills in what follows from the BundleDeployments of a HelmOp: all of the
+// common part except the resources (S 7.6).
 func HelmOpStatus(status *v1alpha1.HelmOpStatus, repo Repo) {
 	repo.fill(&status.StatusBase)
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
-// States of an object that no BundleDeployment is in.
+// The states that add gives to objects. Other states come from the BundleDeployment or from
+// the report.
 const (
 	objectOrphaned = "Orphaned"
 	objectMissing  = "Missing"
@@ -22,19 +23,19 @@ const (
 	objectReady    = "Ready"
 )
 
-// Deployed is a BundleDeployment, seen from a GitRepo or HelmOp.
+// Deployed holds the parts of a BundleDeployment that a GitRepo or HelmOp shows.
 type Deployed struct {
-	// Cluster is namespace/name of the Cluster.
+	// Cluster is the Cluster's namespace/name.
 	Cluster string
 	State   v1alpha1.BundleState
-	// Status is the agent's report, or the Brief of one; nil if there is none. Of one
-	// with the same reports.Digest.Objects, what is said of objects is the same.
+	// Status is the agent's report or its Brief; nil without a report. Reports with the same
+	// reports.Digest.Objects say the same about objects.
 	Status *v1alpha1.BundleDeploymentStatus
-	// Unlisted is the digest's, where Status is brief.
+	// Unlisted is the number from the digest if Status is a Brief.
 	Unlisted int
 }
 
-// unreported is the status of a BundleDeployment whose agent has not reported.
+// unreported is the status of a BundleDeployment without a report.
 var unreported v1alpha1.BundleDeploymentStatus
 
 func (d *Deployed) status() *v1alpha1.BundleDeploymentStatus {
@@ -44,9 +45,9 @@ func (d *Deployed) status() *v1alpha1.BundleDeploymentStatus {
 	return d.Status
 }
 
-// Resources lists the objects that a GitRepo or HelmOp has deployed, each once for
-// all Clusters, in the order of their types and IDs, in so many bytes of JSON.
-// BundleDeployments on the same Cluster keep their order.
+// Resources returns the objects that a GitRepo or HelmOp has deployed, each once for all
+// Clusters, ordered by type and ID. The list takes at most room bytes of JSON. It also
+// returns what did not fit. BundleDeployments on the same Cluster keep their order.
 func Resources(deployments iter.Seq[Deployed], room int) ([]v1alpha1.DeployedResource, LeftOut) {
 	sorted := slices.SortedStableFunc(deployments, func(a, b Deployed) int { return cmp.Compare(a.Cluster, b.Cluster) })
 	j := joined{found: map[v1alpha1.ResourceKey]*deployedObject{}}
@@ -66,8 +67,8 @@ func Resources(deployments iter.Seq[Deployed], room int) ([]v1alpha1.DeployedRes
 	return j.shown(fit, room), j.left
 }
 
-// shown sums each object up, and lists its Clusters: those of the last object first,
-// as long as the names fit.
+// shown sums up each object and lists its Clusters as long as their names fit. It begins
+// with the Clusters of the last object.
 func (j *joined) shown(objects []*deployedObject, room int) []v1alpha1.DeployedResource {
 	out := make([]v1alpha1.DeployedResource, len(objects))
 	bytes := 0
@@ -87,7 +88,7 @@ func (j *joined) shown(objects []*deployedObject, room int) []v1alpha1.DeployedR
 				size += listSize
 			}
 			if bytes >= nameBytes || room < size {
-				room = 0 // no later one is listed
+				room = 0 // so that no later name is listed
 				j.left.Names++
 				continue
 			}
@@ -100,19 +101,19 @@ func (j *joined) shown(objects []*deployedObject, room int) []v1alpha1.DeployedR
 	return out
 }
 
-// joined are the objects of many BundleDeployments.
+// joined holds the objects of many BundleDeployments.
 type joined struct {
 	found map[v1alpha1.ResourceKey]*deployedObject
-	// listed are those that the last BundleDeployment lists. The next one mostly lists
-	// the same, in the same order: looking there first saves the map.
+	// listed holds the objects of the last BundleDeployment. The next one usually lists the
+	// same in the same order, so looking here first saves a look-up in the map.
 	listed []*deployedObject
-	// said counts what BundleDeployments say of objects.
+	// said counts the objects that BundleDeployments list, with repetitions.
 	said int
 	left LeftOut
 }
 
-// add adds the i-th BundleDeployment, and the state of each of its objects: what is
-// said of the whole, unless something else is said of the object.
+// add adds the i-th BundleDeployment and the state of each of its objects. An object has the
+// state of the BundleDeployment unless the report names it as modified or not ready.
 func (j *joined) add(i int, d *Deployed) {
 	status := d.status()
 	resources, said := reports.Listed(status), reports.Explain(status)
@@ -126,8 +127,8 @@ func (j *joined) add(i int, d *Deployed) {
 	}
 	incomplete := reports.Incomplete(status)
 	state := string(d.State)
-	// NotReady and Modified are said of the whole because of some of its objects: the
-	// others are Ready, or if not all of those are listed, unknown.
+	// A BundleDeployment is NotReady or Modified because of some of its objects. The others
+	// are Ready, or Unknown if the report does not list all of the former.
 	if d.State == v1alpha1.NotReady || d.State == v1alpha1.Modified {
 		state = objectReady
 		if incomplete {
@@ -163,7 +164,7 @@ func (j *joined) add(i int, d *Deployed) {
 	}
 }
 
-// object is the one of a key; nil if there are too many others.
+// object returns the object with a key, or nil if too many others were found before.
 func (j *joined) object(key v1alpha1.ResourceKey) *deployedObject {
 	o := j.found[key]
 	if o == nil && len(j.found) < mostFound {
@@ -187,7 +188,7 @@ type deployedObject struct {
 	at []objectAt
 }
 
-// objectAt is what one BundleDeployment says of an object.
+// objectAt holds what one BundleDeployment says about an object.
 type objectAt struct {
 	deployment     int
 	cluster, state string
@@ -198,7 +199,7 @@ func (o *deployedObject) is(key v1alpha1.ResourceKey) bool {
 	return o.Name == key.Name && o.Kind == key.Kind && o.Namespace == key.Namespace && o.APIVersion == key.APIVersion
 }
 
-// set notes what a BundleDeployment says, in the place of what it has said before.
+// set records what a BundleDeployment says. It replaces what the same one said before.
 func (o *deployedObject) set(at objectAt) {
 	if last := len(o.at) - 1; last >= 0 && o.at[last].deployment == at.deployment {
 		o.at[last] = at
@@ -223,7 +224,7 @@ func newDeployedObject(key v1alpha1.ResourceKey) *deployedObject {
 	}}
 }
 
-// objectType is the kind in lower case, after its group and a dot unless it is of
+// objectType returns the kind in lower case, preceded by its group and a dot unless that is
 // the core group.
 func objectType(apiVersion, kind string) string {
 	kind = strings.ToLower(kind)
@@ -234,7 +235,7 @@ func objectType(apiVersion, kind string) string {
 	return group + "." + kind
 }
 
-// compare orders by type and ID. Two versions of one type share these.
+// compare orders by type and ID, and then by the rest: versions of one type share these two.
 func (o *deployedObject) compare(other *deployedObject) int {
 	return cmp.Or(
 		cmp.Compare(o.Type+"/"+o.ID, other.Type+"/"+other.ID),
@@ -244,8 +245,7 @@ func (o *deployedObject) compare(other *deployedObject) int {
 	)
 }
 
-// bucket is the list of the Clusters on which an object is in a state; nil if such
-// Clusters are not listed.
+// bucket returns the list of Clusters for objects in a state, or nil if that state has none.
 func bucket(states *v1alpha1.PerClusterState, state string) *[]string {
 	switch state {
 	case objectReady:

@@ -26,10 +26,10 @@ func deployedObjects(names ...string) []v1alpha1.BundleDeploymentResource {
 	return out
 }
 
-// plenty is room for any test's objects.
+// plenty is enough room for the objects of any test.
 const plenty = 1 << 30
 
-// all are the objects of which none is left out.
+// all returns the objects, and panics if any is left out.
 func all(deployments iter.Seq[Deployed]) []v1alpha1.DeployedResource {
 	out, left := Resources(deployments, plenty)
 	if left != (LeftOut{Names: left.Names}) {
@@ -38,7 +38,7 @@ func all(deployments iter.Seq[Deployed]) []v1alpha1.DeployedResource {
 	return out
 }
 
-// perCluster sums what is reported on each Cluster.
+// perCluster sums the reported counts of each Cluster.
 func perCluster(deployments iter.Seq[Deployed]) map[string]*v1alpha1.ResourceCounts {
 	sums := map[string]*v1alpha1.ResourceCounts{}
 	for d := range deployments {
@@ -54,14 +54,14 @@ func perCluster(deployments iter.Seq[Deployed]) map[string]*v1alpha1.ResourceCou
 	return out
 }
 
-// configMap is what is listed of one ConfigMap.
+// configMap returns the entry of one ConfigMap.
 func configMap(name, state string, per v1alpha1.PerClusterState) v1alpha1.DeployedResource {
 	return v1alpha1.DeployedResource{
 		Kind: "ConfigMap", APIVersion: "v1", Namespace: "ns", Name: name, Type: "configmap", ID: "ns/" + name, State: state, PerClusterState: per,
 	}
 }
 
-func TestAnObjectIsInTheStateOfItsBundleDeploymentUnlessItIsNamed(t *testing.T) {
+func TestAnObjectHasTheStateOfItsBundleDeploymentUnlessItIsNamed(t *testing.T) {
 	t.Parallel()
 	on := []string{"ns/c"}
 	for _, c := range []struct {
@@ -91,7 +91,7 @@ func TestAnObjectIsInTheStateOfItsBundleDeploymentUnlessItIsNamed(t *testing.T) 
 	}
 }
 
-func TestAnObjectThatIsNamedIsInItsOwnState(t *testing.T) {
+func TestANamedObjectHasItsOwnState(t *testing.T) {
 	t.Parallel()
 	unhealthy := func(state string) []v1alpha1.NonReadyStatus {
 		return []v1alpha1.NonReadyStatus{{Kind: "ConfigMap", APIVersion: "v1", Namespace: "ns", Name: "x", Summary: v1alpha1.ObjectSummary{State: state}}}
@@ -110,12 +110,12 @@ func TestAnObjectThatIsNamedIsInItsOwnState(t *testing.T) {
 		{"NotReady", v1alpha1.BundleDeploymentStatus{NonReadyStatus: unhealthy("NotReady")}, "NotReady", v1alpha1.PerClusterState{NotReady: on}},
 		{"updating", v1alpha1.BundleDeploymentStatus{NonReadyStatus: unhealthy("updating")}, "updating", v1alpha1.PerClusterState{NotReady: on}},
 		{"error", v1alpha1.BundleDeploymentStatus{NonReadyStatus: unhealthy("error")}, "error", v1alpha1.PerClusterState{NotReady: on}},
-		{"other words are listed nowhere", v1alpha1.BundleDeploymentStatus{NonReadyStatus: unhealthy("in-progress")}, "in-progress", v1alpha1.PerClusterState{}},
+		{"other states are listed nowhere", v1alpha1.BundleDeploymentStatus{NonReadyStatus: unhealthy("in-progress")}, "in-progress", v1alpha1.PerClusterState{}},
 		{"changed", v1alpha1.BundleDeploymentStatus{ModifiedStatus: drifted(v1alpha1.ModifiedStatus{Patch: "{}"})}, "Modified", v1alpha1.PerClusterState{Modified: on}},
 		{"absent", v1alpha1.BundleDeploymentStatus{ModifiedStatus: drifted(v1alpha1.ModifiedStatus{Create: true})}, "Missing", v1alpha1.PerClusterState{Missing: on}},
-		{"somebody else's", v1alpha1.BundleDeploymentStatus{ModifiedStatus: drifted(v1alpha1.ModifiedStatus{Create: true, Exist: true})}, "Missing", v1alpha1.PerClusterState{Missing: on}},
+		{"owned by another release", v1alpha1.BundleDeploymentStatus{ModifiedStatus: drifted(v1alpha1.ModifiedStatus{Create: true, Exist: true})}, "Missing", v1alpha1.PerClusterState{Missing: on}},
 		{"left over", v1alpha1.BundleDeploymentStatus{ModifiedStatus: drifted(v1alpha1.ModifiedStatus{Delete: true})}, "Orphaned", v1alpha1.PerClusterState{Orphaned: on}},
-		{"left over, whatever else", v1alpha1.BundleDeploymentStatus{ModifiedStatus: drifted(v1alpha1.ModifiedStatus{Delete: true, Create: true})}, "Orphaned", v1alpha1.PerClusterState{Orphaned: on}},
+		{"left over and absent", v1alpha1.BundleDeploymentStatus{ModifiedStatus: drifted(v1alpha1.ModifiedStatus{Delete: true, Create: true})}, "Orphaned", v1alpha1.PerClusterState{Orphaned: on}},
 		{"modified comes before not healthy", v1alpha1.BundleDeploymentStatus{NonReadyStatus: unhealthy("updating"), ModifiedStatus: drifted(v1alpha1.ModifiedStatus{})}, "Modified", v1alpha1.PerClusterState{Modified: on}},
 	} {
 		want := []v1alpha1.DeployedResource{configMap("x", c.want, c.per)}
@@ -189,7 +189,7 @@ func TestNamesOfClustersAreDroppedAfterAMebibyteFromTheLastObjectOn(t *testing.T
 		require.Equal(t, []string{name(3)}, r.PerClusterState.WaitApplied)
 	}
 
-	// One byte less: there is room for one more name.
+	// With one byte less, one more name fits.
 	deployments[1023].Cluster = strings.TrimSuffix(name(1023), "3")
 	got = all(slices.Values(deployments))
 	require.Equal(t, []string{name(0)}, got[0].PerClusterState.Ready)
@@ -246,7 +246,7 @@ func TestCountsOfEachCluster(t *testing.T) {
 	require.Nil(t, perCluster(slices.Values([]Deployed(nil))))
 }
 
-// BenchmarkResources is what one reader of a GitRepo pays: ten objects on each of
+// BenchmarkResources measures what one read of a GitRepo costs, with ten objects on each of
 // many Clusters.
 func BenchmarkResources(b *testing.B) {
 	for _, n := range []int{100, 10_000} {

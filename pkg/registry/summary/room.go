@@ -14,44 +14,45 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
-// A derived status is bounded as a stored one is by etcd. What is left out is counted in
-// a condition of its own type, which an object has only then.
+// The limits on a derived status, like etcd's limit on a stored one. The condition
+// Truncated counts what is left out, and an object has it only then. Sizes are in bytes of
+// JSON.
 const (
-	// StatusBytes is how many bytes of JSON the status of a GitRepo or HelmOp takes.
+	// StatusBytes is the largest size of the status of a GitRepo or HelmOp.
 	StatusBytes = 1536 << 10
-	// leastRoom is what the lists below have, whatever else is in a status.
+	// leastRoom is left for the lists below, whatever the rest of the status takes.
 	leastRoom = 256 << 10
-	// conditionRoom is for the condition that says what is left out.
+	// conditionRoom is reserved for the condition Truncated.
 	conditionRoom = 1 << 10
-	// countBytes is what the counts of all Clusters take, and objectBytes what the
-	// objects do without the names of their Clusters.
+	// countBytes is for the counts of all Clusters, and objectBytes for the objects without
+	// the names of their Clusters.
 	countBytes, objectBytes = 512 << 10, 512 << 10
-	// nameBytes is how long the names of Clusters are that all objects list together.
+	// nameBytes limits the names of Clusters that all objects list together.
 	nameBytes = 1 << 20
-	// nameSize is what a name takes beside its bytes, and listSize what the first name of
-	// a list does beside that.
+	// nameSize is what a name takes in addition to its bytes, and listSize what the first
+	// name of a list takes in addition to that.
 	nameSize, listSize = 3, 20
-	// mostFound is how many objects are told apart, and mostSaid how often
-	// BundleDeployments list one: they bound what a reader takes of memory.
+	// mostFound limits the different objects, and mostSaid the objects that all
+	// BundleDeployments list together. They bound the memory that a reader needs.
 	mostFound, mostSaid = 1 << 14, 1 << 20
 )
 
-// ConditionTruncated is the type of the condition which says what a status leaves out.
+// ConditionTruncated is the type of the condition that says what a status leaves out.
 const ConditionTruncated = "Truncated"
 
 // LeftOut counts what a status has no room for.
 type LeftOut struct {
-	// Objects are those that found no room.
+	// Objects counts the objects that did not fit.
 	Objects int
-	// Unlisted counts what reports list beyond what is looked at.
+	// Unlisted counts the resources that reports list but Resources ignores.
 	Unlisted int
-	// Names are those of Clusters, of all objects together.
+	// Names counts the left out names of Clusters, over all objects.
 	Names int
-	// Clusters are those whose counts are left out.
+	// Clusters counts the Clusters whose counts are left out.
 	Clusters int
 }
 
-// Over adds to a status that something was left out of it, if it was.
+// Over adds the condition Truncated to a status if anything was left out of it.
 func (l LeftOut) Over(status *v1alpha1.StatusBase) {
 	var texts []string
 	say := func(n int, text string) {
@@ -60,7 +61,7 @@ func (l LeftOut) Over(status *v1alpha1.StatusBase) {
 		}
 	}
 	say(l.Objects, "status.resources leaves out %d objects")
-	say(l.Unlisted, "status.resources does not look at %d resources which BundleDeployments list")
+	say(l.Unlisted, "status.resources ignores %d resources that BundleDeployments list")
 	say(l.Names, "status.resources[].perClusterState leaves out %d names of Clusters")
 	say(l.Clusters, "status.perClusterResourceCounts leaves out %d Clusters")
 	if len(texts) > 0 {
@@ -71,21 +72,21 @@ func (l LeftOut) Over(status *v1alpha1.StatusBase) {
 func truncated(texts ...string) v1alpha1.GenericCondition {
 	return v1alpha1.GenericCondition{
 		Type: ConditionTruncated, Status: statusTrue, Reason: "TooLarge",
-		Message: strings.Join(texts, "; ") + ": counts and the Ready condition are of all",
+		Message: strings.Join(texts, "; ") + ": counts and the Ready condition cover everything",
 	}
 }
 
-// Room is how many bytes of JSON a status without its lists leaves for them.
+// Room returns how many bytes of JSON a status without its lists leaves for them.
 func Room(status *v1alpha1.StatusBase) int {
 	text, err := json.Marshal(status)
 	if err != nil {
-		return leastRoom // it has nothing that could fail
+		return leastRoom // cannot happen: no field of the status fails to encode
 	}
 	return max(StatusBytes-len(text)-conditionRoom, leastRoom)
 }
 
-// PerCluster lists the counts of Clusters, of which nil has zeros: the first ones that
-// fit. The room that they leave is returned, and how many are left out.
+// PerCluster returns the counts of the first Clusters that fit, the room that they leave,
+// and how many Clusters are left out. Nil counts stand for zeros.
 func PerCluster(clusters iter.Seq2[string, *v1alpha1.ResourceCounts], room int) (out map[string]*v1alpha1.ResourceCounts, left, leftOut int) {
 	list := min(room, countBytes)
 	for name, counts := range clusters {
@@ -107,7 +108,7 @@ func PerCluster(clusters iter.Seq2[string, *v1alpha1.ResourceCounts], room int) 
 	return out, room, leftOut
 }
 
-// countsSize is how many bytes of JSON counts take, with the quotes of their name.
+// countsSize returns the bytes of JSON that counts take, with the quotes of their name.
 func countsSize(c *v1alpha1.ResourceCounts) int {
 	const fields = 112
 	n := fields
@@ -132,7 +133,7 @@ func fitting(objects []*deployedObject, room int) (fit []*deployedObject, left i
 	return objects, room
 }
 
-// size is how many bytes of JSON an object takes at most, without its Clusters.
+// size returns the most bytes of JSON that an object takes without its Clusters.
 func (o *deployedObject) size() int {
 	state := o.State
 	for _, at := range o.at {
@@ -140,6 +141,6 @@ func (o *deployedObject) size() int {
 			state = at.state
 		}
 	}
-	const fields = 180 // the names of fields, with their quotes, but for those of lists
+	const fields = 180 // the names of fields, with their quotes, without those of lists
 	return fields + reports.TextSize(o.APIVersion, o.Kind, o.Type, o.ID, o.Namespace, o.Name, state)
 }

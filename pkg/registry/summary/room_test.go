@@ -18,8 +18,8 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// large is a GitRepo's BundleDeployments: as many Clusters, with as many objects that all
-// have, and as many of their own.
+// large returns a GitRepo's BundleDeployments on the given number of Clusters. Each has the
+// given numbers of common objects and of objects of its own.
 func large(r *rand.Rand, clusters, common, own int) []Deployed {
 	shared := &v1alpha1.BundleDeploymentStatus{}
 	for i := range common {
@@ -38,15 +38,15 @@ func large(r *rand.Rand, clusters, common, own int) []Deployed {
 	return out
 }
 
-// TestTheStatusOfAGitRepoFitsIntoEtcd whatever it deploys; what is shown is the first of
-// what there is, and what is left out is counted.
+// TestTheStatusOfAGitRepoFitsIntoEtcd also checks that a status shows the first objects and
+// counts the others.
 func TestTheStatusOfAGitRepoFitsIntoEtcd(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
 	for _, c := range []struct {
 		name                  string
 		clusters, common, own int
-		want                  LeftOut // which are not zero
+		want                  LeftOut // 1 for each field that is not zero
 	}{
 		{"few of few", 20, 30, 0, LeftOut{}},
 		{"a large chart on many Clusters", 2000, 60, 0, LeftOut{Names: 1}},
@@ -76,7 +76,7 @@ func TestTheStatusOfAGitRepoFitsIntoEtcd(t *testing.T) {
 		sign := func(n int) int { return min(n, 1) }
 		require.Equal(t, c.want, LeftOut{sign(left.Objects), sign(left.Unlisted), sign(left.Names), sign(left.Clusters)}, c.name)
 
-		// Of all objects, from full lists: those that are shown are the first.
+		// The status shows the first of all objects in the full lists.
 		names, listed := map[string]bool{}, 0
 		for _, d := range deployed {
 			for _, o := range d.Status.Resources[:min(len(d.Status.Resources), reports.MostObjects)] {
@@ -110,8 +110,9 @@ func TestTheStatusOfAGitRepoFitsIntoEtcd(t *testing.T) {
 	}
 }
 
-// TestWhatAReaderLooksAtIsBounded: beyond so many different objects, others are counted.
-func TestWhatAReaderLooksAtIsBounded(t *testing.T) {
+// TestResourcesReadsABoundedNumberOfObjects has more different objects than Resources tells
+// apart: it only counts the others.
+func TestResourcesReadsABoundedNumberOfObjects(t *testing.T) {
 	t.Parallel()
 	deployed := large(replay.Rand(t), 40, 0, reports.MostObjects)
 	_, left := Resources(slices.Values(deployed), plenty)
@@ -120,7 +121,7 @@ func TestWhatAReaderLooksAtIsBounded(t *testing.T) {
 	require.Equal(t, left, same)
 }
 
-// TestTheStatusOfABundleFitsIntoEtcd with any number of partitions.
+// TestTheStatusOfABundleFitsIntoEtcd has few and many partitions.
 func TestTheStatusOfABundleFitsIntoEtcd(t *testing.T) {
 	t.Parallel()
 	entry := v1alpha1.NonReadyResource{Name: "fleet-default/c", State: v1alpha1.NotReady, Message: strings.Repeat("\x01", 600)}
@@ -141,7 +142,7 @@ func TestTheStatusOfABundleFitsIntoEtcd(t *testing.T) {
 		n, entries       int
 		partitions, said int
 	}{
-		{"four, as a rule", 4, 10, 4, 0},
+		{"four, as usual", 4, 10, 4, 0},
 		{"a thousand", 1000, 0, 1000, 0},
 		{"a thousand with lists", 1000, 1, 1000, 1},
 		{"ten thousand", 10_000, 1, 0, 2},

@@ -33,7 +33,7 @@ func TestBundleStatus(t *testing.T) {
 
 	status := v1alpha1.BundleStatus{
 		Conditions: []v1alpha1.GenericCondition{said("Processed", "True", "x"), isReady},
-		// The roll-out's numbers are somebody else's.
+		// The caller sets the numbers of the roll-out.
 		MaxUnavailable: 3, PartitionStatus: []v1alpha1.PartitionStatus{{Name: "All"}}, ObservedGeneration: 2,
 		ResourceKey: []v1alpha1.ResourceKey{{Name: "old"}},
 	}
@@ -76,7 +76,7 @@ func TestClusterStatus(t *testing.T) {
 
 	status.Agent.LastSeen = metav1.Time{}
 	ClusterStatus(&status, sum, first, Readiness{1, 2}, Readiness{3, 4})
-	require.Equal(t, "WaitCheckIn", status.Display.State, "before the first sign of life, whatever else there is")
+	require.Equal(t, "WaitCheckIn", status.Display.State, "before the agent is first seen, whatever else the status has")
 }
 
 func TestGroupStatus(t *testing.T) {
@@ -114,7 +114,7 @@ func TestGroupStatus(t *testing.T) {
 			message: "ErrApplied(1) [Bundle b-0]; NotReady(2) [Bundle a-0]",
 		},
 		{
-			name: "lists are taken whole while there are fewer than ten: 9 and 10 are 19", clusters: 3, sum: Weight{NotReady: 30, Pending: 9, Listed: 3},
+			name: "whole lists are added while a summary has fewer than ten entries: 9 and 10 are 19", clusters: 3, sum: Weight{NotReady: 30, Pending: 9, Listed: 3},
 			first:   []Member{member("a", 9, v1alpha1.Pending), member("b", 12, v1alpha1.NotReady), member("c", 1, v1alpha1.Modified)},
 			display: v1alpha1.ClusterGroupDisplay{ReadyClusters: "0/3 (a,b,c)", ReadyBundles: "0/39", State: "Pending"},
 			listed:  []string{"a", "b", "c"}, entries: 19,
@@ -210,7 +210,7 @@ func TestStatusOfGitReposAndHelmOps(t *testing.T) {
 			ready: notReady(text),
 		},
 		{
-			name: "so is one whose job has never been heard of", repo: Repo{Sum: Weight{Ready: 1}},
+			name: "a GitRepo without a job status is updating too", repo: Repo{Sum: Weight{Ready: 1}},
 			display: v1alpha1.StatusDisplay{ReadyBundleDeployments: "1/1"}, state: "GitUpdating", ready: isReady,
 		},
 		{
@@ -244,7 +244,7 @@ func TestStatusOfGitReposAndHelmOps(t *testing.T) {
 	}
 }
 
-func TestAStatusThatIsFilledInSharesNothingThatIsWrittenTo(t *testing.T) {
+func TestStatusFunctionsDoNotWriteToSharedValues(t *testing.T) {
 	t.Parallel()
 	shared := v1alpha1.ClusterStatus{Conditions: make([]v1alpha1.GenericCondition, 1, 8)}
 	shared.Conditions[0] = notReady("stored")

@@ -14,17 +14,17 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
-// Entries is how many members that are not ready a summary lists.
+// Entries is the most members that a summary lists, all of them not ready.
 const Entries = 10
 
-// texts is how many objects of each kind a message names for one entry.
+// texts is the most objects of each kind that a message names for one entry.
 const texts = 4
 
-// What a summary counts, as messages call it.
+// The names in messages for what a summary counts.
 const (
 	// OfClusters is for the summary of a Bundle.
 	OfClusters = "Cluster"
-	// OfBundles is for all others.
+	// OfBundles is for all other summaries.
 	OfBundles = "Bundle"
 )
 
@@ -43,7 +43,7 @@ var ranking = [...]v1alpha1.BundleState{
 	v1alpha1.Ready, v1alpha1.NotReady, v1alpha1.Pending, v1alpha1.OutOfSync, v1alpha1.Modified, v1alpha1.WaitApplied, v1alpha1.ErrApplied,
 }
 
-// Summary returns the counters of sum, and the first of the entries.
+// Summary returns a summary with the counters of sum and the first of the entries.
 func Summary(sum Weight, first []v1alpha1.NonReadyResource) v1alpha1.BundleSummary {
 	s := counted(sum)
 	s.NonReadyResources = cut(first, Entries)
@@ -63,8 +63,8 @@ func counted(sum Weight) v1alpha1.BundleSummary {
 	}
 }
 
-// cut returns the first n of a list, and nil for an empty one: it must look the
-// same as after a round trip through JSON.
+// cut returns the first n elements of a list. It returns nil for an empty list, as a round
+// trip through JSON does.
 func cut[T any](list []T, n int) []T {
 	if len(list) == 0 {
 		return nil
@@ -73,8 +73,8 @@ func cut[T any](list []T, n int) []T {
 	return list[:n:n]
 }
 
-// SameEntries tells whether two lists of entries show the same. It is asked for each
-// Cluster of a Bundle that is edited, so it looks at texts before it reflects.
+// SameEntries reports whether two lists of entries show the same. An edit of a Bundle calls
+// it for each of its Clusters, so it compares texts before it uses reflection.
 func SameEntries(a, b []v1alpha1.NonReadyResource) bool {
 	return slices.EqualFunc(a, b, func(x, y v1alpha1.NonReadyResource) bool {
 		return x.Name == y.Name && x.State == y.State && x.Message == y.Message &&
@@ -82,7 +82,8 @@ func SameEntries(a, b []v1alpha1.NonReadyResource) bool {
 	})
 }
 
-// sameList compares what agents report; mostly nothing, or one list in two entries.
+// sameList reports whether two reported lists are equal. Usually both are empty or the same
+// list.
 func sameList[T any](a, b []T) bool {
 	if len(a) != len(b) {
 		return false
@@ -90,7 +91,7 @@ func sameList[T any](a, b []T) bool {
 	return len(a) == 0 || &a[0] == &b[0] || equality.Semantic.DeepEqual(a, b)
 }
 
-// WorstState is the state of the highest rank among entries; empty without any.
+// WorstState returns the worst state among entries, or "" without entries.
 func WorstState(entries []v1alpha1.NonReadyResource) v1alpha1.BundleState {
 	worst := -1
 	for i := range entries {
@@ -102,8 +103,8 @@ func WorstState(entries []v1alpha1.NonReadyResource) v1alpha1.BundleState {
 	return ranking[worst]
 }
 
-// ReadyCondition returns the Ready condition that follows from a summary. It has
-// no times: they say when a stored condition changed, and this one is not stored.
+// ReadyCondition returns the Ready condition that follows from a summary. It has no times:
+// these say when a stored condition changed, and this condition is not stored.
 func ReadyCondition(summary v1alpha1.BundleSummary, kind string) v1alpha1.GenericCondition {
 	text := readyMessage(summary, kind)
 	status := statusTrue
@@ -113,8 +114,8 @@ func ReadyCondition(summary v1alpha1.BundleSummary, kind string) v1alpha1.Generi
 	return v1alpha1.GenericCondition{Type: conditionReady, Status: status, Message: text}
 }
 
-// readyMessage names the first entry of each state, as S 7.2 has it. A state that
-// none of the entries is in is not mentioned, whatever its count.
+// readyMessage returns the message of S 7.2, which names the first entry of each state. It
+// does not mention a state that no entry is in, whatever its count.
 func readyMessage(summary v1alpha1.BundleSummary, kind string) string {
 	var items []string
 	for _, state := range ranking[1:] {
@@ -160,8 +161,8 @@ func count(s *v1alpha1.BundleSummary, state v1alpha1.BundleState) int {
 	return 0
 }
 
-// WithCondition returns a copy of conditions in which c replaces the one of its
-// type, or comes last if there is none.
+// WithCondition returns a copy of conditions with c in the place of the condition of its
+// type, or at the end if there was none.
 func WithCondition(conditions []v1alpha1.GenericCondition, c v1alpha1.GenericCondition) []v1alpha1.GenericCondition {
 	out := make([]v1alpha1.GenericCondition, len(conditions), len(conditions)+1)
 	copy(out, conditions)
@@ -172,8 +173,8 @@ func WithCondition(conditions []v1alpha1.GenericCondition, c v1alpha1.GenericCon
 	return append(out, c)
 }
 
-// processed is the condition of an object whose roll-up worked, or failed with an
-// error.
+// processed returns the Processed condition of an object whose roll-up worked, or failed
+// with a message.
 func processed(failure string) v1alpha1.GenericCondition {
 	if failure == "" {
 		return v1alpha1.GenericCondition{Type: conditionProcessed, Status: statusTrue}
@@ -181,10 +182,10 @@ func processed(failure string) v1alpha1.GenericCondition {
 	return v1alpha1.GenericCondition{Type: conditionProcessed, Status: statusFalse, Reason: reasonError, Message: failure}
 }
 
-// Readiness says how many are ready, of how many.
+// Readiness counts the ready ones and all that should be ready.
 type Readiness struct{ Ready, Desired int }
 
-// String prints it as tables show it: 3/4.
+// String returns it as tables show it: 3/4.
 func (r Readiness) String() string { return fmt.Sprintf("%d/%d", r.Ready, r.Desired) }
 
 func readiness(s *v1alpha1.BundleSummary) string {

@@ -16,7 +16,7 @@ func entry(name string, state v1alpha1.BundleState) v1alpha1.NonReadyResource {
 	return v1alpha1.NonReadyResource{Name: name, State: state}
 }
 
-// several are n entries in one state.
+// several returns n entries in one state.
 func several(n int, state v1alpha1.BundleState) []v1alpha1.NonReadyResource {
 	var out []v1alpha1.NonReadyResource
 	for i := range n {
@@ -34,11 +34,11 @@ func TestASummaryCountsAllAndListsTheFirstTen(t *testing.T) {
 	}, Summary(sum, several(12, v1alpha1.NotReady)))
 	listed := several(12, v1alpha1.NotReady)
 	_ = append(Summary(sum, listed).NonReadyResources, entry("new", v1alpha1.Pending))
-	require.Equal(t, several(12, v1alpha1.NotReady), listed, "who adds to a summary does not write into what it was made of")
+	require.Equal(t, several(12, v1alpha1.NotReady), listed, "appending to a summary does not write to its source")
 	require.Nil(t, Summary(Weight{Ready: 3}, []v1alpha1.NonReadyResource{}).NonReadyResources)
 }
 
-func TestTheWorstStateIsTheOneOfTheHighestRank(t *testing.T) {
+func TestTheWorstStateHasTheHighestRank(t *testing.T) {
 	t.Parallel()
 	// From best to worst, as S 7.1 ranks them.
 	ranks := []v1alpha1.BundleState{"", "Ready", "NotReady", "Pending", "OutOfSync", "Modified", "WaitApplied", "ErrApplied"}
@@ -184,8 +184,8 @@ func TestAConditionReplacesTheOneOfItsTypeOrComesLast(t *testing.T) {
 	stored := []v1alpha1.GenericCondition{said("Imported", "True", ""), {Type: "Ready", Status: "False", Reason: "Error", LastUpdateTime: "2020-01-01T00:00:00Z"}, said("Processed", "True", "")}
 	have := append([]v1alpha1.GenericCondition(nil), stored...)
 	require.Equal(t, []v1alpha1.GenericCondition{stored[0], ready, stored[2]}, WithCondition(have, ready))
-	require.Equal(t, stored, have, "what was given is not changed")
+	require.Equal(t, stored, have, "the argument is not changed")
 	require.Equal(t, []v1alpha1.GenericCondition{stored[0], ready}, WithCondition(have[:1], ready))
-	require.Equal(t, stored, have, "nor is what comes after it")
+	require.Equal(t, stored, have, "nor are the elements after its end")
 	require.Equal(t, []v1alpha1.GenericCondition{ready}, WithCondition(nil, ready))
 }

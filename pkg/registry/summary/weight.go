@@ -5,20 +5,20 @@ package summary
 
 import "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 
-// Weight is what one member adds to a roll-up, or what many add together. The
-// counters of objects have 64 bits: an agent may report any number.
+// Weight holds what one member adds to a roll-up, or what many add together. The counters
+// of objects have 64 bits, because an agent may report any number.
 type Weight struct {
-	// How many BundleDeployments are in each state.
+	// The number of BundleDeployments in each state.
 	Ready, NotReady, WaitApplied, ErrApplied, OutOfSync, Modified, Pending int32
 
-	// Unavailable counts BundleDeployments that are there but unavailable: S 6.3.
+	// Unavailable counts the BundleDeployments that exist but are unavailable (S 6.3).
 	Unavailable int32
-	// Outdated counts those that are missing, unavailable or not up to date: what
-	// holds a partition back (S 6.4 c).
+	// Outdated counts those that are missing, unavailable or not up to date. They hold a
+	// partition back (S 6.4 c).
 	Outdated int32
 
-	// Listed counts members that are not ready: a BundleDeployment with an entry in
-	// the summary, or in a group a Cluster with such entries.
+	// Listed counts the members that are not ready: BundleDeployments with an entry in the
+	// summary or, in a group, Clusters with such entries.
 	Listed int32
 
 	// Resources counts the deployed objects.
@@ -40,7 +40,7 @@ func (w *Weight) Add(o Weight) {
 	AddResources(&w.Resources, o.Resources)
 }
 
-// Sub takes o away.
+// Sub subtracts o.
 func (w *Weight) Sub(o Weight) {
 	w.Ready -= o.Ready
 	w.NotReady -= o.NotReady
@@ -62,24 +62,24 @@ func (w *Weight) Sub(o Weight) {
 	w.Resources.NotReady -= o.Resources.NotReady
 }
 
-// Shown is what of a weight shows in a Cluster: how its BundleDeployments, and what they
-// deployed, are.
+// Shown returns the part of a weight that a Cluster shows: the states of its
+// BundleDeployments and of the objects that they deployed.
 func (w Weight) Shown() Weight {
 	w.Unavailable, w.Outdated, w.Listed = 0, 0, 0
 	return w
 }
 
-// Total is the number of BundleDeployments, those that are pending included.
+// Total returns the number of BundleDeployments, including pending ones.
 func (w Weight) Total() int {
 	return int(w.Ready) + w.NonReady()
 }
 
-// NonReady is the number of BundleDeployments that are not Ready.
+// NonReady returns the number of BundleDeployments that are not Ready.
 func (w Weight) NonReady() int {
 	return int(w.NotReady) + int(w.WaitApplied) + int(w.ErrApplied) + int(w.OutOfSync) + int(w.Modified) + int(w.Pending)
 }
 
-// In is the number of BundleDeployments in a state.
+// In returns the number of BundleDeployments in a state.
 func (w Weight) In(state v1alpha1.BundleState) int {
 	if c := w.counter(state); c != nil {
 		return int(*c)
@@ -87,8 +87,7 @@ func (w Weight) In(state v1alpha1.BundleState) int {
 	return 0
 }
 
-// Worst is the state of the highest rank that any BundleDeployment is in; empty
-// if there is none.
+// Worst returns the worst state of any BundleDeployment, or "" without BundleDeployments.
 func (w Weight) Worst() v1alpha1.BundleState {
 	for i := len(ranking) - 1; i >= 0; i-- {
 		if w.In(ranking[i]) > 0 {
