@@ -122,7 +122,7 @@ func TestTheReadyMessage(t *testing.T) {
 			"NotReady(10) [Cluster x00]",
 		},
 		{
-			"a state that nobody is in is not mentioned, whatever is listed",
+			"a state with a count of zero is not mentioned, whatever is listed",
 			v1alpha1.BundleSummary{NonReadyResources: several(1, v1alpha1.NotReady)},
 			OfClusters,
 			"",

@@ -135,14 +135,14 @@ func TestAFieldIsDerivedOrAFact(t *testing.T) {
 			c.status.Over(shown)
 			again := record.Copy(shown)
 			Facts(again)
-			require.Equal(t, text(t, facts), text(t, again), "%s: a client that sends back what it read reports something", kind)
+			require.Equal(t, text(t, facts), text(t, again), "%s: a client that sends back what it read adds no fact", kind)
 
 			over := record.Copy(reported)
 			c.status.Over(over)
 			factsOver := record.Copy(over)
 			Facts(factsOver)
-			require.Equal(t, text(t, facts), text(t, factsOver), "%s: a roll-up hides a fact", kind)
-			require.Equal(t, before, text(t, reported), "%s: a shared status was written to", kind)
+			require.Equal(t, text(t, facts), text(t, factsOver), "%s: a roll-up hides no fact", kind)
+			require.Equal(t, before, text(t, reported), "%s: a shared status is never written to", kind)
 		}
 	}
 }
@@ -207,7 +207,7 @@ func TestStatesDerivedFromFactsShowWithoutARollUp(t *testing.T) {
 	rolled := &ClusterStatus{}
 	rolled.Display.State = "Modified"
 	rolled.Over(cluster)
-	require.Equal(t, "WaitCheckIn", cluster.Status.Display.State, "an agent that was never seen")
+	require.Equal(t, "WaitCheckIn", cluster.Status.Display.State, "the agent was never seen")
 	cluster.Status.Agent.LastSeen = metav1.Unix(1, 0)
 	rolled.Over(cluster)
 	require.Equal(t, "Modified", cluster.Status.Display.State)
@@ -216,7 +216,7 @@ func TestStatesDerivedFromFactsShowWithoutARollUp(t *testing.T) {
 	origin := &OriginStatus{}
 	origin.Display.State = "NotReady"
 	origin.Over(repo)
-	require.Equal(t, "GitUpdating", repo.Status.Display.State, "no job has said that it is done")
+	require.Equal(t, "GitUpdating", repo.Status.Display.State, "no job has reported that it is done")
 	repo.Status.GitJobStatus = "Current"
 	origin.Over(repo)
 	require.Equal(t, "NotReady", repo.Status.Display.State)

@@ -73,7 +73,7 @@ func TestTheNewestRevisionIsAlwaysHeld(t *testing.T) {
 		b.Put(record.GitRepos, reported(t, at, 1000))
 		v := b.Next(at)
 		require.NotNil(t, v.Exactly(at))
-		require.Equal(t, at-1, v.Oldest, "a watch from the one before gets it")
+		require.Equal(t, at-1, v.Oldest, "a watch from the revision before gets it")
 	}
 }
 
@@ -135,7 +135,7 @@ func TestHistoryWeighsContentsThatItAloneHolds(t *testing.T) {
 		b.Put(record.BundleDeployments, &BundleDeployment{At: 2, Bundle: face, Cluster: cluster, Content: content(2)})
 		return b.Next(2).History().Bytes
 	}
-	require.Greater(t, weigh(false)-weigh(true), int64(expansion*len(options.DefaultNamespace)), "what another has, too, is not history's")
+	require.Greater(t, weigh(false)-weigh(true), int64(expansion*len(options.DefaultNamespace)), "a content in use does not count as history")
 }
 
 // TestHistoryWeighsReportsAsTheyAreKept compares the estimate with the memory of reports

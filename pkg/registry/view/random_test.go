@@ -108,7 +108,7 @@ func requireView(t *testing.T, v *View, states map[int64]snapshot, limits Limits
 					folded[resource][change.Name] = change.Next
 				}
 			}
-			require.Empty(t, revision.Changes(resource, "nobody", ""))
+			require.Empty(t, revision.Changes(resource, "unknown", ""))
 		}
 		require.Positive(t, n, "a revision without changes has no entry")
 		total += n
@@ -170,5 +170,5 @@ func requireState(t *testing.T, v *View, want snapshot) {
 			}
 		}
 	}
-	require.Len(t, want[record.BundleDeployments], byBundle, "the second order has them all, once")
+	require.Len(t, want[record.BundleDeployments], byBundle, "the second order has each one exactly once")
 }

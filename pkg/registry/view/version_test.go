@@ -92,7 +92,7 @@ func TestTheFirstChangesShareAPlaceIfPlacesRunOut(t *testing.T) {
 	for i, c := range all.Changes {
 		at := all.Version(i)
 		if c.Next.Version() != at || at < last || at == last && at != FirstOf(6) {
-			require.Failf(t, "a wrong version", "change %d has %s, after %s", i, at, last)
+			require.Failf(t, "wrong version", "change %d has %s, after %s", i, at, last)
 		}
 		last = at
 	}
@@ -107,7 +107,7 @@ func TestTheFirstChangesShareAPlaceIfPlacesRunOut(t *testing.T) {
 			rest += len(told.Changes)
 		}
 		if i < shared {
-			require.Equal(t, changes, rest, "from change %d: which of the first a client has is not known", i)
+			require.Equal(t, changes, rest, "from change %d: it is unknown which of the first changes a client has", i)
 		} else {
 			require.Equal(t, changes-1-i, rest, "from change %d", i)
 		}
@@ -117,7 +117,7 @@ func TestTheFirstChangesShareAPlaceIfPlacesRunOut(t *testing.T) {
 	require.Len(t, some.Changes, changes/100)
 	for i, c := range some.Changes {
 		if some.Version(i) != c.Next.Version() {
-			require.Failf(t, "a wrong version", "%s has %s", c.Name, c.Next.Version())
+			require.Failf(t, "wrong version", "%s has %s", c.Name, c.Next.Version())
 		}
 	}
 }
