@@ -23,22 +23,22 @@ type Activity struct {
 	}
 }
 
-// Counters are of one resource, over all its stores. They are only read from
-// outside.
+// Counters counts the activity on one resource, over all its stores. Other packages only
+// read it.
 type Counters struct {
-	// Watches are open now.
+	// Watches is how many watches are open now.
 	Watches atomic.Int64
-	// Events were sent to watchers, bookmarks aside.
+	// Events counts events sent to watchers, without bookmarks.
 	Events atomic.Int64
-	// Rendered objects were built for an answer or an event. All watches that are sent
-	// an event at about the same time share its object.
+	// Rendered counts objects built for an answer or an event. All watches that are sent an
+	// event at about the same time share its object.
 	Rendered atomic.Int64
-	// Expired watches were told to list again.
+	// Expired counts watches whose clients had to list again.
 	Expired atomic.Int64
-	// Unready watches were ended because reads were no longer right.
+	// Unready counts watches that ended because the replica was no longer ready.
 	Unready atomic.Int64
-	// Committed, Replanned and Failed count transactions: a replanned one was
-	// refused since what it depends on had changed, and was planned anew.
+	// Committed, Replanned and Failed count transactions. A replanned one was refused
+	// because a record that it depends on had changed, and was planned anew.
 	Committed, Replanned, Failed atomic.Int64
 }
 
@@ -70,8 +70,8 @@ func (a *Activity) of(resource string) *Counters {
 	return c
 }
 
-// CountIn makes a store count in an activity, before it is used; without, it
-// counts for nobody.
+// CountIn makes the store count in a, and returns the store. Call it before the store is
+// used. Without it, the counts are not published.
 func (s *Store) CountIn(a *Activity) *Store {
 	if a != nil {
 		s.counters = a.of(s.resource.Resource)
@@ -91,7 +91,7 @@ func (c *Counters) wrote(ok bool, err error) {
 	}
 }
 
-// ended counts why a watch ended.
+// ended records that a watch ended, and why.
 func (c *Counters) ended(ctx context.Context, expired bool) {
 	c.Watches.Add(-1)
 	switch {

@@ -15,50 +15,54 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Allowance bounds how many bytes each agent may report. Without it, one that rewrites
-// large statuses fills etcd's quota in minutes, and then nobody can write. It is of one
-// replica: with several, an agent has as many.
+// Allowance bounds how many bytes each agent may report. Without it, an agent that rewrites
+// large statuses fills etcd's quota in minutes, and then no client can write. Each replica
+// has its own Allowance, so an agent may report that much to each replica.
 //
-// An agent is known by what it has rights to: the namespace of its BundleDeployments, and
-// the one Cluster. Reports on other kinds count by kind and namespace. What a report takes
-// in etcd is counted, and at least a sixteenth of its JSON, which is what replicas decode.
+// An agent is identified by what it has rights to: the namespace of its BundleDeployments,
+// and its one Cluster. Reports on other kinds count by kind and namespace. A report counts
+// as many bytes as it takes in etcd, and at least a sixteenth of its JSON, because replicas
+// decode the JSON.
 //
-// An agent that has used up the burst is refused before its next report costs anything,
-// until the rate has made up for the ones before. It is safe for concurrent use.
+// When an agent has used up the burst, its next report is refused before it costs anything,
+// until the rate has made up for the earlier ones.
+//
+// An Allowance is safe for concurrent use.
 type Allowance struct {
 	rate, burst int64
 	now         func() time.Time
 	mu          struct {
 		sync.Mutex
 		agents map[string]*agent
-		// swept is how many there were after the last sweep.
+		// swept is the number of agents after the last sweep.
 		swept int
 	}
 }
 
 // Defaults of an Allowance. The first reports of an agent on 200 BundleDeployments take
-// less than half of the burst, also where each lists as many objects as etcd takes. 125 MiB
-// are the most that one agent has in etcd, while that keeps ten minutes.
+// less than half of the burst, even where each lists as many objects as etcd accepts. One
+// agent has at most 125 MiB in etcd, while etcd keeps ten minutes of history.
 const (
 	DefaultReportRate  = 64 << 10
 	DefaultReportBurst = 64 << 20
 )
 
-// compressed is by how much honest reports are smaller in etcd than their JSON.
+// compressed is how many times smaller honest reports are in etcd than as JSON.
 const compressed = 16
 
-// fewAgents are no reason to sweep.
+// fewAgents is a number of agents that needs no sweep.
 const fewAgents = 1024
 
-// agent is what one has spent beyond what the rate has made up for.
+// agent holds how many bytes an agent has spent beyond what the rate has made up for.
 type agent struct {
 	spent float64
 	at    time.Time
-	// slow is set while it is refused.
+	// slow is set while the agent is refused.
 	slow bool
 }
 
-// NewAllowance lets each agent report at a rate in bytes a second, after a burst in bytes.
+// NewAllowance returns an Allowance of rate bytes a second for each agent, after a burst in
+// bytes.
 func NewAllowance(rate, burst int64) *Allowance {
 	a := &Allowance{rate: rate, burst: burst, now: time.Now}
 	a.mu.agents = map[string]*agent{}
@@ -76,7 +80,7 @@ func agentOf(resource string, name record.Name) string {
 	return resource + " of namespace " + name.Namespace
 }
 
-// wait is how long an agent has to wait before it may report; 0 if it may now.
+// wait returns how long an agent has to wait before it may report, 0 if it may report now.
 func (a *Allowance) wait(key string) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -88,7 +92,7 @@ func (a *Allowance) wait(key string) time.Duration {
 	over := have.spent - float64(a.burst)
 	slow := over >= 0
 	if slow && !have.slow {
-		klog.InfoS("An agent has used up what it may report, and is slowed down", "on", key, "bytesPerSecond", a.rate, "burst", a.burst)
+		klog.InfoS("An agent has used up its allowance for reports and is slowed down", "on", key, "bytesPerSecond", a.rate, "burst", a.burst)
 	}
 	if have.slow = slow; !slow {
 		return 0
@@ -96,7 +100,7 @@ func (a *Allowance) wait(key string) time.Duration {
 	return time.Duration((over + 1) / float64(a.rate) * float64(time.Second))
 }
 
-// charge notes what a report of an agent takes: in etcd, and as JSON.
+// charge records the size of an agent's report: in etcd, and as JSON.
 func (a *Allowance) charge(key string, stored, text int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -116,8 +120,8 @@ func (a *Allowance) settle(have *agent) {
 	have.at = now
 }
 
-// sweep forgets agents that have nothing to make up for, when there are twice as many as
-// after the last sweep.
+// sweep forgets agents that have nothing to make up for. It does so when the number of
+// agents has doubled since the last sweep.
 func (a *Allowance) sweep() {
 	if len(a.mu.agents) < max(2*a.mu.swept, fewAgents) {
 		return
@@ -130,13 +134,14 @@ func (a *Allowance) sweep() {
 	a.mu.swept = len(a.mu.agents)
 }
 
-// Allow bounds what may be written through a store of reports; nil is no bound.
+// Allow bounds the bytes that agents may write through a store of reports, and returns the
+// store. nil means no bound.
 func (s *Store) Allow(a *Allowance) *Store {
 	s.allowance = a
 	return s
 }
 
-// allowed refuses a report of an agent that has used up its allowance.
+// allowed returns an error if the agent has used up its allowance for reports.
 func (s *Store) allowed(name record.Name) error {
 	if s.allowance == nil {
 		return nil
@@ -151,7 +156,7 @@ func (s *Store) allowed(name record.Name) error {
 		"an operator can raise --report-rate and --report-burst of muster-apiserver", s.resource.Resource, name.Name, key, s.allowance.rate, s.allowance.burst), seconds)
 }
 
-// charged notes that a report is written.
+// charged charges a report to its agent.
 func (s *Store) charged(name record.Name, w *write) {
 	if s.allowance != nil {
 		s.allowance.charge(agentOf(s.resource.Resource, name), w.Size(), w.text)

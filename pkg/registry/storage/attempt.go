@@ -18,28 +18,28 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// An update conflicts if and only if the record that it would overwrite changed
-// since the resourceVersion that it names. The generic registry is stricter: it
-// compares with the resourceVersion of the whole object, which also moves with
-// the object's other record and its derived part. So, where the record did not
-// change, the name is brought up to date before the registry looks.
+// An update conflicts if and only if the record that it would overwrite changed since the
+// resourceVersion that it names. The generic registry is stricter: it compares with the
+// resourceVersion of the whole object, which also changes with the object's other record
+// and its derived part. So if the record did not change, the update's resourceVersion is
+// replaced by the present one before the registry compares.
 
 type attemptKey struct{}
 
 // attempt describes the record that an update is about to overwrite.
 type attempt struct {
-	// record is the version of the record, view that of the present state, as numbers. A
-	// resourceVersion between the two names a state that the record has not
-	// changed since; one above both was never given out by this server.
+	// record is the version of the record, and view that of the present state, as numbers.
+	// The record has not changed since any resourceVersion from record to view. This server
+	// never gave out one above view.
 	record, view uint64
 }
 
-// attempt returns the attempt to update an item. The item's record was last written at the
+// attempt returns the attempt to update an item whose record was last written at the
 // revision.
 func (s *Store) attempt(item view.Item, revision int64, v *view.View) attempt {
 	changed := view.FirstOf(revision)
 	if at := versionOf(item); at.Revision() == revision {
-		changed = at // nothing has changed it since
+		changed = at // the object has not changed since
 	}
 	return attempt{record: s.number(changed), view: s.numberAt(v.Revision)}
 }
@@ -55,8 +55,8 @@ func noteAttempt(ctx context.Context, now attempt) {
 	}
 }
 
-// rebase drops a precondition on the resource version if the record that would
-// be overwritten has not changed since.
+// rebase drops a precondition on the resource version if the record that would be
+// overwritten has not changed since.
 func (a attempt) rebase(p *storage.Preconditions) *storage.Preconditions {
 	if p == nil || p.ResourceVersion == nil || !a.covers(*p.ResourceVersion) {
 		return p
@@ -64,10 +64,10 @@ func (a attempt) rebase(p *storage.Preconditions) *storage.Preconditions {
 	return &storage.Preconditions{UID: p.UID}
 }
 
-// ConflictOnRecord wraps an update that goes to a Store, with the context that
-// it must be called with.
+// ConflictOnRecord wraps an update of an object in a Store, so that it conflicts only if
+// its record changed. It also returns the context that the update must be called with.
 func ConflictOnRecord(ctx context.Context, info rest.UpdatedObjectInfo) (context.Context, rest.UpdatedObjectInfo) {
-	// Until the store has been asked, nothing is covered.
+	// The attempt covers nothing until the store has read the object.
 	a := &attempt{record: math.MaxUint64}
 	return context.WithValue(ctx, attemptKey{}, a), rest.WrapUpdatedObjectInfo(info, func(_ context.Context, updated, existing runtime.Object) (runtime.Object, error) {
 		to, err := meta.Accessor(updated)
@@ -76,7 +76,7 @@ func ConflictOnRecord(ctx context.Context, info rest.UpdatedObjectInfo) (context
 		}
 		if named := to.GetResourceVersion(); named != "" {
 			if _, err := strconv.ParseUint(named, 10, 64); err != nil {
-				return nil, apierrors.NewBadRequest(fmt.Sprintf("metadata.resourceVersion %q is none that this server gave out: read the object again, or leave it out", named))
+				return nil, apierrors.NewBadRequest(fmt.Sprintf("metadata.resourceVersion %q did not come from this server: read the object again, or leave it out", named))
 			}
 		}
 		from, err := meta.Accessor(existing)

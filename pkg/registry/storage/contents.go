@@ -10,13 +10,13 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// maxCached bounds the resources that a store keeps decoded, in bytes.
+// maxCached bounds the decoded resources that a store keeps, in bytes.
 const maxCached = 64 << 20
 
-// contentCache keeps the resources of Bundles by manifest ID, the ones last used. A
-// Bundle's status changes with every report, and each of its events shows the
-// resources: without it, each would be a read of etcd. An ID names what it is the
-// hash of, so an entry is never wrong. Safe for concurrent use.
+// contentCache keeps the most recently used resources of Bundles, by manifest ID. A
+// Bundle's status changes with every report, and each of its events shows the resources.
+// Without the cache, each event would cost a read from etcd. An ID is a hash of the
+// resources, so an entry is never wrong. A contentCache is safe for concurrent use.
 type contentCache struct {
 	limit int
 
@@ -24,7 +24,7 @@ type contentCache struct {
 		sync.Mutex
 		size    int
 		entries map[string]*list.Element
-		used    *list.List // the last used first
+		used    *list.List // most recently used first
 	}
 }
 
@@ -40,7 +40,7 @@ func newContentCache(limit int) *contentCache {
 	return c
 }
 
-// get returns resources that must not be modified.
+// get returns the resources with that manifest ID. The caller must not modify them.
 func (c *contentCache) get(id string) ([]v1alpha1.BundleResource, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,8 +52,8 @@ func (c *contentCache) get(id string) ([]v1alpha1.BundleResource, bool) {
 	return e.Value.(*cachedContent).resources, true
 }
 
-// put keeps resources, which must not be modified from now on, unless they alone
-// are more than there is room for.
+// put keeps resources, unless they alone exceed the limit. The caller must not modify them
+// afterwards.
 func (c *contentCache) put(id string, resources []v1alpha1.BundleResource) {
 	size := len(id)
 	for i := range resources {

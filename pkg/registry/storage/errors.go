@@ -19,15 +19,15 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// This file is the one place where errors become API errors. The rule behind
-// it: a server that is not sure never answers "not found".
+// This file is the one place that turns errors into API errors. Its rule: a server that is
+// not sure never answers "not found".
 
 // errBlocked is the cause of a wait that took too long.
 var errBlocked = errors.New("the view did not catch up in time")
 
-// errUnsure tells of records without which it is not known what there is.
-var errUnsure = errors.New("records that decide what there is could not be read when this server was started: " +
-	"its log names each (\"cannot be decoded\"). Restore them, or delete what is not needed")
+// errUnsure says that unreadable records leave it unknown which objects exist.
+var errUnsure = errors.New("records that decide which objects exist could not be read when this server started: " +
+	"its log names each (\"cannot be decoded\"). Restore them, or delete those that are not needed")
 
 const retryAfterSeconds = 1
 
@@ -62,50 +62,50 @@ func (s *Store) apiError(err error) error {
 	return unavailable
 }
 
-// Clients retry by themselves whatever says when (client-go does so for any verb).
-// So a write says it only if nothing can have been written: who creates once more
-// what was created is told that it exists already.
+// client-go repeats any request whose answer has a Retry-After, with any verb. So the answer
+// to a write has one only if nothing can have been written: a client that repeats a create
+// which succeeded gets "already exists".
 
-// commitError is the API error of a transaction of so many bytes that is not known to be
-// written. That this is unknown it says only if it is.
+// commitError returns the API error for a failed transaction of size bytes. It says that
+// the outcome is unknown only if it is.
 func (s *Store) commitError(name record.Name, size int, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, etcd.ErrTooManyOps):
-		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: etcd takes fewer operations in one transaction than it does by default: "+
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: etcd accepts fewer operations in one transaction than it does by default: "+
 			"set --max-txn-ops of etcd to no less than its default, 128", s.resource.Resource, name.Name))
 	case errors.Is(err, etcd.ErrTooLarge) && size > WriteLimit:
 		return s.writer.tooLarge(name.Name, size, WriteLimit)
 	case errors.Is(err, etcd.ErrTooLarge):
-		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: it takes a request of about %d bytes, and etcd takes less: "+
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: it takes a request of about %d bytes, and etcd accepts less: "+
 			"set --max-request-bytes of etcd to no less than its default, 1.5 MiB", s.resource.Resource, name.Name, size))
 	case errors.Is(err, etcd.ErrDenied):
-		return apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: %v: see that --etcd-certfile names a user of etcd, and that etcd grants that user to read and write below --etcd-prefix",
+		return apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: %v: check that --etcd-certfile names a user of etcd, and that etcd lets that user read and write below --etcd-prefix",
 			s.resource.Resource, name.Name, err))
 	case errors.Is(err, etcd.ErrNoSpace):
-		return apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: etcd is full: its database has reached its quota. Reads go on, and deletions that write nothing. To make room: compact etcd, defragment each member "+
+		return apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: etcd is full: its database has reached its quota. Reads still work, and so do deletions that write nothing. To make room: compact etcd, defragment each member "+
 			"(etcdctl defrag) and disarm the alarm (etcdctl alarm disarm); or raise --quota-backend-bytes of etcd and disarm the alarm", s.resource.Resource, name.Name))
 	case errors.Is(err, etcd.ErrRefused):
 		refused := apierrors.NewServiceUnavailable(fmt.Sprintf("%s %q was not written: %v", s.resource.Resource, name.Name, err))
 		refused.ErrStatus.Details = &metav1.StatusDetails{Name: name.Name, Group: s.resource.Group, Kind: s.resource.Resource, RetryAfterSeconds: retryAfterSeconds}
 		return refused
 	case errors.Is(err, context.Canceled):
-		return err // nobody is there to be told
+		return err // the client is gone
 	}
 	return apierrors.NewTimeoutError(fmt.Sprintf("%s %q: it is unknown whether it was written, because the store did not answer (%v): read it before trying again", s.resource.Resource, name.Name, err), 0)
 }
 
-// writtenError is the API error of what failed after a write was done.
+// writtenError returns the API error for what failed after a write was committed.
 func (s *Store) writtenError(name record.Name, revision int64, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return apierrors.NewTimeoutError(fmt.Sprintf("%s %q was written, at resourceVersion %d, but what it has become cannot be told yet (%v): read it instead of writing it again", s.resource.Resource, name.Name, s.numberAt(revision), err), 0)
+	return apierrors.NewTimeoutError(fmt.Sprintf("%s %q was written, at resourceVersion %d, but the result cannot be shown yet (%v): read it instead of writing it again", s.resource.Resource, name.Name, s.numberAt(revision), err), 0)
 }
 
-// tooLarge returns the API error of a request for a version that this replica has not
-// reached.
+// tooLarge returns the API error for a request that names a version which this replica has
+// not reached.
 func (s *Store) tooLarge(version view.Version, err error) error {
 	if !errors.Is(err, errBlocked) && !errors.Is(err, view.ErrFuture) {
 		return s.apiError(err)
@@ -117,20 +117,21 @@ func (s *Store) tooLarge(version view.Version, err error) error {
 	return storage.NewTooLargeResourceVersionError(s.number(version), current, retryAfterSeconds)
 }
 
-// listExpired returns the API error of a list at exactly a version that history has passed.
+// listExpired returns the API error for a list at exactly a version that is no longer in
+// the history.
 func listExpired() error {
 	return apierrors.NewResourceExpired("The resourceVersion for the provided list is too old.")
 }
 
-// WithinRevision returns the API error of a list at exactly a place within a revision. whole
-// is the resourceVersion of the state after that revision.
+// WithinRevision returns the API error for a list at exactly a place within a revision.
+// whole is the resourceVersion of the state after that revision.
 func WithinRevision(exact, whole uint64) error {
 	return apierrors.NewResourceExpired(fmt.Sprintf("resourceVersion %d is a place within a revision, and only the states after whole revisions are kept: "+
 		"list at exactly %d, or without resourceVersionMatch=Exact", exact, whole))
 }
 
-// expiredContinue says that the rest of a list can no longer be had as it was,
-// and gives a token with which to go on from the present state.
+// expiredContinue returns the API error for a list whose next page is no longer in the
+// history. It carries a token that continues from the present state.
 func (s *Store) expiredContinue(at scope, startKey string) error {
 	err := apierrors.NewResourceExpired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, " +
 		"or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list: " +
@@ -141,20 +142,20 @@ func (s *Store) expiredContinue(at scope, startKey string) error {
 	return err
 }
 
-// contended says that a write was planned anew too often, and not written. That is no
-// conflict: what it would overwrite did not change, so there is nothing to be merged,
-// and clients try again by themselves. A record that nobody can read looks the same:
-// it is not what the view shows.
+// contended returns the API error for a write that was planned anew too often, and not
+// written. It is no conflict: the record that it would overwrite did not change, so the
+// client has nothing to merge, and clients retry by themselves. A record that cannot be
+// decoded has the same effect, because it is not what the view shows.
 func (s *Store) contended(name record.Name) error {
-	return apierrors.NewTooManyRequests(fmt.Sprintf("%s %q was not written: the records that it depends on were being changed by others all the time, or its own record (%s) cannot be read: "+
-		"try again, and if that does not help, look for that key in the server's log; a record that cannot be restored goes with a deletion that sets ignoreStoreReadErrorWithClusterBreakingPotential", s.resource.Resource, name.Name, record.ObjectKey(s.resource.Resource, name).Path()), retryAfterSeconds)
+	return apierrors.NewTooManyRequests(fmt.Sprintf("%s %q was not written: other writes kept changing the records that it depends on, or its own record (%s) cannot be read: "+
+		"try again, and if that does not help, look for that key in the server's log; a deletion with ignoreStoreReadErrorWithClusterBreakingPotential removes a record that cannot be restored", s.resource.Resource, name.Name, record.ObjectKey(s.resource.Resource, name).Path()), retryAfterSeconds)
 }
 
-// ContentsPrefix begins the keys in continue tokens of Contents.
+// ContentsPrefix is the prefix of the keys in continue tokens of Contents.
 const ContentsPrefix = "/contents/"
 
-// ContentsError is the API error of a read of content records. from is where a
-// list would have gone on, "" if it is at its start.
+// ContentsError returns the API error for a failed read of content records. from is where a
+// list would have continued, "" at its start.
 func ContentsError(err error, from string) error {
 	s := &Store{resource: v1alpha1.Resource("contents")}
 	if errors.Is(err, etcd.ErrCompacted) && from != "" {

@@ -18,19 +18,19 @@ var (
 	_ record.APIObject        = (*eventObject)(nil)
 )
 
-// eventObject is the object of a watch event, shared by all watchers that get
-// it. It is serialised once for each encoding, by whoever comes first.
+// eventObject is the object of a watch event, shared by all watchers that get the event.
+// The first watcher that needs an encoding makes it for all.
 type eventObject struct {
 	record.APIObject
 
 	mu struct {
 		sync.Mutex
-		// encoded is the first of a list: of most objects there is one encoding.
+		// encoded is the first of a linked list, because most objects have one encoding.
 		encoded *encoding
 	}
 }
 
-// encoding is what an object is in one encoding.
+// encoding holds an object in one encoding.
 type encoding struct {
 	id   runtime.Identifier
 	next *encoding
@@ -46,7 +46,7 @@ func (e *encoding) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// in returns the object's encoding of that name, which may not have been made yet.
+// in returns the object's encoding with that identifier. Its data may not exist yet.
 func (e *eventObject) in(id runtime.Identifier) *encoding {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -59,15 +59,15 @@ func (e *eventObject) in(id runtime.Identifier) *encoding {
 	return e.mu.encoded
 }
 
-// GetObject implements runtime.CacheableObject. The first level of the result
-// is the caller's.
+// GetObject implements runtime.CacheableObject. The caller owns the first level of the
+// result.
 func (e *eventObject) GetObject() runtime.Object { return record.Copy(e.APIObject) }
 
 // CacheEncode implements runtime.CacheableObject.
 func (e *eventObject) CacheEncode(id runtime.Identifier, encode func(runtime.Object, io.Writer) error, w io.Writer) error {
 	done := e.in(id)
 	done.once.Do(func() {
-		// The encoder sets the kind on what it is given.
+		// The encoder sets the kind of its argument.
 		done.err = encode(e.GetObject(), done)
 	})
 	if done.err != nil {
@@ -77,10 +77,9 @@ func (e *eventObject) CacheEncode(id runtime.Identifier, encode func(runtime.Obj
 	return err
 }
 
-// DeepCopyObject implements runtime.Object. A copy shares nothing, so it is the
-// plain object.
+// DeepCopyObject implements runtime.Object. A copy shares nothing, so it is the plain
+// object.
 func (e *eventObject) DeepCopyObject() runtime.Object { return e.APIObject.DeepCopyObject() }
 
-// GetObjectKind implements runtime.Object. Nobody may set the kind of a shared
-// object.
+// GetObjectKind implements runtime.Object. The kind of a shared object must not be set.
 func (e *eventObject) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }

@@ -24,7 +24,8 @@ func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, ou
 	}
 	item := v.Get(s.resource.Resource, at.name)
 	if s.writer != nil {
-		// A dry run of an update reads here what a real one reads in the store.
+		// A dry run of an update reads the object here; a real update reads it in
+		// GuaranteedUpdate.
 		noteAttempt(ctx, s.attempt(item, s.overwrites(item), v))
 	}
 	if item == nil {
@@ -39,7 +40,7 @@ func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, ou
 		return err
 	}
 	if s.writer != nil {
-		// The registry's dry runs and deletions work on what they get here.
+		// The registry's dry runs and deletions modify the object that they get here.
 		object = object.DeepCopyObject().(record.APIObject)
 	}
 	into(out, object)

@@ -12,11 +12,11 @@ import (
 )
 
 // countsAgainstLimit reports whether a report may make one more BundleDeployment of a
-// limited Bundle unavailable (S 6.3). It also returns the guard of the promotions that
-// counted without the report, no guard if nothing limits the Bundle. A BundleDeployment
-// that was not ready was unavailable before. The answer no holds only while what is
-// promoted is as in the view. A Bundle whose newest version fails counts as limited: the
-// version in force in its place may be.
+// limited Bundle unavailable (S 6.3). It also returns the guard of the promotions that were
+// counted without the report, or no guard if nothing limits the Bundle. A BundleDeployment
+// that was not ready was unavailable before. The answer false holds only while what is
+// promoted is as in the view. A Bundle whose newest version fails counts as limited,
+// because the version in force in its place may be limited.
 func countsAgainstLimit(v *view.View, item view.Item, next record.APIObject) (record.Key, bool) {
 	pair, ok := item.(*view.BundleDeployment)
 	if !ok {

@@ -33,12 +33,12 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 		return err
 	}
 	if in := at.name.Namespace; in != "" && strings.HasPrefix(startKey, at.key+in+"/") {
-		// Earlier versions counted from the resource, whatever the scope.
+		// Earlier versions made tokens relative to the resource in every scope.
 		return s.expiredContinue(at, at.key)
 	}
 	resourceVersion := opts.ResourceVersion
 	if opts.Predicate.Continue != "" {
-		resourceVersion = "" // the token says where to read, or else it is the present
+		resourceVersion = "" // the token names the revision; without one, the list is of the present state
 	}
 	v, err := s.viewAt(ctx, resourceVersion, exact)
 	switch {
@@ -70,11 +70,11 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 	return s.UpdateList(list, s.numberAt(v.Revision), token, remaining)
 }
 
-// page is the part of a list that is sent at once.
+// page holds the part of a list that is sent at once.
 type page struct {
 	items []view.Item
 	more  bool
-	// rest is how many follow, counted only if nothing is selected.
+	// rest is how many objects follow, counted only if the list has no selector.
 	rest int64
 }
 
@@ -89,7 +89,7 @@ func (s *Store) page(v *view.View, at scope, startKey string, predicate *storage
 	for item := range s.candidates(v, at, start, predicate) {
 		full := predicate.Limit > 0 && int64(len(out.items)) == predicate.Limit
 		if full && (!predicate.Empty() || counted) {
-			out.more = true // or so it may be where something is selected: the next page finds out
+			out.more = true // with a selector, possibly not: the next page finds out
 			break
 		}
 		if full {
@@ -107,7 +107,7 @@ func (s *Store) page(v *view.View, at scope, startKey string, predicate *storage
 			out.rest = all - int64(len(out.items))
 		}
 		next := out.items[len(out.items)-1].Name()
-		next.Name += "\x00" // where the continue token says to go on
+		next.Name += "\x00" // where the continue token continues
 		s.remaining.put(place{here.state, here.namespace, next}, out.rest)
 	}
 	return out
@@ -125,12 +125,12 @@ func (s *Store) continueToken(v *view.View, at scope, p page, opts storage.ListO
 	return token, remaining, nil
 }
 
-// start is the name from which on a list goes.
+// start returns the name at which a list starts.
 //
-// The registry narrows a list of everything that selects one namespace to that
-// namespace, but only its first page (storage.SelectionPredicate.MatchesSingleNamespace
-// takes no list that continues). So the token of that page counts from the namespace,
-// and comes back in a list of everything: it is the one without a namespace in it.
+// When a list of all namespaces selects one namespace, the registry narrows it to that
+// namespace, but only on the first page (storage.SelectionPredicate.MatchesSingleNamespace
+// refuses a list that continues). So the token of that page is relative to the namespace,
+// and comes back in a list of all namespaces. Such a token has no namespace in it.
 func (s *Store) start(at scope, startKey string, predicate *storage.SelectionPredicate) record.Name {
 	if startKey == "" {
 		return at.name
@@ -141,13 +141,13 @@ func (s *Store) start(at scope, startKey string, predicate *storage.SelectionPre
 		from = record.Name{Namespace: selected, Name: namespace}
 	}
 	if from.Compare(at.name) < 0 {
-		return at.name // a token of another scope adds nothing to this one
+		return at.name // a token of another scope starts this one at its beginning
 	}
 	return from
 }
 
-// candidates iterates over the items of a scope that may be selected, in order.
-// It takes the narrowest of the orders that the predicate allows.
+// candidates iterates, in order, over the items of a scope that may be selected. It uses
+// the narrowest order that the predicate allows.
 func (s *Store) candidates(v *view.View, at scope, from record.Name, predicate *storage.SelectionPredicate) iter.Seq[view.Item] {
 	if namespace, ok := oneNamespace(predicate); ok && at.name.Namespace == "" {
 		at.name.Namespace = namespace
@@ -181,7 +181,7 @@ func (s *Store) candidates(v *view.View, at scope, from record.Name, predicate *
 	}
 }
 
-// oneNamespace is the namespace that a field selector requires, on any page.
+// oneNamespace returns the namespace that a field selector requires, on any page.
 func oneNamespace(predicate *storage.SelectionPredicate) (string, bool) {
 	if predicate.Field == nil {
 		return "", false
@@ -189,8 +189,8 @@ func oneNamespace(predicate *storage.SelectionPredicate) (string, bool) {
 	return predicate.Field.RequiresExactMatch("metadata.namespace")
 }
 
-// narrow restricts a list of BundleDeployments to the namespace of one Cluster.
-// There are none in another.
+// narrow restricts a list of BundleDeployments to the namespace of one Cluster. No other
+// namespace has any of that Cluster.
 func narrow(v *view.View, cluster record.Name, at scope, from record.Name, source iter.Seq[view.Item]) (string, iter.Seq[view.Item]) {
 	none := func(func(view.Item) bool) {}
 	item := v.Get(record.Clusters, cluster)
@@ -218,7 +218,7 @@ func selected(predicate *storage.SelectionPredicate, namespaceLabel, nameLabel s
 	return record.Name{Namespace: namespace, Name: name}, okNamespace && okName
 }
 
-// matches tells whether a predicate selects an item, without rendering it.
+// matches reports whether a predicate selects an item. It does not render the item.
 func matches(predicate *storage.SelectionPredicate, item view.Item) bool {
 	if predicate.Empty() || (predicate.Label == nil && predicate.Field == nil) {
 		return true
@@ -226,7 +226,7 @@ func matches(predicate *storage.SelectionPredicate, item view.Item) bool {
 	name := item.Name()
 	selectable := fields.Set{"metadata.name": name.Name, "metadata.namespace": name.Namespace}
 	if !onlyNames(predicate.Field) {
-		// No kind of the group has others; the registry refuses them.
+		// No kind of the group has other fields to select by; the registry refuses them.
 		if _, all, err := predicate.GetAttrs(item.Render()); err == nil {
 			selectable = all
 		}
@@ -234,7 +234,7 @@ func matches(predicate *storage.SelectionPredicate, item view.Item) bool {
 	return predicate.MatchesObjectAttributes(labels.Set(item.Labels()), selectable)
 }
 
-// onlyNames tells whether a selector looks at names and namespaces alone.
+// onlyNames reports whether a selector reads only names and namespaces.
 func onlyNames(selector fields.Selector) bool {
 	return selector == nil || selector.Empty() || !slices.ContainsFunc(selector.Requirements(), func(r fields.Requirement) bool {
 		return r.Field != "metadata.name" && r.Field != "metadata.namespace"

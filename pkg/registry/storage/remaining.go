@@ -9,32 +9,32 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// place is where a page of a list that selects nothing begins: in which state, in which
-// namespace, and from which name on.
+// place is where a page of a list without a selector begins: the state, the namespace and
+// the first name.
 type place struct {
-	state     any // of view.State
+	state     any // from view.State
 	namespace string
 	from      record.Name
 }
 
-// maxRemaining is how many lists may be between two of their pages: a list whose place
-// has been forgotten is counted anew.
+// maxRemaining is how many places are remembered. A list whose place was forgotten is
+// counted again.
 const maxRemaining = 256
 
-// remaining is how many objects there are from the places on at which the last lists
-// have stopped. A page says how many follow it; to count them for each of two thousand
-// pages would be a thousand times the list. Safe for concurrent use.
+// remaining holds how many objects follow the places at which recent lists stopped. Each
+// page says how many objects follow it. Counting them for each of two thousand pages would
+// cost a thousand times as much as the list. A remaining is safe for concurrent use.
 type remaining struct {
 	mu struct {
 		sync.Mutex
 		known map[place]int64
-		// order is what was put, in a ring; next is the oldest.
+		// order is a ring of the places in known; next is the index of the oldest.
 		order [maxRemaining]place
 		next  int
 	}
 }
 
-// get returns how many objects there are from a place on, if that is known.
+// get returns how many objects exist from a place on, if that is known.
 func (r *remaining) get(at place) (int64, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,12 +42,12 @@ func (r *remaining) get(at place) (int64, bool) {
 	return n, ok
 }
 
-// put keeps how many objects there are from a place on.
+// put remembers how many objects exist from a place on.
 func (r *remaining) put(at place, n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, have := r.mu.known[at]; have {
-		return // of one state it is always the same
+		return // the number never changes within one state
 	}
 	if r.mu.known == nil {
 		r.mu.known = map[place]int64{}

@@ -27,7 +27,7 @@ func (s *Store) render(ctx context.Context, items []view.Item) ([]record.APIObje
 	return objects, err
 }
 
-// one builds the API object of an item for a request that works on it. The request takes a
+// one builds the API object of an item for a request on that object. The request takes a
 // heavy turn if the object is large.
 func (s *Store) one(ctx context.Context, item view.Item) (record.APIObject, error) {
 	if err := fair.Of(ctx).Object(ctx, storedSize(item)); err != nil {
@@ -45,9 +45,9 @@ func (s *Store) one(ctx context.Context, item view.Item) (record.APIObject, erro
 	return objects[0], nil
 }
 
-// build builds the API objects of items. A Bundle gets its resources back from
-// its content record, which is not part of any view: content is addressed by
-// what it holds, so it is right at every revision.
+// build builds the API objects of items. It reads a Bundle's resources from its content
+// record, which is not part of any view. The ID of a content is a hash of it, so it is
+// right at every revision.
 func (s *Store) build(ctx context.Context, items []view.Item) ([]record.APIObject, error) {
 	out := make([]record.APIObject, len(items))
 	resources := map[string][]v1alpha1.BundleResource{}
@@ -78,8 +78,9 @@ func (s *Store) build(ctx context.Context, items []view.Item) ([]record.APIObjec
 	return out, nil
 }
 
-// sweptError is why contents cannot be had of items: contents that no Bundle has any more
-// are swept, at times before the history has forgotten who had them.
+// sweptError returns why the contents of items could not be read. Contents that no Bundle
+// has any more are swept, sometimes while the history still has the versions that had them.
+// In that case it returns view.ErrCompacted.
 func (s *Store) sweptError(items []view.Item, err error) error {
 	v, unready := s.engine.Current()
 	if !errors.Is(err, errNoContent) || unready != nil {
@@ -95,7 +96,7 @@ func (s *Store) sweptError(items []view.Item, err error) error {
 	return err
 }
 
-// fetch reads the resources of manifests, and keeps them for the next time.
+// fetch reads the resources of manifests, and caches them.
 func (s *Store) fetch(ctx context.Context, ids []string, into map[string][]v1alpha1.BundleResource) error {
 	if len(ids) == 0 {
 		return nil
@@ -107,7 +108,7 @@ func (s *Store) fetch(ctx context.Context, ids []string, into map[string][]v1alp
 	for _, id := range ids {
 		resources, err := decodeContent(contents[id])
 		if err != nil {
-			// Without its contents a Bundle would look like an empty one.
+			// A Bundle without its contents would look empty.
 			return fmt.Errorf("contents %s of a Bundle: %w", id, err)
 		}
 		s.contents.put(id, resources)
@@ -116,8 +117,8 @@ func (s *Store) fetch(ctx context.Context, ids []string, into map[string][]v1alp
 	return nil
 }
 
-// contentOf names the content record that an item needs to be rendered, "" if
-// none.
+// contentOf returns the ID of the content record that an item needs to be rendered, "" if
+// it needs none.
 func contentOf(item view.Item) string {
 	if object, ok := item.(*view.Object); ok && object.Record.Resources > 0 {
 		return object.Record.Content
@@ -125,8 +126,8 @@ func contentOf(item view.Item) string {
 	return ""
 }
 
-// maxManifest bounds what a content record may grow to: more than any request
-// could have brought.
+// maxManifest bounds the decompressed size of a content record, in bytes. No request can
+// bring as much.
 const maxManifest = 64 << 20
 
 var errNoContent = errors.New("the record is missing")

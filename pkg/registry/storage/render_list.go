@@ -21,9 +21,9 @@ import (
 // renderedAtOnce is how many BundleDeployments a list builds between two pauses.
 const renderedAtOnce = 32
 
-// renderList sets the items of a list. BundleDeployments, of which lists are long, are
-// built where they belong; others are built and copied. A large list waits for its turn
-// and its memory.
+// renderList sets the items of a list. BundleDeployments are built in place, because their
+// lists are long; other objects are built and copied. A large list waits for its turn and
+// its memory.
 func (s *Store) renderList(ctx context.Context, items []view.Item, list runtime.Object) error {
 	if deployments, ok := list.(*v1alpha1.BundleDeploymentList); ok {
 		if err := s.admitList(ctx, len(items), func(i int) runtime.Object { return items[i].Render() }); err != nil {

@@ -14,12 +14,12 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// statsSample is how many objects stand for all when their size is estimated.
+// statsSample is how many objects are measured to estimate the size of all.
 const statsSample = 16
 
-// Stats implements storage.Interface. The count is exact. The size is that of the JSON
-// of some objects: what a list takes, not what is stored, which for most
-// BundleDeployments is nothing.
+// Stats implements storage.Interface. The count is exact. The size is estimated from the
+// JSON of some objects. It is the size in a list, not in etcd, where most BundleDeployments
+// take no space.
 func (s *Store) Stats(ctx context.Context) (storage.Stats, error) {
 	v, err := s.engine.Current()
 	if err != nil {

@@ -25,46 +25,48 @@ import (
 
 var _ storage.Interface = (*Store)(nil)
 
-// Store serves one resource. Several stores may serve one, each with a writer of its own.
+// Store serves one resource. Several stores may serve the same resource, each with its own
+// writer.
 type Store struct {
 	resource schema.GroupResource
 	engine   *engine.Engine
 	log      *etcd.Log
-	// writer writes objects or reports; nil if nothing may be written.
+	// writer writes objects or reports; nil if the store only reads.
 	writer   writer
 	contents *contentCache
 	counters *Counters
-	// remaining is what lists between two of their pages know.
+	// remaining says how many objects follow the last pages.
 	remaining remaining
-	// allowance bounds what may be reported; nil is no bound.
+	// allowance bounds what agents may report; nil means no bound.
 	allowance *Allowance
-	// places are those of its resourceVersions.
+	// places is the number of places in its resourceVersions.
 	places view.Places
 	storage.APIObjectVersioner
 }
 
-// NewObjects returns the store of a resource's objects: its main endpoint.
+// NewObjects returns the store behind a resource's main endpoint. It writes objects.
 func NewObjects(resource string, e *engine.Engine, log *etcd.Log) *Store {
 	s := NewComputed(resource, e, log)
 	s.writer = objectWriter{s}
 	return s
 }
 
-// NewReports returns the store of what is written through a resource's status
-// endpoint. It reads the same objects.
+// NewReports returns the store behind a resource's status endpoint. It writes reports, and
+// reads the same objects as the main endpoint.
 func NewReports(resource string, e *engine.Engine, log *etcd.Log) *Store {
 	s := NewComputed(resource, e, log)
 	s.writer = reportWriter{s}
 	return s
 }
 
-// NewComputed returns the store of a resource of which nothing can be written.
+// NewComputed returns a store that only reads its resource.
 func NewComputed(resource string, e *engine.Engine, log *etcd.Log) *Store {
 	return &Store{resource: v1alpha1.Resource(resource), engine: e, log: log, contents: newContentCache(maxCached), counters: new(Counters), places: view.PlaceBits}
 }
 
-// WithPlaces returns the store with another number of places in its resourceVersions. With
-// none, one is a revision, and the objects that a revision changes share it.
+// WithPlaces sets the number of places in the store's resourceVersions, and returns the
+// store. Without places, a resourceVersion is a revision, and all objects that a revision
+// changes share it.
 func (s *Store) WithPlaces(p view.Places) *Store {
 	s.places = p
 	return s
@@ -81,11 +83,11 @@ func (s *Store) ReadinessCheck() error {
 	return nil
 }
 
-// RequestWatchProgress implements storage.Interface. Watches of a view always
-// know how far they are.
+// RequestWatchProgress implements storage.Interface. It does nothing, because watches of a
+// view always know their progress.
 func (s *Store) RequestWatchProgress(context.Context) error { return nil }
 
-// GetCurrentResourceVersion implements storage.Interface, by quorum.
+// GetCurrentResourceVersion implements storage.Interface. It asks etcd by quorum.
 func (s *Store) GetCurrentResourceVersion(ctx context.Context) (uint64, error) {
 	v, err := s.barrier(ctx)
 	if err != nil {
@@ -94,8 +96,8 @@ func (s *Store) GetCurrentResourceVersion(ctx context.Context) (uint64, error) {
 	return s.numberAt(v.Revision), nil
 }
 
-// text returns a version as a resourceVersion, number as the number of one. numberAt returns
-// the number of the state after a revision.
+// text returns a version as a resourceVersion, and number returns it as a number. numberAt
+// returns the number of the state after a revision.
 func (s *Store) text(v view.Version) string     { return strconv.FormatUint(s.number(v), 10) }
 func (s *Store) number(v view.Version) uint64   { return s.places.Number(v) }
 func (s *Store) numberAt(revision int64) uint64 { return s.number(view.VersionAt(revision)) }
@@ -103,33 +105,32 @@ func (s *Store) numberAt(revision int64) uint64 { return s.number(view.VersionAt
 // EnableResourceSizeEstimation implements storage.Interface.
 func (s *Store) EnableResourceSizeEstimation(storage.KeysFunc) error { return nil }
 
-// CompactRevision implements storage.Interface: what is before it cannot be read.
+// CompactRevision implements storage.Interface. Earlier revisions cannot be read.
 func (s *Store) CompactRevision() int64 {
 	v, err := s.engine.Current()
 	if err != nil {
 		return 0
 	}
 	if v.Oldest == 1 {
-		return 0 // that is all there ever was
+		return 0 // the view has the whole history
 	}
 	return int64(s.numberAt(v.Oldest))
 }
 
-// scope is what a key of storage.Interface names: everything, a namespace, or
-// one object.
+// scope is what a key of storage.Interface names: everything, a namespace, or one object.
 type scope struct {
 	name record.Name
-	// single is true of the key of an object, that there may be or not.
+	// single is set if the key names one object, which may or may not exist.
 	single bool
-	// key is as the store takes it; that of everything and of a namespace ends with a
-	// slash. Continue tokens count from it.
+	// key is the key in the form that the store uses. The key of everything, or of a
+	// namespace, ends with a slash. Continue tokens are relative to it.
 	key string
 }
 
-// prefix is what all keys of the resource begin with.
+// prefix returns the prefix of all keys of the resource.
 func (s *Store) prefix() string { return "/" + s.resource.Resource + "/" }
 
-// parse finds out what a key names. With recursive it is what is below the key.
+// parse returns what a key names. If recursive is set, that is everything below the key.
 func (s *Store) parse(key string, recursive bool) (scope, error) {
 	key, err := storage.PrepareKey(s.prefix(), key, recursive)
 	if err != nil {
@@ -144,7 +145,8 @@ func (s *Store) parse(key string, recursive bool) (scope, error) {
 	case len(parts) == 2:
 		at.name = record.Name{Namespace: parts[0], Name: parts[1]}
 	case recursive:
-		// Nothing is below an object. No namespace has a slash in its name.
+		// Nothing is below an object. No namespace has a slash in its name, so the scope
+		// is empty.
 		at.name.Namespace = strings.Join(parts[:len(parts)-1], "/")
 	default:
 		return scope{}, fmt.Errorf("invalid key: %q", key)
@@ -154,14 +156,14 @@ func (s *Store) parse(key string, recursive bool) (scope, error) {
 
 func (s *Store) key(name record.Name) string { return s.prefix() + name.String() }
 
-// blockTimeout bounds how long a read waits for a revision, as kube-apiserver's
-// watch cache does.
+// blockTimeout bounds how long a read waits for a revision, as in kube-apiserver's watch
+// cache.
 const blockTimeout = 3 * time.Second
 
-// answerTimeout bounds how long the answer to a write that is done waits for its
-// revision, while the engine is ready: half of a request's time. To give up earlier
-// would tell a client that nothing is known of what it has just written, because the
-// revisions before it, say Bundles for 10,000 Clusters, take their time.
+// answerTimeout bounds how long the answer to a committed write waits for its revision,
+// while the engine is ready. It is half of the time that a request has. The revisions
+// before it may take long, for example Bundles for 10,000 Clusters. With a shorter timeout,
+// clients would often not learn the result of their own write.
 const answerTimeout = 30 * time.Second
 
 // barrier returns a view that holds everything committed before the call.
@@ -187,7 +189,8 @@ func (s *Store) waitFor(ctx context.Context, version view.Version) (*view.View, 
 	return nil, s.tooLarge(version, err)
 }
 
-// waitForWritten is waitFor after a write at that revision.
+// waitForWritten is waitFor after a write committed at that revision. It waits up to
+// answerTimeout.
 func (s *Store) waitForWritten(ctx context.Context, revision int64) (*view.View, error) {
 	for began := time.Now(); ; {
 		v, err := s.waitFor(ctx, view.VersionAt(revision))
@@ -197,9 +200,9 @@ func (s *Store) waitForWritten(ctx context.Context, revision int64) (*view.View,
 	}
 }
 
-// waitToResume is waitFor for a watch. Another replica may have told its client of the
-// revision: that this one is some seconds behind is no reason to have the client list
-// again. One that etcd does not have either is too large.
+// waitToResume is waitFor for a watch. The client may have got the revision from another
+// replica. If this replica is some seconds behind, that is no reason to make the client
+// list again. A revision that etcd does not have either is too large.
 func (s *Store) waitToResume(ctx context.Context, version view.Version) (*view.View, error) {
 	for began := time.Now(); ; {
 		v, err := s.waitFor(ctx, version)
@@ -212,20 +215,20 @@ func (s *Store) waitToResume(ctx context.Context, version view.Version) (*view.V
 	}
 }
 
-// sure fails where it is not known which objects there were at a revision: an agent
+// sure returns an error if it is unknown which objects existed at a revision: an agent
 // uninstalls what is missing.
 func (s *Store) sure(v *view.View, revision int64) error {
 	switch {
 	case s.resource.Resource == record.BundleDeployments && v.Whole == view.Never:
 		return errUnsure
 	case s.resource.Resource == record.BundleDeployments && revision < v.Whole, revision < v.ReadSince[s.resource.Resource]:
-		return view.ErrCompacted // what was told then may have been wrong
+		return view.ErrCompacted // an answer at that revision may have been wrong
 	}
 	return nil
 }
 
-// complete fails where an object of the scope may be there and is not in the view: it
-// could not be read when the state was loaded.
+// complete returns an error if an object of the scope may exist that the view lacks,
+// because its record could not be read when the state was loaded.
 func (s *Store) complete(v *view.View, at scope) error {
 	for name := range v.Unread[s.resource.Resource] {
 		if name == at.name || (!at.single && (at.name.Namespace == "" || at.name.Namespace == name.Namespace)) {
@@ -235,7 +238,8 @@ func (s *Store) complete(v *view.View, at scope) error {
 	return nil
 }
 
-// absent is why there is no object of that name: it is not there, or nobody knows.
+// absent returns why a view has no object with that name: it does not exist, or that is
+// unknown.
 func (s *Store) absent(v *view.View, name record.Name, key string) error {
 	if err := s.complete(v, scope{name: name, single: true}); err != nil {
 		return err
@@ -243,8 +247,8 @@ func (s *Store) absent(v *view.View, name record.Name, key string) error {
 	return storage.NewKeyNotFoundError(key, 0)
 }
 
-// viewAt returns the view that a read with a resource version is served from.
-// With exact, it is the state at just that revision.
+// viewAt returns the view for a read with a resourceVersion. If exact is not 0, it is the
+// state at exactly that resourceVersion.
 func (s *Store) viewAt(ctx context.Context, resourceVersion string, exact int64) (*view.View, error) {
 	v, err := s.viewOf(ctx, resourceVersion, exact)
 	if err != nil {
@@ -286,5 +290,5 @@ func (s *Store) viewOf(ctx context.Context, resourceVersion string, exact int64)
 	}
 }
 
-// into hands a rendered object out. The first level is the receiver's.
+// into moves a rendered object to out. The caller owns the first level of out.
 func into(out runtime.Object, from record.APIObject) { record.Into(out, from) }

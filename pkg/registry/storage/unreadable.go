@@ -12,12 +12,12 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// deleteUnreadable deletes an object of which the record cannot be read, and no other: a
-// client has asked for it with ignoreStoreReadErrorWithClusterBreakingPotential, which
-// passes over finalizers, preconditions and admission. What etcd holds decides, not the
-// view, which goes on showing what the record said before.
+// deleteUnreadable deletes an object whose record cannot be read, and fails for any other
+// object. A client asks for it with ignoreStoreReadErrorWithClusterBreakingPotential, which
+// ignores finalizers, preconditions and admission. The record in etcd decides, not the
+// view, which still shows the last meaning of the record.
 //
-// A record that cannot be decrypted is not deleted: its key may come back.
+// A record that cannot be decrypted is not deleted, because its key may come back.
 func (s *Store) deleteUnreadable(ctx context.Context, name record.Name, key string, validate storage.ValidateObjectFunc) error {
 	for range maxAttempts {
 		if _, err := s.barrier(ctx); err != nil {
@@ -41,7 +41,7 @@ func (s *Store) deleteUnreadable(ctx context.Context, name record.Name, key stri
 		if err != nil {
 			return err
 		}
-		// A dry run ends here, with an error of its own.
+		// A dry run ends here, with its own error.
 		if err := validate(ctx, nothing); err != nil {
 			return err
 		}
@@ -63,12 +63,12 @@ func (s *Store) deleteUnreadable(ctx context.Context, name record.Name, key stri
 	return s.contended(name)
 }
 
-// readable reports whether a record can be decoded and what it names can be read. It
-// fails where that is not known.
+// readable reports whether a record can be decoded, and its content read. It returns an
+// error if that is unknown.
 func (s *Store) readable(ctx context.Context, stored *etcd.Record) (bool, error) {
 	decoded, err := record.DecodeObject(s.resource.Resource, stored.Value)
 	if err != nil {
-		return false, nil //nolint:nilerr // that is the answer
+		return false, nil //nolint:nilerr // an undecodable record is the answer
 	}
 	if decoded.Resources == 0 {
 		return true, nil
@@ -84,8 +84,8 @@ func (s *Store) readable(ctx context.Context, stored *etcd.Record) (bool, error)
 	return err == nil, nil
 }
 
-// recordsOf are the records that go with an object, whether they can be decoded or not.
-// The plan of a deletion names only those that can.
+// recordsOf returns the keys of all records that a deletion of an object removes, decodable
+// or not. The plan of a deletion has only the decodable ones.
 func (s *Store) recordsOf(name record.Name) []record.Key {
 	out := []record.Key{record.ObjectKey(s.resource.Resource, name), record.ReportKey(s.resource.Resource, name)}
 	switch s.resource.Resource {
