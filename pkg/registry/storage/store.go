@@ -39,7 +39,7 @@ type Store struct {
 	remaining remaining
 	// allowance bounds what agents may report; nil means no bound.
 	allowance *Allowance
-	// places is the number of places in its resourceVersions.
+	// places is how many bits of a resourceVersion are its place.
 	places view.Places
 	storage.APIObjectVersioner
 }
@@ -64,8 +64,8 @@ func NewComputed(resource string, e *engine.Engine, log *etcd.Log) *Store {
 	return &Store{resource: v1alpha1.Resource(resource), engine: e, log: log, contents: newContentCache(maxCached), counters: new(Counters), places: view.PlaceBits}
 }
 
-// WithPlaces sets the number of places in the store's resourceVersions, and returns the
-// store. Without places, a resourceVersion is a revision, and all objects that a revision
+// WithPlaces sets how many bits of the store's resourceVersions are the place, and returns
+// the store. With 0, a resourceVersion is a revision, and all objects that a revision
 // changes share it.
 func (s *Store) WithPlaces(p view.Places) *Store {
 	s.places = p
@@ -290,5 +290,5 @@ func (s *Store) viewOf(ctx context.Context, resourceVersion string, exact int64)
 	}
 }
 
-// into moves a rendered object to out. The caller owns the first level of out.
+// into copies the first level of a rendered object to out. The caller owns that level.
 func into(out runtime.Object, from record.APIObject) { record.Into(out, from) }

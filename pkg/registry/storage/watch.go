@@ -23,13 +23,14 @@ import (
 
 var _ watch.Interface = (*watcher)(nil)
 
-// resultBuffer lets the HTTP layer flush a burst in few writes. It is what each reader
-// that is stuck keeps rendered, beyond the history.
+// resultBuffer is how many events a watch buffers, so that the HTTP layer flushes a burst
+// in few writes. Each stuck reader keeps that many events rendered, in addition to the
+// history.
 const resultBuffer = 16
 
-// largeBuffer is that of kinds of which one object may take megabytes: with resources, or
-// with all that was deployed. It is no less than a client may expect to find when it has
-// stopped (storage/testing.RunTestDelayedWatchDelivery).
+// largeBuffer is the buffer for kinds whose objects may take megabytes, for their resources
+// or the list of what was deployed. It must not be smaller than what a client may expect to
+// find after it stopped reading (storage/testing.RunTestDelayedWatchDelivery).
 const largeBuffer = 12
 
 func bufferOf(resource string) int {
@@ -68,8 +69,8 @@ func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions)
 		turn:      fair.Of(ctx).Events(),
 	}
 	if resourceVersion == 0 && opts.SendInitialEvents != nil && !*opts.SendInitialEvents {
-		// Before the client knows that it watches: it may change something then, and is
-		// to hear of it.
+		// The barrier comes before the answer. Once the client knows that it watches, it
+		// may change an object, and has to get that event.
 		v, err := s.barrier(ctx)
 		if err != nil {
 			cancel()
@@ -82,8 +83,8 @@ func (s *Store) Watch(ctx context.Context, key string, opts storage.ListOptions)
 	return w, nil
 }
 
-// watcher is a cursor on the log of revisions. It pulls: however slow its reader
-// is, nobody else waits for it.
+// watcher is a cursor on the log of revisions. It pulls: a slow reader holds up no other
+// one.
 type watcher struct {
 	store     *Store
 	scope     scope
@@ -91,13 +92,13 @@ type watcher struct {
 	results   chan watch.Event
 	stop      context.CancelFunc
 	// cursor is the version up to which everything was sent, or is being sent as initial
-	// events. What the watcher keeps alive while it sends is of no earlier one.
+	// events. While it sends, the watcher keeps alive no earlier version than that.
 	cursor view.Version
-	// look is when to look whether the history has passed what is being sent.
+	// look is when to check whether the history has passed the cursor.
 	look time.Time
-	// turn is held while events are built, and not while the reader is waited for.
+	// turn is held while events are built, but not while the watcher waits for its reader.
 	turn *fair.Turn
-	// sent are events that are not in the counters yet, which all watchers share.
+	// sent counts events that are not yet in the counters, which all watchers share.
 	sent int64
 }
 
@@ -119,12 +120,12 @@ func (w *watcher) run(ctx context.Context, from view.Version, opts storage.ListO
 	w.count()
 	w.store.counters.ended(ctx, apierrors.IsResourceExpired(err))
 	if err != nil && ctx.Err() == nil {
-		w.cursor = math.MaxInt64 // it keeps nothing alive any more
+		w.cursor = math.MaxInt64 // it no longer keeps a version alive
 		_ = w.send(ctx, watch.Event{Type: watch.Error, Object: statusOf(err)})
 	}
 }
 
-// statusOf is an error as the object of an ERROR event.
+// statusOf returns an error as the object of an ERROR event.
 func statusOf(err error) runtime.Object {
 	if status, ok := err.(apierrors.APIStatus); ok {
 		s := status.Status()
@@ -134,7 +135,7 @@ func statusOf(err error) runtime.Object {
 	return &s
 }
 
-// begin sets the cursor, and sends the initial events if any are asked for.
+// begin sets the cursor, and sends the initial events if the client asked for them.
 func (w *watcher) begin(ctx context.Context, from view.Version, opts storage.ListOptions) error {
 	s := w.store
 	initial := opts.SendInitialEvents != nil && *opts.SendInitialEvents
@@ -156,9 +157,9 @@ func (w *watcher) begin(ctx context.Context, from view.Version, opts storage.Lis
 		}
 		return nil
 	case from == 0:
-		return nil // the cursor is set
+		return nil // Watch has set the cursor
 	}
-	// To wait takes no share of what priority and fairness gives out.
+	// A watch that waits must not hold a seat of priority and fairness.
 	utilflowcontrol.WatchInitialized(ctx)
 	if _, err := s.waitToResume(ctx, from); err != nil {
 		return err
@@ -168,10 +169,10 @@ func (w *watcher) begin(ctx context.Context, from view.Version, opts storage.Lis
 }
 
 // initialBatch is how many initial events are built at once. They are not shared, so a
-// reader that is stuck keeps them, beside its buffer.
+// stuck reader keeps them in addition to its buffer.
 const initialBatch = largeBuffer
 
-// sendState sends what is there as if it had just been added.
+// sendState sends each object of the view as if it had just been added.
 func (w *watcher) sendState(ctx context.Context, v *view.View) error {
 	var items []view.Item
 	if err := w.turn.Begin(ctx); err != nil {
@@ -204,13 +205,13 @@ func (w *watcher) sendState(ctx context.Context, v *view.View) error {
 	return flush()
 }
 
-// Bookmarks come about once a minute, and shortly before the watch's deadline.
+// A bookmark is sent about once a minute, and shortly before the watch's deadline.
 const (
 	bookmarkEvery    = time.Minute
 	bookmarkDeadline = 2 * time.Second
 )
 
-// follow sends what happens after the cursor.
+// follow sends the changes after the cursor, and bookmarks if the client wants them.
 func (w *watcher) follow(ctx context.Context) error {
 	if w.predicate.AllowWatchBookmarks {
 		timer := time.NewTimer(nextBookmark(ctx))
@@ -230,8 +231,8 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 			return err
 		}
 		if due {
-			// Only now: nothing has woken a watcher to whose scope nothing happens,
-			// and its bookmark is what keeps it from being left behind.
+			// A watcher without changes in its scope is never woken. Only its bookmark
+			// keeps the history from passing it, so it must carry the newest cursor.
 			if err := w.bookmark(ctx, w.cursor.Revision(), false); err != nil {
 				return err
 			}
@@ -248,20 +249,19 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 			announced := s.engine.Announced()
 			select {
 			case <-woken.Done():
-			default: // so nothing has happened in the scope
+			default: // nothing in the scope has changed
 				w.cursor = max(w.cursor, view.VersionAt(announced))
 			}
 		}
 	}
 }
 
-// fewChanges is how many changes a watch hands over without a turn. Watches share the
-// object of a change, so a few of them cost less than a turn.
+// fewChanges is how many changes a watch sends without a turn. Watches share the object of
+// a change, so that few cost less than a turn.
 const fewChanges = 8
 
-// catchUp sends what has happened after the cursor. It takes the present view for each
-// revision, so that while it waits for its reader it keeps no more than the changes of
-// that revision alive.
+// catchUp sends the changes after the cursor. It takes the present view for each revision,
+// so that a watcher that waits for its reader keeps alive only the changes of one revision.
 func (w *watcher) catchUp(ctx context.Context) error {
 	defer w.count()
 	defer w.turn.End()
@@ -285,8 +285,8 @@ func (w *watcher) catchUp(ctx context.Context) error {
 	}
 }
 
-// next returns the first changes after the cursor that are in the scope, with their
-// revision, or else none, with the present revision.
+// next returns the first revision after the cursor that changed the scope, with its
+// changes. If no revision did, it returns no changes and the present revision.
 func (w *watcher) next() (view.Told, int64, error) {
 	s := w.store
 	v, err := s.engine.Current()
@@ -308,7 +308,7 @@ func (w *watcher) next() (view.Told, int64, error) {
 	return view.Told{}, v.Revision, nil
 }
 
-// count enters what was sent into the counters, once for many events.
+// count adds what was sent to the counters, once for many events.
 func (w *watcher) count() {
 	if w.sent > 0 {
 		w.store.counters.Events.Add(w.sent)
@@ -316,7 +316,7 @@ func (w *watcher) count() {
 	}
 }
 
-// nextBookmark is when the next bookmark is due.
+// nextBookmark returns the time until the next bookmark is due.
 func nextBookmark(ctx context.Context) time.Duration {
 	every := bookmarkEvery + rand.N(bookmarkEvery/4)
 	if deadline, ok := ctx.Deadline(); ok {

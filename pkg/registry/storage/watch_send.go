@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// bookmark tells the client how far it is, between revisions only.
+// bookmark sends the client its position, which is always between revisions.
 func (w *watcher) bookmark(ctx context.Context, revision int64, endOfInitial bool) error {
 	object, err := record.New(w.store.resource.Resource)
 	if err != nil {
@@ -33,7 +33,7 @@ func (w *watcher) bookmark(ctx context.Context, revision int64, endOfInitial boo
 	return w.send(ctx, watch.Event{Type: watch.Bookmark, Object: object})
 }
 
-// sendChanges sends the changes of one revision as this watcher's events.
+// sendChanges sends the changes of one revision as the events of this watcher.
 func (w *watcher) sendChanges(ctx context.Context, told view.Told) error {
 	for i, c := range told.Changes {
 		was := c.Prev != nil && matches(&w.predicate, c.Prev)
@@ -63,8 +63,8 @@ func (w *watcher) sendChanges(ctx context.Context, told view.Told) error {
 	return nil
 }
 
-// rendered returns the object of a change. An object that was deleted, or that left the
-// selector, carries the version at which it left.
+// rendered returns the object of a change. An object that was deleted, or that the selector
+// no longer selects, carries the version of that change.
 func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, item view.Item, left view.Version) (*eventObject, error) {
 	return view.Rendered(c, form, func() (*eventObject, error) {
 		objects, err := w.store.render(ctx, []view.Item{item})
@@ -78,14 +78,14 @@ func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, 
 	})
 }
 
-// lookEvery is how often at most a watcher that waits for its reader looks whether the
-// history has passed it.
+// lookEvery is how often a watcher that waits for its reader checks whether the history has
+// passed it.
 const lookEvery = 2 * time.Second
 
-// send hands an event to the reader, and waits for him. What the watcher is going
-// through stays alive meanwhile, but no longer than the history keeps it: then it could
-// not be gone on from either. So all readers that are slow or stuck keep alive, together,
-// what the history does, and each its buffer.
+// send hands an event to the reader, and waits until the reader takes it. Meanwhile the
+// revision that the watcher is sending stays alive, but no longer than the history keeps
+// it: after that, the watch could not continue from it. So all slow and stuck readers
+// together keep alive what the history keeps, and each its own buffer.
 func (w *watcher) send(ctx context.Context, event watch.Event) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -99,12 +99,13 @@ func (w *watcher) send(ctx context.Context, event watch.Event) error {
 	return w.turn.Outside(ctx, func() error { return w.wait(ctx, event) })
 }
 
-// wait hands an event to a reader that has to be waited for. From then on the watch takes
-// no share of what priority and fairness gives out, even if not all initial events are
-// sent: readers that are stuck would hold all of it, and others of their level wait.
+// wait hands an event to a reader that is not ready for it. From then on, the watch holds
+// no seat of priority and fairness, even if it has not sent all initial events. Otherwise
+// stuck readers would hold all seats of their priority level, and other clients of that
+// level would wait.
 func (w *watcher) wait(ctx context.Context, event watch.Event) error {
 	utilflowcontrol.WatchInitialized(ctx)
-	// Not counted anew for each event: a reader may be slow without ever being stuck.
+	// The time to look spans events: a reader may be too slow without ever being stuck.
 	look := time.NewTimer(time.Until(w.look))
 	defer look.Stop()
 	for {

@@ -20,19 +20,19 @@ import (
 )
 
 const (
-	// weighSample is how many objects of a list stand for all when it is weighed.
+	// weighSample is how many objects are measured to estimate the size of a list.
 	weighSample = 8
-	// listWithin bounds how long a list waits for the memory that it takes.
+	// listWithin bounds how long a list waits for its memory.
 	listWithin = 15 * time.Second
-	// listAgain is when a client may ask again whose list has waited for so long.
+	// listAgain is when a client may retry after such a wait, in seconds.
 	listAgain = 5
 )
 
 var errListsFull = errors.New("other large lists of the same user, or of all users, are still being sent")
 
-// admitList waits until a list of n objects may be built. The objects may be rendered
-// already: they share most of their memory with the state, and what is encoded of them
-// does not.
+// admitList waits until the memory for a list of n objects is free. The objects may already
+// be rendered: they share most of their memory with the state, while their encodings share
+// none.
 func (s *Store) admitList(ctx context.Context, n int, at func(i int) runtime.Object) error {
 	client := fair.Of(ctx)
 	if client == nil || n == 0 {
@@ -43,20 +43,20 @@ func (s *Store) admitList(ctx context.Context, n int, at func(i int) runtime.Obj
 		return fmt.Errorf("the size of a list of %s: %w", s.resource, err)
 	}
 	if !client.Fits(size) {
-		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s: a list of %d objects (about %d MiB) is too large to be answered at once in this form: ask for pages (limit=500), or for plain JSON",
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s: a list of %d objects (about %d MiB) is too large for one answer in this form: ask for pages (limit=500), or for plain JSON",
 			s.resource.Resource, n, size>>20))
 	}
 	within, cancel := context.WithTimeoutCause(ctx, listWithin, errListsFull)
 	defer cancel()
 	err = client.List(within, size)
 	if errors.Is(err, errListsFull) {
-		return apierrors.NewTooManyRequests(fmt.Sprintf("%s: this list takes about %d MiB, and %v: ask for pages (limit=500), or again later", s.resource.Resource, size>>20, err), listAgain)
+		return apierrors.NewTooManyRequests(fmt.Sprintf("%s: this list takes about %d MiB, and %v: ask for pages (limit=500), or try again later", s.resource.Resource, size>>20, err), listAgain)
 	}
 	return err
 }
 
-// weigh estimates the JSON of n objects by that of some, evenly spread. A Bundle's
-// resources, which differ most, are counted.
+// weigh estimates the JSON size of n objects, in bytes, from an evenly spread sample. It
+// counts the resources of every Bundle, because they differ most.
 func weigh(n int, at func(i int) runtime.Object) (int64, error) {
 	samples := min(n, weighSample)
 	var sampled, resources int64
@@ -81,7 +81,7 @@ func weigh(n int, at func(i int) runtime.Object) (int64, error) {
 	return sampled*int64(n)/int64(samples) + resources, nil
 }
 
-// sizeOf is about how many bytes of JSON a Bundle's resources have.
+// sizeOf returns about how many bytes of JSON a Bundle's resources have.
 func sizeOf(resources []v1alpha1.BundleResource) (size int64) {
 	for _, r := range resources {
 		size += int64(len(r.Name) + len(r.Content))
@@ -89,8 +89,8 @@ func sizeOf(resources []v1alpha1.BundleResource) (size int64) {
 	return size
 }
 
-// storedSize is about how many bytes of JSON the records of an item have, without a
-// Bundle's resources. What is derived has a bound of its own.
+// storedSize returns about how many bytes of JSON the records of an item have, without a
+// Bundle's resources. Derived parts have their own bound.
 func storedSize(item view.Item) (size int64) {
 	switch item := item.(type) {
 	case *view.BundleDeployment:
@@ -105,7 +105,7 @@ func storedSize(item view.Item) (size int64) {
 	return size
 }
 
-// objectsOf is at for objects that are rendered.
+// objectsOf returns a function that returns the i-th rendered object, for weigh.
 func objectsOf(objects []record.APIObject) func(i int) runtime.Object {
 	return func(i int) runtime.Object { return objects[i] }
 }

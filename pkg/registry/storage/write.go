@@ -16,12 +16,12 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// WriteLimit is how many bytes one transaction may take: etcd's default for a
-// request, less what the request's frame needs.
+// WriteLimit is how many bytes one transaction may take: etcd's default for a request,
+// minus the request's frame.
 const WriteLimit = etcd.MaxSize
 
-// maxAttempts bounds how often a write is planned anew because a record that it
-// depends on changed meanwhile.
+// maxAttempts bounds how often a write is planned anew because a record that it depends on
+// has changed.
 const maxAttempts = 64
 
 // Create implements storage.Interface.
@@ -65,7 +65,8 @@ func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 	if s.writer == nil {
 		return apierrors.NewMethodNotSupported(s.resource, "update")
 	}
-	// An update that ends without a commit has no guards, so a guess is looked at again.
+	// Guards check a guess at the commit. An update that commits nothing is checked again
+	// after a barrier.
 	guess := s.writer.guesses()
 	if err := s.allowed(at.name); err != nil {
 		return err
@@ -83,8 +84,8 @@ func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 			if unsure != nil {
 				return unsure
 			}
-			// The same item is the same state; but an error may be about a revision
-			// that this replica had not seen.
+			// If the item is the same, so is the state. But an error may come from a
+			// revision that this replica had not seen.
 			if now.Get(s.resource.Resource, at.name) != item || err != nil && item != nil {
 				continue
 			}
@@ -107,8 +108,8 @@ func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 	return s.contended(at.name)
 }
 
-// base is the view that an update is planned from: the present one, unless a guess
-// will do.
+// base returns the view that an update is planned from: the present one for a guess,
+// otherwise one that holds everything committed before.
 func (s *Store) base(ctx context.Context, guess bool) (*view.View, error) {
 	if guess && s.engine.Ready() == nil {
 		return s.viewAt(ctx, "0", 0)
@@ -116,7 +117,7 @@ func (s *Store) base(ctx context.Context, guess bool) (*view.View, error) {
 	return s.viewAt(ctx, "", 0)
 }
 
-// propose is the write that makes an update of what a view shows; nil if it changes
+// propose returns the write that an update makes from the item of a view, nil if it changes
 // nothing.
 func (s *Store) propose(ctx context.Context, v *view.View, item view.Item, name record.Name, key string, ignoreNotFound bool, preconditions *storage.Preconditions, tryUpdate storage.UpdateFunc) (*write, error) {
 	if item == nil && !ignoreNotFound {
@@ -164,7 +165,7 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 		if err != nil {
 			return err
 		}
-		// Both records go.
+		// A deletion removes both records.
 		now := s.attempt(item, max(item.RecordRevision, item.ReportRevision), v)
 		if err := now.rebase(preconditions).Check(key, existing); err != nil {
 			return err
@@ -208,8 +209,8 @@ func (s *Store) writable(key string, obj runtime.Object) (scope, record.APIObjec
 	return at, obj.(record.APIObject), nil
 }
 
-// commit commits a write with what the engine plans for it. It returns false if something
-// changed that the write depends on.
+// commit adds the engine's plan to a write and commits it. It returns false if a record
+// that the write depends on has changed.
 func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, bool, error) {
 	if ok, err := s.writer.addPlan(ctx, name, w); !ok || err != nil {
 		return 0, false, err
@@ -228,9 +229,9 @@ func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, 
 	return revision, ok, s.commitError(name, w.Size(), err)
 }
 
-// commitContent commits the contents of a write before the rest of it. Nothing refers to
-// them while that is not there, and the sweep removes what stays so. The rest holds only
-// if it still finds them.
+// commitContent commits the contents of a write before the rest of it. No record refers to
+// them until the rest is committed; if it never is, the sweep removes them. The rest is
+// committed only if etcd still has the contents.
 func (s *Store) commitContent(ctx context.Context, name record.Name, w *write) error {
 	_, ok, err := s.log.Commit(ctx, etcd.Txn{Content: w.Content})
 	s.counters.wrote(ok, err)
@@ -244,7 +245,7 @@ func (s *Store) commitContent(ctx context.Context, name record.Name, w *write) e
 	return nil
 }
 
-// answer gives the object as it was right after the write.
+// answer sets out to the object as it was right after the write.
 func (s *Store) answer(ctx context.Context, name record.Name, revision int64, out runtime.Object) error {
 	v, err := s.waitForWritten(ctx, revision)
 	if err != nil {
@@ -255,7 +256,8 @@ func (s *Store) answer(ctx context.Context, name record.Name, revision int64, ou
 	}
 	item := v.Get(s.resource.Resource, name)
 	if item == nil {
-		// Written, and gone again in a later revision while history is short.
+		// The object was written, a later revision deleted it, and the history no longer
+		// has the state between.
 		return apierrors.NewNotFound(s.resource, name.Name)
 	}
 	return s.writtenError(name, revision, s.show(ctx, item, out))
@@ -273,8 +275,8 @@ func (s *Store) show(ctx context.Context, item view.Item, out runtime.Object) er
 	return nil
 }
 
-// existing is a copy of an object that an update may modify; an empty one if
-// there is none.
+// existing returns a copy of an object that an update may modify, an empty object if item
+// is nil.
 func (s *Store) existing(ctx context.Context, item view.Item) (record.APIObject, error) {
 	if item == nil || (item != nil && item.Name() == (record.Name{})) {
 		return record.New(s.resource.Resource)
@@ -300,7 +302,7 @@ func versionOf(item view.Item) view.Version {
 	return item.Version()
 }
 
-// left returns the version of the deletion of an object by a revision.
+// left returns the version at which a revision deleted an object.
 func (s *Store) left(v *view.View, name record.Name, revision int64) view.Version {
 	if r := v.Exactly(revision); r != nil {
 		if told := r.Told(s.resource.Resource, name.Namespace, name.Name); len(told.Changes) > 0 {

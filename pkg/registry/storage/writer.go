@@ -17,20 +17,20 @@ import (
 // writer writes one of the two records that an object has: the object record or the
 // report record. A Store that only reads has none.
 type writer interface {
-	// creates reports whether objects are created and deleted through the Store.
+	// creates reports whether the Store creates and deletes objects.
 	creates() bool
 	// guesses reports whether an update may be planned from the present view, without a
-	// quorum read. The guards of its transaction then say at the commit whether that was
+	// quorum read. At the commit, the guards of its transaction then check that this was
 	// the latest state.
 	guesses() bool
-	// revision returns the revision of the record that a write would overwrite, 0 if
-	// there is none.
+	// revision returns the revision of the record that a write would overwrite, 0 if none
+	// exists.
 	revision(item view.Item) int64
 	// transaction returns the write that turns an item of a view into next, nil if that
 	// changes nothing. item is nil for a new object.
 	transaction(v *view.View, item view.Item, name record.Name, next record.APIObject) (*write, error)
-	// addPlan adds to a write what the engine plans for it. It returns false if the write has
-	// to be planned anew.
+	// addPlan adds the engine's plan to a write. It returns false if the write has to be
+	// planned anew.
 	addPlan(ctx context.Context, name record.Name, w *write) (bool, error)
 	// send commits a write that has its plan.
 	send(ctx context.Context, name record.Name, w *write) (revision int64, ok bool, err error)
@@ -38,16 +38,16 @@ type writer interface {
 	tooLarge(name string, size, limit int) error
 }
 
-// write is a transaction with what its planning and its commit have to know of it.
+// write is a transaction with the values that its planning and its commit need.
 type write struct {
 	etcd.Txn
 	// object is the object record that it writes, nil if it writes none.
 	object *record.Object
-	// text is how many bytes of JSON a report has.
+	// text is the size of a report as JSON, in bytes.
 	text int
 }
 
-// planned adds what the engine has planned.
+// planned adds the engine's plan to the write.
 func (w *write) planned(plan *engine.Plan) {
 	for key, revision := range plan.Unchanged {
 		w.Unchanged[key] = revision
@@ -69,7 +69,7 @@ func (w *write) fitsWithoutContent() bool {
 	return content > 0 && content <= WriteLimit && w.Size()-content <= WriteLimit
 }
 
-// entries returns the managed fields of one subresource. Those of the status are kept
+// entries returns the managed fields of one subresource. Those of the status are stored
 // with the report.
 func entries(all []metav1.ManagedFieldsEntry, subresource string) []metav1.ManagedFieldsEntry {
 	var out []metav1.ManagedFieldsEntry

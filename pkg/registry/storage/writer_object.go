@@ -21,8 +21,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// objectWriter writes object records. The engine plans what else each write needs: pins,
-// and other facts that could not be derived after it.
+// objectWriter writes object records. The engine plans what each write has to record in
+// addition: pins, and other facts that could not be derived after it.
 type objectWriter struct{ *Store }
 
 func (objectWriter) creates() bool { return true }
@@ -40,9 +40,8 @@ func (o objectWriter) transaction(_ *view.View, item view.Item, name record.Name
 	object := next.DeepCopyObject().(record.APIObject)
 	object.SetResourceVersion("")
 	object.SetManagedFields(entries(object.GetManagedFields(), ""))
-	// Some ways to write leave the kind in and some take it out. The kind is always
-	// stored, so that it makes no difference between two records, and so that list items
-	// have it, as those of a CRD do.
+	// Some requests keep the kind and some remove it. It is always stored, so that two
+	// records never differ in it, and so that list items have it, as those of a CRD do.
 	object.GetObjectKind().SetGroupVersionKind(record.KindOf(o.resource.Resource))
 	out := &write{object: &record.Object{Object: object}}
 	var old *record.Object
@@ -76,7 +75,8 @@ func (o objectWriter) transaction(_ *view.View, item view.Item, name record.Name
 	return out, nil
 }
 
-// seedSize makes seeds that cannot be guessed from what templates make of them.
+// seedSize is the size of a seed in bytes. A seed of this size cannot be guessed from what
+// templates derive from it.
 const seedSize = 32
 
 // writeBundle moves a Bundle's resources to a content record, and gives a new version its
@@ -86,11 +86,13 @@ func (objectWriter) writeBundle(out *write, old *record.Object, b *v1alpha1.Bund
 	digest := manifest.Digest(encoded)
 	out.object.Content, out.object.Digest, out.object.Resources = manifest.ID(digest), digest, len(b.Spec.Resources)
 	if old == nil || old.Content != out.object.Content {
-		// The Content's creationTimestamp, if this write is the first of it.
+		// The time becomes the Content's creationTimestamp if this write is the first with
+		// that content.
 		out.Content = []etcd.Content{{ID: out.object.Content, Data: manifest.Stamp(manifest.Compress(encoded), time.Now())}}
 	}
 	b.Spec.Resources = nil
-	// Not by the generation: a deletion that waits for finalizers raises that too.
+	// The generation does not tell versions apart: a deletion that waits for finalizers
+	// raises it too.
 	if old != nil && out.object.Content == old.Content && sameVersion(old.Object.(*v1alpha1.Bundle), b) {
 		out.object.Seed, out.object.Time = old.Seed, old.Time
 		return nil
@@ -107,8 +109,8 @@ func sameVersion(a, b *v1alpha1.Bundle) bool {
 	return a.UID == b.UID && equality.Semantic.DeepEqual(a.Spec, b.Spec)
 }
 
-// keepNamespace pins a Cluster's derived namespace before a label takes it away:
-// once set, it never changes (S 8.1).
+// keepNamespace records a Cluster's derived namespace before a label would change it: once
+// set, it never changes (S 8.1).
 func keepNamespace(out *record.Object, item view.Item, next *v1alpha1.Cluster) {
 	old, ok := item.(*view.Object)
 	if !ok {
@@ -132,8 +134,8 @@ func (o objectWriter) addPlan(ctx context.Context, name record.Name, w *write) (
 	return true, nil
 }
 
-// commitFirst commits what has to exist before a write. The write is planned anew after
-// it.
+// commitFirst commits the transactions that have to precede a write. The write is then
+// planned anew.
 func (o objectWriter) commitFirst(ctx context.Context, name record.Name, plan *engine.Plan) error {
 	for _, txn := range plan.First {
 		_, ok, err := o.log.Commit(ctx, txn)

@@ -67,7 +67,8 @@ func (r reportWriter) transaction(v *view.View, item view.Item, name record.Name
 	key := record.ReportKey(r.resource.Resource, name)
 	out := &write{text: size, Txn: etcd.Txn{
 		Unchanged: r.grounds(v, item),
-		// Not by the revision of the report: the report of a deleted object may be in its place.
+		// The guard is not the revision of the report, because the report of a deleted
+		// object may still have the key.
 		NotAfter: map[record.Key]int64{key: v.Revision},
 		Put:      map[record.Key][]byte{key: data},
 	}}
@@ -78,16 +79,16 @@ func (r reportWriter) transaction(v *view.View, item view.Item, name record.Name
 		case counts:
 			out.Put[guard] = []byte("{}")
 		case guard != record.Key{}:
-			// That holds for what is promoted in the view.
+			// The answer holds only for what is promoted in the view.
 			out.NotAfter[record.PromotionKey(name)] = v.Revision
 		}
 	}
 	return out, nil
 }
 
-// grounds returns the records that an object exists by. A report must not outlive it:
-// a report that is committed after the end would be taken for one on the next object of
-// that name.
+// grounds returns the records that an object depends on for its existence, with their
+// revisions. A report must not outlive the object: a report that is committed after the
+// deletion would count for the next object with that name.
 func (r reportWriter) grounds(v *view.View, item view.Item) map[record.Key]int64 {
 	out := map[record.Key]int64{}
 	add := func(resource string, name record.Name) {
@@ -105,8 +106,8 @@ func (r reportWriter) grounds(v *view.View, item view.Item) map[record.Key]int64
 	return out
 }
 
-// reported returns the report that an item shows now, an empty one if there is none:
-// to write zeros where nothing is changes nothing.
+// reported returns the report that an item shows now, an empty one if it has none. So a
+// write of zero values where no report exists changes nothing.
 func reported(item view.Item, next *record.Report) *record.Report {
 	switch item := item.(type) {
 	case *view.Object:
@@ -135,14 +136,14 @@ func identity(item view.Item) types.UID {
 	return ""
 }
 
-// withoutDerived removes from a written status what the server computes. A client that
-// sends it, as it read it or not, changes nothing by that.
+// withoutDerived removes the fields that the server computes from a written status. A
+// client that sends them, as it read them or not, changes nothing by that.
 func withoutDerived(status record.APIObject, item view.Item) {
 	view.Facts(status)
 	if status, ok := status.(*v1alpha1.Cluster); ok {
 		object := item.(*view.Object)
 		if object.Report != nil && object.Report.Status.(*v1alpha1.Cluster).Status.Namespace != "" {
-			return // a client has set it, so it is a fact
+			return // a client set it, so it is a fact
 		}
 		if status.Status.Namespace == object.Derived.Namespace {
 			status.Status.Namespace = ""
@@ -150,9 +151,9 @@ func withoutDerived(status record.APIObject, item view.Item) {
 	}
 }
 
-// keepFields leaves the managed fields as they are when a write brought nothing but
-// derived fields: a client does not own those by sending them. Only an apply says what
-// it owns, whatever that changes.
+// keepFields keeps the managed fields as they are if a write brought only derived fields: a
+// client does not come to own those by sending them. An apply is an exception, because it
+// says which fields it owns, whatever it changes.
 func keepFields(next, was *record.Report) {
 	applied := func(r *record.Report) []metav1.ManagedFieldsEntry {
 		return slices.DeleteFunc(slices.Clone(r.ManagedFields), func(e metav1.ManagedFieldsEntry) bool {
@@ -164,7 +165,7 @@ func keepFields(next, was *record.Report) {
 	}
 }
 
-// addPlan adds nothing: the engine has no part in a report.
+// addPlan adds nothing: the engine does not plan reports.
 func (reportWriter) addPlan(context.Context, record.Name, *write) (bool, error) { return true, nil }
 
 func (r reportWriter) send(ctx context.Context, name record.Name, w *write) (int64, bool, error) {
