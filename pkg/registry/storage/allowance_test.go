@@ -19,12 +19,12 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// clock is a time that goes on when it is told to.
+// clock is a clock that advances only when the test sets it.
 type clock struct{ time.Time }
 
 func (c *clock) now() time.Time { return c.Time }
 
-// slowed is an allowance with a clock that stands still.
+// slowed returns an allowance with a clock that stands still.
 func slowed(rate, burst int64) (*Allowance, *clock) {
 	c := &clock{time.Unix(1_700_000_000, 0)}
 	a := NewAllowance(rate, burst)
@@ -32,7 +32,8 @@ func slowed(rate, burst int64) (*Allowance, *clock) {
 	return a, c
 }
 
-// An agent that rewrites large statuses would fill etcd's quota, and nobody could write.
+// An agent that rewrites large statuses would fill etcd's quota, and then no client could
+// write.
 func TestAnAgentThatReportsTooMuchIsToldWhenToComeBack(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -57,27 +58,28 @@ func TestAnAgentThatReportsTooMuchIsToldWhenToComeBack(t *testing.T) {
 	written := 0
 	err := report("c")
 	for ; err == nil; written++ {
-		require.Less(t, written, burst/size+1, "more than the burst and one report more was taken")
+		require.Less(t, written, burst/size+1, "the store accepted more than one report beyond the burst")
 		err = report("c")
 	}
-	require.GreaterOrEqual(t, written, burst/size, "the burst was not taken")
+	require.GreaterOrEqual(t, written, burst/size, "the store refused a report within the burst")
 	before := asked
 	err = report("c")
-	require.Equal(t, before, asked, "what is refused costs nothing")
+	require.Equal(t, before, asked, "a refused report costs nothing")
 	code, after, message := status(t, err)
 	require.EqualValues(t, 429, code)
 	require.Positive(t, after)
 	require.LessOrEqual(t, after, int32((size+burst)/rate))
 	require.Contains(t, message, "Cluster ns/c may take 1000 bytes a second after the first 100000")
 	require.Contains(t, message, "--report-rate")
-	require.NoError(t, report("other"), "another agent does not notice")
+	require.NoError(t, report("other"), "another agent is not affected")
 	now.Time = now.Add(time.Duration(after) * time.Second)
-	require.NoError(t, report("c"), "what it was told to wait is enough")
+	require.NoError(t, report("c"), "the stated wait is long enough")
 	require.Error(t, report("c"))
 	require.NoError(t, create(ctx, edits, "third"), "edits are not reports")
 }
 
-// encodedReport is what an agent reports that has deployed as many objects.
+// encodedReport returns the sizes of the report of an agent that deployed that many
+// objects.
 func encodedReport(t *testing.T, objects int) (stored, text int) {
 	t.Helper()
 	bd := &v1alpha1.BundleDeployment{}
@@ -90,9 +92,9 @@ func encodedReport(t *testing.T, objects int) (stored, text int) {
 	return len(data), text
 }
 
-// TestHonestAgentsAreNotSlowed: nor at the first roll-out of 200 Bundles to a Cluster, of
-// which each is reported on ten times within one second; nor if each of them lists as many
-// objects as etcd takes.
+// TestHonestAgentsAreNotSlowed covers the first roll-out of 200 Bundles to a Cluster, with
+// ten reports on each within one second, and reports that each list as many objects as etcd
+// accepts.
 func TestHonestAgentsAreNotSlowed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -121,7 +123,7 @@ func TestAnAllowanceForgetsAgentsThatHaveNothingToMakeUpFor(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(allowance.mu.agents), fewAgents+2)
 	allowance.charge("dense", 1, 16*150)
-	require.Equal(t, 5100*time.Millisecond, allowance.wait("dense").Round(time.Millisecond), "what is compressed well counts by its JSON")
+	require.Equal(t, 5100*time.Millisecond, allowance.wait("dense").Round(time.Millisecond), "a report that compresses well counts by its JSON")
 	now.Time = now.Add(6 * time.Second)
 	require.Zero(t, allowance.wait("dense"))
 }

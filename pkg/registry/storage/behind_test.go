@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// held is a stream of which nothing comes through while until is not closed.
+// held is a stream that delivers nothing until the channel in until is closed.
 type held struct {
 	grpc.ClientStream
 	until *atomic.Pointer[chan struct{}]
@@ -37,7 +37,7 @@ func (h held) RecvMsg(m any) error {
 	return err
 }
 
-// late is a client whose watches can be held, while its other requests are answered.
+// late returns a client whose watches can be held while its other requests are answered.
 func late(t *testing.T, server *etcdtest.Server) (*clientv3.Client, *atomic.Pointer[chan struct{}]) {
 	t.Helper()
 	until := &atomic.Pointer[chan struct{}]{}
@@ -53,8 +53,8 @@ func late(t *testing.T, server *etcdtest.Server) (*clientv3.Client, *atomic.Poin
 	return client, until
 }
 
-// Who was told of a revision by one replica, and goes on at another that is behind, is not
-// made to list again.
+// A client that got a revision from one replica, and resumes at another that is behind,
+// does not have to list again.
 func TestAWatchWaitsForAReplicaThatIsBehind(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -67,7 +67,7 @@ func TestAWatchWaitsForAReplicaThatIsBehind(t *testing.T) {
 	events := watchFrom(ctx, t, behind, told.ResourceVersion).ResultChan()
 	select {
 	case event := <-events:
-		require.Failf(t, "an event", "%v", event)
+		require.Failf(t, "unexpected event", "%v", event)
 	case <-time.After(blockTimeout + 2*time.Second):
 	}
 	until.Store(nil)

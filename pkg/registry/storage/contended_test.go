@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// An agent names no resourceVersion, so nothing can be in conflict with what it
-// reports; client-go repeats what says when, and the agent does not notice.
+// An agent names no resourceVersion, so its report cannot conflict. client-go repeats a
+// request whose answer has a Retry-After, and the agent does not notice.
 func TestAWriteThatIsOvertakenAllTheTimeIsNoConflictAndSaysWhenToTryAgain(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -28,7 +28,7 @@ func TestAWriteThatIsOvertakenAllTheTimeIsNoConflictAndSaysWhenToTryAgain(t *tes
 			return store.GuaranteedUpdate(ctx, "/clusters/ns/c", &v1alpha1.Cluster{}, false, nil, func(in runtime.Object, _ storage.ResponseMeta) (runtime.Object, *uint64, error) {
 				attempts++
 				if overtaken {
-					// The same bytes at another revision: both kinds of write look at it.
+					// The same bytes at another revision: both kinds of write are guarded by it.
 					key := "/muster/log/" + record.ObjectKey(record.Clusters, record.Name{Namespace: "ns", Name: "c"}).Path()
 					have, err := server.Client.Get(ctx, key)
 					require.NoError(t, err)

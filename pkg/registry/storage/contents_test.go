@@ -19,7 +19,7 @@ func manifestOf(size int) []v1alpha1.BundleResource {
 	return []v1alpha1.BundleResource{{Content: strings.Repeat("x", size)}}
 }
 
-// Against a list that is searched from end to end.
+// The test compares the cache with a list that is searched from end to end.
 func TestTheContentCacheKeepsWhatWasUsedLast(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -27,7 +27,7 @@ func TestTheContentCacheKeepsWhatWasUsedLast(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	const limit = 1000
 	c := newContentCache(limit)
-	var want []string // the last used first; its size is in the name
+	var want []string // most recently used first; sizes holds their sizes
 	sizes := map[string]int{}
 	for range 10_000 {
 		id := fmt.Sprintf("s-%d", random.IntN(40))

@@ -67,7 +67,7 @@ func TestNoPulseIsMissedWhileThousandsOfWatchesEncode(t *testing.T) {
 						}
 					}))
 				case <-ctx.Done():
-					assert.Fail(t, "an event did not come")
+					assert.Fail(t, "no event arrived")
 					return
 				}
 			}
@@ -76,7 +76,7 @@ func TestNoPulseIsMissedWhileThousandsOfWatchesEncode(t *testing.T) {
 	for n := range edits {
 		require.Eventually(t, func() bool {
 			err := create(ctx, s, fmt.Sprint("c", n))
-			return err == nil || storage.IsExist(err) // on a busy machine its answer may be late
+			return err == nil || storage.IsExist(err) // on a busy machine the answer may be late
 		}, deadline, time.Millisecond)
 	}
 	done := make(chan struct{})
@@ -94,7 +94,8 @@ func TestNoPulseIsMissedWhileThousandsOfWatchesEncode(t *testing.T) {
 	require.NoError(t, lost.Err(), "watches would have ended")
 }
 
-// TestASmallRequestOnALargeObjectTakesATurn: it is decoded, patched and compared as a whole.
+// TestASmallRequestOnALargeObjectTakesATurn covers requests that decode, patch and compare
+// a large object as a whole.
 func TestASmallRequestOnALargeObjectTakesATurn(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -136,4 +137,4 @@ func TestASmallRequestOnALargeObjectTakesATurn(t *testing.T) {
 	}
 }
 
-var errTurn = errors.New("no turn came")
+var errTurn = errors.New("no turn was free")

@@ -28,7 +28,7 @@ import (
 	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
-// deadline is how long a test waits for what should come at once.
+// deadline is how long a test waits for a result that should be immediate.
 const deadline = 30 * time.Second
 
 func withDeadline(t *testing.T) context.Context {
@@ -37,8 +37,8 @@ func withDeadline(t *testing.T) context.Context {
 	return ctx
 }
 
-// clusters is a store of Clusters whose engine reads by one client and which
-// writes by another, encrypted by keys. It is ready.
+// clusters returns a ready store of Clusters. Its engine reads with one client, the store
+// writes with another, and keys encrypt the records.
 func clusters(ctx context.Context, t *testing.T, reads, writes *clientv3.Client, keys *etcdtest.Keys) *Store {
 	t.Helper()
 	return clustersWith(ctx, t, reads, writes, keys, engine.DefaultOptions())
@@ -74,8 +74,8 @@ func get(ctx context.Context, s *Store, name string) (*v1alpha1.Cluster, error) 
 	return out, s.Get(ctx, "/clusters/ns/"+name, storage.GetOptions{}, out)
 }
 
-// status is an API error: what a client is told. after is when it is told to try
-// again, in seconds; 0 is not at all.
+// status returns the parts of an API error. after is when the client may retry, in seconds;
+// 0 if the error does not say.
 func status(t *testing.T, err error) (code, after int32, message string) {
 	t.Helper()
 	var api apierrors.APIStatus
@@ -98,7 +98,7 @@ func TestAFullEtcdIsExplained(t *testing.T) {
 	}
 	code, after, message := status(t, err)
 	require.EqualValues(t, 503, code)
-	require.Zero(t, after, "it does not pass by itself")
+	require.Zero(t, after, "a full etcd does not recover by itself")
 	for _, says := range []string{fmt.Sprintf("clusters %q was not written", fmt.Sprint("c", n-1)), "etcd is full", "quota", "Reads", "compact", "defrag", "alarm disarm", "--quota-backend-bytes"} {
 		require.Contains(t, message, says)
 	}
@@ -106,7 +106,7 @@ func TestAFullEtcdIsExplained(t *testing.T) {
 	require.True(t, storage.IsNotFound(err), "it was not written")
 	for i := range n - 1 {
 		_, err := get(ctx, s, fmt.Sprint("c", i))
-		require.NoError(t, err, "reads go on")
+		require.NoError(t, err, "reads still work")
 	}
 	require.NoError(t, s.Delete(ctx, "/clusters/ns/c0", &v1alpha1.Cluster{}, nil, storage.ValidateAllObjectFunc, nil, storage.DeleteOptions{}))
 }
@@ -124,7 +124,7 @@ func TestAReadThatFailsSaysWhenToTryAgain(t *testing.T) {
 		code, after, _ := status(t, err)
 		require.Contains(t, []int32{503, 504}, code, name)
 		require.EqualValues(t, 1, after, name)
-		// A write fails in its read, before anything can have been written.
+		// A write fails at its read, before it can have written anything.
 		code, after, _ = status(t, create(ctx, s, "d"))
 		require.Contains(t, []int32{503, 504}, code, name)
 		require.EqualValues(t, 1, after, name)
@@ -138,9 +138,9 @@ func TestAReadThatFailsSaysWhenToTryAgain(t *testing.T) {
 	}
 }
 
-// TestAWriteSaysWhatBecameOfIt cuts off etcd, or the keys, when a write has been
-// planned and is about to be sent: client-go repeats what says when, so a write
-// that may have been written must not.
+// TestAWriteSaysWhatBecameOfIt cuts off etcd, or the keys, after a write was planned and
+// before it is sent. client-go repeats a request whose answer has a Retry-After, so the
+// answer to a write that may have succeeded must have none.
 func TestAWriteSaysWhatBecameOfIt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -191,8 +191,8 @@ func TestAWriteSaysWhatBecameOfIt(t *testing.T) {
 	}
 }
 
-// TestOnlyAWriteThatMayBeWrittenIsSaidToBeUnknown: of each answer of etcd, the client is
-// told what it was, and to try again by itself only where that may help.
+// TestOnlyAWriteThatMayBeWrittenIsSaidToBeUnknown checks, for each answer of etcd, that the
+// client learns the outcome, and gets a Retry-After only where a retry may help.
 func TestOnlyAWriteThatMayBeWrittenIsSaidToBeUnknown(t *testing.T) {
 	t.Parallel()
 	for title, c := range map[string]struct {
@@ -201,18 +201,18 @@ func TestOnlyAWriteThatMayBeWrittenIsSaidToBeUnknown(t *testing.T) {
 		code, after int32
 		says        string
 	}{
-		"it is too large":                    {err: etcd.ErrTooLarge, size: 2 << 20, code: 413, says: "split it into several"},
-		"etcd takes less than Muster thinks": {err: etcd.ErrTooLarge, size: 1000, code: 413, says: "--max-request-bytes"},
-		"it has too many operations":         {err: etcd.ErrTooManyOps, code: 413, says: "--max-txn-ops"},
-		"etcd is full":                       {err: etcd.ErrNoSpace, code: 503, says: "quota"},
-		"etcd does not let Muster write":     {err: etcd.ErrDenied, code: 503, says: "--etcd-certfile"},
-		"etcd refuses it":                    {err: etcd.ErrRefused, code: 503, after: 1, says: "was not written"},
-		"the time is up before it was sent":  {err: fmt.Errorf("%w before it was sent: %w", etcd.ErrRefused, context.DeadlineExceeded), code: 503, after: 1, says: "was not written"},
-		"the time is up":                     {err: fmt.Errorf("commit: %w", context.DeadlineExceeded), code: 504, says: "it is unknown whether it was written"},
-		"etcd has gone":                      {err: fmt.Errorf("commit: %w", io.ErrUnexpectedEOF), code: 504, says: "it is unknown whether it was written"},
+		"it is too large":                       {err: etcd.ErrTooLarge, size: 2 << 20, code: 413, says: "split it into several"},
+		"etcd accepts less than Muster expects": {err: etcd.ErrTooLarge, size: 1000, code: 413, says: "--max-request-bytes"},
+		"it has too many operations":            {err: etcd.ErrTooManyOps, code: 413, says: "--max-txn-ops"},
+		"etcd is full":                          {err: etcd.ErrNoSpace, code: 503, says: "quota"},
+		"etcd does not let Muster write":        {err: etcd.ErrDenied, code: 503, says: "--etcd-certfile"},
+		"etcd refuses it":                       {err: etcd.ErrRefused, code: 503, after: 1, says: "was not written"},
+		"the time is up before it was sent":     {err: fmt.Errorf("%w before it was sent: %w", etcd.ErrRefused, context.DeadlineExceeded), code: 503, after: 1, says: "was not written"},
+		"the time is up":                        {err: fmt.Errorf("commit: %w", context.DeadlineExceeded), code: 504, says: "it is unknown whether it was written"},
+		"etcd has gone":                         {err: fmt.Errorf("commit: %w", io.ErrUnexpectedEOF), code: 504, says: "it is unknown whether it was written"},
 	} {
 		for _, s := range []*Store{NewObjects(record.Clusters, nil, nil), NewReports(record.Clusters, nil, nil)} {
-			code, after, message := status(t, s.commitError(record.Name{Namespace: "ns", Name: "c"}, c.size, fmt.Errorf("%w: etcdserver: so it is", c.err)))
+			code, after, message := status(t, s.commitError(record.Name{Namespace: "ns", Name: "c"}, c.size, fmt.Errorf("%w: etcdserver: details", c.err)))
 			require.Equal(t, c.code, code, title)
 			require.Equal(t, c.after, after, title)
 			require.Contains(t, message, `clusters "c"`, title)

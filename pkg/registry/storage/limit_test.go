@@ -30,15 +30,15 @@ func TestAReportBumpsTheGuardOfARollOutIfItMayTakeWhatIsLeftOfALimit(t *testing.
 		is      *v1alpha1.BundleDeploymentStatus
 		counts  bool
 	}{
-		{"an available one gets unready", true, "", status("s-1:a", true), status("s-1:a", false), true},
+		{"an available one becomes unready", true, "", status("s-1:a", true), status("s-1:a", false), true},
 		{"an available one applies something else", true, "", status("s-1:a", true), status("s-0:b", true), true},
 		{"nothing limits", false, "", status("s-1:a", true), status("s-1:a", false), false},
 		{"the version in force may limit while the newest fails", false, "fails", status("s-1:a", true), status("s-1:a", false), true},
 		{"the first report", true, "", nil, status("s-1:a", false), false},
-		{"one that was unready stays so", true, "", status("s-0:b", false), status("s-1:a", false), false},
+		{"an unready one remains unready", true, "", status("s-0:b", false), status("s-1:a", false), false},
 		{"one becomes available", true, "", status("s-0:b", false), status("s-1:a", true), false},
-		{"an available one says something else", true, "", status("s-1:a", true), &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "s-1:a", Ready: true, Release: "r"}, false},
-		{"ready, but for another version than is promoted by now, as far as is known", true, "", status("s-0:b", true), status("s-0:b", false), true},
+		{"an available one reports another field", true, "", status("s-1:a", true), &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "s-1:a", Ready: true, Release: "r"}, false},
+		{"one is ready with a version other than the promoted one in the view", true, "", status("s-0:b", true), status("s-0:b", false), true},
 	} {
 		name := record.Name{Namespace: "fleet", Name: "app"}
 		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}
@@ -62,13 +62,13 @@ func TestAReportBumpsTheGuardOfARollOutIfItMayTakeWhatIsLeftOfALimit(t *testing.
 		limits := c.limited || c.failure != ""
 		require.Equal(t, limits, guard != record.Key{}, c.name)
 		next := &v1alpha1.BundleDeployment{Status: *c.is}
-		next.Status.Release += "-new" // so that each is a write
+		next.Status.Release += "-new" // so that every case writes
 		w, err := NewReports(record.BundleDeployments, nil, nil).writer.transaction(builder.Load(1), pair, name, next)
 		require.NoError(t, err, c.name)
 		_, bumped := w.Put[record.RolloutGuardKey(name)]
 		require.Equal(t, c.counts, bumped, c.name)
 		_, guarded := w.NotAfter[record.PromotionKey(name)]
-		require.Equal(t, limits && !c.counts, guarded, c.name+": no bump holds only for what is promoted in the view")
+		require.Equal(t, limits && !c.counts, guarded, c.name+": without a bump, the answer holds only for what is promoted in the view")
 		if counts {
 			require.Equal(t, record.RolloutGuardKey(name), guard, c.name)
 		}

@@ -19,8 +19,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// A reader that is prompt does not lose its place because others have been busy for
-// longer than the history lasts.
+// A watch with a prompt reader does not expire when other objects change for longer than
+// the history lasts.
 func TestAWatchToWhichNothingHappensDoesNotExpire(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)

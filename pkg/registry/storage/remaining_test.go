@@ -37,8 +37,9 @@ type lister struct {
 	from  string
 }
 
-// TestAPageSaysHowManyFollow has many lists take turns, of all and of namespaces, at the
-// same and at different revisions, some from anywhere, and counts each time.
+// TestAPageSaysHowManyFollow interleaves many lists: of everything and of one namespace, at
+// the same and at different revisions, some from a random name. It compares each page with
+// a count.
 func TestAPageSaysHowManyFollow(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
@@ -77,7 +78,7 @@ func TestAPageSaysHowManyFollow(t *testing.T) {
 	require.Len(t, s.remaining.mu.known, maxRemaining)
 }
 
-// next asks for the next page, or for the first again.
+// next requests the next page, or the first page again after the last.
 func (l *lister) next(t *testing.T, s *Store) {
 	t.Helper()
 	predicate := storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything(), Limit: l.limit}

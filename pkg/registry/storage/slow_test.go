@@ -24,7 +24,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// watchFrom is a watch of all Clusters.
+// watchFrom watches all Clusters.
 func watchFrom(ctx context.Context, t *testing.T, s *Store, resourceVersion string) watch.Interface {
 	t.Helper()
 	w, err := s.Watch(ctx, "/clusters", storage.ListOptions{
@@ -36,7 +36,7 @@ func watchFrom(ctx context.Context, t *testing.T, s *Store, resourceVersion stri
 	return w
 }
 
-// stuck is one that nobody reads.
+// stuck returns a watch with a full buffer that the test does not read.
 func stuck(ctx context.Context, t *testing.T, s *Store, resourceVersion string) watch.Interface {
 	t.Helper()
 	w := watchFrom(ctx, t, s, resourceVersion)
@@ -44,7 +44,7 @@ func stuck(ctx context.Context, t *testing.T, s *Store, resourceVersion string) 
 	return w
 }
 
-// present is the revision of the view, and the view as long as somebody else has it.
+// present returns the revision of the present view, and a weak pointer to the view.
 func present(t *testing.T, s *Store) (int64, weak.Pointer[view.View]) {
 	t.Helper()
 	v, err := s.engine.Current()
@@ -52,8 +52,8 @@ func present(t *testing.T, s *Store) (int64, weak.Pointer[view.View]) {
 	return v.Revision, weak.Make(v)
 }
 
-// A reader that is stuck for longer than the history lasts could not go on where it is
-// anyway. Its watch ends then, before it reads on, and keeps nothing alive any more.
+// A watch whose reader is stuck for longer than the history lasts could not continue
+// anyway. So it ends before the reader reads on, and keeps nothing alive.
 func TestWhoIsStuckKeepsNothingAliveThatTheHistoryHasPassed(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -74,28 +74,28 @@ func TestWhoIsStuckKeepsNothingAliveThatTheHistoryHasPassed(t *testing.T) {
 	write(resultBuffer + 1)
 	later := stuck(ctx, t, s, view.VersionAt(from).String())
 	runtime.GC()
-	require.NotNil(t, loaded.Value(), "initial events that are not read yet are of this view")
+	require.NotNil(t, loaded.Value(), "unread initial events come from this view")
 
 	write(2*resultBuffer + 2)
 	require.Eventually(t, func() bool {
 		runtime.GC()
 		return loaded.Value() == nil
-	}, deadline, 100*time.Millisecond, "a view is kept for a reader that is stuck")
+	}, deadline, 100*time.Millisecond, "a stuck reader keeps a view alive")
 	require.Eventually(t, func() bool { return s.counters.Expired.Load() == 2 }, deadline, 10*time.Millisecond)
 	for name, w := range map[string]watch.Interface{"initial events": initial, "changes": later} {
 		for range resultBuffer {
 			require.Equal(t, watch.Added, (<-w.ResultChan()).Type, name)
 		}
 		last := <-w.ResultChan()
-		require.Equal(t, watch.Error, last.Type, "%s: the history goes on after %v", name, last.Object)
+		require.Equal(t, watch.Error, last.Type, "%s: expected an error event, got %v", name, last.Object)
 		require.True(t, apierrors.IsResourceExpired(apierrors.FromObject(last.Object)), "%s: %v", name, last.Object)
 		_, more := <-w.ResultChan()
 		require.False(t, more, name)
 	}
 }
 
-// A reader that is stuck in its initial events holds nothing that priority and fairness
-// gives out: hundreds of them would hold all of their level.
+// A watch whose reader is stuck in the initial events holds no seat of priority and
+// fairness. Otherwise hundreds of them would hold all seats of their priority level.
 func TestAWatchThatWaitsForItsReaderHoldsNoSeat(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -110,12 +110,12 @@ func TestAWatchThatWaitsForItsReaderHoldsNoSeat(t *testing.T) {
 	select {
 	case <-given:
 	case <-ctx.Done():
-		require.Fail(t, "the seat is held for as long as the reader is stuck")
+		require.Fail(t, "the watch holds its seat while the reader is stuck")
 	}
 }
 
-// Who reads on, one event after the other, and slower than the history, holds it no more
-// than who is stuck.
+// A reader that takes one event after the other, but more slowly than the history moves,
+// keeps no more alive than a stuck one.
 func TestWhoReadsSteadilyButTooSlowlyKeepsNothingAliveEither(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -138,10 +138,10 @@ func TestWhoReadsSteadilyButTooSlowlyKeepsNothingAliveEither(t *testing.T) {
 		runtime.GC()
 	}
 	require.Eventually(t, func() bool { return s.counters.Expired.Load() == 1 }, deadline, 10*time.Millisecond)
-	require.Len(t, initial.ResultChan(), resultBuffer, "it did not end because all was read")
+	require.Len(t, initial.ResultChan(), resultBuffer, "the watch ended although its buffer was not full")
 }
 
-// Who reads slowly, and keeps up with the history, is sent everything.
+// A slow reader that keeps up with the history gets every event.
 func TestWhoReadsSlowlyIsSentAll(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)

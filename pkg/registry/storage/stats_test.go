@@ -27,6 +27,6 @@ func TestStatsCountAllAndWeighSome(t *testing.T) {
 	stats, err = s.Stats(ctx)
 	require.NoError(t, err)
 	require.EqualValues(t, n, stats.ObjectCount)
-	// Each carries 20 KiB, and little beside.
+	// Each object has 20 KiB of padding, and little more.
 	require.InDelta(t, 20<<10, stats.EstimatedAverageObjectSizeBytes, 1<<10)
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Contents that no Bundle has any more are swept, maybe before the history has forgotten
-// the versions that had them. Those have expired then; what is there now has not.
+// Contents that no Bundle has any more are swept, possibly while the history still has the
+// versions that had them. Those versions have then expired; the present ones have not.
 func TestAVersionWhoseContentsAreSweptHasExpired(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -63,8 +63,8 @@ func TestAVersionWhoseContentsAreSweptHasExpired(t *testing.T) {
 	require.Len(t, list.Items, 2)
 	require.Equal(t, "two", list.Items[0].Spec.Resources[0].Content)
 
-	// What is there now, and has lost its contents, is not said to have expired: it would
-	// be listed again for ever.
+	// A present version without its contents must not count as expired: clients would list
+	// it again for ever.
 	now, err := b.engine.Current()
 	require.NoError(t, err)
 	_, err = server.Client.Delete(ctx, s.log.ContentPath(contentOf(now.Get(record.Bundles, record.Name{Namespace: "ns", Name: "other"}))))

@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/fair"
 )
 
-// someBundles differ in their resources: each tenth has a large one.
+// someBundles returns n Bundles whose resources differ: every tenth Bundle has a large one.
 func someBundles(n int) func(i int) runtime.Object {
 	all := make([]*v1alpha1.Bundle, n)
 	for i := range all {
@@ -47,7 +47,7 @@ func TestAListIsWeighedByItsJSONAndWithAllResources(t *testing.T) {
 		got, err := weigh(n, at)
 		require.NoError(t, err)
 		require.InEpsilon(t, exact, got, 0.2, "%d", n)
-		require.Len(t, at(0).(*v1alpha1.Bundle).Spec.Resources, 1, "what is shared is not changed")
+		require.Len(t, at(0).(*v1alpha1.Bundle).Spec.Resources, 1, "weigh does not modify shared objects")
 	}
 }
 
@@ -84,6 +84,6 @@ func TestAListWaitsForItsMemoryAndIsThenRefused(t *testing.T) {
 		err = s.admitList(limits.NewClient("a", 3).In(t.Context()), n, someBundles(n))
 		require.True(t, apierrors.IsRequestEntityTooLargeError(err), "%v", err)
 		require.ErrorContains(t, err, "limit=500")
-		require.NoError(t, s.admitList(context.Background(), n, someBundles(n)), "the server's own are not limited")
+		require.NoError(t, s.admitList(context.Background(), n, someBundles(n)), "the server's own lists are not limited")
 	})
 }
