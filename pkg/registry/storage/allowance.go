@@ -50,7 +50,7 @@ const (
 // compressed is how many times smaller honest reports are in etcd than as JSON.
 const compressed = 16
 
-// fewAgents is a number of agents that needs no sweep.
+// fewAgents is how many agents an Allowance keeps without a sweep.
 const fewAgents = 1024
 
 // agent holds how many bytes an agent has spent beyond what the rate has made up for.

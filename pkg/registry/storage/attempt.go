@@ -30,7 +30,7 @@ type attemptKey struct{}
 type attempt struct {
 	// record is the version of the record, and view that of the present state, as numbers.
 	// The record has not changed since any resourceVersion from record to view. This server
-	// never gave out one above view.
+	// never gave out a higher one.
 	record, view uint64
 }
 

@@ -36,12 +36,12 @@
 // memory. It gets 429 if the wait takes too long, and 413 if it can never fit in the
 // requested form.
 //
-// A write of an object starts from a view that holds everything committed before it, guards
-// the records that it depends on, and answers when the view holds it. So no conflict is
-// computed from stale data, and clients read their own writes. A report starts from the
-// present view, and its guards alone decide. If the present view refuses it or leaves
-// nothing to change, it is checked again against a view that holds everything committed
-// before. Reports that wait for each other are committed together.
+// A write guards the records that it depends on, and answers when the view holds it. So
+// clients read their own writes. A write of an object starts from a view that holds
+// everything committed before it, so no conflict is computed from stale data. A report
+// starts from the present view, and its guards alone decide. If the present view refuses a
+// report or shows nothing to change, the report is checked again against a view that holds
+// everything committed before. Reports that wait for each other are committed together.
 //
 // Stores are safe for concurrent use. They hold only two caches: manifests by ID, which is a
 // hash of them, and how many objects follow the most recent pages, so that a list does not

@@ -105,7 +105,7 @@ func storedSize(item view.Item) (size int64) {
 	return size
 }
 
-// objectsOf returns a function that returns the i-th rendered object, for weigh.
+// objectsOf returns the function at of weigh for rendered objects.
 func objectsOf(objects []record.APIObject) func(i int) runtime.Object {
 	return func(i int) runtime.Object { return objects[i] }
 }

@@ -151,8 +151,8 @@ func withoutDerived(status record.APIObject, item view.Item) {
 	}
 }
 
-// keepFields keeps the managed fields as they are if a write brought only derived fields: a
-// client does not come to own those by sending them. An apply is an exception, because it
+// keepFields keeps the managed fields as they are if a write brought only derived fields:
+// sending those does not make a client their owner. An apply is an exception, because it
 // says which fields it owns, whatever it changes.
 func keepFields(next, was *record.Report) {
 	applied := func(r *record.Report) []metav1.ManagedFieldsEntry {
