@@ -18,37 +18,37 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 )
 
-// ErrUnfit means that a store answers, and not as this log needs it to.
+// ErrUnfit means that a store answers, but not as the log needs it to.
 var ErrUnfit = errors.New("the store is not fit for Muster")
 
 const (
 	// probeTimeout bounds each probe.
 	probeTimeout = 3 * time.Second
-	// statusGrace is how long the other members have when one has answered: a
-	// dead one is not waited for.
+	// statusGrace is the time that the other members have after one has answered. So a
+	// dead one does not delay the check.
 	statusGrace = 500 * time.Millisecond
-	// progressProbe is how often a probe asks again for progress, which etcd may
-	// lose.
+	// progressProbe is the interval at which a probe repeats its request for progress,
+	// which etcd may lose.
 	progressProbe = 50 * time.Millisecond
 )
 
 // whatFits ends every refusal.
 const whatFits = "Muster needs etcd itself, 3.5.13 or later (or 3.4.31 or later of 3.4): stores that only imitate etcd for kube-apiserver, such as kine (SQLite, MySQL or PostgreSQL under k3s), " +
-	"understand none but its few transactions; point --etcd-servers at an etcd"
+	"understand only its few transactions; point --etcd-servers at an etcd"
 
-// Check tries what the log needs of the store, and changes nothing in it: the
-// version of each member that answers, transactions of the shape that Commit
-// makes, and progress of a watch on request. It fails with ErrUnfit if the store
-// answers otherwise than etcd does, and with another error if it does not answer.
-// A full etcd is fit. It takes a few round trips.
+// Check tries what the log needs from the store, and changes nothing in it: the version of
+// each member that answers, transactions like those of Commit, and the progress of a watch
+// on request. It fails with ErrUnfit if the store does not answer as etcd does, and with
+// another error if the store does not answer. A full etcd passes. Check takes a few round
+// trips.
 func Check(ctx context.Context, client *clientv3.Client, prefix string) error {
 	probes := []struct {
 		asked string
 		run   func(context.Context, *clientv3.Client, string) error
 	}{
 		{"for its version", checkVersion},
-		{"to evaluate a transaction with several guards, a guard on a range, and a transaction within", checkHolds},
-		{"to refuse a transaction of which a guard does not hold", checkRefuses},
+		{"to evaluate a transaction with several guards, a guard on a range, and a nested transaction", checkHolds},
+		{"to refuse a transaction with a guard that does not hold", checkRefuses},
 		{"how far a watch is", checkProgress},
 	}
 	servers := strings.Join(client.Endpoints(), ",")
@@ -77,7 +77,7 @@ func unanswered(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || codeOf(err) == codes.Unavailable || codeOf(err) == codes.DeadlineExceeded
 }
 
-// memberStatus is what one member says of itself.
+// memberStatus is the answer of one member to a request for its status.
 type memberStatus struct {
 	server  string
 	version string
@@ -130,8 +130,8 @@ func checkVersion(ctx context.Context, client *clientv3.Client, _ string) error 
 	return nil
 }
 
-// statusOf asks one member, once: the client itself would try again until the
-// time is over, and then not say what is wrong with the connection.
+// statusOf asks one member once. The client itself would retry until the timeout, and its
+// error would not say what is wrong with the connection.
 func statusOf(ctx context.Context, client *clientv3.Client, server string) (*pb.StatusResponse, error) {
 	if server == "" {
 		response, err := client.Status(ctx, server)
@@ -146,8 +146,8 @@ func statusOf(ctx context.Context, client *clientv3.Client, server string) (*pb.
 	return response, clientv3.ContextError(ctx, err)
 }
 
-// fits tells whether a version answers requests for progress as the log needs it
-// (etcd#15220, #17507).
+// fits returns an error unless a version of etcd answers requests for progress as the log
+// needs it (etcd#15220, #17507).
 func fits(reported string) error {
 	v, err := version.ParseGeneric(reported)
 	if err != nil {
@@ -159,8 +159,8 @@ func fits(reported string) error {
 	return fmt.Errorf("version %s, which is too old: it does not reliably say how far a watch is", reported)
 }
 
-// probeGuards are guards of each kind that Commit makes. They hold, because the
-// probe's key is never written.
+// probeGuards returns a guard of each kind that Commit uses. They hold, because the probe's
+// key is never written.
 func probeGuards(key string) []clientv3.Cmp {
 	return []clientv3.Cmp{
 		clientv3.Compare(clientv3.ModRevision(key), "=", 0),
@@ -169,7 +169,7 @@ func probeGuards(key string) []clientv3.Cmp {
 	}
 }
 
-// probeOps are the operations nested as Commit nests them.
+// probeOps returns two operations, nested as Commit nests them.
 func probeOps(key string, inner, outer clientv3.Op) []clientv3.Op {
 	absent := clientv3.Compare(clientv3.CreateRevision(key), "=", 0)
 	return []clientv3.Op{
@@ -184,10 +184,10 @@ func checkHolds(ctx context.Context, client *clientv3.Client, key string) error 
 		return err
 	}
 	if !response.Succeeded {
-		return errors.New("that a guard does not hold which does")
+		return errors.New("that a guard does not hold, although it does")
 	}
 	if len(response.Responses) != 2 || !response.Responses[0].GetResponseTxn().GetSucceeded() || !response.Responses[1].GetResponseTxn().GetSucceeded() {
-		return errors.New("something else than the transactions within were meant to give")
+		return errors.New("something other than the results of the nested transactions")
 	}
 	return nil
 }
@@ -196,13 +196,13 @@ func checkRefuses(ctx context.Context, client *clientv3.Client, key string) erro
 	never := clientv3.Compare(clientv3.ModRevision(key), "=", 1)
 	response, err := client.Txn(ctx).If(append(probeGuards(key), never)...).Then(probeOps(key, clientv3.OpPut(key, "x"), clientv3.OpDelete(key+"/other"))...).Commit()
 	if errors.Is(err, rpctypes.ErrNoSpace) {
-		return nil // understood; reads go on in a full etcd, and so must starts
+		return nil // understood: a full etcd serves reads, so replicas must be able to start
 	}
 	if err != nil {
 		return err
 	}
 	if response.Succeeded {
-		return errors.New("that it has written it")
+		return errors.New("that it has written the transaction")
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func TestEtcdIsFitAndIsLeftAsItIs(t *testing.T) {
 	})
 }
 
-// foreign is a store that speaks etcd's API and is not etcd.
+// foreign is a store that serves etcd's API and is not etcd.
 type foreign struct {
 	pb.UnimplementedKVServer
 	pb.UnimplementedMaintenanceServer
@@ -75,7 +75,7 @@ func (f *foreign) Watch(stream pb.Watch_WatchServer) error {
 	}
 }
 
-// kine answers a transaction as kine 0.17.5 does, which knows only those of
+// kine answers a transaction as kine 0.17.5 does, which knows only the transactions of
 // kube-apiserver.
 func kine(txn *pb.TxnRequest) (*pb.TxnResponse, error) {
 	if len(txn.Compare) == 1 && len(txn.Success) == 1 && txn.Success[0].GetRequestPut() != nil {
@@ -134,13 +134,13 @@ func TestAStoreThatIsNotEtcdIsRefused(t *testing.T) {
 		"one that writes whatever the guards say": {foreign{version: "3.6.0", txn: func(txn *pb.TxnRequest) (*pb.TxnResponse, error) {
 			answer, err := understands(&pb.TxnRequest{Compare: txn.Compare[:3], Success: txn.Success})
 			return answer, err
-		}}, []string{"a guard does not hold", "that it has written it"}},
+		}}, []string{"a guard does not hold", "that it has written the transaction"}},
 		"one that never lets a guard hold": {foreign{version: "3.6.0", txn: func(*pb.TxnRequest) (*pb.TxnResponse, error) {
 			return &pb.TxnResponse{Header: &pb.ResponseHeader{}}, nil
-		}}, []string{"that a guard does not hold which does"}},
+		}}, []string{"that a guard does not hold, although it does"}},
 		"one that passes over transactions within": {foreign{version: "3.6.0", txn: func(txn *pb.TxnRequest) (*pb.TxnResponse, error) {
 			return &pb.TxnResponse{Header: &pb.ResponseHeader{}, Succeeded: len(txn.Compare) == 3}, nil
-		}}, []string{"something else than the transactions within"}},
+		}}, []string{"something other than the results of the nested transactions"}},
 		"one whose watch does not say how far it is": {foreign{version: "3.6.0", txn: understands}, []string{"how far a watch is", "although the watch runs"}},
 		"etcd before 3.5.13":                         {foreign{version: "3.5.12", txn: understands, progress: true}, []string{"3.5.12", "too old"}},
 		"etcd 3.4 before 3.4.31":                     {foreign{version: "3.4.30", txn: understands, progress: true}, []string{"3.4.30", "too old"}},
@@ -185,7 +185,7 @@ func TestEveryMemberThatAnswersMustBeFit(t *testing.T) {
 	require.ErrorContains(t, err, "different clusters")
 }
 
-// dead is the URL of a port at which nobody listens.
+// dead returns the URL of a port on which nothing listens.
 func dead(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -210,7 +210,7 @@ func TestAStoreThatDoesNotAnswerMayStillBeFit(t *testing.T) {
 	}
 }
 
-// TestMembersThatAreDownDelayNothing names them first.
+// TestMembersThatAreDownDelayNothing names the members that are down first.
 func TestMembersThatAreDownDelayNothing(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)

@@ -16,27 +16,26 @@ import (
 // compactTimeout bounds one call.
 const compactTimeout = 10 * time.Second
 
-// revisions is what compaction needs of etcd.
+// revisions is the part of etcd that compaction uses.
 type revisions interface {
-	// Current answers the latest revision.
+	// Current returns the latest revision.
 	Current(ctx context.Context) (int64, error)
-	// Compact forgets what was before revision.
+	// Compact drops the history before revision.
 	Compact(ctx context.Context, revision int64) error
 }
 
-// Compact forgets, every interval, what was superseded longer ago than the window,
-// until ctx ends. An interval of 0 leaves it to somebody else. etcd
-// could do it by itself; but its own compaction counts from its own start, and a
-// history that is too short costs every client a relist.
+// Compact drops, every interval, the history that was superseded longer ago than the
+// window, until ctx ends. An interval of 0 leaves compaction to the operator. etcd could
+// compact itself, but its own compaction counts from its own start, and a history that is
+// too short makes every client list again.
 //
-// It compacts all of the etcd, not one prefix. Any number of replicas may do so
-// at once, also with different windows: each only forgets revisions that it saw
-// itself at least its window ago, so that nothing younger than the shortest of
-// those goes, whoever comes first; and forgetting what is forgotten already does
-// nothing. The youngest of them is kept, too: a start loads what was before it and
-// replays it, so that a client that got only a part of it gets the rest. A replica that
-// has just started, or that was cut off,
-// keeps more and never less.
+// It compacts the whole etcd, not one prefix. Any number of replicas may do so at once,
+// also with different windows. Each drops only revisions that it saw itself at least its
+// window ago, so nothing younger than the shortest window is lost. To compact what is
+// already compacted does nothing. The youngest of these revisions is kept too: a start
+// loads the state before it and replays it, so that a client that got only a part of it
+// gets the rest. A replica that has just started, or that was cut off from etcd, keeps more
+// history, never less.
 func Compact(ctx context.Context, client *clientv3.Client, interval, window time.Duration) {
 	if interval > 0 {
 		compact(ctx, etcdRevisions{client}, interval, window)
@@ -47,7 +46,7 @@ func compact(ctx context.Context, log revisions, interval, window time.Duration)
 	kept := max(1, int((window+interval-1)/interval))
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	// samples holds the revisions seen at the last ticks, the oldest first.
+	// samples holds the revisions at the last ticks, the oldest first.
 	var samples []int64
 	for {
 		select {
@@ -57,7 +56,7 @@ func compact(ctx context.Context, log revisions, interval, window time.Duration)
 		}
 		current, err := log.Current(ctx)
 		if err != nil {
-			klog.ErrorS(err, "Cannot read etcd's revision; old revisions stay until the next try")
+			klog.ErrorS(err, "Cannot read etcd's revision; old revisions remain until the next try")
 			continue
 		}
 		samples = append(samples, current)
@@ -66,14 +65,14 @@ func compact(ctx context.Context, log revisions, interval, window time.Duration)
 		}
 		if before := samples[0] - 1; before > 0 {
 			if err := log.Compact(ctx, before); err != nil {
-				klog.ErrorS(err, "Cannot compact etcd; old revisions stay until the next try", "revision", before)
+				klog.ErrorS(err, "Cannot compact etcd; old revisions remain until the next try", "revision", before)
 			}
 		}
 		samples = samples[1:]
 	}
 }
 
-// etcdRevisions are the revisions of an etcd.
+// etcdRevisions implements revisions with an etcd client.
 type etcdRevisions struct{ client *clientv3.Client }
 
 var _ revisions = etcdRevisions{}
@@ -81,7 +80,7 @@ var _ revisions = etcdRevisions{}
 func (r etcdRevisions) Current(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, compactTimeout)
 	defer cancel()
-	// Any key does: the revision is in the header.
+	// Any key will do: the revision is in the header.
 	response, err := r.client.Get(ctx, "compact_rev_key", clientv3.WithCountOnly())
 	if err != nil {
 		return 0, err

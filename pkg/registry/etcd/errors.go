@@ -18,39 +18,39 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// What Commit fails with when nothing was written, for certain.
+// The errors of Commit after which it is certain that nothing was written.
 var (
 	// ErrTooLarge means that etcd refused a transaction for its size.
 	ErrTooLarge = errors.New("the write is larger than etcd accepts")
-	// ErrTooManyOps means that etcd refused a transaction for how many records it reads
-	// and writes. It is a kind of ErrTooLarge.
+	// ErrTooManyOps means that etcd refused a transaction for the number of records that
+	// it compares and writes. It wraps ErrTooLarge.
 	ErrTooManyOps = fmt.Errorf("%w: too many records for one transaction", ErrTooLarge)
 	// ErrDenied means that etcd does not let this client write.
 	ErrDenied = errors.New("etcd does not let Muster write")
-	// ErrNoSpace means that etcd is full: its database has reached its quota. Reads
-	// go on, and so do deletions.
+	// ErrNoSpace means that etcd is full: its database has reached its quota. Reads and
+	// deletions still work.
 	ErrNoSpace = errors.New("etcd is full")
-	// ErrRefused means that the transaction was turned down before it could have
-	// been written.
+	// ErrRefused means that the transaction was refused before it could have been
+	// written.
 	ErrRefused = errors.New("the write was refused")
 )
 
-// outcome says what a failed transaction has come to. etcd proposes it to raft,
-// and once that has happened nobody can take it back: a member that loses its
-// leader, stops or tires of waiting (ErrLeaderChanged, ErrStopped, ErrTimeout...)
-// answers "unavailable", and the transaction may be written all the same, even
-// later. A connection that broke says as little. Definite are only the answers
-// that are given before the proposal, or by the rules that all members apply
-// alike:
+// outcome returns the result of Commit for a transaction that failed with err. etcd
+// proposes a transaction to raft, and cannot withdraw it after that. A member that loses
+// its leader, stops or gives up waiting (ErrLeaderChanged, ErrStopped, ErrTimeout...)
+// answers "unavailable", and the transaction may still be written, even later. A broken
+// connection says as little. Answers are definite only if they are given before the
+// proposal, or by rules that all members apply alike:
 //
-//   - what is wrong with the request itself: InvalidArgument, which includes its
-//     size, and Unimplemented; also that it is too long to be sent;
-//   - who asks: PermissionDenied, Unauthenticated, and what etcd says of users;
-//   - the state that etcd is in: FailedPrecondition, NotFound, and DataLoss, which is
-//     the alarm of a corrupt member;
-//   - too many requests in flight.
+//   - the request itself is wrong: InvalidArgument, which includes its size, and
+//     Unimplemented; or it is too long to be sent;
+//   - the client may not write: PermissionDenied, Unauthenticated, and etcd's errors about
+//     users;
+//   - etcd is in a wrong state: FailedPrecondition, NotFound, and DataLoss, which is the
+//     alarm of a corrupt member;
+//   - too many requests are in flight.
 //
-// No space is definite only mostly: see fullOrWritten.
+// "No space" is not always definite: see fullOrWritten.
 func (l *Log) outcome(ctx context.Context, txn *Txn, puts map[record.Key][]byte, err error) (int64, bool, error) {
 	if errors.Is(err, rpctypes.ErrNoSpace) {
 		return l.fullOrWritten(ctx, txn, puts, err)
@@ -61,8 +61,8 @@ func (l *Log) outcome(ctx context.Context, txn *Txn, puts map[record.Key][]byte,
 	return 0, false, fmt.Errorf("commit: %w", err)
 }
 
-// refusal is which of the errors above an answer of etcd to a transaction stands for, nil
-// if it leaves open whether the transaction was written.
+// refusal returns the error above that etcd's answer to a transaction stands for. It
+// returns nil if the answer leaves open whether the transaction was written.
 func refusal(err error) error {
 	switch {
 	case errors.Is(err, rpctypes.ErrRequestTooLarge), tooLongToSend(err):
@@ -83,20 +83,20 @@ func refusal(err error) error {
 	return nil
 }
 
-// tooLongToSend reports whether an error is the client's, about a request that it has not
-// sent. gRPC has no other mark for it: an answer that is too long has the same code.
+// tooLongToSend reports whether an error comes from the client, about a request that it has
+// not sent. Only gRPC's text shows that: an answer that is too long has the same code.
 func tooLongToSend(err error) bool {
 	return codeOf(err) == codes.ResourceExhausted && strings.Contains(err.Error(), "trying to send message larger than max")
 }
 
-// lookTimeout bounds the look at what became of a write.
+// lookTimeout bounds the read that finds out whether a transaction was written.
 const lookTimeout = 5 * time.Second
 
-// fullOrWritten finds out what "no space" means. A member checks the quota before
-// it proposes a transaction, and refuses; but one that passes the check while the
-// database fills up is written, and answered with the same error: all members
-// must apply alike, also those with another quota (quotaApplierV3 of etcd). So
-// look: a record whose revision is guarded tells.
+// fullOrWritten finds out what "no space" means. A member checks the quota before it
+// proposes a transaction, and refuses. But a transaction that passes the check while the
+// database fills up is written, and answered with the same error: all members must apply
+// alike, also those with another quota (quotaApplierV3 of etcd). A record with a guarded
+// revision shows whether the transaction was written, so this function reads one.
 func (l *Log) fullOrWritten(ctx context.Context, txn *Txn, puts map[record.Key][]byte, full error) (int64, bool, error) {
 	witness, untouched, ok := guarded(txn)
 	if !ok {
@@ -118,14 +118,14 @@ func (l *Log) fullOrWritten(ctx context.Context, txn *Txn, puts map[record.Key][
 		return 0, false, fmt.Errorf("%w: %w", ErrNoSpace, full)
 	case now > 0 && puts[witness] != nil && bytes.Equal(stored, puts[witness]):
 		return now, true, nil
-	default: // somebody else wrote it since: after us, or instead
+	default: // another writer has written it, after this transaction or instead of it
 		return 0, false, fmt.Errorf("commit: %w", full)
 	}
 }
 
-// guarded is a record that the transaction puts, or deletes, only if its revision is one
-// that untouched accepts. A record that was written, and is gone again by the time of
-// the look, passes for one that was not: it makes no difference.
+// guarded returns a record that the transaction puts or deletes only if untouched accepts
+// the record's revision. A record that was written, and is already deleted when it is
+// read, counts as not written. That makes no difference.
 func guarded(txn *Txn) (key record.Key, untouched func(now int64) bool, ok bool) {
 	for key, at := range txn.Unchanged {
 		if _, isPut := txn.Put[key]; isPut {
@@ -145,8 +145,8 @@ func guarded(txn *Txn) (key record.Key, untouched func(now int64) bool, ok bool)
 	return record.Key{}, nil, false
 }
 
-// Passing tells whether an error of a read is likely to pass by itself, so that
-// it makes sense to try again soon.
+// Passing reports whether an error of a read is likely to pass by itself, so that a retry
+// makes sense.
 func Passing(err error) bool {
 	if errors.Is(err, ErrUndecryptable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, rpctypes.ErrTooManyRequests) {
 		return true
@@ -158,7 +158,8 @@ func Passing(err error) bool {
 	return false
 }
 
-// codeOf is the gRPC code of an error: etcd's own have one, but not as gRPC's.
+// codeOf returns the gRPC code of an error. etcd's own errors have a code, but not as
+// gRPC's errors do.
 func codeOf(err error) codes.Code {
 	var own rpctypes.EtcdError
 	if errors.As(err, &own) {

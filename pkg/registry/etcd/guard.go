@@ -10,27 +10,27 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// etcd takes some hundred guards in a transaction. One that rests on more records guards
-// ranges of keys instead of each key: no record below the prefix was written after the
-// revision that it was planned at. etcd does not see a deletion in such a guard. So
-// every transaction that deletes a record of a kind that is guarded in this way writes
-// the removal guard of the kind too, and a range guard may compare that as well.
-// "Nothing was written since, and nothing deleted" implies of each record in the range
-// that it is what it was, and of each that was absent that it still is.
+// etcd accepts about a hundred guards in a transaction. A transaction that depends on more
+// records guards ranges of keys instead of single keys: no record below the prefix was
+// written after the revision at which the transaction was planned. Such a guard does not
+// detect deletions. So every transaction that deletes a record of a kind that is guarded in
+// this way also writes the removal guard of that kind, and a range guard may compare it too.
+// If nothing was written or deleted since, each record in the range is unchanged, and each
+// absent record is still absent.
 
-// RangeGuard guards the records of one type and resource in one namespace, or with
-// namespace "" in all.
+// RangeGuard guards the records of one type and resource in one namespace, or in all if
+// Namespace is "".
 type RangeGuard struct {
-	// Type is of the records, TypeObject if it is empty.
+	// Type is the type of the records; "" means TypeObject.
 	Type                record.Type
 	Resource, Namespace string
 	Revision            int64
-	// Deletions says that none of them may have been deleted after the revision either,
-	// in any namespace. Without it, a deletion is not seen.
+	// Deletions means that no such record may have been deleted after the revision either,
+	// in any namespace. Without it, the guard does not detect deletions.
 	Deletions bool
 }
 
-// Prefix is what the keys of the guarded records begin with, below the log's prefix.
+// Prefix returns the prefix of the keys of the guarded records, below the log's prefix.
 func (g RangeGuard) Prefix() string {
 	prefix := string(g.of()) + "/" + g.Resource + "/"
 	if g.Namespace != "" {
@@ -46,8 +46,8 @@ func (g RangeGuard) of() record.Type {
 	return g.Type
 }
 
-// removalGuards are the removal guards that range guards compare, and the revisions that
-// they must not have been written after.
+// removalGuards returns the removal guards that range guards compare, and the revisions
+// after which they must not have been written.
 func removalGuards(guards []RangeGuard) map[record.Key]int64 {
 	out := map[record.Key]int64{}
 	for _, g := range guards {
@@ -62,7 +62,8 @@ func removalGuards(guards []RangeGuard) map[record.Key]int64 {
 	return out
 }
 
-// Removals are the removal guards that a transaction writes for what it deletes.
+// Removals returns the removal guards that a transaction writes for the records that it
+// deletes.
 func (t *Txn) Removals() []record.Key {
 	bumps := map[record.Key]struct{}{}
 	for _, key := range t.Delete {
@@ -71,14 +72,14 @@ func (t *Txn) Removals() []record.Key {
 		}
 	}
 	for _, key := range t.Delete {
-		delete(bumps, key) // etcd takes a key once
+		delete(bumps, key) // etcd accepts each key once
 	}
 	return slices.Collect(maps.Keys(bumps))
 }
 
-// Ranged reports whether a range guard may stand for a guard of a record, because its
-// deletion writes a removal guard. Reports are not among them: nothing is planned by a
-// single report, and there are many deletions of them.
+// Ranged reports whether a range guard may replace a guard of a record, because the
+// deletion of the record writes a removal guard. That of a report does not: no plan depends
+// on a single report, and reports are deleted often.
 func Ranged(key record.Key) bool {
 	switch key.Type {
 	case record.TypePin, record.TypePromotion, record.TypeRollout, record.TypeMirror:
@@ -91,7 +92,7 @@ func Ranged(key record.Key) bool {
 	return false
 }
 
-// withRemovals is a transaction with the removal guards that it writes.
+// withRemovals returns a transaction that also writes its removal guards.
 func withRemovals(txn *Txn) *Txn {
 	bumps := txn.Removals()
 	if len(bumps) == 0 {

@@ -18,20 +18,21 @@ type prepared struct {
 	txn    *Txn
 	guards []clientv3.Cmp
 	ops    []clientv3.Op
-	// puts are the records' values as they are to stand in etcd.
+	// puts holds the records' values as etcd is to store them.
 	puts map[record.Key][]byte
-	// bumps are the operations that put a guard record which the transaction itself
-	// does not look at. What such a record holds is no matter.
+	// bumps holds the operations that put a guard record which the transaction itself does
+	// not compare. The value of such a record does not matter.
 	bumps map[record.Key]clientv3.Op
 	size  int
 	// onlyDeletes is the transaction without its removal guards, if it puts nothing else.
-	// A full etcd takes it. No plan can miss what it deletes: one that guards a range
-	// puts something, which a full etcd does not take, and it does not outlast what an
-	// operator does to make room (commitTimeout).
+	// A full etcd accepts it. No plan can miss its deletions: a transaction that guards a
+	// range puts something, which a full etcd refuses, and it times out (commitTimeout)
+	// before an operator has made room.
 	onlyDeletes *prepared
 }
 
-// prepare fails with ErrRefused if a record cannot be encrypted.
+// prepare encrypts a transaction and translates it for etcd. It fails with ErrRefused if a
+// record cannot be encrypted.
 func (l *Log) prepare(ctx context.Context, txn *Txn) (*prepared, error) {
 	var onlyDeletes *prepared
 	given := txn
@@ -60,14 +61,14 @@ func (l *Log) prepare(ctx context.Context, txn *Txn) (*prepared, error) {
 	return p, nil
 }
 
-// groupable tells whether a transaction is one for groups: small, and with guards
-// on records and not on ranges, so that it is known what it meets.
+// groupable reports whether a transaction may be part of a group. It must be small, and
+// guard records and not ranges, so that conflicts with other members are known.
 func (p *prepared) groupable() bool {
 	return len(p.guards) <= memberSize && len(p.ops) <= min(memberSize, groupSize) && len(p.ops) > 0 &&
 		len(p.txn.UnchangedSince) == 0 && len(p.txn.Content)+len(p.txn.HasContent) == 0 && p.size <= groupBytes
 }
 
-// reads are the records that a transaction looks at.
+// reads yields the records that a transaction compares.
 func (p *prepared) reads() iter.Seq[record.Key] {
 	return func(yield func(record.Key) bool) {
 		for key := range p.txn.Unchanged {
@@ -83,7 +84,7 @@ func (p *prepared) reads() iter.Seq[record.Key] {
 	}
 }
 
-// writes are the records that a transaction puts or deletes.
+// writes yields the records that a transaction puts or deletes.
 func (p *prepared) writes() iter.Seq[record.Key] {
 	return func(yield func(record.Key) bool) {
 		for key := range p.txn.Put {

@@ -14,36 +14,37 @@ import (
 
 // Reencrypted counts what Reencrypt has done.
 type Reencrypted struct {
-	// Seen are the records and contents that were looked at, in all passes.
+	// Seen counts the records and contents that were read, in all passes.
 	Seen int
-	// Rewritten are those that were stale and are not any more.
+	// Rewritten counts those that were stale and are not any more.
 	Rewritten int
-	// Contended were written by others meanwhile, and looked at again.
+	// Contended counts those that another writer wrote meanwhile, so that the next pass
+	// reads them again.
 	Contended int
 }
 
 const (
-	// reencryptPage is how many records one request reads, and one transaction
-	// writes at most: within groupSize, and small beside what a Bundle's may weigh.
+	// reencryptPage is the largest number of records that one request reads and one
+	// transaction writes. It is within groupSize.
 	reencryptPage = groupSize
-	// reencryptBytes is how much one transaction writes at most, but for a single
-	// record that is larger.
+	// reencryptBytes is the most that one transaction writes, unless a single record is
+	// larger.
 	reencryptBytes = 512 << 10
-	// reencryptPasses bounds how often all is looked at again because something
-	// was written meanwhile.
+	// reencryptPasses bounds the number of passes over all records. Another pass is needed
+	// if something was written meanwhile.
 	reencryptPasses = 10
 )
 
-// Reencrypt rewrites every record and content that is stale, with what encrypts at
-// present; also what is plain and should be encrypted, or the reverse. Each is
-// rewritten only if it still is what was read, so it is safe beside running
-// replicas, if all of them know the newest key already: it can be ended at any
-// time, and started again, by several at once. progress is told after each page.
+// Reencrypt rewrites every stale record and content with the present key. This includes
+// plain text that should be encrypted, and the reverse. It rewrites a record only if that
+// is unchanged since it was read. So it is safe while replicas run, if all of them already
+// know the newest key. It can be stopped and started again at any time, and several may run
+// at once. It calls progress after each page.
 //
-// A rewritten record has a new revision, so watchers get a MODIFIED with the same
-// content; what is derived from it does not change, and is not sent. Old values,
-// under the old key, stay in etcd's history until it is compacted, and in backups:
-// the old key is needed until then.
+// A rewritten record has a new revision, so watchers get a MODIFIED with the same content.
+// What is derived from it does not change, and is not sent. Old values, under the old key,
+// remain in etcd's history until that is compacted, and in backups. The old key is needed
+// until then.
 func (l *Log) Reencrypt(ctx context.Context, progress func(Reencrypted)) (Reencrypted, error) {
 	var done Reencrypted
 	for range reencryptPasses {
@@ -57,7 +58,7 @@ func (l *Log) Reencrypt(ctx context.Context, progress func(Reencrypted)) (Reencr
 			return done, nil
 		}
 	}
-	return done, fmt.Errorf("records are written with an older key all the time (%d so far): give every replica the new --encryption-provider-config first, then try again", done.Contended)
+	return done, fmt.Errorf("records are still being written with an older key (%d so far): give every replica the new --encryption-provider-config first, then try again", done.Contended)
 }
 
 func (l *Log) reencryptBelow(ctx context.Context, prefix string, done *Reencrypted, progress func(Reencrypted)) error {
@@ -112,7 +113,7 @@ func (l *Log) reencrypted(ctx context.Context, kv *mvccpb.KeyValue) ([]byte, err
 	if strings.HasPrefix(path, l.logPrefix()) {
 		key, err := l.parse(kv.Key)
 		if err != nil {
-			return nil, nil // not ours
+			return nil, nil // not Muster's
 		}
 		follow = follows(key)
 	}
@@ -123,7 +124,7 @@ func (l *Log) reencrypted(ctx context.Context, kv *mvccpb.KeyValue) ([]byte, err
 	return l.encrypt(ctx, follow, path, plain)
 }
 
-// rewrite runs transactions, each with a guard of its own, as one.
+// rewrite commits transactions, each with its own guard, as one.
 func (l *Log) rewrite(ctx context.Context, ops []clientv3.Op, done *Reencrypted) error {
 	response, err := l.client.Txn(ctx).Then(ops...).Commit()
 	if err != nil {
