@@ -14,39 +14,39 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Many small writes at once are committed in groups: while one transaction is
-// under way, those that come wait, and then go as one. A group is a transaction
-// of transactions, each with its own guards:
+// Many small writes at once are committed in groups. While transactions are under way, the
+// writes that arrive wait, and are then sent as one. A group is a transaction of nested
+// transactions, each with its own guards:
 //
 //	then  if guards of A  then  put a
 //	then  if guards of B  then  put b, delete c
 //	...
 //
-// so the guards of one that do not hold are no matter to the others, and nothing
-// has to be tried again. etcd evaluates all guards before it writes anything, so
-// no two members may meet in a record that one of them writes (footprint).
+// So a failed guard of one does not affect the others, and nothing has to be retried. etcd
+// evaluates all guards before it writes anything, so no two members may use a record that
+// one of them writes (footprint).
 
 const (
-	// groupsUnderWay bounds how many groups are on their way to etcd. More than
-	// one, so that a group's members are gathered while the one before is on disk's
-	// time; not many, since then the groups would be small.
+	// groupsUnderWay bounds the number of groups on their way to etcd. It is more than one,
+	// so that the next group gathers while etcd writes the previous one to disk. It is
+	// small, because many groups at once would be small groups.
 	groupsUnderWay = 2
-	// groupMembers, groupGuards and groupBytes bound a group. etcd takes 128
-	// operations, or guards, on all levels of a transaction together.
+	// groupMembers, memberSize and groupBytes bound a group. etcd accepts 128 operations,
+	// or guards, on all levels of a transaction together.
 	groupMembers = 64
 	memberSize   = 128 - groupMembers - hoistedGuards
-	// hoistedGuards is how many guard records a group can bump.
+	// hoistedGuards is the number of guard records that the members of a group can bump.
 	hoistedGuards = 16
-	// groupBytes is far below what etcd takes: a large entry in its log holds up
-	// what comes after it.
+	// groupBytes is far below what etcd accepts: a large entry in its log delays the
+	// entries after it.
 	groupBytes = 256 << 10
 )
 
-// Observer takes measured values.
+// Observer receives measured values.
 type Observer interface{ Observe(float64) }
 
-// GroupsObservedBy has an observer told how many writes each transaction of
-// CommitTogether carries.
+// GroupsObservedBy returns an option that passes the number of writes in each transaction
+// of CommitTogether to an observer.
 func GroupsObservedBy(o Observer) Option {
 	return func(l *Log) { l.together.observer = o }
 }
@@ -64,27 +64,26 @@ type together struct {
 // member is one write in a group.
 type member struct {
 	*prepared
-	// ctx has the values of whoever writes; it is not asked for its end.
+	// ctx has the values of the writer's context, but does not end with it.
 	ctx  context.Context
 	done chan struct{}
 
-	// What came of it, after done: its revision, and whether its guards held; or
-	// err, which no outcome has been made of.
+	// The result, valid after done: the revision, and whether the guards held; or etcd's
+	// err, not yet passed through outcome.
 	revision int64
 	ok       bool
 	err      error
-	// alone is set if it was the only one, so that err is about nothing else.
+	// alone is set if this was the only member, so that err concerns no other.
 	alone bool
 }
 
-// CommitTogether is Commit for one of many small writes by many writers: it may
-// put the write into one etcd transaction with others. It returns when that is
-// committed. Writes of one group share a revision, and nothing else: one whose
-// guards do not hold is no matter to the others. A write that finds nothing under
-// way is sent at once.
+// CommitTogether does what Commit does, for one of many small writes by many writers. It
+// may put the write into one etcd transaction with others, and returns when that is
+// committed. The writes of a group share only a revision: a write whose guards do not hold
+// does not affect the others. A write is sent at once if nothing is under way.
 //
-// Guard records are bumped more often than asked for: for two members that both
-// do so, also if neither of them is written in the end.
+// Guard records are bumped more often than requested: a guard that two members bump is
+// bumped even if neither of them is written.
 func (l *Log) CommitTogether(ctx context.Context, txn Txn) (revision int64, ok bool, err error) {
 	p, err := l.prepare(ctx, &txn)
 	if err != nil {
@@ -109,21 +108,22 @@ func (l *Log) CommitTogether(ctx context.Context, txn Txn) (revision int64, ok b
 	case m.err == nil:
 		return m.revision, m.ok, nil
 	case !m.alone && ofRequest(m.err):
-		// etcd has refused the group for what it is; which member it is about
-		// shows when each goes alone.
+		// etcd has refused the group's request. To find the member that caused it, each is
+		// sent alone.
 		return l.send(ctx, p)
 	default:
 		return l.outcome(ctx, p.txn, p.puts, m.err)
 	}
 }
 
-// ofRequest tells whether an error is about what was sent, so that nothing was
+// ofRequest reports whether an error concerns the request itself, so that nothing was
 // written.
 func ofRequest(err error) bool {
 	return codeOf(err) == codes.InvalidArgument
 }
 
-// join has a write wait for the next group, and sees that somebody sends it.
+// join adds a write to those that wait for the next group, and makes sure that a goroutine
+// sends it.
 func (l *Log) join(m *member) {
 	t := &l.together
 	t.mu.Lock()
@@ -135,7 +135,7 @@ func (l *Log) join(m *member) {
 	}
 }
 
-// leave takes a write back that waits; false if it is under way already.
+// leave removes a waiting write. It returns false if the write is already under way.
 func (t *together) leave(m *member) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -148,7 +148,7 @@ func (t *together) leave(m *member) bool {
 	return false
 }
 
-// sendGroups sends groups, one after the other, until nobody waits.
+// sendGroups sends groups, one after the other, until no write waits.
 func (l *Log) sendGroups() {
 	for {
 		members := l.together.next()
@@ -162,8 +162,8 @@ func (l *Log) sendGroups() {
 	}
 }
 
-// next takes the next group; nil if nobody waits, and then the caller is no longer
-// under way.
+// next returns the next group. It returns nil if no write waits, and then no longer counts
+// the caller as under way.
 func (t *together) next() []*member {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -190,7 +190,7 @@ func (l *Log) sendGroup(members []*member) {
 			close(m.done)
 		}
 	}()
-	// A writer that gives up does not take the others with it.
+	// A writer that gives up must not cancel the writes of the others.
 	ctx, cancel := context.WithTimeout(members[0].ctx, commitTimeout)
 	defer cancel()
 	if len(members) == 1 {
@@ -208,8 +208,8 @@ func (l *Log) sendGroup(members []*member) {
 	}
 }
 
-// groupOps is one operation for each member, in their order, and then one for each
-// guard that several of them bump: etcd does not take a record that is put twice.
+// groupOps returns one operation for each member, in their order, and then one for each
+// guard that several of them bump: etcd does not accept two puts of a record.
 func groupOps(members []*member) []clientv3.Op {
 	bumps := map[record.Key]int{}
 	for _, m := range members {
@@ -235,7 +235,7 @@ func groupOps(members []*member) []clientv3.Op {
 	return ops
 }
 
-// without is ops without the one that puts what op puts.
+// without returns ops without the operations on the key of op.
 func without(ops []clientv3.Op, op clientv3.Op) []clientv3.Op {
 	out := make([]clientv3.Op, 0, len(ops))
 	for _, other := range ops {
@@ -246,7 +246,7 @@ func without(ops []clientv3.Op, op clientv3.Op) []clientv3.Op {
 	return out
 }
 
-// footprint is what the members of a group read and write.
+// footprint holds the records that the members of a group read and write.
 type footprint struct {
 	// bumps are writes that any number of members may share.
 	reads, writes, bumps map[record.Key]struct{}
@@ -257,9 +257,10 @@ func newFootprint() *footprint {
 	return &footprint{reads: map[record.Key]struct{}{}, writes: map[record.Key]struct{}{}, bumps: map[record.Key]struct{}{}}
 }
 
-// add adds a write, unless it must not be in one group with what is there: no
-// order of the two would be what etcd does, which is to look at all guards first.
-// A guard record that both bump and none looks at is no obstacle.
+// add adds a write, and reports whether it did. It does not if the group is full, or if the
+// write conflicts with a member: etcd evaluates all guards first, which then matches no
+// order of the two writes. A guard record that both bump and neither compares is no
+// conflict.
 func (f *footprint) add(p *prepared) bool {
 	if f.members > 0 && (f.members == groupMembers || f.bytes+p.size > groupBytes || f.meets(p)) {
 		return false

@@ -17,22 +17,24 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// Batch is one whole revision of the log, or, without records, the news that
-// the log has reached a revision.
+// Batch is one whole revision of the log. Without records, it says that the log has reached
+// the revision.
 type Batch struct {
 	Revision int64
 	Records  []Record
 }
 
-// Watch calls apply for every revision after the given one, in order, until the
-// context ends or the stream breaks; apply must not block on readers. It fails
-// with ErrCompacted if the log no longer reaches back that far, and with ErrUndecryptable
-// before the first revision that has a record which cannot be decrypted, with
-// record.ErrNewer before the first that has one which a newer version wrote, and with
-// ErrReplaced before the first that comes from another cluster: the client resumes
-// a watch by itself, whoever answers at the address.
+// Watch calls apply for every revision after the given one, in order, until the context
+// ends or the stream breaks; apply must not wait for readers. It fails
+//
+//   - with ErrCompacted if the log no longer reaches back that far;
+//   - with ErrSealed before the first revision with a record that cannot be decrypted;
+//   - with record.ErrNewer before the first with a record that a newer version wrote;
+//   - with ErrReplaced before the first from another cluster: the etcd client resumes a
+//     watch by itself, whichever cluster answers at the address.
 func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
-	// Without a required leader, a partitioned member would serve silence.
+	// Without a required leader, a partitioned member would keep the watch open and send
+	// nothing.
 	stream := strconv.FormatUint(streams.Add(1), 10)
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ownStream(ctx, stream)))
 	defer cancel()
@@ -49,8 +51,8 @@ func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
 			return fmt.Errorf("watch records after revision %d: %w", after, err)
 		}
 		if response.IsProgressNotify() {
-			// Only here is the header's revision that of the watch itself; on
-			// catch-up answers it runs ahead of the events.
+			// Only here is the header's revision that of the watch. In answers that catch
+			// up, it is ahead of the events.
 			if response.Header.Revision > after {
 				after = response.Header.Revision
 				apply(Batch{Revision: after})
@@ -72,8 +74,8 @@ func (l *Log) Watch(ctx context.Context, after int64, apply func(Batch)) error {
 	return errors.New("watch of the log ended")
 }
 
-// cut takes the events of the first revision. An answer to a watcher that
-// catches up may hold many revisions, always whole.
+// cut returns the events of the first revision as a batch, and the remaining events. An
+// answer to a watcher that catches up may hold many revisions, each whole.
 func (l *Log) cut(ctx context.Context, events []*clientv3.Event) (Batch, []*clientv3.Event, error) {
 	batch := Batch{Revision: events[0].Kv.ModRevision}
 	n := 0
@@ -92,17 +94,18 @@ func (l *Log) cut(ctx context.Context, events []*clientv3.Event) (Batch, []*clie
 	return batch, events[n:], nil
 }
 
-// progress is how the latest watch is asked how far it is.
+// progress holds what RequestProgress needs to know about the latest watch.
 type progress struct {
 	sync.RWMutex
-	// stream is the watch's, and ends when nobody may ask any more.
+	// stream is the watch's stream, "" between watches.
 	stream string
-	ended  context.Context //nolint:containedctx // it is that of the watch
+	// ended ends when RequestProgress may no longer use the stream.
+	ended context.Context //nolint:containedctx // it is that of the watch
 }
 
-// begin names the watch that is asked from now on. What it returns ends that: nobody asks
-// after it has returned, for the client opens a stream for whoever asks on one that is
-// gone, and never closes it.
+// begin makes a watch the one that RequestProgress asks. No request is under way, and none
+// follows, after the returned function has returned: for a request on a stream that is
+// gone, the etcd client would open a new stream and never close it.
 func (p *progress) begin(ctx context.Context, stream string) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	p.Lock()
@@ -118,8 +121,9 @@ func (p *progress) begin(ctx context.Context, stream string) (end func()) {
 	}
 }
 
-// RequestProgress asks that the latest watch say how far it is. The answer may be
-// late or lost: whoever waits must ask again. Between watches nobody is asked.
+// RequestProgress asks etcd for the progress of the latest watch, which delivers the answer
+// as a Batch without records. The answer may be late or lost, so a caller that waits for it
+// must ask again. Between watches, RequestProgress does nothing.
 func (l *Log) RequestProgress(ctx context.Context) error {
 	p := &l.progress
 	p.RLock()
@@ -140,11 +144,11 @@ func (l *Log) RequestProgress(ctx context.Context) error {
 // streams counts the watches of all logs of this process.
 var streams atomic.Uint64
 
-// ownStream gives each watch a stream of its own (the client opens one for each set
-// of metadata): etcd holds progress notifications back while any watcher on the same
-// stream lags (etcd#20229); and the client hands one that was asked for to all watches
-// that it knows on the stream, also to one that was created since and lags, which
-// would take itself for being as far.
+// ownStream gives each watch its own stream: the etcd client opens one for each set of
+// metadata. This has two reasons. etcd withholds progress notifications while any watcher
+// on the same stream lags (etcd#20229). And the client passes a requested notification to
+// all watches that it knows on the stream. A watch that was created since and lags would
+// then believe that it has reached that revision.
 func ownStream(ctx context.Context, stream string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "muster-stream", stream)
 }

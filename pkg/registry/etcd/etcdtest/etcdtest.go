@@ -1,9 +1,9 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package etcdtest starts real etcds for tests: one member, on a port of its own
-// and a directory that is removed with the test. It does not sync to disk, which
-// is all that tells it from one in production. A start takes some 0.2 seconds.
+// Package etcdtest starts real etcds for tests. Each has one member, its own port and a
+// directory that is removed with the test. It differs from an etcd in production in that it
+// does not sync to disk and has short election timeouts. A start takes about 0.2 seconds.
 package etcdtest
 
 import (
@@ -20,9 +20,9 @@ import (
 
 // Server is an etcd that runs until the test ends.
 type Server struct {
-	// Client speaks to it over the network, as in production.
+	// Client calls the server over the network, as in production.
 	Client *clientv3.Client
-	// Embedded calls it in the process, as the all-in-one does.
+	// Embedded calls the server within the process, as the all-in-one does.
 	Embedded *clientv3.Client
 
 	address string
@@ -30,7 +30,7 @@ type Server struct {
 	running *embed.Etcd
 }
 
-// Start starts an etcd. adjust changes what is not to be as usual.
+// Start starts an etcd. The functions in adjust may change its configuration.
 func Start(t testing.TB, adjust ...func(*embed.Config)) *Server {
 	t.Helper()
 	config := embed.NewConfig()
@@ -63,8 +63,8 @@ func (s *Server) start(t testing.TB) {
 	s.running = server
 }
 
-// Restart stops the etcd, and starts it again on its data and its address. Embedded
-// is of no use from then on.
+// Restart stops the etcd, and starts it again with its data and its address. Embedded must
+// not be used after that.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.running.Close()
@@ -72,10 +72,10 @@ func (s *Server) Restart(t testing.TB) {
 	s.start(t)
 }
 
-// Address is where it listens, for clients that move.
+// Address returns the address that the server listens on.
 func (s *Server) Address() string { return s.address }
 
-// Dial returns one more client of an address: the server's, or a flaky proxy's.
+// Dial returns another client, connected to an address: the server's, or a Cable's.
 func (s *Server) Dial(t testing.TB, address string, options ...grpc.DialOption) *clientv3.Client {
 	t.Helper()
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{address}, Logger: zap.NewNop(), DialOptions: options})

@@ -14,9 +14,9 @@ import (
 	"sync"
 )
 
-// Keys encrypt records with AES-GCM, by names of keys: the first encrypts, all decrypt. As
-// with an EncryptionConfiguration, a value begins with the name of its key, and
-// the name "" stands for values that are plain.
+// Keys encrypts records with AES-GCM, under keys that have names. The first key encrypts,
+// and all decrypt. As with an EncryptionConfiguration, a value begins with the name of its
+// key. The name "" stands for plain text.
 type Keys struct {
 	mu struct {
 		sync.Mutex
@@ -26,7 +26,7 @@ type Keys struct {
 	}
 }
 
-// NewKeys returns the keys of these names.
+// NewKeys returns keys with these names.
 func NewKeys(names ...string) *Keys {
 	k := &Keys{}
 	k.Use(names...)
@@ -40,7 +40,7 @@ func (k *Keys) Use(names ...string) {
 	k.mu.names = names
 }
 
-// Fail makes the keeper of the keys stop answering, or answer again.
+// Fail makes the keys unavailable, or available again.
 func (k *Keys) Fail(down bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -57,7 +57,7 @@ func (k *Keys) BeforeEncrypt(hook func(path string)) {
 
 const encryptedMark = "encrypted:"
 
-var errNoKey = errors.New("no key of that name, or the keys are out of reach")
+var errNoKey = errors.New("no key has that name, or the keys are unavailable")
 
 func (k *Keys) names() []string {
 	k.mu.Lock()
