@@ -122,7 +122,7 @@ func TestAStoreThatIsNotEtcdIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		store foreign
-		says  []string // nothing if it is fit
+		says  []string // empty if the store is fit
 	}{
 		"kine": {
 			foreign{version: "3.6.11", txn: kine, progress: true},
@@ -138,13 +138,13 @@ func TestAStoreThatIsNotEtcdIsRefused(t *testing.T) {
 		"one that never lets a guard hold": {foreign{version: "3.6.0", txn: func(*pb.TxnRequest) (*pb.TxnResponse, error) {
 			return &pb.TxnResponse{Header: &pb.ResponseHeader{}}, nil
 		}}, []string{"that a guard does not hold, although it does"}},
-		"one that passes over transactions within": {foreign{version: "3.6.0", txn: func(txn *pb.TxnRequest) (*pb.TxnResponse, error) {
+		"one that ignores nested transactions": {foreign{version: "3.6.0", txn: func(txn *pb.TxnRequest) (*pb.TxnResponse, error) {
 			return &pb.TxnResponse{Header: &pb.ResponseHeader{}, Succeeded: len(txn.Compare) == 3}, nil
 		}}, []string{"something other than the results of the nested transactions"}},
 		"one whose watch does not say how far it is": {foreign{version: "3.6.0", txn: understands}, []string{"how far a watch is", "although the watch runs"}},
 		"etcd before 3.5.13":                         {foreign{version: "3.5.12", txn: understands, progress: true}, []string{"3.5.12", "too old"}},
 		"etcd 3.4 before 3.4.31":                     {foreign{version: "3.4.30", txn: understands, progress: true}, []string{"3.4.30", "too old"}},
-		"a version that is none":                     {foreign{version: "newest", txn: understands, progress: true}, []string{"newest"}},
+		"a text that is not a version":               {foreign{version: "newest", txn: understands, progress: true}, []string{"newest"}},
 		"etcd 3.5.13 is fit":                         {foreign{version: "3.5.13", txn: understands, progress: true}, nil},
 		"etcd 3.4.31 is fit":                         {foreign{version: "3.4.31", txn: understands, progress: true}, nil},
 		"a release candidate of etcd 3.7 is fit":     {foreign{version: "3.7.0-rc.0", txn: understands, progress: true}, nil},
@@ -199,8 +199,8 @@ func TestAStoreThatDoesNotAnswerMayStillBeFit(t *testing.T) {
 	stalled := flakyproxy.Start(t, etcdtest.Start(t).Address())
 	stalled.Stall()
 	for name, c := range map[string]struct{ server, says string }{
-		"nobody listens":     {dead(t), "connection refused"},
-		"nothing comes back": {"http://" + stalled.Address, "deadline exceeded"},
+		"nothing listens":   {dead(t), "connection refused"},
+		"no answer arrives": {"http://" + stalled.Address, "deadline exceeded"},
 	} {
 		server := c.server
 		err := etcd.Check(withDeadline(t), connect(t, server), "/muster")

@@ -40,32 +40,32 @@ func TestWhatIsWrongWithTheClientIsSaidByItsFlags(t *testing.T) {
 		config etcd.ClientConfig
 		says   []string
 	}{
-		"no server":                   {etcd.ClientConfig{}, []string{"--etcd-servers is missing", "https://"}},
-		"a server without a scheme":   {etcd.ClientConfig{Servers: []string{"etcd.example:2379"}}, []string{"--etcd-servers", "etcd.example:2379", "must begin with https://"}},
-		"a server that is no URL":     {etcd.ClientConfig{Servers: []string{"https://a b:2379"}}, []string{"--etcd-servers", "is not a URL"}},
-		"another scheme":              {etcd.ClientConfig{Servers: []string{"unix:///run/etcd"}}, []string{"--etcd-servers", "must begin with https://"}},
-		"a server with a path":        {etcd.ClientConfig{Servers: []string{"https://a:2379/v3"}}, []string{"--etcd-servers", "https://HOST:PORT and nothing else"}},
-		"a server with a password":    {etcd.ClientConfig{Servers: []string{"https://u:secret@a:2379"}}, []string{"--etcd-servers", "nothing else"}},
-		"a database's address":        {etcd.ClientConfig{Servers: []string{"mysql://root:secret@tcp(db:3306)/kine"}}, []string{"--etcd-servers", "is not a URL", "@tcp(db:3306)/kine"}},
-		"one without a scheme":        {etcd.ClientConfig{Servers: []string{"root:secret@tcp(db:3306)/kine"}}, []string{"--etcd-servers", "must begin with https://"}},
-		"a server without a port":     {etcd.ClientConfig{Servers: []string{"https://a"}}, []string{"--etcd-servers", "has no port", "2379"}},
-		"an empty server":             {etcd.ClientConfig{Servers: []string{"https://a:2379", ""}}, []string{"--etcd-servers", `""`}},
-		"some servers without TLS":    {etcd.ClientConfig{Servers: []string{"https://a:2379", "http://b:2379"}}, []string{"--etcd-servers", "http://b:2379", "for all of them, or for none"}},
-		"a certificate without TLS":   {etcd.ClientConfig{Servers: plain, CertFile: there, KeyFile: there}, []string{"--etcd-certfile", "does not use TLS"}},
-		"an authority without TLS":    {etcd.ClientConfig{Servers: plain, CAFile: there}, []string{"--etcd-cafile", "does not use TLS"}},
-		"a certificate without a key": {etcd.ClientConfig{Servers: secure, CertFile: there}, []string{"--etcd-certfile", "without --etcd-keyfile"}},
-		"a key without a certificate": {etcd.ClientConfig{Servers: secure, KeyFile: there}, []string{"--etcd-keyfile", "without --etcd-certfile"}},
-		"an authority that is absent": {etcd.ClientConfig{Servers: secure, CAFile: missing}, []string{"--etcd-cafile", missing}},
-		"a key that is absent":        {etcd.ClientConfig{Servers: secure, CertFile: there, KeyFile: missing}, []string{"--etcd-keyfile", missing}},
-		"an authority that is none":   {etcd.ClientConfig{Servers: secure, CAFile: there}, []string{"--etcd-cafile", there}},
-		"a certificate that is none":  {etcd.ClientConfig{Servers: secure, CertFile: there, KeyFile: there}, []string{"--etcd-certfile", there}},
+		"no server":                                {etcd.ClientConfig{}, []string{"--etcd-servers is missing", "https://"}},
+		"a server without a scheme":                {etcd.ClientConfig{Servers: []string{"etcd.example:2379"}}, []string{"--etcd-servers", "etcd.example:2379", "must begin with https://"}},
+		"a server that is not a URL":               {etcd.ClientConfig{Servers: []string{"https://a b:2379"}}, []string{"--etcd-servers", "is not a URL"}},
+		"another scheme":                           {etcd.ClientConfig{Servers: []string{"unix:///run/etcd"}}, []string{"--etcd-servers", "must begin with https://"}},
+		"a server with a path":                     {etcd.ClientConfig{Servers: []string{"https://a:2379/v3"}}, []string{"--etcd-servers", "https://HOST:PORT and nothing else"}},
+		"a server with a password":                 {etcd.ClientConfig{Servers: []string{"https://u:secret@a:2379"}}, []string{"--etcd-servers", "nothing else"}},
+		"a database's address":                     {etcd.ClientConfig{Servers: []string{"mysql://root:secret@tcp(db:3306)/kine"}}, []string{"--etcd-servers", "is not a URL", "@tcp(db:3306)/kine"}},
+		"one without a scheme":                     {etcd.ClientConfig{Servers: []string{"root:secret@tcp(db:3306)/kine"}}, []string{"--etcd-servers", "must begin with https://"}},
+		"a server without a port":                  {etcd.ClientConfig{Servers: []string{"https://a"}}, []string{"--etcd-servers", "has no port", "2379"}},
+		"an empty server":                          {etcd.ClientConfig{Servers: []string{"https://a:2379", ""}}, []string{"--etcd-servers", `""`}},
+		"some servers without TLS":                 {etcd.ClientConfig{Servers: []string{"https://a:2379", "http://b:2379"}}, []string{"--etcd-servers", "http://b:2379", "for all of them, or for none"}},
+		"a certificate without TLS":                {etcd.ClientConfig{Servers: plain, CertFile: there, KeyFile: there}, []string{"--etcd-certfile", "does not use TLS"}},
+		"an authority without TLS":                 {etcd.ClientConfig{Servers: plain, CAFile: there}, []string{"--etcd-cafile", "does not use TLS"}},
+		"a certificate without a key":              {etcd.ClientConfig{Servers: secure, CertFile: there}, []string{"--etcd-certfile", "without --etcd-keyfile"}},
+		"a key without a certificate":              {etcd.ClientConfig{Servers: secure, KeyFile: there}, []string{"--etcd-keyfile", "without --etcd-certfile"}},
+		"an authority file that does not exist":    {etcd.ClientConfig{Servers: secure, CAFile: missing}, []string{"--etcd-cafile", missing}},
+		"a key file that does not exist":           {etcd.ClientConfig{Servers: secure, CertFile: there, KeyFile: missing}, []string{"--etcd-keyfile", missing}},
+		"an authority file without a certificate":  {etcd.ClientConfig{Servers: secure, CAFile: there}, []string{"--etcd-cafile", there}},
+		"a certificate file without a certificate": {etcd.ClientConfig{Servers: secure, CertFile: there, KeyFile: there}, []string{"--etcd-certfile", there}},
 	} {
 		_, err := etcd.Connect(c.config)
 		require.Error(t, err, name)
 		for _, says := range c.says {
 			require.ErrorContains(t, err, says, name)
 		}
-		require.NotContains(t, err.Error(), "secret", "%s: a password is not told", name)
+		require.NotContains(t, err.Error(), "secret", "%s: an error does not show the password", name)
 	}
 }
 
@@ -120,8 +120,8 @@ func writePEM(t *testing.T, file, kind string, der []byte) {
 	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
 }
 
-// TestARenewedCertificateIsUsedWithoutARestart breaks the connection to make the
-// client open another.
+// TestARenewedCertificateIsUsedWithoutARestart breaks the connection, so that the client
+// opens another.
 func TestARenewedCertificateIsUsedWithoutARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -154,10 +154,10 @@ func TestARenewedCertificateIsUsedWithoutARestart(t *testing.T) {
 	require.NoError(t, etcd.Check(ctx, client, "/muster"))
 
 	other.sign(t, file("client.pem"), file("client-key.pem"))
-	require.True(t, reads(), "a connection lives on")
+	require.True(t, reads(), "a connection remains open")
 	reconnect()
 	require.Never(t, reads, 2*time.Second, 100*time.Millisecond, "etcd does not know the authority of the new certificate")
-	// Which of etcd's refusal and the end of the connection is seen first is chance.
+	// The client sees either etcd's refusal or the end of the connection first.
 	require.Eventually(t, func() bool {
 		err := etcd.Check(ctx, client, "/muster")
 		require.Error(t, err)

@@ -17,11 +17,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 )
 
-// history is a log that gets a revision per second, and remembers how it was
-// compacted.
+// history is a log that gets one revision per second, and records its compactions.
 type history struct {
 	start time.Time
-	// fails says whether a call at a time since the start fails.
+	// fails reports whether a call fails, given the time since the start.
 	fails func(time.Duration) bool
 	// compactions maps the time since the start to the revision compacted to.
 	compactions map[time.Duration]int64
@@ -50,14 +49,14 @@ func TestCompactionKeepsTheWindow(t *testing.T) {
 		fails func(time.Duration) bool
 		want  map[time.Duration]int64
 	}{
-		// The one before what was the present at a tick: that one itself can be replayed.
+		// The revision before the one at the tick, so that the latter can be replayed.
 		"one revision per second": {never, map[time.Duration]int64{
 			15 * time.Minute: 5*60 - 1,
 			20 * time.Minute: 10*60 - 1,
 			25 * time.Minute: 15*60 - 1,
 			30 * time.Minute: 20*60 - 1,
 		}},
-		// An outage makes it keep more, never less.
+		// After an outage it keeps more history, never less.
 		"etcd does not answer for a while": {
 			func(since time.Duration) bool { return since > 7*time.Minute && since < 18*time.Minute },
 			map[time.Duration]int64{
@@ -74,7 +73,7 @@ func TestCompactionKeepsTheWindow(t *testing.T) {
 				defer cancel()
 				compact(ctx, log, interval, window)
 				for at, revision := range log.compactions {
-					require.GreaterOrEqual(t, at-time.Duration(revision)*time.Second, window, "too much is forgotten")
+					require.GreaterOrEqual(t, at-time.Duration(revision)*time.Second, window, "too much history is lost")
 				}
 				require.Equal(t, c.want, log.compactions)
 			})
@@ -92,7 +91,7 @@ func TestCompactionThatAnotherHasDoneIsDone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, put.Header.Revision, current)
 	require.NoError(t, log.Compact(t.Context(), current))
-	require.NoError(t, log.Compact(t.Context(), current), "another may have been faster")
+	require.NoError(t, log.Compact(t.Context(), current), "another replica may have compacted first")
 	_, err = client.Get(t.Context(), "a", clientv3.WithRev(current-1))
 	require.ErrorIs(t, err, rpctypes.ErrCompacted)
 }

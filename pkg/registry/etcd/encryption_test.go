@@ -17,14 +17,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// everythingBy encrypts all that can be encrypted.
+// everythingBy encrypts everything that can be encrypted.
 func everythingBy(keys *etcdtest.Keys) etcd.Option {
 	return etcd.EncryptedBy(func(string) etcd.Encryption { return keys })
 }
 
 const secret = "s3cret"
 
-// oneOfEach is a transaction with a record of each type, and a content.
+// oneOfEach returns a transaction with a record of each type, and a content.
 func oneOfEach() etcd.Txn {
 	name := record.Name{Namespace: "ns", Name: "a"}
 	txn := etcd.Txn{Put: map[record.Key][]byte{}, Content: []etcd.Content{{ID: "s-1", Data: []byte(secret + " content")}}}
@@ -42,7 +42,7 @@ func oneOfEach() etcd.Txn {
 	return txn
 }
 
-// raw is what stands in etcd.
+// raw returns the values as etcd stores them.
 func raw(ctx context.Context, t *testing.T, client *clientv3.Client) map[string]string {
 	t.Helper()
 	response, err := client.Get(ctx, "/muster/", clientv3.WithPrefix())
@@ -82,7 +82,7 @@ func TestWhatIsEncryptedIsNotInEtcdAndIsReadAsItWasWritten(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, secret+" content", string(stored[0].Data))
 
-		// A deletion has nothing to open.
+		// A deletion has no value to decrypt.
 		end := etcd.Txn{Delete: []record.Key{record.ObjectKey(record.Bundles, record.Name{Namespace: "ns", Name: "a"})}}
 		gone := commit(ctx, t, log, end)
 		require.Equal(t, batchOf(end, gone), sorted(<-got))
@@ -127,8 +127,8 @@ func TestRecordsAreEncryptedAsTheirResourceIs(t *testing.T) {
 	}
 }
 
-// TestARecordThatCannotBeOpenedIsNeverPassedOver: without it, its object would
-// seem to be gone, and an agent would uninstall what it deployed.
+// TestARecordThatCannotBeOpenedIsNeverPassedOver matters because without the record its
+// object would seem to be gone, and an agent would uninstall what it deployed.
 func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
@@ -144,14 +144,14 @@ func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
 		down   bool
 		change func()
 	}{
-		"the key is another": {keys: []string{"k2"}},
-		"there is no key":    {keys: []string{""}},
-		"the keys are away":  {keys: []string{"k1"}, down: true},
+		"another key":              {keys: []string{"k2"}},
+		"no key":                   {keys: []string{""}},
+		"the keys are unavailable": {keys: []string{"k1"}, down: true},
 		"a value of another record": {keys: []string{"k1"}, change: func() {
 			_, err := server.Client.Put(ctx, path, raw(ctx, t, server.Client)["/muster/content/s-1"])
 			require.NoError(t, err)
 		}},
-		"a value that somebody wrote plain": {keys: []string{"k1"}, change: func() {
+		"a value that was written as plain text": {keys: []string{"k1"}, change: func() {
 			_, err := server.Client.Put(ctx, path, "{}")
 			require.NoError(t, err)
 		}},
@@ -191,7 +191,7 @@ func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
 		require.ErrorIs(t, err, etcd.ErrUndecryptable, name)
 	}
 
-	// A watch tells of all that comes before, so that it can be resumed there.
+	// A watch delivers everything before that record, so that it can be resumed there.
 	keys.Use("k2", "k1")
 	third := commit(ctx, t, log, put("b"))
 	var seen []etcd.Batch
@@ -234,7 +234,7 @@ func TestRotationRewritesWhatIsStale(t *testing.T) {
 		keys   []string
 		mark   string
 		stale  int
-		needed string // what opens everything then
+		needed string // the key that then decrypts everything
 	}{
 		{"plain records are encrypted", []string{"k1", ""}, "encrypted:k1:", encryptable, "k1"},
 		{"nothing is left to do", []string{"k1", ""}, "encrypted:k1:", 0, "k1"},
@@ -269,7 +269,7 @@ func TestRotationRewritesWhatIsStale(t *testing.T) {
 	}
 }
 
-// TestRotationBesideWritersLosesNoWrite writes to what is being rewritten.
+// TestRotationBesideWritersLosesNoWrite writes to records that are being rewritten.
 func TestRotationBesideWritersLosesNoWrite(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)

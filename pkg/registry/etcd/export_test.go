@@ -3,12 +3,12 @@
 
 package etcd
 
-// Waiting tells how many writes wait for the next group.
+// Waiting returns the number of writes that wait for the next group.
 func Waiting(l *Log) int {
 	l.together.mu.Lock()
 	defer l.together.mu.Unlock()
 	return len(l.together.mu.waiting)
 }
 
-// Refusal is refusal.
+// Refusal exports refusal.
 func Refusal(err error) error { return refusal(err) }

@@ -17,8 +17,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// BenchmarkReportsToEtcd has many writers put small records with the guards that a
-// report has, one by one and in groups, into an etcd that syncs to disk.
+// BenchmarkReportsToEtcd measures many writers that put small records with the guards of a
+// report into an etcd that syncs to disk, one by one and in groups.
 func BenchmarkReportsToEtcd(b *testing.B) {
 	for _, writers := range []int{1, 16, 128} {
 		for name, commit := range map[string]func(*etcd.Log, context.Context, etcd.Txn) (int64, bool, error){

@@ -82,7 +82,7 @@ func TestAllOfAGroupAreToldThatItIsUnknownWhatBecameOfIt(t *testing.T) {
 	for _, first := range tr.first {
 		r := <-first
 		require.Error(t, r.err)
-		require.NotErrorIs(t, r.err, etcd.ErrRefused, "it had been sent")
+		require.NotErrorIs(t, r.err, etcd.ErrRefused, "the write had been sent")
 	}
 	for _, each := range done {
 		r := <-each

@@ -20,7 +20,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// told is a write of the oracle's and what its writer was told.
+// told is one write and the result that its writer got.
 type told struct {
 	txn      etcd.Txn
 	revision int64
@@ -74,13 +74,12 @@ func TestCountersThatManyRaiseTogetherLoseNothing(t *testing.T) {
 		sum += n
 	}
 	require.Equal(t, writers*rounds, sum)
-	require.Greater(t, slices.Max(seen.all()), 1, "nothing went together")
+	require.Greater(t, slices.Max(seen.all()), 1, "no group had two writes")
 }
 
-// TestWhatIsToldOfGroupedWritesIsWhatTheLogSays replays the log: a write that was
-// acknowledged is there at its revision, with guards that held right before; one
-// that was refused is nowhere, and its guards did not hold at some revision while
-// it was on its way.
+// TestWhatIsToldOfGroupedWritesIsWhatTheLogSays replays the log. An acknowledged write is in
+// the log at its revision, and its guards held right before. A refused write is not in the
+// log, and its guards failed at some revision while it was under way.
 func TestWhatIsToldOfGroupedWritesIsWhatTheLogSays(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -110,7 +109,8 @@ func TestWhatIsToldOfGroupedWritesIsWhatTheLogSays(t *testing.T) {
 	checkTold(t, log, all)
 }
 
-// anyTxn looks at some records as they are, or were lately, and writes some.
+// anyTxn returns a transaction that guards some records at present or recent revisions, and
+// writes some.
 func anyTxn(ctx context.Context, t *testing.T, log *etcd.Log, r *rand.Rand, records int, value string) etcd.Txn {
 	now, err := log.Revision(ctx)
 	if err != nil {
@@ -187,7 +187,7 @@ func checkTold(t *testing.T, log *etcd.Log, all []told) {
 	for _, each := range all {
 		if !each.ok {
 			for _, value := range each.txn.Put {
-				require.False(t, written[string(value)], "a refused write is there")
+				require.False(t, written[string(value)], "a refused write is in the log")
 			}
 			continue
 		}
@@ -202,5 +202,5 @@ func checkTold(t *testing.T, log *etcd.Log, all []told) {
 	}
 	t.Logf("%d of %d acknowledged, at %d revisions", acknowledged, len(all), len(states)-1)
 	require.Positive(t, acknowledged)
-	require.Less(t, acknowledged, len(all), "nothing was in anything's way")
+	require.Less(t, acknowledged, len(all), "no two writes conflicted")
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
-// sizes are the sizes of the groups that were sent.
+// sizes records the sizes of the groups that were sent.
 type sizes struct {
 	mu   sync.Mutex
 	sent []int
@@ -40,7 +40,7 @@ func (s *sizes) Observe(n float64) {
 	}
 }
 
-// on has something done right before a group of that size is sent.
+// on sets a function to call right before a group of size n is sent.
 func (s *sizes) on(n int, do func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,8 +53,8 @@ func (s *sizes) all() []int {
 	return slices.Clone(s.sent)
 }
 
-// sends counts the transactions that a client has given to its connection. Before
-// that, one whose connection breaks waits for the next, as if it had not been sent.
+// sends counts the transactions that a client has written to its connection. A transaction
+// whose connection breaks before that waits for the next connection.
 type sends struct{ sent atomic.Int64 }
 
 type ofTxn struct{}
@@ -77,14 +77,14 @@ func (c *sends) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Conte
 // HandleConn implements stats.Handler.
 func (c *sends) HandleConn(context.Context, stats.ConnStats) {}
 
-// result is what a write was told.
+// result is the result of a write.
 type result struct {
 	revision int64
 	ok       bool
 	err      error
 }
 
-// traffic is a log that can be stopped on its way to etcd, so that writes gather.
+// traffic is a log with a connection to etcd that can be stalled, so that writes gather.
 type traffic struct {
 	t     *testing.T
 	proxy *flakyproxy.Proxy
@@ -104,10 +104,11 @@ func newTraffic(t *testing.T, adjust ...func(*embed.Config)) *traffic {
 
 const tick = time.Millisecond
 
-// underWay is how many groups are sent at the same time.
+// underWay is the number of groups that are sent at the same time.
 const underWay = 2
 
-// hold has writes wait: so many as may be under way are, and do not arrive.
+// hold makes later writes wait: it stalls the connection, and sends as many groups as may be
+// under way.
 func (tr *traffic) hold() {
 	tr.t.Helper()
 	_, err := tr.log.Revision(tr.t.Context())
@@ -120,7 +121,7 @@ func (tr *traffic) hold() {
 	}
 }
 
-// sent waits until so many groups were sent.
+// sent waits until n groups were sent.
 func (tr *traffic) sent(n int) {
 	tr.t.Helper()
 	require.Eventually(tr.t, func() bool { return len(tr.sizes.all()) == n && tr.sends.sent.Load() == int64(n) }, deadline, tick)
@@ -135,7 +136,7 @@ func (tr *traffic) start(ctx context.Context, txn etcd.Txn) chan result {
 	return done
 }
 
-// gather starts writes in this order, which then wait.
+// gather starts writes in this order. They wait for the next group.
 func (tr *traffic) gather(txns ...etcd.Txn) []chan result {
 	tr.t.Helper()
 	var out []chan result
@@ -147,7 +148,7 @@ func (tr *traffic) gather(txns ...etcd.Txn) []chan result {
 	return out
 }
 
-// release lets everything through, and checks that the first ones were written.
+// release lets everything through, and checks that the first groups were written.
 func (tr *traffic) release() {
 	tr.t.Helper()
 	tr.proxy.Mend()
@@ -262,17 +263,17 @@ func TestWritesThatMeetAreNotInOneGroup(t *testing.T) {
 		txns []etcd.Txn
 		want []int
 	}{
-		"two that put a record":                          {[]etcd.Txn{put("a"), put("a")}, []int{1, 1}},
-		"one that puts and one that removes":             {[]etcd.Txn{put("a"), removes("a")}, []int{1, 1}},
-		"one that looks at what another puts":            {[]etcd.Txn{put("a"), looks("a", "b")}, []int{1, 1}},
-		"one that puts what another looks at":            {[]etcd.Txn{looks("a", "b"), put("a")}, []int{1, 1}},
-		"two that look at the same":                      {[]etcd.Txn{looks("a", "b"), looks("a", "c")}, []int{2}},
-		"who comes later passes who has to wait":         {[]etcd.Txn{put("a"), put("a"), put("b")}, []int{2, 1}},
-		"guards are bumped by many":                      {[]etcd.Txn{bumps("a"), bumps("b"), bumps("c")}, []int{3}},
-		"but not where one looks at them":                {[]etcd.Txn{bumps("a"), minds("b"), bumps("c")}, []int{2, 1}},
-		"nor by one who looks":                           {[]etcd.Txn{minds("a"), bumps("b"), minds("c")}, []int{2, 1}},
-		"what is much together goes in more than one":    {[]etcd.Txn{large("a"), large("b"), large("c")}, []int{2, 1}},
-		"as many as a group holds, and one in the next.": {many(65), []int{64, 1}},
+		"two that put a record":                        {[]etcd.Txn{put("a"), put("a")}, []int{1, 1}},
+		"one that puts and one that deletes a record":  {[]etcd.Txn{put("a"), removes("a")}, []int{1, 1}},
+		"one that compares what another puts":          {[]etcd.Txn{put("a"), looks("a", "b")}, []int{1, 1}},
+		"one that puts what another compares":          {[]etcd.Txn{looks("a", "b"), put("a")}, []int{1, 1}},
+		"two that compare the same record":             {[]etcd.Txn{looks("a", "b"), looks("a", "c")}, []int{2}},
+		"a later write overtakes one that has to wait": {[]etcd.Txn{put("a"), put("a"), put("b")}, []int{2, 1}},
+		"several that bump the same guard":             {[]etcd.Txn{bumps("a"), bumps("b"), bumps("c")}, []int{3}},
+		"one that compares a guard that another bumps": {[]etcd.Txn{bumps("a"), minds("b"), bumps("c")}, []int{2, 1}},
+		"one that bumps a guard that another compares": {[]etcd.Txn{minds("a"), bumps("b"), minds("c")}, []int{2, 1}},
+		"more bytes than one group holds":              {[]etcd.Txn{large("a"), large("b"), large("c")}, []int{2, 1}},
+		"one more than a group holds":                  {many(65), []int{64, 1}},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
@@ -285,7 +286,7 @@ func TestWritesThatMeetAreNotInOneGroup(t *testing.T) {
 				require.NoError(t, r.err)
 				require.True(t, r.ok)
 			}
-			// Which of two that go at the same time is first is no matter.
+			// Two groups that are sent at the same time may be in either order.
 			sent := tr.sizes.all()[underWay:]
 			slices.SortFunc(sent, func(a, b int) int { return b - a })
 			require.Equal(t, c.want, sent)

@@ -16,8 +16,8 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// TestOperationsAreCountedAsEtcdDoes compares with what a real one takes, whose limit is
-// the default.
+// TestOperationsAreCountedAsEtcdDoes compares Operations with what a real etcd accepts with
+// its default limit.
 func TestOperationsAreCountedAsEtcdDoes(t *testing.T) {
 	seed := replay.Rand(t).Uint64()
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
@@ -50,7 +50,7 @@ func TestOperationsAreCountedAsEtcdDoes(t *testing.T) {
 				require.ErrorIs(t, err, etcd.ErrTooLarge, n)
 			}
 		}
-		require.Len(t, taken, 2, "the test sees both")
+		require.Len(t, taken, 2, "the test sees both cases")
 	})
 }
 
@@ -71,8 +71,8 @@ func TestAnyNumberOfOperationsFitsBesideFewGuards(t *testing.T) {
 	}
 }
 
-// TestAGuardOfARangeSeesWhatWasWrittenAndWhatWasDeleted in it; and without Deletions only
-// what was written.
+// TestAGuardOfARangeSeesWhatWasWrittenAndWhatWasDeleted checks also that a guard without
+// Deletions sees only writes.
 func TestAGuardOfARangeSeesWhatWasWrittenAndWhatWasDeleted(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
 		ctx, log := withDeadline(t), etcd.New(client, "/muster")
@@ -95,9 +95,9 @@ func TestAGuardOfARangeSeesWhatWasWrittenAndWhatWasDeleted(t *testing.T) {
 		gone := commit(ctx, t, log, etcd.Txn{Delete: []record.Key{pin("b", "x")}})
 		require.True(t, holds(written, "b", false))
 		require.False(t, holds(written, "b", true))
-		require.False(t, holds(written, "a", true), "which namespace it was in is not told")
+		require.False(t, holds(written, "a", true), "a removal guard does not name the namespace")
 		require.True(t, holds(gone, "", true))
 		commit(ctx, t, log, etcd.Txn{Delete: []record.Key{record.ReportKey(record.BundleDeployments, record.Name{Namespace: "a", Name: "x"}), record.PromotionKey(record.Name{Namespace: "a", Name: "x"})}})
-		require.True(t, holds(gone, "", true), "nor do deletions of others count")
+		require.True(t, holds(gone, "", true), "deletions of other kinds do not count")
 	})
 }

@@ -36,8 +36,8 @@ func withDeadline(t *testing.T) context.Context {
 	return ctx
 }
 
-// onBothClients runs a test over the network and in the process: errors come
-// another way.
+// onBothClients runs a test over the network and in the process, because errors take another
+// path.
 func onBothClients(t *testing.T, run func(t *testing.T, client *clientv3.Client)) {
 	t.Parallel()
 	t.Run("over the network", func(t *testing.T) {
@@ -70,7 +70,7 @@ func commit(ctx context.Context, t *testing.T, log *etcd.Log, txn etcd.Txn) int6
 	return revision
 }
 
-// load collects a load, in order.
+// load returns the records of a load, in order.
 func load(ctx context.Context, t *testing.T, log *etcd.Log, revision int64) []etcd.Record {
 	t.Helper()
 	var out []etcd.Record
@@ -99,7 +99,7 @@ func TestLoadReadsAllRecordsAsTheyWereAtARevision(t *testing.T) {
 		last := load(ctx, t, log, garbage.Header.Revision)
 		require.Len(t, last, 3)
 		bad := slices.DeleteFunc(last, func(r etcd.Record) bool { return r.Err == nil })
-		require.Len(t, bad, 1, "a key that is not ours is told of")
+		require.Len(t, bad, 1, "a key that is not ours is reported")
 		require.ErrorContains(t, bad[0].Err, "garbage")
 	})
 }
@@ -175,22 +175,22 @@ func TestGuards(t *testing.T) {
 			txn   etcd.Txn
 			holds bool
 		}{
-			"the record is from before the revision":       {notAfter("a", second), true},
-			"the record is from the revision":              {notAfter("b", second), true},
-			"the record is from after the revision":        {notAfter("b", first), false},
-			"there is no record, so none from after it":    {notAfter("none", first), true},
-			"the record is at its revision":                {unchanged("a", first), true},
-			"the record was written since":                 {unchanged("b", first), false},
-			"a revision from the future":                   {unchanged("a", second), false},
-			"there should be no record, and is none":       {unchanged("none", 0), true},
-			"there should be no record, and is one":        {unchanged("a", 0), false},
-			"there should be a record, and is none":        {unchanged("none", first), false},
-			"nothing in the namespace was written since":   {since("ns", second), true},
-			"something in the namespace was":               {since("ns", first), false},
-			"a namespace that begins alike does not count": {since("ns", second), true},
-			"nothing in any namespace was written since":   {since("", third), true},
-			"something in another namespace was":           {since("", second), false},
-			"an empty namespace":                           {since("nobody", 1), true},
+			"the record is from before the revision":          {notAfter("a", second), true},
+			"the record is from the revision":                 {notAfter("b", second), true},
+			"the record is from after the revision":           {notAfter("b", first), false},
+			"no record exists, so none is later":              {notAfter("none", first), true},
+			"the record is at its revision":                   {unchanged("a", first), true},
+			"the record was written since":                    {unchanged("b", first), false},
+			"a revision from the future":                      {unchanged("a", second), false},
+			"no record should exist, and none does":           {unchanged("none", 0), true},
+			"no record should exist, and one does":            {unchanged("a", 0), false},
+			"a record should exist, and none does":            {unchanged("none", first), false},
+			"nothing in the namespace was written since":      {since("ns", second), true},
+			"something in the namespace was":                  {since("ns", first), false},
+			"a namespace with the same prefix does not count": {since("ns", second), true},
+			"nothing in any namespace was written since":      {since("", third), true},
+			"something in another namespace was":              {since("", second), false},
+			"an empty namespace":                              {since("nobody", 1), true},
 		} {
 			c.txn.Put = map[record.Key][]byte{record.NamespaceKey("written"): []byte(name)}
 			revision, ok, err := log.Commit(ctx, c.txn)
@@ -232,7 +232,7 @@ func TestContentIsWrittenOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []etcd.StoredContent{{Content: etcd.Content{ID: "s-2", Data: []byte("data of s-2")}, Revision: second}}, stored)
 		require.Zero(t, remaining)
-		require.Len(t, load(ctx, t, log, second), 1, "content is no part of the log")
+		require.Len(t, load(ctx, t, log, second), 1, "content is not part of the log")
 	})
 }
 
@@ -283,7 +283,7 @@ func TestRevisionCountsWhatWasCommittedBefore(t *testing.T) {
 		ctx, log := withDeadline(t), etcd.New(client, "/muster")
 		revision, err := log.Revision(ctx)
 		require.NoError(t, err)
-		require.EqualValues(t, 1, revision, "an empty etcd is at 1")
+		require.EqualValues(t, 1, revision, "an empty etcd is at revision 1")
 		for range 100 {
 			committed := commit(ctx, t, log, put("a"))
 			revision, err := log.Revision(ctx)
@@ -293,13 +293,13 @@ func TestRevisionCountsWhatWasCommittedBefore(t *testing.T) {
 	})
 }
 
-// sorted is a batch whose records are in the order of their keys.
+// sorted returns a batch with its records in the order of their keys.
 func sorted(b etcd.Batch) etcd.Batch {
 	slices.SortFunc(b.Records, func(x, y etcd.Record) int { return strings.Compare(x.Key.Path(), y.Key.Path()) })
 	return b
 }
 
-// batchOf is what a watch should tell of a transaction.
+// batchOf returns the batch that a watch should deliver for a transaction.
 func batchOf(txn etcd.Txn, revision int64) etcd.Batch {
 	b := etcd.Batch{Revision: revision}
 	for k, value := range maps.All(txn.Put) {

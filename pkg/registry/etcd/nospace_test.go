@@ -20,11 +20,11 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// tiny is an etcd that is soon full.
+// tiny configures an etcd that is soon full.
 func tiny(config *embed.Config) { config.QuotaBackendBytes = 2 << 20 }
 
-// TestAFullEtcdRefusesWritesAndServesReads fills it with many writers at once: at
-// the limit, etcd answers "no space" to transactions that it has written.
+// TestAFullEtcdRefusesWritesAndServesReads fills etcd with many writers at once: at the
+// limit, etcd answers "no space" to transactions that it has written.
 func TestAFullEtcdRefusesWritesAndServesReads(t *testing.T) {
 	t.Parallel()
 	network := func(s *etcdtest.Server) *clientv3.Client { return s.Client }
@@ -44,7 +44,7 @@ func TestAFullEtcdRefusesWritesAndServesReads(t *testing.T) {
 			written, refused := fill(ctx, t, func(ctx context.Context, txn etcd.Txn) (int64, bool, error) { return way.commit(log, ctx, txn) })
 			require.NotEmpty(t, written)
 
-			// What was said of each write is so.
+			// The result of each write is true.
 			now, err := log.Revision(ctx)
 			require.NoError(t, err)
 			there := map[record.Key]int64{}
@@ -66,7 +66,7 @@ func TestAFullEtcdRefusesWritesAndServesReads(t *testing.T) {
 			})
 			require.ErrorIs(t, err, context.Canceled)
 			for k, at := range written {
-				// A deletion that writes something, as a guard, takes room.
+				// A deletion that also writes something, such as a guard, needs space.
 				_, ok, err := way.commit(log, ctx, etcd.Txn{Unchanged: map[record.Key]int64{k: at}, Delete: []record.Key{k}, Put: map[record.Key][]byte{record.TargetingGuardKey(): []byte("{}")}})
 				require.False(t, ok)
 				require.ErrorIs(t, err, etcd.ErrNoSpace)
@@ -82,8 +82,8 @@ func TestAFullEtcdRefusesWritesAndServesReads(t *testing.T) {
 	}
 }
 
-// fill writes until etcd is full. It returns the revision of what was written,
-// and what was not.
+// fill writes until etcd is full. It returns the revisions of the records that were
+// written, and the records that were not.
 func fill(ctx context.Context, t *testing.T, commit func(context.Context, etcd.Txn) (int64, bool, error)) (map[record.Key]int64, []record.Key) {
 	var mu sync.Mutex
 	written, refused := map[record.Key]int64{}, []record.Key(nil)
@@ -116,7 +116,7 @@ func fill(ctx context.Context, t *testing.T, commit func(context.Context, etcd.T
 	return written, refused
 }
 
-// makeRoom does what the error tells the operator to do.
+// makeRoom does what the error asks the operator to do.
 func makeRoom(ctx context.Context, t *testing.T, server *etcdtest.Server, log *etcd.Log) {
 	t.Helper()
 	now, err := log.Revision(ctx)

@@ -16,8 +16,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// TestWhoAsksBetweenWatchesLeavesNothingBehind: the client would open a stream for the
-// question, and keep it. It is not parallel, because it counts goroutines.
+// TestWhoAsksBetweenWatchesLeavesNothingBehind checks that RequestProgress opens no stream
+// between watches, which the client would keep. It is not parallel, because it counts
+// goroutines.
 func TestWhoAsksBetweenWatchesLeavesNothingBehind(t *testing.T) {
 	ctx, client := withDeadline(t), etcdtest.Start(t).Client
 	log := etcd.New(client, "/muster")

@@ -26,7 +26,7 @@ func TestAnAnswerOfEtcdIsARefusalOrLeavesOpenWhatCameOfIt(t *testing.T) {
 	t.Parallel()
 	for title, c := range map[string]struct {
 		answer error
-		means  error // nil: it may be written
+		means  error // nil: the write may have happened
 	}{
 		"the request is too large":              {rpctypes.ErrRequestTooLarge, etcd.ErrTooLarge},
 		"it is too long to be sent":             {status.Error(codes.ResourceExhausted, "trying to send message larger than max (3000000 vs. 2097152)"), etcd.ErrTooLarge},
@@ -40,20 +40,20 @@ func TestAnAnswerOfEtcdIsARefusalOrLeavesOpenWhatCameOfIt(t *testing.T) {
 		"no user":                               {rpctypes.ErrUserEmpty, etcd.ErrDenied},
 		"a wrong password":                      {rpctypes.ErrAuthFailed, etcd.ErrDenied},
 		"no permission":                         {rpctypes.ErrPermissionDenied, etcd.ErrDenied},
-		"a token that is none":                  {rpctypes.ErrInvalidAuthToken, etcd.ErrDenied},
+		"an invalid token":                      {rpctypes.ErrInvalidAuthToken, etcd.ErrDenied},
 		"a proxy that wants a certificate":      {status.Error(codes.Unauthenticated, "certificate required"), etcd.ErrDenied},
 		"the answer is too long to be received": {status.Error(codes.ResourceExhausted, "grpc: received message larger than max (3000000 vs. 2097152)"), nil},
 		"no leader":                             {rpctypes.ErrNoLeader, nil},
 		"the leader has changed":                {rpctypes.ErrLeaderChanged, nil},
 		"the member stops":                      {rpctypes.ErrStopped, nil},
-		"the member does not wait any longer":   {rpctypes.ErrTimeout, nil},
+		"the member gives up waiting":           {rpctypes.ErrTimeout, nil},
 		"the member lost its leader":            {rpctypes.ErrTimeoutDueToLeaderFail, nil},
 		"the member lost a connection":          {rpctypes.ErrTimeoutDueToConnectionLost, nil},
 		"the connection broke":                  {status.Error(codes.Unavailable, "error reading from server: EOF"), nil},
 		"the time is up":                        {context.DeadlineExceeded, nil},
 		"the time is up, as gRPC says it":       {status.Error(codes.DeadlineExceeded, "context deadline exceeded"), nil},
-		"the caller has gone":                   {context.Canceled, nil},
-		"an error of no kind":                   {errors.New("x"), nil},
+		"the caller has given up":               {context.Canceled, nil},
+		"an error of no known kind":             {errors.New("x"), nil},
 	} {
 		for _, wrapped := range []error{c.answer, fmt.Errorf("commit: %w", c.answer)} {
 			require.Equal(t, c.means, etcd.Refusal(wrapped), title)
@@ -61,8 +61,8 @@ func TestAnAnswerOfEtcdIsARefusalOrLeavesOpenWhatCameOfIt(t *testing.T) {
 	}
 }
 
-// TestARefusalOfEtcdIsKnownAsOne: by a real one, at its default limits, and nothing was
-// written.
+// TestARefusalOfEtcdIsKnownAsOne uses a real etcd at its default limits, and checks that
+// nothing was written.
 func TestARefusalOfEtcdIsKnownAsOne(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)

@@ -21,8 +21,8 @@ import (
 
 var errEnough = errors.New("all has been seen")
 
-// TestAWatchThatLagsIsNotToldHowFarAnotherIs begins watches in the past, while one
-// by the same client is at the present and asks all the time how far it is.
+// TestAWatchThatLagsIsNotToldHowFarAnotherIs begins watches in the past, while one by the
+// same client is at the present and constantly requests its progress.
 func TestAWatchThatLagsIsNotToldHowFarAnotherIs(t *testing.T) {
 	t.Parallel()
 	ctx, client := withDeadline(t), etcdtest.Start(t).Client
@@ -39,7 +39,7 @@ func TestAWatchThatLagsIsNotToldHowFarAnotherIs(t *testing.T) {
 	defer stop()
 	present := etcd.New(client, "/muster")
 	all.Go(func() { _ = present.Watch(asking, end, func(etcd.Batch) {}) })
-	all.Go(func() { // so that answers wait behind each other
+	all.Go(func() { // so that answers queue up
 		large := bytes.Repeat([]byte("x"), 50<<10)
 		for asking.Err() == nil {
 			_, _, _ = writer.Commit(asking, etcd.Txn{Put: map[record.Key][]byte{key("busy"): large}})
@@ -65,6 +65,6 @@ func TestAWatchThatLagsIsNotToldHowFarAnotherIs(t *testing.T) {
 			}
 		})
 		require.ErrorIs(t, err, errEnough)
-		require.Equal(t, records, seen, "it is said to be at the present with all that came before")
+		require.Equal(t, records, seen, "the watch reaches the present only after all earlier events")
 	}
 }

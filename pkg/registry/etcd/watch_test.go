@@ -21,8 +21,8 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// randomTxn writes and deletes some of a few records. Now and then they are
-// large, so that answers to a watch that catches up come in pieces.
+// randomTxn returns a transaction that writes and deletes some of a few records. Some are
+// large, so that answers to a watch that catches up arrive in fragments.
 func randomTxn(r *rand.Rand, have map[record.Key]bool) etcd.Txn {
 	txn := etcd.Txn{Put: map[record.Key][]byte{}}
 	for range 1 + r.IntN(6) {
@@ -51,8 +51,8 @@ func randomTxn(r *rand.Rand, have map[record.Key]bool) etcd.Txn {
 	return txn
 }
 
-// TestAWatchHandsOverEveryRevisionOnceAndWhole begins watches anywhere in the
-// past: all see the same history, to its end and as it goes on.
+// TestAWatchHandsOverEveryRevisionOnceAndWhole begins watches at any revision of the past.
+// All see the same history, to its end and as it continues.
 func TestAWatchHandsOverEveryRevisionOnceAndWhole(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
 		ctx, log, r := withDeadline(t), etcd.New(client, "/muster"), replay.Rand(t)
@@ -62,7 +62,7 @@ func TestAWatchHandsOverEveryRevisionOnceAndWhole(t *testing.T) {
 			for range n {
 				txn := randomTxn(r, have)
 				if r.IntN(5) == 0 {
-					_, err := client.Put(ctx, "/foreign", "x") // a revision without anything of ours
+					_, err := client.Put(ctx, "/foreign", "x") // a revision without records of ours
 					require.NoError(t, err)
 				}
 				want = append(want, batchOf(txn, commit(ctx, t, log, txn)))
@@ -103,12 +103,12 @@ func TestAWatchHandsOverEveryRevisionOnceAndWhole(t *testing.T) {
 		cancel()
 		for _, w := range watches {
 			require.ErrorIs(t, <-w.err, context.Canceled)
-			require.Empty(t, w.got, "nothing comes that was not written")
+			require.Empty(t, w.got, "the watch delivers only what was written")
 		}
 	})
 }
 
-// TestProgressIsToldOfRevisionsThatWroteNothingOfOurs asks until the answer comes:
+// TestProgressIsToldOfRevisionsThatWroteNothingOfOurs asks until the answer arrives, because
 // etcd may lose a request.
 func TestProgressIsToldOfRevisionsThatWroteNothingOfOurs(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
@@ -149,7 +149,7 @@ func TestAWatchGoesOnAfterTheConnectionBroke(t *testing.T) {
 		case b := <-got:
 			return sorted(b)
 		case <-ctx.Done():
-			require.Fail(t, "the watch tells nothing")
+			require.Fail(t, "the watch delivers nothing")
 			return etcd.Batch{}
 		}
 	}

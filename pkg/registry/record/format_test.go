@@ -16,20 +16,20 @@ import (
 func TestEveryRecordThatIsWrittenHasAFormatThatThisVersionKnows(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"an object":      `{"object":{"a":1}}`,
-		"a guard":        `{}`,
-		"with a format":  `{"v":1,"a":2}`,
-		"a report":       "\x01abc",
-		"packed":         "\x02\x01abc",
-		"a content":      "\x1f\x8babc",
-		"empty":          "",
-		"no JSON at all": "x",
+		"an object":     `{"object":{"a":1}}`,
+		"a guard":       `{}`,
+		"with a format": `{"v":1,"a":2}`,
+		"a report":      "\x01abc",
+		"packed":        "\x02\x01abc",
+		"a content":     "\x1f\x8babc",
+		"empty":         "",
+		"not JSON":      "x",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stamped := record.Stamp([]byte(text))
 			require.NoError(t, record.CheckFormat("k", stamped))
-			require.Equal(t, stamped, record.Stamp(stamped), "once is enough")
+			require.Equal(t, stamped, record.Stamp(stamped), "a second Stamp changes nothing")
 			if !strings.HasPrefix(text, "{") {
 				require.Equal(t, text, string(stamped))
 				return
@@ -85,5 +85,5 @@ func TestALongTextIsPackedAndReadBack(t *testing.T) {
 		_, err := record.Decode[record.ClusterPins](spoilt)
 		require.Error(t, err, name)
 	}
-	require.Equal(t, `{"pins":[]}`, string(record.Pack([]byte(`{"pins":[]}`))), "what is short stays readable")
+	require.Equal(t, `{"pins":[]}`, string(record.Pack([]byte(`{"pins":[]}`))), "short texts stay readable")
 }

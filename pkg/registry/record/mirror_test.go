@@ -12,7 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// TestValuesHaveFleetsHash: fleet apply writes the hash into the Bundle.
+// TestValuesHaveFleetsHash matters because fleet apply writes the hash into the Bundle.
 func TestValuesHaveFleetsHash(t *testing.T) {
 	t.Parallel()
 	const known = "17e05a97acde825d03ca37c2b8fc1aecf3f8f9fde28c21702492c56d4d4a68f1" // S 4.3

@@ -93,7 +93,7 @@ func TestARecordKeepsHowItsObjectWasWrittenBesideIt(t *testing.T) {
 	require.NoError(t, err)
 	var members map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(data, &members))
-	require.NotContains(t, string(members["object"]), "paused", "what derives reads the object alone")
+	require.NotContains(t, string(members["object"]), "paused", "the object must not contain it, because derive reads only the object")
 	back, err := record.DecodeObject(record.Bundles, data)
 	require.NoError(t, err)
 	require.Equal(t, b.Written, back.Object.(*v1alpha1.Bundle).Written)

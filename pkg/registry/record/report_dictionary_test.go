@@ -15,9 +15,9 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-var newDictionary = flag.String("new-dictionary", "", "write a dictionary for reports to this file, to be used under an ID of its own")
+var newDictionary = flag.String("new-dictionary", "", "write a dictionary for reports to this file; use it under a new ID")
 
-// history is what a dictionary is made of: the rare first, since near matches are
+// history returns the contents of a dictionary: rare texts first, since near matches are
 // cheaper.
 func history() []byte {
 	s := newSampler(7, seen)

@@ -22,7 +22,7 @@ func appliedIn(r *Report) string {
 
 func noBrief(*Report) *Report { return nil }
 
-// requireKept requires that a record is read from what is kept of it as from itself.
+// requireKept requires that Kept decodes to the same report as the record itself.
 func requireKept(t *testing.T, data []byte) Kept {
 	t.Helper()
 	want, err := DecodeReport(BundleDeployments, data)
@@ -30,7 +30,7 @@ func requireKept(t *testing.T, data []byte) Kept {
 	kept, r, err := Keep(data, appliedIn, noBrief)
 	require.NoError(t, err)
 	require.Equal(t, want, r)
-	for range 2 { // not once only
+	for range 2 { // twice, because decoding must not change it
 		got, err := kept.Report(appliedIn(r))
 		require.NoError(t, err)
 		require.Equal(t, want, got)
@@ -48,7 +48,7 @@ func TestWhatIsKeptOfAReportIsReadAsItsRecord(t *testing.T) {
 	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	for range 2000 {
 		r := s.anything()
-		if s.IntN(5) == 0 { // the ID, or half of it, in other places too
+		if s.IntN(5) == 0 { // the ID, or half of it, also in other places
 			status := &r.Status.(*v1alpha1.BundleDeployment).Status
 			status.Release = "ns/" + status.AppliedDeploymentID[:min(len(status.AppliedDeploymentID), 70)] + ":1"
 		}
@@ -72,7 +72,7 @@ func TestReportsThatEarlierVersionsWroteAreKept(t *testing.T) {
 		`{"status":{"appliedDeploymentID":"s-0123456789012345678901234567890","release":"` + strings.Repeat("x", maxText) + `"}}`,
 	} {
 		kept := requireKept(t, []byte(text))
-		require.Equal(t, len(text) > maxText, len(kept) > maxText, "it is compact if it can be")
+		require.Equal(t, len(text) > maxText, len(kept) > maxText, "a report that is not too long is compact")
 	}
 }
 
@@ -113,7 +113,7 @@ func TestKeptReportsAreSmall(t *testing.T) {
 	require.LessOrEqual(t, kept/each, 150)
 }
 
-// TestABriefIsReadWithoutTheWhole, and the whole as if there were none.
+// TestABriefIsReadWithoutTheWhole checks also that the whole report is unaffected by it.
 func TestABriefIsReadWithoutTheWhole(t *testing.T) {
 	t.Parallel()
 	whole := &v1alpha1.BundleDeployment{}
@@ -133,7 +133,7 @@ func TestABriefIsReadWithoutTheWhole(t *testing.T) {
 	require.NoError(t, err)
 	plain, _, err := Keep(data, appliedIn, noBrief)
 	require.NoError(t, err)
-	require.Less(t, len(kept)-len(plain), 200, "it takes what a small report does")
+	require.Less(t, len(kept)-len(plain), 200, "the brief takes as much as a small report")
 	require.Equal(t, plain.UID(), kept.UID())
 	for _, k := range []Kept{kept, plain} {
 		got, err := k.Report(appliedIn(r))
@@ -145,5 +145,5 @@ func TestABriefIsReadWithoutTheWhole(t *testing.T) {
 	require.Equal(t, part, brief.Status)
 	all, err := plain.Brief(appliedIn(r))
 	require.NoError(t, err)
-	require.Equal(t, r, all, "without one it is the whole")
+	require.Equal(t, r, all, "without a brief it is the whole report")
 }

@@ -55,14 +55,14 @@ func TestPackedTextOfAnySortIsReadBack(t *testing.T) {
 func TestWhatDoesNotFitTogetherIsNotUnpacked(t *testing.T) {
 	t.Parallel()
 	for title, c := range map[string]struct{ packed, values string }{
-		"values that nothing asks for":   {"{}", "x"},
-		"a UUID that is cut":             {"\x01", "123456789012345"},
-		"digits without a length":        {"\x02", ""},
-		"digits that are cut":            {"\x02\x10", "1234567"},
-		"a time that is missing":         {"\x03", ""},
-		"a time that does not end":       {"\x03", "\x80\x80"},
-		"a second value where one is":    {"\x03\x03", "\x02"},
-		"a value that belongs elsewhere": {"\x03", "\x02\x02"},
+		"values without a mark":    {"{}", "x"},
+		"a truncated UUID":         {"\x01", "123456789012345"},
+		"digits without a length":  {"\x02", ""},
+		"truncated digits":         {"\x02\x10", "1234567"},
+		"a time that is missing":   {"\x03", ""},
+		"a time that does not end": {"\x03", "\x80\x80"},
+		"two times and one value":  {"\x03\x03", "\x02"},
+		"one time and two values":  {"\x03", "\x02\x02"},
 	} {
 		_, err := unpack(nil, []byte(c.packed), []byte(c.values), maxText)
 		require.ErrorIs(t, err, errPacked, title)

@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// readPlainly reads a report with encoding/json: the oracle of reader.
+// readPlainly reads a report with encoding/json. It is the oracle for reader.
 func readPlainly(text string) (*Report, error) {
 	bd, out := &v1alpha1.BundleDeployment{}, &Report{}
 	in := reportJSON{Status: &bd.Status}
@@ -24,8 +24,8 @@ func readPlainly(text string) (*Report, error) {
 	return out, err
 }
 
-// requireReadAlike requires that a reader that accepts a text reads what encoding/json
-// does, and returns whether it accepts it.
+// requireReadAlike requires that reader reads a text as encoding/json does if it accepts the
+// text, and returns whether it does.
 func requireReadAlike(t *testing.T, text string) bool {
 	t.Helper()
 	bd, got := &v1alpha1.BundleDeployment{}, &Report{}
@@ -39,12 +39,12 @@ func requireReadAlike(t *testing.T, text string) bool {
 	return true
 }
 
-// anyText is one of all sorts of texts, as strings of reports may be.
+// anyText returns a random text of any sort that a report may contain.
 func (s sampler) anyText() string {
 	return pick(s, "", "x", `a "quoted" <text> & more`, "Zürich\n\ttab", "\xff not UTF-8 \u2028", "{[,]}", "01", s.word(), s.hex(40), string(s.uid()))
 }
 
-// anything is a report with any field set or not.
+// anything returns a report with random fields set.
 func (s sampler) anything() *Report {
 	r := s.report(s.IntN(4), s.IntN(2) > 0)
 	status := &r.Status.(*v1alpha1.BundleDeployment).Status
@@ -94,18 +94,18 @@ func TestAReaderReadsWhatEncodingJSONDoes(t *testing.T) {
 			accepted++
 		}
 	}
-	require.Greater(t, accepted, 2000, "odd are those with numbers of 19 digits")
+	require.Greater(t, accepted, 2000, "only reports with numbers of 19 digits are odd")
 	for _, r := range some(s, 500) {
 		if _, heartbeat := r.Status.(*v1alpha1.Cluster); heartbeat {
 			continue
 		}
 		text, err := r.text()
 		require.NoError(t, err)
-		require.True(t, requireReadAlike(t, string(text)), "what agents report is never odd: %s", text)
+		require.True(t, requireReadAlike(t, string(text)), "the report of an agent is never odd: %s", text)
 	}
 }
 
-// TestAReaderIsSureOfWhatItAccepts: texts that are nearly as Encode writes them.
+// TestAReaderIsSureOfWhatItAccepts reads texts that are almost as Encode writes them.
 func TestAReaderIsSureOfWhatItAccepts(t *testing.T) {
 	t.Parallel()
 	s := newSampler(replay.Rand(t).Uint64(), unseen)
@@ -122,7 +122,7 @@ func TestAReaderIsSureOfWhatItAccepts(t *testing.T) {
 			from := s.IntN(len(text) + 1)
 			to := min(len(text), from+pick(s, 0, 0, 1, 2, s.IntN(40)))
 			put := pick(s, append(pieces, "")...)
-			if s.IntN(3) == 0 { // a piece of its own, in another place
+			if s.IntN(3) == 0 { // a piece of the text, in another place
 				at := s.IntN(len(text) + 1)
 				put = text[at:min(len(text), at+s.IntN(60))]
 			}
@@ -155,5 +155,5 @@ func TestFieldSetsAreSharedUntilThereAreTooMany(t *testing.T) {
 	}
 	long := `{"f:` + strings.Repeat("x", longestFieldSet) + `":{}}`
 	first := table.of(long)
-	require.NotSame(t, first, table.of(long), "what is long is not kept")
+	require.NotSame(t, first, table.of(long), "long field sets are not shared")
 }

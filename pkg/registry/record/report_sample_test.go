@@ -24,7 +24,7 @@ type sampler struct {
 	words []string
 }
 
-// The names that the dictionary has seen are not those that it is measured with.
+// The names in the dictionary's texts, and those that it is measured with.
 var (
 	seen   = []string{"app", "server", "monitoring", "operator", "controller", "nginx", "prometheus", "frontend"}
 	unseen = []string{"billing", "gateway", "ledger", "search", "orders", "mail", "audit", "queue", "cart", "users"}
@@ -51,7 +51,7 @@ func (s sampler) word() string {
 
 func (s sampler) deploymentID() string { return "s-" + s.hex(61) + ":" + s.hex(64) }
 
-// resourceKinds are what charts are made of, with the API group.
+// resourceKinds holds the kinds of objects in charts, with their API versions.
 var resourceKinds = [][2]string{
 	{"Deployment", "apps/v1"},
 	{"ConfigMap", "v1"},
@@ -76,8 +76,8 @@ var resourceKinds = [][2]string{
 	{"Namespace", "v1"},
 }
 
-// report is one on a deployment of so many objects. A healthy one says nothing but
-// that all is well.
+// report returns a report on a deployment with a number of objects. A healthy one reports no
+// errors.
 func (s sampler) report(resources int, healthy bool) *Report {
 	var (
 		now       = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(s.IntN(1<<26)) * time.Second)
@@ -116,7 +116,7 @@ func (s sampler) report(resources int, healthy bool) *Report {
 	return &Report{Status: bd, UID: s.uid()}
 }
 
-// ail makes a report one on something that is wrong.
+// ail makes a status report an error.
 func (s sampler) ail(status *v1alpha1.BundleDeploymentStatus, namespace, app string) {
 	ready := &status.Conditions[3]
 	ready.Status, ready.Reason = "False", "Error"
@@ -141,7 +141,7 @@ func (s sampler) ail(status *v1alpha1.BundleDeploymentStatus, namespace, app str
 	}
 }
 
-// tracked is a report whose writer is noted, as an apply leaves it.
+// tracked adds the managed fields of a writer to a report.
 func (s sampler) tracked(r *Report) *Report {
 	fields := `{"f:status":{"f:appliedDeploymentID":{},"f:conditions":{},"f:nonModified":{},"f:ready":{},"f:release":{},"f:resourceCounts":{"f:desiredReady":{},"f:missing":{},"f:modified":{},"f:notReady":{},"f:orphaned":{},"f:ready":{},"f:unknown":{},"f:waitApplied":{}},"f:resources":{},"f:syncGeneration":{}}}`
 	at := metav1.NewTime(time.Date(2026, 1, 1, 0, 0, s.IntN(1<<26), 0, time.UTC))
@@ -152,7 +152,7 @@ func (s sampler) tracked(r *Report) *Report {
 	return r
 }
 
-// heartbeat is what an agent leaves on its Cluster (S 9.4).
+// heartbeat returns the report of an agent on its Cluster (S 9.4).
 func (s sampler) heartbeat() *Report {
 	seen := metav1.NewTime(time.Date(2026, 1, 1, 0, 0, s.IntN(1<<26), 0, time.UTC))
 	c := &v1alpha1.Cluster{}

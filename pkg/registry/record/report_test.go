@@ -19,7 +19,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// some are reports of all sorts.
+// some returns reports of all sorts.
 func some(s sampler, n int) []*Report {
 	var out []*Report
 	for i := range n {
@@ -118,14 +118,14 @@ func TestReportsAreComparedByWhatIsStored(t *testing.T) {
 		other *Report
 		equal bool
 	}{
-		"the same":               {of(func(*v1alpha1.BundleDeploymentStatus) {}), true},
-		"an empty list for none": {of(func(s *v1alpha1.BundleDeploymentStatus) { s.ModifiedStatus = []v1alpha1.ModifiedStatus{} }), true},
-		"a time with less than a second": {of(func(s *v1alpha1.BundleDeploymentStatus) {
+		"the same":                      {of(func(*v1alpha1.BundleDeploymentStatus) {}), true},
+		"an empty list instead of none": {of(func(s *v1alpha1.BundleDeploymentStatus) { s.ModifiedStatus = []v1alpha1.ModifiedStatus{} }), true},
+		"a time with a fraction of a second": {of(func(s *v1alpha1.BundleDeploymentStatus) {
 			s.Resources[0].CreatedAt.Time = s.Resources[0].CreatedAt.Add(1)
 		}), true},
-		"another release": {of(func(s *v1alpha1.BundleDeploymentStatus) { s.Release += "1" }), false},
-		"0 for nothing":   {of(func(s *v1alpha1.BundleDeploymentStatus) { s.SyncGeneration = nil }), false},
-		"an object less":  {of(func(s *v1alpha1.BundleDeploymentStatus) { s.Resources = s.Resources[:1] }), false},
+		"another release":       {of(func(s *v1alpha1.BundleDeploymentStatus) { s.Release += "1" }), false},
+		"0 instead of no value": {of(func(s *v1alpha1.BundleDeploymentStatus) { s.SyncGeneration = nil }), false},
+		"one object less":       {of(func(s *v1alpha1.BundleDeploymentStatus) { s.Resources = s.Resources[:1] }), false},
 	} {
 		equal, err := one.Equal(c.other)
 		require.NoError(t, err)
@@ -146,14 +146,14 @@ func TestReportsThatEarlierVersionsWroteAreRead(t *testing.T) {
 	want.Status.Release, want.Status.Ready = "ns/app:1", true
 	out.Size = 0
 	require.Equal(t, &Report{Status: want, UID: "u", ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m", Subresource: "status"}}}, out)
-	// And rewritten, they are compact.
+	// When they are rewritten, they are compact.
 	data, err := out.Encode()
 	require.NoError(t, err)
 	require.True(t, isCompact(data))
 }
 
-// TestReportsOfTheFirstDictionaryAreRead has a record as this form's first version
-// wrote it, and what is in it.
+// TestReportsOfTheFirstDictionaryAreRead reads a record that the first version of this form
+// wrote, and compares it with its known contents.
 func TestReportsOfTheFirstDictionaryAreRead(t *testing.T) {
 	t.Parallel()
 	written, err := os.ReadFile("testdata/report_1.hex")
@@ -195,7 +195,7 @@ func TestWhatAReportHoldsIsBounded(t *testing.T) {
 	require.Less(t, len(bomb), 1000)
 	_, err := DecodeReport(Clusters, bomb)
 	require.ErrorContains(t, err, "more than a report may")
-	// Small text, but large with its values.
+	// The packed text is small, but large with its values.
 	bomb = codec().compact([]byte(`{"uid":"` + strings.Repeat(strings.Repeat("0", 255)+"x", maxText/255+1) + `"}`))
 	_, err = DecodeReport(Clusters, bomb)
 	require.ErrorContains(t, err, "more than a report may")
@@ -227,10 +227,10 @@ func TestDamagedReportsAreErrorsOrOtherReportsButNothingWorse(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, failed, 1000, "damage is mostly noticed")
+	require.Greater(t, failed, 1000, "damage is usually detected")
 }
 
-// measured are typical reports, and how many bytes they may take of their JSON.
+// measured holds typical reports, and the part of their JSON that they may take.
 var measured = []struct {
 	title string
 	make  func(s sampler) *Report
