@@ -147,8 +147,8 @@ func (l *Log) ops(ctx context.Context, txn *Txn) (ops []clientv3.Op, puts map[re
 		if err != nil {
 			return nil, nil, err
 		}
-		// The ID of content is its hash, so writing it twice would be harmless, but
-		// would send megabytes through raft for nothing.
+		// The ID of content is derived from it, so writing it twice would be harmless,
+		// but would send megabytes through raft for nothing.
 		absent := clientv3.Compare(clientv3.CreateRevision(path), "=", 0)
 		ops = append(ops, clientv3.OpTxn([]clientv3.Cmp{absent}, []clientv3.Op{clientv3.OpPut(path, string(encrypted))}, nil))
 	}

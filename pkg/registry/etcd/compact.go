@@ -25,7 +25,7 @@ type revisions interface {
 }
 
 // Compact drops, every interval, the history that was superseded longer ago than the
-// window, until ctx ends. An interval of 0 leaves compaction to the operator. etcd could
+// window, until ctx ends. An interval of 0 leaves compaction to another program. etcd could
 // compact itself, but its own compaction counts from its own start, and a history that is
 // too short makes every client list again.
 //

@@ -230,7 +230,7 @@ func TestDamagedReportsAreErrorsOrOtherReportsButNothingWorse(t *testing.T) {
 	require.Greater(t, failed, 1000, "damage is usually detected")
 }
 
-// measured holds typical reports, and the part of their JSON that they may take.
+// measured holds typical reports, and the most bytes that the record of each may take.
 var measured = []struct {
 	title string
 	make  func(s sampler) *Report
