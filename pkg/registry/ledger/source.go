@@ -207,7 +207,7 @@ func (l *Ledger) closeSource(key sourceKey, at view.Version) {
 	}
 	if next := object.With(view.Derived{Status: status}, at); next != object {
 		l.builder.Put(key.resource, next)
-	} else if shown, ok := object.Derived.Status.(*view.OriginStatus); ok {
+	} else if shown, ok := object.Derived.Status.(*view.SourceStatus); ok {
 		o.details = shown.Details.(*details) // nothing new in the new ones shows
 	}
 }
@@ -223,7 +223,7 @@ func (l *Ledger) shows(o *Source, repo *v1alpha1.GitRepo) bool {
 	return o.shown.Len() > 0 || o.unready.Len() > 0 || l.allowed(repo)
 }
 
-func (o *Source) status(key sourceKey) *view.OriginStatus {
+func (o *Source) status(key sourceKey) *view.SourceStatus {
 	sum := o.shown.All()
 	repo := summary.Repo{
 		Sum:      sum,
@@ -244,7 +244,7 @@ func (o *Source) status(key sourceKey) *view.OriginStatus {
 	if o.details == nil {
 		o.details = &details{o.clusters.Clone(), o.reported.Clone(), o.objects}
 	}
-	out := &view.OriginStatus{Details: o.details}
+	out := &view.SourceStatus{Details: o.details}
 	if key.resource == record.HelmOps {
 		var status v1alpha1.HelmOpStatus
 		summary.HelmOpStatus(&status, repo)

@@ -11,16 +11,16 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// someOrigin returns the key of a GitRepo or a HelmOp that Bundles may name as their source.
-func (e *edits) someOrigin() record.Key {
+// someSource returns the key of a GitRepo or a HelmOp that Bundles may name as their source.
+func (e *edits) someSource() record.Key {
 	if e.oneIn(2) {
 		return record.ObjectKey(record.HelmOps, e.name([]string{"op"}))
 	}
 	return record.ObjectKey(record.GitRepos, e.name([]string{"repo"}))
 }
 
-func (e *edits) originEdit() Proposal {
-	key := e.someOrigin()
+func (e *edits) sourceEdit() Proposal {
+	key := e.someSource()
 	p := Proposal{Resource: key.Resource, Name: key.Name}
 	r := e.j.object(e.t, key.Resource, key.Name)
 	switch {
@@ -38,9 +38,9 @@ func (e *edits) originEdit() Proposal {
 	return p
 }
 
-// originReport adds what Fleet's other controllers report on a GitRepo or a HelmOp.
-func (e *edits) originReport(txn *etcd.Txn) {
-	key := e.someOrigin()
+// sourceReport adds what Fleet's other controllers report on a GitRepo or a HelmOp.
+func (e *edits) sourceReport(txn *etcd.Txn) {
+	key := e.someSource()
 	r := e.j.object(e.t, key.Resource, key.Name)
 	if r == nil {
 		return

@@ -41,7 +41,7 @@ func (e *edits) proposal() Proposal {
 	case n < 96:
 		return e.restrictionEdit()
 	default:
-		return e.originEdit()
+		return e.sourceEdit()
 	}
 }
 
@@ -233,7 +233,7 @@ func (e *edits) fact(txn *etcd.Txn) {
 	case 0:
 		e.anyCount(txn)
 	case 3:
-		e.originReport(txn)
+		e.sourceReport(txn)
 	case 1:
 		e.clusterReport(txn)
 	case 2:

@@ -76,8 +76,8 @@ func (r *rolls) groupStatus(g *v1alpha1.ClusterGroup, clusters map[record.Name]*
 	return status
 }
 
-// origin computes what GitRepos and HelmOps have in common (S 7.6).
-func (r *rolls) origin(label, namespace, name string) (summary.Repo, []summary.Deployed) {
+// source computes what GitRepos and HelmOps have in common (S 7.6).
+func (r *rolls) source(label, namespace, name string) (summary.Repo, []summary.Deployed) {
 	deployments := r.of(func(bd *v1alpha1.BundleDeployment) bool {
 		return bd.Labels[label] == name && bd.Labels[v1alpha1.LabelBundleNamespace] == namespace
 	})
@@ -124,7 +124,7 @@ func (r *rolls) gitRepoStatus(g *v1alpha1.GitRepo) v1alpha1.GitRepoStatus {
 			failing = &b.Status.Conditions[at]
 		}
 	}
-	repo, deployed := r.origin(v1alpha1.LabelRepoName, g.Namespace, g.Name)
+	repo, deployed := r.source(v1alpha1.LabelRepoName, g.Namespace, g.Name)
 	if len(deployed) == 0 && failing == nil && r.forbidden(g) {
 		return status
 	}
@@ -148,7 +148,7 @@ func (r *rolls) helmOpStatus(h *v1alpha1.HelmOp) v1alpha1.HelmOpStatus {
 	if reported, ok := r.factsOf(record.HelmOps, h).(*v1alpha1.HelmOp); ok {
 		status = reported.Status
 	}
-	repo, deployed := r.origin(v1alpha1.LabelHelmOpName, h.Namespace, h.Name)
+	repo, deployed := r.source(v1alpha1.LabelHelmOpName, h.Namespace, h.Name)
 	summary.HelmOpStatus(&status, repo)
 	listObjects(&status.StatusBase, deployed)
 	return status

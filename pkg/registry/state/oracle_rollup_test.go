@@ -295,11 +295,11 @@ func (r *rolls) clusterStatus(k *v1alpha1.Cluster) v1alpha1.ClusterStatus {
 	counts := map[string]*summary.Readiness{record.GitRepos: &gitRepos, record.HelmOps: &helmOps}
 	ready := map[record.Key]bool{}
 	for _, bd := range on {
-		resource, origin := record.GitRepos, bd.Labels[v1alpha1.LabelRepoName]
-		if origin == "" {
-			resource, origin = record.HelmOps, bd.Labels[v1alpha1.LabelHelmOpName]
+		resource, source := record.GitRepos, bd.Labels[v1alpha1.LabelRepoName]
+		if source == "" {
+			resource, source = record.HelmOps, bd.Labels[v1alpha1.LabelHelmOpName]
 		}
-		key := record.ObjectKey(resource, record.Name{Namespace: bd.Labels[v1alpha1.LabelBundleNamespace], Name: origin})
+		key := record.ObjectKey(resource, record.Name{Namespace: bd.Labels[v1alpha1.LabelBundleNamespace], Name: source})
 		if _, exists := r.records[key]; exists {
 			ready[key] = ready[key] || ordinary(bd).State() == v1alpha1.Ready
 		}

@@ -50,7 +50,7 @@ func TestRollUpsOfReportsBeyondTheirBounds(t *testing.T) {
 	t.Parallel()
 	const edits, restartEach, sureEach = 24, 8, 3
 	c := crowd{newHistory(t, replay.Rand(t))}
-	all := c.origins()
+	all := c.sources()
 	for i := range 2 {
 		p := c.cluster(record.Name{Namespace: "n1", Name: fmt.Sprintf("k%03d", i)})
 		p.Object.Object.SetLabels(map[string]string{"env": "x"})

@@ -123,7 +123,7 @@ func (c crowd) group(name string) Proposal {
 	return Proposal{Resource: record.ClusterGroups, Name: key, Object: r}
 }
 
-func (c crowd) origins() []Proposal {
+func (c crowd) sources() []Proposal {
 	repo, op := record.Name{Namespace: "n1", Name: "repo"}, record.Name{Namespace: "n1", Name: "op"}
 	gitRepo, helmOp := &v1alpha1.GitRepo{ObjectMeta: c.meta(repo)}, &v1alpha1.HelmOp{ObjectMeta: c.meta(op)}
 	gitRepo.Spec.Repo = "https://one"
@@ -176,7 +176,7 @@ func TestRollUpsOfManyClusters(t *testing.T) {
 		all = append(all, c.group(name))
 	}
 	start := &etcd.Txn{Put: map[record.Key][]byte{}}
-	for _, p := range append(all, c.origins()...) {
+	for _, p := range append(all, c.sources()...) {
 		maps.Copy(start.Put, c.j.unplanned(c.edits.t, p).Put)
 	}
 	require.True(t, c.commit(start))
@@ -210,7 +210,7 @@ func vague(item view.Item) bool {
 	if !ok {
 		return false
 	}
-	status, ok := object.Derived.Status.(*view.OriginStatus)
+	status, ok := object.Derived.Status.(*view.SourceStatus)
 	if !ok {
 		return false
 	}

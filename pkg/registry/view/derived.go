@@ -38,7 +38,7 @@ var (
 	_ Status = (*BundleStatus)(nil)
 	_ Status = (*ClusterStatus)(nil)
 	_ Status = (*GroupStatus)(nil)
-	_ Status = (*OriginStatus)(nil)
+	_ Status = (*SourceStatus)(nil)
 )
 
 // The types of derived conditions. All other conditions are facts and stay as reported.
@@ -155,8 +155,8 @@ func (s *GroupStatus) Same(other Status) bool {
 	return ok && equality.Semantic.DeepEqual(s, o)
 }
 
-// OriginStatus is the roll-up of a GitRepo or a HelmOp (S 7.6).
-type OriginStatus struct {
+// SourceStatus is the roll-up of a GitRepo or a HelmOp (S 7.6).
+type SourceStatus struct {
 	v1alpha1.StatusBase
 	// Details holds the parts that grow with the number of BundleDeployments.
 	Details Details
@@ -181,7 +181,7 @@ const (
 )
 
 // Over implements Status.
-func (s *OriginStatus) Over(object record.APIObject) {
+func (s *SourceStatus) Over(object record.APIObject) {
 	switch object := object.(type) {
 	case *v1alpha1.GitRepo:
 		s.over(&object.Status.StatusBase)
@@ -193,7 +193,7 @@ func (s *OriginStatus) Over(object record.APIObject) {
 	}
 }
 
-func (s *OriginStatus) over(to *v1alpha1.StatusBase) {
+func (s *SourceStatus) over(to *v1alpha1.StatusBase) {
 	conditions := withConditions(to.Conditions, s.Conditions)
 	*to = s.StatusBase
 	to.Conditions = conditions
@@ -203,8 +203,8 @@ func (s *OriginStatus) over(to *v1alpha1.StatusBase) {
 }
 
 // Same implements Status.
-func (s *OriginStatus) Same(other Status) bool {
-	o, ok := other.(*OriginStatus)
+func (s *SourceStatus) Same(other Status) bool {
+	o, ok := other.(*SourceStatus)
 	switch {
 	case !ok || (s.Details == nil) != (o.Details == nil) || !equality.Semantic.DeepEqual(&s.StatusBase, &o.StatusBase):
 		return false

@@ -81,12 +81,12 @@ func rolledUp(r *rand.Rand) map[string]struct {
 	object func() record.APIObject
 	status Status
 } {
-	bundle, cluster, group, origin := &BundleStatus{}, &ClusterStatus{}, &GroupStatus{}, &OriginStatus{}
+	bundle, cluster, group, source := &BundleStatus{}, &ClusterStatus{}, &GroupStatus{}, &SourceStatus{}
 	fill(r, reflect.ValueOf(&bundle.BundleStatus).Elem())
 	fill(r, reflect.ValueOf(&cluster.ClusterStatus).Elem())
 	fill(r, reflect.ValueOf(&group.ClusterGroupStatus).Elem())
-	fill(r, reflect.ValueOf(&origin.StatusBase).Elem())
-	bundle.Conditions, origin.Conditions = ready("Ready"), ready("Ready")
+	fill(r, reflect.ValueOf(&source.StatusBase).Elem())
+	bundle.Conditions, source.Conditions = ready("Ready"), ready("Ready")
 	cluster.Conditions = append([]v1alpha1.GenericCondition{processedWell}, ready("Ready")...)
 	group.Conditions = ready("Processed", "Ready")
 	return map[string]struct {
@@ -96,8 +96,8 @@ func rolledUp(r *rand.Rand) map[string]struct {
 		"Bundle":       {func() record.APIObject { return &v1alpha1.Bundle{} }, bundle},
 		"Cluster":      {func() record.APIObject { return &v1alpha1.Cluster{} }, cluster},
 		"ClusterGroup": {func() record.APIObject { return &v1alpha1.ClusterGroup{} }, group},
-		"GitRepo":      {func() record.APIObject { return &v1alpha1.GitRepo{} }, origin},
-		"HelmOp":       {func() record.APIObject { return &v1alpha1.HelmOp{} }, origin},
+		"GitRepo":      {func() record.APIObject { return &v1alpha1.GitRepo{} }, source},
+		"HelmOp":       {func() record.APIObject { return &v1alpha1.HelmOp{} }, source},
 	}
 }
 
@@ -213,12 +213,12 @@ func TestStatesDerivedFromFactsShowWithoutARollUp(t *testing.T) {
 	require.Equal(t, "Modified", cluster.Status.Display.State)
 
 	repo := &v1alpha1.GitRepo{}
-	origin := &OriginStatus{}
-	origin.Display.State = "NotReady"
-	origin.Over(repo)
+	source := &SourceStatus{}
+	source.Display.State = "NotReady"
+	source.Over(repo)
 	require.Equal(t, "GitUpdating", repo.Status.Display.State, "no job has reported that it is done")
 	repo.Status.GitJobStatus = "Current"
-	origin.Over(repo)
+	source.Over(repo)
 	require.Equal(t, "NotReady", repo.Status.Display.State)
 }
 

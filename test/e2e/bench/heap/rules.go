@@ -24,7 +24,7 @@ var rules = []rule{
 	{"the selector index", []string{"index.*"}},
 	{"codecs' buffers", []string{"record.newReportCodec", "record.(*reportCodec).*", "github.com/klauspost/compress/*", "compress/*"}},
 	{"objects, decoded", []string{"record.Decode*", "state.(*work).take*"}},
-	{"objects, joined with what is derived", []string{"record.Copy", "view.(*Object).*", "view.Derived.*", "view.(*BundleStatus).*", "view.(*ClusterStatus).*", "view.(*GroupStatus).*", "view.(*OriginStatus).*", "state.(*work).deriveCluster"}},
+	{"objects, joined with what is derived", []string{"record.Copy", "view.(*Object).*", "view.Derived.*", "view.(*BundleStatus).*", "view.(*ClusterStatus).*", "view.(*GroupStatus).*", "view.(*SourceStatus).*", "state.(*work).deriveCluster"}},
 	{"other objects' trees", []string{"view.(*objects).*", "view.newTable"}},
 	{"the log of changes", []string{"view.*"}},
 	{"the rest of the engine", []string{"state.*", "engine.*", "freshness.*", "audit.*", "rollout.*"}},
