@@ -4,17 +4,17 @@
 
 # hack/ci/test.sh
 #
-# Runs every test, in three lots. Packages that only compute run under the race detector,
-# which costs them seconds. The rest of the module links etcd and the API server and runs
-# without the detector, because they take minutes to compile a second time for it. Set
-# RACE=all to run both lots under it. The third lot is test/e2e, a module of its own that
+# Runs every test, in three lots. Packages that only compute, the state's parts and the
+# engine run under the race detector, which also turns on the checks of package invariants.
+# The rest of the module links the API server and runs without the detector, because it
+# takes minutes to compile a second time for it. Set RACE=all to run both lots under it. The third lot is test/e2e, a module of its own that
 # runs Muster in a real cluster, and cmd/muster-agent, the agent that it uses. Its packages
 # run one after the other, because each has a cluster to itself. LOTS=unit skips the third
 # lot, LOTS=e2e runs nothing else.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-computing='/pkg/registry/(manifest|record|index|targeting|derive|view)(/|$)'
+computing='/pkg/(invariants|garbage|registry/(manifest|record|index|targeting|names|rules|reports|derive|rollout|summary|view|ledger|freshness|audit|fair|engine))(/|$)'
 if [[ ${RACE:-} == all ]]; then
 	computing='.'
 fi
@@ -65,7 +65,7 @@ code=0
 if [[ -n $raced ]]; then
 	echo "== tests under the race detector: $(wc -l <<<"$raced") packages"
 	# shellcheck disable=SC2086 # one word per package
-	noted "${race[@]}" $raced || code=1
+	noted "${race[@]}" -timeout 30m $raced || code=1
 fi
 # The sessions in test/kubectl use this kubectl. It is built here, because go test would not
 # show that the build takes long.
@@ -73,7 +73,7 @@ hack/tool.sh kubectl >/dev/null || code=1
 if [[ -n $plain ]]; then
 	echo "== tests: $(wc -l <<<"$plain") packages (the first time, this compiles etcd and the API server: some minutes)"
 	# shellcheck disable=SC2086
-	noted go test $plain || code=1
+	noted go test -timeout 30m $plain || code=1
 fi
 # The roll-out in one process is next to the one in a cluster, but needs no cluster.
 if [[ $lots != e2e ]]; then

@@ -102,7 +102,7 @@ func (e *Engine) furthestBack(ctx context.Context, present, behind int64) (int64
 
 // passUndecryptableHistory loads anew at the present, if that can be opened: what lies
 // between may be encrypted with a key that nothing of the present needs, and that was
-// taken away. Else the state stays at the last whole revision, to go on from there
+// taken away. Otherwise the state stays at the last whole revision, to continue from there
 // when the key is known.
 func (e *Engine) passUndecryptableHistory(ctx context.Context) {
 	if present, err := e.present(ctx); err == nil {

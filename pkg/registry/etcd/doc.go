@@ -19,7 +19,7 @@
 //	check.go      Check: whether the log can rely on the store
 //	client.go     Connect
 //	compact.go    compaction
-//	seal.go       encryption at rest
+//	encryption.go encryption at rest
 //	reencrypt.go  encrypts records of an older key again
 //
 // Promises: Watch delivers whole revisions, in order, each once, and never skips one. It

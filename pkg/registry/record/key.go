@@ -45,8 +45,8 @@ const (
 	guardRemoval      = "removal"
 )
 
-// nobody stands for an absent namespace or name in a key's path.
-const nobody = "-"
+// absent stands for an absent namespace or name in a key's path.
+const absent = "-"
 
 // Name is a namespaced name. Names have the order of the lists that the API serves: by
 // namespace, then by name.
@@ -133,13 +133,13 @@ func ParseKey(path string) (Key, error) {
 
 func orNobody(s string) string {
 	if s == "" {
-		return nobody
+		return absent
 	}
 	return s
 }
 
 func orEmpty(s string) string {
-	if s == nobody {
+	if s == absent {
 		return ""
 	}
 	return s
