@@ -3,8 +3,8 @@
 
 // Package garbage sets how much garbage a program lets pile up between collections.
 //
-// It is a third of what is in use, and on a small heap always so much that the program
-// does not collect all the time. What is in use is large and lives long, and what an edit
+// It is a third of what is in use, but on a small heap enough for the program not to
+// collect all the time. What is in use is large and lives long, and what an edit
 // leaves behind is little beside it. With Go's 100 percent, half of the memory of a replica
 // of a million BundleDeployments would be garbage, and it would still collect only once in
 // many seconds. A share is right for fleets of all sizes, which a limit is not. Where

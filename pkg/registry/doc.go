@@ -45,7 +45,7 @@
 //	rules      what restrictions and Policies of a namespace allow: S 2.6, pure
 //	reports    an agent's report: its state, digest and explanation: S 7.1, pure
 //	summary    statuses as sums over BundleDeployments: S 7, pure
-//	derive     options, templates, IDs, the BundleDeployment itself: pure
+//	derive     options, IDs, the BundleDeployment itself; templates in derive/sandbox: pure
 //	rollout    which BundleDeployments get a new version next: S 6, pure
 //	view       the immutable tables at a revision, and the changes that led to them
 //	ledger     which statuses a change affects, and how their sums change
@@ -57,7 +57,8 @@
 //	storage    storage.Interface over views: reads, watches, guarded writes
 //	kinds      what differs from kind to kind: strategy, validation, columns
 //	endpoints  kinds and storage joined to REST endpoints
-//	server     scheme, API group installation, the HTTP server, the readiness gate
+//	server     scheme, API group installation, the HTTP server, the readiness gate; JSON
+//	           and Protobuf in server/encoding
 //	metrics    what engine and storage count, for Prometheus
 //
 // # Vocabulary
@@ -164,7 +165,8 @@
 // So an object carries how it was written beside its fields (pkg/apis/fleet/schema). The
 // record keeps it, and every answer, event, patch and apply shows it. No stage of the
 // pipeline between etcd and view looks at it. A write that changes only that is a change
-// like any other; it makes no new version of a Bundle. Statuses and metadata have none.
+// like any other; it makes no new version of a Bundle. Statuses and
+// metadata are not kept in the form in which they were written.
 //
 // # Absence is a decision
 //

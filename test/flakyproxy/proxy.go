@@ -11,16 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// T is the test that a Proxy belongs to: a *testing.T, or what plays one.
+// T is the test that a Proxy belongs to: a *testing.T, or a stand-in for one.
 type T interface {
 	require.TestingT
 	Cleanup(func())
 	Helper()
 }
 
-// Proxy is a way to a server that a test can break.
+// Proxy is a connection to a server that a test can break.
 type Proxy struct {
-	// Address is what to dial.
+	// Address is the address to dial.
 	Address string
 
 	server   string
@@ -28,7 +28,7 @@ type Proxy struct {
 	mu       struct {
 		sync.Mutex
 		cut bool
-		// stalled is closed when bytes pass again; nil while they pass.
+		// stalled is a channel that is closed when bytes pass again; nil while they pass.
 		stalled chan struct{}
 		conns   map[net.Conn]struct{}
 	}
@@ -46,8 +46,8 @@ func Start(t T, server string) *Proxy {
 	return p
 }
 
-// Cut breaks all connections, and lets no new one through: the other side says so,
-// as when a process is gone.
+// Cut breaks all connections and closes new ones at once, as when a process has
+// ended.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,7 +56,7 @@ func (p *Proxy) Cut() {
 	p.breakLocked()
 }
 
-// Stall lets nothing pass: connections stay open, and new ones are taken, as when a
+// Stall lets nothing pass. Connections stay open and new ones are accepted, as when a
 // network is partitioned.
 func (p *Proxy) Stall() {
 	p.mu.Lock()
@@ -66,7 +66,7 @@ func (p *Proxy) Stall() {
 	}
 }
 
-// Mend ends Cut and Stall. What was sent meanwhile arrives, as with TCP.
+// Mend ends Cut and Stall. What was sent during Stall arrives, as with TCP.
 func (p *Proxy) Mend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

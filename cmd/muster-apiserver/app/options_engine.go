@@ -19,7 +19,7 @@ import (
 type EngineOptions struct {
 	// Window is how long a revision is kept: in etcd at least, in memory at most.
 	Window time.Duration
-	// Memory bounds the memory of the history.
+	// Memory is the most memory that the history may take.
 	Memory resource.QuantityValue
 	// SelfAudit is how often the state is compared with the records; 0 is never.
 	SelfAudit time.Duration
@@ -60,7 +60,7 @@ func (o *EngineOptions) validate() []error {
 	return all
 }
 
-// apply sets the options in those of the engine.
+// apply copies the options to the engine's.
 func (o *EngineOptions) apply(to *engine.Options) {
 	to.History.Window, to.History.Bytes = o.Window, o.Memory.Value()
 	to.AuditEvery = o.SelfAudit

@@ -1,7 +1,8 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package loops is the list of all controllers and of what each needs. A program that lacks
+// Package loops holds the list of all controllers, in which a new controller gets its row,
+// and what each needs: muster-controller and the all-in-one run this list. A program that lacks
 // something leaves out the controllers that need it: the all-in-one has no core API.
 //
 //	loops.go  the list

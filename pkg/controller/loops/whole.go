@@ -15,9 +15,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// whole lets a controller run only while all records can be read that decide which
-// BundleDeployments exist. Without one of them, something may wrongly seem to be unused or
-// to have no Cluster.
+// whole lets a controller run only while all records that decide which BundleDeployments
+// exist can be read. Without one of them, something may wrongly seem to be unused or to have
+// no Cluster.
 func whole(source *engine.Engine, loop controller.Loop) controller.Loop {
 	return controller.LoopFunc(func(ctx context.Context) error {
 		for ctx.Err() == nil {
@@ -41,7 +41,7 @@ func whole(source *engine.Engine, loop controller.Loop) controller.Loop {
 	})
 }
 
-// await blocks until the state is whole, or is not, as asked for, or the context ends.
+// await blocks until the state is whole (is), or not whole (!is), or the context ends.
 func await(ctx context.Context, source follow.Source, is bool) {
 	ctx, done := context.WithCancel(ctx)
 	defer done()

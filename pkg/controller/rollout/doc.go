@@ -21,9 +21,9 @@
 //	record what a pass decides, up to a batch    Pass
 //	remove promotions that hold nothing back, then the rollout record
 //
-// So a roll-out that is larger than a transaction is decided again for each. Of the decisions
-// of a pass, those that count against a limit come first: a limit was computed without the
-// BundleDeployments that are created, and between two batches they would count.
+// So a roll-out that is larger than a transaction is decided again for each. Decisions that
+// count against a limit come first in a pass. The limit was computed without the
+// BundleDeployments that the pass creates, and these would count in the next batch.
 //
 // # Why no limit is exceeded
 //

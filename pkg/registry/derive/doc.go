@@ -14,7 +14,7 @@
 //	copies.go            what an agent finds beside its BundleDeployments
 //	content.go           Content: options and their deployment ID
 //	memo.go              contents that took long to evaluate
-//	identity.go          the deployment ID's way through YAML
+//	identity.go          the deployment ID, as Fleet computes it through YAML
 //	yaml.go              YAML within bounds
 //	work.go              what preparation may cost
 //	costly.go            versions that work on no Cluster

@@ -16,7 +16,7 @@ import (
 type Reencrypted struct {
 	// Seen counts the records and contents that were read, in all passes.
 	Seen int
-	// Rewritten counts those that were stale and are not any more.
+	// Rewritten counts those that were stale and no longer are.
 	Rewritten int
 	// Contended counts those that another writer wrote meanwhile, so that the next pass
 	// reads them again.
@@ -36,8 +36,8 @@ const (
 )
 
 // Reencrypt rewrites every stale record and content with the present key. This includes
-// plain text that should be encrypted, and the reverse. It rewrites a record only if that
-// is unchanged since it was read. So it is safe while replicas run, if all of them already
+// plain text that should be encrypted, and the reverse. It rewrites a record only if it
+// has not changed since it was read. So it is safe while replicas run, if all of them already
 // know the newest key. It can be stopped and started again at any time, and several may run
 // at once. It calls progress after each page.
 //
@@ -124,7 +124,7 @@ func (l *Log) reencrypted(ctx context.Context, kv *mvccpb.KeyValue) ([]byte, err
 	return l.encrypt(ctx, follow, path, plain)
 }
 
-// rewrite commits transactions, each with its own guard, as one.
+// rewrite commits several guarded writes in one transaction.
 func (l *Log) rewrite(ctx context.Context, ops []clientv3.Op, done *Reencrypted) error {
 	response, err := l.client.Txn(ctx).Then(ops...).Commit()
 	if err != nil {

@@ -6,7 +6,11 @@
 // A scrape reads one view, so its numbers are consistent. All names begin with muster_;
 // docs/metrics.md says what each means and when to worry.
 //
-// Counting costs three histograms: one observation for each revision, one for each
+// families.go names all metrics, with their help; collector.go fills them with the numbers
+// of one scrape (engine.Stats, storage.Stats); this file holds what is counted as it happens.
+// Controllers have metrics of their own, in their packages.
+//
+// Counting costs three observations of histograms: one for each revision, one for each
 // transaction of reports, and one a second. A scrape reads atomics and waits at most for
 // the revision that is being applied. It visits each Bundle and each revision of the
 // history once for each view.

@@ -29,8 +29,8 @@
 // written, where its fields do not show it (pkg/apis/fleet/schema), is a member of the
 // record and not part of the object.
 //
-// Pins, promotions, rollout records and mirrors are packed if they are long, and objects if
-// they are very long: the same JSON, compressed. Reports, by far the most numerous records,
+// Long pins, promotions, rollout records and mirrors, and very long objects, are packed: the
+// same JSON, compressed. Reports, by far the most numerous records,
 // are the same JSON in a compact form, which takes a tenth of the size of their object.
 // Memory holds reports on BundleDeployments in that form too, without the parts that they
 // share. A large one is held together with the part of it that roll-ups read (Kept).

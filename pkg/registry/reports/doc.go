@@ -11,8 +11,8 @@
 //	text.go         the size of texts in JSON, and where long ones are cut
 //
 // Roll-ups read a bounded part of a report, so that one agent costs the others no more
-// than any other does. An honest report is below every bound but the one on texts; the
-// BundleDeployment shows the report whole.
+// than any other does. A report of a real deployment reaches only the bound on texts. The
+// BundleDeployment shows the whole report.
 //
 // All functions are pure, and safe for concurrent use. None writes to its arguments;
 // results share texts and lists with them.

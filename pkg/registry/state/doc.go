@@ -139,8 +139,8 @@
 // written before the write, a step at a time (Plan.First), and the write is planned anew
 // after each step. A step changes nothing by itself. A crash after one leaves:
 //
-//	promotions of held pairs   that repeat what is shown already. They rule as what they
-//	                           repeat did, until a roll-out or the controller's sweep
+//	promotions of held pairs   that say what the pairs show already. So they change
+//	                           nothing, until a roll-out or the controller's sweep
 //	                           replaces them.
 //	pins of a Cluster          in addition to those that it needs. Pins of a version that
 //	                           works are not read, and the next edit of the Cluster that

@@ -10,19 +10,20 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// put shows a BundleDeployment in the place of the present one, which may be nil.
+// put replaces the current BundleDeployment, which may be nil.
 func (w *work) put(have, next *view.BundleDeployment) {
 	w.moved(have, next)
 	w.builder.Put(record.BundleDeployments, next)
 }
 
-// remove removes the present BundleDeployment.
+// remove removes the current BundleDeployment.
 func (w *work) remove(have *view.BundleDeployment) {
 	w.moved(have, nil)
 	w.builder.Delete(record.BundleDeployments, have.Name())
 }
 
-// moved notes what a changed BundleDeployment changes elsewhere. One of the two may be nil.
+// moved notes what the change of a BundleDeployment from prev to next changes elsewhere.
+// One of the two may be nil.
 func (w *work) moved(prev, next *view.BundleDeployment) {
 	w.ledger.Moved(prev, next)
 	w.hidden.moved(prev, next)
@@ -102,7 +103,7 @@ func (w *work) enterPair(c claim) {
 	w.ledger.Pair(b.roll, member)
 }
 
-// enterBasis passes to the ledger what else the status of a bundle follows from.
+// enterBasis tells the ledger the facts beside its pairs that a bundle's status follows from.
 func (w *work) enterBasis(b *bundle) {
 	if w.State.bundles[b.name] == b {
 		w.ledger.Basis(b.roll, ledger.Basis{Newest: b.newest.record, InForce: w.inForce(b).object(), Failure: w.failureOf(b)})

@@ -6,8 +6,8 @@
 // selectors to file a Bundle, so that the engine can find the Bundles that an edit of a
 // Cluster or of its groups may concern without asking each.
 //
-//	targets.go  Targets
-//	entry.go    Entry
+//	targets.go  all target lists of a Bundle's spec
+//	entry.go    one entry with its criteria: does it match a Cluster?
 //	cluster.go  Cluster, and its augmented labels
 //	resolve.go  Resolve: the target and customizations of a Cluster
 //	filing.go   Filings: the selectors to file
@@ -35,8 +35,8 @@
 // That is enough because an entry sees a group's name only through clusterGroup, which the
 // augmented labels carry, and its labels only through clusterGroupSelector. A group that no
 // entry selects satisfies only criteria that every other group, or having no group,
-// satisfies too. Matching needs only some group, so adding or removing such a group to or
-// from others changes nothing.
+// satisfies too. One such group is as good as another, so adding or removing one beside others
+// changes nothing.
 //
 // # Costs
 //
