@@ -21,8 +21,8 @@ import (
 const contentBatch = 32
 
 // Contents reads content records. The result lacks the IDs that have none. It fails with
-// ErrSealed at a record that cannot be decrypted, and with record.ErrNewer at one that a
-// newer version wrote.
+// ErrUndecryptable at a record that cannot be decrypted, and with record.ErrNewer at one
+// that a newer version wrote.
 func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, error) {
 	out := make(map[string][]byte, len(ids))
 	for len(ids) > 0 {
@@ -89,8 +89,8 @@ type StoredContent struct {
 // ListContents reads up to limit content records (0: all), beginning with the ID from, at a
 // revision (0: the present). It returns the revision of the answer, and the number of
 // records that remain after these. It fails with ErrCompacted if etcd no longer holds the
-// revision, with ErrFuture if etcd has not reached it, with ErrSealed at a record that
-// cannot be decrypted, and with record.ErrNewer at one that a newer version wrote.
+// revision, with ErrFuture if etcd has not reached it, with ErrUndecryptable at a record
+// that cannot be decrypted, and with record.ErrNewer at one that a newer version wrote.
 func (l *Log) ListContents(ctx context.Context, from string, limit, revision int64) (contents []StoredContent, at, remaining int64, err error) {
 	end := clientv3.GetPrefixRangeEnd(l.ContentPath(""))
 	response, err := l.client.Get(ctx, l.ContentPath(from), clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))

@@ -132,7 +132,7 @@ func present(value []byte) []byte {
 }
 
 // Get reads the present state of one record, by quorum. Its Value is nil if none exists.
-// It fails with ErrSealed if the record cannot be decrypted.
+// It fails with ErrUndecryptable if the record cannot be decrypted.
 func (l *Log) Get(ctx context.Context, key record.Key) (Record, error) {
 	r := Record{Key: key}
 	response, err := l.client.Get(ctx, l.path(key))
@@ -164,9 +164,9 @@ func nextPage(records, bytes int) int64 {
 }
 
 // Load calls each for every record at the revision, in key order. It fails with
-// ErrCompacted if the log no longer reaches back that far, with ErrSealed at a record that
-// cannot be decrypted, and with record.ErrNewer at one that a newer version wrote. It reads
-// the next page of records while it calls each for the last one.
+// ErrCompacted if the log no longer reaches back that far, with ErrUndecryptable at a record
+// that cannot be decrypted, and with record.ErrNewer at one that a newer version wrote. It
+// reads the next page of records while it calls each for the last one.
 func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -28,7 +28,7 @@ type Batch struct {
 // ends or the stream breaks; apply must not wait for readers. It fails
 //
 //   - with ErrCompacted if the log no longer reaches back that far;
-//   - with ErrSealed before the first revision with a record that cannot be decrypted;
+//   - with ErrUndecryptable before the first revision with a record that cannot be decrypted;
 //   - with record.ErrNewer before the first with a record that a newer version wrote;
 //   - with ErrReplaced before the first from another cluster: the etcd client resumes a
 //     watch by itself, whichever cluster answers at the address.

@@ -75,7 +75,7 @@ func (s *Server) Restart(t testing.TB) {
 // Address returns the address that the server listens on.
 func (s *Server) Address() string { return s.address }
 
-// Dial returns another client, connected to an address: the server's, or a Cable's.
+// Dial returns another client, connected to an address: the server's, or a flaky proxy's.
 func (s *Server) Dial(t testing.TB, address string, options ...grpc.DialOption) *clientv3.Client {
 	t.Helper()
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{address}, Logger: zap.NewNop(), DialOptions: options})
