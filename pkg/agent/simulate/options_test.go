@@ -23,7 +23,7 @@ func TestWhatAPersonTypesIsChecked(t *testing.T) {
 		{"", ""},
 		{"--failure-rate=1 --restart-every=1s --heartbeat=0s", ""},
 		{"--failure-rate=1.5", "--failure-rate 1.5 is not a share"},
-		{"--failure-rate=-1", "--failure-rate -1 is not a part of all"},
+		{"--failure-rate=-1", "--failure-rate -1 is not a share"},
 		{"--workers=0", "--workers 0 does nothing"},
 		{"--resources=-1", "--resources -1 is not a number of objects"},
 		{"--delay=-1s", "cannot be negative"},

@@ -134,7 +134,7 @@ func TestAStoreThatIsNotEtcdIsRefused(t *testing.T) {
 		"one that writes whatever the guards say": {foreign{version: "3.6.0", txn: func(txn *pb.TxnRequest) (*pb.TxnResponse, error) {
 			answer, err := understands(&pb.TxnRequest{Compare: txn.Compare[:3], Success: txn.Success})
 			return answer, err
-		}}, []string{"a guard does not hold", "that it has written the transaction"}},
+		}}, []string{"a guard that does not hold", "that it has written the transaction"}},
 		"one that never lets a guard hold": {foreign{version: "3.6.0", txn: func(*pb.TxnRequest) (*pb.TxnResponse, error) {
 			return &pb.TxnResponse{Header: &pb.ResponseHeader{}}, nil
 		}}, []string{"that a guard does not hold, although it does"}},
