@@ -160,7 +160,7 @@ func TestAMarkOnAnotherOwnersObjectRemovesNothing(t *testing.T) {
 	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), cluster, metav1.DeleteOptions{}))
 	waitUntilGone(t, own.Name)
 	poll.Eventually(t, patience, func(context.Context) error {
-		if !strings.Contains(access.Log(), "is not called as anything of that owner is") {
+		if !strings.Contains(access.Log(), "has no name that this owner would give it") {
 			return errors.New("the log does not say so")
 		}
 		return nil
