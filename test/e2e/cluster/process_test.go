@@ -53,7 +53,7 @@ func TestATakenPortIsDistinguishedFromOtherFailures(t *testing.T) {
 		return other.ready(t.Context(), time.Minute, never)
 	})
 	require.ErrorIs(t, err, errNever)
-	require.ErrorContains(t, err, "it ended")
+	require.ErrorContains(t, err, "it exited")
 	require.ErrorContains(t, err, "no such file", "the message has the log's end")
 	require.Equal(t, 1, starts)
 	require.Equal(t, 3, other.ExitCode())

@@ -185,7 +185,7 @@ func makeSecrets(t *testing.T, c versioned.Interface) {
 		b.Spec.Helm = values(`marker-label-${ .ClusterLabels.region }`)
 	})
 	// This Bundle gets a version that fails on every Cluster.
-	add("version", func(b *v1alpha1.Bundle) { b.Spec.Helm = values(markers["a version kept since the next is bad"]) })
+	add("version", func(b *v1alpha1.Bundle) { b.Spec.Helm = values(markers["a version kept because the next fails"]) })
 	patchBundle(t, c, "version", `{"spec":{"helm":{"values":{"secret":"${ .ClusterLabels.zone }"}}}}`)
 	_, err = c.FleetV1alpha1().Clusters(namespace).Patch(t.Context(), "c", types.MergePatchType, []byte(`{"metadata":{"labels":{"region":null}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
