@@ -464,7 +464,7 @@ func schema_pkg_apis_fleet_v1alpha1_AgentStatus(ref common.ReferenceCallback) co
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "AgentStatus is what the agent reports about itself.",
+				Description: "AgentStatus holds the report of the agent about itself.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"lastSeen": {
@@ -3369,7 +3369,7 @@ func schema_pkg_apis_fleet_v1alpha1_ClusterStatus(ref common.ReferenceCallback) 
 					},
 					"agent": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Agent is what the agent reports about itself.",
+							Description: "Agent holds the report of the agent about itself.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.AgentStatus{}.OpenAPIModelName()),
 						},

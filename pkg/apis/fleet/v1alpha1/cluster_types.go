@@ -273,7 +273,7 @@ type ClusterStatus struct {
 	// +optional
 	Display ClusterDisplay `json:"display"`
 
-	// Agent is what the agent reports about itself.
+	// Agent holds the report of the agent about itself.
 	// +optional
 	Agent AgentStatus `json:"agent"`
 
@@ -304,7 +304,7 @@ type ClusterDisplay struct {
 	State string `json:"state,omitempty" schema:"nullable"`
 }
 
-// AgentStatus is what the agent reports about itself.
+// AgentStatus holds the report of the agent about itself.
 type AgentStatus struct {
 	// LastSeen is the time of the agent's last heartbeat. The agent sends one every 15
 	// minutes by default.

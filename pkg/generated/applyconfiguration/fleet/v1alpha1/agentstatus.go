@@ -12,7 +12,7 @@ import (
 // AgentStatusApplyConfiguration represents a declarative configuration of the AgentStatus type for use
 // with apply.
 //
-// AgentStatus is what the agent reports about itself.
+// AgentStatus holds the report of the agent about itself.
 type AgentStatusApplyConfiguration struct {
 	// LastSeen is the time of the agent's last heartbeat. The agent sends one every 15
 	// minutes by default.

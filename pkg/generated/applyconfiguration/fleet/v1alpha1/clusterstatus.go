@@ -72,7 +72,7 @@ type ClusterStatusApplyConfiguration struct {
 	AgentTLSMode *string `json:"agentTLSMode,omitempty"`
 	// Display holds what "kubectl get" shows.
 	Display *ClusterDisplayApplyConfiguration `json:"display,omitempty"`
-	// Agent is what the agent reports about itself.
+	// Agent holds the report of the agent about itself.
 	Agent *AgentStatusApplyConfiguration `json:"agent,omitempty"`
 	// GarbageCollectionInterval is the time between two clean-ups that the agent was
 	// deployed with. Example: 15m.
