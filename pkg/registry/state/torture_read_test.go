@@ -230,7 +230,7 @@ func (w *watcher) interrupt() {
 	if w.h.oneIn(2) {
 		w.drain(0)
 	} else {
-		w.read(len(w.folded)%4, 0)
+		w.readInto()
 	}
 	w.close()
 	w.resume()
@@ -278,6 +278,14 @@ func (w *watcher) read(most int, patience time.Duration) {
 		case <-timer.C:
 			return
 		}
+	}
+}
+
+// readInto reads until it is within a revision, if an event soon brings it there.
+func (w *watcher) readInto() {
+	const soon = 20 * time.Millisecond
+	for end := time.Now().Add(soon); w.w != nil && w.at.Whole() && time.Now().Before(end); {
+		w.read(1, soon)
 	}
 }
 

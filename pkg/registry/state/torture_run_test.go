@@ -129,8 +129,11 @@ func (h *tortured) act(seed uint64, i int) {
 	case n < 780:
 		h.watch()
 	case n < 850:
-		if len(h.watchers) > 0 {
-			h.watchers[h.IntN(len(h.watchers))].interrupt()
+		h.write(seed, i) // so that there is something to interrupt
+		for _, w := range h.watchers {
+			if h.oneIn(3) {
+				w.interrupt()
+			}
 		}
 	case n < 925:
 		for _, w := range h.watchers {
