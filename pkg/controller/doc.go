@@ -30,6 +30,8 @@
 //	ownership    keeps the objects that agentaccess makes, and removes them after their owner
 //	loops        the list of all controllers, and what each needs
 //
+// controllertest holds what their tests share.
+//
 // Rollout and sweep need etcd alone; schedule writes statuses through the fleet's API. These
 // three work without a queue: each looks at everything that it is about.
 //

@@ -28,8 +28,6 @@ type digested struct {
 	Copy *copied `json:"copy"`
 }
 
-func newDigest() *digest { return &digest{} }
-
 // add adds the content of a copy. The caller always adds copies in the same order.
 func (d *digest) add(r resource, c *copied) {
 	d.Copies = append(d.Copies, digested{r.kind, r.name.Name, c})

@@ -30,12 +30,12 @@ const (
 
 // summary joins the obstacles of one BundleDeployment, and says how many it leaves out.
 func summary(obstacles []string) string {
-	told := obstacles[:min(len(obstacles), most)]
-	text := strings.Join(told, "; ")
+	shown := obstacles[:min(len(obstacles), most)]
+	text := strings.Join(shown, "; ")
 	if len(text) > longest {
 		text = strings.ToValidUTF8(text[:longest], "") + "..."
 	}
-	if left := len(obstacles) - len(told); left > 0 {
+	if left := len(obstacles) - len(shown); left > 0 {
 		text += fmt.Sprintf("; and %d more", left)
 	}
 	return text
@@ -46,24 +46,24 @@ func summary(obstacles []string) string {
 type obstacles struct {
 	mu struct {
 		sync.Mutex
-		told map[record.Name]string
+		logged map[record.Name]string
 	}
 }
 
 func newObstacles() *obstacles {
 	o := &obstacles{}
-	o.mu.told = map[record.Name]string{}
+	o.mu.logged = map[record.Name]string{}
 	return o
 }
 
-// tell logs the obstacles of a BundleDeployment if they are new; "" means that it has none.
-func (o *obstacles) tell(name record.Name, text string) {
+// log logs the obstacles of a BundleDeployment if they are new; "" means that it has none.
+func (o *obstacles) log(name record.Name, text string) {
 	o.mu.Lock()
-	before := o.mu.told[name]
+	before := o.mu.logged[name]
 	if text == "" {
-		delete(o.mu.told, name)
+		delete(o.mu.logged, name)
 	} else {
-		o.mu.told[name] = text
+		o.mu.logged[name] = text
 	}
 	o.mu.Unlock()
 	if text != "" && text != before {
@@ -74,6 +74,6 @@ func (o *obstacles) tell(name record.Name, text string) {
 // forgetUnless forgets a BundleDeployment that does not exist in a view.
 func (o *obstacles) forgetUnless(v *view.View, name record.Name) {
 	if v.Get(record.BundleDeployments, name) == nil {
-		o.tell(name, "")
+		o.log(name, "")
 	}
 }

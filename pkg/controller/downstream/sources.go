@@ -48,7 +48,7 @@ func watchSources(ctx context.Context, core kubernetes.Interface, client metadat
 		if err := informer.SetTransform(namesAndVersions); err != nil {
 			return nil, fmt.Errorf("watch %s: %w", kind, err)
 		}
-		tell := func(object any) {
+		report := func(object any) {
 			if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
 				object = gone.Obj
 			}
@@ -57,7 +57,7 @@ func watchSources(ctx context.Context, core kubernetes.Interface, client metadat
 			}
 		}
 		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc: tell, UpdateFunc: func(_, object any) { tell(object) }, DeleteFunc: tell,
+			AddFunc: report, UpdateFunc: func(_, object any) { report(object) }, DeleteFunc: report,
 		}); err != nil {
 			return nil, fmt.Errorf("watch %s: %w", kind, err)
 		}
@@ -73,7 +73,7 @@ func watchSources(ctx context.Context, core kubernetes.Interface, client metadat
 	return s, nil
 }
 
-// shutdown waits until the watches have ended, after their context has.
+// shutdown waits for the watches to end after their context.
 func (s *sources) shutdown() { s.factory.Shutdown() }
 
 // namesAndVersions drops the metadata that is not read here: there may be many objects.

@@ -45,7 +45,7 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 		}
 		failures = errors.Join(failures, err)
 	}
-	digest := newDigest()
+	digest := &digest{}
 	var held []string
 	ensure := func(r resource, asType string) *copied {
 		data, err := d.ensure(ctx, r, n, bd, asType)
@@ -63,7 +63,7 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 	}
 	text := summary(obstacles)
 	note(d.record(ctx, name, n, digest, record.Downstream{UID: n.uid, Held: held, Obstacle: text}, failures == nil))
-	d.obstacles.tell(name, text)
+	d.obstacles.log(name, text)
 	return failures
 }
 
@@ -101,7 +101,7 @@ func (d *Downstream) record(ctx context.Context, name record.Name, n *need, dige
 
 // forgetHeld clears what the record says of a BundleDeployment that needs nothing any more.
 func (d *Downstream) forgetHeld(ctx context.Context, name record.Name) error {
-	d.obstacles.tell(name, "")
+	d.obstacles.log(name, "")
 	have, revision, err := d.Engine.CopiesOf(name)
 	if err != nil || have.Obstacle == "" && len(have.Held) == 0 {
 		return err

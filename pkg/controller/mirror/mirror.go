@@ -88,7 +88,6 @@ func New(options Options) *Mirror { return &Mirror{Options: options} }
 // Run mirrors until the context ends, and returns its error.
 func (m *Mirror) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	m.queue = queue.New(queue.Options[key]{Tenant: key.tenant, FirstRetry: firstRetry, LastRetry: lastRetry, Slowest: lastRetry})
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
@@ -98,7 +97,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 	if m.outside, err = watchOutside(ctx, m.Core, m.queue); err != nil {
 		return err
 	}
-	defer m.outside.Shutdown()
+	defer m.outside.shutdown()
 	defer cancel()
 	if _, err := m.Engine.Barrier(ctx); err != nil {
 		return fmt.Errorf("wait for the log: %w", err)

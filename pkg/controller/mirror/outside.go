@@ -29,8 +29,8 @@ type outside struct {
 	factories  []informers.SharedInformerFactory
 }
 
-// Shutdown waits until the watches have ended, after their context has.
-func (o *outside) Shutdown() {
+// shutdown waits for the watches to end after their context.
+func (o *outside) shutdown() {
 	for _, f := range o.factories {
 		f.Shutdown()
 	}
@@ -48,10 +48,9 @@ func watchOutside(ctx context.Context, core kubernetes.Interface, queue *queue.Q
 		namespaces.Informer(): func(name record.Name) key { return key{record.Namespaces, name} },
 		secrets.Informer():    func(name record.Name) key { return key{record.Secrets, name} },
 	} {
+		add := func(object any) { queue.Add(keyOf(nameOf(object))) }
 		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(object any) { queue.Add(keyOf(nameOf(object))) },
-			UpdateFunc: func(_, object any) { queue.Add(keyOf(nameOf(object))) },
-			DeleteFunc: func(object any) { queue.Add(keyOf(nameOf(object))) },
+			AddFunc: add, UpdateFunc: func(_, object any) { add(object) }, DeleteFunc: add,
 		}); err != nil {
 			return nil, fmt.Errorf("watch the core API: %w", err)
 		}
@@ -60,7 +59,7 @@ func watchOutside(ctx context.Context, core kubernetes.Interface, queue *queue.Q
 	typed.Start(ctx.Done())
 	out := &outside{namespaces.Lister(), secrets.Lister(), []informers.SharedInformerFactory{all, typed}}
 	if !cache.WaitForCacheSync(ctx.Done(), namespaces.Informer().HasSynced, secrets.Informer().HasSynced) {
-		out.Shutdown()
+		out.shutdown()
 		return nil, fmt.Errorf("list Namespaces and Secrets: %w", ctx.Err())
 	}
 	return out, nil

@@ -8,12 +8,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/controllertest"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -26,9 +26,9 @@ func TestAMirrorThatIsOvertakenIsPlannedAgain(t *testing.T) {
 	w.cluster("fleet", "c1")
 	w.bundle(1, data("a"))
 	overtake := func() { w.bundle(2, data("b")) }
-	w.log.before.Store(&overtake)
+	w.counting.before.Store(&overtake)
 	w.secret(v1alpha1.SecretTypeBundleValues, data("a"))
-	require.Eventually(t, func() bool { return w.log.before.Load() == nil }, deadline/2, time.Millisecond)
+	w.Eventually(func() bool { return w.counting.before.Load() == nil })
 	w.secret(v1alpha1.SecretTypeBundleValues, data("b"))
 	w.becomes(values{"c1": "b"})
 	w.mirrorsBecome(record.Secrets, 1)
@@ -49,15 +49,13 @@ func TestWhatHasToBeWrittenFirstIs(t *testing.T) {
 	all := func(paused bool) {
 		txn := etcd.Txn{Put: map[record.Key][]byte{}}
 		for i := range clusters {
-			c := &v1alpha1.Cluster{ObjectMeta: meta("fleet", fmt.Sprintf("c%02d", i), 1)}
+			c := &v1alpha1.Cluster{ObjectMeta: controllertest.Meta(fmt.Sprintf("c%02d", i), 1)}
 			c.Spec.Paused = paused
 			encoded, err := (&record.Object{Object: c}).Encode()
 			require.NoError(t, err)
 			txn.Put[record.ObjectKey(record.Clusters, record.Name{Namespace: c.Namespace, Name: c.Name})] = encoded
 		}
-		_, ok, err := w.log.Log.Commit(w.ctx, txn)
-		require.NoError(t, err)
-		require.True(t, ok)
+		w.Commit(txn)
 	}
 	want := values{}
 	for i := range clusters {
@@ -65,10 +63,9 @@ func TestWhatHasToBeWrittenFirstIs(t *testing.T) {
 	}
 	// in waits until a version is in force, or has to wait for its values.
 	in := func(waits bool) {
-		require.Eventually(t, func() bool {
-			v, err := w.engine.Barrier(w.ctx)
-			return err == nil && (v.Get(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}).(*view.Object).Derived.Failure != "") == waits
-		}, deadline/2, 5*time.Millisecond)
+		w.Eventually(func() bool {
+			return (w.View().Get(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}).(*view.Object).Derived.Failure != "") == waits
+		})
 	}
 	all(false)
 	w.bundle(1, data(first))
@@ -82,10 +79,10 @@ func TestWhatHasToBeWrittenFirstIs(t *testing.T) {
 	require.Equal(t, want, w.deployed(), "all are paused")
 	w.bundle(3, data("c"), v1alpha1.RolloutStrategy{MaxUnavailable: new(intstr.FromInt32(1))})
 	in(true)
-	before := w.log.commits.Load()
+	before := w.counting.commits.Load()
 	w.secret(v1alpha1.SecretTypeBundleValues, data("c"))
 	in(false)
 	require.Equal(t, want, w.deployed())
 	// One commit writes the values, and another removes the old ones.
-	require.Eventually(t, func() bool { return w.log.commits.Load()-before > 2 }, deadline/2, 5*time.Millisecond, "the test no longer needs a write before the one of the values")
+	w.Eventually(func() bool { return w.counting.commits.Load()-before > 2 }, "the test no longer needs a write before the one of the values")
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/controllertest"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/test/replay"
 )
@@ -31,33 +32,30 @@ func TestNoVersionIsSeenWithTheValuesOfAnother(t *testing.T) {
 		version++
 		wanted = values[r.IntN(len(values))]
 		of[fmt.Sprint("v", version)] = wanted
-		b := &v1alpha1.Bundle{ObjectMeta: meta("fleet", "app", version)}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
+		b := controllertest.Bundle("app", version)
 		b.Spec.TargetNamespace = fmt.Sprint("v", version)
 		b.Spec.ValuesHash = record.ValuesHash(data(wanted))
-		w.save(record.Bundles, b)
+		w.Save(b)
 	}
 	give := func(value string) {
 		secret = value
 		w.secret(v1alpha1.SecretTypeBundleValues, data(value))
 	}
-	begun, err := w.engine.Barrier(w.ctx)
-	require.NoError(t, err)
+	begun := w.View()
 	for range 60 {
 		switch r.IntN(8) {
 		case 0, 1, 2:
 			write()
 		case 3:
 			if secret != "" {
-				require.NoError(t, w.core.CoreV1().Secrets("fleet").Delete(w.ctx, "app", metav1.DeleteOptions{}))
+				require.NoError(t, w.core.CoreV1().Secrets("fleet").Delete(w.Ctx, "app", metav1.DeleteOptions{}))
 				secret = ""
 			}
 		case 4:
-			w.running()
+			w.stop()
 			w.start()
 		case 5:
-			_, err := w.engine.Barrier(w.ctx) // gives the Mirror time
-			require.NoError(t, err)
+			w.View() // gives the Mirror time
 		default:
 			give(values[r.IntN(len(values))])
 		}
@@ -67,9 +65,7 @@ func TestNoVersionIsSeenWithTheValuesOfAnother(t *testing.T) {
 	w.becomes(map[string]string{"c1": wanted})
 	w.mirrorsBecome(record.Secrets, 1)
 
-	last, err := w.engine.Barrier(w.ctx)
-	require.NoError(t, err)
-	revisions, err := last.Since(begun.Revision)
+	revisions, err := w.View().Since(begun.Revision)
 	require.NoError(t, err)
 	seen := 0
 	for _, revision := range revisions {

@@ -42,9 +42,9 @@ func (m *Mirror) values(ctx context.Context, name record.Name) error {
 	if err != nil {
 		return err
 	}
-	present := ""
+	current := ""
 	if data, ok := m.outside.values(name); ok && wantsValues(v.Get(record.Bundles, name)) {
-		present = record.ValuesHash(data)
+		current = record.ValuesHash(data)
 		plan, err := m.Engine.PlanValues(name, data)
 		if err := m.commit(ctx, plan, err); err != nil {
 			return err
@@ -55,7 +55,7 @@ func (m *Mirror) values(ctx context.Context, name record.Name) error {
 		return err
 	}
 	for hash, needed := range known {
-		if needed || hash == present {
+		if needed || hash == current {
 			continue
 		}
 		plan, err := m.Engine.PlanDropValues(name, hash)

@@ -15,7 +15,7 @@ import (
 // That the owner does not exist is no reason. An etcd that is empty, was restored from a
 // list of objects, or is the wrong one has no owners; beside a Fleet that still works,
 // Muster has none yet. Each agent's account would be removed, and all agents would have to
-// register again. So an object is removed at once if the log told that its owner went. If
+// register again. So an object is removed at once if the log showed that its owner went. If
 // it was made by this package, it is removed after a grace, in which an operator can put
 // right what is wrong. What Fleet made is removed only after an owner that was seen to go.
 type evidence struct {
@@ -29,7 +29,7 @@ type evidence struct {
 	}
 }
 
-// went is an owner of whose end the log told.
+// went is an owner that the log showed to go.
 type went struct {
 	owner Owner
 	uid   types.UID

@@ -32,8 +32,8 @@ type Options struct {
 	UserOf      func(metav1.Object) (Owner, bool)
 	UserChanged func(Owner)
 	Annotations []string
-	// Grace is how long an object without an owner stays where its owner was not seen to go:
-	// time for an operator to restore the owner.
+	// Grace is the time for which an object stays whose owner was not seen to go: an operator
+	// can restore the owner.
 	Grace time.Duration
 }
 
@@ -49,5 +49,5 @@ func New(options Options) *Keeper {
 	return &Keeper{Options: options, evidence: newEvidence(options.Grace)}
 }
 
-// Saw notes that the log told of the end of an owner.
+// Saw notes that the log showed an owner go.
 func (k *Keeper) Saw(o Owner, uid types.UID) { k.evidence.saw(o, uid, time.Now()) }

@@ -11,8 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	metadatafake "k8s.io/client-go/metadata/fake"
 
+	"github.com/musterfleet/muster/pkg/controller/controllertest"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -25,14 +25,12 @@ func TestOnlyWhatBelongsToNoLivingOwnerIsWithdrawn(t *testing.T) {
 		return &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta}
 	}
 	all := []*metav1.PartialObjectMetadata{account("old", "1"), account("new", "2"), account("lost", "0"), account("forged", "1")}
-	scheme := metadatafake.NewTestScheme()
-	require.NoError(t, metav1.AddMetaToScheme(scheme))
 	var have []runtime.Object
 	var objects []Object
 	for _, m := range all {
 		have, objects = append(have, m), append(objects, Object{ServiceAccounts, m})
 	}
-	client := metadatafake.NewSimpleMetadataClient(scheme, have...)
+	client := controllertest.Metadata(t, have...)
 	later := 0
 	k := New(Options{
 		Metadata: client, Grace: time.Hour,

@@ -8,106 +8,27 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/controllertest"
 	"github.com/musterfleet/muster/pkg/registry/derive"
-	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// world holds an engine over a log of its own.
-type world struct {
-	t      *testing.T
-	log    *etcd.Log
-	engine *engine.Engine
-}
-
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	w := &world{t: t, log: etcd.New(etcdtest.Start(t).Client, "/muster")}
-	w.engine = engine.New(w.log, engine.DefaultOptions())
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = w.engine.Run(ctx) })
-	t.Cleanup(func() { cancel(); running.Wait() })
-	ready, stop := context.WithTimeout(t.Context(), time.Minute)
-	defer stop()
-	_, err := w.engine.Barrier(ready)
-	require.NoError(t, err)
-	return w
-}
-
-func (w *world) view() *view.View {
-	w.t.Helper()
-	v, err := w.engine.Barrier(w.t.Context())
-	require.NoError(w.t, err)
-	return v
-}
-
-// save writes an object as the store does: it plans, guards, and tries again after a conflict.
-// gone deletes the object.
-func (w *world) save(object record.APIObject, gone bool) {
-	w.t.Helper()
-	resource := record.Clusters
-	switch object.(type) {
-	case *v1alpha1.Bundle:
-		resource = record.Bundles
-	case *v1alpha1.ClusterGroup:
-		resource = record.ClusterGroups
-	}
-	key := record.ObjectKey(resource, record.Name{Namespace: object.GetNamespace(), Name: object.GetName()})
-	for ok := false; !ok; {
-		v := w.view()
-		p := engine.Proposal{Resource: resource, Name: key.Name, Object: &record.Object{Object: object}}
-		if gone {
-			p.Object = nil
-		}
-		plan, err := w.engine.Plan(context.Background(), p)
-		require.NoError(w.t, err)
-		require.Empty(w.t, plan.First)
-		txn := etcd.Txn{Unchanged: plan.Unchanged, UnchangedSince: plan.UnchangedSince, Put: plan.Put, Delete: plan.Delete}
-		txn.Unchanged[key] = 0
-		if item := v.Get(resource, key.Name); item != nil {
-			txn.Unchanged[key] = item.(*view.Object).RecordRevision
-		}
-		if gone {
-			txn.Delete = append(txn.Delete, key)
-		} else {
-			txn.Put[key], err = p.Object.Encode()
-			require.NoError(w.t, err)
-		}
-		_, ok, err = w.log.Commit(w.t.Context(), txn)
-		require.NoError(w.t, err)
-	}
-}
-
-func (w *world) report(key record.Key, r *record.Report) {
-	w.t.Helper()
-	data, err := r.Encode()
-	require.NoError(w.t, err)
-	_, ok, err := w.log.Commit(w.t.Context(), etcd.Txn{Put: map[record.Key][]byte{key: data}})
-	require.NoError(w.t, err)
-	require.True(w.t, ok)
-}
-
-func metaOf(name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: "fleet", Name: name, Generation: 1, UID: types.UID("uid-of-" + name), CreationTimestamp: metav1.Unix(1_700_000_000, 0)}
+func start(t *testing.T) *controllertest.Engine {
+	return controllertest.Start(t, etcd.New(etcdtest.Start(t).Client, "/muster"))
 }
 
 func clusterWith(name string, labels ...string) *v1alpha1.Cluster {
-	c := &v1alpha1.Cluster{ObjectMeta: metaOf(name)}
+	c := &v1alpha1.Cluster{ObjectMeta: controllertest.Meta(name, 1)}
 	c.Labels = map[string]string{}
 	for _, label := range labels {
 		c.Labels[label] = "yes"
@@ -118,7 +39,7 @@ func clusterWith(name string, labels ...string) *v1alpha1.Cluster {
 // bundleFor returns a Bundle for the Clusters with a label that may make one of them
 // unavailable.
 func bundleFor(name, label, version string) *v1alpha1.Bundle {
-	b := &v1alpha1.Bundle{ObjectMeta: metaOf(name)}
+	b := &v1alpha1.Bundle{ObjectMeta: controllertest.Meta(name, 1)}
 	one := intstr.FromInt32(1)
 	b.Spec.RolloutStrategy = &v1alpha1.RolloutStrategy{MaxUnavailable: &one}
 	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{label: "yes"}}}}}
@@ -127,14 +48,13 @@ func bundleFor(name, label, version string) *v1alpha1.Bundle {
 }
 
 // settled takes all steps that are due.
-func (w *world) settled(r *Rollout) {
-	w.t.Helper()
+func settled(e *controllertest.Engine, r *Rollout) {
 	for again := true; again; {
-		r.changes.See(w.view())
+		r.changes.See(e.View())
 		again = false
 		for name, p := range r.bundles {
 			if p.due {
-				r.take(w.t.Context(), name, p)
+				r.take(e.T.Context(), name, p)
 				again = true
 			}
 		}
@@ -143,8 +63,8 @@ func (w *world) settled(r *Rollout) {
 
 func TestAChangeMakesDueTheRolloutsThatItReaches(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("group")}
+	e := start(t)
+	group := &v1alpha1.ClusterGroup{ObjectMeta: controllertest.Meta("group", 1)}
 	group.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"unused": "yes"}}
 	parts := bundleFor("parts", "p", "v1")
 	parts.Spec.RolloutStrategy.Partitions = []v1alpha1.Partition{{Name: "first", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"first": "yes"}}}}}
@@ -152,10 +72,10 @@ func TestAChangeMakesDueTheRolloutsThatItReaches(t *testing.T) {
 		clusterWith("c1", "a"), clusterWith("c2", "b"), clusterWith("c3", "p"), clusterWith("c4"), group,
 		bundleFor("a", "a", "v1"), bundleFor("b", "b", "v1"), parts,
 	} {
-		w.save(object, false)
+		e.Save(object)
 	}
-	r := New(w.engine, w.log)
-	w.settled(r)
+	r := New(e, e.Log)
+	settled(e, r)
 	all := []string{"a", "b", "parts"}
 	later := group.DeepCopy()
 	later.Spec.Selector.MatchLabels["other"] = "yes"
@@ -166,33 +86,33 @@ func TestAChangeMakesDueTheRolloutsThatItReaches(t *testing.T) {
 		do   func()
 		due  []string
 	}{
-		{"a label that no Bundle selects", func() { w.save(clusterWith("c1", "a", "x"), false) }, nil},
+		{"a label that no Bundle selects", func() { e.Save(clusterWith("c1", "a", "x")) }, nil},
 		{"a heartbeat", func() {
 			status := &v1alpha1.Cluster{}
 			status.Status.Agent.LastSeen = metav1.Unix(1_700_000_100, 0)
-			w.report(record.ReportKey(record.Clusters, record.Name{Namespace: "fleet", Name: "c1"}), &record.Report{UID: "uid-of-c1", Status: status})
+			e.Report(record.Clusters, record.Name{Namespace: "fleet", Name: "c1"}, &record.Report{UID: "uid-of-c1", Status: status})
 		}, nil},
-		{"a Cluster that no Bundle targets", func() { w.save(clusterWith("c5"), false) }, nil},
-		{"a Cluster is targeted, and gets nothing until a step says so", func() { w.save(clusterWith("c4", "a"), false) }, []string{"a"}},
-		{"a new Cluster is targeted", func() { w.save(clusterWith("c6", "a"), false) }, []string{"a"}},
-		{"a Cluster is deleted", func() { w.save(clusterWith("c6", "a"), true) }, []string{"a"}},
-		{"a Cluster moves to another partition", func() { w.save(clusterWith("c3", "p", "first"), false) }, []string{"parts"}},
+		{"a Cluster that no Bundle targets", func() { e.Save(clusterWith("c5")) }, nil},
+		{"a Cluster is targeted, and gets nothing until a step says so", func() { e.Save(clusterWith("c4", "a")) }, []string{"a"}},
+		{"a new Cluster is targeted", func() { e.Save(clusterWith("c6", "a")) }, []string{"a"}},
+		{"a Cluster is deleted", func() { e.Delete(record.Clusters, "fleet", "c6") }, []string{"a"}},
+		{"a Cluster moves to another partition", func() { e.Save(clusterWith("c3", "p", "first")) }, []string{"parts"}},
 		{"a report on a BundleDeployment", func() {
 			key := record.Name{Namespace: names.ClusterNamespace("fleet", "c2"), Name: "b"}
 			status := &v1alpha1.BundleDeployment{}
 			status.Status.Ready = true
-			w.report(record.ReportKey(record.BundleDeployments, key), &record.Report{UID: derive.IdentityUID("uid-of-b", "uid-of-c2"), Status: status})
+			e.Report(record.BundleDeployments, key, &record.Report{UID: derive.IdentityUID("uid-of-b", "uid-of-c2"), Status: status})
 		}, []string{"b"}},
-		{"a version", func() { w.save(bundleFor("b", "b", "v2"), false) }, []string{"b"}},
-		{"a Bundle is created", func() { w.save(bundleFor("d", "d", "v1"), false) }, []string{"d"}},
-		{"a Bundle is deleted", func() { w.save(bundleFor("d", "d", "v1"), true) }, nil},
-		{"a group selects something else", func() { w.save(later, false) }, all},
-		{"a Cluster is paused", func() { w.save(paused, false) }, all},
-		{"a Cluster is resumed", func() { w.save(clusterWith("c1", "a"), false) }, all},
+		{"a version", func() { e.Save(bundleFor("b", "b", "v2")) }, []string{"b"}},
+		{"a Bundle is created", func() { e.Save(bundleFor("d", "d", "v1")) }, []string{"d"}},
+		{"a Bundle is deleted", func() { e.Delete(record.Bundles, "fleet", "d") }, nil},
+		{"a group selects something else", func() { e.Save(later) }, all},
+		{"a Cluster is paused", func() { e.Save(paused) }, all},
+		{"a Cluster is resumed", func() { e.Save(clusterWith("c1", "a")) }, all},
 	} {
-		w.settled(r)
+		settled(e, r)
 		c.do()
-		r.changes.See(w.view())
+		r.changes.See(e.View())
 		var due []string
 		for name, p := range r.bundles {
 			if p.due {
@@ -220,26 +140,26 @@ func (l *busy) Commit(ctx context.Context, txn etcd.Txn) (int64, bool, error) {
 // Where a Cluster is edited every 50 ms, one is edited during each step.
 func TestARolloutAdvancesWhileClustersAreEditedAllTheTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	e := start(t)
 	const clusters = 5
 	free := bundleFor("app", "a", "v1")
 	free.Spec.RolloutStrategy = nil
 	for i := range clusters {
-		w.save(clusterWith(fmt.Sprint("c", i), "a"), false)
+		e.Save(clusterWith(fmt.Sprint("c", i), "a"))
 	}
-	w.save(free, false)
-	w.save(bundleFor("app", "a", "v2"), false)
+	e.Save(free)
+	e.Save(bundleFor("app", "a", "v2"))
 	edits := 0
-	log := &busy{Log: w.log, edit: func() {
+	log := &busy{Log: e.Log, edit: func() {
 		edits++
-		w.save(clusterWith("c0", "a", fmt.Sprint("edit-", edits)), false)
-		w.save(clusterWith("elsewhere", fmt.Sprint("edit-", edits)), false)
+		e.Save(clusterWith("c0", "a", fmt.Sprint("edit-", edits)))
+		e.Save(clusterWith("elsewhere", fmt.Sprint("edit-", edits)))
 	}}
-	r := New(w.engine, log)
+	r := New(e, log)
 	name := record.Name{Namespace: "fleet", Name: "app"}
 	state := func() string {
-		_ = w.view()
-		in, ok, err := w.engine.Rollout(name)
+		_ = e.View()
+		in, ok, err := e.Rollout(name)
 		require.NoError(t, err)
 		require.True(t, ok)
 		shown := map[string]int{}
@@ -256,7 +176,7 @@ func TestARolloutAdvancesWhileClustersAreEditedAllTheTime(t *testing.T) {
 	// One transaction records what follows from the base, one drops the base, and one promotes
 	// the pairs that were never available.
 	for range 3 {
-		_ = w.view() // the step needs to see what the last one wrote
+		_ = e.View() // the step needs to see what the last one wrote
 		did, err := r.step(t.Context(), name, &progress{batch: maxBatch})
 		require.NoError(t, err)
 		require.Equal(t, committed, did)

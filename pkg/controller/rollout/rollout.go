@@ -23,7 +23,7 @@ type Source interface {
 	follow.Source
 	// Rollouts names the Bundles that may need a step.
 	Rollouts() []record.Name
-	// Rollout returns the present state of one of them; false if it needs no step any more.
+	// Rollout returns the current state of one of them; false if it needs no step any more.
 	Rollout(name record.Name) (rollout.Input, bool, error)
 	// RolloutGuard returns the revision of the record that is written when a Cluster becomes
 	// a target of the Bundle, or is no longer one.

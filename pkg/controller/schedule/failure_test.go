@@ -20,13 +20,13 @@ func TestAScheduleThatCannotBeWrittenDelaysNoOther(t *testing.T) {
 	w.schedule("bad", 1, "0 0 22 * * *", "1h", "b")
 	w.schedule("good", 1, "0 0 22 * * *", "1h", "a")
 	w.is(are{"c1": "closed"})
-	require.Eventually(t, func() bool { return w.refusals.Load() > 0 }, deadline/2, time.Millisecond)
+	w.Eventually(func() bool { return w.refusals.Load() > 0 })
 	w.passes("2026-03-01T22:00:00Z") // the first retry comes five seconds after the failure
 	w.is(are{"c1": "open"})
 	require.Nil(t, w.status("bad").Conditions)
 	w.refused.Store("")
 	w.passes("2026-03-01T22:01:00Z") // the last retry comes a minute after the one before it
-	require.Eventually(t, func() bool { return w.status("bad").Conditions != nil }, deadline/2, 2*time.Millisecond)
+	w.Eventually(func() bool { return w.status("bad").Conditions != nil })
 }
 
 func TestAPassThatKeepsFailingIsTriedMoreAndMoreRarely(t *testing.T) {

@@ -151,7 +151,7 @@ func (s *Schedules) pass(ctx context.Context) (time.Time, error) {
 	// This pass depends on what the last one wrote.
 	v, err := s.Engine.Barrier(ctx)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read the present state: %w", err)
+		return time.Time{}, fmt.Errorf("read the current state: %w", err)
 	}
 	now := s.Clock.Now()
 	wake := now.Add(longest)

@@ -30,7 +30,7 @@ func compiled(t *testing.T, spec *v1alpha1.ScheduleSpec) *plan {
 	return p
 }
 
-func at(t *testing.T, text string) time.Time {
+func at(t testing.TB, text string) time.Time {
 	t.Helper()
 	out, err := time.Parse(time.RFC3339, text)
 	require.NoError(t, err)
