@@ -54,7 +54,7 @@ const (
 func Add(m *controller.Manager, p Parts) error {
 	add := func(name string, loop controller.Loop) { m.Add(name, whole(p.Engine, loop)) }
 	add("rollout", rollout.New(p.Engine, p.Log))
-	add("sweep", sweep.New(p.Engine, p.Log))
+	add("sweep", sweep.New(p.Engine, p.Log, sweep.DefaultOptions()))
 	if p.Fleet == nil {
 		return nil
 	}

@@ -27,7 +27,7 @@ type Source interface {
 	Stats() engine.Stats
 	// Unused finds unused records, some at a time.
 	Unused(each func(unused []engine.UnusedRecord, revision int64) bool) error
-	// StillUnused returns those of some records that are unused at present.
+	// StillUnused returns those of some records that are unused now.
 	StillUnused(keys []record.Key) (unused []engine.UnusedRecord, revision int64, err error)
 	// ContentsInUse returns the contents to which something refers at a revision.
 	ContentsInUse() (ids map[string]struct{}, revision int64, err error)
@@ -75,16 +75,12 @@ type Sweep struct {
 	options Options
 	// unused says since when each content is known to be unused. A restart forgets that, which
 	// keeps contents for longer.
-	unused map[string]time.Time
-	// changes notes which contents Bundles refer to.
+	unused  map[string]time.Time
 	changes *follow.Loop
 }
 
 // New returns the controller over a running engine and its log.
-func New(source Source, log Log) *Sweep { return NewWithOptions(source, log, DefaultOptions()) }
-
-// NewWithOptions returns a controller with other times.
-func NewWithOptions(source Source, log Log, options Options) *Sweep {
+func New(source Source, log Log, options Options) *Sweep {
 	s := &Sweep{source: source, log: log, options: options, unused: map[string]time.Time{}}
 	s.changes = s.following()
 	return s
@@ -146,8 +142,7 @@ func (s *Sweep) records(ctx context.Context) (removed int, err error) {
 	return removed, errors.Join(found, err)
 }
 
-// remove removes those of some records that are unused at present. If something changes
-// meanwhile that could make one needed, it looks at them again.
+// remove removes those of some records that are unused now.
 func (s *Sweep) remove(ctx context.Context, keys []record.Key) (int, error) {
 	return s.persist(ctx, func() (etcd.Txn, int, error) {
 		unused, revision, err := s.source.StillUnused(keys)

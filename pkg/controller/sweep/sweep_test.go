@@ -11,10 +11,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/controllertest"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -23,59 +22,62 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// world holds an engine over a log of its own, and a Sweep over both.
+// world holds an engine, and a Sweep over it.
 type world struct {
-	t     *testing.T
-	log   *etcd.Log
+	*controllertest.Engine
+
 	sweep *Sweep
 }
 
-func start(t *testing.T, options Options) *world {
+func start(t *testing.T, grace time.Duration) *world {
 	t.Helper()
-	w := &world{t: t, log: etcd.New(etcdtest.Start(t).Client, "/muster")}
-	e := engine.New(w.log, engine.DefaultOptions())
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = e.Run(ctx) })
-	t.Cleanup(func() { cancel(); running.Wait() })
-	w.sweep = NewWithOptions(e, w.log, options)
-	w.commit(etcd.Txn{Put: map[record.Key][]byte{record.TargetingGuardKey(): []byte("{}")}})
-	ready, stop := context.WithTimeout(t.Context(), time.Minute)
-	defer stop()
-	_, err := e.Barrier(ready)
-	require.NoError(t, err)
-	return w
-}
-
-func (w *world) commit(txn etcd.Txn) {
-	w.t.Helper()
-	_, ok, err := w.log.Commit(w.t.Context(), txn)
-	require.NoError(w.t, err)
-	require.True(w.t, ok)
+	e := controllertest.Start(t, etcd.New(etcdtest.Start(t).Client, "/muster"))
+	e.Commit(etcd.Txn{Put: map[record.Key][]byte{record.TargetingGuardKey(): []byte("{}")}})
+	e.View()
+	return &world{e, New(e, e.Log, Options{Every: time.Hour, Pause: time.Millisecond, Grace: grace})}
 }
 
 func (w *world) paths() []string {
-	w.t.Helper()
-	at, err := w.log.Revision(w.t.Context())
-	require.NoError(w.t, err)
+	w.T.Helper()
+	at, err := w.Log.Revision(w.Ctx)
+	require.NoError(w.T, err)
 	var out []string
-	require.NoError(w.t, w.log.Load(w.t.Context(), at, func(r etcd.Record) { out = append(out, r.Key.Path()) }))
+	require.NoError(w.T, w.Log.Load(w.Ctx, at, func(r etcd.Record) { out = append(out, r.Key.Path()) }))
 	return out
 }
 
 func (w *world) contents() []string {
-	w.t.Helper()
-	ids, err := w.log.ContentIDs(w.t.Context())
-	require.NoError(w.t, err)
+	w.T.Helper()
+	ids, err := w.Log.ContentIDs(w.Ctx)
+	require.NoError(w.T, err)
 	return ids
 }
 
+// put writes an object without what its plan would write beside it.
+func (w *world) put(resource string, object record.APIObject) {
+	w.T.Helper()
+	data, err := (&record.Object{Object: object}).Encode()
+	require.NoError(w.T, err)
+	w.Commit(etcd.Txn{Put: map[record.Key][]byte{record.ObjectKey(resource, record.Name{Namespace: "fleet", Name: object.GetName()}): data}})
+}
+
+// orphans writes reports on BundleDeployments that do not exist.
+func (w *world) orphans(many int) {
+	for i := range many {
+		name := record.Name{Namespace: "gone", Name: "b-" + letters(i)}
+		w.Report(record.BundleDeployments, name, &record.Report{UID: "uid", Status: &v1alpha1.BundleDeployment{}})
+	}
+}
+
+// letters returns two letters for a number.
+func letters(i int) string { return string(rune('a'+i/26)) + string(rune('a'+i%26)) }
+
 // bundle returns a transaction that writes the Bundle with a content.
 func (w *world) bundle(content string) etcd.Txn {
-	w.t.Helper()
-	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "app", UID: "uid", Generation: 1}}
+	w.T.Helper()
+	b := &v1alpha1.Bundle{ObjectMeta: controllertest.Meta("app", 1)}
 	data, err := (&record.Object{Object: b, Content: content}).Encode()
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	return etcd.Txn{
 		Put:     map[record.Key][]byte{record.ObjectKey(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}): data},
 		Content: []etcd.Content{{ID: content, Data: []byte(content)}},
@@ -84,36 +86,30 @@ func (w *world) bundle(content string) etcd.Txn {
 
 func TestASweepRemovesMoreThanOneTransactionHolds(t *testing.T) {
 	t.Parallel()
-	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond, Grace: time.Hour})
+	w := start(t, time.Hour)
 	const many = 3*batch + 1
-	for i := range many {
-		name := record.Name{Namespace: "gone", Name: "b-" + string(rune('a'+i/26)) + string(rune('a'+i%26))}
-		data, err := (&record.Report{UID: "uid", Status: &v1alpha1.BundleDeployment{}}).Encode()
-		require.NoError(t, err)
-		w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.BundleDeployments, name): data}})
-	}
+	w.orphans(many)
 	require.Len(t, w.paths(), many+1)
 	require.NoError(t, w.sweep.Once(t.Context()))
 	require.Equal(t, []string{"guard/targeting/-/-"}, w.paths())
-	before, err := w.log.Revision(t.Context())
+	before, err := w.Log.Revision(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, w.sweep.Once(t.Context()))
-	after, err := w.log.Revision(t.Context())
+	after, err := w.Log.Revision(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, before, after, "with nothing to sweep nothing is written")
 }
 
 func TestARecordThatIsNeededAgainMeanwhileStays(t *testing.T) {
 	t.Parallel()
-	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond, Grace: time.Hour})
+	w := start(t, time.Hour)
 	name := record.Name{Namespace: names.ClusterNamespace("fleet", "c"), Name: "app"}
-	owner := derive.IdentityUID("uid", "uid-of-c")
+	owner := derive.IdentityUID("uid-of-app", "uid-of-c")
 	data, err := (&record.Promotion{UID: owner}).Encode()
 	require.NoError(t, err)
 	key := record.PromotionKey(name)
-	w.commit(etcd.Txn{Put: map[record.Key][]byte{key: data}})
-	_, err = w.sweep.source.Barrier(t.Context())
-	require.NoError(t, err)
+	w.Commit(etcd.Txn{Put: map[record.Key][]byte{key: data}})
+	w.View()
 	var found []engine.UnusedRecord
 	var at int64
 	require.NoError(t, w.sweep.source.Unused(func(unused []engine.UnusedRecord, revision int64) bool {
@@ -122,21 +118,12 @@ func TestARecordThatIsNeededAgainMeanwhileStays(t *testing.T) {
 	}))
 	require.Len(t, found, 1)
 
-	// The Cluster is created.
-	c := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "c", UID: types.UID("uid-of-c")}}
-	cluster, err := (&record.Object{Object: c}).Encode()
-	require.NoError(t, err)
-	w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ObjectKey(record.Clusters, record.Name{Namespace: "fleet", Name: "c"}): cluster}})
-	_, ok, err := w.log.Commit(t.Context(), removal(found, at))
+	w.put(record.Clusters, &v1alpha1.Cluster{ObjectMeta: controllertest.Meta("c", 1)})
+	_, ok, err := w.Log.Commit(t.Context(), removal(found, at))
 	require.NoError(t, err)
 	require.False(t, ok)
 
-	// A Bundle is created that targets it.
-	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "app", UID: "uid", Generation: 1}}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
-	wants, err := (&record.Object{Object: b}).Encode()
-	require.NoError(t, err)
-	w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ObjectKey(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}): wants}})
+	w.put(record.Bundles, controllertest.Bundle("app", 1))
 	removed, err := w.sweep.remove(t.Context(), []record.Key{key})
 	require.NoError(t, err)
 	require.Zero(t, removed, "at the second look it is needed")
@@ -145,9 +132,9 @@ func TestARecordThatIsNeededAgainMeanwhileStays(t *testing.T) {
 
 func TestAContentIsRemovedWhenNothingHasReferredToItForTheTimeOfGrace(t *testing.T) {
 	t.Parallel()
-	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond, Grace: time.Hour})
-	w.commit(w.bundle("s-1"))
-	w.commit(w.bundle("s-2"))
+	w := start(t, time.Hour)
+	w.Commit(w.bundle("s-1"))
+	w.Commit(w.bundle("s-2"))
 	require.NoError(t, w.sweep.Once(t.Context()))
 	require.Equal(t, []string{"s-1", "s-2"}, w.contents(), "an agent may still fetch it")
 	require.Contains(t, w.sweep.unused, "s-1")
@@ -157,7 +144,7 @@ func TestAContentIsRemovedWhenNothingHasReferredToItForTheTimeOfGrace(t *testing
 	require.NoError(t, w.sweep.Once(t.Context()))
 	require.Equal(t, []string{"s-2"}, w.contents())
 
-	w.commit(w.bundle("s-1"))
+	w.Commit(w.bundle("s-1"))
 	require.NoError(t, w.sweep.Once(t.Context()))
 	require.Equal(t, []string{"s-1", "s-2"}, w.contents(), "the write brought it along, and the grace of the other begins")
 }
@@ -176,10 +163,10 @@ func (s slow) ContentsInUse() (map[string]struct{}, int64, error) {
 
 func TestAContentThatAWriteUsesAgainMeanwhileStays(t *testing.T) {
 	t.Parallel()
-	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond})
-	w.commit(w.bundle("s-1"))
-	w.commit(w.bundle("s-2"))
-	w.sweep.source = slow{w.sweep.source, sync.OnceFunc(func() { w.commit(w.bundle("s-1")) })}
+	w := start(t, 0)
+	w.Commit(w.bundle("s-1"))
+	w.Commit(w.bundle("s-2"))
+	w.sweep.source = slow{w.sweep.source, sync.OnceFunc(func() { w.Commit(w.bundle("s-1")) })}
 	require.NoError(t, w.sweep.Once(t.Context()))
 	require.Equal(t, []string{"s-1", "s-2"}, w.contents())
 	require.NoError(t, w.sweep.Once(t.Context()))
@@ -188,22 +175,22 @@ func TestAContentThatAWriteUsesAgainMeanwhileStays(t *testing.T) {
 
 func TestNothingIsSweptWhileARecordCannotBeDecoded(t *testing.T) {
 	t.Parallel()
-	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond})
-	w.commit(w.bundle("s-1"))
-	w.commit(w.bundle("s-2"))
+	w := start(t, 0)
+	w.Commit(w.bundle("s-1"))
+	w.Commit(w.bundle("s-2"))
 	unknown := record.ObjectKey(record.Bundles, record.Name{Namespace: "fleet", Name: "newer"})
-	w.commit(etcd.Txn{Put: map[record.Key][]byte{unknown: []byte("{")}})
+	w.Commit(etcd.Txn{Put: map[record.Key][]byte{unknown: []byte("{")}})
 	require.NoError(t, w.sweep.Once(t.Context()))
 	require.Equal(t, []string{"s-1", "s-2"}, w.contents())
 
-	w.commit(etcd.Txn{Delete: []record.Key{unknown}})
+	w.Commit(etcd.Txn{Delete: []record.Key{unknown}})
 	require.NoError(t, w.sweep.Once(t.Context()))
 	require.Equal(t, []string{"s-2"}, w.contents())
 }
 
 func TestWhatIsUsedAgainGetsItsWholeGraceAnew(t *testing.T) {
 	t.Parallel()
-	s := NewWithOptions(nil, nil, Options{Grace: time.Hour})
+	s := New(nil, nil, Options{Grace: time.Hour})
 	at := time.Unix(1_700_000_000, 0)
 	used := func(ids ...string) map[string]struct{} {
 		out := map[string]struct{}{}
@@ -239,19 +226,13 @@ func (l *busy) Commit(ctx context.Context, txn etcd.Txn) (int64, bool, error) {
 
 func TestASweepContinuesWhileClustersAreEditedAllTheTime(t *testing.T) {
 	t.Parallel()
-	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond, Grace: time.Hour})
+	w := start(t, time.Hour)
 	const many = 2*batch + 1
-	for i := range many {
-		name := record.Name{Namespace: "gone", Name: "b-" + string(rune('a'+i/26)) + string(rune('a'+i%26))}
-		data, err := (&record.Report{UID: "uid", Status: &v1alpha1.BundleDeployment{}}).Encode()
-		require.NoError(t, err)
-		w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.BundleDeployments, name): data}})
-	}
-	w.sweep.log = &busy{Log: w.log, edit: func(i int) {
-		c := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "c", UID: "uid-of-c", Labels: map[string]string{"edit": string(rune('a' + i))}}}
-		data, err := (&record.Object{Object: c}).Encode()
-		require.NoError(t, err)
-		w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ObjectKey(record.Clusters, record.Name{Namespace: "fleet", Name: "c"}): data}})
+	w.orphans(many)
+	w.sweep.log = &busy{Log: w.Log, edit: func(i int) {
+		c := &v1alpha1.Cluster{ObjectMeta: controllertest.Meta("c", 1)}
+		c.Labels = map[string]string{"edit": letters(i)}
+		w.put(record.Clusters, c)
 	}}
 	require.NoError(t, w.sweep.Once(t.Context()))
 	require.Equal(t, []string{"guard/targeting/-/-", "object/clusters/fleet/c"}, w.paths())
@@ -259,21 +240,21 @@ func TestASweepContinuesWhileClustersAreEditedAllTheTime(t *testing.T) {
 
 func TestASweepRemovesAllContentsThatAreDueAndNoOther(t *testing.T) {
 	t.Parallel()
-	w := start(t, Options{Every: time.Hour, Pause: time.Millisecond, Grace: time.Hour})
-	w.commit(w.bundle("s-now"))
+	w := start(t, time.Hour)
+	w.Commit(w.bundle("s-now"))
 	require.NoError(t, w.sweep.Once(t.Context()))
 	var contents []etcd.Content
 	for i := range 3*contentBatch + 1 {
-		id := "s-" + string(rune('a'+i/26)) + string(rune('a'+i%26))
+		id := "s-" + letters(i)
 		contents = append(contents, etcd.Content{ID: id, Data: []byte("x")})
 		w.sweep.unused[id] = time.Now().Add(-2 * time.Hour)
 	}
-	w.commit(etcd.Txn{Put: map[record.Key][]byte{record.VersionsGuardKey(): []byte("{}")}, Content: contents})
+	w.Commit(etcd.Txn{Put: map[record.Key][]byte{record.VersionsGuardKey(): []byte("{}")}, Content: contents})
 	// One content was used for a moment, between two looks.
-	w.commit(w.bundle("s-aa"))
-	w.commit(w.bundle("s-now"))
+	w.Commit(w.bundle("s-aa"))
+	w.Commit(w.bundle("s-now"))
 	// A Bundle is written between two looks.
-	w.sweep.source = slow{w.sweep.source, sync.OnceFunc(func() { w.commit(w.bundle("s-then")) })}
+	w.sweep.source = slow{w.sweep.source, sync.OnceFunc(func() { w.Commit(w.bundle("s-then")) })}
 	require.NoError(t, w.sweep.Once(t.Context()))
 	require.Equal(t, []string{"s-aa", "s-now", "s-then"}, w.contents())
 }

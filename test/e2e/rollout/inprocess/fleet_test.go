@@ -117,7 +117,7 @@ func (w *world) control() (kill func()) {
 	e := engine.New(log, engine.DefaultOptions())
 	m := controller.NewManager(controller.Options{})
 	m.Add("rollout", controllerrollout.New(e, log))
-	m.Add("sweep", sweep.NewWithOptions(e, log, sweep.Options{Every: 200 * time.Millisecond, Pause: time.Millisecond, Grace: time.Second}))
+	m.Add("sweep", sweep.New(e, log, sweep.Options{Every: 200 * time.Millisecond, Pause: time.Millisecond, Grace: time.Second}))
 	var running sync.WaitGroup
 	running.Go(func() { _ = e.Run(ctx) })
 	running.Go(func() { _ = m.Run(ctx) })
