@@ -4,17 +4,17 @@
 package agentaccess
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	metadatafake "k8s.io/client-go/metadata/fake"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/controllertest"
 	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -22,9 +22,7 @@ import (
 
 // aThing returns an object as the cache has it.
 func aThing(resource schema.GroupVersionResource, o metav1.Object) ownership.Object {
-	return ownership.Object{Resource: resource, PartialObjectMetadata: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
-		Namespace: o.GetNamespace(), Name: o.GetName(), UID: "of-the-object", Labels: o.GetLabels(), Annotations: o.GetAnnotations(),
-	}}}
+	return ownership.Object{Resource: resource, PartialObjectMetadata: controllertest.Partial(o)}
 }
 
 // made returns all objects of a token, a registration and a Cluster, with names that are longer
@@ -61,9 +59,7 @@ func TestAMarkSpeaksOnlyForWhatIsCalledAsItsOwnerCallsIt(t *testing.T) {
 			for _, other := range all {
 				theirs, _, _ := ownership.Of(other)
 				moved := ownership.Object{Resource: other.Resource, PartialObjectMetadata: other.DeepCopy()}
-				for key, value := range marked.Annotations {
-					moved.Annotations[key] = value
-				}
+				maps.Copy(moved.Annotations, marked.Annotations)
 				require.Equal(t, theirs == o, settings.belongs(moved, o, uid), "%s %s/%s marked as %s/%s", other.Resource.Resource, other.Namespace, other.Name, o, uid)
 				elsewhere := moved.DeepCopy()
 				elsewhere.Namespace = "kube-system"
@@ -135,9 +131,7 @@ func TestAForeignObjectWithAForgedMarkIsNotRemoved(t *testing.T) {
 			},
 		}
 	}
-	scheme := metadatafake.NewTestScheme()
-	require.NoError(t, metav1.AddMetaToScheme(scheme))
-	client := metadatafake.NewSimpleMetadataClient(scheme, []runtime.Object{namespace(mine), namespace(theirs)}...)
+	client := controllertest.Metadata(t, namespace(mine), namespace(theirs))
 	keeper := New(Options{Settings: DefaultSettings(), Metadata: client}).keeper()
 	keeper.Saw(o, "1")
 	for range 2 {

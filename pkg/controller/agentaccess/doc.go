@@ -17,7 +17,7 @@
 //
 // # Promises
 //
-// The result depends on the present state alone: wherever the process is killed, the next
+// The result depends on the current state alone: wherever the process is killed, the next
 // run ends with the same objects. A registration is granted only after all that it grants
 // exists: rights, then credentials, then the grant. The earlier registrations of its client
 // are removed after that, so at each moment one of the two accounts has all of its rights.

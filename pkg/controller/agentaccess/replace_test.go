@@ -23,7 +23,7 @@ import (
 func (w *world) left(r *v1alpha1.ClusterRegistration) []string {
 	var left []string
 	for _, resource := range []schema.GroupVersionResource{ownership.ClusterRoleBindings, ownership.RoleBindings, ownership.Roles, ownership.Secrets, ownership.ServiceAccounts} {
-		list, err := w.metadata.Resource(resource).List(w.ctx, metav1.ListOptions{})
+		list, err := w.metadata.Resource(resource).List(w.Ctx, metav1.ListOptions{})
 		if err != nil {
 			return []string{err.Error()} // the process has died
 		}
@@ -54,7 +54,7 @@ func TestAnAgentThatRegistersAgainCanAlwaysWork(t *testing.T) {
 			w := worldOn(t, etcd.New(client, fmt.Sprintf("/muster-%d", point)))
 			old := w.register("fleet", "request-old", "client", 1000)
 			stop := w.run()
-			w.becomes(func() bool { return w.lacks(old) == "" }, "the first registration does not get its rights")
+			w.Eventually(func() bool { return w.lacks(old) == "" }, "the first registration does not get its rights")
 			stop()
 			died := w.dieAfter(point)
 			next := w.register("fleet", "request-new", "client", 2000)
@@ -63,7 +63,7 @@ func TestAnAgentThatRegistersAgainCanAlwaysWork(t *testing.T) {
 			}
 			stop = w.run()
 			killed := false
-			w.becomes(func() bool {
+			w.Eventually(func() bool {
 				select {
 				case <-died:
 					killed = true
@@ -78,7 +78,7 @@ func TestAnAgentThatRegistersAgainCanAlwaysWork(t *testing.T) {
 			require.False(t, killed && point == all, "that was not the last write")
 			w.live()
 			stop = w.run()
-			w.becomes(finished, "the next run does not end as one that is not killed")
+			w.Eventually(finished, "the next run does not end as one that is not killed")
 			stop()
 		})
 	}
@@ -95,7 +95,7 @@ func TestOfManyRegistrationsOfOneClientOnlyTheLastMakesObjects(t *testing.T) {
 	other := w.register("other", "request", "calm", 1)
 	stop := w.run()
 	last := all[many-1]
-	w.becomes(func() bool {
+	w.Eventually(func() bool {
 		if w.lacks(last) != "" || w.lacks(other) != "" {
 			return false
 		}
@@ -115,9 +115,9 @@ func TestOfManyRegistrationsOfOneClientOnlyTheLastMakesObjects(t *testing.T) {
 	again := w.register("fleet", "request-x", "restless", 5000)
 	later := w.register("fleet", "request-y", "restless", 6000)
 	later.Finalizers, later.DeletionTimestamp = []string{"example.com/wait"}, &later.CreationTimestamp
-	w.save(registrations, later)
+	w.Commit(saving(registrations, later))
 	w.run()
-	w.becomes(func() bool { return w.lacks(again) == "" }, "a registration that is on its way out keeps another from its grant")
+	w.Eventually(func() bool { return w.lacks(again) == "" }, "a registration that is on its way out keeps another from its grant")
 }
 
 func TestARegistrationThatWaitsIsGrantedWhenTheLaterOneIsGone(t *testing.T) {
@@ -125,17 +125,17 @@ func TestARegistrationThatWaitsIsGrantedWhenTheLaterOneIsGone(t *testing.T) {
 	w := newWorld(t)
 	// The later one cannot be granted: a foreign object has the name of one of its own.
 	first, later := w.register("fleet", "request-1", "client", 1000), w.register("fleet", "request-2", "client", 2000)
-	_, err := w.core.CoreV1().Namespaces().Create(w.ctx, clusterNamespace(&v1alpha1.Cluster{Status: v1alpha1.ClusterStatus{Namespace: "unused"}}), metav1.CreateOptions{})
+	_, err := w.core.CoreV1().Namespaces().Create(w.Ctx, clusterNamespace(&v1alpha1.Cluster{Status: v1alpha1.ClusterStatus{Namespace: "unused"}}), metav1.CreateOptions{})
 	require.NoError(t, err)
 	role, _ := grant{later, &v1alpha1.Cluster{}}.heartbeat()
 	role.Labels, role.Annotations = nil, nil
-	_, err = w.core.RbacV1().Roles("fleet").Create(w.ctx, role, metav1.CreateOptions{})
+	_, err = w.core.RbacV1().Roles("fleet").Create(w.Ctx, role, metav1.CreateOptions{})
 	require.NoError(t, err)
 	w.run()
-	w.becomes(func() bool { return len(w.left(later)) > 0 }, "the later one is not begun")
+	w.Eventually(func() bool { return len(w.left(later)) > 0 }, "the later one is not begun")
 	require.NotEmpty(t, w.lacks(first))
-	w.delete(registrations, nameOf(later))
-	w.becomes(func() bool { return w.lacks(first) == "" }, "the first one is not granted")
+	w.Commit(deletion(registrations, nameOf(later)))
+	w.Eventually(func() bool { return w.lacks(first) == "" }, "the first one is not granted")
 }
 
 func TestANamespaceThatCannotExistIsNotTriedAgain(t *testing.T) {
@@ -174,5 +174,5 @@ func TestEachTroubleIsLoggedOnce(t *testing.T) {
 		key.Name.Name = fmt.Sprint(i)
 		require.True(t, troubles.isNew(key, impossible("two")))
 	}
-	require.LessOrEqual(t, len(troubles.mu.told), mostTroubles)
+	require.LessOrEqual(t, len(troubles.mu.last), mostTroubles)
 }

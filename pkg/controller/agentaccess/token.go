@@ -41,7 +41,8 @@ func (c *Controller) token(ctx context.Context, key ownership.Owner) error {
 	}
 	if over != "" {
 		klog.InfoS("Deletes a token", "token", key, "why", over)
-		return c.deleteToken(ctx, token)
+		err := c.Client.FleetV1alpha1().ClusterRegistrationTokens(token.Namespace).Delete(ctx, token.Name, *metav1.NewPreconditionDeleteOptions(string(token.UID)))
+		return ignoreGone(err)
 	}
 	if expires != nil {
 		c.queue.AddAfter(key, time.Until(expires.Time))
@@ -53,7 +54,7 @@ func (c *Controller) token(ctx context.Context, key ownership.Owner) error {
 	if err := c.ensureFetching(ctx, key, makings{token}); err != nil {
 		return err
 	}
-	return c.tellToken(ctx, token, expires, secret)
+	return c.writeTokenStatus(ctx, token, expires, secret)
 }
 
 // ensureToken makes the objects in the token's namespace. It returns the name of the Secret with
@@ -133,8 +134,8 @@ func (c *Controller) ensureFetching(ctx context.Context, key ownership.Owner, m 
 	return nil
 }
 
-// tellToken writes the token's status, if it differs.
-func (c *Controller) tellToken(ctx context.Context, token *v1alpha1.ClusterRegistrationToken, expires *metav1.Time, secret string) error {
+// writeTokenStatus writes the token's status, if it differs.
+func (c *Controller) writeTokenStatus(ctx context.Context, token *v1alpha1.ClusterRegistrationToken, expires *metav1.Time, secret string) error {
 	if token.Status.Expires.Equal(expires) && token.Status.SecretName == secret {
 		return nil
 	}
@@ -142,11 +143,6 @@ func (c *Controller) tellToken(ctx context.Context, token *v1alpha1.ClusterRegis
 	token.Status.Expires, token.Status.SecretName = expires, secret
 	_, err := c.Client.FleetV1alpha1().ClusterRegistrationTokens(token.Namespace).UpdateStatus(ctx, token, metav1.UpdateOptions{})
 	return err
-}
-
-func (c *Controller) deleteToken(ctx context.Context, token *v1alpha1.ClusterRegistrationToken) error {
-	err := c.Client.FleetV1alpha1().ClusterRegistrationTokens(token.Namespace).Delete(ctx, token.Name, *metav1.NewPreconditionDeleteOptions(string(token.UID)))
-	return ignoreGone(err)
 }
 
 // fate returns when a token expires, nil if never, and why it has to be deleted now; "" if it

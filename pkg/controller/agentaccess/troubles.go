@@ -20,7 +20,7 @@ func (i impossible) Error() string { return string(i) }
 type troubles struct {
 	mu struct {
 		sync.Mutex
-		told map[ownership.Owner]string
+		last map[ownership.Owner]string
 	}
 }
 
@@ -29,7 +29,7 @@ const mostTroubles = 10_000
 
 func newTroubles() *troubles {
 	t := &troubles{}
-	t.mu.told = map[ownership.Owner]string{}
+	t.mu.last = map[ownership.Owner]string{}
 	return t
 }
 
@@ -37,18 +37,18 @@ func newTroubles() *troubles {
 func (t *troubles) isNew(key ownership.Owner, err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.mu.told[key] == err.Error() {
+	if t.mu.last[key] == err.Error() {
 		return false
 	}
-	if len(t.mu.told) >= mostTroubles {
-		clear(t.mu.told)
+	if len(t.mu.last) >= mostTroubles {
+		clear(t.mu.last)
 	}
-	t.mu.told[key] = err.Error()
+	t.mu.last[key] = err.Error()
 	return true
 }
 
 func (t *troubles) forget(key ownership.Owner) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.mu.told, key)
+	delete(t.mu.last, key)
 }

@@ -4,17 +4,14 @@
 package agentaccess
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utiluuid "k8s.io/apimachinery/pkg/util/uuid"
@@ -23,24 +20,20 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/controllertest"
 	"github.com/musterfleet/muster/pkg/controller/ownership"
 	fleetfake "github.com/musterfleet/muster/pkg/generated/clientset/versioned/fake"
-	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-const deadline = 30 * time.Second
-
-// world holds a log, an engine and clients. Their requests are counted and can be made to fail.
-// The fleet's API is a fake over the real log, as far as a registration needs it; the core API
-// is client-go's fake.
+// world holds an engine and clients. Their requests are counted and can be made to fail. The
+// fleet's API is a fake over the real log, as far as a registration needs it; the core API is
+// client-go's fake.
 type world struct {
-	t        *testing.T
-	ctx      context.Context
-	log      *etcd.Log
-	engine   *engine.Engine
+	*controllertest.Engine
+
 	core     *fake.Clientset
 	metadata *metadatafake.FakeMetadataClient
 	fleet    *fleetfake.Clientset
@@ -55,13 +48,7 @@ type world struct {
 func newWorld(t *testing.T) *world { return worldOn(t, etcd.New(etcdtest.Start(t).Client, "/muster")) }
 
 func worldOn(t *testing.T, log *etcd.Log) *world {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*deadline)
-	scheme := metadatafake.NewTestScheme()
-	require.NoError(t, metav1.AddMetaToScheme(scheme))
-	w := &world{
-		t: t, ctx: ctx, log: log, engine: engine.New(log, engine.DefaultOptions()),
-		core: fake.NewClientset(), metadata: metadatafake.NewSimpleMetadataClient(scheme), fleet: fleetfake.NewClientset(),
-	}
+	w := &world{Engine: controllertest.Start(t, log), core: fake.NewClientset(), metadata: controllertest.Metadata(t), fleet: fleetfake.NewClientset()}
 	w.mu.made = map[string]int{}
 	w.live()
 	w.core.PrependReactor("*", "*", w.onCore)
@@ -70,10 +57,6 @@ func worldOn(t *testing.T, log *etcd.Log) *world {
 	for _, of := range []*clienttesting.Fake{&w.core.Fake, &w.metadata.Fake, &w.fleet.Fake} {
 		of.PrependReactor("*", "*", w.dies)
 	}
-	var tasks sync.WaitGroup
-	t.Cleanup(tasks.Wait)
-	t.Cleanup(cancel)
-	tasks.Go(func() { _ = w.engine.Run(ctx) })
 	return w
 }
 
@@ -120,17 +103,13 @@ func (w *world) onCore(action clienttesting.Action) (bool, runtime.Object, error
 	if !ok {
 		return false, nil, nil
 	}
-	m, err := meta.Accessor(create.GetObject())
-	require.NoError(w.t, err)
+	m := create.GetObject().(metav1.Object)
 	m.SetUID(utiluuid.NewUUID())
 	m.SetCreationTimestamp(metav1.Now())
-	if s, ok := create.GetObject().(*corev1.Secret); ok && s.Type == corev1.SecretTypeServiceAccountToken {
+	if s, ok := m.(*corev1.Secret); ok && s.Type == corev1.SecretTypeServiceAccountToken {
 		s.Data = map[string][]byte{corev1.ServiceAccountTokenKey: []byte("bearer of " + s.Name)}
 	}
-	partial := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Thing"}, ObjectMeta: metav1.ObjectMeta{
-		Namespace: m.GetNamespace(), Name: m.GetName(), UID: m.GetUID(), Labels: m.GetLabels(), Annotations: m.GetAnnotations(), CreationTimestamp: m.GetCreationTimestamp(),
-	}}
-	_ = w.metadata.Tracker().Create(action.GetResource(), partial, m.GetNamespace()) // if it exists, so does the object
+	_ = w.metadata.Tracker().Create(action.GetResource(), controllertest.Partial(m), m.GetNamespace()) // if it exists, so does the object
 	return false, nil, nil
 }
 
@@ -158,7 +137,7 @@ func (w *world) onFleet(action clienttesting.Action) (bool, runtime.Object, erro
 			return w.answer(resource, nameOf(object), w.commit(saving(resource, object)))
 		}
 		data, err := (&record.Report{Status: object, UID: object.GetUID()}).Encode()
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 		return w.answer(resource, nameOf(object), w.commit(etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(resource, nameOf(object)): data}}))
 	case clienttesting.DeleteActionImpl:
 		return true, nil, w.commit(deletion(resource, record.Name{Namespace: action.GetNamespace(), Name: action.GetName()}))
@@ -176,14 +155,6 @@ func (w *world) answer(resource string, name record.Name, err error) (bool, runt
 
 func nameOf(object metav1.Object) record.Name {
 	return record.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
-}
-
-func (w *world) save(resource string, object record.APIObject) {
-	require.NoError(w.t, w.commit(saving(resource, object)))
-}
-
-func (w *world) delete(resource string, name record.Name) {
-	require.NoError(w.t, w.commit(deletion(resource, name)))
 }
 
 func saving(resource string, object record.APIObject) etcd.Txn {
@@ -204,7 +175,7 @@ func deletion(resource string, name record.Name) etcd.Txn {
 }
 
 func (w *world) commit(txn etcd.Txn) error {
-	_, ok, err := w.log.Commit(w.ctx, txn)
+	_, ok, err := w.Log.Commit(w.Ctx, txn)
 	if err == nil && !ok {
 		err = errors.New("a transaction without a guard is refused")
 	}
@@ -213,7 +184,7 @@ func (w *world) commit(txn etcd.Txn) error {
 
 // stored returns an object as the API shows it; nil if it does not exist.
 func (w *world) stored(resource string, name record.Name) record.APIObject {
-	v, err := w.engine.Barrier(w.ctx)
+	v, err := w.Barrier(w.Ctx)
 	if err != nil {
 		return nil // the test has ended
 	}
@@ -225,14 +196,7 @@ func (w *world) stored(resource string, name record.Name) record.APIObject {
 
 // run runs a controller until the function that it returns is called.
 func (w *world) run() (stop func()) {
-	ctx, cancel := context.WithCancel(w.ctx)
-	var running sync.WaitGroup
-	running.Go(func() {
-		_ = New(Options{Settings: DefaultSettings(), Fleet: w.engine, Core: w.core, Metadata: w.metadata, Client: w.fleet, Workers: 2}).Run(ctx)
-	})
-	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
-	w.t.Cleanup(stop)
-	return stop
+	return w.Background(New(Options{Settings: DefaultSettings(), Fleet: w.Engine, Core: w.core, Metadata: w.metadata, Client: w.fleet, Workers: 2}).Run)
 }
 
 // register makes a registration of a client that was created at a second.
@@ -241,7 +205,7 @@ func (w *world) register(namespace, name, client string, second int64) *v1alpha1
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: utiluuid.NewUUID(), CreationTimestamp: metav1.Unix(second, 0)},
 		Spec:       v1alpha1.ClusterRegistrationSpec{ClientID: client, ClientRandom: "random of " + name},
 	}
-	w.save(registrations, r)
+	w.Commit(saving(registrations, r))
 	return r
 }
 
@@ -279,10 +243,4 @@ func (w *world) lacks(r *v1alpha1.ClusterRegistration) string {
 		}
 	}
 	return ""
-}
-
-// becomes waits until a condition holds.
-func (w *world) becomes(holds func() bool, what string, args ...any) {
-	w.t.Helper()
-	require.Eventually(w.t, holds, deadline, 10*time.Millisecond, append([]any{what}, args...)...)
 }
