@@ -34,7 +34,6 @@ type Elected struct {
 	lock     resourcelock.Interface
 	election Election
 	watchdog *leaderelection.HealthzAdaptor
-	leading  atomic.Bool
 }
 
 // Electing prepares an election. The client is used for the Lease alone: it should
@@ -53,9 +52,6 @@ func Electing(e Election) (*Elected, error) {
 	// or a goroutine hangs.
 	return &Elected{lock: lock, election: e, watchdog: leaderelection.NewLeaderHealthzAdaptor(e.LeaseDuration)}, nil
 }
-
-// Leading reports whether this process leads.
-func (l *Elected) Leading() bool { return l.leading.Load() }
 
 // Check returns an error if this process continues to lead after the end of its lease.
 func (l *Elected) Check() error { return l.watchdog.Check(nil) }
@@ -91,8 +87,6 @@ func (l *Elected) term(ctx context.Context, work func(context.Context)) error {
 			OnStartedLeading: func(leading context.Context) {
 				begun.Store(true)
 				defer close(ended)
-				l.leading.Store(true)
-				defer l.leading.Store(false)
 				klog.InfoS("This process leads", "identity", l.lock.Identity())
 				working, stop := context.WithCancel(leading)
 				defer stop()
