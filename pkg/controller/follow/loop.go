@@ -14,9 +14,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Source is where views come from.
+// Source publishes views.
 type Source interface {
-	// Current returns the present view, or an error before the first one is loaded.
+	// Current returns the current view, or an error before the first one is loaded.
 	Current() (*view.View, error)
 	// Wait returns a channel that is closed when something in the scope changes.
 	Wait(scope engine.Scope) <-chan struct{}
@@ -67,8 +67,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// See lets the controller look at a view, as Run does with the present one. Then is not
-// called.
+// See lets the controller look at a view, as Run does, and does not call Then.
 func (l *Loop) See(v *view.View) {
 	if l.Every > 0 && !l.now().Before(l.due) {
 		l.Restart()

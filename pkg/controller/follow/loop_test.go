@@ -59,7 +59,7 @@ func (s *source) Wait(scope engine.Scope) <-chan struct{} {
 	return s.mu.waiting[scope]
 }
 
-// publish makes a view the present one, and wakes the scopes of the resources and the one
+// publish makes a view the current one, and wakes the scopes of the resources and the one
 // of all revisions; without resources, all scopes.
 func (s *source) publish(v *view.View, resources ...string) {
 	s.mu.Lock()
@@ -86,11 +86,11 @@ func (s *source) put(at int64, resource, name string) {
 
 func id(name string) record.Name { return record.Name{Namespace: "ns", Name: name} }
 
-// told lists what a loop showed its controller.
-type told []string
+// shown lists what a controller saw.
+type shown []string
 
 // loop returns a loop that collects what it shows of Clusters and Bundles.
-func (all *told) loop(s *source) *Loop {
+func (all *shown) loop(s *source) *Loop {
 	return &Loop{
 		Source: s, Resources: []string{record.Clusters, record.Bundles},
 		Whole: func(v *view.View) { *all = append(*all, fmt.Sprint("whole ", v.Revision)) },
@@ -103,7 +103,7 @@ func (all *told) loop(s *source) *Loop {
 }
 
 // take returns what was collected since the last call.
-func (all *told) take() []string {
+func (all *shown) take() []string {
 	synctest.Wait()
 	out := *all
 	*all = nil
@@ -113,7 +113,7 @@ func (all *told) take() []string {
 func TestALoopShowsTheWholeAndThenChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, all := newSource(5), &told{}
+		s, all := newSource(5), &shown{}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		ended := make(chan error, 1)
@@ -147,7 +147,7 @@ func TestALoopShowsTheWholeAndThenChanges(t *testing.T) {
 func TestALoopContinuesWhereItStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, all := newSource(10), &told{}
+		s, all := newSource(10), &shown{}
 		loop := all.loop(s)
 		s.publish(s.builder.Load(1))
 		run := func() {
@@ -173,7 +173,7 @@ func TestALoopContinuesWhereItStopped(t *testing.T) {
 func TestALoopLooksAtTheWholeNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, all := newSource(10), &told{}
+		s, all := newSource(10), &shown{}
 		loop := all.loop(s)
 		loop.Every = time.Minute
 		ctx, cancel := context.WithCancel(t.Context())
