@@ -130,7 +130,7 @@ func TestAnAgentCannotMoveItsClusterIntoAnotherNamespace(t *testing.T) {
 func TestAUserWhoMayCreateBundleDeploymentsMayMoveAClusterThere(t *testing.T) {
 	t.Parallel()
 	const home = "elsewhere"
-	makeNamespace(t, home)
+	control.MakeNamespace(t, home)
 	clusters := api + "/namespaces/" + home + "/clusters"
 	made := ask(t, control.Config, request{method: http.MethodPost, path: clusters, body: `{"apiVersion":"fleet.cattle.io/v1alpha1","kind":"Cluster","metadata":{"name":"roaming"}}`})
 	require.Equal(t, http.StatusCreated, made.code, made.body)

@@ -60,7 +60,7 @@ func inWorkspace(parts ...string) string {
 // populate creates two Clusters with their agents, and Bundles for both.
 func populate(t cluster.T) (*agent, *agent) {
 	t.Helper()
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	post := func(resource, body string) {
 		t.Helper()
 		a := ask(t, control.Config, request{method: http.MethodPost, path: inWorkspace(resource), body: body})
@@ -80,12 +80,6 @@ func populate(t cluster.T) (*agent, *agent) {
 	return make("north"), make("south")
 }
 
-func makeNamespace(t cluster.T, name string) {
-	t.Helper()
-	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	require.NoError(t, err)
-}
-
 // grant creates the agent of a Cluster, as its registration does.
 func grant(t cluster.T, name string) *agent {
 	t.Helper()
@@ -93,7 +87,7 @@ func grant(t cluster.T, name string) *agent {
 	read := parse(t, ask(t, control.Config, request{path: inWorkspace("clusters", name)}))
 	a.namespace, _ = read.Status["namespace"].(string)
 	require.NotEmpty(t, a.namespace, "the Cluster has no namespace: %v", read.Status)
-	makeNamespace(t, a.namespace)
+	control.MakeNamespace(t, a.namespace)
 	ctx := t.Context()
 	_, err := control.Client.CoreV1().ServiceAccounts(a.namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: a.account}}, metav1.CreateOptions{})
 	require.NoError(t, err)

@@ -54,7 +54,7 @@ func lastBefore(t *testing.T, try func(ctx context.Context) error) (last time.Ti
 // These tests use shorter times: see the package comment.
 func TestAnswersAreRememberedForTenSecondsUnlessTheOperatorSaysOtherwise(t *testing.T) {
 	t.Parallel()
-	help, err := exec.CommandContext(t.Context(), cluster.Binary(t), "--help").Output()
+	help, err := exec.CommandContext(t.Context(), cluster.Built(t, cluster.ServerName), "--help").Output()
 	require.NoError(t, err)
 	for _, flag := range []string{
 		"authentication-token-webhook-cache-ttl", "authorization-webhook-cache-authorized-ttl", "authorization-webhook-cache-unauthorized-ttl",
@@ -78,8 +78,6 @@ func TestWithoutKubeAPIServerEveryClientIsRefused(t *testing.T) { //nolint:paral
 
 	replica.API.Cut()
 	cut := time.Now()
-	unseen := control.Anonymous()
-	unseen.BearerToken = control.Token(t, south.namespace, south.account)
 	var asked sync.WaitGroup
 	for _, c := range []struct {
 		name    string
@@ -92,7 +90,7 @@ func TestWithoutKubeAPIServerEveryClientIsRefused(t *testing.T) { //nolint:paral
 		{"a token that was known", token, north.list(), http.StatusUnauthorized},
 		{"a certificate whose rights were known", certificate, north.list(), http.StatusInternalServerError},
 		// For clients that are new, nothing is known, and nothing is guessed.
-		{"a new token", replica.Direct(unseen), south.list(), http.StatusUnauthorized},
+		{"a new token", replica.Direct(control.WithToken(control.Token(t, south.namespace, south.account))), south.list(), http.StatusUnauthorized},
 		{"a new certificate", replica.Direct(control.As("never-seen")), north.list(), http.StatusInternalServerError},
 		{"an anonymous client", replica.Direct(control.Anonymous()), north.list(), http.StatusInternalServerError},
 		{"the front proxy, for an agent", replica.Proxied(control.FrontProxyCA.Client(cluster.FrontProxyName), north.user(), nil, nil), request{path: north.deployments() + "/one"}, http.StatusInternalServerError},

@@ -38,9 +38,7 @@ func claim(user string, groups ...string) http.Header {
 
 // bearer returns the configuration of a client with a token, directly to a replica.
 func bearer(token string) *rest.Config {
-	config := control.Anonymous()
-	config.BearerToken = token
-	return muster.Replicas()[0].Direct(config)
+	return muster.Replicas()[0].Direct(control.WithToken(token))
 }
 
 func expired(c *x509.Certificate) {
@@ -62,7 +60,7 @@ func both(a, b func(*x509.Certificate)) func(*x509.Certificate) {
 func TestNoClientPassesForAnother(t *testing.T) {
 	t.Parallel()
 	replica := muster.Replicas()[0]
-	with := func(pair cluster.KeyPair) *rest.Config { return replica.With(pair) }
+	with := replica.With
 	admin := claim("admin", "system:masters", "system:authenticated")
 	masters := []string{"system:masters"}
 	// The certificate is self-signed, and claims to be an authority.

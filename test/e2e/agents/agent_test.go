@@ -72,12 +72,6 @@ type credential struct {
 	config                                                              *rest.Config
 }
 
-func bearer(token string) *rest.Config {
-	config := control.Anonymous()
-	config.BearerToken = token
-	return config
-}
-
 // secretName returns the name of the Secret with an agent's credentials (S 4.8).
 func secretName(clientID, clientRandom string) string {
 	sum := sha256.Sum256([]byte(clientID + clientRandom))
@@ -86,7 +80,7 @@ func secretName(clientID, clientRandom string) string {
 
 // ask sends the registration of an agent, with the values of its token.
 func ask(ctx context.Context, t cluster.T, v values, clientID, clientRandom string, labels map[string]string) (*v1alpha1.ClusterRegistration, error) {
-	return clientset(t, bearer(v.Token)).FleetV1alpha1().ClusterRegistrations(v.ClusterNamespace).Create(ctx, &v1alpha1.ClusterRegistration{
+	return clientset(t, control.WithToken(v.Token)).FleetV1alpha1().ClusterRegistrations(v.ClusterNamespace).Create(ctx, &v1alpha1.ClusterRegistration{
 		ObjectMeta: metav1.ObjectMeta{
 			GenerateName: "request-", Namespace: v.ClusterNamespace,
 			Labels: map[string]string{"fleet.cattle.io/registration-token": v.TokenName},
@@ -110,7 +104,7 @@ func register(t cluster.T, v values, clientID, clientRandom string, labels map[s
 // fetch waits for the credentials of a registration, and tries them.
 func fetch(t cluster.T, v values, r *v1alpha1.ClusterRegistration) credential {
 	t.Helper()
-	bootstrap, err := kubernetes.NewForConfig(bearer(v.Token))
+	bootstrap, err := kubernetes.NewForConfig(control.WithToken(v.Token))
 	require.NoError(t, err)
 	name := secretName(r.Spec.ClientID, r.Spec.ClientRandom)
 	var secret *corev1.Secret
@@ -122,7 +116,7 @@ func fetch(t cluster.T, v values, r *v1alpha1.ClusterRegistration) credential {
 	c := credential{
 		deploymentNamespace: string(secret.Data["deploymentNamespace"]), clusterNamespace: string(secret.Data["clusterNamespace"]),
 		clusterName: string(secret.Data["clusterName"]), systemNamespace: string(secret.Data["systemNamespace"]),
-		registration: r.Name, secret: name, config: bearer(string(secret.Data["token"])),
+		registration: r.Name, secret: name, config: control.WithToken(string(secret.Data["token"])),
 	}
 	require.Len(t, secret.Data, 5)
 	deployments := clientset(t, c.config).FleetV1alpha1().BundleDeployments(c.deploymentNamespace)

@@ -37,7 +37,7 @@ func TestAControllerThatIsKilledConvergesToTheSameObjects(t *testing.T) {
 	t.Logf("SEED=%d replays the choices, though not the speed of the machine", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	const workspace, clients, kills = "killed", 30, 8
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "1h")
 	poll.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := ask(ctx, t, v, "killed-0", "killed-first", nil)
@@ -212,7 +212,7 @@ func safeName(parts ...string) string {
 // A controller that does not know the fleet must not act as if the fleet were empty.
 func TestAControllerThatCannotReadTheFleetRemovesNothing(t *testing.T) {
 	const workspace = "blind"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "")
 	c := register(t, v, "blind", "blind", nil)
 	granted(t, workspace, c.registration)
@@ -221,14 +221,14 @@ func TestAControllerThatCannotReadTheFleetRemovesNothing(t *testing.T) {
 	before, err := managed(t.Context(), mine)
 	require.NoError(t, err)
 	access.Kill()
-	store.Pause(0)
-	defer store.Resume(0)
+	store.Member(0).Pause()
+	defer store.Member(0).Resume()
 	require.NoError(t, access.Start())
 	require.Never(t, func() bool {
 		after, err := managed(context.Background(), mine)
 		return err != nil || !slices.Equal(before, after)
 	}, 5*time.Second, tick)
-	store.Resume(0)
+	store.Member(0).Resume()
 	muster.WaitAvailable(t)
 	// The controller works again.
 	register(t, v, "blind-2", "blind-2", nil)
@@ -239,7 +239,7 @@ func TestAControllerThatCannotReadTheFleetRemovesNothing(t *testing.T) {
 
 func TestCredentialsCanBeFetchedForAWhileOnly(t *testing.T) {
 	const workspace = "for-a-while"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "1h")
 	access.Kill()
 	short := newController(t, "short", "--registration-credential-lifetime=8s")
@@ -252,7 +252,7 @@ func TestCredentialsCanBeFetchedForAWhileOnly(t *testing.T) {
 		}
 		return nil
 	}, access.Tail)
-	requireRights(t, bearer(v.Token), v.SystemRegistrationNamespace)
+	requireRights(t, control.WithToken(v.Token), v.SystemRegistrationNamespace)
 	_, err := clientset(t, c.config).FleetV1alpha1().BundleDeployments(c.deploymentNamespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err, "an agent that fetched them may continue to use them")
 	require.Equal(t, v1alpha1.ClusterRegistrationStatus{ClusterName: c.clusterName, Granted: true}, granted(t, workspace, c.registration).Status)

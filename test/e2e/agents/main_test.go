@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
@@ -48,15 +46,16 @@ func TestMain(m *testing.M) {
 	})
 }
 
+const apiServerURL = "https://kube.example.com:6443"
+
+func newController(t cluster.T, name string, flags ...string) *cluster.Process {
+	t.Helper()
+	return control.Controller(t, store, name, append(flags, "--agent-api-server-url="+apiServerURL, "--agent-api-server-ca-file="+control.CAFile)...)
+}
+
 func clientset(t cluster.T, config *rest.Config) *versioned.Clientset {
 	t.Helper()
 	c, err := versioned.NewForConfig(config)
 	require.NoError(t, err)
 	return c
-}
-
-func makeNamespace(t cluster.T, name string) {
-	t.Helper()
-	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	require.NoError(t, err)
 }

@@ -64,7 +64,7 @@ func waitUntilGone(t cluster.T, namespace string) {
 // The known answers are those of S 4.3.
 func TestAClusterHasTheNamespaceOfTheKnownAnswers(t *testing.T) {
 	t.Parallel()
-	makeNamespace(t, "fleet-default")
+	control.MakeNamespace(t, "fleet-default")
 	for name, want := range map[string]string{
 		"prod-eu-1": "cluster-fleet-default-prod-eu-1-eb998a50c712",
 		"a-very-long-cluster-name-for-a-test-0123456789": "cluster-fleet-default-a-very-long-cluster-name-for-a-test-59462",
@@ -78,14 +78,14 @@ func TestAClusterHasTheNamespaceOfTheKnownAnswers(t *testing.T) {
 func TestAnExistingNamespaceIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	const workspace = "untouched"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	// This is the name that a Cluster with this name will have.
 	probe := makeCluster(t, workspace, "probe", nil)
 	waitForNamespace(t, probe.Status.Namespace)
 	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), "probe", metav1.DeleteOptions{}))
 	waitUntilGone(t, probe.Status.Namespace)
 
-	makeNamespace(t, probe.Status.Namespace)
+	control.MakeNamespace(t, probe.Status.Namespace)
 	before, err := home(t.Context(), probe.Status.Namespace)
 	require.NoError(t, err)
 	makeCluster(t, workspace, "probe", nil)
@@ -105,7 +105,7 @@ func TestAnExistingNamespaceIsLeftAsItIs(t *testing.T) {
 func TestWhatFleetMadeIsNotRemovedBecauseItsOwnerIsUnknown(t *testing.T) {
 	t.Parallel()
 	const workspace = "from-fleet"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	made := func(cluster string) *corev1.Namespace {
 		t.Helper()
 		namespace, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
@@ -143,8 +143,8 @@ func homeOf(workspace, cluster string) string {
 func TestAMarkOnAnotherOwnersObjectRemovesNothing(t *testing.T) {
 	t.Parallel()
 	const workspace, cluster, theirs = "marked", "gone", "another-owners"
-	makeNamespace(t, workspace)
-	makeNamespace(t, theirs)
+	control.MakeNamespace(t, workspace)
+	control.MakeNamespace(t, theirs)
 	own := waitForNamespace(t, makeCluster(t, workspace, cluster, nil).Status.Namespace)
 	require.Equal(t, homeOf(workspace, cluster), own.Name)
 	namespace, err := home(t.Context(), theirs)
@@ -176,7 +176,7 @@ func TestAMarkOnAnotherOwnersObjectRemovesNothing(t *testing.T) {
 func TestAClusterThatAnotherSystemManagesGetsNoNamespace(t *testing.T) {
 	t.Parallel()
 	const workspace = "foreign-managed"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	managed := makeCluster(t, workspace, "theirs", map[string]string{"fleet.cattle.io/cluster-management": "other"})
 	require.Empty(t, managed.Status.Namespace)
 	waitForNamespace(t, makeCluster(t, workspace, "ours", nil).Status.Namespace)
@@ -196,7 +196,7 @@ func TestAClusterThatAnotherSystemManagesGetsNoNamespace(t *testing.T) {
 func TestADeletedNamespaceComesBack(t *testing.T) {
 	t.Parallel()
 	const workspace = "comes-back"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	made := makeCluster(t, workspace, "c", nil)
 	first := waitForNamespace(t, made.Status.Namespace)
 	require.NoError(t, control.Client.CoreV1().Namespaces().Delete(t.Context(), first.Name, metav1.DeleteOptions{}))
@@ -212,7 +212,7 @@ func TestADeletedNamespaceComesBack(t *testing.T) {
 func TestAClusterTakesItsNamespaceAndItsAgentsRightsWithIt(t *testing.T) {
 	t.Parallel()
 	const workspace = "goes"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "1h")
 	gone, stays := register(t, v, "goes", "1", nil), register(t, v, "stays", "2", nil)
 	r := granted(t, workspace, gone.registration)
@@ -248,14 +248,14 @@ func of(o metav1.Object, c credential) bool {
 func TestARegistrationCannotTakeAnObjectOfAnotherOwner(t *testing.T) {
 	t.Parallel()
 	const workspace = "squatters"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "1h")
 	rules := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}}}
 	_, err := control.Client.RbacV1().Roles(workspace).Create(t.Context(), &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "admin"}, Rules: rules}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	var r *v1alpha1.ClusterRegistration
 	poll.Eventually(t, patience, func(ctx context.Context) (err error) {
-		r, err = clientset(t, bearer(v.Token)).FleetV1alpha1().ClusterRegistrations(workspace).Create(ctx, &v1alpha1.ClusterRegistration{
+		r, err = clientset(t, control.WithToken(v.Token)).FleetV1alpha1().ClusterRegistrations(workspace).Create(ctx, &v1alpha1.ClusterRegistration{
 			ObjectMeta: metav1.ObjectMeta{Name: "admin"}, Spec: v1alpha1.ClusterRegistrationSpec{ClientID: "squatter", ClientRandom: "1"},
 		}, metav1.CreateOptions{})
 		return err

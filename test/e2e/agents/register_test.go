@@ -22,7 +22,7 @@ import (
 func TestAnAgentRegistersByToken(t *testing.T) {
 	t.Parallel()
 	const workspace = "registers"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "1h")
 	require.Equal(t, apiServerURL, v.APIServerURL)
 	require.Equal(t, string(control.CA.PEM), v.APIServerCA)
@@ -89,7 +89,7 @@ func TestAnAgentRegistersByToken(t *testing.T) {
 func TestAClientThatRegistersAgainLosesItsOldCredentials(t *testing.T) {
 	t.Parallel()
 	const workspace = "again"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "")
 	first := register(t, v, "client", "again-1", map[string]string{"env": "prod"})
 	old := granted(t, workspace, first.registration)
@@ -167,7 +167,7 @@ func absent(ctx context.Context, r *v1alpha1.ClusterRegistration, c credential) 
 func TestARegistrationFindsTheClusterThatHasItsID(t *testing.T) {
 	t.Parallel()
 	const workspace = "finds"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	_, err := fleet.FleetV1alpha1().Clusters(workspace).Create(t.Context(), &v1alpha1.Cluster{
 		ObjectMeta: metav1.ObjectMeta{Name: "prepared", Labels: map[string]string{"env": "prod"}}, Spec: v1alpha1.ClusterSpec{ClientID: "client"},
 	}, metav1.CreateOptions{})
@@ -183,9 +183,9 @@ func TestARegistrationFindsTheClusterThatHasItsID(t *testing.T) {
 func TestATokenEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	const workspace = "expires"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "short", "6s")
-	bootstrap, err := kubernetes.NewForConfig(bearer(v.Token))
+	bootstrap, err := kubernetes.NewForConfig(control.WithToken(v.Token))
 	require.NoError(t, err)
 	_, err = bootstrap.Discovery().ServerVersion()
 	require.NoError(t, err)

@@ -65,7 +65,7 @@ func requireRights(t *testing.T, config *rest.Config, namespace string, want ...
 func TestAnAgentMayDoWhatTheProtocolNeedsAndNothingElse(t *testing.T) {
 	t.Parallel()
 	const workspace = "rights"
-	makeNamespace(t, workspace)
+	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "1h")
 	_, err := fleet.FleetV1alpha1().Bundles(workspace).Create(t.Context(), &v1alpha1.Bundle{
 		ObjectMeta: metav1.ObjectMeta{Name: "app"},
@@ -84,7 +84,7 @@ func TestAnAgentMayDoWhatTheProtocolNeedsAndNothingElse(t *testing.T) {
 	for _, namespace := range []string{other.deploymentNamespace, "default", "kube-system", "muster-system", v.SystemRegistrationNamespace} {
 		requireRights(t, mine.config, namespace, content)
 	}
-	bootstrap := bearer(v.Token)
+	bootstrap := control.WithToken(v.Token)
 	requireRights(t, bootstrap, workspace, "create clusterregistrations.fleet.cattle.io")
 	names := []string{mine.secret, other.secret}
 	slices.Sort(names)

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -19,8 +18,7 @@ import (
 
 func TestTheAuditLogNamesTheUserOfTheAggregationLayer(t *testing.T) {
 	t.Parallel()
-	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "audited"}}, metav1.CreateOptions{})
-	require.NoError(t, err)
+	control.MakeNamespace(t, "audited")
 	p := editor(t, "audited")
 	p.types(t, manifest("Bundle", "a", ""), "create", "-f", "-")
 	require.Contains(t, p.isRefused(t, "delete", "cluster", "a"), "Forbidden")

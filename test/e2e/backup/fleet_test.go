@@ -45,7 +45,7 @@ func newFleet(t *testing.T, namespace string, config *rest.Config) *fleet {
 	client, err := versioned.NewForConfig(config)
 	require.NoError(t, err)
 	f := &fleet{namespace: namespace, client: client}
-	makeNamespace(t, namespace)
+	control.MakeNamespace(t, namespace)
 	api := client.FleetV1alpha1()
 	for i := range clusters {
 		labels := map[string]string{"env": "prod", "count": "0"}
@@ -58,7 +58,7 @@ func newFleet(t *testing.T, namespace string, config *rest.Config) *fleet {
 		require.NoError(t, err)
 		require.NotEmpty(t, c.Status.Namespace)
 		f.homes = append(f.homes, c.Status.Namespace)
-		makeNamespace(t, c.Status.Namespace)
+		control.MakeNamespace(t, c.Status.Namespace)
 	}
 	group := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "prod"}}
 	group.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}

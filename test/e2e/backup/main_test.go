@@ -5,13 +5,10 @@ package backup
 
 import (
 	"context"
-	"flag"
-	"io"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -33,11 +30,7 @@ const (
 var control *cluster.ControlPlane
 
 func TestMain(m *testing.M) {
-	logged := flag.NewFlagSet("klog", flag.ContinueOnError)
-	klog.InitFlags(logged)
-	_ = logged.Set("logtostderr", "false") // the flag exists
-	_ = logged.Set("stderrthreshold", "FATAL")
-	klog.SetOutput(io.Discard) // client-go logs each watch that ends
+	klog.SetLogger(klog.Logger{}) // client-go logs each watch that ends
 	cluster.Main(m, func(t cluster.T) { control = cluster.Start(t) })
 }
 
@@ -50,15 +43,6 @@ func dynamicClient(t *testing.T, config *rest.Config) dynamic.Interface {
 	c, err := dynamic.NewForConfig(config)
 	require.NoError(t, err)
 	return c
-}
-
-// makeNamespace creates a namespace unless it exists.
-func makeNamespace(t *testing.T, name string) {
-	t.Helper()
-	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	if !apierrors.IsAlreadyExists(err) {
-		require.NoError(t, err)
-	}
 }
 
 // state holds all objects of all kinds, by kind and name, without their resourceVersions,

@@ -10,7 +10,6 @@
 //	main.go       a run
 //	options.go    flags
 //	scenarios.go  the scenarios, and their sizes
-//	scope.go      owns the parts of a cluster in a run
 //	readme.go     the rows of the committed reports in README.md
 //	machine.go    what the report says about the machine
 //
@@ -38,6 +37,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/progress"
 	"github.com/musterfleet/muster/test/e2e/bench/report"
 	"github.com/musterfleet/muster/test/e2e/bench/site"
+	"github.com/musterfleet/muster/test/e2e/cluster"
 	crowd "github.com/musterfleet/muster/test/integration/neighbours"
 )
 
@@ -109,11 +109,11 @@ func arguments(args []string) string {
 
 // measure runs the scenarios. If one breaks off, the report says so, and the next one runs.
 func measure(ctx context.Context, o *options, chosen []*scenario, r *report.Report, p *progress.Progress) error {
-	one := func(t *scope, s *site.Site, c *scenario) {
+	one := func(t cluster.T, s *site.Site, c *scenario) {
 		p.Task(c.name, c.steps)
 		out := report.Scenario{Name: c.name}
 		begun := time.Now()
-		err := within(t.Context(), c.name, p.Say, func(t *scope) error { return c.run(t, s, o, p.Step, &out) })
+		err := cluster.Within(t.Context(), c.name, p.Say, func(t cluster.T) error { return c.run(t, s, o, p.Step, &out) })
 		out.Seconds = time.Since(begun).Seconds()
 		if err != nil {
 			out.Failed = err.Error()
@@ -122,10 +122,10 @@ func measure(ctx context.Context, o *options, chosen []*scenario, r *report.Repo
 		r.Scenarios = append(r.Scenarios, out)
 	}
 	p.Task("site", 1)
-	return within(ctx, "the run", p.Say, func(t *scope) error {
+	return cluster.Within(ctx, "the run", p.Say, func(t cluster.T) error {
 		if slices.ContainsFunc(chosen, func(c *scenario) bool { return !c.alone }) {
 			p.Step("starting kube-apiserver, etcd and Muster (the first time this builds them: a quarter of an hour)")
-			err := within(t.Context(), "the site", p.Say, func(t *scope) error {
+			err := cluster.Within(t.Context(), "the site", p.Say, func(t cluster.T) error {
 				s, err := site.Start(t)
 				if err != nil {
 					return err

@@ -29,7 +29,7 @@ type scenario struct {
 	steps int
 	// alone is set for scenarios that need no site and start what they need.
 	alone bool
-	run   func(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error
+	run   func(t cluster.T, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error
 }
 
 // scenarios are all scenarios, in the order in which they run.
@@ -64,7 +64,7 @@ func growth(o *options) (all []fleets.Fleet) {
 // million.
 func square(deployments int) fleets.Fleet { return shaped(deployments, 100) }
 
-func runLabelChange(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+func runLabelChange(t cluster.T, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	if err := custom.Define(t, s.Control, custom.Deployments); err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func runLabelChange(t *scope, s *site.Site, o *options, step func(string, ...any
 	}, out)
 }
 
-func runScale(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+func runScale(t cluster.T, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	options := scale.Options{
 		Labels: min(3000, o.deployments/10), Bundles: min(10_000, o.deployments/10), Group: min(100_000, o.deployments),
 		Million: o.deployments >= 1_000_000, Growth: growth(o),
@@ -88,7 +88,7 @@ func runScale(t *scope, s *site.Site, o *options, step func(string, ...any), out
 	return scale.Run(t.Context(), s, step, options, out)
 }
 
-func runMemory(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+func runMemory(t cluster.T, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	options := memory.Options{Fleet: square(o.deployments), Million: o.deployments >= 1_000_000, Folder: o.folder}
 	options.Reported = append(options.Reported, shaped(min(o.deployments, 100_000), 10))
 	if o.deployments > 100_000 {
@@ -97,13 +97,13 @@ func runMemory(t *scope, s *site.Site, o *options, step func(string, ...any), ou
 	return memory.Run(t.Context(), s, step, options, out)
 }
 
-func runList(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+func runList(t cluster.T, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	// Not a million: kube-apiserver cannot hold that many at the same time.
 	f := shaped(min(o.deployments, 100_000), 10)
 	return listing.Run(t, s, step, listing.Options{Beside: f, Alone: growth(o), AtSize: f.Deployments >= 99_000}, out)
 }
 
-func runFanout(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+func runFanout(t cluster.T, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	const edits = 5
 	return fanout.Run(t, s, step, fanout.Options{
 		Bundles: o.size(o.bundles, 20, 2), Agents: o.size(o.agents, 200, 10_000), Watches: o.size(o.watches, 20, 100),
@@ -111,26 +111,23 @@ func runFanout(t *scope, s *site.Site, o *options, step func(string, ...any), ou
 	}, out)
 }
 
-func runNeighbours(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+func runNeighbours(t cluster.T, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	return neighbours.Run(t.Context(), s, step, neighbours.Options{
 		Beside: square(min(o.deployments, o.size(0, 10_000, 100_000))), Bundles: o.size(o.bundles, 20, 50), Clusters: o.size(o.agents, 20, 100),
 		Resources: 5000, Templates: 20, Stuck: o.size(o.watches, 300, 5000), Loops: o.size(0, 2, 4), Edits: o.edits,
 	}, out)
 }
 
-func runRestart(t *scope, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+func runRestart(t cluster.T, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	return restart.Run(t.Context(), s, step, growth(o), o.size(o.agents, 200, 200), o.deployments >= 1_000_000, out)
 }
 
-func runReports(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+func runReports(t cluster.T, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	return reports.Run(t, step, reports.Options{
 		Agents: o.size(o.agents, 100, 500), Bundles: o.size(o.bundles, 20, 20),
-		Part: func(name string, run func(t cluster.T) error) error {
-			return within(t.Context(), name, t.log, func(t *scope) error { return run(t) })
-		},
 	}, out)
 }
 
-func runIndex(t *scope, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+func runIndex(t cluster.T, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	return gotest.Index(t.Context(), o.folder, step, o.count, out)
 }

@@ -22,8 +22,7 @@ var ErrNoHistory = errors.New("this checkout does not have the commit")
 // the first time. The error is ErrNoHistory if the checkout does not have the commit.
 func BinaryOf(t T, commit string) (string, error) {
 	t.Helper()
-	root, err := checkout()
-	require.NoError(t, err)
+	root := Checkout(t)
 	if _, err := output(exec.Command("git", "-C", root, "cat-file", "-e", commit+"^{commit}")); err != nil {
 		return "", fmt.Errorf("%w: %s", ErrNoHistory, commit)
 	}

@@ -18,15 +18,13 @@ import (
 
 // withHelm installs the chart into a namespace that already has the Secrets.
 func withHelm(t cluster.T, m *cluster.Muster) {
-	namespaces, secrets := control.Client.CoreV1().Namespaces(), control.Client.CoreV1().Secrets(cluster.Namespace)
-	_, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: cluster.Namespace}}, metav1.CreateOptions{})
-	require.NoError(t, err)
+	control.MakeNamespace(t, cluster.Namespace)
 	t.Cleanup(func() {
 		_, _, err := control.Kubectl("delete", "namespace", cluster.Namespace, "--timeout=50s")
 		require.NoError(t, err)
 	})
 	for name, data := range m.Secrets(t) {
-		_, err := secrets.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: data}, metav1.CreateOptions{})
+		_, err := control.Client.CoreV1().Secrets(cluster.Namespace).Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: data}, metav1.CreateOptions{})
 		require.NoError(t, err)
 	}
 	home := cluster.Folder(t, "helm")

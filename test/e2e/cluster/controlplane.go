@@ -12,19 +12,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 )
 
-// ControlPlane is kube-apiserver with an etcd of its own, and
-// kube-controller-manager.
+// ControlPlane is kube-apiserver with an etcd of its own, and kube-controller-manager.
 type ControlPlane struct {
 	// Etcd belongs to kube-apiserver; it holds none of Muster's data.
 	Etcd *Etcd
-	// CA signs the certificates of kube-apiserver and of users.
-	CA *CA
+	// CA signs the certificates of kube-apiserver and of users. CAFile is its file.
+	CA     *CA
+	CAFile string
 	// FrontProxyCA signs the certificates that the aggregation layer shows to Muster. They
 	// must have the name FrontProxyName.
 	FrontProxyCA *CA
@@ -32,13 +34,13 @@ type ControlPlane struct {
 	ForeignCA *CA
 	// Accounts has the key that signs the tokens of ServiceAccounts.
 	Accounts KeyPair
-	// Config belongs to a user with all rights.
+	// Config and Client belong to a user with all rights.
 	Config *rest.Config
-	// Client is a client of Config.
 	Client kubernetes.Interface
-	// APIServer and ControllerManager are the processes.
+
 	APIServer, ControllerManager *Process
 
+	owner   T
 	dir     string
 	kubectl string
 	address string
@@ -70,11 +72,11 @@ func StartOn(t T, options EtcdOptions) *ControlPlane {
 // a control plane has no controllers, no terminals and no Namespace except default.
 func StartAPIServer(t T, options EtcdOptions) *ControlPlane {
 	t.Helper()
-	c := &ControlPlane{CA: NewCA("kubernetes"), FrontProxyCA: NewCA("front-proxy"), ForeignCA: NewCA("foreign")}
+	c := &ControlPlane{owner: t, CA: NewCA("kubernetes"), FrontProxyCA: NewCA("front-proxy"), ForeignCA: NewCA("foreign")}
 	apiServer := Program(t, "kube-apiserver")
 	c.Etcd = StartEtcd(t, 1, options)
 	c.dir = Folder(t, "control-plane")
-	clientCA := write(t, c.dir, "ca.crt", c.CA.PEM)
+	c.CAFile = write(t, c.dir, "ca.crt", c.CA.PEM)
 	proxyCA := write(t, c.dir, "front-proxy-ca.crt", c.FrontProxyCA.PEM)
 	cert, key := c.CA.Serving("kubernetes", "kubernetes.default", "kubernetes.default.svc").Write(t, c.dir, "apiserver")
 	proxyCert, proxyKey := c.FrontProxyCA.Client(FrontProxyName).Write(t, c.dir, "front-proxy-client")
@@ -94,29 +96,27 @@ func StartAPIServer(t T, options EtcdOptions) *ControlPlane {
 		if c.Client, err = kubernetes.NewForConfig(c.Config); err != nil {
 			return err
 		}
-		c.APIServer = &Process{Name: "kube-apiserver", path: apiServer, log: filepath.Join(c.dir, "kube-apiserver.log"), args: []string{
+		c.APIServer = &Process{Name: "kube-apiserver", path: apiServer, log: filepath.Join(c.dir, "kube-apiserver.log"), args: append(c.Etcd.Flags(),
 			"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--advertise-address=127.0.0.1",
 			// Other servers have no network in which they could look for this one.
 			"--endpoint-reconciler-type=none",
-			"--tls-cert-file=" + cert, "--tls-private-key-file=" + key, "--client-ca-file=" + clientCA,
-			"--etcd-servers=" + c.Etcd.Endpoints()[0], "--etcd-cafile=" + c.Etcd.CAFile, "--etcd-certfile=" + c.Etcd.CertFile, "--etcd-keyfile=" + c.Etcd.KeyFile,
+			"--tls-cert-file="+cert, "--tls-private-key-file="+key, "--client-ca-file="+c.CAFile,
 			"--authorization-mode=Node,RBAC",
-			"--requestheader-client-ca-file=" + proxyCA, "--requestheader-allowed-names=" + FrontProxyName,
+			"--requestheader-client-ca-file="+proxyCA, "--requestheader-allowed-names="+FrontProxyName,
 			"--requestheader-username-headers=X-Remote-User", "--requestheader-uid-headers=X-Remote-Uid",
 			"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-			"--proxy-client-cert-file=" + proxyCert, "--proxy-client-key-file=" + proxyKey,
+			"--proxy-client-cert-file="+proxyCert, "--proxy-client-key-file="+proxyKey,
 			// With this flag, a Service of type ExternalName resolves to its name and port.
 			"--enable-aggregator-routing=false",
-			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + accountKey, "--service-account-signing-key-file=" + accountKey,
+			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+accountKey, "--service-account-signing-key-file="+accountKey,
 			"--service-cluster-ip-range=10.0.0.0/24", "--allow-privileged=true",
 			// A terminal that waits for its last watch must not delay the test.
 			"--shutdown-delay-duration=0s",
-		}}
+		)}
 		if err := c.APIServer.Start(); err != nil {
 			return err
 		}
-		err = c.ready(t.Context())
-		if err != nil {
+		if err = c.ready(t.Context()); err != nil {
 			c.APIServer.Kill()
 		}
 		return err
@@ -133,7 +133,7 @@ func (c *ControlPlane) startControllers(t T, controllerManager string) {
 		Name: "kube-controller-manager", path: controllerManager, log: filepath.Join(c.dir, "kube-controller-manager.log"),
 		args: []string{
 			"--kubeconfig=" + manager, "--secure-port=0", "--leader-elect=false", "--use-service-account-credentials=true",
-			"--root-ca-file=" + filepath.Join(c.dir, "ca.crt"), "--service-account-private-key-file=" + filepath.Join(c.dir, "service-accounts.key"),
+			"--root-ca-file=" + c.CAFile, "--service-account-private-key-file=" + filepath.Join(c.dir, "service-accounts.key"),
 			// These controllers concern objects of Muster's kinds, or its installation.
 			// None of them creates Pods: nothing would run them.
 			"--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller,serviceaccount-token-controller," +
@@ -164,11 +164,7 @@ func (c *ControlPlane) ready(ctx context.Context) error {
 
 // As returns the configuration of a user with a client certificate.
 func (c *ControlPlane) As(user string, groups ...string) *rest.Config {
-	return c.with(c.CA.Client(user, groups...))
-}
-
-func (c *ControlPlane) with(pair KeyPair) *rest.Config {
-	config := c.Anonymous()
+	pair, config := c.CA.Client(user, groups...), c.Anonymous()
 	config.CertData, config.KeyData = pair.Certificate, pair.Key
 	return config
 }
@@ -178,10 +174,7 @@ func (c *ControlPlane) Anonymous() *rest.Config {
 	return &rest.Config{
 		Host: "https://" + c.address,
 		// The client has no limit of its own: tests measure servers.
-		QPS: -1,
-		TLSClientConfig: rest.TLSClientConfig{
-			CAData: c.CA.PEM,
-		},
+		QPS: -1, TLSClientConfig: rest.TLSClientConfig{CAData: c.CA.PEM},
 	}
 }
 
@@ -197,9 +190,23 @@ func (c *ControlPlane) Token(t T, namespace, account string) string {
 // AsAccount returns the configuration of a ServiceAccount.
 func (c *ControlPlane) AsAccount(t T, namespace, account string) *rest.Config {
 	t.Helper()
+	return c.WithToken(c.Token(t, namespace, account))
+}
+
+// WithToken returns the configuration of a client with a token.
+func (c *ControlPlane) WithToken(token string) *rest.Config {
 	config := c.Anonymous()
-	config.BearerToken = c.Token(t, namespace, account)
+	config.BearerToken = token
 	return config
+}
+
+// MakeNamespace creates a namespace unless it exists.
+func (c *ControlPlane) MakeNamespace(t T, name string) {
+	t.Helper()
+	_, err := c.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+	if !apierrors.IsAlreadyExists(err) {
+		require.NoError(t, err)
+	}
 }
 
 // Kubeconfig writes a configuration into a file.

@@ -4,7 +4,6 @@
 package cluster_test
 
 import (
-	"crypto/tls"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,29 +46,6 @@ func reached(t *testing.T, m *cluster.Muster) {
 	_, stderr, err := r.Exec("preflight", "--nonsense")
 	require.Error(t, err)
 	require.Contains(t, stderr, "nonsense")
-}
-
-// renewed changes the certificate in the Secret, and waits until it is served.
-func renewed(t *testing.T, m *cluster.Muster) {
-	t.Helper()
-	secrets := control.Client.CoreV1().Secrets(cluster.Namespace)
-	secret, err := secrets.Get(t.Context(), "muster-apiserver-tls", metav1.GetOptions{})
-	require.NoError(t, err)
-	fresh := m.ServingCertificate()
-	secret.Data["tls.crt"], secret.Data["tls.key"] = fresh.Certificate, fresh.Key
-	_, err = secrets.Update(t.Context(), secret, metav1.UpdateOptions{})
-	require.NoError(t, err)
-	m.SyncVolumes(t)
-	want := fresh.TLS().Certificate[0]
-	address := m.Replicas()[0].URL[len("https://"):]
-	require.Eventually(t, func() bool {
-		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
-		if err != nil {
-			return false
-		}
-		defer conn.Close()
-		return string(conn.ConnectionState().PeerCertificates[0].Raw) == string(want)
-	}, within, tick)
 }
 
 // whoami returns the user that kube-apiserver sees in a replica.

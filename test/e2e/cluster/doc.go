@@ -4,7 +4,7 @@
 // Package cluster runs Muster in a Kubernetes cluster on loopback, for tests.
 //
 //	controlplane.go  kube-apiserver, and what starts with it
-//	etcd.go          etcd; etcdctl.go runs its tools
+//	etcd.go          etcd
 //	install.go       Muster, from the project's manifests
 //	replica.go       one replica
 //	before.go        muster-apiserver of an earlier commit
@@ -16,25 +16,25 @@
 //	process.go       a process; usage.go has its memory and processor time
 //	run.go           other programs as processes
 //	program.go       builds programs
+//	refusal.go       servers that must not start
 //	parent_*.go      how processes end with the test
 //	port.go          free ports
 //	folder.go        folders
-//	t.go             T, and Main
+//	t.go             T, Main and Within
 //
 // These parts are real, each a process of its own, built by hack/tool.sh: etcd with TLS
 // both ways (StartEtcd), kube-apiserver and kube-controller-manager (Start), kubectl
 // (Terminal), and muster-apiserver with the project's manifests (Install). Certificates,
 // RBAC, tokens of ServiceAccounts and the aggregation layer are real too.
 //
-// Played are what needs machines and containers. There is no kubelet: a Replica is
-// a process with the arguments, volumes and rights that the Deployment gives its
-// container, except that its folders, its port and the way to the core API are this
-// machine's. Nothing restarts it when it ends or when its liveness probe fails.
-// There is no kube-proxy: a Balancer is the Service, and has the same habits: it
-// offers new connections, one after the other, to the replicas whose readiness
-// probe succeeds, refuses them if there is none, and leaves the connections that it
-// made alone. kube-apiserver finds it because the Service is of type ExternalName.
-// There is no network to break: flaky proxies do that.
+// What needs machines and containers is played. There is no kubelet: a Replica is a process
+// with the arguments, volumes and rights that the Deployment gives its container, but with
+// folders, a port and a way to the core API of this machine. Nothing restarts it when it
+// ends or when its liveness probe fails. There is no kube-proxy: a Balancer is the Service.
+// It offers new connections, one after the other, to the replicas whose readiness probe
+// succeeds, refuses them if there is none, and leaves existing connections alone.
+// kube-apiserver finds it because the Service is of type ExternalName. Flaky proxies break
+// connections.
 //
 // Everything listens on 127.0.0.1 only. It ends with the test or, if a TestMain started it
 // (Main), with the tests of the package. When the test binary is killed, the kernel kills
@@ -42,7 +42,7 @@
 // keeps the folders of this run: logs and kubeconfigs.
 //
 // Starts take time: an etcd of one or three members 1 second, a control plane 5 seconds and
-// some 500 MB, a replica 2 seconds. To remove an installation from a control plane that
+// some 500 MB, a replica 2 seconds. The removal of an installation from a control plane that
 // continues takes 6 seconds, most of them for the namespace. All methods may be called from
 // any goroutine, except those with a T, which may end the test: they belong to the test's
 // own goroutine.

@@ -4,16 +4,20 @@
 package cluster
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
 	"net/http"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport"
 )
 
-// Endpoint is the address of Muster without the aggregation layer: as a Pod in the cluster
+// Endpoint is the address of Muster without the aggregation layer, as a Pod in the cluster
 // would reach it, with a certificate that is verified.
 type Endpoint struct {
-	// URL is the server's URL.
 	URL string
 
 	ca []byte
@@ -44,4 +48,26 @@ func (e Endpoint) Claiming(config *rest.Config, user string, groups []string, ex
 		return transport.NewAuthProxyRoundTripper(user, "", groups, extra, next)
 	})
 	return out
+}
+
+// Unshared returns a configuration with a connection of its own: client-go shares one
+// between configurations with the same Dial.
+func Unshared(config *rest.Config) *rest.Config {
+	out := rest.CopyConfig(config)
+	out.Dial = (&net.Dialer{}).DialContext
+	return out
+}
+
+// ServedCertificate returns the certificate that a server shows, or an error if no server
+// speaks TLS at the address within a second.
+func ServedCertificate(ctx context.Context, address string) (*x509.Certificate, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // it is only looked at
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0], nil
 }

@@ -9,6 +9,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -24,7 +26,7 @@ import (
 const etcdReady = 30 * time.Second
 
 // Etcd is a cluster of real etcds. It differs from one in production in one way: it does
-// not sync to disk. A member that is killed keeps its data, a machine that crashes would
+// not sync to disk. A member that is killed keeps its data; a machine that crashes would
 // not. It requires certificates from clients.
 type Etcd struct {
 	// CA signs the certificates of members and clients.
@@ -35,7 +37,6 @@ type Etcd struct {
 	members []*member
 	client  func() (*clientv3.Client, error)
 	ctl     string
-	util    string
 }
 
 // EtcdOptions changes an etcd.
@@ -43,10 +44,6 @@ type EtcdOptions struct {
 	// QuotaBytes is the size of the database that raises the alarm NOSPACE; 0 is
 	// etcd's default.
 	QuotaBytes int64
-	// Snapshot is a file that the cluster is restored from, with more arguments for
-	// "etcdutl snapshot restore".
-	Snapshot    string
-	RestoreArgs []string
 	// Args are added to the arguments of each member.
 	Args []string
 }
@@ -58,12 +55,11 @@ type member struct {
 	process      *Process
 }
 
-// StartEtcd starts an etcd cluster with so many members and waits until each of them knows
-// a leader.
+// StartEtcd starts an etcd cluster and waits until each member knows a leader.
 func StartEtcd(t T, members int, options EtcdOptions) *Etcd {
 	t.Helper()
 	dir := Folder(t, "etcd")
-	e := &Etcd{CA: NewCA("etcd"), ctl: Program(t, "etcdctl"), util: Program(t, "etcdutl")}
+	e := &Etcd{CA: NewCA("etcd"), ctl: Program(t, "etcdctl")}
 	e.CAFile = write(t, dir, "ca.crt", e.CA.PEM)
 	e.CertFile, e.KeyFile = e.CA.Client("root").Write(t, dir, "client")
 	peerCert, peerKey := e.CA.peer().Write(t, dir, "member")
@@ -98,15 +94,6 @@ func StartEtcd(t T, members int, options EtcdOptions) *Etcd {
 				args = append(args, "--quota-backend-bytes", fmt.Sprint(options.QuotaBytes))
 			}
 			m.process = &Process{Name: m.name, path: path, args: append(args, options.Args...), log: filepath.Join(dir, m.name+".log")}
-			if options.Snapshot != "" {
-				restore := append([]string{
-					"snapshot", "restore", options.Snapshot, "--name", m.name, "--data-dir", m.dir,
-					"--initial-cluster", strings.Join(peers, ","), "--initial-cluster-token", dir, "--initial-advertise-peer-urls", "https://" + m.peer,
-				}, options.RestoreArgs...)
-				if _, err := e.Util(restore...); err != nil {
-					return err
-				}
-			}
 			if err := m.process.Start(); err != nil {
 				return err
 			}
@@ -140,7 +127,7 @@ func (e *Etcd) Endpoints() []string {
 	return all
 }
 
-// Addresses are the members' addresses, for proxies.
+// Addresses returns the members' addresses, for proxies.
 func (e *Etcd) Addresses() []string {
 	var all []string
 	for _, m := range e.members {
@@ -149,23 +136,20 @@ func (e *Etcd) Addresses() []string {
 	return all
 }
 
-// TLS returns a client's TLS configuration.
-func (e *Etcd) TLS() (*tls.Config, error) {
+// Flags returns the flags with which a server connects to the cluster.
+func (e *Etcd) Flags() []string {
+	return []string{"--etcd-servers=" + strings.Join(e.Endpoints(), ","), "--etcd-cafile=" + e.CAFile, "--etcd-certfile=" + e.CertFile, "--etcd-keyfile=" + e.KeyFile}
+}
+
+// Dial returns a client of some endpoints; the caller closes it.
+func (e *Etcd) Dial(endpoints ...string) (*clientv3.Client, error) {
 	pair, err := tls.LoadX509KeyPair(e.CertFile, e.KeyFile)
 	if err != nil {
 		return nil, err
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(e.CA.certificate)
-	return &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
-}
-
-// Dial returns a client of some endpoints; the caller closes it.
-func (e *Etcd) Dial(endpoints ...string) (*clientv3.Client, error) {
-	config, err := e.TLS()
-	if err != nil {
-		return nil, err
-	}
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return clientv3.New(clientv3.Config{Endpoints: endpoints, TLS: config, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
 }
 
@@ -183,12 +167,6 @@ func (e *Etcd) Member(i int) *Process { return e.members[i].process }
 // Kill ends a member with SIGKILL.
 func (e *Etcd) Kill(i int) { e.members[i].process.Kill() }
 
-// Stop ends a member with SIGTERM.
-func (e *Etcd) Stop(t T, i int) {
-	t.Helper()
-	require.NoError(t, e.members[i].process.Stop(20*time.Second))
-}
-
 // Start starts a member again, with its data, and waits until it knows a leader. If too few
 // members run to elect one, start them with Member(i).Start first.
 func (e *Etcd) Start(t T, i int) {
@@ -197,23 +175,10 @@ func (e *Etcd) Start(t T, i int) {
 	require.NoError(t, e.WaitReady(t.Context(), i))
 }
 
-// Pause freezes a member with SIGSTOP: its connections remain, and it does not answer.
-func (e *Etcd) Pause(i int) { e.members[i].process.Pause() }
-
-// Resume lets a paused member continue.
-func (e *Etcd) Resume(i int) { e.members[i].process.Resume() }
-
 // WaitReady waits until a member knows a leader.
 func (e *Etcd) WaitReady(ctx context.Context, i int) error {
-	client, err := e.Dial("https://" + e.members[i].client)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
 	return e.members[i].process.ready(ctx, etcdReady, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-		defer cancel()
-		status, err := client.Status(ctx, "https://"+e.members[i].client)
+		status, err := e.status(ctx, i)
 		if err == nil && status.Leader == 0 {
 			err = errors.New("no leader yet")
 		}
@@ -232,12 +197,10 @@ func (e *Etcd) Leader(t T) int {
 			if !m.process.Running() {
 				continue
 			}
-			status, err := e.status(ctx, i)
-			if err != nil {
-				continue // paused, or starting
+			if status, err := e.status(ctx, i); err == nil { // it may be paused, or starting
+				ids[status.Header.MemberId] = i
+				votes[status.Leader]++
 			}
-			ids[status.Header.MemberId] = i
-			votes[status.Leader]++
 		}
 		for id, n := range votes {
 			if i, known := ids[id]; known && n > len(e.members)/2 {
@@ -251,7 +214,7 @@ func (e *Etcd) Leader(t T) int {
 }
 
 func (e *Etcd) status(ctx context.Context, i int) (*clientv3.StatusResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	endpoint := "https://" + e.members[i].client
 	client, err := e.Dial(endpoint)
@@ -261,3 +224,22 @@ func (e *Etcd) status(ctx context.Context, i int) (*clientv3.StatusResponse, err
 	defer client.Close()
 	return client.Status(ctx, endpoint)
 }
+
+// Ctl runs etcdctl on the cluster, with all rights, and returns its output.
+func (e *Etcd) Ctl(args ...string) (string, error) {
+	const limit = time.Minute
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	command := exec.CommandContext(ctx, e.ctl, append([]string{
+		"--endpoints", strings.Join(e.Endpoints(), ","), "--cacert", e.CAFile, "--cert", e.CertFile, "--key", e.KeyFile,
+	}, args...)...)
+	command.Env = []string{"PATH=" + os.Getenv("PATH")} // without the ETCDCTL_* variables of a developer
+	out, err := command.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %s", strings.Join(command.Args, " "), err, out)
+	}
+	return string(out), err
+}
+
+// DataDir returns a member's folder, for etcdutl.
+func (e *Etcd) DataDir(i int) string { return e.members[i].dir }

@@ -5,7 +5,6 @@ package cluster_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -42,10 +41,10 @@ func TestAnEtcdOfThreeSurvivesThatItsLeaderIsKilled(t *testing.T) {
 func TestAPausedMemberAnswersNothingAndContinuesLater(t *testing.T) {
 	t.Parallel()
 	e := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
-	e.Pause(0)
+	e.Member(0).Pause()
 	require.True(t, e.Member(0).Running())
 	require.Error(t, put(t.Context(), e.Client(t), "1"))
-	e.Resume(0)
+	e.Member(0).Resume()
 	require.Eventually(t, func() bool { return put(t.Context(), e.Client(t), "2") == nil }, within, 20*time.Millisecond)
 }
 
@@ -60,18 +59,6 @@ func TestAFullEtcdRefusesWrites(t *testing.T) {
 	out, err := e.Ctl("alarm", "list")
 	require.NoError(t, err)
 	require.Contains(t, out, "NOSPACE")
-}
-
-func TestASnapshotBecomesANewCluster(t *testing.T) {
-	t.Parallel()
-	one := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
-	require.NoError(t, put(t.Context(), one.Client(t), "kept"))
-	file := filepath.Join(t.TempDir(), "snapshot")
-	one.Snapshot(t, file)
-	three := cluster.StartEtcd(t, 3, cluster.EtcdOptions{Snapshot: file})
-	response, err := three.Client(t).Get(t.Context(), "k")
-	require.NoError(t, err)
-	require.Equal(t, "kept", string(response.Kvs[0].Value))
 }
 
 func TestEtcdRefusesAClientOfAnotherCA(t *testing.T) {

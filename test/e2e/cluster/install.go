@@ -40,7 +40,7 @@ const MusterReady = 90 * time.Second
 
 // Options holds what an operator may change in an installation.
 type Options struct {
-	// Replicas is the number of replicas; 0 means the manifest's.
+	// Replicas replaces the manifest's number, unless it is 0.
 	Replicas int
 	// Args are added to each replica's arguments, or replace those with the same name.
 	Args []string
@@ -50,11 +50,8 @@ type Options struct {
 	Patches []map[string]any
 	// Secrets are created in Muster's namespace before the rest is applied.
 	Secrets map[string]map[string][]byte
-	// Binary runs in place of this checkout's.
-	Binary string
-	// Deploy installs the server in another way than with kustomize, for example with Helm.
-	// It creates the namespace and the Secrets (Muster.Secrets), and removes what it
-	// created in a t.Cleanup of its own.
+	// Deploy replaces kustomize, for example by Helm. It creates the namespace and the
+	// Secrets (Muster.Secrets), and removes what it created in a t.Cleanup of its own.
 	Deploy func(t T, m *Muster)
 	// Straight leads replicas to etcd without proxies, which then cannot be cut: for
 	// measurements, since a proxy is one more hop.
@@ -74,31 +71,26 @@ type Muster struct {
 	Balancer *Balancer
 
 	// owner owns the installation, which several tests may share.
-	owner    T
-	control  *ControlPlane
-	etcd     *Etcd
-	options  Options
-	binary   string
-	dir      string
-	terminal Terminal
-	pod      *pod
-	mu       struct {
+	owner   T
+	control *ControlPlane
+	etcd    *Etcd
+	options Options
+	binary  string
+	dir     string
+	pod     *pod
+	mu      struct {
 		sync.Mutex
 		replicas []*Replica
 		named    int
 	}
 }
 
-// Install does what an operator does with kustomize: it installs the server, waits for its
-// replicas, and then adds the APIService. A control plane has one installation at a time;
-// it is removed with t.
+// Install does what an operator does: it installs the server, waits for its replicas, and
+// then adds the APIService. A control plane has one installation at a time; it is removed
+// with t.
 func Install(t T, c *ControlPlane, etcd *Etcd, options Options) *Muster {
 	t.Helper()
-	m := &Muster{owner: t, control: c, etcd: etcd, options: options, binary: options.Binary, CA: NewCA("muster"), dir: Folder(t, "muster"), terminal: c.Terminal(t, nil)}
-	if m.binary == "" {
-		m.binary = Binary(t)
-	}
-	m.Balancer = NewBalancer(t)
+	m := &Muster{owner: t, control: c, etcd: etcd, options: options, binary: Built(t, ServerName), CA: NewCA("muster"), dir: Folder(t, "muster"), Balancer: NewBalancer(t)}
 	m.Endpoint = Endpoint{URL: "https://" + m.Balancer.Address, ca: m.CA.PEM}
 	t.Cleanup(func() { m.end(t) })
 
@@ -108,7 +100,7 @@ func Install(t T, c *ControlPlane, etcd *Etcd, options Options) *Muster {
 		options.Deploy(t, m)
 	}
 	// The Service leads kube-apiserver to the Balancer on this machine.
-	_, _, err := m.terminal.Kubectl("patch", "service", "-n", Namespace, ServerName, "-p", `{"spec":{"type":"ExternalName","externalName":"localhost"}}`)
+	_, _, err := c.Kubectl("patch", "service", "-n", Namespace, ServerName, "-p", `{"spec":{"type":"ExternalName","externalName":"localhost"}}`)
 	require.NoError(t, err)
 	m.pod, err = c.readPod(t.Context())
 	require.NoError(t, err)
@@ -132,14 +124,14 @@ func (m *Muster) Register(t T) {
 // Unregister undoes Register.
 func (m *Muster) Unregister(t T) {
 	t.Helper()
-	_, _, err := m.terminal.Kubectl("delete", "--ignore-not-found", "apiservice", APIServiceName)
+	_, _, err := m.control.Kubectl("delete", "--ignore-not-found", "apiservice", APIServiceName)
 	require.NoError(t, err)
 }
 
 // Apply applies a folder with a kustomization.
 func (m *Muster) Apply(t T, folder string) {
 	t.Helper()
-	_, _, err := m.terminal.Kubectl("apply", "-k", folder)
+	_, _, err := m.control.Kubectl("apply", "-k", folder)
 	require.NoError(t, err)
 }
 
@@ -165,9 +157,9 @@ func (m *Muster) ServingCertificate() KeyPair {
 func (m *Muster) serverOverlay(t T) string {
 	t.Helper()
 	folder := filepath.Join(m.dir, "server")
-	generators := []any{}
+	var generators []any
 	for name, data := range m.Secrets(t) {
-		files := []string{}
+		var files []string
 		for key, content := range data {
 			write(t, filepath.Join(folder, name), key, content)
 			files = append(files, filepath.Join(name, key))
@@ -253,23 +245,23 @@ func (m *Muster) Available(ctx context.Context) (status, message string, err err
 
 // end stops the replicas and removes the installation from a control plane that continues.
 func (m *Muster) end(t T) {
-	replicas := m.Replicas()
-	for _, r := range replicas {
+	for _, r := range m.Replicas() {
 		if t.Failed() {
 			t.Logf("%s: %s", r.Name, r.Process.Tail())
 		}
 		r.Process.Kill()
 	}
-	if _, ends := t.(*shared); ends {
-		return
+	if t == m.control.owner {
+		return // the control plane ends too
 	}
-	m.terminal.Limit = 2 * time.Minute
+	terminal := m.control.admin
+	terminal.Limit = 2 * time.Minute
 	for _, step := range []string{"apiservice", "server"} {
 		folder := filepath.Join(m.dir, step)
 		if _, err := os.Stat(folder); err != nil {
 			continue // it was not applied
 		}
-		if _, _, err := m.terminal.Kubectl("delete", "-k", folder, "--ignore-not-found", "--timeout=100s"); err != nil {
+		if _, _, err := terminal.Kubectl("delete", "-k", folder, "--ignore-not-found", "--timeout=100s"); err != nil {
 			t.Errorf("Muster remains in the control plane: %v", err)
 		}
 	}

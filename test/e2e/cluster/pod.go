@@ -172,20 +172,20 @@ func publish(folder string, content map[string][]byte) error {
 
 // arguments returns the container's arguments, with this machine's folders for its mount
 // paths.
-func (p *pod) arguments(mounts map[string]string, environment map[string]string) []string {
-	paths := slices.SortedFunc(maps.Keys(mounts), func(a, b string) int { return len(b) - len(a) })
+func (p *pod) arguments(mounts, environment map[string]string) []string {
 	var out []string
 	for _, argument := range p.container.Args {
 		for name, value := range environment {
 			argument = strings.ReplaceAll(argument, "$("+name+")", value)
 		}
-		out = append(out, translate(argument, paths, mounts))
+		out = append(out, translate(argument, mounts))
 	}
 	return out
 }
 
-func translate(text string, paths []string, mounts map[string]string) string {
-	for _, path := range paths {
+// translate replaces mount paths, the longest first, because one may begin with another.
+func translate(text string, mounts map[string]string) string {
+	for _, path := range slices.SortedFunc(maps.Keys(mounts), func(a, b string) int { return len(b) - len(a) }) {
 		text = strings.ReplaceAll(text, path, mounts[path])
 	}
 	return text

@@ -86,7 +86,7 @@ func (p *Process) Start() error {
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = command.Wait() // command.ProcessState says how it ended
+		_ = command.Wait() // how it ended does not matter
 		close(ended)
 	}()
 	p.mu.command, p.mu.ended, p.mu.offset = command, ended, info.Size()
@@ -105,7 +105,7 @@ func (p *Process) runningLocked() bool {
 	}
 }
 
-// Running reports whether the program runs or is paused.
+// Running reports whether the program has started and not ended; it may be paused.
 func (p *Process) Running() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,21 +127,11 @@ func (p *Process) Ended() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.mu.ended == nil {
-		never := make(chan struct{})
-		close(never)
-		return never
+		closed := make(chan struct{})
+		close(closed)
+		return closed
 	}
 	return p.mu.ended
-}
-
-// ExitCode returns the exit code; -1 if a signal ended the program or it still runs.
-func (p *Process) ExitCode() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.mu.command == nil || p.runningLocked() {
-		return -1
-	}
-	return p.mu.command.ProcessState.ExitCode()
 }
 
 // Signal sends a signal, unless the program has ended.
@@ -164,7 +154,7 @@ func (p *Process) Pause() {
 // stopped returns an error while a thread of a process runs. Outside of Linux it cannot
 // know.
 func stopped(pid int) error {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is valid
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 	for _, thread := range threads {
 		text, err := os.ReadFile(thread)
 		if err != nil {
@@ -221,7 +211,7 @@ func (p *Process) Output() string {
 	return string(text)
 }
 
-// Tail returns the end of the log, for messages.
+// Tail returns the end of Log, for messages.
 func (p *Process) Tail() string {
 	const most, width = 25, 400
 	lines := strings.Split(strings.TrimSpace(p.Log()), "\n")

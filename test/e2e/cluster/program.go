@@ -45,41 +45,29 @@ func Checkout(t T) string {
 	return dir
 }
 
-var programs sync.Map // name → func() (string, error)
+var programs, binaries sync.Map // name → func() (string, error)
+
+// once calls build once for each name.
+func once(t T, results *sync.Map, name string, build func(name string) (string, error)) string {
+	t.Helper()
+	result, _ := results.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name) }))
+	path, err := result.(func() (string, error))()
+	require.NoError(t, err)
+	return path
+}
 
 // Program returns the path of a program that hack/tool.sh knows. It builds the program if
 // necessary, which takes minutes the first time.
 func Program(t T, name string) string {
 	t.Helper()
-	once, _ := programs.LoadOrStore(name, sync.OnceValues(func() (string, error) { return buildTool(name) }))
-	path, err := once.(func() (string, error))()
-	require.NoError(t, err)
-	return path
+	tool := filepath.Join(Checkout(t), "hack", "tool.sh")
+	return once(t, &programs, name, func(name string) (string, error) { return output(exec.Command(tool, name)) })
 }
-
-func buildTool(name string) (string, error) {
-	dir, err := checkout()
-	if err != nil {
-		return "", err
-	}
-	return output(exec.Command(filepath.Join(dir, "hack", "tool.sh"), name))
-}
-
-// Binary returns the path of bin/muster-apiserver, built from this checkout once per run.
-func Binary(t T) string {
-	t.Helper()
-	return Built(t, ServerName)
-}
-
-var binaries sync.Map // name → func() (string, error)
 
 // Built returns the path of a program in bin, built from this checkout's cmd once per run.
 func Built(t T, name string) string {
 	t.Helper()
-	once, _ := binaries.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name) }))
-	path, err := once.(func() (string, error))()
-	require.NoError(t, err)
-	return path
+	return once(t, &binaries, name, build)
 }
 
 func build(name string) (string, error) {
@@ -87,8 +75,8 @@ func build(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Several test binaries may need it at the same time. Go renames what it built, so a
-	// process that runs the old file is not affected.
+	// Several test binaries may need it at the same time. Go renames what it built, which does
+	// not affect a process that runs the old file.
 	cache := filepath.Join(dir, ".cache", "bin")
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
@@ -115,8 +103,8 @@ func build(name string) (string, error) {
 	return path, err
 }
 
-// output runs a command whose progress goes to this process's standard error, and
-// returns its standard output.
+// output runs a command, copies its standard error to this process's, and returns its
+// standard output.
 func output(command *exec.Cmd) (string, error) {
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &tee{&stderr}

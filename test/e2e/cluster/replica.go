@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/test/flakyproxy"
 )
@@ -88,12 +89,11 @@ func (m *Muster) Add(t T) *Replica {
 	replaced := map[string]bool{}
 	for _, more := range m.options.Args {
 		flag, _, _ := strings.Cut(more, "=")
-		more = r.translate(more)
 		if replaced[flag] {
-			args = append(args, more) // a flag that occurs more than once
+			args = append(args, r.translate(more)) // a flag that occurs more than once
 			continue
 		}
-		args, replaced[flag] = set(args, more), true
+		args, replaced[flag] = set(args, r.translate(more)), true
 	}
 	for _, mine := range []string{
 		"--etcd-servers=" + strings.Join(endpoints, ","), "--bind-address=127.0.0.1",
@@ -101,11 +101,10 @@ func (m *Muster) Add(t T) *Replica {
 	} {
 		args = set(args, mine)
 	}
-	r.Process = &Process{Name: name, path: m.binary, log: filepath.Join(r.dir, name+".log"), env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir}}
+	r.Process = &Process{Name: name, path: m.binary, args: args, log: filepath.Join(r.dir, name+".log"), env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir}}
 	for _, variable := range slices.Sorted(maps.Keys(environment)) {
 		r.Process.env = append(r.Process.env, variable+"="+environment[variable])
 	}
-	r.Process.args = args
 	r.bind()
 	m.mu.Lock()
 	m.mu.replicas = append(m.mu.replicas, r)
@@ -123,7 +122,7 @@ func (r *Replica) bind() {
 }
 
 func (r *Replica) translate(text string) string {
-	return translate(text, slices.SortedFunc(maps.Keys(r.mounts), func(a, b string) int { return len(b) - len(a) }), r.mounts)
+	return translate(text, r.mounts)
 }
 
 // Start starts the replica, also after an earlier run, and offers it to the Service. It
@@ -143,15 +142,6 @@ func (r *Replica) Start(t T) {
 func (r *Replica) Ready() bool {
 	backend := r.backend()
 	return backend != nil && backend.Ready()
-}
-
-// Served returns the number of connections that the Service has given to the replica since
-// it was last offered.
-func (r *Replica) Served() int {
-	if backend := r.backend(); backend != nil {
-		return backend.Served()
-	}
-	return 0
 }
 
 func (r *Replica) backend() *Backend {
@@ -247,6 +237,17 @@ func (m *Muster) Roll(t T) {
 		m.Add(t).WaitReady(t)
 		m.Remove(t, old)
 	}
+}
+
+// SetSecret changes keys of a Secret that the Deployment mounts: see SyncVolumes.
+func (m *Muster) SetSecret(t T, name string, data map[string][]byte) {
+	t.Helper()
+	secrets := m.control.Client.CoreV1().Secrets(Namespace)
+	secret, err := secrets.Get(t.Context(), name, metav1.GetOptions{})
+	require.NoError(t, err)
+	maps.Copy(secret.Data, data)
+	_, err = secrets.Update(t.Context(), secret, metav1.UpdateOptions{})
+	require.NoError(t, err)
 }
 
 // SyncVolumes copies changes of Secrets and ConfigMaps into the replicas' volumes, as

@@ -5,16 +5,17 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
 
-// T owns parts of a cluster, which end with it. It is a *testing.T, or the T of Main for
-// parts that the tests of a package share.
+// T owns parts of a cluster, which end with it. It is a *testing.T, or the T of Within.
 type T interface {
 	Cleanup(func())
 	Context() context.Context
@@ -26,90 +27,96 @@ type T interface {
 	Name() string
 }
 
-var (
-	_ T = (*testing.T)(nil)
-	_ T = (*shared)(nil)
-)
-
-// Main is the body of a TestMain whose tests share what setup starts. It does not
-// return.
+// Main is the body of a TestMain whose tests share what setup starts. It does not return.
 func Main(m *testing.M, setup func(t T)) {
-	os.Exit(run(m.Run, setup))
+	code := 1
+	log := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+	err := Within(context.Background(), "TestMain", log, func(t T) error {
+		if setup(t); !t.Failed() {
+			code = m.Run()
+		}
+		return nil
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
-// shared is the T of Main. It may get more parts while tests run.
-type shared struct {
-	ctx context.Context
-	mu  struct {
+// scope is the T of Within. It may get more parts while its function runs.
+type scope struct {
+	ctx  context.Context
+	name string
+	log  func(format string, args ...any)
+	mu   struct {
 		sync.Mutex
 		cleanups []func()
-		failed   bool
+		failures []string
 	}
 }
 
 // givenUp is the value that FailNow panics with.
 type givenUp struct{}
 
-func run(tests func() int, setup func(t T)) (code int) {
-	ctx, cancel := context.WithCancel(context.Background())
-	t := &shared{ctx: ctx}
-	defer func() {
-		if cause := recover(); cause != nil {
-			code = 1
-			if _, ok := cause.(givenUp); !ok {
-				fmt.Fprintf(os.Stderr, "panic: %v\n%s", cause, debug.Stack())
-			}
-		}
-		cancel()
-		t.mu.Lock()
-		cleanups := t.mu.cleanups
-		t.mu.Unlock()
-		for _, cleanup := range slices.Backward(cleanups) {
-			cleanup()
-		}
-		if t.Failed() {
-			code = 1
-		}
-	}()
-	setup(t)
-	if t.Failed() {
-		return 1
+// Within runs f with a new T, and then all cleanups. It returns the errors of both: a failure
+// or a panic ends f, and not the program.
+func Within(ctx context.Context, name string, log func(string, ...any), f func(t T) error) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	t := &scope{ctx: ctx, name: name, log: log}
+	err = t.try(func() error { return f(t) })
+	cancel()
+	t.mu.Lock()
+	cleanups := t.mu.cleanups
+	t.mu.Unlock()
+	for _, cleanup := range slices.Backward(cleanups) {
+		err = errors.Join(err, t.try(func() error { cleanup(); return nil }))
 	}
-	return tests()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.mu.failures) > 0 {
+		err = errors.Join(err, errors.New(strings.Join(t.mu.failures, "; ")))
+	}
+	return err
 }
 
-func (t *shared) Cleanup(f func()) {
+func (t *scope) try(f func() error) (err error) {
+	defer func() {
+		switch cause := recover().(type) {
+		case nil:
+		case givenUp:
+			err = errors.New("given up") // the scope has the reason
+		default:
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+func (t *scope) Cleanup(f func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.mu.cleanups = append(t.mu.cleanups, f)
 }
 
-func (t *shared) Failed() bool {
+func (t *scope) Errorf(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.mu.failed
+	t.mu.failures = append(t.mu.failures, strings.TrimSpace(fmt.Sprintf(format, args...)))
 }
 
-func (t *shared) fail() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.mu.failed = true
-}
-
-func (t *shared) Context() context.Context { return t.ctx }
-func (t *shared) Helper()                  {}
-func (t *shared) Name() string             { return "TestMain" }
-
-func (t *shared) Errorf(format string, args ...any) {
-	t.fail()
-	t.Logf(format, args...)
-}
-
-func (t *shared) FailNow() {
-	t.fail()
+func (t *scope) FailNow() {
+	t.Errorf("%s was given up", t.name)
 	panic(givenUp{})
 }
 
-func (t *shared) Logf(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", args...)
+func (t *scope) Failed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.mu.failures) > 0
 }
+
+func (t *scope) Context() context.Context        { return t.ctx }
+func (t *scope) Helper()                         {}
+func (t *scope) Logf(format string, args ...any) { t.log(format, args...) }
+func (t *scope) Name() string                    { return t.name }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,21 +20,6 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 	"github.com/musterfleet/muster/test/poll"
 )
-
-// newController prepares muster-controller with the rights that the manifests give it.
-func newController(t cluster.T, store *cluster.Etcd) *cluster.Process {
-	t.Helper()
-	const program = "muster-controller"
-	dir := cluster.Folder(t, "controller")
-	ca := filepath.Join(dir, "ca.crt")
-	require.NoError(t, os.WriteFile(ca, control.CA.PEM, 0o600))
-	return cluster.Prepare(t, program, cluster.Built(t, program), []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir},
-		"--kubeconfig="+control.Kubeconfig(t, control.AsAccount(t, cluster.Namespace, program)), "--leader-elect=false", "--secure-port=0",
-		"--etcd-servers="+strings.Join(store.Endpoints(), ","), "--etcd-cafile="+store.CAFile, "--etcd-certfile="+store.CertFile, "--etcd-keyfile="+store.KeyFile,
-		// Agents connect in the same way as every client.
-		"--agent-api-server-url="+control.Config.Host, "--agent-api-server-ca-file="+ca,
-	)
-}
 
 func (w *workspace) clientID() string { return "client-" + w.name }
 
@@ -95,7 +79,7 @@ func (w *workspace) registered(t *testing.T, before string) *v1alpha1.Cluster {
 func TestAClusterThatRegistersGetsWhatItsLabelsAskFor(t *testing.T) {
 	t.Parallel()
 	w := &workspace{name: "newcomer"}
-	namespace(t, w.name)
+	control.MakeNamespace(t, w.name)
 	w.bundle(t, "app-config", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}})
 	w.invite(t, "--labels", "env=prod")
 	w.waitData(t, "config", "colour", "blue")

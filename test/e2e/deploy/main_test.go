@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 		var err error
 		fleet, err = versioned.NewForConfig(control.Config)
 		require.NoError(t, err)
-		controller = newController(t, store)
+		// Agents connect in the same way as every client.
+		controller = control.Controller(t, store, "muster-controller", "--agent-api-server-url="+control.Config.Host, "--agent-api-server-ca-file="+control.CAFile)
 		require.NoError(t, controller.Start())
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -41,7 +40,7 @@ func newWorkspace(t *testing.T, name string) *workspace {
 	t.Helper()
 	w := &workspace{name: name}
 	ctx := t.Context()
-	namespace(t, name)
+	control.MakeNamespace(t, name)
 	_, err := fleet.FleetV1alpha1().GitRepos(name).Create(ctx, &v1alpha1.GitRepo{
 		ObjectMeta: metav1.ObjectMeta{Name: repo}, Spec: v1alpha1.GitRepoSpec{Repo: "https://git.example.com/app"},
 	}, metav1.CreateOptions{})
@@ -56,15 +55,6 @@ func newWorkspace(t *testing.T, name string) *workspace {
 	w.invite(t)
 	w.registered(t, "")
 	return w
-}
-
-// namespace creates a namespace, and deletes it after the test.
-func namespace(t *testing.T, name string) {
-	t.Helper()
-	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	if !apierrors.IsAlreadyExists(err) {
-		require.NoError(t, err)
-	}
 }
 
 // bundle creates a Bundle of the GitRepo, for Clusters with env=prod. It is deployed into

@@ -14,10 +14,10 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// preflight runs the preflight script as the administrator of the control plane.
+// preflight runs "muster-apiserver preflight" as the administrator of the control plane.
 func preflight(t *testing.T) (stdout string, err error) {
 	t.Helper()
-	stdout, _, err = run(t, cluster.Binary(t), "preflight", "--kubeconfig", control.Kubeconfig(t, control.Config))
+	stdout, _, err = run(t, cluster.Built(t, cluster.ServerName), "preflight", "--kubeconfig", control.Kubeconfig(t, control.Config))
 	return stdout, err
 }
 

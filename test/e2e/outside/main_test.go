@@ -5,14 +5,10 @@ package outside
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -41,30 +37,9 @@ func TestMain(m *testing.M) {
 		var err error
 		fleet, err = versioned.NewForConfig(control.Config)
 		require.NoError(t, err)
-		controller = newController(t, store)
+		controller = control.Controller(t, store, "shared", "--schedules", "--agent-api-server-url=https://kube.example.com:6443", "--agent-api-server-ca-file="+control.CAFile)
 		require.NoError(t, controller.Start())
 	})
-}
-
-// newController prepares a muster-controller with the rights of the manifests. It uses no
-// lease.
-func newController(t cluster.T, store *cluster.Etcd) *cluster.Process {
-	t.Helper()
-	const program = "muster-controller"
-	dir := cluster.Folder(t, "controller")
-	ca := filepath.Join(dir, "ca.crt")
-	require.NoError(t, os.WriteFile(ca, control.CA.PEM, 0o600))
-	return cluster.Prepare(t, "shared", cluster.Built(t, program), []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir},
-		"--kubeconfig="+control.Kubeconfig(t, control.AsAccount(t, cluster.Namespace, program)), "--leader-elect=false", "--secure-port=0", "--schedules",
-		"--etcd-servers="+strings.Join(store.Endpoints(), ","), "--etcd-cafile="+store.CAFile, "--etcd-certfile="+store.CertFile, "--etcd-keyfile="+store.KeyFile,
-		"--agent-api-server-url=https://kube.example.com:6443", "--agent-api-server-ca-file="+ca,
-	)
-}
-
-func makeNamespace(t *testing.T, name string) {
-	t.Helper()
-	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	require.NoError(t, err)
 }
 
 // makeCluster creates a Cluster, and returns its namespace.

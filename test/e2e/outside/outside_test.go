@@ -41,8 +41,8 @@ func gone(err error) error {
 
 func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
 	t.Parallel()
-	makeNamespace(t, "mapped-from")
-	makeNamespace(t, "mapped-to")
+	control.MakeNamespace(t, "mapped-from")
+	control.MakeNamespace(t, "mapped-to")
 	own := makeCluster(t, "mapped-to", "c1")
 	makeBundle(t, "mapped-from", "app", nil)
 	mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metav1.ObjectMeta{Namespace: "mapped-from", Name: "m"}}
@@ -64,7 +64,7 @@ func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
 
 func TestABundleGetsItsValuesFromASecret(t *testing.T) {
 	t.Parallel()
-	makeNamespace(t, "values")
+	control.MakeNamespace(t, "values")
 	own := makeCluster(t, "values", "c1")
 	makeBundle(t, "values", "app", func(spec *v1alpha1.BundleSpec) {
 		spec.Targets[0].Name = "target"
@@ -103,7 +103,7 @@ func TestABundleGetsItsValuesFromASecret(t *testing.T) {
 
 func TestADownstreamResourceGetsToTheClusterAndGoesWithItsBundle(t *testing.T) {
 	t.Parallel()
-	makeNamespace(t, "downstream")
+	control.MakeNamespace(t, "downstream")
 	own := makeCluster(t, "downstream", "c1")
 	source := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "downstream", Name: "s"}, Data: map[string][]byte{"k": []byte("one")}}
 	source, err := control.Client.CoreV1().Secrets("downstream").Create(t.Context(), source, metav1.CreateOptions{})
@@ -146,7 +146,7 @@ func TestADownstreamResourceGetsToTheClusterAndGoesWithItsBundle(t *testing.T) {
 
 func TestAWindowOpensAndCloses(t *testing.T) {
 	t.Parallel()
-	makeNamespace(t, "windows")
+	control.MakeNamespace(t, "windows")
 	own := makeCluster(t, "windows", "c1")
 	makeBundle(t, "windows", "app", nil)
 	duration := v1alpha1.Duration("3s")

@@ -11,5 +11,4 @@
 //
 // Failures are repeated -rounds times (or MUSTER_ROUNDS in the environment), twice by
 // default. Each prints a line with its counts.
-// twice by default; each prints a line with what it counted.
 package replicas

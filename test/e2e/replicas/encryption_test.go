@@ -87,7 +87,7 @@ func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 	before := snapshot(t, c)
 
 	configure := func(config map[string][]byte) {
-		setSecret(t, encryptionSecret, config)
+		m.SetSecret(t, encryptionSecret, config)
 		m.Roll(t)
 		require.Equal(t, before, snapshot(t, c))
 	}
@@ -121,13 +121,13 @@ func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 
 	// A wrong key with the right name, and no key at all.
 	for name, config := range map[string]map[string][]byte{"wrong": encryptionConfig(true, newEncryptionKey("two", 3)), "plain": encryptionConfig(true)} {
-		setSecret(t, encryptionSecret, config)
+		m.SetSecret(t, encryptionSecret, config)
 		r := m.Add(t)
 		neverReady(t, r, name)
 		m.Remove(t, r)
 		require.Equal(t, before, snapshot(t, c))
 	}
-	setSecret(t, encryptionSecret, encryptionConfig(false, two))
+	m.SetSecret(t, encryptionSecret, encryptionConfig(false, two))
 	m.Add(t).WaitReady(t)
 }
 
@@ -159,7 +159,7 @@ func neverReady(t *testing.T, r *cluster.Replica, name string) {
 func makeSecrets(t *testing.T, c versioned.Interface) {
 	t.Helper()
 	const namespace = "encrypted"
-	makeNamespace(t, namespace)
+	control.MakeNamespace(t, namespace)
 	object := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "c", Labels: map[string]string{"region": "5510", "env": "prod"}}}
 	_, err := c.FleetV1alpha1().Clusters(namespace).Create(t.Context(), object, metav1.CreateOptions{})
 	require.NoError(t, err)

@@ -6,13 +6,11 @@ package replicas
 import (
 	"context"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -22,6 +20,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
 const (
@@ -70,7 +69,7 @@ func newFleet(t *testing.T, namespace string, config *rest.Config) fleet {
 	t.Helper()
 	f := fleet{namespace: namespace}
 	c := clientset(t, config)
-	makeNamespace(t, namespace)
+	control.MakeNamespace(t, namespace)
 	for i := range clusters {
 		object := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: clusterName(i), Labels: clusterLabels(0)}}
 		_, err := c.FleetV1alpha1().Clusters(namespace).Create(t.Context(), object, metav1.CreateOptions{})
@@ -79,7 +78,7 @@ func newFleet(t *testing.T, namespace string, config *rest.Config) fleet {
 		require.NoError(t, err)
 		require.NotEmpty(t, created.Status.Namespace)
 		f.homes = append(f.homes, created.Status.Namespace)
-		makeNamespace(t, f.home(i))
+		control.MakeNamespace(t, f.home(i))
 	}
 	for _, name := range f.bundles() {
 		_, err := c.FleetV1alpha1().Bundles(namespace).Create(t.Context(), newBundle(namespace, name), metav1.CreateOptions{})
@@ -102,30 +101,16 @@ func newBundle(namespace, name string) *v1alpha1.Bundle {
 	return b
 }
 
-func makeNamespace(t *testing.T, name string) {
-	t.Helper()
-	_, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	require.NoError(t, err)
-}
-
-// connection returns a configuration with a connection of its own: client-go shares one
-// between configurations that do not say how they dial.
-func connection(config *rest.Config) *rest.Config {
-	out := rest.CopyConfig(config)
-	out.Dial = (&net.Dialer{}).DialContext
-	return out
-}
-
 func clientset(t *testing.T, config *rest.Config) versioned.Interface {
 	t.Helper()
-	c, err := versioned.NewForConfig(connection(config))
+	c, err := versioned.NewForConfig(cluster.Unshared(config))
 	require.NoError(t, err)
 	return c
 }
 
 func dynamicClient(t *testing.T, config *rest.Config) dynamic.Interface {
 	t.Helper()
-	c, err := dynamic.NewForConfig(connection(config))
+	c, err := dynamic.NewForConfig(cluster.Unshared(config))
 	require.NoError(t, err)
 	return c
 }

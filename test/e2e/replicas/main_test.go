@@ -6,7 +6,6 @@ package replicas
 import (
 	"context"
 	"flag"
-	"io"
 	"os"
 	"strconv"
 	"testing"
@@ -32,12 +31,7 @@ func fromEnvironment(name string, otherwise int) int {
 }
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	logged := flag.NewFlagSet("klog", flag.ContinueOnError)
-	klog.InitFlags(logged)
-	_ = logged.Set("logtostderr", "false") // the flag exists
-	_ = logged.Set("stderrthreshold", "FATAL")
-	klog.SetOutput(io.Discard) // client-go logs each watch that ends
+	klog.SetLogger(klog.Logger{}) // client-go logs each watch that ends
 	cluster.Main(m, func(t cluster.T) { control = cluster.Start(t) })
 }
 

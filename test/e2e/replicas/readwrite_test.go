@@ -35,7 +35,7 @@ func testReadYourWrites(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	setup := clientset(t, control.Config)
-	makeNamespace(t, namespace)
+	control.MakeNamespace(t, namespace)
 	selectors := map[string]*metav1.LabelSelector{
 		"all": {}, "a": {MatchLabels: map[string]string{"x": "1"}}, "b": {MatchLabels: map[string]string{"x": "1", "y": "2"}},
 		"c": {MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "x", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"1", "2"}}}},
@@ -117,7 +117,7 @@ func testReadYourWrites(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 // anew calls do with a client that has no connection yet.
 func anew(t *testing.T, config *rest.Config, do func(dynamic.Interface)) {
 	t.Helper()
-	config = connection(config)
+	config = cluster.Unshared(config)
 	http, err := rest.HTTPClientFor(config)
 	require.NoError(t, err)
 	defer http.CloseIdleConnections()

@@ -84,7 +84,7 @@ func testRollback(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	}
 	require.NoError(t, err)
 	l := startLoad(t, m, newFleet(t, "rollback", control.Config))
-	for _, binary := range []string{before, cluster.Binary(t)} {
+	for _, binary := range []string{before, cluster.Built(t, cluster.ServerName)} {
 		m.Use(binary)
 		m.Roll(t)
 		l.waitProgress(t, 5)

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package custom holds what Muster is compared with: the same objects as custom resources
-// of a real kube-apiserver. Put stores them in kube-apiserver's etcd, which it watches, so
-// loading takes seconds. The measured requests go through its API.
+// of a real kube-apiserver. Put stores them in its etcd, which it watches, so loading takes
+// seconds. The measured requests go through its API.
 package custom
 
 // schema is part of the definition, in the form of OpenAPI.

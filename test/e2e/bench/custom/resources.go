@@ -57,9 +57,53 @@ func Define(t cluster.T, control *cluster.ControlPlane, resource apischema.Group
 	})
 }
 
+// Mirror stores the n BundleDeployments that Muster shows as custom resources, and returns a
+// client of kube-apiserver, which shows them. Clear removes them.
+func Mirror(ctx context.Context, s *site.Site, n int) (*rest.RESTClient, error) {
+	var all []json.RawMessage
+	for next := ""; ; {
+		text, err := site.Answer(ctx, s.Client.Get().AbsPath(site.Path(site.Deployments, "")).Param("limit", "500").Param("continue", next))
+		if err != nil {
+			return nil, err
+		}
+		var list struct {
+			Metadata struct {
+				Continue string `json:"continue"`
+			} `json:"metadata"`
+			Items []json.RawMessage `json:"items"`
+		}
+		if err := json.Unmarshal(text, &list); err != nil {
+			return nil, err
+		}
+		all = append(all, list.Items...)
+		if next = list.Metadata.Continue; next == "" {
+			break
+		}
+	}
+	if len(all) != n {
+		return nil, fmt.Errorf("there are %d BundleDeployments and should be %d", len(all), n)
+	}
+	return Put(ctx, s, n, func(i int) (map[string]any, error) {
+		var o map[string]any
+		return o, json.Unmarshal(all[i], &o)
+	})
+}
+
 // Put replaces all custom resources by those of n objects, given as the JSON that a server
-// shows. They get the group, and a name and a namespace of their own.
-func Put(ctx context.Context, client *clientv3.Client, n int, object func(i int) (map[string]any, error)) error {
+// shows. They get the group, and a name and a namespace of their own. It returns a client of
+// kube-apiserver, which shows them.
+func Put(ctx context.Context, s *site.Site, n int, object func(i int) (map[string]any, error)) (*rest.RESTClient, error) {
+	if err := put(ctx, s.ControlClient(), n, object); err != nil {
+		return nil, err
+	}
+	client, err := site.Connect(s.Control.Config)
+	if err != nil {
+		return nil, err
+	}
+	return client, count(ctx, client, n)
+}
+
+func put(ctx context.Context, client *clientv3.Client, n int, object func(i int) (map[string]any, error)) error {
 	if _, err := client.Delete(ctx, prefix, clientv3.WithPrefix()); err != nil {
 		return err
 	}
@@ -105,7 +149,7 @@ const namespaces = "/registry/namespaces/cluster-"
 
 // Place stores the namespaces of Clusters, because kube-apiserver refuses a write to one
 // that does not exist. It does not use the API: controllers would have work to do in each.
-func Place(ctx context.Context, client *clientv3.Client, names []string) error {
+func Place(ctx context.Context, s *site.Site, names []string) error {
 	const batch = 100
 	for some := range slices.Chunk(names, batch) {
 		var puts []clientv3.Op
@@ -124,7 +168,7 @@ func Place(ctx context.Context, client *clientv3.Client, names []string) error {
 			}
 			puts = append(puts, clientv3.OpPut("/registry/namespaces/"+name, string(text)))
 		}
-		if _, err := client.Txn(ctx).Then(puts...).Commit(); err != nil {
+		if _, err := s.ControlClient().Txn(ctx).Then(puts...).Commit(); err != nil {
 			return err
 		}
 	}
@@ -132,16 +176,15 @@ func Place(ctx context.Context, client *clientv3.Client, names []string) error {
 }
 
 // Clear removes all custom resources, and the namespaces that were created for them.
-func Clear(ctx context.Context, client *clientv3.Client) error {
-	_, err := client.Delete(ctx, prefix, clientv3.WithPrefix())
-	if err == nil {
-		_, err = client.Delete(ctx, namespaces, clientv3.WithPrefix())
+// It ignores errors: the next scenario stores its own.
+func Clear(ctx context.Context, s *site.Site) {
+	for _, below := range []string{prefix, namespaces} {
+		_, _ = s.ControlClient().Delete(context.WithoutCancel(ctx), below, clientv3.WithPrefix())
 	}
-	return err
 }
 
-// Count waits until kube-apiserver shows so many custom resources.
-func Count(ctx context.Context, client *rest.RESTClient, n int) error {
+// count waits until kube-apiserver shows so many custom resources.
+func count(ctx context.Context, client *rest.RESTClient, n int) error {
 	const limit = 2 * time.Minute
 	return poll.Until(ctx, limit, func(ctx context.Context) error {
 		var list struct {
@@ -150,7 +193,7 @@ func Count(ctx context.Context, client *rest.RESTClient, n int) error {
 			} `json:"metadata"`
 			Items []json.RawMessage `json:"items"`
 		}
-		text, err := client.Get().AbsPath(site.Path(Deployments, "")).Param("limit", "1").Do(ctx).Raw()
+		text, err := site.Answer(ctx, client.Get().AbsPath(site.Path(Deployments, "")).Param("limit", "1"))
 		if err == nil {
 			err = json.Unmarshal(text, &list)
 		}

@@ -10,8 +10,6 @@ package fanout
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -92,13 +90,6 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 	if _, err := s.Fill(ctx, f); err != nil {
 		return err
 	}
-	deployments, err := shown(ctx, s.Client)
-	if err != nil {
-		return err
-	}
-	if len(deployments) != f.Deployments {
-		return fmt.Errorf("there are %d BundleDeployments and should be %d", len(deployments), f.Deployments)
-	}
 	homes := make([]string, o.Agents)
 	for i := range homes {
 		homes[i] = fleets.Home(i)
@@ -113,12 +104,12 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 		return fmt.Errorf("muster: %w", err)
 	}
 
-	step("writing %d custom resources", len(deployments))
-	kube, done, err := beside(ctx, s, deployments, homes)
+	step("writing %d custom resources", f.Deployments)
+	defer custom.Clear(ctx, s)
+	kube, err := beside(ctx, s, f.Deployments, homes)
 	if err != nil {
 		return err
 	}
-	defer done()
 	step("custom resources: opening %d watches and editing", o.Agents+o.Watches)
 	theirs, err := kube.measure(ctx, homes, o, shared)
 	if err != nil {
@@ -133,32 +124,13 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 }
 
 // beside returns kube-apiserver with the same objects.
-func beside(ctx context.Context, s *site.Site, deployments []json.RawMessage, homes []string) (_ *side, done func(), err error) {
-	etcd, err := s.Control.Etcd.Dial(s.Control.Etcd.Endpoints()...)
-	if err != nil {
-		return nil, nil, err
-	}
-	done = func() {
-		_ = custom.Clear(context.WithoutCancel(ctx), etcd) // the next scenario stores its own
-		_ = etcd.Close()
-	}
-	err = custom.Put(ctx, etcd, len(deployments), func(i int) (map[string]any, error) {
-		var o map[string]any
-		return o, json.Unmarshal(deployments[i], &o)
-	})
+func beside(ctx context.Context, s *site.Site, n int, homes []string) (*side, error) {
+	client, err := custom.Mirror(ctx, s, n)
 	if err == nil {
-		err = custom.Place(ctx, etcd, homes)
-	}
-	var client *rest.RESTClient
-	if err == nil {
-		client, err = site.Connect(s.Control.Config)
-	}
-	if err == nil {
-		err = custom.Count(ctx, client, len(deployments))
+		err = custom.Place(ctx, s, homes)
 	}
 	if err != nil {
-		done()
-		return nil, nil, err
+		return nil, err
 	}
 	k := &side{config: s.Control.Config, client: client, resource: custom.Deployments, processes: []*cluster.Process{s.Control.APIServer, s.Control.Etcd.Member(0)}}
 	k.edit = func(ctx context.Context, k kind, i int) error {
@@ -171,26 +143,10 @@ func beside(ctx context.Context, s *site.Site, deployments []json.RawMessage, ho
 		}
 		return group.Wait()
 	}
-	return k, done, nil
+	return k, nil
 }
 
 func patch(ctx context.Context, c *rest.RESTClient, path, body string) error {
-	answer, err := c.Patch(types.MergePatchType).AbsPath(path).Body([]byte(body)).Do(ctx).Raw()
-	if err != nil {
-		return errors.Join(err, errors.New(string(answer)))
-	}
-	return nil
-}
-
-// shown returns all BundleDeployments.
-func shown(ctx context.Context, c *rest.RESTClient) ([]json.RawMessage, error) {
-	body, err := c.Get().AbsPath(site.Path(site.Deployments, "")).Do(ctx).Raw()
-	if err != nil {
-		return nil, err
-	}
-	var list struct {
-		Items []json.RawMessage `json:"items"`
-	}
-	err = json.Unmarshal(body, &list)
-	return list.Items, err
+	_, err := site.Answer(ctx, c.Patch(types.MergePatchType).AbsPath(path).Body([]byte(body)))
+	return err
 }

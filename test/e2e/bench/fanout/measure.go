@@ -6,8 +6,6 @@ package fanout
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -107,17 +105,16 @@ func (s *side) measure(ctx context.Context, homes []string, o Options, shared in
 // open opens all watches. The returned function closes their connections once they have
 // ended: an unused connection would stay open for a while.
 func (s *side) open(ctx context.Context, homes []string, o Options, shared int, counter *counter, broken chan<- error) (closing func(), err error) {
-	revision, err := site.Version(ctx, s.client, s.resource)
+	at, err := site.Version(ctx, s.client, s.resource)
 	if err != nil {
 		return func() {}, err
 	}
-	at := strconv.FormatInt(revision, 10)
 	watches := len(homes) + o.Watches
 	connections := make([]*rest.RESTClient, (watches+shared-1)/shared)
 	closing = func() {
 		for _, c := range connections {
-			if c != nil {
-				closeIdle(c.Client)
+			if c != nil && c.Client != nil {
+				utilnet.CloseIdleConnectionsFor(c.Client.Transport)
 			}
 		}
 	}
@@ -141,12 +138,6 @@ func (s *side) open(ctx context.Context, homes []string, o Options, shared int, 
 		})
 	}
 	return closing, open.Wait()
-}
-
-func closeIdle(c *http.Client) {
-	if c != nil {
-		utilnet.CloseIdleConnectionsFor(c.Transport)
-	}
 }
 
 // edits makes the edits of one kind, and waits for the events of each.

@@ -98,14 +98,6 @@ func (r *results) only(added bool) []edit {
 	return slices.DeleteFunc(slices.Clone(r.edits), func(e edit) bool { return e.added != added })
 }
 
-func column(edits []edit, of func(edit) time.Duration) []time.Duration {
-	values := make([]time.Duration, len(edits))
-	for i, e := range edits {
-		values[i] = of(e)
-	}
-	return values
-}
-
 func (r *results) rightFirstGets() (right int) {
 	for _, e := range r.edits {
 		if e.firstGetRight {
@@ -148,17 +140,13 @@ func (r *results) show(size Size, out *report.Scenario) {
 	} {
 		row := []string{until.name}
 		for _, added := range []bool{true, false} {
-			values := column(r.only(added), until.of)
+			values := stats.Column(r.only(added), until.of)
 			row = append(row, stats.MS(stats.Median(values)), stats.MS(stats.Percentile(values, 90)), stats.MS(stats.Percentile(values, 99)))
 		}
 		table.Rows = append(table.Rows, row)
 	}
 	out.Tables = append(out.Tables, table)
 
-	at := name
-	if size.AtSize {
-		at = ""
-	}
 	ratios := report.Table{Columns: []string{"the BundleDeployment's event: times", "label", "unlabel"}}
 	for _, yardstick := range []struct {
 		name, goal string
@@ -171,9 +159,9 @@ func (r *results) show(size Size, out *report.Scenario) {
 		row := []string{yardstick.name}
 		for _, added := range []bool{true, false} {
 			edits := r.only(added)
-			ratio := stats.Ratio(stats.Median(column(edits, func(e edit) time.Duration { return e.deployment })), stats.Median(column(edits, yardstick.of)))
+			ratio := stats.Ratio(stats.Median(stats.Column(edits, func(e edit) time.Duration { return e.deployment })), stats.Median(stats.Column(edits, yardstick.of)))
 			row = append(row, stats.Times(ratio))
-			out.Add(report.Number{Name: fmt.Sprintf("%s: %s: event against %s", name, action(added), yardstick.name), Value: ratio, Kind: report.Ratio, Goal: yardstick.goal, At: at})
+			out.Add(report.Number{Name: fmt.Sprintf("%s: %s: event against %s", name, action(added), yardstick.name), Value: ratio, Kind: report.Ratio, Goal: yardstick.goal, At: report.At(name, size.AtSize)})
 		}
 		ratios.Rows = append(ratios.Rows, row)
 	}
@@ -198,8 +186,8 @@ func (r *results) show(size Size, out *report.Scenario) {
 		report.Number{Name: name + ": etcd writes for an edit", Value: float64(r.mostWrites()), Kind: report.Count, Goal: "writes"},
 		report.Number{Name: name + ": events for what is not affected", Value: float64(r.strayEvents()), Kind: report.Count, Goal: "unaffected-events"},
 		report.Number{Name: name + ": BundleDeployments rendered that nobody was sent", Value: float64(r.rendered - r.seen), Kind: report.Count, Goal: "unaffected-renders"},
-		report.Number{Name: name + ": label to event, median", Value: stats.Milliseconds(stats.Median(column(r.only(true), deployment))), Unit: "ms", Kind: report.Absolute},
-		report.Number{Name: name + ": label to event, p99", Value: stats.Milliseconds(stats.Percentile(column(r.only(true), deployment), 99)), Unit: "ms", Kind: report.Absolute},
+		report.Number{Name: name + ": label to event, median", Value: stats.Milliseconds(stats.Median(stats.Column(r.only(true), deployment))), Unit: "ms", Kind: report.Absolute},
+		report.Number{Name: name + ": label to event, p99", Value: stats.Milliseconds(stats.Percentile(stats.Column(r.only(true), deployment), 99)), Unit: "ms", Kind: report.Absolute},
 	)
 	out.Text = append(out.Text, fmt.Sprintf("%s: started with the fleet in etcd in %.1f s; %.0f MiB resident after the edits.", name, r.start.Seconds(), site.MiB(r.memory)))
 }

@@ -86,11 +86,10 @@ func (m *measurement) round(ctx context.Context, order []schema.GroupVersionReso
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m.events, m.broken = make(chan event, 1024), make(chan error, len(order))
-	version, err := site.Version(ctx, m.site.Client, site.Clusters)
+	from, err := site.Version(ctx, m.site.Client, site.Clusters)
 	if err != nil {
 		return err
 	}
-	from := strconv.FormatInt(version, 10)
 	events := m.events
 	for _, resource := range order {
 		err := site.Watch(ctx, m.watches[resource], resource, "", from, nil, func(e site.Event) {
@@ -130,7 +129,7 @@ func labelPatch(add bool) []byte {
 // edit adds or removes the label, reads the BundleDeployment once, waits for the two
 // events, and does the same with the yardsticks.
 func (m *measurement) edit(ctx context.Context, add bool) error {
-	before, err := site.Present(ctx, m.site.Client)
+	before, err := site.Revision(ctx, m.site.Client)
 	if err != nil {
 		return err
 	}
@@ -142,9 +141,9 @@ func (m *measurement) edit(ctx context.Context, add bool) error {
 	patch := m.site.Client.Patch(types.MergePatchType).AbsPath(site.Path(site.Clusters, fleets.Namespace, m.cluster)).Body(labelPatch(add))
 	get := m.site.Client.Get().AbsPath(site.Path(site.Deployments, m.where, fleets.Waiting))
 	sent := time.Now()
-	answer, err := patch.Do(ctx).Raw()
+	answer, err := site.Answer(ctx, patch)
 	if err != nil {
-		return fmt.Errorf("labelling: %w: %s", err, answer)
+		return err
 	}
 	e.answered = time.Since(sent)
 	err = get.Do(ctx).Error()
@@ -178,7 +177,7 @@ func (m *measurement) edit(ctx context.Context, add bool) error {
 			}
 		}
 	}
-	after, err := site.Present(ctx, m.site.Client)
+	after, err := site.Revision(ctx, m.site.Client)
 	if err != nil {
 		return err
 	}

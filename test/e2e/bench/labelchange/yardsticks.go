@@ -7,8 +7,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -34,24 +32,12 @@ type yardsticks struct {
 const customName = "yardstick"
 
 func newYardsticks(ctx context.Context, s *site.Site) (*yardsticks, error) {
-	c := &yardsticks{events: make(chan site.Event, 16), broken: make(chan error, 1)}
+	c := &yardsticks{events: make(chan site.Event, 16), broken: make(chan error, 1), etcd: s.EtcdClient()}
 	var err error
-	if c.requests, err = site.Connect(s.Control.Config); err != nil {
-		return nil, err
-	}
-	etcd := s.Control.Etcd
-	client, err := etcd.Dial(etcd.Endpoints()...)
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	err = custom.Put(ctx, client, 1, func(int) (map[string]any, error) {
+	c.requests, err = custom.Put(ctx, s, 1, func(int) (map[string]any, error) {
 		return map[string]any{"metadata": map[string]any{"namespace": "default", "name": customName, "uid": "00000000-0000-4000-8000-000000000000", "creationTimestamp": "2026-01-01T00:00:00Z"}}, nil
 	})
 	if err != nil {
-		return nil, err
-	}
-	if err := custom.Count(ctx, c.requests, 1); err != nil {
 		return nil, err
 	}
 	watching, err := site.Connect(s.Control.Config)
@@ -62,24 +48,17 @@ func newYardsticks(ctx context.Context, s *site.Site) (*yardsticks, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = site.Watch(ctx, watching, custom.Deployments, "", strconv.FormatInt(revision, 10), nil, func(e site.Event) { c.events <- e }, func(err error) { c.broken <- err })
-	if err != nil {
-		return nil, err
-	}
-	if c.etcd, err = s.Etcd.Dial(s.Etcd.Endpoints()...); err != nil {
-		return nil, err
-	}
+	err = site.Watch(ctx, watching, custom.Deployments, "", revision, nil, func(e site.Event) { c.events <- e }, func(err error) { c.broken <- err })
 	c.puts = c.etcd.Watch(ctx, yardstickKey)
-	context.AfterFunc(ctx, func() { _ = c.etcd.Close() })
-	return c, nil
+	return c, err
 }
 
 // label adds or removes a label of the custom resource, and returns the time to its event.
 func (c *yardsticks) label(ctx context.Context, add bool) (time.Duration, error) {
 	patch := c.requests.Patch(types.MergePatchType).AbsPath(site.Path(custom.Deployments, "default", customName)).Body(labelPatch(add))
 	sent := time.Now()
-	if answer, err := patch.Do(ctx).Raw(); err != nil {
-		return 0, fmt.Errorf("labelling a custom resource: %w: %s", err, answer)
+	if _, err := site.Answer(ctx, patch); err != nil {
+		return 0, err
 	}
 	select {
 	case e := <-c.events:

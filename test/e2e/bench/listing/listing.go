@@ -11,7 +11,6 @@ package listing
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -94,30 +93,11 @@ func both(t cluster.T, s *site.Site, step func(string, ...any), f fleets.Fleet, 
 		return err
 	}
 	step("writing %d custom resources", f.Deployments)
-	etcd, err := s.Control.Etcd.Dial(s.Control.Etcd.Endpoints()...)
+	defer custom.Clear(ctx, s)
+	beside, err := custom.Mirror(ctx, s, f.Deployments)
 	if err != nil {
 		return err
 	}
-	defer etcd.Close()
-	defer func() { _ = custom.Clear(context.WithoutCancel(ctx), etcd) }() // the next scenario stores its own
-	shown, err := all(ctx, s.Client, f.Deployments)
-	if err != nil {
-		return err
-	}
-	if err := custom.Put(ctx, etcd, len(shown), func(i int) (map[string]any, error) {
-		var o map[string]any
-		return o, json.Unmarshal(shown[i], &o)
-	}); err != nil {
-		return err
-	}
-	beside, err := site.Connect(s.Control.Config)
-	if err != nil {
-		return err
-	}
-	if err := custom.Count(ctx, beside, f.Deployments); err != nil {
-		return err
-	}
-	shown = nil
 	muster := &server{"Muster", s.Client, site.Deployments, []*cluster.Process{s.Replica.Process, s.Etcd.Member(0)}}
 	kube := &server{"custom resources", beside, custom.Deployments, []*cluster.Process{s.Control.APIServer, s.Control.Etcd.Member(0)}}
 	table := report.Table{Columns: []string{"list", "Muster, objects/s", "custom resources, objects/s", "time, Muster / custom", "Muster, MB/s", "custom, MB/s", "CPU, Muster / custom", "peak memory, Muster, MiB", "custom, MiB", "bytes an object, Muster", "custom"}}
@@ -144,17 +124,11 @@ func both(t cluster.T, s *site.Site, step func(string, ...any), f fleets.Fleet, 
 }
 
 func show(w way, f fleets.Fleet, muster, kube []taken, atSize bool, table *report.Table, out *report.Scenario) {
-	times := func(all []taken) (d []time.Duration) {
-		for _, t := range all {
-			d = append(d, t.took)
-		}
-		return d
+	times := func(all []taken) []time.Duration {
+		return stats.Column(all, func(t taken) time.Duration { return t.took })
 	}
-	cpu := func(all []taken) (d []time.Duration) {
-		for _, t := range all {
-			d = append(d, t.cpu)
-		}
-		return d
+	cpu := func(all []taken) []time.Duration {
+		return stats.Column(all, func(t taken) time.Duration { return t.cpu })
 	}
 	most := func(all []taken) (m int64) {
 		for _, t := range all {
@@ -172,16 +146,13 @@ func show(w way, f fleets.Fleet, muster, kube []taken, atSize bool, table *repor
 		fmt.Sprintf("%.0f", rate(muster[0].bytes, m.Seconds()*1e6)), fmt.Sprintf("%.0f", rate(kube[0].bytes, k.Seconds()*1e6)), stats.Times(cpuRatio),
 		fmt.Sprintf("%.0f", site.MiB(most(muster))), fmt.Sprintf("%.0f", site.MiB(most(kube))), each(muster[0]), each(kube[0]),
 	})
-	goal, at := "", f.Name
+	goal := ""
 	if w.name == ways[0].name {
 		goal = "list"
 	}
-	if atSize {
-		at = ""
-	}
 	name := fmt.Sprintf("%d %s", f.Deployments, w.name)
 	out.Add(
-		report.Number{Name: name + ": time against custom resources", Value: ratio, Kind: report.Ratio, Goal: goal, At: at},
+		report.Number{Name: name + ": time against custom resources", Value: ratio, Kind: report.Ratio, Goal: goal, At: report.At(f.Name, atSize)},
 		report.Number{Name: name + ": CPU against custom resources", Value: cpuRatio, Kind: report.Ratio},
 		report.Number{Name: name + ": rate", Value: rate(f.Deployments, m.Seconds()), Unit: "/s", Kind: report.Absolute, MoreIsBetter: true},
 		report.Number{Name: name + ": peak memory", Value: site.MiB(most(muster)), Unit: "MiB", Kind: report.Absolute},
@@ -285,32 +256,4 @@ func stream(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersio
 		err = ctx.Err()
 	}
 	return objects, size, err
-}
-
-// all returns every BundleDeployment as the server shows it.
-func all(ctx context.Context, c *rest.RESTClient, n int) ([]json.RawMessage, error) {
-	out := make([]json.RawMessage, 0, n)
-	for next := ""; ; {
-		request := c.Get().AbsPath(site.Path(site.Deployments, "")).Param("limit", strconv.Itoa(page))
-		if next != "" {
-			request = request.Param("continue", next)
-		}
-		body, err := request.Do(ctx).Raw()
-		if err != nil {
-			return nil, err
-		}
-		var list struct {
-			Items []json.RawMessage `json:"items"`
-		}
-		if err := json.Unmarshal(body, &list); err != nil {
-			return nil, err
-		}
-		out = append(out, list.Items...)
-		if next = continues(body); next == "" {
-			if len(out) != n {
-				return nil, fmt.Errorf("there are %d BundleDeployments and should be %d", len(out), n)
-			}
-			return out, nil
-		}
-	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -30,13 +29,9 @@ func held(ctx context.Context, s *site.Site) (history, error) {
 	return history{of("revisions"), of("changes"), of("oldest_revision"), of("bytes")}, err
 }
 
-const (
-	// patience bounds one way of filling. A history that is not full by then is weighed as
-	// it is, and the report says so.
-	patience = 3 * time.Minute
-	// writers is the number of edits in flight.
-	writers = 16
-)
+// patience bounds one way of filling. A history that is not full by then is weighed as it is,
+// and the report says so.
+const patience = 3 * time.Minute
 
 // way is one way to fill the history: batch makes edits, beginning with the first-th, and
 // returns how many.
@@ -51,26 +46,15 @@ func ways(s *site.Site, f fleets.Fleet, reporter *fleets.Reporter) []way {
 	const many = 1000
 	log := s.Log()
 	patch := func(ctx context.Context, resource schema.GroupVersionResource, name, body string) error {
-		answer, err := s.Client.Patch(types.MergePatchType).AbsPath(site.Path(resource, fleets.Namespace, name)).Body([]byte(body)).Do(ctx).Raw()
-		if err != nil {
-			return fmt.Errorf("editing %s: %w: %s", name, err, answer)
-		}
-		return nil
-	}
-	each := func(ctx context.Context, do func(ctx context.Context, i int) error) (int, error) {
-		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(writers)
-		for i := range many {
-			group.Go(func() error { return do(ctx, i) })
-		}
-		return many, group.Wait()
+		_, err := site.Answer(ctx, s.Client.Patch(types.MergePatchType).AbsPath(site.Path(resource, fleets.Namespace, name)).Body([]byte(body)))
+		return err
 	}
 	return []way{
 		{"edits of Bundles", func(ctx context.Context, first int) (int, error) {
 			return 1, patch(ctx, site.Bundles, fleets.BundleName(first%f.Bundles), fmt.Sprintf(`{"spec":{"helm":{"values":{"value0":"edit-%d"}}}}`, first))
 		}},
 		{"edits of labels", func(ctx context.Context, first int) (int, error) {
-			return each(ctx, func(ctx context.Context, i int) error {
+			return many, site.Each(ctx, many, func(ctx context.Context, i int) error {
 				value := fmt.Sprintf("%q", fleets.Value)
 				if (first+i)/f.Clusters%2 == 1 {
 					value = "null"
@@ -81,7 +65,7 @@ func ways(s *site.Site, f fleets.Fleet, reporter *fleets.Reporter) []way {
 		{"reports", func(ctx context.Context, first int) (int, error) {
 			// The edits use the same BundleDeployments again and again, alternately ready
 			// and not, because the size of agents' reports is not weighed here.
-			return each(ctx, func(ctx context.Context, i int) error {
+			return many, site.Each(ctx, many, func(ctx context.Context, i int) error {
 				txn := etcd.Txn{Put: map[record.Key][]byte{}}
 				if err := reporter.Put(&txn, fleets.Pair{Bundle: i % f.Bundles, Cluster: i / f.Bundles % f.Clusters}, first/many%2 == 1); err != nil {
 					return err
@@ -127,7 +111,7 @@ func (w *weighing) fill(ctx context.Context, s *site.Site, way way) (full bool, 
 	if err := s.Replica.Process.ResetPeak(); err != nil {
 		return false, err
 	}
-	before, err := site.Present(ctx, s.Client)
+	before, err := site.Revision(ctx, s.Client)
 	if err != nil {
 		return false, err
 	}
@@ -137,7 +121,7 @@ func (w *weighing) fill(ctx context.Context, s *site.Site, way way) (full bool, 
 			return false, err
 		}
 		w.edits += n
-		if _, err := site.Present(ctx, s.Client); err != nil { // so that the replica has followed
+		if _, err := site.Revision(ctx, s.Client); err != nil { // so that the replica has followed
 			return false, err
 		}
 		h, err := held(ctx, s)

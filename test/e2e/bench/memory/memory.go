@@ -81,7 +81,7 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 // weigh weighs the replica, and keeps the profile.
 func (w *weighing) weigh(ctx context.Context, s *site.Site, folder string) (err error) {
 	// The view that is weighed has everything that was written.
-	if _, err := site.Present(ctx, s.Client); err != nil {
+	if _, err := site.Revision(ctx, s.Client); err != nil {
 		return err
 	}
 	if w.memory, err = site.Weigh(ctx, s.Client, s.Replica.Process); err != nil {
@@ -111,13 +111,9 @@ func showHistory(all []*weighing, o Options, out *report.Scenario) {
 			row = append(row, whole(w.memory.Used-start.memory.Used))
 		}
 		table.Rows = append(table.Rows, row)
-		at := o.Fleet.Name
-		if o.Million {
-			at = ""
-		}
 		name := fmt.Sprintf("%d BundleDeployments, %s", o.Fleet.Deployments, w.name)
 		out.Add(
-			report.Number{Name: name + ": resident", Value: site.MiB(w.memory.Resident), Unit: "MiB", Kind: report.Absolute, Goal: "memory-million", At: at},
+			report.Number{Name: name + ": resident", Value: site.MiB(w.memory.Resident), Unit: "MiB", Kind: report.Absolute, Goal: "memory-million", At: report.At(o.Fleet.Name, o.Million)},
 			report.Number{Name: name + ": peak", Value: site.MiB(w.memory.Peak), Unit: "MiB", Kind: report.Absolute},
 			report.Number{Name: name + ": in use", Value: site.MiB(w.memory.Used), Unit: "MiB", Kind: report.Absolute},
 		)

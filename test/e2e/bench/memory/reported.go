@@ -26,7 +26,7 @@ func newReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Rep
 	regions := min(fleets.Regions, f.Clusters)
 	ids := map[fleets.Pair]string{}
 	for cluster := range regions {
-		text, err := s.Client.Get().AbsPath(site.Path(site.Deployments, fleets.Home(cluster))).Do(ctx).Raw()
+		text, err := site.Answer(ctx, s.Client.Get().AbsPath(site.Path(site.Deployments, fleets.Home(cluster))))
 		if err != nil {
 			return nil, err
 		}
@@ -51,8 +51,8 @@ func newReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Rep
 		return nil, err
 	}
 	name := first.Name()
-	if answer, err := s.Client.Patch(types.MergePatchType).AbsPath(site.Path(site.Deployments, name.Namespace, name.Name, "status")).Body(patch).Do(ctx).Raw(); err != nil {
-		return nil, fmt.Errorf("reporting: %w: %s", err, answer)
+	if _, err := site.Answer(ctx, s.Client.Patch(types.MergePatchType).AbsPath(site.Path(site.Deployments, name.Namespace, name.Name, "status")).Body(patch)); err != nil {
+		return nil, err
 	}
 	value, err := s.Record(ctx, record.ReportKey(record.BundleDeployments, name))
 	if err != nil {
@@ -149,7 +149,7 @@ func reportedOne(ctx context.Context, s *site.Site, step func(string, ...any), f
 
 // allReady checks that the server uses the reports.
 func allReady(ctx context.Context, s *site.Site, f fleets.Fleet) error {
-	text, err := s.Client.Get().AbsPath(site.Path(site.Bundles, fleets.Namespace, fleets.BundleName(0))).Do(ctx).Raw()
+	text, err := site.Answer(ctx, s.Client.Get().AbsPath(site.Path(site.Bundles, fleets.Namespace, fleets.BundleName(0))))
 	if err != nil {
 		return err
 	}

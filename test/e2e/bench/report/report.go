@@ -103,6 +103,14 @@ type Number struct {
 	At   string `json:"at,omitempty"`
 }
 
+// At returns the At of a number that was measured at a size, which may be its goal's own.
+func At(size string, own bool) string {
+	if own {
+		return ""
+	}
+	return size
+}
+
 // Add adds numbers. It leaves out values that are not numbers because nothing was measured.
 func (s *Scenario) Add(numbers ...Number) {
 	for _, n := range numbers {

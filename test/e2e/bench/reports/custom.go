@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -26,7 +25,7 @@ func (b *bench) custom(t cluster.T) (*result, error) {
 	if err := custom.Define(t, b.control, site.Deployments); err != nil {
 		return nil, err
 	}
-	c, err := connect(b.control.Config)
+	c, err := versioned.NewForConfig(cluster.Unshared(b.control.Config))
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +42,7 @@ func (b *bench) custom(t cluster.T) (*result, error) {
 // BundleDeployment that Muster showed in the first.
 func (b *bench) place(ctx context.Context, c versioned.Interface) error {
 	core := b.control.Client.CoreV1()
-	err := each(ctx, b.Agents, func(ctx context.Context, i int) error {
+	err := site.Each(ctx, b.Agents, func(ctx context.Context, i int) error {
 		_, err := core.Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fleets.Home(i)}}, metav1.CreateOptions{})
 		return err
 	})
@@ -66,7 +65,7 @@ func (b *bench) place(ctx context.Context, c versioned.Interface) error {
 	if err != nil {
 		return err
 	}
-	return each(ctx, b.Agents*len(b.shown), func(ctx context.Context, i int) error {
+	return site.Each(ctx, b.Agents*len(b.shown), func(ctx context.Context, i int) error {
 		from := &b.shown[i%len(b.shown)]
 		bd := &v1alpha1.BundleDeployment{
 			ObjectMeta: metav1.ObjectMeta{
@@ -78,20 +77,4 @@ func (b *bench) place(ctx context.Context, c versioned.Interface) error {
 		// The client has no Create: Muster's BundleDeployments cannot be created.
 		return c.FleetV1alpha1().RESTClient().Post().Namespace(bd.Namespace).Resource("bundledeployments").Body(bd).Do(ctx).Error()
 	})
-}
-
-// each calls do for each number below n, several at a time.
-func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
-	const atATime = 16
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atATime)
-	for i := range n {
-		group.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return do(ctx, i)
-		})
-	}
-	return group.Wait()
 }

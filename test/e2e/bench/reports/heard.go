@@ -135,7 +135,7 @@ func hear(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionR
 			h.mu.err = err
 		}
 	}
-	return h, site.Watch(ctx, c, resource, "", strconv.FormatInt(version, 10), nil, func(e site.Event) {
+	return h, site.Watch(ctx, c, resource, "", version, nil, func(e site.Event) {
 		revision, err := strconv.ParseUint(e.Revision, 10, 64)
 		if err != nil {
 			fail(err)

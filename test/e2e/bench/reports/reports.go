@@ -19,14 +19,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -52,12 +50,8 @@ const (
 	heardWithin = 2 * time.Minute
 )
 
-// Options set the sizes, and how the scenario runs a part that has to end before the next
-// one begins.
-type Options struct {
-	Agents, Bundles int
-	Part            func(name string, run func(t cluster.T) error) error
-}
+// Options set the sizes.
+type Options struct{ Agents, Bundles int }
 
 // bench holds one run of the scenario.
 type bench struct {
@@ -78,10 +72,7 @@ func Run(t cluster.T, step func(string, ...any), o Options, out *report.Scenario
 	step("%s BundleDeployments: starting kube-apiserver and etcd", name)
 	storage := cluster.EtcdOptions{Args: []string{"--unsafe-no-fsync=false"}, QuotaBytes: 8 << 30}
 	b := &bench{Options: o, storage: storage, control: cluster.StartOn(t, storage)}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fleets.Namespace}}
-	if _, err := b.control.Client.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
-		return err
-	}
+	b.control.MakeNamespace(t, fleets.Namespace)
 	var all []*result
 	for _, way := range []struct {
 		name    string
@@ -91,7 +82,7 @@ func Run(t cluster.T, step func(string, ...any), o Options, out *report.Scenario
 		{"behind", func(t cluster.T) (*result, error) { return b.muster(t, true) }},
 		{"custom", b.custom},
 	} {
-		err := o.Part(way.name, func(t cluster.T) error {
+		err := cluster.Within(t.Context(), way.name, t.Logf, func(t cluster.T) error { // one Muster ends before the next begins
 			r, err := way.measure(t)
 			if err == nil {
 				r.way = way.name
@@ -123,7 +114,7 @@ func (b *bench) muster(t cluster.T, behind bool) (*result, error) {
 		config = b.control.Config
 		servers = append(servers, b.control.APIServer, b.control.Etcd.Member(0))
 	}
-	c, err := connect(config)
+	c, err := versioned.NewForConfig(cluster.Unshared(config))
 	if err != nil {
 		return nil, err
 	}
@@ -163,18 +154,6 @@ func (b *bench) sizeOf(t cluster.T, client *clientv3.Client, prefix string) (flo
 	return float64(bytes) / float64(b.Agents*b.Bundles), err
 }
 
-// connect returns a client with a connection of its own.
-func connect(config *rest.Config) (versioned.Interface, error) {
-	return versioned.NewForConfig(alone(config))
-}
-
-// alone returns a config that shares no connection with another.
-func alone(config *rest.Config) *rest.Config {
-	own := rest.CopyConfig(config)
-	own.QPS, own.Dial = -1, (&net.Dialer{}).DialContext
-	return own
-}
-
 // measure lets all agents learn what they have to do and then start at the same time. It
 // waits until each report is acknowledged and all its events have arrived.
 func (b *bench) measure(t cluster.T, config *rest.Config, servers []*cluster.Process, rolledUp bool) (*result, error) {
@@ -196,7 +175,7 @@ func (b *bench) measure(t cluster.T, config *rest.Config, servers []*cluster.Pro
 	}
 
 	notes := &recorder{}
-	own := alone(config)
+	own := cluster.Unshared(config)
 	own.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		notes.next = next
 		return notes

@@ -102,14 +102,11 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), growing [
 		{"yardstick: reading all records from etcd, s", fmt.Sprintf("%.2f", stats.Median(read).Seconds())},
 		{"resident memory after the last, MiB", fmt.Sprintf("%.0f", site.MiB(memory.Resident))},
 	}}
-	name, at := fmt.Sprintf("%d BundleDeployments", f.Deployments), f.Name
-	if million {
-		at = ""
-	}
-	out.Add(report.Number{Name: name + ": ready", Value: stats.Median(ready).Seconds(), Unit: "s", Kind: report.Absolute, Goal: "restart-million", At: at})
+	name := fmt.Sprintf("%d BundleDeployments", f.Deployments)
+	out.Add(report.Number{Name: name + ": ready", Value: stats.Median(ready).Seconds(), Unit: "s", Kind: report.Absolute, Goal: "restart-million", At: report.At(f.Name, million)})
 	var wrong []error
 	for i, w := range both {
-		relists, surplus := w.relists.Load()-w.before, w.told.Load()-w.expected
+		relists, surplus := w.relists.Load()-w.before, w.events.Load()-w.expected
 		table.Rows = append(table.Rows, [][]string{
 			{w.name + ": all reflectors told, s", fmt.Sprintf("%.2f", stats.Median(w.took).Seconds())},
 			{w.name + ": lists", fmt.Sprintf("%d (%d reflectors, %d restarts)", relists, agents, rounds)},
@@ -154,15 +151,15 @@ func label(ctx context.Context, log *etcd.Log, first, clusters int, on bool) err
 	return nil
 }
 
-// watchers are reflectors that use one way, and what all of them saw. told counts their
+// watchers are reflectors that use one way, and what all of them saw. events counts their
 // events, relists their lists after the first, which also deliver changes.
 type watchers struct {
-	name                  string
-	config                *rest.Config
-	synced, told, relists atomic.Int64
-	before, expected      int64 // relists and told before the restarts, and what is expected by now
-	took                  []time.Duration
-	mu                    struct {
+	name                    string
+	config                  *rest.Config
+	synced, events, relists atomic.Int64
+	before, expected        int64 // relists and events before the restarts, and what is expected by now
+	took                    []time.Duration
+	mu                      struct {
 		sync.Mutex
 		why []string // what came before each list
 	}
@@ -185,14 +182,13 @@ func (w *watchers) begin(ctx context.Context, s *site.Site, agents int) error {
 		}
 		return nil
 	})
-	w.before, w.expected = w.relists.Load(), w.told.Load()
+	w.before, w.expected = w.relists.Load(), w.events.Load()
 	return err
 }
 
 // start starts a reflector with a connection of its own.
 func (w *watchers) start(ctx context.Context, namespace string) error {
 	own := rest.CopyConfig(w.config)
-	own.QPS = -1
 	own.Wrap(func(next http.RoundTripper) http.RoundTripper { return &counter{next: next, w: w} })
 	client, err := versioned.NewForConfig(own)
 	if err != nil {
@@ -208,7 +204,7 @@ func (w *watchers) start(ctx context.Context, namespace string) error {
 func (w *watchers) wait(ctx context.Context, begun time.Time, agents int64) error {
 	w.expected += agents
 	err := poll.Until(ctx, within, func(context.Context) error {
-		if got := w.told.Load(); got < w.expected {
+		if got := w.events.Load(); got < w.expected {
 			return fmt.Errorf("%s: %d reflectors have not got the change", w.name, w.expected-got)
 		}
 		return nil
@@ -268,7 +264,7 @@ func (t *tally) Delete(any) error { return t.note() }
 func (t *tally) Resync() error    { return nil }
 
 func (t *tally) note() error {
-	t.w.told.Add(1)
+	t.w.events.Add(1)
 	return nil
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/test/e2e/bench/fleets"
 	"github.com/musterfleet/muster/test/e2e/bench/site"
@@ -82,11 +81,10 @@ const within = 5 * time.Minute
 func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	revision, err := site.Version(ctx, s.Client, e.resource)
+	at, err := site.Version(ctx, s.Client, e.resource)
 	if err != nil {
 		return nil, err
 	}
-	at := strconv.FormatInt(revision, 10)
 	broken := make(chan error, 2)
 	watch := func(resource schema.GroupVersionResource) (<-chan site.Event, error) {
 		c, err := site.Connect(s.Config)
@@ -109,14 +107,8 @@ func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 	if err != nil {
 		return nil, err
 	}
-	etcd := s.Etcd
-	plain, err := etcd.Dial(etcd.Endpoints()...)
-	if err != nil {
-		return nil, err
-	}
-	defer plain.Close()
 	const key = "/yardstick"
-	puts := plain.Watch(ctx, key)
+	puts := s.EtcdClient().Watch(ctx, key)
 
 	var answered, own, first, last, yardstick []time.Duration
 	m, err := begin(ctx, s)
@@ -140,8 +132,8 @@ func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 	for i := range e.times {
 		request := s.Client.Patch(types.MergePatchType).AbsPath(site.Path(e.resource, fleets.Namespace, e.name)).Body([]byte(e.patch(i)))
 		sent := time.Now()
-		if answer, err := request.Do(ctx).Raw(); err != nil {
-			return nil, fmt.Errorf("%s: %w: %s", e.what, err, answer)
+		if _, err := site.Answer(ctx, request); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.what, err)
 		}
 		answered = append(answered, time.Since(sent))
 		for n := range e.moves {
@@ -174,7 +166,7 @@ func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 	// The server's cost has been read: the yardstick is not part of it.
 	for range e.times {
 		sent := time.Now()
-		if _, err := plain.Put(ctx, key, at); err != nil {
+		if _, err := s.EtcdClient().Put(ctx, key, at); err != nil {
 			return nil, err
 		}
 		select {
@@ -196,24 +188,23 @@ type meter struct {
 	before        site.Metrics
 	scraping      site.Metrics // what one more read of the metrics changes in them
 	cpu           time.Duration
-	metrics       *rest.RESTClient
 	firstRevision int64
 }
 
 func begin(ctx context.Context, s *site.Site) (*meter, error) {
-	m := &meter{site: s, metrics: s.Client}
-	if _, err := site.Scrape(ctx, m.metrics); err != nil { // the first read costs more than others
+	m := &meter{site: s}
+	if _, err := site.Scrape(ctx, s.Client); err != nil { // the first read costs more than others
 		return nil, err
 	}
 	var err error
-	if m.firstRevision, err = site.Present(ctx, s.Client); err != nil {
+	if m.firstRevision, err = site.Revision(ctx, s.Client); err != nil {
 		return nil, err
 	}
-	idle, err := site.Scrape(ctx, m.metrics)
+	idle, err := site.Scrape(ctx, s.Client)
 	if err != nil {
 		return nil, err
 	}
-	if m.before, err = site.Scrape(ctx, m.metrics); err != nil {
+	if m.before, err = site.Scrape(ctx, s.Client); err != nil {
 		return nil, err
 	}
 	if m.cpu, err = site.CPU(s.Replica.Process); err != nil {
@@ -231,11 +222,11 @@ func (m *meter) end(ctx context.Context, e edit) (*cost, error) {
 	if err != nil {
 		return nil, err
 	}
-	after, err := site.Scrape(ctx, m.metrics)
+	after, err := site.Scrape(ctx, m.site.Client)
 	if err != nil {
 		return nil, err
 	}
-	revision, err := site.Present(ctx, m.site.Client)
+	revision, err := site.Revision(ctx, m.site.Client)
 	if err != nil {
 		return nil, err
 	}

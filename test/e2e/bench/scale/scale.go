@@ -101,9 +101,9 @@ func grow(ctx context.Context, s *site.Site, step func(string, ...any), f fleets
 	if !all {
 		return p, nil
 	}
-	nobody := oneLabel(0, smallEdits)
-	nobody.patch = labelled("nobody", `"asks"`, "null")
-	if p.nothing, err = do(ctx, s, nobody); err != nil {
+	unused := oneLabel(0, smallEdits)
+	unused.patch = labelled("unused", `"yes"`, "null")
+	if p.nothing, err = do(ctx, s, unused); err != nil {
 		return nil, err
 	}
 	step("%s: an edit of a Bundle", f.Name)
@@ -155,17 +155,13 @@ func curves(points []*point, million bool, out *report.Scenario) {
 			fmt.Sprint(p.fleet.Deployments), fmt.Sprint(p.bundle.moves), stats.MS(p.bundle.own), stats.MS(p.bundle.first), stats.MS(p.bundle.last),
 			whole(p.bundle.per(float64(p.bundle.cpu.Microseconds()))), whole(p.bundle.per(p.bundle.allocations)), fmt.Sprintf("%.1f", p.bundle.per(p.bundle.bytes/1024)),
 		})
-		name, at := fmt.Sprintf("%d BundleDeployments", p.fleet.Deployments), p.fleet.Name
-		goal := ""
-		if i == len(points)-1 {
+		name, goal, largest := fmt.Sprintf("%d BundleDeployments", p.fleet.Deployments), "", i == len(points)-1
+		if largest {
 			goal = "memory-million"
-			if million {
-				at = ""
-			}
 		}
 		out.Add(
 			report.Number{Name: name + ": ready", Value: p.start.Seconds(), Unit: "s", Kind: report.Absolute},
-			report.Number{Name: name + ": resident", Value: site.MiB(p.memory.Resident), Unit: "MiB", Kind: report.Absolute, Goal: goal, At: at},
+			report.Number{Name: name + ": resident", Value: site.MiB(p.memory.Resident), Unit: "MiB", Kind: report.Absolute, Goal: goal, At: report.At(p.fleet.Name, largest && million)},
 			report.Number{Name: name + ": in use", Value: site.MiB(p.memory.Used), Unit: "MiB", Kind: report.Absolute},
 			report.Number{Name: name + ": bytes in etcd for BundleDeployments", Value: float64(p.unreported), Unit: "B", Kind: report.Count, Goal: "etcd-bytes"},
 			report.Number{Name: name + ": label edit against the Cluster's own event", Value: stats.Ratio(p.one.last, p.one.own), Kind: report.Ratio},

@@ -7,8 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/bench/fleets"
+	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
 // Resources of Muster.
@@ -42,16 +43,15 @@ func Path(resource schema.GroupVersionResource, namespace string, name ...string
 // Connect returns a client with a connection of its own. It decodes nothing, so that its
 // own work is not measured.
 func Connect(config *rest.Config) (*rest.RESTClient, error) {
-	own := rest.CopyConfig(config)
-	own.QPS, own.Dial = -1, (&net.Dialer{}).DialContext // client-go shares connections between configs with the same Dial
+	own := cluster.Unshared(config)
 	own.GroupVersion = &metav1.SchemeGroupVersion
 	own.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	own.ContentType, own.AcceptContentTypes = "application/json", "application/json"
 	return rest.RESTClientFor(own)
 }
 
-// answer returns the server's answer to a request; an error contains it too.
-func answer(ctx context.Context, request *rest.Request) ([]byte, error) {
+// Answer returns the server's answer to a request; an error contains it too.
+func Answer(ctx context.Context, request *rest.Request) ([]byte, error) {
 	const most = 500
 	result := request.Do(ctx)
 	text, err := result.Raw()
@@ -63,9 +63,24 @@ func answer(ctx context.Context, request *rest.Request) ([]byte, error) {
 	return text, nil
 }
 
+// Each calls do for each number below n, 16 at a time.
+func Each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for i := range n {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return do(ctx, i)
+		})
+	}
+	return group.Wait()
+}
+
 // Home returns the namespace of a Cluster's BundleDeployments.
 func (s *Site) Home(ctx context.Context, cluster string) (string, error) {
-	text, err := answer(ctx, s.Client.Get().AbsPath(Path(Clusters, fleets.Namespace, cluster)))
+	text, err := Answer(ctx, s.Client.Get().AbsPath(Path(Clusters, fleets.Namespace, cluster)))
 	if err != nil {
 		return "", err
 	}

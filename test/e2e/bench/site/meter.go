@@ -23,7 +23,7 @@ type Metrics map[string]float64
 
 // Scrape reads a server's metrics.
 func Scrape(ctx context.Context, c *rest.RESTClient) (Metrics, error) {
-	text, err := answer(ctx, c.Get().AbsPath("/metrics").SetHeader("Accept", "text/plain"))
+	text, err := Answer(ctx, c.Get().AbsPath("/metrics").SetHeader("Accept", "text/plain"))
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func Weigh(ctx context.Context, c *rest.RESTClient, p *cluster.Process) (m Memor
 	}
 	for range collections {
 		last := m.Used
-		if m.Profile, err = answer(ctx, c.Get().AbsPath("/debug/pprof/heap").Param("gc", "1").SetHeader("Accept", "*/*")); err != nil {
+		if m.Profile, err = Answer(ctx, c.Get().AbsPath("/debug/pprof/heap").Param("gc", "1").SetHeader("Accept", "*/*")); err != nil {
 			return m, fmt.Errorf("asking %s to collect garbage: %w", p.Name, err)
 		}
 		metrics, err := Scrape(ctx, c)

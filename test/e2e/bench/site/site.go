@@ -65,7 +65,6 @@ func Start(t cluster.T) (*Site, error) {
 	muster.WaitReady(t)
 	s.Replica, s.Service = muster.Replicas()[0], muster.Direct(s.Control.Config)
 	s.Control.ControllerManager.Pause()
-	t.Cleanup(s.Control.ControllerManager.Resume) // it has to remove the installation
 	return s, s.connect()
 }
 
@@ -77,7 +76,7 @@ func (s *Site) connect() error {
 	s.Config = s.Replica.Direct(s.Control.Config)
 	return poll.Until(s.owner.Context(), limit, func(ctx context.Context) (err error) {
 		if s.Client, err = Connect(s.Config); err == nil {
-			_, err = answer(ctx, s.Client.Get().AbsPath("/apis/"+Bundles.Group+"/"+Bundles.Version))
+			_, err = Answer(ctx, s.Client.Get().AbsPath("/apis/"+Bundles.Group+"/"+Bundles.Version))
 		}
 		return err
 	})
@@ -89,7 +88,7 @@ func (s *Site) connect() error {
 // successful readiness probe.
 func (s *Site) Fill(ctx context.Context, f fleets.Fleet) (time.Duration, error) {
 	s.Replica.Stop(s.owner)
-	client := s.Etcd.Client(s.owner)
+	client := s.EtcdClient()
 	for _, kind := range []string{"/log/", "/content/"} {
 		if _, err := client.Delete(ctx, prefix+kind, clientv3.WithPrefix()); err != nil {
 			return 0, err
@@ -104,15 +103,13 @@ func (s *Site) Fill(ctx context.Context, f fleets.Fleet) (time.Duration, error) 
 	return s.Begin()
 }
 
-// Compact makes etcd forget the history of its present state, so that a start does not
+// Compact makes etcd forget the history before its current state, so that a start does not
 // replay it.
 func (s *Site) Compact(ctx context.Context) error {
-	client := s.Etcd.Client(s.owner)
-	response, err := client.Get(ctx, prefix, clientv3.WithCountOnly())
-	if err != nil {
-		return err
+	response, err := s.EtcdClient().Get(ctx, prefix, clientv3.WithCountOnly())
+	if err == nil {
+		_, err = s.EtcdClient().Compact(ctx, response.Header.Revision, clientv3.WithCompactPhysical())
 	}
-	_, err = client.Compact(ctx, response.Header.Revision, clientv3.WithCompactPhysical())
 	return err
 }
 
@@ -129,13 +126,19 @@ func (s *Site) Begin() (time.Duration, error) {
 	return took, s.connect()
 }
 
+// EtcdClient returns a client of Muster's etcd, and ControlClient one of kube-apiserver's.
+func (s *Site) EtcdClient() *clientv3.Client { return s.Etcd.Client(s.owner) }
+
+// ControlClient is described with EtcdClient.
+func (s *Site) ControlClient() *clientv3.Client { return s.Control.Etcd.Client(s.owner) }
+
 // Log returns Muster's log, for facts that come from another replica.
-func (s *Site) Log() *etcd.Log { return etcd.New(s.Etcd.Client(s.owner), prefix) }
+func (s *Site) Log() *etcd.Log { return etcd.New(s.EtcdClient(), prefix) }
 
 // Record returns the value of one record of Muster's log.
 func (s *Site) Record(ctx context.Context, key record.Key) ([]byte, error) {
 	path := prefix + "/log/" + key.Path()
-	response, err := s.Etcd.Client(s.owner).Get(ctx, path)
+	response, err := s.EtcdClient().Get(ctx, path)
 	if err == nil && len(response.Kvs) == 0 {
 		err = fmt.Errorf("%s is not in etcd", path)
 	}
@@ -147,7 +150,7 @@ func (s *Site) Record(ctx context.Context, key record.Key) ([]byte, error) {
 
 // Count returns the number of keys below a prefix of Muster's log.
 func (s *Site) Count(ctx context.Context, below string) (int, error) {
-	response, err := s.Etcd.Client(s.owner).Get(ctx, prefix+"/log/"+below, clientv3.WithPrefix(), clientv3.WithCountOnly())
+	response, err := s.EtcdClient().Get(ctx, prefix+"/log/"+below, clientv3.WithPrefix(), clientv3.WithCountOnly())
 	if err != nil {
 		return 0, err
 	}
@@ -156,7 +159,7 @@ func (s *Site) Count(ctx context.Context, below string) (int, error) {
 
 // Stored returns the number of keys below a prefix of Muster's log, and their bytes.
 func (s *Site) Stored(ctx context.Context, below string) (keys, bytes int, err error) {
-	return Stored(ctx, s.Etcd.Client(s.owner), prefix+"/log/"+below)
+	return Stored(ctx, s.EtcdClient(), prefix+"/log/"+below)
 }
 
 // Stored returns the number of keys below a prefix of an etcd, and their bytes. It is too

@@ -30,9 +30,8 @@ type Event struct {
 	Size            int  // in bytes, as it arrived
 }
 
-// Watch opens a watch and calls note with each event, from a goroutine, until ctx ends. It
-// returns when the server has answered. If the watch ends by itself, it calls ended with
-// the reason.
+// Watch opens a watch, and returns when the server has answered. A goroutine calls note with
+// each event until ctx ends. If the watch ends by itself, it calls ended with the reason.
 func Watch(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource, namespace, revision string, params map[string]string, note func(Event), ended func(error)) error {
 	request := c.Get().AbsPath(Path(resource, namespace)).Param("watch", "true")
 	if revision != "" {
@@ -91,29 +90,27 @@ func text(object []byte, member string) string {
 	return string(value)
 }
 
-// Present returns the revision of etcd that Muster shows.
-func Present(ctx context.Context, c *rest.RESTClient) (int64, error) {
+// Revision returns the revision of etcd that Muster shows.
+func Revision(ctx context.Context, c *rest.RESTClient) (int64, error) {
 	version, err := Version(ctx, c, Clusters)
-	return view.Version(version).Revision(), err
-}
-
-// Version returns the resourceVersion of a linearizable list, as a number.
-func Version(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource) (int64, error) {
-	text, err := answer(ctx, c.Get().AbsPath(Path(resource, "")).Param("limit", "1"))
 	if err != nil {
 		return 0, err
+	}
+	n, err := strconv.ParseInt(version, 10, 64)
+	return view.Version(n).Revision(), err
+}
+
+// Version returns the resourceVersion of a linearizable list.
+func Version(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource) (string, error) {
+	text, err := Answer(ctx, c.Get().AbsPath(Path(resource, "")).Param("limit", "1"))
+	if err != nil {
+		return "", err
 	}
 	var list struct {
 		Metadata struct {
 			ResourceVersion string `json:"resourceVersion"`
 		} `json:"metadata"`
 	}
-	if err := json.Unmarshal(text, &list); err != nil {
-		return 0, err
-	}
-	revision, err := strconv.ParseInt(list.Metadata.ResourceVersion, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("the list's resourceVersion is not a number: %w", err)
-	}
-	return revision, nil
+	err = json.Unmarshal(text, &list)
+	return list.Metadata.ResourceVersion, err
 }

@@ -45,3 +45,12 @@ func Times(ratio float64) string {
 	}
 	return fmt.Sprintf("%.2f", ratio)
 }
+
+// Column returns one of the times of each measurement.
+func Column[T any](all []T, of func(T) time.Duration) []time.Duration {
+	out := make([]time.Duration, len(all))
+	for i, each := range all {
+		out[i] = of(each)
+	}
+	return out
+}

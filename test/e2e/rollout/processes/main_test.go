@@ -4,8 +4,6 @@
 package processes
 
 import (
-	"flag"
-	"io"
 	"testing"
 
 	"k8s.io/klog/v2"
@@ -16,11 +14,6 @@ import (
 var control *cluster.ControlPlane
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	logged := flag.NewFlagSet("klog", flag.ContinueOnError)
-	klog.InitFlags(logged)
-	_ = logged.Set("logtostderr", "false") // the flag exists
-	_ = logged.Set("stderrthreshold", "FATAL")
-	klog.SetOutput(io.Discard) // client-go logs each watch that breaks off
+	klog.SetLogger(klog.Logger{}) // client-go logs each watch that breaks off
 	cluster.Main(m, func(t cluster.T) { control = cluster.Start(t) })
 }

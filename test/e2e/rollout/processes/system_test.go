@@ -8,15 +8,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,12 +44,14 @@ func TestRollOutsKeepTheirLimitsWhicheverProcessIsKilled(t *testing.T) {
 		disturb.servers = append(disturb.servers, replica.Process)
 		var ways []versioned.Interface
 		for range connections {
-			ways = append(ways, connect(t, replica))
+			c, err := versioned.NewForConfig(cluster.Unshared(replica.Direct(control.Config)))
+			require.NoError(t, err)
+			ways = append(ways, c)
 		}
 		play.ways = append(play.ways, ways)
 	}
 	for i := range 2 {
-		p := newController(t, store, fmt.Sprintf("controller-%d", i))
+		p := control.Controller(t, store, fmt.Sprintf("controller-%d", i))
 		require.NoError(t, p.Start())
 		disturb.controllers = append(disturb.controllers, p)
 	}
@@ -103,28 +101,6 @@ func TestRollOutsKeepTheirLimitsWhicheverProcessIsKilled(t *testing.T) {
 	}
 }
 
-// connect returns a client with a connection of its own: client-go shares one between
-// configurations that do not say how they dial.
-func connect(t *testing.T, replica *cluster.Replica) versioned.Interface {
-	t.Helper()
-	config := replica.Direct(control.Config)
-	config.Dial = (&net.Dialer{}).DialContext
-	c, err := versioned.NewForConfig(config)
-	require.NoError(t, err)
-	return c
-}
-
-// newController prepares a muster-controller with the rights of the manifests, which uses
-// no lease.
-func newController(t *testing.T, store *cluster.Etcd, name string) *cluster.Process {
-	t.Helper()
-	const program = "muster-controller"
-	return cluster.Prepare(t, name, cluster.Built(t, program), []string{"PATH=" + os.Getenv("PATH")},
-		"--kubeconfig="+control.Kubeconfig(t, control.AsAccount(t, cluster.Namespace, program)), "--leader-elect=false", "--secure-port=0",
-		"--etcd-servers="+strings.Join(store.Endpoints(), ","), "--etcd-cafile="+store.CAFile, "--etcd-certfile="+store.CertFile, "--etcd-keyfile="+store.KeyFile,
-	)
-}
-
 // writer writes for operators: to any replica, again and again until one acknowledges the
 // write.
 type writer struct {
@@ -153,8 +129,7 @@ func (w *writer) try(ctx context.Context, do func(ctx context.Context, c version
 }
 
 func (w *writer) makeClusters() {
-	_, err := control.Client.CoreV1().Namespaces().Create(w.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: scene.Namespace}}, metav1.CreateOptions{})
-	require.NoError(w.t, err)
+	control.MakeNamespace(w.t, scene.Namespace)
 	var all sync.WaitGroup
 	const crews = 8
 	for crew := range crews {

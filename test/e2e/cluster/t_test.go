@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package cluster
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ func TestAScopeCleansUpHoweverItEnds(t *testing.T) {
 	t.Parallel()
 	quiet := func(string, ...any) {}
 	var order []string
-	err := within(t.Context(), "a scope", quiet, func(s *scope) error {
+	err := Within(t.Context(), "a scope", quiet, func(s T) error {
 		s.Cleanup(func() { order = append(order, "first") })
 		s.Cleanup(func() { order = append(order, "second"); panic("in a cleanup") })
 		require.NoError(s, errors.New("it broke"))
@@ -24,5 +24,5 @@ func TestAScopeCleansUpHoweverItEnds(t *testing.T) {
 	require.ErrorContains(t, err, "it broke")
 	require.ErrorContains(t, err, "in a cleanup")
 	require.Equal(t, []string{"second", "first"}, order)
-	require.NoError(t, within(t.Context(), "another", quiet, func(*scope) error { return nil }))
+	require.NoError(t, Within(t.Context(), "another", quiet, func(T) error { return nil }))
 }
