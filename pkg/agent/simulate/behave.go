@@ -52,6 +52,10 @@ const (
 // reconcile does what an agent does about one BundleDeployment. It returns the time until
 // the next look, or 0 for none.
 func (f *Fleet) reconcile(ctx context.Context, name types.NamespacedName) time.Duration {
+	if ctx.Err() != nil {
+		return 0
+	}
+	f.counted.add(func(s *Stats) { s.Reconciles++ })
 	from, bd := f.get(name)
 	if bd == nil {
 		f.forget(name)

@@ -47,8 +47,8 @@ type watching struct {
 	ended <-chan struct{}
 }
 
-// New returns agents that share the connection up, except those that have their own
-// Upstream. It writes errors to log, at most one a second.
+// New returns agents that share the client up, except those with an Upstream of their own.
+// It writes errors to log, at most one a second.
 func New(up *upstream.Client, agents []Agent, options Options, log io.Writer) *Fleet {
 	f := &Fleet{
 		options: options, up: up, agents: slices.Clone(agents), own: map[string]int{}, log: log,
@@ -79,7 +79,7 @@ func (f *Fleet) Run(ctx context.Context) {
 		tasks.Go(func() { f.start(ctx, &tasks) })
 	}
 	for range f.options.Workers {
-		tasks.Go(func() { work(f.queue, func(name types.NamespacedName) time.Duration { return f.process(ctx, name) }) })
+		tasks.Go(func() { work(f.queue, func(name types.NamespacedName) time.Duration { return f.reconcile(ctx, name) }) })
 	}
 	if f.options.Heartbeat > 0 {
 		for i := range f.agents {
@@ -105,14 +105,6 @@ func work[T comparable](queue workqueue.TypedDelayingInterface[T], do func(T) ti
 			queue.AddAfter(key, again)
 		}
 	}
-}
-
-func (f *Fleet) process(ctx context.Context, name types.NamespacedName) time.Duration {
-	if ctx.Err() != nil {
-		return 0
-	}
-	f.counted.add(func(s *Stats) { s.Reconciles++ })
-	return f.reconcile(ctx, name)
 }
 
 func (f *Fleet) beat(ctx context.Context, i int) time.Duration {

@@ -97,12 +97,10 @@ func (o *Options) Validate() error {
 
 // Agent identifies the Cluster that an agent stands for.
 type Agent struct {
-	// Cluster is the name of the Cluster.
 	Cluster types.NamespacedName
-	// Namespace is the namespace of its BundleDeployments.
+	// Namespace holds its BundleDeployments.
 	Namespace string
-	// Upstream, unless it is nil, is this agent's own connection to the server, with its
-	// own credentials.
+	// Upstream, unless it is nil, has credentials of this agent's own.
 	Upstream *upstream.Client
 }
 

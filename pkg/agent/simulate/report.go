@@ -6,6 +6,8 @@ package simulate
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -106,15 +108,7 @@ func deployed(bd *v1alpha1.BundleDeployment, n int) []v1alpha1.BundleDeploymentR
 
 // nextRelease returns a release with its revision incremented.
 func nextRelease(last string, bd *v1alpha1.BundleDeployment) string {
-	revision := 0
-	for i := len(last) - 1; i >= 0; i-- {
-		if last[i] == ':' {
-			if _, err := fmt.Sscanf(last[i+1:], "%d", &revision); err != nil {
-				revision = 0
-			}
-			break
-		}
-	}
+	revision, _ := strconv.Atoi(last[strings.LastIndexByte(last, ':')+1:]) // 0 for the first release
 	namespace := bd.Spec.Options.DefaultNamespace
 	if namespace == "" {
 		namespace = metav1.NamespaceDefault

@@ -34,8 +34,7 @@ type Client struct {
 	core  kubernetes.Interface
 }
 
-// New returns the Upstream of a server. It obeys the configuration's QPS: give -1 for no
-// limit.
+// New returns a Client of a server. It obeys the configuration's QPS; -1 means no limit.
 func New(config *rest.Config) (*Client, error) {
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {

@@ -29,8 +29,8 @@ type asked struct {
 	Query                           url.Values
 }
 
-// client returns an Upstream of a server that answers each request with the next of
-// answers, and a function that returns the requests.
+// client returns a Client of a server that answers each request with the next of answers,
+// and a function that returns the requests.
 func client(t *testing.T, answers ...any) (*upstream.Client, func() []asked) {
 	t.Helper()
 	var mu sync.Mutex

@@ -22,23 +22,10 @@ const (
 // otherwise False with the error's text and the reason "Error". The time changes only if
 // the status or the message changes. SetCondition does not write into the existing list.
 func SetCondition(status *v1alpha1.BundleDeploymentStatus, kind string, err error, now time.Time) {
+	value, reason, message := "True", "", ""
 	if err != nil {
-		set(status, kind, "False", "Error", err.Error(), now)
-		return
+		value, reason, message = "False", "Error", err.Error()
 	}
-	set(status, kind, "True", "", "", now)
-}
-
-// SetMessage sets a condition to True or False, with a message and no reason.
-func SetMessage(status *v1alpha1.BundleDeploymentStatus, kind string, holds bool, message string, now time.Time) {
-	value := "False"
-	if holds {
-		value = "True"
-	}
-	set(status, kind, value, "", message, now)
-}
-
-func set(status *v1alpha1.BundleDeploymentStatus, kind, value, reason, message string, now time.Time) {
 	conditions := slices.Clone(status.Conditions)
 	at := slices.IndexFunc(conditions, func(c v1alpha1.GenericCondition) bool { return c.Type == kind })
 	if at < 0 {

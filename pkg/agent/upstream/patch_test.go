@@ -5,7 +5,6 @@ package upstream_test
 
 import (
 	"encoding/json"
-	"flag"
 	"maps"
 	"math/rand/v2"
 	"testing"
@@ -15,16 +14,14 @@ import (
 
 	"github.com/musterfleet/muster/pkg/agent/upstream"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/replay"
 )
-
-var seed = flag.Uint64("seed", 1, "seed of the random tests")
 
 // The oracles are the merge of RFC 7396, written as in the RFC, and the patch that
 // client-go makes for kubectl.
 func TestAPatchTurnsOneObjectIntoTheOther(t *testing.T) {
 	t.Parallel()
-	t.Logf("replay with -seed=%d", *seed)
-	r := rand.New(rand.NewPCG(*seed, 0))
+	r := replay.Rand(t)
 	for range 2000 {
 		before, after := randomObject(r, 3), randomObject(r, 3)
 		if r.IntN(2) == 0 {

@@ -37,8 +37,7 @@ type Invitation struct {
 	Token string `json:"token"`
 	// SystemRegistrationNamespace is the namespace of the answer.
 	SystemRegistrationNamespace string `json:"systemRegistrationNamespace"`
-	// TokenName names the ClusterRegistrationToken.
-	TokenName string `json:"tokenName"`
+	TokenName                   string `json:"tokenName"`
 }
 
 // ReadInvitation reads the values that an agent's chart is installed with. The values may
@@ -76,8 +75,7 @@ type Credential struct {
 	Config *rest.Config
 	// Namespace holds the agent's BundleDeployments.
 	Namespace string
-	// Cluster names the Cluster that the agent stands for.
-	Cluster types.NamespacedName
+	Cluster   types.NamespacedName
 }
 
 // Applicant describes a cluster that asks to be registered.
@@ -144,7 +142,7 @@ func clusterLabels(asked map[string]string) map[string]string {
 	return labels
 }
 
-// Try reports whether the credentials allow an agent's first request.
+// Try makes an agent's first request with the credentials.
 func (c *Credential) Try(ctx context.Context) error {
 	up, err := New(c.Config)
 	if err != nil {
