@@ -64,27 +64,22 @@ func (m Member) same(o Member) bool {
 // deployment returns what a Bundle's roll-up reads of a member. It wants what is computed,
 // whatever is promoted (S 7.1).
 func (m Member) deployment() summary.Deployment {
-	name := m.Cluster.name.String()
+	d := m.unnamed()
+	d.Name = m.Cluster.name.String()
+	return d
+}
+
+func (m Member) weight() summary.Weight { return m.unnamed().Weight() }
+
+func (m Member) unnamed() summary.Deployment {
 	if m.Shown == nil {
-		return summary.Deployment{Name: name, Missing: true}
+		return summary.Deployment{Missing: true}
 	}
 	d := stored(m.Shown)
-	d.Name = name
 	if m.Wanted != nil {
 		d.Want = m.Wanted.DeploymentID
 	}
 	return d
-}
-
-func (m Member) weight() summary.Weight {
-	if m.Shown == nil {
-		return summary.Deployment{Missing: true}.Weight()
-	}
-	d := stored(m.Shown)
-	if m.Wanted != nil {
-		d.Want = m.Wanted.DeploymentID
-	}
-	return d.Weight()
 }
 
 func newMembers() *summary.Ranked[Member] { return summary.NewRanked(Member.compare, Member.weight) }
@@ -136,8 +131,7 @@ func (l *Ledger) Basis(b *Bundle, now Basis) {
 	l.changed.bundles[b] = struct{}{}
 }
 
-// closeBundle brings a Bundle's status up to date: what follows from its pairs, and why its
-// newest version fails, if it does.
+// closeBundle brings a Bundle's status up to date.
 func (l *Ledger) closeBundle(b *Bundle, at view.Version) {
 	if l.bundles[b.name] != b {
 		return
@@ -160,8 +154,8 @@ func (l *Ledger) closeBundle(b *Bundle, at view.Version) {
 }
 
 // status returns a Bundle's roll-up. It shares the lists of members that are not ready with
-// the last one, for the Bundle and its partitions. History holds a roll-up for each revision.
-// Most of its size is these lists, and they rarely change.
+// the last one, because history holds a roll-up for each revision, and most of its size is
+// these lists.
 func (b *Bundle) status(was *view.BundleStatus) *view.BundleStatus {
 	out := &view.BundleStatus{}
 	status := &out.BundleStatus

@@ -7,12 +7,11 @@ import (
 	"fmt"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // Check returns an error if a sum differs from a scan, or if one roll-up is wrong about
-// another. It costs O(n) in everything that is rolled up. It is an invariant (package
-// invariants), and holds after Close.
+// another. It costs O(n) in everything that is rolled up, and holds after Close.
 func (l *Ledger) Check() error {
 	for name, b := range l.bundles {
 		if err := b.check(l); err != nil {
@@ -83,27 +82,19 @@ func (o *Source) check() error {
 	if err := o.shown.Check(); err != nil {
 		return err
 	}
-	shown, ready, whole := map[*v1alpha1.Cluster]int32{}, map[*v1alpha1.Cluster]int32{}, 0
-	names := map[string]*v1alpha1.Cluster{}
-	sum := func(d *view.BundleDeployment) *v1alpha1.Cluster {
-		face := d.Cluster.Cluster
-		if known, ok := names[face.Namespace+"/"+face.Name]; ok {
-			return known
-		}
-		names[face.Namespace+"/"+face.Name] = face
-		return face
-	}
+	shown, ready := map[record.Name]int32{}, map[record.Name]int32{}
+	nameOf := func(c *v1alpha1.Cluster) record.Name { return record.Name{Namespace: c.Namespace, Name: c.Name} }
 	for d := range o.shown.Each(0, allRanks) {
-		face := sum(d)
-		shown[face]++
-		ready[face] += weighStored(d).Ready
+		name := nameOf(d.Cluster.Cluster)
+		shown[name]++
+		ready[name] += weighStored(d).Ready
 	}
 	var err error
-	found := 0
+	found, whole := 0, 0
 	o.clusters.Ascend(func(p presence) bool {
 		found++
-		face := names[p.cluster.Namespace+"/"+p.cluster.Name]
-		if face == nil || p.shown != shown[face] || p.ready != ready[face] {
+		name := nameOf(p.cluster)
+		if shown[name] == 0 || p.shown != shown[name] || p.ready != ready[name] {
 			err = fmt.Errorf("it counts %d and %d ready on the Cluster %s, but a scan finds others", p.shown, p.ready, p.cluster.Name)
 		}
 		if p.whole() {
@@ -111,8 +102,8 @@ func (o *Source) check() error {
 		}
 		return err == nil
 	})
-	if err == nil && (found != len(names) || whole != o.ready) {
-		err = fmt.Errorf("it counts %d Clusters, %d of them ready, but a scan finds %d and %d", o.clusters.Len(), o.ready, len(names), whole)
+	if err == nil && (found != len(shown) || whole != o.ready) {
+		err = fmt.Errorf("it counts %d Clusters, %d of them ready, but a scan finds %d and %d", o.clusters.Len(), o.ready, len(shown), whole)
 	}
 	return err
 }

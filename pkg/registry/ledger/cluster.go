@@ -64,8 +64,7 @@ func (l *Ledger) AddCluster(name record.Name, uid types.UID) *Cluster {
 	return c
 }
 
-// RemoveCluster removes the roll-up of a Cluster. Its BundleDeployments must have moved
-// before.
+// RemoveCluster removes the roll-up of a Cluster. Its BundleDeployments must have moved before.
 func (l *Ledger) RemoveCluster(c *Cluster) {
 	delete(l.clusters, c.name)
 	l.changed.clusters[c] = struct{}{}
@@ -168,7 +167,7 @@ func (l *Ledger) closeCluster(c *Cluster, at view.Version) {
 	l.regroup(c, next, groups)
 }
 
-// regroup moves a Cluster from its former groups to its present ones. next is nil if the
+// regroup moves a Cluster from its former groups to its current ones. next is nil if the
 // Cluster is gone.
 func (l *Ledger) regroup(c *Cluster, next *groupMember, groups []*group) {
 	if next != nil && c.last != nil && next.same(c.last) {

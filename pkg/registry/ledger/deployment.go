@@ -6,7 +6,6 @@ package ledger
 import (
 	"cmp"
 
-	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/summary"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -17,7 +16,7 @@ func stored(d *view.BundleDeployment) summary.Deployment {
 	out := summary.Deployment{
 		Name:     d.Bundle.Bundle.Name,
 		Want:     d.Content.DeploymentID,
-		Staged:   stagedOf(d).DeploymentID,
+		Staged:   cmp.Or(d.Staged, d.Content).DeploymentID,
 		Promoted: d.Content.DeploymentID,
 	}
 	if d.Report != nil {
@@ -25,7 +24,5 @@ func stored(d *view.BundleDeployment) summary.Deployment {
 	}
 	return out
 }
-
-func stagedOf(d *view.BundleDeployment) *derive.Content { return cmp.Or(d.Staged, d.Content) }
 
 func weighStored(d *view.BundleDeployment) summary.Weight { return stored(d).Weight() }

@@ -17,8 +17,7 @@ import (
 var _ view.Details = (*details)(nil)
 
 // details are the parts of a source's status that grow with its BundleDeployments, at one
-// revision. The trees share common parts with those of other revisions. They are read only
-// when a client reads the object.
+// revision. The trees share common parts with those of other revisions.
 type details struct {
 	clusters *btree.BTreeG[presence]
 	reported *btree.BTreeG[*view.BundleDeployment]
@@ -47,8 +46,7 @@ func (d *details) small() bool {
 	return work <= fewObjects
 }
 
-// Same implements view.Details. A source gets new details only when one of its
-// BundleDeployments shows something else. Only a look at all of them can find that the source
+// Same implements view.Details. Only a look at all deployed objects can find that the source
 // shows no change. If that is too much work, Same reports a change.
 func (d *details) Same(other view.Details) bool {
 	o, ok := other.(*details)
@@ -90,23 +88,14 @@ func (d *details) Fill(status *v1alpha1.StatusBase) {
 
 func (l *objectLists) deployed(d *view.BundleDeployment) summary.Deployed {
 	l.looked.Add(1)
-	return summary.Deployed{
-		Cluster: d.Cluster.Cluster.Namespace + "/" + d.Cluster.Cluster.Name,
-		State:   stored(d).State(),
-		Status:  l.of(d.Report),
-
-		Unlisted: unlisted(d.Report),
+	out := summary.Deployed{Cluster: d.Cluster.Cluster.Namespace + "/" + d.Cluster.Cluster.Name, State: stored(d).State()}
+	if d.Report != nil {
+		out.Status, out.Unlisted = l.of(d.Report), d.Report.Digest().Unlisted
 	}
+	return out
 }
 
-func unlisted(r *view.Report) int {
-	if r == nil {
-		return 0
-	}
-	return r.Digest().Unlisted
-}
-
-// movedSource moves a BundleDeployment from its former source to its present one. One of the
+// movedSource moves a BundleDeployment from its former source to its current one. One of the
 // two may be nil.
 func (l *Ledger) movedSource(prev, next *view.BundleDeployment) {
 	was, is := sourceOfDeployment(prev), sourceOfDeployment(next)
@@ -157,11 +146,11 @@ func (l *Ledger) restored(key sourceKey, prev, next *view.BundleDeployment) {
 	} else {
 		o.reported.Delete(cmp.Or(next, prev))
 	}
-	l.present(key, o, change, before.Resources, after.Resources)
+	l.addPresence(key, o, change, before.Resources, after.Resources)
 }
 
-// present updates the presence of a source on one Cluster.
-func (l *Ledger) present(key sourceKey, o *Source, change presence, before, after v1alpha1.ResourceCounts) {
+// addPresence adds a change to the presence of a source on one Cluster.
+func (l *Ledger) addPresence(key sourceKey, o *Source, change presence, before, after v1alpha1.ResourceCounts) {
 	was, _ := o.clusters.Get(change)
 	is := presence{cluster: change.cluster, shown: was.shown + change.shown, ready: was.ready + change.ready, resources: was.resources}
 	if before != after {

@@ -13,19 +13,17 @@ import (
 // it. Methods that say so may run in parallel.
 type Ledger struct {
 	builder *view.Builder
-	// allowed reports whether its namespace's rules allow what a GitRepo says.
-	allowed func(*v1alpha1.GitRepo) bool
+	allowed func(*v1alpha1.GitRepo) bool // see New
 
 	bundles  map[record.Name]*Bundle
 	clusters map[record.Name]*Cluster
 	groups   map[record.Name]*group
 	sources  map[sourceKey]*Source
-	// objects are the deployed objects that reports list.
-	objects *objectLists
-	changed changed
+	objects  *objectLists
+	changed  changed
 }
 
-// changed holds the objects whose roll-ups the present revision may change.
+// changed holds the objects whose roll-ups the current revision may change.
 type changed struct {
 	bundles map[*Bundle]struct{}
 	// repartitioned are the Clusters that may belong to other partitions.
@@ -72,7 +70,7 @@ func (l *Ledger) Empty() bool {
 // status. It is safe for concurrent use.
 func (l *Ledger) Listings() int64 { return l.objects.looked.Load() }
 
-// Moved moves a BundleDeployment from its former roll-ups to its present ones. One of the two
+// Moved moves a BundleDeployment from its former roll-ups to its current ones. One of the two
 // may be nil. It costs O(log n) in the members of its Cluster and its source.
 func (l *Ledger) Moved(prev, next *view.BundleDeployment) {
 	was, is := l.clusterOf(prev), l.clusterOf(next)

@@ -78,12 +78,8 @@ func newObjectLists() *objectLists {
 	return &objectLists{known: map[[16]byte]*v1alpha1.BundleDeploymentStatus{}, large: make(chan struct{}, largeLists)}
 }
 
-// of returns what a report says of objects, nil if r is nil. Its other fields may come from
-// another report.
+// of returns what a report says of objects. The other fields may come from another report.
 func (l *objectLists) of(r *view.Report) *v1alpha1.BundleDeploymentStatus {
-	if r == nil {
-		return nil
-	}
 	digest := r.Digest().Objects
 	l.RLock()
 	status := l.known[digest]

@@ -43,8 +43,7 @@ func sourceOfDeployment(d *view.BundleDeployment) sourceKey {
 // Source is the roll-up of a GitRepo or HelmOp. It follows from the labels of Bundles,
 // whether an object with its name exists or not.
 type Source struct {
-	// exists reports whether the object exists.
-	exists bool
+	exists bool // whether the object does
 	// shown are its BundleDeployments, by Bundle, then Cluster.
 	shown *summary.Ranked[*view.BundleDeployment]
 	// listed are those of shown that are not ready. worst is the first of those in the worst
@@ -63,7 +62,6 @@ type Source struct {
 	unready *btree.BTreeG[*Bundle]
 	// details are what reported and clusters show, nil if that has changed since.
 	details *details
-	// objects holds what reports say of deployed objects.
 	objects *objectLists
 }
 
@@ -162,15 +160,12 @@ func (l *Ledger) noteSource(key sourceKey) {
 	if o.exists == exists {
 		return
 	}
+	o.exists = exists
 	sign := 1
 	if !exists {
 		sign = -1
 	}
-	o.exists = exists
-	o.clusters.Ascend(func(p presence) bool {
-		l.count(key, p, sign)
-		return true
-	})
+	o.clusters.Ascend(func(p presence) bool { l.count(key, p, sign); return true })
 }
 
 // count adds a source to the counts of a Cluster, or subtracts it.
