@@ -209,13 +209,13 @@ func (p *Pulse) lose() bool {
 	return true
 }
 
-// Watch calls tell with each change of readiness, until the context ends. After that the
+// Watch calls changed with each change of readiness, until the context ends. After that the
 // pulse is lost for good. It must run exactly once.
-func (p *Pulse) Watch(ctx context.Context, tell func(ready bool)) {
+func (p *Pulse) Watch(ctx context.Context, changed func(ready bool)) {
 	for {
 		select {
 		case <-p.revived:
-			tell(true)
+			changed(true)
 		case <-ctx.Done():
 			return
 		}
@@ -231,7 +231,7 @@ func (p *Pulse) Watch(ctx context.Context, tell func(ready bool)) {
 				}
 			}
 			if p.lose() {
-				tell(false)
+				changed(false)
 				break
 			}
 		}

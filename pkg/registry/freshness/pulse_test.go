@@ -197,7 +197,7 @@ func TestABarrierThatBeganBeforeARevocationDoesNotCount(t *testing.T) {
 	})
 }
 
-func TestAPulseThatHasStoppedIsNotRevived(t *testing.T) {
+func TestAPulseEndsWithItsContextAndIsNotRevived(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := New()
@@ -205,9 +205,12 @@ func TestAPulseThatHasStoppedIsNotRevived(t *testing.T) {
 		go p.Watch(ctx, func(bool) {})
 		p.Confirm(time.Now())
 		synctest.Wait()
+		lost := p.Lost()
 		require.True(t, p.Ready())
 		stop()
 		synctest.Wait()
+		require.False(t, p.Ready())
+		require.True(t, ended(lost))
 		pass(time.Millisecond)
 		p.Confirm(time.Now())
 		require.False(t, p.Ready())
@@ -280,22 +283,5 @@ func TestAnAnswerAloneVouchesForNoView(t *testing.T) {
 		p.Heard(time.Now())
 		require.False(t, p.Ready())
 		require.True(t, ended(p.Lost()))
-	})
-}
-
-func TestAPulseEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		p := New()
-		go p.Watch(ctx, func(bool) {})
-		p.Confirm(time.Now())
-		synctest.Wait()
-		lost := p.Lost()
-		require.True(t, p.Ready())
-		cancel()
-		synctest.Wait()
-		require.False(t, p.Ready())
-		require.True(t, ended(lost))
 	})
 }

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// QuorumTimeout bounds one read of the present revision.
+// QuorumTimeout bounds one read of the current revision.
 const QuorumTimeout = 5 * time.Second
 
-// Quorum shares reads of the present revision. Callers that ask while a read is under way
+// Quorum shares reads of the current revision. Callers that ask while a read is under way
 // share the next one, because it begins after they asked.
 type Quorum struct {
 	read func(context.Context) (int64, error)

@@ -48,7 +48,7 @@ type Wakeups struct {
 // revision.
 func (all *Wakeups) Announced() int64 { return all.announced.Load() }
 
-// Take returns the present Wakeup of a scope. All waiters for the scope share it.
+// Take returns the current Wakeup of a scope. All waiters for the scope share it.
 func (all *Wakeups) Take(scope Scope) *Wakeup {
 	all.mu.Lock()
 	defer all.mu.Unlock()
