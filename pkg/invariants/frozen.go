@@ -13,7 +13,7 @@ import (
 const kept = 128
 
 // Frozen checks that published values do not change. It keeps the last values with their
-// content. It is safe for concurrent use; the zero value is ready for use.
+// content, and is safe for concurrent use. The zero value is ready for use.
 type Frozen struct {
 	mu     sync.Mutex
 	values []frozen
@@ -26,8 +26,8 @@ type frozen struct {
 	was     []byte
 }
 
-// Add keeps a value that is published now. content returns everything that the value says. It
-// must return the same for ever.
+// Add keeps a value that is published now. content returns everything that the value says, and
+// must return the same for ever. Add panics if the value that it replaces has changed.
 func (f *Frozen) Add(name string, content func() []byte) {
 	if !Enabled {
 		return
@@ -39,25 +39,13 @@ func (f *Frozen) Add(name string, content func() []byte) {
 		f.values = append(f.values, value)
 		return
 	}
-	f.check(f.values[f.next])
+	f.values[f.next].check()
 	f.values[f.next] = value
 	f.next = (f.next + 1) % kept
 }
 
-// Check panics if a kept value has changed.
-func (f *Frozen) Check() {
-	if !Enabled {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, value := range f.values {
-		f.check(value)
-	}
-}
-
-func (f *Frozen) check(value frozen) {
-	if now := value.content(); !bytes.Equal(now, value.was) {
-		panic(fmt.Sprintf("invariants: %s was written to after it was published:\n%s\nbefore:\n%s", value.name, now, value.was))
+func (v frozen) check() {
+	if now := v.content(); !bytes.Equal(now, v.was) {
+		panic(fmt.Sprintf("invariants: %s was written to after it was published:\n%s\nbefore:\n%s", v.name, now, v.was))
 	}
 }

@@ -28,17 +28,18 @@ func TestTwoWritersAtOneTimePanic(t *testing.T) {
 func TestAWriteToAPublishedValuePanics(t *testing.T) {
 	t.Parallel()
 	var f invariants.Frozen
-	for range 300 {
-		f.Add("constant", func() []byte { return []byte("x") })
+	many := func() {
+		for range 300 {
+			f.Add("constant", func() []byte { return []byte("x") })
+		}
 	}
-	f.Check()
+	many()
 	value := []byte("x")
 	f.Add("variable", func() []byte { return append([]byte{}, value...) })
-	f.Check()
 	value[0] = 'y'
 	if invariants.Enabled {
-		require.Panics(t, f.Check)
+		require.Panics(t, many)
 	} else {
-		require.NotPanics(t, f.Check)
+		require.NotPanics(t, many)
 	}
 }
