@@ -3,12 +3,11 @@
 
 // Package garbage sets how much garbage a program lets pile up between collections.
 //
-// It is a third of what is in use, but on a small heap enough for the program not to
-// collect all the time. What is in use is large and lives long, and what an edit
-// leaves behind is little beside it. With Go's 100 percent, half of the memory of a replica
-// of a million BundleDeployments would be garbage, and it would still collect only once in
-// many seconds. A share is right for fleets of all sizes, which a limit is not. Where
-// memory has a limit, GOMEMLIMIT makes Go collect more often close to it.
+// It is a third of what is in use, but enough on a small heap for the program not to collect
+// all the time. With Go's 100 percent, half of the memory of a replica of a million
+// BundleDeployments would be garbage, because what is in use is large and lives long, and an
+// edit leaves little behind. A share suits fleets of all sizes; a limit does not. Where memory
+// has a limit, GOMEMLIMIT makes Go collect more often close to it.
 package garbage
 
 import (
@@ -23,26 +22,25 @@ import (
 const (
 	share = 33
 	least = 64 << 20
-	// leastReading takes the place of least while a log is read for a load. To decode a
-	// million reports makes gigabytes of garbage, and collections took most of the time.
+	// leastReading takes the place of least while a log is read for a load. Decoding a million
+	// reports makes gigabytes of garbage, and collections took most of the time.
 	leastReading = 256 << 20
-	// lookEvery is how often the share is set anew. While a state is loaded, the heap
-	// grows by its size in a few seconds.
+	// lookEvery is how often the share is set anew. While a state is loaded, the heap grows by
+	// its size in a few seconds.
 	lookEvery = 250 * time.Millisecond
 )
 
 // reading counts the loads under way.
 var reading atomic.Int32
 
-// Reading lets more garbage pile up until the returned function is called, because much
-// is read and little of it is kept. It is safe for concurrent use.
+// Reading lets more garbage pile up until the caller calls done. It is safe for concurrent use.
 func Reading() (done func()) {
 	reading.Add(1)
 	return func() { reading.Add(-1) }
 }
 
-// Limit sets how much garbage the process lets pile up, for as long as it runs, unless
-// its operator has set GOGC. Programs that run an engine call it once, before they do.
+// Limit sets how much garbage the process lets pile up, unless its operator has set GOGC.
+// Programs that run an engine call it once, before they do.
 func Limit() {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -55,7 +53,7 @@ func Limit() {
 		if reading.Load() > 0 {
 			atLeast = leastReading
 		}
-		// To set it stops the world for a moment.
+		// Setting it stops the world for a moment.
 		if next := percent(live[0].Value.Uint64(), atLeast); math.Abs(float64(next-set)) > float64(set)/8 {
 			debug.SetGCPercent(next)
 			set = next
