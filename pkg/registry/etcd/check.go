@@ -22,7 +22,6 @@ import (
 var ErrUnfit = errors.New("the store is not fit for Muster")
 
 const (
-	// probeTimeout bounds each probe.
 	probeTimeout = 3 * time.Second
 	// statusGrace is the time that the other members have after one has answered. So a
 	// dead one does not delay the check.
@@ -38,9 +37,8 @@ const whatFits = "Muster needs etcd itself, 3.5.13 or later (or 3.4.31 or later 
 
 // Check tries what the log needs from the store, and changes nothing in it: the version of
 // each member that answers, transactions like those of Commit, and the progress of a watch
-// on request. It fails with ErrUnfit if the store does not answer as etcd does, and with
-// another error if the store does not answer. A full etcd passes. Check takes a few round
-// trips.
+// on request. It takes a few round trips. It fails with ErrUnfit if the store does not answer
+// as etcd does, and with another error if the store does not answer. A full etcd passes.
 func Check(ctx context.Context, client *clientv3.Client, prefix string) error {
 	probes := []struct {
 		asked string
@@ -53,9 +51,9 @@ func Check(ctx context.Context, client *clientv3.Client, prefix string) error {
 	}
 	servers := strings.Join(client.Endpoints(), ",")
 	for _, probe := range probes {
-		err := within(ctx, func(ctx context.Context) error {
-			return probe.run(ctx, client, strings.TrimSuffix(prefix, "/")+"/fitness")
-		})
+		within, cancel := context.WithTimeout(ctx, probeTimeout)
+		err := probe.run(within, client, strings.TrimSuffix(prefix, "/")+"/fitness")
+		cancel()
 		switch {
 		case err == nil:
 		case unanswered(err):
@@ -65,12 +63,6 @@ func Check(ctx context.Context, client *clientv3.Client, prefix string) error {
 		}
 	}
 	return nil
-}
-
-func within(ctx context.Context, run func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	return run(ctx)
 }
 
 func unanswered(err error) bool {

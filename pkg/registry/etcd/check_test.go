@@ -132,8 +132,7 @@ func TestAStoreThatIsNotEtcdIsRefused(t *testing.T) {
 			return nil, status.Error(codes.Unimplemented, "txn is not supported")
 		}}, []string{"txn is not supported"}},
 		"one that writes whatever the guards say": {foreign{version: "3.6.0", txn: func(txn *pb.TxnRequest) (*pb.TxnResponse, error) {
-			answer, err := understands(&pb.TxnRequest{Compare: txn.Compare[:3], Success: txn.Success})
-			return answer, err
+			return understands(&pb.TxnRequest{Compare: txn.Compare[:3], Success: txn.Success})
 		}}, []string{"a guard that does not hold", "that it has written the transaction"}},
 		"one that never lets a guard hold": {foreign{version: "3.6.0", txn: func(*pb.TxnRequest) (*pb.TxnResponse, error) {
 			return &pb.TxnResponse{Header: &pb.ResponseHeader{}}, nil
@@ -174,7 +173,7 @@ func TestAStoreThatIsNotEtcdIsRefused(t *testing.T) {
 
 func TestEveryMemberThatAnswersMustBeFit(t *testing.T) {
 	t.Parallel()
-	good := "http://" + etcdtest.Start(t).Client.Endpoints()[0]
+	good := "http://" + etcdtest.Start(t).Address()
 	old := (&foreign{version: "3.4.0", txn: understands, progress: true}).serve(t)
 	err := etcd.Check(withDeadline(t), connect(t, good, old), "/muster")
 	require.ErrorIs(t, err, etcd.ErrUnfit)
@@ -217,7 +216,7 @@ func TestMembersThatAreDownDelayNothing(t *testing.T) {
 	stalled := flakyproxy.Start(t, server.Address())
 	stalled.Stall()
 	begun := time.Now()
-	client := connect(t, dead(t), "http://"+stalled.Address, "http://"+server.Client.Endpoints()[0])
+	client := connect(t, dead(t), "http://"+stalled.Address, "http://"+server.Address())
 	require.NoError(t, etcd.Check(ctx, client, "/muster"))
 	log := etcd.New(client, "/muster")
 	for range 50 {

@@ -88,7 +88,7 @@ func clientLog() (*zap.Logger, error) {
 	return config.Build()
 }
 
-// tls returns the TLS configuration for the servers, and nil if they do not use TLS.
+// tls returns the TLS configuration for the servers, nil if they do not use TLS.
 func (c ClientConfig) tls() (*tls.Config, error) {
 	if !strings.HasPrefix(c.Servers[0], "https://") {
 		return nil, nil
@@ -118,7 +118,7 @@ func (c ClientConfig) Validate() error {
 		if parsed.Scheme != "http" && parsed.Scheme != "https" {
 			return fmt.Errorf("--etcd-servers: %q must begin with https:// (or http://, without TLS)", server)
 		}
-		if parsed.Host == "" || parsed.Hostname() == "" || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.User != nil {
+		if parsed.Hostname() == "" || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.User != nil {
 			return fmt.Errorf("--etcd-servers: %q must be %s://HOST:PORT and nothing else", server, parsed.Scheme)
 		}
 		if parsed.Port() == "" {

@@ -134,9 +134,7 @@ func TestARenewedCertificateIsUsedWithoutARestart(t *testing.T) {
 		config.ClientTLSInfo = transport.TLSInfo{CertFile: file("server.pem"), KeyFile: file("server-key.pem"), TrustedCAFile: file("ca.pem"), ClientCertAuth: true}
 	})
 	proxy := flakyproxy.Start(t, server.Address())
-	config := etcd.ClientConfig{
-		Servers: []string{"https://" + proxy.Address}, CAFile: file("ca.pem"), CertFile: file("client.pem"), KeyFile: file("client-key.pem"),
-	}
+	config := etcd.ClientConfig{Servers: []string{"https://" + proxy.Address}, CAFile: file("ca.pem"), CertFile: file("client.pem"), KeyFile: file("client-key.pem")}
 	client, err := etcd.Connect(config)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })

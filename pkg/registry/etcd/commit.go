@@ -21,8 +21,7 @@ type Content struct {
 	Data []byte
 }
 
-// Txn is a guarded transaction: if every guard holds, all of it is written, at
-// one revision.
+// Txn is a guarded transaction: if every guard holds, all of it is written, at one revision.
 type Txn struct {
 	// Unchanged holds records that must still be at the given revision; 0 means that the
 	// record must not exist.

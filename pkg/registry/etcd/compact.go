@@ -13,7 +13,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// compactTimeout bounds one call.
+// compactTimeout bounds one call to etcd.
 const compactTimeout = 10 * time.Second
 
 // revisions is the part of etcd that compaction uses.
@@ -31,11 +31,10 @@ type revisions interface {
 //
 // It compacts the whole etcd, not one prefix. Any number of replicas may do so at once,
 // also with different windows. Each drops only revisions that it saw itself at least its
-// window ago, so nothing younger than the shortest window is lost. To compact what is
-// already compacted does nothing. The youngest of these revisions is kept too: a start
-// loads the state before it and replays it, so that a client that got only a part of it
-// gets the rest. A replica that has just started, or that was cut off from etcd, keeps more
-// history, never less.
+// window ago, so nothing younger than the shortest window is lost. It keeps the youngest of
+// these revisions too: a start loads the state before it and replays it, so that a client
+// that got only a part of it gets the rest. A replica that has just started, or that was cut
+// off from etcd, keeps more history, never less.
 func Compact(ctx context.Context, client *clientv3.Client, interval, window time.Duration) {
 	if interval > 0 {
 		compact(ctx, etcdRevisions{client}, interval, window)

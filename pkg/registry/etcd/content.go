@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -36,20 +37,26 @@ func (l *Log) Contents(ctx context.Context, ids []string) (map[string][]byte, er
 		if err != nil {
 			return nil, fmt.Errorf("read contents: %w", err)
 		}
-		for i, r := range response.Responses {
+		for _, r := range response.Responses {
 			for _, kv := range r.GetResponseRange().Kvs {
-				plain, _, err := l.decrypt(ctx, contentFollow, string(kv.Key), kv.Value)
+				content, err := l.decryptContent(ctx, kv)
 				if err != nil {
 					return nil, fmt.Errorf("read contents: %w", err)
 				}
-				if err := record.CheckFormat("content/"+batch[i], plain); err != nil {
-					return nil, fmt.Errorf("read contents: %w", err)
-				}
-				out[batch[i]] = plain
+				out[content.ID] = content.Data
 			}
 		}
 	}
 	return out, nil
+}
+
+func (l *Log) decryptContent(ctx context.Context, kv *mvccpb.KeyValue) (Content, error) {
+	id := strings.TrimPrefix(string(kv.Key), l.ContentPath(""))
+	plain, _, err := l.decrypt(ctx, contentFollow, string(kv.Key), kv.Value)
+	if err != nil {
+		return Content{}, err
+	}
+	return Content{ID: id, Data: plain}, record.CheckFormat("content/"+id, plain)
 }
 
 const (
@@ -87,10 +94,9 @@ type StoredContent struct {
 }
 
 // ListContents reads up to limit content records (0: all), beginning with the ID from, at a
-// revision (0: the present). It returns the revision of the answer, and the number of
-// records that remain after these. It fails with ErrCompacted if etcd no longer holds the
-// revision, with ErrFuture if etcd has not reached it, with ErrUndecryptable at a record
-// that cannot be decrypted, and with record.ErrNewer at one that a newer version wrote.
+// revision (0: the current one). It returns the revision of the answer, and the number of
+// records that remain after these. It fails as Contents does, with ErrCompacted if etcd no
+// longer holds the revision, and with ErrFuture if etcd has not reached it.
 func (l *Log) ListContents(ctx context.Context, from string, limit, revision int64) (contents []StoredContent, at, remaining int64, err error) {
 	end := clientv3.GetPrefixRangeEnd(l.ContentPath(""))
 	response, err := l.client.Get(ctx, l.ContentPath(from), clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
@@ -104,15 +110,11 @@ func (l *Log) ListContents(ctx context.Context, from string, limit, revision int
 		return nil, 0, 0, fmt.Errorf("list contents: %w", err)
 	}
 	for _, kv := range response.Kvs {
-		plain, _, err := l.decrypt(ctx, contentFollow, string(kv.Key), kv.Value)
+		content, err := l.decryptContent(ctx, kv)
 		if err != nil {
 			return nil, 0, 0, fmt.Errorf("list contents: %w", err)
 		}
-		id := strings.TrimPrefix(string(kv.Key), l.ContentPath(""))
-		if err := record.CheckFormat("content/"+id, plain); err != nil {
-			return nil, 0, 0, fmt.Errorf("list contents: %w", err)
-		}
-		contents = append(contents, StoredContent{Content{ID: id, Data: plain}, kv.ModRevision})
+		contents = append(contents, StoredContent{content, kv.ModRevision})
 	}
 	at = revision
 	if at == 0 {
@@ -121,7 +123,7 @@ func (l *Log) ListContents(ctx context.Context, from string, limit, revision int
 	return contents, at, response.Count - int64(len(response.Kvs)), nil
 }
 
-// ContentIDs returns the IDs of all content records, without reading these.
+// ContentIDs returns the IDs of all content records, without reading the contents.
 func (l *Log) ContentIDs(ctx context.Context) ([]string, error) {
 	prefix := l.ContentPath("")
 	var ids []string

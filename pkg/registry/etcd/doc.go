@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package etcd is the log. It loads all records at one revision, watches them from there
-// in order, commits guarded transactions, and reads the present revision by quorum. It
+// in order, commits guarded transactions, and reads the current revision by quorum. It
 // handles keys and bytes, not their meaning. It also holds what the log needs: a client, a
 // check that the log can rely on the store, compaction, and encryption at rest.
 //
-//	log.go        Log: load, keys, the present revision
+//	log.go        Log: load, keys, the current revision
 //	watch.go      Watch
 //	commit.go     Commit
 //	prepared.go   a transaction ready to be sent

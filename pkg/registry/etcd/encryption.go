@@ -12,8 +12,8 @@ import (
 )
 
 // ErrUndecryptable means that a record exists and cannot be decrypted: the key that it
-// was written with is not known, or the keeper of the keys does not answer. Such a record
-// is never passed over: without it, objects would seem to be gone.
+// was written with is not known, or the KMS does not answer. Such a record is never passed
+// over: without it, objects would seem to be gone.
 var ErrUndecryptable = errors.New("a record cannot be decrypted")
 
 // Encryption encrypts records as they are written, and decrypts them as they are read.
@@ -23,23 +23,21 @@ var ErrUndecryptable = errors.New("a record cannot be decrypted")
 type Encryption interface {
 	Encrypt(ctx context.Context, data, path []byte) ([]byte, error)
 	// Decrypt also reports whether the value is stale: written with an older key, another
-	// provider or none, and not with what Encrypt uses at present.
+	// provider or none, and not with what Encrypt uses now.
 	Decrypt(ctx context.Context, data, path []byte) (plain []byte, stale bool, err error)
 }
 
 // Option sets an option of a log.
 type Option func(*Log)
 
-// EncryptedBy encrypts records at rest. by is asked with a resource, as an
-// EncryptionConfiguration names it ("bundles.fleet.cattle.io", "secrets"), and
-// returns nil for one that is stored plain. It is asked for each record, so it
-// may change its answer while the log is in use; it must be cheap.
+// EncryptedBy encrypts records at rest. by gets a resource, as an EncryptionConfiguration
+// names it ("bundles.fleet.cattle.io", "secrets"), and returns nil if it is stored plain. by
+// is called for each record, so it may change its answer at any time, and must be cheap.
 //
 // Objects and reports follow their own resource. Pins, promotions, rollout records and
-// content hold parts of Bundles, and follow Bundles. Mirrors of Secrets, and
-// what is known of copies of Secrets, follow Secrets. Other mirrors,
-// and guards, hold nothing to hide and are always plain. Keys in etcd, which hold
-// names, and Bundles' manifest IDs are never hidden.
+// contents hold parts of Bundles, and follow Bundles. Mirrors of Secrets, and records of
+// copies of Secrets, follow Secrets. Other mirrors and guards hold nothing to hide and are
+// always plain. Keys in etcd, which hold names, and Bundles' manifest IDs are never hidden.
 func EncryptedBy(by func(resource string) Encryption) Option {
 	return func(l *Log) { l.encryptedBy = by }
 }

@@ -179,7 +179,7 @@ func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
 		var seen []etcd.Batch
 		err = blind.Watch(ctx, from-1, func(b etcd.Batch) { seen = append(seen, b) })
 		require.ErrorIs(t, err, etcd.ErrUndecryptable, name)
-		require.Empty(t, seen, "%s: no part of a revision is told of", name)
+		require.Empty(t, seen, "%s: no part of a revision is delivered", name)
 		if c.change != nil {
 			_, err = server.Client.Put(ctx, path, string(moved.Kvs[0].Value))
 			require.NoError(t, err)
@@ -308,7 +308,7 @@ func TestRotationBesideWritersLosesNoWrite(t *testing.T) {
 	}
 }
 
-// reencrypted is a value as a replica writes it that does not know the new key yet.
+// reencrypted returns a value as a replica that does not know the new key yet writes it.
 func reencrypted(ctx context.Context, t *testing.T, path, value string) []byte {
 	encrypted, err := etcdtest.NewKeys("k1").Encrypt(ctx, []byte(value), []byte(path))
 	require.NoError(t, err)

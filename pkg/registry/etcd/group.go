@@ -4,8 +4,10 @@
 package etcd
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -78,8 +80,7 @@ type member struct {
 }
 
 // CommitTogether does what Commit does, for one of many small writes by many writers. It
-// may put the write into one etcd transaction with others, and returns when that is
-// committed. The writes of a group share only a revision: a write whose guards do not hold
+// may put the write into one etcd transaction with others. A write whose guards do not hold
 // does not affect the others. A write is sent at once if nothing is under way.
 //
 // Guard records are bumped more often than requested: a guard that two members bump is
@@ -107,19 +108,13 @@ func (l *Log) CommitTogether(ctx context.Context, txn Txn) (revision int64, ok b
 	switch {
 	case m.err == nil:
 		return m.revision, m.ok, nil
-	case !m.alone && ofRequest(m.err):
-		// etcd has refused the group's request. To find the member that caused it, each is
-		// sent alone.
+	case !m.alone && codeOf(m.err) == codes.InvalidArgument:
+		// etcd has refused the group's request and written nothing. To find the member that
+		// caused it, each is sent alone.
 		return l.send(ctx, p)
 	default:
 		return l.outcome(ctx, p.txn, p.puts, m.err)
 	}
-}
-
-// ofRequest reports whether an error concerns the request itself, so that nothing was
-// written.
-func ofRequest(err error) bool {
-	return codeOf(err) == codes.InvalidArgument
 }
 
 // join adds a write to those that wait for the next group, and makes sure that a goroutine
@@ -139,16 +134,14 @@ func (l *Log) join(m *member) {
 func (t *together) leave(m *member) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, other := range t.mu.waiting {
-		if other == m {
-			t.mu.waiting = append(t.mu.waiting[:i:i], t.mu.waiting[i+1:]...)
-			return true
-		}
+	at := slices.Index(t.mu.waiting, m)
+	if at < 0 {
+		return false
 	}
-	return false
+	t.mu.waiting = slices.Delete(t.mu.waiting, at, at+1)
+	return true
 }
 
-// sendGroups sends groups, one after the other, until no write waits.
 func (l *Log) sendGroups() {
 	for {
 		members := l.together.next()
@@ -171,7 +164,7 @@ func (t *together) next() []*member {
 		t.mu.underWay--
 		return nil
 	}
-	f := newFootprint()
+	f := footprint{reads: map[record.Key]bool{}, writes: map[record.Key]bool{}, bumps: map[record.Key]bool{}}
 	var members, rest []*member
 	for _, m := range t.mu.waiting {
 		if f.add(m.prepared) {
@@ -224,7 +217,7 @@ func groupOps(members []*member) []clientv3.Op {
 		for key, op := range m.bumps {
 			if bumps[key] > 1 {
 				hoisted[key] = op
-				own = without(own, op)
+				own = slices.DeleteFunc(slices.Clone(own), func(other clientv3.Op) bool { return bytes.Equal(other.KeyBytes(), op.KeyBytes()) })
 			}
 		}
 		ops = append(ops, clientv3.OpTxn(m.guards, own, nil))
@@ -235,26 +228,11 @@ func groupOps(members []*member) []clientv3.Op {
 	return ops
 }
 
-// without returns ops without the operations on the key of op.
-func without(ops []clientv3.Op, op clientv3.Op) []clientv3.Op {
-	out := make([]clientv3.Op, 0, len(ops))
-	for _, other := range ops {
-		if string(other.KeyBytes()) != string(op.KeyBytes()) {
-			out = append(out, other)
-		}
-	}
-	return out
-}
-
 // footprint holds the records that the members of a group read and write.
 type footprint struct {
 	// bumps are writes that any number of members may share.
-	reads, writes, bumps map[record.Key]struct{}
+	reads, writes, bumps map[record.Key]bool
 	members, bytes       int
-}
-
-func newFootprint() *footprint {
-	return &footprint{reads: map[record.Key]struct{}{}, writes: map[record.Key]struct{}{}, bumps: map[record.Key]struct{}{}}
 }
 
 // add adds a write, and reports whether it did. It does not if the group is full, or if the
@@ -268,13 +246,13 @@ func (f *footprint) add(p *prepared) bool {
 	f.members++
 	f.bytes += p.size
 	for key := range p.reads() {
-		f.reads[key] = struct{}{}
+		f.reads[key] = true
 	}
 	for key := range p.writes() {
 		if _, bumped := p.bumps[key]; bumped {
-			f.bumps[key] = struct{}{}
+			f.bumps[key] = true
 		} else {
-			f.writes[key] = struct{}{}
+			f.writes[key] = true
 		}
 	}
 	return true
@@ -282,7 +260,7 @@ func (f *footprint) add(p *prepared) bool {
 
 func (f *footprint) meets(p *prepared) bool {
 	for key := range p.reads() {
-		if has(f.writes, key) || has(f.bumps, key) {
+		if f.writes[key] || f.bumps[key] {
 			return true
 		}
 	}
@@ -290,16 +268,11 @@ func (f *footprint) meets(p *prepared) bool {
 	for key := range p.writes() {
 		_, bumped := p.bumps[key]
 		switch {
-		case has(f.writes, key), has(f.reads, key), has(f.bumps, key) && !bumped:
+		case f.writes[key], f.reads[key], f.bumps[key] && !bumped:
 			return true
-		case bumped && !has(f.bumps, key):
+		case bumped && !f.bumps[key]:
 			more++
 		}
 	}
 	return len(f.bumps)+more > hoistedGuards
-}
-
-func has(set map[record.Key]struct{}, key record.Key) bool {
-	_, ok := set[key]
-	return ok
 }

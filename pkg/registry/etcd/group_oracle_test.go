@@ -18,10 +18,11 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/test/replay"
 )
 
-// told is one write and the result that its writer got.
-type told struct {
+// outcome is one write and the result that its writer got.
+type outcome struct {
 	txn      etcd.Txn
 	revision int64
 	ok       bool
@@ -77,17 +78,15 @@ func TestCountersThatManyRaiseTogetherLoseNothing(t *testing.T) {
 	require.Greater(t, slices.Max(seen.all()), 1, "no group had two writes")
 }
 
-// TestWhatIsToldOfGroupedWritesIsWhatTheLogSays replays the log. An acknowledged write is in
-// the log at its revision, and its guards held right before. A refused write is not in the
-// log, and its guards failed at some revision while it was under way.
-func TestWhatIsToldOfGroupedWritesIsWhatTheLogSays(t *testing.T) {
+// TestResultsOfGroupedWritesAgreeWithTheLog replays the log. An acknowledged write is in the
+// log at its revision, and its guards held right before. A refused write is not in the log.
+func TestResultsOfGroupedWritesAgreeWithTheLog(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := replay.Rand(t).Uint64()
 	log := etcd.New(etcdtest.Start(t).Client, "/muster")
 	const writers, rounds, records = 20, 30, 12
 	var mu sync.Mutex
-	var all []told
+	var all []outcome
 	var running sync.WaitGroup
 	for w := range writers {
 		r := rand.New(rand.NewPCG(seed, uint64(w)))
@@ -100,16 +99,16 @@ func TestWhatIsToldOfGroupedWritesIsWhatTheLogSays(t *testing.T) {
 					return
 				}
 				mu.Lock()
-				all = append(all, told{txn, revision, ok})
+				all = append(all, outcome{txn, revision, ok})
 				mu.Unlock()
 			}
 		})
 	}
 	running.Wait()
-	checkTold(t, log, all)
+	checkOutcomes(t, log, all)
 }
 
-// anyTxn returns a transaction that guards some records at present or recent revisions, and
+// anyTxn returns a transaction that guards some records at current or recent revisions, and
 // writes some.
 func anyTxn(ctx context.Context, t *testing.T, log *etcd.Log, r *rand.Rand, records int, value string) etcd.Txn {
 	now, err := log.Revision(ctx)
@@ -141,7 +140,7 @@ func anyTxn(ctx context.Context, t *testing.T, log *etcd.Log, r *rand.Rand, reco
 	return txn
 }
 
-func checkTold(t *testing.T, log *etcd.Log, all []told) {
+func checkOutcomes(t *testing.T, log *etcd.Log, all []outcome) {
 	t.Helper()
 	end, err := log.Revision(t.Context())
 	require.NoError(t, err)

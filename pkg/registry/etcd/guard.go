@@ -92,7 +92,7 @@ func Ranged(key record.Key) bool {
 	return false
 }
 
-// withRemovals returns a transaction that also writes its removal guards.
+// withRemovals returns the transaction with its removal guards.
 func withRemovals(txn *Txn) *Txn {
 	bumps := txn.Removals()
 	if len(bumps) == 0 {

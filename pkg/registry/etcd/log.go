@@ -28,7 +28,7 @@ type Log struct {
 	client      *clientv3.Client
 	prefix      string
 	encryptedBy func(resource string) Encryption
-	// cluster is the ID of the one that answered first; 0 before.
+	// cluster is the ID of the cluster that answered first, 0 before that.
 	cluster  atomic.Uint64
 	progress progress
 	together together
@@ -54,7 +54,7 @@ func (l *Log) parse(path []byte) (record.Key, error) {
 	return record.ParseKey(strings.TrimPrefix(string(path), l.logPrefix()))
 }
 
-// Revision returns the present revision, by quorum: everything committed before the call
+// Revision returns the current revision, by quorum: everything committed before the call
 // is at or below it. It fails with ErrReplaced if the cluster that answers is not the one
 // that answered before.
 func (l *Log) Revision(ctx context.Context) (int64, error) {
@@ -104,7 +104,7 @@ type Record struct {
 	foreign string
 }
 
-// Path returns a path that identifies the record, whether its key is Muster's or not.
+// Path returns a path that identifies the record, also if its key is not Muster's.
 func (r *Record) Path() string {
 	if r.Err != nil {
 		return r.foreign
@@ -131,7 +131,7 @@ func present(value []byte) []byte {
 	return value
 }
 
-// Get reads the present state of one record, by quorum. Its Value is nil if none exists.
+// Get reads the current state of one record, by quorum. Its Value is nil if none exists.
 // It fails with ErrUndecryptable if the record cannot be decrypted.
 func (l *Log) Get(ctx context.Context, key record.Key) (Record, error) {
 	r := Record{Key: key}
@@ -157,8 +157,8 @@ const (
 	pageBytes = 16 << 20
 )
 
-// nextPage returns the number of records to read next, given the records of the last page
-// and their size in bytes.
+// nextPage returns the number of records to read after a page of this many records and
+// bytes.
 func nextPage(records, bytes int) int64 {
 	return int64(min(max(pageBytes/max(bytes/max(records, 1), 1), 1), maxPage))
 }

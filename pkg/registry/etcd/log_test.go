@@ -175,22 +175,21 @@ func TestGuards(t *testing.T) {
 			txn   etcd.Txn
 			holds bool
 		}{
-			"the record is from before the revision":          {notAfter("a", second), true},
-			"the record is from the revision":                 {notAfter("b", second), true},
-			"the record is from after the revision":           {notAfter("b", first), false},
-			"no record exists, so none is later":              {notAfter("none", first), true},
-			"the record is at its revision":                   {unchanged("a", first), true},
-			"the record was written since":                    {unchanged("b", first), false},
-			"a revision from the future":                      {unchanged("a", second), false},
-			"no record should exist, and none does":           {unchanged("none", 0), true},
-			"no record should exist, and one does":            {unchanged("a", 0), false},
-			"a record should exist, and none does":            {unchanged("none", first), false},
-			"nothing in the namespace was written since":      {since("ns", second), true},
-			"something in the namespace was":                  {since("ns", first), false},
-			"a namespace with the same prefix does not count": {since("ns", second), true},
-			"nothing in any namespace was written since":      {since("", third), true},
-			"something in another namespace was":              {since("", second), false},
-			"an empty namespace":                              {since("nobody", 1), true},
+			"the record is from before the revision":                  {notAfter("a", second), true},
+			"the record is from the revision":                         {notAfter("b", second), true},
+			"the record is from after the revision":                   {notAfter("b", first), false},
+			"no record exists, so none is later":                      {notAfter("none", first), true},
+			"the record is at its revision":                           {unchanged("a", first), true},
+			"the record was written since":                            {unchanged("b", first), false},
+			"a revision from the future":                              {unchanged("a", second), false},
+			"no record should exist, and none does":                   {unchanged("none", 0), true},
+			"no record should exist, and one does":                    {unchanged("a", 0), false},
+			"a record should exist, and none does":                    {unchanged("none", first), false},
+			"only a namespace with the same prefix was written since": {since("ns", second), true},
+			"something in the namespace was":                          {since("ns", first), false},
+			"nothing in any namespace was written since":              {since("", third), true},
+			"something in another namespace was":                      {since("", second), false},
+			"an empty namespace":                                      {since("empty", 1), true},
 		} {
 			c.txn.Put = map[record.Key][]byte{record.NamespaceKey("written"): []byte(name)}
 			revision, ok, err := log.Commit(ctx, c.txn)
@@ -236,25 +235,26 @@ func TestContentIsWrittenOnce(t *testing.T) {
 	})
 }
 
-func TestATransactionTooLargeForEtcdIsNamedSo(t *testing.T) {
-	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
-		ctx, log := withDeadline(t), etcd.New(client, "/muster")
-		large := etcd.Txn{Put: map[record.Key][]byte{key("a"): []byte(strings.Repeat("x", 1600<<10))}}
-		_, ok, err := log.Commit(ctx, large)
-		require.ErrorIs(t, err, etcd.ErrTooLarge)
-		require.False(t, ok)
-		many := etcd.Txn{Unchanged: map[record.Key]int64{}, Put: map[record.Key][]byte{key("a"): []byte("x")}}
-		for i := range 200 {
-			many.Unchanged[key(fmt.Sprint(i))] = 0
-		}
-		_, ok, err = log.Commit(ctx, many)
-		require.ErrorIs(t, err, etcd.ErrTooLarge)
-		require.False(t, ok)
-		require.Greater(t, many.Size(), 200)
-	})
+func TestARecordIsReadAsItStands(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	keys := etcdtest.NewKeys("k1")
+	log := etcd.New(server.Client, "/muster", everythingBy(keys))
+	none, err := log.Get(ctx, key("a"))
+	require.NoError(t, err)
+	require.Nil(t, none.Value)
+	at := commit(ctx, t, log, put("a"))
+	got, err := log.Get(ctx, key("a"))
+	require.NoError(t, err)
+	require.Equal(t, etcd.Record{Key: key("a"), Value: []byte("value of a"), Revision: at}, got)
+	_, err = server.Client.Put(ctx, "/muster/log/"+key("a").Path(), "")
+	require.NoError(t, err)
+	keys.Fail(true)
+	_, err = log.Get(ctx, key("a"))
+	require.ErrorIs(t, err, etcd.ErrUndecryptable)
 }
 
-func TestManyOperationsAreOneRevisionAllTheSame(t *testing.T) {
+func TestManyOperationsAreOneRevision(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
 		ctx, log := withDeadline(t), etcd.New(client, "/muster")
 		const many = 2000 // three levels

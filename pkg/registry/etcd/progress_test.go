@@ -13,17 +13,16 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
-	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// TestWhoAsksBetweenWatchesLeavesNothingBehind checks that RequestProgress opens no stream
-// between watches, which the client would keep. It is not parallel, because it counts
+// TestRequestsForProgressBetweenWatchesLeakNothing checks that RequestProgress opens no
+// stream between watches, which the client would keep. It is not parallel, because it counts
 // goroutines.
-func TestWhoAsksBetweenWatchesLeavesNothingBehind(t *testing.T) {
+func TestRequestsForProgressBetweenWatchesLeakNothing(t *testing.T) {
 	ctx, client := withDeadline(t), etcdtest.Start(t).Client
 	log := etcd.New(client, "/muster")
 	require.NoError(t, log.RequestProgress(ctx), "before any watch")
-	commit(ctx, t, log, etcd.Txn{Put: map[record.Key][]byte{key("a"): []byte("x")}})
+	commit(ctx, t, log, put("a"))
 	round := func() {
 		watching, stop := context.WithCancel(ctx)
 		followed, done := make(chan struct{}, 1), make(chan struct{})

@@ -35,7 +35,7 @@ const (
 	reencryptPasses = 10
 )
 
-// Reencrypt rewrites every stale record and content with the present key. This includes
+// Reencrypt rewrites every stale record and content with the current key. This includes
 // plain text that should be encrypted, and the reverse. It rewrites a record only if it
 // has not changed since it was read. So it is safe while replicas run, if all of them already
 // know the newest key. It can be stopped and started again at any time, and several may run

@@ -66,16 +66,14 @@ func TestAnAnswerOfEtcdIsARefusalOrLeavesOpenWhatCameOfIt(t *testing.T) {
 func TestARefusalOfEtcdIsKnownAsOne(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
-	key := func(i int) record.Key {
-		return record.ObjectKey(record.Clusters, record.Name{Namespace: "ns", Name: fmt.Sprint("c", i)})
-	}
-	guards := etcd.Txn{Unchanged: map[record.Key]int64{}, Put: map[record.Key][]byte{key(0): []byte("{}")}}
+	guards := put("a")
+	guards.Unchanged = map[record.Key]int64{}
 	for i := range 200 {
-		guards.Unchanged[key(i)] = 0
+		guards.Unchanged[key(fmt.Sprint(i))] = 0
 	}
-	large := etcd.Txn{Put: map[record.Key][]byte{key(0): []byte(strings.Repeat("x", 1700<<10))}}
-	longer := etcd.Txn{Put: map[record.Key][]byte{key(0): []byte(strings.Repeat("x", 3<<20))}}
-	small := etcd.Txn{Put: map[record.Key][]byte{key(0): []byte("{}")}}
+	large := etcd.Txn{Put: map[record.Key][]byte{key("a"): []byte(strings.Repeat("x", 1700<<10))}}
+	longer := etcd.Txn{Put: map[record.Key][]byte{key("a"): []byte(strings.Repeat("x", 3<<20))}}
+	small := put("a")
 
 	root := server.Client
 	as := func(user string) *clientv3.Client {
@@ -122,23 +120,3 @@ func TestARefusalOfEtcdIsKnownAsOne(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
-
-func TestARecordIsReadAsItStands(t *testing.T) {
-	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	keys := etcdtest.NewKeys("k1")
-	log := etcd.New(server.Client, "/muster", etcd.EncryptedBy(func(string) etcd.Encryption { return keys }))
-	key := record.ObjectKey(record.Clusters, record.Name{Namespace: "ns", Name: "a"})
-	none, err := log.Get(ctx, key)
-	require.NoError(t, err)
-	require.Nil(t, none.Value)
-	at := commit(ctx, t, log, etcd.Txn{Put: map[record.Key][]byte{key: []byte("x")}})
-	got, err := log.Get(ctx, key)
-	require.NoError(t, err)
-	require.Equal(t, etcd.Record{Key: key, Value: []byte("x"), Revision: at}, got)
-	_, err = server.Client.Put(ctx, "/muster/log/"+key.Path(), "")
-	require.NoError(t, err)
-	keys.Fail(true)
-	_, err = log.Get(ctx, key)
-	require.ErrorIs(t, err, etcd.ErrUndecryptable)
-}

@@ -21,15 +21,15 @@ import (
 
 var errEnough = errors.New("all has been seen")
 
-// TestAWatchThatLagsIsNotToldHowFarAnotherIs begins watches in the past, while one by the
-// same client is at the present and constantly requests its progress.
-func TestAWatchThatLagsIsNotToldHowFarAnotherIs(t *testing.T) {
+// TestALaggingWatchDoesNotGetTheProgressOfAnother begins watches in the past, while one by
+// the same client has caught up and constantly requests its progress.
+func TestALaggingWatchDoesNotGetTheProgressOfAnother(t *testing.T) {
 	t.Parallel()
 	ctx, client := withDeadline(t), etcdtest.Start(t).Client
 	writer := etcd.New(client, "/muster")
 	const records = 300
 	for i := range records {
-		commit(ctx, t, writer, etcd.Txn{Put: map[record.Key][]byte{key(fmt.Sprint(i)): []byte("x")}})
+		commit(ctx, t, writer, put(fmt.Sprint(i)))
 	}
 	end, err := writer.Revision(ctx)
 	require.NoError(t, err)
@@ -37,8 +37,8 @@ func TestAWatchThatLagsIsNotToldHowFarAnotherIs(t *testing.T) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer stop()
-	present := etcd.New(client, "/muster")
-	all.Go(func() { _ = present.Watch(asking, end, func(etcd.Batch) {}) })
+	current := etcd.New(client, "/muster")
+	all.Go(func() { _ = current.Watch(asking, end, func(etcd.Batch) {}) })
 	all.Go(func() { // so that answers queue up
 		large := bytes.Repeat([]byte("x"), 50<<10)
 		for asking.Err() == nil {
@@ -49,7 +49,7 @@ func TestAWatchThatLagsIsNotToldHowFarAnotherIs(t *testing.T) {
 		pause := time.NewTicker(time.Millisecond)
 		defer pause.Stop()
 		for asking.Err() == nil {
-			_ = present.RequestProgress(asking)
+			_ = current.RequestProgress(asking)
 			<-pause.C
 		}
 	})
@@ -65,6 +65,6 @@ func TestAWatchThatLagsIsNotToldHowFarAnotherIs(t *testing.T) {
 			}
 		})
 		require.ErrorIs(t, err, errEnough)
-		require.Equal(t, records, seen, "the watch reaches the present only after all earlier events")
+		require.Equal(t, records, seen, "the watch reaches the current revision only after all earlier events")
 	}
 }
