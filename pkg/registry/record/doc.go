@@ -30,10 +30,10 @@
 // record and not part of the object.
 //
 // Long pins, promotions, rollout records and mirrors, and very long objects, are packed: the
-// same JSON, compressed. Reports, by far the most numerous records,
-// are the same JSON in a compact form, which takes a tenth of the size of their object.
-// Memory holds reports on BundleDeployments in that form too, without the parts that they
-// share. A large one is held together with the part of it that roll-ups read (Kept).
+// same JSON, compressed. Reports, by far the most numerous records, are the same JSON in a
+// compact form, which takes a tenth of the size of their object. Memory holds reports on
+// BundleDeployments in that form too, without the parts that they share. A large one is held
+// together with the part of it that roll-ups read (Kept).
 //
 //	key.go             keys
 //	format.go          formats, and records of a newer one

@@ -42,9 +42,7 @@ type NewerError struct {
 }
 
 // Error returns a text that names the record and its format.
-func (e *NewerError) Error() string {
-	return fmt.Sprintf("%v: %s has %s", ErrNewer, e.Path, e.What)
-}
+func (e *NewerError) Error() string { return fmt.Sprintf("%v: %s has %s", ErrNewer, e.Path, e.What) }
 
 // Unwrap returns ErrNewer.
 func (e *NewerError) Unwrap() error { return ErrNewer }

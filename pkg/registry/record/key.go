@@ -14,16 +14,14 @@ type Type string
 
 // The types of records. The package comment describes each.
 const (
-	TypeObject Type = "object"
-	TypeReport Type = "report"
-	TypePin    Type = "pin"
-	TypeMirror Type = "mirror"
-	TypeGuard  Type = "guard"
-	// TypePromotion and TypeRollout are the types of roll-outs' records.
+	TypeObject    Type = "object"
+	TypeReport    Type = "report"
+	TypePin       Type = "pin"
+	TypeMirror    Type = "mirror"
+	TypeGuard     Type = "guard"
 	TypePromotion Type = "promotion"
 	TypeRollout   Type = "rollout"
-	// TypeHolder is the type of records of names that several pairs claim.
-	TypeHolder Type = "holder"
+	TypeHolder    Type = "holder"
 )
 
 // The resources that records name, the API group's and others.
@@ -50,16 +48,11 @@ const absent = "-"
 
 // Name is a namespaced name. Names have the order of the lists that the API serves: by
 // namespace, then by name.
-type Name struct {
-	Namespace, Name string
-}
+type Name struct{ Namespace, Name string }
 
 // Compare orders names by namespace, then by name.
 func (n Name) Compare(o Name) int {
-	if c := cmp.Compare(n.Namespace, o.Namespace); c != 0 {
-		return c
-	}
-	return cmp.Compare(n.Name, o.Name)
+	return cmp.Or(cmp.Compare(n.Namespace, o.Namespace), cmp.Compare(n.Name, o.Name))
 }
 
 // String returns namespace/name.
@@ -113,11 +106,10 @@ func RemovalGuardKey(t Type, resource string) Key {
 
 // Path returns the key in etcd, without the log's prefix.
 func (k Key) Path() string {
-	return string(k.Type) + "/" + k.Resource + "/" + orNobody(k.Name.Namespace) + "/" + orNobody(k.Name.Name)
+	return string(k.Type) + "/" + k.Resource + "/" + cmp.Or(k.Name.Namespace, absent) + "/" + cmp.Or(k.Name.Name, absent)
 }
 
-// ParseKey is the inverse of Key.Path. It fails on a path that no version of
-// this package writes.
+// ParseKey is the inverse of Key.Path. It fails on a path that no version of Muster writes.
 func ParseKey(path string) (Key, error) {
 	parts := strings.Split(path, "/")
 	if len(parts) != 4 {
@@ -129,13 +121,6 @@ func ParseKey(path string) (Key, error) {
 	default:
 		return Key{}, fmt.Errorf("record key %q: unknown type %q", path, parts[0])
 	}
-}
-
-func orNobody(s string) string {
-	if s == "" {
-		return absent
-	}
-	return s
 }
 
 func orEmpty(s string) string {

@@ -56,18 +56,3 @@ func TestABadPromotionIsAnError(t *testing.T) {
 		require.ErrorContains(t, err, "promotion", data)
 	}
 }
-
-func TestKeysOfRollOutsAreReadBackFromTheirPaths(t *testing.T) {
-	t.Parallel()
-	name := record.Name{Namespace: "ns", Name: "a"}
-	for path, key := range map[string]record.Key{
-		"promotion/bundledeployments/ns/a": record.PromotionKey(name),
-		"rollout/bundles/ns/a":             record.RolloutKey(name),
-		"guard/rollout/ns/a":               record.RolloutGuardKey(name),
-	} {
-		require.Equal(t, path, key.Path())
-		back, err := record.ParseKey(path)
-		require.NoError(t, err)
-		require.Equal(t, key, back)
-	}
-}

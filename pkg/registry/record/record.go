@@ -144,7 +144,7 @@ type BundlePin struct {
 }
 
 // ClusterPins holds the last good options of those BundleDeployments of one Cluster whose
-// templates fail with the Cluster's present labels.
+// templates fail with the Cluster's current labels.
 type ClusterPins struct {
 	Pins []ClusterPin `json:"pins"`
 }

@@ -20,14 +20,17 @@ func TestAKeyIsReadBackFromItsPath(t *testing.T) {
 	t.Parallel()
 	name := record.Name{Namespace: "ns", Name: "a.b-c"}
 	for path, key := range map[string]record.Key{
-		"object/clusters/ns/a.b-c":          record.ObjectKey(record.Clusters, name),
-		"report/bundledeployments/ns/a.b-c": record.ReportKey(record.BundleDeployments, name),
-		"pin/bundles/ns/a.b-c":              record.BundlePinKey(name),
-		"pin/clusters/ns/a.b-c":             record.ClusterPinsKey(name),
-		"mirror/namespaces/-/ns":            record.NamespaceKey("ns"),
-		"mirror/downstream/ns/a.b-c":        record.DownstreamKey(name),
-		"guard/targeting/-/-":               record.TargetingGuardKey(),
-		"guard/versions/-/-":                record.VersionsGuardKey(),
+		"object/clusters/ns/a.b-c":             record.ObjectKey(record.Clusters, name),
+		"report/bundledeployments/ns/a.b-c":    record.ReportKey(record.BundleDeployments, name),
+		"pin/bundles/ns/a.b-c":                 record.BundlePinKey(name),
+		"pin/clusters/ns/a.b-c":                record.ClusterPinsKey(name),
+		"mirror/namespaces/-/ns":               record.NamespaceKey("ns"),
+		"mirror/downstream/ns/a.b-c":           record.DownstreamKey(name),
+		"guard/targeting/-/-":                  record.TargetingGuardKey(),
+		"guard/versions/-/-":                   record.VersionsGuardKey(),
+		"promotion/bundledeployments/ns/a.b-c": record.PromotionKey(name),
+		"rollout/bundles/ns/a.b-c":             record.RolloutKey(name),
+		"guard/rollout/ns/a.b-c":               record.RolloutGuardKey(name),
 	} {
 		require.Equal(t, path, key.Path())
 		back, err := record.ParseKey(path)
@@ -36,7 +39,7 @@ func TestAKeyIsReadBackFromItsPath(t *testing.T) {
 	}
 }
 
-func TestPathsThatNobodyWritesAreRefused(t *testing.T) {
+func TestPathsThatAreNoKeysAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", "object", "object/clusters/ns", "object/clusters/ns/a/b", "spec/clusters/ns/a", "/object/clusters/ns"} {
 		_, err := record.ParseKey(path)

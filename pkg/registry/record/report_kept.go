@@ -100,10 +100,7 @@ func canonical(uid string) uuid.UUID {
 	if len(uid) != uuidLength || !isUUID([]byte(uid)) {
 		return uuid.Nil
 	}
-	id, err := uuid.Parse(uid)
-	if err != nil {
-		return uuid.Nil
-	}
+	id, _ := uuid.Parse(uid) // it never fails after isUUID
 	return id
 }
 

@@ -77,7 +77,6 @@ func pack(text []byte) (packed, values []byte) {
 	return packed, values
 }
 
-// errPacked means that the marks and the values do not match.
 var errPacked = errors.New("its text and its values do not fit together")
 
 // unpack is the inverse of pack. It appends the text, of at most limit bytes, to text,

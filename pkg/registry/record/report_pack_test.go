@@ -4,11 +4,12 @@
 package record
 
 import (
-	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/musterfleet/muster/test/replay"
 )
 
 func TestPackedTextIsReadBack(t *testing.T) {
@@ -29,9 +30,7 @@ func TestPackedTextIsReadBack(t *testing.T) {
 
 func TestPackedTextOfAnySortIsReadBack(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	s := newSampler(seed, unseen)
+	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	parts := []func() string{
 		func() string { return s.hex(1 + s.IntN(64)) },
 		func() string { return string(s.uid()) },

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // some returns reports of all sorts.
@@ -44,9 +44,7 @@ func resourceOf(r *Report) string {
 
 func TestReportsAreReadBackAsTheyWere(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	for _, r := range some(newSampler(seed, unseen), 500) {
+	for _, r := range some(newSampler(replay.Rand(t).Uint64(), unseen), 500) {
 		data, err := r.Encode()
 		require.NoError(t, err)
 		require.True(t, isCompact(data))
@@ -79,7 +77,7 @@ func TestReportsOfAllKindsAreReadBack(t *testing.T) {
 	}
 }
 
-func TestEqualReportsHaveEqualBytesWhoeverElseEncodes(t *testing.T) {
+func TestReportsHaveTheSameBytesWhenEncodedConcurrently(t *testing.T) {
 	t.Parallel()
 	reports := some(newSampler(3, unseen), 100)
 	var want [][]byte
@@ -203,9 +201,7 @@ func TestWhatAReportHoldsIsBounded(t *testing.T) {
 
 func TestDamagedReportsAreErrorsOrOtherReportsButNothingWorse(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	s := newSampler(seed, unseen)
+	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	failed := 0
 	for _, r := range some(s, 200) {
 		data, err := r.Encode()

@@ -72,7 +72,7 @@ func (r *reader) string() string {
 		r.odd = true
 		return ""
 	}
-	from, plain := r.at, true
+	from := r.at
 	if n := strings.IndexByte(r.text[from:], '"'); n >= 0 && isPlain(r.text[from:from+n]) {
 		r.at += n + 1
 		return r.text[from : from+n]
@@ -81,20 +81,14 @@ func (r *reader) string() string {
 		switch c := r.text[r.at]; {
 		case c == '"':
 			r.at++
-			if plain {
-				return r.text[from : r.at-1]
-			}
-			var out string
+			var out string // with invalid UTF-8 replaced
 			r.odd = json.Unmarshal([]byte(r.text[from-1:r.at]), &out) != nil || r.odd
 			return out
 		case c == '\\':
-			plain = false
 			r.at++
 		case c < ' ':
 			r.odd = true
 			return ""
-		case c >= 0x80:
-			plain = false // invalid UTF-8 has to be replaced
 		}
 	}
 	r.odd, r.at = true, len(r.text)
