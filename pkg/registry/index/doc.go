@@ -10,7 +10,7 @@
 //	posting.go      what is filed under a label
 //	query.go        Matching and Affected
 //	items.go        Items: label sets under their labels
-//	scan.go         Select: the scans that find what can match
+//	scan.go         the cheapest scan for Select
 //
 // # What it holds
 //
@@ -57,8 +57,8 @@
 //
 // # Costs
 //
-// With L labels in a set, R mentions (values, or presence) in a selector and V visits as
-// reported by the Explain methods:
+// With L labels in a set, R mentions (values, or presence) in a selector and V visits of
+// entries:
 //
 //	Selectors.Add, Remove   O(R), amortised; identical selectors share a filing
 //	Selectors.Affected      O(L + V): V is that of the cheaper way above

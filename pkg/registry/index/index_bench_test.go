@@ -41,7 +41,7 @@ func benchmarkRegimes(b *testing.B, index func(*Selectors[int], *regime) (visits
 
 func BenchmarkAffected(b *testing.B) {
 	benchmarkRegimes(b, func(x *Selectors[int], g *regime) (int, func()) {
-		return x.ExplainAffected(g.before, g.after).Visits, func() {
+		return x.plan(x.edit(g.before, g.after)).visits, func() {
 			for id := range x.Affected(g.before, g.after) {
 				sink += id
 			}
@@ -51,7 +51,7 @@ func BenchmarkAffected(b *testing.B) {
 
 func BenchmarkMatching(b *testing.B) {
 	benchmarkRegimes(b, func(x *Selectors[int], g *regime) (int, func()) {
-		return x.ExplainMatching(g.after).Visits, func() {
+		return x.visits(g.after), func() {
 			for id := range x.Matching(g.after) {
 				sink += id
 			}
@@ -89,7 +89,7 @@ func BenchmarkSelect(b *testing.B) {
 					sink += id
 				}
 			}
-			b.ReportMetric(float64(x.Plan(selector).EstimatedItems()), "visited/op")
+			b.ReportMetric(float64(x.cheapest(selector).items), "visited/op")
 		})
 		b.Run(fmt.Sprintf("regime=shared-label-plus-tenant/n=%d/impl=brute", n), func(b *testing.B) {
 			for b.Loop() {

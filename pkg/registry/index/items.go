@@ -118,22 +118,11 @@ func (x *Items[ID]) relocate(e entry, at uint32) {
 // Select yields the ids with matching labels.
 func (x *Items[ID]) Select(selector Selector) iter.Seq[ID] {
 	return func(yield func(ID) bool) {
-		for slot := range x.Plan(selector).scan() {
+		for slot := range x.cheapest(selector).slots {
 			it := &x.items[slot]
 			if selector.Matches(it.labels) && !yield(it.id) {
 				return
 			}
 		}
 	}
-}
-
-// Plan returns the cheapest scan that visits every matching item.
-func (x *Items[ID]) Plan(selector Selector) ScanStrategy {
-	var best ScanStrategy = fullScan[ID]{x}
-	for i := range selector.requirements {
-		if s := x.postings.scan(&selector.requirements[i]); s != nil && s.EstimatedItems() <= best.EstimatedItems() {
-			best = s
-		}
-	}
-	return best
 }

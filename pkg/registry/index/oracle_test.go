@@ -34,8 +34,7 @@ func TestOracle(t *testing.T) {
 		for id, s := range brute {
 			matches := s.Matches(labels.Set(after))
 			if affected[id] != (s.Matches(labels.Set(before)) != matches) || matching[id] != matches {
-				require.Fail(t, "wrong answer", "selector %s, %v -> %v: affected %v, matching %v",
-					s, before, after, affected[id], matching[id])
+				require.Fail(t, "wrong answer", "selector %s, %v -> %v: affected %v, matching %v", s, before, after, affected[id], matching[id])
 			}
 			delete(affected, id)
 			delete(matching, id)
@@ -150,8 +149,7 @@ func TestAndOracle(t *testing.T) {
 		both := s.And(added...)
 		require.Equal(t, before, s.String(), "And modified its receiver")
 		set := randomLabels(r)
-		require.Equal(t, s.Matches(set) && added[0].Matches(set) && added[1].Matches(set), both.Matches(set),
-			"%s and %v on %v", s, added, set)
+		require.Equal(t, s.Matches(set) && added[0].Matches(set) && added[1].Matches(set), both.Matches(set), "%s and %v on %v", s, added, set)
 	}
 }
 

@@ -7,9 +7,7 @@ import "slices"
 
 // entry is one appearance in a posting: the slot, and which of the slot's places refers to
 // this entry. This reference makes removal O(1).
-type entry struct {
-	slot, place uint32
-}
+type entry struct{ slot, place uint32 }
 
 // place is where a slot appears: the posting, and the position in it.
 type place struct {
@@ -165,7 +163,7 @@ func (ps postings) claimValue(key, value string) *posting {
 	return p
 }
 
-// claimPresence does the same for the presence of a key.
+// claimPresence does what claimValue does, for the presence of a key.
 func (ps postings) claimPresence(key string) *posting {
 	k := ps.claimKey(key)
 	if k.present == nil {

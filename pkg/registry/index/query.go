@@ -5,20 +5,14 @@ package index
 
 import "iter"
 
-// Plan says how a query proceeds, for metrics, benchmarks and readers.
-type Plan struct {
-	// Strategy names the way: "filed" visits what is filed under the labels, "mentions"
-	// what mentions a label that the edit touches.
-	Strategy string
-	// Visits is the number of entries in postings that the whole sequence looks at.
-	Visits int
+// plan is the cheaper way to find what an edit affects.
+type plan struct {
+	// byMentions means to visit what mentions a label that the edit touches, rather than
+	// what is filed under the labels.
+	byMentions bool
+	// visits is the number of entries in postings that the whole sequence looks at.
+	visits int
 }
-
-// The strategies of a Plan.
-const (
-	StrategyFiled    = "filed"
-	StrategyMentions = "mentions"
-)
 
 // Matching yields the ids whose selectors match labels.
 func (x *Selectors[ID]) Matching(labels map[string]string) iter.Seq[ID] {
@@ -34,15 +28,6 @@ func (x *Selectors[ID]) Matching(labels map[string]string) iter.Seq[ID] {
 			}
 		}
 	}
-}
-
-// ExplainMatching returns the plan of Matching.
-func (x *Selectors[ID]) ExplainMatching(labels map[string]string) Plan {
-	plan := Plan{Strategy: StrategyFiled}
-	for p := range x.reached(labels) {
-		plan.Visits += len(p.filed())
-	}
-	return plan
 }
 
 // reached yields the postings with filed selectors that can match labels.
@@ -67,19 +52,13 @@ func (x *Selectors[ID]) reached(labels map[string]string) iter.Seq[*posting] {
 // Affected yields the ids of the selectors that match exactly one of the two label sets.
 func (x *Selectors[ID]) Affected(before, after map[string]string) iter.Seq[ID] {
 	return func(yield func(ID) bool) {
-		e := edit{before: before, after: after, touched: x.touched(before, after)}
-		if x.plan(&e).Strategy == StrategyMentions {
-			x.affectedMentions(&e, yield)
+		e := x.edit(before, after)
+		if x.plan(e).byMentions {
+			x.affectedMentions(e, yield)
 		} else {
-			x.affectedFiled(&e, yield)
+			x.affectedFiled(e, yield)
 		}
 	}
-}
-
-// ExplainAffected returns the plan of Affected.
-func (x *Selectors[ID]) ExplainAffected(before, after map[string]string) Plan {
-	e := edit{before: before, after: after, touched: x.touched(before, after)}
-	return x.plan(&e)
 }
 
 // edit is a label set before and after an edit.
@@ -90,11 +69,11 @@ type edit struct {
 	touched []*posting
 }
 
-func (x *Selectors[ID]) touched(before, after map[string]string) []*posting {
-	var out []*posting
+func (x *Selectors[ID]) edit(before, after map[string]string) *edit {
+	out := &edit{before: before, after: after}
 	add := func(p *posting) {
 		if p != nil {
-			out = append(out, p)
+			out.touched = append(out.touched, p)
 		}
 	}
 	for key, a := range before {
@@ -126,7 +105,7 @@ func (x *Selectors[ID]) touched(before, after map[string]string) []*posting {
 // plan compares the two ways. Both visit what is filed under a touched label, or is loose
 // and mentions one. The rest is either everything else that mentions a touched label, or
 // everything filed under an untouched one.
-func (x *Selectors[ID]) plan(e *edit) Plan {
+func (x *Selectors[ID]) plan(e *edit) plan {
 	common, mentions := 0, 0
 	for _, p := range e.touched {
 		common += int(p.ends[loose])
@@ -141,9 +120,9 @@ func (x *Selectors[ID]) plan(e *edit) Plan {
 		}
 	}
 	if mentions <= untouched {
-		return Plan{Strategy: StrategyMentions, Visits: common + mentions}
+		return plan{byMentions: true, visits: common + mentions}
 	}
-	return Plan{Strategy: StrategyFiled, Visits: common + untouched}
+	return plan{visits: common + untouched}
 }
 
 // untouched yields the postings that both label sets reach.

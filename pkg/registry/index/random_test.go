@@ -6,6 +6,7 @@ package index
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -42,9 +43,7 @@ func editLabels(r *rand.Rand, in map[string]string) map[string]string {
 		return randomLabels(r)
 	}
 	out := map[string]string{}
-	for k, v := range in {
-		out[k] = v
-	}
+	maps.Copy(out, in)
 	for range 1 + r.IntN(2) {
 		k := pick(r, universe.keys)
 		if r.IntN(3) == 0 {
@@ -175,6 +174,15 @@ func (x *Selectors[ID]) verify() error {
 		return fmt.Errorf("%d entries for %d mentions, %d ids for %d", entries, want, ids, len(x.ids))
 	}
 	return nil
+}
+
+// visits returns the number of entries that Matching looks at.
+func (x *Selectors[ID]) visits(labels map[string]string) int {
+	n := 0
+	for p := range x.reached(labels) {
+		n += len(p.filed())
+	}
+	return n
 }
 
 func (x *Items[ID]) verify() error {

@@ -18,8 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Selector is a conjunction of requirements. The zero Selector matches
-// everything. A Selector is immutable and may be shared.
+// Selector is a conjunction of requirements. The zero Selector matches everything. A
+// Selector is immutable and may be shared.
 //
 // It is normalised: requirements are sorted by key, and one key has either one In, or one
 // DoesNotExist, or at most an Exists and a NotIn. A contradiction becomes a single In
@@ -72,8 +72,7 @@ func parseOperator(op metav1.LabelSelectorOperator, path *field.Path) (operator,
 	case metav1.LabelSelectorOpDoesNotExist:
 		return opDoesNotExist, selection.DoesNotExist, nil
 	default:
-		return 0, "", fmt.Errorf("%s: %q is not a valid label selector operator: use In, NotIn, Exists or DoesNotExist",
-			path.Child("operator"), op)
+		return 0, "", fmt.Errorf("%s: %q is not a valid label selector operator: use In, NotIn, Exists or DoesNotExist", path.Child("operator"), op)
 	}
 }
 
@@ -182,12 +181,10 @@ func mergeKey(run []Requirement) ([]Requirement, bool) {
 }
 
 func (s Selector) equal(o Selector) bool {
-	return slices.EqualFunc(s.requirements, o.requirements,
-		func(a, b Requirement) bool { return a.equal(&b) })
+	return slices.EqualFunc(s.requirements, o.requirements, func(a, b Requirement) bool { return a.equal(&b) })
 }
 
-// hash returns equal values for equal selectors. Collisions are allowed: the caller
-// compares.
+// hash returns equal values for equal selectors. Collisions are allowed.
 func (s Selector) hash(seed maphash.Seed) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)

@@ -38,18 +38,11 @@ type filing[ID comparable] struct {
 const notFiled = -1
 
 // member says where an id is: its filing, and its position in it.
-type member struct {
-	slot, at uint32
-}
+type member struct{ slot, at uint32 }
 
 // NewSelectors returns an empty set of selectors.
 func NewSelectors[ID comparable]() *Selectors[ID] {
-	return &Selectors[ID]{
-		postings: postings{},
-		ids:      map[ID]member{},
-		byHash:   map[uint64]uint32{},
-		seed:     maphash.MakeSeed(),
-	}
+	return &Selectors[ID]{postings: postings{}, ids: map[ID]member{}, byHash: map[uint64]uint32{}, seed: maphash.MakeSeed()}
 }
 
 // Len returns the number of ids.
