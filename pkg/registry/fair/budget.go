@@ -115,17 +115,17 @@ func (b *Budget) give(name string, units int64) {
 	b.serve()
 }
 
-// leave removes a waiter that stopped waiting.
 func (b *Budget) leave(name string, f *flow, w *waiter) {
-	f.waiting = without(f.waiting, w)
+	at := slices.Index(f.waiting, w)
+	f.waiting = slices.Delete(f.waiting, at, at+1)
 	if len(f.waiting) == 0 {
-		b.turns = without(b.turns, f)
+		at = slices.Index(b.turns, f)
+		b.turns = slices.Delete(b.turns, at, at+1)
 	}
 	b.forget(name, f)
 	b.serve() // others may have waited behind it
 }
 
-// grant lets a flow hold the units.
 func (b *Budget) grant(f *flow, units int64) {
 	b.used += units
 	f.used += units
@@ -193,19 +193,8 @@ func (b *Budget) next() int {
 	return next
 }
 
-// contended reports whether a flow waits.
 func (b *Budget) contended() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.turns) > 0
-}
-
-// without returns a list without one of its elements.
-func without[T comparable](list []T, element T) []T {
-	for i, e := range list {
-		if e == element {
-			return append(list[:i:i], list[i+1:]...)
-		}
-	}
-	return list
 }

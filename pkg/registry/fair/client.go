@@ -60,8 +60,7 @@ type Client struct {
 	small atomic.Bool
 }
 
-// NewClient returns a client for one request. The caller closes it at the end of the
-// request.
+// NewClient returns a client for one request. The caller closes it.
 func (l *Limits) NewClient(user string, factor int64) *Client {
 	return &Client{limits: l, user: user, factor: factor, heavy: &Turn{budget: l.Heavy, pace: l.pace, user: user, lasts: heavyLasts}}
 }
