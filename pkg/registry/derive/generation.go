@@ -24,8 +24,7 @@ import (
 // A spec whose staged and promoted options are equal has one digest for them, even if they
 // are two Contents.
 //
-// It hashes the JSON of generationText, for ever: clients keep the number. The JSON is
-// written member by member, because every list needs it for each object.
+// It hashes the same text for ever: clients keep the number.
 func generation(spec *v1alpha1.BundleDeploymentSpec, promoted, staged *Content) int64 {
 	var room [1024]byte
 	p, s := promoted.optionsDigest(), staged.optionsDigest()
@@ -38,26 +37,10 @@ func generation(spec *v1alpha1.BundleDeploymentSpec, promoted, staged *Content) 
 	return max(1, int64(binary.BigEndian.Uint64(sum[:8])>>12))
 }
 
-// generationText is a spec without its options, which have digests of their own.
-type generationText struct {
-	Spec              v1alpha1.BundleDeploymentSpec
-	Labels            map[string]string
-	Annotations       map[string]string
-	StagedLabels      map[string]string `json:",omitempty"`
-	StagedAnnotations map[string]string `json:",omitempty"`
-}
-
-// newGenerationText leaves out what is staged, unless it is apart from what is promoted.
-func newGenerationText(spec *v1alpha1.BundleDeploymentSpec, apart bool) generationText {
-	out := generationText{Spec: *spec, Labels: spec.Options.NamespaceLabels, Annotations: spec.Options.NamespaceAnnotations}
-	if apart {
-		out.StagedLabels, out.StagedAnnotations = spec.StagedOptions.NamespaceLabels, spec.StagedOptions.NamespaceAnnotations
-	}
-	out.Spec.Options, out.Spec.StagedOptions = v1alpha1.BundleDeploymentOptions{}, v1alpha1.BundleDeploymentOptions{}
-	return out
-}
-
-// appendGenerationText appends the JSON of newGenerationText.
+// appendGenerationText appends the JSON of a spec without its options, which have digests of
+// their own. It adds the labels and annotations of the options; of the staged ones only if
+// they are apart from the promoted ones. It writes member by member, because every list needs
+// the text for each object.
 func appendGenerationText(b []byte, spec *v1alpha1.BundleDeploymentSpec, apart bool) []byte {
 	b = append(b, `{"Spec":{`...)
 	if spec.Paused {

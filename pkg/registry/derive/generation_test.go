@@ -34,7 +34,15 @@ func TestTheTextOfAGenerationIsItsJSON(t *testing.T) {
 			spec.DeploymentID = []string{"", "a b", "<", "\n", "ü", "A"}[r.IntN(6)]
 		}
 		apart := r.IntN(2) == 0
-		text := newGenerationText(&spec, apart)
+		text := struct {
+			Spec                            v1alpha1.BundleDeploymentSpec
+			Labels, Annotations             map[string]string
+			StagedLabels, StagedAnnotations map[string]string `json:",omitempty"`
+		}{Spec: spec, Labels: spec.Options.NamespaceLabels, Annotations: spec.Options.NamespaceAnnotations}
+		if apart {
+			text.StagedLabels, text.StagedAnnotations = spec.StagedOptions.NamespaceLabels, spec.StagedOptions.NamespaceAnnotations
+		}
+		text.Spec.Options, text.Spec.StagedOptions = v1alpha1.BundleDeploymentOptions{}, v1alpha1.BundleDeploymentOptions{}
 		want, err := json.Marshal(&text)
 		require.NoError(t, err)
 		require.Equal(t, string(want), string(appendGenerationText(nil, &spec, apart)))

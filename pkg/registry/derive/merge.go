@@ -4,7 +4,9 @@
 package derive
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -14,16 +16,16 @@ import (
 // come from base. The result shares with both everything that did not change.
 func merge(base, custom *v1alpha1.BundleDeploymentOptions) v1alpha1.BundleDeploymentOptions {
 	out := *base
-	out.DefaultNamespace = either(custom.DefaultNamespace, base.DefaultNamespace)
-	out.TargetNamespace = either(custom.TargetNamespace, base.TargetNamespace)
-	out.ServiceAccount = either(custom.ServiceAccount, base.ServiceAccount)
+	out.DefaultNamespace = cmp.Or(custom.DefaultNamespace, base.DefaultNamespace)
+	out.TargetNamespace = cmp.Or(custom.TargetNamespace, base.TargetNamespace)
+	out.ServiceAccount = cmp.Or(custom.ServiceAccount, base.ServiceAccount)
 	if custom.Helm != nil {
 		out.Helm = mergeHelm(base.Helm, custom.Helm)
 	}
 	if custom.Kustomize != nil {
 		out.Kustomize = &v1alpha1.KustomizeOptions{Dir: custom.Kustomize.Dir}
 		if base.Kustomize != nil {
-			out.Kustomize.Dir = either(custom.Kustomize.Dir, base.Kustomize.Dir)
+			out.Kustomize.Dir = cmp.Or(custom.Kustomize.Dir, base.Kustomize.Dir)
 		}
 	}
 	if custom.Diff != nil {
@@ -38,7 +40,7 @@ func merge(base, custom *v1alpha1.BundleDeploymentOptions) v1alpha1.BundleDeploy
 		if base.YAML != nil {
 			out.YAML.Overlays = base.YAML.Overlays
 		}
-		out.YAML.Overlays = concat(out.YAML.Overlays, custom.YAML.Overlays)
+		out.YAML.Overlays = slices.Concat(out.YAML.Overlays, custom.YAML.Overlays)
 	}
 	if custom.ForceSyncGeneration > 0 {
 		out.ForceSyncGeneration = custom.ForceSyncGeneration
@@ -56,10 +58,10 @@ func mergeHelm(base, custom *v1alpha1.HelmOptions) *v1alpha1.HelmOptions {
 	if base != nil {
 		*out = *base
 	}
-	out.Repo = either(custom.Repo, out.Repo)
-	out.Chart = either(custom.Chart, out.Chart)
-	out.Version = either(custom.Version, out.Version)
-	out.ReleaseName = either(custom.ReleaseName, out.ReleaseName)
+	out.Repo = cmp.Or(custom.Repo, out.Repo)
+	out.Chart = cmp.Or(custom.Chart, out.Chart)
+	out.Version = cmp.Or(custom.Version, out.Version)
+	out.ReleaseName = cmp.Or(custom.ReleaseName, out.ReleaseName)
 	switch {
 	case custom.TimeoutSeconds > 0:
 		out.TimeoutSeconds = custom.TimeoutSeconds
@@ -115,7 +117,7 @@ func mergeKeyed[T any](base, custom []T, identify func(*T) (string, bool)) []T {
 	if len(custom) == 0 {
 		return base
 	}
-	out := concat(base, nil)
+	out := slices.Clone(base)
 	at := make(map[string]int, len(base)+len(custom))
 	for i := range base {
 		if identity, ok := identify(&base[i]); ok {
@@ -163,16 +165,4 @@ func valuesFromIdentity(v *v1alpha1.ValuesFrom) (string, bool) {
 		return identityOf("secret", v.SecretKeyRef.Namespace, v.SecretKeyRef.Name, v.SecretKeyRef.Key)
 	}
 	return "", false
-}
-
-func either(custom, base string) string {
-	if custom != "" {
-		return custom
-	}
-	return base
-}
-
-// concat copies, because others may share the array behind base.
-func concat[T any](base, more []T) []T {
-	return append(append(make([]T, 0, len(base)+len(more)), base...), more...)
 }

@@ -11,8 +11,6 @@ import (
 	"strings"
 )
 
-// These are the names of S 4.8. Other programs compute them too, so they must not change.
-
 // KeyHash returns 12 hex digits that distinguish long keys. Only the first 100 bytes count.
 func KeyHash(s string) string { return sha256Hex(s[:min(len(s), 100)])[:12] }
 

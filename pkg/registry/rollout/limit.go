@@ -4,6 +4,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -21,7 +22,7 @@ func Limit(count int, values ...*intstr.IntOrString) (int, error) {
 	if count <= 0 {
 		return 1, nil
 	}
-	value := firstSet(values)
+	value := cmp.Or(values...)
 	if value == nil {
 		return count, nil
 	}
@@ -43,15 +44,6 @@ func Limit(count int, values ...*intstr.IntOrString) (int, error) {
 		return count, nil
 	}
 	return max(int(float64(count)*percent)/100, 1), nil
-}
-
-func firstSet(values []*intstr.IntOrString) *intstr.IntOrString {
-	for _, value := range values {
-		if value != nil {
-			return value
-		}
-	}
-	return nil
 }
 
 func percentage(text string) (float64, error) {

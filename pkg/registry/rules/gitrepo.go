@@ -35,7 +35,7 @@ type pattern struct {
 // default counts, and those of restrictions come before those of Policies.
 func NewRepoRules(restrictions []*v1alpha1.GitRepoRestriction, policies []*v1alpha1.Policy) RepoRules {
 	var rules RepoRules
-	for _, r := range slices.SortedFunc(slices.Values(restrictions), func(a, b *v1alpha1.GitRepoRestriction) int { return cmp.Compare(a.Name, b.Name) }) {
+	for _, r := range byName(restrictions) {
 		rules.serviceAccount = cmp.Or(rules.serviceAccount, r.DefaultServiceAccount)
 		rules.clientSecret = cmp.Or(rules.clientSecret, r.DefaultClientSecretName)
 		rules.accounts = append(rules.accounts, r.AllowedServiceAccounts...)
@@ -44,7 +44,7 @@ func NewRepoRules(restrictions []*v1alpha1.GitRepoRestriction, policies []*v1alp
 		rules.parts = appendPatterns(rules.parts, r.AllowedRepoPatterns, "", "")
 		rules.needsNamespace = rules.needsNamespace || len(r.AllowedTargetNamespaces) > 0 || r.AllowedTargetNamespaceSelector != nil
 	}
-	for _, p := range slices.SortedFunc(slices.Values(policies), func(a, b *v1alpha1.Policy) int { return cmp.Compare(a.Name, b.Name) }) {
+	for _, p := range byName(policies) {
 		rules.needsAccount = rules.needsAccount || p.RequireServiceAccount
 		rules.accounts = append(rules.accounts, p.AllowedServiceAccounts...)
 		if p.GitRepo == nil {

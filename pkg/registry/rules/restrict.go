@@ -33,22 +33,22 @@ func (i *Injected) Into(options v1alpha1.BundleDeploymentOptions) v1alpha1.Bundl
 		options.AllowedTargetNamespaceSelector = i.AllowedTargetNamespaceSelector
 	}
 	if i.NoNamespaceCreation {
-		no := false
-		options.CreateNamespace = &no
+		options.CreateNamespace = new(false)
 	}
 	return options
+}
+
+func byName[T metav1.Object](rules []T) []T {
+	return slices.SortedFunc(slices.Values(rules), func(a, b T) int { return cmp.Compare(a.GetName(), b.GetName()) })
 }
 
 // MergeRestrictions returns the combined selector of all restrictions of one namespace, nil
 // if none has a selector. It merges in the order of their names, so that the result, a part
 // of deployment IDs, is always the same. Later labels win, and expressions add up.
 func MergeRestrictions(restrictions []*v1alpha1.GitRepoRestriction) *metav1.LabelSelector {
-	byName := slices.SortedFunc(slices.Values(restrictions), func(a, b *v1alpha1.GitRepoRestriction) int {
-		return cmp.Compare(a.Name, b.Name)
-	})
 	var merged *metav1.LabelSelector
 	has := map[string]struct{}{}
-	for _, r := range byName {
+	for _, r := range byName(restrictions) {
 		s := r.AllowedTargetNamespaceSelector
 		if s == nil {
 			continue
@@ -86,11 +86,8 @@ type PolicySet struct {
 // NewPolicySet combines the Policies of one namespace: booleans are ORed, lists are joined
 // in the order of the Policies' names.
 func NewPolicySet(policies []*v1alpha1.Policy) PolicySet {
-	byName := slices.SortedFunc(slices.Values(policies), func(a, b *v1alpha1.Policy) int {
-		return cmp.Compare(a.Name, b.Name)
-	})
 	var set PolicySet
-	for _, p := range byName {
+	for _, p := range byName(policies) {
 		set.requireServiceAccount = set.requireServiceAccount || p.RequireServiceAccount
 		set.allowNamespaceCreation = set.allowNamespaceCreation || p.AllowNamespaceCreation
 		set.allowed = append(set.allowed, p.AllowedServiceAccounts...)

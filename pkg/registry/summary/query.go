@@ -18,20 +18,6 @@ func (r *Ranked[M]) Get(m M) (M, bool) {
 	return none, false
 }
 
-// Rank returns how many members come before m, and whether the collection has m itself.
-func (r *Ranked[M]) Rank(m M) (int, bool) {
-	n, before := r.root, 0
-	for !n.leaf() {
-		at := r.child(n, m)
-		for _, c := range n.children[:at] {
-			before += c.size
-		}
-		n = n.children[at]
-	}
-	at, found := r.search(n, m)
-	return before + at, found
-}
-
 // Sum returns the sum of the weights of the members from rank from up to, but not
 // including, rank to. Ranks that do not exist add nothing.
 func (r *Ranked[M]) Sum(from, to int) Weight {

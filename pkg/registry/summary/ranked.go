@@ -3,6 +3,8 @@
 
 package summary
 
+import "slices"
+
 // width is the most members that a leaf holds, and the most children of an inner node.
 const width = 64
 
@@ -54,22 +56,9 @@ func (r *Ranked[M]) All() Weight { return r.root.sum }
 
 func (n *node[M]) leaf() bool { return n.children == nil }
 
-// search returns where a member is in a leaf, or where it belongs, and whether it is there.
+// search returns the place of a member in a leaf, and whether the leaf has it.
 func (r *Ranked[M]) search(n *node[M], m M) (int, bool) {
-	low, high := 0, len(n.members)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		c := r.compare(n.members[middle], m)
-		if c == 0 {
-			return middle, true
-		}
-		if c < 0 {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low, false
+	return slices.BinarySearchFunc(n.members, m, r.compare)
 }
 
 // child returns the index of the only child that may hold a member: the last one that does

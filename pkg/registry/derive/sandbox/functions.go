@@ -22,21 +22,14 @@ var absent = []string{"env", "expandenv", "getHostByName"}
 
 func table() map[string]function {
 	all := map[string]function{}
-	for name, fn := range sprig.TxtFuncMap() {
-		all[name] = function{of: func(*evaluation) any { return fn }}
-	}
-	for _, name := range absent {
-		delete(all, name)
-	}
-	replace := func(from map[string]any) {
+	for _, from := range []map[string]any{sprig.TxtFuncMap(), prints, comparisons, dicts, refused} {
 		for name, fn := range from {
 			all[name] = function{of: func(*evaluation) any { return fn }}
 		}
 	}
-	replace(prints)
-	replace(comparisons)
-	replace(dicts)
-	replace(refused)
+	for _, name := range absent {
+		delete(all, name)
+	}
 	for _, from := range []map[string]func(*evaluation) any{clocks, randoms, scoped} {
 		for name, of := range from {
 			all[name] = function{of: of}
