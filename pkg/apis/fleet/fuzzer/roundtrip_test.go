@@ -5,11 +5,9 @@ package fuzzer_test
 
 import (
 	"bytes"
-	"flag"
 	"math/rand"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	genericfuzzer "k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
@@ -27,32 +25,15 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/fuzzer"
 	"github.com/musterfleet/muster/pkg/apis/fleet/install"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/replay"
 )
 
-var (
-	seedFlag  = flag.Int64("seed", 0, "seed of the random tests; 0 takes one from the clock")
-	roundFlag = flag.Int("rounds", 40, "number of random objects of each kind")
-)
-
-// seed seeds a test's random objects. If the test fails, it logs the command that repeats
-// it with the same objects.
-func seed(t *testing.T) int64 {
-	t.Helper()
-	seed := *seedFlag
-	if seed == 0 {
-		seed = time.Now().UnixNano()
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("run it again with: go test ./pkg/apis/fleet/fuzzer -run '^%s$' -seed %d", t.Name(), seed)
-		}
-	})
-	return seed
-}
+// rounds is the number of random objects of each kind.
+const rounds = 40
 
 func newFiller(t *testing.T, codecs serializer.CodecFactory) *randfill.Filler {
 	funcs := genericfuzzer.MergeFuzzerFuncs(metafuzzer.Funcs, fuzzer.Funcs)
-	return genericfuzzer.FuzzerFor(funcs, rand.NewSource(seed(t)), codecs).NumElements(0, 2)
+	return genericfuzzer.FuzzerFor(funcs, rand.NewSource(replay.Rand(t).Int64()), codecs).NumElements(0, 2)
 }
 
 func newScheme() *runtime.Scheme {
@@ -96,7 +77,7 @@ func TestKindsSurviveEveryFormOnTheWireAndAreWrittenStrictly(t *testing.T) {
 		"CBOR": cbor.NewSerializer(scheme, scheme, cbor.Strict(true)),
 	}
 	for _, gvk := range kinds(scheme) {
-		for range *roundFlag {
+		for range rounds {
 			object := fill(t, scheme, filler, gvk)
 			for form, codec := range forms {
 				var text bytes.Buffer
@@ -117,7 +98,7 @@ func TestKindsSurviveTheUnstructuredForm(t *testing.T) {
 	scheme := newScheme()
 	filler := newFiller(t, serializer.NewCodecFactory(scheme))
 	for _, gvk := range kinds(scheme) {
-		for range *roundFlag {
+		for range rounds {
 			object := fill(t, scheme, filler, gvk)
 			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 			require.NoError(t, err, gvk.Kind)

@@ -170,12 +170,10 @@ func (r *reader) field(v map[string]any, m *member, below any) *edit {
 
 // zero reports whether the JSON of a Go type may leave out the value.
 func zero(v any) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		return len(v) == 0
-	default:
-		return empty(v)
+	if object, ok := v.(map[string]any); ok {
+		return len(object) == 0
 	}
+	return empty(v)
 }
 
 // changed reports whether a scalar was replaced.

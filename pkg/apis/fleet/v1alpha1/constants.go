@@ -3,8 +3,7 @@
 
 package v1alpha1
 
-// Labels and annotations of S 12. A name that contains Annotation is used only as an
-// annotation. The others are labels; some of them are also annotations.
+// Labels of S 12; some of them are also annotations.
 const (
 	// LabelRepoName names the GitRepo that a Bundle was made from.
 	LabelRepoName = "fleet.cattle.io/repo-name"
@@ -14,8 +13,6 @@ const (
 	LabelBundleName = "fleet.cattle.io/bundle-name"
 	// LabelBundleNamespace is the namespace of the Bundle of a BundleDeployment.
 	LabelBundleNamespace = "fleet.cattle.io/bundle-namespace"
-	// LabelCreatedByUserID is the Rancher user who created the GitRepo or HelmOp.
-	LabelCreatedByUserID = "fleet.cattle.io/created-by-user-id"
 	// LabelHelmOpName names the HelmOp that a Bundle was made from.
 	LabelHelmOpName = "fleet.cattle.io/fleet-helm-name"
 	// LabelCluster names the Cluster that an object belongs to. On a cluster
@@ -45,40 +42,18 @@ const (
 	LabelClusterRegistrationNamespace = "fleet.cattle.io/cluster-registration-namespace"
 	// LabelCreatedByAgentPod names the agent pod that asked for a registration.
 	LabelCreatedByAgentPod = "fleet.cattle.io/created-by-agent-pod"
-	// LabelNonManagedAgent marks a Cluster whose agent Fleet must not deploy.
-	LabelNonManagedAgent = "fleet.cattle.io/non-managed-agent"
-	// LabelShardRef names the shard of controllers that an object belongs to.
-	LabelShardRef = "fleet.cattle.io/shard-ref"
 	// LabelClusterDisplayName is the name of a Cluster in Rancher; targets may use
 	// it as a cluster name.
 	LabelClusterDisplayName = "management.cattle.io/cluster-display-name"
-	// AnnotationObjectSetID identifies the object set of Fleet that an object belongs to.
-	AnnotationObjectSetID = "objectset.rio.cattle.io/id"
 )
 
-// Finalizers that Fleet's controllers put on objects.
-const (
-	// FinalizerBundle holds a Bundle until its BundleDeployments are gone.
-	FinalizerBundle = "fleet.cattle.io/bundle-finalizer"
-	// FinalizerBundleDeployment is used by Fleet only: Muster's BundleDeployments have
-	// none.
-	FinalizerBundleDeployment = "fleet.cattle.io/bundle-deployment-finalizer"
-	// FinalizerCluster holds a Cluster until its namespace is gone.
-	FinalizerCluster = "fleet.cattle.io/cluster-finalizer"
-	// FinalizerGitRepo holds a GitRepo until its Bundles are gone.
-	FinalizerGitRepo = "fleet.cattle.io/gitrepo-finalizer"
-	// FinalizerHelmOp holds a HelmOp until its Bundle is gone.
-	FinalizerHelmOp = "fleet.cattle.io/helmop-finalizer"
-	// FinalizerSchedule holds a Schedule until its Clusters are released.
-	FinalizerSchedule = "fleet.cattle.io/schedule-finalizer"
-)
+// FinalizerBundle holds a Bundle until its BundleDeployments are gone.
+const FinalizerBundle = "fleet.cattle.io/bundle-finalizer"
 
 // Types of the Secrets that belong to the group's objects.
 const (
 	// SecretTypeBundleValues holds the Helm values of a Bundle.
 	SecretTypeBundleValues = "fleet.cattle.io/bundle-values/v1alpha1"
-	// SecretTypeBundleDeploymentOptions holds the Helm values of a BundleDeployment.
-	SecretTypeBundleDeploymentOptions = "fleet.cattle.io/bundle-deployment/v1alpha1"
 	// SecretTypeOCIStorage holds the credentials of an OCI registry.
 	SecretTypeOCIStorage = "fleet.cattle.io/bundle-oci-storage/v1alpha1"
 	// SecretTypeHelmOpAccess holds the credentials of a HelmOp's chart registry.

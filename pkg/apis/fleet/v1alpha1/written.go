@@ -17,47 +17,29 @@ type Written interface {
 	Plain() any
 }
 
-var (
-	_ Written = (*Bundle)(nil)
-	_ Written = (*BundleNamespaceMapping)(nil)
-	_ Written = (*Cluster)(nil)
-	_ Written = (*ClusterGroup)(nil)
-	_ Written = (*ClusterRegistration)(nil)
-	_ Written = (*ClusterRegistrationToken)(nil)
-	_ Written = (*GitRepo)(nil)
-	_ Written = (*GitRepoRestriction)(nil)
-	_ Written = (*HelmOp)(nil)
-	_ Written = (*ImageScan)(nil)
-	_ Written = (*Policy)(nil)
-	_ Written = (*Schedule)(nil)
-)
+// unmarshal reads an object and records how it is written.
+func unmarshal(o Written, text []byte) (err error) {
+	*o.Form(), err = schema.Unmarshal(text, o.Plain())
+	return err
+}
 
 // Form implements Written.
 func (o *Bundle) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *Bundle) Plain() any {
-	type plain Bundle
-	return (*plain)(o)
-}
+func (o *Bundle) Plain() any { type plain Bundle; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
 func (o Bundle) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *Bundle) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *Bundle) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *BundleNamespaceMapping) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *BundleNamespaceMapping) Plain() any {
-	type plain BundleNamespaceMapping
-	return (*plain)(o)
-}
+func (o *BundleNamespaceMapping) Plain() any { type plain BundleNamespaceMapping; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
 func (o BundleNamespaceMapping) MarshalJSON() ([]byte, error) {
@@ -65,57 +47,37 @@ func (o BundleNamespaceMapping) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *BundleNamespaceMapping) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *BundleNamespaceMapping) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *Cluster) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *Cluster) Plain() any {
-	type plain Cluster
-	return (*plain)(o)
-}
+func (o *Cluster) Plain() any { type plain Cluster; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
 func (o Cluster) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *Cluster) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *Cluster) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *ClusterGroup) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *ClusterGroup) Plain() any {
-	type plain ClusterGroup
-	return (*plain)(o)
-}
+func (o *ClusterGroup) Plain() any { type plain ClusterGroup; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
-func (o ClusterGroup) MarshalJSON() ([]byte, error) {
-	return schema.Marshal(o.Plain(), o.Written)
-}
+func (o ClusterGroup) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *ClusterGroup) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *ClusterGroup) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *ClusterRegistration) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *ClusterRegistration) Plain() any {
-	type plain ClusterRegistration
-	return (*plain)(o)
-}
+func (o *ClusterRegistration) Plain() any { type plain ClusterRegistration; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
 func (o ClusterRegistration) MarshalJSON() ([]byte, error) {
@@ -123,10 +85,7 @@ func (o ClusterRegistration) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *ClusterRegistration) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *ClusterRegistration) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *ClusterRegistrationToken) Form() *schema.Form { return &o.Written }
@@ -143,37 +102,25 @@ func (o ClusterRegistrationToken) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *ClusterRegistrationToken) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *ClusterRegistrationToken) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *GitRepo) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *GitRepo) Plain() any {
-	type plain GitRepo
-	return (*plain)(o)
-}
+func (o *GitRepo) Plain() any { type plain GitRepo; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
 func (o GitRepo) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *GitRepo) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *GitRepo) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *GitRepoRestriction) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *GitRepoRestriction) Plain() any {
-	type plain GitRepoRestriction
-	return (*plain)(o)
-}
+func (o *GitRepoRestriction) Plain() any { type plain GitRepoRestriction; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
 func (o GitRepoRestriction) MarshalJSON() ([]byte, error) {
@@ -181,83 +128,52 @@ func (o GitRepoRestriction) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *GitRepoRestriction) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *GitRepoRestriction) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *HelmOp) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *HelmOp) Plain() any {
-	type plain HelmOp
-	return (*plain)(o)
-}
+func (o *HelmOp) Plain() any { type plain HelmOp; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
 func (o HelmOp) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *HelmOp) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *HelmOp) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *ImageScan) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *ImageScan) Plain() any {
-	type plain ImageScan
-	return (*plain)(o)
-}
+func (o *ImageScan) Plain() any { type plain ImageScan; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
-func (o ImageScan) MarshalJSON() ([]byte, error) {
-	return schema.Marshal(o.Plain(), o.Written)
-}
+func (o ImageScan) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *ImageScan) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *ImageScan) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *Policy) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *Policy) Plain() any {
-	type plain Policy
-	return (*plain)(o)
-}
+func (o *Policy) Plain() any { type plain Policy; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
 func (o Policy) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *Policy) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *Policy) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
 
 // Form implements Written.
 func (o *Schedule) Form() *schema.Form { return &o.Written }
 
 // Plain implements Written.
-func (o *Schedule) Plain() any {
-	type plain Schedule
-	return (*plain)(o)
-}
+func (o *Schedule) Plain() any { type plain Schedule; return (*plain)(o) }
 
 // MarshalJSON returns the JSON that the client wrote.
-func (o Schedule) MarshalJSON() ([]byte, error) {
-	return schema.Marshal(o.Plain(), o.Written)
-}
+func (o Schedule) MarshalJSON() ([]byte, error) { return schema.Marshal(o.Plain(), o.Written) }
 
 // UnmarshalJSON reads the object and records how it is written.
-func (o *Schedule) UnmarshalJSON(text []byte) (err error) {
-	o.Written, err = schema.Unmarshal(text, o.Plain())
-	return err
-}
+func (o *Schedule) UnmarshalJSON(text []byte) error { return unmarshal(o, text) }
