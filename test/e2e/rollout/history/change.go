@@ -40,7 +40,7 @@ func (c *change) check(s *Summary) error {
 	return c.checkLimits(promoted, s)
 }
 
-// checkOne checks that an agent may be shown something else, and reports whether that is a
+// checkOne checks that an agent may be shown something else. It reports whether that is a
 // promotion.
 func (c *change) checkOne(number int, was, is *pair, s *Summary) (promoted bool, err error) {
 	switch {

@@ -30,8 +30,7 @@ type facts struct {
 
 // place maps the names of records to Clusters.
 type place struct {
-	// byName finds Clusters by name, byNamespace by the namespace of their
-	// BundleDeployments.
+	// byNamespace finds Clusters by the namespace of their BundleDeployments.
 	byName, byNamespace map[string]int
 	// uids are those of the BundleDeployments, as first seen: none is deleted and created
 	// again.
@@ -135,13 +134,13 @@ func (f *facts) takePromotion(number int, data []byte, p *place) error {
 	if err != nil {
 		return err
 	}
-	tells := shown{exists: true}
+	promoted := shown{exists: true}
 	if decoded.Promoted != nil {
-		if tells, err = deployment(decoded.Promoted.ManifestID, decoded.Promoted.Options); err != nil {
+		if promoted, err = deployment(decoded.Promoted.ManifestID, decoded.Promoted.Options); err != nil {
 			return err
 		}
 	}
-	f.promotions[number] = &tells
+	f.promotions[number] = &promoted
 	return p.same(number, decoded.UID)
 }
 

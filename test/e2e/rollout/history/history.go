@@ -8,9 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 )
 
 // Summary counts what a history contained.
@@ -32,7 +36,7 @@ type Summary struct {
 	Seen int
 }
 
-// String returns a summary in one line.
+// String returns the summary in one line.
 func (s Summary) String() string {
 	return fmt.Sprintf("%d revisions, %d with edits, %d with reports; %d promotions, %d first ones, %d changes that nothing held back, %d new on paused Clusters; a limit was reached %d times; limits came %d times; %d observations of agents compared",
 		s.Revision, s.Edits, s.Reports, s.Promotions, s.Created, s.Unlimited, s.NewPaused, s.Full, s.Limited, s.Seen)
@@ -44,11 +48,19 @@ type End struct {
 	state *state
 }
 
-// Version returns the version that the agent of a Cluster should deploy at the end; false
-// if none.
-func (e *End) Version(number int) (int, bool) {
-	t := e.state.pairs[number].shown
-	return t.version, t.id != ""
+// Require requires that all agents should deploy a version at the end, and that the history
+// contained what the play is about.
+func (e *End) Require(t testing.TB, version int) {
+	t.Helper()
+	for number := range e.state.pairs {
+		last := e.state.pairs[number].shown
+		require.NotEmpty(t, last.id, scene.ClusterName(number))
+		require.Equal(t, version, last.version, scene.ClusterName(number))
+	}
+	require.Positive(t, e.Full, "no limit was reached, so none was tested")
+	require.Positive(t, e.Limited)
+	require.Positive(t, e.Unlimited)
+	require.Positive(t, e.Promotions)
 }
 
 // history is a walk in progress.
@@ -99,9 +111,8 @@ func (h *history) apply(batch etcd.Batch) error {
 	return nil
 }
 
-// Check walks over the whole log, from the first revision to the present one, and returns
-// the state at the end. It fails with the first promise that is broken, by the log itself
-// or by what agents saw.
+// Check walks over the whole log, from the first revision to the current one, and returns the
+// state at the end. It fails with the first promise that the log or what agents saw breaks.
 func Check(ctx context.Context, log *etcd.Log, diary *Diary) (*End, error) {
 	end, err := log.Revision(ctx)
 	if err != nil {

@@ -70,7 +70,7 @@ func decodeVersion(data []byte) (*version, error) {
 	return v, nil
 }
 
-// limited reports whether something can be held back: whether the Bundle has a strategy.
+// limited reports whether the Bundle has a strategy, which can hold versions back.
 func (v *version) limited() bool { return v.bundle.Spec.RolloutStrategy != nil }
 
 // on returns what a version means on a Cluster: the first target that matches decides

@@ -66,31 +66,31 @@ func (a *agents) turn(ctx context.Context, s *server, v *view.View, r *rand.Rand
 	if !ok {
 		return
 	}
-	told := look(v, name)
-	if before := a.Set(number, told); before != told {
-		a.Note(history.Seen{Revision: v.Revision, Number: number, There: told.There, ID: told.ID, By: "a server"})
+	seen := look(v, name)
+	if before := a.Set(number, seen); before != seen {
+		a.Note(history.Seen{Revision: v.Revision, Number: number, There: seen.There, ID: seen.ID, By: "a server"})
 	}
-	if applied, ready, reports := a.Act(r, told); reports {
+	if applied, ready, reports := a.Act(r, seen); reports {
 		a.report(ctx, s, name, applied, ready)
 	}
 }
 
 // look returns what an agent sees of its BundleDeployment.
-func look(v *view.View, name record.Name) (told scene.Told) {
+func look(v *view.View, name record.Name) (seen scene.Look) {
 	bd, ok := v.Get(record.BundleDeployments, name).(*view.BundleDeployment)
 	if !ok {
-		return told
+		return seen
 	}
-	told.There, told.Paused = true, bd.Bundle.Bundle.Spec.Paused || bd.Cluster.Cluster.Spec.Paused
+	seen.There, seen.Paused = true, bd.Bundle.Bundle.Spec.Paused || bd.Cluster.Cluster.Spec.Paused
 	if !bd.Content.Empty() {
-		told.ID = bd.Content.DeploymentID
-		told.Version, _ = scene.Version(&bd.Content.Options) // the ID is what the test checks
+		seen.ID = bd.Content.DeploymentID
+		seen.Version, _ = scene.Version(&bd.Content.Options) // the ID is what the test checks
 	}
 	if bd.Report != nil {
 		digest := bd.Report.Digest()
-		told.Applied, told.Ready = digest.Applied, digest.Ready
+		seen.Applied, seen.Ready = digest.Applied, digest.Ready
 	}
-	return told
+	return seen
 }
 
 func (a *agents) report(ctx context.Context, s *server, name record.Name, applied string, ready bool) {

@@ -59,7 +59,7 @@ type server struct {
 	end     func()
 }
 
-// world holds everything: an etcd, a server that may be down, controllers.
+// world holds an etcd, and a server that may be down.
 type world struct {
 	t    *testing.T
 	etcd *etcdtest.Server
@@ -83,7 +83,6 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// start starts a server.
 func (w *world) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	log := etcd.New(w.etcd.Client, prefix)
@@ -182,11 +181,6 @@ func (w *world) edit(ctx context.Context, e scene.Edit) bool {
 			return false
 		}
 	}
-}
-
-// derivedID returns the deployment ID of a BundleDeployment.
-func derivedID(v *view.View, name record.Name) string {
-	return v.Get(record.BundleDeployments, name).(*view.BundleDeployment).Content.DeploymentID
 }
 
 // read checks the whole history.

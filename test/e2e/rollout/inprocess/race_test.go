@@ -49,7 +49,7 @@ func TestAReportBetweenADecisionAndItsCommitForcesANewDecision(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		// before says whether the reporting Cluster was ready, meanwhile what it reports
+		// before is what the Cluster has reported, ready or not, and meanwhile what it reports
 		// between decision and commit.
 		before, meanwhile bool
 	}{
@@ -77,7 +77,7 @@ func TestAReportBetweenADecisionAndItsCommitForcesANewDecision(t *testing.T) {
 			v, err := s.engine.Barrier(t.Context())
 			require.NoError(t, err)
 			name, _ := deployment(v, 0)
-			id := derivedID(v, name)
+			id := look(v, name).ID
 			play.report(t.Context(), s, name, id, c.before)
 			w.write(func(b *v1alpha1.Bundle) { scene.SetVersion(b, 2) })
 			_, err = s.engine.Barrier(t.Context())

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/musterfleet/muster/test/e2e/rollout/scene"
 	"github.com/musterfleet/muster/test/replay"
 )
@@ -47,15 +45,7 @@ func TestARollOutKeepsItsLimitsWhateverFails(t *testing.T) {
 	all.Wait()
 	got := w.read(t, &play.Diary)
 	t.Logf("%d reports, %d edits acknowledged; %s", play.reported.Load(), script.People.Made.Load(), got)
-	for number := range scene.Clusters {
-		at, there := got.Version(number)
-		require.True(t, there, scene.ClusterName(number))
-		require.Equal(t, script.Version, at, scene.ClusterName(number))
-	}
-	require.Positive(t, got.Full, "no limit was reached, so none was tested")
-	require.Positive(t, got.Limited)
-	require.Positive(t, got.Unlimited)
-	require.Positive(t, got.Promotions)
+	got.Require(t, script.Version)
 }
 
 // disturb stops servers and controllers at random, and starts others; sometimes two

@@ -57,9 +57,9 @@ type agent struct {
 	number    int
 	namespace string
 	random    *rand.Rand
-	// told holds what it saw last, and revision where its watch continues; "" means from
+	// seen holds what it saw last, and revision where its watch continues; "" means from
 	// the start.
-	told     scene.Told
+	seen     scene.Look
 	revision string
 }
 
@@ -128,7 +128,7 @@ func (a *agent) watch(ctx context.Context, client versioned.Interface, by string
 			if !anew && !a.act(ctx, client) {
 				return
 			}
-			if wait := a.within(20, 200); a.told.Done() {
+			if wait := a.within(20, 200); a.seen.Done() {
 				act.Reset(10 * wait)
 			} else {
 				act.Reset(wait)
@@ -148,30 +148,30 @@ func (a *agent) lost(err error) {
 
 // see records what a BundleDeployment shows.
 func (a *agent) see(bd *v1alpha1.BundleDeployment, there bool, by string) {
-	a.told = scene.Told{}
+	a.seen = scene.Look{}
 	if there {
-		a.told = scene.Told{
+		a.seen = scene.Look{
 			There: true, ID: bd.Spec.DeploymentID, Paused: bd.Spec.Paused,
 			Applied: bd.Status.AppliedDeploymentID, Ready: bd.Status.Ready,
 		}
-		a.told.Version, _ = scene.Version(&bd.Spec.Options) // the ID is what the test checks
+		a.seen.Version, _ = scene.Version(&bd.Spec.Options) // the ID is what the test checks
 	}
-	a.Set(a.number, a.told)
+	a.Set(a.number, a.seen)
 	revision := int64(-1) // no revision, so nothing is compared
 	if version, err := strconv.ParseInt(bd.ResourceVersion, 10, 64); err == nil {
 		revision = view.Version(version).Revision()
 	}
-	a.Note(history.Seen{Revision: revision, Number: a.number, There: there, ID: a.told.ID, By: by})
+	a.Note(history.Seen{Revision: revision, Number: a.number, There: there, ID: a.seen.ID, By: by})
 }
 
 // act does what the agent does now; it returns false if the agent restarts.
 func (a *agent) act(ctx context.Context, client versioned.Interface) bool {
 	if !a.Well.Load() && a.random.IntN(200) == 0 {
-		a.told, a.revision = scene.Told{}, ""
+		a.seen, a.revision = scene.Look{}, ""
 		a.restarts.Add(1)
 		return false
 	}
-	applied, ready, reports := a.Act(a.random, a.told)
+	applied, ready, reports := a.Act(a.random, a.seen)
 	if !reports {
 		return true
 	}

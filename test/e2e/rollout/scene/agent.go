@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// Told holds what an agent sees of its BundleDeployment, and what it has reported about it.
-type Told struct {
+// Look holds what an agent sees of its BundleDeployment, and what it has reported about it.
+type Look struct {
 	// There says that the BundleDeployment exists. ID is its deployment ID, "" if it has
 	// none yet, and Version the version of that.
 	There   bool
@@ -21,8 +21,8 @@ type Told struct {
 	Ready   bool
 }
 
-// Done reports whether an agent has nothing left to do.
-func (t Told) Done() bool { return t.Applied == t.ID && t.Ready }
+// Done reports whether the agent has nothing left to do.
+func (t Look) Done() bool { return t.Applied == t.ID && t.Ready }
 
 // Mood decides how all agents behave.
 type Mood struct {
@@ -35,7 +35,7 @@ type Mood struct {
 // Act returns the report of an agent after one look at its BundleDeployment: the version
 // that it has applied, and whether that is ready. reports is false if the agent is busy or
 // has nothing to report.
-func (m *Mood) Act(r *rand.Rand, t Told) (applied string, ready, reports bool) {
+func (m *Mood) Act(r *rand.Rand, t Look) (applied string, ready, reports bool) {
 	well, chance := m.Well.Load(), r.IntN(1000)
 	works := int64(t.Version) != m.Broken.Load()
 	switch {

@@ -118,13 +118,13 @@ func (p *Play) Arrive() {
 		}
 	}
 	p.People.Stop()
-	reached := func(number int, _ Told) bool { return p.People.At(number).Reached() }
+	reached := func(number int, _ Look) bool { return p.People.At(number).Reached() }
 	require.Eventually(p.T, func() bool {
 		if time.Since(started) > p.Trouble {
 			p.Mood.Well.Store(true)
 		}
-		return p.Table.Count(func(number int, told Told) bool {
-			return reached(number, told) && told.Version == p.Version && told.Done()
+		return p.Table.Count(func(number int, seen Look) bool {
+			return reached(number, seen) && seen.Version == p.Version && seen.Done()
 		}) == p.Table.Count(reached)
 	}, Within, Tick, "version %d is on all Clusters that it may reach", p.Version)
 	p.T.Logf("version %d is on all Clusters that it may reach, %s later", p.Version, time.Since(started).Round(10*time.Millisecond))
@@ -133,7 +133,7 @@ func (p *Play) Arrive() {
 // reaches waits until the newest version has reached so many Clusters.
 func (p *Play) reaches(n int) {
 	require.Eventually(p.T, func() bool {
-		return p.Table.Count(func(_ int, told Told) bool { return told.Version == p.Version }) >= n
+		return p.Table.Count(func(_ int, seen Look) bool { return seen.Version == p.Version }) >= n
 	}, Within, Tick, "version %d reaches the first ring", p.Version)
 }
 

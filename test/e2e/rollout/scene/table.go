@@ -9,25 +9,25 @@ import "sync"
 type Table struct {
 	mu struct {
 		sync.Mutex
-		told [Clusters]Told
+		seen [Clusters]Look
 	}
 }
 
 // Set records what an agent sees, and returns what it saw before.
-func (t *Table) Set(number int, told Told) (before Told) {
+func (t *Table) Set(number int, seen Look) (before Look) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	before, t.mu.told[number] = t.mu.told[number], told
+	before, t.mu.seen[number] = t.mu.seen[number], seen
 	return before
 }
 
 // Count returns the number of agents for which ok is true.
-func (t *Table) Count(ok func(number int, told Told) bool) (n int) {
+func (t *Table) Count(ok func(number int, seen Look) bool) (n int) {
 	t.mu.Lock()
-	all := t.mu.told
+	all := t.mu.seen
 	t.mu.Unlock()
-	for number, told := range all {
-		if ok(number, told) {
+	for number, seen := range all {
+		if ok(number, seen) {
 			n++
 		}
 	}
