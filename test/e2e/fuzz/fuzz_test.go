@@ -28,12 +28,11 @@ import (
 )
 
 const (
-	// share is the number of objects unless MUSTER_FUZZ gives one.
-	share = 1200
-	// stored is the share of objects that are written, replaced and deleted: one in so
-	// many. The others are dry runs.
-	stored = 6
-	// workers send at the same time.
+	// objects is the number of objects unless MUSTER_FUZZ gives one.
+	objects = 1200
+	// stored means that one object in six is written, replaced and deleted. The others are
+	// dry runs.
+	stored  = 6
 	workers = 4
 	// patience bounds the start of a server.
 	patience = time.Minute
@@ -93,14 +92,12 @@ func ready(ctx context.Context, s *side, path string) error {
 func define(t cluster.T) {
 	t.Helper()
 	for _, k := range written() {
-		scope := "Namespaced"
 		version := map[string]any{
 			"name": "v1alpha1", "served": true, "storage": true,
 			"schema": map[string]any{"openAPIV3Schema": shapes[k.Kind]},
 		}
-		properties(shapes[k.Kind])["apiVersion"] = node{"type": "string"}
-		properties(shapes[k.Kind])["kind"] = node{"type": "string"}
-		properties(shapes[k.Kind])["metadata"] = node{"type": "object"}
+		members := properties(shapes[k.Kind])
+		members["apiVersion"], members["kind"], members["metadata"] = node{"type": "string"}, node{"type": "string"}, node{"type": "object"}
 		if k.StatusEndpoint {
 			version["subresources"] = map[string]any{"status": map[string]any{}}
 		}
@@ -109,7 +106,7 @@ func define(t cluster.T) {
 				"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
 				"metadata": map[string]any{"name": k.Plural + ".fleet.cattle.io"},
 				"spec": map[string]any{
-					"group": "fleet.cattle.io", "scope": scope, "versions": []any{version},
+					"group": "fleet.cattle.io", "scope": "Namespaced", "versions": []any{version},
 					"names": map[string]any{"plural": k.Plural, "singular": k.Singular, "kind": k.Kind, "listKind": k.Kind + "List"},
 				},
 			},
@@ -133,7 +130,6 @@ func collection(k *kinds.Kind) string {
 
 // finding holds an object on which the servers differ.
 type finding struct {
-	kind         *kinds.Kind
 	sent         map[string]any
 	how          string
 	theirs, ours answer
@@ -149,7 +145,7 @@ func (f *finding) String() string {
 
 // both sends one request to both servers, and returns a finding or nil.
 func both(ctx context.Context, k *kinds.Kind, method, path string, sent map[string]any) (*finding, error) {
-	f := &finding{kind: k, sent: sent}
+	f := &finding{sent: sent}
 	var err error
 	if f.theirs, err = theirs.do(ctx, method, path, sent); err != nil {
 		return nil, err
@@ -207,7 +203,7 @@ func store(ctx context.Context, k *kinds.Kind, name string, sent, next map[strin
 			_, _ = s.do(context.WithoutCancel(ctx), http.MethodDelete, at, nil)
 		}
 	}()
-	read := &finding{kind: k, sent: sent, how: "GET " + at}
+	read := &finding{sent: sent, how: "GET " + at}
 	if read.theirs, err = theirs.do(ctx, http.MethodGet, at, nil); err != nil {
 		return nil, err
 	}
@@ -221,7 +217,7 @@ func store(ctx context.Context, k *kinds.Kind, name string, sent, next map[strin
 		read.how += ": " + how
 		return read, err
 	}
-	update := &finding{kind: k, sent: next, how: "PUT " + at + " after " + fmt.Sprint(sent)}
+	update := &finding{sent: next, how: "PUT " + at + " after " + fmt.Sprint(sent)}
 	for s, read := range map[*side]answer{theirs: read.theirs, muster: read.ours} {
 		var object struct {
 			Metadata struct {
@@ -252,7 +248,7 @@ func store(ctx context.Context, k *kinds.Kind, name string, sent, next map[strin
 
 func TestEachObjectIsAcceptedAndReadAsACustomResource(t *testing.T) {
 	t.Parallel()
-	count := share
+	count := objects
 	if text := os.Getenv("MUSTER_FUZZ"); text != "" {
 		var err error
 		count, err = strconv.Atoi(text)

@@ -163,8 +163,7 @@ func (g *generator) object(s node, depth int) any {
 	all, _ := s["properties"].(node)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		// Each object gets about five members.
-		wanted := g.left > 0 && depth > 0 && g.IntN(len(all)) < 5 || slices.Contains(required, any(name)) && !g.chance(g.wrong)
-		if wanted {
+		if g.left > 0 && depth > 0 && g.IntN(len(all)) < 5 || slices.Contains(required, any(name)) && !g.chance(g.wrong) {
 			members[name] = g.value(all[name].(node), depth-1)
 		}
 	}

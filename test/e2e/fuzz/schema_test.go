@@ -31,13 +31,13 @@ func written() []*kinds.Kind {
 	})
 }
 
-// schemas returns the schema of each kind, made from the table of S 1 and, for the
-// types of Kubernetes itself, from their published definitions.
+// schemas returns the schema of each kind: of the table of S 1 and, for types of Kubernetes
+// itself, of their published definitions.
 func schemas(t cluster.T) map[string]node {
 	t.Helper()
 	table, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "pkg/apis/fleet/v1alpha1/testdata/fields.txt"))
 	require.NoError(t, err)
-	core := definitions{openapi.GetOpenAPIDefinitions(func(path string) spec.Ref { return spec.MustCreateRef("#/" + path) })}
+	core := definitions(openapi.GetOpenAPIDefinitions(func(path string) spec.Ref { return spec.MustCreateRef("#/" + path) }))
 	out := map[string]node{}
 	for line := range strings.Lines(string(table)) {
 		columns := strings.Split(strings.TrimSpace(line), "\t")
@@ -101,7 +101,7 @@ func below(at node, step string) node {
 	return to
 }
 
-// complete removes empty members: an object without members is of unknown type.
+// complete removes empty lists of members.
 func complete(at node) {
 	for _, name := range []string{"items", "additionalProperties"} {
 		if to, ok := at[name].(node); ok {
@@ -165,9 +165,11 @@ func refine(kind string, root node) {
 	}
 }
 
-// definitions holds those of the published OpenAPI document.
-type definitions struct {
-	all map[string]common.OpenAPIDefinition
+// definitions are those of the published OpenAPI document, by name.
+type definitions map[string]common.OpenAPIDefinition
+
+func intOrString() node {
+	return node{"x-kubernetes-int-or-string": true, "anyOf": []any{node{"type": "integer"}, node{"type": "string"}}}
 }
 
 // leaf returns the schema of a member of a type of the table.
@@ -187,7 +189,7 @@ func (d definitions) leaf(name, typ string) node {
 	case "time":
 		return node{"type": "string", "format": "date-time"}
 	case "intstr":
-		return node{"x-kubernetes-int-or-string": true, "anyOf": []any{node{"type": "integer"}, node{"type": "string"}}}
+		return intOrString()
 	case "free-form obj":
 		return node{"type": "object", "x-kubernetes-preserve-unknown-fields": true}
 	case "[]string":
@@ -222,9 +224,9 @@ func (d definitions) leaf(name, typ string) node {
 
 // of returns the definition of a type of Kubernetes, with everything that it refers to.
 func (d definitions) of(kind string) node {
-	for _, name := range slices.Sorted(maps.Keys(d.all)) {
+	for _, name := range slices.Sorted(maps.Keys(d)) {
 		if strings.HasPrefix(name, "io.k8s.") && strings.HasSuffix(name, "."+kind) {
-			return d.inline(d.all[name].Schema)
+			return d.inline(d[name].Schema)
 		}
 	}
 	panic("no definition of " + kind)
@@ -232,16 +234,18 @@ func (d definitions) of(kind string) node {
 
 func (d definitions) inline(s spec.Schema) node {
 	if path := s.Ref.String(); path != "" {
-		return d.inline(d.all[strings.TrimPrefix(path, "#/")].Schema)
+		return d.inline(d[strings.TrimPrefix(path, "#/")].Schema)
 	}
 	if len(s.AllOf) == 1 {
 		return d.inline(s.AllOf[0])
 	}
 	switch {
-	case s.Format == "int-or-string" && len(s.OneOf)+len(s.AnyOf) == 0, s.Format == "int-or-string":
-		return node{"x-kubernetes-int-or-string": true, "anyOf": []any{node{"type": "integer"}, node{"type": "string"}}}
+	case s.Format == "int-or-string":
+		return intOrString()
 	case strings.Contains(s.Description, "fixed-point"):
-		return node{"x-kubernetes-int-or-string": true, "anyOf": []any{node{"type": "integer"}, node{"type": "string"}}, "pattern": quantityRule}
+		quantity := intOrString()
+		quantity["pattern"] = quantityRule
+		return quantity
 	}
 	out := node{"type": s.Type[0]}
 	if s.Format != "" {
@@ -253,10 +257,8 @@ func (d definitions) inline(s spec.Schema) node {
 	if s.AdditionalProperties != nil && s.AdditionalProperties.Schema != nil {
 		out["additionalProperties"] = d.inline(*s.AdditionalProperties.Schema)
 	}
-	if len(s.Properties) > 0 {
-		for name, to := range s.Properties {
-			properties(out)[name] = d.inline(to)
-		}
+	for name, to := range s.Properties {
+		properties(out)[name] = d.inline(to)
 	}
 	if len(s.Required) > 0 {
 		var required []any
