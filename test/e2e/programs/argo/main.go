@@ -1,8 +1,8 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Argo follows one kind of an API server with the cluster cache of Argo CD's engine, and
-// prints what the cache reports to Argo CD:
+// Argo follows BundleDeployments with the cluster cache of Argo CD's engine, and prints what
+// the cache reports to Argo CD:
 //
 //	argo --kubeconfig=FILE [--list-every=DURATION]
 //
@@ -38,16 +38,14 @@ type line struct {
 	Namespace       string `json:"namespace,omitempty"`
 	Name            string `json:"name,omitempty"`
 	ResourceVersion string `json:"resourceVersion,omitempty"`
-	// Resources is the number of objects in the cache.
-	Resources int `json:"resources,omitempty"`
 }
 
-// only makes the cache follow one kind.
-type only struct{ group, kind string }
+// only makes the cache follow BundleDeployments.
+type only struct{}
 
 // IsExcludedResource implements kube.ResourceFilter.
-func (o only) IsExcludedResource(group, kind, _ string) bool {
-	return group != o.group || kind != o.kind
+func (only) IsExcludedResource(group, kind, _ string) bool {
+	return group != "fleet.cattle.io" || kind != "BundleDeployment"
 }
 
 // printer writes lines, one at a time.
@@ -105,8 +103,6 @@ func main() {
 
 func run() error {
 	kubeconfig := flag.String("kubeconfig", "", "kubeconfig of the API server")
-	group := flag.String("group", "fleet.cattle.io", "API group")
-	kind := flag.String("kind", "BundleDeployment", "kind to follow")
 	listEvery := flag.Duration("list-every", 10*time.Minute, "time between two lists of the cache, each followed by a new watch")
 	flag.Parse()
 
@@ -117,14 +113,14 @@ func run() error {
 	p := &printer{out: json.NewEncoder(os.Stdout)}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return lists{next, p} })
 	c := cache.NewClusterCache(config, cache.SetSettings(cache.Settings{
-		ResourceHealthOverride: cache.NewNoopSettings(), ResourcesFilter: only{*group, *kind},
+		ResourceHealthOverride: cache.NewNoopSettings(), ResourcesFilter: only{},
 	}), cache.SetWatchResyncTimeout(*listEvery))
 	c.OnEvent(p.received)
 	c.OnResourceUpdated(p.changed)
 	if err := c.EnsureSynced(); err != nil {
 		return err
 	}
-	p.print(line{Type: "synced", Resources: c.GetClusterInfo().ResourcesCount})
+	p.print(line{Type: "synced"})
 
 	stopped := make(chan os.Signal, 1)
 	signal.Notify(stopped, syscall.SIGINT, syscall.SIGTERM)

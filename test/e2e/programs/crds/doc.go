@@ -4,7 +4,7 @@
 // Package crds pins the CustomResourceDefinitions that the manifests are checked with:
 // those of cert-manager and prometheus-operator, as they are in these modules. It imports
 // just enough to keep both in go.mod. Nothing imports it, and none of it is compiled.
-// test/e2e/install finds the files with go list -m.
+// test/e2e/install finds the files with "go mod download".
 package crds
 
 import (

@@ -1,10 +1,10 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Steve follows one kind of an API server with the SQL cache of Rancher's Steve, which
-// Rancher's UI reads. It prints the events that a subscriber to that cache gets:
+// Steve follows BundleDeployments with the SQL cache of Rancher's Steve, which Rancher's UI
+// reads. It prints the events that a subscriber to that cache gets:
 //
-//	steve --kubeconfig=FILE --resource=bundledeployments --kind=BundleDeployment [--listen=ADDRESS]
+//	steve --kubeconfig=FILE [--listen=ADDRESS]
 //
 // It writes one line of JSON for each event to standard output. The first line says that
 // the cache has the state, and gives its resourceVersion. At the address it serves further
@@ -58,10 +58,6 @@ func main() {
 func run(ctx context.Context) error {
 	kubeconfig := flag.String("kubeconfig", "", "kubeconfig of the API server")
 	listen := flag.String("listen", "", "address for further subscribers; none by default")
-	group := flag.String("group", "fleet.cattle.io", "API group")
-	version := flag.String("version", "v1alpha1", "version of the API group")
-	resource := flag.String("resource", "bundledeployments", "resource to follow")
-	kind := flag.String("kind", "BundleDeployment", "kind of the resource")
 	flag.Parse()
 
 	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
@@ -72,13 +68,13 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gv := schema.GroupVersion{Group: *group, Version: *version}
+	gv := schema.GroupVersion{Group: "fleet.cattle.io", Version: "v1alpha1"}
 	// Rancher uses the defaults of these.
 	caches, err := factory.NewCacheFactoryWithContext(ctx, factory.CacheFactoryOptions{GCInterval: 15 * time.Minute, GCKeepCount: 1000})
 	if err != nil {
 		return err
 	}
-	cache, err := caches.CacheFor(ctx, nil, nil, nil, nil, client.Resource(gv.WithResource(*resource)), gv.WithKind(*kind), nil, true, true)
+	cache, err := caches.CacheFor(ctx, nil, nil, nil, nil, client.Resource(gv.WithResource("bundledeployments")), gv.WithKind("BundleDeployment"), nil, true, true)
 	if err != nil {
 		return err
 	}
@@ -98,12 +94,10 @@ func run(ctx context.Context) error {
 
 // serve sends the events of a subscription over HTTP.
 func serve(w http.ResponseWriter, r *http.Request, cache informer.ByOptionsLister) {
-	err := subscribe(r.Context(), cache, r.URL.Query().Get("resourceVersion"), flushed{w})
-	if errors.Is(err, informer.ErrTooOld) {
+	switch err := subscribe(r.Context(), cache, r.URL.Query().Get("resourceVersion"), flushed{w}); {
+	case errors.Is(err, informer.ErrTooOld):
 		http.Error(w, err.Error(), http.StatusGone)
-		return
-	}
-	if err != nil {
+	case err != nil:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
