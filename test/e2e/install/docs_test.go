@@ -22,7 +22,6 @@ var (
 	namedValue = regexp.MustCompile("--set(?:-file)? '?([a-zA-Z.]+)=|`([a-zA-Z]+\\.[a-zA-Z.]+)=?[a-z]*`")
 )
 
-// Everything that the pages ask an operator to type has to exist.
 func TestThePagesNameFilesAndValuesThatExist(t *testing.T) {
 	t.Parallel()
 	var values map[string]any

@@ -15,10 +15,10 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-const deployment = "Deployment " + system + "/muster-apiserver"
-
-// controllerDeployment is the Deployment of the other program.
-const controllerDeployment = "Deployment " + system + "/muster-controller"
+const (
+	deployment           = "Deployment " + system + "/muster-apiserver"
+	controllerDeployment = "Deployment " + system + "/muster-controller"
+)
 
 // programs maps each program of the manifests to its Deployment.
 var programs = map[string]string{"muster-apiserver": deployment, "muster-controller": controllerDeployment}
@@ -36,7 +36,7 @@ agents: {apiServerURL: 'https://kube.example.com:6443', caConfigMapName: d, syst
 func TestTheProgramsHaveEveryFlagThatTheManifestsGiveThem(t *testing.T) {
 	t.Parallel()
 	objects := map[string]manifests{
-		"kustomize": parse(t, kustomize(t, kustomization(t, []string{"server"}, []string{"controller"}))),
+		"kustomize": servers(t),
 		"example":   parse(t, kustomize(t, artifacts(t, "kustomize", "example", "server"))),
 		"helm":      parse(t, chart(t, everything)),
 	}
@@ -60,9 +60,9 @@ func TestTheProgramsHaveEveryFlagThatTheManifestsGiveThem(t *testing.T) {
 
 func TestTheExampleReplacesTheFirstArgument(t *testing.T) {
 	t.Parallel()
+	base, filled := servers(t), parse(t, kustomize(t, artifacts(t, "kustomize", "example", "server")))
 	for program, deployment := range programs {
-		plain := container(t, parse(t, kustomize(t, kustomization(t, []string{"server"}, []string{"controller"}))), deployment).Args
-		example := container(t, parse(t, kustomize(t, artifacts(t, "kustomize", "example", "server"))), deployment).Args
+		plain, example := container(t, base, deployment).Args, container(t, filled, deployment).Args
 		require.Equal(t, "--etcd-servers="+strings.Join(placeholder, ","), plain[0], program)
 		require.Contains(t, example[0], "--etcd-servers=https://10.0.0.11:2379", program)
 		require.Equal(t, plain[1:], example[1:len(plain)], program)
@@ -75,7 +75,7 @@ const theirs = "/var/run/secrets/kubernetes.io/serviceaccount/"
 func TestEveryFileThatAFlagNamesIsMounted(t *testing.T) {
 	t.Parallel()
 	for name, rendered := range map[string]manifests{
-		"kustomize": parse(t, kustomize(t, kustomization(t, []string{"server"}, []string{"controller"}))),
+		"kustomize": servers(t),
 		"helm":      parse(t, chart(t, everything)),
 	} {
 		for _, deployment := range programs {

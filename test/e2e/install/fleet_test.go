@@ -21,9 +21,8 @@ func preflight(t *testing.T) (stdout string, err error) {
 	return stdout, err
 }
 
-// They are not parallel: see release_test.go.
-
-// The oracle is kubectl's view of Fleet's kinds.
+// The oracle is kubectl's view of Fleet's kinds. The test is not parallel: see
+// release_test.go.
 func TestTheSecondStepIsRefusedWhereFleetIs(t *testing.T) {
 	admin := control.Terminal(t, nil)
 	definitions := control.Terminal(t, nil)

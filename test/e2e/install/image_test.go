@@ -54,11 +54,11 @@ func TestTheImageHoldsOnlyTheProgramsAndRunsUnprivileged(t *testing.T) {
 	}
 	final := all[last:]
 	assert.Regexp(t, `^FROM gcr\.io/distroless/static-debian\d+:nonroot$`, final[0])
-	var instructions []string
+	var verbs []string
 	for _, line := range final {
-		instructions = append(instructions, strings.Fields(line)[0])
+		verbs = append(verbs, strings.Fields(line)[0])
 	}
-	assert.Equal(t, []string{"FROM", "ARG", "LABEL", "COPY", "USER", "EXPOSE", "ENTRYPOINT"}, instructions, "nothing runs in it, and one layer is added")
+	assert.Equal(t, []string{"FROM", "ARG", "LABEL", "COPY", "USER", "EXPOSE", "ENTRYPOINT"}, verbs, "nothing runs in it, and one layer is added")
 	assert.Equal(t, "USER 65532:65532", instruction(t, "USER"), "the runAsUser of the Deployment, as a number")
 	assert.Equal(t, `ENTRYPOINT ["/muster-apiserver"]`, instruction(t, "ENTRYPOINT"), "the exec form, because the image has no shell")
 	assert.Contains(t, instruction(t, "FROM --platform"), "--platform=$BUILDPLATFORM golang:"+goVersion(t), "crosses from the builder's platform, with the Go of go.mod")
@@ -76,8 +76,8 @@ func goVersion(t *testing.T) string {
 	return string(found[1])
 }
 
-// This test runs the commands of the Dockerfile. The first time, it compiles the API server
-// once more: no build of another test fits without cgo.
+// The first time, this test compiles the API server once more: no other test builds it
+// without cgo.
 func TestTheBuildLineOfTheDockerfileMakesStaticBinariesThatKnowTheirVersion(t *testing.T) {
 	t.Parallel()
 	line := strings.TrimPrefix(instruction(t, "RUN CGO_ENABLED=0"), "RUN ")

@@ -4,6 +4,7 @@
 package install
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func container(t *testing.T, rendered manifests, deployment string) corev1.Conta
 
 func TestThePodsHaveNoMoreThanTheyNeed(t *testing.T) {
 	t.Parallel()
-	rendered := parse(t, kustomize(t, kustomization(t, []string{"server"}, []string{"controller"})))
+	rendered := servers(t)
 	for program, deployment := range programs {
 		pod := as[appsv1.Deployment](t, rendered, deployment).Spec.Template.Spec
 		assert.Equal(t, program, pod.ServiceAccountName)
@@ -50,9 +51,9 @@ func TestAReplicaThatStopsHasTimeToSaySo(t *testing.T) {
 	var delay time.Duration
 	for _, arg := range spec.Template.Spec.Containers[0].Args {
 		const flag = "--shutdown-delay-duration="
-		if len(arg) > len(flag) && arg[:len(flag)] == flag {
+		if text, found := strings.CutPrefix(arg, flag); found {
 			var err error
-			delay, err = time.ParseDuration(arg[len(flag):])
+			delay, err = time.ParseDuration(text)
 			require.NoError(t, err)
 		}
 	}

@@ -29,9 +29,7 @@ func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 func TestTheChartStopsWhereFleetIsAndSaysWhatToDo(t *testing.T) {
 	kubectl := control.Terminal(t, nil)
 	kubectl.Stdin = fleetDefinitions(t)
-	t.Cleanup(func() {
-		deleteDefinitions(t, kubectl)
-	})
+	t.Cleanup(func() { deleteDefinitions(t, kubectl) })
 	_, _, err := kubectl.Kubectl("apply", "-f", "-")
 	require.NoError(t, err)
 	waitForAPIService(t, "v1alpha1.fleet.cattle.io")
@@ -100,9 +98,9 @@ func waitForAPIService(t *testing.T, name string) {
 // deleteDefinitions deletes fleetDefinitions, the standard input of the terminal, and
 // waits until their APIService is gone. No other APIService may hide them.
 //
-// It lists them first: kube-apiserver starts the storage of a kind with the first
-// request for it. If that is the deletion itself, then kube-apiserver fails to list
-// the objects, and sometimes forgets to try again for five minutes.
+// It lists them first, because kube-apiserver starts the storage of a kind with the first
+// request for it. If that is the deletion itself, kube-apiserver fails to list the objects,
+// and sometimes forgets to try again for five minutes.
 func deleteDefinitions(t *testing.T, definitions cluster.Terminal) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -114,8 +112,8 @@ func deleteDefinitions(t *testing.T, definitions cluster.Terminal) {
 	waitForAPIService(t, "")
 }
 
-// fleetDefinitions returns CustomResourceDefinitions of some of the group's kinds. Their
-// schemas are nearly empty: only their presence counts.
+// fleetDefinitions returns CustomResourceDefinitions of some of the group's kinds, with
+// nearly empty schemas: only their presence counts.
 func fleetDefinitions(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
@@ -123,12 +121,10 @@ func fleetDefinitions(t *testing.T) string {
 		kind := kinds.ByResource(plural)
 		require.NotNil(t, kind)
 		definition, err := yaml.Marshal(map[string]any{
-			"apiVersion": "apiextensions.k8s.io/v1",
-			"kind":       "CustomResourceDefinition",
-			"metadata":   map[string]any{"name": plural + ".fleet.cattle.io"},
+			"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+			"metadata": map[string]any{"name": plural + ".fleet.cattle.io"},
 			"spec": map[string]any{
-				"group": "fleet.cattle.io",
-				"scope": "Namespaced",
+				"group": "fleet.cattle.io", "scope": "Namespaced",
 				"names": map[string]any{"plural": plural, "singular": kind.Singular, "kind": kind.Kind},
 				"versions": []any{map[string]any{
 					"name": "v1alpha1", "served": true, "storage": true,

@@ -106,6 +106,12 @@ func kustomize(t *testing.T, dir string) string {
 	return stdout
 }
 
+// servers returns the objects of the kustomization with both programs.
+func servers(t *testing.T) manifests {
+	t.Helper()
+	return parse(t, kustomize(t, kustomization(t, []string{"server"}, []string{"controller"})))
+}
+
 // chart renders the chart with these values, which are YAML.
 func chart(t *testing.T, values string, flags ...string) string {
 	t.Helper()

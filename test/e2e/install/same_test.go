@@ -32,41 +32,23 @@ var onlyKustomize = map[string]string{
 func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name       string
-		resources  []string
-		components []string
-		values     string
+		name                  string
+		resources, components []string
+		values                string
 	}{
+		{"the servers alone, with the defaults", []string{"server"}, []string{"aggregate-roles", "controller"}, "apiService: {create: false}"},
+		{"no controller", []string{"server"}, []string{"aggregate-roles"}, "apiService: {create: false}\ncontroller: {enabled: false}"},
+		{"no aggregated roles", []string{"server"}, []string{"controller"}, "apiService: {create: false}\nrbac: {aggregate: false}"},
 		{
-			"the servers alone, with the defaults",
-			[]string{"server"},
-			[]string{"aggregate-roles", "controller"},
-			"apiService: {create: false}",
-		},
-		{
-			"no controller",
-			[]string{"server"},
-			[]string{"aggregate-roles"},
-			"apiService: {create: false}\ncontroller: {enabled: false}",
-		},
-		{
-			"no aggregated roles",
-			[]string{"server"},
-			[]string{"controller"},
-			"apiService: {create: false}\nrbac: {aggregate: false}",
-		},
-		{
-			"everything, with cert-manager",
-			[]string{"server", "apiservice"},
+			"everything, with cert-manager", []string{"server", "apiservice"},
 			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "service-monitor"},
 			"tls: {certManager: {enabled: true}}\nnetworkPolicy: {enabled: true}\nserviceMonitor: {enabled: true}",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			want := parse(t, kustomize(t, kustomization(t, c.resources, c.components)))
-			got := parse(t, chart(t, c.values+"\netcd: {servers: ['"+strings.Join(placeholder, "', '")+"']}"))
-			requireSame(t, want, got)
+			charted := chart(t, c.values+"\netcd: {servers: ['"+strings.Join(placeholder, "', '")+"']}")
+			requireSame(t, parse(t, kustomize(t, kustomization(t, c.resources, c.components))), parse(t, charted))
 		})
 	}
 }

@@ -176,10 +176,10 @@ func TestEachValueDoesWhatItSays(t *testing.T) {
 			base := parse(t, chart(t, certManager))
 			objects := parse(t, chart(t, merged(t, certManager, c.values)))
 			for _, change := range c.changes {
-				assert.Truef(t, said(t, objects, change), "%s: %s is not %s", change.object, change.path, change.is)
+				assert.Truef(t, has(t, objects, change), "%s: %s is not %s", change.object, change.path, change.is)
 			}
 			for _, change := range c.not {
-				assert.Falsef(t, said(t, objects, change), "%s: %s is %s", change.object, change.path, change.is)
+				assert.Falsef(t, has(t, objects, change), "%s: %s is %s", change.object, change.path, change.is)
 			}
 			keys := slices.Collect(maps.Keys(objects))
 			for _, object := range c.without {
@@ -218,9 +218,9 @@ func merged(t *testing.T, base, over string) string {
 	return string(text)
 }
 
-// said reports whether an object has the value at the path. A "~" in a path is a dot that
+// has reports whether an object has the value at the path. A "~" in a path is a dot that
 // does not separate.
-func said(t *testing.T, objects manifests, c change) bool {
+func has(t *testing.T, objects manifests, c change) bool {
 	t.Helper()
 	require.Contains(t, objects, c.object)
 	at := []any{objects[c.object].Object}
