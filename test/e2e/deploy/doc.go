@@ -6,9 +6,7 @@
 // the user removes the label.
 //
 // The agent is muster-agent, a process that tests kill. It starts with nothing but the
-// values of a token, and has only the rights that muster-controller grants it: another
-// process, with the rights of the manifests. It deploys into the control plane that Muster
-// serves; the tests look there for the objects, with a client that knows nothing about
-// Muster. The tables are compared as kubectl prints them, line by line, with what S 7
-// requires.
+// values of a token, and has only the rights that muster-controller grants it. It deploys
+// into the control plane that Muster serves, where the tests look for the objects. The
+// tables are compared as kubectl prints them, line by line, with what S 7 requires.
 package deploy

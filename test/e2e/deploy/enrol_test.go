@@ -98,10 +98,7 @@ func TestAClusterThatRegistersGetsWhatItsLabelsAskFor(t *testing.T) {
 func TestAnAgentThatIsLockedOutDeploysNothingUntilItRegistersAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "lockedout")
-	w.bundle(t, "app-config", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}})
-	label := "prod"
-	w.label(t, &label)
-	w.waitState(t, "app-config", v1alpha1.Ready)
+	w.blue(t, nil)
 	account := accountOf(t, w)
 
 	// The account is deleted with the registration. The agent then sees nothing, and leaves

@@ -21,11 +21,7 @@ import (
 func TestDriftIsUndoneWhereTheBundleSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "corrected")
-	spec := v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}}
-	spec.CorrectDrift = &v1alpha1.CorrectDrift{Enabled: true}
-	w.bundle(t, "app-config", spec)
-	w.label(t, ptr.To("prod"))
-	w.waitState(t, "app-config", v1alpha1.Ready)
+	w.blue(t, func(spec *v1alpha1.BundleSpec) { spec.CorrectDrift = &v1alpha1.CorrectDrift{Enabled: true} })
 	w.paint(t, "red")
 	w.waitData(t, "config", "colour", "blue")
 	poll.Eventually(t, within, func(ctx context.Context) error {
@@ -45,9 +41,7 @@ func TestDriftIsUndoneWhereTheBundleSaysSo(t *testing.T) {
 func TestWhatIsMissingIsReportedAsMissing(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "missing")
-	w.bundle(t, "app-config", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}})
-	w.label(t, ptr.To("prod"))
-	w.waitState(t, "app-config", v1alpha1.Ready)
+	w.blue(t, nil)
 	require.NoError(t, control.Client.CoreV1().ConfigMaps(w.name).Delete(t.Context(), "config", metav1.DeleteOptions{}))
 	bd := w.waitState(t, "app-config", v1alpha1.Modified)
 	require.Equal(t, []v1alpha1.ModifiedStatus{{Kind: "ConfigMap", APIVersion: "v1", Namespace: "missing", Name: "config", Create: true}}, bd.Status.ModifiedStatus)
@@ -57,11 +51,7 @@ func TestWhatIsMissingIsReportedAsMissing(t *testing.T) {
 func TestResourcesStayWhereTheBundleSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "kept")
-	spec := v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}}
-	spec.KeepResources = true
-	w.bundle(t, "app-config", spec)
-	w.label(t, ptr.To("prod"))
-	w.waitState(t, "app-config", v1alpha1.Ready)
+	w.blue(t, func(spec *v1alpha1.BundleSpec) { spec.KeepResources = true })
 	w.label(t, nil)
 	poll.Eventually(t, within, func(ctx context.Context) error {
 		records, err := control.Client.CoreV1().Secrets(w.name).List(ctx, metav1.ListOptions{LabelSelector: "owner=helm"})
@@ -127,9 +117,7 @@ func TestWhatAChartReadsDownstreamIsThereBeforeIt(t *testing.T) {
 func TestABrokenVersionIsReportedAndReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "broken")
-	w.bundle(t, "app-config", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}})
-	w.label(t, ptr.To("prod"))
-	w.waitState(t, "app-config", v1alpha1.Ready)
+	w.blue(t, nil)
 
 	// An invalid manifest fails permanently: the agent has applied it, and it is not ready.
 	w.change(t, "app-config", v1alpha1.BundleResource{Name: "config.yaml", Content: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndate: {}\n"})
@@ -159,9 +147,7 @@ func TestABrokenVersionIsReportedAndReplaced(t *testing.T) {
 func TestAPausedClusterKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "paused")
-	w.bundle(t, "app-config", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}})
-	w.label(t, ptr.To("prod"))
-	w.waitState(t, "app-config", v1alpha1.Ready)
+	w.blue(t, nil)
 	w.pause(t, true)
 	w.change(t, "app-config", configMap("config", "colour", "green"))
 	w.waitState(t, "app-config", v1alpha1.OutOfSync)

@@ -122,8 +122,7 @@ func TestAnAgentThatHasNothingNewToSayIsSilent(t *testing.T) {
 	w.bundle(t, "app-chart", chart())
 	w.label(t, ptr.To("prod"))
 	before := w.waitState(t, "app-chart", v1alpha1.Ready)
-	events, err := fleet.FleetV1alpha1().BundleDeployments(w.at).
-		Watch(t.Context(), metav1.ListOptions{ResourceVersion: before.ResourceVersion})
+	events, err := fleet.FleetV1alpha1().BundleDeployments(w.at).Watch(t.Context(), metav1.ListOptions{ResourceVersion: before.ResourceVersion})
 	require.NoError(t, err)
 	defer events.Stop()
 

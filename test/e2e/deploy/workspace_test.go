@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/cluster"
@@ -71,6 +72,19 @@ func (w *workspace) bundle(t *testing.T, name string, spec v1alpha1.BundleSpec) 
 	require.NoError(t, err)
 }
 
+// blue deploys the Bundle app-config with a ConfigMap whose colour is blue, and waits until it
+// is ready.
+func (w *workspace) blue(t *testing.T, adjust func(spec *v1alpha1.BundleSpec)) {
+	t.Helper()
+	spec := v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "blue")}}
+	if adjust != nil {
+		adjust(&spec)
+	}
+	w.bundle(t, "app-config", spec)
+	w.label(t, ptr.To("prod"))
+	w.waitState(t, "app-config", v1alpha1.Ready)
+}
+
 // change replaces the resources of a Bundle.
 func (w *workspace) change(t *testing.T, name string, resources ...v1alpha1.BundleResource) {
 	t.Helper()
@@ -89,7 +103,6 @@ func (w *workspace) label(t *testing.T, env *string) {
 	require.NoError(t, err)
 }
 
-// pause pauses or resumes the Cluster.
 func (w *workspace) pause(t *testing.T, paused bool) {
 	t.Helper()
 	_, err := fleet.FleetV1alpha1().Clusters(w.name).Patch(t.Context(), clusterName, types.MergePatchType,
