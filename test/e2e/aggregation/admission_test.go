@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,8 +40,8 @@ func policed(t *testing.T) (person, string) {
 	return p, fmt.Sprintf("{matchLabels: {kubernetes.io/metadata.name: %s}}", p.namespace)
 }
 
-// applies creates cluster-scoped objects, and removes them at the end: they would affect
-// what every other test writes.
+// applies creates cluster-scoped objects, and removes them at the end, because they affect
+// what other tests write.
 func (p person) applies(t *testing.T, objects string) {
 	t.Helper()
 	p.types(t, objects, "create", "-f", "-")
@@ -49,6 +50,23 @@ func (p person) applies(t *testing.T, objects string) {
 		_, _, err := p.Kubectl("delete", "--wait=false", "-f", "-")
 		require.NoError(t, err)
 	})
+}
+
+// isRefusedEverywhere waits until every replica refuses an object, and returns the message.
+// Replicas learn of policies and webhooks through watches.
+func (p person) isRefusedEverywhere(t *testing.T, object string) (refusal string) {
+	t.Helper()
+	p.Stdin = object
+	waitFor(t, "every replica refuses it", func() bool {
+		for range 5 {
+			_, stderr, err := p.Kubectl(p.in([]string{"create", "--dry-run=server", "-f", "-"})...)
+			if refusal = stderr; err == nil {
+				return false
+			}
+		}
+		return true
+	})
+	return refusal
 }
 
 func TestAValidatingAdmissionPolicyRefusesWithItsMessage(t *testing.T) {
@@ -74,18 +92,7 @@ metadata: {name: %[1]s}
 spec: {policyName: %[1]s, validationActions: [Deny], matchResources: {namespaceSelector: %[2]s}}
 `, name, namespace))
 	bad := manifest("Bundle", "bad", `"spec": {"defaultNamespace": "kube-system"}`)
-	// Muster learns of the policy through a watch.
-	var refusal string
-	waitFor(t, "the policy is in force on every replica", func() bool {
-		for range 5 {
-			p.Stdin = bad
-			_, stderr, err := p.Kubectl(p.in([]string{"create", "--dry-run=server", "-f", "-"})...)
-			if refusal = stderr; err == nil {
-				return false
-			}
-		}
-		return true
-	})
+	refusal := p.isRefusedEverywhere(t, bad)
 	require.Contains(t, refusal, "nothing may be deployed into kube-system")
 	require.Contains(t, refusal, name)
 	p.types(t, manifest("Bundle", "good", `"spec": {"defaultNamespace": "web"}`), "create", "-f", "-")
@@ -175,12 +182,7 @@ func newHook(t *testing.T, refuse func(*admissionv1.AdmissionRequest) string) *h
 func (h *hook) saw(what string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, each := range h.mu.seen {
-		if each == what {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(h.mu.seen, what)
 }
 
 func TestAValidatingWebhookIsAskedAboutObjectsAndReports(t *testing.T) {
@@ -215,17 +217,7 @@ func TestAValidatingWebhookIsAskedAboutObjectsAndReports(t *testing.T) {
 		_, _, err := p.Kubectl("delete", "validatingwebhookconfiguration", made.Name)
 		require.NoError(t, err)
 	})
-	var refusal string
-	waitFor(t, "the webhook is in force on every replica", func() bool {
-		for range 5 {
-			p.Stdin = manifest("Bundle", "bad", "")
-			_, stderr, err := p.Kubectl(p.in([]string{"create", "--dry-run=server", "-f", "-"})...)
-			if refusal = stderr; err == nil {
-				return false
-			}
-		}
-		return true
-	})
+	refusal := p.isRefusedEverywhere(t, manifest("Bundle", "bad", ""))
 	require.Contains(t, refusal, `admission webhook "bundles.example.com" denied the request: no bad Bundles`)
 	require.True(t, h.saw("CREATE bundles/ by admin"))
 

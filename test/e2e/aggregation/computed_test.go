@@ -145,6 +145,6 @@ func TestAnEditorOfANamespaceDoesWhatTheRoleSays(t *testing.T) {
 	// A user without the right to write gets no advice.
 	require.Contains(t, p.isRefused(t, "patch", "bundledeployment", "app", "--type=merge", "-p", "{}"), "NotFound")
 	elsewhere := p
-	elsewhere.namespace = newNamespace(t, nil)
+	elsewhere.namespace = newNamespace(t)
 	require.Contains(t, elsewhere.isRefused(t, "get", "bundles"), "Forbidden")
 }

@@ -112,9 +112,8 @@ func TestANamespaceTakesItsFleetObjectsWithIt(t *testing.T) {
 	p.does(t, "wait", "namespace/"+p.namespace, "--for=delete", "--timeout=60s")
 }
 
-// The API server that takes a write enforces quotas. kube-controller-manager counts
-// Muster's objects like any others; but kube-apiserver does not see their writes, and
-// Muster has no quota admission. So a quota counts, and does not refuse.
+// kube-controller-manager counts Muster's objects like any others. But the API server that
+// takes a write enforces quotas, and Muster has no quota admission.
 func TestAResourceQuotaCountsBundlesAndDoesNotLimitThem(t *testing.T) {
 	t.Parallel()
 	p := administrator(t)

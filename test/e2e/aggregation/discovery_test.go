@@ -226,10 +226,8 @@ func TestKubectlRefusesFieldsThatDoNotExist(t *testing.T) {
 	typo := manifest("Bundle", "typo", `"spec": {"tragets": []}`)
 	require.Contains(t, p.typesAndIsRefused(t, typo, "create", "--validate=strict", "-f", "-"), `unknown field "spec.tragets"`)
 	require.Contains(t, p.typesAndIsRefused(t, typo, "apply", "--server-side", "-f", "-"), "field not declared in schema")
-	_, warnings, err := func() (string, string, error) {
-		p.Stdin = typo
-		return p.Kubectl(p.in([]string{"create", "--validate=warn", "-f", "-"})...)
-	}()
+	p.Stdin = typo
+	_, warnings, err := p.Kubectl(p.in([]string{"create", "--validate=warn", "-f", "-"})...)
 	require.NoError(t, err)
 	require.Contains(t, warnings, `Warning: unknown field "spec.tragets"`)
 }

@@ -19,6 +19,16 @@ var (
 	muster  *cluster.Muster
 )
 
+// auditPolicy logs all requests in the namespaces of one test.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  namespaces: [audited]
+- level: None
+`
+
 func TestMain(m *testing.M) {
 	cluster.Main(m, func(t cluster.T) {
 		control = cluster.Start(t)

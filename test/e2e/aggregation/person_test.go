@@ -40,7 +40,7 @@ func at(t *testing.T, config *rest.Config, namespace string) person {
 // administrator returns a person with all rights, in a new namespace.
 func administrator(t *testing.T) person {
 	t.Helper()
-	return at(t, nil, newNamespace(t, nil))
+	return at(t, nil, newNamespace(t))
 }
 
 // editor returns a person with the role muster-edit in a namespace and no other right.
@@ -56,12 +56,11 @@ func editor(t *testing.T, namespace string) person {
 	return at(t, control.As(user), namespace)
 }
 
-// newNamespace creates a namespace. It remains: the control plane ends with the package,
-// and only tests of deletions wait for them.
-func newNamespace(t *testing.T, labels map[string]string) string {
+// newNamespace creates a namespace, which remains: the control plane ends with the package.
+func newNamespace(t *testing.T) string {
 	t.Helper()
 	made, err := control.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "team-", Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "team-"},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	return made.Name
