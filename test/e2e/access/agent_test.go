@@ -88,8 +88,7 @@ func grant(t cluster.T, name string) *agent {
 	a.namespace, _ = read.Status["namespace"].(string)
 	require.NotEmpty(t, a.namespace, "the Cluster has no namespace: %v", read.Status)
 	control.MakeNamespace(t, a.namespace)
-	ctx := t.Context()
-	_, err := control.Client.CoreV1().ServiceAccounts(a.namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: a.account}}, metav1.CreateOptions{})
+	_, err := control.Client.CoreV1().ServiceAccounts(a.namespace).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: a.account}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	self := account(a.namespace, a.account)
 	allow(t, a.account, workspace, self, rbacv1.PolicyRule{

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -31,8 +32,8 @@ type request struct {
 	kind   string // Content-Type; JSON if empty
 	body   string
 	header http.Header
-	// as makes the present object at this path the body. An object that was read earlier
-	// could conflict with other writers.
+	// as is the path of an object that becomes the body. It is read for each request, because
+	// an object that was read earlier could conflict with other writers.
 	as string
 }
 
@@ -85,17 +86,11 @@ func try(ctx context.Context, config *rest.Config, r request) (answer, error) {
 func send(ctx context.Context, client *http.Client, host string, r request) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	method := r.method
-	if method == "" {
-		method = http.MethodGet
-	}
-	sent, err := http.NewRequestWithContext(ctx, method, host+r.path, strings.NewReader(r.body))
+	sent, err := http.NewRequestWithContext(ctx, r.method, host+r.path, strings.NewReader(r.body))
 	if err != nil {
 		return answer{}, err
 	}
-	for name, values := range r.header {
-		sent.Header[name] = values
-	}
+	maps.Copy(sent.Header, r.header)
 	if r.body != "" {
 		sent.Header.Set("Content-Type", "application/json")
 		if r.kind != "" {
@@ -129,10 +124,7 @@ const (
 )
 
 func ways() []way {
-	return []way{
-		{aggregated, rest.CopyConfig},
-		{straight, muster.Replicas()[0].Direct},
-	}
+	return []way{{aggregated, rest.CopyConfig}, {straight, muster.Replicas()[0].Direct}}
 }
 
 // object holds the fields of an object that tests read.

@@ -63,6 +63,8 @@ func TestNoClientPassesForAnother(t *testing.T) {
 	with := replica.With
 	admin := claim("admin", "system:masters", "system:authenticated")
 	masters := []string{"system:masters"}
+	frontProxy := with(control.FrontProxyCA.Client(cluster.FrontProxyName))
+	forServers := func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }
 	// The certificate is self-signed, and claims to be an authority.
 	selfSigned := cluster.NewCA(cluster.FrontProxyName).Client(cluster.FrontProxyName)
 	for _, c := range []struct {
@@ -73,10 +75,10 @@ func TestNoClientPassesForAnother(t *testing.T) {
 		// empty name means a user with the right.
 		taken string
 	}{
-		{"the front proxy speaks for an administrator", with(control.FrontProxyCA.Client(cluster.FrontProxyName)), admin, ""},
-		{"the front proxy speaks for an agent", with(control.FrontProxyCA.Client(cluster.FrontProxyName)), claim(north.user(), "system:serviceaccounts"), north.user()},
-		{"the front proxy speaks for no user", with(control.FrontProxyCA.Client(cluster.FrontProxyName)), nil, unauthorized},
-		{"the front proxy names no user but a group", with(control.FrontProxyCA.Client(cluster.FrontProxyName)), http.Header{"X-Remote-Group": masters}, unauthorized},
+		{"the front proxy speaks for an administrator", frontProxy, admin, ""},
+		{"the front proxy speaks for an agent", frontProxy, claim(north.user(), "system:serviceaccounts"), north.user()},
+		{"the front proxy speaks for no user", frontProxy, nil, unauthorized},
+		{"the front proxy names no user but a group", frontProxy, http.Header{"X-Remote-Group": masters}, unauthorized},
 
 		{"headers without a certificate", replica.Direct(control.Anonymous()), admin, "system:anonymous"},
 		{"headers in small letters", replica.Direct(control.Anonymous()), http.Header{"x-remote-user": {"admin"}, "x-remote-group": masters}, "system:anonymous"},
@@ -90,9 +92,7 @@ func TestNoClientPassesForAnother(t *testing.T) {
 		{"headers with a certificate whose allowed name is not its common name", with(control.FrontProxyCA.Sign(both(client("somebody", cluster.FrontProxyName), func(c *x509.Certificate) {
 			c.DNSNames = []string{cluster.FrontProxyName}
 		}))), admin, unauthorized},
-		{"headers with a front proxy's certificate that is not for clients", with(control.FrontProxyCA.Sign(both(client(cluster.FrontProxyName), func(c *x509.Certificate) {
-			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-		}))), admin, unauthorized},
+		{"headers with a front proxy's certificate that is not for clients", with(control.FrontProxyCA.Sign(both(client(cluster.FrontProxyName), forServers))), admin, unauthorized},
 		{"headers with a front proxy's certificate that has expired", with(control.FrontProxyCA.Sign(both(client(cluster.FrontProxyName), expired))), admin, unauthorized},
 		{"headers with a front proxy's certificate of the foreign authority", with(control.ForeignCA.Client(cluster.FrontProxyName)), admin, unauthorized},
 		{"headers with a front proxy's certificate that signed itself", with(selfSigned), admin, unauthorized},
@@ -105,9 +105,7 @@ func TestNoClientPassesForAnother(t *testing.T) {
 		{"an administrator's certificate of the foreign authority", with(control.ForeignCA.Client("admin", masters...)), nil, unauthorized},
 		{"an administrator's certificate that signed itself", with(cluster.NewCA("admin").Client("admin", masters...)), nil, unauthorized},
 		{"an administrator's certificate that has expired", with(control.CA.Sign(both(client("admin", masters...), expired))), nil, unauthorized},
-		{"an administrator's certificate that is for servers only", with(control.CA.Sign(both(client("admin", masters...), func(c *x509.Certificate) {
-			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-		}))), nil, unauthorized},
+		{"an administrator's certificate that is for servers only", with(control.CA.Sign(both(client("admin", masters...), forServers))), nil, unauthorized},
 
 		{"an agent that impersonates an administrator", replica.Direct(north.config), http.Header{"Impersonate-User": {"admin"}, "Impersonate-Group": masters}, north.user()},
 		{"an agent that impersonates the other", replica.Direct(north.config), http.Header{"Impersonate-User": {south.user()}}, north.user()},
@@ -115,11 +113,7 @@ func TestNoClientPassesForAnother(t *testing.T) {
 		{"an agent that adds an extra to itself", replica.Direct(north.config), http.Header{"Impersonate-User": {north.user()}, "Impersonate-Extra-Scopes": {"all"}}, north.user()},
 		{"an anonymous client that impersonates an administrator", replica.Direct(control.Anonymous()), http.Header{"Impersonate-User": {"admin"}, "Impersonate-Group": masters}, "system:anonymous"},
 		{"an administrator that impersonates an agent", with(control.CA.Client("admin", masters...)), http.Header{"Impersonate-User": {north.user()}}, north.user()},
-		{
-			"the front proxy, for an agent that impersonates an administrator", with(control.FrontProxyCA.Client(cluster.FrontProxyName)),
-			http.Header{"X-Remote-User": {north.user()}, "Impersonate-User": {"admin"}, "Impersonate-Group": masters},
-			north.user(),
-		},
+		{"the front proxy, for an agent that impersonates an administrator", frontProxy, http.Header{"X-Remote-User": {north.user()}, "Impersonate-User": {"admin"}, "Impersonate-Group": masters}, north.user()},
 	} {
 		for proto, next := range protocols() {
 			t.Run(c.name+" over "+proto, func(t *testing.T) {
@@ -161,7 +155,6 @@ func TestAnAgentMayNotImpersonateGroupsOrItself(t *testing.T) {
 		for _, w := range ways() {
 			t.Run(name+" "+w.name, func(t *testing.T) {
 				t.Parallel()
-				// A request that the agent may send as itself.
 				a := ask(t, w.to(north.config), request{path: north.deployments(), header: header})
 				require.NotEqual(t, http.StatusOK, a.code, a.body)
 				require.Contains(t, []int{http.StatusForbidden, http.StatusBadRequest, http.StatusInternalServerError}, a.code, a.body)
@@ -192,7 +185,7 @@ func TestAUserWithTheRightImpersonates(t *testing.T) {
 
 func TestPlainHTTPIsNotServed(t *testing.T) {
 	t.Parallel()
-	config := rest.CopyConfig(muster.Replicas()[0].Direct(north.config))
+	config := muster.Replicas()[0].Direct(north.config)
 	plain := &rest.Config{Host: strings.Replace(config.Host, "https://", "http://", 1)}
 	a, err := try(t.Context(), plain, request{path: north.deployments(), header: http.Header{"Authorization": {"Bearer " + config.BearerToken}}})
 	if err != nil {

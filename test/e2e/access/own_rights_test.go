@@ -19,8 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// basicRights holds the rights that Kubernetes gives to each ServiceAccount; Muster does not
-// give them.
+// basicRights holds the rights that Kubernetes gives to each ServiceAccount.
 var basicRights = []string{
 	"get,list,watch clustertrustbundles.certificates.k8s.io",
 	"create selfsubjectaccessreviews.authorization.k8s.io",
@@ -106,7 +105,7 @@ func lines(rule authorizationv1.ResourceRule) []string {
 	return out
 }
 
-// This test sends requests: the review above is only informational.
+// The review above is only informational, so this test sends requests.
 func TestMusterIsRefusedWhatItDoesNotNeed(t *testing.T) {
 	t.Parallel()
 	self := control.AsAccount(t, cluster.Namespace, cluster.ServerName)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -114,9 +115,7 @@ func TestAnAgentSeesNoOtherClustersBundleDeployments(t *testing.T) {
 		{name: "update the status of one", request: request{method: http.MethodPut, path: one + "/status", as: one}, right: of("update", "bundledeployments/status", south.namespace)},
 		{name: "list the next page", request: request{path: other + "?limit=1&continue=" + page.Metadata.Continue}, right: list},
 	}
-	cases = append(cases, selections("list", other, list, page)...)
-	cases = append(cases, selections("watch", other, watch, page)...)
-	refused(t, cases)
+	refused(t, slices.Concat(cases, selections("list", other, list, page), selections("watch", other, watch, page)))
 }
 
 func TestAnAgentSeesNotAllNamespaces(t *testing.T) {
@@ -124,21 +123,17 @@ func TestAnAgentSeesNotAllNamespaces(t *testing.T) {
 	all := api + "/bundledeployments"
 	page := parse(t, ask(t, control.Config, request{path: all + "?limit=1"}))
 	list, watch := of("list", "bundledeployments", ""), of("watch", "bundledeployments", "")
+	own := "fieldSelector=metadata.namespace%3D" + north.namespace
 	cases := []refusal{
 		{name: "watch all by the old path", request: request{path: api + "/watch/bundledeployments"}, right: watch},
 		{name: "list the next page", request: request{path: all + "?limit=1&continue=" + page.Metadata.Continue}, right: list},
+		// All includes the agent's own, but a selector for those is not a right to list all.
+		{name: "list those of its namespace by a fieldSelector", request: request{path: all + "?" + own}, right: list},
+		{name: "watch those of its namespace by a fieldSelector", request: request{path: all + "?watch=true&" + own}, right: watch},
+		{name: "list one of its own by a fieldSelector", request: request{path: all + "?" + own + ",metadata.name%3Done"}, right: list},
+		{name: "watch one of its own by a fieldSelector", request: request{path: all + "?watch=true&" + own + ",metadata.name%3Done"}, right: watch},
 	}
-	cases = append(cases, selections("list", all, list, page)...)
-	cases = append(cases, selections("watch", all, watch, page)...)
-	// All includes the agent's own, but a selector for those is not a right to list all.
-	own := "fieldSelector=metadata.namespace%3D" + north.namespace
-	cases = append(cases,
-		refusal{name: "list those of its namespace by a fieldSelector", request: request{path: all + "?" + own}, right: list},
-		refusal{name: "watch those of its namespace by a fieldSelector", request: request{path: all + "?watch=true&" + own}, right: watch},
-		refusal{name: "list one of its own by a fieldSelector", request: request{path: all + "?" + own + ",metadata.name%3Done"}, right: list},
-		refusal{name: "watch one of its own by a fieldSelector", request: request{path: all + "?watch=true&" + own + ",metadata.name%3Done"}, right: watch},
-	)
-	refused(t, cases)
+	refused(t, slices.Concat(cases, selections("list", all, list, page), selections("watch", all, watch, page)))
 }
 
 // selections returns the requests for a part of a list.
