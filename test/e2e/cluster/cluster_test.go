@@ -46,6 +46,8 @@ func TestTheControlPlaneAnswersKubectl(t *testing.T) {
 func TestTheControlPlaneIdentifiesItsClients(t *testing.T) {
 	t.Parallel()
 	account := control.AsAccount(t, metav1.NamespaceDefault, "default")
+	foreign, pair := control.Anonymous(), control.ForeignCA.Client("admin", "system:masters")
+	foreign.CertData, foreign.KeyData = pair.Certificate, pair.Key
 	cases := []struct {
 		name   string
 		config *rest.Config
@@ -54,7 +56,7 @@ func TestTheControlPlaneIdentifiesItsClients(t *testing.T) {
 		{"a client certificate", control.As("ann", "people"), "ann"},
 		{"a token of a ServiceAccount", account, "system:serviceaccount:default:default"},
 		{"a client without credentials", control.Anonymous(), "Forbidden"},
-		{"a certificate of a foreign CA", stranger(), "Unauthorized"},
+		{"a certificate of a foreign CA", foreign, "Unauthorized"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -84,12 +86,4 @@ func TestTheOutputOfARunningKubectlIsSeen(t *testing.T) {
 	require.True(t, watch.Running())
 	watch.Kill()
 	require.False(t, watch.Running())
-}
-
-// stranger returns a client with a certificate that no server trusts.
-func stranger() *rest.Config {
-	config := control.Anonymous()
-	pair := control.ForeignCA.Client("admin", "system:masters")
-	config.CertData, config.KeyData = pair.Certificate, pair.Key
-	return config
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// answer returns a server's answer to a request for its version.
+// answer returns the error of a server's answer to a list of Bundles.
 func answer(t *testing.T, config *rest.Config) error {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(config)
@@ -23,7 +23,7 @@ func answer(t *testing.T, config *rest.Config) error {
 	return client.Discovery().RESTClient().Get().AbsPath("/apis/fleet.cattle.io/v1alpha1/bundles").Do(t.Context()).Error()
 }
 
-// reached asks a replica directly, in every possible way.
+// reached asks a replica directly, in each possible way.
 func reached(t *testing.T, m *cluster.Muster) {
 	t.Helper()
 	r := m.Replicas()[0]
