@@ -9,10 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,19 +20,14 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/poll"
+	"github.com/musterfleet/muster/test/replay"
 )
 
-// The kill may come after any instruction. Registrations are created and deleted while the
-// controller is killed again and again; then it has as much time as it needs. After that,
-// the objects match the registrations, by an oracle of its own, and another start writes
-// nothing.
+// Registrations are created and deleted while the controller is killed again and again, at
+// any instruction; then it has as much time as it needs. After that the objects match the
+// registrations, by an oracle of its own, and another start writes nothing.
 func TestAControllerThatIsKilledConvergesToTheSameObjects(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if given, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
-		seed = given
-	}
-	t.Logf("SEED=%d replays the choices, though not the speed of the machine", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := replay.Rand(t)
 	const workspace, clients, kills = "killed", 30, 8
 	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "1h")
@@ -77,7 +69,7 @@ func TestAControllerThatIsKilledConvergesToTheSameObjects(t *testing.T) {
 	}
 	converged(t, workspace)
 	settled := func() []string {
-		all, err := managed(t.Context(), func(o metav1.Object) bool { return true })
+		all, err := managed(t.Context(), func(metav1.Object) bool { return true })
 		require.NoError(t, err)
 		return all
 	}

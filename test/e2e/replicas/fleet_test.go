@@ -37,11 +37,8 @@ func clusterName(i int) string   { return fmt.Sprintf("c-%d", i) }
 // fleet is a namespace with Clusters and Bundles.
 type fleet struct {
 	namespace string
-	homes     []string
+	homes     []string // the namespaces of BundleDeployments, by Cluster
 }
-
-// home returns the namespace of a Cluster's BundleDeployments.
-func (f fleet) home(cluster int) string { return f.homes[cluster] }
 
 // bundles returns the names of all Bundles.
 func (f fleet) bundles() []string {
@@ -78,7 +75,7 @@ func newFleet(t *testing.T, namespace string, config *rest.Config) fleet {
 		require.NoError(t, err)
 		require.NotEmpty(t, created.Status.Namespace)
 		f.homes = append(f.homes, created.Status.Namespace)
-		control.MakeNamespace(t, f.home(i))
+		control.MakeNamespace(t, f.homes[i])
 	}
 	for _, name := range f.bundles() {
 		_, err := c.FleetV1alpha1().Bundles(namespace).Create(t.Context(), newBundle(namespace, name), metav1.CreateOptions{})
@@ -134,7 +131,7 @@ func (f fleet) edit(ctx context.Context, c versioned.Interface, bundle string, n
 
 func (f fleet) report(ctx context.Context, c versioned.Interface, cluster, n int) (*v1alpha1.BundleDeployment, error) {
 	patch := fmt.Sprintf(`{"status":{"release":"n%d"}}`, n)
-	return c.FleetV1alpha1().BundleDeployments(f.home(cluster)).Patch(ctx, everywhere, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
+	return c.FleetV1alpha1().BundleDeployments(f.homes[cluster]).Patch(ctx, everywhere, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
 }
 
 // shown holds the counters that a BundleDeployment shows.

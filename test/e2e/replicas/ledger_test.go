@@ -80,6 +80,16 @@ func (l *ledger) wasRefused(n int) bool {
 	return l.mu.refused[n]
 }
 
+// summarize returns the number of acknowledged writes, and adds the errors by their kind.
+func (l *ledger) summarize(failed map[string]int) (acknowledged int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for kind, n := range l.mu.errors {
+		failed[kind] += n
+	}
+	return len(l.mu.acks) - 1
+}
+
 // missed returns the acknowledged counts strictly between two.
 func (l *ledger) missed(from, to int) []int {
 	l.mu.Lock()

@@ -80,7 +80,7 @@ func startLoad(t *testing.T, m *cluster.Muster, f fleet) *load {
 		for _, watchList := range []bool{true, false} {
 			l.follow(t, follow, way, "bundledeployments", "", watchList)
 		}
-		l.follow(t, follow, way, "bundledeployments", f.home(0), true)
+		l.follow(t, follow, way, "bundledeployments", f.homes[0], true)
 		l.follow(t, follow, way, "bundles", "", way.name == "straight")
 		l.follow(t, follow, way, "clusters", f.namespace, way.name != "straight")
 	}
@@ -112,32 +112,29 @@ func (l *load) every(ctx context.Context, do func()) {
 func (l *load) startWriters(t *testing.T, ctx context.Context, m *cluster.Muster) {
 	t.Helper()
 	all := ways(m)
-	for i := range clusters {
-		c := clientset(t, all[i%2].config)
+	write := func(to *ledger, do func(n int) (string, error)) {
 		l.every(ctx, func() {
-			_ = l.counts[i].write(ctx, func(n int) (string, error) { // the ledger counts the error
-				out, err := l.fleet.label(ctx, c, i, n)
-				return revisionOf(out, err), err
-			})
+			_ = to.write(ctx, do) // the ledger counts the error
 			l.edited.Add(1)
 		})
+	}
+	for i := range clusters {
+		c := clientset(t, all[i%2].config)
+		write(l.counts[i], func(n int) (string, error) {
+			out, err := l.fleet.label(ctx, c, i, n)
+			return revisionOf(out, err), err
+		})
 		agent := clientset(t, all[(i+1)%2].config)
-		l.every(ctx, func() {
-			_ = l.reports[i].write(ctx, func(n int) (string, error) {
-				out, err := l.fleet.report(ctx, agent, i, n)
-				return revisionOf(out, err), err
-			})
-			l.edited.Add(1)
+		write(l.reports[i], func(n int) (string, error) {
+			out, err := l.fleet.report(ctx, agent, i, n)
+			return revisionOf(out, err), err
 		})
 	}
 	for i, name := range l.fleet.bundles() {
 		c := clientset(t, all[i%2].config)
-		l.every(ctx, func() {
-			_ = l.edits[name].write(ctx, func(n int) (string, error) {
-				out, err := l.fleet.edit(ctx, c, name, n)
-				return revisionOf(out, err), err
-			})
-			l.edited.Add(1)
+		write(l.edits[name], func(n int) (string, error) {
+			out, err := l.fleet.edit(ctx, c, name, n)
+			return revisionOf(out, err), err
 		})
 	}
 }
@@ -152,11 +149,6 @@ func revisionOf(object interface{ GetResourceVersion() string }, err error) stri
 // waitProgress waits until each writer has had so many more writes acknowledged.
 func (l *load) waitProgress(t *testing.T, more int) {
 	t.Helper()
-	l.waitProgressWithin(t, more, within)
-}
-
-func (l *load) waitProgressWithin(t *testing.T, more int, limit time.Duration) {
-	t.Helper()
 	before := map[*ledger]int{}
 	for _, each := range l.ledgers() {
 		before[each] = each.floor()
@@ -168,7 +160,7 @@ func (l *load) waitProgressWithin(t *testing.T, more int, limit time.Duration) {
 			}
 		}
 		return true
-	}, limit, 20*time.Millisecond, "writers make no progress")
+	}, within, 20*time.Millisecond, "writers make no progress")
 }
 
 func (l *load) ledgers() []*ledger {
@@ -248,20 +240,9 @@ func (l *load) summaryLocked(failed int) string {
 	}
 	acked, lost := 0, map[string]int{}
 	for _, each := range l.ledgers() {
-		acked += each.floorCount()
-		each.mu.Lock()
-		for kind, n := range each.mu.errors {
-			lost[kind] += n
-		}
-		each.mu.Unlock()
+		acked += each.summarize(lost)
 	}
 	return fmt.Sprintf("%d informers, %d events, %d watches opened (%d refused at first), %d lists and states (%d after 410, %d after a broken response); "+
 		"%d reads, %d failed; %d writes acknowledged of %d, errors of writes %v, failed reads %v; %d answers or events wrong, missing or out of order",
 		len(l.followers), events, streams, refusals, relists, expired, broken, l.reads.Load(), failed, acked, l.edited.Load(), lost, l.mu.failed, len(l.mu.wrong))
-}
-
-func (l *ledger) floorCount() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.mu.acks) - 1
 }

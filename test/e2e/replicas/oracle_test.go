@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -85,7 +86,7 @@ func (l *load) ceilings() bounds { return l.bounds((*ledger).ceiling) }
 // anything returns the bounds of a read without a minimum age.
 func (l *load) anything() bounds { return l.bounds(func(*ledger) int { return 0 }) }
 
-// checkOne returns what is wrong about a BundleDeployment; o is nil if it does not exist.
+// checkOne returns an error if a BundleDeployment is wrong; o is nil if it does not exist.
 func (l *load) checkOne(cluster int, bundle string, o *unstructured.Unstructured, low, high bounds) error {
 	where := fmt.Sprintf("%s on %s", bundle, clusterName(cluster))
 	if o == nil {
@@ -133,14 +134,13 @@ func (l *load) checkOne(cluster int, bundle string, o *unstructured.Unstructured
 func (l *load) checkList(list *unstructured.UnstructuredList, low, high bounds) error {
 	byKey := map[string]*unstructured.Unstructured{}
 	for i := range list.Items {
-		item := &list.Items[i]
-		byKey[item.GetNamespace()+"/"+item.GetName()] = item
+		byKey[key(&list.Items[i])] = &list.Items[i]
 	}
 	expected, edits := 0, map[string]int{}
 	for i := range clusters {
 		counts := map[int]bool{}
 		for _, bundle := range l.fleet.bundles() {
-			item := byKey[l.fleet.home(i)+"/"+bundle]
+			item := byKey[l.fleet.homes[i]+"/"+bundle]
 			if err := l.checkOne(i, bundle, item, low, high); err != nil {
 				return err
 			}
@@ -163,7 +163,7 @@ func (l *load) checkList(list *unstructured.UnstructuredList, low, high bounds) 
 		}
 		for n := range counts {
 			for _, bundle := range l.fleet.bundles() {
-				if there := byKey[l.fleet.home(i)+"/"+bundle] != nil; there != deployed(bundle, n) {
+				if there := byKey[l.fleet.homes[i]+"/"+bundle] != nil; there != deployed(bundle, n) {
 					return fmt.Errorf("a list at count %d of %s: %s exists: %v", n, clusterName(i), bundle, there)
 				}
 			}
@@ -184,7 +184,7 @@ func (l *load) checkList(list *unstructured.UnstructuredList, low, high bounds) 
 // Cluster.
 func (l *load) ours(key string) (cluster int, known bool) {
 	for i := range clusters {
-		if home := l.fleet.home(i) + "/"; len(key) > len(home) && key[:len(home)] == home {
+		if strings.HasPrefix(key, l.fleet.homes[i]+"/") {
 			return i, true
 		}
 	}
@@ -195,17 +195,16 @@ func (l *load) startReaders(t *testing.T, ctx context.Context, m *cluster.Muster
 	t.Helper()
 	for _, way := range ways(m) {
 		getter, lister, floor := dynamicClient(t, way.config), dynamicClient(t, way.config), dynamicClient(t, way.config)
-		turn := 0
+		var gets, floors int
+		var newest int64
 		l.every(ctx, func() {
-			turn++
-			l.get(ctx, way.name, getter, turn)
+			gets++
+			l.get(ctx, way.name, getter, gets)
 		})
-		newest := int64(0)
 		l.every(ctx, func() { newest = l.list(ctx, way.name, lister, newest) })
-		turnOfFloor := 0
 		l.every(ctx, func() {
-			turnOfFloor++
-			l.listNotOlder(ctx, way.name, floor, turnOfFloor)
+			floors++
+			l.listNotOlder(ctx, way.name, floor, floors)
 		})
 	}
 }
@@ -218,7 +217,7 @@ func (l *load) get(ctx context.Context, way string, c dynamic.Interface, turn in
 	if turn%3 == 0 {
 		low, options.ResourceVersion = l.anything(), "0"
 	}
-	o, err := c.Resource(resource("bundledeployments")).Namespace(l.fleet.home(i)).Get(ctx, bundle, options)
+	o, err := c.Resource(resource("bundledeployments")).Namespace(l.fleet.homes[i]).Get(ctx, bundle, options)
 	if apierrors.IsNotFound(err) {
 		o, err = nil, nil
 	}

@@ -72,7 +72,7 @@ func TestAFullEtcdStopsWritesAndNothingElse(t *testing.T) {
 		got, err := aggregated.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, len(got.Items), clusters)
-		_, err = straight.FleetV1alpha1().BundleDeployments(f.home(0)).Get(t.Context(), everywhere, metav1.GetOptions{})
+		_, err = straight.FleetV1alpha1().BundleDeployments(f.homes[0]).Get(t.Context(), everywhere, metav1.GetOptions{})
 		require.NoError(t, err)
 		if now.Sub(begun) > 8*time.Second {
 			break
@@ -92,7 +92,7 @@ func TestAFullEtcdStopsWritesAndNothingElse(t *testing.T) {
 		return err == nil
 	}, within, pace, "writes do not continue")
 	until(t, w, func(_ watch.Event, o *unstructured.Unstructured) bool {
-		if o.GetNamespace() != f.home(1) || o.GetName() != everywhere {
+		if o.GetNamespace() != f.homes[1] || o.GetName() != everywhere {
 			return false
 		}
 		s, err := readShown(o)
@@ -103,7 +103,7 @@ func TestAFullEtcdStopsWritesAndNothingElse(t *testing.T) {
 	}
 }
 
-// until waits for an event.
+// until waits for an event, and returns its object.
 func until(t *testing.T, w watch.Interface, want func(watch.Event, *unstructured.Unstructured) bool) *unstructured.Unstructured {
 	t.Helper()
 	limit := time.After(within)

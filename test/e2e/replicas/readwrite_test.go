@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -24,6 +23,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // labelEdits is the number of label edits that are read everywhere.
@@ -31,9 +31,7 @@ const labelEdits = 200
 
 func testReadYourWrites(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	const namespace = "read-your-writes"
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := replay.Rand(t)
 	setup := clientset(t, control.Config)
 	control.MakeNamespace(t, namespace)
 	selectors := map[string]*metav1.LabelSelector{

@@ -20,6 +20,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 // counted is a counter in a status that one writer raises as fast as it can.
@@ -36,14 +37,14 @@ func counters(f fleet) []counted {
 	for i := range clusters {
 		for _, bundle := range f.bundles() {
 			all = append(all, counted{
-				newLedger(), f.home(i) + "/" + bundle,
+				newLedger(), f.homes[i] + "/" + bundle,
 				func(ctx context.Context, c versioned.Interface, n int) (string, error) {
 					body := fmt.Sprintf(`{"spec":{"options":{"helm":{"values":{"loaded":true}}}},"status":{"release":"n%d","ready":true,"conditions":[{"type":"Ready","status":"True","lastUpdateTime":"2026-11-23T10:00:00Z"}]}}`, n)
-					out, err := c.FleetV1alpha1().BundleDeployments(f.home(i)).Patch(ctx, bundle, types.MergePatchType, []byte(body), metav1.PatchOptions{}, "status")
+					out, err := c.FleetV1alpha1().BundleDeployments(f.homes[i]).Patch(ctx, bundle, types.MergePatchType, []byte(body), metav1.PatchOptions{}, "status")
 					return revisionOf(out, err), err
 				},
 				func(ctx context.Context, c versioned.Interface) (string, error) {
-					out, err := c.FleetV1alpha1().BundleDeployments(f.home(i)).Get(ctx, bundle, metav1.GetOptions{})
+					out, err := c.FleetV1alpha1().BundleDeployments(f.homes[i]).Get(ctx, bundle, metav1.GetOptions{})
 					if err != nil {
 						return "", err
 					}
@@ -73,9 +74,7 @@ func counters(f fleet) []counted {
 // testReportsSurvive kills servers, members of etcd, all of etcd, and servers and etcd at
 // once, while agents report. At the end each replica has every acknowledged report.
 func testReportsSurvive(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := replay.Rand(t)
 	all := counters(newFleet(t, "survive", control.Config))
 	ctx, cancel := background(t)
 	var writers sync.WaitGroup
@@ -181,12 +180,7 @@ func checkCounters(t *testing.T, m *cluster.Muster, all []counted) {
 				unknown++
 			}
 		}
-		acknowledged += each.floorCount()
-		each.mu.Lock()
-		for kind, n := range each.mu.errors {
-			errors[kind] += n
-		}
-		each.mu.Unlock()
+		acknowledged += each.summarize(errors)
 	}
 	sizes := 0.0
 	for _, replica := range m.Replicas() {
