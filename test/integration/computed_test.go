@@ -95,9 +95,7 @@ func reporting(t *testing.T) (s *server, c versioned.Interface, ns string, deplo
 
 func report(t *testing.T, c dynamic.ResourceInterface, patch string) *unstructured.Unstructured {
 	t.Helper()
-	out, err := c.Patch(t.Context(), "app", types.MergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
-	require.NoError(t, err)
-	return out
+	return merge(t, c, "app", patch, "status")
 }
 
 func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
@@ -126,7 +124,7 @@ func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
 		"what the server derives":       `{"status":{"display":{"state":"Forged","deployed":"no"}}}`,
 		"what the status does not have": `{"status":{"nonReadyStatus":null,"modifiedStatus":null}}`,
 		"metadata":                      `{"metadata":{"labels":{"a":"b"},"annotations":{"a":"b"}}}`,
-		"the present report":            `{"metadata":{"resourceVersion":"` + after.GetResourceVersion() + `"},"status":{"ready":true}}`,
+		"the current report":            `{"metadata":{"resourceVersion":"` + after.GetResourceVersion() + `"},"status":{"ready":true}}`,
 		"fields that are unknown":       `{"status":{"nonsense":1}}`,
 	} {
 		require.Equal(t, after, report(t, deployments, patch), title)
@@ -164,31 +162,28 @@ func TestAReportDiesWithItsBundleDeployment(t *testing.T) {
 		"the Bundle was targeted elsewhere, and back": func(t *testing.T, s *server, _ versioned.Interface, ns string) {
 			t.Helper()
 			for _, env := range []string{"test", "prod"} {
-				_, err := s.resource(t, "bundles", ns).Patch(t.Context(), "app", types.MergePatchType, []byte(`{"spec":{"targets":[{"clusterSelector":{"matchLabels":{"env":"`+env+`"}}}]}}`), metav1.PatchOptions{})
-				require.NoError(t, err)
+				merge(t, s.resource(t, "bundles", ns), "app", `{"spec":{"targets":[{"clusterSelector":{"matchLabels":{"env":"`+env+`"}}}]}}`)
 			}
 		},
 		"a group lost the Cluster, and got it back": func(t *testing.T, s *server, c versioned.Interface, ns string) {
 			t.Helper()
 			for _, group := range []string{"none", "g"} {
-				_, err := s.resource(t, "clustergroups", ns).Patch(t.Context(), "g", types.MergePatchType, []byte(`{"spec":{"selector":{"matchLabels":{"group":"`+group+`"}}}}`), metav1.PatchOptions{})
-				require.NoError(t, err)
+				merge(t, s.resource(t, "clustergroups", ns), "g", `{"spec":{"selector":{"matchLabels":{"group":"`+group+`"}}}}`)
 			}
 		},
 		"a group was deleted and created again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
 			t.Helper()
 			require.NoError(t, c.FleetV1alpha1().ClusterGroups(ns).Delete(t.Context(), "g", metav1.DeleteOptions{}))
-			createGroup(t, c, ns)
+			createGroup(t, c, ns, "g", selector("group", "g"))
 		},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
 			s, c, ns, deployments := reporting(t)
 			if strings.HasPrefix(title, "a group") {
-				createGroup(t, c, ns)
+				createGroup(t, c, ns, "g", selector("group", "g"))
 				label(t, c, ns, "c1", "group", "g")
-				_, err := s.resource(t, "bundles", ns).Patch(t.Context(), "app", types.MergePatchType, []byte(`{"spec":{"targets":[{"clusterGroup":"g"}]}}`), metav1.PatchOptions{})
-				require.NoError(t, err)
+				merge(t, s.resource(t, "bundles", ns), "app", `{"spec":{"targets":[{"clusterGroup":"g"}]}}`)
 			}
 			report(t, deployments, `{"status":{"release":"old"}}`)
 			require.Equal(t, "old", release(t, s, ns, "c1", "app"))
@@ -205,19 +200,18 @@ func TestAReportDiesWhenAMappingEndsItsBundleDeployment(t *testing.T) {
 	s := own(t)
 	c := s.clientset(t)
 	// The controller mirrors namespaces; here the test does.
-	_, err := s.etcd.Put(t.Context(), logPrefix+"/log/mirror/namespaces/-/there", `{"labels":{"a":"b"}}`)
-	require.NoError(t, err)
+	s.put(t, "log/mirror/namespaces/-/there", `{"labels":{"a":"b"}}`)
 	b := bundle("here", "app", "env", "prod")
 	b.Labels = map[string]string{"mapped": "yes"}
 	createBundle(t, c, b)
 	createCluster(t, c, cluster("there", "c1", "env", "prod"))
 	mapping := &v1alpha1.BundleNamespaceMapping{
 		ObjectMeta:        metav1.ObjectMeta{Namespace: "here", Name: "m"},
-		BundleSelector:    &metav1.LabelSelector{MatchLabels: map[string]string{"mapped": "yes"}},
-		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}},
+		BundleSelector:    selector("mapped", "yes"),
+		NamespaceSelector: selector("a", "b"),
 	}
 	mappings := c.FleetV1alpha1().BundleNamespaceMappings("here")
-	_, err = mappings.Create(t.Context(), mapping, metav1.CreateOptions{})
+	_, err := mappings.Create(t.Context(), mapping, metav1.CreateOptions{})
 	require.NoError(t, err)
 	deployments := s.resource(t, "bundledeployments", home("there", "c1"))
 	report(t, deployments, `{"status":{"release":"old"}}`)
@@ -242,33 +236,19 @@ func TestManyReportsDieAtOnce(t *testing.T) {
 		report(t, s.resource(t, "bundledeployments", home("ns", name("c", i))), `{"status":{"release":"old"}}`)
 	}
 	for _, env := range []string{"test", "prod"} {
-		_, err := s.resource(t, "bundles", "ns").Patch(t.Context(), "app", types.MergePatchType, []byte(`{"spec":{"targets":[{"clusterSelector":{"matchLabels":{"env":"`+env+`"}}}]}}`), metav1.PatchOptions{})
-		require.NoError(t, err)
+		merge(t, s.resource(t, "bundles", "ns"), "app", `{"spec":{"targets":[{"clusterSelector":{"matchLabels":{"env":"`+env+`"}}}]}}`)
 	}
-	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	list := listOf(t, c.FleetV1alpha1().BundleDeployments(""))
 	require.Len(t, list.Items, many)
-	revived := 0
 	for _, d := range list.Items {
-		if d.Status.Release != "" {
-			revived++
-		}
+		require.Empty(t, d.Status.Release, "a report from before the break is served again")
 	}
-	require.Zero(t, revived, "reports from before the break are served again")
-}
-
-func createGroup(t *testing.T, c versioned.Interface, ns string) {
-	t.Helper()
-	g := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "g"}}
-	g.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"group": "g"}}
-	_, err := c.FleetV1alpha1().ClusterGroups(ns).Create(t.Context(), g, metav1.CreateOptions{})
-	require.NoError(t, err)
 }
 
 func TestAReportThatComesTooLateIsNotKeptForTheNext(t *testing.T) {
 	t.Parallel()
 	s, c, ns, deployments := reporting(t)
-	agent := s.resource(t, "bundledeployments", home(ns, "c1"))
+	agent := s.resource(t, "bundledeployments", home(ns, "c1")) // on a connection of its own
 	for i := range 100 {
 		// The report and the end of its BundleDeployment meet in the store.
 		done := make(chan error, 1)
@@ -329,12 +309,8 @@ func TestAReportUnderAStaleResourceVersionConflictsWithReportsOnly(t *testing.T)
 		return err
 	}
 	label(t, c, ns, "c1", "colour", "red")
-	b, err := c.FleetV1alpha1().Bundles(ns).Get(t.Context(), "app", metav1.GetOptions{})
-	require.NoError(t, err)
-	b.Spec.TargetNamespace = "elsewhere"
-	_, err = c.FleetV1alpha1().Bundles(ns).Update(t.Context(), b, metav1.UpdateOptions{})
-	require.NoError(t, err)
+	merge(t, c.FleetV1alpha1().Bundles(ns), "app", `{"spec":{"namespace":"elsewhere"}}`)
 	require.NoError(t, set(one, "first"), "the BundleDeployment changed, but its report did not")
-	err = set(one, "second")
+	err := set(one, "second")
 	require.True(t, apierrors.IsConflict(err), "%v", err)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 )
@@ -24,19 +25,17 @@ func TestAWriteConflictsOnlyOnTheRecordThatItOverwrites(t *testing.T) {
 		}
 		one := create(t, c, k.object("one"))
 		// A report does not make an edit of the spec, or its dry run, conflict.
-		reported, err := c.UpdateStatus(t.Context(), k.reported(one), metav1.UpdateOptions{})
+		reported := updateStatus(t, c, k.reported(one))
+		_, err := c.Update(t.Context(), k.changed(one), metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}})
 		require.NoError(t, err)
-		_, err = c.Update(t.Context(), k.changed(one), metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}})
-		require.NoError(t, err)
-		edited, err := c.Update(t.Context(), k.changed(one), metav1.UpdateOptions{})
-		require.NoError(t, err)
+		edited := update(t, c, k.changed(one))
 		require.Equal(t, facts(reported), facts(edited))
 		// Nor does a label or an edit of the spec make a report conflict.
 		late := k.reported(reported)
-		status := late.Object["status"].(map[string]any)
-		delete(status, first(k.status))
-		_, err = c.UpdateStatus(t.Context(), late, metav1.UpdateOptions{})
-		require.NoError(t, err)
+		for field := range k.status {
+			unstructured.RemoveNestedField(late.Object, "status", field)
+		}
+		updateStatus(t, c, late)
 		// But a change of the same record does.
 		_, err = c.UpdateStatus(t.Context(), k.reported(reported), metav1.UpdateOptions{})
 		require.True(t, apierrors.IsConflict(err), "%v", err)
@@ -45,18 +44,10 @@ func TestAWriteConflictsOnlyOnTheRecordThatItOverwrites(t *testing.T) {
 			require.True(t, apierrors.IsConflict(err), "%v", err)
 		}
 		// A patch that names the revision follows the same rule.
-		_, err = c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"metadata":{"resourceVersion":"`+edited.GetResourceVersion()+`","labels":{"a":"b"}}}`), metav1.PatchOptions{})
-		require.NoError(t, err)
+		merge(t, c, "one", `{"metadata":{"resourceVersion":"`+edited.GetResourceVersion()+`","labels":{"a":"b"}}}`)
 		_, err = c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"metadata":{"resourceVersion":"`+edited.GetResourceVersion()+`","labels":{"a":"c"}}}`), metav1.PatchOptions{})
 		require.True(t, apierrors.IsConflict(err), "%v", err)
 	})
-}
-
-func first(m map[string]any) string {
-	for key := range m {
-		return key
-	}
-	return ""
 }
 
 func TestConcurrentUpdatesLoseNothing(t *testing.T) {
@@ -131,8 +122,7 @@ func TestReportsAndEditsAtTheSameTimeAreAllAccepted(t *testing.T) {
 		return err
 	})
 	all.Wait()
-	end, err := c.FleetV1alpha1().Clusters(ns).Get(t.Context(), "c1", metav1.GetOptions{})
-	require.NoError(t, err)
+	end := fetch(t, c.FleetV1alpha1().Clusters(ns), "c1")
 	require.Equal(t, fmt.Sprint(rounds-1), end.Labels["i"])
 	require.Equal(t, fmt.Sprintf("n%d", rounds-1), end.Status.Agent.Namespace)
 	require.Equal(t, fmt.Sprintf("r%d", rounds-1), release(t, s, ns, "c1", "app"))
@@ -140,7 +130,5 @@ func TestReportsAndEditsAtTheSameTimeAreAllAccepted(t *testing.T) {
 
 func release(t *testing.T, s *server, ns, cluster, name string) string {
 	t.Helper()
-	d, err := s.clientset(t).FleetV1alpha1().BundleDeployments(home(ns, cluster)).Get(t.Context(), name, metav1.GetOptions{})
-	require.NoError(t, err)
-	return d.Status.Release
+	return fetch(t, s.clientset(t).FleetV1alpha1().BundleDeployments(home(ns, cluster)), name).Status.Release
 }

@@ -20,7 +20,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -73,23 +72,17 @@ func TestContentsAreKeptByteForByte(t *testing.T) {
 			w := watching(t, s.resource(t, "bundles", ns), metav1.ListOptions{})
 			made := createBundle(t, c, b)
 			require.Equal(t, list, made.Spec.Resources)
-			got, err := c.FleetV1alpha1().Bundles(ns).Get(t.Context(), "app", metav1.GetOptions{})
-			require.NoError(t, err)
-			require.Equal(t, list, got.Spec.Resources)
-			all, err := c.FleetV1alpha1().Bundles(ns).List(t.Context(), metav1.ListOptions{})
-			require.NoError(t, err)
-			require.Equal(t, list, all.Items[0].Spec.Resources)
+			require.Equal(t, list, fetch(t, c.FleetV1alpha1().Bundles(ns), "app").Spec.Resources)
+			require.Equal(t, list, listOf(t, c.FleetV1alpha1().Bundles(ns)).Items[0].Spec.Resources)
 			var event v1alpha1.Bundle
 			require.NoError(t, json.Unmarshal(marshal(t, w.expect(watch.Added, "app")), &event))
 			require.Equal(t, list, event.Spec.Resources)
 
 			text, id, digest := manifestOf(t, list)
-			d, err := c.FleetV1alpha1().BundleDeployments(home(ns, "c1")).Get(t.Context(), "app", metav1.GetOptions{})
-			require.NoError(t, err)
+			d := fetch(t, c.FleetV1alpha1().BundleDeployments(home(ns, "c1")), "app")
 			require.Equal(t, id, d.Labels[v1alpha1.LabelContentName])
 			require.True(t, strings.HasPrefix(d.Spec.DeploymentID, id+":"), d.Spec.DeploymentID)
-			content, err := c.FleetV1alpha1().Contents().Get(t.Context(), id, metav1.GetOptions{})
-			require.NoError(t, err)
+			content := fetch(t, c.FleetV1alpha1().Contents(), id)
 			require.Equal(t, digest, content.SHA256Sum)
 			zipped, err := gzip.NewReader(bytes.NewReader(content.Content))
 			require.NoError(t, err)
@@ -109,16 +102,8 @@ func TestAnEditOfTheResourcesIsNewContentAndOthersAreNot(t *testing.T) {
 	createCluster(t, c, cluster(ns, "c1"))
 	createBundle(t, c, bundle(ns, "app"))
 	deployments := c.FleetV1alpha1().BundleDeployments(home(ns, "c1"))
-	named := func() string {
-		d, err := deployments.Get(t.Context(), "app", metav1.GetOptions{})
-		require.NoError(t, err)
-		return d.Labels[v1alpha1.LabelContentName]
-	}
-	edit := func(patch string) *v1alpha1.Bundle {
-		out, err := c.FleetV1alpha1().Bundles(ns).Patch(t.Context(), "app", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-		require.NoError(t, err)
-		return out
-	}
+	named := func() string { return fetch(t, deployments, "app").Labels[v1alpha1.LabelContentName] }
+	edit := func(patch string) *v1alpha1.Bundle { return merge(t, c.FleetV1alpha1().Bundles(ns), "app", patch) }
 	first := named()
 	require.EqualValues(t, 2, edit(`{"spec":{"namespace":"elsewhere"}}`).Generation)
 	require.Equal(t, first, named())
@@ -145,19 +130,16 @@ func TestContentsAreListedInPages(t *testing.T) {
 		createBundle(t, c, bundle("ns", name("app", i)))
 	}
 	client := s.resource(t, "contents", "")
-	all, err := client.List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	all := listOf(t, client)
 	require.Len(t, all.Items, 9)
 	got, revisions := pages(t, client, metav1.ListOptions{Limit: 2}, func() { createBundle(t, c, bundle("ns", fmt.Sprint("more-", s.revision(t)))) })
 	require.Equal(t, all.Items, got)
 	for _, revision := range revisions {
 		require.Equal(t, all.GetResourceVersion(), revision)
 	}
-	named, err := client.List(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + all.Items[3].GetName()})
-	require.NoError(t, err)
+	named := listOf(t, client, metav1.ListOptions{FieldSelector: "metadata.name=" + all.Items[3].GetName()})
 	require.Equal(t, keys(all.Items[3:4]), keys(named.Items))
-	then, err := client.List(t.Context(), metav1.ListOptions{ResourceVersion: all.GetResourceVersion(), ResourceVersionMatch: metav1.ResourceVersionMatchExact})
-	require.NoError(t, err)
+	then := listOf(t, client, metav1.ListOptions{ResourceVersion: all.GetResourceVersion(), ResourceVersionMatch: metav1.ResourceVersionMatchExact})
 	require.Equal(t, all.Items, then.Items)
 }
 
@@ -173,9 +155,7 @@ func TestThreeMegabytesOfYAMLFit(t *testing.T) {
 	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "all.yaml", Content: text.String()}}
 	made := createBundle(t, c, b)
 	require.Equal(t, b.Spec.Resources, made.Spec.Resources)
-	got, err := c.FleetV1alpha1().Bundles(ns).Get(t.Context(), "big", metav1.GetOptions{})
-	require.NoError(t, err)
-	require.Equal(t, b.Spec.Resources, got.Spec.Resources)
+	require.Equal(t, b.Spec.Resources, fetch(t, c.FleetV1alpha1().Bundles(ns), "big").Spec.Resources)
 }
 
 func TestThreeMegabytesOfNoiseAreRefusedAndLeaveNothingBehind(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	clientv3 "go.etcd.io/etcd/client/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -105,22 +104,19 @@ func TestAContentHasAUIDAndACreationThatStay(t *testing.T) {
 	c := s.clientset(t)
 	began := time.Now().Truncate(time.Second)
 	createBundle(t, c, bundle("ns", "app"))
-	list, err := c.FleetV1alpha1().Contents().List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	list := listOf(t, c.FleetV1alpha1().Contents())
 	require.Len(t, list.Items, 1)
 	first := list.Items[0]
 	require.False(t, first.CreationTimestamp.Time.Before(began))
 	require.False(t, first.CreationTimestamp.After(time.Now()))
 	require.Len(t, string(first.UID), 36)
-	made, err := c.FleetV1alpha1().Bundles("ns").Get(t.Context(), "app", metav1.GetOptions{})
-	require.NoError(t, err)
+	made := fetch(t, c.FleetV1alpha1().Bundles("ns"), "app")
 	text := manifest.Encode(made.Spec.Resources)
 	require.Equal(t, manifest.Compress(text), first.Content, "an agent gets the same bytes as before")
 
 	// The same manifest again changes nothing.
 	createBundle(t, c, bundle("other", "app"))
-	same, err := c.FleetV1alpha1().Contents().Get(t.Context(), first.Name, metav1.GetOptions{})
-	require.NoError(t, err)
+	same := fetch(t, c.FleetV1alpha1().Contents(), first.Name)
 	first.TypeMeta, same.TypeMeta = metav1.TypeMeta{}, metav1.TypeMeta{}
 	require.Equal(t, &first, same)
 
@@ -128,8 +124,7 @@ func TestAContentHasAUIDAndACreationThatStay(t *testing.T) {
 	older.Spec.Resources = []v1alpha1.BundleResource{{Name: "a", Content: "older"}}
 	text = manifest.Encode(older.Spec.Resources)
 	id := manifest.ID(manifest.Digest(text))
-	_, err = s.etcd.Put(t.Context(), logPrefix+"/content/"+id, string(manifest.Compress(text)))
-	require.NoError(t, err)
+	s.put(t, "content/"+id, string(manifest.Compress(text)))
 	createBundle(t, c, older)
 	before := get(t, s.resource(t, "contents", ""), id)
 	require.Len(t, string(before.GetUID()), 36)
@@ -138,22 +133,17 @@ func TestAContentHasAUIDAndACreationThatStay(t *testing.T) {
 
 	s = s.restart(t)
 	require.Equal(t, before, get(t, s.resource(t, "contents", ""), id))
-	again, err := s.clientset(t).FleetV1alpha1().Contents().Get(t.Context(), first.Name, metav1.GetOptions{})
-	require.NoError(t, err)
+	again := fetch(t, s.clientset(t).FleetV1alpha1().Contents(), first.Name)
 	again.TypeMeta = metav1.TypeMeta{}
 	require.Equal(t, &first, again)
-	read, err := s.clientset(t).FleetV1alpha1().Bundles("ns").Get(t.Context(), "older", metav1.GetOptions{})
-	require.NoError(t, err)
-	require.Equal(t, older.Spec.Resources, read.Spec.Resources)
+	require.Equal(t, older.Spec.Resources, fetch(t, s.clientset(t).FleetV1alpha1().Bundles("ns"), "older").Spec.Resources)
 
 	// A Content that was swept and is made again later is another object.
 	stored, err := s.etcd.Get(t.Context(), logPrefix+"/content/"+first.Name)
 	require.NoError(t, err)
 	require.Len(t, stored.Kvs, 1)
-	_, err = s.etcd.Put(t.Context(), logPrefix+"/content/"+first.Name, string(manifest.Stamp(stored.Kvs[0].Value, first.CreationTimestamp.Add(-time.Hour))), clientv3.WithPrevKV())
-	require.NoError(t, err)
-	another, err := s.clientset(t).FleetV1alpha1().Contents().Get(t.Context(), first.Name, metav1.GetOptions{})
-	require.NoError(t, err)
+	s.put(t, "content/"+first.Name, string(manifest.Stamp(stored.Kvs[0].Value, first.CreationTimestamp.Add(-time.Hour))))
+	another := fetch(t, s.clientset(t).FleetV1alpha1().Contents(), first.Name)
 	require.NotEqual(t, first.UID, another.UID)
 	require.Equal(t, first.CreationTimestamp.Add(-time.Hour).Unix(), another.CreationTimestamp.Unix())
 	require.Equal(t, first.Content, another.Content)

@@ -19,8 +19,7 @@ func TestEveryKindIsDeletedIfThePreconditionsHold(t *testing.T) {
 	t.Parallel()
 	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
 		one := create(t, c, k.object("one"))
-		two, err := c.Update(t.Context(), k.changed(one), metav1.UpdateOptions{})
-		require.NoError(t, err)
+		two := update(t, c, k.changed(one))
 		w := watching(t, c, metav1.ListOptions{ResourceVersion: two.GetResourceVersion()})
 		remove := func(uid types.UID, revision string) error {
 			p := &metav1.Preconditions{}
@@ -36,7 +35,7 @@ func TestEveryKindIsDeletedIfThePreconditionsHold(t *testing.T) {
 		require.True(t, apierrors.IsConflict(remove("", one.GetResourceVersion())))
 		require.True(t, apierrors.IsConflict(remove("", notYet)))
 		require.NoError(t, remove(two.GetUID(), two.GetResourceVersion()))
-		_, err = c.Get(t.Context(), "one", metav1.GetOptions{})
+		_, err := c.Get(t.Context(), "one", metav1.GetOptions{})
 		require.True(t, apierrors.IsNotFound(err), "%v", err)
 		gone := w.expect(watch.Deleted, "one")
 		require.Greater(t, number(t, gone.GetResourceVersion()), number(t, two.GetResourceVersion()))
@@ -55,10 +54,9 @@ func TestAReportChangesWhatADeletionWithAResourceVersionIsAbout(t *testing.T) {
 			return
 		}
 		one := create(t, c, k.object("one"))
-		two, err := c.UpdateStatus(t.Context(), k.reported(one), metav1.UpdateOptions{})
-		require.NoError(t, err)
+		two := updateStatus(t, c, k.reported(one))
 		revision := one.GetResourceVersion()
-		err = c.Delete(t.Context(), "one", metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &revision}})
+		err := c.Delete(t.Context(), "one", metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &revision}})
 		require.True(t, apierrors.IsConflict(err), "%v", err)
 		revision = two.GetResourceVersion()
 		require.NoError(t, c.Delete(t.Context(), "one", metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &revision}}))
@@ -68,8 +66,7 @@ func TestAReportChangesWhatADeletionWithAResourceVersionIsAbout(t *testing.T) {
 			value, _, _ := unstructured.NestedFieldNoCopy(again.Object, "status", field)
 			require.NotEqual(t, reported, value)
 		}
-		_, err = c.UpdateStatus(t.Context(), k.reported(again), metav1.UpdateOptions{})
-		require.NoError(t, err)
+		updateStatus(t, c, k.reported(again))
 	})
 }
 
@@ -87,10 +84,7 @@ func TestFinalizersHoldADeletionBack(t *testing.T) {
 		require.NoError(t, c.Delete(t.Context(), "one", metav1.DeleteOptions{}), "a second deletion is the first")
 		require.Equal(t, marked, get(t, c, "one"))
 
-		finalize := func(list string) {
-			_, err := c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"metadata":{"finalizers":`+list+`}}`), metav1.PatchOptions{})
-			require.NoError(t, err)
-		}
+		finalize := func(list string) { merge(t, c, "one", `{"metadata":{"finalizers":`+list+`}}`) }
 		finalize(`["example.com/b"]`)
 		require.Equal(t, []string{"example.com/b"}, w.expect(watch.Modified, "one").GetFinalizers())
 		_, err := c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/b","example.com/c"]}}`), metav1.PatchOptions{})
@@ -110,11 +104,8 @@ func TestOnlyTheSelectedObjectsOfACollectionAreDeleted(t *testing.T) {
 			o.SetLabels(map[string]string{"half": []string{"a", "b"}[i%2]})
 			create(t, c, o)
 		}
-		left := func() []string {
-			list, err := c.List(t.Context(), metav1.ListOptions{})
-			require.NoError(t, err)
-			var out []string
-			for _, item := range list.Items {
+		left := func() (out []string) {
+			for _, item := range listOf(t, c).Items {
 				out = append(out, item.GetName())
 			}
 			return out

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // TestWhatIsBeingDeletedHasNoBundleDeployments: a finalizer that waits for the uninstall
@@ -19,11 +18,9 @@ func TestWhatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 	t.Parallel()
 	c, namespace := shared(t).clientset(t), fresh(t)
 	deployments := func() []string {
-		list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{LabelSelector: "fleet.cattle.io/bundle-namespace=" + namespace})
-		require.NoError(t, err)
 		out := []string{}
-		for i := range list.Items {
-			out = append(out, list.Items[i].Labels["fleet.cattle.io/cluster"])
+		for _, d := range listOf(t, c.FleetV1alpha1().BundleDeployments(""), metav1.ListOptions{LabelSelector: "fleet.cattle.io/bundle-namespace=" + namespace}).Items {
+			out = append(out, d.Labels["fleet.cattle.io/cluster"])
 		}
 		return out
 	}
@@ -44,10 +41,8 @@ func TestWhatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 	label(t, c, namespace, "c3", "on", "yes")
 	require.Empty(t, deployments())
 
-	none := []byte(`{"metadata":{"finalizers":null}}`)
-	_, err := c.FleetV1alpha1().Bundles(namespace).Patch(t.Context(), "term", types.MergePatchType, none, metav1.PatchOptions{})
-	require.NoError(t, err)
-	_, err = c.FleetV1alpha1().Bundles(namespace).Get(t.Context(), "term", metav1.GetOptions{})
+	merge(t, c.FleetV1alpha1().Bundles(namespace), "term", `{"metadata":{"finalizers":null}}`)
+	_, err := c.FleetV1alpha1().Bundles(namespace).Get(t.Context(), "term", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 	b.Finalizers = nil
 	createBundle(t, c, b)
@@ -64,24 +59,21 @@ func TestNothingIsServedThatNoAgentCouldReportOn(t *testing.T) {
 	createCluster(t, c, cluster(namespace, long))
 	createBundle(t, c, bundle(namespace, long))
 	createBundle(t, c, bundle(namespace, "b.with.dots"))
-	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{LabelSelector: "fleet.cattle.io/bundle-namespace=" + namespace})
-	require.NoError(t, err)
+	list := listOf(t, c.FleetV1alpha1().BundleDeployments(""), metav1.ListOptions{LabelSelector: "fleet.cattle.io/bundle-namespace=" + namespace})
 	require.Len(t, list.Items, 1)
 	bd := &list.Items[0]
 	require.Equal(t, home(namespace, "plain")+"/b.with.dots", bd.Namespace+"/"+bd.Name)
 	bd.Status.AppliedDeploymentID = bd.Spec.DeploymentID
-	_, err = c.FleetV1alpha1().BundleDeployments(bd.Namespace).UpdateStatus(t.Context(), bd, metav1.UpdateOptions{})
+	_, err := c.FleetV1alpha1().BundleDeployments(bd.Namespace).UpdateStatus(t.Context(), bd, metav1.UpdateOptions{})
 	require.NoError(t, err, "a report is accepted")
 
 	for _, name := range []string{"edge-1.22", long} {
-		odd, err := c.FleetV1alpha1().Clusters(namespace).Get(t.Context(), name, metav1.GetOptions{})
-		require.NoError(t, err)
+		odd := fetch(t, c.FleetV1alpha1().Clusters(namespace), name)
 		require.Empty(t, odd.Status.Namespace)
 		require.Contains(t, odd.Status.Conditions[0].Message, "nothing is deployed")
 		label(t, c, namespace, name, "edited", "yes")
 	}
-	odd, err := c.FleetV1alpha1().Bundles(namespace).Get(t.Context(), long, metav1.GetOptions{})
-	require.NoError(t, err)
+	odd := fetch(t, c.FleetV1alpha1().Bundles(namespace), long)
 	require.Contains(t, odd.Status.Conditions[0].Message, "metadata.name has 64 characters")
 	odd.Spec.Paused = true
 	_, err = c.FleetV1alpha1().Bundles(namespace).Update(t.Context(), odd, metav1.UpdateOptions{})

@@ -10,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
@@ -19,9 +18,7 @@ import (
 // failure returns the error message of a Bundle, or "" if it works.
 func failure(t *testing.T, c versioned.Interface, ns, name string) string {
 	t.Helper()
-	b, err := c.FleetV1alpha1().Bundles(ns).Get(t.Context(), name, metav1.GetOptions{})
-	require.NoError(t, err)
-	for _, condition := range b.Status.Conditions {
+	for _, condition := range fetch(t, c.FleetV1alpha1().Bundles(ns), name).Status.Conditions {
 		if condition.Type == "Ready" && condition.Reason == "Error" { // otherwise it is a roll-up
 			return condition.Message
 		}
@@ -32,10 +29,8 @@ func failure(t *testing.T, c versioned.Interface, ns, name string) string {
 // contents returns the specs, names and UIDs of all BundleDeployments: what agents act on.
 func contents(t *testing.T, s *server) map[string]any {
 	t.Helper()
-	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
 	out := map[string]any{}
-	for _, item := range list.Items {
+	for _, item := range listOf(t, s.resource(t, "bundledeployments", "")).Items {
 		item.SetResourceVersion("")
 		out[item.GetNamespace()+"/"+item.GetName()] = item.Object
 	}
@@ -49,13 +44,10 @@ func value(t *testing.T, d *unstructured.Unstructured) string {
 	return out
 }
 
-func setTemplate(t *testing.T, c versioned.Interface, ns, name, template string) *v1alpha1.Bundle {
+func setTemplate(t *testing.T, c versioned.Interface, ns, name, template string) {
 	t.Helper()
-	out, err := c.FleetV1alpha1().Bundles(ns).Patch(t.Context(), name, types.MergePatchType, marshal(t, map[string]any{
-		"spec": map[string]any{"helm": map[string]any{"values": map[string]any{"value": template}}},
-	}), metav1.PatchOptions{})
-	require.NoError(t, err)
-	return out
+	values := map[string]any{"value": template}
+	merge(t, c.FleetV1alpha1().Bundles(ns), name, marshal(t, map[string]any{"spec": map[string]any{"helm": map[string]any{"values": values}}}))
 }
 
 // broken creates a fleet in which a new version fails, and in which a label edit has broken
@@ -111,11 +103,10 @@ func TestALabelOfABundleDoesNotRollTheDiceAndADeletionThatWaitsEndsIt(t *testing
 	deployments := s.resource(t, "bundledeployments", home(ns, "c1"))
 	before := value(t, get(t, deployments, "random"))
 	require.Len(t, before, 20)
-	_, err := c.FleetV1alpha1().Bundles(ns).Patch(t.Context(), "random", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{})
-	require.NoError(t, err)
+	merge(t, c.FleetV1alpha1().Bundles(ns), "random", `{"metadata":{"labels":{"a":"b"}}}`)
 	require.Equal(t, before, value(t, get(t, deployments, "random")))
 	require.NoError(t, c.FleetV1alpha1().Bundles(ns).Delete(t.Context(), "random", metav1.DeleteOptions{}))
-	_, err = deployments.Get(t.Context(), "random", metav1.GetOptions{})
+	_, err := deployments.Get(t.Context(), "random", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 }
 
@@ -123,23 +114,20 @@ func TestARestartChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	broken(t, s)
-	_, err := s.resource(t, "bundledeployments", home("ns", "c1")).Patch(t.Context(), "labelled", types.MergePatchType, []byte(`{"status":{"release":"r1"}}`), metav1.PatchOptions{}, "status")
-	require.NoError(t, err)
+	merge(t, s.resource(t, "bundledeployments", home("ns", "c1")), "labelled", `{"status":{"release":"r1"}}`, "status")
 	before, revision := contents(t, s), s.revision(t)
 	failures := map[string]string{}
 	for _, name := range []string{"updated", "labelled", "never", "random"} {
 		failures[name] = failure(t, s.clientset(t), "ns", name)
 	}
-	old, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	old := listOf(t, s.resource(t, "bundledeployments", ""))
 
 	again := s.restart(t)
 	require.Equal(t, before, contents(t, again))
 	for name, want := range failures {
 		require.Equal(t, want, failure(t, again.clientset(t), "ns", name))
 	}
-	now, err := again.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	now := listOf(t, again.resource(t, "bundledeployments", ""))
 	require.GreaterOrEqual(t, revisionOf(t, now.GetResourceVersion()), revision)
 	// The same key at the same revision has the same content (design.md §5).
 	for i := range old.Items {

@@ -4,13 +4,17 @@
 package integration
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
@@ -35,7 +39,7 @@ func pairs(list []string) map[string]string {
 func bundle(namespace, name string, labels ...string) *v1alpha1.Bundle {
 	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.yaml", Content: "kind: ConfigMap\nname: " + name}}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: pairs(labels)}}}}
+	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: selector(labels...)}}}
 	return b
 }
 
@@ -49,6 +53,84 @@ func templated(namespace, name, template string, labels ...string) *v1alpha1.Bun
 // home returns the namespace of a Cluster's BundleDeployments.
 func home(namespace, cluster string) string { return names.ClusterNamespace(namespace, cluster) }
 
+// The functions below fail the test unless the server accepts the request. The generic ones
+// take typed clients as well as untyped ones.
+
+func marshal(t *testing.T, v any) []byte {
+	t.Helper()
+	out, err := json.Marshal(v)
+	require.NoError(t, err)
+	return out
+}
+
+func create(t *testing.T, c dynamic.ResourceInterface, o *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	out, err := c.Create(t.Context(), o, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+func get(t *testing.T, c dynamic.ResourceInterface, name string) *unstructured.Unstructured {
+	t.Helper()
+	out, err := c.Get(t.Context(), name, metav1.GetOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+func update(t *testing.T, c dynamic.ResourceInterface, o *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	out, err := c.Update(t.Context(), o, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+func updateStatus(t *testing.T, c dynamic.ResourceInterface, o *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	out, err := c.UpdateStatus(t.Context(), o, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+// fetch is get for typed clients.
+func fetch[T any](t *testing.T, c interface {
+	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
+}, name string,
+) T {
+	t.Helper()
+	out, err := c.Get(t.Context(), name, metav1.GetOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+// listOf lists everything, or what the options select.
+func listOf[T any](t *testing.T, c interface {
+	List(ctx context.Context, options metav1.ListOptions) (T, error)
+}, options ...metav1.ListOptions,
+) T {
+	t.Helper()
+	out, err := c.List(t.Context(), append(options, metav1.ListOptions{})[0])
+	require.NoError(t, err)
+	return out
+}
+
+// merge applies a JSON merge patch.
+func merge[T any, P string | []byte](t *testing.T, c interface {
+	Patch(ctx context.Context, name string, kind types.PatchType, data []byte, options metav1.PatchOptions, subresources ...string) (T, error)
+}, name string, patch P, subresources ...string,
+) T {
+	t.Helper()
+	out, err := c.Patch(t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, subresources...)
+	require.NoError(t, err, string(patch))
+	return out
+}
+
+// put writes past the server, below the prefix of its records.
+func (s *server) put(t *testing.T, key, value string) {
+	t.Helper()
+	_, err := s.etcd.Put(t.Context(), logPrefix+"/"+key, value)
+	require.NoError(t, err)
+}
+
 func createCluster(t *testing.T, c versioned.Interface, object *v1alpha1.Cluster) *v1alpha1.Cluster {
 	t.Helper()
 	out, err := c.FleetV1alpha1().Clusters(object.Namespace).Create(t.Context(), object, metav1.CreateOptions{})
@@ -61,6 +143,26 @@ func createBundle(t *testing.T, c versioned.Interface, object *v1alpha1.Bundle) 
 	out, err := c.FleetV1alpha1().Bundles(object.Namespace).Create(t.Context(), object, metav1.CreateOptions{})
 	require.NoError(t, err)
 	return out
+}
+
+// createGroup creates a group of the Clusters that a selector selects.
+func createGroup(t *testing.T, c versioned.Interface, namespace, name string, selector *metav1.LabelSelector) *v1alpha1.ClusterGroup {
+	t.Helper()
+	g := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	g.Spec.Selector = selector
+	out, err := c.FleetV1alpha1().ClusterGroups(namespace).Create(t.Context(), g, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return out
+}
+
+// selector returns a selector of labels, given as key, value, key, value, ...
+func selector(labels ...string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: pairs(labels)}
+}
+
+// onGroup returns a target: the Clusters of a group.
+func onGroup(name string) []v1alpha1.BundleTarget {
+	return []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: name}}}
 }
 
 // label sets a label of a Cluster, or removes it with value "null".

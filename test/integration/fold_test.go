@@ -6,7 +6,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -32,17 +31,13 @@ type fold struct {
 	revision int64
 }
 
-func listed(ctx context.Context, client dynamic.ResourceInterface, options metav1.ListOptions) (map[string]unstructured.Unstructured, int64, error) {
-	list, err := client.List(ctx, options)
-	if err != nil {
-		return nil, 0, err
-	}
-	revision, err := strconv.ParseInt(list.GetResourceVersion(), 10, 64)
+// byKey returns objects by namespace and name.
+func byKey(items []unstructured.Unstructured) map[string]unstructured.Unstructured {
 	out := map[string]unstructured.Unstructured{}
-	for _, item := range list.Items {
+	for _, item := range items {
 		out[item.GetNamespace()+"/"+item.GetName()] = item
 	}
-	return out, revision, err
+	return out
 }
 
 // run follows the watch until the fold holds the state at the goal, or later. It stops
@@ -156,9 +151,8 @@ func TestAFoldOfAnyWatchIsTheListAtItsRevision(t *testing.T) {
 		{client: s.resource(t, "clusters", "")},
 		{client: s.resource(t, "bundles", ""), selector: "team=a"},
 	} {
-		var err error
-		f.items, f.revision, err = listed(ctx, f.client, metav1.ListOptions{LabelSelector: f.selector})
-		require.NoError(t, err)
+		list := listOf(t, f.client, metav1.ListOptions{LabelSelector: f.selector})
+		f.items, f.revision = byKey(list.Items), number(t, list.GetResourceVersion())
 		folds = append(folds, &f)
 	}
 	var all sync.WaitGroup
@@ -180,20 +174,19 @@ func TestAFoldOfAnyWatchIsTheListAtItsRevision(t *testing.T) {
 	for i := range folds {
 		createMark(t, c, i)
 	}
-	list := map[int]map[string]unstructured.Unstructured{}
+	want := make([]map[string]unstructured.Unstructured, len(folds))
 	for i, f := range folds {
-		items, _, err := listed(ctx, f.client, metav1.ListOptions{LabelSelector: f.selector})
-		require.NoError(t, err)
-		list[i] = items
+		items := listOf(t, f.client, metav1.ListOptions{LabelSelector: f.selector}).Items
+		want[i] = byKey(items)
 		last := int64(0)
-		for item := range maps.Values(items) {
+		for _, item := range items {
 			last = max(last, number(t, item.GetResourceVersion()))
 		}
 		goals[i] <- last
 	}
 	all.Wait()
 	for i, f := range folds {
-		require.Equal(t, list[i], f.items, "reader %d", i)
+		require.Equal(t, want[i], f.items, "reader %d", i)
 	}
 }
 

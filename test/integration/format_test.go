@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
@@ -60,10 +59,7 @@ func startOn(t *testing.T, records map[string][]byte) *server {
 		require.NoError(t, err)
 	}
 	// Controllers would change more records.
-	s, err := launchWith(&allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.Client = store.Client }})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.close()) })
-	return s
+	return startWith(t, &allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.Client = store.Client }})
 }
 
 func TestAFleetThatWasStoredBeforeThereWereFormatsIsServedAsItWas(t *testing.T) {
@@ -79,23 +75,15 @@ func TestAFleetThatWasStoredBeforeThereWereFormatsIsServedAsItWas(t *testing.T) 
 	}
 	s := startOn(t, fleet.Records)
 	c := s.clientset(t)
-	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
 	var got []storedDeployment
-	for i := range list.Items {
-		bd := &list.Items[i]
+	for _, bd := range listOf(t, c.FleetV1alpha1().BundleDeployments("")).Items {
 		got = append(got, storedDeployment{bd.Namespace, bd.Name, bd.UID, bd.Spec, bd.Status.AppliedDeploymentID})
 	}
-	want, err := json.Marshal(fleet.BundleDeployments)
-	require.NoError(t, err)
-	is, err := json.Marshal(got)
-	require.NoError(t, err)
-	require.JSONEq(t, string(want), string(is))
+	require.JSONEq(t, string(marshal(t, fleet.BundleDeployments)), string(marshal(t, got)))
 
 	// Records that are written from now on have a format.
 	label(t, c, "fleet-default", "one", "zone", "other")
-	_, err = c.FleetV1alpha1().Bundles("fleet-default").Patch(t.Context(), "plain", types.MergePatchType, []byte(`{"spec":{"paused":true}}`), metav1.PatchOptions{})
-	require.NoError(t, err)
+	merge(t, c.FleetV1alpha1().Bundles("fleet-default"), "plain", `{"spec":{"paused":true}}`)
 	stored, err := s.etcd.Get(t.Context(), logPrefix+"/log/", clientv3.WithPrefix())
 	require.NoError(t, err)
 	written := 0
@@ -118,8 +106,7 @@ func TestARecordOfANewerVersionClosesTheReplica(t *testing.T) {
 	c := s.clientset(t)
 	createCluster(t, c, cluster("ns", "c1"))
 	createBundle(t, c, bundle("ns", "app"))
-	_, err := s.etcd.Put(t.Context(), logPrefix+"/log/pin/bundles/ns/app", `{"v":2,"uid":"u","generation":1}`)
-	require.NoError(t, err)
+	s.put(t, "log/pin/bundles/ns/app", `{"v":2,"uid":"u","generation":1}`)
 	require.Eventually(t, func() bool {
 		_, err := c.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(t.Context())
 		return apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)

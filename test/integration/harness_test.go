@@ -52,18 +52,18 @@ type server struct {
 	ended   bool
 }
 
-// launch starts muster on a directory and waits until it is ready. If options are given,
-// the engine has them, and no controllers run.
-func launch(dataDir string, options *engine.Options) (*server, error) {
-	return launchWith(&allinone.Options{DataDir: dataDir, WithoutControllers: options != nil, AdjustRegistry: func(c *registry.Config) {
+// settings returns the options of a muster on a directory. If the engine gets options too,
+// no controllers run.
+func settings(dataDir string, options *engine.Options) *allinone.Options {
+	return &allinone.Options{DataDir: dataDir, WithoutControllers: options != nil, AdjustRegistry: func(c *registry.Config) {
 		if options != nil {
 			c.Engine = *options
 		}
-	}})
+	}}
 }
 
-// launchWith starts muster with options and waits until it is ready.
-func launchWith(options *allinone.Options) (*server, error) {
+// launch starts muster and waits until it is ready.
+func launch(options *allinone.Options) (*server, error) {
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{dataDir: options.DataDir, cancel: cancel, done: make(chan error, 1)}
@@ -104,7 +104,13 @@ func (s *server) close() error {
 // start runs a server for one test.
 func start(t *testing.T, dataDir string, options *engine.Options) *server {
 	t.Helper()
-	s, err := launch(dataDir, options)
+	return startWith(t, settings(dataDir, options))
+}
+
+// startWith is start with other options.
+func startWith(t *testing.T, options *allinone.Options) *server {
+	t.Helper()
+	s, err := launch(options)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.close()) })
 	return s
@@ -144,7 +150,7 @@ func shared(t *testing.T) *server {
 			common.err = err
 			return
 		}
-		common.server, common.err = launch(filepath.Join(dir, "data"), nil)
+		common.server, common.err = launch(settings(filepath.Join(dir, "data"), nil))
 	})
 	require.NoError(t, common.err)
 	return common.server
@@ -187,6 +193,9 @@ func (s *server) clientset(t *testing.T) versioned.Interface {
 	return c
 }
 
+// apiRoot is the path of the API group's version.
+const apiRoot = "/apis/fleet.cattle.io/v1alpha1"
+
 var group = schema.GroupVersion{Group: "fleet.cattle.io", Version: "v1alpha1"}
 
 // resource returns the untyped client of one resource in one namespace, or in all.
@@ -223,7 +232,7 @@ func (s *server) once(t *testing.T, path string, query url.Values) error {
 	return request.Do(t.Context()).Error()
 }
 
-// revision returns the present revision of the server's etcd.
+// revision returns the current revision of the server's etcd.
 func (s *server) revision(t *testing.T) int64 {
 	t.Helper()
 	response, err := s.etcd.Get(t.Context(), "/", clientv3.WithCountOnly())

@@ -29,11 +29,9 @@ func TestTheAnswerToALabelHoldsTheBundleDeploymentEveryTime(t *testing.T) {
 
 	for range 100 {
 		labelled := label(t, writer, ns, "c1", "env", "prod")
-		got, err := deployments.Get(t.Context(), "app", metav1.GetOptions{})
-		require.NoError(t, err)
+		got := fetch(t, deployments, "app")
 		require.Equal(t, labelled.ResourceVersion, got.ResourceVersion)
-		list, err := reader.FleetV1alpha1().BundleDeployments("").List(t.Context(), ofBundle)
-		require.NoError(t, err)
+		list := listOf(t, reader.FleetV1alpha1().BundleDeployments(""), ofBundle)
 		require.Len(t, list.Items, 1)
 		got.TypeMeta = list.Items[0].TypeMeta // the typed client empties it
 		require.Equal(t, *got, list.Items[0])
@@ -43,11 +41,9 @@ func TestTheAnswerToALabelHoldsTheBundleDeploymentEveryTime(t *testing.T) {
 		require.GreaterOrEqual(t, number(t, revision), number(t, labelled.ResourceVersion))
 
 		label(t, writer, ns, "c1", "env", "null")
-		_, err = deployments.Get(t.Context(), "app", metav1.GetOptions{})
+		_, err := deployments.Get(t.Context(), "app", metav1.GetOptions{})
 		require.True(t, apierrors.IsNotFound(err), "%v", err)
-		list, err = reader.FleetV1alpha1().BundleDeployments(where).List(t.Context(), metav1.ListOptions{})
-		require.NoError(t, err)
-		require.Empty(t, list.Items)
+		require.Empty(t, listOf(t, reader.FleetV1alpha1().BundleDeployments(where)).Items)
 		added, _ = watching(t, dynamic, initial("")).untilBookmark()
 		require.Empty(t, added)
 	}
@@ -65,8 +61,7 @@ func TestOneLabelEditIsOneRevisionAndNoEventForOthers(t *testing.T) {
 		createBundle(t, c, bundle("ns", name("all", i)))
 		createBundle(t, c, bundle("ns", name("prod", i), "env", "prod"))
 	}
-	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	list := listOf(t, s.resource(t, "bundledeployments", ""))
 	from := metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}
 	deployments := watching(t, s.resource(t, "bundledeployments", ""), from)
 	bundleEvents := watching(t, s.resource(t, "bundles", ""), from)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -40,16 +39,14 @@ func TestASwitchToALimitedBundleIsSeenByNoAgent(t *testing.T) {
 
 	for i := range pausedClusters {
 		work.Go(func() {
-			_, err := c.FleetV1alpha1().Clusters(namespace).Patch(t.Context(), name("c", i), types.MergePatchType, []byte(`{"spec":{"paused":true}}`), metav1.PatchOptions{})
-			require.NoError(t, err)
+			merge(t, c.FleetV1alpha1().Clusters(namespace), name("c", i), `{"spec":{"paused":true}}`)
 		})
 	}
 	work.Wait()
 	edit := func(change func(spec *v1alpha1.BundleSpec)) {
-		b, err := c.FleetV1alpha1().Bundles(namespace).Get(t.Context(), "app", metav1.GetOptions{})
-		require.NoError(t, err)
+		b := fetch(t, c.FleetV1alpha1().Bundles(namespace), "app")
 		change(&b.Spec)
-		_, err = c.FleetV1alpha1().Bundles(namespace).Update(t.Context(), b, metav1.UpdateOptions{})
+		_, err := c.FleetV1alpha1().Bundles(namespace).Update(t.Context(), b, metav1.UpdateOptions{})
 		require.NoError(t, err)
 	}
 	edit(func(spec *v1alpha1.BundleSpec) { spec.TargetNamespace = "second" })
@@ -62,7 +59,8 @@ func TestASwitchToALimitedBundleIsSeenByNoAgent(t *testing.T) {
 	}
 	require.Equal(t, pausedClusters, moved, "the Clusters that are not paused have the second version")
 
-	looking, err := c.FleetV1alpha1().BundleDeployments("").Watch(t.Context(), metav1.ListOptions{ResourceVersion: resourceVersion(t, c)})
+	from := metav1.ListOptions{ResourceVersion: listOf(t, c.FleetV1alpha1().BundleDeployments("")).ResourceVersion}
+	looking, err := c.FleetV1alpha1().BundleDeployments("").Watch(t.Context(), from)
 	require.NoError(t, err)
 	defer looking.Stop()
 	edit(func(spec *v1alpha1.BundleSpec) {
@@ -88,18 +86,9 @@ func TestASwitchToALimitedBundleIsSeenByNoAgent(t *testing.T) {
 // promotedIDs returns the deployment IDs by namespace.
 func promotedIDs(t *testing.T, c versioned.Interface) map[string]string {
 	t.Helper()
-	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
 	out := map[string]string{}
-	for i := range list.Items {
-		out[list.Items[i].Namespace] = list.Items[i].Spec.DeploymentID
+	for _, d := range listOf(t, c.FleetV1alpha1().BundleDeployments("")).Items {
+		out[d.Namespace] = d.Spec.DeploymentID
 	}
 	return out
-}
-
-func resourceVersion(t *testing.T, c versioned.Interface) string {
-	t.Helper()
-	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{Limit: 1})
-	require.NoError(t, err)
-	return list.ResourceVersion
 }

@@ -10,14 +10,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/cache"
 
@@ -52,15 +51,13 @@ func (l *ledger) enter(what string, object any) error {
 	if err != nil {
 		return err
 	}
-	t := delivery{what: what, key: o.GetNamespace() + "/" + o.GetName()}
 	var version view.Version
 	if _, err := fmt.Sscan(o.GetResourceVersion(), &version); err != nil {
 		return err
 	}
-	t.revision = version.Revision()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.delivered = append(l.mu.delivered, t)
+	l.mu.delivered = append(l.mu.delivered, delivery{what, o.GetNamespace() + "/" + o.GetName(), version.Revision()})
 	return nil
 }
 
@@ -101,10 +98,10 @@ func (l *ledger) replaced() int {
 	return l.mu.replaced
 }
 
-// contents returns the resource versions of the objects in the store.
-func (l *ledger) contents() map[string]string {
+// versionsIn returns the resource versions of the objects in a store.
+func versionsIn(store cache.Store) map[string]string {
 	out := map[string]string{}
-	for _, item := range l.List() {
+	for _, item := range store.List() {
 		o := item.(metav1.Object) // reflectors store only these
 		out[o.GetNamespace()+"/"+o.GetName()] = o.GetResourceVersion()
 	}
@@ -120,12 +117,7 @@ func reflectOver(t *testing.T, s *server, w *flakyTransport) *ledger {
 	c, err := versioned.NewForConfig(w.config(s))
 	require.NoError(t, err)
 	l := newLedger()
-	lw := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return c.FleetV1alpha1().BundleDeployments("").List(ctx, options)
-		},
-		WatchFuncWithContext: c.FleetV1alpha1().BundleDeployments("").Watch,
-	}, c)
+	lw := cache.ToListWatcherWithWatchListSemantics(deploymentsOf(c, new(atomic.Int64)), c)
 	r := cache.NewReflectorWithOptions(lw, &v1alpha1.BundleDeployment{}, l, cache.ReflectorOptions{Backoff: impatient})
 	go r.RunWithContext(t.Context())
 	return l
@@ -134,21 +126,20 @@ func reflectOver(t *testing.T, s *server, w *flakyTransport) *ledger {
 // listedVersions returns the resource versions of all BundleDeployments, and of their list.
 func listedVersions(t *testing.T, c versioned.Interface) (map[string]string, string) {
 	t.Helper()
-	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	list := listOf(t, c.FleetV1alpha1().BundleDeployments(""))
 	out := map[string]string{}
-	for i := range list.Items {
-		out[list.Items[i].Namespace+"/"+list.Items[i].Name] = list.Items[i].ResourceVersion
+	for _, d := range list.Items {
+		out[d.Namespace+"/"+d.Name] = d.ResourceVersion
 	}
 	return out, list.ResourceVersion
 }
 
-// comesTo waits until the store holds want.
-func (l *ledger) comesTo(t *testing.T, want map[string]string, title string) {
+// comesTo waits until a store holds the objects with these resource versions.
+func comesTo(t *testing.T, store cache.Store, want map[string]string, title string) {
 	t.Helper()
 	var have map[string]string
 	err := wait.PollUntilContextCancel(soon(t), 2*time.Millisecond, true, func(context.Context) (bool, error) {
-		have = l.contents()
+		have = versionsIn(store)
 		return fmt.Sprint(have) == fmt.Sprint(want), nil
 	})
 	require.NoError(t, err, "%s: %v instead of %v", title, have, want)
@@ -179,8 +170,8 @@ func TestAWatchThatIsCutWithinARevisionMissesNothing(t *testing.T) {
 	var whole, cutShort flakyTransport
 	control, l := reflectOver(t, s, &whole), reflectOver(t, s, &cutShort)
 	begun, _ := listedVersions(t, c)
-	control.comesTo(t, begun, "the control")
-	l.comesTo(t, begun, "the one that is cut")
+	comesTo(t, control, begun, "the control")
+	comesTo(t, l, begun, "the one that is cut")
 	control.take()
 	l.take()
 	whole.made()
@@ -193,35 +184,32 @@ func TestAWatchThatIsCutWithinARevisionMissesNothing(t *testing.T) {
 		{"modified again", `{"spec":{"namespace":"two"}}`},
 	}
 	cuts := 0
-	var mine, whatWas []delivery
 	for _, edit := range edits {
 		// The next round undoes its edits: each edit must move all of them.
 		for events := range clusters {
 			bytes := []int{0, 1, 40, 1 << 20}[r.IntN(4)]
 			prepare(t, c, edit.title)
 			// client-go lists again after a watch of less than a second without an event.
-			_, err := c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), "still", types.MergePatchType, fmt.Appendf(nil, `{"spec":{"namespace":"still-%d"}}`, cuts), metav1.PatchOptions{})
-			require.NoError(t, err)
+			merge(t, c.FleetV1alpha1().Bundles("ns"), "still", fmt.Sprintf(`{"spec":{"namespace":"still-%d"}}`, cuts))
 			settled, at := listedVersions(t, c)
-			l.comesTo(t, settled, edit.title)
+			comesTo(t, l, settled, edit.title)
 			cutShort.breaks(&cut{after: revisionOf(t, at), events: events, bytes: bytes})
-			_, err = c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), "app", types.MergePatchType, []byte(edit.patch), metav1.PatchOptions{})
-			require.NoError(t, err)
+			merge(t, c.FleetV1alpha1().Bundles("ns"), "app", edit.patch)
 			want, _ := listedVersions(t, c)
 			title := fmt.Sprintf("%s, cut after %d events and %d bytes", edit.title, events, bytes)
-			l.comesTo(t, want, title)
-			control.comesTo(t, want, "the control")
+			comesTo(t, l, want, title)
+			comesTo(t, control, want, "the control")
 			cuts++
 		}
 	}
 	// A last edit marks the end, for both.
 	createBundle(t, c, bundle("ns", "mark", "env", "prod"))
 	want, _ := listedVersions(t, c)
-	l.comesTo(t, want, "the one that was cut")
-	control.comesTo(t, want, "the control")
-	mine, whatWas = l.take(), control.take()
+	comesTo(t, l, want, "the one that was cut")
+	comesTo(t, control, want, "the control")
+	mine, uncut := l.take(), control.take()
 
-	require.Equal(t, once(t, whatWas), once(t, mine), "both got the same events")
+	require.Equal(t, once(t, uncut), once(t, mine), "both got the same events")
 	require.Equal(t, requests{Watches: cuts}, cutShort.made(), "each cut took one watch, and no list")
 	require.Zero(t, whole.made())
 	require.Equal(t, 1, l.replaced())
@@ -231,11 +219,9 @@ func TestAWatchThatIsCutWithinARevisionMissesNothing(t *testing.T) {
 // prepare makes the Bundle differ from the result of the edit with that title.
 func prepare(t *testing.T, c versioned.Interface, title string) {
 	t.Helper()
-	env, namespace := "prod", "other"
+	env := "prod"
 	if title == "back" {
 		env = "none"
 	}
-	patch := fmt.Sprintf(`{"spec":{"namespace":%q,"targets":[{"clusterSelector":{"matchLabels":{"env":%q}}}]}}`, namespace, env)
-	_, err := c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), "app", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	require.NoError(t, err)
+	merge(t, c.FleetV1alpha1().Bundles("ns"), "app", fmt.Sprintf(`{"spec":{"namespace":"other","targets":[{"clusterSelector":{"matchLabels":{"env":%q}}}]}}`, env))
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
@@ -53,9 +52,7 @@ func (s *server) port(t *testing.T) int {
 // move changes all BundleDeployments of a Bundle, and returns the revision.
 func move(t *testing.T, c versioned.Interface, bundle, namespace string) int64 {
 	t.Helper()
-	out, err := c.FleetV1alpha1().Bundles("ns").Patch(t.Context(), bundle, types.MergePatchType, []byte(`{"spec":{"namespace":"`+namespace+`"}}`), metav1.PatchOptions{})
-	require.NoError(t, err)
-	return revisionOf(t, out.ResourceVersion)
+	return revisionOf(t, merge(t, c.FleetV1alpha1().Bundles("ns"), bundle, `{"spec":{"namespace":"`+namespace+`"}}`).ResourceVersion)
 }
 
 // follower returns a reflector that has all 10,000, and its transport.
@@ -65,13 +62,13 @@ func follower(t *testing.T, s *server) (*ledger, *flakyTransport) {
 	l := reflectOver(t, s, &w)
 	want, _ := listedVersions(t, s.clientset(t))
 	require.Len(t, want, 10_000)
-	l.comesTo(t, want, "the first state")
+	comesTo(t, l, want, "the first state")
 	require.Equal(t, requests{WatchLists: 1}, w.made())
 	// With any server, client-go lists anew if a watch ends within its first second and
 	// before its first event.
 	move(t, s.clientset(t), name("app", 0), "first")
 	want, _ = listedVersions(t, s.clientset(t))
-	l.comesTo(t, want, "the first event")
+	comesTo(t, l, want, "the first event")
 	l.take()
 	return l, &w
 }
@@ -96,7 +93,7 @@ func TestAReflectorOfTenThousandSurvivesARestartWithoutARelist(t *testing.T) {
 		s = other.replicaOn(t, dataDir, port)
 		revisions = append(revisions, move(t, c, name("app", round), fmt.Sprint("after-", round)))
 		want, _ := listedVersions(t, c)
-		l.comesTo(t, want, "after a restart")
+		comesTo(t, l, want, "after a restart")
 	}
 	w.survived(t, l, revisions)
 }
@@ -122,7 +119,7 @@ func (w *flakyTransport) survived(t *testing.T, l *ledger, revisions []int64) {
 func TestAReflectorOfTenThousandSurvivesAKilledServerWithoutARelist(t *testing.T) {
 	t.Parallel()
 	dataDir := t.TempDir()
-	s, kill := process(t, dataDir)
+	s, kill := process(t, dataDir, 0)
 	port := s.port(t)
 	tenThousand(t, s)
 	l, w := follower(t, s)
@@ -133,12 +130,12 @@ func TestAReflectorOfTenThousandSurvivesAKilledServerWithoutARelist(t *testing.T
 			revisions = append(revisions, move(t, s.clientset(t), name("app", i), fmt.Sprint("before-", round)))
 		}
 		kill()
-		s, kill = processOn(t, dataDir, port)
+		s, kill = process(t, dataDir, port)
 		for i := range 3 {
 			revisions = append(revisions, move(t, s.clientset(t), name("app", i), fmt.Sprint("after-", round)))
 		}
 		want, _ := listedVersions(t, s.clientset(t))
-		l.comesTo(t, want, "after a kill")
+		comesTo(t, l, want, "after a kill")
 	}
 	w.survived(t, l, revisions)
 }

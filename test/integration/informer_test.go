@@ -5,16 +5,12 @@ package integration
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/metadata"
@@ -34,15 +30,13 @@ type withoutWatchList struct{ cache.ListerWatcher }
 func (withoutWatchList) IsWatchListSemanticsUnSupported() bool { return true }
 
 // deploymentsOf returns a ListerWatcher that counts its lists.
-func deploymentsOf(c versioned.Interface, lists *atomic.Int64) cache.ListerWatcher {
+func deploymentsOf(c versioned.Interface, lists *atomic.Int64) *cache.ListWatch {
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			lists.Add(1)
 			return c.FleetV1alpha1().BundleDeployments("").List(ctx, options)
 		},
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			return c.FleetV1alpha1().BundleDeployments("").Watch(ctx, options)
-		},
+		WatchFuncWithContext: c.FleetV1alpha1().BundleDeployments("").Watch,
 	}
 }
 
@@ -77,22 +71,8 @@ func TestInformersConvergeToTheList(t *testing.T) {
 	for i := range 200 {
 		e.edit(t, i)
 	}
-	list, err := c.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
-	want := map[string]string{}
-	for _, item := range list.Items {
-		want[item.Namespace+"/"+item.Name] = item.ResourceVersion
-	}
+	want, _ := listedVersions(t, c)
 	for title, informer := range informers {
-		have := map[string]string{}
-		err := wait.PollUntilContextCancel(soon(t), time.Millisecond, true, func(context.Context) (bool, error) {
-			clear(have)
-			for _, item := range informer.GetStore().List() {
-				d := item.(metav1.Object)
-				have[d.GetNamespace()+"/"+d.GetName()] = d.GetResourceVersion()
-			}
-			return fmt.Sprint(have) == fmt.Sprint(want), nil
-		})
-		require.NoError(t, err, "%s: %v instead of %v", title, have, want)
+		comesTo(t, informer.GetStore(), want, title)
 	}
 }

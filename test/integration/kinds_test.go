@@ -4,6 +4,7 @@
 package integration
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,9 +25,9 @@ type kind struct {
 	status map[string]any
 }
 
-type members map[string]any
+type members = map[string]any
 
-func in(member string, f members) map[string]any { return map[string]any{member: map[string]any(f)} }
+func in(member string, f members) members { return members{member: f} }
 
 // specimens hold a valid object of every stored kind.
 var specimens = map[string]kind{
@@ -97,12 +98,10 @@ func (k kind) changed(o *unstructured.Unstructured) *unstructured.Unstructured {
 	out := o.DeepCopy()
 	for member, value := range runtime.DeepCopyJSON(k.other) {
 		if to, ok := out.Object[member].(map[string]any); ok {
-			for field, value := range value.(map[string]any) {
-				to[field] = value
-			}
-			continue
+			maps.Copy(to, value.(map[string]any))
+		} else {
+			out.Object[member] = value
 		}
-		out.Object[member] = value
 	}
 	return out
 }
@@ -114,21 +113,16 @@ func (k kind) reported(o *unstructured.Unstructured) *unstructured.Unstructured 
 	if status == nil {
 		status = map[string]any{}
 	}
-	for field, value := range k.status {
-		status[field] = value
-	}
+	maps.Copy(status, k.status)
 	out.Object["status"] = status
 	return out
 }
 
 // body returns what a client sets: everything but metadata and status.
 func body(o *unstructured.Unstructured) map[string]any {
-	out := map[string]any{}
-	for member, value := range o.Object {
-		if member != "metadata" && member != "status" {
-			out[member] = value
-		}
-	}
+	out := maps.Clone(o.Object)
+	delete(out, "metadata")
+	delete(out, "status")
 	return out
 }
 

@@ -24,7 +24,7 @@ import (
 // a transaction. The number of affected Bundles or Clusters never makes the server refuse a
 // write.
 
-// fleet holds a server, a client, and a namespace of it.
+// fleet holds a server and a client, for one namespace.
 type fleet struct {
 	*testing.T
 	*server
@@ -70,12 +70,18 @@ func (f *fleet) clusters(n int, labels ...string) {
 func (f *fleet) bundles(n int, change func(i int, b *v1alpha1.Bundle)) {
 	f.Helper()
 	f.each(n, func(i int) error {
-		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: name("b", i)}}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
+		b := empty(f.ns, name("b", i))
 		change(i, b)
 		_, err := f.c.FleetV1alpha1().Bundles(f.ns).Create(f.Context(), b, metav1.CreateOptions{})
 		return err
 	})
+}
+
+// empty returns a Bundle without resources, for all Clusters.
+func empty(namespace, name string) *v1alpha1.Bundle {
+	b := bundle(namespace, name)
+	b.Spec.Resources = nil
+	return b
 }
 
 // patchBundles patches the first n Bundles.
@@ -90,25 +96,21 @@ func (f *fleet) patchBundles(n int, patch string) {
 // patchCluster patches the first Cluster, in exactly one write.
 func (f *fleet) patchCluster(patch string) {
 	f.Helper()
-	_, err := f.c.FleetV1alpha1().Clusters(f.ns).Patch(f.Context(), name("c", 0), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	require.NoError(f, err, patch)
+	merge(f.T, f.c.FleetV1alpha1().Clusters(f.ns), name("c", 0), patch)
 }
 
-// deployed returns the deployment IDs of all BundleDeployments, and the staged ones.
+// deployed returns the deployment IDs of all BundleDeployments.
 func (f *fleet) deployed() map[string]string {
 	f.Helper()
-	list, err := f.c.FleetV1alpha1().BundleDeployments("").List(f.Context(), metav1.ListOptions{})
-	require.NoError(f, err)
 	out := map[string]string{}
-	for i := range list.Items {
-		bd := &list.Items[i]
+	for _, bd := range listOf(f.T, f.c.FleetV1alpha1().BundleDeployments("")).Items {
 		out[bd.Namespace+"/"+bd.Name] = bd.Spec.DeploymentID
 	}
 	return out
 }
 
 // needing returns a change that makes a template need a label of the Cluster.
-func needing(label string, pad string) func(int, *v1alpha1.Bundle) {
+func needing(label, pad string) func(int, *v1alpha1.Bundle) {
 	return func(_ int, b *v1alpha1.Bundle) {
 		b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"v": "${ .ClusterLabels." + label + " }", "pad": pad}}}
 	}
@@ -164,26 +166,23 @@ func TestAPolicyThatHeldAnyNumberOfBundlesCanBeDeleted(t *testing.T) {
 func TestAGroupEditMayBreakAnyNumberOfClusters(t *testing.T) {
 	f := newFleet(t)
 	const n = 100
-	g := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: "all", Labels: map[string]string{"templates": "no"}}}
-	g.Spec.Selector = &metav1.LabelSelector{}
-	_, err := f.c.FleetV1alpha1().ClusterGroups(f.ns).Create(t.Context(), g, metav1.CreateOptions{})
-	require.NoError(t, err)
+	createGroup(t, f.c, f.ns, "all", selector())
+	groups := f.c.FleetV1alpha1().ClusterGroups(f.ns)
+	merge(t, groups, "all", `{"metadata":{"labels":{"templates":"no"}}}`)
 	f.bundles(1, func(i int, b *v1alpha1.Bundle) {
-		of := func(v string) *metav1.LabelSelector {
-			return &metav1.LabelSelector{MatchLabels: map[string]string{"templates": v}}
-		}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroupSelector: of("no")}}, {ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroupSelector: of("yes")}}}
-		options := v1alpha1.Bundle{}
-		needing("env", "")(i, &options)
-		b.Spec.Targets[1].Helm = options.Spec.Helm
+		needing("env", "")(i, b)
+		needs := b.Spec.Helm
+		b.Spec.Helm = nil
+		b.Spec.Targets = make([]v1alpha1.BundleTarget, 2)
+		b.Spec.Targets[0].ClusterGroupSelector = selector("templates", "no")
+		b.Spec.Targets[1].ClusterGroupSelector, b.Spec.Targets[1].Helm = selector("templates", "yes"), needs
 	})
 	f.clusters(n, "x", "y")
 	before := f.deployed()
 	require.Len(t, before, n)
-	_, err = f.c.FleetV1alpha1().ClusterGroups(f.ns).Patch(t.Context(), "all", types.MergePatchType, []byte(`{"metadata":{"labels":{"templates":"yes"}}}`), metav1.PatchOptions{})
-	require.NoError(t, err)
+	merge(t, groups, "all", `{"metadata":{"labels":{"templates":"yes"}}}`)
 	require.Equal(t, before, f.deployed())
-	require.NoError(t, f.c.FleetV1alpha1().ClusterGroups(f.ns).Delete(t.Context(), "all", metav1.DeleteOptions{}))
+	require.NoError(t, groups.Delete(t.Context(), "all", metav1.DeleteOptions{}))
 	require.Empty(t, f.deployed())
 }
 
@@ -191,11 +190,9 @@ func TestALargeBundleCanBePausedAndEdited(t *testing.T) {
 	f := newFleet(t)
 	f.clusters(1)
 	for i, pad := range []string{strings.Repeat("x", 800<<10), strings.Repeat("x", 1200<<10), noise(800)} {
-		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: name("b", i)}}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
-		b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"v": pad}}}
-		_, err := f.c.FleetV1alpha1().Bundles(f.ns).Create(t.Context(), b, metav1.CreateOptions{})
-		require.NoError(t, err)
+		b := templated(f.ns, name("b", i), pad)
+		b.Spec.Resources = nil
+		createBundle(t, f.c, b)
 	}
 	before := f.deployed()
 	require.Len(t, before, 3)
@@ -211,13 +208,9 @@ func TestALargeBundleCanBePausedAndEdited(t *testing.T) {
 func TestAContentThatDoesNotFitBesideItsBundleGoesFirst(t *testing.T) {
 	f := newFleet(t)
 	f.clusters(1)
-	b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: name("b", 0)}}
-	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
+	b := templated(f.ns, name("b", 0), noise(1000))
 	b.Spec.Resources = []v1alpha1.BundleResource{{Name: "a.txt", Content: noise(1150)}}
-	b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"v": noise(1000)}}}
-	created, err := f.c.FleetV1alpha1().Bundles(f.ns).Create(t.Context(), b, metav1.CreateOptions{})
-	require.NoError(t, err)
-	require.Equal(t, b.Spec.Resources, created.Spec.Resources)
+	require.Equal(t, b.Spec.Resources, createBundle(t, f.c, b).Spec.Resources)
 	require.Len(t, f.deployed(), 1)
 }
 
@@ -245,23 +238,15 @@ func TestABundleMayLoseAnyNumberOfNamesToAnother(t *testing.T) {
 	f := newFleet(t)
 	const n = 110
 	f.clusters(n, "x", "y")
-	create := func(ns string) {
-		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "mon"}}
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
-		_, err := f.c.FleetV1alpha1().Bundles(ns).Create(t.Context(), b, metav1.CreateOptions{})
-		require.NoError(t, err)
-	}
-	create(f.ns)
+	createBundle(t, f.c, empty(f.ns, "mon"))
 	m := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metav1.ObjectMeta{Namespace: "zz", Name: "m"}}
-	m.BundleSelector = &metav1.LabelSelector{}
-	m.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": f.ns}}
+	m.BundleSelector, m.NamespaceSelector = selector(), selector("kubernetes.io/metadata.name", f.ns)
 	_, err := f.c.FleetV1alpha1().BundleNamespaceMappings("zz").Create(t.Context(), m, metav1.CreateOptions{})
 	require.NoError(t, err)
 	before := f.deployed()
-	create("zz")
+	createBundle(t, f.c, empty("zz", "mon"))
 	for _, patch := range []string{`{"spec":{"paused":true}}`, `{"spec":{"defaultNamespace":"x"}}`} {
-		_, err = f.c.FleetV1alpha1().Bundles("zz").Patch(t.Context(), "mon", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-		require.NoError(t, err, patch)
+		merge(t, f.c.FleetV1alpha1().Bundles("zz"), "mon", patch)
 		require.Equal(t, before, f.deployed())
 	}
 }
@@ -272,14 +257,10 @@ func TestAClusterMayEnterTheGroupOfAnyNumberOfLimitedBundles(t *testing.T) {
 	f.clusters(1, "env", "prod")
 	f.bundles(n, func(i int, b *v1alpha1.Bundle) {
 		limited(i, b)
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}}
+		b.Spec.Targets = onGroup("g")
 	})
-	g := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: "g"}}
-	g.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"env": "none"}}
-	_, err := f.c.FleetV1alpha1().ClusterGroups(f.ns).Create(t.Context(), g, metav1.CreateOptions{})
-	require.NoError(t, err)
-	_, err = f.c.FleetV1alpha1().ClusterGroups(f.ns).Patch(t.Context(), "g", types.MergePatchType, []byte(`{"spec":{"selector":{"matchLabels":{"env":"prod"}}}}`), metav1.PatchOptions{})
-	require.NoError(t, err)
+	createGroup(t, f.c, f.ns, "g", selector("env", "none"))
+	merge(t, f.c.FleetV1alpha1().ClusterGroups(f.ns), "g", `{"spec":{"selector":{"matchLabels":{"env":"prod"}}}}`)
 	require.Eventually(t, func() bool { return len(f.deployed()) == n }, within, 20*time.Millisecond, "the controller lets them through")
 }
 
@@ -289,7 +270,7 @@ func TestAClusterOfAnyNumberOfLimitedBundlesCanBeEdited(t *testing.T) {
 	f.clusters(1, "env", "prod")
 	f.bundles(n, func(i int, b *v1alpha1.Bundle) {
 		limited(i, b)
-		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}}}}
+		b.Spec.Targets[0].ClusterSelector = selector("env", "prod")
 	})
 	for _, patch := range []string{`{"metadata":{"labels":{"env":"x"}}}`, `{"metadata":{"labels":{"env":"prod"}}}`, `{"spec":{"paused":true}}`} {
 		f.patchCluster(patch)

@@ -6,7 +6,6 @@ package integration
 import (
 	"bufio"
 	"encoding/json"
-	"io"
 	"strings"
 	"testing"
 
@@ -24,7 +23,7 @@ const (
 func (s *server) fetch(t *testing.T, accept, path string, out any) {
 	t.Helper()
 	path, query, _ := strings.Cut(path, "?")
-	request := s.raw(t).Get().AbsPath("/apis/fleet.cattle.io/v1alpha1"+path).SetHeader("Accept", accept)
+	request := s.raw(t).Get().AbsPath(apiRoot+path).SetHeader("Accept", accept)
 	if key, value, ok := strings.Cut(query, "="); ok {
 		request = request.Param(key, value)
 	}
@@ -36,7 +35,7 @@ func (s *server) fetch(t *testing.T, accept, path string, out any) {
 // follow decodes the first event of a watch in a form.
 func (s *server) follow(t *testing.T, accept, path string, out any) string {
 	t.Helper()
-	body, err := s.raw(t).Get().AbsPath("/apis/fleet.cattle.io/v1alpha1"+path).Param("watch", "true").Param("resourceVersion", "0").
+	body, err := s.raw(t).Get().AbsPath(apiRoot+path).Param("watch", "true").Param("resourceVersion", "0").
 		SetHeader("Accept", accept).Stream(t.Context())
 	require.NoError(t, err)
 	defer body.Close()
@@ -132,15 +131,13 @@ func TestProtobufIsAnsweredWithJSON(t *testing.T) {
 	createBundle(t, s.clientset(t), bundle(ns, "app"))
 	createCluster(t, s.clientset(t), cluster(ns, "c1"))
 	const accept = "application/vnd.kubernetes.protobuf,application/json"
-	var list struct {
-		Kind  string
-		Items []metav1.PartialObjectMetadata
-	}
-	s.fetch(t, accept, "/namespaces/"+home(ns, "c1")+"/bundledeployments", &list)
+	path := "/namespaces/" + home(ns, "c1") + "/bundledeployments"
+	var list metav1.PartialObjectMetadataList
+	s.fetch(t, accept, path, &list)
 	require.Equal(t, "BundleDeploymentList", list.Kind)
 	require.Len(t, list.Items, 1)
 	var object metav1.PartialObjectMetadata
-	require.Equal(t, "ADDED", s.follow(t, accept, "/namespaces/"+home(ns, "c1")+"/bundledeployments", &object))
+	require.Equal(t, "ADDED", s.follow(t, accept, path, &object))
 	require.Equal(t, "BundleDeployment", object.Kind)
 }
 
@@ -148,7 +145,7 @@ func TestAnUnknownFormIsNotAcceptable(t *testing.T) {
 	t.Parallel()
 	for _, accept := range []string{"application/vnd.kubernetes.protobuf", "text/plain", "application/json;as=Chart;v=v1;g=meta.k8s.io"} {
 		var code int
-		shared(t).raw(t).Get().AbsPath("/apis/fleet.cattle.io/v1alpha1/bundledeployments").SetHeader("Accept", accept).Do(t.Context()).StatusCode(&code)
+		shared(t).raw(t).Get().AbsPath(apiRoot+"/bundledeployments").SetHeader("Accept", accept).Do(t.Context()).StatusCode(&code)
 		require.Equal(t, 406, code, accept)
 	}
 }
@@ -164,13 +161,8 @@ func TestEveryItemOfAListHasItsKind(t *testing.T) {
 		"/namespaces/" + home(ns, "c1") + "/bundledeployments": "BundleDeployment",
 		"/contents": "Content",
 	} {
-		body, err := s.raw(t).Get().AbsPath("/apis/fleet.cattle.io/v1alpha1" + path).Stream(t.Context())
-		require.NoError(t, err)
-		text, err := io.ReadAll(body)
-		require.NoError(t, err)
-		require.NoError(t, body.Close())
 		var list struct{ Items []metav1.TypeMeta }
-		require.NoError(t, json.Unmarshal(text, &list))
+		s.fetch(t, "application/json", path, &list)
 		require.NotEmpty(t, list.Items)
 		for _, item := range list.Items {
 			require.Equal(t, metav1.TypeMeta{Kind: kind, APIVersion: "fleet.cattle.io/v1alpha1"}, item, path)

@@ -4,7 +4,9 @@
 package integration
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,8 +31,7 @@ func keys(items []unstructured.Unstructured) []string {
 func pages(t *testing.T, c dynamic.ResourceInterface, options metav1.ListOptions, between func()) (items []unstructured.Unstructured, revisions []string) {
 	t.Helper()
 	for {
-		page, err := c.List(t.Context(), options)
-		require.NoError(t, err)
+		page := listOf(t, c, options)
 		items = append(items, page.Items...)
 		revisions = append(revisions, page.GetResourceVersion())
 		require.LessOrEqual(t, len(page.Items), int(options.Limit))
@@ -62,19 +63,9 @@ func TestPagesAreOneConsistentList(t *testing.T) {
 	for _, plural := range []string{"bundledeployments", "clusters", "bundles"} {
 		client := s.resource(t, plural, "")
 		for _, limit := range []int64{1, 2, 7, 100} {
-			want, err := client.List(t.Context(), metav1.ListOptions{})
-			require.NoError(t, err)
+			want := listOf(t, client)
 			require.True(t, slices.IsSortedFunc(want.Items, func(a, b unstructured.Unstructured) int {
-				if a.GetNamespace() != b.GetNamespace() {
-					if a.GetNamespace() < b.GetNamespace() {
-						return -1
-					}
-					return 1
-				}
-				if a.GetName() < b.GetName() {
-					return -1
-				}
-				return 1
+				return cmp.Or(strings.Compare(a.GetNamespace(), b.GetNamespace()), strings.Compare(a.GetName(), b.GetName()))
 			}))
 			i := 0
 			got, revisions := pages(t, client, metav1.ListOptions{Limit: limit}, func() {
@@ -98,14 +89,11 @@ func TestPagesOfOneNamespace(t *testing.T) {
 	grown(t, s.clientset(t), ns)
 	for plural, where := range map[string]string{"bundledeployments": home(ns, "c-004"), "clusters": ns} {
 		client := s.resource(t, plural, where)
-		want, err := client.List(t.Context(), metav1.ListOptions{})
-		require.NoError(t, err)
 		got, _ := pages(t, client, metav1.ListOptions{Limit: 2}, func() {})
-		require.Equal(t, want.Items, got)
+		require.Equal(t, listOf(t, client).Items, got)
 	}
 	// A token of one namespace, used in another, shows nothing of the first.
-	first, err := s.resource(t, "bundledeployments", home(ns, "c-004")).List(t.Context(), metav1.ListOptions{Limit: 1})
-	require.NoError(t, err)
+	first := listOf(t, s.resource(t, "bundledeployments", home(ns, "c-004")), metav1.ListOptions{Limit: 1})
 	for _, i := range []int{3, 5} {
 		other, err := s.resource(t, "bundledeployments", home(ns, name("c", i))).List(t.Context(), metav1.ListOptions{Limit: 10, Continue: first.GetContinue()})
 		if err == nil {
@@ -121,18 +109,14 @@ func TestRemainingItemsAreCountedUnlessSomethingIsSelected(t *testing.T) {
 	s := own(t)
 	grown(t, s.clientset(t), "ns")
 	client := s.resource(t, "bundledeployments", "")
-	page, err := client.List(t.Context(), metav1.ListOptions{Limit: 10})
-	require.NoError(t, err)
+	page := listOf(t, client, metav1.ListOptions{Limit: 10})
 	require.EqualValues(t, 23, *page.GetRemainingItemCount())
-	page, err = client.List(t.Context(), metav1.ListOptions{Limit: 10, Continue: page.GetContinue()})
-	require.NoError(t, err)
+	page = listOf(t, client, metav1.ListOptions{Limit: 10, Continue: page.GetContinue()})
 	require.EqualValues(t, 13, *page.GetRemainingItemCount())
-	page, err = client.List(t.Context(), metav1.ListOptions{Limit: 33})
-	require.NoError(t, err)
+	page = listOf(t, client, metav1.ListOptions{Limit: 33})
 	require.Nil(t, page.GetRemainingItemCount())
 	require.Empty(t, page.GetContinue())
-	page, err = client.List(t.Context(), metav1.ListOptions{Limit: 3, LabelSelector: "fleet.cattle.io/managed=true"})
-	require.NoError(t, err)
+	page = listOf(t, client, metav1.ListOptions{Limit: 3, LabelSelector: "fleet.cattle.io/managed=true"})
 	require.Nil(t, page.GetRemainingItemCount())
 	require.NotEmpty(t, page.GetContinue())
 }
@@ -144,14 +128,12 @@ func TestAnExpiredTokenOffersOneThatWorks(t *testing.T) {
 	grown(t, c, "ns")
 	for _, plural := range []string{"bundledeployments", "clusters"} {
 		client := s.resource(t, plural, "")
-		first, err := client.List(t.Context(), metav1.ListOptions{Limit: 4})
-		require.NoError(t, err)
-		all, err := client.List(t.Context(), metav1.ListOptions{})
-		require.NoError(t, err)
+		first := listOf(t, client, metav1.ListOptions{Limit: 4})
+		all := listOf(t, client)
 		for i := range 10 {
 			label(t, c, "ns", "c-010", "edit", name(plural, i))
 		}
-		_, err = client.List(t.Context(), metav1.ListOptions{Limit: 4, Continue: first.GetContinue()})
+		_, err := client.List(t.Context(), metav1.ListOptions{Limit: 4, Continue: first.GetContinue()})
 		require.True(t, apierrors.IsResourceExpired(err), "%v", err)
 		status := err.(apierrors.APIStatus).Status()
 		require.NotEmpty(t, status.Continue)
@@ -170,9 +152,8 @@ func TestAMalformedTokenIsRefused(t *testing.T) {
 			_, err := s.resource(t, plural, "").List(t.Context(), metav1.ListOptions{Limit: 1, Continue: token})
 			require.True(t, apierrors.IsBadRequest(err), "%s %s: %v", plural, token, err)
 		}
-		first, err := s.resource(t, plural, "").List(t.Context(), metav1.ListOptions{Limit: 1})
-		require.NoError(t, err)
-		_, err = s.resource(t, plural, "").List(t.Context(), metav1.ListOptions{Limit: 1, Continue: first.GetContinue(), ResourceVersion: "1"})
+		first := listOf(t, s.resource(t, plural, ""), metav1.ListOptions{Limit: 1})
+		_, err := s.resource(t, plural, "").List(t.Context(), metav1.ListOptions{Limit: 1, Continue: first.GetContinue(), ResourceVersion: "1"})
 		require.True(t, apierrors.IsBadRequest(err), "%v", err)
 	}
 }

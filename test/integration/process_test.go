@@ -45,14 +45,8 @@ func built(t *testing.T) string {
 	return filepath.Join(binary.dir, "muster")
 }
 
-// process runs muster as a process that can be killed.
-func process(t *testing.T, dataDir string) (s *server, kill func()) {
-	t.Helper()
-	return processOn(t, dataDir, 0)
-}
-
-// processOn is process on one port; 0 takes a free port.
-func processOn(t *testing.T, dataDir string, port int) (s *server, kill func()) {
+// process runs muster as a process that can be killed. Port 0 takes a free port.
+func process(t *testing.T, dataDir string, port int) (s *server, kill func()) {
 	t.Helper()
 	command := exec.Command(built(t), "--data-dir", dataDir, "--secure-port", strconv.Itoa(port))
 	out, err := command.StdoutPipe()
@@ -92,7 +86,7 @@ type acknowledged struct {
 func TestAKilledServerKeepsAllThatItAcknowledged(t *testing.T) {
 	t.Parallel()
 	dataDir := filepath.Join(t.TempDir(), "data")
-	s, kill := process(t, dataDir)
+	s, kill := process(t, dataDir, 0)
 	c := s.clientset(t)
 	broken(t, s)
 	for i := range 4 {
@@ -100,14 +94,12 @@ func TestAKilledServerKeepsAllThatItAcknowledged(t *testing.T) {
 	}
 	createBundle(t, c, templated("ns", "counted", "v${ index .ClusterLabels \"count\" }", "counted", "yes"))
 	still := contents(t, s)
-	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	list := listOf(t, s.resource(t, "bundledeployments", ""))
 
 	// Writers count in labels and in reports until the server is killed.
 	const enough = 30
 	acked := make([]acknowledged, 4)
-	var all sync.WaitGroup
-	var busy sync.WaitGroup
+	var all, busy sync.WaitGroup
 	busy.Add(len(acked))
 	for i := range acked {
 		own := s.clientset(t)
@@ -136,32 +128,24 @@ func TestAKilledServerKeepsAllThatItAcknowledged(t *testing.T) {
 	kill()
 	all.Wait()
 
-	again, _ := process(t, dataDir)
+	again, _ := process(t, dataDir, 0)
 	after := contents(t, again)
 	for key, was := range still {
 		require.Equal(t, was, after[key], key)
 	}
-	now, err := again.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	now := listOf(t, again.resource(t, "bundledeployments", ""))
 	for i, a := range acked {
 		require.GreaterOrEqual(t, a.last, enough, "the writer had not written enough when the server was killed")
 		require.GreaterOrEqual(t, number(t, now.GetResourceVersion()), a.revision, "the server went back in time")
-		cl, err := again.clientset(t).FleetV1alpha1().Clusters("ns").Get(t.Context(), name("w", i), metav1.GetOptions{})
-		require.NoError(t, err)
+		cl := fetch(t, again.clientset(t).FleetV1alpha1().Clusters("ns"), name("w", i))
 		// The one write without an answer may have been stored or not.
 		require.Contains(t, []string{fmt.Sprint(a.last), fmt.Sprint(a.last + 1)}, cl.Labels["count"])
 		d := get(t, again.resource(t, "bundledeployments", home("ns", name("w", i))), "counted")
 		require.Equal(t, "v"+cl.Labels["count"], value(t, d))
 	}
 	// A watch from before continues, and its fold equals the list.
-	f := &fold{revision: number(t, list.GetResourceVersion())}
-	f.items, _, err = listed(t.Context(), again.resource(t, "bundledeployments", ""), metav1.ListOptions{})
-	require.NoError(t, err)
-	want := f.items
-	f.items = map[string]unstructured.Unstructured{}
-	for _, item := range list.Items {
-		f.items[item.GetNamespace()+"/"+item.GetName()] = item
-	}
+	f := &fold{items: byKey(list.Items), revision: number(t, list.GetResourceVersion())}
+	want := byKey(listOf(t, again.resource(t, "bundledeployments", "")).Items)
 	w := watching(t, again.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
 	for len(f.items) < len(want) || differ(want, f.items) {
 		require.NoError(t, f.take(w.raw()))
@@ -172,14 +156,14 @@ func TestAKilledServerKeepsAllThatItAcknowledged(t *testing.T) {
 // which a restart may raise.
 func differ(a, b map[string]unstructured.Unstructured) bool {
 	for key, item := range a {
-		one, two := item.DeepCopy(), b[key]
-		other := two.DeepCopy()
-		if other.Object == nil {
+		other, found := b[key]
+		if !found {
 			return true
 		}
+		one, two := item.DeepCopy(), other.DeepCopy()
 		one.SetResourceVersion("")
-		other.SetResourceVersion("")
-		if !equality.Semantic.DeepEqual(one, other) {
+		two.SetResourceVersion("")
+		if !equality.Semantic.DeepEqual(one, two) {
 			return true
 		}
 	}

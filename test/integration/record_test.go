@@ -58,8 +58,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	w := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: whole(s.revision(t))})
 	check := func(s *server) {
 		for _, plural := range []string{"clusters", "bundles", "bundledeployments", "clustergroups", "contents"} {
-			_, err := s.resource(t, plural, "").List(t.Context(), metav1.ListOptions{})
-			require.NoError(t, err, plural)
+			listOf(t, s.resource(t, plural, ""))
 		}
 		c := s.clientset(t)
 		label(t, c, "ns", "c1", "env", "test")
@@ -94,10 +93,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	if err != nil {
 		require.ErrorContains(t, err, "record")
 	}
-	for _, plural := range []string{"clusters/c1"} {
-		_, err = c.FleetV1alpha1().Clusters("ns").Patch(t.Context(), "c1", types.MergePatchType, []byte(`{"status":{"agent":{"namespace":"x"}}}`), metav1.PatchOptions{}, "status")
-		require.NoError(t, err, "%s: a report over a bad one", plural)
-	}
+	merge(t, c.FleetV1alpha1().Clusters("ns"), "c1", `{"status":{"agent":{"namespace":"x"}}}`, "status") // a report over a bad one
 	// The next start serves the rest, as long as history shows what the bad records held.
 	s = s.restart(t)
 	check(s)
@@ -106,8 +102,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	// Once history is compacted, the server cannot know which BundleDeployments exist. An
 	// agent would uninstall those that seem to be gone.
 	for key, value := range garbage {
-		_, err := s.etcd.Put(t.Context(), logPrefix+"/log/"+key, value)
-		require.NoError(t, err)
+		s.put(t, "log/"+key, value)
 	}
 	_, err = s.etcd.Compact(t.Context(), s.revision(t))
 	require.NoError(t, err)
@@ -121,7 +116,7 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	// Nor does it know which Clusters the namespace has. Readable objects are found by
 	// their names, unreadable ones are not reported as absent, and other namespaces are not
 	// affected.
-	const groupPath = "/apis/fleet.cattle.io/v1alpha1/"
+	const groupPath = apiRoot + "/"
 	for _, plural := range []string{"clusters", "bundles", "clustergroups"} {
 		unsure(s.once(t, groupPath+plural, nil))
 		unsure(s.once(t, groupPath+"namespaces/ns/"+plural, url.Values{"resourceVersion": {"0"}}))
@@ -138,12 +133,12 @@ func TestABadRecordHarmsOnlyItsOwnObject(t *testing.T) {
 	for _, plural := range []string{"policies", "contents"} {
 		require.NoError(t, s.once(t, groupPath+plural, nil), plural)
 	}
-	const path = "/apis/fleet.cattle.io/v1alpha1/bundledeployments"
+	const path = apiRoot + "/bundledeployments"
 	for _, version := range []string{"", "0", resume} {
 		unsure(s.once(t, path, url.Values{"resourceVersion": {version}}))
 		unsure(s.once(t, path, url.Values{"resourceVersion": {version}, "watch": {"true"}}))
 	}
-	app := "/apis/fleet.cattle.io/v1alpha1/namespaces/" + home("ns", "c1") + "/bundledeployments/app"
+	app := apiRoot + "/namespaces/" + home("ns", "c1") + "/bundledeployments/app"
 	unsure(s.once(t, app, nil))
 	unsure(s.raw(t).Patch(types.MergePatchType).AbsPath(app, "status").MaxRetries(0).Body([]byte(`{"status":{"ready":true}}`)).Do(t.Context()).Error())
 	c = s.clientset(t)

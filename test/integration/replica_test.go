@@ -25,10 +25,7 @@ func (s *server) replica(t *testing.T) *server {
 // replicaOn is replica with a directory and a port, so that it can be restarted.
 func (s *server) replicaOn(t *testing.T, dataDir string, port int) *server {
 	t.Helper()
-	other, err := launchWith(&allinone.Options{DataDir: dataDir, SecurePort: port, AdjustRegistry: func(c *registry.Config) { c.Client = s.etcd }})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, other.close()) })
-	return other
+	return startWith(t, &allinone.Options{DataDir: dataDir, SecurePort: port, AdjustRegistry: func(c *registry.Config) { c.Client = s.etcd }})
 }
 
 func TestAnyReplicaKnowsWhatAnotherAcknowledged(t *testing.T) {
@@ -41,11 +38,10 @@ func TestAnyReplicaKnowsWhatAnotherAcknowledged(t *testing.T) {
 	deployments := reader.FleetV1alpha1().BundleDeployments(home("ns", "c1"))
 	for range 100 {
 		want := label(t, writer, "ns", "c1", "env", "prod").ResourceVersion
-		got, err := deployments.Get(t.Context(), "app", metav1.GetOptions{})
-		require.NoError(t, err)
+		got := fetch(t, deployments, "app")
 		require.Equal(t, want, got.ResourceVersion)
 		label(t, writer, "ns", "c1", "env", "null")
-		_, err = deployments.Get(t.Context(), "app", metav1.GetOptions{})
+		_, err := deployments.Get(t.Context(), "app", metav1.GetOptions{})
 		require.True(t, apierrors.IsNotFound(err), "%v", err)
 	}
 }
@@ -66,21 +62,16 @@ func TestReplicasAgreeOnWhatTheyShow(t *testing.T) {
 	for i := range 200 {
 		editors[r.IntN(2)].edit(t, i)
 		if i == 100 {
-			from = listRevision(t, a)
+			from = listOf(t, a.resource(t, "bundledeployments", "")).GetResourceVersion()
 		}
 	}
 	for _, plural := range []string{"bundledeployments", "clusters", "bundles"} {
-		options := metav1.ListOptions{}
-		one, err := a.resource(t, plural, "").List(t.Context(), options)
-		require.NoError(t, err)
-		two, err := b.resource(t, plural, "").List(t.Context(), options)
-		require.NoError(t, err)
-		require.Equal(t, one, two, "both saw every revision, so they agree on everything")
+		one := listOf(t, a.resource(t, plural, ""))
+		require.Equal(t, one, listOf(t, b.resource(t, plural, "")), "both saw every revision, so they agree on everything")
 
 		// A third replica that starts now may show other resource versions, but never the
 		// same one for another content.
-		three, err := a.replica(t).resource(t, plural, "").List(t.Context(), options)
-		require.NoError(t, err)
+		three := listOf(t, a.replica(t).resource(t, plural, ""))
 		require.Equal(t, keys(one.Items), keys(three.Items))
 		require.GreaterOrEqual(t, number(t, three.GetResourceVersion()), number(t, one.GetResourceVersion()))
 		for i := range one.Items {
@@ -94,35 +85,19 @@ func TestReplicasAgreeOnWhatTheyShow(t *testing.T) {
 
 		// Tokens and watches continue on another replica.
 		if len(one.Items) > 1 {
-			page, err := a.resource(t, plural, "").List(t.Context(), metav1.ListOptions{Limit: 1})
-			require.NoError(t, err)
-			rest, err := b.resource(t, plural, "").List(t.Context(), metav1.ListOptions{Limit: 1000, Continue: page.GetContinue()})
-			require.NoError(t, err)
+			page := listOf(t, a.resource(t, plural, ""), metav1.ListOptions{Limit: 1})
+			rest := listOf(t, b.resource(t, plural, ""), metav1.ListOptions{Limit: 1000, Continue: page.GetContinue()})
 			require.Equal(t, one.Items, append(page.Items, rest.Items...))
 		}
 	}
-	sameEvents(t, watching(t, a.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: from}),
-		watching(t, b.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: from}), func() {
-			createBundle(t, c, bundle("other", "zz-mark"))
-			createCluster(t, c, cluster("other", "zz-mark"))
-		})
-}
-
-// listRevision returns the revision at which everything is listed.
-func listRevision(t *testing.T, s *server) string {
-	t.Helper()
-	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
-	return list.GetResourceVersion()
-}
-
-// sameEvents checks that two watches deliver the same events, up to a mark.
-func sameEvents(t *testing.T, a, b *stream, mark func()) {
-	t.Helper()
-	mark()
+	// Both deliver the same events, up to a mark.
+	since := metav1.ListOptions{ResourceVersion: from}
+	watchA, watchB := watching(t, a.resource(t, "bundledeployments", ""), since), watching(t, b.resource(t, "bundledeployments", ""), since)
+	createBundle(t, c, bundle("other", "zz-mark"))
+	createCluster(t, c, cluster("other", "zz-mark"))
 	for {
-		e, one := a.next()
-		f, two := b.next()
+		e, one := watchA.next()
+		f, two := watchB.next()
 		require.Equal(t, e, f)
 		require.Equal(t, one, two)
 		if e.Name == "zz-mark" {
@@ -139,7 +114,7 @@ func TestAServerThatCannotKnowNeverAnswersNotFound(t *testing.T) {
 	createCluster(t, a.clientset(t), cluster("ns", "c1", "env", "prod"))
 	label(t, b.clientset(t), "ns", "c1", "colour", "red")
 	a.stop(t) // and its etcd with it
-	const root = "/apis/fleet.cattle.io/v1alpha1/"
+	const root = apiRoot + "/"
 	for _, path := range []string{
 		root + "bundledeployments", root + "clusters", root + "contents", root + "contents/s-absent",
 		root + "namespaces/" + home("ns", "c1") + "/bundledeployments/app",

@@ -12,7 +12,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
@@ -22,15 +21,14 @@ func TestAReportTakesATenthOfItsBundleDeployment(t *testing.T) {
 	t.Parallel()
 	s, c := alone(t)
 	for _, resources := range []int{1, 5, 20} {
-		out, err := c.Patch(t.Context(), "app", types.MergePatchType, asJSON(t, map[string]any{"status": fullReport("shop/orders:3", resources)}), metav1.PatchOptions{}, "status")
-		require.NoError(t, err)
-		served := len(asJSON(t, out))
+		out := merge(t, c, "app", marshal(t, map[string]any{"status": fullReport("shop/orders:3", resources)}), "status")
+		served := len(marshal(t, out))
 		stored, err := s.etcd.Get(t.Context(), logPrefix+"/log/report/bundledeployments/"+home("ns", "c1")+"/app")
 		require.NoError(t, err)
 		require.Len(t, stored.Kvs, 1)
 		_, err = record.DecodeReport("bundledeployments", stored.Kvs[0].Value)
 		require.NoError(t, err)
-		custom := len(asJSON(t, asCustomResource(t, out)))
+		custom := len(marshal(t, asCustomResource(t, out)))
 		t.Logf("SUMMARY a report with %d resources takes %d bytes in etcd; its BundleDeployment has %d as JSON, and takes %d as a custom resource", resources, len(stored.Kvs[0].Value), served, custom)
 		require.LessOrEqual(t, len(stored.Kvs[0].Value)*10, served)
 	}
@@ -77,7 +75,7 @@ func fieldSet(t *testing.T, o *unstructured.Unstructured, members []string) []by
 		}
 		require.NoError(t, unstructured.SetNestedMap(all, of(value), path...))
 	}
-	return asJSON(t, all)
+	return marshal(t, all)
 }
 
 // written returns the revision at which the record was last written.

@@ -4,7 +4,6 @@
 package integration
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,10 +37,9 @@ func fullReport(release string, resources int) map[string]any {
 	}
 	all := []any{}
 	for i := range resources {
-		kind := []string{"Deployment", "ConfigMap", "Service", "ServiceAccount", "Secret"}[i%5]
-		version := map[string]string{"Deployment": "apps/v1"}[kind]
-		if version == "" {
-			version = "v1"
+		kind, version := []string{"Deployment", "ConfigMap", "Service", "ServiceAccount", "Secret"}[i%5], "v1"
+		if kind == "Deployment" {
+			version = "apps/v1"
 		}
 		all = append(all, map[string]any{"kind": kind, "apiVersion": version, "namespace": "shop", "name": fmt.Sprintf("orders-%d", i/5), "createdAt": "2026-11-23T09:59:58Z"})
 	}
@@ -52,31 +50,24 @@ func fullReport(release string, resources int) map[string]any {
 	}
 }
 
-func asJSON(t *testing.T, v any) []byte {
-	t.Helper()
-	text, err := json.Marshal(v)
-	require.NoError(t, err)
-	return text
-}
-
 // ways returns the ways to write a status. Each writes it whole.
 func ways(t *testing.T, c dynamic.ResourceInterface) map[string]func(status map[string]any) (*unstructured.Unstructured, error) {
 	t.Helper()
 	return map[string]func(map[string]any) (*unstructured.Unstructured, error){
 		"merge patch": func(status map[string]any) (*unstructured.Unstructured, error) {
-			return c.Patch(t.Context(), "app", types.MergePatchType, asJSON(t, map[string]any{"status": status}), metav1.PatchOptions{}, "status")
+			return c.Patch(t.Context(), "app", types.MergePatchType, marshal(t, map[string]any{"status": status}), metav1.PatchOptions{}, "status")
 		},
 		"merge patch with what the agent loaded into the spec": func(status map[string]any) (*unstructured.Unstructured, error) {
 			values := map[string]any{"helm": map[string]any{"values": map[string]any{"loaded": true}}}
 			body := map[string]any{"spec": map[string]any{"options": values, "stagedOptions": values}, "status": status}
-			return c.Patch(t.Context(), "app", types.MergePatchType, asJSON(t, body), metav1.PatchOptions{}, "status")
+			return c.Patch(t.Context(), "app", types.MergePatchType, marshal(t, body), metav1.PatchOptions{}, "status")
 		},
 		"JSON patch": func(status map[string]any) (*unstructured.Unstructured, error) {
 			ops := []map[string]any{{"op": "add", "path": "/spec/options/helm", "value": map[string]any{"chart": "other"}}}
 			for member, value := range status {
 				ops = append(ops, map[string]any{"op": "add", "path": "/status/" + member, "value": value})
 			}
-			return c.Patch(t.Context(), "app", types.JSONPatchType, asJSON(t, ops), metav1.PatchOptions{}, "status")
+			return c.Patch(t.Context(), "app", types.JSONPatchType, marshal(t, ops), metav1.PatchOptions{}, "status")
 		},
 		"update": func(status map[string]any) (*unstructured.Unstructured, error) {
 			o := get(t, c, "app")
@@ -85,7 +76,7 @@ func ways(t *testing.T, c dynamic.ResourceInterface) map[string]func(status map[
 			require.NoError(t, unstructured.SetNestedField(o.Object, "other", "spec", "options", "helm", "chart"))
 			return c.UpdateStatus(t.Context(), o, metav1.UpdateOptions{})
 		},
-		"update of the present revision": func(status map[string]any) (*unstructured.Unstructured, error) {
+		"update of the current revision": func(status map[string]any) (*unstructured.Unstructured, error) {
 			o := get(t, c, "app")
 			o.Object["status"] = status
 			return c.UpdateStatus(t.Context(), o, metav1.UpdateOptions{})
@@ -104,8 +95,7 @@ func TestAReportIsTheSameInAllItsForms(t *testing.T) {
 	var first *unstructured.Unstructured
 	for title, write := range ways(t, c) {
 		// Start from another report each time.
-		_, err := c.Patch(t.Context(), "app", types.MergePatchType, []byte(`{"status":{"release":"before","conditions":null,"incompleteState":null,"resources":null}}`), metav1.PatchOptions{}, "status")
-		require.NoError(t, err)
+		report(t, c, `{"status":{"release":"before","conditions":null,"incompleteState":null,"resources":null}}`)
 		after, err := write(fullReport("ns/app:1", 3))
 		require.NoError(t, err, title)
 		require.Equal(t, before.Object["spec"], after.Object["spec"], title)
@@ -135,14 +125,11 @@ func TestAReportThatChangesNothingIsNoWriteInAnyForm(t *testing.T) {
 			`{"status":{}}`, `{"status":{"display":{"state":"NotReady","deployed":"x","monitored":null}}}`, `{"status":{"modifiedStatus":null,"nonReadyStatus":null,"incompleteState":null}}`,
 			`{"metadata":{"annotations":{"a":"b"}}}`,
 		} {
-			same, err := c.Patch(t.Context(), "app", types.MergePatchType, []byte(body), metav1.PatchOptions{}, "status")
-			require.NoError(t, err, body)
-			require.Equal(t, after, same, "%s: %s", title, body)
+			require.Equal(t, after, report(t, c, body), "%s: %s", title, body)
 		}
 		require.Equal(t, before, s.written(t), "%s: something was written", title)
 		// The next event is not of one of those.
-		_, err = c.Patch(t.Context(), "app", types.MergePatchType, []byte(`{"status":{"release":"ns/app:2"}}`), metav1.PatchOptions{}, "status")
-		require.NoError(t, err)
+		report(t, c, `{"status":{"release":"ns/app:2"}}`)
 		next := w.expect(watch.Modified, "app")
 		release, _, _ := unstructured.NestedString(next.Object, "status", "release")
 		require.Equal(t, "ns/app:2", release, "%s: an event came for a report that changed nothing", title)
@@ -153,13 +140,12 @@ func TestMembersOfAReportAreMergedListsAreReplacedAndNullTakesOut(t *testing.T) 
 	t.Parallel()
 	_, c := alone(t)
 	patch := func(body string) map[string]any {
-		out, err := c.Patch(t.Context(), "app", types.MergePatchType, []byte(body), metav1.PatchOptions{}, "status")
-		require.NoError(t, err, body)
+		out := report(t, c, body)
 		status := out.Object["status"].(map[string]any)
 		delete(status, "display")
 		return status
 	}
-	whole := patch(string(asJSON(t, map[string]any{"status": fullReport("ns/app:1", 2)})))
+	whole := patch(string(marshal(t, map[string]any{"status": fullReport("ns/app:1", 2)})))
 	with := func(change func(status map[string]any)) map[string]any {
 		out := (&unstructured.Unstructured{Object: whole}).DeepCopy().Object
 		change(out)
@@ -209,7 +195,7 @@ func TestTheFirstHeartbeatNeedsNoStatusAndTouchesNothingElse(t *testing.T) {
 	require.Equal(t, deployment, get(t, c, "app"), "a heartbeat changed a BundleDeployment")
 	label(t, s.clientset(t), "ns", "c1", "env", "test")
 	w.expect(watch.Deleted, "app")
-	_, err := s.resource(t, "clusters", "ns").Patch(t.Context(), "absent", types.JSONPatchType, []byte(`[{"op":"add","path":"/status/agent","value":{}}]`), metav1.PatchOptions{}, "status")
+	_, err := clusters.Patch(t.Context(), "absent", types.JSONPatchType, []byte(`[{"op":"add","path":"/status/agent","value":{}}]`), metav1.PatchOptions{}, "status")
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 }
 
@@ -222,8 +208,7 @@ func TestReportsOfManyAtOnceGoTogetherAndEachIsShownOnce(t *testing.T) {
 	for i := range many {
 		createCluster(t, c, cluster("ns", name("c", i)))
 	}
-	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	list := listOf(t, s.resource(t, "bundledeployments", ""))
 	w := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
 	before := s.revision(t)
 	revisions := make([][]string, many)
@@ -308,7 +293,7 @@ func TestAReportThatIsTooLargeIsRefusedAndTheOneBeforeItStays(t *testing.T) {
 	}
 	modified := func(status map[string]any) []any { return status["modifiedStatus"].([]any) }
 	patch := func(status map[string]any) (*unstructured.Unstructured, error) {
-		return c.Patch(t.Context(), "app", types.MergePatchType, asJSON(t, map[string]any{"status": status}), metav1.PatchOptions{}, "status")
+		return c.Patch(t.Context(), "app", types.MergePatchType, marshal(t, map[string]any{"status": status}), metav1.PatchOptions{}, "status")
 	}
 	large := long(40_000)
 	after, err := patch(large)

@@ -18,8 +18,10 @@ func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T
 	const clusters = 5
 	for title, test := range map[string]struct {
 		// kept is the number of earlier revisions that etcd still has.
-		kept  int64
-		told  bool
+		kept int64
+		// resumed says that the watch continues; otherwise it is refused.
+		resumed bool
+		// later says that another revision follows.
 		later bool
 		// rest is the number of changes of the revision that the client has yet to get.
 		rest int
@@ -48,7 +50,7 @@ func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T
 				createCluster(t, s.clientset(t), cluster("ns", "later", "env", "prod"))
 			}
 			again := watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{ResourceVersion: place(moved, test.rest)})
-			if !test.told {
+			if !test.resumed {
 				status := again.status()
 				require.Equal(t, metav1.StatusReasonExpired, status.Reason, "%v", status)
 				require.True(t, apierrors.IsResourceExpired(apierrors.FromObject(status)))

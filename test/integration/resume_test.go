@@ -10,8 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
-
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
 func TestTheEventsOfOneRevisionAreContiguousOrderedAndResumable(t *testing.T) {
@@ -26,20 +24,17 @@ func TestTheEventsOfOneRevisionAreContiguousOrderedAndResumable(t *testing.T) {
 	for _, cl := range []string{"zz", "aa", "mm"} {
 		createCluster(t, c, cluster("ns", cl))
 	}
-	group := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "g"}}
-	group.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"no": "one"}}
-	group, err := c.FleetV1alpha1().ClusterGroups("ns").Create(t.Context(), group, metav1.CreateOptions{})
-	require.NoError(t, err)
+	group := createGroup(t, c, "ns", "g", selector("no", "one"))
 	grouped := bundle("ns", "grouped")
-	grouped.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}}
+	grouped.Spec.Targets = onGroup("g")
 	createBundle(t, c, grouped)
 
 	before := s.revision(t)
 	client := s.resource(t, "bundledeployments", "")
 	w := watching(t, client, metav1.ListOptions{ResourceVersion: whole(before)})
 	label(t, c, "ns", "mm", "env", "prod")
-	group.Spec.Selector = &metav1.LabelSelector{}
-	_, err = c.FleetV1alpha1().ClusterGroups("ns").Update(t.Context(), group, metav1.UpdateOptions{})
+	group.Spec.Selector = selector()
+	_, err := c.FleetV1alpha1().ClusterGroups("ns").Update(t.Context(), group, metav1.UpdateOptions{})
 	require.NoError(t, err)
 	label(t, c, "ns", "mm", "env", "test")
 	createBundle(t, c, bundle("ns", "mark", "no", "one")) // for no Cluster

@@ -9,12 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	versioned "github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
 
 // forged holds derived fields of each kind, as a client might send them.
@@ -33,11 +32,7 @@ func TestDerivedFieldsOfAStatusAreIgnored(t *testing.T) {
 		if !ok {
 			return
 		}
-		patch := func(patch string) *unstructured.Unstructured {
-			out, err := c.Patch(t.Context(), "one", types.MergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
-			require.NoError(t, err)
-			return out
-		}
+		patch := func(patch string) *unstructured.Unstructured { return merge(t, c, "one", patch, "status") }
 		one := create(t, c, k.object("one"))
 		w := watching(t, c, metav1.ListOptions{ResourceVersion: one.GetResourceVersion()})
 
@@ -47,8 +42,7 @@ func TestDerivedFieldsOfAStatusAreIgnored(t *testing.T) {
 		require.Equal(t, one, patch(`{"status":{"conditions":[`+ready+`]}}`))
 
 		// Together with a fact, only the fact counts.
-		status := marshal(t, map[string]any{"status": k.status})
-		two := patch(string(status))
+		two := patch(string(marshal(t, map[string]any{"status": k.status})))
 		require.NotEqual(t, one.GetResourceVersion(), two.GetResourceVersion())
 		require.Equal(t, two, w.expect(watch.Modified, "one"))
 		require.Equal(t, two, patch(`{"status":{`+derived+`}}`))
@@ -56,9 +50,7 @@ func TestDerivedFieldsOfAStatusAreIgnored(t *testing.T) {
 		// A client sends back what it read, with changes of its own.
 		sent := two.DeepCopy()
 		require.NoError(t, unstructured.SetNestedField(sent.Object, int64(7), "status", "summary", "ready"))
-		same, err := c.UpdateStatus(t.Context(), sent, metav1.UpdateOptions{})
-		require.NoError(t, err)
-		require.Equal(t, two, same)
+		require.Equal(t, two, updateStatus(t, c, sent))
 		w.quietUntil(func() { create(t, c, k.object("mark")) }, watch.Added, "mark")
 	})
 }
@@ -88,7 +80,7 @@ func rolledUp(t *testing.T, c versioned.Interface, ns string) {
 	createCluster(t, c, cluster(ns, "c1", "env", "prod", "group", "g"))
 	createCluster(t, c, cluster(ns, "c2", "env", "prod", "group", "g"))
 	createCluster(t, c, cluster(ns, "c3", "env", "test", "group", "g"))
-	createGroup(t, c, ns)
+	createGroup(t, c, ns, "g", selector("group", "g"))
 }
 
 func TestTablesShowWhatReportsMean(t *testing.T) {
@@ -115,19 +107,16 @@ func TestTablesShowWhatReportsMean(t *testing.T) {
 	require.Equal(t, []any{"3/3", "2/2", nil}, cells(t, s, path+"clustergroups")["g"])
 	require.Equal(t, []any{"https://git", nil, "2/2", nil}, cells(t, s, path+"gitrepos")["repo"])
 
-	repo, err := c.FleetV1alpha1().GitRepos(ns).Get(t.Context(), "repo", metav1.GetOptions{})
-	require.NoError(t, err)
+	repo := fetch(t, c.FleetV1alpha1().GitRepos(ns), "repo")
 	require.Len(t, repo.Status.Resources, 1)
 	require.Equal(t, "Ready", repo.Status.Resources[0].State)
 	require.Equal(t, v1alpha1.ResourceCounts{Ready: 2, DesiredReady: 2}, repo.Status.ResourceCounts)
 	require.Equal(t, &v1alpha1.ResourceCounts{Ready: 1, DesiredReady: 1}, repo.Status.PerClusterResourceCounts[ns+"/c2"])
 	require.Equal(t, []int{2, 2}, []int{repo.Status.ReadyClusters, repo.Status.DesiredReadyClusters})
-	read, err := c.FleetV1alpha1().Clusters(ns).Get(t.Context(), "c1", metav1.GetOptions{})
-	require.NoError(t, err)
+	read := fetch(t, c.FleetV1alpha1().Clusters(ns), "c1")
 	require.Equal(t, []int{1, 1}, []int{read.Status.ReadyGitRepos, read.Status.DesiredReadyGitRepos})
 	require.Equal(t, "WaitCheckIn", read.Status.Display.State, "its agent has not been seen")
-	got, err := c.FleetV1alpha1().Bundles(ns).Get(t.Context(), "app", metav1.GetOptions{})
-	require.NoError(t, err)
+	got := fetch(t, c.FleetV1alpha1().Bundles(ns), "app")
 	require.Len(t, got.Status.ResourcesSHA256Sum, 64)
 	require.Equal(t, got.Generation, got.Status.ObservedGeneration)
 	require.Equal(t, []v1alpha1.PartitionStatus{{

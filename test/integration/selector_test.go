@@ -97,14 +97,12 @@ func TestSelectorsEqualAFilterOfEverything(t *testing.T) {
 	for _, plural := range []string{"bundledeployments", "clusters"} {
 		for _, where := range []string{"", "ns", home("ns", "c-001")} {
 			client := s.resource(t, plural, where)
-			all, err := client.List(t.Context(), metav1.ListOptions{})
-			require.NoError(t, err)
+			all := listOf(t, client)
 			for title, options := range selections("ns") {
 				t.Run(plural+" in "+where+": "+title, func(t *testing.T) {
 					t.Parallel()
 					want := filter(t, all.Items, options)
-					got, err := client.List(t.Context(), options)
-					require.NoError(t, err)
+					got := listOf(t, client, options)
 					require.Equal(t, keys(want), keys(got.Items))
 					require.Equal(t, want, append([]unstructured.Unstructured{}, got.Items...))
 					for _, limit := range []int64{1, 3} {
@@ -131,8 +129,7 @@ func TestRandomSelectorsEqualAFilterOfEverything(t *testing.T) {
 	s, r := own(t), replay.Rand(t)
 	varied(t, s, "ns")
 	client := s.resource(t, "bundledeployments", "")
-	all, err := client.List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
+	all := listOf(t, client)
 	require.NotEmpty(t, all.Items)
 	for range 150 {
 		options := metav1.ListOptions{LabelSelector: randomSelector(r, all.Items)}
@@ -140,15 +137,10 @@ func TestRandomSelectorsEqualAFilterOfEverything(t *testing.T) {
 			options.FieldSelector = "metadata.namespace=" + all.Items[r.IntN(len(all.Items))].GetNamespace()
 		}
 		want := keys(filter(t, all.Items, options))
-		options.Limit = int64(r.IntN(6))
-		got, _ := func() ([]unstructured.Unstructured, []string) {
-			if options.Limit == 0 {
-				list, err := client.List(t.Context(), options)
-				require.NoError(t, err)
-				return list.Items, nil
-			}
-			return pages(t, client, options, func() {})
-		}()
+		got := listOf(t, client, options).Items
+		if options.Limit = int64(r.IntN(6)); options.Limit > 0 {
+			got, _ = pages(t, client, options, func() {})
+		}
 		require.Equal(t, want, keys(got), "%+v", options)
 	}
 }
@@ -157,9 +149,7 @@ func TestRandomSelectorsEqualAFilterOfEverything(t *testing.T) {
 func randomSelector(r *rand.Rand, items []unstructured.Unstructured) string {
 	var out []string
 	for range 1 + r.IntN(4) {
-		of := items[r.IntN(len(items))].GetLabels()
-		list := labels.Set(of).String()
-		pairs := strings.Split(list, ",")
+		pairs := strings.Split(labels.Set(items[r.IntN(len(items))].GetLabels()).String(), ",")
 		key, value, _ := strings.Cut(pairs[r.IntN(len(pairs))], "=")
 		out = append(out, []string{
 			key + "=" + value, key + "!=" + value, key, "!" + key,

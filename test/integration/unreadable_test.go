@@ -5,8 +5,10 @@ package integration
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -34,10 +36,7 @@ import (
 // collected runs a server that leaves propagation to a garbage collector, as in a cluster.
 func collected(t *testing.T) *server {
 	t.Helper()
-	s, err := launchWith(&allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.GarbageCollection = true }})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.close()) })
-	return s
+	return startWith(t, &allinone.Options{DataDir: t.TempDir(), WithoutControllers: true, AdjustRegistry: func(c *registry.Config) { c.GarbageCollection = true }})
 }
 
 // removal is a deletion of a readable object, and what remains of the object.
@@ -48,6 +47,11 @@ type removal struct {
 	left []string
 	// conflict is set if the server refuses the deletion.
 	conflict bool
+}
+
+// ignoring returns the options of a deletion that ignores read errors.
+func ignoring(dry ...string) metav1.DeleteOptions {
+	return metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ptr.To(true), DryRun: dry}
 }
 
 func propagate(policy metav1.DeletionPropagation) func(*metav1.DeleteOptions, *unstructured.Unstructured) {
@@ -76,7 +80,7 @@ var removals = map[string]removal{
 	"a deletion of that UID": {options: preconditions(func(o *unstructured.Unstructured) metav1.Preconditions {
 		return metav1.Preconditions{UID: ptr.To(o.GetUID())}
 	})},
-	"a deletion of the present state": {options: preconditions(func(o *unstructured.Unstructured) metav1.Preconditions {
+	"a deletion of the current state": {options: preconditions(func(o *unstructured.Unstructured) metav1.Preconditions {
 		return metav1.Preconditions{ResourceVersion: ptr.To(o.GetResourceVersion())}
 	})},
 }
@@ -87,9 +91,8 @@ func TestAReadableObjectIsDeletedByTheRules(t *testing.T) {
 	t.Parallel()
 	s := collected(t)
 	forEachStoredKindOf(t, s, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
-		i := 0
-		for title, r := range removals {
-			i++
+		for i, title := range slices.Sorted(maps.Keys(removals)) {
+			r := removals[title]
 			object := k.object(name("o", i))
 			object.SetFinalizers(r.finalizers)
 			made := create(t, c, object)
@@ -135,7 +138,7 @@ func TestAReadableObjectIsDeletedByTheRules(t *testing.T) {
 				require.NotNil(t, now.GetDeletionTimestamp(), title)
 				require.ElementsMatch(t, r.left, now.GetFinalizers(), title)
 				// The option does not remove an object that a finalizer holds.
-				err = c.Delete(t.Context(), made.GetName(), metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ptr.To(true)})
+				err = c.Delete(t.Context(), made.GetName(), ignoring())
 				require.True(t, apierrors.IsConflict(err), "%s: %v", title, err)
 				require.Equal(t, now, get(t, c, made.GetName()), title)
 			}
@@ -156,16 +159,12 @@ func TestAReadableObjectIsDeletedByTheRules(t *testing.T) {
 func TestAnUnreadableObjectIsDeletedOnlyByIgnoringReadErrors(t *testing.T) {
 	t.Parallel()
 	s := own(t)
-	ignoring := func(dry ...string) metav1.DeleteOptions {
-		return metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ptr.To(true), DryRun: dry}
-	}
 	forEachStoredKindOf(t, s, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
 		held := k.object("one")
 		held.SetFinalizers([]string{"example.com/a"})
 		made := create(t, c, held)
 		if k.status != nil {
-			_, err := c.UpdateStatus(t.Context(), k.reported(made), metav1.UpdateOptions{})
-			require.NoError(t, err)
+			updateStatus(t, c, k.reported(made))
 		}
 		before := get(t, c, "one")
 		at := k.Plural + "/" + before.GetNamespace() + "/one"
@@ -182,13 +181,12 @@ func TestAnUnreadableObjectIsDeletedOnlyByIgnoringReadErrors(t *testing.T) {
 		w := watching(t, c, metav1.ListOptions{ResourceVersion: whole(s.revision(t))})
 		require.True(t, apierrors.IsNotFound(c.Delete(t.Context(), "absent", ignoring())))
 
-		_, err := s.etcd.Put(t.Context(), logPrefix+"/log/object/"+at, "#")
-		require.NoError(t, err)
+		s.put(t, "log/object/"+at, "#")
 		// So that the server has seen all of it.
 		create(t, c, k.object("two"))
 		require.Equal(t, before, get(t, c, "one"), "it is shown unchanged")
 		spoilt := records()
-		err = s.raw(t).Delete().AbsPath("/apis/fleet.cattle.io/v1alpha1/namespaces/" + before.GetNamespace() + "/" + k.Plural + "/one").MaxRetries(0).Do(t.Context()).Error()
+		err := s.raw(t).Delete().AbsPath(apiRoot + "/namespaces/" + before.GetNamespace() + "/" + k.Plural + "/one").MaxRetries(0).Do(t.Context()).Error()
 		require.Error(t, err, "a plain deletion")
 		require.ErrorContains(t, err, "ignoreStoreReadErrorWithClusterBreakingPotential")
 		for title, change := range map[string]func(*metav1.DeleteOptions){
@@ -234,27 +232,22 @@ func TestABundleWithoutItsContentCannotBeRead(t *testing.T) {
 	bare := get(t, s.resource(t, "bundledeployments", home("ns", "c1")), "bare").GetLabels()["fleet.cattle.io/content-name"]
 	_, err := s.etcd.Delete(t.Context(), logPrefix+"/content/"+bare)
 	require.NoError(t, err)
-	_, err = s.etcd.Put(t.Context(), logPrefix+"/log/object/bundles/ns/torn", "#")
-	require.NoError(t, err)
-	_, err = s.etcd.Put(t.Context(), logPrefix+"/log/pin/bundles/ns/torn", "#")
-	require.NoError(t, err)
+	s.put(t, "log/object/bundles/ns/torn", "#")
+	s.put(t, "log/pin/bundles/ns/torn", "#")
 	_, err = s.etcd.Compact(t.Context(), s.revision(t))
 	require.NoError(t, err)
 	s = s.restart(t)
 
-	const path = "/apis/fleet.cattle.io/v1alpha1/"
+	const path = apiRoot + "/"
 	require.True(t, apierrors.IsServiceUnavailable(s.once(t, path+"bundledeployments", nil)))
 	bundles := s.resource(t, "bundles", "ns")
-	ignoring := metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ptr.To(true)}
-	require.True(t, apierrors.IsConflict(bundles.Delete(t.Context(), "app", ignoring)))
+	require.True(t, apierrors.IsConflict(bundles.Delete(t.Context(), "app", ignoring())))
 	for _, name := range []string{"bare", "torn"} {
 		require.Error(t, s.once(t, path+"namespaces/ns/bundles/"+name, nil), name)
-		require.NoError(t, bundles.Delete(t.Context(), name, ignoring), name)
+		require.NoError(t, bundles.Delete(t.Context(), name, ignoring()), name)
 		require.True(t, apierrors.IsNotFound(s.once(t, path+"namespaces/ns/bundles/"+name, nil)), name)
 	}
-	list, err := s.resource(t, "bundledeployments", "").List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
-	require.Equal(t, []string{home("ns", "c1") + "/app"}, keys(list.Items))
+	require.Equal(t, []string{home("ns", "c1") + "/app"}, keys(listOf(t, s.resource(t, "bundledeployments", "")).Items))
 }
 
 // guarded serves the records of a server through another API server. The user "root" may do
@@ -298,8 +291,7 @@ func TestIgnoringReadErrorsTakesAVerbOfItsOwn(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	createCluster(t, s.clientset(t), cluster("ns", "readable"))
-	_, err := s.etcd.Put(t.Context(), logPrefix+"/log/object/clusters/ns/spoilt", "#")
-	require.NoError(t, err)
+	s.put(t, "log/object/clusters/ns/spoilt", "#")
 	config := guarded(t, s, "unsafe-delete-ignore-read-errors")
 	as := func(name string) dynamic.ResourceInterface {
 		own := rest.CopyConfig(config)
@@ -308,12 +300,11 @@ func TestIgnoringReadErrorsTakesAVerbOfItsOwn(t *testing.T) {
 		require.NoError(t, err)
 		return c.Resource(group.WithResource("clusters")).Namespace("ns")
 	}
-	ignoring := metav1.DeleteOptions{IgnoreStoreReadErrorWithClusterBreakingPotential: ptr.To(true)}
 	for _, name := range []string{"readable", "spoilt"} {
-		err := as("editor").Delete(t.Context(), name, ignoring)
+		err := as("editor").Delete(t.Context(), name, ignoring())
 		require.True(t, apierrors.IsForbidden(err), "%s: %v", name, err)
 	}
-	require.True(t, apierrors.IsConflict(as("root").Delete(t.Context(), "readable", ignoring)))
-	require.NoError(t, as("root").Delete(t.Context(), "spoilt", ignoring))
+	require.True(t, apierrors.IsConflict(as("root").Delete(t.Context(), "readable", ignoring())))
+	require.NoError(t, as("root").Delete(t.Context(), "spoilt", ignoring()))
 	require.NoError(t, as("editor").Delete(t.Context(), "readable", metav1.DeleteOptions{}), "the editor may delete")
 }

@@ -5,6 +5,7 @@ package integration
 
 import (
 	"encoding/json"
+	"strings"
 	"sync"
 	"testing"
 
@@ -48,33 +49,27 @@ func TestAnUnknownFieldIsTreatedAsTheClientAsks(t *testing.T) {
 	t.Parallel()
 	s := shared(t)
 	forEachStoredKind(t, func(t *testing.T, k kind, _ dynamic.ResourceInterface) {
-		told := &warnings{}
+		warned := &warnings{}
 		config := s.connection()
-		config.WarningHandler = told
+		config.WarningHandler = warned
 		all, err := dynamic.NewForConfig(config)
 		require.NoError(t, err)
 		c := all.Resource(group.WithResource(k.Plural)).Namespace(fresh(t))
-		odd := func(name string) map[string]any {
-			o := k.object(name)
-			o.Object["nonsense"] = "x"
-			return o.Object
-		}
-
-		strict := k.object("one")
-		strict.Object = odd("one")
-		_, err = c.Create(t.Context(), strict, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
+		odd := k.object("one")
+		odd.Object["nonsense"] = "x"
+		_, err = c.Create(t.Context(), odd, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
 		require.True(t, apierrors.IsBadRequest(err), "%v", err)
 		require.ErrorContains(t, err, `unknown field "nonsense"`)
 
-		made, err := c.Create(t.Context(), strict, metav1.CreateOptions{FieldValidation: metav1.FieldValidationWarn})
+		made, err := c.Create(t.Context(), odd, metav1.CreateOptions{FieldValidation: metav1.FieldValidationWarn})
 		require.NoError(t, err)
 		require.NotContains(t, made.Object, "nonsense", "an unknown field was not pruned")
-		require.Contains(t, told.take(), `unknown field "nonsense"`)
+		require.Contains(t, warned.take(), `unknown field "nonsense"`)
 
-		strict.SetName("two")
-		_, err = c.Create(t.Context(), strict, metav1.CreateOptions{FieldValidation: metav1.FieldValidationIgnore})
+		odd.SetName("two")
+		_, err = c.Create(t.Context(), odd, metav1.CreateOptions{FieldValidation: metav1.FieldValidationIgnore})
 		require.NoError(t, err)
-		require.NotContains(t, told.take(), `unknown field "nonsense"`)
+		require.NotContains(t, warned.take(), `unknown field "nonsense"`)
 
 		patch := []byte(`{"nonsense":"x"}`)
 		_, err = c.Patch(t.Context(), "one", types.MergePatchType, patch, metav1.PatchOptions{FieldValidation: metav1.FieldValidationStrict})
@@ -90,10 +85,10 @@ func TestAnInvalidObjectIsRefusedAndLeavesNothingBehind(t *testing.T) {
 	s, ns := shared(t), fresh(t)
 	for title, c := range map[string]struct{ plural, body, says string }{
 		"a GitRepo without a repo":            {"gitrepos", `{"spec":{}}`, "spec.repo"},
-		"a release name that is too long":     {"bundles", `{"spec":{"helm":{"releaseName":"` + repeated(54) + `"}}}`, "releaseName"},
+		"a release name that is too long":     {"bundles", `{"spec":{"helm":{"releaseName":"` + strings.Repeat("x", 54) + `"}}}`, "releaseName"},
 		"a mode that does not exist":          {"bundles", `{"spec":{"targetCustomizationMode":"Some"}}`, "targetCustomizationMode"},
 		"a label that is invalid":             {"clusters", `{"metadata":{"labels":{"a b":"c"}}}`, "metadata.labels"},
-		"a label value that is too long":      {"clusters", `{"metadata":{"labels":{"a":"` + repeated(64) + `"}}}`, "metadata.labels"},
+		"a label value that is too long":      {"clusters", `{"metadata":{"labels":{"a":"` + strings.Repeat("x", 64) + `"}}}`, "metadata.labels"},
 		"a label value that is not a label's": {"clusters", `{"metadata":{"labels":{"a":"ä"}}}`, "metadata.labels"},
 		"a text where a list belongs":         {"bundles", `{"spec":{"targets":"all"}}`, "targets"},
 		"a list of values":                    {"bundles", `{"spec":{"helm":{"values":[1]}}}`, "spec.helm.values"},

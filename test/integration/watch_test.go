@@ -5,12 +5,11 @@ package integration
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -53,18 +52,12 @@ func TestWatchesBeginWhereTheyAreAskedTo(t *testing.T) {
 		} {
 			live = append(live, begun{plural + " " + title, now.GetResourceVersion(), watching(t, h.client, options)})
 		}
-		// From any past state, the events lead to the present one.
+		// From any past state, the events lead to the current one.
 		for _, then := range h.lists {
-			f := &fold{items: map[string]unstructured.Unstructured{}, revision: number(t, then.GetResourceVersion())}
-			for _, item := range then.Items {
-				f.items[item.GetNamespace()+"/"+item.GetName()] = item
-			}
+			f := &fold{items: byKey(then.Items), revision: number(t, then.GetResourceVersion())}
 			w := watching(t, h.client, metav1.ListOptions{ResourceVersion: then.GetResourceVersion()})
 			live = append(live, begun{plural + " from the past", "", w})
-			want := map[string]unstructured.Unstructured{}
-			for _, item := range now.Items {
-				want[item.GetNamespace()+"/"+item.GetName()] = item
-			}
+			want := byKey(now.Items)
 			for !reflect.DeepEqual(want, f.items) {
 				require.NoError(t, f.take(w.raw()))
 			}
@@ -107,7 +100,7 @@ func TestTheInitialEventsEndWithABookmarkOfTheGlobalRevision(t *testing.T) {
 	require.Equal(t, watch.Added, w.raw().Type)
 }
 
-func TestBookmarksCarryThePresentRevisionThoughNothingHappensInScope(t *testing.T) {
+func TestBookmarksCarryTheCurrentRevisionThoughNothingHappensInScope(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	c := s.clientset(t)
@@ -133,13 +126,10 @@ func TestEnteringASelectorIsAddedAndLeavingItIsDeleted(t *testing.T) {
 	b.Labels = map[string]string{"team": "a"}
 	createBundle(t, c, b)
 	relabel := func(team string) string {
-		out, err := c.FleetV1alpha1().Bundles(ns).Patch(t.Context(), "app", types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"`+team+`"}}}`), metav1.PatchOptions{})
-		require.NoError(t, err)
-		return out.ResourceVersion
+		return merge(t, c.FleetV1alpha1().Bundles(ns), "app", `{"metadata":{"labels":{"team":"`+team+`"}}}`).ResourceVersion
 	}
-	selected := map[string]metav1.ListOptions{"bundledeployments": {LabelSelector: "team=a"}, "bundles": {LabelSelector: "team=a"}}
 	for plural, where := range map[string]string{"bundledeployments": home(ns, "c1"), "bundles": ns} {
-		w := watching(t, s.resource(t, plural, where), selected[plural])
+		w := watching(t, s.resource(t, plural, where), metav1.ListOptions{LabelSelector: "team=a"})
 		w.expect(watch.Added, "app")
 		left := relabel("b")
 		gone := w.expect(watch.Deleted, "app")
@@ -159,8 +149,7 @@ func TestADeletedEventCarriesTheLastContentAndTheRevisionOfTheEnd(t *testing.T) 
 	createBundle(t, c, bundle(ns, "app", "env", "prod"))
 	createCluster(t, c, cluster(ns, "c1", "env", "prod"))
 	where := home(ns, "c1")
-	last, err := s.resource(t, "bundledeployments", where).Get(t.Context(), "app", metav1.GetOptions{})
-	require.NoError(t, err)
+	last := get(t, s.resource(t, "bundledeployments", where), "app")
 	// All of it, one namespace, one name: each watch sees the same.
 	deployments := []*stream{
 		watching(t, s.resource(t, "bundledeployments", ""), metav1.ListOptions{LabelSelector: v1alpha1.LabelBundleNamespace + "=" + ns}),
@@ -178,8 +167,7 @@ func TestADeletedEventCarriesTheLastContentAndTheRevisionOfTheEnd(t *testing.T) 
 
 	stored := watching(t, s.resource(t, "clusters", ns), metav1.ListOptions{})
 	stored.expect(watch.Added, "c1")
-	was, err := s.resource(t, "clusters", ns).Get(t.Context(), "c1", metav1.GetOptions{})
-	require.NoError(t, err)
+	was := get(t, s.resource(t, "clusters", ns), "c1")
 	require.NoError(t, c.FleetV1alpha1().Clusters(ns).Delete(t.Context(), "c1", metav1.DeleteOptions{}))
 	gone := stored.expect(watch.Deleted, "c1")
 	require.Greater(t, number(t, gone.GetResourceVersion()), number(t, was.GetResourceVersion()))
@@ -210,7 +198,7 @@ func TestAReaderThatNeverReadsDelaysNoOtherReader(t *testing.T) {
 	createBundle(t, c, bundle("ns", "app"))
 	// Large objects fill the sockets' buffers soon.
 	big := cluster("ns", "c1")
-	big.Annotations = map[string]string{"note": repeated(200 << 10)}
+	big.Annotations = map[string]string{"note": strings.Repeat("x", 200<<10)}
 	createCluster(t, c, big)
 	for range 20 {
 		watching(t, s.resource(t, "clusters", ""), metav1.ListOptions{}) // never read
@@ -221,12 +209,4 @@ func TestAReaderThatNeverReadsDelaysNoOtherReader(t *testing.T) {
 		want := label(t, c, "ns", "c1", "i", name("v", i)).ResourceVersion
 		require.Equal(t, want, w.expect(watch.Modified, "c1").GetResourceVersion())
 	}
-}
-
-func repeated(n int) string {
-	out := make([]byte, n)
-	for i := range out {
-		out[i] = 'a' + byte(i*7%26)
-	}
-	return string(out)
 }

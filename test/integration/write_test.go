@@ -4,7 +4,6 @@
 package integration
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,27 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 )
-
-func marshal(t *testing.T, v any) []byte {
-	t.Helper()
-	out, err := json.Marshal(v)
-	require.NoError(t, err)
-	return out
-}
-
-func create(t *testing.T, c dynamic.ResourceInterface, o *unstructured.Unstructured) *unstructured.Unstructured {
-	t.Helper()
-	out, err := c.Create(t.Context(), o, metav1.CreateOptions{})
-	require.NoError(t, err)
-	return out
-}
-
-func get(t *testing.T, c dynamic.ResourceInterface, name string) *unstructured.Unstructured {
-	t.Helper()
-	out, err := c.Get(t.Context(), name, metav1.GetOptions{})
-	require.NoError(t, err)
-	return out
-}
 
 func TestEveryKindIsCreated(t *testing.T) {
 	t.Parallel()
@@ -83,32 +61,27 @@ func TestEveryKindIsUpdated(t *testing.T) {
 		one := create(t, c, k.object("one"))
 		w := watching(t, c, metav1.ListOptions{ResourceVersion: one.GetResourceVersion()})
 
-		same, err := c.Update(t.Context(), one, metav1.UpdateOptions{})
-		require.NoError(t, err)
-		require.Equal(t, one, same, "an update that changes nothing changed something")
+		require.Equal(t, one, update(t, c, one), "an update that changes nothing changed something")
 
-		two, err := c.Update(t.Context(), k.changed(one), metav1.UpdateOptions{})
-		require.NoError(t, err)
+		two := update(t, c, k.changed(one))
 		require.EqualValues(t, 2, two.GetGeneration())
 		requireHolds(t, k.other, body(two))
 		require.Equal(t, two, w.expect(watch.Modified, "one"))
 
-		_, err = c.Update(t.Context(), one, metav1.UpdateOptions{})
+		_, err := c.Update(t.Context(), one, metav1.UpdateOptions{})
 		require.True(t, apierrors.IsConflict(err), "%v", err)
 
 		one.SetResourceVersion("")
 		_, err = c.Update(t.Context(), one, metav1.UpdateOptions{})
 		require.True(t, apierrors.IsInvalid(err), "%v", err)
 		one.SetResourceVersion(two.GetResourceVersion())
-		three, err := c.Update(t.Context(), one, metav1.UpdateOptions{})
-		require.NoError(t, err)
+		three := update(t, c, one)
 		require.EqualValues(t, 3, three.GetGeneration())
 		require.Equal(t, three, w.expect(watch.Modified, "one"))
 
 		// A change of metadata does not change the generation.
 		three.SetLabels(map[string]string{"a": "b"})
-		four, err := c.Update(t.Context(), three, metav1.UpdateOptions{})
-		require.NoError(t, err)
+		four := update(t, c, three)
 		require.EqualValues(t, 3, four.GetGeneration())
 		require.Equal(t, four, w.expect(watch.Modified, "one"))
 
@@ -116,9 +89,7 @@ func TestEveryKindIsUpdated(t *testing.T) {
 		forged := four.DeepCopy()
 		forged.SetGeneration(99)
 		forged.SetCreationTimestamp(metav1.Unix(1, 0))
-		kept, err := c.Update(t.Context(), forged, metav1.UpdateOptions{})
-		require.NoError(t, err)
-		require.Equal(t, four, kept)
+		require.Equal(t, four, update(t, c, forged))
 		forged.SetUID("00000000-0000-0000-0000-000000000000")
 		_, err = c.Update(t.Context(), forged, metav1.UpdateOptions{})
 		require.True(t, apierrors.IsConflict(err), "%v", err)
@@ -180,12 +151,8 @@ func TestTheStatusOfEveryKindIsSeparate(t *testing.T) {
 		if k.status == nil {
 			// The endpoint may exist, but has nothing to keep.
 			if k.StatusEndpoint {
-				same, err := c.UpdateStatus(t.Context(), k.changed(one), metav1.UpdateOptions{})
-				require.NoError(t, err)
-				require.Equal(t, one, same)
-				same, err = c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"status":{"a":"b"},"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{}, "status")
-				require.NoError(t, err)
-				require.Equal(t, one, same)
+				require.Equal(t, one, updateStatus(t, c, k.changed(one)))
+				require.Equal(t, one, merge(t, c, "one", `{"status":{"a":"b"},"metadata":{"labels":{"a":"b"}}}`, "status"))
 			}
 			return
 		}
@@ -194,8 +161,7 @@ func TestTheStatusOfEveryKindIsSeparate(t *testing.T) {
 		// Only the status is accepted.
 		sent := k.reported(k.changed(one))
 		sent.SetLabels(map[string]string{"a": "b"})
-		two, err := c.UpdateStatus(t.Context(), sent, metav1.UpdateOptions{})
-		require.NoError(t, err)
+		two := updateStatus(t, c, sent)
 		require.Equal(t, body(one), body(two))
 		require.Empty(t, two.GetLabels())
 		require.EqualValues(t, 1, two.GetGeneration())
@@ -210,24 +176,17 @@ func TestTheStatusOfEveryKindIsSeparate(t *testing.T) {
 		require.Equal(t, two, viaStatus)
 
 		// An update without a change does nothing.
-		same, err := c.UpdateStatus(t.Context(), two, metav1.UpdateOptions{})
-		require.NoError(t, err)
-		require.Equal(t, two, same)
-		same, err = c.Patch(t.Context(), "one", types.MergePatchType, marshal(t, map[string]any{"status": k.status}), metav1.PatchOptions{}, "status")
-		require.NoError(t, err)
-		require.Equal(t, two, same)
-		same, err = c.Patch(t.Context(), "one", types.MergePatchType, marshal(t, k.other), metav1.PatchOptions{}, "status")
-		require.NoError(t, err)
-		require.Equal(t, two, same)
-		same, err = c.UpdateStatus(t.Context(), two, metav1.UpdateOptions{DryRun: []string{"All"}})
+		require.Equal(t, two, updateStatus(t, c, two))
+		require.Equal(t, two, merge(t, c, "one", marshal(t, map[string]any{"status": k.status}), "status"))
+		require.Equal(t, two, merge(t, c, "one", marshal(t, k.other), "status"))
+		same, err := c.UpdateStatus(t.Context(), two, metav1.UpdateOptions{DryRun: []string{"All"}})
 		require.NoError(t, err)
 		require.Equal(t, two, same)
 
 		// And the main endpoint ignores the status.
 		bare := k.changed(two)
 		delete(bare.Object, "status")
-		three, err := c.Update(t.Context(), bare, metav1.UpdateOptions{})
-		require.NoError(t, err)
+		three := update(t, c, bare)
 		require.Equal(t, facts(two), facts(three))
 		require.Equal(t, three, w.expect(watch.Modified, "one"))
 
@@ -270,8 +229,7 @@ func TestADryRunOfAnyWriteChangesNothing(t *testing.T) {
 		require.NoError(t, c.Delete(t.Context(), "one", metav1.DeleteOptions{DryRun: dry}))
 		require.NoError(t, c.DeleteCollection(t.Context(), metav1.DeleteOptions{DryRun: dry}, metav1.ListOptions{}))
 
-		list, err := c.List(t.Context(), metav1.ListOptions{})
-		require.NoError(t, err)
+		list := listOf(t, c)
 		require.Len(t, list.Items, 1)
 		require.Equal(t, *one, list.Items[0])
 		w.quietUntil(func() { create(t, c, k.object("mark")) }, watch.Added, "mark")

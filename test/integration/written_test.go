@@ -49,8 +49,7 @@ func parsed(t *testing.T, plural, name, text string) *unstructured.Unstructured 
 	raw, err := yaml.YAMLToJSON([]byte(strings.ReplaceAll(text, "\t", " ")))
 	require.NoError(t, err)
 	o := &unstructured.Unstructured{}
-	require.NoError(t, json.Unmarshal([]byte(`{"a":`+string(raw)+`}`), &o.Object))
-	o.Object = o.Object["a"].(map[string]any)
+	require.NoError(t, json.Unmarshal(raw, &o.Object))
 	o.SetGroupVersionKind(kinds.ByResource(plural).GroupVersionKind())
 	if name != "" {
 		o.SetName(name)
@@ -65,9 +64,7 @@ func written(t *testing.T, o *unstructured.Unstructured) string {
 	for _, member := range []string{"metadata", "status", "apiVersion", "kind"} {
 		delete(said, member)
 	}
-	text, err := json.Marshal(said)
-	require.NoError(t, err)
-	return string(text)
+	return string(marshal(t, said))
 }
 
 func TestAnObjectIsReadAsItWasWritten(t *testing.T) {
@@ -87,19 +84,13 @@ func TestAnObjectIsReadAsItWasWritten(t *testing.T) {
 			made, err := c.Create(t.Context(), object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
 			require.NoError(t, err)
 			require.JSONEq(t, want, written(t, made), "the answer to the create")
-			got, err := c.Get(t.Context(), "one", metav1.GetOptions{})
-			require.NoError(t, err)
+			got := get(t, c, "one")
 			require.JSONEq(t, want, written(t, got), "a get")
-			list, err := c.List(t.Context(), metav1.ListOptions{})
-			require.NoError(t, err)
-			require.JSONEq(t, want, written(t, &list.Items[0]), "a list")
+			require.JSONEq(t, want, written(t, &listOf(t, c).Items[0]), "a list")
 
 			w := watching(t, c, metav1.ListOptions{ResourceVersion: got.GetResourceVersion()})
-			same, err := c.Update(t.Context(), got, metav1.UpdateOptions{})
-			require.NoError(t, err)
-			require.Equal(t, got, same, "an update with what was read changes nothing")
-			bare, err := c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{})
-			require.NoError(t, err)
+			require.Equal(t, got, update(t, c, got), "an update with what was read changes nothing")
+			bare := merge(t, c, "one", `{"metadata":{"labels":{"a":"b"}}}`)
 			require.JSONEq(t, want, written(t, bare), "a patch of something else")
 			require.EqualValues(t, 1, bare.GetGeneration())
 			require.JSONEq(t, want, written(t, w.expect(watch.Modified, "one")), "a watch")
@@ -123,23 +114,19 @@ func TestAnObjectIsReadAsItWasWritten(t *testing.T) {
 func TestAnExplicitZeroIsAChangeLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	c := shared(t).resource(t, "gitrepos", fresh(t))
-	one, err := c.Create(t.Context(), parsed(t, "gitrepos", "one", `{spec: {repo: x}}`), metav1.CreateOptions{})
-	require.NoError(t, err)
+	one := create(t, c, parsed(t, "gitrepos", "one", `{spec: {repo: x}}`))
 	for i, step := range []struct{ patch, want string }{
 		{`{"spec":{"paused":false}}`, `{"spec":{"repo":"x","paused":false}}`},
 		{`{"spec":{"paused":true}}`, `{"spec":{"repo":"x","paused":true}}`},
 		{`{"spec":{"paused":false,"paths":[]}}`, `{"spec":{"repo":"x","paused":false,"paths":[]}}`},
 		{`{"spec":{"paused":null}}`, `{"spec":{"repo":"x","paths":[]}}`},
 	} {
-		next, err := c.Patch(t.Context(), "one", types.MergePatchType, []byte(step.patch), metav1.PatchOptions{})
-		require.NoError(t, err)
+		next := merge(t, c, "one", step.patch)
 		require.JSONEq(t, step.want, written(t, next))
 		require.NotEqual(t, one.GetResourceVersion(), next.GetResourceVersion())
 		require.EqualValues(t, 2+i, next.GetGeneration(), "as with a CRD")
 		one = next
-		same, err := c.Patch(t.Context(), "one", types.MergePatchType, []byte(step.patch), metav1.PatchOptions{})
-		require.NoError(t, err)
-		require.Equal(t, one, same)
+		require.Equal(t, one, merge(t, c, "one", step.patch))
 	}
 	patched, err := c.Patch(t.Context(), "one", types.JSONPatchType, []byte(`[{"op":"test","path":"/spec/paths","value":[]},{"op":"add","path":"/spec/branch","value":""}]`), metav1.PatchOptions{})
 	require.NoError(t, err)
@@ -150,15 +137,11 @@ func TestExplicitZerosSurviveARestartAndAReport(t *testing.T) {
 	t.Parallel()
 	s := start(t, filepath.Join(t.TempDir(), "data"), nil)
 	c := s.resource(t, "clusters", "fleet-default")
-	one, err := c.Create(t.Context(), parsed(t, "clusters", "one", zeros["clusters"]), metav1.CreateOptions{})
-	require.NoError(t, err)
-	reported, err := c.Patch(t.Context(), "one", types.MergePatchType, []byte(`{"status":{"agent":{"namespace":"cattle"}}}`), metav1.PatchOptions{}, "status")
-	require.NoError(t, err)
+	one := create(t, c, parsed(t, "clusters", "one", zeros["clusters"]))
+	reported := merge(t, c, "one", `{"status":{"agent":{"namespace":"cattle"}}}`, "status")
 	require.Equal(t, written(t, one), written(t, reported))
 	s = s.restart(t)
-	again, err := s.resource(t, "clusters", "fleet-default").Get(t.Context(), "one", metav1.GetOptions{})
-	require.NoError(t, err)
-	require.Equal(t, written(t, one), written(t, again))
+	require.Equal(t, written(t, one), written(t, get(t, s.resource(t, "clusters", "fleet-default"), "one")))
 }
 
 func TestExplicitZerosDeriveTheSame(t *testing.T) {
@@ -170,13 +153,11 @@ func TestExplicitZerosDeriveTheSame(t *testing.T) {
 		"bare":  `{spec: {resources: [{content: x}], helm: {values: {a: 1}}, targets: [{clusterSelector: {}}]}}`,
 		"zeros": `{spec: {resources: [{content: x, name: ""}], paused: false, keepResources: false, helm: {values: {a: 1}, force: false, chart: ""}, targets: [{clusterSelector: {matchLabels: {}}}]}}`,
 	} {
-		_, err := c.Create(t.Context(), parsed(t, "bundles", name, text), metav1.CreateOptions{})
-		require.NoError(t, err)
+		create(t, c, parsed(t, "bundles", name, text))
 	}
 	ids := map[string]bool{}
 	for _, name := range []string{"bare", "zeros"} {
-		bd, err := s.resource(t, "bundledeployments", home(ns, "c")).Get(t.Context(), name, metav1.GetOptions{})
-		require.NoError(t, err)
+		bd := get(t, s.resource(t, "bundledeployments", home(ns, "c")), name)
 		id, _, _ := unstructured.NestedString(bd.Object, "spec", "deploymentID")
 		require.NotEmpty(t, id)
 		ids[id] = true
@@ -225,10 +206,8 @@ func TestTheSchemaRefusesWithTheNameOfTheField(t *testing.T) {
 			// The same by a patch of an existing object.
 			good := parsed(t, c.plural, "", zeros[c.plural])
 			good.SetGenerateName("x-")
-			made, err := client.Create(t.Context(), good, metav1.CreateOptions{})
-			require.NoError(t, err)
-			patch, err := json.Marshal(object.Object)
-			require.NoError(t, err)
+			made := create(t, client, good)
+			patch := marshal(t, object.Object)
 			if c.field == "spec.repo" || strings.HasSuffix(c.field, ".key") {
 				return // null in a merge patch removes, and an empty item is another list
 			}
@@ -265,20 +244,17 @@ func TestAnUpdateNamesTheVersionThatItReplaces(t *testing.T) {
 		t.Run(plural, func(t *testing.T) {
 			t.Parallel()
 			c := s.resource(t, plural, fresh(t))
-			made, err := c.Create(t.Context(), parsed(t, plural, "one", text), metav1.CreateOptions{})
-			require.NoError(t, err)
+			made := create(t, c, parsed(t, plural, "one", text))
 			blind := made.DeepCopy()
 			blind.SetResourceVersion("")
-			_, err = c.Update(t.Context(), blind, metav1.UpdateOptions{})
+			_, err := c.Update(t.Context(), blind, metav1.UpdateOptions{})
 			require.True(t, apierrors.IsInvalid(err), "%v", err)
 			require.ErrorContains(t, err, "metadata.resourceVersion: Invalid value: 0: must be specified for an update")
 			if kinds.ByResource(plural).StatusEndpoint {
 				_, err = c.UpdateStatus(t.Context(), blind, metav1.UpdateOptions{})
 				require.True(t, apierrors.IsInvalid(err), "%v", err)
 			}
-			got, err := c.Get(t.Context(), "one", metav1.GetOptions{})
-			require.NoError(t, err)
-			require.Equal(t, made, got)
+			require.Equal(t, made, get(t, c, "one"))
 		})
 	}
 }

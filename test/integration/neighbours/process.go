@@ -61,12 +61,12 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var told orders
-	if err := json.Unmarshal(line, &told); err != nil {
+	var order orders
+	if err := json.Unmarshal(line, &order); err != nil {
 		return err
 	}
-	o := told.Options
-	o.Config = &rest.Config{Host: told.Host, BearerToken: told.BearerToken, TLSClientConfig: told.TLS}
+	o := order.Options
+	o.Config = &rest.Config{Host: order.Host, BearerToken: order.BearerToken, TLSClientConfig: order.TLS}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	came, end := o.crowd(ctx)
@@ -95,7 +95,7 @@ func (o Options) crowdApart(ctx context.Context) (came func() error, end func() 
 	var out *bufio.Reader
 	running := false
 	came = func() error {
-		told, err := json.Marshal(orders{o, o.Config.Host, o.Config.BearerToken, o.Config.TLSClientConfig})
+		order, err := json.Marshal(orders{o, o.Config.Host, o.Config.BearerToken, o.Config.TLSClientConfig})
 		if err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (o Options) crowdApart(ctx context.Context) (came func() error, end func() 
 		}
 		running = true
 		context.AfterFunc(ctx, func() { _ = in.Close() })
-		if _, err := in.Write(append(told, '\n')); err != nil {
+		if _, err := in.Write(append(order, '\n')); err != nil {
 			return err
 		}
 		if line, err := out.ReadString('\n'); err != nil || line != started+"\n" {

@@ -83,14 +83,19 @@ func (s *sink) wait(b *testing.B, done <-chan struct{}) {
 	}
 }
 
-func (f *fleet) get(ctx context.Context, url string, header http.Header) *sink {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+url, nil)
+func (f *fleet) serve(ctx context.Context, url string, header http.Header, to *sink) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path+url, nil)
 	if err != nil {
 		panic(err)
 	}
 	request.Header = header
-	to := newSink()
 	f.handler.ServeHTTP(to, request)
+}
+
+func (f *fleet) get(b *testing.B, url string, header http.Header) *sink {
+	b.Helper()
+	to := newSink()
+	f.serve(b.Context(), url, header, to)
 	return to
 }
 
@@ -123,43 +128,34 @@ func perObject(b *testing.B, do func() int) {
 
 var plain = http.Header{"Accept": {"application/json"}}
 
-func compressed() http.Header {
-	h := plain.Clone()
-	h.Set("Accept-Encoding", "gzip")
-	return h
-}
+var compressed = http.Header{"Accept": {"application/json"}, "Accept-Encoding": {"gzip"}}
 
 func BenchmarkLists(b *testing.B) {
 	for _, reported := range []bool{false, true} {
 		f := start(b, 100, 100, reported)
 		home := names.ClusterNamespace(namespace, "cluster-00042")
 		name := "reported=" + fmt.Sprint(reported) + "/"
-		b.Run(name+"page of 500", func(b *testing.B) {
-			perObject(b, func() int {
-				got := f.get(b.Context(), path+"bundledeployments?limit=500&resourceVersion=0", plain)
-				require.Equal(b, 500, got.objects, "%s", got.head)
-				return got.objects
+		for _, c := range []struct {
+			name, url string
+			objects   int
+		}{
+			{"page of 500", "bundledeployments?limit=500&resourceVersion=0", 500},
+			{"agent's 20", "namespaces/" + home + "/bundledeployments?limit=20&resourceVersion=0", 20},
+			{"one", "namespaces/" + home + "/bundledeployments/" + bundleName(7) + "?resourceVersion=0", 1},
+		} {
+			b.Run(name+c.name, func(b *testing.B) {
+				perObject(b, func() int {
+					got := f.get(b, c.url, plain)
+					require.Equal(b, c.objects, got.objects, "%s", got.head)
+					return c.objects
+				})
 			})
-		})
+		}
 		b.Run(name+"page of 500, compressed", func(b *testing.B) {
 			perObject(b, func() int {
-				got := f.get(b.Context(), path+"bundledeployments?limit=500&resourceVersion=0", compressed())
+				got := f.get(b, "bundledeployments?limit=500&resourceVersion=0", compressed)
 				require.Equal(b, "gzip", got.header.Get("Content-Encoding"))
 				return 500
-			})
-		})
-		b.Run(name+"agent's 20", func(b *testing.B) {
-			perObject(b, func() int {
-				got := f.get(b.Context(), path+"namespaces/"+home+"/bundledeployments?limit=20&resourceVersion=0", plain)
-				require.Equal(b, 20, got.objects, "%s", got.head)
-				return got.objects
-			})
-		})
-		b.Run(name+"one", func(b *testing.B) {
-			perObject(b, func() int {
-				got := f.get(b.Context(), path+"namespaces/"+home+"/bundledeployments/"+bundleName(7)+"?resourceVersion=0", plain)
-				require.Equal(b, 1, got.objects, "%s", got.head)
-				return 1
 			})
 		})
 		b.Run(name+"stream", func(b *testing.B) {
@@ -179,16 +175,11 @@ func BenchmarkLists(b *testing.B) {
 
 // watch starts a watch of everything that expects so many objects.
 func (f *fleet) watch(ctx context.Context, more string, objects int) (*sink, <-chan struct{}) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path+"bundledeployments?watch=1&allowWatchBookmarks=true"+more, nil)
-	if err != nil {
-		panic(err)
-	}
-	request.Header = plain
 	to, done := newSink(), make(chan struct{})
 	to.expect(objects)
 	go func() {
 		defer close(done)
-		f.handler.ServeHTTP(to, request)
+		f.serve(ctx, "bundledeployments?watch=1&allowWatchBookmarks=true"+more, plain, to)
 	}()
 	return to, done
 }
@@ -203,8 +194,7 @@ func BenchmarkEvents(b *testing.B) {
 			var sinks []*sink
 			var ended []<-chan struct{}
 			for range watchers {
-				revision := f.revision(b)
-				to, done := f.watch(ctx, "&resourceVersion="+revision, 0)
+				to, done := f.watch(ctx, "&resourceVersion="+f.revision(b), 0)
 				sinks, ended = append(sinks, to), append(ended, done)
 			}
 			perObject(b, func() int {
@@ -225,10 +215,10 @@ func BenchmarkEvents(b *testing.B) {
 	}
 }
 
-// revision returns the resourceVersion of a list of the present.
+// revision returns the resourceVersion of a list of the current state.
 func (f *fleet) revision(b *testing.B) string {
 	b.Helper()
-	got := f.get(b.Context(), path+"clusters?limit=1", plain)
+	got := f.get(b, "clusters?limit=1", plain)
 	var list struct {
 		Metadata struct {
 			ResourceVersion string `json:"resourceVersion"`

@@ -9,5 +9,4 @@
 // It reports the number of reports per second, the time to the acknowledgement, and the
 // size of a report in etcd. The server and the writers share the machine, so compare only
 // numbers from one machine.
-// of one machine only.
 package reports
