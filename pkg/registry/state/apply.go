@@ -13,8 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// work holds what one revision requires. It is gathered from the records first, and then done in
-// the order of the dependencies.
+// work holds what one revision requires. It is gathered from the records first, and then done
+// in the order of the dependencies.
 type work struct {
 	*State
 	at   int64
@@ -78,7 +78,7 @@ func (s *State) Apply(batch etcd.Batch, decoded Decoded) {
 		promoted:   map[record.Name]struct{}{},
 		before:     map[*bundle]*version{},
 		rescope:    map[*bundle]struct{}{},
-		settle:     settlement{},
+		settle:     settlement{map[*cluster][]*bundle{}, nil},
 		dropped:    map[*bundle][]*cluster{},
 		regroup:    map[*cluster]struct{}{},
 		unsettled:  map[claim]struct{}{},
@@ -188,7 +188,7 @@ func (w *work) takeObject(r *etcd.Record) error {
 	if old != nil && old.Record.Object.GetUID() == decoded.Object.GetUID() {
 		next.Report, next.ReportRevision, next.Derived = old.Report, old.ReportRevision, old.Derived
 	}
-	key := objectKey{r.Key.Resource, r.Key.Name}
+	key := record.ReportKey(r.Key.Resource, r.Key.Name)
 	if orphan, ok := w.orphans[key]; ok && orphan.UID == decoded.Object.GetUID() {
 		next.Report, next.ReportRevision = orphan.Report, orphan.revision
 		next.At = max(next.At, w.changedAt(&etcd.Record{Key: r.Key, Revision: orphan.revision}))
@@ -236,32 +236,24 @@ func (w *work) takeReport(r *etcd.Record) error {
 	return nil
 }
 
-// objectKey names an object of any resource.
-type objectKey struct {
-	resource string
-	name     record.Name
-}
-
 // orphan is a report on an object that does not exist.
 type orphan struct {
 	*record.Report
 	revision int64
 }
 
-// takeOrphan keeps a report whose object does not exist. Usually the same transaction deleted
-// both. But the object may be one that could not be read when the state was loaded, and may
-// return.
+// takeOrphan keeps a report whose object does not exist: the object may be one that could not
+// be read when the state was loaded, and may return.
 func (w *work) takeOrphan(r *etcd.Record) error {
-	key := objectKey{r.Key.Resource, r.Key.Name}
 	if r.Value == nil {
-		delete(w.orphans, key)
+		delete(w.orphans, r.Key)
 		return nil
 	}
 	made := w.decoded(r)
 	if made.err != nil {
 		return made.err
 	}
-	w.orphans[key] = orphan{made.report, r.Revision}
+	w.orphans[r.Key] = orphan{made.report, r.Revision}
 	return nil
 }
 

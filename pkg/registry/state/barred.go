@@ -24,9 +24,9 @@ import (
 //	barred   no BundleDeployment of theirs could be valid (derive.BarredBundle,
 //	         derive.BarredCluster). The Ready condition says why.
 //
-// A pair that does not exist is not unavailable, and holds up no roll-out.
+// A pair that does not exist does not count as unavailable, so it does not hold up a roll-out.
 
-// ending reports whether an object is being deleted, and only waits for its finalizers.
+// ending reports whether an object is being deleted and waits for its finalizers.
 func ending(object metav1.Object) bool { return object.GetDeletionTimestamp() != nil }
 
 // barsAll reports whether a Bundle may target nothing, in any version.
@@ -54,14 +54,9 @@ func placement(reported, pinned string, object metav1.Object) (namespace, barred
 	return namespace, barred
 }
 
+// placementOf returns the placement of a stored Cluster.
 func placementOf(object *view.Object) (namespace, barred string) {
 	return placement(reportOn(object).Namespace, object.Record.Namespace, object.Record.Object)
-}
-
-// clusterNamespace returns a Cluster's namespace for BundleDeployments, "" if it has none.
-func clusterNamespace(object *view.Object) string {
-	namespace, _ := placementOf(object)
-	return namespace
 }
 
 // placementAs returns the placement of a Cluster as a planned write would make it.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
-	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
@@ -87,17 +86,10 @@ func TestAClusterWithDotsWorksInANamespaceThatItWasGiven(t *testing.T) {
 		c := onWith("edge-1.22", "x")
 		s.write(c, app("v1", true))
 		require.Empty(s.t, s.deployed())
-		placed := func(namespace string) {
-			status := &v1alpha1.Cluster{}
-			status.Status.Namespace = namespace
-			data, err := (&record.Report{Status: status, UID: c.UID}).Encode()
-			require.NoError(s.t, err)
-			s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.Clusters, nameOf(c)): data}})
-		}
-		placed("edge")
+		s.place(c, "edge")
 		s.shows("", onClusters{"edge-1.22": "v1 x"})
 		require.Empty(s.t, readyOf(s.cluster("edge-1.22").Status.Conditions).Reason)
-		placed("")
+		s.place(c, "")
 		require.Empty(s.t, s.deployed())
 		managed := onWith("edge-1.22", "x")
 		managed.Labels[v1alpha1.LabelClusterManagement] = "other"

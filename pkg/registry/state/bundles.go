@@ -5,6 +5,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -58,7 +59,7 @@ func (w *work) applyBundles() {
 	}
 }
 
-// adoptPin adopts a bundle's pin, if it is for the newest version.
+// adoptPin adopts the pin of a bundle's newest version.
 func (w *work) adoptPin(b *bundle) {
 	b.pin = nil
 	var lastGood *record.Object
@@ -93,8 +94,8 @@ func bundleIn(data json.RawMessage) *record.Object {
 // one.
 func (w *work) replaceVersion(b *bundle, place **version, r *record.Object) {
 	next := w.compile(b, r)
-	// Versions that show the same share a face. In particular, the version that was in force
-	// until now may become the fallback.
+	// Versions that show the same share a face: the version that was in force until now may
+	// become the fallback.
 	for _, other := range []*version{w.before[b], b.newest, b.fallback, b.base} {
 		if other != nil && equality.Semantic.DeepEqual(other.face, next.face) {
 			next.face = other.face
@@ -118,8 +119,8 @@ func (w *work) replaceVersion(b *bundle, place **version, r *record.Object) {
 	}
 }
 
-// dropVersion removes a version from the index. Its pairs end with it. What happens to their
-// BundleDeployments is decided when they are published.
+// dropVersion removes a version from the index. Its pairs end with it; publish decides what
+// happens to their BundleDeployments.
 func (w *work) dropVersion(b *bundle, v *version) {
 	if v.targets != nil {
 		for filing := range v.targets.Filings() {
@@ -133,6 +134,11 @@ func (w *work) dropVersion(b *bundle, v *version) {
 	}
 	w.index.readers.drop(v)
 	w.dropped[b] = slices.AppendSeq(w.dropped[b], maps.Keys(v.pairs))
+}
+
+// compare orders bundles by name, then by namespace.
+func (b *bundle) compare(o *bundle) int {
+	return cmp.Or(cmp.Compare(b.name.Name, o.name.Name), cmp.Compare(b.name.Namespace, o.name.Namespace))
 }
 
 func (w *work) removeBundle(b *bundle) {
@@ -222,9 +228,9 @@ func (w *work) evaluateOn(b *bundle, c *cluster) {
 	w.settle.add(claim{b, c})
 }
 
-// meet does the part of evaluateOn that writes to the bundle alone. It reports whether a
-// version targets the cluster. own reports whether the meaning of a version there belongs to
-// the cluster alone: it depends on more of the cluster than the match, or fails.
+// meet does the part of evaluateOn that writes only to the bundle. targeted reports whether a
+// version targets the cluster. own reports whether what a version means there depends on more
+// of the cluster than the match, or fails.
 func (s *State) meet(b *bundle, c *cluster) (targeted, own bool) {
 	for _, v := range [...]*version{b.newest, b.fallback, b.base} {
 		if v == nil {

@@ -6,6 +6,7 @@ package state
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/musterfleet/muster/pkg/invariants"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -73,7 +74,8 @@ func (s *State) Check() error {
 	}
 	for _, c := range s.clusters {
 		for b := range c.pairs {
-			if _, barred := b.barred[c]; !barred && !b.hasPair(c) {
+			_, barred := b.barred[c]
+			if !barred && !slices.ContainsFunc(b.versions(), func(v *version) bool { return v.pairs[c] != nil }) {
 				return fmt.Errorf("the Cluster %s knows a pair of %s that is gone", c.name, b.name)
 			}
 		}
@@ -125,14 +127,4 @@ func (s *State) checkPairs(b *bundle) error {
 		}
 	}
 	return nil
-}
-
-// hasPair reports whether some version of the bundle has a pair on a cluster.
-func (b *bundle) hasPair(c *cluster) bool {
-	for _, v := range b.versions() {
-		if v.pairs[c] != nil {
-			return true
-		}
-	}
-	return false
 }

@@ -88,7 +88,7 @@ func (c *checker) state(s *State, v *view.View, records map[record.Key]entryOf, 
 		c.must(got == b.failure, "the Bundle %s fails with %q and should with %q", name, got, b.failure)
 	}
 	for name, namespace := range want.namespaces {
-		got := clusterNamespace(v.Get(record.Clusters, name).(*view.Object))
+		got, _ := placementOf(v.Get(record.Clusters, name).(*view.Object))
 		c.must(got == namespace, "the Cluster %s has the namespace %q and should have %q", name, got, namespace)
 	}
 	c.pairs(s, want)
@@ -236,7 +236,7 @@ func TestCheckFindsWhatDoesNotHold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &story{t, false, newChecker(t), newJournal()}
+			s := newStory(t)
 			s.write(onWith("c1", "x"), on("c2"), app("v1", false))
 			require.NoError(t, s.j.state.Check())
 			spoil(s.j.state)

@@ -28,22 +28,8 @@ func (c claim) key() record.Name {
 	return record.Name{Namespace: c.cluster.face.Namespace, Name: c.bundle.name.Name}
 }
 
-// compare orders claims by key, then by cluster.
-func (c claim) compare(o claim) int {
-	if c.cluster != o.cluster {
-		if n := cmp.Compare(c.cluster.face.Namespace, o.cluster.face.Namespace); n != 0 {
-			return n
-		}
-	}
-	return cmp.Or(
-		cmp.Compare(c.bundle.name.Name, o.bundle.name.Name),
-		cmp.Compare(c.bundle.name.Namespace, o.bundle.name.Namespace),
-		c.cluster.name.Compare(o.cluster.name),
-	)
-}
-
-// holds reports whether a BundleDeployment belongs to a claim. Names cannot answer that,
-// because one revision may replace an object by another with the same name.
+// holds reports whether a BundleDeployment belongs to a claim. It compares UIDs, because one
+// revision may replace an object by another with the same name.
 func (c claim) holds(have *view.BundleDeployment) bool {
 	return have.Bundle.Bundle.UID == c.bundle.newest.bundle.UID && have.Cluster.Cluster.UID == c.cluster.object.UID
 }
@@ -100,9 +86,9 @@ func (s *State) claimants(name record.Name) func(func(claim) bool) {
 
 // The claim that holds a BundleDeployment name keeps it. A holder record says which claim
 // that is. Where no record names a claimant, the older Bundle has the name, then the older
-// Cluster. Creation times come from clocks and have whole seconds. So a write that would let
-// a claim take a name from its holder by that rule records the holder (plan_contest.go). The
-// record is deleted by the write that ends the holder's claim, or by the sweep.
+// Cluster. A write that would let a claim take a name from its holder by that rule records
+// the holder (plan_contest.go). The write that ends the holder's claim deletes the record, or
+// the sweep does.
 
 // claimant is a pair that claims a name, perhaps only after a planned write.
 type claimant struct {
@@ -162,11 +148,8 @@ func (w *work) takeHolder(r *etcd.Record) error {
 func (s *State) unusedHolder(name record.Name, uid types.UID) bool {
 	holds, contested := false, false
 	for c := range s.claimants(name) {
-		if c.uid() == uid {
-			holds = true
-		} else {
-			contested = true
-		}
+		is := c.uid() == uid
+		holds, contested = holds || is, contested || !is
 	}
 	return !holds || !contested
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// applyClusters adopts changed Clusters, and evaluates exactly what their edits affect.
+// applyClusters adopts changed Clusters, and evaluates what their edits affect.
 func (w *work) applyClusters() {
 	for c := range w.regroup {
 		w.clusters[c.name] = struct{}{}
@@ -30,10 +30,10 @@ func (w *work) applyClusters() {
 		case object == nil && old == nil:
 		case object == nil:
 			w.removeCluster(old)
-		case old != nil && old.object.UID != object.Record.Object.GetUID():
-			w.removeCluster(old)
-			w.addCluster(name, object)
 		case old == nil:
+			w.addCluster(name, object)
+		case old.object.UID != object.Record.Object.GetUID():
+			w.removeCluster(old)
 			w.addCluster(name, object)
 		default:
 			w.editCluster(old, object)
@@ -72,7 +72,7 @@ func (w *work) removeCluster(c *cluster) {
 func (w *work) editCluster(c *cluster, object *view.Object) {
 	before, face, was, barred := c.appearance(), c.face, c.object, c.barred
 	pins := c.pins
-	if next := clusterNamespace(object); next != face.Namespace {
+	if next, _ := placementOf(object); next != face.Namespace {
 		// All its BundleDeployments move: withdraw them under the old name.
 		for b := range c.pairs {
 			w.touch(b)
@@ -148,7 +148,7 @@ func (w *work) adopt(c *cluster, object *view.Object) {
 // deriveCluster puts the derived namespace into the table, if the table lacks it.
 func (w *work) deriveCluster(object *view.Object) *view.Object {
 	derived := object.Derived
-	derived.Namespace = clusterNamespace(object)
+	derived.Namespace, _ = placementOf(object)
 	next := object.With(derived, view.VersionAt(w.at))
 	if next != object {
 		w.builder.Put(record.Clusters, next)
@@ -170,11 +170,7 @@ func (c *cluster) appearance() *appearance { return &appearance{c.targeting, c.a
 func (s *State) flipped(before, after *appearance) func(func(*version) bool) {
 	return func(yield func(*version) bool) {
 		if before == nil || after == nil {
-			one := after
-			if one == nil {
-				one = before
-			}
-			for e := range s.index.entries.Matching(one.augmented) {
+			for e := range s.index.entries.Matching(cmp.Or(before, after).augmented) {
 				if !yield(e.version) {
 					return
 				}
@@ -216,8 +212,8 @@ func changedGroups(before, after []targeting.Group) []map[string]string {
 	return out
 }
 
-// heartbeat reports whether a report on a Cluster left everything alone from which something
-// follows: where its BundleDeployments are, and whether it is off schedule.
+// heartbeat reports whether a report on a Cluster changed nothing that others depend on: where
+// its BundleDeployments are, and whether it is off schedule.
 func heartbeat(was, is *view.Object) bool {
 	if was == nil || is == nil {
 		return false
@@ -240,4 +236,9 @@ func offSchedule(s *v1alpha1.ClusterStatus) bool { return s.Scheduled && !s.Acti
 // compare orders clusters by name, then by namespace (S 2.5).
 func (c *cluster) compare(o *cluster) int {
 	return cmp.Or(cmp.Compare(c.name.Name, o.name.Name), cmp.Compare(c.name.Namespace, o.name.Namespace))
+}
+
+// comparePlaces orders clusters by their namespaces for BundleDeployments.
+func (c *cluster) comparePlaces(o *cluster) int {
+	return cmp.Or(cmp.Compare(c.face.Namespace, o.face.Namespace), c.name.Compare(o.name))
 }

@@ -10,8 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/etcd"
-	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -19,20 +17,17 @@ import (
 func TestABundleTellsWhyCopiesAreIncompleteWhileItsBundleDeploymentIsShown(t *testing.T) {
 	tell(t, func(s *story) {
 		s.write(on("c1"), app("v1", false))
-		name := record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"}
-		uid := s.j.view.Get(record.BundleDeployments, name).Render().GetUID()
+		uid := s.onC1().UID
 		tells := func(d record.Downstream, want string) {
 			t.Helper()
-			txn := &etcd.Txn{Put: map[record.Key][]byte{}}
-			(&edits{t: t}).putJSON(txn, record.DownstreamKey(name), d)
-			s.commit(txn)
-			require.Equal(t, want, s.j.view.Get(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}).(*view.Object).Derived.Failure)
+			s.copies(d)
+			require.Equal(t, want, s.j.view.Get(record.Bundles, theApp).(*view.Object).Derived.Failure)
 		}
 		const text = "the Secret db is missing"
 		tells(record.Downstream{UID: "of an earlier one", Obstacle: text}, "")
-		tells(record.Downstream{UID: uid, Obstacle: text}, "BundleDeployment "+name.String()+": "+text)
+		tells(record.Downstream{UID: uid, Obstacle: text}, "BundleDeployment "+appOnC1.String()+": "+text)
 		tells(record.Downstream{UID: uid, Generation: 1}, "")
-		tells(record.Downstream{UID: uid, Generation: 1, Obstacle: text}, "BundleDeployment "+name.String()+": "+text)
+		tells(record.Downstream{UID: uid, Generation: 1, Obstacle: text}, "BundleDeployment "+appOnC1.String()+": "+text)
 	})
 }
 
@@ -41,11 +36,7 @@ func TestAnAgentWaitsWhileItWouldReadWhatIsMeantForAnother(t *testing.T) {
 		b := app("v1", false)
 		b.Spec.DownstreamResources = []v1alpha1.DownstreamResource{{Kind: "Secret", Name: "a"}, {Kind: "ConfigMap", Name: "b"}}
 		s.write(on("c1"), b)
-		name := record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"}
-		shown := func() *v1alpha1.BundleDeployment {
-			return s.j.view.Get(record.BundleDeployments, name).Render().(*v1alpha1.BundleDeployment)
-		}
-		before := shown()
+		before := s.onC1()
 		require.True(t, before.Spec.WaitingForValues, "nothing is copied yet")
 		for _, c := range []struct {
 			held  []string
@@ -57,10 +48,8 @@ func TestAnAgentWaitsWhileItWouldReadWhatIsMeantForAnother(t *testing.T) {
 			{[]string{"configmaps/b", "secrets/a"}, before.UID, false},
 			{nil, before.UID, true},
 		} {
-			txn := &etcd.Txn{Put: map[record.Key][]byte{}}
-			(&edits{t: t}).putJSON(txn, record.DownstreamKey(name), record.Downstream{UID: c.uid, Generation: 3, Held: c.held})
-			s.commit(txn)
-			now := shown()
+			s.copies(record.Downstream{UID: c.uid, Generation: 3, Held: c.held})
+			now := s.onC1()
 			require.Equal(t, c.waits, now.Spec.WaitingForValues, "%v", c)
 			require.Equal(t, before.Spec.Options, now.Spec.Options)
 			require.Equal(t, before.Spec.DeploymentID, now.Spec.DeploymentID)

@@ -29,10 +29,9 @@ func Decode(records []etcd.Record) Decoded {
 
 // made is the result of decoding a record: one of three types, or an error.
 type made struct {
-	object *record.Object
-	report *record.Report
-	// deployment is a report on a BundleDeployment.
-	deployment *view.Report
+	object     *record.Object
+	report     *record.Report
+	deployment *view.Report // a report on a BundleDeployment
 	err        error
 }
 
@@ -53,7 +52,7 @@ func decode(r *etcd.Record) (out made, ok bool) {
 	return out, true
 }
 
-// decoded returns the result of decoding a record, which usually exists already. The record
+// decoded returns what a record was decoded to before Apply, or else decodes it. The record
 // must be one that decode accepts.
 func (w *work) decoded(r *etcd.Record) made {
 	out, ok := w.made[r.Key]
@@ -64,17 +63,14 @@ func (w *work) decoded(r *etcd.Record) made {
 }
 
 // Loaded is all of the log at a revision, or a part of it. It decodes the reports on
-// BundleDeployments, which are most of a large log, while they arrive. Their records would
-// take as much memory as everything made from them. Decoding is most of the work of a load,
-// and can use all processors.
+// BundleDeployments, which are most of a large log, while they arrive: their records would
+// take as much memory as everything made from them.
 type Loaded struct {
 	// Batch holds the other records, and the reports that cannot be decoded.
 	etcd.Batch
+	Read    int // how many records were added
 	reports hiddenReports
-	// Read counts the records.
-	Read int
-	// waiting are the reports that are still to be decoded.
-	waiting []waitingReport
+	waiting []waitingReport // reports that are still to be decoded
 }
 
 type waitingReport struct {

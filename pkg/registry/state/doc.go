@@ -6,7 +6,7 @@
 // record beside its object.
 //
 // Only one goroutine applies. Questions and plans only read, under the lock of the caller
-// (package engine); see NewPlanner. Nothing here waits for etcd.
+// (package engine). Nothing here waits for etcd.
 //
 // A change costs what it affects. An edit of a Cluster's labels visits the selectors that it
 // flips, the BundleDeployments of that Cluster whose templates read the changed labels
@@ -53,13 +53,8 @@
 //
 // Package undecodable, below this one, keeps track of the records that cannot be decoded.
 //
-// # The first revision
-//
-// The first revision of a state matches all Bundles with all Clusters (first.go), on all
-// processors. The tables are still empty, so nothing is looked up in them, and trees are
-// filled in order instead of grown. That costs some microseconds for each pair, a third of
-// what an edit costs. A restart must change nothing but resourceVersions; the random
-// histories of the tests compare both ways.
+// A restart must change nothing but resourceVersions. It takes another way (first.go), and the
+// random histories of the tests compare both.
 //
 // # Plans
 //
@@ -81,11 +76,8 @@
 //	                  a Bundle claim more, where Bundles of several namespaces can
 //	                  claim the same name
 //
-// A plan reads the state under its lock. It evaluates slow templates without the lock, in
-// turns with other plans, and then starts over (plan_warm.go). It ends with its context. The
-// results of slow evaluations are kept for the apply of the same write on this replica. A
-// Bundle whose templates are too costly for any Cluster is refused before it is planned
-// (plan_warm.go).
+// A plan reads the state under its lock. It evaluates slow templates without the lock, and then
+// starts over (plan_warm.go).
 //
 // A label edit writes none of these guards, so label edits do not refuse each other; nor do
 // versions of different Bundles.
@@ -98,7 +90,7 @@
 //	plan_mirror.go    outside facts                               mirror.go
 //	plan_accept.go    pending versions that work after the write  evaluate.go
 //	plan_contest.go   names that other pairs have                 claim.go
-//	hold_plan.go      what is held back                           hold.go
+//	plan_hold.go      what is held back                           hold.go
 //	plan_records.go   the records that it writes and deletes
 //	plan_fit.go       splits what does not fit into one transaction
 //	plan_warm.go      the passes of a plan, and slow templates
@@ -107,9 +99,8 @@
 //
 // A BundleDeployment's name consists of the Bundle's name and the Cluster's namespace for
 // BundleDeployments. So Bundles of several namespaces may claim one name, and so may Clusters
-// that share a namespace. The claim that has a name keeps it (claim.go). Where nothing is
-// recorded, the older Bundle has the name. A write that brings a claim which would win by
-// that rule records the present holder (plan_contest.go).
+// that share a namespace. claim.go says which one has it, and plan_contest.go what writes
+// record of that.
 //
 // # What is held back
 //
@@ -120,11 +111,10 @@
 //	                 written by each write that may bring the Bundle closer to a limit
 //	                 (reports and edits of clusters), or make more pairs follow a base
 //
-// A plan looks at every affected pair that is held after the write and was shown before it.
-// If such a pair would show something else, the same transaction writes its promotion record.
-// Where a version comes into force, one rollout record serves all pairs of the Bundle. A
-// label edit on a cluster that is not paused looks only at the Bundles that it affects, and
-// at those with partitions of their own, because no index knows what partitions select.
+// A plan looks at every affected pair that is held after the write and was shown before it. If
+// such a pair would show something else, the write records what was shown (plan_hold.go). A
+// label edit on a cluster that is not paused looks only at the Bundles that it affects, and at
+// those with partitions of their own, because no index knows what partitions select.
 //
 // # What fits into one transaction
 //

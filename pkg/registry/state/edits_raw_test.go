@@ -4,7 +4,7 @@
 package state
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,21 +37,14 @@ func (e *edits) raw() *etcd.Txn {
 		default:
 			p := e.proposal()
 			one := e.j.unplanned(e.t, p)
-			for key, value := range one.Put {
-				txn.Put[key] = value
-			}
+			maps.Copy(txn.Put, one.Put)
 			txn.Delete = append(txn.Delete, one.Delete...)
 			if e.oneIn(2) {
 				e.reborn(txn, p)
 			}
 		}
 	}
-	for i := 0; i < len(txn.Delete); i++ {
-		if _, both := txn.Put[txn.Delete[i]]; both {
-			txn.Delete = append(txn.Delete[:i], txn.Delete[i+1:]...)
-			i--
-		}
-	}
+	txn.Delete = slices.DeleteFunc(txn.Delete, func(key record.Key) bool { _, both := txn.Put[key]; return both })
 	e.withoutNothing(txn)
 	return txn
 }
@@ -63,9 +56,7 @@ func (e *edits) reborn(txn *etcd.Txn, p Proposal) {
 	}
 	e.born++
 	p.Object.Object.SetUID(types.UID(fmt.Sprintf("uid-%d", e.born)))
-	data, err := p.Object.Encode()
-	require.NoError(e.t, err)
-	txn.Put[record.ObjectKey(p.Resource, p.Name)] = data
+	put(e.t, txn, record.ObjectKey(p.Resource, p.Name), p.Object)
 }
 
 // anyHolder writes or deletes the holder record of a random name, usually one that exists.
@@ -76,7 +67,9 @@ func (e *edits) anyHolder(txn *etcd.Txn) {
 	}
 	name := pick(e.universe, names...)
 	b, c := e.j.object(e.t, record.Bundles, record.Name{Namespace: pick(e.universe, someNamespaces...), Name: name.Name}), e.j.object(e.t, record.Clusters, e.name(someClusters))
-	for _, claim := range slices.SortedFunc(maps.Keys(e.j.state.contested[name]), claim.compare) {
+	for _, claim := range slices.SortedFunc(maps.Keys(e.j.state.contested[name]), func(a, b claim) int {
+		return cmp.Or(a.bundle.name.Compare(b.bundle.name), a.cluster.name.Compare(b.cluster.name))
+	}) {
 		if e.oneIn(2) {
 			b, c = &record.Object{Object: claim.bundle.newest.bundle}, &record.Object{Object: claim.cluster.object}
 		}
@@ -85,9 +78,7 @@ func (e *edits) anyHolder(txn *etcd.Txn) {
 		txn.Delete = append(txn.Delete, record.HolderKey(name))
 		return
 	}
-	data, err := json.Marshal(record.Holder{UID: derive.IdentityUID(b.Object.GetUID(), c.Object.GetUID())})
-	require.NoError(e.t, err)
-	txn.Put[record.HolderKey(name)] = data
+	put(e.t, txn, record.HolderKey(name), record.Holder{UID: derive.IdentityUID(b.Object.GetUID(), c.Object.GetUID())})
 }
 
 // anyPin writes or deletes a random pin of a random version.
@@ -98,8 +89,6 @@ func (e *edits) anyPin(txn *etcd.Txn) {
 		txn.Delete = append(txn.Delete, pick(e.universe, record.BundlePinKey(bundle), record.ClusterPinsKey(cluster)))
 		return
 	}
-	var key record.Key
-	var pin any
 	if b := r.Object.(*v1alpha1.Bundle); e.oneIn(2) {
 		p := record.BundlePin{UID: b.UID, Generation: b.Generation}
 		if !e.oneIn(3) {
@@ -109,15 +98,11 @@ func (e *edits) anyPin(txn *etcd.Txn) {
 			require.NoError(e.t, err)
 			p.LastGood = lastGood
 		}
-		key, pin = record.BundlePinKey(bundle), p
+		put(e.t, txn, record.BundlePinKey(bundle), p)
 	} else {
-		key, pin = record.ClusterPinsKey(cluster), record.ClusterPins{Pins: []record.ClusterPin{{
-			BundleUID: b.UID, Generation: b.Generation, ManifestID: r.Content, Options: e.options(),
-		}}}
+		pin := record.ClusterPin{BundleUID: b.UID, Generation: b.Generation, ManifestID: r.Content, Options: e.options()}
+		put(e.t, txn, record.ClusterPinsKey(cluster), record.ClusterPins{Pins: []record.ClusterPin{pin}})
 	}
-	data, err := json.Marshal(pin)
-	require.NoError(e.t, err)
-	txn.Put[key] = data
 }
 
 // withoutNothing removes what would change nothing from a transaction, because a store does

@@ -59,7 +59,7 @@ func (e *edits) sourceReport(txn *etcd.Txn) {
 		status.Status.Version = pick(e.universe, "1.0.0", "2.0.0")
 		report.Status = status
 	}
-	e.put(txn, record.ReportKey(key.Resource, key.Name), report)
+	put(e.t, txn, record.ReportKey(key.Resource, key.Name), report)
 }
 
 // reportOn returns what an agent could report on a BundleDeployment. Half of the time all is

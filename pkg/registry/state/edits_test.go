@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -45,13 +44,11 @@ func (e *edits) proposal() Proposal {
 	}
 }
 
-// present returns the object with a name, to be edited. It returns nil if none exists, or if
-// the proposal is to delete it.
-func present[T record.APIObject](e *edits, resource string, name record.Name) (*record.Object, T) {
-	var none T
+// stored returns the object with a name, to be edited, nil if none exists.
+func stored[T record.APIObject](e *edits, resource string, name record.Name) (*record.Object, T) {
 	r := e.j.object(e.t, resource, name)
 	if r == nil {
-		return nil, none
+		return nil, *new(T)
 	}
 	return r, r.Object.(T)
 }
@@ -59,7 +56,7 @@ func present[T record.APIObject](e *edits, resource string, name record.Name) (*
 func (e *edits) bundleEdit() Proposal {
 	name := e.name(someBundles)
 	p := Proposal{Resource: record.Bundles, Name: name}
-	r, b := present[*v1alpha1.Bundle](e, record.Bundles, name)
+	r, b := stored[*v1alpha1.Bundle](e, record.Bundles, name)
 	switch {
 	case r != nil && (e.oneIn(8) || ending(b) && e.oneIn(2)):
 		return p
@@ -114,7 +111,7 @@ func (e *edits) seed(r *record.Object) {
 func (e *edits) clusterEdit() Proposal {
 	name := e.name(someClusters)
 	p := Proposal{Resource: record.Clusters, Name: name}
-	r, c := present[*v1alpha1.Cluster](e, record.Clusters, name)
+	r, c := stored[*v1alpha1.Cluster](e, record.Clusters, name)
 	switch {
 	case r != nil && (e.oneIn(10) || ending(c) && e.oneIn(2)):
 		return p
@@ -150,7 +147,7 @@ func (e *edits) clusterEdit() Proposal {
 func (e *edits) groupEdit() Proposal {
 	name := e.name(someGroups)
 	p := Proposal{Resource: record.ClusterGroups, Name: name}
-	r, g := present[*v1alpha1.ClusterGroup](e, record.ClusterGroups, name)
+	r, g := stored[*v1alpha1.ClusterGroup](e, record.ClusterGroups, name)
 	if r != nil && e.oneIn(4) {
 		return p
 	}
@@ -173,7 +170,7 @@ func (e *edits) groupEdit() Proposal {
 func (e *edits) mappingEdit() Proposal {
 	name := e.name([]string{"m1", "m2"})
 	p := Proposal{Resource: record.Mappings, Name: name}
-	r, m := present[*v1alpha1.BundleNamespaceMapping](e, record.Mappings, name)
+	r, m := stored[*v1alpha1.BundleNamespaceMapping](e, record.Mappings, name)
 	if r != nil && e.oneIn(3) {
 		return p
 	}
@@ -195,7 +192,7 @@ func (e *edits) mappingEdit() Proposal {
 func (e *edits) policyEdit() Proposal {
 	name := e.name([]string{"p1", "p2"})
 	p := Proposal{Resource: record.Policies, Name: name}
-	r, policy := present[*v1alpha1.Policy](e, record.Policies, name)
+	r, policy := stored[*v1alpha1.Policy](e, record.Policies, name)
 	if r != nil && !e.oneIn(3) {
 		return p
 	}
@@ -213,7 +210,7 @@ func (e *edits) policyEdit() Proposal {
 func (e *edits) restrictionEdit() Proposal {
 	name := e.name([]string{"r1", "r2"})
 	p := Proposal{Resource: record.Restrictions, Name: name}
-	r, restriction := present[*v1alpha1.GitRepoRestriction](e, record.Restrictions, name)
+	r, restriction := stored[*v1alpha1.GitRepoRestriction](e, record.Restrictions, name)
 	if r != nil && e.oneIn(2) {
 		return p
 	}
@@ -227,7 +224,7 @@ func (e *edits) restrictionEdit() Proposal {
 }
 
 // fact adds a random write to a transaction that is of no object and needs no plan: a report
-// or a count.
+// or a count. No report is empty: a store does not write zeros where nothing exists.
 func (e *edits) fact(txn *etcd.Txn) {
 	switch e.IntN(7) {
 	case 0:
@@ -243,13 +240,6 @@ func (e *edits) fact(txn *etcd.Txn) {
 	}
 }
 
-// put writes a report. No report is empty: a store does not write zeros where nothing exists.
-func (e *edits) put(txn *etcd.Txn, key record.Key, r *record.Report) {
-	data, err := r.Encode()
-	require.NoError(e.t, err)
-	txn.Put[key] = data
-}
-
 func (e *edits) clusterReport(txn *etcd.Txn) {
 	name := e.name(someClusters)
 	r := e.j.object(e.t, record.Clusters, name)
@@ -263,7 +253,7 @@ func (e *edits) clusterReport(txn *etcd.Txn) {
 	if status.Status.ActiveSchedule {
 		status.Status.Conditions = []v1alpha1.GenericCondition{{Type: "Processed", Status: "False", Message: "not yet"}, {Type: "Imported", Status: "True"}}
 	}
-	e.put(txn, record.ReportKey(record.Clusters, name), &record.Report{Status: status, UID: r.Object.GetUID()})
+	put(e.t, txn, record.ReportKey(record.Clusters, name), &record.Report{Status: status, UID: r.Object.GetUID()})
 }
 
 func (e *edits) bundleReport(txn *etcd.Txn) {
@@ -274,7 +264,7 @@ func (e *edits) bundleReport(txn *etcd.Txn) {
 	}
 	status := &v1alpha1.Bundle{}
 	status.Status.OCIReference = pick(e.universe, "oci://1", "oci://2", "oci://3")
-	e.put(txn, record.ReportKey(record.Bundles, name), &record.Report{Status: status, UID: r.Object.GetUID()})
+	put(e.t, txn, record.ReportKey(record.Bundles, name), &record.Report{Status: status, UID: r.Object.GetUID()})
 }
 
 // deploymentReport reports on a random BundleDeployment, which usually exists.
@@ -289,9 +279,8 @@ func (e *edits) deploymentReport(txn *etcd.Txn) {
 			continue
 		}
 		bd := item.Render().(*v1alpha1.BundleDeployment)
-		status := &v1alpha1.BundleDeployment{}
-		status.Status = e.reportOn(bd)
-		e.put(txn, record.ReportKey(record.BundleDeployments, item.Name()), &record.Report{Status: status, UID: bd.UID})
+		status := &v1alpha1.BundleDeployment{Status: e.reportOn(bd)}
+		put(e.t, txn, record.ReportKey(record.BundleDeployments, item.Name()), &record.Report{Status: status, UID: bd.UID})
 		return
 	}
 }

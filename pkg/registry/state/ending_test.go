@@ -54,7 +54,7 @@ func TestABundleThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 		group.Spec.Selector = &metav1.LabelSelector{}
 		s.write(group)
 		s.shows("", onClusters{})
-		edited := endingBundle(app("v3", true, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}, where("on", "yes")))
+		edited := endingBundle(app("v3", true, ofGroup("g"), where("on", "yes")))
 		s.write(edited)
 		s.shows("", onClusters{})
 		require.Empty(s.t, s.left(), "an edit of what ends needs no pin, whatever fails")
@@ -114,9 +114,7 @@ func TestABundleThatIsBeingDeletedKeepsNothingOfWhatWorked(t *testing.T) {
 func TestAClusterThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 	tell(t, func(s *story) {
 		s.write(onWith("c1", "x"), onWith("c2", "b"), app("v2", true), on("c2"))
-		group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "g")}
-		group.Spec.Selector = where("on", "yes").ClusterSelector
-		s.write(group)
+		s.write(groupOf("g", "on", "yes"))
 		s.shows(missing("c2"), onClusters{"c1": "v2 x", "c2": "v2 b"})
 		s.report("c2", true)
 		s.write(endingCluster(on("c2")))

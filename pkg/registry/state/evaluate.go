@@ -16,19 +16,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// compile compiles a version of a bundle, with the values that are mirrored.
+// compile compiles a version of a bundle.
 func (s *State) compile(b *bundle, r *record.Object) *version {
 	return s.compileWith(b, r, s.valuesOf(b, r))
 }
 
-// valuesOf returns the data of the values Secret of a bundle's version; nil if the version
-// needs none, or if the data is missing.
+// valuesOf returns the mirrored data of the values Secret of a bundle's version; nil if the
+// version needs none, or if the data is missing.
 func (s *State) valuesOf(b *bundle, r *record.Object) map[string][]byte {
 	return s.mirrors.values[b.name][r.Object.(*v1alpha1.Bundle).Spec.ValuesHash].data
 }
 
-// compileWith compiles a version of a bundle. data is that of its values Secret; nil if it
-// needs none, or if the data is missing.
+// compileWith compiles a version of a bundle with the data that valuesOf would return.
 func (s *State) compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
 	object, waits, broken := derive.Valued(r.Object.(*v1alpha1.Bundle), data)
 	manifestID, _ := derive.EffectiveManifestID(&object.Spec, r.Content)
@@ -70,8 +69,7 @@ func (s *State) compileWith(b *bundle, r *record.Object, data map[string][]byte)
 // targetingError begins the message of a targeting failure (S 2.7).
 const targetingError = "targeting error: "
 
-// subject is a cluster on which a version is evaluated: as it is, or as a planned write would
-// make it.
+// subject is a cluster on which a version is evaluated, as it is or as a write would make it.
 type subject struct {
 	targeting targeting.Cluster
 	object    *v1alpha1.Cluster
@@ -188,7 +186,7 @@ func (s *State) failureOf(b *bundle) string {
 	}
 	var first *cluster
 	for c := range b.newest.failures {
-		if first == nil || cmp.Or(cmp.Compare(c.name.Name, first.name.Name), cmp.Compare(c.name.Namespace, first.name.Namespace)) < 0 {
+		if first == nil || c.compare(first) < 0 {
 			first = c
 		}
 	}
@@ -199,19 +197,14 @@ func (s *State) failureOf(b *bundle) string {
 		return why
 	}
 	if len(b.lost) > 0 {
-		names := make([]record.Name, 0, len(b.lost))
-		for name := range b.lost {
-			names = append(names, name)
-		}
-		name := slices.MinFunc(names, record.Name.Compare)
+		name := slices.MinFunc(slices.Collect(maps.Keys(b.lost)), record.Name.Compare)
 		return "BundleDeployment " + name.String() + " belongs to the " + b.lost[name] + ", which has it already; rename this Bundle"
 	}
 	return b.obstacle()
 }
 
-// firstEvaluated and evaluatedAtOnce are how many clusters a bundle is evaluated on at a
-// time: first a few, to learn whether that takes long, and then as many as a derive.Memo
-// keeps.
+// A bundle is evaluated on a few clusters first, to learn whether that takes long, and then
+// on as many at a time as a derive.Memo keeps.
 const (
 	firstEvaluated  = 4
 	evaluatedAtOnce = 256
@@ -231,7 +224,7 @@ func (w *work) evaluateAll(b *bundle, clusters map[*cluster]struct{}) {
 	}
 }
 
-// prepareOn evaluates the slow versions of a bundle on clusters. It writes nothing to the
+// prepareOn fills the memos of a bundle's slow versions on clusters. It does not write to the
 // state.
 func (s *State) prepareOn(b *bundle, clusters []*cluster) {
 	for _, v := range b.versions() {

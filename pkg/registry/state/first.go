@@ -13,10 +13,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// first is the first revision of a state, which matches all Bundles with all Clusters. An
-// edit handles one pair after another; this revision handles all pairs at once. The tables
-// are still empty, so nothing has to be looked up, trees are filled in order, and neither
-// Bundles nor Clusters wait for each other:
+// first is the first revision of a state. It matches all Bundles with all Clusters, on all
+// processors. The tables are still empty, so nothing has to be looked up, and trees are filled
+// in order instead of grown. That costs some microseconds for each pair, a third of what an
+// edit costs.
 //
 //	for each Bundle      match     the Clusters that it targets, and what it means there
 //	for each Cluster     show      its BundleDeployments, in the order of their names
@@ -62,13 +62,9 @@ func (s *State) begins() bool { return s.builder.Unloaded() && len(s.bundles) ==
 // match evaluates all bundles on the clusters that they select.
 func (w *work) match() *first {
 	f := &first{
-		work: w,
-		bundles: slices.SortedFunc(maps.Keys(w.rescope), func(a, b *bundle) int {
-			return cmp.Or(cmp.Compare(a.name.Name, b.name.Name), cmp.Compare(a.name.Namespace, b.name.Namespace))
-		}),
-		clusters: slices.SortedFunc(maps.Values(w.State.clusters), func(a, b *cluster) int {
-			return cmp.Or(cmp.Compare(a.face.Namespace, b.face.Namespace), a.name.Compare(b.name))
-		}),
+		work:     w,
+		bundles:  slices.SortedFunc(maps.Keys(w.rescope), (*bundle).compare),
+		clusters: slices.SortedFunc(maps.Values(w.State.clusters), (*cluster).comparePlaces),
 	}
 	places := make(map[*cluster]int32, len(f.clusters))
 	for i, c := range f.clusters {
@@ -102,8 +98,7 @@ func (f *first) matchOne(b *bundle, places map[*cluster]int32) (found []firstPai
 	}
 	found = make([]firstPair, 0, len(candidates))
 	for _, c := range candidates {
-		targeted, own := f.meet(b, c)
-		if targeted {
+		if targeted, own := f.meet(b, c); targeted {
 			found = append(found, firstPair{bundle: places[c], own: own})
 		}
 	}
@@ -163,14 +158,6 @@ func (f *first) byCluster(found [][]firstPair) [][]firstPair {
 	return out
 }
 
-// publish does the work of work.publish, except the roll-ups of objects.
-func (f *first) publish() {
-	f.show()
-	f.fill()
-	f.enroll()
-	f.gather()
-}
-
 // show makes the BundleDeployments of each cluster.
 func (f *first) show() {
 	left := make([]bool, len(f.clusters))
@@ -190,15 +177,15 @@ func (f *first) show() {
 	})
 	sizes := make([]int, len(f.bundles))
 	for i, pairs := range f.pairs {
-		if left[i] {
-			for _, p := range pairs {
-				f.settle.add(claim{f.bundles[p.bundle], f.clusters[i]})
-			}
-			f.pairs[i] = nil
-			continue
-		}
 		for _, p := range pairs {
-			sizes[p.bundle]++
+			if left[i] {
+				f.settle.add(claim{f.bundles[p.bundle], f.clusters[i]})
+			} else {
+				sizes[p.bundle]++
+			}
+		}
+		if left[i] {
+			f.pairs[i] = nil
 		}
 	}
 	f.onto = make([][]onto, len(f.bundles))
@@ -229,7 +216,7 @@ func (f *first) contests(i int) bool {
 
 // fill enters the BundleDeployments into the table.
 func (f *first) fill() {
-	var byName, byBundle []*view.BundleDeployment
+	var byName []*view.BundleDeployment
 	for _, pairs := range f.pairs {
 		for _, p := range pairs {
 			if p.shown != nil {
@@ -238,7 +225,7 @@ func (f *first) fill() {
 			}
 		}
 	}
-	byBundle = make([]*view.BundleDeployment, 0, len(byName))
+	byBundle := make([]*view.BundleDeployment, 0, len(byName))
 	for _, i := range f.byNamespace() {
 		for _, o := range f.onto[i] {
 			if o.shown != nil {
@@ -266,9 +253,7 @@ func (f *first) rank() {
 	for i := range order {
 		order[i] = int32(i)
 	}
-	slices.SortFunc(order, func(a, b int32) int {
-		return f.clusters[a].compare(f.clusters[b])
-	})
+	slices.SortFunc(order, func(a, b int32) int { return f.clusters[a].compare(f.clusters[b]) })
 	f.ranks = make([]int32, len(order))
 	for rank, i := range order {
 		f.ranks[i] = int32(rank)
@@ -299,8 +284,7 @@ func (f *first) enroll() {
 	}
 }
 
-// gather enters BundleDeployments into the roll-ups of the GitRepos and HelmOps that
-// they come from.
+// gather enters BundleDeployments into the roll-ups of their sources.
 func (f *first) gather() {
 	var order []int
 	var faces []*v1alpha1.Bundle

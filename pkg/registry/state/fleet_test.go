@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -33,6 +35,27 @@ var (
 	asJSON       = statetest.JSON
 	onReport     = statetest.ReportOn
 )
+
+// selectedBy returns a target: the clusters that a selector selects.
+func selectedBy(s *metav1.LabelSelector) v1alpha1.BundleTarget {
+	return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: s}}
+}
+
+// ofGroup returns a target: the clusters of a group.
+func ofGroup(name string) v1alpha1.BundleTarget {
+	return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: name}}
+}
+
+func selecting(operator metav1.LabelSelectorOperator, key string, values ...string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: key, Operator: operator, Values: values}}}
+}
+
+// groupOf returns a ClusterGroup of the namespace "fleet".
+func groupOf(name, key, value string) *v1alpha1.ClusterGroup {
+	g := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", name)}
+	g.Spec.Selector = where(key, value).ClusterSelector
+	return g
+}
 
 // fleet returns the log of a number of bundles that all target a number of clusters, and of
 // one more bundle that targets the clusters with the label extra. If templated, every tenth

@@ -105,9 +105,7 @@ func TestAReportWithoutEndIsBoundedInEveryRollUp(t *testing.T) {
 			s.NonReadyStatus = append(s.NonReadyStatus, v1alpha1.NonReadyStatus{Kind: "Pod", Name: fmt.Sprint("p", i), Summary: v1alpha1.ObjectSummary{State: "x", Message: []string{string(long[:2<<10]), "y"}}})
 		}
 	})
-	group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "g1")}
-	group.Spec.Selector = where("env", "prod").ClusterSelector
-	batch.Records = append(batch.Records, encoded(t, group, 1))
+	batch.Records = append(batch.Records, encoded(t, groupOf("g1", "env", "prod"), 1))
 	_, v := loadFleet(batch)
 	for _, resource := range []string{record.Bundles, record.Clusters, record.ClusterGroups, record.GitRepos} {
 		for item := range v.All(resource, record.Name{}) {

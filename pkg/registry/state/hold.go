@@ -15,7 +15,7 @@ func (v *version) holdsOn(c *cluster) bool {
 	return v.limited || v.bundle.Spec.Paused || c.object.Spec.Paused
 }
 
-// promotion is a promotion record in its present state.
+// promotion is a promotion record.
 type promotion struct {
 	rollout.Promotion
 	// uid is the UID of the BundleDeployment.
@@ -68,15 +68,14 @@ func (v *version) contentOn(c *cluster) *derive.Content {
 // promotionOf returns the promotion record of a claim's BundleDeployment, nil if it has none
 // that is in use.
 func (s *State) promotionOf(c claim) *promotion {
-	p := s.holds.promotions[c.key()]
-	if p == nil || p.uid != c.uid() {
-		return nil
+	if p := s.holds.promotions[c.key()]; p != nil && p.uid == c.uid() {
+		return p
 	}
-	return p
+	return nil
 }
 
-// shown returns what a claim shows at present. It reports false if the claim has no
-// BundleDeployment, or if another claim has its name.
+// shown returns what a claim shows. It reports false if the claim has no BundleDeployment, or
+// if another claim has its name.
 func (s *State) shown(c claim) (rollout.Outcome, *rollout.Situation, bool) {
 	v := s.inForce(c.bundle)
 	if v == nil {

@@ -4,13 +4,11 @@
 package state
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
@@ -74,13 +72,8 @@ func TestWhereNothingIsHeldBackTheReportGoesOnWithTheNewVersion(t *testing.T) {
 
 func TestAGroupThatTakesClustersFromTheOldVersionAndLetsTheNewOnePassEndsNothing(t *testing.T) {
 	tell(t, func(s *story) {
-		group := func(env string) *v1alpha1.ClusterGroup {
-			g := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "g")}
-			g.Spec.Selector = where("env", env).ClusterSelector
-			return g
-		}
-		inGroup := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}
-		s.write(onWith("c1", "x"), on("c2"), group("x"))
+		inGroup := ofGroup("g")
+		s.write(onWith("c1", "x"), on("c2"), groupOf("g", "env", "x"))
 		s.write(app("v1", false, inGroup))
 		s.report("c1", true)
 		broken := inGroup
@@ -89,7 +82,7 @@ func TestAGroupThatTakesClustersFromTheOldVersionAndLetsTheNewOnePassEndsNothing
 		s.write(limited(app("v2", false, broken, where("on", "yes"))))
 		require.NotEmpty(s.t, s.failure())
 		require.Equal(s.t, onClusters{"c1": "v1"}, s.promoted())
-		s.write(group("y"))
+		s.write(groupOf("g", "env", "y"))
 		require.Empty(s.t, s.failure())
 		require.Equal(s.t, "v1", s.promoted()["c1"])
 		require.True(s.t, s.reported("c1"))
@@ -126,9 +119,8 @@ func TestAPinThatWasNotNeededDoesNotStandInForTheBase(t *testing.T) {
 		s.write(value(on("c1"), "x"), b, limited(app("v2", false)))
 		require.Equal(s.t, onClusters{"c1": "v1 x"}, s.deployed())
 		key := record.ClusterPinsKey(record.Name{Namespace: "fleet", Name: "c1"})
-		data, err := json.Marshal(record.ClusterPins{Pins: []record.ClusterPin{{BundleUID: b.UID, Generation: 1, Options: v1alpha1.BundleDeploymentOptions{TargetNamespace: "old"}}}})
-		require.NoError(s.t, err)
-		s.commit(&etcd.Txn{Put: map[record.Key][]byte{key: data}}) // left over from an earlier time
+		old := record.ClusterPin{BundleUID: b.UID, Generation: 1, Options: v1alpha1.BundleDeploymentOptions{TargetNamespace: "old"}}
+		s.put(key, record.ClusterPins{Pins: []record.ClusterPin{old}}) // from an earlier time
 		s.write(on("c1"))
 		require.Equal(s.t, onClusters{"c1": "v1 x"}, s.deployed())
 		require.Zero(s.t, s.pins())

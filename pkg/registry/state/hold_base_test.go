@@ -4,7 +4,7 @@
 package state
 
 import (
-	"encoding/json"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,12 +21,9 @@ func (s *story) endOfBase() *etcd.Txn {
 	if !in.HasBase || len(rollout.Materialize(in)) > 0 {
 		return nil
 	}
-	data, err := json.Marshal(record.Rollout{UID: in.UID})
-	require.NoError(s.t, err)
-	txn := &etcd.Txn{Unchanged: in.Guards, Put: map[record.Key][]byte{record.RolloutKey(theApp): data}}
-	for key, revision := range in.Contested {
-		txn.Unchanged[key] = revision
-	}
+	txn := &etcd.Txn{Unchanged: in.Guards, Put: map[record.Key][]byte{}}
+	put(s.t, txn, record.RolloutKey(theApp), record.Rollout{UID: in.UID})
+	maps.Copy(txn.Unchanged, in.Contested)
 	return txn
 }
 
@@ -77,7 +74,7 @@ func TestABaseEndsOnlyIfNothingNewFollowsFromIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &story{t, false, newChecker(t), newJournal()}
+			s := newStory(t)
 			s.write(c.given...)
 			require.True(t, s.input().HasBase)
 			var end *etcd.Txn
@@ -102,7 +99,7 @@ func TestABaseEndsOnlyIfNothingNewFollowsFromIt(t *testing.T) {
 // claim then shows what follows from the base.
 func TestABaseEndsOnlyWhileAContestedNameHasItsHolder(t *testing.T) {
 	t.Parallel()
-	s := &story{t, false, newChecker(t), newJournal()}
+	s := newStory(t)
 	other := ofOther(app("v1", false))
 	s.write(on("c1"), mappingOfOther(), other, app("v1", false), limited(app("v2", false)))
 	require.True(t, s.input().HasBase)

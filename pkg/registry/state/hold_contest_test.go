@@ -7,32 +7,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
-	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // Stories of two Bundles that claim one BundleDeployment name. Both share one record of each
 // type.
-
-// appOnC1 is the contested name.
-var appOnC1 = record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"}
-
-// mappingOfOther returns a mapping that lets Bundles of the namespace "other" select all
-// Clusters.
-func mappingOfOther() *v1alpha1.BundleNamespaceMapping {
-	return &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("other", "m"), BundleSelector: &metav1.LabelSelector{}, NamespaceSelector: &metav1.LabelSelector{}}
-}
-
-// ofOther makes a Bundle the older one of the two, which wins a name that both want.
-func ofOther(b *v1alpha1.Bundle) *v1alpha1.Bundle {
-	b.Namespace, b.UID, b.CreationTimestamp = "other", "uid-of-other-app", metav1.Unix(1_600_000_000, 0)
-	return b
-}
 
 // holder returns the namespace of the Bundle that has the name, and its promoted version with
 // the value.
@@ -73,12 +56,9 @@ func TestAFirstReportIsNotBuriedWithAClaimThatDidNotHaveTheName(t *testing.T) {
 	tell(t, func(s *story) {
 		s.contested()
 		end := s.j.write(s.t, proposed(onWith("c1", "x"), false))
-		key := record.ReportKey(record.BundleDeployments, appOnC1)
-		data, err := (&record.Report{Status: &v1alpha1.BundleDeployment{}, UID: s.j.view.Get(record.BundleDeployments, appOnC1).Render().(*v1alpha1.BundleDeployment).UID}).Encode()
-		require.NoError(s.t, err)
-		s.commit(&etcd.Txn{Put: map[record.Key][]byte{key: data}})
+		s.report("c1", false)
 		s.commit(end)
-		require.Contains(s.t, s.j.records, key)
+		require.Contains(s.t, s.j.records, record.ReportKey(record.BundleDeployments, appOnC1))
 	})
 }
 
@@ -126,9 +106,7 @@ func TestAPromotionOfAnEarlierTimeDoesNotComeBackWithAMapping(t *testing.T) {
 		s.write(c, b)
 		left := &record.Promotion{UID: derive.IdentityUID(b.UID, c.UID), Promoted: &record.Deployment{Options: v1alpha1.BundleDeploymentOptions{TargetNamespace: "v1"}}}
 		left.Staged = left.Promoted
-		data, err := left.Encode()
-		require.NoError(s.t, err)
-		s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.PromotionKey(appOnC1): data}})
+		s.put(record.PromotionKey(appOnC1), left)
 		s.write(mappingOfOther())
 		require.Empty(s.t, s.holder(), "it waits to be promoted")
 		require.Zero(s.t, s.holdRecords()[record.TypePromotion])

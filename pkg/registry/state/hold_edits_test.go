@@ -4,8 +4,6 @@
 package state
 
 import (
-	"encoding/json"
-
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -59,9 +57,7 @@ func (e *edits) anyPromotion(txn *etcd.Txn) {
 			p.Staged = &record.Deployment{ManifestID: p.Promoted.ManifestID, Options: p.Promoted.Options}
 			p.Staged.Options.Diff = &v1alpha1.DiffOptions{}
 		}
-		data, err := p.Encode()
-		require.NoError(e.t, err)
-		txn.Put[key] = data
+		put(e.t, txn, key, p)
 	default:
 		r := record.Rollout{UID: b.Object.GetUID()}
 		if !e.oneIn(3) {
@@ -72,9 +68,7 @@ func (e *edits) anyPromotion(txn *etcd.Txn) {
 			require.NoError(e.t, err)
 			r.Base = data
 		}
-		data, err := json.Marshal(r)
-		require.NoError(e.t, err)
-		txn.Put[key] = data
+		put(e.t, txn, key, r)
 	}
 }
 
@@ -94,9 +88,7 @@ func (h *history) promote() *etcd.Txn {
 	decisions := rollout.Materialize(in)
 	switch {
 	case in.HasBase && len(decisions) == 0:
-		data, err := json.Marshal(record.Rollout{UID: in.UID})
-		require.NoError(h.edits.t, err)
-		txn.Put[record.RolloutKey(in.Bundle)] = data
+		put(h.edits.t, txn, record.RolloutKey(in.Bundle), record.Rollout{UID: in.UID})
 		return txn
 	case !in.HasBase:
 		result, err := rollout.Pass(in)
@@ -110,11 +102,9 @@ func (h *history) promote() *etcd.Txn {
 			continue // more than one transaction takes
 		}
 		t := in.Targets[d.Target]
-		p := record.Promotion{UID: t.UID, Staged: rollout.Deployment(d.Staged), Promoted: rollout.Deployment(d.Promoted)}
-		data, err := p.Encode()
-		require.NoError(h.edits.t, err)
 		key := record.PromotionKey(t.Key)
-		txn.Put[key], txn.Unchanged[key] = data, t.RecordRevision
+		put(h.edits.t, txn, key, &record.Promotion{UID: t.UID, Staged: rollout.Deployment(d.Staged), Promoted: rollout.Deployment(d.Promoted)})
+		txn.Unchanged[key] = t.RecordRevision
 	}
 	if len(txn.Put) == 0 {
 		h.sweep(txn, in)

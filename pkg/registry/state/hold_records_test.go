@@ -16,7 +16,6 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
-	"github.com/musterfleet/muster/pkg/registry/names"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
@@ -24,29 +23,20 @@ import (
 // comes.
 func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
 	t.Parallel()
-	s := &story{t, false, newChecker(t), newJournal()}
+	s := newStory(t)
 	const clusters = 8
 	padded := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 		b.Spec.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"pad": noise(uint64(b.Generation), 300<<10)}}}
 		return b
 	}
-	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
+	var running, pausing []record.APIObject
 	for i := range clusters {
-		c := recordOf(on(fmt.Sprintf("c%03d", i)))
-		data, err := c.Encode()
-		require.NoError(t, err)
-		txn.Put[record.ObjectKey(record.Clusters, nameOf(c.Object))] = data
+		running = append(running, on(fmt.Sprintf("c%03d", i)))
+		pausing = append(pausing, pausedCluster(on(fmt.Sprintf("c%03d", i))))
 	}
-	s.commit(txn)
+	s.commit(putting(t, running...))
 	s.write(padded(app("v1", false)))
-	pause := &etcd.Txn{Put: map[record.Key][]byte{}}
-	for i := range clusters - 1 {
-		c := recordOf(pausedCluster(on(fmt.Sprintf("c%03d", i))))
-		data, err := c.Encode()
-		require.NoError(t, err)
-		pause.Put[record.ObjectKey(record.Clusters, nameOf(c.Object))] = data
-	}
-	s.commit(pause)
+	s.commit(putting(t, pausing[:clusters-1]...))
 	s.write(padded(app("v2", false)))
 	before := s.promoted()
 	require.Equal(t, "v1>v2", before["c000"])
@@ -76,7 +66,7 @@ func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
 // TestALabelEditWritesNoMoreThanItsObject checks that, unless something is held.
 func TestALabelEditWritesNoMoreThanItsObject(t *testing.T) {
 	t.Parallel()
-	s := &story{t, false, newChecker(t), newJournal()}
+	s := newStory(t)
 	s.write(onWith("c1", "x"), app("v1", true), bundleOf("other", where("on", "yes")))
 	for _, c := range []*v1alpha1.Cluster{onWith("c1", "z"), clusterOf("c1", nil), pausedCluster(onWith("c1", "x"))} {
 		plan, err := s.j.planner.Plan(context.Background(), Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
@@ -118,9 +108,9 @@ func TestContentIsInUseAsLongAsSomethingRefersToIt(t *testing.T) {
 
 func TestABadRecordOfARollOutTakesNothingAway(t *testing.T) {
 	t.Parallel()
-	s := &story{t, false, newChecker(t), newJournal()}
+	s := newStory(t)
 	s.write(on("c1"), app("v1", false), limited(app("v2", false)))
-	key := record.PromotionKey(record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"})
+	key := record.PromotionKey(appOnC1)
 	for name, txn := range map[string]map[record.Key][]byte{
 		"a promotion that cannot be read":  {key: []byte("{")},
 		"a base that is no Bundle":         {record.RolloutKey(theApp): []byte(`{"uid":"uid-of-fleet-app","base":[]}`)},
@@ -135,11 +125,11 @@ func TestABadRecordOfARollOutTakesNothingAway(t *testing.T) {
 
 func TestAPromotionThatCannotBeReadAnyMoreRulesOnAsItDid(t *testing.T) {
 	t.Parallel()
-	s := &story{t, false, newChecker(t), newJournal()}
+	s := newStory(t)
 	s.write(on("c1"), limited(app("v1", false)))
 	require.Equal(t, 1, s.step())
 	require.Equal(t, onClusters{"c1": "v1"}, s.promoted())
-	key := record.PromotionKey(record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"})
+	key := record.PromotionKey(appOnC1)
 	for range 2 {
 		require.True(t, s.j.commit(nil, &etcd.Txn{Put: map[record.Key][]byte{key: []byte("{")}}))
 		require.Equal(t, onClusters{"c1": "v1"}, s.promoted(), "the agent uninstalls nothing")

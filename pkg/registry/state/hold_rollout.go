@@ -96,9 +96,7 @@ func (s *State) target(c claim, v *version) (rollout.Target, bool) {
 		return out, true
 	}
 	out.Key = c.key()
-	if p := s.holds.promotions[out.Key]; p != nil {
-		out.RecordRevision = p.revision
-	}
+	out.RecordRevision = s.revisionOfPromotion(out.Key)
 	have := s.deployment(out.Key)
 	if have != nil && !c.holds(have) {
 		return out, false

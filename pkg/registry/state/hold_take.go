@@ -37,11 +37,10 @@ type holds struct {
 
 func newHolds() holds {
 	return holds{
-		promotions: map[record.Name]*promotion{},
-		promoted:   map[string]int{},
-		rollouts:   map[record.Name]storedPin[record.Rollout]{},
-		paused:     map[*cluster]struct{}{},
-
+		promotions:  map[record.Name]*promotion{},
+		promoted:    map[string]int{},
+		rollouts:    map[record.Name]storedPin[record.Rollout]{},
+		paused:      map[*cluster]struct{}{},
 		partitioned: map[*bundle]struct{}{},
 		named:       map[string][]*bundle{},
 		placed:      map[string][]*cluster{},
@@ -104,15 +103,6 @@ func (w *work) adoptRollout(b *bundle) {
 		s := v.bundle.Spec.RolloutStrategy
 		return s != nil && len(s.Partitions) > 0
 	}))
-}
-
-// settlePromoted notes the pairs whose promotion records changed.
-func (w *work) settlePromoted() {
-	for name := range w.promoted {
-		for c := range w.claimants(name) {
-			w.settle.add(c)
-		}
-	}
 }
 
 // hold makes a BundleDeployment show what its pair may show. It reports false if the pair has

@@ -4,7 +4,6 @@
 package state
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -37,8 +36,6 @@ func pausedCluster(c *v1alpha1.Cluster) *v1alpha1.Cluster {
 	return c
 }
 
-var theApp = record.Name{Namespace: "fleet", Name: "app"}
-
 // promoted returns what agents are to deploy, by cluster: "version>staged version" if the two
 // differ.
 func (s *story) promoted() map[string]string {
@@ -68,7 +65,7 @@ func (s *story) step() int {
 	txn := &etcd.Txn{Unchanged: in.Guards, Put: map[record.Key][]byte{}}
 	decisions := rollout.Materialize(in)
 	if in.HasBase && len(decisions) == 0 {
-		txn.Put[record.RolloutKey(theApp)] = []byte(fmt.Sprintf(`{"uid":%q}`, in.UID))
+		put(s.t, txn, record.RolloutKey(theApp), record.Rollout{UID: in.UID})
 	}
 	if !in.HasBase {
 		result, err := rollout.Pass(in)
@@ -77,10 +74,9 @@ func (s *story) step() int {
 	}
 	for _, d := range decisions {
 		target := in.Targets[d.Target]
-		data, err := (&record.Promotion{UID: target.UID, Staged: rollout.Deployment(d.Staged), Promoted: rollout.Deployment(d.Promoted)}).Encode()
-		require.NoError(s.t, err)
 		key := record.PromotionKey(target.Key)
-		txn.Put[key], txn.Unchanged[key] = data, target.RecordRevision
+		put(s.t, txn, key, &record.Promotion{UID: target.UID, Staged: rollout.Deployment(d.Staged), Promoted: rollout.Deployment(d.Promoted)})
+		txn.Unchanged[key] = target.RecordRevision
 	}
 	if len(txn.Put) > 0 {
 		s.commit(txn)
@@ -93,11 +89,8 @@ func (s *story) step() int {
 func (s *story) report(cluster string, ready bool) {
 	key := record.Name{Namespace: names.ClusterNamespace("fleet", cluster), Name: "app"}
 	bd := s.j.view.Get(record.BundleDeployments, key).Render().(*v1alpha1.BundleDeployment)
-	status := &v1alpha1.BundleDeployment{}
-	status.Status.AppliedDeploymentID, status.Status.Ready = bd.Spec.DeploymentID, ready
-	data, err := (&record.Report{Status: status, UID: bd.UID}).Encode()
-	require.NoError(s.t, err)
-	s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.BundleDeployments, key): data}})
+	status := &v1alpha1.BundleDeployment{Status: v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: bd.Spec.DeploymentID, Ready: ready}}
+	s.put(record.ReportKey(record.BundleDeployments, key), &record.Report{Status: status, UID: bd.UID})
 }
 
 // holdRecords counts the records of roll-outs.

@@ -4,7 +4,6 @@
 package state
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -52,18 +51,16 @@ func wide(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 // TestAHolderKeepsItsNameWhateverBringsAnOlderClaim makes writes that each let an older
 // Bundle claim the name of a younger one.
 func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
-	const holds = "BundleDeployment "
 	aside := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 		b.Spec.Targets = []v1alpha1.BundleTarget{where("aside", "yes")}
 		return b
 	}
 	both := onWith("c1", "x")
 	both.Labels["aside"] = "yes"
-	group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "g")}
-	group.Spec.Selector = where("on", "yes").ClusterSelector
-	grouped := ofOther(app("v2", false, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "g"}}))
-	policy := &v1alpha1.Policy{ObjectMeta: metaOf("other", "p")}
-	policy.RequireServiceAccount = true
+	group := groupOf("g", "on", "yes")
+	grouped := ofOther(app("v2", false, ofGroup("g")))
+	policy := strict()
+	policy.ObjectMeta = metaOf("other", "p")
 	for name, c := range map[string]struct{ given, then []record.APIObject }{
 		"a new Bundle":                    {[]record.APIObject{mappingOfOther()}, []record.APIObject{ofOther(app("v2", false))}},
 		"a new version":                   {[]record.APIObject{mappingOfOther(), aside(ofOther(app("v1", false)))}, []record.APIObject{ofOther(app("v2", false))}},
@@ -84,7 +81,7 @@ func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
 					s.delete(policy)
 				}
 				require.Equal(s.t, "fleet v1 -", s.holder())
-				require.Equal(s.t, holds+appOnC1.String()+" belongs to the Bundle fleet/app, which has it already; rename this Bundle", s.failureOfOther())
+				require.Equal(s.t, "BundleDeployment "+appOnC1.String()+" belongs to the Bundle fleet/app, which has it already; rename this Bundle", s.failureOfOther())
 				require.Equal(s.t, 1, s.recorded())
 				s.write(app("v3", false))
 				require.Equal(s.t, "fleet v3 -", s.holder(), "another version changes nothing")
@@ -138,14 +135,7 @@ func TestAClusterThatComesBackDoesNotTakeItsNameBack(t *testing.T) {
 // each other's claim.
 func TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName(t *testing.T) {
 	t.Parallel()
-	shared := func(s *story, c *v1alpha1.Cluster) {
-		status := &v1alpha1.Cluster{}
-		status.Status.Namespace = "shared"
-		data, err := (&record.Report{Status: status, UID: c.UID}).Encode()
-		require.NoError(s.t, err)
-		s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.Clusters, nameOf(c)): data}})
-	}
-	all := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}
+	all := selectedBy(&metav1.LabelSelector{})
 	old := clusterOf("a1", nil)
 	old.CreationTimestamp = metav1.Unix(1_600_000_000, 0)
 	oldOn := on("a1")
@@ -166,8 +156,8 @@ func TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName(t *testing.T) {
 			tell(t, func(s *story) {
 				s.write(c.given...)
 				if c.together {
-					shared(s, on("c1"))
-					shared(s, old)
+					s.place(on("c1"), "shared")
+					s.place(old, "shared")
 				}
 				first, second := s.j.write(s.t, proposed(c.first, false)), s.j.write(s.t, proposed(c.second, false))
 				s.commit(first)
@@ -189,18 +179,13 @@ func TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName(t *testing.T) {
 // TestManyHoldersAreRecordedBeforeTheWrite checks that this takes steps that change nothing.
 func TestManyHoldersAreRecordedBeforeTheWrite(t *testing.T) {
 	t.Parallel()
-	s := &story{t, false, newChecker(t), newJournal()}
-	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
+	s := newStory(t)
 	const clusters = maxHolders + 50
+	given := []record.APIObject{app("v1", false), ofOther(app("v2", false))}
 	for i := range clusters {
-		r := encoded(t, on(fmt.Sprintf("c%04d", i)), 0)
-		txn.Put[r.Key] = r.Value
+		given = append(given, on(fmt.Sprintf("c%04d", i)))
 	}
-	for _, object := range []record.APIObject{app("v1", false), ofOther(app("v2", false))} {
-		r := encoded(t, object, 0)
-		txn.Put[r.Key] = r.Value
-	}
-	require.True(t, s.j.commit(nil, txn))
+	require.True(t, s.j.commit(nil, putting(t, given...)))
 	p := proposed(mappingOfOther(), false)
 	plan, err := s.j.planner.Plan(t.Context(), p)
 	require.NoError(t, err)
@@ -220,7 +205,7 @@ func TestManyHoldersAreRecordedBeforeTheWrite(t *testing.T) {
 // meaning; if that is not known, the view is not whole.
 func TestAHolderRecordThatCannotBeDecodedTakesNoNameAway(t *testing.T) {
 	t.Parallel()
-	s := &story{t, false, newChecker(t), newJournal()}
+	s := newStory(t)
 	s.write(on("c1"), mappingOfOther(), app("v1", false), ofOther(app("v2", false)))
 	require.Equal(t, "fleet v1 -", s.holder())
 	h := &history{&edits{&universe{}, t, s.j}, s.checker}
@@ -234,7 +219,7 @@ func TestAHolderRecordThatCannotBeDecodedTakesNoNameAway(t *testing.T) {
 
 func TestAHolderRecordIsUnusedWhereNothingIsContested(t *testing.T) {
 	t.Parallel()
-	s := &story{t, false, newChecker(t), newJournal()}
+	s := newStory(t)
 	unused := func() (out []string) {
 		for _, d := range s.j.state.Unused(s.j.state.MaybeUnused()) {
 			out = append(out, d.Key.Path())
@@ -246,9 +231,7 @@ func TestAHolderRecordIsUnusedWhereNothingIsContested(t *testing.T) {
 	require.Empty(t, unused())
 	s.delete(ofOther(app("v2", false)))
 	require.Equal(t, []string{record.HolderKey(appOnC1).Path()}, unused(), "the contest ended")
-	data, err := json.Marshal(record.Holder{UID: derive.IdentityUID("nobody", "nowhere")})
-	require.NoError(t, err)
-	s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.HolderKey(appOnC1): data}, Delete: nil})
+	s.put(record.HolderKey(appOnC1), record.Holder{UID: derive.IdentityUID("none", "nowhere")})
 	s.write(ofOther(app("v2", false)))
 	require.Equal(t, "fleet v1 -", s.holder())
 	require.Empty(t, unused())

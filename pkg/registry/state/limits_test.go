@@ -30,7 +30,7 @@ func noise(seed uint64, bytes int) string {
 // broken makes a group of clusters, and a bundle whose template breaks on all of them if the
 // group's label says so. Its values contain a number of bytes of noise.
 func broken(t *testing.T, clusters, bytes int) (s *story, breaks *v1alpha1.ClusterGroup) {
-	s = &story{t, false, newChecker(t), newJournal()}
+	s = newStory(t)
 	group := func(templates string) *v1alpha1.ClusterGroup {
 		g := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "all")}
 		g.Labels = map[string]string{"templates": templates}

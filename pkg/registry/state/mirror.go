@@ -10,6 +10,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/state/undecodable"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -46,7 +47,6 @@ type storedDownstream struct {
 	revision int64
 }
 
-// takeMirror enters an outside fact.
 func (w *work) takeMirror(r *etcd.Record) error {
 	switch r.Key.Resource {
 	case record.Namespaces:
@@ -94,12 +94,7 @@ func (w *work) takeNamespace(r *etcd.Record) error {
 
 // selects reports whether the bundle's mappings select a namespace with these labels.
 func (b *bundle) selects(labels map[string]string) bool {
-	for _, selector := range b.mappings {
-		if selector.Matches(labels) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.mappings, func(s index.Selector) bool { return s.Matches(labels) })
 }
 
 func (w *work) takeValues(r *etcd.Record) error {
@@ -158,8 +153,8 @@ func (w *work) takeDownstream(r *etcd.Record) error {
 }
 
 // downstreamOf returns what the record of a BundleDeployment's copies tells its agent. The
-// agent waits while it would look up a copy that this BundleDeployment does not hold: it
-// would read what is meant for another one.
+// agent waits for copies that this BundleDeployment does not hold. Otherwise it would read
+// what is meant for another one.
 func (s *State) downstreamOf(bd *view.BundleDeployment) view.Copies {
 	var count int64
 	var held []string
@@ -177,24 +172,12 @@ func (s *State) outdated(v *version) bool {
 
 // needsValues reports whether some version of a bundle uses the values with a hash.
 func (s *State) needsValues(b *bundle, hash string) bool {
-	for _, v := range b.versions() {
-		if v.bundle.Spec.ValuesHash == hash {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.versions(), func(v *version) bool { return v.bundle.Spec.ValuesHash == hash })
 }
 
 // A BundleDeployment may name Secrets and ConfigMaps that the controller cannot copy (S 4.7).
 // The reason is a fact, in the record of its copies. Its Bundle shows the reason while the
 // BundleDeployment of that record is shown.
-
-// obstructAll calls obstruct for all names of a load.
-func (w *work) obstructAll() {
-	for name := range w.mirrors.downstream {
-		w.obstruct(name)
-	}
-}
 
 // obstruct makes the Bundle of a BundleDeployment show why its copies are incomplete. A
 // Bundle that had the name before no longer shows it.

@@ -64,48 +64,24 @@ func (o *oracle) withValues(b *v1alpha1.Bundle, mirror string) (out *v1alpha1.Bu
 	return out, "", ""
 }
 
-// downstream returns the count of a BundleDeployment.
-func (f *facts) downstream(key record.Name, uid types.UID) int64 {
-	value := f.records[record.DownstreamKey(key)].value
-	if value == "" {
-		return 0
+// downstream returns what is recorded of a BundleDeployment's copies.
+func (f *facts) downstream(key record.Name, uid types.UID) (d record.Downstream) {
+	if value := f.records[record.DownstreamKey(key)].value; value != "" {
+		require.NoError(f.t, json.Unmarshal(textOf(value), &d))
 	}
-	var count record.Downstream
-	require.NoError(f.t, json.Unmarshal(textOf(value), &count))
-	if count.UID != uid {
-		return 0
+	if d.UID != uid {
+		return record.Downstream{}
 	}
-	return count.Generation
+	return d
 }
 
 // waits reports whether the record of a BundleDeployment's copies lacks one that its agent
 // would look up.
 func (f *facts) waits(key record.Name, s shown) bool {
-	var d record.Downstream
-	if value := f.records[record.DownstreamKey(key)].value; value != "" {
-		require.NoError(f.t, json.Unmarshal([]byte(value), &d))
-	}
-	if d.UID != derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID) {
-		d.Held = nil
-	}
-	for _, c := range derive.Copies(&s.contents.promoted.Options, &s.version.bundle.Spec) {
-		if !slices.Contains(d.Held, string(c)) {
-			return true
-		}
-	}
-	return false
-}
-
-// obstacle returns the obstacle in the record of a BundleDeployment's copies.
-func (f *facts) obstacle(key record.Name, uid types.UID) string {
-	var d record.Downstream
-	if value := f.records[record.DownstreamKey(key)].value; value != "" {
-		require.NoError(f.t, json.Unmarshal([]byte(value), &d))
-	}
-	if d.UID != uid {
-		return ""
-	}
-	return d.Obstacle
+	held := f.downstream(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID)).Held
+	return slices.ContainsFunc(derive.Copies(&s.contents.promoted.Options, &s.version.bundle.Spec), func(c derive.Copy) bool {
+		return !slices.Contains(held, string(c))
+	})
 }
 
 // valuesData returns one of few values, so that Secrets often match Bundles.
@@ -167,7 +143,7 @@ func (e *edits) anyMirror(txn *etcd.Txn) {
 			txn.Delete = append(txn.Delete, key)
 			return
 		}
-		e.putJSON(txn, key, record.Namespace{Labels: e.labels()})
+		put(e.t, txn, key, record.Namespace{Labels: e.labels()})
 		return
 	}
 	data := e.valuesData()
@@ -176,7 +152,7 @@ func (e *edits) anyMirror(txn *etcd.Txn) {
 		txn.Delete = append(txn.Delete, key)
 		return
 	}
-	e.putJSON(txn, key, record.Values{Values: data})
+	put(e.t, txn, key, record.Values{Values: data})
 }
 
 // anyCount counts a change of copies of a random BundleDeployment, which usually exists.
@@ -199,13 +175,7 @@ func (e *edits) anyCount(txn *etcd.Txn) {
 		if d.Generation > 2 {
 			d.Held = []string{"secrets/a"}
 		}
-		e.putJSON(txn, key, d)
+		put(e.t, txn, key, d)
 		return
 	}
-}
-
-func (e *edits) putJSON(txn *etcd.Txn, key record.Key, value any) {
-	data, err := json.Marshal(value)
-	require.NoError(e.t, err)
-	txn.Put[key] = data
 }

@@ -15,8 +15,6 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-var appName = record.Name{Namespace: "fleet", Name: "app"}
-
 // secret returns the data of a values Secret with one value.
 func secret(value string) map[string][]byte {
 	return map[string][]byte{"values.yaml": []byte(`{"v":"` + value + `"}`)}
@@ -39,7 +37,7 @@ func (s *story) mirror(plan *Plan, err error) {
 
 func (s *story) values(data map[string][]byte) {
 	s.t.Helper()
-	s.mirror(s.j.planner.Values(appName, data))
+	s.mirror(s.j.planner.Values(theApp, data))
 }
 
 // kept returns the number of values that the log holds.
@@ -51,6 +49,11 @@ func (s *story) kept() int {
 		}
 	}
 	return n
+}
+
+// farMapping returns a mapping that lets Bundles of "fleet" target namespaces with a label.
+func farMapping() *v1alpha1.BundleNamespaceMapping {
+	return mappingOf("fleet", &metav1.LabelSelector{}, where("far", "yes").ClusterSelector)
 }
 
 func waiting(data map[string][]byte) string {
@@ -95,7 +98,7 @@ func TestAnUpdateOfBundleAndSecretInEitherOrderShowsNothingHalfDone(t *testing.T
 func TestValuesStayAsLongAsAVersionNeedsThem(t *testing.T) {
 	tell(t, func(s *story) {
 		drop := func(data map[string][]byte) {
-			s.mirror(s.j.planner.DropValues(appName, record.ValuesHash(data)))
+			s.mirror(s.j.planner.DropValues(theApp, record.ValuesHash(data)))
 		}
 		s.write(on("c1"), withSecret("v1", secret("a")))
 		s.values(secret("a"))
@@ -148,8 +151,8 @@ func TestASecretThatHoldsNoValuesIsSaidSo(t *testing.T) {
 
 func TestAPolicyThatGoesDoesNotStandInForValues(t *testing.T) {
 	tell(t, func(s *story) {
-		policy := &v1alpha1.Policy{ObjectMeta: metaOf("fleet", "p")}
-		policy.RequireServiceAccount, policy.AllowNamespaceCreation = true, true
+		policy := strict()
+		policy.AllowNamespaceCreation = true
 		s.write(on("c1"), app("v1", false), policy, withSecret("v2", secret("a")))
 		s.delete(policy)
 		s.shows(waiting(secret("a")), onClusters{"c1": "v1 -"})
@@ -173,7 +176,7 @@ func TestValuesMeanTheSameInlineAndInASecret(t *testing.T) {
 		inline.Spec.Targets[0].Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"v": "${ .ClusterName }"}}}
 		s.write(onWith("c1", "x"), inline)
 		id := func() string {
-			for item := range s.j.view.OfBundle(appName) {
+			for item := range s.j.view.OfBundle(theApp) {
 				return item.Render().(*v1alpha1.BundleDeployment).Spec.DeploymentID
 			}
 			return ""
@@ -194,15 +197,11 @@ func TestValuesMeanTheSameInlineAndInASecret(t *testing.T) {
 
 func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
 	tell(t, func(s *story) {
-		mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("fleet", "m")}
-		mapping.BundleSelector, mapping.NamespaceSelector = &metav1.LabelSelector{}, where("far", "yes").ClusterSelector
-		far := on("far")
-		far.Namespace = "other"
 		label := func(labels map[string]string) {
 			s.t.Helper()
 			s.mirror(s.j.planner.Namespace("other", labels))
 		}
-		s.write(onWith("c1", "x"), far, mapping, app("v1", false))
+		s.write(onWith("c1", "x"), far(), farMapping(), app("v1", false))
 		s.shows("", onClusters{"c1": "v1 -"})
 		label(map[string]string{"far": "yes"})
 		s.shows("", onClusters{"c1": "v1 -", "far": "v1 -"})
@@ -222,7 +221,7 @@ func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
 
 func TestAMirrorIsWrittenOnlyIfItSaysSomethingNew(t *testing.T) {
 	t.Parallel()
-	s := &story{t, false, newChecker(t), newJournal()}
+	s := newStory(t)
 	empty := func(plan *Plan, err error) {
 		t.Helper()
 		require.NoError(t, err)
@@ -235,26 +234,19 @@ func TestAMirrorIsWrittenOnlyIfItSaysSomethingNew(t *testing.T) {
 	empty(p.Namespace("other", map[string]string{"a": "1"}))
 	s.write(withSecret("v1", secret("a")))
 	s.values(secret("a"))
-	empty(p.Values(appName, secret("a")))
-	empty(p.DropValues(appName, record.ValuesHash(secret("a"))))
-	empty(p.DropValues(appName, record.ValuesHash(secret("b"))))
+	empty(p.Values(theApp, secret("a")))
+	empty(p.DropValues(theApp, record.ValuesHash(secret("a"))))
+	empty(p.DropValues(theApp, record.ValuesHash(secret("b"))))
 }
 
 func TestAReportGoesWithTheScopeThatANamespaceLoses(t *testing.T) {
 	tell(t, func(s *story) {
-		mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("fleet", "m")}
-		mapping.BundleSelector, mapping.NamespaceSelector = &metav1.LabelSelector{}, where("far", "yes").ClusterSelector
-		far := on("far")
-		far.Namespace = "other"
-		s.write(far, mapping, app("v1", false))
+		s.write(far(), farMapping(), app("v1", false))
 		s.mirror(s.j.planner.Namespace("other", map[string]string{"far": "yes"}))
 		name := record.Name{Namespace: names.ClusterNamespace("other", "far"), Name: "app"}
-		uid := s.j.view.Get(record.BundleDeployments, name).Render().GetUID()
-		status := &v1alpha1.BundleDeployment{}
-		status.Status.Ready = true
-		data, err := (&record.Report{Status: status, UID: uid}).Encode()
-		require.NoError(t, err)
-		s.commit(&etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.BundleDeployments, name): data}})
+		bd := s.j.view.Get(record.BundleDeployments, name).Render().(*v1alpha1.BundleDeployment)
+		status := &v1alpha1.BundleDeployment{Status: v1alpha1.BundleDeploymentStatus{Ready: true}}
+		s.put(record.ReportKey(record.BundleDeployments, name), &record.Report{Status: status, UID: bd.UID})
 		s.mirror(s.j.planner.Namespace("other", nil))
 		s.mirror(s.j.planner.Namespace("other", map[string]string{"far": "yes"}))
 		require.False(t, s.j.view.Get(record.BundleDeployments, name).Render().(*v1alpha1.BundleDeployment).Status.Ready)
@@ -264,27 +256,18 @@ func TestAReportGoesWithTheScopeThatANamespaceLoses(t *testing.T) {
 func TestACountOfCopiesShowsOnItsBundleDeploymentOnly(t *testing.T) {
 	tell(t, func(s *story) {
 		s.write(on("c1"), app("v1", false))
-		name := record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "app"}
-		shown := func() *v1alpha1.BundleDeployment {
-			return s.j.view.Get(record.BundleDeployments, name).Render().(*v1alpha1.BundleDeployment)
-		}
-		before := shown()
-		count := func(d record.Downstream) {
-			txn := &etcd.Txn{Put: map[record.Key][]byte{}}
-			(&edits{t: t}).putJSON(txn, record.DownstreamKey(name), d)
-			s.commit(txn)
-		}
-		count(record.Downstream{UID: "of an earlier one", Generation: 7})
-		require.Equal(t, before.Spec, shown().Spec)
+		before := s.onC1()
+		s.copies(record.Downstream{UID: "of an earlier one", Generation: 7})
+		require.Equal(t, before.Spec, s.onC1().Spec)
 		if !s.restarts {
-			require.Equal(t, before.ResourceVersion, shown().ResourceVersion, "nothing changed")
+			require.Equal(t, before.ResourceVersion, s.onC1().ResourceVersion, "nothing changed")
 		}
-		count(record.Downstream{UID: before.UID, Generation: 1})
-		require.EqualValues(t, 1, shown().Spec.DownstreamResourcesGeneration)
-		require.NotEqual(t, before.Generation, shown().Generation)
-		require.Equal(t, before.Spec.DeploymentID, shown().Spec.DeploymentID)
+		s.copies(record.Downstream{UID: before.UID, Generation: 1})
+		require.EqualValues(t, 1, s.onC1().Spec.DownstreamResourcesGeneration)
+		require.NotEqual(t, before.Generation, s.onC1().Generation)
+		require.Equal(t, before.Spec.DeploymentID, s.onC1().Spec.DeploymentID)
 		s.write(onWith("c1", "x"))
-		require.EqualValues(t, 1, shown().Spec.DownstreamResourcesGeneration)
+		require.EqualValues(t, 1, s.onC1().Spec.DownstreamResourcesGeneration)
 	})
 }
 
@@ -292,12 +275,7 @@ func TestACountOfCopiesShowsOnItsBundleDeploymentOnly(t *testing.T) {
 // plan did not know the first one.
 func TestOfTwoWritesPlannedAtOnceOneIsAMirror(t *testing.T) {
 	t.Parallel()
-	policy := &v1alpha1.Policy{ObjectMeta: metaOf("fleet", "p")}
-	policy.RequireServiceAccount = true
-	mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("fleet", "m")}
-	mapping.BundleSelector, mapping.NamespaceSelector = &metav1.LabelSelector{}, where("far", "yes").ClusterSelector
-	far := on("far")
-	far.Namespace = "other"
+	policy := strict()
 	templated := secret("${ .ClusterLabels.env }")
 	write := func(object record.APIObject, gone bool) func(*story) *etcd.Txn {
 		return func(s *story) *etcd.Txn { return s.j.write(t, proposed(object, gone)) }
@@ -311,10 +289,10 @@ func TestOfTwoWritesPlannedAtOnceOneIsAMirror(t *testing.T) {
 		}
 	}
 	values := func(data map[string][]byte) func(*story) *etcd.Txn {
-		return planned(func(p *Planner) (*Plan, error) { return p.Values(appName, data) })
+		return planned(func(p *Planner) (*Plan, error) { return p.Values(theApp, data) })
 	}
 	drop := func(data map[string][]byte) func(*story) *etcd.Txn {
-		return planned(func(p *Planner) (*Plan, error) { return p.DropValues(appName, record.ValuesHash(data)) })
+		return planned(func(p *Planner) (*Plan, error) { return p.DropValues(theApp, record.ValuesHash(data)) })
 	}
 	labels := func(value string) func(*story) *etcd.Txn {
 		return planned(func(p *Planner) (*Plan, error) { return p.Namespace("other", map[string]string{"far": value}) })
@@ -349,18 +327,18 @@ func TestOfTwoWritesPlannedAtOnceOneIsAMirror(t *testing.T) {
 			one:   values(secret("a")), two: write(app("v1", false), true),
 		},
 		"a namespace comes into scope, and a version that fails there arrives": {
-			given: []record.APIObject{onWith("c1", "x"), far, mapping, app("v1", false)},
+			given: []record.APIObject{onWith("c1", "x"), far(), farMapping(), app("v1", false)},
 			one:   labels("yes"), two: write(app("v2", true), false),
 		},
 		"a namespace comes into scope, and a mapping is removed": {
-			given: []record.APIObject{onWith("c1", "x"), far, mapping, app("v1", false)},
-			one:   labels("yes"), two: write(mapping, true),
+			given: []record.APIObject{onWith("c1", "x"), far(), farMapping(), app("v1", false)},
+			one:   labels("yes"), two: write(farMapping(), true),
 		},
 	} {
 		for order, swapped := range map[string]bool{"": false, ", in the other order": true} {
 			t.Run(name+order, func(t *testing.T) {
 				t.Parallel()
-				s := &story{t, false, newChecker(t), newJournal()}
+				s := newStory(t)
 				s.write(c.given...)
 				for _, data := range c.mirrored {
 					s.values(data)

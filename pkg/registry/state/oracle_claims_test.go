@@ -84,8 +84,9 @@ func (f *facts) settle(a *answer) {
 			}
 		}
 		s.waits = f.waits(key, s)
-		s.downstream = f.downstream(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID))
-		if text := f.obstacle(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID)); text != "" && winner.bundle.obstacle == "" {
+		d := f.downstream(key, derive.IdentityUID(s.version.bundle.UID, s.cluster.joined.UID))
+		s.downstream = d.Generation
+		if text := d.Obstacle; text != "" && winner.bundle.obstacle == "" {
 			winner.bundle.obstacle = "BundleDeployment " + key.String() + ": " + text // keys are in order
 		}
 		a.deployments[key] = s

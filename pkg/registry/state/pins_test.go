@@ -12,107 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/view"
 )
-
-// story is a journal that a test writes step by step, as the API server would. Every step
-// compares it with the oracle. A story that restarts continues with a state made from the
-// records.
-type story struct {
-	t        *testing.T
-	restarts bool
-	*checker
-	j *journal
-}
-
-// tell runs a story twice: once with one state, and once with a restart after every step.
-func tell(t *testing.T, run func(s *story)) {
-	t.Parallel()
-	for name, restarts := range map[string]bool{"in one go": false, "restarted after every step": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			run(&story{t, restarts, newChecker(t), newJournal()})
-		})
-	}
-}
-
-func (s *story) write(objects ...record.APIObject) {
-	s.t.Helper()
-	for _, object := range objects {
-		s.propose(Proposal{Resource: resourceOf(object), Name: nameOf(object), Object: recordOf(object)})
-	}
-}
-
-func (s *story) delete(object record.APIObject) {
-	s.t.Helper()
-	s.propose(Proposal{Resource: resourceOf(object), Name: nameOf(object)})
-}
-
-func (s *story) propose(p Proposal) {
-	s.t.Helper()
-	s.commit(s.j.write(s.t, p))
-}
-
-func (s *story) commit(txn *etcd.Txn) {
-	s.t.Helper()
-	require.True(s.t, s.j.commit(nil, txn), "the guards of a fresh plan do not hold")
-	want := s.answer(s.j.records)
-	s.state(s.j.state, s.j.view, s.j.records, want)
-	loaded, v := s.j.loaded(nil)
-	s.state(loaded, v, s.j.records, want)
-	if s.restarts {
-		s.j.adopt(loaded)
-		s.j.view = v
-	}
-}
-
-// deployed returns the version and the value of the bundle "app", by cluster.
-func (s *story) deployed() map[string]string {
-	out := map[string]string{}
-	for item := range s.j.view.OfBundle(record.Name{Namespace: "fleet", Name: "app"}) {
-		bd := item.Render().(*v1alpha1.BundleDeployment)
-		out[bd.Labels[v1alpha1.LabelCluster]] = bd.Spec.Options.TargetNamespace + " " + valueOf(bd.Spec.Options.Helm)
-	}
-	return out
-}
-
-// failure returns the message of the Ready condition of the bundle "app".
-func (s *story) failure() string {
-	b := s.j.view.Get(record.Bundles, record.Name{Namespace: "fleet", Name: "app"}).Render().(*v1alpha1.Bundle)
-	for _, c := range b.Status.Conditions {
-		// With another reason it is a roll-up: some BundleDeployment is not ready.
-		if c.Type == "Ready" && c.Reason == "Error" {
-			require.Equal(s.t, "False", c.Status)
-			return c.Message
-		}
-	}
-	return ""
-}
-
-func (s *story) shows(failure string, deployed map[string]string) {
-	s.t.Helper()
-	require.Equal(s.t, deployed, s.deployed())
-	require.Equal(s.t, failure, s.failure())
-}
-
-// pins counts the pins.
-func (s *story) pins() int {
-	n := 0
-	for key := range s.j.records {
-		if key.Type == record.TypePin {
-			n++
-		}
-	}
-	return n
-}
-
-// missing returns Fleet's message for a template that needs a missing label.
-func missing(cluster string) string {
-	return "targeting error: cluster " + cluster + ` in namespace fleet: failed to render helm values template: template: values:1:20: executing "values" at <.ClusterLabels.env>: map has no entry for key "env"`
-}
-
-// onClusters is what is deployed, by cluster.
-type onClusters = map[string]string
 
 func TestAVersionThatFailsOnOneClusterReachesNone(t *testing.T) {
 	tell(t, func(s *story) {
@@ -228,11 +128,8 @@ func TestAGroupCanMakeAVersionWorkAndBreakIt(t *testing.T) {
 
 func TestAMappingCanMakeAVersionWork(t *testing.T) {
 	tell(t, func(s *story) {
-		mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("fleet", "m")}
-		mapping.BundleSelector, mapping.NamespaceSelector = &metav1.LabelSelector{}, &metav1.LabelSelector{}
-		remote := on("far")
-		remote.Namespace = "other"
-		s.write(onWith("c1", "x"), remote, mapping, app("v1", true))
+		mapping := mappingOf("fleet", &metav1.LabelSelector{}, &metav1.LabelSelector{})
+		s.write(onWith("c1", "x"), far(), mapping, app("v1", true))
 		require.Contains(t, s.failure(), "cluster far in namespace other")
 		require.Equal(t, onClusters{}, s.deployed())
 		s.delete(mapping)
@@ -245,13 +142,9 @@ func TestAMappingCanMakeAVersionWork(t *testing.T) {
 
 func TestLabelsOfABundleCanMakeItsVersionWork(t *testing.T) {
 	tell(t, func(s *story) {
-		mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("fleet", "m")}
-		mapping.BundleSelector, mapping.NamespaceSelector = where("far", "yes").ClusterSelector, &metav1.LabelSelector{}
-		remote := on("far")
-		remote.Namespace = "other"
 		b := app("v1", true)
 		b.Labels = map[string]string{"far": "yes"}
-		s.write(onWith("c1", "x"), remote, mapping, b)
+		s.write(onWith("c1", "x"), far(), mappingOf("fleet", where("far", "yes").ClusterSelector, &metav1.LabelSelector{}), b)
 		require.Equal(t, onClusters{}, s.deployed())
 		s.write(app("v1", true))
 		s.shows("", onClusters{"c1": "v1 x"})
@@ -261,8 +154,8 @@ func TestLabelsOfABundleCanMakeItsVersionWork(t *testing.T) {
 
 func TestAPolicyHoldsBackNewVersionsOnly(t *testing.T) {
 	tell(t, func(s *story) {
-		policy := &v1alpha1.Policy{ObjectMeta: metaOf("fleet", "p")}
-		policy.RequireServiceAccount, policy.AllowNamespaceCreation = true, true
+		policy := strict()
+		policy.AllowNamespaceCreation = true
 		const required = "serviceAccount is required by Policy but is not set on the Bundle"
 		s.write(on("c1"), app("v1", false), policy)
 		s.shows(required, onClusters{"c1": "v1 -"})
@@ -282,19 +175,13 @@ func TestAPolicyHoldsBackNewVersionsOnly(t *testing.T) {
 
 func TestTheOlderBundleHasAContestedNameWhereNothingIsRecorded(t *testing.T) {
 	tell(t, func(s *story) {
-		mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("other", "m")}
-		mapping.BundleSelector, mapping.NamespaceSelector = &metav1.LabelSelector{}, &metav1.LabelSelector{}
-		older := app("v1", false)
-		older.Namespace = "other"
-		older.UID += "-other"
-		older.CreationTimestamp = metav1.NewTime(older.CreationTimestamp.Add(-1e9))
-		s.write(on("c1"), app("v2", false), mapping)
+		older := ofOther(app("v1", false))
+		s.write(on("c1"), app("v2", false), mappingOfOther())
 		s.shows("", onClusters{"c1": "v2 -"})
 		s.write(older)
 		require.Equal(s.t, 1, s.recorded())
 		s.commit(&etcd.Txn{Delete: []record.Key{record.HolderKey(appOnC1)}})
-		name := s.j.view.Get(record.Clusters, record.Name{Namespace: "fleet", Name: "c1"}).(*view.Object).Derived.Namespace + "/app"
-		s.shows("BundleDeployment "+name+" belongs to the Bundle other/app, which has it already; rename this Bundle", onClusters{})
+		s.shows("BundleDeployment "+appOnC1.String()+" belongs to the Bundle other/app, which has it already; rename this Bundle", onClusters{})
 		s.delete(older)
 		s.shows("", onClusters{"c1": "v2 -"})
 	})

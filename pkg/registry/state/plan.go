@@ -43,29 +43,23 @@ type Plan struct {
 // Size returns the approximate size of a plan in a request, in bytes.
 func (p *Plan) Size() int { return (&etcd.Txn{Put: p.Put, Delete: p.Delete}).Size() }
 
-// Planner plans writes on the present state. It is safe for concurrent use.
+// Planner plans writes on the current state. It is safe for concurrent use.
 type Planner struct {
-	// ask calls a function with the present state. Nothing writes to the state during the
-	// call.
-	ask func(func(*State)) error
-	// heldFor is about how long a plan may evaluate templates under the state's lock.
-	heldFor time.Duration
-	// evaluating makes plans evaluate in turns.
+	ask func(func(*State)) error // see NewPlanner
+	// heldFor is about how long a pass may evaluate templates under the state's lock.
+	heldFor    time.Duration
 	evaluating turns
-	// planned are the versions that plans have evaluated.
-	planned plannedVersions
+	planned    plannedVersions
 }
 
-// NewPlanner returns a planner. ask calls a function with the present state, to which nothing
-// writes during the call, or returns an error. Plans then fail with that error.
+// NewPlanner returns a planner. ask calls a function with the current state, to which nothing
+// writes during the call. Plans fail with the error that it returns.
 func NewPlanner(ask func(func(*State)) error) *Planner {
 	return &Planner{ask: ask, heldFor: heldFor}
 }
 
 // Plan returns what a write has to record with it. It costs what the write affects among the
-// Bundles that can fail. It waits while a revision is applied. It ends with the context:
-// templates are evaluated one by one, and the slow ones without the state's lock
-// (plan_warm.go).
+// Bundles that can fail. It waits while a revision is applied, and ends with the context.
 func (planner *Planner) Plan(ctx context.Context, p Proposal) (*Plan, error) {
 	w := planner.newWarmth(ctx)
 	if err := planner.refuseCostly(ctx, p); err != nil {
@@ -78,16 +72,8 @@ func (planner *Planner) Plan(ctx context.Context, p Proposal) (*Plan, error) {
 	return plan, err
 }
 
-// tryOnce plans a write on the present state in one pass, without what the pass puts off. p
-// names the object, if the write has one.
-func (planner *Planner) tryOnce(w *warmth, p Proposal, write func(t *trial) error) (plan *Plan, err error) {
-	if notAsked := planner.ask(func(s *State) { plan, err = s.plan(w, p, write) }); notAsked != nil {
-		return nil, notAsked
-	}
-	return plan, err
-}
-
-// plan plans a write on a state in one pass, without what the pass puts off.
+// plan plans a write in one pass, without what the pass puts off. p names the object, if the
+// write has one.
 func (s *State) plan(w *warmth, p Proposal, write func(t *trial) error) (*Plan, error) {
 	t := &trial{
 		State:    s,
@@ -99,6 +85,7 @@ func (s *State) plan(w *warmth, p Proposal, write func(t *trial) error) (*Plan, 
 		holding:  newHolding(),
 		contests: map[record.Name][]claimant{},
 		warmth:   w,
+		early:    early{map[record.Key]claim{}, map[record.Key]earlyPins{}},
 	}
 	if err := write(t); err != nil {
 		return nil, err
@@ -160,8 +147,7 @@ func (t *trial) guardTargeting() {
 	t.plan.Unchanged[key] = t.guards[key]
 }
 
-// guardVersions makes the plan hold only while no Bundle gets a version that can
-// fail.
+// guardVersions makes the plan hold only while no Bundle gets a version that can fail.
 func (t *trial) guardVersions() {
 	key := record.VersionsGuardKey()
 	t.plan.Unchanged[key] = t.guards[key]

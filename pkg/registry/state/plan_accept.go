@@ -3,30 +3,21 @@
 
 package state
 
-import (
-	"github.com/musterfleet/muster/pkg/registry/record"
-)
+import "github.com/musterfleet/muster/pkg/registry/record"
 
-// tally notes how a cluster changes the failures of a bundle's versions.
-func (t *trial) tally(b *bundle, c *cluster, p *pair, failure string) {
-	for _, v := range b.versions() {
-		t.tallyVersion(v, c, p, failure)
-	}
-}
-
-func (t *trial) tallyVersion(v *version, c *cluster, p *pair, failure string) {
+// tally notes how a cluster changes the failures of a pending version. It ignores others.
+func (t *trial) tally(v *version, c *cluster, p *pair, failure string) {
 	if !v.of.pending() || v != v.of.newest {
 		return
 	}
-	if _, ok := t.deltas[v]; !ok {
-		t.deltas[v] = 0
-	}
+	delta := t.deltas[v] // an entry of 0 matters too
 	if c != nil && v.pairs[c] != nil && v.pairs[c].content == nil {
-		t.deltas[v]--
+		delta--
 	}
 	if failure != "" && p.content == nil {
-		t.deltas[v]++
+		delta++
 	}
+	t.deltas[v] = delta
 }
 
 // accept removes the pins of pending versions that work after the write.
@@ -45,7 +36,7 @@ func (t *trial) accept() {
 // acceptBundle removes a bundle's pin. The plan holds only while all clusters in scope are
 // unchanged. It invalidates plans that took the version for a pending one.
 func (t *trial) acceptBundle(b *bundle, v *version, targets func(*cluster) bool) {
-	t.force(b, v, targets)
+	t.holding.forced[b] = coming{v, targets}
 	t.newVersion()
 	t.guardClusters(b)
 	key := record.BundlePinKey(b.name)
@@ -77,8 +68,7 @@ func (t *trial) stillFails(v *version) {
 	}
 }
 
-// endPairs notes which of a bundle's BundleDeployments end. Those that the next version takes
-// over continue.
+// endPairs notes which of a bundle's BundleDeployments end.
 func (t *trial) endPairs(b *bundle, ends func(*cluster) bool) {
 	f := t.inForce(b)
 	if f == nil {

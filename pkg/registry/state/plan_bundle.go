@@ -64,42 +64,37 @@ func (t *trial) version(old *bundle, v *version) error {
 	pinKey := record.BundlePinKey(v.of.name)
 	pinned, hasPin := t.bundlePins[v.of.name]
 	t.plan.Unchanged[pinKey] = pinned.revision
-	failed := v.broken != ""
-	if !failed && t.gate(v) != "" {
-		failed = true
+	kept := map[*cluster]struct{}{}
+	switch {
+	case v.broken != "":
+	case t.gate(v) != "":
 		t.newVersion() // a plan of a Policy that would let it pass must know it
-	}
-	if !failed {
-		kept := map[*cluster]struct{}{}
-		failed = t.failsSomewhere(v, kept)
-		if !failed {
-			if hasPin {
-				t.plan.Delete = append(t.plan.Delete, pinKey)
-			}
-			targets := func(c *cluster) bool { _, ok := kept[c]; return ok }
-			if old == nil {
-				t.claimsOf(v, targets)
-				return t.firstVersion(v, targets)
-			}
-			// The clusters decide which BundleDeployments end with the old version. The
-			// version decides which ones end with a label edit.
-			t.newVersion()
-			t.guardClusters(v.of)
-			t.endPairs(old, func(c *cluster) bool { return !targets(c) })
-			t.force(old, v, targets)
-			return nil
+	case !t.failsSomewhere(v, kept):
+		if hasPin {
+			t.plan.Delete = append(t.plan.Delete, pinKey)
 		}
+		targets := memberOf(kept)
+		if old == nil {
+			t.claimsOf(v, targets)
+			return t.firstVersion(v, targets)
+		}
+		// The clusters decide which BundleDeployments end with the old version. The version
+		// decides which ones end with a label edit.
+		t.newVersion()
+		t.guardClusters(v.of)
+		t.endPairs(old, func(c *cluster) bool { return !targets(c) })
+		t.holding.forced[old] = coming{v, targets}
+		return nil
 	}
 	pin := record.BundlePin{UID: v.bundle.UID, Generation: v.bundle.Generation}
 	if old == nil {
 		return t.put(pinKey, pin)
 	}
 	if before := t.inForce(old); before != nil {
-		lastGood, err := before.record.Encode()
-		if err != nil {
+		var err error
+		if pin.LastGood, err = before.record.Encode(); err != nil {
 			return err
 		}
-		pin.LastGood = lastGood
 	}
 	return t.put(pinKey, pin)
 }
@@ -118,9 +113,8 @@ func (t *trial) rescopedAs(b, again *bundle) {
 	if !b.pending() || b.newest.broken != "" {
 		return
 	}
-	// This is also needed where a Policy or missing values decide. A write that changes
-	// those, and was planned before this one, has counted the clusters that this one takes
-	// away.
+	// This is also needed where a Policy or missing values decide: a write that changes those,
+	// and was planned before this one, has counted the clusters that this one takes away.
 	t.guardTargeting()
 	t.guardValues(b.newest)
 	if t.gate(b.newest) != "" {
@@ -129,7 +123,7 @@ func (t *trial) rescopedAs(b, again *bundle) {
 	again.newest = t.compile(again, b.newest.record)
 	kept := map[*cluster]struct{}{}
 	if !t.failsSomewhere(again.newest, kept) {
-		t.acceptBundle(b, again.newest, func(c *cluster) bool { _, ok := kept[c]; return ok })
+		t.acceptBundle(b, again.newest, memberOf(kept))
 	}
 }
 
@@ -180,5 +174,5 @@ func (t *trial) relabelled(b *bundle, v *version) {
 	t.guardTargeting()
 	t.newVersion()
 	t.guardClusters(v.of)
-	t.force(b, v, func(c *cluster) bool { return b.newest.pairs[c] != nil && t.inScope(v.of, c.name.Namespace) })
+	t.holding.forced[b] = coming{v, func(c *cluster) bool { return b.newest.pairs[c] != nil && t.inScope(v.of, c.name.Namespace) }}
 }

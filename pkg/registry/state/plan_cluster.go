@@ -27,7 +27,9 @@ func (t *trial) cluster(p Proposal) error {
 		if old != nil {
 			t.moved[old] = struct{}{}
 			for b := range old.pairs {
-				t.tally(b, old, nil, "")
+				for _, v := range b.versions() {
+					t.tally(v, old, nil, "")
+				}
 				t.ended[claim{b, old}] = struct{}{}
 				t.targeted[claim{b, old}] = false
 				t.bump(b)
@@ -57,28 +59,17 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 		for b := range t.rereading(old, old.object, object) {
 			affected[b] = struct{}{}
 		}
+		if old.barred != barred {
+			maps.Copy(affected, old.pairs)
+			before = nil
+		}
 	} else {
 		old = nil
-	}
-	if old != nil && old.barred != after.barred {
-		maps.Copy(affected, old.pairs)
-		before = nil
 	}
 	for v := range t.flipped(before, next) {
 		affected[v.of] = struct{}{}
 	}
-	pins := map[pinKey]*derive.Content{}
-	if old != nil && len(old.pins) > 0 {
-		// Pins of versions that exist and still fail remain. Few clusters have any, and the
-		// others must not pay for a scan of their Bundles.
-		for b := range old.pairs {
-			for _, v := range b.versions() {
-				if content, ok := old.pins[v.pinKey()]; ok && v.failures[old] != "" {
-					pins[v.pinKey()] = content
-				}
-			}
-		}
-	}
+	pins := old.pinsInUse()
 	for b := range affected {
 		force, targeted, shows := t.inForce(b), false, false
 		for _, v := range b.versions() {
@@ -92,7 +83,7 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 			}
 			targeted = targeted || (v == force && pair != nil)
 			shows = shows || (v == force && pair != nil && pair.content != nil)
-			t.tallyVersion(v, old, pair, failure)
+			t.tally(v, old, pair, failure)
 			if old != nil && v == b.newest {
 				t.targeted[claim{b, old}] = pair != nil
 			}
@@ -100,7 +91,7 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 			if failure == "" {
 				continue
 			}
-			if good := lastGood(v, old); good != nil && (v == force || pair.content != nil) {
+			if good := v.contentOn(old); good != nil && (v == force || pair.content != nil) {
 				pins[v.pinKey()] = good
 			}
 		}
@@ -128,6 +119,22 @@ func (t *trial) move(name record.Name, old *cluster, object *v1alpha1.Cluster, n
 	return t.pin(name, pins)
 }
 
+// pinsInUse returns the pins of a cluster for versions that exist and still fail there.
+func (c *cluster) pinsInUse() map[pinKey]*derive.Content {
+	pins := map[pinKey]*derive.Content{}
+	if c == nil || len(c.pins) == 0 {
+		return pins // few clusters have pins, and the others must not pay for a scan
+	}
+	for b := range c.pairs {
+		for _, v := range b.versions() {
+			if content, ok := c.pins[v.pinKey()]; ok && v.failures[c] != "" {
+				pins[v.pinKey()] = content
+			}
+		}
+	}
+	return pins
+}
+
 // noteHeld notes the bundles whose pairs on a moved cluster may show something else.
 // Partitions select by labels and groups, but no index knows them.
 func (t *trial) noteHeld(old *cluster, object *v1alpha1.Cluster, affected map[*bundle]struct{}) {
@@ -141,13 +148,6 @@ func (t *trial) noteHeld(old *cluster, object *v1alpha1.Cluster, affected map[*b
 			t.bump(b)
 		}
 	}
-}
-
-func lastGood(v *version, c *cluster) *derive.Content {
-	if c == nil || v.pairs[c] == nil {
-		return nil
-	}
-	return v.pairs[c].content
 }
 
 // pin writes a cluster's pins, if they change.
@@ -174,15 +174,14 @@ func (t *trial) pin(name record.Name, pins map[pinKey]*derive.Content) error {
 	}
 	t.plan.Put[key] = data
 	if c := t.clusters[name]; c != nil && t.holding.subjects[c].object != nil {
-		t.early.pin(key, pinsBefore(c, pins))
+		t.early.pins[key] = pinsBefore(c, pins)
 	}
 	return nil
 }
 
-// pinsBefore returns the pins that a cluster may have before the write that needs some of
-// them.
+// pinsBefore returns the pins that a cluster may have before the write that needs some.
 func pinsBefore(c *cluster, needed map[pinKey]*derive.Content) earlyPins {
-	out := earlyPins{c, maps.Clone(needed), true}
+	out := earlyPins{maps.Clone(needed), true}
 	for k, content := range needed {
 		have, ok := c.pins[k]
 		out.spare = out.spare && ok && have.Equal(content)

@@ -13,9 +13,9 @@ import (
 )
 
 // A planned write may let a pair claim a BundleDeployment name that another pair holds and
-// keeps. If the pair would otherwise take the name, the write records the holder. A claim may
-// be noted that never arises, or that existed before. That does no harm: the holder has the
-// name either way.
+// keeps. If the pair would otherwise take the name, the write records the holder. It does no
+// harm to note a claim that never arises, or that existed before: the holder has the name
+// either way.
 //
 // A write that brings claims must know the claims that other writes bring at the same time:
 //
@@ -164,7 +164,7 @@ func (t *trial) recordHolders() error {
 
 // holderSteps plans steps before the write that record holders.
 func (t *trial) holderSteps(holders map[record.Key]record.Holder) error {
-	keys := slices.SortedFunc(maps.Keys(holders), func(a, b record.Key) int { return a.Name.Compare(b.Name) })
+	keys := slices.SortedFunc(maps.Keys(holders), compareNames)
 	write := t.plan
 	defer func() { t.plan = write }()
 	for chunk := range slices.Chunk(keys, maxHolders) {

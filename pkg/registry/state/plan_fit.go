@@ -14,10 +14,6 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// A plan may touch any number of records, but one transaction takes some hundred guards and
-// 1.5 MiB. So a plan with many guards guards ranges of keys (coarsen), and records that do
-// not fit are written before the write, a step at a time (fit).
-
 const (
 	// exactGuards is how many guards of single records a plan may have before it guards
 	// ranges. The write itself has a few guards too.
@@ -33,11 +29,11 @@ type guarded struct {
 	since     []etcd.RangeGuard
 }
 
-// coarsen replaces guards of single records by guards of the ranges that contain them, if
-// they are too many. It starts with the largest ranges. It guards all namespaces together
-// only if single namespaces are still too many. The plan then holds less often, but never
-// wrongly: the state has the present value of each record, and the value remains if nothing
-// in the range was written or deleted since the state's revision.
+// coarsen replaces guards of single records by guards of the ranges that contain them, if they
+// are too many. It starts with the largest ranges. It guards all namespaces together only if
+// single namespaces are still too many. The plan then holds less often, but never wrongly: a
+// record is unchanged if nothing in its range was written or deleted since the state's
+// revision.
 func (s *State) coarsen(g guarded) guarded {
 	few := func() bool { return len(g.unchanged)+len(g.since) <= s.exactGuards }
 	if few() {
@@ -96,31 +92,17 @@ type early struct {
 }
 
 type earlyPins struct {
-	cluster *cluster
 	// all are the pins that the Cluster has and those that it needs.
 	all map[pinKey]*derive.Content
 	// spare reports that the Cluster already has all pins that it needs.
 	spare bool
 }
 
-func (e *early) promotion(key record.Key, c claim) {
-	if e.promotions == nil {
-		e.promotions = map[record.Key]claim{}
-	}
-	e.promotions[key] = c
-}
-
-func (e *early) pin(key record.Key, pins earlyPins) {
-	if e.pins == nil {
-		e.pins = map[record.Key]earlyPins{}
-	}
-	e.pins[key] = pins
-}
-
 // fit makes a plan fit into one transaction together with its write. If it is too large, a
 // part of it becomes a step before the write, and the rest is no plan.
 func (t *trial) fit(p Proposal) error {
-	if t.size()+p.Size > etcd.MaxSize {
+	excess := func() int { return t.plan.Size() + p.Size - etcd.MaxSize }
+	if excess() > 0 {
 		for key, pins := range t.early.pins {
 			if pins.spare {
 				delete(t.plan.Put, key)
@@ -128,8 +110,8 @@ func (t *trial) fit(p Proposal) error {
 			}
 		}
 	}
-	if t.size()+p.Size > etcd.MaxSize {
-		step, err := t.step(p, t.size()+p.Size-etcd.MaxSize)
+	if excess() > 0 {
+		step, err := t.step(p, excess())
 		if err != nil || step == nil {
 			return err // no step helps: the write is refused for its size
 		}
@@ -141,8 +123,6 @@ func (t *trial) fit(p Proposal) error {
 	t.plan.Unchanged, t.plan.UnchangedSince = g.unchanged, g.since
 	return nil
 }
-
-func (t *trial) size() int { return t.plan.Size() }
 
 // step returns the first step of a plan that is too large by excess bytes; nil if the rest
 // would still be too large. The step holds while everything from which it was planned does.
@@ -166,7 +146,7 @@ func (t *trial) step(p Proposal, excess int) (*etcd.Txn, error) {
 		c := t.early.promotions[key]
 		maps.Copy(g.unchanged, t.rolloutGuards(c.bundle))
 		g.unchanged[record.ObjectKey(record.Clusters, c.cluster.name)] = t.object(record.Clusters, c.cluster.name).RecordRevision
-		g.unchanged[key] = t.revisionOfPromotion(c)
+		g.unchanged[key] = t.revisionOfPromotion(c.key())
 		step.Put[key] = t.plan.Put[key]
 	}
 	if len(step.Put) == 0 {

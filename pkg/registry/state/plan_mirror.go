@@ -30,26 +30,24 @@ func (p *Plan) Txn() etcd.Txn {
 // Namespace is gone. The plan is empty if the log agrees already. No mirror is needed if the
 // labels say no more than the Namespace's name.
 func (planner *Planner) Namespace(name string, labels map[string]string) (*Plan, error) {
-	return planner.try(planner.newWarmth(context.Background()), Proposal{}, func(t *trial) error { return t.namespaceLabels(name, labels) })
+	return planner.mirror(func(t *trial) error { return t.namespaceLabels(name, labels) })
 }
 
 // Values plans that the log holds the data of a Bundle's values Secret (S 4.5). The plan is
 // empty if the log holds it already. A version that waited for the values comes into force
 // with the write, if it fails nowhere.
 func (planner *Planner) Values(bundle record.Name, data map[string][]byte) (*Plan, error) {
-	return planner.try(planner.newWarmth(context.Background()), Proposal{}, func(t *trial) error { return t.mirrorValues(bundle, data) })
+	return planner.mirror(func(t *trial) error { return t.mirrorValues(bundle, data) })
 }
 
 // DropValues plans that the log deletes values. The plan is empty if some version of the
 // Bundle needs them, or if the log has none.
 func (planner *Planner) DropValues(bundle record.Name, hash string) (*Plan, error) {
-	return planner.try(planner.newWarmth(context.Background()), Proposal{}, func(t *trial) error { t.forgetValues(bundle, hash); return nil })
+	return planner.mirror(func(t *trial) error { t.forgetValues(bundle, hash); return nil })
 }
 
-// relabelled holds the labels that a Namespace would have.
-type relabelled struct {
-	namespace string
-	labels    map[string]string
+func (planner *Planner) mirror(write func(*trial) error) (*Plan, error) {
+	return planner.try(planner.newWarmth(context.Background()), Proposal{}, write)
 }
 
 // namespaceLabels plans other labels of a Namespace. Like a mapping, they widen or narrow
@@ -111,7 +109,7 @@ func (t *trial) mirrorValues(name record.Name, data map[string][]byte) error {
 	}
 	kept := map[*cluster]struct{}{}
 	if !t.failsSomewhere(again.newest, kept) {
-		t.acceptBundle(b, again.newest, func(c *cluster) bool { _, ok := kept[c]; return ok })
+		t.acceptBundle(b, again.newest, memberOf(kept))
 	}
 	return nil
 }
@@ -131,16 +129,14 @@ func (t *trial) forgetValues(name record.Name, hash string) {
 }
 
 // guardBundle returns a Bundle, nil if it does not exist. It makes the plan hold only while
-// the Bundle keeps its present versions.
+// the Bundle keeps its versions.
 func (t *trial) guardBundle(name record.Name) *bundle {
-	object := t.object(record.Bundles, name)
 	t.plan.Unchanged[record.BundlePinKey(name)] = t.bundlePins[name].revision
 	t.plan.Unchanged[record.RolloutKey(name)] = t.holds.rollouts[name].revision
-	if object == nil {
-		t.plan.Unchanged[record.ObjectKey(record.Bundles, name)] = 0
-		return nil
+	t.plan.Unchanged[record.ObjectKey(record.Bundles, name)] = 0
+	if object := t.object(record.Bundles, name); object != nil {
+		t.plan.Unchanged[record.ObjectKey(record.Bundles, name)] = object.RecordRevision
 	}
-	t.plan.Unchanged[record.ObjectKey(record.Bundles, name)] = object.RecordRevision
 	return t.bundles[name]
 }
 

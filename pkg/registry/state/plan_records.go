@@ -38,7 +38,7 @@ func (t *trial) deleteRecords(room int) {
 			reported = append(reported, record.ReportKey(record.BundleDeployments, key))
 		}
 	}
-	fits := max(0, room-t.size()) / etcd.KeySize
+	fits := max(0, room-t.plan.Size()) / etcd.KeySize
 	all := slices.Concat(promoted, reported, silent)
 	t.plan.Delete = append(t.plan.Delete, all[:min(len(all), fits)]...)
 }
@@ -59,8 +59,8 @@ func (t *trial) writePromotions() error {
 		delete(t.holding.stale, key)
 		t.plan.Put[key] = encoded
 		if p.neutral {
-			t.plan.Unchanged[key] = t.revisionOfPromotion(c)
-			t.early.promotion(key, c)
+			t.plan.Unchanged[key] = t.revisionOfPromotion(c.key())
+			t.early.promotions[key] = c
 		}
 	}
 	for c := range t.ended {
@@ -72,8 +72,9 @@ func (t *trial) writePromotions() error {
 	return nil
 }
 
-func (t *trial) revisionOfPromotion(c claim) int64 {
-	if p := t.holds.promotions[c.key()]; p != nil {
+// revisionOfPromotion returns the revision of a promotion record, 0 if it does not exist.
+func (s *State) revisionOfPromotion(name record.Name) int64 {
+	if p := s.holds.promotions[name]; p != nil {
 		return p.revision
 	}
 	return 0

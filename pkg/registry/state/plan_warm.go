@@ -49,8 +49,7 @@ type warmth struct {
 	putOff map[evaluation]targeting.Match
 	// spent is how long this pass has evaluated. heldFor is about how long it may.
 	spent, heldFor time.Duration
-	// last reports that this pass puts nothing off.
-	last bool
+	last           bool // this pass puts nothing off
 }
 
 // evaluation holds everything that a content follows from. All of it is immutable.
@@ -72,7 +71,7 @@ func (planner *Planner) newWarmth(ctx context.Context) *warmth {
 	return &warmth{ctx: ctx, heldFor: planner.heldFor, contents: map[evaluation]*derive.Content{}, derived: map[compiled]*derive.Version{}}
 }
 
-// evaluate evaluates a version on a cluster, as State.resolve does.
+// evaluate is State.resolve with the results of earlier passes.
 func (t *trial) evaluate(v *version, c subject) (p *pair, failure string) {
 	match, ok := t.matchOf(v, c)
 	if !ok {
@@ -110,8 +109,7 @@ func (t *trial) content(v *version, m targeting.Match, c *v1alpha1.Cluster) *der
 	return content
 }
 
-// compile compiles a version of a bundle, as State.compile does. It reuses what earlier
-// passes have compiled.
+// compile is State.compile. It reuses what earlier passes have compiled.
 func (t *trial) compile(b *bundle, r *record.Object) *version {
 	return t.compileWith(b, r, t.valuesOf(b, r))
 }
@@ -127,11 +125,13 @@ func (t *trial) compileWith(b *bundle, r *record.Object, data map[string][]byte)
 	return v
 }
 
-// try plans a write on the present state, in as many passes as necessary.
-func (planner *Planner) try(w *warmth, p Proposal, write func(t *trial) error) (*Plan, error) {
+// try plans a write on the current state, in as many passes as necessary.
+func (planner *Planner) try(w *warmth, p Proposal, write func(t *trial) error) (plan *Plan, err error) {
 	for pass := 1; ; pass++ {
 		w.putOff, w.spent, w.last = map[evaluation]targeting.Match{}, 0, pass >= maxPasses
-		plan, err := planner.tryOnce(w, p, write)
+		if notAsked := planner.ask(func(s *State) { plan, err = s.plan(w, p, write) }); notAsked != nil {
+			plan, err = nil, notAsked
+		}
 		if ended := w.ctx.Err(); ended != nil {
 			return nil, ended
 		}
@@ -181,15 +181,18 @@ func (t *turns) take(ctx context.Context) (leave func(), err error) {
 
 // refuseCostly refuses a Bundle whose templates take more work than any Cluster may, if that
 // can be seen without a Cluster. A Bundle that was already like that may be written again: it
-// fails with a condition. refuseCostly does not hold the lock while it works, and takes a
-// turn if that may take long.
+// fails with a condition.
 func (planner *Planner) refuseCostly(ctx context.Context, p Proposal) error {
 	if p.Resource != record.Bundles || p.Object == nil {
 		return nil
 	}
 	next := p.Object.Object.(*v1alpha1.Bundle)
 	var stored *v1alpha1.Bundle
-	if err := planner.ask(func(s *State) { stored = s.storedBundle(p.Name) }); err != nil {
+	if err := planner.ask(func(s *State) {
+		if b := s.bundles[p.Name]; b != nil {
+			stored = b.newest.bundle
+		}
+	}); err != nil {
 		return err
 	}
 	if stored != nil && stored.UID == next.UID && stored.Generation == next.Generation {
@@ -226,7 +229,6 @@ type plannedVersions struct {
 
 type plannedVersion struct {
 	bundle  *v1alpha1.Bundle
-	facts   derive.Facts
 	derived *derive.Version
 }
 
@@ -246,7 +248,7 @@ func (p *plannedVersions) note(proposal Proposal, w *warmth) {
 		if len(p.mu.versions) >= maxPlanned {
 			p.mu.versions = slices.Delete(p.mu.versions, 0, 1)
 		}
-		p.mu.versions = append(p.mu.versions, plannedVersion{key.record.Object.(*v1alpha1.Bundle), derived.Facts(), derived})
+		p.mu.versions = append(p.mu.versions, plannedVersion{key.record.Object.(*v1alpha1.Bundle), derived})
 		p.mu.Unlock()
 	}
 }
@@ -254,7 +256,7 @@ func (p *plannedVersions) note(proposal Proposal, w *warmth) {
 // version returns a version that a plan has left, or a new one.
 func (p *plannedVersions) version(bundle *v1alpha1.Bundle, facts derive.Facts) *derive.Version {
 	for _, known := range p.of(bundle) {
-		if sameFacts(known.facts, facts) && equality.Semantic.DeepEqual(&known.bundle.Spec, &bundle.Spec) {
+		if sameFacts(known.derived.Facts(), facts) && equality.Semantic.DeepEqual(&known.bundle.Spec, &bundle.Spec) {
 			return known.derived
 		}
 	}

@@ -32,7 +32,7 @@ func large(version string) *v1alpha1.Bundle {
 
 // fleetOf returns a story with some Clusters.
 func fleetOf(t *testing.T, clusters int) *story {
-	s := &story{t, false, newChecker(t), newJournal()}
+	s := newStory(t)
 	for i := range clusters {
 		s.write(onWith(fmt.Sprint("c", i), "x"))
 	}

@@ -4,7 +4,6 @@
 package state
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -14,7 +13,10 @@ import (
 // publish brings the tables up to date with the pairs.
 func (w *work) publish() {
 	if w.first != nil {
-		w.first.publish()
+		w.first.show()
+		w.first.fill()
+		w.first.enroll()
+		w.first.gather()
 	} else {
 		w.settleChanged()
 	}
@@ -34,7 +36,9 @@ func (w *work) publish() {
 			w.obstruct(name)
 		}
 	} else {
-		w.obstructAll()
+		for name := range w.mirrors.downstream {
+			w.obstruct(name)
+		}
 	}
 	w.hidden.settled(w.reported)
 	w.closeLedger()
@@ -56,7 +60,11 @@ func (w *work) settleChanged() {
 			}
 		}
 	}
-	w.settlePromoted()
+	for name := range w.promoted {
+		for c := range w.claimants(name) {
+			w.settle.add(c)
+		}
+	}
 }
 
 // inForceOrGone returns the version in force of a bundle that may have been removed.
@@ -68,7 +76,7 @@ func (s *State) inForceOrGone(b *bundle) *version {
 }
 
 // wanted returns the BundleDeployment that a claim should have, nil if none. have is the
-// present one with that name, or nil; it knows the last report.
+// current one with that name, or nil; it knows the last report.
 func (w *work) wanted(c claim, have *view.BundleDeployment) *view.BundleDeployment {
 	v := w.inForceOrGone(c.bundle)
 	if v == nil || c.cluster.face.Namespace == "" || w.State.clusters[c.cluster.name] != c.cluster {
@@ -135,9 +143,7 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 	if claims == nil {
 		claims = map[claim]struct{}{}
 		w.contested[key] = claims
-		b, cl := have.Bundle.Bundle, have.Cluster.Cluster
-		holder := claim{w.State.bundles[record.Name{Namespace: b.Namespace, Name: b.Name}], w.State.clusters[record.Name{Namespace: cl.Namespace, Name: cl.Name}]}
-		if holder.bundle != nil && holder.cluster != nil && holder.holds(have) {
+		if holder := (claim{w.bundleOf(have), w.clusterOf(have)}); holder.bundle != nil && holder.cluster != nil {
 			claims[holder] = struct{}{}
 		}
 	}
@@ -165,8 +171,8 @@ func (w *work) contest(key record.Name, c claim, want, have *view.BundleDeployme
 }
 
 // settled returns the claim that gets a name, and its BundleDeployment; nil if no claim wants
-// the name. A claim that no longer wants it is dropped, even if it is settled later: the name
-// must not move to it and back in one revision.
+// the name. It drops claims that no longer want the name, even if they are settled later: the
+// name must not move to them and back in one revision.
 func (w *work) settled(key record.Name, claims map[claim]struct{}, have *view.BundleDeployment) (claim, *view.BundleDeployment) {
 	for len(claims) > 0 {
 		winner := w.winner(key, claims)
@@ -189,11 +195,8 @@ type settlement struct {
 	order []*cluster
 }
 
-// add adds a claim. It may be added several times.
+// add adds a claim. The same claim may be added several times.
 func (s *settlement) add(c claim) {
-	if s.ofCluster == nil {
-		s.ofCluster = map[*cluster][]*bundle{}
-	}
 	s.ofCluster[c.cluster] = append(s.ofCluster[c.cluster], c.bundle)
 }
 
@@ -202,15 +205,11 @@ func (s *settlement) add(c claim) {
 func (s *settlement) sort() {
 	s.order = make([]*cluster, 0, len(s.ofCluster))
 	for c, bundles := range s.ofCluster {
-		slices.SortFunc(bundles, func(a, b *bundle) int {
-			return cmp.Or(cmp.Compare(a.name.Name, b.name.Name), cmp.Compare(a.name.Namespace, b.name.Namespace))
-		})
+		slices.SortFunc(bundles, (*bundle).compare)
 		s.ofCluster[c] = slices.Compact(bundles)
 		s.order = append(s.order, c)
 	}
-	slices.SortFunc(s.order, func(a, b *cluster) int {
-		return cmp.Or(cmp.Compare(a.face.Namespace, b.face.Namespace), a.name.Compare(b.name))
-	})
+	slices.SortFunc(s.order, (*cluster).comparePlaces)
 }
 
 // claims iterates over the claims in order, and yields each once.

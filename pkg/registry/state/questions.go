@@ -8,15 +8,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/index"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// Questions to a state write nothing. They may run in parallel with each other, but not with
-// Apply.
+// Questions to a state may run in parallel with each other, but not with Apply.
 
 // Revision returns the revision that was applied last.
 func (s *State) Revision() int64 { return s.revision }
@@ -99,15 +97,6 @@ func (s *State) ContentsInUse() map[string]struct{} {
 	return ids
 }
 
-// storedBundle returns a Bundle as it is in the state, nil if it does not exist. The caller
-// must not write to it.
-func (s *State) storedBundle(name record.Name) *v1alpha1.Bundle {
-	if b := s.bundles[name]; b != nil {
-		return b.newest.bundle
-	}
-	return nil
-}
-
 // Counts holds numbers of a state at one moment.
 type Counts struct {
 	// UndecodableNow is the number of records that cannot be decoded now. Foreign is the
@@ -124,7 +113,7 @@ type Counts struct {
 	Filed, Loose int
 }
 
-// Counts returns the present numbers. It costs O(1).
+// Counts returns the current numbers. It costs O(1).
 func (s *State) Counts() Counts {
 	c := Counts{
 		UndecodableNow: s.undecodable.Len(),

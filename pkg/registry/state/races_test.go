@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -26,30 +25,19 @@ func proposed(object record.APIObject, gone bool) Proposal {
 // harmless alone. The second, planned without knowledge of the first, would lose what worked.
 func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 	t.Parallel()
-	policy := &v1alpha1.Policy{ObjectMeta: metaOf("fleet", "p")}
-	policy.RequireServiceAccount = true
-	group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "all")}
-	group.Spec.Selector = where("on", "yes").ClusterSelector
+	policy, group := strict(), groupOf("all", "on", "yes")
 	two := where("on", "yes")
 	two.Helm = app("v2", true).Spec.Helm
 	// Templated for clusters in a group, plain for others.
-	inGroup := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "all"}}
+	inGroup := ofGroup("all")
 	inGroup.Helm = two.Helm
 	zone := clusterOf("c1", map[string]string{"on": "yes", "zone": "b"})
-	elsewhere, moved := group.DeepCopy(), group.DeepCopy()
-	elsewhere.Spec.Selector = where("zone", "a").ClusterSelector
-	moved.Spec.Selector = where("zone", "b").ClusterSelector
+	elsewhere, moved := groupOf("all", "zone", "a"), groupOf("all", "zone", "b")
 	// A version is templated only where the label stage says so.
 	staged := where("stage", "yes")
 	staged.Helm = two.Helm
 	stage := clusterOf("c1", map[string]string{"on": "yes", "stage": "yes"})
 	restriction := &v1alpha1.GitRepoRestriction{ObjectMeta: metaOf("fleet", "r")}
-	// An older Bundle with the same name, in another namespace, has the name.
-	mapping := &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("other", "m"), BundleSelector: &metav1.LabelSelector{}, NamespaceSelector: &metav1.LabelSelector{}}
-	older := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
-		b.Namespace, b.UID, b.CreationTimestamp = "other", "uid-of-other-app", metav1.Unix(1_600_000_000, 0)
-		return b
-	}
 	for name, c := range map[string]struct {
 		given         []record.APIObject
 		first, second Proposal
@@ -131,13 +119,13 @@ func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
 			first: proposed(pausedCluster(on("c1")), false), second: proposed(restriction, false),
 		},
 		"the Bundle that has a name gives it up, and the other gets a version": {
-			given: []record.APIObject{pausedCluster(on("c1")), mapping, older(app("v1", false)), app("v1", false)},
-			first: proposed(older(app("v2", false, where("on", "no"))), false), second: proposed(app("v2", false), false),
+			given: []record.APIObject{pausedCluster(on("c1")), mappingOfOther(), ofOther(app("v1", false)), app("v1", false)},
+			first: proposed(ofOther(app("v2", false, where("on", "no"))), false), second: proposed(app("v2", false), false),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &story{t, false, newChecker(t), newJournal()}
+			s := newStory(t)
 			s.write(c.given...)
 			first, second := s.j.write(t, c.first), s.j.write(t, c.second)
 			s.j.state.exactGuards = 0

@@ -5,6 +5,7 @@ package state
 
 import (
 	"cmp"
+	"maps"
 
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -24,9 +25,7 @@ type hiddenReports struct {
 	most int
 }
 
-func newHiddenReports() hiddenReports {
-	return hiddenReports{byName: map[record.Name]*view.Report{}}
-}
+func newHiddenReports() hiddenReports { return hiddenReports{byName: map[record.Name]*view.Report{}} }
 
 // reportOf returns the report that is stored for a name, nil if none is. have is the
 // BundleDeployment with that name, or nil.
@@ -88,9 +87,7 @@ func (h *hiddenReports) settled(reported map[record.Name]struct{}) {
 		return
 	}
 	smaller := make(map[record.Name]*view.Report, len(h.byName))
-	for name, r := range h.byName {
-		smaller[name] = r
-	}
+	maps.Copy(smaller, h.byName)
 	h.byName, h.most = smaller, len(smaller)
 }
 

@@ -24,8 +24,7 @@ func TestAReportThatCannotBeDecodedIsFoundWhenItComes(t *testing.T) {
 	}
 	take := func(r etcd.Record) *v1alpha1.BundleDeployment {
 		r.Revision = s.revision + 1
-		s.apply(etcd.Batch{Revision: r.Revision, Records: []etcd.Record{r}})
-		return s.builder.Next(r.Revision).Get(record.BundleDeployments, nameOf(bd)).Render().(*v1alpha1.BundleDeployment)
+		return s.arrive(r).Get(record.BundleDeployments, nameOf(bd)).Render().(*v1alpha1.BundleDeployment)
 	}
 	good := reportRecord(t, bd, 1, true, 0)
 	shown := take(good)

@@ -10,7 +10,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// put replaces the current BundleDeployment, which may be nil.
+// put replaces the current BundleDeployment, nil if there is none.
 func (w *work) put(have, next *view.BundleDeployment) {
 	w.moved(have, next)
 	w.builder.Put(record.BundleDeployments, next)
@@ -79,7 +79,7 @@ func (w *work) closeLedger() {
 	w.ledger.Close(view.VersionAt(w.at))
 }
 
-// enterPair passes the present state of a pair to the ledger, or that it ended.
+// enterPair passes the state of a pair to the ledger, or that it ended.
 func (w *work) enterPair(c claim) {
 	b := c.bundle
 	if w.State.bundles[b.name] != b {
@@ -88,11 +88,11 @@ func (w *work) enterPair(c claim) {
 	v := w.inForce(b)
 	b.roll.InForce(v.object())
 	now := w.State.clusters[c.cluster.name] // may have been replaced by another cluster with its name
-	if now == nil {
+	switch {
+	case now == nil:
 		w.ledger.Unpair(b.roll, c.cluster.roll)
 		return
-	}
-	if v == nil || v.pairs[now] == nil {
+	case v == nil || v.pairs[now] == nil:
 		w.ledger.Unpair(b.roll, now.roll)
 		return
 	}

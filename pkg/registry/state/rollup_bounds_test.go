@@ -77,7 +77,7 @@ func TestRollUpsOfReportsBeyondTheirBounds(t *testing.T) {
 		require.NotEmpty(t, items)
 		bd := items[c.IntN(len(items))]
 		txn := &etcd.Txn{Put: map[record.Key][]byte{}}
-		c.put(txn, record.ReportKey(record.BundleDeployments, record.Name{Namespace: bd.Namespace, Name: bd.Name}),
+		put(c.edits.t, txn, record.ReportKey(record.BundleDeployments, record.Name{Namespace: bd.Namespace, Name: bd.Name}),
 			&record.Report{Status: &v1alpha1.BundleDeployment{Status: c.beyond(bd, i%sureEach == 0)}, UID: bd.UID})
 		require.True(t, c.commit(txn))
 		c.changes(c.j)

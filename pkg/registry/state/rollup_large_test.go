@@ -53,7 +53,7 @@ func (c crowd) planned(p Proposal) *etcd.Txn {
 // cluster returns the write or the deletion of a Cluster.
 func (c crowd) cluster(name record.Name) Proposal {
 	p := Proposal{Resource: record.Clusters, Name: name}
-	r, k := present[*v1alpha1.Cluster](c.edits, record.Clusters, name)
+	r, k := stored[*v1alpha1.Cluster](c.edits, record.Clusters, name)
 	switch {
 	case r != nil && c.oneIn(5):
 		return p
@@ -78,14 +78,14 @@ func (c crowd) obey(txn *etcd.Txn, agents int) {
 		status.Status = v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: bd.Spec.DeploymentID, Ready: true, NonModified: true}
 		status.Status.Resources = []v1alpha1.BundleDeploymentResource{{Kind: "ConfigMap", APIVersion: "v1", Namespace: "d", Name: "m1"}}
 		status.Status.ResourceCounts = v1alpha1.ResourceCounts{Ready: 1, DesiredReady: 1}
-		c.put(txn, record.ReportKey(record.BundleDeployments, item.Name()), &record.Report{Status: status, UID: bd.UID})
+		put(c.edits.t, txn, record.ReportKey(record.BundleDeployments, item.Name()), &record.Report{Status: status, UID: bd.UID})
 	}
 }
 
 // bundle returns a version of a Bundle for most Clusters, with a random roll-out strategy.
 func (c crowd) bundle(name string) Proposal {
 	key := record.Name{Namespace: "n1", Name: name}
-	r, b := present[*v1alpha1.Bundle](c.edits, record.Bundles, key)
+	r, b := stored[*v1alpha1.Bundle](c.edits, record.Bundles, key)
 	if r == nil {
 		b = &v1alpha1.Bundle{ObjectMeta: c.meta(key)}
 		r = &record.Object{Object: b}
@@ -114,7 +114,7 @@ func (c crowd) bundle(name string) Proposal {
 
 func (c crowd) group(name string) Proposal {
 	key := record.Name{Namespace: "n1", Name: name}
-	r, g := present[*v1alpha1.ClusterGroup](c.edits, record.ClusterGroups, key)
+	r, g := stored[*v1alpha1.ClusterGroup](c.edits, record.ClusterGroups, key)
 	if r == nil {
 		g = &v1alpha1.ClusterGroup{ObjectMeta: c.meta(key)}
 		r = &record.Object{Object: g}

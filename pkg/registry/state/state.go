@@ -6,6 +6,7 @@ package state
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -23,11 +24,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// State is everything that follows from the records at one revision. The package comment
-// draws it.
+// State is everything that follows from the records at one revision.
 type State struct {
-	// revision is the revision that was applied last.
-	revision int64
+	revision int64 // the one that was applied last
 	// guards are the revisions at which the guards were last written.
 	guards  map[record.Key]int64
 	builder *view.Builder
@@ -39,13 +38,12 @@ type State struct {
 	byNamespace map[string]*namespace
 	// hidden are the reports that no BundleDeployment shows.
 	hidden hiddenReports
-	// orphans are the reports on objects that do not exist.
-	orphans map[objectKey]orphan
+	// orphans are the reports on objects that do not exist, by the keys of the reports.
+	orphans map[record.Key]orphan
 	// bundlePins and clusterPins are pins, by the name of their Bundle or Cluster.
 	bundlePins  map[record.Name]storedPin[record.BundlePin]
 	clusterPins map[record.Name]storedPin[record.ClusterPins]
-	// ledger keeps the roll-ups.
-	ledger *ledger.Ledger
+	ledger      *ledger.Ledger
 	// contested are the BundleDeployment names that several pairs claim. holders are the
 	// holder records of all names.
 	contested map[record.Name]map[claim]struct{}
@@ -64,8 +62,7 @@ type State struct {
 	// edits.
 	evaluated int
 	// exhaustive makes the state ask no index: all Bundles are evaluated on all Clusters.
-	exhaustive bool
-	// undecodable are the records that cannot be decoded.
+	exhaustive  bool
 	undecodable undecodable.Records
 	// writer checks that only one goroutine applies. published checks that nothing writes to
 	// what views hold.
@@ -76,7 +73,7 @@ type State struct {
 	exactGuards int
 }
 
-// indexes find, for clusters and groups, what an edit can change.
+// indexes find what an edit of a cluster or group can change.
 type indexes struct {
 	// clusters finds the clusters that an entry matches, by augmented labels.
 	clusters *index.Items[*cluster]
@@ -123,11 +120,9 @@ type mapping struct {
 	inert               bool
 }
 
-// cluster is a Cluster.
 type cluster struct {
-	name record.Name
-	// object is the Cluster of the record, without its status.
-	object    *v1alpha1.Cluster
+	name      record.Name
+	object    *v1alpha1.Cluster // without its status
 	targeting targeting.Cluster
 	augmented map[string]string
 	face      *view.ClusterFace
@@ -148,7 +143,6 @@ type pinKey struct {
 	generation int64
 }
 
-// group is a ClusterGroup.
 type group struct {
 	name     record.Name
 	labels   map[string]string
@@ -159,7 +153,6 @@ type group struct {
 	failure string
 }
 
-// bundle is a Bundle.
 type bundle struct {
 	name   record.Name
 	newest *version
@@ -167,13 +160,11 @@ type bundle struct {
 	// fallback is the last version that worked, while the newest version is pinned; nil if no
 	// version worked.
 	fallback *version
-	// fallbackRecord is the record that fallback was decoded from.
-	fallbackRecord []byte
 	// rollout is the rollout record, nil if the bundle has none. base is its base.
 	rollout *record.Rollout
 	base    *version
-	// baseRecord is the record that base was decoded from.
-	baseRecord []byte
+	// fallback and base were decoded from these records.
+	fallbackRecord, baseRecord []byte
 	// mappings select the further namespaces in scope (S 2.5).
 	mappings []index.Selector
 	// relabelled is set while a write of a Namespace's labels is planned.
@@ -194,14 +185,13 @@ func (b *bundle) pending() bool { return b.pin != nil }
 
 // versions returns the versions that have pairs.
 func (b *bundle) versions() []*version {
-	out := make([]*version, 1, 3)
-	out[0] = b.newest
-	for _, other := range []*version{b.fallback, b.base} {
-		if other != nil {
-			out = append(out, other)
-		}
-	}
-	return out
+	return slices.DeleteFunc([]*version{b.newest, b.fallback, b.base}, func(v *version) bool { return v == nil })
+}
+
+// relabelled holds the labels that a Namespace would have.
+type relabelled struct {
+	namespace string
+	labels    map[string]string
 }
 
 // version is one compiled version of a Bundle.
@@ -245,8 +235,8 @@ type likeness struct {
 }
 
 // New returns an empty state, whose views remember as many changes as the limits allow. It
-// reuses what planner has evaluated, and adds to passedOver the number of records that cannot
-// be decoded. Both may be nil.
+// reuses what planner has evaluated, and counts in passedOver the records that cannot be
+// decoded. Both may be nil.
 func New(history view.Limits, planner *Planner, passedOver *atomic.Int64) *State {
 	s := &State{
 		memo:        derive.NewMemo(),
@@ -258,7 +248,7 @@ func New(history view.Limits, planner *Planner, passedOver *atomic.Int64) *State
 		bundles:     map[record.Name]*bundle{},
 		byNamespace: map[string]*namespace{},
 		hidden:      newHiddenReports(),
-		orphans:     map[objectKey]orphan{},
+		orphans:     map[record.Key]orphan{},
 		bundlePins:  map[record.Name]storedPin[record.BundlePin]{},
 		clusterPins: map[record.Name]storedPin[record.ClusterPins]{},
 		contested:   map[record.Name]map[claim]struct{}{},
@@ -350,6 +340,11 @@ func (s *State) injectedInto(v *version) *rules.Injected {
 type storedPin[T any] struct {
 	pin      *T
 	revision int64
+}
+
+// memberOf returns a function that reports whether a set has a member.
+func memberOf[T comparable](set map[T]struct{}) func(T) bool {
+	return func(member T) bool { _, ok := set[member]; return ok }
 }
 
 // setMember adds a member to a set, or removes it.

@@ -73,21 +73,18 @@ func BenchmarkReport(b *testing.B) {
 	onFleets(b, func(b *testing.B, batch etcd.Batch) {
 		s, _ := loadFleet(batch)
 		bd := s.builder.Get(record.BundleDeployments, s.clusters[record.Name{Namespace: "fleet", Name: "cluster-00001"}].deploymentOf("bundle-00001")).Render().(*v1alpha1.BundleDeployment)
-		var values [2][]byte
-		for i := range values {
-			status := &v1alpha1.BundleDeployment{}
-			status.Status.AppliedDeploymentID, status.Status.Ready, status.Status.NonModified = bd.Spec.DeploymentID, i == 0, true
-			data, err := (&record.Report{Status: status, UID: bd.UID}).Encode()
-			require.NoError(b, err)
-			values[i] = data
+		var records [2]etcd.Record
+		for i := range records {
+			bd.Status = v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: bd.Spec.DeploymentID, Ready: i == 0, NonModified: true}
+			records[i] = onReport(b, bd, 0)
 		}
-		key := record.ReportKey(record.BundleDeployments, record.Name{Namespace: bd.Namespace, Name: bd.Name})
 		n := 0
 		for b.Loop() {
 			n++
-			revision := s.revision + 1
-			s.apply(etcd.Batch{Revision: revision, Records: []etcd.Record{{Key: key, Value: values[n%2], Revision: revision}}})
-			s.builder.Next(revision)
+			r := records[n%2]
+			r.Revision = s.revision + 1
+			s.apply(etcd.Batch{Revision: r.Revision, Records: []etcd.Record{r}})
+			s.builder.Next(r.Revision)
 		}
 	})
 }

@@ -3,9 +3,7 @@
 
 package state
 
-import (
-	"github.com/musterfleet/muster/pkg/registry/record"
-)
+import "github.com/musterfleet/muster/pkg/registry/record"
 
 // UnusedRecord is the key of a record that decides nothing, and the record's revision.
 type UnusedRecord struct {

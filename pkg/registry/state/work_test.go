@@ -47,8 +47,6 @@ func TestEditsDoNoWorkForWhatTheyDoNotAffect(t *testing.T) {
 	paused.Spec.Paused, paused.Generation = true, 2
 	hidden := bundleOf("bundle-00008", where("env", "prod"))
 	hidden.Labels = map[string]string{"objectset.rio.cattle.io/hash": "1"}
-	group := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "all")}
-	group.Spec.Selector = where("env", "prod").ClusterSelector
 	// Each step follows the one before.
 	for _, step := range []struct {
 		name      string
@@ -62,7 +60,7 @@ func TestEditsDoNoWorkForWhatTheyDoNotAffect(t *testing.T) {
 		{"the label goes", cluster(1, nil), 1, map[string]int{record.Clusters: 1, record.BundleDeployments: 1, record.Bundles: 1}},
 		{"a bundle is paused, and goes with its three pairs", paused, 3, map[string]int{record.Bundles: 1, record.BundleDeployments: 3}},
 		{"a bundle gets a label that does not show", hidden, 3, map[string]int{record.Bundles: 1}},
-		{"a group that no bundle asks for", group, 0, map[string]int{record.ClusterGroups: 1}},
+		{"a group that no bundle asks for", groupOf("all", "env", "prod"), 0, map[string]int{record.ClusterGroups: 1}},
 		{"a mapping that selects nothing is looked up for every bundle of its namespace only", &v1alpha1.BundleNamespaceMapping{ObjectMeta: metaOf("elsewhere", "m")}, 0, map[string]int{record.Mappings: 1}},
 		{"a policy elsewhere", &v1alpha1.Policy{ObjectMeta: metaOf("elsewhere", "p")}, 0, map[string]int{record.Policies: 1}},
 	} {
@@ -79,20 +77,15 @@ func TestAHeartbeatTouchesOneObject(t *testing.T) {
 	s, _ := loadFleet(fleet(t, 100, 50, true))
 	before, c := s.evaluated, s.clusters[record.Name{Namespace: "fleet", Name: "cluster-00007"}]
 	was := *c
-	for i, say := range []func(*v1alpha1.ClusterStatus){
-		func(status *v1alpha1.ClusterStatus) { status.Agent.LastSeen = metav1.Unix(1, 0) },
-		func(status *v1alpha1.ClusterStatus) { status.Agent.LastSeen = metav1.Unix(2, 0) },
-	} {
+	for beat := range int64(2) {
 		status := &v1alpha1.Cluster{}
-		say(&status.Status)
+		status.Status.Agent.LastSeen = metav1.Unix(1+beat, 0)
 		data, err := (&record.Report{Status: status, UID: c.object.UID}).Encode()
 		require.NoError(t, err)
-		revision := s.revision + 1
-		s.apply(etcd.Batch{Revision: revision, Records: []etcd.Record{{Key: record.ReportKey(record.Clusters, c.name), Value: data, Revision: revision}}})
-		v := s.builder.Next(revision)
+		v := s.arrive(etcd.Record{Key: record.ReportKey(record.Clusters, c.name), Value: data, Revision: s.revision + 1})
 		require.Equal(t, map[string]int{record.Clusters: 1}, changed(v))
 		display := v.Get(record.Clusters, c.name).Render().(*v1alpha1.Cluster).Status.Display
-		require.Equal(t, v1alpha1.ClusterDisplay{ReadyBundles: "0/100", State: "WaitApplied"}, display, "beat %d", i)
+		require.Equal(t, v1alpha1.ClusterDisplay{ReadyBundles: "0/100", State: "WaitApplied"}, display, "beat %d", beat)
 	}
 	require.Equal(t, before, s.evaluated)
 	require.Equal(t, was, *c)
@@ -107,17 +100,15 @@ func TestAReportReachesItsWatchers(t *testing.T) {
 	app.Labels = map[string]string{v1alpha1.LabelRepoName: "repo"}
 	repo := &v1alpha1.GitRepo{ObjectMeta: metaOf("fleet", "repo")}
 	repo.Spec.Repo = "https://git"
-	group, other := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "all")}, &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "none")}
-	group.Spec.Selector, other.Spec.Selector = where("env", "prod").ClusterSelector, where("env", "test").ClusterSelector
-	for _, object := range []record.APIObject{app, repo, group, other} {
+	for _, object := range []record.APIObject{app, repo, groupOf("all", "env", "prod"), groupOf("none", "env", "test")} {
 		batch.Records = append(batch.Records, encoded(t, object, 1))
 	}
 	s, v := loadFleet(batch)
-	c := s.clusters[record.Name{Namespace: "fleet", Name: "cluster-00007"}]
-	name := record.Name{Namespace: c.face.Namespace, Name: "app"}
+	name := s.clusters[record.Name{Namespace: "fleet", Name: "cluster-00007"}].deploymentOf("app")
 	bd := v.Get(record.BundleDeployments, name).Render().(*v1alpha1.BundleDeployment)
 	all := map[string]int{record.BundleDeployments: 1, record.Bundles: 1, record.Clusters: 1, record.ClusterGroups: 1, record.GitRepos: 1}
-	status := v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: bd.Spec.DeploymentID}
+	bd.Status = v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: bd.Spec.DeploymentID}
+	status := &bd.Status
 	// Each step follows the one before.
 	for _, step := range []struct {
 		name    string
@@ -136,12 +127,7 @@ func TestAReportReachesItsWatchers(t *testing.T) {
 		},
 	} {
 		step.say()
-		report := &v1alpha1.BundleDeployment{Status: status}
-		data, err := (&record.Report{Status: report, UID: bd.UID}).Encode()
-		require.NoError(t, err)
-		revision := s.revision + 1
-		s.apply(etcd.Batch{Revision: revision, Records: []etcd.Record{{Key: record.ReportKey(record.BundleDeployments, name), Value: data, Revision: revision}}})
-		require.Equal(t, step.changed, changed(s.builder.Next(revision)), step.name)
+		require.Equal(t, step.changed, changed(s.arrive(onReport(t, bd, s.revision+1))), step.name)
 	}
 }
 

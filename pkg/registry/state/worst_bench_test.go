@@ -49,17 +49,16 @@ func nextVersion(b *v1alpha1.Bundle, turn int) record.APIObject {
 	return b
 }
 
-func groupOf(name, key, value string) *v1alpha1.ClusterGroup {
-	g := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", name)}
-	g.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
-	return g
+func notIn(i int) v1alpha1.BundleTarget {
+	return selectedBy(selecting(metav1.LabelSelectorOpNotIn, "env", fmt.Sprint("other-", i)))
 }
 
-func notIn(i int) v1alpha1.BundleTarget {
-	return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
-		{Key: "env", Operator: metav1.LabelSelectorOpNotIn, Values: []string{fmt.Sprint("other-", i)}},
-	}}}}
+// reading returns Bundles with a template for all Clusters.
+func reading(text string) func(i int) *v1alpha1.Bundle {
+	return func(i int) *v1alpha1.Bundle { return templatedBy(named(i, where("env", "prod")), text) }
 }
+
+var alike, own = reading("${ .ClusterLabels.env }"), reading("${ .ClusterName }")
 
 var regimes = []regime{
 	{
@@ -69,11 +68,9 @@ var regimes = []regime{
 	},
 	{
 		name: "group-moves-100000", clusters: 10_000, bundles: 10,
-		bundle: func(i int) *v1alpha1.Bundle {
-			return named(i, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterGroup: "group"}})
-		},
-		more: []record.APIObject{groupOf("group", "env", "prod")},
-		edit: func(turn int) record.APIObject { return groupOf("group", "env", []string{"prod", "none"}[turn%2]) },
+		bundle: func(i int) *v1alpha1.Bundle { return named(i, ofGroup("group")) },
+		more:   []record.APIObject{groupOf("group", "env", "prod")},
+		edit:   func(turn int) record.APIObject { return groupOf("group", "env", []string{"prod", "none"}[turn%2]) },
 	},
 	{
 		name: "not-in-only-label", clusters: 100, bundles: 1000,
@@ -82,50 +79,38 @@ var regimes = []regime{
 	},
 	{
 		name: "template-alike-bundle", clusters: 10_000, bundles: 10,
-		bundle: func(i int) *v1alpha1.Bundle {
-			return templatedBy(named(i, where("env", "prod")), "${ .ClusterLabels.env }")
-		},
-		edit: func(turn int) record.APIObject {
-			return nextVersion(templatedBy(named(1, where("env", "prod")), "${ .ClusterLabels.env }"), turn)
-		},
+		bundle: alike,
+		edit:   func(turn int) record.APIObject { return nextVersion(alike(1), turn) },
 	},
 	{
 		name: "template-own-bundle", clusters: 10_000, bundles: 10,
-		bundle: func(i int) *v1alpha1.Bundle {
-			return templatedBy(named(i, where("env", "prod")), "${ .ClusterName }")
-		},
-		edit: func(turn int) record.APIObject {
-			return nextVersion(templatedBy(named(1, where("env", "prod")), "${ .ClusterName }"), turn)
-		},
+		bundle: own,
+		edit:   func(turn int) record.APIObject { return nextVersion(own(1), turn) },
 	},
 	{
 		name: "template-unread-label", clusters: 3, bundles: 3000,
-		bundle: func(i int) *v1alpha1.Bundle {
-			return templatedBy(named(i, where("env", "prod")), "${ .ClusterLabels.number }")
-		},
-		edit: noTemplateReads,
+		bundle: reading("${ .ClusterLabels.number }"),
+		edit:   relabel,
 	},
 	{
 		name: "template-read-label", clusters: 3, bundles: 3000,
-		bundle: func(i int) *v1alpha1.Bundle {
-			return templatedBy(named(i, where("env", "prod")), "${ .ClusterLabels.other }")
-		},
-		edit: noTemplateReads,
+		bundle: reading("${ .ClusterLabels.other }"),
+		edit:   relabel,
 	},
 	{
 		name: "template-one-reads-label", clusters: 3, bundles: 3000,
 		bundle: func(i int) *v1alpha1.Bundle {
 			if i == 7 {
-				return templatedBy(named(i, where("env", "prod")), "${ .ClusterLabels.other }")
+				return reading("${ .ClusterLabels.other }")(i)
 			}
-			return templatedBy(named(i, where("env", "prod")), "${ .ClusterLabels.number }")
+			return reading("${ .ClusterLabels.number }")(i)
 		},
-		edit: noTemplateReads,
+		edit: relabel,
 	},
 }
 
-// noTemplateReads relabels one Cluster with a label that no template reads.
-func noTemplateReads(turn int) record.APIObject {
+// relabel gives one Cluster another value of the label "other".
+func relabel(turn int) record.APIObject {
 	return clusterOf("cluster-00001", map[string]string{"env": "prod", "number": "1", "other": fmt.Sprint(turn)})
 }
 

@@ -29,10 +29,6 @@ func selectorValues(n int) []string {
 	return out
 }
 
-func selecting(operator metav1.LabelSelectorOperator, key string, values ...string) *metav1.LabelSelector {
-	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: key, Operator: operator, Values: values}}}
-}
-
 // targets returns n targets, each made from its number.
 func targets(n int, of func(i int) v1alpha1.BundleTarget) *v1alpha1.Bundle {
 	b := bundleOf("worst")
@@ -46,7 +42,7 @@ func targets(n int, of func(i int) v1alpha1.BundleTarget) *v1alpha1.Bundle {
 func restricted(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 	b.Spec.TargetCustomizationMode = v1alpha1.TargetCustomizationAllMatches
 	b.Spec.TargetRestrictions = []v1alpha1.BundleTargetRestriction{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
-	b.Spec.Targets = append(b.Spec.Targets, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}})
+	b.Spec.Targets = append(b.Spec.Targets, selectedBy(&metav1.LabelSelector{}))
 	return b
 }
 
@@ -70,24 +66,22 @@ var worstWrites = map[string]func() record.APIObject{
 	},
 	"10,000 targets of NotIn that match nothing": func() record.APIObject {
 		return targets(10_000, func(int) v1alpha1.BundleTarget {
-			return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: selecting(metav1.LabelSelectorOpNotIn, "env", "prod")}}
+			return selectedBy(selecting(metav1.LabelSelectorOpNotIn, "env", "prod"))
 		})
 	},
 	"10,000 targets that all match": func() record.APIObject {
-		return targets(10_000, func(int) v1alpha1.BundleTarget {
-			return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}
-		})
+		return targets(10_000, func(int) v1alpha1.BundleTarget { return selectedBy(&metav1.LabelSelector{}) })
 	},
 	"1,000 customizations that all match": func() record.APIObject {
 		return restricted(targets(1000, func(i int) v1alpha1.BundleTarget {
-			t := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}
+			t := selectedBy(&metav1.LabelSelector{})
 			t.YAML = &v1alpha1.YAMLOptions{Overlays: []string{fmt.Sprint(i)}}
 			return t
 		}))
 	},
 	"5,000 customizations with values on large ones": func() record.APIObject {
 		return withValues(restricted(targets(5000, func(i int) v1alpha1.BundleTarget {
-			t := v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}
+			t := selectedBy(&metav1.LabelSelector{})
 			t.Helm = &v1alpha1.HelmOptions{Values: &v1alpha1.GenericMap{Data: map[string]any{"k": fmt.Sprint(i)}}}
 			return t
 		})), manyValues(20_000))
@@ -100,39 +94,33 @@ var worstWrites = map[string]func() record.APIObject{
 		}), manyValues(20_000))
 	},
 	"a selector with 100,000 values": func() record.APIObject {
-		return targets(1, func(int) v1alpha1.BundleTarget {
-			return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: selecting(metav1.LabelSelectorOpIn, "env", selectorValues(100_000)...)}}
-		})
+		return bundleOf("worst", selectedBy(selecting(metav1.LabelSelectorOpIn, "env", selectorValues(100_000)...)))
 	},
 	"a selector of NotIn with 100,000 values": func() record.APIObject {
-		return targets(1, func(int) v1alpha1.BundleTarget {
-			return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: selecting(metav1.LabelSelectorOpNotIn, "env", selectorValues(100_000)...)}}
-		})
+		return bundleOf("worst", selectedBy(selecting(metav1.LabelSelectorOpNotIn, "env", selectorValues(100_000)...)))
 	},
 	"a selector with 20,000 requirements": func() record.APIObject {
-		return targets(1, func(int) v1alpha1.BundleTarget {
-			s := &metav1.LabelSelector{}
-			for i := range 20_000 {
-				s.MatchExpressions = append(s.MatchExpressions, metav1.LabelSelectorRequirement{Key: fmt.Sprint("k", i), Operator: metav1.LabelSelectorOpDoesNotExist})
-			}
-			return v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: s}}
-		})
+		s := &metav1.LabelSelector{}
+		for i := range 20_000 {
+			s.MatchExpressions = append(s.MatchExpressions, metav1.LabelSelectorRequirement{Key: fmt.Sprint("k", i), Operator: metav1.LabelSelectorOpDoesNotExist})
+		}
+		return bundleOf("worst", selectedBy(s))
 	},
 	"plain values of 100,000 entries": func() record.APIObject {
-		return withValues(targets(1, func(int) v1alpha1.BundleTarget { return where("env", "prod") }), manyValues(50_000))
+		return withValues(bundleOf("worst", where("env", "prod")), manyValues(50_000))
 	},
 	"the most expensive template that works": func() record.APIObject {
-		b := targets(1, func(int) v1alpha1.BundleTarget { return where("env", "prod") })
+		b := bundleOf("worst", where("env", "prod"))
 		b.Spec.Helm = &v1alpha1.HelmOptions{TemplateValues: map[string]string{"k": "${ range 95000 }${ end }${ .ClusterName }"}}
 		return b
 	},
 	"the most expensive template that fails": func() record.APIObject {
-		b := targets(1, func(int) v1alpha1.BundleTarget { return where("env", "prod") })
+		b := bundleOf("worst", where("env", "prod"))
 		b.Spec.Helm = &v1alpha1.HelmOptions{TemplateValues: map[string]string{"k": "${ range 1000000 }${ end }${ .ClusterName }"}}
 		return b
 	},
 	"1 MB of values beside a template": func() record.APIObject {
-		return withValues(targets(1, func(int) v1alpha1.BundleTarget { return where("env", "prod") }),
+		return withValues(bundleOf("worst", where("env", "prod")),
 			map[string]any{"v": "${ .ClusterName }", "text": strings.Repeat("words ", 170_000)})
 	},
 	"a Cluster with 20,000 labels": func() record.APIObject {

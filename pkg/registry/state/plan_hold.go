@@ -11,17 +11,14 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
-// What a held pair shows follows from facts that an earlier write may have changed. So each
-// write that would change what is promoted, or what is staged under a limit, records what was
-// shown: one rollout record for all pairs of a Bundle where a version comes into force, and
-// promotion records of single pairs elsewhere.
-
-// holding is the part of a trial that concerns held pairs.
+// holding is the part of a trial that concerns held pairs. A write that would change what such
+// a pair shows records what was shown: one rollout record for all pairs of a Bundle where a
+// version comes into force, and promotion records of single pairs elsewhere.
 type holding struct {
 	// forced are the versions that come into force with the write.
 	forced map[*bundle]coming
-	// rolling are the rollout records that change, as they will be.
-	rolling map[*bundle]rolling
+	// rolling holds the new base of each rollout record that changes, nil if it gets none.
+	rolling map[*bundle]*version
 	// subjects are the moved clusters as they will be. affected are the bundles whose pairs
 	// on them may change.
 	subjects map[*cluster]subject
@@ -38,9 +35,6 @@ type coming struct {
 	targets func(*cluster) bool
 }
 
-// rolling is a rollout record as it will be. base is nil if the record has none.
-type rolling struct{ base *version }
-
 // promoting is a promotion record that is to be written.
 type promoting struct {
 	rollout.Outcome
@@ -52,7 +46,7 @@ type promoting struct {
 func newHolding() holding {
 	return holding{
 		forced:     map[*bundle]coming{},
-		rolling:    map[*bundle]rolling{},
+		rolling:    map[*bundle]*version{},
 		subjects:   map[*cluster]subject{},
 		affected:   map[*cluster]map[*bundle]struct{}{},
 		promotions: map[claim]promoting{},
@@ -79,11 +73,6 @@ func (t *trial) hold() error {
 		}
 	}
 	return t.writePromotions()
-}
-
-// force notes that a version comes into force with the write.
-func (t *trial) force(b *bundle, v *version, targets func(*cluster) bool) {
-	t.holding.forced[b] = coming{v, targets}
 }
 
 // holdable reports whether a version could be held on some cluster that it targets.
@@ -118,19 +107,17 @@ func (t *trial) putRollout(v, base *version) error {
 	t.plan.Unchanged[key] = t.holds.rollouts[v.of.name].revision
 	out := record.Rollout{UID: v.bundle.UID}
 	if base != nil {
-		data, err := base.record.Encode()
-		if err != nil {
+		var err error
+		if out.Base, err = base.record.Encode(); err != nil {
 			return err
 		}
-		out.Base = data
 	}
 	return t.put(key, out)
 }
 
-// comesIntoForce plans that a version of a bundle comes into force. The pairs on which it is
-// held continue to show what they show. The present rollout record may be enough for that;
-// otherwise the version that was in force becomes the base. Pairs for which neither is enough
-// get promotion records.
+// comesIntoForce plans that a version of a bundle comes into force. Held pairs continue to show
+// what they show. The current rollout record may be enough for that; otherwise the version that
+// was in force becomes the base. Pairs for which neither is enough get promotion records.
 func (t *trial) comesIntoForce(b *bundle, n coming) error {
 	if !t.holdable(n) {
 		return nil
@@ -138,29 +125,29 @@ func (t *trial) comesIntoForce(b *bundle, n coming) error {
 	t.plan.Unchanged[record.RolloutKey(b.name)] = t.holds.rollouts[b.name].revision
 	before := t.inForce(b)
 	t.forgetUnused(b, n.targets, before)
-	base := before
-	if before == b.newest && b.pending() && (before.limited || before.bundle.Spec.Paused) {
-		base = b.fallback
-	}
 	if before == nil {
 		if b.rollout != nil {
 			return nil
 		}
 		return t.putRollout(n.version, nil)
 	}
+	base := before
+	if before == b.newest && b.pending() && (before.limited || before.bundle.Spec.Paused) {
+		base = b.fallback
+	}
 	old, fresh := t.lost(b, n, before, b.base), t.lost(b, n, before, base)
 	if b.rollout != nil && (len(old) == 0 || len(old) < len(fresh) && allNeutral(old)) {
-		t.holding.rolling[b] = rolling{b.base}
-		t.promoteAll(old)
+		t.holding.rolling[b] = b.base
+		maps.Copy(t.holding.promotions, old)
 		return nil
 	}
-	t.holding.rolling[b] = rolling{base}
-	t.promoteAll(fresh)
+	t.holding.rolling[b] = base
+	maps.Copy(t.holding.promotions, fresh)
 	return t.putRollout(n.version, base)
 }
 
-// forgetUnused notes the promotion records of clusters that the bundle starts to target, or
-// may start to target. Such records come from an earlier time.
+// forgetUnused notes the promotion records, from an earlier time, of clusters that the bundle
+// may start to target.
 func (t *trial) forgetUnused(b *bundle, targets func(*cluster) bool, before *version) {
 	if t.holds.promoted[b.name.Name] == 0 {
 		return
@@ -250,12 +237,6 @@ func allNeutral(all map[claim]promoting) bool {
 	return true
 }
 
-func (t *trial) promoteAll(all map[claim]promoting) {
-	for c, p := range all {
-		t.holding.promotions[c] = p
-	}
-}
-
 // keep plans that a pair on a moved cluster shows the same before and after the write, if it
 // is held after it.
 func (t *trial) keep(c claim, after subject) {
@@ -278,7 +259,7 @@ func (t *trial) keep(c claim, after subject) {
 		return // the pair ends, and its records with it
 	}
 	if failure != "" && p.content == nil {
-		p.content = lastGood(v, c.cluster)
+		p.content = v.contentOn(c.cluster)
 	}
 	if p.content == nil {
 		return
@@ -305,16 +286,15 @@ func (t *trial) keep(c claim, after subject) {
 }
 
 // baseAfter returns the base after the write, and whether a rollout record will exist.
-func (t *trial) baseAfter(b *bundle) (base *version, is bool) {
-	if r, ok := t.holding.rolling[b]; ok {
-		return r.base, true
+func (t *trial) baseAfter(b *bundle) (base *version, recorded bool) {
+	if base, ok := t.holding.rolling[b]; ok {
+		return base, true
 	}
 	base = t.baseOf(b)
 	return base, b.rollout != nil || base != nil
 }
 
-// keepAll plans that all held pairs of a bundle remain unchanged, whatever happens to the
-// options that are injected.
+// keepAll plans that no held pair of a bundle changes, whatever happens to the injected options.
 func (t *trial) keepAll(b *bundle) {
 	v := t.inForce(b)
 	if v == nil {
@@ -341,22 +321,16 @@ func (t *trial) bump(b *bundle) {
 	}
 }
 
-func (t *trial) bumpAlways(b *bundle) {
-	t.plan.Put[record.RolloutGuardKey(b.name)] = []byte("{}")
-}
+func (t *trial) bumpAlways(b *bundle) { t.plan.Put[record.RolloutGuardKey(b.name)] = []byte("{}") }
 
 // bumpBases bumps for an edit of a cluster that is paused before or after it. What the
 // cluster shows may then follow from a base, even for a bundle that nothing else holds back.
 func (t *trial) bumpBases(affected map[*bundle]struct{}, old *cluster) {
-	for b := range affected {
-		if b.base != nil {
-			t.bumpAlways(b)
-		}
+	all := maps.Clone(affected)
+	if old != nil {
+		maps.Copy(all, old.pairs)
 	}
-	if old == nil {
-		return
-	}
-	for b := range old.pairs {
+	for b := range all {
 		if b.base != nil {
 			t.bumpAlways(b)
 		}
