@@ -24,24 +24,19 @@ type Column struct {
 
 // column returns a Column whose cell is an accessor of a concrete type.
 func column[P runtime.Object](header, description string, cell func(P) string) Column {
-	return Column{
-		Header:      header,
-		Description: description,
-		Cell:        func(obj runtime.Object) string { return cell(obj.(P)) },
-	}
+	return Column{Header: header, Description: description, Cell: func(obj runtime.Object) string { return cell(obj.(P)) }}
 }
 
 // statusColumn shows the message of the condition Ready: empty if the object is ready.
 func statusColumn[P runtime.Object](conditions func(P) []v1alpha1.GenericCondition) Column {
-	return column("Status", "Why the object is not ready; empty if it is.",
-		func(obj P) string {
-			for _, c := range conditions(obj) {
-				if c.Type == "Ready" && c.Message != "" {
-					return c.Message
-				}
+	return column("Status", "Why the object is not ready; empty if it is.", func(obj P) string {
+		for _, c := range conditions(obj) {
+			if c.Type == "Ready" && c.Message != "" {
+				return c.Message
 			}
-			return ""
-		})
+		}
+		return ""
+	})
 }
 
 // jsonText returns a list or a map as JSON, like the columns of a CRD.

@@ -6,8 +6,8 @@
 // for writes, reset fields for server-side apply, table output and attributes for
 // selectors. A stored kind with nothing derived needs only a row here, its type and
 // registration in pkg/apis/fleet/v1alpha1, its resource in record/resources.go, roles in
-// artifacts, and make update-generated. What is derived of a kind is in derive, summary and
-// ledger.
+// artifacts, and make update-generated. What is derived for a kind is in derive, summary
+// and ledger.
 //
 //	inventory.go          the table
 //	inventory_columns.go  the columns of each kind

@@ -28,8 +28,7 @@ var bundleDeploymentColumns = []Column{
 var clusterColumns = []Column{
 	column("Bundles-Ready", "How many of the Cluster's BundleDeployments are ready, of how many.",
 		func(o *v1alpha1.Cluster) string { return o.Status.Display.ReadyBundles }),
-	column("Last-Seen", "When the Cluster's agent last reported.",
-		func(o *v1alpha1.Cluster) string { return timeText(o.Status.Agent.LastSeen) }),
+	column("Last-Seen", "When the Cluster's agent last reported.", func(o *v1alpha1.Cluster) string { return timeText(o.Status.Agent.LastSeen) }),
 	statusColumn(func(o *v1alpha1.Cluster) []v1alpha1.GenericCondition { return o.Status.Conditions }),
 }
 
@@ -59,10 +58,8 @@ var clusterRegistrationTokenColumns = []Column{
 }
 
 var gitRepoColumns = []Column{
-	column("Repo", "The URL of the git repository.",
-		func(o *v1alpha1.GitRepo) string { return o.Spec.Repo }),
-	column("Commit", "The commit that is deployed, or is being deployed.",
-		func(o *v1alpha1.GitRepo) string { return o.Status.Commit }),
+	column("Repo", "The URL of the git repository.", func(o *v1alpha1.GitRepo) string { return o.Spec.Repo }),
+	column("Commit", "The commit that is deployed, or is being deployed.", func(o *v1alpha1.GitRepo) string { return o.Status.Commit }),
 	column("BundleDeployments-Ready", "How many BundleDeployments from the repository are ready, of how many.",
 		func(o *v1alpha1.GitRepo) string { return o.Status.Display.ReadyBundleDeployments }),
 	statusColumn(func(o *v1alpha1.GitRepo) []v1alpha1.GenericCondition { return o.Status.Conditions }),
@@ -95,23 +92,19 @@ var helmOpColumns = []Column{
 			}
 			return o.Spec.Helm.Chart
 		}),
-	column("Version", "The version of the chart that is deployed.",
-		func(o *v1alpha1.HelmOp) string { return o.Status.Version }),
+	column("Version", "The version of the chart that is deployed.", func(o *v1alpha1.HelmOp) string { return o.Status.Version }),
 	column("BundleDeployments-Ready", "How many BundleDeployments of the chart are ready, of how many.",
 		func(o *v1alpha1.HelmOp) string { return o.Status.Display.ReadyBundleDeployments }),
 	statusColumn(func(o *v1alpha1.HelmOp) []v1alpha1.GenericCondition { return o.Status.Conditions }),
 }
 
 var imageScanColumns = []Column{
-	column("Repository", "The image repository that is scanned.",
-		func(o *v1alpha1.ImageScan) string { return o.Spec.Image }),
-	column("Latest", "The tag that the policy has chosen.",
-		func(o *v1alpha1.ImageScan) string { return o.Status.LatestTag }),
+	column("Repository", "The image repository that is scanned.", func(o *v1alpha1.ImageScan) string { return o.Spec.Image }),
+	column("Latest", "The tag that the policy has chosen.", func(o *v1alpha1.ImageScan) string { return o.Status.LatestTag }),
 }
 
 var scheduleColumns = []Column{
-	column("Schedule", "When a window opens, as a cron expression that starts with seconds.",
-		func(o *v1alpha1.Schedule) string { return o.Spec.Schedule }),
+	column("Schedule", "When a window opens, as a cron expression that starts with seconds.", func(o *v1alpha1.Schedule) string { return o.Spec.Schedule }),
 	column("Duration", "How long a window stays open.",
 		func(o *v1alpha1.Schedule) string {
 			if o.Spec.Duration == nil {
@@ -126,8 +119,7 @@ var scheduleColumns = []Column{
 			}
 			return "true"
 		}),
-	column("NextStart", "When the next window opens.",
-		func(o *v1alpha1.Schedule) string { return timeText(o.Status.NextStartTime) }),
+	column("NextStart", "When the next window opens.", func(o *v1alpha1.Schedule) string { return timeText(o.Status.NextStartTime) }),
 }
 
 // timeText returns a time as JSON shows it, or "" if it is not set.

@@ -49,10 +49,8 @@ type Kind struct {
 	// Warnings returns what is accepted but cannot work as written.
 	Warnings func(runtime.Object) []string
 
-	// clearStatus empties the status.
 	clearStatus func(obj runtime.Object)
-	// keepStatus gives obj the status of old.
-	keepStatus func(obj, old runtime.Object)
+	keepStatus  func(obj, old runtime.Object)
 	// keepAllButStatus gives obj everything of old except its status.
 	keepAllButStatus func(obj, old runtime.Object)
 	// sameSpec reports whether two objects differ at most in metadata and status.
@@ -63,14 +61,10 @@ type Kind struct {
 }
 
 // GroupResource returns the kind's resource in the API group.
-func (k *Kind) GroupResource() schema.GroupResource {
-	return v1alpha1.Resource(k.Plural)
-}
+func (k *Kind) GroupResource() schema.GroupResource { return v1alpha1.Resource(k.Plural) }
 
 // SingularGroupResource returns the kind's singular name in the API group.
-func (k *Kind) SingularGroupResource() schema.GroupResource {
-	return v1alpha1.Resource(k.Singular)
-}
+func (k *Kind) SingularGroupResource() schema.GroupResource { return v1alpha1.Resource(k.Singular) }
 
 // GroupVersionKind returns the kind with its group and its only version.
 func (k *Kind) GroupVersionKind() schema.GroupVersionKind {

@@ -15,10 +15,7 @@ import (
 // are too long means little to a user who wrote none.
 func validateLastApplied(meta metav1.Object) field.ErrorList {
 	annotations := meta.GetAnnotations()
-	if _, applied := annotations[corev1.LastAppliedConfigAnnotation]; !applied {
-		return nil
-	}
-	if apivalidation.ValidateAnnotationsSize(annotations) == nil {
+	if _, applied := annotations[corev1.LastAppliedConfigAnnotation]; !applied || apivalidation.ValidateAnnotationsSize(annotations) == nil {
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(

@@ -27,7 +27,6 @@ func typer(t *testing.T) *runtime.Scheme {
 	return scheme
 }
 
-// eachKind runs a subtest for every kind.
 func eachKind(t *testing.T, test func(t *testing.T, k *Kind)) {
 	t.Helper()
 	for _, k := range All() {

@@ -19,9 +19,7 @@ func resetFields(members ...string) map[fieldpath.APIVersion]*fieldpath.Set {
 	for _, m := range members {
 		set.Insert(fieldpath.MakePathOrDie(m))
 	}
-	return map[fieldpath.APIVersion]*fieldpath.Set{
-		fieldpath.APIVersion(v1alpha1.SchemeGroupVersion.String()): set,
-	}
+	return map[fieldpath.APIVersion]*fieldpath.Set{fieldpath.APIVersion(v1alpha1.SchemeGroupVersion.String()): set}
 }
 
 // topLevelMembers returns the JSON names of the fields of T, except type meta, metadata and

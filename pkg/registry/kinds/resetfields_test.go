@@ -16,7 +16,6 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// reset returns the members that a set resets.
 func reset(t *testing.T, sets map[fieldpath.APIVersion]*fieldpath.Set) []string {
 	t.Helper()
 	if len(sets) == 0 {
@@ -88,8 +87,7 @@ func TestApplyOwnsOnlyWhatItsEndpointWrites(t *testing.T) {
 	bundles := ByResource("bundles")
 	require.JSONEq(t, `{"f:metadata":{"f:labels":{".":{},"f:a":{}}},"f:spec":{".":{},"f:paused":{}}}`,
 		owned(t, bundles, "", bundles.Strategy(scheme).GetResetFields(), body))
-	require.JSONEq(t, `{"f:status":{".":{},"f:ociReference":{}}}`,
-		owned(t, bundles, "status", bundles.StatusStrategy(scheme).GetResetFields(), body))
+	require.JSONEq(t, `{"f:status":{".":{},"f:ociReference":{}}}`, owned(t, bundles, "status", bundles.StatusStrategy(scheme).GetResetFields(), body))
 	policies := ByResource("policies")
 	require.JSONEq(t, `{"f:requireServiceAccount":{}}`,
 		owned(t, policies, "", policies.Strategy(scheme).GetResetFields(), `{"metadata":{"name":"b"},"requireServiceAccount":true}`))

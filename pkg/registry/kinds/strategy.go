@@ -28,8 +28,8 @@ type Strategy struct {
 	kind *Kind
 }
 
-// Strategy returns the kind's strategy for its main resource. The typer is the
-// server's scheme.
+// Strategy returns the kind's strategy for its main resource. The typer is the server's
+// scheme.
 func (k *Kind) Strategy(typer runtime.ObjectTyper) Strategy {
 	return Strategy{ObjectTyper: typer, NameGenerator: names.SimpleNameGenerator, kind: k}
 }
@@ -71,8 +71,7 @@ func (s Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 // Validate checks a new object: its name, the demands of the schema, and those of the kind
 // itself. The REST layer checks only that a name is valid in a path.
 func (s Strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
-	errs := metav1validation.ValidateObjectMetaAccessor(objectMeta(obj), s.kind.Namespaced,
-		metav1validation.NameIsDNSSubdomain, field.NewPath("metadata"))
+	errs := metav1validation.ValidateObjectMetaAccessor(objectMeta(obj), s.kind.Namespaced, metav1validation.NameIsDNSSubdomain, field.NewPath("metadata"))
 	errs = append(errs, validateLastApplied(objectMeta(obj))...)
 	return append(errs, withRefusals(s.kind.Validate(obj), obj)...)
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// recorder records the warnings of a request.
 type recorder struct {
 	sync.Mutex
 	texts []string
@@ -34,7 +33,6 @@ func (r *recorder) AddWarning(_, text string) {
 	r.texts = append(r.texts, text)
 }
 
-// request returns the context of a request in the namespace.
 func request(t *testing.T, namespace string) (context.Context, *recorder) {
 	t.Helper()
 	r := &recorder{}

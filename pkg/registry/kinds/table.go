@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metatable "k8s.io/apimachinery/pkg/api/meta/table"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,9 +20,7 @@ var _ rest.TableConvertor = TableConvertor{}
 
 // TableConvertor turns objects and lists of one kind into the table that "kubectl get"
 // prints: NAME, then the kind's columns (S 1.1). A kind with its own columns has no AGE.
-type TableConvertor struct {
-	kind *Kind
-}
+type TableConvertor struct{ kind *Kind }
 
 // TableConvertor returns the kind's table convertor.
 func (k *Kind) TableConvertor() TableConvertor { return TableConvertor{kind: k} }
@@ -34,12 +33,12 @@ func (c TableConvertor) ConvertToTable(_ context.Context, obj, options runtime.O
 	row := func(obj runtime.Object) error {
 		m, err := meta.Accessor(obj)
 		if err != nil {
-			return c.notAcceptable(obj)
+			return &apierrors.StatusError{ErrStatus: metav1.Status{
+				Status: metav1.StatusFailure, Code: http.StatusNotAcceptable, Reason: metav1.StatusReasonNotAcceptable,
+				Message: fmt.Sprintf("%T cannot be shown as a table of %s; ask for application/json", obj, c.kind.GroupResource()),
+			}}
 		}
-		table.Rows = append(table.Rows, metav1.TableRow{
-			Cells:  c.cells(obj, m),
-			Object: runtime.RawExtension{Object: obj},
-		})
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: c.cells(obj, m), Object: runtime.RawExtension{Object: obj}})
 		return nil
 	}
 	if meta.IsListType(obj) {
@@ -73,10 +72,7 @@ func (c TableConvertor) definitions() []metav1.TableColumnDefinition {
 		defs = append(defs, metav1.TableColumnDefinition{Name: col.Header, Type: "string", Description: col.Description})
 	}
 	if len(c.kind.Columns) == 0 {
-		defs = append(defs, metav1.TableColumnDefinition{
-			Name: "Age", Type: "date",
-			Description: "The time since the object was created.",
-		})
+		defs = append(defs, metav1.TableColumnDefinition{Name: "Age", Type: "date", Description: "The time since the object was created."})
 	}
 	return defs
 }
@@ -96,23 +92,4 @@ func (c TableConvertor) cells(obj runtime.Object, m metav1.Object) []any {
 		cells = append(cells, metatable.ConvertToHumanReadableDateType(m.GetCreationTimestamp()))
 	}
 	return cells
-}
-
-func (c TableConvertor) notAcceptable(obj runtime.Object) error {
-	return notAcceptable{fmt.Sprintf("%T cannot be shown as a table of %s; ask for application/json", obj, c.kind.GroupResource())}
-}
-
-// notAcceptable is the error that the REST layer answers with 406.
-type notAcceptable struct{ message string }
-
-func (e notAcceptable) Error() string { return e.message }
-
-// Status returns the error's HTTP form.
-func (e notAcceptable) Status() metav1.Status {
-	return metav1.Status{
-		Status:  metav1.StatusFailure,
-		Code:    http.StatusNotAcceptable,
-		Reason:  metav1.StatusReasonNotAcceptable,
-		Message: e.message,
-	}
 }
