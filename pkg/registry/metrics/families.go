@@ -23,7 +23,6 @@ type family struct {
 
 type emit func(value float64, labels ...string)
 
-// ofEngine reads one number of the engine.
 func ofEngine[T int | int64](number func(*scrape) T) func(*scrape, emit) {
 	return func(s *scrape, emit emit) { emit(float64(number(s))) }
 }

@@ -104,8 +104,8 @@ var Process = sync.OnceValue(func() *Metrics {
 type legacy struct{}
 
 func (legacy) Register(r metrics.Registerable) error { return legacyregistry.Register(r) }
-func (legacy) CustomRegister(collector metrics.StableCollector) error {
-	return legacyregistry.CustomRegister(collector)
+func (legacy) CustomRegister(c metrics.StableCollector) error {
+	return legacyregistry.CustomRegister(c)
 }
 
 // Register registers all metrics. Observers count nothing before that.

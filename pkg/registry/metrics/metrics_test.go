@@ -21,8 +21,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	apistorage "k8s.io/apiserver/pkg/storage"
 	componentmetrics "k8s.io/component-base/metrics"
@@ -51,7 +49,6 @@ type replica struct {
 	clusters *storage.Store
 	bundles  *storage.Store
 	url      string
-	stop     func()
 }
 
 func newReplica(t *testing.T) *replica {
@@ -66,18 +63,23 @@ func newReplica(t *testing.T) *replica {
 	t.Cleanup(m.Show(e, activity))
 	web := httptest.NewServer(componentmetrics.HandlerFor(registry, componentmetrics.HandlerOpts{}))
 	t.Cleanup(web.Close)
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { _ = e.Run(ctx) })
-	stop := func() { cancel(); running.Wait() }
-	t.Cleanup(stop)
-	r := &replica{
-		T: t, etcd: server, engine: e, url: web.URL, stop: stop,
+	run(t, e)
+	return &replica{
+		T: t, etcd: server, engine: e, url: web.URL,
 		clusters: storage.NewObjects("clusters", e, log).CountIn(activity),
 		bundles:  storage.NewObjects("bundles", e, log).CountIn(activity),
 	}
+}
+
+// run runs an engine until the test ends, and returns once it is ready.
+func run(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = e.Run(ctx) })
+	t.Cleanup(running.Wait)
+	t.Cleanup(cancel)
 	require.Eventually(t, func() bool { return e.Ready() == nil }, waitLimit, tick)
-	return r
 }
 
 func (r *replica) scrape() []byte {
@@ -122,10 +124,7 @@ func (r *replica) bundle(name string, selector *metav1.LabelSelector) {
 }
 
 func everything(resourceVersion string) apistorage.ListOptions {
-	return apistorage.ListOptions{
-		ResourceVersion: resourceVersion, Recursive: true,
-		Predicate: apistorage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything()},
-	}
+	return apistorage.ListOptions{ResourceVersion: resourceVersion, Recursive: true, Predicate: apistorage.Everything}
 }
 
 var (
@@ -235,14 +234,9 @@ func TestAWatchFromBeforeHistoryIsCountedAsExpired(t *testing.T) {
 	options := engine.DefaultOptions()
 	options.LoadBehind = 0
 	e := engine.New(log, options)
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { _ = e.Run(ctx) })
-	t.Cleanup(running.Wait)
-	t.Cleanup(cancel)
-	require.Eventually(t, func() bool { return e.Ready() == nil }, waitLimit, tick)
+	run(t, e)
 	activity := new(storage.Activity)
-	watching, err := storage.NewObjects("clusters", e, log).CountIn(activity).Watch(ctx, "/clusters/", everything("1"))
+	watching, err := storage.NewObjects("clusters", e, log).CountIn(activity).Watch(t.Context(), "/clusters/", everything("1"))
 	require.NoError(t, err)
 	for range watching.ResultChan() {
 	}
