@@ -38,26 +38,17 @@ func TestNoTurnIsHeldWhileAWebhookIsAsked(t *testing.T) {
 	client := (&fair.Limits{Heavy: heavy}).NewClient("a", 1)
 	defer client.Close()
 	ctx := client.In(t.Context())
-	free := func() bool {
-		ended, cancel := context.WithCancel(t.Context())
-		cancel()
-		if heavy.Take(ended, "another", 1) != nil {
-			return false
-		}
-		heavy.Give("another", 1)
-		return true
-	}
 	require.NoError(t, client.Object(ctx, 1<<20))
-	require.False(t, free())
+	require.False(t, free(t, heavy, 1))
 	asked := 0
 	chain := admittedOutside{webhook{admission.NewHandler(admission.Create), func() {
 		asked++
-		require.True(t, free())
+		require.True(t, free(t, heavy, 1))
 	}}}
 	require.True(t, chain.Handles(admission.Create))
 	require.False(t, chain.Handles(admission.Delete))
 	require.NoError(t, chain.Admit(ctx, nil, nil))
-	require.False(t, free(), "the rest of the request holds its turn again")
+	require.False(t, free(t, heavy, 1), "the rest of the request holds its turn again")
 	require.ErrorIs(t, chain.Validate(ctx, nil, nil), errNotAllowed)
 	require.Equal(t, 2, asked)
 	require.NoError(t, admittedOutside{admission.NewHandler(admission.Create)}.Admit(ctx, nil, nil), "a chain that only validates")

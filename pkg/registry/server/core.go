@@ -23,7 +23,6 @@ func newCoreScheme() *runtime.Scheme {
 	return scheme
 }
 
-// installCore serves resources of the core API.
 func installCore(server *genericapiserver.GenericAPIServer, storage map[string]rest.Storage) error {
 	codecs := serializer.NewCodecFactory(coreScheme)
 	group := genericapiserver.NewDefaultAPIGroupInfo(corev1.GroupName, coreScheme, runtime.NewParameterCodec(coreScheme), codecs)

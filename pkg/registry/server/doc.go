@@ -13,7 +13,7 @@
 //	priming.go    closes it while a starting server cannot know its clients
 //	share.go      users take turns for large lists, large bodies and events
 //	admit.go      a request holds no turn while it waits for a webhook
-//	flow.go       tells priority and fairness what lists cost
+//	flow.go       reports to priority and fairness what lists cost
 //	listener.go   an unread connection holds little memory
 //	computed.go   answers writes of computed kinds with what to edit instead
 //	patchtype.go  refuses strategic merge patch, like a CRD (S 1.2)
@@ -31,8 +31,8 @@
 //     lacks either, and no option turns them off.
 //   - /readyz is ok only while Config.Ready returns nil: a client that sees it gets right
 //     answers (see "Absence is a decision" in the parent package).
-//   - Each resource behaves on the wire like a CRD of the same group, so that clients
-//     written for Fleet need no change.
+//   - Each resource behaves on the wire like a CRD, so that clients written for Fleet need no
+//     change.
 //
 // # What it costs
 //

@@ -41,7 +41,7 @@ func countForFlowControl(server *genericapiserver.GenericAPIServer, to counts, s
 	return server.AddPostStartHook("muster-object-counts", func(hook genericapiserver.PostStartHookContext) error {
 		go func() {
 			for wait := countSoon; ; {
-				if tellCounts(hook, to, storages) {
+				if reportCounts(hook, to, storages) {
 					wait = countEvery
 				}
 				select {
@@ -55,9 +55,8 @@ func countForFlowControl(server *genericapiserver.GenericAPIServer, to counts, s
 	})
 }
 
-// tellCounts reports the count of each resource. It returns false if one could not be
-// counted.
-func tellCounts(ctx context.Context, to counts, storages map[string]rest.Storage) bool {
+// reportCounts returns false if a resource could not be counted.
+func reportCounts(ctx context.Context, to counts, storages map[string]rest.Storage) bool {
 	all := true
 	for resource, s := range storages {
 		c, ok := s.(counted)

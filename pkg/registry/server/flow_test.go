@@ -32,7 +32,7 @@ func TestPriorityAndFairnessGetsCountsOnceTheyAreKnown(t *testing.T) {
 	bundles := &warming{Storage: servertest.NewClusters(), err: errors.New("still loading")}
 	storages := map[string]rest.Storage{"clusters": clusters, "clusters/status": servertest.NewClusters(), "bundles": bundles}
 
-	require.False(t, tellCounts(t.Context(), tracker, storages), "one is not known")
+	require.False(t, reportCounts(t.Context(), tracker, storages), "one is not known")
 	got, err := tracker.Get("clusters.fleet.cattle.io")
 	require.NoError(t, err)
 	require.Equal(t, clusters.stats, got)
@@ -40,7 +40,7 @@ func TestPriorityAndFairnessGetsCountsOnceTheyAreKnown(t *testing.T) {
 	require.Equal(t, request.ObjectCountNotFoundErr, err)
 
 	bundles.err, bundles.stats, clusters.stats.ObjectCount = nil, storage.Stats{ObjectCount: 1, EstimatedAverageObjectSizeBytes: 5000}, 4
-	require.True(t, tellCounts(t.Context(), tracker, storages))
+	require.True(t, reportCounts(t.Context(), tracker, storages))
 	for resource, want := range map[string]storage.Stats{"clusters.fleet.cattle.io": clusters.stats, "bundles.fleet.cattle.io": bundles.stats} {
 		got, err := tracker.Get(resource)
 		require.NoError(t, err)

@@ -17,8 +17,8 @@ import (
 )
 
 // gate lets requests for the group through only while reads are right. Otherwise a replica
-// that is cut off would continue to show an old state to clients that accept any state. It
-// would take a client back in time that has seen a newer state on another replica.
+// that is cut off would continue to show an old state to clients that accept any state. A
+// client that has seen a newer state on another replica would go back in time.
 //
 // It is innermost, after authorization, so that a client without rights learns nothing from
 // it. (priming covers the time before any client can be authorized.) It closes
@@ -46,8 +46,8 @@ const retryAfter = 1
 // versionPath is the discovery path of the group's version.
 var versionPath = genericapiserver.APIGroupPrefix + "/" + v1alpha1.SchemeGroupVersion.String()
 
-// closeWhile adds a gate to the chain of handlers, inside it the sharing between users, and
-// before everything the priming.
+// closeWhile adds to the chain of handlers: innermost the sharing between users, around it
+// the gate, and before everything the priming.
 func closeWhile(config *genericapiserver.Config, g gate, s sharing, p *priming) {
 	build := config.BuildHandlerChainFunc
 	config.BuildHandlerChainFunc = func(apiHandler http.Handler, c *genericapiserver.Config) http.Handler {

@@ -86,7 +86,7 @@ func TestAnUnreadyReplicaAnswersOnlyWhatNeverChanges(t *testing.T) {
 
 	for name, c := range map[string]struct{ method, path, contentType string }{
 		"a read of any state":        {"GET", clusters + "?resourceVersion=0", ""},
-		"a read of the present":      {"GET", clusters, ""},
+		"a read of the newest state": {"GET", clusters, ""},
 		"an object":                  {"GET", clusters + "/a", ""},
 		"a missing object":           {"GET", clusters + "/nope", ""},
 		"all namespaces":             {"GET", groupVersion + "/clusters", ""},
@@ -151,7 +151,7 @@ func TestTheAnswerOverHTTP1ClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	h := newHealth()
 	s := start(t, withHealth(newConfig(t), h))
-	s.client.Transport = http1(t, s)
+	s.client.Transport = asRoot{RoundTripper: http1(t, s)}
 	require.False(t, closes(t, s))
 	h.lose(errLost)
 	require.True(t, closes(t, s))
@@ -168,8 +168,6 @@ func http1(t *testing.T, s *running) http.RoundTripper {
 func closes(t *testing.T, s *running) bool {
 	req, err := http.NewRequestWithContext(t.Context(), "GET", s.base+clusters, nil)
 	require.NoError(t, err)
-	req.Header.Set("User", "root")
-	req.Header.Set("Group", user.SystemPrivilegedGroup)
 	response, err := s.client.Do(req)
 	require.NoError(t, err)
 	defer response.Body.Close()
@@ -177,13 +175,19 @@ func closes(t *testing.T, s *running) bool {
 	return response.Close
 }
 
-// asRoot names the user root, as byHeader reads it.
-type asRoot struct{ http.RoundTripper }
+// asRoot sends requests as root, as byHeader reads it.
+type asRoot struct {
+	http.RoundTripper
+	accept string
+}
 
 func (a asRoot) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("User", "root")
 	req.Header.Set("Group", user.SystemPrivilegedGroup)
+	if a.accept != "" {
+		req.Header.Set("Accept", a.accept)
+	}
 	return a.RoundTripper.RoundTrip(req)
 }
 
@@ -192,7 +196,7 @@ func (a asRoot) RoundTrip(req *http.Request) (*http.Response, error) {
 func clientOf(t *testing.T, s *running, dial func(context.Context, string, string) (net.Conn, error)) *versioned.Clientset {
 	client, err := versioned.NewForConfig(&rest.Config{
 		Host: s.base, TLSClientConfig: rest.TLSClientConfig{Insecure: true}, Dial: dial,
-		WrapTransport: func(next http.RoundTripper) http.RoundTripper { return asRoot{next} },
+		WrapTransport: func(next http.RoundTripper) http.RoundTripper { return asRoot{RoundTripper: next} },
 	})
 	require.NoError(t, err)
 	return client

@@ -24,7 +24,7 @@ func TestAPatchThatCannotBeReadIsAnsweredInOneLine(t *testing.T) {
 	for name, c := range map[string]struct {
 		path, contentType, body, want string
 	}{
-		"an unknown field     ":   {path, merge, `{"spec":{"pasued":true}}`, `strict decoding error: unknown field "spec.pasued"`},
+		"an unknown field":        {path, merge, `{"spec":{"pasued":true}}`, `strict decoding error: unknown field "spec.pasued"`},
 		"a label of another type": {path, merge, `{"metadata":{"labels":{"a":1}}}`, "cannot unmarshal number"},
 		"a JSON patch":            {path, "application/json-patch+json", `[{"op":"add","path":"/spec","value":{"pasued":true}}]`, `unknown field "spec.pasued"`},
 		"a long object":           {path, merge, `{"spec":{"pasued":true,"clientID":"` + long + `"}}`, `unknown field "spec.pasued"`},

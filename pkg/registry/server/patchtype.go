@@ -18,11 +18,7 @@ import (
 )
 
 // acceptedPatchTypes are those of a CRD (S 1.2), in the order of kube-apiserver's lists.
-var acceptedPatchTypes = []string{
-	string(types.JSONPatchType),
-	string(types.MergePatchType),
-	string(types.ApplyYAMLPatchType),
-}
+var acceptedPatchTypes = []string{string(types.JSONPatchType), string(types.MergePatchType), string(types.ApplyYAMLPatchType)}
 
 // withPatchTypes refuses every other patch type on our group, above all strategic merge
 // patch. The API machinery would accept it for any Go type and replace each list as a

@@ -33,7 +33,7 @@ func TestStrategicMergePatchIsRefusedAsByACRD(t *testing.T) {
 		"a strategic merge patch of an object":     {clusters + "/a", "application/strategic-merge-patch+json", merge, 415},
 		"one with a character set":                 {clusters + "/a", "application/strategic-merge-patch+json; charset=utf-8", merge, 415},
 		"one with a parameter that does not parse": {clusters + "/a", "application/strategic-merge-patch+json; =;", merge, 415},
-		"one of a missing object            ":      {clusters + "/b", "application/strategic-merge-patch+json", merge, 415},
+		"one of a missing object":                  {clusters + "/b", "application/strategic-merge-patch+json", merge, 415},
 		"one of a status":                          {clusters + "/a/status", "application/strategic-merge-patch+json", merge, 415},
 		"an unknown type":                          {clusters + "/a", "text/plain", merge, 415},
 		"no type at all":                           {clusters + "/a", "", merge, 415},

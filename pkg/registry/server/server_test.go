@@ -49,11 +49,7 @@ func newConfig(t *testing.T) server.Config {
 	require.NoError(t, secure.WithLoopback().ApplyTo(&config.SecureServing, &config.LoopbackClientConfig))
 	config.Authentication.Authenticator = authenticator.RequestFunc(byHeader)
 	config.Authorization.Authorizer = authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
-	return server.Config{
-		Generic: config,
-		Storage: servertest.Storage(),
-		Ready:   func() error { return nil },
-	}
+	return server.Config{Generic: config, Storage: servertest.Storage(), Ready: func() error { return nil }}
 }
 
 // running is a server that runs for the duration of a test.
@@ -97,7 +93,6 @@ func dialFor(t *testing.T) func(context.Context, string, string) (net.Conn, erro
 	}
 }
 
-// answer is a response.
 type answer struct {
 	code   int
 	header http.Header
@@ -162,7 +157,7 @@ func TestNewRefusesAConfigurationThatIsNotSafe(t *testing.T) {
 		"without an authoriser":              {func(c *server.Config) { c.Generic.Authorization.Authorizer = nil }, "Authorizer is nil"},
 		"without a certificate":              {func(c *server.Config) { c.Generic.SecureServing.Cert = nil }, "no certificate"},
 		"without TLS":                        {func(c *server.Config) { c.Generic.SecureServing = nil }, "no certificate"},
-		"without a check of readiness      ": {func(c *server.Config) { c.Ready = nil }, "Ready is nil"},
+		"without a check of readiness":       {func(c *server.Config) { c.Ready = nil }, "Ready is nil"},
 		"without anything that it can serve": {func(c *server.Config) { c.Storage = nil }, "Storage is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {

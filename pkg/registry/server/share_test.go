@@ -79,36 +79,39 @@ func TestRequestsForTheGroupShareAndNothingElseDoes(t *testing.T) {
 	}
 }
 
+// free reports whether units of a budget can be taken at once.
+func free(t *testing.T, b *fair.Budget, units int64) bool {
+	t.Helper()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if b.Take(ended, "another", units) != nil {
+		return false
+	}
+	b.Give("another", units)
+	return true
+}
+
 // TestALargeListHoldsMemoryButNoTurnWhileItIsSent has a client that does not read: it takes
 // only memory from others.
 func TestALargeListHoldsMemoryButNoTurnWhileItIsSent(t *testing.T) {
 	t.Parallel()
 	limits := &fair.Limits{Events: fair.NewBudget(1, 1), Heavy: fair.NewBudget(1, 1), Bytes: fair.NewBudget(100<<20, 60<<20)}
-	free := func(b *fair.Budget, units int64) bool {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if b.Take(ctx, "another", units) != nil {
-			return false
-		}
-		b.Give("another", units)
-		return true
-	}
 	sends := 0
 	handler := sharing{limits}.before(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		assert.NoError(t, fair.Of(req.Context()).List(req.Context(), 30<<20))
-		assert.False(t, free(limits.Heavy, 1))
+		assert.False(t, free(t, limits.Heavy, 1))
 		_, err := w.Write([]byte("x"))
 		assert.NoError(t, err)
-		assert.False(t, free(limits.Heavy, 1))
+		assert.False(t, free(t, limits.Heavy, 1))
 	}))
 	handler.ServeHTTP(&connection{ResponseRecorder: httptest.NewRecorder(), sending: func() {
 		sends++
-		require.True(t, free(limits.Heavy, 1))
-		require.False(t, free(limits.Bytes, 50<<20))
+		require.True(t, free(t, limits.Heavy, 1))
+		require.False(t, free(t, limits.Bytes, 50<<20))
 	}}, asked("list", v1alpha1.SchemeGroupVersion.Group, "a"))
 	require.Equal(t, 1, sends)
-	require.True(t, free(limits.Bytes, 50<<20))
-	require.True(t, free(limits.Heavy, 1))
+	require.True(t, free(t, limits.Bytes, 50<<20))
+	require.True(t, free(t, limits.Heavy, 1))
 }
 
 // TestAWriteTakesItsTurnOnceItsBodyIsRead has a client that sends slowly: it holds nothing.
@@ -124,27 +127,18 @@ func TestAWriteTakesItsTurnOnceItsBodyIsRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			limits := &fair.Limits{Heavy: fair.NewBudget(1, 1)}
-			free := func() bool {
-				ctx, cancel := context.WithCancel(t.Context())
-				cancel()
-				if limits.Heavy.Take(ctx, "another", 1) != nil {
-					return false
-				}
-				limits.Heavy.Give("another", 1)
-				return true
-			}
 			req := asked("update", v1alpha1.SchemeGroupVersion.Group, "a")
 			req.Body = io.NopCloser(strings.NewReader(strings.Repeat("x", tc.size)))
 			sharing{limits}.before(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 				_, err := io.CopyN(io.Discard, req.Body, int64(tc.size))
 				assert.NoError(t, err)
-				assert.True(t, free(), "more may come")
+				assert.True(t, free(t, limits.Heavy, 1), "more may come")
 				rest, err := io.ReadAll(req.Body)
 				assert.NoError(t, err)
 				assert.Empty(t, rest)
-				assert.Equal(t, !tc.takes, free())
+				assert.Equal(t, !tc.takes, free(t, limits.Heavy, 1))
 			})).ServeHTTP(&connection{ResponseRecorder: httptest.NewRecorder()}, req)
-			require.True(t, free())
+			require.True(t, free(t, limits.Heavy, 1))
 		})
 	}
 }
@@ -153,18 +147,17 @@ func TestAWatchThatCannotSendEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	limits := &fair.Limits{Events: fair.NewBudget(1, 1)}
 	require.NoError(t, limits.Events.Take(t.Context(), "another", 1))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
 	req := asked("watch", v1alpha1.SchemeGroupVersion.Group, "a")
+	ctx, cancel := context.WithCancel(req.Context())
+	cancel()
 	handler := sharing{limits}.before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, err := w.Write([]byte("x"))
 		assert.ErrorIs(t, err, context.Canceled)
 	}))
-	handler.ServeHTTP(&connection{ResponseRecorder: httptest.NewRecorder()}, req.WithContext(mergeInfo(ctx, req)))
+	handler.ServeHTTP(&connection{ResponseRecorder: httptest.NewRecorder()}, req.WithContext(ctx))
 }
 
-// TestFewOfManyWatchesSendAtATime sends two events on each watch, and
-// flushes.
+// TestFewOfManyWatchesSendAtATime sends two events on each watch, and flushes.
 func TestFewOfManyWatchesSendAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -194,12 +187,6 @@ func TestFewOfManyWatchesSendAtATime(t *testing.T) {
 		require.EqualValues(t, turns, most.Load())
 		require.EqualValues(t, 2*watches, sent.Load())
 	})
-}
-
-// mergeInfo gives a context the request info of another request.
-func mergeInfo(ctx context.Context, req *http.Request) context.Context {
-	info, _ := request.RequestInfoFrom(req.Context())
-	return request.WithRequestInfo(ctx, info)
 }
 
 func TestWhatAListTakesDependsOnItsForm(t *testing.T) {

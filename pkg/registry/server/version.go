@@ -41,8 +41,7 @@ const Component = "muster"
 // (see version). A program may add its flags and Set it, once.
 var Components = sync.OnceValue(func() basecompatibility.ComponentGlobalsRegistry {
 	registry := basecompatibility.NewComponentGlobalsRegistry()
-	release := effectiveVersion{basecompatibility.NewEffectiveVersionFromString(
-		baseversion.DefaultKubeBinaryVersion, kubeFloor, kubeFloor)}
+	release := effectiveVersion{basecompatibility.NewEffectiveVersionFromString(baseversion.DefaultKubeBinaryVersion, kubeFloor, kubeFloor)}
 	utilruntime.Must(registry.Register(Component, release, utilfeature.DefaultMutableFeatureGate))
 	return registry
 })

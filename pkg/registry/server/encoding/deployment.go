@@ -9,7 +9,6 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// deployment writes a BundleDeployment.
 func (t *text) deployment(d *v1alpha1.BundleDeployment, known *known) {
 	t.b = append(t.b, '{')
 	t.unlessEmpty(`"kind":`, d.Kind)

@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wire writes BundleDeployments, lists of them and the events of watches as JSON.
+// Package encoding writes BundleDeployments, lists of them and the events of watches as JSON.
 // The bytes are exactly those of encoding/json. But encoding/json finds by reflection what
 // is written out here, and takes several times as long: three quarters of the time of a
 // list.

@@ -27,7 +27,6 @@ func (p pretty) Encode(object runtime.Object, w io.Writer) error {
 	return p.Serializer.Encode(object, w)
 }
 
-// indent is the indentation of one level.
 const indent = "  "
 
 func (p pretty) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error {

@@ -137,7 +137,6 @@ func (s serializer) list(list *v1alpha1.BundleDeploymentList, w io.Writer) error
 	})
 }
 
-// inChunks writes a list, item after item.
 func inChunks(list runtime.Object, meta any, items int, w io.Writer, item func(e *encoder, i int) error) error {
 	// A first write of a few bytes shows the compression of responses that more follows
 	// (responsewriters.deferredResponseWriter).
@@ -183,7 +182,6 @@ func written(object v1alpha1.Written, w io.Writer) error {
 	return err
 }
 
-// writtenList writes a list of such objects.
 func (s serializer) writtenList(list runtime.Object, items reflect.Value, w io.Writer) error {
 	return inChunks(list, reflect.ValueOf(list).Elem().FieldByName("ListMeta").Interface(), items.Len(), w, func(e *encoder, i int) error {
 		item := items.Index(i).Addr().Interface().(v1alpha1.Written)
