@@ -34,6 +34,7 @@ func (o *Encryption) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.AutomaticReload, "encryption-provider-config-automatic-reload", o.AutomaticReload, "read --encryption-provider-config again when it changes")
 }
 
+// Validate returns what is wrong with the options.
 func (o *Encryption) Validate() []error {
 	if o.AutomaticReload && o.ConfigFile == "" {
 		return []error{errors.New("--encryption-provider-config-automatic-reload needs --encryption-provider-config")}
@@ -70,8 +71,7 @@ func (o *Encryption) Load(ctx context.Context, serverID string) (*Keys, error) {
 	}
 	// With reload, one check covers all services.
 	dynamic := encryptionconfig.NewDynamicTransformers(loaded.Transformers, loaded.HealthChecks[0], cancel, loaded.KMSCloseGracePeriod)
-	controller := encryptionconfigcontroller.NewDynamicEncryptionConfiguration(
-		"encryption-provider-config", o.ConfigFile, dynamic, loaded.EncryptionFileContentHash, serverID)
+	controller := encryptionconfigcontroller.NewDynamicEncryptionConfiguration("encryption-provider-config", o.ConfigFile, dynamic, loaded.EncryptionFileContentHash, serverID)
 	return &Keys{transformers: dynamic, Checks: []healthz.HealthChecker{dynamic}, follow: controller.Run}, nil
 }
 

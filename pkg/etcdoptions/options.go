@@ -50,6 +50,7 @@ func (o *Options) AddConnectionFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Prefix, "etcd-prefix", o.Prefix, "prefix of all keys in etcd")
 }
 
+// Validate returns what is wrong with the options. Each error names a flag.
 func (o *Options) Validate() []error {
 	var all []error
 	if err := o.ClientConfig.Validate(); err != nil {
