@@ -69,7 +69,7 @@
 //	record      one fact as a key and a value in etcd
 //	log         the records in etcd and their history (package etcd)
 //	revision    an etcd revision: the only notion of time
-//	object      a stored Kubernetes object without what is derived of it
+//	object      a stored Kubernetes object without its derived part
 //	report      the status that an agent or a controller wrote for an object
 //	pin         a record of the last version of a Bundle, or content of a pair, that worked
 //	promotion   a record of what the roll-out lets one BundleDeployment show
@@ -83,7 +83,7 @@
 // Derived:
 //
 //	state       all that follows from the records at one revision, and can change
-//	view        what is published of the state: immutable
+//	view        the published part of the state: immutable
 //	version     a Bundle's spec at one generation, compiled
 //	in force    said of the version that gives a Bundle its BundleDeployments
 //	pair        one version of a Bundle on one Cluster that it targets
@@ -165,8 +165,8 @@
 // So an object carries how it was written beside its fields (pkg/apis/fleet/schema). The
 // record keeps it, and every answer, event, patch and apply shows it. No stage of the
 // pipeline between etcd and view looks at it. A write that changes only that is a change
-// like any other; it makes no new version of a Bundle. Statuses and
-// metadata are not kept in the form in which they were written.
+// like any other, but makes no new version of a Bundle. Statuses and metadata are not kept
+// in the form in which they were written.
 //
 // # Absence is a decision
 //
@@ -236,8 +236,8 @@
 //     then promotes by one small record each (S 6.4), under a guard that fails if a report
 //     has used up a limit meanwhile.
 //   - A write that would change what a held BundleDeployment shows, by new labels, rules or
-//     a pause, records what was shown. Records that decide nothing any more go with the
-//     write that makes something be held again; otherwise the controller sweeps them.
+//     a pause, records what was shown. A write that holds something back again deletes the
+//     records that decide nothing any more; otherwise the controller sweeps them.
 //
 // Template functions that are random or read the clock (randAlphaNum, now, ...) take their
 // randomness from a seed, and the time from a timestamp. The Bundle's record got both with
