@@ -11,10 +11,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
-// A record of 1.5 MiB takes tens of milliseconds to decode. So objects and reports are
-// decoded before the engine's goroutine takes their revision. Several revisions are decoded
-// at once, while earlier ones are applied. Revisions are taken in order, each when its
-// records are decoded.
+// A record of 1.5 MiB takes tens of milliseconds to decode. So objects and reports are decoded
+// before the engine's goroutine takes their revision, several revisions at once. Revisions are
+// taken in order, each when its records are decoded.
 
 const (
 	// ahead is how many revisions may be read ahead of the one that is being applied.
@@ -33,8 +32,6 @@ type arrival struct {
 
 // decoders bounds how many revisions are decoded at once.
 type decoders chan struct{}
-
-func newDecoders() decoders { return make(decoders, runtime.GOMAXPROCS(0)) }
 
 // arrive starts to decode a revision.
 func (d decoders) arrive(batch etcd.Batch) *arrival {
@@ -64,7 +61,7 @@ func (a *arrival) decode() {
 // or the stream breaks, as etcd.Log.Watch does. When the context ends, it drops what was read
 // and not applied, because that may belong to a lost history.
 func (e *Engine) watch(ctx context.Context, after int64, apply func(*arrival)) error {
-	queue, decoders := make(chan *arrival, ahead), newDecoders()
+	queue, decoders := make(chan *arrival, ahead), make(decoders, runtime.GOMAXPROCS(0))
 	var err error
 	go func() {
 		defer close(queue)

@@ -13,8 +13,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 )
 
-// Questions to the present state, and plans on it. Each waits at most for the revision that
-// is being applied. The types of package state that callers need have a name here too.
+// Questions to the current state, and plans on it, wait at most for the revision that is being
+// applied. The types of package state that callers need have a name here too.
 type (
 	// Proposal is a write of an object that has not been committed.
 	Proposal = state.Proposal
@@ -24,7 +24,7 @@ type (
 	UnusedRecord = state.UnusedRecord
 )
 
-// ask calls read with the present state, to which nothing writes during the call. It fails
+// ask calls read with the current state, to which nothing writes during the call. It fails
 // with ErrNotReady if no state is loaded.
 func (e *Engine) ask(read func(*state.State)) error {
 	e.state.RLock()
@@ -76,7 +76,7 @@ func (e *Engine) Rollouts() (out []record.Name) {
 	return out
 }
 
-// Rollout returns one Bundle's roll-out at the present revision. It reports false if the
+// Rollout returns one Bundle's roll-out at the current revision. It reports false if the
 // Bundle does not exist or has no version in force. It costs O(targets).
 func (e *Engine) Rollout(name record.Name) (out rollout.Input, ok bool, err error) {
 	err = e.ask(func(s *state.State) { out, ok = s.Rollout(name) })
@@ -152,7 +152,7 @@ func (e *Engine) Unused(each func(unused []UnusedRecord, revision int64) bool) e
 	return nil
 }
 
-// StillUnused returns those of the given records that decide nothing at present.
+// StillUnused returns those of the given records that decide nothing now.
 func (e *Engine) StillUnused(keys []record.Key) (unused []UnusedRecord, revision int64, err error) {
 	err = e.ask(func(s *state.State) { unused, revision = s.Unused(keys), s.Revision() })
 	return unused, revision, err

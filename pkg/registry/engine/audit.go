@@ -22,11 +22,9 @@ import (
 // agent would uninstall. An audit finds the fault, and the replica stops answering until it
 // has built its state anew.
 //
-// The Bundles are audited in shares, by a hash of their names: their BundleDeployments and
-// roll-ups depend on all Clusters, and on no Bundle with another name. An audit reads all
-// records of the log, decodes those that it needs, and evaluates a bounded number of pairs. A
-// large fleet takes several audits. If one share holds all Bundles, Clusters, ClusterGroups,
-// GitRepos and HelmOps are compared too.
+// An audit is of one share of the Bundles (package audit). It reads all records of the log,
+// decodes those that it needs, and evaluates a bounded number of pairs. If one share holds all
+// Bundles, Clusters, ClusterGroups, GitRepos and HelmOps are compared too.
 
 // ErrDiffers means that an audit found the state to be wrong.
 var ErrDiffers = errors.New("the state differs from what the records mean")
@@ -35,8 +33,7 @@ const (
 	// auditTimeout bounds one audit, because the records of its revision are not kept for
 	// ever.
 	auditTimeout = 5 * time.Minute
-	// auditLogged is how many differences are logged.
-	auditLogged = 10
+	auditLogged  = 10 // differences that are logged
 )
 
 // keepAuditing runs audits at an interval until the context ends.

@@ -85,9 +85,7 @@ func (e *Engine) beat(ctx context.Context) error {
 
 // settle confirms the answers whose revision the view has reached after their pulses ended.
 func (e *Engine) settle() {
-	v := e.current.Load()
-	if v == nil || e.lineage.broken.Load() != nil {
-		return
+	if v := e.current.Load(); v != nil && e.lineage.broken.Load() == nil {
+		e.pulse.Reached(v.Revision)
 	}
-	e.pulse.Reached(v.Revision)
 }

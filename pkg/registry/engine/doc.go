@@ -35,11 +35,11 @@
 //	a revision below     one that was known before the read began (ErrRewound)
 //	compaction           of the revision at which the watch resumes (etcd.ErrCompacted)
 //
-// After each of these the engine loads the state anew, at the present, and keeps no history
-// from before. A client that resumes from the lost history gets 410 and lists again. While
-// etcd's revision is below the newest one seen, nothing is served, because revisions would
-// have another meaning than before. What was published stays until then, so nothing goes
-// backwards. The engine does not notice a cluster that is restored ahead, with the token of
-// the lost one and without compaction of its history. Therefore docs/operations.md restores
-// with a new token, a bump and the mark.
+// After each of these the engine loads the state anew and keeps no history from before. A
+// client that resumes from the lost history gets 410 and lists again. While etcd's revision is
+// below the newest one seen, nothing is served, because revisions would have another meaning
+// than before. What was published remains until then, so nothing goes backwards. The engine
+// does not notice a cluster that is restored ahead, with the token of the lost one and without
+// compaction of its history. Therefore docs/operations.md restores with a new token, a bump
+// and the mark.
 package engine

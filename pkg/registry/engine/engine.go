@@ -27,9 +27,9 @@ type Options struct {
 	// History bounds the changes that views remember, and so how far back a client may
 	// resume.
 	History view.Limits
-	// LoadBehind is how many revisions before the present a start loads, to replay them, so
-	// that history exists at once. It is at least one. Fewer are replayed if etcd no longer
-	// has them, or if the replay would take too long (replayWithin).
+	// LoadBehind is how many revisions before the current one a start loads, to replay them, so
+	// that history exists at once. It is at least one. Fewer are replayed if etcd no longer has
+	// them, or if the replay would take too long (replayWithin).
 	LoadBehind int64
 	// AuditEvery is the interval at which the state is compared with the records. 0 means
 	// never.
@@ -55,8 +55,8 @@ type Engine struct {
 	log     *etcd.Log
 	options Options
 
-	// state is written only by the goroutine of Run, under the lock. ask reads it under the
-	// read lock. It is nil before the first load.
+	// state is written only by the goroutine of Run, under the lock. It is nil before the first
+	// load.
 	state struct {
 		sync.RWMutex
 		*state.State
@@ -86,8 +86,7 @@ func New(log *etcd.Log, options Options) *Engine {
 	return e
 }
 
-// Current returns the present view. It fails with ErrNotReady before the first view is
-// complete.
+// Current returns the current view. It fails with ErrNotReady before the first one is complete.
 func (e *Engine) Current() (*view.View, error) {
 	if v := e.current.Load(); v != nil {
 		return v, nil
@@ -177,7 +176,7 @@ func (e *Engine) follow(ctx context.Context) error {
 		return err
 	}
 	if e.state.State == nil {
-		behind := e.replay.behind // at least one, so that the changes of the present one are known
+		behind := e.replay.behind // at least one, so that the changes of the target are known
 		if broken != nil {
 			behind = 0 // clients have not seen the revisions before
 		}
@@ -205,9 +204,7 @@ func (e *Engine) follow(ctx context.Context) error {
 		e.caughtUp(target, begun)
 	})
 	switch {
-	case errors.Is(err, etcd.ErrCompacted):
-		e.forget()
-	case errors.Is(err, errReplay):
+	case errors.Is(err, etcd.ErrCompacted), errors.Is(err, errReplay):
 		e.forget()
 	case errors.Is(err, etcd.ErrReplaced):
 		e.breakOff(err)
@@ -219,15 +216,15 @@ func (e *Engine) follow(ctx context.Context) error {
 	return err
 }
 
-// forget drops the state. What was published stays.
+// forget drops the state. What was published remains.
 func (e *Engine) forget() {
 	e.state.Lock()
 	e.state.State = nil
 	e.state.Unlock()
 }
 
-// present returns the revision to catch up with. Its timeout prevents that a silently dead
-// connection blocks the start for ever.
+// present returns the revision to catch up with. The timeout keeps a silently dead connection
+// from blocking the start for ever.
 func (e *Engine) present(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, freshness.QuorumTimeout)
 	defer cancel()
@@ -239,11 +236,11 @@ func (e *Engine) present(ctx context.Context) (int64, error) {
 	return revision, err
 }
 
-// caughtUp publishes the first view that holds everything that existed at the start. That
-// also meets a barrier.
+// caughtUp publishes the first view that holds everything that existed at the start. That is a
+// met barrier.
 func (e *Engine) caughtUp(target int64, begun time.Time) {
 	if revision := e.state.Revision(); revision >= target && !e.following.Load() && e.replay.follow() {
-		e.publish(e.state.Reach(revision))
+		e.current.Store(e.state.Reach(revision))
 		e.following.Store(true)
 		e.stalled.Store(nil)
 		e.pulse.SetStuck(false)
@@ -270,7 +267,7 @@ func (e *Engine) apply(batch *arrival) {
 		next := e.state.Reach(batch.Revision)
 		e.state.Unlock()
 		if e.following.Load() {
-			e.publish(next)
+			e.current.Store(next)
 			e.wakeups.Wake(next.Revision, map[Scope]struct{}{{}: {}})
 		}
 		return
@@ -284,11 +281,9 @@ func (e *Engine) apply(batch *arrival) {
 	next := e.state.Next()
 	e.state.Unlock()
 	if e.following.Load() {
-		e.publish(next)
+		e.current.Store(next)
 		e.wakeups.Wake(batch.Revision, scopes)
 	}
 	e.totals.records.Add(int64(len(batch.Records)))
 	observe(e.options.Observers.Apply, begun)
 }
-
-func (e *Engine) publish(v *view.View) { e.current.Store(v) }

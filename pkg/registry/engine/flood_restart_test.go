@@ -5,7 +5,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"testing"
@@ -59,11 +58,7 @@ func shownBy(t *testing.T, v *view.View) map[string]string {
 	out := map[string]string{}
 	for _, resource := range allResources {
 		for item := range v.All(resource, record.Name{}) {
-			object := item.Render()
-			object.SetResourceVersion("")
-			text, err := json.Marshal(object)
-			require.NoError(t, err)
-			out[resource+"/"+item.Name().String()] = string(text)
+			out[resource+"/"+item.Name().String()] = asJSON(t, item.Render())
 		}
 	}
 	return out

@@ -16,25 +16,22 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
-// load loads the state some revisions behind the present, so that the replay to the present
-// makes history.
+// load loads the state some revisions before the present one. Their replay makes history.
 func (e *Engine) load(ctx context.Context, present, behind int64) error {
 	at, err := e.furthestBack(ctx, present, behind)
 	if err != nil {
 		return err
 	}
 	if v := e.current.Load(); v != nil {
-		// A view was published before, and nothing may go backwards.
-		at = max(at, v.Revision)
+		at = max(at, v.Revision) // what was published does not go backwards
 	}
 	all, err := e.everything(ctx, at)
 	if (errors.Is(err, etcd.ErrUndecryptable) || errors.Is(err, record.ErrNewer)) && at < present {
 		at = present // as passUndecryptableHistory does
 		all, err = e.everything(ctx, at)
 	}
-	known := false
-	if err == nil && at >= present {
-		known = true
+	known := err == nil && at >= present
+	if known {
 		all, err = e.unchanged(ctx, all)
 	}
 	if err != nil {
@@ -55,8 +52,7 @@ func (e *Engine) load(ctx context.Context, present, behind int64) error {
 // unchanged returns the state at a new revision that changes nothing. The changes of the
 // loaded revision itself are not known, and a client that received only some of them could
 // not continue. And if a state is built anew because it was wrong, its objects need other
-// resourceVersions. Usually later revisions are replayed before any client is served. If none
-// exist, the engine makes one.
+// resourceVersions.
 func (e *Engine) unchanged(ctx context.Context, all *state.Loaded) (*state.Loaded, error) {
 	if all.Revision <= 1 {
 		return all, nil // nothing has ever been written
@@ -100,10 +96,9 @@ func (e *Engine) furthestBack(ctx context.Context, present, behind int64) (int64
 	return held, nil
 }
 
-// passUndecryptableHistory loads anew at the present, if that can be opened: what lies
-// between may be encrypted with a key that nothing of the present needs, and that was
-// taken away. Otherwise the state stays at the last whole revision, to continue from there
-// when the key is known.
+// passUndecryptableHistory loads the current revision, if it can be opened: the revisions
+// before it may be encrypted with a key that it no longer needs. Otherwise the state remains
+// at the last whole revision, to continue from there when the key is known.
 func (e *Engine) passUndecryptableHistory(ctx context.Context) {
 	if present, err := e.present(ctx); err == nil {
 		_ = e.load(ctx, present, 0) // the error of the watch says what is wrong

@@ -24,15 +24,14 @@ func (e *Engine) close(ctx context.Context) {
 
 // newer returns the reason why the replica has closed itself, nil if it has not.
 func (e *Engine) newer() *record.NewerError {
-	stalled := e.stalled.Load()
 	var newer *record.NewerError
-	if stalled == nil || !errors.As(*stalled, &newer) {
-		return nil
+	if stalled := e.stalled.Load(); stalled != nil {
+		errors.As(*stalled, &newer)
 	}
 	return newer
 }
 
-// passNewerHistory loads a start anew at the present, if all formats there are known. The
+// passNewerHistory loads the current revision at a start, if all formats there are known. The
 // records of a newer version may be gone, because an operator went back to this version. It
 // returns the error with which the following of the log ends.
 func (e *Engine) passNewerHistory(ctx context.Context, met error) error {

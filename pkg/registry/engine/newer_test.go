@@ -45,7 +45,7 @@ func TestAReplicaThatMeetsANewerRecordClosesItself(t *testing.T) {
 			require.Eventually(t, func() bool { return e.Ready() != nil }, freshness.BehindAfter/2, time.Millisecond)
 			require.ErrorIs(t, e.Ready(), record.ErrNewer)
 			require.ErrorIs(t, e.Ready(), ErrNotReady)
-			_, err = e.Plan(t.Context(), proposed(on("c1"), false))
+			_, err = e.Plan(t.Context(), Proposal{Resource: record.Clusters, Name: nameOf(on("c1")), Object: recordOf(on("c1"))})
 			require.ErrorIs(t, err, ErrNotReady)
 			v, err := e.Current()
 			require.NoError(t, err)

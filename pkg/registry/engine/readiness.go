@@ -18,7 +18,7 @@ import (
 
 // Ready returns nil while reads are right: a few seconds ago at most, the view held
 // everything that was committed. Otherwise the error wraps ErrNotReady and says what is
-// missing. It costs next to nothing while all is well.
+// missing. While it returns nil, it costs next to nothing.
 func (e *Engine) Ready() error {
 	if e.pulse.Ready() && e.lineage.broken.Load() == nil {
 		return nil
@@ -47,6 +47,7 @@ func (e *Engine) Unready() context.Context { return e.pulse.Lost() }
 func (e *Engine) unready() error {
 	v := e.current.Load()
 	seen, failed := e.pulse.Seen(), e.pulse.Failure()
+	behind := errors.Is(failed, freshness.ErrBehind)
 	age, ever := e.pulse.Age()
 	silence, _ := e.pulse.Silence()
 	broken := e.lineage.broken.Load()
@@ -61,11 +62,11 @@ func (e *Engine) unready() error {
 	switch {
 	case broken != nil:
 		return fmt.Errorf("%w: %w", ErrNotReady, *broken)
-	case failed != nil && errors.Is(failed, freshness.ErrBehind) && v != nil:
+	case behind && v != nil:
 		return fmt.Errorf("%w: behind: at revision %d, etcd at %d or later, last known to be up to date %s ago%s", ErrNotReady, v.Revision, seen, since(age), reason)
-	case failed != nil && !errors.Is(failed, freshness.ErrBehind) && ever:
+	case failed != nil && !behind && ever:
 		return fmt.Errorf("%w: etcd lost: last heard of %s ago, last error: %w", ErrNotReady, since(silence), failed)
-	case failed != nil && !errors.Is(failed, freshness.ErrBehind):
+	case failed != nil && !behind:
 		return fmt.Errorf("%w: etcd lost: it has not answered yet, last error: %w", ErrNotReady, failed)
 	case v == nil && e.progress.target.Load() == 0:
 		return fmt.Errorf("%w: warming up: etcd has not answered yet", ErrNotReady)

@@ -16,7 +16,7 @@ import (
 // takes tens of microseconds, a Bundle for 10,000 Clusters a second. It is more important to
 // be ready soon than to have history, so a replay that takes too long is cut short.
 
-// replayWithin is how long a start may replay before it loads again, closer to the present.
+// replayWithin is how long a start may replay before it loads again, from a later revision.
 const replayWithin = 10 * time.Second
 
 // errReplay ends a replay that takes too long.
@@ -25,7 +25,7 @@ var errReplay = errors.New("the replay takes too long")
 // replaying is used by the engine's goroutine alone, except phase, which the timer also
 // changes.
 type replaying struct {
-	// behind is how many revisions before the present the next load starts.
+	// behind is how many revisions before the current one the next load starts.
 	behind int64
 	within time.Duration
 	phase  atomic.Int32
@@ -40,9 +40,9 @@ const (
 	cut
 )
 
-// bind ends the following of the log when a start has replayed for too long. It then makes
-// the next load half as far behind as what was replayed in that time. The caller must call
-// stop when the watch ends.
+// bind ends the following of the log when a start has replayed for too long. The next load is
+// then half as far behind as what was replayed in that time. The caller must call stop when
+// the watch ends.
 func (r *replaying) bind(e *Engine, end context.CancelCauseFunc) (stop func()) {
 	if r.behind <= 1 || e.current.Load() != nil {
 		r.phase.Store(unbound) // it must be done, however long it takes

@@ -29,13 +29,12 @@ type Stats struct {
 	Audits, Audited, Differences int64
 }
 
-// totals are counted as they happen.
 type totals struct {
 	records, loads, undecodable, audits, audited, differences atomic.Int64
 }
 
-// Stats returns the present numbers. It costs O(1), and waits at most for the
-// revision that is being applied.
+// Stats returns the current numbers. It costs O(1), and waits at most for the revision that is
+// being applied.
 func (e *Engine) Stats() Stats {
 	s := Stats{
 		Ready:       e.pulse.Ready(),
@@ -54,6 +53,6 @@ func (e *Engine) Stats() Stats {
 	if v := e.current.Load(); v != nil {
 		s.Revision = v.Revision
 	}
-	_ = e.ask(func(present *state.State) { s.Counts = present.Counts() })
+	_ = e.ask(func(now *state.State) { s.Counts = now.Counts() })
 	return s
 }

@@ -4,7 +4,6 @@
 package engine
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -91,25 +90,6 @@ func TestWhatCannotBeReadAnyMoreStaysWhatItWas(t *testing.T) {
 	require.NoError(t, err)
 	v = barrier(ctx, t, e)
 	require.Equal(t, v.Revision, v.Whole)
-}
-
-// TestAReplayThatTakesTooLongIsCutShort allows no time: no replay completes but the last one.
-func TestAReplayThatTakesTooLongIsCutShort(t *testing.T) {
-	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	log := etcd.New(server.Client, "/muster")
-	e := running(ctx, t, log, 1000)
-	for i := range 200 {
-		save(ctx, t, e, onWith("c1", fmt.Sprint(i)))
-	}
-	hurried := New(log, Options{History: testLimits, LoadBehind: 1000})
-	hurried.replay.within = 0
-	started(ctx, t, hurried)
-	v := barrier(ctx, t, hurried)
-	require.Equal(t, shown(barrier(ctx, t, e)), shown(v))
-	require.Greater(t, v.Oldest, v.Revision-100)
-	require.Less(t, v.Oldest, v.Revision, "the present one is replayed")
-	require.Greater(t, hurried.Stats().Loads, int64(1))
 }
 
 // TestAnObjectThatCanBeReadAgainHasItsReport covers a state that was loaded without the
