@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,9 +77,7 @@ func run(ctx context.Context, args []string) error {
 		if flags.Changed("simulate") {
 			return play.Run(ctx, options.Upstream, os.Stdout, os.Stderr)
 		}
-		if options.Namespace == "" {
-			options.Namespace = namespace
-		}
+		options.Namespace = cmp.Or(options.Namespace, namespace)
 		if options.Downstream, _, err = load("--kubeconfig", downstream); err != nil {
 			return err
 		}

@@ -27,8 +27,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// beMuster makes the test binary behave as muster itself, so that signals and exit codes
-// can be tested on a process.
+// beMuster makes the test binary behave as muster, so that tests see signals and exit codes.
 const beMuster = "MUSTER_TEST_BE_MUSTER"
 
 func TestMain(m *testing.M) {
@@ -46,8 +45,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// fileLimit makes the process unable to make files larger than that, and write until it
-// notices: a full disk for those who may not mount one.
+// fileLimit bounds the size of the process's files, and makes it write until it notices. It
+// stands for a full disk, which a test may not be able to mount.
 const fileLimit = "MUSTER_TEST_FILE_LIMIT"
 
 // fill writes to etcd until that ends.
@@ -177,7 +176,7 @@ func TestAMistakeIsOneLineAndExitCodeOne(t *testing.T) {
 		"an address that is none":              {[]string{"--bind-address", "example.org"}, `--bind-address "example.org" is not an IP address`},
 		"an address of another machine":        {[]string{"--bind-address", "192.0.2.1"}, "192.0.2.1 is not an address of this machine"},
 		"a port that is none":                  {[]string{"--secure-port", "70000"}, "--secure-port 70000 is not a port"},
-		"a flag that nobody knows":             {[]string{"--no-such-flag"}, "unknown flag: --no-such-flag (muster --help lists the flags)"},
+		"a flag that does not exist":           {[]string{"--no-such-flag"}, "unknown flag: --no-such-flag (muster --help lists the flags)"},
 		"an argument that is no flag":          {[]string{"start", "now"}, `unknown argument "start now" (muster --help lists the flags)`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,7 @@
 //
 // # What it promises
 //
-// It is level-driven: its actions follow from the present state of the server and of the
+// It is level-driven: its actions follow from the current state of the server and of the
 // cluster. It keeps nothing on disk and may be killed at any instruction. It uninstalls a
 // release only if the server's complete list does not contain it.
 //

@@ -78,15 +78,15 @@ func (e *Enrolment) attempt(ctx context.Context, down kubernetes.Interface) (*up
 	case !apierrors.IsNotFound(err):
 		return nil, err
 	}
-	who := e.Applicant
-	if who.ID == "" {
+	applicant := e.Applicant
+	if applicant.ID == "" {
 		system, err := down.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
 		if err != nil {
 			return nil, err
 		}
-		who.ID = string(system.UID)
+		applicant.ID = string(system.UID)
 	}
-	credential, err := e.Invitation.Register(ctx, who)
+	credential, err := e.Invitation.Register(ctx, applicant)
 	if err != nil {
 		return nil, err
 	}

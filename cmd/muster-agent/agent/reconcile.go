@@ -97,21 +97,12 @@ func (a *Agent) deploy(ctx context.Context, bd *v1alpha1.BundleDeployment) (*hel
 	if err := supported(&bd.Spec); err != nil {
 		return nil, err
 	}
-	resources, err := a.up.Manifest(ctx, bd.Spec.DeploymentID)
-	if err != nil {
-		return nil, err
-	}
-	values, err := a.values(ctx, bd)
-	if err != nil {
-		return nil, err
-	}
-	id, _, _ := strings.Cut(bd.Spec.DeploymentID, ":")
-	release, err := a.deployer.Deploy(ctx, helm.Deployment{Name: bd.Name, ManifestID: id, Resources: resources, Options: &bd.Spec.Options, Values: values})
+	release, err := a.apply(ctx, bd)
 	if err != nil {
 		return nil, err
 	}
 	a.options.Log.Info("deployed", "bundledeployment", bd.Name, "release", release.String(), "deploymentID", bd.Spec.DeploymentID)
-	status.AppliedDeploymentID, status.Release = bd.Spec.DeploymentID, release.String()
+	status.AppliedDeploymentID = bd.Spec.DeploymentID
 	upstream.SetCondition(status, upstream.Installed, nil, time.Now())
 	return release, nil
 }
@@ -130,8 +121,8 @@ func supported(spec *v1alpha1.BundleDeploymentSpec) error {
 	return nil
 }
 
-// installed returns the release of a BundleDeployment if the cluster has the reported
-// revision.
+// installed returns the release of a BundleDeployment if its last deployment succeeded,
+// otherwise nil.
 func (a *Agent) installed(ctx context.Context, bd *v1alpha1.BundleDeployment) (*helm.Release, error) {
 	releases, err := a.deployer.Releases(ctx)
 	if err != nil {
@@ -158,29 +149,30 @@ func (a *Agent) look(ctx context.Context, bd *v1alpha1.BundleDeployment, release
 	bd.Status.SyncGeneration = &generation
 	if c := bd.Spec.CorrectDrift; c != nil && c.Enabled && len(seen.Modified) > 0 {
 		// The report says what the agent saw; the next look sees the correction.
-		if err := a.correct(ctx, bd); err != nil {
+		corrected, err := a.apply(ctx, bd)
+		if err != nil {
 			return 0, fmt.Errorf("correcting drift: %w", err)
 		}
+		a.options.Log.Info("corrected drift", "bundledeployment", bd.Name, "release", corrected.String())
 		return firstRetry, nil
 	}
 	return a.options.Monitor, nil
 }
 
-// correct deploys the current version again.
-func (a *Agent) correct(ctx context.Context, bd *v1alpha1.BundleDeployment) error {
+// apply installs or upgrades the release, also if the cluster has the wanted version.
+func (a *Agent) apply(ctx context.Context, bd *v1alpha1.BundleDeployment) (*helm.Release, error) {
 	resources, err := a.up.Manifest(ctx, bd.Spec.DeploymentID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	values, err := a.values(ctx, bd)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	id, _, _ := strings.Cut(bd.Spec.DeploymentID, ":")
 	release, err := a.deployer.Deploy(ctx, helm.Deployment{Name: bd.Name, ManifestID: id, Resources: resources, Options: &bd.Spec.Options, Values: values})
 	if err == nil {
 		bd.Status.Release = release.String()
-		a.options.Log.Info("corrected drift", "bundledeployment", bd.Name, "release", release.String())
 	}
-	return err
+	return release, err
 }

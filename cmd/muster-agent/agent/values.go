@@ -4,6 +4,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -64,20 +65,20 @@ func (a *Agent) values(ctx context.Context, bd *v1alpha1.BundleDeployment) (map[
 	own, _ := helm.Key(bd.Name, &bd.Spec.Options)
 	for _, from := range bd.Spec.Options.Helm.ValuesFrom {
 		if ref := from.ConfigMapKeyRef; ref != nil {
-			object, err := a.down.CoreV1().ConfigMaps(either(ref.Namespace, own)).Get(ctx, ref.Name, metav1.GetOptions{})
+			object, err := a.down.CoreV1().ConfigMaps(cmp.Or(ref.Namespace, own)).Get(ctx, ref.Name, metav1.GetOptions{})
 			if err != nil {
 				return nil, err
 			}
-			if values, err = merge(values, []byte(object.Data[either(ref.Key, "values.yaml")])); err != nil {
+			if values, err = merge(values, []byte(object.Data[cmp.Or(ref.Key, "values.yaml")])); err != nil {
 				return nil, err
 			}
 		}
 		if ref := from.SecretKeyRef; ref != nil {
-			object, err := a.down.CoreV1().Secrets(either(ref.Namespace, own)).Get(ctx, ref.Name, metav1.GetOptions{})
+			object, err := a.down.CoreV1().Secrets(cmp.Or(ref.Namespace, own)).Get(ctx, ref.Name, metav1.GetOptions{})
 			if err != nil {
 				return nil, err
 			}
-			if values, err = merge(values, object.Data[either(ref.Key, "values.yaml")]); err != nil {
+			if values, err = merge(values, object.Data[cmp.Or(ref.Key, "values.yaml")]); err != nil {
 				return nil, err
 			}
 		}
@@ -94,11 +95,4 @@ func merge(base map[string]any, text []byte) (map[string]any, error) {
 		return nil, err
 	}
 	return loader.MergeMaps(base, more), nil
-}
-
-func either(given, otherwise string) string {
-	if given != "" {
-		return given
-	}
-	return otherwise
 }

@@ -46,10 +46,8 @@ func makeChart(name, manifestID string, resources []v1alpha1.BundleResource, opt
 				packed = append(packed, &archive.BufferedFile{Name: inner, Data: files[file]})
 			}
 		}
-	} else {
-		if packed, err = wrap(name, manifestID, files, options); err != nil {
-			return nil, err
-		}
+	} else if packed, err = wrap(name, manifestID, files, options); err != nil {
+		return nil, err
 	}
 	made, err := loader.LoadFiles(packed)
 	if err != nil {

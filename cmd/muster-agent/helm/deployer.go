@@ -4,10 +4,12 @@
 package helm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"helm.sh/helm/v4/pkg/action"
@@ -63,10 +65,8 @@ type Deployment struct {
 	Name string
 	// ManifestID identifies the resources.
 	ManifestID string
-	// Resources are the resources of the Bundle.
-	Resources []v1alpha1.BundleResource
-	// Options say how to deploy them.
-	Options *v1alpha1.BundleDeploymentOptions
+	Resources  []v1alpha1.BundleResource
+	Options    *v1alpha1.BundleDeploymentOptions
 	// Values are the values of the options and of the objects that they refer to.
 	Values map[string]any
 }
@@ -111,12 +111,10 @@ func (d *Deployer) mark(made *chart.Chart, what Deployment) {
 	if what.Options.KeepResources {
 		notes[annotationKeep] = "true"
 	}
-	for key, value := range made.Metadata.Annotations {
-		if _, ours := notes[key]; !ours {
-			notes[key] = value
-		}
+	if made.Metadata.Annotations == nil {
+		made.Metadata.Annotations = map[string]string{}
 	}
-	made.Metadata.Annotations = notes
+	maps.Copy(made.Metadata.Annotations, notes)
 }
 
 // mend reports whether a release exists that can be upgraded. It removes revisions that
@@ -161,10 +159,7 @@ func (d *Deployer) install(config *action.Configuration, what Deployment) *actio
 func (d *Deployer) upgrade(config *action.Configuration, what Deployment) *action.Upgrade {
 	helm := helmOptions(what.Options)
 	run := action.NewUpgrade(config)
-	run.MaxHistory = helm.MaxHistory
-	if run.MaxHistory == 0 {
-		run.MaxHistory = defaultHistory
-	}
+	run.MaxHistory = cmp.Or(helm.MaxHistory, defaultHistory)
 	run.Timeout, run.WaitStrategy = waiting(helm)
 	run.WaitForJobs, run.TakeOwnership, run.RollbackOnFailure = helm.WaitForJobs, helm.TakeOwnership, helm.Atomic
 	run.SkipSchemaValidation, run.EnableDNS = helm.SkipSchemaValidation, !helm.DisableDNS

@@ -4,8 +4,10 @@
 package helm
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,13 +46,7 @@ func (r *Release) String() string { return fmt.Sprintf("%s/%s:%d", r.Namespace, 
 
 // Key returns where the release of a BundleDeployment belongs (S 9.7).
 func Key(name string, options *v1alpha1.BundleDeploymentOptions) (namespace, releaseName string) {
-	namespace = options.TargetNamespace
-	if namespace == "" {
-		namespace = options.DefaultNamespace
-	}
-	if namespace == "" {
-		namespace = "default"
-	}
+	namespace = cmp.Or(options.TargetNamespace, options.DefaultNamespace, "default")
 	if options.Helm != nil && options.Helm.ReleaseName != "" {
 		return namespace, options.Helm.ReleaseName
 	}
@@ -82,12 +78,9 @@ func (d *Deployer) Releases(context.Context) ([]*Release, error) {
 			newest[key] = r
 		}
 	}
-	out := make([]*Release, 0, len(newest))
-	for _, r := range newest {
-		out = append(out, r)
-	}
-	slices.SortFunc(out, func(a, b *Release) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
-	return out, nil
+	return slices.SortedFunc(maps.Values(newest), func(a, b *Release) int {
+		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	}), nil
 }
 
 // own returns the release if this agent has made it, otherwise nil.

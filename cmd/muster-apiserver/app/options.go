@@ -14,6 +14,7 @@ import (
 	logsapi "k8s.io/component-base/logs/api/v1"
 
 	"github.com/musterfleet/muster/cmd/muster-apiserver/app/placement"
+	"github.com/musterfleet/muster/cmd/program"
 	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
@@ -96,15 +97,7 @@ var withheld = []string{
 // Flags returns the flags by theme.
 func (o *Options) Flags() cliflag.NamedFlagSets {
 	var sets cliflag.NamedFlagSets
-	add := func(name string, to func(*pflag.FlagSet)) {
-		all := pflag.NewFlagSet(name, pflag.ContinueOnError)
-		to(all)
-		all.VisitAll(func(f *pflag.Flag) {
-			if !slices.Contains(withheld, f.Name) {
-				sets.FlagSet(name).AddFlag(f)
-			}
-		})
-	}
+	add := func(name string, to func(*pflag.FlagSet)) { program.AddFlags(&sets, name, to, withheld...) }
 	add("etcd", o.Etcd.AddFlags)
 	add("engine", o.Engine.AddFlags)
 	add("reports", o.Reports.AddFlags)
@@ -136,11 +129,12 @@ func (o *Options) Validate() error {
 		o.Audit.Validate(),
 		o.Features.Validate(),
 		o.Tracing.Validate(),
+		o.Etcd.Validate(),
+		o.Engine.validate(),
+		o.Reports.validate(),
+		o.Encryption.Validate(),
+		server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths),
 	)
-	all = append(all, o.Etcd.Validate()...)
-	all = append(all, o.Engine.validate()...)
-	all = append(all, o.Reports.validate()...)
-	all = append(all, o.Encryption.Validate()...)
 	files := o.Serving.ServerCert.CertKey
 	if files.CertFile == "" || files.KeyFile == "" {
 		all = append(all, errors.New("--tls-cert-file and --tls-private-key-file are required: "+
@@ -155,6 +149,5 @@ func (o *Options) Validate() error {
 		all = append(all, errors.New("--requestheader-client-ca-file needs --requestheader-allowed-names: "+
 			"without it every certificate of that authority could speak for any user"))
 	}
-	all = append(all, server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths)...)
 	return errors.Join(all...)
 }

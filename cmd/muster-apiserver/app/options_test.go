@@ -24,14 +24,15 @@ func parse(t *testing.T, args ...string) *Options {
 	return o
 }
 
-func TestASoundServerIsAccepted(t *testing.T) {
+func TestSoundOptionsAreAccepted(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, parse(t, sound...).Validate())
+	require.NoError(t, parse(t, append(sound[:3:3], "--authorization-always-allow-paths=/healthz,/readyz/*,/livez/ping,/metrics")...).Validate())
 }
 
 func TestWhatIsMissingOrUnsafeIsRefusedByTheNameOfItsFlag(t *testing.T) {
 	t.Parallel()
-	cases := []struct {
+	for _, c := range []struct {
 		name string
 		args []string
 		want string
@@ -55,18 +56,12 @@ func TestWhatIsMissingOrUnsafeIsRefusedByTheNameOfItsFlag(t *testing.T) {
 		{"the group's paths open", append(sound[:3:3], "--authorization-always-allow-paths=/healthz,/apis/*"), "would let every client in"},
 		{"no port", append(sound[:3:3], "--secure-port=0"), "--secure-port"},
 		{"an admission plugin that does not exist", append(sound[:3:3], "--enable-admission-plugins=Nothing"), "Nothing"},
-	}
-	for _, c := range cases {
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			require.ErrorContains(t, parse(t, c.args...).Validate(), c.want)
 		})
 	}
-}
-
-func TestHealthMayBeOpen(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, parse(t, append(sound[:3:3], "--authorization-always-allow-paths=/healthz,/readyz/*,/livez/ping,/metrics")...).Validate())
 }
 
 func TestFlagsThatWouldStartAnOpenServerAreNotOffered(t *testing.T) {
@@ -99,7 +94,7 @@ func TestTheRateOfReportsHasADefaultAndCanBeTakenAway(t *testing.T) {
 func TestNoClientCanHoldAServerByDefault(t *testing.T) {
 	t.Parallel()
 	o := parse(t, sound...)
-	require.True(t, o.Features.EnablePriorityAndFairness, "users are told apart, and queue by themselves")
+	require.True(t, o.Features.EnablePriorityAndFairness, "each user has a queue")
 	require.Positive(t, o.Server.MaxRequestsInFlight)
 	require.Positive(t, o.Server.MaxMutatingRequestsInFlight)
 	require.Positive(t, o.Server.RequestTimeout)

@@ -21,11 +21,6 @@ type ReencryptOptions struct {
 	Encryption etcdoptions.Encryption
 }
 
-// NewReencryptOptions returns the defaults of muster-apiserver.
-func NewReencryptOptions() *ReencryptOptions {
-	return &ReencryptOptions{Etcd: etcdoptions.New()}
-}
-
 // AddFlags adds the flags, with the names that muster-apiserver has for them.
 func (o *ReencryptOptions) AddFlags(flags *pflag.FlagSet) {
 	o.Etcd.AddConnectionFlags(flags)

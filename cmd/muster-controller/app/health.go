@@ -4,6 +4,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,10 +70,8 @@ func routes(live, ready []healthz.HealthChecker) http.Handler {
 func (o *Options) guarded(serving *genericapiserver.SecureServingInfo, kube *rest.Config, handler http.Handler) (http.Handler, error) {
 	authentication, authorization := *o.Authentication, *o.Authorization
 	// An operator who gives only --kubeconfig means it for all three.
-	if path := o.CoreAPI.CoreAPIKubeconfigPath; path != "" {
-		authentication.RemoteKubeConfigFile = orElse(authentication.RemoteKubeConfigFile, path)
-		authorization.RemoteKubeConfigFile = orElse(authorization.RemoteKubeConfigFile, path)
-	}
+	authentication.RemoteKubeConfigFile = cmp.Or(authentication.RemoteKubeConfigFile, o.CoreAPI.CoreAPIKubeconfigPath)
+	authorization.RemoteKubeConfigFile = cmp.Or(authorization.RemoteKubeConfigFile, o.CoreAPI.CoreAPIKubeconfigPath)
 	// Clients come with bearer tokens, and none through the front proxy.
 	authentication.SkipInClusterLookup = true
 	var authenticated genericapiserver.AuthenticationInfo
@@ -93,11 +92,4 @@ func (o *Options) guarded(serving *genericapiserver.SecureServingInfo, kube *res
 	handler = genericapifilters.WithRequestInfo(handler, resolver)
 	handler = genericapifilters.WithCacheControl(handler)
 	return genericfilters.WithPanicRecovery(handler, resolver), nil
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

@@ -6,6 +6,7 @@ package app
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
 
+	"github.com/musterfleet/muster/cmd/program"
 	"github.com/musterfleet/muster/pkg/controller/agentaccess"
 	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/server"
@@ -90,16 +92,7 @@ func ownNamespace() string {
 func (o *Options) Flags() cliflag.NamedFlagSets {
 	var sets cliflag.NamedFlagSets
 	add := func(name string, to func(*pflag.FlagSet), withheld ...string) {
-		all := pflag.NewFlagSet(name, pflag.ContinueOnError)
-		to(all)
-		for _, flag := range withheld {
-			_ = all.MarkHidden(flag)
-		}
-		all.VisitAll(func(f *pflag.Flag) {
-			if !f.Hidden {
-				sets.FlagSet(name).AddFlag(f)
-			}
-		})
+		program.AddFlags(&sets, name, to, withheld...)
 	}
 	add("etcd", o.Etcd.AddConnectionFlags)
 	add("encryption", o.Encryption.AddFlags)
@@ -120,13 +113,15 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 
 // Validate returns all errors in the options. Each names the flag that repairs it.
 func (o *Options) Validate() error {
-	all := o.Etcd.Validate()
-	all = append(all, o.Encryption.Validate()...)
-	all = append(all, o.Serving.Validate()...)
-	all = append(all, o.Authentication.Validate()...)
-	all = append(all, o.Authorization.Validate()...)
-	all = append(all, o.AgentAccess.Validate()...)
-	all = append(all, server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths)...)
+	all := slices.Concat(
+		o.Etcd.Validate(),
+		o.Encryption.Validate(),
+		o.Serving.Validate(),
+		o.Authentication.Validate(),
+		o.Authorization.Validate(),
+		o.AgentAccess.Validate(),
+		server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths),
+	)
 	if e := o.Election; e.LeaderElect {
 		if e.LeaseDuration.Duration <= e.RenewDeadline.Duration || e.RenewDeadline.Duration <= e.RetryPeriod.Duration*6/5 || e.RetryPeriod.Duration <= 0 {
 			all = append(all, errors.New("--leader-elect-lease-duration must be more than --leader-elect-renew-deadline, and that more than 1.2 times --leader-elect-retry-period, as in 15s, 10s and 2s"))

@@ -31,9 +31,9 @@ func Run(ctx context.Context, o *Options) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	kube, err := kubeconfig(o.CoreAPI.CoreAPIKubeconfigPath)
+	kube, err := clientcmd.BuildConfigFromFlags("", o.CoreAPI.CoreAPIKubeconfigPath)
 	if err != nil {
-		return err
+		return fmt.Errorf("--kubeconfig, or the pod's service account if it is empty: %w", err)
 	}
 	client, err := o.Etcd.Connect(ctx)
 	if err != nil {
@@ -41,15 +41,6 @@ func Run(ctx context.Context, o *Options) error {
 	}
 	defer client.Close()
 	return o.control(ctx, kube, client)
-}
-
-// kubeconfig returns how to reach kube-apiserver.
-func kubeconfig(path string) (*rest.Config, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", path)
-	if err != nil {
-		return nil, fmt.Errorf("--kubeconfig, or the pod's service account if it is empty: %w", err)
-	}
-	return config, nil
 }
 
 // control runs everything above etcd until ctx ends, and waits for all of it to end.

@@ -27,8 +27,7 @@ func parse(t *testing.T, args ...string) *Options {
 	t.Helper()
 	o := NewOptions()
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	sets := o.Flags()
-	for _, set := range sets.FlagSets {
+	for _, set := range o.Flags().FlagSets {
 		flags.AddFlagSet(set)
 	}
 	require.NoError(t, flags.Parse(args))
@@ -46,7 +45,7 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 		{"a lease that is over before it is renewed", "--leader-elect-lease-duration=5s", "--leader-elect-lease-duration must be more than --leader-elect-renew-deadline"},
 		{"a lease that is renewed too rarely", "--leader-elect-retry-period=9s", "1.2 times --leader-elect-retry-period"},
 		{"a lease that is nowhere", "--leader-elect-resource-name=", "--leader-elect-resource-name are required"},
-		{"metrics for everybody who asks for anything", "--authorization-always-allow-paths=*", "would let every client in"},
+		{"everything open to every client", "--authorization-always-allow-paths=*", "would let every client in"},
 		{"a namespace that is none", "--agent-system-namespace=A", "--agent-system-namespace=A"},
 		{"reload of nothing", "--encryption-provider-config-automatic-reload", "needs --encryption-provider-config"},
 	} {
@@ -55,15 +54,13 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 			require.ErrorContains(t, parse(t, append(good[:1:1], c.flag)...).Validate(), c.want)
 		})
 	}
-	off := parse(t, append(good[:1:1], "--leader-elect=false", "--leader-elect-resource-name=")...)
-	require.NoError(t, off.Validate())
+	require.NoError(t, parse(t, append(good[:1:1], "--leader-elect=false", "--leader-elect-resource-name=")...).Validate())
 }
 
 func TestFlagsThatAreOfNoUseAreNotOffered(t *testing.T) {
 	t.Parallel()
-	sets := NewOptions().Flags()
 	offered := map[string]bool{}
-	for _, set := range sets.FlagSets {
+	for _, set := range NewOptions().Flags().FlagSets {
 		set.VisitAll(func(f *pflag.Flag) { offered[f.Name] = true })
 	}
 	for _, name := range []string{"etcd-servers", "etcd-prefix", "encryption-provider-config", "kubeconfig", "leader-elect", "leader-elect-resource-namespace", "secure-port", "agent-api-server-url", "logging-format"} {
@@ -74,8 +71,8 @@ func TestFlagsThatAreOfNoUseAreNotOffered(t *testing.T) {
 	}
 }
 
-// kubeAPI is a kube-apiserver that knows one token, who may read metrics, and
-// nothing else.
+// kubeAPI starts a kube-apiserver that knows only one token and that its user may read
+// metrics.
 func kubeAPI(t *testing.T) (kubeconfig string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -99,7 +96,7 @@ func kubeAPI(t *testing.T) (kubeconfig string) {
 	return path
 }
 
-func TestItTellsEverybodyItsHealthAndMetricsToThoseWhoMay(t *testing.T) {
+func TestHealthIsOpenAndMetricsNeedARight(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -6,11 +6,9 @@ package app
 import (
 	"net"
 
-	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/group"
 	"k8s.io/apiserver/pkg/authentication/request/x509"
 	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
@@ -26,8 +24,8 @@ const maxStreams = 1000
 
 // serverConfig returns the configuration of the API server for one machine: certificates
 // of our own authority, and masters only. Without a kube-apiserver it has neither
-// delegation nor admission nor priority and fairness. The limits on requests in flight
-// take the place of the last.
+// delegation nor admission nor priority and fairness; limits on requests in flight replace
+// the last.
 func serverConfig(listener net.Listener, certs *pki.Certificates) (*genericapiserver.Config, error) {
 	authority, err := dynamiccertificates.NewStaticCAContent("muster-ca", certs.Authority)
 	if err != nil {
@@ -38,10 +36,7 @@ func serverConfig(listener net.Listener, certs *pki.Certificates) (*genericapise
 		return nil, err
 	}
 	config := server.NewConfig()
-	secure := &options.SecureServingOptions{
-		Listener:                     listener,
-		HTTP2MaxStreamsPerConnection: maxStreams,
-	}
+	secure := &options.SecureServingOptions{Listener: listener, HTTP2MaxStreamsPerConnection: maxStreams}
 	secure.ServerCert.GeneratedCert = serving
 	if err := secure.WithLoopback().ApplyTo(&config.SecureServing, &config.LoopbackClientConfig); err != nil {
 		return nil, err
@@ -49,20 +44,9 @@ func serverConfig(listener net.Listener, certs *pki.Certificates) (*genericapise
 	if err := config.Authentication.ApplyClientCert(authority, config.SecureServing); err != nil {
 		return nil, err
 	}
-	config.Authentication.Authenticator = clientCertificates(authority)
-	config.Authorization.Authorizer = mastersOnly()
+	// No anonymous user, no tokens.
+	config.Authentication.Authenticator = group.NewAuthenticatedGroupAdder(x509.NewDynamic(authority.VerifyOptions, x509.CommonNameUserConversion))
+	// The only user of a machine needs no finer rule.
+	config.Authorization.Authorizer = authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
 	return config, nil
-}
-
-// clientCertificates authenticates clients with a certificate of the authority, and no
-// others: it has no anonymous user and no tokens.
-func clientCertificates(authority dynamiccertificates.CAContentProvider) authenticator.Request {
-	return group.NewAuthenticatedGroupAdder(
-		x509.NewDynamic(authority.VerifyOptions, x509.CommonNameUserConversion))
-}
-
-// mastersOnly lets the group system:masters do everything, and all others nothing. The
-// only user of a machine needs no finer rule.
-func mastersOnly() authorizer.Authorizer {
-	return authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
 }

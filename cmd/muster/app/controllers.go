@@ -6,26 +6,14 @@ package app
 import (
 	"context"
 	"net"
-	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/connrotation"
 
 	"github.com/musterfleet/muster/pkg/controller"
 	"github.com/musterfleet/muster/pkg/controller/loops"
 	"github.com/musterfleet/muster/pkg/registry"
-	"github.com/musterfleet/muster/pkg/registry/engine"
-	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
-
-// compactInterval is the default of kube-apiserver.
-const compactInterval = 5 * time.Minute
-
-// compact removes old revisions from etcd until ctx ends. In a cluster muster-apiserver does.
-func compact(ctx context.Context, client *clientv3.Client) {
-	etcd.Compact(ctx, client, compactInterval, engine.DefaultOptions().History.Window)
-}
 
 // control runs the controllers that need no core API until ctx ends. One process needs no
 // election.

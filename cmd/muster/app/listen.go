@@ -36,12 +36,8 @@ func endpointOf(address net.Addr) string {
 		return "https://" + address.String()
 	}
 	host := tcp.IP
-	switch {
-	case host.Equal(net.IPv4zero), host == nil:
-		host = net.IPv4(127, 0, 0, 1)
-	case host.Equal(net.IPv6zero):
-		// The unspecified address of IPv6 accepts IPv4 too, and not every machine
-		// has an IPv6 loopback.
+	if host == nil || host.IsUnspecified() {
+		// That of IPv6 accepts IPv4 too, and not every machine has an IPv6 loopback.
 		host = net.IPv4(127, 0, 0, 1)
 	}
 	return "https://" + net.JoinHostPort(host.String(), strconv.Itoa(tcp.Port))

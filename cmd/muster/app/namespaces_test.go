@@ -4,10 +4,6 @@
 package app
 
 import (
-	"bufio"
-	"context"
-	"io"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/musterfleet/muster/cmd/muster/app/pki"
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -24,22 +19,10 @@ import (
 
 func TestANamespaceExistsByBeingUsed(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	out, in := io.Pipe()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- Run(ctx, &Options{DataDir: dir, BindAddress: DefaultBindAddress, Out: in}) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-done)
-	})
-	_, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err)
-	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(dir, "kubeconfig"))
-	require.NoError(t, err)
+	config := run(t, t.TempDir()).config
 	fleet, core := versioned.NewForConfigOrDie(config).FleetV1alpha1(), kubernetes.NewForConfigOrDie(config).CoreV1()
 
-	_, err = core.Namespaces().Get(t.Context(), "tenants", metav1.GetOptions{})
+	_, err := core.Namespaces().Get(t.Context(), "tenants", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 	list, err := core.Namespaces().List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)

@@ -22,6 +22,7 @@ import (
 	"github.com/musterfleet/muster/cmd/muster/app/pki"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
+	log "github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/server"
 	"github.com/musterfleet/muster/pkg/registry/storage"
 )
@@ -31,6 +32,8 @@ const (
 	drainTimeout = 10 * time.Second
 	// readyPoll is how often a start asks its own /readyz.
 	readyPoll = 25 * time.Millisecond
+	// compactInterval is the default of kube-apiserver.
+	compactInterval = 5 * time.Minute
 )
 
 // Run runs Muster until ctx ends. It returns nil if Muster stopped cleanly. An error is one
@@ -116,7 +119,7 @@ func serve(ctx context.Context, options *Options, dir *datadir.Dir, listener net
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer cancel(nil)
-	tasks.Go(func() { compact(ctx, etcd.Client) })
+	tasks.Go(func() { log.Compact(ctx, etcd.Client, compactInterval, engine.DefaultOptions().History.Window) })
 	if !options.WithoutControllers {
 		tasks.Go(func() {
 			if err := control(ctx, pipeline, api.LoopbackClientConfig); err != nil && ctx.Err() == nil {
@@ -169,8 +172,8 @@ func waitReady(ctx context.Context, loopback *rest.Config) error {
 	})
 }
 
-// stoppedBy returns nil if err only says that ctx has ended, and else err: a start that is
-// told to stop does not fail.
+// stoppedBy returns nil if err only says that ctx has ended, otherwise err: a stop during the
+// start is no failure.
 func stoppedBy(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return nil

@@ -53,11 +53,6 @@ type instance struct {
 	done    chan error
 }
 
-// showing shows the etcd of a muster to the test.
-func showing(etcd *atomic.Pointer[clientv3.Client]) func(*registry.Config) {
-	return func(c *registry.Config) { etcd.Store(c.Client) }
-}
-
 func run(t *testing.T, dataDir string) *instance {
 	t.Helper()
 	var etcd atomic.Pointer[clientv3.Client]
@@ -65,7 +60,7 @@ func run(t *testing.T, dataDir string) *instance {
 	ctx, cancel := context.WithCancel(t.Context())
 	i := &instance{dataDir: dataDir, cancel: cancel, done: make(chan error, 1)}
 	go func() {
-		err := Run(ctx, &Options{DataDir: dataDir, BindAddress: DefaultBindAddress, AdjustRegistry: showing(&etcd), Out: in})
+		err := Run(ctx, &Options{DataDir: dataDir, BindAddress: DefaultBindAddress, Out: in, AdjustRegistry: func(c *registry.Config) { etcd.Store(c.Client) }})
 		in.CloseWithError(err)
 		i.done <- err
 	}()
@@ -150,14 +145,14 @@ func TestOnlyMastersWithACertificateOfOursGetIn(t *testing.T) {
 		config *rest.Config
 		code   int
 	}{
-		"nobody in particular":                        {holding(muster.config, nil, nil), http.StatusUnauthorized},
-		"a token":                                     {token, http.StatusUnauthorized},
-		"a master of another authority":               {issueTo(another, master, x509.ExtKeyUsageClientAuth, now), http.StatusUnauthorized},
-		"a master whose certificate is a server's":    {issueTo(ours, master, x509.ExtKeyUsageServerAuth, now), http.StatusUnauthorized},
-		"a master whose certificate has ended":        {issueTo(ours, master, x509.ExtKeyUsageClientAuth, now.Add(-2*time.Hour)), http.StatusUnauthorized},
-		"somebody without a group":                    {issueTo(ours, pkix.Name{CommonName: "eve"}, x509.ExtKeyUsageClientAuth, now), http.StatusForbidden},
-		"somebody of another group":                   {issueTo(ours, pkix.Name{CommonName: "eve", Organization: []string{"system:master"}}, x509.ExtKeyUsageClientAuth, now), http.StatusForbidden},
-		"somebody who is called as the administrator": {issueTo(ours, pkix.Name{CommonName: "muster-admin"}, x509.ExtKeyUsageClientAuth, now), http.StatusForbidden},
+		"no credentials":                {holding(muster.config, nil, nil), http.StatusUnauthorized},
+		"a token":                       {token, http.StatusUnauthorized},
+		"a master of another authority": {issueTo(another, master, x509.ExtKeyUsageClientAuth, now), http.StatusUnauthorized},
+		"a master whose certificate is a server's": {issueTo(ours, master, x509.ExtKeyUsageServerAuth, now), http.StatusUnauthorized},
+		"a master whose certificate has ended":     {issueTo(ours, master, x509.ExtKeyUsageClientAuth, now.Add(-2*time.Hour)), http.StatusUnauthorized},
+		"a user without a group":                   {issueTo(ours, pkix.Name{CommonName: "eve"}, x509.ExtKeyUsageClientAuth, now), http.StatusForbidden},
+		"a user of another group":                  {issueTo(ours, pkix.Name{CommonName: "eve", Organization: []string{"system:master"}}, x509.ExtKeyUsageClientAuth, now), http.StatusForbidden},
+		"a user with the administrator's name":     {issueTo(ours, pkix.Name{CommonName: "muster-admin"}, x509.ExtKeyUsageClientAuth, now), http.StatusForbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -173,7 +168,7 @@ func TestOnlyMastersWithACertificateOfOursGetIn(t *testing.T) {
 			require.Equal(t, http.StatusOK, code(t, other, path), path)
 		}
 	})
-	t.Run("nobody but the server itself has the server's certificate", func(t *testing.T) {
+	t.Run("a client notices a server of another authority", func(t *testing.T) {
 		t.Parallel()
 		wrong := rest.CopyConfig(muster.config)
 		wrong.CAData = others.Authority

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -47,9 +46,7 @@ func Register(plugins *admission.Plugins) {
 }
 
 // SetUnconditionalAuthorizer implements initializer.WantsUnconditionalAuthorizer.
-func (p *plugin) SetUnconditionalAuthorizer(a authorizer.UnconditionalAuthorizer) {
-	p.authorizer = a
-}
+func (p *plugin) SetUnconditionalAuthorizer(a authorizer.UnconditionalAuthorizer) { p.authorizer = a }
 
 // ValidateInitialization implements admission.InitializationValidator.
 func (p *plugin) ValidateInitialization() error {
@@ -61,7 +58,7 @@ func (p *plugin) ValidateInitialization() error {
 
 // Validate implements admission.ValidationInterface.
 func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
-	if a.GetResource().GroupResource() != clusters {
+	if a.GetResource().GroupResource() != v1alpha1.SchemeGroupVersion.WithResource("clusters").GroupResource() {
 		return nil
 	}
 	written, ok := a.GetObject().(*v1alpha1.Cluster)
@@ -83,12 +80,9 @@ func (p *plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if err == nil && reason != "" {
 		err = errors.New(reason)
 	}
-	const needs = "status.namespace: %s may not create bundledeployments in namespace %q, which is required to put a Cluster's BundleDeployments there"
-	text := fmt.Sprintf(needs, a.GetUserInfo().GetName(), to)
+	needs := fmt.Errorf("status.namespace: %s may not create bundledeployments in namespace %q, which is required to put a Cluster's BundleDeployments there", a.GetUserInfo().GetName(), to)
 	if err != nil {
-		return admission.NewForbidden(a, fmt.Errorf("%s: %w", text, err))
+		needs = fmt.Errorf("%w: %w", needs, err)
 	}
-	return admission.NewForbidden(a, errors.New(text))
+	return admission.NewForbidden(a, needs)
 }
-
-var clusters = schema.GroupResource{Group: v1alpha1.SchemeGroupVersion.Group, Resource: "clusters"}

@@ -25,7 +25,7 @@ func (r rights) Authorize(_ context.Context, a authorizer.Attributes) (authorize
 	return authorizer.DecisionNoOpinion, "", nil
 }
 
-func TestWhoPlacesAClusterNeedsTheRightWhereItIsPlaced(t *testing.T) {
+func TestPlacingAClusterNeedsARightInThatNamespace(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, from, to string

@@ -25,10 +25,8 @@ var (
 	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 )
 
-// apiServiceName returns the name of the group's only APIService.
-func apiServiceName() string {
-	return v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.SchemeGroupVersion.Group
-}
+// apiServiceName is the name of the group's only APIService.
+var apiServiceName = v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.SchemeGroupVersion.Group
 
 // CheckGroup fails with ErrTaken if kube-apiserver itself serves the group, as it does for
 // CustomResourceDefinitions: the group's APIService then names no Service. One that names
@@ -36,12 +34,12 @@ func apiServiceName() string {
 //
 // It reads one object, the only one that the server has a right to.
 func CheckGroup(ctx context.Context, client dynamic.Interface) error {
-	found, err := client.Resource(apiServices).Get(ctx, apiServiceName(), metav1.GetOptions{})
+	found, err := client.Resource(apiServices).Get(ctx, apiServiceName, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil
 	case err != nil:
-		return fmt.Errorf("find out whether something else serves %s here: read APIService %s: %w", v1alpha1.SchemeGroupVersion.Group, apiServiceName(), err)
+		return fmt.Errorf("find out whether something else serves %s here: read APIService %s: %w", v1alpha1.SchemeGroupVersion.Group, apiServiceName, err)
 	}
 	if _, remote, _ := unstructured.NestedMap(found.Object, "spec", "service"); remote {
 		return nil

@@ -73,7 +73,7 @@ func checkCluster(ctx context.Context, client dynamic.Interface, say func(format
 		say("ok: kube-apiserver itself does not serve %s (it is unknown whether the APIService hides definitions: %v)", v1alpha1.SchemeGroupVersion.Group, err)
 		return nil
 	case len(names) > 0:
-		say("not ok: the APIService %s hides CustomResourceDefinitions that are in this cluster too:", apiServiceName())
+		say("not ok: the APIService %s hides CustomResourceDefinitions that are in this cluster too:", apiServiceName)
 		for _, name := range names {
 			say("  %s", name)
 		}
@@ -92,19 +92,19 @@ const service = "muster-apiserver"
 // The server leaves that decision to the operator; before an installation the operator
 // may not know of it.
 func checkService(ctx context.Context, client dynamic.Interface, say func(format string, args ...any)) error {
-	found, err := client.Resource(apiServices).Get(ctx, apiServiceName(), metav1.GetOptions{})
+	found, err := client.Resource(apiServices).Get(ctx, apiServiceName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read APIService %s: %w", apiServiceName(), err)
+		return fmt.Errorf("read APIService %s: %w", apiServiceName, err)
 	}
 	name, _, _ := unstructured.NestedString(found.Object, "spec", "service", "name")
 	namespace, _, _ := unstructured.NestedString(found.Object, "spec", "service", "namespace")
 	if name == service {
 		return nil
 	}
-	say("not ok: the APIService %s sends clients to Service %s/%s, which is not Muster's; Muster's would take its place.", apiServiceName(), namespace, name)
+	say("not ok: the APIService %s sends clients to Service %s/%s, which is not Muster's; Muster's would take its place.", apiServiceName, namespace, name)
 	say("Nothing has been changed. First remove the program that it belongs to.")
 	return fmt.Errorf("%w: Service %s/%s", ErrTaken, namespace, name)
 }
@@ -137,10 +137,10 @@ func describeDefinitions(ctx context.Context, client dynamic.Interface, names []
 		}
 		say("  %-50s objects: %d", name, len(objects.Items))
 	}
-	if there, err := client.Resource(apiServices).Get(ctx, apiServiceName(), metav1.GetOptions{}); err == nil && there.GetLabels()["app.kubernetes.io/part-of"] == "muster" {
+	if found, err := client.Resource(apiServices).Get(ctx, apiServiceName, metav1.GetOptions{}); err == nil && found.GetLabels()["app.kubernetes.io/part-of"] == "muster" {
 		say("Muster's APIService was applied over kube-apiserver's own. That is back, but has lost the list of kinds: kubectl does not find them,")
 		say("and deletions of namespaces wait. This repairs it, since kube-apiserver makes a new one within seconds:")
-		say("  kubectl delete apiservice %s", apiServiceName())
+		say("  kubectl delete apiservice %s", apiServiceName)
 	}
 	say("Nothing has been changed. To move from Fleet to Muster: stop Fleet's agents and controllers, save the objects, then remove the definitions,")
 	say("  kubectl delete crd %s", strings.Join(names, " "))

@@ -30,7 +30,7 @@ func definition(plural, group string) runtime.Object {
 		map[string]any{"group": group, "names": map[string]any{"plural": plural}})
 }
 
-func TestPreflightSaysWhoServesTheGroup(t *testing.T) {
+func TestPreflightNamesTheServerOfTheGroup(t *testing.T) {
 	t.Parallel()
 	local := apiServiceOf(map[string]any{"group": "fleet.cattle.io"})
 	by := func(name string) runtime.Object {
@@ -43,7 +43,7 @@ func TestPreflightSaysWhoServesTheGroup(t *testing.T) {
 		// said and unsaid are in the text, or not in it.
 		said, unsaid string
 	}{
-		{"nobody", nil, false, "ok: nothing else serves fleet.cattle.io", "not ok"},
+		{"no server", nil, false, "ok: nothing else serves fleet.cattle.io", "not ok"},
 		{"Muster", []runtime.Object{by("muster-apiserver")}, false, "ok: nothing else serves fleet.cattle.io", "not ok"},
 		{"another server", []runtime.Object{by("other")}, true, "not ok: the APIService v1alpha1.fleet.cattle.io sends clients to Service somewhere/other", "kubectl delete"},
 		{"Fleet's definitions", []runtime.Object{local, definition("bundles", "fleet.cattle.io"), definition("things", "example.com")}, true, "kubectl delete crd bundles.fleet.cattle.io", "things.example.com"},

@@ -39,17 +39,17 @@ func TestReviewsSayWhatMastersMayAndOthersMayNot(t *testing.T) {
 		code             int
 		want             string
 	}{
-		"a master is told the name":                    {master, "POST", who, askWho, 201, `"userInfo":{"username":"admin","groups":["system:masters"],"extra":{"k":["v"]}}`},
-		"a master may create Bundles":                  {master, "POST", may, askMay, 201, `"allowed":true`},
-		"a master may read a path":                     {master, "POST", may, askPath, 201, `"allowed":true`},
-		"a master has the rule for everything":         {master, "POST", rules, askRules, 201, `"resourceRules":[{"verbs":["*"],"apiGroups":["*"],"resources":["*"]}]`},
-		"another may not create Bundles":               {other, "POST", may, askMay, 201, `"allowed":false`},
-		"another has no rule":                          {other, "POST", rules, askRules, 201, `"resourceRules":[]`},
-		"a question about nothing is refused":          {master, "POST", may, askEmpty, 400, "set one of spec.resourceAttributes"},
-		"a question of another kind is refused":        {master, "POST", may, askWho, 400, "the review cannot be read"},
-		"a question that is not JSON is refused":       {master, "POST", may, "{", 400, "the review cannot be read"},
-		"reviews cannot be listed":                     {master, "GET", may, "", 405, "MethodNotAllowed"},
-		"without a user, nothing is said about anyone": {nil, "POST", who, askWho, 401, "the request has no user"},
+		"a master gets the name":                 {master, "POST", who, askWho, 201, `"userInfo":{"username":"admin","groups":["system:masters"],"extra":{"k":["v"]}}`},
+		"a master may create Bundles":            {master, "POST", may, askMay, 201, `"allowed":true`},
+		"a master may read a path":               {master, "POST", may, askPath, 201, `"allowed":true`},
+		"a master has the rule for everything":   {master, "POST", rules, askRules, 201, `"resourceRules":[{"verbs":["*"],"apiGroups":["*"],"resources":["*"]}]`},
+		"another may not create Bundles":         {other, "POST", may, askMay, 201, `"allowed":false`},
+		"another has no rule":                    {other, "POST", rules, askRules, 201, `"resourceRules":[]`},
+		"a question about nothing is refused":    {master, "POST", may, askEmpty, 400, "set one of spec.resourceAttributes"},
+		"a question of another kind is refused":  {master, "POST", may, askWho, 400, "the review cannot be read"},
+		"a question that is not JSON is refused": {master, "POST", may, "{", 400, "the review cannot be read"},
+		"reviews cannot be listed":               {master, "GET", may, "", 405, "MethodNotAllowed"},
+		"without a user, there is no answer":     {nil, "POST", who, askWho, 401, "the request has no user"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@
 package datadir
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 )
@@ -17,15 +18,10 @@ func WriteFile(path string, content []byte) error {
 		return err
 	}
 	defer func() { _ = os.Remove(temporary.Name()) }()
-	if _, err := temporary.Write(content); err != nil {
-		_ = temporary.Close()
-		return err
+	if _, err = temporary.Write(content); err == nil {
+		err = temporary.Sync()
 	}
-	if err := temporary.Sync(); err != nil {
-		_ = temporary.Close()
-		return err
-	}
-	if err := temporary.Close(); err != nil {
+	if err := errors.Join(err, temporary.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(temporary.Name(), path); err != nil {

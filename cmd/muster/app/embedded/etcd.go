@@ -42,7 +42,6 @@ const (
 // Etcd is an etcd in this process, with one client to it.
 type Etcd struct {
 	Client *clientv3.Client
-	// Server is the etcd itself.
 	Server *embed.Etcd
 
 	log  *lumberjack.Logger
@@ -126,14 +125,10 @@ func etcdConfig(dir string, log *lumberjack.Logger, fate *fate) *embed.Config {
 	// A member has to advertise an address, even if no other member calls it.
 	config.AdvertisePeerUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2380"}}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
-	config.ListenPeerUrls = nil
-	config.ListenClientUrls = nil
-	config.AdvertiseClientUrls = nil
-	config.TickMs = tickMs
-	config.ElectionMs = electionMs
+	config.ListenPeerUrls, config.ListenClientUrls, config.AdvertiseClientUrls = nil, nil, nil
+	config.TickMs, config.ElectionMs = tickMs, electionMs
 	config.QuotaBackendBytes = quotaBytes
-	config.SnapshotCount = snapshotCount
-	config.SnapshotCatchUpEntries = catchUpEntries
+	config.SnapshotCount, config.SnapshotCatchUpEntries = snapshotCount, catchUpEntries
 	config.BootstrapDefragThresholdMegabytes = defragMegabytes
 	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(etcdLogger(log, fate))
 	return config
@@ -160,11 +155,10 @@ func (e *Etcd) Stopped() <-chan struct{} { return e.Server.Server.StopNotify() }
 func (e *Etcd) Close() error {
 	var err error
 	if e.Client != nil {
-		err = e.Client.Close()
-	}
-	if errors.Is(err, context.Canceled) {
-		// The in-process client returns this when it is closed normally.
-		err = nil
+		// The in-process client returns Canceled when it is closed normally.
+		if err = e.Client.Close(); errors.Is(err, context.Canceled) {
+			err = nil
+		}
 	}
 	if e.fate.Err() != nil {
 		// To close the server would wait for the goroutine that has ended.

@@ -27,19 +27,9 @@ func WriteKubeconfig(path, endpoint string, certs *Certificates) error {
 		return os.Chmod(path, 0o600)
 	}
 	config := clientcmdapi.NewConfig()
-	config.Clusters[kubeconfigContext] = &clientcmdapi.Cluster{
-		Server:                   endpoint,
-		CertificateAuthorityData: certs.Authority,
-	}
-	config.AuthInfos[adminName] = &clientcmdapi.AuthInfo{
-		ClientCertificateData: certs.Admin,
-		ClientKeyData:         certs.AdminKey,
-	}
-	config.Contexts[kubeconfigContext] = &clientcmdapi.Context{
-		Cluster:   kubeconfigContext,
-		AuthInfo:  adminName,
-		Namespace: DefaultNamespace,
-	}
+	config.Clusters[kubeconfigContext] = &clientcmdapi.Cluster{Server: endpoint, CertificateAuthorityData: certs.Authority}
+	config.AuthInfos[adminName] = &clientcmdapi.AuthInfo{ClientCertificateData: certs.Admin, ClientKeyData: certs.AdminKey}
+	config.Contexts[kubeconfigContext] = &clientcmdapi.Context{Cluster: kubeconfigContext, AuthInfo: adminName, Namespace: DefaultNamespace}
 	config.CurrentContext = kubeconfigContext
 	content, err := clientcmd.Write(*config)
 	if err != nil {
@@ -48,6 +38,7 @@ func WriteKubeconfig(path, endpoint string, certs *Certificates) error {
 	return datadir.WriteFile(path, content)
 }
 
+// opens reports whether a kubeconfig administers the server at endpoint.
 func opens(config *clientcmdapi.Config, endpoint string, certs *Certificates) bool {
 	cluster, user := config.Clusters[kubeconfigContext], config.AuthInfos[adminName]
 	return config.Contexts[kubeconfigContext] != nil &&
