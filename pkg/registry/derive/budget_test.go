@@ -149,8 +149,7 @@ func TestTheBudgetIsTheSameEveryTime(t *testing.T) {
 		for k := range 1 + r.IntN(6) {
 			options.Helm.TemplateValues[fmt.Sprint("k", k)] = pieces[r.IntN(len(pieces))]
 		}
-		one := derive.NewVersion(bundleOf(v1alpha1.BundleSpec{BundleDeploymentOptions: options, Targets: []v1alpha1.BundleTarget{{}}}), facts())
-		other := derive.NewVersion(bundleOf(v1alpha1.BundleSpec{BundleDeploymentOptions: options, Targets: []v1alpha1.BundleTarget{{}}}), facts())
+		one, other := versionWith(options), versionWith(options)
 		clusters := []*v1alpha1.Cluster{randomCluster(r, 0), randomCluster(r, 1)}
 		var first []*derive.Content
 		for _, c := range clusters {

@@ -59,10 +59,7 @@ var apiVersion = v1alpha1.SchemeGroupVersion.String()
 // FillBundleDeployment builds the object in place, over an empty one.
 func FillBundleDeployment(bd *v1alpha1.BundleDeployment, in Inputs) {
 	*bd = v1alpha1.BundleDeployment{
-		TypeMeta: metav1.TypeMeta{
-			APIVersion: apiVersion,
-			Kind:       "BundleDeployment",
-		},
+		TypeMeta: metav1.TypeMeta{APIVersion: apiVersion, Kind: "BundleDeployment"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name:              in.Bundle.Name,
 			Namespace:         in.ClusterNamespace,
@@ -125,7 +122,7 @@ func later(a, b metav1.Time) metav1.Time {
 
 func (in *Inputs) staged() *Content { return cmp.Or(in.Staged, in.Content) }
 
-// fillSpec fills in the spec (S 5.2).
+// fillSpec follows S 5.2.
 func fillSpec(spec *v1alpha1.BundleDeploymentSpec, in Inputs) {
 	bundle, cluster := &in.Bundle.Spec, in.Cluster
 	spec.Options, spec.DeploymentID = shownOptions(in.Content, bundle.Targets), in.Content.DeploymentID

@@ -41,7 +41,6 @@ type Content struct {
 // times as much in memory.
 func (c *Content) Size() int { return c.size }
 
-// newContent returns the content of complete options.
 func newContent(manifestID string, options v1alpha1.BundleDeploymentOptions) *Content {
 	id, size := identify(manifestID, &options)
 	return &Content{Options: options, DeploymentID: id, size: size}

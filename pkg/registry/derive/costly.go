@@ -65,7 +65,6 @@ func (v *Version) Excess() *Excess {
 	return nil
 }
 
-// hasHelm reports whether the Bundle or any target has Helm options.
 func (v *Version) hasHelm() bool {
 	return v.spec.Helm != nil || slices.ContainsFunc(v.spec.Targets, func(t v1alpha1.BundleTarget) bool { return t.Helm != nil })
 }

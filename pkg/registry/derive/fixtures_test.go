@@ -46,6 +46,10 @@ func versionOf(t testing.TB, text string) *derive.Version {
 	return derive.NewVersion(bundleOf(spec(t, text)), facts())
 }
 
+func versionWith(options v1alpha1.BundleDeploymentOptions) *derive.Version {
+	return derive.NewVersion(bundleOf(v1alpha1.BundleSpec{BundleDeploymentOptions: options, Targets: []v1alpha1.BundleTarget{{}}}), facts())
+}
+
 func cluster(labels map[string]string) *v1alpha1.Cluster {
 	return &v1alpha1.Cluster{
 		ObjectMeta: metav1.ObjectMeta{

@@ -84,7 +84,6 @@ func (m *Memo) put(key memoKey, c *Content) {
 // weight estimates the memory that a content takes, in bytes.
 func (c *Content) weight() int { return 1024 + 4*c.size + len(c.Failure) }
 
-// memoKey returns the key of the content for a subject.
 func (v *Version) memoKey(p *plan, inj *rules.Injected, on *subject) memoKey {
 	c := on.cluster
 	seen := struct {

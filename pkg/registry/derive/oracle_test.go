@@ -149,7 +149,7 @@ func TestContentIsThatOfTheNaiveImplementation(t *testing.T) {
 		replay := fmt.Sprintf("replay with -seed=%d -round=%d", *seed, i)
 		r := rand.New(rand.NewPCG(*seed, uint64(i)))
 		options := randomOptions(r)
-		v := derive.NewVersion(bundleOf(v1alpha1.BundleSpec{BundleDeploymentOptions: *options.DeepCopy(), Targets: []v1alpha1.BundleTarget{{}}}), facts())
+		v := versionWith(*options.DeepCopy())
 		contents := map[string]*derive.Content{}
 		for n := range 4 {
 			c := randomCluster(r, n)

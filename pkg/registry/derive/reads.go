@@ -75,7 +75,6 @@ func (v *Version) Reads() []Read {
 	return slices.Clip(v.mu.reads)
 }
 
-// note adds the reads of a plan.
 func (v *Version) note(p *plan) {
 	var all []Read
 	p.values.reads(func(r Read) { all = append(all, r) })
@@ -130,7 +129,6 @@ func readsOf(t *sandbox.Template, note func(Read)) {
 	}
 }
 
-// templateValues returns a Cluster's values for templates.
 func templateValues(c *v1alpha1.Cluster) map[string]any {
 	if c.Spec.TemplateValues == nil {
 		return nil

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
 // TestStatesThatNoReadDistinguishesGiveTheSame generates random templates and random edits of a
@@ -29,10 +28,8 @@ func TestStatesThatNoReadDistinguishesGiveTheSame(t *testing.T) {
 			continue
 		}
 		w := &writer{Rand: rand.New(rand.NewPCG(*seed, uint64(i)))}
-		options := v1alpha1.BundleSpec{}
-		options.Helm = w.helm()
-		options.Targets = []v1alpha1.BundleTarget{{}}
-		v := derive.NewVersion(bundleOf(options), facts())
+		options := v1alpha1.BundleDeploymentOptions{Helm: w.helm()}
+		v := versionWith(options)
 		was := w.cluster()
 		before := v.Content(plain, nil, was)
 		for range 4 {

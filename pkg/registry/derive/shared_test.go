@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
 // S 3.3 gives all templates of the options one context: values first, then templateValues
@@ -110,7 +109,7 @@ func TestTemplatesShareWhatTheNaiveImplementationShares(t *testing.T) {
 		options := &v1alpha1.BundleDeploymentOptions{Helm: &v1alpha1.HelmOptions{
 			Values: &v1alpha1.GenericMap{Data: map[string]any{"a": text(), "b": text()}}, TemplateValues: map[string]string{"b": text(), "c": text(), "d": text()},
 		}}
-		v := derive.NewVersion(bundleOf(v1alpha1.BundleSpec{BundleDeploymentOptions: *options.DeepCopy(), Targets: []v1alpha1.BundleTarget{{}}}), facts())
+		v := versionWith(*options.DeepCopy())
 		for n := range 2 {
 			c := randomCluster(r, n)
 			want, err := naive(*floats(t, options), c)

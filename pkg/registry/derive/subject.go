@@ -127,8 +127,8 @@ func isForeign(key string) bool {
 	return strings.HasPrefix(key, "kubectl.kubernetes.io/") || strings.Contains(key, "cattle.io/")
 }
 
-// isShown reports whether values can use a label of a Cluster: Fleet's and Rancher's own
-// labels yes, those of other tools no.
+// isShown reports whether values can use a label of a Cluster: labels of tools are hidden,
+// but Fleet's and Rancher's are not.
 func isShown(key string) bool {
 	return !isForeign(key) || strings.HasPrefix(key, "fleet.cattle.io/") || strings.HasPrefix(key, "management.cattle.io/")
 }

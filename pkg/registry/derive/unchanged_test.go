@@ -9,9 +9,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/derive"
 )
 
 // digestOfRandomContents returns a digest of the deployment IDs of 800 random options on
@@ -22,7 +19,7 @@ func digestOfRandomContents(t *testing.T) string {
 	for i := range 800 {
 		r := rand.New(rand.NewPCG(4711, uint64(i)))
 		options := randomOptions(r)
-		v := derive.NewVersion(bundleOf(v1alpha1.BundleSpec{BundleDeploymentOptions: *options, Targets: []v1alpha1.BundleTarget{{}}}), facts())
+		v := versionWith(*options)
 		for n := range 2 {
 			content := v.Content(plain, nil, randomCluster(r, n))
 			fmt.Fprintln(h, i, n, content.DeploymentID, content.Failure == "")

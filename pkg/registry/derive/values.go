@@ -128,7 +128,6 @@ func (v *values) parse(texts map[string]string) error {
 	return nil
 }
 
-// perCluster reports whether the result depends on the Cluster.
 func (v *values) perCluster() bool {
 	return v.err == nil && (v.substitutes || v.templated ||
 		slices.ContainsFunc(v.keyed, func(t keyedTemplate) bool { return t.template != nil }))
@@ -167,7 +166,6 @@ func (v *values) rendering(on *subject) (sum [sha256.Size]byte, ok bool) {
 	return sum, true
 }
 
-// evaluate returns the values on a Cluster.
 func (v *values) evaluate(helm *v1alpha1.HelmOptions, on *subject) (map[string]any, error) {
 	if v.err != nil {
 		return nil, v.err

@@ -167,8 +167,8 @@ func (v *Version) memoized(p *plan, inj *rules.Injected, on *subject) *Content {
 	return content
 }
 
-// rendered evaluates a plan whose templates depend on the Cluster, to one content for all
-// Clusters on which they render the same. Most templates render few different texts, such
+// rendered evaluates a plan whose templates depend on the Cluster. All Clusters on which they
+// render the same share one content. Most templates render few different texts, such
 // as a region or a tier, and rendering is much cheaper than reading the text as YAML and
 // hashing the options. The version holds these contents only weakly, so it keeps none
 // alive.
@@ -201,7 +201,6 @@ func (v *Version) rendered(p *plan, inj *rules.Injected, on *subject) *Content {
 	return content
 }
 
-// plan returns the plan of a match.
 func (v *Version) plan(m targeting.Match) *plan {
 	key := m.Key()
 	v.mu.Lock()
@@ -219,8 +218,8 @@ func (v *Version) plan(m targeting.Match) *plan {
 	return p
 }
 
-// prepare merges the options of a match onto the Bundle's: those of the target, and in
-// their place or on top of them those of the customizations (S 2.4).
+// prepare merges the options of a match onto the Bundle's. Customizations replace the
+// options of the target, or are merged onto them (S 2.4).
 func (p *plan) prepare(spec *v1alpha1.BundleSpec, m targeting.Match) {
 	custom := spec.Targets[m.Target].BundleDeploymentOptions
 	for _, i := range m.Customizations {

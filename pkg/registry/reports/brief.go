@@ -9,7 +9,7 @@ import "github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 const (
 	// MostObjects is how many of a report's resources roll-ups list.
 	MostObjects = 1000
-	// objectBytes is how long the names of these are together.
+	// objectBytes is the most bytes that their names take together.
 	objectBytes = 128 << 10
 	// MostNamed is how many objects of a report are named as modified, and how many as
 	// not ready: agents send no more.
@@ -46,10 +46,7 @@ func listed(status *v1alpha1.BundleDeploymentStatus) (list []v1alpha1.BundleDepl
 // from the whole. It has no deployment ID: that is in the Digest.
 func Brief(status *v1alpha1.BundleDeploymentStatus) *v1alpha1.BundleDeploymentStatus {
 	said := Explain(status)
-	out := &v1alpha1.BundleDeploymentStatus{
-		ModifiedStatus: said.ModifiedStatus, NonReadyStatus: said.NonReadyStatus,
-		IncompleteState: Incomplete(status),
-	}
+	out := &v1alpha1.BundleDeploymentStatus{ModifiedStatus: said.ModifiedStatus, NonReadyStatus: said.NonReadyStatus, IncompleteState: Incomplete(status)}
 	for _, r := range Listed(status) {
 		out.Resources = append(out.Resources, v1alpha1.BundleDeploymentResource{Kind: r.Kind, APIVersion: r.APIVersion, Namespace: r.Namespace, Name: r.Name})
 	}

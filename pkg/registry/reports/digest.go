@@ -11,8 +11,8 @@ import (
 )
 
 // Digest is the part of an agent's report that decides the state of its BundleDeployment
-// and is counted. Of most reports a roll-up needs no more. It is comparable, and most
-// reports on one Bundle have equal digests.
+// and is counted. A roll-up needs no more of most reports. A Digest is comparable, and most
+// reports on one Bundle have equal ones.
 type Digest struct {
 	// Applied is the deployment ID that the agent applied last.
 	Applied            string
@@ -62,10 +62,7 @@ func DigestOf(status *v1alpha1.BundleDeploymentStatus) Digest {
 // stateDigest returns a digest with only the fields that the state depends on.
 func stateDigest(status *v1alpha1.BundleDeploymentStatus) Digest {
 	c := Condition(status.Conditions, conditionDeployed)
-	return Digest{
-		Applied: status.AppliedDeploymentID, Ready: status.Ready, NonModified: status.NonModified,
-		Failed: c != nil && c.Status == "False",
-	}
+	return Digest{Applied: status.AppliedDeploymentID, Ready: status.Ready, NonModified: status.NonModified, Failed: c != nil && c.Status == "False"}
 }
 
 // State returns the first state of the table in S 7.1 that holds, for the deployment IDs

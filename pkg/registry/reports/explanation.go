@@ -66,7 +66,6 @@ func within[T any](list []T, left *int, cut func(*T) (T, int)) []T {
 	return out
 }
 
-// unnamed returns how many objects the report names that its explanation does not.
 func (e *Explanation) unnamed(status *v1alpha1.BundleDeploymentStatus) int {
 	return len(status.ModifiedStatus) - len(e.ModifiedStatus) + len(status.NonReadyStatus) - len(e.NonReadyStatus)
 }

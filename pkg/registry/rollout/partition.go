@@ -25,8 +25,8 @@ var (
 // order of S 2.5.
 type Partition struct {
 	Name string
-	// Manual says where the members are: in Ranks, ascending, or otherwise in the range
-	// from From up to but without To.
+	// Manual says that the members are Ranks, ascending. Otherwise they are the ranks from
+	// From to To-1.
 	Manual   bool
 	Ranks    []int
 	From, To int

@@ -12,15 +12,15 @@ import (
 )
 
 // RepoRules says what the GitRepoRestrictions and Policies of one namespace allow its
-// GitRepos (S 10.1). The zero value is that of a namespace without any.
+// GitRepos (S 10.1). The zero RepoRules are for a namespace without any.
 type RepoRules struct {
 	// These replace what a GitRepo does not name.
 	serviceAccount, clientSecret string
 	// An empty list allows everything.
 	accounts, secrets, namespaces []string
 	needsNamespace, needsAccount  bool
-	// Patterns of restrictions match any part of a URL, those of Policies the whole. If
-	// both have patterns, matching one of them is enough.
+	// A pattern of a restriction matches any part of a URL, a pattern of a Policy the whole.
+	// If both have patterns, matching one of them is enough.
 	parts, wholes []pattern
 }
 

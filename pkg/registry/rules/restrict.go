@@ -73,8 +73,8 @@ func MergeRestrictions(restrictions []*v1alpha1.GitRepoRestriction) *metav1.Labe
 	return merged
 }
 
-// PolicySet combines the Policies of one namespace. The zero value is that of a namespace
-// without any.
+// PolicySet combines the Policies of one namespace. The zero PolicySet is for a namespace
+// without Policies.
 type PolicySet struct {
 	requireServiceAccount  bool
 	allowNamespaceCreation bool
@@ -83,8 +83,8 @@ type PolicySet struct {
 	isAllowed map[string]struct{}
 }
 
-// NewPolicySet combines the Policies of one namespace: booleans are ORed, lists are joined
-// in the order of the Policies' names.
+// NewPolicySet combines Policies: booleans are ORed, lists are joined in the order of the
+// Policies' names.
 func NewPolicySet(policies []*v1alpha1.Policy) PolicySet {
 	var set PolicySet
 	for _, p := range byName(policies) {

@@ -16,10 +16,7 @@ import (
 func BundleStatus(status *v1alpha1.BundleStatus, sum Weight, first []v1alpha1.NonReadyResource) {
 	status.Summary = Summary(sum, first)
 	status.Unavailable = int(sum.Unavailable)
-	status.Display = v1alpha1.BundleDisplay{
-		ReadyClusters: readiness(&status.Summary),
-		State:         string(WorstState(status.Summary.NonReadyResources)),
-	}
+	status.Display = v1alpha1.BundleDisplay{ReadyClusters: readiness(&status.Summary), State: string(WorstState(status.Summary.NonReadyResources))}
 	status.ResourceKey = nil
 	status.Conditions = WithCondition(status.Conditions, ReadyCondition(status.Summary, OfClusters))
 }

@@ -17,10 +17,7 @@ func ClusterStatus(status *v1alpha1.ClusterStatus, sum Weight, first []v1alpha1.
 	status.ResourceCounts = sum.Resources
 	status.ReadyGitRepos, status.DesiredReadyGitRepos = gitRepos.Ready, gitRepos.Desired
 	status.ReadyHelmOps, status.DesiredReadyHelmOps = helmOps.Ready, helmOps.Desired
-	status.Display = v1alpha1.ClusterDisplay{
-		ReadyBundles: readiness(&status.Summary),
-		State:        string(WorstState(status.Summary.NonReadyResources)),
-	}
+	status.Display = v1alpha1.ClusterDisplay{ReadyBundles: readiness(&status.Summary), State: string(WorstState(status.Summary.NonReadyResources))}
 	if status.Agent.LastSeen.IsZero() {
 		status.Display.State = waitCheckIn
 	}

@@ -18,92 +18,31 @@ func said(kind, status, message string) v1alpha1.GenericCondition {
 
 func TestTheStateIsTheFirstLineThatApplies(t *testing.T) {
 	t.Parallel()
-	failed := []v1alpha1.GenericCondition{said("Deployed", "False", "no such namespace")}
+	failed := said("Deployed", "False", "no such namespace")
+	report := func(applied string, ready, unmodified bool, conditions ...v1alpha1.GenericCondition) *v1alpha1.BundleDeploymentStatus {
+		return &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: applied, Ready: ready, NonModified: unmodified, Conditions: conditions}
+	}
 	for _, c := range []struct {
 		name string
 		of   Deployment
 		want v1alpha1.BundleState
 	}{
-		{
-			"what is targeted but not there is Pending",
-			Deployment{Want: "b", Missing: true},
-			v1alpha1.Pending,
-		},
-		{
-			"what is not there is Pending whatever else is said",
-			Deployment{Want: "b", Missing: true, Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "b", Ready: true, NonModified: true}},
-			v1alpha1.Pending,
-		},
-		{
-			"nothing reported is WaitApplied",
-			Deployment{Want: "b", Staged: "b"},
-			v1alpha1.WaitApplied,
-		},
-		{
-			"nothing wanted and nothing reported is NotReady",
-			Deployment{},
-			v1alpha1.NotReady,
-		},
-		{
-			"nothing wanted yet is no reason to wait, but what is staged does not count before it is ready",
-			Deployment{Staged: "b"},
-			v1alpha1.NotReady,
-		},
-		{
-			"another version applied is WaitApplied, however ready it is",
-			Deployment{Want: "b", Staged: "b", Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "a", Ready: true, NonModified: true}},
-			v1alpha1.WaitApplied,
-		},
-		{
-			"another version applied and Deployed False is ErrApplied",
-			Deployment{Want: "b", Staged: "b", Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "a", Ready: true, Conditions: failed}},
-			v1alpha1.ErrApplied,
-		},
-		{
-			"nothing applied and Deployed False is ErrApplied",
-			Deployment{Want: "b", Staged: "b", Status: &v1alpha1.BundleDeploymentStatus{Conditions: failed}},
-			v1alpha1.ErrApplied,
-		},
-		{
-			"Deployed Unknown is not an error",
-			Deployment{Want: "b", Staged: "b", Status: &v1alpha1.BundleDeploymentStatus{Conditions: []v1alpha1.GenericCondition{said("Deployed", "Unknown", "x")}}},
-			v1alpha1.WaitApplied,
-		},
-		{
-			"applied but not ready is NotReady, even when Deployed is False",
-			Deployment{Want: "b", Staged: "b", Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "b", Conditions: failed}},
-			v1alpha1.NotReady,
-		},
-		{
-			"not ready comes before out of sync",
-			Deployment{Want: "b", Staged: "c", Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "b"}},
-			v1alpha1.NotReady,
-		},
-		{
-			"ready with something else staged is OutOfSync",
-			Deployment{Want: "b", Staged: "c", Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "b", Ready: true, NonModified: true}},
-			v1alpha1.OutOfSync,
-		},
-		{
-			"out of sync comes before modified",
-			Deployment{Want: "b", Staged: "c", Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "b", Ready: true}},
-			v1alpha1.OutOfSync,
-		},
-		{
-			"ready but changed by others is Modified",
-			Deployment{Want: "b", Staged: "b", Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "b", Ready: true}},
-			v1alpha1.Modified,
-		},
-		{
-			"applied, ready, staged and unchanged is Ready",
-			Deployment{Want: "b", Staged: "b", Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "b", Ready: true, NonModified: true}},
-			v1alpha1.Ready,
-		},
-		{
-			"a Bundle wants the newest: what is ready at the promoted version waits",
-			Deployment{Want: "c", Staged: "c", Promoted: "b", Status: &v1alpha1.BundleDeploymentStatus{AppliedDeploymentID: "b", Ready: true, NonModified: true}},
-			v1alpha1.WaitApplied,
-		},
+		{"what is targeted and does not exist is Pending", Deployment{Want: "b", Missing: true}, v1alpha1.Pending},
+		{"what does not exist is Pending, whatever else is said", Deployment{Want: "b", Missing: true, Status: report("b", true, true)}, v1alpha1.Pending},
+		{"nothing reported is WaitApplied", Deployment{Want: "b", Staged: "b"}, v1alpha1.WaitApplied},
+		{"nothing wanted and nothing reported is NotReady", Deployment{}, v1alpha1.NotReady},
+		{"nothing wanted yet is no reason to wait, but what is staged does not count before it is ready", Deployment{Staged: "b"}, v1alpha1.NotReady},
+		{"another version applied is WaitApplied, however ready it is", Deployment{Want: "b", Staged: "b", Status: report("a", true, true)}, v1alpha1.WaitApplied},
+		{"another version applied and Deployed False is ErrApplied", Deployment{Want: "b", Staged: "b", Status: report("a", true, false, failed)}, v1alpha1.ErrApplied},
+		{"nothing applied and Deployed False is ErrApplied", Deployment{Want: "b", Staged: "b", Status: report("", false, false, failed)}, v1alpha1.ErrApplied},
+		{"Deployed Unknown is not an error", Deployment{Want: "b", Staged: "b", Status: report("", false, false, said("Deployed", "Unknown", "x"))}, v1alpha1.WaitApplied},
+		{"applied but not ready is NotReady, even when Deployed is False", Deployment{Want: "b", Staged: "b", Status: report("b", false, false, failed)}, v1alpha1.NotReady},
+		{"not ready comes before out of sync", Deployment{Want: "b", Staged: "c", Status: report("b", false, false)}, v1alpha1.NotReady},
+		{"ready with something else staged is OutOfSync", Deployment{Want: "b", Staged: "c", Status: report("b", true, true)}, v1alpha1.OutOfSync},
+		{"out of sync comes before modified", Deployment{Want: "b", Staged: "c", Status: report("b", true, false)}, v1alpha1.OutOfSync},
+		{"ready but changed by others is Modified", Deployment{Want: "b", Staged: "b", Status: report("b", true, false)}, v1alpha1.Modified},
+		{"applied, ready, staged and unchanged is Ready", Deployment{Want: "b", Staged: "b", Status: report("b", true, true)}, v1alpha1.Ready},
+		{"a Bundle wants the newest: what is ready at the promoted version waits", Deployment{Want: "c", Staged: "c", Promoted: "b", Status: report("b", true, true)}, v1alpha1.WaitApplied},
 	} {
 		require.Equal(t, c.want, c.of.State(), c.name)
 		w := c.of.Weight()

@@ -46,9 +46,7 @@ func someWeight(r *rand.Rand) Weight {
 
 func someCounts(r *rand.Rand) v1alpha1.ResourceCounts {
 	n := func() int { return r.IntN(5) }
-	return v1alpha1.ResourceCounts{
-		Ready: n(), DesiredReady: n(), WaitApplied: n(), Modified: n(), Orphaned: n(), Missing: n(), Unknown: n(), NotReady: n(),
-	}
+	return v1alpha1.ResourceCounts{Ready: n(), DesiredReady: n(), WaitApplied: n(), Modified: n(), Orphaned: n(), Missing: n(), Unknown: n(), NotReady: n()}
 }
 
 // scan is the oracle for Ranked: a sorted slice, and loops over it.

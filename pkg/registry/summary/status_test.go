@@ -98,14 +98,8 @@ func TestGroupStatus(t *testing.T) {
 		entries  int
 		message  string
 	}{
-		{
-			name:    "a group without Clusters is ready",
-			display: v1alpha1.ClusterGroupDisplay{ReadyClusters: "0/0", ReadyBundles: "0/0"},
-		},
-		{
-			name: "all Clusters ready", clusters: 2, sum: Weight{Ready: 6},
-			display: v1alpha1.ClusterGroupDisplay{ReadyClusters: "2/2", ReadyBundles: "6/6"},
-		},
+		{name: "a group without Clusters is ready", display: v1alpha1.ClusterGroupDisplay{ReadyClusters: "0/0", ReadyBundles: "0/0"}},
+		{name: "all Clusters ready", clusters: 2, sum: Weight{Ready: 6}, display: v1alpha1.ClusterGroupDisplay{ReadyClusters: "2/2", ReadyBundles: "6/6"}},
 		{
 			name: "the display names the Clusters that are not ready", clusters: 3, sum: Weight{Ready: 6, NotReady: 2, ErrApplied: 1, Listed: 2},
 			first:   []Member{member("a", 2, v1alpha1.NotReady), member("b", 1, v1alpha1.ErrApplied)},
@@ -182,10 +176,7 @@ func TestStatusOfGitReposAndHelmOps(t *testing.T) {
 		state   string                 // of the GitRepo
 		ready   v1alpha1.GenericCondition
 	}{
-		{
-			name: "nothing deployed", job: "Current",
-			display: v1alpha1.StatusDisplay{ReadyBundleDeployments: "0/0"}, ready: isReady,
-		},
+		{name: "nothing deployed", job: "Current", display: v1alpha1.StatusDisplay{ReadyBundleDeployments: "0/0"}, ready: isReady},
 		{
 			name: "all ready: no state, no message", job: "Current", repo: Repo{Sum: Weight{Ready: 3}, Worst: "deployed", Clusters: Readiness{1, 1}},
 			display: v1alpha1.StatusDisplay{ReadyBundleDeployments: "3/3"}, ready: isReady,

@@ -182,7 +182,7 @@ func processed(failure string) v1alpha1.GenericCondition {
 	return v1alpha1.GenericCondition{Type: conditionProcessed, Status: statusFalse, Reason: reasonError, Message: failure}
 }
 
-// Readiness counts the ready ones and all that should be ready.
+// Readiness counts what is ready, and what should be.
 type Readiness struct{ Ready, Desired int }
 
 // String returns it as tables show it: 3/4.

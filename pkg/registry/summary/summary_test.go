@@ -127,12 +127,7 @@ func TestTheReadyMessage(t *testing.T) {
 			OfClusters,
 			"",
 		},
-		{
-			"entries that are Ready are not mentioned",
-			v1alpha1.BundleSummary{Ready: 1, NonReadyResources: several(1, v1alpha1.Ready)},
-			OfClusters,
-			"",
-		},
+		{"entries that are Ready are not mentioned", v1alpha1.BundleSummary{Ready: 1, NonReadyResources: several(1, v1alpha1.Ready)}, OfClusters, ""},
 		{
 			"objects are items of their own, four of each kind, sorted with the rest",
 			v1alpha1.BundleSummary{Modified: 2, NonReadyResources: []v1alpha1.NonReadyResource{

@@ -59,22 +59,15 @@ func randomCriteria(r *rand.Rand) criteria {
 }
 
 func target(c criteria, doNotDeploy bool) v1alpha1.BundleTarget {
-	return v1alpha1.BundleTarget{
-		ClusterCriteria: c,
-		DoNotDeploy:     doNotDeploy,
-	}
+	return v1alpha1.BundleTarget{ClusterCriteria: c, DoNotDeploy: doNotDeploy}
 }
 
 func restriction(c criteria) v1alpha1.BundleTargetRestriction {
-	return v1alpha1.BundleTargetRestriction{
-		ClusterCriteria: c,
-	}
+	return v1alpha1.BundleTargetRestriction{ClusterCriteria: c}
 }
 
 func randomSpec(r *rand.Rand) *v1alpha1.BundleSpec {
-	spec := &v1alpha1.BundleSpec{
-		TargetCustomizationMode: pick[v1alpha1.TargetCustomizationMode](r, "FirstMatch", "AllMatches", "", "Other"),
-	}
+	spec := &v1alpha1.BundleSpec{TargetCustomizationMode: pick[v1alpha1.TargetCustomizationMode](r, "FirstMatch", "AllMatches", "", "Other")}
 	for range r.IntN(7) {
 		spec.Targets = append(spec.Targets, target(randomCriteria(r), oneIn(r, 6)))
 	}

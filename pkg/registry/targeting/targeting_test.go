@@ -261,10 +261,7 @@ func TestFilings(t *testing.T) {
 	}
 	require.Equal(t, map[int][]string{
 		1: {`"\x00name" in (x)`, `management.cattle.io/cluster-display-name in (x)`},
-		2: {
-			`"\x00group/g","\x00name" in (x),env in (prod)`,
-			`"\x00group/g",env in (prod),management.cattle.io/cluster-display-name in (x)`,
-		},
+		2: {`"\x00group/g","\x00name" in (x),env in (prod)`, `"\x00group/g",env in (prod),management.cattle.io/cluster-display-name in (x)`},
 		3: {"(everything)", "group: ring in (1)"},
 		5: {"(everything)"},
 		6: {`"\x00group/g"`},

@@ -83,7 +83,6 @@ func (m *meter) stop(err error) {
 	panic(err)
 }
 
-// use takes n units.
 func (m *meter) use(n int) {
 	if err := m.budget.Use(n); err != nil {
 		m.stop(err)

@@ -73,7 +73,6 @@ func kindOf(v reflect.Value) kind {
 	return otherKind
 }
 
-// equal reports whether first equals any of the others.
 func equal(first any, others ...any) (bool, error) {
 	if len(others) == 0 {
 		return false, errNoSecond

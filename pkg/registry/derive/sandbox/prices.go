@@ -65,7 +65,6 @@ var prices = func() map[string]price {
 	return out
 }()
 
-// pairs returns the price of comparing each of n elements with each of m.
 func pairs(n, m int) int {
 	if n > 0 && m > math.MaxInt/n {
 		return math.MaxInt
@@ -73,5 +72,4 @@ func pairs(n, m int) int {
 	return n * m
 }
 
-// decimals returns the price of an operation on n decimals.
 func decimals(n int) int { return 250*n + 60*n*n }

@@ -61,7 +61,6 @@ func (o operand) below(keys ...string) operand {
 	return operand{kind: place, path: slices.Concat(o.path, keys)}
 }
 
-// use reads operands.
 func (r *reads) use(operands ...operand) {
 	for _, o := range operands {
 		if o.kind == place {
