@@ -28,20 +28,6 @@ func NewItems[ID comparable]() *Items[ID] {
 // Len returns the number of items.
 func (x *Items[ID]) Len() int { return len(x.slots) }
 
-// Empty reports whether nothing is left in memory, like Selectors.Empty.
-func (x *Items[ID]) Empty() bool {
-	return len(x.slots)+len(x.postings)+len(x.items)+len(x.free) == 0
-}
-
-// Labels returns the labels of an item, in the map that the caller passed.
-func (x *Items[ID]) Labels(id ID) (map[string]string, bool) {
-	slot, ok := x.slots[id]
-	if !ok {
-		return nil, false
-	}
-	return x.items[slot].labels, true
-}
-
 // Set adds an item or replaces its labels. It writes only the labels that differ.
 func (x *Items[ID]) Set(id ID, labels map[string]string) {
 	slot, ok := x.slots[id]

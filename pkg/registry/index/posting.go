@@ -38,7 +38,6 @@ type posting struct {
 	presence bool
 }
 
-// keyPostings holds the postings of one label key.
 type keyPostings struct {
 	name    string
 	values  map[string]*posting
@@ -54,19 +53,7 @@ func (p *posting) filed() []entry {
 	return p.entries[:p.ends[filed]]
 }
 
-func (p *posting) loose() []entry {
-	if p == nil {
-		return nil
-	}
-	return p.entries[p.ends[filed]:p.ends[loose]]
-}
-
-func (p *posting) all() []entry {
-	if p == nil {
-		return nil
-	}
-	return p.entries
-}
+func (p *posting) loose() []entry { return p.entries[p.ends[filed]:p.ends[loose]] }
 
 // relocate is called for an entry that a posting moved, with its new position.
 type relocate func(e entry, at uint32)
@@ -131,21 +118,14 @@ func (k *keyPostings) released(p *posting) {
 
 func (k *keyPostings) empty() bool { return len(k.values) == 0 && k.present == nil }
 
-// postings holds the postings of all label keys. Lookups return nil for what is missing.
 type postings map[string]*keyPostings
 
-func (ps postings) ofValue(key, value string) *posting {
+// of returns the postings of a key, empty ones if it has none.
+func (ps postings) of(key string) *keyPostings {
 	if k := ps[key]; k != nil {
-		return k.values[value]
+		return k
 	}
-	return nil
-}
-
-func (ps postings) ofPresence(key string) *posting {
-	if k := ps[key]; k != nil {
-		return k.present
-	}
-	return nil
+	return &keyPostings{}
 }
 
 // claimValue returns the posting of a label, for an entry that is about to be inserted.

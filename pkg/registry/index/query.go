@@ -146,7 +146,7 @@ func (x *Selectors[ID]) untouched(e *edit) iter.Seq[*posting] {
 
 func (x *Selectors[ID]) affectedMentions(e *edit, yield func(ID) bool) {
 	for _, p := range e.touched {
-		if !x.visitFirst(e, p.all(), yield) {
+		if !x.visitFirst(e, p.entries, yield) {
 			return
 		}
 	}

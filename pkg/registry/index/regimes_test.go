@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// set is short for a label set.
 type set = map[string]string
 
 // regime is a population of selectors and an edit. Its name says what makes it cheap or

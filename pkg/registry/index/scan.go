@@ -33,10 +33,7 @@ func (x *Items[ID]) cheapest(selector Selector) scan {
 // scan returns the scan of the items that meet a positive requirement. An item has one value
 // of a key, so none is visited twice.
 func (ps postings) scan(r *Requirement) scan {
-	k := ps[r.key]
-	if k == nil {
-		k = &keyPostings{}
-	}
+	k := ps.of(r.key)
 	if r.op == opExists {
 		return scan{k.appearances, slotsOf(maps.Values(k.values))}
 	}
@@ -51,7 +48,6 @@ func (ps postings) scan(r *Requirement) scan {
 	return scan{items, slotsOf(slices.Values(found))}
 }
 
-// slotsOf yields the slots in postings.
 func slotsOf(ps iter.Seq[*posting]) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		for p := range ps {

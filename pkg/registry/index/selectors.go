@@ -58,12 +58,6 @@ func (x *Selectors[ID]) Distinct() Distinct {
 	return Distinct{Filed: len(x.filings) - len(x.free) - loose, Loose: loose}
 }
 
-// Empty reports whether nothing is left in memory. It must return true after as many Remove
-// as Add; otherwise something leaks.
-func (x *Selectors[ID]) Empty() bool {
-	return len(x.ids)+len(x.postings)+len(x.unfiled.entries)+len(x.filings)+len(x.free)+len(x.byHash) == 0
-}
-
 // Add files a selector. It panics if the id exists: the older selector would remain filed
 // without an owner, and would be yielded for ever.
 func (x *Selectors[ID]) Add(id ID, selector Selector) {
@@ -99,15 +93,6 @@ func (x *Selectors[ID]) Remove(id ID) {
 	if last == 0 {
 		x.unfile(m.slot)
 	}
-}
-
-// Selector returns the selector of an id.
-func (x *Selectors[ID]) Selector(id ID) (Selector, bool) {
-	m, ok := x.ids[id]
-	if !ok {
-		return Selector{}, false
-	}
-	return x.filings[m.slot].selector, true
 }
 
 func (x *Selectors[ID]) find(hash uint64, selector Selector) (uint32, bool) {
@@ -178,12 +163,12 @@ func (x *Selectors[ID]) cheapest(selector Selector) int32 {
 		if !r.positive() {
 			continue
 		}
-		cost := 0
+		cost, k := 0, x.postings.of(r.key)
 		if r.op == opExists {
-			cost = 2 + len(x.postings.ofPresence(r.key).filed())
+			cost = 2 + len(k.present.filed())
 		}
 		for _, v := range r.values {
-			cost += 1 + len(x.postings.ofValue(r.key, v).filed())
+			cost += 1 + len(k.values[v].filed())
 		}
 		if best == notFiled || cost < least {
 			best, least = int32(i), cost
