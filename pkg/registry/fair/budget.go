@@ -89,9 +89,9 @@ func (b *Budget) Take(ctx context.Context, name string, units int64) error {
 	return context.Cause(ctx)
 }
 
-// Charge adds the time for which a flow has used a unit. Call it before Give. A flow with a
+// charge adds the time for which a flow has used a unit. Call it before Give. A flow with a
 // higher charge is served later.
-func (b *Budget) Charge(name string, d time.Duration) {
+func (b *Budget) charge(name string, d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.flows[name].charged += d

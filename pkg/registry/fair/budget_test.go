@@ -74,8 +74,8 @@ func TestTheFlowThatWasChargedLeastIsNext(t *testing.T) {
 		}
 		for range 15 {
 			last := k.got[len(k.got)-1]
-			if k.budget.Charge(last, time.Millisecond); last == "long" {
-				k.budget.Charge(last, 4*time.Millisecond)
+			if k.budget.charge(last, time.Millisecond); last == "long" {
+				k.budget.charge(last, 4*time.Millisecond)
 			}
 			k.give(last, 1)
 		}
@@ -95,7 +95,7 @@ func TestAnIdleFlowEarnsNothing(t *testing.T) {
 		k := &taker{t: t, budget: NewBudget(1, 1)}
 		for range 10 {
 			k.take("early", 1)
-			k.budget.Charge("early", time.Second)
+			k.budget.charge("early", time.Second)
 			k.give("early", 1)
 		}
 		k.take("early", 1)
@@ -105,7 +105,7 @@ func TestAnIdleFlowEarnsNothing(t *testing.T) {
 		}
 		for range 5 {
 			last := k.got[len(k.got)-1]
-			k.budget.Charge(last, time.Second)
+			k.budget.charge(last, time.Second)
 			k.give(last, 1)
 		}
 		require.Equal(t, []string{"early", "late", "early", "late", "early", "late"}, k.got[len(k.got)-6:])
@@ -118,7 +118,7 @@ func TestIdleFlowsAreForgotten(t *testing.T) {
 	for i := range 10_000 {
 		flow := fmt.Sprint(i)
 		require.NoError(t, b.Take(t.Context(), flow, 1))
-		b.Charge(flow, time.Duration(i%7)*time.Millisecond)
+		b.charge(flow, time.Duration(i%7)*time.Millisecond)
 		b.Give(flow, 1)
 	}
 	require.Less(t, len(b.flows), 4*fewFlows)

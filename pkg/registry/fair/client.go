@@ -56,7 +56,6 @@ type Client struct {
 	bytes  int64
 	// heavy is the turn for a large list or body.
 	heavy *Turn
-	// small says that the request counts as small.
 	small atomic.Bool
 }
 
@@ -80,7 +79,6 @@ func (c *Client) large() {
 	}
 }
 
-// begin takes a heavy turn.
 func (c *Client) begin(ctx context.Context) error {
 	c.large()
 	return c.heavy.Begin(ctx)

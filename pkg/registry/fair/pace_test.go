@@ -44,7 +44,7 @@ func work(t *testing.T, c *Client, d time.Duration) time.Duration {
 	return time.Since(begun)
 }
 
-func TestHeavyWorkDoesNotRestWhileNothingSmallOfAnotherUserIsUnderWay(t *testing.T) {
+func TestHeavyWorkRestsOnlyForSmallRequestsOfOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := paced()
@@ -61,7 +61,7 @@ func TestHeavyWorkDoesNotRestWhileNothingSmallOfAnotherUserIsUnderWay(t *testing
 	})
 }
 
-func TestHeavyWorkHasAThirdOfItsTurnsWhileSomethingSmallIsUnderWay(t *testing.T) {
+func TestHeavyWorkHasAThirdOfItsTurnsWhileASmallRequestIsUnderWay(t *testing.T) {
 	beside(t, func(t *testing.T, l *Limits, _, heavy *Client) {
 		require.Equal(t, 10*time.Millisecond, work(t, heavy, 10*time.Millisecond), "a turn that has not worked yet need not rest")
 		for range 5 {

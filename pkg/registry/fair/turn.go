@@ -89,7 +89,7 @@ func (t *Turn) end() bool {
 	t.pace.worked(worked)
 	if t.lease.Stop() {
 		if t.pace != nil {
-			t.budget.Charge(t.user, worked)
+			t.budget.charge(t.user, worked)
 		}
 		t.budget.Give(t.user, 1)
 	}
@@ -145,7 +145,7 @@ func (t *Turn) Pause(ctx context.Context) error {
 	defer t.mu.Unlock()
 	t.since = time.Now()
 	if t.held && t.lease.Stop() {
-		t.budget.Charge(t.user, worked)
+		t.budget.charge(t.user, worked)
 		t.lease.Reset(t.lasts)
 	}
 	return err
