@@ -35,7 +35,6 @@ var ErrNewer = errors.New("a newer version of Muster wrote a record that this ve
 // NewerError names a record with a format that this version does not know. A reader never
 // passes over such a record: what depends on it would seem to be gone.
 type NewerError struct {
-	// Path is the record's key.
 	Path string
 	// What names the format that the record has, and the ones that this version knows.
 	What string

@@ -80,7 +80,7 @@ func TestAnObjectIsReadBackWithoutItsStatus(t *testing.T) {
 	require.Equal(t, string(data), string(again), "equal records have equal bytes")
 }
 
-func TestARecordKeepsHowItsObjectWasWrittenBesideIt(t *testing.T) {
+func TestARecordKeepsHowItsObjectWasWritten(t *testing.T) {
 	t.Parallel()
 	b := bundle()
 	bare, err := (&record.Object{Object: b}).Encode()

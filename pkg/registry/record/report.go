@@ -67,7 +67,6 @@ func (r *Report) Equal(o *Report) (bool, error) {
 	return err == nil && bytes.Equal(a, b), err
 }
 
-// text returns the report as JSON.
 func (r *Report) text() ([]byte, error) {
 	text, err := json.Marshal(reportJSON{Status: statusIn(r.Status), ManagedFields: r.ManagedFields, UID: r.UID})
 	if err != nil {

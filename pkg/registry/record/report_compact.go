@@ -38,7 +38,6 @@ const frameMagic = "\x28\xb5\x2f\xfd"
 //go:embed report_1.dictionary
 var dictionary1 []byte
 
-// dictionaryID identifies dictionary1 in frames.
 const dictionaryID = 1
 
 // codec returns the compressor of the process. It takes half a megabyte per processor, and
@@ -97,7 +96,6 @@ func split(data []byte) (values, frame []byte, err error) {
 	return rest[used : used+int(n)], rest[used+int(n):], nil
 }
 
-// scratch holds buffers to decode into.
 type scratch struct{ values, frame, packed, text []byte }
 
 var scratches = sync.Pool{New: func() any { return &scratch{} }}

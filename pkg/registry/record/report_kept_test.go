@@ -43,7 +43,7 @@ func requireKept(t *testing.T, data []byte) Kept {
 	return kept
 }
 
-func TestWhatIsKeptOfAReportIsReadAsItsRecord(t *testing.T) {
+func TestAKeptReportIsReadAsItsRecord(t *testing.T) {
 	t.Parallel()
 	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	for range 2000 {

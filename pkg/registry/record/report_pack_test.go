@@ -51,7 +51,7 @@ func TestPackedTextOfAnySortIsReadBack(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotFitTogetherIsNotUnpacked(t *testing.T) {
+func TestMismatchedTextAndValuesAreNotUnpacked(t *testing.T) {
 	t.Parallel()
 	for title, c := range map[string]struct{ packed, values string }{
 		"values without a mark":    {"{}", "x"},

@@ -170,7 +170,6 @@ func (r *reader) counts(c *v1alpha1.ResourceCounts) {
 	r.close()
 }
 
-// writer reads an entry of managed fields.
 func (r *reader) writer(e *metav1.ManagedFieldsEntry) {
 	r.open()
 	r.set(`"manager":`, &e.Manager)

@@ -44,7 +44,6 @@ func (s sampler) anyText() string {
 	return pick(s, "", "x", `a "quoted" <text> & more`, "Zürich\n\ttab", "\xff not UTF-8 \u2028", "{[,]}", "01", s.word(), s.hex(40), string(s.uid()))
 }
 
-// anything returns a report with random fields set.
 func (s sampler) anything() *Report {
 	r := s.report(s.IntN(4), s.IntN(2) > 0)
 	status := &r.Status.(*v1alpha1.BundleDeployment).Status

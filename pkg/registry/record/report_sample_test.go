@@ -116,7 +116,6 @@ func (s sampler) report(resources int, healthy bool) *Report {
 	return &Report{Status: bd, UID: s.uid()}
 }
 
-// ail makes a status report an error.
 func (s sampler) ail(status *v1alpha1.BundleDeploymentStatus, namespace, app string) {
 	ready := &status.Conditions[3]
 	ready.Status, ready.Reason = "False", "Error"
@@ -141,7 +140,6 @@ func (s sampler) ail(status *v1alpha1.BundleDeploymentStatus, namespace, app str
 	}
 }
 
-// tracked adds the managed fields of a writer to a report.
 func (s sampler) tracked(r *Report) *Report {
 	fields := `{"f:status":{"f:appliedDeploymentID":{},"f:conditions":{},"f:nonModified":{},"f:ready":{},"f:release":{},"f:resourceCounts":{"f:desiredReady":{},"f:missing":{},"f:modified":{},"f:notReady":{},"f:orphaned":{},"f:ready":{},"f:unknown":{},"f:waitApplied":{}},"f:resources":{},"f:syncGeneration":{}}}`
 	at := metav1.NewTime(time.Date(2026, 1, 1, 0, 0, s.IntN(1<<26), 0, time.UTC))

@@ -167,7 +167,7 @@ func TestReportsOfTheFirstDictionaryAreRead(t *testing.T) {
 	require.JSONEq(t, string(want), string(text))
 }
 
-func TestAReportOfADictionaryThatIsNotKnownIsAnErrorThatSaysSo(t *testing.T) {
+func TestAReportWithAnUnknownDictionaryIsAnError(t *testing.T) {
 	t.Parallel()
 	later, err := newReportCodec(history()[1000:], 77)
 	require.NoError(t, err)
@@ -187,7 +187,7 @@ func TestAReportThatIsTooLargeIsLeftToTheStoreToRefuse(t *testing.T) {
 	require.Equal(t, bd, out.Status)
 }
 
-func TestWhatAReportHoldsIsBounded(t *testing.T) {
+func TestTheSizeOfADecodedReportIsBounded(t *testing.T) {
 	t.Parallel()
 	bomb := codec().compact([]byte(`{"uid":"` + strings.Repeat("x", maxText) + `"}`))
 	require.Less(t, len(bomb), 1000)
@@ -199,7 +199,7 @@ func TestWhatAReportHoldsIsBounded(t *testing.T) {
 	require.ErrorContains(t, err, "more than a report may")
 }
 
-func TestDamagedReportsAreErrorsOrOtherReportsButNothingWorse(t *testing.T) {
+func TestDamagedReportsAreErrorsOrOtherReports(t *testing.T) {
 	t.Parallel()
 	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	failed := 0

@@ -55,7 +55,6 @@ type pointer[T any] interface {
 	APIObject
 }
 
-// add adds a resource of the group.
 func add[T, S any, P pointer[T]](name string, status func(*T) *S) {
 	Add[T, S, P](name, v1alpha1.SchemeGroupVersion.WithKind(reflect.TypeFor[T]().Name()), status)
 }
@@ -80,7 +79,6 @@ func Add[T, S any, P pointer[T]](name string, kind schema.GroupVersionKind, stat
 	resources[name], byType[reflect.TypeFor[P]()] = r, r
 }
 
-// of returns the resource that an object belongs to.
 func of(object APIObject) *resource {
 	r := byType[reflect.TypeOf(object)]
 	if r == nil {
