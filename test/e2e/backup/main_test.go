@@ -49,7 +49,7 @@ func dynamicClient(t *testing.T, config *rest.Config) dynamic.Interface {
 // which a restore changes.
 type state map[string]map[string]any
 
-// stateAt lists everything at exactly a revision, or at the present if it is "".
+// stateAt lists everything at exactly a revision, or now if it is "".
 func stateAt(t *testing.T, config *rest.Config, revision string) state {
 	t.Helper()
 	out, err := tryState(t, config, revision)
@@ -81,7 +81,6 @@ func tryState(t *testing.T, config *rest.Config, revision string) (state, error)
 	return out, nil
 }
 
-// listable returns the kinds that can be listed.
 func listable(config *rest.Config) ([]string, error) {
 	client, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {

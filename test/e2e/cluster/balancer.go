@@ -17,12 +17,13 @@ import (
 	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
-// ProbePeriod replaces the period of readiness probes, to keep tests short.
-const ProbePeriod = 250 * time.Millisecond
-
-// startPeriod replaces it until the first probe succeeds, so that a benchmark sees the time
-// of a start exactly.
-const startPeriod = 25 * time.Millisecond
+const (
+	// probePeriod replaces the period of readiness probes, to keep tests short.
+	probePeriod = 250 * time.Millisecond
+	// startPeriod replaces it until the first probe succeeds, so that a benchmark sees the
+	// time of a start exactly.
+	startPeriod = 25 * time.Millisecond
+)
 
 // Probe asks a server whether it is ready, like a kubelet: it accepts any certificate, and
 // a status from 200 to 399.
@@ -132,7 +133,7 @@ func (b *Backend) watch(ctx context.Context) {
 		err := ask(ctx, client, b.probe.URL)
 		b.note(err)
 		if err == nil {
-			period = ProbePeriod
+			period = probePeriod
 		}
 		select {
 		case <-ctx.Done():

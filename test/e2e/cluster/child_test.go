@@ -42,12 +42,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	cases := []struct {
 		how     string
 		folders bool // remain for the next run
-	}{
-		{"ends", false},
-		{"fails", false},
-		{"panics", false},
-		{"is killed", true},
-	}
+	}{{"ends", false}, {"fails", false}, {"panics", false}, {"is killed", true}}
 	for _, c := range cases {
 		t.Run("when the test binary "+c.how, func(t *testing.T) {
 			t.Parallel()

@@ -149,12 +149,6 @@ func (c *ControlPlane) startControllers(t T, controllerManager string) {
 	}))
 }
 
-// WaitReady waits until kube-apiserver is ready, after a test stopped or froze its process.
-func (c *ControlPlane) WaitReady(t T) {
-	t.Helper()
-	require.NoError(t, c.ready(t.Context()))
-}
-
 func (c *ControlPlane) ready(ctx context.Context) error {
 	return c.APIServer.ready(ctx, controlPlaneReady, func(ctx context.Context) error {
 		_, err := c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
@@ -227,7 +221,7 @@ func (c *ControlPlane) Terminal(t T, config *rest.Config) Terminal {
 	}
 	home, err := os.MkdirTemp(c.dir, "home-")
 	require.NoError(t, err)
-	return Terminal{Kubeconfig: c.Kubeconfig(t, config), path: c.kubectl, home: home, Dir: home}
+	return Terminal{kubeconfig: c.Kubeconfig(t, config), path: c.kubectl, home: home}
 }
 
 // Kubectl runs kubectl as the administrator.

@@ -34,9 +34,9 @@ const (
 	etcdSecret     = "muster-etcd-client"
 )
 
-// MusterReady bounds the time until replicas are ready, and until the APIService is
+// musterReady bounds the time until replicas are ready, and until the APIService is
 // available.
-const MusterReady = 90 * time.Second
+const musterReady = 90 * time.Second
 
 // Options holds what an operator may change in an installation.
 type Options struct {
@@ -95,7 +95,7 @@ func Install(t T, c *ControlPlane, etcd *Etcd, options Options) *Muster {
 	t.Cleanup(func() { m.end(t) })
 
 	if options.Deploy == nil {
-		m.Apply(t, m.serverOverlay(t))
+		m.apply(t, m.serverOverlay(t))
 	} else {
 		options.Deploy(t, m)
 	}
@@ -118,7 +118,7 @@ func Install(t T, c *ControlPlane, etcd *Etcd, options Options) *Muster {
 // Register is the second step of an installation: the APIService.
 func (m *Muster) Register(t T) {
 	t.Helper()
-	m.Apply(t, m.apiServiceOverlay(t))
+	m.apply(t, m.apiServiceOverlay(t))
 }
 
 // Unregister undoes Register.
@@ -128,8 +128,8 @@ func (m *Muster) Unregister(t T) {
 	require.NoError(t, err)
 }
 
-// Apply applies a folder with a kustomization.
-func (m *Muster) Apply(t T, folder string) {
+// apply applies a folder with a kustomization.
+func (m *Muster) apply(t T, folder string) {
 	t.Helper()
 	_, _, err := m.control.Kubectl("apply", "-k", folder)
 	require.NoError(t, err)
@@ -210,7 +210,7 @@ func (m *Muster) WaitReady(t T) {
 // WaitAvailable waits until kube-apiserver calls the APIService available.
 func (m *Muster) WaitAvailable(t T) {
 	t.Helper()
-	err := poll.Until(t.Context(), MusterReady, func(ctx context.Context) error {
+	err := poll.Until(t.Context(), musterReady, func(ctx context.Context) error {
 		status, message, err := m.Available(ctx)
 		if err == nil && status != string(metav1.ConditionTrue) {
 			err = errors.New(message)

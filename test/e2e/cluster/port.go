@@ -59,7 +59,6 @@ func attempts(start func() error) error {
 	return fmt.Errorf("five attempts failed: %w", err)
 }
 
-// listen listens on a free port.
 func listen(t T) net.Listener {
 	t.Helper()
 	var listener net.Listener

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script returns a process that a shell runs.
 func script(t *testing.T, text string) *Process {
 	t.Helper()
 	shell, err := exec.LookPath("sh")

@@ -20,7 +20,6 @@ import (
 
 var rootModule = regexp.MustCompile(`(?m)^module github\.com/musterfleet/muster$`)
 
-// checkout is the folder of the root module.
 var checkout = sync.OnceValues(func() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -47,7 +46,6 @@ func Checkout(t T) string {
 
 var programs, binaries sync.Map // name → func() (string, error)
 
-// once calls build once for each name.
 func once(t T, results *sync.Map, name string, build func(name string) (string, error)) string {
 	t.Helper()
 	result, _ := results.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name) }))

@@ -38,7 +38,6 @@ type Replica struct {
 
 	muster  *Muster
 	dir     string
-	mounts  map[string]string
 	address string
 	mu      struct {
 		sync.Mutex
@@ -73,8 +72,7 @@ func (m *Muster) Add(t T) *Replica {
 	}
 	r.API = flakyproxy.Start(m.owner, m.control.address)
 
-	var err error
-	r.mounts, err = m.control.mount(t.Context(), m.pod, filepath.Join(r.dir, "volumes"))
+	mounts, err := m.control.mount(t.Context(), m.pod, filepath.Join(r.dir, "volumes"))
 	require.NoError(t, err)
 	// The folder of a Pod holds the token of its ServiceAccount.
 	account := m.control.Anonymous()
@@ -85,15 +83,16 @@ func (m *Muster) Add(t T) *Replica {
 	environment, err := m.pod.environment(name)
 	require.NoError(t, err)
 
-	args := m.pod.arguments(r.mounts, environment)
+	args := m.pod.arguments(mounts, environment)
 	replaced := map[string]bool{}
 	for _, more := range m.options.Args {
 		flag, _, _ := strings.Cut(more, "=")
+		more = translate(more, mounts)
 		if replaced[flag] {
-			args = append(args, r.translate(more)) // a flag that occurs more than once
+			args = append(args, more) // a flag that occurs more than once
 			continue
 		}
-		args, replaced[flag] = set(args, r.translate(more)), true
+		args, replaced[flag] = set(args, more), true
 	}
 	for _, mine := range []string{
 		"--etcd-servers=" + strings.Join(endpoints, ","), "--bind-address=127.0.0.1",
@@ -113,16 +112,11 @@ func (m *Muster) Add(t T) *Replica {
 	return r
 }
 
-// bind chooses the port of the replica.
 func (r *Replica) bind() {
 	port := freePort()
 	r.address = loopback(port)
 	r.Endpoint = Endpoint{URL: "https://" + r.address, ca: r.muster.CA.PEM}
 	r.Process.args = set(r.Process.args, fmt.Sprintf("--secure-port=%d", port))
-}
-
-func (r *Replica) translate(text string) string {
-	return translate(text, r.mounts)
 }
 
 // Start starts the replica, also after an earlier run, and offers it to the Service. It
@@ -153,10 +147,10 @@ func (r *Replica) backend() *Backend {
 // WaitReady waits until the readiness probe succeeds.
 func (r *Replica) WaitReady(t T) {
 	t.Helper()
-	r.WaitReadyWithin(t, MusterReady)
+	r.WaitReadyWithin(t, musterReady)
 }
 
-// WaitReadyWithin is WaitReady with another limit than MusterReady.
+// WaitReadyWithin is WaitReady with another limit than musterReady.
 func (r *Replica) WaitReadyWithin(t T, limit time.Duration) {
 	t.Helper()
 	require.NoError(t, attempts(func() error {
@@ -186,7 +180,7 @@ func (r *Replica) isReady(context.Context) error {
 // learns of it a little later.
 func (r *Replica) Stop(t T) {
 	t.Helper()
-	withdraw := time.AfterFunc(ProbePeriod, r.withdraw)
+	withdraw := time.AfterFunc(probePeriod, r.withdraw)
 	err := r.Process.Stop(r.muster.pod.grace)
 	if withdraw.Stop() {
 		r.withdraw()
@@ -269,16 +263,12 @@ func (r *Replica) Flags(names ...string) []string {
 }
 
 // Exec runs the server's program once more, for one of its subcommands, as "kubectl exec"
-// would. Mount paths in args are the container's.
+// would.
 func (r *Replica) Exec(args ...string) (stdout, stderr string, err error) {
-	translated := make([]string, len(args))
-	for i, arg := range args {
-		translated[i] = r.translate(arg)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var out, complaints bytes.Buffer
-	command := exec.CommandContext(ctx, r.muster.binary, translated...)
+	command := exec.CommandContext(ctx, r.muster.binary, args...)
 	command.Env, command.Dir, command.Stdout, command.Stderr = r.Process.env, r.dir, &out, &complaints
 	if err = command.Run(); err != nil {
 		err = fmt.Errorf("muster-apiserver %s: %w: %s", strings.Join(args, " "), err, complaints.String())

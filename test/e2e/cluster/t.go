@@ -56,7 +56,6 @@ type scope struct {
 	}
 }
 
-// givenUp is the value that FailNow panics with.
 type givenUp struct{}
 
 // Within runs f with a new T, and then all cleanups. It returns the errors of both: a failure

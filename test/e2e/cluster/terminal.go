@@ -21,17 +21,14 @@ import (
 
 // Terminal runs kubectl as a user.
 type Terminal struct {
-	// Kubeconfig is the file that kubectl uses.
-	Kubeconfig string
 	// Stdin is the input of kubectl, for "-f -".
 	Stdin string
 	// Limit bounds the time of a kubectl; 0 means a minute.
 	Limit time.Duration
-	// Dir is the working folder.
-	Dir string
 
-	path string
-	home string
+	kubeconfig string
+	path       string
+	home       string // also the working folder
 }
 
 // Kubectl runs kubectl until it ends or the time is up.
@@ -44,7 +41,7 @@ func (s Terminal) Kubectl(args ...string) (stdout, stderr string, err error) {
 	defer cancel()
 	var out, complaints bytes.Buffer
 	command := exec.CommandContext(ctx, s.path, args...)
-	command.Env, command.Dir = s.environment(), s.Dir
+	command.Env, command.Dir = s.environment(), s.home
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(s.Stdin), &out, &complaints
 	command.WaitDelay = time.Second
 	if err = command.Run(); err != nil {
@@ -71,10 +68,9 @@ func (s Terminal) StartKubectl(t T, args ...string) *Process {
 }
 
 func (s Terminal) environment() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "KUBECONFIG=" + s.Kubeconfig}
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "KUBECONFIG=" + s.kubeconfig}
 }
 
-// writeKubeconfig writes a rest.Config as a kubeconfig.
 func writeKubeconfig(path string, c *rest.Config) error {
 	server := clientcmdapi.NewCluster()
 	server.Server, server.TLSServerName = c.Host, c.ServerName

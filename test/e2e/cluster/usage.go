@@ -12,13 +12,13 @@ import (
 )
 
 // Resident returns the process's resident memory in bytes, and Peak its maximum since the
-// start or the last ResetPeak. Both use Linux's numbers, and fail elsewhere.
+// start or the last ResetPeak. All functions in this file fail outside of Linux.
 func (p *Process) Resident() (int64, error) { return p.memory("VmRSS") }
 
 // Peak is described with Resident.
 func (p *Process) Peak() (int64, error) { return p.memory("VmHWM") }
 
-// ResetPeak makes Peak start again from the present memory.
+// ResetPeak makes Peak start again from the current memory.
 func (p *Process) ResetPeak() error {
 	const peak = "5" // proc_pid_clear_refs(5)
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.PID()), []byte(peak), 0)
