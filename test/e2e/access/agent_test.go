@@ -36,14 +36,12 @@ type agent struct {
 	config  *rest.Config
 }
 
-// user is the agent's name for authentication.
 func (a *agent) user() string { return "system:serviceaccount:" + a.namespace + ":" + a.account }
 
 func (a *agent) deployments() string {
 	return api + "/namespaces/" + a.namespace + "/bundledeployments"
 }
 
-// list returns a request that the agent may send.
 func (a *agent) list() request { return request{path: a.deployments()} }
 
 func (a *agent) heartbeat() request {

@@ -49,7 +49,6 @@ type answer struct {
 	body  string
 }
 
-// message returns the message of a Status.
 func (a answer) message() string {
 	var status struct{ Message string }
 	_ = json.Unmarshal([]byte(a.body), &status) // not every answer is a Status

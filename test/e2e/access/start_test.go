@@ -22,7 +22,6 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// attempt is one attempt to start Muster's binary.
 type attempt struct {
 	name string
 	// without lists flags that are removed, with those that are added.

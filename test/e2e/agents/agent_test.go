@@ -127,7 +127,6 @@ func fetch(t cluster.T, v values, r *v1alpha1.ClusterRegistration) credential {
 	return c
 }
 
-// granted waits until a registration is granted, and returns it.
 func granted(t cluster.T, namespace, name string) *v1alpha1.ClusterRegistration {
 	t.Helper()
 	var r *v1alpha1.ClusterRegistration
@@ -141,5 +140,4 @@ func granted(t cluster.T, namespace, name string) *v1alpha1.ClusterRegistration 
 	return r
 }
 
-// accountOf returns the name of an agent's ServiceAccount.
 func accountOf(r *v1alpha1.ClusterRegistration) string { return safeName(r.Name, string(r.UID)) }

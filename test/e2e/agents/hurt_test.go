@@ -116,7 +116,6 @@ func belongs(o metav1.Object, workspace string) bool {
 		strings.Contains(notes["muster.fleet.cattle.io/owner"], "/"+workspace+"/")
 }
 
-// expected returns the objects that S 8 requires.
 func expected(ctx context.Context, workspace string) ([]string, error) {
 	const fetched = "cattle-fleet-clusters-system"
 	var want []string

@@ -17,7 +17,6 @@ import (
 // cacheTTL replaces the 10 seconds of Muster's caches.
 const cacheTTL = 2 * time.Second
 
-// patience bounds every wait.
 const patience = time.Minute
 
 // All tests share these.

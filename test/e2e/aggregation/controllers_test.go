@@ -13,7 +13,6 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 )
 
-// owned creates a Bundle that a GitRepo owns.
 func (p person) owned(t *testing.T, bundle, repo string) {
 	t.Helper()
 	uid := p.does(t, "get", "gitrepo", repo, "-o", "jsonpath={.metadata.uid}")

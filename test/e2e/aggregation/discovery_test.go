@@ -130,7 +130,6 @@ func waitDiscovered(t cluster.T) {
 	require.Eventually(t, func() bool { return freshness(t) == apidiscoveryv2.DiscoveryFreshnessCurrent }, 90*time.Second, tick, "discovery has our kinds")
 }
 
-// fetch sends a GET with an Accept header.
 func fetch(t cluster.T, config *rest.Config, path, accept string) []byte {
 	t.Helper()
 	client, err := discovery.NewDiscoveryClientForConfig(config)

@@ -114,7 +114,6 @@ func TestInformersFollowBundleDeploymentsThroughTheAggregationLayer(t *testing.T
 	}
 }
 
-// log records the events of an informer.
 type log struct {
 	sync.Mutex
 	of []string

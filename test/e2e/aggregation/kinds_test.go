@@ -49,7 +49,6 @@ func (e example) manifest(kind *kinds.Kind, name string, value int) string {
 // patch returns a merge patch that sets the field.
 func (e example) patch(value int) string { return "{" + fmt.Sprintf(e.body, e.values[value]) + "}" }
 
-// value returns the value of the field.
 func (e example) value(t *testing.T, p person, kind *kinds.Kind, name string) string {
 	t.Helper()
 	return p.does(t, "get", kind.Plural, name, "-o", "jsonpath={."+e.path+"}")

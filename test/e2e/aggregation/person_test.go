@@ -105,7 +105,6 @@ func (p person) follows(t *testing.T, args ...string) *cluster.Process {
 	return p.StartKubectl(t, p.in(args)...)
 }
 
-// resource returns a client of one kind, by its plural.
 func resource(t *testing.T, config *rest.Config, plural string) dynamic.NamespaceableResourceInterface {
 	t.Helper()
 	client, err := dynamic.NewForConfig(config)

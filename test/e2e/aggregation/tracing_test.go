@@ -20,7 +20,6 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// spans collects the traces of the replicas.
 var spans = &spanCollector{}
 
 // spanCollector is an OpenTelemetry collector that records the paths of requests.

@@ -83,7 +83,6 @@ func (a *agents) deleted(object any) {
 	a.mu.gone[key]++
 }
 
-// forget discards the recorded events.
 func (a *agents) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -111,7 +110,6 @@ func (a *agents) know() state {
 	return out
 }
 
-// deployments returns the BundleDeployments in a state.
 func (s state) deployments() state {
 	out := state{}
 	for key, object := range s {

@@ -87,7 +87,6 @@ func (f *fleet) mustPatchBundle(t *testing.T, name, patch string) {
 	require.NoError(t, err)
 }
 
-// edits makes one round of edits of every kind.
 func (f *fleet) edits(t *testing.T, n int) {
 	t.Helper()
 	require.NoError(t, f.edit(t.Context(), n))

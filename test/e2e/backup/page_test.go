@@ -19,7 +19,6 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// page returns the text of operations.md.
 func page(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", "operations.md"))
@@ -98,7 +97,6 @@ func (o *operator) readMembers(t *testing.T) {
 	require.Len(t, o.peers, o.members)
 }
 
-// lose stops all members and deletes their data.
 func (o *operator) lose(t *testing.T) {
 	t.Helper()
 	for i := range o.members {

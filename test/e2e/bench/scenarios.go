@@ -22,7 +22,6 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// scenario is one part of a run.
 type scenario struct {
 	name string
 	// steps is the approximate number of steps that it announces.
@@ -123,9 +122,7 @@ func runRestart(t cluster.T, s *site.Site, o *options, step func(string, ...any)
 }
 
 func runReports(t cluster.T, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
-	return reports.Run(t, step, reports.Options{
-		Agents: o.size(o.agents, 100, 500), Bundles: o.size(o.bundles, 20, 20),
-	}, out)
+	return reports.Run(t, step, reports.Options{Agents: o.size(o.agents, 100, 500), Bundles: o.size(o.bundles, 20, 20)}, out)
 }
 
 func runIndex(t cluster.T, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {

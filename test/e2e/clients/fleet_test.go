@@ -100,7 +100,6 @@ func (f *fleet) mark(t *testing.T) string {
 	return d.ResourceVersion
 }
 
-// versions returns the resourceVersions of all BundleDeployments.
 func (f *fleet) versions(t *testing.T) map[string]string {
 	t.Helper()
 	list, err := f.FleetV1alpha1().BundleDeployments("").List(t.Context(), metav1.ListOptions{})

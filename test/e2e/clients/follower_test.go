@@ -20,7 +20,6 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// event is one line of the programs' output.
 type event struct {
 	From, Type, Namespace, Name, ResourceVersion string
 }

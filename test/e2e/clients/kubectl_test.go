@@ -59,7 +59,6 @@ func TestKubectlGetAndWatchShowsNothingTwice(t *testing.T) {
 	}
 }
 
-// lines returns the lines that a kubectl has printed so far.
 func lines(kubectl *cluster.Process) []string {
 	return strings.Split(strings.TrimSuffix(kubectl.Output(), "\n"), "\n")
 }

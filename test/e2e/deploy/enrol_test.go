@@ -123,7 +123,6 @@ func TestAnAgentThatIsLockedOutDeploysNothingUntilItRegistersAnew(t *testing.T) 
 	w.waitState(t, "app-config", v1alpha1.Ready)
 }
 
-// accountOf returns the ServiceAccount of the registration.
 func accountOf(t *testing.T, w *workspace) string {
 	t.Helper()
 	list, err := control.Client.CoreV1().ServiceAccounts(w.at).List(t.Context(), metav1.ListOptions{LabelSelector: v1alpha1.LabelManaged + "=true"})

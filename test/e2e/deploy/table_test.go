@@ -40,7 +40,6 @@ func (w *workspace) table() ([]string, error) {
 	return lines, nil
 }
 
-// shows waits until the table has the wanted lines.
 func (w *workspace) shows(t *testing.T, wanted ...string) {
 	t.Helper()
 	poll.Eventually(t, within, func(context.Context) error {

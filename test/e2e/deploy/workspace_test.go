@@ -85,7 +85,6 @@ func (w *workspace) blue(t *testing.T, adjust func(spec *v1alpha1.BundleSpec)) {
 	w.waitState(t, "app-config", v1alpha1.Ready)
 }
 
-// change replaces the resources of a Bundle.
 func (w *workspace) change(t *testing.T, name string, resources ...v1alpha1.BundleResource) {
 	t.Helper()
 	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"resources": resources}})
@@ -110,12 +109,10 @@ func (w *workspace) pause(t *testing.T, paused bool) {
 	require.NoError(t, err)
 }
 
-// configMap returns a manifest of a ConfigMap.
 func configMap(name, key, value string) v1alpha1.BundleResource {
 	return v1alpha1.BundleResource{Name: name + ".yaml", Content: fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\ndata:\n  %s: %q\n", name, key, value)}
 }
 
-// waitData waits until a ConfigMap has a value under a key.
 func (w *workspace) waitData(t *testing.T, name, key, value string) {
 	t.Helper()
 	poll.Eventually(t, within, func(ctx context.Context) error {
@@ -127,7 +124,6 @@ func (w *workspace) waitData(t *testing.T, name, key, value string) {
 	})
 }
 
-// waitGone waits until a ConfigMap does not exist.
 func (w *workspace) waitGone(t *testing.T, name string) {
 	t.Helper()
 	poll.Eventually(t, within, func(ctx context.Context) error {
@@ -139,7 +135,6 @@ func (w *workspace) waitGone(t *testing.T, name string) {
 	})
 }
 
-// waitState waits until a BundleDeployment is in a state.
 func (w *workspace) waitState(t *testing.T, bundle string, state v1alpha1.BundleState) *v1alpha1.BundleDeployment {
 	t.Helper()
 	var bd *v1alpha1.BundleDeployment

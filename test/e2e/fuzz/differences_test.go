@@ -8,7 +8,6 @@ import (
 	"math/big"
 )
 
-// difference is an intended difference.
 type difference struct {
 	// what and why describe it.
 	what, why string

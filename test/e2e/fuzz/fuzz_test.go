@@ -92,10 +92,7 @@ func ready(ctx context.Context, s *side, path string) error {
 func define(t cluster.T) {
 	t.Helper()
 	for _, k := range written() {
-		version := map[string]any{
-			"name": "v1alpha1", "served": true, "storage": true,
-			"schema": map[string]any{"openAPIV3Schema": shapes[k.Kind]},
-		}
+		version := map[string]any{"name": "v1alpha1", "served": true, "storage": true, "schema": map[string]any{"openAPIV3Schema": shapes[k.Kind]}}
 		members := properties(shapes[k.Kind])
 		members["apiVersion"], members["kind"], members["metadata"] = node{"type": "string"}, node{"type": "string"}, node{"type": "object"}
 		if k.StatusEndpoint {
@@ -163,7 +160,6 @@ func both(ctx context.Context, k *kinds.Kind, method, path string, sent map[stri
 
 const dryRun = "?dryRun=All&fieldValidation=Ignore"
 
-// try sends an object to both servers.
 func try(ctx context.Context, k *kinds.Kind, sent map[string]any) (*finding, error) {
 	f, err := both(ctx, k, http.MethodPost, collection(k)+dryRun, sent)
 	for f != nil && err == nil {

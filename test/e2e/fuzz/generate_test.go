@@ -44,7 +44,6 @@ func (g *generator) text() string {
 	return pick(g, texts...)
 }
 
-// anything returns a value of any type.
 func (g *generator) anything(depth int) any {
 	g.left--
 	n := 8
@@ -75,7 +74,6 @@ func (g *generator) anything(depth int) any {
 	}
 }
 
-// deep returns a value of many levels.
 func (g *generator) deep() any {
 	var v any = g.text()
 	levels := pick(g, 10, 49, 50, 51, 52, 60, 200)
@@ -90,7 +88,6 @@ func (g *generator) deep() any {
 	return map[string]any{"a": v}
 }
 
-// value returns a value of a schema.
 func (g *generator) value(s node, depth int) any {
 	g.left--
 	if g.chance(g.wrong) {

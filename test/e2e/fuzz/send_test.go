@@ -18,7 +18,6 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// side is one of the two servers.
 type side struct {
 	name   string
 	host   string
@@ -30,7 +29,6 @@ func newSide(name string, config *rest.Config) (*side, error) {
 	return &side{name: name, host: config.Host, client: client}, err
 }
 
-// answer holds a server's answer about an object.
 type answer struct {
 	code int
 	body []byte

@@ -17,7 +17,6 @@ import (
 
 const patience = time.Minute
 
-// helm runs helm as the administrator of the control plane.
 func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	return run(t, cluster.Program(t, "helm"), append(args, "--kubeconfig", control.Kubeconfig(t, control.Config))...)

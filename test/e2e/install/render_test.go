@@ -34,7 +34,6 @@ var placeholder = []string{
 	"https://etcd-2.etcd.muster-system.svc:2379",
 }
 
-// minimal holds the values that the chart requires.
 const minimal = "etcd: {servers: ['https://10.0.0.11:2379']}\ntls: {certManager: {enabled: true}}\n"
 
 func artifacts(t *testing.T, path ...string) string {
@@ -42,7 +41,6 @@ func artifacts(t *testing.T, path ...string) string {
 	return filepath.Join(append([]string{cluster.Checkout(t), "artifacts"}, path...)...)
 }
 
-// text returns a file under artifacts.
 func text(t *testing.T, path ...string) string {
 	t.Helper()
 	b, err := os.ReadFile(artifacts(t, path...))

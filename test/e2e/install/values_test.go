@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// pod is the path to the pod's spec.
 const pod = "spec.template.spec."
 
 // change holds the value at a path of an object, as YAML. An index is an element of a list;
@@ -195,7 +194,6 @@ func TestEachValueDoesWhatItSays(t *testing.T) {
 	}
 }
 
-// merged lays values over others.
 func merged(t *testing.T, base, over string) string {
 	t.Helper()
 	var low, high map[string]any
@@ -254,7 +252,6 @@ func has(t *testing.T, objects manifests, c change) bool {
 	})
 }
 
-// appVersion returns the version that Chart.yaml names.
 func appVersion(t *testing.T) string {
 	t.Helper()
 	var c struct{ AppVersion string }

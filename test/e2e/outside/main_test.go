@@ -17,7 +17,6 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// patience bounds every wait.
 const patience = time.Minute
 
 // All tests share these.

@@ -34,13 +34,11 @@ const (
 func sometimesName(i int) string { return fmt.Sprintf("sometimes-%d", i) }
 func clusterName(i int) string   { return fmt.Sprintf("c-%d", i) }
 
-// fleet is a namespace with Clusters and Bundles.
 type fleet struct {
 	namespace string
 	homes     []string // the namespaces of BundleDeployments, by Cluster
 }
 
-// bundles returns the names of all Bundles.
 func (f fleet) bundles() []string {
 	names := []string{everywhere}
 	for i := range sometimes {

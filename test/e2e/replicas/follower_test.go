@@ -52,7 +52,6 @@ type followed struct{ events, streams, relists, expired, broken, refused int }
 // again.
 const brokenOff = "unable to decode an event from the watch stream"
 
-// stream is one watch request.
 type stream struct {
 	resumed int64 // where it began; -1 if it began with a state
 	at      int64
@@ -344,7 +343,6 @@ func (f *follower) checkEnd(t *testing.T, c dynamic.Interface) {
 	}
 }
 
-// folded returns a copy of the fold.
 func (f *follower) folded() map[string]uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -48,7 +48,6 @@ type load struct {
 	}
 }
 
-// way is one way to Muster.
 type way struct {
 	name   string
 	config *rest.Config
@@ -195,7 +194,6 @@ func shorten(text string) string {
 	return text
 }
 
-// end stops everything at once.
 func (l *load) end() {
 	l.cancel()
 	l.endFollow()

@@ -23,7 +23,6 @@ import (
 	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
-// answer holds a server's answer to one request.
 type answer struct {
 	status int
 	header http.Header
@@ -200,7 +199,6 @@ func (l *load) interrogate(t *testing.T, ctx context.Context, r *cluster.Replica
 	return right
 }
 
-// waitFor waits for the next right answer.
 func waitFor(t *testing.T, answers <-chan struct{}) {
 	t.Helper()
 	select {

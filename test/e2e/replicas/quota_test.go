@@ -124,7 +124,6 @@ func until(t *testing.T, w watch.Interface, want func(watch.Event, *unstructured
 
 const filler = "/filler/"
 
-// fill writes foreign keys until etcd is full.
 func fill(t *testing.T, etcd *cluster.Etcd) {
 	t.Helper()
 	value := make([]byte, 256<<10)

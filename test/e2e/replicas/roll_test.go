@@ -113,7 +113,6 @@ func testKilledReplica(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	l.finish(t, m, "replica killed", proxyFailed)
 }
 
-// loads returns the number of full loads of each replica.
 func loads(t *testing.T, m *cluster.Muster) map[string]float64 {
 	t.Helper()
 	out := map[string]float64{}

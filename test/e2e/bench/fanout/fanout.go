@@ -60,7 +60,6 @@ func (o Options) kinds() []kind {
 func (o Options) moved(k kind) int64  { return int64((o.Agents + k.every - 1) / k.every) }
 func (o Options) events(k kind) int64 { return o.moved(k) * int64(1+o.Watches) }
 
-// side is Muster or kube-apiserver.
 type side struct {
 	config    *rest.Config
 	client    *rest.RESTClient

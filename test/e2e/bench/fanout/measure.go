@@ -140,7 +140,6 @@ func (s *side) open(ctx context.Context, homes []string, o Options, shared int, 
 	return closing, open.Wait()
 }
 
-// edits makes the edits of one kind, and waits for the events of each.
 func (s *side) edits(ctx context.Context, k kind, events int64, counter *counter, broken <-chan error) (*taken, error) {
 	t := &taken{}
 	cpu, err := site.CPU(s.processes...)

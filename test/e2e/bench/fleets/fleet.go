@@ -65,7 +65,7 @@ func Original(gitRepos, perRepo, clusters int) Fleet {
 				}
 			}
 			send(yield, clusters, cluster, bundles, func(i int) *v1alpha1.Bundle {
-				b := bundle(i, everywhere())
+				b := bundle(i, where(metav1.LabelSelector{}))
 				b.Labels = map[string]string{"fleet.cattle.io/repo-name": fmt.Sprintf("repo-%03d", i/perRepo), "fleet.cattle.io/commit": "0123456789abcdef0123456789abcdef01234567"}
 				return b
 			})
@@ -81,11 +81,10 @@ func All(bundles, clusters, every int) Fleet {
 		templated = (bundles + every - 1) / every
 	}
 	return Fleet{
-		Templated: templated,
-		Name:      shape(bundles, clusters), Deployments: bundles * clusters, Bundles: bundles, Clusters: clusters,
+		Name: shape(bundles, clusters), Deployments: bundles * clusters, Bundles: bundles, Clusters: clusters, Templated: templated,
 		Objects: func(yield func(record.APIObject) bool) {
 			send(yield, clusters, cluster, bundles, func(i int) *v1alpha1.Bundle {
-				b := bundle(i, where(metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}))
+				b := bundle(i, labelled("env", "prod"))
 				if every > 0 && i%every == 0 {
 					b.Spec.Helm.Values.Data["region"] = "${ .ClusterLabels.region }"
 				}
@@ -107,7 +106,7 @@ func Ringed(bundles, clusters int) Fleet {
 	all := All(bundles, clusters, 0)
 	all.Deployments += (clusters + Rings - 1) / Rings
 	all.Objects = func(yield func(record.APIObject) bool) {
-		ring := bundle(bundles, where(metav1.LabelSelector{MatchLabels: map[string]string{"ring": "0"}}))
+		ring := bundle(bundles, labelled("ring", "0"))
 		ring.Name, ring.UID = InRing, uid("Bundle", InRing)
 		if !yield(ring) {
 			return
@@ -115,7 +114,7 @@ func Ringed(bundles, clusters int) Fleet {
 		send(yield, clusters, func(i int) *v1alpha1.Cluster {
 			return Cluster(i, map[string]string{"ring": fmt.Sprint(i % Rings)})
 		}, bundles, func(i int) *v1alpha1.Bundle {
-			return bundle(i, where(metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}))
+			return bundle(i, labelled("env", "prod"))
 		})
 	}
 	return all
@@ -127,7 +126,7 @@ func Many(bundles, clusters, waiting int) Fleet {
 	objects := all.Objects
 	all.Objects = func(yield func(record.APIObject) bool) {
 		for i := range waiting {
-			if !yield(bundle(bundles+i, waits())) {
+			if !yield(bundle(bundles+i, labelled(Key, Value))) {
 				return
 			}
 		}
@@ -183,7 +182,7 @@ func send(yield func(record.APIObject) bool, clusters int, cluster func(int) *v1
 			return
 		}
 	}
-	waiting := bundle(bundles, waits())
+	waiting := bundle(bundles, labelled(Key, Value))
 	waiting.Name, waiting.UID = Waiting, uid("Bundle", Waiting)
 	yield(waiting)
 }
@@ -198,10 +197,8 @@ func cluster(i int) *v1alpha1.Cluster {
 	})}
 }
 
-func everywhere() v1alpha1.BundleTarget { return where(metav1.LabelSelector{}) }
-
-func waits() v1alpha1.BundleTarget {
-	return where(metav1.LabelSelector{MatchLabels: map[string]string{Key: Value}})
+func labelled(key, value string) v1alpha1.BundleTarget {
+	return where(metav1.LabelSelector{MatchLabels: map[string]string{key: value}})
 }
 
 func where(selector metav1.LabelSelector) v1alpha1.BundleTarget {
@@ -226,10 +223,7 @@ func bundle(i int, target v1alpha1.BundleTarget) *v1alpha1.Bundle {
 }
 
 func meta(kind, name string, labels map[string]string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{
-		Namespace: Namespace, Name: name, Labels: labels, Generation: 1, UID: uid(kind, name),
-		CreationTimestamp: metav1.NewTime(made),
-	}
+	return metav1.ObjectMeta{Namespace: Namespace, Name: name, Labels: labels, Generation: 1, UID: uid(kind, name), CreationTimestamp: metav1.NewTime(made)}
 }
 
 var made = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

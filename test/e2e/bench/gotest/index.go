@@ -25,7 +25,6 @@ var selective = []string{"one-hot-label", "multi-value", "shared-label-plus-tena
 // microNoise is the factor between a few runs of microseconds on a machine with other work.
 const microNoise = 2
 
-// row is one operation of the index in one regime.
 type row struct{ what, regime string }
 
 // Index runs the microbenchmarks of the packages that a label edit uses, and keeps their

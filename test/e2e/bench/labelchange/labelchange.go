@@ -121,7 +121,6 @@ func (r *results) mostWrites() (most int64) {
 	return most
 }
 
-// show adds the tables and numbers of one size to the scenario.
 func (r *results) show(size Size, out *report.Scenario) {
 	name := size.Fleet.Name
 	table := report.Table{

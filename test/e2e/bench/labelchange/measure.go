@@ -117,7 +117,6 @@ func (m *measurement) round(ctx context.Context, order []schema.GroupVersionReso
 	return nil
 }
 
-// labelPatch returns the patch that adds or removes the label.
 func labelPatch(add bool) []byte {
 	value := "null"
 	if add {

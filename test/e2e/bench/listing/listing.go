@@ -45,7 +45,6 @@ var ways = []way{
 	{"as a streaming watch-list", "as a stream", stream},
 }
 
-// taken holds the measurements of one list.
 type taken struct {
 	took, cpu      time.Duration
 	objects, bytes int
@@ -53,7 +52,6 @@ type taken struct {
 	before, more int64
 }
 
-// server is one side.
 type server struct {
 	name      string
 	client    *rest.RESTClient
@@ -81,7 +79,6 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 	return errors.Join(wrong, alone(t.Context(), s, step, o.Alone, out))
 }
 
-// both lists a fleet from both servers.
 func both(t cluster.T, s *site.Site, step func(string, ...any), f fleets.Fleet, atSize bool, out *report.Scenario) error {
 	ctx := t.Context()
 	out.Text = []string{fmt.Sprintf("%s: %d BundleDeployments, listed %d times each way, by turns from Muster and from kube-apiserver, which has the same objects as custom resources (the JSON that Muster shows, without managedFields, written straight into its etcd). Medians. CPU is of the server and its etcd; memory is how far the peak of the server's resident memory was above what it had before, the largest of the %d.", f.Name, f.Deployments, rounds, rounds)}

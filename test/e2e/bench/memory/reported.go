@@ -66,7 +66,6 @@ func newReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Rep
 	return r, nil
 }
 
-// reported measures fleets whose agents have reported.
 func reported(ctx context.Context, s *site.Site, step func(string, ...any), o Options, out *report.Scenario) error {
 	table := report.Table{
 		Title:   "**With a report on every BundleDeployment**, three objects each, all ready; written straight into etcd, then the replica is started",

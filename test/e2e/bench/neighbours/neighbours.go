@@ -88,7 +88,6 @@ func command() ([]string, error) {
 	return []string{"nice", "-n", "19", program, Crowd}, nil
 }
 
-// allow gives the users of the scenario their rights, and creates their namespaces.
 func allow(ctx context.Context, s *site.Site, namespaces []string) error {
 	for _, name := range namespaces {
 		if _, err := s.Control.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {

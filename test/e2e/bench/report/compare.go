@@ -3,10 +3,7 @@
 
 package report
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // These factors bound noise: a number may become worse by its factor before it counts as a
 // regression. Ratios of two measurements on a busy machine with two processors vary by a
@@ -108,19 +105,11 @@ func (d *Difference) judge(busy bool) (worse, better bool) {
 	return current > old*noise && current != old, old > current*noise && current != old
 }
 
-// Factor returns the new value divided by the old one; not finite if the old one was 0.
-func (d *Difference) Factor() float64 {
-	if d.Old.Value == 0 {
-		return math.Inf(1)
-	}
-	return d.New.Value / d.Old.Value
-}
-
 func (d *Difference) factor() string {
-	if f := d.Factor(); !math.IsInf(f, 0) {
-		return fmt.Sprintf("× %.2f", f)
+	if d.Old.Value == 0 {
+		return "–"
 	}
-	return "–"
+	return fmt.Sprintf("× %.2f", d.New.Value/d.Old.Value)
 }
 
 // Summary returns the comparison in a few lines, for a terminal.

@@ -39,7 +39,6 @@ var Goals = []Goal{
 	{ID: "list", What: "full LIST of 100,000 BundleDeployments in pages: times kube-apiserver's with as many custom resources of the same size", Limit: 1, How: "--scenarios list"},
 }
 
-// limit returns the goal as text.
 func (g Goal) limit() string {
 	sign := "≤"
 	if g.AtLeast {

@@ -53,7 +53,6 @@ const (
 // Options set the sizes.
 type Options struct{ Agents, Bundles int }
 
-// bench holds one run of the scenario.
 type bench struct {
 	Options
 

@@ -14,7 +14,6 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 )
 
-// point holds one fleet of the curve.
 type point struct {
 	fleet       fleets.Fleet
 	ready, read time.Duration
@@ -42,7 +41,6 @@ func grow(ctx context.Context, s *site.Site, step func(string, ...any), all []fl
 	return points, nil
 }
 
-// show shows how the time of a restart grows with the fleet.
 func show(points []point, out *report.Scenario) {
 	table := report.Table{Title: "**Growth**: smaller fleets once each, without watchers", Columns: []string{"fleet", "BundleDeployments", "ready, s", "yardstick: reading all records from etcd, s"}}
 	ready, read := plot.Series{Name: "ready"}, plot.Series{Name: "records are read"}

@@ -32,7 +32,6 @@ type Options struct {
 	Million bool
 }
 
-// point holds one fleet of the curves.
 type point struct {
 	fleet                fleets.Fleet
 	start                time.Duration
@@ -73,7 +72,6 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 	return errors.Join(wrong...)
 }
 
-// grow fills Muster with a fleet and measures it.
 func grow(ctx context.Context, s *site.Site, step func(string, ...any), f fleets.Fleet, all bool) (*point, error) {
 	p := &point{fleet: f}
 	step("%s: writing the fleet and starting", f.Name)
@@ -122,7 +120,6 @@ func (p *point) wrong() error {
 	return errors.Join(all...)
 }
 
-// curves shows the growth as tables, figures and numbers.
 func curves(points []*point, million bool, out *report.Scenario) {
 	memory := report.Table{Title: "**Starting with a fleet**", Columns: []string{"fleet", "BundleDeployments", "ready, s", "resident, MiB", "peak, MiB", "in use, MiB", "bytes in use each", "etcd, MiB", "of that for BundleDeployments"}}
 	labels := report.Table{Title: "**A label edit that moves one BundleDeployment**, and one that moves none", Columns: []string{"BundleDeployments", "ms until its event", "times the Cluster's own event", "times a plain etcd put's", "allocations", "KiB", "evaluated", "evaluated where it moves none", "templated on the Cluster", "BundleDeployments rendered", "rendered where it moves none"}}

@@ -31,7 +31,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// line is one event as JSON.
 type line struct {
 	From            string `json:"from,omitempty"`
 	Type            string `json:"type"`
@@ -48,7 +47,6 @@ func (only) IsExcludedResource(group, kind, _ string) bool {
 	return group != "fleet.cattle.io" || kind != "BundleDeployment"
 }
 
-// printer writes lines, one at a time.
 type printer struct {
 	sync.Mutex
 	out *json.Encoder
@@ -78,7 +76,6 @@ func (p *printer) changed(is, was *cache.Resource, _ map[kube.ResourceKey]*cache
 	p.print(line{From: "cache", Type: kind, Namespace: r.Ref.Namespace, Name: r.Ref.Name, ResourceVersion: r.ResourceVersion})
 }
 
-// lists prints a line for each list.
 type lists struct {
 	next http.RoundTripper
 	to   *printer

@@ -38,7 +38,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// line is one event as JSON.
 type line struct {
 	Type            string `json:"type"`
 	Namespace       string `json:"namespace,omitempty"`

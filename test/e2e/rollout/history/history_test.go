@@ -68,7 +68,6 @@ func begin(t *testing.T) *log {
 	return l
 }
 
-// write writes one revision.
 func (l *log) write(records ...etcd.Record) {
 	l.revision++
 	for i := range records {

@@ -30,10 +30,8 @@ type agents struct {
 	reported atomic.Int64
 }
 
-// crews is the number of goroutines that play agents.
 const crews = 16
 
-// run plays until the context ends.
 func (a *agents) run(ctx context.Context, seed uint64) {
 	var all sync.WaitGroup
 	for crew := range crews {

@@ -183,7 +183,6 @@ func (w *world) edit(ctx context.Context, e scene.Edit) bool {
 	}
 }
 
-// read checks the whole history.
 func (w *world) read(t *testing.T, diary *history.Diary) *history.End {
 	end, err := history.Check(t.Context(), w.log, diary)
 	require.NoError(t, err)

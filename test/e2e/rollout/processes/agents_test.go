@@ -33,12 +33,11 @@ type agents struct {
 	history.Diary
 	// ways holds clients of each replica; agents share them, and so their connections.
 	ways [][]versioned.Interface
-	// reported counts acknowledged reports, watches the watches that began, and restarts
-	// the agents that lost their memory.
+	// reported counts acknowledged reports, watches the watches that began, and restarts the
+	// agents that lost their memory.
 	reported, watches, restarts atomic.Int64
 }
 
-// run plays until the context ends.
 func (a *agents) run(ctx context.Context, seed uint64) {
 	var all sync.WaitGroup
 	for number := range scene.Clusters {
@@ -150,10 +149,7 @@ func (a *agent) lost(err error) {
 func (a *agent) see(bd *v1alpha1.BundleDeployment, there bool, by string) {
 	a.seen = scene.Look{}
 	if there {
-		a.seen = scene.Look{
-			There: true, ID: bd.Spec.DeploymentID, Paused: bd.Spec.Paused,
-			Applied: bd.Status.AppliedDeploymentID, Ready: bd.Status.Ready,
-		}
+		a.seen = scene.Look{There: true, ID: bd.Spec.DeploymentID, Paused: bd.Spec.Paused, Applied: bd.Status.AppliedDeploymentID, Ready: bd.Status.Ready}
 		a.seen.Version, _ = scene.Version(&bd.Spec.Options) // the ID is what the test checks
 	}
 	a.Set(a.number, a.seen)

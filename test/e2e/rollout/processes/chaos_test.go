@@ -16,7 +16,6 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// chaos kills processes and starts them again.
 type chaos struct {
 	t                          *testing.T
 	random                     *rand.Rand

@@ -141,7 +141,6 @@ func (w *writer) makeClusters() {
 	all.Wait()
 }
 
-// write changes the Bundle.
 func (w *writer) write(change func(b *v1alpha1.Bundle)) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), scene.Within)
 	defer cancel()
@@ -166,7 +165,6 @@ func (w *writer) write(change func(b *v1alpha1.Bundle)) {
 	}), "the Bundle is not written")
 }
 
-// edit applies an edit to a Cluster.
 func (w *writer) edit(ctx context.Context, e scene.Edit) bool {
 	labels := map[string]any{}
 	for _, key := range []string{scene.RingLabel, scene.TierLabel, scene.AppLabel} {

@@ -11,7 +11,6 @@ import (
 	"time"
 )
 
-// editPause is the time between two edits.
 const editPause = 20 * time.Millisecond
 
 // People edit Clusters, one edit after the other, while they may.

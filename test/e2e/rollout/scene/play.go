@@ -137,7 +137,6 @@ func (p *Play) reaches(n int) {
 	}, Within, Tick, "version %d reaches the first ring", p.Version)
 }
 
-// edited waits for some edits.
 func (p *Play) edited() {
 	from := p.People.Made.Load()
 	require.Eventually(p.T, func() bool { return p.People.Made.Load() >= from+10 }, Within, Tick)
