@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
-	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	apistorage "k8s.io/apiserver/pkg/storage"
 )
@@ -25,52 +24,47 @@ var (
 	_ rest.Watcher              = (*computed)(nil)
 )
 
-// computed is the endpoint of a derived kind: get, list, watch. The store is a field, so
-// that its other verbs are not exposed.
-type computed struct {
-	store   *genericregistry.Store
-	objects *objects
-}
+// computed is the endpoint of a derived kind: get, list, watch. The objects are a field, so
+// that their other verbs are not exposed.
+type computed struct{ objects *objects }
 
 // New implements rest.Storage.
-func (c *computed) New() runtime.Object { return c.store.New() }
+func (c *computed) New() runtime.Object { return c.objects.New() }
 
 // Destroy implements rest.Storage.
-func (c *computed) Destroy() { c.store.Destroy() }
+func (c *computed) Destroy() { c.objects.Destroy() }
 
 // NamespaceScoped implements rest.Scoper.
-func (c *computed) NamespaceScoped() bool { return c.store.NamespaceScoped() }
+func (c *computed) NamespaceScoped() bool { return c.objects.NamespaceScoped() }
 
 // GetSingularName implements rest.SingularNameProvider.
-func (c *computed) GetSingularName() string { return c.store.GetSingularName() }
+func (c *computed) GetSingularName() string { return c.objects.GetSingularName() }
 
 // Categories implements rest.CategoriesProvider.
 func (c *computed) Categories() []string { return c.objects.Categories() }
 
 // Stats returns how many objects exist and how large they are, for priority and fairness.
-func (c *computed) Stats(ctx context.Context) (apistorage.Stats, error) {
-	return c.objects.Stats(ctx)
-}
+func (c *computed) Stats(ctx context.Context) (apistorage.Stats, error) { return c.objects.Stats(ctx) }
 
 // Get implements rest.Getter.
 func (c *computed) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
-	return c.store.Get(ctx, name, options)
+	return c.objects.Get(ctx, name, options)
 }
 
 // NewList implements rest.Lister.
-func (c *computed) NewList() runtime.Object { return c.store.NewList() }
+func (c *computed) NewList() runtime.Object { return c.objects.NewList() }
 
 // List implements rest.Lister.
 func (c *computed) List(ctx context.Context, options *internalversion.ListOptions) (runtime.Object, error) {
-	return c.store.List(ctx, options)
+	return c.objects.List(ctx, options)
 }
 
 // ConvertToTable implements rest.Lister.
 func (c *computed) ConvertToTable(ctx context.Context, object, tableOptions runtime.Object) (*metav1.Table, error) {
-	return c.store.ConvertToTable(ctx, object, tableOptions)
+	return c.objects.ConvertToTable(ctx, object, tableOptions)
 }
 
 // Watch implements rest.Watcher.
 func (c *computed) Watch(ctx context.Context, options *internalversion.ListOptions) (watch.Interface, error) {
-	return c.store.Watch(ctx, options)
+	return c.objects.Watch(ctx, options)
 }

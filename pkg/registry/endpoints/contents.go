@@ -38,7 +38,7 @@ var (
 )
 
 // contentsREST serves Contents from their records. A Content never changes, so it needs no
-// view. It is written together with its Bundle.
+// view.
 //
 // It does not watch, and discovery does not announce it. Content records are outside the
 // range that the engine watches, so that no replica has to read every manifest of the fleet
@@ -47,8 +47,6 @@ type contentsREST struct {
 	kind *kinds.Kind
 	log  *etcd.Log
 }
-
-func newContents(kind *kinds.Kind, log *etcd.Log) *contentsREST { return &contentsREST{kind, log} }
 
 // New implements rest.Storage.
 func (c *contentsREST) New() runtime.Object { return c.kind.New() }
@@ -96,7 +94,7 @@ func (c *contentsREST) Stats(ctx context.Context) (apistorage.Stats, error) {
 // maxContentsPage bounds a page: a Content may exceed a megabyte.
 const maxContentsPage = 100
 
-// List implements rest.Lister. If resourceVersion is only a lower bound, the present state
+// List implements rest.Lister. If resourceVersion is only a lower bound, the current state
 // satisfies it, which is read by quorum.
 func (c *contentsREST) List(ctx context.Context, options *internalversion.ListOptions) (runtime.Object, error) {
 	if options == nil {
@@ -130,8 +128,7 @@ func (c *contentsREST) List(ctx context.Context, options *internalversion.ListOp
 		if remaining == 0 || len(found) == 0 {
 			return list, nil
 		}
-		last := found[len(found)-1].ID
-		from = last + "\x00"
+		from = found[len(found)-1].ID + "\x00"
 		if options.Limit > 0 {
 			list.Continue, err = apistorage.EncodeContinue(storage.ContentsPrefix+from, storage.ContentsPrefix, int64(view.VersionAt(at)))
 			if everything(options) {
@@ -142,7 +139,7 @@ func (c *contentsREST) List(ctx context.Context, options *internalversion.ListOp
 	}
 }
 
-// startOf returns the revision to list at, 0 for the present, and the ID to list from.
+// startOf returns the revision to list at, 0 for the current one, and the ID to list from.
 func (c *contentsREST) startOf(ctx context.Context, options *internalversion.ListOptions) (revision int64, from string, err error) {
 	exact, key, err := apistorage.ValidateListOptions(storage.ContentsPrefix, apistorage.APIObjectVersioner{}, apistorage.ListOptions{
 		ResourceVersion:      options.ResourceVersion,
@@ -158,12 +155,12 @@ func (c *contentsREST) startOf(ctx context.Context, options *internalversion.Lis
 		if err != nil {
 			return 0, "", apierrors.NewBadRequest(fmt.Sprintf("resourceVersion %q is not a number", options.ResourceVersion))
 		}
-		present, err := c.log.Revision(ctx)
+		current, err := c.log.Revision(ctx)
 		if err != nil {
 			return 0, "", storage.ContentsError(err, "")
 		}
-		if view.Version(least) > view.VersionAt(present) {
-			return 0, "", apistorage.NewTooLargeResourceVersionError(uint64(least), uint64(view.VersionAt(present)), 1)
+		if view.Version(least) > view.VersionAt(current) {
+			return 0, "", apistorage.NewTooLargeResourceVersionError(uint64(least), uint64(view.VersionAt(current)), 1)
 		}
 	}
 	if version := view.Version(exact); exact > 0 && !version.Whole() {
@@ -183,7 +180,7 @@ func selects(options *internalversion.ListOptions, content *v1alpha1.Content) bo
 
 // contentOf returns a Content as S 4.4 describes it.
 func contentOf(stored *etcd.StoredContent) (*v1alpha1.Content, error) {
-	bytes, err := manifest.Decompress(stored.Data, maxManifest)
+	bytes, err := manifest.Decompress(stored.Data, storage.MaxManifest)
 	if err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("content %s: %w", stored.ID, err))
 	}
@@ -211,6 +208,3 @@ func contentUID(id string, made time.Time) types.UID {
 	}
 	return types.UID(uuid.NewSHA1(contentUIDs, []byte(name)).String())
 }
-
-// maxManifest bounds the decompressed size of a record.
-const maxManifest = 64 << 20

@@ -43,7 +43,7 @@ func New(c Config) (map[string]rest.Storage, error) {
 	out := map[string]rest.Storage{}
 	for _, kind := range kinds.All() {
 		if kind.Plural == contents {
-			out[contents] = newContents(kind, c.Log)
+			out[contents] = &contentsREST{kind, c.Log}
 			continue
 		}
 		objects, err := c.objects(kind)
@@ -51,7 +51,7 @@ func New(c Config) (map[string]rest.Storage, error) {
 			return nil, fmt.Errorf("endpoint %s: %w", kind.Plural, err)
 		}
 		if kind.Computed {
-			out[kind.Plural] = &computed{store: objects.Store, objects: objects}
+			out[kind.Plural] = &computed{objects}
 		} else {
 			out[kind.Plural] = objects
 		}
@@ -83,11 +83,7 @@ func (c Config) objects(kind *kinds.Kind) (*objects, error) {
 		StorageVersioner:          v1alpha1.SchemeGroupVersion,
 		DestroyFunc:               func() {},
 	}
-	options := generic.RESTOptions{
-		ResourcePrefix:          kind.Plural,
-		EnableGarbageCollection: c.GarbageCollection,
-		DeleteCollectionWorkers: 1,
-	}
+	options := generic.RESTOptions{ResourcePrefix: kind.Plural, EnableGarbageCollection: c.GarbageCollection, DeleteCollectionWorkers: 1}
 	if err := registry.CompleteWithOptions(&generic.StoreOptions{RESTOptions: options, AttrFunc: kinds.GetAttrs}); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type Activity struct {
 // Counters counts the activity on one resource, over all its stores. Other packages only
 // read it.
 type Counters struct {
-	// Watches is how many watches are open now.
+	// Watches is how many watches are open.
 	Watches atomic.Int64
 	// Events counts events sent to watchers, without bookmarks.
 	Events atomic.Int64
@@ -79,7 +79,6 @@ func (s *Store) CountIn(a *Activity) *Store {
 	return s
 }
 
-// wrote counts the outcome of a transaction.
 func (c *Counters) wrote(ok bool, err error) {
 	switch {
 	case err != nil:
@@ -91,7 +90,6 @@ func (c *Counters) wrote(ok bool, err error) {
 	}
 }
 
-// ended records that a watch ended, and why.
 func (c *Counters) ended(ctx context.Context, expired bool) {
 	c.Watches.Add(-1)
 	switch {

@@ -120,8 +120,8 @@ func (a *Allowance) settle(have *agent) {
 	have.at = now
 }
 
-// sweep forgets agents that have nothing to make up for. It does so when the number of
-// agents has doubled since the last sweep.
+// sweep forgets agents that have nothing to make up for, when the number of agents has
+// doubled since the last sweep.
 func (a *Allowance) sweep() {
 	if len(a.mu.agents) < max(2*a.mu.swept, fewAgents) {
 		return
@@ -154,11 +154,4 @@ func (s *Store) allowed(name record.Name) error {
 	seconds := int(math.Ceil(wait.Seconds()))
 	return apierrors.NewTooManyRequests(fmt.Sprintf("%s %q: reports on %s may take %d bytes a second after the first %d, and took more: report less or less often; "+
 		"an operator can raise --report-rate and --report-burst of muster-apiserver", s.resource.Resource, name.Name, key, s.allowance.rate, s.allowance.burst), seconds)
-}
-
-// charged charges a report to its agent.
-func (s *Store) charged(name record.Name, w *write) {
-	if s.allowance != nil {
-		s.allowance.charge(agentOf(s.resource.Resource, name), w.Size(), w.text)
-	}
 }

@@ -11,15 +11,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// clock is a clock that advances only when the test sets it.
 type clock struct{ time.Time }
 
 func (c *clock) now() time.Time { return c.Time }
@@ -32,12 +28,9 @@ func slowed(rate, burst int64) (*Allowance, *clock) {
 	return a, c
 }
 
-// An agent that rewrites large statuses would fill etcd's quota, and then no client could
-// write.
-func TestAnAgentThatReportsTooMuchIsToldWhenToComeBack(t *testing.T) {
+func TestAnAgentThatReportsTooMuchLearnsWhenToRetry(t *testing.T) {
 	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	edits := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	ctx, _, edits := start(t)
 	require.NoError(t, create(ctx, edits, "c"))
 	require.NoError(t, create(ctx, edits, "other"))
 	const rate, burst, size = 1000, 100_000, 30_000
@@ -48,12 +41,10 @@ func TestAnAgentThatReportsTooMuchIsToldWhenToComeBack(t *testing.T) {
 		random := make([]byte, size)
 		_, err := rand.Read(random)
 		require.NoError(t, err)
-		return store.GuaranteedUpdate(ctx, "/clusters/ns/"+name, &v1alpha1.Cluster{}, false, nil, func(in runtime.Object, _ storage.ResponseMeta) (runtime.Object, *uint64, error) {
+		return update(ctx, store, name, func(c *v1alpha1.Cluster) {
 			asked++
-			out := in.(*v1alpha1.Cluster)
-			out.Status.Agent.Namespace = hex.EncodeToString(random)
-			return out, nil, nil
-		}, nil)
+			c.Status.Agent.Namespace = hex.EncodeToString(random)
+		})
 	}
 	written := 0
 	err := report("c")

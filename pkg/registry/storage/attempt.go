@@ -22,13 +22,13 @@ import (
 // resourceVersion that it names. The generic registry is stricter: it compares with the
 // resourceVersion of the whole object, which also changes with the object's other record
 // and its derived part. So if the record did not change, the update's resourceVersion is
-// replaced by the present one before the registry compares.
+// replaced by the current one before the registry compares.
 
 type attemptKey struct{}
 
 // attempt describes the record that an update is about to overwrite.
 type attempt struct {
-	// record is the version of the record, and view that of the present state, as numbers.
+	// record is the version of the record, and view that of the current state, as numbers.
 	// The record has not changed since any resourceVersion from record to view. This server
 	// never gave out a higher one.
 	record, view uint64

@@ -62,9 +62,9 @@ func TestAWatchWaitsForAReplicaThatIsBehind(t *testing.T) {
 	behind, ahead := clusters(ctx, t, reads, server.Client, etcdtest.NewKeys("")), clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
 	pass := make(chan struct{})
 	until.Store(&pass)
-	told := &v1alpha1.Cluster{}
-	require.NoError(t, ahead.Create(ctx, "/clusters/ns/told", clusterOf("told"), told, 0))
-	events := watchFrom(ctx, t, behind, told.ResourceVersion).ResultChan()
+	seen := &v1alpha1.Cluster{}
+	require.NoError(t, ahead.Create(ctx, "/clusters/ns/seen", clusterOf("seen"), seen, 0))
+	events := watchFrom(ctx, t, behind, "/clusters", seen.ResourceVersion).ResultChan()
 	select {
 	case event := <-events:
 		require.Failf(t, "unexpected event", "%v", event)
@@ -78,12 +78,11 @@ func TestAWatchWaitsForAReplicaThatIsBehind(t *testing.T) {
 	require.Equal(t, "next", event.Object.(metav1.Object).GetName())
 }
 
-func TestAWatchFromARevisionThatNobodyHasEnds(t *testing.T) {
+func TestAWatchFromARevisionThatDoesNotExistEnds(t *testing.T) {
 	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	ctx, _, s := start(t)
 	now, _ := present(t, s)
-	event := <-watchFrom(ctx, t, s, view.VersionAt(now+1).String()).ResultChan()
+	event := <-watchFrom(ctx, t, s, "/clusters", view.VersionAt(now+1).String()).ResultChan()
 	require.Equal(t, watch.Error, event.Type)
 	require.True(t, apierrors.HasStatusCause(apierrors.FromObject(event.Object), metav1.CauseTypeResourceVersionTooLarge), "%v", event.Object)
 }

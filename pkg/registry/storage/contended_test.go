@@ -7,25 +7,21 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // An agent names no resourceVersion, so its report cannot conflict. client-go repeats a
 // request whose answer has a Retry-After, and the agent does not notice.
-func TestAWriteThatIsOvertakenAllTheTimeIsNoConflictAndSaysWhenToTryAgain(t *testing.T) {
+func TestAWriteThatIsAlwaysOvertakenGetsRetryAfterAndNoConflict(t *testing.T) {
 	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	edits := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	ctx, server, edits := start(t)
 	require.NoError(t, create(ctx, edits, "c"))
 	for name, store := range map[string]*Store{"an edit": edits, "a report": NewReports(record.Clusters, edits.engine, edits.log)} {
 		overtaken, attempts := true, 0
 		write := func() error {
-			return store.GuaranteedUpdate(ctx, "/clusters/ns/c", &v1alpha1.Cluster{}, false, nil, func(in runtime.Object, _ storage.ResponseMeta) (runtime.Object, *uint64, error) {
+			return update(ctx, store, "c", func(c *v1alpha1.Cluster) {
 				attempts++
 				if overtaken {
 					// The same bytes at another revision: both kinds of write are guarded by it.
@@ -36,10 +32,8 @@ func TestAWriteThatIsOvertakenAllTheTimeIsNoConflictAndSaysWhenToTryAgain(t *tes
 					_, err = server.Client.Put(ctx, key, string(have.Kvs[0].Value))
 					require.NoError(t, err)
 				}
-				out := in.(*v1alpha1.Cluster)
-				out.Labels, out.Status.Agent.Namespace = map[string]string{"written": "true"}, "written"
-				return out, nil, nil
-			}, nil)
+				c.Labels, c.Status.Agent.Namespace = map[string]string{"written": "true"}, "written"
+			})
 		}
 		code, after, message := status(t, write())
 		require.EqualValues(t, 429, code, name)

@@ -5,7 +5,6 @@ package storage
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/replay"
 )
 
 func manifestOf(size int) []v1alpha1.BundleResource {
@@ -22,9 +22,7 @@ func manifestOf(size int) []v1alpha1.BundleResource {
 // The test compares the cache with a list that is searched from end to end.
 func TestTheContentCacheKeepsWhatWasUsedLast(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := replay.Rand(t)
 	const limit = 1000
 	c := newContentCache(limit)
 	var want []string // most recently used first; sizes holds their sizes

@@ -15,15 +15,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/engine"
-	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -34,8 +30,7 @@ import (
 func TestNoPulseIsMissedWhileThousandsOfWatchesEncode(t *testing.T) {
 	t.Parallel()
 	const watches, users, edits, encodings = 1000, 10, 10, 5
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	s := clustersWith(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""), engine.DefaultOptions())
+	ctx, _, s := start(t)
 	require.NoError(t, create(ctx, s, "first"))
 	from, _ := present(t, s)
 	lost := s.engine.Unready()
@@ -45,11 +40,7 @@ func TestNoPulseIsMissedWhileThousandsOfWatchesEncode(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range watches {
 		client := limits.NewClient(fmt.Sprint("user", i%users), 1)
-		w, err := s.Watch(client.In(ctx), "/clusters", storage.ListOptions{
-			ResourceVersion: view.VersionAt(from).String(), Recursive: true,
-			Predicate: storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything()},
-		})
-		require.NoError(t, err)
+		w := watchFrom(client.In(ctx), t, s, "/clusters", view.VersionAt(from).String())
 		turn := client.Events()
 		all.Go(func() {
 			defer client.Close()
@@ -98,17 +89,12 @@ func TestNoPulseIsMissedWhileThousandsOfWatchesEncode(t *testing.T) {
 // a large object as a whole.
 func TestASmallRequestOnALargeObjectTakesATurn(t *testing.T) {
 	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	ctx, _, s := start(t)
 	reports := NewReports(record.Clusters, s.engine, s.log)
 	require.NoError(t, create(ctx, s, "small"))
 	require.NoError(t, create(ctx, s, "large"))
 	report := func(ctx context.Context, name, value string) error {
-		return reports.GuaranteedUpdate(ctx, "/clusters/ns/"+name, &v1alpha1.Cluster{}, false, nil, func(in runtime.Object, _ storage.ResponseMeta) (runtime.Object, *uint64, error) {
-			out := in.(*v1alpha1.Cluster)
-			out.Status.Agent.Namespace = value
-			return out, nil, nil
-		}, nil)
+		return update(ctx, reports, name, func(c *v1alpha1.Cluster) { c.Status.Agent.Namespace = value })
 	}
 	require.NoError(t, report(ctx, "large", strings.Repeat("x", 1<<20)))
 

@@ -39,7 +39,7 @@
 // A write guards the records that it depends on, and answers when the view holds it. So
 // clients read their own writes. A write of an object starts from a view that holds
 // everything committed before it, so no conflict is computed from stale data. A report
-// starts from the present view, and its guards alone decide. If the present view refuses a
+// starts from the current view, and its guards alone decide. If the current view refuses a
 // report or shows nothing to change, the report is checked again against a view that holds
 // everything committed before. Reports that wait for each other are committed together.
 //

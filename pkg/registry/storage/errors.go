@@ -22,7 +22,6 @@ import (
 // This file is the one place that turns errors into API errors. Its rule: a server that is
 // not sure never answers "not found".
 
-// errBlocked is the cause of a wait that took too long.
 var errBlocked = errors.New("the view did not catch up in time")
 
 // errUnsure says that unreadable records leave it unknown which objects exist.
@@ -75,8 +74,8 @@ func (s *Store) commitError(name record.Name, size int, err error) error {
 	case errors.Is(err, etcd.ErrTooManyOps):
 		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: etcd accepts fewer operations in one transaction than it does by default: "+
 			"set --max-txn-ops of etcd to no less than its default, 128", s.resource.Resource, name.Name))
-	case errors.Is(err, etcd.ErrTooLarge) && size > WriteLimit:
-		return s.writer.tooLarge(name.Name, size, WriteLimit)
+	case errors.Is(err, etcd.ErrTooLarge) && size > etcd.MaxSize:
+		return s.writer.tooLarge(name.Name, size)
 	case errors.Is(err, etcd.ErrTooLarge):
 		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("%s %q was not written: it takes a request of about %d bytes, and etcd accepts less: "+
 			"set --max-request-bytes of etcd to no less than its default, 1.5 MiB", s.resource.Resource, name.Name, size))
@@ -104,8 +103,7 @@ func (s *Store) writtenError(name record.Name, revision int64, err error) error 
 	return apierrors.NewTimeoutError(fmt.Sprintf("%s %q was written, at resourceVersion %d, but the result cannot be shown yet (%v): read it instead of writing it again", s.resource.Resource, name.Name, s.numberAt(revision), err), 0)
 }
 
-// tooLarge returns the API error for a request that names a version which this replica has
-// not reached.
+// tooLarge returns the API error for a version that this replica has not reached.
 func (s *Store) tooLarge(version view.Version, err error) error {
 	if !errors.Is(err, errBlocked) && !errors.Is(err, view.ErrFuture) {
 		return s.apiError(err)
@@ -117,12 +115,6 @@ func (s *Store) tooLarge(version view.Version, err error) error {
 	return storage.NewTooLargeResourceVersionError(s.number(version), current, retryAfterSeconds)
 }
 
-// listExpired returns the API error for a list at exactly a version that is no longer in
-// the history.
-func listExpired() error {
-	return apierrors.NewResourceExpired("The resourceVersion for the provided list is too old.")
-}
-
 // WithinRevision returns the API error for a list at exactly a place within a revision.
 // whole is the resourceVersion of the state after that revision.
 func WithinRevision(exact, whole uint64) error {
@@ -131,7 +123,7 @@ func WithinRevision(exact, whole uint64) error {
 }
 
 // expiredContinue returns the API error for a list whose next page is no longer in the
-// history. It carries a token that continues from the present state.
+// history. It carries a token that continues from the current state.
 func (s *Store) expiredContinue(at scope, startKey string) error {
 	err := apierrors.NewResourceExpired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, " +
 		"or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list: " +

@@ -17,6 +17,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/storage"
 
@@ -58,6 +59,18 @@ func clustersWith(ctx context.Context, t *testing.T, reads, writes *clientv3.Cli
 	return s
 }
 
+// start returns a ready store of Clusters on an etcd of its own.
+func start(t *testing.T) (context.Context, *etcdtest.Server, *Store) {
+	t.Helper()
+	return startWith(t, engine.DefaultOptions())
+}
+
+func startWith(t *testing.T, options engine.Options) (context.Context, *etcdtest.Server, *Store) {
+	t.Helper()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	return ctx, server, clustersWith(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""), options)
+}
+
 func create(ctx context.Context, s *Store, name string) error {
 	return s.Create(ctx, "/clusters/ns/"+name, clusterOf(name), &v1alpha1.Cluster{}, 0)
 }
@@ -67,6 +80,13 @@ func clusterOf(name string) *v1alpha1.Cluster {
 		Namespace: "ns", Name: name, UID: types.UID("uid-of-" + name), Generation: 1,
 		Annotations: map[string]string{"padding": strings.Repeat("x", 20<<10)},
 	}}
+}
+
+func update(ctx context.Context, s *Store, name string, change func(*v1alpha1.Cluster)) error {
+	return s.GuaranteedUpdate(ctx, "/clusters/ns/"+name, &v1alpha1.Cluster{}, false, nil, func(in runtime.Object, _ storage.ResponseMeta) (runtime.Object, *uint64, error) {
+		change(in.(*v1alpha1.Cluster))
+		return in, nil, nil
+	}, nil)
 }
 
 func get(ctx context.Context, s *Store, name string) (*v1alpha1.Cluster, error) {
@@ -99,7 +119,7 @@ func TestAFullEtcdIsExplained(t *testing.T) {
 	code, after, message := status(t, err)
 	require.EqualValues(t, 503, code)
 	require.Zero(t, after, "a full etcd does not recover by itself")
-	for _, says := range []string{fmt.Sprintf("clusters %q was not written", fmt.Sprint("c", n-1)), "etcd is full", "quota", "Reads", "compact", "defrag", "alarm disarm", "--quota-backend-bytes"} {
+	for _, says := range []string{fmt.Sprintf(`clusters "c%d" was not written`, n-1), "etcd is full", "quota", "Reads", "compact", "defrag", "alarm disarm", "--quota-backend-bytes"} {
 		require.Contains(t, message, says)
 	}
 	_, err = get(ctx, s, fmt.Sprint("c", n-1))
@@ -138,10 +158,10 @@ func TestAReadThatFailsSaysWhenToTryAgain(t *testing.T) {
 	}
 }
 
-// TestAWriteSaysWhatBecameOfIt cuts off etcd, or the keys, after a write was planned and
+// TestAWriteReportsItsOutcome cuts off etcd, or the keys, after a write was planned and
 // before it is sent. client-go repeats a request whose answer has a Retry-After, so the
 // answer to a write that may have succeeded must have none.
-func TestAWriteSaysWhatBecameOfIt(t *testing.T) {
+func TestAWriteReportsItsOutcome(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		before      func(reads, writes *flakyproxy.Proxy, keys *etcdtest.Keys)
@@ -191,9 +211,9 @@ func TestAWriteSaysWhatBecameOfIt(t *testing.T) {
 	}
 }
 
-// TestOnlyAWriteThatMayBeWrittenIsSaidToBeUnknown checks, for each answer of etcd, that the
+// TestOnlyAnUnknownOutcomeIsReportedAsUnknown checks, for each answer of etcd, that the
 // client learns the outcome, and gets a Retry-After only where a retry may help.
-func TestOnlyAWriteThatMayBeWrittenIsSaidToBeUnknown(t *testing.T) {
+func TestOnlyAnUnknownOutcomeIsReportedAsUnknown(t *testing.T) {
 	t.Parallel()
 	for title, c := range map[string]struct {
 		err         error

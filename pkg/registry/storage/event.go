@@ -30,7 +30,6 @@ type eventObject struct {
 	}
 }
 
-// encoding holds an object in one encoding.
 type encoding struct {
 	id   runtime.Identifier
 	next *encoding

@@ -43,6 +43,6 @@ func (s *Store) Get(ctx context.Context, key string, opts storage.GetOptions, ou
 		// The registry's dry runs and deletions modify the object that they get here.
 		object = object.DeepCopyObject().(record.APIObject)
 	}
-	into(out, object)
+	record.Into(out, object)
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-func TestAReportBumpsTheGuardOfARollOutIfItMayTakeWhatIsLeftOfALimit(t *testing.T) {
+func TestAReportThatMayUseUpALimitBumpsTheGuardOfTheRollOut(t *testing.T) {
 	t.Parallel()
 	one := intstr.FromInt32(1)
 	status := func(applied string, ready bool) *v1alpha1.BundleDeploymentStatus {

@@ -38,7 +38,7 @@ func (s *Store) GetList(ctx context.Context, key string, opts storage.ListOption
 	}
 	resourceVersion := opts.ResourceVersion
 	if opts.Predicate.Continue != "" {
-		resourceVersion = "" // the token names the revision; without one, the list is of the present state
+		resourceVersion = "" // the token names the revision; without one, the list is of the current state
 	}
 	v, err := s.viewAt(ctx, resourceVersion, exact)
 	switch {
@@ -87,20 +87,15 @@ func (s *Store) page(v *view.View, at scope, startKey string, predicate *storage
 		all, counted = int64(v.Len(s.resource.Resource)), true
 	}
 	for item := range s.candidates(v, at, start, predicate) {
-		full := predicate.Limit > 0 && int64(len(out.items)) == predicate.Limit
-		if full && (!predicate.Empty() || counted) {
-			out.more = true // with a selector, possibly not: the next page finds out
-			break
-		}
-		if full {
+		if predicate.Limit > 0 && int64(len(out.items)) == predicate.Limit {
 			out.more = true
+			if !predicate.Empty() || counted {
+				break // with a selector, the next page finds out whether more follow
+			}
 			out.rest++
-			continue
+		} else if matches(predicate, item) {
+			out.items = append(out.items, item)
 		}
-		if !matches(predicate, item) {
-			continue
-		}
-		out.items = append(out.items, item)
 	}
 	if out.more && predicate.Empty() {
 		if counted {
@@ -181,7 +176,7 @@ func (s *Store) candidates(v *view.View, at scope, from record.Name, predicate *
 	}
 }
 
-// oneNamespace returns the namespace that a field selector requires, on any page.
+// oneNamespace returns the namespace that a field selector requires.
 func oneNamespace(predicate *storage.SelectionPredicate) (string, bool) {
 	if predicate.Field == nil {
 		return "", false

@@ -21,9 +21,9 @@ type place struct {
 // counted again.
 const maxRemaining = 256
 
-// remaining holds how many objects follow the places at which recent lists stopped. Each
-// page says how many objects follow it. Counting them for each of two thousand pages would
-// cost a thousand times as much as the list. A remaining is safe for concurrent use.
+// remaining holds how many objects follow the places at which recent lists stopped.
+// Counting them for each of two thousand pages would cost a thousand times as much as the
+// list. A remaining is safe for concurrent use.
 type remaining struct {
 	mu struct {
 		sync.Mutex
@@ -34,7 +34,6 @@ type remaining struct {
 	}
 }
 
-// get returns how many objects exist from a place on, if that is known.
 func (r *remaining) get(at place) (int64, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,7 +41,6 @@ func (r *remaining) get(at place) (int64, bool) {
 	return n, ok
 }
 
-// put remembers how many objects exist from a place on.
 func (r *remaining) put(at place, n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -71,8 +69,7 @@ func TestAPageSaysHowManyFollow(t *testing.T) {
 		}
 		lists = append(lists, &lister{now, at, 1 + r.Int64N(20), from})
 		for range 8 {
-			l := lists[r.IntN(len(lists))]
-			l.next(t, s)
+			lists[r.IntN(len(lists))].next(t, s)
 		}
 	}
 	require.Len(t, s.remaining.mu.known, maxRemaining)
@@ -81,7 +78,8 @@ func TestAPageSaysHowManyFollow(t *testing.T) {
 // next requests the next page, or the first page again after the last.
 func (l *lister) next(t *testing.T, s *Store) {
 	t.Helper()
-	predicate := storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything(), Limit: l.limit}
+	predicate := storage.Everything
+	predicate.Limit = l.limit
 	got := s.page(l.view, l.at, l.from, &predicate)
 	var want []record.Name
 	for item := range l.view.All(record.BundleDeployments, record.Name{}) {

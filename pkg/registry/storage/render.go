@@ -126,9 +126,9 @@ func contentOf(item view.Item) string {
 	return ""
 }
 
-// maxManifest bounds the decompressed size of a content record, in bytes. No request can
+// MaxManifest bounds the decompressed size of a content record, in bytes. No request can
 // bring as much.
-const maxManifest = 64 << 20
+const MaxManifest = 64 << 20
 
 var errNoContent = errors.New("the record is missing")
 
@@ -136,7 +136,7 @@ func decodeContent(compressed []byte) ([]v1alpha1.BundleResource, error) {
 	if compressed == nil {
 		return nil, errNoContent
 	}
-	bytes, err := manifest.Decompress(compressed, maxManifest)
+	bytes, err := manifest.Decompress(compressed, MaxManifest)
 	if err != nil {
 		return nil, err
 	}

@@ -5,16 +5,12 @@ package storage
 
 import (
 	"context"
-	"fmt"
-	"reflect"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/fair"
-	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -22,8 +18,7 @@ import (
 const renderedAtOnce = 32
 
 // renderList sets the items of a list. BundleDeployments are built in place, because their
-// lists are long; other objects are built and copied. A large list waits for its turn and
-// its memory.
+// lists are long; other objects are built and copied.
 func (s *Store) renderList(ctx context.Context, items []view.Item, list runtime.Object) error {
 	if deployments, ok := list.(*v1alpha1.BundleDeploymentList); ok {
 		if err := s.admitList(ctx, len(items), func(i int) runtime.Object { return items[i].Render() }); err != nil {
@@ -48,26 +43,12 @@ func (s *Store) renderList(ctx context.Context, items []view.Item, list runtime.
 	if err != nil {
 		return err
 	}
-	if err := s.admitList(ctx, len(objects), objectsOf(objects)); err != nil {
-		return err
-	}
-	return fill(list, objects)
-}
-
-// fill sets the items of a list.
-func fill(list runtime.Object, objects []record.APIObject) error {
-	pointer, err := meta.GetItemsPtr(list)
-	if err != nil {
-		return err
-	}
-	slice, err := conversion.EnforcePtr(pointer)
-	if err != nil || slice.Kind() != reflect.Slice {
-		return fmt.Errorf("list %T has no slice of items: %w", list, err)
-	}
-	items := reflect.MakeSlice(slice.Type(), len(objects), len(objects))
+	all := make([]runtime.Object, len(objects))
 	for i, object := range objects {
-		items.Index(i).Set(reflect.ValueOf(object).Elem())
+		all[i] = object
 	}
-	slice.Set(items)
-	return nil
+	if err := s.admitList(ctx, len(all), func(i int) runtime.Object { return all[i] }); err != nil {
+		return err
+	}
+	return meta.SetList(list, all)
 }

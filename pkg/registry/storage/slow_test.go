@@ -13,24 +13,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/storage"
 	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
 
 	"github.com/musterfleet/muster/pkg/registry/engine"
-	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// watchFrom watches all Clusters.
-func watchFrom(ctx context.Context, t *testing.T, s *Store, resourceVersion string) watch.Interface {
+func watchFrom(ctx context.Context, t *testing.T, s *Store, key, resourceVersion string) watch.Interface {
 	t.Helper()
-	w, err := s.Watch(ctx, "/clusters", storage.ListOptions{
-		ResourceVersion: resourceVersion, Recursive: true,
-		Predicate: storage.SelectionPredicate{Label: labels.Everything(), Field: fields.Everything()},
-	})
+	w, err := s.Watch(ctx, key, storage.ListOptions{ResourceVersion: resourceVersion, Recursive: true, Predicate: storage.Everything})
 	require.NoError(t, err)
 	t.Cleanup(w.Stop)
 	return w
@@ -39,12 +32,12 @@ func watchFrom(ctx context.Context, t *testing.T, s *Store, resourceVersion stri
 // stuck returns a watch with a full buffer that the test does not read.
 func stuck(ctx context.Context, t *testing.T, s *Store, resourceVersion string) watch.Interface {
 	t.Helper()
-	w := watchFrom(ctx, t, s, resourceVersion)
+	w := watchFrom(ctx, t, s, "/clusters", resourceVersion)
 	require.Eventually(t, func() bool { return len(w.ResultChan()) == resultBuffer }, deadline, time.Millisecond)
 	return w
 }
 
-// present returns the revision of the present view, and a weak pointer to the view.
+// present returns the revision of the current view, and a weak pointer to the view.
 func present(t *testing.T, s *Store) (int64, weak.Pointer[view.View]) {
 	t.Helper()
 	v, err := s.engine.Current()
@@ -53,13 +46,12 @@ func present(t *testing.T, s *Store) (int64, weak.Pointer[view.View]) {
 }
 
 // A watch whose reader is stuck for longer than the history lasts could not continue
-// anyway. So it ends before the reader reads on, and keeps nothing alive.
-func TestWhoIsStuckKeepsNothingAliveThatTheHistoryHasPassed(t *testing.T) {
+// anyway. So it ends before the reader reads on.
+func TestAStuckReaderKeepsNothingAliveThatTheHistoryHasPassed(t *testing.T) {
 	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
 	options := engine.DefaultOptions()
 	options.History.Revisions = 2 * resultBuffer
-	s := clustersWith(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""), options)
+	ctx, _, s := startWith(t, options)
 	written := 0
 	write := func(n int) {
 		for range n {
@@ -98,8 +90,7 @@ func TestWhoIsStuckKeepsNothingAliveThatTheHistoryHasPassed(t *testing.T) {
 // fairness. Otherwise hundreds of them would hold all seats of their priority level.
 func TestAWatchThatWaitsForItsReaderHoldsNoSeat(t *testing.T) {
 	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	ctx, _, s := start(t)
 	for i := range 2 * resultBuffer {
 		require.NoError(t, create(ctx, s, fmt.Sprintf("c%03d", i)))
 	}
@@ -114,14 +105,11 @@ func TestAWatchThatWaitsForItsReaderHoldsNoSeat(t *testing.T) {
 	}
 }
 
-// A reader that takes one event after the other, but more slowly than the history moves,
-// keeps no more alive than a stuck one.
-func TestWhoReadsSteadilyButTooSlowlyKeepsNothingAliveEither(t *testing.T) {
+func TestAReaderThatIsSlowerThanTheHistoryKeepsNothingAlive(t *testing.T) {
 	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
 	options := engine.DefaultOptions()
 	options.History.Revisions = 2 * resultBuffer
-	s := clustersWith(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""), options)
+	ctx, _, s := startWith(t, options)
 	for i := range 3 * resultBuffer {
 		require.NoError(t, create(ctx, s, fmt.Sprintf("c%03d", i)))
 	}
@@ -141,11 +129,9 @@ func TestWhoReadsSteadilyButTooSlowlyKeepsNothingAliveEither(t *testing.T) {
 	require.Len(t, initial.ResultChan(), resultBuffer, "the watch ended although its buffer was not full")
 }
 
-// A slow reader that keeps up with the history gets every event.
-func TestWhoReadsSlowlyIsSentAll(t *testing.T) {
+func TestASlowReaderThatKeepsUpWithTheHistoryGetsEveryEvent(t *testing.T) {
 	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	ctx, _, s := start(t)
 	from, _ := present(t, s)
 	for i := range 2 * resultBuffer {
 		require.NoError(t, create(ctx, s, fmt.Sprintf("c%03d", i)))

@@ -9,14 +9,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/apiserver/pkg/storage"
-
-	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 )
 
 func TestStatsCountAllAndWeighSome(t *testing.T) {
 	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	s := clusters(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""))
+	ctx, _, s := start(t)
 	stats, err := s.Stats(ctx)
 	require.NoError(t, err)
 	require.Equal(t, storage.Stats{}, stats)

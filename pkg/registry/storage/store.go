@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/storage"
 
@@ -32,15 +32,13 @@ type Store struct {
 	engine   *engine.Engine
 	log      *etcd.Log
 	// writer writes objects or reports; nil if the store only reads.
-	writer   writer
-	contents *contentCache
-	counters *Counters
-	// remaining says how many objects follow the last pages.
+	writer    writer
+	contents  *contentCache
+	counters  *Counters
 	remaining remaining
 	// allowance bounds what agents may report; nil means no bound.
 	allowance *Allowance
-	// places is how many bits of a resourceVersion are its place.
-	places view.Places
+	places    view.Places
 	storage.APIObjectVersioner
 }
 
@@ -108,11 +106,8 @@ func (s *Store) EnableResourceSizeEstimation(storage.KeysFunc) error { return ni
 // CompactRevision implements storage.Interface. Earlier revisions cannot be read.
 func (s *Store) CompactRevision() int64 {
 	v, err := s.engine.Current()
-	if err != nil {
+	if err != nil || v.Oldest == 1 { // 1: it has the whole history
 		return 0
-	}
-	if v.Oldest == 1 {
-		return 0 // the view has the whole history
 	}
 	return int64(s.numberAt(v.Oldest))
 }
@@ -122,12 +117,11 @@ type scope struct {
 	name record.Name
 	// single is set if the key names one object, which may or may not exist.
 	single bool
-	// key is the key in the form that the store uses. The key of everything, or of a
-	// namespace, ends with a slash. Continue tokens are relative to it.
+	// key is the normalized key. That of everything, or of a namespace, ends with a slash.
+	// Continue tokens are relative to it.
 	key string
 }
 
-// prefix returns the prefix of all keys of the resource.
 func (s *Store) prefix() string { return "/" + s.resource.Resource + "/" }
 
 // parse returns what a key names. If recursive is set, that is everything below the key.
@@ -161,9 +155,8 @@ func (s *Store) key(name record.Name) string { return s.prefix() + name.String()
 const blockTimeout = 3 * time.Second
 
 // answerTimeout bounds how long the answer to a committed write waits for its revision,
-// while the engine is ready. It is half of the time that a request has. The revisions
-// before it may take long, for example Bundles for 10,000 Clusters. With a shorter timeout,
-// clients would often not learn the result of their own write.
+// while the engine is ready. It is half of the time that a request has, because the
+// revisions before it may take long, for example Bundles for 10,000 Clusters.
 const answerTimeout = 30 * time.Second
 
 // barrier returns a view that holds everything committed before the call.
@@ -189,8 +182,7 @@ func (s *Store) waitFor(ctx context.Context, version view.Version) (*view.View, 
 	return nil, s.tooLarge(version, err)
 }
 
-// waitForWritten is waitFor after a write committed at that revision. It waits up to
-// answerTimeout.
+// waitForWritten is waitFor after a write, for up to answerTimeout.
 func (s *Store) waitForWritten(ctx context.Context, revision int64) (*view.View, error) {
 	for began := time.Now(); ; {
 		v, err := s.waitFor(ctx, view.VersionAt(revision))
@@ -200,16 +192,16 @@ func (s *Store) waitForWritten(ctx context.Context, revision int64) (*view.View,
 	}
 }
 
-// waitToResume is waitFor for a watch. The client may have got the revision from another
-// replica. If this replica is some seconds behind, that is no reason to make the client
-// list again. A revision that etcd does not have either is too large.
+// waitToResume is waitFor for a watch, for up to answerTimeout: the client may have got the
+// revision from another replica, and need not list again if this one is some seconds behind.
+// A revision that etcd does not have either is too large.
 func (s *Store) waitToResume(ctx context.Context, version view.Version) (*view.View, error) {
 	for began := time.Now(); ; {
 		v, err := s.waitFor(ctx, version)
 		if err == nil || !storage.IsTooLargeResourceVersion(err) || s.engine.Ready() != nil || time.Since(began) > answerTimeout {
 			return v, err
 		}
-		if present, behind := s.barrier(ctx); behind == nil && present.Revision < version.Revision() {
+		if now, behind := s.barrier(ctx); behind == nil && now.Revision < version.Revision() {
 			return nil, err
 		}
 	}
@@ -238,8 +230,7 @@ func (s *Store) complete(v *view.View, at scope) error {
 	return nil
 }
 
-// absent returns why a view has no object with that name: it does not exist, or that is
-// unknown.
+// absent returns why a view has no such object: it does not exist, or that is unknown.
 func (s *Store) absent(v *view.View, name record.Name, key string) error {
 	if err := s.complete(v, scope{name: name, single: true}); err != nil {
 		return err
@@ -272,7 +263,7 @@ func (s *Store) viewOf(ctx context.Context, resourceVersion string, exact int64)
 		}
 		at, err := v.At(version.Revision())
 		if errors.Is(err, view.ErrCompacted) {
-			return nil, listExpired()
+			return nil, apierrors.NewResourceExpired("The resourceVersion for the provided list is too old.")
 		}
 		return at, s.apiError(err)
 	}
@@ -289,6 +280,3 @@ func (s *Store) viewOf(ctx context.Context, resourceVersion string, exact int64)
 		return s.waitFor(ctx, s.places.Version(minimum))
 	}
 }
-
-// into copies the first level of a rendered object to out. The caller owns that level.
-func into(out runtime.Object, from record.APIObject) { record.Into(out, from) }

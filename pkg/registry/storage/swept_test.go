@@ -14,18 +14,15 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/pkg/registry/engine"
-	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // Contents that no Bundle has any more are swept, possibly while the history still has the
-// versions that had them. Those versions have then expired; the present ones have not.
+// versions that had them. Those versions have then expired; the current ones have not.
 func TestAVersionWhoseContentsAreSweptHasExpired(t *testing.T) {
 	t.Parallel()
-	ctx, server := withDeadline(t), etcdtest.Start(t)
-	s := clustersWith(ctx, t, server.Client, server.Client, etcdtest.NewKeys(""), engine.DefaultOptions())
+	ctx, server, s := start(t)
 	b := NewObjects(record.Bundles, s.engine, s.log)
 	for _, name := range []string{"b", "other"} {
 		bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: "u", Generation: 1}}
@@ -40,8 +37,7 @@ func TestAVersionWhoseContentsAreSweptHasExpired(t *testing.T) {
 		in.(*v1alpha1.Bundle).Generation = 2
 		return in, nil, nil
 	}, nil))
-	content := s.log.ContentPath(id)
-	deleted, err := server.Client.Delete(ctx, content)
+	deleted, err := server.Client.Delete(ctx, s.log.ContentPath(id))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, deleted.Deleted)
 
@@ -63,7 +59,7 @@ func TestAVersionWhoseContentsAreSweptHasExpired(t *testing.T) {
 	require.Len(t, list.Items, 2)
 	require.Equal(t, "two", list.Items[0].Spec.Resources[0].Content)
 
-	// A present version without its contents must not count as expired: clients would list
+	// A current version without its contents must not count as expired: clients would list
 	// it again for ever.
 	now, err := b.engine.Current()
 	require.NoError(t, err)

@@ -213,15 +213,13 @@ const (
 
 // follow sends the changes after the cursor, and bookmarks if the client wants them.
 func (w *watcher) follow(ctx context.Context) error {
+	var timer *time.Timer
+	var bookmarks <-chan time.Time
 	if w.predicate.AllowWatchBookmarks {
-		timer := time.NewTimer(nextBookmark(ctx))
+		timer = time.NewTimer(nextBookmark(ctx))
 		defer timer.Stop()
-		return w.pull(ctx, timer.C, timer)
+		bookmarks = timer.C
 	}
-	return w.pull(ctx, nil, nil)
-}
-
-func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *time.Timer) error {
 	s := w.store
 	scope := engine.Scope{Resource: s.resource.Resource, Namespace: w.scope.name.Namespace}
 	due := false
@@ -260,52 +258,52 @@ func (w *watcher) pull(ctx context.Context, bookmarks <-chan time.Time, timer *t
 // a change, so that few cost less than a turn.
 const fewChanges = 8
 
-// catchUp sends the changes after the cursor. It takes the present view for each revision,
+// catchUp sends the changes after the cursor. It takes the current view for each revision,
 // so that a watcher that waits for its reader keeps alive only the changes of one revision.
 func (w *watcher) catchUp(ctx context.Context) error {
 	defer w.count()
 	defer w.turn.End()
 	for sent := 0; ; {
-		told, revision, err := w.next()
+		placed, revision, err := w.next()
 		if err != nil {
 			return w.store.apiError(err)
 		}
-		if sent += len(told.Changes); sent > fewChanges {
+		if sent += len(placed.Changes); sent > fewChanges {
 			if err := w.turn.Begin(ctx); err != nil {
 				return err
 			}
 		}
-		if err := w.sendChanges(ctx, told); err != nil {
+		if err := w.sendChanges(ctx, placed); err != nil {
 			return err
 		}
 		w.cursor = max(w.cursor, view.VersionAt(revision))
-		if len(told.Changes) == 0 {
+		if len(placed.Changes) == 0 {
 			return nil
 		}
 	}
 }
 
 // next returns the first revision after the cursor that changed the scope, with its
-// changes. If no revision did, it returns no changes and the present revision.
-func (w *watcher) next() (view.Told, int64, error) {
+// changes. If no revision did, it returns no changes and the current revision.
+func (w *watcher) next() (view.Placed, int64, error) {
 	s := w.store
 	v, err := s.engine.Current()
 	if err != nil {
-		return view.Told{}, 0, err
+		return view.Placed{}, 0, err
 	}
 	if err := s.sure(v, w.cursor.Revision()); err != nil {
-		return view.Told{}, 0, err
+		return view.Placed{}, 0, err
 	}
 	if view.VersionAt(v.Revision) > w.cursor {
 		since, err := v.ChangesSince(w.cursor, s.resource.Resource, w.scope.name.Namespace, w.scope.name.Name)
 		if err != nil {
-			return view.Told{}, 0, err
+			return view.Placed{}, 0, err
 		}
-		for told := range since {
-			return told, told.Revision, nil
+		for placed := range since {
+			return placed, placed.Revision, nil
 		}
 	}
-	return view.Told{}, v.Revision, nil
+	return view.Placed{}, v.Revision, nil
 }
 
 // count adds what was sent to the counters, once for many events.
@@ -316,7 +314,6 @@ func (w *watcher) count() {
 	}
 }
 
-// nextBookmark returns the time until the next bookmark is due.
 func nextBookmark(ctx context.Context) time.Duration {
 	every := bookmarkEvery + rand.N(bookmarkEvery/4)
 	if deadline, ok := ctx.Deadline(); ok {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
@@ -24,32 +23,27 @@ func (w *watcher) bookmark(ctx context.Context, revision int64, endOfInitial boo
 	}
 	object.SetResourceVersion(w.store.text(view.VersionAt(revision)))
 	if endOfInitial {
-		accessor, err := meta.Accessor(object)
-		if err != nil {
-			return err
-		}
-		accessor.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
+		object.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
 	}
 	return w.send(ctx, watch.Event{Type: watch.Bookmark, Object: object})
 }
 
-// sendChanges sends the changes of one revision as the events of this watcher.
-func (w *watcher) sendChanges(ctx context.Context, told view.Told) error {
-	for i, c := range told.Changes {
+func (w *watcher) sendChanges(ctx context.Context, placed view.Placed) error {
+	for i, c := range placed.Changes {
 		was := c.Prev != nil && matches(&w.predicate, c.Prev)
 		is := c.Next != nil && matches(&w.predicate, c.Next)
 		var event watch.Event
 		var err error
 		switch {
-		case is && was:
-			event.Type = watch.Modified
-			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, 0)
 		case is:
 			event.Type = watch.Added
+			if was {
+				event.Type = watch.Modified
+			}
 			event.Object, err = w.rendered(ctx, c, view.Present, c.Next, 0)
 		case was:
 			event.Type = watch.Deleted
-			event.Object, err = w.rendered(ctx, c, view.Gone, c.Prev, told.Version(i))
+			event.Object, err = w.rendered(ctx, c, view.Gone, c.Prev, placed.Version(i))
 		default:
 			continue
 		}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/fair"
-	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
@@ -103,9 +102,4 @@ func storedSize(item view.Item) (size int64) {
 		}
 	}
 	return size
-}
-
-// objectsOf returns the function at of weigh for rendered objects.
-func objectsOf(objects []record.APIObject) func(i int) runtime.Object {
-	return func(i int) runtime.Object { return objects[i] }
 }

@@ -16,20 +16,20 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// WriteLimit is how many bytes one transaction may take: etcd's default for a request,
-// minus the request's frame.
-const WriteLimit = etcd.MaxSize
-
 // maxAttempts bounds how often a write is planned anew because a record that it depends on
 // has changed.
 const maxAttempts = 64
 
 // Create implements storage.Interface.
 func (s *Store) Create(ctx context.Context, key string, obj, out runtime.Object, _ uint64) error {
-	at, next, err := s.writable(key, obj)
+	at, err := s.parse(key, false)
 	if err != nil {
 		return err
 	}
+	if s.writer == nil || !s.writer.creates() {
+		return apierrors.NewMethodNotSupported(s.resource, "create")
+	}
+	next := obj.(record.APIObject)
 	if named, err := s.ObjectResourceVersion(next); err == nil && named != 0 {
 		return storage.ErrResourceVersionSetOnCreate
 	}
@@ -108,7 +108,7 @@ func (s *Store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 	return s.contended(at.name)
 }
 
-// base returns the view that an update is planned from: the present one for a guess,
+// base returns the view that an update is planned from: the current one for a guess,
 // otherwise one that holds everything committed before.
 func (s *Store) base(ctx context.Context, guess bool) (*view.View, error) {
 	if guess && s.engine.Ready() == nil {
@@ -173,11 +173,12 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 		if err := validate(ctx, existing); err != nil {
 			return err
 		}
+		object, report := record.ObjectKey(s.resource.Resource, at.name), record.ReportKey(s.resource.Resource, at.name)
 		w := &write{Txn: etcd.Txn{
-			Unchanged: map[record.Key]int64{record.ObjectKey(s.resource.Resource, at.name): item.RecordRevision},
-			NotAfter:  map[record.Key]int64{record.ReportKey(s.resource.Resource, at.name): v.Revision},
+			Unchanged: map[record.Key]int64{object: item.RecordRevision},
+			NotAfter:  map[record.Key]int64{report: v.Revision},
 			Put:       map[record.Key][]byte{},
-			Delete:    []record.Key{record.ObjectKey(s.resource.Resource, at.name), record.ReportKey(s.resource.Resource, at.name)},
+			Delete:    []record.Key{object, report},
 		}}
 		revision, done, err := s.commit(ctx, at.name, w)
 		if err != nil {
@@ -198,26 +199,15 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 	return s.contended(at.name)
 }
 
-func (s *Store) writable(key string, obj runtime.Object) (scope, record.APIObject, error) {
-	at, err := s.parse(key, false)
-	if err != nil {
-		return scope{}, nil, err
-	}
-	if s.writer == nil || !s.writer.creates() {
-		return scope{}, nil, apierrors.NewMethodNotSupported(s.resource, "create")
-	}
-	return at, obj.(record.APIObject), nil
-}
-
 // commit adds the engine's plan to a write and commits it. It returns false if a record
 // that the write depends on has changed.
 func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, bool, error) {
 	if ok, err := s.writer.addPlan(ctx, name, w); !ok || err != nil {
 		return 0, false, err
 	}
-	if size := w.Size(); size > WriteLimit {
+	if size := w.Size(); size > etcd.MaxSize {
 		if !w.fitsWithoutContent() {
-			return 0, false, s.writer.tooLarge(name.Name, size, WriteLimit)
+			return 0, false, s.writer.tooLarge(name.Name, size)
 		}
 		if err := s.commitContent(ctx, name, w); err != nil {
 			return 0, false, err
@@ -271,14 +261,13 @@ func (s *Store) show(ctx context.Context, item view.Item, out runtime.Object) er
 	if err != nil {
 		return err
 	}
-	into(out, objects[0])
+	record.Into(out, objects[0])
 	return nil
 }
 
-// existing returns a copy of an object that an update may modify, an empty object if item
-// is nil.
+// existing returns a copy of an object, empty if item is nil, that an update may modify.
 func (s *Store) existing(ctx context.Context, item view.Item) (record.APIObject, error) {
-	if item == nil || (item != nil && item.Name() == (record.Name{})) {
+	if item == nil || item.Name() == (record.Name{}) {
 		return record.New(s.resource.Resource)
 	}
 	object, err := s.one(ctx, item)
@@ -305,8 +294,8 @@ func versionOf(item view.Item) view.Version {
 // left returns the version at which a revision deleted an object.
 func (s *Store) left(v *view.View, name record.Name, revision int64) view.Version {
 	if r := v.Exactly(revision); r != nil {
-		if told := r.Told(s.resource.Resource, name.Namespace, name.Name); len(told.Changes) > 0 {
-			return told.Version(0)
+		if placed := r.Placed(s.resource.Resource, name.Namespace, name.Name); len(placed.Changes) > 0 {
+			return placed.Version(0)
 		}
 	}
 	return view.VersionAt(revision)

@@ -19,7 +19,7 @@ import (
 type writer interface {
 	// creates reports whether the Store creates and deletes objects.
 	creates() bool
-	// guesses reports whether an update may be planned from the present view, without a
+	// guesses reports whether an update may be planned from the current view, without a
 	// quorum read. At the commit, the guards of its transaction then check that this was
 	// the latest state.
 	guesses() bool
@@ -35,7 +35,7 @@ type writer interface {
 	// send commits a write that has its plan.
 	send(ctx context.Context, name record.Name, w *write) (revision int64, ok bool, err error)
 	// tooLarge returns the error for a write of size bytes, with the fix.
-	tooLarge(name string, size, limit int) error
+	tooLarge(name string, size int) error
 }
 
 // write is a transaction with the values that its planning and its commit need.
@@ -47,7 +47,6 @@ type write struct {
 	text int
 }
 
-// planned adds the engine's plan to the write.
 func (w *write) planned(plan *engine.Plan) {
 	for key, revision := range plan.Unchanged {
 		w.Unchanged[key] = revision
@@ -59,14 +58,13 @@ func (w *write) planned(plan *engine.Plan) {
 	w.Delete = append(w.Delete, plan.Delete...)
 }
 
-// contentSize returns the size of the contents alone.
 func (w *write) contentSize() int { return (&etcd.Txn{Content: w.Content}).Size() }
 
 // fitsWithoutContent reports whether the write fits into two transactions, one of them
 // for its contents.
 func (w *write) fitsWithoutContent() bool {
 	content := w.contentSize()
-	return content > 0 && content <= WriteLimit && w.Size()-content <= WriteLimit
+	return content > 0 && content <= etcd.MaxSize && w.Size()-content <= etcd.MaxSize
 }
 
 // entries returns the managed fields of one subresource. Those of the status are stored

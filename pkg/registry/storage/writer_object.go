@@ -91,7 +91,7 @@ func (objectWriter) writeBundle(out *write, old *record.Object, b *v1alpha1.Bund
 		out.Content = []etcd.Content{{ID: out.object.Content, Data: manifest.Stamp(manifest.Compress(encoded), time.Now())}}
 	}
 	b.Spec.Resources = nil
-	// The generation does not tell versions apart: a deletion that waits for finalizers
+	// The generation does not distinguish versions: a deletion that waits for finalizers
 	// raises it too.
 	if old != nil && out.object.Content == old.Content && sameVersion(old.Object.(*v1alpha1.Bundle), b) {
 		out.object.Seed, out.object.Time = old.Seed, old.Time
@@ -151,9 +151,9 @@ func (o objectWriter) send(ctx context.Context, _ record.Name, w *write) (int64,
 	return o.log.Commit(ctx, w.Txn)
 }
 
-func (o objectWriter) tooLarge(name string, size, limit int) error {
+func (o objectWriter) tooLarge(name string, size int) error {
 	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
 		"%s %q takes %d bytes in the store, after compression, and one write may take %d: split it into several, "+
 			"or keep large files in an OCI registry (spec.contentsId) or a Helm repository (spec.helm.repo) instead of spec.resources",
-		o.resource.Resource, name, size, limit))
+		o.resource.Resource, name, size, etcd.MaxSize))
 }

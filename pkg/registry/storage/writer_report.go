@@ -20,8 +20,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// reportWriter writes report records. Reports that wait for each other are committed
-// together.
+// reportWriter writes report records.
 type reportWriter struct{ *Store }
 
 func (reportWriter) creates() bool { return false }
@@ -41,10 +40,7 @@ func (reportWriter) revision(item view.Item) int64 {
 }
 
 func (r reportWriter) transaction(v *view.View, item view.Item, name record.Name, next record.APIObject) (*write, error) {
-	report := &record.Report{
-		ManagedFields: entries(next.GetManagedFields(), "status"),
-		UID:           identity(item),
-	}
+	report := &record.Report{ManagedFields: entries(next.GetManagedFields(), "status"), UID: identity(item)}
 	status, err := record.New(r.resource.Resource)
 	if err != nil {
 		return nil, err
@@ -67,8 +63,8 @@ func (r reportWriter) transaction(v *view.View, item view.Item, name record.Name
 	key := record.ReportKey(r.resource.Resource, name)
 	out := &write{text: size, Txn: etcd.Txn{
 		Unchanged: r.grounds(v, item),
-		// The guard is not the revision of the report, because the report of a deleted
-		// object may still have the key.
+		// The key may still hold the report of a deleted object, at a revision that the
+		// item does not name.
 		NotAfter: map[record.Key]int64{key: v.Revision},
 		Put:      map[record.Key][]byte{key: data},
 	}}
@@ -87,8 +83,8 @@ func (r reportWriter) transaction(v *view.View, item view.Item, name record.Name
 }
 
 // grounds returns the records that an object depends on for its existence, with their
-// revisions. A report must not outlive the object: a report that is committed after the
-// deletion would count for the next object with that name.
+// revisions. A report that is committed after the deletion would count for the next object
+// with that name.
 func (r reportWriter) grounds(v *view.View, item view.Item) map[record.Key]int64 {
 	out := map[record.Key]int64{}
 	add := func(resource string, name record.Name) {
@@ -136,8 +132,8 @@ func identity(item view.Item) types.UID {
 	return ""
 }
 
-// withoutDerived removes the fields that the server computes from a written status. A
-// client that sends them, as it read them or not, changes nothing by that.
+// withoutDerived removes the fields that the server computes from a written status. Clients
+// cannot change them.
 func withoutDerived(status record.APIObject, item view.Item) {
 	view.Facts(status)
 	if status, ok := status.(*v1alpha1.Cluster); ok {
@@ -169,12 +165,14 @@ func keepFields(next, was *record.Report) {
 func (reportWriter) addPlan(context.Context, record.Name, *write) (bool, error) { return true, nil }
 
 func (r reportWriter) send(ctx context.Context, name record.Name, w *write) (int64, bool, error) {
-	r.charged(name, w)
+	if r.allowance != nil {
+		r.allowance.charge(agentOf(r.resource.Resource, name), w.Size(), w.text)
+	}
 	return r.log.CommitTogether(ctx, w.Txn)
 }
 
-func (r reportWriter) tooLarge(name string, size, limit int) error {
+func (r reportWriter) tooLarge(name string, size int) error {
 	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
 		"the status of %s %q takes %d bytes in the store, and one write may take %d: shorten the messages and patches in it, or its longest list",
-		r.resource.Resource, name, size, limit))
+		r.resource.Resource, name, size, etcd.MaxSize))
 }

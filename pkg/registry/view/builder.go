@@ -14,8 +14,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// Builder makes the next view from the last one. Only the engine has one. It is
-// not safe for concurrent use, but its views are.
+// Builder makes the next view from the last one. It is not safe for concurrent use, but its
+// views are.
 type Builder struct {
 	limits Limits
 	tables tables
@@ -34,7 +34,7 @@ type Builder struct {
 	changes   map[string]map[record.Name]*Change
 	// uses counts the uses of each content: a BundleDeployment has up to three contents.
 	uses map[*derive.Content]int
-	// touched holds what the revisions of the present block have changed: see skip_index.go.
+	// touched holds what the revisions of the current block have changed: see skip_index.go.
 	touched map[where]struct{}
 	// dirty are the tables written since they were last frozen.
 	dirty map[string]bool
@@ -147,8 +147,8 @@ func (b *Builder) Load(revision int64) *View {
 	for _, t := range b.tables {
 		t.pack()
 	}
-	// The state at the load has an entry of its own, so that lists at exactly
-	// that revision can be served after the next one.
+	// The state at the load has an entry of its own, so that lists at exactly that revision
+	// can be served after the next one.
 	b.log = []*Revision{{At: revision, tables: b.freeze()}}
 	b.held, b.dropped, b.oldest, b.touched = History{}, 0, revision, map[where]struct{}{}
 	return b.view(revision)
@@ -188,10 +188,10 @@ func (b *Builder) Next(revision int64) *View {
 
 // place sets the versions of the objects that a revision changed. No view holds them yet.
 func (b *Builder) place(r *Revision, resource string) {
-	told := r.Told(resource, "", "")
-	for i, c := range told.Changes {
+	placed := r.Placed(resource, "", "")
+	for i, c := range placed.Changes {
 		if c.Next != nil {
-			c.Next.place(told.Version(i))
+			c.Next.place(placed.Version(i))
 		}
 	}
 }

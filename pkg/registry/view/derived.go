@@ -48,7 +48,6 @@ const (
 	conditionTruncated = "Truncated"
 )
 
-// same reports whether two derived parts show the same values.
 func (d Derived) same(o Derived) bool {
 	if d.Failure != o.Failure || d.Namespace != o.Namespace {
 		return false
@@ -65,10 +64,9 @@ func (o *Object) With(derived Derived, at Version) *Object {
 	if o.Derived.same(derived) {
 		return o
 	}
-	return &Object{
-		ID: o.ID, At: at, Record: o.Record, RecordRevision: o.RecordRevision,
-		Report: o.Report, ReportRevision: o.ReportRevision, Derived: derived,
-	}
+	with := *o
+	with.At, with.Derived = at, derived
+	return &with
 }
 
 func (d Derived) apply(object record.APIObject) {
@@ -216,8 +214,7 @@ func (s *SourceStatus) Same(other Status) bool {
 
 func isProcessed(c v1alpha1.GenericCondition) bool { return c.Type == conditionProcessed }
 
-// processedWell is the derived Processed condition of a Cluster. It shows unless a client
-// reported another one.
+// processedWell is the derived Processed condition of a Cluster.
 var processedWell = v1alpha1.GenericCondition{Type: conditionProcessed, Status: "True"}
 
 // withConditions returns the facts' conditions together with the derived ones. A derived
@@ -238,9 +235,9 @@ func withConditions(facts, derived []v1alpha1.GenericCondition) []v1alpha1.Gener
 	return out
 }
 
-// Facts removes the derived fields from a status that a client sends, so that only what it
-// may report is left. It keeps the namespace of a Cluster, because a client may set it. It
-// writes to the object itself, never through a pointer in it.
+// Facts removes the derived fields from a status that a client sends. It keeps the namespace
+// of a Cluster, because a client may set it. It writes to the object itself, never through a
+// pointer in it.
 func Facts(object record.APIObject) {
 	without := func(conditions []v1alpha1.GenericCondition, types ...string) []v1alpha1.GenericCondition {
 		derived := func(c v1alpha1.GenericCondition) bool { return slices.Contains(types, c.Type) }

@@ -14,11 +14,9 @@ import (
 // Limits bounds the history that a view holds; the limit that is met first applies. The
 // oldest revisions are forgotten first, and the newest one never is.
 type Limits struct {
-	// Revisions limits the revisions in the log.
-	Revisions int
-	// Changes limits the changes in the log, over all its revisions.
-	Changes int
-	// Bytes limits the memory that only the log keeps alive, not the present state. It is
+	// Revisions and Changes limit the log; Changes over all its revisions.
+	Revisions, Changes int
+	// Bytes limits the memory that only the log keeps alive, not the current state. It is
 	// compared with an estimate (see weight); 0 means no limit.
 	Bytes int64
 	// Window limits how long a revision is held; 0 means for ever.
@@ -52,11 +50,11 @@ const (
 	expansion = 3
 )
 
-// weight estimates the memory that a revision keeps alive and the present state does not:
+// weight estimates the memory that a revision keeps alive and the current state does not:
 // the tree nodes that it copied, and the values that replaced items referred to.
 func (b *Builder) weight(r *Revision) int64 {
 	total := int64(revisionWeight)
-	var gone map[*derive.Content]struct{} // contents that no BundleDeployment has any more
+	var gone map[*derive.Content]bool // contents that no BundleDeployment has any more
 	for resource, changes := range r.changes {
 		n := b.tables.of(resource).len() + len(changes)
 		nodes := copied(len(changes), runs(changes), n)
@@ -74,16 +72,13 @@ func (b *Builder) weight(r *Revision) int64 {
 					}
 				case *BundleDeployment:
 					for _, content := range prev.contents() {
-						if content == nil || b.uses[content] > 0 {
-							continue
-						}
-						if _, counted := gone[content]; counted {
+						if content == nil || b.uses[content] > 0 || gone[content] {
 							continue
 						}
 						if gone == nil {
-							gone = map[*derive.Content]struct{}{}
+							gone = map[*derive.Content]bool{}
 						}
-						gone[content] = struct{}{}
+						gone[content] = true
 						total += int64(expansion * content.Size())
 					}
 				}
@@ -154,7 +149,6 @@ func (b *BundleDeployment) replaced(next Item) int {
 	return b.Report.size()
 }
 
-// remember adds a revision to the log, and forgets revisions over the limits.
 func (b *Builder) remember(r *Revision) {
 	r.weight, r.seen = b.weight(r), b.now()
 	b.log = append(b.log, r)

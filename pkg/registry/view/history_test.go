@@ -35,6 +35,14 @@ func reported(t *testing.T, at int64, bytes int) *Object {
 	return &Object{ID: record.Name{Namespace: "n", Name: "big"}, At: VersionAt(at), Report: report}
 }
 
+// heap returns the bytes that are in use after a garbage collection.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
 // TestHistoryIsBoundedByItsBytes checks that large reports push out older revisions, and
 // that their memory stays near the limit.
 func TestHistoryIsBoundedByItsBytes(t *testing.T) { //nolint:paralleltest // it reads the size of the heap
@@ -42,12 +50,6 @@ func TestHistoryIsBoundedByItsBytes(t *testing.T) { //nolint:paralleltest // it 
 	b := NewBuilder(Limits{Revisions: 10_000, Changes: 200_000, Bytes: limit})
 	b.Put(record.GitRepos, reported(t, 1, report))
 	v := b.Load(1)
-	heap := func() int64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
 	before := heap()
 	for at := int64(2); at < 200; at++ {
 		b.Put(record.GitRepos, reported(t, at, report))
@@ -143,12 +145,6 @@ func TestHistoryWeighsContentsThatItAloneHolds(t *testing.T) {
 func TestHistoryWeighsReportsAsTheyAreKept(t *testing.T) { //nolint:paralleltest // it reads the size of the heap
 	dice := rand.New(rand.NewPCG(1, 0))
 	face, cluster := &BundleFace{Bundle: &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: "b"}}}, &ClusterFace{Cluster: &v1alpha1.Cluster{}, Namespace: "c"}
-	heap := func() int64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
 	for range 4 * runtime.GOMAXPROCS(0) {
 		reportOf(t, &record.Report{Status: &v1alpha1.BundleDeployment{}}) // each encoder keeps a buffer
 	}

@@ -45,7 +45,6 @@ type Object struct {
 
 	Record         *record.Object
 	RecordRevision int64
-	// Report is nil without a report.
 	Report         *record.Report
 	ReportRevision int64
 	Derived        Derived
@@ -76,14 +75,12 @@ func (o *Object) Render() record.APIObject {
 	return object
 }
 
-// BundleDeployment is a pair: a Bundle version in force on a Cluster. Faces and
-// contents are shared between pairs.
+// BundleDeployment is a pair: a Bundle version in force on a Cluster. Faces and contents are
+// shared between pairs.
 type BundleDeployment struct {
-	// At is the version at which it last changed.
 	At      Version
 	Bundle  *BundleFace
 	Cluster *ClusterFace
-	// Content is the promoted content.
 	Content *derive.Content
 	// Staged is the staged content; nil if that is Content.
 	Staged *derive.Content
@@ -114,8 +111,6 @@ func (c Copies) Count() int64 { return int64(c >> 1) }
 // Await reports whether the agent has to wait.
 func (c Copies) Await() bool { return c&1 != 0 }
 
-// contents returns the promoted, staged and computed content. The last two are nil if they
-// equal the first.
 func (b *BundleDeployment) contents() [3]*derive.Content {
 	return [3]*derive.Content{b.Content, b.Staged, b.Computed}
 }

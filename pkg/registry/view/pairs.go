@@ -85,7 +85,6 @@ func search(bundle record.Name, cluster string, do func(*BundleDeployment)) {
 	pairProbes.Put(p)
 }
 
-// searchName calls do with a probe for the order by name.
 func searchName(name record.Name, do func(*BundleDeployment)) {
 	search(record.Name{Name: name.Name}, name.Namespace, do)
 }

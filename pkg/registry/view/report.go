@@ -19,7 +19,6 @@ import (
 // other objects depend, is always decoded. The rest is decoded for each caller in a few
 // microseconds, and not kept. A Report is immutable.
 type Report struct {
-	// Revision is the revision of the record.
 	Revision int64
 
 	kept record.Kept

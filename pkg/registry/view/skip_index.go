@@ -13,7 +13,6 @@ import "iter"
 // has to be read more often.
 const blockLength = 64
 
-// where names a resource in a namespace.
 type where struct{ resource, namespace string }
 
 // count numbers the next revision of the log, and adds its changes to the skip index.
@@ -33,22 +32,22 @@ func (b *Builder) count(r *Revision) {
 // revision at a time. If namespace is not "", it returns only changes there; if name is not
 // "" either, only those of that object. It fails with ErrCompacted if the log does not
 // reach back that far.
-func (v *View) ChangesSince(from Version, resource, namespace, name string) (iter.Seq[Told], error) {
+func (v *View) ChangesSince(from Version, resource, namespace, name string) (iter.Seq[Placed], error) {
 	revisions, err := v.Since(from.Revision())
 	if err != nil {
 		return nil, err
 	}
-	var rest Told
+	var rest Placed
 	if !from.Whole() {
 		if v.loaded(from.Revision()) {
 			return nil, ErrCompacted
 		}
 		if r := v.Exactly(from.Revision()); r != nil {
-			rest = r.Told(resource, namespace, name).after(from)
+			rest = r.Placed(resource, namespace, name).after(from)
 		}
 	}
 	at := where{resource, namespace}
-	return func(yield func(Told) bool) {
+	return func(yield func(Placed) bool) {
 		if len(rest.Changes) > 0 && !yield(rest) {
 			return
 		}
@@ -61,7 +60,7 @@ func (v *View) ChangesSince(from Version, resource, namespace, name string) (ite
 					continue
 				}
 			}
-			if told := r.Told(resource, namespace, name); len(told.Changes) > 0 && !yield(told) {
+			if placed := r.Placed(resource, namespace, name); len(placed.Changes) > 0 && !yield(placed) {
 				return
 			}
 			i++

@@ -52,8 +52,8 @@ func TestAWatchOfOneNamespaceMissesNothingThatItSkips(t *testing.T) {
 				}
 				since, err := v.ChangesSince(VersionAt(from), record.Clusters, in.Namespace, in.Name)
 				require.NoError(t, err)
-				for told := range since {
-					got, gotAt = append(got, told.Changes...), append(gotAt, told.Revision)
+				for placed := range since {
+					got, gotAt = append(got, placed.Changes...), append(gotAt, placed.Revision)
 				}
 				require.Equal(t, wantAt, gotAt)
 				require.True(t, slices.Equal(want, got), "the same pointers, not only equal changes")
@@ -82,11 +82,11 @@ func after(v *View, from Version, in record.Name) (out []Version) {
 	return out
 }
 
-func versions(changes iter.Seq[Told]) (out []Version) {
-	for told := range changes {
-		for i, c := range told.Changes {
-			out = append(out, told.Version(i))
-			if c.Next != nil && c.Next.Version() != told.Version(i) {
+func versions(changes iter.Seq[Placed]) (out []Version) {
+	for placed := range changes {
+		for i, c := range placed.Changes {
+			out = append(out, placed.Version(i))
+			if c.Next != nil && c.Next.Version() != placed.Version(i) {
 				return nil
 			}
 		}

@@ -57,7 +57,6 @@ type objects struct{ tree *btree.BTreeG[Item] }
 
 func lessByName(a, b Item) bool { return a.Name().Compare(b.Name()) < 0 }
 
-// probe is the key of a search by name.
 type probe struct {
 	Item
 	name record.Name

@@ -50,7 +50,7 @@ func (v Version) Revision() int64 { return int64(v >> PlaceBits) }
 func (v Version) Whole() bool { return v&lastPlace == lastPlace }
 
 // follow returns how many of the n changes of the version's revision come after it. Changes
-// that share place 0 cannot be told apart, so all n come after a version with that place.
+// that share place 0 cannot be distinguished, so all n come after a version with that place.
 func (v Version) follow(n int) int {
 	place := int(v & lastPlace)
 	if place == 0 && n > lastPlace+1 {

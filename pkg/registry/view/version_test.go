@@ -86,7 +86,7 @@ func TestTheFirstChangesShareAPlaceIfPlacesRunOut(t *testing.T) {
 		b.Put(record.Clusters, &Object{ID: record.Name{Namespace: fmt.Sprint("n", i%100), Name: fmt.Sprintf("c%07d", i)}})
 	}
 	v := b.Next(6)
-	all := v.Exactly(6).Told(record.Clusters, "", "")
+	all := v.Exactly(6).Placed(record.Clusters, "", "")
 	require.Len(t, all.Changes, changes)
 	last := Version(0)
 	for i, c := range all.Changes {
@@ -102,9 +102,9 @@ func TestTheFirstChangesShareAPlaceIfPlacesRunOut(t *testing.T) {
 		since, err := v.ChangesSince(all.Version(i), record.Clusters, "", "")
 		require.NoError(t, err)
 		rest := 0
-		for told := range since {
-			require.Equal(t, all.Changes[changes-1], told.Changes[len(told.Changes)-1])
-			rest += len(told.Changes)
+		for placed := range since {
+			require.Equal(t, all.Changes[changes-1], placed.Changes[len(placed.Changes)-1])
+			rest += len(placed.Changes)
 		}
 		if i < shared {
 			require.Equal(t, changes, rest, "from change %d: it is unknown which of the first changes a client has", i)
@@ -113,7 +113,7 @@ func TestTheFirstChangesShareAPlaceIfPlacesRunOut(t *testing.T) {
 		}
 	}
 	// The places in a scope are the same as in the whole revision.
-	some := v.Exactly(6).Told(record.Clusters, "n7", "")
+	some := v.Exactly(6).Placed(record.Clusters, "n7", "")
 	require.Len(t, some.Changes, changes/100)
 	for i, c := range some.Changes {
 		if some.Version(i) != c.Next.Version() {

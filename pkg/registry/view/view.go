@@ -128,8 +128,7 @@ func (v *View) OfBundle(bundle record.Name) iter.Seq[Item] {
 	return func(func(Item) bool) {}
 }
 
-// At returns the state at an earlier revision. It fails with ErrCompacted or
-// ErrFuture.
+// At returns the state at an earlier revision. It fails with ErrCompacted or ErrFuture.
 func (v *View) At(revision int64) (*View, error) {
 	switch {
 	case revision == v.Revision:
@@ -139,16 +138,17 @@ func (v *View) At(revision int64) (*View, error) {
 	case revision < v.Oldest:
 		return nil, ErrCompacted
 	}
-	i := v.after(revision)
-	if i == len(v.log) {
-		return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, Unread: v.Unread, ReadSince: v.ReadSince, tables: v.tables, log: v.log}, nil
+	then := *v
+	then.Revision, then.held = revision, History{}
+	if i := v.after(revision); i < len(v.log) {
+		// The first entry of the log is at the oldest revision, so i is not 0.
+		then.tables, then.log = v.log[i-1].tables, v.log[:i]
 	}
-	// The first entry of the log is at the oldest revision, so i is not 0.
-	return &View{Revision: revision, Oldest: v.Oldest, Whole: v.Whole, Unread: v.Unread, ReadSince: v.ReadSince, tables: v.log[i-1].tables, log: v.log[:i]}, nil
+	return &then, nil
 }
 
-// Since returns the revisions after the given one. It fails with ErrCompacted
-// if the log does not reach back that far.
+// Since returns the revisions after the given one. It fails with ErrCompacted if the log does
+// not reach back that far.
 func (v *View) Since(revision int64) ([]*Revision, error) {
 	if revision < v.Oldest {
 		return nil, ErrCompacted
@@ -178,10 +178,10 @@ func (v *View) after(revision int64) int {
 	return i
 }
 
-// Told holds the changes that one revision made to a resource in a scope, in order.
-type Told struct {
-	Changes []*Change
-	// Revision is the revision of the changes.
+// Placed holds the changes that one revision made to a resource in a scope, in order, with
+// their places.
+type Placed struct {
+	Changes  []*Change
 	Revision int64
 	// all counts the objects of the resource that the revision changed, and follow those of
 	// them that come after the last of Changes.
@@ -189,45 +189,45 @@ type Told struct {
 }
 
 // Version returns the version of the i-th change.
-func (t Told) Version(i int) Version {
-	return before(t.Revision, t.follow+len(t.Changes)-1-i)
+func (p Placed) Version(i int) Version {
+	return before(p.Revision, p.follow+len(p.Changes)-1-i)
 }
 
 // after returns the changes that come after a version of the same revision.
-func (t Told) after(v Version) Told {
-	keep := v.follow(t.all) - t.follow
-	t.Changes = t.Changes[max(0, len(t.Changes)-max(0, keep)):]
-	return t
+func (p Placed) after(v Version) Placed {
+	keep := v.follow(p.all) - p.follow
+	p.Changes = p.Changes[max(0, len(p.Changes)-max(0, keep)):]
+	return p
 }
 
 // Changes returns the revision's changes of a resource, in order. If namespace is not "", it
 // returns only changes there; if name is not "" either, only that of that object.
 func (r *Revision) Changes(resource, namespace, name string) []*Change {
-	return r.Told(resource, namespace, name).Changes
+	return r.Placed(resource, namespace, name).Changes
 }
 
-// Told returns the same changes as Changes, with their versions.
-func (r *Revision) Told(resource, namespace, name string) Told {
+// Placed returns the same changes as Changes, with their places.
+func (r *Revision) Placed(resource, namespace, name string) Placed {
 	all := r.changes[resource]
-	told := func(from, to int) Told {
-		return Told{Changes: all[from:to], Revision: r.At, all: len(all), follow: len(all) - to}
+	placed := func(from, to int) Placed {
+		return Placed{Changes: all[from:to], Revision: r.At, all: len(all), follow: len(all) - to}
 	}
 	if namespace == "" && name == "" {
-		return told(0, len(all))
+		return placed(0, len(all))
 	}
 	// Fast path: at each revision, 10,000 agents ask and only one of them has a change.
 	if len(all) == 0 || all[len(all)-1].Name.Namespace < namespace || namespace < all[0].Name.Namespace {
-		return Told{}
+		return Placed{}
 	}
 	from, _ := slices.BinarySearchFunc(all, namespace, func(c *Change, ns string) int { return cmp.Compare(c.Name.Namespace, ns) })
 	to, _ := slices.BinarySearchFunc(all, namespace+"\x00", func(c *Change, ns string) int { return cmp.Compare(c.Name.Namespace, ns) })
 	if name == "" {
-		return told(from, to)
+		return placed(from, to)
 	}
 	for i, c := range all[from:to] {
 		if c.Name.Name == name {
-			return told(from+i, from+i+1)
+			return placed(from+i, from+i+1)
 		}
 	}
-	return Told{}
+	return Placed{}
 }

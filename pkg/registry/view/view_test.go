@@ -124,15 +124,11 @@ func TestPairsAreTheSameIfTheyRenderTheSame(t *testing.T) {
 		x, y := a.Render(), b.Render()
 		x.SetResourceVersion("")
 		y.SetResourceVersion("")
-		require.Equal(t, c.same, equal(x, y), name)
+		require.Equal(t, c.same, assert.ObjectsAreEqual(x, y), name)
 	}
 	require.Equal(t, record.Name{Namespace: "cluster-ns", Name: "b"}, plain.Name())
 	require.Equal(t, plain.Render().GetLabels(), plain.Labels())
 	require.Equal(t, VersionAt(5).String(), plain.Render().GetResourceVersion())
-}
-
-func equal(a, b record.APIObject) bool {
-	return assert.ObjectsAreEqual(a, b)
 }
 
 func TestARenderedChangeIsSharedWhileInUseAndAnErrorIsNotKept(t *testing.T) {
@@ -158,13 +154,7 @@ func TestTheHistoryDoesNotHoldRenderedObjects(t *testing.T) {
 	t.Parallel()
 	const size, many = 1 << 20, 100
 	changes := make([]Change, many)
-	live := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := live()
+	before := heap()
 	for i := range changes {
 		for _, form := range []Form{Present, Gone} {
 			_, err := Rendered(&changes[i], form, func() (*[size]byte, error) { return new([size]byte), nil })
@@ -172,7 +162,7 @@ func TestTheHistoryDoesNotHoldRenderedObjects(t *testing.T) {
 		}
 	}
 	// Other tests use memory too, but less.
-	require.Eventually(t, func() bool { return live() < before+many*size }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return heap() < before+many*size }, 10*time.Second, 10*time.Millisecond)
 	runtime.KeepAlive(changes)
 }
 
