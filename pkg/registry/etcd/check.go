@@ -71,10 +71,9 @@ func unanswered(err error) bool {
 
 // memberStatus is the answer of one member to a request for its status.
 type memberStatus struct {
-	server  string
-	version string
-	cluster uint64
-	err     error
+	server string
+	answer *pb.StatusResponse
+	err    error
 }
 
 func checkVersion(ctx context.Context, client *clientv3.Client, _ string) error {
@@ -87,12 +86,8 @@ func checkVersion(ctx context.Context, client *clientv3.Client, _ string) error 
 	answers := make(chan memberStatus, len(servers))
 	for _, server := range servers {
 		go func() {
-			status := memberStatus{server: server}
-			response, err := statusOf(ctx, client, server)
-			if status.err = err; err == nil {
-				status.version, status.cluster = response.Version, response.Header.GetClusterId()
-			}
-			answers <- status
+			answer, err := statusOf(ctx, client, server)
+			answers <- memberStatus{server, answer, err}
 		}()
 	}
 	var first *memberStatus
@@ -105,14 +100,14 @@ func checkVersion(ctx context.Context, client *clientv3.Client, _ string) error 
 			}
 			continue
 		}
-		if err := fits(status.version); err != nil {
+		if err := fits(status.answer.Version); err != nil {
 			return fmt.Errorf("%s: %w", status.server, err)
 		}
 		if first == nil {
 			first = &status
 			time.AfterFunc(statusGrace, cancel)
 		}
-		if status.cluster != first.cluster {
+		if status.answer.Header.GetClusterId() != first.answer.Header.GetClusterId() {
 			return fmt.Errorf("%s and %s are members of different clusters: all of --etcd-servers must be of one", first.server, status.server)
 		}
 	}

@@ -29,7 +29,7 @@ import (
 	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
-func TestWhatIsWrongWithTheClientIsSaidByItsFlags(t *testing.T) {
+func TestErrorsOfTheClientNameItsFlags(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	there := filepath.Join(dir, "there.pem")
@@ -76,7 +76,6 @@ func TestTLSWithoutAnAuthorityTrustsTheSystems(t *testing.T) {
 	require.NoError(t, client.Close())
 }
 
-// authority signs certificates for 127.0.0.1.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey

@@ -18,9 +18,7 @@ const compactTimeout = 10 * time.Second
 
 // revisions is the part of etcd that compaction uses.
 type revisions interface {
-	// Current returns the latest revision.
 	Current(ctx context.Context) (int64, error)
-	// Compact drops the history before revision.
 	Compact(ctx context.Context, revision int64) error
 }
 
@@ -71,7 +69,6 @@ func compact(ctx context.Context, log revisions, interval, window time.Duration)
 	}
 }
 
-// etcdRevisions implements revisions with an etcd client.
 type etcdRevisions struct{ client *clientv3.Client }
 
 var _ revisions = etcdRevisions{}

@@ -22,6 +22,16 @@ func everythingBy(keys *etcdtest.Keys) etcd.Option {
 	return etcd.EncryptedBy(func(string) etcd.Encryption { return keys })
 }
 
+// onlyBy encrypts the records that follow one resource.
+func onlyBy(keys *etcdtest.Keys, resource string) etcd.Option {
+	return etcd.EncryptedBy(func(asked string) etcd.Encryption {
+		if asked == resource {
+			return keys
+		}
+		return nil
+	})
+}
+
 const secret = "s3cret"
 
 // oneOfEach returns a transaction with a record of each type, and a content.
@@ -54,7 +64,7 @@ func raw(ctx context.Context, t *testing.T, client *clientv3.Client) map[string]
 	return out
 }
 
-func TestWhatIsEncryptedIsNotInEtcdAndIsReadAsItWasWritten(t *testing.T) {
+func TestEncryptedRecordsAreReadAsTheyWereWritten(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
 		ctx := withDeadline(t)
 		log := etcd.New(client, "/muster", everythingBy(etcdtest.NewKeys("k1")))
@@ -102,12 +112,7 @@ func TestRecordsAreEncryptedAsTheirResourceIs(t *testing.T) {
 		"targeting.fleet.cattle.io":         nil,
 	} {
 		ctx, prefix := withDeadline(t), "/muster/"+resource
-		log := etcd.New(server.Client, prefix, etcd.EncryptedBy(func(asked string) etcd.Encryption {
-			if asked == resource {
-				return keys
-			}
-			return nil
-		}))
+		log := etcd.New(server.Client, prefix, onlyBy(keys, resource))
 		commit(ctx, t, log, oneOfEach())
 		var encrypted []string
 		for path, value := range raw(ctx, t, server.Client) {
@@ -127,9 +132,9 @@ func TestRecordsAreEncryptedAsTheirResourceIs(t *testing.T) {
 	}
 }
 
-// TestARecordThatCannotBeOpenedIsNeverPassedOver matters because without the record its
+// TestARecordThatCannotBeDecryptedIsNeverPassedOver matters because without the record its
 // object would seem to be gone, and an agent would uninstall what it deployed.
-func TestARecordThatCannotBeOpenedIsNeverPassedOver(t *testing.T) {
+func TestARecordThatCannotBeDecryptedIsNeverPassedOver(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")
@@ -269,8 +274,8 @@ func TestRotationRewritesWhatIsStale(t *testing.T) {
 	}
 }
 
-// TestRotationBesideWritersLosesNoWrite writes to records that are being rewritten.
-func TestRotationBesideWritersLosesNoWrite(t *testing.T) {
+// TestRotationLosesNoConcurrentWrite writes to records that are being rewritten.
+func TestRotationLosesNoConcurrentWrite(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")
@@ -315,7 +320,7 @@ func reencrypted(ctx context.Context, t *testing.T, path, value string) []byte {
 	return encrypted
 }
 
-func TestRotationThatOthersUndoSaysSo(t *testing.T) {
+func TestRotationFailsIfOthersUndoIt(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")

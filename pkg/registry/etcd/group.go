@@ -53,7 +53,6 @@ func GroupsObservedBy(o Observer) Option {
 	return func(l *Log) { l.together.observer = o }
 }
 
-// together gathers writes into groups.
 type together struct {
 	observer Observer
 	mu       struct {
@@ -63,7 +62,6 @@ type together struct {
 	}
 }
 
-// member is one write in a group.
 type member struct {
 	*prepared
 	// ctx has the values of the writer's context, but does not end with it.
@@ -245,10 +243,10 @@ func (f *footprint) add(p *prepared) bool {
 	}
 	f.members++
 	f.bytes += p.size
-	for key := range p.reads() {
+	for _, key := range p.reads() {
 		f.reads[key] = true
 	}
-	for key := range p.writes() {
+	for _, key := range p.writes() {
 		if _, bumped := p.bumps[key]; bumped {
 			f.bumps[key] = true
 		} else {
@@ -259,13 +257,13 @@ func (f *footprint) add(p *prepared) bool {
 }
 
 func (f *footprint) meets(p *prepared) bool {
-	for key := range p.reads() {
+	for _, key := range p.reads() {
 		if f.writes[key] || f.bumps[key] {
 			return true
 		}
 	}
 	more := 0
-	for key := range p.writes() {
+	for _, key := range p.writes() {
 		_, bumped := p.bumps[key]
 		switch {
 		case f.writes[key], f.reads[key], f.bumps[key] && !bumped:

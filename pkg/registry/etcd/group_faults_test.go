@@ -33,7 +33,7 @@ func TestAWriterThatGivesUpWhileItWaitsHasWrittenNothing(t *testing.T) {
 	require.NotContains(t, tr.records(), key("gone"))
 }
 
-func TestAWriterThatGivesUpUnderWayIsNotToldThatNothingWasWritten(t *testing.T) {
+func TestAWriterThatGivesUpUnderWayGetsNoRefusal(t *testing.T) {
 	t.Parallel()
 	tr := newTraffic(t)
 	_, err := tr.log.Revision(t.Context())
@@ -88,12 +88,7 @@ func TestAWriteThatCannotBeEncryptedDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	keys := etcdtest.NewKeys("one")
 	server := etcdtest.Start(t)
-	log := etcd.New(server.Client, "/muster", etcd.EncryptedBy(func(resource string) etcd.Encryption {
-		if resource == "bundles.fleet.cattle.io" {
-			return keys
-		}
-		return nil
-	}))
+	log := etcd.New(server.Client, "/muster", onlyBy(keys, "bundles.fleet.cattle.io"))
 	keys.Fail(true)
 	_, _, err := log.CommitTogether(t.Context(), etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(record.Bundles, record.Name{Namespace: "ns", Name: "b"}): {}}})
 	require.ErrorIs(t, err, etcd.ErrRefused)
@@ -103,7 +98,7 @@ func TestAWriteThatCannotBeEncryptedDoesNotAffectOthers(t *testing.T) {
 	require.True(t, ok)
 }
 
-func TestWhereEtcdTakesNoLargeGroupsEachWriteGoesAlone(t *testing.T) {
+func TestIfEtcdAcceptsNoLargeGroupsEachWriteIsSentAlone(t *testing.T) {
 	t.Parallel()
 	tr := newTraffic(t, func(c *embed.Config) { c.MaxTxnOps = 8 })
 	tr.hold()

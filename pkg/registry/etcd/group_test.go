@@ -77,7 +77,6 @@ func (c *sends) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Conte
 // HandleConn implements stats.Handler.
 func (c *sends) HandleConn(context.Context, stats.ConnStats) {}
 
-// result is the result of a write.
 type result struct {
 	revision int64
 	ok       bool
@@ -121,7 +120,6 @@ func (tr *traffic) hold() {
 	}
 }
 
-// sent waits until n groups were sent.
 func (tr *traffic) sent(n int) {
 	tr.t.Helper()
 	require.Eventually(tr.t, func() bool { return len(tr.sizes.all()) == n && tr.sends.sent.Load() == int64(n) }, deadline, tick)

@@ -192,7 +192,6 @@ func (l *Log) Load(ctx context.Context, revision int64, each func(Record)) error
 	return fmt.Errorf("load records at revision %d: %w", revision, context.Cause(ctx))
 }
 
-// page holds some of the keys at a revision.
 type page struct {
 	kvs  []*mvccpb.KeyValue
 	last bool

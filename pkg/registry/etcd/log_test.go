@@ -293,7 +293,6 @@ func TestRevisionCountsWhatWasCommittedBefore(t *testing.T) {
 	})
 }
 
-// sorted returns a batch with its records in the order of their keys.
 func sorted(b etcd.Batch) etcd.Batch {
 	slices.SortFunc(b.Records, func(x, y etcd.Record) int { return strings.Compare(x.Key.Path(), y.Key.Path()) })
 	return b

@@ -6,7 +6,8 @@ package etcd
 import (
 	"context"
 	"fmt"
-	"iter"
+	"maps"
+	"slices"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -68,34 +69,12 @@ func (p *prepared) groupable() bool {
 		len(p.txn.UnchangedSince) == 0 && len(p.txn.Content)+len(p.txn.HasContent) == 0 && p.size <= groupBytes
 }
 
-// reads yields the records that a transaction compares.
-func (p *prepared) reads() iter.Seq[record.Key] {
-	return func(yield func(record.Key) bool) {
-		for key := range p.txn.Unchanged {
-			if !yield(key) {
-				return
-			}
-		}
-		for key := range p.txn.NotAfter {
-			if !yield(key) {
-				return
-			}
-		}
-	}
+// reads returns the records that a transaction compares.
+func (p *prepared) reads() []record.Key {
+	return slices.AppendSeq(slices.Collect(maps.Keys(p.txn.Unchanged)), maps.Keys(p.txn.NotAfter))
 }
 
-// writes yields the records that a transaction puts or deletes.
-func (p *prepared) writes() iter.Seq[record.Key] {
-	return func(yield func(record.Key) bool) {
-		for key := range p.txn.Put {
-			if !yield(key) {
-				return
-			}
-		}
-		for _, key := range p.txn.Delete {
-			if !yield(key) {
-				return
-			}
-		}
-	}
+// writes returns the records that a transaction puts or deletes.
+func (p *prepared) writes() []record.Key {
+	return append(slices.Collect(maps.Keys(p.txn.Put)), p.txn.Delete...)
 }

@@ -124,7 +124,6 @@ func (l *Log) reencrypted(ctx context.Context, kv *mvccpb.KeyValue) ([]byte, err
 	return l.encrypt(ctx, follow, path, plain)
 }
 
-// rewrite commits several guarded writes in one transaction.
 func (l *Log) rewrite(ctx context.Context, ops []clientv3.Op, done *Reencrypted) error {
 	response, err := l.client.Txn(ctx).Then(ops...).Commit()
 	if err != nil {

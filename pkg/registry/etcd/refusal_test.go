@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-func TestAnAnswerOfEtcdIsARefusalOrLeavesOpenWhatCameOfIt(t *testing.T) {
+func TestOnlyDefiniteAnswersOfEtcdAreRefusals(t *testing.T) {
 	t.Parallel()
 	for title, c := range map[string]struct {
 		answer error
@@ -61,9 +61,9 @@ func TestAnAnswerOfEtcdIsARefusalOrLeavesOpenWhatCameOfIt(t *testing.T) {
 	}
 }
 
-// TestARefusalOfEtcdIsKnownAsOne uses a real etcd at its default limits, and checks that
+// TestRefusalsOfARealEtcdAreRecognized uses a real etcd at its default limits, and checks that
 // nothing was written.
-func TestARefusalOfEtcdIsKnownAsOne(t *testing.T) {
+func TestRefusalsOfARealEtcdAreRecognized(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	guards := put("a")

@@ -46,9 +46,9 @@ func randomTxn(r *rand.Rand, have map[record.Key]bool) etcd.Txn {
 	return txn
 }
 
-// TestAWatchHandsOverEveryRevisionOnceAndWhole begins watches at any revision of the past.
+// TestAWatchDeliversEveryRevisionOnceAndWhole begins watches at any revision of the past.
 // All see the same history, to its end and as it continues.
-func TestAWatchHandsOverEveryRevisionOnceAndWhole(t *testing.T) {
+func TestAWatchDeliversEveryRevisionOnceAndWhole(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
 		ctx, log, r := withDeadline(t), etcd.New(client, "/muster"), replay.Rand(t)
 		have := map[record.Key]bool{}
