@@ -39,8 +39,11 @@ func statusColumn[P runtime.Object](conditions func(P) []v1alpha1.GenericConditi
 	})
 }
 
-// jsonText returns a list or a map as JSON, like the columns of a CRD.
-func jsonText(v any) string {
+// jsonText returns a list or a map as JSON, like the columns of a CRD, or "" if it is empty.
+func jsonText[T []string | map[string]string](v T) string {
+	if len(v) == 0 {
+		return ""
+	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("kinds: a column's value cannot be printed: %v: %#v", err, v))

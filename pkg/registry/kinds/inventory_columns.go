@@ -4,6 +4,7 @@
 package kinds
 
 import (
+	"cmp"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,12 +45,7 @@ var clusterRegistrationColumns = []Column{
 	column("Cluster-Name", "The Cluster that was created or found for the agent.",
 		func(o *v1alpha1.ClusterRegistration) string { return o.Status.ClusterName }),
 	column("Labels", "The labels that the agent requests for its Cluster.",
-		func(o *v1alpha1.ClusterRegistration) string {
-			if len(o.Spec.ClusterLabels) == 0 {
-				return ""
-			}
-			return jsonText(o.Spec.ClusterLabels)
-		}),
+		func(o *v1alpha1.ClusterRegistration) string { return jsonText(o.Spec.ClusterLabels) }),
 }
 
 var clusterRegistrationTokenColumns = []Column{
@@ -69,29 +65,14 @@ var gitRepoRestrictionColumns = []Column{
 	column("Default-ServiceAccount", "The service account for GitRepos that name none.",
 		func(o *v1alpha1.GitRepoRestriction) string { return o.DefaultServiceAccount }),
 	column("Allowed-ServiceAccounts", "The service accounts that a GitRepo may name.",
-		func(o *v1alpha1.GitRepoRestriction) string {
-			if len(o.AllowedServiceAccounts) == 0 {
-				return ""
-			}
-			return jsonText(o.AllowedServiceAccounts)
-		}),
+		func(o *v1alpha1.GitRepoRestriction) string { return jsonText(o.AllowedServiceAccounts) }),
 }
 
 var helmOpColumns = []Column{
 	column("Repo", "The URL of the Helm repository.",
-		func(o *v1alpha1.HelmOp) string {
-			if o.Spec.Helm == nil {
-				return ""
-			}
-			return o.Spec.Helm.Repo
-		}),
+		func(o *v1alpha1.HelmOp) string { return cmp.Or(o.Spec.Helm, &v1alpha1.HelmOptions{}).Repo }),
 	column("Chart", "The name of the chart, or its URL.",
-		func(o *v1alpha1.HelmOp) string {
-			if o.Spec.Helm == nil {
-				return ""
-			}
-			return o.Spec.Helm.Chart
-		}),
+		func(o *v1alpha1.HelmOp) string { return cmp.Or(o.Spec.Helm, &v1alpha1.HelmOptions{}).Chart }),
 	column("Version", "The version of the chart that is deployed.", func(o *v1alpha1.HelmOp) string { return o.Status.Version }),
 	column("BundleDeployments-Ready", "How many BundleDeployments of the chart are ready, of how many.",
 		func(o *v1alpha1.HelmOp) string { return o.Status.Display.ReadyBundleDeployments }),
@@ -106,12 +87,7 @@ var imageScanColumns = []Column{
 var scheduleColumns = []Column{
 	column("Schedule", "When a window opens, as a cron expression that starts with seconds.", func(o *v1alpha1.Schedule) string { return o.Spec.Schedule }),
 	column("Duration", "How long a window stays open.",
-		func(o *v1alpha1.Schedule) string {
-			if o.Spec.Duration == nil {
-				return ""
-			}
-			return string(*o.Spec.Duration)
-		}),
+		func(o *v1alpha1.Schedule) string { return string(*cmp.Or(o.Spec.Duration, new(v1alpha1.Duration))) }),
 	column("Active", "Shows true while a window is open.",
 		func(o *v1alpha1.Schedule) string {
 			if !o.Status.Active {
