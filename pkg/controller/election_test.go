@@ -90,7 +90,7 @@ func TestOneOfThreeWorksAndTheNextTakesOverOnlyWhenItHasEnded(t *testing.T) {
 	require.Empty(t, *lease.Spec.HolderIdentity, "a process that ends gives up the lease")
 }
 
-func TestWhoLosesTheLeaseStopsAndIsACandidateAgain(t *testing.T) {
+func TestALeaderThatLosesTheLeaseStopsAndIsACandidateAgain(t *testing.T) {
 	t.Parallel()
 	client := fake.NewClientset()
 	var unreachable atomic.Bool

@@ -81,7 +81,6 @@ type supervised struct {
 	}
 }
 
-// supervise runs the loop, and starts it again when it ends, until the context ends.
 func (s *supervised) supervise(ctx context.Context) {
 	defer s.note(nil)
 	for delay := firstDelay; ctx.Err() == nil; delay = min(2*delay, lastDelay) {

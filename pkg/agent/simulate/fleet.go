@@ -143,7 +143,6 @@ func (f *Fleet) watch(ctx context.Context, tasks *sync.WaitGroup, namespace stri
 // handshakes until those time out.
 const starting = 32
 
-// start starts the agents' watches, a few at a time.
 func (f *Fleet) start(ctx context.Context, tasks *sync.WaitGroup) {
 	places := make(chan struct{}, starting)
 	for _, a := range f.agents {

@@ -54,10 +54,7 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		err := allinone.Run(ctx, &allinone.Options{
-			DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in,
-			AdjustEtcd: embedded.WithoutSync,
-		})
+		err := allinone.Run(ctx, &allinone.Options{DataDir: dir, BindAddress: allinone.DefaultBindAddress, Out: in, AdjustEtcd: embedded.WithoutSync})
 		in.CloseWithError(err)
 		ended <- err
 	}()

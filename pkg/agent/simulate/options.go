@@ -104,9 +104,9 @@ type Agent struct {
 	Upstream *upstream.Client
 }
 
-// Select returns the Clusters that get an agent: those that a label selector selects, those
-// of a comma-separated list of NAMESPACE/NAME, or all of them. It returns at most most of
-// them, unless that is 0, in the order of their names.
+// Select returns an agent for each Cluster that the label selector and the comma-separated
+// list of NAMESPACE/NAME select; each of these selects all if it is empty. The agents come in
+// the order of the Clusters' names, and are at most most, unless that is 0.
 func Select(ctx context.Context, config *rest.Config, selector, list string, most int) ([]Agent, error) {
 	wanted := map[string]bool{}
 	for name := range strings.SplitSeq(list, ",") {

@@ -106,7 +106,6 @@ func deployed(bd *v1alpha1.BundleDeployment, n int) []v1alpha1.BundleDeploymentR
 	return out
 }
 
-// nextRelease returns a release with its revision incremented.
 func nextRelease(last string, bd *v1alpha1.BundleDeployment) string {
 	revision, _ := strconv.Atoi(last[strings.LastIndexByte(last, ':')+1:]) // 0 for the first release
 	namespace := bd.Spec.Options.DefaultNamespace

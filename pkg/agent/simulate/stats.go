@@ -63,7 +63,6 @@ func (c *counters) add(change func(s *Stats)) {
 	change(&c.Stats)
 }
 
-// acknowledged counts a report and its time.
 func (c *counters) acknowledged(took time.Duration) {
 	c.Lock()
 	defer c.Unlock()
@@ -76,7 +75,6 @@ func (c *counters) acknowledged(took time.Duration) {
 	c.slow[at]++
 }
 
-// read returns the numbers, with the quantiles.
 func (c *counters) read() Stats {
 	c.Lock()
 	defer c.Unlock()

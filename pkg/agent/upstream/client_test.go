@@ -128,10 +128,7 @@ func TestAManifestIsRefusedUnlessItHasItsHash(t *testing.T) {
 func TestDependenciesAreAskedForByLabel(t *testing.T) {
 	t.Parallel()
 	deployment := func(name string, ready bool) v1alpha1.BundleDeployment {
-		return v1alpha1.BundleDeployment{
-			ObjectMeta: metav1.ObjectMeta{Name: name},
-			Status:     v1alpha1.BundleDeploymentStatus{Ready: ready, NonModified: true},
-		}
+		return v1alpha1.BundleDeployment{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: v1alpha1.BundleDeploymentStatus{Ready: ready, NonModified: true}}
 	}
 	bd := func(refs ...v1alpha1.BundleRef) *v1alpha1.BundleDeployment {
 		return &v1alpha1.BundleDeployment{

@@ -61,12 +61,8 @@ func ReadInvitation(text []byte) (*Invitation, error) {
 	return i, nil
 }
 
-// config returns the configuration of a client that holds the token.
 func (i *Invitation) config(token string) *rest.Config {
-	return &rest.Config{
-		Host: i.APIServerURL, BearerToken: token, QPS: -1,
-		TLSClientConfig: rest.TLSClientConfig{CAData: []byte(i.APIServerCA)},
-	}
+	return &rest.Config{Host: i.APIServerURL, BearerToken: token, QPS: -1, TLSClientConfig: rest.TLSClientConfig{CAData: []byte(i.APIServerCA)}}
 }
 
 // Credential holds what a registration yields.

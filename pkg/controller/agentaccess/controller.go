@@ -145,7 +145,6 @@ func routine(err error) bool {
 // errAgain means that something that was looked at has changed.
 var errAgain = errors.New("it has changed meanwhile")
 
-// reconcile works on one key.
 func (c *Controller) reconcile(ctx context.Context, key ownership.Owner) error {
 	var err error
 	switch key.Resource {

@@ -59,7 +59,6 @@ func (c *Controller) enqueue(v *view.View, revisions []*view.Revision) {
 	}
 }
 
-// uid returns the UID of an object. It renders nothing.
 func uid(item view.Item) types.UID {
 	if object, ok := item.(*view.Object); ok {
 		return object.Record.Object.GetUID()

@@ -74,7 +74,6 @@ func (c *Controller) ensureNamespace(ctx context.Context, want *corev1.Namespace
 	return c.owned.EnsureNamespace(ctx, want)
 }
 
-// clusterNamespace returns the namespace of a Cluster as it should be made.
 func clusterNamespace(cluster *v1alpha1.Cluster) *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name:   cluster.Status.Namespace,
@@ -108,7 +107,6 @@ func clusterWith(v *view.View, namespace string) view.Item {
 	return nil
 }
 
-// terminating reports whether an error says that a namespace is being removed.
 func terminating(err error) bool {
 	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }

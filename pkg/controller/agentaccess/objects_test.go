@@ -38,78 +38,49 @@ func aGrant() grant {
 	}
 }
 
-// The names are those of S 8.2, 8.3 and 4.8: agents and tools look for them.
-func TestObjectsHaveTheNamesThatOthersLookFor(t *testing.T) {
-	t.Parallel()
-	m := makings{aToken()}
-	const tokenAccount = "join-d0ef5d2e-2d3a-4b0d-8f7e-5c8f0a9c4a11"
-	values, err := m.values(new(Settings), "", "")
-	require.NoError(t, err)
-	fetch, _ := m.fetching("registrations", nil)
-	g := aGrant()
-	settings := DefaultSettings()
-	role, binding := g.heartbeat()
-	const account = "request-abcde-0a7b5c1e-9d3f-4e57-8a41-3f6f4b1f7c22"
-	for _, c := range []struct {
-		object          metav1.Object
-		namespace, name string
-	}{
-		{m.account(), "fleet-default", tokenAccount},
-		{m.accountToken(), "fleet-default", tokenAccount + "-token"},
-		{m.role(), "fleet-default", tokenAccount + "-role"},
-		{m.binding(), "fleet-default", tokenAccount + "-to-role"},
-		{values, "fleet-default", "join"},
-		{fetch, "registrations", tokenAccount + "-creds"},
-		{g.account(), "cluster-ns", account},
-		{g.accountToken(), "cluster-ns", account + "-token"},
-		{g.credentials(&settings, nil), "cattle-fleet-clusters-system", "c-d223b2e954f93d1220b46358e70e1e8d401708b9d6ae94f44a09c0ddcaf8d"},
-		{role, "fleet-default", "request-abcde"},
-		{binding, "fleet-default", "request-abcde"},
-		{g.bundleDeployments(), "cluster-ns", "request-abcde"},
-		{g.contents(), "", "request-abcde-content"},
-		{requestedCluster(g.registration, false), "fleet-default", "cluster-7dae6261ef7e"},
-		{clusterNamespace(g.cluster), "", "cluster-ns"},
-	} {
-		require.Equal(t, c.namespace+"/"+c.name, c.object.GetNamespace()+"/"+c.object.GetName(), "%T", c.object)
-	}
-}
-
-func TestEachObjectSaysWhoseItIs(t *testing.T) {
+// Agents and tools look for the names (S 8.2, 8.3 and 4.8).
+func TestObjectsHaveTheirNamesAndSayWhoseTheyAre(t *testing.T) {
 	t.Parallel()
 	m, g := makings{aToken()}, aGrant()
 	values, err := m.values(new(Settings), "", "")
 	require.NoError(t, err)
-	token := ownership.Owner{Resource: tokens, Name: record.Name{Namespace: "fleet-default", Name: "join"}}
-	request := ownership.Owner{Resource: registrations, Name: record.Name{Namespace: "fleet-default", Name: "request-abcde"}}
 	settings := DefaultSettings()
+	fetch, fetcher := m.fetching("registrations", nil)
 	role, binding := g.heartbeat()
-	fetch, fetcher := m.fetching("n", nil)
+	const (
+		tokenAccount = "join-d0ef5d2e-2d3a-4b0d-8f7e-5c8f0a9c4a11"
+		account      = "request-abcde-0a7b5c1e-9d3f-4e57-8a41-3f6f4b1f7c22"
+	)
 	for _, c := range []struct {
-		object metav1.Object
-		owner  ownership.Owner
-		of     metav1.Object
+		name    string
+		objects []metav1.Object
+		kind    string
+		of      metav1.Object
 	}{
-		{m.account(), token, m.token},
-		{m.accountToken(), token, m.token},
-		{m.role(), token, m.token},
-		{m.binding(), token, m.token},
-		{values, token, m.token},
-		{fetch, token, m.token},
-		{fetcher, token, m.token},
-		{g.account(), request, g.registration},
-		{g.accountToken(), request, g.registration},
-		{g.credentials(&settings, nil), request, g.registration},
-		{role, request, g.registration},
-		{binding, request, g.registration},
-		{g.bundleDeployments(), request, g.registration},
-		{g.contents(), request, g.registration},
-		{clusterNamespace(g.cluster), ownership.Owner{Resource: record.Clusters, Name: record.Name{Namespace: "fleet-default", Name: "cluster-7dae6261ef7e"}}, g.cluster},
+		{"fleet-default/" + tokenAccount, []metav1.Object{m.account()}, tokens, m.token},
+		{"fleet-default/" + tokenAccount + "-token", []metav1.Object{m.accountToken()}, tokens, m.token},
+		{"fleet-default/" + tokenAccount + "-role", []metav1.Object{m.role()}, tokens, m.token},
+		{"fleet-default/" + tokenAccount + "-to-role", []metav1.Object{m.binding()}, tokens, m.token},
+		{"fleet-default/join", []metav1.Object{values}, tokens, m.token},
+		{"registrations/" + tokenAccount + "-creds", []metav1.Object{fetch, fetcher}, tokens, m.token},
+		{"cluster-ns/" + account, []metav1.Object{g.account()}, registrations, g.registration},
+		{"cluster-ns/" + account + "-token", []metav1.Object{g.accountToken()}, registrations, g.registration},
+		{"cattle-fleet-clusters-system/c-d223b2e954f93d1220b46358e70e1e8d401708b9d6ae94f44a09c0ddcaf8d", []metav1.Object{g.credentials(&settings, nil)}, registrations, g.registration},
+		{"fleet-default/request-abcde", []metav1.Object{role, binding}, registrations, g.registration},
+		{"cluster-ns/request-abcde", []metav1.Object{g.bundleDeployments()}, registrations, g.registration},
+		{"/request-abcde-content", []metav1.Object{g.contents()}, registrations, g.registration},
+		{"/cluster-ns", []metav1.Object{clusterNamespace(g.cluster)}, record.Clusters, g.cluster},
 	} {
-		got, uid, ok := ownership.Of(c.object)
-		require.True(t, ok, "%T", c.object)
-		require.Equal(t, c.owner, got, "%T", c.object)
-		require.Equal(t, c.of.GetUID(), uid, "%T", c.object)
+		for _, object := range c.objects {
+			require.Equal(t, c.name, object.GetNamespace()+"/"+object.GetName(), "%T", object)
+			owner, uid, ok := ownership.Of(object)
+			require.True(t, ok, "%T", object)
+			require.Equal(t, ownership.Owner{Resource: c.kind, Name: nameOf(c.of)}, owner, "%T", object)
+			require.Equal(t, c.of.GetUID(), uid, "%T", object)
+		}
 	}
+	cluster := requestedCluster(g.registration, false)
+	require.Equal(t, "fleet-default/cluster-7dae6261ef7e", cluster.Namespace+"/"+cluster.Name)
 }
 
 func TestAnAgentCannotChooseTheLabelsThatItIsKnownBy(t *testing.T) {
@@ -158,7 +129,7 @@ func TestATokenYieldsTheValuesOfAnAgentsChart(t *testing.T) {
 	require.Equal(t, common+"internal:\n  systemNamespace: fleet-system\nsystemRegistrationNamespace: fleet-clusters-system\ntoken: bearer\ntokenName: join\n", string(secret.Data["values"]))
 }
 
-func TestACredentialSaysWhoAnAgentIs(t *testing.T) {
+func TestACredentialNamesItsAgent(t *testing.T) {
 	t.Parallel()
 	g := aGrant()
 	settings := DefaultSettings()
@@ -226,7 +197,7 @@ func TestARegistrationOutlivesItsClusterOnlyIfItSaysWhich(t *testing.T) {
 		cluster *v1alpha1.Cluster
 		want    bool
 	}{
-		{"its Cluster is there", []metav1.OwnerReference{to("Cluster", cluster.Name, "c")}, cluster, false},
+		{"its Cluster exists", []metav1.OwnerReference{to("Cluster", cluster.Name, "c")}, cluster, false},
 		{"its Cluster is gone", []metav1.OwnerReference{to("Cluster", cluster.Name, "c")}, nil, true},
 		{"another has its Cluster's name", []metav1.OwnerReference{to("Cluster", cluster.Name, "old")}, cluster, true},
 		{"the old and the new one own it", []metav1.OwnerReference{to("Cluster", cluster.Name, "old"), to("Cluster", cluster.Name, "c")}, cluster, false},
@@ -255,7 +226,7 @@ func TestSettingsThatCannotBeMeantAreRefusedByTheirFlags(t *testing.T) {
 		{"a namespace that leads to one that is too long", func(s *Settings) { s.SystemNamespace = strings.Repeat("a", 56) + "-system" }, "leads to the namespace"},
 		{"a URL without TLS", func(s *Settings) { s.APIServerURL = "http://kube" }, "--agent-api-server-url=http://kube"},
 		{"an address that is no URL", func(s *Settings) { s.APIServerURL = "kube:6443" }, "--agent-api-server-url=kube:6443"},
-		{"a CA that is not there", func(s *Settings) { s.APIServerCAFile = file + "x" }, "--agent-api-server-ca-file"},
+		{"a CA that does not exist", func(s *Settings) { s.APIServerCAFile = file + "x" }, "--agent-api-server-ca-file"},
 		{"a CA that is none", func(s *Settings) { s.APIServerCAFile = file }, "--agent-api-server-ca-file=" + file},
 		{"no time to fetch credentials", func(s *Settings) { s.CredentialLifetime = 0 }, "--registration-credential-lifetime"},
 	} {

@@ -86,7 +86,6 @@ func (c *Controller) registration(ctx context.Context, key ownership.Owner) erro
 	return c.replaceOlder(ctx, v, r)
 }
 
-// clusterFor finds or makes the Cluster of a registration.
 func (c *Controller) clusterFor(ctx context.Context, v *view.View, r *v1alpha1.ClusterRegistration) (*v1alpha1.Cluster, error) {
 	for _, name := range c.clients.of(v, record.Clusters, r.Namespace, r.Spec.ClientID) {
 		if found := clusterIn(v, name); found != nil && found.Spec.ClientID == r.Spec.ClientID {
@@ -164,8 +163,8 @@ func (c *Controller) ensureCredentials(ctx context.Context, g grant, v *view.Vie
 	return err
 }
 
-// tokenFor returns the token with which a registration was made: that of an import of its
-// Cluster, else the one that the registration names; nil if it has expired or is gone.
+// tokenFor returns the token with which a registration was made: the import token of its
+// Cluster, or the token that the registration names; nil if it has expired or is gone.
 func tokenFor(v *view.View, r *v1alpha1.ClusterRegistration, cluster string, now time.Time) *v1alpha1.ClusterRegistrationToken {
 	for _, name := range []string{"import-token-" + cluster, r.Labels[v1alpha1.LabelRegistrationToken]} {
 		token := tokenIn(v, record.Name{Namespace: r.Namespace, Name: name})
@@ -227,7 +226,7 @@ func (c *Controller) afterGrant(ctx context.Context, v *view.View, key ownership
 }
 
 // outlived reports whether the Cluster for which a registration was granted is gone. A Cluster
-// of the same name with another UID is a later one. Without an owner reference it is not known.
+// of the same name with another UID is a later one. Without an owner reference, this is unknown.
 func outlived(r *v1alpha1.ClusterRegistration, cluster *v1alpha1.Cluster) bool {
 	known := false
 	for _, o := range r.OwnerReferences {
@@ -253,7 +252,6 @@ func (c *Controller) deleteRegistration(ctx context.Context, r *v1alpha1.Cluster
 	return ignoreGone(err)
 }
 
-// requestedCluster returns the Cluster for which a registration asks.
 func requestedCluster(r *v1alpha1.ClusterRegistration, ignoreLabels bool) *v1alpha1.Cluster {
 	cluster := &v1alpha1.Cluster{
 		ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: names.ClusterName(r.Spec.ClientID)},

@@ -85,7 +85,7 @@ func (c *Controller) ensureToken(ctx context.Context, m makings) (string, error)
 	return values.Name, err
 }
 
-// tokenOf returns the token whose holder may fetch the credentials that an object is.
+// tokenOf returns the token whose holder may fetch an object, if the object is a credential.
 func tokenOf(object metav1.Object) (ownership.Owner, bool) {
 	notes := object.GetAnnotations()
 	name := record.Name{Namespace: notes[v1alpha1.LabelClusterRegistrationNamespace], Name: notes[v1alpha1.LabelRegistrationToken]}
@@ -97,7 +97,6 @@ func tokenOf(object metav1.Object) (ownership.Owner, bool) {
 // credentials then.
 const mostFetchable = 10_000
 
-// newest returns the names of the objects that were created last.
 func newest(things []ownership.Object, most int) []string {
 	slices.SortFunc(things, func(a, b ownership.Object) int {
 		x, y := a.GetCreationTimestamp(), b.GetCreationTimestamp()
@@ -134,7 +133,6 @@ func (c *Controller) ensureFetching(ctx context.Context, key ownership.Owner, m 
 	return nil
 }
 
-// writeTokenStatus writes the token's status, if it differs.
 func (c *Controller) writeTokenStatus(ctx context.Context, token *v1alpha1.ClusterRegistrationToken, expires *metav1.Time, secret string) error {
 	if token.Status.Expires.Equal(expires) && token.Status.SecretName == secret {
 		return nil

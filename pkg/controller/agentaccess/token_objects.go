@@ -68,7 +68,6 @@ func (m makings) fetching(namespace string, secrets []string) (*rbacv1.Role, *rb
 	return role, binding
 }
 
-// values returns the Secret with the values for the agents' chart.
 func (m makings) values(s *Settings, ca, bearer string) (*corev1.Secret, error) {
 	values := map[string]any{
 		"clusterNamespace":            m.token.Namespace,

@@ -120,7 +120,6 @@ func (o object) meta() *metav1.ObjectMeta {
 	return &o.configMap.ObjectMeta
 }
 
-// ours reports whether a BundleDeployment owns the object.
 func (o object) ours() bool {
 	return slices.ContainsFunc(o.meta().OwnerReferences, isDeployment)
 }
@@ -152,7 +151,6 @@ func copyOf(src *source, to resource, asType string) object {
 	return object{configMap: &corev1.ConfigMap{ObjectMeta: m, Data: src.configMap.Data, BinaryData: src.configMap.BinaryData}}
 }
 
-// ownerOf returns a reference to a BundleDeployment as an owner.
 func ownerOf(bd *view.BundleDeployment, n *need) metav1.OwnerReference {
 	return metav1.OwnerReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "BundleDeployment", Name: bd.Name().Name, UID: n.uid}
 }

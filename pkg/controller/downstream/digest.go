@@ -33,7 +33,6 @@ func (d *digest) add(r resource, c *copied) {
 	d.Copies = append(d.Copies, digested{r.kind, r.name.Name, c})
 }
 
-// sum returns the digest, and whether any copy exists.
 func (d *digest) sum() (sum string, any bool) {
 	for _, c := range d.Copies {
 		any = any || c.Copy != nil

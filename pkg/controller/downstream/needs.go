@@ -45,10 +45,8 @@ type need struct {
 	impossible []string
 }
 
-// all returns everything that is to be copied.
 func (n *need) all() []resource { return append(slices.Clone(n.named), n.access...) }
 
-// lacks reports whether a copy is not needed.
 func (n *need) lacks(held string) bool {
 	return !slices.ContainsFunc(n.all(), func(r resource) bool { return string(derive.CopyOf(r.kind, r.name.Name)) == held })
 }
@@ -118,12 +116,12 @@ func (r resource) compare(o resource) int {
 	return r.name.Compare(o.name)
 }
 
-// in returns the resource of the same kind and name in a namespace.
+// in returns the resource in another namespace.
 func (r resource) in(namespace string) resource {
 	return resource{r.kind, record.Name{Namespace: namespace, Name: r.name.Name}}
 }
 
-// needs holds those of all BundleDeployments, and finds them by the resources that they name.
+// needs holds the need of each BundleDeployment, and finds needs by the resources they name.
 type needs struct {
 	mu struct {
 		sync.Mutex
@@ -210,7 +208,6 @@ func (n *need) touches(name record.Name) []resource {
 	return out
 }
 
-// of returns the BundleDeployments that need a source or a copy.
 func (n *needs) of(r resource) []record.Name {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -221,7 +218,6 @@ func (n *needs) of(r resource) []record.Name {
 	return out
 }
 
-// names returns the BundleDeployments that need something.
 func (n *needs) names() []record.Name {
 	n.mu.Lock()
 	defer n.mu.Unlock()

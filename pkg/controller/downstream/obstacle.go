@@ -11,7 +11,6 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/registry/record"
-	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
 // obstacle says why something cannot be copied until something else changes. Trying again
@@ -68,12 +67,5 @@ func (o *obstacles) log(name record.Name, text string) {
 	o.mu.Unlock()
 	if text != "" && text != before {
 		klog.InfoS("A BundleDeployment needs what cannot be copied", "bundleDeployment", name, "why", text)
-	}
-}
-
-// forgetUnless forgets a BundleDeployment that does not exist in a view.
-func (o *obstacles) forgetUnless(v *view.View, name record.Name) {
-	if v.Get(record.BundleDeployments, name) == nil {
-		o.log(name, "")
 	}
 }

@@ -23,7 +23,6 @@ const sourceAnnotation = "muster.fleet.cattle.io/source"
 // same origin share a copy. Of two with different origins, one holds the name.
 type origin string
 
-// origin returns the origin of the copy of a resource.
 func (n *need) origin(r resource) origin {
 	asType := ""
 	if !slices.ContainsFunc(n.named, r.sameAs) {
@@ -48,7 +47,6 @@ func (o origin) String() string {
 	return text
 }
 
-// singular returns the name of a kind as messages have it.
 func singular(kind string) string {
 	if kind == secrets {
 		return "Secret"

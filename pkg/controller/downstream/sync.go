@@ -25,9 +25,9 @@ func (d *Downstream) sync(ctx context.Context, name record.Name) error {
 	if err != nil {
 		return err
 	}
-	d.obstacles.forgetUnless(v, name)
 	bd, _ := v.Get(record.BundleDeployments, name).(*view.BundleDeployment)
 	if bd == nil {
+		d.obstacles.log(name, "")
 		return d.forget(ctx, name)
 	}
 	n := needOf(bd)

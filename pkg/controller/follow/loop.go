@@ -40,7 +40,7 @@ type Loop struct {
 	// Then does the work. It is called after Whole and Changed at each wake-up, and returns
 	// when to call it again although nothing has changed; the zero time is never.
 	Then func(ctx context.Context, v *view.View) (again time.Time)
-	// Clock is the time; nil is the machine's.
+	// Clock is the machine's if it is nil.
 	Clock clock.Clock
 
 	cursor Cursor
@@ -95,7 +95,6 @@ func (l *Loop) clock() clock.Clock {
 	return l.Clock
 }
 
-// wakeups returns the channels that wake the loop.
 func (l *Loop) wakeups() []<-chan struct{} {
 	if len(l.Resources) == 0 {
 		return []<-chan struct{}{l.Source.Wait(engine.Scope{})}

@@ -78,9 +78,7 @@ func Add(m *controller.Manager, p Parts) error {
 	}
 	add("mirror", mirror.New(mirror.Options{Engine: p.Engine, Log: p.Log, Core: core}))
 	add("downstream", downstream.New(downstream.Options{Engine: p.Engine, Log: p.Log, Core: core, Metadata: objects}))
-	add("agentaccess", agentaccess.New(agentaccess.Options{
-		Settings: p.AgentAccess, Fleet: p.Engine, Core: core, Metadata: objects, Client: fleet,
-	}))
+	add("agentaccess", agentaccess.New(agentaccess.Options{Settings: p.AgentAccess, Fleet: p.Engine, Core: core, Metadata: objects, Client: fleet}))
 	return nil
 }
 

@@ -210,7 +210,7 @@ func TestASecretThatNoBundleNamesIsNotCopied(t *testing.T) {
 	w.mirrorsBecome(record.Secrets, 0)
 }
 
-func TestWhatChangedWhileNobodyMirroredIsFound(t *testing.T) {
+func TestWhatChangedWhileNoMirrorRanIsFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.namespace("gone", map[string]string{"a": "1"})

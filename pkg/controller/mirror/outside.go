@@ -104,7 +104,6 @@ func (o *outside) namespaceNames() []string {
 	return out
 }
 
-// values returns the data of a Bundle's values Secret; false if it does not exist.
 func (o *outside) values(bundle record.Name) (map[string][]byte, bool) {
 	secret, err := o.secrets.Secrets(bundle.Namespace).Get(bundle.Name)
 	if err != nil || string(secret.Type) != v1alpha1.SecretTypeBundleValues {

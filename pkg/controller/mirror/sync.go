@@ -66,7 +66,6 @@ func (m *Mirror) values(ctx context.Context, name record.Name) error {
 	return nil
 }
 
-// wantsValues reports whether a Bundle's values are in a Secret.
 func wantsValues(item view.Item) bool {
 	object, ok := item.(*view.Object)
 	return ok && object.Record.Object.(*v1alpha1.Bundle).Spec.ValuesHash != ""

@@ -115,7 +115,6 @@ func ownerOf(object metav1.Object) (Owner, bool) {
 	return o, ok
 }
 
-// index returns an index of objects by an Owner.
 func index(of func(metav1.Object) (Owner, bool)) cache.IndexFunc {
 	return func(object any) ([]string, error) {
 		m, err := meta.Accessor(object)

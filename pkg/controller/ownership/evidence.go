@@ -58,9 +58,9 @@ func (e *evidence) saw(o Owner, uid types.UID, now time.Time) {
 	e.mu.tidy = max(1000, 2*len(e.mu.went))
 }
 
-// wait returns how long an object without an owner stays; never means for good. uid is
-// that of the owner for which it was made, "" if it does not say. absent says that no
-// owner has the name now; else another one has it.
+// wait returns how long an object without an owner stays; never means for good. uid names
+// the owner for which it was made, "" if it is not known. absent says that no owner has the
+// name now; otherwise another one has it.
 func (e *evidence) wait(object types.UID, o Owner, uid types.UID, absent bool, now time.Time) (rest time.Duration, never bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -89,11 +89,10 @@ func (e *evidence) forget(object types.UID) {
 	delete(e.mu.said, object)
 }
 
-// mostSaid is how many objects are remembered as logged.
+// mostSaid limits the objects that are remembered as logged. Then all are forgotten.
 const mostSaid = 10_000
 
-// sayOnce reports whether an object has not been logged yet. It forgets all rather than
-// remember more than mostSaid.
+// sayOnce reports whether an object has not been logged yet.
 func (e *evidence) sayOnce(object types.UID) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -69,5 +69,4 @@ func (p *pace[K]) take(key K, now time.Time) time.Duration {
 	return 0
 }
 
-// rested reports whether a key has no delay any more.
 func (t turns) rested(now time.Time) bool { return now.Sub(t.last) > max(rest, 2*t.delay) }

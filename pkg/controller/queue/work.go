@@ -29,7 +29,6 @@ func (q *Queue[K]) Work(ctx context.Context, workers int, do func(context.Contex
 	all.Wait()
 }
 
-// turn does what is to be done for one key.
 func (q *Queue[K]) turn(ctx context.Context, key K, do func(context.Context, K) error, failed func(K, error) bool) {
 	defer q.Done(key)
 	switch err := try(ctx, key, do); {
@@ -43,7 +42,6 @@ func (q *Queue[K]) turn(ctx context.Context, key K, do func(context.Context, K) 
 	}
 }
 
-// try turns a panic into an error.
 func try[K comparable](ctx context.Context, key K, do func(context.Context, K) error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

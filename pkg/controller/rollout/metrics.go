@@ -14,9 +14,7 @@ var (
 )
 
 func counter(name, help string) *metrics.Counter {
-	c := metrics.NewCounter(&metrics.CounterOpts{
-		Namespace: "muster", Subsystem: "rollout", Name: name, Help: help, StabilityLevel: metrics.ALPHA,
-	})
+	c := metrics.NewCounter(&metrics.CounterOpts{Namespace: "muster", Subsystem: "rollout", Name: name, Help: help, StabilityLevel: metrics.ALPHA})
 	legacyregistry.MustRegister(c)
 	return c
 }

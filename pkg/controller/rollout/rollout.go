@@ -71,8 +71,8 @@ type Rollout struct {
 // progress is the controller's memory of one Bundle. Losing it costs a pass.
 type progress struct {
 	due bool
-	// notBefore is the earliest time of the next step, and revision the one that the engine
-	// must have seen: that of the last step.
+	// notBefore is the earliest time of the next step. revision is what the last step
+	// committed; the engine must have seen it before the next one.
 	notBefore time.Time
 	revision  int64
 	// guard is the roll-out's guard when the last step began.
@@ -121,7 +121,6 @@ func (r *Rollout) round(ctx context.Context, v *view.View) (next time.Time) {
 	return next
 }
 
-// take takes one step and says when the next one is due.
 func (r *Rollout) take(ctx context.Context, name record.Name, p *progress) {
 	begun := time.Now()
 	p.due, p.guard = false, r.source.RolloutGuard(name)

@@ -27,7 +27,6 @@ const (
 	conflicted
 )
 
-// step takes the next step of one Bundle.
 func (r *Rollout) step(ctx context.Context, name record.Name, p *progress) (outcome, error) {
 	in, ok, err := r.source.Rollout(name)
 	switch {

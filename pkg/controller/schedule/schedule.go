@@ -46,7 +46,7 @@ type Options struct {
 type Schedules struct {
 	Options
 	// followed holds the generation to which each status belongs. The statuses of other
-	// Schedules are those of an earlier leader.
+	// Schedules come from an earlier leader.
 	followed map[types.UID]int64
 }
 
@@ -107,7 +107,7 @@ func (s *Schedules) Run(ctx context.Context) error {
 	return loop.Run(ctx)
 }
 
-// earlier returns the earlier of two times. a may be zero, which is no time.
+// earlier treats a zero a as no time.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || b.Before(a) {
 		return b

@@ -62,7 +62,6 @@ func (s *Schedules) one(ctx context.Context, item view.Item, now time.Time, want
 	return next.again, nil
 }
 
-// writeStatus writes the status of a Schedule, if it differs.
 func (s *Schedules) writeStatus(ctx context.Context, object *v1alpha1.Schedule, next *v1alpha1.ScheduleStatus) error {
 	was := &object.Status
 	if was.Active == next.Active && was.NextStartTime.Equal(&next.NextStartTime) && slices.Equal(was.MatchingClusters, next.MatchingClusters) &&

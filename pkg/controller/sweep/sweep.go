@@ -27,7 +27,7 @@ type Source interface {
 	Stats() engine.Stats
 	// Unused finds unused records, some at a time.
 	Unused(each func(unused []engine.UnusedRecord, revision int64) bool) error
-	// StillUnused returns those of some records that are unused now.
+	// StillUnused returns the given records that are unused now.
 	StillUnused(keys []record.Key) (unused []engine.UnusedRecord, revision int64, err error)
 	// ContentsInUse returns the contents to which something refers at a revision.
 	ContentsInUse() (ids map[string]struct{}, revision int64, err error)
@@ -142,7 +142,7 @@ func (s *Sweep) records(ctx context.Context) (removed int, err error) {
 	return removed, errors.Join(found, err)
 }
 
-// remove removes those of some records that are unused now.
+// remove removes the given records that are unused now.
 func (s *Sweep) remove(ctx context.Context, keys []record.Key) (int, error) {
 	return s.persist(ctx, func() (etcd.Txn, int, error) {
 		unused, revision, err := s.source.StillUnused(keys)
@@ -217,10 +217,7 @@ func (s *Sweep) contents(ctx context.Context) (removed int, err error) {
 		did, err := s.persist(ctx, func() (etcd.Txn, int, error) {
 			used, revision, err := s.source.ContentsInUse()
 			ids := s.stillDue(some, used)
-			return etcd.Txn{
-				UnchangedSince: []etcd.RangeGuard{{Resource: record.Bundles, Revision: revision}},
-				DeleteContent:  ids,
-			}, len(ids), err
+			return etcd.Txn{UnchangedSince: []etcd.RangeGuard{{Resource: record.Bundles, Revision: revision}}, DeleteContent: ids}, len(ids), err
 		}, "content")
 		if err != nil {
 			return removed, err
@@ -230,7 +227,7 @@ func (s *Sweep) contents(ctx context.Context) (removed int, err error) {
 	return removed, nil
 }
 
-// stillDue returns those of some contents that have not been used meanwhile.
+// stillDue returns the given contents that have not been used meanwhile.
 func (s *Sweep) stillDue(ids []string, used map[string]struct{}) []string {
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		_, inUse := used[id]
@@ -239,8 +236,8 @@ func (s *Sweep) stillDue(ids []string, used map[string]struct{}) []string {
 	})
 }
 
-// due returns those of the stored contents that have been unused for the time of grace, and
-// keeps since when the others are.
+// due returns the stored contents that have been unused for the time of grace, and notes
+// since when the others are unused.
 func (s *Sweep) due(stored []string, used map[string]struct{}, now time.Time) []string {
 	var due []string
 	since := s.unused

@@ -149,7 +149,7 @@ func TestAContentIsRemovedWhenNothingHasReferredToItForTheTimeOfGrace(t *testing
 	require.Equal(t, []string{"s-1", "s-2"}, w.contents(), "the write brought it along, and the grace of the other begins")
 }
 
-// slow is an engine after whose answer something happens.
+// slow calls then after it has read which contents are in use.
 type slow struct {
 	Source
 	then func()

@@ -35,7 +35,6 @@ type edit struct {
 	Refusal string `json:"x,omitempty"`
 }
 
-// member returns the edits below an object, with one member more.
 func (e *edit) member(name string, below *edit) *edit {
 	if below == nil {
 		return e
@@ -50,7 +49,6 @@ func (e *edit) member(name string, below *edit) *edit {
 	return e
 }
 
-// item returns the edits below a list, with one item more.
 func (e *edit) item(i int, below *edit) *edit {
 	if below == nil {
 		return e

@@ -281,7 +281,6 @@ func (r *reader) items(items []any, t reflect.Type) *edit {
 	return e
 }
 
-// entries reads the members of a map.
 func (r *reader) entries(members map[string]any, t reflect.Type) *edit {
 	var e *edit
 	for name, v := range members {
@@ -306,7 +305,6 @@ func (r *reader) entries(members map[string]any, t reflect.Type) *edit {
 	return e
 }
 
-// number reads an integer, in any notation.
 func number(v any, t reflect.Type) (any, bool, *edit) {
 	var n int64
 	switch v := v.(type) {

@@ -65,13 +65,8 @@ func (g *GenericMap) DeepCopy() *GenericMap {
 func (GenericMap) OpenAPIDefinition() common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
-			SchemaProps: spec.SchemaProps{
-				Description: genericMapDescription,
-				Type:        []string{"object"},
-			},
-			VendorExtensible: spec.VendorExtensible{
-				Extensions: spec.Extensions{"x-kubernetes-preserve-unknown-fields": true},
-			},
+			SchemaProps:      spec.SchemaProps{Description: genericMapDescription, Type: []string{"object"}},
+			VendorExtensible: spec.VendorExtensible{Extensions: spec.Extensions{"x-kubernetes-preserve-unknown-fields": true}},
 		},
 	}
 }

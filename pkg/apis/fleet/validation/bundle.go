@@ -35,7 +35,6 @@ func WarnBundle(b *v1alpha1.Bundle) []string {
 	return w.list()
 }
 
-// validateBundleSpec checks the part that a Bundle and a HelmOp share.
 func validateBundleSpec(s *v1alpha1.BundleSpec) field.ErrorList {
 	spec := field.NewPath("spec")
 	errs := validateOptions(spec, &s.BundleDeploymentOptions)

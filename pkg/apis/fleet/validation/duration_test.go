@@ -36,10 +36,7 @@ func TestDuration(t *testing.T) {
 		{"a plus is refused", duration("+5m"), invalid("+5m")},
 		{"days are refused", duration("1d"), invalid("1d")},
 		{"more hours than the largest number are refused", duration("2562048h"), invalid("2562048h")},
-		{
-			"33 characters are refused, and not repeated", duration(v1alpha1.Duration(strings.Repeat("1", 32) + "s")),
-			"spec.ttl: Too long: " + durationRule,
-		},
+		{"33 characters are refused, and not repeated", duration(v1alpha1.Duration(strings.Repeat("1", 32) + "s")), "spec.ttl: Too long: " + durationRule},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

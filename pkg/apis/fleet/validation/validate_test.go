@@ -123,9 +123,7 @@ func TestValidate(t *testing.T) {
 		want: []refusal{{"spec.repo", field.ErrorTypeRequired, "set the URL"}},
 	}, {
 		name: "a GitRepo's two intervals are durations",
-		errs: ValidateGitRepo(&v1alpha1.GitRepo{Spec: v1alpha1.GitRepoSpec{
-			Repo: "r", PollingInterval: duration("often"), ImageSyncInterval: duration(""),
-		}}),
+		errs: ValidateGitRepo(&v1alpha1.GitRepo{Spec: v1alpha1.GitRepoSpec{Repo: "r", PollingInterval: duration("often"), ImageSyncInterval: duration("")}}),
 		want: []refusal{
 			{"spec.pollingInterval", field.ErrorTypeInvalid, "must be a valid Go duration"},
 			{"spec.imageScanInterval", field.ErrorTypeInvalid, "must be a valid Go duration"},

@@ -106,10 +106,7 @@ func TestWarnBundle(t *testing.T) {
 		},
 	}, {
 		name: "customizations need restrictions",
-		spec: v1alpha1.BundleSpec{
-			TargetCustomizationMode: "AllMatches",
-			Targets:                 []v1alpha1.BundleTarget{{ClusterCriteria: criteria{ClusterName: "a"}}},
-		},
+		spec: v1alpha1.BundleSpec{TargetCustomizationMode: "AllMatches", Targets: []v1alpha1.BundleTarget{{ClusterCriteria: criteria{ClusterName: "a"}}}},
 		want: []string{"spec.targetCustomizationMode: AllMatches has no effect without spec.targetRestrictions: every entry of spec.targets is a target, none a customization"},
 	}, {
 		name: "customizations with restrictions get no warning",

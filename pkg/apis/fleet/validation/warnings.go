@@ -19,7 +19,6 @@ type warnings struct {
 	more  int
 }
 
-// add appends a warning about the field at path.
 func (w *warnings) add(path *field.Path, format string, args ...any) {
 	if len(w.texts) == maxWarnings {
 		w.more++
