@@ -207,7 +207,7 @@ func TestARestartReplaysHistory(t *testing.T) {
 	for i, r := range want {
 		require.Equal(t, r.At, replayed[i].At)
 		for _, resource := range allResources {
-			was, is := r.Told(resource, "", ""), replayed[i].Told(resource, "", "")
+			was, is := r.Placed(resource, "", ""), replayed[i].Placed(resource, "", "")
 			require.Len(t, is.Changes, len(was.Changes))
 			for k, change := range was.Changes {
 				require.Equal(t, was.Version(k), is.Version(k))

@@ -32,7 +32,7 @@ func readyOf(conditions []v1alpha1.GenericCondition) v1alpha1.GenericCondition {
 }
 
 func TestABundleWhoseNameNoLabelTakesDeploysNothing(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		long := strings.Repeat("x", 64)
 		b := bundleOf(long, where("on", "yes"))
 		s.write(on("c1"), b, app("v1", false))
@@ -53,19 +53,15 @@ func TestABundleWhoseNameNoLabelTakesDeploysNothing(t *testing.T) {
 func TestAClusterWithoutAPossibleNamespaceHoldsUpNoRollOut(t *testing.T) {
 	for name, odd := range map[string]string{"dots": "edge-1.22", "too long": strings.Repeat("e", 64)} {
 		t.Run(name, func(t *testing.T) {
-			tell(t, func(s *story) {
+			runStory(t, func(s *story) {
 				s.write(on(odd), on("f-plain"), on("g-plain"), limited(app("v1", false)))
-				pass := func() {
-					for s.step() > 0 {
-					}
-				}
-				pass()
+				s.rollOut()
 				s.report("f-plain", true)
 				s.report("g-plain", true)
 				s.write(limited(app("v2", false)))
-				pass()
+				s.rollOut()
 				s.report("f-plain", true)
-				pass()
+				s.rollOut()
 				s.report("g-plain", true)
 				require.Equal(s.t, onClusters{"f-plain": "v2 -", "g-plain": "v2 -"}, s.deployed())
 				require.Contains(s.t, s.failure(), "Cluster fleet/"+odd+": metadata.name ")
@@ -82,7 +78,7 @@ func TestAClusterWithoutAPossibleNamespaceHoldsUpNoRollOut(t *testing.T) {
 }
 
 func TestAClusterWithDotsWorksInANamespaceThatItWasGiven(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		c := onWith("edge-1.22", "x")
 		s.write(c, app("v1", true))
 		require.Empty(s.t, s.deployed())

@@ -179,20 +179,20 @@ func (c *checker) changes(j *journal) {
 			table = map[record.Name]view.Item{}
 			c.folded[resource] = table
 		}
-		var told view.Told
+		var placed view.Placed
 		if r != nil {
-			told = r.Told(resource, "", "")
+			placed = r.Placed(resource, "", "")
 		}
-		for i, change := range told.Changes {
-			c.must(i == 0 || told.Changes[i-1].Name.Compare(change.Name) < 0, "changes are out of order at %s", change.Name)
+		for i, change := range placed.Changes {
+			c.must(i == 0 || placed.Changes[i-1].Name.Compare(change.Name) < 0, "changes are out of order at %s", change.Name)
 			c.must(change.Prev == table[change.Name] || change.Prev == nil && table[change.Name] == nil, "the change of %s %s does not follow what was there", resource, change.Name)
 			c.must(change.Prev != nil || change.Next != nil, "the change of %s %s is none", resource, change.Name)
 			if change.Next == nil {
 				delete(table, change.Name)
 				continue
 			}
-			want := view.VersionAt(j.revision) - view.Version(len(told.Changes)-1-i)
-			c.must(told.Version(i) == want && change.Next.Version() == want, "%s %s changed at %s and says %s", resource, change.Name, want, change.Next.Version())
+			want := view.VersionAt(j.revision) - view.Version(len(placed.Changes)-1-i)
+			c.must(placed.Version(i) == want && change.Next.Version() == want, "%s %s changed at %s and says %s", resource, change.Name, want, change.Next.Version())
 			if change.Prev != nil {
 				c.must(vague(change.Prev) || vague(change.Next) || c.text(change.Prev) != c.text(change.Next), "%s %s changed without a change of content:\n%s", resource, change.Name, c.text(change.Next))
 			}

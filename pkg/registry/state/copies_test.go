@@ -15,24 +15,24 @@ import (
 )
 
 func TestABundleTellsWhyCopiesAreIncompleteWhileItsBundleDeploymentIsShown(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), app("v1", false))
 		uid := s.onC1().UID
-		tells := func(d record.Downstream, want string) {
+		shows := func(d record.Downstream, want string) {
 			t.Helper()
 			s.copies(d)
 			require.Equal(t, want, s.j.view.Get(record.Bundles, theApp).(*view.Object).Derived.Failure)
 		}
 		const text = "the Secret db is missing"
-		tells(record.Downstream{UID: "of an earlier one", Obstacle: text}, "")
-		tells(record.Downstream{UID: uid, Obstacle: text}, "BundleDeployment "+appOnC1.String()+": "+text)
-		tells(record.Downstream{UID: uid, Generation: 1}, "")
-		tells(record.Downstream{UID: uid, Generation: 1, Obstacle: text}, "BundleDeployment "+appOnC1.String()+": "+text)
+		shows(record.Downstream{UID: "of an earlier one", Obstacle: text}, "")
+		shows(record.Downstream{UID: uid, Obstacle: text}, "BundleDeployment "+appOnC1.String()+": "+text)
+		shows(record.Downstream{UID: uid, Generation: 1}, "")
+		shows(record.Downstream{UID: uid, Generation: 1, Obstacle: text}, "BundleDeployment "+appOnC1.String()+": "+text)
 	})
 }
 
 func TestAnAgentWaitsWhileItWouldReadWhatIsMeantForAnother(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		b := app("v1", false)
 		b.Spec.DownstreamResources = []v1alpha1.DownstreamResource{{Kind: "Secret", Name: "a"}, {Kind: "ConfigMap", Name: "b"}}
 		s.write(on("c1"), b)

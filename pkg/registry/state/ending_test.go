@@ -40,7 +40,7 @@ func (s *story) left() map[record.Type]int {
 }
 
 func TestABundleThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), onWith("c2", "b"), app("v1", true))
 		s.shows("", onClusters{"c1": "v1 x", "c2": "v1 b"})
 		s.report("c1", true)
@@ -83,11 +83,9 @@ func TestABundleThatIsBeingDeletedKeepsNothingOfWhatWorked(t *testing.T) {
 		},
 		"its roll-out has only begun": func(s *story) {
 			s.write(on("c1"), on("c2"), limited(app("v1", false)))
-			for s.step() > 0 {
-			}
+			s.rollOut()
 			s.write(limited(app("v2", false)))
-			for s.step() > 0 {
-			}
+			s.rollOut()
 			require.Positive(s.t, s.holdRecords()[record.TypePromotion])
 		},
 		"it is paused with a new version": func(s *story) {
@@ -96,7 +94,7 @@ func TestABundleThatIsBeingDeletedKeepsNothingOfWhatWorked(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tell(t, func(s *story) {
+			runStory(t, func(s *story) {
 				given(s)
 				s.write(endingBundle(app("v3", true)))
 				require.Empty(s.t, s.deployed())
@@ -112,7 +110,7 @@ func TestABundleThatIsBeingDeletedKeepsNothingOfWhatWorked(t *testing.T) {
 }
 
 func TestAClusterThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), onWith("c2", "b"), app("v2", true), on("c2"))
 		s.write(groupOf("g", "on", "yes"))
 		s.shows(missing("c2"), onClusters{"c1": "v2 x", "c2": "v2 b"})
@@ -135,7 +133,7 @@ func TestAClusterThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 // TestTheEndOfAClusterAcceptsWhatFailedThereAlone checks that it does so as the deletion
 // would.
 func TestTheEndOfAClusterAcceptsWhatFailedThereAlone(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), on("c2"), app("v1", false), app("v2", true))
 		s.shows(missing("c2"), onClusters{"c1": "v1 -", "c2": "v1 -"})
 		s.write(endingCluster(on("c2")))
@@ -145,7 +143,7 @@ func TestTheEndOfAClusterAcceptsWhatFailedThereAlone(t *testing.T) {
 }
 
 func TestANameThatEndsGoesToAnotherBundle(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(mappingOfOther(), onWith("c1", "x"), ofOther(app("v2", true)), app("v1", false))
 		require.Equal(s.t, "other v2 x", s.holder())
 		s.write(endingBundle(ofOther(app("v2", true))))
@@ -157,7 +155,7 @@ func TestANameThatEndsGoesToAnotherBundle(t *testing.T) {
 // TestAllThatIsDeletedAtOnceIsGoneAtOnce checks that the BundleDeployments end in one
 // revision.
 func TestAllThatIsDeletedAtOnceIsGoneAtOnce(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), on("c2"), on("c3"), app("v1", false))
 		s.write(endingBundle(app("v1", false)))
 		if s.restarts {

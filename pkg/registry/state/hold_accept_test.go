@@ -33,7 +33,7 @@ func (s *story) reported(cluster string) bool {
 }
 
 func TestAClusterThatTheOldVersionLosesAsTheNewOneIsAcceptedKeepsWhatItHas(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(ofTier(""), onWith("c2", "x"), app("v1", false, where("tier", "old")))
 		s.report("c1", true)
 		s.write(limited(app("v2", true)))
@@ -47,7 +47,7 @@ func TestAClusterThatTheOldVersionLosesAsTheNewOneIsAcceptedKeepsWhatItHas(t *te
 }
 
 func TestAPromotionOutlivesTheVersionThatItIsOf(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(ofTier(""), limited(app("v1", false, where("tier", "old"))))
 		require.Equal(s.t, 1, s.step())
 		s.report("c1", true)
@@ -60,7 +60,7 @@ func TestAPromotionOutlivesTheVersionThatItIsOf(t *testing.T) {
 }
 
 func TestWhereNothingIsHeldBackTheReportGoesOnWithTheNewVersion(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(ofTier(""), app("v1", false, where("tier", "old")))
 		s.report("c1", true)
 		s.write(app("v2", true), onWith("c1", "x"))
@@ -71,7 +71,7 @@ func TestWhereNothingIsHeldBackTheReportGoesOnWithTheNewVersion(t *testing.T) {
 }
 
 func TestAGroupThatTakesClustersFromTheOldVersionAndLetsTheNewOnePassEndsNothing(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		inGroup := ofGroup("g")
 		s.write(onWith("c1", "x"), on("c2"), groupOf("g", "env", "x"))
 		s.write(app("v1", false, inGroup))
@@ -90,7 +90,7 @@ func TestAGroupThatTakesClustersFromTheOldVersionAndLetsTheNewOnePassEndsNothing
 }
 
 func TestADeletedClusterThatLetsTheNewVersionPassLeavesNothingBehind(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), onWith("c2", "x"), limited(app("v1", false)))
 		require.Equal(s.t, 2, s.step())
 		s.report("c1", true)
@@ -107,7 +107,7 @@ func TestADeletedClusterThatLetsTheNewVersionPassLeavesNothingBehind(t *testing.
 }
 
 func TestAPinThatWasNotNeededDoesNotStandInForTheBase(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		value := func(c *v1alpha1.Cluster, v string) *v1alpha1.Cluster {
 			if v != "" {
 				c.Spec.TemplateValues = &v1alpha1.GenericMap{Data: map[string]any{"v": v}}

@@ -44,7 +44,7 @@ func (s *story) contested() {
 }
 
 func TestAPromotionThatEndsAndOneThatTakesItsPlaceAreOneWrite(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.contested()
 		s.write(pausedCluster(onWith("c1", "y")))
 		require.Equal(s.t, "other v2 x", s.holder(), "the Cluster is paused")
@@ -53,7 +53,7 @@ func TestAPromotionThatEndsAndOneThatTakesItsPlaceAreOneWrite(t *testing.T) {
 }
 
 func TestAFirstReportIsNotBuriedWithAClaimThatDidNotHaveTheName(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.contested()
 		end := s.j.write(s.t, proposed(onWith("c1", "x"), false))
 		s.report("c1", false)
@@ -86,13 +86,12 @@ func TestAPlanDoesNotOverwriteWhatTheNextHolderWasPromoted(t *testing.T) {
 		}, restriction},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tell(t, func(s *story) {
+			runStory(t, func(s *story) {
 				c.given(s)
 				late := s.j.write(s.t, proposed(c.late, false))
 				require.Contains(s.t, late.Put, record.PromotionKey(appOnC1))
 				s.delete(ofOther(app("v2", true)))
-				for s.step() > 0 {
-				}
+				s.rollOut()
 				require.Equal(s.t, "fleet v1 -", s.holder())
 				require.False(s.t, s.j.holds(late))
 			})
@@ -101,7 +100,7 @@ func TestAPlanDoesNotOverwriteWhatTheNextHolderWasPromoted(t *testing.T) {
 }
 
 func TestAPromotionOfAnEarlierTimeDoesNotComeBackWithAMapping(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		b, c := ofOther(limited(app("v2", false))), on("c1")
 		s.write(c, b)
 		left := &record.Promotion{UID: derive.IdentityUID(b.UID, c.UID), Promoted: &record.Deployment{Options: v1alpha1.BundleDeploymentOptions{TargetNamespace: "v1"}}}

@@ -4,7 +4,6 @@
 package state
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -41,24 +40,11 @@ func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
 	before := s.promoted()
 	require.Equal(t, "v1>v2", before["c000"])
 
-	next := limited(padded(app("v3", false)))
-	p := Proposal{Resource: record.Bundles, Name: theApp, Object: recordOf(next)}
-	steps := 0
-	for {
-		plan, err := s.j.planner.Plan(t.Context(), p)
-		require.NoError(t, err)
-		if len(plan.First) == 0 {
-			break
-		}
-		for _, txn := range plan.First {
-			requireFits(t, &txn)
-			s.commit(&txn)
-			require.Equal(t, before, s.promoted(), "what goes before changes nothing")
-			steps++
-		}
-		require.Less(t, steps, 10, "each of them is progress")
-	}
-	require.Positive(t, steps)
+	p := proposed(limited(padded(app("v3", false))), false)
+	require.Positive(t, s.stepsBefore(p, func(txn *etcd.Txn) {
+		s.commit(txn)
+		require.Equal(t, before, s.promoted(), "what goes before changes nothing")
+	}))
 	s.propose(p)
 	require.Equal(t, before, s.promoted())
 }
@@ -69,20 +55,19 @@ func TestALabelEditWritesNoMoreThanItsObject(t *testing.T) {
 	s := newStory(t)
 	s.write(onWith("c1", "x"), app("v1", true), bundleOf("other", where("on", "yes")))
 	for _, c := range []*v1alpha1.Cluster{onWith("c1", "z"), clusterOf("c1", nil), pausedCluster(onWith("c1", "x"))} {
-		plan, err := s.j.planner.Plan(context.Background(), Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
+		plan, err := s.j.planner.Plan(t.Context(), proposed(c, false))
 		require.NoError(t, err)
 		require.Empty(t, plan.First)
 		require.Empty(t, plan.Put)
 	}
 	s.write(limited(app("v2", true)))
-	c := clusterOf("c1", nil)
-	plan, err := s.j.planner.Plan(context.Background(), Proposal{Resource: record.Clusters, Name: nameOf(c), Object: recordOf(c)})
+	plan, err := s.j.planner.Plan(t.Context(), proposed(clusterOf("c1", nil), false))
 	require.NoError(t, err)
 	require.Equal(t, []record.Key{record.RolloutGuardKey(theApp)}, slices.Collect(maps.Keys(plan.Put)), "a cluster that leaves makes a percentage smaller")
 }
 
 func TestContentIsInUseAsLongAsSomethingRefersToIt(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		content := func(b *v1alpha1.Bundle, id string) {
 			r := recordOf(b)
 			r.Content = id
@@ -139,8 +124,7 @@ func TestAPromotionThatCannotBeReadAnyMoreRulesOnAsItDid(t *testing.T) {
 	v2 := proposed(limited(app("v2", false)), false)
 	require.True(t, s.j.commit(nil, s.j.write(t, v2)))
 	require.Equal(t, onClusters{"c1": "v1"}, s.promoted())
-	for s.step() > 0 { // a pass replaces it
-	}
+	s.rollOut() // a pass replaces it
 	require.Equal(t, onClusters{"c1": "v2"}, s.promoted())
 	require.Zero(t, s.j.state.undecodable.Len())
 }

@@ -84,6 +84,12 @@ func (s *story) step() int {
 	return len(txn.Put)
 }
 
+// rollOut takes all steps of the controller.
+func (s *story) rollOut() {
+	for s.step() > 0 {
+	}
+}
+
 // report reports that the agent of a cluster has deployed what is promoted, and whether that
 // is ready.
 func (s *story) report(cluster string, ready bool) {
@@ -105,7 +111,7 @@ func (s *story) holdRecords() map[record.Type]int {
 }
 
 func TestWhereNothingCanBeHeldBackNothingIsRecorded(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		all := app("v2", false)
 		hundred := intstr.FromString("100%")
 		all.Spec.RolloutStrategy = &v1alpha1.RolloutStrategy{MaxUnavailable: &hundred}
@@ -117,7 +123,7 @@ func TestWhereNothingCanBeHeldBackNothingIsRecorded(t *testing.T) {
 }
 
 func TestANewVersionWithLimitsReachesNoClusterUntilItIsPromoted(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), on("c2"), app("v1", false))
 		s.report("c1", true)
 		s.report("c2", true)
@@ -139,7 +145,7 @@ func TestANewVersionWithLimitsReachesNoClusterUntilItIsPromoted(t *testing.T) {
 }
 
 func TestAStrategyAloneHoldsBackNothingAndForgetsNothing(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), on("c2"), app("v1", false))
 		b := limited(app("v1", false))
 		b.Generation = 2
@@ -154,7 +160,7 @@ func TestAStrategyAloneHoldsBackNothingAndForgetsNothing(t *testing.T) {
 }
 
 func TestALimitedBundleIsCreatedByPromotionsOnly(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), on("c2"), limited(app("v1", false)))
 		require.Empty(t, s.promoted())
 		require.Equal(t, 2, s.step())
@@ -167,7 +173,7 @@ func TestALimitedBundleIsCreatedByPromotionsOnly(t *testing.T) {
 }
 
 func TestAPausedBundleIsStagedAndNotPromoted(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), app("v1", false), paused(app("v2", false)))
 		require.Equal(t, onClusters{"c1": "v1>v2"}, s.promoted())
 		s.write(on("c2"))
@@ -182,7 +188,7 @@ func TestAPausedBundleIsStagedAndNotPromoted(t *testing.T) {
 }
 
 func TestAPausedClusterKeepsWhatItHad(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), pausedCluster(on("c2")), app("v1", false), app("v2", false))
 		require.Equal(t, onClusters{"c1": "v2", "c2": ">v2"}, s.promoted(), "v1 came while c2 was paused already")
 		s.write(on("c2"))
@@ -197,7 +203,7 @@ func TestAPausedClusterKeepsWhatItHad(t *testing.T) {
 }
 
 func TestAClusterThatIsPausedAndRelabelledInOneWriteKeepsItsOptions(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), app("v1", true))
 		s.write(pausedCluster(onWith("c1", "b")))
 		require.Equal(t, onClusters{"c1": "v1 x"}, s.deployed())
@@ -211,7 +217,7 @@ func TestAClusterThatIsPausedAndRelabelledInOneWriteKeepsItsOptions(t *testing.T
 }
 
 func TestALabelDoesNotChangeWhatTheBaseMeans(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), onWith("c2", "x"), app("v1", true), limited(app("v2", false)))
 		require.Equal(t, onClusters{"c1": "v1 x", "c2": "v1 x"}, s.deployed())
 		s.write(onWith("c1", "z"))
@@ -223,7 +229,7 @@ func TestALabelDoesNotChangeWhatTheBaseMeans(t *testing.T) {
 }
 
 func TestAVersionThatAnotherWriteAcceptsIsHeldBackToo(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), on("c2"), app("v1", false), limited(app("v2", true)))
 		require.Equal(t, onClusters{"c1": "v1", "c2": "v1"}, s.promoted())
 		s.write(onWith("c2", "b"))
@@ -235,7 +241,7 @@ func TestAVersionThatAnotherWriteAcceptsIsHeldBackToo(t *testing.T) {
 }
 
 func TestAfterAnUnlimitedVersionNothingOldRulesAgain(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), app("v1", false), limited(app("v2", false)))
 		s.step() // records v1
 		s.write(app("v3", false))
@@ -248,7 +254,7 @@ func TestAfterAnUnlimitedVersionNothingOldRulesAgain(t *testing.T) {
 }
 
 func TestASecondBaseComesAfterWhatFollowsFromTheFirstIsRecorded(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), on("c2"), app("v1", false), pausedCluster(on("c2")), app("v2", false))
 		require.Equal(t, onClusters{"c1": "v2", "c2": "v1>v2"}, s.promoted())
 		s.write(limited(app("v3", false)))
@@ -258,7 +264,7 @@ func TestASecondBaseComesAfterWhatFollowsFromTheFirstIsRecorded(t *testing.T) {
 }
 
 func TestRulesDoNotChangeWhatIsPromoted(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		restriction := &v1alpha1.GitRepoRestriction{ObjectMeta: metaOf("fleet", "r")}
 		restriction.AllowedTargetNamespaceSelector = where("a", "b").ClusterSelector
 		ofGit := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
@@ -278,7 +284,7 @@ func TestRulesDoNotChangeWhatIsPromoted(t *testing.T) {
 }
 
 func TestALabelOfABundleDoesNotChangeWhatAPausedClusterHas(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		restriction := &v1alpha1.GitRepoRestriction{ObjectMeta: metaOf("fleet", "r")}
 		restriction.AllowedTargetNamespaceSelector = where("a", "b").ClusterSelector
 		ofGit := app("v1", false)
@@ -301,7 +307,7 @@ func (s *story) ids() []string {
 }
 
 func TestHowToLookAtADeploymentIsNotHeldBack(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), limited(app("v1", false)))
 		s.step()
 		looks := limited(app("v1", false))
@@ -323,7 +329,7 @@ func TestHowToLookAtADeploymentIsNotHeldBack(t *testing.T) {
 }
 
 func TestABundleTakesTheRecordsOfItsRollOutWithIt(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), on("c2"), app("v1", false), limited(app("v2", false)))
 		s.step()
 		s.delete(app("v2", false))

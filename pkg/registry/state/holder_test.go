@@ -72,7 +72,7 @@ func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
 		"a label that mends its template": {[]record.APIObject{mappingOfOther(), onWith("c1", "x"), on("c1"), ofOther(app("v2", true))}, []record.APIObject{onWith("c1", "x")}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tell(t, func(s *story) {
+			runStory(t, func(s *story) {
 				s.write(on("c1"), app("v1", false))
 				s.write(c.given...)
 				require.Equal(s.t, "fleet v1 -", s.holder())
@@ -99,7 +99,7 @@ func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
 // TestBundlesOfOneSecondDoNotTakeNamesFromEachOther covers Bundles with the same creation
 // time. Once the first by name won, even if another had the name.
 func TestBundlesOfOneSecondDoNotTakeNamesFromEachOther(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		mapping := mappingOfOther()
 		mapping.Namespace = "apps"
 		first := app("v2", false)
@@ -115,7 +115,7 @@ func TestBundlesOfOneSecondDoNotTakeNamesFromEachOther(t *testing.T) {
 // TestAClusterThatComesBackDoesNotTakeItsNameBack checks that the record of an earlier time
 // does not decide.
 func TestAClusterThatComesBackDoesNotTakeItsNameBack(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		off := clusterOf("c1", map[string]string{"aside": "yes"})
 		both := on("c1")
 		both.Labels["aside"] = "yes"
@@ -153,7 +153,7 @@ func TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName(t *testing.T) {
 		"labels in a shared namespace": {[]record.APIObject{clusterOf("c1", nil), old, app("v1", false)}, true, on("c1"), oldOn},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tell(t, func(s *story) {
+			runStory(t, func(s *story) {
 				s.write(c.given...)
 				if c.together {
 					s.place(on("c1"), "shared")

@@ -61,7 +61,7 @@ func waiting(data map[string][]byte) string {
 }
 
 func TestABundleWaitsForItsValuesSecret(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), withSecret("v1", secret("a")))
 		s.shows(waiting(secret("a")), onClusters{})
 		s.values(secret("other")) // of an earlier fleet apply
@@ -73,7 +73,7 @@ func TestABundleWaitsForItsValuesSecret(t *testing.T) {
 }
 
 func TestAnUpdateOfBundleAndSecretInEitherOrderShowsNothingHalfDone(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), withSecret("v1", secret("a")))
 		s.values(secret("a"))
 		// The Bundle first, as fleet apply does.
@@ -96,7 +96,7 @@ func TestAnUpdateOfBundleAndSecretInEitherOrderShowsNothingHalfDone(t *testing.T
 }
 
 func TestValuesStayAsLongAsAVersionNeedsThem(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		drop := func(data map[string][]byte) {
 			s.mirror(s.j.planner.DropValues(theApp, record.ValuesHash(data)))
 		}
@@ -121,7 +121,7 @@ func TestValuesStayAsLongAsAVersionNeedsThem(t *testing.T) {
 }
 
 func TestValuesThatFailOnAClusterKeepTheOldVersion(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		templated := secret("${ .ClusterLabels.env }")
 		s.write(on("c1"), onWith("c2", "x"), withSecret("v1", secret("a")))
 		s.values(secret("a"))
@@ -139,7 +139,7 @@ func TestValuesThatFailOnAClusterKeepTheOldVersion(t *testing.T) {
 }
 
 func TestASecretThatHoldsNoValuesIsSaidSo(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		bad := map[string][]byte{"values.yaml": []byte("[1]")}
 		s.write(on("c1"), app("v1", false), withSecret("v2", bad))
 		s.values(bad)
@@ -150,7 +150,7 @@ func TestASecretThatHoldsNoValuesIsSaidSo(t *testing.T) {
 }
 
 func TestAPolicyThatGoesDoesNotStandInForValues(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		policy := strict()
 		policy.AllowNamespaceCreation = true
 		s.write(on("c1"), app("v1", false), policy, withSecret("v2", secret("a")))
@@ -168,7 +168,7 @@ func TestAPolicyThatGoesDoesNotStandInForValues(t *testing.T) {
 // TestValuesMeanTheSameInlineAndInASecret checks that for the agent too, which would deploy
 // again if the deploymentID changed.
 func TestValuesMeanTheSameInlineAndInASecret(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		named := where("on", "yes")
 		named.Name = "mine"
 		inline := app("v1", false, *named.DeepCopy())
@@ -196,7 +196,7 @@ func TestValuesMeanTheSameInlineAndInASecret(t *testing.T) {
 }
 
 func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		label := func(labels map[string]string) {
 			s.t.Helper()
 			s.mirror(s.j.planner.Namespace("other", labels))
@@ -240,7 +240,7 @@ func TestAMirrorIsWrittenOnlyIfItSaysSomethingNew(t *testing.T) {
 }
 
 func TestAReportGoesWithTheScopeThatANamespaceLoses(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(far(), farMapping(), app("v1", false))
 		s.mirror(s.j.planner.Namespace("other", map[string]string{"far": "yes"}))
 		name := record.Name{Namespace: names.ClusterNamespace("other", "far"), Name: "app"}
@@ -254,7 +254,7 @@ func TestAReportGoesWithTheScopeThatANamespaceLoses(t *testing.T) {
 }
 
 func TestACountOfCopiesShowsOnItsBundleDeploymentOnly(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(on("c1"), app("v1", false))
 		before := s.onC1()
 		s.copies(record.Downstream{UID: "of an earlier one", Generation: 7})

@@ -217,14 +217,11 @@ func (r *rolls) rollOut(strategy *v1alpha1.RolloutStrategy, targets []target, st
 	}
 	partitions, err := rollout.Partitions(strategy, len(targets), func(partition, rank int) bool {
 		p, on := &strategy.Partitions[partition], targets[rank].cluster
-		criteria := v1alpha1.BundleTargetRestriction{
-			ClusterCriteria: p.ClusterCriteria,
-		}
 		groups := r.groups(on)
 		if len(groups) == 0 {
 			groups = append(groups, nil)
 		}
-		return slices.ContainsFunc(groups, func(g *v1alpha1.ClusterGroup) bool { return r.entry(criteria, on.joined, g) })
+		return slices.ContainsFunc(groups, func(g *v1alpha1.ClusterGroup) bool { return r.entry(p.ClusterCriteria, on.joined, g) })
 	})
 	if err != nil {
 		return err

@@ -10,14 +10,8 @@ import (
 
 // S 2.1 to 2.4 once more, without regard to cost.
 
-func criteriaOf(e v1alpha1.BundleTarget) v1alpha1.BundleTargetRestriction {
-	return v1alpha1.BundleTargetRestriction{
-		ClusterCriteria: e.ClusterCriteria,
-	}
-}
-
 // entry matches one entry with one cluster and one of its groups; nil is no group.
-func (o *oracle) entry(e v1alpha1.BundleTargetRestriction, c *v1alpha1.Cluster, g *v1alpha1.ClusterGroup) bool {
+func (o *oracle) entry(e v1alpha1.ClusterCriteria, c *v1alpha1.Cluster, g *v1alpha1.ClusterGroup) bool {
 	if g == nil {
 		g = &v1alpha1.ClusterGroup{}
 	}
@@ -50,9 +44,9 @@ func (f *facts) resolve(spec *v1alpha1.BundleSpec, c *naiveCluster) (targeting.M
 		for _, g := range groups {
 			allowed := len(spec.TargetRestrictions) == 0
 			for _, restriction := range spec.TargetRestrictions {
-				allowed = allowed || f.entry(restriction, c.joined, g)
+				allowed = allowed || f.entry(restriction.ClusterCriteria, c.joined, g)
 			}
-			if allowed && f.entry(criteriaOf(e), c.joined, g) {
+			if allowed && f.entry(e.ClusterCriteria, c.joined, g) {
 				return true
 			}
 		}
@@ -69,7 +63,7 @@ func (f *facts) resolve(spec *v1alpha1.BundleSpec, c *naiveCluster) (targeting.M
 		for j := range customizations {
 			some := false
 			for _, g := range groups {
-				some = some || f.entry(criteriaOf(spec.Targets[j]), c.joined, g)
+				some = some || f.entry(spec.Targets[j].ClusterCriteria, c.joined, g)
 			}
 			if !some {
 				continue

@@ -15,7 +15,7 @@ import (
 )
 
 func TestAVersionThatFailsOnOneClusterReachesNone(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), on("c2"), app("v1", false))
 		s.shows("", onClusters{"c1": "v1 -", "c2": "v1 -"})
 		s.write(app("v2", true))
@@ -31,7 +31,7 @@ func TestAVersionThatFailsOnOneClusterReachesNone(t *testing.T) {
 }
 
 func TestAnAcceptedVersionIsPinnedOnlyWhereALabelBreaksIt(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), on("c2"), app("v1", false), app("v2", true), onWith("c2", "b"))
 		s.shows("", onClusters{"c1": "v2 x", "c2": "v2 b"})
 		require.Zero(t, s.pins(), "the version was accepted for good")
@@ -48,7 +48,7 @@ func TestAnAcceptedVersionIsPinnedOnlyWhereALabelBreaksIt(t *testing.T) {
 }
 
 func TestAVersionThatNeverWorkedDeploysNothing(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), on("c2"), app("v1", true))
 		s.shows(missing("c2"), onClusters{})
 		s.delete(on("c2"))
@@ -58,7 +58,7 @@ func TestAVersionThatNeverWorkedDeploysNothing(t *testing.T) {
 }
 
 func TestANewClusterThatFailsHarmsNoOther(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), app("v1", true), on("c2"))
 		s.shows(missing("c2"), onClusters{"c1": "v1 x"})
 		s.write(onWith("c1", "b"))
@@ -72,7 +72,7 @@ func TestANewClusterThatFailsHarmsNoOther(t *testing.T) {
 // only where labels exist: a cluster without labels gets the values unchanged (S 3.3, step
 // 2).
 func TestAVersionThatParsesNowhereIsPinnedWhereTheFirstLabelBreaksIt(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		bare := clusterOf("c1", nil)
 		broken := app("v1", true, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterName: "c1"}})
 		broken.Spec.Helm.Values.Data["v"] = "${ if }"
@@ -89,7 +89,7 @@ func TestAVersionThatParsesNowhereIsPinnedWhereTheFirstLabelBreaksIt(t *testing.
 }
 
 func TestAMalformedSelectorKeepsTheOldVersion(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		malformed := where("on", "yes")
 		malformed.ClusterSelector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "on", Operator: "Like"}}
 		s.write(on("c1"), app("v1", false), app("v2", false, malformed))
@@ -102,7 +102,7 @@ func TestAMalformedSelectorKeepsTheOldVersion(t *testing.T) {
 }
 
 func TestAGroupCanMakeAVersionWorkAndBreakIt(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		group := func(value string) *v1alpha1.ClusterGroup {
 			g := &v1alpha1.ClusterGroup{ObjectMeta: metaOf("fleet", "all")}
 			g.Labels = map[string]string{"templates": value}
@@ -127,7 +127,7 @@ func TestAGroupCanMakeAVersionWorkAndBreakIt(t *testing.T) {
 }
 
 func TestAMappingCanMakeAVersionWork(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		mapping := mappingOf("fleet", &metav1.LabelSelector{}, &metav1.LabelSelector{})
 		s.write(onWith("c1", "x"), far(), mapping, app("v1", true))
 		require.Contains(t, s.failure(), "cluster far in namespace other")
@@ -141,7 +141,7 @@ func TestAMappingCanMakeAVersionWork(t *testing.T) {
 }
 
 func TestLabelsOfABundleCanMakeItsVersionWork(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		b := app("v1", true)
 		b.Labels = map[string]string{"far": "yes"}
 		s.write(onWith("c1", "x"), far(), mappingOf("fleet", where("far", "yes").ClusterSelector, &metav1.LabelSelector{}), b)
@@ -153,7 +153,7 @@ func TestLabelsOfABundleCanMakeItsVersionWork(t *testing.T) {
 }
 
 func TestAPolicyHoldsBackNewVersionsOnly(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		policy := strict()
 		policy.AllowNamespaceCreation = true
 		const required = "serviceAccount is required by Policy but is not set on the Bundle"
@@ -174,7 +174,7 @@ func TestAPolicyHoldsBackNewVersionsOnly(t *testing.T) {
 }
 
 func TestTheOlderBundleHasAContestedNameWhereNothingIsRecorded(t *testing.T) {
-	tell(t, func(s *story) {
+	runStory(t, func(s *story) {
 		older := ofOther(app("v1", false))
 		s.write(on("c1"), app("v2", false), mappingOfOther())
 		s.shows("", onClusters{"c1": "v2 -"})

@@ -5,7 +5,6 @@ package state
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 	"testing"
 
@@ -50,24 +49,13 @@ func TestRollUpsOfReportsBeyondTheirBounds(t *testing.T) {
 	t.Parallel()
 	const edits, restartEach, sureEach = 24, 8, 3
 	c := crowd{newHistory(t, replay.Rand(t))}
-	all := c.sources()
+	var clusters []Proposal
 	for i := range 2 {
 		p := c.cluster(record.Name{Namespace: "n1", Name: fmt.Sprintf("k%03d", i)})
 		p.Object.Object.SetLabels(map[string]string{"env": "x"})
-		all = append(all, p)
+		clusters = append(clusters, p)
 	}
-	for _, name := range someBundles {
-		all = append(all, c.bundle(name))
-	}
-	for _, name := range someGroups {
-		all = append(all, c.group(name))
-	}
-	start := &etcd.Txn{Put: map[record.Key][]byte{}}
-	for _, p := range all {
-		maps.Copy(start.Put, c.j.unplanned(c.edits.t, p).Put)
-	}
-	require.True(t, c.commit(start))
-	c.changes(c.j)
+	c.begin(clusters)
 	truncated, cut := 0, 0
 	for i := range edits {
 		var items []*v1alpha1.BundleDeployment

@@ -133,6 +133,22 @@ func (c crowd) sources() []Proposal {
 	}
 }
 
+// begin writes some Clusters, and all Bundles, groups and sources, in one revision.
+func (c crowd) begin(all []Proposal) {
+	for _, name := range someBundles {
+		all = append(all, c.bundle(name))
+	}
+	for _, name := range someGroups {
+		all = append(all, c.group(name))
+	}
+	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
+	for _, p := range append(all, c.sources()...) {
+		maps.Copy(txn.Put, c.j.unplanned(c.edits.t, p).Put)
+	}
+	require.True(c.edits.t, c.commit(txn))
+	c.changes(c.j)
+}
+
 // edit returns one revision, nil if there is nothing to write.
 func (c crowd) edit() *etcd.Txn {
 	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
@@ -165,22 +181,11 @@ func (c crowd) edit() *etcd.Txn {
 func TestRollUpsOfManyClusters(t *testing.T) {
 	t.Parallel()
 	c := crowd{newHistory(t, replay.Rand(t))}
-	var all []Proposal
+	var clusters []Proposal
 	for i := range manyClusters {
-		all = append(all, c.cluster(record.Name{Namespace: "n1", Name: fmt.Sprintf("k%03d", i)}))
+		clusters = append(clusters, c.cluster(record.Name{Namespace: "n1", Name: fmt.Sprintf("k%03d", i)}))
 	}
-	for _, name := range someBundles {
-		all = append(all, c.bundle(name))
-	}
-	for _, name := range someGroups {
-		all = append(all, c.group(name))
-	}
-	start := &etcd.Txn{Put: map[record.Key][]byte{}}
-	for _, p := range append(all, c.sources()...) {
-		maps.Copy(start.Put, c.j.unplanned(c.edits.t, p).Put)
-	}
-	require.True(t, c.commit(start))
-	c.changes(c.j)
+	c.begin(clusters)
 	seen := map[string]int{}
 	for i := range manyEdits {
 		if txn := c.edit(); txn != nil {

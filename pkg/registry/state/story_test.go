@@ -34,8 +34,8 @@ type story struct {
 
 func newStory(t *testing.T) *story { return &story{t, false, newChecker(t), newJournal()} }
 
-// tell runs a story twice: once with one state, and once with a restart after every step.
-func tell(t *testing.T, run func(s *story)) {
+// runStory runs a story twice: once with one state, and once with a restart after every step.
+func runStory(t *testing.T, run func(s *story)) {
 	t.Parallel()
 	for name, restarts := range map[string]bool{"in one go": false, "restarted after every step": true} {
 		t.Run(name, func(t *testing.T) {
@@ -81,6 +81,24 @@ func (s *story) put(key record.Key, value any) {
 	txn := &etcd.Txn{Put: map[record.Key][]byte{}}
 	put(s.t, txn, key, value)
 	s.commit(txn)
+}
+
+// stepsBefore commits the steps that a plan puts before its write, and returns how many these
+// are.
+func (s *story) stepsBefore(p Proposal, commit func(*etcd.Txn)) int {
+	for steps := 0; ; {
+		plan, err := s.j.planner.Plan(s.t.Context(), p)
+		require.NoError(s.t, err)
+		if len(plan.First) == 0 {
+			return steps
+		}
+		for _, txn := range plan.First {
+			requireFits(s.t, &txn)
+			commit(&txn)
+			steps++
+		}
+		require.Less(s.t, steps, 10, "each of them is progress")
+	}
 }
 
 // place reports the namespace for BundleDeployments of a Cluster.

@@ -163,7 +163,7 @@ func (b *bench) reduce(t *testing.T, s story) {
 	}
 }
 
-// tell runs a story, and returns why it failed.
+// runStory runs a story, and returns why it failed.
 func (b *bench) tell(t *testing.T, s story, sum *tally) string {
 	r := &recorder{TB: t}
 	done := make(chan struct{})
