@@ -20,13 +20,7 @@ import (
 func TestThePageLeadsToTheValuesOfAnAgentsChart(t *testing.T) {
 	t.Parallel()
 	const workspace = "by-the-page"
-	text, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", "agents.md"))
-	require.NoError(t, err)
-	_, after, found := strings.Cut(string(text), "<!-- step: token -->\n```bash\n")
-	require.True(t, found, "agents.md has no step token")
-	script, _, found := strings.Cut(after, "```")
-	require.True(t, found)
-
+	script := cluster.Step(t, "agents.md", "token")
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "bin")
 	require.NoError(t, os.Mkdir(bin, 0o700))

@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/poll"
@@ -96,14 +99,13 @@ func TestAClientThatRegistersAgainLosesItsOldCredentials(t *testing.T) {
 	other := register(t, v, "neighbour", "again", nil)
 
 	// "Earlier" is measured in whole seconds.
-	var second credential
 	poll.Eventually(t, patience, func(context.Context) error {
 		if !time.Now().Truncate(time.Second).After(old.CreationTimestamp.Time) {
 			return fmt.Errorf("the second has not passed")
 		}
 		return nil
 	}, access.Tail)
-	second = register(t, v, "client", "again-2", map[string]string{"env": "test"})
+	second := register(t, v, "client", "again-2", map[string]string{"env": "test"})
 	require.Equal(t, first.clusterName, second.clusterName, "the Cluster is the same")
 	require.Equal(t, first.deploymentNamespace, second.deploymentNamespace)
 	made, err := fleet.FleetV1alpha1().Clusters(workspace).Get(t.Context(), second.clusterName, metav1.GetOptions{})
@@ -129,36 +131,24 @@ func TestAClientThatRegistersAgainLosesItsOldCredentials(t *testing.T) {
 
 // absent returns an error while rights of a registration remain.
 func absent(ctx context.Context, r *v1alpha1.ClusterRegistration, c credential) error {
-	core, rbac := control.Client.CoreV1(), control.Client.RbacV1()
-	for what, get := range map[string]func() error{
-		"ServiceAccount": func() error {
-			_, err := core.ServiceAccounts(c.deploymentNamespace).Get(ctx, accountOf(r), metav1.GetOptions{})
-			return err
-		},
-		"account's Secret": func() error {
-			_, err := core.Secrets(c.deploymentNamespace).Get(ctx, accountOf(r)+"-token", metav1.GetOptions{})
-			return err
-		},
-		"credentials": func() error {
-			_, err := core.Secrets("cattle-fleet-clusters-system").Get(ctx, c.secret, metav1.GetOptions{})
-			return err
-		},
-		"Role": func() error { _, err := rbac.Roles(r.Namespace).Get(ctx, r.Name, metav1.GetOptions{}); return err },
-		"RoleBinding": func() error {
-			_, err := rbac.RoleBindings(r.Namespace).Get(ctx, r.Name, metav1.GetOptions{})
-			return err
-		},
-		"agent's binding": func() error {
-			_, err := rbac.RoleBindings(c.deploymentNamespace).Get(ctx, r.Name, metav1.GetOptions{})
-			return err
-		},
-		"ClusterRoleBinding": func() error {
-			_, err := rbac.ClusterRoleBindings().Get(ctx, r.Name+"-content", metav1.GetOptions{})
-			return err
-		},
+	client, err := metadata.NewForConfig(control.Config)
+	if err != nil {
+		return err
+	}
+	for _, o := range []struct {
+		group                     schema.GroupVersion
+		resource, namespace, name string
+	}{
+		{corev1.SchemeGroupVersion, "serviceaccounts", c.deploymentNamespace, accountOf(r)},
+		{corev1.SchemeGroupVersion, "secrets", c.deploymentNamespace, accountOf(r) + "-token"},
+		{corev1.SchemeGroupVersion, "secrets", "cattle-fleet-clusters-system", c.secret},
+		{rbacv1.SchemeGroupVersion, "roles", r.Namespace, r.Name},
+		{rbacv1.SchemeGroupVersion, "rolebindings", r.Namespace, r.Name},
+		{rbacv1.SchemeGroupVersion, "rolebindings", c.deploymentNamespace, r.Name},
+		{rbacv1.SchemeGroupVersion, "clusterrolebindings", "", r.Name + "-content"},
 	} {
-		if err := get(); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the %s of %s still exists: %w", what, r.Name, err)
+		if _, err := client.Resource(o.group.WithResource(o.resource)).Namespace(o.namespace).Get(ctx, o.name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("%s %s/%s of %s still exists: %w", o.resource, o.namespace, o.name, r.Name, err)
 		}
 	}
 	return nil
@@ -197,15 +187,10 @@ func TestATokenEndsWithItsTime(t *testing.T) {
 		if _, err := ask(ctx, t, v, "late", "random", nil); !apierrors.IsUnauthorized(err) {
 			return fmt.Errorf("the token still admits a client: %w", err)
 		}
-		return empty(ctx, workspace)
+		left, err := managed(ctx, func(o metav1.Object) bool { return o.GetNamespace() == workspace })
+		if err == nil && len(left) > 0 {
+			err = fmt.Errorf("%v still exists", left)
+		}
+		return err
 	}, access.Tail)
-}
-
-// empty returns an error while a namespace has objects of the controller.
-func empty(ctx context.Context, namespace string) error {
-	left, err := managed(ctx, func(o metav1.Object) bool { return o.GetNamespace() == namespace })
-	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("%v still exists", left)
-	}
-	return err
 }

@@ -6,6 +6,7 @@ package backup
 import (
 	"context"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -95,6 +96,12 @@ func (a *agents) seen() (gone, backwards []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Sorted(maps.Keys(a.mu.gone)), slices.Clone(a.mu.backwards)
+}
+
+// converge waits until the agents know the BundleDeployments of a state.
+func (a *agents) converge(t *testing.T, want state) {
+	t.Helper()
+	require.Eventually(t, func() bool { return reflect.DeepEqual(a.know(), want.deployments()) }, within, every)
 }
 
 // know returns all BundleDeployments that the agents know, in the form of a state.

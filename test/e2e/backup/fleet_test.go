@@ -73,18 +73,13 @@ func newFleet(t *testing.T, namespace string, config *rest.Config) *fleet {
 		_, err := api.Bundles(namespace).Create(t.Context(), b, metav1.CreateOptions{})
 		require.NoError(t, err)
 	}
-	f.mustPatchBundle(t, "pinned", `{"spec":{"helm":{"values":{"value":"${ .ClusterLabels.region }"}}}}`)
+	_, err = api.Bundles(namespace).Patch(t.Context(), "pinned", types.MergePatchType, []byte(`{"spec":{"helm":{"values":{"value":"${ .ClusterLabels.region }"}}}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
 	b, err := api.Bundles(namespace).Get(t.Context(), "pinned", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Contains(t, fmt.Sprint(b.Status.Conditions), "region", "the newest version fails")
 	f.edits(t, 1)
 	return f
-}
-
-func (f *fleet) mustPatchBundle(t *testing.T, name, patch string) {
-	t.Helper()
-	_, err := f.client.FleetV1alpha1().Bundles(f.namespace).Patch(t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	require.NoError(t, err)
 }
 
 func (f *fleet) edits(t *testing.T, n int) {

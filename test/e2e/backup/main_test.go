@@ -5,6 +5,7 @@ package backup
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -92,10 +93,8 @@ func listable(config *rest.Config) ([]string, error) {
 	}
 	var out []string
 	for _, each := range all.APIResources {
-		for _, verb := range each.Verbs {
-			if verb == "list" {
-				out = append(out, each.Name)
-			}
+		if slices.Contains(each.Verbs, "list") {
+			out = append(out, each.Name)
 		}
 	}
 	return out, nil

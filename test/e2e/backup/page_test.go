@@ -19,22 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-func page(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", "operations.md"))
-	require.NoError(t, err)
-	return string(text)
-}
-
-// step returns the code block of the page with a name.
-func step(t *testing.T, name string) string {
-	t.Helper()
-	_, after, found := strings.Cut(page(t), "<!-- step: "+name+" -->\n```bash\n")
-	require.True(t, found, "operations.md has no step %q", name)
-	script, _, found := strings.Cut(after, "```")
-	require.True(t, found)
-	return script
-}
+const page = "operations.md"
 
 // operator follows the page in a folder, with etcd's tools.
 type operator struct {
@@ -74,9 +59,9 @@ func (o *operator) run(t *testing.T, script string, variables ...string) string 
 // save runs the page's backup, and returns the revision of the snapshot.
 func (o *operator) save(t *testing.T) int64 {
 	t.Helper()
-	require.NoError(t, removeIfThere(filepath.Join(o.dir, "muster.db")))
-	o.run(t, step(t, "save"))
-	o.run(t, step(t, "members"))
+	require.NoError(t, os.RemoveAll(filepath.Join(o.dir, "muster.db")))
+	o.run(t, cluster.Step(t, page, "save"))
+	o.run(t, cluster.Step(t, page, "members"))
 	o.readMembers(t)
 	var status struct{ Revision int64 }
 	require.NoError(t, json.Unmarshal([]byte(o.run(t, "etcdutl snapshot status muster.db --write-out json")), &status))
@@ -125,12 +110,5 @@ func (o *operator) restore(t *testing.T, script, token string) {
 	for i := range o.members {
 		require.NoError(t, o.etcd.WaitReady(t.Context(), i))
 	}
-	o.run(t, step(t, "check"))
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	return nil
+	o.run(t, cluster.Step(t, page, "check"))
 }

@@ -5,7 +5,6 @@ package backup
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -48,12 +47,12 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	last, err := dynamicClient(t, control.Config).Resource(resource("bundledeployments")).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	lost := stateAt(t, control.Config, "")
-	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), lost.deployments()) }, within, every)
+	agents.converge(t, lost)
 	agents.forget()
 
 	t.Log("etcd is lost and restored")
 	o.lose(t)
-	o.restore(t, step(t, "restore"), "restore-1")
+	o.restore(t, cluster.Step(t, page, "restore"), "restore-1")
 
 	t.Log("replicas and agents recover by themselves")
 	for _, r := range muster.Replicas() {
@@ -65,7 +64,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 		require.Equal(t, want, stateAt(t, r.Direct(control.Config), ""), "%s", r.Name)
 	}
 	muster.WaitAvailable(t)
-	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), want.deployments()) }, within, every, "agents converge")
+	agents.converge(t, want)
 
 	t.Log("no agent saw a deletion of an object that exists before and after, and nothing went backwards")
 	gone, backwards := agents.seen()
@@ -89,7 +88,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	f.edits(t, n)
 	now := stateAt(t, control.Config, "")
 	require.NotEqual(t, want, now)
-	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), now.deployments()) }, within, every)
+	agents.converge(t, now)
 }
 
 // TestAnEtcdThatWentBackInTimeIsRefused shows why the restore needs its arguments. Without
@@ -108,13 +107,13 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 		f.edits(t, n+2)
 	}
 	lost := stateAt(t, control.Config, "")
-	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), lost.deployments()) }, within, every)
+	agents.converge(t, lost)
 	agents.forget()
 
 	t.Log("restored with the old token, and without the bump")
-	page := step(t, "restore")
-	careless := strings.Replace(page, "--bump-revision 10000000 --mark-compacted", "", 1)
-	require.NotEqual(t, page, careless)
+	script := cluster.Step(t, page, "restore")
+	careless := strings.Replace(script, "--bump-revision 10000000 --mark-compacted", "", 1)
+	require.NotEqual(t, script, careless)
 	o.lose(t)
 	o.restore(t, careless, token)
 	for _, r := range muster.Replicas() {
@@ -128,8 +127,8 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	require.Equal(t, lost.deployments(), agents.know(), "agents get no events")
 
 	t.Log("restored with a bump that leaves no room for resourceVersions")
-	tooFar := strings.Replace(page, "--bump-revision 10000000", fmt.Sprintf("--bump-revision %d", view.MaxRevision), 1)
-	require.NotEqual(t, page, tooFar)
+	tooFar := strings.Replace(script, "--bump-revision 10000000", fmt.Sprintf("--bump-revision %d", view.MaxRevision), 1)
+	require.NotEqual(t, script, tooFar)
 	o.lose(t)
 	o.restore(t, tooFar, "restore-too-far")
 	for _, r := range muster.Replicas() {
@@ -142,13 +141,13 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 
 	t.Log("restored again, as on the page")
 	o.lose(t)
-	o.restore(t, page, "restore-2")
+	o.restore(t, script, "restore-2")
 	for _, r := range muster.Replicas() {
 		r.WaitReady(t)
 		require.Equal(t, want, stateAt(t, r.Direct(control.Config), ""), "%s", r.Name)
 	}
 	muster.WaitAvailable(t)
-	require.Eventually(t, func() bool { return reflect.DeepEqual(agents.know(), want.deployments()) }, within, every)
+	agents.converge(t, want)
 	gone, backwards := agents.seen()
 	require.Empty(t, backwards)
 	for _, key := range gone {

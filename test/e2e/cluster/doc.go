@@ -15,7 +15,7 @@
 //	pki.go           certificates
 //	process.go       a process; usage.go has its memory and processor time
 //	run.go           other programs as processes
-//	program.go       builds programs
+//	program.go       builds programs, and finds commands of pages
 //	refusal.go       servers that must not start
 //	parent_*.go      how processes end with the test
 //	port.go          free ports
