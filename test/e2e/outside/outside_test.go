@@ -22,10 +22,14 @@ import (
 // knownHash is the hash of S 4.3 for its data.
 const knownHash = "17e05a97acde825d03ca37c2b8fc1aecf3f8f9fde28c21702492c56d4d4a68f1"
 
-var errPresent = errors.New("it still exists")
-
 func getDeployment(ctx context.Context, namespace, name string) (*v1alpha1.BundleDeployment, error) {
 	return fleet.FleetV1alpha1().BundleDeployments(namespace).Get(ctx, name, metav1.GetOptions{})
+}
+
+// has returns an error unless a BundleDeployment exists.
+func has(ctx context.Context, namespace, name string) error {
+	_, err := getDeployment(ctx, namespace, name)
+	return err
 }
 
 // gone turns "not found" into success.
@@ -34,7 +38,7 @@ func gone(err error) error {
 	case apierrors.IsNotFound(err):
 		return nil
 	case err == nil:
-		return errPresent
+		return errors.New("it still exists")
 	}
 	return err
 }
@@ -50,16 +54,16 @@ func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
 	mapping.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"fleet": "yes"}}
 	_, err := fleet.FleetV1alpha1().BundleNamespaceMappings("mapped-from").Create(t.Context(), mapping, metav1.CreateOptions{})
 	require.NoError(t, err)
-	require.NoError(t, gone(func() error { _, err := getDeployment(t.Context(), own, "app"); return err }()))
+	require.NoError(t, gone(has(t.Context(), own, "app")))
 	label := func(value string) {
 		patch := fmt.Sprintf(`{"metadata":{"labels":{"fleet":%s}}}`, value)
 		_, err := control.Client.CoreV1().Namespaces().Patch(t.Context(), "mapped-to", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 		require.NoError(t, err)
 	}
 	label(`"yes"`)
-	poll.Eventually(t, patience, func(ctx context.Context) error { _, err := getDeployment(ctx, own, "app"); return err }, controller.Tail)
+	poll.Eventually(t, patience, func(ctx context.Context) error { return has(ctx, own, "app") }, controller.Tail)
 	label("null")
-	poll.Eventually(t, patience, func(ctx context.Context) error { _, err := getDeployment(ctx, own, "app"); return gone(err) }, controller.Tail)
+	poll.Eventually(t, patience, func(ctx context.Context) error { return gone(has(ctx, own, "app")) }, controller.Tail)
 }
 
 func TestABundleGetsItsValuesFromASecret(t *testing.T) {
@@ -85,7 +89,7 @@ func TestABundleGetsItsValuesFromASecret(t *testing.T) {
 	message, err := ready(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "waiting for the Secret values/app of type fleet.cattle.io/bundle-values/v1alpha1, whose values have the hash "+knownHash, message)
-	require.NoError(t, gone(func() error { _, err := getDeployment(t.Context(), own, "app"); return err }()))
+	require.NoError(t, gone(has(t.Context(), own, "app")))
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "values", Name: "app"}, Type: v1alpha1.SecretTypeBundleValues, Data: map[string][]byte{
 		"values.yaml": []byte(`{"key":"value"}`), "target": []byte(`{"newkey":"value"}`),
 	}}
