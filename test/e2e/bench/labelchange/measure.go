@@ -27,9 +27,8 @@ const (
 	straysWithin = 2 * time.Second
 	// straysBetween is the same time between two sets of watches.
 	straysBetween = 100 * time.Millisecond
-	// reopenEvery is the number of pairs of edits that one set of watches serves. The
-	// watches are then opened anew in the opposite order, so that neither kind always comes
-	// first.
+	// reopenEvery is the number of pairs of edits that one set of watches serves. The next
+	// set is opened in the opposite order, so that neither kind always comes first.
 	reopenEvery = 10
 )
 

@@ -23,9 +23,8 @@ import (
 // the API what a request leaves in a record.
 func newReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Reporter, error) {
 	// A templated Bundle's content on a Cluster depends on the Cluster's region.
-	regions := min(fleets.Regions, f.Clusters)
-	ids := map[fleets.Pair]string{}
-	for cluster := range regions {
+	ids := make([]map[string]string, min(fleets.Regions, f.Clusters)) // by name, for each region
+	for cluster := range ids {
 		text, err := site.Answer(ctx, s.Client.Get().AbsPath(site.Path(site.Deployments, fleets.Home(cluster))))
 		if err != nil {
 			return nil, err
@@ -34,16 +33,13 @@ func newReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Rep
 		if err := json.Unmarshal(text, &list); err != nil {
 			return nil, err
 		}
-		of := map[string]string{}
+		ids[cluster] = map[string]string{}
 		for i := range list.Items {
-			of[list.Items[i].Name] = list.Items[i].Spec.DeploymentID
-		}
-		for bundle := range f.Bundles {
-			ids[fleets.Pair{Bundle: bundle, Cluster: cluster}] = of[fleets.BundleName(bundle)]
+			ids[cluster][list.Items[i].Name] = list.Items[i].Spec.DeploymentID
 		}
 	}
 	r := &fleets.Reporter{DeploymentID: func(p fleets.Pair) string {
-		return ids[fleets.Pair{Bundle: p.Bundle, Cluster: p.Cluster % regions}]
+		return ids[p.Cluster%len(ids)][fleets.BundleName(p.Bundle)]
 	}}
 	first := fleets.Pair{}
 	patch, err := json.Marshal(map[string]any{"status": r.Status(first, true)})
