@@ -1,7 +1,7 @@
 // The tests of Muster in a real cluster, and the Kubernetes that they run it in.
-// They are a module of their own because k8s.io/kubernetes is not made to be
-// required: its go.mod names versions that do not exist, which whoever requires
-// it has to replace, and replacements must not reach the server.
+// They are a module of their own because a module that requires
+// k8s.io/kubernetes has to replace the versions in its go.mod, which do not
+// exist, and replacements must not reach the server.
 module github.com/musterfleet/muster/test/e2e
 
 go 1.26.0

@@ -99,7 +99,7 @@ func testReadYourWrites(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 		if writer == len(replicas) {
 			continue
 		}
-		// Most clients send each request to whichever replica is next.
+		// The Service sends each new connection to the next replica.
 		for range 2 {
 			anew(t, m.Direct(control.Config), func(c dynamic.Interface) { look(t, c, home, want, slices.Sorted(maps.Keys(selectors)), edit) })
 			looks++

@@ -25,7 +25,7 @@ type People struct {
 	editing bool
 }
 
-// NewPeople returns people who make an edit by calling do. It tries until the edit is
+// NewPeople returns people. do makes one of their edits: it tries until the edit is
 // acknowledged, or returns false when the context has ended.
 func NewPeople(random *rand.Rand, do func(context.Context, Edit) bool) *People {
 	return &People{Editor: NewEditor(random), do: do, end: func() {}}
