@@ -73,11 +73,7 @@ func TestPackagesImportOnlyWhatIsUpstreamOfThem(t *testing.T) {
 		if !assert.Truef(t, known, "%s has no place in the pipeline: add it to the table in imports_test.go and to pkg/registry/doc.go, or move the code to the package whose idea it belongs to", p.dir) {
 			continue
 		}
-		for _, path := range p.imports {
-			imported, ours := strings.CutPrefix(path, module+"/")
-			if !ours {
-				continue
-			}
+		for _, imported := range p.ours() {
 			name, isStage := stage(imported)
 			switch {
 			case isStage && name == own:
@@ -112,11 +108,7 @@ func TestControllersReadViewsAndWriteRecordsAndNothingElse(t *testing.T) {
 		if !within(p.dir, "pkg/controller") {
 			continue
 		}
-		for _, path := range p.imports {
-			imported, ours := strings.CutPrefix(path, module+"/")
-			if !ours {
-				continue
-			}
+		for _, imported := range p.ours() {
 			name, isStage := stage(imported)
 			switch {
 			case isStage:
@@ -140,9 +132,8 @@ func TestOnlyTestsImportPackagesMadeForTests(t *testing.T) {
 		if forTests(p.dir) || within(p.dir, "test") {
 			continue
 		}
-		for _, path := range p.imports {
-			imported, ours := strings.CutPrefix(path, module+"/")
-			assert.Falsef(t, ours && forTests(imported), "%s imports %s, which is for tests: move what the product needs out of it", p.dir, imported)
+		for _, imported := range p.ours() {
+			assert.Falsef(t, forTests(imported), "%s imports %s, which is for tests: move what the product needs out of it", p.dir, imported)
 		}
 	}
 }
@@ -154,40 +145,18 @@ var reaches = []struct {
 	fix    string
 }{
 	{
-		prefix: "k8s.io/apiserver",
-		only:   []string{"pkg/registry", "pkg/registry/storage", "pkg/registry/kinds", "pkg/registry/endpoints", "pkg/registry/server", "pkg/etcdoptions", "cmd", "test"},
-		fix:    "the engine must be usable without the API server: convert in pkg/registry/storage",
+		"k8s.io/apiserver", []string{"pkg/registry", "pkg/registry/storage", "pkg/registry/kinds", "pkg/registry/endpoints", "pkg/registry/server", "pkg/etcdoptions", "cmd", "test"},
+		"the engine must be usable without the API server: convert in pkg/registry/storage",
 	},
+	{"go.etcd.io/etcd/server", []string{"cmd/muster", "test", "pkg/registry/etcd/etcdtest"}, "only the all-in-one carries an etcd: take a *clientv3.Client"},
+	{module + "/pkg/registry/etcd/etcdtest", []string{"test", "pkg/registry/etcd/etcdtest"}, "it starts an etcd for tests: import it from _test.go files only"},
 	{
-		prefix: "go.etcd.io/etcd/server",
-		only:   []string{"cmd/muster", "test", "pkg/registry/etcd/etcdtest"},
-		fix:    "only the all-in-one carries an etcd: take a *clientv3.Client",
+		"go.etcd.io/etcd/client", []string{"pkg/registry", "pkg/registry/etcd", "pkg/registry/engine", "pkg/registry/storage", "pkg/etcdoptions", "cmd", "test"},
+		"go through pkg/registry/etcd, which knows the log's rules",
 	},
-	{
-		prefix: module + "/pkg/registry/etcd/etcdtest",
-		only:   []string{"test", "pkg/registry/etcd/etcdtest"},
-		fix:    "it starts an etcd for tests: import it from _test.go files only",
-	},
-	{
-		prefix: "go.etcd.io/etcd/client",
-		only:   []string{"pkg/registry", "pkg/registry/etcd", "pkg/registry/engine", "pkg/registry/storage", "pkg/etcdoptions", "cmd", "test"},
-		fix:    "go through pkg/registry/etcd, which knows the log's rules",
-	},
-	{
-		prefix: module + "/hack",
-		only:   []string{"hack"},
-		fix:    "hack holds programs for developers: move what the product needs to pkg",
-	},
-	{
-		prefix: module + "/test",
-		only:   []string{"test"},
-		fix:    "test holds nothing that the product may need: move it to pkg",
-	},
-	{
-		prefix: module + "/cmd",
-		only:   []string{"cmd"},
-		fix:    "a program is not a library: move what others need to pkg",
-	},
+	{module + "/hack", []string{"hack"}, "hack holds programs for developers: move what the product needs to pkg"},
+	{module + "/test", []string{"test"}, "test holds nothing that the product may need: move it to pkg"},
+	{module + "/cmd", []string{"cmd"}, "a program is not a library: move what others need to pkg"},
 }
 
 func TestOnlyTheNamedPackagesReachHeavyDependencies(t *testing.T) {

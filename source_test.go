@@ -43,6 +43,16 @@ type file struct {
 	generated bool
 }
 
+// ours returns the imported packages of this module, relative to it.
+func (p *pkg) ours() (dirs []string) {
+	for _, path := range p.imports {
+		if dir, ours := strings.CutPrefix(path, module+"/"); ours {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
 // calls returns the places where the file uses one of the names of the imported package
 // with this path, whether it calls the function or passes it on.
 func (f *file) calls(importPath string, names ...string) []string {
@@ -99,27 +109,19 @@ func modulePackages(t *testing.T) []*pkg {
 	return packages
 }
 
-func allFiles(t *testing.T) []*file {
+// everyFile returns the Go files of the module, and of the nested modules, which go list does
+// not show.
+func everyFile(t *testing.T) []*file {
 	t.Helper()
 	var files []*file
 	for _, p := range modulePackages(t) {
 		files = append(append(files, p.files...), p.tests...)
 	}
-	return files
-}
-
-// everyFile returns allFiles and those of the nested modules, which go list does not show.
-func everyFile(t *testing.T) []*file {
-	t.Helper()
-	files := allFiles(t)
 	known := map[string]bool{}
 	for _, f := range files {
 		known[f.path] = true
 	}
-	out, err := exec.Command("git", "ls-files", "-co", "--exclude-standard", "*.go").Output()
-	require.NoError(t, err, "git lists the files of this checkout")
-	for line := range strings.Lines(string(out)) {
-		name := strings.TrimSpace(line)
+	for _, name := range committed(t, ".go") {
 		if known[name] || strings.Contains(name, "testdata/") {
 			continue
 		}
