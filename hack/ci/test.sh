@@ -7,10 +7,10 @@
 # Runs every test, in three lots. Packages that only compute, the state's parts and the
 # engine run under the race detector, which also turns on the checks of package invariants.
 # The rest of the module links the API server and runs without the detector, because it
-# takes minutes to compile a second time for it. Set RACE=all to run both lots under it. The third lot is test/e2e, a module of its own that
-# runs Muster in a real cluster, and cmd/muster-agent, the agent that it uses. Its packages
-# run one after the other, because each has a cluster to itself. LOTS=unit skips the third
-# lot, LOTS=e2e runs nothing else.
+# takes minutes to compile a second time for it. RACE=all runs both lots under it. The third
+# lot is test/e2e, a module of its own that runs Muster in a real cluster, and
+# cmd/muster-agent, the agent that it uses. Its packages run one after the other, because
+# each has a cluster to itself. LOTS=unit skips the third lot, LOTS=e2e runs nothing else.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

@@ -126,11 +126,11 @@ show() {
 	"$where" "$@" 2>&1 | sed 's/^/    /'
 }
 
-# downstream_comes labels the Cluster and shows what is deployed as a result.
-downstream_comes() {
+# show_deployment labels the Cluster and shows what is deployed as a result.
+show_deployment() {
 	local notice="configmap/notice -n maintenance"
 	k label -n fleet-default cluster "$downstream_cluster" maintenance- >/dev/null
-	d wait $notice --for=delete --timeout=30s >/dev/null 2>&1 || true # it, or its namespace, was never there
+	d wait $notice --for=delete --timeout=30s >/dev/null 2>&1 || true # it, or its namespace, never existed
 	echo "$downstream_cluster is a real cluster. Label it, and bin/muster-agent deploys a ConfigMap into it:"
 	echo
 	show k label cluster -n fleet-default "$downstream_cluster" maintenance=tonight
@@ -139,12 +139,12 @@ downstream_comes() {
 	echo
 }
 
-# downstream_goes removes the label and shows that the deployed objects are gone.
-downstream_goes() {
+# show_uninstall removes the label and shows that the deployed objects are gone.
+show_uninstall() {
 	local notice="configmap/notice -n maintenance"
 	echo "Remove the label, and the ConfigMap is uninstalled:"
 	echo
 	show k label cluster -n fleet-default "$downstream_cluster" maintenance-
 	d wait $notice --for=delete --timeout=30s >/dev/null || downstream_fail "the ConfigMap did not disappear within 30 s" muster-agent
-	show d get $notice || true # it is the answer that is wanted
+	show d get $notice || true # NotFound is the answer to show
 }

@@ -98,7 +98,7 @@ fi
 echo
 .cache/bin/labeldemo --kubeconfig "$kubeconfig"
 echo
-[[ -z $deploys ]] || downstream_comes
+[[ -z $deploys ]] || show_deployment
 echo "what the agents have reported, rolled up:"
 echo
 k wait -n fleet-default gitrepo/platform --for=jsonpath='{.status.summary.ready}'="$(k get bundledeployments -A -o name | wc -l)" --timeout=20s >/dev/null ||
@@ -106,7 +106,7 @@ k wait -n fleet-default gitrepo/platform --for=jsonpath='{.status.summary.ready}
 k get bundles,clusters,gitrepos -n fleet-default
 echo
 if [[ -n $deploys ]]; then
-	downstream_goes
+	show_uninstall
 elif [[ ${DOWNSTREAM:-} != 0 ]]; then
 	echo "nothing was deployed, because there is no cluster to deploy to: make run DOWNSTREAM=1 starts one (and builds kube-apiserver once, some 7 minutes on a small machine)"
 fi
