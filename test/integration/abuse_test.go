@@ -116,8 +116,8 @@ func abusedOptions(t *testing.T) map[string]url.Values {
 
 // abusedBodies returns bodies of requests that write.
 func abusedBodies(k *kinds.Kind) map[string]string {
-	of := func(metadata string) string {
-		return fmt.Sprintf(`{"apiVersion":"fleet.cattle.io/v1alpha1","kind":%q,"metadata":%s}`, k.Kind, metadata)
+	of := func(metadata string, more ...string) string {
+		return fmt.Sprintf(`{"apiVersion":"fleet.cattle.io/v1alpha1","kind":%q,"metadata":%s%s}`, k.Kind, metadata, strings.Join(more, ""))
 	}
 	return map[string]string{
 		"nothing":                                "",
@@ -129,7 +129,7 @@ func abusedBodies(k *kinds.Kind) map[string]string {
 		"bytes":                                  "\x00\xff\xfe",
 		"another kind":                           `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"}}`,
 		"a kind that is invalid":                 `{"apiVersion":"a/b/c","kind":"","metadata":{"name":"x"}}`,
-		"deep lists":                             of(`{"name":"deep"}`)[:len(of(`{"name":"deep"}`))-1] + `,"spec":{"x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}}`,
+		"deep lists":                             of(`{"name":"deep"}`, `,"spec":{"x":`+strings.Repeat("[", 20000)+strings.Repeat("]", 20000)+`}`),
 		"deep objects":                           strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000),
 		"metadata of null":                       of("null"),
 		"metadata of a list":                     of("[]"),
@@ -158,9 +158,9 @@ func abusedBodies(k *kinds.Kind) map[string]string {
 		"managed fields that are invalid":        of(`{"name":"one","managedFields":[{"manager":"x","operation":"Apply","fieldsType":"FieldsV1","fieldsV1":{"f:x":7}},{}]}`),
 		"managed fields of another version":      of(`{"name":"one","managedFields":[{"manager":"x","operation":"Update","apiVersion":"fleet.cattle.io/v9","fieldsType":"FieldsV1","fieldsV1":{}}]}`),
 		"the same member twice":                  of(`{"name":"one","name":"two"}`),
-		"a spec of a string":                     of(`{"name":"one"}`)[:len(of(`{"name":"one"}`))-1] + `,"spec":"x"}`,
-		"a status of a list":                     of(`{"name":"one"}`)[:len(of(`{"name":"one"}`))-1] + `,"status":[]}`,
-		"members with wrong types":               of(`{"name":"one"}`)[:len(of(`{"name":"one"}`))-1] + `,"spec":{"targets":7,"resources":{},"selector":[],"paused":"x","pollingInterval":[]},"bundleSelector":7,"status":{"conditions":{}}}`,
+		"a spec of a string":                     of(`{"name":"one"}`, `,"spec":"x"`),
+		"a status of a list":                     of(`{"name":"one"}`, `,"status":[]`),
+		"members with wrong types":               of(`{"name":"one"}`, `,"spec":{"targets":7,"resources":{},"selector":[],"paused":"x","pollingInterval":[]},"bundleSelector":7,"status":{"conditions":{}}`),
 		"4 MB":                                   of(`{"name":"one","annotations":{"a":"` + strings.Repeat("x", 4<<20) + `"}}`),
 	}
 }

@@ -145,34 +145,28 @@ func TestAReportDiesWithItsBundleDeployment(t *testing.T) {
 	t.Parallel()
 	for title, breaks := range map[string]func(t *testing.T, s *server, c versioned.Interface, ns string){
 		"the Cluster was relabelled, and back": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
-			t.Helper()
 			label(t, c, ns, "c1", "env", "test")
 			label(t, c, ns, "c1", "env", "prod")
 		},
 		"the Cluster was created again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
-			t.Helper()
 			require.NoError(t, c.FleetV1alpha1().Clusters(ns).Delete(t.Context(), "c1", metav1.DeleteOptions{}))
 			createCluster(t, c, cluster(ns, "c1", "env", "prod"))
 		},
 		"the Bundle was created again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
-			t.Helper()
 			require.NoError(t, c.FleetV1alpha1().Bundles(ns).Delete(t.Context(), "app", metav1.DeleteOptions{}))
 			createBundle(t, c, bundle(ns, "app", "env", "prod"))
 		},
 		"the Bundle was targeted elsewhere, and back": func(t *testing.T, s *server, _ versioned.Interface, ns string) {
-			t.Helper()
 			for _, env := range []string{"test", "prod"} {
 				merge(t, s.resource(t, "bundles", ns), "app", `{"spec":{"targets":[{"clusterSelector":{"matchLabels":{"env":"`+env+`"}}}]}}`)
 			}
 		},
 		"a group lost the Cluster, and got it back": func(t *testing.T, s *server, c versioned.Interface, ns string) {
-			t.Helper()
 			for _, group := range []string{"none", "g"} {
 				merge(t, s.resource(t, "clustergroups", ns), "g", `{"spec":{"selector":{"matchLabels":{"group":"`+group+`"}}}}`)
 			}
 		},
 		"a group was deleted and created again": func(t *testing.T, _ *server, c versioned.Interface, ns string) {
-			t.Helper()
 			require.NoError(t, c.FleetV1alpha1().ClusterGroups(ns).Delete(t.Context(), "g", metav1.DeleteOptions{}))
 			createGroup(t, c, ns, "g", selector("group", "g"))
 		},
