@@ -17,26 +17,10 @@ func TestHelpIsOfWhatIsAskedAbout(t *testing.T) {
 		args              []string
 		contains, without []string
 	}{
-		"the server's names its flags, and the commands": {
-			[]string{"--help"},
-			[]string{"\n  preflight ", "\n  reencrypt ", "--etcd-compaction-interval", "--requestheader-client-ca-file"},
-			nil,
-		},
-		"preflight's has its own flags only": {
-			[]string{"preflight", "--help"},
-			[]string{"Say whether", "--kubeconfig"},
-			[]string{"--etcd-compaction-interval", "--requestheader", "--tls"},
-		},
-		"reencrypt's has its own flags only": {
-			[]string{"reencrypt", "--help"},
-			[]string{"Rewrite", "--etcd-servers", "--encryption-provider-config"},
-			[]string{"--etcd-compaction-interval", "--requestheader", "--tls", "--kubeconfig"},
-		},
-		"help knows commands": {
-			[]string{"help", "preflight"},
-			[]string{"Say whether"},
-			[]string{"--etcd-compaction-interval"},
-		},
+		"the server's names its flags, and the commands": {[]string{"--help"}, []string{"\n  preflight ", "\n  reencrypt ", "--etcd-compaction-interval", "--requestheader-client-ca-file"}, nil},
+		"preflight's has its own flags only":             {[]string{"preflight", "--help"}, []string{"Say whether", "--kubeconfig"}, []string{"--etcd-compaction-interval", "--requestheader", "--tls"}},
+		"reencrypt's has its own flags only":             {[]string{"reencrypt", "--help"}, []string{"Rewrite", "--etcd-servers", "--encryption-provider-config"}, []string{"--etcd-compaction-interval", "--requestheader", "--tls", "--kubeconfig"}},
+		"help knows commands":                            {[]string{"help", "preflight"}, []string{"Say whether"}, []string{"--etcd-compaction-interval"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

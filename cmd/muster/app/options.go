@@ -39,7 +39,8 @@ func NewOptions() *Options {
 	return &Options{DataDir: ".muster", BindAddress: DefaultBindAddress, SecurePort: 7443}
 }
 
-// address checks the address and the port.
+// address returns the address to listen on, or an error that says what is wrong with it or
+// the port.
 func (o *Options) address() (net.IP, error) {
 	if o.SecurePort < 0 || o.SecurePort > 65535 {
 		return nil, fmt.Errorf("--secure-port %d is not a port: give one between 1 and 65535, or 0 for a free one", o.SecurePort)

@@ -60,30 +60,17 @@ func TestCertificatesAreMadeOnceAndRenewedWhenTheyMustBe(t *testing.T) {
 	for name, c := range map[string]struct {
 		// between happens after the first load, and before the second at the address
 		// and time given.
-		between    func(t *testing.T, dir string)
-		address    net.IP
-		later      time.Duration
-		sameServer bool
-		sameAdmin  bool
+		between               func(t *testing.T, dir string)
+		address               net.IP
+		later                 time.Duration
+		sameServer, sameAdmin bool
 	}{
-		"nothing has changed": {
-			address: loopback, sameServer: true, sameAdmin: true,
-		},
-		"a month has passed": {
-			address: loopback, later: 30 * 24 * time.Hour, sameServer: true, sameAdmin: true,
-		},
-		"less than a year is left": {
-			address: loopback, later: leafLifetime - renewBefore + time.Minute,
-		},
-		"they are long dead": {
-			address: loopback, later: 2 * leafLifetime,
-		},
-		"the address is another": {
-			address: net.ParseIP("192.0.2.7"), sameAdmin: true,
-		},
-		"the address is now any": {
-			address: net.IPv4zero, sameServer: true, sameAdmin: true,
-		},
+		"nothing has changed":      {address: loopback, sameServer: true, sameAdmin: true},
+		"a month has passed":       {address: loopback, later: 30 * 24 * time.Hour, sameServer: true, sameAdmin: true},
+		"less than a year is left": {address: loopback, later: leafLifetime - renewBefore + time.Minute},
+		"they are long dead":       {address: loopback, later: 2 * leafLifetime},
+		"the address is another":   {address: net.ParseIP("192.0.2.7"), sameAdmin: true},
+		"the address is now any":   {address: net.IPv4zero, sameServer: true, sameAdmin: true},
 		"the server's key is gone": {
 			between: func(t *testing.T, dir string) { require.NoError(t, os.Remove(filepath.Join(dir, "server.key"))) },
 			address: loopback, sameAdmin: true,
