@@ -20,7 +20,6 @@ import (
 	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/controller/queue"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
-	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -31,8 +30,6 @@ type Fleet interface {
 	// Barrier returns a view that holds everything that was committed before the call.
 	Barrier(ctx context.Context) (*view.View, error)
 }
-
-var _ Fleet = (*engine.Engine)(nil)
 
 // Options of a Controller. The clients speak to kube-apiserver. A registration takes a dozen
 // requests, so the limits of the clients (QPS, Burst) should be far above client-go's default.

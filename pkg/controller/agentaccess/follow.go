@@ -42,7 +42,7 @@ func (c *Controller) following() *follow.Loop {
 
 func (c *Controller) enqueue(v *view.View, revisions []*view.Revision) {
 	for resource, change := range follow.Changes(revisions, followed...) {
-		if resource == record.Clusters && sameAccess(change.Prev, change.Next) {
+		if resource == record.Clusters && sameAccess(change) {
 			continue
 		}
 		key := ownership.Owner{Resource: resource, Name: change.Name}
@@ -68,12 +68,8 @@ func uid(item view.Item) types.UID {
 
 // sameAccess reports whether a change of a Cluster does not concern the access of agents.
 // Clusters change all the time, so it must be cheap: it renders nothing.
-func sameAccess(prev, next view.Item) bool {
-	before, ok := prev.(*view.Object)
-	if !ok {
-		return false
-	}
-	after, ok := next.(*view.Object)
+func sameAccess(change *view.Change) bool {
+	before, after, ok := follow.Both(change)
 	if !ok {
 		return false
 	}

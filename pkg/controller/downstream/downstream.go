@@ -16,7 +16,6 @@ import (
 
 	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/controller/queue"
-	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -34,11 +33,6 @@ type Engine interface {
 type Log interface {
 	Commit(ctx context.Context, txn etcd.Txn) (revision int64, ok bool, err error)
 }
-
-var (
-	_ Engine = (*engine.Engine)(nil)
-	_ Log    = (*etcd.Log)(nil)
-)
 
 // Options of a Downstream.
 type Options struct {

@@ -28,6 +28,13 @@ func (c *Cursor) Next(v *view.View) (revisions []*view.Revision, ok bool) {
 	return revisions, err == nil
 }
 
+// Both returns an object before and after a change; false if the change created or deleted it.
+func Both(change *view.Change) (prev, next *view.Object, ok bool) {
+	prev, was := change.Prev.(*view.Object)
+	next, is := change.Next.(*view.Object)
+	return prev, next, was && is && prev != nil && next != nil
+}
+
 // Changes yields what revisions changed of some resources, each change with its resource.
 // Within a revision, the resources come in the order of the arguments.
 func Changes(revisions []*view.Revision, resources ...string) iter.Seq2[string, *view.Change] {

@@ -5,7 +5,7 @@
 // whole state once, then at what each new revision changed, and at the whole state again
 // whenever the changes are not known.
 //
-//	cursor.go  how far a controller has read the log, and which revisions come next
+//	cursor.go  how far a controller has read the log, and what revisions changed
 //	loop.go    wait, look, and wait again
 //
 // # Promises

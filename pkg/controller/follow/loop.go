@@ -22,8 +22,6 @@ type Source interface {
 	Wait(scope engine.Scope) <-chan struct{}
 }
 
-var _ Source = (*engine.Engine)(nil)
-
 // Loop calls a controller when something changed. All functions may be nil.
 type Loop struct {
 	Source Source

@@ -39,11 +39,6 @@ type Log interface {
 	Commit(ctx context.Context, txn etcd.Txn) (revision int64, ok bool, err error)
 }
 
-var (
-	_ Engine = (*engine.Engine)(nil)
-	_ Log    = (*etcd.Log)(nil)
-)
-
 // Options of a Mirror.
 type Options struct {
 	// Engine is a running engine, and Log the log that it follows.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -75,11 +76,7 @@ func wantsValues(item view.Item) bool {
 // the agents' reports, which come all the time. The end of a failure does not: the version
 // that worked before is not needed any more.
 func sameVersions(change *view.Change) bool {
-	prev, ok := change.Prev.(*view.Object)
-	if !ok {
-		return false
-	}
-	next, ok := change.Next.(*view.Object)
+	prev, next, ok := follow.Both(change)
 	return ok && prev.RecordRevision == next.RecordRevision && prev.Derived.Failure == next.Derived.Failure
 }
 

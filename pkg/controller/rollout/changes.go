@@ -96,16 +96,15 @@ func everywhere(revision *view.Revision) bool {
 
 // moved reports whether a Cluster was paused or resumed, or got another namespace.
 func moved(change *view.Change) bool {
-	prev, wasThere := change.Prev.(*view.Object)
-	next, isThere := change.Next.(*view.Object)
-	return wasThere && isThere && (isPaused(prev) != isPaused(next) || namespaceOf(prev) != namespaceOf(next))
+	prev, next, ok := follow.Both(change)
+	return ok && (isPaused(prev) != isPaused(next) || namespaceOf(prev) != namespaceOf(next))
 }
 
 // onPaused reports whether a change is an edit of a paused Cluster. All Bundles that target the
 // Cluster may need a step then.
 func onPaused(change *view.Change) bool {
-	next, isThere := change.Next.(*view.Object)
-	return isThere && isPaused(next) && !onlyReported(change)
+	next, exists := change.Next.(*view.Object)
+	return exists && isPaused(next) && !onlyReported(change)
 }
 
 func isPaused(o *view.Object) bool {
@@ -116,10 +115,8 @@ func isPaused(o *view.Object) bool {
 // onlyReported reports whether an object's record remained as it was. A Cluster whose namespace
 // changed, by a report or derived, does not count: it can have other BundleDeployments now.
 func onlyReported(change *view.Change) bool {
-	prev, wasThere := change.Prev.(*view.Object)
-	next, isThere := change.Next.(*view.Object)
-	return wasThere && isThere && prev != nil && next != nil &&
-		prev.RecordRevision == next.RecordRevision && namespaceOf(prev) == namespaceOf(next)
+	prev, next, ok := follow.Both(change)
+	return ok && prev.RecordRevision == next.RecordRevision && namespaceOf(prev) == namespaceOf(next)
 }
 
 // namespaceOf returns the namespace of a Cluster; "" for other kinds.

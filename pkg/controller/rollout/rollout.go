@@ -11,7 +11,6 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/controller/follow"
-	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/rollout"
@@ -34,11 +33,6 @@ type Source interface {
 type Log interface {
 	Commit(ctx context.Context, txn etcd.Txn) (revision int64, ok bool, err error)
 }
-
-var (
-	_ Source = (*engine.Engine)(nil)
-	_ Log    = (*etcd.Log)(nil)
-)
 
 const (
 	// pause is the least time before the next step of a Bundle after one that did nothing, so

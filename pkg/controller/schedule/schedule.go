@@ -15,7 +15,6 @@ import (
 
 	"github.com/musterfleet/muster/pkg/controller/follow"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
-	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/pkg/registry/targeting"
 	"github.com/musterfleet/muster/pkg/registry/view"
@@ -27,8 +26,6 @@ type Engine interface {
 	Barrier(ctx context.Context) (*view.View, error)
 	ClustersIn(namespace string) ([]targeting.Cluster, error)
 }
-
-var _ Engine = (*engine.Engine)(nil)
 
 // Options of a Schedules.
 type Options struct {
@@ -138,11 +135,7 @@ func concerns(revisions []*view.Revision) bool {
 }
 
 func sameToSchedules(change *view.Change) bool {
-	prev, ok := change.Prev.(*view.Object)
-	if !ok {
-		return false
-	}
-	next, ok := change.Next.(*view.Object)
+	prev, next, ok := follow.Both(change)
 	return ok && prev.RecordRevision == next.RecordRevision && flagsOf(prev) == flagsOf(next)
 }
 

@@ -39,11 +39,6 @@ type Log interface {
 	ContentIDs(ctx context.Context) ([]string, error)
 }
 
-var (
-	_ Source = (*engine.Engine)(nil)
-	_ Log    = (*etcd.Log)(nil)
-)
-
 // Options of a Sweep.
 type Options struct {
 	// Every is the time between two sweeps, and Pause the time between two transactions.
