@@ -8,6 +8,6 @@
 //
 //	on.go      Enabled is true
 //	off.go     Enabled is false: the compiler leaves the checks out
-//	writer.go  one goroutine writes at a time
+//	writer.go  one goroutine writes at a time; Must
 //	frozen.go  published values do not change
 package invariants

@@ -107,9 +107,8 @@ func (e *Engine) Wait(scope Scope) <-chan struct{} { return e.wakeups.Take(scope
 // Wakeup returns the wait for a scope, which says more than the channel of Wait.
 func (e *Engine) Wakeup(scope Scope) *Wakeup { return e.wakeups.Take(scope) }
 
-// Announced returns a revision up to which all waiters have been woken. If a caller took a
-// Wakeup before the call, and finds it not done after it, nothing in its scope changed up to
-// that revision.
+// Announced returns a revision up to which all waiters have been woken; see
+// freshness.Wakeups.Announced.
 func (e *Engine) Announced() int64 { return e.wakeups.Announced() }
 
 // Retry intervals of Run and WaitFor.
@@ -262,28 +261,26 @@ func (e *Engine) askUntilFollowing(ctx context.Context) {
 func (e *Engine) apply(batch *arrival) {
 	begun := time.Now()
 	e.progress.reached.Store(batch.Revision)
+	scopes := map[Scope]struct{}{{}: {}}
+	var next *view.View
 	e.state.Lock()
 	if len(batch.Records) == 0 {
-		next := e.state.Reach(batch.Revision)
-		e.state.Unlock()
-		if e.following.Load() {
-			e.current.Store(next)
-			e.wakeups.Wake(next.Revision, map[Scope]struct{}{{}: {}})
-		}
-		return
+		next = e.state.Reach(batch.Revision)
+	} else {
+		e.state.Apply(batch.Batch, batch.decoded)
+		e.state.Changes(func(resource string, name record.Name) {
+			scopes[Scope{Resource: resource}] = struct{}{}
+			scopes[Scope{Resource: resource, Namespace: name.Namespace}] = struct{}{}
+		})
+		next = e.state.Next()
 	}
-	e.state.Apply(batch.Batch, batch.decoded)
-	scopes := map[Scope]struct{}{{}: {}}
-	e.state.Changes(func(resource string, name record.Name) {
-		scopes[Scope{Resource: resource}] = struct{}{}
-		scopes[Scope{Resource: resource, Namespace: name.Namespace}] = struct{}{}
-	})
-	next := e.state.Next()
 	e.state.Unlock()
 	if e.following.Load() {
 		e.current.Store(next)
-		e.wakeups.Wake(batch.Revision, scopes)
+		e.wakeups.Wake(next.Revision, scopes)
 	}
-	e.totals.records.Add(int64(len(batch.Records)))
-	observe(e.options.Observers.Apply, begun)
+	if len(batch.Records) > 0 {
+		e.totals.records.Add(int64(len(batch.Records)))
+		observe(e.options.Observers.Apply, begun)
+	}
 }
