@@ -16,18 +16,18 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// compile compiles a version of a bundle.
-func (s *State) compile(b *bundle, r *record.Object) *version {
-	return s.compileWith(b, r, s.valuesOf(b, r))
-}
-
 // valuesOf returns the mirrored data of the values Secret of a bundle's version; nil if the
 // version needs none, or if the data is missing.
 func (s *State) valuesOf(b *bundle, r *record.Object) map[string][]byte {
 	return s.mirrors.values[b.name][r.Object.(*v1alpha1.Bundle).Spec.ValuesHash].data
 }
 
-// compileWith compiles a version of a bundle with the data that valuesOf would return.
+// compile compiles a version of a bundle.
+func (s *State) compile(b *bundle, r *record.Object) *version {
+	return s.compileWith(b, r, s.valuesOf(b, r))
+}
+
+// compileWith compiles a version of a bundle. data is what valuesOf returns, or will return.
 func (s *State) compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
 	object, waits, broken := derive.Valued(r.Object.(*v1alpha1.Bundle), data)
 	manifestID, _ := derive.EffectiveManifestID(&object.Spec, r.Content)

@@ -109,11 +109,12 @@ func (t *trial) content(v *version, m targeting.Match, c *v1alpha1.Cluster) *der
 	return content
 }
 
-// compile is State.compile. It reuses what earlier passes have compiled.
+// compile is State.compile with the results of earlier passes.
 func (t *trial) compile(b *bundle, r *record.Object) *version {
 	return t.compileWith(b, r, t.valuesOf(b, r))
 }
 
+// compileWith is State.compileWith. It reuses what earlier passes have compiled.
 func (t *trial) compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
 	v := t.State.compileWith(b, r, data)
 	key := compiled{r, data != nil}

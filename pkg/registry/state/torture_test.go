@@ -104,7 +104,7 @@ func TestTorture(t *testing.T) {
 					return
 				}
 				s := whole(first + uint64(i))
-				if failure := b.tell(t, s, &sum); failure != "" {
+				if failure := b.attempt(t, s, &sum); failure != "" {
 					t.Errorf("history %d failed (MUSTER_SEED=%d %s=1 go test -run '^TestTorture$' ./pkg/registry/state):\n%s", s.Seed, s.Seed, historiesVariable, failure)
 					if !strings.HasPrefix(failure, "stuck") {
 						b.reduce(t, s)
@@ -135,7 +135,7 @@ func TestTorturesThatFailedOnce(t *testing.T) {
 		var s story
 		require.NoError(t, json.Unmarshal(data, &s))
 		var sum tally
-		require.Empty(t, b.tell(t, s, &sum), file)
+		require.Empty(t, b.attempt(t, s, &sum), file)
 	}
 }
 
@@ -148,7 +148,7 @@ func (b *bench) reduce(t *testing.T, s story) {
 			shorter := story{s.Seed, slices.Delete(slices.Clone(s.Steps), from, min(from+size, len(s.Steps)))}
 			tries++
 			var sum tally
-			if b.tell(t, shorter, &sum) == "" {
+			if b.attempt(t, shorter, &sum) == "" {
 				from += size
 				continue
 			}
@@ -163,8 +163,8 @@ func (b *bench) reduce(t *testing.T, s story) {
 	}
 }
 
-// runStory runs a story, and returns why it failed.
-func (b *bench) tell(t *testing.T, s story, sum *tally) string {
+// attempt runs a story, and returns why it failed.
+func (b *bench) attempt(t *testing.T, s story, sum *tally) string {
 	r := &recorder{TB: t}
 	done := make(chan struct{})
 	go func() {

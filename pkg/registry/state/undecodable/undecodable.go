@@ -36,11 +36,10 @@ type Records struct {
 	// missing are those that may decide which BundleDeployments exist, and whose meaning is
 	// not known or no longer holds.
 	missing map[string]struct{}
-	// unread are the objects of which nothing is known, by resource. Views share it; it is
-	// replaced with every change.
-	unread map[string]map[record.Name]struct{}
-	// readSince is, by resource, the revision at which the last unread object became readable
-	// or was deleted. It is shared as unread is.
+	// unread are the objects of which nothing is known, by resource. readSince is, by resource,
+	// the revision at which the last of them became readable or was deleted. Views share both,
+	// so each change replaces them.
+	unread    map[string]map[record.Name]struct{}
 	readSince map[string]int64
 }
 
@@ -131,13 +130,11 @@ func (u *Records) decoded(r *etcd.Record) {
 	if _, was := u.unread[r.Key.Resource][r.Key.Name]; was && r.Key.Type == record.TypeObject {
 		left := maps.Clone(u.unread[r.Key.Resource])
 		delete(left, r.Key.Name)
-		u.setUnread(r.Key.Resource, left)
-		since := maps.Clone(u.readSince)
-		if since == nil {
-			since = map[string]int64{}
+		u.unread = with(u.unread, r.Key.Resource, left)
+		if len(left) == 0 {
+			delete(u.unread, r.Key.Resource)
 		}
-		since[r.Key.Resource] = r.Revision
-		u.readSince = since
+		u.readSince = with(u.readSince, r.Key.Resource, r.Revision)
 	}
 }
 
@@ -164,22 +161,16 @@ func (u *Records) passedOver(r *etcd.Record, err error, ours, torn bool) {
 		u.missing[r.Path()] = struct{}{}
 	}
 	if object && u.Loading && !known {
-		all := maps.Clone(u.unread[r.Key.Resource])
-		if all == nil {
-			all = map[record.Name]struct{}{}
-		}
-		all[r.Key.Name] = struct{}{}
-		u.setUnread(r.Key.Resource, all)
+		u.unread = with(u.unread, r.Key.Resource, with(u.unread[r.Key.Resource], r.Key.Name, struct{}{}))
 	}
 }
 
-func (u *Records) setUnread(resource string, names map[record.Name]struct{}) {
-	next := maps.Clone(u.unread)
-	if next == nil {
-		next = map[string]map[record.Name]struct{}{}
+// with returns a copy of a map with an entry.
+func with[K comparable, V any](m map[K]V, key K, value V) map[K]V {
+	out := maps.Clone(m)
+	if out == nil {
+		out = map[K]V{}
 	}
-	if next[resource] = names; len(names) == 0 {
-		delete(next, resource)
-	}
-	u.unread = next
+	out[key] = value
+	return out
 }
