@@ -35,10 +35,7 @@ func TestARollOutKeepsItsLimitsWhateverFails(t *testing.T) {
 		T: t, Mood: &play.Mood, Table: &play.Table, People: scene.NewPeople(rand.New(rand.NewPCG(seed, 2)), w.edit), Write: w.write, Trouble: 3 * time.Second,
 	}
 	script.Begin()
-	for range scene.Rounds(t) {
-		script.Round(ctx)
-	}
-	script.End(ctx)
+	script.Run(ctx)
 	calm()
 	disturbing.Wait()
 	end()

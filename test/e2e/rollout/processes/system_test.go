@@ -71,10 +71,7 @@ func TestRollOutsKeepTheirLimitsWhicheverProcessIsKilled(t *testing.T) {
 	defer disturbing.Wait()
 	defer calm()
 	disturbing.Go(func() { disturb.run(disturbed) })
-	for range scene.Rounds(t) {
-		script.Round(ctx)
-	}
-	script.End(ctx)
+	script.Run(ctx)
 	calm()
 	disturbing.Wait()
 	end()

@@ -35,30 +35,30 @@ func (e Edit) Put(c *v1alpha1.Cluster) {
 	c.Labels, c.Spec.Paused = maps.Clone(e.Labels), e.Paused
 }
 
-// Editor invents edits: whether a Cluster gets the Bundle, in which form, and when; and
+// editor invents edits: whether a Cluster gets the Bundle, in which form, and when; and
 // pauses. It knows what it has changed.
-type Editor struct {
+type editor struct {
 	random   *rand.Rand
 	clusters [Clusters]Cluster
 }
 
-// NewEditor returns an editor of Clusters in their first state.
-func NewEditor(random *rand.Rand) *Editor {
-	e := &Editor{random: random}
+// newEditor returns an editor of Clusters in their first state.
+func newEditor(random *rand.Rand) *editor {
+	e := &editor{random: random}
 	for number := range e.clusters {
 		e.clusters[number].Labels = map[string]string{RingLabel: RingAt(number)}
 	}
 	return e
 }
 
-// At returns a Cluster after its last edit.
-func (e *Editor) At(number int) Cluster { return e.clusters[number] }
+// at returns a Cluster after its last edit.
+func (e *editor) at(number int) Cluster { return e.clusters[number] }
 
-// Reached reports whether a roll-out may reach a Cluster.
-func (c Cluster) Reached() bool { return !c.Paused && c.Labels[AppLabel] != "none" }
+// reached reports whether a roll-out may reach a Cluster.
+func (c Cluster) reached() bool { return !c.Paused && c.Labels[AppLabel] != "none" }
 
-// Next returns a random edit.
-func (e *Editor) Next() Edit {
+// next returns a random edit.
+func (e *editor) next() Edit {
 	number := e.random.IntN(Clusters)
 	c := &e.clusters[number]
 	c.Labels = maps.Clone(c.Labels)
@@ -89,7 +89,7 @@ func toggle(labels map[string]string, key, value string, allowed bool) {
 	}
 }
 
-func (e *Editor) count(ok func(number int, c Cluster) bool) (n int) {
+func (e *editor) count(ok func(number int, c Cluster) bool) (n int) {
 	for number, c := range e.clusters {
 		if ok(number, c) {
 			n++
@@ -98,12 +98,12 @@ func (e *Editor) count(ok func(number int, c Cluster) bool) (n int) {
 	return n
 }
 
-// Release returns the edits that let roll-outs reach all Clusters.
-func (e *Editor) Release() []Edit {
+// release returns the edits that let roll-outs reach all Clusters.
+func (e *editor) release() []Edit {
 	var out []Edit
 	for number := range e.clusters {
 		c := &e.clusters[number]
-		if c.Reached() {
+		if c.reached() {
 			continue
 		}
 		c.Labels, c.Paused = maps.Clone(c.Labels), false

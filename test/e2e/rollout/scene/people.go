@@ -15,7 +15,7 @@ const editPause = 20 * time.Millisecond
 
 // People edit Clusters, one edit after the other, while they may.
 type People struct {
-	*Editor
+	*editor
 	// Made counts acknowledged edits.
 	Made atomic.Int64
 
@@ -28,12 +28,12 @@ type People struct {
 // NewPeople returns people. do makes one of their edits: it tries until the edit is
 // acknowledged, or returns false when the context has ended.
 func NewPeople(random *rand.Rand, do func(context.Context, Edit) bool) *People {
-	return &People{Editor: NewEditor(random), do: do, end: func() {}}
+	return &People{editor: newEditor(random), do: do, end: func() {}}
 }
 
-// Start lets them edit until Stop.
-func (p *People) Start(ctx context.Context) {
-	p.Stop()
+// start lets them edit until stop.
+func (p *People) start(ctx context.Context) {
+	p.stop()
 	editing, end := context.WithCancel(ctx)
 	p.end, p.editing = end, true
 	p.gone.Go(func() {
@@ -47,25 +47,25 @@ func (p *People) Start(ctx context.Context) {
 			}
 			// An edit that has begun is finished; otherwise the state of the Cluster would
 			// be unknown.
-			if p.do(ctx, p.Next()) {
+			if p.do(ctx, p.next()) {
 				p.Made.Add(1)
 			}
 		}
 	})
 }
 
-// Stop returns when the last edit is acknowledged. From then on the Editor knows the state
+// stop returns when the last edit is acknowledged. From then on the editor knows the state
 // of the Clusters.
-func (p *People) Stop() {
+func (p *People) stop() {
 	p.end()
 	p.gone.Wait()
 	p.editing = false
 }
 
-// Free lets roll-outs reach all Clusters; it returns false if the context ended first.
-func (p *People) Free(ctx context.Context) bool {
-	p.Stop()
-	for _, e := range p.Release() {
+// free lets roll-outs reach all Clusters; it returns false if the context ended first.
+func (p *People) free(ctx context.Context) bool {
+	p.stop()
+	for _, e := range p.release() {
 		if !p.do(ctx, e) {
 			return false
 		}

@@ -22,19 +22,6 @@ const (
 	Tick = 50 * time.Millisecond
 )
 
-// Rounds returns how often the whole sequence of events runs: MUSTER_ROLLOUT_ROUNDS, or
-// once.
-func Rounds(t testing.TB) int {
-	t.Helper()
-	given := os.Getenv("MUSTER_ROLLOUT_ROUNDS")
-	if given == "" {
-		return 1
-	}
-	n, err := strconv.Atoi(given)
-	require.NoError(t, err, "MUSTER_ROLLOUT_ROUNDS is a number of rounds")
-	return n
-}
-
 // Play changes the Bundle while everything else continues.
 type Play struct {
 	T      testing.TB
@@ -53,31 +40,46 @@ type Play struct {
 // Begin creates the first version, with limits, and waits for it.
 func (p *Play) Begin() {
 	p.next(func(b *v1alpha1.Bundle) { b.Spec.RolloutStrategy, b.Spec.Targets = Strategy(), Targets() })
-	p.Arrive()
+	p.arrive()
 }
 
-// Round runs the whole sequence of events once.
-func (p *Play) Round(ctx context.Context) {
+// Run runs the whole sequence of events MUSTER_ROLLOUT_ROUNDS times, or once. Then it lets the
+// newest version reach all Clusters.
+func (p *Play) Run(ctx context.Context) {
+	rounds := 1
+	if given := os.Getenv("MUSTER_ROLLOUT_ROUNDS"); given != "" {
+		var err error
+		rounds, err = strconv.Atoi(given)
+		require.NoError(p.T, err, "MUSTER_ROLLOUT_ROUNDS is a number of rounds")
+	}
+	for range rounds {
+		p.round(ctx)
+	}
+	require.True(p.T, p.People.free(ctx))
+	p.arrive()
+}
+
+func (p *Play) round(ctx context.Context) {
 	// A version that works.
-	p.People.Start(ctx)
+	p.People.start(ctx)
 	p.next(func(*v1alpha1.Bundle) {})
-	p.Arrive()
+	p.arrive()
 
 	// A version that fails, and is replaced while it is stuck in the first ring.
-	p.People.Start(ctx)
+	p.People.start(ctx)
 	p.Mood.Broken.Store(int64(p.Version + 1))
 	p.next(func(*v1alpha1.Bundle) {})
 	p.reaches(4)
 	p.next(func(*v1alpha1.Bundle) {})
-	p.Arrive()
+	p.arrive()
 
 	// Without limits all Clusters have the new version at once. With limits again, none has
 	// it before its time, and none at all while the Bundle is paused, with or without
 	// limits.
-	p.People.Start(ctx)
+	p.People.start(ctx)
 	p.next(func(b *v1alpha1.Bundle) { b.Spec.RolloutStrategy = nil })
-	p.Arrive()
-	p.People.Start(ctx)
+	p.arrive()
+	p.People.start(ctx)
 	p.next(func(b *v1alpha1.Bundle) { b.Spec.RolloutStrategy = Strategy() })
 	p.reaches(1)
 	p.next(func(b *v1alpha1.Bundle) { b.Spec.Paused = true })
@@ -87,13 +89,7 @@ func (p *Play) Round(ctx context.Context) {
 	p.next(func(b *v1alpha1.Bundle) { b.Spec.RolloutStrategy = Strategy() })
 	p.edited()
 	p.Write(func(b *v1alpha1.Bundle) { b.Spec.Paused = false })
-	p.Arrive()
-}
-
-// End lets the newest version reach all Clusters.
-func (p *Play) End(ctx context.Context) {
-	require.True(p.T, p.People.Free(ctx))
-	p.Arrive()
+	p.arrive()
 }
 
 // next writes the next version, with another change.
@@ -105,10 +101,10 @@ func (p *Play) next(change func(b *v1alpha1.Bundle)) {
 	})
 }
 
-// Arrive waits until the newest version is on all Clusters that it may reach, and ready.
+// arrive waits until the newest version is on all Clusters that it may reach, and ready.
 // After a while agents stop failing, and operators stop editing, so that this becomes
 // possible.
-func (p *Play) Arrive() {
+func (p *Play) arrive() {
 	started := time.Now()
 	defer p.Mood.Well.Store(false)
 	if p.People.editing {
@@ -117,8 +113,8 @@ func (p *Play) Arrive() {
 		case <-p.T.Context().Done():
 		}
 	}
-	p.People.Stop()
-	reached := func(number int, _ Look) bool { return p.People.At(number).Reached() }
+	p.People.stop()
+	reached := func(number int, _ Look) bool { return p.People.at(number).reached() }
 	require.Eventually(p.T, func() bool {
 		if time.Since(started) > p.Trouble {
 			p.Mood.Well.Store(true)
