@@ -17,15 +17,15 @@ import (
 	"sync"
 )
 
-// Result holds one line that a benchmark printed.
-type Result struct {
+// result holds one line that a benchmark printed.
+type result struct {
 	Name   string             // without Benchmark, and without the number of processors
 	Values map[string]float64 // by unit: ns/op, B/op and the benchmark's own units
 }
 
-// Part returns the value of a key in a sub-benchmark's name: in Affected/regime=x/n=10 the
+// part returns the value of a key in a sub-benchmark's name: in Affected/regime=x/n=10 the
 // part n is 10.
-func (r Result) Part(key string) string {
+func (r result) part(key string) string {
 	for part := range strings.SplitSeq(r.Name, "/") {
 		if name, value, found := strings.Cut(part, "="); found && name == key {
 			return value
@@ -34,11 +34,10 @@ func (r Result) Part(key string) string {
 	return ""
 }
 
-// Run runs go test in a folder. It calls each with every result as it comes, and returns
-// everything that was printed to both outputs.
-func Run(ctx context.Context, folder string, each func(Result), args ...string) (string, error) {
+// run runs go test. It calls each with every result as it comes, and returns everything that
+// was printed to both outputs.
+func run(ctx context.Context, each func(result), args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "go", append([]string{"test", "-run", "^$"}, args...)...)
-	command.Dir = folder
 	reader, writer := io.Pipe()
 	command.Stdout, command.Stderr = writer, writer
 	var all bytes.Buffer
@@ -67,14 +66,14 @@ func tail(text string) string {
 }
 
 // parse reads a line like "BenchmarkX/n=1-2  100  12.5 ns/op  3 B/op".
-func parse(line string) (Result, bool) {
+func parse(line string) (result, bool) {
 	fields := strings.Fields(line)
 	name, found := strings.CutPrefix(line, "Benchmark")
 	if !found || len(fields) < 4 {
-		return Result{}, false
+		return result{}, false
 	}
 	if _, err := strconv.Atoi(fields[1]); err != nil {
-		return Result{}, false
+		return result{}, false
 	}
 	name, _, _ = strings.Cut(name, "\t")
 	name = strings.TrimSpace(strings.Fields(name)[0])
@@ -83,11 +82,11 @@ func parse(line string) (Result, bool) {
 			name = name[:i]
 		}
 	}
-	r := Result{Name: name, Values: map[string]float64{}}
+	r := result{Name: name, Values: map[string]float64{}}
 	for i := 2; i+1 < len(fields); i += 2 {
 		v, err := strconv.ParseFloat(fields[i], 64)
 		if err != nil {
-			return Result{}, false
+			return result{}, false
 		}
 		r.Values[fields[i+1]] = v
 	}

@@ -33,19 +33,19 @@ func Index(ctx context.Context, out string, step func(string, ...any), count int
 	s.Title = "the index and derive alone"
 	s.Text = []string{"Microbenchmarks of pkg/registry/index and pkg/registry/derive, in one process, without a server. *index* finds the selectors among n that a label edit flips (Affected), or that match new labels (Matching); *brute force* evaluates all n. Where nothing can be filed (NotIn-only and the like) the index visits what it must. Microseconds."}
 	values := map[row]map[int][2][]float64{} // by n: index, brute force
-	var derive []Result
+	var derive []result
 	step("go test -bench of index and derive")
-	text, err := Run(ctx, ".", func(r Result) {
-		n, _ := strconv.Atoi(r.Part("n"))
-		impl := slices.Index([]string{"index", "brute"}, r.Part("impl"))
+	text, err := run(ctx, func(r result) {
+		n, _ := strconv.Atoi(r.part("n"))
+		impl := slices.Index([]string{"index", "brute"}, r.part("impl"))
 		if n == 0 || impl < 0 {
-			if r.Part("regime") == "" {
+			if r.part("regime") == "" {
 				derive = append(derive, r)
 			}
 			return
 		}
 		what, _, _ := strings.Cut(r.Name, "/")
-		at := row{what, r.Part("regime")}
+		at := row{what, r.part("regime")}
 		if values[at] == nil {
 			values[at] = map[int][2][]float64{}
 		}

@@ -51,12 +51,8 @@ type measurement struct {
 }
 
 func measure(ctx context.Context, s *site.Site, beside *yardsticks, edits int) (*results, error) {
-	m := &measurement{site: s, beside: beside, cluster: fleets.ClusterName(0), watches: map[schema.GroupVersionResource]*rest.RESTClient{}}
+	m := &measurement{site: s, beside: beside, cluster: fleets.ClusterName(0), where: fleets.Home(0), watches: map[schema.GroupVersionResource]*rest.RESTClient{}}
 	m.results.strays = map[string]int{}
-	var err error
-	if m.where, err = s.Home(ctx, m.cluster); err != nil {
-		return nil, err
-	}
 	before, err := site.Scrape(ctx, s.Client)
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), growing [
 	step("starting 2 × %d reflectors", agents)
 	both := []*watchers{{name: "by way of the Service", config: s.Service}, {name: "straight to the replica", config: s.Config}}
 	for _, w := range both {
-		if err := w.begin(watching, s, agents); err != nil {
+		if err := w.begin(watching, agents); err != nil {
 			return err
 		}
 	}
@@ -166,13 +166,9 @@ type watchers struct {
 }
 
 // begin starts the reflectors, and returns when each has listed.
-func (w *watchers) begin(ctx context.Context, s *site.Site, agents int) error {
+func (w *watchers) begin(ctx context.Context, agents int) error {
 	for i := range agents {
-		home, err := s.Home(ctx, fleets.ClusterName(i))
-		if err != nil {
-			return err
-		}
-		if err := w.start(ctx, home); err != nil {
+		if err := w.start(ctx, fleets.Home(i)); err != nil {
 			return err
 		}
 	}

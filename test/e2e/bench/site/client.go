@@ -5,7 +5,6 @@ package site
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -15,7 +14,6 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
-	"github.com/musterfleet/muster/test/e2e/bench/fleets"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
@@ -76,20 +74,4 @@ func Each(ctx context.Context, n int, do func(ctx context.Context, i int) error)
 		})
 	}
 	return group.Wait()
-}
-
-// Home returns the namespace of a Cluster's BundleDeployments.
-func (s *Site) Home(ctx context.Context, cluster string) (string, error) {
-	text, err := Answer(ctx, s.Client.Get().AbsPath(Path(Clusters, fleets.Namespace, cluster)))
-	if err != nil {
-		return "", err
-	}
-	var object v1alpha1.Cluster
-	if err := json.Unmarshal(text, &object); err != nil {
-		return "", err
-	}
-	if object.Status.Namespace == "" {
-		return "", fmt.Errorf("cluster %s has no status.namespace", cluster)
-	}
-	return object.Status.Namespace, nil
 }
