@@ -96,20 +96,13 @@ func (p *pace) rest(ctx context.Context, user string) error {
 	if p == nil {
 		return nil
 	}
-	var timer *time.Timer
 	for {
 		left := p.left(user)
 		if left <= 0 {
 			return nil
 		}
-		if timer == nil {
-			timer = time.NewTimer(min(left, lookAgain))
-			defer timer.Stop()
-		} else {
-			timer.Reset(min(left, lookAgain))
-		}
 		select {
-		case <-timer.C:
+		case <-time.After(min(left, lookAgain)):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
