@@ -22,11 +22,6 @@
 //	table.go              answers to kubectl get
 //	attrs.go              label and field selectors
 //
-//	row (Kind)  ──►  Strategy         main resource: create, update, delete
-//	            ──►  StatusStrategy   /status
-//	            ──►  TableConvertor   kubectl get
-//	            ──►  GetAttrs         label and field selectors
-//
 // # Promises
 //
 // The rules are those that clients know from the CRDs of this group (S 1.2). A write

@@ -96,19 +96,7 @@ func define[T, S any, P object[T]](row Kind, h hooks[P, S]) *Kind {
 	row.New = func() runtime.Object { return P(new(T)) }
 	row.NewList = h.list
 	row.members = topLevelMembers[T]()
-	row.Validate = func(runtime.Object) field.ErrorList { return nil }
-	row.ValidateStatus = func(runtime.Object) field.ErrorList { return nil }
-	row.Warnings = func(runtime.Object) []string { return nil }
-	if h.validate != nil {
-		row.Validate = func(obj runtime.Object) field.ErrorList { return h.validate(obj.(P)) }
-	}
-	if h.validateStatus != nil {
-		row.ValidateStatus = func(obj runtime.Object) field.ErrorList { return h.validateStatus(obj.(P)) }
-	}
-	if h.warnings != nil {
-		row.Warnings = func(obj runtime.Object) []string { return h.warnings(obj.(P)) }
-	}
-
+	row.Validate, row.ValidateStatus, row.Warnings = untyped(h.validate), untyped(h.validateStatus), untyped(h.warnings)
 	row.clearStatus = func(runtime.Object) {}
 	row.keepStatus = func(_, _ runtime.Object) {}
 	row.keepAllButStatus = func(obj, old runtime.Object) { *obj.(P) = *old.(P) }
@@ -126,6 +114,14 @@ func define[T, S any, P object[T]](row Kind, h hooks[P, S]) *Kind {
 		return equality.Semantic.DeepEqual(specOnly(a.(P), h.status), specOnly(b.(P), h.status))
 	}
 	return &row
+}
+
+// untyped returns a hook for any object, which returns nothing if the kind has no such hook.
+func untyped[P runtime.Object, R any](hook func(P) R) func(runtime.Object) R {
+	if hook == nil {
+		return func(runtime.Object) (nothing R) { return nothing }
+	}
+	return func(obj runtime.Object) R { return hook(obj.(P)) }
 }
 
 // specOnly returns a shallow copy of the object with empty metadata and status.

@@ -94,8 +94,7 @@ func (s Strategy) WarningsOnCreate(_ context.Context, obj runtime.Object) []stri
 }
 
 // WarningsOnUpdate returns what is accepted but cannot work. A client that edits only
-// metadata, such as a controller that adds a finalizer, gets no warning about the spec that
-// it did not write.
+// metadata, for example to add a finalizer, gets no warning about a spec of another writer.
 func (s Strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) []string {
 	if objectMeta(obj).Generation == objectMeta(old).Generation {
 		return nil
