@@ -119,12 +119,12 @@
 //
 // # Resource versions: the contract
 //
-//  1. A resourceVersion names a place in the log: a revision of etcd, and a place among
-//     its changes of one resource, in the order of delivery. It is one number,
-//     revision << 20 | place (view.Version). Places count from the end: the last change
-//     of a revision has the last place, 2^20 - 1. So a list, a bookmark and the end of
-//     initial events, which mean the state after all of a revision, carry the last place,
-//     and an object that a revision changed alone carries the same number as the list.
+//  1. A resourceVersion names a place in the log: a revision of etcd, and a place among its
+//     changes of one resource, in the order of delivery. It is one number,
+//     revision << 20 | place (view.Version). Places count from the end: the last change of
+//     a revision has the last place, 2^20 - 1. So a list, a bookmark and the end of initial
+//     events carry the last place: they mean the state after all of a revision. If a
+//     revision changed only one object, the object carries the same number as the list.
 //  2. A watch from a resourceVersion delivers what comes after that place, on every
 //     replica, and within a revision too. It repeats nothing and skips nothing. Where a
 //     revision changes more than 2^20 objects of a resource, the first ones share place 0,
@@ -170,12 +170,12 @@
 //
 // # Absence is a decision
 //
-// An agent that gets 404 or an empty list uninstalls. A server that is not sure answers 429,
-// 503 or 504. A broken Bundle, template, selector or record never makes another object
+// An agent that gets 404 or an empty list uninstalls. A server that is not sure answers
+// 429, 503 or 504. A broken Bundle, template, selector or record never makes another object
 // disappear. A record that can no longer be decoded keeps its last meaning; where that is
-// not known, what depends on it is 503. An object whose record cannot be decoded, or whose
-// content cannot be read, is deleted only by a client that asks for it with a right of its
-// own; such a request never deletes an object that can be read.
+// not known, what depends on it is 503. An object with an undecodable record or unreadable
+// content is deleted only by a request for exactly that, which needs a right of its own.
+// Such a request never deletes an object that can be read.
 //
 // A replica is sure while etcd has answered a quorum read within the last seconds, by the
 // same history, and the view follows. Otherwise it closes the whole API group, also to
@@ -189,10 +189,10 @@
 // The view is a pure function of the facts at its revision. So a write records, in the same
 // transaction, what must survive it and could not be derived after it:
 //
-//   - A write of a Bundle's spec that fails for any Cluster in scope (a bad selector, a
-//     template that does not render, a Policy) records the last version that worked, or
-//     that there was none. While that pin stands and the newest version still fails, the
-//     pinned version is in force for all Clusters.
+//   - If a Bundle's new spec fails for any Cluster in scope (a bad selector, a template
+//     that does not render, a Policy), the write records the last version that worked, or
+//     that none did. While that pin stands and the newest version still fails, the pinned
+//     version is in force for all Clusters.
 //   - A later write that makes the newest version work removes the pin. From then on the
 //     newest version is accepted for good.
 //   - A write that breaks an accepted version for one Cluster (new labels, annotations,
@@ -229,9 +229,9 @@
 // Where a strategy cannot hold anything back and nothing is paused, what is staged and
 // promoted is derived, and nothing is written. Everywhere else:
 //
-//   - The write that brings a version which may be held back records the last version that
-//     was fully promoted: the base. All BundleDeployments keep showing what the base means,
-//     at once and on every replica, until the controller lets more through.
+//   - A write of a version that may be held back records the last fully promoted version:
+//     the base. All BundleDeployments keep showing what the base means, at once and on
+//     every replica, until the controller lets more through.
 //   - The controller writes down what each BundleDeployment shows and drops the base. It
 //     then promotes by one small record each (S 6.4), under a guard that fails if a report
 //     has used up a limit meanwhile.

@@ -28,9 +28,5 @@
 // linearizable. A record that cannot be decrypted fails the call that reads it, and is
 // never passed over.
 //
-// CommitTogether does what Commit does, for many small writes by many writers. Writes that
-// arrive while others are under way share one transaction, each with its own guards. An
-// acknowledged write is as durable as with Commit.
-//
 // A Log is safe for concurrent use. Its costs are those of etcd and of the encryption.
 package etcd

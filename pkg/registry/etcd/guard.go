@@ -13,10 +13,10 @@ import (
 // etcd accepts about a hundred guards in a transaction. A transaction that depends on more
 // records guards ranges of keys instead of single keys: no record below the prefix was
 // written after the revision at which the transaction was planned. Such a guard does not
-// detect deletions. So every transaction that deletes a record of a kind that is guarded in
-// this way also writes the removal guard of that kind, and a range guard may compare it too.
-// If nothing was written or deleted since, each record in the range is unchanged, and each
-// absent record is still absent.
+// detect deletions. So a transaction that deletes a record of such a kind also writes the
+// removal guard of the kind, which a range guard may compare too. If nothing was written or
+// deleted since, each record in the range is unchanged, and each absent record is still
+// absent.
 
 // RangeGuard guards the records of one type and resource in one namespace, or in all if
 // Namespace is "".

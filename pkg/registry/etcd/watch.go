@@ -147,8 +147,8 @@ var streams atomic.Uint64
 // ownStream gives each watch its own stream: the etcd client opens one for each set of
 // metadata. This has two reasons. etcd withholds progress notifications while any watcher
 // on the same stream lags (etcd#20229). And the client passes a requested notification to
-// all watches that it knows on the stream. A watch that was created since and lags would
-// then believe that it has reached that revision.
+// all watches that it knows on the stream. A newer watch that lags would then believe that
+// it has reached that revision.
 func ownStream(ctx context.Context, stream string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "muster-stream", stream)
 }

@@ -7,8 +7,8 @@ import "iter"
 
 // plan is the cheaper way to find what an edit affects.
 type plan struct {
-	// byMentions means to visit what mentions a label that the edit touches, rather than
-	// what is filed under the labels.
+	// byMentions means to visit what mentions a touched label, and not what is filed under
+	// the labels.
 	byMentions bool
 	// visits is the number of entries in postings that the whole sequence looks at.
 	visits int

@@ -16,8 +16,9 @@ import (
 )
 
 // A compact report consists of the form byte formCompact, the length of its values, the
-// values (see pack), and its packed text as a zstd frame without the four bytes that all
-// frames begin with. The frame's header names the dictionary and the length of the text.
+// values (see pack), and its packed text. The text is a zstd frame without the four bytes
+// that all frames begin with. The frame's header names the dictionary and the length of the
+// text.
 
 // isCompact reports whether a record is compact. JSON begins with a brace instead.
 func isCompact(data []byte) bool { return len(data) > 0 && data[0] == formCompact }

@@ -35,8 +35,8 @@ const (
 )
 
 // countForFlowControl reports to priority and fairness what lists cost, while the server
-// runs. The registry does that for storages that it creates itself, but not for one that it
-// is given (k8s.io/apiserver, registry.Store.CompleteWithOptions).
+// runs. The registry does that only for storages that it creates itself (k8s.io/apiserver,
+// registry.Store.CompleteWithOptions).
 func countForFlowControl(server *genericapiserver.GenericAPIServer, to counts, storages map[string]rest.Storage) error {
 	return server.AddPostStartHook("muster-object-counts", func(hook genericapiserver.PostStartHookContext) error {
 		go func() {

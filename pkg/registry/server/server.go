@@ -20,8 +20,8 @@ import (
 )
 
 // These are the names of checks in /readyz, which does not show the errors. So the names
-// have to distinguish a replica that has lost etcd, where both fail, from one that is
-// starting, where etcd answers.
+// distinguish a replica that has lost etcd (both fail) from one that is starting (etcd
+// answers).
 const (
 	readyCheck   = "engine"
 	etcdCheck    = "etcd"

@@ -19,9 +19,9 @@ import (
 //
 //	-ldflags "-X github.com/musterfleet/muster/pkg/registry/server.version=v0.4.0"
 //
-// It is here and not in k8s.io/component-base, where kube-apiserver has its own: that one
-// decides which Kubernetes is emulated, and v0.4.0 there would switch off every feature
-// that is newer than Kubernetes 0.3.
+// It is not kube-apiserver's variable in k8s.io/component-base, which decides which
+// Kubernetes is emulated: v0.4.0 there would switch off every feature newer than Kubernetes
+// 0.3.
 var version = "unknown"
 
 // Version returns the version of Muster, "unknown" in a build without one.

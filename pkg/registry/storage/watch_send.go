@@ -57,8 +57,8 @@ func (w *watcher) sendChanges(ctx context.Context, placed view.Placed) error {
 	return nil
 }
 
-// rendered returns the object of a change. An object that was deleted, or that the selector
-// no longer selects, carries the version of that change.
+// rendered returns the object of a change. An object that was deleted or is no longer
+// selected carries the version of that change.
 func (w *watcher) rendered(ctx context.Context, c *view.Change, form view.Form, item view.Item, left view.Version) (*eventObject, error) {
 	return view.Rendered(c, form, func() (*eventObject, error) {
 		objects, err := w.store.render(ctx, []view.Item{item})

@@ -117,8 +117,8 @@ func text(t *testing.T, object record.APIObject) string {
 	return string(out)
 }
 
-// TestAFieldIsDerivedOrAFact checks that a roll-up never hides a fact, and that a client
-// that sends back a status never turns a derived field into a fact.
+// TestAFieldIsDerivedOrAFact checks that a roll-up hides no fact, and that a status that is
+// sent back adds none.
 func TestAFieldIsDerivedOrAFact(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
