@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// clients finds Clusters and registrations by the ID of their client. It reads the changes of a
-// view when it is asked: a question costs the changes since the last one.
+// clients finds Clusters and registrations by the ID of their client. A question costs the
+// changes since the last one.
 type clients struct {
 	mu struct {
 		sync.Mutex
@@ -27,10 +27,9 @@ type clients struct {
 
 // named holds the objects of one client.
 type named struct {
-	// made is the time of creation of each, in seconds; never for a registration that must
-	// not be granted.
-	made map[record.Name]int64
-	// latest is the latest of these times.
+	// made holds the time of creation of each, in seconds; never for a registration that must
+	// not be granted. latest is the latest of them.
+	made   map[record.Name]int64
 	latest int64
 }
 

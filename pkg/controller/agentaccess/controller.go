@@ -58,15 +58,13 @@ type Controller struct {
 // before the objects made for it are removed.
 const orphanGrace = time.Hour
 
-// gatherCredentials is the time for which a token gathers registrations before its Role is
-// written, which names all credentials that its holder may fetch. Agents look for theirs every
-// two seconds.
-const gatherCredentials = 200 * time.Millisecond
-
-// firstRetry and lastRetry are the delays of a key that failed, and slowest is the longest
-// delay of a key that changes all the time. A token does while agents register with it, and
-// agents look for their credentials every two seconds.
+// Agents look for their credentials every two seconds.
 const (
+	// gatherCredentials is the time for which a token gathers registrations before its Role is
+	// written. The Role names all credentials that the token's holder may fetch.
+	gatherCredentials = 200 * time.Millisecond
+	// firstRetry and lastRetry are the delays of a key that failed. slowest is the longest delay
+	// of a key that changes all the time, as a token does while agents register with it.
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = time.Minute
 	slowest    = 2 * time.Second
@@ -133,8 +131,8 @@ func (c *Controller) failed(key ownership.Owner, err error) (again bool) {
 	return true
 }
 
-// routine reports whether an error is normal where others write, too: another writer was
-// faster, or a namespace is being removed.
+// routine reports whether an error is normal: another writer was faster, or a namespace is
+// being removed.
 func routine(err error) bool {
 	return errors.Is(err, errAgain) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) || terminating(err)
 }

@@ -34,22 +34,21 @@
 // The annotation of a copy says its origin: KIND/NAMESPACE/NAME/TYPE. Bundles of several
 // namespaces may reach one Cluster, and one Bundle may need a Secret as it is while another
 // needs it as the Secret of a registry. A copy of one origin never becomes a copy of another
-// while a BundleDeployment needs it: it is an obstacle for the other. The first origin holds
-// the name, and nothing is written for the second. A copy without the annotation was made by
-// an earlier version or by Fleet. It counts as the copy that its controller names, if that
-// BundleDeployment still needs it, and else as that of the first BundleDeployment to need
-// it. An object that no BundleDeployment owns is an obstacle, too: an agent's own Secrets are
-// in that namespace.
+// while a BundleDeployment needs it: it is an obstacle for the other, and nothing is written
+// for that one. A copy without the annotation was made by an earlier version or by Fleet. It
+// belongs to the BundleDeployment that is its controller, if that still needs it, and
+// otherwise to the first one that needs it. An object that no BundleDeployment owns is an
+// obstacle, too: an agent's own Secrets are in that namespace.
 //
 // Obstacles, and sources that are missing, unsupported or without a name, are facts in the
 // record of a BundleDeployment's copies. The Ready condition of its Bundle shows them. They
 // are not tried again until something changes.
 //
-// An agent looks up copies by name alone, so it would read the copy of another origin, or an
-// agent's own Secret of the name. Therefore the record also lists the copies that are held
-// for the BundleDeployment. Until it lists all that are needed, spec.waitingForValues makes
-// the agent leave everything as it is; that holds also while no controller runs. Fleet's
-// agent tries and fails until the copies exist, and then reads what it finds.
+// An agent looks up copies by name alone, so it would read the copy of another origin, or its
+// own Secret of the name. Therefore the record also lists the copies that are held for the
+// BundleDeployment. Until it lists all that are needed, spec.waitingForValues makes the agent
+// leave everything as it is, also while no controller runs. Fleet's agent tries and fails
+// until the copies exist, and then reads what it finds.
 //
 // When a copy of a downstream resource is made or changes, the BundleDeployment's
 // downstreamResourcesGeneration grows after that, so that the agent deploys again. The count

@@ -42,8 +42,6 @@ type Options struct {
 	// Core reads sources and writes copies. Metadata watches both.
 	Core     kubernetes.Interface
 	Metadata metadata.Interface
-	// Workers is the number of BundleDeployments that are worked on at a time; 0 means 4.
-	Workers int
 }
 
 // Downstream is the controller.
@@ -58,6 +56,8 @@ type Downstream struct {
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = time.Minute
+	// workers is the number of BundleDeployments that are worked on at a time.
+	workers = 4
 	// again is the time after which everything is looked at without a change.
 	again = 10 * time.Minute
 )
@@ -66,12 +66,7 @@ const (
 var errAgain = errors.New("something changed meanwhile")
 
 // New returns a Downstream. It does nothing until it runs.
-func New(options Options) *Downstream {
-	if options.Workers == 0 {
-		options.Workers = 4
-	}
-	return &Downstream{Options: options}
-}
+func New(options Options) *Downstream { return &Downstream{Options: options} }
 
 // Run copies until the context ends, and returns its error.
 func (d *Downstream) Run(ctx context.Context) error {
@@ -100,7 +95,7 @@ func (d *Downstream) Run(ctx context.Context) error {
 	changes := d.following()
 	changes.See(v)
 	tasks.Go(func() { _ = changes.Run(ctx) })
-	d.queue.Work(ctx, d.Workers, d.sync, failed)
+	d.queue.Work(ctx, workers, d.sync, failed)
 	return ctx.Err()
 }
 

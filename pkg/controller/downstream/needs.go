@@ -138,7 +138,7 @@ func newNeeds() *needs {
 }
 
 // set notes what a BundleDeployment needs; nil means nothing. It returns false if that was
-// known. Else it also returns the others that need a copy which this one needs or needed.
+// known, and otherwise also the others that need a copy which this one needs or needed.
 func (n *needs) set(name record.Name, next *need) (changed bool, beside []record.Name) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

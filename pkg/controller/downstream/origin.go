@@ -54,9 +54,8 @@ func singular(kind string) string {
 	return "ConfigMap"
 }
 
-// originOf returns what an object is a copy of; "" if that is not known. A copy without the
-// annotation was made by an earlier version or by Fleet, for the BundleDeployment that is its
-// controller: its origin is the one that this BundleDeployment needs now.
+// originOf returns what an object is a copy of; "" if that is not known. Without the
+// annotation, it is what the BundleDeployment that is its controller needs now.
 func (n *needs) originOf(copy object, r resource) origin {
 	if noted, ok := copy.meta().Annotations[sourceAnnotation]; ok {
 		return origin(noted)
@@ -92,8 +91,8 @@ func (n *needs) held(r resource, of origin) bool {
 	return false
 }
 
-// keep returns the owners of a copy without those that need a copy of another origin in its
-// place. An earlier version entered these, too.
+// keep returns the owners of a copy without those that need another origin in its place,
+// which an earlier version entered, too.
 func (n *needs) keep(owners []metav1.OwnerReference, r resource, of origin) []metav1.OwnerReference {
 	return slices.DeleteFunc(slices.Clone(owners), func(o metav1.OwnerReference) bool {
 		other := n.originFor(record.Name{Namespace: r.name.Namespace, Name: o.Name}, o.UID, r)

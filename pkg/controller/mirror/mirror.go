@@ -117,9 +117,8 @@ func (m *Mirror) sync(ctx context.Context, k key) error {
 	return m.values(ctx, k.name)
 }
 
-// commit writes a plan, unless it is empty. It returns errConflict if the plan has to be
-// made again, from a newer state: after a conflict, and after the steps that have to be
-// written before the plan.
+// commit writes a plan, unless it is empty. It returns errConflict if the plan has to be made
+// again: after a conflict, and after the steps that had to be written before the plan.
 func (m *Mirror) commit(ctx context.Context, plan *engine.Plan, err error) error {
 	if err != nil || plan.Empty() {
 		return err

@@ -72,9 +72,9 @@ func wantsValues(item view.Item) bool {
 	return ok && object.Record.Object.(*v1alpha1.Bundle).Spec.ValuesHash != ""
 }
 
-// sameVersions reports whether a change of a Bundle left its versions as they were, like
-// the agents' reports, which come all the time. The end of a failure does not: the version
-// that worked before is not needed any more.
+// sameVersions reports whether a change of a Bundle left its versions as they were, as agents'
+// reports do all the time. The end of a failure does not: the version that worked before is not
+// needed any more.
 func sameVersions(change *view.Change) bool {
 	prev, next, ok := follow.Both(change)
 	return ok && prev.RecordRevision == next.RecordRevision && prev.Derived.Failure == next.Derived.Failure

@@ -82,9 +82,9 @@ func (r *Rollout) find() {
 }
 
 // everywhere reports whether a revision may have changed, for any Bundle, which Clusters it
-// targets or what is held on them. An edit of one Cluster does not: if it changes the targets
-// or the partitions of a Bundle that is held, it writes the guard of the roll-out, and if it
-// changes what is shown, a BundleDeployment changes.
+// targets or what is held on them. An edit of one Cluster does not: it writes the guard of
+// each held roll-out whose targets or partitions it changes, and if it changes what is shown,
+// a BundleDeployment changes.
 func everywhere(revision *view.Revision) bool {
 	for _, resource := range []string{record.ClusterGroups, record.Mappings, record.Restrictions, record.Policies} {
 		if len(revision.Changes(resource, "", "")) > 0 {

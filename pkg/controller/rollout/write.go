@@ -42,11 +42,11 @@ func put(txn *etcd.Txn, in rollout.Input, decisions []rollout.Decision, batch in
 }
 
 // dropBase replaces the rollout record by one without a base. A Cluster that is targeted for the
-// first time meanwhile would have its BundleDeployment by the base, and lose it. An edit of a
-// Cluster that does so writes the Bundle's guard (Input.Guards); other edits of Clusters, which
-// may come all the time, cause no conflict. No guard is written when another Bundle gives up a
-// name, so the Bundles that hold such names must not change. If they are too many to guard each,
-// no Cluster and no Bundle may change at all.
+// first time meanwhile would get its BundleDeployment from the base, and lose it. So an edit that
+// makes a Cluster a target writes the Bundle's guard (Input.Guards); other edits of Clusters,
+// which may come all the time, cause no conflict. No guard is written when another Bundle gives
+// up a name, so the Bundles that hold such names must not change. If they are too many to guard
+// each, no Cluster and no Bundle may change at all.
 func dropBase(txn *etcd.Txn, in rollout.Input) error {
 	data, err := json.Marshal(record.Rollout{UID: in.UID})
 	if err != nil {
