@@ -45,6 +45,7 @@
 //	report_read.go     reads a report without reflection
 //	report_tokens.go   the tokens that it reads
 //	report_kept.go     Kept: reports in memory
+//	fields.go          the field sets of managed fields, shared
 //	promotion.go       promotions, and the last fully promoted version
 //	mirror.go          copies of outside facts
 //	holder.go          holders of names

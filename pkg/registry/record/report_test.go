@@ -266,31 +266,24 @@ func BenchmarkReport(b *testing.B) {
 		require.NoError(b, err)
 		text, err := r.text()
 		require.NoError(b, err)
-		b.Run(m.title+"/encode", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := r.Encode(); err != nil {
-					b.Fatal(err)
+		for _, c := range []struct {
+			name  string
+			bytes int
+			run   func() error
+		}{
+			{"encode", len(data), func() error { _, err := r.Encode(); return err }},
+			{"JSON", len(text), func() error { _, err := r.text(); return err }},
+			{"decode", len(data), func() error { _, err := DecodeReport(BundleDeployments, data); return err }},
+		} {
+			b.Run(m.title+"/"+c.name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := c.run(); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-			b.ReportMetric(float64(len(data)), "bytes")
-		})
-		b.Run(m.title+"/JSON", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := r.text(); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(len(text)), "bytes")
-		})
-		b.Run(m.title+"/decode", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := DecodeReport(BundleDeployments, data); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+				b.ReportMetric(float64(c.bytes), "bytes")
+			})
+		}
 	}
 }
