@@ -8,6 +8,7 @@ package servertest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,9 +56,7 @@ func NewClusters() *Clusters {
 }
 
 // Storage returns a storage map for server.Config, with only empty Clusters.
-func Storage() map[string]rest.Storage {
-	return map[string]rest.Storage{"clusters": NewClusters()}
-}
+func Storage() map[string]rest.Storage { return map[string]rest.Storage{"clusters": NewClusters()} }
 
 // New implements rest.Storage.
 func (*Clusters) New() runtime.Object { return &v1alpha1.Cluster{} }
@@ -74,9 +73,7 @@ func (*Clusters) NamespaceScoped() bool { return true }
 // GetSingularName implements rest.SingularNameProvider.
 func (*Clusters) GetSingularName() string { return "cluster" }
 
-func key(ctx context.Context, name string) string {
-	return request.NamespaceValue(ctx) + "/" + name
-}
+func key(ctx context.Context, name string) string { return request.NamespaceValue(ctx) + "/" + name }
 
 // Get implements rest.Getter.
 func (c *Clusters) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
@@ -94,14 +91,11 @@ func (c *Clusters) List(ctx context.Context, _ *internalversion.ListOptions) (ru
 	defer c.mu.Unlock()
 	list := &v1alpha1.ClusterList{}
 	list.ResourceVersion = strconv.FormatUint(c.mu.revision+1, 10)
-	for k, item := range c.mu.items {
+	for _, k := range slices.Sorted(maps.Keys(c.mu.items)) {
 		if strings.HasPrefix(k, request.NamespaceValue(ctx)) {
-			list.Items = append(list.Items, *item.DeepCopy())
+			list.Items = append(list.Items, *c.mu.items[k].DeepCopy())
 		}
 	}
-	slices.SortFunc(list.Items, func(a, b v1alpha1.Cluster) int {
-		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
-	})
 	return list, nil
 }
 
