@@ -44,28 +44,34 @@ func (e *edits) proposal() Proposal {
 	}
 }
 
-// stored returns the object with a name, to be edited, nil if none exists.
-func stored[T record.APIObject](e *edits, resource string, name record.Name) (*record.Object, T) {
-	r := e.j.object(e.t, resource, name)
-	if r == nil {
-		return nil, *new(T)
+// stored returns the object with a name, to be edited, or a new one if none exists.
+func stored[T any, P interface {
+	*T
+	record.APIObject
+}](e *edits, resource string, name record.Name) (r *record.Object, object P, exists bool) {
+	if r := e.j.object(e.t, resource, name); r != nil {
+		return r, r.Object.(P), true
 	}
-	return r, r.Object.(T)
+	object, meta := P(new(T)), e.meta(name)
+	object.SetName(meta.Name)
+	object.SetNamespace(meta.Namespace)
+	object.SetGeneration(meta.Generation)
+	object.SetUID(meta.UID)
+	object.SetCreationTimestamp(meta.CreationTimestamp)
+	return &record.Object{Object: object}, object, false
 }
 
 func (e *edits) bundleEdit() Proposal {
 	name := e.name(someBundles)
 	p := Proposal{Resource: record.Bundles, Name: name}
-	r, b := stored[*v1alpha1.Bundle](e, record.Bundles, name)
+	r, b, exists := stored[v1alpha1.Bundle](e, record.Bundles, name)
 	switch {
-	case r != nil && (e.oneIn(8) || ending(b) && e.oneIn(2)):
+	case exists && (e.oneIn(8) || ending(b) && e.oneIn(2)):
 		return p
-	case r != nil && !ending(b) && e.oneIn(12):
+	case exists && !ending(b) && e.oneIn(12):
 		e.end(b)
-	case r == nil:
-		b = &v1alpha1.Bundle{ObjectMeta: e.meta(name)}
+	case !exists:
 		b.Labels, b.Spec = e.bundleLabels(), e.bundleSpec()
-		r = &record.Object{Object: b}
 		e.seed(r)
 	case e.oneIn(4):
 		b.Labels = e.bundleLabels() // no new version
@@ -111,16 +117,14 @@ func (e *edits) seed(r *record.Object) {
 func (e *edits) clusterEdit() Proposal {
 	name := e.name(someClusters)
 	p := Proposal{Resource: record.Clusters, Name: name}
-	r, c := stored[*v1alpha1.Cluster](e, record.Clusters, name)
+	r, c, exists := stored[v1alpha1.Cluster](e, record.Clusters, name)
 	switch {
-	case r != nil && (e.oneIn(10) || ending(c) && e.oneIn(2)):
+	case exists && (e.oneIn(10) || ending(c) && e.oneIn(2)):
 		return p
-	case r != nil && !ending(c) && e.oneIn(12):
+	case exists && !ending(c) && e.oneIn(12):
 		e.end(c)
-	case r == nil:
-		c = &v1alpha1.Cluster{ObjectMeta: e.meta(name)}
+	case !exists:
 		c.Labels = e.clusterLabels()
-		r = &record.Object{Object: c}
 	}
 	switch e.IntN(8) {
 	case 0:
@@ -147,13 +151,9 @@ func (e *edits) clusterEdit() Proposal {
 func (e *edits) groupEdit() Proposal {
 	name := e.name(someGroups)
 	p := Proposal{Resource: record.ClusterGroups, Name: name}
-	r, g := stored[*v1alpha1.ClusterGroup](e, record.ClusterGroups, name)
-	if r != nil && e.oneIn(4) {
+	r, g, exists := stored[v1alpha1.ClusterGroup](e, record.ClusterGroups, name)
+	if exists && e.oneIn(4) {
 		return p
-	}
-	if r == nil {
-		g = &v1alpha1.ClusterGroup{ObjectMeta: e.meta(name)}
-		r = &record.Object{Object: g}
 	}
 	if e.oneIn(2) {
 		g.Labels = e.labels()
@@ -170,13 +170,9 @@ func (e *edits) groupEdit() Proposal {
 func (e *edits) mappingEdit() Proposal {
 	name := e.name([]string{"m1", "m2"})
 	p := Proposal{Resource: record.Mappings, Name: name}
-	r, m := stored[*v1alpha1.BundleNamespaceMapping](e, record.Mappings, name)
-	if r != nil && e.oneIn(3) {
+	r, m, exists := stored[v1alpha1.BundleNamespaceMapping](e, record.Mappings, name)
+	if exists && e.oneIn(3) {
 		return p
-	}
-	if r == nil {
-		m = &v1alpha1.BundleNamespaceMapping{ObjectMeta: e.meta(name)}
-		r = &record.Object{Object: m}
 	}
 	m.BundleSelector, m.NamespaceSelector = e.selector(), e.selector()
 	switch e.IntN(8) {
@@ -192,13 +188,9 @@ func (e *edits) mappingEdit() Proposal {
 func (e *edits) policyEdit() Proposal {
 	name := e.name([]string{"p1", "p2"})
 	p := Proposal{Resource: record.Policies, Name: name}
-	r, policy := stored[*v1alpha1.Policy](e, record.Policies, name)
-	if r != nil && !e.oneIn(3) {
+	r, policy, exists := stored[v1alpha1.Policy](e, record.Policies, name)
+	if exists && !e.oneIn(3) {
 		return p
-	}
-	if r == nil {
-		policy = &v1alpha1.Policy{ObjectMeta: e.meta(name)}
-		r = &record.Object{Object: policy}
 	}
 	policy.RequireServiceAccount = e.oneIn(4)
 	policy.AllowNamespaceCreation = e.oneIn(3)
@@ -210,13 +202,9 @@ func (e *edits) policyEdit() Proposal {
 func (e *edits) restrictionEdit() Proposal {
 	name := e.name([]string{"r1", "r2"})
 	p := Proposal{Resource: record.Restrictions, Name: name}
-	r, restriction := stored[*v1alpha1.GitRepoRestriction](e, record.Restrictions, name)
-	if r != nil && e.oneIn(2) {
+	r, restriction, exists := stored[v1alpha1.GitRepoRestriction](e, record.Restrictions, name)
+	if exists && e.oneIn(2) {
 		return p
-	}
-	if r == nil {
-		restriction = &v1alpha1.GitRepoRestriction{ObjectMeta: e.meta(name)}
-		r = &record.Object{Object: restriction}
 	}
 	restriction.AllowedTargetNamespaceSelector = e.selectorOrNil(2)
 	p.Object = r

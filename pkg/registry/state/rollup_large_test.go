@@ -53,13 +53,9 @@ func (c crowd) planned(p Proposal) *etcd.Txn {
 // cluster returns the write or the deletion of a Cluster.
 func (c crowd) cluster(name record.Name) Proposal {
 	p := Proposal{Resource: record.Clusters, Name: name}
-	r, k := stored[*v1alpha1.Cluster](c.edits, record.Clusters, name)
-	switch {
-	case r != nil && c.oneIn(5):
+	r, k, exists := stored[v1alpha1.Cluster](c.edits, record.Clusters, name)
+	if exists && c.oneIn(5) {
 		return p
-	case r == nil:
-		k = &v1alpha1.Cluster{ObjectMeta: c.meta(name)}
-		r = &record.Object{Object: k}
 	}
 	k.Labels = map[string]string{"env": pick(c.universe, "x", "x", "x", "y"), "tier": pick(c.universe, "x", "y")}
 	k.Spec.Paused = c.oneIn(20)
@@ -85,11 +81,7 @@ func (c crowd) obey(txn *etcd.Txn, agents int) {
 // bundle returns a version of a Bundle for most Clusters, with a random roll-out strategy.
 func (c crowd) bundle(name string) Proposal {
 	key := record.Name{Namespace: "n1", Name: name}
-	r, b := stored[*v1alpha1.Bundle](c.edits, record.Bundles, key)
-	if r == nil {
-		b = &v1alpha1.Bundle{ObjectMeta: c.meta(key)}
-		r = &record.Object{Object: b}
-	}
+	r, b, _ := stored[v1alpha1.Bundle](c.edits, record.Bundles, key)
 	b.Generation++
 	b.Labels = map[string]string{v1alpha1.LabelRepoName: "repo"}
 	if c.oneIn(3) {
@@ -114,11 +106,7 @@ func (c crowd) bundle(name string) Proposal {
 
 func (c crowd) group(name string) Proposal {
 	key := record.Name{Namespace: "n1", Name: name}
-	r, g := stored[*v1alpha1.ClusterGroup](c.edits, record.ClusterGroups, key)
-	if r == nil {
-		g = &v1alpha1.ClusterGroup{ObjectMeta: c.meta(key)}
-		r = &record.Object{Object: g}
-	}
+	r, g, _ := stored[v1alpha1.ClusterGroup](c.edits, record.ClusterGroups, key)
 	g.Spec.Selector = pick(c.universe, where("env", "x").ClusterSelector, where("tier", "x").ClusterSelector, &metav1.LabelSelector{}, nil)
 	return Proposal{Resource: record.ClusterGroups, Name: key, Object: r}
 }
