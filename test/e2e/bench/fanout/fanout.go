@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/test/e2e/bench/custom"
@@ -95,7 +94,8 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 	}
 	muster := &side{config: s.Config, client: s.Client, resource: site.Deployments, processes: []*cluster.Process{s.Replica.Process, s.Etcd.Member(0)}}
 	muster.edit = func(ctx context.Context, k kind, i int) error {
-		return patch(ctx, s.Client, site.Path(site.Bundles, fleets.Namespace, k.bundle), fmt.Sprintf(`{"spec":{"helm":{"values":{"value0":"edit-%d"}}}}`, i))
+		_, err := site.Patch(ctx, s.Client, site.Path(site.Bundles, fleets.Namespace, k.bundle), fleets.BundlePatch(i))
+		return err
 	}
 	step("Muster: opening %d watches and editing", o.Agents+o.Watches)
 	ours, err := muster.measure(ctx, homes, o, shared)
@@ -137,15 +137,11 @@ func beside(ctx context.Context, s *site.Site, n int, homes []string) (*side, er
 		group.SetLimit(writers)
 		for home := range slices.Chunk(homes, k.every) {
 			group.Go(func() error {
-				return patch(ctx, client, site.Path(custom.Deployments, home[0], k.bundle), fmt.Sprintf(`{"spec":{"stagedDeploymentID":"edit-%d","deploymentID":"edit-%d"}}`, i, i))
+				_, err := site.Patch(ctx, client, site.Path(custom.Deployments, home[0], k.bundle), fmt.Sprintf(`{"spec":{"stagedDeploymentID":"edit-%d","deploymentID":"edit-%d"}}`, i, i))
+				return err
 			})
 		}
 		return group.Wait()
 	}
 	return k, nil
-}
-
-func patch(ctx context.Context, c *rest.RESTClient, path, body string) error {
-	_, err := site.Answer(ctx, c.Patch(types.MergePatchType).AbsPath(path).Body([]byte(body)))
-	return err
 }

@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"iter"
+	"strconv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -133,6 +134,20 @@ func Many(bundles, clusters, waiting int) Fleet {
 		objects(yield)
 	}
 	return all
+}
+
+// LabelPatch returns a merge patch that sets a label, or removes it if the value is empty.
+func LabelPatch(key, value string) string {
+	text := "null"
+	if value != "" {
+		text = strconv.Quote(value)
+	}
+	return fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, key, text)
+}
+
+// BundlePatch returns the i-th merge patch of a Bundle that changes its BundleDeployments.
+func BundlePatch(i int) string {
+	return fmt.Sprintf(`{"spec":{"helm":{"values":{"value0":"edit-%d"}}}}`, i)
 }
 
 // Group is a ClusterGroup that has no members as long as its label is not Key=Value.

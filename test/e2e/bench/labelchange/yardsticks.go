@@ -4,12 +4,10 @@
 package labelchange
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
@@ -17,22 +15,18 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 )
 
-// yardstickKey is a key in Muster's etcd that Muster does not watch.
-const yardstickKey = "/yardstick"
-
-// yardsticks hold a custom resource with its watch, and a key with its own.
+// yardsticks hold a custom resource with its watch, and what puts into etcd.
 type yardsticks struct {
 	requests *rest.RESTClient
 	events   chan site.Event
 	broken   chan error
-	etcd     *clientv3.Client
-	puts     clientv3.WatchChan
+	put      func(value string) (time.Duration, error)
 }
 
 const customName = "yardstick"
 
 func newYardsticks(ctx context.Context, s *site.Site) (*yardsticks, error) {
-	c := &yardsticks{events: make(chan site.Event, 16), broken: make(chan error, 1), etcd: s.EtcdClient()}
+	c := &yardsticks{events: make(chan site.Event, 16), broken: make(chan error, 1), put: s.Yardstick(ctx)}
 	var err error
 	c.requests, err = custom.Put(ctx, s, 1, func(int) (map[string]any, error) {
 		return map[string]any{"metadata": map[string]any{"namespace": "default", "name": customName, "uid": "00000000-0000-4000-8000-000000000000", "creationTimestamp": "2026-01-01T00:00:00Z"}}, nil
@@ -49,13 +43,12 @@ func newYardsticks(ctx context.Context, s *site.Site) (*yardsticks, error) {
 		return nil, err
 	}
 	err = site.Watch(ctx, watching, custom.Deployments, "", revision, nil, func(e site.Event) { c.events <- e }, func(err error) { c.broken <- err })
-	c.puts = c.etcd.Watch(ctx, yardstickKey)
 	return c, err
 }
 
 // label adds or removes a label of the custom resource, and returns the time to its event.
 func (c *yardsticks) label(ctx context.Context, add bool) (time.Duration, error) {
-	patch := c.requests.Patch(types.MergePatchType).AbsPath(site.Path(custom.Deployments, "default", customName)).Body(labelPatch(add))
+	patch := c.requests.Patch(types.MergePatchType).AbsPath(site.Path(custom.Deployments, "default", customName)).Body([]byte(labelPatch(add)))
 	sent := time.Now()
 	if _, err := site.Answer(ctx, patch); err != nil {
 		return 0, err
@@ -67,22 +60,6 @@ func (c *yardsticks) label(ctx context.Context, add bool) (time.Duration, error)
 		return 0, err
 	case <-time.After(eventWithin):
 		return 0, errors.New("the custom resource's event did not come")
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-// put writes so many bytes directly into etcd, and returns the time to its event.
-func (c *yardsticks) put(ctx context.Context, size int) (time.Duration, error) {
-	sent := time.Now()
-	if _, err := c.etcd.Put(ctx, yardstickKey, string(bytes.Repeat([]byte("x"), size))); err != nil {
-		return 0, err
-	}
-	select {
-	case response := <-c.puts:
-		return time.Since(sent), response.Err()
-	case <-time.After(eventWithin):
-		return 0, errors.New("the put's event did not come")
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}

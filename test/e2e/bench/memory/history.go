@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -46,20 +45,20 @@ func ways(s *site.Site, f fleets.Fleet, reporter *fleets.Reporter) []way {
 	const many = 1000
 	log := s.Log()
 	patch := func(ctx context.Context, resource schema.GroupVersionResource, name, body string) error {
-		_, err := site.Answer(ctx, s.Client.Patch(types.MergePatchType).AbsPath(site.Path(resource, fleets.Namespace, name)).Body([]byte(body)))
+		_, err := site.Patch(ctx, s.Client, site.Path(resource, fleets.Namespace, name), body)
 		return err
 	}
 	return []way{
 		{"edits of Bundles", func(ctx context.Context, first int) (int, error) {
-			return 1, patch(ctx, site.Bundles, fleets.BundleName(first%f.Bundles), fmt.Sprintf(`{"spec":{"helm":{"values":{"value0":"edit-%d"}}}}`, first))
+			return 1, patch(ctx, site.Bundles, fleets.BundleName(first%f.Bundles), fleets.BundlePatch(first))
 		}},
 		{"edits of labels", func(ctx context.Context, first int) (int, error) {
 			return many, site.Each(ctx, many, func(ctx context.Context, i int) error {
-				value := fmt.Sprintf("%q", fleets.Value)
+				value := fleets.Value
 				if (first+i)/f.Clusters%2 == 1 {
-					value = "null"
+					value = ""
 				}
-				return patch(ctx, site.Clusters, fleets.ClusterName((first+i)%f.Clusters), fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, fleets.Key, value))
+				return patch(ctx, site.Clusters, fleets.ClusterName((first+i)%f.Clusters), fleets.LabelPatch(fleets.Key, value))
 			})
 		}},
 		{"reports", func(ctx context.Context, first int) (int, error) {

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/record"
 	"github.com/musterfleet/muster/test/e2e/bench/fleets"
@@ -47,7 +45,7 @@ func newReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Rep
 		return nil, err
 	}
 	name := first.Name()
-	if _, err := site.Answer(ctx, s.Client.Patch(types.MergePatchType).AbsPath(site.Path(site.Deployments, name.Namespace, name.Name, "status")).Body(patch)); err != nil {
+	if _, err := site.Patch(ctx, s.Client, site.Path(site.Deployments, name.Namespace, name.Name, "status"), string(patch)); err != nil {
 		return nil, err
 	}
 	value, err := s.Record(ctx, record.ReportKey(record.BundleDeployments, name))

@@ -6,7 +6,6 @@ package scale
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -50,27 +49,22 @@ type cost struct {
 // per divides by the number that an edit moves, or by one if it moves none.
 func (c *cost) per(v float64) float64 { return v / float64(max(1, c.moves)) }
 
-func labelled(key string, on, off string) func(i int) string {
-	return func(i int) string {
-		value := on
-		if i%2 == 1 {
-			value = off
-		}
-		return fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, key, value)
-	}
+// labelled alternates between two values of a label.
+func labelled(key, on, off string) func(i int) string {
+	return func(i int) string { return fleets.LabelPatch(key, []string{on, off}[i%2]) }
 }
 
 func oneLabel(moves, times int) edit {
 	return edit{
 		what: fmt.Sprintf("label edit that moves %d", moves), resource: site.Clusters, name: fleets.ClusterName(0),
-		patch: labelled(fleets.Key, strconv.Quote(fleets.Value), "null"), moves: moves, times: times,
+		patch: labelled(fleets.Key, fleets.Value, ""), moves: moves, times: times,
 	}
 }
 
 func oneBundle(moves, times int) edit {
 	return edit{
 		what: fmt.Sprintf("Bundle edit that moves %d", moves), resource: site.Bundles, name: fleets.BundleName(1), moves: moves, times: times,
-		patch: func(i int) string { return fmt.Sprintf(`{"spec":{"helm":{"values":{"value0":"edit-%d"}}}}`, i) },
+		patch: fleets.BundlePatch,
 	}
 }
 
@@ -107,8 +101,7 @@ func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 	if err != nil {
 		return nil, err
 	}
-	const key = "/yardstick"
-	puts := s.EtcdClient().Watch(ctx, key)
+	put := s.Yardstick(ctx)
 
 	var answered, own, first, last, yardstick []time.Duration
 	m, err := begin(ctx, s)
@@ -165,16 +158,11 @@ func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 	}
 	// The server's cost has been read: the yardstick is not part of it.
 	for range e.times {
-		sent := time.Now()
-		if _, err := s.EtcdClient().Put(ctx, key, at); err != nil {
+		took, err := put(at)
+		if err != nil {
 			return nil, err
 		}
-		select {
-		case <-puts:
-			yardstick = append(yardstick, time.Since(sent))
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+		yardstick = append(yardstick, took)
 	}
 	c.answered, c.own, c.first, c.last, c.yardstick = stats.Median(answered), stats.Median(own), stats.Median(first), stats.Median(last), stats.Median(yardstick)
 	c.deploymentEventsTooMany = len(moved)

@@ -100,7 +100,7 @@ func grow(ctx context.Context, s *site.Site, step func(string, ...any), f fleets
 		return p, nil
 	}
 	unused := oneLabel(0, smallEdits)
-	unused.patch = labelled("unused", `"yes"`, "null")
+	unused.patch = labelled("unused", "yes", "")
 	if p.nothing, err = do(ctx, s, unused); err != nil {
 		return nil, err
 	}

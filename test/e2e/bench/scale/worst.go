@@ -30,9 +30,9 @@ func worst(ctx context.Context, s *site.Site, step func(string, ...any), o Optio
 	members := max(1, o.Group/100)
 	group.moves = members * 100
 	slot := oneLabel(1, smallEdits)
-	slot.patch = labelled("slot", `"7"`, `"none"`)
+	slot.patch = labelled("slot", "7", "none")
 	region := oneLabel(o.Labels, largeEdits)
-	region.patch = func(i int) string { return fmt.Sprintf(`{"metadata":{"labels":{"region":"elsewhere-%d"}}}`, i) }
+	region.patch = func(i int) string { return fleets.LabelPatch("region", fmt.Sprintf("elsewhere-%d", i)) }
 	var wrong []error
 	for _, c := range []struct {
 		what  string

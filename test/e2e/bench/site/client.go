@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
@@ -59,6 +60,11 @@ func Answer(ctx context.Context, request *rest.Request) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w: %d %.*s", request.URL().Path, err, status, most, text)
 	}
 	return text, nil
+}
+
+// Patch sends a merge patch, and returns the answer as Answer does.
+func Patch(ctx context.Context, c *rest.RESTClient, path, body string) ([]byte, error) {
+	return Answer(ctx, c.Patch(types.MergePatchType).AbsPath(path).Body([]byte(body)))
 }
 
 // Each calls do for each number below n, 16 at a time.

@@ -9,7 +9,7 @@
 //
 //	site.go    the control plane and Muster
 //	client.go  clients that decode nothing
-//	stream.go  watches
+//	stream.go  watches, of Muster and of etcd
 //	meter.go   memory, processor time and metrics of a server
 //
 // kube-controller-manager is stopped during measurements: its work for new objects is not

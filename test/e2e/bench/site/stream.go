@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -113,4 +114,25 @@ func Version(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersi
 	}
 	err = json.Unmarshal(text, &list)
 	return list.Metadata.ResourceVersion, err
+}
+
+// Yardstick returns a function that puts a value into Muster's etcd, under a key that Muster
+// does not watch. It returns the time to the put's watch event.
+func (s *Site) Yardstick(ctx context.Context) func(value string) (time.Duration, error) {
+	const key, limit = "/yardstick", 30 * time.Second
+	puts := s.EtcdClient().Watch(ctx, key)
+	return func(value string) (time.Duration, error) {
+		sent := time.Now()
+		if _, err := s.EtcdClient().Put(ctx, key, value); err != nil {
+			return 0, err
+		}
+		select {
+		case response := <-puts:
+			return time.Since(sent), response.Err()
+		case <-time.After(limit):
+			return 0, errors.New("the put's event did not come")
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
 }
