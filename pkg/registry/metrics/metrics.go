@@ -70,25 +70,17 @@ type shown struct {
 // New returns metrics that are registered nowhere and show nothing.
 func New() *Metrics {
 	return &Metrics{
-		pulse: metrics.NewHistogram(&metrics.HistogramOpts{
-			Name:           "muster_etcd_pulse_duration_seconds",
-			Help:           "How long etcd took to answer a quorum read of its revision, measured about once a second while no other read is under way.",
-			Buckets:        metrics.ExponentialBuckets(0.0005, 2, 13),
-			StabilityLevel: metrics.ALPHA,
-		}),
-		apply: metrics.NewHistogram(&metrics.HistogramOpts{
-			Name:           "muster_apply_duration_seconds",
-			Help:           "How long a revision that changed records took to become a view, from its arrival to the wake-up of watchers.",
-			Buckets:        metrics.ExponentialBuckets(0.0001, 2.5, 13),
-			StabilityLevel: metrics.ALPHA,
-		}),
-		group: metrics.NewHistogram(&metrics.HistogramOpts{
-			Name:           "muster_report_group_size",
-			Help:           "How many reports each transaction of reports to etcd carries: reports that arrive during a transaction share the next one.",
-			Buckets:        metrics.ExponentialBuckets(1, 2, 7),
-			StabilityLevel: metrics.ALPHA,
-		}),
+		pulse: histogram("muster_etcd_pulse_duration_seconds", metrics.ExponentialBuckets(0.0005, 2, 13),
+			"How long etcd took to answer a quorum read of its revision, measured about once a second while no other read is under way."),
+		apply: histogram("muster_apply_duration_seconds", metrics.ExponentialBuckets(0.0001, 2.5, 13),
+			"How long a revision that changed records took to become a view, from its arrival to the wake-up of watchers."),
+		group: histogram("muster_report_group_size", metrics.ExponentialBuckets(1, 2, 7),
+			"How many reports each transaction of reports to etcd carries: reports that arrive during a transaction share the next one."),
 	}
+}
+
+func histogram(name string, buckets []float64, help string) *metrics.Histogram {
+	return metrics.NewHistogram(&metrics.HistogramOpts{Name: name, Help: help, Buckets: buckets, StabilityLevel: metrics.ALPHA})
 }
 
 // Process returns the metrics of this process, which its /metrics serves.
