@@ -78,11 +78,9 @@ type member struct {
 }
 
 // CommitTogether does what Commit does, for one of many small writes by many writers. It
-// may put the write into one etcd transaction with others. A write whose guards do not hold
-// does not affect the others. A write is sent at once if nothing is under way.
-//
-// Guard records are bumped more often than requested: a guard that two members bump is
-// bumped even if neither of them is written.
+// may put the write into one etcd transaction with others, and sends it at once if nothing
+// is under way. A guard that two members of a group bump is bumped even if neither of them
+// is written.
 func (l *Log) CommitTogether(ctx context.Context, txn Txn) (revision int64, ok bool, err error) {
 	p, err := l.prepare(ctx, &txn)
 	if err != nil {

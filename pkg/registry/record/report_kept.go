@@ -10,9 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Kept is a report on a BundleDeployment in the form in which memory holds a million of
-// them: its record without the parts that the caller knows anyway, which are half of a small
-// report.
+// Kept is a report on a BundleDeployment as memory holds a million of them: its record
+// without the parts that the caller knows anyway, which are half of a small report.
 //
 //	flags  1 byte
 //	UID    16 bytes

@@ -16,7 +16,7 @@ import (
 // reader reads the JSON of a report on a BundleDeployment. A million such reports are
 // decoded when they arrive and again for each read. reader accepts only what Encode writes,
 // with members in that order and no blanks. It takes a tenth of the time of encoding/json,
-// which reads everything else. It reads what it accepts as encoding/json does.
+// which reads everything else. For what it accepts, both give the same result.
 //
 // Most strings that it returns share one copy of the text. Those that roll-ups later show
 // are separate copies.

@@ -18,12 +18,8 @@ const MaxRevision = 1<<(63-PlaceBits) - 1
 const lastPlace = 1<<PlaceBits - 1
 
 // Version is a place in the log: a revision of etcd, and a place among its changes of one
-// resource, in the order of their keys. Places count from the end: the last change has the
-// last place, the one before it the next lower. So the state after a whole revision always
-// has the last place. If a revision changed only one object, that object has it too. If a
-// revision changes more objects than places exist, the first ones share place 0.
-//
-// A later state or change has a higher Version. The zero Version comes before all others.
+// resource, in the order of their keys (see the contract in pkg/registry). A later state or
+// change has a higher Version. The zero Version comes before all others.
 type Version int64
 
 // VersionAt returns the version of the state after a whole revision. Before all revisions,
