@@ -7,31 +7,20 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/musterfleet/muster/test/e2e/cluster"
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// basicRights holds the rights that Kubernetes gives to each ServiceAccount.
-var basicRights = []string{
-	"get,list,watch clustertrustbundles.certificates.k8s.io",
-	"create selfsubjectaccessreviews.authorization.k8s.io",
-	"create selfsubjectreviews.authentication.k8s.io",
-	"create selfsubjectrulesreviews.authorization.k8s.io",
-}
-
 // musters holds the rights that the manifests give to Muster in all namespaces.
 var musters = []string{
 	"create subjectaccessreviews.authorization.k8s.io",
 	"create tokenreviews.authentication.k8s.io",
-	"get apiservices.apiregistration.k8s.io/v1alpha1.fleet.cattle.io",
+	"get apiservices.apiregistration.k8s.io named v1alpha1.fleet.cattle.io",
 	"get,list,watch flowschemas.flowcontrol.apiserver.k8s.io",
 	"get,list,watch mutatingadmissionpolicies.admissionregistration.k8s.io",
 	"get,list,watch mutatingadmissionpolicybindings.admissionregistration.k8s.io",
@@ -41,36 +30,28 @@ var musters = []string{
 	"get,list,watch validatingadmissionpolicies.admissionregistration.k8s.io",
 	"get,list,watch validatingadmissionpolicybindings.admissionregistration.k8s.io",
 	"get,list,watch validatingwebhookconfigurations.admissionregistration.k8s.io",
-	"patch flowschemas.flowcontrol.apiserver.k8s.io/status",
+	"patch flowschemas/status.flowcontrol.apiserver.k8s.io",
 }
 
 // trust is the right to read how to recognise the front proxy.
-const trust = "get,list,watch configmaps/extension-apiserver-authentication"
+const trust = "get,list,watch configmaps named extension-apiserver-authentication"
 
 func TestMusterMayDoNoMoreThanTheTable(t *testing.T) {
 	t.Parallel()
-	client, err := kubernetes.NewForConfig(control.AsAccount(t, cluster.Namespace, cluster.ServerName))
-	require.NoError(t, err)
+	self := control.AsAccount(t, cluster.Namespace, cluster.ServerName)
 	for namespace, more := range map[string][]string{
 		cluster.Namespace: nil, north.namespace: nil, workspace: nil, metav1.NamespaceDefault: nil,
 		metav1.NamespaceSystem: {trust},
 	} {
 		t.Run("in "+namespace, func(t *testing.T) {
 			t.Parallel()
-			// This is what "kubectl auth can-i --list" prints.
-			review, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(t.Context(),
-				&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}, metav1.CreateOptions{})
+			got, review, err := cluster.Rights(t.Context(), self, namespace)
 			require.NoError(t, err)
-			require.False(t, review.Status.Incomplete)
-			var got []string
-			for _, rule := range review.Status.ResourceRules {
-				got = append(got, lines(rule)...)
-			}
-			slices.Sort(got)
-			want := slices.Concat(basicRights, musters, more)
+			require.False(t, review.Incomplete)
+			want := slices.Concat(cluster.BasicRights, musters, more)
 			slices.Sort(want)
-			require.Equal(t, want, slices.Compact(got))
-			for _, rule := range review.Status.NonResourceRules {
+			require.Equal(t, want, got)
+			for _, rule := range review.NonResourceRules {
 				require.Equal(t, []string{"get"}, rule.Verbs)
 				for _, url := range rule.NonResourceURLs {
 					require.Regexp(t, `^/(api|apis|openapi|openid|version|healthz|livez|readyz|\.well-known)(/.*)?$`, url, "paths that every user may read")
@@ -78,31 +59,6 @@ func TestMusterMayDoNoMoreThanTheTable(t *testing.T) {
 			}
 		})
 	}
-}
-
-// lines returns a rule in the form of the table.
-func lines(rule authorizationv1.ResourceRule) []string {
-	verbs := slices.Sorted(slices.Values(rule.Verbs))
-	var out []string
-	for _, in := range rule.APIGroups {
-		for _, resource := range rule.Resources {
-			resource, sub, _ := strings.Cut(resource, "/")
-			line := strings.Join(verbs, ",") + " " + resource
-			if in != "" {
-				line += "." + in
-			}
-			if sub != "" {
-				line += "/" + sub
-			}
-			if len(rule.ResourceNames) == 0 {
-				out = append(out, line)
-			}
-			for _, name := range rule.ResourceNames {
-				out = append(out, line+"/"+name)
-			}
-		}
-	}
-	return out
 }
 
 // The review above is only informational, so this test sends requests.

@@ -12,53 +12,25 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/e2e/cluster"
 	"github.com/musterfleet/muster/test/poll"
 )
-
-// basicRights holds the rights that Kubernetes gives to each ServiceAccount.
-var basicRights = []string{
-	"get,list,watch clustertrustbundles.certificates.k8s.io",
-	"create selfsubjectaccessreviews.authorization.k8s.io",
-	"create selfsubjectreviews.authentication.k8s.io",
-	"create selfsubjectrulesreviews.authorization.k8s.io",
-}
 
 // requireRights compares a client's rights in a namespace with a table. It waits until
 // kube-apiserver knows the bindings.
 func requireRights(t *testing.T, config *rest.Config, namespace string, want ...string) {
 	t.Helper()
-	client, err := kubernetes.NewForConfig(config)
-	require.NoError(t, err)
-	want = slices.Sorted(slices.Values(slices.Concat(basicRights, want)))
+	want = slices.Sorted(slices.Values(slices.Concat(cluster.BasicRights, want)))
 	poll.Eventually(t, patience, func(ctx context.Context) error {
-		review, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx,
-			&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}, metav1.CreateOptions{})
-		if err != nil {
-			return err
+		got, _, err := cluster.Rights(ctx, config, namespace)
+		if err == nil && !slices.Equal(want, got) {
+			err = fmt.Errorf("in %s: may %q, not %q", namespace, got, want)
 		}
-		var got []string
-		for _, rule := range review.Status.ResourceRules {
-			for _, group := range rule.APIGroups {
-				for _, resource := range rule.Resources {
-					line := strings.TrimSuffix(strings.Join(slices.Sorted(slices.Values(rule.Verbs)), ",")+" "+resource+"."+group, ".")
-					if len(rule.ResourceNames) > 0 {
-						line += " named " + strings.Join(rule.ResourceNames, ",")
-					}
-					got = append(got, line)
-				}
-			}
-		}
-		slices.Sort(got)
-		if got = slices.Compact(got); !slices.Equal(want, got) {
-			return fmt.Errorf("in %s: may %q, not %q", namespace, got, want)
-		}
-		return nil
+		return err
 	}, access.Tail)
 }
 

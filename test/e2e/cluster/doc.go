@@ -19,6 +19,7 @@
 //	refusal.go       servers that must not start
 //	parent_*.go      how processes end with the test
 //	port.go          free ports
+//	rights.go        what a client may do
 //	folder.go        folders
 //	t.go             T, Main and Within
 //
