@@ -71,6 +71,5 @@ func release(path string) (string, error) {
 // normalise replaces. A person has checked their answers.
 var sameWords = []string{"1.32"}
 
-// comparable reports whether the test compares the client's output, and not only its exit
-// codes.
-func (c client) comparable() bool { return c.pinned || slices.Contains(sameWords, c.release) }
+// compared reports whether the test compares the client's output, and not only exit codes.
+func (c client) compared() bool { return c.pinned || slices.Contains(sameWords, c.release) }

@@ -9,9 +9,9 @@
 //
 //   - the kubectl of the Kubernetes release that Muster is built with, pinned in
 //     test/e2e/go.mod and built once by hack/tool.sh;
-//   - the kubectl of the PATH, if there is one. Releases of Kubernetes change
-//     kubectl's words now and then: of a release that has not been compared yet
-//     (sameWords) only the exit codes are.
+//   - the kubectl of the PATH, if it exists. Releases of Kubernetes change kubectl's words
+//     now and then, so the test compares only the exit codes of a release that is not in
+//     sameWords.
 //
 // "go test ./test/kubectl -update" rewrites the files; read the changes. What differs from
 // run to run (times, UIDs, revisions, ports) is replaced: see normalise_test.go.

@@ -24,7 +24,8 @@ var replacements = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:<port>"},
 	{regexp.MustCompile(`(?m)^[EIW]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ (\S+):\d+\]`), "<log> $1]"},
 	{regexp.MustCompile(`v1\.37\.\d+\+muster-\S+`), "<version of the server>"},
-	{regexp.MustCompile(`(?m)^<log> reflector.go\] .*very short watch.*\n?`), ""}, // kubectl gave up while it began to watch
+	// kubectl gave up while it began to watch.
+	{regexp.MustCompile(`(?m)^<log> reflector.go\] .*(very short watch|"context deadline exceeded").*\n?`), ""},
 	{regexp.MustCompile(`X509SHA256=[0-9a-f]{64}`), "X509SHA256=<certificate>"},
 	// In these, kubectl's releases use different words for the same.
 	{regexp.MustCompile(` deleted from \S+ namespace`), " deleted"},

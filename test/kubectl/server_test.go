@@ -6,6 +6,7 @@ package kubectl
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,22 +37,11 @@ var muster = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(folder, "muster")
 	build := exec.Command("go", "build", "-o", path, "./cmd/muster")
 	build.Dir = checkout
-	var stderr bytes.Buffer
-	build.Stderr = &stderr
-	if err := build.Run(); err != nil {
-		return "", &buildError{err, stderr.String()}
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build ./cmd/muster: %w\n%s", err, out)
 	}
 	return path, nil
 })
-
-type buildError struct {
-	err    error
-	stderr string
-}
-
-func (e *buildError) Error() string {
-	return "go build ./cmd/muster: " + e.err.Error() + "\n" + e.stderr
-}
 
 // startMuster runs a server with an empty store until the test ends, and returns
 // its kubeconfig.
