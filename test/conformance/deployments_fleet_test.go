@@ -4,14 +4,11 @@
 package conformance
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -66,7 +63,7 @@ func newFleet(t *testing.T) *fleet {
 	server := etcdtest.Start(t)
 	f := &fleet{t: t, server: server, log: etcd.New(server.Client, "/muster"), stop: func() {}}
 	f.now = state{clusters: map[string]string{}, bundles: map[string]app{}}
-	f.restart(engine.DefaultOptions())
+	f.restart()
 	t.Cleanup(func() { f.stop() })
 	return f
 }
@@ -84,22 +81,15 @@ func grownFleet(t *testing.T) *fleet {
 	return f
 }
 
-// restart puts a new replica in the place of the present one.
-func (f *fleet) restart(options engine.Options) {
+// restart puts a new replica in the place of the current one.
+func (f *fleet) restart() {
 	f.t.Helper()
 	f.stop()
-	e := engine.New(f.log, options)
-	ctx, cancel := context.WithCancel(context.Background())
-	var done sync.WaitGroup
-	done.Go(func() { _ = e.Run(ctx) }) // it ends only with its context
-	f.stop = func() {
-		cancel()
-		done.Wait()
-	}
+	var e *engine.Engine
+	e, f.stop = startEngine(f.t, f.log)
 	f.bundles = reader.NewObjects(record.Bundles, e, f.log)
 	f.clusters = reader.NewObjects(record.Clusters, e, f.log)
 	f.deployments = reader.NewReports(record.BundleDeployments, e, f.log)
-	require.Eventually(f.t, func() bool { return e.Ready() == nil }, time.Minute, time.Millisecond)
 }
 
 // compact makes history begin at a revision, for a replica that starts after it.
@@ -107,7 +97,7 @@ func (f *fleet) compact(revision int64) {
 	f.t.Helper()
 	_, err := f.server.Client.Compact(f.t.Context(), revision)
 	require.NoError(f.t, err)
-	f.restart(engine.DefaultOptions())
+	f.restart()
 }
 
 // present returns etcd's revision.

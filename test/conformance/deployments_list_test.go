@@ -251,7 +251,7 @@ func TestATokenOutlivesWritesButNotCompaction(t *testing.T) {
 	options.Predicate.Continue = status.Continue
 	rest, err := f.list(everything, options)
 	require.NoError(t, err)
-	require.Equal(t, text(f.present()), rest.ResourceVersion, "the rest is of the present")
+	require.Equal(t, text(f.present()), rest.ResourceVersion, "the rest is of the current state")
 	last := keysOf(first)[len(first.Items)-1]
 	want := []string{}
 	for _, key := range f.at(f.present(), "", "") {

@@ -116,7 +116,7 @@ func TestWhereWatchesOfBundleDeploymentsBegin(t *testing.T) {
 	yes, no := true, false
 	type want int
 	const (
-		initial want = iota // the present objects, then new events
+		initial want = iota // the existing objects, then new events
 		missed              // events since the revision, then new events
 		live                // new events
 		expired

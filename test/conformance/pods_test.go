@@ -55,22 +55,26 @@ func newPods(t *testing.T) *pods {
 	return p
 }
 
-// restart puts a new replica in the place of the present one.
+// restart puts a new replica in the place of the current one.
 func (p *pods) restart() {
 	p.t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.stop()
-	e := engine.New(p.log, engine.DefaultOptions())
+	var e *engine.Engine
+	e, p.mu.stop = startEngine(p.t, p.log)
+	p.mu.Store = reader.NewObjects(resource, e, p.log).WithPlaces(0) // upstream adds one to versions
+}
+
+// startEngine starts an engine and waits until it is ready.
+func startEngine(t *testing.T, log *etcd.Log) (e *engine.Engine, stop func()) {
+	t.Helper()
+	e = engine.New(log, engine.DefaultOptions())
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
-	done.Go(func() { _ = e.Run(ctx) })
-	p.mu.stop = func() {
-		cancel()
-		done.Wait()
-	}
-	p.mu.Store = reader.NewObjects(resource, e, p.log).WithPlaces(0) // upstream adds one to versions
-	require.Eventually(p.t, func() bool { return e.Ready() == nil }, time.Minute, time.Millisecond)
+	done.Go(func() { _ = e.Run(ctx) }) // it ends only with its context
+	require.Eventually(t, func() bool { return e.Ready() == nil }, time.Minute, time.Millisecond)
+	return e, func() { cancel(); done.Wait() }
 }
 
 // increase implements upstream's IncreaseRVFunc.

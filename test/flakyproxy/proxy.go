@@ -46,14 +46,16 @@ func Start(t T, server string) *Proxy {
 	return p
 }
 
-// Cut breaks all connections and closes new ones at once, as when a process has
-// ended.
+// Cut breaks all connections and closes new ones at once, as when a process has ended.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.cut = true
 	p.passLocked()
-	p.breakLocked()
+	for conn := range p.mu.conns {
+		Reset(conn)
+	}
+	clear(p.mu.conns)
 }
 
 // Stall lets nothing pass. Connections stay open and new ones are accepted, as when a
@@ -79,13 +81,6 @@ func (p *Proxy) passLocked() {
 		close(p.mu.stalled)
 		p.mu.stalled = nil
 	}
-}
-
-func (p *Proxy) breakLocked() {
-	for conn := range p.mu.conns {
-		Reset(conn)
-	}
-	clear(p.mu.conns)
 }
 
 func (p *Proxy) close() {
