@@ -48,10 +48,8 @@ type Options struct {
 
 // Times of S 12, and times between retries.
 const (
-	DefaultHeartbeat      = 15 * time.Minute
-	DefaultFirstHeartbeat = 15 * time.Second
-	DefaultCollect        = 15 * time.Minute
-	DefaultMonitor        = 10 * time.Second
+	DefaultCollect = 15 * time.Minute
+	DefaultMonitor = 10 * time.Second
 
 	dependencyRetry = 15 * time.Second
 	firstRetry      = 200 * time.Millisecond

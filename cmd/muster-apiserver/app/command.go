@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/musterfleet/muster/cmd/muster-apiserver/app/preflight"
@@ -67,14 +68,18 @@ func newPreflight(ctx context.Context, out io.Writer) *cobra.Command {
 }
 
 func newReencrypt(ctx context.Context, out io.Writer) *cobra.Command {
-	o := &ReencryptOptions{Etcd: etcdoptions.New()}
+	o := etcdoptions.New()
+	var encryption etcdoptions.Encryption
 	command := &cobra.Command{
 		Use:          "reencrypt",
 		Short:        "Rewrite all records with the first key of the encryption configuration; run it after a change of keys",
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
-		RunE:         func(*cobra.Command, []string) error { return Reencrypt(ctx, o, out) },
+		RunE:         func(*cobra.Command, []string) error { return reencrypt(ctx, &o, &encryption, out) },
 	}
-	o.AddFlags(command.Flags())
+	o.AddConnectionFlags(command.Flags())
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	encryption.AddFlags(all)
+	command.Flags().AddFlag(all.Lookup("encryption-provider-config"))
 	return command
 }

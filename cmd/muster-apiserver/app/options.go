@@ -19,9 +19,6 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// DefaultSecurePort is the port that a server without options listens on.
-const DefaultSecurePort = 8443
-
 // maxStreams bounds the requests and watches on one connection. An aggregator puts those
 // of all clients on a few connections.
 const maxStreams = 1000
@@ -48,7 +45,7 @@ type Options struct {
 // that profiling is off.
 func NewOptions() *Options {
 	serving := options.NewSecureServingOptions()
-	serving.BindPort = DefaultSecurePort
+	serving.BindPort = 8443
 	serving.Required = true
 	serving.HTTP2MaxStreamsPerConnection = maxStreams
 	o := &Options{

@@ -9,48 +9,32 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/spf13/pflag"
-
 	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
-// ReencryptOptions name the records to rewrite and the keys.
-type ReencryptOptions struct {
-	Etcd       etcdoptions.Options
-	Encryption etcdoptions.Encryption
-}
-
-// AddFlags adds the flags, with the names that muster-apiserver has for them.
-func (o *ReencryptOptions) AddFlags(flags *pflag.FlagSet) {
-	o.Etcd.AddConnectionFlags(flags)
-	all := pflag.NewFlagSet("", pflag.ContinueOnError)
-	o.Encryption.AddFlags(all)
-	flags.AddFlag(all.Lookup("encryption-provider-config"))
-}
-
-// Reencrypt rewrites every record that is not encrypted with the first key of the
+// reencrypt rewrites every record that is not encrypted with the first key of the
 // configuration. Servers may run at the same time if they have the new key too. It may be
 // stopped and run again at any time.
-func Reencrypt(ctx context.Context, o *ReencryptOptions, out io.Writer) error {
-	if o.Encryption.ConfigFile == "" {
+func reencrypt(ctx context.Context, o *etcdoptions.Options, encryption *etcdoptions.Encryption, out io.Writer) error {
+	if encryption.ConfigFile == "" {
 		return errors.New("--encryption-provider-config is required: its first key is the one to write with")
 	}
-	if err := errors.Join(o.Etcd.Validate()...); err != nil {
+	if err := errors.Join(o.Validate()...); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	keys, err := o.Encryption.Load(ctx, "reencrypt")
+	keys, err := encryption.Load(ctx, "reencrypt")
 	if err != nil {
 		return err
 	}
-	client, err := o.Etcd.Connect(ctx)
+	client, err := o.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	log := etcd.New(client, o.Etcd.Prefix, keys.Option())
+	log := etcd.New(client, o.Prefix, keys.Option())
 	done, err := log.Reencrypt(ctx, func(so etcd.Reencrypted) {
 		fmt.Fprintf(out, "read %d records, rewrote %d\n", so.Seen, so.Rewritten)
 	})
@@ -59,7 +43,7 @@ func Reencrypt(ctx context.Context, o *ReencryptOptions, out io.Writer) error {
 	}
 	if done.Seen == 0 {
 		// After "done" with a wrong prefix, an operator would remove a key that is needed.
-		return fmt.Errorf("no record found below --etcd-prefix=%s: give --etcd-prefix and --etcd-servers as the servers have them", o.Etcd.Prefix)
+		return fmt.Errorf("no record found below --etcd-prefix=%s: give --etcd-prefix and --etcd-servers as the servers have them", o.Prefix)
 	}
 	fmt.Fprintf(out, "done: read %d records, rewrote %d; none needs an older key now. Backups still need it, and so does etcd's history until it is compacted: keep the key for these\n", done.Seen, done.Rewritten)
 	return nil

@@ -25,12 +25,6 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
-// DefaultSecurePort is the port that a controller without options serves its health on.
-const DefaultSecurePort = 8444
-
-// leaseName is the name of the Lease that elects a leader.
-const leaseName = "muster-controller"
-
 // Options are the choices of an operator. Start from NewOptions.
 type Options struct {
 	// Serving, Authentication and Authorization are for health checks, which every client
@@ -51,7 +45,7 @@ type Options struct {
 // NewOptions returns the defaults: those of the API machinery where it has some.
 func NewOptions() *Options {
 	serving := options.NewSecureServingOptions()
-	serving.BindPort = DefaultSecurePort
+	serving.BindPort = 8444
 	// Without a certificate it makes one in memory: kubelet does not verify it.
 	serving.ServerCert.CertDirectory, serving.ServerCert.PairName = "", "muster-controller"
 	o := &Options{
@@ -66,7 +60,7 @@ func NewOptions() *Options {
 			RenewDeadline:     metav1.Duration{Duration: 10 * time.Second},
 			RetryPeriod:       metav1.Duration{Duration: 2 * time.Second},
 			ResourceLock:      "leases",
-			ResourceName:      leaseName,
+			ResourceName:      "muster-controller",
 			ResourceNamespace: ownNamespace(),
 		},
 		AgentAccess: agentaccess.DefaultSettings(),

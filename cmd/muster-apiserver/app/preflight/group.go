@@ -17,8 +17,8 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-// ErrTaken means that another server, or kube-apiserver itself, serves the group here.
-var ErrTaken = errors.New("the group is served by something else")
+// errTaken means that another server, or kube-apiserver itself, serves the group here.
+var errTaken = errors.New("the group is served by something else")
 
 var (
 	apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
@@ -28,7 +28,7 @@ var (
 // apiServiceName is the name of the group's only APIService.
 var apiServiceName = v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.SchemeGroupVersion.Group
 
-// CheckGroup fails with ErrTaken if kube-apiserver itself serves the group, as it does for
+// CheckGroup fails with errTaken if kube-apiserver itself serves the group, as it does for
 // CustomResourceDefinitions: the group's APIService then names no Service. One that names
 // a Service is Muster's, or belongs to another server that the operator wants to replace.
 //
@@ -46,5 +46,5 @@ func CheckGroup(ctx context.Context, client dynamic.Interface) error {
 	}
 	return fmt.Errorf("%w: CustomResourceDefinitions of %s exist in this cluster, as Fleet installs them. "+
 		"Muster would hide every object that is stored there, and agents would uninstall what they deployed. "+
-		"\"muster-apiserver preflight\" lists them; docs/install.md says how to move from Fleet to Muster", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
+		"\"muster-apiserver preflight\" lists them; docs/install.md says how to move from Fleet to Muster", errTaken, v1alpha1.SchemeGroupVersion.Group)
 }

@@ -53,7 +53,7 @@ func checkEtcd(ctx context.Context, o *etcdoptions.Options, say func(format stri
 
 func checkCluster(ctx context.Context, client dynamic.Interface, say func(format string, args ...any)) error {
 	taken := CheckGroup(ctx, client)
-	if taken != nil && !errors.Is(taken, ErrTaken) {
+	if taken != nil && !errors.Is(taken, errTaken) {
 		return taken
 	}
 	if taken == nil {
@@ -67,7 +67,7 @@ func checkCluster(ctx context.Context, client dynamic.Interface, say func(format
 		return err
 	case taken != nil:
 		describeDefinitions(ctx, client, names, say)
-		return fmt.Errorf("%w: CustomResourceDefinitions of %s", ErrTaken, v1alpha1.SchemeGroupVersion.Group)
+		return fmt.Errorf("%w: CustomResourceDefinitions of %s", errTaken, v1alpha1.SchemeGroupVersion.Group)
 	case err != nil:
 		// An operator who may not list them still gets the server's own answer.
 		say("ok: kube-apiserver itself does not serve %s (it is unknown whether the APIService hides definitions: %v)", v1alpha1.SchemeGroupVersion.Group, err)
@@ -88,7 +88,7 @@ func checkCluster(ctx context.Context, client dynamic.Interface, say func(format
 // service is the name of Muster's Service in every manifest.
 const service = "muster-apiserver"
 
-// checkService fails with ErrTaken if the APIService names another Service than Muster's.
+// checkService fails with errTaken if the APIService names another Service than Muster's.
 // The server leaves that decision to the operator; before an installation the operator
 // may not know of it.
 func checkService(ctx context.Context, client dynamic.Interface, say func(format string, args ...any)) error {
@@ -106,7 +106,7 @@ func checkService(ctx context.Context, client dynamic.Interface, say func(format
 	}
 	say("not ok: the APIService %s sends clients to Service %s/%s, which is not Muster's; Muster's would take its place.", apiServiceName, namespace, name)
 	say("Nothing has been changed. First remove the program that it belongs to.")
-	return fmt.Errorf("%w: Service %s/%s", ErrTaken, namespace, name)
+	return fmt.Errorf("%w: Service %s/%s", errTaken, namespace, name)
 }
 
 // listDefinitions returns the names of the group's CustomResourceDefinitions.

@@ -57,7 +57,7 @@ func TestPreflightNamesTheServerOfTheGroup(t *testing.T) {
 			var text strings.Builder
 			err := checkCluster(t.Context(), client, func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) })
 			if c.taken {
-				require.ErrorIs(t, err, ErrTaken)
+				require.ErrorIs(t, err, errTaken)
 			} else {
 				require.NoError(t, err)
 			}
