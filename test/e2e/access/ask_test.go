@@ -24,8 +24,7 @@ const (
 	patience = 30 * time.Second
 )
 
-// request is one raw HTTP request: a client library would not send some of those in these
-// tests.
+// request is a raw HTTP request, because a client library would not send some of them.
 type request struct {
 	method string // GET if empty
 	path   string

@@ -36,8 +36,7 @@ func TestARightThatIsTakenAwayIsRefusedWithinTheCachesTime(t *testing.T) {
 	require.Less(t, last.Sub(known), cacheTTL+time.Second)
 }
 
-// lastBefore waits like eventually, and returns when the last failed try began. The
-// duration of a try does not count.
+// lastBefore waits as poll.Eventually does, and returns when the last failed try began.
 func lastBefore(t *testing.T, try func(ctx context.Context) error) (last time.Time) {
 	t.Helper()
 	poll.Eventually(t, patience, func(ctx context.Context) error {

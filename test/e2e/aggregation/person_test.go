@@ -112,8 +112,8 @@ func resource(t *testing.T, config *rest.Config, plural string) dynamic.Namespac
 	return client.Resource(schema.GroupVersionResource{Group: "fleet.cattle.io", Version: "v1alpha1", Resource: plural})
 }
 
-// manifest returns an object of the group as YAML; body is its JSON from the second member
-// on: `"spec": {}`.
+// manifest returns an object of the group as YAML; body is the JSON after its metadata,
+// such as `"spec": {}`.
 func manifest(kind, name, body string) string {
 	if body != "" {
 		body = ", " + body

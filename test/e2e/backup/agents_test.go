@@ -19,8 +19,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// agents are informers of the BundleDeployments of each Cluster, which run through
-// everything. They record delivered events, and not their stores, which change before.
+// agents are informers of the BundleDeployments of each Cluster. They record delivered
+// events, because their stores change earlier.
 type agents struct {
 	mu struct {
 		sync.Mutex

@@ -21,9 +21,8 @@ import (
 const clusters = 4
 
 // fleet is a namespace with everything that a backup has to hold: Clusters, a group,
-// Bundles, and reports of agents. One Bundle is on every Cluster, one follows a label, and
-// one has values that are templates. The newest version of one fails, so that a pin keeps
-// the version before in force.
+// Bundles, and reports of agents. One Bundle is on every Cluster, one follows a label, one
+// has templates, and one has a pin, because its newest version fails.
 type fleet struct {
 	namespace string
 	client    versioned.Interface

@@ -15,8 +15,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// TestThePageExplainsEveryHealthCheck: operations.md explains each name that
-// /readyz?verbose prints.
+// operations.md has to explain each name that /readyz?verbose prints.
 func TestThePageExplainsEveryHealthCheck(t *testing.T) {
 	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
 	muster := cluster.Install(t, control, etcd, cluster.Options{Replicas: 1, Args: []string{"--shutdown-delay-duration=1s"}})

@@ -92,8 +92,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 }
 
 // TestAnEtcdThatWentBackInTimeIsRefused shows why the restore needs its arguments. Without
-// them, replicas that ran through it stay unready and say what to do, and they recover once
-// it is done.
+// them, running replicas become unready, say what to do, and recover once it is done.
 func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	const token = "the-token-of-both"
 	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{Args: []string{"--initial-cluster-token", token}})

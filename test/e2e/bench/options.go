@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// options hold sizes and folders. The scenario replaces a size of 0: by one that ends in
+// options hold sizes and folders. A scenario replaces a size of 0 by one that ends in
 // minutes, or with full by the design's.
 type options struct {
 	scenarios   string

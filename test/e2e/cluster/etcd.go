@@ -168,7 +168,7 @@ func (e *Etcd) Member(i int) *Process { return e.members[i].process }
 func (e *Etcd) Kill(i int) { e.members[i].process.Kill() }
 
 // Start starts a member again, with its data, and waits until it knows a leader. If too few
-// members run to elect one, start them with Member(i).Start first.
+// members run to elect one, use Member(i).Start and WaitReady.
 func (e *Etcd) Start(t T, i int) {
 	t.Helper()
 	require.NoError(t, e.members[i].process.Start())

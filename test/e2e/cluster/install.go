@@ -56,8 +56,8 @@ type Options struct {
 	// Straight leads replicas to etcd without proxies, which then cannot be cut: for
 	// measurements, since a proxy is one more hop.
 	Straight bool
-	// ServerOnly ends the installation after the first of its two steps, without waiting
-	// for ready replicas: see WaitReady and Register.
+	// ServerOnly leaves out the wait for ready replicas and the second step: see WaitReady
+	// and Register.
 	ServerOnly bool
 }
 

@@ -22,8 +22,8 @@ var BasicRights = []string{
 	"create selfsubjectrulesreviews.authorization.k8s.io",
 }
 
-// Rights returns the rights of a client in a namespace, sorted, as "VERBS RESOURCE.GROUP named
-// NAMES", and what "kubectl auth can-i --list" reads.
+// Rights returns the rights of a client in a namespace, sorted, as "VERBS RESOURCE.GROUP
+// named NAMES", and the review that it reads, like "kubectl auth can-i --list".
 func Rights(ctx context.Context, config *rest.Config, namespace string) ([]string, authorizationv1.SubjectRulesReviewStatus, error) {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {

@@ -52,7 +52,7 @@ func (w *workspace) invite(t *testing.T, flags ...string) {
 }
 
 // registered waits until the agent has sent a heartbeat with the rights of a registration
-// that differs from the one before, and records what was granted.
+// other than the one before, and records what was granted.
 func (w *workspace) registered(t *testing.T, before string) *v1alpha1.Cluster {
 	t.Helper()
 	var found *v1alpha1.Cluster

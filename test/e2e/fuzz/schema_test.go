@@ -31,8 +31,8 @@ func written() []*kinds.Kind {
 	})
 }
 
-// schemas returns the schema of each kind: of the table of S 1 and, for types of Kubernetes
-// itself, of their published definitions.
+// schemas returns the schema of each kind, from the table of S 1 and the published
+// definitions of Kubernetes' own types.
 func schemas(t cluster.T) map[string]node {
 	t.Helper()
 	table, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "pkg/apis/fleet/v1alpha1/testdata/fields.txt"))

@@ -31,8 +31,8 @@ func testCertificates(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 		}, within, pace, "%s continues with its old certificate", r.Name)
 	}
 
-	// With files that etcd does not accept, a replica loses etcd as soon as it has to
-	// connect: that shows that it reads the files again.
+	// A replica loses etcd at its next connection if etcd does not accept its files. That
+	// shows that it reads them again.
 	cert, err := os.ReadFile(etcd.CertFile)
 	require.NoError(t, err)
 	key, err := os.ReadFile(etcd.KeyFile)

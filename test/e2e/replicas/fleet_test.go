@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	// everywhere is a Bundle for all Clusters, sometimes the prefix of those for the
+	// everywhere is the Bundle for all Clusters, sometimes the number of those for the
 	// Clusters with the label env=prod.
 	everywhere = "everywhere"
 	sometimes  = 2

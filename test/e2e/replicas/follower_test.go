@@ -47,9 +47,8 @@ type follower struct {
 // followed holds the counts of a summary.
 type followed struct{ events, streams, relists, expired, broken, refused int }
 
-// brokenOff is client-go's error for a response that breaks off. kube-apiserver's proxy
-// breaks off a client's response when the server behind it does. An informer then lists
-// again.
+// brokenOff is client-go's error for a response that breaks off, after which an informer
+// lists again. kube-apiserver's proxy breaks off a response when the server behind it does.
 const brokenOff = "unable to decode an event from the watch stream"
 
 type stream struct {

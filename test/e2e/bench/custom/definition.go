@@ -15,7 +15,7 @@ func object(properties schema) schema { return schema{"type": "object", "propert
 
 func list(item schema) schema { return schema{"type": "array", "items": item} }
 
-// open returns the schema of an object with any members: the options have too many to list,
+// open returns the schema of an object with any members. The options have too many to list,
 // and kube-apiserver spends less on members that it does not check.
 func open() schema {
 	return schema{"type": "object", "x-kubernetes-preserve-unknown-fields": true}

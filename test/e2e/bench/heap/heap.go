@@ -61,8 +61,8 @@ func functions(s *profile.Sample) []string {
 	return all
 }
 
-// place returns the group of a stack: the group of the rule that knows the function nearest
-// to the allocation; if several rules do, of the first.
+// place returns the group of the first rule that knows the function nearest to the
+// allocation.
 func place(stack []string) int {
 	if i, known := nearest(stack, rules); known {
 		return i

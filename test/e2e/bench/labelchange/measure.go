@@ -22,8 +22,7 @@ const (
 	// eventWithin bounds the wait for an edit's events.
 	eventWithin = 30 * time.Second
 	// straysWithin is how long the watches stay open after the last edit, for events that
-	// should not come. After every other edit the next one waits for its own events, and
-	// sees stray ones.
+	// should not come. The wait after each other edit sees them too.
 	straysWithin = 2 * time.Second
 	// straysBetween is the same time between two sets of watches.
 	straysBetween = 100 * time.Millisecond

@@ -62,8 +62,8 @@ func ways(s *site.Site, f fleets.Fleet, reporter *fleets.Reporter) []way {
 			})
 		}},
 		{"reports", func(ctx context.Context, first int) (int, error) {
-			// The edits use the same BundleDeployments again and again, alternately ready
-			// and not, because the size of agents' reports is not weighed here.
+			// The size of agents' reports is not weighed here, so the edits use the same
+			// BundleDeployments again and again, alternately ready and not.
 			return many, site.Each(ctx, many, func(ctx context.Context, i int) error {
 				txn := etcd.Txn{Put: map[record.Key][]byte{}}
 				if err := reporter.Put(&txn, fleets.Pair{Bundle: i % f.Bundles, Cluster: i / f.Bundles % f.Clusters}, first/many%2 == 1); err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
 )
 
-// newReporter learns from a server what agents have to report, and from one report through
-// the API what a request leaves in a record.
+// newReporter reads from a server what agents have to report, and sends one report to see
+// what a request leaves in a record.
 func newReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Reporter, error) {
 	// A templated Bundle's content on a Cluster depends on the Cluster's region.
 	ids := make([]map[string]string, min(fleets.Regions, f.Clusters)) // by name, for each region

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package plot draws figures of measurements as SVG: lines over two logarithmic axes. A
-// cost that grows in proportion is a straight line of slope one, and a cost that does not
-// grow is a level one. The same figure gives the same bytes.
+// cost that grows in proportion is a line of slope one, and a cost that does not grow is a
+// level line. The same figure gives the same bytes.
 package plot
 
 import (
@@ -42,8 +42,7 @@ const (
 	left, right, top, bottom = 76.0, 196.0, 46.0, 58.0
 )
 
-// colours can also be distinguished by people with colour blindness; the markers differ
-// too.
+// colours can also be distinguished by people with colour blindness.
 var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#806000"}
 
 // SVG draws the figure.

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package report holds the report of a benchmark run: numbers for programs as JSON, and a
-// page of Markdown with plots for people. It compares a run with an older one. It promises
-// that everything that was not measured is shown as not measured: a scenario that broke
-// off, a goal at another size, a number from another machine.
+// page of Markdown with plots for people. It compares a run with an older one. What was not
+// measured is shown as not measured: a scenario that broke off, a goal at another size, a
+// number from another machine.
 //
 //	report.go    scenarios, tables and numbers
 //	goals.go     the design's goals

@@ -44,8 +44,7 @@ func (r *Report) Save(folder string, comparison *Comparison) (string, error) {
 	return filepath.Join(folder, pageFile), nil
 }
 
-// Load reads the numbers of a report. Without one it returns an error that
-// errors.Is fs.ErrNotExist.
+// Load reads the numbers of a report. Without one the error is fs.ErrNotExist.
 func Load(folder string) (*Report, error) {
 	text, err := os.ReadFile(filepath.Join(folder, numbersFile))
 	if err != nil {
@@ -58,8 +57,8 @@ func Load(folder string) (*Report, error) {
 	return r, nil
 }
 
-// Replace copies a report over another, and first removes the old files. It writes the page
-// anew, without the comparison with the replaced report.
+// Replace removes the files of a report and saves another in their place, without a
+// comparison.
 func Replace(folder string, r *Report) error {
 	for _, pattern := range []string{pageFile, numbersFile, "*.svg"} {
 		old, err := filepath.Glob(filepath.Join(folder, pattern))

@@ -33,8 +33,8 @@ type acknowledgement struct {
 	revision   uint64
 }
 
-// recorder records when reports are sent and acknowledged. It is below the client, so the
-// client's own work on an answer does not count.
+// recorder records when reports are sent and acknowledged, without the client's own work on
+// an answer.
 type recorder struct {
 	next http.RoundTripper
 	mu   struct {

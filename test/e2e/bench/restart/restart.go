@@ -221,8 +221,7 @@ func (w *watchers) reasons() map[string]int {
 }
 
 // counter counts a reflector's requests that transfer a whole list, and records what came
-// before each: a reflector lists again after an error that it does not take for a passing
-// one.
+// before each: a reflector lists again after an error that it considers permanent.
 type counter struct {
 	next   http.RoundTripper
 	w      *watchers

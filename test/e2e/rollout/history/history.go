@@ -48,8 +48,8 @@ type End struct {
 	state *state
 }
 
-// Require requires that all agents should deploy a version at the end, and that the history
-// contained what the play is about.
+// Require fails the test unless all agents should deploy a version at the end, and the
+// history contains what a play is about.
 func (e *End) Require(t testing.TB, version int) {
 	t.Helper()
 	for number := range e.state.pairs {

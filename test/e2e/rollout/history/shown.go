@@ -184,7 +184,7 @@ func (f *facts) pair(number int, c *v1alpha1.Cluster) (pair, error) {
 	return out, nil
 }
 
-// shown returns what an agent should see: see "What is held back" in package engine.
+// shown returns what an agent should see: see "What is held back" in package state.
 func (f *facts) shown(number int, c *v1alpha1.Cluster, held bool, newest shown) (shown, error) {
 	switch promotion := f.promotions[number]; {
 	case !held:
