@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,29 +190,31 @@ func (c *crowd) costly(client *rest.RESTClient, i int) *rest.Request {
 	for k := range c.options.Templates {
 		b.Spec.Helm.TemplateValues[fmt.Sprint("k", k)] = fmt.Sprintf(`${ range until 100 }${ printf "%%d-%d-%%s" . $.ClusterLabels.region | sha256sum | trunc 4 }${ end }`, i)
 	}
-	if i == 0 {
-		return client.Post().AbsPath(path(loudly, "bundles")).Body(text(b))
-	}
-	return client.Patch(types.MergePatchType).AbsPath(path(loudly, "bundles", "costly")).Body(text(map[string]any{"spec": b.Spec}))
+	return writeBundle(client, b, i)
 }
 
 // manyTargets returns the request that writes a Bundle with many selectors that an index
 // cannot narrow.
 func (c *crowd) manyTargets(client *rest.RESTClient, i int) *rest.Request {
 	b := newBundle(loudly, "many-targets", nil)
-	b.Spec.Targets = nil
-	values := strings.Fields(strings.Repeat("x ", 50))
+	values := make([]string, 50)
 	for k := range values {
 		values[k] = fmt.Sprintf("v%d-%d", i, k)
 	}
-	for k := range 200 {
-		b.Spec.Targets = append(b.Spec.Targets, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+	b.Spec.Targets = make([]v1alpha1.BundleTarget, 200)
+	for k := range b.Spec.Targets {
+		b.Spec.Targets[k].ClusterSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
 			{Key: fmt.Sprint("absent", k), Operator: metav1.LabelSelectorOpNotIn, Values: values},
 			{Key: "region", Operator: metav1.LabelSelectorOpIn, Values: values},
-		}}}})
+		}}
 	}
+	return writeBundle(client, b, i)
+}
+
+// writeBundle returns the i-th request that writes a Bundle: the first creates it.
+func writeBundle(client *rest.RESTClient, b *v1alpha1.Bundle, i int) *rest.Request {
 	if i == 0 {
 		return client.Post().AbsPath(path(loudly, "bundles")).Body(text(b))
 	}
-	return client.Patch(types.MergePatchType).AbsPath(path(loudly, "bundles", "many-targets")).Body(text(map[string]any{"spec": b.Spec}))
+	return client.Patch(types.MergePatchType).AbsPath(path(loudly, "bundles", b.Name)).Body(text(map[string]any{"spec": b.Spec}))
 }

@@ -138,13 +138,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 
 // connect returns a client that acts as a user, with a connection of its own.
 func (o Options) connect(user string) (*rest.RESTClient, error) {
-	return connect(o.as(user))
-}
-
-func (o Options) as(user string) *rest.Config {
 	config := rest.CopyConfig(o.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: o.Groups}
-	return config
+	return connect(config)
 }
 
 func connect(config *rest.Config) (*rest.RESTClient, error) {

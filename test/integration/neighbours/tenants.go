@@ -66,11 +66,7 @@ func (o Options) prepare(ctx context.Context) error {
 		return err
 	}
 	create := func(namespace, resource string, object any) error {
-		text, err := json.Marshal(object)
-		if err != nil {
-			return err
-		}
-		answer, err := client.Post().AbsPath(path(namespace, resource)).Body(text).Do(ctx).Raw()
+		answer, err := client.Post().AbsPath(path(namespace, resource)).Body(text(object)).Do(ctx).Raw()
 		if err != nil {
 			return fmt.Errorf("preparing %s: %w: %s", resource, err, answer)
 		}
