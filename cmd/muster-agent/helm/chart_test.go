@@ -43,32 +43,38 @@ func TestABundleBecomesAChart(t *testing.T) {
 	}{
 		{
 			"a chart is used as it is", files("Chart.yaml", about, "templates/a.yaml", "name: {{ .Release.Name }}-{{ .Values.x }}", "values.yaml", "x: 1"),
-			v1alpha1.BundleDeploymentOptions{}, "greeter",
+			v1alpha1.BundleDeploymentOptions{},
+			"greeter",
 			map[string]string{"greeter/templates/a.yaml": "name: app-1"},
 		},
 		{
 			"a chart in a folder is found", files("sub/Chart.yaml", about, "sub/templates/a.yaml", "a", "other.yaml", "b"),
-			v1alpha1.BundleDeploymentOptions{}, "greeter",
+			v1alpha1.BundleDeploymentOptions{},
+			"greeter",
 			map[string]string{"greeter/templates/a.yaml": "a"},
 		},
 		{
 			"the options choose between two charts", files("one/Chart.yaml", about, "one/templates/a.yaml", "1", "two/Chart.yaml", about, "two/templates/a.yaml", "2"),
-			v1alpha1.BundleDeploymentOptions{Helm: &v1alpha1.HelmOptions{Chart: "./two"}}, "greeter",
+			v1alpha1.BundleDeploymentOptions{Helm: &v1alpha1.HelmOptions{Chart: "./two"}},
+			"greeter",
 			map[string]string{"greeter/templates/a.yaml": "2"},
 		},
 		{
 			"manifests are not templates, and nothing but manifests is deployed", files("config.yaml", config, "README.md", "x", "fleet.yaml", "x", "dir/b.json", "{}"),
-			v1alpha1.BundleDeploymentOptions{}, "my-app",
+			v1alpha1.BundleDeploymentOptions{},
+			"my-app",
 			map[string]string{"my-app/templates/config.yaml": config, "my-app/templates/dir/b.json": "{}"},
 		},
 		{
 			"an overlay replaces, if it is named", files("config.yaml", config, "overlays/prod/config.yaml", "prod", "overlays/dev/config.yaml", "dev"),
-			v1alpha1.BundleDeploymentOptions{YAML: &v1alpha1.YAMLOptions{Overlays: []string{"prod"}}}, "my-app",
+			v1alpha1.BundleDeploymentOptions{YAML: &v1alpha1.YAMLOptions{Overlays: []string{"prod"}}},
+			"my-app",
 			map[string]string{"my-app/templates/config.yaml": "prod"},
 		},
 		{
 			"a file without a name has one", files("", "a: b"),
-			v1alpha1.BundleDeploymentOptions{}, "my-app",
+			v1alpha1.BundleDeploymentOptions{},
+			"my-app",
 			map[string]string{"my-app/templates/manifest-0.yaml": "a: b"},
 		},
 	} {
