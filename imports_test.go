@@ -145,13 +145,15 @@ var reaches = []struct {
 	fix    string
 }{
 	{
-		"k8s.io/apiserver", []string{"pkg/registry", "pkg/registry/storage", "pkg/registry/kinds", "pkg/registry/endpoints", "pkg/registry/server", "pkg/etcdoptions", "cmd", "test"},
+		"k8s.io/apiserver",
+		[]string{"pkg/registry", "pkg/registry/storage", "pkg/registry/kinds", "pkg/registry/endpoints", "pkg/registry/server", "pkg/etcdoptions", "cmd", "test"},
 		"the engine must be usable without the API server: convert in pkg/registry/storage",
 	},
 	{"go.etcd.io/etcd/server", []string{"cmd/muster", "test", "pkg/registry/etcd/etcdtest"}, "only the all-in-one carries an etcd: take a *clientv3.Client"},
 	{module + "/pkg/registry/etcd/etcdtest", []string{"test", "pkg/registry/etcd/etcdtest"}, "it starts an etcd for tests: import it from _test.go files only"},
 	{
-		"go.etcd.io/etcd/client", []string{"pkg/registry", "pkg/registry/etcd", "pkg/registry/engine", "pkg/registry/storage", "pkg/etcdoptions", "cmd", "test"},
+		"go.etcd.io/etcd/client",
+		[]string{"pkg/registry", "pkg/registry/etcd", "pkg/registry/engine", "pkg/registry/storage", "pkg/etcdoptions", "cmd", "test"},
 		"go through pkg/registry/etcd, which knows the log's rules",
 	},
 	{module + "/hack", []string{"hack"}, "hack holds programs for developers: move what the product needs to pkg"},
