@@ -4,19 +4,18 @@
 
 # hack/ci/test.sh
 #
-# Runs every test, in three lots. Packages that only compute, the state's parts and the
-# engine run under the race detector, which also turns on the checks of package invariants.
-# The rest of the module links the API server and runs without the detector, because it
-# takes minutes to compile a second time for it. RACE=all runs both lots under it. The third
-# lot is test/e2e, a module of its own that runs Muster in a real cluster, and
-# cmd/muster-agent, the agent that it uses. Its packages run one after the other, because
-# each has a cluster to itself. LOTS=unit skips the third lot, LOTS=e2e runs nothing else.
+# Runs every test, in three lots. pkg/registry runs under the race detector, which also turns
+# on the checks of package invariants. The rest of the module runs without the detector;
+# RACE=all runs both lots under it. The third lot is test/e2e, a module of its own that runs
+# Muster in a real cluster, and cmd/muster-agent, the agent that it uses. Its packages run one
+# after the other, because each has a cluster to itself. LOTS=unit skips the third lot,
+# LOTS=e2e runs nothing else.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-computing='/pkg/(invariants|garbage|registry/(manifest|record|index|targeting|names|rules|reports|derive|rollout|summary|view|ledger|freshness|audit|fair|engine))(/|$)'
+concurrent='/pkg/(invariants|garbage|registry)(/|$)'
 if [[ ${RACE:-} == all ]]; then
-	computing='.'
+	concurrent='.'
 fi
 
 # Without C, all tests except those under the race detector share one build cache (see the
@@ -40,8 +39,8 @@ esac
 echo "fetching modules (the first time only) ..." >&2
 go mod download || exit 1
 all=$(go list ./...) || exit 1
-raced=$(grep -E "$computing" <<<"$all")
-plain=$(grep -Ev "$computing" <<<"$all")
+raced=$(grep -E "$concurrent" <<<"$all")
+plain=$(grep -Ev "$concurrent" <<<"$all")
 
 if [[ $lots == e2e ]]; then
 	raced='' plain=''
