@@ -90,7 +90,7 @@ func (l *Log) Holds(ctx context.Context, revision int64) (bool, error) {
 	return true, nil
 }
 
-// Record is one record as it stands in the log.
+// Record is one record of the log.
 type Record struct {
 	Key record.Key
 	// Value is nil if the record was deleted.

@@ -35,10 +35,10 @@ type Config struct {
 	// Informers are for admission and delegated rights. They are nil if there is no
 	// Kubernetes API to watch.
 	Informers informers.SharedInformerFactory
-	// Storage is what the server serves, by resource: "bundles", "bundles/status", ...
+	// Storage holds the storages of the group, by resource: "bundles", "bundles/status", ...
 	Storage map[string]rest.Storage
-	// Core is what the server serves of the core API if no kube-apiserver does; nil serves
-	// nothing of it.
+	// Core holds storages of the core API, for a server without a kube-apiserver; it may be
+	// nil.
 	Core map[string]rest.Storage
 	// Ready returns nil while reads are right, otherwise what is missing. It is called for
 	// each /readyz and each request for the group, so it must be cheap.

@@ -112,7 +112,7 @@ func (s *Store) CompactRevision() int64 {
 	return int64(s.numberAt(v.Oldest))
 }
 
-// scope is what a key of storage.Interface names: everything, a namespace, or one object.
+// scope holds what a key of storage.Interface names: everything, a namespace, or one object.
 type scope struct {
 	name record.Name
 	// single is set if the key names one object, which may or may not exist.

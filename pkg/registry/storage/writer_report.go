@@ -149,7 +149,7 @@ func withoutDerived(status record.APIObject, item view.Item) {
 
 // keepFields keeps the managed fields as they are if a write brought only derived fields:
 // sending those does not make a client their owner. An apply is an exception, because it
-// says which fields it owns, whatever it changes.
+// names the fields that it owns.
 func keepFields(next, was *record.Report) {
 	applied := func(r *record.Report) []metav1.ManagedFieldsEntry {
 		return slices.DeleteFunc(slices.Clone(r.ManagedFields), func(e metav1.ManagedFieldsEntry) bool {
