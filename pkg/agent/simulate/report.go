@@ -68,8 +68,7 @@ func say(bd *v1alpha1.BundleDeployment, outcome Outcome, resources int, now time
 	}
 	status.Ready, status.NonModified = outcome != Degrade, outcome != Drift
 	status.IncompleteState = false
-	generation := bd.Spec.Options.ForceSyncGeneration
-	status.SyncGeneration = &generation
+	status.SyncGeneration = new(bd.Spec.Options.ForceSyncGeneration)
 	status.DownstreamResourcesGeneration = bd.Spec.DownstreamResourcesGeneration
 	switch outcome {
 	case Degrade:

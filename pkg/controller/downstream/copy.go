@@ -166,7 +166,7 @@ func joined(have []metav1.OwnerReference, owner metav1.OwnerReference) []metav1.
 		out = append(out, owner)
 	}
 	if !slices.ContainsFunc(out, func(o metav1.OwnerReference) bool { return ptr.Deref(o.Controller, false) }) {
-		out[len(out)-1].Controller = ptr.To(true)
+		out[len(out)-1].Controller = new(true)
 	}
 	return out
 }

@@ -40,8 +40,7 @@ func clusterWith(name string, labels ...string) *v1alpha1.Cluster {
 // unavailable.
 func bundleFor(name, label, version string) *v1alpha1.Bundle {
 	b := &v1alpha1.Bundle{ObjectMeta: controllertest.Meta(name, 1)}
-	one := intstr.FromInt32(1)
-	b.Spec.RolloutStrategy = &v1alpha1.RolloutStrategy{MaxUnavailable: &one}
+	b.Spec.RolloutStrategy = &v1alpha1.RolloutStrategy{MaxUnavailable: new(intstr.FromInt32(1))}
 	b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{MatchLabels: map[string]string{label: "yes"}}}}}
 	b.Spec.TargetNamespace, b.Generation = version, int64(version[1]-'0')
 	return b

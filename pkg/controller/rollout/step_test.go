@@ -30,9 +30,8 @@ var (
 // input returns a limited roll-out of a new content to n Clusters on which the old one is
 // available.
 func input(n int) rollout.Input {
-	most := intstr.FromInt32(2)
 	in := rollout.Input{
-		Revision: 100, Bundle: app, UID: "uid", Limited: true, Strategy: &v1alpha1.RolloutStrategy{MaxUnavailable: &most},
+		Revision: 100, Bundle: app, UID: "uid", Limited: true, Strategy: &v1alpha1.RolloutStrategy{MaxUnavailable: new(intstr.FromInt32(2))},
 		Recorded: true, RecordRevision: 50,
 		Guards: map[record.Key]int64{
 			record.ObjectKey(record.Bundles, app): 60, record.RolloutKey(app): 50, record.RolloutGuardKey(app): 70,

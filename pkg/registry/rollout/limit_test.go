@@ -13,15 +13,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rollout"
 )
 
-func number(n int32) *intstr.IntOrString {
-	v := intstr.FromInt32(n)
-	return &v
-}
+func number(n int32) *intstr.IntOrString { return new(intstr.FromInt32(n)) }
 
-func text(s string) *intstr.IntOrString {
-	v := intstr.FromString(s)
-	return &v
-}
+func text(s string) *intstr.IntOrString { return new(intstr.FromString(s)) }
 
 func TestALimitIsWhatTheFirstValueThatIsSetAllows(t *testing.T) {
 	t.Parallel()

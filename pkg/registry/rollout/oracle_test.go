@@ -75,8 +75,7 @@ func naivePass(s v1alpha1.RolloutStrategy, limited bool, members [][]int, names 
 		}
 	}
 	out.maxAll = naiveLimit(len(t), s.MaxUnavailable)
-	zero := intstr.FromInt32(0)
-	out.maxOver = naiveLimit(len(members), s.MaxUnavailablePartitions, &zero)
+	out.maxOver = naiveLimit(len(members), s.MaxUnavailablePartitions, number(0))
 	maxNew := 50
 	if s.MaxNew != nil {
 		maxNew = *s.MaxNew
@@ -184,12 +183,10 @@ func randomValue(r *rand.Rand) *intstr.IntOrString {
 func randomStrategy(r *rand.Rand) v1alpha1.RolloutStrategy {
 	s := v1alpha1.RolloutStrategy{MaxUnavailable: randomValue(r), MaxUnavailablePartitions: randomValue(r), AutoPartitionSize: randomValue(r)}
 	if r.IntN(2) == 0 {
-		n := r.IntN(8) - 1
-		s.MaxNew = &n
+		s.MaxNew = new(r.IntN(8) - 1)
 	}
 	if r.IntN(2) == 0 {
-		n := r.IntN(20) - 1
-		s.AutoPartitionThreshold = &n
+		s.AutoPartitionThreshold = new(r.IntN(20) - 1)
 	}
 	if r.IntN(3) == 0 {
 		for i := range 1 + r.IntN(4) {
@@ -258,9 +255,8 @@ func naiveMembers(s v1alpha1.RolloutStrategy, targets []rollout.Target) (members
 		threshold = *s.AutoPartitionThreshold
 	}
 	all = all || threshold <= 0 || len(targets) < threshold
-	quarter := intstr.FromString("25%")
 	var ranks []int
-	from, size := 0, naiveLimit(len(targets), s.AutoPartitionSize, &quarter)
+	from, size := 0, naiveLimit(len(targets), s.AutoPartitionSize, text("25%"))
 	for i := range targets {
 		ranks = append(ranks, i)
 		if !all && len(ranks) == size {

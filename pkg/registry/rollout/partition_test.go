@@ -20,7 +20,6 @@ func never(int, int) bool { panic("asked for members of automatic partitions") }
 
 func TestAutomaticPartitionsAreSlicesInOrder(t *testing.T) {
 	t.Parallel()
-	at := func(n int) *int { return &n }
 	for _, c := range []struct {
 		name string
 		in   *v1alpha1.RolloutStrategy
@@ -30,14 +29,14 @@ func TestAutomaticPartitionsAreSlicesInOrder(t *testing.T) {
 		{"no target still gives one partition", nil, 0, []string{"All 0-0 1"}},
 		{"below the threshold", nil, 199, []string{"All 0-199 199"}},
 		{"from the threshold on, quarters", nil, 200, []string{"Partition 0 - 50 0-50 50", "Partition 50 - 100 50-100 50", "Partition 100 - 150 100-150 50", "Partition 150 - 200 150-200 50"}},
-		{"quarters of a number that four does not divide, with a short one", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1)}, 10, []string{"Partition 0 - 2 0-2 2", "Partition 2 - 4 2-4 2", "Partition 4 - 6 4-6 2", "Partition 6 - 8 6-8 2", "Partition 8 - 10 8-10 2"}},
-		{"a size that leaves a short last one", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1), AutoPartitionSize: number(4), MaxUnavailable: text("50%")}, 10, []string{"Partition 0 - 4 0-4 2", "Partition 4 - 8 4-8 2", "Partition 8 - 10 8-10 1"}},
-		{"a size above the number", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1), AutoPartitionSize: text("70")}, 10, []string{"Partition 0 - 10 0-10 10"}},
-		{"a size of 0", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1), AutoPartitionSize: number(0), MaxUnavailable: number(3)}, 10, []string{"All 0-10 3"}},
-		{"a size of 0 %, which is one", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1), AutoPartitionSize: text("0%")}, 2, []string{"Partition 0 - 1 0-1 1", "Partition 1 - 2 1-2 1"}},
-		{"a threshold of 0", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(0)}, 1000, []string{"All 0-1000 1000"}},
-		{"a negative threshold", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(-1)}, 1000, []string{"All 0-1000 1000"}},
-		{"a threshold and no target", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: at(1)}, 0, []string{"All 0-0 1"}},
+		{"quarters of a number that four does not divide, with a short one", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: new(1)}, 10, []string{"Partition 0 - 2 0-2 2", "Partition 2 - 4 2-4 2", "Partition 4 - 6 4-6 2", "Partition 6 - 8 6-8 2", "Partition 8 - 10 8-10 2"}},
+		{"a size that leaves a short last one", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: new(1), AutoPartitionSize: number(4), MaxUnavailable: text("50%")}, 10, []string{"Partition 0 - 4 0-4 2", "Partition 4 - 8 4-8 2", "Partition 8 - 10 8-10 1"}},
+		{"a size above the number", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: new(1), AutoPartitionSize: text("70")}, 10, []string{"Partition 0 - 10 0-10 10"}},
+		{"a size of 0", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: new(1), AutoPartitionSize: number(0), MaxUnavailable: number(3)}, 10, []string{"All 0-10 3"}},
+		{"a size of 0 %, which is one", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: new(1), AutoPartitionSize: text("0%")}, 2, []string{"Partition 0 - 1 0-1 1", "Partition 1 - 2 1-2 1"}},
+		{"a threshold of 0", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: new(0)}, 1000, []string{"All 0-1000 1000"}},
+		{"a negative threshold", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: new(-1)}, 1000, []string{"All 0-1000 1000"}},
+		{"a threshold and no target", &v1alpha1.RolloutStrategy{AutoPartitionThreshold: new(1)}, 0, []string{"All 0-0 1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -87,9 +86,8 @@ func TestAnErrorInAPartitionNamesTheField(t *testing.T) {
 	_, err := rollout.Entries(&v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{}, {ClusterCriteria: criteria{ClusterSelector: bad}}}})
 	require.ErrorContains(t, err, "failed to update partitions: spec.rolloutStrategy.partitions[1].clusterSelector")
 
-	one := 1
 	for _, strategy := range []*v1alpha1.RolloutStrategy{
-		{AutoPartitionThreshold: &one, AutoPartitionSize: text("x")},
+		{AutoPartitionThreshold: new(1), AutoPartitionSize: text("x")},
 		{MaxUnavailable: text("x")},
 		{Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "a"}, MaxUnavailable: text("x")}}},
 	} {

@@ -88,9 +88,8 @@ func shown(decisions []rollout.Decision) []string {
 
 func TestAPass(t *testing.T) {
 	t.Parallel()
-	at := func(n int) *int { return &n }
 	one := v1alpha1.RolloutStrategy{MaxUnavailable: number(1)}
-	inTwos := v1alpha1.RolloutStrategy{MaxUnavailable: number(1), AutoPartitionThreshold: at(1), AutoPartitionSize: number(2)}
+	inTwos := v1alpha1.RolloutStrategy{MaxUnavailable: number(1), AutoPartitionThreshold: new(1), AutoPartitionSize: number(2)}
 	for _, c := range []struct {
 		name     string
 		strategy v1alpha1.RolloutStrategy
@@ -109,15 +108,15 @@ func TestAPass(t *testing.T) {
 		{"stages the paused but does not promote them", one, []string{"1/1/1p", "1/1/1"}, []string{"0:2/1", "1:2/2~"}},
 		{"creates the paused with nothing promoted", one, []string{"newp"}, []string{"0:2/+"}},
 		{"does not write what has no namespace", one, []string{"newn", "new"}, []string{"1:2/2+"}},
-		{"counts what has no namespace among the new", v1alpha1.RolloutStrategy{MaxNew: at(1)}, []string{"newn", "new"}, []string{}},
-		{"creates no more than maxNew", v1alpha1.RolloutStrategy{MaxNew: at(2)}, []string{"new", "new", "new"}, []string{"0:2/2+", "1:2/2+"}},
-		{"creates none if maxNew is 0", v1alpha1.RolloutStrategy{MaxNew: at(0)}, []string{"new", "1/1/1"}, []string{"1:2/2~"}},
-		{"counts maxNew over all partitions", v1alpha1.RolloutStrategy{MaxNew: at(1), Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c00"}}, {ClusterCriteria: criteria{ClusterName: "c01"}}}, MaxUnavailablePartitions: number(2)}, []string{"new", "new"}, []string{"0:2/2+"}},
+		{"counts what has no namespace among the new", v1alpha1.RolloutStrategy{MaxNew: new(1)}, []string{"newn", "new"}, []string{}},
+		{"creates no more than maxNew", v1alpha1.RolloutStrategy{MaxNew: new(2)}, []string{"new", "new", "new"}, []string{"0:2/2+", "1:2/2+"}},
+		{"creates none if maxNew is 0", v1alpha1.RolloutStrategy{MaxNew: new(0)}, []string{"new", "1/1/1"}, []string{"1:2/2~"}},
+		{"counts maxNew over all partitions", v1alpha1.RolloutStrategy{MaxNew: new(1), Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c00"}}, {ClusterCriteria: criteria{ClusterName: "c01"}}}, MaxUnavailablePartitions: number(2)}, []string{"new", "new"}, []string{"0:2/2+"}},
 		{"does not reach the second partition while the first is not done", inTwos, []string{"1/1/1", "1/1/1", "1/1/1", "1/1/1"}, []string{"0:2/2~", "1:2/1"}},
 		{"reaches the second partition when at most its limit of the first is missing, within the limit of all", v1alpha1.RolloutStrategy{MaxUnavailable: number(2), Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c00"}, MaxUnavailable: number(1)}, {ClusterCriteria: criteria{ClusterName: "c01"}, MaxUnavailable: number(1)}}}, []string{"2/2/1", "1/1/1"}, []string{"1:2/2~"}},
 		{"in the second partition counts all unavailable ones against the limit of all", inTwos, []string{"2/2/2", "2/2/1", "2/1/1", "2/1/1"}, []string{}},
 		{"creates nothing in a partition that is not reached", inTwos, []string{"1/1/1", "1/1/1", "new", "new"}, []string{"0:2/2~", "1:2/1"}},
-		{"goes over a partition if one may be over its limit", v1alpha1.RolloutStrategy{MaxUnavailable: number(1), MaxUnavailablePartitions: number(1), AutoPartitionThreshold: at(1), AutoPartitionSize: number(2)}, []string{"1/1/1", "1/1/1", "1/1/1", "1/1/1"}, []string{"0:2/2~", "1:2/1", "2:2/1", "3:2/1"}},
+		{"goes over a partition if one may be over its limit", v1alpha1.RolloutStrategy{MaxUnavailable: number(1), MaxUnavailablePartitions: number(1), AutoPartitionThreshold: new(1), AutoPartitionSize: number(2)}, []string{"1/1/1", "1/1/1", "1/1/1", "1/1/1"}, []string{"0:2/2~", "1:2/1", "2:2/1", "3:2/1"}},
 		{"is stopped by a paused Cluster of an old version", v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c00"}, MaxUnavailable: number(0)}, {ClusterCriteria: criteria{ClusterName: "c01"}}}}, []string{"2/1/1p", "1/1/1"}, []string{}},
 		{"never touches a target in no partition", v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c01"}}}}, []string{"1/1/1", "1/1/1", "new"}, []string{"1:2/2~"}},
 		{"promotes a member of two partitions once", v1alpha1.RolloutStrategy{Partitions: []v1alpha1.Partition{{ClusterCriteria: criteria{ClusterName: "c00"}}, {ClusterCriteria: criteria{ClusterName: "c00"}}}}, []string{"1/1/1"}, []string{"0:2/2~"}},
@@ -219,11 +218,10 @@ func TestCorrectDriftAloneIsNotTakenOverWithDiff(t *testing.T) {
 // would stop it for ever.
 func TestPassesOneAfterTheOtherEnd(t *testing.T) {
 	t.Parallel()
-	at := func(n int) *int { return &n }
 	for _, strategy := range []v1alpha1.RolloutStrategy{
 		{MaxUnavailable: number(1)},
-		{MaxUnavailable: text("10%"), AutoPartitionThreshold: at(1), AutoPartitionSize: number(7)},
-		{MaxUnavailable: text("50%"), MaxNew: at(3), AutoPartitionThreshold: at(1)},
+		{MaxUnavailable: text("10%"), AutoPartitionThreshold: new(1), AutoPartitionSize: number(7)},
+		{MaxUnavailable: text("50%"), MaxNew: new(3), AutoPartitionThreshold: new(1)},
 	} {
 		words := make([]string, 40)
 		for i := range words {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
@@ -55,7 +54,7 @@ func TestMembersAreWrittenInTheOrderThatDeploymentIDsAreHashedOver(t *testing.T)
 			DisableDNS: true, SkipSchemaValidation: true, DisableDependencyUpdate: true,
 		},
 		ServiceAccount:                 "x",
-		CreateNamespace:                ptr.To(false),
+		CreateNamespace:                new(false),
 		ForceSyncGeneration:            1,
 		KeepResources:                  true,
 		DeleteNamespace:                true,
@@ -195,7 +194,7 @@ func TestWhatIsEmptyIsWrittenWhereClientsRelyOnIt(t *testing.T) {
 		json:  `{"secretKeyRef":{"name":""}}`,
 	}, {
 		name:  "a createNamespace of false is written",
-		value: v1alpha1.BundleDeploymentOptions{CreateNamespace: ptr.To(false)},
+		value: v1alpha1.BundleDeploymentOptions{CreateNamespace: new(false)},
 		json:  `{"createNamespace":false}`,
 	}, {
 		name:  "a target's labels for the namespace are those of its options",
