@@ -71,6 +71,7 @@ func TestDiscoveryShowsTheVerbs(t *testing.T) {
 		verbs[r.Name] = slices.Sorted(slices.Values(r.Verbs))
 		require.Equal(t, r.Name != "contents" && r.Name != "contents/status", r.Namespaced, r.Name)
 	}
+	require.Equal(t, []string{"get", "list"}, verbs["contents"])
 	require.Equal(t, []string{"get", "list", "watch"}, verbs["bundledeployments"])
 	require.Equal(t, []string{"get", "patch", "update"}, verbs["bundledeployments/status"])
 	for plural := range specimens {
