@@ -91,33 +91,37 @@ func updateStatus(t *testing.T, c dynamic.ResourceInterface, o *unstructured.Uns
 	return out
 }
 
-// fetch is get for typed clients.
-func fetch[T any](t *testing.T, c interface {
+type getter[T any] interface {
 	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
-}, name string,
-) T {
+}
+
+// fetch is get for typed clients.
+func fetch[T any](t *testing.T, c getter[T], name string) T {
 	t.Helper()
 	out, err := c.Get(t.Context(), name, metav1.GetOptions{})
 	require.NoError(t, err)
 	return out
 }
 
-// listOf lists everything, or what the options select.
-func listOf[T any](t *testing.T, c interface {
+type lister[T any] interface {
 	List(ctx context.Context, options metav1.ListOptions) (T, error)
-}, options ...metav1.ListOptions,
-) T {
+}
+
+// listOf lists with the options, if any are given.
+func listOf[T any](t *testing.T, c lister[T], options ...metav1.ListOptions) T {
 	t.Helper()
-	out, err := c.List(t.Context(), append(options, metav1.ListOptions{})[0])
+	options = append(options, metav1.ListOptions{}) // the default
+	out, err := c.List(t.Context(), options[0])
 	require.NoError(t, err)
 	return out
 }
 
-// merge applies a JSON merge patch.
-func merge[T any, P string | []byte](t *testing.T, c interface {
+type patcher[T any] interface {
 	Patch(ctx context.Context, name string, kind types.PatchType, data []byte, options metav1.PatchOptions, subresources ...string) (T, error)
-}, name string, patch P, subresources ...string,
-) T {
+}
+
+// merge applies a JSON merge patch.
+func merge[T any, P string | []byte](t *testing.T, c patcher[T], name string, patch P, subresources ...string) T {
 	t.Helper()
 	out, err := c.Patch(t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, subresources...)
 	require.NoError(t, err, string(patch))
