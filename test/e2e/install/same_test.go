@@ -40,7 +40,8 @@ func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 		{"no controller", []string{"server"}, []string{"aggregate-roles"}, "apiService: {create: false}\ncontroller: {enabled: false}"},
 		{"no aggregated roles", []string{"server"}, []string{"controller"}, "apiService: {create: false}\nrbac: {aggregate: false}"},
 		{
-			"everything, with cert-manager", []string{"server", "apiservice"},
+			"everything, with cert-manager",
+			[]string{"server", "apiservice"},
 			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "service-monitor"},
 			"tls: {certManager: {enabled: true}}\nnetworkPolicy: {enabled: true}\nserviceMonitor: {enabled: true}",
 		},

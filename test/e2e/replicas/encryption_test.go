@@ -9,12 +9,14 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -181,9 +183,7 @@ func makeSecrets(t *testing.T, c versioned.Interface) {
 	add("resource", func(b *v1alpha1.Bundle) { b.Spec.Resources[0].Content = markers["a resource of a Bundle (a Content)"] })
 	// The removal of a label breaks this Bundle on the Cluster: its last options, with the
 	// computed value, are kept.
-	add("label", func(b *v1alpha1.Bundle) {
-		b.Spec.Helm = values(`marker-label-${ .ClusterLabels.region }`)
-	})
+	add("label", func(b *v1alpha1.Bundle) { b.Spec.Helm = values(`marker-label-${ .ClusterLabels.region }`) })
 	// This Bundle gets a version that fails on every Cluster.
 	add("version", func(b *v1alpha1.Bundle) { b.Spec.Helm = values(markers["a version kept because the next fails"]) })
 	patchBundle(t, c, "version", `{"spec":{"helm":{"values":{"secret":"${ .ClusterLabels.zone }"}}}}`)
@@ -229,16 +229,15 @@ func snapshot(t *testing.T, c versioned.Interface) []any {
 // search returns the markers that occur in stored keys and values.
 func search(t *testing.T, etcd *cluster.Etcd) []string {
 	t.Helper()
-	var found []string
+	found := map[string]bool{}
 	for _, kv := range stored(t, etcd) {
 		for what, marker := range markers {
-			if bytes.Contains(kv.value, []byte(marker)) || bytes.Contains(unpacked(kv.value), []byte(marker)) || strings.Contains(kv.key, marker) {
-				found = append(found, what)
+			if bytes.Contains(kv.Value, []byte(marker)) || bytes.Contains(unpacked(kv.Value), []byte(marker)) || strings.Contains(string(kv.Key), marker) {
+				found[what] = true
 			}
 		}
 	}
-	slices.Sort(found)
-	return slices.Compact(found)
+	return slices.Sorted(maps.Keys(found))
 }
 
 // unpacked returns a value with its gzip data, such as a Content's, decompressed.
@@ -259,35 +258,24 @@ func unpacked(value []byte) []byte {
 // from them; "" means none.
 func encryptedWith(t *testing.T, etcd *cluster.Etcd) []string {
 	t.Helper()
-	var names []string
+	names := map[string]bool{}
 	for _, kv := range stored(t, etcd) {
-		if !strings.Contains(kv.key, "/bundles/") && !strings.Contains(kv.key, "/content") {
+		if key := string(kv.Key); !strings.Contains(key, "/bundles/") && !strings.Contains(key, "/content") {
 			continue
 		}
 		name := ""
-		if rest, encrypted := bytes.CutPrefix(kv.value, []byte("k8s:enc:aesgcm:v1:")); encrypted {
-			text, _, _ := bytes.Cut(rest, []byte(":"))
-			name = string(text)
+		if rest, encrypted := strings.CutPrefix(string(kv.Value), "k8s:enc:aesgcm:v1:"); encrypted {
+			name, _, _ = strings.Cut(rest, ":")
 		}
-		names = append(names, name)
+		names[name] = true
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.Sorted(maps.Keys(names))
 }
 
-type pair struct {
-	key   string
-	value []byte
-}
-
-func stored(t *testing.T, etcd *cluster.Etcd) []pair {
+func stored(t *testing.T, etcd *cluster.Etcd) []*mvccpb.KeyValue {
 	t.Helper()
 	response, err := etcd.Client(t).Get(t.Context(), "\x00", clientv3.WithFromKey())
 	require.NoError(t, err)
 	require.NotEmpty(t, response.Kvs)
-	var out []pair
-	for _, kv := range response.Kvs {
-		out = append(out, pair{string(kv.Key), kv.Value})
-	}
-	return out
+	return response.Kvs
 }
