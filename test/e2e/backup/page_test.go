@@ -85,7 +85,7 @@ func (o *operator) readMembers(t *testing.T) {
 func (o *operator) lose(t *testing.T) {
 	t.Helper()
 	for i := range o.members {
-		o.etcd.Kill(i)
+		o.etcd.Member(i).Kill()
 	}
 	for i := range o.members {
 		require.NoError(t, os.RemoveAll(o.etcd.DataDir(i)))

@@ -26,13 +26,6 @@ type event struct {
 
 func (e event) key() string { return e.Namespace + "/" + e.Name }
 
-func (e event) version(t *testing.T) view.Version {
-	t.Helper()
-	n, err := strconv.ParseInt(e.ResourceVersion, 10, 64)
-	require.NoError(t, err)
-	return view.Version(n)
-}
-
 // follower collects the events that a program prints.
 type follower struct {
 	name string
@@ -161,7 +154,9 @@ func requirePlaces(t *testing.T, events []event) {
 	t.Helper()
 	var last view.Version
 	for _, e := range events {
-		v := e.version(t)
+		n, err := strconv.ParseInt(e.ResourceVersion, 10, 64)
+		require.NoError(t, err)
+		v := view.Version(n)
 		require.Greater(t, v, last, "%+v", e)
 		if last != 0 {
 			require.Equal(t, last.Revision(), v.Revision(), "%+v is of another revision", e)

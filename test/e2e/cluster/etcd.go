@@ -164,9 +164,6 @@ func (e *Etcd) Client(t T) *clientv3.Client {
 // Member returns the process of a member, for signals and its log.
 func (e *Etcd) Member(i int) *Process { return e.members[i].process }
 
-// Kill ends a member with SIGKILL.
-func (e *Etcd) Kill(i int) { e.members[i].process.Kill() }
-
 // Start starts a member again, with its data, and waits until it knows a leader. If too few
 // members run to elect one, use Member(i).Start and WaitReady.
 func (e *Etcd) Start(t T, i int) {

@@ -24,7 +24,7 @@ func TestAnEtcdOfThreeSurvivesThatItsLeaderIsKilled(t *testing.T) {
 	require.NoError(t, err)
 
 	leader := e.Leader(t)
-	e.Kill(leader)
+	e.Member(leader).Kill()
 	require.False(t, e.Member(leader).Running())
 	require.Eventually(t, func() bool { return put(t.Context(), client, "2") == nil }, within, 20*time.Millisecond)
 	require.NotEqual(t, leader, e.Leader(t))

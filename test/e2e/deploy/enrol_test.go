@@ -99,7 +99,10 @@ func TestAnAgentThatIsLockedOutDeploysNothingUntilItRegistersAnew(t *testing.T) 
 	t.Parallel()
 	w := newWorkspace(t, "lockedout")
 	w.blue(t, nil)
-	account := accountOf(t, w)
+	list, err := control.Client.CoreV1().ServiceAccounts(w.at).List(t.Context(), metav1.ListOptions{LabelSelector: v1alpha1.LabelManaged + "=true"})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 1)
+	account := list.Items[0].Name
 
 	// The account is deleted with the registration. The agent then sees nothing, and leaves
 	// alone what it cannot see.
@@ -121,12 +124,4 @@ func TestAnAgentThatIsLockedOutDeploysNothingUntilItRegistersAnew(t *testing.T) 
 	require.Equal(t, clusterName, w.registered(t, before).Name)
 	w.waitData(t, "config", "colour", "green")
 	w.waitState(t, "app-config", v1alpha1.Ready)
-}
-
-func accountOf(t *testing.T, w *workspace) string {
-	t.Helper()
-	list, err := control.Client.CoreV1().ServiceAccounts(w.at).List(t.Context(), metav1.ListOptions{LabelSelector: v1alpha1.LabelManaged + "=true"})
-	require.NoError(t, err)
-	require.Len(t, list.Items, 1)
-	return list.Items[0].Name
 }

@@ -178,8 +178,10 @@ func (g *generator) object(s node, depth int) any {
 // make returns an object of a kind, without its name.
 func (g *generator) make(kind string, root node) map[string]any {
 	g.wrong, g.left = pick(g, 0, 2, 10, 40, 150), pick(g, 10, 40, 200)
-	whole := g.object(node{"type": "object", "properties": without(root["properties"].(node), "status")}, 12).(map[string]any)
-	if spec, ok := root["properties"].(node)["spec"].(node); ok && !g.chance(20) {
+	members := maps.Clone(root["properties"].(node))
+	delete(members, "status")
+	whole := g.object(node{"type": "object", "properties": members}, 12).(map[string]any)
+	if spec, ok := members["spec"].(node); ok && !g.chance(20) {
 		whole["spec"] = g.value(spec, 12)
 	}
 	if g.chance(30) {
@@ -188,10 +190,4 @@ func (g *generator) make(kind string, root node) map[string]any {
 	delete(whole, "metadata")
 	whole["apiVersion"], whole["kind"] = "fleet.cattle.io/v1alpha1", kind
 	return whole
-}
-
-func without(members node, name string) node {
-	out := maps.Clone(members)
-	delete(out, name)
-	return out
 }

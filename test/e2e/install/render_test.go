@@ -65,14 +65,10 @@ func parse(t *testing.T, text string) manifests {
 		if len(object.Object) == 0 {
 			continue
 		}
-		key := key(object)
+		key := strings.Trim(fmt.Sprintf("%s %s/%s", object.GetKind(), object.GetNamespace(), object.GetName()), "/")
 		require.NotContains(t, objects, key, "rendered twice")
 		objects[key] = object
 	}
-}
-
-func key(object *unstructured.Unstructured) string {
-	return strings.Trim(fmt.Sprintf("%s %s/%s", object.GetKind(), object.GetNamespace(), object.GetName()), "/")
 }
 
 // kustomization writes an overlay as an operator would, and returns its folder. Paths are

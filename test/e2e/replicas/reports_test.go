@@ -139,7 +139,7 @@ func kill(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd, r *rand.Rand, wha
 		t.Logf("kill %s and all of etcd", some.Name)
 	}
 	for _, each := range members {
-		etcd.Kill(each)
+		etcd.Member(each).Kill()
 	}
 	if some != nil {
 		some.Kill()

@@ -127,7 +127,7 @@ func testKilledLeader(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	l := startLoad(t, m, newFleet(t, "leader", control.Config))
 	for range *rounds {
 		leader := etcd.Leader(t)
-		etcd.Kill(leader)
+		etcd.Member(leader).Kill()
 		l.waitProgress(t, 5)
 		etcd.Start(t, leader)
 		l.waitProgress(t, 3)
@@ -140,7 +140,7 @@ func testLostMember(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	before := loads(t, m)
 	l := startLoad(t, m, newFleet(t, "member", control.Config))
 	lost := (etcd.Leader(t) + 1) % 3
-	etcd.Kill(lost)
+	etcd.Member(lost).Kill()
 	l.waitProgress(t, 30)
 	for _, r := range m.Replicas() {
 		require.True(t, r.Ready(), r.Name)
@@ -155,8 +155,8 @@ func testLostQuorum(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	l := startLoad(t, m, newFleet(t, "quorum", control.Config))
 	leader := etcd.Leader(t)
 	other := (leader + 1) % 3
-	etcd.Kill(leader)
-	etcd.Kill(other)
+	etcd.Member(leader).Kill()
+	etcd.Member(other).Kill()
 	t.Cleanup(func() {
 		_ = etcd.Member(leader).Start() // it runs already, unless the test failed
 		_ = etcd.Member(other).Start()

@@ -59,10 +59,12 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 	if err != nil {
 		return err
 	}
-	crowd.Config = s.Config
-	if crowd.Command, err = command(); err != nil {
+	program, err := os.Executable()
+	if err != nil {
 		return err
 	}
+	// The crowd has a priority that lets servers compute first.
+	crowd.Config, crowd.Command = s.Config, []string{"nice", "-n", "19", program, Crowd}
 	r, err := neighbours.Run(ctx, crowd)
 	if err != nil {
 		return err
@@ -77,16 +79,6 @@ func Run(ctx context.Context, s *site.Site, step func(string, ...any), o Options
 
 // Crowd is the argument that makes the benchmark's program the crowd.
 const Crowd = "crowd"
-
-// command returns the command that starts this program as the crowd, with a priority that
-// lets servers compute first.
-func command() ([]string, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	return []string{"nice", "-n", "19", program, Crowd}, nil
-}
 
 func allow(ctx context.Context, s *site.Site, namespaces []string) error {
 	for _, name := range namespaces {
