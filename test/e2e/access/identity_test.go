@@ -21,11 +21,6 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-// protocols returns the protocols that a client may use; they encode headers differently.
-func protocols() map[string][]string {
-	return map[string][]string{"HTTP/1.1": {"http/1.1"}, "HTTP/2.0": {"h2"}}
-}
-
 // secret reads objects that only an administrator may read.
 var secret = request{path: api + "/bundles"}
 
@@ -115,7 +110,8 @@ func TestNoClientPassesForAnother(t *testing.T) {
 		{"an administrator that impersonates an agent", with(control.CA.Client("admin", masters...)), http.Header{"Impersonate-User": {north.user()}}, north.user()},
 		{"the front proxy, for an agent that impersonates an administrator", frontProxy, http.Header{"X-Remote-User": {north.user()}, "Impersonate-User": {"admin"}, "Impersonate-Group": masters}, north.user()},
 	} {
-		for proto, next := range protocols() {
+		// The two protocols encode headers differently.
+		for proto, next := range map[string][]string{"HTTP/1.1": {"http/1.1"}, "HTTP/2.0": {"h2"}} {
 			t.Run(c.name+" over "+proto, func(t *testing.T) {
 				t.Parallel()
 				config := rest.CopyConfig(c.config)

@@ -173,7 +173,7 @@ func (l *load) failRead(ctx context.Context, what string, err error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.failed[what+": "+kindOf(err)+": "+shorten(err.Error())]++
+	l.mu.failed[fmt.Sprintf("%s: %s: %.220s", what, kindOf(err), err)]++
 }
 
 // blame records a wrong answer.
@@ -184,14 +184,6 @@ func (l *load) blame(format string, args ...any) {
 	if len(l.mu.wrong) < most {
 		l.mu.wrong = append(l.mu.wrong, fmt.Sprintf(format, args...))
 	}
-}
-
-func shorten(text string) string {
-	const most = 220
-	if len(text) > most {
-		return text[:most] + "..."
-	}
-	return text
 }
 
 func (l *load) end() {

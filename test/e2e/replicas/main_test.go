@@ -6,8 +6,6 @@ package replicas
 import (
 	"context"
 	"flag"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -21,14 +19,7 @@ const within = 2 * time.Minute
 
 var control *cluster.ControlPlane
 
-var rounds = flag.Int("rounds", fromEnvironment("MUSTER_ROUNDS", 2), "how often each disturbance is repeated; also MUSTER_ROUNDS in the environment")
-
-func fromEnvironment(name string, otherwise int) int {
-	if n, err := strconv.Atoi(os.Getenv(name)); err == nil && n > 0 {
-		return n
-	}
-	return otherwise
-}
+var rounds = flag.Int("rounds", 2, "how often each failure is repeated")
 
 func TestMain(m *testing.M) {
 	klog.SetLogger(klog.Logger{}) // client-go logs each watch that ends

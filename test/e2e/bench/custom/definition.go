@@ -21,21 +21,15 @@ func open() schema {
 	return schema{"type": "object", "x-kubernetes-preserve-unknown-fields": true}
 }
 
-func texts(names ...string) schema {
+func members(kind string, names ...string) schema {
 	out := schema{}
 	for _, name := range names {
-		out[name] = of("string")
+		out[name] = of(kind)
 	}
 	return out
 }
 
-func numbers(names ...string) schema {
-	out := schema{}
-	for _, name := range names {
-		out[name] = of("integer")
-	}
-	return out
-}
+func texts(names ...string) schema { return members("string", names...) }
 
 func with(a schema, more schema) schema {
 	for name, s := range more {
@@ -61,7 +55,7 @@ func definition(group string) map[string]any {
 		"syncGeneration": of("integer"), "downstreamResourcesGeneration": of("integer"),
 		"display":        object(texts("deployed", "monitored", "state")),
 		"resources":      list(object(with(place(), texts("createdAt")))),
-		"resourceCounts": object(numbers("ready", "desiredReady", "waitApplied", "modified", "orphaned", "missing", "unknown", "notReady")),
+		"resourceCounts": object(members("integer", "ready", "desiredReady", "waitApplied", "modified", "orphaned", "missing", "unknown", "notReady")),
 		"nonReadyStatus": list(object(with(place(), schema{"uid": of("string"), "summary": object(summary)}))),
 		"modifiedStatus": list(object(with(place(), schema{"missing": flag, "exist": flag, "delete": flag, "patch": of("string")}))),
 	})
