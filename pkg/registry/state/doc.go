@@ -95,6 +95,14 @@
 //	plan_fit.go       splits what does not fit into one transaction
 //	plan_warm.go      the passes of a plan, and slow templates
 //
+// A plan could also apply its write, look, and undo it. That was measured, with an apply of the
+// old object as the undo. It takes no memory, but it needs the lock alone and takes longer: 65
+// microseconds instead of 8 for a label edit, which is a hundredth of the time of its PATCH,
+// and 34 ms instead of 9 for a Bundle on 10,000 Clusters. Nothing else could be read, planned
+// or applied in that time, and the guards would remain. If pairs move from maps to trees that
+// copy on write (55 bytes for each pair instead of 74), a fork is a copy of their roots, and
+// needs neither the lock nor an undo.
+//
 // # Names that several pairs claim
 //
 // A BundleDeployment's name consists of the Bundle's name and the Cluster's namespace for
