@@ -37,11 +37,11 @@ func TestWrongAnswersBreakTheScenarioAndSlowOnesDoNot(t *testing.T) {
 func TestNoEventIsExpectedButOfTheBundleThatIsDeployed(t *testing.T) {
 	t.Parallel()
 	m := &measurement{results: results{strays: map[string]int{}}}
-	at := func(revision string) event {
-		return event{site.Event{Type: "ADDED", Namespace: "a", Name: "b", Revision: revision}, site.Deployments}
+	at := func(revision string) site.Event {
+		return site.Event{Resource: site.Deployments, Type: "ADDED", Namespace: "a", Name: "b", Revision: revision}
 	}
 	m.stray(at("40"))
 	m.stray(at("42"))
-	m.stray(event{site.Event{Type: "MODIFIED", Namespace: fleets.Namespace, Name: fleets.Waiting, Revision: "42"}, site.Bundles})
+	m.stray(site.Event{Resource: site.Bundles, Type: "MODIFIED", Namespace: fleets.Namespace, Name: fleets.Waiting, Revision: "42"})
 	require.Equal(t, map[string]int{"ADDED bundledeployments a/b": 2}, m.results.strays)
 }

@@ -31,20 +31,13 @@ const (
 	reopenEvery = 10
 )
 
-type event struct {
-	site.Event
-	resource schema.GroupVersionResource
-}
-
-func (e event) key() string { return e.Namespace + "/" + e.Name }
-
 type measurement struct {
 	site    *site.Site
 	beside  *yardsticks
 	watches map[schema.GroupVersionResource]*rest.RESTClient
 	cluster string // the edited Cluster
 	where   string // its namespace for BundleDeployments
-	events  chan event
+	events  chan site.Event
 	broken  chan error
 	results results
 }
@@ -79,20 +72,13 @@ func measure(ctx context.Context, s *site.Site, beside *yardsticks, edits int) (
 func (m *measurement) round(ctx context.Context, order []schema.GroupVersionResource, pairs int, last bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	m.events, m.broken = make(chan event, 1024), make(chan error, len(order))
+	m.events, m.broken = make(chan site.Event, 1024), make(chan error, len(order))
 	from, err := site.Version(ctx, m.site.Client, site.Clusters)
 	if err != nil {
 		return err
 	}
-	events := m.events
 	for _, resource := range order {
-		err := site.Watch(ctx, m.watches[resource], resource, "", from, nil, func(e site.Event) {
-			select {
-			case events <- event{e, resource}:
-			case <-ctx.Done():
-			}
-		}, func(err error) { m.broken <- err })
-		if err != nil {
+		if err := site.Collect(ctx, m.watches[resource], resource, from, m.events, m.broken); err != nil {
 			return err
 		}
 	}
@@ -160,9 +146,9 @@ func (m *measurement) edit(ctx context.Context, add bool) error {
 		case got := <-m.events:
 			m.see(got)
 			switch {
-			case e.cluster == 0 && got.resource == site.Clusters && got.key() == fleets.Namespace+"/"+m.cluster && got.Type == "MODIFIED":
+			case e.cluster == 0 && got.Resource == site.Clusters && got.Key() == fleets.Namespace+"/"+m.cluster && got.Type == "MODIFIED":
 				e.cluster = got.At.Sub(sent)
-			case e.deployment == 0 && got.resource == site.Deployments && got.key() == m.where+"/"+fleets.Waiting && got.Type == wantKind:
+			case e.deployment == 0 && got.Resource == site.Deployments && got.Key() == m.where+"/"+fleets.Waiting && got.Type == wantKind:
 				e.deployment = got.At.Sub(sent)
 			default:
 				m.stray(got)
@@ -186,11 +172,11 @@ func (m *measurement) edit(ctx context.Context, add bool) error {
 
 // stray counts an event that no edit waits for. The one Bundle that is deployed or
 // withdrawn may change, because its own status says so.
-func (m *measurement) stray(e event) {
-	if e.resource == site.Bundles && e.key() == fleets.Namespace+"/"+fleets.Waiting && e.Type == "MODIFIED" {
+func (m *measurement) stray(e site.Event) {
+	if e.Resource == site.Bundles && e.Key() == fleets.Namespace+"/"+fleets.Waiting && e.Type == "MODIFIED" {
 		return
 	}
-	m.results.strays[fmt.Sprintf("%s %s %s", e.Type, e.resource.Resource, e.key())]++
+	m.results.strays[fmt.Sprintf("%s %s %s", e.Type, e.Resource.Resource, e.Key())]++
 }
 
 func (m *measurement) drain(within time.Duration) {
@@ -208,8 +194,8 @@ func (m *measurement) drain(within time.Duration) {
 }
 
 // see counts the BundleDeployments that arrived here.
-func (m *measurement) see(e event) {
-	if e.resource == site.Deployments && e.Type != "BOOKMARK" {
+func (m *measurement) see(e site.Event) {
+	if e.Resource == site.Deployments && e.Type != "BOOKMARK" {
 		m.results.seen++
 	}
 }

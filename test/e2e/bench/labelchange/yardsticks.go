@@ -42,7 +42,7 @@ func newYardsticks(ctx context.Context, s *site.Site) (*yardsticks, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = site.Watch(ctx, watching, custom.Deployments, "", revision, nil, func(e site.Event) { c.events <- e }, func(err error) { c.broken <- err })
+	err = site.Collect(ctx, watching, custom.Deployments, revision, c.events, c.broken)
 	return c, err
 }
 

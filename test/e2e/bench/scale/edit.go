@@ -86,12 +86,7 @@ func do(ctx context.Context, s *site.Site, e edit) (*cost, error) {
 			return nil, err
 		}
 		events := make(chan site.Event, 1<<18)
-		return events, site.Watch(ctx, c, resource, "", at, nil, func(e site.Event) {
-			select {
-			case events <- e:
-			case <-ctx.Done():
-			}
-		}, func(err error) { broken <- err })
+		return events, site.Collect(ctx, c, resource, at, events, broken)
 	}
 	owns, err := watch(e.resource)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 // Event holds a delivered event of a watch, with the time at which its last byte arrived.
 // It has only the name and the revision of the object.
 type Event struct {
+	Resource        schema.GroupVersionResource
 	Type            string // ADDED, MODIFIED, DELETED, BOOKMARK
 	Namespace, Name string
 	Revision        string // the object's resourceVersion
@@ -47,12 +48,26 @@ func Watch(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersion
 	}
 	go func() {
 		defer stream.Close()
-		if err := read(stream, note); ctx.Err() == nil {
+		if err := read(stream, func(e Event) { e.Resource = resource; note(e) }); ctx.Err() == nil {
 			ended(fmt.Errorf("the watch of %s: %w", resource.Resource, err))
 		}
 	}()
 	return nil
 }
+
+// Collect opens a watch of all namespaces, from a resourceVersion on, whose events and end go
+// to channels.
+func Collect(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersionResource, from string, events chan<- Event, broken chan<- error) error {
+	return Watch(ctx, c, resource, "", from, nil, func(e Event) {
+		select {
+		case events <- e:
+		case <-ctx.Done():
+		}
+	}, func(err error) { broken <- err })
+}
+
+// Key returns the object's namespace and name.
+func (e Event) Key() string { return e.Namespace + "/" + e.Name }
 
 // read returns why the stream ended.
 func read(stream io.Reader, note func(Event)) error {
