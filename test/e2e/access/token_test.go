@@ -19,7 +19,6 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/test/poll"
 )
@@ -67,7 +66,7 @@ func TestAnInvalidTokenIsRefused(t *testing.T) {
 	future := func(c map[string]any) { c["nbf"] = time.Now().Add(time.Hour).Unix() }
 	asSouth := func(c map[string]any) { c["sub"] = south.user() }
 	audience := func(c map[string]any) { c["aud"] = []string{"https://somebody.example.com"} }
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"somebody-else"}, ExpirationSeconds: ptr.To[int64](3600)}}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"somebody-else"}, ExpirationSeconds: new(int64(3600))}}
 	elsewhere, err := control.Client.CoreV1().ServiceAccounts(north.namespace).CreateToken(t.Context(), north.account, request, metav1.CreateOptions{})
 	require.NoError(t, err)
 	for _, c := range []struct {

@@ -18,7 +18,6 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
@@ -201,14 +200,14 @@ func TestAValidatingWebhookIsAskedAboutObjectsAndReports(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"},
 		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
 			Name:         "bundles.example.com",
-			ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: ptr.To(strings.Replace(h.URL, "127.0.0.1", "localhost", 1) + "/validate"), CABundle: h.ca.PEM},
+			ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: new(strings.Replace(h.URL, "127.0.0.1", "localhost", 1) + "/validate"), CABundle: h.ca.PEM},
 			Rules: []admissionregistrationv1.RuleWithOperations{{
 				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.OperationAll},
 				Rule:       admissionregistrationv1.Rule{APIGroups: []string{"fleet.cattle.io"}, APIVersions: []string{"v1alpha1"}, Resources: []string{"bundles", "bundledeployments/status"}},
 			}},
 			MatchConditions:         []admissionregistrationv1.MatchCondition{{Name: "mine", Expression: fmt.Sprintf("request.namespace in ['%s', '%s']", p.namespace, agent.namespace)}},
-			FailurePolicy:           ptr.To(admissionregistrationv1.Fail),
-			SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
+			FailurePolicy:           new(admissionregistrationv1.Fail),
+			SideEffects:             new(admissionregistrationv1.SideEffectClassNone),
 			AdmissionReviewVersions: []string{"v1"},
 		}},
 	}, metav1.CreateOptions{})

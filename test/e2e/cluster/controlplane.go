@@ -17,7 +17,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 )
 
 // ControlPlane is kube-apiserver with an etcd of its own, and kube-controller-manager.
@@ -175,7 +174,7 @@ func (c *ControlPlane) Anonymous() *rest.Config {
 // Token returns a token of a ServiceAccount, as a Pod would get it.
 func (c *ControlPlane) Token(t T, namespace, account string) string {
 	t.Helper()
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](12 * 60 * 60)}}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(12 * 60 * 60))}}
 	token, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), account, request, metav1.CreateOptions{})
 	require.NoError(t, err)
 	return token.Status.Token

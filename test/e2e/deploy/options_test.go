@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/poll"
@@ -69,7 +68,7 @@ func TestWhatDependsOnAnotherBundleWaitsForIt(t *testing.T) {
 	spec := v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("second", "a", "b")}}
 	spec.DependsOn = []v1alpha1.BundleRef{{Name: "first"}}
 	w.bundle(t, "second", spec)
-	w.label(t, ptr.To("prod"))
+	w.label(t, new("prod"))
 	bd := w.waitState(t, "second", v1alpha1.ErrApplied)
 	require.Equal(t, "Error: list bundledeployments: no bundles matching labels fleet.cattle.io/bundle-name=first,fleet.cattle.io/bundle-namespace=dependent in namespace "+w.at,
 		bd.Status.Display.Deployed)
@@ -91,7 +90,7 @@ func TestWhatAChartReadsDownstreamIsThereBeforeIt(t *testing.T) {
 		LocalObjectReference: v1alpha1.LocalObjectReference{Name: "extra"},
 	}}}}
 	w.bundle(t, "app-chart", spec)
-	w.label(t, ptr.To("prod"))
+	w.label(t, new("prod"))
 	w.waitState(t, "app-chart", v1alpha1.Ready)
 	// The generation of a copy grows after the copy, so the agent may have to deploy once
 	// more.

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
@@ -46,7 +45,7 @@ func TestWhatALabelDeploysIsShownUntilItIsRemoved(t *testing.T) {
 	}
 	w.shows(t, nothing...)
 
-	w.label(t, ptr.To("prod"))
+	w.label(t, new("prod"))
 	w.waitData(t, "app-chart", "greeting", "hello north")
 	w.waitData(t, "config", "colour", "blue")
 	bd := w.waitState(t, "app-config", v1alpha1.Ready)
@@ -93,7 +92,7 @@ func TestAnAgentThatIsKilledContinuesWhereItWas(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "killed")
 	w.bundle(t, "app-config", v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("config", "colour", "0")}})
-	w.label(t, ptr.To("prod"))
+	w.label(t, new("prod"))
 	w.waitData(t, "config", "colour", "0")
 	for _, colour := range []string{"1", "2", "3", "4"} {
 		// The agent is somewhere between the watch and the report.
@@ -120,7 +119,7 @@ func TestAnAgentThatHasNothingNewToSayIsSilent(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "silent")
 	w.bundle(t, "app-chart", chart())
-	w.label(t, ptr.To("prod"))
+	w.label(t, new("prod"))
 	before := w.waitState(t, "app-chart", v1alpha1.Ready)
 	events, err := fleet.FleetV1alpha1().BundleDeployments(w.at).Watch(t.Context(), metav1.ListOptions{ResourceVersion: before.ResourceVersion})
 	require.NoError(t, err)

@@ -14,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/cluster"
@@ -81,7 +80,7 @@ func (w *workspace) blue(t *testing.T, adjust func(spec *v1alpha1.BundleSpec)) {
 		adjust(&spec)
 	}
 	w.bundle(t, "app-config", spec)
-	w.label(t, ptr.To("prod"))
+	w.label(t, new("prod"))
 	w.waitState(t, "app-config", v1alpha1.Ready)
 }
 

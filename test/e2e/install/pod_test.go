@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/utils/ptr"
 )
 
 func container(t *testing.T, rendered manifests, deployment string) corev1.Container {
@@ -28,17 +27,17 @@ func TestThePodsHaveNoMoreThanTheyNeed(t *testing.T) {
 	for program, deployment := range programs {
 		pod := as[appsv1.Deployment](t, rendered, deployment).Spec.Template.Spec
 		assert.Equal(t, program, pod.ServiceAccountName)
-		assert.Equal(t, ptr.To(true), pod.SecurityContext.RunAsNonRoot)
-		assert.Equal(t, ptr.To(int64(65532)), pod.SecurityContext.RunAsUser, "the USER of artifacts/Dockerfile")
+		assert.Equal(t, new(true), pod.SecurityContext.RunAsNonRoot)
+		assert.Equal(t, new(int64(65532)), pod.SecurityContext.RunAsUser, "the USER of artifacts/Dockerfile")
 		assert.Equal(t, &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}, pod.SecurityContext.SeccompProfile)
 		context := pod.Containers[0].SecurityContext
-		assert.Equal(t, ptr.To(true), context.ReadOnlyRootFilesystem)
-		assert.Equal(t, ptr.To(false), context.AllowPrivilegeEscalation)
+		assert.Equal(t, new(true), context.ReadOnlyRootFilesystem)
+		assert.Equal(t, new(false), context.AllowPrivilegeEscalation)
 		assert.Equal(t, &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}, context.Capabilities)
 		assert.False(t, pod.HostNetwork)
 		for _, volume := range pod.Volumes {
 			require.NotNil(t, volume.Secret, "%s: the base mounts Secrets only", volume.Name)
-			assert.Equal(t, ptr.To(int32(0o440)), volume.Secret.DefaultMode, "%s: keys are for the process's group, not for all users", volume.Name)
+			assert.Equal(t, new(int32(0o440)), volume.Secret.DefaultMode, "%s: keys are for the process's group, not for all users", volume.Name)
 		}
 	}
 }

@@ -19,7 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/test/e2e/cluster"
@@ -146,7 +145,7 @@ func look(t *testing.T, c dynamic.Interface, home string, want, all []string, tu
 	// The watch starts from "", like those of kubectl and informers.
 	options := metav1.ListOptions{}
 	if turn%2 == 0 {
-		options = metav1.ListOptions{SendInitialEvents: ptr.To(true), AllowWatchBookmarks: true, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan}
+		options = metav1.ListOptions{SendInitialEvents: new(true), AllowWatchBookmarks: true, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan}
 	}
 	w, err := deployments.Watch(t.Context(), options)
 	require.NoError(t, err)
