@@ -264,7 +264,7 @@ func TestACountGoesWithItsBundleDeployment(t *testing.T) {
 	w.bundle("app", 1, "Secret/s")
 	w.countIs(ns, "app", 1)
 	counted := func() int {
-		names, err := w.Engine.WithCopies()
+		names, err := w.WithCopies()
 		require.NoError(t, err)
 		return len(names)
 	}
