@@ -53,8 +53,8 @@ func templated(namespace, name, template string, labels ...string) *v1alpha1.Bun
 // home returns the namespace of a Cluster's BundleDeployments.
 func home(namespace, cluster string) string { return names.ClusterNamespace(namespace, cluster) }
 
-// The functions below fail the test unless the server accepts the request. The generic ones
-// take typed clients as well as untyped ones.
+// The functions below fail the test on an error. listOf and merge take typed clients as well
+// as untyped ones.
 
 func marshal(t *testing.T, v any) []byte {
 	t.Helper()
