@@ -37,7 +37,8 @@ func endpointOf(address net.Addr) string {
 	}
 	host := tcp.IP
 	if host == nil || host.IsUnspecified() {
-		// That of IPv6 accepts IPv4 too, and not every machine has an IPv6 loopback.
+		// The unspecified address of IPv6 accepts IPv4 too, and not every machine has an
+		// IPv6 loopback.
 		host = net.IPv4(127, 0, 0, 1)
 	}
 	return "https://" + net.JoinHostPort(host.String(), strconv.Itoa(tcp.Port))
