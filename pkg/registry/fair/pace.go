@@ -28,6 +28,7 @@ const (
 // the network a dozen times. A rest takes at most restFactor times the work before it. A
 // nil pace never rests. A pace is safe for concurrent use.
 type pace struct {
+	// turns is the number of heavy turns.
 	turns time.Duration
 
 	mu sync.Mutex
