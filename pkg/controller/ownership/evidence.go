@@ -89,7 +89,7 @@ func (e *evidence) forget(object types.UID) {
 	delete(e.mu.said, object)
 }
 
-// mostSaid limits the objects that are remembered as logged. Then all are forgotten.
+// mostSaid limits the objects that are remembered as logged. At the limit, all are forgotten.
 const mostSaid = 10_000
 
 // sayOnce reports whether an object has not been logged yet.
