@@ -164,7 +164,7 @@ func (c *Controller) ensureCredentials(ctx context.Context, g grant, v *view.Vie
 }
 
 // tokenFor returns the token with which a registration was made: the import token of its
-// Cluster, or the token that the registration names; nil if it has expired or is gone.
+// Cluster, else the token that the registration names; nil if neither is valid.
 func tokenFor(v *view.View, r *v1alpha1.ClusterRegistration, cluster string, now time.Time) *v1alpha1.ClusterRegistrationToken {
 	for _, name := range []string{"import-token-" + cluster, r.Labels[v1alpha1.LabelRegistrationToken]} {
 		token := tokenIn(v, record.Name{Namespace: r.Namespace, Name: name})
