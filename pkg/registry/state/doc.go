@@ -49,7 +49,7 @@
 //	questions.go     questions of the engine, of controllers and of metrics
 //	check.go         invariants between the parts of a state
 //	unused.go        records that no longer decide anything
-//	plan.go          plans, see below
+//	plan.go          chooses the plan of a write, and its guards; see below
 //
 // Package undecodable, below this one, keeps track of the records that cannot be decoded.
 //
@@ -107,8 +107,8 @@
 //
 // A BundleDeployment's name consists of the Bundle's name and the Cluster's namespace for
 // BundleDeployments. So Bundles of several namespaces may claim one name, and so may Clusters
-// that share a namespace. claim.go says which one has it, and plan_contest.go what writes
-// record of that.
+// that share a namespace. claim.go says which one has it, and plan_contest.go what a write
+// records of that.
 //
 // # What is held back
 //
