@@ -235,8 +235,8 @@ func (e *Engine) present(ctx context.Context) (int64, error) {
 	return revision, err
 }
 
-// caughtUp publishes the first view that holds everything that existed at the start. That is a
-// met barrier.
+// caughtUp publishes the first view that holds everything that existed at the start. That
+// meets a barrier too.
 func (e *Engine) caughtUp(target int64, begun time.Time) {
 	if revision := e.state.Revision(); revision >= target && !e.following.Load() && e.replay.follow() {
 		e.current.Store(e.state.Reach(revision))
