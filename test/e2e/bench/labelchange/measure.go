@@ -22,7 +22,7 @@ const (
 	// eventWithin bounds the wait for an edit's events.
 	eventWithin = 30 * time.Second
 	// straysWithin is how long the watches stay open after the last edit, for events that
-	// should not come. The wait after each other edit sees them too.
+	// should not come. After any other edit, the next one sees them in its own wait.
 	straysWithin = 2 * time.Second
 	// straysBetween is the same time between two sets of watches.
 	straysBetween = 100 * time.Millisecond
