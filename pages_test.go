@@ -19,7 +19,7 @@ import (
 var cited = map[string]*regexp.Regexp{
 	"docs/spec.md":      regexp.MustCompile(`\bS (\d+(?:\.\d+)?)(?:[a-z]|\(|\b)`),
 	"docs/design.md":    regexp.MustCompile(`design\.md\)? §(\d+(?:\.\d+)?)`),
-	"docs/apiserver.md": regexp.MustCompile(`apiserver\.md\)? §(\d+(?:\.\d+)?)`),
+	"docs/k8s-apiserver.md": regexp.MustCompile(`k8s-apiserver\.md\)? §(\d+(?:\.\d+)?)`),
 }
 
 var (

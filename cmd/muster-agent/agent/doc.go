@@ -1,12 +1,12 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package agent implements an agent that deploys. It does for the BundleDeployments of one
+// Package agent is Muster's agent for tests, which deploys. It does for the BundleDeployments of one
 // namespace what Fleet's agent does (S 9.7), into one cluster.
 //
 //	enrol.go       the agent's credentials
 //	run.go         the watch, the queue, the workers, heartbeats
-//	reconcile.go   one BundleDeployment, from its spec to its report
+//	reconcile.go   one BundleDeployment, from its spec to its report; corrects drift
 //	values.go      Helm values and their sources
 //	namespace.go   the target namespace, and the copies in it
 //	collect.go     releases that are no longer used

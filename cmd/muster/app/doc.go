@@ -11,7 +11,7 @@
 //	run.go          the order in which all of it starts and stops
 //	config.go       authentication and authorization: our own authority's certificates only
 //	listen.go       the port, and the URL under which this machine reaches it
-//	controllers.go  the controllers that need no core API
+//	controllers.go  runs those controllers of loops.Add that need no core API
 //	datadir/        the data directory, its lock, a disk that cannot be written
 //	pki/            the authority, the certificates, the administrator's kubeconfig
 //	embedded/       the etcd: real fsync, no network port

@@ -6,7 +6,7 @@
 // that they have deployed, and sometimes that they have failed.
 //
 //	fleet.go    the agents, their watches, and the queue that they share
-//	behave.go   what an agent reports about a BundleDeployment, and when
+//	behave.go   what an agent reports about a BundleDeployment, drift included, and when
 //	report.go   the status of a report
 //	stats.go    what the agents have done, in numbers
 //	options.go  flags, and the selection of Clusters

@@ -16,7 +16,7 @@
 //	replay.go     replays revisions at a start, so that clients resume
 //	barrier.go    reads that hold everything committed before; the pulse
 //	readiness.go  whether this replica may answer, and what is missing
-//	lineage.go    whether etcd continues the history of the state
+//	lineage.go    whether etcd continues the history of the state, or was restored
 //	newer.go      records of a format that only a newer version knows
 //	audit.go      comparisons of the state with what the records mean
 //	ask.go        questions to the state, and plans on it

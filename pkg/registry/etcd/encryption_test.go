@@ -46,6 +46,7 @@ func oneOfEach() etcd.Txn {
 		record.DownstreamKey(name),
 		record.NamespaceKey("ns"),
 		record.TargetingGuardKey(),
+		record.PromotionKey(name), record.RolloutKey(name), record.HolderKey(name),
 	} {
 		txn.Put[k] = []byte(secret + " of " + k.Path())
 	}
@@ -101,10 +102,15 @@ func TestEncryptedRecordsAreReadAsTheyWereWritten(t *testing.T) {
 
 func TestRecordsAreEncryptedAsTheirResourceIs(t *testing.T) {
 	t.Parallel()
+	covered := map[record.Type]bool{}
+	for key := range oneOfEach().Put {
+		covered[key.Type] = true
+	}
+	require.Len(t, covered, len(record.Types), "each type of record is decided on here")
 	server := etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")
 	for resource, want := range map[string][]string{
-		"bundles.fleet.cattle.io":           {"object/bundles", "pin/bundles", "pin/clusters", "content"},
+		"bundles.fleet.cattle.io":           {"object/bundles", "pin/bundles", "pin/clusters", "promotion/bundledeployments", "rollout/bundles", "content"},
 		"clusters.fleet.cattle.io":          {"object/clusters", "report/clusters"},
 		"bundledeployments.fleet.cattle.io": {"report/bundledeployments"},
 		"secrets":                           {"mirror/secrets", "mirror/downstream"},

@@ -61,10 +61,10 @@ func (l *Log) Revision(ctx context.Context) (int64, error) {
 	// Any key will do: only the answer's header matters.
 	response, err := l.client.Get(ctx, l.prefix+"/revision", clientv3.WithKeysOnly())
 	if err != nil {
-		return 0, fmt.Errorf("read the present revision: %w", err)
+		return 0, fmt.Errorf("read the current revision: %w", err)
 	}
 	if err := l.sameCluster(response.Header); err != nil {
-		return 0, fmt.Errorf("read the present revision: %w", err)
+		return 0, fmt.Errorf("read the current revision: %w", err)
 	}
 	return response.Header.Revision, nil
 }

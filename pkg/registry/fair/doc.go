@@ -8,7 +8,8 @@
 //	turn.go    turns
 //	pace.go    when heavy work stands back
 //	budget.go  a share of turns, or of bytes, for each flow
-//	client.go  a Client, and the limits of a server
+//	client.go  a Client: what one request holds
+//	limits.go  how much one user may hold, and all together
 //
 // A flow is a user. Flows take turns, the one that has used least first, and each has a
 // share that is less than the whole. So a client's wait behind others depends on how many

@@ -4,10 +4,10 @@
 // Package kinds holds what differs between the kinds of fleet.cattle.io/v1alpha1, in one
 // table of 14 rows (inventory.go). It also holds the code that all kinds share: strategies
 // for writes, reset fields for server-side apply, table output and attributes for
-// selectors. A stored kind with nothing derived needs only a row here, its type and
-// registration in pkg/apis/fleet/v1alpha1, its resource in record/resources.go, roles in
-// artifacts, and make update-generated. What is derived for a kind is in derive, summary
-// and ledger.
+// selectors. A stored kind with nothing derived needs only a row here, its type,
+// registration and methods of Written in pkg/apis/fleet/v1alpha1, its resource in
+// record/resources.go, roles in artifacts, and make update-generated. What is derived for a
+// kind is in derive, summary and ledger.
 //
 //	inventory.go          the table
 //	inventory_columns.go  the columns of each kind

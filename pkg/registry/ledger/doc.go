@@ -3,7 +3,8 @@
 
 // Package ledger keeps the statuses of Bundles, Clusters, ClusterGroups, GitRepos and HelmOps
 // up to date, change by change (S 7). Package summary decides what each status says; this
-// package knows which objects a change affects.
+// package knows which objects a change affects. What a reader gets is laid over what clients
+// reported: see view/derived.go.
 //
 //	pair ──► Bundle ─────────────────┐ (a Ready condition that is False)
 //	  │                              ▼

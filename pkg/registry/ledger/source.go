@@ -220,7 +220,7 @@ func (l *Ledger) shows(o *Source, repo *v1alpha1.GitRepo) bool {
 
 func (o *Source) status(key sourceKey) *view.SourceStatus {
 	sum := o.shown.All()
-	repo := summary.Repo{
+	repo := summary.Source{
 		Sum:      sum,
 		First:    entries(&o.listed, o.shown, 0, allRanks, stored),
 		Clusters: summary.Readiness{Ready: o.ready, Desired: o.clusters.Len()},

@@ -150,7 +150,7 @@ var families = []family{
 		read: ofView(func(f *figures) int { return f.history.Changes }),
 	}, {
 		name: "muster_history_bytes", kind: metrics.GaugeValue,
-		help: "An estimate of the memory that the revisions held take beyond the present state.",
+		help: "An estimate of the memory that the revisions held take beyond the current state.",
 		read: ofView(func(f *figures) int64 { return f.history.Bytes }),
 	}, {
 		name: "muster_watches", kind: metrics.GaugeValue, labels: byResource,

@@ -6,6 +6,7 @@ package record
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +24,9 @@ const (
 	TypeRollout   Type = "rollout"
 	TypeHolder    Type = "holder"
 )
+
+// Types holds all types of records.
+var Types = []Type{TypeObject, TypeReport, TypePin, TypeMirror, TypeGuard, TypePromotion, TypeRollout, TypeHolder}
 
 // The resources that records name, the API group's and others.
 const (
@@ -115,12 +119,11 @@ func ParseKey(path string) (Key, error) {
 	if len(parts) != 4 {
 		return Key{}, fmt.Errorf("record key %q: want TYPE/RESOURCE/NAMESPACE/NAME", path)
 	}
-	switch t := Type(parts[0]); t {
-	case TypeObject, TypeReport, TypePin, TypeMirror, TypeGuard, TypePromotion, TypeRollout, TypeHolder:
-		return Key{t, parts[1], Name{orEmpty(parts[2]), orEmpty(parts[3])}}, nil
-	default:
-		return Key{}, fmt.Errorf("record key %q: unknown type %q", path, parts[0])
+	t := Type(parts[0])
+	if !slices.Contains(Types, t) {
+		return Key{}, fmt.Errorf("record key %q: unknown type %q", path, t)
 	}
+	return Key{t, parts[1], Name{orEmpty(parts[2]), orEmpty(parts[3])}}, nil
 }
 
 func orEmpty(s string) string {

@@ -77,11 +77,11 @@ func (r *rolls) groupStatus(g *v1alpha1.ClusterGroup, clusters map[record.Name]*
 }
 
 // source computes what GitRepos and HelmOps have in common (S 7.6).
-func (r *rolls) source(label, namespace, name string) (summary.Repo, []summary.Deployed) {
+func (r *rolls) source(label, namespace, name string) (summary.Source, []summary.Deployed) {
 	deployments := r.of(func(bd *v1alpha1.BundleDeployment) bool {
 		return bd.Labels[label] == name && bd.Labels[v1alpha1.LabelBundleNamespace] == namespace
 	})
-	var repo summary.Repo
+	var repo summary.Source
 	repo.Sum, repo.First = sumUp(ordinaryOf(deployments))
 	whole := map[record.Name]bool{}
 	var deployed []summary.Deployed

@@ -13,7 +13,7 @@
 //	fill.go, insert.go, remove.go, query.go   its operations
 //	summary.go     sums and entries as a summary, and the Ready condition of one
 //	print.go       objects that are modified or not ready, as texts in messages
-//	bundle.go, cluster.go, group.go, repo.go   the derived fields of each kind
+//	bundle.go, cluster.go, group.go, source.go   the derived fields of each kind
 //	resources.go   the objects that a GitRepo or HelmOp has deployed
 //	room.go        limits on these objects, and on the counts of Clusters
 //

@@ -161,7 +161,7 @@ func TestGroupStatus(t *testing.T) {
 func TestStatusOfGitReposAndHelmOps(t *testing.T) {
 	t.Parallel()
 	failing := v1alpha1.GenericCondition{Type: "Ready", Status: "False", Reason: "Error", Message: "template: bad", LastUpdateTime: "2020-01-01T00:00:00Z"}
-	bad := Repo{
+	bad := Source{
 		Sum:   Weight{Ready: 7, NotReady: 1, ErrApplied: 1, Listed: 2, Resources: v1alpha1.ResourceCounts{Ready: 4, DesiredReady: 5}},
 		First: []v1alpha1.NonReadyResource{entry("app", v1alpha1.NotReady), entry("db", v1alpha1.ErrApplied)},
 		Worst: "cannot pull", Clusters: Readiness{2, 4},
@@ -169,7 +169,7 @@ func TestStatusOfGitReposAndHelmOps(t *testing.T) {
 	text := "ErrApplied(1) [Bundle db]; NotReady(1) [Bundle app]"
 	for _, c := range []struct {
 		name    string
-		repo    Repo
+		repo    Source
 		job     string
 		failing *v1alpha1.GenericCondition
 		display v1alpha1.StatusDisplay // of the HelmOp
@@ -178,7 +178,7 @@ func TestStatusOfGitReposAndHelmOps(t *testing.T) {
 	}{
 		{name: "nothing deployed", job: "Current", display: v1alpha1.StatusDisplay{ReadyBundleDeployments: "0/0"}, ready: isReady},
 		{
-			name: "all ready: no state, no message", job: "Current", repo: Repo{Sum: Weight{Ready: 3}, Worst: "deployed", Clusters: Readiness{1, 1}},
+			name: "all ready: no state, no message", job: "Current", repo: Source{Sum: Weight{Ready: 3}, Worst: "deployed", Clusters: Readiness{1, 1}},
 			display: v1alpha1.StatusDisplay{ReadyBundleDeployments: "3/3"}, ready: isReady,
 		},
 		{
@@ -187,12 +187,12 @@ func TestStatusOfGitReposAndHelmOps(t *testing.T) {
 			ready: notReady(text),
 		},
 		{
-			name: "a state without a message is no error", job: "Current", repo: Repo{Sum: Weight{WaitApplied: 1}},
+			name: "a state without a message is no error", job: "Current", repo: Source{Sum: Weight{WaitApplied: 1}},
 			display: v1alpha1.StatusDisplay{ReadyBundleDeployments: "0/1", State: "WaitApplied"}, state: "WaitApplied", ready: isReady,
 		},
 		{
 			name: "the worst state counts even where it is not listed", job: "Current",
-			repo:    Repo{Sum: Weight{NotReady: 10, ErrApplied: 1}, First: several(10, v1alpha1.NotReady)},
+			repo:    Source{Sum: Weight{NotReady: 10, ErrApplied: 1}, First: several(10, v1alpha1.NotReady)},
 			display: v1alpha1.StatusDisplay{ReadyBundleDeployments: "0/11", State: "ErrApplied"}, state: "ErrApplied", ready: notReady("NotReady(10) [Bundle x00]"),
 		},
 		{
@@ -201,7 +201,7 @@ func TestStatusOfGitReposAndHelmOps(t *testing.T) {
 			ready: notReady(text),
 		},
 		{
-			name: "a GitRepo without a job status is updating too", repo: Repo{Sum: Weight{Ready: 1}},
+			name: "a GitRepo without a job status is updating too", repo: Source{Sum: Weight{Ready: 1}},
 			display: v1alpha1.StatusDisplay{ReadyBundleDeployments: "1/1"}, state: "GitUpdating", ready: isReady,
 		},
 		{

@@ -11,7 +11,7 @@
 //	pairs.go       the table of BundleDeployments
 //	item.go        Item: an object or a BundleDeployment in a table
 //	face.go        the parts of a Bundle and a Cluster that BundleDeployments show
-//	derived.go     the computed part of an object
+//	derived.go     the computed part of an object, laid over what was reported of it
 //	report.go      the report on a BundleDeployment
 //	namespaces.go  which namespaces have objects
 //	state.go       State: a name for the objects of a resource

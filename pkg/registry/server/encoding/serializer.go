@@ -71,18 +71,30 @@ func (s serializer) Encode(object runtime.Object, w io.Writer) error {
 		}
 	case v1alpha1.Written:
 		return written(o, w)
-	case *v1alpha1.BundleList, *v1alpha1.BundleNamespaceMappingList, *v1alpha1.ClusterList, *v1alpha1.ClusterGroupList,
-		*v1alpha1.ClusterRegistrationList, *v1alpha1.ClusterRegistrationTokenList, *v1alpha1.GitRepoList, *v1alpha1.GitRepoRestrictionList,
-		*v1alpha1.HelmOpList, *v1alpha1.ImageScanList, *v1alpha1.PolicyList, *v1alpha1.ScheduleList:
-		if items := reflect.ValueOf(object).Elem().FieldByName("Items"); items.Len() > 0 {
-			return s.writtenList(object, items, w)
-		}
 	case *metav1.WatchEvent:
 		if inOneLine(o.Object.Raw) {
 			return event(o, w)
 		}
+	default:
+		if items := writtenItems(object); items.IsValid() && items.Len() > 0 {
+			return s.writtenList(object, items, w)
+		}
 	}
 	return s.Serializer.Encode(object, w)
+}
+
+// writtenItems returns the items of a list of objects that clients write, and the zero Value
+// for any other object.
+func writtenItems(object runtime.Object) reflect.Value {
+	v := reflect.Indirect(reflect.ValueOf(object))
+	if v.Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	items := v.FieldByName("Items")
+	if !items.IsValid() || items.Kind() != reflect.Slice || !reflect.PointerTo(items.Type().Elem()).Implements(reflect.TypeFor[v1alpha1.Written]()) {
+		return reflect.Value{}
+	}
+	return items
 }
 
 // EncodeWithAllocator implements runtime.EncoderWithAllocator. The serializer has its own

@@ -10,9 +10,9 @@ const (
 	gitUpdating   = "GitUpdating"
 )
 
-// Repo holds the input for the status of a GitRepo or HelmOp, without its resources (see
+// Source holds the input for the status of a GitRepo or HelmOp, without its resources (see
 // Resources and PerCluster).
-type Repo struct {
+type Source struct {
 	// Sum is over all BundleDeployments of the GitRepo or HelmOp.
 	Sum Weight
 	// First holds the first entries.
@@ -28,8 +28,8 @@ type Repo struct {
 // common part except the resources (S 7.6). failing is the Ready condition of the first
 // Bundle that has a False one, or nil. It replaces the GitRepo's. The display also depends
 // on status.gitJobStatus, which is reported: the caller fills it in first.
-func GitRepoStatus(status *v1alpha1.GitRepoStatus, repo Repo, failing *v1alpha1.GenericCondition) {
-	repo.fill(&status.StatusBase)
+func GitRepoStatus(status *v1alpha1.GitRepoStatus, source Source, failing *v1alpha1.GenericCondition) {
+	source.fill(&status.StatusBase)
 	if status.GitJobStatus != gitJobCurrent {
 		status.Display.State = gitUpdating
 	}
@@ -40,19 +40,19 @@ func GitRepoStatus(status *v1alpha1.GitRepoStatus, repo Repo, failing *v1alpha1.
 
 // HelmOpStatus fills in what follows from the BundleDeployments of a HelmOp: all of the
 // common part except the resources (S 7.6).
-func HelmOpStatus(status *v1alpha1.HelmOpStatus, repo Repo) {
-	repo.fill(&status.StatusBase)
+func HelmOpStatus(status *v1alpha1.HelmOpStatus, source Source) {
+	source.fill(&status.StatusBase)
 }
 
-func (r *Repo) fill(base *v1alpha1.StatusBase) {
-	base.Summary = Summary(r.Sum, r.First)
-	base.ReadyClusters, base.DesiredReadyClusters = r.Clusters.Ready, r.Clusters.Desired
-	base.ResourceCounts = r.Sum.Resources
+func (s *Source) fill(base *v1alpha1.StatusBase) {
+	base.Summary = Summary(s.Sum, s.First)
+	base.ReadyClusters, base.DesiredReadyClusters = s.Clusters.Ready, s.Clusters.Desired
+	base.ResourceCounts = s.Sum.Resources
 	base.Display = v1alpha1.StatusDisplay{ReadyBundleDeployments: readiness(&base.Summary)}
-	if worst := r.Sum.Worst(); worst != v1alpha1.Ready {
+	if worst := s.Sum.Worst(); worst != v1alpha1.Ready {
 		base.Display.State = string(worst)
-		base.Display.Message = r.Worst
-		base.Display.Error = r.Worst != ""
+		base.Display.Message = s.Worst
+		base.Display.Error = s.Worst != ""
 	}
 	base.Conditions = WithCondition(base.Conditions, ReadyCondition(base.Summary, OfBundles))
 }
