@@ -4,9 +4,10 @@
 
 # hack/ci/test.sh
 #
-# Runs every test, in three lots. pkg/registry runs under the race detector, which also turns
-# on the checks of package invariants. The rest of the module runs without the detector;
-# RACE=all runs both lots under it. The third lot is test/e2e, a module of its own that runs
+# Runs every test, in three lots. pkg/registry, pkg/garbage and pkg/invariants run under the
+# race detector, which also turns on the checks of package invariants. The rest of the module
+# runs without it, and once more what is tested in smaller sizes under the detector; RACE=all
+# runs all of the module under it. The third lot is test/e2e, a module of its own that runs
 # Muster in a real cluster, and cmd/muster-agent, the agent that it uses. Its packages run one
 # after the other, because each has a cluster to itself. LOTS=unit skips the third lot,
 # LOTS=e2e runs nothing else.
@@ -14,6 +15,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 concurrent='/pkg/(invariants|garbage|registry)(/|$)'
+smaller='/pkg/registry/(state|storage|etcd|server)$'
 if [[ ${RACE:-} == all ]]; then
 	concurrent='.'
 fi
@@ -40,7 +42,7 @@ echo "fetching modules (the first time only) ..." >&2
 go mod download || exit 1
 all=$(go list ./...) || exit 1
 raced=$(grep -E "$concurrent" <<<"$all")
-plain=$(grep -Ev "$concurrent" <<<"$all")
+plain=$(grep -Ev "$concurrent" <<<"$all"; grep -E "$smaller" <<<"$all")
 
 if [[ $lots == e2e ]]; then
 	raced='' plain=''
