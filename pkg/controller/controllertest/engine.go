@@ -8,8 +8,6 @@ package controllertest
 
 import (
 	"context"
-	"reflect"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,15 +25,13 @@ type Engine struct {
 	*engine.Engine
 	T   testing.TB
 	Log *etcd.Log
-	// Ctx ends with the test, after a minute at the latest.
+	// Ctx ends with the test.
 	Ctx context.Context
 }
 
 // Start starts an engine over a log.
 func Start(t testing.TB, log *etcd.Log) *Engine {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	e := &Engine{engine.New(log, engine.DefaultOptions()), t, log, ctx}
+	e := &Engine{engine.New(log, engine.DefaultOptions()), t, log, t.Context()}
 	e.Background(e.Run)
 	return e
 }
@@ -59,11 +55,10 @@ func (e *Engine) View() *view.View {
 	return v
 }
 
-// Save writes an object whose resource is the name of its Go type with an s.
+// Save writes an object.
 func (e *Engine) Save(object record.APIObject) {
 	e.T.Helper()
-	resource := strings.ToLower(reflect.TypeOf(object).Elem().Name()) + "s"
-	e.write(resource, record.Name{Namespace: object.GetNamespace(), Name: object.GetName()},
+	e.write(record.ResourceOf(object), record.Name{Namespace: object.GetNamespace(), Name: object.GetName()},
 		&record.Object{Object: object, Content: "s-1", Seed: []byte("seed"), Time: time.Unix(1_700_000_000, 0).UTC()})
 }
 
@@ -114,8 +109,13 @@ func (e *Engine) Report(resource string, name record.Name, r *record.Report) {
 	e.Commit(etcd.Txn{Put: map[record.Key][]byte{record.ReportKey(resource, name): data}})
 }
 
-// Eventually blocks until a condition holds.
+// Eventually blocks until a condition holds. It calls holds in the test's goroutine, where
+// holds may fail the test; require.Eventually would call it in another.
 func (e *Engine) Eventually(holds func() bool, about ...any) {
 	e.T.Helper()
-	require.Eventually(e.T, holds, 30*time.Second, 5*time.Millisecond, about...)
+	for end := time.Now().Add(30 * time.Second); !holds(); <-time.After(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			require.FailNow(e.T, "the condition does not hold after 30 s", about...)
+		}
+	}
 }

@@ -16,6 +16,7 @@ import (
 // resource handles the objects of one resource without reflection, because each request
 // that reads objects copies them.
 type resource struct {
+	name string
 	kind schema.GroupVersionKind
 	make func() APIObject
 	copy func(APIObject) APIObject
@@ -64,6 +65,7 @@ func add[T, S any, P pointer[T]](name string, status func(*T) *S) {
 // their own.
 func Add[T, S any, P pointer[T]](name string, kind schema.GroupVersionKind, status func(*T) *S) {
 	r := &resource{
+		name: name,
 		kind: kind,
 		make: func() APIObject { return P(new(T)) },
 		copy: func(from APIObject) APIObject {
@@ -97,6 +99,9 @@ func New(name string) (APIObject, error) {
 
 // NewLike returns an empty object of the same type.
 func NewLike(object APIObject) APIObject { return of(object).make() }
+
+// ResourceOf returns the resource of an object.
+func ResourceOf(object APIObject) string { return of(object).name }
 
 // KindOf returns the kind of a resource's objects, or an empty kind if the resource is
 // unknown.
