@@ -69,16 +69,21 @@ func (w *world) stamped(object runtime.Object) *metav1.PartialObjectMetadata {
 	return controllertest.Partial(m)
 }
 
-// Commit fails while the process is to die between the copies and the count.
-func (w *world) Commit(ctx context.Context, txn etcd.Txn) (int64, bool, error) {
-	if w.dying.Load() {
+// dyingLog refuses commits while the process is to die between the copies and the count.
+type dyingLog struct {
+	*etcd.Log
+	dying *atomic.Bool
+}
+
+func (l dyingLog) Commit(ctx context.Context, txn etcd.Txn) (int64, bool, error) {
+	if l.dying.Load() {
 		return 0, false, errors.New("the process dies here")
 	}
-	return w.Log.Commit(ctx, txn)
+	return l.Log.Commit(ctx, txn)
 }
 
 func (w *world) start() {
-	w.running = New(Options{Engine: w.Engine, Log: w, Core: w.core, Metadata: w.metadata})
+	w.running = New(Options{Engine: w.Engine, Log: dyingLog{w.Log, &w.dying}, Core: w.core, Metadata: w.metadata})
 	w.stop = w.Background(w.running.Run)
 }
 
