@@ -100,7 +100,7 @@ type Agent struct {
 	Cluster types.NamespacedName
 	// Namespace holds its BundleDeployments.
 	Namespace string
-	// Upstream, unless it is nil, has credentials of this agent's own.
+	// Upstream is this agent's own client; nil means the one that all share.
 	Upstream *upstream.Client
 }
 

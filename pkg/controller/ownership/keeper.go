@@ -32,7 +32,7 @@ type Options struct {
 	UserOf      func(metav1.Object) (Owner, bool)
 	UserChanged func(Owner)
 	Annotations []string
-	// Grace is the time for which an object stays whose owner was not seen to go: an operator
+	// Grace is how long an object stays if its owner was not seen to go, so that an operator
 	// can restore the owner.
 	Grace time.Duration
 }
@@ -49,5 +49,5 @@ func New(options Options) *Keeper {
 	return &Keeper{Options: options, evidence: newEvidence(options.Grace)}
 }
 
-// Saw notes that the log showed an owner go.
+// Saw notes that the log showed the end of an owner.
 func (k *Keeper) Saw(o Owner, uid types.UID) { k.evidence.saw(o, uid, time.Now()) }

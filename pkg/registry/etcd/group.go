@@ -79,8 +79,8 @@ type member struct {
 
 // CommitTogether does what Commit does, for one of many small writes by many writers. It
 // may put the write into one etcd transaction with others, and sends it at once if nothing
-// is under way. A guard that two members of a group bump is bumped even if neither of them
-// is written.
+// is under way. A write whose guards do not hold does not affect the others. A guard that
+// two members of a group bump is bumped even if neither of them is written.
 func (l *Log) CommitTogether(ctx context.Context, txn Txn) (revision int64, ok bool, err error) {
 	p, err := l.prepare(ctx, &txn)
 	if err != nil {
