@@ -31,15 +31,13 @@ type T interface {
 func Main(m *testing.M, setup func(t T)) {
 	code := 1
 	log := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
-	err := Within(context.Background(), "TestMain", log, func(t T) error {
+	if Within(context.Background(), "TestMain", log, func(t T) error {
 		if setup(t); !t.Failed() {
 			code = m.Run()
 		}
 		return nil
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
+	}) != nil {
+		code = 1 // Errorf has printed why
 	}
 	os.Exit(code)
 }
@@ -59,17 +57,17 @@ type scope struct {
 type givenUp struct{}
 
 // Within runs f with a new T, and then all cleanups. It returns the errors of both: a failure
-// or a panic ends f, and not the program.
+// or a panic ends f, and not the program. It logs these two at once, for a cleanup may hang.
 func Within(ctx context.Context, name string, log func(string, ...any), f func(t T) error) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	t := &scope{ctx: ctx, name: name, log: log}
-	err = t.try(func() error { return f(t) })
+	t.try(func() { err = f(t) })
 	cancel()
 	t.mu.Lock()
 	cleanups := t.mu.cleanups
 	t.mu.Unlock()
 	for _, cleanup := range slices.Backward(cleanups) {
-		err = errors.Join(err, t.try(func() error { cleanup(); return nil }))
+		t.try(cleanup)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,17 +77,15 @@ func Within(ctx context.Context, name string, log func(string, ...any), f func(t
 	return err
 }
 
-func (t *scope) try(f func() error) (err error) {
+func (t *scope) try(f func()) {
 	defer func() {
 		switch cause := recover().(type) {
-		case nil:
-		case givenUp:
-			err = errors.New("given up") // the scope has the reason
+		case nil, givenUp: // FailNow has noted why
 		default:
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+			t.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	return f()
+	f()
 }
 
 func (t *scope) Cleanup(f func()) {
@@ -99,9 +95,11 @@ func (t *scope) Cleanup(f func()) {
 }
 
 func (t *scope) Errorf(format string, args ...any) {
+	failure := strings.TrimSpace(fmt.Sprintf(format, args...))
+	t.log("%s", failure)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.mu.failures = append(t.mu.failures, strings.TrimSpace(fmt.Sprintf(format, args...)))
+	t.mu.failures = append(t.mu.failures, failure)
 }
 
 func (t *scope) FailNow() {

@@ -12,9 +12,9 @@ import (
 
 func TestAScopeCleansUpHoweverItEnds(t *testing.T) {
 	t.Parallel()
-	quiet := func(string, ...any) {}
 	var order []string
-	err := Within(t.Context(), "a scope", quiet, func(s T) error {
+	log := func(string, ...any) { order = append(order, "logged") }
+	err := Within(t.Context(), "a scope", log, func(s T) error {
 		s.Cleanup(func() { order = append(order, "first") })
 		s.Cleanup(func() { order = append(order, "second"); panic("in a cleanup") })
 		require.NoError(s, errors.New("it broke"))
@@ -23,6 +23,6 @@ func TestAScopeCleansUpHoweverItEnds(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "it broke")
 	require.ErrorContains(t, err, "in a cleanup")
-	require.Equal(t, []string{"second", "first"}, order)
-	require.NoError(t, Within(t.Context(), "another", quiet, func(T) error { return nil }))
+	require.Equal(t, []string{"logged", "logged", "second", "logged", "first"}, order)
+	require.NoError(t, Within(t.Context(), "another", log, func(T) error { return nil }))
 }
