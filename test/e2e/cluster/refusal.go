@@ -18,6 +18,17 @@ import (
 // its output, which an operator reads. The server must answer no client before it exits.
 func Refusal(t T, args ...string) string {
 	t.Helper()
+	var text string
+	require.NoError(t, attempts(func() (err error) {
+		text, err = refused(t, args)
+		return err
+	}))
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}
+
+// refused is one attempt of Refusal. It returns the whole output.
+func refused(t T, args []string) (string, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	address := FreeAddress()
@@ -36,15 +47,16 @@ func Refusal(t T, args ...string) string {
 		select {
 		case err := <-ended:
 			text := strings.TrimSpace(out.String())
+			t.Logf("muster-apiserver says: %s", text)
 			if strings.Contains(text, "address already in use") {
-				return Refusal(t, args...) // another program took the port, and may have answered on it
+				return "", errPortTaken // by a program that may have answered
 			}
-			require.False(t, answered, "it answers; %s", text)
+			require.False(t, answered, "it answers")
 			var exit *exec.ExitError
-			require.ErrorAs(t, err, &exit, text)
-			require.Positive(t, exit.ExitCode(), "a signal ended it, so it would have continued: %s", text)
+			require.ErrorAs(t, err, &exit)
+			require.Positive(t, exit.ExitCode(), "a signal ended it, so it would have continued")
 			require.NotContains(t, text, "goroutine ", "a panic instead of a message")
-			return text[strings.LastIndexByte(text, '\n')+1:]
+			return text, nil
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -26,7 +26,6 @@ func testKine(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 	}, within, pace, kine.Tail)
 	flags := m.Replicas()[0].Flags("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig", "tls-cert-file", "tls-private-key-file")
 	said := cluster.Refusal(t, append(flags, "--etcd-servers=http://"+address)...)
-	t.Logf("on kine: %s", said)
 	require.Contains(t, said, "the store is not fit for Muster")
 	require.Contains(t, said, "unsupported operations in txn request")
 	require.Contains(t, said, "such as kine (SQLite, MySQL or PostgreSQL under k3s)")
