@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -193,13 +192,11 @@ func (c *ControlPlane) WithToken(token string) *rest.Config {
 	return config
 }
 
-// MakeNamespace creates a namespace unless it exists.
+// MakeNamespace creates a namespace.
 func (c *ControlPlane) MakeNamespace(t T, name string) {
 	t.Helper()
 	_, err := c.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	if !apierrors.IsAlreadyExists(err) {
-		require.NoError(t, err)
-	}
+	require.NoError(t, err)
 }
 
 // Kubeconfig writes a configuration into a file.
