@@ -211,7 +211,7 @@ func (e *Etcd) Leader(t T) int {
 }
 
 func (e *Etcd) status(ctx context.Context, i int) (*clientv3.StatusResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	endpoint := "https://" + e.members[i].client
 	client, err := e.Dial(endpoint)
