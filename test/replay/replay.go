@@ -15,8 +15,9 @@ import (
 // variable names the environment variable with the seed.
 const variable = "MUSTER_SEED"
 
-// Rand returns a source for one test. If the test fails, it logs the value of MUSTER_SEED
-// that replays the same numbers. A source is not safe for concurrent use.
+// Rand returns a source for one test. It logs the value of MUSTER_SEED that replays the same
+// numbers; after a timeout, go test shows it only with -v. A source is not safe for
+// concurrent use.
 func Rand(t testing.TB) *rand.Rand {
 	t.Helper()
 	seed := rand.Uint64()
@@ -27,10 +28,6 @@ func Rand(t testing.TB) *rand.Rand {
 		}
 		seed = parsed
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("to replay: %s=%d go test -run '^%s$'", variable, seed, t.Name())
-		}
-	})
+	t.Logf("to replay: %s=%d go test -run '^%s$'", variable, seed, t.Name())
 	return rand.New(rand.NewPCG(seed, 0))
 }
