@@ -176,10 +176,12 @@ func Place(ctx context.Context, s *site.Site, names []string) error {
 }
 
 // Clear removes all custom resources, and the namespaces that were created for them.
-// It ignores errors: the next scenario stores its own.
-func Clear(ctx context.Context, s *site.Site) {
+// It only logs errors: the next scenario stores its own.
+func Clear(t cluster.T, s *site.Site) {
 	for _, below := range []string{prefix, namespaces} {
-		_, _ = s.ControlClient().Delete(context.WithoutCancel(ctx), below, clientv3.WithPrefix())
+		if _, err := s.ControlClient().Delete(context.WithoutCancel(t.Context()), below, clientv3.WithPrefix()); err != nil {
+			t.Logf("removing %s from kube-apiserver's etcd: %v", below, err)
+		}
 	}
 }
 

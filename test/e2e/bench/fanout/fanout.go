@@ -104,7 +104,8 @@ func Run(t cluster.T, s *site.Site, step func(string, ...any), o Options, out *r
 	}
 
 	step("writing %d custom resources", f.Deployments)
-	defer custom.Clear(ctx, s)
+	// They are copied after Muster's edits, and counted before their own.
+	defer custom.Clear(t, s)
 	kube, err := beside(ctx, s, f.Deployments, homes)
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ func both(t cluster.T, s *site.Site, step func(string, ...any), f fleets.Fleet, 
 		return err
 	}
 	step("writing %d custom resources", f.Deployments)
-	defer custom.Clear(ctx, s)
+	defer custom.Clear(t, s)
 	beside, err := custom.Mirror(ctx, s, f.Deployments)
 	if err != nil {
 		return err

@@ -127,7 +127,9 @@ func Version(ctx context.Context, c *rest.RESTClient, resource schema.GroupVersi
 			ResourceVersion string `json:"resourceVersion"`
 		} `json:"metadata"`
 	}
-	err = json.Unmarshal(text, &list)
+	if err = json.Unmarshal(text, &list); err == nil && list.Metadata.ResourceVersion == "" {
+		err = fmt.Errorf("the list of %s has no resourceVersion", resource.Resource)
+	}
 	return list.Metadata.ResourceVersion, err
 }
 
