@@ -136,7 +136,7 @@ func absent(ctx context.Context, r *v1alpha1.ClusterRegistration, c credential) 
 		return err
 	}
 	for _, o := range []struct {
-		group                     schema.GroupVersion
+		version                   schema.GroupVersion
 		resource, namespace, name string
 	}{
 		{corev1.SchemeGroupVersion, "serviceaccounts", c.deploymentNamespace, accountOf(r)},
@@ -147,7 +147,7 @@ func absent(ctx context.Context, r *v1alpha1.ClusterRegistration, c credential) 
 		{rbacv1.SchemeGroupVersion, "rolebindings", c.deploymentNamespace, r.Name},
 		{rbacv1.SchemeGroupVersion, "clusterrolebindings", "", r.Name + "-content"},
 	} {
-		if _, err := client.Resource(o.group.WithResource(o.resource)).Namespace(o.namespace).Get(ctx, o.name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		if _, err := client.Resource(o.version.WithResource(o.resource)).Namespace(o.namespace).Get(ctx, o.name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 			return fmt.Errorf("%s %s/%s of %s still exists: %w", o.resource, o.namespace, o.name, r.Name, err)
 		}
 	}

@@ -10,11 +10,11 @@
 //	before.go        muster-apiserver of an earlier commit
 //	pod.go           the volumes and arguments that a Deployment gives a container
 //	balancer.go      a Service
-//	endpoint.go      clients of a server
+//	endpoint.go      clients of a server, and its certificate
 //	terminal.go      kubectl
 //	pki.go           certificates
 //	process.go       a process; usage.go has its memory and processor time
-//	run.go           other programs as processes
+//	run.go           other programs as processes, and muster-controller
 //	program.go       builds programs, and finds commands of pages
 //	refusal.go       servers that must not start
 //	parent_*.go      how processes end with the test

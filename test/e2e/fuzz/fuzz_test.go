@@ -30,8 +30,8 @@ import (
 const (
 	// objects is the number of objects unless MUSTER_FUZZ gives one.
 	objects = 1200
-	// stored means that one object in six is written, replaced and deleted. The others are
-	// dry runs.
+	// stored says that one in so many objects is written, replaced and deleted. The others
+	// are dry runs.
 	stored  = 6
 	workers = 4
 	// patience bounds the start of a server.

@@ -101,7 +101,7 @@ func below(at node, step string) node {
 	return to
 }
 
-// complete removes empty lists of members.
+// complete removes empty lists of members: an object without members is of unknown type.
 func complete(at node) {
 	for _, name := range []string{"items", "additionalProperties"} {
 		if to, ok := at[name].(node); ok {

@@ -26,8 +26,8 @@ func getDeployment(ctx context.Context, namespace, name string) (*v1alpha1.Bundl
 	return fleet.FleetV1alpha1().BundleDeployments(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
-// has returns an error unless a BundleDeployment exists.
-func has(ctx context.Context, namespace, name string) error {
+// find returns an error unless a BundleDeployment exists.
+func find(ctx context.Context, namespace, name string) error {
 	_, err := getDeployment(ctx, namespace, name)
 	return err
 }
@@ -54,16 +54,16 @@ func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
 	mapping.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"fleet": "yes"}}
 	_, err := fleet.FleetV1alpha1().BundleNamespaceMappings("mapped-from").Create(t.Context(), mapping, metav1.CreateOptions{})
 	require.NoError(t, err)
-	require.NoError(t, gone(has(t.Context(), own, "app")))
+	require.NoError(t, gone(find(t.Context(), own, "app")))
 	label := func(value string) {
 		patch := fmt.Sprintf(`{"metadata":{"labels":{"fleet":%s}}}`, value)
 		_, err := control.Client.CoreV1().Namespaces().Patch(t.Context(), "mapped-to", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 		require.NoError(t, err)
 	}
 	label(`"yes"`)
-	poll.Eventually(t, patience, func(ctx context.Context) error { return has(ctx, own, "app") }, controller.Tail)
+	poll.Eventually(t, patience, func(ctx context.Context) error { return find(ctx, own, "app") }, controller.Tail)
 	label("null")
-	poll.Eventually(t, patience, func(ctx context.Context) error { return gone(has(ctx, own, "app")) }, controller.Tail)
+	poll.Eventually(t, patience, func(ctx context.Context) error { return gone(find(ctx, own, "app")) }, controller.Tail)
 }
 
 func TestABundleGetsItsValuesFromASecret(t *testing.T) {
@@ -89,7 +89,7 @@ func TestABundleGetsItsValuesFromASecret(t *testing.T) {
 	message, err := ready(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "waiting for the Secret values/app of type fleet.cattle.io/bundle-values/v1alpha1, whose values have the hash "+knownHash, message)
-	require.NoError(t, gone(has(t.Context(), own, "app")))
+	require.NoError(t, gone(find(t.Context(), own, "app")))
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "values", Name: "app"}, Type: v1alpha1.SecretTypeBundleValues, Data: map[string][]byte{
 		"values.yaml": []byte(`{"key":"value"}`), "target": []byte(`{"newkey":"value"}`),
 	}}

@@ -9,5 +9,5 @@
 // BundleDeployment may show at any time, which BundleDeployments exist, and which counts a
 // watch must not skip. See load_test.go.
 //
-// Failures are repeated -rounds times. Each prints a line with its counts.
+// Failures are repeated -rounds times, twice by default. Each prints a line with its counts.
 package replicas

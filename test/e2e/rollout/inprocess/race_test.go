@@ -78,6 +78,7 @@ func TestAReportBetweenADecisionAndItsCommitForcesANewDecision(t *testing.T) {
 			require.NoError(t, err)
 			name, _ := deployment(v, 0)
 			id := look(v, name).ID
+			require.NotEmpty(t, id)
 			play.report(t.Context(), s, name, id, c.before)
 			w.write(func(b *v1alpha1.Bundle) { scene.SetVersion(b, 2) })
 			_, err = s.engine.Barrier(t.Context())

@@ -22,7 +22,7 @@ type Look struct {
 }
 
 // Done reports whether the agent has nothing left to do.
-func (t Look) Done() bool { return t.Applied == t.ID && t.Ready }
+func (l Look) Done() bool { return l.Applied == l.ID && l.Ready }
 
 // Mood decides how all agents behave.
 type Mood struct {
@@ -35,18 +35,18 @@ type Mood struct {
 // Act returns the report of an agent after one look at its BundleDeployment: the version
 // that it has applied, and whether that is ready. reports is false if the agent is busy or
 // has nothing to report.
-func (m *Mood) Act(r *rand.Rand, t Look) (applied string, ready, reports bool) {
+func (m *Mood) Act(r *rand.Rand, l Look) (applied string, ready, reports bool) {
 	well, chance := m.Well.Load(), r.IntN(1000)
-	works := int64(t.Version) != m.Broken.Load()
+	works := int64(l.Version) != m.Broken.Load()
 	switch {
-	case !t.There || t.ID == "":
-	case t.Applied != t.ID && !t.Paused: // deploys, unless it is busy or restarts
-		return t.ID, works && (well || chance < 500), well || chance < 600
-	case t.Applied != t.ID: // keeps what it has
-	case !t.Ready && works: // recovers
-		return t.Applied, true, well || chance < 500
-	case t.Ready && !well && chance < 3: // fails
-		return t.Applied, false, true
+	case !l.There || l.ID == "":
+	case l.Applied != l.ID && !l.Paused: // deploys, unless it is busy or restarts
+		return l.ID, works && (well || chance < 500), well || chance < 600
+	case l.Applied != l.ID: // keeps what it has
+	case !l.Ready && works: // recovers
+		return l.Applied, true, well || chance < 500
+	case l.Ready && !well && chance < 3: // fails
+		return l.Applied, false, true
 	}
 	return "", false, false
 }
