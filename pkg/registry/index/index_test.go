@@ -105,7 +105,7 @@ func TestIdenticalSelectorsShareOneFiling(t *testing.T) {
 		x.Remove(id)
 		require.NotContains(t, x.ids, id)
 	}
-	require.True(t, x.empty())
+	require.True(t, x.Empty())
 }
 
 // TestHashCollisions checks that selectors with colliding hashes are still distinguished.
@@ -160,7 +160,7 @@ func TestHugeSets(t *testing.T) {
 		for i := range 5 {
 			x.Delete(fmt.Sprint(i))
 		}
-		require.True(t, x.empty())
+		require.True(t, x.Empty())
 	})
 	t.Run("a label set with 10,000 labels", func(t *testing.T) {
 		t.Parallel()
@@ -187,7 +187,7 @@ func TestHugeSets(t *testing.T) {
 		require.Equal(t, 1, x.visits(map[string]string{"k": "5"}), "the second is filed under few=x")
 		x.Remove(1)
 		x.Remove(2)
-		require.True(t, x.empty())
+		require.True(t, x.Empty())
 	})
 	t.Run("synthetic keys and values of any bytes", func(t *testing.T) {
 		t.Parallel()

@@ -28,6 +28,11 @@ func NewItems[ID comparable]() *Items[ID] {
 // Len returns the number of items.
 func (x *Items[ID]) Len() int { return len(x.slots) }
 
+// Empty reports whether nothing is left in memory, like Selectors.Empty.
+func (x *Items[ID]) Empty() bool {
+	return len(x.slots)+len(x.postings)+len(x.items)+len(x.free) == 0
+}
+
 // Set adds an item or replaces its labels. It writes only the labels that differ.
 func (x *Items[ID]) Set(id ID, labels map[string]string) {
 	slot, ok := x.slots[id]

@@ -87,16 +87,16 @@ func TestOracle(t *testing.T) {
 		}
 	}
 
-	require.False(t, x.empty())
-	require.False(t, things.empty())
+	require.False(t, x.Empty())
+	require.False(t, things.Empty())
 	for id := range brute {
 		x.Remove(id)
 	}
 	for id := range sets {
 		things.Delete(id)
 	}
-	require.True(t, x.empty(), "selectors leak: %+v", x)
-	require.True(t, things.empty(), "items leak: %+v", things)
+	require.True(t, x.Empty(), "selectors leak: %+v", x)
+	require.True(t, things.Empty(), "items leak: %+v", things)
 }
 
 // TestCompileOracle compares Compile with apimachinery, on valid and invalid selectors.

@@ -176,16 +176,6 @@ func (x *Selectors[ID]) verify() error {
 	return nil
 }
 
-// empty reports whether nothing is left in memory, as it must after as many removals as
-// additions.
-func (x *Selectors[ID]) empty() bool {
-	return len(x.ids)+len(x.postings)+len(x.unfiled.entries)+len(x.filings)+len(x.free)+len(x.byHash) == 0
-}
-
-func (x *Items[ID]) empty() bool {
-	return len(x.slots)+len(x.postings)+len(x.items)+len(x.free) == 0
-}
-
 // visits returns the number of entries that Matching looks at.
 func (x *Selectors[ID]) visits(labels map[string]string) int {
 	n := 0

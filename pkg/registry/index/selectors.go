@@ -58,6 +58,12 @@ func (x *Selectors[ID]) Distinct() Distinct {
 	return Distinct{Filed: len(x.filings) - len(x.free) - loose, Loose: loose}
 }
 
+// Empty reports whether nothing is left in memory, as it must after as many removals as
+// additions.
+func (x *Selectors[ID]) Empty() bool {
+	return len(x.ids)+len(x.postings)+len(x.unfiled.entries)+len(x.filings)+len(x.free)+len(x.byHash) == 0
+}
+
 // Add files a selector. It panics if the id exists: the older selector would remain filed
 // without an owner, and would be yielded for ever.
 func (x *Selectors[ID]) Add(id ID, selector Selector) {

@@ -119,7 +119,7 @@ func (h *history) end() {
 		h.check()
 	}
 	s := h.j.state
-	h.must(s.index.clusters.Len()+s.index.entries.Len()+s.index.groupEntries.Len()+s.index.groups.Len()+len(s.index.readers) == 0, "an index is not empty at the end")
+	h.must(s.index.clusters.Empty() && s.index.entries.Empty() && s.index.groupEntries.Empty() && s.index.groups.Empty() && len(s.index.readers) == 0, "an index is not empty at the end")
 	h.must(len(s.clusters)+len(s.groups)+len(s.bundles)+len(s.hidden.byName)+len(s.bundlePins)+len(s.clusterPins)+len(s.contested)+len(s.holders)+s.holds.crowded+len(s.mirrors.values)+len(s.mirrors.downstream)+len(s.mirrors.obstructed)+len(s.holds.promotions)+len(s.holds.promoted)+len(s.holds.rollouts)+len(s.holds.paused)+len(s.holds.partitioned)+len(s.holds.named)+len(s.holds.placed) == 0 && s.ledger.Empty(), "the state is not empty at the end")
 	for name, ns := range s.byNamespace {
 		h.must(len(ns.bundles)+len(ns.clusters)+len(ns.mappings) == 0, "the namespace %s is not empty at the end", name)
