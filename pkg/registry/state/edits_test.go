@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
@@ -44,20 +45,18 @@ func (e *edits) proposal() Proposal {
 	}
 }
 
-// stored returns the object with a name, to be edited, or a new one if none exists.
+// stored returns the object with a name, to be edited, and true, or a new one and false if
+// none exists.
 func stored[T any, P interface {
 	*T
 	record.APIObject
-}](e *edits, resource string, name record.Name) (r *record.Object, object P, exists bool) {
+	metav1.ObjectMetaAccessor
+}](e *edits, resource string, name record.Name) (*record.Object, P, bool) {
 	if r := e.j.object(e.t, resource, name); r != nil {
 		return r, r.Object.(P), true
 	}
-	object, meta := P(new(T)), e.meta(name)
-	object.SetName(meta.Name)
-	object.SetNamespace(meta.Namespace)
-	object.SetGeneration(meta.Generation)
-	object.SetUID(meta.UID)
-	object.SetCreationTimestamp(meta.CreationTimestamp)
+	object := P(new(T))
+	*object.GetObjectMeta().(*metav1.ObjectMeta) = e.meta(name)
 	return &record.Object{Object: object}, object, false
 }
 

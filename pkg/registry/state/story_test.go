@@ -5,6 +5,7 @@ package state
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -83,8 +84,8 @@ func (s *story) put(key record.Key, value any) {
 	s.commit(txn)
 }
 
-// stepsBefore commits the steps that a plan puts before its write, and returns how many these
-// are.
+// stepsBefore passes the steps that a plan puts before its write to commit, and returns their
+// number.
 func (s *story) stepsBefore(p Proposal, commit func(*etcd.Txn)) int {
 	for steps := 0; ; {
 		plan, err := s.j.planner.Plan(s.t.Context(), p)
@@ -183,7 +184,8 @@ func ofOther(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 	return b
 }
 
-// far returns a Cluster of the namespace "other" that App targets.
+// far returns a Cluster of the namespace "other" with the label that the target of app
+// selects.
 func far() *v1alpha1.Cluster {
 	c := on("far")
 	c.Namespace = "other"
@@ -206,14 +208,17 @@ func putting(t testing.TB, objects ...record.APIObject) *etcd.Txn {
 	return txn
 }
 
-// put adds a record to a transaction, in its own encoding or in JSON.
+// put adds a record to a transaction, in its own encoding or in JSON. A record with its own
+// encoding has to be a pointer.
 func put(t testing.TB, txn *etcd.Txn, key record.Key, value any) {
 	t.Helper()
 	var data []byte
 	var err error
-	if r, ok := value.(interface{ Encode() ([]byte, error) }); ok {
+	type encoder interface{ Encode() ([]byte, error) }
+	if r, ok := value.(encoder); ok {
 		data, err = r.Encode()
 	} else {
+		require.NotImplements(t, (*encoder)(nil), reflect.New(reflect.TypeOf(value)).Interface(), "put a pointer")
 		data, err = json.Marshal(value)
 	}
 	require.NoError(t, err)

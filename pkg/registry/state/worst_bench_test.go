@@ -53,12 +53,12 @@ func notIn(i int) v1alpha1.BundleTarget {
 	return selectedBy(selecting(metav1.LabelSelectorOpNotIn, "env", fmt.Sprint("other-", i)))
 }
 
-// reading returns Bundles with a template for all Clusters.
+// reading returns a function that makes one of many Bundles with a template for all Clusters.
 func reading(text string) func(i int) *v1alpha1.Bundle {
 	return func(i int) *v1alpha1.Bundle { return templatedBy(named(i, where("env", "prod")), text) }
 }
 
-var alike, own = reading("${ .ClusterLabels.env }"), reading("${ .ClusterName }")
+var readingAlike, readingOwn = reading("${ .ClusterLabels.env }"), reading("${ .ClusterName }")
 
 var regimes = []regime{
 	{
@@ -79,13 +79,13 @@ var regimes = []regime{
 	},
 	{
 		name: "template-alike-bundle", clusters: 10_000, bundles: 10,
-		bundle: alike,
-		edit:   func(turn int) record.APIObject { return nextVersion(alike(1), turn) },
+		bundle: readingAlike,
+		edit:   func(turn int) record.APIObject { return nextVersion(readingAlike(1), turn) },
 	},
 	{
 		name: "template-own-bundle", clusters: 10_000, bundles: 10,
-		bundle: own,
-		edit:   func(turn int) record.APIObject { return nextVersion(own(1), turn) },
+		bundle: readingOwn,
+		edit:   func(turn int) record.APIObject { return nextVersion(readingOwn(1), turn) },
 	},
 	{
 		name: "template-unread-label", clusters: 3, bundles: 3000,
