@@ -16,7 +16,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
-// load loads the state some revisions before the present one. Their replay makes history.
+// load loads an earlier state than the current one. The replay of the revisions between them
+// makes history.
 func (e *Engine) load(ctx context.Context, present, behind int64) error {
 	at, err := e.furthestBack(ctx, present, behind)
 	if err != nil {

@@ -26,9 +26,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// TestNoPulseIsMissedWhileThousandsOfWatchesEncode keeps all processors busy with events
-// that each watch encodes for itself, with etcd in the same process.
-func TestNoPulseIsMissedWhileThousandsOfWatchesEncode(t *testing.T) {
+// TestNoPulseIsMissedWhileManyWatchesEncode keeps all processors busy with events that each
+// watch encodes for itself, with etcd in the same process.
+func TestNoPulseIsMissedWhileManyWatchesEncode(t *testing.T) {
 	t.Parallel()
 	const users, edits, encodings = 10, 10, 5
 	watches := 1000

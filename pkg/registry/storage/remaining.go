@@ -21,9 +21,9 @@ type place struct {
 // counted again.
 const maxRemaining = 256
 
-// remaining holds how many objects follow the places at which recent lists stopped.
-// Counting them for each of two thousand pages would cost a thousand times as much as the
-// list. A remaining is safe for concurrent use.
+// remaining holds how many objects follow the places at which recent lists stopped. Each
+// page says how many objects follow it. Counting them for each of two thousand pages would
+// cost a thousand times as much as the list. A remaining is safe for concurrent use.
 type remaining struct {
 	mu struct {
 		sync.Mutex

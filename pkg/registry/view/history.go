@@ -14,7 +14,7 @@ import (
 // Limits bounds the history that a view holds; the limit that is met first applies. The
 // oldest revisions are forgotten first, and the newest one never is.
 type Limits struct {
-	// Revisions and Changes limit the log; Changes over all its revisions.
+	// Revisions limits the revisions in the log, Changes the changes of all of them.
 	Revisions, Changes int
 	// Bytes limits the memory that only the log keeps alive, not the current state. It is
 	// compared with an estimate (see weight); 0 means no limit.
