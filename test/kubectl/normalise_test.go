@@ -24,8 +24,9 @@ var replacements = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:<port>"},
 	{regexp.MustCompile(`(?m)^[EIW]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ (\S+):\d+\]`), "<log> $1]"},
 	{regexp.MustCompile(`v1\.37\.\d+\+muster-\S+`), "<version of the server>"},
-	// kubectl gave up while it began to watch.
-	{regexp.MustCompile(`(?m)^<log> reflector.go\] .*(very short watch|"context deadline exceeded").*\n?`), ""},
+	// kubectl gave up while it began to watch, or before it watched again.
+	{regexp.MustCompile(`(?m)^<log> reflector.go\] .*very short watch.*\n?`), ""},
+	{regexp.MustCompile(`(?m)^<log> reflector.go\] "Failed to watch" err="context deadline exceeded" reflector="\S+" type="\S+"$\n?`), ""},
 	{regexp.MustCompile(`X509SHA256=[0-9a-f]{64}`), "X509SHA256=<certificate>"},
 	// In these, kubectl's releases use different words for the same.
 	{regexp.MustCompile(` deleted from \S+ namespace`), " deleted"},
@@ -62,6 +63,8 @@ func TestNormaliseReplacesOnlyWhatDiffersFromRunToRun(t *testing.T) {
 		{"a port", "https://127.0.0.1:40441/api", "https://127.0.0.1:<port>/api"},
 		{"where it was deleted from", `cluster "a" deleted from b namespace (dry run)`, `cluster "a" deleted (dry run)`},
 		{"a warning of an old kubectl", "a\nWARNING: version difference between client (1.32) and server\nb", "a\nb"},
+		{"a watch that ended with kubectl's own timeout", `E1130 13:32:10.713916     300 reflector.go:227] "Failed to watch" err="context deadline exceeded" reflector="pkg/mod/k8s.io/client-go@v0.37.2/tools/cache/reflector.go:343" type="*unstructured.Unstructured"` + "\nb", "b"},
+		{"another watch that failed remains", `<log> reflector.go] "Warning: watch ended with error" err="context deadline exceeded"`, `<log> reflector.go] "Warning: watch ended with error" err="context deadline exceeded"`},
 		{"another warning remains", "Warning: unknown field", "Warning: unknown field"},
 		{"blanks at the end of lines", "NAME   AGE  \n", "NAME   AGE"},
 		{"the session's folder", "cannot read /tmp/x/bundle.yaml", "cannot read <dir>/bundle.yaml"},
