@@ -64,7 +64,6 @@ func newFleet(t *testing.T) *fleet {
 	f := &fleet{t: t, server: server, log: etcd.New(server.Client, "/muster"), stop: func() {}}
 	f.now = state{clusters: map[string]string{}, bundles: map[string]app{}}
 	f.restart()
-	t.Cleanup(func() { f.stop() })
 	return f
 }
 

@@ -51,7 +51,6 @@ func newPods(t *testing.T) *pods {
 	p := &pods{t: t, server: server, log: etcd.New(server.Client, "/muster")}
 	p.mu.stop = func() {}
 	p.restart()
-	t.Cleanup(func() { p.mu.stop() })
 	return p
 }
 
@@ -66,15 +65,18 @@ func (p *pods) restart() {
 	p.mu.Store = reader.NewObjects(resource, e, p.log).WithPlaces(0) // upstream adds one to versions
 }
 
-// startEngine starts an engine and waits until it is ready.
+// startEngine starts an engine and waits until it is ready. The engine ends with stop, at the
+// latest with the test.
 func startEngine(t *testing.T, log *etcd.Log) (e *engine.Engine, stop func()) {
 	t.Helper()
 	e = engine.New(log, engine.DefaultOptions())
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { _ = e.Run(ctx) }) // it ends only with its context
+	stop = func() { cancel(); done.Wait() }
+	t.Cleanup(stop)
 	require.Eventually(t, func() bool { return e.Ready() == nil }, time.Minute, time.Millisecond)
-	return e, func() { cancel(); done.Wait() }
+	return e, stop
 }
 
 // increase implements upstream's IncreaseRVFunc.
