@@ -29,8 +29,8 @@ func NewCommand(ctx context.Context, out io.Writer) *cobra.Command {
 	}
 	program.Complete(command, o.Flags(), o.Logs, out, func() error { return Run(ctx, o) })
 	for _, each := range []*cobra.Command{newPreflight(ctx, out), newReencrypt(ctx, out)} {
-		// The server's help shows flags in sections and no commands. Without its own help a
-		// command would inherit it, with all flags of the server.
+		// This works only before AddCommand: a command that has no help of its own inherits the
+		// server's, which shows all flags of the server in sections and no commands.
 		each.SetHelpFunc(each.HelpFunc())
 		each.SetUsageFunc(each.UsageFunc())
 		// With its own hook, cli.Run prints an error as text: an operator reads it, not a

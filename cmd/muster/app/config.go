@@ -46,7 +46,7 @@ func serverConfig(listener net.Listener, certs *pki.Certificates) (*genericapise
 	}
 	// No anonymous user, no tokens.
 	config.Authentication.Authenticator = group.NewAuthenticatedGroupAdder(x509.NewDynamic(authority.VerifyOptions, x509.CommonNameUserConversion))
-	// The only user of a machine needs no finer rule.
+	// Masters may do everything, others nothing: the only user of a machine needs no finer rule.
 	config.Authorization.Authorizer = authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
 	return config, nil
 }

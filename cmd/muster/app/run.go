@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/cmd/muster/app/pki"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
-	log "github.com/musterfleet/muster/pkg/registry/etcd"
+	etcdlog "github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/server"
 	"github.com/musterfleet/muster/pkg/registry/storage"
 )
@@ -119,7 +119,7 @@ func serve(ctx context.Context, options *Options, dir *datadir.Dir, listener net
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer cancel(nil)
-	tasks.Go(func() { log.Compact(ctx, etcd.Client, compactInterval, engine.DefaultOptions().History.Window) })
+	tasks.Go(func() { etcdlog.Compact(ctx, etcd.Client, compactInterval, engine.DefaultOptions().History.Window) })
 	if !options.WithoutControllers {
 		tasks.Go(func() {
 			if err := control(ctx, pipeline, api.LoopbackClientConfig); err != nil && ctx.Err() == nil {
