@@ -19,8 +19,8 @@ const (
 	asList    = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
 )
 
-// fetch gets a path in a form and decodes the answer.
-func (s *server) fetch(t *testing.T, accept, path string, out any) {
+// getAs gets a path in a form and decodes the answer.
+func (s *server) getAs(t *testing.T, accept, path string, out any) {
 	t.Helper()
 	path, query, _ := strings.Cut(path, "?")
 	request := s.raw(t).Get().AbsPath(apiRoot+path).SetHeader("Accept", accept)
@@ -68,7 +68,7 @@ func TestTablesAndMetadataOfComputedAndStoredKinds(t *testing.T) {
 		t.Run(k.kind, func(t *testing.T) {
 			t.Parallel()
 			var list struct{ Metadata metav1.ListMeta }
-			s.fetch(t, "application/json", k.list, &list)
+			s.getAs(t, "application/json", k.list, &list)
 
 			requireTable := func(table *metav1.Table, rows int) {
 				t.Helper()
@@ -82,7 +82,7 @@ func TestTablesAndMetadataOfComputedAndStoredKinds(t *testing.T) {
 				require.Equal(t, k.name, row.Name)
 			}
 			var table metav1.Table
-			s.fetch(t, asTable, k.list, &table)
+			s.getAs(t, asTable, k.list, &table)
 			requireTable(&table, k.rows)
 			require.GreaterOrEqual(t, number(t, table.ResourceVersion), number(t, list.Metadata.ResourceVersion))
 			require.GreaterOrEqual(t, len(table.ColumnDefinitions), k.columns-1)
@@ -90,14 +90,14 @@ func TestTablesAndMetadataOfComputedAndStoredKinds(t *testing.T) {
 				require.Len(t, row.Cells, len(table.ColumnDefinitions))
 			}
 			table = metav1.Table{}
-			s.fetch(t, asTable, k.list+"/"+k.name, &table)
+			s.getAs(t, asTable, k.list+"/"+k.name, &table)
 			requireTable(&table, 1)
 			table = metav1.Table{}
 			require.Equal(t, "ADDED", s.follow(t, asTable, k.list, &table))
 			requireTable(&table, 1)
 			// kubectl asks in this way for the whole object with the row.
 			table = metav1.Table{}
-			s.fetch(t, asTable, k.list+"?includeObject=Object", &table)
+			s.getAs(t, asTable, k.list+"?includeObject=Object", &table)
 			var whole struct{ Kind string }
 			require.NoError(t, json.Unmarshal(table.Rows[0].Object.Raw, &whole))
 			require.Equal(t, k.kind, whole.Kind)
@@ -110,13 +110,13 @@ func TestTablesAndMetadataOfComputedAndStoredKinds(t *testing.T) {
 				require.NotEmpty(t, o.ResourceVersion)
 			}
 			var partials metav1.PartialObjectMetadataList
-			s.fetch(t, asList, k.list, &partials)
+			s.getAs(t, asList, k.list, &partials)
 			require.Equal(t, "PartialObjectMetadataList", partials.Kind)
 			require.Len(t, partials.Items, k.rows)
 			requirePartial(&partials.Items[0])
 			require.NotEmpty(t, partials.ResourceVersion)
 			var partial metav1.PartialObjectMetadata
-			s.fetch(t, asPartial, k.list+"/"+k.name, &partial)
+			s.getAs(t, asPartial, k.list+"/"+k.name, &partial)
 			requirePartial(&partial)
 			partial = metav1.PartialObjectMetadata{}
 			require.Equal(t, "ADDED", s.follow(t, asPartial, k.list, &partial))
@@ -133,7 +133,7 @@ func TestProtobufIsAnsweredWithJSON(t *testing.T) {
 	const accept = "application/vnd.kubernetes.protobuf,application/json"
 	path := "/namespaces/" + home(ns, "c1") + "/bundledeployments"
 	var list metav1.PartialObjectMetadataList
-	s.fetch(t, accept, path, &list)
+	s.getAs(t, accept, path, &list)
 	require.Equal(t, "BundleDeploymentList", list.Kind)
 	require.Len(t, list.Items, 1)
 	var object metav1.PartialObjectMetadata
@@ -162,7 +162,7 @@ func TestEveryItemOfAListHasItsKind(t *testing.T) {
 		"/contents": "Content",
 	} {
 		var list struct{ Items []metav1.TypeMeta }
-		s.fetch(t, "application/json", path, &list)
+		s.getAs(t, "application/json", path, &list)
 		require.NotEmpty(t, list.Items)
 		for _, item := range list.Items {
 			require.Equal(t, metav1.TypeMeta{Kind: kind, APIVersion: "fleet.cattle.io/v1alpha1"}, item, path)

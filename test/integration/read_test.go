@@ -100,8 +100,8 @@ func TestListsAnswerTheResourceVersionAskedFor(t *testing.T) {
 			want     *unstructured.UnstructuredList // nil: an error, for which refused returns true
 			refused  func(error) bool
 		}{
-			"unset is the present":                           {"", "", 0, now, nil},
-			"unset with a limit is the present":              {"", "", 100, now, nil},
+			"unset is the current state":                     {"", "", 0, now, nil},
+			"unset with a limit is the current state":        {"", "", 100, now, nil},
 			"0 is any state":                                 {"0", "", 0, now, nil},
 			"0 with a limit is any state":                    {"0", "", 100, now, nil},
 			"not older than 0 is any state":                  {"0", notOlder, 0, now, nil},
@@ -111,7 +111,7 @@ func TestListsAnswerTheResourceVersionAskedFor(t *testing.T) {
 			"exact is the past":                              {old.GetResourceVersion(), exact, 0, old, nil},
 			"exact with a limit is the past":                 {old.GetResourceVersion(), exact, 100, old, nil},
 			"a past revision with a limit is exact":          {old.GetResourceVersion(), "", 100, old, nil},
-			"the present revision, exactly":                  {now.GetResourceVersion(), exact, 0, now, nil},
+			"the current revision, exactly":                  {now.GetResourceVersion(), exact, 0, now, nil},
 			"text is not a revision":                         {"abc", "", 0, nil, isMalformed},
 			"exactly 0 makes no sense":                       {"0", exact, 0, nil, apierrors.IsInvalid},
 			"a match needs a revision":                       {"", exact, 0, nil, apierrors.IsInvalid},
@@ -150,11 +150,11 @@ func TestGetsAnswerTheResourceVersionAskedFor(t *testing.T) {
 		client := s.resource(t, plural, now.GetNamespace())
 		future := strconv.FormatInt(number(t, h.last().GetResourceVersion())+1000<<view.PlaceBits, 10)
 		for title, revision := range map[string]string{
-			"unset is the present":     "",
-			"0 is any state":           "0",
-			"the past is a bound":      h.lists[2].GetResourceVersion(),
-			"the present is a bound":   h.last().GetResourceVersion(),
-			"the first one is a bound": "1",
+			"unset is the current state":      "",
+			"0 is any state":                  "0",
+			"the past is a bound":             h.lists[2].GetResourceVersion(),
+			"the current revision is a bound": h.last().GetResourceVersion(),
+			"the first one is a bound":        "1",
 		} {
 			t.Run(plural+": "+title, func(t *testing.T) {
 				t.Parallel()
@@ -191,16 +191,19 @@ func TestWhatIsNoLongerHeldIsExpired(t *testing.T) {
 	t.Parallel()
 	s := short(t)
 	for plural, h := range histories(t, s) {
-		first := h.lists[0].GetResourceVersion()
-		_, err := h.client.List(t.Context(), metav1.ListOptions{ResourceVersion: first, ResourceVersionMatch: metav1.ResourceVersionMatchExact})
-		require.True(t, apierrors.IsResourceExpired(err), "%s: %v", plural, err)
-		_, err = h.client.List(t.Context(), metav1.ListOptions{ResourceVersion: first, Limit: 1})
-		require.True(t, apierrors.IsResourceExpired(err), "%s: %v", plural, err)
-		require.Equal(t, h.last().Items, listOf(t, h.client, metav1.ListOptions{ResourceVersion: first}).Items)
+		t.Run(plural, func(t *testing.T) {
+			t.Parallel()
+			first := h.lists[0].GetResourceVersion()
+			_, err := h.client.List(t.Context(), metav1.ListOptions{ResourceVersion: first, ResourceVersionMatch: metav1.ResourceVersionMatchExact})
+			require.True(t, apierrors.IsResourceExpired(err), "%v", err)
+			_, err = h.client.List(t.Context(), metav1.ListOptions{ResourceVersion: first, Limit: 1})
+			require.True(t, apierrors.IsResourceExpired(err), "%v", err)
+			require.Equal(t, h.last().Items, listOf(t, h.client, metav1.ListOptions{ResourceVersion: first}).Items)
 
-		status := watching(t, h.client, metav1.ListOptions{ResourceVersion: first}).status()
-		require.Equal(t, metav1.StatusReasonExpired, status.Reason)
-		require.EqualValues(t, 410, status.Code)
+			status := watching(t, h.client, metav1.ListOptions{ResourceVersion: first}).status()
+			require.Equal(t, metav1.StatusReasonExpired, status.Reason)
+			require.EqualValues(t, 410, status.Code)
+		})
 	}
 }
 

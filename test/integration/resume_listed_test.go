@@ -31,19 +31,19 @@ func TestAWatchThatFollowsAListRepeatsNothing(t *testing.T) {
 	deployments := s.resource(t, "bundledeployments", "")
 	for i, edit := range []struct {
 		selector *metav1.LabelSelector
-		left     int
+		want     int
 	}{{all, bundles * clusters}, {none, 0}} {
 		group.Spec.Selector = edit.selector
 		var err error
 		group, err = c.FleetV1alpha1().ClusterGroups("ns").Update(t.Context(), group, metav1.UpdateOptions{})
 		require.NoError(t, err)
 		list := listOf(t, deployments)
-		require.Len(t, list.Items, edit.left+i*clusters, "including the mark of the previous round")
+		require.Len(t, list.Items, edit.want+i*clusters, "including the mark of the previous round")
 		versions := map[string]bool{}
 		for _, item := range list.Items {
 			versions[item.GetResourceVersion()] = true
 		}
-		require.GreaterOrEqual(t, len(versions), edit.left, "each change has a version of its own")
+		require.GreaterOrEqual(t, len(versions), edit.want, "each change has a version of its own")
 		w := watching(t, deployments, metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
 		mark := name("mark", i)
 		w.quietUntil(func() { createBundle(t, c, bundle("ns", mark, "env", "prod")) }, watch.Added, mark)

@@ -59,7 +59,7 @@ func TestDerivedFieldsOfAStatusAreIgnored(t *testing.T) {
 func cells(t *testing.T, s *server, path string) map[string][]any {
 	t.Helper()
 	var table metav1.Table
-	s.fetch(t, asTable, path, &table)
+	s.getAs(t, asTable, path, &table)
 	out := map[string][]any{}
 	for _, row := range table.Rows {
 		out[row.Cells[0].(string)] = row.Cells[1:]
