@@ -17,8 +17,8 @@ import (
 
 // cited holds the form of a citation of a section, by the cited page.
 var cited = map[string]*regexp.Regexp{
-	"docs/spec.md":      regexp.MustCompile(`\bS (\d+(?:\.\d+)?)(?:[a-z]|\(|\b)`),
-	"docs/design.md":    regexp.MustCompile(`design\.md\)? §(\d+(?:\.\d+)?)`),
+	"docs/spec.md":          regexp.MustCompile(`\bS (\d+(?:\.\d+)?)(?:[a-z]|\(|\b)`),
+	"docs/design.md":        regexp.MustCompile(`design\.md\)? §(\d+(?:\.\d+)?)`),
 	"docs/k8s-apiserver.md": regexp.MustCompile(`k8s-apiserver\.md\)? §(\d+(?:\.\d+)?)`),
 }
 
