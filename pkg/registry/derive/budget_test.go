@@ -33,7 +33,7 @@ func keysOf(n int, text string) string {
 const overBudget = "exceed the work that they may take on one Cluster"
 
 // All templates of a version share one budget on a Cluster.
-func TestWhatIsTooCostlyFailsWithTheFieldAndTheFix(t *testing.T) {
+func TestTheErrorForACostlyTemplateNamesTheFieldAndTheFix(t *testing.T) {
 	t.Parallel()
 	lists := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	for _, c := range []struct{ name, options, want, refused string }{

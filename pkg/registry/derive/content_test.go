@@ -33,7 +33,7 @@ func TestDeploymentIDGivesTheKnownAnswers(t *testing.T) {
 }
 
 // The cases show what is hashed, byte for byte (S 4.2).
-func TestWhatIsHashed(t *testing.T) {
+func TestTheHashedTextFollowsTheSpecification(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, in, want string }{
 		{

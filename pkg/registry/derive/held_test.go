@@ -88,7 +88,7 @@ func TestGenerationsOfHeldSpecsDifferIfTheSpecsDo(t *testing.T) {
 	require.Greater(t, len(bySpec), 50)
 }
 
-func TestADiffMovesToAContentWithoutChangingWhatItDeploys(t *testing.T) {
+func TestWithDiffKeepsTheDeploymentID(t *testing.T) {
 	t.Parallel()
 	a, b := pinned(t, "s-m", `{"namespace":"a"}`), pinned(t, "s-m", `{"namespace":"b","diff":{"comparePatches":[{"kind":"ConfigMap"}]}}`)
 	require.Same(t, a, a.WithDiff(pinned(t, "s-n", `{}`)), "the same diff gives the same content")

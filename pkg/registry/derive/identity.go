@@ -18,7 +18,7 @@ import (
 // YAML costs some microseconds for each value, and the author of a Bundle can write many.
 // Where YAML is known to change nothing, this file skips it. Where the text is needed, it
 // is written without the detour through JSON that sigs.k8s.io/yaml takes.
-// TestTheWayThroughYAML checks both.
+// TestTheYAMLRoundTripAgreesWithSigsYAML checks both.
 
 // throughYAML returns values as they are after writing them as YAML and reading them back.
 func throughYAML(data map[string]any) (map[string]any, error) {

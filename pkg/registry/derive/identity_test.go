@@ -54,7 +54,7 @@ func randomTreeMap(r *rand.Rand, depth int) map[string]any {
 }
 
 // The oracle writes with sigs.k8s.io/yaml and reads with parseYAML.
-func TestTheWayThroughYAML(t *testing.T) {
+func TestTheYAMLRoundTripAgreesWithSigsYAML(t *testing.T) {
 	t.Parallel()
 	const seed = 1
 	rounds, same, written := 3000, 0, 0

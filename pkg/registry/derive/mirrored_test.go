@@ -12,7 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-func TestValuesOfASecretGoWhereTheyBelong(t *testing.T) {
+func TestValuesOfASecretAreSetInTheSpec(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		spec string

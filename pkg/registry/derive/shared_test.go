@@ -76,7 +76,7 @@ func TestTemplatesOfOneClusterShareWhatTheySet(t *testing.T) {
 	}
 }
 
-func TestATemplateThatFailsIsNotTriedOnWhatItWrote(t *testing.T) {
+func TestAFailedTemplateIsNotRetriedOnItsOwnWrites(t *testing.T) {
 	t.Parallel()
 	v := versionOf(t, `{"helm":{"templateValues":{"a":"${ if not (hasKey . \"n\") }${ $_ := set . \"n\" 1 }${ fail \"first\" }${ end }second"}}}`)
 	for range 2 {
@@ -92,7 +92,7 @@ var sharing = []string{
 }
 
 // The oracle is the naive implementation of the specification.
-func TestTemplatesShareWhatTheNaiveImplementationShares(t *testing.T) {
+func TestSharingAgreesWithTheNaiveImplementation(t *testing.T) {
 	t.Parallel()
 	works := 0
 	const rounds = 200

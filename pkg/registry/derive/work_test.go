@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAliasesCostWhatTheyStandFor(t *testing.T) {
+func TestAliasesCostTheirExpansion(t *testing.T) {
 	t.Parallel()
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
 	for i := 'b'; i <= 'f'; i++ {
@@ -27,7 +27,7 @@ func TestAliasesCostWhatTheyStandFor(t *testing.T) {
 }
 
 // A text is charged before it is read, for all values that it stands for.
-func TestATextIsChargedForAllThatItStandsFor(t *testing.T) {
+func TestATextIsChargedForItsExpansion(t *testing.T) {
 	t.Parallel()
 	for i := range 1000 {
 		r := rand.New(rand.NewPCG(5, uint64(i)))

@@ -57,9 +57,9 @@ func TestAnAuditOfASoundStateFindsNothing(t *testing.T) {
 	require.NoError(t, e.Ready())
 }
 
-// TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew plants faults: a BundleDeployment that
-// vanished, one that should not exist, one with a wrong label.
-func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
+// TestAnAuditFindsFaultsAndRebuildsTheState plants faults: a BundleDeployment that vanished,
+// one that should not exist, one with a wrong label.
+func TestAnAuditFindsFaultsAndRebuildsTheState(t *testing.T) {
 	t.Parallel()
 	name := record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "b"}
 	for title, spoil := range map[string]func(b *view.Builder, at int64){
@@ -111,9 +111,9 @@ func TestAnAuditFindsWhatIsWrongAndTheStateIsMadeAnew(t *testing.T) {
 	}
 }
 
-// TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull checks that the state takes a new revision
-// to be made anew, and that this must wait.
-func TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull(t *testing.T) {
+// TestAFaultyStateIsNotServedEvenIfEtcdIsFull checks that a new state needs a new revision,
+// and that this must wait.
+func TestAFaultyStateIsNotServedEvenIfEtcdIsFull(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t, func(c *embed.Config) { c.QuotaBackendBytes = 4 << 20 })
 	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
@@ -150,9 +150,9 @@ func TestWhatAnAuditFindsIsNotServedThoughEtcdIsFull(t *testing.T) {
 	require.NotNil(t, barrier(ctx, t, e).Get(record.BundleDeployments, record.Name{Namespace: names.ClusterNamespace("fleet", "c1"), Name: "a"}))
 }
 
-// TestAnAuditIsNotMadeOfWhatCannotBeRead covers a record that cannot be decoded: the state
-// shows its last meaning, which the records no longer say.
-func TestAnAuditIsNotMadeOfWhatCannotBeRead(t *testing.T) {
+// TestAnAuditIsRefusedWhileARecordIsUndecodable covers a record that cannot be decoded: the
+// state shows its last meaning, which the records no longer say.
+func TestAnAuditIsRefusedWhileARecordIsUndecodable(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)
@@ -178,7 +178,7 @@ func TestAnAuditIsNotMadeOfWhatCannotBeRead(t *testing.T) {
 	require.NoError(t, e.Ready())
 }
 
-func TestSharesTogetherAreAllBundles(t *testing.T) {
+func TestEachBundleIsInExactlyOneAuditShare(t *testing.T) {
 	t.Parallel()
 	for of := uint32(1); of < 9; of++ {
 		for i := range 200 {

@@ -46,9 +46,9 @@ func TestAnEngineWithoutTheKeyIsNeverReady(t *testing.T) {
 	require.Equal(t, want, shown(barrier(ctx, t, e)))
 }
 
-// TestARevisionThatCannotBeOpenedStopsTheView checks that the view stays where it is, and
+// TestAnUndecryptableRevisionStopsTheView checks that the view stays where it is, and
 // continues from there when the key is known.
-func TestARevisionThatCannotBeOpenedStopsTheView(t *testing.T) {
+func TestAnUndecryptableRevisionStopsTheView(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")

@@ -64,9 +64,9 @@ func shownBy(t *testing.T, v *view.View) map[string]string {
 	return out
 }
 
-// TestAReplayOfLargeReportsShowsWhatWasShown checks reports that are decoded out of turn and
+// TestAReplayOfLargeReportsGivesTheSameHistory checks reports that are decoded out of turn and
 // applied in turn. Each revision that changes something is in the history of both engines.
-func TestAReplayOfLargeReportsShowsWhatWasShown(t *testing.T) {
+func TestAReplayOfLargeReportsGivesTheSameHistory(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	log := etcd.New(server.Client, "/muster")

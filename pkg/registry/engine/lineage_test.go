@@ -81,7 +81,7 @@ var restorations = map[string]struct {
 	"a new cluster token and marked compacted": {token: "restored", compacted: true},
 }
 
-func TestARestoredEtcdThatIsAheadIsLoadedAnewAndOldRevisionsAreGone(t *testing.T) {
+func TestARestoredEtcdThatIsAheadIsReloadedWithoutOldRevisions(t *testing.T) {
 	t.Parallel()
 	for name, restoration := range restorations {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestARestoredEtcdThatIsAheadIsLoadedAnewAndOldRevisionsAreGone(t *testing.T
 	}
 }
 
-func TestARestoredEtcdThatIsBehindIsRefusedUntilItHasPassedWhatWasSeen(t *testing.T) {
+func TestARestoredEtcdIsRefusedWhileItIsBehindTheView(t *testing.T) {
 	t.Parallel()
 	ctx := withDeadline(t)
 	l, restored := loseEtcd(ctx, t), etcdtest.Start(t)

@@ -115,7 +115,7 @@ func TestAnIdleEngineStaysReadyWhileOthersWrite(t *testing.T) {
 	}
 }
 
-func TestAnEngineThatStartsWithoutEtcdSaysSo(t *testing.T) {
+func TestAnEngineThatStartsWithoutEtcdReportsIt(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	proxy := flakyproxy.Start(t, server.Address())

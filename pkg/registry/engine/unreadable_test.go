@@ -18,8 +18,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// TestARecordThatCannotBeReadHarmsNothingElse writes garbage into the log.
-func TestARecordThatCannotBeReadHarmsNothingElse(t *testing.T) {
+// TestAnUnreadableRecordHarmsNothingElse writes garbage into the log.
+func TestAnUnreadableRecordHarmsNothingElse(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	log := etcd.New(server.Client, "/muster")
@@ -49,9 +49,9 @@ func TestARecordThatCannotBeReadHarmsNothingElse(t *testing.T) {
 	require.Zero(t, e.Stats().UndecodableNow)
 }
 
-// TestWhatCannotBeReadAnyMoreStaysWhatItWas overwrites each record on which a
-// BundleDeployment depends.
-func TestWhatCannotBeReadAnyMoreStaysWhatItWas(t *testing.T) {
+// TestAnUnreadableRecordKeepsItsLastMeaning overwrites each record on which a BundleDeployment
+// depends.
+func TestAnUnreadableRecordKeepsItsLastMeaning(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	e := running(ctx, t, etcd.New(server.Client, "/muster"), 1000)

@@ -14,8 +14,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// TestAQuietWatchLearnsHowFarTheLogIs covers a watch of a scope in which nothing happens.
-func TestAQuietWatchLearnsHowFarTheLogIs(t *testing.T) {
+// TestAQuietWatchLearnsTheProgressOfTheLog covers a watch of a scope in which nothing happens.
+func TestAQuietWatchLearnsTheProgressOfTheLog(t *testing.T) {
 	t.Parallel()
 	ctx := withDeadline(t)
 	e := running(ctx, t, etcd.New(etcdtest.Start(t).Client, "/muster"), 1000)

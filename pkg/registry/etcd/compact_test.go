@@ -81,7 +81,7 @@ func TestCompactionKeepsTheWindow(t *testing.T) {
 	}
 }
 
-func TestCompactionThatAnotherHasDoneIsDone(t *testing.T) {
+func TestCompactingACompactedRevisionSucceeds(t *testing.T) {
 	t.Parallel()
 	client := etcdtest.Start(t).Client
 	put, err := client.Put(t.Context(), "a", "1")

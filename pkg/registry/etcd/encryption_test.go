@@ -146,9 +146,9 @@ func TestRecordsAreEncryptedAsTheirResourceIs(t *testing.T) {
 	}
 }
 
-// TestARecordThatCannotBeDecryptedIsNeverPassedOver matters because without the record its
-// object would seem to be gone, and an agent would uninstall what it deployed.
-func TestARecordThatCannotBeDecryptedIsNeverPassedOver(t *testing.T) {
+// TestAnUndecryptableRecordIsNeverSkipped matters because without the record its object would
+// seem to be gone, and an agent would uninstall what it deployed.
+func TestAnUndecryptableRecordIsNeverSkipped(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	keys := etcdtest.NewKeys("k1")
@@ -232,7 +232,7 @@ func TestAWriteThatCannotBeEncryptedIsRefused(t *testing.T) {
 	require.Empty(t, raw(ctx, t, server.Client))
 }
 
-func TestRotationRewritesWhatIsStale(t *testing.T) {
+func TestRotationRewritesStaleRecords(t *testing.T) {
 	t.Parallel()
 	ctx, server := withDeadline(t), etcdtest.Start(t)
 	keys := etcdtest.NewKeys("")

@@ -66,7 +66,7 @@ func TestAWriterThatGivesUpDoesNotTakeItsGroupWithIt(t *testing.T) {
 	require.Contains(t, tr.records(), key("gone"))
 }
 
-func TestNoWriteOfAGroupIsSaidToBeRefusedAfterItWasSent(t *testing.T) {
+func TestASentWriteOfAGroupIsNotReportedAsRefused(t *testing.T) {
 	t.Parallel()
 	tr := newTraffic(t)
 	tr.hold()

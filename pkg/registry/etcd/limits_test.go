@@ -71,9 +71,9 @@ func TestAnyNumberOfOperationsFitsBesideFewGuards(t *testing.T) {
 	}
 }
 
-// TestAGuardOfARangeSeesWhatWasWrittenAndWhatWasDeleted checks also that a guard without
-// Deletions sees only writes.
-func TestAGuardOfARangeSeesWhatWasWrittenAndWhatWasDeleted(t *testing.T) {
+// TestAGuardOfARangeSeesWritesAndDeletions checks also that a guard without Deletions sees
+// only writes.
+func TestAGuardOfARangeSeesWritesAndDeletions(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
 		ctx, log := withDeadline(t), etcd.New(client, "/muster")
 		pin := func(ns, name string) record.Key { return record.BundlePinKey(record.Name{Namespace: ns, Name: name}) }

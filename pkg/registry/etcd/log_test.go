@@ -135,7 +135,7 @@ func TestLoadReadsMoreThanOnePage(t *testing.T) {
 	}
 }
 
-func TestWhatWasCompactedIsGone(t *testing.T) {
+func TestCompactedRevisionsAreGone(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
 		ctx, log := withDeadline(t), etcd.New(client, "/muster")
 		first := commit(ctx, t, log, put("a"))
@@ -278,7 +278,7 @@ func TestManyOperationsAreOneRevision(t *testing.T) {
 	})
 }
 
-func TestRevisionCountsWhatWasCommittedBefore(t *testing.T) {
+func TestRevisionIncludesEarlierCommits(t *testing.T) {
 	onBothClients(t, func(t *testing.T, client *clientv3.Client) {
 		ctx, log := withDeadline(t), etcd.New(client, "/muster")
 		revision, err := log.Revision(ctx)

@@ -45,7 +45,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func TestAPulseIsLostWhenItsLastAnswerIsTooOldAndComesBackByItself(t *testing.T) {
+func TestAPulseIsLostWithoutRecentAnswersAndRecovers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var broken atomic.Bool

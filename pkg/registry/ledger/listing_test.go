@@ -42,9 +42,9 @@ func anyStatus(r *rand.Rand) *v1alpha1.BundleDeploymentStatus {
 	return s
 }
 
-// TestAKeptReportSaysWhatItsRecordDoes compares a report with the decoded record, in what is
+// TestAKeptReportAgreesWithItsRecord compares a report with the decoded record, in what is
 // shown and what is counted.
-func TestAKeptReportSaysWhatItsRecordDoes(t *testing.T) {
+func TestAKeptReportAgreesWithItsRecord(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
 	listed := map[[16]byte]*v1alpha1.BundleDeploymentStatus{}

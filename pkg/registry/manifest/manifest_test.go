@@ -160,7 +160,7 @@ func TestDecompress(t *testing.T) {
 	}
 }
 
-func TestDecodeRefusesWhatIsNotAManifest(t *testing.T) {
+func TestDecodeRefusesMalformedManifests(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{"", "[]", `{"resources":1}`, `{"resources":[]}x`} {
 		_, err := manifest.Decode([]byte(in))
@@ -168,7 +168,7 @@ func TestDecodeRefusesWhatIsNotAManifest(t *testing.T) {
 	}
 }
 
-func TestAStampIsATimeAndChangesNothingElse(t *testing.T) {
+func TestAStampAddsOnlyATime(t *testing.T) {
 	t.Parallel()
 	text := manifest.Encode([]v1alpha1.BundleResource{{Name: "a", Content: "b"}})
 	compressed := manifest.Compress(text)

@@ -207,7 +207,7 @@ func TestTheNumbersAreThoseOfTheReplica(t *testing.T) {
 	r.comesTo(`muster_watches_expired_total{resource="clusters"}`, "0")
 }
 
-func TestARecordThatCannotBeReadIsCountedUntilItCan(t *testing.T) {
+func TestAnUnreadableRecordIsCountedUntilItIsReadable(t *testing.T) {
 	t.Parallel()
 	r := newReplica(t)
 	const key = "/muster/log/object/clusters/fleet/x"

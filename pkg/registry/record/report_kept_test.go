@@ -76,7 +76,7 @@ func TestReportsThatEarlierVersionsWroteAreKept(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeDecodedIsNotKept(t *testing.T) {
+func TestUndecodableReportsAreNotKept(t *testing.T) {
 	t.Parallel()
 	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	failed := 0

@@ -82,7 +82,7 @@ func (s sampler) anything() *Report {
 	return r
 }
 
-func TestAReaderReadsWhatEncodingJSONDoes(t *testing.T) {
+func TestAReaderAgreesWithEncodingJSON(t *testing.T) {
 	t.Parallel()
 	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	accepted := 0
@@ -104,8 +104,9 @@ func TestAReaderReadsWhatEncodingJSONDoes(t *testing.T) {
 	}
 }
 
-// TestAReaderIsSureOfWhatItAccepts reads texts that are almost as Encode writes them.
-func TestAReaderIsSureOfWhatItAccepts(t *testing.T) {
+// TestAReaderReadsEveryAcceptedTextAsEncodingJSON reads texts that are almost as Encode writes
+// them.
+func TestAReaderReadsEveryAcceptedTextAsEncodingJSON(t *testing.T) {
 	t.Parallel()
 	s := newSampler(replay.Rand(t).Uint64(), unseen)
 	pieces := []string{

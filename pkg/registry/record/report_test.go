@@ -104,7 +104,7 @@ func TestReportsHaveTheSameBytesWhenEncodedConcurrently(t *testing.T) {
 	all.Wait()
 }
 
-func TestReportsAreComparedByWhatIsStored(t *testing.T) {
+func TestReportsAreComparedByTheirStoredForm(t *testing.T) {
 	t.Parallel()
 	of := func(change func(*v1alpha1.BundleDeploymentStatus)) *Report {
 		r := newSampler(1, unseen).report(2, true)

@@ -101,9 +101,9 @@ func TestABriefReportReadsAsTheWhole(t *testing.T) {
 	}
 }
 
-// TestWhatAgentsSendIsNotCut has ten objects of each kind, as many resources as a large
-// chart, and the texts of conditions.
-func TestWhatAgentsSendIsNotCut(t *testing.T) {
+// TestTypicalReportsOfAgentsAreNotCut has ten objects of each kind, as many resources as a
+// large chart, and the texts of conditions.
+func TestTypicalReportsOfAgentsAreNotCut(t *testing.T) {
 	t.Parallel()
 	s := &v1alpha1.BundleDeploymentStatus{Conditions: []v1alpha1.GenericCondition{{Type: "Deployed", Status: "False", Message: strings.Repeat("it broke ", 200)}}}
 	for i := range MostObjects {

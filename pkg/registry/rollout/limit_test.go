@@ -17,7 +17,7 @@ func number(n int32) *intstr.IntOrString { return new(intstr.FromInt32(n)) }
 
 func text(s string) *intstr.IntOrString { return new(intstr.FromString(s)) }
 
-func TestALimitIsWhatTheFirstValueThatIsSetAllows(t *testing.T) {
+func TestTheFirstValueThatIsSetDecidesALimit(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string

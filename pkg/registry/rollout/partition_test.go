@@ -52,7 +52,7 @@ func TestAutomaticPartitionsAreSlicesInOrder(t *testing.T) {
 	}
 }
 
-func TestManualPartitionsAreWhatTheirEntriesMatch(t *testing.T) {
+func TestManualPartitionsHoldTheTargetsTheyMatch(t *testing.T) {
 	t.Parallel()
 	strategy := &v1alpha1.RolloutStrategy{
 		MaxUnavailable: text("50%"),
@@ -96,7 +96,7 @@ func TestAnErrorInAPartitionNamesTheField(t *testing.T) {
 	}
 }
 
-func TestNoPartitionMayBeOverItsLimitUnlessTheStrategySaysSo(t *testing.T) {
+func TestMaxUnavailablePartitionsIsZeroByDefault(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		in   *v1alpha1.RolloutStrategy

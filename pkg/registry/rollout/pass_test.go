@@ -149,7 +149,7 @@ func TestFiftyAreCreatedInOnePass(t *testing.T) {
 	require.Len(t, result.Decisions, 70, "without limits all exist from the start")
 }
 
-func TestAPassDoesNothingForWhatIsNotHeld(t *testing.T) {
+func TestAPassIgnoresTargetsThatAreNotHeld(t *testing.T) {
 	t.Parallel()
 	targets := fleet("1/1/1", "1/1/1p")
 	targets[0].Held = false
@@ -158,7 +158,7 @@ func TestAPassDoesNothingForWhatIsNotHeld(t *testing.T) {
 	require.Equal(t, []string{"1:2/1"}, shown(result.Decisions))
 }
 
-func TestAPassLeavesAloneWhatFails(t *testing.T) {
+func TestAPassLeavesFailedTargetsAlone(t *testing.T) {
 	t.Parallel()
 	targets := fleet("1/1/1", "new", "1/1/1")
 	targets[0].Computed, targets[1].Computed = nil, nil
@@ -216,7 +216,7 @@ func TestCorrectDriftAloneIsNotTakenOverWithDiff(t *testing.T) {
 // If every agent applies what it should, a roll-out ends with every strategy that allows
 // it, and takes nothing back. An unavailable target in a partition that is not reached
 // would stop it for ever.
-func TestPassesOneAfterTheOtherEnd(t *testing.T) {
+func TestARolloutOfRepeatedPassesEnds(t *testing.T) {
 	t.Parallel()
 	for _, strategy := range []v1alpha1.RolloutStrategy{
 		{MaxUnavailable: number(1)},
@@ -254,7 +254,7 @@ func TestPassesOneAfterTheOtherEnd(t *testing.T) {
 	}
 }
 
-func TestWhatFollowsFromTheBaseIsMaterialized(t *testing.T) {
+func TestPairsThatFollowFromTheBaseAreMaterialized(t *testing.T) {
 	t.Parallel()
 	targets := fleet("1/1/1", "1/1/1", "1/1/1", "new", "1/-/-p")
 	for i := range targets {

@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/rules"
 )
 
-func TestWhatAGitRepoMayDo(t *testing.T) {
+func TestRulesLimitGitRepos(t *testing.T) {
 	t.Parallel()
 	const repo = `{"repo":"https://git.example.com/a"}`
 	for _, c := range []struct {

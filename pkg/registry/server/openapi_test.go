@@ -44,7 +44,7 @@ func TestDiscoveryListsTheGroup(t *testing.T) {
 	}
 }
 
-func TestOpenAPIOffersWhatIsServedAndNothingElse(t *testing.T) {
+func TestOpenAPIDescribesExactlyTheServedAPI(t *testing.T) {
 	t.Parallel()
 	s := start(t, newConfig(t))
 	const item = "/apis/fleet.cattle.io/v1alpha1/namespaces/{namespace}/clusters/{name}"

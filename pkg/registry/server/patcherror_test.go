@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAPatchThatCannotBeReadIsAnsweredInOneLine(t *testing.T) {
+func TestAnUnreadablePatchIsAnsweredInOneLine(t *testing.T) {
 	t.Parallel()
 	s := start(t, newConfig(t))
 	require.Equal(t, http.StatusCreated, s.do("POST", clusters, "application/json", cluster("a")).code)

@@ -47,7 +47,7 @@ func (c *connection) Write(data []byte) (int, error) {
 	return c.ResponseRecorder.Write(data)
 }
 
-func TestRequestsForTheGroupShareAndNothingElseDoes(t *testing.T) {
+func TestOnlyRequestsForTheGroupAreLimited(t *testing.T) {
 	t.Parallel()
 	group := v1alpha1.SchemeGroupVersion.Group
 	for name, tc := range map[string]struct {
@@ -189,7 +189,7 @@ func TestFewOfManyWatchesSendAtATime(t *testing.T) {
 	})
 }
 
-func TestWhatAListTakesDependsOnItsForm(t *testing.T) {
+func TestTheCostOfAListDependsOnItsForm(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		accept, query string

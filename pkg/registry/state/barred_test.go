@@ -31,7 +31,7 @@ func readyOf(conditions []v1alpha1.GenericCondition) v1alpha1.GenericCondition {
 	return v1alpha1.GenericCondition{}
 }
 
-func TestABundleWhoseNameNoLabelTakesDeploysNothing(t *testing.T) {
+func TestABundleWhoseNameIsTooLongForALabelDeploysNothing(t *testing.T) {
 	runStory(t, func(s *story) {
 		long := strings.Repeat("x", 64)
 		b := bundleOf(long, where("on", "yes"))

@@ -217,8 +217,8 @@ func (c *checker) forget(j *journal) {
 	*c.oracle = *newOracle(c.t)
 }
 
-// TestCheckFindsWhatDoesNotHold checks that a state fails its check wherever it is damaged.
-func TestCheckFindsWhatDoesNotHold(t *testing.T) {
+// TestCheckFindsEveryDamage checks that a state fails its check wherever it is damaged.
+func TestCheckFindsEveryDamage(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(s *State){
 		"a count of failures":         func(s *State) { s.bundles[theApp].newest.unpinned++ },

@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-func TestABundleTellsWhyCopiesAreIncompleteWhileItsBundleDeploymentIsShown(t *testing.T) {
+func TestABundleShowsWhyItsCopiesAreIncomplete(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(on("c1"), app("v1", false))
 		uid := s.onC1().UID
@@ -31,7 +31,7 @@ func TestABundleTellsWhyCopiesAreIncompleteWhileItsBundleDeploymentIsShown(t *te
 	})
 }
 
-func TestAnAgentWaitsWhileItWouldReadWhatIsMeantForAnother(t *testing.T) {
+func TestAnAgentWaitsUntilItsOwnCopiesExist(t *testing.T) {
 	runStory(t, func(s *story) {
 		b := app("v1", false)
 		b.Spec.DownstreamResources = []v1alpha1.DownstreamResource{{Kind: "Secret", Name: "a"}, {Kind: "ConfigMap", Name: "b"}}

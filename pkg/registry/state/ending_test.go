@@ -69,9 +69,9 @@ func TestABundleThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 	})
 }
 
-// TestABundleThatIsBeingDeletedKeepsNothingOfWhatWorked checks that S 2.7 does not apply, and
-// that a roll-out holds nothing back.
-func TestABundleThatIsBeingDeletedKeepsNothingOfWhatWorked(t *testing.T) {
+// TestABundleBeingDeletedKeepsNoEarlierVersion checks that S 2.7 does not apply, and that a
+// roll-out holds nothing back.
+func TestABundleBeingDeletedKeepsNoEarlierVersion(t *testing.T) {
 	for name, given := range map[string]func(s *story){
 		"its newest version fails": func(s *story) {
 			s.write(onWith("c1", "x"), on("c2"), app("v1", false), app("v2", true))
@@ -130,9 +130,9 @@ func TestAClusterThatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 	})
 }
 
-// TestTheEndOfAClusterAcceptsWhatFailedThereAlone checks that it does so as the deletion
-// would.
-func TestTheEndOfAClusterAcceptsWhatFailedThereAlone(t *testing.T) {
+// TestAClusterBeingDeletedNoLongerBlocksAVersion checks that a version is accepted that failed
+// only on that Cluster, as after the deletion.
+func TestAClusterBeingDeletedNoLongerBlocksAVersion(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), on("c2"), app("v1", false), app("v2", true))
 		s.shows(missing("c2"), onClusters{"c1": "v1 -", "c2": "v1 -"})
@@ -142,7 +142,7 @@ func TestTheEndOfAClusterAcceptsWhatFailedThereAlone(t *testing.T) {
 	})
 }
 
-func TestANameThatEndsGoesToAnotherBundle(t *testing.T) {
+func TestAFreedNameGoesToAnotherBundle(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(mappingOfOther(), onWith("c1", "x"), ofOther(app("v2", true)), app("v1", false))
 		require.Equal(s.t, "other v2 x", s.holder())

@@ -46,9 +46,9 @@ func repoOf(s *State) *v1alpha1.GitRepo {
 	return s.object(record.GitRepos, record.Name{Namespace: "fleet", Name: "r1"}).Render().(*v1alpha1.GitRepo)
 }
 
-// TestAReportCostsWhatItChangesWhateverItLists checks that a change of a few bytes in a
-// report is applied without a look at the objects that it and its neighbours list.
-func TestAReportCostsWhatItChangesWhateverItLists(t *testing.T) {
+// TestTheCostOfAReportDependsOnlyOnItsChanges checks that a change of a few bytes in a report
+// is applied without a look at the objects that it and its neighbours list.
+func TestTheCostOfAReportDependsOnlyOnItsChanges(t *testing.T) {
 	t.Parallel()
 	batch, all := flooded(t, 3, statetest.FloodObjects, func(*v1alpha1.BundleDeploymentStatus) {})
 	s, _ := loadFleet(batch)

@@ -32,7 +32,7 @@ func (s *story) reported(cluster string) bool {
 	return ok
 }
 
-func TestAClusterThatTheOldVersionLosesAsTheNewOneIsAcceptedKeepsWhatItHas(t *testing.T) {
+func TestARelabelledClusterKeepsTheOldVersionWhileTheNewIsHeld(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(ofTier(""), onWith("c2", "x"), app("v1", false, where("tier", "old")))
 		s.report("c1", true)
@@ -46,7 +46,7 @@ func TestAClusterThatTheOldVersionLosesAsTheNewOneIsAcceptedKeepsWhatItHas(t *te
 	})
 }
 
-func TestAPromotionOutlivesTheVersionThatItIsOf(t *testing.T) {
+func TestAPromotionOutlivesItsVersion(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(ofTier(""), limited(app("v1", false, where("tier", "old"))))
 		require.Equal(s.t, 1, s.step())
@@ -59,7 +59,7 @@ func TestAPromotionOutlivesTheVersionThatItIsOf(t *testing.T) {
 	})
 }
 
-func TestWhereNothingIsHeldBackTheReportGoesOnWithTheNewVersion(t *testing.T) {
+func TestAReportIsKeptWhenAnUnlimitedVersionReplacesAnother(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(ofTier(""), app("v1", false, where("tier", "old")))
 		s.report("c1", true)
@@ -70,7 +70,7 @@ func TestWhereNothingIsHeldBackTheReportGoesOnWithTheNewVersion(t *testing.T) {
 	})
 }
 
-func TestAGroupThatTakesClustersFromTheOldVersionAndLetsTheNewOnePassEndsNothing(t *testing.T) {
+func TestAGroupEditThatAcceptsAVersionEndsNoDeployment(t *testing.T) {
 	runStory(t, func(s *story) {
 		inGroup := ofGroup("g")
 		s.write(onWith("c1", "x"), on("c2"), groupOf("g", "env", "x"))
@@ -89,7 +89,7 @@ func TestAGroupThatTakesClustersFromTheOldVersionAndLetsTheNewOnePassEndsNothing
 	})
 }
 
-func TestADeletedClusterThatLetsTheNewVersionPassLeavesNothingBehind(t *testing.T) {
+func TestDeletingTheBlockingClusterLeavesNoRecordBehind(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(on("c1"), onWith("c2", "x"), limited(app("v1", false)))
 		require.Equal(s.t, 2, s.step())
@@ -106,7 +106,7 @@ func TestADeletedClusterThatLetsTheNewVersionPassLeavesNothingBehind(t *testing.
 	})
 }
 
-func TestAPinThatWasNotNeededDoesNotStandInForTheBase(t *testing.T) {
+func TestAnUnneededPinDoesNotReplaceTheBase(t *testing.T) {
 	runStory(t, func(s *story) {
 		value := func(c *v1alpha1.Cluster, v string) *v1alpha1.Cluster {
 			if v != "" {

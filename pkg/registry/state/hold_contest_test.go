@@ -43,7 +43,7 @@ func (s *story) contested() {
 	require.Equal(s.t, "other v2 x", s.holder())
 }
 
-func TestAPromotionThatEndsAndOneThatTakesItsPlaceAreOneWrite(t *testing.T) {
+func TestThePromotionOfANewHolderReplacesTheOldInOneWrite(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.contested()
 		s.write(pausedCluster(onWith("c1", "y")))
@@ -52,7 +52,7 @@ func TestAPromotionThatEndsAndOneThatTakesItsPlaceAreOneWrite(t *testing.T) {
 	})
 }
 
-func TestAFirstReportIsNotBuriedWithAClaimThatDidNotHaveTheName(t *testing.T) {
+func TestEndingALosingClaimDoesNotDeleteAConcurrentReport(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.contested()
 		end := s.j.write(s.t, proposed(onWith("c1", "x"), false))
@@ -62,10 +62,10 @@ func TestAFirstReportIsNotBuriedWithAClaimThatDidNotHaveTheName(t *testing.T) {
 	})
 }
 
-// TestAPlanDoesNotOverwriteWhatTheNextHolderWasPromoted checks a plan that must not be
+// TestAPlanDoesNotOverwriteThePromotionOfTheNextHolder checks a plan that must not be
 // committed, because the agent would uninstall what it got from the Bundle that has the name
 // now.
-func TestAPlanDoesNotOverwriteWhatTheNextHolderWasPromoted(t *testing.T) {
+func TestAPlanDoesNotOverwriteThePromotionOfTheNextHolder(t *testing.T) {
 	paused := pausedCluster(onWith("c1", "y"))
 	paused.Labels["tier"] = "old"
 	restriction := &v1alpha1.GitRepoRestriction{ObjectMeta: metaOf("other", "r")}
@@ -99,7 +99,7 @@ func TestAPlanDoesNotOverwriteWhatTheNextHolderWasPromoted(t *testing.T) {
 	}
 }
 
-func TestAPromotionOfAnEarlierTimeDoesNotComeBackWithAMapping(t *testing.T) {
+func TestAMappingDoesNotReviveAnOldPromotion(t *testing.T) {
 	runStory(t, func(s *story) {
 		b, c := ofOther(limited(app("v2", false))), on("c1")
 		s.write(c, b)

@@ -18,9 +18,9 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// TestMoreThanOneWriteCanKeepIsWrittenBefore checks many paused clusters when a second base
-// comes.
-func TestMoreThanOneWriteCanKeepIsWrittenBefore(t *testing.T) {
+// TestRecordsBeyondOneWriteAreWrittenBeforehand sets a second base while many clusters are
+// paused.
+func TestRecordsBeyondOneWriteAreWrittenBeforehand(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
 	const clusters = 8
@@ -91,7 +91,7 @@ func TestContentIsInUseAsLongAsSomethingRefersToIt(t *testing.T) {
 	})
 }
 
-func TestABadRecordOfARollOutTakesNothingAway(t *testing.T) {
+func TestABadRolloutRecordRemovesNoDeployment(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
 	s.write(on("c1"), app("v1", false), limited(app("v2", false)))
@@ -108,7 +108,7 @@ func TestABadRecordOfARollOutTakesNothingAway(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(s.j.records[key].value), &out))
 }
 
-func TestAPromotionThatCannotBeReadAnyMoreRulesOnAsItDid(t *testing.T) {
+func TestAnUnreadablePromotionKeepsItsLastMeaning(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
 	s.write(on("c1"), limited(app("v1", false)))

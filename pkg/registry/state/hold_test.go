@@ -110,7 +110,7 @@ func (s *story) holdRecords() map[record.Type]int {
 	return out
 }
 
-func TestWhereNothingCanBeHeldBackNothingIsRecorded(t *testing.T) {
+func TestAVersionThatCannotBeHeldBackWritesNoRecords(t *testing.T) {
 	runStory(t, func(s *story) {
 		all := app("v2", false)
 		hundred := intstr.FromString("100%")
@@ -187,7 +187,7 @@ func TestAPausedBundleIsStagedAndNotPromoted(t *testing.T) {
 	})
 }
 
-func TestAPausedClusterKeepsWhatItHad(t *testing.T) {
+func TestAPausedClusterStaysAtItsVersion(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(on("c1"), pausedCluster(on("c2")), app("v1", false), app("v2", false))
 		require.Equal(t, onClusters{"c1": "v2", "c2": ">v2"}, s.promoted(), "v1 came while c2 was paused already")
@@ -202,7 +202,7 @@ func TestAPausedClusterKeepsWhatItHad(t *testing.T) {
 	})
 }
 
-func TestAClusterThatIsPausedAndRelabelledInOneWriteKeepsItsOptions(t *testing.T) {
+func TestPausingAndRelabellingInOneWriteKeepsTheOptions(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), app("v1", true))
 		s.write(pausedCluster(onWith("c1", "b")))
@@ -216,7 +216,7 @@ func TestAClusterThatIsPausedAndRelabelledInOneWriteKeepsItsOptions(t *testing.T
 	})
 }
 
-func TestALabelDoesNotChangeWhatTheBaseMeans(t *testing.T) {
+func TestALabelDoesNotChangeTheMeaningOfTheBase(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(onWith("c1", "x"), onWith("c2", "x"), app("v1", true), limited(app("v2", false)))
 		require.Equal(t, onClusters{"c1": "v1 x", "c2": "v1 x"}, s.deployed())
@@ -240,7 +240,7 @@ func TestAVersionThatAnotherWriteAcceptsIsHeldBackToo(t *testing.T) {
 	})
 }
 
-func TestAfterAnUnlimitedVersionNothingOldRulesAgain(t *testing.T) {
+func TestALimitedVersionDoesNotReviveOldPromotions(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(on("c1"), app("v1", false), limited(app("v2", false)))
 		s.step() // records v1
@@ -253,7 +253,7 @@ func TestAfterAnUnlimitedVersionNothingOldRulesAgain(t *testing.T) {
 	})
 }
 
-func TestASecondBaseComesAfterWhatFollowsFromTheFirstIsRecorded(t *testing.T) {
+func TestResultsOfTheFirstBaseAreRecordedBeforeTheSecond(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(on("c1"), on("c2"), app("v1", false), pausedCluster(on("c2")), app("v2", false))
 		require.Equal(t, onClusters{"c1": "v2", "c2": "v1>v2"}, s.promoted())
@@ -263,7 +263,7 @@ func TestASecondBaseComesAfterWhatFollowsFromTheFirstIsRecorded(t *testing.T) {
 	})
 }
 
-func TestRulesDoNotChangeWhatIsPromoted(t *testing.T) {
+func TestRulesDoNotChangePromotions(t *testing.T) {
 	runStory(t, func(s *story) {
 		restriction := &v1alpha1.GitRepoRestriction{ObjectMeta: metaOf("fleet", "r")}
 		restriction.AllowedTargetNamespaceSelector = where("a", "b").ClusterSelector
@@ -283,7 +283,7 @@ func TestRulesDoNotChangeWhatIsPromoted(t *testing.T) {
 	})
 }
 
-func TestALabelOfABundleDoesNotChangeWhatAPausedClusterHas(t *testing.T) {
+func TestABundlesLabelDoesNotChangeAPausedCluster(t *testing.T) {
 	runStory(t, func(s *story) {
 		restriction := &v1alpha1.GitRepoRestriction{ObjectMeta: metaOf("fleet", "r")}
 		restriction.AllowedTargetNamespaceSelector = where("a", "b").ClusterSelector
@@ -306,7 +306,7 @@ func (s *story) ids() []string {
 	return out
 }
 
-func TestHowToLookAtADeploymentIsNotHeldBack(t *testing.T) {
+func TestCorrectDriftIsNotHeldBackAndDiffFollowsItsPartition(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(on("c1"), limited(app("v1", false)))
 		s.step()
@@ -328,7 +328,7 @@ func TestHowToLookAtADeploymentIsNotHeldBack(t *testing.T) {
 	})
 }
 
-func TestABundleTakesTheRecordsOfItsRollOutWithIt(t *testing.T) {
+func TestDeletingABundleDeletesItsRolloutRecords(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(on("c1"), on("c2"), app("v1", false), limited(app("v2", false)))
 		s.step()

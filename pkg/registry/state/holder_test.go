@@ -48,9 +48,9 @@ func wide(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 	return b
 }
 
-// TestAHolderKeepsItsNameWhateverBringsAnOlderClaim makes writes that each let an older
-// Bundle claim the name of a younger one.
-func TestAHolderKeepsItsNameWhateverBringsAnOlderClaim(t *testing.T) {
+// TestAHolderKeepsItsNameAgainstEveryOlderClaim makes writes that each let an older Bundle
+// claim the name of a younger one.
+func TestAHolderKeepsItsNameAgainstEveryOlderClaim(t *testing.T) {
 	aside := func(b *v1alpha1.Bundle) *v1alpha1.Bundle {
 		b.Spec.Targets = []v1alpha1.BundleTarget{where("aside", "yes")}
 		return b
@@ -131,9 +131,9 @@ func TestAClusterThatComesBackDoesNotTakeItsNameBack(t *testing.T) {
 	})
 }
 
-// TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName checks two plans that do not know
-// each other's claim.
-func TestOfTwoClaimsPlannedAtOnceTheSecondDoesNotTakeTheName(t *testing.T) {
+// TestTheSecondOfTwoConcurrentClaimsDoesNotTakeTheName checks two plans that do not know each
+// other's claim.
+func TestTheSecondOfTwoConcurrentClaimsDoesNotTakeTheName(t *testing.T) {
 	t.Parallel()
 	all := selectedBy(&metav1.LabelSelector{})
 	old := clusterOf("a1", nil)
@@ -201,9 +201,9 @@ func TestManyHoldersAreRecordedBeforeTheWrite(t *testing.T) {
 	require.Equal(t, clusters, s.recorded())
 }
 
-// TestAHolderRecordThatCannotBeDecodedTakesNoNameAway checks that the record keeps its last
-// meaning; if that is not known, the view is not whole.
-func TestAHolderRecordThatCannotBeDecodedTakesNoNameAway(t *testing.T) {
+// TestAnUndecodableHolderRecordKeepsItsName checks that the record keeps its last meaning; if
+// that is not known, the view is not whole.
+func TestAnUndecodableHolderRecordKeepsItsName(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
 	s.write(on("c1"), mappingOfOther(), app("v1", false), ofOther(app("v2", false)))
@@ -217,7 +217,7 @@ func TestAHolderRecordThatCannotBeDecodedTakesNoNameAway(t *testing.T) {
 	require.Positive(t, s.j.view.Whole, "so no client sees it")
 }
 
-func TestAHolderRecordIsUnusedWhereNothingIsContested(t *testing.T) {
+func TestAHolderRecordIsUnusedAfterTheContest(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
 	unused := func() (out []string) {

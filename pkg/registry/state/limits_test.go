@@ -92,7 +92,7 @@ func TestPinsThatAreTooLargeForOneWriteGoBeforeIt(t *testing.T) {
 	require.Equal(t, before, s.deployed())
 }
 
-func TestAWriteThatEndsManyBundleDeploymentsBuriesTheReportsOnAll(t *testing.T) {
+func TestAWriteThatEndsManyBundleDeploymentsDeletesTheirReports(t *testing.T) {
 	t.Parallel()
 	const clusters = 2000
 	s, breaks := broken(t, clusters, 0)
@@ -103,9 +103,9 @@ func TestAWriteThatEndsManyBundleDeploymentsBuriesTheReportsOnAll(t *testing.T) 
 	require.Empty(t, s.deployed())
 }
 
-// TestWhatCannotBeMadeToFitIsLeftToBeRefused checks that the write is refused for its size,
-// and that nothing is written before it.
-func TestWhatCannotBeMadeToFitIsLeftToBeRefused(t *testing.T) {
+// TestAWriteThatIsTooLargeIsRefusedWithoutPriorWrites checks that the write is refused for its
+// size, and that nothing is written before it.
+func TestAWriteThatIsTooLargeIsRefusedWithoutPriorWrites(t *testing.T) {
 	t.Parallel()
 	s, breaks := broken(t, 3, 4<<10)
 	p := proposed(breaks, false)

@@ -72,7 +72,7 @@ func TestABundleWaitsForItsValuesSecret(t *testing.T) {
 	})
 }
 
-func TestAnUpdateOfBundleAndSecretInEitherOrderShowsNothingHalfDone(t *testing.T) {
+func TestUpdatingBundleAndSecretNeverShowsAMixedState(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(on("c1"), withSecret("v1", secret("a")))
 		s.values(secret("a"))
@@ -138,7 +138,7 @@ func TestValuesThatFailOnAClusterKeepTheOldVersion(t *testing.T) {
 	})
 }
 
-func TestASecretThatHoldsNoValuesIsSaidSo(t *testing.T) {
+func TestASecretWithoutValuesIsReported(t *testing.T) {
 	runStory(t, func(s *story) {
 		bad := map[string][]byte{"values.yaml": []byte("[1]")}
 		s.write(on("c1"), app("v1", false), withSecret("v2", bad))
@@ -149,7 +149,7 @@ func TestASecretThatHoldsNoValuesIsSaidSo(t *testing.T) {
 	})
 }
 
-func TestAPolicyThatGoesDoesNotStandInForValues(t *testing.T) {
+func TestDeletingAPolicyDoesNotReplaceMissingValues(t *testing.T) {
 	runStory(t, func(s *story) {
 		policy := strict()
 		policy.AllowNamespaceCreation = true
@@ -195,7 +195,7 @@ func TestValuesMeanTheSameInlineAndInASecret(t *testing.T) {
 	})
 }
 
-func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
+func TestNamespaceLabelsDecideTheSelectionOfAMapping(t *testing.T) {
 	runStory(t, func(s *story) {
 		label := func(labels map[string]string) {
 			s.t.Helper()
@@ -219,7 +219,7 @@ func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
 	})
 }
 
-func TestAMirrorIsWrittenOnlyIfItSaysSomethingNew(t *testing.T) {
+func TestAMirrorIsWrittenOnlyIfItChanged(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
 	empty := func(plan *Plan, err error) {
@@ -239,7 +239,7 @@ func TestAMirrorIsWrittenOnlyIfItSaysSomethingNew(t *testing.T) {
 	empty(p.DropValues(theApp, record.ValuesHash(secret("b"))))
 }
 
-func TestAReportGoesWithTheScopeThatANamespaceLoses(t *testing.T) {
+func TestAReportEndsWhenAMappingNoLongerSelectsItsNamespace(t *testing.T) {
 	runStory(t, func(s *story) {
 		s.write(far(), farMapping(), app("v1", false))
 		s.mirror(s.j.planner.Namespace("other", map[string]string{"far": "yes"}))
@@ -271,9 +271,9 @@ func TestACountOfCopiesShowsOnItsBundleDeploymentOnly(t *testing.T) {
 	})
 }
 
-// TestOfTwoWritesPlannedAtOnceOneIsAMirror checks that the second write is refused if its
-// plan did not know the first one.
-func TestOfTwoWritesPlannedAtOnceOneIsAMirror(t *testing.T) {
+// TestAPlanThatMissedAMirrorOrAWriteIsRefused plans two writes, one of which is a mirror. The
+// second write is refused if its plan did not know the first one.
+func TestAPlanThatMissedAMirrorOrAWriteIsRefused(t *testing.T) {
 	t.Parallel()
 	policy := strict()
 	templated := secret("${ .ClusterLabels.env }")

@@ -68,10 +68,9 @@ func TestANewClusterThatFailsHarmsNoOther(t *testing.T) {
 	})
 }
 
-// TestAVersionThatParsesNowhereIsPinnedWhereTheFirstLabelBreaksIt checks a version that fails
-// only where labels exist: a cluster without labels gets the values unchanged (S 3.3, step
-// 2).
-func TestAVersionThatParsesNowhereIsPinnedWhereTheFirstLabelBreaksIt(t *testing.T) {
+// TestAnUnparsableVersionIsPinnedWhenALabelBreaksIt checks a version that fails only where
+// labels exist: a cluster without labels gets the values unchanged (S 3.3, step 2).
+func TestAnUnparsableVersionIsPinnedWhenALabelBreaksIt(t *testing.T) {
 	runStory(t, func(s *story) {
 		bare := clusterOf("c1", nil)
 		broken := app("v1", true, v1alpha1.BundleTarget{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterName: "c1"}})
@@ -173,7 +172,7 @@ func TestAPolicyHoldsBackNewVersionsOnly(t *testing.T) {
 	})
 }
 
-func TestTheOlderBundleHasAContestedNameWhereNothingIsRecorded(t *testing.T) {
+func TestTheOlderBundleHoldsAnUnrecordedContestedName(t *testing.T) {
 	runStory(t, func(s *story) {
 		older := ofOther(app("v1", false))
 		s.write(on("c1"), app("v2", false), mappingOfOther())

@@ -39,7 +39,7 @@ func fleetOf(t *testing.T, clusters int) *story {
 	return s
 }
 
-func TestAPlanHoldsNoLockWhileItEvaluatesWhatTakesLong(t *testing.T) {
+func TestAPlanHoldsNoLockDuringLongEvaluations(t *testing.T) {
 	t.Parallel()
 	for name, object := range map[string]func(s *story) record.APIObject{
 		"a Bundle whose values are large":    func(*story) record.APIObject { return large("v1") },
@@ -98,9 +98,9 @@ func TestAPlanEndsWithTheRequest(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestTheWriteThatWasPlannedHereIsAppliedWithWhatThePlanKnows checks that apply does not
-// repeat the evaluations of the plan.
-func TestTheWriteThatWasPlannedHereIsAppliedWithWhatThePlanKnows(t *testing.T) {
+// TestApplyReusesTheEvaluationsOfThePlan checks that apply does not repeat the evaluations of
+// the plan.
+func TestApplyReusesTheEvaluationsOfThePlan(t *testing.T) {
 	t.Parallel()
 	for name, version := range map[string]func(string) *v1alpha1.Bundle{"large values": large, "costly templates": costly} {
 		t.Run(name, func(t *testing.T) {
@@ -147,9 +147,9 @@ func TestABundleThatNoClusterCanTakeIsRefusedAtItsWrite(t *testing.T) {
 	require.Len(t, s.deployed(), 1)
 }
 
-// TestACostlyBundleIsTheSameWhereItWasNotPlanned checks a replica that applies what it has
-// not planned. With or without the plan's results, it agrees with the oracle.
-func TestACostlyBundleIsTheSameWhereItWasNotPlanned(t *testing.T) {
+// TestACostlyBundleIsTheSameWithoutItsPlan checks a replica that applies what it has not
+// planned. With or without the plan's results, it agrees with the oracle.
+func TestACostlyBundleIsTheSameWithoutItsPlan(t *testing.T) {
 	t.Parallel()
 	s := fleetOf(t, 2*firstEvaluated)
 	s.write(costly("v1"))

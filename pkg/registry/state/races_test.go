@@ -21,9 +21,9 @@ func proposed(object record.APIObject, gone bool) Proposal {
 	return p
 }
 
-// TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused plans two writes, each of which is
+// TestTheHarmfulSecondOfTwoConcurrentWritesIsRefused plans two writes, each of which is
 // harmless alone. The second, planned without knowledge of the first, would lose what worked.
-func TestOfTwoWritesPlannedAtOnceTheHarmfulSecondIsRefused(t *testing.T) {
+func TestTheHarmfulSecondOfTwoConcurrentWritesIsRefused(t *testing.T) {
 	t.Parallel()
 	policy, group := strict(), groupOf("all", "on", "yes")
 	two := where("on", "yes")

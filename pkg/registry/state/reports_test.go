@@ -14,8 +14,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-// TestAReportThatCannotBeDecodedIsFoundWhenItComes checks that the last report remains.
-func TestAReportThatCannotBeDecodedIsFoundWhenItComes(t *testing.T) {
+// TestAnUndecodableReportIsDetectedOnArrival checks that the last report remains.
+func TestAnUndecodableReportIsDetectedOnArrival(t *testing.T) {
 	t.Parallel()
 	for name, decodeAll := range map[string]func([]etcd.Record) Decoded{
 		"decoded before":   Decode,
@@ -51,9 +51,9 @@ func TestAReportThatCannotBeDecodedIsFoundWhenItComes(t *testing.T) {
 	}
 }
 
-// TestALoadLetsTheRoomGoThatReportsTook checks that the reports that no BundleDeployment
-// shows remain.
-func TestALoadLetsTheRoomGoThatReportsTook(t *testing.T) {
+// TestALoadFreesTheMemoryOfShownReports checks that only the reports remain that no
+// BundleDeployment shows.
+func TestALoadFreesTheMemoryOfShownReports(t *testing.T) {
 	t.Parallel()
 	batch := reportedFleet(t, 20, 100, 3)
 	unused := batch.Records[len(batch.Records)-1]

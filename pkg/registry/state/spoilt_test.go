@@ -17,10 +17,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// TestWhatCannotBeDecodedTakesNoBundleDeploymentAway damages records. Neither at a load nor
-// later does a view that calls itself whole show other BundleDeployments than the earlier
-// records meant. When the records are restored, no trace remains.
-func TestWhatCannotBeDecodedTakesNoBundleDeploymentAway(t *testing.T) {
+// TestUndecodableRecordsRemoveNoBundleDeployment damages records. Neither at a load nor later
+// does a view that calls itself whole show other BundleDeployments than the earlier records
+// meant. When the records are restored, no trace remains.
+func TestUndecodableRecordsRemoveNoBundleDeployment(t *testing.T) {
 	t.Parallel()
 	inHistories(t, map[string]int{"whole": 5, "not whole, loaded": 5}, func(h *history, seen map[string]int) {
 		for range editsOfEach / 10 {
@@ -146,11 +146,11 @@ func (h *history) refold() {
 	}
 }
 
-// TestAWriteOfWhichAPartCannotBeDecodedTakesNoBundleDeploymentAway damages a part of a write.
-// The write of a newer version can look like that. A BundleDeployment that existed and should
-// exist does exist, or the view says that it is not whole. When all records can be decoded
-// again, no trace remains.
-func TestAWriteOfWhichAPartCannotBeDecodedTakesNoBundleDeploymentAway(t *testing.T) {
+// TestAPartlyUndecodableWriteRemovesNoBundleDeployment damages a part of a write. The write of
+// a newer version can look like that. A BundleDeployment that existed and should exist does
+// exist, or the view says that it is not whole. When all records can be decoded again, no
+// trace remains.
+func TestAPartlyUndecodableWriteRemovesNoBundleDeployment(t *testing.T) {
 	t.Parallel()
 	inHistories(t, map[string]int{"whole": 5, "not whole": 0}, func(h *history, seen map[string]int) {
 		for range editsOfEach / 10 {

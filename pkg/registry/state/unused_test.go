@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-func TestDeadIsWhatRulesNothing(t *testing.T) {
+func TestRecordsThatDecideNothingAreUnused(t *testing.T) {
 	t.Parallel()
 	here, gone := record.Name{Namespace: "fleet", Name: "app"}, record.Name{Namespace: "fleet", Name: "gone"}
 	b := bundleOf("app", where("env", "prod"))

@@ -29,9 +29,9 @@ func changed(v *view.View) map[string]int {
 	return out
 }
 
-// TestEditsDoNoWorkForWhatTheyDoNotAffect covers the case of the original report: 3,001
-// Bundles and 3 Clusters.
-func TestEditsDoNoWorkForWhatTheyDoNotAffect(t *testing.T) {
+// TestEditsDoNoWorkForUnaffectedObjects covers the case of the original report: 3,001 Bundles
+// and 3 Clusters.
+func TestEditsDoNoWorkForUnaffectedObjects(t *testing.T) {
 	t.Parallel()
 	batch := fleet(t, 3000, 3, false)
 	s, v := loadFleet(batch)
@@ -131,9 +131,9 @@ func TestAReportReachesItsWatchers(t *testing.T) {
 	}
 }
 
-// TestTemplatesAreEvaluatedWhereTheyReadWhatChanged checks that they are evaluated only on
-// the cluster that changed.
-func TestTemplatesAreEvaluatedWhereTheyReadWhatChanged(t *testing.T) {
+// TestTemplatesAreEvaluatedOnlyIfTheyReadAChange checks that they are evaluated only on the
+// cluster that changed.
+func TestTemplatesAreEvaluatedOnlyIfTheyReadAChange(t *testing.T) {
 	t.Parallel()
 	batch := fleet(t, 100, 50, true) // ten of them read the label env
 	for name, text := range map[string]string{

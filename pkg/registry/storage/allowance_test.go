@@ -105,7 +105,7 @@ func TestHonestAgentsAreNotSlowed(t *testing.T) {
 	}
 }
 
-func TestAnAllowanceForgetsAgentsThatHaveNothingToMakeUpFor(t *testing.T) {
+func TestAnAllowanceForgetsAgentsWithoutADebt(t *testing.T) {
 	t.Parallel()
 	allowance, now := slowed(10, 100)
 	for i := range 10 * fewAgents {

@@ -20,7 +20,7 @@ func manifestOf(size int) []v1alpha1.BundleResource {
 }
 
 // The test compares the cache with a list that is searched from end to end.
-func TestTheContentCacheKeepsWhatWasUsedLast(t *testing.T) {
+func TestTheContentCacheKeepsTheMostRecentlyUsed(t *testing.T) {
 	t.Parallel()
 	random := replay.Rand(t)
 	const limit = 1000
@@ -51,7 +51,7 @@ func TestTheContentCacheKeepsWhatWasUsedLast(t *testing.T) {
 	}
 }
 
-func TestContentThatIsTooBigIsNotKeptAndTakesNothingAway(t *testing.T) {
+func TestAnOversizedContentIsNotCachedAndEvictsNothing(t *testing.T) {
 	t.Parallel()
 	c := newContentCache(100)
 	c.put("small", manifestOf(10))

@@ -47,7 +47,7 @@ func present(t *testing.T, s *Store) (int64, weak.Pointer[view.View]) {
 
 // A watch whose reader is stuck for longer than the history lasts could not continue
 // anyway. So it ends before the reader reads on.
-func TestAStuckReaderKeepsNothingAliveThatTheHistoryHasPassed(t *testing.T) {
+func TestAStuckReaderDoesNotKeepForgottenHistoryAlive(t *testing.T) {
 	t.Parallel()
 	options := engine.DefaultOptions()
 	options.History.Revisions = 2 * resultBuffer

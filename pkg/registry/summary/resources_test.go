@@ -171,7 +171,7 @@ func TestTypesAndIDsOfObjects(t *testing.T) {
 	}, got)
 }
 
-func TestNamesOfClustersAreDroppedAfterAMebibyteFromTheLastObjectOn(t *testing.T) {
+func TestClusterNamesBeyondAMebibyteAreDropped(t *testing.T) {
 	t.Parallel()
 	// 1024 Clusters with names of 256 bytes: four objects take one mebibyte.
 	name := func(i int) string { return fmt.Sprintf("ns/%0253d", i) }

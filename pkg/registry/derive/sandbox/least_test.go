@@ -12,7 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/derive/sandbox"
 )
 
-func TestAtLeastIsWhatEveryEvaluationTakes(t *testing.T) {
+func TestAtLeastIsALowerBoundOfEveryEvaluation(t *testing.T) {
 	t.Parallel()
 	const password = `derivePassword 1 "long" "p" "u" "s"`
 	for _, c := range []struct {

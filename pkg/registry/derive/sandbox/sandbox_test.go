@@ -42,7 +42,7 @@ func runIn(env sandbox.Environment, text string) (string, error) {
 
 // The oracle is text/template with sprig unchanged: whatever is deterministic and harmless
 // gives the same text here.
-func TestTheSandboxGivesWhatSprigGives(t *testing.T) {
+func TestTheSandboxAgreesWithSprig(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		`plain { } $ {{ .x }} $x`, ``, ` `, `${ .ClusterName }`, `a${- .ClusterName -}b`, "${ /* no */ }x",
@@ -245,7 +245,7 @@ func TestTimeIsThatOfTheEnvironmentInUTC(t *testing.T) {
 	}
 }
 
-func TestLaterTemplatesSeeWhatEarlierOnesWrite(t *testing.T) {
+func TestTemplatesSeeTheWritesOfEarlierOnes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ first, second, want string }{
 		{`${ $_ := set . "shared" "v" }`, `${ .shared }`, "v"},

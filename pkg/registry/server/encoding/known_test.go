@@ -49,8 +49,8 @@ func options(name string, size int) *v1alpha1.BundleDeploymentOptions {
 	return &v1alpha1.BundleDeploymentOptions{Helm: &v1alpha1.HelmOptions{ReleaseName: name, Chart: strings.Repeat("x", size)}}
 }
 
-// TestWhatIsKeptIsBounded writes more options than are kept, of all sizes, and some again.
-func TestWhatIsKeptIsBounded(t *testing.T) {
+// TestKeptOptionsAreBounded writes more options than are kept, of all sizes, and some again.
+func TestKeptOptionsAreBounded(t *testing.T) {
 	t.Parallel()
 	var k known
 	check := func(id string, o *v1alpha1.BundleDeploymentOptions) {

@@ -221,9 +221,9 @@ func TestOtherObjectsAreLeftToTheOtherSerializer(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeWrittenFailsAlike encodes a value that JSON cannot express, in one
+// TestBothSerializersRefuseAnUnencodableValue encodes a value that JSON cannot express, in one
 // object, and among others.
-func TestWhatCannotBeWrittenFailsAlike(t *testing.T) {
+func TestBothSerializersRefuseAnUnencodableValue(t *testing.T) {
 	t.Parallel()
 	bad := v1alpha1.BundleDeployment{}
 	bad.Spec.StagedDeploymentID = "bad"
