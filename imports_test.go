@@ -62,7 +62,7 @@ func stage(dir string) (name string, inEngine bool) {
 	return name, inEngine
 }
 
-func TestPackagesImportOnlyWhatIsUpstreamOfThem(t *testing.T) {
+func TestPackagesImportOnlyUpstreamPackages(t *testing.T) {
 	t.Parallel()
 	for _, p := range modulePackages(t) {
 		own, inEngine := stage(p.dir)
@@ -102,7 +102,7 @@ var controllersMayUse = []string{"record", "etcd", "names", "derive", "targeting
 // controllersShare are the packages below pkg/controller that several controllers use.
 var controllersShare = []string{"follow", "queue", "ownership"}
 
-func TestControllersReadViewsAndWriteRecordsAndNothingElse(t *testing.T) {
+func TestControllersOnlyReadViewsAndWriteRecords(t *testing.T) {
 	t.Parallel()
 	for _, p := range modulePackages(t) {
 		if !within(p.dir, "pkg/controller") {

@@ -43,7 +43,7 @@ func TestHandWrittenFilesStayShort(t *testing.T) {
 	}
 }
 
-func TestNoPackageIsNamedAfterNothing(t *testing.T) {
+func TestNoPackageHasACatchAllName(t *testing.T) {
 	t.Parallel()
 	for _, p := range modulePackages(t) {
 		name := p.dir[strings.LastIndex(p.dir, "/")+1:]
@@ -60,7 +60,7 @@ var leftovers = []struct {
 	{regexp.MustCompile(`\b[tb]\.Skip(f|Now)?\(`), "a skipped test proves nothing: make it run everywhere or delete it"},
 }
 
-func TestNoFileSaysLater(t *testing.T) {
+func TestNoFilePostponesWork(t *testing.T) {
 	t.Parallel()
 	for _, f := range everyFile(t) {
 		if f.generated || f.path == "policy_test.go" {
@@ -119,7 +119,7 @@ var direct = []string{
 	"sigs.k8s.io/yaml",
 }
 
-func TestGoModHoldsOnlyWhatWasDecided(t *testing.T) {
+func TestGoModHoldsOnlyApprovedDependencies(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command("go", "mod", "edit", "-json").Output()
 	require.NoError(t, err)

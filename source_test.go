@@ -192,7 +192,7 @@ func loadFile(path string) (*file, error) {
 	return &file{path: path, text: string(text), syntax: syntax, positions: positions, generated: ast.IsGenerated(syntax)}, nil
 }
 
-func TestCallsAreFoundUnderWhateverNameThePackageIsImported(t *testing.T) {
+func TestCallsAreFoundUnderAnyImportName(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name, source string

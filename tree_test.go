@@ -19,7 +19,7 @@ import (
 // other top-level folder has one row.
 var parents = []string{"cmd", "pkg", "test"}
 
-func TestTheTreeOfREADMEHasEachFolderAndNoOther(t *testing.T) {
+func TestTheTreeInREADMEListsExactlyTheFolders(t *testing.T) {
 	t.Parallel()
 	folders := map[string]bool{}
 	for _, name := range committed(t, "") {

@@ -61,8 +61,8 @@ func fill(c *registry.Config) {
 	}()
 }
 
-// TestADiskThatIsFullIsOneLineAndExitCodeOne: at a start, and while it runs.
-func TestADiskThatIsFullIsOneLineAndExitCodeOne(t *testing.T) {
+// TestAFullDiskExitsWithOneLineAndCodeOne: at a start, and while it runs.
+func TestAFullDiskExitsWithOneLineAndCodeOne(t *testing.T) {
 	t.Parallel()
 	for title, limit := range map[string]int{
 		"at the start":     32 << 20, // less than etcd's log takes at once
@@ -152,7 +152,7 @@ func (p *process) end(t *testing.T) (string, error) {
 	return string(rest), p.Wait()
 }
 
-func TestAMistakeIsOneLineAndExitCodeOne(t *testing.T) {
+func TestAMistakeExitsWithOneLineAndCodeOne(t *testing.T) {
 	t.Parallel()
 	busy, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -211,7 +211,7 @@ func TestSigtermAndSigintStopItCleanly(t *testing.T) {
 	}
 }
 
-func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
+func TestAcknowledgedWritesSurviveKill9(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, start := range []string{"starts/a", "starts/b", "starts/c"} {

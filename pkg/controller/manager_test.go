@@ -24,7 +24,7 @@ func failing(starts *atomic.Int64, how func() error) controller.LoopFunc {
 	}
 }
 
-func TestALoopThatFailsIsStartedAgainAndTakesNoOtherWithIt(t *testing.T) {
+func TestAFailedLoopIsRestartedAndStopsNoOther(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string

@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
-func TestAWaitForEtcdThatIsEndedSaysWhatItWaitedFor(t *testing.T) {
+func TestConnectNamesEtcdWhenItIsStopped(t *testing.T) {
 	t.Parallel()
 	proxy := flakyproxy.Start(t, etcdtest.Start(t).Address())
 	proxy.Cut()

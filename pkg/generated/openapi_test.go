@@ -141,7 +141,7 @@ func TestOnlyTheCustomizationModeHasADefaultThatIsNotZero(t *testing.T) {
 	require.ElementsMatch(t, []any{"FirstMatch", "AllMatches"}, mode.Enum)
 }
 
-func TestWhatIsRequiredIsWhatFleetRequires(t *testing.T) {
+func TestRequiredFieldsAreThoseOfFleet(t *testing.T) {
 	t.Parallel()
 	// S 1.2 and S 1.4; a list always has items.
 	want := map[string][]string{

@@ -92,7 +92,7 @@ func TestABundleBecomesAChart(t *testing.T) {
 	}
 }
 
-func TestWhatTheAgentCannotDoItRefuses(t *testing.T) {
+func TestTheAgentRefusesUnsupportedBundles(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name     string
@@ -130,7 +130,7 @@ func TestCompressedResourcesAreUnpacked(t *testing.T) {
 	}
 }
 
-func TestAReleaseIsWhereTheOptionsPutIt(t *testing.T) {
+func TestOptionsSetTheNamespaceAndNameOfARelease(t *testing.T) {
 	t.Parallel()
 	own := names.HelmReleaseName("my.app")
 	for _, c := range []struct {

@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-func TestAReportSaysFirstWhatIsNotReadyThenWhatDiffers(t *testing.T) {
+func TestAReportNamesUnreadyObjectsBeforeModifiedOnes(t *testing.T) {
 	t.Parallel()
 	object := v1alpha1.ModifiedStatus{Kind: "ConfigMap", APIVersion: "v1", Namespace: "ns", Name: "x"}
 	with := func(change func(*v1alpha1.ModifiedStatus)) []v1alpha1.ModifiedStatus {
@@ -68,7 +68,7 @@ func TestListsAreCutAtTen(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotComparedIsLeftOut(t *testing.T) {
+func TestFieldsThatAreNotComparedAreOmitted(t *testing.T) {
 	t.Parallel()
 	object := &unstructured.Unstructured{Object: map[string]any{
 		"kind": "ConfigMap", "apiVersion": "v1",

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestHelpIsOfWhatIsAskedAbout(t *testing.T) {
+func TestHelpDescribesTheNamedCommand(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		args              []string

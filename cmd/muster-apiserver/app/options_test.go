@@ -30,7 +30,7 @@ func TestSoundOptionsAreAccepted(t *testing.T) {
 	require.NoError(t, parse(t, append(sound[:3:3], "--authorization-always-allow-paths=/healthz,/readyz/*,/livez/ping,/metrics")...).Validate())
 }
 
-func TestWhatIsMissingOrUnsafeIsRefusedByTheNameOfItsFlag(t *testing.T) {
+func TestErrorsNameTheMissingOrUnsafeFlag(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string

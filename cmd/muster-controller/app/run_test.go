@@ -57,7 +57,7 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	require.NoError(t, parse(t, append(good[:1:1], "--leader-elect=false", "--leader-elect-resource-name=")...).Validate())
 }
 
-func TestFlagsThatAreOfNoUseAreNotOffered(t *testing.T) {
+func TestUselessFlagsAreNotOffered(t *testing.T) {
 	t.Parallel()
 	offered := map[string]bool{}
 	for _, set := range NewOptions().Flags().FlagSets {
@@ -143,7 +143,7 @@ func TestHealthIsOpenAndMetricsNeedARight(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-func TestAControllerThatCannotReachKubernetesSaysWhichFlag(t *testing.T) {
+func TestTheErrorForAnUnreachableKubernetesNamesTheFlag(t *testing.T) {
 	t.Parallel()
 	o := parse(t, "--etcd-servers=http://127.0.0.1:1", "--kubeconfig="+filepath.Join(t.TempDir(), "none"))
 	require.ErrorContains(t, Run(t.Context(), o), "--kubeconfig")

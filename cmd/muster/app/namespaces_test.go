@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 )
 
-func TestANamespaceExistsByBeingUsed(t *testing.T) {
+func TestANamespaceExistsOnceItIsUsed(t *testing.T) {
 	t.Parallel()
 	config := run(t, t.TempDir()).config
 	fleet, core := versioned.NewForConfigOrDie(config).FleetV1alpha1(), kubernetes.NewForConfigOrDie(config).CoreV1()

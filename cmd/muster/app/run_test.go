@@ -246,7 +246,7 @@ func TestASecondStartChangesNothing(t *testing.T) {
 	require.Equal(t, []string{filepath.Join(fresh, "lock")}, entries, "a port that is taken must be found before anything is written")
 }
 
-func TestAStopWhileItStartsIsNoFailure(t *testing.T) {
+func TestStoppingDuringTheStartIsNotAnError(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	err := Run(ctx, &Options{
@@ -256,7 +256,7 @@ func TestAStopWhileItStartsIsNoFailure(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestReadyIsSaidWhenTheEngineIsReady(t *testing.T) {
+func TestTheReadyLineAppearsOnceTheEngineIsReady(t *testing.T) {
 	t.Parallel()
 	store := etcdtest.Start(t)
 	proxy := flakyproxy.Start(t, store.Address())
@@ -293,7 +293,7 @@ func TestReadyIsSaidWhenTheEngineIsReady(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-func TestEtcdsEndIsOurs(t *testing.T) {
+func TestTheServerStopsWhenEtcdStops(t *testing.T) {
 	t.Parallel()
 	dir, err := datadir.Open(t.TempDir())
 	require.NoError(t, err)

@@ -66,7 +66,7 @@ func TestAllIsReadyAfterOneReportEach(t *testing.T) {
 	}
 }
 
-func TestAgentsThatStartAgainReportOnlyWhatTheServerDoesNotKnow(t *testing.T) {
+func TestRestartedAgentsReportOnlyNews(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 4, 2)
 	first := f.play(quick())
@@ -126,7 +126,7 @@ func TestAnAgentDoesNothingWhileItIsPaused(t *testing.T) {
 	f.waitStates(p, map[string]int{"Ready": 4})
 }
 
-func TestWhatDependsOnSomethingIsDeployedAfterIt(t *testing.T) {
+func TestABundleIsDeployedAfterItsDependencies(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 2, 0)
 	f.bundle(1, func(spec *v1alpha1.BundleSpec) { spec.DependsOn = []v1alpha1.BundleRef{{Name: f.bundleName(0)}} })

@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/agent/simulate"
 )
 
-func TestWhatAPersonTypesIsChecked(t *testing.T) {
+func TestCommandLineOptionsAreValidated(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, want string }{
 		{"", ""},

@@ -104,7 +104,7 @@ func text(t *testing.T, object map[string]any) []byte {
 	return out
 }
 
-func TestAPatchOfAReportSaysOnlyWhatHasChanged(t *testing.T) {
+func TestAPatchOfAReportHoldsOnlyTheChanges(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string

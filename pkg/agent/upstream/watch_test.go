@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-func TestWhatMakesAnAgentReconcile(t *testing.T) {
+func TestAnAgentReconcilesOnRelevantChanges(t *testing.T) {
 	t.Parallel()
 	number := int64(0)
 	for _, c := range []struct {
@@ -47,7 +47,7 @@ func TestWhatMakesAnAgentReconcile(t *testing.T) {
 	}
 }
 
-func TestAConditionKeepsItsTimeUntilItSaysSomethingElse(t *testing.T) {
+func TestAConditionKeepsItsTimeUntilItChanges(t *testing.T) {
 	t.Parallel()
 	first, later := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), time.Date(2026, 11, 23, 11, 0, 0, 0, time.UTC)
 	status := &v1alpha1.BundleDeploymentStatus{}

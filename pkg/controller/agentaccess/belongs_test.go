@@ -48,7 +48,7 @@ func made(t *testing.T, settings *Settings, length int) []ownership.Object {
 
 // The right to write labels and annotations is enough to copy any mark. The oracle is what the
 // controller makes: an object with a mark belongs to the owner if it was made with this mark.
-func TestAMarkSpeaksOnlyForWhatIsCalledAsItsOwnerCallsIt(t *testing.T) {
+func TestACopiedMarkDoesNotChangeTheOwner(t *testing.T) {
 	t.Parallel()
 	settings := DefaultSettings()
 	for _, length := range []int{0, 13, 30, 180} {
@@ -74,7 +74,7 @@ func TestAMarkSpeaksOnlyForWhatIsCalledAsItsOwnerCallsIt(t *testing.T) {
 	}
 }
 
-func TestWhatFleetMadeBelongsByTheNamesThatAreKnown(t *testing.T) {
+func TestObjectsOfFleetBelongByTheirNames(t *testing.T) {
 	t.Parallel()
 	settings := DefaultSettings()
 	for _, length := range []int{0, 13, 14, 60} {
@@ -100,7 +100,7 @@ func TestWhatFleetMadeBelongsByTheNamesThatAreKnown(t *testing.T) {
 	}
 }
 
-func TestANamespaceIsNoClustersUnlessItsNameFollowsFromTheClusters(t *testing.T) {
+func TestANamespaceBelongsToAClusterOnlyByItsDerivedName(t *testing.T) {
 	t.Parallel()
 	settings := DefaultSettings()
 	o := ownership.Owner{Resource: record.Clusters, Name: record.Name{Namespace: "fleet-default", Name: "prod-eu-1"}}

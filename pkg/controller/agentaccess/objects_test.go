@@ -39,7 +39,7 @@ func aGrant() grant {
 }
 
 // Agents and tools look for the names (S 8.2, 8.3 and 4.8).
-func TestObjectsHaveTheirNamesAndSayWhoseTheyAre(t *testing.T) {
+func TestObjectsHaveFleetsNamesAndNameTheirOwner(t *testing.T) {
 	t.Parallel()
 	m, g := makings{aToken()}, aGrant()
 	values, err := m.values(new(Settings), "", "")
@@ -144,7 +144,7 @@ func TestACredentialNamesItsAgent(t *testing.T) {
 	require.NotContains(t, g.credentials(&settings, nil).Labels, "fleet.cattle.io/cluster", "a name that is no label value")
 }
 
-func TestTheFateOfATokenFollowsFromItsTTL(t *testing.T) {
+func TestATokenExpiresAccordingToItsTTL(t *testing.T) {
 	t.Parallel()
 	made := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	ttl := func(text v1alpha1.Duration) *v1alpha1.Duration { return &text }
@@ -185,7 +185,7 @@ func TestTheFateOfATokenFollowsFromItsTTL(t *testing.T) {
 	require.ErrorContains(t, err, "spec.ttl")
 }
 
-func TestARegistrationOutlivesItsClusterOnlyIfItSaysWhich(t *testing.T) {
+func TestARegistrationOutlivesOnlyAClusterThatItNames(t *testing.T) {
 	t.Parallel()
 	cluster := aGrant().cluster
 	to := func(kind, name string, uid types.UID) metav1.OwnerReference {
@@ -213,7 +213,7 @@ func TestARegistrationOutlivesItsClusterOnlyIfItSaysWhich(t *testing.T) {
 	}
 }
 
-func TestSettingsThatCannotBeMeantAreRefusedByTheirFlags(t *testing.T) {
+func TestErrorsNameTheFlagsOfInvalidSettings(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "ca.crt")
 	require.NoError(t, os.WriteFile(file, []byte("no certificate"), 0o600))
@@ -242,7 +242,7 @@ func TestSettingsThatCannotBeMeantAreRefusedByTheirFlags(t *testing.T) {
 	}
 }
 
-func TestAClusterThatCanHaveNoBundleDeploymentsHasNoPlace(t *testing.T) {
+func TestUndeployableClustersGetNoNamespace(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		cluster, namespace string

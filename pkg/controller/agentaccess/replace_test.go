@@ -36,9 +36,9 @@ func (w *world) left(r *v1alpha1.ClusterRegistration) []string {
 	return left
 }
 
-// TestAnAgentThatRegistersAgainCanAlwaysWork kills the controller before each of its
+// TestAnAgentKeepsItsRightsWhileItRegistersAgain kills the controller before each of its
 // writes: the earlier account has all of its rights until the new one has them.
-func TestAnAgentThatRegistersAgainCanAlwaysWork(t *testing.T) {
+func TestAnAgentKeepsItsRightsWhileItRegistersAgain(t *testing.T) {
 	t.Parallel()
 	const (
 		grant = 11 // writes that a grant takes at least
@@ -84,7 +84,7 @@ func TestAnAgentThatRegistersAgainCanAlwaysWork(t *testing.T) {
 	}
 }
 
-func TestOfManyRegistrationsOfOneClientOnlyTheLastMakesObjects(t *testing.T) {
+func TestOnlyTheLastRegistrationOfAClientMakesObjects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const many = 50
@@ -138,7 +138,7 @@ func TestARegistrationThatWaitsIsGrantedWhenTheLaterOneIsGone(t *testing.T) {
 	w.Eventually(func() bool { return w.lacks(first) == "" }, "the first one is not granted")
 }
 
-func TestANamespaceThatCannotExistIsNotTriedAgain(t *testing.T) {
+func TestAnImpossibleNamespaceIsNotRetried(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := &Controller{Options: Options{Core: w.core}, owned: ownership.New(ownership.Options{Core: w.core})}
@@ -150,7 +150,7 @@ func TestANamespaceThatCannotExistIsNotTriedAgain(t *testing.T) {
 	require.Empty(t, w.core.Actions())
 }
 
-func TestOfTooManyCredentialsTheLastCanBeFetched(t *testing.T) {
+func TestOnlyTheNewestCredentialsCanBeFetched(t *testing.T) {
 	t.Parallel()
 	var things []ownership.Object
 	for i, second := range []int64{3, 9, 1, 9, 5} {
@@ -161,7 +161,7 @@ func TestOfTooManyCredentialsTheLastCanBeFetched(t *testing.T) {
 	require.Empty(t, newest(nil, 9))
 }
 
-func TestEachTroubleIsLoggedOnce(t *testing.T) {
+func TestEachProblemIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	troubles := newTroubles()
 	key := ownership.Owner{Resource: record.Clusters, Name: record.Name{Namespace: "fleet", Name: "c"}}

@@ -180,9 +180,9 @@ func TestACopyThatIsNotNeededAnyMoreMakesRoom(t *testing.T) {
 	}
 }
 
-// TestACopyThatDoesNotSayWhatItIsOf begins with copies of earlier versions and of Fleet. They
-// have no annotation, and earlier versions entered both rivals as owners.
-func TestACopyThatDoesNotSayWhatItIsOfIsAdopted(t *testing.T) {
+// TestACopyWithoutASourceAnnotationIsAdopted begins with copies of earlier versions and of
+// Fleet. They have no annotation, and earlier versions entered both rivals as owners.
+func TestACopyWithoutASourceAnnotationIsAdopted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ns := w.cluster("c1")
@@ -219,7 +219,7 @@ func TestACopyThatDoesNotSayWhatItIsOfIsAdopted(t *testing.T) {
 	require.Equal(t, "secrets/fleet/db/", have.Annotations["muster.fleet.cattle.io/source"])
 }
 
-func TestWhatCannotBeCopiedIsToldByTheBundleAndNotTriedAgain(t *testing.T) {
+func TestImpossibleCopiesAreReportedAndNotRetried(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string

@@ -223,7 +223,7 @@ func TestACopyThatTwoNeedIsOwnedByBoth(t *testing.T) {
 	w.countIs(ns, "a", 1)
 }
 
-func TestWhatIsNoCopyIsLeftAlone(t *testing.T) {
+func TestObjectsThatAreNotCopiesAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ns := w.cluster("c1")

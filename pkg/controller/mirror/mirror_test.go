@@ -152,7 +152,7 @@ func (w *world) committed(n int64) {
 	require.Equal(w.T, n, w.counting.commits.Load())
 }
 
-func TestFleetApplyInItsOrderAndInTheOther(t *testing.T) {
+func TestTheMirrorAcceptsBundleAndSecretInEitherOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.cluster("fleet", "c1")
@@ -175,7 +175,7 @@ func TestFleetApplyInItsOrderAndInTheOther(t *testing.T) {
 	w.mirrorsBecome(record.Secrets, 1)
 }
 
-func TestALostSecretTakesNothingWithIt(t *testing.T) {
+func TestALostSecretDoesNotRemoveItsValues(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.secret(v1alpha1.SecretTypeBundleValues, data("a"))
@@ -210,7 +210,7 @@ func TestASecretThatNoBundleNamesIsNotCopied(t *testing.T) {
 	w.mirrorsBecome(record.Secrets, 0)
 }
 
-func TestWhatChangedWhileNoMirrorRanIsFound(t *testing.T) {
+func TestAMirrorFindsChangesMadeWhileNoneRan(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.namespace("gone", map[string]string{"a": "1"})

@@ -34,9 +34,9 @@ func TestAMirrorThatIsOvertakenIsPlannedAgain(t *testing.T) {
 	w.mirrorsBecome(record.Secrets, 1)
 }
 
-// TestWhatHasToBeWrittenFirstIs writes values that bring a version into force for more
+// TestPrerequisitesAreWrittenFirst writes values that bring a version into force for more
 // paused Clusters than one write can keep as they are.
-func TestWhatHasToBeWrittenFirstIs(t *testing.T) {
+func TestPrerequisitesAreWrittenFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	// Together, the pairs that are held keep more than fits into a request to etcd.

@@ -16,10 +16,10 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// TestNoVersionIsSeenWithTheValuesOfAnother writes Bundle and Secret in any order, kills the
+// TestEachVersionIsSeenOnlyWithItsOwnValues writes Bundle and Secret in any order, kills the
 // Mirror now and then, and looks at every revision: each version is deployed with its own
 // values or not at all, and a deployment that exists is never removed.
-func TestNoVersionIsSeenWithTheValuesOfAnother(t *testing.T) {
+func TestEachVersionIsSeenOnlyWithItsOwnValues(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
 	w := newWorld(t)

@@ -15,7 +15,7 @@ import (
 )
 
 // client-go's fake is enough here: the test is about the requests that are made.
-func TestOnlyWhatIsNotAsItShouldBeIsWritten(t *testing.T) {
+func TestOnlyDivergingObjectsAreWritten(t *testing.T) {
 	t.Parallel()
 	want := &rbacv1.RoleBinding{
 		ObjectMeta: Meta("cluster-ns", "request-abcde", "clusterregistrations/fleet-default/request-abcde/1"),

@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-func TestWhatHasNoOwnerGoesOnlyWithEvidence(t *testing.T) {
+func TestAnOwnerlessObjectIsRemovedOnlyWithEvidence(t *testing.T) {
 	t.Parallel()
 	const grace = time.Hour
 	begin := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -53,7 +53,7 @@ func TestWhatHasNoOwnerGoesOnlyWithEvidence(t *testing.T) {
 	}
 }
 
-func TestAnObjectThatGotItsOwnerBackHasAWholeGraceAgain(t *testing.T) {
+func TestAReturningOwnerRestartsTheGracePeriod(t *testing.T) {
 	t.Parallel()
 	e := newEvidence(time.Hour)
 	begin := time.Now()
@@ -64,7 +64,7 @@ func TestAnObjectThatGotItsOwnerBackHasAWholeGraceAgain(t *testing.T) {
 	require.Equal(t, time.Hour, rest)
 }
 
-func TestOldEvidenceIsForgottenWhenThereIsMuch(t *testing.T) {
+func TestExpiredEvidenceIsEventuallyForgotten(t *testing.T) {
 	t.Parallel()
 	e := newEvidence(time.Hour)
 	begin := time.Now()

@@ -13,7 +13,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-func TestOnlyAFullMarkNamesAnOwner(t *testing.T) {
+func TestOnlyACompleteMarkNamesAnOwner(t *testing.T) {
 	t.Parallel()
 	managed := map[string]string{"fleet.cattle.io/managed": "true"}
 	for _, c := range []struct {

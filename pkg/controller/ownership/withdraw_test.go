@@ -16,7 +16,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-func TestOnlyWhatBelongsToNoLivingOwnerIsWithdrawn(t *testing.T) {
+func TestOnlyObjectsWithoutALiveOwnerAreWithdrawn(t *testing.T) {
 	t.Parallel()
 	owner := Owner{record.Clusters, record.Name{Namespace: "ns", Name: "c"}}
 	account := func(name, uid string) *metav1.PartialObjectMetadata {

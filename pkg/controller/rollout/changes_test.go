@@ -60,7 +60,7 @@ func settled(e *controllertest.Engine, r *Rollout) {
 	}
 }
 
-func TestAChangeMakesDueTheRolloutsThatItReaches(t *testing.T) {
+func TestAChangeSchedulesTheRolloutsThatItReaches(t *testing.T) {
 	t.Parallel()
 	e := start(t)
 	group := &v1alpha1.ClusterGroup{ObjectMeta: controllertest.Meta("group", 1)}

@@ -108,7 +108,7 @@ func TestABatchIsAsLargeAsItMayAndEndsWithTheRest(t *testing.T) {
 	require.Equal(t, 3, batches, "190 records, 64 at a time")
 }
 
-func TestWhatCountsAgainstACapComesFirst(t *testing.T) {
+func TestPromotionsThatCountAgainstACapComeFirst(t *testing.T) {
 	t.Parallel()
 	in := input(5)
 	in.Targets[0].Exists, in.Targets[0].Recorded, in.Targets[0].RecordRevision = false, false, 0
@@ -119,7 +119,7 @@ func TestWhatCountsAgainstACapComesFirst(t *testing.T) {
 	require.Equal(t, map[string]string{"c002": "new/new/"}, promotionsIn(t, txn), "an available one, before one that is created makes the count larger")
 }
 
-func TestAPromotionForBeingUnavailableNeedsThatTheAgentHasNotSaidOtherwise(t *testing.T) {
+func TestPromotingAnUnavailableTargetGuardsItsReport(t *testing.T) {
 	t.Parallel()
 	in := input(4)
 	in.Targets[0].Ready, in.Targets[1].Ready = false, false
@@ -170,7 +170,7 @@ func TestTheBaseIsRecordedBeforeItIsDropped(t *testing.T) {
 	require.Equal(t, []etcd.RangeGuard{{Resource: record.Clusters, Revision: in.Revision, Deletions: true}, {Resource: record.Bundles, Revision: in.Revision, Deletions: true}}, txn.UnchangedSince)
 }
 
-func TestWhatIsNotHeldAnyMoreIsSweptAndTheRolloutRecordLast(t *testing.T) {
+func TestUnheldRecordsAreSweptWithTheRolloutRecordLast(t *testing.T) {
 	t.Parallel()
 	in := input(3)
 	in.Limited, in.Strategy = false, nil

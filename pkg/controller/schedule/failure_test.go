@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAScheduleThatCannotBeWrittenDelaysNoOther(t *testing.T) {
+func TestAnUnwritableScheduleDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "2026-03-01T21:59:58Z")
 	w.refused.Store("bad")
@@ -29,7 +29,7 @@ func TestAScheduleThatCannotBeWrittenDelaysNoOther(t *testing.T) {
 	w.Eventually(func() bool { return w.status("bad").Conditions != nil })
 }
 
-func TestAPassThatKeepsFailingIsTriedMoreAndMoreRarely(t *testing.T) {
+func TestAFailingPassIsRetriedWithBackoff(t *testing.T) {
 	t.Parallel()
 	var have []time.Duration
 	delay := time.Duration(0)
@@ -41,7 +41,7 @@ func TestAPassThatKeepsFailingIsTriedMoreAndMoreRarely(t *testing.T) {
 	require.Zero(t, delayAfter(nil, delay))
 }
 
-func TestOfManyFailuresTheFirstAreTold(t *testing.T) {
+func TestOnlyTheFirstOfManyFailuresAreReported(t *testing.T) {
 	t.Parallel()
 	var f failures
 	f.add(nil)

@@ -228,7 +228,7 @@ func TestOneOpenWindowIsEnough(t *testing.T) {
 	w.is(are{"both": "closed", "one": "closed"})
 }
 
-func TestAScheduleThatIsWrongSaysSoAndKeepsWhatItGovernsClosed(t *testing.T) {
+func TestAnInvalidScheduleReportsItAndKeepsItsClustersClosed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "2026-03-01T21:00:00Z")
 	w.cluster("c1", on("a"))

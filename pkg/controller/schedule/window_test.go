@@ -131,7 +131,7 @@ func TestAScheduleInAPlaceKeepsItsHourWhenTheClocksChange(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithAScheduleIsSaid(t *testing.T) {
+func TestAnInvalidScheduleIsExplained(t *testing.T) {
 	t.Parallel()
 	malformed := specOf("0 0 22 * * *", "1h", "")
 	malformed.Targets.Clusters[0].ClusterSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Like"}}}

@@ -130,7 +130,7 @@ func TestARecordThatIsNeededAgainMeanwhileStays(t *testing.T) {
 	require.Contains(t, w.paths(), key.Path())
 }
 
-func TestAContentIsRemovedWhenNothingHasReferredToItForTheTimeOfGrace(t *testing.T) {
+func TestAContentIsRemovedAfterAGracePeriodWithoutReferences(t *testing.T) {
 	t.Parallel()
 	w := start(t, time.Hour)
 	w.Commit(w.bundle("s-1"))
@@ -188,7 +188,7 @@ func TestNothingIsSweptWhileARecordCannotBeDecoded(t *testing.T) {
 	require.Equal(t, []string{"s-2"}, w.contents())
 }
 
-func TestWhatIsUsedAgainGetsItsWholeGraceAnew(t *testing.T) {
+func TestReuseRestartsTheGracePeriod(t *testing.T) {
 	t.Parallel()
 	s := New(nil, nil, Options{Grace: time.Hour})
 	at := time.Unix(1_700_000_000, 0)
@@ -238,7 +238,7 @@ func TestASweepContinuesWhileClustersAreEditedAllTheTime(t *testing.T) {
 	require.Equal(t, []string{"guard/targeting/-/-", "object/clusters/fleet/c"}, w.paths())
 }
 
-func TestASweepRemovesAllContentsThatAreDueAndNoOther(t *testing.T) {
+func TestASweepRemovesExactlyTheContentsThatAreDue(t *testing.T) {
 	t.Parallel()
 	w := start(t, time.Hour)
 	w.Commit(w.bundle("s-now"))

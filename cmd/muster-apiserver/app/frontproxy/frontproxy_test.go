@@ -51,7 +51,7 @@ func (s *signer) renewed(t *testing.T) []byte {
 	return encoded
 }
 
-func TestAnAuthorityThatStandsForUsersAndTheFrontProxyIsSeen(t *testing.T) {
+func TestACASharedByUsersAndTheFrontProxyIsDetected(t *testing.T) {
 	t.Parallel()
 	users, proxy := authority(t, "users", nil), authority(t, "proxy", nil)
 	below, root := authority(t, "below", proxy), authority(t, "root", nil)

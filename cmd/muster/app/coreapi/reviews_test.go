@@ -16,7 +16,7 @@ import (
 	"k8s.io/apiserver/pkg/server/mux"
 )
 
-func TestReviewsSayWhatMastersMayAndOthersMayNot(t *testing.T) {
+func TestReviewsAllowMastersAndDenyOthers(t *testing.T) {
 	t.Parallel()
 	const (
 		who   = "/apis/authentication.k8s.io/v1/selfsubjectreviews"

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestADiskThatCannotBeWrittenIsNamed(t *testing.T) {
+func TestDiskErrorNamesTheCause(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for title, c := range map[string]struct {

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestADamagedFileOfEtcdIsOneSentence: neither a panic nor a line of etcd's.
-func TestADamagedFileOfEtcdIsOneSentence(t *testing.T) {
+// TestADamagedEtcdFileIsReportedInOneSentence: neither a panic nor a line of etcd's.
+func TestADamagedEtcdFileIsReportedInOneSentence(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

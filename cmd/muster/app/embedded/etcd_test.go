@@ -103,7 +103,7 @@ func TestTheInProcessClientWatches(t *testing.T) {
 	require.NoError(t, etcd.Close())
 }
 
-func TestAStartThatIsToldToStopStops(t *testing.T) {
+func TestACancelledStartStops(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

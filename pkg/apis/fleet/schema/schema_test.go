@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 )
 
-func TestWhatIsWrittenAndWhatIsRead(t *testing.T) {
+func TestWrittenFormsAreReadBack(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, written, read string }{
 		{"nothing stays nothing", `{}`, `{}`},
@@ -92,7 +92,7 @@ func TestAProgramThatSetsAFieldIsNotOverruled(t *testing.T) {
 	require.JSONEq(t, `{"spec":{"paused":true,"serviceAccount":"me","targets":[{"clusterName":"new"},{}],"dependsOn":[{"name":"other"}]}}`, said(t, &b))
 }
 
-func TestAFormThatCannotBeReadHidesNoObject(t *testing.T) {
+func TestAnUnreadableFormDoesNotHideItsObject(t *testing.T) {
 	t.Parallel()
 	b := v1alpha1.Bundle{Written: `["from another version"]`}
 	b.Spec.Paused = true

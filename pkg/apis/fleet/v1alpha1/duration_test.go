@@ -138,7 +138,7 @@ func TestADurationIsReadBackAsItWasWritten(t *testing.T) {
 	}
 }
 
-func TestADurationThatIsNoTextIsRefused(t *testing.T) {
+func TestADurationMustBeAString(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{`15`, `true`, `{}`, `["15m"]`} {
 		var token v1alpha1.ClusterRegistrationToken

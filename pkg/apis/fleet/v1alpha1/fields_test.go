@@ -199,7 +199,7 @@ func without(items, taken []string) []string {
 	return left
 }
 
-func TestEveryFieldAcceptsNullAndKeepsItWhereTheSchemaDoes(t *testing.T) {
+func TestEveryFieldAcceptsNullAndKeepsItIfNullable(t *testing.T) {
 	t.Parallel()
 	nullable := map[string]bool{}
 	for _, columns := range specification(t) {

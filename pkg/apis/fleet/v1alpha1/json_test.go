@@ -35,7 +35,7 @@ func members(t *testing.T, value any) []string {
 	return names
 }
 
-func TestMembersAreWrittenInTheOrderThatDeploymentIDsAreHashedOver(t *testing.T) {
+func TestMembersAreWrittenInTheOrderOfTheDeploymentIDHash(t *testing.T) {
 	t.Parallel()
 	ref := v1alpha1.LocalObjectReference{Name: "n"}
 	options := v1alpha1.BundleDeploymentOptions{
@@ -132,7 +132,7 @@ func TestOptionsHashToTheKnownAnswers(t *testing.T) {
 	}
 }
 
-func TestWhatIsEmptyIsWrittenWhereClientsRelyOnIt(t *testing.T) {
+func TestEmptyMembersThatClientsRelyOnAreWritten(t *testing.T) {
 	t.Parallel()
 	const (
 		counts  = `{"ready":0,"desiredReady":0,"waitApplied":0,"modified":0,"orphaned":0,"missing":0,"unknown":0,"notReady":0}`

@@ -52,7 +52,7 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-func TestAnInvalidDurationExcusesNoOther(t *testing.T) {
+func TestRatchetExcusesOnlyTheSameInvalidDuration(t *testing.T) {
 	t.Parallel()
 	path := field.NewPath("spec", "ttl")
 	long := v1alpha1.Duration(strings.Repeat("1", 40))
