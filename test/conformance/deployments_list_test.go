@@ -180,7 +180,7 @@ func requirePages(t *testing.T, f *fleet, key string, options storage.ListOption
 	}
 }
 
-func TestListsOfOneKeyAreOfThatKey(t *testing.T) {
+func TestAListOfOneKeyHoldsOnlyThatKey(t *testing.T) {
 	t.Parallel()
 	f := grownFleet(t)
 	f.setBundle("ap", "prod", "red")

@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-func TestAnEventIsSerialisedOnceHoweverManyWatch(t *testing.T) {
+func TestAnEventIsSerialisedOnceForAllWatches(t *testing.T) {
 	t.Parallel()
 	f := grownFleet(t)
 	from := f.setBundle("elsewhere", "nowhere", "red")

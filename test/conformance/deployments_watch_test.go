@@ -109,9 +109,9 @@ func events(kind watch.EventType, revision int64, keys ...string) []seen {
 	return out
 }
 
-// TestWhereWatchesOfBundleDeploymentsBegin covers the whole table: the revision, the state
+// TestWatchesOfBundleDeploymentsBeginAsAsked covers the whole table: the revision, the state
 // as events or not, bookmarks or not, and the scope.
-func TestWhereWatchesOfBundleDeploymentsBegin(t *testing.T) {
+func TestWatchesOfBundleDeploymentsBeginAsAsked(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
 	type want int

@@ -24,7 +24,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
-func TestABundleDeploymentIsNotWrittenAndTheAnswerSaysWhatToEdit(t *testing.T) {
+func TestWritingABundleDeploymentIsRefusedWithAdvice(t *testing.T) {
 	t.Parallel()
 	s, ns := shared(t), fresh(t)
 	createBundle(t, s.clientset(t), bundle(ns, "app"))
@@ -99,7 +99,7 @@ func report(t *testing.T, c dynamic.ResourceInterface, patch string) *unstructur
 	return merge(t, c, "app", patch, "status")
 }
 
-func TestAnAgentsReportIsShownAndNothingElseOfItsPatchCounts(t *testing.T) {
+func TestOnlyTheStatusOfAnAgentsPatchCounts(t *testing.T) {
 	t.Parallel()
 	s, c, ns, deployments := reporting(t)
 	before := get(t, deployments, "app")
@@ -293,7 +293,7 @@ func TestTheStatusOfABundleDeploymentIsAppliedWithItsManager(t *testing.T) {
 	require.Contains(t, owners(two), "other")
 }
 
-func TestAReportUnderAStaleResourceVersionConflictsWithReportsOnly(t *testing.T) {
+func TestAStaleReportConflictsOnlyWithOtherReports(t *testing.T) {
 	t.Parallel()
 	_, c, ns, deployments := reporting(t)
 	one := get(t, deployments, "app")

@@ -47,7 +47,7 @@ func TestEveryKindIsDeletedIfThePreconditionsHold(t *testing.T) {
 	})
 }
 
-func TestAReportChangesWhatADeletionWithAResourceVersionIsAbout(t *testing.T) {
+func TestAReportInvalidatesTheResourceVersionOfADeletion(t *testing.T) {
 	t.Parallel()
 	forEachStoredKind(t, func(t *testing.T, k kind, c dynamic.ResourceInterface) {
 		if k.status == nil {

@@ -12,9 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestWhatIsBeingDeletedHasNoBundleDeployments: a finalizer that waits for the uninstall
+// TestObjectsBeingDeletedHaveNoBundleDeployments: a finalizer that waits for the uninstall
 // sees it, and the object disappears when the finalizer does.
-func TestWhatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
+func TestObjectsBeingDeletedHaveNoBundleDeployments(t *testing.T) {
 	t.Parallel()
 	c, namespace := shared(t).clientset(t), fresh(t)
 	deployments := func() []string {
@@ -49,8 +49,9 @@ func TestWhatIsBeingDeletedHasNoBundleDeployments(t *testing.T) {
 	require.ElementsMatch(t, []string{"c2", "c3"}, deployments())
 }
 
-// TestNothingIsServedThatNoAgentCouldReportOn holds whatever names users choose.
-func TestNothingIsServedThatNoAgentCouldReportOn(t *testing.T) {
+// TestAgentsCanReportOnEveryServedBundleDeployment covers names of Clusters and Bundles that
+// cannot be deployed.
+func TestAgentsCanReportOnEveryServedBundleDeployment(t *testing.T) {
 	t.Parallel()
 	c, namespace := shared(t).clientset(t), fresh(t)
 	long := strings.Repeat("x", 64)

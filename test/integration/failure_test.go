@@ -66,7 +66,7 @@ func broken(t *testing.T, s *server) {
 	label(t, c, "ns", "c2", "region", "null")
 }
 
-func TestWhatFailsKeepsWhatWorked(t *testing.T) {
+func TestAFailedVersionKeepsTheOneThatWorked(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	c := s.clientset(t)
@@ -92,7 +92,7 @@ func TestWhatFailsKeepsWhatWorked(t *testing.T) {
 	require.Equal(t, "new eu", value(t, get(t, s.resource(t, "bundledeployments", home("ns", "c1")), "updated")))
 }
 
-func TestALabelOfABundleDoesNotRollTheDiceAndADeletionThatWaitsEndsIt(t *testing.T) {
+func TestLabellingABundleKeepsRandomValuesUntilItsDeletion(t *testing.T) {
 	t.Parallel()
 	s, ns := shared(t), fresh(t)
 	c := s.clientset(t)

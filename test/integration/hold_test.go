@@ -20,10 +20,10 @@ import (
 // pausedClusters is more than the number of promotions that one transaction can keep.
 const pausedClusters = 120
 
-// TestASwitchToALimitedBundleIsSeenByNoAgent runs a server without a controller, and pauses
-// half of the fleet. A second version that is held back then makes the server record what
-// the BundleDeployments show. Agents of all Clusters watch all that time.
-func TestASwitchToALimitedBundleIsSeenByNoAgent(t *testing.T) {
+// TestAgentsDoNotSeeASwitchToALimitedBundle runs a server without a controller, and pauses
+// half of the fleet. A second version that is held back then makes the server record what the
+// BundleDeployments show. Agents of all Clusters watch all that time.
+func TestAgentsDoNotSeeASwitchToALimitedBundle(t *testing.T) {
 	t.Parallel()
 	options := engine.DefaultOptions()
 	c := start(t, t.TempDir(), &options).clientset(t)

@@ -73,7 +73,7 @@ func follower(t *testing.T, s *server) (*ledger, *flakyTransport) {
 	return l, &w
 }
 
-func TestAReflectorOfTenThousandSurvivesARestartWithoutARelist(t *testing.T) {
+func TestAReflectorSurvivesARestartWithoutARelist(t *testing.T) {
 	t.Parallel()
 	other := own(t)
 	tenThousand(t, other)
@@ -116,7 +116,7 @@ func (w *flakyTransport) survived(t *testing.T, l *ledger, revisions []int64) {
 	require.Equal(t, 1, l.replaced(), "its store was never filled anew")
 }
 
-func TestAReflectorOfTenThousandSurvivesAKilledServerWithoutARelist(t *testing.T) {
+func TestAReflectorSurvivesAKilledServerWithoutARelist(t *testing.T) {
 	t.Parallel()
 	dataDir := t.TempDir()
 	s, kill := process(t, dataDir, 0)

@@ -187,7 +187,7 @@ func short(t *testing.T) *server {
 	return start(t, t.TempDir(), &engine.Options{History: view.Limits{Revisions: 8, Changes: 1000}})
 }
 
-func TestWhatIsNoLongerHeldIsExpired(t *testing.T) {
+func TestRevisionsBeyondTheHistoryAreExpired(t *testing.T) {
 	t.Parallel()
 	s := short(t)
 	for plural, h := range histories(t, s) {

@@ -28,7 +28,7 @@ func (s *server) replicaOn(t *testing.T, dataDir string, port int) *server {
 	return startWith(t, &allinone.Options{DataDir: dataDir, SecurePort: port, AdjustRegistry: func(c *registry.Config) { c.Client = s.etcd }})
 }
 
-func TestAnyReplicaKnowsWhatAnotherAcknowledged(t *testing.T) {
+func TestEveryReplicaKnowsWritesThatAnotherAcknowledged(t *testing.T) {
 	t.Parallel()
 	a := own(t)
 	b := a.replica(t)
@@ -46,7 +46,7 @@ func TestAnyReplicaKnowsWhatAnotherAcknowledged(t *testing.T) {
 	}
 }
 
-func TestReplicasAgreeOnWhatTheyShow(t *testing.T) {
+func TestReplicasShowTheSame(t *testing.T) {
 	t.Parallel()
 	a, r := own(t), replay.Rand(t)
 	b := a.replica(t)

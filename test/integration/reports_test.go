@@ -109,7 +109,7 @@ func TestAReportIsTheSameInAllItsForms(t *testing.T) {
 	}
 }
 
-func TestAReportThatChangesNothingIsNoWriteInAnyForm(t *testing.T) {
+func TestAReportWithoutChangesIsNotWritten(t *testing.T) {
 	t.Parallel()
 	s, c := alone(t)
 	for title, write := range ways(t, c) {
@@ -136,7 +136,7 @@ func TestAReportThatChangesNothingIsNoWriteInAnyForm(t *testing.T) {
 	}
 }
 
-func TestMembersOfAReportAreMergedListsAreReplacedAndNullTakesOut(t *testing.T) {
+func TestReportsMergeMembersReplaceListsAndRemoveNulls(t *testing.T) {
 	t.Parallel()
 	_, c := alone(t)
 	patch := func(body string) map[string]any {
@@ -199,7 +199,7 @@ func TestTheFirstHeartbeatNeedsNoStatusAndTouchesNothingElse(t *testing.T) {
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 }
 
-func TestReportsOfManyAtOnceGoTogetherAndEachIsShownOnce(t *testing.T) {
+func TestConcurrentReportsAreGroupedAndEachIsShownOnce(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	c := s.clientset(t)
@@ -245,7 +245,7 @@ func TestReportsOfManyAtOnceGoTogetherAndEachIsShownOnce(t *testing.T) {
 
 // A replica plans a report on what it has seen so far; the result does not depend on how
 // much that is.
-func TestReportsThroughAnyReplicaAreOnWhatAnotherAcknowledged(t *testing.T) {
+func TestReportsThroughAnyReplicaBuildOnAcknowledgedOnes(t *testing.T) {
 	t.Parallel()
 	a := own(t)
 	b := a.replica(t)
@@ -275,7 +275,7 @@ func TestReportsThroughAnyReplicaAreOnWhatAnotherAcknowledged(t *testing.T) {
 	}
 }
 
-func TestAReportThatIsTooLargeIsRefusedAndTheOneBeforeItStays(t *testing.T) {
+func TestAnOversizedReportIsRefusedAndTheLastOneStays(t *testing.T) {
 	t.Parallel()
 	s, c := alone(t)
 	// Both lists have an agent's maximum of ten entries.

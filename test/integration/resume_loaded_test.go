@@ -13,7 +13,7 @@ import (
 )
 
 // However much history etcd has kept, a client that got a part of a revision gets the rest.
-func TestAWatchCutWithinTheRevisionThatHistoryBeginsAtMissesNothing(t *testing.T) {
+func TestAWatchCutInTheOldestRevisionMissesNothing(t *testing.T) {
 	t.Parallel()
 	const clusters = 5
 	for title, test := range map[string]struct {

@@ -286,8 +286,8 @@ func guarded(t *testing.T, s *server, verb string) *rest.Config {
 	return out
 }
 
-// TestIgnoringReadErrorsTakesAVerbOfItsOwn: the right to delete is not enough.
-func TestIgnoringReadErrorsTakesAVerbOfItsOwn(t *testing.T) {
+// TestIgnoringReadErrorsNeedsItsOwnVerb: the right to delete is not enough.
+func TestIgnoringReadErrorsNeedsItsOwnVerb(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	createCluster(t, s.clientset(t), cluster("ns", "readable"))

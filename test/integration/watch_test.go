@@ -100,7 +100,7 @@ func TestTheInitialEventsEndWithABookmarkOfTheGlobalRevision(t *testing.T) {
 	require.Equal(t, watch.Added, w.raw().Type)
 }
 
-func TestBookmarksCarryTheCurrentRevisionThoughNothingHappensInScope(t *testing.T) {
+func TestBookmarksInAQuietScopeCarryTheCurrentRevision(t *testing.T) {
 	t.Parallel()
 	s := own(t)
 	c := s.clientset(t)

@@ -49,7 +49,7 @@ func normalise(output, dir string) string {
 	return strings.Trim(output, "\n")
 }
 
-func TestNormaliseReplacesOnlyWhatDiffersFromRunToRun(t *testing.T) {
+func TestNormaliseReplacesOnlyValuesThatVary(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, in, out string }{
 		{"a uid", "uid: 6e7dab7c-d38b-4bd8-b41d-93f2d89e0b90", "uid: <uid>"},

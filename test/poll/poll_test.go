@@ -35,7 +35,7 @@ func TestUntilTriesAgainAndReturnsTheLastError(t *testing.T) {
 	})
 }
 
-func TestUntilReturnsWhyTriesFailedAndNotThatTheLastWasCutShort(t *testing.T) {
+func TestUntilReturnsTheLastErrorBeforeTheTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
@@ -69,7 +69,7 @@ type failing struct {
 func (f *failing) Errorf(_ string, args ...any) { f.text = args[0].(string) }
 func (f *failing) FailNow()                     { f.now = true }
 
-func TestEventuallyFailsWithWhatIsAboutIt(t *testing.T) {
+func TestEventuallyFailsWithTheErrorAndItsContext(t *testing.T) {
 	t.Parallel()
 	f := &failing{T: t}
 	Eventually(f, time.Hour, func(context.Context) error { return nil })

@@ -19,7 +19,7 @@ import (
 // updateStatus names a request that an agent may send, and that is still refused.
 const updateStatus = "update the status of a BundleDeployment without a resourceVersion"
 
-func TestAnAgentMayDoWhatItsGrantSays(t *testing.T) {
+func TestAnAgentMayUseItsGrant(t *testing.T) {
 	t.Parallel()
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-func TestARightThatIsTakenAwayIsRefusedWithinTheCachesTime(t *testing.T) {
+func TestARevokedRightIsRefusedOnceTheCacheExpires(t *testing.T) {
 	t.Parallel()
 	bind(t, "short-lived", north.namespace, "ClusterRole", "fleet-bundle-deployment", user("short-lived"))
 	config := muster.Replicas()[0].Direct(control.As("short-lived"))
@@ -51,7 +51,7 @@ func lastBefore(t *testing.T, try func(ctx context.Context) error) (last time.Ti
 }
 
 // These tests use shorter times: see the package comment.
-func TestAnswersAreRememberedForTenSecondsUnlessTheOperatorSaysOtherwise(t *testing.T) {
+func TestAnswersAreCachedForTenSecondsByDefault(t *testing.T) {
 	t.Parallel()
 	help, err := exec.CommandContext(t.Context(), cluster.Built(t, cluster.ServerName), "--help").Output()
 	require.NoError(t, err)

@@ -62,7 +62,7 @@ func TestMusterMayDoNoMoreThanTheTable(t *testing.T) {
 }
 
 // The review above is only informational, so this test sends requests.
-func TestMusterIsRefusedWhatItDoesNotNeed(t *testing.T) {
+func TestMusterIsDeniedRightsThatItDoesNotNeed(t *testing.T) {
 	t.Parallel()
 	self := control.AsAccount(t, cluster.Namespace, cluster.ServerName)
 	for _, c := range []struct {

@@ -98,7 +98,7 @@ func refused(t *testing.T, cases []refusal) {
 	}
 }
 
-func TestAnAgentSeesNoOtherClustersBundleDeployments(t *testing.T) {
+func TestAnAgentCannotReadBundleDeploymentsOfOtherClusters(t *testing.T) {
 	t.Parallel()
 	other, one := south.deployments(), south.deployments()+"/one"
 	page := parse(t, ask(t, control.Config, request{path: other + "?limit=1"}))
@@ -118,7 +118,7 @@ func TestAnAgentSeesNoOtherClustersBundleDeployments(t *testing.T) {
 	refused(t, slices.Concat(cases, selections("list", other, list, page), selections("watch", other, watch, page)))
 }
 
-func TestAnAgentSeesNotAllNamespaces(t *testing.T) {
+func TestAnAgentCannotReadAcrossNamespaces(t *testing.T) {
 	t.Parallel()
 	all := api + "/bundledeployments"
 	page := parse(t, ask(t, control.Config, request{path: all + "?limit=1"}))

@@ -33,7 +33,7 @@ type attempt struct {
 }
 
 // A server that could not identify its clients must not start.
-func TestMusterDoesNotStartWhereItCannotIdentifyClients(t *testing.T) {
+func TestMusterDoesNotStartIfItCannotIdentifyClients(t *testing.T) {
 	t.Parallel()
 	self := control.AsAccount(t, cluster.Namespace, cluster.ServerName)
 	gone := rest.CopyConfig(self)

@@ -97,7 +97,7 @@ func TestAnInvalidTokenIsRefused(t *testing.T) {
 	}
 }
 
-func TestATokenOfADeletedAccountIsRefusedWithinTheCachesTime(t *testing.T) {
+func TestATokenOfADeletedAccountIsRefusedOnceTheCacheExpires(t *testing.T) {
 	t.Parallel()
 	leaver := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "leaver"}}
 	accounts := control.Client.CoreV1().ServiceAccounts(south.namespace)

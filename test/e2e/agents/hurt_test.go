@@ -228,7 +228,7 @@ func TestAControllerThatCannotReadTheFleetRemovesNothing(t *testing.T) {
 	require.Subset(t, after, slices.DeleteFunc(before, func(line string) bool { return strings.Contains(line, "-creds ") }))
 }
 
-func TestCredentialsCanBeFetchedForAWhileOnly(t *testing.T) {
+func TestCredentialsCanBeFetchedOnlyForALimitedTime(t *testing.T) {
 	const workspace = "for-a-while"
 	control.MakeNamespace(t, workspace)
 	v := makeToken(t, workspace, "join", "1h")

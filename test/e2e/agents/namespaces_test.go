@@ -102,7 +102,7 @@ func TestAnExistingNamespaceIsLeftAsItIs(t *testing.T) {
 
 // Before a migration ends, or before objects are restored, Muster knows no Cluster. So it
 // removes an object that Fleet made only with a Cluster whose deletion it saw.
-func TestWhatFleetMadeIsNotRemovedBecauseItsOwnerIsUnknown(t *testing.T) {
+func TestObjectsOfFleetWithUnknownOwnersAreKept(t *testing.T) {
 	t.Parallel()
 	const workspace = "from-fleet"
 	control.MakeNamespace(t, workspace)
@@ -140,7 +140,7 @@ func homeOf(workspace, cluster string) string {
 
 // A user who may write the labels of a Namespace or a ServiceAccount need not have the
 // right to delete it.
-func TestAMarkOnAnotherOwnersObjectRemovesNothing(t *testing.T) {
+func TestAForgedMarkDoesNotRemoveAnotherOwnersObject(t *testing.T) {
 	t.Parallel()
 	const workspace, cluster, theirs = "marked", "gone", "another-owners"
 	control.MakeNamespace(t, workspace)
@@ -209,7 +209,7 @@ func TestADeletedNamespaceComesBack(t *testing.T) {
 	}, access.Tail)
 }
 
-func TestAClusterTakesItsNamespaceAndItsAgentsRightsWithIt(t *testing.T) {
+func TestDeletingAClusterDeletesItsNamespaceAndAgentRights(t *testing.T) {
 	t.Parallel()
 	const workspace = "goes"
 	control.MakeNamespace(t, workspace)

@@ -34,7 +34,7 @@ func requireRights(t *testing.T, config *rest.Config, namespace string, want ...
 	}, access.Tail)
 }
 
-func TestAnAgentMayDoWhatTheProtocolNeedsAndNothingElse(t *testing.T) {
+func TestAnAgentHasExactlyTheRightsOfTheProtocol(t *testing.T) {
 	t.Parallel()
 	const workspace = "rights"
 	control.MakeNamespace(t, workspace)

@@ -115,7 +115,7 @@ spec: {policyName: %[1]s, validationActions: [Deny], matchResources: {namespaceS
 	})
 }
 
-func TestAMutatingAdmissionPolicyChangesWhatIsWritten(t *testing.T) {
+func TestAMutatingAdmissionPolicyChangesWrites(t *testing.T) {
 	t.Parallel()
 	p, namespace := policed(t)
 	name := p.namespace + ".example.com"

@@ -124,7 +124,7 @@ func TestAnAgentReportsWithoutAResourceVersion(t *testing.T) {
 	require.ErrorContains(t, err, "not found")
 }
 
-func TestAnEditorOfANamespaceDoesWhatTheRoleSays(t *testing.T) {
+func TestAnEditorHasTheRightsOfTheRole(t *testing.T) {
 	t.Parallel()
 	admin, _ := deployed(t)
 	p := editor(t, admin.namespace)

@@ -79,7 +79,7 @@ func TestTheGarbageCollectorDeletesBundlesWithTheirGitRepo(t *testing.T) {
 	})
 }
 
-func TestANamespaceTakesItsFleetObjectsWithIt(t *testing.T) {
+func TestDeletingANamespaceDeletesItsFleetObjects(t *testing.T) {
 	t.Parallel()
 	p := administrator(t)
 	all := ""

@@ -65,7 +65,7 @@ func (r recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // It is not parallel: a switch of the process decides how informers start.
-func TestInformersFollowBundleDeploymentsThroughTheAggregationLayer(t *testing.T) {
+func TestInformersFollowThroughTheAggregationLayer(t *testing.T) {
 	p, agent := deployed(t)
 	for name, test := range map[string]struct {
 		watchList bool

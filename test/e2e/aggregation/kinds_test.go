@@ -54,7 +54,7 @@ func (e example) value(t *testing.T, p person, kind *kinds.Kind, name string) st
 	return p.does(t, "get", kind.Plural, name, "-o", "jsonpath={."+e.path+"}")
 }
 
-func TestPeopleWorkWithEveryKindAsWithAnyOther(t *testing.T) {
+func TestKubectlHandlesEveryKindThatUsersWrite(t *testing.T) {
 	t.Parallel()
 	for _, kind := range kinds.All() {
 		if kind.Computed || kind.Plural == "contents" {

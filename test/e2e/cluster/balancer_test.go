@@ -95,7 +95,7 @@ func TestTheServiceOffersConnectionsToReplicasThatAreReady(t *testing.T) {
 	}
 }
 
-func TestTheServiceLeavesAConnectionToAReplicaThatIsNoLongerReady(t *testing.T) {
+func TestTheServiceKeepsConnectionsToUnreadyReplicas(t *testing.T) {
 	t.Parallel()
 	one := newBackend(t, "one")
 	b := cluster.NewBalancer(t)

@@ -16,7 +16,7 @@ import (
 
 const within = 30 * time.Second
 
-func TestAnEtcdOfThreeSurvivesThatItsLeaderIsKilled(t *testing.T) {
+func TestAnEtcdOfThreeSurvivesTheDeathOfItsLeader(t *testing.T) {
 	t.Parallel()
 	e := cluster.StartEtcd(t, 3, cluster.EtcdOptions{})
 	client := e.Client(t)

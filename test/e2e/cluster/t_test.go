@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAScopeCleansUpHoweverItEnds(t *testing.T) {
+func TestAScopeAlwaysCleansUp(t *testing.T) {
 	t.Parallel()
 	var order []string
 	log := func(string, ...any) { order = append(order, "logged") }

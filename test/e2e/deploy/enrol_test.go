@@ -76,7 +76,7 @@ func (w *workspace) registered(t *testing.T, before string) *v1alpha1.Cluster {
 	return found
 }
 
-func TestAClusterThatRegistersGetsWhatItsLabelsAskFor(t *testing.T) {
+func TestANewClusterGetsTheBundlesThatItsLabelsSelect(t *testing.T) {
 	t.Parallel()
 	w := &workspace{name: "newcomer"}
 	control.MakeNamespace(t, w.name)

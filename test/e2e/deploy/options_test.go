@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/test/poll"
 )
 
-func TestDriftIsUndoneWhereTheBundleSaysSo(t *testing.T) {
+func TestDriftIsCorrectedIfTheBundleAsksForIt(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "corrected")
 	w.blue(t, func(spec *v1alpha1.BundleSpec) { spec.CorrectDrift = &v1alpha1.CorrectDrift{Enabled: true} })
@@ -37,7 +37,7 @@ func TestDriftIsUndoneWhereTheBundleSaysSo(t *testing.T) {
 	w.waitState(t, "app-config", v1alpha1.Ready)
 }
 
-func TestWhatIsMissingIsReportedAsMissing(t *testing.T) {
+func TestAMissingObjectIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "missing")
 	w.blue(t, nil)
@@ -47,7 +47,7 @@ func TestWhatIsMissingIsReportedAsMissing(t *testing.T) {
 	require.Equal(t, v1alpha1.ResourceCounts{DesiredReady: 1, Missing: 1}, bd.Status.ResourceCounts)
 }
 
-func TestResourcesStayWhereTheBundleSaysSo(t *testing.T) {
+func TestResourcesAreKeptIfTheBundleAsksForIt(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "kept")
 	w.blue(t, func(spec *v1alpha1.BundleSpec) { spec.KeepResources = true })
@@ -62,7 +62,7 @@ func TestResourcesStayWhereTheBundleSaysSo(t *testing.T) {
 	w.waitData(t, "config", "colour", "blue")
 }
 
-func TestWhatDependsOnAnotherBundleWaitsForIt(t *testing.T) {
+func TestABundleWaitsForItsDependency(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "dependent")
 	spec := v1alpha1.BundleSpec{Resources: []v1alpha1.BundleResource{configMap("second", "a", "b")}}
@@ -77,7 +77,7 @@ func TestWhatDependsOnAnotherBundleWaitsForIt(t *testing.T) {
 	w.waitState(t, "second", v1alpha1.Ready)
 }
 
-func TestWhatAChartReadsDownstreamIsThereBeforeIt(t *testing.T) {
+func TestDownstreamResourcesExistBeforeTheChart(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "downstream")
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "extra"}, Data: map[string][]byte{"values.yaml": []byte("greeting: from below")}}
@@ -143,7 +143,7 @@ func TestABrokenVersionIsReportedAndReplaced(t *testing.T) {
 	w.waitState(t, "app-config", v1alpha1.Ready)
 }
 
-func TestAPausedClusterKeepsWhatItHas(t *testing.T) {
+func TestAPausedClusterKeepsItsVersion(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "paused")
 	w.blue(t, nil)

@@ -24,7 +24,7 @@ func chart() v1alpha1.BundleSpec {
 	return spec
 }
 
-func TestWhatALabelDeploysIsShownUntilItIsRemoved(t *testing.T) {
+func TestADeploymentByLabelIsShownUntilTheLabelIsRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "scenario")
 	w.bundle(t, "app-chart", chart())
@@ -115,7 +115,7 @@ func TestAnAgentThatIsKilledContinuesWhereItWas(t *testing.T) {
 	w.waitGone(t, "config")
 }
 
-func TestAnAgentThatHasNothingNewToSayIsSilent(t *testing.T) {
+func TestAnAgentWithoutNewsSendsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, "silent")
 	w.bundle(t, "app-chart", chart())

@@ -23,7 +23,7 @@ func preflight(t *testing.T) (stdout string, err error) {
 
 // The oracle is kubectl's view of Fleet's kinds. The test is not parallel: see
 // release_test.go.
-func TestTheSecondStepIsRefusedWhereFleetIs(t *testing.T) {
+func TestTheSecondStepIsRefusedBesideFleet(t *testing.T) {
 	admin := control.Terminal(t, nil)
 	definitions := control.Terminal(t, nil)
 	definitions.Stdin = fleetDefinitions(t)

@@ -78,7 +78,7 @@ func goVersion(t *testing.T) string {
 
 // The first time, this test compiles the API server once more: no other test builds it
 // without cgo.
-func TestTheBuildLineOfTheDockerfileMakesStaticBinariesThatKnowTheirVersion(t *testing.T) {
+func TestTheDockerfileBuildsStaticBinariesThatKnowTheirVersion(t *testing.T) {
 	t.Parallel()
 	line := strings.TrimPrefix(instruction(t, "RUN CGO_ENABLED=0"), "RUN ")
 	dir := cluster.Folder(t, "image")
@@ -124,7 +124,7 @@ func TestTheControllersPodRunsTheOtherProgramOfTheImage(t *testing.T) {
 	}
 }
 
-func TestTheBuilderGetsWhatTheDockerfileCopiesAndNothingElse(t *testing.T) {
+func TestTheBuildContextHoldsExactlyTheCopiedFiles(t *testing.T) {
 	t.Parallel()
 	var copied []string
 	for _, line := range instructions(t) {

@@ -42,7 +42,7 @@ func TestThePodsHaveNoMoreThanTheyNeed(t *testing.T) {
 	}
 }
 
-func TestAReplicaThatStopsHasTimeToSaySo(t *testing.T) {
+func TestAStoppingReplicaWaitsUntilItsProbeFails(t *testing.T) {
 	t.Parallel()
 	rendered := parse(t, kustomize(t, artifacts(t, "kustomize", "server")))
 	spec := as[appsv1.Deployment](t, rendered, deployment).Spec

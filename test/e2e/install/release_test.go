@@ -25,7 +25,7 @@ func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 // These tests change the control plane for all others, so they are not parallel: Go runs
 // the parallel ones after them.
 
-func TestTheChartStopsWhereFleetIsAndSaysWhatToDo(t *testing.T) {
+func TestTheChartRefusesAClusterWithFleetAndNamesTheFix(t *testing.T) {
 	kubectl := control.Terminal(t, nil)
 	kubectl.Stdin = fleetDefinitions(t)
 	t.Cleanup(func() { deleteDefinitions(t, kubectl) })

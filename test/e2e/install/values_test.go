@@ -22,7 +22,7 @@ const pod = "spec.template.spec."
 // "*" searches all elements.
 type change struct{ object, path, is string }
 
-func TestEachValueDoesWhatItSays(t *testing.T) {
+func TestEachValueHasItsEffect(t *testing.T) {
 	t.Parallel()
 	const (
 		args              = pod + "containers.0.args.*"

@@ -43,7 +43,7 @@ func gone(err error) error {
 	return err
 }
 
-func TestLabelsOfANamespaceDecideWhatAMappingSelects(t *testing.T) {
+func TestNamespaceLabelsDecideTheSelectionOfAMapping(t *testing.T) {
 	t.Parallel()
 	control.MakeNamespace(t, "mapped-from")
 	control.MakeNamespace(t, "mapped-to")
@@ -105,7 +105,7 @@ func TestABundleGetsItsValuesFromASecret(t *testing.T) {
 	}, controller.Tail)
 }
 
-func TestADownstreamResourceGetsToTheClusterAndGoesWithItsBundle(t *testing.T) {
+func TestADownstreamResourceLivesAsLongAsItsBundle(t *testing.T) {
 	t.Parallel()
 	control.MakeNamespace(t, "downstream")
 	own := makeCluster(t, "downstream", "c1")

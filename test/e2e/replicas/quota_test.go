@@ -22,7 +22,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-func TestAFullEtcdStopsWritesAndNothingElse(t *testing.T) {
+func TestAFullEtcdStopsOnlyWrites(t *testing.T) {
 	const quota = 16 << 20
 	m, etcd := install(t, 1, cluster.EtcdOptions{QuotaBytes: quota}, cluster.Options{Replicas: 2})
 	f := newFleet(t, "quota", control.Config)

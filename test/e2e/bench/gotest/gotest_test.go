@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLinesOfBenchmarksAreReadAndOthersAreNot(t *testing.T) {
+func TestOnlyBenchmarkLinesAreRead(t *testing.T) {
 	t.Parallel()
 	r, ok := parse("BenchmarkAffected/regime=one-hot-label/n=100/impl=index-2  \t  100\t        12.50 ns/op\t       3 visited/op\t 0 B/op")
 	require.True(t, ok)

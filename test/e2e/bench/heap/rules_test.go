@@ -17,7 +17,7 @@ import (
 // declared matches functions and methods, with their receivers.
 var declared = regexp.MustCompile(`(?m)^func (?:\(\w+ (\*?)(\w+)(?:\[[^\]]*\])?\) )?(\w+)`)
 
-func TestWhatRulesNameIsInTheSource(t *testing.T) {
+func TestRulesNameFunctionsThatExist(t *testing.T) {
 	t.Parallel()
 	const packages = "../../../../pkg/registry"
 	names := map[string][]string{} // by package, as in a profile

@@ -34,7 +34,7 @@ func TestWrongAnswersBreakTheScenarioAndSlowOnesDoNot(t *testing.T) {
 	require.EqualValues(t, 4, bad.mostWrites())
 }
 
-func TestNoEventIsExpectedButOfTheBundleThatIsDeployed(t *testing.T) {
+func TestOnlyEventsOfTheDeployedBundleAreExpected(t *testing.T) {
 	t.Parallel()
 	m := &measurement{results: results{strays: map[string]int{}}}
 	at := func(revision string) site.Event {

@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/site"
 )
 
-func TestTheRowsOfAHeapSumUpToWhatIsInUse(t *testing.T) {
+func TestTheRowsOfAHeapSumUpToTheMemoryInUse(t *testing.T) {
 	t.Parallel()
 	var profile bytes.Buffer
 	require.NoError(t, pprof.Lookup("heap").WriteTo(&profile, 0))

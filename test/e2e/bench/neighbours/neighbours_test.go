@@ -17,7 +17,7 @@ func edit(event time.Duration, right bool) neighbours.Edit {
 	return neighbours.Edit{Event: event, Read: event, Right: right}
 }
 
-func TestTheRatioIsOfTheCrowdAgainstAloneAndWrongAnswersFail(t *testing.T) {
+func TestTheRatioComparesCrowdedWithAloneAndWrongAnswersFail(t *testing.T) {
 	t.Parallel()
 	r := &neighbours.Result{
 		Alone:   []neighbours.Edit{edit(time.Millisecond, true), edit(2*time.Millisecond, true), edit(3*time.Millisecond, true)},

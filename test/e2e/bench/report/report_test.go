@@ -84,7 +84,7 @@ func TestGoalsAreJudgedAtTheirOwnSizeOnly(t *testing.T) {
 	require.Equal(t, "**not reached**", verdict("label-change"), "the worst number decides")
 }
 
-func TestARegressionIsWhatExceedsNoiseAndMayBeCompared(t *testing.T) {
+func TestARegressionExceedsTheNoiseOfComparableRuns(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name          string
@@ -124,7 +124,7 @@ func TestARegressionIsWhatExceedsNoiseAndMayBeCompared(t *testing.T) {
 	}
 }
 
-func TestWhatOneOfTwoRunsLacksIsSaidAndNotCompared(t *testing.T) {
+func TestNumbersThatOneRunLacksAreListedAndNotCompared(t *testing.T) {
 	t.Parallel()
 	old, current := run(), run()
 	old.Scenarios[0].Numbers[0].Name = "gone"
@@ -136,7 +136,7 @@ func TestWhatOneOfTwoRunsLacksIsSaidAndNotCompared(t *testing.T) {
 	require.Empty(t, c.Worse)
 }
 
-func TestAReportIsWhatItWasAfterSavingAndReplacing(t *testing.T) {
+func TestAReportSurvivesSavingAndReplacing(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	_, err := Load(folder)

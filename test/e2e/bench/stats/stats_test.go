@@ -39,7 +39,7 @@ func TestPercentileIsAlwaysOneOfTheMeasuredValues(t *testing.T) {
 	require.Equal(t, time.Duration(100), hundred[0], "Percentile must not sort its argument")
 }
 
-func TestARatioWithoutAYardstickIsNoNumber(t *testing.T) {
+func TestARatioToZeroIsNaN(t *testing.T) {
 	t.Parallel()
 	require.InDelta(t, 1.5, Ratio(3*time.Second, 2*time.Second), 1e-9)
 	require.True(t, math.IsNaN(Ratio(time.Second, 0)))

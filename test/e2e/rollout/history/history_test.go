@@ -151,7 +151,7 @@ func (l *log) gone(r etcd.Record) etcd.Record {
 	return r
 }
 
-func TestWhatBreaksAPromiseIsFound(t *testing.T) {
+func TestBrokenPromisesAreFound(t *testing.T) {
 	t.Parallel()
 	gold := map[string]string{scene.TierLabel: "gold"}
 	for _, c := range []struct {
@@ -285,7 +285,7 @@ func TestWhatBreaksAPromiseIsFound(t *testing.T) {
 	}
 }
 
-func TestWhatAgentsSawIsComparedWithWhatTheyShouldSee(t *testing.T) {
+func TestObservationsOfAgentsAreCheckedAgainstTheHistory(t *testing.T) {
 	t.Parallel()
 	l := begin(t)
 	held := l.revision

@@ -15,7 +15,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-func TestARollOutKeepsItsLimitsWhateverFails(t *testing.T) {
+func TestARolloutKeepsItsLimitsDespiteFailures(t *testing.T) {
 	t.Parallel()
 	r := replay.Rand(t)
 	w := newWorld(t)

@@ -30,7 +30,7 @@ import (
 // connections is the number of connections between the agents and each replica.
 const connections = 4
 
-func TestRollOutsKeepTheirLimitsWhicheverProcessIsKilled(t *testing.T) {
+func TestRolloutsKeepTheirLimitsWhenAnyProcessIsKilled(t *testing.T) {
 	random := replay.Rand(t)
 	seed := random.Uint64()
 	store := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
