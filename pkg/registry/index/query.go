@@ -52,11 +52,11 @@ func (x *Selectors[ID]) reached(labels map[string]string) iter.Seq[*posting] {
 // Affected yields the ids of the selectors that match exactly one of the two label sets.
 func (x *Selectors[ID]) Affected(before, after map[string]string) iter.Seq[ID] {
 	return func(yield func(ID) bool) {
-		e := x.edit(before, after)
-		if x.plan(e).byMentions {
-			x.affectedMentions(e, yield)
+		e := edit{before: before, after: after, touched: x.touched(before, after)}
+		if x.plan(&e).byMentions {
+			x.affectedMentions(&e, yield)
 		} else {
-			x.affectedFiled(e, yield)
+			x.affectedFiled(&e, yield)
 		}
 	}
 }
@@ -69,11 +69,12 @@ type edit struct {
 	touched []*posting
 }
 
-func (x *Selectors[ID]) edit(before, after map[string]string) *edit {
-	out := &edit{before: before, after: after}
+// touched returns a slice and not an edit, which would then be allocated for each query.
+func (x *Selectors[ID]) touched(before, after map[string]string) []*posting {
+	var out []*posting
 	add := func(p *posting) {
 		if p != nil {
-			out.touched = append(out.touched, p)
+			out = append(out, p)
 		}
 	}
 	for key, a := range before {
