@@ -54,8 +54,9 @@ func singular(kind string) string {
 	return "ConfigMap"
 }
 
-// originOf returns what an object is a copy of; "" if that is not known. Without the
-// annotation, it is what the BundleDeployment that is its controller needs now.
+// originOf returns the source of a copy, "" if it is unknown. The annotation of the copy
+// names it. A copy without the annotation has the source that its controller, a
+// BundleDeployment, needs now.
 func (n *needs) originOf(copy object, r resource) origin {
 	if noted, ok := copy.meta().Annotations[sourceAnnotation]; ok {
 		return origin(noted)

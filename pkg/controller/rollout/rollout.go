@@ -65,8 +65,8 @@ type Rollout struct {
 // progress is the controller's memory of one Bundle. Losing it costs a pass.
 type progress struct {
 	due bool
-	// notBefore is the earliest time of the next step. revision is what the last step
-	// committed; the engine must have seen it before the next one.
+	// notBefore is the earliest time of the next step. revision is the one that the last
+	// step committed; the engine must have seen it before the next step.
 	notBefore time.Time
 	revision  int64
 	// guard is the roll-out's guard when the last step began.

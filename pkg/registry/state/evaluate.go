@@ -27,7 +27,8 @@ func (s *State) compile(b *bundle, r *record.Object) *version {
 	return s.compileWith(b, r, s.valuesOf(b, r))
 }
 
-// compileWith compiles a version of a bundle. data is what valuesOf returns, or will return.
+// compileWith compiles a version of a bundle. data holds the result of valuesOf, or its
+// result after the write.
 func (s *State) compileWith(b *bundle, r *record.Object, data map[string][]byte) *version {
 	object, waits, broken := derive.Valued(r.Object.(*v1alpha1.Bundle), data)
 	manifestID, _ := derive.EffectiveManifestID(&object.Spec, r.Content)

@@ -165,7 +165,7 @@ func missing(cluster string) string {
 	return "targeting error: cluster " + cluster + ` in namespace fleet: failed to render helm values template: template: values:1:20: executing "values" at <.ClusterLabels.env>: map has no entry for key "env"`
 }
 
-// onClusters is what is deployed, by cluster.
+// onClusters holds the deployed version, by cluster.
 type onClusters = map[string]string
 
 func mappingOf(namespace string, bundles, namespaces *metav1.LabelSelector) *v1alpha1.BundleNamespaceMapping {

@@ -129,7 +129,7 @@ func (h *tortured) act(seed uint64, i int) {
 	case n < 780:
 		h.watch()
 	case n < 850:
-		h.write(seed, i) // so that there is something to interrupt
+		h.write(seed, i) // watches to interrupt get events
 		for _, w := range h.watchers {
 			if h.oneIn(3) {
 				w.interrupt()

@@ -49,8 +49,8 @@ func TestAReportBetweenADecisionAndItsCommitForcesANewDecision(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		// before is what the Cluster has reported, ready or not, and meanwhile what it reports
-		// between decision and commit.
+		// before reports whether the Cluster was ready at the decision, and meanwhile
+		// whether it is ready in its report between the decision and the commit.
 		before, meanwhile bool
 	}{
 		{"an available one turns unavailable, so there is less room than was counted", true, false},
