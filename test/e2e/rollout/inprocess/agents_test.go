@@ -82,7 +82,7 @@ func look(v *view.View, name record.Name) (seen scene.Look) {
 	seen.There, seen.Paused = true, bd.Bundle.Bundle.Spec.Paused || bd.Cluster.Cluster.Spec.Paused
 	if !bd.Content.Empty() {
 		seen.ID = bd.Content.DeploymentID
-		seen.Version, _ = scene.Version(&bd.Content.Options) // an error leaves it empty; the test checks the ID
+		seen.Version, _ = scene.Version(&bd.Content.Options) // an error leaves it 0; the test checks the ID
 	}
 	if bd.Report != nil {
 		digest := bd.Report.Digest()

@@ -150,7 +150,7 @@ func (a *agent) see(bd *v1alpha1.BundleDeployment, there bool, by string) {
 	a.seen = scene.Look{}
 	if there {
 		a.seen = scene.Look{There: true, ID: bd.Spec.DeploymentID, Paused: bd.Spec.Paused, Applied: bd.Status.AppliedDeploymentID, Ready: bd.Status.Ready}
-		a.seen.Version, _ = scene.Version(&bd.Spec.Options) // an error leaves it empty; the test checks the ID
+		a.seen.Version, _ = scene.Version(&bd.Spec.Options) // an error leaves it 0; the test checks the ID
 	}
 	a.Set(a.number, a.seen)
 	revision := int64(-1) // no revision, so nothing is compared
