@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -69,4 +70,13 @@ func AddFlags(sets *cliflag.NamedFlagSets, theme string, add func(*pflag.FlagSet
 			sets.FlagSet(theme).AddFlag(f)
 		}
 	})
+}
+
+// OwnNamespace returns the namespace of the pod, or that of the manifests outside of a pod.
+func OwnNamespace() string {
+	data, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	if name := strings.TrimSpace(string(data)); err == nil && name != "" {
+		return name
+	}
+	return "muster-system"
 }

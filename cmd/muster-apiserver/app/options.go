@@ -17,6 +17,7 @@ import (
 	"github.com/musterfleet/muster/cmd/program"
 	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/server"
+	"github.com/musterfleet/muster/pkg/restore"
 )
 
 // maxStreams bounds the requests and watches on one connection. An aggregator puts those
@@ -38,6 +39,7 @@ type Options struct {
 	Engine         EngineOptions
 	Reports        ReportOptions
 	Encryption     etcdoptions.Encryption
+	Restore        restore.Options
 	Logs           *logs.Options
 }
 
@@ -61,6 +63,7 @@ func NewOptions() *Options {
 		Etcd:           etcdoptions.New(),
 		Engine:         newEngineOptions(),
 		Reports:        newReportOptions(),
+		Restore:        restore.NewOptions(program.OwnNamespace()),
 		Logs:           logs.NewOptions(),
 	}
 	placement.Register(o.Admission.Plugins)
@@ -98,6 +101,7 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 	add("etcd", o.Etcd.AddFlags)
 	add("engine", o.Engine.AddFlags)
 	add("reports", o.Reports.AddFlags)
+	add("restore", o.Restore.AddFlags)
 	add("encryption", o.Encryption.AddFlags)
 	add("secure serving", o.Serving.AddFlags)
 	// The API machinery's texts speak of a certificate that the server makes itself.
@@ -130,6 +134,7 @@ func (o *Options) Validate() error {
 		o.Engine.validate(),
 		o.Reports.validate(),
 		o.Encryption.Validate(),
+		o.Restore.Validate(),
 		server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths),
 	)
 	files := o.Serving.ServerCert.CertKey

@@ -18,6 +18,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/server"
+	"github.com/musterfleet/muster/pkg/restore"
 )
 
 // askWithin bounds how long a start waits for answers of kube-apiserver.
@@ -40,16 +41,25 @@ func Run(ctx context.Context, o *Options) error {
 	if err := preflight.CheckGroup(asking, made.dynamic); err != nil {
 		return err
 	}
+	options := engine.DefaultOptions()
+	o.Engine.apply(&options)
+	lease, err := restore.New(o.Restore, made.kubernetes)
+	if err != nil {
+		return err
+	}
+	if err := lease.Apply(asking, &options); err != nil {
+		return err
+	}
 	client, err := o.Etcd.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	return o.serve(ctx, made, client)
+	return o.serve(ctx, made, client, options, lease)
 }
 
 // serve runs everything above etcd until ctx ends, and waits for all of it to end.
-func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Client) error {
+func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Client, options engine.Options, lease *restore.Lease) error {
 	// Requests in flight are answered after ctx has ended: what they need outlives it.
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
@@ -62,8 +72,6 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 	}
 	made.generic.HealthzChecks = append(made.generic.HealthzChecks, keys.Checks...)
 	made.generic.ReadyzChecks = append(made.generic.ReadyzChecks, keys.Checks...)
-	options := engine.DefaultOptions()
-	o.Engine.apply(&options)
 	garbage.Limit()
 	pipeline := registry.New(registry.Config{
 		Client: client, Prefix: o.Etcd.Prefix, Encryption: keys.Option(), Engine: options, Reports: o.Reports.allowance(),
@@ -73,7 +81,9 @@ func (o *Options) serve(ctx context.Context, made *setup, client *clientv3.Clien
 	if err != nil {
 		return err
 	}
+	api.Handler.NonGoRestfulMux.Handle(restore.Path, restore.Handler(pipeline.Engine))
 	tasks.Go(func() { pipeline.Run(background) })
+	tasks.Go(func() { lease.Keep(background, pipeline.Engine) })
 	tasks.Go(func() { etcd.Compact(background, client, o.Etcd.CompactionInterval, o.Engine.Window) })
 	tasks.Go(func() { keys.Follow(background) })
 	klog.InfoS("Muster starts", "version", server.Version(), "etcd", o.Etcd.Servers, "prefix", o.Etcd.Prefix, "kubernetes", made.kubernetes.Host)

@@ -5,9 +5,7 @@ package app
 
 import (
 	"errors"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -23,6 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/controller/agentaccess"
 	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/server"
+	"github.com/musterfleet/muster/pkg/restore"
 )
 
 // Options are the choices of an operator. Start from NewOptions.
@@ -35,6 +34,7 @@ type Options struct {
 	CoreAPI        *options.CoreAPIOptions
 	Etcd           etcdoptions.Options
 	Encryption     etcdoptions.Encryption
+	Restore        restore.Options
 	Election       componentconfig.LeaderElectionConfiguration
 	AgentAccess    agentaccess.Settings
 	// Schedules lets Schedules open and close windows.
@@ -54,6 +54,7 @@ func NewOptions() *Options {
 		Authorization:  options.NewDelegatingAuthorizationOptions(),
 		CoreAPI:        options.NewCoreAPIOptions(),
 		Etcd:           etcdoptions.New(),
+		Restore:        restore.NewOptions(program.OwnNamespace()),
 		Election: componentconfig.LeaderElectionConfiguration{
 			LeaderElect:       true,
 			LeaseDuration:     metav1.Duration{Duration: 15 * time.Second},
@@ -61,7 +62,7 @@ func NewOptions() *Options {
 			RetryPeriod:       metav1.Duration{Duration: 2 * time.Second},
 			ResourceLock:      "leases",
 			ResourceName:      "muster-controller",
-			ResourceNamespace: ownNamespace(),
+			ResourceNamespace: program.OwnNamespace(),
 		},
 		AgentAccess: agentaccess.DefaultSettings(),
 		Logs:        logs.NewOptions(),
@@ -73,15 +74,6 @@ func NewOptions() *Options {
 	return o
 }
 
-// ownNamespace returns the namespace of the pod, or that of the manifests outside of a pod.
-func ownNamespace() string {
-	data, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-	if name := strings.TrimSpace(string(data)); err == nil && name != "" {
-		return name
-	}
-	return "muster-system"
-}
-
 // Flags returns the flags by theme.
 func (o *Options) Flags() cliflag.NamedFlagSets {
 	var sets cliflag.NamedFlagSets
@@ -89,6 +81,7 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 		program.AddFlags(&sets, name, to, withheld...)
 	}
 	add("etcd", o.Etcd.AddConnectionFlags)
+	add("restore", o.Restore.AddFlags)
 	add("encryption", o.Encryption.AddFlags)
 	add("kubernetes", o.CoreAPI.AddFlags)
 	// Leases are the only locks left.
@@ -110,6 +103,7 @@ func (o *Options) Validate() error {
 	all := slices.Concat(
 		o.Etcd.Validate(),
 		o.Encryption.Validate(),
+		o.Restore.Validate(),
 		o.Serving.Validate(),
 		o.Authentication.Validate(),
 		o.Authorization.Validate(),

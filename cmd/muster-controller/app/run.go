@@ -22,6 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/server"
+	"github.com/musterfleet/muster/pkg/restore"
 )
 
 // Run runs muster-controller until ctx ends. It returns nil if it stopped cleanly. It
@@ -55,7 +56,15 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 		return err
 	}
 	garbage.Limit()
-	pipeline := registry.New(registry.Config{Client: client, Prefix: o.Etcd.Prefix, Encryption: keys.Option(), Engine: engine.DefaultOptions()})
+	options := engine.DefaultOptions()
+	lease, err := restore.New(o.Restore, kube)
+	if err != nil {
+		return err
+	}
+	if err := lease.Apply(ctx, &options); err != nil {
+		return err
+	}
+	pipeline := registry.New(registry.Config{Client: client, Prefix: o.Etcd.Prefix, Encryption: keys.Option(), Engine: options})
 
 	var chosen controller.Options
 	checks := []healthz.HealthChecker{healthz.PingHealthz}
@@ -82,6 +91,7 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 	tasks.Go(func() { <-stopped })
 	tasks.Go(func() { pipeline.Run(background) })
 	tasks.Go(func() { keys.Follow(background) })
+	tasks.Go(func() { lease.Follow(background, pipeline.Engine) })
 	klog.InfoS("Muster's controllers start", "version", server.Version(), "etcd", o.Etcd.Servers, "prefix", o.Etcd.Prefix, "kubernetes", kube.Host)
 	return manager.Run(ctx)
 }

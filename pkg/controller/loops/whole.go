@@ -16,8 +16,8 @@ import (
 )
 
 // whole lets a controller run only while all records that decide which BundleDeployments
-// exist can be read. Without one of them, something may wrongly seem to be unused or to have
-// no Cluster.
+// exist can be read, and the replica is not closed. Without one of the records, something may
+// wrongly seem to be unused or to have no Cluster.
 func whole(source *engine.Engine, loop controller.Loop) controller.Loop {
 	return controller.LoopFunc(func(ctx context.Context) error {
 		for ctx.Err() == nil {
@@ -33,7 +33,9 @@ func whole(source *engine.Engine, loop controller.Loop) controller.Loop {
 			if !stopped {
 				return err
 			}
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && source.Closed() {
+				klog.InfoS("A controller waits until an operator has opened the restored etcd")
+			} else if ctx.Err() == nil {
 				klog.InfoS("A controller waits until all records can be read", "unreadable", source.Stats().Missing)
 			}
 		}
@@ -41,15 +43,18 @@ func whole(source *engine.Engine, loop controller.Loop) controller.Loop {
 	})
 }
 
-// await blocks until the state is whole (is), or not whole (!is), or the context ends.
-func await(ctx context.Context, source follow.Source, is bool) {
+// lookEvery is how often a controller looks whether its replica is closed.
+const lookEvery = time.Second
+
+// await blocks until the state is whole and open (is), or not (!is), or the context ends.
+func await(ctx context.Context, source *engine.Engine, is bool) {
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	loop := follow.Loop{Source: source, Then: func(_ context.Context, v *view.View) (again time.Time) {
-		if (v.Whole != view.Never) == is {
+		if (v.Whole != view.Never && !source.Closed()) == is {
 			done()
 		}
-		return again
+		return time.Now().Add(lookEvery)
 	}}
 	_ = loop.Run(ctx)
 }

@@ -17,6 +17,8 @@
 //	barrier.go    reads that hold everything committed before; the pulse
 //	readiness.go  whether this replica may answer, and what is missing
 //	lineage.go    whether etcd continues the history of the state, or was restored
+//	closed.go     keeps a restored etcd from clients until an operator opens it
+//	compare.go    what agents would do if they saw other BundleDeployments
 //	newer.go      records of a format that only a newer version knows
 //	audit.go      comparisons of the state with what the records mean
 //	ask.go        questions to the state, and plans on it

@@ -34,6 +34,11 @@ type Options struct {
 	// AuditEvery is the interval at which the state is compared with the records. 0 means
 	// never.
 	AuditEvery time.Duration
+	// Known is what replicas remember of etcd from before the start. With it, a restored etcd
+	// is not served until Open is called; nil serves any etcd that does not go back in time.
+	Known *Mark
+	// HowToOpen returns the command with which an operator opens a closed replica.
+	HowToOpen func(cluster uint64) string
 	// Observers receive what the engine measures.
 	Observers Observers
 }
@@ -83,6 +88,9 @@ func New(log *etcd.Log, options Options) *Engine {
 	e := &Engine{log: log, options: options, replay: replaying{behind: max(options.LoadBehind, 1), within: replayWithin}, pulse: freshness.New()}
 	e.planner = state.NewPlanner(e.askToPlan)
 	e.quorum = freshness.NewQuorum(e.position)
+	if options.Known != nil {
+		e.expect(*options.Known)
+	}
 	return e
 }
 
@@ -140,6 +148,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		if errors.Is(err, errOpened) {
+			continue
+		}
 		e.stalled.Store(&err)
 		if errors.Is(err, record.ErrNewer) {
 			klog.ErrorS(err, "The engine closes this replica: restart it as the version that wrote the record, or as a later one")
@@ -173,6 +184,9 @@ func (e *Engine) follow(ctx context.Context) error {
 	target, err := e.present(ctx)
 	if err != nil {
 		return err
+	}
+	if e.mustClose() {
+		return e.stayClosed(ctx, target)
 	}
 	if e.state.State == nil {
 		behind := e.replay.behind // at least one, so that the changes of the target are known

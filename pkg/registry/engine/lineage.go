@@ -15,8 +15,8 @@ import (
 )
 
 // ErrRewound means that etcd's revision is lower than before. etcd was restored from a
-// snapshot without a bump. Its next revisions will differ from those that clients know under
-// the same numbers.
+// snapshot without a bump, or with one that is too small. Its next revisions will differ from
+// those that clients know under the same numbers.
 var ErrRewound = errors.New("etcd went back in time")
 
 // ErrTooFar means that etcd's revision does not fit into a resourceVersion.
@@ -26,26 +26,63 @@ var ErrTooFar = errors.New("resourceVersions have room for revisions below 2^43"
 // seen. Each check logs an error, because only an operator can end this.
 const rewoundDelay = 5 * time.Second
 
+// MarkMargin is by how many revisions a restored etcd must exceed the mark that a start finds.
+// It is more than replicas can show between two records of the mark.
+const MarkMargin = 100_000
+
+// Mark is how far replicas have followed an etcd.
+type Mark struct {
+	// Cluster is the ID of the etcd cluster whose objects clients may see, 0 if no replica has
+	// shown any.
+	Cluster uint64
+	// Revision is the newest revision that a replica is known to have seen.
+	Revision int64
+}
+
 // lineage tracks whether etcd continues the history that it has shown before.
 type lineage struct {
 	// broken is the reason why it does not, nil while it does.
 	broken atomic.Pointer[error]
 	// stop ends the following of the log.
 	stop atomic.Pointer[context.CancelCauseFunc]
+	// lowest is the lowest revision that etcd may be at, from what was known before the start.
+	lowest atomic.Int64
+	closing
+}
+
+// expect makes the engine continue from what replicas remember.
+func (e *Engine) expect(known Mark) {
+	e.lineage.lowest.Store(known.Revision)
+	e.lineage.accepted.Store(known.Cluster)
+	e.log.Expect(known.Cluster)
+}
+
+// Mark returns how far this replica has followed etcd. It reports false while clients may not
+// see the objects of the cluster that answers.
+func (e *Engine) Mark() (Mark, bool) {
+	mark := Mark{Cluster: e.log.Cluster(), Revision: e.pulse.Seen()}
+	if v := e.current.Load(); v != nil {
+		mark.Revision = max(mark.Revision, v.Revision)
+	}
+	return mark, e.Ready() == nil && e.log.Cluster() == mark.Cluster
 }
 
 // position reads etcd's revision by quorum. It breaks off if etcd continues another history
 // than the state's.
 func (e *Engine) position(ctx context.Context) (int64, error) {
 	// Read this first: an answer is at least as new as what was known before the question.
-	newest := max(e.pulse.Seen(), e.progress.reached.Load())
+	newest := max(e.pulse.Seen(), e.progress.reached.Load(), e.lineage.lowest.Load())
 	revision, err := e.log.Revision(ctx)
 	if err == nil && revision < newest {
-		err = fmt.Errorf("%w: it is at revision %d and has been at %d. It was restored from a snapshot without --bump-revision; "+
-			"restore it again with --bump-revision and --mark-compacted", ErrRewound, revision, newest)
+		err = fmt.Errorf("%w: it is at revision %d, and must be at %d or later. It was restored from a snapshot without --bump-revision, or with one that is too small: "+
+			"restore it again with --mark-compacted, and with a --bump-revision that is larger by %d or more", ErrRewound, revision, newest, newest-revision)
 	}
 	if err == nil && revision > view.MaxRevision {
 		return 0, fmt.Errorf("%w: etcd is at revision %d. Restore it from its snapshot with a smaller --bump-revision", ErrTooFar, revision)
+	}
+	if errors.Is(err, etcd.ErrReplaced) && e.pulse.Seen() == 0 && e.options.Known != nil {
+		// The mark may be a little older than the newest revision that clients know.
+		e.lineage.lowest.Store(e.options.Known.Revision + MarkMargin)
 	}
 	if errors.Is(err, ErrRewound) || errors.Is(err, etcd.ErrReplaced) {
 		e.breakOff(err)

@@ -32,11 +32,15 @@ type lost struct {
 	restore func(*etcdtest.Server)
 }
 
-func loseEtcd(ctx context.Context, t *testing.T) *lost {
+func loseEtcd(ctx context.Context, t *testing.T, choose ...func(*Options)) *lost {
 	server := etcdtest.Start(t)
 	proxy := flakyproxy.Start(t, server.Address())
 	client := server.Dial(t, proxy.Address)
-	e := running(ctx, t, etcd.New(client, "/muster"), 1000)
+	options := Options{History: testLimits, LoadBehind: 1000}
+	for _, each := range choose {
+		each(&options)
+	}
+	e := started(ctx, t, New(etcd.New(client, "/muster"), options))
 	save(ctx, t, e, onWith("c1", "x"), on("c2"), app("v1", false))
 	l := &lost{engine: e, atSnapshot: shown(barrier(ctx, t, e))}
 	var err error

@@ -14,6 +14,8 @@ import (
 // Evaluations since the last load.
 type Stats struct {
 	Ready bool
+	// Restored is nil unless the replica is closed.
+	Restored *Restored
 	// Seen is the newest revision read by quorum. Revision is that of the view, 0 if it does
 	// not exist yet.
 	Seen, Revision int64
@@ -38,6 +40,7 @@ type totals struct {
 func (e *Engine) Stats() Stats {
 	s := Stats{
 		Ready:       e.pulse.Ready(),
+		Restored:    e.Restored(),
 		Seen:        e.pulse.Seen(),
 		Age:         -1,
 		Records:     e.totals.records.Load(),

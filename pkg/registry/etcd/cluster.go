@@ -28,3 +28,9 @@ func (l *Log) sameCluster(header *etcdserverpb.ResponseHeader) error {
 // Adopt makes the cluster that answers next the log's cluster. The caller must have
 // discarded everything that it learned from the log before.
 func (l *Log) Adopt() { l.cluster.Store(0) }
+
+// Expect makes a cluster the log's cluster before any has answered.
+func (l *Log) Expect(cluster uint64) { l.cluster.Store(cluster) }
+
+// Cluster returns the ID of the log's cluster, 0 before one has answered.
+func (l *Log) Cluster() uint64 { return l.cluster.Load() }

@@ -63,6 +63,26 @@ var families = []family{
 			}
 		},
 	}, {
+		name: "muster_closed", kind: metrics.GaugeValue,
+		help: "1 while this replica shows nothing because etcd was restored and no operator has opened it.",
+		read: func(s *scrape, emit emit) {
+			if s.Restored != nil {
+				emit(1)
+			} else {
+				emit(0)
+			}
+		},
+	}, {
+		name: "muster_restore_bundledeployments", kind: metrics.GaugeValue, labels: []string{"change"},
+		help: "What agents would do once a closed replica is opened: install, change or uninstall so many BundleDeployments. Absent while it is open, or if it does not know what clients were shown.",
+		read: func(s *scrape, emit emit) {
+			if s.Restored != nil && s.Restored.Shown != nil {
+				emit(float64(s.Restored.Difference.Install), "install")
+				emit(float64(s.Restored.Difference.Change), "change")
+				emit(float64(s.Restored.Difference.Uninstall), "uninstall")
+			}
+		},
+	}, {
 		name: "muster_view_revision", kind: metrics.GaugeValue,
 		help: "The etcd revision up to which this replica shows everything.",
 		read: ofEngine(func(s *scrape) int64 { return s.Revision }),

@@ -121,6 +121,14 @@ var elections = map[string]string{
 	"create leases.coordination.k8s.io":                         "the Lease that names the working replica",
 	"get leases.coordination.k8s.io named muster-controller":    "the same",
 	"update leases.coordination.k8s.io named muster-controller": "the same",
+	"get leases.coordination.k8s.io named muster-etcd":          "which etcd clients know, and how far: a restored one is not acted on",
+}
+
+// marks gives the reason for the server's further rights in its own namespace.
+var marks = map[string]string{
+	"create leases.coordination.k8s.io":                   "the Lease that remembers which etcd clients know, and how far",
+	"get leases.coordination.k8s.io named muster-etcd":    "the same",
+	"update leases.coordination.k8s.io named muster-etcd": "the same",
 }
 
 // bound lists the roles of Kubernetes that Muster is bound to.
@@ -130,7 +138,8 @@ var bound = map[string]string{
 	"RoleBinding kube-system/muster-apiserver:extension-apiserver-authentication-reader → Role extension-apiserver-authentication-reader": "reads the one ConfigMap that names the trusted front proxy",
 	"ClusterRoleBinding /muster-controller → ClusterRole muster-controller":                                                               "the rights above",
 	"ClusterRoleBinding /muster-controller:auth-delegator → ClusterRole system:auth-delegator":                                            "authorizes readers of its metrics",
-	"RoleBinding muster-system/muster-controller → Role muster-controller":                                                                "the Lease",
+	"RoleBinding muster-system/muster-apiserver → Role muster-apiserver":                                                                  "the Lease that remembers etcd",
+	"RoleBinding muster-system/muster-controller → Role muster-controller":                                                                "the Leases",
 }
 
 func TestMusterHasNoRightWithoutAReason(t *testing.T) {
@@ -143,7 +152,9 @@ func TestMusterHasNoRightWithoutAReason(t *testing.T) {
 				require.Nil(t, role.AggregationRule, "others could add rules")
 				assert.ElementsMatch(t, slices.Collect(maps.Keys(rights)), flat(t, role.Rules))
 			}
-			assert.ElementsMatch(t, slices.Collect(maps.Keys(elections)), flat(t, as[rbacv1.Role](t, objects, "Role "+system+"/muster-controller").Rules))
+			for program, rights := range map[string]map[string]string{"muster-apiserver": marks, "muster-controller": elections} {
+				assert.ElementsMatch(t, slices.Collect(maps.Keys(rights)), flat(t, as[rbacv1.Role](t, objects, "Role "+system+"/"+program).Rules))
+			}
 
 			var bindings []string
 			for key, object := range objects {
