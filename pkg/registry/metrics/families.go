@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/component-base/metrics"
 
+	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/storage"
 )
 
@@ -74,13 +75,18 @@ var families = []family{
 		},
 	}, {
 		name: "muster_restore_bundledeployments", kind: metrics.GaugeValue, labels: []string{"change"},
-		help: "What agents would do once a closed replica is opened: install, change or uninstall so many BundleDeployments. Absent while it is open, or if it does not know what clients were shown.",
+		help: "How many BundleDeployments agents would install, change or uninstall once a closed replica is opened; 0 while it is open, absent if it does not know what clients were shown.",
 		read: func(s *scrape, emit emit) {
-			if s.Restored != nil && s.Restored.Shown != nil {
-				emit(float64(s.Restored.Difference.Install), "install")
-				emit(float64(s.Restored.Difference.Change), "change")
-				emit(float64(s.Restored.Difference.Uninstall), "uninstall")
+			var difference engine.Difference
+			if s.Restored != nil {
+				if s.Restored.Shown == nil {
+					return
+				}
+				difference = s.Restored.Difference
 			}
+			emit(float64(difference.Install), "install")
+			emit(float64(difference.Change), "change")
+			emit(float64(difference.Uninstall), "uninstall")
 		},
 	}, {
 		name: "muster_view_revision", kind: metrics.GaugeValue,

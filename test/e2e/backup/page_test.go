@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,23 +20,30 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-const page = "operations.md"
+const page = "backup.md"
 
-// operator follows the page in a folder, with etcd's tools.
+// operator follows the page in a folder, with etcd's tools and kubectl.
 type operator struct {
 	etcd *cluster.Etcd
 	dir  string
-	bin  string
+	// environment is that of all commands.
+	environment []string
 	// peers are the URLs of the members' peers, by name.
 	peers   map[string]string
 	members int
 }
 
-func newOperator(t *testing.T, etcd *cluster.Etcd, members int) *operator {
+func newOperator(t *testing.T, etcd *cluster.Etcd, muster *cluster.Muster, members int) *operator {
 	t.Helper()
-	o := &operator{etcd: etcd, dir: t.TempDir(), bin: t.TempDir(), members: members}
-	for _, tool := range []string{"etcdctl", "etcdutl"} {
-		require.NoError(t, os.Symlink(cluster.Program(t, tool), filepath.Join(o.bin, tool)))
+	o := &operator{etcd: etcd, dir: t.TempDir(), members: members}
+	bin := t.TempDir()
+	for _, tool := range []string{"etcdctl", "etcdutl", "kubectl"} {
+		require.NoError(t, os.Symlink(cluster.Program(t, tool), filepath.Join(bin, tool)))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(o.dir, "ca.crt"), muster.CA.PEM, 0o600))
+	o.environment = []string{
+		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + o.dir, "KUBECONFIG=" + control.Kubeconfig(t, control.Config),
+		"MEMBER=" + etcd.Endpoints()[1%members], "ETCDCTL_CACERT=" + etcd.CAFile, "ETCDCTL_CERT=" + etcd.CertFile, "ETCDCTL_KEY=" + etcd.KeyFile,
 	}
 	return o
 }
@@ -47,10 +55,7 @@ func (o *operator) run(t *testing.T, script string, variables ...string) string 
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
 	command.Dir = o.dir
-	command.Env = append([]string{
-		"PATH=" + o.bin + ":" + os.Getenv("PATH"), "MEMBER=" + o.etcd.Endpoints()[1%o.members],
-		"ETCDCTL_CACERT=" + o.etcd.CAFile, "ETCDCTL_CERT=" + o.etcd.CertFile, "ETCDCTL_KEY=" + o.etcd.KeyFile,
-	}, variables...)
+	command.Env = slices.Concat(o.environment, variables)
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s\n%s", script, out)
 	return string(out)
@@ -92,8 +97,16 @@ func (o *operator) lose(t *testing.T) {
 	}
 }
 
+// bump returns the bump that the page computes.
+func (o *operator) bump(t *testing.T) string {
+	t.Helper()
+	text, ok := strings.CutPrefix(o.run(t, cluster.Step(t, page, "bump")), "BUMP=")
+	require.True(t, ok)
+	return strings.TrimSpace(text)
+}
+
 // restore follows the page, with a script that may differ from the page's.
-func (o *operator) restore(t *testing.T, script, token string) {
+func (o *operator) restore(t *testing.T, script, token, bump string) {
 	t.Helper()
 	var all []string
 	for name, peer := range o.peers {
@@ -102,7 +115,7 @@ func (o *operator) restore(t *testing.T, script, token string) {
 	for i := range o.members {
 		name := fmt.Sprintf("etcd-%d", i)
 		o.run(t, script, "NAME="+name, "PEER_URL="+o.peers[name], "DATA_DIR="+o.etcd.DataDir(i),
-			"INITIAL_CLUSTER="+strings.Join(all, ","), "TOKEN="+token)
+			"INITIAL_CLUSTER="+strings.Join(all, ","), "TOKEN="+token, "BUMP="+bump)
 	}
 	for i := range o.members {
 		require.NoError(t, o.etcd.Member(i).Start())
@@ -111,4 +124,15 @@ func (o *operator) restore(t *testing.T, script, token string) {
 		require.NoError(t, o.etcd.WaitReady(t.Context(), i))
 	}
 	o.run(t, cluster.Step(t, page, "check"))
+}
+
+// look returns what the page's step shows that agents would do, asked of one replica.
+func (o *operator) look(t *testing.T, step string, replica *cluster.Replica) string {
+	t.Helper()
+	return o.run(t, cluster.Step(t, page, step), "REPLICA="+replica.URL)
+}
+
+func (o *operator) open(t *testing.T) {
+	t.Helper()
+	o.run(t, cluster.Step(t, page, "open"))
 }

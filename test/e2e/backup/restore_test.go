@@ -4,7 +4,7 @@
 package backup
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/pkg/restore"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
@@ -24,7 +25,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	muster := cluster.Install(t, control, etcd, cluster.Options{Replicas: 3, Args: []string{"--shutdown-delay-duration=1s"}})
 	f := newFleet(t, "restored", control.Config)
 	agents := startAgents(t, control.Config, f.homes)
-	o := newOperator(t, etcd, members)
+	o := newOperator(t, etcd, muster, members)
 
 	t.Log("a snapshot is saved while the fleet is edited")
 	stop := f.editing(t, 2)
@@ -50,17 +51,25 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	agents.converge(t, lost)
 	agents.forget()
 
-	t.Log("etcd is lost and restored")
+	t.Log("etcd is lost and restored: replicas remain closed, and agents see nothing")
+	recorded(t, muster)
+	bump := o.bump(t)
 	o.lose(t)
-	o.restore(t, cluster.Step(t, page, "restore"), "restore-1")
+	o.restore(t, cluster.Step(t, page, "restore"), "restore-1", bump)
+	awaitClosed(t, muster)
+	expected := actions(t, lost, want)
+	require.Contains(t, expected, "uninstall ")
+	require.Contains(t, expected, "change ")
+	require.Contains(t, expected, "install "+f.homes[0]+"/templated")
+	for _, r := range muster.Replicas() {
+		require.Equal(t, expected, o.look(t, "look", r), "%s", r.Name)
+	}
+	require.Equal(t, lost.deployments(), agents.know(), "agents get no events")
 
-	t.Log("replicas and agents recover by themselves")
+	t.Log("an operator opens them: replicas and agents recover by themselves")
+	o.open(t)
 	for _, r := range muster.Replicas() {
 		r.WaitReady(t)
-		require.Eventually(t, func() bool {
-			got, err := tryState(t, r.Direct(control.Config), "")
-			return err == nil && len(got) == len(want)
-		}, within, every, "%s", r.Name)
 		require.Equal(t, want, stateAt(t, r.Direct(control.Config), ""), "%s", r.Name)
 	}
 	muster.WaitAvailable(t)
@@ -89,17 +98,66 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	now := stateAt(t, control.Config, "")
 	require.NotEqual(t, want, now)
 	agents.converge(t, now)
+
+	t.Log("restored once more from the same snapshot: no revision is given out twice")
+	again, err := dynamicClient(t, control.Config).Resource(resource("bundledeployments")).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	recorded(t, muster)
+	higher := o.bump(t)
+	require.NotEqual(t, bump, higher)
+	o.lose(t)
+	o.restore(t, cluster.Step(t, page, "restore"), "restore-2", higher)
+	awaitClosed(t, muster)
+	require.Equal(t, actions(t, now, want), o.look(t, "look", muster.Replicas()[0]))
+	o.open(t)
+	muster.WaitReady(t)
+	muster.WaitAvailable(t)
+	agents.converge(t, want)
+	for _, old := range []string{last.GetResourceVersion(), again.GetResourceVersion()} {
+		require.Eventually(t, func() bool {
+			err := watchFrom(t, control.Config, old)
+			return apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+		}, within, every, "from %s", old)
+	}
+}
+
+// recorded waits until the Lease holds the newest revision that the replicas have seen.
+func recorded(t *testing.T, muster *cluster.Muster) {
+	t.Helper()
+	newest := int64(0)
+	for _, r := range muster.Replicas() {
+		newest = max(newest, revisionOf(t, r))
+	}
+	require.Eventually(t, func() bool {
+		lease, err := control.Client.CoordinationV1().Leases(cluster.Namespace).Get(t.Context(), "muster-etcd", metav1.GetOptions{})
+		if err != nil {
+			return false // no replica has recorded anything yet
+		}
+		revision, err := strconv.ParseInt(lease.Annotations[restore.RevisionAnnotation], 10, 64)
+		return err == nil && revision >= newest
+	}, within, every)
+}
+
+// revisionOf returns the etcd revision of a list.
+func revisionOf(t *testing.T, r *cluster.Replica) int64 {
+	t.Helper()
+	list, err := dynamicClient(t, r.Direct(control.Config)).Resource(resource("bundles")).List(t.Context(), metav1.ListOptions{Limit: 1})
+	require.NoError(t, err)
+	version, err := strconv.ParseInt(list.GetResourceVersion(), 10, 64)
+	require.NoError(t, err)
+	return view.Version(version).Revision()
 }
 
 // TestAnEtcdThatWentBackInTimeIsRefused shows why the restore needs its arguments. Without
-// them, running replicas become unready, say what to do, and recover once it is done.
+// them, replicas become unready, say what to do, also if they start after the restore, and
+// recover once it is done.
 func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	const token = "the-token-of-both"
 	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{Args: []string{"--initial-cluster-token", token}})
 	muster := cluster.Install(t, control, etcd, cluster.Options{Replicas: 2, Args: []string{"--shutdown-delay-duration=1s"}})
 	f := newFleet(t, "rewound", control.Config)
 	agents := startAgents(t, control.Config, f.homes)
-	o := newOperator(t, etcd, 1)
+	o := newOperator(t, etcd, muster, 1)
 	revision := o.save(t)
 	want := stateAt(t, control.Config, view.VersionAt(revision).String())
 	for n := range 4 {
@@ -111,10 +169,12 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 
 	t.Log("restored with the old token, and without the bump")
 	script := cluster.Step(t, page, "restore")
-	careless := strings.Replace(script, "--bump-revision 10000000 --mark-compacted", "", 1)
+	careless := strings.Replace(script, `--bump-revision "$BUMP" --mark-compacted`, "", 1)
 	require.NotEqual(t, script, careless)
+	recorded(t, muster)
+	bump := o.bump(t)
 	o.lose(t)
-	o.restore(t, careless, token)
+	o.restore(t, careless, token, "")
 	for _, r := range muster.Replicas() {
 		require.Eventually(t, func() bool {
 			_, err := tryState(t, r.Direct(control.Config), "")
@@ -125,11 +185,19 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	}
 	require.Equal(t, lost.deployments(), agents.know(), "agents get no events")
 
+	t.Log("replicas that start now are refused as well")
+	for _, r := range muster.Replicas() {
+		before := strings.Count(r.Process.Log(), "etcd went back in time")
+		r.Process.Kill()
+		r.Start(t)
+		require.Eventually(t, func() bool { return strings.Count(r.Process.Log(), "etcd went back in time") > before }, within, every)
+		require.False(t, r.Ready())
+	}
+	require.Equal(t, lost.deployments(), agents.know(), "agents get no events")
+
 	t.Log("restored with a bump that leaves no room for resourceVersions")
-	tooFar := strings.Replace(script, "--bump-revision 10000000", fmt.Sprintf("--bump-revision %d", view.MaxRevision), 1)
-	require.NotEqual(t, script, tooFar)
 	o.lose(t)
-	o.restore(t, tooFar, "restore-too-far")
+	o.restore(t, script, "restore-too-far", strconv.FormatInt(view.MaxRevision, 10))
 	for _, r := range muster.Replicas() {
 		require.Eventually(t, func() bool {
 			return strings.Contains(r.Process.Log(), "with a smaller --bump-revision")
@@ -140,7 +208,9 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 
 	t.Log("restored again, as on the page")
 	o.lose(t)
-	o.restore(t, script, "restore-2")
+	o.restore(t, script, "restore-2", bump)
+	awaitClosed(t, muster)
+	o.open(t)
 	for _, r := range muster.Replicas() {
 		r.WaitReady(t)
 		require.Equal(t, want, stateAt(t, r.Direct(control.Config), ""), "%s", r.Name)

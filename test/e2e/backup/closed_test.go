@@ -1,0 +1,124 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package backup
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// ids returns the deployment IDs of a state's BundleDeployments, by namespace and name.
+func (s state) ids(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for key, object := range s.deployments() {
+		id, found, err := unstructured.NestedString(object, "spec", "deploymentID")
+		require.NoError(t, err)
+		require.True(t, found)
+		out[strings.TrimPrefix(key, "bundledeployments ")] = id
+	}
+	return out
+}
+
+// actions returns what agents do when they see one state after another: the text that the
+// page's steps show.
+func actions(t *testing.T, before, after state) string {
+	t.Helper()
+	was, is := before.ids(t), after.ids(t)
+	all, text := maps.Clone(was), ""
+	maps.Copy(all, is)
+	counts := map[string]int{}
+	// By namespace, then by name.
+	order := func(a, b string) int { return strings.Compare(strings.Replace(a, "/", "\x00", 1), strings.Replace(b, "/", "\x00", 1)) }
+	for _, key := range slices.SortedFunc(maps.Keys(all), order) {
+		action := ""
+		switch {
+		case was[key] == is[key]:
+			continue
+		case was[key] == "":
+			action = "install"
+		case is[key] == "":
+			action = "uninstall"
+		default:
+			action = "change"
+		}
+		counts[action]++
+		text += strings.Join(strings.Fields(action+" "+key+" "+was[key]+" "+is[key]), " ") + "\n"
+	}
+	return text + fmt.Sprintf("Agents would install %d, change %d and uninstall %d BundleDeployments.\n", counts["install"], counts["change"], counts["uninstall"])
+}
+
+// awaitClosed waits until all replicas say that they are closed.
+func awaitClosed(t *testing.T, muster *cluster.Muster) {
+	t.Helper()
+	for _, r := range muster.Replicas() {
+		require.Eventually(t, func() bool {
+			_, err := tryState(t, r.Direct(control.Config), "")
+			return err != nil && strings.Contains(err.Error(), "closed: etcd is cluster")
+		}, within, every, "%s serves what etcd holds: %s", r.Name, r.Process.Tail())
+		require.False(t, r.Ready())
+	}
+}
+
+// TestAnEtcdIsMovedWithoutReplicasThatRemember follows the page's last section. All replicas
+// start after the move, so that only the saved list shows what agents have deployed.
+func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
+	old := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
+	muster := cluster.Install(t, control, old, cluster.Options{Replicas: 2, Args: []string{"--shutdown-delay-duration=1s"}})
+	f := newFleet(t, "moved", control.Config)
+	agents := startAgents(t, control.Config, f.homes)
+	o := newOperator(t, old, muster, 1)
+	want := stateAt(t, control.Config, "")
+	agents.converge(t, want)
+	agents.forget()
+
+	o.run(t, cluster.Step(t, page, "list"))
+	recorded(t, muster)
+	o.run(t, cluster.Step(t, page, "stop"))
+	for _, r := range muster.Replicas() {
+		r.Stop(t)
+	}
+	o.save(t)
+	bump := o.bump(t)
+	o.lose(t)
+
+	t.Log("an empty etcd at the old addresses is refused")
+	require.NoError(t, old.Member(0).Start())
+	require.NoError(t, old.WaitReady(t.Context(), 0))
+	for _, r := range muster.Replicas() {
+		r.Start(t)
+		require.Eventually(t, func() bool { return strings.Contains(r.Process.Log(), "etcd went back in time") }, within, every)
+		require.False(t, r.Ready())
+		r.Process.Kill()
+	}
+
+	o.lose(t)
+	o.restore(t, cluster.Step(t, page, "restore"), "moved", bump)
+	for _, r := range muster.Replicas() {
+		r.Start(t)
+	}
+	awaitClosed(t, muster)
+	for _, r := range muster.Replicas() {
+		require.Contains(t, o.look(t, "look", r), "has started since")
+		require.Equal(t, actions(t, want, want), o.look(t, "compare", r), "nothing changes")
+	}
+	require.Equal(t, want.deployments(), agents.know(), "agents get no events")
+	o.open(t)
+	muster.WaitReady(t)
+	muster.WaitAvailable(t)
+	require.Equal(t, want, stateAt(t, control.Config, ""))
+	agents.converge(t, want)
+	gone, backwards := agents.seen()
+	require.Empty(t, gone)
+	require.Empty(t, backwards)
+	f.edits(t, 2)
+}
