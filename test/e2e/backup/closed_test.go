@@ -38,7 +38,9 @@ func actions(t *testing.T, before, after state) string {
 	maps.Copy(all, is)
 	counts := map[string]int{}
 	// By namespace, then by name.
-	order := func(a, b string) int { return strings.Compare(strings.Replace(a, "/", "\x00", 1), strings.Replace(b, "/", "\x00", 1)) }
+	order := func(a, b string) int {
+		return strings.Compare(strings.Replace(a, "/", "\x00", 1), strings.Replace(b, "/", "\x00", 1))
+	}
 	for _, key := range slices.SortedFunc(maps.Keys(all), order) {
 		action := ""
 		switch {

@@ -147,6 +147,16 @@ func (c *ControlPlane) startControllers(t T, controllerManager string) {
 	}))
 }
 
+// StartWorkloads starts the controllers of Deployments, which create Pods: see Node.
+func (c *ControlPlane) StartWorkloads(t T) {
+	t.Helper()
+	p := Prepare(t, "workloads", Program(t, "kube-controller-manager"), nil,
+		"--kubeconfig="+c.Kubeconfig(t, c.As("system:kube-controller-manager")), "--secure-port=0", "--leader-elect=false", "--use-service-account-credentials=true",
+		"--root-ca-file="+c.CAFile, "--service-account-private-key-file="+filepath.Join(c.dir, "service-accounts.key"),
+		"--controllers=deployment-controller,replicaset-controller", "--kube-api-qps=500", "--kube-api-burst=1000")
+	require.NoError(t, p.Start())
+}
+
 func (c *ControlPlane) ready(ctx context.Context) error {
 	return c.APIServer.ready(ctx, controlPlaneReady, func(ctx context.Context) error {
 		_, err := c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
@@ -173,10 +183,18 @@ func (c *ControlPlane) Anonymous() *rest.Config {
 // Token returns a token of a ServiceAccount, as a Pod would get it.
 func (c *ControlPlane) Token(t T, namespace, account string) string {
 	t.Helper()
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(12 * 60 * 60))}}
-	token, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), account, request, metav1.CreateOptions{})
+	token, err := c.token(t.Context(), namespace, account)
 	require.NoError(t, err)
-	return token.Status.Token
+	return token
+}
+
+func (c *ControlPlane) token(ctx context.Context, namespace, account string) (string, error) {
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(12 * 60 * 60))}}
+	token, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
+	if err != nil {
+		return "", err
+	}
+	return token.Status.Token, nil
 }
 
 // AsAccount returns the configuration of a ServiceAccount.

@@ -9,6 +9,9 @@
 //	replica.go       one replica
 //	before.go        muster-apiserver of an earlier commit
 //	pod.go           the volumes and arguments that a Deployment gives a container
+//	node.go          a machine that runs the Pods of Muster's Deployments
+//	kubelet.go       what a kubelet answers about them
+//	page.go          the commands of a page of docs
 //	balancer.go      a Service
 //	endpoint.go      clients of a server, and its certificate
 //	terminal.go      kubectl

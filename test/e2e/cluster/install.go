@@ -29,10 +29,13 @@ import (
 const (
 	Namespace      = "muster-system"
 	ServerName     = "muster-apiserver"
+	controllerName = "muster-controller"
 	APIServiceName = "v1alpha1.fleet.cattle.io"
 	tlsSecret      = "muster-apiserver-tls"
 	etcdSecret     = "muster-etcd-client"
 )
+
+var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
 
 // musterReady bounds the time until replicas are ready, and until the APIService is
 // available.
@@ -227,7 +230,7 @@ func (m *Muster) Available(ctx context.Context) (status, message string, err err
 	if err != nil {
 		return "", "", err
 	}
-	object, err := client.Resource(schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}).Get(ctx, APIServiceName, metav1.GetOptions{})
+	object, err := client.Resource(apiServices).Get(ctx, APIServiceName, metav1.GetOptions{})
 	if err != nil {
 		return "", "", err
 	}

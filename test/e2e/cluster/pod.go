@@ -18,7 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// pod holds what the Deployment says about a replica, read back from kube-apiserver.
+// pod holds what a Deployment or a Pod says about a process, read back from kube-apiserver.
 type pod struct {
 	account   string
 	replicas  int
@@ -36,12 +36,19 @@ func (c *ControlPlane) readPod(ctx context.Context) (*pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := deployment.Spec.Template.Spec
+	p, err := podOf(&deployment.Spec.Template.Spec)
+	if err == nil {
+		p.replicas = int(*deployment.Spec.Replicas)
+	}
+	return p, err
+}
+
+func podOf(spec *corev1.PodSpec) (*pod, error) {
 	if len(spec.Containers) != 1 || len(spec.InitContainers) != 0 {
-		return nil, fmt.Errorf("the Deployment has containers that the harness does not play: %v %v", spec.Containers, spec.InitContainers)
+		return nil, fmt.Errorf("the Pod has containers that the harness does not play: %v %v", spec.Containers, spec.InitContainers)
 	}
 	p := &pod{
-		account: spec.ServiceAccountName, replicas: int(*deployment.Spec.Replicas), container: spec.Containers[0],
+		account: spec.ServiceAccountName, container: spec.Containers[0],
 		volumes: map[string]corev1.Volume{}, grace: time.Duration(*spec.TerminationGracePeriodSeconds) * time.Second,
 	}
 	for _, volume := range spec.Volumes {
@@ -49,7 +56,7 @@ func (c *ControlPlane) readPod(ctx context.Context) (*pod, error) {
 	}
 	probe := p.container.ReadinessProbe
 	if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Scheme != corev1.URISchemeHTTPS {
-		return nil, fmt.Errorf("the Deployment has no readiness probe over HTTPS: %+v", probe)
+		return nil, fmt.Errorf("the Pod has no readiness probe over HTTPS: %+v", probe)
 	}
 	p.readiness, p.failures, p.timeout = probe.HTTPGet, int(probe.FailureThreshold), time.Duration(probe.TimeoutSeconds)*time.Second
 	for _, port := range p.container.Ports {
@@ -109,6 +116,8 @@ func (c *ControlPlane) volume(ctx context.Context, volume corev1.Volume) (map[st
 			data[key] = []byte(text)
 		}
 		return chosen(data, volume.ConfigMap.Items)
+	case volume.Projected != nil:
+		return nil, nil // the token of the account, which a Node writes
 	case volume.EmptyDir != nil:
 		return nil, nil
 	}

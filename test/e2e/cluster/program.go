@@ -44,18 +44,6 @@ func Checkout(t T) string {
 	return dir
 }
 
-// Step returns the code block with a name in a page of docs.
-func Step(t T, page, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(Checkout(t), "docs", page))
-	require.NoError(t, err)
-	_, after, found := strings.Cut(string(text), "<!-- step: "+name+" -->\n```bash\n")
-	require.True(t, found, "%s has no step %q", page, name)
-	script, _, found := strings.Cut(after, "```")
-	require.True(t, found)
-	return script
-}
-
 var programs, binaries sync.Map // name → func() (string, error)
 
 func once(t T, results *sync.Map, name string, build func(name string) (string, error)) string {

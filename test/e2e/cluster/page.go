@@ -1,0 +1,47 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Block is a code block of a page of docs.
+type Block struct {
+	// Name is that of its step, "" if the block is not run.
+	Name string
+	// Script is the text of the block.
+	Script string
+}
+
+var block = regexp.MustCompile("(?ms)^<!-- step: ([a-z0-9-]+) -->\n```bash\n(.*?)^```")
+
+// Page returns the named code blocks of a page of docs, in order.
+func Page(t T, page string) []Block {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(Checkout(t), "docs", page))
+	require.NoError(t, err)
+	var all []Block
+	for _, found := range block.FindAllStringSubmatch(string(text), -1) {
+		all = append(all, Block{Name: found[1], Script: found[2]})
+	}
+	return all
+}
+
+// Step returns the code block with a name in a page of docs.
+func Step(t T, page, name string) string {
+	t.Helper()
+	for _, each := range Page(t, page) {
+		if each.Name == name {
+			return each.Script
+		}
+	}
+	require.Fail(t, "no such step", "%s has no step %q", page, strings.TrimSpace(name))
+	return ""
+}

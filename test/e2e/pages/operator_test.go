@@ -1,0 +1,149 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package pages
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/klog/v2"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+func TestMain(m *testing.M) {
+	klog.SetLogger(klog.Logger{}) // client-go logs each watch that ends
+	cluster.Main(m, func(cluster.T) {})
+}
+
+// exampleEtcd are the addresses of etcd on the pages.
+const exampleEtcd = "https://10.0.0.11:2379,https://10.0.0.12:2379,https://10.0.0.13:2379"
+
+// stepWithin bounds one block of commands.
+const stepWithin = 3 * time.Minute
+
+// operator follows pages in a folder, with the programs that the pages name.
+type operator struct {
+	dir         string
+	environment []string
+	node        *cluster.Node
+	// etcd replaces the addresses that the pages and artifacts have as an example.
+	etcd    string
+	control *cluster.ControlPlane
+}
+
+// newOperator returns an operator with a cluster, an etcd and the files that install.md asks
+// for.
+func newOperator(t *testing.T) *operator {
+	t.Helper()
+	o := &operator{dir: cluster.Folder(t, "operator"), control: cluster.Start(t)}
+	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
+	o.control.StartWorkloads(t)
+	o.node = cluster.StartNode(t, o.control)
+
+	bin := filepath.Join(o.dir, "bin")
+	require.NoError(t, os.Mkdir(bin, 0o700))
+	for _, tool := range []string{"kubectl", "helm", "etcdctl"} {
+		require.NoError(t, os.Symlink(cluster.Program(t, tool), filepath.Join(bin, tool)))
+	}
+	require.NoError(t, os.Symlink(cluster.Built(t, cluster.ServerName), filepath.Join(bin, cluster.ServerName)))
+	o.environment = []string{
+		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + o.dir, "KUBECONFIG=" + o.control.Kubeconfig(t, o.control.Config),
+		"ETCDCTL_ENDPOINTS=" + strings.Join(etcd.Endpoints(), ","), "ETCDCTL_CACERT=" + etcd.CAFile, "ETCDCTL_CERT=" + etcd.CertFile, "ETCDCTL_KEY=" + etcd.KeyFile,
+	}
+	ca := cluster.NewCA("muster")
+	serving := ca.Serving(cluster.ServerName, cluster.ServerName+"."+cluster.Namespace+".svc")
+	for name, content := range map[string][]byte{
+		"etcd-ca.crt": etcd.CA.PEM, "etcd-client.crt": file(t, etcd.CertFile), "etcd-client.key": file(t, etcd.KeyFile),
+		"server.crt": serving.Certificate, "server.key": serving.Key, "ca.crt": ca.PEM,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(o.dir, name), content, 0o600))
+	}
+	require.NoError(t, os.CopyFS(filepath.Join(o.dir, "artifacts"), os.DirFS(filepath.Join(cluster.Checkout(t), "artifacts"))))
+	o.etcd = strings.Join(etcd.Endpoints(), ",")
+	o.edit(t, "artifacts/kustomize/example/server/kustomization.yaml", exampleEtcd, o.etcd)
+	return o
+}
+
+func file(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return content
+}
+
+// edit replaces a text everywhere in a file.
+func (o *operator) edit(t *testing.T, name, old, now string) {
+	t.Helper()
+	path := filepath.Join(o.dir, name)
+	text := file(t, path)
+	require.Contains(t, string(text), old, name)
+	require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(text, []byte(old), []byte(now)), 0o600))
+}
+
+// expectation is what a step must show.
+type expectation struct {
+	// before runs before the step.
+	before func()
+	// says are parts of the output, and says not what must not be in it.
+	says, not []string
+	// refused is true if the last command answers "no" by its exit code.
+	refused bool
+}
+
+// follow runs the steps of a page in order, from one to another: the same if only one. It
+// fails if an expectation is about no step.
+func (o *operator) follow(t *testing.T, page, from, to string, expect map[string]expectation) {
+	t.Helper()
+	inside, done, met := false, false, 0
+	for _, block := range cluster.Page(t, page) {
+		inside = inside || block.Name == from
+		if !inside || done {
+			continue
+		}
+		done = block.Name == to
+		want, expected := expect[block.Name]
+		if expected {
+			met++
+		}
+		if want.before != nil {
+			want.before()
+		}
+		out := o.run(t, page+": "+block.Name, block.Script, want.refused)
+		for _, text := range want.says {
+			require.Contains(t, out, text, "%s: %s", page, block.Name)
+		}
+		for _, text := range want.not {
+			require.NotContains(t, out, text, "%s: %s", page, block.Name)
+		}
+	}
+	require.True(t, done, "%s has no steps from %s to %s", page, from, to)
+	require.Equal(t, len(expect), met, "%s has no step for an expectation", page)
+}
+
+// run runs a script with bash, and returns its output.
+func (o *operator) run(t *testing.T, name, script string, refused bool) string {
+	t.Helper()
+	begun := time.Now()
+	script = strings.ReplaceAll(script, exampleEtcd, o.etcd)
+	ctx, cancel := context.WithTimeout(t.Context(), stepWithin)
+	defer cancel()
+	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
+	command.Dir, command.Env, command.WaitDelay = o.dir, o.environment, time.Second
+	out, err := command.CombinedOutput()
+	if refused {
+		require.Error(t, err, "%s\n%s\n%s", name, script, out)
+	} else {
+		require.NoError(t, err, "%s\n%s\n%s\n%s", name, script, out, o.node.Logs())
+	}
+	t.Logf("%s (%.1f s)\n%s", name, time.Since(begun).Seconds(), out)
+	return string(out)
+}
