@@ -5,6 +5,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,12 +13,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stretchr/testify/require"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
+
+	"github.com/musterfleet/muster/test/poll"
 )
 
 func portOf(address string) string {
@@ -45,32 +46,40 @@ func (n *Node) startKubelet(t T) int32 {
 	return int32(port)
 }
 
-// route leads the Service and the APIService to the Balancer, if they exist.
-func (n *Node) route(ctx context.Context) error {
-	services := n.control.Client.CoreV1().Services(Namespace)
-	service, err := services.Get(ctx, ServerName, metav1.GetOptions{})
-	if err == nil && service.Spec.Type != corev1.ServiceTypeExternalName {
-		_, err = services.Patch(ctx, ServerName, types.MergePatchType, []byte(`{"spec":{"type":"ExternalName","externalName":"localhost"}}`), metav1.PatchOptions{})
+// route makes every Service and APIService of Muster lead to the Balancer, at the write that
+// brings it: a change afterwards would take the fields from the tool that applies them.
+func (n *Node) route(t T) {
+	t.Helper()
+	ctx, admission := t.Context(), n.control.Client.AdmissionregistrationV1()
+	policies := map[string]string{
+		"services": `object.metadata.name == "` + ServerName + `" ? [JSONPatch{op: "replace", path: "/spec/type", value: "ExternalName"}, JSONPatch{op: "add", path: "/spec/externalName", value: "localhost"}] : []`,
+		"apiservices": fmt.Sprintf(`has(object.spec.service) && object.metadata.name == %q ? [JSONPatch{op: "add", path: "/spec/service/port", value: %d}] : []`,
+			APIServiceName, n.Balancer.Port()),
 	}
-	if err != nil && !apierrors.IsNotFound(err) {
+	for resource, expression := range policies {
+		name := nodeName + "-" + resource
+		rule := admissionv1.NamedRuleWithOperations{RuleWithOperations: admissionv1.RuleWithOperations{
+			Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
+			Rule:       admissionv1.Rule{APIGroups: []string{"", apiServices.Group}, APIVersions: []string{"v1"}, Resources: []string{resource}},
+		}}
+		_, err := admission.MutatingAdmissionPolicies().Create(ctx, &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: admissionv1.MutatingAdmissionPolicySpec{
+			MatchConstraints:   &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{rule}},
+			FailurePolicy:      new(admissionv1.Fail),
+			ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
+			Mutations:          []admissionv1.Mutation{{PatchType: admissionv1.PatchTypeJSONPatch, JSONPatch: &admissionv1.JSONPatch{Expression: expression}}},
+		}}, metav1.CreateOptions{})
+		require.NoError(t, err)
+		_, err = admission.MutatingAdmissionPolicyBindings().Create(ctx, &admissionv1.MutatingAdmissionPolicyBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: name},
+		}, metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	probe := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: ServerName}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 443}}}}
+	require.NoError(t, poll.Until(ctx, controlPlaneReady, func(ctx context.Context) error {
+		made, err := n.control.Client.CoreV1().Services(metav1.NamespaceDefault).Create(ctx, probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if err == nil && made.Spec.Type != corev1.ServiceTypeExternalName {
+			err = errors.New("the policy is not in force yet")
+		}
 		return err
-	}
-	client, err := dynamic.NewForConfig(n.control.Config)
-	if err != nil {
-		return err
-	}
-	of := client.Resource(apiServices)
-	found, err := of.Get(ctx, APIServiceName, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	to, remote, err := unstructured.NestedMap(found.Object, "spec", "service")
-	if err != nil || !remote || fmt.Sprint(to["port"]) == strconv.Itoa(n.Balancer.Port()) {
-		return err
-	}
-	_, err = of.Patch(ctx, APIServiceName, types.MergePatchType, fmt.Appendf(nil, `{"spec":{"service":{"port":%d}}}`, n.Balancer.Port()), metav1.PatchOptions{})
-	return err
+	}))
 }

@@ -61,7 +61,7 @@ type nodePod struct {
 	ending   bool
 }
 
-// StartNode adds a node to a control plane. It runs until t ends.
+// StartNode adds a node to a control plane, which must end with t.
 func StartNode(t T, c *ControlPlane) *Node {
 	t.Helper()
 	n := &Node{control: c, owner: t, dir: Folder(t, "node"), Balancer: NewBalancer(t), others: NewBalancer(t)}
@@ -70,16 +70,12 @@ func StartNode(t T, c *ControlPlane) *Node {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName}}
 	node, err := c.Client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{})
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		if err := c.Client.CoreV1().Nodes().Delete(context.Background(), nodeName, metav1.DeleteOptions{}); err != nil {
-			t.Errorf("the node remains in the control plane: %v", err)
-		}
-	})
 	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}}
 	node.Status.DaemonEndpoints.KubeletEndpoint.Port = n.startKubelet(t)
 	_, err = c.Client.CoreV1().Nodes().UpdateStatus(t.Context(), node, metav1.UpdateOptions{})
 	require.NoError(t, err)
 
+	n.route(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -120,9 +116,6 @@ func (n *Node) all() []*nodePod {
 
 // sync does what is to be done once.
 func (n *Node) sync(ctx context.Context) error {
-	if err := n.route(ctx); err != nil {
-		return err
-	}
 	list, err := n.control.Client.CoreV1().Pods(Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
