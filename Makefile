@@ -8,7 +8,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# Twelve digits: git's own choice depends on the number of objects in the clone.
+VERSION ?= $(shell git describe --tags --always --abbrev=12 --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X github.com/musterfleet/muster/pkg/registry/server.version=$(VERSION)
 
 export DATA_DIR PORT RESET DOWNSTREAM
@@ -37,6 +38,11 @@ run: build ## Start it, load artifacts/examples, label a Cluster and show what t
 stop: ## End what make run started. The data stays in .muster.
 	@hack/run/stop.sh
 
+.PHONY: image
+image: ## Build an OCI archive of each program in bin/image: PLATFORMS=linux/amd64 limits it, PUSH=REGISTRY/PATH pushes them.
+	@cd hack/image && ../progress.sh "building hack/image" go build -o ../../.cache/bin/image .
+	@.cache/bin/image -version '$(VERSION)' $(if $(PLATFORMS),-platforms '$(PLATFORMS)') $(if $(PUSH),-push '$(PUSH)')
+
 ##@ Work on it
 
 .PHONY: test
@@ -62,10 +68,10 @@ verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## 
 update: update-tidy update-generated update-format update-lint ## Repair everything that verify can repair.
 
 # The nested modules. Each keeps its dependencies out of the server's.
-NESTED := hack/tools cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo crds etcd helm kine steve)
+NESTED := hack/image hack/tools cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo crds etcd helm kine steve)
 
 # The modules with code of ours.
-LINTED := . cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo steve)
+LINTED := . hack/image cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo steve)
 
 .PHONY: verify-tidy update-tidy
 verify-tidy: ## go.mod and go.sum are what go mod tidy makes.

@@ -4,13 +4,14 @@
 
 # hack/ci/test.sh
 #
-# Runs every test, in three lots. pkg/registry, pkg/garbage and pkg/invariants run under the
-# race detector, which also turns on the checks of package invariants. The rest of the module
-# runs without it, and once more what is tested in smaller sizes under the detector; RACE=all
-# runs all of the module under it. The third lot is test/e2e, a module of its own that runs
-# Muster in a real cluster, and cmd/muster-agent, the agent that it uses. Its packages run one
-# after the other, because each has a cluster to itself. LOTS=unit skips the third lot,
-# LOTS=e2e runs nothing else.
+# Runs every test, in three lots. pkg/registry, pkg/garbage and pkg/invariants run under
+# the race detector, which also turns on the checks of package invariants. The rest of the
+# module runs without it, and once more what is tested in smaller sizes under the
+# detector; RACE=all runs all of the module under it. hack/image, a module of its own,
+# belongs to the second lot. The third lot is test/e2e, a module of its own that runs
+# Muster in a real cluster, and cmd/muster-agent, the agent that it uses. Its packages run
+# one after the other, because each has a cluster to itself. LOTS=unit skips the third
+# lot, LOTS=e2e runs nothing else.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -75,6 +76,10 @@ if [[ -n $plain ]]; then
 	echo "== tests: $(wc -l <<<"$plain") packages (the first time, this compiles etcd and the API server: some minutes)"
 	# shellcheck disable=SC2086
 	noted go test -timeout 30m $plain || code=1
+fi
+# A module of its own, whose tests need no cluster.
+if [[ $lots != e2e ]]; then
+	(cd hack/image && noted go test ./...) || code=1
 fi
 # The roll-out in one process is next to the one in a cluster, but needs no cluster.
 if [[ $lots != e2e ]]; then

@@ -87,7 +87,7 @@ func build(name string) (string, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", err
 	}
-	describe := exec.Command("git", "describe", "--tags", "--always", "--dirty")
+	describe := exec.Command("git", "describe", "--tags", "--always", "--abbrev=12", "--dirty")
 	describe.Dir = dir
 	version, err := output(describe)
 	if err != nil {
