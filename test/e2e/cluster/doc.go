@@ -7,6 +7,7 @@
 //	etcd.go          etcd
 //	install.go       Muster, from the project's manifests
 //	replica.go       one replica
+//	controller.go    muster-controller, from its Deployment
 //	before.go        muster-apiserver of an earlier commit
 //	pod.go           the volumes and arguments that a Deployment gives a container
 //	node.go          a machine that runs the Pods of Muster's Deployments

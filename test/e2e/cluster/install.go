@@ -29,7 +29,7 @@ import (
 const (
 	Namespace      = "muster-system"
 	ServerName     = "muster-apiserver"
-	controllerName = "muster-controller"
+	ControllerName = "muster-controller"
 	APIServiceName = "v1alpha1.fleet.cattle.io"
 	tlsSecret      = "muster-apiserver-tls"
 	etcdSecret     = "muster-etcd-client"
@@ -56,6 +56,8 @@ type Options struct {
 	// Deploy replaces kustomize, for example by Helm. It creates the namespace and the
 	// Secrets (Muster.Secrets), and removes what it created in a t.Cleanup of its own.
 	Deploy func(t T, m *Muster)
+	// Program replaces muster-apiserver of this checkout, for example by that of an image.
+	Program string
 	// Straight leads replicas to etcd without proxies, which then cannot be cut: for
 	// measurements, since a proxy is one more hop.
 	Straight bool
@@ -93,7 +95,10 @@ type Muster struct {
 // with t.
 func Install(t T, c *ControlPlane, etcd *Etcd, options Options) *Muster {
 	t.Helper()
-	m := &Muster{owner: t, control: c, etcd: etcd, options: options, binary: Built(t, ServerName), CA: NewCA("muster"), dir: Folder(t, "muster"), Balancer: NewBalancer(t)}
+	m := &Muster{owner: t, control: c, etcd: etcd, options: options, binary: options.Program, CA: NewCA("muster"), dir: Folder(t, "muster"), Balancer: NewBalancer(t)}
+	if m.binary == "" {
+		m.binary = Built(t, ServerName)
+	}
 	m.Endpoint = Endpoint{URL: "https://" + m.Balancer.Address, ca: m.CA.PEM}
 	t.Cleanup(func() { m.end(t) })
 
@@ -105,7 +110,7 @@ func Install(t T, c *ControlPlane, etcd *Etcd, options Options) *Muster {
 	// The Service leads kube-apiserver to the Balancer on this machine.
 	_, _, err := c.Kubectl("patch", "service", "-n", Namespace, ServerName, "-p", `{"spec":{"type":"ExternalName","externalName":"localhost"}}`)
 	require.NoError(t, err)
-	m.pod, err = c.readPod(t.Context())
+	m.pod, err = c.readPod(t.Context(), ServerName)
 	require.NoError(t, err)
 	for range m.pod.replicas {
 		m.Add(t)

@@ -66,7 +66,7 @@ func StartNode(t T, c *ControlPlane) *Node {
 	t.Helper()
 	n := &Node{control: c, owner: t, dir: Folder(t, "node"), Balancer: NewBalancer(t), others: NewBalancer(t)}
 	n.mu.pods = map[types.UID]*nodePod{}
-	n.programs = map[string]string{ServerName: Built(t, ServerName), controllerName: Built(t, controllerName)}
+	n.programs = map[string]string{ServerName: Built(t, ServerName), ControllerName: Built(t, ControllerName)}
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName}}
 	node, err := c.Client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{})
 	require.NoError(t, err)

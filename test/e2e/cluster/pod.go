@@ -31,8 +31,8 @@ type pod struct {
 	grace     time.Duration
 }
 
-func (c *ControlPlane) readPod(ctx context.Context) (*pod, error) {
-	deployment, err := c.Client.AppsV1().Deployments(Namespace).Get(ctx, ServerName, metav1.GetOptions{})
+func (c *ControlPlane) readPod(ctx context.Context, name string) (*pod, error) {
+	deployment, err := c.Client.AppsV1().Deployments(Namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -32,8 +32,8 @@ func Run(t T, name string, args ...string) *Process {
 // lease.
 func (c *ControlPlane) Controller(t T, etcd *Etcd, name string, flags ...string) *Process {
 	t.Helper()
-	access := []string{"--kubeconfig=" + c.Kubeconfig(t, c.AsAccount(t, Namespace, controllerName)), "--leader-elect=false", "--secure-port=0"}
-	return Prepare(t, name, Built(t, controllerName), []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir}, slices.Concat(access, etcd.Flags(), flags)...)
+	access := []string{"--kubeconfig=" + c.Kubeconfig(t, c.AsAccount(t, Namespace, ControllerName)), "--leader-elect=false", "--secure-port=0"}
+	return Prepare(t, name, Built(t, ControllerName), []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir}, slices.Concat(access, etcd.Flags(), flags)...)
 }
 
 // FreeAddress returns an address of 127.0.0.1 without a listener; another process may take

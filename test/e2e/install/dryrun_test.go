@@ -65,7 +65,7 @@ affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeS
 priorityClassName: system-cluster-critical
 podLabels: {a: b}
 podAnnotations: {c: d}
-image: {digest: 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef', pullSecrets: [{name: s}]}
+image: {digests: {controller: 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'}, pullSecrets: [{name: s}]}
 extraArgs: [--profiling, --v=4]
 replicas: 5
 `},

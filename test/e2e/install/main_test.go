@@ -18,9 +18,12 @@ import (
 // of the manifests, and the definitions that optional parts need.
 var control *cluster.ControlPlane
 
+// imageFolder gets the archives of the images: see images.
+var imageFolder string
+
 func TestMain(m *testing.M) {
 	cluster.Main(m, func(t cluster.T) {
-		control = cluster.Start(t)
+		control, imageFolder = cluster.Start(t), cluster.Folder(t, "images")
 		kubectl := control.Terminal(t, nil)
 		root := cluster.Checkout(t)
 		args := []string{"apply", "--server-side", "-f", filepath.Join(root, "artifacts", "kustomize", "server", "namespace.yaml")}

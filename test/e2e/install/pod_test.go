@@ -28,7 +28,7 @@ func TestThePodsHaveNoMoreThanTheyNeed(t *testing.T) {
 		pod := as[appsv1.Deployment](t, rendered, deployment).Spec.Template.Spec
 		assert.Equal(t, program, pod.ServiceAccountName)
 		assert.Equal(t, new(true), pod.SecurityContext.RunAsNonRoot)
-		assert.Equal(t, new(int64(65532)), pod.SecurityContext.RunAsUser, "the USER of artifacts/Dockerfile")
+		assert.Equal(t, new(int64(65532)), pod.SecurityContext.RunAsUser, "the user of the images")
 		assert.Equal(t, &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}, pod.SecurityContext.SeccompProfile)
 		context := pod.Containers[0].SecurityContext
 		assert.Equal(t, new(true), context.ReadOnlyRootFilesystem)

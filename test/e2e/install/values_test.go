@@ -44,14 +44,24 @@ func TestEachValueHasItsEffect(t *testing.T) {
 		not          []change // values that do not occur
 	}{
 		{name: "replicas", values: "replicas: 5", changes: []change{{deployment, "spec.replicas", "5"}}},
-		{name: "the image is the appVersion's", changes: []change{{deployment, pod + "containers.0.image", "ghcr.io/musterfleet/muster-apiserver:" + appVersion(t)}}},
-		{name: "another image", values: "image: {repository: r/m, tag: t, pullPolicy: Always, pullSecrets: [{name: s}]}", changes: []change{
-			{deployment, pod + "containers.0.image", "r/m:t"},
+		{name: "the images are the appVersion's", changes: []change{
+			{deployment, pod + "containers.0.image", "ghcr.io/musterfleet/muster-apiserver:" + appVersion(t)},
+			{controllerDeployment, pod + "containers.0.image", "ghcr.io/musterfleet/muster-controller:" + appVersion(t)},
+		}},
+		{name: "images of another registry", values: "image: {registry: r/m, tag: t, pullPolicy: Always, pullSecrets: [{name: s}]}", changes: []change{
+			{deployment, pod + "containers.0.image", "r/m/muster-apiserver:t"},
 			{deployment, pod + "containers.0.imagePullPolicy", "Always"},
 			{deployment, pod + "imagePullSecrets", "[{name: s}]"},
+			{controllerDeployment, pod + "containers.0.image", "r/m/muster-controller:t"},
+			{controllerDeployment, pod + "containers.0.imagePullPolicy", "Always"},
+			{controllerDeployment, pod + "imagePullSecrets", "[{name: s}]"},
 		}},
-		{name: "a digest takes precedence", values: "image: {tag: t, digest: 'sha256:" + strings.Repeat("a", 64) + "'}", changes: []change{
-			{deployment, pod + "containers.0.image", "ghcr.io/musterfleet/muster-apiserver@sha256:" + strings.Repeat("a", 64)},
+		{name: "a digest takes precedence", values: "image: {tag: t, digests: {apiserver: '" + digestOf("a") + "', controller: '" + digestOf("b") + "'}}", changes: []change{
+			{deployment, pod + "containers.0.image", "ghcr.io/musterfleet/muster-apiserver@" + digestOf("a")},
+			{controllerDeployment, pod + "containers.0.image", "ghcr.io/musterfleet/muster-controller@" + digestOf("b")},
+		}},
+		{name: "a digest of one image only", values: "image: {tag: t, digests: {apiserver: '" + digestOf("a") + "'}}", changes: []change{
+			{controllerDeployment, pod + "containers.0.image", "ghcr.io/musterfleet/muster-controller:t"},
 		}},
 		{name: "several etcd servers, another prefix, Secret and interval", values: "etcd: {servers: ['https://a:1', 'https://b:2'], prefix: /p, secretName: s, compactionInterval: 1h}", changes: []change{
 			{deployment, args, "--etcd-servers=https://a:1,https://b:2"},
@@ -193,6 +203,8 @@ func TestEachValueHasItsEffect(t *testing.T) {
 		})
 	}
 }
+
+func digestOf(digit string) string { return "sha256:" + strings.Repeat(digit, 64) }
 
 func merged(t *testing.T, base, over string) string {
 	t.Helper()

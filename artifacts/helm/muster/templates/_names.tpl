@@ -20,12 +20,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
+{{- /* The image of a program: include "muster.image" (list . "apiserver") */ -}}
 {{- define "muster.image" -}}
-{{- with .Values.image -}}
-{{- if .digest -}}
-{{ .repository }}@{{ .digest }}
+{{- $root := index . 0 -}}
+{{- $program := index . 1 -}}
+{{- with $root.Values.image -}}
+{{- $digest := get .digests $program -}}
+{{- if $digest -}}
+{{ .registry }}/muster-{{ $program }}@{{ $digest }}
 {{- else -}}
-{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{ .registry }}/muster-{{ $program }}:{{ .tag | default $root.Chart.AppVersion }}
 {{- end -}}
 {{- end -}}
 {{- end }}
