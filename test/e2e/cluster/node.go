@@ -22,10 +22,8 @@ import (
 )
 
 const (
-	nodeName = "node-0"
-	// accountFolder is where a Pod finds its token.
-	accountFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
-	nodePeriod    = 200 * time.Millisecond
+	nodeName   = "node-0"
+	nodePeriod = 200 * time.Millisecond
 )
 
 // Node plays a machine with a kubelet and a kube-proxy. It runs the Pods that the controllers

@@ -6,6 +6,7 @@ package pages
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,6 +56,10 @@ func newOperator(t *testing.T) *operator {
 		require.NoError(t, os.Symlink(cluster.Program(t, tool), filepath.Join(bin, tool)))
 	}
 	require.NoError(t, os.Symlink(cluster.Built(t, cluster.ServerName), filepath.Join(bin, cluster.ServerName)))
+	// The pages are followed in a checkout.
+	git, err := exec.LookPath("git")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "git"), fmt.Appendf(nil, "#!/bin/sh\nexec %q -C %q \"$@\"\n", git, cluster.Checkout(t)), 0o700))
 	o.environment = []string{
 		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + o.dir, "KUBECONFIG=" + o.control.Kubeconfig(t, o.control.Config),
 		"ETCDCTL_ENDPOINTS=" + strings.Join(etcd.Endpoints(), ","), "ETCDCTL_CACERT=" + etcd.CAFile, "ETCDCTL_CERT=" + etcd.CertFile, "ETCDCTL_KEY=" + etcd.KeyFile,
