@@ -11,8 +11,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
+	"github.com/musterfleet/muster/pkg/restore"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
@@ -114,6 +118,7 @@ func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
 		require.Equal(t, actions(t, want, want), o.look(t, "compare", r), "nothing changes")
 	}
 	require.Equal(t, want.deployments(), agents.know(), "agents get no events")
+	theComparisonIsGuarded(t, muster.Replicas()[0])
 	o.open(t)
 	muster.WaitReady(t)
 	muster.WaitAvailable(t)
@@ -123,4 +128,28 @@ func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
 	require.Empty(t, gone)
 	require.Empty(t, backwards)
 	f.edits(t, 2)
+}
+
+// theComparisonIsGuarded checks that only users with a right learn the names of all
+// BundleDeployments, and that a wrong list is refused with its line.
+func theComparisonIsGuarded(t *testing.T, replica *cluster.Replica) {
+	t.Helper()
+	ask := func(config *rest.Config, verb, body string) (string, error) {
+		client, err := kubernetes.NewForConfig(replica.Direct(config))
+		require.NoError(t, err)
+		out, err := client.RESTClient().Verb(verb).AbsPath(restore.Path).Body([]byte(body)).DoRaw(t.Context())
+		return string(out), err
+	}
+	account := control.AsAccount(t, cluster.Namespace, "default")
+	for _, verb := range []string{"GET", "POST"} {
+		_, err := ask(account, verb, "")
+		require.True(t, apierrors.IsForbidden(err), "%s: %v", verb, err)
+		_, err = ask(control.Anonymous(), verb, "")
+		require.True(t, apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err), "%s: %v", verb, err)
+	}
+	out, err := ask(control.Config, "POST", "a/b s-1:x\nnonsense")
+	require.Error(t, err)
+	require.Contains(t, out, "line 2")
+	_, err = ask(control.Config, "PUT", "")
+	require.True(t, apierrors.IsMethodNotSupported(err), "%v", err)
 }
