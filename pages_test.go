@@ -102,6 +102,67 @@ func TestEveryPageIsOnTheMap(t *testing.T) {
 	}
 }
 
+var (
+	fence = regexp.MustCompile("(?m)^ *```(\\w*)$")
+	mark  = regexp.MustCompile("(?s)(.*\\n)?<!-- (step|not run): ([^\\n]+) -->\\n$")
+)
+
+// operatorsPages returns the pages that docs/README.md lists for operators.
+func operatorsPages(t *testing.T) []string {
+	t.Helper()
+	_, text, found := strings.Cut(page(t, "docs/README.md"), "## For operators")
+	require.True(t, found)
+	text, _, found = strings.Cut(text, "## For developers")
+	require.True(t, found)
+	var all []string
+	for _, found := range link.FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(found[1], "/") {
+			all = append(all, "docs/"+found[1])
+		}
+	}
+	require.Greater(t, len(all), 5)
+	return all
+}
+
+// A block of commands on a page for operators is run by a test, or says why not. Package
+// test/e2e/pages follows its pages from one end to the other, so it does not name each step.
+func TestEveryCommandOfAPageIsRunOrSaysWhyNot(t *testing.T) {
+	t.Parallel()
+	var tests strings.Builder
+	for _, path := range committed(t, "_test.go") {
+		if within(path, "test/e2e") {
+			tests.WriteString(page(t, path))
+		}
+	}
+	steps := 0
+	for _, path := range operatorsPages(t) {
+		text := page(t, path)
+		fences := fence.FindAllStringSubmatchIndex(text, -1)
+		require.Zerof(t, len(fences)%2, "%s: a code block has no end", path)
+		for i := 0; i < len(fences); i += 2 {
+			opening, language := text[:fences[i][0]], text[fences[i][2]:fences[i][3]]
+			code := text[fences[i][1]:fences[i+1][0]]
+			if language == "text" || language == "yaml" {
+				continue
+			}
+			found := mark.FindStringSubmatch(opening)
+			if !assert.NotEmptyf(t, found, "%s: say \"step: NAME\" or \"not run: REASON\" in a comment before%s", path, code) {
+				continue
+			}
+			assert.Equalf(t, "bash", language, "%s: the language of%s", path, code)
+			if found[2] != "step" {
+				continue
+			}
+			steps++
+			assert.Truef(t, strings.Contains(tests.String(), `"`+found[3]+`"`) || followed[path], "%s: no test runs the step %s", path, found[3])
+		}
+	}
+	require.Greater(t, steps, 10, "the steps are no longer found")
+}
+
+// followed are the pages whose steps are all run by test/e2e/pages, which checks that itself.
+var followed = map[string]bool{"docs/install.md": true, "docs/upgrade.md": true, "docs/uninstall.md": true}
+
 func TestEveryLinkOfAPageLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	for _, path := range committed(t, ".md") {

@@ -222,4 +222,19 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	for _, key := range gone {
 		require.NotContains(t, want, "bundledeployments "+key)
 	}
+
+	t.Log("an operator who means it begins again with an empty etcd")
+	o.lose(t)
+	require.NoError(t, etcd.Member(0).Start())
+	require.NoError(t, etcd.WaitReady(t.Context(), 0))
+	for _, r := range muster.Replicas() {
+		require.Eventually(t, func() bool { return !r.Ready() }, within, every)
+	}
+	o.run(t, cluster.Step(t, page, "forget"))
+	for _, r := range muster.Replicas() {
+		r.Process.Kill() // as the Deployment replaces its Pods
+		r.Start(t)
+	}
+	muster.WaitReady(t)
+	require.Empty(t, stateAt(t, muster.Replicas()[0].Direct(control.Config), ""))
 }
