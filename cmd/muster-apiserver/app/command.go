@@ -7,10 +7,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"google.golang.org/grpc/grpclog"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/musterfleet/muster/cmd/muster-apiserver/app/preflight"
@@ -43,11 +43,15 @@ func NewCommand(ctx context.Context, out io.Writer) *cobra.Command {
 }
 
 func newPreflight(ctx context.Context, out io.Writer) *cobra.Command {
-	var kubeconfig string
+	var kubeconfig, namespace string
 	etcd := etcdoptions.New()
 	command := &cobra.Command{
-		Use:          "preflight",
-		Short:        "Say whether Muster can be installed in a cluster (and on an etcd, if --etcd-servers names one) and what prevents it; changes nothing",
+		Use:   "preflight",
+		Short: "Say whether Muster can be installed in a cluster (and on an etcd, if --etcd-servers names one) and what prevents it; changes nothing",
+		Long: "Say whether Muster can be installed in a cluster, and what prevents it. This changes nothing.\n\n" +
+			"It looks at the version of Kubernetes, the aggregation layer, other servers of the group, and the two Secrets of the manifests with their\n" +
+			"certificates. If --etcd-servers names members of etcd, it also asks each of them, with the client certificate of the Secret unless files are given.\n" +
+			"Each line begins with \"ok:\", \"warning:\" or \"not ok:\". The exit code is 0 if no line says \"not ok\".",
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE: func(*cobra.Command, []string) error {
@@ -57,12 +61,13 @@ func newPreflight(ctx context.Context, out io.Writer) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("--kubeconfig: %w", err)
 			}
-			return preflight.Run(ctx, config, &etcd, func(format string, args ...any) {
-				fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf(format, args...), " "))
-			})
+			// The lines of preflight say which member of etcd does not answer, and why.
+			grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
+			return preflight.Run(ctx, config, namespace, &etcd, out)
 		},
 	}
 	command.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig `file` of an administrator; kubectl's own if empty")
+	command.Flags().StringVar(&namespace, "namespace", preflight.DefaultNamespace, "`namespace` of Muster and its Secrets")
 	etcd.AddConnectionFlags(command.Flags())
 	return command
 }

@@ -86,7 +86,7 @@ func checkVersion(ctx context.Context, client *clientv3.Client, _ string) error 
 	answers := make(chan memberStatus, len(servers))
 	for _, server := range servers {
 		go func() {
-			answer, err := statusOf(ctx, client, server)
+			answer, err := StatusOf(ctx, client, server)
 			answers <- memberStatus{server, answer, err}
 		}()
 	}
@@ -115,22 +115,6 @@ func checkVersion(ctx context.Context, client *clientv3.Client, _ string) error 
 		return errors.Join(failed...)
 	}
 	return nil
-}
-
-// statusOf asks one member once. The client itself would retry until the timeout, and its
-// error would not say what is wrong with the connection.
-func statusOf(ctx context.Context, client *clientv3.Client, server string) (*pb.StatusResponse, error) {
-	if server == "" {
-		response, err := client.Status(ctx, server)
-		return (*pb.StatusResponse)(response), err
-	}
-	connection, err := client.Dial(server)
-	if err != nil {
-		return nil, err
-	}
-	defer connection.Close()
-	response, err := pb.NewMaintenanceClient(connection).Status(ctx, &pb.StatusRequest{})
-	return response, clientv3.ContextError(ctx, err)
 }
 
 // fits returns an error unless a version of etcd answers requests for progress as the log

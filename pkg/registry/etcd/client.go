@@ -56,7 +56,7 @@ func Connect(config ClientConfig) (*clientv3.Client, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	tlsConfig, err := config.tls()
+	tlsConfig, err := config.TLS()
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +88,8 @@ func clientLog() (*zap.Logger, error) {
 	return config.Build()
 }
 
-// tls returns the TLS configuration for the servers, nil if they do not use TLS.
-func (c ClientConfig) tls() (*tls.Config, error) {
+// TLS returns the configuration of TLS for the servers, nil if they do not use TLS.
+func (c ClientConfig) TLS() (*tls.Config, error) {
 	if !strings.HasPrefix(c.Servers[0], "https://") {
 		return nil, nil
 	}

@@ -18,6 +18,7 @@
 //	cluster.go    whether etcd is still the same cluster
 //	check.go      Check: whether the log can rely on the store
 //	client.go     Connect
+//	member.go     StatusOf: the status of one member
 //	compact.go    compaction
 //	encryption.go encryption at rest
 //	reencrypt.go  encrypts records of an older key again

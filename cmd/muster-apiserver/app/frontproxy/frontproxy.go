@@ -5,6 +5,7 @@ package frontproxy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -24,6 +25,7 @@ const (
 	trustConfigMap  = "extension-apiserver-authentication"
 	trustUsers      = "client-ca-file"
 	trustFrontProxy = "requestheader-client-ca-file"
+	allowedNames    = "requestheader-allowed-names"
 )
 
 // Check returns an error for a cluster without a front proxy, and for one in which a
@@ -44,11 +46,7 @@ func Check(ctx context.Context, o *options.DelegatingAuthenticationOptions, head
 		return fmt.Errorf("read which authorities the cluster trusts (--authentication-kubeconfig, or the pod's service account): %w", err)
 	}
 	if header == nil || data[trustFrontProxy] == "" {
-		return errors.New("the cluster does not name its front proxy's authority: the ConfigMap extension-apiserver-authentication in kube-system " +
-			"has no requestheader-client-ca-file, so kube-apiserver runs without --requestheader-client-ca-file, and aggregation cannot work")
-	}
-	if len(header.AllowedClientNames.Value()) > 0 {
-		return nil
+		return errAbsent
 	}
 	users := []byte(data[trustUsers])
 	if file := o.ClientCert.ClientCA; file != "" {
@@ -56,12 +54,51 @@ func Check(ctx context.Context, o *options.DelegatingAuthenticationOptions, head
 			return fmt.Errorf("--client-ca-file: %w", err)
 		}
 	}
-	if trusts([]byte(data[trustFrontProxy]), users) {
-		return errors.New("the front proxy's authority also signs users' certificates, and the front proxy may have any name: " +
-			"each user could speak for all others. Give kube-apiserver --requestheader-allowed-names, or an authority of its own for the front proxy")
+	open, err := judge([]byte(data[trustFrontProxy]), users, header.AllowedClientNames.Value())
+	if err != nil || !open {
+		return err
 	}
 	klog.InfoS("Every certificate of the front proxy's authority may name users in a header, because kube-apiserver runs without --requestheader-allowed-names")
 	return nil
+}
+
+var (
+	errAbsent = errors.New("the cluster does not name its front proxy's authority: the ConfigMap extension-apiserver-authentication in kube-system " +
+		"has no requestheader-client-ca-file, so kube-apiserver runs without --requestheader-client-ca-file, and aggregation cannot work")
+	errShared = errors.New("the front proxy's authority also signs users' certificates, and the front proxy may have any name: " +
+		"each user could speak for all others. Give kube-apiserver --requestheader-allowed-names, or an authority of its own for the front proxy")
+)
+
+// judge returns an error if a user's certificate could speak for other users. It reports
+// whether every certificate of the front proxy's authority is a front proxy's.
+func judge(frontProxy, users []byte, names []string) (open bool, err error) {
+	if len(names) > 0 {
+		return false, nil
+	}
+	if trusts(frontProxy, users) {
+		return true, errShared
+	}
+	return true, nil
+}
+
+// CheckConfigMap returns the error that Check would return in a cluster with this client's
+// kube-apiserver, for servers without flags of their own for the front proxy. It reports
+// whether every certificate of the front proxy's authority is a front proxy's.
+func CheckConfigMap(ctx context.Context, client kubernetes.Interface) (open bool, err error) {
+	data, err := readConfigMap(ctx, client)
+	if err != nil {
+		return false, err
+	}
+	if data[trustFrontProxy] == "" {
+		return false, errAbsent
+	}
+	var names []string
+	if text := data[allowedNames]; text != "" {
+		if err := json.Unmarshal([]byte(text), &names); err != nil {
+			return false, fmt.Errorf("%s of the ConfigMap %s in kube-system is no list of names: %w", allowedNames, trustConfigMap, err)
+		}
+	}
+	return judge([]byte(data[trustFrontProxy]), []byte(data[trustUsers]), names)
 }
 
 // readTrust reads the ConfigMap with the credentials of delegated authentication.
@@ -77,6 +114,10 @@ func readTrust(ctx context.Context, kubeconfig string) (map[string]string, error
 	if err != nil {
 		return nil, err
 	}
+	return readConfigMap(ctx, client)
+}
+
+func readConfigMap(ctx context.Context, client kubernetes.Interface) (map[string]string, error) {
 	found, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, trustConfigMap, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
