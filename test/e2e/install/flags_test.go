@@ -30,6 +30,7 @@ tls: {certManager: {enabled: true}}
 encryption: {secretName: a}
 audit: {configMapName: b}
 admission: {configMapName: c}
+tracing: {configMapName: e}
 agents: {apiServerURL: 'https://kube.example.com:6443', caConfigMapName: d, systemNamespace: fleet-system}
 `
 

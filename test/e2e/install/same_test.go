@@ -40,6 +40,16 @@ func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 		{"no controller", []string{"server"}, []string{"aggregate-roles"}, "apiService: {create: false}\ncontroller: {enabled: false}"},
 		{"no aggregated roles", []string{"server"}, []string{"controller"}, "apiService: {create: false}\nrbac: {aggregate: false}"},
 		{
+			"encryption, audit and tracing", []string{"server"},
+			[]string{"aggregate-roles", "controller", "encryption", "audit", "tracing"},
+			"apiService: {create: false}\nencryption: {secretName: muster-encryption}\naudit: {configMapName: muster-audit}\ntracing: {configMapName: muster-tracing}",
+		},
+		{
+			"encryption without a controller", []string{"server"},
+			[]string{"aggregate-roles", "encryption"},
+			"apiService: {create: false}\ncontroller: {enabled: false}\nencryption: {secretName: muster-encryption}",
+		},
+		{
 			"everything, with cert-manager",
 			[]string{"server", "apiservice"},
 			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "service-monitor"},
@@ -51,6 +61,20 @@ func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 			charted := chart(t, c.values+"\netcd: {servers: ['"+strings.Join(placeholder, "', '")+"']}")
 			requireSame(t, parse(t, kustomize(t, kustomization(t, c.resources, c.components))), parse(t, charted))
 		})
+	}
+}
+
+// Each component is either used by the example or offered by a comment there, except those
+// that belong to cert-manager and Prometheus.
+func TestTheExampleOffersEveryComponent(t *testing.T) {
+	t.Parallel()
+	example := text(t, "kustomize", "example", "server", "kustomization.yaml")
+	folders, err := os.ReadDir(artifacts(t, "kustomize", "components"))
+	require.NoError(t, err)
+	elsewhere := map[string]bool{"cert-manager": true, "cert-manager-ca": true, "service-monitor": true}
+	for _, folder := range folders {
+		offered := strings.Contains(example, "- ../../components/"+folder.Name()+"\n")
+		require.Equal(t, !elsewhere[folder.Name()], offered, folder.Name())
 	}
 }
 

@@ -99,6 +99,10 @@ func TestEachValueHasItsEffect(t *testing.T) {
 			{deployment, args, "--admission-control-config-file=/var/run/muster/admission/config.yaml"},
 			{deployment, pod + "volumes.2", "{name: admission, configMap: {name: c}}"},
 		}},
+		{name: "tracing", values: "tracing: {configMapName: c}", changes: []change{
+			{deployment, args, "--tracing-config-file=/var/run/muster/tracing/config.yaml"},
+			{deployment, pod + "volumes.2", "{name: tracing, configMap: {name: c}}"},
+		}},
 		{name: "more flags come last", values: "extraArgs: [--v=4]", changes: []change{{deployment, pod + "containers.0.args.11", "--v=4"}}},
 		{name: "more controllers", values: "controller: {replicas: 3, extraArgs: [--v=4], resources: {requests: {cpu: 2}}}", changes: []change{
 			{controllerDeployment, "spec.replicas", "3"},
