@@ -85,6 +85,33 @@ func TestAReleaseIsInstalledUpgradedAndRemoved(t *testing.T) {
 	require.Empty(t, left)
 }
 
+// An uninstallation with kustomize leaves the agents' roles, which Helm does not own.
+func TestAgentsRolesThatExistAreKeptIfTheyAreTheSame(t *testing.T) {
+	kubectl := control.Terminal(t, nil)
+	_, _, err := kubectl.Kubectl("apply", "-f", artifacts(t, "kustomize", "server", "roles-agents.yaml"))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, _, err := kubectl.Kubectl("delete", "clusterrole", "fleet-bundle-deployment", "fleet-content")
+		require.NoError(t, err)
+	})
+	install := []string{"install", "muster", artifacts(t, "helm", "muster"), "--namespace", system, "--values", valuesFile(t, minimal), "--dry-run=server"}
+	stdout, stderr, err := helm(t, install...)
+	require.NoError(t, err, stderr)
+	require.NotContains(t, stdout, "name: fleet-content")
+	require.NotContains(t, stdout, "name: fleet-bundle-deployment")
+
+	_, _, err = kubectl.Kubectl("patch", "clusterrole", "fleet-content", "--type=json", "-p", `[{"op": "add", "path": "/rules/0/verbs/-", "value": "list"}]`)
+	require.NoError(t, err)
+	_, stderr, err = helm(t, install...)
+	require.Error(t, err, "helm must not leave a role with other rules")
+	require.Contains(t, stderr, `ClusterRole "fleet-content"`)
+	require.Contains(t, stderr, "cannot be imported")
+	stdout, stderr, err = helm(t, append(install, "--take-ownership")...)
+	require.NoError(t, err, stderr)
+	require.Contains(t, stdout, "name: fleet-content")
+	require.NotContains(t, stdout, "name: fleet-bundle-deployment")
+}
+
 func waitForAPIService(t *testing.T, name string) {
 	t.Helper()
 	kubectl := control.Terminal(t, nil)

@@ -33,3 +33,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 {{- end }}
+
+
+{{- /* The rules of the agents' roles: part of Fleet's protocol. */ -}}
+{{- define "muster.rules.fleet-bundle-deployment" -}}
+- apiGroups: [fleet.cattle.io]
+  resources: [bundledeployments]
+  verbs: [get, list, watch]
+- apiGroups: [fleet.cattle.io]
+  resources: [bundledeployments/status]
+  verbs: [update, patch]
+- apiGroups: [""]
+  resources: [secrets, configmaps]
+  verbs: [get]
+{{- end }}
+
+{{- define "muster.rules.fleet-content" -}}
+- apiGroups: [fleet.cattle.io]
+  resources: [contents]
+  # No list: an agent gets the Content that one of its BundleDeployments names by hash.
+  verbs: [get]
+{{- end }}
