@@ -6,9 +6,12 @@ package aggregation_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,27 +25,35 @@ import (
 
 var spans = &spanCollector{}
 
-// spanCollector is an OpenTelemetry collector that records the paths of requests.
+// spanCollector is an OpenTelemetry collector that records the names of the spans of each
+// trace, and the paths in it.
 type spanCollector struct {
 	collector.UnimplementedTraceServiceServer
 	mu struct {
 		sync.Mutex
-		paths map[string]bool
+		traces map[string]*trace
 	}
 }
+
+type trace struct{ names, texts map[string]bool }
 
 // Export implements collector.TraceServiceServer.
 func (s *spanCollector) Export(_ context.Context, request *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.paths == nil {
-		s.mu.paths = map[string]bool{}
+	if s.mu.traces == nil {
+		s.mu.traces = map[string]*trace{}
 	}
 	for _, resource := range request.GetResourceSpans() {
 		for _, scope := range resource.GetScopeSpans() {
 			for _, span := range scope.GetSpans() {
+				id := string(span.GetTraceId())
+				if s.mu.traces[id] == nil {
+					s.mu.traces[id] = &trace{map[string]bool{}, map[string]bool{}}
+				}
+				s.mu.traces[id].names[span.GetName()] = true
 				for _, attribute := range span.GetAttributes() {
-					s.mu.paths[attribute.GetValue().GetStringValue()] = true
+					s.mu.traces[id].texts[attribute.GetValue().GetStringValue()] = true
 				}
 			}
 		}
@@ -50,15 +61,16 @@ func (s *spanCollector) Export(_ context.Context, request *collector.ExportTrace
 	return &collector.ExportTraceServiceResponse{}, nil
 }
 
-func (s *spanCollector) saw(text string) bool {
+// of returns the names of the spans of a request for a path, so far.
+func (s *spanCollector) of(path string) (names []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for path := range s.mu.paths {
-		if strings.Contains(path, text) {
-			return true
+	for _, trace := range s.mu.traces {
+		if trace.texts[path] {
+			names = slices.Concat(names, slices.Sorted(maps.Keys(trace.names)))
 		}
 	}
-	return false
+	return names
 }
 
 // startTracing starts the collector, and returns a configuration that sends it every
@@ -76,11 +88,26 @@ func startTracing(t cluster.T) string {
 	return file
 }
 
-func TestRequestsAreTraced(t *testing.T) {
+// The oracle is the page, which lists the spans of a request, the outermost first.
+func TestRequestsAreTracedAsThePageSays(t *testing.T) {
 	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", "tracing.md"))
+	require.NoError(t, err)
+	var listed []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\|").FindAllStringSubmatch(string(text), -1) {
+		listed = append(listed, row[1])
+	}
+	require.Contains(t, listed, "SerializeObject")
 	p := administrator(t)
 	p.does(t, "get", "bundles")
-	waitFor(t, "a span of the request has been exported", func() bool {
-		return spans.saw("/apis/fleet.cattle.io/v1alpha1/namespaces/" + p.namespace + "/bundles")
+	path := "/apis/fleet.cattle.io/v1alpha1/namespaces/" + p.namespace + "/bundles"
+	waitFor(t, "all spans of the page have been exported", func() bool {
+		found := spans.of(path)
+		return !slices.ContainsFunc(listed, func(name string) bool { return !slices.Contains(found, name) })
 	})
+	for _, name := range spans.of(path) {
+		if !strings.HasPrefix(name, "GET /") {
+			require.Contains(t, listed, name, "the page does not list it")
+		}
+	}
 }
