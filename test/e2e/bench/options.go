@@ -35,11 +35,15 @@ type options struct {
 func parse(args []string) (*options, []*scenario, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	names := make([]string, len(scenarios))
-	for i, s := range scenarios {
-		names[i] = s.name
+	var names, more []string
+	for _, s := range scenarios {
+		if s.named {
+			more = append(more, s.name)
+		} else {
+			names = append(names, s.name)
+		}
 	}
-	flags.StringVar(&o.scenarios, "scenarios", strings.Join(names, ","), "scenarios to run")
+	flags.StringVar(&o.scenarios, "scenarios", strings.Join(names, ","), "scenarios to run; these run only if they are named: "+strings.Join(more, ", "))
 	flags.BoolVar(&o.full, "full", false, "the sizes of the design: a million BundleDeployments, 10,000 agents; about 25 minutes")
 	flags.StringVar(&o.out, "out", "results", "the `folder` that gets a folder for the run")
 	flags.StringVar(&o.committed, "committed", "test/e2e/bench/committed", "the `folder` of the report to compare with; with --full, the folder full in it")
@@ -50,9 +54,9 @@ func parse(args []string) (*options, []*scenario, error) {
 	flags.IntVar(&o.clusters, "clusters", 3, "label-change: Clusters of the original fleet")
 	flags.IntVar(&o.edits, "edits", 100, "label-change, neighbours: how often to label, and to unlabel")
 	flags.IntVar(&o.deployments, "deployments", 100_000, "label-change, scale, memory, restart, list: BundleDeployments of the largest fleet; with --full 1,000,000")
-	flags.IntVar(&o.agents, "agents", 0, "fanout, restart, reports, neighbours: agents, each of the namespace of one Cluster (default 200, 200, 100 and 20; with --full 10,000, 200, 500 and 100)")
+	flags.IntVar(&o.agents, "agents", 0, "fanout, restart, reports, neighbours, sizing: agents, each of the namespace of one Cluster (default 200, 200, 100, 20 and 500; with --full 10,000, 200, 500, 100 and 500)")
 	flags.IntVar(&o.watches, "watches", 0, "fanout, neighbours: further watches of all namespaces, never read in the latter (default 20 and 300; with --full 100 and 5,000)")
-	flags.IntVar(&o.bundles, "bundles", 0, "fanout, reports, neighbours: Bundles on each Cluster (default 20; with --full fanout 2, neighbours 50)")
+	flags.IntVar(&o.bundles, "bundles", 0, "fanout, reports, neighbours, sizing: Bundles on each Cluster (default 20, sizing 200; with --full fanout 2, neighbours 50)")
 	flags.IntVar(&o.count, "count", 1, "index: how often each microbenchmark runs")
 	if err := flags.Parse(args); err != nil {
 		return nil, nil, err

@@ -19,6 +19,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/restart"
 	"github.com/musterfleet/muster/test/e2e/bench/scale"
 	"github.com/musterfleet/muster/test/e2e/bench/site"
+	"github.com/musterfleet/muster/test/e2e/bench/sizing"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
@@ -28,6 +29,8 @@ type scenario struct {
 	steps int
 	// alone is set for scenarios that need no site and start what they need.
 	alone bool
+	// named is set for scenarios that run only if --scenarios names them.
+	named bool
 	run   func(t cluster.T, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error
 }
 
@@ -42,6 +45,7 @@ var scenarios = []*scenario{
 	{name: "neighbours", steps: 5, run: runNeighbours},
 	{name: "reports", steps: 4, alone: true, run: runReports},
 	{name: "index", steps: 1, alone: true, run: runIndex},
+	{name: "sizing", steps: 6, alone: true, named: true, run: runSizing},
 }
 
 // shaped returns a fleet of about so many BundleDeployments, with some Clusters for each
@@ -123,6 +127,10 @@ func runRestart(t cluster.T, s *site.Site, o *options, step func(string, ...any)
 
 func runReports(t cluster.T, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	return reports.Run(t, step, reports.Options{Agents: o.size(o.agents, 100, 500), Bundles: o.size(o.bundles, 20, 20)}, out)
+}
+
+func runSizing(t cluster.T, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	return sizing.Run(t, step, sizing.Options{Clusters: o.size(o.agents, 500, 500), Bundles: o.size(o.bundles, 200, 200)}, out)
 }
 
 func runIndex(t cluster.T, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {

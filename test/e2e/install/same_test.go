@@ -40,12 +40,14 @@ func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 		{"no controller", []string{"server"}, []string{"aggregate-roles"}, "apiService: {create: false}\ncontroller: {enabled: false}"},
 		{"no aggregated roles", []string{"server"}, []string{"controller"}, "apiService: {create: false}\nrbac: {aggregate: false}"},
 		{
-			"encryption, audit and tracing", []string{"server"},
+			"encryption, audit and tracing",
+			[]string{"server"},
 			[]string{"aggregate-roles", "controller", "encryption", "audit", "tracing"},
 			"apiService: {create: false}\nencryption: {secretName: muster-encryption}\naudit: {configMapName: muster-audit}\ntracing: {configMapName: muster-tracing}",
 		},
 		{
-			"encryption without a controller", []string{"server"},
+			"encryption without a controller",
+			[]string{"server"},
 			[]string{"aggregate-roles", "encryption"},
 			"apiService: {create: false}\ncontroller: {enabled: false}\nencryption: {secretName: muster-encryption}",
 		},

@@ -51,9 +51,11 @@ func list(t *testing.T) inventory {
 func (now inventory) since(before inventory) []string {
 	var added []string
 	for object := range now {
-		if !before[object] && !strings.HasSuffix(object, "/kube-root-ca.crt") && !(strings.HasPrefix(object, "serviceaccounts ") && strings.HasSuffix(object, "/default")) {
-			added = append(added, object)
+		account := strings.HasPrefix(object, "serviceaccounts ") && strings.HasSuffix(object, "/default")
+		if before[object] || account || strings.HasSuffix(object, "/kube-root-ca.crt") {
+			continue
 		}
+		added = append(added, object)
 	}
 	slices.Sort(added)
 	return added
