@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -85,4 +87,23 @@ func TestThePolicyOfThePageSelectsBothPrograms(t *testing.T) {
 		require.Equal(t, program, labels[selects.Key])
 		require.Contains(t, selects.Values, program)
 	}
+}
+
+// The ConfigMap of the page is the one that the component mounts, with the file that its
+// flag names.
+func TestTheComponentMountsTheConfigMapOfThePage(t *testing.T) {
+	t.Parallel()
+	kubectl := control.Terminal(t, nil)
+	_, kubectl.Stdin, _ = strings.Cut(cluster.Step(t, "tracing.md", "configure"), "<<YAML\n")
+	kubectl.Stdin = strings.TrimSuffix(kubectl.Stdin, "YAML\n")
+	_, _, err := kubectl.Kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-")
+	require.NoError(t, err)
+	rendered := parse(t, kustomize(t, kustomization(t, []string{"server"}, []string{"tracing"})))
+	spec := as[appsv1.Deployment](t, rendered, deployment).Spec.Template.Spec
+	volume := spec.Volumes[len(spec.Volumes)-1]
+	made := as[corev1.ConfigMap](t, parse(t, kubectl.Stdin), "ConfigMap "+system+"/"+volume.ConfigMap.Name)
+	for file := range made.Data {
+		require.Contains(t, spec.Containers[0].Args, "--tracing-config-file=/var/run/muster/"+volume.Name+"/"+file)
+	}
+	requireMounted(t, "tracing", spec)
 }
