@@ -201,14 +201,35 @@ func TestSigtermAndSigintStopItCleanly(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			p := startProcess(t, "--data-dir", t.TempDir(), "--secure-port", "0")
+			p := startProcess(t, "--secure-port", "0")
+			watch := p.watch(t)
 			require.NoError(t, p.Process.Signal(signal))
 			output, err := p.end(t)
+			require.NoError(t, watch.Close())
 			require.NoError(t, err, "the exit code must be 0")
 			require.Empty(t, output)
 			require.Empty(t, p.stderr.String(), "a normal life is silent")
 		})
 	}
+}
+
+// watch returns an open watch of Clusters.
+func (p *process) watch(t *testing.T) io.Closer {
+	t.Helper()
+	stream, err := p.client(t).Get().AbsPath("/apis/fleet.cattle.io/v1alpha1/clusters").Param("watch", "true").Stream(t.Context())
+	require.NoError(t, err)
+	return stream
+}
+
+// client returns a client with the kubeconfig that it has written below its folder.
+func (p *process) client(t *testing.T) *restclient.RESTClient {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(p.Dir, ".muster", "kubeconfig"))
+	require.NoError(t, err)
+	config.NegotiatedSerializer = server.Codecs
+	client, err := restclient.UnversionedRESTClientFor(config)
+	require.NoError(t, err)
+	return client
 }
 
 func TestAcknowledgedWritesSurviveKill9(t *testing.T) {
@@ -231,10 +252,7 @@ func TestTheReadyLineNamesACommandThatWorks(t *testing.T) {
 	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(p.Dir, ".muster", "kubeconfig"))
 	require.NoError(t, err)
 	require.Equal(t, "muster is ready on "+config.Host+" - try: kubectl --kubeconfig .muster/kubeconfig get clusters -A", ready)
-	config.NegotiatedSerializer = server.Codecs
-	client, err := restclient.UnversionedRESTClientFor(config)
-	require.NoError(t, err)
-	require.NoError(t, client.Get().AbsPath("/apis/fleet.cattle.io/v1alpha1/clusters").Do(t.Context()).Error())
+	require.NoError(t, p.client(t).Get().AbsPath("/apis/fleet.cattle.io/v1alpha1/clusters").Do(t.Context()).Error())
 }
 
 func TestHelpAndVersionAnswerOnTheStandardOutput(t *testing.T) {

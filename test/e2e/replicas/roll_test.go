@@ -26,7 +26,7 @@ func install(t *testing.T, members int, options cluster.EtcdOptions, more cluste
 // A control plane has one installation at a time, so the tests of the usual one, three
 // replicas on three members of etcd, take turns.
 func TestThreeReplicasOnThreeMembersOfEtcd(t *testing.T) {
-	m, etcd := install(t, 3, cluster.EtcdOptions{}, cluster.Options{})
+	m, etcd := install(t, 3, cluster.EtcdOptions{}, cluster.Options{Components: []string{"controller"}})
 	require.Len(t, m.Replicas(), 3)
 	for _, each := range []struct {
 		name string
@@ -41,6 +41,7 @@ func TestThreeReplicasOnThreeMembersOfEtcd(t *testing.T) {
 		{"a member of etcd may be away for long", testLostMember},
 		{"without a quorum of etcd everything waits and nothing is wrong", testLostQuorum},
 		{"acknowledged reports survive the kill of anything", testReportsSurvive},
+		{"an orderly stop logs no error", testStop},
 		{"certificates are renewed without a restart", testCertificates},
 		{"kine is refused before any answer", testKine},
 	} {
