@@ -19,6 +19,7 @@
 package metrics
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"weak"
@@ -27,6 +28,7 @@ import (
 	"k8s.io/component-base/metrics/legacyregistry"
 
 	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/server"
 	"github.com/musterfleet/muster/pkg/registry/storage"
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
@@ -50,6 +52,7 @@ var _ Registry = metrics.KubeRegistry(nil)
 // Metrics are the metrics of one replica.
 type Metrics struct {
 	pulse, apply, group *metrics.Histogram
+	build               *metrics.GaugeVec
 	shown               atomic.Pointer[shown]
 }
 
@@ -76,6 +79,12 @@ func New() *Metrics {
 			"How long a revision that changed records took to become a view, from its arrival to the wake-up of watchers."),
 		group: histogram("muster_report_group_size", metrics.ExponentialBuckets(1, 2, 7),
 			"How many reports each transaction of reports to etcd carries: reports that arrive during a transaction share the next one."),
+		// kubernetes_build_info would not do: its version is that of Kubernetes' build, which no
+		// build of Muster has (see server.Version), and alerts compare it between Kubernetes' own
+		// components.
+		build: metrics.NewGaugeVec(&metrics.GaugeOpts{
+			Name: "muster_build_info", Help: "Always 1; the labels name the version of Muster and the Go release that built it.", StabilityLevel: metrics.ALPHA,
+		}, []string{"version", "go_version"}),
 	}
 }
 
@@ -102,11 +111,12 @@ func (legacy) CustomRegister(c metrics.StableCollector) error {
 
 // Register registers all metrics. Observers count nothing before that.
 func (m *Metrics) Register(r Registry) error {
-	for _, histogram := range []*metrics.Histogram{m.pulse, m.apply, m.group} {
-		if err := r.Register(histogram); err != nil {
+	for _, each := range []metrics.Registerable{m.pulse, m.apply, m.group, m.build} {
+		if err := r.Register(each); err != nil {
 			return err
 		}
 	}
+	m.build.WithLabelValues(server.Version(), runtime.Version()).Set(1)
 	return r.CustomRegister(newCollector(m))
 }
 
