@@ -51,6 +51,7 @@ func NewManager(options Options) *Manager { return &Manager{options: options} }
 
 // Add adds a loop. Its name appears in logs and metrics.
 func (m *Manager) Add(name string, loop Loop) {
+	restarts.WithLabelValues(name).Add(0) // so that the series exists before the first restart
 	m.loops = append(m.loops, &supervised{name: name, loop: loop})
 }
 

@@ -82,5 +82,6 @@ func (p *Pipeline) NewServer(config server.Config) (*genericapiserver.GenericAPI
 		return nil, err
 	}
 	config.Ready, config.Reached, config.Unready = p.Engine.Ready, p.Engine.Reached, p.Engine.Unready
+	config.Refused = p.activity.NoteRefused
 	return server.New(config)
 }

@@ -14,4 +14,15 @@ var swept = metrics.NewCounterVec(&metrics.CounterOpts{
 	StabilityLevel: metrics.ALPHA,
 }, []string{"what"})
 
-func init() { legacyregistry.MustRegister(swept) }
+// These are the values of the label "what".
+const (
+	aRecord  = "record"
+	aContent = "content"
+)
+
+func init() {
+	legacyregistry.MustRegister(swept)
+	for _, what := range []string{aRecord, aContent} {
+		swept.WithLabelValues(what).Add(0) // so that the series exists before the first removal
+	}
+}

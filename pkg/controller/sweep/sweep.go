@@ -142,7 +142,7 @@ func (s *Sweep) remove(ctx context.Context, keys []record.Key) (int, error) {
 	return s.persist(ctx, func() (etcd.Txn, int, error) {
 		unused, revision, err := s.source.StillUnused(keys)
 		return removal(unused, revision), len(unused), err
-	}, "record")
+	}, aRecord)
 }
 
 // removal returns the transaction that removes unused records, if nothing changed since the
@@ -213,7 +213,7 @@ func (s *Sweep) contents(ctx context.Context) (removed int, err error) {
 			used, revision, err := s.source.ContentsInUse()
 			ids := s.stillDue(some, used)
 			return etcd.Txn{UnchangedSince: []etcd.RangeGuard{{Resource: record.Bundles, Revision: revision}}, DeleteContent: ids}, len(ids), err
-		}, "content")
+		}, aContent)
 		if err != nil {
 			return removed, err
 		}

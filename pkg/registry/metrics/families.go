@@ -200,7 +200,7 @@ var families = []family{
 		read: ofStores(func(c *storage.Counters) int64 { return c.Unready.Load() }),
 	}, {
 		name: "muster_writes_total", kind: metrics.CounterValue, labels: []string{"resource", "result"},
-		help: "Transactions to etcd: committed; replanned, because what they depended on had changed; failed with an error.",
+		help: "Writes: committed in a transaction to etcd; replanned, because what they depended on had changed; failed, because etcd answered a transaction with an error, or not, or did not answer the read before it; unready, refused because this replica was not ready.",
 		read: func(s *scrape, emit emit) {
 			if s.activity == nil {
 				return
@@ -209,6 +209,7 @@ var families = []family{
 				emit(float64(counters.Committed.Load()), resource, "committed")
 				emit(float64(counters.Replanned.Load()), resource, "replanned")
 				emit(float64(counters.Failed.Load()), resource, "failed")
+				emit(float64(counters.Refused.Load()), resource, "unready")
 			}
 		},
 	},

@@ -38,6 +38,9 @@ import (
 type gate struct {
 	ready   func() error
 	unready func() context.Context
+	// refused is called with the verb and the resource of each request that the gate
+	// refuses; it may be nil.
+	refused func(verb, resource string)
 }
 
 // retryAfter is in seconds. It is short, because another replica is likely to be ready.
@@ -91,6 +94,9 @@ func (g gate) guards(info *request.RequestInfo) bool {
 }
 
 func (g gate) refuse(w http.ResponseWriter, req *http.Request, info *request.RequestInfo, missing error) {
+	if g.refused != nil && info.IsResourceRequest {
+		g.refused(info.Verb, info.Resource)
+	}
 	w.Header().Set("Connection", "close")
 	message := "this replica of Muster cannot give right answers now: " + missing.Error() +
 		"; try again, another replica may answer. If the error persists, check /readyz of each replica"

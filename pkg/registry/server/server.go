@@ -48,6 +48,9 @@ type Config struct {
 	// Unready returns a context that ends as soon as Ready does not return nil. It is
 	// called before Ready. Open watches end with the context. A nil func never ends them.
 	Unready func() context.Context
+	// Refused is called with the verb and the resource of each request that is refused
+	// because Ready did not return nil. It may be nil.
+	Refused func(verb, resource string)
 }
 
 func (c *Config) validate() error {
@@ -79,7 +82,7 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 		config.Generic.SecureServing.Listener = bounded{listener}
 	}
 	priming := primingOf(config.Generic)
-	closeWhile(config.Generic, gate{ready: config.Ready, unready: config.Unready}, sharing{fair.NewLimits()}, priming)
+	closeWhile(config.Generic, gate{ready: config.Ready, unready: config.Unready, refused: config.Refused}, sharing{fair.NewLimits()}, priming)
 	config.Generic.AddReadyzChecks(healthz.NamedCheck(primingCheck, func(*http.Request) error { return priming.ready() }))
 	if config.Reached != nil {
 		config.Generic.AddReadyzChecks(healthz.NamedCheck(etcdCheck, func(*http.Request) error { return config.Reached() }))

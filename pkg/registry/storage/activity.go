@@ -12,6 +12,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/endpoints/request"
+
 	"github.com/musterfleet/muster/pkg/registry/engine"
 )
 
@@ -37,9 +40,35 @@ type Counters struct {
 	Expired atomic.Int64
 	// Unready counts watches that ended because the replica was no longer ready.
 	Unready atomic.Int64
-	// Committed, Replanned and Failed count transactions. A replanned one was refused
-	// because a record that it depends on had changed, and was planned anew.
-	Committed, Replanned, Failed atomic.Int64
+	// Committed and Replanned count transactions. A replanned one was refused because a
+	// record that it depends on had changed, and was planned anew.
+	Committed, Replanned atomic.Int64
+	// Failed counts transactions that ended with an error, and writes for which etcd did not
+	// answer the read before the transaction.
+	Failed atomic.Int64
+	// Refused counts requests to write that were refused because the replica was not ready.
+	Refused atomic.Int64
+}
+
+// writes holds the verbs of requests that change objects.
+var writes = sets.New("create", "update", "patch", "delete", "deletecollection")
+
+// NoteRefused counts a request for a resource that was refused because the replica was not
+// ready. It ignores reads, and resources without a store.
+func (a *Activity) NoteRefused(verb, resource string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if c := a.mu.byResource[resource]; c != nil && writes.Has(verb) {
+		c.Refused.Add(1)
+	}
+}
+
+// unread counts a request to write for which etcd did not answer a read. It ignores
+// requests to read.
+func (c *Counters) unread(ctx context.Context) {
+	if info, ok := request.RequestInfoFrom(ctx); ok && writes.Has(info.Verb) {
+		c.Failed.Add(1)
+	}
 }
 
 // All iterates over the counters in the order of the resources.

@@ -168,6 +168,9 @@ func (s *Store) barrier(ctx context.Context) (*view.View, error) {
 		v, err = s.engine.Barrier(ctx)
 		return err
 	})
+	if err != nil {
+		s.counters.unread(ctx)
+	}
 	return v, s.apiError(err)
 }
 

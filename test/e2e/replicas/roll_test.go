@@ -152,8 +152,21 @@ func testLostMember(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	require.Equal(t, before, loads(t, m), "an engine has loaded everything again")
 }
 
+// writes returns how many writes of Clusters had each result, over all replicas.
+func writes(t *testing.T, m *cluster.Muster) map[string]float64 {
+	t.Helper()
+	out := map[string]float64{}
+	for _, r := range m.Replicas() {
+		for _, result := range []string{"committed", "failed", "unready"} {
+			out[result] += metric(t, r.Direct(control.Config), `muster_writes_total{resource="clusters",result="`+result+`"}`)
+		}
+	}
+	return out
+}
+
 func testLostQuorum(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	l := startLoad(t, m, newFleet(t, "quorum", control.Config))
+	before := writes(t, m)
 	leader := etcd.Leader(t)
 	other := (leader + 1) % 3
 	etcd.Member(leader).Kill()
@@ -165,6 +178,10 @@ func testLostQuorum(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	for _, r := range m.Replicas() {
 		waitLost(t, r, within)
 		refusesAll(t, r, l.fleet)
+	}
+	after := writes(t, m)
+	for _, result := range []string{"failed", "unready"} {
+		require.Greater(t, after[result], before[result], "writes without a quorum are not counted as %s", result)
 	}
 	require.NoError(t, etcd.Member(leader).Start())
 	require.NoError(t, etcd.Member(other).Start())

@@ -1,0 +1,114 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package replicas
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+
+	"github.com/musterfleet/muster/pkg/registry/kinds"
+	"github.com/musterfleet/muster/test/e2e/cluster"
+)
+
+// scrape returns the first metrics of a program that is ready.
+func scrape(t *testing.T, config *rest.Config) string {
+	t.Helper()
+	a, err := ask(t.Context(), config, http.MethodGet, "/metrics", "")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	return a.body
+}
+
+// documented matches the rows of both tables of docs/metrics.md: name, and labels.
+var documented = regexp.MustCompile("(?m)^\\| `(muster_[a-z_]+)`(?: \\||,) (?:gauge|counter|histogram),?(?: by ([^|]*))? *\\|")
+
+var quoted = regexp.MustCompile("`([a-z_]+)`")
+
+// series returns the metrics of a section of docs/metrics.md, with the labels of each.
+func series(section string) map[string][]string {
+	out := map[string][]string{}
+	for _, row := range documented.FindAllStringSubmatch(section, -1) {
+		labels := []string{}
+		for _, label := range quoted.FindAllStringSubmatch(row[2], -1) {
+			labels = append(labels, label[1])
+		}
+		out[row[1]] = labels
+	}
+	return out
+}
+
+func TestAFreshProgramServesEachDocumentedMetric(t *testing.T) {
+	m, etcd := install(t, 1, cluster.EtcdOptions{}, cluster.Options{Replicas: 1, Components: []string{"controller"}})
+	page, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", "metrics.md"))
+	require.NoError(t, err)
+	general, own, found := strings.Cut(string(page), "\n## muster-controller\n")
+	require.True(t, found)
+
+	_, port, err := net.SplitHostPort(cluster.FreeAddress())
+	require.NoError(t, err)
+	controller := control.Controller(t, etcd, "controller", "--leader-elect=true", "--bind-address=127.0.0.1", "--secure-port="+port)
+	require.NoError(t, controller.Start())
+	require.Eventually(t, func() bool { return strings.Contains(controller.Log(), `"Ready"`) }, within, pace, "%s", controller.Tail())
+	_, _, err = control.Kubectl("create", "serviceaccount", "-n", cluster.Namespace, "prometheus")
+	require.NoError(t, err)
+	_, _, err = control.Kubectl("create", "clusterrolebinding", "prometheus", "--clusterrole=cluster-admin", "--serviceaccount="+cluster.Namespace+":prometheus")
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _, _ = control.Kubectl("delete", "clusterrolebinding", "prometheus") })
+	prometheus := control.AsAccount(t, cluster.Namespace, "prometheus")
+	prometheus.Host, prometheus.TLSClientConfig = "https://127.0.0.1:"+port, rest.TLSClientConfig{Insecure: true}
+
+	ofReplica, ofController := scrape(t, m.Replicas()[0].Direct(control.Config)), scrape(t, prometheus)
+	all := series(general)
+	require.Greater(t, len(all), 20)
+	for name, labels := range all {
+		requireSeries(t, ofReplica, name, labels)
+	}
+	require.Len(t, series(own), 4)
+	for name, labels := range series(own) {
+		requireSeries(t, ofController, name, labels)
+	}
+	shared, _, found := strings.Cut(general, "| `muster_watches`")
+	require.True(t, found)
+	for name, labels := range series(shared) {
+		requireSeries(t, ofController, name, labels)
+	}
+
+	for program, scraped := range map[string]string{cluster.ServerName: ofReplica, "muster-controller": ofController} {
+		version, err := exec.CommandContext(t.Context(), cluster.Built(t, program), "--version").Output()
+		require.NoError(t, err)
+		require.Contains(t, scraped, `version="`+strings.TrimSpace(strings.TrimPrefix(string(version), program))+`"} 1`)
+		require.Contains(t, scraped, "\nmuster_build_info{")
+		require.NotContains(t, scraped, "kubernetes_build_info", "its version would be wrong")
+	}
+}
+
+// requireSeries checks that a scrape has a metric: one by resource, with all resources.
+func requireSeries(t *testing.T, scraped, name string, labels []string) {
+	t.Helper()
+	if len(labels) == 0 {
+		require.Regexp(t, `(?m)^`+name+`(_count)? `, scraped)
+		return
+	}
+	for _, label := range labels {
+		require.Regexp(t, `(?m)^`+name+`\{[^}]*\b`+label+`="`, scraped)
+	}
+	if labels[0] != "resource" {
+		return
+	}
+	for _, kind := range kinds.All() {
+		if kind.Plural == "contents" { // etcd alone holds and counts them
+			continue
+		}
+		require.Contains(t, scraped, name+`{resource="`+kind.Plural+`"`)
+	}
+}
