@@ -45,7 +45,7 @@ var upstream = map[string][]string{
 	"storage":   {"manifest", "record", "etcd", "index", "targeting", "reports", "derive", "rollout", "view", "engine", "kinds", "fair"},
 	"endpoints": {"manifest", "record", "etcd", "view", "engine", "kinds", "storage"},
 	"server":    {"kinds", "fair"},
-	"metrics":   {"record", "view", "engine", "kinds", "storage", "server"},
+	"metrics":   {"record", "etcd", "view", "engine", "kinds", "storage", "server"},
 	whole:       {"etcd", "engine", "storage", "endpoints", "server", "metrics"},
 }
 

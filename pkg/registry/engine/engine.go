@@ -141,6 +141,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		})
 	})
 	beside.Go(func() { e.pulse.Keep(ctx, e.beat) })
+	beside.Go(func() { e.log.FollowSpace(ctx) })
 	beside.Go(func() { e.keepAuditing(ctx, e.options.AuditEvery) })
 	for ctx.Err() == nil {
 		err := e.follow(ctx)

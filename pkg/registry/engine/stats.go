@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/state"
 )
 
@@ -25,6 +26,8 @@ type Stats struct {
 
 	Records, Loads, Undecodable int64
 	state.Counts
+	// Space says how full etcd is.
+	Space etcd.Space
 
 	// Audits counts audits, Audited the objects that they compared, and Differences the
 	// objects that were wrong.
@@ -49,6 +52,7 @@ func (e *Engine) Stats() Stats {
 		Audits:      e.totals.audits.Load(),
 		Audited:     e.totals.audited.Load(),
 		Differences: e.totals.differences.Load(),
+		Space:       e.log.Space(),
 	}
 	if age, ever := e.pulse.Age(); ever {
 		s.Age = age

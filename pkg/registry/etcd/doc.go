@@ -14,6 +14,7 @@
 //	guard.go      guards of ranges
 //	limits.go     how large a transaction may be
 //	errors.go     what a failed commit means
+//	space.go      whether etcd is full
 //	content.go    manifests
 //	cluster.go    whether etcd is still the same cluster
 //	check.go      Check: whether the log can rely on the store

@@ -53,6 +53,7 @@ var (
 // "No space" is not always definite: see fullOrWritten.
 func (l *Log) outcome(ctx context.Context, txn *Txn, puts map[record.Key][]byte, err error) (int64, bool, error) {
 	if errors.Is(err, rpctypes.ErrNoSpace) {
+		l.space.suspect()
 		return l.fullOrWritten(ctx, txn, puts, err)
 	}
 	if definite := refusal(err); definite != nil {

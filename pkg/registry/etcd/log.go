@@ -32,11 +32,12 @@ type Log struct {
 	cluster  atomic.Uint64
 	progress progress
 	together together
+	space    space
 }
 
 // New returns the log below prefix, which must be absolute, like "/muster".
 func New(client *clientv3.Client, prefix string, options ...Option) *Log {
-	l := &Log{client: client, prefix: strings.TrimSuffix(prefix, "/")}
+	l := &Log{client: client, prefix: strings.TrimSuffix(prefix, "/"), space: space{suspected: make(chan struct{}, 1)}}
 	for _, option := range options {
 		option(l)
 	}

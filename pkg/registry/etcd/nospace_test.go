@@ -76,7 +76,15 @@ func TestAFullEtcdRefusesWritesAndServesReads(t *testing.T) {
 				commit(ctx, t, log, etcd.Txn{Unchanged: map[record.Key]int64{k: written[k]}, Delete: []record.Key{k}})
 			}
 
+			following, end := context.WithCancel(ctx)
+			defer end()
+			go log.FollowSpace(following)
+			require.Eventually(t, func() bool { return log.Space().Full }, deadline, tick)
+			require.Equal(t, etcd.Space{Known: true, Full: true, Size: log.Space().Size, Quota: 2 << 20}, log.Space())
+			require.Positive(t, log.Space().Size)
+
 			makeRoom(ctx, t, server, log)
+			require.Eventually(t, func() bool { return !log.Space().Full }, deadline, tick)
 			commit(ctx, t, log, put("a"))
 		})
 	}

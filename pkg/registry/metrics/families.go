@@ -10,6 +10,7 @@ import (
 	"k8s.io/component-base/metrics"
 
 	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/storage"
 )
 
@@ -26,6 +27,15 @@ type emit func(value float64, labels ...string)
 
 func ofEngine[T int | int64](number func(*scrape) T) func(*scrape, emit) {
 	return func(s *scrape, emit emit) { emit(float64(number(s))) }
+}
+
+// ofSpace reads one number of what etcd's members say about their databases.
+func ofSpace(number func(etcd.Space) int64) func(*scrape, emit) {
+	return func(s *scrape, emit emit) {
+		if s.Space.Known {
+			emit(float64(number(s.Space)))
+		}
+	}
 }
 
 // ofView reads one number of the view, if the replica has one.
@@ -96,6 +106,23 @@ var families = []family{
 		name: "muster_etcd_revision", kind: metrics.GaugeValue,
 		help: "The newest etcd revision that this replica knows of, from quorum reads or the log.",
 		read: ofEngine(func(s *scrape) int64 { return max(s.Seen, s.Revision) }),
+	}, {
+		name: "muster_etcd_full", kind: metrics.GaugeValue,
+		help: "1 while etcd refuses writes because a member's database has reached its quota (the alarm NOSPACE), 0 while it does not; absent before a member has answered.",
+		read: ofSpace(func(s etcd.Space) int64 {
+			if s.Full {
+				return 1
+			}
+			return 0
+		}),
+	}, {
+		name: "muster_etcd_db_size_bytes", kind: metrics.GaugeValue,
+		help: "The size of the largest member's database, with its free pages; absent before a member has answered.",
+		read: ofSpace(func(s etcd.Space) int64 { return s.Size }),
+	}, {
+		name: "muster_etcd_db_quota_bytes", kind: metrics.GaugeValue,
+		help: "The size of that database at which etcd refuses writes; 0 if etcd does not say so (before 3.6), absent before a member has answered.",
+		read: ofSpace(func(s etcd.Space) int64 { return s.Quota }),
 	}, {
 		name: "muster_view_lag_revisions", kind: metrics.GaugeValue,
 		help: "How many revisions the view is behind the newest one that a quorum read returned.",

@@ -20,12 +20,18 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// scrape returns the first metrics of a program that is ready.
+// scrape returns the first metrics of a program that is ready, and that an etcd member has
+// told how full it is.
 func scrape(t *testing.T, config *rest.Config) string {
 	t.Helper()
-	a, err := ask(t.Context(), config, http.MethodGet, "/metrics", "")
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, a.status, a.body)
+	var a *answer
+	require.Eventually(t, func() bool {
+		var err error
+		a, err = ask(t.Context(), config, http.MethodGet, "/metrics", "")
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, a.status, a.body)
+		return strings.Contains(a.body, "\nmuster_etcd_full ")
+	}, within, pace)
 	return a.body
 }
 

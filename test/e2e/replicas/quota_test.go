@@ -8,7 +8,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,9 +25,11 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
+// quota is in bytes.
+const quota = 16 << 20
+
 func TestAFullEtcdStopsOnlyWrites(t *testing.T) {
-	const quota = 16 << 20
-	m, etcd := install(t, 1, cluster.EtcdOptions{QuotaBytes: quota}, cluster.Options{Replicas: 2})
+	m, etcd := install(t, 3, cluster.EtcdOptions{QuotaBytes: quota}, cluster.Options{Replicas: 2})
 	f := newFleet(t, "quota", control.Config)
 	aggregated, straight := clientset(t, control.Config), clientset(t, m.Direct(control.Config))
 	_, err := f.label(t.Context(), aggregated, 0, 1)
@@ -35,6 +40,7 @@ func TestAFullEtcdStopsOnlyWrites(t *testing.T) {
 	require.NoError(t, err)
 	defer w.Stop()
 
+	requireFull(t, m, 0)
 	fill(t, etcd)
 	// etcd may still accept a small write while the alarm spreads.
 	n := 1
@@ -60,6 +66,7 @@ func TestAFullEtcdStopsOnlyWrites(t *testing.T) {
 		}
 	}
 
+	requireFull(t, m, 1)
 	// Reads, lists and watches continue, for longer than a replica stays ready without
 	// etcd.
 	begun := time.Now()
@@ -86,6 +93,7 @@ func TestAFullEtcdStopsOnlyWrites(t *testing.T) {
 	require.NotEmpty(t, deleted.GetResourceVersion())
 
 	makeRoom(t, etcd)
+	requireFull(t, m, 0)
 	require.Eventually(t, func() bool {
 		n++
 		_, err = f.label(t.Context(), aggregated, 1, n)
@@ -138,17 +146,52 @@ func fill(t *testing.T, etcd *cluster.Etcd) {
 	require.Fail(t, "etcd has no quota")
 }
 
-// makeRoom follows the advice in the error of a write.
+// makeRoom follows the page's section on the quota.
 func makeRoom(t *testing.T, etcd *cluster.Etcd) {
+	t.Helper()
+	require.Contains(t, follow(t, etcd, "full"), "alarm:NOSPACE")
+	_, err := etcd.Client(t).Delete(t.Context(), filler, clientv3.WithPrefix())
+	require.NoError(t, err)
+	for _, step := range []string{"compact", "defragment", "disarm"} {
+		follow(t, etcd, step)
+	}
+	require.NotContains(t, follow(t, etcd, "full"), "alarm:NOSPACE")
+}
+
+// follow runs a step of the operators' page, and returns its output.
+func follow(t *testing.T, etcd *cluster.Etcd, step string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
-	response, err := etcd.Client(t).Delete(ctx, filler, clientv3.WithPrefix())
-	require.NoError(t, err)
-	_, err = etcd.Ctl("compact", "--physical", strconv.FormatInt(response.Header.Revision, 10))
-	require.NoError(t, err)
-	_, err = etcd.Ctl("defrag")
-	require.NoError(t, err)
-	_, err = etcd.Ctl("alarm", "disarm")
-	require.NoError(t, err)
+	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", cluster.Step(t, "operations.md", step))
+	bin := t.TempDir()
+	require.NoError(t, os.Symlink(cluster.Program(t, "etcdctl"), filepath.Join(bin, "etcdctl")))
+	command.Env = []string{
+		"PATH=" + bin + ":" + os.Getenv("PATH"), "MEMBER=" + etcd.Endpoints()[1],
+		"ETCDCTL_CACERT=" + etcd.CAFile, "ETCDCTL_CERT=" + etcd.CertFile, "ETCDCTL_KEY=" + etcd.KeyFile,
+	}
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "step %s: %s", step, out)
+	return string(out)
+}
+
+// requireFull waits until each replica shows whether etcd is full. A replica logs each
+// change once, however many writes fail.
+func requireFull(t *testing.T, m *cluster.Muster, full float64) {
+	t.Helper()
+	for _, r := range m.Replicas() {
+		value := func(name string) float64 { return metric(t, r.Direct(control.Config), name) }
+		require.Eventually(t, func() bool { return value("muster_etcd_full") == full }, within, pace, r.Name)
+		require.EqualValues(t, quota, value("muster_etcd_db_quota_bytes"))
+		size := value("muster_etcd_db_size_bytes")
+		require.Positive(t, size)
+		if full == 1 {
+			require.Greater(t, size, float64(quota)*3/4)
+		}
+		log := r.Process.Log()
+		refuses, accepts := strings.Count(log, `"etcd refuses writes`), strings.Count(log, `"etcd is not full any more`)
+		require.LessOrEqual(t, refuses, 1)
+		require.LessOrEqual(t, accepts, 1)
+		require.EqualValues(t, full, refuses-accepts, r.Name)
+	}
 }
