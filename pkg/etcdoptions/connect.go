@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/certificates"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
 
@@ -44,7 +45,13 @@ func (o *Options) Connect(ctx context.Context) (*clientv3.Client, error) {
 		case errors.Is(last, etcd.ErrUnfit):
 			return false, last
 		}
-		klog.InfoS("Waiting for etcd", "servers", o.Servers, "reason", last)
+		// An expired certificate ends by a renewal only: etcd's answer does not name the file.
+		if invalid := certificates.Valid(o.Certificates()...); invalid != nil {
+			last = fmt.Errorf("%w: %w", invalid, last)
+			klog.ErrorS(last, "Waiting for etcd", "servers", o.Servers)
+		} else {
+			klog.InfoS("Waiting for etcd", "servers", o.Servers, "reason", last)
+		}
 		return false, nil
 	})
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/musterfleet/muster/pkg/certificates"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
@@ -48,6 +49,19 @@ func (o *Options) AddConnectionFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.CertFile, "etcd-certfile", o.CertFile, "file with the client certificate for etcd; read again for each connection")
 	flags.StringVar(&o.KeyFile, "etcd-keyfile", o.KeyFile, "file with the key of --etcd-certfile")
 	flags.StringVar(&o.Prefix, "etcd-prefix", o.Prefix, "prefix of all keys in etcd")
+}
+
+// Certificates returns the certificates with which the client connects to etcd.
+func (o *Options) Certificates() (out []certificates.Certificate) {
+	if o.CertFile != "" {
+		out = append(out, certificates.File("etcd-client", "--etcd-certfile", o.CertFile))
+	}
+	if o.CAFile != "" {
+		authorities := certificates.File("etcd-ca", "--etcd-cafile", o.CAFile)
+		authorities.Authorities, authorities.Once = true, true
+		out = append(out, authorities)
+	}
+	return out
 }
 
 // Validate returns what is wrong with the options. Each error names a flag.

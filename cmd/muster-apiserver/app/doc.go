@@ -11,6 +11,7 @@
 //	options.go     the flags, and which of them are refused; those of the engine are in
 //	               options_engine.go, those that bound reports in options_reports.go
 //	config.go      options to the configuration of a server
+//	certificates.go the certificates whose end is watched
 //	run.go         the order in which all of it starts and stops
 //	reencrypt.go   the rewriting of records with a new key
 //	frontproxy/    whether the names of users from the front proxy can be trusted

@@ -13,6 +13,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/cmd/muster-apiserver/app/preflight"
+	"github.com/musterfleet/muster/pkg/certificates"
 	"github.com/musterfleet/muster/pkg/garbage"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
@@ -41,6 +42,9 @@ func Run(ctx context.Context, o *Options) error {
 	if err := preflight.CheckGroup(asking, made.dynamic); err != nil {
 		return err
 	}
+	expiring := certificates.New(o.certificates(made)...)
+	defer expiring.Start(ctx)() // before the connection to etcd, which may refuse an expired one
+	made.generic.ReadyzChecks = append(made.generic.ReadyzChecks, expiring.Check())
 	options := engine.DefaultOptions()
 	o.Engine.apply(&options)
 	lease, err := restore.New(o.Restore, made.kubernetes)

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/pkg/certificates"
 	"github.com/musterfleet/muster/pkg/controller"
 	"github.com/musterfleet/muster/pkg/controller/loops"
 	"github.com/musterfleet/muster/pkg/garbage"
@@ -36,16 +37,28 @@ func Run(ctx context.Context, o *Options) error {
 	if err != nil {
 		return fmt.Errorf("--kubeconfig, or the pod's service account if it is empty: %w", err)
 	}
+	expiring := certificates.New(o.certificates()...)
+	defer expiring.Start(ctx)() // before the connection to etcd, which may refuse an expired one
 	client, err := o.Etcd.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	return o.control(ctx, kube, client)
+	return o.control(ctx, kube, client, expiring.Check())
+}
+
+// certificates returns the certificates of files that the process uses.
+func (o *Options) certificates() []certificates.Certificate {
+	out := o.Etcd.Certificates()
+	if file := o.Serving.ServerCert.CertKey.CertFile; file != "" {
+		out = append(out, certificates.File("serving", "--tls-cert-file", file))
+	}
+	return out
 }
 
 // control runs everything above etcd until ctx ends, and waits for all of it to end.
-func (o *Options) control(ctx context.Context, kube *rest.Config, client *clientv3.Client) error {
+// informs passes always, and its name informs.
+func (o *Options) control(ctx context.Context, kube *rest.Config, client *clientv3.Client, informs healthz.HealthChecker) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
@@ -83,7 +96,7 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 	ready := append(checks[:len(checks):len(checks)],
 		healthz.NamedCheck("engine", func(*http.Request) error { return pipeline.Engine.Ready() }),
 		healthz.NamedCheck("controllers", func(*http.Request) error { return manager.Check() }))
-	ready = append(ready, keys.Checks...)
+	ready = append(append(ready, keys.Checks...), informs)
 	stopped, err := o.serveHealth(background, kube, checks, ready)
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func TestAFreshProgramServesEachDocumentedMetric(t *testing.T) {
 	m, etcd := install(t, 1, cluster.EtcdOptions{}, cluster.Options{Replicas: 1, Components: []string{"controller"}})
 	page, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", "metrics.md"))
 	require.NoError(t, err)
-	general, own, found := strings.Cut(string(page), "\n## muster-controller\n")
+	general, own, found := strings.Cut(string(page), "\n## Certificates\n")
 	require.True(t, found)
 
 	_, port, err := net.SplitHostPort(cluster.FreeAddress())
@@ -79,7 +79,8 @@ func TestAFreshProgramServesEachDocumentedMetric(t *testing.T) {
 	for name, labels := range all {
 		requireSeries(t, ofReplica, name, labels)
 	}
-	require.Len(t, series(own), 4)
+	require.Len(t, series(own), 5)
+	requireSeries(t, ofReplica, "muster_certificate_expiration_timestamp_seconds", []string{"certificate"})
 	for name, labels := range series(own) {
 		requireSeries(t, ofController, name, labels)
 	}
@@ -96,6 +97,9 @@ func TestAFreshProgramServesEachDocumentedMetric(t *testing.T) {
 		require.Contains(t, scraped, "\nmuster_build_info{")
 		require.NotContains(t, scraped, "kubernetes_build_info", "its version would be wrong")
 	}
+
+	// These need nothing else than this installation.
+	t.Run("certificates that expire are named before and after", func(t *testing.T) { testExpiry(t, m, etcd) })
 }
 
 // requireSeries checks that a scrape has a metric: one by resource, with all resources.
