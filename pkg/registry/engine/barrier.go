@@ -59,6 +59,7 @@ func (e *Engine) beat(ctx context.Context) error {
 	begun := time.Now()
 	reading, cancel := context.WithTimeoutCause(ctx, freshness.Timeout, fmt.Errorf("no answer within %s", freshness.Timeout))
 	defer cancel()
+	defer e.askMember(reading)()
 	revision, err := e.quorum.Direct(reading)
 	if err != nil {
 		if cause := context.Cause(reading); cause != nil {
@@ -81,6 +82,25 @@ func (e *Engine) beat(ctx context.Context) error {
 	}
 	e.pulse.Confirm(begun)
 	return nil
+}
+
+// memberAfter is how long a pulse waits for its quorum read before it also asks a member for
+// an answer of its own.
+const memberAfter = 500 * time.Millisecond
+
+// askMember finds out why a quorum read takes long: a member that has lost its leader answers
+// for itself, and behind a partition none does. stop ends it.
+func (e *Engine) askMember(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	asking := time.AfterFunc(memberAfter, func() {
+		if e.log.Ping(ctx) == nil {
+			e.pulse.Replied()
+		}
+	})
+	return func() {
+		asking.Stop()
+		cancel()
+	}
 }
 
 // settle confirms the answers whose revision the view has reached after their pulses ended.

@@ -26,15 +26,18 @@ func (e *Engine) Ready() error {
 	return e.unready()
 }
 
-// Reached returns nil if etcd answered a quorum read within the last seconds. A replica that
+// Reached returns nil if etcd answered a quorum read, and a member anything, within the last seconds. A replica that
 // is warming up is not ready, but reaches etcd. A replica that has lost etcd does not.
 func (e *Engine) Reached() error {
 	silence, answered := e.pulse.Silence()
+	alone, _ := e.pulse.Alone()
 	switch {
 	case !answered:
 		return errors.New("etcd has not answered yet")
 	case silence > freshness.LostAfter:
 		return fmt.Errorf("etcd last answered %s ago", since(silence))
+	case alone > freshness.SilentAfter:
+		return fmt.Errorf("etcd last answered %s ago, none of its members since", since(alone))
 	}
 	return nil
 }
@@ -50,6 +53,7 @@ func (e *Engine) unready() error {
 	behind := errors.Is(failed, freshness.ErrBehind)
 	age, ever := e.pulse.Age()
 	silence, _ := e.pulse.Silence()
+	alone, replied := e.pulse.Alone()
 	broken := e.lineage.broken.Load()
 	reason := ""
 	if stalled := e.stalled.Load(); stalled != nil && errors.Is(*stalled, etcd.ErrUndecryptable) {
@@ -64,6 +68,8 @@ func (e *Engine) unready() error {
 		return fmt.Errorf("%w: %w", ErrNotReady, *broken)
 	case behind && v != nil:
 		return fmt.Errorf("%w: behind: at revision %d, etcd at %d or later, last known to be up to date %s ago%s", ErrNotReady, v.Revision, seen, since(age), reason)
+	case replied && alone > freshness.SilentAfter && failed == nil: // the first pulse without an answer has not ended
+		return fmt.Errorf("%w: etcd lost: no member has answered for %s", ErrNotReady, since(alone))
 	case failed != nil && !behind && ever:
 		return fmt.Errorf("%w: etcd lost: last heard of %s ago, last error: %w", ErrNotReady, since(silence), failed)
 	case failed != nil && !behind:

@@ -5,6 +5,7 @@ package etcd
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -78,11 +79,17 @@ func (l *Log) FollowSpace(ctx context.Context) {
 func (l *Log) lookAtSpace(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, spaceEvery)
 	defer cancel()
+	_ = l.Ping(ctx) // the pulse reports that etcd does not answer
+}
+
+// Ping returns nil if a member answers, with or without a leader.
+func (l *Log) Ping(ctx context.Context) error {
 	answer, err := l.anyStatus(ctx)
 	if err != nil {
-		return // the pulse reports that etcd does not answer
+		return fmt.Errorf("ask a member for its status: %w", err)
 	}
 	l.space.note(answer)
+	return nil
 }
 
 // anyStatus asks the next member that the client is connected to.

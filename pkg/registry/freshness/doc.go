@@ -5,7 +5,7 @@
 // seconds ago at most, everything that was committed. It knows times and revisions, and
 // nothing of the content of a view.
 //
-//	pulse.go    readiness, from the age of etcd's last answer and of the last met barrier
+//	pulse.go    readiness, from the ages of etcd's last answers and of the last met barrier
 //	keep.go     the loop that renews the pulse each second
 //	quorum.go   quorum reads of etcd's revision, shared by concurrent callers
 //	wakeups.go  waits for changes of a resource or a namespace

@@ -12,11 +12,17 @@ import (
 	"time"
 )
 
-// Readiness follows from two ages. The age of etcd's last answer reveals a partition, and a
-// dead connection that nothing has reported. The age of the last met barrier reveals a log
-// that does not arrive, and an engine that is stuck.
+// Readiness follows from three ages. The time since any member of etcd answered anything
+// reveals a partition, and a dead connection that nothing has reported. The age of the last
+// quorum read that was answered reveals the loss of the quorum. The age of the last met
+// barrier reveals a log that does not arrive, and an engine that is stuck.
 const (
-	// LostAfter is the maximum age of etcd's last answer.
+	// SilentAfter is the maximum time since a member answered. It counts from the arrival of
+	// the answer, so slow answers in a busy process do no harm. Members answer during an
+	// election too, so it need not allow for one.
+	SilentAfter = 3 * time.Second
+	// LostAfter is the maximum age of the last quorum read that was answered. It allows for an
+	// election, during which another replica would not answer better.
 	LostAfter = 5 * time.Second
 	// BehindAfter is the maximum age of the last met barrier. It is longer, because one edit
 	// may change a hundred thousand BundleDeployments. That takes seconds on all replicas at
@@ -25,8 +31,7 @@ const (
 	// pulseEvery is the age of the last met barrier at which a pulse begins.
 	pulseEvery = time.Second
 	// Timeout bounds the read of a pulse. A pulse does not wait for the one before it. So a
-	// read that hangs delays none, and clients do not notice an election of etcd. It is short
-	// enough for the first failure to be known before the pulse is lost.
+	// read that hangs delays none, and clients do not notice an election of etcd.
 	Timeout = 3 * time.Second
 	// pulsePause is the wait after a pulse that failed.
 	pulsePause = 250 * time.Millisecond
@@ -46,6 +51,8 @@ type Pulse struct {
 	// barrier began that was met. Both are durations after epoch, 0 if there was none, and
 	// only grow.
 	answered, met atomic.Int64
+	// replied is when the last answer of any member arrived, in the same form.
+	replied atomic.Int64
 	// revokedAt is a time. Barriers that began before it do not count, because a barrier that
 	// was met before a revocation may be confirmed after it.
 	revokedAt atomic.Int64
@@ -87,6 +94,10 @@ func (p *Pulse) Age() (time.Duration, bool) { return p.since(&p.met, p.revokedAt
 // there was none.
 func (p *Pulse) Silence() (time.Duration, bool) { return p.since(&p.answered, 0) }
 
+// Alone returns how long ago the last answer of any member arrived. It reports false if there
+// was none.
+func (p *Pulse) Alone() (time.Duration, bool) { return p.since(&p.replied, 0) }
+
 // since returns the age of a mark, and reports whether the mark is after the floor.
 func (p *Pulse) since(mark *atomic.Int64, floor int64) (time.Duration, bool) {
 	at := mark.Load()
@@ -97,14 +108,15 @@ func (p *Pulse) since(mark *atomic.Int64, floor int64) (time.Duration, bool) {
 func (p *Pulse) left() time.Duration {
 	age, met := p.Age()
 	silence, answered := p.Silence()
-	if !met || !answered {
+	alone, replied := p.Alone()
+	if !met || !answered || !replied {
 		return 0
 	}
 	patience := p.patience
 	if p.stuck.Load() {
 		patience = min(patience, LostAfter)
 	}
-	return min(patience-age, LostAfter-silence)
+	return min(patience-age, LostAfter-silence, SilentAfter-alone)
 }
 
 // Ready reports whether the view may be served.
@@ -117,15 +129,21 @@ func (p *Pulse) Lost() context.Context {
 	return p.mu.lost
 }
 
-// Heard notes that etcd answered a read that began at the given time.
+// Replied notes that a member of etcd has just answered, whether it has a leader or not.
+func (p *Pulse) Replied() { p.advance(&p.replied, time.Now()) }
+
+// Heard notes that etcd has just answered a quorum read that began at the given time.
 func (p *Pulse) Heard(begun time.Time) {
+	p.Replied()
 	if p.advance(&p.answered, begun) {
 		p.revive()
 	}
 }
 
-// Confirm notes that a barrier was met that began at the given time.
+// Confirm notes that a barrier was met that began at the given time. etcd has answered since
+// then.
 func (p *Pulse) Confirm(begun time.Time) {
+	p.advance(&p.replied, begun)
 	answered := p.advance(&p.answered, begun)
 	if p.advance(&p.met, begun) || answered {
 		p.revive()
@@ -151,7 +169,8 @@ func (p *Pulse) advance(mark *atomic.Int64, to time.Time) bool {
 func (p *Pulse) fresh() bool {
 	age, met := p.Age()
 	silence, answered := p.Silence()
-	return met && answered && max(age, silence) < min(LostAfter, p.patience)
+	alone, replied := p.Alone()
+	return met && answered && replied && max(age, silence) < min(LostAfter, p.patience) && alone < SilentAfter
 }
 
 // revive makes the pulse ready, if it is fresh and was not ready.

@@ -30,6 +30,7 @@ func beating(t *testing.T, answer func(begun time.Time) (takes time.Duration, er
 		case <-time.After(takes):
 		}
 		if err == nil {
+			p.Heard(begun)
 			p.Confirm(begun)
 		}
 		return err
@@ -65,8 +66,8 @@ func TestAPulseIsLostWithoutRecentAnswersAndRecovers(t *testing.T) {
 		broken.Store(true)
 		at := time.Now()
 		<-lost.Done()
-		require.LessOrEqual(t, time.Since(at), LostAfter)
-		require.Greater(t, time.Since(at), LostAfter-2*pulseEvery)
+		require.LessOrEqual(t, time.Since(at), SilentAfter+time.Millisecond, "counted from the arrival of the last answer")
+		require.Greater(t, time.Since(at), SilentAfter-2*pulseEvery)
 		require.False(t, p.Ready())
 		pass(time.Minute)
 		require.False(t, p.Ready())
@@ -77,6 +78,31 @@ func TestAPulseIsLostWithoutRecentAnswersAndRecovers(t *testing.T) {
 		require.True(t, p.Ready())
 		require.False(t, ended(p.Lost()))
 		require.Nil(t, p.failure.Load())
+	})
+}
+
+// TestMembersThatAnswerWithoutAQuorumAreWaitedForLonger covers an election, which ends
+// before LostAfter, and the loss of the quorum.
+func TestMembersThatAnswerWithoutAQuorumAreWaitedForLonger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var leaderless atomic.Bool
+		p, _ := beating(t, func(time.Time) (time.Duration, error) {
+			if leaderless.Load() {
+				return Timeout, errors.New("no leader")
+			}
+			return time.Millisecond, nil
+		})
+		pass(10 * time.Second)
+		lost := p.Lost()
+		leaderless.Store(true)
+		at := time.Now()
+		for !ended(lost) {
+			pass(time.Second / 2)
+			p.Replied()
+		}
+		require.LessOrEqual(t, time.Since(at), LostAfter)
+		require.Greater(t, time.Since(at), LostAfter-2*pulseEvery)
 	})
 }
 

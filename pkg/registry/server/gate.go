@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
 	"k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/endpoints/responsewriter"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
@@ -29,6 +30,8 @@ import (
 //     was (client-go, isWatchErrorRetriable). "Connection: close" (in HTTP/2, a GOAWAY)
 //     makes the client use a new connection, which a Service sends to another replica;
 //   - open watches: their contexts end, and the client resumes elsewhere;
+//   - requests that wait for etcd: the storage refuses them, and the gate adds the
+//     "Connection: close" (see leaving);
 //   - discovery of the group's version, which kube-aggregator probes to decide whether the
 //     APIService is available.
 //
@@ -73,6 +76,7 @@ func (g gate) before(next http.Handler) http.Handler {
 			g.refuse(w, req, info, err)
 			return
 		}
+		w = responsewriter.WrapForHTTP1Or2(&leaving{ResponseWriter: w, ready: g.ready})
 		if unready == nil || !info.IsResourceRequest || info.Verb != "watch" {
 			next.ServeHTTP(w, req)
 			return
@@ -84,6 +88,29 @@ func (g gate) before(next http.Handler) http.Handler {
 		defer forget()
 		next.ServeHTTP(w, req.WithContext(ctx))
 	})
+}
+
+// leaving makes the client of a refused request leave the connection if the replica has
+// become unready during the request: the next try is to go to another replica.
+type leaving struct {
+	http.ResponseWriter
+	ready func() error
+}
+
+var _ responsewriter.UserProvidedDecorator = &leaving{}
+
+// Unwrap implements responsewriter.UserProvidedDecorator.
+func (l *leaving) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (l *leaving) WriteHeader(status int) {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		if l.ready() != nil {
+			l.Header().Set("Connection", "close")
+		}
+	}
+	l.ResponseWriter.WriteHeader(status)
 }
 
 func (g gate) guards(info *request.RequestInfo) bool {

@@ -35,7 +35,7 @@ func (s *Store) apiError(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, engine.ErrNotReady):
-		return apierrors.NewTooManyRequests("the server is still loading; try again", retryAfterSeconds)
+		return apierrors.NewTooManyRequests(fmt.Sprintf("this replica of Muster cannot give right answers now: %v; try again, another replica may answer", err), retryAfterSeconds)
 	case errors.Is(err, view.ErrCompacted), errors.Is(err, etcd.ErrCompacted):
 		return apierrors.NewResourceExpired("The provided resource version is too old: list again and watch from the new resourceVersion.")
 	case errors.Is(err, view.ErrFuture):

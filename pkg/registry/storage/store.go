@@ -154,14 +154,42 @@ func (s *Store) key(name record.Name) string { return s.prefix() + name.String()
 // cache.
 const blockTimeout = 3 * time.Second
 
+// barrierTimeout bounds how long a request waits for etcd. It is longer than a replica
+// without etcd stays ready (freshness.SilentAfter), so that the client of such a replica is
+// sent to another one.
+const barrierTimeout = 4 * time.Second
+
 // answerTimeout bounds how long the answer to a committed write waits for its revision,
 // while the engine is ready. It is half of the time that a request has, because the
 // revisions before it may take long, for example Bundles for 10,000 Clusters.
 const answerTimeout = 30 * time.Second
 
+// whileReady returns a context that ends when the replica becomes unready. What waits for
+// etcd then fails at once: another replica may answer.
+func (s *Store) whileReady(ctx context.Context) (context.Context, context.CancelFunc) {
+	unready := s.engine.Unready()
+	if s.engine.Ready() != nil {
+		return ctx, func() {} // the caller does not need a ready replica
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	forget := context.AfterFunc(unready, func() {
+		why := s.engine.Ready()
+		if why == nil { // it is ready again
+			why = engine.ErrNotReady
+		}
+		cancel(why)
+	})
+	return ctx, func() {
+		forget()
+		cancel(nil)
+	}
+}
+
 // barrier returns a view that holds everything committed before the call.
 func (s *Store) barrier(ctx context.Context) (*view.View, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, errBlocked)
+	ctx, done := s.whileReady(ctx)
+	defer done()
+	ctx, cancel := context.WithTimeoutCause(ctx, barrierTimeout, errBlocked)
 	defer cancel()
 	var v *view.View
 	err := fair.Of(ctx).Outside(ctx, func() (err error) {
@@ -176,6 +204,8 @@ func (s *Store) barrier(ctx context.Context) (*view.View, error) {
 
 // waitFor returns a view at the revision of the version or later.
 func (s *Store) waitFor(ctx context.Context, version view.Version) (*view.View, error) {
+	ctx, done := s.whileReady(ctx)
+	defer done()
 	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, errBlocked)
 	defer cancel()
 	v, err := s.engine.WaitFor(ctx, version.Revision())

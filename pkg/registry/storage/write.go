@@ -5,11 +5,13 @@ package storage
 
 import (
 	"context"
+	"errors"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/storage"
 
+	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -214,8 +216,13 @@ func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, 
 		}
 	}
 	fair.Of(ctx).Rest()
-	revision, ok, err := s.writer.send(ctx, name, w)
+	sending, done := s.whileReady(ctx)
+	defer done()
+	revision, ok, err := s.writer.send(sending, name, w)
 	s.counters.wrote(ok, err)
+	if why := context.Cause(sending); errors.Is(err, context.Canceled) && errors.Is(why, engine.ErrNotReady) {
+		err = why // and not because the client is gone
+	}
 	return revision, ok, s.commitError(name, w.Size(), err)
 }
 

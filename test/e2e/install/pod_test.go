@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/musterfleet/muster/pkg/registry/freshness"
 )
 
 func container(t *testing.T, rendered manifests, deployment string) corev1.Container {
@@ -19,6 +21,16 @@ func container(t *testing.T, rendered manifests, deployment string) corev1.Conta
 	containers := as[appsv1.Deployment](t, rendered, deployment).Spec.Template.Spec.Containers
 	require.Len(t, containers, 1)
 	return containers[0]
+}
+
+// TestAReplicaWithoutEtcdLeavesItsServiceSoon checks the promise of 5 seconds. The time until
+// EndpointSlices reach all nodes comes on top.
+func TestAReplicaWithoutEtcdLeavesItsServiceSoon(t *testing.T) {
+	t.Parallel()
+	probe := container(t, servers(t), programs["muster-apiserver"]).ReadinessProbe
+	fails := time.Duration(probe.PeriodSeconds*probe.FailureThreshold) * time.Second
+	require.LessOrEqual(t, freshness.SilentAfter+fails, 5*time.Second)
+	require.GreaterOrEqual(t, probe.FailureThreshold, int32(2), "one slow answer of a busy machine does no harm")
 }
 
 func TestThePodsHaveNoMoreThanTheyNeed(t *testing.T) {

@@ -7,10 +7,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,8 +121,8 @@ func waitLost(t *testing.T, r *cluster.Replica, limit time.Duration) {
 	}, limit, pace, "%s is ready without etcd", r.Name)
 }
 
-// noticedWithin bounds the time until a replica without etcd is unready: the engine's
-// lostAfter, a probe or two, and the delays of a busy machine.
+// noticedWithin bounds the time until a replica without etcd is unready: 3 seconds, a probe
+// or two, and the delays of a busy machine.
 const noticedWithin = 10 * time.Second
 
 func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
@@ -138,6 +140,7 @@ func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 		defer open.Stop()
 		waitFor(t, answers)
 
+		once := l.askOnce(ctx, m)
 		t.Cleanup(victim.Mend)
 		begun := time.Now()
 		for _, proxy := range victim.Etcd {
@@ -145,6 +148,8 @@ func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 		}
 		waitLost(t, victim, noticedWithin)
 		noticed := time.Since(begun)
+		require.Eventually(t, func() bool { return !victim.Ready() }, within, pace, "the Service offers a replica without etcd")
+		out := time.Since(begun)
 		select {
 		case _, more := <-open.ResultChan():
 			require.False(t, more, "a watch sent an event")
@@ -157,9 +162,40 @@ func testPartition(t *testing.T, m *cluster.Muster, _ *cluster.Etcd) {
 		victim.WaitReady(t)
 		waitFor(t, answers)
 		cancel()
-		t.Logf("%s: unready %s after", each.title, noticed.Round(10*time.Millisecond))
+		t.Logf("%s: unready after %s, out of the Service after %s; requests without a retry, by their result: %s",
+			each.title, noticed.Round(10*time.Millisecond), out.Round(10*time.Millisecond), once())
 	}
 	l.finish(t, m, "replica partitioned from etcd")
+}
+
+// askOnce sends reads through the Service, each on a new connection and without a retry,
+// until ctx ends. The function that it returns ends with how many had each result.
+func (l *load) askOnce(ctx context.Context, m *cluster.Muster) (results func() string) {
+	var mu sync.Mutex
+	counts, slowest := map[string]int{}, time.Duration(0)
+	config := m.Direct(control.Config)
+	for i := range clusters {
+		l.every(ctx, func() {
+			begun := time.Now()
+			a, err := ask(ctx, config, http.MethodGet, groupPath+"/namespaces/"+l.fleet.homes[i]+"/bundledeployments/"+everywhere, "")
+			if ctx.Err() != nil {
+				return
+			}
+			result := "no answer"
+			if err == nil {
+				result = strconv.Itoa(a.status)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			counts[result]++
+			slowest = max(slowest, time.Since(begun))
+		})
+	}
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return fmt.Sprintf("%v, the slowest after %s", counts, slowest.Round(10*time.Millisecond))
+	}
 }
 
 // interrogate asks one replica without end; its answers must be right. The channel gets each

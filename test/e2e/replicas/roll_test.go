@@ -5,6 +5,7 @@ package replicas
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -123,8 +124,17 @@ func loads(t *testing.T, m *cluster.Muster) map[string]float64 {
 	return out
 }
 
+// losses returns how often each replica has become unready.
+func losses(m *cluster.Muster) map[string]int {
+	out := map[string]int{}
+	for _, r := range m.Replicas() {
+		out[r.Name] = strings.Count(r.Process.Log(), `"Not ready any more"`)
+	}
+	return out
+}
+
 func testKilledLeader(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
-	before := loads(t, m)
+	before, lost := loads(t, m), losses(m)
 	l := startLoad(t, m, newFleet(t, "leader", control.Config))
 	for range *rounds {
 		leader := etcd.Leader(t)
@@ -135,6 +145,7 @@ func testKilledLeader(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	}
 	l.finish(t, m, "etcd leader killed")
 	require.Equal(t, before, loads(t, m), "an engine has loaded everything again")
+	require.Equal(t, lost, losses(m), "an election has made a replica unready")
 }
 
 func testLostMember(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
