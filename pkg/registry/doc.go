@@ -177,12 +177,14 @@
 // content is deleted only by a request for exactly that, which needs a right of its own.
 // Such a request never deletes an object that can be read.
 //
-// A replica is sure while etcd has answered a quorum read within the last seconds, by the
-// same history, and the view follows. Otherwise it closes the whole API group, also to
-// readers that would accept any state: a reader that has seen more on another replica must
-// not go back in time. It answers 503 and asks the client for a new connection, which a
-// Service sends to another replica. It ends its watches, which resume there. Discovery of
-// the version fails, so that the APIService is available only while some replica is sure.
+// A replica is sure while a member of etcd has answered within the last seconds, and a
+// quorum read too, by the same history, and the view follows. Otherwise it closes the whole
+// API group, also to readers that would accept any state: a reader that has seen more on
+// another replica must not go back in time. It answers 503 and asks the client for a new
+// connection, which a Service sends to another replica. Requests that wait for etcd get 429
+// to the same end, unless they may have written something. It ends its watches, which resume
+// there. Discovery of the version fails, so that the APIService is available only while some
+// replica is sure.
 //
 // # Failure, and the facts that it leaves: pins
 //
