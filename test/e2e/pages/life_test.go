@@ -29,7 +29,8 @@ func with(more map[string]expectation) map[string]expectation {
 func TestAnOperatorInstallsAndUpgradesByKustomize(t *testing.T) {
 	o := newOperator(t)
 	o.follow(t, "install.md", "preflight", "create-apiservice", map[string]expectation{
-		"preflight":         {says: []string{"ok: nothing else serves fleet.cattle.io"}, not: []string{"not ok"}},
+		"preflight":         {says: []string{"ok: nothing else serves fleet.cattle.io", "warning: missing: Secret muster-system/muster-etcd-client"}, not: []string{"not ok"}},
+		"preflight-etcd":    {says: []string{"ok: etcd at "}, not: []string{"not ok", "missing"}},
 		"apply-servers":     {says: []string{`deployment "muster-apiserver" successfully rolled out`}},
 		"logs":              {says: []string{"Muster starts", "Ready"}},
 		"create-apiservice": {says: []string{"condition met"}},
@@ -55,7 +56,7 @@ func (o *operator) images(t *testing.T) string {
 
 func TestAnOperatorInstallsAndUpgradesByHelm(t *testing.T) {
 	o := newOperator(t)
-	o.follow(t, "install.md", "preflight", "tls-secret", nil)
+	o.follow(t, "install.md", "preflight", "preflight-etcd", nil)
 	o.follow(t, "install.md", "helm-install", "see-rights", with(nil))
 	o.follow(t, "upgrade.md", "helm-upgrade", "helm-upgrade", map[string]expectation{"helm-upgrade": {says: []string{"REVISION: 2", "successfully rolled out"}}})
 	o.follow(t, "upgrade.md", "helm-rollback", "helm-rollback", map[string]expectation{"helm-rollback": {says: []string{"Rollback was a success", "successfully rolled out"}}})
