@@ -54,6 +54,11 @@ torture: ## Run random histories with faults against the oracle: DURATION=30m HI
 	MUSTER_TORTURE_DURATION=$(or $(DURATION),30m) MUSTER_TORTURE_HISTORIES=$(or $(HISTORIES),1000000) MUSTER_TORTURE_WORKERS=$(or $(WORKERS),16) $(if $(SEED),MUSTER_SEED=$(SEED)) \
 		go test -count=1 -timeout 0 -v -run '^TestTorture$$' ./pkg/registry/state
 
+.PHONY: drills
+drills: ## Play an operator's drills, and write what clients saw into docs/operations.md.
+	@for tool in etcd etcdctl kube-apiserver kube-controller-manager kubectl alerts; do hack/tool.sh $$tool >/dev/null; done
+	cd test/e2e && go test -count=1 -timeout 60m -v ./drills -run '^TestDrills$$' -update
+
 .PHONY: bench update-bench
 bench: ## Measure the design's numbers, and compare with plain etcd and custom resources; a report in results/. ARGS="--help" lists sizes.
 	@hack/bench.sh $(ARGS)
@@ -68,10 +73,10 @@ verify: verify-tidy verify-policy verify-generated verify-format verify-lint ## 
 update: update-tidy update-generated update-format update-lint ## Repair everything that verify can repair.
 
 # The nested modules. Each keeps its dependencies out of the server's.
-NESTED := hack/image hack/tools cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo crds etcd helm kine steve)
+NESTED := hack/image hack/tools cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,alerts argo crds etcd helm kine steve)
 
 # The modules with code of ours.
-LINTED := . hack/image cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,argo steve)
+LINTED := . hack/image cmd/muster-agent test/e2e $(addprefix test/e2e/programs/,alerts argo steve)
 
 .PHONY: verify-tidy update-tidy
 verify-tidy: ## go.mod and go.sum are what go mod tidy makes.

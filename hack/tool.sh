@@ -14,9 +14,10 @@
 #   test/e2e/programs/helm  helm
 #   test/e2e/programs/kine  kine (needs a C compiler: it links SQLite)
 #
-# Three programs are of this checkout: muster-agent, in cmd/muster-agent; and steve and
-# argo, in test/e2e/programs, which link the parts of Rancher and of Argo CD that follow an
-# API server. They are built each time, which costs a second or two if nothing has changed.
+# Four programs are of this checkout: muster-agent, in cmd/muster-agent; and steve, argo and
+# alerts, in test/e2e/programs, which link the parts of Rancher and of Argo CD that follow an
+# API server, and the part of Prometheus that evaluates alert rules. They are built each
+# time, which costs a second or two if nothing has changed.
 #
 # Only the path goes to standard output; messages go to standard error.
 set -euo pipefail
@@ -42,11 +43,12 @@ etcd)            package=go.etcd.io/etcd/server/v3 module=$package pins=$root/te
 etcdctl|etcdutl) package=go.etcd.io/etcd/$1/v3 module=$package pins=$root/test/e2e/programs/etcd patience="about a minute" ;;
 helm)            package=helm.sh/helm/v4/cmd/helm module=helm.sh/helm/v4 pins=$root/test/e2e/programs/helm patience="some 3 minutes on a small machine" ;;
 kine)            package=github.com/k3s-io/kine module=$package pins=$root/test/e2e/programs/kine patience="some 3 minutes on a small machine: it compiles SQLite" ;;
-muster-agent | steve | argo)
+muster-agent | steve | argo | alerts)
 	case "$1" in
 	muster-agent) source=$root/cmd/muster-agent patience="this compiles the Helm SDK: some 3 minutes on a small machine" ;;
 	steve)        source=$root/test/e2e/programs/steve patience="this compiles SQLite: some 2 minutes on a small machine" ;;
 	argo)         source=$root/test/e2e/programs/argo patience="some 2 minutes on a small machine" ;;
+	alerts)       source=$root/test/e2e/programs/alerts patience="some 2 minutes on a small machine" ;;
 	esac
 	if [[ -n $built ]]; then
 		[[ -x $root/bin/$1 ]] || exit 1
@@ -60,7 +62,7 @@ muster-agent | steve | argo)
 	exit
 	;;
 *)
-	echo "tool.sh: say which tool: golangci-lint, gofumpt, benchstat, kube-apiserver, kube-controller-manager, kubectl, etcd, etcdctl, etcdutl, helm, kine, muster-agent, steve or argo" >&2
+	echo "tool.sh: say which tool: golangci-lint, gofumpt, benchstat, kube-apiserver, kube-controller-manager, kubectl, etcd, etcdctl, etcdutl, helm, kine, muster-agent, steve, argo or alerts" >&2
 	exit 2
 	;;
 esac

@@ -91,7 +91,7 @@ fi
 # machine, most of it for the API server of Kubernetes.
 if [[ $lots != unit ]]; then
 	built=1
-	for tool in etcd etcdctl etcdutl kube-apiserver kube-controller-manager kubectl helm kine muster-agent steve argo; do
+	for tool in etcd etcdctl etcdutl kube-apiserver kube-controller-manager kubectl helm kine muster-agent steve argo alerts; do
 		hack/tool.sh "$tool" >/dev/null || built=0
 	done
 	if ((built)); then

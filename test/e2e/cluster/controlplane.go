@@ -164,6 +164,31 @@ func (c *ControlPlane) ready(ctx context.Context) error {
 	})
 }
 
+// WaitReady waits until kube-apiserver is ready, after another start.
+func (c *ControlPlane) WaitReady(t T) {
+	t.Helper()
+	require.NoError(t, c.ready(t.Context()))
+}
+
+// TrustFrontProxies makes kube-apiserver publish the authorities whose certificates servers
+// behind the aggregation layer must accept. It reads the file again by itself.
+func (c *ControlPlane) TrustFrontProxies(t T, all ...*CA) {
+	t.Helper()
+	var text []byte
+	for _, ca := range all {
+		text = append(text, ca.PEM...)
+	}
+	write(t, c.dir, "front-proxy-ca.crt", text)
+}
+
+// RenewFrontProxy gives the aggregation layer a new certificate, of another authority.
+// kube-apiserver reads the files again by itself.
+func (c *ControlPlane) RenewFrontProxy(t T, ca *CA) {
+	t.Helper()
+	ca.Client(FrontProxyName).Write(t, c.dir, "front-proxy-client")
+	c.FrontProxyCA = ca
+}
+
 // As returns the configuration of a user with a client certificate.
 func (c *ControlPlane) As(user string, groups ...string) *rest.Config {
 	pair, config := c.CA.Client(user, groups...), c.Anonymous()

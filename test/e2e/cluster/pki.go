@@ -20,6 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// year is the life of a certificate: long enough that no alert of an expiry concerns it.
+const year = 365 * 24 * time.Hour
+
 // CA is a certificate authority.
 type CA struct {
 	// PEM is the authority's certificate.
@@ -37,7 +40,7 @@ type KeyPair struct {
 // NewCA returns a new certificate authority.
 func NewCA(name string) *CA {
 	key := newKey()
-	template := validFor(time.Hour * 24)
+	template := validFor(10 * year)
 	template.Subject = pkix.Name{CommonName: name}
 	template.IsCA, template.BasicConstraintsValid = true, true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
@@ -51,7 +54,7 @@ func NewCA(name string) *CA {
 // Sign returns a certificate, whose template change may alter in any way.
 func (ca *CA) Sign(change func(template *x509.Certificate)) KeyPair {
 	key := newKey()
-	template := validFor(time.Hour * 12)
+	template := validFor(year)
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	change(template)
 	der, err := x509.CreateCertificate(rand.Reader, template, ca.certificate, key.Public(), ca.key)

@@ -25,9 +25,10 @@ func TestTheServerAcceptsEveryKustomization(t *testing.T) {
 		{"cert-manager's CA", []string{"apiservice"}, []string{"cert-manager-ca"}},
 		{"network-policy", []string{"server"}, []string{"network-policy"}},
 		{"service-monitor", []string{"server"}, []string{"service-monitor"}},
+		{"prometheus-rule", []string{"server"}, []string{"prometheus-rule"}},
 		{"aggregate-roles", []string{"server"}, []string{"aggregate-roles"}},
 		{"controller", []string{"server"}, []string{"controller"}},
-		{"all of it", []string{"server", "apiservice"}, []string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "service-monitor"}},
+		{"all of it", []string{"server", "apiservice"}, []string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "prometheus-rule", "service-monitor"}},
 		{"the example", []string{"example/server"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,6 +55,7 @@ func TestTheServerAcceptsTheObjectsOfTheChart(t *testing.T) {
 		{"everything", everything + `
 networkPolicy: {enabled: true, from: [{ipBlock: {cidr: 10.0.0.0/8}}], extraEgress: [{to: [{namespaceSelector: {}}], ports: [{port: 9443}]}]}
 serviceMonitor: {enabled: true, interval: 15s, labels: {release: prometheus}}
+prometheusRule: {enabled: true, labels: {release: prometheus}}
 flowSchema: {priorityLevel: global-default, matchingPrecedence: 700}
 rbac: {extraRules: [{apiGroups: [example.org], resources: [limits], verbs: [get, list, watch]}]}
 serviceAccount: {annotations: {a: b}}

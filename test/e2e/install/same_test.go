@@ -54,8 +54,8 @@ func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 		{
 			"everything, with cert-manager",
 			[]string{"server", "apiservice"},
-			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "service-monitor"},
-			"tls: {certManager: {enabled: true}}\nnetworkPolicy: {enabled: true}\nserviceMonitor: {enabled: true}",
+			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "prometheus-rule", "service-monitor"},
+			"tls: {certManager: {enabled: true}}\nnetworkPolicy: {enabled: true}\nserviceMonitor: {enabled: true}\nprometheusRule: {enabled: true}",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -56,6 +56,7 @@ func TestTheChartRefusesInvalidValuesAndNamesTheField(t *testing.T) {
 		{"a spread that does not exist", "topologySpread: {whenUnsatisfiable: Maybe}", []string{"/topologySpread/whenUnsatisfiable"}},
 		{"peers that are addresses", "networkPolicy: {from: [10.0.0.0/8]}", []string{"/networkPolicy/from/0"}},
 		{"a scrape interval without a unit", "serviceMonitor: {interval: '30'}", []string{"/serviceMonitor/interval"}},
+		{"a label of the alerts that is a number", "prometheusRule: {labels: {a: 1}}", []string{"/prometheusRule/labels/a", "string"}},
 		{"a precedence out of range", "flowSchema: {matchingPrecedence: 10001}", []string{"/flowSchema/matchingPrecedence"}},
 		{"a right without verbs", "rbac: {extraRules: [{apiGroups: ['']}]}", []string{"/rbac/extraRules/0", "verbs"}},
 		{"an answer that is not a boolean", "apiService: {create: 'no'}", []string{"/apiService/create", "boolean"}},

@@ -29,6 +29,7 @@ func TestEachValueHasItsEffect(t *testing.T) {
 		certManager       = "etcd: {servers: ['https://a:2379']}\ntls: {certManager: {enabled: true}}\n"
 		monitor           = "ServiceMonitor " + system + "/muster-apiserver"
 		controllerMonitor = "ServiceMonitor " + system + "/muster-controller"
+		alerts            = "PrometheusRule " + system + "/muster"
 		certificate       = "Certificate " + system + "/muster-apiserver"
 		networkPolicy     = "NetworkPolicy " + system + "/muster-apiserver"
 		budget            = "PodDisruptionBudget " + system + "/muster-apiserver"
@@ -156,6 +157,8 @@ func TestEachValueHasItsEffect(t *testing.T) {
 			{controllerMonitor, "metadata.labels.release", "p"},
 		}, with: []string{"ClusterRole /muster-metrics-reader", "Service " + system + "/muster-controller"}},
 		{name: "no service monitor without a controller", values: "serviceMonitor: {enabled: true}\ncontroller: {enabled: false}", with: []string{monitor}, without: []string{controllerMonitor, "Service " + system + "/muster-controller"}},
+		{name: "no alerts unless asked for", without: []string{alerts}},
+		{name: "alerts", values: "prometheusRule: {enabled: true, labels: {release: p}}", changes: []change{{alerts, "metadata.labels.release", "p"}}},
 		{name: "schedules do nothing unless asked for", not: []change{{controllerDeployment, args, "--schedules"}}},
 		{name: "schedules", values: "controller: {schedules: true}", changes: []change{{controllerDeployment, args, "--schedules"}}},
 		{name: "another priority", values: "flowSchema: {priorityLevel: p, matchingPrecedence: 7}", changes: []change{

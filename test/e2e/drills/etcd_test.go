@@ -1,0 +1,108 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package drills
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+func killLeader(t *testing.T, s *scene, p *playing) {
+	leader := s.etcd.Leader(t)
+	p.begins()
+	s.etcd.Member(leader).Kill()
+	s.load.waitProgress(t, 15)
+	s.etcd.Start(t, leader)
+}
+
+func killMajority(t *testing.T, s *scene, p *playing) {
+	leader := s.etcd.Leader(t)
+	lost := []int{leader, other(leader)}
+	p.begins()
+	for _, member := range lost {
+		s.etcd.Member(member).Kill()
+	}
+	s.monitor.fires(t, "MusterDown")
+	s.hasten(t)
+	s.monitor.fires(t, "MusterAPIServiceUnavailable")
+	s.monitor.holds(t, "MusterReplicaUnready")
+	p.repaired()
+	for _, member := range lost {
+		require.NoError(t, s.etcd.Member(member).Start())
+	}
+	for _, member := range lost {
+		require.NoError(t, s.etcd.WaitReady(t.Context(), member))
+	}
+	s.muster.WaitReady(t)
+	s.hasten(t)
+}
+
+// filler is the prefix of records that fill etcd, and are not Muster's.
+const filler = "/filler/"
+
+func fillEtcd(t *testing.T, s *scene, p *playing) {
+	p.begins()
+	value := make([]byte, 256<<10)
+	for i := 0; ; i++ {
+		_, _ = rand.Read(value) // never fails
+		_, err := s.etcd.Client(t).Put(t.Context(), fmt.Sprint(filler, i), string(value))
+		if errors.Is(err, rpctypes.ErrNoSpace) {
+			break
+		}
+		require.NoError(t, err)
+		require.Less(t, i, 1000, "etcd has no quota")
+	}
+	s.monitor.fires(t, "MusterWritesFail")
+	full := time.Now()
+	s.emptyEtcd(t)
+	p.repaired()
+	for _, each := range s.load.since(p.fault) {
+		if verb := s.load.asks[each.ask].verb; verb != "PATCH" && each.begin.Before(full) {
+			require.Empty(t, each.outcome.failure, "%s failed in a full etcd", verb)
+		}
+	}
+}
+
+// emptyEtcd makes room as the page says.
+func (s *scene) emptyEtcd(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	response, err := s.etcd.Client(t).Delete(ctx, filler, clientv3.WithPrefix())
+	require.NoError(t, err)
+	for _, command := range [][]string{
+		{"compact", "--physical", strconv.FormatInt(response.Header.Revision, 10)},
+		{"defrag"},
+		{"alarm", "disarm"},
+	} {
+		_, err := s.etcd.Ctl(command...)
+		require.NoError(t, err)
+	}
+}
+
+// damageRecord overwrites the record of a Cluster of another workspace, and puts it back.
+func damageRecord(t *testing.T, s *scene, p *playing) {
+	newFleet(t, "damaged", 1, 1)
+	client := s.etcd.Client(t)
+	key := "/muster/log/object/clusters/damaged/" + clusterName(0)
+	was, err := client.Get(t.Context(), key)
+	require.NoError(t, err)
+	require.Len(t, was.Kvs, 1, "the record has another key")
+	p.begins()
+	_, err = client.Put(t.Context(), key, "not a record")
+	require.NoError(t, err)
+	s.monitor.holds(t, "MusterUndecodableRecords")
+	_, err = client.Put(t.Context(), key, string(was.Kvs[0].Value))
+	require.NoError(t, err)
+	s.load.waitProgress(t, 5)
+}
