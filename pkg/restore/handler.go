@@ -75,7 +75,6 @@ func compare(w http.ResponseWriter, req *http.Request, e *engine.Engine) {
 // say writes each difference in a line, and then what all of them are.
 func say(w io.Writer, before, after engine.Deployments) {
 	out := bufio.NewWriter(w)
-	defer out.Flush() // a client that has gone away needs no answer
 	all := engine.Compare(before, after, func(name record.Name, was, is string) {
 		switch {
 		case was == "":
@@ -87,6 +86,7 @@ func say(w io.Writer, before, after engine.Deployments) {
 		}
 	})
 	fmt.Fprintf(out, "Agents would %s.\n", all)
+	_ = out.Flush() // a client that has gone away needs no answer
 }
 
 // parse reads a list, in any order.

@@ -184,7 +184,7 @@ func TestAStartComparesEtcdWithTheMark(t *testing.T) {
 				require.Error(t, err)
 				return errors.Is(err, tc.want)
 			}, deadline, pollEvery, "%v", e.Ready())
-			if tc.want == ErrRewound {
+			if errors.Is(tc.want, ErrRewound) {
 				require.ErrorContains(t, e.Ready(), "--bump-revision")
 				_, err := e.Current()
 				require.ErrorIs(t, err, ErrNotReady, "nothing was loaded")

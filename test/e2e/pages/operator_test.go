@@ -46,7 +46,7 @@ type operator struct {
 func newOperator(t *testing.T) *operator {
 	t.Helper()
 	o := &operator{dir: cluster.Folder(t, "operator"), control: cluster.Start(t)}
-	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
+	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{Args: []string{"--quota-backend-bytes=8589934592"}}) // as install.md says
 	o.control.StartWorkloads(t)
 	o.node = cluster.StartNode(t, o.control)
 
