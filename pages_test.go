@@ -104,7 +104,7 @@ func TestEveryPageIsOnTheMap(t *testing.T) {
 
 var (
 	fence = regexp.MustCompile("(?m)^ *```(\\w*)$")
-	mark  = regexp.MustCompile(`(?s)(.*\n)?<!-- (step|not run): ([^\n]+) -->\n$`)
+	mark  = regexp.MustCompile(`(?s)(.*\n)? *<!-- (step|not run): ([^\n]+) -->\n$`)
 )
 
 // operatorsPages returns the pages that docs/README.md lists for operators.

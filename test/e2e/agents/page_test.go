@@ -5,7 +5,6 @@ package agents
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,16 +20,10 @@ func TestThePageLeadsToTheValuesOfAnAgentsChart(t *testing.T) {
 	t.Parallel()
 	const workspace = "by-the-page"
 	script := cluster.Step(t, "agents.md", "token")
-	dir := t.TempDir()
-	bin := filepath.Join(dir, "bin")
-	require.NoError(t, os.Mkdir(bin, 0o700))
-	require.NoError(t, os.Symlink(cluster.Program(t, "kubectl"), filepath.Join(bin, "kubectl")))
-	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", strings.ReplaceAll(script, "fleet-default", workspace))
-	command.Dir = dir
-	command.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "KUBECONFIG=" + control.Kubeconfig(t, control.Config)}
-	out, err := command.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	written, err := os.ReadFile(filepath.Join(dir, "values.yaml"))
+	operator := cluster.NewShell(t, "kubectl")
+	operator.Administrator(t, control)
+	operator.Run(t, strings.ReplaceAll(script, "fleet-default", workspace))
+	written, err := os.ReadFile(filepath.Join(operator.Dir, "values.yaml"))
 	require.NoError(t, err)
 	var v values
 	require.NoError(t, yaml.UnmarshalStrict(written, &v))

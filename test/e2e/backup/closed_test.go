@@ -87,9 +87,9 @@ func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
 	agents.converge(t, want)
 	agents.forget()
 
-	o.run(t, cluster.Step(t, page, "list"))
+	o.Step(t, page, "list")
 	recorded(t, muster)
-	o.run(t, cluster.Step(t, page, "stop"))
+	o.Step(t, page, "stop")
 	for _, r := range muster.Replicas() {
 		r.Stop(t)
 	}

@@ -230,7 +230,7 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	for _, r := range muster.Replicas() {
 		require.Eventually(t, func() bool { return !r.Ready() }, within, every)
 	}
-	o.run(t, cluster.Step(t, page, "forget"))
+	o.Step(t, page, "forget")
 	for _, r := range muster.Replicas() {
 		r.Process.Kill() // as the Deployment replaces its Pods
 		r.Start(t)

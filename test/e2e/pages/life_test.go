@@ -39,6 +39,9 @@ func TestAnOperatorInstallsAndUpgradesByKustomize(t *testing.T) {
 	kinds := o.run(t, "count", "kubectl api-resources --api-group=fleet.cattle.io --no-headers", false)
 	require.Equal(t, 14, strings.Count(kinds, "\n"), "as install.md says")
 
+	o.follow(t, "operations.md", "restart", "restart", map[string]expectation{"restart": {says: []string{
+		"deployment.apps/muster-apiserver restarted", `deployment "muster-apiserver" successfully rolled out`, `deployment "muster-controller" successfully rolled out`,
+	}}})
 	o.follow(t, "upgrade.md", "apply-newer", "apply-newer", map[string]expectation{"apply-newer": {
 		before: func() { o.edit(t, "artifacts/kustomize/example/server/kustomization.yaml", "v0.4.0", "v9.9.9") },
 		says:   []string{"deployment.apps/muster-apiserver configured", "successfully rolled out"},

@@ -5,10 +5,7 @@ package pages
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,52 +25,33 @@ func TestMain(m *testing.M) {
 // exampleEtcd are the addresses of etcd on the pages.
 const exampleEtcd = "https://10.0.0.11:2379,https://10.0.0.12:2379,https://10.0.0.13:2379"
 
-// stepWithin bounds one block of commands.
-const stepWithin = 3 * time.Minute
-
-// operator follows pages in a folder, with the programs that the pages name.
+// operator follows pages, with the programs that they name.
 type operator struct {
-	dir         string
-	environment []string
-	node        *cluster.Node
+	*cluster.Shell
+	node *cluster.Node
 	// etcd replaces the addresses that the pages and artifacts have as an example.
-	etcd    string
-	control *cluster.ControlPlane
+	etcd string
 }
 
 // newOperator returns an operator with a cluster, an etcd and the files that install.md asks
 // for.
 func newOperator(t *testing.T) *operator {
 	t.Helper()
-	o := &operator{dir: cluster.Folder(t, "operator"), control: cluster.Start(t)}
+	control := cluster.Start(t)
 	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{Args: []string{"--quota-backend-bytes=8589934592"}}) // as install.md says
-	o.control.StartWorkloads(t)
-	o.node = cluster.StartNode(t, o.control)
-
-	bin := filepath.Join(o.dir, "bin")
-	require.NoError(t, os.Mkdir(bin, 0o700))
-	for _, tool := range []string{"kubectl", "helm", "etcdctl"} {
-		require.NoError(t, os.Symlink(cluster.Program(t, tool), filepath.Join(bin, tool)))
-	}
-	require.NoError(t, os.Symlink(cluster.Built(t, cluster.ServerName), filepath.Join(bin, cluster.ServerName)))
-	// The pages are followed in a checkout.
-	git, err := exec.LookPath("git")
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(bin, "git"), fmt.Appendf(nil, "#!/bin/sh\nexec %q -C %q \"$@\"\n", git, cluster.Checkout(t)), 0o700))
-	o.environment = []string{
-		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + o.dir, "KUBECONFIG=" + o.control.Kubeconfig(t, o.control.Config),
-		"ETCDCTL_ENDPOINTS=" + strings.Join(etcd.Endpoints(), ","), "ETCDCTL_CACERT=" + etcd.CAFile, "ETCDCTL_CERT=" + etcd.CertFile, "ETCDCTL_KEY=" + etcd.KeyFile,
-	}
+	control.StartWorkloads(t)
+	o := &operator{Shell: cluster.NewShell(t, cluster.ServerName, "kubectl", "helm"), node: cluster.StartNode(t, control), etcd: strings.Join(etcd.Endpoints(), ",")}
+	o.Administrator(t, control)
+	o.Set("GIT_DIR", filepath.Join(cluster.Checkout(t), ".git")) // the pages are followed in a checkout
 	ca := cluster.NewCA("muster")
 	serving := ca.Serving(cluster.ServerName, cluster.ServerName+"."+cluster.Namespace+".svc")
 	for name, content := range map[string][]byte{
 		"etcd-ca.crt": etcd.CA.PEM, "etcd-client.crt": file(t, etcd.CertFile), "etcd-client.key": file(t, etcd.KeyFile),
 		"server.crt": serving.Certificate, "server.key": serving.Key, "ca.crt": ca.PEM,
 	} {
-		require.NoError(t, os.WriteFile(filepath.Join(o.dir, name), content, 0o600))
+		o.Write(t, name, content)
 	}
-	require.NoError(t, os.CopyFS(filepath.Join(o.dir, "artifacts"), os.DirFS(filepath.Join(cluster.Checkout(t), "artifacts"))))
-	o.etcd = strings.Join(etcd.Endpoints(), ",")
+	require.NoError(t, os.CopyFS(filepath.Join(o.Dir, "artifacts"), os.DirFS(filepath.Join(cluster.Checkout(t), "artifacts"))))
 	o.edit(t, "artifacts/kustomize/example/server/kustomization.yaml", exampleEtcd, o.etcd)
 	return o
 }
@@ -88,7 +66,7 @@ func file(t *testing.T, path string) []byte {
 // edit replaces a text everywhere in a file.
 func (o *operator) edit(t *testing.T, name, old, now string) {
 	t.Helper()
-	path := filepath.Join(o.dir, name)
+	path := filepath.Join(o.Dir, name)
 	text := file(t, path)
 	require.Contains(t, string(text), old, name)
 	require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(text, []byte(old), []byte(now)), 0o600))
@@ -134,21 +112,16 @@ func (o *operator) follow(t *testing.T, page, from, to string, expect map[string
 	require.Equal(t, len(expect), met, "%s has no step for an expectation", page)
 }
 
-// run runs a script with bash, and returns its output.
+// run runs a script, which may have to be refused, and returns its output.
 func (o *operator) run(t *testing.T, name, script string, refused bool) string {
 	t.Helper()
 	begun := time.Now()
-	script = strings.ReplaceAll(script, exampleEtcd, o.etcd)
-	ctx, cancel := context.WithTimeout(t.Context(), stepWithin)
-	defer cancel()
-	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
-	command.Dir, command.Env, command.WaitDelay = o.dir, o.environment, time.Second
-	out, err := command.CombinedOutput()
+	out, err := o.Try(t, strings.ReplaceAll(script, exampleEtcd, o.etcd))
 	if refused {
 		require.Error(t, err, "%s\n%s\n%s", name, script, out)
 	} else {
 		require.NoError(t, err, "%s\n%s\n%s\n%s", name, script, out, o.node.Logs())
 	}
 	t.Logf("%s (%.1f s)\n%s", name, time.Since(begun).Seconds(), out)
-	return string(out)
+	return out
 }

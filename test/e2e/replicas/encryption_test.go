@@ -59,25 +59,12 @@ func encryptionConfig(plain bool, keys ...encryptionKey) map[string][]byte {
 	return map[string][]byte{"config.yaml": []byte(b.String())}
 }
 
-const (
-	encryptionSecret = "muster-encryption"
-	encryptionFlag   = "--encryption-provider-config=/var/run/muster/encryption/config.yaml"
-)
-
-// mountEncryption returns the patch of the Deployment that an operator would write.
-func mountEncryption() map[string]any {
-	return map[string]any{
-		"target": map[string]any{"kind": "Deployment", "name": cluster.ServerName},
-		"patch": `[{"op": "add", "path": "/spec/template/spec/volumes/-", "value": {"name": "encryption", "secret": {"secretName": "` + encryptionSecret + `"}}},
-{"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/-", "value": {"name": "encryption", "mountPath": "/var/run/muster/encryption", "readOnly": true}},
-{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "` + encryptionFlag + `"}]`,
-	}
-}
+const encryptionSecret = "muster-encryption"
 
 func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 	one, two := newEncryptionKey("one", 1), newEncryptionKey("two", 2)
 	m, etcd := install(t, 1, cluster.EtcdOptions{}, cluster.Options{
-		Replicas: 1, Patches: []map[string]any{mountEncryption()}, Secrets: map[string]map[string][]byte{encryptionSecret: encryptionConfig(true)},
+		Replicas: 1, Components: []string{"controller", "encryption"}, Secrets: map[string]map[string][]byte{encryptionSecret: encryptionConfig(true)},
 	})
 	c := clientset(t, control.Config)
 	makeSecrets(t, c)
@@ -88,16 +75,16 @@ func TestBundlesAreEncryptedAndKeysAreRotated(t *testing.T) {
 	}
 	before := snapshot(t, c)
 
+	operator := cluster.NewShell(t, cluster.ServerName)
+	operator.Etcd(etcd, 0)
 	configure := func(config map[string][]byte) {
+		operator.Write(t, "config.yaml", config["config.yaml"])
 		m.SetSecret(t, encryptionSecret, config)
 		m.Roll(t)
 		require.Equal(t, before, snapshot(t, c))
 	}
 	reencrypt := func() {
-		r := m.Replicas()[0]
-		args := append([]string{"reencrypt"}, r.Flags("etcd-servers", "etcd-cafile", "etcd-certfile", "etcd-keyfile", "etcd-prefix", "encryption-provider-config")...)
-		out, _, err := r.Exec(args...)
-		require.NoError(t, err)
+		out := operator.Step(t, "operations.md", "reencrypt")
 		require.Contains(t, out, "done: read")
 		t.Logf("reencrypt: %s", out)
 		require.Equal(t, before, snapshot(t, c))

@@ -4,13 +4,9 @@
 package replicas
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -149,30 +145,15 @@ func fill(t *testing.T, etcd *cluster.Etcd) {
 // makeRoom follows the page's section on the quota.
 func makeRoom(t *testing.T, etcd *cluster.Etcd) {
 	t.Helper()
-	require.Contains(t, follow(t, etcd, "full"), "alarm:NOSPACE")
+	operator := cluster.NewShell(t, "etcdctl")
+	operator.Etcd(etcd, 1)
+	require.Contains(t, operator.Step(t, "operations.md", "full"), "alarm:NOSPACE")
 	_, err := etcd.Client(t).Delete(t.Context(), filler, clientv3.WithPrefix())
 	require.NoError(t, err)
 	for _, step := range []string{"compact", "defragment", "disarm"} {
-		follow(t, etcd, step)
+		operator.Step(t, "operations.md", step)
 	}
-	require.NotContains(t, follow(t, etcd, "full"), "alarm:NOSPACE")
-}
-
-// follow runs a step of the operators' page, and returns its output.
-func follow(t *testing.T, etcd *cluster.Etcd, step string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	command := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", cluster.Step(t, "operations.md", step))
-	bin := t.TempDir()
-	require.NoError(t, os.Symlink(cluster.Program(t, "etcdctl"), filepath.Join(bin, "etcdctl")))
-	command.Env = []string{
-		"PATH=" + bin + ":" + os.Getenv("PATH"), "MEMBER=" + etcd.Endpoints()[1],
-		"ETCDCTL_CACERT=" + etcd.CAFile, "ETCDCTL_CERT=" + etcd.CertFile, "ETCDCTL_KEY=" + etcd.KeyFile,
-	}
-	out, err := command.CombinedOutput()
-	require.NoError(t, err, "step %s: %s", step, out)
-	return string(out)
+	require.NotContains(t, operator.Step(t, "operations.md", "full"), "alarm:NOSPACE")
 }
 
 // requireFull waits until each replica shows whether etcd is full. A replica logs each

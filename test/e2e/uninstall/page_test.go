@@ -5,7 +5,6 @@ package uninstall
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -25,29 +24,14 @@ const (
 	patience = 2 * time.Minute
 )
 
-// operator runs commands of pages in the checkout, with kubectl, helm and etcdctl for the
-// cluster and etcd of a test.
-type operator struct{ environment []string }
-
-func newOperator(t *testing.T, etcd *cluster.Etcd) *operator {
+// newOperator returns a shell in the checkout, for the cluster and the etcd of a test.
+func newOperator(t *testing.T, etcd *cluster.Etcd) *cluster.Shell {
 	t.Helper()
-	home := cluster.Folder(t, "operator")
-	for _, program := range []string{"kubectl", "helm", "etcdctl"} {
-		require.NoError(t, os.Symlink(cluster.Program(t, program), filepath.Join(home, program)))
-	}
-	return &operator{[]string{
-		"PATH=" + home + ":" + os.Getenv("PATH"), "HOME=" + home, "KUBECONFIG=" + control.Kubeconfig(t, control.Config),
-		"ETCDCTL_ENDPOINTS=" + strings.Join(etcd.Endpoints(), ","), "ETCDCTL_CACERT=" + etcd.CAFile, "ETCDCTL_CERT=" + etcd.CertFile, "ETCDCTL_KEY=" + etcd.KeyFile,
-	}}
-}
-
-func (o *operator) runs(t cluster.T, script string) string {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
-	command.Dir, command.Env = cluster.Checkout(t), o.environment
-	out, err := command.CombinedOutput()
-	require.NoError(t, err, "%s\n%s", script, out)
-	return string(out)
+	operator := cluster.NewShell(t, "kubectl", "helm", "etcdctl")
+	operator.Administrator(t, control)
+	operator.Etcd(etcd, 0)
+	operator.Dir = cluster.Checkout(t)
+	return operator
 }
 
 // stays has an entry for each object that remains after the programs are removed: its form,
@@ -98,26 +82,26 @@ func TestThePageRemovesAllThatItNames(t *testing.T) {
 
 	t.Log("install")
 	m := cluster.Install(t, control, etcd, cluster.Options{Replicas: 1, Args: []string{"--shutdown-delay-duration=0s"}, Deploy: func(t cluster.T, m *cluster.Muster) {
-		me.runs(t, "kubectl apply -f artifacts/kustomize/server/namespace.yaml")
+		me.Run(t, "kubectl apply -f artifacts/kustomize/server/namespace.yaml")
 		for name, data := range m.Secrets(t) {
 			_, err := control.Client.CoreV1().Secrets(cluster.Namespace).Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: data}, metav1.CreateOptions{})
 			require.NoError(t, err)
 		}
-		me.runs(t, "kubectl apply -k artifacts/kustomize/example/server")
-		me.runs(t, "kubectl scale -n muster-system deployment/muster-apiserver --replicas=1")
+		me.Run(t, "kubectl apply -k artifacts/kustomize/example/server")
+		me.Run(t, "kubectl scale -n muster-system deployment/muster-apiserver --replicas=1")
 	}})
 	controller := control.Controller(t, etcd, "controller", "--leader-elect=true", "--leader-elect-resource-namespace="+cluster.Namespace,
 		"--agent-api-server-url=https://kube.example.com:6443", "--agent-api-server-ca-file="+control.CAFile)
 	require.NoError(t, controller.Start())
-	me.runs(t, registration)
-	me.runs(t, "kubectl wait -n fleet-default clusterregistration shop --for=jsonpath={.status.granted}=true --timeout=60s && "+
+	me.Run(t, registration)
+	me.Run(t, "kubectl wait -n fleet-default clusterregistration shop --for=jsonpath={.status.granted}=true --timeout=60s && "+
 		"kubectl wait -n fleet-default clusterregistrationtokens join --for=jsonpath={.status.secretName}=join --timeout=60s")
 	installed := list(t).since(before)
 
 	t.Log("remove the programs, as kustomize installed them")
 	require.NoError(t, controller.Stop(patience))
-	me.runs(t, cluster.Step(t, page, "apiservice"))
-	me.runs(t, cluster.Step(t, page, "kustomize"))
+	me.Step(t, page, "apiservice")
+	me.Step(t, page, "kustomize")
 	for _, replica := range m.Replicas() {
 		require.NoError(t, replica.Process.Stop(patience))
 	}
@@ -128,14 +112,14 @@ func TestThePageRemovesAllThatItNames(t *testing.T) {
 	t.Log("install again with Helm, and remove the programs")
 	ca := filepath.Join(cluster.Folder(t, "ca"), "ca.crt")
 	require.NoError(t, os.WriteFile(ca, m.CA.PEM, 0o600))
-	me.runs(t, "helm install muster artifacts/helm/muster --namespace muster-system --set 'etcd.servers={https://10.0.0.11:2379}' --set-file tls.caBundle="+ca)
-	require.NotEmpty(t, me.runs(t, "kubectl get clusterrole fleet-content -o name"))
-	me.runs(t, cluster.Step(t, page, "helm"))
+	me.Run(t, "helm install muster artifacts/helm/muster --namespace muster-system --set 'etcd.servers={https://10.0.0.11:2379}' --set-file tls.caBundle="+ca)
+	require.NotEmpty(t, me.Run(t, "kubectl get clusterrole fleet-content -o name"))
+	me.Step(t, page, "helm")
 	require.Equal(t, left, list(t).since(before), "Helm leaves what kustomize leaves")
 
 	t.Log("remove what stays")
 	for _, step := range []string{"roles", "agents", "credentials", "namespace", "etcd"} {
-		me.runs(t, cluster.Step(t, page, step))
+		me.Step(t, page, step)
 	}
 	require.Empty(t, list(t).since(before))
 	keys, err := etcd.Ctl("get", "", "--prefix", "--keys-only")
