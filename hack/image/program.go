@@ -22,7 +22,7 @@ const user = "65532:65532"
 
 type program struct {
 	description string
-	// port is what it listens on unless a flag says otherwise.
+	// port is the port that it listens on without a flag.
 	port string
 }
 

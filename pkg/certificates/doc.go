@@ -9,9 +9,9 @@
 //	watch.go        Watch: logs and metrics, from the first look to the last
 //	check.go        the line in /readyz?verbose
 //
-// A Watch reads the certificates again every few seconds. So it follows a renewal, and what
-// it reports is what the next connection uses. It logs a warning from WarnBefore on and an
-// error after the end, when that begins and then once a day.
+// A Watch reads the certificates again every few seconds. So it follows a renewal, and
+// reports the certificates of the next connection. It logs a warning from WarnBefore on and
+// an error after the end, when that begins and then once a day.
 //
 // The metric is the end as a timestamp, and not the time that is left: it changes only with
 // the certificate, and a query that subtracts time() is right at any time after the scrape.

@@ -55,7 +55,7 @@ type watched struct {
 	Certificate
 	data []byte
 	span span
-	// unread and lapsed are what was last logged about reading it, and about its end.
+	// unread and lapsed are the last texts that were logged about reading it, and its end.
 	unread, lapsed said
 }
 

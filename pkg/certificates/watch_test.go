@@ -34,7 +34,7 @@ func until(t *testing.T, end time.Time) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-// logged is what a watch logs.
+// logged holds the lines of a watch.
 type logged struct {
 	warnings []string
 	errors   []error

@@ -27,7 +27,7 @@ var errOpened = errors.New("an operator has opened it")
 type closing struct {
 	// accepted is the cluster whose objects clients may see, 0 before the first.
 	accepted atomic.Uint64
-	// restored is what clients would see, nil unless the replica is closed.
+	// restored describes the closed replica, nil while it is open.
 	restored atomic.Pointer[Restored]
 	opened   atomic.Pointer[context.CancelCauseFunc]
 }
@@ -37,9 +37,9 @@ type Restored struct {
 	// Cluster is the ID of the cluster that answers, and Accepted of the one whose objects
 	// clients know.
 	Cluster, Accepted uint64
-	// Shown is what this replica last showed. It is nil if the replica started after that.
+	// Shown is the last view that this replica showed, nil if it started after the restore.
 	Shown *view.View
-	// View is what clients would see.
+	// View is the state that etcd holds.
 	View *view.View
 	// Difference counts what agents would do. It is zero without Shown.
 	Difference Difference

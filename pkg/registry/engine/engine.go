@@ -34,7 +34,7 @@ type Options struct {
 	// AuditEvery is the interval at which the state is compared with the records. 0 means
 	// never.
 	AuditEvery time.Duration
-	// Known is what replicas remember of etcd from before the start. With it, a restored etcd
+	// Known is the mark that replicas keep of etcd beyond a process. With it, a restored etcd
 	// is not served until Open is called; nil serves any etcd that does not go back in time.
 	Known *Mark
 	// HowToOpen returns the command with which an operator opens a closed replica.

@@ -37,8 +37,8 @@ type Space struct {
 	Quota int64
 }
 
-// space is what the members have said about their databases. The zero value is ready to
-// use, except for suspected.
+// space holds the members' answers about their databases. The zero value is ready to use,
+// except for suspected.
 type space struct {
 	// suspected is sent to when etcd has refused a write for lack of space.
 	suspected chan struct{}

@@ -35,7 +35,7 @@ func TestRequestsThatWaitForALostEtcdMayGoElsewhere(t *testing.T) {
 	first := sync.OnceFunc(func() { close(encrypted) })
 	keys.BeforeEncrypt(func(string) { first() })
 	go func() { committing <- create(ctx, s, "b") }()
-	<-encrypted // what follows is the transaction
+	<-encrypted // next comes the transaction
 	reads.Stall()
 	t.Cleanup(reads.Mend)
 	<-lost.Done()

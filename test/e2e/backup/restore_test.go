@@ -223,7 +223,7 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 		require.NotContains(t, want, "bundledeployments "+key)
 	}
 
-	t.Log("an operator who means it begins again with an empty etcd")
+	t.Log("after the Lease is deleted, an empty etcd is served")
 	o.lose(t)
 	require.NoError(t, etcd.Member(0).Start())
 	require.NoError(t, etcd.WaitReady(t.Context(), 0))

@@ -178,7 +178,7 @@ func TestTheManifestsRunTheImagesAsTheyAre(t *testing.T) {
 	}
 }
 
-// The oracle is what Go itself says of the program.
+// The oracle is the output of "go version -m".
 func TestAnSBOMListsEveryModuleOfItsProgram(t *testing.T) {
 	for program := range imagePorts {
 		i := unpacked(t, program)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// seen is what install.md promises for its last section.
+// seen has the promises of install.md's last section.
 var seen = map[string]expectation{
 	"see-kinds":  {says: []string{"muster-system/muster-apiserver   True", "bundledeployments", "No resources found", "successfully rolled out"}},
 	"see-rights": {says: []string{"no"}, refused: true},

@@ -72,7 +72,7 @@ func (o *operator) edit(t *testing.T, name, old, now string) {
 	require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(text, []byte(old), []byte(now)), 0o600))
 }
 
-// expectation is what a step must show.
+// expectation says how a step must end.
 type expectation struct {
 	// before runs before the step.
 	before func()

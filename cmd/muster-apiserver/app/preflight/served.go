@@ -46,8 +46,8 @@ func (p *preflight) checkGroup(ctx context.Context) {
 }
 
 // checkService reports whether the APIService is absent or names Muster's Service. The
-// server leaves that decision to the operator, who may not know of another Service before
-// an installation.
+// server leaves that decision to the operator. Before an installation, the operator may not
+// know of another Service.
 func (p *preflight) checkService(ctx context.Context) bool {
 	found, err := p.apiService(ctx)
 	if err != nil {
