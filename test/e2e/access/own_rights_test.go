@@ -36,11 +36,17 @@ var musters = []string{
 // trust is the right to read how to recognise the front proxy.
 const trust = "get,list,watch configmaps named extension-apiserver-authentication"
 
+// remembers holds the rights in its own namespace: the Lease that remembers etcd.
+var remembers = []string{
+	"create leases.coordination.k8s.io",
+	"get,update leases.coordination.k8s.io named muster-etcd",
+}
+
 func TestMusterMayDoNoMoreThanTheTable(t *testing.T) {
 	t.Parallel()
 	self := control.AsAccount(t, cluster.Namespace, cluster.ServerName)
 	for namespace, more := range map[string][]string{
-		cluster.Namespace: nil, north.namespace: nil, workspace: nil, metav1.NamespaceDefault: nil,
+		cluster.Namespace: remembers, north.namespace: nil, workspace: nil, metav1.NamespaceDefault: nil,
 		metav1.NamespaceSystem: {trust},
 	} {
 		t.Run("in "+namespace, func(t *testing.T) {
@@ -82,6 +88,7 @@ func TestMusterIsDeniedRightsThatItDoesNotNeed(t *testing.T) {
 		{"bind roles", http.MethodPost, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", false},
 		{"change the APIService", http.MethodDelete, "/apis/apiregistration.k8s.io/v1/apiservices/" + cluster.APIServiceName + "?dryRun=All", false},
 		{"read other APIServices", "", "/apis/apiregistration.k8s.io/v1/apiservices", false},
+		{"read other Leases of its namespace", "", "/apis/coordination.k8s.io/v1/namespaces/" + cluster.Namespace + "/leases", false},
 		{"read pods", "", "/api/v1/pods", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
