@@ -55,7 +55,8 @@ func (s *Store) apiError(err error) error {
 		return err
 	}
 	unavailable := apierrors.NewServiceUnavailable(fmt.Sprintf("%s: the store is not available: %v", s.resource, err))
-	if etcd.Passing(err) || errors.Is(err, errUnsure) {
+	// Soon after etcd was replaced, the replica is no longer ready and the gate answers.
+	if etcd.Passing(err) || errors.Is(err, etcd.ErrReplaced) || errors.Is(err, errUnsure) {
 		unavailable.ErrStatus.Details = &metav1.StatusDetails{Group: s.resource.Group, Kind: s.resource.Resource, RetryAfterSeconds: retryAfterSeconds}
 	}
 	return unavailable

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +105,19 @@ func status(t *testing.T, err error) (code, after int32, message string) {
 		after = details.RetryAfterSeconds
 	}
 	return api.Status().Code, after, api.Status().Message
+}
+
+func TestARequestThatMeetsAnotherEtcdMayBeRetried(t *testing.T) {
+	t.Parallel()
+	ctx, server := withDeadline(t), etcdtest.Start(t)
+	log := etcd.New(server.Client, "/muster")
+	log.Expect(1) // the server's cluster has another ID
+	_, err := log.Revision(ctx)
+	require.ErrorIs(t, err, etcd.ErrReplaced)
+	code, after, message := status(t, (&Store{}).apiError(err))
+	require.EqualValues(t, http.StatusServiceUnavailable, code)
+	require.EqualValues(t, retryAfterSeconds, after)
+	require.Contains(t, message, "another cluster")
 }
 
 func TestAFullEtcdIsExplained(t *testing.T) {
