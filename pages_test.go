@@ -129,7 +129,7 @@ func operatorsPages(t *testing.T) []string {
 func TestEveryCommandOfAPageIsRunOrSaysWhyNot(t *testing.T) {
 	t.Parallel()
 	var tests strings.Builder
-	for _, path := range committed(t, "_test.go") {
+	for _, path := range committed(t, ".go") {
 		if within(path, "test/e2e") {
 			tests.WriteString(page(t, path))
 		}

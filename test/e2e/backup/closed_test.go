@@ -82,7 +82,7 @@ func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
 	muster := cluster.Install(t, control, old, cluster.Options{Replicas: 2, Args: []string{"--shutdown-delay-duration=1s"}})
 	f := newFleet(t, "moved", control.Config)
 	agents := startAgents(t, control.Config, f.homes)
-	o := newOperator(t, old, muster, 1)
+	o := cluster.NewOperator(t, control, muster, old)
 	want := stateAt(t, control.Config, "")
 	agents.converge(t, want)
 	agents.forget()
@@ -93,9 +93,9 @@ func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
 	for _, r := range muster.Replicas() {
 		r.Stop(t)
 	}
-	o.save(t)
-	bump := o.bump(t)
-	o.lose(t)
+	o.Save(t)
+	bump := o.Bump(t)
+	o.Lose(t)
 
 	t.Log("an empty etcd at the old addresses is refused")
 	require.NoError(t, old.Member(0).Start())
@@ -107,19 +107,19 @@ func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
 		r.Process.Kill()
 	}
 
-	o.lose(t)
-	o.restore(t, cluster.Step(t, page, "restore"), "moved", bump)
+	o.Lose(t)
+	o.Restore(t, cluster.Step(t, page, "restore"), "moved", bump)
 	for _, r := range muster.Replicas() {
 		r.Start(t)
 	}
 	awaitClosed(t, muster)
 	for _, r := range muster.Replicas() {
-		require.Contains(t, o.look(t, "look", r), "has started since")
-		require.Equal(t, actions(t, want, want), o.look(t, "compare", r), "nothing changes")
+		require.Contains(t, o.Look(t, "look", r), "has started since")
+		require.Equal(t, actions(t, want, want), o.Look(t, "compare", r), "nothing changes")
 	}
 	require.Equal(t, want.deployments(), agents.know(), "agents get no events")
 	theComparisonIsGuarded(t, muster.Replicas()[0])
-	o.open(t)
+	o.Open(t)
 	muster.WaitReady(t)
 	muster.WaitAvailable(t)
 	require.Equal(t, want, stateAt(t, control.Config, ""))

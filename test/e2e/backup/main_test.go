@@ -22,6 +22,9 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
+// page is the page that the operator follows.
+const page = "backup.md"
+
 const (
 	// within bounds every wait for something that must happen soon.
 	within = time.Minute

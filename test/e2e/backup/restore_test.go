@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// TestAFleetIsRestoredFromASnapshot follows operations.md, with replicas and agents that
+// TestAFleetIsRestoredFromASnapshot follows backup.md, with replicas and agents that
 // know nothing about it.
 func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	const members = 3
@@ -25,11 +25,11 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	muster := cluster.Install(t, control, etcd, cluster.Options{Replicas: 3, Args: []string{"--shutdown-delay-duration=1s"}})
 	f := newFleet(t, "restored", control.Config)
 	agents := startAgents(t, control.Config, f.homes)
-	o := newOperator(t, etcd, muster, members)
+	o := cluster.NewOperator(t, control, muster, etcd)
 
 	t.Log("a snapshot is saved while the fleet is edited")
 	stop := f.editing(t, 2)
-	revision := o.save(t)
+	revision := o.Save(t)
 	n := stop()
 	want := stateAt(t, control.Config, view.VersionAt(revision).String())
 	require.GreaterOrEqual(t, len(want.deployments()), 3*clusters)
@@ -53,21 +53,21 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 
 	t.Log("etcd is lost and restored: replicas remain closed, and agents see nothing")
 	recorded(t, muster)
-	bump := o.bump(t)
-	o.lose(t)
-	o.restore(t, cluster.Step(t, page, "restore"), "restore-1", bump)
+	bump := o.Bump(t)
+	o.Lose(t)
+	o.Restore(t, cluster.Step(t, page, "restore"), "restore-1", bump)
 	awaitClosed(t, muster)
 	expected := actions(t, lost, want)
 	require.Contains(t, expected, "uninstall ")
 	require.Contains(t, expected, "change ")
 	require.Contains(t, expected, "install "+f.homes[0]+"/templated")
 	for _, r := range muster.Replicas() {
-		require.Equal(t, expected, o.look(t, "look", r), "%s", r.Name)
+		require.Equal(t, expected, o.Look(t, "look", r), "%s", r.Name)
 	}
 	require.Equal(t, lost.deployments(), agents.know(), "agents get no events")
 
 	t.Log("an operator opens them: replicas and agents recover by themselves")
-	o.open(t)
+	o.Open(t)
 	for _, r := range muster.Replicas() {
 		r.WaitReady(t)
 		require.Equal(t, want, stateAt(t, r.Direct(control.Config), ""), "%s", r.Name)
@@ -103,13 +103,13 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	again, err := dynamicClient(t, control.Config).Resource(resource("bundledeployments")).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	recorded(t, muster)
-	higher := o.bump(t)
+	higher := o.Bump(t)
 	require.NotEqual(t, bump, higher)
-	o.lose(t)
-	o.restore(t, cluster.Step(t, page, "restore"), "restore-2", higher)
+	o.Lose(t)
+	o.Restore(t, cluster.Step(t, page, "restore"), "restore-2", higher)
 	awaitClosed(t, muster)
-	require.Equal(t, actions(t, now, want), o.look(t, "look", muster.Replicas()[0]))
-	o.open(t)
+	require.Equal(t, actions(t, now, want), o.Look(t, "look", muster.Replicas()[0]))
+	o.Open(t)
 	muster.WaitReady(t)
 	muster.WaitAvailable(t)
 	agents.converge(t, want)
@@ -157,8 +157,8 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	muster := cluster.Install(t, control, etcd, cluster.Options{Replicas: 2, Args: []string{"--shutdown-delay-duration=1s"}})
 	f := newFleet(t, "rewound", control.Config)
 	agents := startAgents(t, control.Config, f.homes)
-	o := newOperator(t, etcd, muster, 1)
-	revision := o.save(t)
+	o := cluster.NewOperator(t, control, muster, etcd)
+	revision := o.Save(t)
 	want := stateAt(t, control.Config, view.VersionAt(revision).String())
 	for n := range 4 {
 		f.edits(t, n+2)
@@ -172,9 +172,9 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	careless := strings.Replace(script, `--bump-revision "$BUMP" --mark-compacted`, "", 1)
 	require.NotEqual(t, script, careless)
 	recorded(t, muster)
-	bump := o.bump(t)
-	o.lose(t)
-	o.restore(t, careless, token, "")
+	bump := o.Bump(t)
+	o.Lose(t)
+	o.Restore(t, careless, token, "")
 	for _, r := range muster.Replicas() {
 		require.Eventually(t, func() bool {
 			_, err := tryState(t, r.Direct(control.Config), "")
@@ -196,8 +196,8 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	require.Equal(t, lost.deployments(), agents.know(), "agents get no events")
 
 	t.Log("restored with a bump that leaves no room for resourceVersions")
-	o.lose(t)
-	o.restore(t, script, "restore-too-far", strconv.FormatInt(view.MaxRevision, 10))
+	o.Lose(t)
+	o.Restore(t, script, "restore-too-far", strconv.FormatInt(view.MaxRevision, 10))
 	for _, r := range muster.Replicas() {
 		require.Eventually(t, func() bool {
 			return strings.Contains(r.Process.Log(), "with a smaller --bump-revision")
@@ -207,10 +207,10 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	require.Equal(t, lost.deployments(), agents.know(), "agents get no events")
 
 	t.Log("restored again, as on the page")
-	o.lose(t)
-	o.restore(t, script, "restore-2", bump)
+	o.Lose(t)
+	o.Restore(t, script, "restore-2", bump)
 	awaitClosed(t, muster)
-	o.open(t)
+	o.Open(t)
 	for _, r := range muster.Replicas() {
 		r.WaitReady(t)
 		require.Equal(t, want, stateAt(t, r.Direct(control.Config), ""), "%s", r.Name)
@@ -224,7 +224,7 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	}
 
 	t.Log("after the Lease is deleted, an empty etcd is served")
-	o.lose(t)
+	o.Lose(t)
 	require.NoError(t, etcd.Member(0).Start())
 	require.NoError(t, etcd.WaitReady(t.Context(), 0))
 	for _, r := range muster.Replicas() {

@@ -13,7 +13,7 @@
 //	node.go          a machine that runs the Pods of Muster's Deployments
 //	kubelet.go       what a kubelet answers about them
 //	page.go          the commands of a page of docs
-//	shell.go         runs them as an operator does
+//	shell.go         runs them; operator.go restores etcd with it
 //	balancer.go      a Service
 //	endpoint.go      clients of a server, and its certificate
 //	terminal.go      kubectl

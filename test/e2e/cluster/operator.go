@@ -1,7 +1,7 @@
 // Copyright The Muster Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package backup
+package cluster
 
 import (
 	"encoding/json"
@@ -9,39 +9,38 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-const page = "backup.md"
+const backupPage = "backup.md"
 
-// operator follows the page, with etcd's tools and kubectl.
-type operator struct {
-	*cluster.Shell
-	etcd *cluster.Etcd
-	// peers are the URLs of the members' peers, by name.
-	peers   map[string]string
+// Operator is a shell with etcd's tools and kubectl that saves and restores an etcd by the
+// page on backups.
+type Operator struct {
+	*Shell
+	etcd    *Etcd
 	members int
+	// peers are the URLs of the members' peers, by name.
+	peers map[string]string
 }
 
-func newOperator(t *testing.T, etcd *cluster.Etcd, muster *cluster.Muster, members int) *operator {
+// NewOperator returns an operator of Muster and of all members of its etcd.
+func NewOperator(t T, c *ControlPlane, muster *Muster, etcd *Etcd) *Operator {
 	t.Helper()
-	o := &operator{Shell: cluster.NewShell(t, "etcdctl", "etcdutl", "kubectl"), etcd: etcd, members: members}
-	o.Administrator(t, control)
-	o.Etcd(etcd, 1%members)
+	o := &Operator{Shell: NewShell(t, "etcdctl", "etcdutl", "kubectl"), etcd: etcd, members: len(etcd.Endpoints())}
+	o.Administrator(t, c)
+	o.Etcd(etcd, 1%o.members)
 	o.Write(t, "ca.crt", muster.CA.PEM)
 	return o
 }
 
-// save runs the page's backup, and returns the revision of the snapshot.
-func (o *operator) save(t *testing.T) int64 {
+// Save makes the backup of the page, and returns the revision of the snapshot.
+func (o *Operator) Save(t T) int64 {
 	t.Helper()
 	require.NoError(t, os.RemoveAll(filepath.Join(o.Dir, "muster.db")))
-	o.Step(t, page, "save")
-	o.Step(t, page, "members")
+	o.Step(t, backupPage, "save")
+	o.Step(t, backupPage, "members")
 	o.readMembers(t)
 	var status struct{ Revision int64 }
 	require.NoError(t, json.Unmarshal([]byte(o.Run(t, "etcdutl snapshot status muster.db --write-out json")), &status))
@@ -49,7 +48,7 @@ func (o *operator) save(t *testing.T) int64 {
 }
 
 // readMembers parses the page's list of members: "ID, started, NAME, PEER, CLIENT, false".
-func (o *operator) readMembers(t *testing.T) {
+func (o *Operator) readMembers(t T) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(o.Dir, "members.txt"))
 	require.NoError(t, err)
@@ -62,7 +61,8 @@ func (o *operator) readMembers(t *testing.T) {
 	require.Len(t, o.peers, o.members)
 }
 
-func (o *operator) lose(t *testing.T) {
+// Lose ends all members of etcd, and removes their data.
+func (o *Operator) Lose(t T) {
 	t.Helper()
 	for i := range o.members {
 		o.etcd.Member(i).Kill()
@@ -72,16 +72,17 @@ func (o *operator) lose(t *testing.T) {
 	}
 }
 
-// bump returns the bump that the page computes.
-func (o *operator) bump(t *testing.T) string {
+// Bump returns the bump that the page computes.
+func (o *Operator) Bump(t T) string {
 	t.Helper()
-	text, ok := strings.CutPrefix(o.Step(t, page, "bump"), "BUMP=")
+	text, ok := strings.CutPrefix(o.Step(t, backupPage, "bump"), "BUMP=")
 	require.True(t, ok)
 	return strings.TrimSpace(text)
 }
 
-// restore follows the page, with a script that may differ from the page's.
-func (o *operator) restore(t *testing.T, script, token, bump string) {
+// Restore restores what Save saved, with a script that may differ from the page's, and
+// starts etcd.
+func (o *Operator) Restore(t T, script, token, bump string) {
 	t.Helper()
 	var all []string
 	for name, peer := range o.peers {
@@ -98,16 +99,17 @@ func (o *operator) restore(t *testing.T, script, token, bump string) {
 	for i := range o.members {
 		require.NoError(t, o.etcd.WaitReady(t.Context(), i))
 	}
-	o.Step(t, page, "check")
+	o.Step(t, backupPage, "check")
 }
 
-// look returns what the page's step shows that agents would do, asked of one replica.
-func (o *operator) look(t *testing.T, step string, replica *cluster.Replica) string {
+// Look returns what a step of the page shows that agents would do, asked of one replica.
+func (o *Operator) Look(t T, step string, replica *Replica) string {
 	t.Helper()
-	return o.Step(t, page, step, "REPLICA="+replica.URL)
+	return o.Step(t, backupPage, step, "REPLICA="+replica.URL)
 }
 
-func (o *operator) open(t *testing.T) {
+// Open lets clients see what was restored.
+func (o *Operator) Open(t T) {
 	t.Helper()
-	o.Step(t, page, "open")
+	o.Step(t, backupPage, "open")
 }
