@@ -17,7 +17,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-const runbook = "https://github.com/musterfleet/muster/blob/main/docs/operations.md#"
+const runbook = "https://github.com/musterfleet/muster/blob/main/docs/alerts.md#"
 
 // urgency are the words with which the page begins, by severity.
 var urgency = map[string]string{"critical": "Page.", "warning": "Same day."}
@@ -31,18 +31,18 @@ func page(t cluster.T, name string) string {
 
 func TestEachAlertHasItsEntryInTheRunbook(t *testing.T) {
 	t.Parallel()
-	operations, all := page(t, "operations.md"), rules(t)
+	text, all := page(t, "alerts.md"), rules(t)
 	for name, each := range all {
 		assert.NotEmpty(t, each.Annotations["summary"], name)
 		assert.NotEmpty(t, each.Annotations["description"], name)
 		assert.Equal(t, runbook+strings.ToLower(name), each.Annotations["runbook_url"])
 		assert.LessOrEqual(t, each.lasts(t), 3*time.Hour, name)
-		_, entry, found := strings.Cut(operations, "\n### "+name+"\n\n")
-		if assert.True(t, found, "docs/operations.md has no heading %s", name) {
+		_, entry, found := strings.Cut(text, "\n## "+name+"\n\n")
+		if assert.True(t, found, "docs/alerts.md has no heading %s", name) {
 			assert.True(t, urgency[each.Labels["severity"]] != "" && strings.HasPrefix(entry, urgency[each.Labels["severity"]]), "%s: the entry and the severity differ", name)
 		}
 	}
-	for _, heading := range regexp.MustCompile(`(?m)^### (Muster\w+)$`).FindAllStringSubmatch(operations, -1) {
+	for _, heading := range regexp.MustCompile(`(?m)^## (Muster\w+)$`).FindAllStringSubmatch(text, -1) {
 		assert.Contains(t, all, heading[1], "the runbook has an alert that does not exist")
 	}
 }
@@ -51,7 +51,7 @@ var metric = regexp.MustCompile("`(muster_\\w+)")
 
 func TestEachMetricHasAnAlertOrAReasonForNone(t *testing.T) {
 	t.Parallel()
-	_, rest, found := strings.Cut(page(t, "operations.md"), "\n### Metrics without an alert\n")
+	_, rest, found := strings.Cut(page(t, "alerts.md"), "\n## Metrics without an alert\n")
 	require.True(t, found)
 	none, _, _ := strings.Cut(rest, "\n## ")
 	excused := map[string]bool{}
@@ -76,7 +76,7 @@ func TestEachMetricHasAnAlertOrAReasonForNone(t *testing.T) {
 			assert.False(t, excused[name], "%s: docs/metrics.md says not to worry", name)
 			continue
 		}
-		assert.NotEqual(t, alerted, excused[name], "%s needs an alert, or a reason for none in docs/operations.md (alert: %v)", name, alerted)
+		assert.NotEqual(t, alerted, excused[name], "%s needs an alert, or a reason for none in docs/alerts.md (alert: %v)", name, alerted)
 		delete(excused, name)
 	}
 	assert.Empty(t, excused, "the page excuses metrics that docs/metrics.md does not have")

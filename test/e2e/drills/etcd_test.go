@@ -8,13 +8,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
 func killLeader(t *testing.T, s *scene, p *playing) {
@@ -63,6 +64,8 @@ func fillEtcd(t *testing.T, s *scene, p *playing) {
 		require.Less(t, i, 1000, "etcd has no quota")
 	}
 	s.monitor.fires(t, "MusterWritesFail")
+	s.monitor.fires(t, "MusterEtcdFull")
+	s.monitor.holds(t, "MusterEtcdAlmostFull")
 	full := time.Now()
 	s.emptyEtcd(t)
 	p.repaired()
@@ -71,6 +74,8 @@ func fillEtcd(t *testing.T, s *scene, p *playing) {
 			require.Empty(t, each.outcome.failure, "%s failed in a full etcd", verb)
 		}
 	}
+	s.monitor.ends(t, "MusterEtcdFull")
+	s.monitor.ends(t, "MusterEtcdAlmostFull")
 }
 
 // emptyEtcd makes room as the page says.
@@ -78,15 +83,10 @@ func (s *scene) emptyEtcd(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
-	response, err := s.etcd.Client(t).Delete(ctx, filler, clientv3.WithPrefix())
+	_, err := s.etcd.Client(t).Delete(ctx, filler, clientv3.WithPrefix())
 	require.NoError(t, err)
-	for _, command := range [][]string{
-		{"compact", "--physical", strconv.FormatInt(response.Header.Revision, 10)},
-		{"defrag"},
-		{"alarm", "disarm"},
-	} {
-		_, err := s.etcd.Ctl(command...)
-		require.NoError(t, err)
+	for _, step := range []string{"compact", "defragment", "disarm"} {
+		s.operator.Run(t, cluster.Step(t, "operations.md", step))
 	}
 }
 

@@ -32,11 +32,11 @@ func drills() []drill {
 			name: "a majority of etcd is lost", play: killMajority, aggregator: true,
 			fires: []string{"MusterDown", "MusterAPIServiceUnavailable", "MusterReplicaUnready", "MusterControllerDown"},
 			may:   []string{"MusterWritesFail", "MusterViewOld", "MusterReplicaDown", "MusterControllerRestarts"},
-			todo:  "Bring members back until a majority runs; Muster follows by itself. If their data is lost: [restore](#restore).",
+			todo:  "Bring members back until a majority runs; Muster follows by itself. If their data is lost: [restore](backup.md#restore).",
 		},
 		{
 			name: "etcd is full", play: fillEtcd,
-			fires: []string{"MusterWritesFail"}, may: []string{"MusterEtcdFull", "MusterControllerRestarts"},
+			fires: []string{"MusterWritesFail", "MusterEtcdFull", "MusterEtcdAlmostFull"}, may: []string{"MusterControllerRestarts"},
 			todo: "*Quota* in [etcd](#etcd). Until then deletions work, and reads and watches continue.",
 		},
 		// The place of the restore from a snapshot, which test/e2e/backup plays.
@@ -51,12 +51,13 @@ func drills() []drill {
 		},
 		{
 			name: "the serving certificate has expired", play: expireServing, aggregator: true,
-			fires: []string{"MusterDown", "MusterAPIServiceUnavailable"}, may: []string{"MusterReplicaDown", "MusterCertificateExpires", "MusterCertificateExpiresSoon"},
-			todo: "Replace the Secret ([certificates](#certificates)). Connections that exist continue; the first new one fails.",
+			fires: []string{"MusterCertificateExpires", "MusterCertificateExpiresSoon", "MusterDown", "MusterAPIServiceUnavailable"},
+			may:   []string{"MusterReplicaDown"},
+			todo:  "Replace the Secret ([certificates](#certificates)). Connections that exist continue; the first new one fails.",
 		},
 		{
 			name: "the certificate for etcd has expired, and a replica starts", play: expireEtcdClient, free: true,
-			fires: []string{"MusterReplicaDown"}, may: []string{"MusterReplicaUnready", "MusterCertificateExpires", "MusterCertificateExpiresSoon"},
+			fires: []string{"MusterCertificateExpires", "MusterCertificateExpiresSoon", "MusterReplicaDown"}, may: []string{"MusterReplicaUnready"},
 			todo: "Replace the Secret ([certificates](#certificates)). Do not restart the replicas that still have their connections.",
 		},
 		{
@@ -70,7 +71,7 @@ func drills() []drill {
 		{
 			name: "a namespace with Clusters and Bundles is deleted", play: deleteWorkspace, free: true,
 			fires: []string{"MusterBundleDeploymentsDrop"},
-			todo:  "Nothing, if it was meant. If not: [restore](#restore).",
+			todo:  "Nothing, if it was meant. If not: [restore](backup.md#restore).",
 		},
 		{
 			name: "the newest version of a Bundle fails", play: failBundle, free: true,

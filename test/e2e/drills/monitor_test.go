@@ -138,6 +138,20 @@ func (m *monitor) holds(t cluster.T, name string) {
 	require.Contains(t, slices.Collect(maps.Keys(m.mu.state.in("firing"))), name)
 }
 
+// ends waits until scrapes no longer show the cause of an alert. Some metrics are renewed every
+// 5 seconds only.
+func (m *monitor) ends(t cluster.T, name string) {
+	t.Helper()
+	require.NoError(t, poll.Until(t.Context(), within, func(context.Context) error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.mu.state.in("pending")[name] || m.mu.state.in("firing")[name] {
+			return fmt.Errorf("%s has not ended: %v", name, m.mu.state.Alerts)
+		}
+		return m.mu.failure
+	}))
+}
+
 func (m *monitor) wait(t cluster.T, name string, states ...string) {
 	t.Helper()
 	require.NoError(t, poll.Until(t.Context(), within, func(context.Context) error {

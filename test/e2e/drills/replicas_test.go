@@ -112,22 +112,30 @@ func renewServing(t *testing.T, s *scene, p *playing) {
 	s.load.waitProgress(t, 10)
 }
 
-// expired makes a certificate one that has expired.
-func expired(c *x509.Certificate) {
-	c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
+// ends lets a certificate end after a time, which may be negative.
+func ends(c *x509.Certificate, left time.Duration) {
+	c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(left)
 }
+
+// over is the time left of a certificate that has expired.
+const over = -time.Minute
 
 // expireServing lets the certificate expire, and ends the connections that were made before,
 // as restarts of replicas do.
 func expireServing(t *testing.T, s *scene, p *playing) {
 	name := cluster.ServerName + "." + cluster.Namespace + ".svc"
-	old := s.muster.CA.Sign(func(c *x509.Certificate) {
-		c.DNSNames, c.IPAddresses = []string{"localhost", name}, []net.IP{net.IPv4(127, 0, 0, 1)}
-		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-		expired(c)
-	})
+	serving := func(left time.Duration) cluster.KeyPair {
+		return s.muster.CA.Sign(func(c *x509.Certificate) {
+			c.DNSNames, c.IPAddresses = []string{"localhost", name}, []net.IP{net.IPv4(127, 0, 0, 1)}
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+			ends(c, left)
+		})
+	}
+	const day = 24 * time.Hour
+	s.serve(t, serving(day))
+	s.expires(t)
 	p.begins()
-	s.serve(t, old)
+	s.serve(t, serving(over))
 	for _, r := range s.muster.Replicas() {
 		r.Stop(t)
 		r.Start(t)
@@ -138,6 +146,14 @@ func expireServing(t *testing.T, s *scene, p *playing) {
 	p.repaired()
 	s.serve(t, s.muster.ServingCertificate())
 	s.hasten(t)
+	s.monitor.ends(t, "MusterCertificateExpiresSoon")
+}
+
+// expires waits for the alerts on a certificate.
+func (s *scene) expires(t *testing.T) {
+	t.Helper()
+	s.monitor.holds(t, "MusterCertificateExpires")
+	s.monitor.holds(t, "MusterCertificateExpiresSoon")
 }
 
 // expireEtcdClient lets the certificate for etcd expire. Replicas with connections continue;
@@ -145,7 +161,7 @@ func expireServing(t *testing.T, s *scene, p *playing) {
 func expireEtcdClient(t *testing.T, s *scene, p *playing) {
 	pair := s.etcd.CA.Sign(func(c *x509.Certificate) {
 		c.Subject.CommonName, c.ExtKeyUsage = "root", []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-		expired(c)
+		ends(c, over)
 	})
 	set := func(pair cluster.KeyPair) {
 		s.muster.SetSecret(t, etcdSecret, map[string][]byte{"tls.crt": pair.Certificate, "tls.key": pair.Key})
@@ -155,6 +171,7 @@ func expireEtcdClient(t *testing.T, s *scene, p *playing) {
 	set(pair)
 	added := s.muster.Add(t)
 	s.load.waitProgress(t, 10)
+	s.expires(t)
 	s.monitor.holds(t, "MusterReplicaDown")
 	require.False(t, added.Ready(), "a replica is ready without etcd")
 	set(s.etcd.CA.Client("root"))
@@ -162,5 +179,6 @@ func expireEtcdClient(t *testing.T, s *scene, p *playing) {
 		added.Start(t) // as a kubelet does
 	}
 	added.WaitReady(t)
+	s.monitor.ends(t, "MusterCertificateExpiresSoon")
 	s.muster.Remove(t, added)
 }

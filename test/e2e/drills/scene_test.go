@@ -30,6 +30,7 @@ type scene struct {
 	fleet       fleet
 	load        *load
 	monitor     *monitor
+	operator    *cluster.Operator
 	keys        string // the file with the keys of encryption
 }
 
@@ -52,6 +53,7 @@ func newScene(t cluster.T) *scene {
 		// The Service notices within a quarter of a second that a replica stops.
 		Args: []string{"--shutdown-delay-duration=2s", encryption},
 	})
+	s.operator = cluster.NewOperator(t, control, s.muster, s.etcd)
 	for i := range 2 {
 		address := cluster.FreeAddress()
 		_, port, err := net.SplitHostPort(address)
