@@ -56,7 +56,7 @@ torture: ## Run random histories with faults against the oracle: DURATION=30m HI
 
 .PHONY: drills
 drills: ## Play an operator's drills, and write what clients saw into docs/operations.md.
-	@for tool in etcd etcdctl kube-apiserver kube-controller-manager kubectl alerts; do hack/tool.sh $$tool >/dev/null; done
+	@for tool in etcd etcdctl etcdutl kube-apiserver kube-controller-manager kubectl alerts; do hack/tool.sh $$tool >/dev/null; done
 	cd test/e2e && go test -count=1 -timeout 60m -v ./drills -run '^TestDrills$$' -update
 
 .PHONY: bench update-bench

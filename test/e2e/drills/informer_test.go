@@ -29,6 +29,7 @@ type informer struct {
 		events  []time.Time // of the fleet's BundleDeployments
 		lists   []time.Time
 		deleted []string // BundleDeployments of the fleet, none of which is ever deleted
+		others  []string // and those of other workspaces
 	}
 }
 
@@ -92,11 +93,12 @@ func (i *informer) gone(object any) {
 		key = err.Error()
 	}
 	namespace, _, err := cache.SplitMetaNamespaceKey(key)
-	if err == nil && !slices.Contains(i.homes, namespace) {
-		return // of a workspace that a drill deletes
-	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if err == nil && !slices.Contains(i.homes, namespace) {
+		i.mu.others = append(i.mu.others, key)
+		return
+	}
 	i.mu.deleted = append(i.mu.deleted, key)
 }
 
@@ -136,6 +138,14 @@ func (i *informer) relists(from time.Time) int {
 		}
 	}
 	return n
+}
+
+// othersDeleted returns the BundleDeployments of other workspaces that were deleted so far,
+// in order.
+func (i *informer) othersDeleted() []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.mu.others)
 }
 
 // takeDeleted returns what was seen as deleted, and forgets it.

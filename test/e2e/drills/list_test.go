@@ -39,7 +39,12 @@ func drills() []drill {
 			fires: []string{"MusterWritesFail", "MusterEtcdFull", "MusterEtcdAlmostFull"}, may: []string{"MusterControllerRestarts"},
 			todo: "*Quota* in [etcd](#etcd). Until then deletions work, and reads and watches continue.",
 		},
-		// The place of the restore from a snapshot, which test/e2e/backup plays.
+		{
+			name: "etcd is lost with its data, and restored from a snapshot", play: restoreEtcd, aggregator: true,
+			fires: []string{"MusterClosed", "MusterDown", "MusterAPIServiceUnavailable", "MusterReplicaUnready", "MusterControllerDown"},
+			may:   []string{"MusterWritesFail", "MusterViewOld", "MusterReplicaDown", "MusterControllerRestarts"},
+			todo:  "[Restore](backup.md#restore), [look and open](backup.md#look-and-open). Until then clients see nothing, and agents keep what they have deployed.",
+		},
 		{
 			name: "a record in etcd is damaged", play: damageRecord,
 			fires: []string{"MusterUndecodableRecords"},

@@ -88,7 +88,6 @@ func written() []series {
 		{alert: "MusterSelfAuditDifference", rounds: 20, fault: counting("muster_self_audit_differences_total", 10, 1), sound: constant("muster_self_audit_differences_total 0")},
 		{alert: "MusterEtcdAlmostFull", rounds: 30, fault: database(70, 100), sound: database(50, 100)},
 		{alert: "MusterEtcdAlmostFull", rounds: 30, fault: database(70, 100), sound: database(70, 0)}, // before etcd 3.6
-		{alert: "MusterClosed", rounds: 70, fault: constant("muster_closed 1"), sound: turns("muster_closed", 40, "1", "0")},
 		{alert: "MusterCertificateExpires", rounds: 30, fault: expiry(1), sound: expiry(3)},
 		{alert: "MusterCertificateExpiresSoon", rounds: 130, fault: expiry(29), sound: expiry(31)},
 		{alert: "MusterVersionsDiffer", rounds: 130, fault: versions(1000), sound: versions(60)},
