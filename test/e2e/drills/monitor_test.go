@@ -139,7 +139,7 @@ func (m *monitor) holds(t cluster.T, name string) {
 }
 
 // ends waits until scrapes no longer show the cause of an alert. Some metrics are renewed every
-// 5 seconds only.
+// 5 seconds only, and a replica forgets the size of a member's database after a minute.
 func (m *monitor) ends(t cluster.T, name string) {
 	t.Helper()
 	require.NoError(t, poll.Until(t.Context(), within, func(context.Context) error {
