@@ -72,6 +72,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 		r.WaitReady(t)
 		require.Equal(t, want, stateAt(t, r.Direct(control.Config), ""), "%s", r.Name)
 	}
+	o.Step(t, page, "look-again")
 	muster.WaitAvailable(t)
 	agents.converge(t, want)
 

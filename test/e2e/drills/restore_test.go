@@ -72,7 +72,7 @@ func restoreEtcd(t *testing.T, s *scene, p *playing) {
 	p.repaired()
 	s.operator.Open(t)
 	s.muster.WaitReady(t)
-	s.hasten(t)
+	s.operator.Step(t, "backup.md", "look-again")
 	for _, r := range s.muster.Replicas() {
 		require.Equal(t, want, s.others(t, r.Direct(control.Config)), "%s: other changes than those announced", r.Name)
 	}
