@@ -121,6 +121,7 @@ func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
 	theComparisonIsGuarded(t, muster.Replicas()[0])
 	o.Open(t)
 	muster.WaitReady(t)
+	o.Step(t, page, "look-again")
 	muster.WaitAvailable(t)
 	require.Equal(t, want, stateAt(t, control.Config, ""))
 	agents.converge(t, want)

@@ -112,6 +112,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	require.Equal(t, actions(t, now, want), o.Look(t, "look", muster.Replicas()[0]))
 	o.Open(t)
 	muster.WaitReady(t)
+	o.Step(t, page, "look-again")
 	muster.WaitAvailable(t)
 	agents.converge(t, want)
 	for _, old := range []string{last.GetResourceVersion(), again.GetResourceVersion()} {
@@ -216,6 +217,7 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 		r.WaitReady(t)
 		require.Equal(t, want, stateAt(t, r.Direct(control.Config), ""), "%s", r.Name)
 	}
+	o.Step(t, page, "look-again")
 	muster.WaitAvailable(t)
 	agents.converge(t, want)
 	gone, backwards := agents.seen()

@@ -67,8 +67,7 @@ func TestPreflightNamesTheSecretsAndTheMembers(t *testing.T) {
 	require.Equal(t, 1, strings.Count(said, ", leads, "))
 	require.Equal(t, 2, strings.Count(said, ", follows, "))
 	require.Contains(t, said, "\nok: etcd accepts what Muster writes below /muster, and has 3 named members\n")
-	// The certificates of the tests are valid for hours.
-	require.Equal(t, 4, strings.Count(said, "it expires in 0 days"), said)
+	require.NotContains(t, said, "warning:")
 
 	t.Log("two of three members are enough")
 	etcd.Member(0).Kill()

@@ -73,7 +73,7 @@ func TestTheExampleOffersEveryComponent(t *testing.T) {
 	example := text(t, "kustomize", "example", "server", "kustomization.yaml")
 	folders, err := os.ReadDir(artifacts(t, "kustomize", "components"))
 	require.NoError(t, err)
-	elsewhere := map[string]bool{"cert-manager": true, "cert-manager-ca": true, "service-monitor": true}
+	elsewhere := map[string]bool{"cert-manager": true, "cert-manager-ca": true, "service-monitor": true, "prometheus-rule": true}
 	for _, folder := range folders {
 		offered := strings.Contains(example, "- ../../components/"+folder.Name()+"\n")
 		require.Equal(t, !elsewhere[folder.Name()], offered, folder.Name())
