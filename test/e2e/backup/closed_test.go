@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/restore"
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
@@ -63,15 +64,26 @@ func actions(t *testing.T, before, after state) string {
 	return text + fmt.Sprintf("Agents would install %d, change %d and uninstall %d BundleDeployments.\n", counts["install"], counts["change"], counts["uninstall"])
 }
 
+// refusal returns the answer of a replica to a request that it refuses, "" if it does not. It
+// asks once: client-go would repeat the request for ten seconds.
+func refusal(t *testing.T, r *cluster.Replica) string {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(r.Direct(control.Config))
+	require.NoError(t, err)
+	out, err := client.RESTClient().Get().AbsPath("/apis", v1alpha1.SchemeGroupVersion.String(), "bundles").MaxRetries(0).DoRaw(t.Context())
+	if err == nil {
+		return ""
+	}
+	return string(out)
+}
+
 // awaitClosed waits until all replicas say that they are closed.
 func awaitClosed(t *testing.T, muster *cluster.Muster) {
 	t.Helper()
 	for _, r := range muster.Replicas() {
-		require.Eventually(t, func() bool {
-			_, err := tryState(t, r.Direct(control.Config), "")
-			return err != nil && strings.Contains(err.Error(), "closed: etcd is cluster")
-		}, within, every, "%s serves what etcd holds: %s", r.Name, r.Process.Tail())
-		require.False(t, r.Ready())
+		require.Eventually(t, func() bool { return strings.Contains(refusal(t, r), "closed: etcd is cluster") },
+			within, every, "%s serves what etcd holds: %s", r.Name, r.Process.Tail())
+		require.Eventually(t, func() bool { return !r.Ready() }, within, every)
 	}
 }
 
