@@ -32,11 +32,11 @@ const (
 // patience is the time after which a client gives up a request.
 const patience = 15 * time.Second
 
-// outcome is what a client saw of a request.
+// outcome describes how a request ended for its client.
 type outcome struct {
 	// failure is a code or a word; empty if the request succeeded.
 	failure string
-	// detail is what the answer to a failed request said.
+	// detail is the text of the answer to a failed request.
 	detail string
 	// wrong says what is wrong with an answer that is not a failure.
 	wrong string

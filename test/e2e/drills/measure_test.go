@@ -36,7 +36,7 @@ type seen struct {
 	How map[string]int `json:"how,omitempty"`
 }
 
-// result is what was measured in a drill.
+// result holds the measurements of one drill.
 type result struct {
 	Drill    string `json:"drill"`
 	Raw      seen   `json:"raw"`
@@ -100,11 +100,11 @@ func (s *scene) measure(t cluster.T, from time.Time) result {
 	wrong, unmarked := map[string]bool{}, map[string]bool{}
 	bounds := map[*seen][2]time.Time{}
 	for _, each := range s.load.since(from) {
-		who, what := &r.Raw, s.load.asks[each.ask]
+		side, what := &r.Raw, s.load.asks[each.ask]
 		if what.sort == retrying {
-			who = &r.Retrying
+			side = &r.Retrying
 		}
-		who.Asked++
+		side.Asked++
 		if each.outcome.wrong != "" {
 			wrong[what.sort+" "+what.verb+": "+each.outcome.wrong] = true
 		}
@@ -114,26 +114,26 @@ func (s *scene) measure(t cluster.T, from time.Time) result {
 		if each.outcome.failure == "" {
 			continue
 		}
-		who.Failed++
+		side.Failed++
 		if each.outcome.crossed() {
-			who.Crossed++
+			side.Crossed++
 		}
-		if who.How == nil {
-			who.How = map[string]int{}
+		if side.How == nil {
+			side.How = map[string]int{}
 		}
 		how := what.verb + " " + each.outcome.failure
-		if who.How[how]++; who.How[how] == 1 {
+		if side.How[how]++; side.How[how] == 1 {
 			t.Logf("%s %s, %.1f s from the begin: %.300s", what.sort, how, each.begin.Sub(from).Seconds(), each.outcome.detail)
 		}
-		span, found := bounds[who]
+		span, found := bounds[side]
 		if !found || each.begin.Before(span[0]) {
 			span[0] = each.begin
 		}
 		if each.end.After(span[1]) {
 			span[1] = each.end
 		}
-		bounds[who] = span
-		who.Seconds = span[1].Sub(span[0]).Seconds()
+		bounds[side] = span
+		side.Seconds = span[1].Sub(span[0]).Seconds()
 	}
 	require.Empty(t, slices.Sorted(maps.Keys(wrong)), "clients got wrong answers")
 	require.Empty(t, slices.Sorted(maps.Keys(unmarked)), "answers that may be retried have no Retry-After")

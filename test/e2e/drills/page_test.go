@@ -24,7 +24,7 @@ const (
 	tableEnds   = "<!-- drills: end -->\n"
 )
 
-// run is what a run of make drills measured, and where.
+// run holds the measurements of one run of make drills, and the machine that it ran on.
 type run struct {
 	Commit  string   `json:"commit"`
 	Machine string   `json:"machine"`
