@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,7 +105,7 @@ func TestEveryPageIsOnTheMap(t *testing.T) {
 
 var (
 	fence = regexp.MustCompile("(?m)^ *```(\\w*)$")
-	mark  = regexp.MustCompile(`(?s)(.*\n)? *<!-- (step|not run): ([^\n]+) -->\n$`)
+	mark  = regexp.MustCompile(`(?s)(.*\n)?( *)<!-- (step|not run): ([^\n]+) -->\n$`)
 )
 
 // operatorsPages returns the pages that docs/README.md lists for operators.
@@ -124,21 +125,58 @@ func operatorsPages(t *testing.T) []string {
 	return all
 }
 
-// A block of commands on a page for operators is run by a test, or says why not. Package
-// test/e2e/pages follows its pages from one end to the other, so it does not name each step.
-func TestEveryCommandOfAPageIsRunOrSaysWhyNot(t *testing.T) {
-	t.Parallel()
-	var tests strings.Builder
+// follows is a call of test/e2e/pages that runs the steps of a page from one to another.
+var follows = regexp.MustCompile(`\.follow\(t, "([a-z.]+)", "([a-z-]+)", "([a-z-]+)"`)
+
+// runners knows which steps of pages tests run.
+type runners struct {
+	// folders holds the code of each folder below test/e2e.
+	folders map[string]string
+	// ranges are the first and the last steps of each page that are followed in order.
+	ranges map[string][][2]string
+}
+
+func newRunners(t *testing.T) *runners {
+	t.Helper()
+	r := &runners{folders: map[string]string{}, ranges: map[string][][2]string{}}
 	for _, path := range committed(t, ".go") {
 		if within(path, "test/e2e") {
-			tests.WriteString(page(t, path))
+			r.folders[filepath.Dir(path)] += page(t, path)
 		}
 	}
-	steps := 0
+	for _, found := range follows.FindAllStringSubmatch(r.folders["test/e2e/pages"], -1) {
+		r.ranges["docs/"+found[1]] = append(r.ranges["docs/"+found[1]], [2]string{found[2], found[3]})
+	}
+	require.NotEmpty(t, r.ranges, "the calls are no longer found")
+	return r
+}
+
+// run reports whether a step, one of all steps of the page in order, is run: within a range
+// that is followed, or by a folder that names both the page and the step.
+func (r *runners) run(page, step string, all []string) bool {
+	at := slices.Index(all, step)
+	for _, each := range r.ranges[page] {
+		if slices.Index(all, each[0]) <= at && at <= slices.Index(all, each[1]) {
+			return true
+		}
+	}
+	for _, code := range r.folders {
+		if strings.Contains(code, `"`+filepath.Base(page)+`"`) && strings.Contains(code, `"`+step+`"`) {
+			return true
+		}
+	}
+	return false
+}
+
+// A block of commands on a page for operators is run by a test, or says why not.
+func TestEveryCommandOfAPageIsRunOrSaysWhyNot(t *testing.T) {
+	t.Parallel()
+	tests, steps := newRunners(t), 0
 	for _, path := range operatorsPages(t) {
 		text := page(t, path)
 		fences := fence.FindAllStringSubmatchIndex(text, -1)
 		require.Zerof(t, len(fences)%2, "%s: a code block has no end", path)
+		var all []string
 		for i := 0; i < len(fences); i += 2 {
 			opening, language := text[:fences[i][0]], text[fences[i][2]:fences[i][3]]
 			code := text[fences[i][1]:fences[i+1][0]]
@@ -150,18 +188,19 @@ func TestEveryCommandOfAPageIsRunOrSaysWhyNot(t *testing.T) {
 				continue
 			}
 			assert.Equalf(t, "bash", language, "%s: the language of%s", path, code)
-			if found[2] != "step" {
-				continue
+			if found[3] == "step" {
+				assert.Emptyf(t, found[2], "%s: tests find only steps that are not indented: %s", path, found[4])
+				assert.NotContainsf(t, all, found[4], "%s: two steps have one name", path)
+				all = append(all, found[4])
 			}
-			steps++
-			assert.Truef(t, strings.Contains(tests.String(), `"`+found[3]+`"`) || followed[path], "%s: no test runs the step %s", path, found[3])
 		}
+		for _, step := range all {
+			assert.Truef(t, tests.run(path, step, all), "%s: no test runs the step %s", path, step)
+		}
+		steps += len(all)
 	}
 	require.Greater(t, steps, 10, "the steps are no longer found")
 }
-
-// followed are the pages whose steps are all run by test/e2e/pages, which checks that itself.
-var followed = map[string]bool{"docs/install.md": true, "docs/upgrade.md": true, "docs/uninstall.md": true}
 
 func TestEveryLinkOfAPageLeadsSomewhere(t *testing.T) {
 	t.Parallel()

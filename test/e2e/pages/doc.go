@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package pages does what the operators' pages of docs say, command by command and in the
-// order of the pages: it installs Muster, upgrades it, goes back and removes it, by
-// kustomize and by Helm.
+// order of the pages: it installs Muster, upgrades it and goes back, by kustomize and by
+// Helm.
 //
 // A page marks each block of commands with a comment: "step: NAME" before one that a test
 // runs as it stands, and "not run: REASON" before any other. The tests next to go.mod see to

@@ -78,6 +78,8 @@ type expectation struct {
 	before func()
 	// says are parts of the output, and says not what must not be in it.
 	says, not []string
+	// is, if it is not empty, is all of the output.
+	is string
 	// refused is true if the last command answers "no" by its exit code.
 	refused bool
 }
@@ -101,6 +103,9 @@ func (o *operator) follow(t *testing.T, page, from, to string, expect map[string
 			want.before()
 		}
 		out := o.run(t, page+": "+block.Name, block.Script, want.refused)
+		if want.is != "" {
+			require.Equal(t, want.is, out, "%s: %s", page, block.Name)
+		}
 		for _, text := range want.says {
 			require.Contains(t, out, text, "%s: %s", page, block.Name)
 		}
