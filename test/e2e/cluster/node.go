@@ -5,6 +5,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -47,6 +48,8 @@ type Node struct {
 		sync.Mutex
 		pods map[types.UID]*nodePod
 	}
+	// ends waits for the processes that are being stopped.
+	ends sync.WaitGroup
 }
 
 // nodePod is a Pod on a node.
@@ -57,6 +60,7 @@ type nodePod struct {
 	balancer *Balancer
 	backend  *Backend
 	ending   bool
+	restarts int32
 }
 
 // StartNode adds a node to a control plane, which must end with t.
@@ -77,8 +81,9 @@ func StartNode(t T, c *ControlPlane) *Node {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		for ctx.Err() == nil {
-			if err := n.sync(ctx); err != nil && ctx.Err() == nil {
+		for last := ""; ctx.Err() == nil; {
+			if err := n.sync(ctx); err != nil && ctx.Err() == nil && err.Error() != last {
+				last = err.Error()
 				t.Logf("node: %v", err)
 			}
 			select {
@@ -93,8 +98,20 @@ func StartNode(t T, c *ControlPlane) *Node {
 		for _, p := range n.all() {
 			p.process.Kill()
 		}
+		n.ends.Wait()
 	})
 	return n
+}
+
+// Restarts returns how often a process ended that should run, for all Pods together.
+func (n *Node) Restarts() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := 0
+	for _, p := range n.mu.pods {
+		all += int(p.restarts)
+	}
+	return all
 }
 
 // Logs returns the logs of all Pods that ran, for messages.
@@ -112,12 +129,13 @@ func (n *Node) all() []*nodePod {
 	return slices.Collect(maps.Values(n.mu.pods))
 }
 
-// sync does what is to be done once.
+// sync brings each Pod one step on. A Pod that fails holds back no other.
 func (n *Node) sync(ctx context.Context) error {
 	list, err := n.control.Client.CoreV1().Pods(Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for i := range list.Items {
 		each := &list.Items[i]
 		n.mu.Lock()
@@ -132,10 +150,10 @@ func (n *Node) sync(ctx context.Context) error {
 			err = n.report(ctx, each, p)
 		}
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			return fmt.Errorf("pod %s: %w", each.Name, err)
+			failed = append(failed, fmt.Errorf("pod %s: %w", each.Name, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // begin schedules a Pod to the node, and starts its process.
@@ -207,6 +225,10 @@ func (n *Node) begin(ctx context.Context, at *corev1.Pod) error {
 func (n *Node) report(ctx context.Context, at *corev1.Pod, p *nodePod) error {
 	running := p.process.Running()
 	if !running {
+		n.owner.Logf("node: %s has ended and starts again: %s", p.name, p.process.Tail())
+		n.mu.Lock()
+		p.restarts++
+		n.mu.Unlock()
 		if err := p.process.Start(); err != nil {
 			return err
 		}
@@ -218,7 +240,7 @@ func (n *Node) report(ctx context.Context, at *corev1.Pod, p *nodePod) error {
 	status := corev1.PodStatus{
 		Phase: corev1.PodRunning, HostIP: "127.0.0.1", PodIP: "127.0.0.1", StartTime: at.Status.StartTime,
 		ContainerStatuses: []corev1.ContainerStatus{{
-			Name: p.of.container.Name, Image: p.of.container.Image, ImageID: "sha256:0", Ready: ready == corev1.ConditionTrue, Started: new(true),
+			Name: p.of.container.Name, Image: p.of.container.Image, ImageID: "sha256:0", Ready: ready == corev1.ConditionTrue, Started: new(true), RestartCount: p.restarts,
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
 		}},
 	}
@@ -251,14 +273,14 @@ func (n *Node) end(ctx context.Context, at *corev1.Pod, p *nodePod) error {
 		return nil
 	}
 	p.ending = true
-	go func() {
+	n.ends.Go(func() {
 		p.balancer.Remove(p.backend)
-		if err := p.process.Stop(p.of.grace); err != nil {
+		if err := p.process.Stop(p.of.grace); err != nil && ctx.Err() == nil {
 			n.owner.Logf("node: %v", err)
 		}
 		if err := remove(); err != nil && !apierrors.IsNotFound(err) && ctx.Err() == nil {
 			n.owner.Logf("node: %v", err)
 		}
-	}()
+	})
 	return nil
 }

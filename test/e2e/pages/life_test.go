@@ -13,7 +13,7 @@ import (
 // seen has the promises of install.md's last section.
 var seen = map[string]expectation{
 	"see-kinds":  {says: []string{"muster-system/muster-apiserver   True", "bundledeployments", "No resources found", "successfully rolled out"}},
-	"see-rights": {is: "no\n", refused: true},
+	"see-rights": {is: "Warning: resource 'contents' is not namespace scoped in group 'fleet.cattle.io'\n\nno\n", refused: true},
 }
 
 func TestAnOperatorInstallsAndUpgradesByKustomize(t *testing.T) {
@@ -39,6 +39,7 @@ func TestAnOperatorInstallsAndUpgradesByKustomize(t *testing.T) {
 	require.Contains(t, o.images(t), "v9.9.9")
 	o.follow(t, "upgrade.md", "undo", "undo", map[string]expectation{"undo": {says: []string{"rolled back", "successfully rolled out"}}})
 	require.NotContains(t, o.images(t), "v9.9.9")
+	require.Zero(t, o.node.Restarts())
 }
 
 // images returns the images of the servers' Pods that are not being deleted.
@@ -55,4 +56,5 @@ func TestAnOperatorInstallsAndUpgradesByHelm(t *testing.T) {
 	o.follow(t, "install.md", "helm-install", "see-rights", seen)
 	o.follow(t, "upgrade.md", "helm-upgrade", "helm-upgrade", map[string]expectation{"helm-upgrade": {says: []string{"REVISION: 2", "successfully rolled out"}}})
 	o.follow(t, "upgrade.md", "helm-rollback", "helm-rollback", map[string]expectation{"helm-rollback": {says: []string{"Rollback was a success", "successfully rolled out"}}})
+	require.Zero(t, o.node.Restarts())
 }
