@@ -167,12 +167,9 @@ const answerTimeout = 30 * time.Second
 // whileReady returns a context that ends when the replica becomes unready. What waits for
 // etcd then fails at once: another replica may answer.
 func (s *Store) whileReady(ctx context.Context) (context.Context, context.CancelFunc) {
-	unready := s.engine.Unready()
-	if s.engine.Ready() != nil {
-		return ctx, func() {} // the caller does not need a ready replica
-	}
+	lost := s.engine.Unready()
 	ctx, cancel := context.WithCancelCause(ctx)
-	forget := context.AfterFunc(unready, func() {
+	forget := context.AfterFunc(lost, func() {
 		why := s.engine.Ready()
 		if why == nil { // it is ready again
 			why = engine.ErrNotReady
@@ -183,6 +180,15 @@ func (s *Store) whileReady(ctx context.Context) (context.Context, context.Cancel
 		forget()
 		cancel(nil)
 	}
+}
+
+// unready returns the reason why the replica became unready, if that ended a context of
+// whileReady with an error; otherwise nil.
+func unready(ctx context.Context, err error) error {
+	if why := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(why, engine.ErrNotReady) {
+		return why
+	}
+	return nil
 }
 
 // barrier returns a view that holds everything committed before the call.

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/storage"
 
-	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 	"github.com/musterfleet/muster/pkg/registry/fair"
 	"github.com/musterfleet/muster/pkg/registry/record"
@@ -202,28 +201,40 @@ func (s *Store) Delete(ctx context.Context, key string, out runtime.Object, prec
 }
 
 // commit adds the engine's plan to a write and commits it. It returns false if a record
-// that the write depends on has changed.
+// that the write depends on has changed. It ends as soon as the replica becomes unready.
 func (s *Store) commit(ctx context.Context, name record.Name, w *write) (int64, bool, error) {
-	if ok, err := s.writer.addPlan(ctx, name, w); !ok || err != nil {
+	ctx, done := s.whileReady(ctx)
+	defer done()
+	if ok, err := s.prepare(ctx, name, w); !ok || err != nil {
+		if why := unready(ctx, err); why != nil {
+			err = s.apiError(why) // nothing of the write itself can have been written
+		}
 		return 0, false, err
 	}
-	if size := w.Size(); size > etcd.MaxSize {
-		if !w.fitsWithoutContent() {
-			return 0, false, s.writer.tooLarge(name.Name, size)
-		}
-		if err := s.commitContent(ctx, name, w); err != nil {
-			return 0, false, err
-		}
-	}
 	fair.Of(ctx).Rest()
-	sending, done := s.whileReady(ctx)
-	defer done()
-	revision, ok, err := s.writer.send(sending, name, w)
+	revision, ok, err := s.writer.send(ctx, name, w)
 	s.counters.wrote(ok, err)
-	if why := context.Cause(sending); errors.Is(err, context.Canceled) && errors.Is(why, engine.ErrNotReady) {
+	if why := unready(ctx, err); why != nil && !errors.Is(err, etcd.ErrRefused) {
 		err = why // and not because the client is gone
 	}
 	return revision, ok, s.commitError(name, w.Size(), err)
+}
+
+// prepare plans a write, and commits what has to precede it. It returns false if the write has
+// to be planned anew.
+func (s *Store) prepare(ctx context.Context, name record.Name, w *write) (bool, error) {
+	if ok, err := s.writer.addPlan(ctx, name, w); !ok || err != nil {
+		return false, err
+	}
+	size := w.Size()
+	if size <= etcd.MaxSize {
+		return true, nil
+	}
+	if !w.fitsWithoutContent() {
+		return false, s.writer.tooLarge(name.Name, size)
+	}
+	err := s.commitContent(ctx, name, w)
+	return err == nil, err
 }
 
 // commitContent commits the contents of a write before the rest of it. No record refers to
