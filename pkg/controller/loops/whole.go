@@ -15,9 +15,10 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// whole lets a controller run only while all records that decide which BundleDeployments
-// exist can be read, and the replica is not closed. Without one of the records, something may
-// wrongly seem to be unused or to have no Cluster.
+// whole lets a controller run only while etcd continues the history of the view, and all
+// records can be read that decide which BundleDeployments exist. Without one of the records,
+// something may wrongly seem to be unused or to have no Cluster. After a restore of etcd, an
+// operator has not yet said that its state counts.
 func whole(source *engine.Engine, loop controller.Loop) controller.Loop {
 	return controller.LoopFunc(func(ctx context.Context) error {
 		for ctx.Err() == nil {
@@ -33,8 +34,8 @@ func whole(source *engine.Engine, loop controller.Loop) controller.Loop {
 			if !stopped {
 				return err
 			}
-			if ctx.Err() == nil && source.Closed() {
-				klog.InfoS("A controller waits until an operator has opened the restored etcd")
+			if ctx.Err() == nil && !source.Continues() {
+				klog.InfoS("A controller waits until this replica is ready again", "reason", source.Ready())
 			} else if ctx.Err() == nil {
 				klog.InfoS("A controller waits until all records can be read", "unreadable", source.Stats().Missing)
 			}
@@ -43,18 +44,15 @@ func whole(source *engine.Engine, loop controller.Loop) controller.Loop {
 	})
 }
 
-// lookEvery is how often a controller looks whether its replica is closed.
-const lookEvery = time.Second
-
-// await blocks until the state is whole and open (is), or not (!is), or the context ends.
+// await blocks until a controller may run (is), or may not (!is), or the context ends.
 func await(ctx context.Context, source *engine.Engine, is bool) {
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	loop := follow.Loop{Source: source, Then: func(_ context.Context, v *view.View) (again time.Time) {
-		if (v.Whole != view.Never && !source.Closed()) == is {
+		if (v.Whole != view.Never && source.Continues()) == is {
 			done()
 		}
-		return time.Now().Add(lookEvery)
+		return again
 	}}
 	_ = loop.Run(ctx)
 }

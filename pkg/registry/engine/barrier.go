@@ -59,8 +59,9 @@ func (e *Engine) beat(ctx context.Context) error {
 	begun := time.Now()
 	reading, cancel := context.WithTimeoutCause(ctx, freshness.Timeout, fmt.Errorf("no answer within %s", freshness.Timeout))
 	defer cancel()
-	defer e.askMember(reading)()
+	stop := e.askMember(reading)
 	revision, err := e.quorum.Direct(reading)
+	stop()
 	if err != nil {
 		if cause := context.Cause(reading); cause != nil {
 			err = cause

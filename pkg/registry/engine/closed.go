@@ -77,7 +77,7 @@ func (e *Engine) mustClose() bool {
 
 // stayClosed loads what etcd holds, for an operator to look at, and blocks until the replica
 // is opened, etcd is replaced again, or the context ends. Nothing of it is published.
-func (e *Engine) stayClosed(ctx context.Context, target int64) error {
+func (e *Engine) stayClosed(ctx context.Context, broken *error, target int64) error {
 	all, err := e.everything(ctx, target)
 	if err != nil {
 		return fmt.Errorf("load the log: %w", err)
@@ -95,8 +95,9 @@ func (e *Engine) stayClosed(ctx context.Context, target int64) error {
 	e.lineage.opened.Store(&cancel)
 	e.lineage.restored.Store(closed)
 	defer e.lineage.restored.Store(nil)
-	if broken := e.lineage.broken.Load(); broken == nil || !e.lineage.broken.CompareAndSwap(broken, &why) {
-		return ErrClosed // something else has broken meanwhile
+	defer e.lineage.opened.Store(nil)
+	if !e.lineage.broken.CompareAndSwap(broken, &why) {
+		return *e.lineage.broken.Load() // etcd was replaced again meanwhile
 	}
 	klog.ErrorS(why, "This replica shows nothing until an operator opens it")
 	if !e.mustClose() {

@@ -126,13 +126,14 @@ func TestAClosedReplicaComparesAnotherRestoreWithWhatItShowed(t *testing.T) {
 	ctx := withDeadline(t)
 	l := loseEtcd(ctx, t, remembering(Mark{}))
 	first, second := another(t, "first"), another(t, "second")
-	advance(ctx, t, first, l.last.Revision+100)
+	advance(ctx, t, first, l.last.Revision+300)
 	l.restore(first)
 	closed := awaitClosed(t, l.engine)
+	require.False(t, l.engine.Continues())
 	require.Empty(t, deployed(closed.View), "an empty etcd")
 	require.Equal(t, Difference{Uninstall: len(deployed(l.last))}, closed.Difference)
 
-	l.fill(ctx, t, second, l.last.Revision+200)
+	l.fill(ctx, t, second, l.last.Revision+200) // no client has seen the revisions of the first
 	l.restore(second)
 	require.Eventually(t, func() bool {
 		now := l.engine.Restored()
@@ -142,7 +143,7 @@ func TestAClosedReplicaComparesAnotherRestoreWithWhatItShowed(t *testing.T) {
 	require.Same(t, l.last, closed.Shown)
 	require.Equal(t, expected(deployed(l.last), deployed(closed.View)), closed.Difference)
 	l.engine.Open(closed.Cluster)
-	require.Eventually(t, func() bool { return l.engine.Ready() == nil }, deadline, pollEvery)
+	require.Eventually(t, func() bool { return l.engine.Ready() == nil && l.engine.Continues() }, deadline, pollEvery)
 }
 
 // TestAStartComparesEtcdWithTheMark covers a replica that starts after a restore.

@@ -42,6 +42,6 @@
 // below the newest one seen, nothing is served, because revisions would have another meaning
 // than before. What was published remains until then, so nothing goes backwards. The engine
 // does not notice a cluster that is restored ahead, with the token of the lost one and without
-// compaction of its history. Therefore docs/operations.md restores with a new token, a bump
-// and the mark.
+// compaction of its history. Therefore docs/backup.md restores with a new token, a bump and
+// --mark-compacted.
 package engine

@@ -179,15 +179,14 @@ func (e *Engine) follow(ctx context.Context) error {
 	begun := time.Now()
 	broken := e.lineage.broken.Load()
 	if broken != nil {
-		e.forget()
-		e.log.Adopt()
+		e.leave(*broken)
 	}
 	target, err := e.present(ctx)
 	if err != nil {
 		return err
 	}
 	if e.mustClose() {
-		return e.stayClosed(ctx, target)
+		return e.stayClosed(ctx, broken, target)
 	}
 	if e.state.State == nil {
 		behind := e.replay.behind // at least one, so that the changes of the target are known
@@ -206,6 +205,9 @@ func (e *Engine) follow(ctx context.Context) error {
 	}
 	if !e.lineage.broken.CompareAndSwap(broken, nil) {
 		return *e.lineage.broken.Load()
+	}
+	if broken != nil {
+		e.wakeups.WakeAll(e.wakeups.Announced()) // the controllers start again
 	}
 	e.caughtUp(target, begun) // if it was loaded there, no watch will say so
 	// Perhaps nothing of ours was written since: ask until the watch says where it is.

@@ -45,7 +45,8 @@ type lineage struct {
 	broken atomic.Pointer[error]
 	// stop ends the following of the log.
 	stop atomic.Pointer[context.CancelCauseFunc]
-	// lowest is the lowest revision that etcd may be at, from what was known before the start.
+	// lowest is the lowest revision that etcd may be at: clients know the revisions before it.
+	// It is set before the start and when the engine leaves a cluster.
 	lowest atomic.Int64
 	closing
 }
@@ -80,10 +81,6 @@ func (e *Engine) position(ctx context.Context) (int64, error) {
 	if err == nil && revision > view.MaxRevision {
 		return 0, fmt.Errorf("%w: etcd is at revision %d. Restore it from its snapshot with a smaller --bump-revision", ErrTooFar, revision)
 	}
-	if errors.Is(err, etcd.ErrReplaced) && e.pulse.Seen() == 0 && e.options.Known != nil {
-		// The mark may be a little older than the newest revision that clients know.
-		e.lineage.lowest.Store(e.options.Known.Revision + MarkMargin)
-	}
 	if errors.Is(err, ErrRewound) || errors.Is(err, etcd.ErrReplaced) {
 		e.breakOff(err)
 	}
@@ -98,4 +95,26 @@ func (e *Engine) breakOff(why error) {
 	if stop := e.lineage.stop.Load(); stop != nil {
 		(*stop)(why)
 	}
+	e.wakeups.WakeAll(e.wakeups.Announced()) // the controllers stop
+}
+
+// Continues reports whether etcd continues the history of what was published, as far as is
+// known. While it does not, the current view must not be acted on. All waiters are woken when
+// that changes.
+func (e *Engine) Continues() bool { return e.lineage.broken.Load() == nil }
+
+// leave prepares for another history: the next etcd must be beyond every revision that
+// clients know. Those of a cluster that no client saw do not count.
+func (e *Engine) leave(why error) {
+	if e.options.Known == nil || e.lineage.accepted.Load() == e.log.Cluster() {
+		lowest := max(e.lineage.lowest.Load(), e.pulse.Seen(), e.progress.reached.Load())
+		if errors.Is(why, etcd.ErrReplaced) && e.options.Known != nil && e.current.Load() == nil {
+			// The mark may be a little older than the newest revision that clients know.
+			lowest = max(lowest, e.options.Known.Revision+MarkMargin)
+		}
+		e.lineage.lowest.Store(lowest)
+	}
+	e.pulse.Unsee()
+	e.forget()
+	e.log.Adopt()
 }

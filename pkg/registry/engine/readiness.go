@@ -26,8 +26,9 @@ func (e *Engine) Ready() error {
 	return e.unready()
 }
 
-// Reached returns nil if etcd answered a quorum read, and a member anything, within the last seconds. A replica that
-// is warming up is not ready, but reaches etcd. A replica that has lost etcd does not.
+// Reached returns nil if within the last seconds a quorum read succeeded and a member
+// answered. A replica that is warming up is not ready, but reaches etcd. A replica that has
+// lost etcd does not.
 func (e *Engine) Reached() error {
 	silence, answered := e.pulse.Silence()
 	alone, _ := e.pulse.Alone()

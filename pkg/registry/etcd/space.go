@@ -82,13 +82,15 @@ func (l *Log) lookAtSpace(ctx context.Context) {
 	_ = l.Ping(ctx) // the pulse reports that etcd does not answer
 }
 
-// Ping returns nil if a member answers, with or without a leader.
+// Ping returns nil if a member answers, with or without a leader, or with a refusal.
 func (l *Log) Ping(ctx context.Context) error {
 	answer, err := l.anyStatus(ctx)
-	if err != nil {
+	switch {
+	case err == nil:
+		l.space.note(answer)
+	case unanswered(err):
 		return fmt.Errorf("ask a member for its status: %w", err)
 	}
-	l.space.note(answer)
 	return nil
 }
 

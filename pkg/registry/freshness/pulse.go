@@ -56,6 +56,9 @@ type Pulse struct {
 	// revokedAt is a time. Barriers that began before it do not count, because a barrier that
 	// was met before a revocation may be confirmed after it.
 	revokedAt atomic.Int64
+	// lostAt is when the pulse was last lost. Only a barrier that began after it revives the
+	// pulse: what was committed meanwhile is then in the view.
+	lostAt atomic.Int64
 	// patience is BehindAfter; tests shorten it.
 	patience time.Duration
 	// stuck reports that the view cannot advance, rather than being busy. It is then given no
@@ -167,7 +170,7 @@ func (p *Pulse) advance(mark *atomic.Int64, to time.Time) bool {
 // fresh reports whether the view is recent enough for a replica to become ready. Becoming
 // ready takes more than staying ready.
 func (p *Pulse) fresh() bool {
-	age, met := p.Age()
+	age, met := p.since(&p.met, max(p.revokedAt.Load(), p.lostAt.Load()))
 	silence, answered := p.Silence()
 	alone, replied := p.Alone()
 	return met && answered && replied && max(age, silence) < min(LostAfter, p.patience) && alone < SilentAfter
@@ -224,6 +227,7 @@ func (p *Pulse) lose() bool {
 		p.alive.Store(true)
 		return false
 	}
+	p.advance(&p.lostAt, time.Now())
 	p.mu.lose()
 	return true
 }
@@ -259,6 +263,9 @@ func (p *Pulse) Watch(ctx context.Context, changed func(ready bool)) {
 
 // Seen returns the newest revision that was read by quorum, 0 if there is none.
 func (p *Pulse) Seen() int64 { return p.seen.Load() }
+
+// Unsee forgets the newest revision: the next read is of another history.
+func (p *Pulse) Unsee() { p.seen.Store(0) }
 
 // Failure returns the error of the youngest pulse that has ended, nil if its barrier was met.
 func (p *Pulse) Failure() error {

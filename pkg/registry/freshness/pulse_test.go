@@ -106,6 +106,26 @@ func TestMembersThatAnswerWithoutAQuorumAreWaitedForLonger(t *testing.T) {
 	})
 }
 
+// TestAnAnswerAfterASilenceDoesNotReviveAnOldView covers a replica that hears from etcd again
+// before its last barrier is too old: it has to catch up first.
+func TestAnAnswerAfterASilenceDoesNotReviveAnOldView(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := New()
+		go p.Watch(t.Context(), func(bool) {})
+		p.Heard(time.Now())
+		p.Confirm(time.Now())
+		pass(SilentAfter + time.Millisecond)
+		require.False(t, p.Ready())
+		begun := time.Now()
+		pass(time.Millisecond)
+		p.Heard(begun)
+		require.False(t, p.Ready(), "the view may lack what was committed in the silence")
+		p.Confirm(begun)
+		require.True(t, p.Ready())
+	})
+}
+
 func TestAFailureThatIsShorterThanTheBoundGoesUnnoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
