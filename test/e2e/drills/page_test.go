@@ -58,7 +58,7 @@ func machine(t cluster.T) string {
 	var kibibytes int
 	_, err = fmt.Sscanf(string(text), "MemTotal: %d kB", &kibibytes)
 	require.NoError(t, err)
-	return fmt.Sprintf("%d processors, %d GiB of memory", runtime.NumCPU(), (kibibytes+1<<19)>>20)
+	return fmt.Sprintf("%d processors and %d GiB of memory", runtime.NumCPU(), (kibibytes+1<<19)>>20)
 }
 
 // parts cuts the page around the table.
@@ -81,7 +81,7 @@ func table(t cluster.T, r run) string {
 		byName[each.Drill] = each
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nMeasured with `make drills` at commit %s, on a machine with %s that ran everything:\n\n", r.Commit, r.Machine)
+	fmt.Fprintf(&b, "\nMeasured with `make drills` at commit %s. One machine with %s ran everything:\n\n", r.Commit, r.Machine)
 	b.WriteString("| What fails | Clients without retries | Clients of client-go, as kubectl | Watches: longest gap, new lists | All well | What to do |\n|---|---|---|---|---|---|\n")
 	for _, d := range drills() {
 		each, found := byName[d.name]

@@ -31,6 +31,14 @@ func counting(name string, step, most int) func(int) string {
 	return func(n int) string { return fmt.Sprintf("%s %d", name, min(n/step, most)) }
 }
 
+// starting shows a process that starts again after so many rounds, up to a number of times. Each
+// process loads once.
+func starting(each, most int) func(int) string {
+	return func(n int) string {
+		return fmt.Sprintf("muster_loads_total 1\nprocess_start_time_seconds %d", 1_800_000_000+min(n/each, most))
+	}
+}
+
 // histogram shows ten observations a round, all of them in the bucket of a bound.
 func histogram(name string, bound string, bounds ...string) func(int) string {
 	return func(n int) string {
@@ -93,6 +101,7 @@ func written() []series {
 		{alert: "MusterVersionsDiffer", rounds: 130, fault: versions(1000), sound: versions(60)},
 		{alert: "MusterReadinessFlaps", rounds: 60, fault: turns("muster_ready", 4, "1", "0"), sound: turns("muster_ready", 20, "1", "0", "1")},
 		{alert: "MusterLoadsAgain", rounds: 120, fault: counting("muster_loads_total", 20, 5), sound: counting("muster_loads_total", 20, 2)},
+		{alert: "MusterLoadsAgain", rounds: 120, fault: starting(20, 3), sound: starting(20, 2)},
 		{alert: "MusterViewOld", rounds: 40, fault: constant("muster_view_age_seconds 3"), sound: turns("muster_view_age_seconds", 1, "3", "0.5")},
 		{alert: "MusterViewBehind", rounds: 30, fault: func(n int) string { return fmt.Sprint("muster_view_lag_revisions ", 1+n) }, sound: turns("muster_view_lag_revisions", 1, "9", "0")},
 		{alert: "MusterViewBehind", rounds: 30, fault: constant("muster_view_lag_revisions 9\nmuster_closed 0"), sound: constant("muster_view_lag_revisions 9\nmuster_closed 1")},
