@@ -107,6 +107,7 @@ func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
 	}
 	o.Save(t)
 	bump := o.Bump(t)
+	withoutALeaseThereIsNoBump(t, o)
 	o.Lose(t)
 
 	t.Log("an empty etcd at the old addresses is refused")
@@ -141,6 +142,21 @@ func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
 	require.Empty(t, gone)
 	require.Empty(t, backwards)
 	f.edits(t, 2)
+}
+
+// withoutALeaseThereIsNoBump checks that the page's step prints no number that is too small. An
+// operator's shell continues after a command that fails.
+func withoutALeaseThereIsNoBump(t *testing.T, o *cluster.Operator) {
+	t.Helper()
+	step := cluster.Step(t, page, "bump")
+	lost := strings.Replace(step, "lease muster-etcd", "lease lost", 1)
+	require.NotEqual(t, step, lost)
+	out, err := o.Try(t, "set +e\n"+lost)
+	require.Error(t, err)
+	require.Contains(t, out, "NEWEST: is in no Lease. Set it to the highest muster_etcd_revision")
+	require.NotContains(t, out, "BUMP=")
+	commands := strings.Split(strings.TrimSpace(step), "\n")
+	require.Contains(t, o.Run(t, "NEWEST=1000\n"+strings.Join(commands[1:], "\n")), "BUMP=", "as the message says")
 }
 
 // theComparisonIsGuarded checks that only users with a right learn the names of all

@@ -29,7 +29,9 @@ func TestThePagesNameFilesAndValuesThatExist(t *testing.T) {
 	for _, page := range []string{"install.md", "upgrade.md"} {
 		content, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", page))
 		require.NoError(t, err)
-		paths, fields := namedPath.FindAllString(string(content), -1), 0
+		// mine is the copy of the example that install.md makes.
+		original := strings.ReplaceAll(string(content), "artifacts/kustomize/mine", "artifacts/kustomize/example")
+		paths, fields := namedPath.FindAllString(original, -1), 0
 		require.NotEmpty(t, paths)
 		for _, path := range paths {
 			_, err := os.Stat(filepath.Join(cluster.Checkout(t), strings.TrimRight(path, ".")))

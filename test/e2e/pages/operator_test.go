@@ -29,8 +29,9 @@ const exampleEtcd = "https://10.0.0.11:2379,https://10.0.0.12:2379,https://10.0.
 type operator struct {
 	*cluster.Shell
 	node *cluster.Node
-	// etcd replaces the addresses that the pages and artifacts have as an example.
-	etcd string
+	etcd *cluster.Etcd
+	// addresses replace those of etcd that the pages and artifacts have as an example.
+	addresses string
 }
 
 // newOperator returns an operator with a cluster, an etcd and the files that install.md asks
@@ -40,7 +41,7 @@ func newOperator(t *testing.T) *operator {
 	control := cluster.Start(t)
 	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{Args: []string{"--quota-backend-bytes=8589934592"}}) // as install.md says
 	control.StartWorkloads(t)
-	o := &operator{Shell: cluster.NewShell(t, cluster.ServerName, "kubectl", "helm"), node: cluster.StartNode(t, control), etcd: strings.Join(etcd.Endpoints(), ",")}
+	o := &operator{Shell: cluster.NewShell(t, cluster.ServerName, "kubectl", "helm"), node: cluster.StartNode(t, control), etcd: etcd, addresses: strings.Join(etcd.Endpoints(), ",")}
 	o.Administrator(t, control)
 	o.Set("GIT_DIR", filepath.Join(cluster.Checkout(t), ".git")) // the pages are followed in a checkout
 	ca := cluster.NewCA("muster")
@@ -52,7 +53,6 @@ func newOperator(t *testing.T) *operator {
 		o.Write(t, name, content)
 	}
 	require.NoError(t, os.CopyFS(filepath.Join(o.Dir, "artifacts"), os.DirFS(filepath.Join(cluster.Checkout(t), "artifacts"))))
-	o.edit(t, "artifacts/kustomize/example/server/kustomization.yaml", exampleEtcd, o.etcd)
 	return o
 }
 
@@ -121,7 +121,7 @@ func (o *operator) follow(t *testing.T, page, from, to string, expect map[string
 func (o *operator) run(t *testing.T, name, script string, refused bool) string {
 	t.Helper()
 	begun := time.Now()
-	out, err := o.Try(t, strings.ReplaceAll(script, exampleEtcd, o.etcd))
+	out, err := o.Try(t, strings.ReplaceAll(script, exampleEtcd, o.addresses))
 	if refused {
 		require.Error(t, err, "%s\n%s\n%s", name, script, out)
 	} else {
@@ -129,4 +129,21 @@ func (o *operator) run(t *testing.T, name, script string, refused bool) string {
 	}
 	t.Logf("%s (%.1f s)\n%s", name, time.Since(begun).Seconds(), out)
 	return out
+}
+
+// checkOut makes the checkout one of another version.
+func (o *operator) checkOut(t *testing.T, version string) {
+	t.Helper()
+	o.run(t, "check out "+version, "unset GIT_DIR; git init --quiet "+version+"; cd "+version+
+		"; git -c user.name=me -c user.email=me@example.com commit --quiet --allow-empty --message=release; git tag "+version, false)
+	o.Set("GIT_DIR", filepath.Join(o.Dir, version, ".git"))
+}
+
+// loseEtcd replaces etcd by an empty one.
+func (o *operator) loseEtcd(t *testing.T) {
+	t.Helper()
+	o.etcd.Member(0).Kill()
+	require.NoError(t, os.RemoveAll(o.etcd.DataDir(0)))
+	require.NoError(t, o.etcd.Member(0).Start())
+	require.NoError(t, o.etcd.WaitReady(t.Context(), 0))
 }

@@ -24,13 +24,13 @@ const (
 	patience = 2 * time.Minute
 )
 
-// newOperator returns a shell in the checkout, for the cluster and the etcd of a test.
+// newOperator returns a shell for the cluster and the etcd of a test, with a copy of artifacts.
 func newOperator(t *testing.T, etcd *cluster.Etcd) *cluster.Shell {
 	t.Helper()
 	operator := cluster.NewShell(t, "kubectl", "helm", "etcdctl")
 	operator.Administrator(t, control)
 	operator.Etcd(etcd, 0)
-	operator.Dir = cluster.Checkout(t)
+	require.NoError(t, os.CopyFS(filepath.Join(operator.Dir, "artifacts"), os.DirFS(filepath.Join(cluster.Checkout(t), "artifacts"))))
 	return operator
 }
 
@@ -87,7 +87,8 @@ func TestThePageRemovesAllThatItNames(t *testing.T) {
 			_, err := control.Client.CoreV1().Secrets(cluster.Namespace).Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: data}, metav1.CreateOptions{})
 			require.NoError(t, err)
 		}
-		me.Run(t, "kubectl apply -k artifacts/kustomize/example/server")
+		me.Step(t, "install.md", "copy")
+		me.Run(t, "kubectl apply -k artifacts/kustomize/mine/server")
 		me.Run(t, "kubectl scale -n muster-system deployment/muster-apiserver --replicas=1")
 	}})
 	controller := control.Controller(t, etcd, "controller", "--leader-elect=true", "--leader-elect-resource-namespace="+cluster.Namespace,
@@ -118,7 +119,7 @@ func TestThePageRemovesAllThatItNames(t *testing.T) {
 	require.Equal(t, left, list(t).since(before), "Helm leaves what kustomize leaves")
 
 	t.Log("remove what stays")
-	for _, step := range []string{"roles", "agents", "credentials", "namespace", "etcd"} {
+	for _, step := range []string{"roles", "agents", "credentials", "etcd", "namespace"} {
 		me.Step(t, page, step)
 	}
 	require.Empty(t, list(t).since(before))
