@@ -4,6 +4,7 @@
 package backup
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/restore"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // ids returns the deployment IDs of a state's BundleDeployments, by namespace and name.
@@ -64,25 +66,28 @@ func actions(t *testing.T, before, after state) string {
 	return text + fmt.Sprintf("Agents would install %d, change %d and uninstall %d BundleDeployments.\n", counts["install"], counts["change"], counts["uninstall"])
 }
 
-// refusal returns the answer of a replica to a request that it refuses, "" if it does not. It
+// refuses returns an error unless a replica refuses a request and says why, with a text. It
 // asks once: client-go would repeat the request for ten seconds.
-func refusal(t *testing.T, r *cluster.Replica) string {
-	t.Helper()
+func refuses(ctx context.Context, r *cluster.Replica, text string) error {
 	client, err := kubernetes.NewForConfig(r.Direct(control.Config))
-	require.NoError(t, err)
-	out, err := client.RESTClient().Get().AbsPath("/apis", v1alpha1.SchemeGroupVersion.String(), "bundles").MaxRetries(0).DoRaw(t.Context())
-	if err == nil {
-		return ""
+	if err != nil {
+		return poll.Stop(err)
 	}
-	return string(out)
+	out, err := client.RESTClient().Get().AbsPath("/apis", v1alpha1.SchemeGroupVersion.String(), "bundles").MaxRetries(0).DoRaw(ctx)
+	if err == nil {
+		return fmt.Errorf("%s serves what etcd holds", r.Name)
+	}
+	if !strings.Contains(string(out), text) {
+		return fmt.Errorf("%s does not say %q: %w: %s", r.Name, text, err, out)
+	}
+	return nil
 }
 
 // awaitClosed waits until all replicas say that they are closed.
 func awaitClosed(t *testing.T, muster *cluster.Muster) {
 	t.Helper()
 	for _, r := range muster.Replicas() {
-		require.Eventually(t, func() bool { return strings.Contains(refusal(t, r), "closed: etcd is cluster") },
-			within, every, "%s serves what etcd holds: %s", r.Name, r.Process.Tail())
+		poll.Eventually(t, within, func(ctx context.Context) error { return refuses(ctx, r, "closed: etcd is cluster") }, r.Process.Tail)
 		require.Eventually(t, func() bool { return !r.Ready() }, within, every)
 	}
 }
@@ -100,7 +105,7 @@ func TestAnEtcdIsMovedWithoutReplicasThatRemember(t *testing.T) {
 	agents.forget()
 
 	o.Step(t, page, "list")
-	recorded(t, muster)
+	o.WaitRecorded(t)
 	o.Step(t, page, "stop")
 	for _, r := range muster.Replicas() {
 		r.Stop(t)

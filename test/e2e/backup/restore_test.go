@@ -4,6 +4,7 @@
 package backup
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,8 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/musterfleet/muster/pkg/registry/view"
-	"github.com/musterfleet/muster/pkg/restore"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // TestAFleetIsRestoredFromASnapshot follows backup.md, with replicas and agents that
@@ -52,7 +53,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	agents.forget()
 
 	t.Log("etcd is lost and restored: replicas remain closed, and agents see nothing")
-	recorded(t, muster)
+	o.WaitRecorded(t)
 	bump := o.Bump(t)
 	o.Lose(t)
 	o.Restore(t, cluster.Step(t, page, "restore"), "restore-1", bump)
@@ -103,7 +104,7 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 	t.Log("restored once more from the same snapshot: no revision is given out twice")
 	again, err := dynamicClient(t, control.Config).Resource(resource("bundledeployments")).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
-	recorded(t, muster)
+	o.WaitRecorded(t)
 	higher := o.Bump(t)
 	require.NotEqual(t, bump, higher)
 	o.Lose(t)
@@ -121,33 +122,6 @@ func TestAFleetIsRestoredFromASnapshot(t *testing.T) {
 			return apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
 		}, within, every, "from %s", old)
 	}
-}
-
-// recorded waits until the Lease holds the newest revision that the replicas have seen.
-func recorded(t *testing.T, muster *cluster.Muster) {
-	t.Helper()
-	newest := int64(0)
-	for _, r := range muster.Replicas() {
-		newest = max(newest, revisionOf(t, r))
-	}
-	require.Eventually(t, func() bool {
-		lease, err := control.Client.CoordinationV1().Leases(cluster.Namespace).Get(t.Context(), "muster-etcd", metav1.GetOptions{})
-		if err != nil {
-			return false // no replica has recorded anything yet
-		}
-		revision, err := strconv.ParseInt(lease.Annotations[restore.RevisionAnnotation], 10, 64)
-		return err == nil && revision >= newest
-	}, within, every)
-}
-
-// revisionOf returns the etcd revision of a list.
-func revisionOf(t *testing.T, r *cluster.Replica) int64 {
-	t.Helper()
-	list, err := dynamicClient(t, r.Direct(control.Config)).Resource(resource("bundles")).List(t.Context(), metav1.ListOptions{Limit: 1})
-	require.NoError(t, err)
-	version, err := strconv.ParseInt(list.GetResourceVersion(), 10, 64)
-	require.NoError(t, err)
-	return view.Version(version).Revision()
 }
 
 // TestAnEtcdThatWentBackInTimeIsRefused shows why the restore needs its arguments. Without
@@ -173,12 +147,13 @@ func TestAnEtcdThatWentBackInTimeIsRefused(t *testing.T) {
 	script := cluster.Step(t, page, "restore")
 	careless := strings.Replace(script, `--bump-revision "$BUMP" --mark-compacted`, "", 1)
 	require.NotEqual(t, script, careless)
-	recorded(t, muster)
+	o.WaitRecorded(t)
 	bump := o.Bump(t)
 	o.Lose(t)
 	o.Restore(t, careless, token, "")
 	for _, r := range muster.Replicas() {
-		require.Eventually(t, func() bool { return strings.Contains(refusal(t, r), "--bump-revision") }, within, every, "%s serves the lost state as if nothing had happened", r.Name)
+		// Otherwise it serves the lost state as if nothing had happened.
+		poll.Eventually(t, within, func(ctx context.Context) error { return refuses(ctx, r, "--bump-revision") }, r.Process.Tail)
 		require.Eventually(t, func() bool { return !r.Ready() }, within, every)
 		require.Contains(t, r.Process.Log(), "etcd went back in time")
 	}

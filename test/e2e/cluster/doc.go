@@ -4,7 +4,7 @@
 // Package cluster runs Muster in a Kubernetes cluster on loopback, for tests.
 //
 //	controlplane.go  kube-apiserver, and what starts with it
-//	etcd.go          etcd
+//	etcd.go          etcd; fill.go fills it
 //	install.go       Muster, from the project's manifests
 //	replica.go       one replica
 //	controller.go    muster-controller, from its Deployment

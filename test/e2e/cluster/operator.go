@@ -4,21 +4,34 @@
 package cluster
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
+	"github.com/musterfleet/muster/pkg/registry/view"
+	"github.com/musterfleet/muster/pkg/restore"
+	"github.com/musterfleet/muster/test/poll"
 )
 
-const backupPage = "backup.md"
+const (
+	backupPage     = "backup.md"
+	operationsPage = "operations.md"
+)
 
-// Operator is a shell with etcd's tools and kubectl that saves and restores an etcd by the
-// page on backups.
+// Operator is a shell with etcd's tools and kubectl that saves, restores and repairs an etcd
+// by the pages of docs.
 type Operator struct {
 	*Shell
+	muster  *Muster
 	etcd    *Etcd
 	members int
 	// peers are the URLs of the members' peers, by name.
@@ -28,7 +41,7 @@ type Operator struct {
 // NewOperator returns an operator of Muster and of all members of its etcd.
 func NewOperator(t T, c *ControlPlane, muster *Muster, etcd *Etcd) *Operator {
 	t.Helper()
-	o := &Operator{Shell: NewShell(t, "etcdctl", "etcdutl", "kubectl"), etcd: etcd, members: len(etcd.Endpoints())}
+	o := &Operator{Shell: NewShell(t, "etcdctl", "etcdutl", "kubectl"), muster: muster, etcd: etcd, members: len(etcd.Endpoints())}
 	o.Administrator(t, c)
 	o.Etcd(etcd, 1%o.members)
 	o.Write(t, "ca.crt", muster.CA.PEM)
@@ -59,6 +72,41 @@ func (o *Operator) readMembers(t T) {
 		o.peers[fields[2]] = fields[3]
 	}
 	require.Len(t, o.peers, o.members)
+}
+
+// WaitRecorded waits until the Lease of restores holds the newest revision of etcd that
+// replicas have shown until now. Replicas write it every few seconds.
+func (o *Operator) WaitRecorded(t T) {
+	t.Helper()
+	newest := int64(0)
+	for _, r := range o.muster.Replicas() {
+		newest = max(newest, r.revision(t))
+	}
+	const limit = time.Minute
+	lease := restore.NewOptions(Namespace)
+	require.NoError(t, poll.Until(t.Context(), limit, func(ctx context.Context) error {
+		found, err := o.muster.control.Client.CoordinationV1().Leases(lease.Namespace).Get(ctx, lease.Name, metav1.GetOptions{})
+		if err != nil {
+			return err // no replica has recorded anything yet
+		}
+		recorded, err := strconv.ParseInt(found.Annotations[restore.RevisionAnnotation], 10, 64)
+		if err == nil && recorded < newest {
+			err = fmt.Errorf("the Lease %s holds revision %d, and clients have seen %d", lease.Name, recorded, newest)
+		}
+		return err
+	}))
+}
+
+// revision returns the revision of etcd that a replica shows.
+func (r *Replica) revision(t T) int64 {
+	t.Helper()
+	client, err := versioned.NewForConfig(r.Direct(r.muster.control.Config))
+	require.NoError(t, err)
+	list, err := client.FleetV1alpha1().Bundles("").List(t.Context(), metav1.ListOptions{Limit: 1})
+	require.NoError(t, err)
+	version, err := strconv.ParseInt(list.ResourceVersion, 10, 64)
+	require.NoError(t, err)
+	return view.Version(version).Revision()
 }
 
 // Lose ends all members of etcd, and removes their data.

@@ -4,18 +4,10 @@
 package drills
 
 import (
-	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	clientv3 "go.etcd.io/etcd/client/v3"
-
-	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
 func killLeader(t *testing.T, s *scene, p *playing) {
@@ -48,26 +40,14 @@ func killMajority(t *testing.T, s *scene, p *playing) {
 	s.hasten(t)
 }
 
-// filler is the prefix of records that fill etcd, and are not Muster's.
-const filler = "/filler/"
-
 func fillEtcd(t *testing.T, s *scene, p *playing) {
 	p.begins()
-	value := make([]byte, 256<<10)
-	for i := 0; ; i++ {
-		_, _ = rand.Read(value) // never fails
-		_, err := s.etcd.Client(t).Put(t.Context(), fmt.Sprint(filler, i), string(value))
-		if errors.Is(err, rpctypes.ErrNoSpace) {
-			break
-		}
-		require.NoError(t, err)
-		require.Less(t, i, 1000, "etcd has no quota")
-	}
+	s.etcd.Fill(t)
 	s.monitor.fires(t, "MusterWritesFail")
 	s.monitor.fires(t, "MusterEtcdFull")
 	s.monitor.holds(t, "MusterEtcdAlmostFull")
 	full := time.Now()
-	s.emptyEtcd(t)
+	s.operator.MakeRoom(t)
 	p.repaired()
 	for _, each := range s.load.since(p.fault) {
 		if verb := s.load.asks[each.ask].verb; verb != "PATCH" && each.begin.Before(full) {
@@ -76,18 +56,6 @@ func fillEtcd(t *testing.T, s *scene, p *playing) {
 	}
 	s.monitor.ends(t, "MusterEtcdFull")
 	s.monitor.ends(t, "MusterEtcdAlmostFull")
-}
-
-// emptyEtcd makes room as the page says.
-func (s *scene) emptyEtcd(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	_, err := s.etcd.Client(t).Delete(ctx, filler, clientv3.WithPrefix())
-	require.NoError(t, err)
-	for _, step := range []string{"compact", "defragment", "disarm"} {
-		s.operator.Run(t, cluster.Step(t, "operations.md", step))
-	}
 }
 
 // damageRecord overwrites the record of a Cluster of another workspace, and puts it back.

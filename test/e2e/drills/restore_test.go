@@ -38,10 +38,7 @@ func restoreEtcd(t *testing.T, s *scene, p *playing) {
 	}
 	s.awaitDeleted(t, edited.clusters) // the deletion above, on each Cluster
 	deleted := s.load.informer.othersDeleted()
-	require.NoError(t, poll.Until(t.Context(), within, func(ctx context.Context) error {
-		_, err := control.Client.CoordinationV1().Leases(cluster.Namespace).Get(ctx, "muster-etcd", metav1.GetOptions{})
-		return err // replicas write it within 5 seconds of their start
-	}))
+	s.operator.WaitRecorded(t)
 
 	p.begins()
 	s.operator.Lose(t)

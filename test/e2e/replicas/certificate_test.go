@@ -51,7 +51,7 @@ func testCertificates(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	}
 	reconnect()
 	for _, r := range m.Replicas() {
-		waitLost(t, r, within)
+		waitLost(t, r)
 		a, err := ask(t.Context(), r.Direct(control.Config), http.MethodGet, groupPath, "")
 		require.NoError(t, err)
 		t.Logf("with a certificate that etcd does not accept: %s", a.body)

@@ -71,9 +71,7 @@ func testExpiry(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 		t.Helper()
 		return metric(t, r.Direct(control.Config), `muster_certificate_expiration_timestamp_seconds{certificate="`+certificate+`"}`) - float64(time.Now().Unix())
 	}
-	require.Eventually(t, func() bool { // it comes from kube-apiserver
-		return strings.Contains(scrape(t, r.Direct(control.Config)), `{certificate="front-proxy-ca"}`)
-	}, within, pace)
+	scrapeWith(t, r.Direct(control.Config), `{certificate="front-proxy-ca"}`) // it comes from kube-apiserver
 	for _, certificate := range []string{"serving", "etcd-client", "etcd-ca", "front-proxy-ca"} {
 		require.Positive(t, left(certificate), certificate)
 	}

@@ -4,12 +4,15 @@
 package replicas
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,21 +21,57 @@ import (
 
 	"github.com/musterfleet/muster/pkg/registry/kinds"
 	"github.com/musterfleet/muster/test/e2e/cluster"
+	"github.com/musterfleet/muster/test/poll"
 )
 
-// scrape returns the first metrics of a program that is ready, and that an etcd member has
-// told how full it is.
-func scrape(t *testing.T, config *rest.Config) string {
+// scrape returns the metrics of a program.
+func scrape(ctx context.Context, config *rest.Config) (string, error) {
+	a, err := ask(ctx, config, http.MethodGet, "/metrics", "")
+	if err == nil && a.status != http.StatusOK {
+		err = fmt.Errorf("/metrics answers %d: %s", a.status, a.body)
+	}
+	if err != nil {
+		return "", err
+	}
+	return a.body, nil
+}
+
+// scrapeWith returns the first metrics of a program that contain a text. The program must
+// answer each scrape.
+func scrapeWith(t *testing.T, config *rest.Config, text string) string {
 	t.Helper()
-	var a *answer
-	require.Eventually(t, func() bool {
-		var err error
-		a, err = ask(t.Context(), config, http.MethodGet, "/metrics", "")
-		require.NoError(t, err)
-		require.Equal(t, http.StatusOK, a.status, a.body)
-		return strings.Contains(a.body, "\nmuster_etcd_full ")
-	}, within, pace)
-	return a.body
+	var scraped string
+	poll.Eventually(t, within, func(ctx context.Context) (err error) {
+		if scraped, err = scrape(ctx, config); err != nil {
+			return poll.Stop(err)
+		}
+		if !strings.Contains(scraped, text) {
+			return fmt.Errorf("the metrics do not contain %q", text)
+		}
+		return nil
+	})
+	return scraped
+}
+
+// readMetric returns the value of a series.
+func readMetric(ctx context.Context, config *rest.Config, name string) (float64, error) {
+	scraped, err := scrape(ctx, config)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(scraped) {
+		if value, found := strings.CutPrefix(line, name+" "); found {
+			return strconv.ParseFloat(strings.TrimSpace(value), 64)
+		}
+	}
+	return 0, fmt.Errorf("no metric %s", name)
+}
+
+func metric(t *testing.T, config *rest.Config, name string) float64 {
+	t.Helper()
+	value, err := readMetric(t.Context(), config, name)
+	require.NoError(t, err)
+	return value
 }
 
 // documented matches the rows of both tables of docs/metrics.md: name, and labels.
@@ -73,7 +112,9 @@ func TestAFreshProgramServesEachDocumentedMetric(t *testing.T) {
 	prometheus := control.AsAccount(t, cluster.Namespace, "prometheus")
 	prometheus.Host, prometheus.TLSClientConfig = "https://127.0.0.1:"+port, rest.TLSClientConfig{Insecure: true}
 
-	ofReplica, ofController := scrape(t, m.Replicas()[0].Direct(control.Config)), scrape(t, prometheus)
+	// Each program learns from a member of etcd how full it is.
+	const full = "\nmuster_etcd_full "
+	ofReplica, ofController := scrapeWith(t, m.Replicas()[0].Direct(control.Config), full), scrapeWith(t, prometheus, full)
 	all := series(general)
 	require.Greater(t, len(all), 20)
 	for name, labels := range all {

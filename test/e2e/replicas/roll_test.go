@@ -187,7 +187,7 @@ func testLostQuorum(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 		_ = etcd.Member(other).Start()
 	})
 	for _, r := range m.Replicas() {
-		waitLost(t, r, within)
+		waitLost(t, r)
 		refusesAll(t, r, l.fleet)
 	}
 	after := writes(t, m)
