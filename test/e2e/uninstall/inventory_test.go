@@ -4,15 +4,18 @@
 package uninstall
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
+
+	"github.com/musterfleet/muster/test/poll"
 )
 
 // inventory holds objects of the cluster, each as "RESOURCE NAMESPACE/NAME".
@@ -21,29 +24,63 @@ type inventory map[string]bool
 // transient are resources whose objects come and go by themselves.
 var transient = []string{"events", "endpoints", "endpointslices"}
 
-// list returns all objects of the cluster.
-func list(t *testing.T) inventory {
-	t.Helper()
+// list returns all objects of the cluster. It fails while discovery names a group that is
+// gone.
+func list(ctx context.Context) (inventory, error) {
 	client, err := metadata.NewForConfig(control.Config)
-	require.NoError(t, err)
+	if err != nil {
+		return nil, err
+	}
 	groups, err := discovery.ServerPreferredResources(control.Client.Discovery())
-	require.NoError(t, err)
+	if err != nil {
+		return nil, err
+	}
 	found := inventory{}
 	for _, group := range groups {
 		version, err := schema.ParseGroupVersion(group.GroupVersion)
-		require.NoError(t, err)
+		if err != nil {
+			return nil, err
+		}
 		for _, resource := range group.APIResources {
 			if !slices.Contains(resource.Verbs, "list") || slices.Contains(transient, resource.Name) {
 				continue
 			}
-			objects, err := client.Resource(version.WithResource(resource.Name)).List(t.Context(), metav1.ListOptions{})
-			require.NoError(t, err, resource.Name)
+			objects, err := client.Resource(version.WithResource(resource.Name)).List(ctx, metav1.ListOptions{})
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", resource.Name, err)
+			}
 			for _, object := range objects.Items {
 				found[resource.Name+" "+strings.TrimPrefix(object.Namespace+"/"+object.Name, "/")] = true
 			}
 		}
 	}
-	return found
+	return found, nil
+}
+
+// awaitSince waits until the objects that did not exist before are as a test wants them, and
+// returns them. Kubernetes collects garbage, and forgets groups, after it has answered.
+func awaitSince(t *testing.T, before inventory, want func(added []string) error) []string {
+	t.Helper()
+	var added []string
+	poll.Eventually(t, patience, func(ctx context.Context) error {
+		now, err := list(ctx)
+		if err != nil {
+			return err
+		}
+		added = now.since(before)
+		return want(added)
+	})
+	return added
+}
+
+// exactly wants certain objects.
+func exactly(want []string) func(added []string) error {
+	return func(added []string) error {
+		if !slices.Equal(want, added) {
+			return fmt.Errorf("the cluster has %q, not %q", added, want)
+		}
+		return nil
+	}
 }
 
 // since returns the objects that did not exist before, sorted, without those that

@@ -4,6 +4,7 @@
 package uninstall
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,41 +35,73 @@ func newOperator(t *testing.T, etcd *cluster.Etcd) *cluster.Shell {
 	return operator
 }
 
-// stays has an entry for each object that remains after the programs are removed: its form,
-// the words of the page that name it, and the page's step that removes it.
+// accounts begins the words of the page for all that muster-controller makes for agents.
+const accounts = "agents' and tokens' accounts, Secrets, roles and bindings"
+
+// stays has an entry for each form of object that remains after the programs are removed: the
+// words of the page's table that name it, and the step that removes it.
 var stays = []struct {
 	object      *regexp.Regexp
 	named, step string
 }{
-	{regexp.MustCompile(`^clusterroles (fleet-bundle-deployment|fleet-content)$`), "`fleet-bundle-deployment`, `fleet-content`", "roles"},
+	{regexp.MustCompile(`^clusterroles (fleet-bundle-deployment|fleet-content)$`), "ClusterRoles `fleet-bundle-deployment`, `fleet-content`", "roles"},
 	{regexp.MustCompile(`^namespaces cluster-fleet-default-shop-`), "namespaces of Clusters", "agents"},
-	{regexp.MustCompile(`^(serviceaccounts|secrets|roles|rolebindings) cluster-fleet-default-shop-`), "accounts", "agents"},
-	{regexp.MustCompile(`^(serviceaccounts|secrets|roles|rolebindings) fleet-default/`), "accounts", "agents"},
-	{regexp.MustCompile(`^(secrets|roles|rolebindings) cattle-fleet-clusters-system/`), "`cattle-fleet-clusters-system`", "agents"},
-	{regexp.MustCompile(`^clusterrolebindings `), "ClusterRoleBindings", "agents"},
-	{regexp.MustCompile(`^namespaces cattle-fleet-clusters-system$`), "`cattle-fleet-clusters-system`", "credentials"},
-	{regexp.MustCompile(`^namespaces muster-system$`), "`muster-system`", "namespace"},
-	{regexp.MustCompile(`^secrets muster-system/(muster-apiserver-tls|muster-etcd-client)$`), "Secrets", "namespace"},
-	{regexp.MustCompile(`^leases muster-system/muster-(controller|etcd)$`), "`muster-controller`, `muster-etcd`", "namespace"},
-	{regexp.MustCompile(`^secrets muster-system/sh\.helm\.release\.v1\.`), "", "helm"},
+	{regexp.MustCompile(`^(serviceaccounts|secrets|roles|rolebindings) cluster-fleet-default-shop-`), accounts, "agents"},
+	{regexp.MustCompile(`^(serviceaccounts|secrets|roles|rolebindings) fleet-default/`), accounts + ", also in workspaces", "agents"},
+	{regexp.MustCompile(`^(secrets|roles|rolebindings) cattle-fleet-clusters-system/`), accounts + ", also in workspaces, in `cattle-fleet-clusters-system`", "agents"},
+	{regexp.MustCompile(`^clusterrolebindings shop-content$`), accounts + ", also in workspaces, in `cattle-fleet-clusters-system` and as ClusterRoleBindings", "agents"},
+	{regexp.MustCompile(`^namespaces cattle-fleet-clusters-system$`), "namespace `cattle-fleet-clusters-system`", "credentials"},
+	{regexp.MustCompile(`^namespaces muster-system$`), "namespace `muster-system`", "namespace"},
+	{regexp.MustCompile(`^secrets muster-system/(muster-apiserver-tls|muster-etcd-client)$`), "namespace `muster-system` with its Secrets", "namespace"},
+	{regexp.MustCompile(`^leases muster-system/muster-(controller|etcd)$`), "the Leases `muster-controller`, `muster-etcd`", "namespace"},
 }
 
-// requireNamed checks that the page names everything that is left.
-func requireNamed(t *testing.T, left []string) {
-	t.Helper()
+// known wants objects that have an entry of stays, and one or more objects for each entry.
+func known(added []string) error {
+	met := map[int]bool{}
+	for _, object := range added {
+		entry := -1
+		for i, each := range stays {
+			if each.object.MatchString(object) {
+				entry, met[i] = i, true
+			}
+		}
+		if entry < 0 {
+			return fmt.Errorf("%s stays, and %s does not name it; in all: %q", object, page, added)
+		}
+	}
+	for i, each := range stays {
+		if !met[i] {
+			return fmt.Errorf("nothing stays that matches %s, which %s names; in all: %q", each.object, page, added)
+		}
+	}
+	return nil
+}
+
+var (
+	// row matches a row of the page's table: what stays, and the number of a step.
+	row = regexp.MustCompile(`(?m)^\| (.+?) \|.*\| (\d) \|$`)
+	// numbered matches a step with its number.
+	numbered = regexp.MustCompile(`(?ms)^(\d)\. .+?^<!-- step: ([a-z]+) -->$`)
+)
+
+// TestThePageNamesAllThatStays checks that the row of the table with the words of an entry
+// has the number of its step.
+func TestThePageNamesAllThatStays(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", page))
 	require.NoError(t, err)
-	for _, object := range left {
-		known := false
-		for _, each := range stays {
-			if !each.object.MatchString(object) {
-				continue
+	steps := map[string]string{}
+	for _, found := range numbered.FindAllStringSubmatch(string(text), -1) {
+		steps[found[1]] = found[2]
+	}
+	for _, each := range stays {
+		var removes []string
+		for _, found := range row.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(found[1], each.named) {
+				removes = append(removes, steps[found[2]])
 			}
-			known = true
-			assert.Contains(t, string(text), each.named, object)
-			assert.Contains(t, string(text), "<!-- step: "+each.step+" -->", object)
 		}
-		assert.Truef(t, known, "%s stays, and %s does not name it", object, page)
+		assert.Equal(t, []string{each.step}, removes, "the steps of the rows with %q", each.named)
 	}
 }
 
@@ -78,7 +111,8 @@ func TestThePageRemovesAllThatItNames(t *testing.T) {
 	etcd := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
 	me := newOperator(t, etcd)
 	control.MakeNamespace(t, "fleet-default")
-	before := list(t)
+	before, err := list(t.Context())
+	require.NoError(t, err)
 
 	t.Log("install")
 	m := cluster.Install(t, control, etcd, cluster.Options{Replicas: 1, Args: []string{"--shutdown-delay-duration=0s"}, Deploy: func(t cluster.T, m *cluster.Muster) {
@@ -97,7 +131,9 @@ func TestThePageRemovesAllThatItNames(t *testing.T) {
 	me.Run(t, registration)
 	me.Run(t, "kubectl wait -n fleet-default clusterregistration shop --for=jsonpath={.status.granted}=true --timeout=60s && "+
 		"kubectl wait -n fleet-default clusterregistrationtokens join --for=jsonpath={.status.secretName}=join --timeout=60s")
-	installed := list(t).since(before)
+	now, err := list(t.Context())
+	require.NoError(t, err)
+	installed := now.since(before)
 
 	t.Log("remove the programs, as kustomize installed them")
 	require.NoError(t, controller.Stop(patience))
@@ -106,9 +142,8 @@ func TestThePageRemovesAllThatItNames(t *testing.T) {
 	for _, replica := range m.Replicas() {
 		require.NoError(t, replica.Process.Stop(patience))
 	}
-	left := list(t).since(before)
+	left := awaitSince(t, before, known)
 	require.Less(t, len(left), len(installed))
-	requireNamed(t, left)
 
 	t.Log("install again with Helm, and remove the programs")
 	ca := filepath.Join(cluster.Folder(t, "ca"), "ca.crt")
@@ -116,13 +151,13 @@ func TestThePageRemovesAllThatItNames(t *testing.T) {
 	me.Run(t, "helm install muster artifacts/helm/muster --namespace muster-system --set 'etcd.servers={https://10.0.0.11:2379}' --set-file tls.caBundle="+ca)
 	require.NotEmpty(t, me.Run(t, "kubectl get clusterrole fleet-content -o name"))
 	me.Step(t, page, "helm")
-	require.Equal(t, left, list(t).since(before), "Helm leaves what kustomize leaves")
+	awaitSince(t, before, exactly(left)) // Helm leaves what kustomize leaves
 
 	t.Log("remove what stays")
 	for _, step := range []string{"roles", "agents", "credentials", "etcd", "namespace"} {
 		me.Step(t, page, step)
 	}
-	require.Empty(t, list(t).since(before))
+	awaitSince(t, before, exactly(nil))
 	keys, err := etcd.Ctl("get", "", "--prefix", "--keys-only")
 	require.NoError(t, err)
 	require.Empty(t, strings.TrimSpace(keys))
