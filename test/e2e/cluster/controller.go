@@ -6,12 +6,11 @@ package cluster
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -43,43 +42,45 @@ func (m *Muster) StartController(t T, program string) *Process {
 		servers = append(servers, "https://"+address)
 	}
 	for _, mine := range []string{
-		"--etcd-servers=" + strings.Join(servers, ","), "--bind-address=127.0.0.1",
+		"--etcd-servers=" + strings.Join(servers, ","),
 		"--kubeconfig=" + kubeconfig, "--authentication-kubeconfig=" + kubeconfig, "--authorization-kubeconfig=" + kubeconfig,
 	} {
 		args = set(args, mine)
 	}
 	process := Prepare(t, ControllerName, program, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, args...)
-	// kubelet does not verify the certificate, which the controller makes for itself.
-	client := &http.Client{Timeout: p.timeout, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	t.Cleanup(client.CloseIdleConnections)
-	require.NoError(t, attempts(func() error {
-		process.Kill()
-		port := freePort()
-		process.args = set(process.args, fmt.Sprintf("--secure-port=%d", port))
-		if err := process.Start(); err != nil {
-			return err
-		}
-		return process.ready(t.Context(), musterReady, func(ctx context.Context) error {
-			return probe(ctx, client, "https://"+loopback(port)+p.readiness.Path)
-		})
-	}))
+	process.serve(t, p.readiness.Path, p.timeout)
 	return process
 }
 
-// probe returns an error unless a server answers 200.
-func probe(ctx context.Context, client *http.Client, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("its probe says %s: %s", response.Status, body)
-	}
-	return err
+// ServeController starts a muster-controller as Controller prepares it, but with its server,
+// and waits until its readiness probe succeeds. It also returns the address of the server.
+func (c *ControlPlane) ServeController(t T, etcd *Etcd, name string, flags ...string) (process *Process, address string) {
+	t.Helper()
+	const timeout = 5 * time.Second
+	process = c.Controller(t, etcd, name, flags...)
+	return process, process.serve(t, "/readyz", timeout)
+}
+
+// serve starts a program on a free port, waits until its probe succeeds, and returns its
+// address.
+func (p *Process) serve(t T, path string, timeout time.Duration) (address string) {
+	t.Helper()
+	// kubelet does not verify the certificate, which the controller makes for itself.
+	client := &http.Client{Timeout: timeout, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	t.Cleanup(client.CloseIdleConnections)
+	require.NoError(t, attempts(func() error {
+		p.Kill()
+		address = loopback(freePort())
+		p.listenOn(address)
+		if err := p.Start(); err != nil {
+			return err
+		}
+		return p.ready(t.Context(), musterReady, func(ctx context.Context) error { return ask(ctx, client, "https://"+address+path) })
+	}))
+	return address
+}
+
+// listenOn lets the next start of a program of Muster listen on an address.
+func (p *Process) listenOn(address string) {
+	p.args = set(set(p.args, "--bind-address=127.0.0.1"), "--secure-port="+portOf(address))
 }

@@ -195,10 +195,8 @@ func (n *Node) begin(ctx context.Context, at *corev1.Pod) error {
 	if len(of.container.Command) > 0 {
 		program = path.Base(of.container.Command[0])
 	}
-	address := loopback(freePort())
 	args := of.arguments(mounts, environment)
 	for _, mine := range []string{
-		"--bind-address=127.0.0.1", "--secure-port=" + portOf(address),
 		"--kubeconfig=" + kubeconfig, "--authentication-kubeconfig=" + kubeconfig, "--authorization-kubeconfig=" + kubeconfig,
 	} {
 		args = set(args, mine)
@@ -211,20 +209,39 @@ func (n *Node) begin(ctx context.Context, at *corev1.Pod) error {
 	if program == ServerName {
 		p.balancer = n.Balancer
 	}
-	if err := p.process.Start(); err != nil {
+	if err := p.start(); err != nil {
 		return err
 	}
-	p.backend = p.balancer.Add(address, Probe{URL: "https://" + address + of.readiness.Path, Timeout: of.timeout, Failures: of.failures})
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.mu.pods[at.UID] = p
 	return nil
 }
 
+// start starts a Pod's process on a free port.
+func (p *nodePod) start() error {
+	if p.backend != nil {
+		p.balancer.Remove(p.backend)
+	}
+	address := loopback(freePort())
+	p.process.listenOn(address)
+	if err := p.process.Start(); err != nil {
+		return err
+	}
+	p.backend = p.balancer.Add(address, Probe{URL: "https://" + address + p.of.readiness.Path, Timeout: p.of.timeout, Failures: p.of.failures})
+	return nil
+}
+
 // report writes a Pod's status, and starts a process again that has ended.
 func (n *Node) report(ctx context.Context, at *corev1.Pod, p *nodePod) error {
 	running := p.process.Running()
-	if !running {
+	switch {
+	case running:
+	case p.process.portTaken(): // by a process of this machine, which a Pod would not meet
+		if err := p.start(); err != nil {
+			return err
+		}
+	default:
 		n.owner.Logf("node: %s has ended and starts again: %s", p.name, p.process.Tail())
 		n.mu.Lock()
 		p.restarts++

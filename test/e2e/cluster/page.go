@@ -4,6 +4,7 @@
 package cluster
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,24 +15,37 @@ import (
 
 // Block is a code block of a page of docs.
 type Block struct {
-	// Name is that of its step, "" if the block is not run.
+	// Name is that of its step.
 	Name string
 	// Script is the text of the block.
 	Script string
 }
 
+// mark begins the comment before a step; block matches both.
+const mark = "<!-- step:"
+
 var block = regexp.MustCompile("(?ms)^<!-- step: ([a-z0-9-]+) -->\n```bash\n(.*?)^```")
 
-// Page returns the named code blocks of a page of docs, in order.
+// Page returns the named code blocks of a page of docs, in order. It fails if it does not find
+// each of them, such as one that is indented.
 func Page(t T, page string) []Block {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(Checkout(t), "docs", page))
 	require.NoError(t, err)
+	all, err := blocks(string(text))
+	require.NoError(t, err, page)
+	return all
+}
+
+func blocks(text string) ([]Block, error) {
 	var all []Block
-	for _, found := range block.FindAllStringSubmatch(string(text), -1) {
+	for _, found := range block.FindAllStringSubmatch(text, -1) {
 		all = append(all, Block{Name: found[1], Script: found[2]})
 	}
-	return all
+	if marks := strings.Count(text, mark); marks != len(all) {
+		return nil, fmt.Errorf("%d marks of steps, and %d blocks that follow one: do not indent them", marks, len(all))
+	}
+	return all, nil
 }
 
 // Step returns the code block with a name in a page of docs.

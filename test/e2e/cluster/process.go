@@ -241,11 +241,17 @@ func (p *Process) ready(ctx context.Context, limit time.Duration, try func(ctx c
 	if err == nil {
 		return nil
 	}
-	p.mu.Lock()
-	offset := p.mu.offset
-	p.mu.Unlock()
-	if log := p.Log(); offset <= int64(len(log)) && strings.Contains(log[offset:], "address already in use") {
+	if p.portTaken() {
 		return fmt.Errorf("%s: %w", p.Name, errPortTaken)
 	}
 	return fmt.Errorf("%s is not ready: %w; %s", p.Name, err, p.Tail())
+}
+
+// portTaken reports whether the last start found its port taken.
+func (p *Process) portTaken() bool {
+	p.mu.Lock()
+	offset := p.mu.offset
+	p.mu.Unlock()
+	log := p.Log()
+	return offset <= int64(len(log)) && strings.Contains(log[offset:], "address already in use")
 }

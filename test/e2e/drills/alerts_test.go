@@ -47,6 +47,15 @@ func TestEachAlertHasItsEntryInTheRunbook(t *testing.T) {
 	}
 }
 
+func TestAnAlertWhoseTextFailsIsAnError(t *testing.T) {
+	t.Parallel()
+	with := func(text string) verdict {
+		return verdict{Alerts: []alert{{Name: "A", Annotations: map[string]string{"summary": text}}}}
+	}
+	require.NoError(t, with("All is well.").texts())
+	require.ErrorContains(t, with("<error expanding template: no such function>").texts(), "A: annotation summary: ")
+}
+
 var metric = regexp.MustCompile("`(muster_\\w+)")
 
 func TestEachMetricHasAnAlertOrAReasonForNone(t *testing.T) {

@@ -25,8 +25,9 @@
 // the usual interval, so that a minute of an alert's "for" takes two seconds of a drill. This
 // makes faults look longer than they are, so that silence means more. An alert that waits for
 // many minutes, and whose cause does not change meanwhile, is shown the last round again
-// until it fires. After each drill that round is repeated for more than an hour, and no
-// alert may be left.
+// until it fires. After each drill one more round is scraped and repeated for more than an hour.
+// Then no alert may fire or be pending, except the one that self-audits stop: no counter grows
+// in a repeated round.
 //
 // kube-apiserver's metric of the APIService does not follow this clock: kube-apiserver looks
 // at the APIService every 30 seconds, so one failed look would count as a quarter of an hour.

@@ -51,15 +51,14 @@ var speed = []string{"MusterEtcdSlow", "MusterEditsSlow"}
 
 // TestDrills plays all drills, one after the other in one cluster.
 func TestDrills(t *testing.T) {
-	chosen, err := regexp.Compile(*only)
+	pattern, err := regexp.Compile(*only)
 	require.NoError(t, err)
+	chosen := slices.DeleteFunc(drills(), func(d drill) bool { return !pattern.MatchString(d.name) })
+	require.NotEmpty(t, chosen, "no drill has a name with %q", *only)
 	control = cluster.Start(t)
 	stage := newScene(t)
 	var results []result
-	for _, d := range drills() {
-		if !chosen.MatchString(d.name) {
-			continue
-		}
+	for _, d := range chosen {
 		t.Run(d.name, func(t *testing.T) { results = append(results, d.run(t, stage)) })
 		if t.Failed() {
 			return // the next drill needs a cluster in which all is well
@@ -99,6 +98,6 @@ func (d drill) run(t *testing.T, s *scene) result {
 	for _, name := range speed {
 		delete(left, name)
 	}
-	assert.Empty(t, left, "alerts fire after all is well")
+	assert.Empty(t, left, "alerts fire, or are about to, after all is well")
 	return r
 }

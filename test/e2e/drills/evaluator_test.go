@@ -4,11 +4,16 @@
 package drills
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -49,23 +54,34 @@ func (v verdict) in(state string) map[string]bool {
 	return names
 }
 
-// evaluator is Prometheus' engine with the rules of the chart, in a process of its own.
+// evaluation bounds the time of an evaluator's process.
+const evaluation = 20 * time.Minute
+
+// evaluator is Prometheus' engine with the rules of the chart, in a process of its own, which
+// ends with the test if not before.
 type evaluator struct {
 	in      io.WriteCloser
 	answers *json.Decoder
-	command *exec.Cmd
+	// wait closes the standard input, and returns how the process ended.
+	wait func() error
 }
 
 func newEvaluator(t cluster.T) *evaluator {
 	t.Helper()
-	command := exec.Command(cluster.Program(t, "alerts"), "--rules="+rulesFile(t), "--interval="+interval.String())
+	ctx, cancel := context.WithTimeout(context.Background(), evaluation)
+	command := exec.CommandContext(ctx, cluster.Program(t, "alerts"), "--rules="+rulesFile(t), "--interval="+interval.String())
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
 	require.NoError(t, err)
 	out, err := command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
-	return &evaluator{in: in, answers: json.NewDecoder(out), command: command}
+	wait := sync.OnceValue(func() error {
+		defer cancel()
+		return errors.Join(in.Close(), command.Wait())
+	})
+	t.Cleanup(func() { _ = wait() }) // a test that succeeds has called it
+	return &evaluator{in: in, answers: json.NewDecoder(out), wait: wait}
 }
 
 // rounds makes the same scrapes so many times.
@@ -78,13 +94,28 @@ func (e *evaluator) rounds(targets []target, rounds int) (verdict, error) {
 	if err := json.NewEncoder(e.in).Encode(question); err != nil {
 		return v, err
 	}
-	return v, e.answers.Decode(&v)
+	if err := e.answers.Decode(&v); err != nil {
+		return v, err
+	}
+	return v, v.texts()
+}
+
+// texts returns an error if the text of an alert could not be computed: Prometheus puts the
+// error into the text.
+func (v verdict) texts() error {
+	for _, each := range v.Alerts {
+		for name, text := range each.Annotations {
+			if strings.Contains(text, "error expanding template") {
+				return fmt.Errorf("%s: annotation %s: %s", each.Name, name, text)
+			}
+		}
+	}
+	return nil
 }
 
 func (e *evaluator) end(t cluster.T) {
 	t.Helper()
-	require.NoError(t, e.in.Close())
-	require.NoError(t, e.command.Wait(), "the evaluation of rules")
+	require.NoError(t, e.wait(), "the evaluation of rules")
 }
 
 // rule is an alert rule as the manifests have it.

@@ -34,15 +34,16 @@ const (
 type monitor struct {
 	scene *scene
 	token string
-	mu    struct {
+	// scraping is locked during a round, so that no two overlap.
+	scraping sync.Mutex
+	mu       struct {
 		sync.Mutex
 		evaluator  *evaluator // nil between two drills
-		last       []target
+		last       []target   // of this drill
 		state      verdict
 		fired      map[string]bool
 		failure    error
 		aggregator bool // scrape kube-apiserver too
-		rounds     int  // that began and ended
 	}
 }
 
@@ -86,31 +87,27 @@ func (m *monitor) begin(t cluster.T, aggregator bool) {
 	e := newEvaluator(t)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.mu.evaluator, m.mu.fired, m.mu.state, m.mu.failure, m.mu.aggregator = e, map[string]bool{}, verdict{}, nil, aggregator
+	m.mu.evaluator, m.mu.last, m.mu.fired, m.mu.state, m.mu.failure, m.mu.aggregator = e, nil, map[string]bool{}, verdict{}, nil, aggregator
 }
 
-// finish repeats the last round until every alert whose cause is gone has ended, and returns
-// the alerts that fired, and those that still fire.
+// standsStill is an alert about a counter that stands still, as all do in a repeated round.
+const standsStill = "MusterSelfAuditsStop"
+
+// finish scrapes once more, now that all is well, and repeats that round until every alert
+// whose cause is gone has ended. It returns the alerts that fired, and those that are left:
+// they still fire, or are pending and will fire.
 func (m *monitor) finish(t cluster.T) (fired, left map[string]bool) {
 	t.Helper()
-	m.mu.Lock()
-	past := m.mu.rounds
-	m.mu.Unlock()
-	const fresh = 2 // the first may have begun before all was well
-	require.NoError(t, poll.Until(t.Context(), within, func(context.Context) error {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.mu.rounds < past+fresh {
-			return fmt.Errorf("no new scrapes: %w", m.mu.failure)
-		}
-		return nil
-	}))
+	m.round(t.Context())
 	m.repeat(t, int(70*time.Minute/interval)) // the longest range of an alert that ends by itself is an hour
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.mu.evaluator.end(t)
 	m.mu.evaluator = nil
-	return m.mu.fired, m.mu.state.in("firing")
+	left = m.mu.state.in("pending")
+	delete(left, standsStill)
+	maps.Copy(left, m.mu.state.in("firing"))
+	return m.mu.fired, left
 }
 
 // repeat makes the last round again so many times.
@@ -169,21 +166,26 @@ func (m *monitor) wait(t cluster.T, name string, states ...string) {
 	}))
 }
 
-// sees waits until all replicas of muster-apiserver have shown a number, or more.
+// sees waits until a round shows a number, or more, at all replicas of muster-apiserver.
 func (m *monitor) sees(t cluster.T, series string, number int) {
 	t.Helper()
 	require.NoError(t, poll.Until(t.Context(), within, func(context.Context) error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
+		servers := 0
 		for _, each := range m.mu.last {
 			if each.Labels["job"] != cluster.ServerName {
 				continue
 			}
+			servers++
 			_, text, _ := strings.Cut(each.Text, series)
 			text, _, _ = strings.Cut(text, "\n")
 			if n, err := strconv.Atoi(text); err != nil || n < number {
 				return fmt.Errorf("%s shows %s%s", each.Labels["pod"], series, text)
 			}
+		}
+		if want := len(m.scene.muster.Replicas()); m.mu.failure == nil && servers != want {
+			return fmt.Errorf("the last round has %d replicas of %s, not %d", servers, cluster.ServerName, want)
 		}
 		return m.mu.failure
 	}))
@@ -191,6 +193,8 @@ func (m *monitor) sees(t cluster.T, series string, number int) {
 
 // round scrapes all targets at the same time.
 func (m *monitor) round(ctx context.Context) {
+	m.scraping.Lock()
+	defer m.scraping.Unlock()
 	m.mu.Lock()
 	idle, aggregator := m.mu.evaluator == nil, m.mu.aggregator
 	m.mu.Unlock()
@@ -211,7 +215,6 @@ func (m *monitor) round(ctx context.Context) {
 	defer m.mu.Unlock()
 	if m.mu.evaluator != nil && ctx.Err() == nil {
 		m.takeLocked(all, 1)
-		m.mu.rounds++
 	}
 }
 
@@ -231,7 +234,7 @@ func (m *monitor) takeLocked(all []target, rounds int) {
 type scraped struct {
 	target
 	config *rest.Config
-	keep   string // a part of the lines that the rules are about
+	keep   []string // the beginnings of the lines that the rules are about
 }
 
 // targets returns what the ServiceMonitors select: all Pods of the Services, ready or not.
@@ -239,7 +242,7 @@ func (m *monitor) targets(aggregator bool) []*scraped {
 	pod := func(job, name, address string, config *rest.Config) *scraped {
 		return &scraped{target{Labels: map[string]string{
 			"job": job, "service": job, "container": job, "endpoint": "https", "namespace": cluster.Namespace, "pod": name, "instance": address,
-		}}, config, "muster_"}
+		}}, config, []string{"muster_", "process_start_time_seconds "}}
 	}
 	prometheus := control.WithToken(m.token)
 	var all []*scraped
@@ -250,10 +253,10 @@ func (m *monitor) targets(aggregator bool) []*scraped {
 		config := rest.CopyConfig(prometheus)
 		// Each process signs its own certificate.
 		config.Host, config.TLSClientConfig = "https://"+c.address, rest.TLSClientConfig{Insecure: true}
-		all = append(all, pod("muster-controller", c.Name, c.address, config))
+		all = append(all, pod("muster-controller", c.pod(), c.address, config))
 	}
 	if aggregator {
-		all = append(all, &scraped{target{Labels: map[string]string{"job": "apiserver", "instance": control.Config.Host}}, control.Config, `aggregator_unavailable_apiservice{`})
+		all = append(all, &scraped{target{Labels: map[string]string{"job": "apiserver", "instance": control.Config.Host}}, control.Config, []string{`aggregator_unavailable_apiservice{`}})
 	}
 	return all
 }
@@ -281,7 +284,7 @@ func (s *scraped) scrape(ctx context.Context) {
 	}
 	var kept strings.Builder
 	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, s.keep) {
+		if slices.ContainsFunc(s.keep, func(start string) bool { return strings.HasPrefix(line, start) }) {
 			kept.WriteString(line)
 		}
 	}

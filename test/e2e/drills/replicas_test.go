@@ -61,11 +61,13 @@ func upgrade(t *testing.T, s *scene, p *playing) {
 	s.load.waitProgress(t, 5)
 }
 
+// restartControllers replaces the controllers' Pods, one after the other.
 func (s *scene) restartControllers(t *testing.T) {
 	t.Helper()
 	for _, c := range s.controllers {
 		const grace = 30 * time.Second
 		require.NoError(t, c.Stop(grace))
+		c.pods.Add(1)
 		c.restart(t)
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,8 +38,12 @@ type scene struct {
 type controller struct {
 	*cluster.Process
 	address string
-	logged  int // the length of its log at its last start
+	logged  int          // the length of its log at its last start
+	pods    atomic.Int32 // that ran it before
 }
+
+// pod returns the name of the Pod that runs the controller.
+func (c *controller) pod() string { return fmt.Sprintf("%s-%d", c.Name, c.pods.Load()) }
 
 func newScene(t cluster.T) *scene {
 	t.Helper()
@@ -55,14 +59,9 @@ func newScene(t cluster.T) *scene {
 	})
 	s.operator = cluster.NewOperator(t, control, s.muster, s.etcd)
 	for i := range 2 {
-		address := cluster.FreeAddress()
-		_, port, err := net.SplitHostPort(address)
-		require.NoError(t, err)
-		c := &controller{address: address, Process: control.Controller(t, s.etcd, fmt.Sprintf("muster-controller-%d", i),
-			"--leader-elect=true", "--bind-address=127.0.0.1", "--secure-port="+port, encryption,
-			"--agent-api-server-url=https://kube.example.com:6443", "--agent-api-server-ca-file="+control.CAFile)}
-		require.NoError(t, c.Start())
-		s.controllers = append(s.controllers, c)
+		process, address := control.ServeController(t, s.etcd, fmt.Sprintf("muster-controller-%d", i), "--leader-elect=true", encryption,
+			"--agent-api-server-url=https://kube.example.com:6443", "--agent-api-server-ca-file="+control.CAFile)
+		s.controllers = append(s.controllers, &controller{Process: process, address: address})
 	}
 	s.fleet = newFleet(t, "shops", 4, 3)
 	s.load = startLoad(t, s.fleet)
@@ -90,7 +89,7 @@ func (s *scene) busy(t cluster.T) *cluster.Replica {
 	var found *cluster.Replica
 	require.NoError(t, poll.Until(t.Context(), within, func(ctx context.Context) error {
 		for _, r := range s.muster.Replicas() {
-			each := &scraped{config: r.Direct(control.Config), keep: watches}
+			each := &scraped{config: r.Direct(control.Config), keep: []string{watches}}
 			each.scrape(ctx)
 			if n := strings.TrimSpace(strings.TrimPrefix(each.Text, watches)); n != "" && n != "0" {
 				found = r

@@ -6,7 +6,6 @@ package replicas
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -99,10 +98,7 @@ func TestAFreshProgramServesEachDocumentedMetric(t *testing.T) {
 	general, own, found := strings.Cut(string(page), "\n## Certificates\n")
 	require.True(t, found)
 
-	_, port, err := net.SplitHostPort(cluster.FreeAddress())
-	require.NoError(t, err)
-	controller := control.Controller(t, etcd, "controller", "--leader-elect=true", "--bind-address=127.0.0.1", "--secure-port="+port)
-	require.NoError(t, controller.Start())
+	controller, address := control.ServeController(t, etcd, "controller", "--leader-elect=true")
 	require.Eventually(t, func() bool { return strings.Contains(controller.Log(), `"Ready"`) }, within, pace, "%s", controller.Tail())
 	_, _, err = control.Kubectl("create", "serviceaccount", "-n", cluster.Namespace, "prometheus")
 	require.NoError(t, err)
@@ -110,7 +106,7 @@ func TestAFreshProgramServesEachDocumentedMetric(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _, _, _ = control.Kubectl("delete", "clusterrolebinding", "prometheus") })
 	prometheus := control.AsAccount(t, cluster.Namespace, "prometheus")
-	prometheus.Host, prometheus.TLSClientConfig = "https://127.0.0.1:"+port, rest.TLSClientConfig{Insecure: true}
+	prometheus.Host, prometheus.TLSClientConfig = "https://"+address, rest.TLSClientConfig{Insecure: true}
 
 	// Each program learns from a member of etcd how full it is.
 	const full = "\nmuster_etcd_full "

@@ -4,7 +4,6 @@
 package replicas
 
 import (
-	"net"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,11 +14,11 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// complaint matches a line of klog at level E or W, and one of gRPC and of the standard
+// complaint matches a line of klog at level E, W or F, and one of gRPC and of the standard
 // log.
 var complaint = regexp.MustCompile(`^([EWF]\d{4} |\d{4}/\d\d/\d\d )`)
 
-// complaints returns the lines of a log, from an offset on, that report a fault.
+// complaints returns the lines of a log that report a fault.
 func complaints(log string) (out []string) {
 	for line := range strings.Lines(log) {
 		if complaint.MatchString(line) {
@@ -34,10 +33,7 @@ func complaints(log string) (out []string) {
 func testStop(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd) {
 	l := startLoad(t, m, newFleet(t, "stop", control.Config)) // before the controllers, which make Namespaces
 	start := func(name, awaited string) *cluster.Process {
-		_, port, err := net.SplitHostPort(cluster.FreeAddress())
-		require.NoError(t, err)
-		p := control.Controller(t, etcd, name, "--leader-elect=true", "--bind-address=127.0.0.1", "--secure-port="+port)
-		require.NoError(t, p.Start())
+		p, _ := control.ServeController(t, etcd, name, "--leader-elect=true")
 		for _, line := range []string{awaited, `"Ready"`} {
 			require.Eventually(t, func() bool { return strings.Contains(p.Log(), line) }, within, pace, "%s", p.Tail())
 		}
