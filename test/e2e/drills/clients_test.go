@@ -47,8 +47,11 @@ type outcome struct {
 // crossed reports whether a write reached a replica's connection when the replica closed it
 // in good order. kube-apiserver's proxy cannot send a request again whose body it has passed
 // on, and no server can prevent that: Go's servers announce the end of a connection once
-// (GOAWAY), and take no request that arrives after that.
-func (o outcome) crossed() bool { return strings.Contains(o.detail, "graceful shutdown GOAWAY") }
+// (GOAWAY), and take no request that arrives after that. Which of two errors the proxy returns
+// depends on whether its connection or its transport notices first.
+func (o outcome) crossed() bool {
+	return strings.Contains(o.detail, "graceful shutdown GOAWAY") || strings.Contains(o.detail, "cannot rewind body after connection loss")
+}
 
 // ask is a request that a client sends again and again; n counts them.
 type ask struct {
