@@ -13,11 +13,11 @@
 // the mark serves nothing, and one that finds another cluster than the mark's stays closed.
 //
 // An operator opens the replicas by writing the new cluster's ID into the Lease, and makes
-// them forget what they knew by deleting it.
+// them forget what they knew by deleting it and restarting them.
 //
 // # Costs
 //
-// Each replica reads the Lease every 5 seconds. One of them writes it if etcd has moved.
+// Each replica reads the Lease every 5 seconds. It writes it if etcd has moved since.
 //
 // # Concurrency
 //

@@ -30,7 +30,7 @@ func Handler(e *engine.Engine) http.Handler {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		switch req.Method {
 		case http.MethodGet:
-			answer(w, e.Restored())
+			answer(w, e)
 		case http.MethodPost:
 			compare(w, req, e)
 		default:
@@ -40,15 +40,21 @@ func Handler(e *engine.Engine) http.Handler {
 	})
 }
 
-func answer(w io.Writer, closed *engine.Restored) {
-	switch {
-	case closed == nil:
+func answer(w http.ResponseWriter, e *engine.Engine) {
+	closed := e.Restored()
+	if closed == nil {
+		if err := e.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
 		fmt.Fprintln(w, "This replica is not closed: clients see what etcd holds.")
-	case closed.Shown == nil:
-		fmt.Fprintln(w, "This replica has started since, and does not know what clients were shown. Ask another one, or send a list that was saved.")
-	default:
-		say(w, engine.DeploymentsOf(closed.Shown), engine.DeploymentsOf(closed.View))
+		return
 	}
+	if closed.Shown == nil {
+		fmt.Fprintln(w, "This replica has started since, and does not know what clients were shown. Ask another one, or send a list that was saved.")
+		return
+	}
+	say(w, engine.DeploymentsOf(closed.Shown), engine.DeploymentsOf(closed.View))
 }
 
 func compare(w http.ResponseWriter, req *http.Request, e *engine.Engine) {
@@ -89,7 +95,8 @@ func say(w io.Writer, before, after engine.Deployments) {
 	_ = out.Flush() // a client that has gone away needs no answer
 }
 
-// parse reads a list, in any order.
+// parse reads a list, in any order. A name that occurs twice is an error, because the list is
+// then not one of BundleDeployments.
 func parse(from io.Reader) (engine.Deployments, error) {
 	type deployment struct {
 		name record.Name
@@ -112,6 +119,11 @@ func parse(from io.Reader) (engine.Deployments, error) {
 		return nil, fmt.Errorf("read the list: %w", err)
 	}
 	slices.SortFunc(all, func(a, b deployment) int { return a.name.Compare(b.name) })
+	for i := 1; i < len(all); i++ {
+		if all[i].name == all[i-1].name {
+			return nil, fmt.Errorf("%s occurs twice in the list: send the list of one cluster, once", all[i].name)
+		}
+	}
 	return func(yield func(record.Name, string) bool) {
 		for _, each := range all {
 			if !yield(each.name, each.id) {

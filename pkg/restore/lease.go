@@ -37,6 +37,8 @@ const (
 	// of them.
 	askAgain    = time.Second
 	startWithin = 30 * time.Second
+	// sayAgain is the time after which the log repeats a failure that lasts.
+	sayAgain = time.Hour
 )
 
 // Lease is the place of the mark in kube-apiserver.
@@ -102,27 +104,24 @@ func (l *Lease) howToOpen(cluster uint64) string {
 
 // Keep records the engine's mark, and opens the engine when an operator says so, until the
 // context ends.
-func (l *Lease) Keep(ctx context.Context, e *engine.Engine) { l.each(ctx, e, l.record) }
+func (l *Lease) Keep(ctx context.Context, e *engine.Engine) { l.each(ctx, e, true) }
 
 // Follow is Keep for a program that shows nothing to clients: it records nothing.
-func (l *Lease) Follow(ctx context.Context, e *engine.Engine) {
-	l.each(ctx, e, func(context.Context, *coordinationv1.Lease, engine.Mark, engine.Mark) error { return nil })
-}
+func (l *Lease) Follow(ctx context.Context, e *engine.Engine) { l.each(ctx, e, false) }
 
-type recorder func(ctx context.Context, lease *coordinationv1.Lease, known, mark engine.Mark) error
-
-func (l *Lease) each(ctx context.Context, e *engine.Engine, record recorder) {
+func (l *Lease) each(ctx context.Context, e *engine.Engine, records bool) {
 	if l == nil {
 		return
 	}
-	failing := ""
+	var failing string
+	var said time.Time
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
-		err := l.look(ctx, e, record)
+		err := l.look(ctx, e, records)
 		if ctx.Err() != nil || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
 			return // another replica was first
 		}
-		if err != nil && err.Error() != failing {
-			failing = err.Error()
+		if err != nil && (err.Error() != failing || time.Since(said) > sayAgain) {
+			failing, said = err.Error(), time.Now()
 			klog.ErrorS(err, "Cannot keep the Lease that protects from a restore of etcd that goes unnoticed", "namespace", l.namespace, "lease", l.name)
 		} else if err == nil {
 			failing = ""
@@ -131,7 +130,7 @@ func (l *Lease) each(ctx context.Context, e *engine.Engine, record recorder) {
 }
 
 // look does what is to be done once.
-func (l *Lease) look(ctx context.Context, e *engine.Engine, record recorder) error {
+func (l *Lease) look(ctx context.Context, e *engine.Engine, records bool) error {
 	lease, err := l.client.Get(ctx, l.name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		lease, err = nil, nil
@@ -151,14 +150,14 @@ func (l *Lease) look(ctx context.Context, e *engine.Engine, record recorder) err
 	case known.Cluster != 0 && known.Cluster != mark.Cluster:
 		return fmt.Errorf("the annotation %s is %x, and clients are shown the objects of cluster %x: a replica that starts now stays closed. Correct it: %s",
 			ClusterAnnotation, known.Cluster, mark.Cluster, l.howToOpen(mark.Cluster))
-	case mark.Revision <= known.Revision:
+	case mark.Revision <= known.Revision, !records:
 		return nil
 	}
-	return record(ctx, lease, known, mark)
+	return l.record(ctx, lease, mark)
 }
 
 // record writes a mark.
-func (l *Lease) record(ctx context.Context, lease *coordinationv1.Lease, _, mark engine.Mark) error {
+func (l *Lease) record(ctx context.Context, lease *coordinationv1.Lease, mark engine.Mark) error {
 	now := metav1.NowMicro()
 	if lease == nil {
 		lease = &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: l.namespace, Name: l.name}}

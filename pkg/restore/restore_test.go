@@ -64,6 +64,12 @@ func TestAWrongLineOfAListIsNamed(t *testing.T) {
 	}
 }
 
+func TestANameThatOccursTwiceInAListIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := parse(strings.NewReader("a/b s-1:x\na/c s-1:x\na/b s-2:y\n"))
+	require.ErrorContains(t, err, "a/b occurs twice")
+}
+
 func TestTheLeaseNeedsANamespace(t *testing.T) {
 	t.Parallel()
 	o := NewOptions("")

@@ -56,8 +56,8 @@ func (o *Options) certificates() []certificates.Certificate {
 	return out
 }
 
-// control runs everything above etcd until ctx ends, and waits for all of it to end.
-// informs passes always, and its name informs.
+// control runs everything above etcd until ctx ends, and waits for all of it to end. informs
+// is a check that always passes: it adds a message to /readyz?verbose.
 func (o *Options) control(ctx context.Context, kube *rest.Config, client *clientv3.Client, informs healthz.HealthChecker) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
