@@ -33,6 +33,7 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/musterfleet/muster/test/e2e/bench/informers"
 	"github.com/musterfleet/muster/test/e2e/bench/neighbours"
 	"github.com/musterfleet/muster/test/e2e/bench/progress"
 	"github.com/musterfleet/muster/test/e2e/bench/report"
@@ -46,9 +47,12 @@ func main() {
 	defer stop()
 	klog.SetLogger(klog.Logger{}) // some scenarios end watches on purpose
 	var err error
-	if args := os.Args[1:]; len(args) == 1 && args[0] == neighbours.Crowd {
+	switch args := os.Args[1:]; {
+	case slices.Equal(args, []string{neighbours.Crowd}):
 		err = crowd.Serve(ctx, os.Stdin, os.Stdout)
-	} else {
+	case slices.Equal(args, []string{informers.Client}):
+		err = informers.Serve(ctx, os.Stdin, os.Stdout)
+	default:
 		err = run(ctx, args)
 	}
 	switch {

@@ -53,7 +53,7 @@ func parse(args []string) (*options, []*scenario, error) {
 	flags.IntVar(&o.perRepo, "bundles-per-repo", 10, "label-change: Bundles of each GitRepo")
 	flags.IntVar(&o.clusters, "clusters", 3, "label-change: Clusters of the original fleet")
 	flags.IntVar(&o.edits, "edits", 100, "label-change, neighbours: how often to label, and to unlabel")
-	flags.IntVar(&o.deployments, "deployments", 100_000, "label-change, scale, memory, restart, list: BundleDeployments of the largest fleet; with --full 1,000,000")
+	flags.IntVar(&o.deployments, "deployments", 100_000, "label-change, scale, memory, restart, list, informers: BundleDeployments of the largest fleet; with --full 1,000,000")
 	flags.IntVar(&o.agents, "agents", 0, "fanout, restart, reports, neighbours, sizing: agents, each of the namespace of one Cluster (default 200, 200, 100, 20 and 500; with --full 10,000, 200, 500, 100 and 500)")
 	flags.IntVar(&o.watches, "watches", 0, "fanout, neighbours: further watches of all namespaces, never read in the latter (default 20 and 300; with --full 100 and 5,000)")
 	flags.IntVar(&o.bundles, "bundles", 0, "fanout, reports, neighbours, sizing: Bundles on each Cluster (default 20, sizing 200; with --full fanout 2, neighbours 50)")

@@ -5,11 +5,13 @@ package main
 
 import (
 	"math"
+	"slices"
 
 	"github.com/musterfleet/muster/test/e2e/bench/custom"
 	"github.com/musterfleet/muster/test/e2e/bench/fanout"
 	"github.com/musterfleet/muster/test/e2e/bench/fleets"
 	"github.com/musterfleet/muster/test/e2e/bench/gotest"
+	"github.com/musterfleet/muster/test/e2e/bench/informers"
 	"github.com/musterfleet/muster/test/e2e/bench/labelchange"
 	"github.com/musterfleet/muster/test/e2e/bench/listing"
 	"github.com/musterfleet/muster/test/e2e/bench/memory"
@@ -45,6 +47,7 @@ var scenarios = []*scenario{
 	{name: "neighbours", steps: 5, run: runNeighbours},
 	{name: "reports", steps: 4, alone: true, run: runReports},
 	{name: "index", steps: 1, alone: true, run: runIndex},
+	{name: "informers", steps: 6, named: true, run: runInformers},
 	{name: "sizing", steps: 6, alone: true, named: true, run: runSizing},
 }
 
@@ -131,6 +134,12 @@ func runReports(t cluster.T, _ *site.Site, o *options, step func(string, ...any)
 
 func runSizing(t cluster.T, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
 	return sizing.Run(t, step, sizing.Options{Clusters: o.size(o.agents, 500, 500), Bundles: o.size(o.bundles, 200, 200)}, out)
+}
+
+func runInformers(t cluster.T, s *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {
+	const smallest = 10_000
+	all := slices.DeleteFunc(growth(o), func(f fleets.Fleet) bool { return f.Deployments < smallest && f.Deployments < o.deployments })
+	return informers.Run(t.Context(), s, step, all, out)
 }
 
 func runIndex(t cluster.T, _ *site.Site, o *options, step func(string, ...any), out *report.Scenario) error {

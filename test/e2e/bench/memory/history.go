@@ -77,7 +77,7 @@ func ways(s *site.Site, f fleets.Fleet, reporter *fleets.Reporter) []way {
 }
 
 func fillAll(ctx context.Context, s *site.Site, step func(string, ...any), o Options, out *report.Scenario) ([]*weighing, error) {
-	reporter, err := newReporter(ctx, s, o.Fleet)
+	reporter, err := NewReporter(ctx, s, o.Fleet)
 	if err != nil {
 		return nil, err
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/musterfleet/muster/test/e2e/bench/stats"
 )
 
-// newReporter reads from a server what agents have to report, and sends one report to see
+// NewReporter reads from a server what agents have to report, and sends one report to see
 // what a request leaves in a record.
-func newReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Reporter, error) {
+func NewReporter(ctx context.Context, s *site.Site, f fleets.Fleet) (*fleets.Reporter, error) {
 	// A templated Bundle's content on a Cluster depends on the Cluster's region.
 	ids := make([]map[string]string, min(fleets.Regions, f.Clusters)) // by name, for each region
 	for cluster := range ids {
@@ -91,7 +91,7 @@ func reportedOne(ctx context.Context, s *site.Site, step func(string, ...any), f
 	if err != nil {
 		return nil, nil, err
 	}
-	reporter, err := newReporter(ctx, s, f)
+	reporter, err := NewReporter(ctx, s, f)
 	if err != nil {
 		return nil, nil, err
 	}
