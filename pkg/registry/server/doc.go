@@ -11,6 +11,7 @@
 //	server.go     New: the API server from a configuration and storages
 //	gate.go       closes the group while reads would be wrong
 //	priming.go    closes it while a starting server cannot know its clients
+//	stopping.go   lets clients of a replica that stops try another one at once
 //	turns.go      users take turns for large lists, large bodies and events
 //	admit.go      a request holds no turn while it waits for a webhook
 //	flow.go       reports to priority and fairness what lists cost

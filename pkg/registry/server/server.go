@@ -83,6 +83,8 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 	}
 	priming := primingOf(config.Generic)
 	closeWhile(config.Generic, gate{ready: config.Ready, unready: config.Unready, refused: config.Refused}, sharing{fair.NewLimits()}, priming)
+	var stops stopping
+	stops.around(config.Generic)
 	config.Generic.AddReadyzChecks(healthz.NamedCheck(primingCheck, func(*http.Request) error { return priming.ready() }))
 	if config.Reached != nil {
 		config.Generic.AddReadyzChecks(healthz.NamedCheck(etcdCheck, func(*http.Request) error { return config.Reached() }))
@@ -93,6 +95,9 @@ func New(config Config) (*genericapiserver.GenericAPIServer, error) {
 	}
 	server, err := config.Generic.Complete(config.Informers).New("muster", genericapiserver.NewEmptyDelegate())
 	if err != nil {
+		return nil, err
+	}
+	if err := server.AddPreShutdownHook("retry-after", stops.hook); err != nil {
 		return nil, err
 	}
 	group := genericapiserver.NewDefaultAPIGroupInfo(v1alpha1.SchemeGroupVersion.Group, Scheme, ParameterCodec, Codecs)

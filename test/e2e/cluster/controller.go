@@ -56,18 +56,36 @@ func (m *Muster) StartController(t T, program string) *Process {
 // and waits until its readiness probe succeeds. It also returns the address of the server.
 func (c *ControlPlane) ServeController(t T, etcd *Etcd, name string, flags ...string) (process *Process, address string) {
 	t.Helper()
-	const timeout = 5 * time.Second
 	process = c.Controller(t, etcd, name, flags...)
-	return process, process.serve(t, "/readyz", timeout)
+	return process, process.serve(t, controllerReady, controllerTimeout)
+}
+
+const (
+	controllerReady   = "/readyz"
+	controllerTimeout = 5 * time.Second
+)
+
+// WaitReadyAt waits until the readiness probe of a muster-controller succeeds, at an address
+// that ServeController returned.
+func (p *Process) WaitReadyAt(t T, address string) {
+	t.Helper()
+	client := kubelet(t, controllerTimeout)
+	require.NoError(t, p.ready(t.Context(), musterReady, func(ctx context.Context) error { return ask(ctx, client, "https://"+address+controllerReady) }))
+}
+
+// kubelet returns a client that does not verify certificates, as kubelet does not: a
+// controller makes its own.
+func kubelet(t T, timeout time.Duration) *http.Client {
+	client := &http.Client{Timeout: timeout, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
 }
 
 // serve starts a program on a free port, waits until its probe succeeds, and returns its
 // address.
 func (p *Process) serve(t T, path string, timeout time.Duration) (address string) {
 	t.Helper()
-	// kubelet does not verify the certificate, which the controller makes for itself.
-	client := &http.Client{Timeout: timeout, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	t.Cleanup(client.CloseIdleConnections)
+	client := kubelet(t, timeout)
 	require.NoError(t, attempts(func() error {
 		p.Kill()
 		address = loopback(freePort())

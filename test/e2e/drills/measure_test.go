@@ -64,6 +64,9 @@ func (s *scene) well(t cluster.T, from time.Time) time.Time {
 	t.Helper()
 	s.muster.WaitReady(t)
 	s.muster.WaitAvailable(t)
+	for _, c := range s.controllers {
+		c.WaitReadyAt(t, c.address)
+	}
 	const calm = 5 // as many requests of each kind succeed, one after the other
 	last := from
 	require.NoError(t, poll.Until(t.Context(), within, func(context.Context) error {
