@@ -8,6 +8,7 @@
 //
 //	endpoints.go  New: the endpoints of all kinds
 //	objects.go    objects, and their status
+//	deletion.go   deletions, which finalizers of fleet-controller do not hold back
 //	computed.go   BundleDeployments
 //	contents.go   Contents
 //

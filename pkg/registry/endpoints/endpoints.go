@@ -79,7 +79,7 @@ func (c Config) objects(kind *kinds.Kind) (*objects, error) {
 		DeleteStrategy:            strategy,
 		ResetFieldsStrategy:       strategy,
 		TableConvertor:            kind.TableConvertor(),
-		Storage:                   c.dryRunnable(store),
+		Storage:                   c.dryRunnable(discharging{store}),
 		StorageVersioner:          v1alpha1.SchemeGroupVersion,
 		DestroyFunc:               func() {},
 	}

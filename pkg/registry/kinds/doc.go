@@ -14,6 +14,7 @@
 //	kind.go               Kind: what a row holds
 //	strategy.go           writes of the main resource
 //	status.go             writes of /status
+//	finalizers.go         finalizers that hold no deletion back
 //	names.go              warnings about names
 //	lastapplied.go        the annotation of kubectl apply
 //	resetfields.go        fields that server-side apply resets

@@ -57,10 +57,14 @@ func (s Strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
 }
 
 // PrepareForUpdate keeps the old status, and increments the generation if anything outside
-// metadata and status has changed (S 1.2), including how it is written.
+// metadata and status has changed (S 1.2), including how it is written. It discharges the
+// finalizers of an object that is being deleted.
 func (s Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 	s.kind.keepStatus(obj, old)
 	forgetStatus(obj)
+	if objectMeta(old).DeletionTimestamp != nil {
+		Discharge(objectMeta(obj))
+	}
 	generation := objectMeta(old).Generation
 	if !s.kind.sameSpec(obj, old) {
 		generation++

@@ -47,8 +47,19 @@ const (
 	LabelClusterDisplayName = "management.cattle.io/cluster-display-name"
 )
 
-// FinalizerBundle holds a Bundle until its BundleDeployments are gone.
-const FinalizerBundle = "fleet.cattle.io/bundle-finalizer"
+// Finalizers that only fleet-controller sets and removes (S 13.5). What it does before it
+// removes one follows from the deletion itself here.
+const (
+	// FinalizerBundle holds a Bundle until its BundleDeployments are gone.
+	FinalizerBundle = "fleet.cattle.io/bundle-finalizer"
+	// FinalizerCluster holds a Cluster until its agent Bundle and its namespace are deleted.
+	FinalizerCluster = "fleet.cattle.io/cluster-finalizer"
+	// FinalizerSchedule holds a Schedule until its Clusters are no longer scheduled.
+	FinalizerSchedule = "fleet.cattle.io/schedule-finalizer"
+	// FinalizerBundleDeployment holds a BundleDeployment until fleet-controller has seen its
+	// deletion.
+	FinalizerBundleDeployment = "fleet.cattle.io/bundle-deployment-finalizer"
+)
 
 // Types of the Secrets that belong to the group's objects.
 const (
