@@ -182,3 +182,36 @@ func TestThreeMegabytesOfNoiseAreRefusedAndLeaveNothingBehind(t *testing.T) {
 	_, err = c.FleetV1alpha1().Bundles("ns").Get(t.Context(), "noise", metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 }
+
+// TestABundleInARegistryIsReferenced follows spec.contentsId to what an agent reads (S 4.1,
+// S 5.1): it fetches the resources from the registry, and no Content has them.
+func TestABundleInARegistryIsReferenced(t *testing.T) {
+	t.Parallel()
+	s, ns := shared(t), fresh(t)
+	createCluster(t, s.clientset(t), cluster(ns, "c1", "env", "prod"))
+	b := bundle(ns, "oci", "env", "prod")
+	b.Spec.Resources, b.Spec.ContentsID = nil, "s-0123456789"
+	createBundle(t, s.clientset(t), b)
+	deployments := s.resource(t, "bundledeployments", home(ns, "c1"))
+	referenced := func(want string) string {
+		t.Helper()
+		o := get(t, deployments, "oci")
+		spec, _ := o.Object["spec"].(map[string]any)
+		require.Equal(t, true, spec["ociContents"])
+		require.NotContains(t, o.GetLabels(), v1alpha1.LabelContentName)
+		require.Equal(t, spec["deploymentID"], spec["stagedDeploymentID"])
+		require.Equal(t, true, spec["waitingForValues"], "the registry's Secret is not copied yet")
+		require.NotContains(t, spec, "valuesHash")
+		id, options, _ := strings.Cut(spec["deploymentID"].(string), ":")
+		require.Equal(t, want, id)
+		return options
+	}
+	options := referenced("s-0123456789")
+	merge(t, s.clientset(t).FleetV1alpha1().Bundles(ns), "oci", `{"spec":{"contentsId":"s-abcdef"}}`)
+	require.Equal(t, options, referenced("s-abcdef"), "the options are the same")
+	merge(t, s.clientset(t).FleetV1alpha1().Bundles(ns), "oci", `{"spec":{"contentsId":null,"resources":[{"name":"a.yaml","content":"kind: ConfigMap"}]}}`)
+	spec, _ := get(t, deployments, "oci").Object["spec"].(map[string]any)
+	require.NotContains(t, spec, "ociContents")
+	require.NotContains(t, spec, "waitingForValues")
+	require.Contains(t, get(t, deployments, "oci").GetLabels(), v1alpha1.LabelContentName)
+}

@@ -139,3 +139,6 @@ func requireHolds(t *testing.T, want, have map[string]any) {
 		require.Equal(t, value, have[member], member)
 	}
 }
+
+// kindNamed returns the kind of a resource.
+func kindNamed(plural string) string { return kinds.ByResource(plural).Kind }

@@ -15,6 +15,7 @@
 //	strategy.go           writes of the main resource
 //	status.go             writes of /status
 //	finalizers.go         finalizers that hold no deletion back
+//	normalize.go          values that are stored in another form
 //	names.go              warnings about names
 //	lastapplied.go        the annotation of kubectl apply
 //	resetfields.go        fields that server-side apply resets

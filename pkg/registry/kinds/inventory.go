@@ -59,6 +59,7 @@ var inventory = []*Kind{
 		status:         func(o *v1alpha1.Cluster) *v1alpha1.ClusterStatus { return &o.Status },
 		validate:       validation.ValidateCluster,
 		validateStatus: validation.ValidateClusterStatus,
+		normalize:      normalizeCluster,
 	}),
 	define(Kind{
 		Plural: "clustergroups", Singular: "clustergroup", Kind: "ClusterGroup",

@@ -49,6 +49,8 @@ type Kind struct {
 	// Warnings returns what is accepted but cannot work as written.
 	Warnings func(runtime.Object) []string
 
+	// normalize changes what a client wrote into what Fleet's controllers would store instead.
+	normalize   func(obj runtime.Object)
 	clearStatus func(obj runtime.Object)
 	keepStatus  func(obj, old runtime.Object)
 	// keepAllButStatus gives obj everything of old except its status.
@@ -88,6 +90,7 @@ type hooks[P, S any] struct {
 	validate       func(P) field.ErrorList
 	validateStatus func(P) field.ErrorList
 	warnings       func(P) []string
+	normalize      func(P)
 }
 
 // define completes a row with the functions that are the same for every kind, so that no
@@ -97,6 +100,10 @@ func define[T, S any, P object[T]](row Kind, h hooks[P, S]) *Kind {
 	row.NewList = h.list
 	row.members = topLevelMembers[T]()
 	row.Validate, row.ValidateStatus, row.Warnings = untyped(h.validate), untyped(h.validateStatus), untyped(h.warnings)
+	row.normalize = func(runtime.Object) {}
+	if h.normalize != nil {
+		row.normalize = func(obj runtime.Object) { h.normalize(obj.(P)) }
+	}
 	row.clearStatus = func(runtime.Object) {}
 	row.keepStatus = func(_, _ runtime.Object) {}
 	row.keepAllButStatus = func(obj, old runtime.Object) { *obj.(P) = *old.(P) }

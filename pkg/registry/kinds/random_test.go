@@ -55,6 +55,7 @@ func filled(r *rand.Rand, k *Kind) runtime.Object {
 	if form := formOf(obj); form != nil {
 		*form = "" // only the fields say how it was written
 	}
+	k.normalize(obj) // as it would be stored
 	if k.Namespaced {
 		meta.Namespace = "ns"
 	}

@@ -53,6 +53,7 @@ func (Strategy) Canonicalize(runtime.Object) {}
 func (s Strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
 	s.kind.clearStatus(obj)
 	forgetStatus(obj)
+	s.kind.normalize(obj)
 	objectMeta(obj).Generation = 1
 }
 
@@ -62,6 +63,7 @@ func (s Strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
 func (s Strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 	s.kind.keepStatus(obj, old)
 	forgetStatus(obj)
+	s.kind.normalize(obj)
 	if objectMeta(old).DeletionTimestamp != nil {
 		Discharge(objectMeta(obj))
 	}

@@ -111,6 +111,16 @@ var differences = []difference{{
 		return (kind == "Bundle" || kind == "HelmOp") && sent["spec"] == nil
 	},
 	settle: func(read any) { delete(read.(map[string]any), "spec") },
+}, {
+	what: "an empty agentSchedulingCustomization of a Cluster is read without one",
+	why:  "Fleet's controller removes it by a write of its own",
+	of:   func(kind string, _ map[string]any) bool { return kind == "Cluster" },
+	settle: func(read any) {
+		spec, _ := read.(map[string]any)["spec"].(map[string]any)
+		if custom, ok := spec["agentSchedulingCustomization"].(map[string]any); ok && len(custom) == 0 {
+			delete(spec, "agentSchedulingCustomization")
+		}
+	},
 }}
 
 // anywhere reports whether is returns true for a member of an object, at any depth.

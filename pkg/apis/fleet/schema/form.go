@@ -118,6 +118,41 @@ func (f Form) Split(name string) (rest, part Form) {
 	return rest, part
 }
 
+// Without returns the form without its edits for one field, given as the names of the members
+// that lead to it. If the form cannot be read, Without returns it whole.
+func (f Form) Without(path ...string) Form {
+	e, err := f.edits()
+	if err != nil || e == nil {
+		return f
+	}
+	out, err := e.without(path).form()
+	if err != nil {
+		return f
+	}
+	return out
+}
+
+// without returns the edits without those below a path, nil if nothing remains.
+func (e *edit) without(path []string) *edit {
+	if e == nil || len(path) == 0 {
+		return nil
+	}
+	if e.Members[path[0]] == nil {
+		return e
+	}
+	out := *e
+	out.Members = maps.Clone(e.Members)
+	if below := e.Members[path[0]].without(path[1:]); below != nil {
+		out.Members[path[0]] = below
+		return &out
+	}
+	delete(out.Members, path[0])
+	if len(out.Members)+len(out.Items) == 0 && out.Value == nil && out.From == nil && !out.Absent && out.Refusal == "" {
+		return nil
+	}
+	return &out
+}
+
 // Marshal returns the JSON of an object as the client wrote it: the JSON of plain, with the
 // edits of the form applied. A form that cannot be read counts as empty, so it makes no
 // object unreadable.
