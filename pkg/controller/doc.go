@@ -27,7 +27,10 @@
 //	mirror       copies labels of Namespaces and values Secrets into the log
 //	downstream   copies Secrets and ConfigMaps to where agents read them (S 4.7)
 //	agentaccess  registers agents and gives them their rights (S 8)
-//	ownership    keeps the objects that agentaccess makes, and removes them after their owner
+//	clustercleanup
+//	             removes the namespace and the agent Bundle of a deleted Cluster (S 5.3)
+//	ownership    keeps the objects of the core API that owners have, and removes them after
+//	             their owner
 //	loops        the list of all controllers, and what each needs
 //
 // controllertest holds what their tests share.

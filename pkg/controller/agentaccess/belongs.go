@@ -7,19 +7,17 @@ import (
 	"regexp"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/names"
-	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // The right to write an object's labels and annotations is enough to forge its mark, and is not
 // the right to delete it. So a mark alone removes nothing: an object is removed only if its kind,
 // name and namespace are those of an object of its owner, computed from the owner's name and UID.
-// The name of a Namespace is that of S 8.1; the name of an account ends in a UID.
+// The name of an account ends in a UID.
 
 // Shapes of names.
 var (
@@ -31,7 +29,7 @@ var (
 // known.
 func (s *Settings) belongs(t ownership.Object, o ownership.Owner, uid types.UID) bool {
 	if t.Resource == ownership.Namespaces {
-		return o.Resource == record.Clusters && t.GetName() == names.ClusterNamespace(o.Name.Namespace, o.Name.Name) && !s.isSystem(t.GetName())
+		return false // package clustercleanup removes them
 	}
 	if strings.HasPrefix(t.GetNamespace(), "kube-") || uid != "" && !uuid.MatchString(string(uid)) {
 		return false
@@ -43,15 +41,6 @@ func (s *Settings) belongs(t ownership.Object, o ownership.Owner, uid types.UID)
 		return s.ofRegistration(t, o, uid)
 	}
 	return false
-}
-
-// isSystem reports whether a namespace must never be removed with a Cluster, whatever its name.
-func (s *Settings) isSystem(namespace string) bool {
-	switch namespace {
-	case metav1.NamespaceDefault, s.SystemNamespace, s.registrationNamespace(), s.OwnNamespace:
-		return true
-	}
-	return strings.HasPrefix(namespace, "kube-")
 }
 
 // ofToken reports whether an object is one of a token: see token_objects.go.

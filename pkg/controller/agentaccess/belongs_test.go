@@ -11,13 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/controller/controllertest"
 	"github.com/musterfleet/muster/pkg/controller/ownership"
 	"github.com/musterfleet/muster/pkg/registry/names"
-	"github.com/musterfleet/muster/pkg/registry/record"
 )
 
 // aThing returns an object as the cache has it.
@@ -42,7 +39,6 @@ func made(t *testing.T, settings *Settings, length int) []ownership.Object {
 		aThing(ownership.Secrets, values), aThing(ownership.Roles, fetch), aThing(ownership.RoleBindings, fetcher),
 		aThing(ownership.ServiceAccounts, g.account()), aThing(ownership.Secrets, g.accountToken()), aThing(ownership.Secrets, g.credentials(settings, nil)),
 		aThing(ownership.Roles, role), aThing(ownership.RoleBindings, binding), aThing(ownership.RoleBindings, g.bundleDeployments()), aThing(ownership.ClusterRoleBindings, g.contents()),
-		aThing(ownership.Namespaces, clusterNamespace(g.cluster)),
 	}
 }
 
@@ -98,47 +94,4 @@ func TestObjectsOfFleetBelongByTheirNames(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestANamespaceBelongsToAClusterOnlyByItsDerivedName(t *testing.T) {
-	t.Parallel()
-	settings := DefaultSettings()
-	o := ownership.Owner{Resource: record.Clusters, Name: record.Name{Namespace: "fleet-default", Name: "prod-eu-1"}}
-	own := names.ClusterNamespace("fleet-default", "prod-eu-1")
-	namespace := func(name string) ownership.Object {
-		return aThing(ownership.Namespaces, &metav1.ObjectMeta{Name: name})
-	}
-	for _, name := range []string{"kube-system", "default", "fleet-default", "cattle-fleet-system", "cattle-fleet-clusters-system", "muster-system", "production", own + "x", "cluster-fleet-default-prod-eu-1"} {
-		require.False(t, settings.belongs(namespace(name), o, "1"), name)
-	}
-	require.True(t, settings.belongs(namespace(own), o, ""))
-	require.False(t, settings.belongs(namespace(own), ownership.Owner{Resource: registrations, Name: o.Name}, "1"))
-	settings.OwnNamespace = own
-	require.False(t, settings.belongs(namespace(own), o, ""), "the controller runs in it")
-}
-
-// The owner was seen to go: no better evidence exists.
-func TestAForeignObjectWithAForgedMarkIsNotRemoved(t *testing.T) {
-	t.Parallel()
-	o := ownership.Owner{Resource: record.Clusters, Name: record.Name{Namespace: "fleet-default", Name: "gone"}}
-	mine, theirs := names.ClusterNamespace("fleet-default", "gone"), "production"
-	namespace := func(name string) *metav1.PartialObjectMetadata {
-		return &metav1.PartialObjectMetadata{
-			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
-			ObjectMeta: metav1.ObjectMeta{
-				Name: name, UID: types.UID("uid-of-" + name), Labels: map[string]string{v1alpha1.LabelManaged: "true"},
-				Annotations: map[string]string{v1alpha1.LabelClusterNamespace: "fleet-default", v1alpha1.LabelCluster: "gone", ownership.Annotation: "clusters/fleet-default/gone/1"},
-			},
-		}
-	}
-	client := controllertest.Metadata(t, namespace(mine), namespace(theirs))
-	keeper := New(Options{Settings: DefaultSettings(), Metadata: client}).keeper()
-	keeper.Saw(o, "1")
-	for range 2 {
-		require.NoError(t, keeper.Withdraw(t.Context(), o, []ownership.Object{{Resource: ownership.Namespaces, PartialObjectMetadata: namespace(theirs)}, {Resource: ownership.Namespaces, PartialObjectMetadata: namespace(mine)}}, ""))
-	}
-	left, err := client.Resource(ownership.Namespaces).List(t.Context(), metav1.ListOptions{})
-	require.NoError(t, err)
-	require.Len(t, left.Items, 1)
-	require.Equal(t, theirs, left.Items[0].Name)
 }

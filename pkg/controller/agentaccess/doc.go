@@ -8,7 +8,8 @@
 //	controller.go    the queue: one key for each Cluster, token and registration
 //	follow.go        which keys a change in the fleet concerns
 //	clients.go       the Clusters and registrations of each client, and its last registration
-//	namespace.go     the namespace of a Cluster's BundleDeployments
+//	namespace.go     the namespace of a Cluster's BundleDeployments, which package
+//	                 clustercleanup removes
 //	token.go         a ClusterRegistrationToken; its objects are in token_objects.go
 //	registration.go  a ClusterRegistration; its objects are in registration_objects.go
 //	belongs.go       the names that objects of each owner have

@@ -6,13 +6,11 @@ package agentaccess
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/klog/v2"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/controller/ownership"
@@ -21,7 +19,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry/view"
 )
 
-// cluster makes the namespace of one Cluster (S 8.1), or removes it after the Cluster.
+// cluster makes the namespace of one Cluster (S 8.1). Package clustercleanup removes it after the
+// Cluster.
 func (c *Controller) cluster(ctx context.Context, key ownership.Owner) error {
 	v, err := c.Fleet.Current()
 	if err != nil {
@@ -30,25 +29,7 @@ func (c *Controller) cluster(ctx context.Context, key ownership.Owner) error {
 	if found := clusterIn(v, key.Name); found != nil {
 		return c.ensureClusterNamespace(ctx, found)
 	}
-	left := c.owned.Of(key)
-	if len(left) == 0 {
-		return nil
-	}
-	if v, err = c.Fleet.Barrier(ctx); err != nil {
-		return err
-	}
-	if clusterIn(v, key.Name) != nil {
-		return errAgain
-	}
-	left = slices.DeleteFunc(left, func(t ownership.Object) bool {
-		user := clusterWith(v, t.GetName())
-		if t.Resource != ownership.Namespaces || user == nil {
-			return false
-		}
-		klog.InfoS("A namespace stays without its Cluster: another Cluster uses it", "namespace", t.GetName(), "was", key, "is", user.Name())
-		return true
-	})
-	return c.owned.Withdraw(ctx, key, left, "")
+	return nil
 }
 
 // ensureClusterNamespace makes the namespace of a Cluster, unless another controller manages the
@@ -94,17 +75,6 @@ func clusterIn(v *view.View, name record.Name) *v1alpha1.Cluster {
 		return nil
 	}
 	return item.Render().(*v1alpha1.Cluster)
-}
-
-// clusterWith returns a Cluster whose BundleDeployments are in a namespace; nil if none has it.
-// It looks at all Clusters.
-func clusterWith(v *view.View, namespace string) view.Item {
-	for item := range v.All(record.Clusters, record.Name{}) {
-		if object, ok := item.(*view.Object); ok && object.Derived.Namespace == namespace {
-			return item
-		}
-	}
-	return nil
 }
 
 func terminating(err error) bool {

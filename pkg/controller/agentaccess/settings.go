@@ -88,6 +88,12 @@ func (s *Settings) apiServerCA() ([]byte, error) {
 	return text, nil
 }
 
+// SystemNamespaces returns the namespaces that must never be removed with a Cluster, whatever
+// their marks say.
+func (s *Settings) SystemNamespaces() []string {
+	return []string{s.SystemNamespace, s.registrationNamespace(), s.OwnNamespace}
+}
+
 // registrationNamespace returns the namespace in which agents find their credentials.
 func (s *Settings) registrationNamespace() string {
 	return strings.ReplaceAll(s.SystemNamespace, "-system", "-clusters-system")

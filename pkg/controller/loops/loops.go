@@ -18,6 +18,7 @@ import (
 
 	"github.com/musterfleet/muster/pkg/controller"
 	"github.com/musterfleet/muster/pkg/controller/agentaccess"
+	"github.com/musterfleet/muster/pkg/controller/clustercleanup"
 	"github.com/musterfleet/muster/pkg/controller/downstream"
 	"github.com/musterfleet/muster/pkg/controller/mirror"
 	"github.com/musterfleet/muster/pkg/controller/rollout"
@@ -79,6 +80,7 @@ func Add(m *controller.Manager, p Parts) error {
 	add("mirror", mirror.New(mirror.Options{Engine: p.Engine, Log: p.Log, Core: core}))
 	add("downstream", downstream.New(downstream.Options{Engine: p.Engine, Log: p.Log, Core: core, Metadata: objects}))
 	add("agentaccess", agentaccess.New(agentaccess.Options{Settings: p.AgentAccess, Fleet: p.Engine, Core: core, Metadata: objects, Client: fleet}))
+	add("clustercleanup", clustercleanup.New(clustercleanup.Options{Fleet: p.Engine, Metadata: objects, Client: fleet, Kept: p.AgentAccess.SystemNamespaces()}))
 	return nil
 }
 

@@ -29,8 +29,8 @@ const (
 	byUser  = "user"
 )
 
-// Watch fills the cache with all namespaces, and the other objects that are marked as
-// managed, and keeps it until the context ends. It returns when the cache is full. It lags
+// Watch fills the cache with all namespaces, and the other objects of the Keeper's kinds that
+// are marked as managed, and keeps it until the context ends. It returns when the cache is full. It lags
 // behind kube-apiserver.
 func (k *Keeper) Watch(ctx context.Context) error {
 	k.stores = map[schema.GroupVersionResource]cache.Indexer{}
@@ -38,7 +38,7 @@ func (k *Keeper) Watch(ctx context.Context) error {
 	managed := metadatainformer.NewFilteredSharedInformerFactory(k.Metadata, 0, metav1.NamespaceAll, func(options *metav1.ListOptions) {
 		options.LabelSelector = v1alpha1.LabelManaged + "=true"
 	})
-	for _, resource := range inOrderOfRemoval {
+	for _, resource := range k.Resources {
 		factory := managed
 		if resource == Namespaces {
 			factory = all
@@ -131,7 +131,7 @@ func index(of func(metav1.Object) (Owner, bool)) cache.IndexFunc {
 // Of returns the objects that belong to an owner, in the order of removal.
 func (k *Keeper) Of(o Owner) []Object {
 	var found []Object
-	for _, resource := range inOrderOfRemoval {
+	for _, resource := range k.Resources {
 		found = append(found, k.indexed(resource, byOwner, o)...)
 	}
 	return found

@@ -19,6 +19,8 @@ type Options struct {
 	// Core makes objects of the core API, Metadata watches and removes them.
 	Core     kubernetes.Interface
 	Metadata metadata.Interface
+	// Resources are the kinds of the objects; nil means all.
+	Resources []schema.GroupVersionResource
 	// Changed is called with the owner of each object that comes, changes or goes.
 	Changed func(Owner)
 	// Later is called with an owner whose objects are to be looked at after a while.
@@ -28,7 +30,7 @@ type Options struct {
 	Belongs func(object Object, o Owner, uid types.UID) bool
 	// UserOf returns an owner that uses an object although the object belongs to another.
 	// It may read the Annotations, beside those that name the owner. UserChanged is
-	// called with it as Changed is with the owner.
+	// called with it as Changed is with the owner. Both may be nil.
 	UserOf      func(metav1.Object) (Owner, bool)
 	UserChanged func(Owner)
 	Annotations []string
@@ -46,6 +48,12 @@ type Keeper struct {
 
 // New returns a Keeper. It knows no objects until Watch has returned.
 func New(options Options) *Keeper {
+	if options.Resources == nil {
+		options.Resources = inOrderOfRemoval
+	}
+	if options.UserOf == nil {
+		options.UserOf = func(metav1.Object) (o Owner, ok bool) { return o, false }
+	}
 	return &Keeper{Options: options, evidence: newEvidence(options.Grace)}
 }
 

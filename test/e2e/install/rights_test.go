@@ -113,6 +113,7 @@ var controllers = map[string]string{
 	"delete clusterregistrations.fleet.cattle.io":             "older ones of a client, and those whose Cluster is gone",
 	"update clusterregistrations/status.fleet.cattle.io":      "whether it is granted, and for which Cluster",
 	"delete clusterregistrationtokens.fleet.cattle.io":        "tokens that have expired",
+	"delete bundles.fleet.cattle.io":                          "agentmanagement's Bundle of a Cluster that is deleted (S 5.3)",
 	"update clusterregistrationtokens/status.fleet.cattle.io": "when a token ends, and its Secret",
 }
 
