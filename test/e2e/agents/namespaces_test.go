@@ -274,3 +274,43 @@ func TestARegistrationCannotTakeAnObjectOfAnotherOwner(t *testing.T) {
 	require.NoError(t, control.Client.RbacV1().Roles(workspace).Delete(t.Context(), "admin", metav1.DeleteOptions{}))
 	granted(t, workspace, "admin")
 }
+
+// TestTheAgentBundleOfADeletedClusterGoesWithIt deletes a Cluster as it is where Fleet's
+// agentmanagement and controllers worked on it before: with a finalizer, and with an agent
+// Bundle that agentmanagement made.
+func TestTheAgentBundleOfADeletedClusterGoesWithIt(t *testing.T) {
+	t.Parallel()
+	const workspace = "managed-by-fleet"
+	control.MakeNamespace(t, workspace)
+	agent := func(name string) {
+		t.Helper()
+		b := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{
+			Name: "fleet-agent-" + name, Finalizers: []string{v1alpha1.FinalizerBundle}, Annotations: map[string]string{"objectset.rio.cattle.io/id": "fleet-manage-agent"},
+		}}
+		b.Spec.Targets = []v1alpha1.BundleTarget{{ClusterCriteria: v1alpha1.ClusterCriteria{ClusterName: name}}}
+		_, err := fleet.FleetV1alpha1().Bundles(workspace).Create(t.Context(), b, metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	var spaces []string
+	for _, name := range []string{"goes", "stays"} {
+		c := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: name, Finalizers: []string{v1alpha1.FinalizerCluster}}}
+		_, err := fleet.FleetV1alpha1().Clusters(workspace).Create(t.Context(), c, metav1.CreateOptions{})
+		require.NoError(t, err)
+		made, err := fleet.FleetV1alpha1().Clusters(workspace).Get(t.Context(), name, metav1.GetOptions{})
+		require.NoError(t, err)
+		spaces = append(spaces, made.Status.Namespace)
+		waitForNamespace(t, made.Status.Namespace)
+		agent(name)
+	}
+	require.NoError(t, fleet.FleetV1alpha1().Clusters(workspace).Delete(t.Context(), "goes", metav1.DeleteOptions{}))
+	waitUntilGone(t, spaces[0])
+	poll.Eventually(t, patience, func(ctx context.Context) error {
+		if _, err := fleet.FleetV1alpha1().Bundles(workspace).Get(ctx, "fleet-agent-goes", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the agent Bundle still exists: %w", err)
+		}
+		return nil
+	}, access.Tail)
+	_, err := fleet.FleetV1alpha1().Bundles(workspace).Get(t.Context(), "fleet-agent-stays", metav1.GetOptions{})
+	require.NoError(t, err)
+	waitForNamespace(t, spaces[1])
+}
