@@ -63,6 +63,7 @@ func (m *Manager) Run(ctx context.Context) error {
 			all.Go(func() { s.supervise(ctx) })
 		}
 		all.Wait()
+		<-ctx.Done() // a manager without loops waits too
 	}
 	if m.options.Elect != nil {
 		return m.options.Elect(ctx, work)

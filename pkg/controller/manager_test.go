@@ -100,3 +100,16 @@ func TestALoopThatRanForAWhileIsTrustedAgain(t *testing.T) {
 		require.NoError(t, <-done)
 	})
 }
+
+func TestAManagerWithoutLoopsWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- controller.NewManager(controller.Options{}).Run(ctx) }()
+		synctest.Wait()
+		require.Empty(t, done)
+		cancel()
+		require.NoError(t, <-done)
+	})
+}

@@ -38,7 +38,7 @@ func TestTheHelpShowsFlagsByTheme(t *testing.T) {
 	command.SetOut(&out)
 	command.SetArgs([]string{"--help"})
 	require.NoError(t, command.Execute())
-	for _, want := range []string{"Leader election flags", "Etcd flags", "Agents flags", "--leader-elect-lease-duration", "--secure-port"} {
+	for _, want := range []string{"Leader election flags", "Etcd flags", "Agents flags", "Controllers flags", "--leader-elect-lease-duration", "--secure-port"} {
 		require.Contains(t, out.String(), want)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/musterfleet/muster/cmd/program"
 	"github.com/musterfleet/muster/pkg/controller/agentaccess"
+	"github.com/musterfleet/muster/pkg/controller/loops"
 	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/server"
 	"github.com/musterfleet/muster/pkg/restore"
@@ -37,9 +38,8 @@ type Options struct {
 	Restore        restore.Options
 	Election       componentconfig.LeaderElectionConfiguration
 	AgentAccess    agentaccess.Settings
-	// Schedules lets Schedules open and close windows.
-	Schedules bool
-	Logs      *logs.Options
+	Controllers    loops.Chosen
+	Logs           *logs.Options
 }
 
 // NewOptions returns the defaults: those of the API machinery where it has some.
@@ -65,6 +65,7 @@ func NewOptions() *Options {
 			ResourceNamespace: program.OwnNamespace(),
 		},
 		AgentAccess: agentaccess.DefaultSettings(),
+		Controllers: loops.DefaultChosen(),
 		Logs:        logs.NewOptions(),
 	}
 	o.AgentAccess.OwnNamespace = o.Election.ResourceNamespace
@@ -86,8 +87,8 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 	add("kubernetes", o.CoreAPI.AddFlags)
 	// Leases are the only locks left.
 	add("leader election", func(flags *pflag.FlagSet) { electionoptions.BindLeaderElectionFlags(&o.Election, flags) }, "leader-elect-resource-lock")
+	add("controllers", o.Controllers.AddFlags)
 	add("agents", o.AgentAccess.AddFlags)
-	sets.FlagSet("schedules").BoolVar(&o.Schedules, "schedules", o.Schedules, "let Schedules open and close windows for their Clusters; without this flag they do nothing, as in Fleet")
 	add("secure serving", o.Serving.AddFlags, "cert-dir", "tls-sni-cert-key")
 	sets.FlagSet("secure serving").Lookup("secure-port").Usage = "port for /healthz, /livez, /readyz and /metrics; 0 serves none of them"
 	sets.FlagSet("secure serving").Lookup("tls-cert-file").Usage = "file with the certificate to serve with; if empty, the process makes one for itself"
@@ -108,6 +109,7 @@ func (o *Options) Validate() error {
 		o.Authentication.Validate(),
 		o.Authorization.Validate(),
 		o.AgentAccess.Validate(),
+		o.Controllers.Validate(),
 		server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths),
 	)
 	if e := o.Election; e.LeaderElect {

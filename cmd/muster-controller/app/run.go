@@ -90,7 +90,7 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 		checks = append(checks, healthz.NamedCheck("leader-election", func(*http.Request) error { return elected.Check() }))
 	}
 	manager := controller.NewManager(chosen)
-	if err := loops.Add(manager, loops.Parts{Engine: pipeline.Engine, Log: pipeline.Log, Fleet: kube, Core: kube, AgentAccess: o.AgentAccess, Schedules: o.Schedules}); err != nil {
+	if err := loops.Add(manager, loops.Parts{Engine: pipeline.Engine, Log: pipeline.Log, Fleet: kube, Core: kube, AgentAccess: o.AgentAccess, Controllers: o.Controllers}); err != nil {
 		return err
 	}
 	ready := append(checks[:len(checks):len(checks)],
@@ -105,7 +105,7 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 	tasks.Go(func() { pipeline.Run(background) })
 	tasks.Go(func() { keys.Follow(background) })
 	tasks.Go(func() { lease.Follow(background, pipeline.Engine) })
-	klog.InfoS("Muster's controllers start", "version", server.Version(), "etcd", o.Etcd.Servers, "prefix", o.Etcd.Prefix, "kubernetes", kube.Host)
+	klog.InfoS("Muster's controllers start", "version", server.Version(), "etcd", o.Etcd.Servers, "prefix", o.Etcd.Prefix, "kubernetes", kube.Host, "chosen", o.Controllers)
 	return manager.Run(ctx)
 }
 

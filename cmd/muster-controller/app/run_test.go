@@ -47,6 +47,7 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 		{"a lease that is nowhere", "--leader-elect-resource-name=", "--leader-elect-resource-name are required"},
 		{"everything open to every client", "--authorization-always-allow-paths=*", "would let every client in"},
 		{"a namespace that is none", "--agent-system-namespace=A", "--agent-system-namespace=A"},
+		{"a controller that does not exist", "--controllers=*,-agents", `"agents" is not in the list of known controllers`},
 		{"reload of nothing", "--encryption-provider-config-automatic-reload", "needs --encryption-provider-config"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -63,7 +64,7 @@ func TestUselessFlagsAreNotOffered(t *testing.T) {
 	for _, set := range NewOptions().Flags().FlagSets {
 		set.VisitAll(func(f *pflag.Flag) { offered[f.Name] = true })
 	}
-	for _, name := range []string{"etcd-servers", "etcd-prefix", "encryption-provider-config", "kubeconfig", "leader-elect", "leader-elect-resource-namespace", "secure-port", "agent-api-server-url", "logging-format"} {
+	for _, name := range []string{"etcd-servers", "etcd-prefix", "encryption-provider-config", "kubeconfig", "leader-elect", "leader-elect-resource-namespace", "secure-port", "controllers", "agent-api-server-url", "logging-format"} {
 		require.True(t, offered[name], name)
 	}
 	for _, name := range []string{"leader-elect-resource-lock", "authentication-tolerate-lookup-failure", "cert-dir", "etcd-compaction-interval"} {

@@ -24,7 +24,7 @@ func control(ctx context.Context, pipeline *registry.Pipeline, api *rest.Config)
 	api = rest.CopyConfig(api)
 	api.Dial = connections.DialContext
 	m := controller.NewManager(controller.Options{})
-	if err := loops.Add(m, loops.Parts{Engine: pipeline.Engine, Log: pipeline.Log, Fleet: api}); err != nil {
+	if err := loops.Add(m, loops.Parts{Engine: pipeline.Engine, Log: pipeline.Log, Fleet: api, Controllers: loops.DefaultChosen()}); err != nil {
 		return err
 	}
 	return m.Run(ctx)

@@ -5,15 +5,13 @@
 // and what each needs: muster-controller and the all-in-one run this list. A program that lacks
 // something leaves out the controllers that need it: the all-in-one has no core API.
 //
-//	loops.go  the list
-//	whole.go  stops the controllers while some records cannot be read
+//	loops.go    the list
+//	chosen.go   which of them an operator wants: the flag --controllers
+//	clients.go  what they reach the APIs with
+//	whole.go    stops the controllers while some records cannot be read
 package loops
 
 import (
-	"fmt"
-
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/pkg/controller"
@@ -24,7 +22,6 @@ import (
 	"github.com/musterfleet/muster/pkg/controller/rollout"
 	"github.com/musterfleet/muster/pkg/controller/schedule"
 	"github.com/musterfleet/muster/pkg/controller/sweep"
-	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	"github.com/musterfleet/muster/pkg/registry/etcd"
 )
@@ -40,52 +37,60 @@ type Parts struct {
 	Core *rest.Config
 	// AgentAccess holds an operator's choices for the access of agents.
 	AgentAccess agentaccess.Settings
-	// Schedules lets Schedules open and close windows. Without it they have no effect.
-	Schedules bool
+	// Controllers selects from the list.
+	Controllers Chosen
 }
 
-// A registration takes a dozen requests, and ten thousand agents may register at once.
-// Kube-apiserver's priority and fairness protects it better than a limit of the client does.
+// row is a controller of the list.
+type row struct {
+	// name is that of the controller in --controllers, in logs and in metrics.
+	name string
+	// disabled controllers run only if an operator names them.
+	disabled bool
+	needs    need
+	loop     func(Parts, clients) controller.Loop
+}
+
+// need is what a controller needs besides the engine and its log.
+type need int
+
 const (
-	clientQPS   = 200
-	clientBurst = 400
+	nothingMore need = iota
+	fleetAPI
+	bothAPIs
 )
 
-// Add adds to a manager the controllers for which the parts are sufficient.
-func Add(m *controller.Manager, p Parts) error {
-	add := func(name string, loop controller.Loop) { m.Add(name, whole(p.Engine, loop)) }
-	add("rollout", rollout.New(p.Engine, p.Log))
-	add("sweep", sweep.New(p.Engine, p.Log, sweep.DefaultOptions()))
-	if p.Fleet == nil {
-		return nil
-	}
-	fleet, err := versioned.NewForConfig(patient(p.Fleet))
-	if err != nil {
-		return fmt.Errorf("client of the fleet's API: %w", err)
-	}
-	if p.Schedules {
-		add("schedule", schedule.New(schedule.Options{Engine: p.Engine, Client: fleet}))
-	}
-	if p.Core == nil {
-		return nil
-	}
-	core, err := kubernetes.NewForConfig(patient(p.Core))
-	if err != nil {
-		return fmt.Errorf("client of the core API: %w", err)
-	}
-	objects, err := metadata.NewForConfig(patient(p.Core))
-	if err != nil {
-		return fmt.Errorf("client of the core API: %w", err)
-	}
-	add("mirror", mirror.New(mirror.Options{Engine: p.Engine, Log: p.Log, Core: core}))
-	add("downstream", downstream.New(downstream.Options{Engine: p.Engine, Log: p.Log, Core: core, Metadata: objects}))
-	add("agentaccess", agentaccess.New(agentaccess.Options{Settings: p.AgentAccess, Fleet: p.Engine, Core: core, Metadata: objects, Client: fleet}))
-	add("clustercleanup", clustercleanup.New(clustercleanup.Options{Fleet: p.Engine, Metadata: objects, Client: fleet, Kept: p.AgentAccess.SystemNamespaces()}))
-	return nil
+var list = []row{
+	{name: "rollout", loop: func(p Parts, _ clients) controller.Loop { return rollout.New(p.Engine, p.Log) }},
+	{name: "sweep", loop: func(p Parts, _ clients) controller.Loop { return sweep.New(p.Engine, p.Log, sweep.DefaultOptions()) }},
+	{name: "schedule", disabled: true, needs: fleetAPI, loop: func(p Parts, c clients) controller.Loop {
+		return schedule.New(schedule.Options{Engine: p.Engine, Client: c.fleet})
+	}},
+	{name: "mirror", needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
+		return mirror.New(mirror.Options{Engine: p.Engine, Log: p.Log, Core: c.core})
+	}},
+	{name: "downstream", needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
+		return downstream.New(downstream.Options{Engine: p.Engine, Log: p.Log, Core: c.core, Metadata: c.metadata})
+	}},
+	{name: "agentaccess", needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
+		return agentaccess.New(agentaccess.Options{Settings: p.AgentAccess, Fleet: p.Engine, Core: c.core, Metadata: c.metadata, Client: c.fleet})
+	}},
+	{name: "clustercleanup", needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
+		return clustercleanup.New(clustercleanup.Options{Fleet: p.Engine, Metadata: c.metadata, Client: c.fleet, Kept: p.AgentAccess.SystemNamespaces()})
+	}},
 }
 
-func patient(config *rest.Config) *rest.Config {
-	config = rest.CopyConfig(config)
-	config.QPS, config.Burst = clientQPS, clientBurst
-	return rest.AddUserAgent(config, "muster-controller")
+// Add adds to a manager the controllers that are chosen and for which the parts are
+// sufficient.
+func Add(m *controller.Manager, p Parts) error {
+	reached, err := reach(p)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if r.needs <= reached.suffice && p.Controllers.has(r) {
+			m.Add(r.name, whole(p.Engine, r.loop(p, reached)))
+		}
+	}
+	return nil
 }

@@ -159,8 +159,8 @@ func TestEachValueHasItsEffect(t *testing.T) {
 		{name: "no service monitor without a controller", values: "serviceMonitor: {enabled: true}\ncontroller: {enabled: false}", with: []string{monitor}, without: []string{controllerMonitor, "Service " + system + "/muster-controller"}},
 		{name: "no alerts unless asked for", without: []string{alerts}},
 		{name: "alerts", values: "prometheusRule: {enabled: true, labels: {release: p}}", changes: []change{{alerts, "metadata.labels.release", "p"}}},
-		{name: "schedules do nothing unless asked for", not: []change{{controllerDeployment, args, "--schedules"}}},
-		{name: "schedules", values: "controller: {schedules: true}", changes: []change{{controllerDeployment, args, "--schedules"}}},
+		{name: "schedules do nothing unless asked for", not: []change{{controllerDeployment, args, "--controllers=*,schedule"}}},
+		{name: "schedules", values: "controller: {schedules: true}", changes: []change{{controllerDeployment, args, "--controllers=*,schedule"}}},
 		{name: "another priority", values: "flowSchema: {priorityLevel: p, matchingPrecedence: 7}", changes: []change{
 			{flowSchema, "spec.priorityLevelConfiguration.name", "p"},
 			{flowSchema, "spec.matchingPrecedence", "7"},

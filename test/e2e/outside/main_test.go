@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		var err error
 		fleet, err = versioned.NewForConfig(control.Config)
 		require.NoError(t, err)
-		controller = control.Controller(t, store, "shared", "--schedules", "--agent-api-server-url=https://kube.example.com:6443", "--agent-api-server-ca-file="+control.CAFile)
+		controller = control.Controller(t, store, "shared", "--controllers=*,schedule", "--agent-api-server-url=https://kube.example.com:6443", "--agent-api-server-ca-file="+control.CAFile)
 		require.NoError(t, controller.Start())
 	})
 }
