@@ -29,6 +29,8 @@ func TestTheServerAcceptsEveryKustomization(t *testing.T) {
 		{"aggregate-roles", []string{"server"}, []string{"aggregate-roles"}},
 		{"controller", []string{"server"}, []string{"controller"}},
 		{"all of it", []string{"server", "apiservice"}, []string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "prometheus-rule", "service-monitor"}},
+		{"fleet-controllers", []string{"server"}, []string{"fleet-controllers"}},
+		{"agents-by-fleet", []string{"server"}, []string{"controller", "fleet-controllers", "agents-by-fleet"}},
 		{"the example", []string{"example/server"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -70,7 +72,8 @@ podAnnotations: {c: d}
 image: {digests: {controller: 'sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'}, pullSecrets: [{name: s}]}
 extraArgs: [--profiling, --v=4]
 replicas: 5
-`},
+` + everythingOfFleet},
+		{"agents by Fleet, whose chart remains", minimal + "agents: {managedBy: fleet}"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

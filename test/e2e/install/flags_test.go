@@ -31,7 +31,8 @@ encryption: {secretName: a}
 audit: {configMapName: b}
 admission: {configMapName: c}
 tracing: {configMapName: e}
-agents: {apiServerURL: 'https://kube.example.com:6443', caConfigMapName: d, systemNamespace: fleet-system}
+agents: {apiServerURL: 'https://kube.example.com:6443', caConfigMapName: d, systemNamespace: fleet-system, managedBy: fleet}
+controller: {schedules: true}
 `
 
 func TestTheProgramsHaveEveryFlagThatTheManifestsGiveThem(t *testing.T) {

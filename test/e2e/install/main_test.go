@@ -14,7 +14,7 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// control is the control plane that the tests of this package share. It has the namespace
+// control is the control plane that the tests of this package share. It has the namespaces
 // of the manifests, and the definitions that optional parts need.
 var control *cluster.ControlPlane
 
@@ -31,6 +31,11 @@ func TestMain(m *testing.M) {
 			args = append(args, "-f", file)
 		}
 		_, _, err := kubectl.Kubectl(args...)
+		require.NoError(t, err)
+		_, _, err = kubectl.Kubectl("create", "namespace", fleetSystem)
+		require.NoError(t, err)
+		// A Pod that is not restricted then causes a warning.
+		_, _, err = kubectl.Kubectl("label", "namespace", fleetSystem, "pod-security.kubernetes.io/warn=restricted")
 		require.NoError(t, err)
 		_, _, err = kubectl.Kubectl("wait", "--for=condition=Established", "crd", "--all")
 		require.NoError(t, err)

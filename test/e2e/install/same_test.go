@@ -57,6 +57,24 @@ func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "prometheus-rule", "service-monitor"},
 			"tls: {certManager: {enabled: true}}\nnetworkPolicy: {enabled: true}\nserviceMonitor: {enabled: true}\nprometheusRule: {enabled: true}",
 		},
+		{
+			"Fleet's programs for GitRepos and HelmOps",
+			[]string{"server"},
+			[]string{"aggregate-roles", "controller", "fleet-controllers"},
+			"apiService: {create: false}\nfleetControllers: {enabled: true}",
+		},
+		{
+			"Fleet's programs, also for agents",
+			[]string{"server"},
+			[]string{"aggregate-roles", "controller", "encryption", "fleet-controllers", "agents-by-fleet"},
+			"apiService: {create: false}\nencryption: {secretName: muster-encryption}\nfleetControllers: {enabled: true}\nagents: {managedBy: fleet}",
+		},
+		{
+			"beside Fleet's own chart",
+			[]string{"server"},
+			[]string{"aggregate-roles", "controller", "agents-by-fleet"},
+			"apiService: {create: false}\nagents: {managedBy: fleet}",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -122,6 +140,7 @@ func requireSame(t *testing.T, kustomized, charted manifests) {
 			delete(labels, label)
 		}
 		got.SetLabels(labels)
+		unkeep(got)
 		unwrap(want)
 		assert.Equal(t, want.Object, got.Object, name)
 	}
@@ -132,4 +151,14 @@ func unwrap(object *unstructured.Unstructured) {
 	if bundle, found, _ := unstructured.NestedString(object.Object, "spec", "caBundle"); found {
 		_ = unstructured.SetNestedField(object.Object, strings.ReplaceAll(bundle, "\n", ""), "spec", "caBundle")
 	}
+}
+
+// unkeep removes the annotation that only helm knows.
+func unkeep(object *unstructured.Unstructured) {
+	annotations := object.GetAnnotations()
+	delete(annotations, "helm.sh/resource-policy")
+	if len(annotations) == 0 {
+		annotations = nil
+	}
+	object.SetAnnotations(annotations)
 }

@@ -37,13 +37,7 @@ func TestEachValueHasItsEffect(t *testing.T) {
 		apiService        = "APIService /v1alpha1.fleet.cattle.io"
 		serviceAccount    = "ServiceAccount " + system + "/muster-apiserver"
 	)
-	for _, c := range []struct {
-		name, values string
-		changes      []change
-		without      []string // objects that are not rendered
-		with         []string // objects that are rendered
-		not          []change // values that do not occur
-	}{
+	requireEffects(t, certManager, []valueCase{
 		{name: "replicas", values: "replicas: 5", changes: []change{{deployment, "spec.replicas", "5"}}},
 		{name: "the images are the appVersion's", changes: []change{
 			{deployment, pod + "containers.0.image", "ghcr.io/musterfleet/muster-apiserver:" + appVersion(t)},
@@ -186,11 +180,26 @@ func TestEachValueHasItsEffect(t *testing.T) {
 			{"ServiceAccount " + system + "/muster-controller", "metadata.annotations", "{e: f}"},
 			{controllerDeployment, "spec.template.metadata.labels", "{app.kubernetes.io/name: muster-controller, a: b}"},
 		}},
-	} {
+	})
+}
+
+// valueCase holds values, and what they change.
+type valueCase struct {
+	name, values string
+	changes      []change
+	without      []string // objects that are not rendered
+	with         []string // objects that are rendered
+	not          []change // values that do not occur
+}
+
+// requireEffects renders the chart with the values base and those of each case.
+func requireEffects(t *testing.T, base string, cases []valueCase) {
+	t.Helper()
+	plain := parse(t, chart(t, base))
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			base := parse(t, chart(t, certManager))
-			objects := parse(t, chart(t, merged(t, certManager, c.values)))
+			objects := parse(t, chart(t, merged(t, base, c.values)))
 			for _, change := range c.changes {
 				assert.Truef(t, has(t, objects, change), "%s: %s is not %s", change.object, change.path, change.is)
 			}
@@ -205,7 +214,7 @@ func TestEachValueHasItsEffect(t *testing.T) {
 				assert.Contains(t, keys, object)
 			}
 			if c.values != "" {
-				assert.NotEqual(t, base, objects, "the values change nothing")
+				assert.NotEqual(t, plain, objects, "the values change nothing")
 			}
 		})
 	}

@@ -35,7 +35,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 
-{{- /* The rules of the agents' roles: part of Fleet's protocol. */ -}}
+{{- /* The rules of the agents' roles: part of Fleet's protocol, and written as agentmanagement writes them, so that neither changes them back. */ -}}
 {{- define "muster.rules.fleet-bundle-deployment" -}}
 - apiGroups: [fleet.cattle.io]
   resources: [bundledeployments]
@@ -44,7 +44,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [bundledeployments/status]
   verbs: [update, patch]
 - apiGroups: [""]
-  resources: [secrets, configmaps]
+  resources: [configmaps]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [secrets]
   verbs: [get]
 {{- end }}
 
