@@ -26,7 +26,7 @@ func TestThePagesNameFilesAndValuesThatExist(t *testing.T) {
 	t.Parallel()
 	var values map[string]any
 	require.NoError(t, yaml.Unmarshal([]byte(text(t, "helm", "muster", "values.yaml")), &values))
-	for _, page := range []string{"install.md", "upgrade.md"} {
+	for _, page := range []string{"install.md", "upgrade.md", "fleet.md"} {
 		content, err := os.ReadFile(filepath.Join(cluster.Checkout(t), "docs", page))
 		require.NoError(t, err)
 		// mine is the copy of the example that install.md makes.

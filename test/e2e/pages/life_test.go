@@ -39,6 +39,16 @@ func TestAnOperatorInstallsAndUpgradesByKustomize(t *testing.T) {
 	kinds := o.run(t, "count", "kubectl api-resources --api-group=fleet.cattle.io --no-headers", false)
 	require.Equal(t, 14, strings.Count(kinds, "\n"), "as install.md says")
 
+	o.follow(t, "fleet.md", "beside-kustomize", "beside-kustomize", map[string]expectation{"beside-kustomize": {
+		before: func() {
+			o.edit(t, mine, "# - ../../components/fleet-controllers", "- ../../components/fleet-controllers")
+		},
+		says: []string{"namespace/cattle-fleet-system created", "deployment.apps/gitjob created", "deployment.apps/helmops created", "service/gitjob created"},
+		not:  []string{"agentmanagement"},
+	}})
+	o.run(t, "a workspace", "kubectl create namespace fleet-default", false)
+	o.follow(t, "fleet.md", "gitrepo", "gitrepo", map[string]expectation{"gitrepo": {says: []string{"gitrepo.fleet.cattle.io/examples created"}}})
+
 	o.follow(t, "operations.md", "restart", "restart", map[string]expectation{"restart": {says: []string{
 		"deployment.apps/muster-apiserver restarted", `deployment "muster-apiserver" successfully rolled out`, `deployment "muster-controller" successfully rolled out`,
 	}}})
@@ -90,9 +100,18 @@ func TestAnOperatorInstallsAndUpgradesByHelm(t *testing.T) {
 	o := newOperator(t)
 	o.follow(t, "install.md", "preflight", "preflight-etcd", nil)
 	o.follow(t, "install.md", "helm-install", "see-rights", seen)
+	const may = "kubectl auth can-i create rolebindings -A --as=system:serviceaccount:muster-system:muster-controller"
+	require.Equal(t, "yes\n", o.run(t, "the controller manages agents", may, false))
+	o.follow(t, "fleet.md", "beside-helm", "agents-helm", map[string]expectation{
+		"beside-helm": {says: []string{"REVISION: 2"}},
+		"agents-helm": {says: []string{"REVISION: 3", rolledOut[1]}},
+	})
+	require.Equal(t, "no\n", o.run(t, "Fleet manages agents", may, true))
+	require.Equal(t, "deployment.apps/fleet-agentmanagement\ndeployment.apps/fleet-controller\ndeployment.apps/gitjob\ndeployment.apps/helmops\n",
+		o.run(t, "Fleet's programs", "kubectl -n cattle-fleet-system get deployments -o name", false))
 	o.follow(t, "upgrade.md", "stop-all", "stop-all", nil)
 	o.checkOut(t, "v9.9.8")
-	o.follow(t, "upgrade.md", "helm-upgrade", "helm-upgrade", map[string]expectation{"helm-upgrade": {says: slices.Concat(rolledOut, []string{"REVISION: 2"})}})
+	o.follow(t, "upgrade.md", "helm-upgrade", "helm-upgrade", map[string]expectation{"helm-upgrade": {says: slices.Concat(rolledOut, []string{"REVISION: 4"})}})
 	require.Equal(t, allOf("v9.9.8"), o.images(t))
 
 	const schema, known, old = "artifacts/helm/muster/values.schema.json", `"registry": {`, `"repository": {"type": "string"}, "registry": {`
@@ -103,7 +122,7 @@ func TestAnOperatorInstallsAndUpgradesByHelm(t *testing.T) {
 	o.follow(t, "upgrade.md", "helm-values", "helm-values", nil)
 	o.edit(t, "values.yaml", "  repository: example.com/muster-apiserver\n", "")
 	o.edit(t, "values.yaml", "v9.9.8", "v9.9.9")
-	o.follow(t, "upgrade.md", "helm-upgrade-from-file", "helm-upgrade-from-file", map[string]expectation{"helm-upgrade-from-file": {says: slices.Concat(rolledOut, []string{"REVISION: 4"})}})
+	o.follow(t, "upgrade.md", "helm-upgrade-from-file", "helm-upgrade-from-file", map[string]expectation{"helm-upgrade-from-file": {says: slices.Concat(rolledOut, []string{"REVISION: 6"})}})
 	require.Equal(t, allOf("v9.9.9"), o.images(t))
 	o.follow(t, "upgrade.md", "helm-rollback", "helm-rollback", map[string]expectation{"helm-rollback": {says: slices.Concat(rolledOut, []string{"Rollback was a success"})}})
 	require.Equal(t, allOf("v9.9.8"), o.images(t))
