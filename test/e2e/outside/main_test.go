@@ -4,7 +4,6 @@
 package outside
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/test/e2e/cluster"
-	"github.com/musterfleet/muster/test/poll"
 )
 
 const patience = time.Minute
@@ -32,31 +30,26 @@ func TestMain(m *testing.M) {
 	cluster.Main(m, func(t cluster.T) {
 		control = cluster.Start(t)
 		store := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
-		cluster.Install(t, control, store, cluster.Options{Replicas: 1, Components: []string{"controller"}})
+		cluster.Install(t, control, store, cluster.Options{Replicas: 1, Components: []string{"controller", "fleet-controllers", "agents-by-fleet"}})
 		var err error
 		fleet, err = versioned.NewForConfig(control.Config)
 		require.NoError(t, err)
-		controller = control.Controller(t, store, "shared", "--controllers=*,schedule", "--agent-api-server-url=https://kube.example.com:6443", "--agent-api-server-ca-file="+control.CAFile)
+		controller = control.Controller(t, store, "shared", "--controllers=*,-agentaccess,schedule")
 		require.NoError(t, controller.Start())
 	})
 }
 
-// makeCluster creates a Cluster, and returns its namespace.
+// makeCluster creates a Cluster, and its namespace as Fleet's agentmanagement does. It
+// returns the namespace.
 func makeCluster(t *testing.T, namespace, name string) string {
 	t.Helper()
-	_, err := fleet.FleetV1alpha1().Clusters(namespace).Create(t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, metav1.CreateOptions{})
+	c, err := fleet.FleetV1alpha1().Clusters(namespace).Create(t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	var own string
-	poll.Eventually(t, patience, func(ctx context.Context) error {
-		c, err := fleet.FleetV1alpha1().Clusters(namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		own = c.Status.Namespace
-		_, err = control.Client.CoreV1().Namespaces().Get(ctx, own, metav1.GetOptions{})
-		return err
-	}, controller.Tail)
-	return own
+	c, err = fleet.FleetV1alpha1().Clusters(namespace).Get(t.Context(), c.Name, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.NotEmpty(t, c.Status.Namespace)
+	control.MakeNamespace(t, c.Status.Namespace)
+	return c.Status.Namespace
 }
 
 // makeBundle creates a Bundle for all Clusters.
