@@ -46,8 +46,9 @@ var events = map[string]string{
 // withoutAgents gives the reason for each right of muster-controller where Fleet manages
 // agents.
 var withoutAgents = map[string]string{
-	"list namespaces":  "informer: the mirror of labels",
-	"watch namespaces": "the same informer",
+	"list namespaces":   "informers of the mirror of labels, and of what deleted Clusters leave",
+	"watch namespaces":  "the same informers",
+	"delete namespaces": "a Cluster's namespace goes with its Cluster",
 
 	"get secrets":    "sources of downstream resources (S 4.7)",
 	"list secrets":   "informers of values of Bundles, downstream resources",
@@ -64,6 +65,7 @@ var withoutAgents = map[string]string{
 
 	"patch clusters/status.fleet.cattle.io":  "Schedules' windows (S 5.4)",
 	"patch schedules/status.fleet.cattle.io": "the same",
+	"delete bundles.fleet.cattle.io":         "agentmanagement's Bundle of a Cluster that is deleted (S 5.3)",
 }
 
 // fleets gives the reason for each right of Fleet's programs in all namespaces (S 13.3). A
