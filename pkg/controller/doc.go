@@ -29,6 +29,8 @@
 //	agentaccess  registers agents and gives them their rights (S 8)
 //	clustercleanup
 //	             removes the namespace and the agent Bundle of a deleted Cluster (S 5.3)
+//	clusterprofile
+//	             keeps labels of Clusters in step with a cluster inventory
 //	ownership    keeps the objects of the core API that owners have, and removes them after
 //	             their owner
 //	loops        the list of all controllers, and what each needs
