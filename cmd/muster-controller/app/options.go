@@ -19,6 +19,7 @@ import (
 
 	"github.com/musterfleet/muster/cmd/program"
 	"github.com/musterfleet/muster/pkg/controller/agentaccess"
+	"github.com/musterfleet/muster/pkg/controller/clusterprofile"
 	"github.com/musterfleet/muster/pkg/controller/loops"
 	"github.com/musterfleet/muster/pkg/etcdoptions"
 	"github.com/musterfleet/muster/pkg/registry/server"
@@ -38,8 +39,10 @@ type Options struct {
 	Restore        restore.Options
 	Election       componentconfig.LeaderElectionConfiguration
 	AgentAccess    agentaccess.Settings
-	Controllers    loops.Chosen
-	Logs           *logs.Options
+	// ClusterProfiles is for the controller clusterprofiles, which is off by default.
+	ClusterProfiles clusterprofile.Settings
+	Controllers     loops.Chosen
+	Logs            *logs.Options
 }
 
 // NewOptions returns the defaults: those of the API machinery where it has some.
@@ -64,9 +67,10 @@ func NewOptions() *Options {
 			ResourceName:      "muster-controller",
 			ResourceNamespace: program.OwnNamespace(),
 		},
-		AgentAccess: agentaccess.DefaultSettings(),
-		Controllers: loops.DefaultChosen(),
-		Logs:        logs.NewOptions(),
+		AgentAccess:     agentaccess.DefaultSettings(),
+		ClusterProfiles: clusterprofile.DefaultSettings(),
+		Controllers:     loops.DefaultChosen(),
+		Logs:            logs.NewOptions(),
 	}
 	o.AgentAccess.OwnNamespace = o.Election.ResourceNamespace
 	// Only metrics need these: without kube-apiserver the controller should still start.
@@ -89,6 +93,7 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 	add("leader election", func(flags *pflag.FlagSet) { electionoptions.BindLeaderElectionFlags(&o.Election, flags) }, "leader-elect-resource-lock")
 	add("controllers", o.Controllers.AddFlags)
 	add("agents", o.AgentAccess.AddFlags)
+	add("cluster profiles", o.ClusterProfiles.AddFlags)
 	add("secure serving", o.Serving.AddFlags, "cert-dir", "tls-sni-cert-key")
 	sets.FlagSet("secure serving").Lookup("secure-port").Usage = "port for /healthz, /livez, /readyz and /metrics; 0 serves none of them"
 	sets.FlagSet("secure serving").Lookup("tls-cert-file").Usage = "file with the certificate to serve with; if empty, the process makes one for itself"
@@ -110,6 +115,7 @@ func (o *Options) Validate() error {
 		o.Authorization.Validate(),
 		o.AgentAccess.Validate(),
 		o.Controllers.Validate(),
+		o.ClusterProfiles.Validate(),
 		server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths),
 	)
 	if e := o.Election; e.LeaderElect {

@@ -90,7 +90,7 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 		checks = append(checks, healthz.NamedCheck("leader-election", func(*http.Request) error { return elected.Check() }))
 	}
 	manager := controller.NewManager(chosen)
-	if err := loops.Add(manager, loops.Parts{Engine: pipeline.Engine, Log: pipeline.Log, Fleet: kube, Core: kube, AgentAccess: o.AgentAccess, Controllers: o.Controllers}); err != nil {
+	if err := loops.Add(manager, loops.Parts{Engine: pipeline.Engine, Log: pipeline.Log, Fleet: kube, Core: kube, AgentAccess: o.AgentAccess, ClusterProfiles: o.ClusterProfiles, Controllers: o.Controllers}); err != nil {
 		return err
 	}
 	ready := append(checks[:len(checks):len(checks)],

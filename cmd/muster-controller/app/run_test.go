@@ -48,6 +48,7 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 		{"everything open to every client", "--authorization-always-allow-paths=*", "would let every client in"},
 		{"a namespace that is none", "--agent-system-namespace=A", "--agent-system-namespace=A"},
 		{"a controller that does not exist", "--controllers=*,-agents", `"agents" is not in the list of known controllers`},
+		{"a prefix that is no domain", "--clusterprofile-property-prefix=inventory", "--clusterprofile-property-prefix=inventory does not end in /"},
 		{"reload of nothing", "--encryption-provider-config-automatic-reload", "needs --encryption-provider-config"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

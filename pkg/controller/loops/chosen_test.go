@@ -66,6 +66,6 @@ func TestTheHelpListsEveryController(t *testing.T) {
 	require.True(t, found)
 	all, disabled, found := strings.Cut(lists, "\nDisabled-by-default controllers: ")
 	require.True(t, found)
-	require.Equal(t, "agentaccess, clustercleanup, downstream, mirror, rollout, schedule, sweep", all)
-	require.Equal(t, "schedule", disabled)
+	require.Equal(t, "agentaccess, clustercleanup, clusterprofiles, downstream, mirror, rollout, schedule, sweep", all)
+	require.Equal(t, "clusterprofiles, schedule", disabled)
 }

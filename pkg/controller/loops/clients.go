@@ -6,6 +6,7 @@ package loops
 import (
 	"fmt"
 
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -25,6 +26,7 @@ type clients struct {
 	fleet    versioned.Interface
 	core     kubernetes.Interface
 	metadata metadata.Interface
+	dynamic  dynamic.Interface
 	suffice  need
 }
 
@@ -44,6 +46,9 @@ func reach(p Parts) (c clients, err error) {
 		return c, fmt.Errorf("client of the core API: %w", err)
 	}
 	if c.metadata, err = metadata.NewForConfig(patient(p.Core)); err != nil {
+		return c, fmt.Errorf("client of the core API: %w", err)
+	}
+	if c.dynamic, err = dynamic.NewForConfig(patient(p.Core)); err != nil {
 		return c, fmt.Errorf("client of the core API: %w", err)
 	}
 	c.suffice = bothAPIs

@@ -17,6 +17,7 @@ import (
 	"github.com/musterfleet/muster/pkg/controller"
 	"github.com/musterfleet/muster/pkg/controller/agentaccess"
 	"github.com/musterfleet/muster/pkg/controller/clustercleanup"
+	"github.com/musterfleet/muster/pkg/controller/clusterprofile"
 	"github.com/musterfleet/muster/pkg/controller/downstream"
 	"github.com/musterfleet/muster/pkg/controller/mirror"
 	"github.com/musterfleet/muster/pkg/controller/rollout"
@@ -37,6 +38,8 @@ type Parts struct {
 	Core *rest.Config
 	// AgentAccess holds an operator's choices for the access of agents.
 	AgentAccess agentaccess.Settings
+	// ClusterProfiles holds an operator's choices for the labels of a cluster inventory.
+	ClusterProfiles clusterprofile.Settings
 	// Controllers selects from the list.
 	Controllers Chosen
 }
@@ -77,6 +80,9 @@ var list = []row{
 	}},
 	{name: "clustercleanup", needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
 		return clustercleanup.New(clustercleanup.Options{Fleet: p.Engine, Metadata: c.metadata, Client: c.fleet, Kept: p.AgentAccess.SystemNamespaces()})
+	}},
+	{name: "clusterprofiles", disabled: true, needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
+		return clusterprofile.New(clusterprofile.Options{Settings: p.ClusterProfiles, Engine: p.Engine, Client: c.fleet, Inventory: c.dynamic})
 	}},
 }
 
