@@ -33,6 +33,7 @@ admission: {configMapName: c}
 tracing: {configMapName: e}
 agents: {apiServerURL: 'https://kube.example.com:6443', caConfigMapName: d, systemNamespace: fleet-system, managedBy: fleet}
 controller: {schedules: true}
+inventory: {clusterProfiles: {enabled: true}}
 `
 
 func TestTheProgramsHaveEveryFlagThatTheManifestsGiveThem(t *testing.T) {

@@ -117,6 +117,13 @@ var controllers = map[string]string{
 	"update clusterregistrationtokens/status.fleet.cattle.io": "when a token ends, and its Secret",
 }
 
+// inventories gives the reason for each right that the controller clusterprofiles adds.
+var inventories = map[string]string{
+	"list clusterprofiles.multicluster.x-k8s.io":  "informer of the profiles",
+	"watch clusterprofiles.multicluster.x-k8s.io": "the same informer",
+	"patch clusters.fleet.cattle.io":              "applies labels",
+}
+
 // elections gives the reason for the further rights in its own namespace.
 var elections = map[string]string{
 	"create leases.coordination.k8s.io":                         "the Lease that names the working replica",
@@ -168,6 +175,26 @@ func TestMusterHasNoRightWithoutAReason(t *testing.T) {
 				require.Equal(t, []rbacv1.Subject{{Kind: "ServiceAccount", Name: program, Namespace: system}}, binding.Subjects, "%s is for Muster alone", key)
 			}
 			assert.ElementsMatch(t, slices.Collect(maps.Keys(bound)), bindings)
+		})
+	}
+}
+
+func TestTheClusterInventoryAddsOnlyTheRightsThatItNeeds(t *testing.T) {
+	t.Parallel()
+	for name, objects := range map[string]manifests{
+		"kustomize": parse(t, kustomize(t, kustomization(t, []string{"server"}, []string{"controller", "cluster-profiles"}))),
+		"helm":      parse(t, chart(t, minimal+"inventory: {clusterProfiles: {enabled: true}}\n")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const key = "muster-controller:cluster-profiles"
+			role := as[rbacv1.ClusterRole](t, objects, "ClusterRole /"+key)
+			assert.ElementsMatch(t, slices.Collect(maps.Keys(inventories)), flat(t, role.Rules))
+			binding := as[rbacv1.ClusterRoleBinding](t, objects, "ClusterRoleBinding /"+key)
+			require.Equal(t, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: key}, binding.RoleRef)
+			require.Equal(t, []rbacv1.Subject{{Kind: "ServiceAccount", Name: "muster-controller", Namespace: system}}, binding.Subjects)
+			controller := as[rbacv1.ClusterRole](t, objects, "ClusterRole /muster-controller")
+			assert.ElementsMatch(t, slices.Collect(maps.Keys(controllers)), flat(t, controller.Rules))
 		})
 	}
 }

@@ -45,6 +45,7 @@ func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 			[]string{"aggregate-roles", "controller", "encryption", "audit", "tracing"},
 			"apiService: {create: false}\nencryption: {secretName: muster-encryption}\naudit: {configMapName: muster-audit}\ntracing: {configMapName: muster-tracing}",
 		},
+		{"a cluster inventory", []string{"server"}, []string{"aggregate-roles", "controller", "cluster-profiles"}, "apiService: {create: false}\ninventory: {clusterProfiles: {enabled: true}}"},
 		{
 			"encryption without a controller",
 			[]string{"server"},

@@ -49,6 +49,7 @@ func TestTheChartRefusesInvalidValuesAndNamesTheField(t *testing.T) {
 		{"a quantity that is invalid", "resources: {requests: {memory: 512MB}}", []string{"/resources/requests/memory"}},
 		{"no replicas of the controller", "controller: {replicas: 0}", []string{"/controller/replicas", "minimum"}},
 		{"a flag of the controller without dashes", "controller: {extraArgs: [v=4]}", []string{"/controller/extraArgs/0"}},
+		{"a cluster inventory that is a word", "inventory: {clusterProfiles: {enabled: please}}", []string{"/inventory/clusterProfiles/enabled"}},
 		{"agents that reach kube-apiserver without TLS", "agents: {apiServerURL: 'http://kube:8080'}", []string{"/agents/apiServerURL"}},
 		{"a CA of agents inline", "agents: {caConfigMapName: BEGIN CERTIFICATE}", []string{"/agents/caConfigMapName"}},
 		{"a namespace of agents that cannot exist", "agents: {systemNamespace: Fleet}", []string{"/agents/systemNamespace"}},

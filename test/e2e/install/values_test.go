@@ -155,6 +155,10 @@ func TestEachValueHasItsEffect(t *testing.T) {
 		{name: "alerts", values: "prometheusRule: {enabled: true, labels: {release: p}}", changes: []change{{alerts, "metadata.labels.release", "p"}}},
 		{name: "schedules do nothing unless asked for", not: []change{{controllerDeployment, args, "--controllers=*,schedule"}}},
 		{name: "schedules", values: "controller: {schedules: true}", changes: []change{{controllerDeployment, args, "--controllers=*,schedule"}}},
+		{name: "no cluster inventory unless asked for", not: []change{{controllerDeployment, args, "--controllers=*,clusterprofiles"}}, without: []string{"ClusterRole /muster-controller:cluster-profiles"}},
+		{name: "a cluster inventory", values: "inventory: {clusterProfiles: {enabled: true}}", changes: []change{{controllerDeployment, args, "--controllers=*,clusterprofiles"}}, with: []string{
+			"ClusterRole /muster-controller:cluster-profiles", "ClusterRoleBinding /muster-controller:cluster-profiles",
+		}},
 		{name: "another priority", values: "flowSchema: {priorityLevel: p, matchingPrecedence: 7}", changes: []change{
 			{flowSchema, "spec.priorityLevelConfiguration.name", "p"},
 			{flowSchema, "spec.matchingPrecedence", "7"},
