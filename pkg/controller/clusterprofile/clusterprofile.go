@@ -10,6 +10,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/klog/v2"
 
@@ -68,11 +69,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	})
 	defer c.queue.ShutDown()
 	var err error
-	if c.inventory, err = watchInventory(c.Inventory, c.complaints, func(profile record.Name) {
-		for _, cluster := range c.belonging.of(profile) {
-			c.queue.Add(cluster)
-		}
-	}); err != nil {
+	if c.inventory, err = watchInventory(c.Inventory, c.complaints, c.profileChanged); err != nil {
 		return err
 	}
 	if _, err := c.Engine.Barrier(ctx); err != nil {
@@ -93,16 +90,7 @@ func (c *Controller) sync(ctx context.Context, name record.Name) error {
 		return err
 	}
 	cluster := objectOf(v.Get(record.Clusters, name))
-	if cluster == nil || cluster.GetDeletionTimestamp() != nil {
-		c.complaints.forget(name.String())
-		return nil
-	}
-	named, _ := profileOf(cluster)
-	p := c.inventory.get(named)
-	if p == nil {
-		return nil
-	}
-	plan, needed, err := c.planFor(cluster, p, time.Now())
+	plan, needed, err := c.planOf(cluster)
 	if err != nil {
 		return err
 	}
@@ -116,6 +104,19 @@ func (c *Controller) sync(ctx context.Context, name record.Name) error {
 	}
 	c.complaints.forget(name.String())
 	return nil
+}
+
+// planOf returns what to apply to a Cluster, and false if nothing is to be applied now. The
+// Cluster may be nil.
+func (c *Controller) planOf(cluster metav1.Object) (_ plan, needed bool, err error) {
+	if cluster == nil || cluster.GetDeletionTimestamp() != nil {
+		return plan{}, false, nil
+	}
+	name, _ := profileOf(cluster)
+	if p := c.inventory.get(name); p != nil {
+		return c.planFor(cluster, p, time.Now())
+	}
+	return plan{}, false, nil
 }
 
 // failed logs an error once. Every Cluster is tried again.

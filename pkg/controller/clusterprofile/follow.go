@@ -31,10 +31,34 @@ func (c *Controller) following() *follow.Loop {
 	}
 }
 
-// note notes to which profile a Cluster belongs, and adds it to the queue.
+// note notes to which profile a Cluster belongs, and adds it to the queue if it has to be
+// written. So the event that a write causes takes no turn.
 func (c *Controller) note(name record.Name, item view.Item) {
-	c.belonging.set(name, objectOf(item))
-	c.queue.Add(name)
+	cluster := objectOf(item)
+	c.belonging.set(name, cluster)
+	c.consider(name, cluster)
+}
+
+func (c *Controller) consider(name record.Name, cluster metav1.Object) {
+	plan, needed, err := c.planOf(cluster)
+	switch {
+	case needed || err != nil:
+		c.queue.Add(name)
+	case plan.again > 0:
+		c.queue.AddAfter(name, plan.again)
+	}
+}
+
+// profileChanged considers the Clusters that may belong to a profile.
+func (c *Controller) profileChanged(profile record.Name) {
+	v, err := c.Engine.Current()
+	for _, cluster := range c.belonging.of(profile) {
+		if err != nil {
+			c.queue.Add(cluster) // it is looked at when a view exists
+			continue
+		}
+		c.consider(cluster, objectOf(v.Get(record.Clusters, cluster)))
+	}
 }
 
 // objectOf returns a Cluster as it was written, without its status; nil if it does not exist.

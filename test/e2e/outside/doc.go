@@ -6,7 +6,8 @@
 // and muster-controller as a process with the rights that the manifests give it where Fleet
 // manages agents: these suffice for all other controllers. Labels of
 // Namespaces decide what Bundles target, values come from Secrets, copies of Secrets and
-// ConfigMaps reach the agents, and the windows of Schedules open.
+// ConfigMaps reach the agents, the windows of Schedules open, and a cluster inventory labels
+// Clusters.
 //
 // The control plane is shared; each test has namespaces of its own.
 package outside

@@ -30,11 +30,11 @@ func TestMain(m *testing.M) {
 	cluster.Main(m, func(t cluster.T) {
 		control = cluster.Start(t)
 		store := cluster.StartEtcd(t, 1, cluster.EtcdOptions{})
-		cluster.Install(t, control, store, cluster.Options{Replicas: 1, Components: []string{"controller", "fleet-controllers", "agents-by-fleet"}})
+		cluster.Install(t, control, store, cluster.Options{Replicas: 1, Components: []string{"controller", "fleet-controllers", "agents-by-fleet", "cluster-profiles"}})
 		var err error
 		fleet, err = versioned.NewForConfig(control.Config)
 		require.NoError(t, err)
-		controller = control.Controller(t, store, "shared", "--controllers=*,-agentaccess,schedule")
+		controller = control.Controller(t, store, "shared", "--controllers=*,-agentaccess,schedule,clusterprofiles")
 		require.NoError(t, controller.Start())
 	})
 }
