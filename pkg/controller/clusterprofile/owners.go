@@ -39,7 +39,7 @@ func ownersOf(object metav1.Object) (owners, error) {
 			continue
 		}
 		var fields owned
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 			return owners{}, fmt.Errorf("decode the managedFields of %s: %w", entry.Manager, err)
 		}
 		mine := entry.Manager == Manager && entry.Operation == metav1.ManagedFieldsOperationApply

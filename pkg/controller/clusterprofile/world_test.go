@@ -44,7 +44,7 @@ const (
 // world holds Muster's API over an etcd, and an inventory, which is client-go's fake: the real
 // one is in test/e2e.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	pipeline  *registry.Pipeline
 	client    versioned.Interface
 	inventory *dynamicfake.FakeDynamicClient
@@ -53,7 +53,7 @@ type world struct {
 	config *rest.Config
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, pipeline: registry.New(registry.Config{Client: etcdtest.Start(t).Client, Engine: engine.DefaultOptions()})}
 	w.background(func(ctx context.Context) { w.pipeline.Run(ctx) })
