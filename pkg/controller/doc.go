@@ -26,6 +26,7 @@
 //	schedule     opens and closes the windows of Schedules (S 5.4)
 //	mirror       copies labels of Namespaces and values Secrets into the log
 //	downstream   copies Secrets and ConfigMaps to where agents read them (S 4.7)
+//	dependents   deletes Secrets and ConfigMaps after their owners, in the all-in-one
 //	agentaccess  registers agents and gives them their rights (S 8)
 //	clustercleanup
 //	             removes the namespace and the agent Bundle of a deleted Cluster (S 5.3)

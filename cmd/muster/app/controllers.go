@@ -15,8 +15,8 @@ import (
 	"github.com/musterfleet/muster/pkg/registry"
 )
 
-// control runs the controllers that need no core API until ctx ends. One process needs no
-// election.
+// control runs the controllers until ctx ends, except those that need more of a core API than
+// coreapi serves. One process needs no election.
 func control(ctx context.Context, pipeline *registry.Pipeline, api *rest.Config) error {
 	// Connections that stay open would delay the stop by a second.
 	connections := connrotation.NewDialer(new(net.Dialer).DialContext)
@@ -24,7 +24,8 @@ func control(ctx context.Context, pipeline *registry.Pipeline, api *rest.Config)
 	api = rest.CopyConfig(api)
 	api.Dial = connections.DialContext
 	m := controller.NewManager(controller.Options{})
-	if err := loops.Add(m, loops.Parts{Engine: pipeline.Engine, Log: pipeline.Log, Fleet: api, Controllers: loops.DefaultChosen()}); err != nil {
+	parts := loops.Parts{Engine: pipeline.Engine, Log: pipeline.Log, Fleet: api, Core: api, Alone: true, Controllers: loops.DefaultChosen()}
+	if err := loops.Add(m, parts); err != nil {
 		return err
 	}
 	return m.Run(ctx)

@@ -11,11 +11,11 @@
 //	run.go          the order in which all of it starts and stops
 //	config.go       authentication and authorization: our own authority's certificates only
 //	listen.go       the port, and the URL under which this machine reaches it
-//	controllers.go  runs those controllers of loops.Add that need no core API
+//	controllers.go  runs those controllers of loops.Add that need no accounts and roles
 //	datadir/        the data directory, its lock, a disk that cannot be written
 //	pki/            the authority, the certificates, the administrator's kubeconfig
 //	embedded/       the etcd: real fsync, no network port
-//	coreapi/        what kubectl asks of a core API: namespaces, "kubectl auth"
+//	coreapi/        the core API: Secrets, ConfigMaps, namespaces, "kubectl auth"
 //
 // # What it promises
 //

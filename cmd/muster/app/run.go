@@ -13,7 +13,6 @@ import (
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
-	apirest "k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/rest"
 
 	"github.com/musterfleet/muster/cmd/muster/app/coreapi"
@@ -97,7 +96,12 @@ func serve(ctx context.Context, options *Options, dir *datadir.Dir, listener net
 	if err != nil {
 		return err
 	}
-	core := map[string]apirest.Storage{"namespaces": coreapi.NewNamespaces(pipeline.Engine.Barrier, pki.DefaultNamespace)}
+	stored, err := coreapi.NewStored(etcd.Client)
+	if err != nil {
+		return err
+	}
+	core := stored.Storage()
+	core["namespaces"] = coreapi.NewNamespaces(pipeline.Engine.Barrier, stored, pki.DefaultNamespace)
 	api, err := pipeline.NewServer(server.Config{Generic: config, Core: core})
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func (c Chosen) Validate() []error {
 	var all []error
 	for _, entry := range c {
 		name := strings.TrimPrefix(entry, "-")
-		if entry != "*" && !slices.ContainsFunc(list, func(r row) bool { return r.name == name }) {
+		if entry != "*" && !slices.ContainsFunc(list, func(r row) bool { return r.name == name && !r.alone }) {
 			all = append(all, fmt.Errorf("--controllers: %q is not in the list of known controllers", name))
 		}
 	}
@@ -51,10 +51,11 @@ func (c Chosen) has(r row) bool {
 	return !r.disabled && slices.Contains(c, "*")
 }
 
+// names returns the controllers of the flag for which a condition holds.
 func names(which func(row) bool) []string {
 	var out []string
 	for _, r := range list {
-		if which(r) {
+		if which(r) && !r.alone {
 			out = append(out, r.name)
 		}
 	}

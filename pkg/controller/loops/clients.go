@@ -51,7 +51,10 @@ func reach(p Parts) (c clients, err error) {
 	if c.dynamic, err = dynamic.NewForConfig(patient(p.Core)); err != nil {
 		return c, fmt.Errorf("client of the core API: %w", err)
 	}
-	c.suffice = bothAPIs
+	c.suffice = coreAPI
+	if p.Alone {
+		c.suffice = secrets
+	}
 	return c, nil
 }
 

@@ -3,7 +3,8 @@
 
 // Package loops holds the list of all controllers, in which a new controller gets its row,
 // and what each needs: muster-controller and the all-in-one run this list. A program that lacks
-// something leaves out the controllers that need it: the all-in-one has no core API.
+// something leaves out the controllers that need it: the all-in-one's core API has Secrets and
+// ConfigMaps only.
 //
 //	loops.go    the list
 //	chosen.go   which of them an operator wants: the flag --controllers
@@ -18,6 +19,7 @@ import (
 	"github.com/musterfleet/muster/pkg/controller/agentaccess"
 	"github.com/musterfleet/muster/pkg/controller/clustercleanup"
 	"github.com/musterfleet/muster/pkg/controller/clusterprofile"
+	"github.com/musterfleet/muster/pkg/controller/dependents"
 	"github.com/musterfleet/muster/pkg/controller/downstream"
 	"github.com/musterfleet/muster/pkg/controller/mirror"
 	"github.com/musterfleet/muster/pkg/controller/rollout"
@@ -36,6 +38,9 @@ type Parts struct {
 	Fleet *rest.Config
 	// Core reaches the core API. nil leaves out the controllers that need it.
 	Core *rest.Config
+	// Alone means that Core is the all-in-one's: no accounts, roles or labels of Namespaces,
+	// and no garbage collector.
+	Alone bool
 	// AgentAccess holds an operator's choices for the access of agents.
 	AgentAccess agentaccess.Settings
 	// ClusterProfiles holds an operator's choices for the labels of a cluster inventory.
@@ -50,8 +55,10 @@ type row struct {
 	name string
 	// disabled controllers run only if an operator names them.
 	disabled bool
-	needs    need
-	loop     func(Parts, clients) controller.Loop
+	// alone controllers are for the all-in-one, which cannot leave them out.
+	alone bool
+	needs need
+	loop  func(Parts, clients) controller.Loop
 }
 
 // need is what a controller needs besides the engine and its log.
@@ -60,7 +67,8 @@ type need int
 const (
 	nothingMore need = iota
 	fleetAPI
-	bothAPIs
+	secrets // and ConfigMaps, of the core API
+	coreAPI // all of it
 )
 
 var list = []row{
@@ -69,19 +77,22 @@ var list = []row{
 	{name: "schedule", disabled: true, needs: fleetAPI, loop: func(p Parts, c clients) controller.Loop {
 		return schedule.New(schedule.Options{Engine: p.Engine, Client: c.fleet})
 	}},
-	{name: "mirror", needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
-		return mirror.New(mirror.Options{Engine: p.Engine, Log: p.Log, Core: c.core})
+	{name: "mirror", needs: secrets, loop: func(p Parts, c clients) controller.Loop {
+		return mirror.New(mirror.Options{Engine: p.Engine, Log: p.Log, Core: c.core, SecretsOnly: p.Alone})
 	}},
-	{name: "downstream", needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
+	{name: "downstream", needs: secrets, loop: func(p Parts, c clients) controller.Loop {
 		return downstream.New(downstream.Options{Engine: p.Engine, Log: p.Log, Core: c.core, Metadata: c.metadata})
 	}},
-	{name: "agentaccess", needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
+	{name: "dependents", alone: true, needs: secrets, loop: func(p Parts, c clients) controller.Loop {
+		return dependents.New(dependents.Options{Engine: p.Engine, Metadata: c.metadata})
+	}},
+	{name: "agentaccess", needs: coreAPI, loop: func(p Parts, c clients) controller.Loop {
 		return agentaccess.New(agentaccess.Options{Settings: p.AgentAccess, Fleet: p.Engine, Core: c.core, Metadata: c.metadata, Client: c.fleet})
 	}},
-	{name: "clustercleanup", needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
+	{name: "clustercleanup", needs: coreAPI, loop: func(p Parts, c clients) controller.Loop {
 		return clustercleanup.New(clustercleanup.Options{Fleet: p.Engine, Metadata: c.metadata, Client: c.fleet, Kept: p.AgentAccess.SystemNamespaces()})
 	}},
-	{name: "clusterprofiles", disabled: true, needs: bothAPIs, loop: func(p Parts, c clients) controller.Loop {
+	{name: "clusterprofiles", disabled: true, needs: coreAPI, loop: func(p Parts, c clients) controller.Loop {
 		return clusterprofile.New(clusterprofile.Options{Settings: p.ClusterProfiles, Engine: p.Engine, Client: c.fleet, Inventory: c.dynamic})
 	}},
 }
@@ -94,7 +105,7 @@ func Add(m *controller.Manager, p Parts) error {
 		return err
 	}
 	for _, r := range list {
-		if r.needs <= reached.suffice && p.Controllers.has(r) {
+		if r.needs <= reached.suffice && (r.alone && p.Alone || !r.alone && p.Controllers.has(r)) {
 			m.Add(r.name, whole(p.Engine, r.loop(p, reached)))
 		}
 	}

@@ -46,6 +46,8 @@ type Options struct {
 	Log    Log
 	// Core watches Namespaces and Secrets.
 	Core kubernetes.Interface
+	// SecretsOnly leaves out Namespaces, for a core API whose Namespaces have no labels.
+	SecretsOnly bool
 }
 
 // Mirror is the controller.
@@ -89,7 +91,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 	defer m.queue.ShutDown()
 	defer cancel()
 	var err error
-	if m.outside, err = watchOutside(ctx, m.Core, m.queue); err != nil {
+	if m.outside, err = watchOutside(ctx, m.Core, m.SecretsOnly, m.queue); err != nil {
 		return err
 	}
 	defer m.outside.shutdown()

@@ -24,7 +24,7 @@ import (
 
 // outside holds what the watches of the core API reported last.
 type outside struct {
-	namespaces corelisters.NamespaceLister
+	namespaces corelisters.NamespaceLister // nil if they are not mirrored
 	secrets    corelisters.SecretLister
 	factories  []informers.SharedInformerFactory
 }
@@ -38,16 +38,22 @@ func (o *outside) shutdown() {
 
 // watchOutside watches the core API until the context ends. It returns when everything has
 // been listed.
-func watchOutside(ctx context.Context, core kubernetes.Interface, queue *queue.Queue[key]) (*outside, error) {
+func watchOutside(ctx context.Context, core kubernetes.Interface, secretsOnly bool, queue *queue.Queue[key]) (*outside, error) {
 	all := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithTransform(namesAndLabels))
 	typed := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithTweakListOptions(func(options *metav1.ListOptions) {
 		options.FieldSelector = fields.OneTermEqualSelector("type", v1alpha1.SecretTypeBundleValues).String()
 	}))
-	namespaces, secrets := all.Core().V1().Namespaces(), typed.Core().V1().Secrets()
-	for informer, keyOf := range map[cache.SharedIndexInformer]func(record.Name) key{
-		namespaces.Informer(): func(name record.Name) key { return key{record.Namespaces, name} },
-		secrets.Informer():    func(name record.Name) key { return key{record.Secrets, name} },
-	} {
+	secrets := typed.Core().V1().Secrets()
+	out := &outside{secrets: secrets.Lister(), factories: []informers.SharedInformerFactory{all, typed}}
+	watched := map[cache.SharedIndexInformer]func(record.Name) key{
+		secrets.Informer(): func(name record.Name) key { return key{record.Secrets, name} },
+	}
+	if !secretsOnly {
+		namespaces := all.Core().V1().Namespaces()
+		out.namespaces = namespaces.Lister()
+		watched[namespaces.Informer()] = func(name record.Name) key { return key{record.Namespaces, name} }
+	}
+	for informer, keyOf := range watched {
 		add := func(object any) { queue.Add(keyOf(nameOf(object))) }
 		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc: add, UpdateFunc: func(_, object any) { add(object) }, DeleteFunc: add,
@@ -57,10 +63,11 @@ func watchOutside(ctx context.Context, core kubernetes.Interface, queue *queue.Q
 	}
 	all.Start(ctx.Done())
 	typed.Start(ctx.Done())
-	out := &outside{namespaces.Lister(), secrets.Lister(), []informers.SharedInformerFactory{all, typed}}
-	if !cache.WaitForCacheSync(ctx.Done(), namespaces.Informer().HasSynced, secrets.Informer().HasSynced) {
-		out.shutdown()
-		return nil, fmt.Errorf("list Namespaces and Secrets: %w", ctx.Err())
+	for informer := range watched {
+		if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+			out.shutdown()
+			return nil, fmt.Errorf("list Namespaces and Secrets: %w", ctx.Err())
+		}
 	}
 	return out, nil
 }
@@ -83,6 +90,9 @@ func nameOf(object any) record.Name {
 
 // labels returns the labels of a Namespace; nil if it does not exist.
 func (o *outside) labels(name string) map[string]string {
+	if o.namespaces == nil {
+		return nil
+	}
 	ns, err := o.namespaces.Get(name)
 	if err != nil {
 		return nil
@@ -93,6 +103,9 @@ func (o *outside) labels(name string) map[string]string {
 }
 
 func (o *outside) namespaceNames() []string {
+	if o.namespaces == nil {
+		return nil
+	}
 	all, err := o.namespaces.List(labels.Everything())
 	if err != nil {
 		return nil

@@ -63,7 +63,7 @@ func isStrategic(mediaType string) bool { return mediaType == string(types.Strat
 type definitionNamer struct{ *apiopenapi.DefinitionNamer }
 
 func newDefinitionNamer() definitionNamer {
-	return definitionNamer{apiopenapi.NewDefinitionNamer(Scheme, coreScheme)}
+	return definitionNamer{apiopenapi.NewDefinitionNamer(Scheme, CoreScheme)}
 }
 
 const kindsExtension = "x-kubernetes-group-version-kind"

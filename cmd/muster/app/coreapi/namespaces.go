@@ -6,6 +6,7 @@ package coreapi
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -38,13 +39,14 @@ var (
 // kubectl reads a namespace before it reports that an object in it is missing.
 type namespaces struct {
 	read   func(context.Context) (*view.View, error)
+	stored *Stored
 	always string
 }
 
-// NewNamespaces returns the storage of Namespaces over the views that read returns. The one
-// called always exists even while it is empty.
-func NewNamespaces(read func(context.Context) (*view.View, error), always string) rest.Storage {
-	return &namespaces{read, always}
+// NewNamespaces returns the storage of Namespaces that hold an object of the views that read
+// returns, or a stored core object. The one called always exists even while it is empty.
+func NewNamespaces(read func(context.Context) (*view.View, error), stored *Stored, always string) rest.Storage {
+	return &namespaces{read, stored, always}
 }
 
 // New implements rest.Storage.
@@ -87,7 +89,13 @@ func (n *namespaces) Get(ctx context.Context, name string, _ *metav1.GetOptions)
 	if err != nil {
 		return nil, err
 	}
-	if name != n.always && !v.HasNamespace(name) {
+	if name == n.always || v.HasNamespace(name) {
+		return namespaceOf(name, v.Revision), nil
+	}
+	switch holds, err := n.stored.HasNamespace(ctx, name); {
+	case err != nil:
+		return nil, unknown(err)
+	case !holds:
 		return nil, apierrors.NewNotFound(corev1.Resource("namespaces"), name)
 	}
 	return namespaceOf(name, v.Revision), nil
@@ -101,11 +109,15 @@ func (n *namespaces) List(ctx context.Context, options *internalversion.ListOpti
 	}
 	list := &corev1.NamespaceList{Items: []corev1.Namespace{}}
 	list.ResourceVersion = view.VersionAt(v.Revision).String()
-	names := v.Namespaces()
-	if at, found := slices.BinarySearch(names, n.always); !found {
-		names = slices.Insert(names, at, n.always)
+	names, err := n.stored.Namespaces(ctx)
+	if err != nil {
+		return nil, unknown(err)
 	}
-	for _, name := range names {
+	names[n.always] = true
+	for _, name := range v.Namespaces() {
+		names[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		item := namespaceOf(name, v.Revision)
 		if selects(options, item) {
 			list.Items = append(list.Items, *item)
@@ -125,9 +137,13 @@ func selects(options *internalversion.ListOptions, namespace *corev1.Namespace) 
 func (n *namespaces) view(ctx context.Context) (*view.View, error) {
 	v, err := n.read(ctx)
 	if err != nil {
-		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("namespaces are not known yet: %v", err))
+		return nil, unknown(err)
 	}
 	return v, nil
+}
+
+func unknown(err error) error {
+	return apierrors.NewServiceUnavailable(fmt.Sprintf("namespaces are not known yet: %v", err))
 }
 
 func namespaceOf(name string, revision int64) *corev1.Namespace {
