@@ -121,5 +121,9 @@ Try it yourself:
   kubectl get bundledeployments -A -l fleet.cattle.io/bundle-name=platform-storefront -o jsonpath='{range .items[*]}{.metadata.namespace}{"\t"}{.spec.options.helm.values.ingress.host}{"\n"}{end}'
   kubectl explain bundle.spec.targets
 
+With Fleet's CLI:
+
+  fleet apply -n fleet-default hello artifacts/examples/hello
+
 make stop ends it; what you stored stays in $data_dir.
 TEXT

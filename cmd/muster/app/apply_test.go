@@ -8,6 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
@@ -25,54 +29,64 @@ import (
 )
 
 const (
+	// workspace is the namespace of the CLI unless its user names another.
 	workspace = "fleet-local"
 	patience  = 30 * time.Second
+	checkout  = "../../.."
 )
 
 // fleetCLI sends the requests that Fleet's CLI sends (S 10.2), with its objects (S 4.5).
 type fleetCLI struct {
-	t     *testing.T
-	fleet versioned.Interface
-	core  kubernetes.Interface
+	t         *testing.T
+	namespace string
+	fleet     versioned.Interface
+	core      kubernetes.Interface
 }
 
 func newFleetCLI(t *testing.T, config *rest.Config) *fleetCLI {
-	return &fleetCLI{t, versioned.NewForConfigOrDie(config), kubernetes.NewForConfigOrDie(config)}
+	return &fleetCLI{t, workspace, versioned.NewForConfigOrDie(config), kubernetes.NewForConfigOrDie(config)}
 }
 
 // apply does what "fleet apply REPO" does with one directory: the values are those of
 // values.yaml, and none if they are "".
 func (c *fleetCLI) apply(repo, name, values string) *v1alpha1.Bundle {
 	c.t.Helper()
-	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Namespace: workspace, Name: name, Labels: map[string]string{v1alpha1.LabelRepoName: repo}}}
+	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.LabelRepoName: repo}}}
 	bundle.Spec.Resources = []v1alpha1.BundleResource{{Name: "config.yaml", Content: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\n"}}
 	bundle.Spec.Targets = []v1alpha1.BundleTarget{{Name: "all", ClusterCriteria: v1alpha1.ClusterCriteria{ClusterSelector: &metav1.LabelSelector{}}}}
 	bundle.Spec.Helm = &v1alpha1.HelmOptions{ReleaseName: name}
 	var content map[string][]byte
 	if values != "" {
 		content = data("values.yaml", values)
-		bundle.Spec.ValuesHash = record.ValuesHash(content)
-	} else {
-		c.deleteSecret(name)
 	}
-	bundle = c.saveBundle(bundle)
-	if content != nil {
-		c.saveValues(bundle, content)
-	}
+	bundle = c.save(bundle, content)
 	c.prune(repo, name)
+	return bundle
+}
+
+// save saves a Bundle and its values.
+func (c *fleetCLI) save(bundle *v1alpha1.Bundle, values map[string][]byte) *v1alpha1.Bundle {
+	c.t.Helper()
+	if len(values) == 0 {
+		c.deleteSecret(bundle.Name)
+		return c.saveBundle(bundle)
+	}
+	bundle.Spec.ValuesHash = record.ValuesHash(values)
+	bundle = c.saveBundle(bundle)
+	c.saveValues(bundle, values)
 	return bundle
 }
 
 func (c *fleetCLI) deleteSecret(name string) {
 	c.t.Helper()
-	if err := c.core.CoreV1().Secrets(workspace).Delete(c.t.Context(), name, metav1.DeleteOptions{}); !apierrors.IsNotFound(err) {
+	if err := c.core.CoreV1().Secrets(c.namespace).Delete(c.t.Context(), name, metav1.DeleteOptions{}); !apierrors.IsNotFound(err) {
 		require.NoError(c.t, err)
 	}
 }
 
 func (c *fleetCLI) saveBundle(bundle *v1alpha1.Bundle) *v1alpha1.Bundle {
 	c.t.Helper()
-	bundles := c.fleet.FleetV1alpha1().Bundles(workspace)
+	bundles := c.fleet.FleetV1alpha1().Bundles(c.namespace)
 	have, err := bundles.Get(c.t.Context(), bundle.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		bundle, err = bundles.Create(c.t.Context(), bundle, metav1.CreateOptions{})
@@ -89,10 +103,10 @@ func (c *fleetCLI) saveBundle(bundle *v1alpha1.Bundle) *v1alpha1.Bundle {
 // saveValues updates the Secret without a resourceVersion, as earlier releases of the CLI do.
 func (c *fleetCLI) saveValues(bundle *v1alpha1.Bundle, content map[string][]byte) {
 	c.t.Helper()
-	secrets := c.core.CoreV1().Secrets(workspace)
+	secrets := c.core.CoreV1().Secrets(c.namespace)
 	values := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: workspace, Name: bundle.Name, Labels: bundle.Labels,
+			Namespace: c.namespace, Name: bundle.Name, Labels: bundle.Labels,
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Bundle", Name: bundle.Name, UID: bundle.UID,
 				Controller: new(true), BlockOwnerDeletion: new(true),
@@ -114,7 +128,7 @@ func (c *fleetCLI) saveValues(bundle *v1alpha1.Bundle, content map[string][]byte
 // prune deletes the Bundles of a repository except one.
 func (c *fleetCLI) prune(repo, keep string) {
 	c.t.Helper()
-	bundles := c.fleet.FleetV1alpha1().Bundles(workspace)
+	bundles := c.fleet.FleetV1alpha1().Bundles(c.namespace)
 	list, err := bundles.List(c.t.Context(), metav1.ListOptions{LabelSelector: v1alpha1.LabelRepoName + "=" + repo})
 	require.NoError(c.t, err)
 	for _, each := range list.Items {
@@ -161,9 +175,10 @@ func (c *fleetCLI) disappears(namespace, name string) {
 	})
 }
 
-func (c *fleetCLI) cluster(name string) (namespace string) {
+func (c *fleetCLI) cluster(name string, labels map[string]string) (namespace string) {
 	c.t.Helper()
-	cluster, err := c.fleet.FleetV1alpha1().Clusters(workspace).Create(c.t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+	made := &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	cluster, err := c.fleet.FleetV1alpha1().Clusters(c.namespace).Create(c.t.Context(), made, metav1.CreateOptions{})
 	require.NoError(c.t, err)
 	return cluster.Status.Namespace
 }
@@ -171,7 +186,7 @@ func (c *fleetCLI) cluster(name string) (namespace string) {
 func TestFleetApplyWorksAgainstTheAllInOne(t *testing.T) {
 	t.Parallel()
 	cli := newFleetCLI(t, run(t, t.TempDir()).config)
-	namespace := cli.cluster("one")
+	namespace := cli.cluster("one", nil)
 
 	first := cli.apply("repo", "app", `{"replicas":1}`)
 	before := cli.deployed(namespace, "app", `{"replicas":1}`)
@@ -205,10 +220,73 @@ func TestFleetApplyWorksAgainstTheAllInOne(t *testing.T) {
 	cli.deployed(namespace, "moved", `{"replicas":4}`)
 }
 
+// TestTheDirectoryOfREADMEIsApplied: README and make run name the command.
+func TestTheDirectoryOfREADMEIsApplied(t *testing.T) {
+	t.Parallel()
+	const directory = "artifacts/examples/hello"
+	for _, page := range []string{"README.md", "hack/run/run.sh"} {
+		text, err := os.ReadFile(filepath.Join(checkout, page))
+		require.NoError(t, err)
+		require.Contains(t, string(text), "fleet apply -n fleet-default hello "+directory+"\n", page)
+	}
+	bundle, values := readDirectory(t, filepath.Join(checkout, directory))
+	cli := newFleetCLI(t, run(t, t.TempDir()).config)
+	cli.namespace = "fleet-default"
+	namespace := cli.cluster("one", map[string]string{"env": "prod", "region": "eu-central"})
+	other := cli.cluster("other", map[string]string{"env": "dev", "region": "eu-central"})
+
+	made := cli.save(bundle, values)
+	require.Equal(t, "hello", made.Name)
+	cli.deployed(namespace, "hello", `{"greeting":"Hello","name":"eu-central"}`)
+	_, err := cli.fleet.FleetV1alpha1().BundleDeployments(other).Get(t.Context(), "hello", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
+	require.NoError(t, cli.fleet.FleetV1alpha1().Bundles("fleet-default").Delete(t.Context(), "hello", metav1.DeleteOptions{}))
+	cli.disappears("fleet-default", "hello")
+}
+
+// readDirectory returns the Bundle of a directory, and its values, which it no longer holds
+// (S 10.3, S 4.5).
+func readDirectory(t *testing.T, directory string) (*v1alpha1.Bundle, map[string][]byte) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(directory, "fleet.yaml"))
+	require.NoError(t, err)
+	var options struct {
+		Name string `json:"name"`
+		v1alpha1.BundleSpec
+	}
+	require.NoError(t, yaml.UnmarshalStrict(text, &options))
+	bundle := &v1alpha1.Bundle{ObjectMeta: metav1.ObjectMeta{Name: options.Name}, Spec: options.BundleSpec}
+	require.NoError(t, filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || entry.Name() == "fleet.yaml" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(directory, path)
+		bundle.Spec.Resources = append(bundle.Spec.Resources, v1alpha1.BundleResource{Name: name, Content: string(text)})
+		return err
+	}))
+	values := map[string][]byte{}
+	extract := func(key string, helm *v1alpha1.HelmOptions) {
+		if helm != nil && helm.Values != nil {
+			values[key], err = json.Marshal(helm.Values)
+			require.NoError(t, err)
+			helm.Values = nil
+		}
+	}
+	extract("values.yaml", bundle.Spec.Helm)
+	for i := range bundle.Spec.Targets {
+		extract(bundle.Spec.Targets[i].Name, bundle.Spec.Targets[i].Helm)
+	}
+	return bundle, values
+}
+
 func TestCopiesOfSecretsReachAClusterAndGoWithIt(t *testing.T) {
 	t.Parallel()
 	cli := newFleetCLI(t, run(t, t.TempDir()).config)
-	namespace := cli.cluster("one")
+	namespace := cli.cluster("one", nil)
 	source := secret("login", "example.com/kind", data("password", "a"))
 	_, err := cli.core.CoreV1().Secrets(workspace).Create(t.Context(), source, metav1.CreateOptions{})
 	require.NoError(t, err)

@@ -138,7 +138,7 @@ func TestOnlyMastersWithACertificateOfOursGetIn(t *testing.T) {
 	token.BearerToken = "guess"
 
 	paths := []string{
-		"/", "/livez", "/readyz", "/healthz", "/metrics", "/version", "/openapi/v2", "/openapi/v3", "/apis", "/apis/fleet.cattle.io/v1alpha1",
+		"/", "/api/v1/secrets", "/api/v1/configmaps", "/livez", "/readyz", "/healthz", "/metrics", "/version", "/openapi/v2", "/openapi/v3", "/apis", "/apis/fleet.cattle.io/v1alpha1",
 		"/apis/fleet.cattle.io/v1alpha1/clusters", "/apis/fleet.cattle.io/v1alpha1/namespaces/default/clusters/x", "/debug/pprof/", "/nothing",
 	}
 	for name, c := range map[string]struct {
@@ -164,7 +164,7 @@ func TestOnlyMastersWithACertificateOfOursGetIn(t *testing.T) {
 	t.Run("another master of ours", func(t *testing.T) {
 		t.Parallel()
 		other := issueTo(ours, master, x509.ExtKeyUsageClientAuth, now)
-		for _, path := range paths[:11] {
+		for _, path := range paths[:13] {
 			require.Equal(t, http.StatusOK, code(t, other, path), path)
 		}
 	})
