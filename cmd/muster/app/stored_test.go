@@ -52,11 +52,11 @@ func TestSecretsAndConfigMapsAreValidatedAsByKubernetes(t *testing.T) {
 	half := strings.Repeat("x", corev1.MaxSecretSize/2)
 
 	for fields, object := range map[string]*corev1.Secret{
-		"metadata.name":           secret("UPPER", "", nil),
-		"data[a b]":               secret("a", "", data("a b", "")),
-		"data":                    secret("a", "", data("a", half, "b", half+"x")),
-		"data[.dockercfg]":        secret("a", corev1.SecretTypeDockercfg, data(".dockercfg", "no JSON")),
-		"data[.dockerconfigjson]": secret("a", corev1.SecretTypeDockerConfigJson, nil),
+		"metadata.name":                 secret("UPPER", "", nil),
+		"data[a b]":                     secret("a", "", data("a b", "")),
+		"data":                          secret("a", "", data("a", half, "b", half+"x")),
+		"data[.dockercfg]":              secret("a", corev1.SecretTypeDockercfg, data(".dockercfg", "no JSON")),
+		"data[.dockerconfigjson]":       secret("a", corev1.SecretTypeDockerConfigJson, nil),
 		"data[username] data[password]": secret("a", corev1.SecretTypeBasicAuth, data("other", "")),
 		"data[ssh-privatekey]":          secret("a", corev1.SecretTypeSSHAuth, nil),
 		"data[tls.key]":                 secret("a", corev1.SecretTypeTLS, data("tls.crt", "")),
@@ -73,7 +73,7 @@ func TestSecretsAndConfigMapsAreValidatedAsByKubernetes(t *testing.T) {
 		"data[a/b]":       {Data: map[string]string{"a/b": ""}},
 		"binaryData[a/b]": {BinaryData: data("a/b", "")},
 		"data[a]":         {Data: map[string]string{"a": ""}, BinaryData: data("a", "")},
-		"":                {Data: map[string]string{"a": half}, BinaryData: data("b", half+"x")},
+		"[]":              {Data: map[string]string{"a": half}, BinaryData: data("b", half+"x")},
 	} {
 		object.Name = "a"
 		_, err := core.ConfigMaps("tenants").Create(t.Context(), object, metav1.CreateOptions{})
