@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -150,10 +151,23 @@ func (c *ControlPlane) startControllers(t T, controllerManager string) {
 // StartWorkloads starts the controllers of Deployments, which create Pods: see Node.
 func (c *ControlPlane) StartWorkloads(t T) {
 	t.Helper()
-	p := Prepare(t, "workloads", Program(t, "kube-controller-manager"), nil,
+	c.startMore(t, "workloads", "deployment-controller", "replicaset-controller")
+}
+
+// StartJobs starts the controller of Jobs, which creates Pods. The test has to play their
+// kubelet.
+func (c *ControlPlane) StartJobs(t T) {
+	t.Helper()
+	c.startMore(t, "jobs", "job-controller")
+}
+
+// startMore starts controllers in a process of their own.
+func (c *ControlPlane) startMore(t T, name string, controllers ...string) {
+	t.Helper()
+	p := Prepare(t, name, Program(t, "kube-controller-manager"), nil,
 		"--kubeconfig="+c.Kubeconfig(t, c.As("system:kube-controller-manager")), "--secure-port=0", "--leader-elect=false", "--use-service-account-credentials=true",
 		"--root-ca-file="+c.CAFile, "--service-account-private-key-file="+filepath.Join(c.dir, "service-accounts.key"),
-		"--controllers=deployment-controller,replicaset-controller", "--kube-api-qps=500", "--kube-api-burst=1000")
+		"--controllers="+strings.Join(controllers, ","), "--kube-api-qps=500", "--kube-api-burst=1000")
 	require.NoError(t, p.Start())
 }
 
