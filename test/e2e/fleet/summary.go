@@ -1,0 +1,77 @@
+// Copyright The Muster Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+)
+
+// roll computes what gitjob and helmops write about the BundleDeployments of a source
+// (S 7.6), as they do it: from their own cache, and without the list of resources.
+func roll(all []v1alpha1.BundleDeployment, to *v1alpha1.StatusBase) {
+	slices.SortFunc(all, func(a, b v1alpha1.BundleDeployment) int { return strings.Compare(string(a.UID), string(b.UID)) })
+	to.Summary = v1alpha1.BundleSummary{}
+	wanted, there := map[types.NamespacedName]int{}, map[types.NamespacedName]int{}
+	for i := range all {
+		bd := &all[i]
+		state := stateOf(bd)
+		count(&to.Summary, state)
+		to.Summary.DesiredReady++
+		at := types.NamespacedName{Namespace: bd.Labels[v1alpha1.LabelClusterNamespace], Name: bd.Labels[v1alpha1.LabelCluster]}
+		wanted[at]++
+		if state == v1alpha1.Ready {
+			there[at]++
+		}
+	}
+	to.DesiredReadyClusters, to.ReadyClusters = len(wanted), 0
+	for at, n := range there {
+		if wanted[at] == n {
+			to.ReadyClusters++
+		}
+	}
+	to.Display.ReadyBundleDeployments = fmt.Sprintf("%d/%d", to.Summary.Ready, to.Summary.DesiredReady)
+}
+
+// stateOf returns the state of a BundleDeployment (S 7.1).
+func stateOf(bd *v1alpha1.BundleDeployment) v1alpha1.BundleState {
+	switch {
+	case bd.Status.AppliedDeploymentID != bd.Spec.DeploymentID:
+		for _, c := range bd.Status.Conditions {
+			if c.Type == "Deployed" && c.Status == "False" {
+				return v1alpha1.ErrApplied
+			}
+		}
+		return v1alpha1.WaitApplied
+	case !bd.Status.Ready:
+		return v1alpha1.NotReady
+	case bd.Spec.DeploymentID != bd.Spec.StagedDeploymentID:
+		return v1alpha1.OutOfSync
+	case !bd.Status.NonModified:
+		return v1alpha1.Modified
+	}
+	return v1alpha1.Ready
+}
+
+func count(s *v1alpha1.BundleSummary, state v1alpha1.BundleState) {
+	switch state {
+	case v1alpha1.Ready:
+		s.Ready++
+	case v1alpha1.NotReady:
+		s.NotReady++
+	case v1alpha1.OutOfSync:
+		s.OutOfSync++
+	case v1alpha1.Modified:
+		s.Modified++
+	case v1alpha1.WaitApplied:
+		s.WaitApplied++
+	case v1alpha1.ErrApplied:
+		s.ErrApplied++
+	}
+}
