@@ -34,5 +34,6 @@
 // the agent's manifests, from which a test starts the agent itself.
 //
 // All tests share one control plane, and each has Namespaces of its own. At the end no log of
-// Muster may complain, and no program may have repeated an error.
+// Muster may complain, no program may have got an answer that its original does not expect,
+// and none may have logged an error, except a few for a cache that was behind its own writes.
 package fleet
