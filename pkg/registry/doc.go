@@ -59,7 +59,8 @@
 //	endpoints  kinds and storage joined to REST endpoints
 //	server     scheme, API group installation, the HTTP server, the readiness gate; JSON
 //	           and Protobuf in server/encoding
-//	metrics    what engine and storage count, for Prometheus
+//	metrics    what engine and storage count, for Prometheus; the metrics of Fleet's own
+//	           controller in metrics/fleetmetrics
 //
 // # Vocabulary
 //

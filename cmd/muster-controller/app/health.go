@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/component-base/metrics/legacyregistry"
 
+	"github.com/musterfleet/muster/pkg/registry/metrics/fleetmetrics"
 	"github.com/musterfleet/muster/pkg/registry/server"
 )
 
@@ -31,9 +32,9 @@ const drainWithin = 2 * time.Second
 // loopback is the address in the certificate that the process makes for itself.
 var loopback = []net.IP{net.IPv4(127, 0, 0, 1)}
 
-// serveHealth serves health and metrics until ctx ends. The channel is closed when the
+// serveHealth serves health and metrics, Fleet's metrics too, until ctx ends. The channel is closed when the
 // last request has been answered.
-func (o *Options) serveHealth(ctx context.Context, kube *rest.Config, live, ready []healthz.HealthChecker) (<-chan struct{}, error) {
+func (o *Options) serveHealth(ctx context.Context, kube *rest.Config, fleet http.Handler, live, ready []healthz.HealthChecker) (<-chan struct{}, error) {
 	none := make(chan struct{})
 	close(none)
 	if o.Serving.BindPort == 0 && o.Serving.Listener == nil {
@@ -46,7 +47,7 @@ func (o *Options) serveHealth(ctx context.Context, kube *rest.Config, live, read
 	if err := o.Serving.ApplyTo(&serving); err != nil {
 		return nil, fmt.Errorf("secure serving (--bind-address, --secure-port, --tls-cert-file): %w", err)
 	}
-	handler, err := o.guarded(serving, kube, routes(live, ready))
+	handler, err := o.guarded(serving, kube, routes(fleet, live, ready))
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +58,13 @@ func (o *Options) serveHealth(ctx context.Context, kube *rest.Config, live, read
 	return stopped, nil
 }
 
-func routes(live, ready []healthz.HealthChecker) http.Handler {
+func routes(fleet http.Handler, live, ready []healthz.HealthChecker) http.Handler {
 	all := mux.NewPathRecorderMux("muster-controller")
 	healthz.InstallHandler(all, live...)
 	healthz.InstallLivezHandler(all, live...)
 	healthz.InstallReadyzHandler(all, ready...)
 	all.Handle("/metrics", legacyregistry.Handler())
+	all.Handle(fleetmetrics.Path, fleet)
 	return all
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/controller/clusterprofile"
 	"github.com/musterfleet/muster/pkg/controller/loops"
 	"github.com/musterfleet/muster/pkg/etcdoptions"
+	"github.com/musterfleet/muster/pkg/registry/metrics/fleetmetrics"
 	"github.com/musterfleet/muster/pkg/registry/server"
 	"github.com/musterfleet/muster/pkg/restore"
 )
@@ -43,6 +44,8 @@ type Options struct {
 	ClusterProfiles clusterprofile.Settings
 	Controllers     loops.Chosen
 	Logs            *logs.Options
+	// FleetMetrics says what Fleet's metrics show. Run sets Leads.
+	FleetMetrics fleetmetrics.Options
 }
 
 // NewOptions returns the defaults: those of the API machinery where it has some.
@@ -71,6 +74,7 @@ func NewOptions() *Options {
 		ClusterProfiles: clusterprofile.DefaultSettings(),
 		Controllers:     loops.DefaultChosen(),
 		Logs:            logs.NewOptions(),
+		FleetMetrics:    fleetmetrics.Options{BundleDeployments: fleetmetrics.DefaultBundleDeployments},
 	}
 	o.AgentAccess.OwnNamespace = o.Election.ResourceNamespace
 	// Only metrics need these: without kube-apiserver the controller should still start.
@@ -94,8 +98,9 @@ func (o *Options) Flags() cliflag.NamedFlagSets {
 	add("controllers", o.Controllers.AddFlags)
 	add("agents", o.AgentAccess.AddFlags)
 	add("cluster profiles", o.ClusterProfiles.AddFlags)
+	add("metrics", o.FleetMetrics.AddFlags)
 	add("secure serving", o.Serving.AddFlags, "cert-dir", "tls-sni-cert-key")
-	sets.FlagSet("secure serving").Lookup("secure-port").Usage = "port for /healthz, /livez, /readyz and /metrics; 0 serves none of them"
+	sets.FlagSet("secure serving").Lookup("secure-port").Usage = "port for /healthz, /livez, /readyz, /metrics and /metrics/fleet; 0 serves none of them"
 	sets.FlagSet("secure serving").Lookup("tls-cert-file").Usage = "file with the certificate to serve with; if empty, the process makes one for itself"
 	sets.FlagSet("secure serving").Lookup("tls-private-key-file").Usage = "file with the key of --tls-cert-file"
 	add("authentication", o.Authentication.AddFlags, "authentication-tolerate-lookup-failure")
@@ -116,6 +121,7 @@ func (o *Options) Validate() error {
 		o.AgentAccess.Validate(),
 		o.Controllers.Validate(),
 		o.ClusterProfiles.Validate(),
+		o.FleetMetrics.Validate(),
 		server.ValidateOpenPaths(o.Authorization.AlwaysAllowPaths),
 	)
 	if e := o.Election; e.LeaderElect {

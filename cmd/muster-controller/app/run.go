@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/apiserver/pkg/server/healthz"
@@ -22,6 +23,7 @@ import (
 	"github.com/musterfleet/muster/pkg/garbage"
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
+	"github.com/musterfleet/muster/pkg/registry/metrics/fleetmetrics"
 	"github.com/musterfleet/muster/pkg/registry/server"
 	"github.com/musterfleet/muster/pkg/restore"
 )
@@ -80,13 +82,18 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 	pipeline := registry.New(registry.Config{Client: client, Prefix: o.Etcd.Prefix, Encryption: keys.Option(), Engine: options})
 
 	var chosen controller.Options
+	shown := o.FleetMetrics
 	checks := []healthz.HealthChecker{healthz.PingHealthz}
 	if o.Election.LeaderElect {
 		elected, err := o.electing(kube)
 		if err != nil {
 			return err
 		}
-		chosen.Elect = elected.Elect
+		term := &term{}
+		chosen.Elect = func(ctx context.Context, work func(context.Context)) error {
+			return elected.Elect(ctx, term.noting(work))
+		}
+		shown.Leads = func() bool { return term.lasts() && elected.Check() == nil }
 		checks = append(checks, healthz.NamedCheck("leader-election", func(*http.Request) error { return elected.Check() }))
 	}
 	manager := controller.NewManager(chosen)
@@ -97,7 +104,7 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 		healthz.NamedCheck("engine", func(*http.Request) error { return pipeline.Engine.Ready() }),
 		healthz.NamedCheck("controllers", func(*http.Request) error { return manager.Check() }))
 	ready = append(append(ready, keys.Checks...), informs)
-	stopped, err := o.serveHealth(background, kube, checks, ready)
+	stopped, err := o.serveHealth(background, kube, fleetmetrics.New(pipeline.Engine, shown), checks, ready)
 	if err != nil {
 		return err
 	}
@@ -107,6 +114,25 @@ func (o *Options) control(ctx context.Context, kube *rest.Config, client *client
 	tasks.Go(func() { lease.Follow(background, pipeline.Engine) })
 	klog.InfoS("Muster's controllers start", "version", server.Version(), "etcd", o.Etcd.Servers, "prefix", o.Etcd.Prefix, "kubernetes", kube.Host, "chosen", o.Controllers)
 	return manager.Run(ctx)
+}
+
+// term remembers whether this process leads.
+type term struct {
+	work atomic.Pointer[context.Context]
+}
+
+// noting returns work that the term notes.
+func (t *term) noting(work func(context.Context)) func(context.Context) {
+	return func(ctx context.Context) {
+		t.work.Store(&ctx)
+		work(ctx)
+	}
+}
+
+// lasts reports whether the work that was noted last may go on.
+func (t *term) lasts() bool {
+	ctx := t.work.Load()
+	return ctx != nil && (*ctx).Err() == nil
 }
 
 // electing prepares an election by a Lease.

@@ -49,6 +49,7 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 		{"a namespace that is none", "--agent-system-namespace=A", "--agent-system-namespace=A"},
 		{"a controller that does not exist", "--controllers=*,-agents", `"agents" is not in the list of known controllers`},
 		{"a prefix that is no domain", "--clusterprofile-property-prefix=inventory", "--clusterprofile-property-prefix=inventory does not end in /"},
+		{"fewer than no series", "--fleet-metrics-bundledeployments=-1", "--fleet-metrics-bundledeployments is negative"},
 		{"reload of nothing", "--encryption-provider-config-automatic-reload", "needs --encryption-provider-config"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

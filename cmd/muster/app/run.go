@@ -22,6 +22,7 @@ import (
 	"github.com/musterfleet/muster/pkg/registry"
 	"github.com/musterfleet/muster/pkg/registry/engine"
 	etcdlog "github.com/musterfleet/muster/pkg/registry/etcd"
+	"github.com/musterfleet/muster/pkg/registry/metrics/fleetmetrics"
 	"github.com/musterfleet/muster/pkg/registry/server"
 	"github.com/musterfleet/muster/pkg/registry/storage"
 )
@@ -107,6 +108,7 @@ func serve(ctx context.Context, options *Options, dir *datadir.Dir, listener net
 		return err
 	}
 	coreapi.InstallReviews(api.Handler.NonGoRestfulMux, config.Authorization.Authorizer)
+	api.Handler.NonGoRestfulMux.Handle(fleetmetrics.Path, fleetmetrics.New(pipeline.Engine, fleetmetrics.Options{BundleDeployments: fleetmetrics.DefaultBundleDeployments}))
 	api.ShutdownTimeout = drainTimeout
 	endpoint := endpointOf(listener.Addr())
 	if err := pki.WriteKubeconfig(dir.Kubeconfig(), endpoint, certs); err != nil {

@@ -78,6 +78,13 @@ func FillBundleDeployment(bd *v1alpha1.BundleDeployment, in Inputs) {
 	bd.Status.Display = reports.Display(&bd.Spec, &bd.Status)
 }
 
+// Generation returns the generation of the object without building the rest of it.
+func Generation(in Inputs) int64 {
+	var spec v1alpha1.BundleDeploymentSpec
+	fillSpec(&spec, in)
+	return generation(&spec, in.Content, in.staged())
+}
+
 // BundleDeploymentLabels returns the labels of a Bundle's BundleDeployment on a
 // Cluster (S 5.1).
 func BundleDeploymentLabels(bundle *v1alpha1.Bundle, cluster *v1alpha1.Cluster, manifestID string) map[string]string {

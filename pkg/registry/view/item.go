@@ -12,6 +12,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/registry/derive"
 	"github.com/musterfleet/muster/pkg/registry/record"
+	"github.com/musterfleet/muster/pkg/registry/reports"
 )
 
 var (
@@ -139,7 +140,17 @@ func (b *BundleDeployment) Render() record.APIObject {
 
 // RenderInto renders into an empty object, such as an element of a list.
 func (b *BundleDeployment) RenderInto(object *v1alpha1.BundleDeployment) {
-	in := derive.Inputs{
+	in := b.inputs()
+	if b.Report != nil {
+		report := b.Report.Read()
+		in.Report, in.ReportManagedFields = statusOn(report), report.ManagedFields
+	}
+	derive.FillBundleDeployment(object, in)
+}
+
+// inputs returns everything that it is rendered from, except the report.
+func (b *BundleDeployment) inputs() derive.Inputs {
+	return derive.Inputs{
 		Bundle:           b.Bundle.Bundle,
 		Cluster:          b.Cluster.Cluster,
 		ClusterNamespace: b.Cluster.Namespace,
@@ -151,11 +162,18 @@ func (b *BundleDeployment) RenderInto(object *v1alpha1.BundleDeployment) {
 		Waiting:          b.Downstream.Await(),
 		Version:          int64(b.At),
 	}
+}
+
+// Generation returns the generation of the rendered object without rendering it.
+func (b *BundleDeployment) Generation() int64 { return derive.Generation(b.inputs()) }
+
+// State returns the state of the rendered object (S 7.1) without decoding the report.
+func (b *BundleDeployment) State() v1alpha1.BundleState {
+	var digest reports.Digest
 	if b.Report != nil {
-		report := b.Report.Read()
-		in.Report, in.ReportManagedFields = statusOn(report), report.ManagedFields
+		digest = b.Report.Digest()
 	}
-	derive.FillBundleDeployment(object, in)
+	return digest.State(b.Content.DeploymentID, b.staged().DeploymentID)
 }
 
 // Same reports whether two pairs with one name show the same, apart from their versions.
