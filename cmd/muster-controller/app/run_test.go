@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/musterfleet/muster/pkg/registry/etcd/etcdtest"
+	"github.com/musterfleet/muster/test/flakyproxy"
 )
 
 func parse(t *testing.T, args ...string) *Options {
@@ -103,7 +104,8 @@ func TestHealthIsOpenAndMetricsNeedARight(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	o := parse(t, "--etcd-servers=http://"+etcdtest.Start(t).Address(), "--leader-elect=false", "--kubeconfig="+kubeAPI(t))
+	link := flakyproxy.Start(t, etcdtest.Start(t).Address())
+	o := parse(t, "--etcd-servers=http://"+link.Address, "--leader-elect=false", "--kubeconfig="+kubeAPI(t))
 	o.Serving.Listener = listener
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -133,13 +135,25 @@ func TestHealthIsOpenAndMetricsNeedARight(t *testing.T) {
 		code, body := ask(path, "")
 		require.Equal(t, http.StatusOK, code, body)
 	}
-	code, _ := ask("/metrics", "")
-	require.Contains(t, []int{http.StatusUnauthorized, http.StatusForbidden}, code)
-	code, _ = ask("/metrics", "bad")
-	require.Equal(t, http.StatusUnauthorized, code)
+	for path, metric := range map[string]string{"/metrics": "muster_rollout_records_total", "/metrics/fleet": "muster_fleet_metrics_revision"} {
+		code, _ := ask(path, "")
+		require.Contains(t, []int{http.StatusUnauthorized, http.StatusForbidden}, code)
+		code, _ = ask(path, "bad")
+		require.Equal(t, http.StatusUnauthorized, code)
+		code, body := ask(path, "good")
+		require.Equal(t, http.StatusOK, code, body)
+		require.Contains(t, body, metric)
+	}
+
+	// Without etcd the numbers of the fleet may be wrong, and those of the process are not.
+	link.Stall()
+	require.Eventually(t, func() bool {
+		code, _ := ask("/metrics/fleet", "good")
+		return code == http.StatusServiceUnavailable
+	}, time.Minute, 20*time.Millisecond)
 	code, body := ask("/metrics", "good")
 	require.Equal(t, http.StatusOK, code, body)
-	require.Contains(t, body, "muster_rollout_records_total")
+	link.Mend()
 
 	transport.CloseIdleConnections()
 	cancel()

@@ -25,12 +25,13 @@ func TestTheServerAcceptsEveryKustomization(t *testing.T) {
 		{"cert-manager's CA", []string{"apiservice"}, []string{"cert-manager-ca"}},
 		{"network-policy", []string{"server"}, []string{"network-policy"}},
 		{"service-monitor", []string{"server"}, []string{"service-monitor"}},
+		{"fleet-metrics", []string{"server"}, []string{"fleet-metrics"}},
 		{"prometheus-rule", []string{"server"}, []string{"prometheus-rule"}},
 		{"aggregate-roles", []string{"server"}, []string{"aggregate-roles"}},
 		{"controller", []string{"server"}, []string{"controller"}},
-		{"all of it", []string{"server", "apiservice"}, []string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "prometheus-rule", "service-monitor"}},
 		{"fleet-controllers", []string{"server"}, []string{"fleet-controllers"}},
 		{"agents-by-fleet", []string{"server"}, []string{"controller", "fleet-controllers", "agents-by-fleet"}},
+		{"all of it", []string{"server", "apiservice"}, []string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "fleet-metrics", "network-policy", "prometheus-rule", "service-monitor"}},
 		{"the example", []string{"example/server"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -56,7 +57,7 @@ func TestTheServerAcceptsTheObjectsOfTheChart(t *testing.T) {
 		{"without everything optional", "etcd: {servers: ['https://a:1']}\napiService: {create: false}\npodDisruptionBudget: {enabled: false}\ntopologySpread: {enabled: false}\nflowSchema: {enabled: false}\nrbac: {aggregate: false}\nresources: null\ncontroller: {enabled: false}\n"},
 		{"everything", everything + `
 networkPolicy: {enabled: true, from: [{ipBlock: {cidr: 10.0.0.0/8}}], extraEgress: [{to: [{namespaceSelector: {}}], ports: [{port: 9443}]}]}
-serviceMonitor: {enabled: true, interval: 15s, labels: {release: prometheus}}
+serviceMonitor: {enabled: true, interval: 15s, labels: {release: prometheus}, fleetMetrics: {enabled: true, honorLabels: true, interval: 1m}}
 prometheusRule: {enabled: true, labels: {release: prometheus}}
 flowSchema: {priorityLevel: global-default, matchingPrecedence: 700}
 rbac: {extraRules: [{apiGroups: [example.org], resources: [limits], verbs: [get, list, watch]}]}

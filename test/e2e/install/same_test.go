@@ -55,8 +55,8 @@ func TestTheChartAndTheKustomizationsMakeTheSameObjects(t *testing.T) {
 		{
 			"everything, with cert-manager",
 			[]string{"server", "apiservice"},
-			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "network-policy", "prometheus-rule", "service-monitor"},
-			"tls: {certManager: {enabled: true}}\nnetworkPolicy: {enabled: true}\nserviceMonitor: {enabled: true}\nprometheusRule: {enabled: true}",
+			[]string{"aggregate-roles", "cert-manager", "cert-manager-ca", "controller", "fleet-metrics", "network-policy", "prometheus-rule", "service-monitor"},
+			"tls: {certManager: {enabled: true}}\nnetworkPolicy: {enabled: true}\nserviceMonitor: {enabled: true, fleetMetrics: {enabled: true}}\nprometheusRule: {enabled: true}",
 		},
 		{
 			"Fleet's programs for GitRepos and HelmOps",
@@ -92,7 +92,7 @@ func TestTheExampleOffersEveryComponent(t *testing.T) {
 	example := text(t, "kustomize", "example", "server", "kustomization.yaml")
 	folders, err := os.ReadDir(artifacts(t, "kustomize", "components"))
 	require.NoError(t, err)
-	elsewhere := map[string]bool{"cert-manager": true, "cert-manager-ca": true, "service-monitor": true, "prometheus-rule": true}
+	elsewhere := map[string]bool{"cert-manager": true, "cert-manager-ca": true, "service-monitor": true, "fleet-metrics": true, "prometheus-rule": true}
 	for _, folder := range folders {
 		offered := strings.Contains(example, "- ../../components/"+folder.Name()+"\n")
 		require.Equal(t, !elsewhere[folder.Name()], offered, folder.Name())

@@ -29,6 +29,7 @@ func TestEachValueHasItsEffect(t *testing.T) {
 		certManager       = "etcd: {servers: ['https://a:2379']}\ntls: {certManager: {enabled: true}}\n"
 		monitor           = "ServiceMonitor " + system + "/muster-apiserver"
 		controllerMonitor = "ServiceMonitor " + system + "/muster-controller"
+		fleetMonitor      = "ServiceMonitor " + system + "/muster-fleet-metrics"
 		alerts            = "PrometheusRule " + system + "/muster"
 		certificate       = "Certificate " + system + "/muster-apiserver"
 		networkPolicy     = "NetworkPolicy " + system + "/muster-apiserver"
@@ -151,6 +152,18 @@ func TestEachValueHasItsEffect(t *testing.T) {
 			{controllerMonitor, "metadata.labels.release", "p"},
 		}, with: []string{"ClusterRole /muster-metrics-reader", "Service " + system + "/muster-controller"}},
 		{name: "no service monitor without a controller", values: "serviceMonitor: {enabled: true}\ncontroller: {enabled: false}", with: []string{monitor}, without: []string{controllerMonitor, "Service " + system + "/muster-controller"}},
+		{name: "no metrics of Fleet unless asked for", values: "serviceMonitor: {enabled: true}", without: []string{fleetMonitor}},
+		{name: "metrics of Fleet", values: "serviceMonitor: {enabled: true, interval: 15s, labels: {release: p}, fleetMetrics: {enabled: true}}", changes: []change{
+			{fleetMonitor, "spec.endpoints.0.path", "/metrics/fleet"},
+			{fleetMonitor, "spec.endpoints.0.interval", "15s"},
+			{fleetMonitor, "spec.endpoints.0.honorLabels", "false"},
+			{fleetMonitor, "metadata.labels.release", "p"},
+		}},
+		{name: "metrics of Fleet, less often", values: "serviceMonitor: {enabled: true, interval: 15s, fleetMetrics: {enabled: true, interval: 1m, honorLabels: true}}", changes: []change{
+			{fleetMonitor, "spec.endpoints.0.interval", "1m"},
+			{fleetMonitor, "spec.endpoints.0.honorLabels", "true"},
+			{controllerMonitor, "spec.endpoints.0.interval", "15s"},
+		}},
 		{name: "no alerts unless asked for", without: []string{alerts}},
 		{name: "alerts", values: "prometheusRule: {enabled: true, labels: {release: p}}", changes: []change{{alerts, "metadata.labels.release", "p"}}},
 		{name: "schedules do nothing unless asked for", not: []change{{controllerDeployment, args, "--controllers=*,schedule"}}},

@@ -25,9 +25,13 @@ import (
 
 // scrape returns the metrics of a program.
 func scrape(ctx context.Context, config *rest.Config) (string, error) {
-	a, err := ask(ctx, config, http.MethodGet, "/metrics", "")
+	return scrapePath(ctx, config, "/metrics")
+}
+
+func scrapePath(ctx context.Context, config *rest.Config, path string) (string, error) {
+	a, err := ask(ctx, config, http.MethodGet, path, "")
 	if err == nil && a.status != http.StatusOK {
-		err = fmt.Errorf("/metrics answers %d: %s", a.status, a.body)
+		err = fmt.Errorf("%s answers %d: %s", path, a.status, a.body)
 	}
 	if err != nil {
 		return "", err
@@ -97,6 +101,8 @@ func TestAFreshProgramServesEachDocumentedMetric(t *testing.T) {
 	require.NoError(t, err)
 	general, own, found := strings.Cut(string(page), "\n## Certificates\n")
 	require.True(t, found)
+	own, ofFleet, found := strings.Cut(own, "\n## Fleet's metrics\n")
+	require.True(t, found)
 
 	controller, address := control.ServeController(t, etcd, "controller", "--leader-elect=true")
 	require.Eventually(t, func() bool { return strings.Contains(controller.Log(), `"Ready"`) }, within, pace, "%s", controller.Tail())
@@ -136,6 +142,7 @@ func TestAFreshProgramServesEachDocumentedMetric(t *testing.T) {
 	}
 
 	// These need nothing else than this installation.
+	t.Run("the leader has Fleet's metrics", func(t *testing.T) { testFleetMetrics(t, m, etcd, prometheus, controller, ofFleet) })
 	t.Run("certificates that expire are named before and after", func(t *testing.T) { testExpiry(t, m, etcd) })
 }
 
