@@ -50,10 +50,16 @@ func labelsOfEach(found [][]string, names func(row []string) []string, labels *r
 // testFleetMetrics checks that one controller of two has the documented series, and the other
 // one when the first is gone.
 func testFleetMetrics(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd, leads *rest.Config, leader *cluster.Process, page string) {
-	newFleet(t, "measured", control.Config)
-	g := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: "measured", Name: "all"}}
+	const ns = "measured"
+	control.MakeNamespace(t, ns)
+	c := clientset(t, control.Config).FleetV1alpha1()
+	_, err := c.Clusters(ns).Create(t.Context(), &v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "c"}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = c.Bundles(ns).Create(t.Context(), newBundle(ns, everywhere), metav1.CreateOptions{})
+	require.NoError(t, err)
+	g := &v1alpha1.ClusterGroup{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "all"}}
 	g.Spec.Selector = &metav1.LabelSelector{}
-	_, err := clientset(t, control.Config).FleetV1alpha1().ClusterGroups("measured").Create(t.Context(), g, metav1.CreateOptions{})
+	_, err = c.ClusterGroups(ns).Create(t.Context(), g, metav1.CreateOptions{})
 	require.NoError(t, err)
 	_, address := control.ServeController(t, etcd, "follower", "--leader-elect=true")
 	follows := rest.CopyConfig(leads)
@@ -62,8 +68,10 @@ func testFleetMetrics(t *testing.T, m *cluster.Muster, etcd *cluster.Etcd, leads
 	scraped := ""
 	poll.Eventually(t, within, func(ctx context.Context) (err error) {
 		scraped, err = scrapePath(ctx, leads, fleetPath)
-		if err == nil && !strings.Contains(scraped, "fleet_cluster_group_state{") {
-			err = errors.New("the leader has no series of the group")
+		for _, last := range []string{"fleet_cluster_group_state{", "fleet_bundledeployment_state{"} {
+			if err == nil && !strings.Contains(scraped, last) {
+				err = errors.New("the leader has no " + last)
+			}
 		}
 		return err
 	})
