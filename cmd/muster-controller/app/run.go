@@ -129,7 +129,7 @@ func (t *term) noting(work func(context.Context)) func(context.Context) {
 	}
 }
 
-// lasts reports whether the work that was noted last may go on.
+// lasts reports whether the work that was noted last may continue.
 func (t *term) lasts() bool {
 	ctx := t.work.Load()
 	return ctx != nil && (*ctx).Err() == nil

@@ -174,7 +174,9 @@ func resourceCounts[S any](prefix, desired, where string, of func(S) *v1alpha1.R
 	add := func(suffix, help string, count func(*v1alpha1.ResourceCounts) int) {
 		out = append(out, number[S]{prefix + suffix, help, func(s S) int { return count(of(s)) }})
 	}
-	in := func(state string) string { return "How many deployed objects of " + where + " are in state " + state + "." }
+	in := func(state string) string {
+		return "How many deployed objects of " + where + " are in state " + state + "."
+	}
 	add(desired, "How many deployed objects of "+where+" should be ready.", func(c *v1alpha1.ResourceCounts) int { return c.DesiredReady })
 	add("missing", in("Missing"), func(c *v1alpha1.ResourceCounts) int { return c.Missing })
 	add("modified", in("Modified"), func(c *v1alpha1.ResourceCounts) int { return c.Modified })

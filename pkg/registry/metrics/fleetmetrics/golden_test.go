@@ -176,7 +176,7 @@ func TestASmallFleetHasTheSeriesOfFleet(t *testing.T) {
 	for _, names := range headers {
 		require.Equal(t, []string{names[1], names[1], names[1]}, names[1:])
 	}
-	require.Equal(t, 2*len(headers), len(comments.FindAllString(scraped, -1)))
+	require.Len(t, comments.FindAllString(scraped, -1), 2*len(headers))
 }
 
 func TestAnEmptyFleetHasNoFamilies(t *testing.T) {
