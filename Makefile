@@ -115,10 +115,10 @@ update-format: ## Format code.
 verify-lint: ## golangci-lint finds nothing.
 	@echo "== lint"
 	@tool=$$(hack/tool.sh golangci-lint); for dir in $(LINTED); do \
-		(cd $$dir && "$$tool" run ./...) || { echo "make update-lint may repair some findings" >&2; exit 1; }; \
+		(cd $$dir && "$$tool" run --allow-parallel-runners ./...) || { echo "make update-lint may repair some findings" >&2; exit 1; }; \
 	done
 update-lint: ## Let golangci-lint repair what it can.
-	@tool=$$(hack/tool.sh golangci-lint); for dir in $(LINTED); do (cd $$dir && "$$tool" run --fix ./...); done
+	@tool=$$(hack/tool.sh golangci-lint); for dir in $(LINTED); do (cd $$dir && "$$tool" run --allow-parallel-runners --fix ./...); done
 
 .PHONY: clean
 clean: ## Remove what was built. Not .muster: that is data.

@@ -38,12 +38,19 @@ func (w *workspace) bring(t *testing.T, name string) (*v1alpha1.Cluster, []byte)
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
+	return w.waitImported(t, name)
+}
+
+// waitImported waits until agentmanagement has imported a Cluster. It returns what bring
+// returns.
+func (w *workspace) waitImported(t *testing.T, name string) (*v1alpha1.Cluster, []byte) {
+	t.Helper()
 	made := w.waitCluster(t, name, func(c *v1alpha1.Cluster) bool {
 		return deployed(c) && conditionIs(c.Status.Conditions, imported, "True") && conditionIs(c.Status.Conditions, processed, "True") && conditionIs(c.Status.Conditions, reconciled, "True")
 	})
 	var values *corev1.Secret
 	poll.Eventually(t, within, func(ctx context.Context) (err error) {
-		values, err = control.Client.CoreV1().Secrets(w.agentNamespace(name)).Get(ctx, bootstrapSecret, metav1.GetOptions{})
+		values, err = control.Client.CoreV1().Secrets(agentNamespace(made)).Get(ctx, bootstrapSecret, metav1.GetOptions{})
 		return err
 	})
 	return made, values.Data["values"]
@@ -58,7 +65,7 @@ func (w *workspace) agent(t *testing.T, made *v1alpha1.Cluster, values []byte) *
 	file := filepath.Join(t.TempDir(), "values.yaml")
 	require.NoError(t, os.WriteFile(file, values, 0o600))
 	agent := cluster.Run(t, "muster-agent", "--registration", file, "--client-id", made.Spec.ClientID, "--kubeconfig", control.Kubeconfig(t, control.Config),
-		"--agent-namespace", w.agentNamespace(made.Name), "--monitor-every", "1s", "--first-heartbeat", "100ms")
+		"--agent-namespace", agentNamespace(made), "--monitor-every", "1s", "--first-heartbeat", "100ms")
 	poll.Eventually(t, within, func(ctx context.Context) error {
 		found, err := api.FleetV1alpha1().Clusters(w.name).Get(ctx, made.Name, metav1.GetOptions{})
 		if err == nil && found.Status.Agent.LastSeen.IsZero() {
