@@ -114,6 +114,9 @@ func failed(k key, err error) (again bool) {
 
 func (m *Mirror) sync(ctx context.Context, k key) error {
 	if k.resource == record.Namespaces {
+		if m.SecretsOnly {
+			return nil // what another program mirrored stays
+		}
 		return m.namespace(ctx, k.name.Name)
 	}
 	return m.values(ctx, k.name)

@@ -90,9 +90,6 @@ func nameOf(object any) record.Name {
 
 // labels returns the labels of a Namespace; nil if it does not exist.
 func (o *outside) labels(name string) map[string]string {
-	if o.namespaces == nil {
-		return nil
-	}
 	ns, err := o.namespaces.Get(name)
 	if err != nil {
 		return nil
