@@ -24,7 +24,7 @@ import (
 	"github.com/musterfleet/muster/test/replay"
 )
 
-// series is what a scrape shows: the value of each series, by its name and labels.
+// series holds the numbers of a scrape: the value of each series, by its name and labels.
 type series map[string]float64
 
 // put adds a series with labels given as key, value, key, value, ...

@@ -20,7 +20,7 @@ const skippedAnnotation = "muster.fleet.cattle.io/cluster-profile-skipped"
 // young is the time for which a new profile takes no label away.
 const young = time.Minute
 
-// plan is what to apply to a Cluster.
+// plan holds what is to be applied to a Cluster.
 type plan struct {
 	labels, skipped map[string]string
 	// silent leaves the annotation to another manager.

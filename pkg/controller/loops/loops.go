@@ -61,7 +61,7 @@ type row struct {
 	loop  func(Parts, clients) controller.Loop
 }
 
-// need is what a controller needs besides the engine and its log.
+// need lists what a controller needs besides the engine and its log.
 type need int
 
 const (

@@ -27,7 +27,7 @@ import (
 // Fleet's programs has. Its value is a kubeconfig.
 const informersVariable = "MUSTER_FLEET_INFORMERS"
 
-// cost is what such informers cost.
+// cost holds the costs of such informers.
 type cost struct {
 	Deployments int
 	Seconds     float64 // until they were synced

@@ -38,7 +38,7 @@ type stateFamily struct {
 // numbersOfEach is the most numbers that a kind has.
 const numbersOfEach = 12
 
-// row is what a scrape keeps of an object: its roll-up, in the smallest form. A family must be
+// row holds the part of an object that a scrape keeps: its roll-up, in the smallest form. A family must be
 // written in one piece, so each family visits all objects, and to render an object for each
 // would take most of the time.
 type row struct {
