@@ -94,20 +94,34 @@ func (m *monitor) begin(t cluster.T, aggregator bool) {
 const standsStill = "MusterSelfAuditsStop"
 
 // finish scrapes once more, now that all is well, and repeats that round until every alert
-// whose cause is gone has ended. It returns the alerts that fired, and those that are left:
-// they still fire, or are pending and will fire.
+// whose cause is gone has ended. It does so again for a while if an alert is left. It returns
+// the alerts that fired, and those that are left.
 func (m *monitor) finish(t cluster.T) (fired, left map[string]bool) {
 	t.Helper()
-	m.round(t.Context())
-	m.repeat(t, int(70*time.Minute/interval)) // the longest range of an alert that ends by itself is an hour
+	const settle = 15 * time.Second // some metrics are renewed every 5 seconds only
+	_ = poll.Until(t.Context(), settle, func(ctx context.Context) error {
+		m.round(ctx)
+		m.repeat(t, int(70*time.Minute/interval)) // the longest range of an alert that ends by itself is an hour
+		if left = m.left(); len(left) > 0 {
+			return fmt.Errorf("%v", left)
+		}
+		return nil
+	})
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.mu.evaluator.end(t)
 	m.mu.evaluator = nil
-	left = m.mu.state.in("pending")
+	return m.mu.fired, left
+}
+
+// left returns the alerts that fire, or are pending and will fire.
+func (m *monitor) left() map[string]bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	left := m.mu.state.in("pending")
 	delete(left, standsStill)
 	maps.Copy(left, m.mu.state.in("firing"))
-	return m.mu.fired, left
+	return left
 }
 
 // repeat makes the last round again so many times.
@@ -135,13 +149,18 @@ func (m *monitor) holds(t cluster.T, name string) {
 	require.Contains(t, slices.Collect(maps.Keys(m.mu.state.in("firing"))), name)
 }
 
-// ends waits until scrapes no longer show the cause of an alert. Some metrics are renewed every
+// ends waits until scrapes of all targets no longer show the cause of an alert. Some metrics are renewed every
 // 5 seconds only, and a replica forgets the size of a member's database after a minute.
 func (m *monitor) ends(t cluster.T, name string) {
 	t.Helper()
 	require.NoError(t, poll.Until(t.Context(), within, func(context.Context) error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
+		for _, each := range m.mu.last {
+			if !each.Up { // an alert also ends with the series that it is about
+				return fmt.Errorf("%v is not scraped", each.Labels)
+			}
+		}
 		if m.mu.state.in("pending")[name] || m.mu.state.in("firing")[name] {
 			return fmt.Errorf("%s has not ended: %v", name, m.mu.state.Alerts)
 		}
