@@ -159,7 +159,7 @@ func (d *Dependents) following() *follow.Loop {
 					continue
 				}
 				for resource, objects := range d.caches {
-					// An error says that there is no such index.
+					// It fails only without the index, which every cache has.
 					owned, _ := objects.ByIndex(byOwner, string(uidOf(change.Prev)))
 					for _, object := range owned {
 						d.add(resource, object)

@@ -14,10 +14,10 @@ import (
 	"github.com/musterfleet/muster/test/e2e/cluster"
 )
 
-// mine is what an operator edits for kustomize.
+// mine is the path of the file that an operator edits for kustomize.
 const mine = "artifacts/kustomize/mine/server/kustomization.yaml"
 
-// rolledOut is what kubectl says when both programs run.
+// rolledOut holds the lines that kubectl prints when both programs run.
 var rolledOut = []string{`deployment "muster-apiserver" successfully rolled out`, `deployment "muster-controller" successfully rolled out`}
 
 // seen has the promises of install.md's last section.
