@@ -65,7 +65,7 @@ func TestEachValueOfFleetsProgramsHasItsEffect(t *testing.T) {
 			{fleetController, "spec.replicas", "0"},
 			{controllerDeployment, args, "--controllers=*,-agentaccess"},
 			{agentmanagement, args, "--disable-bootstrap"},
-			{gitjob, args, "rancher/fleet:v0.16.1"},
+			{gitjob, args, "rancher/fleet:v0.15.0"},
 		}},
 		{name: "agents by Muster", values: "agents: {managedBy: muster}", with: []string{gitjob, helmops}, without: []string{
 			agentmanagement, "ClusterRole /fleet-agentmanagement", "ServiceAccount " + fleetSystem + "/fleet-agentmanagement",
