@@ -21,6 +21,7 @@ import (
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
 	"github.com/musterfleet/muster/pkg/generated/clientset/versioned"
 	"github.com/musterfleet/muster/pkg/registry/metrics/fleetmetrics"
+	"github.com/musterfleet/muster/test/oracle"
 	"github.com/musterfleet/muster/test/replay"
 )
 
@@ -79,26 +80,6 @@ func worstOf(s v1alpha1.BundleSummary) string {
 	return string(ranked[worst])
 }
 
-// stateFor returns the state of a BundleDeployment (S 7.1).
-func stateFor(bd *v1alpha1.BundleDeployment) v1alpha1.BundleState {
-	switch {
-	case bd.Status.AppliedDeploymentID != bd.Spec.DeploymentID:
-		for _, c := range bd.Status.Conditions {
-			if c.Type == "Deployed" && c.Status == "False" {
-				return v1alpha1.ErrApplied
-			}
-		}
-		return v1alpha1.WaitApplied
-	case !bd.Status.Ready:
-		return v1alpha1.NotReady
-	case bd.Spec.DeploymentID != bd.Spec.StagedDeploymentID:
-		return v1alpha1.OutOfSync
-	case !bd.Status.NonModified:
-		return v1alpha1.Modified
-	}
-	return v1alpha1.Ready
-}
-
 // states adds a series for each state that a family knows.
 func (s series) states(t *testing.T, current, name string, known []v1alpha1.BundleState, labels ...string) {
 	t.Helper()
@@ -143,7 +124,7 @@ func seriesAt(t *testing.T, c versioned.Interface, revision int64) series {
 		out.states(t, state, "fleet_bundle_state", ranked, of...)
 	}
 	for _, bd := range listOf(t, c.FleetV1alpha1().BundleDeployments(""), at).Items {
-		out.states(t, string(stateFor(&bd)), "fleet_bundledeployment_state", ranked,
+		out.states(t, string(oracle.State(&bd)), "fleet_bundledeployment_state", ranked,
 			"name", bd.Name, "namespace", bd.Namespace, "generation", strconv.FormatInt(bd.Generation, 10),
 			"cluster_name", bd.Labels["fleet.cattle.io/cluster"], "cluster_namespace", bd.Labels["fleet.cattle.io/cluster-namespace"],
 			"repo", bd.Labels["fleet.cattle.io/repo-name"], "commit", bd.Labels["fleet.cattle.io/commit"],

@@ -12,6 +12,7 @@
 //	gitjob_status.go    the poller's merge patches, and the status from BundleDeployments
 //	job.go              "fleet apply" in the Job: Bundles, and Secrets with values (S 10.2)
 //	helmops.go          HelmOp: Bundle, status by merge patch and by update (S 10.4)
+//	hold.go             finalizers of GitRepos and HelmOps, and their deletion
 //	agentmanagement.go  Cluster: import by kubeconfig, whole-object status (S 8.5)
 //	bootstrap.go        what agentmanagement writes at its start
 //	agentbundle.go      the Bundle of each Cluster's agent, with Rancher's marks

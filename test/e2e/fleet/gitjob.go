@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -94,20 +93,10 @@ func (g *gitjob) Reconcile(ctx context.Context, request reconcile.Request) (reco
 	if err := restrictions(ctx, g, repo.Namespace); err != nil {
 		return reconcile.Result{}, err
 	}
-	has := controllerutil.ContainsFinalizer(repo, gitRepoFinalizer)
-	switch {
-	case !repo.DeletionTimestamp.IsZero():
-		if !has {
-			return reconcile.Result{}, nil
-		}
-		left, err := purge(ctx, g, repo, v1alpha1.LabelRepoName)
-		if err != nil || left > 0 {
-			return reconcile.Result{RequeueAfter: recheck}, err
-		}
-		return reconcile.Result{}, finalizer(ctx, g, repo, gitRepoFinalizer, controllerutil.RemoveFinalizer)
-	case !has:
-		return reconcile.Result{RequeueAfter: soon}, finalizer(ctx, g, repo, gitRepoFinalizer, controllerutil.AddFinalizer)
-	case repo.Spec.Repo == "":
+	if result, done, err := hold(ctx, g, repo, gitRepoFinalizer, v1alpha1.LabelRepoName); done {
+		return result, err
+	}
+	if repo.Spec.Repo == "" {
 		return reconcile.Result{}, nil
 	}
 	before := repo.Status.Commit
@@ -228,29 +217,4 @@ func restrictions(ctx context.Context, c client.Reader, namespace string) error 
 		return err
 	}
 	return c.List(ctx, &v1alpha1.PolicyList{}, client.InNamespace(namespace))
-}
-
-// purge deletes the Bundles of a source, and returns how many exist.
-func purge(ctx context.Context, c client.Client, source client.Object, label string) (int, error) {
-	bundles := &v1alpha1.BundleList{}
-	if err := c.List(ctx, bundles, client.InNamespace(source.GetNamespace()), client.MatchingLabels{label: source.GetName()}); err != nil {
-		return 0, err
-	}
-	for i := range bundles.Items {
-		if err := client.IgnoreNotFound(c.Delete(ctx, &bundles.Items[i])); err != nil {
-			return 0, err
-		}
-	}
-	return len(bundles.Items), nil
-}
-
-// finalizer changes a finalizer with the whole object.
-func finalizer[T client.Object](ctx context.Context, c client.Client, object T, name string, change func(client.Object, string) bool) error {
-	return client.IgnoreNotFound(retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		if err := c.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
-			return err
-		}
-		change(object, name)
-		return c.Update(ctx, object)
-	}))
 }

@@ -46,19 +46,8 @@ func (h *helmops) Reconcile(ctx context.Context, request reconcile.Request) (rec
 	if err := h.Get(ctx, request.NamespacedName, op); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	has := controllerutil.ContainsFinalizer(op, helmOpFinalizer)
-	switch {
-	case !op.DeletionTimestamp.IsZero():
-		if !has {
-			return reconcile.Result{}, nil
-		}
-		left, err := purge(ctx, h, op, v1alpha1.LabelHelmOpName)
-		if err != nil || left > 0 {
-			return reconcile.Result{RequeueAfter: recheck}, err
-		}
-		return reconcile.Result{}, finalizer(ctx, h, op, helmOpFinalizer, controllerutil.RemoveFinalizer)
-	case !has:
-		return reconcile.Result{RequeueAfter: soon}, finalizer(ctx, h, op, helmOpFinalizer, controllerutil.AddFinalizer)
+	if result, done, err := hold(ctx, h, op, helmOpFinalizer, v1alpha1.LabelHelmOpName); done {
+		return result, err
 	}
 	err := h.bundle(ctx, op)
 	if wrong := h.accept(ctx, request.NamespacedName, op, err); wrong != nil && err == nil {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/musterfleet/muster/pkg/apis/fleet/v1alpha1"
+	"github.com/musterfleet/muster/test/oracle"
 )
 
 // roll computes what gitjob and helmops write about the BundleDeployments of a source
@@ -21,7 +22,7 @@ func roll(all []v1alpha1.BundleDeployment, to *v1alpha1.StatusBase) {
 	wanted, there := map[types.NamespacedName]int{}, map[types.NamespacedName]int{}
 	for i := range all {
 		bd := &all[i]
-		state := stateOf(bd)
+		state := oracle.State(bd)
 		count(&to.Summary, state)
 		to.Summary.DesiredReady++
 		at := types.NamespacedName{Namespace: bd.Labels[v1alpha1.LabelClusterNamespace], Name: bd.Labels[v1alpha1.LabelCluster]}
@@ -37,26 +38,6 @@ func roll(all []v1alpha1.BundleDeployment, to *v1alpha1.StatusBase) {
 		}
 	}
 	to.Display.ReadyBundleDeployments = fmt.Sprintf("%d/%d", to.Summary.Ready, to.Summary.DesiredReady)
-}
-
-// stateOf returns the state of a BundleDeployment (S 7.1).
-func stateOf(bd *v1alpha1.BundleDeployment) v1alpha1.BundleState {
-	switch {
-	case bd.Status.AppliedDeploymentID != bd.Spec.DeploymentID:
-		for _, c := range bd.Status.Conditions {
-			if c.Type == "Deployed" && c.Status == "False" {
-				return v1alpha1.ErrApplied
-			}
-		}
-		return v1alpha1.WaitApplied
-	case !bd.Status.Ready:
-		return v1alpha1.NotReady
-	case bd.Spec.DeploymentID != bd.Spec.StagedDeploymentID:
-		return v1alpha1.OutOfSync
-	case !bd.Status.NonModified:
-		return v1alpha1.Modified
-	}
-	return v1alpha1.Ready
 }
 
 func count(s *v1alpha1.BundleSummary, state v1alpha1.BundleState) {

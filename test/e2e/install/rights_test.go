@@ -54,13 +54,15 @@ var rights = map[string]string{
 	"get apiservices.apiregistration.k8s.io named v1alpha1.fleet.cattle.io": "shows whether CustomResourceDefinitions serve the group; the only APIService that matters",
 }
 
-// controllers gives the reason for each right of muster-controller in all namespaces. A
-// controller can grant a right only if it has the right, or "bind" for a ClusterRole.
-var controllers = map[string]string{
-	"list namespaces":   "informer of cluster namespaces, and the mirror of labels",
-	"watch namespaces":  "the same informer",
+// controllers gives the reason for each right of muster-controller in all namespaces: those
+// that it has where Fleet manages agents, and those for agents. A controller can grant a right
+// only if it has the right, or "bind" for a ClusterRole.
+var controllers = together(withoutAgents, map[string]string{
 	"create namespaces": "a Cluster's namespace (S 8.1), and the one that credentials are fetched from",
-	"delete namespaces": "a Cluster's namespace goes with its Cluster",
+
+	"get secrets":    "also the token that Kubernetes made for an account; gives \"get\" to agents' tokens",
+	"create secrets": "also values of tokens and credentials of agents",
+	"delete secrets": "also credentials that have expired, and objects without an owner",
 
 	"get serviceaccounts":    "compares before it writes",
 	"list serviceaccounts":   "informer of managed objects: finds those without an owner",
@@ -68,19 +70,6 @@ var controllers = map[string]string{
 	"create serviceaccounts": "an account for each token and each agent (S 8.2, S 8.3)",
 	"update serviceaccounts": "restores labels that were removed",
 	"delete serviceaccounts": "the account of an agent that is gone or registered anew",
-
-	"get secrets":    "the token that Kubernetes made for an account; gives \"get\" to agents' tokens",
-	"list secrets":   "informers of managed objects, values of Bundles, downstream resources",
-	"watch secrets":  "the same informers",
-	"create secrets": "values of tokens, credentials of agents, copies of downstream resources",
-	"update secrets": "the same, when their sources change",
-	"delete secrets": "credentials that have expired; objects without an owner",
-
-	"get configmaps":    "sources of downstream resources (S 4.7)",
-	"list configmaps":   "informer of those",
-	"watch configmaps":  "the same informer",
-	"create configmaps": "copies of downstream resources",
-	"update configmaps": "the same, when their sources change",
 
 	"get roles.rbac.authorization.k8s.io":    "compares before it writes",
 	"list roles.rbac.authorization.k8s.io":   "informer of managed objects",
@@ -105,17 +94,15 @@ var controllers = map[string]string{
 
 	"bind clusterroles.rbac.authorization.k8s.io named fleet-bundle-deployment, fleet-content": "the two roles of agents, and no other",
 
+	"patch clusters/status.fleet.cattle.io":                   "also given to agents for their own Cluster",
 	"create clusters.fleet.cattle.io":                         "a registration creates its Cluster",
-	"patch clusters/status.fleet.cattle.io":                   "given to agents for their own Cluster; Schedules' windows",
-	"patch schedules/status.fleet.cattle.io":                  "Schedules' windows (S 5.4)",
 	"create clusterregistrations.fleet.cattle.io":             "given to tokens",
 	"update clusterregistrations.fleet.cattle.io":             "the owner reference to the Cluster",
 	"delete clusterregistrations.fleet.cattle.io":             "older ones of a client, and those whose Cluster is gone",
 	"update clusterregistrations/status.fleet.cattle.io":      "whether it is granted, and for which Cluster",
 	"delete clusterregistrationtokens.fleet.cattle.io":        "tokens that have expired",
-	"delete bundles.fleet.cattle.io":                          "agentmanagement's Bundle of a Cluster that is deleted (S 5.3)",
 	"update clusterregistrationtokens/status.fleet.cattle.io": "when a token ends, and its Secret",
-}
+})
 
 // inventories gives the reason for each right that the controller clusterprofiles adds.
 var inventories = map[string]string{
